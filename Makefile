@@ -1,0 +1,49 @@
+# One command each; `make` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help install demo test check check-slow format golden docs wheel clean
+
+help: ## List the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+install: $(STAMP) ## Create the environment
+
+# The constraints pin what was tested; torch comes as the registry serves it for this pin.
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt -e .
+	touch $@
+
+demo: $(STAMP) ## Report AlexNet, train LeNet on real digits, export it, test it in PyTorch and onnxruntime
+	$(BIN)/python -m netdsl.demo
+
+test: $(STAMP) ## Run the test suite
+	$(BIN)/python -m pytest -m "not slow" -n 2
+
+check: $(STAMP) ## Formatting, lint, types, tests and docs: what CI runs
+	$(BIN)/ruff format --check netdsl tests benchmarks
+	$(BIN)/ruff check netdsl tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m "not slow" -n 2
+
+check-slow: $(STAMP) ## The longer checks
+	$(BIN)/python -m pytest -m slow
+
+format: $(STAMP) ## Format the Python code and the specs
+	$(BIN)/ruff format netdsl tests benchmarks
+	$(BIN)/netdsl fmt specs/*.net netdsl/stdlib/*.net
+
+golden: $(STAMP) ## Refresh golden files after looking at the difference
+	UPDATE_GOLDEN=1 $(BIN)/python -m pytest -m "not slow"
+
+docs: $(STAMP) ## Regenerate the reference pages from the registry
+	$(BIN)/python -m netdsl.reference docs
+
+wheel: $(STAMP) ## Build the wheel
+	$(BIN)/python -m pip wheel --quiet --no-deps -w dist .
+
+clean: ## Remove the environment and what was built
+	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .mypy_cache

@@ -1,0 +1,136 @@
+"""Budgets: `assert macs < 300M` holds a total of the report to a promise of its author."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from netdsl import syntax
+from netdsl.analysis.quantities import grouped
+from netdsl.analysis.report import Report
+from netdsl.diagnostics import Collector, did_you_mean
+from netdsl.ir import Budget, Net
+from netdsl.source import Span
+
+ALIASES = {"peak_memory": "peak_inference_bytes", "model_size": "model_bytes", "parameters": "params"}
+"""Other names that a budget may use."""
+
+MOST_BITS = 4096
+"""Numbers in a condition stay below this size, so that no power takes for ever."""
+
+COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul,
+    "/": operator.truediv, "//": operator.floordiv, "%": operator.mod, "**": operator.pow,
+}  # fmt: skip
+BYTES = {"activation_bytes", "peak_inference_bytes", "param_bytes", "buffer_bytes", "model_bytes"}
+
+
+class BudgetError(Exception):
+    """A condition that cannot be evaluated, at a place."""
+
+    def __init__(self, code: str, message: str, span: Span, help: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.span = span
+        self.help = help
+
+
+def budget_values(report: Report) -> dict[str, Any]:
+    """Everything of the totals that a budget may name."""
+    totals = {name: value for name, value in asdict(report.totals).items() if isinstance(value, int)}
+    return {**totals, **{alias: totals[name] for alias, name in ALIASES.items()}}
+
+
+def check_budgets(net: Net, report: Report, collector: Collector) -> None:
+    """Report every budget of the net that its totals break, at the budget's line, with the actual numbers."""
+    values = budget_values(report)
+    for budget in net.budgets:
+        known = {**values, **budget.scope}
+        try:
+            holds = evaluate(budget.condition, known)
+        except BudgetError as error:
+            collector.report(error.code, str(error), error.span, help=error.help)
+            continue
+        if not holds:
+            _broken(budget, values, report, collector)
+
+
+def _broken(budget: Budget, values: Mapping[str, Any], report: Report, collector: Collector) -> None:
+    named = dict.fromkeys(n for n in names(budget.condition) if n in values and n not in budget.scope)
+    actual = " and ".join(_actual(name, values[name]) for name in named)
+    text = budget.condition.span.text.strip()
+    said = budget.message or f"`{text}` does not hold" + (f": {actual}" if actual else "")
+    notes = [actual] if budget.message and actual else []
+    if report.at:
+        notes.append("at " + ", ".join(f"{symbol} = {size}" for symbol, size in report.at.items()))
+    if report.not_counted:
+        notes.append("not everything is counted, so the real numbers are higher")
+    collector.report("assertion-failed", said, budget.span, notes=notes)
+
+
+def _actual(name: str, value: int) -> str:
+    unit = " bytes" if ALIASES.get(name, name) in BYTES else ""
+    return f"{name} is {grouped(value)}{unit}"
+
+
+def names(expr: Any) -> list[str]:
+    """The names in a condition, in order."""
+    if isinstance(expr, syntax.Name):
+        return [expr.id]
+    if isinstance(expr, syntax.Binary):
+        return names(expr.left) + names(expr.right)
+    if isinstance(expr, syntax.Unary):
+        return names(expr.operand)
+    if isinstance(expr, syntax.Pipeline):
+        return [n for stage in expr.stages for n in names(stage)]
+    return []
+
+
+def evaluate(expr: Any, values: Mapping[str, Any]) -> Any:
+    """The value of arithmetic, comparisons, `and`, `or`, `not` over known names; `BudgetError` for anything else."""
+    if isinstance(expr, syntax.Literal):
+        return expr.value
+    if isinstance(expr, syntax.Name):
+        return _named(expr, values)
+    if isinstance(expr, syntax.Unary):
+        value = evaluate(expr.operand, values)
+        return not value if expr.operator == "not" else -value if expr.operator == "-" else value
+    if isinstance(expr, syntax.Binary):
+        return _binary(expr, values)
+    if isinstance(expr, syntax.Pipeline) and len(expr.stages) == 1:
+        return evaluate(expr.stages[0], values)
+    message = "a budget compares totals with numbers: arithmetic, comparisons, `and`, `or` and `not`"
+    raise BudgetError("wrong-kind", message, expr.span)
+
+
+def _named(expr: syntax.Name, values: Mapping[str, Any]) -> Any:
+    if expr.id in values:
+        return values[expr.id]
+    if expr.id == "receptive_field":
+        raise BudgetError("wrong-kind", "this net has no receptive field: its input is no image", expr.span)
+    raise BudgetError("unknown-name", f"nothing is called `{expr.id}` here", expr.span, did_you_mean(expr.id, values))
+
+
+def _binary(expr: syntax.Binary, values: Mapping[str, Any]) -> Any:
+    left = evaluate(expr.left, values)
+    if expr.operator in ("and", "or"):
+        return evaluate(expr.right, values) if bool(left) is (expr.operator == "and") else left
+    right = evaluate(expr.right, values)
+    apply = COMPARISONS.get(expr.operator) or ARITHMETIC.get(expr.operator)
+    if apply is None:
+        raise BudgetError("wrong-kind", f"`{expr.operator}` has no place in a budget", expr.operator_span)
+    try:
+        if expr.operator == "**" and isinstance(left, int) and left.bit_length() * abs(right) > MOST_BITS:
+            raise OverflowError
+        return apply(left, right)
+    except ZeroDivisionError:
+        raise BudgetError("wrong-setting", "this divides by zero", expr.span) from None
+    except OverflowError:
+        raise BudgetError("wrong-setting", "this number is too large", expr.span) from None
+    except TypeError:
+        raise BudgetError("wrong-kind", f"`{expr.operator}` takes numbers here", expr.span) from None

@@ -1,0 +1,202 @@
+"""What the analyzer finds: a published document, so its fields are the keys of the JSON report.
+
+Plain dataclasses hold it, because importing pydantic alone takes as long as a whole report may. Pydantic reads these
+same classes where the JSON schema is made (`report_schema`), and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+VERSION = 1
+"""Of the document's form: it grows when a key changes its meaning or goes."""
+
+Shape = tuple[int, ...]
+
+KEYS = {"inputs": "in", "outputs": "out"}
+"""Fields whose key in the document is not a Python name."""
+
+
+def key(name: str) -> str:
+    """The key of a row's field in the document."""
+    return KEYS.get(name, name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceptiveField:
+    """The input pixels that one output position sees, axis by axis."""
+
+    whole: bool = False
+    """Every output sees all of the input; `size` is then that of the input."""
+    size: tuple[int, ...]
+    """The largest over the phases of the output, not cut off at the border of the image."""
+    smallest: tuple[int, ...]
+    """The smallest over the phases: differs from `size` where upsampling makes positions unlike."""
+    stride: tuple[float, ...] = ()
+    """Input pixels from one output position to the next."""
+    start: tuple[int, ...] = ()
+    """The first pixel that the first output position sees; negative in the padding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One layer, or one block with the sums over what is inside it."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"alias_generator": key}
+
+    name: str
+    path: str
+    """Names joined with dots from the net down: the key of its weights in the state dict."""
+    op: str
+    kind: str
+    """`layer`, `block` or `recurrent`."""
+    settings: str
+    """The layer as an author would write it."""
+    line: int
+    depth: int
+    """0 for a row of the net, 1 for a row of a block in it …; a block is followed by its rows."""
+    inputs: tuple[Shape, ...]
+    """Shapes without the batch, with numbers for the symbols."""
+    outputs: tuple[Shape, ...]
+    symbolic_in: tuple[str, ...] = ()
+    """The same shapes in terms of the symbols; empty where there are none."""
+    symbolic_out: tuple[str, ...] = ()
+    params: int = 0
+    """Weights, trained or not, without buffers; 0 where they are counted at an earlier use."""
+    trainable_params: int = 0
+    buffers: int = 0
+    """Numbers kept with the model that are no parameters: running statistics."""
+    macs: int | None = 0
+    """Multiply-accumulates of contractions; None where the operation does not say (see `not_counted`)."""
+    flops_core: int | None = 0
+    """Twice the multiply-accumulates and the additions of a bias."""
+    flops: int | None = 0
+    """`flops_core` and what is done element by element."""
+    transcendentals: int | None = 0
+    activation_bytes: int = 0
+    """Memory of the results; a view of the input takes none. For a block the sum over its rows."""
+    receptive_field: ReceptiveField | None = None
+    """None where an output position has no place in the input, or several that do not line up."""
+    steps: int = 1
+    """How many times a recurrent block runs; its numbers and those inside are for all steps."""
+    shares: str | None = None
+    """The row whose weights it uses."""
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    explanation: tuple[str, ...] = ()
+    """The arithmetic with numbers in it, when it was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Sums over the inference graph, for the batch of the report."""
+
+    layers: int
+    params: int
+    trainable_params: int
+    aux_params: int
+    """Parameters that only `aux` outputs need: in training only, not in `params`."""
+    unused_params: int
+    """Parameters of layers that no output needs, not in `params`."""
+    buffers: int
+    macs: int
+    flops: int
+    flops_core: int
+    transcendentals: int
+    activation_bytes: int
+    peak_inference_bytes: int
+    """The most that inputs and activations take at one moment."""
+    peak_at: str
+    """Path of the row at which it happens."""
+    param_bytes: int
+    buffer_bytes: int
+    model_bytes: int
+    """Parameters and buffers."""
+    receptive_field: int | None
+    """The smallest over axes and outputs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Congruence:
+    """`minimum` and all above that leave one of `remainders` when divided by `modulus`."""
+
+    modulus: int
+    remainders: tuple[int, ...]
+    minimum: int | None
+    """None when no size is left."""
+    maximum: int | None = None
+    says: str = ""
+    """The same in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """A row that restricts the sizes."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeRule(Congruence):
+    """Which values a symbol can take, and at which of them no window drops a pixel."""
+
+    exact: Congruence
+    demands: tuple[Demand, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """An input or output of the net."""
+
+    name: str
+    shape: Shape
+    symbolic: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncounted:
+    """A number that an operation does not state, which the totals therefore lack."""
+
+    path: str
+    op: str
+    what: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All that is known of a net without running it."""
+
+    version: int = VERSION
+    net: str
+    file: str = ""
+    doc: str = ""
+    settings: dict[str, str] = field(default_factory=dict)
+    """Settings of the net as text."""
+    batch: int = 1
+    training: bool = False
+    at: dict[str, int] = field(default_factory=dict)
+    """The numbers that stand for the symbols in every count."""
+    inputs: tuple[Port, ...] = ()
+    outputs: tuple[Port, ...] = ()
+    aux_outputs: tuple[str, ...] = ()
+    """Outputs left out because they exist in training only."""
+    totals: Totals
+    sizes: dict[str, SizeRule] = field(default_factory=dict)
+    rows: tuple[Row, ...] = ()
+    """In the order in which they run; a block before what is inside it."""
+    not_counted: tuple[Uncounted, ...] = ()
+
+    def leaves(self) -> Iterator[Row]:
+        """The layers: rows that sum to the totals."""
+        return (row for row in self.rows if row.kind == "layer")
+
+
+def report_schema() -> dict[str, Any]:
+    """The JSON schema of the report, as published in `docs/report.schema.json`."""
+    from pydantic import TypeAdapter  # late: importing pydantic takes longer than a whole report
+
+    schema = TypeAdapter(Report).json_schema(by_alias=True, mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -1,0 +1,72 @@
+"""Layers and blocks as an author would write them: `conv(96, 11, stride=4)`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netdsl import syntax
+from netdsl.dims import Dim
+from netdsl.ir import Block
+from netdsl.ops.base import Declared
+from netdsl.ops.fields import TextKind
+from netdsl.tensors import Init
+
+
+def layer_text(op: Declared | Block) -> str:
+    """The call that makes it: leading required settings by place, the rest by name where they differ."""
+    positional, named = _block_settings(op) if isinstance(op, Block) else _op_settings(op)
+    parts = [*positional, *(f"{name}={text}" for name, text in named)]
+    return f"{op.name}({', '.join(parts)})" if parts else op.name
+
+
+def _op_settings(op: Declared) -> tuple[list[str], list[tuple[str, str]]]:
+    positional: list[str] = []
+    named: list[tuple[str, str]] = []
+    leading = True
+    for declared in op.settings():
+        value = getattr(op, declared.name)
+        text = f'"{value}"' if isinstance(declared.kind, TextKind) else value_text(value)
+        leading = leading and declared.required
+        if leading:
+            positional.append(text)
+        elif declared.required or value != declared.default:
+            named.append((declared.name, text))
+    return positional, named
+
+
+def _block_settings(block: Block) -> tuple[list[str], list[tuple[str, str]]]:
+    defaults = {p.name.id: p.default for p in block.parameters}
+    positional: list[str] = []
+    named: list[tuple[str, str]] = []
+    leading = True
+    for name, value in block.settings.items():
+        default = defaults.get(name)
+        leading = leading and name in defaults and default is None
+        if leading:
+            positional.append(value_text(value))
+        elif not _is_default(default, value):
+            named.append((name, value_text(value)))
+    return positional, named
+
+
+def _is_default(default: syntax.Expr | None, value: Any) -> bool:
+    if isinstance(default, syntax.Literal):
+        return bool(default.value == value) and isinstance(default.value, bool) == isinstance(value, bool)
+    return default is not None and default.span.text.strip() == value_text(value)
+
+
+def value_text(value: Any) -> str:
+    """One compile-time value as the language spells it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return repr(int(value)) if value.is_integer() and abs(value) < 1e6 else repr(value)
+    if isinstance(value, Init):
+        return value.kind + (f"({', '.join(map(value_text, value.values))})" if value.values else "")
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(value_text, value)) + ("," if len(value) == 1 else "") + ")"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(value_text, value)) + "]"
+    if isinstance(value, (int, str, Dim)) or value is None:
+        return str(value)
+    return str(getattr(value, "text", value))

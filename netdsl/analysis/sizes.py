@@ -1,0 +1,98 @@
+"""Which sizes a net can take, as its domain has proved them, and the numbers that a report computes with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import reduce
+from operator import and_
+from typing import Any
+
+from netdsl import dims
+from netdsl.analysis.report import Congruence, Demand, SizeRule
+from netdsl.diagnostics import Diagnostic, Label, NetError, did_you_mean
+from netdsl.dims import SizeSet, solve
+from netdsl.ir import Net
+from netdsl.source import Source, Span
+
+MOST_WEIGHED = 64
+"""Demands on one symbol that are held against each other."""
+
+
+def choose_sizes(net: Net, given: Mapping[str, int]) -> dict[str, int]:
+    """A number for every symbol: given, else the file's own, else chosen among those that work.
+
+    Raises `NetError` for a symbol that the net has not and for a size that it cannot take.
+    """
+    symbols = net.symbols
+    for name in given:
+        if name not in symbols:
+            raise _refused(net, f"`{net.name}` has no size called `{name}`", _known(name, symbols))
+    if not symbols:
+        return {}
+    chosen = {**net.domain.choose(), **net.defaults, **given}
+    sizes = {symbol: chosen[symbol] for symbol in symbols}
+    for demand in net.domain.demands:
+        if not demand.condition.at(sizes):
+            raise _impossible(net, sizes, demand)
+    return sizes
+
+
+def _known(name: str, symbols: tuple[str, ...]) -> str:
+    if not symbols:
+        return "its sizes are all fixed numbers"
+    return did_you_mean(name, symbols) or "it has " + ", ".join(symbols)
+
+
+def _impossible(net: Net, sizes: Mapping[str, int], demand: dims.Demand) -> NetError:
+    involved = [s for s in sizes if s in demand.condition.symbols]
+    shown = ", ".join(f"{s} = {sizes[s]}" for s in involved)
+    says = "; ".join(net.domain.sizes(s).describe(s) for s in involved)
+    labels = [Label(demand.source.span, demand.source.message)] if demand.source is not None else []
+    return _refused(net, f"`{net.name}` cannot take {shown}", says or None, labels)
+
+
+def _refused(net: Net, message: str, help: str | None, labels: Iterable[Label] = ()) -> NetError:
+    span = net.span or Span(Source(net.name, ""), 0, 0)
+    return NetError([Diagnostic("size-not-possible", message, (Label(span), *labels), help=help)])
+
+
+def size_rules(net: Net) -> dict[str, SizeRule]:
+    """For each symbol the sizes that work, those at which no window drops a pixel, and the rows that ask for them."""
+    return {symbol: _rule(net, symbol) for symbol in net.symbols}
+
+
+def _rule(net: Net, symbol: str) -> SizeRule:
+    every, exact = net.domain.sizes(symbol), net.domain.exact_sizes(symbol)
+    return SizeRule(
+        **_congruence(every, symbol),
+        exact=Congruence(**_congruence(exact, symbol)),
+        demands=tuple(dict.fromkeys(_demands(net, symbol))),
+    )
+
+
+def _congruence(found: SizeSet, symbol: str) -> dict[str, Any]:
+    return {
+        "modulus": found.modulus,
+        "remainders": tuple(found.remainders),
+        "minimum": found.minimum,
+        "maximum": found.maximum,
+        "says": found.describe(symbol),
+    }
+
+
+def _demands(net: Net, symbol: str) -> Iterable[Demand]:
+    for demand in _telling(net, symbol):
+        yield Demand(line=demand.source.span.line, text=demand.source.message)
+
+
+def _telling(net: Net, symbol: str) -> list[dims.Demand]:
+    """The demands without which more sizes would do: of nested convolutions that all need room, the neediest."""
+    demands = [d for d in net.domain.demands if symbol in d.condition.symbols and d.source is not None]
+    alone = [d for d in demands if d.condition.symbols == {symbol}]
+    solved = {id(d): solve(d.condition, symbol) for d in alone[:MOST_WEIGHED]}
+    kept = list(demands)
+    for demand in alone[:MOST_WEIGHED]:
+        others = [solved[id(d)] for d in kept if id(d) in solved and d is not demand]
+        if others and (reduce(and_, others) - solved[id(demand)]).empty:
+            kept.remove(demand)
+    return kept

@@ -1,0 +1,96 @@
+"""What a network costs and sees, from its graph alone: nothing runs and no weight is allocated.
+
+Counts follow one convention, stated in `docs/operations.md`: multiply-accumulates (MACs) of contractions only, as if
+padding were dense; `flops_core` = 2 · MACs + bias additions; `flops` adds what is done element by element;
+exponentials, roots and their like are counted apart. Everything is for one batch in inference, without `aux` outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netdsl.analysis.budgets import check_budgets
+from netdsl.analysis.counts import Count, shape_at
+from netdsl.analysis.explain import explain
+from netdsl.analysis.report import Port, Report, Row, Totals, report_schema
+from netdsl.analysis.settings import value_text
+from netdsl.analysis.sizes import choose_sizes, size_rules
+from netdsl.analysis.walk import Walk
+from netdsl.diagnostics import Collector
+from netdsl.ir import Graph, Net, restrict
+from netdsl.tensors import Value
+
+__all__ = ["Report", "Row", "Totals", "analyze", "check_budgets", "explain", "report_schema"]
+
+
+def analyze(
+    net: Net,
+    *,
+    sizes: Mapping[str, int] | None = None,
+    batch: int = 1,
+    training: bool = False,
+    explained: bool = False,
+    collector: Collector | None = None,
+) -> Report:
+    """Count a net and trace its receptive fields and memory.
+
+    `sizes` gives numbers for symbols; those not given are the file's own or chosen. `training` keeps `aux` outputs
+    in the rows. `explained` adds the arithmetic of each row. Warnings about pixels that no window reads go to the
+    collector. Raises `NetError` for sizes that the net cannot take.
+    """
+    at = choose_sizes(net, sizes or {})
+    graph = restrict(net, net.outputs) if training else net.inference()
+    walk = Walk(at, batch, training, explained, collector, symbolic=bool(at))
+    count = walk.net(graph)
+    return Report(
+        net=net.name,
+        file=net.span.source.name if net.span else "",
+        doc=net.doc,
+        settings={name: value_text(value) for name, value in net.settings.items()},
+        batch=batch,
+        training=training,
+        at=at,
+        inputs=tuple(_port(v.name, v, at) for v in graph.inputs),
+        outputs=tuple(_port(o.name, o.value, at) for o in graph.outputs),
+        aux_outputs=() if training else tuple(o.name for o in net.outputs if o.aux),
+        totals=_totals(net, graph, walk, count),
+        sizes=size_rules(net),
+        rows=tuple(walk.rows),
+        not_counted=tuple(walk.uncounted),
+    )
+
+
+def _port(name: str, value: Value, at: Mapping[str, int]) -> Port:
+    return Port(name=name, shape=shape_at(value.type, at), symbolic=str(value.type) if at else "")
+
+
+def _totals(net: Net, graph: Graph, walk: Walk, count: Count) -> Totals:
+    peak, where = walk.schedule.peak()
+    wanted = _params(restrict(net, net.outputs))
+    fields = [walk.receptive_field(walk.fields.get(o.value)) for o in graph.outputs]
+    return Totals(
+        layers=count.layers,
+        params=count.params,
+        trainable_params=count.trainable,
+        aux_params=wanted - count.params,
+        unused_params=_params(net) - wanted,
+        buffers=count.buffers,
+        macs=count.macs,
+        flops=count.flops,
+        flops_core=count.core,
+        transcendentals=count.transcendentals,
+        activation_bytes=count.activation,
+        peak_inference_bytes=peak,
+        peak_at=where,
+        param_bytes=count.param_bytes,
+        buffer_bytes=count.buffer_bytes,
+        model_bytes=count.param_bytes + count.buffer_bytes,
+        receptive_field=min((min(f.size) for f in fields if f is not None and f.size), default=None),
+    )
+
+
+def _params(graph: Graph) -> int:
+    """Parameters of a graph, each once, wherever its first use stands."""
+    owners = {id(node.owner): node.owner for node in graph.nodes}
+    whole = Graph(graph.name, graph.inputs, list(owners.values()), graph.outputs)
+    return sum(w.elements for _, w in whole.weights() if not w.buffer)

@@ -1,0 +1,57 @@
+"""Where rules write: one netdsl node after another, into a graph of the model being made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from netdsl.codegen.onnx.scope import Scope
+from netdsl.codegen.onnx.sizes import Sizes
+
+
+class NodeBuilder:
+    """The `lowering.Builder` of one node: names carry its path, weights its key."""
+
+    training = False
+
+    def __init__(self, scope: Scope, sizes: Sizes, path: str, key: str, notes: dict[str, str]) -> None:
+        self.scope = scope
+        self.sizes = sizes
+        self.path = path
+        """`/d1/conv1`, the prefix of the names of its ONNX nodes."""
+        self.key = key
+        """`d1.conv1`, the prefix of its weights in the state dict."""
+        self.notes = notes
+
+    def node(self, op_type: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> Any:
+        results = self.scope.add(self.path, op_type, inputs, outputs, self.notes, **attributes)
+        return results[0] if outputs == 1 else results
+
+    def weight(self, name: str = "") -> str:
+        return self.scope.ledger.weight(f"{self.key}.{name}" if name else self.key)
+
+    def constant(self, value: Any, dtype: str = "float32") -> str:
+        return self.scope.ledger.constant(np.array(value, dtype))
+
+    def ints(self, *values: int) -> str:
+        return self.constant(list(values), "int64")
+
+    def shape_of(self, name: str, start: int | None = None, end: int | None = None) -> str:
+        bounds = {k: v for k, v in (("start", start), ("end", end)) if v is not None}
+        return self.scope.once(self.path, "Shape", [name], **bounds)
+
+    def extents(self, *values: Any) -> str:
+        """Sizes side by side; neighbouring numbers become one constant."""
+        pieces: list[str] = []
+        run: list[int] = []
+        for value in values:
+            if isinstance(value, (int, np.integer)):
+                run.append(int(value))
+                continue
+            pieces += [self.ints(*run)] if run else []
+            run = []
+            pieces.append(value if isinstance(value, str) else self.sizes.name(value))
+        pieces += [self.ints(*run)] if run or not pieces else []
+        return pieces[0] if len(pieces) == 1 else self.scope.once(self.path, "Concat", pieces, axis=0)

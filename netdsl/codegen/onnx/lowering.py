@@ -1,0 +1,43 @@
+"""What a rule of the ONNX target works with: names in, names out, nodes added on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from netdsl.codegen.target import Rules
+
+rules = Rules("onnx")
+"""Rules take `(op, inputs, build)` and return the name of the result, or a tuple of names."""
+
+
+class Builder(Protocol):
+    """The place where a rule writes its nodes. Names are made unique and carry the node's path.
+
+    Tensors have the batch axis in front unless the value's type is not `batched`.
+    """
+
+    training: bool
+    """True while a training graph is written (batchnorm with batch statistics, dropout active)."""
+
+    def node(self, op_type: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> Any:
+        """Add a node of the default ONNX domain; returns its result name, or a tuple when `outputs` > 1.
+
+        An input may be "" (left out).
+        """
+
+    def weight(self, name: str = "") -> str:
+        """The initialiser of this operation's weight of that name (shared with whoever shares the layer)."""
+
+    def constant(self, value: Any, dtype: str = "float32") -> str:
+        """A small constant tensor (numbers or nested lists); equal ones are stored once."""
+
+    def ints(self, *values: int) -> str:
+        """A 1-D int64 constant."""
+
+    def shape_of(self, name: str, start: int | None = None, end: int | None = None) -> str:
+        """The runtime shape of a tensor (or a slice of it) as a 1-D int64 tensor."""
+
+    def extents(self, *values: Any) -> str:
+        """A 1-D int64 tensor of sizes, each an int, a `Dim` computed from the graph's inputs at run time, or the
+        name of a 1-D int64 tensor that is put in place."""

@@ -1,0 +1,72 @@
+"""ONNX nodes of arithmetic. ONNX mixes no kinds of numbers, so whole ones become real beside real ones."""
+
+from collections.abc import Sequence
+
+from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.ops.arithmetic import (
+    Abs,
+    Add,
+    Clamp,
+    Div,
+    Exp,
+    Log,
+    Matmul,
+    Maximum,
+    Minimum,
+    Mul,
+    Neg,
+    Power,
+    Sqrt,
+    Sub,
+)
+from netdsl.ops.base import Op
+from netdsl.tensors import DType
+
+FLOAT = 1
+"""TensorProto.FLOAT"""
+
+PAIRS = {"sub": "Sub", "div": "Div", "power": "Pow", "maximum": "Max", "minimum": "Min"}
+
+
+def as_real(name: str, build: Builder) -> str:
+    """The tensor as float32."""
+    return build.node("Cast", [name], to=FLOAT)  # type: ignore[no-any-return]
+
+
+def alike(op: Op, real: bool, inputs: Sequence[str], build: Builder) -> list[str]:
+    """The inputs, whole numbers as real ones when the result is real."""
+    kinds = [v.type.dtype for v in op.operands()]
+    return [
+        as_real(name, build) if real and kind is not DType.FLOAT else name
+        for name, kind in zip(inputs, kinds, strict=True)
+    ]
+
+
+@rules.lowers(Add, Mul)
+def bundle(op: Add | Mul, inputs: Sequence[str], build: Builder) -> str:
+    total, *others = alike(op, op.result().dtype is DType.FLOAT, inputs, build)
+    for other in others:
+        total = build.node("Add" if isinstance(op, Add) else "Mul", [total, other])
+    return total
+
+
+@rules.lowers(Sub, Div, Power, Maximum, Minimum)
+def pair(op: Sub | Div | Power | Maximum | Minimum, inputs: Sequence[str], build: Builder) -> str:
+    sides = alike(op, op.result().dtype is DType.FLOAT, inputs, build)
+    return build.node(PAIRS[op.name], sides)  # type: ignore[no-any-return]
+
+
+@rules.lowers(Exp, Log, Sqrt, Abs, Neg)
+def function(op: Exp | Log | Sqrt | Abs | Neg, inputs: Sequence[str], build: Builder) -> str:
+    return build.node(op.name.capitalize(), inputs)  # type: ignore[no-any-return]
+
+
+@rules.lowers(Clamp)
+def clamp(op: Clamp, inputs: Sequence[str], build: Builder) -> str:
+    bounds = ["" if b is None else build.constant(b) for b in (op.low, op.high)]
+    return build.node("Clip", [inputs[0], *(bounds if bounds[1] else bounds[:1])])  # type: ignore[no-any-return]
+
+
+@rules.lowers(Matmul)
+def matmul(op: Matmul, inputs: Sequence[str], build: Builder) -> str:
+    return build.node("MatMul", inputs)  # type: ignore[no-any-return]

@@ -1,0 +1,69 @@
+"""ONNX nodes of convolutions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.target import Unsupported
+from netdsl.ops.conv import Conv, ConvTranspose, LocallyConnected
+from netdsl.ops.windows import Sides, count
+from netdsl.tensors import Value
+
+
+def both_sides(pads: Sides) -> list[int]:
+    """Padding as ONNX takes it: all starts, then all ends."""
+    return [before for before, _ in pads] + [after for _, after in pads]
+
+
+def require_batch(value: Value, what: str) -> None:
+    """ONNX pools and convolves batches only, so a free `param` without a batch cannot be read."""
+    if not value.type.batched:
+        raise Unsupported(f"ONNX has `{what}` only for batches, but `{value.name}` is the same for the whole batch")
+
+
+@rules.lowers(Conv)
+def conv(op: Conv, inputs: Sequence[str], build: Builder) -> Any:
+    require_batch(op.x, "conv")
+    operands = [inputs[0], build.weight("weight")] + ([build.weight("bias")] if op.bias else [])
+    return build.node(
+        "Conv", operands, kernel_shape=op.kernels, strides=op.strides, dilations=op.dilations,
+        group=op.groups, pads=both_sides(op.pads),
+    )  # fmt: skip
+
+
+@rules.lowers(ConvTranspose)
+def conv_transpose(op: ConvTranspose, inputs: Sequence[str], build: Builder) -> Any:
+    require_batch(op.x, "conv_transpose")
+    operands = [inputs[0], build.weight("weight")] + ([build.weight("bias")] if op.bias else [])
+    return build.node(
+        "ConvTranspose", operands, kernel_shape=op.kernels, strides=op.strides, dilations=op.dilations,
+        group=op.groups, pads=both_sides(op.pads), output_padding=op.extra,
+    )  # fmt: skip
+
+
+@rules.lowers(LocallyConnected)
+def locally_connected(op: LocallyConnected, inputs: Sequence[str], build: Builder) -> Any:
+    """Patches times filters, one matrix product a position."""
+    require_batch(op.x, "locally_connected")
+    rank, positions = len(op.sizes), count(op.positions)
+    taps = op.in_channels * count(op.kernels)
+    patches = build.node("Reshape", [_patches(op, inputs[0], build), build.ints(positions, -1, taps)])
+    filters = build.node("Reshape", [build.weight("weight"), build.ints(positions, op.channels, taps)])
+    filters = build.node("Transpose", [filters], perm=[0, 2, 1])
+    product = build.node("Transpose", [build.node("MatMul", [patches, filters])], perm=[1, 2, 0])
+    shaped = build.node("Reshape", [product, build.ints(-1, op.channels, *op.positions)])
+    assert rank == len(op.positions)
+    return build.node("Add", [shaped, build.weight("bias")]) if op.bias else shaped
+
+
+def _patches(op: LocallyConnected, x: str, build: Builder) -> Any:
+    """`[N, C, H, W]` as `[O, P, N, C, K, L]`: positions first, then what each of them reads."""
+    rank = len(op.sizes)
+    if any(map(any, op.pads)):
+        pads = [0, 0, *(before for before, _ in op.pads), 0, 0, *(after for _, after in op.pads)]
+        x = build.node("Pad", [x, build.ints(*pads)])
+    for i, (positions, kernel, stride) in enumerate(zip(op.positions, op.kernels, op.strides, strict=True)):
+        reads = [[p * stride + k for k in range(kernel)] for p in range(positions)]
+        x = build.node("Gather", [x, build.constant(reads, "int64")], axis=2 + 2 * i)
+    starts, reads_at = [2 + 2 * i for i in range(rank)], [3 + 2 * i for i in range(rank)]
+    return build.node("Transpose", [x], perm=[*starts, 0, 1, *reads_at])

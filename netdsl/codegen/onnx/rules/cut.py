@@ -1,0 +1,63 @@
+"""ONNX nodes of cutting and padding."""
+
+from collections.abc import Sequence
+
+from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.dims import Extent
+from netdsl.ops.cut import Crop, Pad, Slice
+from netdsl.tensors import DType
+
+END = 2**63 - 1
+"""An index past the end of any axis."""
+
+
+@rules.lowers(Slice)
+def slice_(op: Slice, inputs: Sequence[str], build: Builder) -> str:
+    start: Extent = op.start
+    end: Extent = END if op.end is None else op.end
+    bounds = [build.extents(start), build.extents(end), build.ints(op.along + op.x.type.batched)]
+    steps = [build.ints(op.step)] if op.step != 1 else []
+    return build.node("Slice", [inputs[0], *bounds, *steps])  # type: ignore[no-any-return]
+
+
+@rules.lowers(Crop)
+def crop(op: Crop, inputs: Sequence[str], build: Builder) -> str:
+    first = 1 + op.x.type.batched
+    axes = build.ints(*range(first, op.x.type.rank + op.x.type.batched))
+    if op.margin is not None:
+        starts = build.ints(*(before for before, _ in op.margins))
+        ends = build.ints(*(-after if after else END for _, after in op.margins))
+    else:
+        starts, ends = _from_sizes(op, inputs, build, first)
+    return build.node("Slice", [inputs[0], starts, ends, axes])  # type: ignore[no-any-return]
+
+
+def _from_sizes(op: Crop, inputs: Sequence[str], build: Builder, first: int) -> tuple[str, str]:
+    """Where a crop begins and ends, computed when it runs unless all is known."""
+    offsets, target = op.offsets, op.target
+    if all(isinstance(s, int) for s in (*offsets, *target)):
+        return build.ints(*offsets), build.ints(*(o + t for o, t in zip(offsets, target, strict=True)))
+    length = build.extents(*target) if op.like is None else build.shape_of(inputs[1], 1 + op.like.type.batched)
+    if op.offset is not None:
+        starts = build.ints(*offsets)
+    else:
+        free = build.node("Sub", [build.shape_of(inputs[0], first), length])
+        starts = build.node("Div", [free, build.ints(2)])
+    return starts, build.node("Add", [starts, length])
+
+
+MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge"}
+
+
+@rules.lowers(Pad)
+def pad(op: Pad, inputs: Sequence[str], build: Builder) -> str:
+    untouched = [0] * (1 + op.x.type.batched)
+    befores, afters = (list(side) for side in zip(*op.rims, strict=True))
+    operands = [inputs[0], build.ints(*untouched, *befores, *untouched, *afters)]
+    if op.value:
+        operands.append(_filling(op, build))
+    return build.node("Pad", operands, mode=MODES[op.mode])  # type: ignore[no-any-return]
+
+
+def _filling(op: Pad, build: Builder) -> str:
+    return build.constant(int(op.value), "int64") if op.x.type.dtype is DType.INT else build.constant(op.value)

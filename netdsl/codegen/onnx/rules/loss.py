@@ -1,0 +1,126 @@
+"""ONNX nodes of losses, in ordinary operators."""
+
+from collections.abc import Sequence
+
+from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.rules.arithmetic import as_real
+from netdsl.ops.loss import (
+    L1,
+    BinaryCrossEntropy,
+    BinaryCrossEntropyWithLogits,
+    CrossEntropy,
+    Hinge,
+    Mse,
+    MultiMargin,
+    Nll,
+    PairLoss,
+)
+from netdsl.tensors import DType
+
+
+def mean(name: str, build: Builder) -> str:
+    """The mean of all elements, without axes."""
+    return build.node("ReduceMean", [name], keepdims=0)  # type: ignore[no-any-return]
+
+
+def total(name: str, build: Builder) -> str:
+    return build.node("ReduceSum", [name], keepdims=0)  # type: ignore[no-any-return]
+
+
+@rules.lowers(CrossEntropy, Nll)
+def class_loss(op: CrossEntropy | Nll, inputs: Sequence[str], build: Builder) -> str:
+    x, label = inputs
+    axis = op.along + 1
+    logs = build.node("LogSoftmax", [x], axis=axis) if isinstance(op, CrossEntropy) else x
+    counted, label, shares = _shares(op, label, build)
+    picked = build.node("GatherElements", [logs, build.node("Unsqueeze", [label, build.ints(axis)])], axis=axis)
+    right = build.node("Squeeze", [picked, build.ints(axis)])
+    loss = _minus_mean(right, shares, shares, build)
+    if isinstance(op, CrossEntropy) and op.smoothing:
+        spread = _minus_mean(_over_classes(op, logs, axis, build), counted, shares, build)
+        kept = build.node("Mul", [loss, build.constant(1 - op.smoothing)])
+        even = build.node("Mul", [spread, build.constant(op.smoothing / float(str(op.classes)))])
+        return build.node("Add", [kept, even])  # type: ignore[no-any-return]
+    return loss
+
+
+def _shares(op: CrossEntropy | Nll, label: str, build: Builder) -> tuple[str, str, str]:
+    """1 or 0 for labels that count or do not, a label that can be looked up, and how much each one counts."""
+    ignored = build.node("Equal", [label, build.constant(op.ignore, "int64")])
+    safe = build.node("Where", [ignored, build.constant(0, "int64"), label])
+    counted = as_real(build.node("Not", [ignored]), build)
+    if op.weight is None:
+        return counted, safe, counted
+    own = build.node("Gather", [build.constant(list(op.weight)), safe], axis=0)
+    return counted, safe, build.node("Mul", [own, counted])
+
+
+def _over_classes(op: CrossEntropy, logs: str, axis: int, build: Builder) -> str:
+    if op.weight is not None:
+        shape = [len(op.weight) if i == axis else 1 for i in range(op.x.type.rank + 1)]
+        logs = build.node("Mul", [logs, build.node("Reshape", [build.constant(list(op.weight)), build.ints(*shape)])])
+    return build.node("ReduceSum", [logs, build.ints(axis)], keepdims=0)  # type: ignore[no-any-return]
+
+
+def _minus_mean(values: str, shares: str, whole: str, build: Builder) -> str:
+    """`-sum(values * shares) / sum(whole)`."""
+    above = total(build.node("Mul", [values, shares]), build)
+    return build.node("Neg", [build.node("Div", [above, total(whole, build)])])  # type: ignore[no-any-return]
+
+
+def labels_of(op: PairLoss, label: str, build: Builder) -> str:
+    """The labels in the shape of the scores, as real numbers."""
+    if op.lone:
+        label = build.node("Unsqueeze", [label, build.ints(1)])
+    return label if op.label.type.dtype is DType.FLOAT else as_real(label, build)
+
+
+@rules.lowers(Mse, L1)
+def distance(op: Mse | L1, inputs: Sequence[str], build: Builder) -> str:
+    difference = build.node("Sub", [inputs[0], labels_of(op, inputs[1], build)])
+    if isinstance(op, L1):
+        return mean(build.node("Abs", [difference]), build)
+    return mean(build.node("Mul", [difference, difference]), build)
+
+
+@rules.lowers(BinaryCrossEntropyWithLogits)
+def bce_with_logits(op: BinaryCrossEntropyWithLogits, inputs: Sequence[str], build: Builder) -> str:
+    # max(x, 0) - x * y + log(1 + exp(-|x|)), which never overflows
+    x, y = inputs[0], labels_of(op, inputs[1], build)
+    small = build.node("Exp", [build.node("Neg", [build.node("Abs", [x])])])
+    rest = build.node("Log", [build.node("Add", [small, build.constant(1.0)])])
+    straight = build.node("Sub", [build.node("Relu", [x]), build.node("Mul", [x, y])])
+    return mean(build.node("Add", [straight, rest]), build)
+
+
+@rules.lowers(BinaryCrossEntropy)
+def bce(op: BinaryCrossEntropy, inputs: Sequence[str], build: Builder) -> str:
+    x, y = inputs[0], labels_of(op, inputs[1], build)
+    one = build.constant(1.0)
+    hit = build.node("Mul", [y, _log(x, build)])
+    miss = build.node("Mul", [build.node("Sub", [one, y]), _log(build.node("Sub", [one, x]), build)])
+    return build.node("Neg", [mean(build.node("Add", [hit, miss]), build)])  # type: ignore[no-any-return]
+
+
+def _log(x: str, build: Builder) -> str:
+    """The logarithm, no lower than -100, as PyTorch's loss has it."""
+    return build.node("Max", [build.node("Log", [x]), build.constant(-100.0)])  # type: ignore[no-any-return]
+
+
+@rules.lowers(Hinge)
+def hinge(op: Hinge, inputs: Sequence[str], build: Builder) -> str:
+    y = labels_of(op, inputs[1], build)
+    positive = build.node("Greater", [y, build.constant(0.0)])
+    signs = build.node("Where", [positive, build.constant(1.0), build.constant(-1.0)])
+    short = build.node("Sub", [build.constant(op.margin), build.node("Mul", [signs, inputs[0]])])
+    return mean(build.node("Relu", [short]), build)
+
+
+@rules.lowers(MultiMargin)
+def multi_margin(op: MultiMargin, inputs: Sequence[str], build: Builder) -> str:
+    x, label = inputs
+    row = build.node("Unsqueeze", [label, build.ints(1)])
+    right = build.node("GatherElements", [x, row], axis=1)
+    short = build.node("Relu", [build.node("Add", [build.node("Sub", [x, right]), build.constant(op.margin)])])
+    others = build.node("OneHot", [label, build.shape_of(x, 1, 2), build.constant([1.0, 0.0])], axis=1)
+    return mean(build.node("Mul", [short, others]), build)

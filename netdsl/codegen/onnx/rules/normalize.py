@@ -1,0 +1,74 @@
+"""ONNX nodes of normalisation layers, as they act at inference."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.rules.conv import require_batch
+from netdsl.dims import Dim
+from netdsl.ops.normalize import Batchnorm, Groupnorm, Instancenorm, Layernorm, Lrn
+
+
+def scale_and_shift(op: Batchnorm | Groupnorm | Instancenorm, build: Builder) -> list[str]:
+    """The learned pair, or ones and zeros where a layer has none but ONNX wants it."""
+    if op.affine:
+        return [build.weight("weight"), build.weight("bias")]
+    return [build.constant([1.0] * op.channels), build.constant([0.0] * op.channels)]
+
+
+@rules.lowers(Batchnorm)
+def batchnorm(op: Batchnorm, inputs: Sequence[str], build: Builder) -> Any:
+    require_batch(op.x, "batchnorm")
+    running = [build.weight("running_mean"), build.weight("running_var")]
+    return build.node("BatchNormalization", [inputs[0], *scale_and_shift(op, build), *running], epsilon=op.eps)
+
+
+@rules.lowers(Layernorm)
+def layernorm(op: Layernorm, inputs: Sequence[str], build: Builder) -> Any:
+    x, sizes = inputs[0], op.x.shape[-op.axes :]
+    if op.affine:
+        operands = [build.weight("weight"), build.weight("bias")]
+    elif any(isinstance(size, Dim) for size in sizes):
+        operands = [build.node("Expand", [build.constant(1.0), build.shape_of(x, -op.axes)])]
+    else:
+        operands = [build.node("Expand", [build.constant(1.0), build.extents(*sizes)])]
+    return build.node("LayerNormalization", [x, *operands], axis=-op.axes, epsilon=op.eps)
+
+
+@rules.lowers(Groupnorm)
+def groupnorm(op: Groupnorm, inputs: Sequence[str], build: Builder) -> Any:
+    require_batch(op.x, "groupnorm")
+    operands = [inputs[0], *scale_and_shift(op, build)]
+    return build.node("GroupNormalization", operands, num_groups=op.groups, epsilon=op.eps)
+
+
+@rules.lowers(Instancenorm)
+def instancenorm(op: Instancenorm, inputs: Sequence[str], build: Builder) -> Any:
+    require_batch(op.x, "instancenorm")
+    return build.node("InstanceNormalization", [inputs[0], *scale_and_shift(op, build)], epsilon=op.eps)
+
+
+@rules.lowers(Lrn)
+def lrn(op: Lrn, inputs: Sequence[str], build: Builder) -> Any:
+    require_batch(op.x, "lrn")
+    if op.size % 2 == 0:
+        return _even_lrn(op, inputs[0], build)
+    settings: dict[str, Any] = {"size": op.size, "alpha": op.alpha, "beta": op.beta, "bias": op.k}
+    if op.x.type.rank == 3:
+        return build.node("LRN", [inputs[0]], **settings)
+    # onnxruntime takes images only; the positions may lie in any order.
+    image = build.node("Reshape", [inputs[0], build.ints(0, 0, -1, 1)])
+    return build.node("Reshape", [build.node("LRN", [image], **settings), build.shape_of(inputs[0])])
+
+
+def _even_lrn(op: Lrn, x: str, build: Builder) -> Any:
+    """A window of even size lies one channel back in PyTorch and one ahead in ONNX, so it is spelt out."""
+    before, after = op.size // 2, (op.size - 1) // 2
+    flat = build.node("Reshape", [build.node("Mul", [x, x]), build.ints(0, 0, -1)])
+    by_channel = build.node("Unsqueeze", [flat, build.ints(1)])
+    mean = build.node(
+        "AveragePool", [by_channel], kernel_shape=[op.size, 1], pads=[before, 0, after, 0], count_include_pad=1
+    )
+    scaled = build.node("Add", [build.node("Mul", [mean, build.constant(op.alpha)]), build.constant(op.k)])
+    divisor = build.node("Pow", [scaled, build.constant(op.beta)])
+    return build.node("Div", [x, build.node("Reshape", [divisor, build.shape_of(x)])])

@@ -1,0 +1,69 @@
+"""ONNX nodes of resizing and unpooling."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.rules.conv import require_batch
+from netdsl.ops.resize import MaxUnpool, Resize, Unpool
+
+NEAREST: dict[str, Any] = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+
+
+def enlarge(x: str, factors: Sequence[int], build: Builder) -> Any:
+    """Repeat every position a whole number of times."""
+    return build.node("Resize", [x, "", build.constant([1.0, 1.0, *map(float, factors)])], **NEAREST)
+
+
+@rules.lowers(Resize)
+def resize(op: Resize, inputs: Sequence[str], build: Builder) -> Any:
+    require_batch(op.x, "resize")
+    factors = op.factors()
+    if op.mode == "nearest" and factors and all(f.denominator == 1 for f in factors):
+        return enlarge(inputs[0], [f.numerator for f in factors], build)
+    sizes = build.shape_of(inputs[1], 2) if op.like is not None else build.extents(*op.sizes)
+    if op.mode == "nearest":
+        return _nearest(op, inputs[0], sizes, build)
+    corners = "align_corners" if op.align_corners else "half_pixel"
+    full = build.node("Concat", [build.shape_of(inputs[0], 0, 2), sizes], axis=0)
+    return build.node("Resize", [inputs[0], "", "", full], mode="linear", coordinate_transformation_mode=corners)
+
+
+def _nearest(op: Resize, x: str, sizes: str, build: Builder) -> Any:
+    """Gather the positions that PyTorch takes: `floor(o * float32(H / O))`, which rounds where `Resize` would not."""
+    for i in range(op.x.type.rank - 1):
+        made = build.node("Slice", [sizes, build.ints(i), build.ints(i + 1)])
+        given = build.shape_of(x, 2 + i, 3 + i)
+        step = build.node("Div", [build.node("Cast", [given], to=1), build.node("Cast", [made], to=1)])
+        scalar = build.node("Squeeze", [made])
+        count = build.node("Range", [build.constant(0, "int64"), scalar, build.constant(1, "int64")])
+        place = build.node("Floor", [build.node("Mul", [build.node("Cast", [count], to=1), step])])
+        last = build.node("Sub", [given, build.ints(1)])
+        x = build.node("Gather", [x, build.node("Min", [build.node("Cast", [place], to=7), last])], axis=2 + i)
+    return x
+
+
+@rules.lowers(Unpool)
+def unpool(op: Unpool, inputs: Sequence[str], build: Builder) -> Any:
+    require_batch(op.x, "unpool")
+    if op.mode == "nearest":
+        return enlarge(inputs[0], op.factors, build)
+    rank = len(op.factors)
+    cells = build.node("Unsqueeze", [inputs[0], build.ints(*(3 + 2 * i for i in range(rank)))])
+    after = [n for factor in op.factors for n in (0, factor - 1)]
+    spread = build.node("Pad", [cells, build.ints(*[0] * (2 + 2 * rank), 0, 0, *after)])
+    return build.node("Reshape", [spread, build.extents(build.shape_of(inputs[0], 0, 2), *op.result().spatial)])
+
+
+@rules.lowers(MaxUnpool)
+def max_unpool(op: MaxUnpool, inputs: Sequence[str], build: Builder) -> Any:
+    """Scatter into planes of zeros: unlike ONNX's `MaxUnpool` it counts within a channel, and runs everywhere."""
+    require_batch(op.x, "max_unpool")
+    lead = build.shape_of(inputs[0], 0, 2)
+    plane = build.shape_of(inputs[2], 2) if op.like is not None else build.extents(*op.sizes)
+    shape = build.node("Concat", [lead, plane], axis=0)
+    flat = build.node("Concat", [lead, build.node("ReduceProd", [plane], keepdims=1)], axis=0)
+    zeros = build.node("ConstantOfShape", [flat])
+    rows = build.ints(0, 0, -1)
+    values, places = (build.node("Reshape", [name, rows]) for name in inputs[:2])
+    return build.node("Reshape", [build.node("ScatterElements", [zeros, places, values], axis=2), shape])

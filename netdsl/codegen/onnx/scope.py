@@ -1,0 +1,126 @@
+"""What an ONNX model stores once (`Ledger`) and one graph of it while its nodes are written (`Scope`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from onnx import AttributeProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+
+from netdsl.tensors import DType, TensorType, Value, Weight
+
+Names = dict[Value, str]
+"""The ONNX name of each arrow."""
+
+ELEMENTS: dict[DType, int] = {
+    DType.FLOAT: TensorProto.FLOAT,
+    DType.INT: TensorProto.INT64,
+    DType.BOOL: TensorProto.BOOL,
+}
+NUMPY: dict[DType, np.dtype[Any]] = {
+    DType.FLOAT: np.dtype("<f4"),
+    DType.INT: np.dtype("<i8"),
+    DType.BOOL: np.dtype("?"),
+}
+
+
+class Ledger:
+    """Names, constants and weights of a whole model, bodies of recurrences included."""
+
+    def __init__(self, reserved: Sequence[str], weights: dict[str, Weight], batch: str) -> None:
+        self.taken = set(reserved) | set(weights)
+        self.known = weights
+        self.batch = batch
+        """The symbol that stands for the batch axis."""
+        self.weights: dict[str, Weight] = {}
+        """What the nodes use, by state-dict key, in order of first use."""
+        self.constants: dict[str, TensorProto] = {}
+        self._names: dict[tuple[Any, ...], str] = {}
+
+    def unique(self, wanted: str) -> str:
+        """The name, with a number behind it when it is taken."""
+        name, count = wanted, 0
+        while name in self.taken:
+            count += 1
+            name = f"{wanted}_{count}"
+        self.taken.add(name)
+        return name
+
+    def constant(self, array: np.ndarray[Any, Any]) -> str:
+        """The initialiser that holds these numbers; equal ones are one."""
+        key = (array.dtype.str, array.shape, array.tobytes())
+        if key not in self._names:
+            name = self.unique(f"constant_{len(self.constants)}")
+            self._names[key] = name
+            self.constants[name] = numpy_helper.from_array(array, name)
+        return self._names[key]
+
+    def weight(self, key: str) -> str:
+        """Note that a weight is used; its initialiser has the key as its name."""
+        self.weights[key] = self.known[key]
+        return key
+
+    def info(self, name: str, type: TensorType) -> ValueInfoProto:
+        """Name, element type and shape: symbols by name, other symbolic sizes as their text."""
+        shape: list[int | str] = [d if isinstance(d, int) else str(d) for d in type.shape]
+        return helper.make_tensor_value_info(
+            name, ELEMENTS[type.dtype], [self.batch, *shape] if type.batched else shape
+        )
+
+
+class Scope:
+    """The nodes of one graph in order, the types of its arrows, and what it has computed already."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.nodes: list[NodeProto] = []
+        self.types: dict[str, TensorType] = {}
+        self.computed: dict[tuple[Any, ...], str] = {}
+
+    def add(
+        self,
+        path: str,
+        op_type: str,
+        inputs: Sequence[str],
+        outputs: int = 1,
+        notes: dict[str, str] | None = None,
+        **attributes: Any,
+    ) -> tuple[str, ...]:
+        """Append a node named `path/op_type`; returns its result names."""
+        name = self.ledger.unique(f"{path}/{op_type}")
+        results = tuple(self.ledger.unique(f"{name}_output_{i}") for i in range(outputs))
+        self.nodes.append(helper.make_node(op_type, list(inputs), list(results), name=name, **attributes))
+        if notes:
+            helper.set_metadata_props(self.nodes[-1], notes)
+        return results
+
+    def once(self, path: str, op_type: str, inputs: Sequence[str], **attributes: Any) -> str:
+        """The result of a pure node that this graph needs to compute only once."""
+        key = (op_type, *inputs, *sorted(attributes.items()))
+        if key not in self.computed:
+            self.computed[key] = self.add(path, op_type, inputs, **attributes)[0]
+        return self.computed[key]
+
+
+def names_used(nodes: Iterable[NodeProto]) -> set[str]:
+    """Every name that some node reads."""
+    return {name for node in nodes for name in names_read(node)}
+
+
+def subgraphs(node: NodeProto) -> Iterator[Any]:
+    """The graphs a node holds: bodies of Scan, Loop and If."""
+    for attribute in node.attribute:
+        if attribute.type == AttributeProto.GRAPH:
+            yield attribute.g
+        elif attribute.type == AttributeProto.GRAPHS:
+            yield from attribute.graphs
+
+
+def names_read(node: NodeProto) -> Iterator[str]:
+    """Every name a node reads, by what is inside its bodies too."""
+    yield from node.input
+    for graph in subgraphs(node):
+        yield from (o.name for o in graph.output)
+        for inner in graph.node:
+            yield from names_read(inner)

@@ -1,0 +1,114 @@
+"""Symbolic sizes at run time: each `Dim` becomes a few integer nodes on the shapes of the model's inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+import numpy as np
+
+from netdsl.codegen.onnx.scope import Scope
+from netdsl.codegen.target import Unsupported
+from netdsl.dims import Dim
+from netdsl.dims.extent import Line
+from netdsl.dims.polynomial import Floor, Sum
+from netdsl.dims.quasi import Quasi
+from netdsl.tensors import Value
+
+PATH = "/sizes"
+"""Where the nodes stand by name."""
+
+SHORT = 64
+"""Periods up to this one are searched for a plain floor division."""
+
+
+class Sizes:
+    """Sizes computed once, in the outermost graph: bodies of recurrences see them from there.
+
+    Every result is a 1-D int64 tensor with one number. Of several inputs with one symbol the first is asked.
+    """
+
+    def __init__(self, root: Scope, inputs: Sequence[Value]) -> None:
+        self.root = root
+        self.batched = [value.name for value in inputs if value.type.batched]
+        self.places = {
+            next(iter(size.symbols)): (value.name, axis)
+            for value in reversed(inputs)
+            for axis, size in reversed(list(enumerate(value.shape, start=1)))
+            if isinstance(size, Dim) and size.symbols == {str(size)}
+        }
+
+    def name(self, size: Dim) -> str:
+        """The tensor that holds a size."""
+        if isinstance(size, Line):
+            return self.quasi(size.quasi, self.symbol(size.name))
+        if isinstance(size, Sum):
+            return self._sum(size)
+        assert isinstance(size, Floor)
+        return self._floor(self.name(size.inner), size.number)
+
+    def _sum(self, size: Sum) -> str:
+        terms = []
+        for factors, coefficient in size.terms.items():
+            if factors:
+                product = reduce(lambda a, b: self._node("Mul", a, b), map(self.name, factors))
+                terms.append(self._times(product, coefficient))
+        return self._add(reduce(lambda a, b: self._node("Add", a, b), terms), size.terms.get((), 0))
+
+    def _floor(self, x: str, number: int) -> str:
+        """floor(x / number) for any sign: ONNX divides integers towards zero, but its `Mod` has the divisor's sign."""
+        divisor = self._number(number)
+        return self._node("Div", self._node("Sub", x, self._node("Mod", x, divisor)), divisor)
+
+    def batch(self) -> str:
+        """How many samples there are."""
+        if not self.batched:
+            raise Unsupported("without an input there is no batch")
+        return self._node("Shape", self.batched[0], start=0, end=1)
+
+    def symbol(self, name: str) -> str:
+        """The size of the axis that the author gave this symbol to."""
+        if name not in self.places:
+            raise Unsupported(f"no input has an axis of size `{name}`")
+        value, axis = self.places[name]
+        return self._node("Shape", value, start=axis, end=axis + 1)
+
+    def quasi(self, f: Quasi, x: str) -> str:
+        """`f(x)` as a line, a floor division, or in general a division and a look-up.
+
+        Only sizes of inputs are divided here, which are never negative.
+        """
+        if f.period == 1:
+            return self._add(self._times(x, f.increment), f.base)
+        offset = floor_offset(f)
+        if offset is not None:
+            numerator = self._add(self._times(x, f.increment), offset)
+            return self._add(self._node("Div", numerator, self._number(f.period)), f.base)
+        turns = self._times(self._node("Div", x, self._number(f.period)), f.increment)
+        if not any(f.table):
+            return self._add(turns, f.base)
+        rest = self._node("Mod", x, self._number(f.period))
+        table = self.root.ledger.constant(np.array([v + f.base for v in f.table], np.int64))
+        return self._node("Add", turns, self._node("Gather", table, rest, axis=0))
+
+    def _add(self, x: str, number: int) -> str:
+        return x if number == 0 else self._node("Add", x, self._number(number))
+
+    def _times(self, x: str, number: int) -> str:
+        return x if number == 1 else self._node("Mul", x, self._number(number))
+
+    def _number(self, number: int) -> str:
+        return self.root.ledger.constant(np.array([number], np.int64))
+
+    def _node(self, op_type: str, *inputs: str, **attributes: int) -> str:
+        return self.root.once(PATH, op_type, inputs, **attributes)
+
+
+def floor_offset(f: Quasi) -> int | None:
+    """The number k from 0 to P - 1 with `f(x) = base + floor((increment * x + k) / P)`, if there is one."""
+    if f.period > SHORT or f.increment < 0:
+        return None
+    for offset in range(f.period):
+        if all((f.increment * r + offset) // f.period == f.table[r] for r in range(f.period)):
+            return offset
+    return None

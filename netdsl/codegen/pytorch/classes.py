@@ -1,0 +1,211 @@
+"""One class of emitted source: constructor, forward, docstring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from netdsl.codegen.pytorch.forward import Forward
+from netdsl.codegen.pytorch.layout import Layout, Step, attribute_of
+from netdsl.codegen.pytorch.parameters import Parameters
+from netdsl.codegen.pytorch.recurrence import recurrent_lines
+from netdsl.codegen.pytorch.spelling import Made
+from netdsl.codegen.pytorch.starts import needs_bilinear, start_lines
+from netdsl.codegen.pytorch.terms import Term
+from netdsl.codegen.pytorch.text import INDENT, WIDTH, Atom, Called, clean, condition, docstring, lay, literal
+from netdsl.codegen.pytorch.tracing import Argument, Built, Use
+from netdsl.ir import Output, Recurrent, restrict
+from netdsl.tensors import Value
+
+
+class ClassWriter:
+    """Writes the class that all `layouts` share. `conditions` say when a row is there at all."""
+
+    def __init__(
+        self, name: str, layouts: Sequence[Layout], conditions: dict[str, Term], classes: dict[str, Built]
+    ) -> None:
+        self.name = name
+        self.layouts = list(layouts)
+        self.conditions = conditions
+        self.parameters = Parameters(layouts, classes)
+        self.uses: list[Use] = [layout.use for layout in layouts]
+        self.main = max(layouts, key=lambda layout: len(layout.steps))
+        self.taken = set(classes) | {name}
+
+    def write(self) -> Built:
+        built = Built(self.name)
+        constructed = self._attributes()
+        starts = start_lines([s for s in self._all_starts() if not self._is_optional(s[0])], 2)
+        forward = Forward(self.parameters, self.layouts, frozenset(self.conditions), self.taken)
+        running = self._recurrent(forward) if isinstance(self.main.use.block, Recurrent) else self._forward(forward)
+        built.arguments = self.parameters.arguments()
+        kept = [f"{INDENT * 2}{self.parameters.attribute(n)} = {n}" for n in sorted(self.parameters.stored)]
+        summary, description = self._docstring(forward)
+        built.summary = summary
+        built.lines = [f"class {self.name}(nn.Module):", *docstring(description, 1), ""]
+        if constructed or kept:
+            body = [f"{INDENT * 2}super().__init__()", *kept, *constructed, *starts]
+            built.lines += [*self._signature(built.arguments), *body, ""]
+        built.lines += running
+        built.support = self._support()
+        return built
+
+    # ------------------------------------------------------------ constructor
+
+    def _signature(self, arguments: Sequence[Argument]) -> list[str]:
+        items = [Atom("self"), *(Atom(_declared(a)) for a in arguments)]
+        return lay(Called("__init__", tuple(("", i) for i in items)), "def ", " -> None:", 1)
+
+    def _attributes(self) -> list[str]:
+        lines: list[str] = []
+        for attribute in self._order():
+            if attribute in self.conditions:
+                lines += self._optional(attribute)
+            else:
+                made = [layout.attributes[attribute] for layout in self.layouts]
+                lines += lay(self.parameters.write(made, self.uses, attribute), self._assigned(attribute), "", 2)
+        return lines
+
+    def _order(self) -> list[str]:
+        return list(dict.fromkeys(a for layout in (self.main, *self.layouts) for a in layout.attributes))
+
+    def _assigned(self, attribute: str) -> str:
+        made = self.main.attributes.get(attribute)
+        if made is not None and made.function == "nn.Parameter" and attribute in self.main.access.values():
+            return f"self.{attribute} = "
+        path = next((p for p in self.main.access.values() if p == f'self._parameters["{attribute}"]'), None)
+        return f"{path or attribute_of(attribute)} = "
+
+    def _optional(self, attribute: str) -> list[str]:
+        """A row that some uses have: its module under the author's condition, else what the others have."""
+        term = self.conditions[attribute]
+        lines: list[str] = []
+        for taken in (True, False):
+            some = [
+                layout for layout in self.layouts if layout.use.graph.choices[attribute].taken is taken
+            ]
+            made = [layout.attributes.get(attribute, Made("nn.Identity")) for layout in some]
+            doc = self.parameters.write(made, [layout.use for layout in some], attribute)
+            head = condition(self.parameters.condition(term), "if", ":", 2) if taken else [f"{INDENT * 2}else:"]
+            starts = [s for s in some[0].inits if s[0].startswith(f"{attribute_of(attribute)}.")]
+            lines += [*head, *lay(doc, f"{attribute_of(attribute)} = ", "", 3), *start_lines(starts, 3)]
+        return lines
+
+    def _all_starts(self) -> list[Any]:
+        return list({s[0]: s for layout in (self.main, *self.layouts) for s in layout.inits}.values())
+
+    def _is_optional(self, path: str) -> bool:
+        return any(path.startswith(f"{attribute_of(a)}.") or path == attribute_of(a) for a in self.conditions)
+
+    # ------------------------------------------------------------ forward
+
+    def _forward(self, forward: Forward) -> list[str]:
+        graph = self.main.use.graph
+        aux = [o for o in graph.outputs if o.aux] if self.main.use.block is None else []
+        plain = [o for o in graph.outputs if o not in aux]
+        head = self._head("forward", forward, graph.inputs, _result_type(graph.outputs, self.main.use.block is None))
+        if aux:
+            return [*head, *self._with_aux(forward, plain, aux)]
+        forward.run(self.main.steps, [o.value for o in plain])
+        return [*head, *forward.lines, *self._returned(forward, plain)]
+
+    def _with_aux(self, forward: Forward, plain: list[Output], aux: list[Output]) -> list[str]:
+        """Outputs of training come last, behind `if self.training`."""
+        graph = self.main.use.graph
+        needed = set(restrict(graph, plain).nodes)
+        early = [s for s in self.main.steps if any(n in needed for n in s.row)]
+        late = [s for s in self.main.steps if s not in early]
+        read = [v for s in late for v in s.inputs] + [o.value for o in aux]
+        made = {v for s in early for v in s.results}
+        forward.run(early, [o.value for o in plain], [v for v in dict.fromkeys(read) if v in made])
+        ends = self._returned(forward, plain)
+        forward.depth, start = 3, len(forward.lines)
+        forward.run(late, [o.value for o in aux], [o.value for o in plain])
+        extra = forward.lines[start:]
+        everything = self._table(forward, [*plain, *aux], 3)
+        return [*forward.lines[:start], f"{INDENT * 2}if self.training:", *extra, *everything, *ends]
+
+    def _returned(self, forward: Forward, outputs: Sequence[Output]) -> list[str]:
+        if len(outputs) == 1:
+            doc, comment = forward.returned(outputs[0].value)
+            return lay(doc, "return ", comment, 2)
+        if self.main.use.block is None:
+            return self._table(forward, outputs, 2)
+        names = [forward.returned(o.value)[0] for o in outputs]
+        return [f"{INDENT * 2}return {', '.join(d.text for d in names if isinstance(d, Atom))}"]
+
+    def _table(self, forward: Forward, outputs: Sequence[Output], depth: int) -> list[str]:
+        items = tuple((f"{literal(o.name)}: ", forward.returned(o.value)[0]) for o in outputs)
+        return lay(Called("", items, "{}"), "return ", "", depth)
+
+    def _head(self, function: str, forward: Forward, inputs: Sequence[Value], result: str) -> list[str]:
+        items = ["self", *(f"{forward.names[v]}: Tensor" for v in inputs)]
+        return lay(Called(function, tuple(("", Atom(i)) for i in items)), "def ", f" -> {result}:", 1)
+
+    def _recurrent(self, forward: Forward) -> list[str]:
+        return recurrent_lines(self.parameters, self.main, self.layouts, forward)
+
+    # ------------------------------------------------------------ docstring
+
+    def _docstring(self, forward: Forward) -> tuple[str, list[str]]:
+        use = self.main.use
+        if use.block is None:
+            return "", _net_paragraphs(use, forward)
+        doc = clean(use.definition.doc) if use.definition and use.definition.doc else ""
+        reads = ", ".join(_described(forward, v, i) for i, v in enumerate(_shown_inputs(use)))
+        outputs = [[u.graph.outputs[i].value for u in self.uses] for i in range(len(use.graph.outputs))]
+        makes = ", ".join(t for t in (forward.shapes.text(values) for values in outputs) if t)
+        flow = f"{reads} -> {makes}" if makes else reads
+        if isinstance(use.block, Recurrent):
+            flow = f"One step: {flow}; `forward` runs it over axis 1."
+        return flow, [doc, flow if doc else f"{flow}"]
+
+    def _support(self) -> set[str]:
+        found = {name for layout in self.layouts for s in layout.use.spellings.values() for name in s.support}
+        return found | ({"bilinear_"} if needs_bilinear(self._all_starts()) else set())
+
+
+def _declared(argument: Argument) -> str:
+    if not argument.optional:
+        return f"{argument.name}: {argument.annotation}"
+    return f"{argument.name}: {argument.annotation} = {literal(argument.default)}"
+
+
+def _result_type(outputs: Sequence[Output], net: bool) -> str:
+    if net:
+        return _net_result(outputs)
+    return "Tensor" if len(outputs) == 1 else f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
+
+
+def _net_result(outputs: Sequence[Output]) -> str:
+    plain = [o for o in outputs if not o.aux]
+    if len(plain) > 1:
+        return "dict[str, Tensor]"
+    return "Tensor" if len(plain) == len(outputs) else "Tensor | dict[str, Tensor]"
+
+
+def _shown_inputs(use: Use) -> Sequence[Value]:
+    return use.block.sequences if isinstance(use.block, Recurrent) else use.graph.inputs
+
+
+def _described(forward: Forward, value: Value, place: int) -> str:
+    text = forward.shapes.text([use.graph.inputs[place] for use in forward.uses])
+    return f"{forward.names[value]} {text}".strip()
+
+
+def _net_paragraphs(use: Use, forward: Forward) -> list[str]:
+    graph = use.graph
+    reads = ", ".join(f"{forward.names[v]} {v.type}" for v in graph.inputs)
+    plain = [o for o in graph.outputs if not o.aux]
+    makes = ", ".join(f"{o.name} {o.value.type}" for o in plain)
+    aux = [o.name for o in graph.outputs if o.aux]
+    lines = [f"{clean(reads)} -> {clean(makes)}, one sample each; the batch is the first axis."]
+    if len(plain) > 1:
+        lines.append("The result is a dict by output name.")
+    if aux:
+        names = ", ".join(f"`{n}`" for n in aux)
+        lines.append(f"While training the result is a dict by output name that has {names} too.")
+    return lines
+
+
+__all__ = ["ClassWriter", "Step", "WIDTH"]

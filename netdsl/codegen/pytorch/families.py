@@ -1,0 +1,107 @@
+"""Uses of one block that can share a class: the same layers, wired alike, whatever their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from netdsl.codegen.pytorch.layout import Layout, form, form_of
+from netdsl.codegen.pytorch.signatures import known_signature
+from netdsl.codegen.pytorch.terms import Term
+from netdsl.ir import Node
+
+
+@dataclass
+class Family:
+    """Layouts of one structure; rows that only some of them have, with the condition that says which."""
+
+    layouts: list[Layout]
+    conditions: dict[str, Term] = field(default_factory=dict)
+
+
+def split(layouts: Sequence[Layout]) -> list[Family]:
+    """The classes that the uses of a block need: one where the author's own `if` tells its variants apart."""
+    loose: dict[Any, list[Layout]] = {}
+    for layout in layouts:
+        loose.setdefault(form_of(layout, _rows(layout), _defaults), []).append(layout)
+    families: list[Family] = []
+    for group in loose.values():
+        merged = _merge(group)
+        families += [merged] if merged else [Family(g) for g in _strict(group)]
+    return families
+
+
+def _defaults(function: str) -> dict[str, Any]:
+    signature = known_signature(function)
+    return signature.defaults if signature else {}
+
+
+def _rows(layout: Layout) -> frozenset[str]:
+    """Rows made by a compile-time `if` that are one module here, from one value to one value."""
+    return frozenset(row for row in layout.use.graph.choices if _is_module(layout, row))
+
+
+def _is_module(layout: Layout, row: str) -> bool:
+    own = _nodes(layout, row)
+    steps = [s for s in layout.steps if s.label == row]
+    if len(steps) != 1 or row not in layout.attributes or set(steps[0].row) != set(own):
+        return False
+    return len(steps[0].inputs) == 1 and len(steps[0].results) == 1
+
+
+def _nodes(layout: Layout, row: str) -> list[Node]:
+    return [n for n in layout.use.graph.nodes if n.name == row or n.name.startswith(f"{row}.")]
+
+
+def _strict(group: Sequence[Layout]) -> list[list[Layout]]:
+    found: dict[Any, list[Layout]] = {}
+    for layout in group:
+        found.setdefault(form_of(layout, frozenset(), _defaults), []).append(layout)
+    return list(found.values())
+
+
+def _merge(group: list[Layout]) -> Family | None:
+    """One family of the whole group, or None when no condition tells its variants apart."""
+    if len(_strict(group)) == 1:
+        return Family(group)
+    main = max(group, key=lambda layout: len(_rows(layout)))
+    rows = _rows(main)
+    conditions: dict[str, Term] = {}
+    for row in rows:
+        if not _alike(group, row):
+            return None
+        if len(_contents(group, row)) > 1:
+            term = _condition(group, row)
+            if term is None:
+                return None
+            conditions[row] = term
+    opaque = frozenset(conditions)
+    for layout in group:
+        missing = rows - _rows(layout)
+        if form_of(main, missing, _defaults, opaque) != form_of(layout, frozenset(), _defaults, opaque):
+            return None
+    return Family(group, conditions)
+
+
+def _contents(group: Sequence[Layout], row: str) -> set[Any]:
+    return {form(layout.attributes.get(row), _defaults) for layout in group}
+
+
+def _alike(group: Sequence[Layout], row: str) -> bool:
+    """Whether every use that took the same branch has the same layers there."""
+    for taken in (True, False):
+        some = [g for g in group if row in g.use.graph.choices and g.use.graph.choices[row].taken is taken]
+        if len(_contents(some, row)) > 1:
+            return False
+    return all(row in g.use.graph.choices for g in group)
+
+
+def _condition(group: Sequence[Layout], row: str) -> Term | None:
+    """The author's condition as an expression that is right for every use."""
+    choices = [g.use.graph.choices[row] for g in group]
+    for layout in group:
+        term = layout.names.term(choices[0].condition) if layout.names else None
+        if term and all(term.holds(c.taken, g.use.env) for c, g in zip(choices, group, strict=True)):
+            return term
+    return None

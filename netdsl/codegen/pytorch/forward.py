@@ -1,0 +1,208 @@
+"""The body of `forward`: which calls are written into one another, what values are called, shapes as comments."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from netdsl.codegen.pytorch.layout import Layout, Step
+from netdsl.codegen.pytorch.parameters import Parameters
+from netdsl.codegen.pytorch.shapes import Shapes
+from netdsl.codegen.pytorch.spelling import Infix
+from netdsl.codegen.pytorch.text import INDENT, WIDTH, Atom, Called, Doc, flat, identifier, lay, unused
+from netdsl.codegen.pytorch.tracing import Use
+from netdsl.dims import Dim
+from netdsl.tensors import Value
+
+TEMPORARY = ("x", "y", "z", "out")
+"""Names of values that only the next line reads."""
+
+
+@dataclass
+class Pending:
+    """An expression that no line holds yet, because the step that reads it may take it in."""
+
+    doc: Doc
+    step: Step
+    index: int
+
+
+class Forward:
+    """Writes the lines of one `forward`; `layouts` have the same structure, rows in `optional` apart."""
+
+    def __init__(
+        self, parameters: Parameters, layouts: Sequence[Layout], optional: frozenset[str], taken: set[str]
+    ) -> None:
+        self.parameters = parameters
+        self.uses: list[Use] = [layout.use for layout in layouts]
+        self.main = max(layouts, key=lambda layout: len(layout.steps))
+        self.optional = optional
+        self.others = [[s for s in layout.steps if s.label not in optional] for layout in layouts]
+        self.shapes = Shapes(parameters, layouts, self.others, self.main)
+        self.names: dict[Value, str] = {}
+        self.taken = set(taken) | {"self"}
+        self.pending: dict[Value, Pending] = {}
+        self.lines: list[str] = []
+        self.depth = 2
+        for value in self.main.use.graph.inputs:
+            self.names[value] = self._unused(value.name if value.name != "_" else "x")
+            self.taken.add(self.names[value])
+
+    # ------------------------------------------------------------ running through the steps
+
+    def run(self, steps: Sequence[Step], results: Sequence[Value], kept: Sequence[Value] = ()) -> None:
+        """Write the lines that make `results`. Values in `kept` are read later, by other steps."""
+        self.readers: dict[Value, list[int]] = {}
+        for i, step in enumerate(steps):
+            for value in step.inputs:
+                self.readers.setdefault(value, []).append(i)
+        for value in (*results, *kept):
+            self.readers.setdefault(value, []).append(len(steps))
+        self.results = set(results) | set(kept)
+        for i, step in enumerate(steps):
+            self._step(i, step, steps)
+
+    def _step(self, i: int, step: Step, steps: Sequence[Step]) -> None:
+        doc = self._expression(step)
+        taken_in = [v for v in step.inputs if v in self.pending]
+        if taken_in and self._width(doc, step) > WIDTH:
+            for value in taken_in:
+                self._flush(value, i)
+            doc = self._expression(step)
+        for value in taken_in:
+            self.pending.pop(value, None)
+        if self._may_wait(i, step, steps):
+            self.pending[step.results[0]] = Pending(doc, step, i)
+        else:
+            self._assign(doc, step, i)
+
+    def _may_wait(self, i: int, step: Step, steps: Sequence[Step]) -> bool:
+        """Whether a step's expression can become part of the one that reads it."""
+        if len(step.results) != 1:
+            return False
+        if not step.inputs and isinstance(step.expression, Infix):
+            return True  # a number or a free parameter is written where it is used
+        readers = self.readers.get(step.results[0], [])
+        if len(readers) != 1:
+            return False
+        if readers[0] == len(steps):
+            return len(self.results) == 1
+        reader = steps[readers[0]]
+        if reader.follows and readers[0] == i + 1:
+            return _continues(step, reader)
+        near = readers[0] - i < len(reader.inputs) + 1
+        return isinstance(reader.expression, Infix) and len(reader.inputs) > 1 and near and _unnamed(step)
+
+    def _width(self, doc: Doc, step: Step) -> int:
+        return len(f"{INDENT * self.depth}return {flat(doc)}{self.shapes.comment(step)}")
+
+    # ------------------------------------------------------------ expressions
+
+    def _expression(self, step: Step) -> Doc:
+        operands = [self.pending[v].doc if v in self.pending else Atom(self.names[v]) for v in step.inputs]
+        if step.label in self.optional:
+            return Called(step.expression.function, tuple(("", o) for o in operands))  # type: ignore[union-attr]
+        index = self.others[self._main_index()].index(step)
+        values = [steps[index].expression for steps in self.others]
+        hint = identifier(step.label.replace(".", "_"))
+        return self.parameters.write(values, self.uses, hint, operands, self._size, stored=True)
+
+    def _main_index(self) -> int:
+        return next(i for i, use in enumerate(self.uses) if use is self.main.use)
+
+    def _size(self, values: Sequence[Any]) -> str:
+        """A size of the input at run time, in words that are right for every use."""
+        found = [list(self._sizes(use, v)) for use, v in zip(self.uses, values, strict=True)]
+        common = [text for text in found[0] if all(text in other for other in found)]
+        if not common:
+            raise ValueError(f"the size {values[0]} cannot be had from the inputs")
+        return common[0]
+
+    def _sizes(self, use: Use, size: Any) -> Any:
+        axes = []
+        for ours, value in zip(self.main.use.graph.inputs, use.graph.inputs, strict=True):
+            offset = 1 if value.type.batched else 0
+            axes += [(f"{self.names[ours]}.shape[{j + offset}]", e) for j, e in enumerate(value.shape)]
+        yield from (text for text, extent in axes if extent == size)
+        for text, extent in axes:
+            if isinstance(extent, Dim):
+                yield from (f"{text} // {k}" for k in range(2, 33) if extent // k == size)
+                yield from (f"{k} * {text}" for k in range(2, 33) if extent * k == size)
+        if isinstance(size, Dim):
+            symbols = {str(e): text for text, e in reversed(axes) if isinstance(e, Dim) and str(e).isidentifier()}
+            text = re.sub(r"[A-Za-z_]\w*", lambda m: symbols.get(m[0], "?"), str(size))
+            if "?" not in text and _is_arithmetic(text):
+                yield text
+        elif isinstance(size, int):
+            yield str(int(size))
+
+    # ------------------------------------------------------------ lines
+
+    def _flush(self, value: Value, before: int) -> None:
+        waiting = self.pending.pop(value)
+        self._assign(waiting.doc, waiting.step, before - 1)
+
+    def _assign(self, doc: Doc, step: Step, index: int) -> None:
+        names = [self._name(v, step, index, place) for place, v in enumerate(step.results)]
+        comment = self.shapes.comment(step)
+        before = f"{', '.join(names)} = "
+        if len(f"{INDENT * self.depth}{before}{flat(doc)}{comment}") > WIDTH >= len(
+            f"{INDENT * self.depth}{before}{flat(doc)}"
+        ):
+            comment = ""
+        self.lines += lay(doc, before, comment, self.depth)
+
+    def _name(self, value: Value, step: Step, index: int, place: int) -> str:
+        readers = self.readers.get(value, [])
+        if not readers:
+            name = "_" if len(step.results) > 1 else self._unused("unused")
+        elif value not in self.results and len(step.results) == 1 and set(readers) <= {index + 1}:
+            name = self._temporary(index)
+        else:
+            label = step.label if len(step.results) == 1 else value.name
+            label = label if label.isidentifier() or "." in label else f"{step.label}_{place + 1}"
+            name = self._unused(label)
+            self.taken.add(name)
+        self.names[value] = name
+        return name
+
+    def _temporary(self, index: int) -> str:
+        live = {n for v, n in self.names.items() if any(r > index + 1 for r in self.readers.get(v, ()))}
+        named = {n for n in self.names.values() if n not in TEMPORARY}
+        return next(n for n in (*TEMPORARY, unused("x", live | named)) if n not in live and n not in named)
+
+    def _unused(self, label: str) -> str:
+        base = identifier(label.replace(".", "_"))
+        return unused(base if base not in TEMPORARY[1:] else f"{base}_", self.taken)
+
+    def returned(self, value: Value) -> tuple[Doc, str]:
+        """The expression of a result, with the comment it may carry."""
+        if value in self.pending:
+            waiting = self.pending.pop(value)
+            return waiting.doc, self.shapes.comment(waiting.step)
+        return Atom(self.names[value]), ""
+
+
+def _continues(step: Step, reader: Step) -> bool:
+    """A reader without a label of its own, or of the same row, goes on with the line."""
+    row, other = step.label.split(".")[0], reader.label.split(".")[0]
+    return row == other or _unnamed(reader) or reader.label.startswith(f"{row}.")
+
+
+def _unnamed(step: Step) -> bool:
+    """Whether a name is only the operation's with a number."""
+    return step.label.split(".")[-1].rstrip("0123456789") in (step.node.kind, "")
+
+
+def _is_arithmetic(text: str) -> bool:
+    allowed = (
+        ast.Expression, ast.BinOp, ast.UnaryOp, ast.USub, ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.Name,
+        ast.Load, ast.Constant, ast.Attribute, ast.Subscript,
+    )  # fmt: skip
+    try:
+        return all(isinstance(n, allowed) for n in ast.walk(ast.parse(text, mode="eval")))
+    except SyntaxError:
+        return False

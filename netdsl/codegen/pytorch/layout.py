@@ -1,0 +1,316 @@
+"""What a body becomes: attributes to construct, and steps to run, before any of it is text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Raw, Spelling
+from netdsl.codegen.pytorch.text import identifier, is_plain, unused
+from netdsl.codegen.pytorch.tracing import Names, Use
+from netdsl.diagnostics import Collector
+from netdsl.dims import Dim
+from netdsl.ir import Block, Node
+from netdsl.ops.base import Elementwise, Op
+from netdsl.tensors import Init, Value
+
+
+@dataclass(eq=False)
+class Step:
+    """One call of `forward`."""
+
+    node: Node
+    """The last layer it runs."""
+    expression: Made | Infix
+    inputs: tuple[Value, ...]
+    results: tuple[Value, ...]
+    label: str
+    attribute: str = ""
+    """The attribute it calls, for a chain that is one module."""
+    follows: bool = False
+    """Whether it may be written around the step before it: it works element by element, or carries only a bias or scale."""
+    row: tuple[Node, ...] = ()
+    """The layers of a chain."""
+
+
+@dataclass(eq=False)
+class Layout:
+    """Attributes in order of definition, and steps in order of running."""
+
+    use: Use
+    attributes: dict[str, Made] = field(default_factory=dict)
+    inits: list[tuple[str, Init, Any]] = field(default_factory=list)
+    """`(self.conv1.weight, how it starts, its shape)`."""
+    steps: list[Step] = field(default_factory=list)
+    access: dict[Node, str] = field(default_factory=dict)
+    """How `forward` reaches a layer: `self.main["conv1"]`."""
+    names: Names | None = None
+    """What the author's words mean here."""
+
+
+def lay_out(use: Use, collector: Collector) -> Layout:
+    """The attributes and steps of a use. Its nodes have been spelt."""
+    layout = Layout(use)
+    groups = _groups(use)
+    chains = {p: c for p, c in ((p, _chain(use, p, nodes)) for p, nodes in groups.items()) if c}
+    inside = {n: p for p, chain in chains.items() for n in chain}
+    runs = dict(_shared_runs(use, chains))
+    done: set[Node] = set()
+    for node in use.graph.nodes:
+        if node in done or node not in use.spellings and node.shares is None:
+            continue
+        if node in inside:
+            done.update(chains[inside[node]])
+            _lay_chain(layout, inside[node], chains[inside[node]])
+        elif node in runs:
+            prefix, run = runs[node]
+            done.update(run)
+            layout.steps.append(_call(run[-1], attribute_of(prefix), run[0].inputs, prefix, run))
+        else:
+            _lay_node(layout, node, groups, chains, collector)
+    return layout
+
+
+def owns_module(use: Use, node: Node) -> bool:
+    """Whether a layer is constructed in `__init__`."""
+    if node.shares is not None or node not in use.spellings:
+        return False
+    spelling = use.spellings[node]
+    return isinstance(node.op, Block) or bool(node.op.weights()) or spelling.call is None or spelling.parameter
+
+
+def _weighted(node: Node) -> bool:
+    return isinstance(node.op, Block) or bool(node.op.weights())
+
+
+def _groups(use: Use) -> dict[str, list[Node]]:
+    """Rows of several layers that own weights, by label, with all of their layers."""
+    labels = dict.fromkeys(
+        n.name.split(".")[0] for n in use.graph.nodes if "." in n.name and n.shares is None and _weighted(n)
+    )
+    return {p: [n for n in use.graph.nodes if n.name.startswith(p + ".")] for p in labels}
+
+
+# ---------------------------------------------------------------- chains
+
+
+def _chain(use: Use, prefix: str, nodes: list[Node]) -> list[Node]:
+    """The layers of a row as one sequence that holds every module of the row; [] when they are not one."""
+    modules = [i for i, n in enumerate(nodes) if owns_module(use, n)]
+    first, last = modules[0], modules[-1]
+    uses = _uses(use)
+    while first > 0 and _linked(use, nodes[first - 1], nodes[first], uses):
+        first -= 1
+    while last + 1 < len(nodes) and _linked(use, nodes[last], nodes[last + 1], uses):
+        last += 1
+    chain = nodes[first : last + 1]
+    fits = all(_linked(use, a, b, uses) for a, b in zip(chain, chain[1:], strict=False))
+    single = len(chain[0].inputs) == 1 and len(chain[-1].results) == 1
+    named = all(is_plain(n.name[len(prefix) + 1 :]) for n in chain)
+    free = any(use.spellings[n].parameter for n in chain if n in use.spellings)
+    return chain if fits and single and named and not free else []
+
+
+def _uses(use: Use) -> dict[Value, int]:
+    """How often each value is read, outputs included."""
+    counts: dict[Value, int] = {}
+    states = [s.following for s in getattr(use.block, "states", ())]
+    for value in [v for n in use.graph.nodes for v in n.inputs] + [o.value for o in use.graph.outputs] + states:
+        counts[value] = counts.get(value, 0) + 1
+    return counts
+
+
+def _linked(use: Use, before: Node, after: Node, uses: dict[Value, int]) -> bool:
+    """Whether two layers can stand side by side in an `nn.Sequential`."""
+    for node in (before, after):
+        spelling = use.spellings.get(node)
+        if node.shares is not None or spelling is None or spelling.module is None or spelling.use:
+            return False
+    return len(before.results) == 1 and after.inputs == before.results and uses[before.results[0]] == 1
+
+
+def _shared_runs(use: Use, chains: dict[str, list[Node]]) -> Iterator[tuple[Node, tuple[str, list[Node]]]]:
+    """Further uses of a chain of shared layers, by their first layer."""
+    counts = _uses(use)
+    for prefix, chain in chains.items():
+        anchor = next(i for i, n in enumerate(chain) if owns_module(use, n))
+        for node in use.graph.nodes:
+            if node.shares is chain[anchor]:
+                run = _matching_run(use, chain, anchor, node, counts)
+                if run:
+                    yield run[0], (prefix, run)
+
+
+def _matching_run(use: Use, chain: list[Node], anchor: int, node: Node, counts: dict[Value, int]) -> list[Node]:
+    producers = use.graph.producer()
+    run = [node]
+    while len(run) <= anchor:
+        before = producers.get(run[0].inputs[0])
+        if before is None:
+            return []
+        run.insert(0, before)
+    while len(run) < len(chain):
+        after = next((n for n in use.graph.nodes if n.inputs == run[-1].results), None)
+        if after is None or counts[run[-1].results[0]] != 1:
+            return []
+        run.append(after)
+    same = all(r.kind == c.kind and (r.shares is c or not _weighted(c)) for r, c in zip(run, chain, strict=True))
+    return run if same else []
+
+
+# ---------------------------------------------------------------- attributes and steps
+
+
+def attribute_of(label: str) -> str:
+    """How an attribute is reached; one that `nn.Module` has a use for lies in the table alone."""
+    return f"self.{label}" if is_plain(label) else f'self._modules["{label}"]'
+
+
+def _call(node: Node, access: str, inputs: tuple[Value, ...], label: str, row: list[Node]) -> Step:
+    made = Made(access, tuple(Operand(i) for i in range(len(inputs))))
+    return Step(node, made, inputs, node.results, label, label, row=tuple(row))
+
+
+def _lay_chain(layout: Layout, prefix: str, chain: list[Node]) -> None:
+    names = {n: n.name[len(prefix) + 1 :] for n in chain}
+    modules = {names[n]: layout.use.spellings[n].module for n in chain}
+    layout.attributes[prefix] = Made("nn.Sequential", (Made("OrderedDict", (), modules),))
+    for node in chain:
+        layout.access[node] = f"{attribute_of(prefix)}.{names[node]}"
+        _note_inits(layout, node)
+    layout.steps.append(_call(chain[-1], attribute_of(prefix), chain[0].inputs, prefix, chain))
+
+
+def _lay_node(
+    layout: Layout, node: Node, groups: dict[str, list[Node]], chains: dict[str, list[Node]], collector: Collector
+) -> None:
+    use = layout.use
+    if owns_module(use, node):
+        _register(layout, node, groups, chains, collector)
+    if node.owner in layout.access:
+        expression = _applied(use, node, layout.access[node.owner])
+    else:
+        called = use.spellings[node].call
+        assert called is not None
+        expression = called
+    layout.steps.append(
+        Step(node, expression, node.inputs, node.results, node.name, follows=_follows(node), row=(node,))
+    )
+
+
+def _applied(use: Use, node: Node, access: str) -> Made | Infix:
+    """A module, called on its operands; a free parameter stands for itself."""
+    spelling = use.spellings.get(node.owner, Spelling())
+    if spelling.parameter:
+        return Infix(access, tight=True)
+    if spelling.use:
+        return Infix(spelling.use.replace("{m}", access), tight=True)
+    return Made(access, tuple(Operand(i) for i in range(len(node.inputs))))
+
+
+def _follows(node: Node) -> bool:
+    if isinstance(node.op, Block) or len(node.inputs) != 1:
+        return False
+    thin = all(len(w.shape) <= 1 for w in node.op.weights())
+    elementwise = isinstance(node.op, Elementwise) or (bool(node.op.weights()) and thin)
+    return elementwise and len(node.results) == 1 and node.results[0].shape == node.inputs[0].shape
+
+
+def _register(
+    layout: Layout, node: Node, groups: dict[str, list[Node]], chains: dict[str, list[Node]], collector: Collector
+) -> None:
+    """Give a layer its place among the attributes: on its own, or in the table of its row."""
+    spelling = layout.use.spellings[node]
+    made = _parameter(node.op) if spelling.parameter else spelling.module
+    prefix, _, rest = node.name.partition(".")
+    grouped = prefix in groups and bool(rest)
+    if grouped and (spelling.parameter or not _table_name(rest)):
+        collector.report(
+            "not-supported-by-target", f"PyTorch source cannot hold a layer named `{node.name}`", node.span,
+            help="give the row a label of its own",
+        )  # fmt: skip
+    if grouped and (_weighted(node) or prefix not in chains):
+        table = layout.attributes.setdefault(prefix, Made("nn.ModuleDict", (Made("{}", (), {}),)))
+        table.arguments[0].keywords[rest] = made
+        layout.access[node] = f'{attribute_of(prefix)}["{rest}"]'
+        _note_inits(layout, node)
+        return
+    attribute = node.name if not rest else unused(identifier(node.name), layout.attributes)
+    assert made is not None
+    layout.attributes[attribute] = made
+    layout.access[node] = attribute_of(attribute)
+    if spelling.parameter and not is_plain(attribute):
+        layout.access[node] = f'self._parameters["{attribute}"]'
+    _note_inits(layout, node)
+
+
+def _table_name(rest: str) -> bool:
+    return "." not in rest and is_plain(rest)
+
+
+def _parameter(op: Op | Block) -> Made:
+    assert isinstance(op, Op)
+    return Made("nn.Parameter", (Made("torch.empty", tuple(op.weights()[0].shape)),))
+
+
+def _note_inits(layout: Layout, node: Node) -> None:
+    """Keep how its weights start, where the module's own way is not meant."""
+    path = layout.access[node]
+    spelling = layout.use.spellings[node]
+    op = node.op
+    if isinstance(op, Block):
+        return
+    inits = {w.name: w.init for w in op.weights()} if spelling.parameter else spelling.init
+    shapes = {w.name: w.shape for w in op.weights()}
+    for name, init in inits.items():
+        layout.inits.append((f"{path}.{name}" if name else path, init, shapes[name]))
+
+
+# ---------------------------------------------------------------- sameness
+
+
+def form(value: Any, defaults_of: Any) -> Any:
+    """The structure of an expression: everything but the values that an argument could stand for."""
+    if isinstance(value, Made):
+        defaults = defaults_of(value.function)
+        keywords = tuple((k, form(v, defaults_of)) for k, v in value.keywords.items() if k not in defaults)
+        return value.function, tuple(form(a, defaults_of) for a in value.arguments), keywords
+    if isinstance(value, Infix):
+        return value.template, len(value.values)
+    if isinstance(value, Operand | Raw):
+        return value
+    return "size" if isinstance(value, Dim) else "value"
+
+
+def form_of(
+    layout: Layout, without: frozenset[str], defaults_of: Any, opaque: frozenset[str] = frozenset()
+) -> tuple[Any, ...]:
+    """The structure of a layout.
+
+    Rows in `without` count as if their value were what they read; of rows in `opaque` only the place counts.
+    """
+    use = layout.use
+    hidden = without | opaque
+    number: dict[Value, Any] = {v: i for i, v in enumerate(use.graph.inputs)}
+    steps = []
+    for step in layout.steps:
+        if step.label in without:
+            number[step.results[0]] = number[step.inputs[0]]
+            continue
+        reads = tuple(number[v] for v in step.inputs)
+        steps.append((step.label, form(step.expression, defaults_of), reads, step.follows, len(step.results)))
+        number.update({v: (step.label, i) for i, v in enumerate(step.results)})
+    attributes = tuple((a, form(m, defaults_of)) for a, m in layout.attributes.items() if a not in hidden)
+    rows = tuple(f"{attribute_of(label)}." for label in hidden)
+    inits = tuple((p, i.kind, i.values) for p, i, _ in layout.inits if not p.startswith(rows))
+    outputs = tuple((o.name, number[o.value]) for o in use.graph.outputs)
+    states = tuple(
+        (s.name, number[s.current], number[s.following], s.initial if isinstance(s.initial, int | float) else "given")
+        for s in getattr(use.block, "states", ())
+    )
+    inputs = tuple((v.name, v.type.rank, v.type.dtype) for v in use.graph.inputs)
+    return inputs, tuple(steps), attributes, inits, outputs, states
+
+
+__all__ = ["Layout", "Spelling", "Step", "attribute_of", "form", "form_of", "lay_out", "owns_module"]

@@ -1,0 +1,246 @@
+"""Which constructor argument each number of a class is: one expression that is right for every use of the class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import chain, permutations
+from typing import Any
+
+from netdsl.codegen.pytorch.layout import Layout
+from netdsl.codegen.pytorch.signatures import Signature, known_signature
+from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Raw
+from netdsl.codegen.pytorch.terms import Scaled, Sized, Term, name, number, plain
+from netdsl.codegen.pytorch.text import Atom, Called, Doc, annotation, flat, identifier, literal, operand, unused
+from netdsl.codegen.pytorch.tracing import Argument, Built, Use
+from netdsl.dims import Dim
+
+SHORT = {
+    "out_channels": "channels", "out_features": "features", "kernel_size": "kernel", "num_features": "features",
+    "num_channels": "channels", "normalized_shape": "shape", "hidden_size": "hidden", "input_size": "features",
+}  # fmt: skip
+LONGEST = 6
+"""Names and numbers in an expression, at most: a longer one says less than an argument of its own."""
+
+SizeText = Callable[[Sequence[Any]], str]
+"""The source of a size that depends on the input."""
+
+
+class Parameters:
+    """The arguments that a class turns out to need, collected while its text is made."""
+
+    def __init__(self, layouts: Sequence[Layout], classes: dict[str, Built]) -> None:
+        self.layouts = layouts
+        self.uses: list[Use] = [layout.use for layout in layouts]
+        self.classes = classes
+        self.used: set[str] = set()
+        self.stored: set[str] = set()
+        """Arguments that `forward` reads, kept as attributes."""
+        self.extras: dict[str, list[Any]] = {}
+
+    # ------------------------------------------------------------ values
+
+    def term(self, values: Sequence[Any], uses: Sequence[Use]) -> Term | None:
+        """One expression for the value in every use: the author's where it is right for all, else a simple one."""
+        written = dict.fromkeys(v.term for v in values if isinstance(v, Sized | Scaled))
+        for term in written:
+            if term.size() <= LONGEST and term.names() and _right(term, values, uses):
+                return term
+        if any(v != values[0] or isinstance(v, bool) is not isinstance(values[0], bool) for v in values):
+            return next((t for t in self._simple(values, uses) if _right(t, values, uses)), None)
+        return None
+
+    def _simple(self, values: Sequence[Any], uses: Sequence[Use]) -> Any:
+        """Candidates that could make these values, simplest first."""
+        known = [n for n in uses[0].env if all(n in u.env for u in uses)]
+        yield from map(name, known)
+        if not all(isinstance(v, int) and not isinstance(v, bool) for v in values):
+            return
+        whole = [n for n in known if all(_whole(u.env[n]) and u.env[n] > 0 for u in uses)]
+        for n in whole:
+            first, base = values[0], uses[0].env[n]
+            yield from (Term("*", (number(k), name(n))) for k in (first // base,) if k > 1)
+            yield from (Term("//", (name(n), number(k))) for k in ((base // first) if first else 0,) if k > 1)
+            yield from (Term(s, (name(n), number(abs(first - base)))) for s in ("+" if first > base else "-",))
+        for a, b in permutations(whole, 2):
+            yield from (Term(sign, (name(a), name(b))) for sign in ("+", "*", "//", "-"))
+        yield from (Term("*", (name(a), name(a))) for a in whole)
+
+    def value(
+        self, values: Sequence[Any], uses: Sequence[Use], hint: str, stored: bool = False, size: SizeText | None = None
+    ) -> Atom:
+        """The source of a value in every use; a new argument where nothing else is right."""
+        if any(isinstance(v, Dim) for v in values):
+            if size is None:
+                raise ValueError(f"{hint} depends on the size of the input")
+            return Atom(size(values))
+        if isinstance(values[0], tuple | list) and len({len(v) if isinstance(v, tuple | list) else 0 for v in values}) == 1:
+            return self._tuple(values, uses, hint, stored, size)
+        term = self.term(values, uses)
+        if term is None and all(_same(v, values[0]) for v in values):
+            return Atom(literal(plain(values[0])))
+        return self._spell(term or self._extra(values, uses, hint), stored)
+
+    def _tuple(
+        self, values: Sequence[Any], uses: Sequence[Use], hint: str, stored: bool, size: SizeText | None
+    ) -> Atom:
+        items = [
+            self.value([v[i] for v in values], uses, f"{hint}{i + 1}", stored, size).text for i in range(len(values[0]))
+        ]
+        return Atom(f"({', '.join(items)}{',' if len(items) == 1 else ''})")
+
+    def _spell(self, term: Term, stored: bool) -> Atom:
+        self.used |= term.names()
+        if stored:
+            self.stored |= term.names()
+        text = term.text(self.attribute if stored else str)
+        return Atom(text, tight=term.operator in ("name", "number", "min", "max"))
+
+    def attribute(self, argument: str) -> str:
+        """Where an argument is kept for `forward`."""
+        taken = self.layouts[0].attributes
+        return f"self.{argument}" if argument not in taken else f"self.{argument}_setting"
+
+    def _extra(self, values: Sequence[Any], uses: Sequence[Use], hint: str) -> Term:
+        base = identifier(hint)
+        known = {n for u in self.uses for n in u.env} | set(self.uses[0].axes)
+        extra = unused(base, known)
+        own = dict(zip(map(id, uses), values, strict=True))
+        for use in self.uses:
+            use.env[extra] = plain(own.get(id(use), values[0]))
+        self.extras[extra] = [use.env[extra] for use in self.uses]
+        return name(extra)
+
+    def condition(self, term: Term) -> str:
+        self.used |= term.names()
+        return term.text()
+
+    # ------------------------------------------------------------ expressions
+
+    def signature(self, function: str) -> Signature | None:
+        """Names and defaults of what is called, of the file's own classes too."""
+        built = self.classes.get(function)
+        return Signature(built.names, built.defaults) if built else known_signature(function)
+
+    def defaults(self, function: str) -> dict[str, Any]:
+        signature = self.signature(function)
+        return signature.defaults if signature else {}
+
+    def write(
+        self, values: Sequence[Any], uses: Sequence[Use], hint: str, operands: Sequence[Doc] = (),
+        size: SizeText | None = None, stored: bool = False,
+    ) -> Doc:  # fmt: skip
+        """The source of an expression that has the same structure in every use."""
+        first = values[0]
+        if isinstance(first, Made):
+            return self._made(values, uses, hint, operands, size, stored)
+        if isinstance(first, Infix):
+            texts = [
+                operand(self.value([v.values[i] for v in values], uses, hint, stored, size))
+                for i in range(len(first.values))
+            ]
+            return Atom(first.template.format(*map(operand, operands), v=texts), first.tight)
+        if isinstance(first, Operand):
+            if first.rest:
+                return Called("", tuple(("", o) for o in operands[first.index :]), "[]")
+            return operands[first.index]
+        return Atom(first.text) if isinstance(first, Raw) else self.value(values, uses, hint, stored, size)
+
+    def _made(
+        self, values: Sequence[Made], uses: Sequence[Use], hint: str, operands: Sequence[Doc], size: SizeText | None,
+        stored: bool,
+    ) -> Doc:  # fmt: skip
+        function = values[0].function
+        signature = self.signature(function) or Signature((), {})
+        items: list[tuple[str, Doc]] = []
+        for i in range(len(values[0].arguments)):
+            slot = signature.names[i] if i < len(signature.names) else str(i + 1)
+            inner = self._hint(hint, slot, function)
+            items.append(("", self.write([v.arguments[i] for v in values], uses, inner, operands, size, stored)))
+        present = dict.fromkeys(chain.from_iterable(v.keywords for v in values))
+        order = [n for n in signature.names if n in present] + [n for n in present if n not in signature.names]
+        for keyword in order:
+            given = [v.keywords.get(keyword, signature.defaults.get(keyword)) for v in values]
+            doc = self.write(given, uses, self._hint(hint, keyword, function), operands, size, stored)
+            if keyword not in signature.defaults or flat(doc) != literal(plain(signature.defaults[keyword])):
+                items.append((f'"{keyword}": ' if function == "{}" else f"{keyword}=", doc))
+        return Called("", tuple(items), "{}") if function == "{}" else Called(function, _compressed(items), "()")
+
+    def _hint(self, hint: str, slot: str, function: str) -> str:
+        if function in ("nn.Sequential", "nn.ModuleDict", "nn.Parameter", "torch.empty"):
+            return hint
+        return f"{hint}_{SHORT.get(slot, slot)}".strip("_")
+
+    # ------------------------------------------------------------ the constructor
+
+    def arguments(self) -> tuple[Argument, ...]:
+        """What `__init__` takes: axes of inputs, settings, what else differs; those with defaults last."""
+        use = self.uses[0]
+        names = {identifier(word): word for word in use.settings}
+        defaults = _defaults(use)
+        axes = [Argument(n, "axis", "int", axis=at) for n, at in use.axes.items() if n in self.used]
+        settings = [self._setting(n, word, defaults) for n, word in names.items() if n in self.used and n not in use.axes]
+        extras = [Argument(n, "extra", annotation(v[0])) for n, v in self.extras.items() if n in self.used]
+        return tuple(sorted([*axes, *settings, *extras], key=lambda a: a.optional))
+
+    def _setting(self, argument: str, word: str, defaults: dict[str, Any]) -> Argument:
+        values = [u.settings[word] for u in self.uses]
+        kind = next((annotation(v) for v in values if isinstance(v, float)), annotation(values[0]))
+        return Argument(argument, "param", kind, defaults.get(word), word in defaults)
+
+
+def _right(term: Term, values: Sequence[Any], uses: Sequence[Use]) -> bool:
+    return all(term.holds(v, u.env) for v, u in zip(values, uses, strict=True))
+
+
+def _same(a: Any, b: Any) -> bool:
+    return type(plain(a)) is type(plain(b)) and bool(a == b)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _defaults(use: Use) -> dict[str, Any]:
+    """Literal defaults of a block's parameters; a net's own settings are its defaults."""
+    if use.block is None:
+        return use.settings
+    found = {}
+    for parameter in use.block.parameters:
+        value = getattr(parameter.default, "value", None)
+        if isinstance(value, int | float | str):
+            found[parameter.name.id] = value
+    return found
+
+
+def _compressed(items: list[tuple[str, Doc]]) -> tuple[tuple[str, Doc], ...]:
+    """Three or more copies in a row, numbered on, as one line: `**{f"block{i}": Block(64) for i in range(2, 7)}`."""
+    made: list[tuple[str, Doc]] = []
+    start = 0
+    while start < len(items):
+        end = start + 1
+        while end < len(items) and _copy(items[start], items[end], end - start):
+            end += 1
+        comprehension = _comprehension(items[start:end]) if end - start > 2 else ""
+        if comprehension and len(comprehension) < 70:
+            made.append(("", Atom(comprehension)))
+        else:
+            made.extend(items[start:end])
+        start = end
+    return tuple(made)
+
+
+def _copy(first: tuple[str, Doc], other: tuple[str, Doc], distance: int) -> bool:
+    (base, start), (word, count) = _numbered(first[0]), _numbered(other[0])
+    return bool(base) and base == word and count == start + distance and flat(first[1]) == flat(other[1])
+
+
+def _numbered(lead: str) -> tuple[str, int]:
+    word = lead.removesuffix("=")
+    base = word.rstrip("0123456789")
+    digits = word[len(base) :]
+    return (base, int(digits)) if digits and not digits.startswith("0") else ("", 0)
+
+
+def _comprehension(items: list[tuple[str, Doc]]) -> str:
+    base, start = _numbered(items[0][0])
+    return f'**{{f"{base}{{i}}": {flat(items[0][1])} for i in range({start}, {start + len(items)})}}'

@@ -1,0 +1,147 @@
+"""A recurrent block: one step as a method, and `forward` that runs it along the sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from netdsl.codegen.pytorch.forward import Forward
+from netdsl.codegen.pytorch.layout import Layout
+from netdsl.codegen.pytorch.parameters import Parameters
+from netdsl.codegen.pytorch.text import INDENT, Atom, Called, lay, literal, unused
+from netdsl.dims import Dim
+from netdsl.ir import Recurrent, State
+from netdsl.tensors import DType, Value
+
+
+def recurrent_lines(
+    parameters: Parameters, main: Layout, layouts: Sequence[Layout], forward: Forward
+) -> list[str]:
+    """`step` and `forward`."""
+    block = main.use.block
+    assert isinstance(block, Recurrent)
+    outputs = [o.value for o in block.body.outputs]
+    carried = [s.following for s in block.states]
+    results = list(dict.fromkeys([*outputs, *carried]))
+    names = [forward.names[v] for v in block.body.inputs]
+    forward.run(main.steps, results)
+    step = _step_lines(forward, names, results)
+    return [*step, "", *_Loop(parameters, main, layouts, forward, block, results).lines()]
+
+
+def _step_lines(forward: Forward, names: Sequence[str], results: Sequence[Value]) -> list[str]:
+    kind = "Tensor" if len(results) == 1 else f"tuple[{', '.join(['Tensor'] * len(results))}]"
+    items = tuple(("", Atom(i)) for i in ("self", *(f"{n}: Tensor" for n in names)))
+    head = lay(Called("step", items), "def ", f" -> {kind}:", 1)
+    returned = [forward.returned(v) for v in results]
+    if len(results) == 1:
+        return [*head, *forward.lines, *lay(returned[0][0], "return ", returned[0][1], 2)]
+    made = ", ".join(doc.text for doc, _ in returned if isinstance(doc, Atom))
+    return [*head, *forward.lines, f"{INDENT * 2}return {made}"]
+
+
+class _Loop:
+    """The lines of `forward`: states start, steps run, outputs are stacked."""
+
+    def __init__(
+        self, parameters: Parameters, main: Layout, layouts: Sequence[Layout], forward: Forward, block: Recurrent,
+        results: Sequence[Value],
+    ) -> None:  # fmt: skip
+        self.parameters = parameters
+        self.uses = [layout.use for layout in layouts]
+        self.forward = forward
+        self.block = block
+        self.results = results
+        self.sequences = [forward.names[v] for v in block.sequences]
+        self.states = {s.name: forward.names[s.current] for s in block.states}
+        taken = {*self.sequences, *self.states.values()}
+        self.given = {s.name: self._fresh(f"{s.name}_0", taken) for s in block.states if isinstance(s.initial, Value)}
+        self.steps = [self._fresh(f"{n}_t", taken) for n in self.sequences]
+        outputs = list(dict.fromkeys(o.value for o in block.body.outputs))
+        single = len(outputs) == 1
+        self.stacks = {v: self._fresh("steps" if single else f"{v.name}_steps", taken) for v in outputs}
+        self.taken = taken
+
+    def _fresh(self, base: str, taken: set[str]) -> str:
+        name = unused("".join(c if c.isalnum() else "_" for c in base), taken)
+        taken.add(name)
+        return name
+
+    def lines(self) -> list[str]:
+        arguments = ["self", *(f"{n}: Tensor" for n in (*self.sequences, *self.given.values()))]
+        kind = "Tensor" if len(self.block.body.outputs) == 1 else (
+            f"tuple[{', '.join(['Tensor'] * len(self.block.body.outputs))}]")  # fmt: skip
+        head = lay(Called("forward", tuple(("", Atom(a)) for a in arguments)), "def ", f" -> {kind}:", 1)
+        starts = [line for s in self.block.states for line in self._start(s)]
+        empty = [f"{INDENT * 2}{name} = []" for name in self.stacks.values()]
+        return [*head, *starts, *empty, *self._loop(), *self._stacked()]
+
+    def _start(self, state: State) -> list[str]:
+        name = self.states[state.name]
+        first = self.sequences[0]
+        if isinstance(state.initial, Value):
+            given = self.given[state.name]
+            once = not state.initial.type.batched
+            made = f"{given}.expand({first}.shape[0], *{given}.shape)" if once else given
+            return [f"{INDENT * 2}{name} = {made}"]
+        shape = [self._extent(state, i) for i in range(state.current.type.rank)]
+        items = [("", Atom(f"{first}.shape[0]")), *(("", Atom(s)) for s in shape)]
+        floats = self.block.sequences[0].type.dtype is DType.FLOAT
+        zero = not state.initial
+        if floats and zero:
+            return lay(Called(f"{first}.new_zeros", tuple(items)), f"{name} = ", "", 2)
+        function = "torch.zeros" if zero else f"{first}.new_full" if floats else "torch.full"
+        size = items if zero else [("", Called("", tuple(items))), ("", Atom(literal(float(state.initial))))]
+        device = [] if floats else [("device=", Atom(f"{first}.device"))]
+        return lay(Called(function, (*size, *device)), f"{name} = ", "", 2)
+
+    def _extent(self, state: State, axis: int) -> str:
+        """One size of a state, in words that are right for every use."""
+        place = next(i for i, s in enumerate(self.block.states) if s is state)
+        values = [_state_shape(use, place)[axis] for use in self.uses]
+        return self.parameters.value(values, self.uses, f"{state.name}_size", True, self._along).text
+
+    def _along(self, values: Sequence[Any]) -> str:
+        """A size of the input: the step's axes lie one further out in the sequence."""
+        for name, sequence in zip(self.sequences, self.block.sequences, strict=True):
+            for j, extent in enumerate(sequence.shape):
+                if isinstance(extent, Dim) and extent == values[0]:
+                    return f"{name}.shape[{j + 2}]"
+        raise ValueError(f"the size {values[0]} of a state cannot be had from the inputs")
+
+    def _loop(self) -> list[str]:
+        steps, over = ", ".join(self.steps), [f"{n}.unbind(1)" for n in self.sequences]
+        source = over[0] if len(over) == 1 else f"zip({', '.join(over)}, strict=True)"
+        names = [self._result_name(v) for v in self.results]
+        call = Called("self.step", tuple(("", Atom(n)) for n in (*self.steps, *self.states.values())))
+        lines = [f"{INDENT * 2}for {steps} in {source}:", *lay(call, f"{', '.join(names)} = ", "", 3)]
+        lines += [f"{INDENT * 3}{stack}.append({self._result_name(v)})" for v, stack in self.stacks.items()]
+        carried = {s.following: self.states[s.name] for s in self.block.states}
+        return [*lines, *self._carried(carried)]
+
+    def _result_name(self, value: Value) -> str:
+        """A state's next value takes the state's name; other results one of their own."""
+        for state in self.block.states:
+            if state.following is value:
+                return self.states[state.name]
+        name = self.forward.names.get(value, "y")
+        return name if name not in self.taken else f"{name}_"
+
+    def _carried(self, carried: dict[Value, str]) -> list[str]:
+        """Further states that share one next value."""
+        return [
+            f"{INDENT * 3}{self.states[s.name]} = {self._result_name(s.following)}"
+            for s in self.block.states
+            if self.states[s.name] != self._result_name(s.following)
+        ]
+
+    def _stacked(self) -> list[str]:
+        made = [f"torch.stack({self.stacks[o.value]}, dim=1)" for o in self.block.body.outputs]
+        if len(made) == 1:
+            return [f"{INDENT * 2}return {made[0]}"]
+        return lay(Called("", tuple(("", Atom(m)) for m in made)), "return ", "", 2)
+
+
+def _state_shape(use: Any, place: int) -> tuple[Any, ...]:
+    state = use.block.states[place]
+    return tuple(use.types[state.current].shape)

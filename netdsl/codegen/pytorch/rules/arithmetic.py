@@ -1,0 +1,65 @@
+"""PyTorch spellings of arithmetic: operators where Python has them."""
+
+from typing import Any
+
+from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Spelling, rules
+from netdsl.ops.arithmetic import (
+    Abs,
+    Add,
+    Clamp,
+    Div,
+    Exp,
+    Log,
+    Matmul,
+    Maximum,
+    Minimum,
+    Mul,
+    Neg,
+    Power,
+    Sqrt,
+    Sub,
+)
+from netdsl.tensors import Value
+
+SIGNS = {"add": "+", "mul": "*", "sub": "-", "div": "/", "power": "**", "matmul": "@"}
+
+
+@rules.lowers(Add, Mul)
+def bundle(op: Add | Mul) -> Spelling:
+    places = (f"{{{i}}}" for i in range(len(op.x)))
+    return Spelling(call=Infix(f" {SIGNS[op.name]} ".join(places)))
+
+
+@rules.lowers(Sub, Div, Power, Matmul)
+def pair(op: Sub | Div | Power | Matmul) -> Spelling:
+    return Spelling(call=Infix(f"{{0}} {SIGNS[op.name]} {{1}}"))
+
+
+def is_number(value: Value) -> bool:
+    """True for what may be a plain Python number when it runs, which `torch.maximum` does not take."""
+    return not value.type.batched and value.type.rank == 0
+
+
+@rules.lowers(Maximum, Minimum)
+def extreme(op: Maximum | Minimum) -> Spelling:
+    if is_number(op.a) != is_number(op.b):
+        tensor, number = (1, 0) if is_number(op.a) else (0, 1)
+        bound = "min" if op.name == "maximum" else "max"
+        return Spelling(call=Made("torch.clamp", (Operand(tensor),), {bound: Operand(number)}))
+    return Spelling(call=Made(f"torch.{op.name}", (Operand(0), Operand(1))))
+
+
+@rules.lowers(Exp, Log, Sqrt, Abs)
+def function(op: Exp | Log | Sqrt | Abs) -> Spelling:
+    return Spelling(call=Made(f"torch.{op.name}", (Operand(),)))
+
+
+@rules.lowers(Neg)
+def negative(op: Neg) -> Spelling:
+    return Spelling(call=Infix("-{0}"))
+
+
+@rules.lowers(Clamp)
+def clamp(op: Clamp) -> Spelling:
+    bounds: dict[str, Any] = {"min": op.low, "max": op.high}
+    return Spelling(call=Made("torch.clamp", (Operand(),), {k: v for k, v in bounds.items() if v is not None}))

@@ -1,0 +1,85 @@
+"""PyTorch spellings of cutting and padding."""
+
+from typing import Any
+
+from netdsl.codegen.pytorch.rules.conv import unlike
+from netdsl.codegen.pytorch.measures import Numbers, dim
+from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Spelling, rules
+from netdsl.dims import Extent
+from netdsl.ops.cut import Crop, Pad, Slice
+from netdsl.tensors import Value
+
+
+@rules.lowers(Slice)
+def slice_(op: Slice) -> Spelling:
+    numbers = Numbers()
+    start = "" if op.start == 0 else numbers.size(op.start, (op.x,))
+    end = "" if op.end is None else numbers.size(op.end, (op.x,))
+    step = f":{numbers.put(op.step)}" if op.step != 1 else ""
+    return _index(op.x, op.along, [f"{start}:{end}{step}"], numbers)
+
+
+def _index(x: Value, first: int, parts: list[str], numbers: Numbers) -> Spelling:
+    places = [":"] * dim(first, x) + parts
+    return Spelling(call=Infix(f"{{0}}[{', '.join(places)}]", tuple(numbers.values), tight=True))
+
+
+@rules.lowers(Crop)
+def crop(op: Crop) -> Spelling:
+    if op.margin is not None:
+        return _trim(op)
+    if op.offset is not None:
+        return _crop_from(op)
+    if op.like is not None:
+        call = Infix(f"center_crop({{0}}, {{1}}.shape[{dim(1, op.like)}:])", tight=True)
+    else:
+        numbers = Numbers()
+        sizes = ", ".join(numbers.size(s, (op.x,)) for s in op.target)
+        sizes += "," if len(op.target) == 1 else ""
+        call = Infix(f"center_crop({{0}}, ({sizes}))", tuple(numbers.values), tight=True)
+    return Spelling(call=call, support=("center_crop",))
+
+
+def _trim(op: Crop) -> Spelling:
+    numbers = Numbers()
+    parts = [
+        (numbers.put(before) if before else "") + ":" + (f"-{numbers.put(after)}" if after else "")
+        for before, after in op.margins
+    ]
+    return _index(op.x, 1, parts, numbers)
+
+
+def _crop_from(op: Crop) -> Spelling:
+    numbers = Numbers()
+    parts = [_stretch(op, numbers, i, offset) for i, offset in enumerate(op.offsets)]
+    return _index(op.x, 1, parts, numbers)
+
+
+def _stretch(op: Crop, numbers: Numbers, axis: int, offset: Extent) -> str:
+    if op.like is not None:
+        length = f"{{1}}.shape[{dim(axis + 1, op.like)}]"
+    else:
+        length = numbers.size(op.target[axis], (op.x,))
+    start = numbers.put(offset)
+    return f"{start}:{start} + {length}"
+
+
+MODULES = {"reflect": "nn.ReflectionPad", "replicate": "nn.ReplicationPad"}
+
+
+@rules.lowers(Pad)
+def pad(op: Pad) -> Spelling:
+    # PyTorch names the last axis first
+    rims = tuple(side for rim in reversed(op.rims) for side in rim)
+    keywords = unlike(mode=(op.mode, "constant"), value=(op.value, 0.0))
+    return Spelling(module=_pad_module(op, rims), call=Made("F.pad", (Operand(), rims), keywords))
+
+
+def _pad_module(op: Pad, rims: tuple[int, ...]) -> Made | None:
+    axes = op.x.type.rank - 1
+    amount: Any = rims[0] if len(set(rims)) == 1 else rims
+    if axes > 3 or not op.x.type.batched:
+        return None
+    if op.mode != "constant":
+        return Made(f"{MODULES[op.mode]}{axes}d", (amount,))
+    return Made(f"nn.ConstantPad{axes}d", (amount, op.value)) if op.value else Made(f"nn.ZeroPad{axes}d", (amount,))

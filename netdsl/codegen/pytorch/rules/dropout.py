@@ -1,0 +1,14 @@
+"""PyTorch spellings of dropout. Only as modules: those know whether they train."""
+
+from netdsl.codegen.pytorch.spelling import Made, Spelling, rules
+from netdsl.ops.dropout import Dropout, SpatialDropout
+
+
+@rules.lowers(Dropout)
+def dropout(op: Dropout) -> Spelling:
+    return Spelling(module=Made("nn.Dropout", (op.rate,)))
+
+
+@rules.lowers(SpatialDropout)
+def spatial_dropout(op: SpatialDropout) -> Spelling:
+    return Spelling(module=Made(f"nn.Dropout{op.x.type.rank - 1}d", (op.rate,)))

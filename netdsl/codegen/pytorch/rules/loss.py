@@ -1,0 +1,78 @@
+"""PyTorch spellings of losses."""
+
+from netdsl.codegen.pytorch.measures import Numbers
+from netdsl.codegen.pytorch.spelling import Infix, Spelling, rules
+from netdsl.ops.loss import (
+    L1,
+    BinaryCrossEntropy,
+    BinaryCrossEntropyWithLogits,
+    ClassLoss,
+    CrossEntropy,
+    Hinge,
+    Mse,
+    MultiMargin,
+    Nll,
+    PairLoss,
+)
+from netdsl.tensors import DType
+
+
+def operands(op: ClassLoss) -> str:
+    """Scores and labels as PyTorch wants them: the classes right after the batch."""
+    if op.along == 0:
+        return "{0}, {1}"
+    if op.along == op.x.type.rank - 1:
+        return f"{{0}}.flatten(0, {op.along}), {{1}}.flatten()"
+    return f"{{0}}.movedim({op.along + 1}, 1), {{1}}"
+
+
+@rules.lowers(CrossEntropy, Nll)
+def class_loss(op: CrossEntropy | Nll) -> Spelling:
+    numbers = Numbers()
+    text = operands(op)
+    if op.weight is not None:
+        places = ", ".join(numbers.put(w) for w in op.weight)
+        text += f", weight={{0}}.new_tensor([{places}])"
+    if op.ignore != -100:
+        text += f", ignore_index={numbers.put(op.ignore)}"
+    if isinstance(op, CrossEntropy) and op.smoothing:
+        text += f", label_smoothing={numbers.put(op.smoothing)}"
+    function = "cross_entropy" if isinstance(op, CrossEntropy) else "nll_loss"
+    return Spelling(call=Infix(f"F.{function}({text})", tuple(numbers.values), tight=True))
+
+
+def label_of(op: PairLoss, real: bool) -> str:
+    """The labels in the shape of the scores, and as real numbers where the loss wants them so."""
+    text = "{1}.unsqueeze(1)" if op.lone else "{1}"
+    return f"{text}.to({{0}}.dtype)" if real and op.label.type.dtype is not DType.FLOAT else text
+
+
+FUNCTIONS = {
+    "binary_cross_entropy": "binary_cross_entropy",
+    "binary_cross_entropy_with_logits": "binary_cross_entropy_with_logits",
+    "mse": "mse_loss",
+    "l1": "l1_loss",
+}
+
+
+@rules.lowers(BinaryCrossEntropy, BinaryCrossEntropyWithLogits, Mse, L1)
+def pair_loss(op: BinaryCrossEntropy | BinaryCrossEntropyWithLogits | Mse | L1) -> Spelling:
+    return Spelling(call=Infix(f"F.{FUNCTIONS[op.name]}({{0}}, {label_of(op, real=True)})", tight=True))
+
+
+def _margin(op: Hinge | MultiMargin, numbers: Numbers) -> str:
+    return f", margin={numbers.put(op.margin)}" if op.margin != 1.0 else ""
+
+
+@rules.lowers(Hinge)
+def hinge(op: Hinge) -> Spelling:
+    numbers = Numbers()
+    text = f"hinge_loss({{0}}, {label_of(op, real=False)}{_margin(op, numbers)})"
+    return Spelling(call=Infix(text, tuple(numbers.values), tight=True), support=("hinge_loss",))
+
+
+@rules.lowers(MultiMargin)
+def multi_margin(op: MultiMargin) -> Spelling:
+    numbers = Numbers()
+    text = f"F.multi_margin_loss({{0}}, {{1}}{_margin(op, numbers)})"
+    return Spelling(call=Infix(text, tuple(numbers.values), tight=True))

@@ -1,0 +1,27 @@
+"""PyTorch spellings of summaries."""
+
+from netdsl.codegen.pytorch.measures import dim
+from netdsl.codegen.pytorch.spelling import Infix, Spelling, rules
+from netdsl.ops.reduce import Argmax, Mean, OneHot, ReduceMax, ReduceMin, Sum
+
+METHODS = {"mean": "mean", "sum": "sum", "reduce_max": "amax", "reduce_min": "amin"}
+
+
+@rules.lowers(Mean, Sum, ReduceMax, ReduceMin)
+def reduction(op: Mean | Sum | ReduceMax | ReduceMin) -> Spelling:
+    axes = tuple(dim(a, op.x) for a in op.along)
+    named = str(axes[0]) if len(axes) == 1 else str(axes)
+    keep = ", keepdim=True" if op.keep else ""
+    return Spelling(call=Infix(f"{{0}}.{METHODS[op.name]}(dim={named}{keep})", tight=True))
+
+
+@rules.lowers(Argmax)
+def argmax(op: Argmax) -> Spelling:
+    return Spelling(call=Infix(f"{{0}}.argmax(dim={dim(op.along, op.x)})", tight=True))
+
+
+@rules.lowers(OneHot)
+def one_hot(op: OneHot) -> Spelling:
+    last = op.along == op.x.type.rank
+    moved = "" if last else f".movedim(-1, {dim(op.along, op.x)})"
+    return Spelling(call=Infix(f"F.one_hot({{0}}, {{v[0]}}){moved}.float()", (op.classes,), tight=True))

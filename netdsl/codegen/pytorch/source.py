@@ -1,0 +1,165 @@
+"""A net as PyTorch source: one file that needs nothing but torch, written as a person would have written it.
+
+One class a block, its settings as constructor arguments; attributes and state-dict keys are the names of the graph.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from netdsl.codegen.pytorch import rules as _rules  # noqa: F401  (fills the table)
+from netdsl.codegen.pytorch.classes import ClassWriter
+from netdsl.codegen.pytorch.families import Family, split
+from netdsl.codegen.pytorch.layout import Layout, lay_out
+from netdsl.codegen.pytorch.starts import BILINEAR
+from netdsl.codegen.pytorch.support import SUPPORT
+from netdsl.codegen.pytorch.text import class_name, clean, docstring
+from netdsl.codegen.pytorch.tracing import Built, Use, new_use, shaping_settings, trace
+from netdsl.diagnostics import Collector
+from netdsl.ir import Block, Graph, Net, verify
+
+IMPORTS = {
+    "math": "import math",
+    "OrderedDict": "from collections import OrderedDict",
+    "torch": "import torch",
+    "F": "import torch.nn.functional as F",
+}
+"""What the source may name, with the line that brings it; `nn` and `Tensor` share one."""
+
+
+def torch_source(net: Net) -> str:
+    """The source of a file with the net's class last, named by `net_class_name`.
+
+    The net's `forward` returns a tensor, or a dict by name where there are several outputs; outputs marked `aux` are
+    there only while training. Raises `NetError` (`not-supported-by-target`) for what PyTorch source cannot say.
+    """
+    verify(net)
+    return _File(net).text()
+
+
+def net_class_name(net: Net) -> str:
+    """The name of the net's own class in its source."""
+    return class_name(net.name)
+
+
+class _File:
+    """The classes of one net, made from the innermost blocks outwards."""
+
+    def __init__(self, net: Net) -> None:
+        self.net = net
+        self.collector = Collector()
+        self.classes: dict[str, Built] = {}
+        self.of_block: dict[Block, tuple[Built, Use]] = {}
+
+    def text(self) -> str:
+        for blocks in _by_height(self.net):
+            for definition in _by_definition(blocks):
+                self._define(definition)
+        self._write_net()
+        self.collector.check()
+        return self._assembled()
+
+    def _define(self, blocks: list[Block]) -> None:
+        layouts = [self._layout(new_use(b, b.body, b.settings)) for b in blocks]
+        if self.collector.failed:
+            for block, layout in zip(blocks, layouts, strict=True):
+                self.of_block[block] = (Built(block.name), layout.use)
+            return
+        for family in split(layouts):
+            self._write(family, blocks[0].name)
+
+    def _layout(self, use: Use) -> Layout:
+        names = trace(use, self.of_block.__getitem__, self.collector)
+        layout = Layout(use) if self.collector.failed else lay_out(use, self.collector)
+        layout.names = names
+        return layout
+
+    def _write(self, family: Family, name: str) -> Built:
+        made = class_name(name, {*self.classes, net_class_name(self.net), *SUPPORT})
+        return self._record(family, ClassWriter(made, family.layouts, family.conditions, self.classes))
+
+    def _record(self, family: Family, writer: ClassWriter) -> Built:
+        try:
+            built = writer.write()
+        except ValueError as error:
+            use = family.layouts[0].use
+            span = use.block.span if use.block else self.net.span or self.net.nodes[0].span
+            self.collector.report("not-supported-by-target", f"PyTorch source: {error}", span)
+            built = Built(writer.name)
+        self.classes[built.name] = built
+        for layout in family.layouts:
+            if layout.use.block is not None:
+                self.of_block[layout.use.block] = (built, layout.use)
+        return built
+
+    def _write_net(self) -> None:
+        hidden = shaping_settings(getattr(self.net, "definition", None))
+        layout = self._layout(new_use(None, self.net, self.net.settings, hidden))
+        if not self.collector.failed:
+            writer = ClassWriter(net_class_name(self.net), [layout], {}, self.classes)
+            self._record(Family([layout], {}), writer)
+
+    def _assembled(self) -> str:
+        parts = [*self._support(), *("\n".join(built.lines) for built in self.classes.values())]
+        body = "\n\n\n".join(parts)
+        doc = clean(self.net.doc) or f"The network {clean(self.net.name)}."
+        return "\n".join([*docstring([doc]), "", *_imports(body), "", "", body, ""])
+
+    def _support(self) -> list[str]:
+        """Snippets that the classes need, each with those that it needs itself."""
+        known = {**SUPPORT, "bilinear_": BILINEAR}
+        wanted: list[str] = []
+        for built in self.classes.values():
+            for name in sorted(built.support):
+                _want(name, known, wanted)
+        return [known[name] for name in wanted]
+
+
+def _want(name: str, known: dict[str, str], wanted: list[str]) -> None:
+    if name in wanted:
+        return
+    for other in sorted(_names(known[name]) & set(known) - {name}):
+        _want(other, known, wanted)
+    wanted.append(name)
+
+
+def _names(source: str) -> set[str]:
+    return {n.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name)}
+
+
+def _imports(body: str) -> list[str]:
+    """Import lines for the names that occur, in the order that sorters expect."""
+    used = _names(body)
+    standard = [IMPORTS[n] for n in ("math", "OrderedDict") if n in used]
+    torch = [IMPORTS[n] for n in ("torch", "F") if n in used]
+    both = ", ".join(n for n in ("Tensor", "nn") if n in used)
+    return [*standard, *([""] if standard else []), *torch, f"from torch import {both}"]
+
+
+def _by_height(graph: Graph) -> list[list[Block]]:
+    """Blocks that own their weights, innermost first; each once."""
+    heights: dict[Block, int] = {}
+    _measure(graph, heights)
+    levels: dict[int, list[Block]] = {}
+    for block, height in heights.items():
+        levels.setdefault(height, []).append(block)
+    return [levels[h] for h in sorted(levels)]
+
+
+def _measure(graph: Graph, heights: dict[Block, int]) -> int:
+    tallest = 0
+    for node in graph.nodes:
+        if isinstance(node.op, Block) and node.shares is None:
+            if node.op not in heights:
+                heights[node.op] = 1 + _measure(node.op.body, heights)
+            tallest = max(tallest, heights[node.op])
+    return tallest
+
+
+def _by_definition(blocks: Iterable[Block]) -> list[list[Block]]:
+    """Uses of one definition together."""
+    groups: dict[tuple[str, str, int], list[Block]] = {}
+    for block in blocks:
+        groups.setdefault((block.name, block.origin, block.span.start), []).append(block)
+    return list(groups.values())

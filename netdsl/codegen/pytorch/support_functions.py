@@ -1,0 +1,56 @@
+"""Functions and layers that PyTorch does not have, as source that an emitted file includes when it uses them.
+
+Each entry stands alone but for `torch`, `nn` and `F`, and for `drop_hidden_biases`, which stands before its users.
+"""
+
+from __future__ import annotations
+
+CENTER_CROP = '''
+def center_crop(x, size):
+    """The middle of the given size out of the last axes of `x`, rounded towards the front."""
+    for axis, length in enumerate(size, start=x.dim() - len(size)):
+        x = x.narrow(axis, (x.shape[axis] - length) // 2, length)
+    return x
+'''
+
+CAUSAL_MASK = '''
+def causal_mask(x):
+    """True for the pairs of a position of `x` [N, T, E] and a later one, which it must not see."""
+    steps = x.shape[1]
+    return torch.ones(steps, steps, dtype=torch.bool, device=x.device).triu(1)
+'''
+
+HINGE_LOSS = '''
+def hinge_loss(scores, labels, margin=1.0):
+    """The mean of `max(0, margin - y * score)`, where y is 1 for a positive label and -1 for any other."""
+    signs = torch.where(labels > 0, 1.0, -1.0)
+    return F.relu(margin - signs * scores).mean()
+'''
+
+DROP_HIDDEN_BIASES = '''
+def drop_hidden_biases(layer):
+    """Leave a recurrent layer one bias vector a gate: the other becomes a zero that is neither learned nor saved."""
+    for name in [name for name, _ in layer.named_parameters() if name.startswith("bias_hh")]:
+        zeros = torch.zeros_like(getattr(layer, name), requires_grad=False)
+        delattr(layer, name)
+        layer.register_buffer(name, zeros, persistent=False)
+    layer._init_flat_weights()
+'''
+
+ONE_BIAS = '''
+class OneBias{kind}(nn.{kind}):
+    """An `nn.{kind}` with one bias vector a gate, as textbooks write it."""
+
+    def __init__(self, *sizes, **settings):
+        super().__init__(*sizes, **settings)
+        drop_hidden_biases(self)
+'''
+
+FUNCTIONS: dict[str, str] = {
+    "center_crop": CENTER_CROP.strip(),
+    "causal_mask": CAUSAL_MASK.strip(),
+    "hinge_loss": HINGE_LOSS.strip(),
+    "drop_hidden_biases": DROP_HIDDEN_BIASES.strip(),
+    **{f"OneBias{kind}": ONE_BIAS.format(kind=kind).strip() for kind in ("RNN", "LSTM", "GRU")},
+}
+"""Name of a function or class to its source."""

@@ -1,0 +1,230 @@
+"""Arithmetic over names: what a number of a graph is *as its author wrote it*, checkable against every use.
+
+A `Term` is an expression such as `4 * c`. `Sized` is a whole number that remembers its term, so that running an
+operation's own shape rule on such numbers tells what each number of its result was made of.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from netdsl import syntax
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """`operator` is `name`, `number`, an operator or a function; `parts` are its name, its number or its operands."""
+
+    operator: str
+    parts: tuple[Any, ...]
+
+    def names(self) -> set[str]:
+        """Every name that occurs."""
+        if self.operator == "name":
+            return {self.parts[0]}
+        return {n for p in self.parts if isinstance(p, Term) for n in p.names()}
+
+    def size(self) -> int:
+        """How many names and numbers it is written with."""
+        return sum(p.size() if isinstance(p, Term) else 1 for p in self.parts)
+
+    def value(self, env: Mapping[str, Any]) -> Any:
+        """What it comes to; raises ArithmeticError, KeyError or TypeError when it comes to nothing."""
+        if self.operator == "name":
+            return env[self.parts[0]]
+        if self.operator == "number":
+            return self.parts[0]
+        if self.operator in ("and", "or"):
+            left = self.parts[0].value(env)
+            return left if bool(left) is (self.operator == "or") else self.parts[1].value(env)
+        return COMPUTE[self.operator](*(p.value(env) for p in self.parts))
+
+    def holds(self, value: Any, env: Mapping[str, Any]) -> bool:
+        """Whether it comes to `value`, of the same kind, where names mean `env`."""
+        try:
+            found = self.value(env)
+        except (ArithmeticError, KeyError, TypeError, ValueError):
+            return False
+        return isinstance(found, bool) is isinstance(value, bool) and bool(found == value)
+
+    def text(self, spell: Callable[[str], str] = str, outer: int = 0) -> str:
+        """Python source; `spell` says how a name is written (`self.c`)."""
+        if self.operator == "name":
+            return spell(self.parts[0])
+        if self.operator == "number":
+            return repr(self.parts[0])
+        if self.operator in ("min", "max"):
+            return f"{self.operator}({', '.join(p.text(spell) for p in self.parts)})"
+        level = PRECEDENCE[self.operator]
+        if self.operator in ("neg", "not"):
+            written = ("-" if self.operator == "neg" else "not ") + self.parts[0].text(spell, level)
+        else:
+            left = self.parts[0].text(spell, level)
+            written = f"{left} {self.operator} {self.parts[1].text(spell, level + 1)}"
+        return f"({written})" if level < outer else written
+
+
+PRECEDENCE = {
+    "or": 1, "and": 2, "not": 3, "==": 4, "!=": 4, "<": 4, "<=": 4, ">": 4, ">=": 4,
+    "+": 6, "-": 6, "*": 8, "//": 8, "%": 8, "neg": 10, "**": 12,
+}  # fmt: skip
+
+COMPUTE: dict[str, Callable[..., Any]] = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "//": operator.floordiv, "%": operator.mod,
+    "**": pow, "neg": operator.neg, "not": operator.not_, "min": min, "max": max,
+    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+
+
+def name(text: str) -> Term:
+    return Term("name", (text,))
+
+
+def number(value: float) -> Term:
+    return Term("number", (value,))
+
+
+def combine(sign: str, left: Term, right: Term) -> Term:
+    """`left sign right`, without what adds nothing: `x * 1`, `x + 0`, `2 * x // 2`."""
+    if left.operator == right.operator == "number":
+        return number(COMPUTE[sign](left.parts[0], right.parts[0]))
+    if (sign in "+-" and right == number(0)) or (sign in ("*", "//") and right == number(1)):
+        return left
+    if (sign == "+" and left == number(0)) or (sign == "*" and left == number(1)):
+        return right
+    if sign == "//" and left.operator == "*" and right in left.parts:
+        return left.parts[1] if left.parts[0] == right else left.parts[0]
+    if sign == "+" and left == right:
+        return combine("*", number(2), left)
+    if sign == "+" and left.operator == "*" and left.parts[1] == right and left.parts[0].operator == "number":
+        return combine("*", number(left.parts[0].parts[0] + 1), right)
+    return Term(sign, (left, right))
+
+
+class Sized(int):
+    """A whole number with the term it came from. Arithmetic keeps both; anything else sees the number alone."""
+
+    term: Term
+
+    def __new__(cls, value: int, term: Term) -> Sized:
+        made = super().__new__(cls, value)
+        made.term = term
+        return made
+
+    def _with(self, sign: str, other: Any, swapped: bool = False) -> Any:
+        if not isinstance(other, int) or isinstance(other, bool):
+            return NotImplemented
+        sides = (int(other), int(self)) if swapped else (int(self), int(other))
+        terms = (term_of(other), self.term) if swapped else (self.term, term_of(other))
+        return Sized(COMPUTE[sign](*sides), combine(sign, *terms))
+
+    def __add__(self, other: Any) -> Any:
+        return self._with("+", other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self._with("+", other, True)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._with("-", other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._with("-", other, True)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._with("*", other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._with("*", other, True)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self._with("//", other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return self._with("//", other, True)
+
+    def __mod__(self, other: Any) -> Any:
+        return self._with("%", other)
+
+
+class Scaled(float):
+    """A real number with the name it was written as: the `rate` of a dropout."""
+
+    term: Term
+
+    def __new__(cls, value: float, term: Term) -> Scaled:
+        made = super().__new__(cls, value)
+        made.term = term
+        return made
+
+
+def term_of(value: Any) -> Term:
+    """The term of a number; a plain number stands for itself."""
+    return value.term if isinstance(value, Sized | Scaled) else number(value)
+
+
+def traced(value: Any, term: Term) -> Any:
+    """A value that remembers a term, where its kind can and the term says more than the number."""
+    if isinstance(value, bool) or not term.names():
+        return value
+    if isinstance(value, int):
+        return Sized(int(value), term)
+    return Scaled(value, term) if isinstance(value, float) else value
+
+
+def plain(value: Any) -> Any:
+    """The value without what it remembers."""
+    if isinstance(value, tuple | list):
+        return tuple(plain(v) for v in value)
+    if isinstance(value, Sized):
+        return int(value)
+    return float(value) if isinstance(value, Scaled) else value
+
+
+# ---------------------------------------------------------------- the author's expressions
+
+Lookup = Callable[[str], Term | None]
+"""What a name stands for, or None when it has no term."""
+AxisOf = Callable[[str, str, int | None], Term | None]
+"""What an attribute of an arrow stands for: `("x", "channels", None)`, `("x", "shape", 0)`."""
+
+
+def translate(expr: Any, lookup: Lookup, axis: AxisOf) -> Term | None:
+    """An author's expression as a term, or None when it holds something that has none."""
+    if isinstance(expr, syntax.Pipeline) and len(expr.stages) == 1:
+        return translate(expr.stages[0], lookup, axis)
+    if isinstance(expr, syntax.Literal):
+        return number(expr.value) if isinstance(expr.value, int | float) else None
+    if isinstance(expr, syntax.Name):
+        return lookup(expr.id)
+    if isinstance(expr, syntax.Attribute) and isinstance(expr.value, syntax.Name):
+        return axis(expr.value.id, expr.name.id, None)
+    if isinstance(expr, syntax.Index):
+        return _index(expr, axis)
+    return _compound(expr, lookup, axis)
+
+
+def _index(expr: syntax.Index, axis: AxisOf) -> Term | None:
+    shape, index = expr.value, expr.index
+    if not isinstance(shape, syntax.Attribute) or not isinstance(shape.value, syntax.Name):
+        return None
+    place = index.value if isinstance(index, syntax.Literal) else None
+    return axis(shape.value.id, shape.name.id, place) if isinstance(place, int) else None
+
+
+def _compound(expr: Any, lookup: Lookup, axis: AxisOf) -> Term | None:
+    if isinstance(expr, syntax.Unary):
+        operands, sign = (expr.operand,), {"-": "neg", "not": "not"}.get(expr.operator, "")
+    elif isinstance(expr, syntax.Binary):
+        # `/` of the language is exact: where it leaves a whole number it is Python's `//`
+        operands, sign = (expr.left, expr.right), "//" if expr.operator == "/" else expr.operator  # type: ignore[assignment]
+    elif isinstance(expr, syntax.Call) and isinstance(expr.function, syntax.Name) and len(expr.arguments) > 1:
+        operands, sign = tuple(a.value for a in expr.arguments), expr.function.id  # type: ignore[assignment]
+    else:
+        return None
+    terms = [translate(o, lookup, axis) for o in operands]
+    if sign not in COMPUTE and sign not in ("and", "or"):
+        return None
+    return None if None in terms else Term(sign, tuple(terms))

@@ -1,0 +1,184 @@
+"""Python text: expressions that break over lines as a formatter would break them, literals, names, docstrings.
+
+Whatever does not fit is written one item a line with a comma after the last: formatters leave that as it is at any
+line length from `WIDTH` on.
+"""
+
+from __future__ import annotations
+
+import builtins
+import json
+import keyword
+import math
+import re
+import textwrap
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+WIDTH = 88
+INDENT = "    "
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """Text that is never broken. `tight` when it needs no brackets inside a larger expression."""
+
+    text: str
+    tight: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """`function(items)`; a list is `[…]` and a table `{…}` with no function."""
+
+    function: str
+    items: tuple[tuple[str, Doc], ...]
+    """Each with what stands before it: `""`, `stride=` or `"conv1": `."""
+    brackets: str = "()"
+
+
+Doc = Atom | Called
+
+
+def flat(doc: Doc) -> str:
+    """The text on one line."""
+    if isinstance(doc, Atom):
+        return doc.text
+    opening, closing = doc.brackets
+    return f"{doc.function}{opening}{', '.join(before + flat(d) for before, d in doc.items)}{closing}"
+
+
+def operand(doc: Doc) -> str:
+    """As part of a larger expression, with brackets if it needs them."""
+    return f"({flat(doc)})" if isinstance(doc, Atom) and not doc.tight else flat(doc)
+
+
+def lay(doc: Doc, before: str = "", after: str = "", depth: int = 0) -> list[str]:
+    """The lines of `before doc after` at a depth of indentation."""
+    line = f"{INDENT * depth}{before}{flat(doc)}{after}"
+    if len(line) <= WIDTH or isinstance(doc, Atom) or not doc.items:
+        return [line]
+    opening, closing = doc.brackets
+    lines = [f"{INDENT * depth}{before}{doc.function}{opening}"]
+    for lead, item in doc.items:
+        lines += lay(item, lead, ",", depth + 1)
+    return [*lines, f"{INDENT * depth}{closing}{after}"]
+
+
+def condition(text: str, before: str, after: str, depth: int) -> list[str]:
+    """`if a or b:`, broken before its outermost `or` or `and` when it is too long."""
+    line = f"{INDENT * depth}{before} {text}{after}"
+    word = next((w for w in (" or ", " and ") if w in text), None)
+    if len(line) <= WIDTH or word is None or "(" in text:
+        return [line]
+    first, *rest = text.split(word)
+    inner = [first, *(f"{word.strip()} {part}" for part in rest)]
+    return [f"{INDENT * depth}{before} (", *(INDENT * (depth + 1) + i for i in inner), f"{INDENT * depth}){after}"]
+
+
+def literal(value: Any) -> str:
+    """A plain value as source."""
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    if isinstance(value, str):
+        return json.dumps(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return "math.nan" if math.isnan(value) else "-math.inf" if value < 0 else "math.inf"
+    if isinstance(value, int | float):
+        return int.__repr__(value) if isinstance(value, int) else float.__repr__(value)
+    if isinstance(value, tuple | list):
+        inner = ", ".join(literal(v) for v in value)
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    raise TypeError(f"{value!r} has no spelling in source")
+
+
+def annotation(value: Any) -> str:
+    """The type of an argument that takes such values."""
+    if isinstance(value, tuple | list):
+        kinds = {annotation(v) for v in value}
+        return f"tuple[{kinds.pop() if len(kinds) == 1 else 'float'}, ...]"
+    return next((t.__name__ for t in (bool, int, float) if isinstance(value, t)), "str")
+
+
+# ---------------------------------------------------------------- names
+
+BUILTINS = frozenset(dir(builtins))
+IMPORTED = frozenset({"torch", "nn", "F", "math", "Tensor", "OrderedDict", "self"})
+FORBIDDEN = BUILTINS | IMPORTED | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
+
+MODULE_ATTRIBUTES = frozenset(
+    """T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches
+    eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict
+    modules mtia named_buffers named_children named_modules named_parameters parameters register_backward_hook
+    register_buffer register_forward_hook register_forward_pre_hook register_full_backward_hook
+    register_full_backward_pre_hook register_load_state_dict_post_hook register_load_state_dict_pre_hook
+    register_module register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
+    set_extra_state set_submodule share_memory state_dict step to to_empty train training type xpu zero_grad
+    append clear extend insert items keys pop update values""".split()
+)
+"""What `nn.Module`, `nn.Sequential` and `nn.ModuleDict` have already (underscored names apart): no layer's attribute."""
+
+
+def is_plain(name: str) -> bool:
+    """Whether a layer's name can be an attribute as it is."""
+    ordinary = name.isidentifier() and name.isascii() and not keyword.iskeyword(name)
+    return ordinary and not name.startswith("_") and name not in MODULE_ATTRIBUTES
+
+
+def identifier(name: str) -> str:
+    """A name for a variable or an argument: ASCII, no keyword, hides nothing that the source needs."""
+    made = re.sub(r"\W|[^\x00-\x7f]", "_", name).strip("_") or "x"
+    if made[0].isdigit():
+        made = f"x{made}"
+    return f"{made}_" if made in FORBIDDEN else made
+
+
+def class_name(name: str, taken: Collection[str] = ()) -> str:
+    """`double_conv` → `DoubleConv`; numbered when it is taken."""
+    words = [w for w in re.split(r"\W|_|[^\x00-\x7f]", name) if w]
+    made = "".join(w[0].upper() + w[1:] for w in words) or "Block"
+    made = f"Net{made}" if made[0].isdigit() else made
+    if made in FORBIDDEN or made == "F":
+        made += "Block"
+    return unused(made, taken, first=2)
+
+
+def unused(base: str, taken: Collection[str], first: int = 2) -> str:
+    """The name, or the name with the first number that makes it new."""
+    made, count = base, first
+    while made in taken:
+        made, count = f"{base}{count}", count + 1
+    return made
+
+
+# ---------------------------------------------------------------- comments
+
+
+def clean(text: str) -> str:
+    """An author's comment as it may stand in a docstring: it can neither end it nor hide anything in it."""
+    kept = "".join(c for c in text if c in "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs"))
+    return kept.replace("\\", "\\\\").replace('"""', "'''").strip()
+
+
+def docstring(paragraphs: Iterable[str], depth: int = 0) -> list[str]:
+    """A docstring of paragraphs; the first line of the first one stands beside the quotes."""
+    margin = INDENT * depth
+    lines = [line for p in paragraphs if p for line in (*_wrapped(p, WIDTH - len(margin)), "")][:-1]
+    if not lines:
+        return []
+    if len(lines) == 1 and len(lines[0]) + len(margin) + 6 <= WIDTH:
+        end = " " if lines[0].endswith('"') else ""
+        return [f'{margin}"""{lines[0]}{end}"""']
+    opening = [f'{margin}"""{lines[0]}', *(f"{margin}{line}".rstrip() for line in lines[1:])]
+    return [*opening, f'{margin}"""']
+
+
+def _wrapped(paragraph: str, width: int) -> Iterator[str]:
+    for i, line in enumerate(paragraph.split("\n")):
+        limit = width - 3 if i == 0 else width
+        yield from textwrap.wrap(
+            line.rstrip(), limit, break_long_words=False, break_on_hyphens=False, drop_whitespace=True,
+            subsequent_indent=line[: len(line) - len(line.lstrip())],
+        ) or [""]  # fmt: skip

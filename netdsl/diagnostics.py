@@ -1,0 +1,109 @@
+"""What went wrong, where, and the way out: plain data that the terminal, JSON and editors draw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from enum import StrEnum
+
+from netdsl.source import Span
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A place with a few words to stand under it."""
+
+    span: Span
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A replacement of one stretch of text that would mend the mistake."""
+
+    span: Span
+    replacement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One mistake. The first label is the primary place; `code` is stable and made of words."""
+
+    code: str
+    message: str
+    labels: tuple[Label, ...]
+    severity: Severity = Severity.ERROR
+    notes: tuple[str, ...] = ()
+    help: str | None = None
+    fix: Fix | None = None
+
+    @property
+    def span(self) -> Span:
+        return self.labels[0].span
+
+    def order(self) -> tuple[str, int, int, str]:
+        return self.span.source.name, self.span.start, self.span.end, self.code
+
+
+class NetError(Exception):
+    """A text that cannot be used, with everything found wrong in it."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = sorted(diagnostics, key=Diagnostic.order)
+        super().__init__("; ".join(f"{d.span.place}: {d.message}" for d in self.diagnostics))
+
+
+@dataclass
+class Collector:
+    """Where the stages report to. Exact repeats are kept once."""
+
+    found: list[Diagnostic] = field(default_factory=list)
+
+    def report(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        *labels: Label,
+        text: str = "",
+        severity: Severity = Severity.ERROR,
+        notes: Iterable[str] = (),
+        help: str | None = None,
+        fix: Fix | None = None,
+    ) -> Diagnostic:
+        primary = Label(span, text)
+        made = Diagnostic(code, message, (primary, *labels), severity, tuple(notes), help, fix)
+        self.add(made)
+        return made
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        if diagnostic not in self.found:
+            self.found.append(diagnostic)
+
+    def warn(self, code: str, message: str, span: Span, *labels: Label, **more: object) -> None:
+        self.report(code, message, span, *labels, severity=Severity.WARNING, **more)  # type: ignore[arg-type]
+
+    @property
+    def failed(self) -> bool:
+        return any(d.severity is Severity.ERROR for d in self.found)
+
+    def sorted(self) -> list[Diagnostic]:
+        return sorted(self.found, key=Diagnostic.order)
+
+    def check(self) -> None:
+        """Raise what was found, when any of it is an error."""
+        if self.failed:
+            raise NetError(self.found)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """`did you mean `x`?` for the nearest known name, or None when nothing is near."""
+    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"did you mean `{near[0]}`?" if near else None

@@ -1,0 +1,32 @@
+"""Exact sizes: integers and expressions of an input's symbols, with every question about them decided.
+
+Along one symbol every size that a network produces is quasi-affine (`quasi`); `Dim` gives such functions, their sums
+and products the arithmetic of integers (`extent`, `polynomial`, written by `wording`). Comparisons become conditions
+(`condition`) whose solutions are eventually periodic sets (`sizeset`, said by `phrases`), and a `Domain` collects what
+a network demands (`domain`; relations between symbols: `search`, `projection`).
+"""
+
+from netdsl.dims.condition import Condition, both, compare, either, negate, solve
+from netdsl.dims.domain import Demand, Domain, Verdict
+from netdsl.dims.extent import Dim, Extent, at, exact_div, substitute
+from netdsl.dims.quasi import SizeTooComplex
+from netdsl.dims.sizeset import SizeSet
+
+__all__ = [
+    "Condition",
+    "Demand",
+    "Dim",
+    "Domain",
+    "Extent",
+    "SizeSet",
+    "SizeTooComplex",
+    "Verdict",
+    "at",
+    "both",
+    "compare",
+    "either",
+    "exact_div",
+    "negate",
+    "solve",
+    "substitute",
+]

@@ -1,0 +1,293 @@
+"""Which sizes of which symbols work, given everything demanded so far."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from netdsl.dims import projection, search
+from netdsl.dims.condition import Combination, Comparison, Condition, negate, solve
+from netdsl.dims.extent import Dim, Extent, Line, substitute
+from netdsl.dims.polynomial import Sum
+from netdsl.dims.sizeset import ANY, SizeSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+
+class Verdict(Enum):
+    """For which sizes of a domain a condition holds."""
+
+    ALWAYS = "always"
+    SOMETIMES = "sometimes"
+    NEVER = "never"
+
+
+class Demand(NamedTuple):
+    """A condition and where it comes from."""
+
+    condition: Condition
+    source: Any
+
+
+class Domain:
+    """Sizes of symbols, all >= 1, narrowed by demands.
+
+    Conditions on one symbol are kept exactly, as a `SizeSet`. A relation `H == W + n` makes one symbol stand for the
+    other, also exactly. Other relations between symbols are kept as they are and decided by search, see
+    `netdsl.dims.search` for its bound.
+    """
+
+    def __init__(self, symbols: Iterable[str] = ()) -> None:
+        self._sets: dict[str, SizeSet] = {}
+        self._aliases: dict[str, Dim] = {}
+        self._relations: list[Condition] = []
+        self._order: list[str] = []
+        self._projections: dict[str, tuple[SizeSet, bool]] = {}
+        self.demands: list[Demand] = []
+        self.preferences: list[Demand] = []
+        for name in symbols:
+            self.declare(name)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The declared symbols, in order."""
+        return tuple(self._order)
+
+    @property
+    def relations(self) -> tuple[Condition, ...]:
+        """What was demanded of several symbols together, but for those that became equal to another."""
+        return tuple(self._relations)
+
+    def declare(self, name: str) -> Dim:
+        """The size of this name; known from now on."""
+        if name not in self._order:
+            self._order.append(name)
+            self._sets[name] = ANY
+        return Dim.symbol(name)
+
+    def copy(self) -> Domain:
+        """A domain that narrows on its own from here."""
+        other = Domain()
+        other._sets, other._aliases = dict(self._sets), dict(self._aliases)
+        other._relations, other._order = list(self._relations), list(self._order)
+        other.demands, other.preferences = list(self.demands), list(self.preferences)
+        return other
+
+    def decide(self, condition: bool | Condition) -> Verdict:
+        """Whether it holds for all, some or none of the members."""
+        resolved = self._resolved(condition)
+        if isinstance(resolved, bool):
+            return Verdict.ALWAYS if resolved else Verdict.NEVER
+        if len(resolved.symbols) == 1:
+            (symbol,) = resolved.symbols
+            sizes, exact = self._projection(symbol)
+            if exact:
+                left = sizes & solve(resolved, symbol)
+                return Verdict.NEVER if left.empty else Verdict.ALWAYS if left == sizes else Verdict.SOMETIMES
+        if self._member([resolved]) is None:
+            return Verdict.NEVER
+        return Verdict.ALWAYS if self._member_where(negate(resolved)) is None else Verdict.SOMETIMES
+
+    def demand(self, condition: bool | Condition, source: Any, soft: bool = False) -> Verdict:
+        """Decide, and leave only the members for which it holds when it holds for some.
+
+        A soft demand that holds for some is a preference: it narrows nothing.
+        """
+        verdict = self.decide(condition)
+        if verdict is not Verdict.SOMETIMES or isinstance(condition, bool):
+            return verdict
+        if soft:
+            self.prefer(condition, source)
+            return verdict
+        resolved = self._resolved(condition)
+        assert not isinstance(resolved, bool)
+        self._narrow(resolved)
+        self._sets = projection.tightened(self._sets, self._relations)
+        self._projections.clear()
+        self.demands.append(Demand(condition, source))
+        return verdict
+
+    def prefer(self, condition: bool | Condition, source: Any) -> None:
+        """Note what would be good, such as windows that drop no pixel; a foregone conclusion is not noted."""
+        if not isinstance(condition, bool):
+            self.preferences.append(Demand(condition, source))
+
+    def sizes(self, symbol: str) -> SizeSet:
+        """The sizes of one symbol that work together with some sizes of the others.
+
+        Exact, but for a symbol in a relation that `netdsl.dims.projection.project` cannot solve:
+        then some of them may not work.
+        """
+        alias = self._aliases.get(symbol)
+        if alias is None:
+            return self._projected(symbol)
+        other, distance = _offset(alias)
+        return self._projected(other).shifted(distance)
+
+    def exact_sizes(self, symbol: str) -> SizeSet:
+        """The sizes that also fulfil every preference on this symbol alone."""
+        alias = self._aliases.get(symbol)
+        if alias is None:
+            return self.sizes(symbol) & self._preferred(symbol)
+        other, distance = _offset(alias)
+        return self.exact_sizes(other).shifted(distance)
+
+    def smallest(self) -> dict[str, int]:
+        """Small sizes that satisfy everything: the smallest of each symbol that is in no relation."""
+        found = self._member([])
+        assert found is not None, "a domain is never empty"
+        return found
+
+    def holding(self, condition: bool | Condition) -> dict[str, int] | None:
+        """The smallest member for which it holds."""
+        return self._member_where(self._resolved(condition))
+
+    def failing(self, condition: bool | Condition) -> dict[str, int] | None:
+        """The smallest member for which it does not hold: a counter-example."""
+        return self._member_where(negate(self._resolved(condition)))
+
+    def choose(self, at_least: int = 224) -> dict[str, int]:
+        """A size for each symbol that works: from `at_least` on and dropping no pixel, as far as possible."""
+        chosen: dict[str, int] = {}
+        for group in self._groups():
+            chosen.update(self._chosen(group, at_least))
+        return self._completed(chosen)
+
+    def _chosen(self, group: tuple[str, ...], at_least: int) -> dict[str, int]:
+        sizes = {s: self._projected(s) for s in group}
+        exact = {s: sizes[s] & self._preferred(s) for s in group}
+        big = SizeSet.between(at_least)
+        if len(group) == 1:
+            (symbol,) = group
+            found = exact[symbol].smallest_from(at_least) or sizes[symbol].smallest_from(at_least)
+            return {symbol: found or exact[symbol].maximum or sizes[symbol].maximum or 1}
+        relations = self._relations_of(group)
+        for sets in ({s: exact[s] & big for s in group}, {s: sizes[s] & big for s in group}, exact, sizes):
+            member = search.find(sets, relations)
+            if member is not None:
+                return member
+        return {s: self.smallest()[s] for s in group}
+
+    def _resolved(self, condition: bool | Condition) -> bool | Condition:
+        if isinstance(condition, bool):
+            return condition
+        for name in condition.symbols:
+            if name not in self._order:
+                self.declare(name)
+        return condition.substitute(self._aliases)
+
+    def _narrow(self, condition: Condition) -> None:
+        if isinstance(condition, Combination) and condition.word == "and":
+            for part in condition.parts:
+                left = self._resolved(part)
+                if not isinstance(left, bool):
+                    self._narrow(left)
+        elif len(condition.symbols) == 1:
+            (symbol,) = condition.symbols
+            self._sets[symbol] &= solve(condition, symbol)
+        elif (pair := self._equal(condition)) is not None:
+            self._identify(*pair)
+        else:
+            self._relations.append(condition)
+
+    def _equal(self, condition: Condition) -> tuple[str, str, int] | None:
+        """(a, b, n) when the condition says a == b + n, a being declared later."""
+        if not (isinstance(condition, Comparison) and condition.op == "==" and isinstance(condition.difference, Sum)):
+            return None
+        slopes = condition.difference.slopes()
+        if slopes is None or sorted(slopes.values()) != [-1, 1]:
+            return None
+        first, second = sorted(slopes, key=self._order.index)
+        return second, first, -slopes[second] * condition.difference.constant
+
+    def _identify(self, symbol: str, other: str, distance: int) -> None:
+        """From now on symbol is other + distance."""
+        alias = Dim.symbol(other) + distance
+        assert isinstance(alias, Dim)
+        self._sets[other] &= self._sets.pop(symbol).shifted(-distance)
+        replaced = {symbol: alias}
+        for name, value in self._aliases.items():
+            new = substitute(value, replaced)
+            assert isinstance(new, Dim)
+            self._aliases[name] = new
+        self._aliases[symbol] = alias
+        relations, self._relations = self._relations, []
+        for relation in relations:
+            left = self._resolved(relation)
+            if not isinstance(left, bool):
+                self._narrow(left)
+
+    def _groups(self) -> Iterator[tuple[str, ...]]:
+        """The symbols that stand for themselves, those that relations tie together in one group."""
+        left = dict.fromkeys(self._sets)
+        while left:
+            group = self._component((next(iter(left)),))
+            yield group
+            for name in group:
+                left.pop(name)
+
+    def _component(self, symbols: Iterable[str]) -> tuple[str, ...]:
+        names = set(symbols)
+        while True:
+            more = {s for r in self._relations if names & r.symbols for s in r.symbols} - names
+            if not more:
+                return tuple(s for s in self._sets if s in names)
+            names |= more
+
+    def _related(self, symbols: Iterable[str]) -> bool:
+        names = frozenset(symbols)
+        return any(names & r.symbols for r in self._relations)
+
+    def _relations_of(self, group: Iterable[str]) -> list[Condition]:
+        names = frozenset(group)
+        return [r for r in self._relations if names & r.symbols]
+
+    def _member_where(self, resolved: bool | Condition) -> dict[str, int] | None:
+        if isinstance(resolved, bool):
+            return self._member([]) if resolved else None
+        return self._member([resolved])
+
+    def _member(self, conditions: list[Condition]) -> dict[str, int] | None:
+        """A small member for which the conditions hold, too."""
+        asked = self._component(s for c in conditions for s in c.symbols)
+        sets = {s: self._sets[s] for s in asked}
+        found = search.find(sets, [*self._relations_of(asked), *conditions])
+        if found is None:
+            return None
+        for group in self._groups():
+            if not found.keys() & set(group):
+                found.update(search.find({s: self._sets[s] for s in group}, self._relations_of(group)) or {})
+        return self._completed(found)
+
+    def _completed(self, sizes: Mapping[str, int]) -> dict[str, int]:
+        values: dict[str, Extent] = dict(sizes)
+        out = {s: self._aliases[s].substitute(values) if s in self._aliases else sizes[s] for s in self._order}
+        return {s: v for s, v in out.items() if isinstance(v, int)}
+
+    def _preferred(self, symbol: str) -> SizeSet:
+        out = ANY
+        for condition in dict.fromkeys(p.condition for p in self.preferences):
+            resolved = self._resolved(condition)
+            if not isinstance(resolved, bool) and resolved.symbols == {symbol}:
+                out = out & solve(resolved, symbol)
+        return out
+
+    def _projected(self, symbol: str) -> SizeSet:
+        return self._projection(symbol)[0]
+
+    def _projection(self, symbol: str) -> tuple[SizeSet, bool]:
+        """The sizes of a symbol that stands for itself, and whether they are exact."""
+        if not self._related((symbol,)):
+            return self._sets[symbol], True
+        if symbol not in self._projections:
+            group = self._component((symbol,))
+            sets = {s: self._sets[s] for s in group}
+            self._projections[symbol] = projection.project(sets, self._relations_of(group), symbol)
+        return self._projections[symbol]
+
+
+def _offset(alias: Dim) -> tuple[str, int]:
+    """(b, n) of an alias b + n."""
+    assert isinstance(alias, Line)
+    return alias.name, alias.quasi.base

@@ -1,0 +1,130 @@
+"""What a relation between two symbols leaves of each of them."""
+
+from __future__ import annotations
+
+from math import gcd, lcm
+from typing import TYPE_CHECKING
+
+from netdsl.dims import search
+from netdsl.dims.condition import Comparison, Condition, compare, negate, solve
+from netdsl.dims.extent import Extent, Line
+from netdsl.dims.polynomial import Sum
+from netdsl.dims.sizeset import SizeSet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SCANNED = 4096
+"""How many sizes of a symbol are looked at one by one where that gives an exact answer."""
+GUESSED = 256
+"""How many are looked at where it does not."""
+
+
+def project(sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol: str) -> tuple[SizeSet, bool]:
+    """The sizes of a symbol that go together with some sizes of the others, and whether that is exact.
+
+    Exact for finite sets of up to `SCANNED` sizes when two symbols are related, and for one equation
+    `f(H) == g(W)` whose pattern repeats within `SCANNED` sizes. Otherwise the set may hold too much: beyond the first
+    `GUESSED` sizes a relation is left out of account unless it excludes them all.
+    """
+    own = sets[symbol]
+    pair = len(sets) == 2 and all(isinstance(r, Comparison) for r in relations)
+    if own.size <= SCANNED:
+        return _scanned(sets, relations, symbol, own), pair
+    span = _repetition(sets, relations[0], symbol) if pair and len(relations) == 1 else None
+    if span is None:
+        return _guessed(sets, relations, symbol), False
+    start, period = span
+    head = _scanned(sets, relations, symbol, own & SizeSet.between(1, start - 1))
+    cycle = _scanned(sets, relations, symbol, own & SizeSet.between(start, start + period - 1))
+    return head | (SizeSet.congruent(period, cycle) & SizeSet.between(start)), True
+
+
+def tightened(sets: Mapping[str, SizeSet], relations: Sequence[Condition]) -> dict[str, SizeSet]:
+    """The sets without the small and the large sizes that the ranges of the others already exclude."""
+    sets = dict(sets)
+    changed = True
+    while changed:
+        changed = False
+        for relation in relations:
+            for symbol in sorted(relation.symbols) if isinstance(relation, Comparison) else ():
+                assert isinstance(relation, Comparison)
+                less = _cut(sets, relation, symbol)
+                changed = changed or less != sets[symbol]
+                sets[symbol] = less
+    return sets
+
+
+def _cut(sets: Mapping[str, SizeSet], relation: Comparison, symbol: str) -> SizeSet:
+    own = sets[symbol]
+    for size in own.first(SCANNED):
+        if not search.impossible(relation, {**sets, symbol: SizeSet.of([size])}):
+            break
+        own = own - SizeSet.of([size])
+    reach = own.minimum or 1
+    while reach < 1 << 40:
+        reach *= 2
+        far = own & SizeSet.between(reach)
+        if far.empty or search.impossible(relation, {**sets, symbol: far}):
+            return own & SizeSet.between(1, reach - 1)
+    return own
+
+
+def _scanned(sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol: str, candidates: SizeSet) -> SizeSet:
+    return SizeSet.of(x for x in candidates if search.find({**sets, symbol: SizeSet.of([x])}, relations) is not None)
+
+
+def _guessed(sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol: str) -> SizeSet:
+    own = sets[symbol]
+    last = own.first(GUESSED)[-1]
+    return _scanned(sets, relations, symbol, own & SizeSet.between(1, last)) | (own - SizeSet.between(1, last))
+
+
+def _repetition(sets: Mapping[str, SizeSet], relation: Condition, symbol: str) -> tuple[int, int] | None:
+    """(start, period) of the sizes that an equation f(H) == g(W) leaves of H; None when that is not known or too far.
+
+    From the start on H and all W that fit lie where their sets repeat. Then H + M goes with W + N as H with W, for the
+    least such steps M and N by which f and g rise alike.
+    """
+    functions = _separated(relation)
+    if functions is None:
+        return None
+    f = functions.pop(symbol)
+    ((other, g),) = functions.items()
+    if f.quasi.increment * g.quasi.increment > 0 or (f.quasi.increment and not g.quasi.increment):
+        return None  # Finitely many sizes fit; those are found by their ranges.
+    period = lcm(f.quasi.period, sets[symbol].modulus)
+    start = sets[symbol].start or 1
+    if f.quasi.increment:
+        step = lcm(g.quasi.period, sets[other].modulus)
+        rise = abs(f.quasi.increment) * (period // f.quasi.period)
+        fall = abs(g.quasi.increment) * (step // g.quasi.period)
+        period *= fall // gcd(rise, fall)
+        start = max(start, _beyond(f, g, symbol, sets[other].start or 1))
+    return (start, period) if start + period <= SCANNED else None
+
+
+def _beyond(f: Line, g: Line, symbol: str, start: int) -> int:
+    """From which size of the symbol on f(H) + g(W) == 0 has only solutions W >= start."""
+    values = [g.quasi(w) for w in range(1, min(start, SCANNED) + 1)]
+    far: bool | Condition = compare(">", f, -min(values)) if f.quasi.increment > 0 else compare("<", f, -max(values))
+    if start > SCANNED:
+        return SCANNED + 1
+    near = negate(far)
+    return 1 if near is False else (solve(near, symbol).maximum or SCANNED) + 1
+
+
+def _separated(relation: Condition) -> dict[str, Line] | None:
+    """f and g when the relation says f(H) + g(W) == 0."""
+    if not (isinstance(relation, Comparison) and relation.op == "==" and isinstance(relation.difference, Sum)):
+        return None
+    out: dict[str, Extent] = {}
+    for product, coefficient in relation.difference.terms.items():
+        if not product:
+            continue
+        if len(product) > 1 or not isinstance(product[0], Line):
+            return None
+        out[product[0].name] = product[0] * coefficient
+    first = min(out)
+    out[first] = out[first] + relation.difference.constant
+    return {s: f for s, f in out.items() if isinstance(f, Line)}

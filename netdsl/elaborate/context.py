@@ -1,0 +1,181 @@
+"""What the whole elaboration shares: where errors go, the call chain, limits, and which sizes work so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from netdsl.diagnostics import Collector, Label, Severity
+from netdsl.dims import Condition, Domain, Extent, SizeTooComplex, Verdict, compare
+from netdsl.elaborate.values import Failed, Frame
+from netdsl.source import Span
+from netdsl.tensors import Value
+
+if TYPE_CHECKING:
+    from netdsl.elaborate.files import Library
+    from netdsl.elaborate.scope import Build, Row
+
+LIMIT = 100_000
+"""Layers that a file may unroll to, and items that a list or loop may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demanded:
+    """Where a size was demanded: kept by the domain beside the condition."""
+
+    span: Span
+    message: str
+    others: tuple[Span, ...] = ()
+    contract: bool = False
+
+
+@dataclass(eq=False)
+class Context:
+    """State of one elaboration."""
+
+    collector: Collector
+    library: Library
+    domain: Domain = field(default_factory=Domain)
+    frames: list[Frame] = field(default_factory=list)
+    origins: dict[Value, Span] = field(default_factory=dict)
+    """Where each arrow was made, to point at both sides of a clash."""
+    builds: list[Build] = field(default_factory=list)
+    layers: int = 0
+    multiplicity: int = 1
+    bodies: dict[Any, Any] = field(default_factory=dict)
+    """Blocks built before, by definition, settings and input types: the same call is built once."""
+    rewrites: dict[Extent, Extent] = field(default_factory=dict)
+    """Sizes that a join has shown equal to a simpler one."""
+    contracts: list[tuple[Condition, Span]] = field(default_factory=list)
+    reported: set[tuple[str, Span]] = field(default_factory=set)
+    rows_seen: dict[Span, bool] = field(default_factory=dict)
+    """Row places with whether any use of the row was read."""
+
+    @property
+    def build(self) -> Build:
+        return self.builds[-1]
+
+    # ------------------------------------------------------------ errors
+
+    def error(
+        self, code: str, message: str, span: Span, *labels: Label, text: str = "", help: str | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> NoReturn:  # fmt: skip
+        """Report a mistake and give up the row."""
+        self.report(code, message, span, *labels, text=text, help=help, notes=notes)
+        raise Failed
+
+    def report(
+        self, code: str, message: str, span: Span, *labels: Label, text: str = "", help: str | None = None,
+        severity: Severity = Severity.ERROR, notes: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        """Report a mistake once a place, with the chain of blocks that led to it.
+
+        Inside the standard library the author's call is the place, with a note into the body.
+        """
+        outer = next((i for i, f in enumerate(self.frames) if f.library), None)
+        if outer is not None:
+            inner = span
+            labels = ()
+            span = self.frames[outer].call
+            notes = (*notes, f"inside `{self.frames[outer].title}`, at {inner.place}")
+        if (code, span) in self.reported:
+            return
+        self.reported.add((code, span))
+        shown = self.frames if outer is None else self.frames[:outer]
+        chain = tuple(f"in `{f.title}`, used at {f.call.place}" for f in reversed(shown))
+        self.collector.report(
+            code, message, span, *labels, text=text, severity=severity, help=help, notes=(*notes, *chain)
+        )
+
+    @contextmanager
+    def within(self, frame: Frame) -> Iterator[None]:
+        self.frames.append(frame)
+        try:
+            yield
+        finally:
+            self.frames.pop()
+
+    @contextmanager
+    def times(self, count: int, span: Span) -> Iterator[None]:
+        """Guard what a loop or repetition multiplies to, before any of it is built."""
+        before = self.multiplicity
+        self.multiplicity *= max(count, 1)
+        try:
+            if self.multiplicity > LIMIT:
+                self.error(
+                    "too-many-layers", f"this unrolls to {self.multiplicity:,} copies, more than {LIMIT:,}", span,
+                    help="use fewer repetitions",
+                )  # fmt: skip
+            yield
+        finally:
+            self.multiplicity = before
+
+    def count_layers(self, count: int, span: Span) -> None:
+        self.layers += count
+        if self.layers > LIMIT:
+            self.error("too-many-layers", f"the network unrolls to more than {LIMIT:,} layers", span)
+
+    # ------------------------------------------------------------ sizes
+
+    def shape_label(self, value: Value) -> Label | None:
+        """A secondary label that shows where an arrow comes from and its shape."""
+        span = self.origins.get(value)
+        return Label(span, str(value.type)) if span else None
+
+    def demand(self, left: Extent, relation: str, right: Extent, demanded: Demanded) -> bool:
+        """Hold the domain to a relation. False when it holds for no size that is left (nothing is reported)."""
+        condition = compare(relation, left, right)
+        if isinstance(condition, bool):
+            return condition
+        verdict = self.domain.decide(condition)
+        if verdict is Verdict.SOMETIMES:
+            self._check_contract(condition, demanded)
+            self.domain.demand(condition, demanded)
+            if relation == "==":
+                self._simplify(left, right)
+        return verdict is not Verdict.NEVER
+
+    def _check_contract(self, condition: Condition, demanded: Demanded) -> None:
+        """An author's assert about these symbols must be strong enough for what a row needs."""
+        for contract, span in self.contracts:
+            if not contract.symbols & condition.symbols:
+                continue
+            sizes = self.domain.failing(condition) or {}
+            shown = ", ".join(f"{k} = {v}" for k, v in sizes.items())
+            self.report(
+                "contract-too-weak",
+                f"`{span.text}` lets {shown} pass, but {demanded.message} there",
+                demanded.span,
+                Label(span, "the contract"),
+                *(Label(s) for s in demanded.others),
+                text=f"fails at {shown}",
+                help=f"the net needs {self.needed(condition)}: say so in the `assert`",
+            )
+
+    def needed(self, condition: Condition) -> str:
+        """In words, the sizes that the domain would keep with one more condition."""
+        trial = self.domain.copy()
+        trial.demand(condition, None)
+        return " and ".join(f"{s}: {trial.sizes(s).describe(s)}" for s in sorted(condition.symbols))
+
+    def _simplify(self, left: Extent, right: Extent) -> None:
+        simple, other = sorted((left, right), key=lambda e: (isinstance(e, int) is False, len(str(e))))
+        self.rewrites[other] = simple
+
+    def simpler(self, extent: Extent) -> Extent:
+        while extent in self.rewrites:
+            extent = self.rewrites[extent]
+        return extent
+
+
+def too_complex(context: Context, error: SizeTooComplex, span: Span) -> NoReturn:
+    """Sizes whose pattern has too long a period to reason about."""
+    context.error("size-too-complex", str(error), span, help="use a fixed input size")
+
+
+def mark_used(row: Row | None) -> None:
+    if row is not None:
+        row.used = True

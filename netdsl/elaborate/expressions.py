@@ -1,0 +1,435 @@
+"""Compile-time evaluation: names, arithmetic, lists. Total and bounded: nothing of the host is ever run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import netdsl.elaborate.layers as layers
+import netdsl.elaborate.rows as rows
+from netdsl import syntax
+from netdsl.diagnostics import Label, did_you_mean
+from netdsl.dims import Condition, Dim, Verdict, both, compare, either, exact_div, negate
+from netdsl.elaborate.context import LIMIT, Context, mark_used
+from netdsl.elaborate.scope import Scope
+from netdsl.elaborate.values import LAYERS, UNKNOWN, Bundle, Failed, Repeat
+from netdsl.ops.fields import Word, shown
+from netdsl.source import Span
+from netdsl.tensors import Value
+
+LARGEST = 10**30
+NUMBERS = (int, float)
+
+
+def evaluate(context: Context, scope: Scope, expr: syntax.Expr) -> Any:
+    """The value of an expression: a number, a list, an arrow, a bundle or a layer."""
+    return EVALUATORS[type(expr)](context, scope, expr)
+
+
+def evaluate_setting(context: Context, scope: Scope, expr: syntax.Expr) -> Any:
+    """As `evaluate`, where a word that means nothing else stands for itself: `same`, `normal(0.02)`."""
+    if isinstance(expr, syntax.Name):
+        found = scope.find(expr.id)
+        return _read(context, scope, expr) if found and not isinstance(found.value, LAYERS) else Word(expr.id)
+    if isinstance(expr, syntax.Call) and isinstance(expr.function, syntax.Name) and expr.function.id not in FUNCTIONS:
+        given = tuple(evaluate_setting(context, scope, a.value) for a in expr.arguments)
+        return Word(expr.function.id, given)
+    return evaluate(context, scope, expr)
+
+
+def number(context: Context, scope: Scope, expr: syntax.Expr, what: str) -> int:
+    """A whole number that is known now."""
+    value = evaluate(context, scope, expr)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, Dim):
+        context.error("not-known-yet", f"{what} must be a number, but `{value}` depends on the input", expr.span)
+    if not isinstance(value, int) or isinstance(value, bool):
+        context.error("wrong-kind", f"{what} must be a whole number, not {describe(value)}", expr.span)
+    return value
+
+
+def truth(context: Context, scope: Scope, expr: syntax.Expr) -> bool:
+    """A condition that is decided now."""
+    value = evaluate(context, scope, expr)
+    if isinstance(value, Condition):
+        verdict = context.domain.decide(value)
+        if verdict is Verdict.SOMETIMES:
+            context.error(
+                "undecided-condition", f"whether `{expr.span.text}` holds depends on the size of the input", expr.span,
+                help="decide by a setting, or fix the size of the input",
+            )  # fmt: skip
+        return verdict is Verdict.ALWAYS
+    if not isinstance(value, bool):
+        context.error("wrong-kind", f"a condition is true or false, not {describe(value)}", expr.span)
+    return value
+
+
+def describe(value: Any) -> str:
+    """A value in an error message."""
+    if isinstance(value, Value):
+        return f"an arrow of shape {value.type}"
+    if isinstance(value, Bundle):
+        return f"a bundle of {len(value.items)} arrows"
+    if isinstance(value, LAYERS):
+        return f"the layer `{layers.title(value)}`"
+    if isinstance(value, Condition):
+        return f"the condition `{value}`"
+    return shown(value)
+
+
+# ---------------------------------------------------------------- names and literals
+
+
+def _name(context: Context, scope: Scope, expr: syntax.Name) -> Any:
+    if scope.find(expr.id):
+        return _read(context, scope, expr)
+    layer = layers.find(context, scope, expr)
+    if layer is not None:
+        return layer
+    if expr.id in FUNCTIONS:
+        context.error("wrong-kind", f"`{expr.id}` is a function of numbers: write `{expr.id}(…)`", expr.span)
+    known = scope.known() | layers.known(context, scope)
+    context.error("unknown-name", f"nothing is called `{expr.id}`", expr.span, help=did_you_mean(expr.id, known))
+
+
+def _read(context: Context, scope: Scope, expr: syntax.Name) -> Any:
+    binding = scope.find(expr.id)
+    assert binding is not None
+    mark_used(binding.row)
+    if binding.value is UNKNOWN:
+        raise Failed
+    return binding.value
+
+
+def _previous(context: Context, scope: Scope, expr: syntax.Previous) -> Any:
+    return rows.previous(context, expr.span)
+
+
+def _literal(context: Context, scope: Scope, expr: syntax.Literal) -> Any:
+    return expr.value
+
+
+def _list(context: Context, scope: Scope, expr: syntax.ListOf) -> Any:
+    return [_item(context, scope, item) for item in expr.items]
+
+
+def _item(context: Context, scope: Scope, expr: syntax.Expr) -> Any:
+    """An item of a list: layers are meant where there are some, words otherwise."""
+    if isinstance(expr, syntax.Name) and not scope.find(expr.id):
+        return layers.find(context, scope, expr) or Word(expr.id)
+    return evaluate(context, scope, expr)
+
+
+def _tuple(context: Context, scope: Scope, expr: syntax.TupleOf) -> Any:
+    items = tuple(evaluate(context, scope, item) for item in expr.items)
+    if any(isinstance(i, Value | Bundle) for i in items):
+        for item, written in zip(items, expr.items, strict=True):
+            if not isinstance(item, Value | Bundle):
+                context.error("wrong-kind", f"a bundle holds arrows, not {describe(item)}", written.span)
+        return Bundle(items)
+    return items
+
+
+# ---------------------------------------------------------------- operators
+
+
+def _unary(context: Context, scope: Scope, expr: syntax.Unary) -> Any:
+    value = evaluate(context, scope, expr.operand)
+    if expr.operator == "not":
+        if isinstance(value, bool | Condition):
+            return negate(value)
+        context.error("wrong-kind", f"`not` takes a condition, not {describe(value)}", expr.operand.span)
+    if isinstance(value, Value):
+        return layers.operate(context, "neg", (value,), expr.span)
+    if isinstance(value, NUMBERS + (Dim,)) and not isinstance(value, bool):
+        return -value if expr.operator == "-" else value
+    context.error("wrong-kind", f"`{expr.operator}` takes a number, not {describe(value)}", expr.operand.span)
+
+
+def _binary(context: Context, scope: Scope, expr: syntax.Binary) -> Any:
+    if expr.operator in ("and", "or"):
+        return _logic(context, scope, expr)
+    left = evaluate(context, scope, expr.left)
+    right = evaluate(context, scope, expr.right)
+    if isinstance(left, Value | Bundle) or isinstance(right, Value | Bundle):
+        return _arrow_arithmetic(context, expr, left, right)
+    if isinstance(left, LAYERS) and expr.operator == "*":
+        return _repeat(context, expr, left, right)
+    if expr.operator in COMPARISONS:
+        return _compare(context, expr, left, right)
+    return _arithmetic(context, expr, left, right)
+
+
+def _logic(context: Context, scope: Scope, expr: syntax.Binary) -> Any:
+    left = evaluate(context, scope, expr.left)
+    if left is (expr.operator == "or"):
+        return left
+    right = evaluate(context, scope, expr.right)
+    for value, side in ((left, expr.left), (right, expr.right)):
+        if not isinstance(value, bool | Condition):
+            context.error("wrong-kind", f"`{expr.operator}` joins conditions, not {describe(value)}", side.span)
+    return both(left, right) if expr.operator == "and" else either(left, right)
+
+
+def _repeat(context: Context, expr: syntax.Binary, layer: Any, count: Any) -> Repeat:
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        context.error(
+            "wrong-kind", f"a layer is repeated a whole number of times, not {describe(count)}", expr.right.span
+        )
+    return Repeat(layer, count, expr.span)
+
+
+ARROW_OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "**": "power"}
+
+
+def _arrow_arithmetic(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Value:
+    name = ARROW_OPERATORS.get(expr.operator)
+    if name is None:
+        context.error("wrong-kind", f"`{expr.operator}` does not work on arrows", expr.operator_span)
+    operands = []
+    for value, side in ((left, expr.left), (right, expr.right)):
+        if isinstance(value, Dim):
+            context.error("wrong-kind", "an arrow cannot be combined with a size of the input", side.span)
+        if isinstance(value, NUMBERS) and not isinstance(value, bool):
+            value = layers.constant(context, float(value), side.span)
+        if not isinstance(value, Value):
+            help = "apply it with an arrow: `x -> layer`" if isinstance(value, LAYERS) else None
+            message = f"`{expr.operator}` joins two arrows, but this is {describe(value)}"
+            context.error("wrong-kind", message, side.span, help=help)
+        operands.append(value)
+    return layers.operate(context, name, tuple(operands), expr.span, operator=expr.operator)
+
+
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in")
+
+
+def _compare(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:
+    if expr.operator == "in":
+        if not isinstance(right, list | tuple):
+            context.error("wrong-kind", f"`in` looks into a list, not {describe(right)}", expr.right.span)
+        return left in list(right)
+    sizes = isinstance(left, Dim | int | float) and isinstance(right, Dim | int | float)
+    if sizes and (isinstance(left, Dim) or isinstance(right, Dim)):
+        left, right = (int(v) if isinstance(v, float) and v.is_integer() else v for v in (left, right))
+        if not isinstance(left, float) and not isinstance(right, float):
+            return compare(expr.operator, left, right)
+    if expr.operator in ("==", "!="):
+        return (left == right) is (expr.operator == "==")
+    if not sizes or isinstance(left, Dim) or isinstance(right, Dim):
+        message = f"`{expr.operator}` compares numbers, not {describe(left)} and {describe(right)}"
+        context.error("wrong-kind", message, expr.span)
+    return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[expr.operator]
+
+
+def _arithmetic(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:
+    if expr.operator == "+" and isinstance(left, list) and isinstance(right, list):
+        return _bounded_list(context, left + right, expr.span)
+    if expr.operator == "*" and isinstance(left, list) and isinstance(right, int):
+        _bounded_count(context, len(left) * right, expr.span)
+        return left * right
+    for value, side in ((left, expr.left), (right, expr.right)):
+        if isinstance(value, bool) or not isinstance(value, (*NUMBERS, Dim)):
+            context.error("wrong-kind", f"`{expr.operator}` works on numbers, not {describe(value)}", side.span)
+    try:
+        result = ARITHMETIC[expr.operator](context, expr, left, right)
+    except ZeroDivisionError:
+        context.error("division-by-zero", f"`{expr.span.text}` divides by zero", expr.span)
+    except (TypeError, ValueError, OverflowError):
+        context.error("wrong-kind", f"`{expr.span.text}` cannot be computed for sizes of the input", expr.span)
+    if isinstance(result, NUMBERS) and not abs(result) < LARGEST:
+        context.error("number-too-large", f"`{expr.span.text}` is too large", expr.span)
+    return result
+
+
+def _divide(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:
+    """Exact division: of sizes it demands that it comes out even."""
+    if isinstance(left, Dim):
+        from netdsl.elaborate.context import Demanded
+
+        message = f"`{left}` does not divide by {right}"
+        if not context.demand(left % right, "==", 0, Demanded(expr.span, message)):
+            context.error("does-not-divide", f"{message} for any size", expr.span, help="use `//` to round down")
+        return exact_div(left, right)
+    quotient = left / right
+    return left // right if isinstance(left, int) and isinstance(right, int) and left % right == 0 else quotient
+
+
+def _power(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:
+    if abs(right) > 100 or (isinstance(left, int | float) and abs(left) > 10**9 and right > 3):
+        context.error("number-too-large", f"`{expr.span.text}` is too large", expr.span)
+    return left**right
+
+
+ARITHMETIC: dict[str, Callable[[Context, syntax.Binary, Any, Any], Any]] = {
+    "+": lambda c, e, a, b: a + b,
+    "-": lambda c, e, a, b: a - b,
+    "*": lambda c, e, a, b: a * b,
+    "/": _divide,
+    "//": lambda c, e, a, b: a // b,
+    "%": lambda c, e, a, b: a % b,
+    "**": _power,
+}
+
+# ---------------------------------------------------------------- access
+
+
+def _attribute(context: Context, scope: Scope, expr: syntax.Attribute) -> Any:
+    value = evaluate(context, scope, expr.value)
+    name = expr.name.id
+    if isinstance(value, Bundle):
+        if name in value.names:
+            return value.items[value.names.index(name)]
+        help = did_you_mean(name, value.names) or (f"its outputs are {', '.join(value.names)}" if value.names else None)
+        context.error("unknown-attribute", f"this bundle has no output `{name}`", expr.name.span, help=help)
+    if not isinstance(value, Value):
+        context.error("unknown-attribute", f"{describe(value)} has no `.{name}`", expr.span)
+    if name not in SHAPE_ATTRIBUTES:
+        help = did_you_mean(name, SHAPE_ATTRIBUTES) or f"arrows have {', '.join(SHAPE_ATTRIBUTES)}"
+        context.error("unknown-attribute", f"an arrow has no `.{name}`", expr.name.span, help=help)
+    least, read = SHAPE_ATTRIBUTES[name]
+    if value.type.rank < least:
+        message = f"`.{name}` needs {least} axes, but the shape is {value.type}"
+        context.error("wrong-rank", message, expr.span)
+    return read(value)
+
+
+SHAPE_ATTRIBUTES: dict[str, tuple[int, Callable[[Value], Any]]] = {
+    "channels": (1, lambda v: v.shape[0]),
+    "height": (2, lambda v: v.shape[-2]),
+    "width": (2, lambda v: v.shape[-1]),
+    "depth": (4, lambda v: v.shape[1]),
+    "length": (1, lambda v: v.shape[0] if v.type.rank < 3 else v.shape[1]),
+    "features": (1, lambda v: v.shape[-1]),
+    "shape": (0, lambda v: list(v.shape)),
+    "rank": (0, lambda v: v.type.rank),
+    "elements": (0, lambda v: v.type.elements),
+}
+
+
+def _index(context: Context, scope: Scope, expr: syntax.Index) -> Any:
+    value = evaluate(context, scope, expr.value)
+    if isinstance(value, Bundle):
+        value = list(value.items)
+    if not isinstance(value, list | tuple):
+        context.error("wrong-kind", f"only lists and bundles have items, not {describe(value)}", expr.value.span)
+    place = number(context, scope, expr.index, "an index")
+    if not -len(value) <= place < len(value):
+        context.error("index-out-of-range", f"there is no item {place}: the list has {len(value)}", expr.index.span)
+    return value[place]
+
+
+# ---------------------------------------------------------------- calls
+
+
+def _call(context: Context, scope: Scope, expr: syntax.Call) -> Any:
+    function = expr.function
+    if isinstance(function, syntax.Name) and function.id in FUNCTIONS and not scope.find(function.id):
+        return _builtin(context, scope, expr, function.id)
+    return layers.configure(context, scope, expr)
+
+
+def _builtin(context: Context, scope: Scope, expr: syntax.Call, name: str) -> Any:
+    for argument in expr.arguments:
+        if argument.name:
+            context.error("unknown-setting", f"`{name}` takes no named values", argument.name.span)
+    given = [evaluate(context, scope, a.value) for a in expr.arguments]
+    try:
+        return FUNCTIONS[name](context, expr, *given)
+    except Failed:
+        raise
+    except (TypeError, ValueError, OverflowError, AttributeError):
+        context.error("wrong-kind", f"`{name}` does not take {', '.join(map(describe, given)) or 'nothing'}", expr.span)
+
+
+def _bounded_count(context: Context, count: int, span: Span) -> None:
+    if count > LIMIT:
+        context.error("too-many-layers", f"a list of {count:,} items is more than {LIMIT:,}", span)
+
+
+def _bounded_list(context: Context, items: list[Any], span: Span) -> list[Any]:
+    _bounded_count(context, len(items), span)
+    return items
+
+
+def _range(context: Context, expr: syntax.Call, *bounds: int) -> list[int]:
+    items = range(*bounds)
+    _bounded_count(context, len(items), expr.span)
+    return list(items)
+
+
+def _extreme(pick: Callable[..., Any]) -> Callable[..., Any]:
+    def extreme(context: Context, expr: syntax.Call, *given: Any) -> Any:
+        items: Sequence[Any] = given[0] if len(given) == 1 else given
+        if any(isinstance(i, Dim) for i in items):
+            context.error("not-known-yet", f"`{expr.span.text}` depends on the size of the input", expr.span)
+        return pick(items)
+
+    return extreme
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "min": _extreme(min),
+    "max": _extreme(max),
+    "len": lambda c, e, items: len(items.items if isinstance(items, Bundle) else items),
+    "range": _range,
+    "round": lambda c, e, x: round(x),
+    "floor": lambda c, e, x: math.floor(x),
+    "ceil": lambda c, e, x: math.ceil(x),
+    "int": lambda c, e, x: int(x),
+    "zip": lambda c, e, *lists: [tuple(t) for t in zip(*lists, strict=False)],
+    "enumerate": lambda c, e, items: list(enumerate(items)),
+    "reversed": lambda c, e, items: list(reversed(items)),
+}
+
+# ---------------------------------------------------------------- values with rows of their own
+
+
+def _pipeline(context: Context, scope: Scope, expr: syntax.Pipeline) -> Any:
+    if len(expr.stages) == 1 and not isinstance(expr.stages[0], syntax.Claim):
+        return evaluate(context, scope, expr.stages[0])
+    head = expr.stages[0]
+    assert not isinstance(head, syntax.Claim)
+    value = evaluate(context, scope, head)
+    if isinstance(value, LAYERS):
+        return layers.chain(expr, scope)
+    if not isinstance(value, Value | Bundle):
+        message = f"a pipeline starts with an arrow or a layer, not {describe(value)}"
+        context.error("wrong-kind", message, head.span)
+    return rows.flow(context, scope, value, expr.stages[1:])
+
+
+def _if(context: Context, scope: Scope, expr: syntax.If) -> Any:
+    return rows.choose(context, scope, expr)
+
+
+def _each(context: Context, scope: Scope, expr: syntax.Each) -> Any:
+    return rows.branch(context, scope, expr)
+
+
+EVALUATORS: dict[type, Callable[[Context, Scope, Any], Any]] = {
+    syntax.Name: _name,
+    syntax.Previous: _previous,
+    syntax.Literal: _literal,
+    syntax.ListOf: _list,
+    syntax.TupleOf: _tuple,
+    syntax.Unary: _unary,
+    syntax.Binary: _binary,
+    syntax.Attribute: _attribute,
+    syntax.Index: _index,
+    syntax.Call: _call,
+    syntax.Pipeline: _pipeline,
+    syntax.If: _if,
+    syntax.Each: _each,
+}
+
+
+def unpack(context: Context, targets: tuple[syntax.Name, ...], item: Any, span: Span) -> list[tuple[syntax.Name, Any]]:
+    """`for (expand, c) in …`: the names with their parts of an item."""
+    if len(targets) == 1:
+        return [(targets[0], item)]
+    if not isinstance(item, list | tuple) or len(item) != len(targets):
+        message = f"{len(targets)} names need items of {len(targets)} values, but one is {describe(item)}"
+        context.error("wrong-kind", message, span, Label(targets[0].span.to(targets[-1].span)))
+    return list(zip(targets, item, strict=True))

@@ -1,0 +1,174 @@
+"""Files and what they define: neighbours by `use "./x.net"`, the standard library by `use std.x`, never anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netdsl import syntax
+from netdsl.diagnostics import Collector, NetError, did_you_mean
+from netdsl.elaborate.scope import Scope
+from netdsl.ops import REGISTRY
+from netdsl.source import Source
+
+if TYPE_CHECKING:
+    from netdsl.elaborate.context import Context
+
+STDLIB = Path(__file__).parent.parent / "stdlib"
+PRELUDE = "std.prelude"
+"""Composites that every file may use without saying so."""
+
+Parse = Callable[[Source, Collector], syntax.File]
+Read = Callable[[Path], Source]
+
+
+@dataclass(eq=False)
+class Module:
+    """One file with its definitions and what it uses of others."""
+
+    key: str
+    file: syntax.File
+    scope: Scope
+    own: dict[str, syntax.Definition] = field(default_factory=dict)
+    used: dict[str, tuple[syntax.Definition, Scope]] = field(default_factory=dict)
+
+
+class Library:
+    """All files of one program, each read once."""
+
+    def __init__(self, parse: Parse, read: Read, collector: Collector) -> None:
+        self.parse = parse
+        self.read = read
+        self.collector = collector
+        self.modules: dict[str, Module] = {}
+        self.loading: list[str] = []
+        self.at_work: list[syntax.Definition] = []
+        self.root: Path | None = None
+
+    def open(self, file: syntax.File) -> Module:
+        """The program's own file."""
+        path = file.source.path
+        self.root = path.resolve().parent if path else None
+        return self._load(str(path.resolve()) if path else file.source.name, file)
+
+    # ------------------------------------------------------------ looking up
+
+    def definition(self, context: Context, scope: Scope, name: str) -> tuple[syntax.Definition, Scope] | None:
+        """The block, net or composite of that name as the file around a scope sees it."""
+        del context
+        module = self.modules.get(scope.path)
+        if module is None:
+            return None
+        if name in module.own:
+            return module.own[name], module.scope
+        if name in module.used:
+            return module.used[name]
+        if name in REGISTRY or module.key == PRELUDE:
+            return None
+        prelude = self.standard(PRELUDE)
+        found = prelude.own.get(name) if prelude else None
+        return (found, prelude.scope) if found and prelude else None
+
+    def names(self, scope: Scope) -> set[str]:
+        module = self.modules.get(scope.path)
+        prelude = self.standard(PRELUDE)
+        own = set(module.own) | set(module.used) if module else set()
+        return own | (set(prelude.own) if prelude else set())
+
+    # ------------------------------------------------------------ reading
+
+    def standard(self, dotted: str) -> Module | None:
+        """A file of the standard library, by its dotted name; None when there is none."""
+        if dotted in self.modules:
+            return self.modules[dotted]
+        path = STDLIB.joinpath(*dotted.split(".")[1:]).with_suffix(".net")
+        if not path.is_file():
+            return None
+        source = Source(dotted, path.read_text(encoding="utf-8"))
+        return self._load(dotted, self.parse(source, self.collector))
+
+    def _load(self, key: str, file: syntax.File) -> Module:
+        module = Module(key, file, Scope(path=key))
+        self.modules[key] = module
+        self.loading.append(key)
+        for item in file.items:
+            if isinstance(item, syntax.Use):
+                self._use(module, item)
+            elif isinstance(item, syntax.Definition):
+                self._define(module, item)
+        self.loading.pop()
+        return module
+
+    def _define(self, module: Module, item: syntax.Definition) -> None:
+        name = item.name
+        if name.id in REGISTRY:
+            message = f"`{name.id}` is the name of an operation: a {item.keyword} called so would hide it"
+            self.collector.report("shadowed-layer", message, name.span, help="choose another name")
+        elif name.id in module.own:
+            message = f"`{name.id}` is defined twice"
+            first = syntax_label(module.own[name.id])
+            self.collector.report("duplicate-name", message, name.span, first)
+        else:
+            module.own[name.id] = item
+
+    def _use(self, module: Module, use: syntax.Use) -> None:
+        target = self._neighbour(module, use) if use.is_file else self._standard_use(use)
+        if target is None:
+            return
+        for name in use.names:
+            found = target.own.get(name.id)
+            if found is None:
+                help = did_you_mean(name.id, target.own)
+                self.collector.report("unknown-name", f"`{use.path}` has no `{name.id}`", name.span, help=help)
+            else:
+                module.used[name.id] = (found, target.scope)
+
+    def _standard_use(self, use: syntax.Use) -> Module | None:
+        found = self.standard(use.path) if use.path.startswith("std.") else None
+        if found is None:
+            known = sorted(f"std.{p.stem}" for p in STDLIB.glob("*.net"))
+            help = did_you_mean(use.path, known) or f"there are {', '.join(known)}"
+            self.collector.report("unknown-import", f"there is no `{use.path}`", use.path_span, help=help)
+        return found
+
+    def _neighbour(self, module: Module, use: syntax.Use) -> Module | None:
+        base = module.file.source.path
+        if base is None or self.root is None:
+            message = "a text without a file has no neighbours to use"
+            self.collector.report("unknown-import", message, use.path_span)
+            return None
+        target = (base.parent / use.path).resolve()
+        if Path(use.path).is_absolute() or not target.is_relative_to(self.root):
+            message = f"`{use.path}` lies outside the folder of the file"
+            help = "files may use only what lies beside or below them, and `std`"
+            self.collector.report("import-outside-folder", message, use.path_span, help=help)
+            return None
+        return self._read_neighbour(target, use)
+
+    def _read_neighbour(self, target: Path, use: syntax.Use) -> Module | None:
+        key = str(target)
+        if key in self.loading:
+            chain = " → ".join(Path(k).name for k in [*self.loading[self.loading.index(key) :], key])
+            self.collector.report("import-cycle", f"these files use each other: {chain}", use.path_span)
+            return None
+        if key in self.modules:
+            return self.modules[key]
+        if not target.is_file():
+            beside = [p.name for p in target.parent.glob("*.net")] if target.parent.is_dir() else []
+            near = did_you_mean(target.name, beside)
+            self.collector.report("unknown-import", f"there is no file `{use.path}`", use.path_span, help=near)
+            return None
+        try:
+            source = self.read(target)
+        except NetError as error:
+            self.collector.found.extend(error.diagnostics)
+            return None
+        return self._load(key, self.parse(source, self.collector))
+
+
+def syntax_label(definition: syntax.Definition):  # type: ignore[no-untyped-def]
+    from netdsl.diagnostics import Label
+
+    return Label(definition.name.span, "first here")

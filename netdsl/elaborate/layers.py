@@ -1,0 +1,268 @@
+"""Layers: found by name, given their settings, applied to arrows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import netdsl.elaborate.blocks as blocks
+import netdsl.elaborate.expressions as expressions
+import netdsl.elaborate.rows as rows
+import netdsl.elaborate.sizes as sizes
+from netdsl import syntax
+from netdsl.diagnostics import Label, did_you_mean
+from netdsl.dims import SizeTooComplex
+from netdsl.elaborate.context import Context, too_complex
+from netdsl.elaborate.scope import Scope
+from netdsl.elaborate.values import (
+    LAYERS,
+    Arrows,
+    BlockLayer,
+    Bundle,
+    Chain,
+    Layer,
+    OpLayer,
+    Repeat,
+    Setting,
+    Shared,
+    arrows,
+)
+from netdsl.ir import Node, result_types
+from netdsl.ops import REGISTRY
+from netdsl.ops.base import Elementwise, Op, RuleError, read_setting
+from netdsl.source import Span
+from netdsl.tensors import Value
+
+# ---------------------------------------------------------------- finding and configuring
+
+
+def find(context: Context, scope: Scope, name: syntax.Name) -> Layer | None:
+    """The operation, block or composite of that name, without settings."""
+    op = REGISTRY.get(name.id)
+    definition = context.library.definition(context, scope, name.id)
+    if definition is not None:
+        return BlockLayer(definition[0], definition[1], {}, name.span)
+    return OpLayer(op, {}, name.span) if op is not None else None
+
+
+def known(context: Context, scope: Scope) -> set[str]:
+    """The names of all layers in reach, for "did you mean"."""
+    return set(REGISTRY) | context.library.names(scope)
+
+
+def title(layer: Layer) -> str:
+    if isinstance(layer, Repeat):
+        return f"{title(layer.layer)} * {layer.count}"
+    if isinstance(layer, Chain):
+        return layer.span.text
+    return layer.name if isinstance(layer, Shared) else layer.title
+
+
+def chain(pipeline: syntax.Pipeline, scope: Scope) -> Chain:
+    return Chain(pipeline, scope, pipeline.span)
+
+
+def configure(context: Context, scope: Scope, call: syntax.Call) -> Layer:
+    """`conv(64, 3)`: the layer with its settings bound."""
+    function = call.function
+    layer = _callee(context, scope, function)
+    if isinstance(layer, OpLayer) and not layer.settings:
+        return OpLayer(layer.op, bind_op(context, scope, layer.op, call.arguments, call.span), call.span)
+    if isinstance(layer, BlockLayer) and not layer.settings:
+        given = blocks.bind(context, scope, layer.definition, call.arguments, call.span)
+        return BlockLayer(layer.definition, layer.home, given, call.span)
+    message = f"`{title(layer)}` has its settings already"
+    context.error("unknown-setting", message, call.span, help=f"write `{function.span.text}` without brackets")
+
+
+def _callee(context: Context, scope: Scope, function: syntax.Expr) -> Layer:
+    if isinstance(function, syntax.Name) and not scope.find(function.id):
+        layer = find(context, scope, function)
+        if layer is None:
+            help = did_you_mean(function.id, known(context, scope) | set(expressions.FUNCTIONS))
+            context.error("unknown-layer", f"there is no layer called `{function.id}`", function.span, help=help)
+        return layer
+    value = expressions.evaluate(context, scope, function)
+    if not isinstance(value, LAYERS):
+        message = f"`{function.span.text}` is {expressions.describe(value)}, not a layer"
+        context.error("not-a-layer", message, function.span, help="only layers take settings in brackets")
+    return value
+
+
+def match_arguments(
+    context: Context, title: str, names: Sequence[str], arguments: Sequence[syntax.Argument]
+) -> dict[str, syntax.Argument]:
+    """Arguments by the name of the setting they are for; every way to get that wrong is reported."""
+    matched: dict[str, syntax.Argument] = {}
+    positional = 0
+    for argument in arguments:
+        name = _argument_name(context, title, names, argument, positional)
+        positional += argument.name is None
+        if name in matched:
+            context.error(
+                "repeated-setting", f"`{name}` of `{title}` is given twice", argument.span, Label(matched[name].span)
+            )
+        matched[name] = argument
+    return matched
+
+
+def _argument_name(
+    context: Context, title: str, names: Sequence[str], argument: syntax.Argument, positional: int
+) -> str:
+    takes = f"`{title}` takes " + (", ".join(names) if names else "no settings")
+    if argument.name is None:
+        if positional >= len(names):
+            context.error("too-many-settings", f"`{title}` takes no more than {len(names)} settings", argument.span, help=takes)
+        return names[positional]
+    if argument.name.id not in names:
+        help = did_you_mean(argument.name.id, names) or takes
+        context.error("unknown-setting", f"`{title}` takes no `{argument.name.id}`", argument.name.span, help=help)
+    return argument.name.id
+
+
+def bind_op(
+    context: Context, scope: Scope, op: type[Op], arguments: Sequence[syntax.Argument], span: Span
+) -> dict[str, Setting]:
+    """The settings of a call of an operation, each read by its kind."""
+    fields = {f.name: f for f in op.settings()}
+    matched = match_arguments(context, op.name, list(fields), arguments)
+    bound: dict[str, Setting] = {}
+    for name, argument in matched.items():
+        value = expressions.evaluate_setting(context, scope, argument.value)
+        try:
+            bound[name] = Setting(read_setting(fields[name], value), argument.span, argument.value)
+        except RuleError as error:
+            context.error(error.code, f"{error} (in `{op.name}`)", argument.value.span, help=error.help)
+    return bound
+
+
+# ---------------------------------------------------------------- applying
+
+
+def apply(context: Context, scope: Scope, layer: Layer, value: Arrows, span: Span) -> Arrows:
+    """The result of a layer on some arrows; nodes are added to the body being built."""
+    if isinstance(layer, OpLayer):
+        return _apply_op(context, scope, layer, value, span)
+    if isinstance(layer, BlockLayer):
+        return blocks.apply(context, scope, layer, value, span)
+    if isinstance(layer, Repeat):
+        with context.times(layer.count, layer.span):
+            for _ in range(layer.count):
+                value = apply(context, scope, layer.layer, value, span)
+        return value
+    if isinstance(layer, Shared):
+        return blocks.apply_shared(context, scope, layer, value, span)
+    return rows.flow_layers(context, layer.scope, value, layer.pipeline.stages)
+
+
+def _apply_op(context: Context, scope: Scope, layer: OpLayer, value: Arrows, span: Span) -> Arrows:
+    settings = {**_read_defaults(context, scope, layer.op), **layer.settings}
+    operands = _operands(context, layer.op, value, span)
+    missing = [f.name for f in layer.op.settings() if f.required and f.name not in settings]
+    if missing:
+        message = f"`{layer.op.name}` needs its `{missing[0]}`"
+        context.error("missing-setting", message, layer.span, help=_usage(layer.op))
+    values = {k: s.value for k, s in settings.items()}
+    try:
+        op = layer.op(**operands, **values)
+        return _add(context, op, span, settings)
+    except RuleError as error:
+        _rule_error(context, error, settings, span, value)
+    except SizeTooComplex as error:
+        too_complex(context, error, span)
+
+
+def _read_defaults(context: Context, scope: Scope, op: type[Op]) -> Mapping[str, Setting]:
+    merged: dict[str, Setting] = {}
+    for name in (op.name, *op.aliases):
+        merged.update(scope.defaults_of(name))
+    return merged
+
+
+def _usage(op: type[Op]) -> str | None:
+    return f"for example `{op.example}`" if op.example else None
+
+
+def _operands(context: Context, op: type[Op], value: Arrows, span: Span) -> dict[str, Any]:
+    """The arrows of a value by the name of the input they are for."""
+    given = list(arrows(value))
+    inputs = op.inputs()
+    many = next((f for f in inputs if f.many), None)
+    least = sum(f.required for f in inputs)
+    if not many and not least <= len(given) <= len(inputs):
+        takes = "one arrow" if len(inputs) == 1 else f"{least} arrows" if least == len(inputs) else (
+            f"{least} to {len(inputs)} arrows")  # fmt: skip
+        help = _usage(op) if len(given) < least else "join them first: `(a, b) -> concat`"
+        context.error("wrong-inputs", f"`{op.name}` takes {takes}, but {len(given)} come in", span, help=help)
+    given = _with_batch(context, op, given, span)
+    if many:
+        return {many.name: tuple(given)}
+    return dict(zip((f.name for f in inputs), given, strict=False))
+
+
+def _with_batch(context: Context, op: type[Op], given: list[Value], span: Span) -> list[Value]:
+    """Repeat free params for every sample where an operation needs the batch axis."""
+    if op.broadcasts or all(v.type.batched for v in given):
+        return given
+    like = next((v for v in given if v.type.batched), None) or _any_batched(context)
+    if like is None or op.name == "per_sample":
+        return given
+    repeat = REGISTRY["per_sample"]
+    return [v if v.type.batched else arrows(_add(context, repeat(v, like), span, {}))[0] for v in given]
+
+
+def _any_batched(context: Context) -> Value | None:
+    return next((v for v in context.build.graph.inputs if v.type.batched), None)
+
+
+def _rule_error(
+    context: Context, error: RuleError, settings: Mapping[str, Setting], span: Span, value: Arrows
+) -> None:
+    at = settings[error.field].span if error.field in settings else span
+    labels = [label for v in arrows(value) if (label := context.shape_label(v)) and label.span != at]
+    context.error(error.code, str(error), at, *labels[:3], help=error.help)
+
+
+def _add(context: Context, op: Op, span: Span, settings: Mapping[str, Setting]) -> Arrows:
+    """Check an operation's requirements and append its node."""
+    sizes.check_requirements(context, op, span, settings)
+    types = [sizes.simplified(context, t) for t in result_types(op)]
+    return append(context, op.name, op, tuple(op.operands()), types, span, settings)
+
+
+def append(
+    context: Context, name: str, op: Any, inputs: tuple[Value, ...], types: Sequence[Any], span: Span,
+    settings: Mapping[str, Setting],
+) -> Arrows:  # fmt: skip
+    """Append a node to the body being built."""
+    context.count_layers(1, span)
+    results = tuple(Value(name, t) for t in types)
+    node = Node(name, op, inputs, results, span, written={k: s.written for k, s in settings.items() if s.written})
+    context.build.graph.nodes.append(node)
+    context.build.fresh.append(node)
+    for result in results:
+        context.origins[result] = span
+    return results[0] if len(results) == 1 else Bundle(results)
+
+
+def operate(context: Context, name: str, operands: tuple[Value, ...], span: Span, operator: str = "") -> Value:
+    """An operator between arrows, as the operation of that name."""
+    op_type = REGISTRY[name]
+    given = operands if not any(f.many for f in op_type.inputs()) else (operands,)
+    try:
+        result = _add(context, op_type(*given), span, {})
+    except RuleError as error:
+        _rule_error(context, error, {}, span, Bundle(operands))
+    except SizeTooComplex as error:
+        too_complex(context, error, span)
+    assert isinstance(result, Value)
+    return result
+
+
+def constant(context: Context, number: float, span: Span) -> Value:
+    result = _add(context, REGISTRY["constant"](number), span, {})
+    assert isinstance(result, Value)
+    return result
+
+
+__all__ = ["Elementwise", "append", "apply", "bind_op", "configure", "constant", "find", "known", "operate", "title"]

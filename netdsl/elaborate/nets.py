@@ -1,0 +1,156 @@
+"""A net: its symbols declared, its body built, its outputs, unused rows and budgets settled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import netdsl.elaborate.blocks as blocks
+import netdsl.elaborate.expressions as expressions
+import netdsl.elaborate.recipes as recipes
+from netdsl import syntax
+from netdsl.diagnostics import Collector, Severity, did_you_mean
+from netdsl.dims import Extent, SizeTooComplex
+from netdsl.elaborate.context import Context
+from netdsl.elaborate.files import Library, Module
+from netdsl.elaborate.scope import Scope
+from netdsl.elaborate.values import Failed, Setting
+from netdsl.ir import Net
+from netdsl.tensors import DType, TensorType, Value
+
+
+def elaborate(
+    library: Library,
+    module: Module,
+    definition: syntax.Definition,
+    collector: Collector,
+    settings: Mapping[str, syntax.Expr] | None = None,
+    recipe: Mapping[str, syntax.Expr] | None = None,
+) -> Net | None:
+    """The graph of a net, or None when something is wrong with it (reported to the collector).
+
+    `settings` replaces defaults of its parameters; `recipe` replaces rows of its `train` section by keyword.
+    """
+    context = Context(collector, library)
+    library.at_work.append(definition)
+    try:
+        net = _net(context, module, definition, settings or {})
+        _warn_unused(context)
+        recipes.attach(context, module, definition, net, recipe or {})
+    except Failed:
+        return None
+    except SizeTooComplex as error:
+        collector.report("size-too-complex", str(error), definition.name.span, help="use a fixed input size")
+        return None
+    finally:
+        library.at_work.pop()
+    return net
+
+
+def _net(
+    context: Context, module: Module, definition: syntax.Definition, settings: Mapping[str, syntax.Expr]
+) -> Net:
+    _bind_lets(context, module)
+    scope = Scope(module.scope)
+    given = _overrides(context, module.scope, definition, settings)
+    values = blocks.settle(context, scope, definition, given, definition.name.span)
+    net = Net(definition.name.id, span=definition.span, doc=definition.doc, settings=values)
+    net.domain = context.domain
+    net.definition = definition
+    inputs = [_input(context, scope, net, item) for item in _input_items(context, definition)]
+    blocks.build_graph(context, scope, definition, net, inputs)
+    _check_unused_inputs(context, net)
+    return net
+
+
+def _bind_lets(context: Context, module: Module) -> None:
+    for item in module.file.items:
+        if isinstance(item, syntax.LetRow) and item.name.id not in module.scope.names:
+            value = expressions.evaluate_setting(context, module.scope, item.value)
+            module.scope.bind(item.name.id, value, item.name.span)
+
+
+def _overrides(
+    context: Context, scope: Scope, definition: syntax.Definition, settings: Mapping[str, syntax.Expr]
+) -> dict[str, Setting]:
+    """`--set classes=10`, bound like the arguments of a call."""
+    known = [p.name.id for p in definition.parameters]
+    for name, expr in settings.items():
+        if name not in known:
+            help = did_you_mean(name, known) or (f"its settings are {', '.join(known)}" if known else "it has none")
+            context.error("unknown-setting", f"`{definition.name.id}` has no setting `{name}`", expr.span, help=help)
+    arguments = [syntax.Argument(e.span, syntax.Name(e.span, n), e) for n, e in settings.items()]
+    return blocks.bind(context, scope, definition, arguments, definition.name.span)
+
+
+def _input_items(context: Context, definition: syntax.Definition) -> list[syntax.InputItem]:
+    items = [i for r in definition.body.rows if isinstance(r, syntax.InputRow) for i in r.items]
+    if not items:
+        context.error(
+            "missing-input", f"`{definition.name.id}` has no `input`", definition.name.span,
+            help="add a row such as `input image [3, 224, 224]`",
+        )  # fmt: skip
+    return items
+
+
+def _input(context: Context, scope: Scope, net: Net, item: syntax.InputItem) -> Value:
+    """An input of a net: names in its shape that mean nothing else are symbols."""
+    if item.dims is None:
+        context.error(
+            "missing-shape", f"the shape of the input `{item.name.id}` is missing", item.span,
+            help=f"write for example `input {item.name.id} [3, H, W]`",
+        )  # fmt: skip
+    if scope.names.get(item.name.id):
+        context.error("duplicate-name", f"`{item.name.id}` is there twice", item.name.span)
+    shape = tuple(_input_dim(context, scope, net, d) for d in item.dims)
+    kinds = {k.value: k for k in DType}
+    kind = item.kind.id if item.kind else "float"
+    if kind not in kinds:
+        assert item.kind is not None
+        help = did_you_mean(kind, kinds) or f"kinds are {', '.join(kinds)}"
+        context.error("unknown-kind", f"there is no kind of number called `{kind}`", item.kind.span, help=help)
+    value = Value(item.name.id, TensorType(shape, kinds[kind]))
+    context.origins[value] = item.name.span
+    scope.bind(item.name.id, value, item.name.span)
+    return value
+
+
+def _input_dim(context: Context, scope: Scope, net: Net, dim: syntax.Expr | syntax.SizedSymbol) -> Extent:
+    if isinstance(dim, syntax.SizedSymbol):
+        net.defaults[dim.name.id] = expressions.number(context, scope, dim.size, "a size")
+        return _symbol(context, scope, dim.name)
+    if isinstance(dim, syntax.Name) and not scope.find(dim.id):
+        return _symbol(context, scope, dim)
+    value: Any = expressions.evaluate(context, scope, dim)
+    if isinstance(value, bool) or not isinstance(value, Extent) or (isinstance(value, int) and value < 1):
+        message = f"a size is a whole number of 1 or more, not {expressions.describe(value)}"
+        context.error("size-not-positive" if isinstance(value, int) else "wrong-kind", message, dim.span)
+    return value
+
+
+def _symbol(context: Context, scope: Scope, name: syntax.Name) -> Extent:
+    found = scope.find(name.id)
+    if found is not None and name.id in context.domain.symbols:
+        return found.value  # type: ignore[no-any-return]
+    symbol = context.domain.declare(name.id)
+    scope.bind(name.id, symbol, name.span)
+    return symbol
+
+
+def _warn_unused(context: Context) -> None:
+    for span, read in context.rows_seen.items():
+        if not read and not context.collector.failed:
+            context.collector.report(
+                "unused-row", "nothing reads the value of this row", span, severity=Severity.WARNING,
+                help="remove it, name it and use it, or make it an `output`",
+            )  # fmt: skip
+
+
+def _check_unused_inputs(context: Context, net: Net) -> None:
+    read = {v for node in net.nodes for v in node.inputs} | {o.value for o in net.outputs}
+    for value in net.inputs:
+        if value not in read and not context.collector.failed:
+            span = context.origins[value]
+            context.collector.report(
+                "unused-input", f"nothing reads the input `{value.name}`", span, severity=Severity.WARNING
+            )

@@ -1,0 +1,269 @@
+"""`train` sections: data, losses, metrics, optimizer and schedule, checked against the net they train."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import netdsl.elaborate.expressions as expressions
+import netdsl.elaborate.layers as layers
+import netdsl.elaborate.rows as rows
+from netdsl import syntax
+from netdsl.diagnostics import Label, Severity, did_you_mean
+from netdsl.elaborate.context import Context
+from netdsl.elaborate.files import Module
+from netdsl.elaborate.scope import Build, Names, Scope
+from netdsl.elaborate.values import Failed, arrows
+from netdsl.ir import Block, Graph, Net, Node, Output, Recipe, Term
+from netdsl.ops.base import Declared, RuleError, read_setting
+from netdsl.ops.fields import FieldError
+from netdsl.source import Span
+from netdsl.tensors import TensorType, Value
+
+DECLARED = ("data", "optimizer", "schedule")
+TERMS = ("loss", "metric")
+
+
+def attach(
+    context: Context, module: Module, definition: syntax.Definition, net: Net, overrides: Mapping[str, syntax.Expr]
+) -> None:
+    """Resolve the `train` section of a net, with rows replaced by those given from outside."""
+    sections = [i for i in module.file.items if isinstance(i, syntax.Train) and i.net.id == definition.name.id]
+    if not sections:
+        return
+    if len(sections) > 1:
+        span = sections[1].net.span
+        context.error("duplicate-name", f"`{net.name}` has two `train` sections", span, Label(sections[0].net.span))
+    section = sections[0]
+    given = {r.keyword.id for r in section.rows}
+    recipe = Recipe(section.span)
+    kept = [r for r in section.rows if r.keyword.id not in overrides]
+    extra = [_row(keyword, expr) for keyword, expr in overrides.items()]
+    declared = [r for r in kept + extra if r.keyword.id not in TERMS]
+    for row in declared:
+        _guarded(context, lambda row=row: _declared_row(context, module.scope, recipe, row))  # type: ignore[misc]
+    if recipe.data is None and "data" not in given:
+        context.error("missing-data", f"the recipe of `{net.name}` has no `data`", section.net.span)
+    if recipe.data is not None:
+        fields = _fields(context, net, recipe, section)
+        for row in kept:
+            if row.keyword.id in TERMS:
+                _guarded(context, lambda row=row: _term_row(context, module, net, recipe, fields, row))  # type: ignore[misc]
+    if not any(r.keyword.id == "loss" for r in kept):
+        context.error("missing-loss", f"the recipe of `{net.name}` has no `loss`", section.net.span)
+    _defaults(recipe)
+    net.recipe = recipe
+
+
+def _guarded(context: Context, work: Any) -> None:
+    """One bad row does not silence the others."""
+    try:
+        work()
+    except Failed:
+        del context
+
+
+def _row(keyword: str, expr: syntax.Expr) -> syntax.RecipeRow:
+    pipeline = expr if isinstance(expr, syntax.Pipeline) else syntax.Pipeline(expr.span, (expr,))
+    return syntax.RecipeRow(expr.span, syntax.Name(expr.span, keyword), None, pipeline)
+
+
+# ---------------------------------------------------------------- data, optimizer, schedule, settings
+
+
+def _declared_row(context: Context, scope: Scope, recipe: Recipe, row: syntax.RecipeRow) -> None:
+    from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS
+
+    keyword = row.keyword.id
+    tables: dict[str, Mapping[str, type[Declared]]] = {"data": DATA, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+    if keyword in tables:
+        setattr(recipe, keyword, _declaration(context, scope, tables[keyword], row))
+    elif keyword in SETTINGS:
+        recipe.settings[keyword] = _setting(context, scope, SETTINGS[keyword], row)
+    else:
+        known = [*tables, *TERMS, *SETTINGS]
+        help = did_you_mean(keyword, known) or f"rows of a recipe are {', '.join(known)}"
+        context.error("unknown-setting", f"a recipe has no `{keyword}`", row.keyword.span, help=help)
+
+
+def _only_stage(context: Context, row: syntax.RecipeRow) -> syntax.Expr:
+    stage = row.value.stages[0]
+    if len(row.value.stages) > 1 or isinstance(stage, syntax.Claim):
+        context.error("wrong-kind", f"`{row.keyword.id}` takes one value, not a pipeline", row.value.span)
+    return stage
+
+
+def _declaration(
+    context: Context, scope: Scope, table: Mapping[str, type[Declared]], row: syntax.RecipeRow
+) -> Declared:
+    """`sgd(lr=0.05)`: looked up by name, its settings bound like an operation's."""
+    stage = _only_stage(context, row)
+    call = stage if isinstance(stage, syntax.Call) else syntax.Call(stage.span, stage, ())
+    what = row.keyword.id
+    if not isinstance(call.function, syntax.Name):
+        context.error("wrong-kind", f"`{what}` takes a name such as `{next(iter(table))}`", stage.span)
+    name = call.function.id
+    if name not in table:
+        help = did_you_mean(name, table) or f"there are {', '.join(table)}"
+        context.error(f"unknown-{what}", f"there is no {what} called `{name}`", call.function.span, help=help)
+    bound = layers.bind_op(context, scope, table[name], call.arguments, call.span)  # type: ignore[arg-type]
+    missing = [f.name for f in table[name].settings() if f.required and f.name not in bound]
+    if missing:
+        context.error("missing-setting", f"`{name}` needs its `{missing[0]}`", call.span)
+    try:
+        return table[name](**{k: s.value for k, s in bound.items()})
+    except RuleError as error:
+        place = bound[error.field].span if error.field in bound else call.span
+        context.error(error.code, str(error), place, help=error.help)
+
+
+def _setting(context: Context, scope: Scope, field: Any, row: syntax.RecipeRow) -> Any:
+    stage = _only_stage(context, row)
+    value = expressions.evaluate_setting(context, scope, stage)
+    try:
+        return read_setting(field, value)
+    except (RuleError, FieldError) as error:
+        context.error("wrong-kind", str(error), stage.span)
+
+
+def _defaults(recipe: Recipe) -> None:
+    from netdsl.recipe import OPTIMIZERS, SCHEDULES, default_settings
+
+    recipe.settings = {**default_settings(), **recipe.settings}
+    recipe.optimizer = recipe.optimizer or OPTIMIZERS["adam"]()
+    recipe.schedule = recipe.schedule or SCHEDULES["constant"]()
+
+
+# ---------------------------------------------------------------- losses and metrics
+
+
+def _fields(context: Context, net: Net, recipe: Recipe, section: syntax.Train) -> dict[str, TensorType]:
+    """The fields of a sample, given the net's inputs."""
+    span = next((r.value.span for r in section.rows if r.keyword.id == "data"), section.net.span)
+    try:
+        return recipe.data.sample({v.name: v.type for v in net.inputs})  # type: ignore[no-any-return]
+    except RuleError as error:
+        context.error(error.code, str(error), span, help=error.help)
+
+
+def _term_row(
+    context: Context, module: Module, net: Net, recipe: Recipe, fields: Mapping[str, TensorType], row: syntax.RecipeRow
+) -> None:
+    graph = Graph(row.keyword.id)
+    scope = Scope(module.scope)
+    available = _bind_values(context, scope, net, fields, row)
+    build = Build(graph, Names(), scope)
+    graph.inputs.extend(available.values())
+    context.builds.append(build)
+    try:
+        value = _term_value(context, scope, net, fields, row)
+        for node in build.fresh:
+            node.name = build.names.number(node.name)
+    finally:
+        context.builds.pop()
+    result = _scalar(context, value, row)
+    read = {v for n in graph.nodes for v in n.inputs}
+    graph.inputs = [v for v in graph.inputs if v in read]
+    graph.outputs.append(Output("value", result, False, row.span))
+    name = row.label.id if row.label else graph.nodes[-1].kind
+    terms = recipe.losses if row.keyword.id == "loss" else recipe.metrics
+    if any(t.name == name for t in terms):
+        name = f"{name}{len(terms) + 1}"
+    _check_term(context, net, graph, row)
+    terms.append(Term(name, graph, row.span))
+
+
+def _bind_values(
+    context: Context, scope: Scope, net: Net, fields: Mapping[str, TensorType], row: syntax.RecipeRow
+) -> dict[str, Value]:
+    """Outputs of the net and fields of the data, by name; an output wins over an input of the same name."""
+    types = {**fields, **{o.name: o.value.type for o in net.outputs}}
+    values = {name: Value(name, type) for name, type in types.items()}
+    places = {o.name: o.span for o in net.outputs}
+    for name, value in values.items():
+        scope.bind(name, value, row.span)
+        if name in places:
+            context.origins[value] = places[name]
+    return values
+
+
+def _term_value(
+    context: Context, scope: Scope, net: Net, fields: Mapping[str, TensorType], row: syntax.RecipeRow
+) -> Any:
+    labels = {n for item in net.nodes for n in [item.name]} | {v.name for n in net.nodes for v in n.results}
+    for name in _free_names(row.value):
+        if not scope.find(name.id) and name.id in labels:
+            message = f"`{name.id}` is a row of `{net.name}`, but not an output"
+            context.error("not-an-output", message, name.span, help=f"add `output {name.id}` to the net")
+        if not scope.find(name.id) and layers.find(context, scope, name) is None:
+            known = [*fields, *(o.name for o in net.outputs)]
+            help = did_you_mean(name.id, known) or f"there are {', '.join(known)}"
+            message = f"neither the net nor its data has `{name.id}`"
+            context.error("unknown-name", message, name.span, help=help)
+    return rows.start(context, scope, row.value)
+
+
+def _free_names(expr: Any) -> list[syntax.Name]:
+    """Names that stand for arrows at the head of a pipeline."""
+    if isinstance(expr, syntax.Name):
+        return [expr]
+    if isinstance(expr, syntax.Pipeline):
+        return _free_names(expr.stages[0])
+    if isinstance(expr, syntax.TupleOf):
+        return [n for item in expr.items for n in _free_names(item)]
+    if isinstance(expr, syntax.Binary):
+        return _free_names(expr.left) + _free_names(expr.right)
+    return []
+
+
+def _scalar(context: Context, value: Any, row: syntax.RecipeRow) -> Value:
+    flat = arrows(value)
+    if len(flat) != 1 or flat[0].type.shape != ():
+        shown = str(flat[0].type) if len(flat) == 1 else f"{len(flat)} arrows"
+        message = f"a {row.keyword.id} is one number, but this is {shown}"
+        context.error("not-a-scalar", message, row.value.span, help="end it with a loss such as `cross_entropy`")
+    return flat[0]
+
+
+def _check_term(context: Context, net: Net, graph: Graph, row: syntax.RecipeRow) -> None:
+    from netdsl.ops.metric import Metric
+
+    last = graph.nodes[-1].op
+    if row.keyword.id == "metric" and not isinstance(last, Metric):
+        known = "accuracy, top_k, pixel_accuracy, miou"
+        context.error("not-a-metric", f"`{last.name}` is not a metric", row.value.span, help=f"metrics are {known}")
+    for node in graph.nodes:
+        if isinstance(node.op, Metric) and row.keyword.id == "loss":
+            message = f"`{node.op.name}` is a metric: it has no gradient, so nothing can learn from it"
+            context.error("not-a-loss", message, row.value.span, help="train on a loss such as `cross_entropy`")
+        if node.op.name in SOFTENED and row.keyword.id == "loss":
+            _warn_softened(context, net, node, row)
+
+
+SOFTENED = {"cross_entropy": ("softmax", "log_softmax"), "binary_cross_entropy": ("sigmoid",)}
+"""Losses that apply an activation themselves: applying it before as well flattens the gradient."""
+
+
+def _warn_softened(context: Context, net: Net, node: Node, row: syntax.RecipeRow) -> None:
+    output = next((o for o in net.outputs if o.name == node.inputs[0].name), None)
+    last = _last_op(net, output.value) if output else None
+    if last is not None and last[0] in SOFTENED[node.op.name]:
+        name, span = last
+        context.report(
+            "softmax-before-loss",
+            f"`{node.op.name}` applies {name} itself, and `{node.inputs[0].name}` has been through `{name}` already",
+            row.value.span,
+            Label(span, f"`{name}` here"),
+            severity=Severity.WARNING,
+            help=f"send the logits to the loss: leave `{name}` out of the net",
+        )
+
+
+def _last_op(graph: Graph, value: Value) -> tuple[str, Span] | None:
+    """The operation that made a value, looking into blocks."""
+    node = graph.producer().get(value)
+    if node is None:
+        return None
+    if isinstance(node.op, Block):
+        return _last_op(node.op.body, node.op.body.outputs[node.results.index(value)].value)
+    return node.op.name, node.span

@@ -1,0 +1,127 @@
+"""Recurrent blocks: `state` and `next`, and the block as a layer over a sequence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import netdsl.elaborate.expressions as expressions
+from netdsl import syntax
+from netdsl.diagnostics import Label
+from netdsl.elaborate.context import Context, Demanded
+from netdsl.elaborate.scope import Row, Scope
+from netdsl.elaborate.values import Bundle
+from netdsl.ir import State
+from netdsl.tensors import TensorType, Value
+
+if TYPE_CHECKING:
+    from netdsl.source import Span
+
+
+def initial_names(definition: syntax.Definition) -> set[str]:
+    """Inputs that are the initial value of a state: whole values, not sequences."""
+    inputs = {i.name.id for r in definition.body.rows if isinstance(r, syntax.InputRow) for i in r.items}
+    states = (r for r in definition.body.rows if isinstance(r, syntax.StateRow))
+    return {r.initial.id for r in states if isinstance(r.initial, syntax.Name) and r.initial.id in inputs}
+
+
+def per_step(context: Context, value: Value, span: Span) -> TensorType:
+    """The type of one step of a sequence."""
+    if value.type.rank < 1 or not value.type.batched:
+        label = context.shape_label(value)
+        message = f"a recurrent block goes over a sequence [time, …], but {value.type} has no time axis"
+        context.error("wrong-rank", message, span, *([label] if label else []))
+    return value.type.with_shape(*value.shape[1:])
+
+
+def state_row(context: Context, scope: Scope, row: syntax.StateRow) -> None:
+    """`state h [hidden] = 0`: the value carried from the step before."""
+    build = context.build
+    if build.keyword != "recurrent":
+        message = "`state` belongs into a `recurrent` block"
+        context.error("state-outside-recurrent", message, row.span, help="write `recurrent` instead of `block`")
+    if row.name.id in build.states:
+        context.error("duplicate-name", f"there are two states called `{row.name.id}`", row.name.span)
+    initial = expressions.evaluate(context, scope, row.initial)
+    current = Value(row.name.id, _state_type(context, scope, row, initial))
+    context.origins[current] = row.name.span
+    build.states[row.name.id] = State(row.name.id, current, current, initial)
+    build.graph.inputs.append(current)
+    build.scope.bind(row.name.id, current, row.name.span)
+
+
+def _state_type(context: Context, scope: Scope, row: syntax.StateRow, initial: Any) -> TensorType:
+    if isinstance(initial, Value):
+        declared = initial.type
+    elif isinstance(initial, int | float) and not isinstance(initial, bool):
+        if row.dims is None:
+            message = f"the shape of `{row.name.id}` is not known"
+            context.error("missing-shape", message, row.span, help=f"write `state {row.name.id} [size] = 0`")
+        return TensorType(tuple(_extent(context, scope, d) for d in row.dims))
+    else:
+        message = f"a state starts as a number or an input, not {expressions.describe(initial)}"
+        context.error("wrong-kind", message, row.initial.span)
+    dims = row.dims or ()
+    shape = tuple(_extent(context, scope, d) for d in dims) or declared.shape
+    same = len(shape) == declared.rank and all(
+        context.demand(a, "==", b, Demanded(row.span, f"`{row.name.id}` starts as {declared}"))
+        for a, b in zip(shape, declared.shape, strict=True)
+    )
+    if not same:
+        message = f"`{row.name.id}` starts as {declared}, which is not its shape"
+        context.error("state-shape", message, row.span)
+    return declared.with_shape(*shape)
+
+
+def _extent(context: Context, scope: Scope, expr: syntax.Expr) -> Any:
+    value = expressions.evaluate(context, scope, expr)
+    if isinstance(value, bool) or not (isinstance(value, int) or hasattr(value, "symbols")):
+        context.error("wrong-kind", f"a size is a whole number, not {expressions.describe(value)}", expr.span)
+    return value
+
+
+def next_row(context: Context, scope: Scope, row: syntax.NextRow) -> None:
+    """`next h: …`: the value for the step after. From here on the name means the new value."""
+    import netdsl.elaborate.rows as rows
+
+    build = context.build
+    state: State | None = build.states.get(row.name.id)
+    if state is None:
+        from netdsl.diagnostics import did_you_mean
+
+        message = f"there is no state called `{row.name.id}`"
+        context.error("unknown-state", message, row.name.span, help=did_you_mean(row.name.id, build.states))
+    if state.following is not state.current:
+        context.error("duplicate-name", f"`next {row.name.id}` is there twice", row.span)
+    held = rows.begin(context, (row.name,))
+    value = rows.start(context, scope, row.pipeline)
+    done = rows.finish(context, (row.name,), row.span, value, False, held)
+    done.used = True
+    _check_state(context, state, value, row)
+    state.following = value
+
+
+def _check_state(context: Context, state: State, value: Any, row: syntax.NextRow) -> None:
+    if isinstance(value, Bundle):
+        context.error("wrong-kind", f"`next {state.name}` takes one arrow, not a bundle", row.span)
+    wanted, got = state.current.type, value.type
+    same = wanted.rank == got.rank and all(
+        context.demand(a, "==", b, Demanded(row.span, f"`{state.name}` must keep its shape"))
+        for a, b in zip(wanted.shape, got.shape, strict=True)
+    )
+    if not same:
+        label = Label(context.origins[state.current], str(wanted))
+        message = f"`{state.name}` is {wanted}, but its next value is {got}"
+        context.error("state-shape", message, row.span, label)
+
+
+def check_states(context: Context, states: dict[str, State], span: Span) -> None:
+    """Every state must have been given its next value."""
+    for state in states.values():
+        if state.following is state.current:
+            context.error(
+                "missing-next", f"the state `{state.name}` never gets a next value", context.origins[state.current],
+                help=f"add a row `next {state.name}: …`",
+            )  # fmt: skip
+
+
+__all__ = ["Row", "check_states", "initial_names", "next_row", "per_step", "state_row"]

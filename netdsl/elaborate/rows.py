@@ -1,0 +1,446 @@
+"""Rows: what each kind of row does to the body being built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import netdsl.elaborate.expressions as expressions
+import netdsl.elaborate.layers as layers
+import netdsl.elaborate.recurrence as recurrence
+import netdsl.elaborate.sizes as sizes
+from netdsl import syntax
+from netdsl.diagnostics import Label
+from netdsl.elaborate.context import Context
+from netdsl.elaborate.scope import Build, Names, Row, Scope, name_row
+from netdsl.elaborate.values import (
+    LAYERS,
+    UNKNOWN,
+    Arrows,
+    Bundle,
+    Chain,
+    Failed,
+    Setting,
+    Shared,
+    arrows,
+)
+from netdsl.ir import Budget, Choice, Net, Output
+from netdsl.ops import REGISTRY
+from netdsl.ops.base import RuleError, read_setting
+from netdsl.source import Span
+from netdsl.tensors import Value
+
+BUDGETS = (
+    "params", "trainable_params", "macs", "flops", "activation_bytes", "peak_inference_bytes", "param_bytes",
+    "receptive_field",
+)  # fmt: skip
+"""Totals that an `assert` at the end of a net may hold to a budget."""
+
+
+def run(context: Context, scope: Scope, body: syntax.Body) -> None:
+    """All rows of a body, in order; a row that fails makes its names unknown and the rest goes on."""
+    for row in body.rows:
+        try:
+            HANDLERS[type(row)](context, scope, row)
+        except Failed:
+            _fail(context, scope, row)
+
+
+def _fail(context: Context, scope: Scope, row: syntax.Row) -> None:
+    build = context.build
+    for node in build.fresh:
+        node.name = build.names.number(node.name)
+    build.fresh, build.named = [], []
+    for name in _bound_names(row):
+        build.scope.bind(name.id, UNKNOWN, name.span)
+        scope.bind(name.id, UNKNOWN, name.span)
+    if isinstance(row, syntax.LayerRow | syntax.OutputRow | syntax.If | syntax.ForRow | syntax.NextRow):
+        build.previous = Row(row.span, UNKNOWN, used=True)
+
+
+def _bound_names(row: syntax.Row) -> tuple[syntax.Name, ...]:
+    if isinstance(row, syntax.LayerRow):
+        return row.names
+    if isinstance(row, syntax.OutputRow):
+        return row.names if row.pipeline else ()
+    if isinstance(row, syntax.LetRow | syntax.ParamRow | syntax.StateRow):
+        return (row.name,)
+    return tuple(i.name for i in row.items) if isinstance(row, syntax.InputRow) else ()
+
+
+# ---------------------------------------------------------------- flowing along a pipeline
+
+
+def previous(context: Context, span: Span) -> Any:
+    """The value of the row before, for `_` and for rows that begin with a layer."""
+    row = context.build.previous
+    if row is None:
+        context.error(
+            "nothing-before", "there is no row before this one to carry on from", span,
+            help="start the row with an arrow, such as the name of an input",
+        )  # fmt: skip
+    row.used = True
+    if row.value is UNKNOWN:
+        raise Failed
+    return row.value
+
+
+def start(context: Context, scope: Scope, pipeline: syntax.Pipeline) -> Any:
+    """The value of a row's pipeline; one that begins with a layer carries on from the row before."""
+    head = pipeline.stages[0]
+    if isinstance(head, syntax.Claim):
+        return flow(context, scope, previous(context, head.span), pipeline.stages)
+    value = expressions.evaluate(context, scope, head)
+    if isinstance(value, LAYERS):
+        value = layers.apply(context, scope, value, previous(context, head.span), head.span)
+    elif not isinstance(value, Value | Bundle):
+        help = None
+        if isinstance(value, list) and len(pipeline.stages) == 1:
+            help = "a shape claim follows an arrow: `-> [64, 8, 8]`"
+        message = f"a row starts with an arrow or a layer, not {expressions.describe(value)}"
+        context.error("wrong-kind", message, head.span, help=help)
+    return flow(context, scope, value, pipeline.stages[1:])
+
+
+def flow(context: Context, scope: Scope, value: Arrows, stages: Sequence[syntax.Expr | syntax.Claim]) -> Arrows:
+    """Send arrows through the later stages of a pipeline."""
+    for stage in stages:
+        if isinstance(stage, syntax.Claim):
+            value = sizes.check_claim(context, scope, value, stage)
+            continue
+        layer = expressions.evaluate(context, scope, stage)
+        if not isinstance(layer, LAYERS):
+            _not_a_layer(context, stage, layer)
+        value = layers.apply(context, scope, layer, value, stage.span)
+    return value
+
+
+def _not_a_layer(context: Context, stage: syntax.Expr, value: Any) -> None:
+    help = None
+    if isinstance(value, Value | Bundle):
+        help = "to join arrows write `(a, b) -> concat`; to start from an arrow begin the row with it"
+    message = f"`{stage.span.text}` is {expressions.describe(value)}, but an arrow leads into a layer"
+    context.error("not-a-layer", message, stage.span, help=help)
+
+
+def flow_layers(
+    context: Context, scope: Scope, value: Arrows, stages: Sequence[syntax.Expr | syntax.Claim]
+) -> Arrows:
+    """A pipeline used as a layer, sent some arrows."""
+    return flow(context, scope, value, stages)
+
+
+# ---------------------------------------------------------------- layer rows
+
+
+def _layer_row(context: Context, scope: Scope, row: syntax.LayerRow) -> None:
+    if row.shared:
+        _shared_row(context, scope, row)
+        return
+    for name in row.names:
+        _check_label(context, name)
+    held = begin(context, row.names if not row.bundle else ())
+    value = _row_value(context, scope, row)
+    finish(context, row.names, row.span, value, row.bundle, held)
+
+
+def begin(context: Context, names: tuple[syntax.Name, ...]) -> tuple[list[Any], list[Any]]:
+    """Set the nodes of the row around aside while a row is at work."""
+    build = context.build
+    held = build.fresh, build.named
+    build.fresh, build.named = [], []
+    if not build.nested:
+        build.inner = Names() if names else build.names
+    return held
+
+
+def _row_value(context: Context, scope: Scope, row: syntax.LayerRow) -> Any:
+    """The pipeline's value; a row that is one `if` is remembered as a choice, for readable source."""
+    stages = row.pipeline.stages
+    if len(row.names) == 1 and len(stages) == 1 and isinstance(stages[0], syntax.If):
+        taken = expressions.truth(context, scope, stages[0].condition)
+        context.build.graph.choices[row.names[0].id] = Choice(stages[0].condition, taken)
+    return start(context, scope, row.pipeline)
+
+
+def finish(
+    context: Context, names: tuple[syntax.Name, ...], span: Span, value: Any, bundle: bool,
+    held: tuple[list[Any], list[Any]],
+) -> Row:  # fmt: skip
+    """Name a row's nodes and bind its labels."""
+    build = context.build
+    _name_nodes(build, names[0].id if names and not bundle else None, held)
+    row = Row(span, value)
+    _bind(context, names, value, bundle, row)
+    if isinstance(value, Value) and names:
+        value.name = names[0].id
+    for arrow in arrows(value):
+        context.origins[arrow] = names[0].span if names and not bundle else span
+    build.previous = row
+    build.rows.append(row)
+    if isinstance(build.graph, Net) and isinstance(value, Value) and not build.loops:
+        build.graph.row_shapes[span.start] = str(value.type)
+    return row
+
+
+def _name_nodes(build: Build, label: str | None, held: tuple[list[Any], list[Any]]) -> None:
+    """Name a row's nodes. Inside a value with rows of its own, what has no label is left to the row around it."""
+    if build.nested and label is None:
+        build.fresh, build.named = held[0] + build.fresh, held[1] + build.named
+        return
+    if label is not None:
+        names = build.inner if build.nested else build.names
+        label = names.number(label) if build.loops else names.unique(label) if build.nested else label
+    name_row(build, label)
+    done = build.named + build.fresh if build.nested else []
+    build.fresh, build.named = held[0], held[1] + done
+
+
+def _bind(context: Context, names: tuple[syntax.Name, ...], value: Any, bundle: bool, row: Row) -> None:
+    scope = context.build.scope
+    if not bundle:
+        for name in names:
+            scope.bind(name.id, value, name.span, row)
+        return
+    items = value.items if isinstance(value, Bundle) else (value,)
+    if len(items) != len(names):
+        message = f"{len(names)} names for a bundle of {len(items)}"
+        context.error("wrong-bundle", message, names[0].span.to(names[-1].span))
+    for name, item in zip(names, items, strict=True):
+        scope.bind(name.id, item, name.span, row)
+
+
+def _check_label(context: Context, name: syntax.Name) -> None:
+    """A label must not hide a layer, nor name two rows."""
+    if name.id in REGISTRY or context.library.definition(context, context.build.scope, name.id):
+        context.error(
+            "shadowed-layer", f"`{name.id}` is the name of a layer: a row called so would hide it", name.span,
+            help=f"call the row something else, such as `{name.id}1`",
+        )  # fmt: skip
+    found = context.build.scope.names.get(name.id)
+    if found is not None and not context.build.loops:
+        context.error(
+            "duplicate-name", f"`{name.id}` is the name of an earlier row", name.span, Label(found.span, "first here")
+        )
+
+
+def _shared_row(context: Context, scope: Scope, row: syntax.LayerRow) -> None:
+    name = row.names[0]
+    _check_label(context, name)
+    stages = row.pipeline.stages
+    if len(stages) == 1 and not isinstance(stages[0], syntax.Claim):
+        layer = expressions.evaluate(context, scope, stages[0])
+        if not isinstance(layer, LAYERS):
+            message = f"`shared` names a layer, not {expressions.describe(layer)}"
+            context.error("not-a-layer", message, stages[0].span)
+    else:
+        layer = Chain(row.pipeline, scope, row.pipeline.span)
+    shared = Shared(name.id, layer, context.build.graph, name.span)
+    context.build.scope.bind(name.id, shared, name.span)
+
+
+# ---------------------------------------------------------------- inputs, outputs
+
+
+def _output_row(context: Context, scope: Scope, row: syntax.OutputRow) -> None:
+    context.build.outputs = True
+    if row.pipeline is None:
+        for name in row.names:
+            _add_output(context, scope, name, row)
+        return
+    for name in row.names:
+        _check_label(context, name)
+    held = begin(context, row.names)
+    before = context.build.previous
+    value = start(context, scope, row.pipeline)
+    done = finish(context, row.names, row.span, value, False, held)
+    done.used = True
+    if row.aux:
+        context.build.previous = before
+    title = row.names[0].id if row.names else "output"
+    _append_output(context, title, value, row.aux, row.span)
+
+
+def _add_output(context: Context, scope: Scope, name: syntax.Name, row: syntax.OutputRow) -> None:
+    value = expressions.evaluate(context, scope, name)
+    if not isinstance(value, Value | Bundle):
+        message = f"an output is an arrow, not {expressions.describe(value)}"
+        context.error("wrong-kind", message, name.span)
+    _append_output(context, name.id, value, row.aux, name.span)
+
+
+def _append_output(context: Context, name: str, value: Arrows, aux: bool, span: Span) -> None:
+    graph = context.build.graph
+    flat = arrows(value)
+    for place, arrow in enumerate(flat, 1):
+        title = name if len(flat) == 1 else f"{name}{place}"
+        if any(o.name == title for o in graph.outputs):
+            context.error("duplicate-name", f"there are two outputs called `{title}`", span)
+        graph.outputs.append(Output(title, arrow, aux, span))
+
+
+# ---------------------------------------------------------------- values, params, defaults
+
+
+def _let_row(context: Context, scope: Scope, row: syntax.LetRow) -> None:
+    value = expressions.evaluate_setting(context, scope, row.value)
+    if isinstance(value, Value | Bundle):
+        context.error(
+            "wrong-kind", "`let` names a number or a list; rows name arrows", row.span,
+            help=f"write `{row.name.id}: {row.value.span.text}`",
+        )  # fmt: skip
+    scope.bind(row.name.id, value, row.name.span)
+
+
+def _param_row(context: Context, scope: Scope, row: syntax.ParamRow) -> None:
+    _check_label(context, row.name)
+    shape = tuple(expressions.number(context, scope, d, "a size of a param") for d in row.dims)
+    op_type = REGISTRY["free_param"]
+    fields = {f.name: f for f in op_type.settings()}
+    values: dict[str, Any] = {"shape": shape}
+    if row.init is not None:
+        given = expressions.evaluate_setting(context, scope, row.init)
+        try:
+            values["init"] = read_setting(fields["init"], given)
+        except RuleError as error:
+            context.error(error.code, f"{error} (in `param`)", row.init.span)
+    try:
+        op = op_type(**values)
+        types = [op.result()]
+    except RuleError as error:
+        context.error(error.code, str(error), row.span, help=error.help)
+    value = layers.append(context, row.name.id, op, (), types, row.span, {})
+    node = context.build.fresh.pop()
+    node.name = context.build.names.number(row.name.id) if context.build.loops else row.name.id
+    context.build.scope.bind(row.name.id, value, row.name.span, Row(row.span, value))
+
+
+def _set_row(context: Context, scope: Scope, row: syntax.SetRow) -> None:
+    op = REGISTRY.get(row.name.id)
+    if op is None:
+        known = sorted(REGISTRY)
+        from netdsl.diagnostics import did_you_mean
+
+        message = f"`set` gives defaults of an operation, and none is called `{row.name.id}`"
+        context.error("unknown-layer", message, row.name.span, help=did_you_mean(row.name.id, known))
+    bound = layers.bind_op(context, scope, op, row.arguments, row.span)
+    marked = {k: Setting(s.value, s.span) for k, s in bound.items()}
+    scope.defaults.setdefault(op.name, {}).update(marked)
+
+
+def _assert_row(context: Context, scope: Scope, row: syntax.AssertRow) -> None:
+    if _mentions(row.condition, BUDGETS, scope):
+        budgets = getattr(context.build.graph, "budgets", None)
+        if budgets is None:
+            message = "a budget is a promise of a whole net: write it at the end of the net"
+            context.error("budget-in-block", message, row.span)
+        values = {n: b.value for s in scope.chain() for n, b in s.names.items() if isinstance(b.value, int | float)}
+        budgets.append(Budget(row.condition, row.message, row.condition.span, values))
+        return
+    sizes.check_assert(context, scope, row)
+
+
+def _mentions(expr: Any, names: Sequence[str], scope: Scope) -> bool:
+    if isinstance(expr, syntax.Name):
+        return expr.id in names and scope.find(expr.id) is None
+    parts = [getattr(expr, part, None) for part in ("left", "right", "operand")]
+    return any(_mentions(p, names, scope) for p in parts if p is not None)
+
+
+# ---------------------------------------------------------------- compile-time control
+
+
+def _for_row(context: Context, scope: Scope, row: syntax.ForRow) -> None:
+    items = _items(context, scope, row.items)
+    build = context.build
+    build.loops += 1
+    try:
+        with context.times(len(items), row.span):
+            for item in items:
+                inner = Scope(scope)
+                for name, value in expressions.unpack(context, row.target, item, row.items.span):
+                    inner.bind(name.id, value, name.span)
+                run(context, inner, row.body)
+    finally:
+        build.loops -= 1
+
+
+def _items(context: Context, scope: Scope, expr: syntax.Expr) -> list[Any]:
+    value = expressions.evaluate(context, scope, expr)
+    if isinstance(value, Bundle):
+        return list(value.items)
+    if not isinstance(value, list | tuple):
+        message = f"a loop goes over a list, not {expressions.describe(value)}"
+        help = f"write `range({expr.span.text})`" if isinstance(value, int) else None
+        context.error("wrong-kind", message, expr.span, help=help)
+    return list(value)
+
+
+def _if_row(context: Context, scope: Scope, row: syntax.If) -> None:
+    """An `if` as a row of its own: its rows, in the body around it."""
+    taken = expressions.truth(context, scope, row.condition)
+    body = row.then if taken else row.otherwise
+    if body is not None:
+        run(context, Scope(scope), body)
+
+
+def choose(context: Context, scope: Scope, expr: syntax.If) -> Any:
+    """An `if` as a value: that of the last row of the branch taken. Without `else`, what comes in goes on."""
+    taken = expressions.truth(context, scope, expr.condition)
+    body = expr.then if taken else expr.otherwise
+    if body is None:
+        return previous(context, expr.span)
+    return branch_value(context, Scope(scope), body)
+
+
+def branch(context: Context, scope: Scope, expr: syntax.Each) -> Bundle:
+    """`each`: one branch an item, all starting from the same row before."""
+    items = _items(context, scope, expr.items)
+    made = []
+    with context.times(len(items), expr.span):
+        for item in items:
+            inner = Scope(scope)
+            for name, value in expressions.unpack(context, expr.target, item, expr.items.span):
+                inner.bind(name.id, value, name.span)
+            made.append(branch_value(context, inner, expr.body))
+    return Bundle(tuple(made))
+
+
+def branch_value(context: Context, scope: Scope, body: syntax.Body) -> Any:
+    """The value of a small body inside a row. Its labels are its own."""
+    build = context.build
+    held = build.previous, build.scope, build.loops
+    count = len(build.rows)
+    build.scope = scope
+    build.nested += 1
+    try:
+        run(context, scope, body)
+        last = build.previous
+    finally:
+        build.nested -= 1
+        build.previous, build.scope, build.loops = held
+    made = build.rows[count:]
+    if not made:
+        context.error("empty-body", "this has no row that gives a value", body.span)
+    assert last is not None
+    last.used = True
+    if last.value is UNKNOWN:
+        raise Failed
+    return last.value
+
+
+# ---------------------------------------------------------------- the table
+
+HANDLERS: dict[type, Callable[[Context, Scope, Any], None]] = {
+    syntax.LayerRow: _layer_row,
+    syntax.OutputRow: _output_row,
+    syntax.LetRow: _let_row,
+    syntax.ParamRow: _param_row,
+    syntax.SetRow: _set_row,
+    syntax.AssertRow: _assert_row,
+    syntax.ForRow: _for_row,
+    syntax.If: _if_row,
+    syntax.InputRow: lambda context, scope, row: None,
+    syntax.StateRow: recurrence.state_row,
+    syntax.NextRow: recurrence.next_row,
+}

@@ -1,0 +1,177 @@
+"""Names in reach of a row, and the names that layers get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from netdsl.elaborate.values import Setting
+from netdsl.ir import Block, Graph, Node
+from netdsl.source import Span
+
+if TYPE_CHECKING:
+    from netdsl import syntax
+
+
+@dataclass(eq=False, slots=True)
+class Binding:
+    """What a name stands for. `row` is set for the value of a row, to tell unused ones."""
+
+    value: Any
+    span: Span
+    row: Row | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Row:
+    """The value of a row with whether anything has read it."""
+
+    span: Span
+    value: Any
+    used: bool = False
+
+
+class Scope:
+    """A chain of tables from names to bindings. A file's outermost scope holds its definitions."""
+
+    __slots__ = ("defaults", "names", "parent", "path")
+
+    def __init__(self, parent: Scope | None = None, path: str = "") -> None:
+        self.parent = parent
+        self.names: dict[str, Binding] = {}
+        self.defaults: dict[str, dict[str, Setting]] = {}
+        self.path = path or (parent.path if parent else "")
+
+    def bind(self, name: str, value: Any, span: Span, row: Row | None = None) -> None:
+        self.names[name] = Binding(value, span, row)
+
+    def find(self, name: str) -> Binding | None:
+        scope: Scope | None = self
+        while scope is not None:
+            found = scope.names.get(name)
+            if found is not None:
+                return found
+            scope = scope.parent
+        return None
+
+    def chain(self) -> Iterator[Scope]:
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
+
+    def known(self) -> set[str]:
+        return {name for scope in self.chain() for name in scope.names}
+
+    def defaults_of(self, layer: str) -> Mapping[str, Setting]:
+        """What `set` rows say of a layer, nearer rows winning."""
+        merged: dict[str, Setting] = {}
+        for scope in self.chain():
+            for name, setting in scope.defaults.get(layer, {}).items():
+                merged.setdefault(name, setting)
+        return merged
+
+
+class Names:
+    """Gives nodes their names: unique in a body, made from row labels and operation names."""
+
+    def __init__(self, reserved: Iterable[str] = ()) -> None:
+        self.taken: set[str] = set(reserved)
+        self.counts: dict[str, int] = {}
+
+    def number(self, base: str) -> str:
+        """`conv1`, `conv2` …, leaving out what is taken."""
+        while True:
+            count = self.counts[base] = self.counts.get(base, 0) + 1
+            name = f"{base}{count}"
+            if name not in self.taken:
+                self.taken.add(name)
+                return name
+
+
+    def unique(self, name: str) -> str:
+        """The name itself, or numbered when it is taken."""
+        if name in self.taken:
+            return self.number(name)
+        self.taken.add(name)
+        return name
+
+
+@dataclass(eq=False)
+class Build:
+    """A body being built: its graph, and what its rows have brought so far."""
+
+    graph: Graph
+    names: Names
+    scope: Scope
+    """Where row labels are bound."""
+    keyword: str = "block"
+    previous: Row | None = None
+    fresh: list[Node] = field(default_factory=list)
+    """Nodes of the row at work that have no final name yet."""
+    named: list[Node] = field(default_factory=list)
+    """Nodes of the row at work that an inner row has named."""
+    rows: list[Row] = field(default_factory=list)
+    loops: int = 0
+    nested: int = 0
+    """How many values with rows of their own (`if`, `each`) are open."""
+    inner: Names = field(default_factory=Names)
+    """Names inside the outermost row at work."""
+    states: dict[str, Any] = field(default_factory=dict)
+    outputs: bool = False
+
+
+def owns_weights(node: Node) -> bool:
+    """True for a layer that a module must hold: it has weights, or is a block."""
+    return isinstance(node.op, Block) or bool(node.op.weights())
+
+
+def name_row(build: Build, label: str | None) -> None:
+    """Give the nodes of a finished row their names (see `netdsl.ir` for what names mean)."""
+    fresh, named = build.fresh, build.named
+    if label is None:
+        for node in fresh:
+            node.name = build.names.number(node.name)
+    elif not named and len(fresh) == 1:
+        fresh[0].name = label
+    else:
+        _name_labelled(fresh, named, label)
+
+
+def _name_labelled(fresh: list[Node], named: list[Node], label: str) -> None:
+    weighted = [n for n in fresh if owns_weights(n)]
+    for node in named:
+        node.name = f"{label}.{node.name}"
+    if named or len(weighted) > 1:
+        inner = Names(n.name.removeprefix(label + ".") for n in named)
+        for node in fresh:
+            node.name = f"{label}.{inner.number(node.name)}"
+        return
+    owner = weighted[0] if weighted else fresh[-1] if fresh else None
+    repeated = {n.name for n in fresh if sum(m.name == n.name for m in fresh) > 1}
+    inner = Names()
+    for node in fresh:
+        if node is owner:
+            node.name = label
+        else:
+            node.name = f"{label}.{inner.number(node.name) if node.name in repeated else node.name}"
+
+
+def labels_of(body: syntax.Body) -> set[str]:
+    """Every row label that may be bound in a body, so that numbered names keep clear of them."""
+    from netdsl import syntax as s
+
+    found: set[str] = set()
+    for row in body.rows:
+        if isinstance(row, s.LayerRow | s.OutputRow):
+            found.update(n.id for n in row.names)
+        elif isinstance(row, s.ParamRow):
+            found.add(row.name.id)
+        elif isinstance(row, s.InputRow):
+            found.update(i.name.id for i in row.items)
+        elif isinstance(row, s.ForRow):
+            found |= labels_of(row.body)
+        elif isinstance(row, s.If):
+            found |= labels_of(row.then) | (labels_of(row.otherwise) if row.otherwise else set())
+    return found

@@ -1,0 +1,129 @@
+"""What an expression can be while a graph is built: numbers, arrows, bundles of arrows, and layers not yet applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from netdsl.ir import Graph, Node
+from netdsl.source import Span
+from netdsl.tensors import Value
+
+if TYPE_CHECKING:
+    from netdsl import syntax
+    from netdsl.elaborate.scope import Scope
+    from netdsl.ops.base import Op
+
+
+class Failed(Exception):
+    """A row that could not be built; what is wrong has been reported already."""
+
+
+class Unknown:
+    """What a failed row's name stands for: everything that reads it stays silent."""
+
+
+UNKNOWN = Unknown()
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Several arrows side by side; `names` are those of a block's outputs."""
+
+    items: tuple[Arrows, ...]
+    names: tuple[str, ...] = ()
+
+    def flat(self) -> Iterator[Value]:
+        for item in self.items:
+            yield from arrows(item)
+
+
+Arrows = Value | Bundle
+
+
+def arrows(value: Arrows) -> tuple[Value, ...]:
+    """The single arrows of a value, nested bundles opened."""
+    return tuple(value.flat()) if isinstance(value, Bundle) else (value,)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting's value with the place and the expression it was written as."""
+
+    value: Any
+    span: Span
+    written: syntax.Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpLayer:
+    """`conv(64, 3)`: an operation with settings, waiting for its inputs."""
+
+    op: type[Op]
+    settings: Mapping[str, Setting]
+    span: Span
+
+    @property
+    def title(self) -> str:
+        return self.op.name
+
+
+@dataclass(frozen=True, slots=True)
+class BlockLayer:
+    """`bottleneck(64)`: a block, recurrent block or net used as a layer."""
+
+    definition: syntax.Definition
+    home: Scope
+    """The file scope of its definition, where names in its body are looked up."""
+    settings: Mapping[str, Setting]
+    span: Span
+
+    @property
+    def title(self) -> str:
+        return self.definition.name.id
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """`bottleneck(64) * 3`: copies one after the other, each with weights of its own."""
+
+    layer: Layer
+    count: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A pipeline of layers used as one: the value of a layer parameter, or of a `shared` row."""
+
+    pipeline: syntax.Pipeline
+    scope: Scope
+    span: Span
+
+
+@dataclass(eq=False, slots=True)
+class Shared:
+    """One set of weights, used wherever its name is applied in the body that declares it."""
+
+    name: str
+    layer: Layer
+    graph: Graph
+    span: Span
+    first: Node | None = None
+    uses: int = 0
+
+
+Layer = OpLayer | BlockLayer | Repeat | Chain | Shared
+LAYERS = (OpLayer, BlockLayer, Repeat, Chain, Shared)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One step of the call chain: a block at work on behalf of a row."""
+
+    title: str
+    call: Span
+    library: bool
+    """True for a block of the standard library: errors inside point at the call."""
+    earlier: tuple[Frame, ...] = field(default=())

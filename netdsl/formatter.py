@@ -1,0 +1,223 @@
+"""Canonical text: two spaces of indentation, labels and claimed shapes in columns, every comment kept.
+
+Formatting changes spaces, line ends and `;` only, so the text keeps its meaning; with `shapes` it also writes the shapes
+that rows claim. What stands on one line between braces stays there while it fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from netdsl.diagnostics import Collector
+from netdsl.parser import parse
+from netdsl.rows import Braces, Layout, Note, Row
+from netdsl.source import Source
+from netdsl.syntax import Comment, File
+from netdsl.tokens import Token
+
+WIDTH = 120
+CLAIM_COLUMNS = (50, 65, 80, 95)
+"""Claims stand at the first of these that is free in every row of their run."""
+LONGEST_LABEL = 24
+COMMENT_LIMIT = 90
+"""Comments of a run are aligned among the rows that end before this column."""
+STEP = 2
+
+
+def format_text(source: Source, collector: Collector) -> str | None:
+    """The canonical text of a source; None when it does not parse, with the reasons in `collector`."""
+    before = len(collector.found)
+    file = parse(source, collector)
+    return format_file(file) if len(collector.found) == before else None
+
+
+def format_file(file: File, shapes: Mapping[int, str] | None = None) -> str:
+    """The canonical text of a file that parsed without an error.
+
+    `shapes` gives, for the offset at which a row begins (`row.span.start`), the shape that it shall claim, such as
+    `[96, 55, 55]`: a claim at its end is replaced, or one is put there.
+    """
+    layout = Layout(file.source).read()
+    lines = list(Page(shapes or {}).body(layout, 0))
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+class Line:
+    """A row while its run is being aligned: its text without the claim, the claim, the comment behind."""
+
+    def __init__(self, lines: list[str], claim: str, comment: str) -> None:
+        self.lines = lines
+        self.claim = claim
+        self.comment = comment
+
+    @property
+    def end(self) -> int:
+        return len(self.lines[-1])
+
+
+class Page:
+    """Lays out bodies, one run of rows at a time."""
+
+    def __init__(self, shapes: Mapping[int, str]) -> None:
+        self.shapes = shapes
+
+    def body(self, braces: Braces, indent: int) -> Iterator[str]:
+        first = True
+        for run in runs(braces):
+            separate = run[0].blank or starts_definition(run)
+            if separate and not first:
+                yield ""
+            first = False
+            yield from self.run(run, indent)
+
+    def run(self, entries: list[Row | Note], indent: int) -> Iterator[str]:
+        rows = [e for e in entries if isinstance(e, Row)]
+        head = max((label_width(r) for r in rows if r.label), default=0)
+        made: list[Line | str] = []
+        for entry in entries:
+            made.append(" " * indent + entry.text if isinstance(entry, Note) else self.row(entry, indent, head))
+        lines = [m for m in made if isinstance(m, Line)]
+        place_claims(lines)
+        place_comments(lines)
+        for m in made:
+            yield from [m] if isinstance(m, str) else m.lines
+
+    # ------------------------------------------------ one row
+
+    def row(self, row: Row, indent: int, head: int) -> Line:
+        stop, claim = self.claim(row)
+        label = self.label(row, head)
+        comment = "  ".join(c.span.text for c in row.comments.get(len(row.pieces) - 1, []))
+        if self.must_break(row, indent):
+            lines = self.broken(row, indent, label, stop)
+        else:
+            text = " " * indent + label + row.text(row.label, stop)
+            lines = [text] if len(text) + len(claim) < WIDTH else self.wrapped(row, indent, label, stop)
+        return Line(lines, claim, comment)
+
+    def claim(self, row: Row) -> tuple[int, str]:
+        """How many pieces stand before the claim at the row's end, and that claim as it shall be."""
+        size = len(row.pieces)
+        at = row.claim()
+        if at is not None and any(i >= at for i in row.comments if i < size - 1):
+            return size, ""  # a comment stands inside it: left alone
+        wanted = self.shapes.get(row.head.start) if row.flows else None
+        if wanted is not None:
+            return at or size, f"-> {wanted}"
+        return (size, "") if at is None else (at, row.text(at))
+
+    def label(self, row: Row, head: int) -> str:
+        """The row's name with the space behind it, or the space of one, where the rows of a run begin in one column."""
+        if row.label:
+            return row.text(0, row.label).ljust(head) + (" " if label_width(row) > head else "")
+        return " " * head if row.carries_on and head else ""
+
+    def must_break(self, row: Row, indent: int) -> bool:
+        """Whether the row's bodies are written out in lines, or a comment inside it forces it onto several."""
+        if row.inner_comments():
+            return True
+        braces = row.braces()
+        if not braces:
+            return False
+        return not all(fits_one_line(b) for b in braces) or indent + len(row.text()) > WIDTH
+
+    def broken(self, row: Row, indent: int, label: str, stop: int) -> list[str]:
+        lines: list[str] = []
+        line = " " * indent + label
+        fresh = True
+        for i in range(row.label, stop):
+            piece = row.pieces[i]
+            line += "" if fresh or not row.spaced(i) else " "
+            fresh = False
+            if isinstance(piece, Token):
+                line += piece.text
+            elif self.written_out(piece):
+                lines.append(with_comments(line + "{", piece.comments))
+                lines.extend(self.body(piece, indent + STEP))
+                line = " " * indent + "}"
+            else:
+                line += "{}"
+            if i in row.comments and i < len(row.pieces) - 1:
+                lines.extend(interrupted(line, row.comments[i], indent + 2 * STEP))
+                line, fresh = " " * (indent + 2 * STEP), True
+        return [*lines, line]
+
+    def written_out(self, braces: Braces) -> bool:
+        return bool(braces.entries or braces.comments)
+
+    def wrapped(self, row: Row, indent: int, label: str, stop: int) -> list[str]:
+        """An over-long pipeline, as many stages on a line as fit, further lines beginning with their arrow."""
+        cuts = [row.label, *(a for a in row.arrows() if a < stop), stop]
+        stages = [row.text(a, b) for a, b in zip(cuts, cuts[1:], strict=False) if a < b]
+        start = indent + (len(label) or STEP)
+        lines = [" " * indent + label + stages[0]]
+        for stage in stages[1:]:
+            if len(lines[-1]) + 1 + len(stage) <= WIDTH:
+                lines[-1] += f" {stage}"
+            else:
+                lines.append(" " * start + stage)
+        return lines
+
+
+def runs(braces: Braces) -> Iterator[list[Row | Note]]:
+    """Entries between which neither an empty line stands nor a row of several lines."""
+    run: list[Row | Note] = []
+    for entry in braces.entries:
+        alone = isinstance(entry, Row) and (bool(entry.braces()) and not entry_fits(entry) or entry.inner_comments())
+        if run and (entry.blank or alone and isinstance(run[-1], Row)):
+            yield run
+            run = []
+        run.append(entry)
+        if alone:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def starts_definition(run: list[Row | Note]) -> bool:
+    """Nets and blocks are set apart, with the comments right above them."""
+    rows = [e for e in run if isinstance(e, Row)]
+    return bool(rows) and rows[0].defines
+
+
+def entry_fits(row: Row) -> bool:
+    return all(fits_one_line(b) for b in row.braces())
+
+
+def fits_one_line(braces: Braces) -> bool:
+    return braces.one_line and not braces.comments
+
+
+def label_width(row: Row) -> int:
+    """The columns of a row's name and the space behind it; an overlong name moves no other row."""
+    width = len(row.text(0, row.label)) + 1
+    return width if width <= LONGEST_LABEL else 0
+
+
+def place_claims(lines: list[Line]) -> None:
+    claiming = [line for line in lines if line.claim]
+    longest = max((line.end for line in claiming if line.end < CLAIM_COLUMNS[-1]), default=0)
+    column = next(c for c in CLAIM_COLUMNS if c > longest)
+    for line in claiming:
+        gap = max(1, column - line.end)
+        line.lines[-1] += " " * gap + line.claim
+
+
+def place_comments(lines: list[Line]) -> None:
+    noted = [line for line in lines if line.comment]
+    column = 2 + max((line.end for line in noted if line.end <= COMMENT_LIMIT), default=0)
+    for line in noted:
+        line.lines[-1] += " " * max(2, column - line.end) + line.comment
+
+
+def with_comments(line: str, comments: list[Comment]) -> str:
+    return "  ".join([line, *(c.span.text for c in comments)])
+
+
+def interrupted(line: str, comments: list[Comment], indent: int) -> Iterator[str]:
+    """A line that ends in the middle of a row, for a comment stands there."""
+    yield with_comments(line, [c for c in comments if not c.own_line])
+    for comment in comments:
+        if comment.own_line:
+            yield " " * indent + comment.span.text

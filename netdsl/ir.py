@@ -1,0 +1,275 @@
+"""The graph: what every analysis, pass and target reads.
+
+A graph is a list of nodes in the order in which they run. A node applies an operation, or a block (a graph with a
+name, kept whole). Names are unique in their graph and may hold dots: `main.conv1` is the first conv of the row `main`.
+Joined along the path they are the PyTorch attribute, the state-dict key and the ONNX name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from netdsl.dims import Domain
+from netdsl.ops.base import Op
+from netdsl.source import Span
+from netdsl.tensors import TensorType, Value, Weight
+
+if TYPE_CHECKING:
+    from netdsl import syntax
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """One use of a layer: `op` is an operation or a block."""
+
+    name: str
+    op: Op | Block
+    inputs: tuple[Value, ...]
+    results: tuple[Value, ...]
+    span: Span
+    shares: Node | None = None
+    """The node whose weights this one uses (`shared` layers), always the first of them; else None."""
+    written: dict[str, syntax.Expr] = field(default_factory=dict)
+    """The author's expression of each setting that was given, for readable source."""
+
+    @property
+    def owner(self) -> Node:
+        """The node that owns the weights."""
+        return self.shares or self
+
+    @property
+    def kind(self) -> str:
+        """The name of the operation or block."""
+        return self.op.name
+
+
+@dataclass(eq=False, slots=True)
+class Output:
+    """A result of a graph. One marked `aux` exists in training only."""
+
+    name: str
+    value: Value
+    aux: bool
+    span: Span
+
+
+@dataclass(eq=False, slots=True)
+class Choice:
+    """A compile-time `if` that made (or left out) the nodes of a row, kept for readable source."""
+
+    condition: syntax.Expr
+    taken: bool
+    """Which branch this instance has."""
+
+
+@dataclass(eq=False)
+class Graph:
+    """Inputs, nodes, outputs. Every value is an input or the result of an earlier node of the same graph."""
+
+    name: str
+    inputs: list[Value] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
+    choices: dict[str, Choice] = field(default_factory=dict)
+    """By row name: rows whose whole value is an `if`."""
+
+    def walk(self, path: str = "") -> Iterator[tuple[str, Node]]:
+        """Every node with its path, blocks before what is inside them."""
+        for node in self.nodes:
+            here = f"{path}.{node.name}" if path else node.name
+            yield here, node
+            if isinstance(node.op, Block):
+                yield from node.op.body.walk(here)
+
+    def weights(self) -> Iterator[tuple[str, Weight]]:
+        """Every weight once under its state-dict key, in the order of first use."""
+        yield from _weights(self, "")
+
+    def producer(self) -> dict[Value, Node]:
+        """The node each value comes from; inputs are not in it."""
+        return {value: node for node in self.nodes for value in node.results}
+
+    def __str__(self) -> str:
+        return "\n".join(_lines(self, 0))
+
+
+def _weights(graph: Graph, path: str) -> Iterator[tuple[str, Weight]]:
+    for node in graph.nodes:
+        if node.shares is not None:
+            continue
+        here = f"{path}.{node.name}" if path else node.name
+        if isinstance(node.op, Block):
+            yield from _weights(node.op.body, here)
+        else:
+            for weight in node.op.weights():
+                yield (f"{here}.{weight.name}" if weight.name else here), weight
+
+
+@dataclass(eq=False)
+class Block:
+    """A composite layer kept whole: `double_conv(64)` with its body, whose inputs stand for the node's inputs."""
+
+    name: str
+    settings: dict[str, Any]
+    """Each parameter's value for this use, in declared order; `Layer` values appear as their text."""
+    body: Graph
+    span: Span
+    """Where the block is defined."""
+    parameters: tuple[syntax.Parameter, ...] = ()
+    origin: str = ""
+    """The file it was defined in, as its name is shown, or `std.resnet`."""
+    definition: syntax.Definition | None = None
+
+
+@dataclass(eq=False, slots=True)
+class State:
+    """What a recurrent block carries from one step to the next."""
+
+    name: str
+    current: Value
+    """Input of the body that holds the value before the step."""
+    following: Value
+    """Value of the body after the step."""
+    initial: float | Value
+    """A number to fill it with, or one of the node's inputs (a value of the graph outside)."""
+
+
+@dataclass(eq=False)
+class Recurrent(Block):
+    """A block applied at every step of a sequence.
+
+    The node's inputs are first the sequences ([T, …] outside, […] in the body), in the order of `sequences`,
+    then the initial states that are values. Its results are the body's outputs, each with T in front.
+    `body.inputs` = sequences then `state.current` of each state.
+    """
+
+    sequences: tuple[Value, ...] = ()
+    states: tuple[State, ...] = ()
+
+
+@dataclass(eq=False)
+class Budget:
+    """`assert macs < 300M`: checked when the net has been counted. Names that may occur are those of the totals."""
+
+    condition: syntax.Expr
+    message: str | None
+    span: Span
+    scope: dict[str, Any]
+    """Compile-time values that the condition may use."""
+
+
+@dataclass(eq=False)
+class Term:
+    """One `loss` or `metric` row: `graph` takes outputs of the net and fields of the data by name."""
+
+    name: str
+    graph: Graph
+    """Inputs named `logits`, `label`, …; one output, a scalar."""
+    span: Span
+
+
+@dataclass(eq=False)
+class Recipe:
+    """A `train` section, resolved. `data`, `optimizer` and `schedule` are `netdsl.recipe` declarations."""
+
+    span: Span
+    data: Any = None
+    losses: list[Term] = field(default_factory=list)
+    metrics: list[Term] = field(default_factory=list)
+    optimizer: Any = None
+    schedule: Any = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    """`epochs`, `batch`, `seed`, `clip` … by keyword."""
+
+
+@dataclass(eq=False)
+class Net(Graph):
+    """A whole network: a graph with what is known of its symbols, its budgets and its recipe."""
+
+    span: Span | None = None
+    doc: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    domain: Domain = field(default_factory=Domain)
+    defaults: dict[str, int] = field(default_factory=dict)
+    """Sizes that the file gives its symbols (`H = 224`)."""
+    budgets: list[Budget] = field(default_factory=list)
+    recipe: Recipe | None = None
+    definition: syntax.Definition | None = None
+    row_shapes: dict[int, str] = field(default_factory=dict)
+    """The shape at the end of each of its own rows, by the offset where the row begins (`netdsl fmt --shapes`)."""
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols of its inputs, in order of appearance."""
+        return self.domain.symbols
+
+    def inference(self) -> Graph:
+        """The graph without `aux` outputs and what only they need."""
+        kept = [o for o in self.outputs if not o.aux]
+        return restrict(self, kept)
+
+
+def restrict(graph: Graph, outputs: list[Output]) -> Graph:
+    """The nodes that some outputs need, in order."""
+    needed = {o.value for o in outputs}
+    nodes: list[Node] = []
+    for node in reversed(graph.nodes):
+        if any(r in needed for r in node.results):
+            nodes.append(node)
+            needed.update(node.inputs)
+    return Graph(graph.name, graph.inputs, nodes[::-1], outputs, graph.choices)
+
+
+def _lines(graph: Graph, depth: int) -> Iterator[str]:
+    indent = "  " * depth
+    for value in graph.inputs:
+        yield f"{indent}input {value.name} {value.type}"
+    for node in graph.nodes:
+        operands = ", ".join(v.name for v in node.inputs)
+        results = ", ".join(map(str, (v.type for v in node.results)))
+        shared = f" shares {node.shares.name}" if node.shares else ""
+        what = node.op if isinstance(node.op, Op) else f"{node.op.name}({_settings(node.op)})"
+        yield f"{indent}{node.name}: ({operands}) -> {what}{shared} -> {results}"
+        if isinstance(node.op, Block):
+            yield from _lines(node.op.body, depth + 1)
+    for output in graph.outputs:
+        yield f"{indent}output {'aux ' if output.aux else ''}{output.name} = {output.value.name}"
+
+
+def _settings(block: Block) -> str:
+    return ", ".join(f"{k}={v}" for k, v in block.settings.items())
+
+
+class BrokenGraph(AssertionError):
+    """An invariant that does not hold: a mistake of ours, never of an author's text."""
+
+
+def verify(graph: Graph) -> Graph:
+    """State every invariant; returns the graph."""
+    known = set(graph.inputs)
+    names: set[str] = set()
+    for node in graph.nodes:
+        _require(node.name not in names, f"two nodes are called {node.name}")
+        names.add(node.name)
+        _require(all(v in known for v in node.inputs), f"{node.name} reads a value that is not there yet")
+        _require(node.shares is None or node.shares.shares is None, f"{node.name} shares with a sharer")
+        if isinstance(node.op, Op):
+            _require(tuple(node.op.operands()) == node.inputs, f"{node.name} and its operation differ in inputs")
+        else:
+            verify(node.op.body)
+        known.update(node.results)
+    _require(all(o.value in known for o in graph.outputs), f"an output of {graph.name} is not there")
+    return graph
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise BrokenGraph(message)
+
+
+def result_types(op: Op) -> tuple[TensorType, ...]:
+    """The types of an operation's results, always as a tuple."""
+    result = op.result()
+    return result if isinstance(result, tuple) else (result,)

@@ -1,0 +1,41 @@
+"""Facts about every operation. Importing this package fills the registry."""
+
+from netdsl.ops import (
+    activation,
+    arithmetic,
+    attention,
+    conv,
+    cut,
+    dropout,
+    linear,
+    loss,
+    metric,
+    normalize,
+    pool,
+    recurrent,
+    reduce,
+    resize,
+    shape,
+    value,
+)
+from netdsl.ops.base import REGISTRY
+
+__all__ = [
+    "REGISTRY",
+    "activation",
+    "arithmetic",
+    "attention",
+    "conv",
+    "cut",
+    "dropout",
+    "linear",
+    "loss",
+    "metric",
+    "normalize",
+    "pool",
+    "recurrent",
+    "reduce",
+    "resize",
+    "shape",
+    "value",
+]

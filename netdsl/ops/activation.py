@@ -1,0 +1,168 @@
+"""Activations: one value in, one value of the same shape out."""
+
+from typing import Annotated, ClassVar
+
+from netdsl.dims import Extent
+from netdsl.ops.axes import Axis, class_axis, find_axis, float_of, product, rank_at_least, without
+from netdsl.ops.base import Elementwise, Window, fixed
+from netdsl.ops.fields import Bool, ChoiceKind, Float, Initialiser
+from netdsl.tensors import Init, Weight
+
+
+class Activation(Elementwise, abstract=True):
+    """An elementwise function of real numbers."""
+
+    def prepare(self) -> None:
+        float_of(self.x, self.name)
+
+
+class Relu(Activation):
+    """Keep what is positive: `max(0, x)` (Nair and Hinton, 2010). One comparison an element."""
+
+    example: ClassVar[str] = "image [3, 8, 8] -> relu"
+
+
+class LeakyRelu(Activation):
+    """`x` where positive, `slope * x` elsewhere (Maas et al., 2013). A comparison and a product an element."""
+
+    example: ClassVar[str] = "image [3, 8, 8] -> leaky_relu(0.1)"
+    flops_each: ClassVar[int] = 2
+
+    slope: Float = 0.01
+
+
+class PRelu(Activation):
+    """Leaky ReLU whose slope is learned, one in all or one a channel (axis 0) (He et al., 2015)."""
+
+    example: ClassVar[str] = "image [3, 8, 8] -> prelu(per_channel=true)"
+    flops_each: ClassVar[int] = 2
+
+    per_channel: Bool = False
+    init: Initialiser = Init("constant", (0.25,))
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.slopes = 1
+        if self.per_channel:
+            rank_at_least(self.x, 1, "prelu(per_channel=true)")
+            self.slopes = fixed(self.x.type.channels, "the number of channels of `prelu`")
+
+    def weights(self) -> tuple[Weight, ...]:
+        return (Weight("weight", (self.slopes,), self.init),)
+
+
+class Relu6(Activation):
+    """`min(max(0, x), 6)` (Krizhevsky, 2010; MobileNet's, Howard et al., 2017)."""
+
+    example: ClassVar[str] = "image [3, 8, 8] -> relu6"
+
+
+class Elu(Activation):
+    """`x` where positive, `alpha * (exp(x) - 1)` elsewhere (Clevert et al., 2015)."""
+
+    example: ClassVar[str] = "image [3, 8, 8] -> elu(alpha=0.5)"
+    flops_each: ClassVar[int] = 3
+    transcendentals_each: ClassVar[int] = 1
+
+    alpha: Float = 1.0
+
+
+class Gelu(Activation):
+    """`x` times the normal distribution function of `x` (Hendrycks and Gimpel, 2016).
+
+    `approximate=tanh` is the formula with tanh that GPT-2 uses: 8 FLOPs and one tanh; the exact one 4 and one erf.
+    """
+
+    example: ClassVar[str] = "tokens [16, 32] -> gelu"
+    transcendentals_each: ClassVar[int] = 1
+
+    approximate: Annotated[str, ChoiceKind(("none", "tanh"))] = "none"
+
+    def pointwise(self) -> Extent:
+        return self.x.type.elements * (8 if self.approximate == "tanh" else 4)
+
+
+class Silu(Activation):
+    """`x * sigmoid(x)`, also called swish (Ramachandran et al., 2017)."""
+
+    example: ClassVar[str] = "image [3, 8, 8] -> silu"
+    flops_each: ClassVar[int] = 4
+    transcendentals_each: ClassVar[int] = 1
+
+
+class Hardswish(Activation):
+    """`x * min(max(0, x + 3), 6) / 6` (MobileNetV3, Howard et al., 2019)."""
+
+    example: ClassVar[str] = "image [3, 8, 8] -> hardswish"
+    flops_each: ClassVar[int] = 4
+
+
+class Sigmoid(Activation):
+    """`1 / (1 + exp(-x))`. Three FLOPs and one exp an element."""
+
+    example: ClassVar[str] = "scores [10] -> sigmoid"
+    flops_each: ClassVar[int] = 3
+    transcendentals_each: ClassVar[int] = 1
+
+
+class Hardsigmoid(Activation):
+    """`min(max(0, x / 6 + 1 / 2), 1)` (MobileNetV3, Howard et al., 2019)."""
+
+    example: ClassVar[str] = "image [3, 8, 8] -> hardsigmoid"
+    flops_each: ClassVar[int] = 3
+
+
+class Tanh(Activation):
+    """The hyperbolic tangent, from -1 to 1 (LeCun et al., 1989). One transcendental an element."""
+
+    example: ClassVar[str] = "scores [10] -> tanh"
+    flops_each: ClassVar[int] = 0
+    transcendentals_each: ClassVar[int] = 1
+
+
+class Softplus(Activation):
+    """`log(1 + exp(x))`, a smooth ReLU (Dugas et al., 2001)."""
+
+    example: ClassVar[str] = "scores [10] -> softplus"
+    transcendentals_each: ClassVar[int] = 2
+
+
+class Normalised(Activation, abstract=True):
+    """Turns scores along one axis into a distribution: the last of one or two axes, else the channels (axis 0)."""
+
+    transcendentals_each: ClassVar[int] = 1
+
+    axis: Axis = None
+
+    def prepare(self) -> None:
+        super().prepare()
+        rank = self.x.type.rank
+        rank_at_least(self.x, 1, self.name)
+        self.along = class_axis(rank) if self.axis is None else find_axis(self.axis, rank, self.name)
+
+    @property
+    def rows(self) -> Extent:
+        """How many distributions one sample holds."""
+        return product(without(self.x.shape, self.along))
+
+    def pointwise(self) -> Extent:
+        """Maximum, difference, sum and quotient: `4n - 2` a row of n."""
+        return self.rows * (4 * self.x.shape[self.along] - 2)
+
+    def windows(self) -> tuple[Window, ...] | None:
+        return None if self.x.type.rank >= 3 and self.along > 0 else ()
+
+
+class Softmax(Normalised):
+    """`exp(x) / sum(exp(x))` along an axis (Bridle, 1989)."""
+
+    example: ClassVar[str] = "scores [10] -> softmax"
+
+
+class LogSoftmax(Normalised):
+    """The logarithm of softmax, computed without overflow."""
+
+    example: ClassVar[str] = "scores [10] -> log_softmax"
+
+    def transcendentals(self) -> Extent:
+        return super().transcendentals() + self.rows

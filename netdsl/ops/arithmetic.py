@@ -1,0 +1,224 @@
+"""Arithmetic of two or more values, element by element, and the product of matrices.
+
+Shapes meet as in numpy, with one promise more: values of samples must have equal ranks, so that no axis is ever taken
+for another's batch. Numbers and free params may have fewer axes.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar
+
+from netdsl.dims import Extent
+from netdsl.ops.axes import broadcast, float_of, meet, number_of
+from netdsl.ops.base import Elementwise, Op, Requirement, RuleError, Values
+from netdsl.ops.fields import FloatKind
+from netdsl.tensors import DType, TensorType, Value
+
+
+class Bundle(Op, abstract=True):
+    """An operation on two or more values at once, one FLOP an element for every value after the first."""
+
+    broadcasts: ClassVar[bool] = True
+
+    x: Values
+
+    def prepare(self) -> None:
+        if len(self.x) < 2:
+            raise RuleError(f"`{self.name}` takes two or more values", code="wrong-inputs", field="x")
+        for value in self.x:
+            number_of(value, self.name)
+
+    def requirements(self) -> Iterator[Requirement]:
+        for i in range(1, len(self.x)):
+            so_far = broadcast([v.type for v in self.x[:i]])
+            yield from meet(so_far, self.x[i].type, self.name, ("x", "x"))
+
+    def result(self) -> TensorType:
+        return broadcast([v.type for v in self.x])
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        return ()
+
+    def pointwise(self) -> Extent:
+        return self.result().elements * (len(self.x) - 1)
+
+
+class Add(Bundle):
+    """The sum of values: a residual connection (He et al., 2015)."""
+
+    example: ClassVar[str] = "(a [8], b [8]) -> add"
+
+
+class Mul(Bundle):
+    """The product of values, element by element: a gate, a scale."""
+
+    example: ClassVar[str] = "(a [8], b [8]) -> mul"
+
+
+class Pairwise(Op, abstract=True):
+    """An operation on two values, element by element."""
+
+    broadcasts: ClassVar[bool] = True
+    flops_each: ClassVar[int] = 1
+    transcendentals_each: ClassVar[int] = 0
+
+    a: Value
+    b: Value
+
+    def prepare(self) -> None:
+        number_of(self.a, self.name, "a")
+        number_of(self.b, self.name, "b")
+
+    def requirements(self) -> Iterator[Requirement]:
+        yield from meet(self.a.type, self.b.type, self.name, ("a", "b"))
+
+    def result(self) -> TensorType:
+        return broadcast([self.a.type, self.b.type])
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        return ()
+
+    def pointwise(self) -> Extent:
+        return self.result().elements * self.flops_each
+
+    def transcendentals(self) -> Extent:
+        return self.result().elements * self.transcendentals_each
+
+
+class Sub(Pairwise):
+    """`a - b`, element by element."""
+
+    example: ClassVar[str] = "(a [8], b [8]) -> sub"
+
+
+class Div(Pairwise):
+    """`a / b`, element by element, always a real number."""
+
+    example: ClassVar[str] = "(a [8], b [8]) -> div"
+
+    def result(self) -> TensorType:
+        return super().result().with_dtype(DType.FLOAT)
+
+
+class Power(Pairwise):
+    """`a` to the power `b`, element by element. One transcendental an element."""
+
+    example: ClassVar[str] = "(a [8], b [8]) -> power"
+    flops_each: ClassVar[int] = 0
+    transcendentals_each: ClassVar[int] = 1
+
+
+class Minimum(Pairwise):
+    """The smaller of two values, element by element."""
+
+    example: ClassVar[str] = "(a [8], b [8]) -> minimum"
+
+
+class Maximum(Pairwise):
+    """The larger of two values, element by element (a maxout of two, Goodfellow et al., 2013)."""
+
+    example: ClassVar[str] = "(a [8], b [8]) -> maximum"
+
+
+class Function(Elementwise, abstract=True):
+    """One transcendental of a real number."""
+
+    flops_each: ClassVar[int] = 0
+    transcendentals_each: ClassVar[int] = 1
+
+    def prepare(self) -> None:
+        float_of(self.x, self.name)
+
+
+class Exp(Function):
+    """`e` to the power of each element."""
+
+    example: ClassVar[str] = "x [8] -> exp"
+
+
+class Log(Function):
+    """The natural logarithm of each element."""
+
+    example: ClassVar[str] = "x [8] -> log"
+
+
+class Sqrt(Function):
+    """The square root of each element."""
+
+    example: ClassVar[str] = "x [8] -> sqrt"
+
+
+class Abs(Elementwise):
+    """Each element without its sign."""
+
+    example: ClassVar[str] = "x [8] -> abs"
+
+    def prepare(self) -> None:
+        number_of(self.x, self.name)
+
+
+class Neg(Elementwise):
+    """Each element with the other sign: `-x`."""
+
+    example: ClassVar[str] = "x [8] -> neg"
+
+    def prepare(self) -> None:
+        number_of(self.x, self.name)
+
+
+class Clamp(Elementwise):
+    """Each element, no smaller than `low` and no larger than `high`; one of the two may be left out."""
+
+    example: ClassVar[str] = "x [8] -> clamp(-1, 1)"
+
+    low: Annotated[float | None, FloatKind()] = None
+    high: Annotated[float | None, FloatKind()] = None
+
+    def prepare(self) -> None:
+        float_of(self.x, self.name)
+        if self.low is None and self.high is None:
+            raise RuleError("`clamp` needs `low` or `high`", field="low", help="write `clamp(0, 1)` or `clamp(high=6)`")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise RuleError(f"`low` is {self.low:g}, which is above `high`, {self.high:g}", field="high")
+
+
+class Matmul(Op):
+    """The product of matrices: `[…, M, K]` by `[…, K, N]` gives `[…, M, N]`. Axes before the last two meet as in `add`.
+
+    A vector `[K]` may be multiplied by a `param` `[K, N]`.
+    """
+
+    example: ClassVar[str] = "(a [4, 8], b [8, 2]) -> matmul"
+
+    a: Value
+    b: Value
+
+    def prepare(self) -> None:
+        for field, value in (("a", self.a), ("b", self.b)):
+            float_of(value, self.name, field)
+            vector = value is self.a and self.a.type.batched and not self.b.type.batched
+            if value.type.rank < (1 if vector else 2):
+                raise RuleError(f"`matmul` multiplies matrices, but one is {value.type}", code="wrong-rank", field=field)
+        if self.a.type.rank == 1 and self.b.type.rank > 2:
+            raise RuleError(f"`matmul` multiplies a vector by one matrix, not by {self.b.type}", code="wrong-rank", field="b")
+
+    def _leading(self) -> tuple[TensorType, TensorType]:
+        return self.a.type.with_shape(*self.a.shape[:-2]), self.b.type.with_shape(*self.b.shape[:-2])
+
+    def requirements(self) -> Iterator[Requirement]:
+        message = f"`matmul` cannot multiply {self.a.type} by {self.b.type}"
+        yield Requirement(self.a.shape[-1], "==", self.b.shape[-2], message, field="b")
+        if self.a.type.rank > 1:
+            yield from meet(*self._leading(), self.name, ("a", "b"))
+
+    def result(self) -> TensorType:
+        met = broadcast(self._leading())
+        return met.with_shape(*met.shape, *self.a.shape[-2:-1], self.b.shape[-1])
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        return ((*self.result().shape, self.a.shape[-1]),)
+
+    def pointwise(self) -> Extent:
+        return 0
+
+    def windows(self) -> None:
+        return None

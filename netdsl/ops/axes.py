@@ -1,0 +1,111 @@
+"""Axes: which one a setting names, and how the shapes of several values meet. The batch axis is never counted."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+from netdsl.dims import Extent
+from netdsl.ops.base import Requirement, RuleError
+from netdsl.ops.fields import IntKind, ListKind
+from netdsl.tensors import DType, TensorType, Value
+
+Axis = Annotated[int | None, IntKind()]
+"""An axis counted from 0, or from the end when negative; None lets the operation choose."""
+Axes = Annotated[tuple[int, ...] | None, ListKind(IntKind())]
+
+
+def find_axis(axis: int, rank: int, name: str, field: str = "axis") -> int:
+    """The axis counted from 0; `RuleError` when there is no such axis."""
+    if not -rank <= axis < rank:
+        raise RuleError(f"`{name}` names axis {axis}, but the value has {rank} (0 to {rank - 1})", field=field)
+    return axis % rank
+
+
+def class_axis(rank: int) -> int:
+    """Where classes lie: the last axis of a vector or a sequence, the channels of an image or a volume."""
+    return rank - 1 if rank <= 2 else 0
+
+
+def without(shape: Sequence[Extent], axis: int) -> tuple[Extent, ...]:
+    """The shape with one axis taken out."""
+    return (*shape[:axis], *shape[axis + 1 :])
+
+
+def product(extents: Sequence[Extent]) -> Extent:
+    total: Extent = 1
+    for extent in extents:
+        total = total * extent
+    return total
+
+
+def is_one(extent: Extent) -> bool:
+    return isinstance(extent, int) and extent == 1
+
+
+def float_of(value: Value, name: str, field: str = "x") -> None:
+    """Refuse whole numbers and truth values where only real numbers make sense."""
+    if value.type.dtype is not DType.FLOAT:
+        raise RuleError(
+            f"`{name}` works on real numbers, but its input is {value.type}",
+            code="wrong-kind", field=field, help="give whole numbers a meaning first: `embedding` or `one_hot`",
+        )  # fmt: skip
+
+
+def number_of(value: Value, name: str, field: str = "x") -> None:
+    """Refuse truth values where numbers are meant."""
+    if value.type.dtype is DType.BOOL:
+        raise RuleError(f"`{name}` works on numbers, but its input is {value.type}", code="wrong-kind", field=field)
+
+
+def rank_at_least(value: Value, rank: int, name: str, field: str = "x") -> None:
+    """Refuse a value with too few axes."""
+    if value.type.rank < rank:
+        axes = "one axis" if rank == 1 else f"{rank} axes"
+        raise RuleError(
+            f"`{name}` needs at least {axes}, but its input is {value.type}", code="wrong-rank", field=field
+        )
+
+
+def all_batched(values: Sequence[Value], name: str, field: str = "x") -> None:
+    """Refuse a value without a batch (a `param`) where it stands beside others that have one."""
+    if any(v.type.batched for v in values) and not all(v.type.batched for v in values):
+        free = next(v for v in values if not v.type.batched)
+        raise RuleError(
+            f"`{name}` joins values of every sample, but `{free.name}` {free.type} is one for all",
+            code="not-batched", field=field, help=f"repeat it for every sample: `({free.name}, x) -> per_sample`",
+        )  # fmt: skip
+
+
+def meet(a: TensorType, b: TensorType, name: str, fields: tuple[str, str]) -> Iterator[Requirement]:
+    """What broadcasting needs: equal ranks and each axis equal or literally 1.
+
+    A value without a batch (a number, a `param`) may have fewer axes and aligns at the right.
+    """
+    message = f"the two sides of `{name}` have different shapes: {a} and {b}"
+    if a.batched == b.batched:
+        yield Requirement(a.rank, "==", b.rank, message, field=fields[1])
+    else:
+        free, full = (b, a) if a.batched else (a, b)
+        yield Requirement(full.rank, ">=", free.rank, message, field=fields[1])
+    for left, right in zip(reversed(a.shape), reversed(b.shape), strict=False):
+        if not is_one(left) and not is_one(right):
+            yield Requirement(left, "==", right, message, field=fields[1])
+
+
+def broadcast(types: Sequence[TensorType]) -> TensorType:
+    """The type that values of these types have together; their requirements hold already."""
+    shape = list(types[0].shape)
+    for other in types[1:]:
+        missing = len(other.shape) - len(shape)
+        shape = [1] * missing + shape
+        for i in range(1, other.rank + 1):
+            if is_one(shape[-i]):
+                shape[-i] = other.shape[-i]
+    dtype = DType.FLOAT if any(t.dtype is DType.FLOAT for t in types) else types[0].dtype
+    return TensorType(tuple(shape), dtype, any(t.batched for t in types))
+
+
+def same_shape(a: Value, b: Value, message: str, field: Any = None) -> Iterator[Requirement]:
+    """Two values must have one shape, axis by axis."""
+    yield Requirement(a.type.rank, "==", b.type.rank, message, field=field)
+    for left, right in zip(a.shape, b.shape, strict=False):
+        yield Requirement(left, "==", right, message, field=field)

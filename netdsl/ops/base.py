@@ -1,0 +1,275 @@
+"""What an operation is: typed fields and the facts about it, stated once.
+
+A subclass of `Op` declares its inputs (fields annotated `Value`, `Values` or `Value | None`) and its settings (any
+other annotated field), in the order in which the text may give them, and answers for one sample (batch left out):
+`result()`, `weights()`, `contractions()`, and where they are not what the base class says, the rest.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, dataclass_transform, get_args, get_origin
+
+from netdsl.dims import Dim, Extent
+from netdsl.ops.fields import FieldError, Kind
+from netdsl.tensors import DType, TensorType, Value, Weight
+
+Values = tuple[Value, ...]
+"""The annotation of an input that takes a bundle of any number of arrows."""
+
+MISSING: Any = object()
+
+
+class RuleError(Exception):
+    """A use of an operation that cannot be. `field` names the setting or input to point at."""
+
+    def __init__(self, message: str, *, code: str = "wrong-setting", field: str | None = None, help: str | None = None):
+        super().__init__(message)
+        self.code = code
+        self.field = field
+        self.help = help
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One declared setting (`kind` is set) or input (`kind` is None)."""
+
+    name: str
+    kind: Kind | None
+    default: Any = MISSING
+    many: bool = False
+    optional: bool = False
+
+    @property
+    def required(self) -> bool:
+        return self.default is MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """`left == right` or `left >= right`, which must hold for the operation to be possible.
+
+    Sizes may be symbolic: then a requirement that holds for some sizes restricts them.
+    """
+
+    left: Extent
+    relation: str
+    right: Extent
+    message: str
+    code: str = "shape-mismatch"
+    field: str | None = None
+    help: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How one output position reads one axis: `kernel` taps `dilation` apart, every `stride`, from `-pad`.
+
+    For an upsampling step `stride` divides: `up` output positions lie in one input position.
+    """
+
+    size: Extent
+    kernel: int = 1
+    stride: int = 1
+    before: int = 0
+    after: int = 0
+    dilation: int = 1
+    ceil: bool = False
+    up: int = 1
+
+    @property
+    def reach(self) -> int:
+        """How many positions one window spans."""
+        return self.dilation * (self.kernel - 1) + 1
+
+
+@dataclass_transform()
+class Declared:
+    """Something with typed fields: an operation, a data set, an optimizer, a schedule."""
+
+    name: ClassVar[str] = ""
+    fields: ClassVar[tuple[Field, ...]] = ()
+
+    def __init_subclass__(cls, abstract: bool = False) -> None:
+        super().__init_subclass__()
+        own = tuple(_field(cls, n, a) for n, a in _annotations(cls).items() if get_origin(a) is not ClassVar)
+        names = {f.name for f in own}
+        cls.fields = tuple(f for f in cls.fields if f.name not in names) + own
+        if "name" not in cls.__dict__:
+            cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        for declared, value in zip(self.fields, given, strict=False):
+            named.setdefault(declared.name, value)
+        for declared in self.fields:
+            if declared.name not in named and declared.required:
+                raise TypeError(f"{self.name} needs {declared.name}")
+            setattr(self, declared.name, named.pop(declared.name, declared.default))
+        if named:
+            raise TypeError(f"{self.name} takes no {', '.join(named)}")
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Bring settings into their normal form once all are known; may raise `RuleError`."""
+
+    @classmethod
+    def settings(cls) -> tuple[Field, ...]:
+        return tuple(f for f in cls.fields if f.kind is not None)
+
+    @classmethod
+    def inputs(cls) -> tuple[Field, ...]:
+        return tuple(f for f in cls.fields if f.kind is None)
+
+    def given(self) -> dict[str, Any]:
+        """The settings that differ from their defaults, in declared order."""
+        return {
+            f.name: getattr(self, f.name)
+            for f in self.settings()
+            if f.required or getattr(self, f.name) != f.default
+        }
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.given().items())})"
+
+
+def _annotations(cls: type) -> Mapping[str, Any]:
+    return cls.__annotations__ if "__annotations__" in cls.__dict__ or not hasattr(cls, "__mro__") else {}
+
+
+def _field(cls: type, name: str, annotation: Any) -> Field:
+    default = cls.__dict__.get(name, MISSING)
+    if get_origin(annotation) is Annotated:
+        kind = next(k for k in get_args(annotation)[1:] if isinstance(k, Kind))
+        return Field(name, kind, default)
+    many = annotation == Values
+    optional = type(None) in get_args(annotation)
+    return Field(name, None, default, many, optional)
+
+
+REGISTRY: dict[str, type["Op"]] = {}
+
+
+class Op(Declared, abstract=True):
+    """An operation. Everything is said of one sample; a fact that is left out is an error, never a zero."""
+
+    example: ClassVar[str] = ""
+    """A pipeline that uses it, such as `image [3, 8, 8] -> conv(4, 3)`: documentation and test in one."""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    """Other words for it in the text (`bn`). The registry finds it under each; `name` is the one that is shown."""
+    broadcasts: ClassVar[bool] = False
+    """True when a free param may be an operand as it is; elsewhere it is repeated for every sample first."""
+    training_differs: ClassVar[bool] = False
+    """True when training computes something else than inference: dropout, batchnorm."""
+
+    def __init_subclass__(cls, abstract: bool = False) -> None:
+        super().__init_subclass__(abstract)
+        if not abstract:
+            for word in (cls.name, *cls.__dict__.get("aliases", ())):
+                assert word not in REGISTRY, f"two operations are called {word}"
+                REGISTRY[word] = cls
+
+    def result(self) -> TensorType | tuple[TensorType, ...]:
+        """Type of the result, or of each result."""
+        raise NotImplementedError(f"{self.name} states no result")
+
+    def requirements(self) -> Iterator[Requirement]:
+        """What must hold before `result` may be asked."""
+        return iter(())
+
+    def weights(self) -> tuple[Weight, ...]:
+        """All tensors it owns, under PyTorch's names. The only statement about parameters."""
+        return ()
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        """Multiply-accumulates as products of factors to be added up: `((55, 55, 11, 11, 3, 96),)`."""
+        raise NotImplementedError(f"{self.name} does not state its multiply-accumulates")
+
+    def macs(self) -> Extent:
+        """Multiply-accumulates of contractions for one sample: no bias, padding counted as if dense."""
+        total: Extent = 0
+        for factors in self.contractions():
+            term: Extent = 1
+            for factor in factors:
+                term = term * factor
+            total = total + term
+        return total
+
+    def bias_adds(self) -> Extent:
+        """Additions of a bias: the output elements of a layer that has one."""
+        return 0
+
+    def pointwise(self) -> Extent:
+        """FLOPs beside `2 * macs + bias`: comparisons, additions and scalings, as `docs/operations.md` lists."""
+        raise NotImplementedError(f"{self.name} does not state its elementwise operations")
+
+    def transcendentals(self) -> Extent:
+        """Evaluations of exp, log, pow, sqrt and tanh, counted apart."""
+        return 0
+
+    def windows(self) -> tuple[Window, ...] | None:
+        """How each spatial axis is read; () means one to one, None means every output sees the whole input."""
+        return ()
+
+    def in_place(self) -> bool:
+        """True when the result can be a view of the input, so that it needs no memory: flatten, inference dropout."""
+        return False
+
+    def operands(self) -> Iterator[Value]:
+        """The values it reads, in order."""
+        for declared in self.inputs():
+            value = getattr(self, declared.name)
+            if declared.many:
+                yield from value
+            elif value is not None:
+                yield value
+
+
+class Elementwise(Op, abstract=True):
+    """One operation an element; the result has the operand's shape. Subclasses say what an element costs."""
+
+    broadcasts: ClassVar[bool] = True
+
+    x: Value
+
+    flops_each: ClassVar[int] = 1
+    transcendentals_each: ClassVar[int] = 0
+
+    def result(self) -> TensorType:
+        return self.x.type
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        return ()
+
+    def pointwise(self) -> Extent:
+        return self.x.type.elements * self.flops_each
+
+    def transcendentals(self) -> Extent:
+        return self.x.type.elements * self.transcendentals_each
+
+
+def read_setting(declared: Field, value: Any) -> Any:
+    """A setting's value in normal form; `FieldError` with the field's name when it cannot be."""
+    assert declared.kind is not None
+    try:
+        return declared.kind.read(value)
+    except FieldError as error:
+        raise RuleError(f"`{declared.name}` {error}", code="wrong-kind", field=declared.name) from None
+
+
+def require_rank(value: Value, ranks: tuple[int, ...], what: str, help: str | None = None) -> None:
+    """Refuse an input of another rank, in words: "conv needs [channels, height, width] …"."""
+    if value.type.rank not in ranks:
+        raise RuleError(f"{what}, but its input is {value.type}", code="wrong-rank", field="x", help=help)
+
+
+def require_dtype(value: Value, dtype: DType, what: str, field: str = "x", help: str | None = None) -> None:
+    """Refuse elements of another kind, in words: "embedding needs whole numbers"."""
+    if value.type.dtype is not dtype:
+        raise RuleError(f"{what}, but its input is {value.type}", code="wrong-dtype", field=field, help=help)
+
+
+def fixed(extent: Extent, what: str, help: str | None = None) -> int:
+    """A size that must be a number because a weight has it."""
+    if isinstance(extent, Dim):
+        raise RuleError(f"{what} must be a fixed number, but it is `{extent}`", code="size-not-fixed", field="x", help=help)
+    return extent

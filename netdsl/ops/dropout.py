@@ -1,0 +1,38 @@
+"""Dropout: noise while training, the identity afterwards."""
+
+from typing import ClassVar
+
+from netdsl.ops.base import Elementwise, require_dtype, require_rank
+from netdsl.ops.fields import Share
+from netdsl.ops.windows import SPATIAL_RANKS
+from netdsl.tensors import DType
+
+
+class Dropout(Elementwise):
+    """While training, zero each element with probability `rate` and scale the rest by `1 / (1 - rate)`.
+
+    Any shape (Hinton et al., 2012; Srivastava et al., 2014). Free at inference, where it is the identity.
+    """
+
+    example: ClassVar[str] = "features [4096] -> dropout(0.5)"
+    training_differs: ClassVar[bool] = True
+    flops_each: ClassVar[int] = 0
+
+    rate: Share = 0.5
+
+    def prepare(self) -> None:
+        require_dtype(self.x, DType.FLOAT, f"`{self.name}` needs real numbers")
+
+    def in_place(self) -> bool:
+        return True
+
+
+class SpatialDropout(Dropout):
+    """As `dropout`, but whole channels at a time: `[C, …]` with one to three spatial axes (Tompson et al., 2015)."""
+
+    example: ClassVar[str] = "image [16, 8, 8] -> spatial_dropout(0.2)"
+    aliases: ClassVar[tuple[str, ...]] = ("dropout2d",)
+
+    def prepare(self) -> None:
+        super().prepare()
+        require_rank(self.x, SPATIAL_RANKS, "`spatial_dropout` needs [channels, …] with one to three spatial axes")

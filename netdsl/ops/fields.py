@@ -1,0 +1,250 @@
+"""Kinds of settings: how a compile-time value of the text becomes what an operation works with.
+
+A kind reads a value and either returns it in its normal form or raises `FieldError`. The values that come in are
+`int`, `float`, `bool`, `str` (a quoted string), `Word`, `list`, `Dim` (a symbolic size) and layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from netdsl.dims import Dim, Extent
+from netdsl.tensors import Init
+
+
+class FieldError(Exception):
+    """A value that a setting cannot take; the text says what it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A bare word in a setting: `same`, `nearest`, or with values `normal(0.02)`."""
+
+    name: str
+    values: tuple[Any, ...] = ()
+
+    def __str__(self) -> str:
+        return self.name + (f"({', '.join(map(str, self.values))})" if self.values else "")
+
+
+class Kind:
+    """How one kind of setting is read; `says` completes "… takes …" in an error."""
+
+    says = "a value"
+
+    def read(self, value: Any) -> Any:
+        raise NotImplementedError
+
+    def refuse(self, value: Any) -> FieldError:
+        return FieldError(f"takes {self.says}, not {shown(value)}")
+
+
+def shown(value: Any) -> str:
+    """A value as an author would write it."""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, str):
+        return f'the text "{value}"'
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(shown(v).strip("`") for v in value) + "]"
+    return f"`{value}`"
+
+
+def is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+@dataclass(frozen=True)
+class IntKind(Kind):
+    minimum: int | None = None
+
+    @property
+    def says(self) -> str:  # type: ignore[override]
+        return "a whole number" + ("" if self.minimum is None else f" of {self.minimum} or more")
+
+    def read(self, value: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if not is_int(value) or (self.minimum is not None and value < self.minimum):
+            raise self.refuse(value)
+        return int(value)
+
+
+@dataclass(frozen=True)
+class ExtentKind(Kind):
+    """A size: a whole number or an expression of the input's symbols."""
+
+    says = "a size"
+
+    def read(self, value: Any) -> Extent:
+        if isinstance(value, Dim) or is_int(value):
+            return value  # type: ignore[no-any-return]
+        raise self.refuse(value)
+
+
+@dataclass(frozen=True)
+class FloatKind(Kind):
+    minimum: float | None = None
+    maximum: float | None = None
+
+    @property
+    def says(self) -> str:  # type: ignore[override]
+        if self.minimum is not None and self.maximum is not None:
+            return f"a number from {self.minimum:g} to {self.maximum:g}"
+        return "a number" + ("" if self.minimum is None else f" of {self.minimum:g} or more")
+
+    def read(self, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise self.refuse(value)
+        low = self.minimum is not None and value < self.minimum
+        if low or (self.maximum is not None and value > self.maximum):
+            raise self.refuse(value)
+        return float(value)
+
+
+@dataclass(frozen=True)
+class BoolKind(Kind):
+    says = "`true` or `false`"
+
+    def read(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.refuse(value)
+        return value
+
+
+@dataclass(frozen=True)
+class TextKind(Kind):
+    """A quoted string, such as a folder."""
+
+    says = "a text in quotes"
+
+    def read(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise self.refuse(value)
+        return value
+
+
+@dataclass(frozen=True)
+class ChoiceKind(Kind):
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+    @property
+    def says(self) -> str:  # type: ignore[override]
+        return " or ".join(f"`{w}`" for w in self.words)
+
+    def read(self, value: Any) -> str:
+        name = value.name if isinstance(value, Word) and not value.values else value
+        if name not in self.words:
+            raise self.refuse(value)
+        return str(name)
+
+
+@dataclass(frozen=True)
+class SizesKind(Kind):
+    """One whole number for every spatial axis, or one number an axis: `3`, `(3, 5)`."""
+
+    minimum: int = 1
+
+    @property
+    def says(self) -> str:  # type: ignore[override]
+        return f"a whole number of {self.minimum} or more, or one an axis such as `(3, 5)`"
+
+    def read(self, value: Any) -> int | tuple[int, ...]:
+        items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+        if not items or not all(is_int(v) and v >= self.minimum for v in items):
+            raise self.refuse(value)
+        return items if isinstance(value, (list, tuple)) else items[0]
+
+
+@dataclass(frozen=True)
+class ExtentsKind(Kind):
+    """As `SizesKind`, of sizes that may be symbolic; `-1` or words are for the operation to refuse."""
+
+    says = "a size, or one an axis such as `(H, W)`"
+
+    def read(self, value: Any) -> Extent | tuple[Extent, ...]:
+        items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+        if not items or not all(is_int(v) or isinstance(v, Dim) for v in items):
+            raise self.refuse(value)
+        return items if isinstance(value, (list, tuple)) else items[0]
+
+
+@dataclass(frozen=True)
+class PaddingKind(Kind):
+    """`1`, one an axis `(1, 2)`, before and after an axis `((1, 2), (0, 0))`, or `same`."""
+
+    says = "a whole number, one an axis `(1, 2)`, a pair an axis `((0, 1), (0, 1))`, or `same`"
+
+    def read(self, value: Any) -> Any:
+        if isinstance(value, Word) and value == Word("same"):
+            return "same"
+        if is_int(value) and value >= 0:
+            return value
+        if isinstance(value, (list, tuple)) and value and all(self._side(v) for v in value):
+            return tuple(tuple(v) if isinstance(v, (list, tuple)) else v for v in value)
+        raise self.refuse(value)
+
+    @staticmethod
+    def _side(value: Any) -> bool:
+        pair = value if isinstance(value, (list, tuple)) else (value,)
+        return len(pair) <= 2 and all(is_int(v) and v >= 0 for v in pair)
+
+
+@dataclass(frozen=True)
+class ListKind(Kind):
+    """A list of one kind of thing; a single thing is a list of one."""
+
+    item: Kind
+
+    @property
+    def says(self) -> str:  # type: ignore[override]
+        return f"a list of {self.item.says}"
+
+    def read(self, value: Any) -> tuple[Any, ...]:
+        items: Sequence[Any] = value if isinstance(value, (list, tuple)) else [value]
+        return tuple(self.item.read(v) for v in items)
+
+
+INITIALISERS = {
+    "zeros": 0, "ones": 0, "constant": 1, "normal": 1, "uniform": 1, "truncated_normal": 1,
+    "he_normal": 0, "he_uniform": 0, "xavier_normal": 0, "xavier_uniform": 0, "lecun_normal": 0,
+    "orthogonal": 0, "bilinear": 0, "torch": 0,
+}  # fmt: skip
+"""Kinds of initial values with how many numbers they take (all may be left out). `torch` is what PyTorch does."""
+
+
+@dataclass(frozen=True)
+class InitKind(Kind):
+    says = "an initialiser: " + ", ".join(INITIALISERS)
+
+    def read(self, value: Any) -> Init:
+        if isinstance(value, Init):
+            return value
+        if is_int(value) or isinstance(value, float):
+            return Init("constant", (float(value),))
+        if isinstance(value, Word) and len(value.values) <= INITIALISERS.get(value.name, -1):
+            return Init(value.name, tuple(float(v) for v in value.values))
+        raise self.refuse(value)
+
+
+Int = Annotated[int, IntKind()]
+Count = Annotated[int, IntKind(1)]
+Whole = Annotated[int, IntKind(0)]
+Float = Annotated[float, FloatKind()]
+Positive = Annotated[float, FloatKind(0.0)]
+Share = Annotated[float, FloatKind(0.0, 1.0)]
+Bool = Annotated[bool, BoolKind()]
+Text = Annotated[str, TextKind()]
+Size = Annotated[Extent, ExtentKind()]
+Sizes = Annotated[Any, SizesKind()]
+"""An int, or a tuple with one int an axis; `windows.spread` makes it one an axis."""
+Offsets = Annotated[Any, SizesKind(0)]
+Extents = Annotated[Any, ExtentsKind()]
+Padding = Annotated[Any, PaddingKind()]
+Initialiser = Annotated[Init, InitKind()]
+Ints = Annotated[tuple[int, ...], ListKind(IntKind())]
+Floats = Annotated[tuple[float, ...], ListKind(FloatKind())]

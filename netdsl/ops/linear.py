@@ -1,0 +1,90 @@
+"""Fully connected layers and look-up tables."""
+
+from typing import ClassVar
+
+from netdsl.dims import Extent
+from netdsl.ops.base import Op, RuleError, Window, fixed, require_dtype
+from netdsl.ops.conv import weigh
+from netdsl.ops.fields import Bool, Count, Initialiser
+from netdsl.tensors import DType, Init, TensorType, Value, Weight
+
+
+class Linear(Op):
+    """Every output is a weighted sum of the whole last axis: `y = W x + b` (Rosenblatt, 1958).
+
+    `[F] -> [features]`, or at each step of a sequence `[T, F] -> [T, features]`. `F` is inferred and must be a number.
+    """
+
+    example: ClassVar[str] = "image [784] -> linear(10) -> [10]"
+
+    x: Value
+    features: Count
+    bias: Bool = True
+    init: Initialiser = Init("torch")
+
+    def prepare(self) -> None:
+        require_dtype(self.x, DType.FLOAT, "`linear` needs real numbers")
+        if self.x.type.rank not in (1, 2):
+            raise RuleError(
+                f"`linear` needs [features] or [steps, features], but its input is {self.x.type}",
+                code="wrong-rank",
+                field="x",
+                help=f"put `flatten` before it, or use `conv({self.features}, 1)` for a sum at every position",
+            )
+        self.in_features = fixed(
+            self.x.type.shape[-1],
+            "the number of features that `linear` reads",
+            help="pool to a fixed size first: `global_avgpool`, or `adaptive_avgpool(7)` before `flatten`",
+        )
+
+    def result(self) -> TensorType:
+        return self.x.type.with_shape(*self.x.shape[:-1], self.features)
+
+    def weights(self) -> tuple[Weight, ...]:
+        shape = (self.features, self.in_features)
+        return weigh(shape, self.init, (self.features,) * self.bias, (self.in_features, self.features))
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        return ((*self.x.shape[:-1], self.in_features, self.features),)
+
+    def bias_adds(self) -> Extent:
+        return self.result().elements if self.bias else 0
+
+    def pointwise(self) -> Extent:
+        return 0
+
+    def windows(self) -> tuple[Window, ...] | None:
+        return None if self.x.type.rank == 1 else ()
+
+
+class Embedding(Op):
+    """A learned vector for each of `count` symbols (Bengio et al., 2003): `int[…] -> […, width]`.
+
+    Inputs are whole numbers from 0 to `count - 1`. A look-up costs no arithmetic.
+    """
+
+    example: ClassVar[str] = "tokens int[12] -> embedding(96, 64) -> [12, 64]"
+
+    x: Value
+    count: Count
+    width: Count
+    init: Initialiser = Init("torch")
+
+    def prepare(self) -> None:
+        require_dtype(
+            self.x, DType.INT, "`embedding` needs whole numbers", help="declare the input as `input tokens int[T]`"
+        )
+
+    def result(self) -> TensorType:
+        return TensorType((*self.x.shape, self.width), DType.FLOAT, self.x.type.batched)
+
+    def weights(self) -> tuple[Weight, ...]:
+        # PyTorch starts a table from the standard normal distribution, not from the uniform one of its other layers.
+        kind, values = ("normal", (1.0,)) if self.init.kind == "torch" else (self.init.kind, self.init.values)
+        return (Weight("weight", (self.count, self.width), Init(kind, values, self.width, self.count)),)
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        return ()
+
+    def pointwise(self) -> Extent:
+        return 0

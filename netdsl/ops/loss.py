@@ -1,0 +1,218 @@
+"""Losses: scores and labels of a batch in, one number out, the mean over the batch as PyTorch takes it."""
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar
+
+from netdsl.dims import Extent
+from netdsl.ops.axes import Axis, all_batched, find_axis, float_of, is_one, product, rank_at_least, without
+from netdsl.ops.base import Op, Requirement, RuleError
+from netdsl.ops.fields import FloatKind, Int, ListKind, Positive, Share
+from netdsl.tensors import DType, TensorType, Value
+
+SCALAR = TensorType((), DType.FLOAT, batched=False)
+"""One number for a whole batch."""
+
+ClassWeights = Annotated[tuple[float, ...] | None, ListKind(FloatKind(0.0))]
+
+
+def class_axis_of(x: Value, label: Value, axis: int | None, name: str) -> int:
+    """The axis of `x` that holds the classes: all its other axes are those of `label`.
+
+    An image has them in front (`[C, H, W]` with `int[H, W]`), a sequence at the end (`[T, C]` with `int[T]`).
+    """
+    rank_at_least(x, 1, name)
+    if axis is not None:
+        return find_axis(axis, x.type.rank, name)
+    sequence = x.type.rank == 2 and label.type.rank == 1 and x.shape[0] == label.shape[0]
+    return 1 if sequence else 0
+
+
+def classes_match(x: Value, label: Value, axis: int) -> Iterator[Requirement]:
+    """The scores have one axis more than the labels, and the others agree."""
+    message = f"scores {x.type} need a label {TensorType(without(x.shape, axis), DType.INT)}, not {label.type}"
+    yield Requirement(x.type.rank, "==", label.type.rank + 1, message, field="label")
+    if x.type.rank == label.type.rank + 1:
+        for left, right in zip(without(x.shape, axis), label.shape, strict=True):
+            yield Requirement(left, "==", right, message, field="label")
+
+
+def class_numbers(label: Value, name: str) -> None:
+    """Refuse labels that are not class numbers."""
+    if label.type.dtype is not DType.INT:
+        raise RuleError(f"`{name}` needs class numbers, but its label is {label.type}", code="wrong-kind", field="label")
+
+
+class Loss(Op, abstract=True):
+    """One number for a batch."""
+
+    def result(self) -> TensorType:
+        return SCALAR
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        return ()
+
+    def windows(self) -> None:
+        return None
+
+
+class ClassLoss(Loss, abstract=True):
+    """A loss of scores against class numbers. Positions labelled `ignore` count nowhere, not in the mean either.
+
+    With `weight`, one number a class, the mean is weighted too, as in PyTorch.
+    """
+
+    x: Value
+    label: Value
+    ignore: Int = -100
+    weight: ClassWeights = None
+    axis: Axis = None
+
+    def prepare(self) -> None:
+        all_batched((self.x, self.label), self.name)
+        float_of(self.x, self.name)
+        class_numbers(self.label, self.name)
+        self.along = class_axis_of(self.x, self.label, self.axis, self.name)
+
+    def requirements(self) -> Iterator[Requirement]:
+        yield from classes_match(self.x, self.label, self.along)
+        if self.weight is not None:
+            message = f"there are {self.classes} classes, but {len(self.weight)} weights"
+            yield Requirement(self.classes, "==", len(self.weight), message, field="weight")
+
+    @property
+    def classes(self) -> Extent:
+        return self.x.shape[self.along]
+
+    @property
+    def positions(self) -> Extent:
+        """How many labels one sample has."""
+        return product(without(self.x.shape, self.along))
+
+
+class CrossEntropy(ClassLoss):
+    """Minus the log-probability of the right class, from scores: softmax is inside.
+
+    `smoothing` gives that share of the target to all classes alike (Szegedy et al., 2015). Counts log_softmax and a
+    sum: `4n - 1` FLOPs and `n + 1` transcendentals a label.
+    """
+
+    example: ClassVar[str] = "(logits [10], label int[]) -> cross_entropy"
+
+    smoothing: Share = 0.0
+    axis: Axis = None
+
+    def pointwise(self) -> Extent:
+        return self.positions * (4 * self.classes - 1)
+
+    def transcendentals(self) -> Extent:
+        return self.positions * (self.classes + 1)
+
+
+class Nll(ClassLoss):
+    """Minus the log-probability of the right class, from log-probabilities: what `log_softmax` gives."""
+
+    example: ClassVar[str] = "(scores [10], label int[]) -> nll"
+
+    def pointwise(self) -> Extent:
+        return self.positions
+
+
+class PairLoss(Loss, abstract=True):
+    """A loss of two values of one shape, the mean over all elements.
+
+    One score a sample (`[1]`) may stand against labels without axes (`int[]`).
+    """
+
+    flops_each: ClassVar[int] = 3
+    transcendentals_each: ClassVar[int] = 0
+
+    x: Value
+    label: Value
+
+    def prepare(self) -> None:
+        all_batched((self.x, self.label), self.name)
+        float_of(self.x, self.name)
+
+    @property
+    def lone(self) -> bool:
+        """True when `x` has one axis more than the labels, of size 1."""
+        return self.x.type.rank == self.label.type.rank + 1 and is_one(self.x.shape[0])
+
+    def requirements(self) -> Iterator[Requirement]:
+        message = f"`{self.name}` compares values of one shape, not {self.x.type} and {self.label.type}"
+        shape = self.x.shape[1:] if self.lone else self.x.shape
+        yield Requirement(len(shape), "==", self.label.type.rank, message, field="label")
+        for left, right in zip(shape, self.label.shape, strict=False):
+            yield Requirement(left, "==", right, message, field="label")
+
+    def pointwise(self) -> Extent:
+        return self.x.type.elements * self.flops_each
+
+    def transcendentals(self) -> Extent:
+        return self.x.type.elements * self.transcendentals_each
+
+
+class BinaryCrossEntropy(PairLoss):
+    """Minus the log-probability of labels 0 and 1, from probabilities: what `sigmoid` gives."""
+
+    example: ClassVar[str] = "(p [8], label [8]) -> binary_cross_entropy"
+    flops_each: ClassVar[int] = 6
+    transcendentals_each: ClassVar[int] = 2
+
+
+class BinaryCrossEntropyWithLogits(PairLoss):
+    """Minus the log-probability of labels 0 and 1, from scores: sigmoid is inside, computed without overflow."""
+
+    example: ClassVar[str] = "(logits [8], label [8]) -> binary_cross_entropy_with_logits"
+    flops_each: ClassVar[int] = 6
+    transcendentals_each: ClassVar[int] = 2
+
+
+class Mse(PairLoss):
+    """The mean of squared differences."""
+
+    example: ClassVar[str] = "(x [8], label [8]) -> mse"
+
+
+class L1(PairLoss):
+    """The mean of absolute differences."""
+
+    example: ClassVar[str] = "(x [8], label [8]) -> l1"
+
+
+class Hinge(PairLoss):
+    """The mean of `max(0, margin - y * x)` where y is 1 for a positive label and -1 for any other.
+
+    So labels may be 0 and 1 or -1 and 1 (Cortes and Vapnik, 1995).
+    """
+
+    example: ClassVar[str] = "(score [1], label int[1]) -> hinge"
+
+    margin: Positive = 1.0
+
+
+class MultiMargin(Loss):
+    """The hinge loss of several classes: the mean over them of `max(0, margin - s[right] + s[other])`.
+
+    `[C]` with `int[]` (Weston and Watkins, 1999). As in PyTorch the sum is divided by C; the course notes leave that out.
+    """
+
+    example: ClassVar[str] = "(scores [10], label int[]) -> multi_margin"
+
+    x: Value
+    label: Value
+    margin: Positive = 1.0
+
+    def prepare(self) -> None:
+        all_batched((self.x, self.label), self.name)
+        float_of(self.x, self.name)
+        class_numbers(self.label, self.name)
+        if self.x.type.rank != 1:
+            message = f"`multi_margin` needs one score a class, but its input is {self.x.type}"
+            raise RuleError(message, code="wrong-rank", field="x")
+
+    def requirements(self) -> Iterator[Requirement]:
+        yield from classes_match(self.x, self.label, 0)
+
+    def pointwise(self) -> Extent:
+        return self.x.type.elements * 4

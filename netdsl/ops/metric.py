@@ -1,0 +1,192 @@
+"""Metrics: what is counted over a whole set and divided once, never a mean of batch means."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from netdsl.dims import Extent
+from netdsl.ops.axes import Axis, all_batched, float_of, product, without
+from netdsl.ops.base import Op, Requirement, fixed
+from netdsl.ops.fields import ChoiceKind, Count, Float, Int
+from netdsl.ops.loss import SCALAR, class_axis_of, class_numbers, classes_match
+from netdsl.tensors import TensorType, Value
+
+if TYPE_CHECKING:
+    import numpy
+
+Counts = dict[str, "numpy.ndarray[Any, Any]"]
+
+
+class Metric(Op, abstract=True):
+    """A measure of scores against class numbers. It is no part of an emitted network.
+
+    `counts` counts one batch (numpy arrays, the batch axis in front); the counts of all batches are added up and
+    `value` makes one number of the totals, NaN when nothing was counted.
+    """
+
+    x: Value
+    label: Value
+    ignore: Int = -100
+    axis: Axis = None
+
+    def prepare(self) -> None:
+        all_batched((self.x, self.label), self.name)
+        float_of(self.x, self.name)
+        class_numbers(self.label, self.name)
+        self.along = class_axis_of(self.x, self.label, self.axis, self.name)
+
+    def requirements(self) -> Iterator[Requirement]:
+        yield from classes_match(self.x, self.label, self.along)
+
+    def result(self) -> TensorType:
+        return SCALAR
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        return ()
+
+    def pointwise(self) -> Extent:
+        """One comparison a score."""
+        return self.x.type.elements
+
+    def windows(self) -> None:
+        return None
+
+    @property
+    def positions(self) -> Extent:
+        """How many labels one sample has."""
+        return product(without(self.x.shape, self.along))
+
+    def counts(self, scores: Any, labels: Any) -> Counts:
+        """What this batch adds to the totals; `scores` and `labels` are numpy arrays."""
+        raise NotImplementedError(f"{self.name} does not say what it counts")
+
+    def value(self, totals: Mapping[str, Any]) -> float:
+        """The measure, from the sums of all counts."""
+        raise NotImplementedError(f"{self.name} does not say what its counts mean")
+
+    def columns(self, scores: Any, labels: Any) -> tuple[Any, Any]:
+        """`[positions, classes]` and `[positions]` of a batch, without what is to be ignored.
+
+        `ValueError` when a label that counts is no class.
+        """
+        import numpy as np
+
+        rows = np.moveaxis(np.asarray(scores), self.along + 1, -1)
+        classes = rows.shape[-1]
+        rows, flat = rows.reshape(-1, classes), np.asarray(labels).reshape(-1)
+        valid = flat != self.ignore
+        rows, flat = rows[valid], flat[valid]
+        if flat.size and (flat.min() < 0 or flat.max() >= max(classes, 2)):
+            wrong = flat[(flat < 0) | (flat >= max(classes, 2))][0]
+            raise ValueError(f"{self.name} met the label {wrong}, but there are {classes} classes")
+        return rows, flat
+
+
+class Share(Metric, abstract=True):
+    """The share of positions that are right."""
+
+    def right(self, rows: Any, labels: Any) -> Any:
+        """For each position whether it counts as right."""
+        raise NotImplementedError
+
+    def counts(self, scores: Any, labels: Any) -> Counts:
+        import numpy as np
+
+        rows, flat = self.columns(scores, labels)
+        return {"right": np.array([self.right(rows, flat).sum()]), "seen": np.array([flat.size])}
+
+    def value(self, totals: Mapping[str, Any]) -> float:
+        right, seen = (int(totals[k].sum()) for k in ("right", "seen"))
+        return right / seen if seen else float("nan")
+
+
+class Accuracy(Share):
+    """The share of labels that have the highest score. One score alone says class 1 when it is above `threshold`."""
+
+    example: ClassVar[str] = "(logits [10], label int[]) -> accuracy"
+
+    threshold: Float = 0.0
+    ignore: Int = -100
+    axis: Axis = None
+
+    def right(self, rows: Any, labels: Any) -> Any:
+        return predicted(rows, self.threshold) == labels
+
+
+class PixelAccuracy(Accuracy):
+    """The share of labelled pixels that have the right class."""
+
+    example: ClassVar[str] = "(scores [21, 8, 8], label int[8, 8]) -> pixel_accuracy"
+
+    ignore: Int = 255
+    axis: Axis = None
+
+
+class TopK(Share):
+    """The share of labels that are among the `k` highest scores. Among equal scores the lower class comes first."""
+
+    example: ClassVar[str] = "(logits [10], label int[]) -> top_k(5)"
+
+    k: Count = 5
+    ignore: Int = -100
+    axis: Axis = None
+
+    def requirements(self) -> Iterator[Requirement]:
+        yield from super().requirements()
+        classes = self.x.shape[self.along]
+        message = f"`top_k({self.k})` needs at least {self.k} classes, not {classes}"
+        yield Requirement(classes, ">=", self.k, message, code="wrong-setting", field="k")
+
+    def right(self, rows: Any, labels: Any) -> Any:
+        import numpy as np
+
+        own = np.take_along_axis(rows, labels[:, None], axis=1)
+        earlier = np.arange(rows.shape[1]) < labels[:, None]
+        ahead = ((rows > own) | ((rows == own) & earlier)).sum(axis=1)
+        return (ahead < self.k) & ~np.isnan(own[:, 0])
+
+
+class Miou(Metric):
+    """The mean over classes of intersection over union of predicted and labelled positions (Everingham et al., 2010).
+
+    Counted over the whole set: rows of the confusion matrix are labels, columns predictions. A class that is neither
+    labelled nor predicted is `absent`: `skip` leaves it out of the mean (Cityscapes), `zero` and `one` give it that.
+    """
+
+    example: ClassVar[str] = "(scores [21, 8, 8], label int[8, 8]) -> miou"
+
+    ignore: Int = 255
+    absent: Annotated[str, ChoiceKind(("skip", "zero", "one"))] = "skip"
+    axis: Axis = None
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.classes = fixed(self.x.shape[self.along], "the number of classes of `miou`")
+
+    def counts(self, scores: Any, labels: Any) -> Counts:
+        import numpy as np
+
+        rows, flat = self.columns(scores, labels)
+        classes = max(self.classes, 2)
+        pairs = flat.astype(np.int64) * classes + predicted(rows, 0.0)
+        return {"confusion": np.bincount(pairs, minlength=classes**2).reshape(classes, classes)}
+
+    def value(self, totals: Mapping[str, Any]) -> float:
+        shares = self.shares(totals)
+        found = [s for s in shares if s is not None]
+        if self.absent != "skip":
+            found += [float(self.absent == "one")] * (len(shares) - len(found))
+        return sum(found) / len(found) if found else float("nan")
+
+    def shares(self, totals: Mapping[str, Any]) -> list[float | None]:
+        """Intersection over union of each class, None for an absent one."""
+        confusion = totals["confusion"]
+        both = confusion.diagonal()
+        either = confusion.sum(axis=0) + confusion.sum(axis=1) - both
+        return [float(b) / float(e) if e else None for b, e in zip(both, either, strict=True)]
+
+
+def predicted(rows: Any, threshold: float) -> Any:
+    """The class of each row of scores: the highest, or for one score alone whether it is above the threshold."""
+    if rows.shape[1] == 1:
+        return (rows[:, 0] > threshold).astype("int64")
+    return rows.argmax(axis=1)

@@ -1,0 +1,196 @@
+"""Normalisation over the batch, a position, groups of channels, an instance or neighbouring channels."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from netdsl.dims import Dim, Extent
+from netdsl.ops.base import Elementwise, Requirement, RuleError, Window, fixed, require_dtype, require_rank
+from netdsl.ops.fields import Bool, Count, Float, Positive, Share
+from netdsl.ops.windows import SPATIAL_RANKS, product
+from netdsl.tensors import DType, Init, Weight
+
+
+def affine_weights(shape: tuple[int, ...]) -> tuple[Weight, ...]:
+    """A scale that starts at one and a shift that starts at zero."""
+    return (Weight("weight", shape, Init("ones")), Weight("bias", shape, Init("zeros")))
+
+
+class Batchnorm(Elementwise):
+    """Normalise each channel by mean and variance of the batch, then scale and shift (Ioffe and Szegedy, 2015).
+
+    `[C]`, `[C, L]`, `[C, H, W]` or `[C, D, H, W]`, channels first. At inference the running averages stand in, which
+    makes it one scale and one shift an element; `momentum` is the share of the new batch in a running average.
+    """
+
+    example: ClassVar[str] = "image [16, 8, 8] -> batchnorm"
+    aliases: ClassVar[tuple[str, ...]] = ("bn",)
+    training_differs: ClassVar[bool] = True
+    flops_each: ClassVar[int] = 2
+
+    eps: Positive = 1e-5
+    momentum: Share = 0.1
+    affine: Bool = True
+
+    def prepare(self) -> None:
+        require_rank(self.x, (1, *SPATIAL_RANKS), "`batchnorm` needs [channels, …] with up to three spatial axes")
+        require_dtype(self.x, DType.FLOAT, "`batchnorm` needs real numbers")
+        self.channels = fixed(self.x.type.channels, "the number of channels that `batchnorm` reads")
+
+    def weights(self) -> tuple[Weight, ...]:
+        shape = (self.channels,)
+        return (
+            *(affine_weights(shape) if self.affine else ()),
+            Weight("running_mean", shape, Init("zeros"), trainable=False, buffer=True),
+            Weight("running_var", shape, Init("ones"), trainable=False, buffer=True),
+            Weight("num_batches_tracked", (), Init("zeros"), trainable=False, buffer=True, dtype=DType.INT),
+        )
+
+
+class _Standardised(Elementwise, abstract=True):
+    """Mean and variance of rows: 6 an element (8 with scale and shift) and 1 a row, and a square root each."""
+
+    def rows(self) -> Extent:
+        """How many means there are."""
+        raise NotImplementedError
+
+    def scaled(self) -> bool:
+        """Whether a learned scale and shift follow."""
+        raise NotImplementedError
+
+    def pointwise(self) -> Extent:
+        return self.x.type.elements * (8 if self.scaled() else 6) + self.rows()
+
+    def transcendentals(self) -> Extent:
+        return self.rows()
+
+    def windows(self) -> tuple[Window, ...] | None:
+        return None
+
+
+class Layernorm(_Standardised):
+    """Normalise over the last `axes` axes, then scale and shift (Ba, Kiros and Hinton, 2016).
+
+    Any shape: `[T, F]` over `F` at each step, `[C, H, W]` with `axes=3` over everything. With `affine` the sizes it
+    normalises over must be numbers, for they are the weight's.
+    """
+
+    example: ClassVar[str] = "tokens [197, 768] -> layernorm"
+
+    eps: Positive = 1e-5
+    axes: Count = 1
+    affine: Bool = True
+
+    def prepare(self) -> None:
+        require_dtype(self.x, DType.FLOAT, "`layernorm` needs real numbers")
+        if self.axes > self.x.type.rank:
+            raise RuleError(
+                f"`layernorm` cannot normalise over {self.axes} axes of {self.x.type}", code="wrong-rank", field="axes"
+            )
+        if self.affine:
+            what = "a size that `layernorm` normalises over"
+            help = "leave out the learned scale with `affine=false`, or use `groupnorm(1)`"
+            self.shape = tuple(fixed(extent, what, help) for extent in self.x.shape[-self.axes :])
+
+    def weights(self) -> tuple[Weight, ...]:
+        return affine_weights(self.shape) if self.affine else ()
+
+    def rows(self) -> Extent:
+        return product(self.x.shape[: -self.axes])
+
+    def scaled(self) -> bool:
+        return self.affine
+
+    def windows(self) -> tuple[Window, ...] | None:
+        # A sequence is normalised step by step; anything else mixes positions.
+        return () if self.x.type.rank == 2 and self.axes == 1 else None
+
+
+class Groupnorm(_Standardised):
+    """Normalise over groups of channels and all positions, then scale and shift each channel (Wu and He, 2018).
+
+    `[C, …]`, channels first; `groups` must divide `C`.
+    """
+
+    example: ClassVar[str] = "image [32, 8, 8] -> groupnorm(8)"
+
+    groups: Count
+    eps: Positive = 1e-5
+    affine: Bool = True
+
+    def prepare(self) -> None:
+        require_rank(self.x, (1, *SPATIAL_RANKS), "`groupnorm` needs [channels, …] with up to three spatial axes")
+        require_dtype(self.x, DType.FLOAT, "`groupnorm` needs real numbers")
+        self.channels = fixed(self.x.type.channels, "the number of channels that `groupnorm` reads")
+        if self.channels % self.groups:
+            raise RuleError(
+                f"{self.channels} channels do not divide into {self.groups} groups",
+                code="groups-do-not-divide",
+                field="groups",
+            )
+
+    def weights(self) -> tuple[Weight, ...]:
+        return affine_weights((self.channels,)) if self.affine else ()
+
+    def rows(self) -> Extent:
+        return self.groups
+
+    def scaled(self) -> bool:
+        return self.affine
+
+
+class Instancenorm(_Standardised):
+    """Normalise each channel of each sample over its positions (Ulyanov, Vedaldi and Lempitsky, 2016).
+
+    `[C, …]` with one to three spatial axes and more than one position. It keeps no running averages.
+    """
+
+    example: ClassVar[str] = "image [16, 8, 8] -> instancenorm"
+
+    eps: Positive = 1e-5
+    affine: Bool = False
+
+    def prepare(self) -> None:
+        require_rank(self.x, SPATIAL_RANKS, "`instancenorm` needs [channels, …] with one to three spatial axes")
+        require_dtype(self.x, DType.FLOAT, "`instancenorm` needs real numbers")
+        self.channels = fixed(self.x.type.channels, "the number of channels that `instancenorm` reads")
+
+    def requirements(self) -> Iterator[Requirement]:
+        # With two symbols only the single size 1 × 1 is out, which no relation of one symbol can say.
+        if sum(isinstance(extent, Dim) for extent in self.x.type.spatial) < 2:
+            yield Requirement(
+                product(self.x.type.spatial), ">=", 2,
+                f"`instancenorm` needs more than one position, but its input is {self.x.type}",
+                code="size-not-positive", field="x",
+            )  # fmt: skip
+
+    def weights(self) -> tuple[Weight, ...]:
+        return affine_weights((self.channels,)) if self.affine else ()
+
+    def rows(self) -> Extent:
+        return self.channels
+
+    def scaled(self) -> bool:
+        return self.affine
+
+
+class Lrn(Elementwise):
+    """Divide by `(k + alpha / size · Σ x²) ** beta` over `size` neighbouring channels (Krizhevsky et al., 2012).
+
+    `[C, …]` with one to three spatial axes; an even `size` reaches one channel further back than forward. The paper's
+    own constants, where alpha is not divided by the size, are `lrn(5, alpha=5e-4, k=2)`.
+    """
+
+    example: ClassVar[str] = "image [96, 27, 27] -> lrn(5)"
+    transcendentals_each: ClassVar[int] = 1
+
+    size: Count = 5
+    alpha: Float = 1e-4
+    beta: Float = 0.75
+    k: Float = 1.0
+
+    def prepare(self) -> None:
+        require_rank(self.x, SPATIAL_RANKS, "`lrn` needs [channels, …] with one to three spatial axes")
+        require_dtype(self.x, DType.FLOAT, "`lrn` needs real numbers")
+
+    def pointwise(self) -> Extent:
+        return self.x.type.elements * (self.size + 3)

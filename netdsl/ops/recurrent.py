@@ -1,0 +1,177 @@
+"""Recurrent layers over a sequence `[T, F]`, fused, with PyTorch's weights and gate order; and picking in time."""
+
+from typing import Annotated, ClassVar
+
+from netdsl.dims import Extent
+from netdsl.ops.axes import float_of, rank_at_least
+from netdsl.ops.base import Op, fixed, require_rank
+from netdsl.ops.fields import Bool, ChoiceKind, Count, Initialiser, IntKind
+from netdsl.ops.shape import Rearrangement
+from netdsl.tensors import Init, TensorType, Value, Weight
+
+
+class BiasCountKind(IntKind):
+    """How many bias vectors a gate has."""
+
+    says = "0, 1 or 2 bias vectors"
+
+    def read(self, value: object) -> int:
+        if isinstance(value, bool) or value not in (0, 1, 2):
+            raise self.refuse(value)
+        return int(str(value))
+
+
+class Recurrence(Op, abstract=True):
+    """Sequences in, the hidden state of every step out: `[T, F] -> [T, hidden * directions]`.
+
+    Several `layers` read one another; a bidirectional one reads the sequence both ways and joins the two. PyTorch's
+    layers have two bias vectors a gate, textbooks one: `biases=1`.
+    """
+
+    gates: ClassVar[int] = 1
+    unit_flops: ClassVar[int] = 0
+    """FLOPs a unit and step beside the products and biases: the gates' sums included."""
+    unit_transcendentals: ClassVar[int] = 0
+
+    x: Value
+    hidden: Count
+    layers: Count = 1
+    bidirectional: Bool = False
+    biases: Annotated[int, BiasCountKind()] = 2
+    init: Initialiser = Init("torch")
+
+    def prepare(self) -> None:
+        require_rank(self.x, (2,), f"`{self.name}` needs a sequence [T, F]", "images become sequences by `tokens`")
+        float_of(self.x, self.name)
+        self.features = fixed(self.x.shape[1], f"the width that `{self.name}` reads")
+        self.directions = 2 if self.bidirectional else 1
+
+    def result(self) -> TensorType:
+        return self.x.type.with_shape(self.x.shape[0], self.hidden * self.directions)
+
+    def reads(self, layer: int) -> int:
+        """How wide the input of a layer is."""
+        return self.features if layer == 0 else self.hidden * self.directions
+
+    def suffixes(self, layer: int) -> tuple[str, ...]:
+        """What ends the weights' names of a layer, one a direction."""
+        return tuple(f"_l{layer}{back}" for back in ("", "_reverse")[: self.directions])
+
+    def weights(self) -> tuple[Weight, ...]:
+        rows = self.gates * self.hidden
+        found: list[Weight] = []
+        for layer in range(self.layers):
+            for suffix in self.suffixes(layer):
+                found.append(Weight(f"weight_ih{suffix}", (rows, self.reads(layer)), self._init(self.reads(layer))))
+                found.append(Weight(f"weight_hh{suffix}", (rows, self.hidden), self._init(self.hidden)))
+                for which in ("ih", "hh")[: self.biases]:
+                    found.append(Weight(f"bias_{which}{suffix}", (rows,), self._init(None)))
+        return tuple(found)
+
+    def _init(self, fan_in: int | None) -> Init:
+        # PyTorch draws every weight of the layer, biases too, from +-1 / sqrt(hidden).
+        if self.init.kind == "torch":
+            return Init("torch", (), self.hidden, self.gates * self.hidden)
+        if fan_in is None:
+            return Init("zeros", (), self.hidden, self.gates * self.hidden)
+        return Init(self.init.kind, self.init.values, fan_in, self.gates * self.hidden)
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        return tuple(
+            (self.x.shape[0], self.directions, self.gates, self.hidden, self.reads(layer) + self.hidden)
+            for layer in range(self.layers)
+        )
+
+    @property
+    def units(self) -> Extent:
+        """Hidden units of all layers and directions, times the steps."""
+        return self.x.shape[0] * (self.layers * self.directions * self.hidden)
+
+    def bias_adds(self) -> Extent:
+        return self.units * (self.gates * self.biases)
+
+    def pointwise(self) -> Extent:
+        return self.units * self.unit_flops
+
+    def transcendentals(self) -> Extent:
+        return self.units * self.unit_transcendentals
+
+    def windows(self) -> None:
+        return None
+
+
+class Rnn(Recurrence):
+    """`h = tanh(W x + U h)` at every step (Elman, 1990); `activation=relu` (Le et al., 2015)."""
+
+    example: ClassVar[str] = "sequence [16, 8] -> rnn(32) -> [16, 32]"
+
+    activation: Annotated[str, ChoiceKind(("tanh", "relu"))] = "tanh"
+
+    def pointwise(self) -> Extent:
+        return self.units * (1 if self.activation == "tanh" else 2)
+
+    def transcendentals(self) -> Extent:
+        return self.units if self.activation == "tanh" else 0
+
+
+class Lstm(Recurrence):
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997; forget gate of Gers et al., 2000).
+
+    A unit and step take 17 FLOPs and 5 transcendentals beside products and biases: 4 sums, 3 sigmoids of 3, and the
+    cell's 4.
+    """
+
+    example: ClassVar[str] = "sequence [16, 8] -> lstm(32, layers=2) -> [16, 32]"
+    gates: ClassVar[int] = 4
+    unit_flops: ClassVar[int] = 17
+    unit_transcendentals: ClassVar[int] = 5
+
+
+class Gru(Recurrence):
+    """Gated recurrent unit (Cho et al., 2014), the reset gate applied after the product as in PyTorch and cuDNN.
+
+    A unit and step take 14 FLOPs and 3 transcendentals beside products and biases: 3 sums, 2 sigmoids of 3, the reset
+    product and the 4 that mix old and new.
+    """
+
+    example: ClassVar[str] = "sequence [16, 8] -> gru(32, bidirectional=true) -> [16, 64]"
+    gates: ClassVar[int] = 3
+    unit_flops: ClassVar[int] = 14
+    unit_transcendentals: ClassVar[int] = 3
+
+
+class Last(Rearrangement):
+    """The last step of a sequence: `[T, …] -> […]`. After a bidirectional layer, where reading backwards begins."""
+
+    example: ClassVar[str] = "sequence [16, 8] -> last -> [8]"
+
+    x: Value
+
+    def prepare(self) -> None:
+        rank_at_least(self.x, 1, self.name)
+
+    def result(self) -> TensorType:
+        return self.x.type.with_shape(*self.x.shape[1:])
+
+    def windows(self) -> None:
+        return None
+
+
+class Reverse(Rearrangement):
+    """A sequence from its end to its beginning: `[T, …] -> [T, …]`."""
+
+    example: ClassVar[str] = "sequence [16, 8] -> reverse -> [16, 8]"
+
+    x: Value
+
+    def prepare(self) -> None:
+        rank_at_least(self.x, 1, self.name)
+
+    def result(self) -> TensorType:
+        return self.x.type
+
+    def windows(self) -> None:
+        return None
+
+    def in_place(self) -> bool:
+        return False

@@ -1,0 +1,128 @@
+"""Summaries along axes, and the step between whole numbers and scores."""
+
+from typing import ClassVar
+
+from netdsl.dims import Extent
+from netdsl.ops.axes import Axes, Axis, class_axis, find_axis, float_of, number_of, product, rank_at_least, without
+from netdsl.ops.base import Op, RuleError, Window
+from netdsl.ops.fields import Bool, Count, Int
+from netdsl.tensors import DType, TensorType, Value
+
+
+class Reduction(Op, abstract=True):
+    """One number for all along some axes: `axis=0`, `axis=(1, 2)`, or all axes when none is said."""
+
+    x: Value
+    axis: Axes = None
+    keep: Bool = False
+
+    def prepare(self) -> None:
+        number_of(self.x, self.name)
+        rank = self.x.type.rank
+        named = range(rank) if self.axis is None else self.axis
+        self.along = tuple(sorted({find_axis(a, rank, self.name) for a in named}))
+        if not self.along:
+            raise RuleError(f"`{self.name}` needs at least one axis", code="wrong-rank", field="x")
+
+    def result(self) -> TensorType:
+        kept = [1 if i in self.along else size for i, size in enumerate(self.x.shape)]
+        return self.x.type.with_shape(*(s for i, s in enumerate(kept) if self.keep or i not in self.along))
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        return ()
+
+    def pointwise(self) -> Extent:
+        return self.x.type.elements - self.result().elements
+
+    def windows(self) -> tuple[Window, ...] | None:
+        return () if self.along == (0,) and self.keep else None
+
+
+class Mean(Reduction):
+    """The mean along axes. One FLOP an input element, the quotient included."""
+
+    example: ClassVar[str] = "image [64, 7, 7] -> mean(axis=(1, 2)) -> [64]"
+
+    def prepare(self) -> None:
+        float_of(self.x, self.name)
+        super().prepare()
+
+    def pointwise(self) -> Extent:
+        return self.x.type.elements
+
+
+class Sum(Reduction):
+    """The sum along axes."""
+
+    example: ClassVar[str] = "tokens [16, 8] -> sum(axis=0) -> [8]"
+
+
+class ReduceMax(Reduction):
+    """The largest along axes."""
+
+    example: ClassVar[str] = "tokens [16, 8] -> reduce_max(axis=0) -> [8]"
+
+
+class ReduceMin(Reduction):
+    """The smallest along axes."""
+
+    example: ClassVar[str] = "tokens [16, 8] -> reduce_min(axis=0) -> [8]"
+
+
+class Argmax(Op):
+    """Where the largest lies along an axis, as a whole number: the predicted class.
+
+    The axis is the last of one or two, else the channels (axis 0).
+    """
+
+    example: ClassVar[str] = "scores [10, 8, 8] -> argmax -> int[8, 8]"
+
+    x: Value
+    axis: Axis = None
+
+    def prepare(self) -> None:
+        number_of(self.x, self.name)
+        rank = self.x.type.rank
+        rank_at_least(self.x, 1, self.name)
+        self.along = class_axis(rank) if self.axis is None else find_axis(self.axis, rank, self.name)
+
+    def result(self) -> TensorType:
+        return self.x.type.with_shape(*without(self.x.shape, self.along)).with_dtype(DType.INT)
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        return ()
+
+    def pointwise(self) -> Extent:
+        """The comparisons: one less than there are candidates."""
+        return product(without(self.x.shape, self.along)) * (self.x.shape[self.along] - 1)
+
+    def windows(self) -> tuple[Window, ...] | None:
+        return None
+
+
+class OneHot(Op):
+    """A class number as a vector of zeros with a one at its place, as real numbers, on a new axis (the last)."""
+
+    example: ClassVar[str] = "tokens int[16] -> one_hot(96) -> [16, 96]"
+
+    x: Value
+    classes: Count
+    axis: Int = -1
+
+    def prepare(self) -> None:
+        if self.x.type.dtype is not DType.INT:
+            raise RuleError(f"`one_hot` reads whole numbers, but its input is {self.x.type}", code="wrong-kind", field="x")
+        self.along = find_axis(self.axis, self.x.type.rank + 1, self.name)
+
+    def result(self) -> TensorType:
+        shape = (*self.x.shape[: self.along], self.classes, *self.x.shape[self.along :])
+        return TensorType(shape, DType.FLOAT, self.x.type.batched)
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        return ()
+
+    def pointwise(self) -> Extent:
+        return 0
+
+    def windows(self) -> tuple[Window, ...] | None:
+        return None

@@ -1,0 +1,237 @@
+"""Making images larger or smaller without weights: resizing and unpooling."""
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Annotated, Any, ClassVar
+
+from netdsl.dims import Dim, Extent, at
+from netdsl.ops.base import Op, Requirement, RuleError, Window, require_dtype, require_rank
+from netdsl.ops.fields import Bool, ChoiceKind, Extents, FloatKind, ListKind, Padding, Sizes
+from netdsl.ops.windows import (
+    SPATIAL_RANKS,
+    grow,
+    positive,
+    spread,
+    spread_padding,
+)
+from netdsl.tensors import DType, TensorType, Value
+
+
+def spread_extents(value: object, rank: int, field: str) -> tuple[Extent, ...]:
+    """One size an axis, each a number or a symbolic size."""
+    return spread(value, rank, field)
+
+
+def require_like(like: Value, x: Value, what: str) -> tuple[Extent, ...]:
+    """The spatial size of a second input, which must have as many axes as the first."""
+    if like.type.rank != x.type.rank:
+        raise RuleError(
+            f"`{what}` takes the size of an input with as many axes as {x.type}, not {like.type}",
+            code="wrong-rank",
+            field="like",
+        )
+    return like.type.spatial
+
+
+class _Sampling(Op, abstract=True):
+    """An operation on the spatial axes that multiplies no weights."""
+
+    x: Value
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        return ()
+
+    def pointwise(self) -> Extent:
+        return 0
+
+
+class Resize(_Sampling):
+    """Interpolate to another size: `[C, H, W] -> [C, O, P]`, also with one or three spatial axes.
+
+    Give one of `size`, `scale` (the size is multiplied and rounded down) or a second input whose spatial size to take.
+    `nearest` takes the position at `floor(o · H / O)`; `bilinear` weighs the 2 neighbours an axis, with pixels as areas
+    or, with `align_corners`, with the corner pixels in place. As `torch.nn.functional.interpolate` to that size.
+    """
+
+    example: ClassVar[str] = "image [3, 8, 8] -> resize(scale=2, mode=bilinear) -> [3, 16, 16]"
+
+    like: Value | None = None
+    size: Extents = None
+    scale: Annotated[Any, ListKind(FloatKind())] = None
+    mode: Annotated[str, ChoiceKind(("nearest", "bilinear"))] = "nearest"
+    align_corners: Bool = False
+
+    def prepare(self) -> None:
+        require_rank(self.x, SPATIAL_RANKS, "`resize` needs [channels, …] with one to three spatial axes")
+        require_dtype(self.x, DType.FLOAT, "`resize` needs real numbers")
+        if self.align_corners and self.mode == "nearest":
+            raise RuleError("`align_corners` is a matter of `mode=bilinear`", field="align_corners")
+        given = [f for f in ("size", "scale", "like") if getattr(self, f) is not None]
+        if len(given) != 1:
+            raise RuleError(
+                "`resize` needs one of `size`, `scale` and a second input"
+                + (f", but has {' and '.join(f'`{f}`' for f in given)}" if given else ""),
+                code="missing-setting" if not given else "wrong-setting",
+                help="such as `resize(scale=2)`, `resize(size=(64, 64))` or `(x, skip) -> resize`",
+            )
+        self.sizes = getattr(self, f"_from_{given[0]}")(self.x.type.rank - 1)
+
+    def _from_like(self, rank: int) -> tuple[Extent, ...]:
+        assert self.like is not None
+        return require_like(self.like, self.x, "resize")
+
+    def _from_size(self, rank: int) -> tuple[Extent, ...]:
+        return spread_extents(self.size, rank, "size")
+
+    def _from_scale(self, rank: int) -> tuple[Extent, ...]:
+        scales = self.scale * rank if len(self.scale) == 1 else self.scale
+        return tuple(map(_scaled, self.x.type.spatial, spread(tuple(scales), rank, "scale")))
+
+    def requirements(self) -> Iterator[Requirement]:
+        yield from positive(self.sizes, "`resize`", help="give it a larger `size` or `scale`")
+
+    def result(self) -> TensorType:
+        return self.x.type.with_shape(self.x.type.channels, *self.sizes)
+
+    def factors(self) -> tuple[Fraction, ...] | None:
+        """Output over input size an axis where that is one number; None where it depends on the size."""
+        found = tuple(map(_ratio, self.x.type.spatial, self.sizes))
+        return None if any(f is None for f in found) else found  # type: ignore[return-value]
+
+    def windows(self) -> tuple[Window, ...] | None:
+        """What a position reads, where the factor is whole either way; with `align_corners` the most it may read."""
+        made = [self._window(s, f) for s, f in zip(self.x.type.spatial, self.factors() or (), strict=False)]
+        return None if not made or None in made else tuple(w for w in made if w)
+
+    def _window(self, size: Extent, factor: Fraction) -> Window | None:
+        up, down = factor.numerator, factor.denominator
+        if up != 1 and down != 1:
+            return None
+        if self.mode == "nearest":
+            return Window(size, up, down, up=up)
+        if self.align_corners:
+            return None if down != 1 else Window(size, 3 * up, 1, up, up, up=up)
+        if down != 1:
+            skipped = -((down - 1) // 2)
+            return Window(size, 2 - down % 2, down, skipped, skipped)
+        return Window(size, 2 * up - up % 2, 1, up // 2, up // 2, up=up)
+
+    def pointwise(self) -> Extent:
+        if self.mode == "nearest":
+            return 0
+        taps = 2 ** (self.x.type.rank - 1)
+        return self.result().elements * (2 * taps - 1)
+
+
+def _scaled(size: Extent, scale: float) -> Extent:
+    """`size * scale` rounded down."""
+    if isinstance(size, int):
+        return math.floor(size * scale)
+    fraction = Fraction(scale)
+    if fraction.denominator > 1024:
+        raise RuleError(
+            f"`scale` {scale:g} of the symbolic size `{size}` is not exact",
+            field="scale",
+            help="use a fraction such as 0.5 or 1.25, or give the `size`",
+        )
+    return size * fraction.numerator // fraction.denominator
+
+
+PROBE = 720_720
+"""A size that many numbers divide, to guess a ratio from."""
+
+
+def _ratio(size: Extent, made: Extent) -> Fraction | None:
+    """`made / size` where that is one number for every size: guessed at one size, then proved."""
+    sizes = {name: PROBE for extent in (size, made) if isinstance(extent, Dim) for name in extent.symbols}
+    given = at(size, sizes)
+    ratio = Fraction(at(made, sizes), given) if given > 0 else None
+    exact = ratio is not None and made * ratio.denominator == size * ratio.numerator
+    return ratio if exact else None
+
+
+class Unpool(_Sampling):
+    """Enlarge by a whole factor: repeat each value (`nearest`) or put it at the top left among zeros (`bed_of_nails`).
+
+    `[C, H, W] -> [C, factor H, factor W]`, also with one or three spatial axes (Dosovitskiy et al., 2015).
+    """
+
+    example: ClassVar[str] = "image [4, 2, 2] -> unpool(2, mode=bed_of_nails) -> [4, 4, 4]"
+
+    factor: Sizes = 2
+    mode: Annotated[str, ChoiceKind(("nearest", "bed_of_nails"))] = "nearest"
+
+    def prepare(self) -> None:
+        require_rank(self.x, SPATIAL_RANKS, "`unpool` needs [channels, …] with one to three spatial axes")
+        require_dtype(self.x, DType.FLOAT, "`unpool` needs real numbers")
+        self.factors = spread(self.factor, self.x.type.rank - 1, "factor")
+
+    def result(self) -> TensorType:
+        spatial = (size * f for size, f in zip(self.x.type.spatial, self.factors, strict=True))
+        return self.x.type.with_shape(self.x.type.channels, *spatial)
+
+    def windows(self) -> tuple[Window, ...]:
+        taps = self.factors if self.mode == "nearest" else (1,) * len(self.factors)
+        axes = zip(self.x.type.spatial, self.factors, taps, strict=True)
+        return tuple(Window(size, kernel=tap, up=f) for size, f, tap in axes)
+
+
+class MaxUnpool(_Sampling):
+    """Put each value back where its maximum was, zeros elsewhere (Zeiler and Fergus, 2014; SegNet, 2015).
+
+    `(x, where) -> max_unpool(2)`, with the two results of `maxpool(2, indices=true)` or what became of the first. The
+    size is `(H - 1) S - 2P + K` unless `size` or a third input (the tensor that was pooled) gives it: pooling an odd
+    size forgets it.
+    """
+
+    example: ClassVar[str] = "(image [4, 2, 2], where int[4, 2, 2]) -> max_unpool(2) -> [4, 4, 4]"
+
+    indices: Value
+    like: Value | None = None
+    kernel: Sizes = 2
+    stride: Sizes = None
+    pad: Padding = 0
+    size: Extents = None
+
+    def prepare(self) -> None:
+        require_rank(self.x, SPATIAL_RANKS, "`max_unpool` needs [channels, …] with one to three spatial axes")
+        require_dtype(self.x, DType.FLOAT, "`max_unpool` needs real numbers")
+        require_dtype(self.indices, DType.INT, "`max_unpool` needs the indices of a `maxpool`", field="indices")
+        if self.indices.type.rank != self.x.type.rank:
+            raise RuleError(
+                f"the indices of `max_unpool` are {self.indices.type}, its values {self.x.type}",
+                code="wrong-rank",
+                field="indices",
+            )
+        rank = self.x.type.rank - 1
+        self.kernels = spread(self.kernel, rank, "kernel")
+        self.strides = self.kernels if self.stride is None else spread(self.stride, rank, "stride")
+        self.pads = spread_padding(self.pad, self.kernels, (1,) * rank)
+        if any(before != after for before, after in self.pads):
+            raise RuleError("`pad` of `max_unpool` must be the same before and after", field="pad")
+        self.sizes = self._sizes(rank)
+
+    def _sizes(self, rank: int) -> tuple[Extent, ...]:
+        if self.like is not None:
+            return require_like(self.like, self.x, "max_unpool")
+        if self.size is not None:
+            return spread_extents(self.size, rank, "size")
+        return tuple(map(grow, self.windows()))
+
+    def requirements(self) -> Iterator[Requirement]:
+        for got, wanted in zip(self.indices.shape, self.x.shape, strict=True):
+            message = f"the indices of `max_unpool` are {self.indices.type}, its values {self.x.type}"
+            yield Requirement(got, "==", wanted, message, field="indices")
+        yield from positive(self.sizes, "`max_unpool`")
+        for size, plain, stride in zip(self.sizes, map(grow, self.windows()), self.strides, strict=True):
+            message = f"`max_unpool` cannot make {size} of what was pooled from about {plain}"
+            yield Requirement(size, ">=", plain - stride + 1, message, field="size")
+            yield Requirement(plain + stride - 1, ">=", size, message, field="size")
+
+    def result(self) -> TensorType:
+        return self.x.type.with_shape(self.x.type.channels, *self.sizes)
+
+    def windows(self) -> tuple[Window, ...]:
+        axes = zip(self.x.type.spatial, self.kernels, self.strides, self.pads, strict=True)
+        return tuple(Window(size, k, 1, before, after, up=s) for size, k, s, (before, after) in axes)

@@ -1,0 +1,362 @@
+"""Joining, cutting and rearranging values: no arithmetic, no weights."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from netdsl.dims import Dim, Extent
+from netdsl.ops.axes import all_batched, find_axis, product, rank_at_least, same_shape, without
+from netdsl.ops.base import Op, Requirement, RuleError, Values, Window, require_rank
+from netdsl.ops.fields import Count, Int, IntKind, Kind, ListKind, is_int
+from netdsl.tensors import TensorType, Value
+
+
+class Rearrangement(Op, abstract=True):
+    """Moves numbers about: costs nothing, and is mostly a view of what it reads."""
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        return ()
+
+    def pointwise(self) -> Extent:
+        return 0
+
+    def in_place(self) -> bool:
+        return True
+
+
+class Concat(Rearrangement):
+    """Join values along an axis (0, the channels, unless said); all other axes agree."""
+
+    example: ClassVar[str] = "(a [3, 8, 8], b [5, 8, 8]) -> concat -> [8, 8, 8]"
+
+    x: Values
+    axis: Int = 0
+
+    def prepare(self) -> None:
+        if not self.x:
+            raise RuleError("`concat` takes one value or more", code="wrong-inputs", field="x")
+        all_batched(self.x, self.name)
+        rank_at_least(self.x[0], 1, self.name)
+        self.along = find_axis(self.axis, self.x[0].type.rank, self.name)
+        if len({v.type.dtype for v in self.x}) > 1:
+            kinds = ", ".join(str(v.type) for v in self.x)
+            raise RuleError(f"`concat` joins values of one kind, not {kinds}", code="wrong-kind", field="x")
+
+    def requirements(self) -> Iterator[Requirement]:
+        first = self.x[0].type
+        for other in (v.type for v in self.x[1:]):
+            message = f"`concat` along axis {self.along} joins {first} and {other}, which differ in another axis"
+            yield Requirement(first.rank, "==", other.rank, message, field="x")
+            if first.rank == other.rank:
+                for left, right in zip(without(first.shape, self.along), without(other.shape, self.along), strict=True):
+                    yield Requirement(left, "==", right, message, field="x")
+
+    def result(self) -> TensorType:
+        shape = list(self.x[0].shape)
+        for other in self.x[1:]:
+            shape[self.along] = shape[self.along] + other.shape[self.along]
+        return self.x[0].type.with_shape(*shape)
+
+    def in_place(self) -> bool:
+        return False
+
+
+class Stack(Rearrangement):
+    """Join values of one shape along a new axis (the first, unless said)."""
+
+    example: ClassVar[str] = "(a [8], b [8]) -> stack -> [2, 8]"
+
+    x: Values
+    axis: Int = 0
+
+    def prepare(self) -> None:
+        if not self.x:
+            raise RuleError("`stack` takes one value or more", code="wrong-inputs", field="x")
+        all_batched(self.x, self.name)
+        self.along = find_axis(self.axis, self.x[0].type.rank + 1, self.name)
+        if len({v.type.dtype for v in self.x}) > 1:
+            kinds = ", ".join(str(v.type) for v in self.x)
+            raise RuleError(f"`stack` joins values of one kind, not {kinds}", code="wrong-kind", field="x")
+
+    def requirements(self) -> Iterator[Requirement]:
+        first = self.x[0]
+        for other in self.x[1:]:
+            yield from same_shape(first, other, f"`stack` joins values of one shape, not {first.type} and {other.type}", "x")
+
+    def result(self) -> TensorType:
+        shape = self.x[0].shape
+        return self.x[0].type.with_shape(*shape[: self.along], len(self.x), *shape[self.along :])
+
+    def windows(self) -> None:
+        return None
+
+    def in_place(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True)
+class PartsKind(Kind):
+    """How to cut an axis: a number of equal parts, or the size of each."""
+
+    says = "a number of equal parts, or a list of sizes"
+
+    def read(self, value: Any) -> int | tuple[Extent, ...]:
+        if is_int(value) and value >= 1:
+            return int(value)
+        if isinstance(value, (list, tuple)) and value:
+            if all(isinstance(v, Dim) or (is_int(v) and v >= 1) for v in value):
+                return tuple(value)
+        raise self.refuse(value)
+
+
+class Split(Rearrangement):
+    """Cut an axis (0, the channels, unless said) into equal parts or into parts of given sizes; a result for each."""
+
+    example: ClassVar[str] = "image [4, 8, 8] -> split(2)"
+
+    x: Value
+    parts: Annotated[Any, PartsKind()]
+    axis: Int = 0
+
+    def prepare(self) -> None:
+        rank_at_least(self.x, 1, self.name)
+        self.along = find_axis(self.axis, self.x.type.rank, self.name)
+
+    def requirements(self) -> Iterator[Requirement]:
+        size = self.x.shape[self.along]
+        if isinstance(self.parts, int):
+            message = f"{size} does not divide into {self.parts} equal parts"
+            yield Requirement(size % self.parts, "==", 0, message, field="parts")
+            return
+        total: Extent = 0
+        for part in self.parts:
+            total = total + part
+        yield Requirement(total, "==", size, f"the parts add up to {total}, but the axis has {size}", field="parts")
+
+    @property
+    def sizes(self) -> tuple[Extent, ...]:
+        """The size of each part."""
+        if isinstance(self.parts, int):
+            return (self.x.shape[self.along] // self.parts,) * self.parts
+        return tuple(self.parts)
+
+    def result(self) -> tuple[TensorType, ...]:
+        before, after = self.x.shape[: self.along], self.x.shape[self.along + 1 :]
+        return tuple(self.x.type.with_shape(*before, size, *after) for size in self.sizes)
+
+
+class Flatten(Rearrangement):
+    """All axes from `start` on become one: `[256, 6, 6] -> [9216]`."""
+
+    example: ClassVar[str] = "image [256, 6, 6] -> flatten -> [9216]"
+
+    x: Value
+    start: Int = 0
+
+    def prepare(self) -> None:
+        self.begin = find_axis(self.start, max(1, self.x.type.rank), self.name, "start")
+
+    def result(self) -> TensorType:
+        return self.x.type.with_shape(*self.x.shape[: self.begin], product(self.x.shape[self.begin :]))
+
+    def windows(self) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class ShapeKind(Kind):
+    """The sizes of all axes; one of them may be `-1`, for what is left."""
+
+    says = "a list of sizes, of which one may be -1"
+
+    def read(self, value: Any) -> tuple[Extent, ...]:
+        items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+        if not all(isinstance(v, Dim) or (is_int(v) and (v >= 1 or v == -1)) for v in items):
+            raise self.refuse(value)
+        if sum(1 for v in items if is_int(v) and v == -1) > 1:
+            raise self.refuse(value)
+        return items
+
+
+class Reshape(Rearrangement):
+    """The same numbers in the same order under another shape; a size of -1 is what is left over."""
+
+    example: ClassVar[str] = "image [4, 8, 8] -> reshape([2, 2, -1]) -> [2, 2, 64]"
+
+    x: Value
+    shape: Annotated[tuple[Extent, ...], ShapeKind()]
+
+    def prepare(self) -> None:
+        self.unknown = next((i for i, s in enumerate(self.shape) if isinstance(s, int) and s == -1), None)
+        self._have, self._want = _cancel(self.x.shape, [s for i, s in enumerate(self.shape) if i != self.unknown])
+        if self.unknown is not None and isinstance(self._want, Dim):
+            raise RuleError(
+                f"`-1` cannot be found for {self.x.type}: {self._have} does not divide by {self._want} for every size",
+                field="shape", help="say the size that is left over",
+            )  # fmt: skip
+
+    def requirements(self) -> Iterator[Requirement]:
+        message = f"{self.x.type} does not hold as many numbers as the shape asked for"
+        if self.unknown is None:
+            yield Requirement(self._have, "==", self._want, message, field="shape")
+        else:
+            yield Requirement(self._have % self._want, "==", 0, message, field="shape")
+
+    def result(self) -> TensorType:
+        if self.unknown is None:
+            return self.x.type.with_shape(*self.shape)
+        left_over = self._have if self._want == 1 else self._have // self._want
+        return self.x.type.with_shape(*self.shape[: self.unknown], left_over, *self.shape[self.unknown + 1 :])
+
+    def windows(self) -> None:
+        return None
+
+
+def _cancel(have: tuple[Extent, ...], want: list[Extent]) -> tuple[Extent, Extent]:
+    """Both products without the factors that they share, so that symbols need not be divided."""
+    left = []
+    want = list(want)
+    for extent in have:
+        if extent in want:
+            want.remove(extent)
+        else:
+            left.append(extent)
+    return product(left), product(want)
+
+
+class Transpose(Rearrangement):
+    """Put the axes into another order: `transpose([1, 2, 0])` brings axis 1 to the front. Two axes just swap."""
+
+    example: ClassVar[str] = "sequence [16, 8] -> transpose -> [8, 16]"
+
+    x: Value
+    order: Annotated[tuple[int, ...], ListKind(IntKind())] = ()
+
+    def prepare(self) -> None:
+        rank = self.x.type.rank
+        if not self.order:
+            require_rank(self.x, (2,), "`transpose` without an order swaps two axes", "say the new order of the axes")
+        order = self.order or (1, 0)
+        self.axes = tuple(find_axis(a, rank, self.name, "order") for a in order)
+        if sorted(self.axes) != list(range(rank)):
+            raise RuleError(f"`order` must name each of the {rank} axes once", field="order")
+
+    def result(self) -> TensorType:
+        return self.x.type.with_shape(*(self.x.shape[a] for a in self.axes))
+
+    def windows(self) -> tuple[Window, ...] | None:
+        return () if self.axes == tuple(range(len(self.axes))) else None
+
+
+class Tokens(Rearrangement):
+    """Read an image as a sequence of its positions: `[C, H, W] -> [H * W, C]` (Dosovitskiy et al., 2020)."""
+
+    example: ClassVar[str] = "image [32, 4, 4] -> tokens -> [16, 32]"
+
+    x: Value
+
+    def prepare(self) -> None:
+        rank_at_least(self.x, 2, self.name)
+
+    def result(self) -> TensorType:
+        return self.x.type.with_shape(product(self.x.type.spatial), self.x.type.channels)
+
+    def windows(self) -> None:
+        return None
+
+
+class Squeeze(Rearrangement):
+    """Take out an axis of size 1."""
+
+    example: ClassVar[str] = "image [1, 8, 8] -> squeeze(0) -> [8, 8]"
+
+    x: Value
+    axis: Int
+
+    def prepare(self) -> None:
+        rank_at_least(self.x, 1, self.name)
+        self.along = find_axis(self.axis, self.x.type.rank, self.name)
+
+    def requirements(self) -> Iterator[Requirement]:
+        size = self.x.shape[self.along]
+        yield Requirement(size, "==", 1, f"`squeeze` takes out an axis of size 1, but this one has {size}", field="axis")
+
+    def result(self) -> TensorType:
+        return self.x.type.with_shape(*without(self.x.shape, self.along))
+
+    def windows(self) -> None:
+        return None
+
+
+class Unsqueeze(Rearrangement):
+    """Put in an axis of size 1 where `axis` says."""
+
+    example: ClassVar[str] = "scores [8] -> unsqueeze(0) -> [1, 8]"
+
+    x: Value
+    axis: Int
+
+    def prepare(self) -> None:
+        self.along = find_axis(self.axis, self.x.type.rank + 1, self.name)
+
+    def result(self) -> TensorType:
+        return self.x.type.with_shape(*self.x.shape[: self.along], 1, *self.x.shape[self.along :])
+
+    def windows(self) -> None:
+        return None
+
+
+class PixelShuffle(Rearrangement):
+    """Spread channels over space: `[C * r * r, H, W] -> [C, H * r, W * r]` (Shi et al., 2016)."""
+
+    example: ClassVar[str] = "image [12, 4, 4] -> pixel_shuffle(2) -> [3, 8, 8]"
+
+    x: Value
+    factor: Count
+
+    def prepare(self) -> None:
+        require_rank(self.x, (3,), "`pixel_shuffle` needs [channels, height, width]")
+
+    def requirements(self) -> Iterator[Requirement]:
+        square = self.factor**2
+        channels = self.x.type.channels
+        yield Requirement(channels % square, "==", 0, f"{channels} channels do not divide by {square}", field="factor")
+
+    def result(self) -> TensorType:
+        channels, height, width = self.x.shape
+        return self.x.type.with_shape(channels // self.factor**2, height * self.factor, width * self.factor)
+
+    def windows(self) -> tuple[Window, ...]:
+        return tuple(Window(size, up=self.factor) for size in self.x.type.spatial)
+
+    def in_place(self) -> bool:
+        return False
+
+
+class PixelUnshuffle(Rearrangement):
+    """Gather space into channels: `[C, H, W] -> [C * r * r, H / r, W / r]`, the inverse of `pixel_shuffle`."""
+
+    example: ClassVar[str] = "image [3, 8, 8] -> pixel_unshuffle(2) -> [12, 4, 4]"
+
+    x: Value
+    factor: Count
+
+    def prepare(self) -> None:
+        require_rank(self.x, (3,), "`pixel_unshuffle` needs [channels, height, width]")
+
+    def requirements(self) -> Iterator[Requirement]:
+        for size in self.x.type.spatial:
+            message = f"{size} does not divide by {self.factor}"
+            yield Requirement(size % self.factor, "==", 0, message, field="factor")
+
+    def result(self) -> TensorType:
+        channels, height, width = self.x.shape
+        return self.x.type.with_shape(channels * self.factor**2, height // self.factor, width // self.factor)
+
+    def windows(self) -> tuple[Window, ...]:
+        return tuple(Window(size, self.factor, self.factor) for size in self.x.type.spatial)
+
+    def in_place(self) -> bool:
+        return False
+
+

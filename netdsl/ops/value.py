@@ -1,0 +1,77 @@
+"""Values that no arrow brings: numbers, free learned tensors, and what repeats them for every sample."""
+
+from math import prod
+from typing import Annotated, ClassVar
+
+from netdsl.ops.base import Op, RuleError
+from netdsl.ops.fields import Float, Initialiser, IntKind, ListKind
+from netdsl.tensors import DType, Init, TensorType, Value, Weight
+
+
+class Given(Op, abstract=True):
+    """Something that reads nothing and costs nothing."""
+
+    def contractions(self) -> tuple[tuple[int, ...], ...]:
+        return ()
+
+    def pointwise(self) -> int:
+        return 0
+
+
+class Constant(Given):
+    """A number of the text beside an arrow: the `2` of `2 * x`. It has no axes and no batch."""
+
+    example: ClassVar[str] = "2 * x [8]"
+
+    value: Float
+
+    def result(self) -> TensorType:
+        return TensorType((), DType.FLOAT, batched=False)
+
+
+class FreeParam(Given):
+    """A learned tensor that no layer owns, one for all samples: `param position [197, 768] = normal(0.02)`."""
+
+    example: ClassVar[str] = "param position [197, 768] = normal(0.02)"
+
+    shape: Annotated[tuple[int, ...], ListKind(IntKind(1))]
+    init: Initialiser = Init("normal", (0.02,))
+
+    def result(self) -> TensorType:
+        return TensorType(self.shape, DType.FLOAT, batched=False)
+
+    def weights(self) -> tuple[Weight, ...]:
+        fan_in = prod(self.shape[1:]) if len(self.shape) > 1 else prod(self.shape)
+        fan_out = self.shape[0] * prod(self.shape[2:]) if len(self.shape) > 1 else fan_in
+        return (Weight("", self.shape, Init(self.init.kind, self.init.values, fan_in, fan_out)),)
+
+
+class PerSample(Op):
+    """Repeat a value that is one for all samples once a sample of `like`: a class token before `concat`."""
+
+    example: ClassVar[str] = "param token [1, 32]\n(token, patches [16, 32]) -> per_sample"
+
+    x: Value
+    like: Value
+
+    def prepare(self) -> None:
+        if self.x.type.batched:
+            message = f"`per_sample` repeats a `param`, but {self.x.type} is there for every sample already"
+            raise RuleError(message, code="wrong-kind", field="x")
+        if not self.like.type.batched:
+            raise RuleError("`per_sample` needs a second value that has samples", code="not-batched", field="like")
+
+    def result(self) -> TensorType:
+        return TensorType(self.x.shape, self.x.type.dtype, batched=True)
+
+    def contractions(self) -> tuple[tuple[int, ...], ...]:
+        return ()
+
+    def pointwise(self) -> int:
+        return 0
+
+    def windows(self) -> tuple[()]:
+        return ()
+
+    def in_place(self) -> bool:
+        return True

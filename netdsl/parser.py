@@ -1,0 +1,265 @@
+"""Text to syntax tree: an LALR automaton over the tables that lark makes of grammar.lark.
+
+The automaton is run here, in one loop, rather than by lark: the tree is built without an intermediate one, nothing
+of lark is imported, and what is expected at a mistake is at hand. After a mistake the row it stands in is left out
+and the next one read, so that several are found in one run.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from pathlib import Path
+from typing import Any
+
+from netdsl import syntax
+from netdsl.diagnostics import Collector, Diagnostic, Label, NetError
+from netdsl.mistakes import Mistake, explain
+from netdsl.source import Source, Span
+from netdsl.tables import MISSING, Tables, tables
+from netdsl.tokens import END, ROW_END, SOFT, STARTS_ITEM, Lexer, Token, TooDeep
+from netdsl.tree import TreeBuilder, action
+
+MAX_ERRORS = 20
+"""So many mistakes are reported in one file; then its reader stops."""
+
+STARTS_BODY = frozenset(("NET", "BLOCK", "RECURRENT", "TRAIN", "FOR", "IF"))
+LOOSE = frozenset(("row-outside-body", "missing-braces", "foreign-word"))
+"""After these at the top of a file, rows without a body are expected, and not told of one by one."""
+ITEM_STARTS = STARTS_ITEM | {"LET", END}
+
+
+def parse(source: Source, collector: Collector) -> syntax.File:
+    """The tree of a file. Mistakes go to `collector`; the rows that hold them are left out of the tree."""
+    reader = Reader(source, collector)
+    found = reader.read("file")
+    if isinstance(found, syntax.File):
+        return found
+    return syntax.File(source, (), tuple(reader.comments))
+
+
+def parse_value(text: str, collector: Collector, name: str = "value") -> syntax.Expr | None:
+    """One pipeline from a command line, such as `sgd(lr=0.1)`; `name` is where messages say it stands."""
+    before = len(collector.found)
+    found = Reader(Source(name, text), collector).read("value")
+    return None if len(collector.found) > before else found
+
+
+def read_source(path: str | Path) -> Source:
+    """The text of a file, a byte order mark and Windows line ends taken away. Raises `NetError`."""
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        code = {FileNotFoundError: "file-not-found", IsADirectoryError: "not-a-file"}.get(type(error), "unreadable-file")
+        raise NetError([Diagnostic(code, f"{path}: {error.strerror}", (nowhere(path),))]) from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NetError([not_utf8(path, data, error.start)]) from None
+    return Source(str(path), text.replace("\r\n", "\n"), path)
+
+
+def nowhere(path: Path) -> Label:
+    return Label(Span(Source(str(path), "", path), 0, 0))
+
+
+def not_utf8(path: Path, data: bytes, offset: int) -> Diagnostic:
+    """The error shows the line as far as it can be read."""
+    text = data.decode("utf-8", errors="replace")
+    at = len(data[:offset].decode("utf-8"))
+    span = Span(Source(str(path), text, path), at, at + 1)
+    return Diagnostic("not-utf8", f"the file is not UTF-8: byte {offset} is 0x{data[offset]:02x}", (Label(span),),
+                      help="save it as UTF-8")
+
+
+class Reader:
+    """One text being read: its tokens, and the automaton that runs over them."""
+
+    def __init__(self, source: Source, collector: Collector) -> None:
+        self.source = source
+        self.collector = collector
+        self.tables: Tables = tables()
+        lexer = Lexer(source, collector, self.tables)
+        self.comments = lexer.comments
+        try:
+            self.tokens = lexer.run()
+        except TooDeep:
+            self.tokens = []
+        self.build = TreeBuilder(source, collector, lexer.comments)
+        self.actions: list[Any] = [getattr(self.build, action(r.name)) if r.name and not r.repeats else None
+                                   for r in self.tables.rules]
+        self.errors = 0
+        self.known = sorted(d.span.start for d in collector.found if d.span.source is source)
+        """Where the lexer found mistakes: what follows from one is not told again."""
+
+    def read(self, start: str) -> Any:
+        """What the text is as a `start` symbol; None when nothing could be made of it."""
+        return Automaton(self, start, len(self.tokens) - 1).run(0) if self.tokens else None
+
+    def report(self, mistake: Mistake) -> str | None:
+        """Explain the mistake, unless it follows from a known one. Gives its code."""
+        self.errors += 1
+        first = bisect_left(self.known, mistake.head.start)
+        if first < len(self.known) and self.known[first] <= mistake.token.end:
+            return None
+        found = explain(mistake)
+        self.collector.add(found)
+        return found.code if mistake.level == "item" else None
+
+
+class Automaton:
+    """The stacks of an LALR automaton. `starts` and `ends` are the offsets of the values."""
+
+    def __init__(self, reader: Reader, start: str, until: int) -> None:
+        self.reader = reader
+        self.until = until
+        """The token that counts as the end of the text."""
+        begin, self.accepting = reader.tables.starts[start]
+        self.states = [begin]
+        self.values: list[Any] = []
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+
+    def run(self, at: int) -> Any:
+        """Read from token `at` on to the end."""
+        tokens, table, until = self.reader.tokens, self.reader.tables.states, self.until
+        states, values, starts, ends = self.states, self.values, self.starts, self.ends
+        while True:
+            token = tokens[at]
+            kind = token.kind if at != until else END
+            row = table[states[-1]]
+            step = row.get(kind)
+            if step is None and kind in SOFT:
+                step = row.get("NAME")
+            if step is None:
+                resumed = self.recover(at)
+                if resumed is None:
+                    return None
+                at = resumed
+            elif step >= 0:
+                states.append(step)
+                values.append(token)
+                starts.append(token.start)
+                ends.append(token.end)
+                at += 1
+            else:
+                self.reduce(~step)
+                if kind == END and states[-1] == self.accepting:
+                    return values[-1]
+
+    def reduce(self, number: int) -> None:
+        """Replace the symbols of a rule by what its action makes of them."""
+        tables = self.reader.tables
+        rule = tables.rules[number]
+        size = rule.size
+        states = self.states
+        if size == 1 and rule.name is None and not rule.repeats:
+            states[-1] = tables.states[states[-2]][rule.origin]
+            return
+        if size == 0:
+            start = end = self.ends[-1] if self.ends else 0
+            parts: list[Any] = []
+        else:
+            parts = self.values[-size:]
+            start, end = self.starts[-size], self.ends[-1]
+            del self.values[-size:], self.starts[-size:], self.ends[-size:], states[-size:]
+        self.values.append(self.make(number, parts, start, end))
+        self.starts.append(start)
+        self.ends.append(end)
+        states.append(tables.states[states[-1]][rule.origin])
+
+    def make(self, number: int, parts: list[Any], start: int, end: int) -> Any:
+        rule = self.reader.tables.rules[number]
+        if rule.repeats:
+            return grow(rule.spliced, [parts[i] for i in rule.kept])
+        if rule.name is None:
+            return parts[rule.kept[0]]
+        kept = [None if i == MISSING else parts[i] for i in rule.kept]
+        for place in reversed(rule.spliced):
+            kept[place : place + 1] = kept[place]
+        return self.reader.actions[number](Span(self.reader.source, start, end), *kept)
+
+    # ------------------------------------------------ mistakes
+
+    def recover(self, at: int) -> int | None:
+        """Report the mistake at a token, forget the row it stands in, and say which token to go on with."""
+        row = self.reader.tables.states[self.states[-1]]
+        expected = frozenset(row if "NUMBER" in row else (k for k in row if k.isupper() or k == ROW_END))
+        level = self.unwind()
+        mistake = Mistake(self.reader.source, self.reader.tokens, at, expected, level or "value")
+        code = self.reader.report(mistake)
+        if level is None or self.reader.errors >= MAX_ERRORS or self.reader.tokens[at].kind == END:
+            return None
+        if mistake.resumes:
+            return at - 1
+        opener = self.opener()
+        self.read_body(mistake, opener, level)
+        return self.next_item(at) if code in LOOSE else self.next_row(at, opener)
+
+    def unwind(self) -> str | None:
+        """Go back to where a row or an item may begin, and say which of the two."""
+        table = self.reader.tables.states
+        while True:
+            row = table[self.states[-1]]
+            for level in ("row", "recipe_row", "item"):
+                if level in row:
+                    return level
+            if not self.values:
+                return None
+            del self.states[-1], self.values[-1], self.starts[-1], self.ends[-1]
+
+    def opener(self) -> Token | None:
+        """The brace whose rows are being read; None at the top of the file."""
+        for value in self.values[-2:]:
+            if isinstance(value, Token) and value.kind == "LBRACE":
+                return value
+        return None
+
+    def read_body(self, mistake: Mistake, opener: Token | None, level: str) -> None:
+        """The head of a body is wrong; its rows are read for mistakes of their own."""
+        tokens = self.reader.tokens
+        if level != "item" and mistake.head.kind not in STARTS_BODY:
+            return
+        at = mistake.at
+        while tokens[at].kind not in (ROW_END, END, "LBRACE") or tokens[at].opener is not opener:
+            if tokens[at].kind == END:
+                return
+            at += 1
+        if tokens[at].kind != "LBRACE" or mistake.head.kind == "USE":
+            return
+        close = next(i for i in range(at, len(tokens)) if tokens[i].kind == "RBRACE" and tokens[i].opener is tokens[at])
+        start = "recipe" if mistake.head.kind == "TRAIN" else "body"
+        Automaton(self.reader, start, close + 1).run(at)
+
+    def next_row(self, at: int, opener: Token | None) -> int:
+        """The token after the end of the row that token `at` stands in, a row of the bracket `opener`."""
+        tokens = self.reader.tokens
+        while tokens[at].kind != END:
+            if tokens[at].opener is opener and tokens[at].kind == ROW_END:
+                return at + 1
+            if tokens[at].opener is opener and tokens[at].kind == "RBRACE":
+                return at
+            at += 1
+        return at
+
+    def next_item(self, at: int) -> int:
+        """The next token that looks like the beginning of an item: loose rows are reported once."""
+        tokens = self.reader.tokens
+        at = self.next_row(at, None)
+        while tokens[at].kind not in ITEM_STARTS and not self.looks_like_item(at):
+            at = self.next_row(at, None)
+        return at
+
+    def looks_like_item(self, at: int) -> bool:
+        """A misspelt `net Name {`."""
+        kinds = [t.kind for t in self.reader.tokens[at : at + 3]]
+        return kinds[:2] == ["NAME", "NAME"] and kinds[2:] in (["LPAR"], ["LBRACE"])
+
+
+def grow(spliced: tuple[int, ...], kept: list[Any]) -> list[Any]:
+    """A repetition grows in place: its length costs linear time."""
+    if not spliced:
+        return kept
+    grown: list[Any] = kept[0]
+    grown.extend(kept[1:])
+    return grown

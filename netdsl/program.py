@@ -1,0 +1,138 @@
+"""From a text to nets: the front door that every command goes through. Imports neither torch nor onnx."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from netdsl import syntax
+from netdsl.diagnostics import Collector, Diagnostic, Label, NetError, did_you_mean
+from netdsl.elaborate import Library, Module, elaborate
+from netdsl.ir import Net
+from netdsl.parser import parse, parse_value, read_source
+from netdsl.source import Source, Span
+
+
+@dataclass(eq=False)
+class Program:
+    """A parsed file whose nets are built when they are asked for."""
+
+    source: Source
+    file: syntax.File
+    module: Module
+    library: Library
+    collector: Collector
+    settings: Mapping[str, str] = field(default_factory=dict)
+    recipe: Mapping[str, str] = field(default_factory=dict)
+    built: dict[str, Net | None] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """The nets of the file, in order."""
+        return [i.name.id for i in self.file.items if isinstance(i, syntax.Definition) and i.keyword == "net"]
+
+    def net(self, name: str | None = None) -> Net:
+        """A net by name, or the first of the file. Raises `NetError` with everything that is wrong with it."""
+        chosen = self._choose(name)
+        if chosen.name.id not in self.built:
+            self.collector.check()
+            self.built[chosen.name.id] = self._build(chosen)
+        net = self.built[chosen.name.id]
+        self.collector.check()
+        if net is None:
+            raise NetError(self.collector.found)
+        return net
+
+    def _choose(self, name: str | None) -> syntax.Definition:
+        if not self.names:
+            self.collector.check()
+            span = Span(self.source, 0, 0)
+            message = f"{self.source.name} has no `net`"
+            raise NetError([Diagnostic("no-net", message, (Label(span),), help="write `net Name { … }`")])
+        wanted = name or self.names[0]
+        definition = self.module.own.get(wanted)
+        if definition is None or wanted not in self.names:
+            self.collector.check()
+            span = Span(self.source, 0, 0)
+            help = did_you_mean(wanted, self.names) or f"its nets are {', '.join(self.names)}"
+            raise NetError([Diagnostic("unknown-net", f"there is no net called `{wanted}`", (Label(span),), help=help)])
+        return definition
+
+    def _build(self, definition: syntax.Definition) -> Net | None:
+        settings = {n: _parsed(t, self.collector, f"--set {n}") for n, t in self.settings.items()}
+        recipe = {n: _parsed(t, self.collector, f"--{n}") for n, t in self.recipe.items()}
+        self.collector.check()
+        return elaborate(self.library, self.module, definition, self.collector, settings, recipe)
+
+    def check(self) -> list[Diagnostic]:
+        """Everything that can be said about the file: all nets are built."""
+        nets = [i for i in self.file.items if isinstance(i, syntax.Definition) and i.keyword == "net"]
+        for definition in nets:
+            if definition.name.id not in self.built and self.module.own.get(definition.name.id) is definition:
+                self.built[definition.name.id] = self._build_safely(definition)
+        self._check_trains()
+        return self.collector.sorted()
+
+    def _build_safely(self, definition: syntax.Definition) -> Net | None:
+        try:
+            return elaborate(self.library, self.module, definition, self.collector)
+        except NetError as error:
+            self.collector.found.extend(error.diagnostics)
+            return None
+
+    def _check_trains(self) -> None:
+        for item in self.file.items:
+            if isinstance(item, syntax.Train) and item.net.id not in self.names:
+                help = did_you_mean(item.net.id, self.names)
+                self.collector.report("unknown-net", f"there is no net called `{item.net.id}`", item.net.span, help=help)
+
+
+def _parsed(text: str, collector: Collector, name: str) -> syntax.Expr:
+    expr = parse_value(text, collector, name)
+    collector.check()
+    assert expr is not None
+    return expr
+
+
+def load_source(
+    source: Source, settings: Mapping[str, str] | None = None, recipe: Mapping[str, str] | None = None
+) -> Program:
+    """Parse a source. `settings` and `recipe` hold values in the language's own syntax."""
+    collector = Collector()
+    file = parse(source, collector)
+    library = Library(parse, read_source, collector)
+    module = library.open(file)
+    return Program(source, file, module, library, collector, settings or {}, recipe or {})
+
+
+def load_text(
+    text: str, name: str = "text", settings: Mapping[str, str] | None = None, recipe: Mapping[str, str] | None = None
+) -> Program:
+    """A program from a text."""
+    return load_source(Source(name, text), settings, recipe)
+
+
+def load_file(
+    path: str | os.PathLike[str], settings: Mapping[str, str] | None = None, recipe: Mapping[str, str] | None = None
+) -> Program:
+    """A program from a file; raises `NetError` when it cannot be read as UTF-8 text."""
+    return load_source(read_source(Path(path)), settings, recipe)
+
+
+def check_text(text: str, name: str = "text") -> list[Diagnostic]:
+    """All diagnostics of a text, every net built and held to its budgets."""
+    return check_program(load_text(text, name))
+
+
+def check_program(program: Program) -> list[Diagnostic]:
+    """All diagnostics of a program, budgets and lost pixels included."""
+    from netdsl.analyzer import analyze, check_budgets
+
+    program.check()
+    for net in program.built.values():
+        if net is not None and not any(d.severity == "error" for d in program.collector.found):
+            report = analyze(net, collector=program.collector)
+            check_budgets(net, report, program.collector)
+    return program.collector.sorted()

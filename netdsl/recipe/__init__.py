@@ -1,0 +1,11 @@
+"""What a `train` section may name: data sets, optimizers, schedules and plain settings. Declarations only.
+
+They are read by the same kinds as the settings of operations; `netdsl.runtime` carries them out.
+"""
+
+from netdsl.recipe.data import DATA, Data
+from netdsl.recipe.optimizers import OPTIMIZERS, Optimizer
+from netdsl.recipe.options import SETTINGS, default_settings
+from netdsl.recipe.schedules import SCHEDULES, Schedule
+
+__all__ = ["DATA", "OPTIMIZERS", "SCHEDULES", "SETTINGS", "Data", "Optimizer", "Schedule", "default_settings"]

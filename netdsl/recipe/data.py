@@ -1,0 +1,302 @@
+"""The data sets a `train` section may name: what a sample holds, and how it meets the inputs of a network."""
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+from netdsl.dims import Dim, Extent
+from netdsl.ops.base import Declared, RuleError
+from netdsl.ops.fields import Bool, ChoiceKind, Count, Floats, IntKind, ListKind, Share, SizesKind, Text, Whole
+from netdsl.recipe.options import OptionKind
+from netdsl.tensors import DType, TensorType
+
+DATA: dict[str, type["Data"]] = {}
+
+OptionalCount = Annotated[int | None, OptionKind(IntKind(1))]
+OptionalSizes = Annotated[int | tuple[int, ...] | None, OptionKind(SizesKind())]
+Fit = Annotated[str, ChoiceKind(("crop", "stretch"))]
+FIGURES = ("disc", "box", "triangle")
+Figures = Annotated[tuple[str, ...], ListKind(ChoiceKind(FIGURES))]
+
+Inputs = Mapping[str, TensorType]
+LABEL = TensorType((), DType.INT)
+
+
+class Data(Declared, abstract=True):
+    """Where samples come from. A sample is a set of named fields, of which some are inputs of the network.
+
+    (`fields`, as in every declaration, is the tuple of its settings; what a sample holds is `sample(inputs)`.)
+    """
+
+    main: ClassVar[str] = "image"
+    """The field that the network reads; it takes the name of the network's input when there is only one."""
+
+    def __init_subclass__(cls, abstract: bool = False) -> None:
+        super().__init_subclass__(abstract)
+        if not abstract:
+            DATA[cls.name] = cls
+
+    def companions(self, type: TensorType) -> dict[str, TensorType]:
+        """The fields beside the main one, given the type of the main one; `RuleError` when it cannot be."""
+        raise NotImplementedError
+
+    def sizes(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, int]:
+        """Numbers for the symbols of the main input: settings first, the file's defaults next, else as stored."""
+        raise NotImplementedError
+
+    def input_name(self, inputs: Inputs) -> str:
+        """Which input of the network the main field feeds."""
+        if self.main in inputs:
+            return self.main
+        if len(inputs) == 1:
+            return next(iter(inputs))
+        known = ", ".join(f"`{n}`" for n in inputs)
+        raise RuleError(f"`{self.name}` gives `{self.main}`, but the inputs of the net are {known}", code="wrong-data")
+
+    def sample(self, inputs: Inputs) -> dict[str, TensorType]:
+        """The fields of a sample with their types, symbols kept; `RuleError` when the net cannot take them."""
+        main = self.input_name(inputs)
+        found = {main: inputs[main], **self.companions(inputs[main])}
+        missing = [n for n in inputs if n not in found]
+        if missing:
+            raise RuleError(
+                f"`{self.name}` gives {_listed(found)}, but the net also needs `{missing[0]}`", code="wrong-data"
+            )
+        return found
+
+
+def _listed(names: Mapping[str, Any]) -> str:
+    return " and ".join(f"`{n}`" for n in names)
+
+
+def _refuse(data: Data, type: TensorType, needs: str, help: str | None = None) -> RuleError:
+    return RuleError(f"`{data.name}` gives {needs}, but the input is {type}", code="wrong-data", help=help)
+
+
+def _assign(axes: tuple[Extent, ...], wanted: tuple[int, ...], defaults: Mapping[str, int]) -> dict[str, int]:
+    """Numbers for the axes that are symbols."""
+    pairs = zip(axes, wanted, strict=True)
+    return {str(axis): defaults.get(str(axis), size) for axis, size in pairs if isinstance(axis, Dim)}
+
+
+class Images(Data, abstract=True):
+    """Pictures with a class each: values from 0 to 1, then `(x - mean) / std` by channel.
+
+    They are brought to the input's size by bilinear interpolation between pixel centres ("half-pixel"), without
+    antialiasing. A grey picture is repeated over three channels, a coloured one averaged into one. An input `[H, W]`
+    reads a grey picture as rows, an input `[N]` reads it flat.
+    """
+
+    native: ClassVar[tuple[int, int, int]] = (3, 0, 0)
+    """Channels, height and width as stored; zeros when each file has its own."""
+
+    size: OptionalSizes = None
+    mean: Floats = (0.0,)
+    std: Floats = (1.0,)
+
+    def prepare(self) -> None:
+        if isinstance(self.size, tuple) and len(self.size) != 2:
+            raise RuleError("`size` takes a side or `(height, width)`", field="size")
+        if any(s <= 0 for s in self.std):
+            raise RuleError("`std` must be above 0", field="std")
+
+    def companions(self, type: TensorType) -> dict[str, TensorType]:
+        self.check(type)
+        return {"label": LABEL}
+
+    def check(self, type: TensorType) -> None:
+        """Refuse an input that no picture of this set can become."""
+        if type.dtype is not DType.FLOAT or type.rank not in (1, 2, 3):
+            raise _refuse(self, type, "images", "declare it as `input image [channels, height, width]`")
+        channels, height, width = self.picture(type)
+        if channels not in (1, 3):
+            raise _refuse(self, type, f"{self.native[0]} channel(s), and can make 1 or 3")
+        for values, name in ((self.mean, "mean"), (self.std, "std")):
+            if len(values) not in (1, channels):
+                raise RuleError(f"`{name}` takes one number, or one for each of the {channels} channels", field=name)
+        self._check_size(type, (height, width))
+
+    def _check_size(self, type: TensorType, found: tuple[int, int]) -> None:
+        if not all(found):
+            raise RuleError(
+                f"`{self.name}` must know the size of its images, which the input {type} leaves open",
+                code="wrong-data", field="size", help=f"say `{self.name}(…, size=224)`",
+            )  # fmt: skip
+        if self.size is not None and self.sides() != found:
+            high, wide = self.sides()
+            raise RuleError(
+                f"`size` asks for {high}×{wide} images, but the input is {type}",
+                code="wrong-data", field="size", help="leave `size` out: images are resized to the input",
+            )  # fmt: skip
+        if type.rank == 1 and math.prod(self.picture(type)) != type.shape[0] and isinstance(type.shape[0], int):
+            raise _refuse(self, type, "pictures of {}×{}×{}".format(*self.picture(type)))
+
+    def sides(self) -> tuple[int, int]:
+        """Height and width that `size` asks for, else those stored."""
+        if self.size is None:
+            return self.native[1], self.native[2]
+        return self.size if isinstance(self.size, tuple) else (self.size, self.size)  # type: ignore[return-value]
+
+    def picture(self, type: TensorType, defaults: Mapping[str, int] | None = None) -> tuple[int, int, int]:
+        """Channels, height and width of a picture before it is laid out as the input wants it."""
+        high, wide = self.sides()
+        channels = self.native[0]
+        known = defaults or {}
+        if self.size is not None:
+            known = {}
+        if type.rank == 1:
+            grey = isinstance(type.shape[0], int) and type.shape[0] == high * wide
+            return (1 if grey else channels), high, wide
+        axes = (1, *type.shape) if type.rank == 2 else type.shape
+        wanted = zip(axes, (channels, high, wide), strict=True)
+        found = [known.get(str(a), size) if isinstance(a, Dim) else a for a, size in wanted]
+        return found[0], found[1], found[2]
+
+    def sizes(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, int]:
+        type = inputs[self.input_name(inputs)]
+        picture = self.picture(type, defaults)
+        wanted = {1: (math.prod(picture),), 2: picture[1:], 3: picture}[type.rank]
+        return _assign(type.shape, wanted, {})
+
+    def adaptations(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> list[str]:
+        """What is done to the stored images, one phrase each: for the head of a run."""
+        type = inputs[self.input_name(inputs)]
+        channels, high, wide = self.picture(type, defaults)
+        notes: list[str] = []
+        stored = self.native
+        if stored[1] and (high, wide) != stored[1:]:
+            notes.append(f"{stored[1]}×{stored[2]} images resized to {high}×{wide} (bilinear, half-pixel centres)")
+        if channels != stored[0]:
+            notes.append("grey repeated over 3 channels" if channels == 3 else "colours averaged to grey")
+        return notes
+
+
+class Digits(Images):
+    """1,797 handwritten digits of 8×8 (Alpaydin and Kaynak, 1998, as scikit-learn ships them); comes with netdsl.
+
+    Fields `image` and `label` (0 to 9). A fixed split, the same for every run: 80 % of each digit for training, 10 %
+    for validation, 10 % for testing.
+    """
+
+    native: ClassVar[tuple[int, int, int]] = (1, 8, 8)
+
+
+class Mnist(Images):
+    """Handwritten digits of 28×28 (LeCun et al., 1998) from the four IDX files in `folder`, plain or `.gz`.
+
+    The last 5,000 training images (or a tenth, when there are fewer than 50,000) are for validation.
+    """
+
+    native: ClassVar[tuple[int, int, int]] = (1, 28, 28)
+
+    folder: Text  # type: ignore[misc]  # a field that must be given, first in its class
+    size: OptionalSizes = None
+    mean: Floats = (0.0,)
+    std: Floats = (1.0,)
+
+
+class Cifar10(Images):
+    """Photographs of 32×32 in ten classes (Krizhevsky, 2009): the binary version's `.bin` files in `folder`.
+
+    The last 5,000 training images (or a tenth, when there are fewer than 50,000) are for validation.
+    """
+
+    name: ClassVar[str] = "cifar10"
+    native: ClassVar[tuple[int, int, int]] = (3, 32, 32)
+
+    folder: Text  # type: ignore[misc]  # a field that must be given, first in its class
+    size: OptionalSizes = None
+    mean: Floats = (0.0,)
+    std: Floats = (1.0,)
+    flip: Bool = False
+
+
+class Imagefolder(Images):
+    """Image files in one folder a class: `folder/class/x.png`, or under `train`, `validation` (`val`) and `test`.
+
+    `fit=crop` scales the shorter side and cuts the centre, `fit=stretch` ignores proportions. Pillow scales
+    (bilinear, with antialiasing when it shrinks, as torchvision does with image files). `flip` mirrors half of the
+    training images. Without split folders, `validation` and `test` say what share of each class is held out; with
+    `train` alone, both are taken from it.
+    """
+
+    folder: Text  # type: ignore[misc]  # a field that must be given, first in its class
+    size: OptionalSizes = None
+    fit: Fit = "crop"
+    flip: Bool = False
+    mean: Floats = (0.0,)
+    std: Floats = (1.0,)
+    validation: Share = 0.1
+    test: Share = 0.1
+
+    def prepare(self) -> None:
+        super().prepare()
+        if self.validation + self.test >= 1:
+            raise RuleError("`validation` and `test` leave nothing to train on", field="validation")
+
+
+class Shapes(Images):
+    """Generated images of overlapping discs, boxes and triangles with an exact mask (for segmentation).
+
+    Fields `image` and `label` `int[height, width]`: 0 is the background, then the classes in the order of `classes`.
+    A figure drawn later covers earlier ones. Image number `i` follows from `seed` and `i` alone; the first 80 % are
+    for training, then 10 % for validation and 10 % for testing. `figures` is the most an image has, `noise` the
+    standard deviation of what is added to every pixel.
+    """
+
+    native: ClassVar[tuple[int, int, int]] = (3, 64, 64)
+
+    size: OptionalSizes = None
+    count: Count = 1000
+    classes: Figures = FIGURES
+    seed: Whole = 0
+    figures: Count = 4
+    noise: Share = 0.05
+    mean: Floats = (0.0,)
+    std: Floats = (1.0,)
+
+    def prepare(self) -> None:
+        super().prepare()
+        if self.count < 10:
+            raise RuleError("`count` must be at least 10, to be split three ways", field="count")
+        if len(set(self.classes)) != len(self.classes) or not self.classes:
+            raise RuleError("`classes` names each figure once", field="classes")
+
+    def companions(self, type: TensorType) -> dict[str, TensorType]:
+        if type.rank != 3:
+            raise _refuse(self, type, "images with masks", "declare it as `input image [3, H, W]`")
+        self.check(type)
+        return {"label": TensorType(type.spatial, DType.INT)}
+
+    def adaptations(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> list[str]:
+        return []  # drawn at the size and in the colours that are asked for
+
+
+class Characters(Data):
+    """Characters of a text file: `tokens` and, as `label`, the character after each one.
+
+    Both are `int[length]`, numbers in the sorted list of the characters that occur. The first 80 % of the file is
+    for training, then 10 % for validation and 10 % for testing; pieces do not overlap.
+    """
+
+    name: ClassVar[str] = "text"
+    main: ClassVar[str] = "tokens"
+    native: ClassVar[int] = 64
+
+    file: Text
+    length: OptionalCount = None
+
+    def companions(self, type: TensorType) -> dict[str, TensorType]:
+        if type.dtype is not DType.INT or type.rank != 1:
+            raise _refuse(self, type, "a row of characters", "declare it as `input tokens int[T]`")
+        if isinstance(type.shape[0], int) and self.length not in (None, type.shape[0]):
+            raise RuleError(
+                f"`length` asks for {self.length} characters, but the input is {type}",
+                code="wrong-data", field="length", help="leave `length` out: pieces are as long as the input",
+            )  # fmt: skip
+        return {"label": type}
+
+    def sizes(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, int]:
+        type = inputs[self.input_name(inputs)]
+        known = {} if self.length is not None else defaults or {}
+        return _assign(type.shape, (self.length or self.native,), known)

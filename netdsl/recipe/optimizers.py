@@ -1,0 +1,85 @@
+"""The optimizers a `train` section may name, with PyTorch's meanings and defaults."""
+
+from netdsl.ops.base import Declared, RuleError
+from netdsl.ops.fields import Bool, Positive, Share
+
+OPTIMIZERS: dict[str, type["Optimizer"]] = {}
+
+
+class Optimizer(Declared, abstract=True):
+    """How weights follow their gradients; meanings and defaults are PyTorch's.
+
+    `no_decay` exempts biases and the weights of normalisations (tensors of fewer than two axes) from weight decay.
+    """
+
+    lr: Positive
+    weight_decay: Positive = 0.0
+    no_decay: Bool = False
+
+    def __init_subclass__(cls, abstract: bool = False) -> None:
+        super().__init_subclass__(abstract)
+        if not abstract:
+            OPTIMIZERS[cls.name] = cls
+
+
+class Sgd(Optimizer):
+    """Stochastic gradient descent, with momentum if asked (Polyak, 1964; Nesterov, 1983)."""
+
+    lr: Positive
+    momentum: Positive = 0.0
+    nesterov: Bool = False
+    weight_decay: Positive = 0.0
+    no_decay: Bool = False
+
+    def prepare(self) -> None:
+        if self.nesterov and not self.momentum:
+            raise RuleError("`nesterov` needs a `momentum` above 0", field="nesterov")
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba, 2015); weight decay is added to the gradient."""
+
+    lr: Positive = 1e-3
+    beta1: Share = 0.9
+    beta2: Share = 0.999
+    eps: Positive = 1e-8
+    weight_decay: Positive = 0.0
+    no_decay: Bool = False
+
+    def prepare(self) -> None:
+        for name in ("beta1", "beta2"):
+            if getattr(self, name) >= 1:
+                raise RuleError(f"`{name}` must be below 1", field=name)
+
+
+class Adamw(Adam):
+    """Adam with weight decay apart from the gradient (Loshchilov and Hutter, 2019)."""
+
+    lr: Positive = 1e-3
+    beta1: Share = 0.9
+    beta2: Share = 0.999
+    eps: Positive = 1e-8
+    weight_decay: Positive = 0.01
+    no_decay: Bool = False
+
+
+class Rmsprop(Optimizer):
+    """RMSprop (Hinton, lecture 6e, 2012)."""
+
+    lr: Positive = 1e-2
+    alpha: Share = 0.99
+    eps: Positive = 1e-8
+    momentum: Positive = 0.0
+    centered: Bool = False
+    weight_decay: Positive = 0.0
+    no_decay: Bool = False
+
+
+class Adagrad(Optimizer):
+    """Adagrad (Duchi, Hazan and Singer, 2011)."""
+
+    lr: Positive = 1e-2
+    lr_decay: Positive = 0.0
+    eps: Positive = 1e-10
+    weight_decay: Positive = 0.0
+    no_decay: Bool = False

@@ -1,0 +1,42 @@
+"""Settings that may be left away, and the rows of a `train` section that hold a single value."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from netdsl.ops.base import Field
+from netdsl.ops.fields import ChoiceKind, FloatKind, IntKind, Kind, Word
+
+
+@dataclass(frozen=True)
+class OptionKind(Kind):
+    """Something, or `none`."""
+
+    item: Kind
+
+    @property
+    def says(self) -> str:  # type: ignore[override]
+        return f"{self.item.says}, or `none`"
+
+    def read(self, value: Any) -> Any:
+        return None if value is None or value == Word("none") else self.item.read(value)
+
+
+SETTINGS: dict[str, Field] = {
+    f.name: f
+    for f in (
+        Field("epochs", IntKind(1), 10),
+        Field("batch", IntKind(1), 64),
+        Field("seed", IntKind(0), 0),
+        Field("clip", OptionKind(FloatKind(0.0)), None),
+        Field("accumulate", IntKind(1), 1),
+        Field("precision", ChoiceKind(("no", "fp16", "bf16")), "no"),
+        Field("workers", IntKind(0), 2),
+    )
+}
+"""Rows of a `train` section with a single value: `clip` is the largest norm of the whole gradient, `accumulate` the
+number of batches one optimizer step adds up, `workers` the processes that decode images ahead."""
+
+
+def default_settings() -> dict[str, Any]:
+    """Every plain setting with its default."""
+    return {name: declared.default for name, declared in SETTINGS.items()}

@@ -1,0 +1,134 @@
+"""Which rows a report shows: blocks folded at a depth, equal blocks in a row drawn once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from netdsl.analysis.report import Row
+
+NUMBERS = re.compile(r"\d+")
+
+
+@dataclass(slots=True)
+class Branch:
+    """A row with the rows inside it; `copies` of it stand one after the other."""
+
+    row: Row
+    inside: list[Branch] = field(default_factory=list)
+    copies: int = 1
+    last: str = ""
+    """Name of the last copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row as drawn: `tree` are the glyphs before its name."""
+
+    row: Row
+    tree: str
+    below: str
+    """Glyphs before what stands under the row's name."""
+    name: str
+    layer: str
+    folded: bool
+    """True for a block whose rows are not shown."""
+
+
+def grow(rows: Sequence[Row]) -> list[Branch]:
+    """The nested form of rows that come blocks first."""
+    top: list[Branch] = []
+    open_: list[list[Branch]] = [top]
+    for row in rows:
+        del open_[row.depth + 1 :]
+        branch = Branch(row, last=row.name)
+        open_[row.depth].append(branch)
+        open_.append(branch.inside)
+    return top
+
+
+def collapse(branches: list[Branch]) -> list[Branch]:
+    """Equal blocks that follow each other become one branch with their sums."""
+    kept: list[Branch] = []
+    for branch in branches:
+        branch.inside = collapse(branch.inside)
+        if kept and _repeats(kept[-1], branch):
+            kept[-1].copies += 1
+            kept[-1].last = branch.row.name
+            kept[-1].row = _without_sums(kept[-1].row, branch.row)
+        else:
+            kept.append(branch)
+    for branch in kept:
+        if branch.copies > 1:
+            branch.row = _times(branch.row, branch.copies)
+    return kept
+
+
+def _repeats(first: Branch, other: Branch) -> bool:
+    one, two = first.row, other.row
+    return (
+        one.kind != "layer"
+        and NUMBERS.sub("#", one.name) == NUMBERS.sub("#", two.name)
+        and _numbers(one) == _numbers(two)
+        and len(first.inside) == len(other.inside)
+    )
+
+
+def _numbers(row: Row) -> tuple[object, ...]:
+    counts = (row.params, row.trainable_params, row.macs, row.flops, row.transcendentals, row.activation_bytes)
+    return (row.settings, row.inputs, row.outputs, *counts, row.notes, row.warnings)
+
+
+def _without_sums(first: Row, last: Row) -> Row:
+    """The first copy, seeing as much as the last one does."""
+    return replace(first, receptive_field=last.receptive_field)
+
+
+def _times(row: Row, copies: int) -> Row:
+    def scaled(number: int | None) -> int | None:
+        return None if number is None else number * copies
+
+    return replace(
+        row,
+        params=row.params * copies,
+        trainable_params=row.trainable_params * copies,
+        macs=scaled(row.macs),
+        flops=scaled(row.flops),
+        flops_core=scaled(row.flops_core),
+        transcendentals=scaled(row.transcendentals),
+        activation_bytes=row.activation_bytes * copies,
+    )
+
+
+def lines(rows: Sequence[Row], depth: int | None = None, expand: bool = False) -> list[Line]:
+    """What to draw: `depth` levels of nesting (None for all), copies drawn once unless `expand`."""
+    branches = grow(rows)
+    return list(_lines(branches if expand else collapse(branches), "", 1, depth))
+
+
+def _lines(branches: list[Branch], margin: str, level: int, depth: int | None) -> Iterator[Line]:
+    for index, branch in enumerate(branches):
+        nested = level > 1
+        final = index == len(branches) - 1
+        tree = margin + ("└─ " if final else "├─ ") if nested else ""
+        below = margin + ("   " if final else "│  ") if nested else ""
+        open_ = bool(branch.inside) and (depth is None or level < depth)
+        layer = branch.row.settings + (f" × {branch.copies}" if branch.copies > 1 else "")
+        folded = branch.row.kind != "layer" and not open_
+        yield Line(branch.row, tree, below + ("│  " if open_ else ""), _name(branch), layer, folded)
+        if open_:
+            yield from _lines(branch.inside, below, level + 1, depth)
+
+
+def _name(branch: Branch) -> str:
+    """`stage3.bottleneck2…4` for three copies."""
+    first, last = branch.row.name, branch.last
+    if branch.copies == 1:
+        return first
+    start = 0
+    while start < min(len(first), len(last)) and first[start] == last[start]:
+        start += 1
+    while start > 0 and first[start - 1].isdigit():
+        start -= 1
+    return f"{first}…{last[start:]}"

@@ -1,0 +1,265 @@
+"""The report as a table for the terminal.
+
+Drawn by hand: importing a table library takes longer than the whole analysis. Every width is filled by the most
+telling form that fits it: exact numbers, then rounded ones; shapes are never left out. Colour only repeats what the
+characters say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from netdsl.analysis.quantities import byte_size, grouped, scaled
+from netdsl.analysis.report import Report, Shape
+from netdsl.reports.folding import Line, lines
+from netdsl.reports.text import NONE, UNKNOWN, conditions, facts, field_text, ports, shape_text, share, title
+
+GAP = "  "
+NAME_LEAST = 12
+LAYER_LEAST = 14
+
+BOLD, DIM, YELLOW, CYAN, PLAIN = "1", "2", "33", "36", ""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """One way to draw the columns, from the widest to the narrowest."""
+
+    separator: str
+    exact: bool
+    columns: tuple[str, ...]
+    stacked: bool = False
+    """Input above output in one column."""
+
+
+ALL = ("params", "MACs", "%", "memory", "field")
+STYLES = (
+    Style(", ", True, ALL),
+    Style(", ", False, ALL),
+    Style(",", False, ALL),
+    Style(",", False, ("params", "MACs", "memory", "field")),
+    Style(",", False, ("params", "MACs", "field")),
+    Style(",", False, ("params", "MACs", "field"), stacked=True),
+    Style(",", False, ("params", "MACs"), stacked=True),
+)
+"""In order of preference: the share goes first, for the MACs say it too, then memory, then the field."""
+
+HEADERS = {"%": "MACs %", "memory": "memory", "field": "field (stride)"}
+
+
+@dataclass(slots=True)
+class Column:
+    """Cells of one column, each with its lines."""
+
+    header: str
+    cells: list[list[str]]
+    right: bool = False
+    colour: str = PLAIN
+
+    @property
+    def width(self) -> int:
+        return max((len(text) for cell in [[self.header], *self.cells] for text in cell), default=0)
+
+
+def table(
+    report: Report,
+    *,
+    width: int = 100,
+    depth: int | None = None,
+    explain: bool = False,
+    expand: bool = False,
+    colour: bool = False,
+    others: Sequence[str] = (),
+) -> str:
+    """The whole report as text whose lines are at most `width` long, if that is at all possible."""
+    shown = lines(report.rows, depth, expand)
+    paint = _painter(colour)
+    out = [*_header(report, width, paint), ""]
+    out += _body(report, shown, width, paint, explain)
+    out += ["", *_footer(report, shown, tuple(others), width, paint)]
+    return "\n".join(line.rstrip() for line in out) + "\n"
+
+
+def _painter(colour: bool) -> Callable[[str, str], str]:
+    if not colour:
+        return lambda text, code: text
+    return lambda text, code: f"\x1b[{code}m{text}\x1b[0m" if code and text.strip() else text
+
+
+Paint = Callable[[str, str], str]
+
+# ---------------------------------------------------------------- header and footer
+
+
+def _header(report: Report, width: int, paint: Paint) -> Iterator[str]:
+    name, file = title(report), report.file
+    room = width - len(name) - len(file)
+    if room >= 2:
+        yield paint(name, BOLD) + " " * room + paint(file, DIM)
+    else:
+        yield from (paint(text, BOLD) for text in wrap(name, width))
+        yield paint(file, DIM)
+    doc = report.doc.strip().split("\n")[0].strip()
+    for text in (doc, ports(report), conditions(report)):
+        if text:
+            yield from wrap(text, width)
+
+
+def _footer(report: Report, shown: Sequence[Line], others: tuple[str, ...], width: int, paint: Paint) -> Iterator[str]:
+    found = list(facts(report, others))
+    margin = max(len(heading) for heading, _ in found) + 2
+    for heading, sentence in found:
+        colour = YELLOW if heading in ("warning", "not counted") else CYAN
+        for index, text in enumerate(wrap(sentence, max(width - margin, 20))):
+            yield paint((heading if index == 0 else "").ljust(margin), colour) + text
+    if any(" × " in line.layer for line in shown):
+        note = "× n: n copies one after the other, each with its own weights; the row sums them, what is under it is the first"
+        yield from (paint(text, DIM) for text in wrap(note, width))
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Lines of at most `width`, broken at spaces; a word that is longer has a line of its own."""
+    out: list[str] = []
+    for word in text.split():
+        if out and len(out[-1]) + 1 + len(word) <= width:
+            out[-1] += " " + word
+        else:
+            out.append(word)
+    return out or [""]
+
+
+# ---------------------------------------------------------------- table
+
+
+def _body(report: Report, shown: Sequence[Line], width: int, paint: Paint, explain: bool) -> Iterator[str]:
+    columns = fit(report, shown, width)
+    widths = [c.width for c in columns]
+    heads = [
+        paint(c.header.rjust(w) if c.right else c.header.ljust(w), BOLD) for c, w in zip(columns, widths, strict=True)
+    ]
+    rule = paint("─" * (sum(widths) + len(GAP) * (len(widths) - 1)), DIM)
+    yield GAP.join(heads)
+    yield rule
+    for index, line in enumerate(shown):
+        cells = [c.cells[index] for c in columns]
+        for part in range(max(map(len, cells))):
+            texts = [cell[part] if part < len(cell) else "" for cell in cells]
+            if part and not texts[0]:
+                texts[0] = line.below
+            yield GAP.join(_cell(t, c, w, paint) for t, c, w in zip(texts, columns, widths, strict=True))
+        if explain:
+            yield from _explanation(line, width, paint)
+    yield rule
+
+
+def _cell(text: str, column: Column, width: int, paint: Paint) -> str:
+    padded = text.rjust(width) if column.right else text.ljust(width)
+    return paint(padded, DIM if text.strip() in (NONE, "→") else column.colour)
+
+
+def _explanation(line: Line, width: int, paint: Paint) -> Iterator[str]:
+    margin = f"{line.below}    "
+    for text in line.row.explanation:
+        for part in wrap(text, max(width - len(margin), 20)):
+            yield paint(margin + part, DIM)
+
+
+def fit(report: Report, shown: Sequence[Line], width: int) -> list[Column]:
+    """The columns in the best style that fits the width; in the narrowest, names and layers break."""
+    names = Column("name", [[line.tree + line.name] for line in shown])
+    layers = [[line.layer] for line in shown]
+    least = min(max((len(p) for line in shown for p in _pieces(line.layer)), default=0), 2 * LAYER_LEAST)
+    least = max(least, LAYER_LEAST)
+    for style in STYLES:
+        rest = _columns(report, shown, style)
+        room = width - names.width - sum(c.width + len(GAP) for c in rest) - len(GAP)
+        if room >= min(least, Column("layer", layers).width):
+            break
+    else:
+        room, names = _squeeze(shown, names, width - sum(c.width + len(GAP) for c in rest) - len(GAP))
+    return [names, Column("layer", [break_layer(line.layer, room) for line in shown], colour=CYAN), *rest]
+
+
+def _squeeze(shown: Sequence[Line], names: Column, room: int) -> tuple[int, Column]:
+    """Share what is left between names and layers, both broken."""
+    layer = max(LAYER_LEAST, room - names.width)
+    name = max(room - layer, NAME_LEAST)
+    cells = [_break_name(line, name) for line in shown]
+    return layer, Column("name", cells)
+
+
+def _break_name(line: Line, width: int) -> list[str]:
+    room = max(width - len(line.tree), 6)
+    parts = [line.name[i : i + room] for i in range(0, len(line.name), room)]
+    return [line.tree + parts[0], *(line.below + part for part in parts[1:])]
+
+
+def _pieces(layer: str) -> list[str]:
+    """Where a layer may break: after an opening parenthesis and after commas."""
+    return layer.replace("(", "(\n", 1).replace(", ", ",\n").replace(" × ", "\n× ").split("\n")
+
+
+def break_layer(layer: str, width: int) -> list[str]:
+    """`conv(96, 11, stride=4)` over several lines of at most `width` where that can be."""
+    out: list[str] = []
+    for piece in _pieces(layer):
+        glue = "" if not out or out[-1].endswith("(") else " "
+        if out and len(out[-1]) + len(glue) + len(piece) <= width:
+            out[-1] += glue + piece
+            continue
+        indent = "  " if out and not piece.startswith("×") else ""
+        out.append(indent + piece)
+    return out
+
+
+def _columns(report: Report, shown: Sequence[Line], style: Style) -> list[Column]:
+    shapes = _stacked(shown, style) if style.stacked else _side_by_side(shown, style)
+    return [*shapes, *(_numbers(report, shown, style, name) for name in style.columns)]
+
+
+def _shapes(shapes: Sequence[Shape], style: Style) -> list[str]:
+    return [shape_text(s, style.separator) for s in shapes] or [NONE]
+
+
+def _side_by_side(shown: Sequence[Line], style: Style) -> list[Column]:
+    inputs = Column("in", [_shapes(line.row.inputs, style) for line in shown])
+    arrow_out = Column("→ out", [_after_arrow(_shapes(line.row.outputs, style)) for line in shown])
+    return [inputs, arrow_out]
+
+
+def _after_arrow(shapes: list[str]) -> list[str]:
+    return ["→ " + shapes[0], *("  " + s for s in shapes[1:])]
+
+
+def _stacked(shown: Sequence[Line], style: Style) -> list[Column]:
+    cells = [
+        [*("  " + s for s in _shapes(line.row.inputs, style)), *_after_arrow(_shapes(line.row.outputs, style))]
+        for line in shown
+    ]
+    return [Column("in → out", cells)]
+
+
+def _numbers(report: Report, shown: Sequence[Line], style: Style, name: str) -> Column:
+    rows = [line.row for line in shown]
+    header = HEADERS.get(name, name)
+    if name == "%":
+        return Column(header, [[share(r, report)] for r in rows], right=True)
+    if name == "field":
+        header = header if style.exact else "field"
+        return Column(header, [[field_text(r.receptive_field)] for r in rows], right=True)
+    if name == "memory":
+        return Column(
+            header, [[byte_size(r.activation_bytes) if r.activation_bytes else NONE] for r in rows], right=True
+        )
+    numbers = [r.params if name == "params" else r.macs for r in rows]
+    texts = [_count(n, style.exact) for n in numbers]
+    # Numbers without a prefix stand under the digits of those that have one.
+    units = any(t[-1:].isalpha() for t in texts)
+    return Column(name, [[t if t[-1:].isalpha() or not units else t + "  "] for t in texts], right=True)
+
+
+def _count(number: int | None, exact: bool) -> str:
+    if not number:
+        return UNKNOWN if number is None else NONE
+    return grouped(number) if exact else scaled(number)

@@ -1,0 +1,96 @@
+"""Everything a run needs to go on bit for bit, in one safetensors file: no pickle, so a file cannot run code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from netdsl.runtime.errors import RunError
+from netdsl.runtime.folder import replace_file
+from netdsl.runtime.optimizers import parameter_names
+
+Tensors = dict[str, Tensor]
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Replace a file with these tensors and JSON facts, all or nothing."""
+    held = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    replace_file(path, lambda new: save_file(held, new, {"netdsl": json.dumps(facts)}))
+
+
+def load_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
+    """Tensors and facts; `RunError` names a file that is missing or damaged."""
+    if not path.is_file():
+        raise RunError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = json.loads((file.metadata() or {}).get("netdsl", "{}"))
+            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
+    except (SafetensorError, ValueError, OSError) as error:
+        raise RunError(f"{path}: not a whole safetensors file ({error})") from None
+
+
+def load_weights(module: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
+    """Fill a module; `RunError` says the first weight that differs."""
+    own = module.state_dict()
+    for key, value in own.items():
+        if key not in weights:
+            raise RunError(f"{name} has no weight `{key}`")
+        if weights[key].shape != value.shape:
+            found, needed = list(weights[key].shape), list(value.shape)
+            raise RunError(f"{name}: weight `{key}` is {found}, the net needs {needed}")
+    extra = sorted(set(weights) - set(own))
+    if extra:
+        raise RunError(f"{name} has a weight `{extra[0]}` that the net has not")
+    module.load_state_dict(dict(weights))
+
+
+def under(tensors: Mapping[str, Tensor], prefix: str) -> Tensors:
+    """The tensors of one part, without its prefix."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def optimizer_tensors(module: nn.Module, optimizer: torch.optim.Optimizer) -> Tensors:
+    """What the optimizer remembers of each weight: `conv1.weight/exp_avg`."""
+    names = parameter_names(module, optimizer)
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{names[number]}/{what}": value if isinstance(value, Tensor) else torch.tensor(value)
+        for number, held in state.items()
+        for what, value in held.items()
+        if value is not None
+    }
+
+
+def load_optimizer(module: nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Give the optimizer its memory back."""
+    numbers = {name: i for i, name in enumerate(parameter_names(module, optimizer))}
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        name, what = key.rsplit("/", 1)
+        if name not in numbers:
+            raise RunError(f"the checkpoint remembers a weight `{name}` that the net has not")
+        state.setdefault(numbers[name], {})[what] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def generator_tensors() -> Tensors:
+    """The states of PyTorch's random generators."""
+    found = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        found["cuda"] = torch.cuda.get_rng_state()
+    return found
+
+
+def load_generators(tensors: Mapping[str, Tensor]) -> None:
+    if "cpu" in tensors:
+        torch.set_rng_state(tensors["cpu"])
+    if "cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["cuda"])

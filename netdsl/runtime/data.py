@@ -1,0 +1,283 @@
+"""Sets of samples in splits, and how batches are drawn from them: seeded, resumable, never starving the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from netdsl.dims import at
+from netdsl.recipe.data import Data, Images
+from netdsl.runtime.errors import DataError
+from netdsl.runtime.pictures import Array, Picture, picture_for
+
+if TYPE_CHECKING:
+    from netdsl.ir import Graph
+
+SPLITS = ("train", "validation", "test")
+SMALL = 256 * 2**20
+"""Sets of up to so many bytes are made ready once and held in memory."""
+
+
+class Split(Protocol):
+    """Samples of one split; `fetch` gives a batch by field name, mirrored where `flips` says so."""
+
+    def __len__(self) -> int: ...
+
+    def fetch(self, indices: Array, flips: Array | None = None) -> dict[str, Array]: ...
+
+
+@dataclass
+class Arrays:
+    """Samples held ready in memory: `[N, …]` by field."""
+
+    fields: dict[str, Array]
+    flipped: str | None = None
+    """The field that mirroring is for."""
+
+    def __len__(self) -> int:
+        return len(next(iter(self.fields.values())))
+
+    def fetch(self, indices: Array, flips: Array | None = None) -> dict[str, Array]:
+        batch = {name: values[indices] for name, values in self.fields.items()}
+        if flips is not None and self.flipped is not None:
+            image = batch[self.flipped]
+            image[flips] = image[flips][..., ::-1]
+        return batch
+
+
+@dataclass
+class Stored:
+    """Pictures held as they were stored (bytes), made ready batch by batch."""
+
+    name: str
+    images: Array
+    labels: Array
+    picture: Picture
+    scale: float = 255.0
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def fetch(self, indices: Array, flips: Array | None = None) -> dict[str, Array]:
+        images = self.images[indices]
+        if flips is not None:
+            images[flips] = images[flips][..., ::-1]
+        return {self.name: self.picture.fit(images, self.scale), "label": self.labels[indices]}
+
+    def ready(self) -> Split:
+        """The same set made ready at once, when it is small."""
+        if 4 * len(self) * int(np.prod(self.picture.shape)) > SMALL:
+            return self
+        flipped = self.name if len(self.picture.shape) == 3 else None
+        return Arrays(self.fetch(np.arange(len(self))), flipped)
+
+
+@dataclass
+class Made:
+    """Samples that are decoded or drawn one at a time: ahead of their use, by workers."""
+
+    count: int
+    make: Callable[[int, bool], dict[str, Array]]
+    """The sample of a number, mirrored or not."""
+
+    def __len__(self) -> int:
+        return self.count
+
+    def fetch(self, indices: Array, flips: Array | None = None) -> dict[str, Array]:
+        mirrored = np.zeros(len(indices), bool) if flips is None else flips
+        samples = [self.make(int(i), bool(f)) for i, f in zip(indices, mirrored, strict=True)]
+        return {name: np.stack([s[name] for s in samples]) for name in samples[0]}
+
+
+@dataclass
+class Dataset:
+    """A data set made ready for a network: its splits, its classes by number, and what was done to fit it."""
+
+    splits: dict[str, Split]
+    classes: tuple[str, ...]
+    notes: list[str] = field(default_factory=list)
+    flip: bool = False
+    """Whether half of the training images are mirrored, drawn anew each epoch."""
+
+    def split(self, name: str) -> Split:
+        if name not in self.splits:
+            raise DataError(f"there is no split `{name}`: choose one of {', '.join(self.splits)}")
+        return self.splits[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a network asks of a data set."""
+
+    name: str
+    """The input that the main field feeds."""
+    shape: tuple[int, ...]
+    picture: Picture | None = None
+
+
+def load_data(data: Data, net: Graph, defaults: Mapping[str, int] | None = None) -> Dataset:
+    """The samples of a declared data set as the network's inputs want them; `DataError` names a bad file."""
+    inputs = {value.name: value.type for value in net.inputs}
+    known = dict(defaults or {})
+    name = data.input_name(inputs)
+    data.sample(inputs)
+    sizes = data.sizes(inputs, known)
+    shape = tuple(at(extent, sizes) for extent in inputs[name].shape)
+    picture = picture_for(data, inputs[name], sizes, known) if isinstance(data, Images) else None
+    loader = import_module(f"netdsl.runtime.datasets.{data.name}")
+    dataset: Dataset = loader.load(data, Request(name, shape, picture))
+    if isinstance(data, Images):
+        dataset.notes = data.adaptations(inputs, known)
+    dataset.flip = bool(getattr(data, "flip", False))
+    empty = [n for n in dataset.splits if not len(dataset.splits[n])]
+    if empty:
+        raise DataError(f"`{data!r}` leaves no samples for the {empty[0]} split")
+    return dataset
+
+
+def input_sizes(data: Data, net: Graph, defaults: Mapping[str, int] | None = None) -> dict[str, int]:
+    """Numbers for the symbols of the network's input with this data."""
+    return data.sizes({value.name: value.type for value in net.inputs}, defaults)
+
+
+def existing(folder: str) -> Path:
+    """A folder or file that a data set names; `DataError` when it is not there."""
+    path = Path(folder).expanduser()
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    return path
+
+
+# ---------------------------------------------------------------- batches
+
+
+def shuffled(count: int, seed: int, epoch: int) -> Array:
+    """The order of an epoch: follows from the seed and the epoch alone, so that any position can be returned to."""
+    return np.random.default_rng([seed, epoch]).permutation(count)
+
+
+def mirrored(count: int, seed: int, epoch: int) -> Array:
+    """Which samples are mirrored in an epoch."""
+    return np.random.default_rng([seed, epoch, 1]).random(count) < 0.5
+
+
+def cut(order: Array, batch: int) -> list[Array]:
+    """Batches in order, the last one smaller; a last one of a single sample joins the one before (batchnorm)."""
+    batches = [order[i : i + batch] for i in range(0, len(order), batch)]
+    if len(batches) > 1 and len(batches[-1]) == 1 < batch:
+        batches[-2:] = [np.concatenate(batches[-2:])]
+    return batches
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """This process's part of a batch: `indices` to compute, of which `counted` are its own, of `total` in all."""
+
+    indices: Array
+    counted: int
+    total: int
+
+
+def share(batch: Array, rank: int, world: int) -> Share:
+    """Deal a batch out among processes; one that gets nothing computes a sample that does not count."""
+    own = batch[rank::world]
+    return Share(own if len(own) else batch[:1], len(own), len(batch))
+
+
+class Feed:
+    """Batches of one split as tensors on the device, fetched ahead where samples have to be made."""
+
+    def __init__(self, split: Split, device: Any, workers: int = 0) -> None:
+        self.split = split
+        self.device = device
+        self.workers = workers
+        self.loader: Any = None
+        self.plan: list[list[tuple[int, bool]]] = []
+        self.held = self._hold() if isinstance(split, Arrays) else None
+
+    def _hold(self) -> dict[str, Any]:
+        import torch
+
+        assert isinstance(self.split, Arrays)
+        return {n: torch.from_numpy(np.ascontiguousarray(v)).to(self.device) for n, v in self.split.fields.items()}
+
+    def batches(self, plan: Sequence[Array], flips: Array | None = None) -> Iterator[dict[str, Any]]:
+        """The planned batches in order, by field name."""
+        if isinstance(self.split, Made):
+            yield from self._made(plan, flips)
+        else:
+            for indices in plan:
+                yield self._indexed(indices, None if flips is None else flips[indices])
+
+    def _indexed(self, indices: Array, flips: Array | None) -> dict[str, Any]:
+        import torch
+
+        if self.held is None:
+            fetched = self.split.fetch(indices, flips)
+            return {n: torch.from_numpy(v).to(self.device) for n, v in fetched.items()}
+        where = torch.from_numpy(np.ascontiguousarray(indices)).to(self.device)
+        batch = {name: values[where] for name, values in self.held.items()}
+        flipped = self.split.flipped if isinstance(self.split, Arrays) else None
+        if flips is not None and flipped is not None:
+            turned = torch.from_numpy(flips).to(self.device)
+            batch[flipped][turned] = batch[flipped][turned].flip(-1)
+        return batch
+
+    def _made(self, plan: Sequence[Array], flips: Array | None) -> Iterator[dict[str, Any]]:
+        turned = np.zeros(len(self.split), bool) if flips is None else flips
+        self.plan[:] = [[(int(i), bool(turned[i])) for i in indices] for indices in plan]
+        for fetched in self._loader():
+            if isinstance(fetched, DataError):
+                raise fetched
+            yield {name: value.to(self.device, non_blocking=True) for name, value in fetched.items()}
+
+    def _loader(self) -> Any:
+        """One loader for all epochs, so that its workers stay; it reads `plan` anew each time."""
+        import torch
+        from torch.utils.data import DataLoader
+
+        if self.loader is None:
+            self.loader = DataLoader(
+                _Samples(self.split),  # type: ignore[arg-type]
+                batch_sampler=self.plan,
+                num_workers=self.workers,
+                persistent_workers=self.workers > 0,
+                prefetch_factor=4 if self.workers else None,
+                pin_memory=str(self.device).startswith("cuda"),
+                collate_fn=_collate,
+                generator=torch.Generator(),  # else it would draw from the generator that training resumes
+            )
+        return self.loader
+
+
+@dataclass
+class _Samples:
+    """What the workers see. A bad file travels back as a value: as an exception it would arrive as a traceback."""
+
+    split: Split
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, item: tuple[int, bool]) -> dict[str, Array] | DataError:
+        try:
+            assert isinstance(self.split, Made)
+            return self.split.make(*item)
+        except DataError as error:
+            return error
+
+
+def _collate(samples: list[dict[str, Array] | DataError]) -> Any:
+    import torch
+
+    good: list[dict[str, Array]] = []
+    for sample in samples:
+        if isinstance(sample, DataError):
+            return sample
+        good.append(sample)
+    return {name: torch.from_numpy(np.stack([s[name] for s in good])) for name in good[0]}

@@ -1,0 +1,47 @@
+"""The digits that come with netdsl: 1,797 scans of 8×8 with 17 grey levels.
+
+From the test set of the "Optical Recognition of Handwritten Digits" (E. Alpaydin and C. Kaynak, UCI, 1998, licence
+CC BY 4.0), the same samples in the same order as scikit-learn's `load_digits`.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import numpy as np
+
+from netdsl.recipe.data import Digits
+from netdsl.runtime.data import Dataset, Request, Stored
+from netdsl.runtime.pictures import Array
+
+SPLIT_SEED = 1998
+
+
+def read() -> tuple[Array, Array]:
+    """Images `uint8 [1797, 1, 8, 8]` from 0 to 16 and labels `int64 [1797]`."""
+    with (files("netdsl.runtime.datasets") / "digits.npz").open("rb") as file:
+        stored = np.load(file, allow_pickle=False)
+        return stored["images"].reshape(-1, 1, 8, 8), stored["labels"].astype(np.int64)
+
+
+def stratified(labels: Array, shares: tuple[float, float], seed: int) -> dict[str, Array]:
+    """Numbers of the samples of each split; every class gives the same shares to validation and test."""
+    parts: dict[str, list[Array]] = {"train": [], "validation": [], "test": []}
+    generator = np.random.default_rng(seed)
+    for label in np.unique(labels):
+        own = generator.permutation(np.flatnonzero(labels == label))
+        held, tested = (round(len(own) * s) for s in shares)
+        parts["validation"].append(own[:held])
+        parts["test"].append(own[held : held + tested])
+        parts["train"].append(own[held + tested :])
+    return {name: np.sort(np.concatenate(p)) for name, p in parts.items()}
+
+
+def load(data: Digits, request: Request) -> Dataset:
+    images, labels = read()
+    assert request.picture is not None
+    split = {
+        name: Stored(request.name, images[own], labels[own], request.picture, 16.0).ready()
+        for name, own in stratified(labels, (0.1, 0.1), SPLIT_SEED).items()
+    }
+    return Dataset(split, tuple(map(str, range(10))))

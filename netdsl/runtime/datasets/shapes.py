@@ -1,0 +1,89 @@
+"""Images of overlapping discs, boxes and triangles with exact masks, drawn from a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from netdsl.recipe.data import Shapes
+from netdsl.runtime.data import SMALL, Arrays, Dataset, Made, Request, Split
+from netdsl.runtime.pictures import Array, Picture
+
+
+def disc(generator: np.random.Generator, y: Array, x: Array, size: float) -> Array:
+    """Pixels whose centre lies in a circle."""
+    centre_y, centre_x = generator.uniform(0, y.size), generator.uniform(0, x.size)
+    radius = generator.uniform(0.1, 0.25) * size
+    return np.asarray((y - centre_y) ** 2 + (x - centre_x) ** 2 <= radius**2)
+
+
+def box(generator: np.random.Generator, y: Array, x: Array, size: float) -> Array:
+    """Pixels whose centre lies in an upright rectangle."""
+    centre_y, centre_x = generator.uniform(0, y.size), generator.uniform(0, x.size)
+    high, wide = generator.uniform(0.08, 0.25, 2) * size
+    return np.asarray((np.abs(y - centre_y) <= high) & (np.abs(x - centre_x) <= wide))
+
+
+def triangle(generator: np.random.Generator, y: Array, x: Array, size: float) -> Array:
+    """Pixels whose centre lies in a triangle: on the same side of all three edges."""
+    centre = np.array([generator.uniform(0, y.size), generator.uniform(0, x.size)])
+    turns = generator.uniform(0, 2 * np.pi) + np.arange(3) * 2 * np.pi / 3 + generator.uniform(-0.4, 0.4, 3)
+    radius = generator.uniform(0.15, 0.3) * size
+    corners = centre + radius * np.stack([np.sin(turns), np.cos(turns)], axis=1)
+    sides = [
+        (b[1] - a[1]) * (y - a[0]) - (b[0] - a[0]) * (x - a[1])
+        for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True)
+    ]
+    return np.asarray(np.all([s >= 0 for s in sides], axis=0) | np.all([s <= 0 for s in sides], axis=0))
+
+
+FIGURES: dict[str, Callable[[np.random.Generator, Array, Array, float], Array]] = {
+    "disc": disc,
+    "box": box,
+    "triangle": triangle,
+}
+
+
+def draw(data: Shapes, index: int, channels: int, height: int, width: int) -> tuple[Array, Array]:
+    """Image number `index`: `[channels, height, width]` from 0 to 1, and its mask `int64 [height, width]`."""
+    generator = np.random.default_rng([data.seed, index])
+    y, x = np.arange(height)[:, None] + 0.5, np.arange(width)[None, :] + 0.5
+    image = np.broadcast_to(generator.uniform(0, 1, (channels, 1, 1)), (channels, height, width)).copy()
+    mask = np.zeros((height, width), np.int64)
+    for _ in range(generator.integers(1, data.figures + 1)):
+        kind = int(generator.integers(len(data.classes)))
+        inside = FIGURES[data.classes[kind]](generator, y, x, min(height, width))
+        image[:, inside] = generator.uniform(0, 1, (channels, 1))
+        mask[inside] = kind + 1
+    image += generator.normal(0, data.noise, image.shape)
+    return np.clip(image, 0, 1).astype(np.float32), mask
+
+
+@dataclass
+class Painter:
+    """Makes the samples from number `first` on. A class, so that it can travel to workers."""
+
+    data: Shapes
+    first: int
+    name: str
+    picture: Picture
+
+    def __call__(self, index: int, flip: bool) -> dict[str, Array]:
+        size = (self.picture.channels, self.picture.height, self.picture.width)
+        image, mask = draw(self.data, self.first + index, *size)
+        return {self.name: self.picture.finish(image[None])[0], "label": mask}
+
+
+def load(data: Shapes, request: Request) -> Dataset:
+    held = data.count // 10
+    ranges = {"train": (0, data.count - 2 * held), "validation": (data.count - 2 * held, held)}
+    ranges["test"] = (data.count - held, held)
+    assert request.picture is not None
+    splits: dict[str, Split] = {}
+    for name, (first, count) in ranges.items():
+        made = Made(count, Painter(data, first, request.name, request.picture))
+        small = 12 * count * int(np.prod(request.shape)) <= SMALL
+        splits[name] = Arrays(made.fetch(np.arange(count))) if small else made
+    return Dataset(splits, ("background", *data.classes))

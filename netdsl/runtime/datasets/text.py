@@ -1,0 +1,43 @@
+"""Characters of a text file, in pieces, with the character after each as its label."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netdsl.recipe.data import Characters
+from netdsl.runtime.data import Arrays, Dataset, Request, existing
+from netdsl.runtime.errors import DataError
+from netdsl.runtime.pictures import Array
+
+
+def read(name: str) -> str:
+    path = existing(name)
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text (byte {error.start:,})") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def pieces(numbers: Array, length: int, name: str) -> Arrays:
+    """Pieces of `length` characters that do not overlap, and the same shifted by one."""
+    count = (len(numbers) - 1) // length
+    used = count * length
+    fields = {name: numbers[:used].reshape(count, length), "label": numbers[1 : used + 1].reshape(count, length)}
+    return Arrays(fields)
+
+
+def load(data: Characters, request: Request) -> Dataset:
+    text = read(data.file)
+    length = request.shape[0]
+    tenth = len(text) // 10
+    if tenth <= length:
+        raise DataError(f"{data.file}: {len(text):,} characters are too few for pieces of {length} in three splits")
+    vocabulary = sorted(set(text))
+    number = {character: i for i, character in enumerate(vocabulary)}
+    numbers = np.fromiter((number[c] for c in text), np.int64, len(text))
+    kept = len(text) - 2 * tenth
+    parts = {"train": numbers[:kept], "validation": numbers[kept : kept + tenth], "test": numbers[kept + tenth :]}
+    splits = {name: pieces(part, length, request.name) for name, part in parts.items()}
+    return Dataset(dict(splits), tuple(vocabulary))

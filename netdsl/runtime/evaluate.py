@@ -1,0 +1,101 @@
+"""The loss and metrics of trained weights on a split: through PyTorch, or of an ONNX file through onnxruntime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from netdsl.ir import Net
+from netdsl.recipe import Data
+from netdsl.runtime.checkpoint import load_tensors, load_weights
+from netdsl.runtime.data import Feed, cut, load_data
+from netdsl.runtime.device import choose_device
+from netdsl.runtime.errors import RunError
+from netdsl.runtime.fit import check_fit
+from netdsl.runtime.folder import RunFolder
+from netdsl.runtime.recipes import data_of, plan_of
+from netdsl.runtime.scoring import Scoring, Totals, build_module, named, output_names
+from netdsl.runtime.session import Session, SessionError
+
+Forward = Callable[[dict[str, Tensor]], Mapping[str, Tensor]]
+
+
+def evaluate(
+    run_folder: str | Path,
+    split: str = "test",
+    data: Data | None = None,
+    device: str | None = None,
+) -> dict[str, Any]:
+    """`{"split": …, "loss": …, "metrics": {name: …}}` of a run's best weights, through PyTorch."""
+    net, module = load_run(run_folder, device)
+    where = choose_device(device)
+    names = [value.name for value in net.inputs]
+
+    def forward(fields: dict[str, Tensor]) -> Mapping[str, Tensor]:
+        return named(module(*(fields[n] for n in names)), output_names(net, False))
+
+    return score(net, forward, split, data, where)
+
+
+def evaluate_onnx(
+    path: str | Path,
+    net: Net,
+    split: str = "test",
+    data: Data | None = None,
+    device: str | None = None,
+) -> dict[str, Any]:
+    """As `evaluate`, with the outputs computed by onnxruntime from an ONNX file of the net."""
+    session = open_session(path, device)
+    names = [port.name for port in session.inputs]
+
+    def forward(fields: dict[str, Tensor]) -> Mapping[str, Tensor]:
+        try:
+            results = session.run({n: fields[n].numpy() for n in names})
+        except (SessionError, KeyError) as error:
+            raise RunError(f"{path} does not take this data: {error}") from None
+        return {n: torch.from_numpy(v) for n, v in results.items()}
+
+    return score(net, forward, split, data, torch.device("cpu"))
+
+
+@torch.no_grad()
+def score(net: Net, forward: Forward, split: str, data: Data | None, device: torch.device) -> dict[str, Any]:
+    """Losses and metrics of the recipe over a whole split."""
+    plan = plan_of(net)
+    plan.data = data_of(net, data)
+    dataset = load_data(plan.data, net, net.defaults)
+    check_fit(net, plan, dataset)
+    samples = dataset.split(split)
+    scoring = Scoring(net, plan.losses, plan.metrics).to(device)
+    totals = Totals()
+    for fields in Feed(samples, device, plan.workers).batches(cut(np.arange(len(samples)), plan.batch)):
+        values = {**fields, **forward(fields)}
+        scoring.loss(totals, values)
+        scoring.count(totals, values)
+    found = scoring.result(totals)
+    return {"split": split, "samples": len(samples), "loss": found["loss"], "metrics": found["metrics"]}
+
+
+def load_run(run_folder: str | Path, device: str | None = None) -> tuple[Net, nn.Module]:
+    """A run's net, and its module with the best weights, ready to compute."""
+    folder = RunFolder(run_folder)
+    net = folder.load_net()
+    weights, _ = load_tensors(folder.weights)
+    module = build_module(net, 0)
+    load_weights(module, weights, str(folder.weights))
+    return net, module.to(choose_device(device)).eval()
+
+
+def open_session(path: str | Path, device: str | None = None) -> Session:
+    """An ONNX file in onnxruntime; `RunError` when it cannot be used."""
+    if not Path(path).is_file():
+        raise RunError(f"{path}: no such file")
+    try:
+        return Session(path, device)
+    except SessionError as error:
+        raise RunError(str(error)) from None

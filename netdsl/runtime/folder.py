@@ -1,0 +1,132 @@
+"""The folder of a run: text, recipe, metrics, curves, weights. Files are replaced whole, so a kill leaves old or new."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from netdsl.ir import Block, Net
+from netdsl.ops.fields import Word
+from netdsl.runtime.errors import RunError
+from netdsl.runtime.recipes import apply_recipe
+from netdsl.source import Source
+
+RECIPE = "recipe.json"
+CHECKPOINT = "checkpoint.safetensors"
+WEIGHTS = "weights.safetensors"
+METRICS = "metrics.jsonl"
+CURVES = "curves.png"
+SPEC = "spec"
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file beside the old one, force it to disk, then let it take the old one's place."""
+    new = path.with_name(f".{path.name}.new")
+    write(new)
+    with new.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(new, path)
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def replace_text(path: Path, text: str) -> None:
+    replace_file(path, lambda new: new.write_text(text, encoding="utf-8"))
+
+
+class RunFolder:
+    """Paths of a run and what is read from and written to them."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.checkpoint = self.path / CHECKPOINT
+        self.weights = self.path / WEIGHTS
+        self.metrics = self.path / METRICS
+        self.curves = self.path / CURVES
+
+    def start(self, net: Net, recipe: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
+        """Keep the text and all settings, so that the run needs nothing else to be loaded again."""
+        files = dict(spec_files(net))
+        for path, text in files.items():
+            (self.path / SPEC / path).parent.mkdir(parents=True, exist_ok=True)
+            replace_text(self.path / SPEC / path, text)
+        stored = {
+            "format": 1,
+            "net": net.name,
+            "spec": next(iter(files), None),
+            "settings": {k: spelt(v) for k, v in net.settings.items() if spelt(v) is not None},
+            "sizes": dict(sizes),
+            "recipe": recipe,
+        }
+        replace_text(self.path / RECIPE, json.dumps(stored, indent=2) + "\n")
+
+    def stored(self) -> dict[str, Any]:
+        """What `start` kept."""
+        path = self.path / RECIPE
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunError(f"{self.path} is not the folder of a run: it has no {RECIPE}") from None
+        except (ValueError, OSError) as error:
+            raise RunError(f"{path} cannot be read: {error}") from None
+        if not isinstance(found, dict) or found.get("format") != 1:
+            raise RunError(f"{path} is not a recipe that this version can read")
+        return found
+
+    def load_net(self) -> Net:
+        """The net of the run, from the text and settings kept in the folder."""
+        from netdsl.program import load_file
+
+        stored = self.stored()
+        if not stored["spec"]:
+            raise RunError(f"{self.path} keeps no text of its net")
+        program = load_file(self.path / SPEC / stored["spec"], settings=stored["settings"])
+        net = program.net(stored["net"])
+        apply_recipe(net, stored["recipe"])
+        return net
+
+    def write_history(self, history: Iterable[Mapping[str, Any]]) -> None:
+        """One line of JSON an epoch."""
+        replace_text(self.metrics, "".join(json.dumps(row) + "\n" for row in history))
+
+
+def spelt(value: Any) -> str | None:
+    """A setting in the language's own syntax, or None for what has none (a layer that came as a default)."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        items = [spelt(v) for v in value]
+        return None if None in items else "[" + ", ".join(map(str, items)) + "]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, (int, float, Word)):
+        return str(value)
+    return None
+
+
+def spec_files(net: Net) -> list[tuple[str, str]]:
+    """Relative path and text of the net's file, then of the neighbours that its blocks come from."""
+    if net.span is None:
+        return []
+    main = net.span.source
+    sources = {_key(main): main}
+    for _, node in net.walk():
+        if isinstance(node.op, Block):
+            sources.setdefault(_key(node.op.span.source), node.op.span.source)
+    folder = main.path.resolve().parent if main.path else None
+    found = [(main.path.name if main.path else f"{net.name}.net", main.text)]
+    for source in sources.values():
+        if source is not main and source.path and folder and source.path.resolve().is_relative_to(folder):
+            found.append((source.path.resolve().relative_to(folder).as_posix(), source.text))
+    return found
+
+
+def _key(source: Source) -> str:
+    return str(source.path.resolve()) if source.path else source.name

@@ -1,0 +1,122 @@
+"""The same input through PyTorch and through onnxruntime: how far the outputs are apart."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from netdsl.dims import at
+from netdsl.ir import Net
+from netdsl.runtime.checkpoint import load_tensors, load_weights
+from netdsl.runtime.errors import RunError
+from netdsl.runtime.evaluate import open_session
+from netdsl.runtime.pictures import Array
+from netdsl.runtime.scoring import build_module, named, output_names
+from netdsl.runtime.session import SessionError
+from netdsl.tensors import DType, Value
+
+
+@dataclass
+class Difference:
+    """How far one output differs."""
+
+    output: str
+    shape: tuple[int, ...]
+    absolute: float
+    """The largest |torch - onnx|."""
+    relative: float
+    """The same over the largest |torch|."""
+
+
+@dataclass
+class Parity:
+    """Both results on one input."""
+
+    net: str
+    batch: int
+    sizes: dict[str, int]
+    device: str
+    outputs: list[Difference]
+
+    @property
+    def worst(self) -> float:
+        """The largest relative difference of all outputs."""
+        return max((d.relative for d in self.outputs), default=0.0)
+
+
+def parity(
+    net: Net,
+    weights: str | Path | None = None,
+    sizes: Mapping[str, int] | None = None,
+    seed: int = 0,
+    batch: int = 2,
+) -> Parity:
+    """Compute a net with both engines on a CPU, on one random input, with the same weights.
+
+    Weights are read from a safetensors file, or drawn from `seed`. `sizes` gives the net's symbols numbers.
+    """
+    known = {**net.defaults, **(sizes or {})}
+    missing = [s for s in net.symbols if s not in known]
+    if missing:
+        raise RunError(f"give {missing[0]} a number: --size {','.join(f'{s}=64' for s in missing)}")
+    module = build_module(net, seed).eval()
+    if weights is not None:
+        load_weights(module, load_tensors(Path(weights))[0], str(weights))
+    inputs = random_inputs(net, known, seed, batch)
+    with torch.no_grad():
+        result = module(*(torch.from_numpy(inputs[v.name]) for v in net.inputs))
+    ours = {n: v.numpy() for n, v in named(result, output_names(net, False)).items()}
+    theirs = _onnx_outputs(net, {k: v.numpy() for k, v in module.state_dict().items()}, inputs)
+    return Parity(net.name, batch, dict(known), "cpu", [compare(n, ours[n], theirs[n]) for n in ours])
+
+
+def random_inputs(net: Net, sizes: Mapping[str, int], seed: int, batch: int) -> dict[str, Array]:
+    """Normal numbers; for whole numbers, those that every embedding that reads the input can look up."""
+    generator = np.random.default_rng(seed)
+    return {value.name: _random(net, value, sizes, generator, batch) for value in net.inputs}
+
+
+def _random(net: Net, value: Value, sizes: Mapping[str, int], generator: np.random.Generator, batch: int) -> Array:
+    shape = (batch, *(at(extent, sizes) for extent in value.shape))  # type: ignore[arg-type]
+    if value.type.dtype is DType.FLOAT:
+        return generator.standard_normal(shape, np.float32)
+    if value.type.dtype is DType.BOOL:
+        return generator.random(shape) < 0.5
+    return generator.integers(0, _highest(net), shape)
+
+
+def _highest(net: Net) -> int:
+    """How many numbers every table of the net knows."""
+    ops: list[Any] = [node.op for _, node in net.walk()]
+    return min((int(op.count) for op in ops if op.name == "embedding"), default=2)
+
+
+def _onnx_outputs(net: Net, weights: dict[str, Array], inputs: Mapping[str, Array]) -> dict[str, Array]:
+    from netdsl.codegen.onnx.model import save_onnx
+
+    with tempfile.TemporaryDirectory() as folder:
+        session = open_session(save_onnx(net, Path(folder) / "model.onnx", weights=weights), "cpu")
+        try:
+            return session.run({port.name: inputs[port.name] for port in session.inputs})
+        except SessionError as error:
+            raise RunError(str(error)) from None
+
+
+def compare(name: str, ours: Array, theirs: Array) -> Difference:
+    """The largest difference of one output; infinite when the shapes differ or one of them is not finite alone."""
+    if ours.shape != theirs.shape:
+        return Difference(name, ours.shape, float("inf"), float("inf"))
+    left, right = ours.astype(np.float64), theirs.astype(np.float64)
+    agree = (left == right) | (np.isnan(left) & np.isnan(right))
+    with np.errstate(invalid="ignore"):
+        apart = np.where(agree, 0.0, np.abs(left - right))
+    apart = np.where(np.isnan(apart), np.inf, apart)
+    absolute = float(apart.max(initial=0.0))
+    scale = float(np.abs(left[np.isfinite(left)]).max(initial=0.0)) or 1.0
+    return Difference(name, ours.shape, absolute, absolute / scale)

@@ -1,0 +1,126 @@
+"""What a person sees while a net trains: one live line, a line of a table an epoch, a warning when it overfits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+BARS = "▁▂▃▄▅▆▇█"
+Row = Mapping[str, Any]
+
+
+def sparkline(values: Sequence[float], low: float, high: float, width: int = 60) -> str:
+    """One character a value, its height between `low` and `high`; the last `width` values."""
+    span = (high - low) or 1.0
+    return "".join(BARS[round((v - low) / span * (len(BARS) - 1))] for v in list(values)[-width:])
+
+
+def comparable(row: Row) -> tuple[float, float]:
+    """Train and validation loss over the terms that both have (those of `aux` outputs are for training only)."""
+    shared = row["validation"]["losses"]
+    return sum(row["train"]["losses"][n] for n in shared), sum(shared.values())
+
+
+def overfitting(history: Sequence[Row], patience: int = 3) -> int | None:
+    """The epoch since which validation loss has risen for `patience` epochs or more while training loss fell."""
+    pairs = [comparable(row) for row in history]
+    validation = [v for _, v in pairs]
+    best = min(range(len(pairs)), key=lambda i: validation[i], default=0)
+    later = pairs[best:]
+    if len(later) <= patience or validation[best] < 0:
+        return None
+    rising = sum(v for _, v in later[-patience:]) / patience > 1.02 * validation[best]
+    falling = later[-1][0] < later[0][0] and later[-1][0] < later[-1][1]
+    return best + 1 if rising and falling else None
+
+
+def overfitting_plot(history: Sequence[Row], epoch: int) -> str:
+    """A warning in words, with both curves on one scale."""
+    pairs = [comparable(row) for row in history]
+    low, high = min(min(p) for p in pairs), max(max(p) for p in pairs)
+    train, validation = zip(*pairs, strict=True)
+    return (
+        f"overfitting: validation loss was best at epoch {epoch} and has risen since, while training loss fell\n"
+        f"  train      {sparkline(train, low, high)}  {train[-1]:.4f}\n"
+        f"  validation {sparkline(validation, low, high)}  {validation[-1]:.4f}\n"
+        f"  the weights kept as best are not of these epochs; try dropout, weight_decay or more data"
+    )
+
+
+class Reporter:
+    """Draws the progress of a run; silent when `quiet`, plain lines when the output is no terminal."""
+
+    def __init__(self, quiet: bool = False, console: Console | None = None) -> None:
+        self.console = console or Console(quiet=quiet, highlight=False)
+        self.bar: Progress | None = None
+        self.task: Any = None
+        self.columns: list[str] = []
+        self.warned = False
+
+    def head(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            self.console.print(line, style="dim", markup=False)
+
+    def begin(self, epoch: int, epochs: int, batches: int, done: int) -> None:
+        """Start the live line of an epoch."""
+        if not self.console.is_terminal or self.console.quiet:
+            return
+        self.bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]}"),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+        )
+        self.task = self.bar.add_task("", total=batches, completed=done, epoch=f"{epoch}/{epochs}", loss="…")
+        self.bar.start()
+
+    @property
+    def live(self) -> bool:
+        """Whether there is a line to bring up to date."""
+        return self.bar is not None
+
+    def advance(self, done: int, loss: float) -> None:
+        if self.bar is not None:
+            self.bar.update(self.task, completed=done, loss=f"{loss:.4f}")
+
+    def end(self) -> None:
+        """Take the live line away."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+
+    def epoch(self, row: Row, epochs: int) -> None:
+        """One line of the table, under a head the first time."""
+        self.end()
+        cells = epoch_cells(row, epochs)
+        if not self.columns:
+            self.columns = list(cells)
+            self.console.print(_aligned(cells, cells.keys()), style="bold", markup=False)
+        self.console.print(_aligned(cells, cells.values()), markup=False)
+
+    def warn(self, text: str) -> None:
+        self.end()
+        self.console.print(text, style="yellow", markup=False)
+
+
+def epoch_cells(row: Row, epochs: int) -> dict[str, str]:
+    """Heading and text of each column of an epoch's line."""
+    train, validation = row["train"], row["validation"]
+    cells = {"epoch": f"{row['epoch']}/{epochs}", "loss": f"{train['loss']:.4f}"}
+    cells["val loss"] = f"{validation['loss']:.4f}"
+    for name, value in train["metrics"].items():
+        cells[name] = f"{value:.4f}"
+        if name in validation["metrics"]:
+            cells[f"val {name}"] = f"{validation['metrics'][name]:.4f}"
+    return {**cells, "lr": f"{row['lr']:.3g}", "seconds": f"{row['seconds']:.1f}", "": "best" if row["best"] else ""}
+
+
+def _aligned(cells: Mapping[str, str], texts: Any) -> str:
+    widths = [max(len(head), 9) for head in cells]
+    return "  ".join(text.rjust(width) for text, width in zip(texts, widths, strict=True)).rstrip()

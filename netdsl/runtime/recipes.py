@@ -1,0 +1,117 @@
+"""A recipe as JSON and back: what a run folder keeps of the settings that were in force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from netdsl.ir import Net, Recipe, Term
+from netdsl.ops.base import Declared, RuleError, read_setting
+from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, Data, Optimizer, Schedule, default_settings
+from netdsl.recipe.optimizers import Adam
+from netdsl.recipe.schedules import Constant
+from netdsl.runtime.errors import RunError
+
+
+@dataclass
+class Plan:
+    """A recipe with everything decided."""
+
+    data: Data
+    losses: list[Term]
+    metrics: list[Term]
+    optimizer: Optimizer
+    schedule: Schedule
+    epochs: int
+    batch: int
+    seed: int
+    clip: float | None
+    accumulate: int
+    precision: str
+    workers: int
+
+
+def plan_of(net: Net) -> Plan:
+    """The recipe of a net, defaults filled in; `RunError` when it cannot be trained."""
+    recipe = recipe_of(net)
+    if not recipe.losses:
+        raise RunError(f"the `train` section of {net.name} has no `loss` row")
+    settings = {**default_settings(), **recipe.settings}
+    return Plan(
+        data_of(net),
+        recipe.losses,
+        recipe.metrics,
+        recipe.optimizer or Adam(),
+        recipe.schedule or Constant(),
+        **settings,
+    )
+
+
+def recipe_of(net: Net) -> Recipe:
+    if net.recipe is None:
+        raise RunError(f"{net.name} has no `train` section")
+    return net.recipe
+
+
+def data_of(net: Net, data: Data | None = None) -> Data:
+    """The data to use: what was asked for, else what the recipe says."""
+    found = data or recipe_of(net).data
+    if found is None:
+        raise RunError(f"the `train` section of {net.name} has no `data` row")
+    assert isinstance(found, Data)
+    found = located(found, net)
+    try:
+        found.sample({value.name: value.type for value in net.inputs})
+    except RuleError as error:
+        raise RunError(f"{error}" + (f" ({error.help})" if error.help else "")) from None
+    return found
+
+
+def located(data: Data, net: Net) -> Data:
+    """The same data with the place of its files in full: looked for here, then beside the net's text."""
+    beside = net.span.source.path if net.span else None
+    bases = [Path.cwd(), *([beside.resolve().parent] if beside else [])]
+    given = data.given()
+    for name in given.keys() & {"folder", "file"}:
+        places = [base / Path(given[name]).expanduser() for base in bases]
+        given[name] = next((str(p.resolve()) for p in places if p.exists()), given[name])
+    return type(data)(**given)
+
+
+def describe(declared: Declared) -> dict[str, Any]:
+    """A declaration as JSON: its name and the settings that were given."""
+    return {"name": declared.name, **declared.given()}
+
+
+def restore(table: Mapping[str, type[Declared]], stored: Mapping[str, Any]) -> Any:
+    """A declaration from its JSON."""
+    made = table[stored["name"]]
+    given = {f.name: read_setting(f, stored[f.name]) for f in made.settings() if f.name in stored}
+    return made(**given)
+
+
+def recipe_json(plan: Plan) -> dict[str, Any]:
+    """The whole recipe as JSON; losses and metrics by name, for their meaning is in the text."""
+    plain = {name: getattr(plan, name) for name in default_settings()}
+    return {
+        "data": describe(plan.data),
+        "losses": [t.name for t in plan.losses],
+        "metrics": [t.name for t in plan.metrics],
+        "optimizer": describe(plan.optimizer),
+        "schedule": describe(plan.schedule),
+        "settings": plain,
+    }
+
+
+def apply_recipe(net: Net, stored: Mapping[str, Any]) -> None:
+    """Put the settings of a stored recipe in force for a net loaded from its text."""
+    recipe = recipe_of(net)
+    try:
+        recipe.data = restore(DATA, stored["data"])
+        recipe.optimizer = restore(OPTIMIZERS, stored["optimizer"])
+        recipe.schedule = restore(SCHEDULES, stored["schedule"])
+        recipe.settings = dict(stored["settings"])
+    except (KeyError, TypeError, RuleError) as error:
+        raise RunError(f"the recipe of the run cannot be read: {error}") from None

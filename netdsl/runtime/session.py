@@ -1,0 +1,206 @@
+"""An ONNX model in onnxruntime: on CUDA when it really works there, else on the CPU, and without noise."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+ELEMENTS: dict[str, np.dtype[Any]] = {
+    "tensor(float)": np.dtype(np.float32),
+    "tensor(int64)": np.dtype(np.int64),
+    "tensor(bool)": np.dtype(bool),
+}
+
+
+class SessionError(Exception):
+    """A model that cannot be loaded, a device that is not there, or inputs that do not fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output of a model: name, sizes (a number, or a symbol's name) and element type."""
+
+    name: str
+    shape: tuple[int | str | None, ...]
+    dtype: np.dtype[Any]
+
+    def __str__(self) -> str:
+        return f"{self.name} [{', '.join('?' if d is None else str(d) for d in self.shape)}]"
+
+
+@contextlib.contextmanager
+def hushed() -> Iterator[None]:
+    """Silence what native code writes while it looks for devices that a machine need not have."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+@cache
+def runtime() -> Any:
+    """The onnxruntime module, told to report through exceptions alone."""
+    with hushed():
+        import onnxruntime
+    onnxruntime.set_default_logger_severity(4)
+    return onnxruntime
+
+
+@cache
+def cuda_devices() -> int:
+    """How many CUDA devices the driver gives us; 0 without a driver or without onnxruntime's CUDA part."""
+    if "CUDAExecutionProvider" not in runtime().get_available_providers():
+        return 0
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    if hasattr(runtime(), "preload_dlls"):
+        with hushed(), contextlib.suppress(Exception):
+            runtime().preload_dlls()
+    return count.value
+
+
+class Session:
+    """A loaded model: `run` maps named arrays to named arrays.
+
+    `model` is a path, the bytes of a model, or a `ModelProto`; `device` is "cpu", "cuda", "cuda:1", or None for CUDA
+    when it works and the CPU otherwise. `threads` bounds the CPU threads of one operation.
+    """
+
+    def __init__(self, model: Any, device: str | None = None, *, threads: int | None = None) -> None:
+        content, self.name = _content(model)
+        self.device, self._session = _open(content, self.name, device, threads)
+        self.inputs = tuple(_port(p) for p in self._session.get_inputs())
+        self.outputs = tuple(_port(p) for p in self._session.get_outputs())
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the model says about itself, such as `netdsl.net` and `netdsl.settings`."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, Array]:
+        """Outputs by name. Raises `SessionError` for missing or unknown names, wrong ranks, sizes or elements."""
+        unknown = sorted(set(inputs) - {p.name for p in self.inputs})
+        if unknown:
+            known = ", ".join(p.name for p in self.inputs)
+            raise SessionError(f"{self.name} has no input {', '.join(unknown)}; its inputs are {known}")
+        symbols: dict[str, int] = {}
+        fed = {port.name: _fitted(port, inputs, symbols) for port in self.inputs}
+        try:
+            results = self._session.run(None, fed)
+        except Exception as error:  # onnxruntime's own classes share no other base
+            raise SessionError(
+                f"{self.name} failed while running{self._given(symbols)}: {_first_line(error)}"
+            ) from error
+        return {port.name: result for port, result in zip(self.outputs, results, strict=True)}
+
+    def _given(self, symbols: dict[str, int]) -> str:
+        """The sizes of a run that failed, and those that the network takes."""
+        taken = json.loads(self.metadata.get("netdsl.sizes", "{}"))
+        rules = "".join(f"; it takes {symbol}: {words}" for symbol, words in taken.items())
+        return _where(symbols) + rules
+
+
+def _content(model: Any) -> tuple[str | bytes, str]:
+    """What onnxruntime loads, and the name for messages."""
+    if hasattr(model, "SerializeToString"):
+        return model.SerializeToString(), model.graph.name or "the model"
+    if isinstance(model, bytes):
+        return model, "the model"
+    path = Path(model)
+    if not path.is_file():
+        raise SessionError(f"there is no model file {path}")
+    return str(path), str(path)
+
+
+def _open(content: str | bytes, name: str, device: str | None, threads: int | None) -> tuple[str, Any]:
+    if device not in (None, "cpu") and not device.startswith("cuda"):
+        raise SessionError(f"unknown device `{device}`: use cpu, cuda or cuda:1")
+    if device == "cpu" or (device is None and not cuda_devices()):
+        return "cpu", _create(content, name, threads, ["CPUExecutionProvider"])
+    number = _number(device)
+    wanted = [("CUDAExecutionProvider", {"device_id": number}), "CPUExecutionProvider"]
+    with hushed(), contextlib.suppress(SessionError):
+        session = _create(content, name, threads, wanted)
+        if "CUDAExecutionProvider" in session.get_providers():
+            return f"cuda:{number}", session
+    if device is not None:
+        raise SessionError("onnxruntime cannot use CUDA on this machine: its CUDA or cuDNN libraries do not load")
+    return "cpu", _create(content, name, threads, ["CPUExecutionProvider"])
+
+
+def _number(device: str | None) -> int:
+    """The 1 of `cuda:1`, when there is such a device."""
+    given = (device or "cuda").partition(":")[2] or "0"
+    if not given.isdecimal() or int(given) >= cuda_devices():
+        raise SessionError(f"there is no device `{device}`: this machine has {cuda_devices()} for CUDA")
+    return int(given)
+
+
+def _create(content: str | bytes, name: str, threads: int | None, providers: list[Any]) -> Any:
+    options = runtime().SessionOptions()
+    options.log_severity_level = 4
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    try:
+        return runtime().InferenceSession(content, options, providers=providers, enable_fallback=0)
+    except Exception as error:  # onnxruntime's own classes share no other base
+        raise SessionError(f"{name} cannot be loaded: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    """What onnxruntime says, without its codes and source places."""
+    text = str(error).strip().splitlines()[0]
+    return text.rpartition(" : ")[2] if text.startswith("[ONNXRuntimeError]") else text
+
+
+def _port(port: Any) -> Port:
+    if port.type not in ELEMENTS:
+        raise SessionError(f"`{port.name}` is a {port.type}; only float32, int64 and bool tensors are supported")
+    return Port(port.name, tuple(port.shape), ELEMENTS[port.type])
+
+
+def _fitted(port: Port, inputs: Mapping[str, Any], symbols: dict[str, int]) -> Array:
+    """The array for an input, in its element type, once its shape is what the model says."""
+    if port.name not in inputs:
+        raise SessionError(f"the input {port} is missing")
+    array = np.asarray(inputs[port.name])
+    if array.dtype != port.dtype:
+        if not np.can_cast(array.dtype, port.dtype, "same_kind"):
+            raise SessionError(f"the input {port} takes {port.dtype}, not {array.dtype}")
+        array = array.astype(port.dtype)
+    fits = array.ndim == len(port.shape)
+    for wanted, size in zip(port.shape, array.shape, strict=False):
+        named = symbols.setdefault(wanted, size) if isinstance(wanted, str) else wanted
+        fits = fits and named in (None, size)
+    if not fits:
+        raise SessionError(f"the input {port} does not take an array of shape {list(array.shape)}{_where(symbols)}")
+    return np.ascontiguousarray(array)
+
+
+def _where(symbols: dict[str, int]) -> str:
+    return f" (with {', '.join(f'{k} = {v}' for k, v in symbols.items())})" if symbols else ""

@@ -1,0 +1,358 @@
+"""The syntax tree of a `.net` file: what was written, every node with its place, nothing resolved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from netdsl.source import Source, Span
+
+# ---------------------------------------------------------------- expressions
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A word: an arrow, a layer, a compile-time value or a setting such as `same`."""
+
+    span: Span
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """`_`, the value of the row before."""
+
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A number, a string, `true` or `false`. `300M` is the number 300000000."""
+
+    span: Span
+    value: int | float | str | bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """`[1, 2, 3]`; where it follows an arrow it is a `Claim` instead."""
+
+    span: Span
+    items: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TupleOf:
+    """`(a, b)`: a bundle of arrows, or a tuple of numbers. One item only as `(a,)`; `(a)` is `a`."""
+
+    span: Span
+    items: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """`64` or `stride = 2` in a call."""
+
+    span: Span
+    name: Name | None
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`conv(64, 3)`. `function` is nearly always a `Name`."""
+
+    span: Span
+    function: Expr
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """`x.channels`."""
+
+    span: Span
+    value: Expr
+    name: Name
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """`x.shape[0]`."""
+
+    span: Span
+    value: Expr
+    index: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    """`-x` or `not x`."""
+
+    span: Span
+    operator: str
+    operand: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """`+ - * / // % **`, `== != < <= > >=`, `and`, `or`, `in`."""
+
+    span: Span
+    operator: str
+    operator_span: Span
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`-> [96, 55, 55]`: a shape that must hold here. `int[T]` has the kind `int`."""
+
+    span: Span
+    dims: tuple[Expr, ...]
+    kind: Name | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """`a -> b -> [64, H, W]`. The first stage is the head; later stages are layers or claims."""
+
+    span: Span
+    stages: tuple[Expr | Claim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    """`if c { … } else { … }`, a value or a row. `otherwise` is None without an `else`."""
+
+    span: Span
+    condition: Expr
+    then: Body
+    otherwise: Body | None
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """`each b in [1, 2] { … }`: one branch an item, as a bundle."""
+
+    span: Span
+    target: tuple[Name, ...]
+    items: Expr
+    body: Body
+
+
+Expr = (
+    Name | Previous | Literal | ListOf | TupleOf | Call | Attribute | Index | Unary | Binary | Pipeline | If | Each
+)
+
+# ---------------------------------------------------------------- rows
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The rows between two braces."""
+
+    span: Span
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InputItem:
+    """`image [3, H, W]`, `tokens int[T]`, or `x` alone in a block.
+
+    A dimension is an expression, or a `SizedSymbol`.
+    """
+
+    span: Span
+    name: Name
+    kind: Name | None
+    dims: tuple[Expr | SizedSymbol, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SizedSymbol:
+    """`H = 224` in an input's shape: a symbol with the size that a report takes when none is given."""
+
+    span: Span
+    name: Name
+    size: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class InputRow:
+    span: Span
+    items: tuple[InputItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRow:
+    """`output fc8`, `output mask: conv(2, 1)`, `output a, b`, `output aux side: …`.
+
+    Either `names` (of rows before), or one `name` with its `pipeline`.
+    """
+
+    span: Span
+    aux: bool
+    names: tuple[Name, ...]
+    pipeline: Pipeline | None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """`[name:] pipeline`; `(a, b): …` names the arrows of a bundle; `shared` makes a layer of it."""
+
+    span: Span
+    names: tuple[Name, ...]
+    pipeline: Pipeline
+    bundle: bool = False
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LetRow:
+    span: Span
+    name: Name
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class ParamRow:
+    """`param position [197, 768] = normal(0.02)`."""
+
+    span: Span
+    name: Name
+    dims: tuple[Expr, ...]
+    init: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetRow:
+    """`set conv(bias=false)`."""
+
+    span: Span
+    name: Name
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AssertRow:
+    span: Span
+    condition: Expr
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ForRow:
+    span: Span
+    target: tuple[Name, ...]
+    items: Expr
+    body: Body
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    """`state h [hidden] = 0`."""
+
+    span: Span
+    name: Name
+    dims: tuple[Expr, ...] | None
+    initial: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class NextRow:
+    """`next h: pipeline`."""
+
+    span: Span
+    name: Name
+    pipeline: Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeRow:
+    """`loss (logits, label) -> cross_entropy`; `metric top5: …` has a label."""
+
+    span: Span
+    keyword: Name
+    label: Name | None
+    value: Pipeline
+
+
+Row = (
+    InputRow
+    | OutputRow
+    | LayerRow
+    | LetRow
+    | ParamRow
+    | SetRow
+    | AssertRow
+    | ForRow
+    | If
+    | StateRow
+    | NextRow
+    | RecipeRow
+)
+
+# ---------------------------------------------------------------- items of a file
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """`classes = 1000`, `c: int`, `act: layer = relu`."""
+
+    span: Span
+    name: Name
+    kind: Name | None
+    default: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A `net`, `block` or `recurrent`. `doc` is the comment right above it, without the `#`."""
+
+    span: Span
+    keyword: str
+    name: Name
+    parameters: tuple[Parameter, ...]
+    body: Body
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """`train LeNet { … }`."""
+
+    span: Span
+    net: Name
+    rows: tuple[RecipeRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """`use std.resnet { bottleneck }` (a dotted path) or `use "./my_blocks.net" { … }` (a string)."""
+
+    span: Span
+    path: str
+    path_span: Span
+    is_file: bool
+    names: tuple[Name, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """`# …` with its place; `own_line` when nothing stands before it."""
+
+    span: Span
+    own_line: bool
+
+
+Item = Definition | Train | Use | LetRow
+
+
+@dataclass(frozen=True)
+class File:
+    """A parsed file."""
+
+    source: Source
+    items: tuple[Item, ...]
+    comments: tuple[Comment, ...] = field(default=())
