@@ -1,3 +1,81 @@
-"""netdsl: a language and compiler for neural-network architectures."""
+"""netdsl: a language and compiler for neural-network architectures.
+
+    import netdsl
+
+    net = netdsl.load("specs/lenet.net")          # or netdsl.load_text("net Small { … }")
+    print(netdsl.report(net))                      # shapes, parameters, MACs, memory, receptive field
+    source = netdsl.torch_source(net)              # readable PyTorch
+    module = netdsl.torch_module(net, seed=0)      # that very source, live
+    model = netdsl.onnx_model(net, seed=0)         # a checked ONNX graph, made without torch
+    run = netdsl.train(net, "runs/lenet")          # its recipe, carried out
+
+A text that is wrong raises `NetError`, whose `diagnostics` say where and how to mend it. Importing netdsl imports
+neither torch nor onnx; each is loaded by the function that needs it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from netdsl.analyzer import Report, analyze
+    from netdsl.codegen.onnx.model import onnx_model, save_onnx
+    from netdsl.codegen.pytorch.module import torch_module
+    from netdsl.codegen.pytorch.source import torch_source
+    from netdsl.diagnostics import Diagnostic, NetError
+    from netdsl.ir import Net
+    from netdsl.runtime.evaluate import evaluate
+    from netdsl.runtime.train import train
+    from netdsl.surface import check, load, load_text, report
 
 __version__ = "0.1.0"
+
+HOMES = {
+    "Diagnostic": "netdsl.diagnostics",
+    "Net": "netdsl.ir",
+    "NetError": "netdsl.diagnostics",
+    "Report": "netdsl.analyzer",
+    "analyze": "netdsl.analyzer",
+    "check": "netdsl.surface",
+    "evaluate": "netdsl.runtime.evaluate",
+    "load": "netdsl.surface",
+    "load_text": "netdsl.surface",
+    "onnx_model": "netdsl.codegen.onnx.model",
+    "report": "netdsl.surface",
+    "save_onnx": "netdsl.codegen.onnx.model",
+    "torch_module": "netdsl.codegen.pytorch.module",
+    "torch_source": "netdsl.codegen.pytorch.source",
+    "train": "netdsl.runtime.train",
+}
+"""Where each public name lives; it is imported when it is first used."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"netdsl has no {name}")
+    from importlib import import_module
+
+    return getattr(import_module(HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*HOMES, "__version__"])
+
+
+__all__ = [
+    "Diagnostic",
+    "Net",
+    "NetError",
+    "Report",
+    "analyze",
+    "check",
+    "evaluate",
+    "load",
+    "load_text",
+    "onnx_model",
+    "report",
+    "save_onnx",
+    "torch_module",
+    "torch_source",
+    "train",
+]

@@ -40,7 +40,7 @@ def analyze(
     """
     at = choose_sizes(net, sizes or {})
     graph = restrict(net, net.outputs) if training else net.inference()
-    walk = Walk(at, batch, training, explained, collector, symbolic=bool(at))
+    walk = Walk(at, batch, training, explained, collector)
     count = walk.net(graph)
     return Report(
         net=net.name,

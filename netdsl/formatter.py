@@ -63,12 +63,31 @@ class Page:
 
     def body(self, braces: Braces, indent: int) -> Iterator[str]:
         first = True
-        for run in runs(braces):
+        for run in self.runs(braces, indent):
             separate = run[0].blank or starts_definition(run)
             if separate and not first:
                 yield ""
             first = False
             yield from self.run(run, indent)
+
+    def runs(self, braces: Braces, indent: int) -> Iterator[list[Row | Note]]:
+        """Entries between which neither an empty line stands nor a row of several lines."""
+        run: list[Row | Note] = []
+        for entry in braces.entries:
+            alone = isinstance(entry, Row) and self.must_break(entry, indent)
+            if entry.blank and run:
+                yield run
+                run = []
+            elif alone:
+                earlier, run = part_notes(run)
+                if earlier:
+                    yield earlier
+            run.append(entry)
+            if alone:
+                yield run
+                run = []
+        if run:
+            yield run
 
     def run(self, entries: list[Row | Note], indent: int) -> Iterator[str]:
         rows = [e for e in entries if isinstance(e, Row)]
@@ -92,7 +111,7 @@ class Page:
             lines = self.broken(row, indent, label, stop)
         else:
             text = " " * indent + label + row.text(row.label, stop)
-            lines = [text] if len(text) + len(claim) < WIDTH else self.wrapped(row, indent, label, stop)
+            lines = [text] if len(text) + len(claim) < WIDTH else self.wrapped(row, indent, label, stop, claim)
         return Line(lines, claim, comment)
 
     def claim(self, row: Row) -> tuple[int, str]:
@@ -138,14 +157,15 @@ class Page:
             else:
                 line += "{}"
             if i in row.comments and i < len(row.pieces) - 1:
-                lines.extend(interrupted(line, row.comments[i], indent + 2 * STEP))
-                line, fresh = " " * (indent + 2 * STEP), True
+                further = indent if isinstance(piece, Braces) else indent + 2 * STEP
+                lines.extend(interrupted(line, row.comments[i], further))
+                line, fresh = " " * further, True
         return [*lines, line]
 
     def written_out(self, braces: Braces) -> bool:
         return bool(braces.entries or braces.comments)
 
-    def wrapped(self, row: Row, indent: int, label: str, stop: int) -> list[str]:
+    def wrapped(self, row: Row, indent: int, label: str, stop: int, claim: str) -> list[str]:
         """An over-long pipeline, as many stages on a line as fit, further lines beginning with their arrow."""
         cuts = [row.label, *(a for a in row.arrows() if a < stop), stop]
         stages = [row.text(a, b) for a, b in zip(cuts, cuts[1:], strict=False) if a < b]
@@ -156,33 +176,23 @@ class Page:
                 lines[-1] += f" {stage}"
             else:
                 lines.append(" " * start + stage)
+        if len(lines[-1]) + 1 + len(claim) > WIDTH:
+            lines.append(" " * (start - 1))
         return lines
 
 
-def runs(braces: Braces) -> Iterator[list[Row | Note]]:
-    """Entries between which neither an empty line stands nor a row of several lines."""
-    run: list[Row | Note] = []
-    for entry in braces.entries:
-        alone = isinstance(entry, Row) and (bool(entry.braces()) and not entry_fits(entry) or entry.inner_comments())
-        if run and (entry.blank or alone and isinstance(run[-1], Row)):
-            yield run
-            run = []
-        run.append(entry)
-        if alone:
-            yield run
-            run = []
-    if run:
-        yield run
+def part_notes(run: list[Row | Note]) -> tuple[list[Row | Note], list[Row | Note]]:
+    """A run up to its last row, and the comments behind that, which belong to what follows."""
+    cut = len(run)
+    while cut and isinstance(run[cut - 1], Note):
+        cut -= 1
+    return run[:cut], run[cut:]
 
 
 def starts_definition(run: list[Row | Note]) -> bool:
     """Nets and blocks are set apart, with the comments right above them."""
     rows = [e for e in run if isinstance(e, Row)]
     return bool(rows) and rows[0].defines
-
-
-def entry_fits(row: Row) -> bool:
-    return all(fits_one_line(b) for b in row.braces())
 
 
 def fits_one_line(braces: Braces) -> bool:

@@ -85,7 +85,7 @@ class Row:
 
     def is_sign(self, i: int) -> bool:
         """`-` before a number, not between two."""
-        return i == 0 or self.kind(i - 1) not in VALUE_ENDS | {"RBRACE"}
+        return i == 0 or (self.in_recipe and i == 1) or self.kind(i - 1) not in VALUE_ENDS | {"RBRACE"}
 
     def is_setting(self, token: Token) -> bool:
         """The `=` of a call; that of a parameter list has spaces around it."""

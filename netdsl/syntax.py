@@ -356,3 +356,17 @@ class File:
     source: Source
     items: tuple[Item, ...]
     comments: tuple[Comment, ...] = field(default=())
+
+    @property
+    def head(self) -> str:
+        """The comment that the file begins with, without the `#`."""
+        lines: list[str] = []
+        end = 0
+        for comment in self.comments:
+            if not comment.own_line or self.source.text[end : comment.span.start].strip(" \t\r\n"):
+                break
+            if lines and "\n" in self.source.text[end : comment.span.start].strip(" \t\r").removeprefix("\n"):
+                break
+            lines.append(comment.span.text.lstrip("#").strip())
+            end = comment.span.end
+        return "\n".join(lines)

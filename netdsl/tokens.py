@@ -112,7 +112,7 @@ class Lexer:
         while len(self.frames) > 1:
             self.report_unclosed(self.frames[-1])
             self.mend(size)
-        self.end_row(size)
+        self.end_row()
         self.tokens.append(Token(END, "", size, size, True, None))
 
     # ------------------------------------------------ what a match is
@@ -169,7 +169,7 @@ class Lexer:
 
     def take_semicolon(self, text: str, start: int) -> None:
         if self.frames[-1].kind == "LBRACE":
-            self.end_row(start)
+            self.end_row()
         else:
             self.emit("SEMICOLON", text, start)
 
@@ -213,7 +213,7 @@ class Lexer:
             return
         self.tokens.pop()
         self.close_to_brace(name.start)
-        self.end_row(name.start)
+        self.end_row()
         self.broken = False
         name.opener = self.frames[-1].opener
         self.tokens.append(name)
@@ -235,7 +235,7 @@ class Lexer:
                                   help=f"write `{wanted}`", fix=Fix(where, wanted))
             kind, text = CLOSER[top.kind], wanted
         if kind == "RBRACE":
-            self.end_row(start)
+            self.end_row()
             self.broken = False
         self.emit(kind, text, start, start + 1)
 
@@ -266,7 +266,7 @@ class Lexer:
         kind = CLOSER[self.frames[-1].kind]
         place = min(start, self.tokens[-1].end)
         if kind == "RBRACE":
-            self.end_row(place)
+            self.end_row()
         self.broken = False
         self.emit(kind, "", place, place)
         self.broken = True
@@ -345,15 +345,16 @@ class Lexer:
         if kind == "ELSE" and self.tokens and self.tokens[-1].kind == "RBRACE":
             return
         if self.tokens and self.tokens[-1].kind not in CONTINUES:
-            self.end_row(self.tokens[-1].end)
+            self.end_row()
 
-    def end_row(self, at: int) -> None:
+    def end_row(self) -> None:
         if not self.tokens or self.tokens[-1].kind in (ROW_END, "LBRACE"):
             return
         if self.tokens[-1].kind == "AUX":
             self.tokens[-1].kind = "NAME"
         top = self.frames[-1]
         top.depth, top.elses = top.base, 0
+        at = self.tokens[-1].end
         self.tokens.append(Token(ROW_END, "", at, at, False, top.opener))
 
     def span(self, start: int, end: int) -> Span:

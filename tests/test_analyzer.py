@@ -281,7 +281,8 @@ def test_receptive_fields_of_alexnet() -> None:
     found = {p: row(report, p).receptive_field for p in ("conv5", "pool3", "fc6", "conv1.relu")}
     assert (found["conv5"].size, found["conv5"].stride) == ((163, 163), (16, 16))
     assert (found["pool3"].size, found["pool3"].stride, found["pool3"].start) == ((195, 195), (32, 32), (-64, -64))
-    assert found["fc6"].whole and found["fc6"].size == (227, 227)
+    assert found["fc6"].whole
+    assert found["fc6"].size == (227, 227)
     assert found["conv1.relu"].size == (11, 11)
     assert report.totals.receptive_field == 227
 
@@ -344,12 +345,14 @@ def test_bed_of_nails_leaves_positions_that_see_nothing() -> None:
     axis = slide(PIXEL, Window(4, kernel=1, up=2))
     assert axis == Axis(((0, 0), NOTHING), 1)
     blurred = slide(axis, Window(8, kernel=2))
-    assert blurred is not None and blurred.sizes() == (1, 1)
+    assert blurred is not None
+    assert blurred.sizes() == (1, 1)
 
 
 def test_upsampling_and_pooling_back_is_one_phase_again() -> None:
     up = slide(PIXEL, Window(8, kernel=2, up=2))
-    assert up is not None and (up.period, up.stride) == (2, 0.5)
+    assert up is not None
+    assert (up.period, up.stride) == (2, 0.5)
     down = slide(up, Window(16, kernel=2, stride=2))
     assert down == PIXEL
 
@@ -360,7 +363,8 @@ def test_joins_take_the_hull_and_refuse_what_does_not_line_up() -> None:
     assert join([narrow, wide, None]) == (Axis(((-4, 1),), 1),)
     strided = through((PIXEL,), (Window(16, 1, 2),))
     joined = join([narrow, strided])
-    assert joined is not None and not isinstance(joined, tuple)
+    assert joined is not None
+    assert not isinstance(joined, tuple)
     assert join([narrow, through((PIXEL,), None)]) == through((PIXEL,), None)
     assert join([]) is None
 
@@ -465,7 +469,8 @@ def test_alexnet_at_224_loses_pixels_and_says_so() -> None:
     (warning,) = collector.found
     assert (warning.code, warning.severity, warning.span) == ("pixels-dropped", Severity.WARNING, SPAN)
     assert "1 row at the bottom and 1 column at the right are never read (447 of 50,176 positions)" in warning.message
-    assert warning.help is not None and "223 or 227" in warning.help
+    assert warning.help is not None
+    assert "223 or 227" in warning.help
     assert row(report, "conv1").warnings
 
 
@@ -618,7 +623,7 @@ def test_a_size_that_is_not_there_is_refused() -> None:
 
 def test_analysis_imports_nothing_heavy() -> None:
     code = (
-        "import sys, netdsl.analyzer, netdsl.reports.table, netdsl.reports.formats;"
+        "import sys, netdsl.analyzer, netdsl.reports.table;"
         "heavy = {'torch', 'numpy', 'onnx', 'onnxruntime', 'pydantic', 'rich'} & set(sys.modules);"
         "sys.exit(', '.join(sorted(heavy)) or 0)"
     )

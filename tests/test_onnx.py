@@ -23,10 +23,12 @@ from netdsl.ir import Block, Graph, Net, Node, Output, Recurrent, State, result_
 from netdsl.ops.activation import Relu
 from netdsl.ops.base import Op
 from netdsl.ops.conv import Conv
+from netdsl.program import load_file
 from netdsl.runtime.session import Session, SessionError, cuda_devices
 from netdsl.source import Source, Span
 from netdsl.tensors import DType, Init, TensorType, Value, Weight
 
+SPECS = Path(__file__).parent.parent / "specs"
 SPAN = Span(Source("test", "x"), 0, 1)
 H, W = Dim.symbol("H"), Dim.symbol("W")
 
@@ -172,6 +174,17 @@ def test_a_sharer_keeps_its_weights_when_the_owner_is_only_for_training() -> Non
     assert list(weights_of(model)) == ["tower.weight", "tower.bias"]
     assert [v.name for v in model.graph.input] == ["x"], "an input that only training needs is left out"
     assert [v.name for v in model.graph.output] == ["y"]
+
+
+def test_one_body_for_several_blocks_has_weights_for_each() -> None:
+    net = Net("Repeated", [value("x", 2, 6, 6)])
+    block, x = unit(2, 6), net.inputs[0]
+    for name in ("a", "b"):
+        x = enter(net, name, block, x)
+    leave(net, "y", x)
+    weights = weights_of(onnx_model(net))
+    assert list(weights) == [key for key, _ in net.weights()] and len(weights) == 4
+    assert not np.array_equal(weights["a.conv.weight"], weights["b.conv.weight"])
 
 
 def test_outputs_of_one_value_and_of_an_input() -> None:
@@ -512,3 +525,43 @@ def test_names_inside_bodies_count_as_read(rule: Any) -> None:
     rule(Cell, cell)
     scan = next(n for n in onnx_model(recurrent_net(0.0)).graph.node if n.op_type == "Scan")
     assert {"rnn.cell.w", "rnn.cell.u"} <= set(names_read(scan))
+
+
+# Real networks against PyTorch, on one state dict.
+
+NETS = [
+    ("lenet", "LeNet", {}, [(1, 28, 28)], None),
+    ("resnet", "ResNet50", {"classes": "7"}, [(3, 33, 47), (3, 64, 32)], None),
+    ("unet", "UNetSameBN", {"width": "4"}, [(3, 16, 32), (3, 48, 16)], None),
+    ("unet", "UNet", {"width": "2"}, [(1, 188, 204)], None),
+    ("char_rnn", "CharRNN", {"hidden": "12"}, [(7,), (2,)], 40),
+    ("char_rnn", "CharRNNFused", {"hidden": "12"}, [(7,)], 40),
+    ("char_rnn", "CharLSTM", {"hidden": "12"}, [(7,), (3,)], 40),
+]
+
+
+@pytest.mark.parametrize(("spec", "name", "settings", "shapes", "symbols"), NETS, ids=[n[1] for n in NETS])
+def test_networks_agree_with_pytorch(
+    spec: str, name: str, settings: dict[str, str], shapes: list[tuple[int, ...]], symbols: int | None
+) -> None:
+    import torch
+
+    from netdsl.codegen.pytorch.module import torch_module
+
+    net = load_file(SPECS / f"{spec}.net", settings).net(name)
+    module = torch_module(net, seed=0).eval()
+    weights = {key: tensor.numpy() for key, tensor in module.state_dict().items()}
+    for key, array in weights.items():  # running statistics that are not those of a fresh layer
+        if key.endswith("running_var"):
+            array *= 1.5
+        elif key.endswith("running_mean"):
+            array += 0.1
+    model = onnx_model(net, weights=weights)
+    onnx.checker.check_model(model, full_check=True)
+    session = Session(model, "cpu", threads=1)
+    for shape in shapes:
+        x = numbers(2, *shape) if symbols is None else np.random.default_rng(0).integers(0, symbols, (2, *shape))
+        with torch.no_grad():
+            want = module(torch.from_numpy(x)).numpy()
+        (got,) = session.run({session.inputs[0].name: x}).values()
+        np.testing.assert_allclose(got, want, atol=1e-4 * max(1.0, float(np.abs(want).max())))

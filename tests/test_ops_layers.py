@@ -1,8 +1,10 @@
 """The layers against PyTorch and onnxruntime: shapes, weights, numbers, multiply-accumulates, for a table of uses."""
 
 import functools
+import itertools
 import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +32,7 @@ from netdsl.ir import result_types
 from netdsl.ops.base import REGISTRY, Op, RuleError, read_setting
 from netdsl.ops.fields import Word
 from netdsl.ops.windows import lost
+from netdsl.program import load_text
 from netdsl.tensors import DType, TensorType, Value
 
 torch.set_num_threads(1)
@@ -293,12 +296,16 @@ class Script:
 
 
 def run_onnx(op: Op, module: nn.Module, inputs: list[torch.Tensor], sizes: dict[str, int]) -> list[np.ndarray]:
-    """What onnxruntime makes of the lowering, with every size but the channels left open."""
+    return session_of(op, module, sizes)(inputs)
+
+
+def session_of(op: Op, module: nn.Module, sizes: dict[str, int]) -> Callable[[list[torch.Tensor]], list[np.ndarray]]:
+    """onnxruntime with the lowering of one layer; the batch and symbolic sizes are left open."""
     state = {k.removeprefix("layer."): v.numpy() for k, v in module.state_dict().items()}
     build = Script(state, sizes)
     rule = lowerings.find(op)
     assert rule is not None
-    names = [f"in{i}" for i in range(len(inputs))]
+    names = [f"in{i}" for i, _ in enumerate(op.operands())]
     results = rule(op, names, build)
     results = results if isinstance(results, tuple) else (results,)
     ins = [_declared(n, v) for n, v in zip(names, op.operands(), strict=True)]
@@ -307,7 +314,7 @@ def run_onnx(op: Op, module: nn.Module, inputs: list[torch.Tensor], sizes: dict[
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
     onnx.checker.check_model(model, full_check=True)
     session = onnxruntime.InferenceSession(model.SerializeToString(), options(), providers=["CPUExecutionProvider"])
-    return list(session.run(None, {n: x.numpy() for n, x in zip(names, inputs, strict=True)}))  # type: ignore[arg-type]
+    return lambda inputs: session.run(None, {n: x.numpy() for n, x in zip(names, inputs, strict=True)})
 
 
 @functools.cache
@@ -599,3 +606,130 @@ def test_counts_follow_the_convention() -> None:
         assert (op.pointwise(), op.transcendentals()) == (pointwise, transcendentals), op
     up = make("conv_transpose", type_of((4, 10, 10)), channels=8, kernel=2, stride=2)
     assert (up.macs(), up.bias_adds()) == (12_800, 3_200)
+
+
+# ---------------------------------------------------------------- symbolic sizes
+
+H, W = Dim.symbol("H"), Dim.symbol("W")
+
+SYMBOLIC = [
+    use("conv", (3, H, W), channels=4, kernel=3, stride=2, pad=1),
+    use("conv_transpose", (3, H, W // 2), channels=4, kernel=2, stride=2),
+    use("maxpool", (3, H, W), kernel=3, stride=2, pad=1, ceil=True),
+    use("maxpool", (3, H, W), kernel=2, indices=True),
+    use("avgpool", (3, H), kernel=3, stride=2, pad=1, ceil=True),
+    *(use(f"adaptive_{kind}", (2, H, W), size=size) for kind in ("avgpool", "maxpool") for size in (1, (3, 4))),
+    use("global_avgpool", (3, H, W)),
+    use("global_maxpool", (3, H, W), keep=True),
+    use("max_unpool", (2, H // 2, W // 2), ("int", 2, H // 2, W // 2), (2, H, W)),
+    use("max_unpool", (2, H // 2, W // 2), ("int", 2, H // 2, W // 2), size=(H, W)),
+    use("max_unpool", (2, H, W), ("int", 2, H, W)),
+    use("unpool", (2, H, W), factor=(2, 3)),
+    use("unpool", (2, H, W), factor=(2, 3), mode=Word("bed_of_nails")),
+    *(
+        use("resize", *shapes, **size, **mode)
+        for shapes, size in (
+            (((2, H, W),), {"scale": 2}), (((2, H, W),), {"scale": 0.5}), (((2, H // 2, W // 2),), {"size": (H, W)}),
+            (((2, H // 3, W), (5, H, W // 2)), {}), (((2, W),), {"scale": 1.25}), (((2, H, W),), {"size": (5, W)}),
+        )
+        for mode in ({}, {"mode": Word("bilinear")}, {"mode": Word("bilinear"), "align_corners": True})
+    ),
+    use("linear", (H, 12), features=5),
+    use("embedding", ("int", H), count=9, width=4),
+    use("batchnorm", (3, H, W)),
+    use("layernorm", (H, 6)),
+    use("layernorm", (2, W), affine=False, eps=1e-3),
+    use("groupnorm", (6, H, W), groups=3),
+    use("instancenorm", (3, H, W), affine=True),
+    use("lrn", (7, H, W), size=4, alpha=0.5),
+    use("lrn", (7, W), alpha=0.5),
+    use("dropout", (3, H)),
+    use("spatial_dropout", (3, H)),
+]  # fmt: skip
+
+
+def facts(op: Op, sizes: dict[str, int]) -> tuple[Any, ...]:
+    """Everything that is counted of an operation, at some sizes."""
+    shapes = [t.at(sizes) for t in result_types(op)]
+    return shapes, *(at(n, sizes) for n in (op.macs(), op.bias_adds(), op.pointwise(), op.transcendentals()))
+
+
+@pytest.mark.parametrize("case", SYMBOLIC, ids=str)
+def test_symbolic_sizes_are_what_numbers_give(case: Case) -> None:
+    """Shapes and counts as functions of the symbols agree with the same layer on numbers; so do both targets."""
+    op = make(case.op, *map(type_of, case.shapes), **case.settings)
+    divides = not (case.op == "adaptive_maxpool" and case.settings["size"] != 1)
+    for sizes in ({"H": 11, "W": 6}, {"H": 12, "W": 8}, {"H": 7, "W": 13}):
+        types = [type_of(s).at(sizes) for s in case.shapes]
+        chosen = {
+            k: tuple(at(e, sizes) for e in v) if k == "size" and isinstance(v, tuple) else v
+            for k, v in case.settings.items()
+        }
+        plain = make(case.op, *types, **chosen)
+        assert facts(op, sizes)[:-2] == facts(plain, sizes)[:-2]
+        assert not divides or facts(op, sizes) == facts(plain, sizes)
+        assert [(w.name, w.shape) for w in op.weights()] == [(w.name, w.shape) for w in plain.weights()]
+        for module in modules(op, sizes):
+            fill(module)
+            inputs = samples(op, sizes)
+            wanted = as_arrays(module(*inputs))
+            assert [w.shape[1:] for w in wanted] == [t.at(sizes).shape for t in result_types(op)]
+            for left, right in zip(wanted, run_onnx(op, module, inputs, sizes), strict=True):
+                np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "chosen", "ratio"),
+    [
+        (((2, W),), {"scale": 3}, 3),
+        (((2, W // 2), (2, W // 2 * 4)), {}, 4),
+        (((2, 4 * W),), {"size": W}, 0.25),
+        (((2, W // 2), (2, W)), {}, None),
+        (((2, W),), {"scale": 0.5}, None),
+        (((2, 6),), {"size": 4}, 2 / 3),
+    ],
+)
+def test_resize_knows_its_factor(shapes: tuple[Any, ...], chosen: dict[str, Any], ratio: float | None) -> None:
+    factors = make("resize", *map(type_of, shapes), **chosen).factors()  # type: ignore[attr-defined]
+    assert (factors and [float(f) for f in factors]) == (ratio and [ratio])
+
+
+def test_weights_need_numbers() -> None:
+    for name, shape, chosen in (
+        ("conv", (H, 8, 8), {"channels": 4, "kernel": 3}),
+        ("linear", (H,), {"features": 4}),
+        ("batchnorm", (H, 8, 8), {}),
+        ("layernorm", (4, H), {}),
+        ("locally_connected", (3, 8, W), {"channels": 4, "kernel": 3}),
+    ):
+        with pytest.raises(RuleError, match="must be a fixed number") as refused:
+            make(name, type_of(shape), **chosen)
+        assert refused.value.code == "size-not-fixed"
+
+
+def test_a_scale_that_is_not_exact_needs_a_number() -> None:
+    with pytest.raises(RuleError, match="not exact"):
+        make("resize", type_of((2, W)), scale=0.3)
+    assert make("resize", type_of((2, 10)), scale=0.3).result().shape == (2, 3)  # type: ignore[union-attr]
+
+
+def test_nearest_rounds_as_pytorch_does() -> None:
+    """Float32 rounding decides some positions; one model for many pairs of sizes."""
+    op = make("resize", type_of((1, W)), type_of((1, H)))
+    module = modules(op)[0]
+    run = session_of(op, module, {})
+    for size, made in itertools.product(range(1, 60, 4), range(1, 60, 3)):
+        inputs = [torch.arange(float(size)).reshape(1, 1, size), torch.zeros(1, 1, made)]
+        np.testing.assert_array_equal(as_arrays(module(*inputs))[0], run(inputs)[0])
+
+
+@pytest.mark.parametrize("op", of_these_families(), ids=lambda op: op.name)
+def test_examples_are_the_language(op: type[Op]) -> None:
+    """`a [3, 8] -> layer` with its inputs declared above it is a net that uses the layer."""
+    declared = re.findall(r"(\w+) ((?:int)?\[[^]]*\])", op.example.partition(" -> ")[0])
+    row = re.sub(r"(\w+) (?:int)?\[[^]]*\]", r"\1", op.example.partition(" -> ")[0])
+    inputs = "".join(f"  input {name} {type}\n" for name, type in declared)
+    net = load_text(
+        f"net Example {{\n{inputs}  made: {row} -> {op.example.partition(' -> ')[2]}\n  output made\n}}\n"
+    ).net()
+    assert any(node.kind == op.name for node in net.nodes)

@@ -3,41 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netdsl.dims import Extent, at
 from netdsl.ops.base import Op, Window
 from netdsl.tensors import TensorType
 
 
-@dataclass(slots=True)
 class Count:
     """Numbers of one row, or their sums."""
 
-    params: int = 0
-    trainable: int = 0
-    buffers: int = 0
-    param_bytes: int = 0
-    buffer_bytes: int = 0
-    macs: int = 0
-    core: int = 0
-    flops: int = 0
-    transcendentals: int = 0
-    activation: int = 0
-    layers: int = 0
+    __slots__ = (
+        "activation", "buffer_bytes", "buffers", "core", "flops", "layers", "macs", "param_bytes", "params",
+        "trainable", "transcendentals",
+    )  # fmt: skip
+
+    def __init__(self, layers: int = 0) -> None:
+        self.layers = layers
+        self.params = self.trainable = self.param_bytes = 0
+        self.buffers = self.buffer_bytes = 0
+        self.macs = self.core = self.flops = self.transcendentals = 0
+        self.activation = 0
+        """Bytes of the results."""
 
     def add(self, other: Count) -> None:
-        self.params += other.params
-        self.trainable += other.trainable
-        self.buffers += other.buffers
-        self.param_bytes += other.param_bytes
-        self.buffer_bytes += other.buffer_bytes
-        self.macs += other.macs
-        self.core += other.core
-        self.flops += other.flops
-        self.transcendentals += other.transcendentals
-        self.activation += other.activation
-        self.layers += other.layers
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
     def own(self, op: Op) -> None:
         """Count the weights of an operation as its own."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from netdsl.analysis.quantities import grouped, quantity
 from netdsl.ops.base import Window
@@ -12,8 +13,7 @@ AXES = {1: (("position", "positions", "end"),), 2: (("row", "rows", "bottom"), (
 VOLUME = (("plane", "planes", "back"), *AXES[2])
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(NamedTuple):
     """Pixels of one window that are never read."""
 
     text: str

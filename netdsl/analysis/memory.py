@@ -10,22 +10,22 @@ indices that PyTorch's max pooling keeps, workspaces of convolution libraries) i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from netdsl.tensors import Value
 
 
-@dataclass(slots=True)
 class Storage:
-    """Memory that one tensor and all views of it stand in."""
+    """Memory that one tensor and all views of it stand in; free after the step `last_use`, -1 when nothing reads it."""
 
-    size: int
-    last_use: int = -1
-    """The step after which it is free; -1 when nothing ever reads it."""
+    __slots__ = ("last_use", "size")
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.last_use = -1
 
 
-@dataclass(slots=True)
-class Step:
+class Step(NamedTuple):
     """One operation of the schedule."""
 
     path: str
@@ -34,15 +34,16 @@ class Step:
     """Bytes that it takes inside itself beside its results: the body of a recurrent block."""
 
 
-@dataclass(slots=True)
 class Schedule:
-    """The steps in order, filled while the graph is walked."""
+    """The steps in order, filled while the graph is walked.
 
-    steps: list[Step] = field(default_factory=list)
-    held: int = 0
-    """Bytes that stay for the whole run: the inputs."""
-    storages: dict[Value, Storage | None] = field(default_factory=dict)
-    """None for values that take no memory: weights and numbers."""
+    `held` are the bytes that stay for the whole run: the inputs. A value without storage takes no memory of its own.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.held = 0
+        self.storages: dict[Value, Storage | None] = {}
 
     def hold(self, value: Value, size: int) -> None:
         """A value that is there from the beginning to the end."""

@@ -9,9 +9,9 @@ takes the hull of its operands, phase by phase.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm
+from typing import Final, NamedTuple
 
 from netdsl.ops.base import Window
 
@@ -23,8 +23,7 @@ NOTHING: Interval = (1 << 62, -(1 << 62))
 """The interval of a position that no input pixel reaches: the neutral element of the hull."""
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(NamedTuple):
     """The field of every position along one axis."""
 
     phases: tuple[Interval, ...]
@@ -55,18 +54,16 @@ PIXEL = Axis(((0, 0),), 1)
 """The field of the input itself."""
 
 
-@dataclass(frozen=True, slots=True)
 class Whole:
     """Every position sees all of the input."""
 
 
-@dataclass(frozen=True, slots=True)
 class Unaligned:
     """Positions that do not line up with the input, so that no one field can be named."""
 
 
-WHOLE = Whole()
-UNALIGNED = Unaligned()
+WHOLE: Final = Whole()
+UNALIGNED: Final = Unaligned()
 Field = tuple[Axis, ...] | Whole | Unaligned | None
 """None: no input pixel reaches the value at all, as with a free parameter."""
 

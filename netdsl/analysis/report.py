@@ -137,6 +137,8 @@ class Demand:
 
     line: int
     text: str
+    others: tuple[int, ...] = ()
+    """Lines of the rows it clashes with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

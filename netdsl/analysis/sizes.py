@@ -82,7 +82,9 @@ def _congruence(found: SizeSet, symbol: str) -> dict[str, Any]:
 
 def _demands(net: Net, symbol: str) -> Iterable[Demand]:
     for demand in _telling(net, symbol):
-        yield Demand(line=demand.source.span.line, text=demand.source.message)
+        source = demand.source
+        others = tuple(dict.fromkeys(span.line for span in source.others))
+        yield Demand(line=source.span.line, text=source.message, others=others)
 
 
 def _telling(net: Net, symbol: str) -> list[dims.Demand]:

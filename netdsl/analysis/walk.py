@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from netdsl.analysis.counts import Count, arithmetic, shape_at, windows_at
 from netdsl.analysis.dropped import Loss, find_loss
 from netdsl.analysis.explain import explain
 from netdsl.analysis.memory import Schedule
 from netdsl.analysis.quantities import quantity
-from netdsl.analysis.receptive import PIXEL, UNALIGNED, WHOLE, Field, join, through
+from netdsl.analysis.receptive import PIXEL, WHOLE, Field, Unaligned, join, through
 from netdsl.analysis.report import ReceptiveField, Row, Shape, Uncounted
 from netdsl.analysis.settings import layer_text
 from netdsl.diagnostics import Collector
 from netdsl.ir import Block, Graph, Node, Recurrent
 from netdsl.ops.base import Op
+from netdsl.ops.value import Constant
 from netdsl.tensors import TensorType, Value
 
+PLACEHOLDER = Row(name="", path="", op="", kind="", settings="", line=0, depth=0, inputs=(), outputs=())
+"""Stands for a block until its rows, and with them its sums, are known."""
 
-@dataclass(frozen=True, slots=True)
-class Place:
+
+class Place(NamedTuple):
     """Where in the nesting a graph stands."""
 
     path: str = ""
@@ -33,24 +37,41 @@ class Place:
         return f"{self.path}.{name}" if self.path else name
 
 
-@dataclass(slots=True)
-class Walk:
-    """What is known while the graph is walked in the order in which it runs."""
+class Remarks(NamedTuple):
+    """What only some rows have."""
 
-    sizes: Mapping[str, int]
-    batch: int = 1
-    training: bool = False
-    explained: bool = False
-    collector: Collector | None = None
-    symbolic: bool = False
-    rows: list[Row] = field(default_factory=list)
-    fields: dict[Value, Field] = field(default_factory=dict)
-    schedule: Schedule = field(default_factory=Schedule)
-    uncounted: list[Uncounted] = field(default_factory=list)
-    counted: set[str] = field(default_factory=set)
-    """Paths of the nodes whose weights are counted."""
-    whole: Shape = ()
-    """Spatial size of the first image among the inputs, which a field that is `whole` covers."""
+    missing: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    explanation: tuple[str, ...] = ()
+    steps: int | None = None
+
+
+class Walk:
+    """What is known while the graph is walked in the order in which it runs.
+
+    `sizes` stand for the symbols; `symbolic` says that there are any.
+    """
+
+    def __init__(
+        self,
+        sizes: Mapping[str, int],
+        batch: int = 1,
+        training: bool = False,
+        explained: bool = False,
+        collector: Collector | None = None,
+    ) -> None:
+        self.sizes = sizes
+        self.batch = batch
+        self.training = training
+        self.explained = explained
+        self.collector = collector
+        self.rows: list[Row] = []
+        self.fields: dict[Value, Field] = {}
+        self.shown: dict[Field, ReceptiveField | None] = {}
+        self.schedule = Schedule()
+        self.uncounted: list[Uncounted] = []
+        self.counted: set[str] = set()  # paths of the nodes whose weights are counted
+        self.whole: Shape = ()  # spatial size of the first image among the inputs
 
     def net(self, graph: Graph) -> Count:
         """The whole inference graph; rows, fields and schedule are complete afterwards."""
@@ -67,7 +88,10 @@ class Walk:
     def graph(self, graph: Graph, place: Place) -> Count:
         total = Count()
         for node in graph.nodes:
-            total.add(self.layer(node, node.op, place) if isinstance(node.op, Op) else self.block(node, node.op, place))
+            if isinstance(node.op, Block):
+                total.add(self.block(node, node.op, place))
+            elif not isinstance(node.op, Constant):  # a number of the text is no layer
+                total.add(self.layer(node, node.op, place))
         return total
 
     def bytes(self, type_: TensorType) -> int:
@@ -78,7 +102,7 @@ class Walk:
         return total
 
     def owns(self, node: Node, place: Place) -> bool:
-        """True at the first use of the node's weights in this graph."""
+        """True at the first use of the node's weights."""
         path = place.of(node.owner.name)
         first = place.owned and path not in self.counted
         if first:
@@ -102,66 +126,51 @@ class Walk:
         windows = windows_at(op, self.sizes)
         after = through(before, windows)
         self.fields.update(dict.fromkeys(node.results, after))
-        loss = find_loss(windows or ())
-        if loss is not None:
-            self.warn(node, loss)
-        row = self.row(node, place, count, owned)
-        row = replace(row, warnings=(loss.text,)) if loss else row
-        self.rows.append(self.complete(row, node, missing, (before, after)))
+        warnings = self.losses(node, find_loss(windows or ()))
+        lines = self.explanation(node, place, (before, after)) if self.explained else ()
+        self.rows.append(self.row(node, place, count, owned, Remarks(missing, warnings, lines)))
         return count
 
     def run(self, node: Node, op: Op, path: str) -> int:
         """Put the layer on the schedule; the bytes of its results."""
-        if any(w.name == "" for w in op.weights()):
+        if not node.inputs:
             return 0  # a free parameter: its memory is that of the weights
-        views = op.in_place() and not (self.training and op.training_differs)
-        if views and node.inputs:
+        if op.in_place() and not (self.training and op.training_differs):
             self.schedule.view(path, node.inputs[0], node.results)
             return 0
         sizes = [(value, self.bytes(value.type)) for value in node.results]
         self.schedule.run(path, node.inputs, sizes)
         return sum(size for _, size in sizes)
 
-    def warn(self, node: Node, loss: Loss) -> None:
+    def losses(self, node: Node, loss: Loss | None) -> tuple[str, ...]:
+        """Warn of pixels that no window reads."""
+        if loss is None:
+            return ()
         if self.collector is not None:
             message = f"the windows of `{layer_text(node.op)}` do not divide its input: {loss.text}"
-            at = ", ".join(f"{s} = {n}" for s, n in self.sizes.items()) if self.symbolic else ""
-            notes = (f"at {at}",) if at else ()
-            self.collector.warn("pixels-dropped", message, node.span, help=loss.help, notes=notes)
+            at = ", ".join(f"{s} = {n}" for s, n in self.sizes.items())
+            self.collector.warn("pixels-dropped", message, node.span, help=loss.help, notes=(f"at {at}",) if at else ())
+        return (loss.text,)
 
-    def complete(self, row: Row, node: Node, missing: tuple[str, ...], fields: tuple[Field, Field]) -> Row:
-        """The row with what only some rows have."""
-        if "macs" in missing:
-            row = replace(row, macs=None, flops_core=None, flops=None)
-        elif missing:
-            core = None if "bias additions" in missing else row.flops_core
-            row = replace(row, flops=None, flops_core=core)
-        if "transcendentals" in missing:
-            row = replace(row, transcendentals=None)
-        if self.explained:
-            lines = explain(node, self.sizes, batch=self.batch, steps=row.steps, fields=fields)
-            row = replace(row, explanation=tuple(lines))
-        return row
+    def explanation(self, node: Node, place: Place, fields: tuple[Field, Field]) -> tuple[str, ...]:
+        return tuple(explain(node, self.sizes, batch=self.batch, steps=place.steps, fields=fields))
 
     # ------------------------------------------------------------ blocks
 
     def block(self, node: Node, op: Block, place: Place) -> Count:
         index = len(self.rows)
         owned = self.owns(node, place)
-        inside = replace(place, path=place.of(node.name), depth=place.depth + 1, owned=owned)
-        self.rows.append(PLACEHOLDER)  # its sums are known when its rows are
+        inside = Place(place.of(node.name), place.depth + 1, place.steps, owned)
+        self.rows.append(PLACEHOLDER)
+        steps = None
         if isinstance(op, Recurrent):
-            inside = replace(inside, steps=place.steps * self.steps(node))
-            count = self.recurrent(node, op, inside)
+            steps = place.steps * self.steps(node)
+            count = self.recurrent(node, op, inside._replace(steps=steps))
             count.activation += place.steps * sum(self.bytes(r.type) for r in node.results)
         else:
             count = self.body(node, op, inside)
-        row = self.row(node, place, count, owned)
-        if isinstance(op, Recurrent):
-            notes = (*row.notes, f"runs {quantity(inside.steps, 'step')}")
-            row = replace(row, kind="recurrent", steps=inside.steps, notes=notes)
-        lines = explain(node, self.sizes) if self.explained else ()
-        self.rows[index] = replace(row, explanation=tuple(lines)) if lines else row
+        lines = tuple(explain(node, self.sizes)) if self.explained else ()
+        self.rows[index] = self.row(node, place, count, owned, Remarks(explanation=lines, steps=steps))
         return count
 
     def body(self, node: Node, op: Block, inside: Place) -> Count:
@@ -198,21 +207,20 @@ class Walk:
 
     # ------------------------------------------------------------ rows
 
-    def row(self, node: Node, place: Place, count: Count, owned: bool) -> Row:
+    def row(self, node: Node, place: Place, count: Count, owned: bool, remarks: Remarks) -> Row:
         shares = place.of(node.owner.name) if node.owner is not node else None
-        notes = (f"uses the weights of `{shares}`",) if shares and not owned else ()
-        return Row(
+        row = Row(
             name=node.name,
             path=place.of(node.name),
             op=node.kind,
-            kind="layer" if isinstance(node.op, Op) else "block",
+            kind="block" if isinstance(node.op, Block) else "layer",
             settings=layer_text(node.op),
             line=node.span.line,
             depth=place.depth,
-            inputs=tuple(shape_at(v.type, self.sizes) for v in node.inputs),
-            outputs=tuple(shape_at(v.type, self.sizes) for v in node.results),
-            symbolic_in=tuple(str(v.type) for v in node.inputs) if self.symbolic else (),
-            symbolic_out=tuple(str(v.type) for v in node.results) if self.symbolic else (),
+            inputs=tuple([shape_at(v.type, self.sizes) for v in node.inputs]),
+            outputs=tuple([shape_at(v.type, self.sizes) for v in node.results]),
+            symbolic_in=tuple(str(v.type) for v in node.inputs) if self.sizes else (),
+            symbolic_out=tuple(str(v.type) for v in node.results) if self.sizes else (),
             params=count.params,
             trainable_params=count.trainable,
             buffers=count.buffers,
@@ -224,12 +232,21 @@ class Walk:
             receptive_field=self.receptive_field(self.fields.get(node.results[0]) if node.results else None),
             steps=place.steps,
             shares=shares,
-            notes=notes,
+            notes=(f"uses the weights of `{shares}`",) if shares and not owned else (),
+            warnings=remarks.warnings,
+            explanation=remarks.explanation,
         )
+        row = _without(row, remarks.missing) if remarks.missing else row
+        return _recurring(row, remarks.steps) if remarks.steps is not None else row
 
     def receptive_field(self, found: Field) -> ReceptiveField | None:
         """A field as the report shows it."""
-        if found is None or found is UNALIGNED or found == ():
+        if found not in self.shown:
+            self.shown[found] = self._receptive_field(found)
+        return self.shown[found]
+
+    def _receptive_field(self, found: Field) -> ReceptiveField | None:
+        if not found or isinstance(found, Unaligned):
             return None
         if not isinstance(found, tuple):
             return ReceptiveField(whole=True, size=self.whole, smallest=self.whole) if self.whole else None
@@ -243,4 +260,19 @@ class Walk:
         )
 
 
-PLACEHOLDER = Row(name="", path="", op="", kind="", settings="", line=0, depth=0, inputs=(), outputs=())
+def _recurring(row: Row, steps: int) -> Row:
+    notes = (*row.notes, f"runs {quantity(steps, 'step')}")
+    return replace(row, kind="recurrent", steps=steps, notes=notes)
+
+
+def _without(row: Row, missing: tuple[str, ...]) -> Row:
+    """The row without the numbers that its operation does not state."""
+    core = {"macs", "bias additions"} & set(missing)
+    total = core or "elementwise flops" in missing
+    return replace(
+        row,
+        macs=None if "macs" in missing else row.macs,
+        flops_core=None if core else row.flops_core,
+        flops=None if total else row.flops,
+        transcendentals=None if "transcendentals" in missing else row.transcendentals,
+    )

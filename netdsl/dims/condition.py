@@ -288,6 +288,8 @@ def sign_pieces(coefficients: tuple[int, ...]) -> list[tuple[int, int]]:
     """
     if len(coefficients) == 1:
         return [(0, _sign(coefficients[0]))]
+    if len(coefficients) == 2:
+        return _linear_pieces(*coefficients)
     slopes = sign_pieces(coefficients[1:])
     out: list[tuple[int, int]] = []
     for (begin, slope), end in zip(slopes, [*(s[0] for s in slopes[1:]), None], strict=True):
@@ -301,6 +303,16 @@ def sign_pieces(coefficients: tuple[int, ...]) -> list[tuple[int, int]]:
                 break
             k = following
     return out
+
+
+def _linear_pieces(base: int, slope: int) -> list[tuple[int, int]]:
+    sign, direction = _sign(base), _sign(slope)
+    if sign == direction:
+        return [(0, sign)]
+    root, rest = divmod(abs(base), abs(slope))
+    if rest:
+        return [(0, sign), (root + 1, direction)]
+    return [*([(0, sign)] if root else []), (root, 0), (root + 1, direction)]
 
 
 def _next_change(a: tuple[int, ...], k: int, sign: int, slope: int, end: int | None) -> int | None:

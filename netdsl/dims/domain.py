@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from netdsl.dims import projection, search
 from netdsl.dims.condition import Combination, Comparison, Condition, negate, solve
@@ -23,11 +23,17 @@ class Verdict(Enum):
     NEVER = "never"
 
 
-class Demand(NamedTuple):
+class Demand:
     """A condition and where it comes from."""
 
-    condition: Condition
-    source: Any
+    __slots__ = ("condition", "source")
+
+    def __init__(self, condition: Condition, source: Any) -> None:
+        self.condition = condition
+        self.source = source
+
+    def __repr__(self) -> str:
+        return f"Demand({self.condition}, {self.source!r})"
 
 
 class Domain:

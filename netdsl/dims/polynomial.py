@@ -49,6 +49,12 @@ class Floor(Dim):
     def text(self) -> wording.Text:
         return wording.divided(self.inner.text(), self.number)
 
+    def __eq__(self, other: object) -> bool:
+        """Of one make; floors of two makes may be equal, too, which `vanishes` finds out for the sums they stand in."""
+        return isinstance(other, Floor) and self.number == other.number and self.inner == other.inner
+
+    __hash__ = Dim.__hash__
+
 
 Factor = Line | Floor
 Product = tuple[Factor, ...]

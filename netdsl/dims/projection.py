@@ -71,7 +71,31 @@ def _cut(sets: Mapping[str, SizeSet], relation: Comparison, symbol: str) -> Size
 
 
 def _scanned(sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol: str, candidates: SizeSet) -> SizeSet:
-    return SizeSet.of(x for x in candidates if search.find({**sets, symbol: SizeSet.of([x])}, relations) is not None)
+    read = _reads(relations, symbol)
+    verdicts: dict[tuple[int, ...], bool] = {}
+    good = []
+    for size in candidates:
+        key = (size,) if read is None else tuple(f.quasi(size) for f in read)
+        if key not in verdicts:
+            verdicts[key] = search.find({**sets, symbol: SizeSet.of([size])}, relations) is not None
+        if verdicts[key]:
+            good.append(size)
+    return SizeSet.of(good)
+
+
+def _reads(relations: Sequence[Condition], symbol: str) -> list[Line] | None:
+    """The functions of a symbol through which alone relations depend on it; None when they are not so simple."""
+    out: dict[Line, None] = {}
+    for comparison in (c for r in relations for a in r.alternatives() for c in a):
+        difference = comparison.difference
+        factors = [f for p in difference.terms for f in p] if isinstance(difference, Sum) else [difference]
+        for factor in factors:
+            if symbol not in factor.symbols:
+                continue
+            if not isinstance(factor, Line):
+                return None
+            out[factor] = None
+    return list(out)
 
 
 def _guessed(sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol: str) -> SizeSet:

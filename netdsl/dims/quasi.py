@@ -12,7 +12,7 @@ from math import gcd, lcm
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 PERIOD_LIMIT = 100_000
 
@@ -127,21 +127,25 @@ class Quasi:
 
     def low(self, first: int, last: int | None) -> int | None:
         """Least value over first <= x <= last (None: no end), or None when there is none."""
-        if first == 1 and last is None:
-            return None if self.increment < 0 else self.base + min((*self.table[1:], self.increment))
         if self.increment < 0:
-            return None if last is None else min(self._window(max(first, last - self.period + 1), last))
-        return min(self._window(first, first + self.period - 1 if last is None else last))
+            return None if last is None else self._extreme(min, max(first, last - self.period + 1), last)
+        return self._extreme(min, first, last)
 
     def high(self, first: int, last: int | None) -> int | None:
         """Greatest value over first <= x <= last (None: no end), or None when there is none."""
-        if first == 1 and last is None:
-            return None if self.increment > 0 else self.base + max((*self.table[1:], self.increment))
-        low = self.times(-1).low(first, last)
-        return None if low is None else -low
+        if self.increment > 0:
+            return None if last is None else self._extreme(max, max(first, last - self.period + 1), last)
+        return self._extreme(max, first, last)
 
-    def _window(self, first: int, last: int) -> list[int]:
-        return [self(x) for x in range(first, min(last, first + self.period - 1) + 1)]
+    def _extreme(self, pick: Callable[[Iterable[int]], int], first: int, last: int | None) -> int:
+        """Least or greatest value over the first period from first on, as far as last."""
+        turns, rest = divmod(first, self.period)
+        count = self.period if last is None else min(last - first + 1, self.period)
+        found = pick(self.table[rest : rest + count])
+        again = self.table[: max(0, rest + count - self.period)]
+        if again:
+            found = pick((found, self.increment + pick(again)))
+        return self.base + self.increment * turns + found
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Quasi) and self._key() == other._key())

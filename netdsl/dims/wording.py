@@ -25,7 +25,8 @@ STEPS_SHOWN = 8
 def signed(parts: Iterable[tuple[int, Text]]) -> Text:
     """`2 * x - y + 3` from coefficients and texts; a text of "" stands for 1."""
     kept = [(c, t) for c, t in parts if c]
-    kept.sort(key=lambda part: part[0] < 0 and any(c > 0 for c, _ in kept))
+    if any(c > 0 for c, _ in kept) and kept[0][0] < 0:
+        kept.sort(key=lambda part: part[0] < 0)
     if not kept:
         return "0", ATOM
     out = ""

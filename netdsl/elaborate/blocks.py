@@ -290,6 +290,8 @@ def _build(
 
 
 def _setting_text(value: Any) -> Any:
+    if isinstance(value, OpLayer | BlockLayer) and value.settings:
+        return value.span.text
     return layers.title(value) if isinstance(value, LAYERS) else value
 
 

@@ -132,34 +132,10 @@ class Context:
             return condition
         verdict = self.domain.decide(condition)
         if verdict is Verdict.SOMETIMES:
-            self._check_contract(condition, demanded)
             self.domain.demand(condition, demanded)
             if relation == "==":
                 self._simplify(left, right)
         return verdict is not Verdict.NEVER
-
-    def _check_contract(self, condition: Condition, demanded: Demanded) -> None:
-        """An author's assert about these symbols must be strong enough for what a row needs."""
-        for contract, span in self.contracts:
-            if not contract.symbols & condition.symbols:
-                continue
-            sizes = self.domain.failing(condition) or {}
-            shown = ", ".join(f"{k} = {v}" for k, v in sizes.items())
-            self.report(
-                "contract-too-weak",
-                f"`{span.text}` lets {shown} pass, but {demanded.message} there",
-                demanded.span,
-                Label(span, "the contract"),
-                *(Label(s) for s in demanded.others),
-                text=f"fails at {shown}",
-                help=f"the net needs {self.needed(condition)}: say so in the `assert`",
-            )
-
-    def needed(self, condition: Condition) -> str:
-        """In words, the sizes that the domain would keep with one more condition."""
-        trial = self.domain.copy()
-        trial.demand(condition, None)
-        return " and ".join(f"{s}: {trial.sizes(s).describe(s)}" for s in sorted(condition.symbols))
 
     def _simplify(self, left: Extent, right: Extent) -> None:
         simple, other = sorted((left, right), key=lambda e: (isinstance(e, int) is False, len(str(e))))

@@ -223,9 +223,9 @@ def _rule_error(
     context.error(error.code, str(error), at, *labels[:3], help=error.help)
 
 
-def _add(context: Context, op: Op, span: Span, settings: Mapping[str, Setting]) -> Arrows:
+def _add(context: Context, op: Op, span: Span, settings: Mapping[str, Setting], operator: str = "") -> Arrows:
     """Check an operation's requirements and append its node."""
-    sizes.check_requirements(context, op, span, settings)
+    sizes.check_requirements(context, op, span, settings, operator)
     types = [sizes.simplified(context, t) for t in result_types(op)]
     return append(context, op.name, op, tuple(op.operands()), types, span, settings)
 
@@ -250,7 +250,7 @@ def operate(context: Context, name: str, operands: tuple[Value, ...], span: Span
     op_type = REGISTRY[name]
     given = operands if not any(f.many for f in op_type.inputs()) else (operands,)
     try:
-        result = _add(context, op_type(*given), span, {})
+        result = _add(context, op_type(*given), span, {}, operator)
     except RuleError as error:
         _rule_error(context, error, {}, span, Bundle(operands))
     except SizeTooComplex as error:

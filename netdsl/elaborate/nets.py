@@ -8,6 +8,7 @@ from typing import Any
 import netdsl.elaborate.blocks as blocks
 import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.recipes as recipes
+import netdsl.elaborate.sizes as sizes
 from netdsl import syntax
 from netdsl.diagnostics import Collector, Severity, did_you_mean
 from netdsl.dims import Extent, SizeTooComplex
@@ -54,13 +55,21 @@ def _net(
     scope = Scope(module.scope)
     given = _overrides(context, module.scope, definition, settings)
     values = blocks.settle(context, scope, definition, given, definition.name.span)
-    net = Net(definition.name.id, span=definition.span, doc=definition.doc, settings=values)
+    net = Net(definition.name.id, span=definition.span, doc=_doc(module, definition), settings=values)
     net.domain = context.domain
     net.definition = definition
     inputs = [_input(context, scope, net, item) for item in _input_items(context, definition)]
     blocks.build_graph(context, scope, definition, net, inputs)
+    sizes.check_contracts(context)
     _check_unused_inputs(context, net)
     return net
+
+
+def _doc(module: Module, definition: syntax.Definition) -> str:
+    """What the file says at its head, which is where the citation stands, then what is said of the net."""
+    head = module.file.head
+    parts = [head] if head and head != definition.doc else []
+    return "\n\n".join([*parts, definition.doc] if definition.doc else parts)
 
 
 def _bind_lets(context: Context, module: Module) -> None:

@@ -267,3 +267,22 @@ def _last_op(graph: Graph, value: Value) -> tuple[str, Span] | None:
     if isinstance(node.op, Block):
         return _last_op(node.op.body, node.op.body.outputs[node.results.index(value)].value)
     return node.op.name, node.span
+
+
+def read_data(text: str) -> Any:
+    """A data declaration given on its own, `mnist("folder")`. Raises `NetError` when it cannot be read."""
+    from netdsl.diagnostics import Collector
+    from netdsl.elaborate.files import Library
+    from netdsl.parser import parse, parse_value, read_source
+    from netdsl.recipe import DATA
+
+    collector = Collector()
+    expr = parse_value(text, collector, "--data")
+    collector.check()
+    assert expr is not None
+    context = Context(collector, Library(parse, read_source, collector))
+    try:
+        return _declaration(context, Scope(), DATA, _row("data", expr))
+    except Failed:
+        collector.check()
+        raise

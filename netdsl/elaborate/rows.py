@@ -52,6 +52,8 @@ def _fail(context: Context, scope: Scope, row: syntax.Row) -> None:
         node.name = build.names.number(node.name)
     build.fresh, build.named = [], []
     for name in _bound_names(row):
+        if is_layer(context, name.id):
+            continue
         build.scope.bind(name.id, UNKNOWN, name.span)
         scope.bind(name.id, UNKNOWN, name.span)
     if isinstance(row, syntax.LayerRow | syntax.OutputRow | syntax.If | syntax.ForRow | syntax.NextRow):
@@ -169,13 +171,15 @@ def finish(
 ) -> Row:  # fmt: skip
     """Name a row's nodes and bind its labels."""
     build = context.build
+    made = {result for node in build.fresh + build.named for result in node.results}
     _name_nodes(build, names[0].id if names and not bundle else None, held)
     row = Row(span, value)
     _bind(context, names, value, bundle, row)
-    if isinstance(value, Value) and names:
+    if isinstance(value, Value) and value in made and names:
         value.name = names[0].id
     for arrow in arrows(value):
-        context.origins[arrow] = names[0].span if names and not bundle else span
+        if arrow in made:
+            context.origins[arrow] = names[0].span if names and not bundle else span
     build.previous = row
     build.rows.append(row)
     if isinstance(build.graph, Net) and isinstance(value, Value) and not build.loops:
@@ -212,7 +216,7 @@ def _bind(context: Context, names: tuple[syntax.Name, ...], value: Any, bundle: 
 
 def _check_label(context: Context, name: syntax.Name) -> None:
     """A label must not hide a layer, nor name two rows."""
-    if name.id in REGISTRY or context.library.definition(context, context.build.scope, name.id):
+    if is_layer(context, name.id):
         context.error(
             "shadowed-layer", f"`{name.id}` is the name of a layer: a row called so would hide it", name.span,
             help=f"call the row something else, such as `{name.id}1`",
@@ -222,6 +226,11 @@ def _check_label(context: Context, name: syntax.Name) -> None:
         context.error(
             "duplicate-name", f"`{name.id}` is the name of an earlier row", name.span, Label(found.span, "first here")
         )
+
+
+def is_layer(context: Context, name: str) -> bool:
+    """True for the name of an operation, or of a block in reach."""
+    return name in REGISTRY or context.library.definition(context, context.build.scope, name) is not None
 
 
 def _shared_row(context: Context, scope: Scope, row: syntax.LayerRow) -> None:
@@ -419,10 +428,8 @@ def branch_value(context: Context, scope: Scope, body: syntax.Body) -> Any:
     finally:
         build.nested -= 1
         build.previous, build.scope, build.loops = held
-    made = build.rows[count:]
-    if not made:
+    if last is None or (last is build.previous and len(build.rows) == count):
         context.error("empty-body", "this has no row that gives a value", body.span)
-    assert last is not None
     last.used = True
     if last.value is UNKNOWN:
         raise Failed

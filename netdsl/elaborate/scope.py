@@ -148,8 +148,8 @@ def _name_labelled(fresh: list[Node], named: list[Node], label: str) -> None:
         for node in fresh:
             node.name = f"{label}.{inner.number(node.name)}"
         return
-    owner = weighted[0] if weighted else fresh[-1] if fresh else None
     repeated = {n.name for n in fresh if sum(m.name == n.name for m in fresh) > 1}
+    owner = weighted[0] if weighted else next((n for n in fresh[-1:] if n.name not in repeated), None)
     inner = Names()
     for node in fresh:
         if node is owner:

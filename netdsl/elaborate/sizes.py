@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import netdsl.elaborate.expressions as expressions
 from netdsl import syntax
 from netdsl.diagnostics import Label
-from netdsl.dims import Condition, Extent, Verdict, compare, negate
+from netdsl.dims import Condition, Domain, Extent, Verdict, compare
 from netdsl.elaborate.context import Context, Demanded
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import Arrows, Bundle, Setting, arrows
@@ -18,9 +19,14 @@ from netdsl.source import Span
 from netdsl.tensors import TensorType, Value
 
 
-def check_requirements(context: Context, op: Op, span: Span, settings: Mapping[str, Setting]) -> None:
+def check_requirements(
+    context: Context, op: Op, span: Span, settings: Mapping[str, Setting], operator: str = ""
+) -> None:
     """Every requirement holds for some size at least; the domain keeps the sizes for which it does."""
     for requirement in op.requirements():
+        if operator:
+            message = requirement.message.replace(f"`{op.name}`", f"`{operator}`")
+            requirement = replace(requirement, message=message)
         place = settings[requirement.field].span if requirement.field in settings else span
         others = tuple(context.origins[v] for v in op.operands() if v in context.origins)
         demanded = Demanded(span, requirement.message, others)
@@ -154,25 +160,8 @@ def _names(expr: Any) -> list[syntax.Name]:
 
 
 def _contract(context: Context, row: syntax.AssertRow, condition: Condition) -> None:
-    """A contract must allow no size that a row before it could not take; rows after it are held against it."""
+    """A contract narrows the domain; whether it is strong enough is known when the whole net is."""
     span = row.condition.span
-    contract_only = _contract_domain(context, condition)
-    for demand in context.domain.demands:
-        source = demand.source
-        if source is None or source.contract or contract_only.decide(demand.condition) is Verdict.ALWAYS:
-            continue
-        if not demand.condition.symbols & condition.symbols:
-            continue
-        sizes = contract_only.failing(demand.condition) or {}
-        shown = ", ".join(f"{k} = {v}" for k, v in sizes.items() if k in demand.condition.symbols)
-        context.report(
-            "contract-too-weak",
-            f"`{span.text}` lets {shown} pass, but then {source.message}",
-            span,
-            Label(source.span, f"fails at {shown}"),
-            help=f"the net needs {context.needed(condition)}: say so in the `assert`",
-        )
-        break
     demanded = Demanded(span, f"`{span.text}` does not hold", contract=True)
     if context.domain.demand(condition, demanded) is Verdict.NEVER:
         message = row.message or f"`{span.text}` holds for no size that the rows above can take"
@@ -180,15 +169,41 @@ def _contract(context: Context, row: syntax.AssertRow, condition: Condition) -> 
     context.contracts.append((condition, span))
 
 
-def _contract_domain(context: Context, condition: Condition) -> Any:
-    """The sizes that the author's contracts alone allow."""
-    from netdsl.dims import Domain
+def check_contracts(context: Context) -> None:
+    """The author's contracts together must allow no size that some row cannot take."""
+    for condition, span in context.contracts:
+        allowed = Domain(context.domain.symbols)
+        for contract, _ in context.contracts:
+            allowed.demand(contract, None)
+        broken = [d for d in _needs(context) if d.condition.symbols & condition.symbols]
+        broken = [d for d in broken if allowed.decide(d.condition) is not Verdict.ALWAYS]
+        if broken:
+            _report_weak(context, allowed, span, max(broken, key=lambda d: "==" in str(d.condition)))
+            return
 
-    domain = Domain(context.domain.symbols)
-    for contract, _ in context.contracts:
-        domain.demand(contract, None)
-    domain.demand(condition, None)
-    return domain
+
+def _needs(context: Context) -> list[Any]:
+    """What rows demand, apart from contracts."""
+    return [d for d in context.domain.demands if d.source is not None and not d.source.contract]
 
 
-__all__ = ["check_assert", "check_claim", "check_requirements", "negate", "simplified"]
+def _report_weak(context: Context, allowed: Domain, span: Span, demand: Any) -> None:
+    sizes = allowed.failing(demand.condition) or {}
+    shown = ", ".join(f"{k} = {v}" for k, v in sizes.items() if k in demand.condition.symbols)
+    needed = Domain(context.domain.symbols)
+    for need in _needs(context):
+        needed.demand(need.condition, None)
+    symbols = sorted(demand.condition.symbols)
+    says = " and ".join(f"{s}: {needed.sizes(s).describe(s)}" for s in symbols)
+    others = [Label(o) for o in demand.source.others if o != demand.source.span]
+    context.report(
+        "contract-too-weak",
+        f"`{span.text}` lets {shown} pass, but then {demand.source.message}",
+        span,
+        Label(demand.source.span, f"fails at {shown}"),
+        *others[:2],
+        help=f"the net needs {says}: say so in the `assert`",
+    )
+
+
+__all__ = ["check_assert", "check_claim", "check_contracts", "check_requirements", "simplified"]

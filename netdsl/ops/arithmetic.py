@@ -197,9 +197,13 @@ class Matmul(Op):
             float_of(value, self.name, field)
             vector = value is self.a and self.a.type.batched and not self.b.type.batched
             if value.type.rank < (1 if vector else 2):
-                raise RuleError(f"`matmul` multiplies matrices, but one is {value.type}", code="wrong-rank", field=field)
+                raise RuleError(
+                    f"`matmul` multiplies matrices, but one is {value.type}", code="wrong-rank", field=field
+                )
         if self.a.type.rank == 1 and self.b.type.rank > 2:
-            raise RuleError(f"`matmul` multiplies a vector by one matrix, not by {self.b.type}", code="wrong-rank", field="b")
+            raise RuleError(
+                f"`matmul` multiplies a vector by one matrix, not by {self.b.type}", code="wrong-rank", field="b"
+            )
 
     def _leading(self) -> tuple[TensorType, TensorType]:
         return self.a.type.with_shape(*self.a.shape[:-2]), self.b.type.with_shape(*self.b.shape[:-2])

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from netdsl.dims import Extent
-from netdsl.ops.axes import all_batched, float_of, product
+from netdsl.ops.axes import all_batched, float_of, product, samples_of
 from netdsl.ops.base import Op, Requirement, RuleError, fixed, require_rank
 from netdsl.ops.fields import Bool, Count
 from netdsl.tensors import Init, TensorType, Value, Weight
@@ -95,6 +95,7 @@ class MultiheadAttention(Op):
     def prepare(self) -> None:
         for field, value in (("q", self.q), ("k", self.keys), ("v", self.values)):
             float_of(value, self.name, field)
+            samples_of(value, self.name, field)
             require_rank(value, (2,), "`multihead_attention` needs sequences [T, E]")
         self.width, self.key_width, self.value_width = (
             fixed(v.shape[1], "the width that `multihead_attention` reads") for v in (self.q, self.keys, self.values)

@@ -65,6 +65,13 @@ def rank_at_least(value: Value, rank: int, name: str, field: str = "x") -> None:
         )
 
 
+def samples_of(value: Value, name: str, field: str = "x") -> None:
+    """Refuse a value that is one for all samples where each sample needs its own."""
+    if not value.type.batched:
+        message = f"`{name}` works on values of samples, but `{value.name}` {value.type} is one for all"
+        raise RuleError(message, code="not-batched", field=field)
+
+
 def all_batched(values: Sequence[Value], name: str, field: str = "x") -> None:
     """Refuse a value without a batch (a `param`) where it stands beside others that have one."""
     if any(v.type.batched for v in values) and not all(v.type.batched for v in values):
@@ -93,10 +100,10 @@ def meet(a: TensorType, b: TensorType, name: str, fields: tuple[str, str]) -> It
 
 def broadcast(types: Sequence[TensorType]) -> TensorType:
     """The type that values of these types have together; their requirements hold already."""
-    shape = list(types[0].shape)
+    shape: list[Extent] = list(types[0].shape)
     for other in types[1:]:
         missing = len(other.shape) - len(shape)
-        shape = [1] * missing + shape
+        shape = [*(1,) * missing, *shape]
         for i in range(1, other.rank + 1):
             if is_one(shape[-i]):
                 shape[-i] = other.shape[-i]

@@ -4,9 +4,20 @@ from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, cast
 
 from netdsl.dims import Extent
-from netdsl.ops.axes import find_axis, rank_at_least
+from netdsl.ops.axes import find_axis, float_of, rank_at_least
 from netdsl.ops.base import Requirement, RuleError, Window
-from netdsl.ops.fields import ChoiceKind, Count, ExtentKind, ExtentsKind, Float, Int, Padding, PaddingKind, Size, SizesKind
+from netdsl.ops.fields import (
+    ChoiceKind,
+    Count,
+    ExtentKind,
+    ExtentsKind,
+    Float,
+    Int,
+    Padding,
+    PaddingKind,
+    Size,
+    SizesKind,
+)
 from netdsl.ops.shape import Rearrangement
 from netdsl.tensors import TensorType, Value
 
@@ -139,6 +150,8 @@ class Pad(Rearrangement):
         self.rims = rims(self.amount, self.x, "amount", self.name)
         if self.value and self.mode != "constant":
             raise RuleError(f"`value` fills a constant rim, but the mode is `{self.mode}`", field="value")
+        if self.mode != "constant":
+            float_of(self.x, f"pad(mode={self.mode})")
         if self.mode != "constant" and self.x.type.rank > 4:
             raise RuleError(f"`pad(mode={self.mode})` works on up to three spatial axes", code="wrong-rank", field="x")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from netdsl.dims import Extent
-from netdsl.ops.axes import Axis, all_batched, find_axis, float_of, is_one, product, rank_at_least, without
+from netdsl.ops.axes import Axis, find_axis, float_of, is_one, product, rank_at_least, samples_of, without
 from netdsl.ops.base import Op, Requirement, RuleError
 from netdsl.ops.fields import FloatKind, Int, ListKind, Positive, Share
 from netdsl.tensors import DType, TensorType, Value
@@ -39,7 +39,9 @@ def classes_match(x: Value, label: Value, axis: int) -> Iterator[Requirement]:
 def class_numbers(label: Value, name: str) -> None:
     """Refuse labels that are not class numbers."""
     if label.type.dtype is not DType.INT:
-        raise RuleError(f"`{name}` needs class numbers, but its label is {label.type}", code="wrong-kind", field="label")
+        raise RuleError(
+            f"`{name}` needs class numbers, but its label is {label.type}", code="wrong-kind", field="label"
+        )
 
 
 class Loss(Op, abstract=True):
@@ -68,7 +70,8 @@ class ClassLoss(Loss, abstract=True):
     axis: Axis = None
 
     def prepare(self) -> None:
-        all_batched((self.x, self.label), self.name)
+        samples_of(self.x, self.name)
+        samples_of(self.label, self.name, "label")
         float_of(self.x, self.name)
         class_numbers(self.label, self.name)
         self.along = class_axis_of(self.x, self.label, self.axis, self.name)
@@ -130,7 +133,8 @@ class PairLoss(Loss, abstract=True):
     label: Value
 
     def prepare(self) -> None:
-        all_batched((self.x, self.label), self.name)
+        samples_of(self.x, self.name)
+        samples_of(self.label, self.name, "label")
         float_of(self.x, self.name)
 
     @property
@@ -194,7 +198,7 @@ class Hinge(PairLoss):
 class MultiMargin(Loss):
     """The hinge loss of several classes: the mean over them of `max(0, margin - s[right] + s[other])`.
 
-    `[C]` with `int[]` (Weston and Watkins, 1999). As in PyTorch the sum is divided by C; the course notes leave that out.
+    `[C]` with `int[]` (Weston and Watkins, 1999). As in PyTorch the sum is divided by C.
     """
 
     example: ClassVar[str] = "(scores [10], label int[]) -> multi_margin"
@@ -204,7 +208,8 @@ class MultiMargin(Loss):
     margin: Positive = 1.0
 
     def prepare(self) -> None:
-        all_batched((self.x, self.label), self.name)
+        samples_of(self.x, self.name)
+        samples_of(self.label, self.name, "label")
         float_of(self.x, self.name)
         class_numbers(self.label, self.name)
         if self.x.type.rank != 1:

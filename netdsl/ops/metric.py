@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from netdsl.dims import Extent
-from netdsl.ops.axes import Axis, all_batched, float_of, product, without
+from netdsl.ops.axes import Axis, float_of, product, samples_of, without
 from netdsl.ops.base import Op, Requirement, fixed
 from netdsl.ops.fields import ChoiceKind, Count, Float, Int
 from netdsl.ops.loss import SCALAR, class_axis_of, class_numbers, classes_match
@@ -29,7 +29,8 @@ class Metric(Op, abstract=True):
     axis: Axis = None
 
     def prepare(self) -> None:
-        all_batched((self.x, self.label), self.name)
+        samples_of(self.x, self.name)
+        samples_of(self.label, self.name, "label")
         float_of(self.x, self.name)
         class_numbers(self.label, self.name)
         self.along = class_axis_of(self.x, self.label, self.axis, self.name)

@@ -3,7 +3,7 @@
 from typing import Annotated, ClassVar
 
 from netdsl.dims import Extent
-from netdsl.ops.axes import float_of, rank_at_least
+from netdsl.ops.axes import float_of, rank_at_least, samples_of
 from netdsl.ops.base import Op, fixed, require_rank
 from netdsl.ops.fields import Bool, ChoiceKind, Count, Initialiser, IntKind
 from netdsl.ops.shape import Rearrangement
@@ -43,6 +43,7 @@ class Recurrence(Op, abstract=True):
     def prepare(self) -> None:
         require_rank(self.x, (2,), f"`{self.name}` needs a sequence [T, F]", "images become sequences by `tokens`")
         float_of(self.x, self.name)
+        samples_of(self.x, self.name)
         self.features = fixed(self.x.shape[1], f"the width that `{self.name}` reads")
         self.directions = 2 if self.bidirectional else 1
 

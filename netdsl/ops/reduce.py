@@ -111,7 +111,9 @@ class OneHot(Op):
 
     def prepare(self) -> None:
         if self.x.type.dtype is not DType.INT:
-            raise RuleError(f"`one_hot` reads whole numbers, but its input is {self.x.type}", code="wrong-kind", field="x")
+            raise RuleError(
+                f"`one_hot` reads whole numbers, but its input is {self.x.type}", code="wrong-kind", field="x"
+            )
         self.along = find_axis(self.axis, self.x.type.rank + 1, self.name)
 
     def result(self) -> TensorType:

@@ -120,7 +120,7 @@ class Resize(_Sampling):
     def pointwise(self) -> Extent:
         if self.mode == "nearest":
             return 0
-        taps = 2 ** (self.x.type.rank - 1)
+        taps: int = 2 ** (self.x.type.rank - 1)
         return self.result().elements * (2 * taps - 1)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from netdsl.dims import Dim, Extent
-from netdsl.ops.axes import all_batched, find_axis, product, rank_at_least, same_shape, without
+from netdsl.ops.axes import all_batched, find_axis, product, rank_at_least, same_shape, samples_of, without
 from netdsl.ops.base import Op, Requirement, RuleError, Values, Window, require_rank
 from netdsl.ops.fields import Count, Int, IntKind, Kind, ListKind, is_int
 from netdsl.tensors import TensorType, Value
@@ -81,7 +81,9 @@ class Stack(Rearrangement):
     def requirements(self) -> Iterator[Requirement]:
         first = self.x[0]
         for other in self.x[1:]:
-            yield from same_shape(first, other, f"`stack` joins values of one shape, not {first.type} and {other.type}", "x")
+            yield from same_shape(
+                first, other, f"`stack` joins values of one shape, not {first.type} and {other.type}", "x"
+            )
 
     def result(self) -> TensorType:
         shape = self.x[0].shape
@@ -192,20 +194,21 @@ class Reshape(Rearrangement):
         if self.unknown is not None and isinstance(self._want, Dim):
             raise RuleError(
                 f"`-1` cannot be found for {self.x.type}: {self._have} does not divide by {self._want} for every size",
-                field="shape", help="say the size that is left over",
-            )  # fmt: skip
+                field="shape",
+                help="say the size that is left over",
+            )
 
     def requirements(self) -> Iterator[Requirement]:
         message = f"{self.x.type} does not hold as many numbers as the shape asked for"
-        if self.unknown is None:
-            yield Requirement(self._have, "==", self._want, message, field="shape")
-        else:
+        if isinstance(self._want, int) and self.unknown is not None:
             yield Requirement(self._have % self._want, "==", 0, message, field="shape")
+        else:
+            yield Requirement(self._have, "==", self._want, message, field="shape")
 
     def result(self) -> TensorType:
-        if self.unknown is None:
+        if self.unknown is None or isinstance(self._want, Dim):
             return self.x.type.with_shape(*self.shape)
-        left_over = self._have if self._want == 1 else self._have // self._want
+        left_over = self._have // self._want
         return self.x.type.with_shape(*self.shape[: self.unknown], left_over, *self.shape[self.unknown + 1 :])
 
     def windows(self) -> None:
@@ -279,7 +282,9 @@ class Squeeze(Rearrangement):
 
     def requirements(self) -> Iterator[Requirement]:
         size = self.x.shape[self.along]
-        yield Requirement(size, "==", 1, f"`squeeze` takes out an axis of size 1, but this one has {size}", field="axis")
+        yield Requirement(
+            size, "==", 1, f"`squeeze` takes out an axis of size 1, but this one has {size}", field="axis"
+        )
 
     def result(self) -> TensorType:
         return self.x.type.with_shape(*without(self.x.shape, self.along))
@@ -316,6 +321,7 @@ class PixelShuffle(Rearrangement):
 
     def prepare(self) -> None:
         require_rank(self.x, (3,), "`pixel_shuffle` needs [channels, height, width]")
+        samples_of(self.x, self.name)
 
     def requirements(self) -> Iterator[Requirement]:
         square = self.factor**2
@@ -343,6 +349,7 @@ class PixelUnshuffle(Rearrangement):
 
     def prepare(self) -> None:
         require_rank(self.x, (3,), "`pixel_unshuffle` needs [channels, height, width]")
+        samples_of(self.x, self.name)
 
     def requirements(self) -> Iterator[Requirement]:
         for size in self.x.type.spatial:
@@ -358,5 +365,3 @@ class PixelUnshuffle(Rearrangement):
 
     def in_place(self) -> bool:
         return False
-
-

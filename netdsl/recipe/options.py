@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netdsl.ops.base import Field
-from netdsl.ops.fields import ChoiceKind, FloatKind, IntKind, Kind, Word
+from netdsl.ops.fields import ChoiceKind, FieldError, FloatKind, IntKind, Kind, Word
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,12 @@ class OptionKind(Kind):
         return f"{self.item.says}, or `none`"
 
     def read(self, value: Any) -> Any:
-        return None if value is None or value == Word("none") else self.item.read(value)
+        if value is None or value == Word("none"):
+            return None
+        try:
+            return self.item.read(value)
+        except FieldError:
+            raise self.refuse(value) from None
 
 
 SETTINGS: dict[str, Field] = {

@@ -1,0 +1,55 @@
+"""Reports and diagnostics as text: for the terminal, for Markdown and for machines. Nothing is imported before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netdsl.analysis.report import Report
+
+FORMATS = ("table", "json", "csv", "markdown")
+
+UNKNOWN_WIDTH = 120
+"""Columns of a table that goes to no terminal."""
+
+
+def render(
+    report: Report,
+    format: str = "table",
+    *,
+    width: int | None = None,
+    depth: int | None = None,
+    explain: bool = True,
+    expand: bool = False,
+    color: bool = False,
+    others: Sequence[str] = (),
+) -> str:
+    """A report as text that ends in a newline.
+
+    `width` (the terminal's when None) is for the table. `depth` (how many levels of nesting to show: 1 folds every
+    block, 0 leaves only the totals), `expand` (repeated blocks one by one), `explain` (the arithmetic that
+    `analyze(…, explained=True)` made) and `others` (further nets of the file) are for table and Markdown; JSON and CSV
+    always hold every row. Raises `ValueError` for an unknown format.
+    """
+    if format == "table":
+        from netdsl.reports.table import table
+
+        columns = terminal_width() if width is None else width
+        return table(report, width=columns, depth=depth, explain=explain, expand=expand, color=color, others=others)
+    if format == "markdown":
+        from netdsl.reports.markdown import as_markdown
+
+        return as_markdown(report, depth=depth, explain=explain, expand=expand, others=others)
+    if format in ("json", "csv"):
+        from netdsl.reports.data import as_csv, as_json
+
+        return as_json(report) if format == "json" else as_csv(report)
+    raise ValueError(f"no format is called {format}: {', '.join(FORMATS)}")
+
+
+def terminal_width() -> int:
+    """Columns of the terminal, or of `COLUMNS`; a fixed number where there is none, so that files are alike."""
+    import shutil
+
+    return max(shutil.get_terminal_size((UNKNOWN_WIDTH, 24)).columns, 40)

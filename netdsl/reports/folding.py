@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from netdsl.analysis.report import Row
 
 NUMBERS = re.compile(r"\d+")
 
 
-@dataclass(slots=True)
 class Branch:
-    """A row with the rows inside it; `copies` of it stand one after the other."""
+    """A row with the rows inside it; `copies` of it stand one after the other, the last one called `last`."""
 
-    row: Row
-    inside: list[Branch] = field(default_factory=list)
-    copies: int = 1
-    last: str = ""
-    """Name of the last copy."""
+    __slots__ = ("copies", "inside", "last", "row")
+
+    def __init__(self, row: Row) -> None:
+        self.row = row
+        self.inside: list[Branch] = []
+        self.copies = 1
+        self.last = row.name
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A row as drawn: `tree` are the glyphs before its name."""
 
     row: Row
@@ -42,7 +43,7 @@ def grow(rows: Sequence[Row]) -> list[Branch]:
     open_: list[list[Branch]] = [top]
     for row in rows:
         del open_[row.depth + 1 :]
-        branch = Branch(row, last=row.name)
+        branch = Branch(row)
         open_[row.depth].append(branch)
         open_.append(branch.inside)
     return top
@@ -103,6 +104,8 @@ def _times(row: Row, copies: int) -> Row:
 
 def lines(rows: Sequence[Row], depth: int | None = None, expand: bool = False) -> list[Line]:
     """What to draw: `depth` levels of nesting (None for all), copies drawn once unless `expand`."""
+    if depth == 0:
+        return []
     branches = grow(rows)
     return list(_lines(branches if expand else collapse(branches), "", 1, depth))
 

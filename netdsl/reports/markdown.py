@@ -27,7 +27,8 @@ def as_markdown(
     out = [f"## {escape(title(report))}", ""]
     doc = report.doc.strip().split("\n")[0].strip()
     out += [part for text in (doc, ports(report), conditions(report)) if text for part in (escape(text), "")]
-    out += [_line(COLUMNS), "|" + "|".join([" --- "] * RIGHT + [" ---: "] * (len(COLUMNS) - RIGHT)) + "|"]
+    if shown:
+        out += [_line(COLUMNS), "|" + "|".join([" --- "] * RIGHT + [" ---: "] * (len(COLUMNS) - RIGHT)) + "|"]
     out += [_line(_cells(line, report)) for line in shown]
     out += ["", *_facts(report, others)]
     if explain:

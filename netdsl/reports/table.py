@@ -8,48 +8,52 @@ characters say.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from netdsl.analysis.quantities import byte_size, grouped, scaled
 from netdsl.analysis.report import Report, Shape
 from netdsl.reports.folding import Line, lines
 from netdsl.reports.text import NONE, UNKNOWN, conditions, facts, field_text, ports, shape_text, share, title
 
-GAP = "  "
 NAME_LEAST = 12
 LAYER_LEAST = 14
+ONE_LINE = 0.9
+"""Share of the rows that should stand in one line before a style is preferred."""
 
 BOLD, DIM, YELLOW, CYAN, PLAIN = "1", "2", "33", "36", ""
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(NamedTuple):
     """One way to draw the columns, from the widest to the narrowest."""
 
     separator: str
     exact: bool
     columns: tuple[str, ...]
+    gap: str = "  "
     stacked: bool = False
     """Input above output in one column."""
 
 
-ALL = ("params", "MACs", "%", "memory", "field")
+ALL = ("params", "MACs", "%", "memory", "RF")
 STYLES = (
     Style(", ", True, ALL),
     Style(", ", False, ALL),
     Style(",", False, ALL),
-    Style(",", False, ("params", "MACs", "memory", "field")),
-    Style(",", False, ("params", "MACs", "field")),
-    Style(",", False, ("params", "MACs", "field"), stacked=True),
-    Style(",", False, ("params", "MACs"), stacked=True),
+    Style(",", False, ("params", "MACs", "memory", "RF")),
+    Style(",", False, ("params", "MACs", "RF")),
+    Style(",", False, ("params", "MACs", "RF"), gap=" "),
+    Style(",", False, ("params", "MACs", "RF"), gap=" ", stacked=True),
+    Style(",", False, ("params", "MACs"), gap=" ", stacked=True),
 )
-"""In order of preference: the share goes first, for the MACs say it too, then memory, then the field."""
+"""In order of preference: the share goes first, for the MACs say it too, then memory, then the receptive field."""
 
-HEADERS = {"%": "MACs %", "memory": "memory", "field": "field (stride)"}
+BROAD = 4
+"""Styles that are tried with layers in one line before layers are broken over several."""
+
+HEADERS = {"%": "MACs %", "memory": "memory", "RF": "RF (stride)"}
 
 
-@dataclass(slots=True)
-class Column:
+class Column(NamedTuple):
     """Cells of one column, each with its lines."""
 
     header: str
@@ -69,20 +73,21 @@ def table(
     depth: int | None = None,
     explain: bool = False,
     expand: bool = False,
-    colour: bool = False,
+    color: bool = False,
     others: Sequence[str] = (),
 ) -> str:
     """The whole report as text whose lines are at most `width` long, if that is at all possible."""
     shown = lines(report.rows, depth, expand)
-    paint = _painter(colour)
+    paint = _painter(color)
     out = [*_header(report, width, paint), ""]
-    out += _body(report, shown, width, paint, explain)
-    out += ["", *_footer(report, shown, tuple(others), width, paint)]
+    if shown:
+        out += [*_body(report, shown, width, paint, explain), ""]
+    out += [*_footer(report, shown, tuple(others), width, paint)]
     return "\n".join(line.rstrip() for line in out) + "\n"
 
 
-def _painter(colour: bool) -> Callable[[str, str], str]:
-    if not colour:
+def _painter(color: bool) -> Callable[[str, str], str]:
+    if not color:
         return lambda text, code: text
     return lambda text, code: f"\x1b[{code}m{text}\x1b[0m" if code and text.strip() else text
 
@@ -113,8 +118,10 @@ def _footer(report: Report, shown: Sequence[Line], others: tuple[str, ...], widt
         colour = YELLOW if heading in ("warning", "not counted") else CYAN
         for index, text in enumerate(wrap(sentence, max(width - margin, 20))):
             yield paint((heading if index == 0 else "").ljust(margin), colour) + text
-    if any(" × " in line.layer for line in shown):
-        note = "× n: n copies one after the other, each with its own weights; the row sums them, what is under it is the first"
+    if any(" × " in line.layer and not line.folded for line in shown):
+        note = (
+            "× n: n copies one after the other, each with its own weights; under their sum stand the rows of the first"
+        )
         yield from (paint(text, DIM) for text in wrap(note, width))
 
 
@@ -133,13 +140,13 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def _body(report: Report, shown: Sequence[Line], width: int, paint: Paint, explain: bool) -> Iterator[str]:
-    columns = fit(report, shown, width)
+    columns, gap = fit(report, shown, width)
     widths = [c.width for c in columns]
     heads = [
         paint(c.header.rjust(w) if c.right else c.header.ljust(w), BOLD) for c, w in zip(columns, widths, strict=True)
     ]
-    rule = paint("─" * (sum(widths) + len(GAP) * (len(widths) - 1)), DIM)
-    yield GAP.join(heads)
+    rule = paint("─" * (sum(widths) + len(gap) * (len(widths) - 1)), DIM)
+    yield gap.join(heads)
     yield rule
     for index, line in enumerate(shown):
         cells = [c.cells[index] for c in columns]
@@ -147,7 +154,7 @@ def _body(report: Report, shown: Sequence[Line], width: int, paint: Paint, expla
             texts = [cell[part] if part < len(cell) else "" for cell in cells]
             if part and not texts[0]:
                 texts[0] = line.below
-            yield GAP.join(_cell(t, c, w, paint) for t, c, w in zip(texts, columns, widths, strict=True))
+            yield gap.join(_cell(t, c, w, paint) for t, c, w in zip(texts, columns, widths, strict=True))
         if explain:
             yield from _explanation(line, width, paint)
     yield rule
@@ -165,20 +172,25 @@ def _explanation(line: Line, width: int, paint: Paint) -> Iterator[str]:
             yield paint(margin + part, DIM)
 
 
-def fit(report: Report, shown: Sequence[Line], width: int) -> list[Column]:
-    """The columns in the best style that fits the width; in the narrowest, names and layers break."""
+def fit(report: Report, shown: Sequence[Line], width: int) -> tuple[list[Column], str]:
+    """The columns in the best style that fits the width, with the gap between them."""
     names = Column("name", [[line.tree + line.name] for line in shown])
-    layers = [[line.layer] for line in shown]
-    least = min(max((len(p) for line in shown for p in _pieces(line.layer)), default=0), 2 * LAYER_LEAST)
-    least = max(least, LAYER_LEAST)
-    for style in STYLES:
-        rest = _columns(report, shown, style)
-        room = width - names.width - sum(c.width + len(GAP) for c in rest) - len(GAP)
-        if room >= min(least, Column("layer", layers).width):
+    layers = sorted(len(line.layer) for line in shown)
+    most = layers[min(int(ONE_LINE * len(layers)), len(layers) - 1)] if layers else 0
+    pieces = max((len(p) for line in shown for p in _pieces(line.layer)), default=0)
+    least = min(most, max(LAYER_LEAST, min(pieces, 2 * LAYER_LEAST)))
+    tries = [(style, most) for style in STYLES[:BROAD]] + [(style, least) for style in STYLES[1:]]
+    drawn: dict[Style, list[Column]] = {}
+    for style, wanted in tries:
+        rest = drawn.setdefault(style, []) or _columns(report, shown, style)
+        drawn[style] = rest
+        room = width - names.width - sum(c.width + len(style.gap) for c in rest) - len(style.gap)
+        if room >= wanted:
             break
     else:
-        room, names = _squeeze(shown, names, width - sum(c.width + len(GAP) for c in rest) - len(GAP))
-    return [names, Column("layer", [break_layer(line.layer, room) for line in shown], colour=CYAN), *rest]
+        room, names = _squeeze(shown, names, width - sum(c.width + len(style.gap) for c in rest) - len(style.gap))
+    layer = Column("layer", [break_layer(line.layer, room) for line in shown], colour=CYAN)
+    return [names, layer, *rest], style.gap
 
 
 def _squeeze(shown: Sequence[Line], names: Column, room: int) -> tuple[int, Column]:
@@ -190,8 +202,14 @@ def _squeeze(shown: Sequence[Line], names: Column, room: int) -> tuple[int, Colu
 
 
 def _break_name(line: Line, width: int) -> list[str]:
+    """A long name over several lines, at its dots where that can be."""
     room = max(width - len(line.tree), 6)
-    parts = [line.name[i : i + room] for i in range(0, len(line.name), room)]
+    parts = [""]
+    for word in line.name.replace(".", ".\n").split("\n"):
+        if parts[-1] and len(parts[-1]) + len(word) > room:
+            parts.append("")
+        parts[-1] += word
+    parts = [part[i : i + room] for part in parts for i in range(0, len(part), room)]
     return [line.tree + parts[0], *(line.below + part for part in parts[1:])]
 
 
@@ -245,9 +263,10 @@ def _numbers(report: Report, shown: Sequence[Line], style: Style, name: str) -> 
     header = HEADERS.get(name, name)
     if name == "%":
         return Column(header, [[share(r, report)] for r in rows], right=True)
-    if name == "field":
-        header = header if style.exact else "field"
-        return Column(header, [[field_text(r.receptive_field)] for r in rows], right=True)
+    if name == "RF":
+        seen = [field_text(r.receptive_field) for r in rows]
+        header = header if any(len(t) >= len(header) for t in seen) or style.exact else name
+        return Column(header, [[t] for t in seen], right=True)
     if name == "memory":
         return Column(
             header, [[byte_size(r.activation_bytes) if r.activation_bytes else NONE] for r in rows], right=True

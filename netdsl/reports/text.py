@@ -9,6 +9,8 @@ from netdsl.analysis.report import ReceptiveField, Report, Row, Shape
 
 NONE = "–"
 UNKNOWN = "?"
+MOST_DEMANDS = 6
+"""Rows named as demanding a size; the JSON report names all."""
 
 
 def shape_text(shape: Shape, separator: str = ", ") -> str:
@@ -94,17 +96,26 @@ def _memory(report: Report) -> Iterator[tuple[str, str]]:
     where = f", at `{totals.peak_at}`" if totals.peak_at else ""
     peak = f"{byte_size(totals.peak_inference_bytes)} ({grouped(totals.peak_inference_bytes)} bytes)"
     yield "peak memory", f"{peak} of inputs and activations alive at once{where}"
-    if totals.receptive_field is not None:
-        outputs = [row.receptive_field for row in report.rows[-1:] if row.receptive_field]
-        if outputs and outputs[0].whole:
-            yield "receptive field", "every output sees the whole input"
+    seen = report.rows[-1].receptive_field if report.rows else None
+    if seen is not None:
+        last = "the whole input" if seen.whole else field_text(seen)
+        unit = "receptive field in input pixels (and from one output to the next)"
+        yield "RF", f"{unit}; the last row sees {last}"
 
 
 def _sizes(report: Report) -> Iterator[tuple[str, str]]:
+    alike: dict[tuple[object, ...], list[str]] = {}
     for symbol, rule in report.sizes.items():
-        yield f"size {symbol}", rule.says
-        for demand in rule.demands:
-            yield "", f"line {demand.line}: {demand.text}"
+        alike.setdefault((rule.says, rule.exact.says, rule.demands), []).append(symbol)
+    for symbols in alike.values():
+        rule = report.sizes[symbols[0]]
+        yield f"size {', '.join(symbols)}", rule.says + (" each" if len(symbols) > 1 else "")
+        for demand in rule.demands[:MOST_DEMANDS]:
+            others = ", ".join(str(line) for line in demand.others if line != demand.line)
+            lines = f"line {demand.line}" + (f" with {others}" if others else "")
+            yield "", f"{lines}: {demand.text}"
+        if len(rule.demands) > MOST_DEMANDS:
+            yield "", f"and {len(rule.demands) - MOST_DEMANDS} more rows"
         if rule.exact.says != rule.says:
             yield "", f"no window drops a pixel: {rule.exact.says}"
 
@@ -119,6 +130,15 @@ def _left_out(report: Report) -> Iterator[tuple[str, str]]:
         yield "unused", f"{grouped(totals.unused_params)} parameters of layers that no output needs, left out above"
     for missing in report.not_counted:
         yield "not counted", f"{', '.join(missing.what)} of `{missing.path}` ({missing.op})"
+    yield from _warnings(report)
+
+
+def _warnings(report: Report) -> Iterator[tuple[str, str]]:
+    """Warnings of rows; those of one line of text that are alike once."""
+    alike: dict[tuple[int, str], list[str]] = {}
     for row in report.rows:
         for warning in row.warnings:
-            yield "warning", f"`{row.path}` (line {row.line}): {warning}"
+            alike.setdefault((row.line, warning), []).append(row.path)
+    for (line, warning), paths in alike.items():
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        yield "warning", f"`{paths[0]}`{more} (line {line}): {warning}"

@@ -28,9 +28,7 @@ def check_sizes(net: Net, data: Data) -> None:
     for symbol, size in sizes.items():
         allowed = net.domain.sizes(symbol)
         if size not in allowed:
-            near = ", ".join(map(str, islice((n for n in count(size) if n in allowed), 1)))
-            hint = f"; the next that works is {near}"
-            raise RunError(f"`{data!r}` gives {symbol} = {size}, but {net.name} does not work at that size{hint}")
+            raise RunError(f"`{data!r}` gives {symbol} = {size}, but {net.name} needs {allowed.describe(symbol)}")
 
 
 def _check_classes(net: Net, data: Data, dataset: Dataset, node: Node) -> None:

@@ -26,6 +26,7 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file beside the old one, force it to disk, then let it take the old one's place."""
     new = path.with_name(f".{path.name}.new")
     write(new)
+    new.chmod(0o644)  # safetensors makes files that only their owner may read
     with new.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(new, path)

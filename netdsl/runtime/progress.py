@@ -62,7 +62,7 @@ class Reporter:
 
     def head(self, lines: Sequence[str]) -> None:
         for line in lines:
-            self.console.print(line, style="dim", markup=False)
+            self.console.print(line, style="dim", markup=False, soft_wrap=True)
 
     def begin(self, epoch: int, epochs: int, batches: int, done: int) -> None:
         """Start the live line of an epoch."""
@@ -101,12 +101,12 @@ class Reporter:
         cells = epoch_cells(row, epochs)
         if not self.columns:
             self.columns = list(cells)
-            self.console.print(_aligned(cells, cells.keys()), style="bold", markup=False)
-        self.console.print(_aligned(cells, cells.values()), markup=False)
+            self.console.print(_aligned(cells, cells.keys()), style="bold", markup=False, soft_wrap=True)
+        self.console.print(_aligned(cells, cells.values()), markup=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
         self.end()
-        self.console.print(text, style="yellow", markup=False)
+        self.console.print(text, style="yellow", markup=False, soft_wrap=True)
 
 
 def epoch_cells(row: Row, epochs: int) -> dict[str, str]:
@@ -118,9 +118,9 @@ def epoch_cells(row: Row, epochs: int) -> dict[str, str]:
         cells[name] = f"{value:.4f}"
         if name in validation["metrics"]:
             cells[f"val {name}"] = f"{validation['metrics'][name]:.4f}"
-    return {**cells, "lr": f"{row['lr']:.3g}", "seconds": f"{row['seconds']:.1f}", "": "best" if row["best"] else ""}
+    return {**cells, "lr": f"{row['lr']:.2g}", "seconds": f"{row['seconds']:.1f}", "": "best" if row["best"] else ""}
 
 
 def _aligned(cells: Mapping[str, str], texts: Any) -> str:
-    widths = [max(len(head), 9) for head in cells]
+    widths = [max(len(head), 7) for head in cells]
     return "  ".join(text.rjust(width) for text, width in zip(texts, widths, strict=True)).rstrip()

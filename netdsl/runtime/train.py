@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from netdsl.ir import Net
+from netdsl.ops.base import Declared
 from netdsl.runtime import checkpoint
 from netdsl.runtime.data import Dataset, Feed, cut, input_sizes, load_data, mirrored, share, shuffled
 from netdsl.runtime.device import make_accelerator
@@ -145,8 +146,8 @@ class Trainer:
         trained = sum(p.numel() for p in self.module.parameters() if p.requires_grad)
         processes = f", {self.world} processes" if self.world > 1 else ""
         yield f"{self.net.name}: {trained:,} trained weights on {self.accelerator.device}{processes}, {self.folder.path}"
-        yield f"{self.plan.data!r}: {counts}" + "".join(f"; {note}" for note in self.dataset.notes)
-        yield f"{self.plan.optimizer!r}, {self.plan.schedule!r}, batch {self.plan.batch}"
+        yield f"{_shown(self.plan.data)}: {counts}" + "".join(f"; {note}" for note in self.dataset.notes)
+        yield f"{_shown(self.plan.optimizer)}, {_shown(self.plan.schedule)}, batch {self.plan.batch}"
         if resume:
             yield f"resumed after epoch {self.position.epoch}, step {self.position.step} of {self.steps}"
 
@@ -344,3 +345,8 @@ class Trainer:
             self.reporter.warn(overfitting_plot(self.position.history, since))
         elif since is None:
             self.reporter.warned = False
+
+
+def _shown(declared: Declared) -> str:
+    """A declaration as an author would write it."""
+    return repr(declared).removesuffix("()")

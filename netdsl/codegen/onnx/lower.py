@@ -14,38 +14,57 @@ from netdsl.diagnostics import Diagnostic, Label, NetError
 from netdsl.ir import Block, Graph, Node, Recurrent
 from netdsl.ops.base import Op, RuleError
 
-
 Chain = tuple[Node, ...]
 """The blocks around a node, outermost first."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a node stands: `/b/conv` by name, `a.conv` where its weights are (`b` shares those of `a`)."""
+
+    path: str = ""
+    key: str = ""
+    chain: Chain = ()
+
+    def key_of(self, node: Node) -> str:
+        """The key of a node of this block that owns its weights."""
+        return f"{self.key}.{node.name}" if self.key else node.name
+
+    def inside(self, node: Node) -> Place:
+        return Place(self.path, self.key, (*self.chain, node))
+
+
 @dataclass(frozen=True)
 class Lowering:
-    """What every part of the walk needs: sizes at run time and the key of each node's weights."""
+    """What every part of the walk needs: sizes at run time, and where the state dict has each node's weights."""
 
     sizes: Sizes
-    keys: dict[Node, str]
+    owners: dict[Node, str]
+    """By node the first path that leads to it: one body may stand for several equal blocks."""
     found: list[Diagnostic] = field(default_factory=list)
 
-    def write(self, graph: Graph, scope: Scope, names: Names, path: str, chain: Chain) -> None:
+    def write(self, graph: Graph, scope: Scope, names: Names, at: Place) -> None:
         """Append the ONNX nodes of a graph; `names` knows its inputs and learns every result."""
+        keys: dict[Node, str] = {}
         for node in graph.nodes:
-            here = f"{path}/{node.name}"
+            owner = node.shares
+            keys[node] = at.key_of(node) if owner is None else keys.get(owner) or self.owners[owner]
+            here = Place(f"{at.path}/{node.name}", keys[node], at.chain)
             try:
-                results = self._node(node, scope, names, here, chain)
+                results = self._node(node, scope, names, here)
             except (Unsupported, RuleError) as problem:
-                self._report(problem, node, chain)
-                results = tuple(scope.ledger.unique(f"{here}/missing") for _ in node.results)
+                self._report(problem, node, at.chain)
+                results = tuple(scope.ledger.unique(f"{here.path}/missing") for _ in node.results)
             names.update(zip(node.results, results, strict=True))
 
-    def _node(self, node: Node, scope: Scope, names: Names, path: str, chain: Chain) -> tuple[str, ...]:
+    def _node(self, node: Node, scope: Scope, names: Names, at: Place) -> tuple[str, ...]:
         if isinstance(node.op, Op):
-            return self._operation(node, node.op, scope, names, self.builder(node, scope, path, chain))
+            return self._operation(node, node.op, scope, names, self.builder(node, scope, at))
         if isinstance(node.op, Recurrent):
-            return write_recurrent(self, node, node.op, scope, names, path, chain)
+            return write_recurrent(self, node, node.op, scope, names, at)
         body = node.op.body
         inner = {v: names[outer] for v, outer in zip(body.inputs, node.inputs, strict=True)}
-        self.write(body, scope, inner, path, (*chain, node))
+        self.write(body, scope, inner, at.inside(node))
         return tuple(inner[o.value] for o in body.outputs)
 
     def _operation(self, node: Node, op: Op, scope: Scope, names: Names, build: NodeBuilder) -> tuple[str, ...]:
@@ -75,12 +94,12 @@ class Lowering:
                 Diagnostic("not-supported-by-target", message, (Label(place),), notes=tuple(notes), help=help)
             )
 
-    def builder(self, node: Node, scope: Scope, path: str, chain: Chain) -> NodeBuilder:
+    def builder(self, node: Node, scope: Scope, at: Place) -> NodeBuilder:
         """The place where one node's rule writes, with notes for whoever opens the file."""
-        notes = {"netdsl.layer": self.keys[node], "netdsl.op": repr(node.op) if isinstance(node.op, Op) else node.kind}
-        if chain:
-            notes["netdsl.blocks"] = " / ".join(map(title, chain))
-        return NodeBuilder(scope, self.sizes, path, self.keys[node], notes)
+        notes = {"netdsl.layer": at.key, "netdsl.op": repr(node.op) if isinstance(node.op, Op) else node.kind}
+        if at.chain:
+            notes["netdsl.blocks"] = " / ".join(map(title, at.chain))
+        return NodeBuilder(scope, self.sizes, at.path, at.key, notes)
 
     def check(self) -> None:
         """Raise everything that ONNX cannot say, at its places."""
@@ -94,12 +113,9 @@ def title(node: Node) -> str:
     return f"{node.op.name}({', '.join(f'{k}={v}' for k, v in node.op.settings.items())})"
 
 
-def weight_keys(graph: Graph, prefix: str = "", keys: dict[Node, str] | None = None) -> dict[Node, str]:
-    """For each node, blocks included, the path under which the state dict has its weights: its own or its owner's."""
-    keys = {} if keys is None else keys
-    for node in graph.nodes:
-        own = f"{prefix}.{node.name}" if prefix else node.name
-        keys[node] = own if node.shares is None else keys[node.shares]
-        if isinstance(node.op, Block):
-            weight_keys(node.op.body, keys[node], keys)
-    return keys
+def first_paths(graph: Graph) -> dict[Node, str]:
+    """The first path that leads to each node, which is the key of what it owns."""
+    paths: dict[Node, str] = {}
+    for path, node in graph.walk():
+        paths.setdefault(node, path)
+    return paths

@@ -15,7 +15,7 @@ import onnx
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table of rules)
-from netdsl.codegen.onnx.lower import Lowering, weight_keys
+from netdsl.codegen.onnx.lower import Lowering, Place, first_paths
 from netdsl.codegen.onnx.scope import ELEMENTS, Ledger, Names, Scope, names_used
 from netdsl.codegen.onnx.simplify import rename, simplify
 from netdsl.codegen.onnx.sizes import Sizes
@@ -121,9 +121,9 @@ def draft_model(net: Net) -> Draft:
     ledger = Ledger(reserved, dict(net.weights()), batch)
     scope = Scope(ledger)
     read = {v for node in graph.nodes for v in node.inputs}
-    lowering = Lowering(Sizes(scope, sorted(graph.inputs, key=lambda v: v not in read)), weight_keys(net))
+    lowering = Lowering(Sizes(scope, sorted(graph.inputs, key=lambda v: v not in read)), first_paths(net))
     names: Names = {v: v.name for v in graph.inputs}
-    lowering.write(graph, scope, names, "", ())
+    lowering.write(graph, scope, names, Place())
     lowering.check()
     bind_outputs(graph, scope, names)
     kept = [o.name for o in graph.outputs]

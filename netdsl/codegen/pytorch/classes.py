@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from netdsl.codegen.pytorch.forward import Forward
+from netdsl.codegen.pytorch.forward import Forward, commented
 from netdsl.codegen.pytorch.layout import Layout, Step, attribute_of
 from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.codegen.pytorch.recurrence import recurrent_lines
@@ -128,7 +128,7 @@ class ClassWriter:
     def _returned(self, forward: Forward, outputs: Sequence[Output]) -> list[str]:
         if len(outputs) == 1:
             doc, comment = forward.returned(outputs[0].value)
-            return lay(doc, "return ", comment, 2)
+            return commented(doc, "return ", comment, 2)
         if self.main.use.block is None:
             return self._table(forward, outputs, 2)
         names = [forward.returned(o.value)[0] for o in outputs]
@@ -155,7 +155,7 @@ class ClassWriter:
         reads = ", ".join(_described(forward, v, i) for i, v in enumerate(_shown_inputs(use)))
         outputs = [[u.graph.outputs[i].value for u in self.uses] for i in range(len(use.graph.outputs))]
         makes = ", ".join(t for t in (forward.shapes.text(values) for values in outputs) if t)
-        flow = f"{reads} -> {makes}" if makes else reads
+        flow = _flow(reads, makes)
         if isinstance(use.block, Recurrent):
             flow = f"One step: {flow}; `forward` runs it over axis 1."
         return flow, [doc, flow if doc else f"{flow}"]
@@ -193,13 +193,19 @@ def _described(forward: Forward, value: Value, place: int) -> str:
     return f"{forward.names[value]} {text}".strip()
 
 
+def _flow(reads: str, makes: str) -> str:
+    """What goes in and comes out, on two lines where one is too short."""
+    line = f"{reads} -> {makes}" if makes else reads
+    return line if len(line) + len(INDENT) + 6 <= WIDTH else f"{reads}\n-> {makes}"
+
+
 def _net_paragraphs(use: Use, forward: Forward) -> list[str]:
     graph = use.graph
     reads = ", ".join(f"{forward.names[v]} {v.type}" for v in graph.inputs)
     plain = [o for o in graph.outputs if not o.aux]
     makes = ", ".join(f"{o.name} {o.value.type}" for o in plain)
     aux = [o.name for o in graph.outputs if o.aux]
-    lines = [f"{clean(reads)} -> {clean(makes)}, one sample each; the batch is the first axis."]
+    lines = [_flow(clean(reads), clean(makes))]
     if len(plain) > 1:
         lines.append("The result is a dict by output name.")
     if aux:

@@ -18,6 +18,8 @@ class Family:
 
     layouts: list[Layout]
     conditions: dict[str, Term] = field(default_factory=dict)
+    suffix: str = ""
+    """What tells its class from the others of the block: `N2` where `n` is 2."""
 
 
 def split(layouts: Sequence[Layout]) -> list[Family]:
@@ -29,7 +31,22 @@ def split(layouts: Sequence[Layout]) -> list[Family]:
     for group in loose.values():
         merged = _merge(group)
         families += [merged] if merged else [Family(g) for g in _strict(group)]
+    _tell_apart(families)
     return families
+
+
+def _tell_apart(families: Sequence[Family]) -> None:
+    """Name the classes of one block after the setting that makes them differ, where it is one."""
+    settings = families[0].layouts[0].use.settings
+    for word in settings if len(families) > 1 else ():
+        values = [{repr(layout.use.settings[word]) for layout in f.layouts} for f in families]
+        first = [f.layouts[0].use.settings[word] for f in families]
+        plain = all(isinstance(v, int) for v in first) and all(len(v) == 1 for v in values)
+        if plain and len({repr(v) for v in first}) == len(families):
+            for family, value in zip(families, first, strict=True):
+                said = "" if value is True else value
+                family.suffix = "" if value is False else f"_{word}{said}"
+            return
 
 
 def _defaults(function: str) -> dict[str, Any]:

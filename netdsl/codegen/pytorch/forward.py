@@ -48,13 +48,14 @@ class Forward:
         self.lines: list[str] = []
         self.depth = 2
         for value in self.main.use.graph.inputs:
-            self.names[value] = self._unused(value.name if value.name != "_" else "x")
+            self.names[value] = self._unused(self.main.use.inputs[value])
             self.taken.add(self.names[value])
 
     # ------------------------------------------------------------ running through the steps
 
     def run(self, steps: Sequence[Step], results: Sequence[Value], kept: Sequence[Value] = ()) -> None:
         """Write the lines that make `results`. Values in `kept` are read later, by other steps."""
+        self.steps = steps
         self.readers: dict[Value, list[int]] = {}
         for i, step in enumerate(steps):
             for value in step.inputs:
@@ -68,7 +69,7 @@ class Forward:
     def _step(self, i: int, step: Step, steps: Sequence[Step]) -> None:
         doc = self._expression(step)
         taken_in = [v for v in step.inputs if v in self.pending]
-        if taken_in and self._width(doc, step) > WIDTH:
+        if taken_in and self._width(doc) > WIDTH:
             for value in taken_in:
                 self._flush(value, i)
             doc = self._expression(step)
@@ -91,13 +92,13 @@ class Forward:
         if readers[0] == len(steps):
             return len(self.results) == 1
         reader = steps[readers[0]]
-        if reader.follows and readers[0] == i + 1:
+        if readers[0] == i + 1 and (reader.follows or _prepares(step, reader)):
             return _continues(step, reader)
         near = readers[0] - i < len(reader.inputs) + 1
         return isinstance(reader.expression, Infix) and len(reader.inputs) > 1 and near and _unnamed(step)
 
-    def _width(self, doc: Doc, step: Step) -> int:
-        return len(f"{INDENT * self.depth}return {flat(doc)}{self.shapes.comment(step)}")
+    def _width(self, doc: Doc) -> int:
+        return len(f"{INDENT * self.depth}return {flat(doc)}")
 
     # ------------------------------------------------------------ expressions
 
@@ -147,19 +148,13 @@ class Forward:
 
     def _assign(self, doc: Doc, step: Step, index: int) -> None:
         names = [self._name(v, step, index, place) for place, v in enumerate(step.results)]
-        comment = self.shapes.comment(step)
-        before = f"{', '.join(names)} = "
-        if len(f"{INDENT * self.depth}{before}{flat(doc)}{comment}") > WIDTH >= len(
-            f"{INDENT * self.depth}{before}{flat(doc)}"
-        ):
-            comment = ""
-        self.lines += lay(doc, before, comment, self.depth)
+        self.lines += commented(doc, f"{', '.join(names)} = ", self.shapes.comment(step), self.depth)
 
     def _name(self, value: Value, step: Step, index: int, place: int) -> str:
         readers = self.readers.get(value, [])
         if not readers:
             name = "_" if len(step.results) > 1 else self._unused("unused")
-        elif value not in self.results and len(step.results) == 1 and set(readers) <= {index + 1}:
+        elif len(step.results) == 1 and set(readers) <= {index + 1} and self._is_passing(value, step, index):
             name = self._temporary(index)
         else:
             label = step.label if len(step.results) == 1 else value.name
@@ -169,14 +164,19 @@ class Forward:
         self.names[value] = name
         return name
 
+    def _is_passing(self, value: Value, step: Step, index: int) -> bool:
+        """Whether a value only goes on to the next line, and is no side of a join that has a name."""
+        if value in self.results:
+            return False
+        return _unnamed(step) or index + 1 >= len(self.steps) or len(self.steps[index + 1].inputs) == 1
+
     def _temporary(self, index: int) -> str:
         live = {n for v, n in self.names.items() if any(r > index + 1 for r in self.readers.get(v, ()))}
         named = {n for n in self.names.values() if n not in TEMPORARY}
         return next(n for n in (*TEMPORARY, unused("x", live | named)) if n not in live and n not in named)
 
     def _unused(self, label: str) -> str:
-        base = identifier(label.replace(".", "_"))
-        return unused(base if base not in TEMPORARY[1:] else f"{base}_", self.taken)
+        return unused(identifier(label.replace(".", "_")), self.taken)
 
     def returned(self, value: Value) -> tuple[Doc, str]:
         """The expression of a result, with the comment it may carry."""
@@ -190,6 +190,25 @@ def _continues(step: Step, reader: Step) -> bool:
     """A reader without a label of its own, or of the same row, goes on with the line."""
     row, other = step.label.split(".")[0], reader.label.split(".")[0]
     return row == other or _unnamed(reader) or reader.label.startswith(f"{row}.")
+
+
+def _prepares(step: Step, reader: Step) -> bool:
+    """A pooling (or the like) right before the layer that has the row's label."""
+    if len(step.inputs) != 1 or not step.label.startswith(f"{reader.label}.") or step.node.op.name in RESHAPING:
+        return False
+    return step.inputs[0].type.rank == step.results[0].type.rank and not step.attribute
+
+
+RESHAPING = ("flatten", "reshape", "transpose")
+
+
+def commented(doc: Doc, before: str, comment: str, depth: int) -> list[str]:
+    """A statement with its shape; on a line of its own above where it does not fit beside."""
+    lines = lay(doc, before, "", depth)
+    if comment and len(lines[-1] + comment) <= WIDTH:
+        return [*lines[:-1], lines[-1] + comment]
+    above = f"{INDENT * depth}{comment.strip()}"
+    return [above, *lines] if comment and len(above) <= WIDTH else lines
 
 
 def _unnamed(step: Step) -> bool:

@@ -309,7 +309,7 @@ def form_of(
         (s.name, number[s.current], number[s.following], s.initial if isinstance(s.initial, int | float) else "given")
         for s in getattr(use.block, "states", ())
     )
-    inputs = tuple((v.name, v.type.rank, v.type.dtype) for v in use.graph.inputs)
+    inputs = tuple((use.inputs[v], v.type.rank, v.type.dtype) for v in use.graph.inputs)
     return inputs, tuple(steps), attributes, inits, outputs, states
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from netdsl.codegen.pytorch.forward import Forward
+from netdsl.codegen.pytorch.forward import Forward, commented
 from netdsl.codegen.pytorch.layout import Layout
 from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.codegen.pytorch.text import INDENT, Atom, Called, lay, literal, unused
@@ -35,7 +35,7 @@ def _step_lines(forward: Forward, names: Sequence[str], results: Sequence[Value]
     head = lay(Called("step", items), "def ", f" -> {kind}:", 1)
     returned = [forward.returned(v) for v in results]
     if len(results) == 1:
-        return [*head, *forward.lines, *lay(returned[0][0], "return ", returned[0][1], 2)]
+        return [*head, *forward.lines, *commented(returned[0][0], "return ", returned[0][1], 2)]
     made = ", ".join(doc.text for doc, _ in returned if isinstance(doc, Atom))
     return [*head, *forward.lines, f"{INDENT * 2}return {made}"]
 

@@ -10,7 +10,6 @@ from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.codegen.pytorch.terms import Sized, term_of
 from netdsl.codegen.pytorch.tracing import Use
 from netdsl.dims import Dim
-from netdsl.ops.base import Op
 from netdsl.tensors import Value
 
 AXES = {2: ("L",), 3: ("H", "W"), 4: ("D", "H", "W")}
@@ -24,6 +23,7 @@ class Shapes:
         self, parameters: Parameters, layouts: Sequence[Layout], steps: Sequence[Sequence[Step]], main: Layout
     ) -> None:
         self.parameters = parameters
+        self.layouts = layouts
         self.uses: list[Use] = [layout.use for layout in layouts]
         self.steps = steps
         self.main = main
@@ -32,60 +32,86 @@ class Shapes:
         """`  # [64, 56, 56]`, or nothing when no words are right for every use."""
         if len(step.results) != 1:
             return ""
-        if all(step not in own for own in self.steps):
-            return ""
-        index = next(own.index(step) for own in self.steps if step in own)
-        text = self.text([own[index].results[0] for own in self.steps])
+        index = next((own.index(step) for own in self.steps if step in own), None)
+        if index is None:  # a row that only some uses have
+            some = [(u, s) for layout in self.layouts for u, s in _having(layout, step.label)]
+            return self._said([u for u, _ in some], [s.results[0] for _, s in some])
+        return self._said(self.uses, [own[index].results[0] for own in self.steps])
+
+    def _said(self, uses: Sequence[Use], values: Sequence[Value]) -> str:
+        text = self.text(values, uses)
         return f"  # {text}" if text else ""
 
-    def text(self, values: Sequence[Value]) -> str:
+    def text(self, values: Sequence[Value], uses: Sequence[Use] = ()) -> str:
         """A shape in words that are right for every use, or ""."""
-        types = [use.types[v] for use, v in zip(self.uses, values, strict=True)]
+        uses = uses or self.uses
+        types = [use.types[v] for use, v in zip(uses, values, strict=True)]
         if len({t.rank for t in types}) != 1 or not types[0].rank:
             return ""
-        spatial = types[0].rank if types[0].rank < 3 else 1
-        words = [self._extent([t.shape[j] for t in types], j, j < spatial) for j in range(types[0].rank)]
+        rank = types[0].rank
+        words = [self._extent([t.shape[j] for t in types], uses, j - rank) for j in range(rank)]
         if words[0] == "..." or all(w == "..." for w in words):
             return ""
         if "..." in words:
             words = [*words[: words.index("...")], "..."]
         return f"[{', '.join(words)}]"
 
-    def _extent(self, extents: Sequence[Any], axis: int, free: bool) -> str:
-        own = self._own_term(extents)
+    def _extent(self, extents: Sequence[Any], uses: Sequence[Use], place: int) -> str:
+        own = self._own_term(extents, uses)
         if own:
             return own
         first = extents[0]
         if self.main.use.block is not None and (any(isinstance(e, Dim) for e in extents) or _differ(extents)):
-            return self._by_axis(extents) or "..."
+            return self._by_axis(extents, uses, place) or "..."
         return str(first) if not _differ(extents) else "..."
 
-    def _own_term(self, extents: Sequence[Any]) -> str:
+    def _own_term(self, extents: Sequence[Any], uses: Sequence[Use]) -> str:
         """In the names of the class's arguments, unless those are sizes of its input."""
         for extent in extents:
             if isinstance(extent, Sized):
                 term = term_of(extent)
                 heights = {n for n in term.names() if n.endswith(("_height", "_width", "_depth"))}
-                pairs = zip(extents, self.uses, strict=True)
+                pairs = zip(extents, uses, strict=True)
                 if not heights and term.size() <= 6 and all(term.holds(e, u.env) for e, u in pairs):
                     return term.text()
         return ""
 
-    def _by_axis(self, extents: Sequence[Any]) -> str:
-        """`H`, `H // 2`, `2 * W`: in terms of an axis of the first input that has several."""
-        for place, value in enumerate(self.uses[0].graph.inputs):
-            rank = value.type.rank
-            names = AXES.get(rank, ()) if rank != 1 else ()
-            for k, axis in enumerate(names, start=rank - len(names)):
-                bases = [use.graph.inputs[place].shape[k] for use in self.uses]
-                found = _relation(axis, bases, extents)
+    def _by_axis(self, extents: Sequence[Any], uses: Sequence[Use], place: int) -> str:
+        """`H`, `H // 2`, `2 * W`: in terms of an axis of an input, the one at the same place before others."""
+        for i, value in enumerate(uses[0].graph.inputs):
+            names = AXES.get(value.type.rank, ())
+            order = sorted(range(-len(names), 0), key=lambda k: k != place)
+            for k, axis in ((k, names[k]) for k in order):
+                bases = [use.graph.inputs[i].shape[k] for use in uses]
+                found = _relation(axis, bases, extents) or self._by_setting(axis, bases, extents, uses)
                 if found:
                     return found
         return ""
 
 
+    def _by_setting(self, axis: str, bases: Sequence[Any], extents: Sequence[Any], uses: Sequence[Use]) -> str:
+        """`H // stride`, `ceil(H / stride)`, `factor * H`."""
+        for argument in sorted(self.parameters.used):
+            factors = [use.env.get(argument) for use in uses]
+            if argument in uses[0].axes or not all(type(f) is int and f > 0 for f in factors):
+                continue
+            triples = list(zip(bases, factors, extents, strict=True))
+            if all(_equal(b // f, e) for b, f, e in triples):
+                return f"{axis} // {argument}"
+            if all(_equal(-(-b // f), e) for b, f, e in triples):
+                return f"ceil({axis} / {argument})"
+            if all(_equal(b * f, e) for b, f, e in triples):
+                return f"{argument} * {axis}"
+        return ""
+
+
+def _having(layout: Layout, label: str) -> list[tuple[Use, Step]]:
+    return [(layout.use, s) for s in layout.steps if s.label == label]
+
+
 def _differ(extents: Sequence[Any]) -> bool:
-    return any(type(e) is not type(extents[0]) or e != extents[0] for e in map(_bare, extents)) if len(extents) > 1 else False
+    first, *rest = map(_bare, extents)
+    return any(isinstance(e, Dim) is not isinstance(first, Dim) or e != first for e in rest)
 
 
 def _bare(extent: Any) -> Any:
@@ -99,6 +125,8 @@ def _relation(axis: str, bases: Sequence[Any], extents: Sequence[Any]) -> str:
     for k in (2, 4, 8, 16, 32):
         if all(_equal(b // k, e) for b, e in pairs):
             return f"{axis} // {k}"
+        if all(_equal(-(-b // k), e) for b, e in pairs):
+            return f"({axis} + {k - 1}) // {k}"
         if all(_equal(b * k, e) for b, e in pairs):
             return f"{k} * {axis}"
     gaps = [b - e if isinstance(b, Dim) or isinstance(e, Dim) else int(b) - int(e) for b, e in pairs]
@@ -111,4 +139,4 @@ def _equal(a: Any, b: Any) -> bool:
     return isinstance(a, Dim) is isinstance(b, Dim) and bool(a == b)
 
 
-__all__ = ["Op", "Shapes"]
+__all__ = ["Shapes"]

@@ -67,7 +67,7 @@ class _File:
                 self.of_block[block] = (Built(block.name), layout.use)
             return
         for family in split(layouts):
-            self._write(family, blocks[0].name)
+            self._write(family, blocks[0].name + family.suffix)
 
     def _layout(self, use: Use) -> Layout:
         names = trace(use, self.of_block.__getitem__, self.collector)
@@ -103,8 +103,7 @@ class _File:
     def _assembled(self) -> str:
         parts = [*self._support(), *("\n".join(built.lines) for built in self.classes.values())]
         body = "\n\n\n".join(parts)
-        doc = clean(self.net.doc) or f"The network {clean(self.net.name)}."
-        return "\n".join([*docstring([doc]), "", *_imports(body), "", "", body, ""])
+        return "\n".join([*docstring(_title(self.net)), "", *_imports(body), "", "", body, ""])
 
     def _support(self) -> list[str]:
         """Snippets that the classes need, each with those that it needs itself."""
@@ -114,6 +113,19 @@ class _File:
             for name in sorted(built.support):
                 _want(name, known, wanted)
         return [known[name] for name in wanted]
+
+
+def _title(net: Net) -> list[str]:
+    """The net's name, its comment, and the comment at the head of its file, where papers are cited."""
+    head: list[str] = []
+    for line in net.span.source.text.split("\n") if net.span else ():
+        if not line.startswith("#"):
+            break
+        head.append(line.lstrip("#").strip())
+    doc, cited = clean(net.doc), clean("\n".join(head))
+    if net.name not in doc.split("\n")[0]:
+        doc = f"{clean(net.name)}: {doc}" if doc else f"{clean(net.name)}."
+    return [doc, "" if cited in doc else cited]
 
 
 def _want(name: str, known: dict[str, str], wanted: list[str]) -> None:

@@ -5,7 +5,8 @@ A `Spelling` names what it needs in `support`; nothing else of these entries rea
 
 from __future__ import annotations
 
+from netdsl.codegen.pytorch.support_functions import FUNCTIONS
 from netdsl.codegen.pytorch.support_layers import LAYERS
 
-SUPPORT: dict[str, str] = {**LAYERS}
+SUPPORT: dict[str, str] = {**LAYERS, **FUNCTIONS}
 """Name of a class or function to its source, which needs nothing but `torch`, `nn` and `F`."""

@@ -165,8 +165,9 @@ def clean(text: str) -> str:
 def docstring(paragraphs: Iterable[str], depth: int = 0) -> list[str]:
     """A docstring of paragraphs; the first line of the first one stands beside the quotes."""
     margin = INDENT * depth
-    lines = [line for p in paragraphs if p for line in (*_wrapped(p, WIDTH - len(margin)), "")][:-1]
-    if not lines:
+    blocks = ["\n".join(_wrapped(p, WIDTH - len(margin))).strip("\n") for p in paragraphs if p]
+    lines = "\n\n".join(blocks).split("\n")
+    if not blocks:
         return []
     if len(lines) == 1 and len(lines[0]) + len(margin) + 6 <= WIDTH:
         end = " " if lines[0].endswith('"') else ""
@@ -176,9 +177,13 @@ def docstring(paragraphs: Iterable[str], depth: int = 0) -> list[str]:
 
 
 def _wrapped(paragraph: str, width: int) -> Iterator[str]:
-    for i, line in enumerate(paragraph.split("\n")):
-        limit = width - 3 if i == 0 else width
-        yield from textwrap.wrap(
-            line.rstrip(), limit, break_long_words=False, break_on_hyphens=False, drop_whitespace=True,
-            subsequent_indent=line[: len(line) - len(line.lstrip())],
-        ) or [""]  # fmt: skip
+    """A paragraph as it is, or filled again where a line of it is too long."""
+    lines = [line.rstrip() for line in paragraph.split("\n")]
+    if len(lines[0]) <= width - 3 and all(len(line) <= width for line in lines):
+        yield from lines
+        return
+    for block in "\n".join(lines).split("\n\n"):
+        filled = textwrap.wrap(
+            " ".join(block.split()), width, initial_indent="   ", break_long_words=False, break_on_hyphens=False
+        )
+        yield from [*(line.removeprefix("   ") if i == 0 else line for i, line in enumerate(filled)), ""]

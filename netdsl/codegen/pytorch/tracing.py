@@ -56,6 +56,8 @@ class Use:
     spellings: dict[Node, Spelling] = field(default_factory=dict)
     calls: dict[Node, tuple[Built, Use]] = field(default_factory=dict)
     """For nodes that apply a block: the class and the use behind it."""
+    inputs: dict[Value, str] = field(default_factory=dict)
+    """What the author calls each input."""
 
 
 @dataclass(eq=False)
@@ -84,10 +86,22 @@ def new_use(block: Block | None, graph: Graph, settings: dict[str, Any], hidden:
     """A use whose names are known; `trace` does the rest. Settings in `hidden` are left as numbers."""
     definition = getattr(block if block else graph, "definition", None)
     use = Use(block, graph, settings, definition)
+    use.inputs = dict(zip(graph.inputs, _input_names(use), strict=True))
     use.env = {identifier(k): v for k, v in settings.items() if k not in hidden and _is_scalar(v)}
     if block is not None:
         _name_axes(use, len(block.sequences) if isinstance(block, Recurrent) else len(graph.inputs))
     return use
+
+
+def _input_names(use: Use) -> list[str]:
+    """As declared; without a declaration, as the values are called."""
+    names = [v.name if v.name.isidentifier() and v.name != "_" else "x" for v in use.graph.inputs]
+    rows = _rows(use)
+    initial = {r.initial.id for r in rows if isinstance(r, syntax.StateRow) and isinstance(r.initial, syntax.Name)}
+    declared = [i.name.id for r in rows if isinstance(r, syntax.InputRow) for i in r.items if i.name.id not in initial]
+    if use.definition and not declared and len(names) - len(getattr(use.block, "states", ())) == 1:
+        declared = ["x"]
+    return [*declared, *names[len(declared) :]]
 
 
 def _is_scalar(value: Any) -> bool:
@@ -98,7 +112,7 @@ def _is_scalar(value: Any) -> bool:
 
 def _name_axes(use: Use, count: int) -> None:
     for i, value in enumerate(use.graph.inputs[:count]):
-        prefix = "in" if count == 1 else identifier(value.name)
+        prefix = "in" if count == 1 else identifier(use.inputs[value])
         for j, axis in enumerate(AXIS_NAMES.get(value.type.rank, ())):
             argument = f"{prefix}_{axis}"
             if argument not in use.env:
@@ -199,9 +213,15 @@ def _controlling(part: Any) -> tuple[Any, ...]:
 def trace(use: Use, class_of: ClassOf, collector: Collector) -> Names:
     """Fill in `ops`, `types` and `spellings`; an operation without a rule is reported."""
     names = Names(use)
+    items = [i for r in _rows(use) if isinstance(r, syntax.InputRow) and use.block is None for i in r.items]
+    declared = {i.name.id: i.dims for i in items}
     for i, value in enumerate(use.graph.inputs):
-        shape = tuple(_named_extent(use, i, j, e) for j, e in enumerate(value.shape))
-        use.types[value] = names.arrows[value.name] = value.type.with_shape(*shape)
+        written = declared.get(use.inputs[value]) or ()
+        shape = tuple(
+            _retold(e, written[j], use, names) if j < len(written) else _named_extent(use, i, j, e)
+            for j, e in enumerate(value.shape)
+        )
+        use.types[value] = names.arrows[use.inputs[value]] = value.type.with_shape(*shape)
     _name_states(use, names)
     for node in use.graph.nodes:
         types = _block(use, names, node, class_of) if isinstance(node.op, Block) else _op(use, names, node, collector)

@@ -13,25 +13,22 @@ from netdsl.runtime.pictures import Array, Picture
 
 
 def disc(generator: np.random.Generator, y: Array, x: Array, size: float) -> Array:
-    """Pixels whose centre lies in a circle."""
-    centre_y, centre_x = generator.uniform(0, y.size), generator.uniform(0, x.size)
+    """Pixels whose centre lies in a circle; `y` and `x` are measured from the figure's centre."""
     radius = generator.uniform(0.1, 0.25) * size
-    return np.asarray((y - centre_y) ** 2 + (x - centre_x) ** 2 <= radius**2)
+    return np.asarray(y**2 + x**2 <= radius**2)
 
 
 def box(generator: np.random.Generator, y: Array, x: Array, size: float) -> Array:
     """Pixels whose centre lies in an upright rectangle."""
-    centre_y, centre_x = generator.uniform(0, y.size), generator.uniform(0, x.size)
     high, wide = generator.uniform(0.08, 0.25, 2) * size
-    return np.asarray((np.abs(y - centre_y) <= high) & (np.abs(x - centre_x) <= wide))
+    return np.asarray((np.abs(y) <= high) & (np.abs(x) <= wide))
 
 
 def triangle(generator: np.random.Generator, y: Array, x: Array, size: float) -> Array:
     """Pixels whose centre lies in a triangle: on the same side of all three edges."""
-    centre = np.array([generator.uniform(0, y.size), generator.uniform(0, x.size)])
     turns = generator.uniform(0, 2 * np.pi) + np.arange(3) * 2 * np.pi / 3 + generator.uniform(-0.4, 0.4, 3)
     radius = generator.uniform(0.15, 0.3) * size
-    corners = centre + radius * np.stack([np.sin(turns), np.cos(turns)], axis=1)
+    corners = radius * np.stack([np.sin(turns), np.cos(turns)], axis=1)
     sides = [
         (b[1] - a[1]) * (y - a[0]) - (b[0] - a[0]) * (x - a[1])
         for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True)
@@ -54,7 +51,8 @@ def draw(data: Shapes, index: int, channels: int, height: int, width: int) -> tu
     mask = np.zeros((height, width), np.int64)
     for _ in range(generator.integers(1, data.figures + 1)):
         kind = int(generator.integers(len(data.classes)))
-        inside = FIGURES[data.classes[kind]](generator, y, x, min(height, width))
+        centre_y, centre_x = generator.uniform(0, height), generator.uniform(0, width)
+        inside = FIGURES[data.classes[kind]](generator, y - centre_y, x - centre_x, min(height, width))
         image[:, inside] = generator.uniform(0, 1, (channels, 1))
         mask[inside] = kind + 1
     image += generator.normal(0, data.noise, image.shape)

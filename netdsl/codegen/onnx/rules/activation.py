@@ -1,6 +1,7 @@
 """ONNX nodes of activations."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.ops.activation import (
@@ -24,49 +25,49 @@ OPERATORS = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "softplus": "
 
 
 @rules.lowers(Relu, Sigmoid, Tanh, Softplus, Hardswish)
-def plain(op: Relu | Sigmoid | Tanh | Softplus | Hardswish, inputs: Sequence[str], build: Builder) -> str:
-    return build.node(OPERATORS[op.name], inputs)  # type: ignore[no-any-return]
+def plain(op: Relu | Sigmoid | Tanh | Softplus | Hardswish, inputs: Sequence[str], build: Builder) -> Any:
+    return build.node(OPERATORS[op.name], inputs)
 
 
 @rules.lowers(LeakyRelu)
-def leaky_relu(op: LeakyRelu, inputs: Sequence[str], build: Builder) -> str:
-    return build.node("LeakyRelu", inputs, alpha=op.slope)  # type: ignore[no-any-return]
+def leaky_relu(op: LeakyRelu, inputs: Sequence[str], build: Builder) -> Any:
+    return build.node("LeakyRelu", inputs, alpha=op.slope)
 
 
 @rules.lowers(PRelu)
-def prelu(op: PRelu, inputs: Sequence[str], build: Builder) -> str:
+def prelu(op: PRelu, inputs: Sequence[str], build: Builder) -> Any:
     slope = build.weight("weight")
     if op.slopes > 1 and op.x.type.rank > 1:  # the slope aligns at the right, the channels lie on the left
         slope = build.node("Reshape", [slope, build.ints(op.slopes, *(1,) * (op.x.type.rank - 1))])
-    return build.node("PRelu", [inputs[0], slope])  # type: ignore[no-any-return]
+    return build.node("PRelu", [inputs[0], slope])
 
 
 @rules.lowers(Relu6)
-def relu6(op: Relu6, inputs: Sequence[str], build: Builder) -> str:
-    return build.node("Clip", [inputs[0], build.constant(0.0), build.constant(6.0)])  # type: ignore[no-any-return]
+def relu6(op: Relu6, inputs: Sequence[str], build: Builder) -> Any:
+    return build.node("Clip", [inputs[0], build.constant(0.0), build.constant(6.0)])
 
 
 @rules.lowers(Elu)
-def elu(op: Elu, inputs: Sequence[str], build: Builder) -> str:
-    return build.node("Elu", inputs, alpha=op.alpha)  # type: ignore[no-any-return]
+def elu(op: Elu, inputs: Sequence[str], build: Builder) -> Any:
+    return build.node("Elu", inputs, alpha=op.alpha)
 
 
 @rules.lowers(Gelu)
-def gelu(op: Gelu, inputs: Sequence[str], build: Builder) -> str:
-    return build.node("Gelu", inputs, approximate=op.approximate)  # type: ignore[no-any-return]
+def gelu(op: Gelu, inputs: Sequence[str], build: Builder) -> Any:
+    return build.node("Gelu", inputs, approximate=op.approximate)
 
 
 @rules.lowers(Silu)
-def silu(op: Silu, inputs: Sequence[str], build: Builder) -> str:
-    return build.node("Mul", [inputs[0], build.node("Sigmoid", inputs)])  # type: ignore[no-any-return]
+def silu(op: Silu, inputs: Sequence[str], build: Builder) -> Any:
+    return build.node("Mul", [inputs[0], build.node("Sigmoid", inputs)])
 
 
 @rules.lowers(Hardsigmoid)
-def hardsigmoid(op: Hardsigmoid, inputs: Sequence[str], build: Builder) -> str:
-    return build.node("HardSigmoid", inputs, alpha=1 / 6, beta=0.5)  # type: ignore[no-any-return]
+def hardsigmoid(op: Hardsigmoid, inputs: Sequence[str], build: Builder) -> Any:
+    return build.node("HardSigmoid", inputs, alpha=1 / 6, beta=0.5)
 
 
 @rules.lowers(Softmax, LogSoftmax)
-def softmax(op: Softmax | LogSoftmax, inputs: Sequence[str], build: Builder) -> str:
+def softmax(op: Softmax | LogSoftmax, inputs: Sequence[str], build: Builder) -> Any:
     operator = "Softmax" if isinstance(op, Softmax) else "LogSoftmax"
-    return build.node(operator, inputs, axis=op.along + op.x.type.batched)  # type: ignore[no-any-return]
+    return build.node(operator, inputs, axis=op.along + op.x.type.batched)

@@ -1,6 +1,7 @@
 """ONNX nodes of arithmetic. ONNX mixes no kinds of numbers, so whole ones become real beside real ones."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.ops.arithmetic import (
@@ -28,9 +29,9 @@ FLOAT = 1
 PAIRS = {"sub": "Sub", "div": "Div", "power": "Pow", "maximum": "Max", "minimum": "Min"}
 
 
-def as_real(name: str, build: Builder) -> str:
+def as_real(name: str, build: Builder) -> Any:
     """The tensor as float32."""
-    return build.node("Cast", [name], to=FLOAT)  # type: ignore[no-any-return]
+    return build.node("Cast", [name], to=FLOAT)
 
 
 def alike(op: Op, real: bool, inputs: Sequence[str], build: Builder) -> list[str]:
@@ -43,7 +44,7 @@ def alike(op: Op, real: bool, inputs: Sequence[str], build: Builder) -> list[str
 
 
 @rules.lowers(Add, Mul)
-def bundle(op: Add | Mul, inputs: Sequence[str], build: Builder) -> str:
+def bundle(op: Add | Mul, inputs: Sequence[str], build: Builder) -> Any:
     total, *others = alike(op, op.result().dtype is DType.FLOAT, inputs, build)
     for other in others:
         total = build.node("Add" if isinstance(op, Add) else "Mul", [total, other])
@@ -51,22 +52,22 @@ def bundle(op: Add | Mul, inputs: Sequence[str], build: Builder) -> str:
 
 
 @rules.lowers(Sub, Div, Power, Maximum, Minimum)
-def pair(op: Sub | Div | Power | Maximum | Minimum, inputs: Sequence[str], build: Builder) -> str:
+def pair(op: Sub | Div | Power | Maximum | Minimum, inputs: Sequence[str], build: Builder) -> Any:
     sides = alike(op, op.result().dtype is DType.FLOAT, inputs, build)
-    return build.node(PAIRS[op.name], sides)  # type: ignore[no-any-return]
+    return build.node(PAIRS[op.name], sides)
 
 
 @rules.lowers(Exp, Log, Sqrt, Abs, Neg)
-def function(op: Exp | Log | Sqrt | Abs | Neg, inputs: Sequence[str], build: Builder) -> str:
-    return build.node(op.name.capitalize(), inputs)  # type: ignore[no-any-return]
+def function(op: Exp | Log | Sqrt | Abs | Neg, inputs: Sequence[str], build: Builder) -> Any:
+    return build.node(op.name.capitalize(), inputs)
 
 
 @rules.lowers(Clamp)
-def clamp(op: Clamp, inputs: Sequence[str], build: Builder) -> str:
+def clamp(op: Clamp, inputs: Sequence[str], build: Builder) -> Any:
     bounds = ["" if b is None else build.constant(b) for b in (op.low, op.high)]
-    return build.node("Clip", [inputs[0], *(bounds if bounds[1] else bounds[:1])])  # type: ignore[no-any-return]
+    return build.node("Clip", [inputs[0], *(bounds if bounds[1] else bounds[:1])])
 
 
 @rules.lowers(Matmul)
-def matmul(op: Matmul, inputs: Sequence[str], build: Builder) -> str:
-    return build.node("MatMul", inputs)  # type: ignore[no-any-return]
+def matmul(op: Matmul, inputs: Sequence[str], build: Builder) -> Any:
+    return build.node("MatMul", inputs)

@@ -1,6 +1,7 @@
 """ONNX nodes of attention, in ordinary operators."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.arithmetic import as_real
@@ -8,7 +9,7 @@ from netdsl.dims import Dim
 from netdsl.ops.attention import Attention, MultiheadAttention
 
 
-def attend(q: str, k: str, v: str, scale: str, causal: bool, rank: int, build: Builder) -> str:
+def attend(q: str, k: str, v: str, scale: str, causal: bool, rank: int, build: Builder) -> Any:
     """`softmax(q k' * scale) v` on tensors of that run-time rank; `k` is transposed here."""
     turned = build.node("Transpose", [k], perm=[*range(rank - 2), rank - 1, rank - 2])
     scores = build.node("MatMul", [build.node("Mul", [q, scale]), turned])
@@ -17,11 +18,11 @@ def attend(q: str, k: str, v: str, scale: str, causal: bool, rank: int, build: B
         hidden = build.node("Expand", [build.constant(float("-inf")), build.extents(steps, steps)])
         later = build.node("Trilu", [hidden, build.constant(1, "int64")], upper=1)
         scores = build.node("Add", [scores, later])
-    return build.node("MatMul", [build.node("Softmax", [scores], axis=-1), v])  # type: ignore[no-any-return]
+    return build.node("MatMul", [build.node("Softmax", [scores], axis=-1), v])
 
 
 @rules.lowers(Attention)
-def attention(op: Attention, inputs: Sequence[str], build: Builder) -> str:
+def attention(op: Attention, inputs: Sequence[str], build: Builder) -> Any:
     q, k, v = inputs
     rank = op.q.type.rank + op.q.type.batched
     width = op.q.shape[-1]
@@ -34,7 +35,7 @@ def attention(op: Attention, inputs: Sequence[str], build: Builder) -> str:
 
 
 @rules.lowers(MultiheadAttention)
-def multihead_attention(op: MultiheadAttention, inputs: Sequence[str], build: Builder) -> str:
+def multihead_attention(op: MultiheadAttention, inputs: Sequence[str], build: Builder) -> Any:
     keys = inputs[0] if op.k is None else inputs[1]
     values = keys if op.v is None else inputs[-1]
     projected = zip((inputs[0], keys, values), _matrices(op, build), _biases(op, build), strict=True)
@@ -45,24 +46,24 @@ def multihead_attention(op: MultiheadAttention, inputs: Sequence[str], build: Bu
     return _linear(joined, build.weight("out_proj.weight"), bias, build)
 
 
-def _matrices(op: MultiheadAttention, build: Builder) -> Sequence[str]:
+def _matrices(op: MultiheadAttention, build: Builder) -> Any:
     if op.packed:
-        return build.node("Split", [build.weight("in_proj_weight")], 3, axis=0, num_outputs=3)  # type: ignore[no-any-return]
+        return build.node("Split", [build.weight("in_proj_weight")], 3, axis=0, num_outputs=3)
     return [build.weight(f"{which}_proj_weight") for which in "qkv"]
 
 
-def _biases(op: MultiheadAttention, build: Builder) -> Sequence[str]:
+def _biases(op: MultiheadAttention, build: Builder) -> Any:
     if not op.bias:
         return ("", "", "")
-    return build.node("Split", [build.weight("in_proj_bias")], 3, axis=0, num_outputs=3)  # type: ignore[no-any-return]
+    return build.node("Split", [build.weight("in_proj_bias")], 3, axis=0, num_outputs=3)
 
 
-def _linear(x: str, weight: str, bias: str, build: Builder) -> str:
+def _linear(x: str, weight: str, bias: str, build: Builder) -> Any:
     product = build.node("MatMul", [x, build.node("Transpose", [weight], perm=[1, 0])])
-    return build.node("Add", [product, bias]) if bias else product  # type: ignore[no-any-return]
+    return build.node("Add", [product, bias]) if bias else product
 
 
-def _heads(op: MultiheadAttention, x: str, build: Builder) -> str:
+def _heads(op: MultiheadAttention, x: str, build: Builder) -> Any:
     """`[N, T, E] -> [N, heads, T, E / heads]`."""
     apart = build.node("Reshape", [x, build.ints(0, 0, op.heads, op.width // op.heads)])
-    return build.node("Transpose", [apart], perm=[0, 2, 1, 3])  # type: ignore[no-any-return]
+    return build.node("Transpose", [apart], perm=[0, 2, 1, 3])

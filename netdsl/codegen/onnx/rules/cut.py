@@ -1,6 +1,7 @@
 """ONNX nodes of cutting and padding."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.dims import Extent
@@ -12,16 +13,16 @@ END = 2**63 - 1
 
 
 @rules.lowers(Slice)
-def slice_(op: Slice, inputs: Sequence[str], build: Builder) -> str:
+def slice_(op: Slice, inputs: Sequence[str], build: Builder) -> Any:
     start: Extent = op.start
     end: Extent = END if op.end is None else op.end
     bounds = [build.extents(start), build.extents(end), build.ints(op.along + op.x.type.batched)]
     steps = [build.ints(op.step)] if op.step != 1 else []
-    return build.node("Slice", [inputs[0], *bounds, *steps])  # type: ignore[no-any-return]
+    return build.node("Slice", [inputs[0], *bounds, *steps])
 
 
 @rules.lowers(Crop)
-def crop(op: Crop, inputs: Sequence[str], build: Builder) -> str:
+def crop(op: Crop, inputs: Sequence[str], build: Builder) -> Any:
     first = 1 + op.x.type.batched
     axes = build.ints(*range(first, op.x.type.rank + op.x.type.batched))
     if op.margin is not None:
@@ -29,17 +30,17 @@ def crop(op: Crop, inputs: Sequence[str], build: Builder) -> str:
         ends = build.ints(*(-after if after else END for _, after in op.margins))
     else:
         starts, ends = _from_sizes(op, inputs, build, first)
-    return build.node("Slice", [inputs[0], starts, ends, axes])  # type: ignore[no-any-return]
+    return build.node("Slice", [inputs[0], starts, ends, axes])
 
 
 def _from_sizes(op: Crop, inputs: Sequence[str], build: Builder, first: int) -> tuple[str, str]:
     """Where a crop begins and ends, computed when it runs unless all is known."""
     offsets, target = op.offsets, op.target
     if all(isinstance(s, int) for s in (*offsets, *target)):
-        return build.ints(*offsets), build.ints(*(o + t for o, t in zip(offsets, target, strict=True)))
+        return build.extents(*offsets), build.extents(*(o + t for o, t in zip(offsets, target, strict=True)))
     length = build.extents(*target) if op.like is None else build.shape_of(inputs[1], 1 + op.like.type.batched)
     if op.offset is not None:
-        starts = build.ints(*offsets)
+        starts = build.extents(*offsets)
     else:
         free = build.node("Sub", [build.shape_of(inputs[0], first), length])
         starts = build.node("Div", [free, build.ints(2)])
@@ -50,14 +51,14 @@ MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge"}
 
 
 @rules.lowers(Pad)
-def pad(op: Pad, inputs: Sequence[str], build: Builder) -> str:
+def pad(op: Pad, inputs: Sequence[str], build: Builder) -> Any:
     untouched = [0] * (1 + op.x.type.batched)
     befores, afters = (list(side) for side in zip(*op.rims, strict=True))
     operands = [inputs[0], build.ints(*untouched, *befores, *untouched, *afters)]
     if op.value:
         operands.append(_filling(op, build))
-    return build.node("Pad", operands, mode=MODES[op.mode])  # type: ignore[no-any-return]
+    return build.node("Pad", operands, mode=MODES[op.mode])
 
 
-def _filling(op: Pad, build: Builder) -> str:
+def _filling(op: Pad, build: Builder) -> Any:
     return build.constant(int(op.value), "int64") if op.x.type.dtype is DType.INT else build.constant(op.value)

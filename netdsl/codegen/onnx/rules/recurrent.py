@@ -17,30 +17,30 @@ SMALLEST = -(2**63)
 """An index before the start of any axis."""
 
 
-def ordered(op: Recurrence, name: str, build: Builder) -> str:
+def ordered(op: Recurrence, name: str, build: Builder) -> Any:
     """A weight with its gates in ONNX's order."""
     weight = build.weight(name)
     if op.gates == 1:
         return weight
     gates = build.node("Split", [weight], op.gates, axis=0, num_outputs=op.gates)
-    return build.node("Concat", [gates[i] for i in ORDER[op.name]], axis=0)  # type: ignore[no-any-return]
+    return build.node("Concat", [gates[i] for i in ORDER[op.name]], axis=0)
 
 
-def sided(parts: list[str], build: Builder) -> str:
+def sided(parts: list[str], build: Builder) -> Any:
     """One tensor of both directions, the direction in front."""
     rows = [build.node("Unsqueeze", [part, build.ints(0)]) for part in parts]
-    return rows[0] if len(rows) == 1 else build.node("Concat", rows, axis=0)  # type: ignore[no-any-return]
+    return rows[0] if len(rows) == 1 else build.node("Concat", rows, axis=0)
 
 
-def biases(op: Recurrence, suffix: str, build: Builder) -> str:
+def biases(op: Recurrence, suffix: str, build: Builder) -> Any:
     """Both bias vectors of a direction one after the other; one that is not there is zero."""
     own = [ordered(op, f"bias_{which}{suffix}", build) for which in ("ih", "hh")[: op.biases]]
     if op.biases == 1:
         own.append(build.constant([0.0] * (op.gates * op.hidden)))
-    return build.node("Concat", own, axis=0)  # type: ignore[no-any-return]
+    return build.node("Concat", own, axis=0)
 
 
-def layer(op: Recurrence, x: str, number: int, build: Builder, **attributes: Any) -> str:
+def layer(op: Recurrence, x: str, number: int, build: Builder, **attributes: Any) -> Any:
     """One layer on `[T, N, F]`, giving `[T, N, directions * hidden]`."""
     suffixes = op.suffixes(number)
     operands = [x, *(sided([ordered(op, f"weight_{w}{s}", build) for s in suffixes], build) for w in ("ih", "hh"))]
@@ -49,13 +49,13 @@ def layer(op: Recurrence, x: str, number: int, build: Builder, **attributes: Any
     direction = "bidirectional" if op.bidirectional else "forward"
     steps = build.node(op.name.upper(), operands, hidden_size=op.hidden, direction=direction, **attributes)
     if not op.bidirectional:
-        return build.node("Squeeze", [steps, build.ints(1)])  # type: ignore[no-any-return]
+        return build.node("Squeeze", [steps, build.ints(1)])
     together = build.node("Transpose", [steps], perm=[0, 2, 1, 3])
-    return build.node("Reshape", [together, build.ints(0, 0, -1)])  # type: ignore[no-any-return]
+    return build.node("Reshape", [together, build.ints(0, 0, -1)])
 
 
 @rules.lowers(Rnn, Lstm, Gru)
-def recurrence(op: Rnn | Lstm | Gru, inputs: Sequence[str], build: Builder) -> str:
+def recurrence(op: Rnn | Lstm | Gru, inputs: Sequence[str], build: Builder) -> Any:
     attributes: dict[str, Any] = {}
     if isinstance(op, Gru):
         attributes["linear_before_reset"] = 1
@@ -64,15 +64,15 @@ def recurrence(op: Rnn | Lstm | Gru, inputs: Sequence[str], build: Builder) -> s
     x = build.node("Transpose", inputs, perm=[1, 0, 2])
     for number in range(op.layers):
         x = layer(op, x, number, build, **attributes)
-    return build.node("Transpose", [x], perm=[1, 0, 2])  # type: ignore[no-any-return]
+    return build.node("Transpose", [x], perm=[1, 0, 2])
 
 
 @rules.lowers(Last)
-def last(op: Last, inputs: Sequence[str], build: Builder) -> str:
-    return build.node("Gather", [inputs[0], build.constant(-1, "int64")], axis=int(op.x.type.batched))  # type: ignore[no-any-return]
+def last(op: Last, inputs: Sequence[str], build: Builder) -> Any:
+    return build.node("Gather", [inputs[0], build.constant(-1, "int64")], axis=int(op.x.type.batched))
 
 
 @rules.lowers(Reverse)
-def reverse(op: Reverse, inputs: Sequence[str], build: Builder) -> str:
+def reverse(op: Reverse, inputs: Sequence[str], build: Builder) -> Any:
     bounds = [build.ints(-1), build.ints(SMALLEST), build.ints(int(op.x.type.batched)), build.ints(-1)]
-    return build.node("Slice", [inputs[0], *bounds])  # type: ignore[no-any-return]
+    return build.node("Slice", [inputs[0], *bounds])

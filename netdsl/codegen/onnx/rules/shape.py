@@ -1,6 +1,7 @@
 """ONNX nodes of joining and rearranging."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.dims import Dim
@@ -20,83 +21,82 @@ from netdsl.ops.shape import (
 
 
 @rules.lowers(Concat)
-def concat(op: Concat, inputs: Sequence[str], build: Builder) -> str:
-    return build.node("Concat", inputs, axis=op.along + op.x[0].type.batched)  # type: ignore[no-any-return]
+def concat(op: Concat, inputs: Sequence[str], build: Builder) -> Any:
+    return build.node("Concat", inputs, axis=op.along + op.x[0].type.batched)
 
 
 @rules.lowers(Stack)
-def stack(op: Stack, inputs: Sequence[str], build: Builder) -> str:
+def stack(op: Stack, inputs: Sequence[str], build: Builder) -> Any:
     axis = op.along + op.x[0].type.batched
     layers = [build.node("Unsqueeze", [name, build.ints(axis)]) for name in inputs]
-    return build.node("Concat", layers, axis=axis)  # type: ignore[no-any-return]
+    return build.node("Concat", layers, axis=axis)
 
 
 @rules.lowers(Split)
-def split(op: Split, inputs: Sequence[str], build: Builder) -> tuple[str, ...]:
+def split(op: Split, inputs: Sequence[str], build: Builder) -> Any:
     axis, count = op.along + op.x.type.batched, len(op.sizes)
     if count == 1:
         return (build.node("Identity", inputs),)
     if isinstance(op.parts, int):
-        return build.node("Split", inputs, count, axis=axis, num_outputs=count)  # type: ignore[no-any-return]
-    return build.node("Split", [inputs[0], build.extents(*op.sizes)], count, axis=axis)  # type: ignore[no-any-return]
+        return build.node("Split", inputs, count, axis=axis, num_outputs=count)
+    return build.node("Split", [inputs[0], build.extents(*op.sizes)], count, axis=axis)
 
 
-def flat(name: str, keep: int, build: Builder) -> str:
+def flat(name: str, keep: int, build: Builder) -> Any:
     """All run-time axes from `keep` on as one."""
-    return build.node("Reshape", [name, build.ints(*(0,) * keep, -1)])  # type: ignore[no-any-return]
+    return build.node("Reshape", [name, build.ints(*(0,) * keep, -1)])
 
 
 @rules.lowers(Flatten)
-def flatten(op: Flatten, inputs: Sequence[str], build: Builder) -> str:
+def flatten(op: Flatten, inputs: Sequence[str], build: Builder) -> Any:
     keep = op.begin + op.x.type.batched
     if keep == 1:
-        return build.node("Flatten", inputs, axis=1)  # type: ignore[no-any-return]
+        return build.node("Flatten", inputs, axis=1)
     return flat(inputs[0], keep, build)
 
 
 @rules.lowers(Reshape)
-def reshape(op: Reshape, inputs: Sequence[str], build: Builder) -> str:
+def reshape(op: Reshape, inputs: Sequence[str], build: Builder) -> Any:
     x, unknown = inputs[0], op.unknown
     batch = [build.shape_of(x, 0, 1)] if op.x.type.batched else []
     symbolic = [i for i, s in enumerate(op.shape) if isinstance(s, Dim)]
     if unknown is None and len(symbolic) == 1:
         unknown = symbolic[0]
-    if not batch or (unknown is None and not symbolic):
-        sizes = [-1, *op.shape] if batch else list(op.shape)
-    else:
-        sizes = [*batch, *op.shape]
+    sizes: list[Any] = [*batch, *op.shape]
+    if batch and unknown is None and not symbolic:
+        sizes[0] = -1
     if unknown is not None:
         sizes[unknown + len(batch)] = -1
-    return build.node("Reshape", [x, build.extents(*sizes)])  # type: ignore[no-any-return]
+    return build.node("Reshape", [x, build.extents(*sizes)])
 
 
 @rules.lowers(Transpose)
-def transpose(op: Transpose, inputs: Sequence[str], build: Builder) -> str:
+def transpose(op: Transpose, inputs: Sequence[str], build: Builder) -> Any:
     shift = int(op.x.type.batched)
     perm = [*range(shift), *(a + shift for a in op.axes)]
-    return build.node("Transpose", inputs, perm=perm)  # type: ignore[no-any-return]
+    return build.node("Transpose", inputs, perm=perm)
 
 
 @rules.lowers(Tokens)
-def tokens(op: Tokens, inputs: Sequence[str], build: Builder) -> str:
+def tokens(op: Tokens, inputs: Sequence[str], build: Builder) -> Any:
     shift = int(op.x.type.batched)
     x = flat(inputs[0], shift + 1, build) if op.x.type.rank > 2 else inputs[0]
-    return build.node("Transpose", [x], perm=[*range(shift), shift + 1, shift])  # type: ignore[no-any-return]
+    return build.node("Transpose", [x], perm=[*range(shift), shift + 1, shift])
 
 
 @rules.lowers(Squeeze, Unsqueeze)
-def squeeze(op: Squeeze | Unsqueeze, inputs: Sequence[str], build: Builder) -> str:
+def squeeze(op: Squeeze | Unsqueeze, inputs: Sequence[str], build: Builder) -> Any:
     axis = build.ints(op.along + op.x.type.batched)
-    return build.node("Squeeze" if isinstance(op, Squeeze) else "Unsqueeze", [inputs[0], axis])  # type: ignore[no-any-return]
+    return build.node("Squeeze" if isinstance(op, Squeeze) else "Unsqueeze", [inputs[0], axis])
 
 
 @rules.lowers(PixelShuffle)
-def pixel_shuffle(op: PixelShuffle, inputs: Sequence[str], build: Builder) -> str:
-    return build.node("DepthToSpace", inputs, blocksize=op.factor, mode="CRD")  # type: ignore[no-any-return]
+def pixel_shuffle(op: PixelShuffle, inputs: Sequence[str], build: Builder) -> Any:
+    return build.node("DepthToSpace", inputs, blocksize=op.factor, mode="CRD")
 
 
 @rules.lowers(PixelUnshuffle)
-def pixel_unshuffle(op: PixelUnshuffle, inputs: Sequence[str], build: Builder) -> str:
+def pixel_unshuffle(op: PixelUnshuffle, inputs: Sequence[str], build: Builder) -> Any:
     # SpaceToDepth puts a pixel's place in its cell before its channel; PyTorch the other way round
     square = op.factor**2
     gathered = build.node("SpaceToDepth", inputs, blocksize=op.factor)
@@ -104,4 +104,4 @@ def pixel_unshuffle(op: PixelUnshuffle, inputs: Sequence[str], build: Builder) -
     batch = build.shape_of(gathered, 0, 1)
     apart = build.node("Reshape", [gathered, build.extents(batch, square, -1, space)])
     swapped = build.node("Transpose", [apart], perm=[0, 2, 1, 3, 4])
-    return build.node("Reshape", [swapped, build.extents(batch, -1, space)])  # type: ignore[no-any-return]
+    return build.node("Reshape", [swapped, build.extents(batch, -1, space)])

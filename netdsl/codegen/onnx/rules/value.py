@@ -1,23 +1,24 @@
 """ONNX tensors of numbers and free parameters."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.ops.value import Constant, FreeParam, PerSample
 
 
 @rules.lowers(Constant)
-def constant(op: Constant, inputs: Sequence[str], build: Builder) -> str:
+def constant(op: Constant, inputs: Sequence[str], build: Builder) -> Any:
     return build.constant(op.value)
 
 
 @rules.lowers(FreeParam)
-def free_param(op: FreeParam, inputs: Sequence[str], build: Builder) -> str:
+def free_param(op: FreeParam, inputs: Sequence[str], build: Builder) -> Any:
     return build.weight()
 
 
 @rules.lowers(PerSample)
-def per_sample(op: PerSample, inputs: Sequence[str], build: Builder) -> str:
+def per_sample(op: PerSample, inputs: Sequence[str], build: Builder) -> Any:
     x, like = inputs
     shape = build.extents(build.shape_of(like, 0, 1), *op.x.shape)
-    return build.node("Expand", [x, shape])  # type: ignore[no-any-return]
+    return build.node("Expand", [x, shape])

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from netdsl.codegen.pytorch.rules.conv import unlike
 from netdsl.codegen.pytorch.measures import dim
+from netdsl.codegen.pytorch.rules.conv import unlike
 from netdsl.codegen.pytorch.spelling import Made, Operand, Spelling, rules
 from netdsl.ops.activation import (
     Elu,

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from netdsl.codegen.pytorch.rules.conv import unlike
 from netdsl.codegen.pytorch.measures import Numbers, dim
+from netdsl.codegen.pytorch.rules.conv import unlike
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Spelling, rules
 from netdsl.dims import Extent
 from netdsl.ops.cut import Crop, Pad, Slice

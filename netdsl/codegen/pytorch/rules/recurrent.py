@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from netdsl.codegen.pytorch.rules.conv import starts, unlike
 from netdsl.codegen.pytorch.measures import dim
+from netdsl.codegen.pytorch.rules.conv import starts, unlike
 from netdsl.codegen.pytorch.spelling import Infix, Made, Spelling, rules
 from netdsl.ops.recurrent import Gru, Last, Lstm, Recurrence, Reverse, Rnn
 
@@ -16,10 +16,9 @@ def fused(op: Recurrence, **more: tuple[Any, Any]) -> Spelling:
     keywords = unlike(
         num_layers=(op.layers, 1), **more, bias=(op.biases > 0, True), bidirectional=(op.bidirectional, False)
     )
-    function, support = f"nn.{kind}", ()
-    if op.biases == 1:
-        function, support = f"{ONE_BIAS}{kind}", ("drop_hidden_biases", f"{ONE_BIAS}{kind}")
-    module = Made(function, (op.features, op.hidden), {**keywords, "batch_first": True})
+    own = f"{ONE_BIAS}{kind}"
+    support = ("drop_hidden_biases", own) if op.biases == 1 else ()
+    module = Made(own if support else f"nn.{kind}", (op.features, op.hidden), {**keywords, "batch_first": True})
     return Spelling(module=module, use="{m}({0})[0]", support=support, init=starts(op))
 
 

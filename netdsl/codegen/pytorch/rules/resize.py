@@ -1,5 +1,6 @@
 """PyTorch spellings of resizing and unpooling."""
 
+from fractions import Fraction
 from typing import Any
 
 from netdsl.codegen.pytorch.rules.conv import flat, unlike
@@ -28,8 +29,8 @@ def _extent(op: Resize) -> dict[str, Any]:
     if op.scale is None:
         return {"size": flat(op.sizes)}
     scales = op.scale * (op.x.type.rank - 1) if len(op.scale) == 1 else op.scale
-    if all(scale.is_integer() for scale in scales):
-        return {"scale_factor": flat(tuple(int(scale) for scale in scales))}
+    if op.factors() == tuple(map(Fraction, scales)):
+        return {"scale_factor": flat(tuple(int(scale) if scale.is_integer() else scale for scale in scales))}
     if not any(isinstance(size, Dim) for size in op.sizes):
         return {"size": flat(op.sizes)}
     # Without `recompute` PyTorch would sample by the scale although the size was rounded down.

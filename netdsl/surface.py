@@ -1,0 +1,56 @@
+"""The public functions that are more than an import: load a net, check a file, print a report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from netdsl.diagnostics import Diagnostic
+from netdsl.ir import Net
+from netdsl.program import check_program, load_file
+from netdsl.program import load_text as program_from_text
+
+
+def load(path: str | os.PathLike[str], net: str | None = None, **settings: Any) -> Net:
+    """A net of a `.net` file: the one called `net`, or the first. Settings replace the defaults of its parameters.
+
+    Raises `NetError` with everything that is wrong, each mistake with its place.
+    """
+    return load_file(path, _written(settings)).net(net)
+
+
+def load_text(text: str, net: str | None = None, name: str = "text", **settings: Any) -> Net:
+    """As `load`, from a text; `name` is what diagnostics call it."""
+    return program_from_text(text, name, _written(settings)).net(net)
+
+
+def check(path: str | os.PathLike[str]) -> list[Diagnostic]:
+    """Everything there is to say about a file: errors and warnings of all its nets, budgets included."""
+    return check_program(load_file(path))
+
+
+def report(
+    net: Net, *, sizes: Mapping[str, int] | None = None, batch: int = 1, format: str = "table", **options: Any
+) -> str:
+    """The layer-wise report of a net as a text: `table`, `json`, `csv` or `markdown`.
+
+    `sizes` gives its symbols numbers; `depth`, `width` and `expand` shape the table.
+    """
+    from netdsl.analyzer import analyze
+    from netdsl.reports import render
+
+    return render(analyze(net, sizes=sizes, batch=batch), format, **options)
+
+
+def _written(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Python values in the language's own syntax."""
+    return {name: _literal(value) for name, value in settings.items()}
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_literal(v) for v in value) + "]"
+    return str(value)

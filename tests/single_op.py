@@ -1,0 +1,259 @@
+"""One operation on its own: as the elaborator makes it, as PyTorch spells it, as an ONNX model."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+import torch.nn.functional as F
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+import netdsl.codegen.onnx.rules as onnx_rules
+import netdsl.codegen.pytorch.rules as torch_rules
+from netdsl.codegen.onnx.lowering import rules as lowerings
+from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Raw, Spelling
+from netdsl.codegen.pytorch.spelling import rules as spellings
+from netdsl.codegen.pytorch.support_functions import FUNCTIONS
+from netdsl.dims import Dim, Extent, at
+from netdsl.ir import result_types
+from netdsl.ops.base import REGISTRY, Op, read_setting
+from netdsl.tensors import DType, TensorType, Value
+
+torch.set_num_threads(1)
+__all__ = ["onnx_rules", "torch_rules"]  # imported for what they register
+
+BATCH = 2
+
+
+@dataclass(frozen=True)
+class Case:
+    """One use: inputs such as `3 H W`, `int 5`, `param 4`, and settings."""
+
+    op: str
+    inputs: tuple[str, ...]
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.op}({','.join(f'{k}={v}' for k, v in self.settings.items())})-{'-'.join(self.inputs)}"
+
+
+def use(op: str, *inputs: str, **settings: Any) -> Case:
+    return Case(op, inputs, settings)
+
+
+def type_of(text: str) -> TensorType:
+    words = text.split()
+    kind = DType.INT if "int" in words else DType.FLOAT
+    sizes = tuple(size_of(w) for w in words if w not in ("int", "param"))
+    return TensorType(sizes, kind, "param" not in words)
+
+
+def size_of(word: str) -> Extent:
+    """`3`, `H`, `H-4` or `H//2`."""
+    if word.isdigit():
+        return int(word)
+    for sign in ("//", "-", "+"):
+        if sign in word:
+            symbol, number = Dim.symbol(word.split(sign)[0]), int(word.split(sign)[1])
+            return {"//": symbol // number, "-": symbol - number, "+": symbol + number}[sign]
+    return Dim.symbol(word)
+
+
+def make(op: str, *inputs: str, **settings: Any) -> Op:
+    """The operation as the elaborator makes it: settings read, then prepared."""
+    cls = REGISTRY[op]
+    kinds = {declared.name: declared for declared in cls.settings()}
+    values = [Value(f"x{i}", type_of(text)) for i, text in enumerate(inputs)]
+    declared = cls.inputs()
+    if declared and declared[0].many:
+        taken: dict[str, Any] = {declared[0].name: tuple(values)}
+    else:
+        taken = {f.name: v for f, v in zip(declared, values, strict=False)}
+    return cls(**taken, **{name: read_setting(kinds[name], value) for name, value in settings.items()})
+
+
+def failures(op: Op, sizes: dict[str, int] | None = None) -> list[str]:
+    """The messages of the requirements that do not hold."""
+    found = []
+    for need in op.requirements():
+        left, right = at(need.left, sizes or {}), at(need.right, sizes or {})
+        if not (left == right if need.relation == "==" else left >= right):
+            found.append(need.message)
+    return found
+
+
+def built(case: Case, sizes: dict[str, int] | None = None) -> Op:
+    op = make(case.op, *case.inputs, **case.settings)
+    assert failures(op, sizes) == []
+    return op
+
+
+# ---------------------------------------------------------------- PyTorch, from a spelling
+
+
+def source(part: Any, operands: list[str], sizes: dict[str, int]) -> str:
+    """The text of a part of a spelling. A `Dim` that no operand's shape gives becomes its number."""
+    if isinstance(part, Raw):
+        return part.text
+    if isinstance(part, Operand):
+        return f"[{', '.join(operands[part.index :])}]" if part.rest else operands[part.index]
+    if isinstance(part, Made):
+        arguments = [source(a, operands, sizes) for a in part.arguments]
+        arguments += [f"{k}={source(v, operands, sizes)}" for k, v in part.keywords.items()]
+        return f"{part.function}({', '.join(arguments)})"
+    if isinstance(part, Infix):
+        return part.template.format(*operands, v=[source(v, operands, sizes) for v in part.values])
+    return str(at(part, sizes)) if isinstance(part, Dim) else repr(part)
+
+
+CLASS = """
+class One(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = {layer}
+
+    def forward(self, {operands}):
+        return {expression}
+"""
+
+
+def modules(op: Op, sizes: dict[str, int] | None = None) -> list[nn.Module]:
+    """The operation as a module of one layer, and as an expression, where it can be spelt so."""
+    rule = spellings.find(op)
+    assert rule is not None, f"no PyTorch rule for {op.name}"
+    spelling: Spelling = rule(op)
+    names = [f"x{i}" for i, _ in enumerate(op.operands())]
+    texts = []
+    if spelling.module is not None:
+        called = (spelling.use or "{m}(" + ", ".join(names) + ")").replace("{m}", "self.layer").format(*names)
+        texts.append((source(spelling.module, names, sizes or {}), called))
+    if spelling.call is not None:
+        texts.append(("None", source(spelling.call, names, sizes or {})))
+    assert texts
+    assert spelling.module is not None or not op.weights()
+    assert set(spelling.init) <= {w.name for w in op.weights()}
+    return [compiled(layer, expression, names, spelling.support) for layer, expression in texts]
+
+
+def compiled(layer: str, expression: str, names: list[str], support: Sequence[str]) -> nn.Module:
+    scope: dict[str, Any] = {"torch": torch, "nn": nn, "F": F}
+    for name in support:
+        exec(FUNCTIONS[name], scope)
+    exec(CLASS.format(layer=layer, operands=", ".join(names), expression=expression), scope)
+    made: nn.Module = scope["One"]().eval()
+    return made
+
+
+def state_of(module: nn.Module) -> dict[str, torch.Tensor]:
+    return {k.removeprefix("layer."): v for k, v in module.state_dict().items()}
+
+
+def fill(module: nn.Module) -> None:
+    """Weights that would show a mistake: none is zero, none equals another."""
+    generator = torch.Generator().manual_seed(3)
+    for tensor in module.state_dict().values():
+        tensor.copy_(torch.rand(tensor.shape, generator=generator) - 0.4)
+
+
+def samples(op: Op, sizes: dict[str, int] | None = None, batch: int = BATCH, below: int = 2) -> list[torch.Tensor]:
+    """Inputs from a fixed seed; whole numbers from 0 to `below`, probabilities where the operation needs them."""
+    generator = torch.Generator().manual_seed(7)
+    made = []
+    for value in op.operands():
+        shape = [*((batch,) if value.type.batched else ()), *(at(extent, sizes or {}) for extent in value.shape)]
+        if value.type.dtype is DType.INT:
+            made.append(torch.randint(0, below, shape, generator=generator))
+        elif op.name in POSITIVE:
+            made.append(torch.rand(shape, generator=generator) * 0.9 + 0.05)
+        else:
+            made.append(torch.randn(shape, generator=generator) * 3)
+    return made
+
+
+POSITIVE = ("log", "sqrt", "power", "binary_cross_entropy", "binary_cross_entropy_with_logits")
+
+# ---------------------------------------------------------------- ONNX, from a lowering
+
+
+class Script:
+    """The smallest builder of a model with one layer."""
+
+    training = False
+
+    def __init__(self, weights: dict[str, torch.Tensor], sizes: dict[str, int]) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.tensors: dict[str, onnx.TensorProto] = {}
+        self.weights = weights
+        self.sizes = sizes
+        self.names: Iterator[str] = (f"t{i}" for i in range(10**6))
+
+    def node(self, op_type: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> Any:
+        names = tuple(next(self.names) for _ in range(outputs))
+        self.nodes.append(helper.make_node(op_type, list(inputs), list(names), **attributes))
+        return names[0] if outputs == 1 else names
+
+    def weight(self, name: str = "") -> str:
+        return self._keep(f"weight.{name}", self.weights[name].numpy())
+
+    def constant(self, value: Any, dtype: str = "float32") -> str:
+        return self._keep(f"constant{len(self.tensors)}", np.array(value, dtype))
+
+    def ints(self, *values: int) -> str:
+        return self.constant(list(values), "int64")
+
+    def shape_of(self, name: str, start: int | None = None, end: int | None = None) -> str:
+        bounds = {k: v for k, v in (("start", start), ("end", end)) if v is not None}
+        return str(self.node("Shape", [name], **bounds))
+
+    def extents(self, *values: Any) -> str:
+        parts = [v if isinstance(v, str) else self.ints(at(v, self.sizes)) for v in values]
+        return str(self.node("Concat", parts, axis=0)) if parts else self.constant([], "int64")
+
+    def _keep(self, name: str, value: np.ndarray[Any, Any]) -> str:
+        self.tensors[name] = numpy_helper.from_array(np.ascontiguousarray(value).reshape(value.shape), name)
+        return name
+
+
+Run = Callable[[list[torch.Tensor]], list[np.ndarray[Any, Any]]]
+
+
+def session_of(op: Op, module: nn.Module, sizes: dict[str, int] | None = None) -> Run:
+    """onnxruntime with the lowering of one layer; the batch and symbolic sizes are left open."""
+    build = Script(state_of(module), sizes or {})
+    rule = lowerings.find(op)
+    assert rule is not None, f"no ONNX rule for {op.name}"
+    names = [f"in{i}" for i, _ in enumerate(op.operands())]
+    results = rule(op, names, build)
+    results = results if isinstance(results, tuple) else (results,)
+    ins = [_declared(n, v.type) for n, v in zip(names, op.operands(), strict=True)]
+    outs = [_declared(n, t) for n, t in zip(results, result_types(op), strict=True)]
+    graph = helper.make_graph(build.nodes, "one", ins, outs, list(build.tensors.values()))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    onnx.checker.check_model(model, full_check=True)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options(), providers=["CPUExecutionProvider"])
+    return lambda inputs: session.run(None, {n: x.numpy() for n, x in zip(names, inputs, strict=True)})
+
+
+@functools.cache
+def options() -> onnxruntime.SessionOptions:
+    made = onnxruntime.SessionOptions()
+    made.intra_op_num_threads = 1
+    made.log_severity_level = 3
+    return made
+
+
+def _declared(name: str, type: TensorType) -> onnx.ValueInfoProto:
+    sizes = [f"{name}_{i}" if isinstance(s, Dim) else s for i, s in enumerate(type.shape)]
+    kind = {DType.FLOAT: TensorProto.FLOAT, DType.INT: TensorProto.INT64}[type.dtype]
+    return helper.make_tensor_value_info(name, int(kind), ["N", *sizes] if type.batched else sizes)
+
+
+def arrays(result: Any) -> list[np.ndarray[Any, Any]]:
+    return [r.detach().numpy() for r in (result if isinstance(result, (tuple, list)) else (result,))]
