@@ -198,7 +198,7 @@ def surroundings() -> dict[str, str]:
 
 def test_a_killed_process_is_resumed_bit_for_bit(tmp_path: Path) -> None:
     (tmp_path / "mlp.net").write_text(MLP.replace("DROP", "0.2"))
-    recipe = ("epochs=40",)
+    recipe = ("epochs=20",)
     process = subprocess.Popen(command(tmp_path, "cut", "start", *recipe), env=surroundings())
     metrics, waited = tmp_path / "cut" / "metrics.jsonl", time.monotonic()
     while not (metrics.exists() and metrics.read_text().count("\n") >= 2):
@@ -207,9 +207,9 @@ def test_a_killed_process_is_resumed_bit_for_bit(tmp_path: Path) -> None:
     time.sleep(0.013)  # somewhere within an epoch
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert len(load_tensors(tmp_path / "cut" / "checkpoint.safetensors")[1]["history"]) < 40
+    assert len(load_tensors(tmp_path / "cut" / "checkpoint.safetensors")[1]["history"]) < 20
 
-    net = load_text((tmp_path / "mlp.net").read_text(), "mlp.net", None, {"epochs": "40"}).net("Mlp")
+    net = load_text((tmp_path / "mlp.net").read_text(), "mlp.net", None, {"epochs": "20"}).net("Mlp")
     train(net, tmp_path / "cut", resume=True, device="cpu", quiet=True)
     train(net, tmp_path / "whole", device="cpu", quiet=True)
     same_state(tmp_path / "whole", tmp_path / "cut")
@@ -346,6 +346,7 @@ def test_auxiliary_outputs_count_in_training_only(tmp_path: Path) -> None:
       loss (logits, label) -> cross_entropy
       loss extra: 0.4 * ((side, label) -> cross_entropy)
       metric (logits, label) -> accuracy
+      optimizer adam(lr=0.02)
       epochs 1
     }
     """
@@ -354,7 +355,7 @@ def test_auxiliary_outputs_count_in_training_only(tmp_path: Path) -> None:
     assert set(row["train"]["losses"]) == {"cross_entropy", "extra"}
     assert set(row["validation"]["losses"]) == {"cross_entropy"}
     assert row["train"]["loss"] == pytest.approx(sum(row["train"]["losses"].values()))
-    assert evaluate(tmp_path, device="cpu")["metrics"]["accuracy"] > 0.3
+    assert evaluate(tmp_path, device="cpu")["metrics"]["accuracy"] > 0.7
 
 
 def test_no_decay_exempts_biases_and_normalisations() -> None:

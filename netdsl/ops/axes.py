@@ -88,9 +88,9 @@ def meet(a: TensorType, b: TensorType, name: str, fields: tuple[str, str]) -> It
     A value without a batch (a number, a `param`) may have fewer axes and aligns at the right.
     """
     message = f"the two sides of `{name}` have different shapes: {a} and {b}"
-    if a.batched == b.batched:
+    if a.batched and b.batched:
         yield Requirement(a.rank, "==", b.rank, message, field=fields[1])
-    else:
+    elif a.batched or b.batched:
         free, full = (b, a) if a.batched else (a, b)
         yield Requirement(full.rank, ">=", free.rank, message, field=fields[1])
     for left, right in zip(reversed(a.shape), reversed(b.shape), strict=False):

@@ -93,6 +93,8 @@ class Crop(Rearrangement):
                 "`crop` needs a size, a `margin` or a second value, and only one of them",
                 field="size", help="`crop(56)`, `crop(margin=4)` or `(skip, x) -> crop`",
             )  # fmt: skip
+        for field in ("size", "offset"):
+            _one_an_axis(getattr(self, field), self.x, field)
         if self.margin is not None:
             self.margins = rims(self.margin, self.x, "margin", self.name)
         elif self.like is not None and self.like.type.rank != self.x.type.rank:

@@ -1,4 +1,4 @@
-"""Reports and diagnostics as text: for the terminal, for Markdown and for machines. Nothing is imported before it is used."""
+"""Reports and diagnostics as text, for people and for machines. Nothing is imported before it is used."""
 
 from __future__ import annotations
 

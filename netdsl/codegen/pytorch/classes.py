@@ -101,20 +101,24 @@ class ClassWriter:
 
     def _forward(self, forward: Forward) -> list[str]:
         graph = self.main.use.graph
+        live = set(restrict(graph, graph.outputs).nodes)
+        steps = [s for s in self.main.steps if live.intersection(s.row)]
         aux = [o for o in graph.outputs if o.aux] if self.main.use.block is None else []
         plain = [o for o in graph.outputs if o not in aux]
         head = self._head("forward", forward, graph.inputs, _result_type(graph.outputs, self.main.use.block is None))
         if aux:
-            return [*head, *self._with_aux(forward, plain, aux)]
-        forward.run(self.main.steps, [o.value for o in plain])
+            return [*head, *self._with_aux(forward, steps, plain, aux)]
+        forward.run(steps, [o.value for o in plain])
         return [*head, *forward.lines, *self._returned(forward, plain)]
 
-    def _with_aux(self, forward: Forward, plain: list[Output], aux: list[Output]) -> list[str]:
+    def _with_aux(
+        self, forward: Forward, steps: Sequence[Step], plain: list[Output], aux: list[Output]
+    ) -> list[str]:
         """Outputs of training come last, behind `if self.training`."""
         graph = self.main.use.graph
         needed = set(restrict(graph, plain).nodes)
-        early = [s for s in self.main.steps if any(n in needed for n in s.row)]
-        late = [s for s in self.main.steps if s not in early]
+        early = [s for s in steps if needed.intersection(s.row)]
+        late = [s for s in steps if s not in early]
         read = [v for s in late for v in s.inputs] + [o.value for o in aux]
         made = {v for s in early for v in s.results}
         forward.run(early, [o.value for o in plain], [v for v in dict.fromkeys(read) if v in made])

@@ -9,6 +9,7 @@ from typing import Any
 from netdsl.codegen.pytorch.layout import Layout, form, form_of
 from netdsl.codegen.pytorch.signatures import known_signature
 from netdsl.codegen.pytorch.terms import Term
+from netdsl.codegen.pytorch.tracing import shaping_settings
 from netdsl.ir import Node
 
 
@@ -37,16 +38,24 @@ def split(layouts: Sequence[Layout]) -> list[Family]:
 
 def _tell_apart(families: Sequence[Family]) -> None:
     """Name the classes of one block after the setting that makes them differ, where it is one."""
-    settings = families[0].layouts[0].use.settings
-    for word in settings if len(families) > 1 else ():
+    use = families[0].layouts[0].use
+    shaping = shaping_settings(use.definition)
+    for word, given in use.settings.items() if len(families) > 1 else ():
+        if word not in shaping and not isinstance(given, str):
+            continue
         values = [{repr(layout.use.settings[word]) for layout in f.layouts} for f in families]
         first = [f.layouts[0].use.settings[word] for f in families]
-        plain = all(isinstance(v, int) for v in first) and all(len(v) == 1 for v in values)
-        if plain and len({repr(v) for v in first}) == len(families):
+        simple = all(isinstance(v, int) or (isinstance(v, str) and v.isidentifier()) for v in first)
+        if simple and all(len(v) == 1 for v in values) and len({repr(v) for v in first}) == len(families):
             for family, value in zip(families, first, strict=True):
-                said = "" if value is True else value
-                family.suffix = "" if value is False else f"_{word}{said}"
+                family.suffix = _suffix(word, value)
             return
+
+
+def _suffix(word: str, value: Any) -> str:
+    if isinstance(value, str):
+        return f"_{value}"
+    return "" if value is False else f"_{word}" if value is True else f"_{word}{value}"
 
 
 def _defaults(function: str) -> dict[str, Any]:

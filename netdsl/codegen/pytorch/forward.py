@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from netdsl import syntax
 from netdsl.codegen.pytorch.layout import Layout, Step
 from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.codegen.pytorch.shapes import Shapes
@@ -15,6 +16,7 @@ from netdsl.codegen.pytorch.spelling import Infix
 from netdsl.codegen.pytorch.text import INDENT, WIDTH, Atom, Called, Doc, flat, identifier, lay, unused
 from netdsl.codegen.pytorch.tracing import Use
 from netdsl.dims import Dim
+from netdsl.ir import Block, Node
 from netdsl.tensors import Value
 
 TEMPORARY = ("x", "y", "z", "out")
@@ -157,12 +159,18 @@ class Forward:
         elif len(step.results) == 1 and set(readers) <= {index + 1} and self._is_passing(value, step, index):
             name = self._temporary(index)
         else:
-            label = step.label if len(step.results) == 1 else value.name
-            label = label if label.isidentifier() or "." in label else f"{step.label}_{place + 1}"
-            name = self._unused(label)
+            name = self._unused(self._label(step, place))
             self.taken.add(name)
         self.names[value] = name
         return name
+
+    def _label(self, step: Step, place: int) -> str:
+        """What the author calls a result: the row's name for its last layer, names of a bundle for its parts."""
+        if len(step.results) > 1:
+            return bundle_names(self.main.use, step.node)[place]
+        row, _, rest = step.label.partition(".")
+        last = [s for s in self.main.steps if s.label == row or s.label.startswith(f"{row}.")][-1] is step
+        return row if rest and last and identifier(row) not in self.taken else step.label
 
     def _is_passing(self, value: Value, step: Step, index: int) -> bool:
         """Whether a value only goes on to the next line, and is no side of a join that has a name."""
@@ -184,6 +192,20 @@ class Forward:
             waiting = self.pending.pop(value)
             return waiting.doc, self.shapes.comment(waiting.step)
         return Atom(self.names[value]), ""
+
+
+def bundle_names(use: Use, node: Node) -> list[str]:
+    """The names that a row gives to the results of its last layer: `(keep, where): maxpool(2, indices=true)`."""
+    for row in use.definition.body.rows if use.definition else ():
+        if isinstance(row, syntax.LayerRow) and row.bundle and len(row.names) == len(node.results):
+            if row.pipeline.span.source is node.span.source and row.pipeline.span.end == node.span.end:
+                return [n.id for n in row.names]
+    words = [v.name for v in node.results]
+    if isinstance(node.op, Block):
+        words = [o.name for o in node.op.body.outputs]
+    if len(set(words)) == len(words) and all(w.isidentifier() for w in words):
+        return words
+    return [f"{node.name}_{i + 1}" for i in range(len(words))]
 
 
 def _continues(step: Step, reader: Step) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Sequence
 from itertools import chain, permutations
 from typing import Any
@@ -138,7 +139,8 @@ class Parameters:
                 operand(self.value([v.values[i] for v in values], uses, hint, stored, size))
                 for i in range(len(first.values))
             ]
-            return Atom(first.template.format(*map(operand, operands), v=texts), first.tight)
+            sides = [flat(o) if _binds(first.template, i, o) else operand(o) for i, o in enumerate(operands)]
+            return Atom(first.template.format(*sides, v=texts), first.tight)
         if isinstance(first, Operand):
             if first.rest:
                 return Called("", tuple(("", o) for o in operands[first.index :]), "[]")
@@ -186,6 +188,15 @@ class Parameters:
         values = [u.settings[word] for u in self.uses]
         kind = next((annotation(v) for v in values if isinstance(v, float)), annotation(values[0]))
         return Argument(argument, "param", kind, defaults.get(word), word in defaults)
+
+
+def _binds(template: str, place: int, side: Doc) -> bool:
+    """Whether an operand binds tighter than the sum it stands in, so that it needs no brackets."""
+    if template not in ("{0} + {1}", "{0} - {1}"):
+        return False
+    parsed = ast.parse(flat(side), mode="eval").body
+    tighter = isinstance(parsed, ast.BinOp) and isinstance(parsed.op, ast.Mult | ast.Div | ast.Pow)
+    return tighter or (place == 0 and isinstance(parsed, ast.BinOp) and isinstance(parsed.op, ast.Add | ast.Sub))
 
 
 def _right(term: Term, values: Sequence[Any], uses: Sequence[Use]) -> bool:

@@ -15,7 +15,7 @@ from netdsl.codegen.pytorch.layout import Layout, lay_out
 from netdsl.codegen.pytorch.starts import BILINEAR
 from netdsl.codegen.pytorch.support import SUPPORT
 from netdsl.codegen.pytorch.text import class_name, clean, docstring
-from netdsl.codegen.pytorch.tracing import Built, Use, new_use, shaping_settings, trace
+from netdsl.codegen.pytorch.tracing import Built, Use, baked_settings, new_use, shaping_settings, trace
 from netdsl.diagnostics import Collector
 from netdsl.ir import Block, Graph, Net, verify
 
@@ -61,7 +61,13 @@ class _File:
         return self._assembled()
 
     def _define(self, blocks: list[Block]) -> None:
-        layouts = [self._layout(new_use(b, b.body, b.settings)) for b in blocks]
+        """The classes of one definition. A setting that all uses share and that is baked in somewhere is no argument."""
+        baked = set[str]()
+        for block in blocks:
+            use = new_use(block, block.body, block.settings)
+            baked |= baked_settings(use, trace(use, self.of_block.__getitem__, Collector()))
+        same = frozenset(w for w in baked if len({repr(b.settings[w]) for b in blocks}) == 1)
+        layouts = [self._layout(new_use(b, b.body, b.settings, same)) for b in blocks]
         if self.collector.failed:
             for block, layout in zip(blocks, layouts, strict=True):
                 self.of_block[block] = (Built(block.name), layout.use)
@@ -94,7 +100,9 @@ class _File:
         return built
 
     def _write_net(self) -> None:
-        hidden = shaping_settings(getattr(self.net, "definition", None))
+        hidden = shaping_settings(self.net.definition)
+        trial = new_use(None, self.net, self.net.settings, hidden)
+        hidden |= baked_settings(trial, trace(trial, self.of_block.__getitem__, Collector()))
         layout = self._layout(new_use(None, self.net, self.net.settings, hidden))
         if not self.collector.failed:
             writer = ClassWriter(net_class_name(self.net), [layout], {}, self.classes)

@@ -12,7 +12,7 @@ from typing import Any
 
 from netdsl import syntax
 from netdsl.codegen.pytorch.spelling import Made, Spelling, rules
-from netdsl.codegen.pytorch.terms import Scaled, Sized, Term, name, number, plain, term_of, traced, translate
+from netdsl.codegen.pytorch.terms import Sized, Term, name, term_of, traced, translate
 from netdsl.codegen.pytorch.text import identifier
 from netdsl.diagnostics import Collector
 from netdsl.ir import Block, Graph, Node, Recurrent, result_types
@@ -133,6 +133,10 @@ class Names:
         self.lets = {r.name.id: r.value for r in _rows(use) if isinstance(r, syntax.LetRow)}
         self.loose = _loop_names(use)
         self.open: set[str] = set()
+        self.told: set[int] = set()
+        """Words of the author's expressions that are in the source as words."""
+        self.lost: set[int] = set()
+        """Those that became plain numbers somewhere."""
 
     def term(self, expr: Any) -> Term | None:
         return translate(expr, self._lookup, self._axis)
@@ -183,18 +187,47 @@ def _parts(part: Any) -> Any:
 
 
 def shaping_settings(definition: syntax.Definition | None) -> frozenset[str]:
-    """Settings that decide which layers there are (loops, conditions, repetitions, `let`): no argument can stand for them."""
+    """Settings that decide which layers there are: loops, conditions, repetitions."""
     if definition is None:
         return frozenset()
     found: set[str] = set()
     for part in _parts(definition.body.rows):
         for controlling in _controlling(part):
             found.update(p.id for p in _parts(controlling) if isinstance(p, syntax.Name))
+    return frozenset(_through_lets(definition, found))
+
+
+def _through_lets(definition: syntax.Definition, found: set[str]) -> set[str]:
     lets = {r.name.id: r.value for r in definition.body.rows if isinstance(r, syntax.LetRow)}
     for let in reversed(lets):
         if let in found:
             found.update(p.id for p in _parts(lets[let]) if isinstance(p, syntax.Name))
-    return frozenset(found)
+    return found
+
+
+def baked_settings(use: Use, names: Names) -> frozenset[str]:
+    """Settings that some layer has as a plain number: as an argument they would promise what the class cannot keep."""
+    if use.definition is None:
+        return frozenset()
+    free = {id(p) for part in _parts(use.definition.body.rows) for c in _excused(part) for p in _parts(c)}
+    kept = names.told - names.lost
+    found = {
+        p.id
+        for p in _parts(use.definition.body.rows)
+        if isinstance(p, syntax.Name) and id(p) not in kept and id(p) not in free
+    }
+    return frozenset(_through_lets(use.definition, found) & set(use.settings))
+
+
+def _excused(part: Any) -> tuple[Any, ...]:
+    """Where a word makes no layer's number: claims, asserts, default sizes, `let` (followed), what shapes the body."""
+    if isinstance(part, syntax.Claim | syntax.AssertRow | syntax.SizedSymbol):
+        return (part,)
+    if isinstance(part, syntax.LetRow):
+        return (part.value,)
+    if isinstance(part, syntax.Call | syntax.Argument):
+        return (part.function if isinstance(part, syntax.Call) else part.name,)
+    return _controlling(part)
 
 
 def _controlling(part: Any) -> tuple[Any, ...]:
@@ -252,7 +285,10 @@ def _retold(value: Any, written: Any, use: Use, names: Names) -> Any:
         if len(value) == len(written.items):
             return tuple(_retold(v, w, use, names) for v, w in zip(value, written.items, strict=True))
     term = names.term(written) if isinstance(value, int | float) and written is not None else None
-    return traced(value, term) if term is not None and term.holds(value, use.env) else value
+    again = traced(value, term) if term is not None and term.holds(value, use.env) else value
+    words = {id(p) for p in _parts(written) if isinstance(p, syntax.Name)}
+    (names.told if again is not value else names.lost).update(words)
+    return again
 
 
 def _merged(found: TensorType, stated: TensorType) -> TensorType:
@@ -346,5 +382,5 @@ def _substituted(value: Sized, meanings: dict[str, Any]) -> Any:
 
 
 __all__ = [
-    "Argument", "Built", "ClassOf", "Names", "Scaled", "Use", "new_use", "number", "plain", "shaping_settings", "trace",
+    "Argument", "Built", "ClassOf", "Names", "Use", "baked_settings", "new_use", "shaping_settings", "trace",
 ]  # fmt: skip
