@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from netdsl.dims import Domain
 from netdsl.ops.base import Op
 from netdsl.source import Span
-from netdsl.tensors import TensorType, Value, Weight
+from netdsl.tensors import TensorType, Value, Weight, WeightValue
 
 if TYPE_CHECKING:
     from netdsl import syntax
@@ -33,6 +33,8 @@ class Node:
     """The node whose weights this one uses (`shared` layers), always the first of them; else None."""
     written: dict[str, syntax.Expr] = field(default_factory=dict)
     """The author's expression of each setting that was given, for readable source."""
+    keyed: str | None = None
+    """In a flat graph: the key of its weights, where that is not its name (`shared` layers)."""
 
     @property
     def owner(self) -> Node:
@@ -253,7 +255,7 @@ def verify(graph: Graph) -> Graph:
     for node in graph.nodes:
         _require(node.name not in names, f"two nodes are called {node.name}")
         names.add(node.name)
-        _require(all(v in known for v in node.inputs), f"{node.name} reads a value that is not there yet")
+        _require(all(v in known or isinstance(v, WeightValue) for v in node.inputs), f"{node.name} reads a value that is not there yet")
         _require(node.shares is None or node.shares.shares is None, f"{node.name} shares with a sharer")
         if isinstance(node.op, Op):
             _require(tuple(node.op.operands()) == node.inputs, f"{node.name} and its operation differ in inputs")

@@ -287,7 +287,7 @@ def equals_for_colon(m: Mistake) -> Diagnostic | None:
     if m.following.kind in ("NUMBER", "STRING", "TRUE", "FALSE", "LSQB"):
         return m.say("missing-let", f"a number is named with `let`: `let {name} = {m.following.text}`", m.head,
                      fix=Fix(m.place(m.head), f"let {name}"))
-    rest = line_rest(m)
+    rest = line_rest(m, m.token.end)
     return m.say("missing-colon", "a row is named with a colon, not with `=`", help=f"write `{name}: {rest}`",
                  fix=colon_fix(m))
 
@@ -297,9 +297,10 @@ def colon_fix(m: Mistake) -> Fix:
     return Fix(Span(m.source, m.last.end, m.token.end), ":")
 
 
-def line_rest(m: Mistake) -> str:
-    """What stands behind the mistake on its line."""
-    line = m.source.text[m.token.end :].split("\n", 1)[0].split("#")[0].strip()
+def line_rest(m: Mistake, start: int) -> str:
+    """What stands on the line from an offset on."""
+    end = m.source.text.find("\n", start)
+    line = m.source.text[start : end if end >= 0 else len(m.source.text)].split("#")[0].strip()
     return line if 0 < len(line) <= 50 else "…"
 
 
@@ -414,7 +415,7 @@ def side_by_side(m: Mistake) -> Diagnostic | None:
         return m.say("missing-brackets", "settings stand in parentheses", help=f"write `{m.last.text}({m.token.text})`")
     if m.last is m.head and m.last.kind == "NAME" and m.following.kind in ("LPAR", "ARROW"):
         return m.say("missing-colon", f"`:` is missing behind the row's name `{m.last.text}`", m.last,
-                     help=f"write `{m.last.text}: {m.token.text}…`", fix=Fix(Span(m.source, m.last.end, m.last.end), ":"))
+                     help=f"write `{m.last.text}: {line_rest(m, m.token.start)}`", fix=Fix(Span(m.source, m.last.end, m.last.end), ":"))
     if "ARROW" in m.expected:
         return m.say("missing-arrow", f"`->` is missing before `{m.token.text}`",
                      help="layers are joined by arrows: `conv(64, 3) -> relu`",

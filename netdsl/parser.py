@@ -124,6 +124,7 @@ class Automaton:
         """Read from token `at` on to the end."""
         tokens, table, until = self.reader.tokens, self.reader.tables.states, self.until
         states, values, starts, ends = self.states, self.values, self.starts, self.ends
+        alone = self.reader.tables.alone
         while True:
             token = tokens[at]
             kind = token.kind if at != until else END
@@ -142,6 +143,8 @@ class Automaton:
                 starts.append(token.start)
                 ends.append(token.end)
                 at += 1
+            elif (only := alone[~step]) is not None:
+                states[-1] = table[states[-2]][only]
             else:
                 self.reduce(~step)
                 if kind == END and states[-1] == self.accepting:
@@ -153,9 +156,6 @@ class Automaton:
         rule = tables.rules[number]
         size = rule.size
         states = self.states
-        if size == 1 and rule.name is None and not rule.repeats:
-            states[-1] = tables.states[states[-2]][rule.origin]
-            return
         if size == 0:
             start = end = self.ends[-1] if self.ends else 0
             parts: list[Any] = []
@@ -183,6 +183,7 @@ class Automaton:
 
     def recover(self, at: int) -> int | None:
         """Report the mistake at a token, forget the row it stands in, and say which token to go on with."""
+        self.finish_row()
         row = self.reader.tables.states[self.states[-1]]
         expected = frozenset(row if "NUMBER" in row else (k for k in row if k.isupper() or k == ROW_END))
         level = self.unwind()
@@ -195,6 +196,14 @@ class Automaton:
         opener = self.opener()
         self.read_body(mistake, opener, level)
         return self.next_item(at) if code in LOOSE else self.next_row(at, opener)
+
+    def finish_row(self) -> None:
+        """A row that ended well before a token that cannot follow is kept: only the token decides when it is reduced."""
+        while self.values and isinstance(self.values[-1], Token) and self.values[-1].kind == ROW_END:
+            steps = set(self.reader.tables.states[self.states[-1]].values())
+            if len(steps) != 1 or min(steps) >= 0:
+                return
+            self.reduce(~steps.pop())
 
     def unwind(self) -> str | None:
         """Go back to where a row or an item may begin, and say which of the two."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from netdsl.record import record
 from netdsl.source import Source, Span
 
 # ---------------------------------------------------------------- expressions
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Name:
     """A word: an arrow, a layer, a compile-time value or a setting such as `same`."""
 
@@ -17,14 +18,14 @@ class Name:
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Previous:
     """`_`, the value of the row before."""
 
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Literal:
     """A number, a string, `true` or `false`. `300M` is the number 300000000."""
 
@@ -32,7 +33,7 @@ class Literal:
     value: int | float | str | bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ListOf:
     """`[1, 2, 3]`; where it follows an arrow it is a `Claim` instead."""
 
@@ -40,7 +41,7 @@ class ListOf:
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TupleOf:
     """`(a, b)`: a bundle of arrows, or a tuple of numbers. One item only as `(a,)`; `(a)` is `a`."""
 
@@ -48,7 +49,7 @@ class TupleOf:
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Argument:
     """`64` or `stride = 2` in a call."""
 
@@ -57,7 +58,7 @@ class Argument:
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """`conv(64, 3)`. `function` is nearly always a `Name`."""
 
@@ -66,7 +67,7 @@ class Call:
     arguments: tuple[Argument, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Attribute:
     """`x.channels`."""
 
@@ -75,7 +76,7 @@ class Attribute:
     name: Name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Index:
     """`x.shape[0]`."""
 
@@ -84,7 +85,7 @@ class Index:
     index: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unary:
     """`-x` or `not x`."""
 
@@ -93,7 +94,7 @@ class Unary:
     operand: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Binary:
     """`+ - * / // % **`, `== != < <= > >=`, `and`, `or`, `in`."""
 
@@ -104,7 +105,7 @@ class Binary:
     right: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Claim:
     """`-> [96, 55, 55]`: a shape that must hold here. `int[T]` has the kind `int`."""
 
@@ -113,7 +114,7 @@ class Claim:
     kind: Name | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pipeline:
     """`a -> b -> [64, H, W]`. The first stage is the head; later stages are layers or claims."""
 
@@ -121,7 +122,7 @@ class Pipeline:
     stages: tuple[Expr | Claim, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class If:
     """`if c { … } else { … }`, a value or a row. `otherwise` is None without an `else`."""
 
@@ -131,7 +132,7 @@ class If:
     otherwise: Body | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Each:
     """`each b in [1, 2] { … }`: one branch an item, as a bundle."""
 
@@ -148,7 +149,7 @@ Expr = (
 # ---------------------------------------------------------------- rows
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Body:
     """The rows between two braces."""
 
@@ -156,7 +157,7 @@ class Body:
     rows: tuple[Row, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InputItem:
     """`image [3, H, W]`, `tokens int[T]`, or `x` alone in a block.
 
@@ -169,7 +170,7 @@ class InputItem:
     dims: tuple[Expr | SizedSymbol, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SizedSymbol:
     """`H = 224` in an input's shape: a symbol with the size that a report takes when none is given."""
 
@@ -178,13 +179,13 @@ class SizedSymbol:
     size: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InputRow:
     span: Span
     items: tuple[InputItem, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OutputRow:
     """`output fc8`, `output mask: conv(2, 1)`, `output a, b`, `output aux side: …`.
 
@@ -197,7 +198,7 @@ class OutputRow:
     pipeline: Pipeline | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LayerRow:
     """`[name:] pipeline`; `(a, b): …` names the arrows of a bundle; `shared` makes a layer of it."""
 
@@ -208,14 +209,14 @@ class LayerRow:
     shared: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LetRow:
     span: Span
     name: Name
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ParamRow:
     """`param position [197, 768] = normal(0.02)`."""
 
@@ -225,7 +226,7 @@ class ParamRow:
     init: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SetRow:
     """`set conv(bias=false)`."""
 
@@ -234,14 +235,14 @@ class SetRow:
     arguments: tuple[Argument, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AssertRow:
     span: Span
     condition: Expr
     message: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ForRow:
     span: Span
     target: tuple[Name, ...]
@@ -249,7 +250,7 @@ class ForRow:
     body: Body
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StateRow:
     """`state h [hidden] = 0`."""
 
@@ -259,7 +260,7 @@ class StateRow:
     initial: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NextRow:
     """`next h: pipeline`."""
 
@@ -268,7 +269,7 @@ class NextRow:
     pipeline: Pipeline
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RecipeRow:
     """`loss (logits, label) -> cross_entropy`; `metric top5: …` has a label."""
 
@@ -296,7 +297,7 @@ Row = (
 # ---------------------------------------------------------------- items of a file
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parameter:
     """`classes = 1000`, `c: int`, `act: layer = relu`."""
 
@@ -306,7 +307,7 @@ class Parameter:
     default: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Definition:
     """A `net`, `block` or `recurrent`. `doc` is the comment right above it, without the `#`."""
 
@@ -318,7 +319,7 @@ class Definition:
     doc: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Train:
     """`train LeNet { … }`."""
 
@@ -327,7 +328,7 @@ class Train:
     rows: tuple[RecipeRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Use:
     """`use std.resnet { bottleneck }` (a dotted path) or `use "./my_blocks.net" { … }` (a string)."""
 
@@ -338,7 +339,7 @@ class Use:
     names: tuple[Name, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Comment:
     """`# …` with its place; `own_line` when nothing stands before it."""
 

@@ -93,6 +93,16 @@ class Value:
         return f"{self.name}: {self.type}"
 
 
+class WeightValue(Value):
+    """A weight as an arrow of a training graph; its name is its state-dict key."""
+
+    __slots__ = ("weight",)
+
+    def __init__(self, key: str, weight: Weight) -> None:
+        super().__init__(key, TensorType(weight.shape, weight.dtype, batched=False))
+        self.weight = weight
+
+
 @dataclass(frozen=True, slots=True)
 class Init:
     """How a weight starts: `Init("normal", (0.02,))`, `Init("constant", (0.0,))`.

@@ -8,7 +8,6 @@ once and mended in the stream of tokens, so that the parser does not stumble ove
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from netdsl.diagnostics import Collector, Fix, Label
@@ -43,32 +42,32 @@ FOREIGN: Final = {
 """Signs of other languages, and what is written here."""
 
 
-@dataclass(slots=True, eq=False)
 class Token:
-    kind: str
-    text: str
-    start: int
-    end: int
-    first: bool
-    """Nothing stands before it on its line."""
-    opener: Token | None
-    """The innermost bracket around it; a closing bracket lies within its own."""
+    """A word or a sign; `opener` is the innermost bracket around it, and a closing bracket lies within its own."""
+
+    __slots__ = ("end", "first", "kind", "opener", "start", "text")
+
+    def __init__(self, kind: str, text: str, start: int, end: int, first: bool, opener: Token | None) -> None:
+        self.kind = kind
+        self.text = text
+        self.start = start
+        self.end = end
+        self.first = first  # nothing stands before it on its line
+        self.opener = opener
 
 
-@dataclass(slots=True)
 class Frame:
-    """An open bracket; `depth` counts what encloses the present place, from `base` at the bracket."""
+    """An open bracket, the `index`-th token; `depth` counts what encloses the present place, from `base` on."""
 
-    opener: Token | None
-    base: int
-    depth: int
-    index: int = 0
-    """Where the opener stands among the tokens."""
-    elses: int = 0
+    __slots__ = ("base", "depth", "elses", "index", "kind", "opener")
 
-    @property
-    def kind(self) -> str:
-        return self.opener.kind if self.opener else "LBRACE"
+    def __init__(self, opener: Token | None, depth: int, index: int) -> None:
+        self.opener = opener
+        self.kind = opener.kind if opener else "LBRACE"
+        self.base = depth
+        self.depth = depth
+        self.index = index
+        self.elses = 0
 
 
 class TooDeep(Exception):
@@ -131,7 +130,9 @@ class Lexer:
     def take_badnumber(self, text: str, start: int) -> None:
         self.collector.report("bad-number", f"`{shown(text)}` is not a number", self.span(start, start + len(text)),
                               help="a name does not begin with a digit; numbers are `64`, `0.5`, `1e-3` or `300M`")
-        self.emit("NAME", text, start)
+        digits = re.match("[0-9]+", text)
+        assert digits is not None
+        self.emit("NUMBER", digits.group(), start, start + len(text))
 
     def take_name(self, text: str, start: int) -> None:
         kind = self.signs["_"] if text == "_" else self.keywords.get(text, "NAME")
@@ -264,12 +265,31 @@ class Lexer:
     def mend(self, start: int) -> None:
         """Put the closing bracket in that the text lacks."""
         kind = CLOSER[self.frames[-1].kind]
+        if self.mend_call():
+            return
         place = min(start, self.tokens[-1].end)
         if kind == "RBRACE":
             self.end_row()
         self.broken = False
         self.emit(kind, "", place, place)
         self.broken = True
+
+    def mend_call(self) -> bool:
+        """`conv(64, 3 -> relu`: the arrow stands behind the call, not in it."""
+        frame = self.frames[-1]
+        opener, index = frame.opener, frame.index
+        if opener is None or opener.kind != "LPAR" or index == 0 or self.tokens[index - 1].kind != "NAME":
+            return False
+        inner = range(index + 1, len(self.tokens))
+        arrow = next((i for i in inner if self.tokens[i].kind == "ARROW" and self.tokens[i].opener is opener), None)
+        if arrow is None:
+            return False
+        for token in self.tokens[arrow:]:
+            token.opener = opener.opener if token.opener is opener else token.opener
+        place = self.tokens[arrow - 1].end
+        self.tokens.insert(arrow, Token("RPAR", "", place, place, False, opener))
+        self.frames.pop()
+        return True
 
     def in_parameters(self, frame: Frame) -> bool:
         """Inside `net Name( … )`: there `c: int` at the head of a line is a parameter."""
@@ -308,7 +328,7 @@ class Lexer:
         self.check_depth(depth, token)
         if token.kind != "LBRACE":
             self.frames[-1].depth = depth  # a call of a call lies deeper than the call
-        self.frames.append(Frame(token, depth, depth, len(self.tokens) - 1))
+        self.frames.append(Frame(token, depth, len(self.tokens) - 1))
 
     def deepen(self, kind: str, top: Frame, token: Token) -> None:
         if kind == "ELSE":

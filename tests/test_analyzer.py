@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from dataclasses import asdict
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +214,7 @@ def test_a_block_sums_its_rows_and_its_copies_own_their_weights() -> None:
     assert [r.params for r in report.rows if r.kind == "block"] == [296, 296]
     assert report.totals.params == 592
     assert report.rows[0].macs == 2 * 64 * 9 * 16
-    assert report.rows[-1].receptive_field.size == (9, 9)
+    assert row(report, "double_conv2.relu").receptive_field.size == (9, 9)
 
 
 def test_a_shared_block_owns_nothing_the_second_time() -> None:
@@ -352,7 +353,7 @@ def test_bed_of_nails_leaves_positions_that_see_nothing() -> None:
 def test_upsampling_and_pooling_back_is_one_phase_again() -> None:
     up = slide(PIXEL, Window(8, kernel=2, up=2))
     assert up is not None
-    assert (up.period, up.stride) == (2, 0.5)
+    assert (up.period, up.stride) == (2, Fraction(1, 2))
     down = slide(up, Window(16, kernel=2, stride=2))
     assert down == PIXEL
 
@@ -534,6 +535,20 @@ def test_explanations_of_upsampling_and_dilation() -> None:
     report = analyze(net.graph, explained=True)  # type: ignore[arg-type]
     assert row(report, "up").explanation[0] == "size: (28 − 1)·2 − 2·1 + 3 + 1 = 56"
     assert row(report, "atrous").explanation[0] == "size: (56 − 5 + 2·0) / 1 + 1 = 52, where 5 = 2·(3 − 1) + 1"
+
+
+def test_explanations_of_padding_cropping_and_ceil_mode() -> None:
+    net = sketch((4, 9, 9))
+    x = net("pad", "pad", net.x, 2)
+    x = net("crop", "crop", x, margin=1)
+    net.output(net("pool", "maxpool", x, 2, ceil=True))
+    report = analyze(net.graph, explained=True)  # type: ignore[arg-type]
+    sizes = [row(report, name).explanation[0] for name in ("pad", "crop", "pool")]
+    assert sizes == [
+        "size: 9 + 2 + 2 = 13",
+        "size: 13 − 1 − 1 = 11",
+        "size: (11 − 2 + 2·0) / 2 + 1 = 5.5, rounded up to 6",
+    ]
 
 
 def test_every_explained_product_is_right() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,8 @@ def test_digits_are_scikit_learns() -> None:
 
     images, labels = digits.read()
     known = load_digits()
-    assert (images[:, 0] == known.images).all() and (labels == known.target).all()
+    assert (images[:, 0] == known.images).all()
+    assert (labels == known.target).all()
 
 
 def test_digits_split_is_stratified_and_whole() -> None:
@@ -70,8 +72,10 @@ def test_digits_split_is_stratified_and_whole() -> None:
 def test_digits_become_what_the_input_asks() -> None:
     dataset = load_data(DATA["digits"](), net(3, 28, 28))
     batch = everything(dataset, "test")
-    assert batch["image"].shape == (len(batch["label"]), 3, 28, 28) and batch["image"].dtype == np.float32
-    assert 0 <= batch["image"].min() and 0.9 < batch["image"].max() <= 1
+    assert batch["image"].shape == (len(batch["label"]), 3, 28, 28)
+    assert batch["image"].dtype == np.float32
+    assert batch["image"].min() >= 0
+    assert 0.9 < batch["image"].max() <= 1
     assert "8×8 images resized to 28×28 (bilinear, half-pixel centres)" in dataset.notes
     flat = everything(load_data(DATA["digits"](), net(64, name="x")), "test")
     rows = everything(load_data(DATA["digits"](mean=(0.5,), std=(0.25,)), net(8, 8)), "test")
@@ -112,13 +116,16 @@ def test_mnist(mnist: Path) -> None:
 def test_mnist_damaged(mnist: Path) -> None:
     path = next(mnist.glob("train-images*"))
     good = path.read_bytes()
-    load = lambda: load_data(DATA["mnist"](str(mnist)), net(1, 28, 28))  # noqa: E731
+
+    def load() -> Dataset:
+        return load_data(DATA["mnist"](str(mnist)), net(1, 28, 28))
+
     path.write_bytes(good[: len(good) // 2])
-    with pytest.raises(DataError, match="truncated|not a whole gzip") as caught:
+    with pytest.raises(DataError, match=r"truncated|not a whole gzip") as caught:
         load()
     assert str(path) in str(caught.value)
     path.write_bytes(b"something else altogether")
-    with pytest.raises(DataError, match="not an IDX file|not a whole gzip"):
+    with pytest.raises(DataError, match=r"not an IDX file|not a whole gzip"):
         load()
     path.unlink()
     with pytest.raises(DataError, match=r"train-images-idx3-ubyte: no such file"):
@@ -150,7 +157,8 @@ def test_cifar10(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(records.tobytes())
     dataset = load_data(DATA["cifar10"](str(tmp_path), flip=True), net(3, 32, 32))
     assert {n: len(s) for n, s in dataset.splits.items()} == {"train": 18, "validation": 2, "test": 4}
-    assert dataset.classes[3] == "cat" and dataset.flip
+    assert dataset.classes[3] == "cat"
+    assert dataset.flip
     stored = np.frombuffer((tmp_path / "test_batch.bin").read_bytes(), np.uint8).reshape(4, 3073)
     expected = stored[:, 1:].reshape(4, 3, 32, 32).astype(np.float32) / 255
     np.testing.assert_array_equal(everything(dataset, "test")["image"], expected)
@@ -189,8 +197,10 @@ def test_imagefolder_splits_each_class(photographs: Path) -> None:
     assert dataset.classes == ("blue", "red")
     assert {n: len(s) for n, s in dataset.splits.items()} == {"train": 16, "validation": 2, "test": 2}
     batch = everything(dataset, "test")
-    assert batch["image"].shape == (2, 3, 6, 6) and batch["label"].tolist() == [0, 1]
-    assert (batch["image"][0, 2] == 1).all() and (batch["image"][1, 0] == 1).all()
+    assert batch["image"].shape == (2, 3, 6, 6)
+    assert batch["label"].tolist() == [0, 1]
+    assert (batch["image"][0, 2] == 1).all()
+    assert (batch["image"][1, 0] == 1).all()
 
 
 def test_imagefolder_with_split_folders(tmp_path: Path) -> None:
@@ -223,9 +233,9 @@ def test_imagefolder_names_the_file_that_is_damaged(photographs: Path, workers: 
     bad = photographs / "red" / "3.png"
     bad.write_bytes(bad.read_bytes()[:40])
     dataset = load_data(DATA["imagefolder"](str(photographs)), net(3, 4, 4))
+    feeds = [Feed(split, "cpu", workers).batches(cut(np.arange(len(split)), 4)) for split in dataset.splits.values()]
     with pytest.raises(DataError, match=r"red/3.png: cannot be decoded as an image"):
-        for split in dataset.splits.values():
-            list(Feed(split, "cpu", workers).batches(cut(np.arange(len(split)), 4)))
+        list(chain(*feeds))
 
 
 def test_imagefolder_without_images(tmp_path: Path) -> None:
@@ -281,7 +291,8 @@ def test_shapes_follow_from_seed_and_number() -> None:
     np.testing.assert_array_equal(first["image"], again["image"])
     assert (first["image"] != other["image"]).any()
     assert {n: len(s) for n, s in fields[0].splits.items()} == {"train": 32, "validation": 4, "test": 4}
-    assert first["label"].shape == (4, 16, 16) and first["label"].max() <= 3
+    assert first["label"].shape == (4, 16, 16)
+    assert first["label"].max() <= 3
     assert fields[0].classes == ("background", "disc", "box", "triangle")
 
 
@@ -297,7 +308,8 @@ def test_text(tmp_path: Path) -> None:
     batch = everything(dataset, "train")
     said = ["".join(dataset.classes[i] for i in row) for row in batch["tokens"]]
     after = ["".join(dataset.classes[i] for i in row) for row in batch["label"]]
-    assert "".join(said) == text[: len(said) * 5] and "".join(after) == text[1 : len(said) * 5 + 1]
+    assert "".join(said) == text[: len(said) * 5]
+    assert "".join(after) == text[1 : len(said) * 5 + 1]
 
 
 def test_text_damaged(tmp_path: Path) -> None:
@@ -330,7 +342,9 @@ def test_shares_cover_a_batch_once() -> None:
     batch = np.array([7, 8, 9])
     dealt = [share(batch, rank, 4) for rank in range(4)]
     assert sorted(int(i) for s in dealt for i in s.indices[: s.counted]) == [7, 8, 9]
-    assert dealt[3].counted == 0 and len(dealt[3].indices) == 1 and all(s.total == 3 for s in dealt)
+    assert dealt[3].counted == 0
+    assert len(dealt[3].indices) == 1
+    assert all(s.total == 3 for s in dealt)
 
 
 def sample_of(index: int, flip: bool) -> dict[str, Any]:
@@ -348,7 +362,8 @@ def test_a_feed_gives_the_same_from_memory_and_from_workers(workers: int) -> Non
     for _ in range(2):  # the second time with the workers of the first
         feed = Feed(made, "cpu", workers)
         for left, right in zip(feed.batches(plan, flips), Feed(held, "cpu").batches(plan, flips), strict=True):
-            assert torch.equal(left["image"], right["image"]) and torch.equal(left["label"], right["label"])
+            assert torch.equal(left["image"], right["image"])
+            assert torch.equal(left["label"], right["label"])
     assert torch.equal(state, torch.get_rng_state())
 
 

@@ -603,3 +603,55 @@ def test_alternatives_over_symbols():
     assert domain.demand(compare("==", H % 2, 1), "odd") is Verdict.SOMETIMES
     assert domain.decide(compare("==", W % 2, 0)) is Verdict.ALWAYS
     assert domain.smallest() == {"H": 1, "W": 2}
+
+
+@few
+@given(st.lists(conditions(ALONG), min_size=1, max_size=5))
+def test_verdicts_on_one_symbol(demands):
+    domain = Domain(["H"])
+    members = list(range(1, 4_000))
+    for op, left, right in demands:
+        holding = [x for x in members if OPERATORS[op](value(left, {"H": x}), value(right, {"H": x}))]
+        condition = compare(op, dim(left), dim(right))
+        verdict = Verdict.NEVER if not holding else Verdict.ALWAYS if holding == members else Verdict.SOMETIMES
+        if holding:
+            assert domain.holding(condition) == {"H": holding[0]}
+        if holding != members:
+            assert domain.failing(condition) == {"H": next(x for x in members if x not in set(holding))}
+        assert domain.demand(condition, None) is verdict
+        members = holding or members
+    assert domain.smallest() == {"H": members[0]}
+    assert domain.sizes("H").first(20) == tuple(members[:20])
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.lists(conditions(PLANE), min_size=1, max_size=2))
+def test_verdicts_on_two_symbols(demands):
+    domain = Domain(["H", "W"])
+    members = [{"H": h, "W": w} for h, w in product(range(1, 33), repeat=2)]
+    for op, left, right in demands:
+        condition = compare(op, dim(left), dim(right))
+        holding = [p for p in members if OPERATORS[op](value(left, p), value(right, p))]
+        verdict = domain.demand(condition, None)
+        if holding:
+            assert verdict is not Verdict.NEVER
+        if len(holding) < len(members):
+            assert verdict is not Verdict.ALWAYS
+        if verdict is Verdict.NEVER:
+            continue
+        members = holding
+        smallest = domain.smallest()
+        assert domain.decide(condition) is Verdict.ALWAYS
+        assert OPERATORS[op](value(left, smallest), value(right, smallest))
+    assert all(p[s] in domain.sizes(s) for p in members for s in "HW")
+
+
+def test_three_related_symbols_end_in_time():
+    domain = Domain(["D", "H", "W"])
+    volume = Dim.symbol("D") * H * W
+    begin = time.process_time()
+    assert domain.demand(compare("==", volume, 1000), "volume") is Verdict.SOMETIMES
+    assert all(h in domain.sizes("H") for h in range(1, 1001) if 1000 % h == 0)
+    assert domain.sizes("H").maximum == 1000
+    assert volume.at(domain.choose(at_least=1)) == 1000
+    assert time.process_time() - begin < 8

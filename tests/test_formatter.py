@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 import pytest
@@ -153,8 +152,8 @@ def same(a: Any, b: Any) -> bool:
         return len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, Comment):
         return a.span.text == b.span.text and a.own_line == b.own_line
-    if is_dataclass(a):
-        return all(same(getattr(a, f.name), getattr(b, f.name)) for f in fields(a))
+    if hasattr(a, "__match_args__"):
+        return all(same(getattr(a, name), getattr(b, name)) for name in a.__match_args__)
     return bool(a == b)
 
 

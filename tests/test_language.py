@@ -10,8 +10,8 @@
     error[missing-arrow]: …
     ```
 
-The second block is exactly what is printed; an empty one means that the text is right. `UPDATE_GOLDEN=1` writes the
-blocks anew.
+The last block is exactly what is printed; an empty one means that the text is right. Blocks between the two, such as
+```` ```net blocks.net ````, are files that lie beside. `UPDATE_GOLDEN=1` writes the answers anew.
 """
 
 from __future__ import annotations
@@ -23,15 +23,13 @@ from pathlib import Path
 
 import pytest
 
-from netdsl.program import check_text
+from netdsl.diagnostics import Diagnostic
+from netdsl.program import check_program, check_text, load_file
 from netdsl.reports.plain import render
 
 FOLDER = Path(__file__).parent / "language"
-CASE = re.compile(
-    r"^## (?P<title>[^\n]+)\n(?:(?!^## |^```)[^\n]*\n)*"
-    r"```net\n(?P<text>.*?)```\n(?:(?!^## |^```)[^\n]*\n)*```error\n(?P<said>.*?)```$",
-    re.MULTILINE | re.DOTALL,
-)
+SECTION = re.compile(r"^## (?P<title>[^\n]+)\n(?P<body>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(?P<kind>\w+)(?: (?P<file>\S+))?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 UPDATE = os.environ.get("UPDATE_GOLDEN") == "1"
 
 
@@ -40,7 +38,10 @@ class Case:
     file: Path
     title: str
     text: str
+    beside: tuple[tuple[str, str], ...]
     said: str
+    place: tuple[int, int]
+    """Where the answer stands in the Markdown file."""
 
     @property
     def id(self) -> str:
@@ -48,14 +49,36 @@ class Case:
 
 
 def cases(file: Path) -> list[Case]:
-    found = CASE.finditer(file.read_text(encoding="utf-8"))
-    return [Case(file, m["title"].strip(), m["text"], m["said"]) for m in found]
+    """The sections of a file that are complete: a text, then files beside it, then the answer."""
+    found = []
+    for section in SECTION.finditer(file.read_text(encoding="utf-8")):
+        blocks = list(BLOCK.finditer(section["body"]))
+        kinds = [block["kind"] for block in blocks]
+        if kinds != ["net"] * (len(blocks) - 1) + ["error"] or len(blocks) < 2 or blocks[0]["file"]:
+            continue
+        beside = tuple((block["file"], block["text"]) for block in blocks[1:-1])
+        start = section.start("body")
+        place = start + blocks[-1].start("text"), start + blocks[-1].end("text")
+        found.append(Case(file, section["title"].strip(), blocks[0]["text"], beside, blocks[-1]["text"], place))
+    return found
 
 
-def answer(text: str) -> str:
+def answer(case: Case, folder: Path) -> str:
     """What is printed about a text, with the line end of a block that is not empty."""
-    said = render(check_text(text, "example.net"))
+    said = render(check_beside(case, folder) if case.beside else check_text(case.text, "example.net"))
     return f"{said}\n" if said else ""
+
+
+def check_beside(case: Case, folder: Path) -> list[Diagnostic]:
+    """The diagnostics of a text that lies in a folder with others."""
+    for name, text in (("example.net", case.text), *case.beside):
+        (folder / name).write_text(text, encoding="utf-8")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        return check_program(load_file("example.net"))
+    finally:
+        os.chdir(before)
 
 
 FILES = sorted(FOLDER.glob("*.md"))
@@ -63,8 +86,8 @@ CASES = [case for file in FILES for case in cases(file)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_text_and_message(case: Case) -> None:
-    said = answer(case.text)
+def test_text_and_message(case: Case, tmp_path: Path) -> None:
+    said = answer(case, tmp_path)
     if UPDATE:
         rewrite(case, said)
     else:
@@ -73,8 +96,8 @@ def test_text_and_message(case: Case) -> None:
 
 def rewrite(case: Case, said: str) -> None:
     whole = case.file.read_text(encoding="utf-8")
-    match = next(m for m in CASE.finditer(whole) if m["title"].strip() == case.title)
-    case.file.write_text(whole[: match.start("said")] + said + whole[match.end("said") :], encoding="utf-8")
+    start, end = next(found.place for found in cases(case.file) if found.title == case.title)
+    case.file.write_text(whole[:start] + said + whole[end:], encoding="utf-8")
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

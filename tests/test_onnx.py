@@ -296,6 +296,24 @@ def test_an_operation_without_a_rule_is_an_error_at_its_place() -> None:
     assert "test_cell" in problem.message
 
 
+@pytest.mark.parametrize(("origin", "notes"), [("", ["in `unit(c=2)`, used at test:1:1"]), ("std.unit", ["inside"])])
+def test_an_error_inside_blocks_is_said_once_with_the_way_there(
+    origin: str, notes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(rules.table, "relu")
+    net = Net("Blocks", [value("x", 2, 6, 6)])
+    block, x = unit(2, 6), net.inputs[0]
+    block.origin = origin
+    for name in ("a", "b"):
+        x = enter(net, name, block, x)
+    leave(net, "y", x)
+    with pytest.raises(NetError) as caught:
+        onnx_model(net)
+    (problem,) = caught.value.diagnostics
+    assert problem.message == "`relu` has no ONNX form"
+    assert [note.startswith(text) for note, text in zip(problem.notes, notes, strict=True)] == [True]
+
+
 def test_names_inside_bodies_count_as_read(rule: Any) -> None:
     rule(Cell, cell)
     scan = next(n for n in onnx_model(recurrent_net(0.0)).graph.node if n.op_type == "Scan")

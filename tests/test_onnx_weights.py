@@ -95,13 +95,13 @@ def test_weights_that_do_not_fit_are_all_named(tmp_path: Path) -> None:
         ):
             assert part in str(caught.value)
     wrong = {**given(net), "conv1.bias": np.zeros(4, np.int64)}
-    with pytest.raises(WeightsError, match="conv1.bias"):
+    with pytest.raises(WeightsError, match=r"conv1\.bias"):
         onnx_model(net, weights=wrong)
 
 
 def test_a_weight_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="no weight file.*none.safetensors"):
+    with pytest.raises(WeightsError, match=r"no weight file.*none\.safetensors"):
         load_weights(tmp_path / "none.safetensors")
     (tmp_path / "bad.safetensors").write_bytes(b"not a weight file at all")
-    with pytest.raises(WeightsError, match="bad.safetensors cannot be read"):
+    with pytest.raises(WeightsError, match=r"bad\.safetensors cannot be read"):
         load_weights(tmp_path / "bad.safetensors")

@@ -23,7 +23,8 @@ def test_names_of_the_language() -> None:
 
 
 def test_settings_read_their_kinds() -> None:
-    assert default_settings()["epochs"] == 10 and default_settings()["clip"] is None
+    assert default_settings()["epochs"] == 10
+    assert default_settings()["clip"] is None
     assert read_setting(SETTINGS["clip"], Word("none")) is None
     assert read_setting(SETTINGS["clip"], 1) == 1.0
     assert read_setting(SETTINGS["precision"], Word("bf16")) == "bf16"
@@ -128,7 +129,8 @@ def test_optimizers_check_themselves() -> None:
         OPTIMIZERS["sgd"](0.1, nesterov=True)
     with pytest.raises(RuleError, match="below 1"):
         OPTIMIZERS["adam"](beta1=1.0)
-    assert OPTIMIZERS["adamw"]().weight_decay == 0.01 and OPTIMIZERS["adam"]().weight_decay == 0.0
+    assert OPTIMIZERS["adamw"]().weight_decay == 0.01
+    assert OPTIMIZERS["adam"]().weight_decay == 0.0
 
 
 def test_schedules() -> None:
@@ -138,7 +140,8 @@ def test_schedules() -> None:
     assert cosine.scale(100, 100, 10) == pytest.approx(0.0)
     warm = SCHEDULES["cosine"](warmup=1, floor=0.1)
     assert [warm.scale(s, 100, 10) for s in (0, 4, 9)] == [0.1, 0.5, 1.0]
-    assert warm.scale(10, 100, 10) == 1.0 and warm.scale(100, 100, 10) == pytest.approx(0.1)
+    assert warm.scale(10, 100, 10) == 1.0
+    assert warm.scale(100, 100, 10) == pytest.approx(0.1)
     step = SCHEDULES["step"](3, 0.5)
     assert [step.scale(10 * e, 100, 10) for e in (0, 2, 3, 5, 6)] == [1, 1, 0.5, 0.5, 0.25]
     assert SCHEDULES["linear"](floor=0.5).scale(50, 100, 10) == 0.75

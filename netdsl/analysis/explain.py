@@ -60,10 +60,18 @@ def _sizes(op: Op, results: tuple[TensorType, ...], sizes: Mapping[str, int]) ->
 
 
 def _window(window: Window, out: int) -> str:
+    if window.reach == window.stride == window.up == 1:
+        return _rim(window, out)
     text = _upward(window, out) if window.up != 1 else _downward(window, out)
     if window.dilation == 1:
         return text
     return f"{text}, where {window.reach} = {window.dilation}·({window.kernel} − 1) + 1"
+
+
+def _rim(window: Window, out: int) -> str:
+    """What padding adds or a crop takes away: `64 − 4 − 4 = 56`."""
+    ends = [f" {'−' if end < 0 else '+'} {abs(end)}" for end in (window.before, window.after) if end]
+    return f"{window.size}{''.join(ends)} = {out}" if ends else f"{out}"
 
 
 def _padding(window: Window) -> str:
@@ -78,7 +86,11 @@ def _downward(window: Window, out: int) -> str:
     if free % window.stride == 0:
         return f"{formula} = {out}"
     exact = f"{free / window.stride + 1:.4f}".rstrip("0")
-    return f"{formula} = {exact}, rounded {'up' if window.ceil else 'down'} to {out}"
+    if not window.ceil:
+        return f"{formula} = {exact}, rounded down to {out}"
+    started = out == -(-free // window.stride) + 1
+    reason = f"rounded up to {out}" if started else f"of which {out} windows start inside"
+    return f"{formula} = {exact}, {reason}"
 
 
 def _upward(window: Window, out: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from netdsl import dims
 from netdsl.analysis.report import Congruence, Demand, SizeRule
 from netdsl.diagnostics import Diagnostic, Label, NetError, did_you_mean
-from netdsl.dims import SizeSet, solve
+from netdsl.dims import SizeSet, Verdict, compare, solve
 from netdsl.ir import Net
 from netdsl.source import Source, Span
 
@@ -29,12 +29,15 @@ def choose_sizes(net: Net, given: Mapping[str, int]) -> dict[str, int]:
             raise _refused(net, f"`{net.name}` has no size called `{name}`", _known(name, symbols))
     if not symbols:
         return {}
-    chosen = {**net.domain.choose(), **net.defaults, **given}
-    sizes = {symbol: chosen[symbol] for symbol in symbols}
-    for demand in net.domain.demands:
-        if not demand.condition.at(sizes):
-            raise _impossible(net, sizes, demand)
-    return sizes
+    domain = net.domain.copy()
+    # What is given comes first: the file's own size of a symbol gives way where the two do not go together.
+    own = {symbol: size for symbol, size in net.defaults.items() if symbol not in given}
+    for symbol, size in [*given.items(), *own.items()]:
+        verdict = domain.demand(compare("==", domain.declare(symbol), size), None)
+        if verdict is Verdict.NEVER and symbol in given:
+            raise _impossible(net, given)
+    chosen = domain.choose()
+    return {symbol: chosen[symbol] for symbol in symbols}
 
 
 def _known(name: str, symbols: tuple[str, ...]) -> str:
@@ -43,12 +46,16 @@ def _known(name: str, symbols: tuple[str, ...]) -> str:
     return did_you_mean(name, symbols) or "it has " + ", ".join(symbols)
 
 
-def _impossible(net: Net, sizes: Mapping[str, int], demand: dims.Demand) -> NetError:
-    involved = [s for s in sizes if s in demand.condition.symbols]
-    shown = ", ".join(f"{s} = {sizes[s]}" for s in involved)
-    says = "; ".join(net.domain.sizes(s).describe(s) for s in involved)
-    labels = [Label(demand.source.span, demand.source.message)] if demand.source is not None else []
-    return _refused(net, f"`{net.name}` cannot take {shown}", says or None, labels)
+def _impossible(net: Net, given: Mapping[str, int]) -> NetError:
+    """Names a row that the sizes fail at, where one row alone refuses them."""
+    sizes = {**net.domain.choose(), **net.defaults, **given}
+    failing = next((d for d in net.domain.demands if not d.condition.at(sizes)), None)
+    involved = [s for s in given if failing is None or s in failing.condition.symbols]
+    shown = ", ".join(f"{s} = {given[s]}" for s in involved)
+    says = "; ".join(f"{s}: {net.domain.sizes(s).describe(s)}" for s in involved)
+    source = failing.source if failing is not None else None
+    labels = [Label(source.span, source.message)] if source is not None else []
+    return _refused(net, f"`{net.name}` cannot take {shown}", says, labels)
 
 
 def _refused(net: Net, message: str, help: str | None, labels: Iterable[Label] = ()) -> NetError:

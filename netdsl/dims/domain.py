@@ -9,10 +9,15 @@ from netdsl.dims import projection, search
 from netdsl.dims.condition import Combination, Comparison, Condition, negate, solve
 from netdsl.dims.extent import Dim, Extent, Line, substitute
 from netdsl.dims.polynomial import Sum
+from netdsl.dims.quasi import SizeTooComplex
 from netdsl.dims.sizeset import ANY, SizeSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+
+EFFORT = 40_000
+"""Combinations of sizes that a domain tries in all its life to decide relations; more is refused."""
 
 
 class Verdict(Enum):
@@ -49,6 +54,8 @@ class Domain:
         self._aliases: dict[str, Dim] = {}
         self._relations: list[Condition] = []
         self._order: list[str] = []
+        self._effort = EFFORT
+        self._verdicts: dict[Condition, Verdict] = {}
         self._projections: dict[str, tuple[SizeSet, bool]] = {}
         self.demands: list[Demand] = []
         self.preferences: list[Demand] = []
@@ -75,6 +82,7 @@ class Domain:
     def copy(self) -> Domain:
         """A domain that narrows on its own from here."""
         other = Domain()
+        other._effort = self._effort
         other._sets, other._aliases = dict(self._sets), dict(self._aliases)
         other._relations, other._order = list(self._relations), list(self._order)
         other.demands, other.preferences = list(self.demands), list(self.preferences)
@@ -91,9 +99,14 @@ class Domain:
             if exact:
                 left = sizes & solve(resolved, symbol)
                 return Verdict.NEVER if left.empty else Verdict.ALWAYS if left == sizes else Verdict.SOMETIMES
-        if self._member([resolved]) is None:
+        if resolved not in self._verdicts:
+            self._verdicts[resolved] = self._searched(resolved)
+        return self._verdicts[resolved]
+
+    def _searched(self, condition: Condition) -> Verdict:
+        if self._member([condition]) is None:
             return Verdict.NEVER
-        return Verdict.ALWAYS if self._member_where(negate(resolved)) is None else Verdict.SOMETIMES
+        return Verdict.ALWAYS if self._member_where(negate(condition)) is None else Verdict.SOMETIMES
 
     def demand(self, condition: bool | Condition, source: Any, soft: bool = False) -> Verdict:
         """Decide, and leave only the members for which it holds when it holds for some.
@@ -111,6 +124,7 @@ class Domain:
         self._narrow(resolved)
         self._sets = projection.tightened(self._sets, self._relations)
         self._projections.clear()
+        self._verdicts.clear()
         self.demands.append(Demand(condition, source))
         return verdict
 
@@ -258,13 +272,20 @@ class Domain:
         """A small member for which the conditions hold, too."""
         asked = self._component(s for c in conditions for s in c.symbols)
         sets = {s: self._sets[s] for s in asked}
-        found = search.find(sets, [*self._relations_of(asked), *conditions])
+        budget = search.Budget()
+        found = search.find(sets, [*self._relations_of(asked), *conditions], budget)
+        self._spend(search.STEPS - budget.left)
         if found is None:
             return None
         for group in self._groups():
             if not found.keys() & set(group):
                 found.update(search.find({s: self._sets[s] for s in group}, self._relations_of(group)) or {})
         return self._completed(found)
+
+    def _spend(self, steps: int) -> None:
+        self._effort -= steps
+        if self._effort < 0:
+            raise SizeTooComplex("relations between the sizes of several symbols take too long to decide")
 
     def _completed(self, sizes: Mapping[str, int]) -> dict[str, int]:
         values: dict[str, Extent] = dict(sizes)

@@ -28,16 +28,18 @@ def project(sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol:
     `GUESSED` sizes a relation is left out of account unless it excludes them all.
     """
     own = sets[symbol]
+    budget = search.Budget(2 * SCANNED)
     pair = len(sets) == 2 and all(isinstance(r, Comparison) for r in relations)
     if own.size <= SCANNED:
-        return _scanned(sets, relations, symbol, own), pair
+        found = _scanned(sets, relations, symbol, own, budget)
+        return found, pair and budget.left > 0
     span = _repetition(sets, relations[0], symbol) if pair and len(relations) == 1 else None
     if span is None:
-        return _guessed(sets, relations, symbol), False
+        return _guessed(sets, relations, symbol, budget), False
     start, period = span
-    head = _scanned(sets, relations, symbol, own & SizeSet.between(1, start - 1))
-    cycle = _scanned(sets, relations, symbol, own & SizeSet.between(start, start + period - 1))
-    return head | (SizeSet.congruent(period, cycle) & SizeSet.between(start)), True
+    head = _scanned(sets, relations, symbol, own & SizeSet.between(1, start - 1), budget)
+    cycle = _scanned(sets, relations, symbol, own & SizeSet.between(start, start + period - 1), budget)
+    return head | (SizeSet.congruent(period, cycle) & SizeSet.between(start)), budget.left > 0
 
 
 def tightened(sets: Mapping[str, SizeSet], relations: Sequence[Condition]) -> dict[str, SizeSet]:
@@ -70,14 +72,22 @@ def _cut(sets: Mapping[str, SizeSet], relation: Comparison, symbol: str) -> Size
     return own
 
 
-def _scanned(sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol: str, candidates: SizeSet) -> SizeSet:
+def _scanned(
+    sets: Mapping[str, SizeSet],
+    relations: Sequence[Condition],
+    symbol: str,
+    candidates: SizeSet,
+    budget: search.Budget,
+) -> SizeSet:
+    """The candidates that go together with sizes of the others; those not looked at within the budget stay."""
     read = _reads(relations, symbol)
     verdicts: dict[tuple[int, ...], bool] = {}
     good = []
     for size in candidates:
         key = (size,) if read is None else tuple(f.quasi(size) for f in read)
         if key not in verdicts:
-            verdicts[key] = search.find({**sets, symbol: SizeSet.of([size])}, relations) is not None
+            found = search.find({**sets, symbol: SizeSet.of([size])}, relations, budget)
+            verdicts[key] = found is not None or budget.left <= 0
         if verdicts[key]:
             good.append(size)
     return SizeSet.of(good)
@@ -98,10 +108,13 @@ def _reads(relations: Sequence[Condition], symbol: str) -> list[Line] | None:
     return list(out)
 
 
-def _guessed(sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol: str) -> SizeSet:
+def _guessed(
+    sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol: str, budget: search.Budget
+) -> SizeSet:
     own = sets[symbol]
     last = own.first(GUESSED)[-1]
-    return _scanned(sets, relations, symbol, own & SizeSet.between(1, last)) | (own - SizeSet.between(1, last))
+    near = _scanned(sets, relations, symbol, own & SizeSet.between(1, last), budget)
+    return near | (own - SizeSet.between(1, last))
 
 
 def _repetition(sets: Mapping[str, SizeSet], relation: Condition, symbol: str) -> tuple[int, int] | None:

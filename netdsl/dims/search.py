@@ -18,24 +18,35 @@ if TYPE_CHECKING:
 
 TRIED = 1024
 """How many sizes of a symbol are tried in a relation."""
-STEPS = 4096
-"""How many combinations are tried in all."""
+STEPS = 2048
+"""How many combinations are tried to answer one question."""
 LOOK_AHEAD = 32
 """How often it is asked whether larger sizes can help at all."""
 
 
-def find(sets: Mapping[str, SizeSet], conditions: Sequence[Condition]) -> dict[str, int] | None:
+class Budget:
+    """How many more combinations may be tried."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int = STEPS) -> None:
+        self.left = left
+
+
+def find(
+    sets: Mapping[str, SizeSet], conditions: Sequence[Condition], budget: Budget | None = None
+) -> dict[str, int] | None:
     """A member with small sizes: for each symbol of the sets its number; None when there is none (see above)."""
-    steps = [STEPS]
+    budget = budget or Budget()
     alternatives: list[list[Comparison]] = [[]]
     for condition in conditions:
         alternatives = few([a + b for a in alternatives for b in condition.alternatives()])
-    found = (_descend(sets, comparisons, steps) for comparisons in alternatives)
+    found = (_descend(sets, comparisons, budget) for comparisons in alternatives)
     members = [m for m in found if m is not None]
     return min(members, key=lambda m: (sum(m.values()), sorted(m.items())), default=None)
 
 
-def _descend(sets: Mapping[str, SizeSet], comparisons: Sequence[Comparison], steps: list[int]) -> dict[str, int] | None:
+def _descend(sets: Mapping[str, SizeSet], comparisons: Sequence[Comparison], budget: Budget) -> dict[str, int] | None:
     sets = dict(sets)
     relations: list[Comparison] = []
     for comparison in comparisons:
@@ -49,7 +60,7 @@ def _descend(sets: Mapping[str, SizeSet], comparisons: Sequence[Comparison], ste
     if not relations:
         return {symbol: s.minimum or 1 for symbol, s in sets.items()}
     symbol = _chosen(sets, relations)
-    return _try(symbol, sets, relations, steps)
+    return _try(symbol, sets, relations, budget)
 
 
 def _chosen(sets: Mapping[str, SizeSet], relations: Sequence[Comparison]) -> str:
@@ -59,19 +70,19 @@ def _chosen(sets: Mapping[str, SizeSet], relations: Sequence[Comparison]) -> str
 
 
 def _try(
-    symbol: str, sets: Mapping[str, SizeSet], relations: Sequence[Comparison], steps: list[int]
+    symbol: str, sets: Mapping[str, SizeSet], relations: Sequence[Comparison], budget: Budget
 ) -> dict[str, int] | None:
     for i, size in enumerate(sets[symbol].first(TRIED)):
         if i % LOOK_AHEAD == LOOK_AHEAD - 1:
             larger = {**sets, symbol: sets[symbol] & SizeSet.between(size)}
             if any(impossible(r, larger) for r in relations):
                 return None
-        if steps[0] <= 0:
+        if budget.left <= 0:
             return None
-        steps[0] -= 1
+        budget.left -= 1
         rest = _with(relations, symbol, size)
         if rest is not None:
-            found = _descend({**sets, symbol: SizeSet.of([size])}, rest, steps)
+            found = _descend({**sets, symbol: SizeSet.of([size])}, rest, budget)
             if found is not None:
                 return found
     return None

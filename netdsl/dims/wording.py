@@ -33,7 +33,8 @@ def signed(parts: Iterable[tuple[int, Text]]) -> Text:
     for coefficient, text in kept:
         sign = (" - " if coefficient < 0 else " + ") if out else ("-" if coefficient < 0 else "")
         term = scaled(abs(coefficient), text)
-        out += sign + (grouped(term) if sign == "-" and coefficient == -1 else term[0])
+        loose = term[1] == SUM if out else coefficient == -1  # -(H // 2), but -2 * H and x - H // 2
+        out += sign + (grouped(term) if coefficient < 0 and loose else term[0])
     if len(kept) > 1:
         return out, SUM
     coefficient, text = kept[0]

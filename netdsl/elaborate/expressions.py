@@ -125,11 +125,19 @@ def _item(context: Context, scope: Scope, expr: syntax.Expr) -> Any:
 def _tuple(context: Context, scope: Scope, expr: syntax.TupleOf) -> Any:
     items = tuple(evaluate(context, scope, item) for item in expr.items)
     if any(isinstance(i, Value | Bundle) for i in items):
+        items = tuple(_arrow_of(context, i, w) for i, w in zip(items, expr.items, strict=True))
         for item, written in zip(items, expr.items, strict=True):
             if not isinstance(item, Value | Bundle):
                 context.error("wrong-kind", f"a bundle holds arrows, not {describe(item)}", written.span)
         return Bundle(items)
     return items
+
+
+def _arrow_of(context: Context, item: Any, expr: syntax.Expr) -> Any:
+    """A number beside arrows is a constant arrow: `(x, 0.5) -> maximum`."""
+    if isinstance(item, NUMBERS) and not isinstance(item, bool):
+        return layers.constant(context, float(item), expr.span)
+    return item
 
 
 # ---------------------------------------------------------------- operators

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,9 +146,9 @@ class Library:
             help = "files may use only what lies beside or below them, and `std`"
             self.collector.report("import-outside-folder", message, use.path_span, help=help)
             return None
-        return self._read_neighbour(target, use)
+        return self._read_neighbour(base, target, use)
 
-    def _read_neighbour(self, target: Path, use: syntax.Use) -> Module | None:
+    def _read_neighbour(self, base: Path, target: Path, use: syntax.Use) -> Module | None:
         key = str(target)
         if key in self.loading:
             chain = " → ".join(Path(k).name for k in [*self.loading[self.loading.index(key) :], key])
@@ -161,11 +162,17 @@ class Library:
             self.collector.report("unknown-import", f"there is no file `{use.path}`", use.path_span, help=near)
             return None
         try:
-            source = self.read(target)
+            source = self.read(_shown(base, use, target))
         except NetError as error:
             self.collector.found.extend(error.diagnostics)
             return None
         return self._load(key, self.parse(source, self.collector))
+
+
+def _shown(base: Path, use: syntax.Use, target: Path) -> Path:
+    """The neighbour's path as seen from where the program was opened, where links do not make that another file."""
+    path = Path(os.path.normpath(base.parent / use.path))
+    return path if path.resolve() == target else target
 
 
 def syntax_label(definition: syntax.Definition):  # type: ignore[no-untyped-def]

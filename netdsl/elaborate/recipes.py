@@ -240,7 +240,7 @@ def _check_term(context: Context, net: Net, graph: Graph, row: syntax.RecipeRow)
             _warn_softened(context, net, node, row)
 
 
-SOFTENED = {"cross_entropy": ("softmax", "log_softmax"), "binary_cross_entropy": ("sigmoid",)}
+SOFTENED = {"cross_entropy": ("softmax", "log_softmax"), "binary_cross_entropy_with_logits": ("sigmoid",)}
 """Losses that apply an activation themselves: applying it before as well flattens the gradient."""
 
 

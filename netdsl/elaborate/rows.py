@@ -31,8 +31,9 @@ from netdsl.source import Span
 from netdsl.tensors import Value
 
 BUDGETS = (
-    "params", "trainable_params", "macs", "flops", "activation_bytes", "peak_inference_bytes", "param_bytes",
-    "receptive_field",
+    "params", "parameters", "trainable_params", "aux_params", "macs", "flops", "flops_core", "transcendentals",
+    "activation_bytes", "peak_inference_bytes", "peak_memory", "param_bytes", "model_size", "model_bytes", "buffers",
+    "buffer_bytes", "layers", "receptive_field",
 )  # fmt: skip
 """Totals that an `assert` at the end of a net may hold to a budget."""
 

@@ -4,9 +4,10 @@ from typing import Annotated, ClassVar
 
 from netdsl.dims import Extent
 from netdsl.ops.axes import Axis, class_axis, find_axis, float_of, product, rank_at_least, without
-from netdsl.ops.base import Elementwise, Window, fixed
+from netdsl.ops.backward import Gate
+from netdsl.ops.base import Gradients, Tape, Elementwise, Window, fixed
 from netdsl.ops.fields import Bool, ChoiceKind, Float, Initialiser
-from netdsl.tensors import Init, Weight
+from netdsl.tensors import Init, Value, Weight
 
 
 class Activation(Elementwise, abstract=True):
@@ -20,6 +21,9 @@ class Relu(Activation):
     """Keep what is positive: `max(0, x)` (Nair and Hinton, 2010). One comparison an element."""
 
     example: ClassVar[str] = "image [3, 8, 8] -> relu"
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(Gate, outgoing[0], results[0])}
 
 
 class LeakyRelu(Activation):

@@ -6,9 +6,10 @@ other annotated field), in the order in which the text may give them, and answer
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, dataclass_transform, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Protocol, Self, dataclass_transform, get_args, get_origin
 
 from netdsl.dims import Dim, Extent
 from netdsl.ops.fields import FieldError, Kind
@@ -146,7 +147,45 @@ def _field(cls: type, name: str, annotation: Any) -> Field:
     return Field(name, None, default, many, optional)
 
 
+class Tape(Protocol):
+    """Where an operation writes its training form and its gradient: a graph under construction."""
+
+    def __call__(self, op: type["Op"], *operands: Any, **settings: Any) -> Any:
+        """Append an operation; returns its result, or a tuple of them."""
+
+    def number(self, value: float) -> Value:
+        """A scalar constant."""
+
+    def weight(self, name: str) -> Value:
+        """A weight of the operation at work, as a value without a batch."""
+
+    def carry(self, name: str, value: Value) -> None:
+        """Give a buffer of the operation at work its value for the next step (running statistics)."""
+
+    def saved(self, name: str) -> Value:
+        """What the training form kept for the gradient under that name."""
+
+    def save(self, name: str, value: Value) -> None:
+        """Keep a value of the training form for the gradient."""
+
+    def wants(self, name: str) -> bool:
+        """Whether anything needs the gradient of that input field or weight."""
+
+    def seed(self) -> tuple[Value, int]:
+        """The step's seed, a whole number, and a number that no other place that draws random numbers has."""
+
+
+Gradients = Mapping[str, Any]
+"""Gradients by the name of the input field (a tuple for a field of many) or weight; None or left out is zero."""
+
+
+class NoGradient(Exception):
+    """An operation that nothing can be learned through: argmax, one_hot, a metric."""
+
+
 REGISTRY: dict[str, type["Op"]] = {}
+INTERNAL: dict[str, type["Op"]] = {}
+"""Operations that only passes make: backward forms, random numbers. A text cannot name them."""
 
 
 class Op(Declared, abstract=True):
@@ -161,12 +200,16 @@ class Op(Declared, abstract=True):
     training_differs: ClassVar[bool] = False
     """True when training computes something else than inference: dropout, batchnorm."""
 
+    internal: ClassVar[bool] = False
+    """True for an operation that only passes make."""
+
     def __init_subclass__(cls, abstract: bool = False) -> None:
         super().__init_subclass__(abstract)
         if not abstract:
+            table = INTERNAL if cls.internal else REGISTRY
             for word in (cls.name, *cls.__dict__.get("aliases", ())):
-                assert word not in REGISTRY, f"two operations are called {word}"
-                REGISTRY[word] = cls
+                assert word not in table, f"two operations are called {word}"
+                table[word] = cls
 
     def result(self) -> TensorType | tuple[TensorType, ...]:
         """Type of the result, or of each result."""
@@ -213,6 +256,31 @@ class Op(Declared, abstract=True):
     def in_place(self) -> bool:
         """True when the result can be a view of the input, so that it needs no memory: flatten, inference dropout."""
         return False
+
+    def training(self, tape: Tape) -> tuple[Value, ...] | None:
+        """What it computes while training where that differs, written to the tape; None when it does not."""
+        return None
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        """Gradients of its inputs and weights from those of its results, written in operations.
+
+        `outgoing` has None for a result that nothing learns from. Raises `NoGradient` where there is none.
+        """
+        raise NoGradient(f"`{self.name}` has no gradient")
+
+    def on(self, operands: Sequence[Value]) -> Self:
+        """The same operation on other values of the same types."""
+        made = copy(self)
+        rest = list(operands)
+        for declared in self.inputs():
+            old = getattr(self, declared.name)
+            if declared.many:
+                setattr(made, declared.name, tuple(rest[: len(old)]))
+                del rest[: len(old)]
+            elif old is not None:
+                setattr(made, declared.name, rest.pop(0))
+        made.prepare()
+        return made
 
     def operands(self) -> Iterator[Value]:
         """The values it reads, in order."""

@@ -3,9 +3,11 @@
 from typing import ClassVar
 
 from netdsl.dims import Extent
-from netdsl.ops.base import Op, RuleError, Window, fixed, require_dtype
+from netdsl.ops.backward import SumTo
+from netdsl.ops.base import Gradients, Op, RuleError, Tape, Window, fixed, require_dtype
 from netdsl.ops.conv import weigh
 from netdsl.ops.fields import Bool, Count, Initialiser
+from netdsl.ops.linear_backward import LinearInputGradient, LinearWeightGradient
 from netdsl.tensors import DType, Init, TensorType, Value, Weight
 
 
@@ -55,6 +57,14 @@ class Linear(Op):
 
     def windows(self) -> tuple[Window, ...] | None:
         return None if self.x.type.rank == 1 else ()
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        (dy,) = outgoing
+        return {
+            "x": tape(LinearInputGradient, dy, tape.weight("weight")) if tape.wants("x") else None,
+            "weight": tape(LinearWeightGradient, dy, self.x),
+            "bias": tape(SumTo, dy, tape.weight("bias")) if self.bias else None,
+        }
 
 
 class Embedding(Op):

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from netdsl.dims import Extent
 from netdsl.ops.axes import Axis, find_axis, float_of, is_one, product, rank_at_least, samples_of, without
-from netdsl.ops.base import Op, Requirement, RuleError
+from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape
 from netdsl.ops.fields import FloatKind, Int, ListKind, Positive, Share
 from netdsl.tensors import DType, TensorType, Value
 
@@ -104,11 +104,35 @@ class CrossEntropy(ClassLoss):
     smoothing: Share = 0.0
     axis: Axis = None
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        settings = {f.name: getattr(self, f.name) for f in self.settings()}
+        return {"x": tape(CrossEntropyGradient, outgoing[0], self.x, self.label, **settings)}
+
     def pointwise(self) -> Extent:
         return self.positions * (4 * self.classes - 1)
 
     def transcendentals(self) -> Extent:
         return self.positions * (self.classes + 1)
+
+
+class CrossEntropyGradient(ClassLoss):
+    """How each score changes the loss: softmax minus target, over the number (or weight) of labels that count."""
+
+    internal: ClassVar[bool] = True
+
+    dy: Value
+    x: Value
+    label: Value
+    ignore: Int = -100
+    weight: ClassWeights = None
+    axis: Axis = None
+    smoothing: Share = 0.0
+
+    def result(self) -> TensorType:
+        return self.x.type
+
+    def pointwise(self) -> Extent:
+        return self.x.type.elements * 6
 
 
 class Nll(ClassLoss):

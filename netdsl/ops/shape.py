@@ -333,7 +333,7 @@ class PixelShuffle(Rearrangement):
         return self.x.type.with_shape(channels // self.factor**2, height * self.factor, width * self.factor)
 
     def windows(self) -> tuple[Window, ...]:
-        return tuple(Window(size, up=self.factor) for size in self.x.type.spatial)
+        return tuple(Window(size, self.factor, up=self.factor) for size in self.x.type.spatial)
 
     def in_place(self) -> bool:
         return False

@@ -47,9 +47,12 @@ class FreeParam(Given):
 
 
 class PerSample(Op):
-    """Repeat a value that is one for all samples once a sample of `like`: a class token before `concat`."""
+    """Repeat a value that is one for all samples once a sample of `like`: a class token before `concat`.
 
-    example: ClassVar[str] = "param token [1, 32]\n(token, patches [16, 32]) -> per_sample"
+    The first value is a free parameter such as `param token [1, 32]`, the second has samples.
+    """
+
+    example: ClassVar[str] = "(token, patches [16, 32]) -> per_sample"
 
     x: Value
     like: Value

@@ -1,0 +1,1 @@
+"""Graph in, graph out: one small file a pass."""

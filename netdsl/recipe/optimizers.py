@@ -12,7 +12,7 @@ class Optimizer(Declared, abstract=True):
     `no_decay` exempts biases and the weights of normalisations (tensors of fewer than two axes) from weight decay.
     """
 
-    lr: Positive
+    lr: Positive = 1e-3
     weight_decay: Positive = 0.0
     no_decay: Bool = False
 

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from typing import Any
 
 from netdsl.analysis.report import Report, Row, Shape, key
 
 WIDTH = 110
 """Values that fit into a line of this length are written in one."""
+
+SHORT = 8
+"""Values with more parts than this are never tried in one line."""
+
+SIMPLE = frozenset({int, float, str, bool, type(None)})
+
+NAMES: dict[type, tuple[tuple[str, str], ...]] = {}
+"""Fields of each part of the report that was met, with their keys in the document."""
+
+encode = json.JSONEncoder(ensure_ascii=False).encode
 
 CSV_COLUMNS = (
     "path", "name", "op", "kind", "settings", "line", "depth", "in", "out", "params", "trainable_params", "buffers",
@@ -25,14 +35,16 @@ def document(report: Report) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        rename = key if isinstance(value, Row) else str
-        return {rename(f.name): _plain(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, dict):
+    kind = type(value)
+    if kind in SIMPLE:
+        return value
+    if kind is tuple:
+        return [v if type(v) in SIMPLE else _plain(v) for v in value]
+    if kind is dict:
         return {k: _plain(v) for k, v in value.items()}
-    return value
+    if kind not in NAMES:
+        NAMES[kind] = tuple((f.name, key(f.name) if kind is Row else f.name) for f in fields(value))
+    return {named: _plain(getattr(value, name)) for name, named in NAMES[kind]}
 
 
 def as_json(report: Report) -> str:
@@ -42,21 +54,16 @@ def as_json(report: Report) -> str:
 
 def _layout(value: Any, indent: str) -> str:
     if not isinstance(value, (dict, list)) or not value:
-        return json.dumps(value, ensure_ascii=False)
-    if not _is_long(value):
-        short = json.dumps(value, ensure_ascii=False)
-        if len(indent) + len(short) <= WIDTH:
-            return short
+        return encode(value)
+    if len(value) <= SHORT:
+        line = encode(value)
+        if len(indent) + len(line) <= WIDTH:
+            return line
     deeper = indent + "  "
     if isinstance(value, dict):
-        parts = [f"{deeper}{json.dumps(k, ensure_ascii=False)}: {_layout(v, deeper)}" for k, v in value.items()]
+        parts = [f"{deeper}{encode(k)}: {_layout(v, deeper)}" for k, v in value.items()]
         return "{\n" + ",\n".join(parts) + f"\n{indent}}}"
-    return "[\n" + ",\n".join(deeper + _layout(v, deeper) for v in value) + f"\n{indent}]"
-
-
-def _is_long(value: dict[str, Any] | list[Any]) -> bool:
-    """True where writing it in one line just to measure it would be a waste."""
-    return len(value) > WIDTH // 3
+    return "[\n" + ",\n".join([deeper + _layout(v, deeper) for v in value]) + f"\n{indent}]"
 
 
 def as_csv(report: Report) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from netdsl.analysis.quantities import byte_size, grouped
 from netdsl.analysis.report import Report
 from netdsl.reports.folding import Line, lines
-from netdsl.reports.text import NONE, UNKNOWN, conditions, facts, field_text, ports, shape_text, share, title
+from netdsl.reports.text import NONE, UNKNOWN, conditions, facts, field_text, opening, ports, shape_text, share, title
 
 COLUMNS = ("name", "layer", "in", "out", "params", "MACs", "MACs %", "memory", "receptive field (stride)")
 RIGHT = 4
@@ -25,8 +25,9 @@ def as_markdown(
     """A heading, a table and a list of totals."""
     shown = lines(report.rows, depth, expand)
     out = [f"## {escape(title(report))}", ""]
-    doc = report.doc.strip().split("\n")[0].strip()
-    out += [part for text in (doc, ports(report), conditions(report)) if text for part in (escape(text), "")]
+    out += [
+        part for text in (opening(report), ports(report), conditions(report)) if text for part in (escape(text), "")
+    ]
     if shown:
         out += [_line(COLUMNS), "|" + "|".join([" --- "] * RIGHT + [" ---: "] * (len(COLUMNS) - RIGHT)) + "|"]
     out += [_line(_cells(line, report)) for line in shown]

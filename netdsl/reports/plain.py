@@ -11,6 +11,8 @@ from netdsl.source import Source, Span
 COLORS = {"error": "1;31", "warning": "1;33", "note": "1;36"}
 BLUE = "1;34"
 BOLD = "1"
+LONGEST = 160
+"""Of longer lines a stretch around the first label is shown."""
 
 
 def render(diagnostics: Iterable[Diagnostic], color: bool = False) -> str:
@@ -70,22 +72,32 @@ def excerpt(d: Diagnostic, source: Source, width: int, paint: Paint) -> Iterator
     for number in shown_lines(d, source):
         if before and number > before + 1:
             yield f"{' ' * (width - 1)}..." if number > before + 2 else quote(source, before + 1, width, paint)
-        yield quote(source, number, width, paint)
         labels = [label for label in d.labels if label.span.source is source and label.span.line == number]
-        for label in sorted(labels, key=lambda x: (x.span.start, x.span.end)):
-            yield f"{' ' * (width + 1)} {bar} {underline(label, label is d.labels[0], d.severity, paint)}"
+        labels.sort(key=lambda x: (x.span.start, x.span.end))
+        skipped = cut(source.line(number), labels)
+        yield quote(source, number, width, paint, skipped)
+        for label in labels:
+            yield f"{' ' * (width + 1)} {bar} {underline(label, label is d.labels[0], d.severity, paint, skipped)}"
         before = number
 
 
-def quote(source: Source, number: int, width: int, paint: Paint) -> str:
-    text = printable(source.line(number)).rstrip()
+def cut(line: str, labels: list[Label]) -> int:
+    """How much of an overlong line's beginning is left out, so that its first label is seen."""
+    return max(0, labels[0].span.column - 1 - LONGEST // 2) if len(line) > LONGEST else 0
+
+
+def quote(source: Source, number: int, width: int, paint: Paint, skipped: int = 0) -> str:
+    line = source.line(number)
+    text = printable(line[skipped : skipped + LONGEST]).rstrip()
+    text = f"{'…' if skipped else ''}{text}{'…' if len(line) > skipped + LONGEST else ''}"
     return f"{paint(f' {number:>{width}} |', BLUE)} {text}".rstrip()
 
 
-def underline(label: Label, primary: bool, severity: Severity, paint: Paint) -> str:
-    line = label.span.source.line(label.span.line)
+def underline(label: Label, primary: bool, severity: Severity, paint: Paint, skipped: int = 0) -> str:
+    line = label.span.source.line(label.span.line)[: skipped + LONGEST].rstrip()
     column = label.span.column - 1
-    length = max(1, min(label.span.end - label.span.start, len(line.rstrip()) - column))
+    length = max(1, min(label.span.end - label.span.start, len(line) - column))
+    column = min(column, len(line)) - skipped + (1 if skipped else 0)
     marks = ("^" if primary else "-") * length
     words = f" {one_line(label.text)}" if label.text else ""
     return " " * column + paint(marks + words, COLORS[severity.value] if primary else BLUE)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from netdsl.analysis.quantities import byte_size, grouped, scaled
 from netdsl.analysis.report import Report, Shape
 from netdsl.reports.folding import Line, lines
-from netdsl.reports.text import NONE, UNKNOWN, conditions, facts, field_text, ports, shape_text, share, title
+from netdsl.reports.text import NONE, UNKNOWN, conditions, facts, field_text, opening, ports, shape_text, share, title
 
 NAME_LEAST = 12
 LAYER_LEAST = 14
@@ -105,8 +105,7 @@ def _header(report: Report, width: int, paint: Paint) -> Iterator[str]:
     else:
         yield from (paint(text, BOLD) for text in wrap(name, width))
         yield paint(file, DIM)
-    doc = report.doc.strip().split("\n")[0].strip()
-    for text in (doc, ports(report), conditions(report)):
+    for text in (opening(report), ports(report), conditions(report)):
         if text:
             yield from wrap(text, width)
 
@@ -177,7 +176,7 @@ def fit(report: Report, shown: Sequence[Line], width: int) -> tuple[list[Column]
     names = Column("name", [[line.tree + line.name] for line in shown])
     layers = sorted(len(line.layer) for line in shown)
     most = layers[min(int(ONE_LINE * len(layers)), len(layers) - 1)] if layers else 0
-    pieces = max((len(p) for line in shown for p in _pieces(line.layer)), default=0)
+    pieces = max((len(p) for line in shown for p in line.layer.split(", ")), default=0)
     least = min(most, max(LAYER_LEAST, min(pieces, 2 * LAYER_LEAST)))
     tries = [(style, most) for style in STYLES[:BROAD]] + [(style, least) for style in STYLES[1:]]
     drawn: dict[Style, list[Column]] = {}

@@ -41,6 +41,13 @@ def title(report: Report) -> str:
     return f"{report.net}({settings})" if settings else report.net
 
 
+def opening(report: Report) -> str:
+    """The first sentence of what the file says about the net."""
+    lines = report.doc.strip().split("\n\n")[0].split("\n")
+    end = next((i for i, line in enumerate(lines) if line.rstrip().endswith((".", "!", "?", ":"))), len(lines) - 1)
+    return " ".join(line.strip() for line in lines[: end + 1])
+
+
 def ports(report: Report) -> str:
     """`image [3, 227, 227] → fc8 [1000]`."""
     inputs = ", ".join(f"{p.name} {p.symbolic or shape_text(p.shape)}" for p in report.inputs)
@@ -113,7 +120,7 @@ def _sizes(report: Report) -> Iterator[tuple[str, str]]:
         for demand in rule.demands[:MOST_DEMANDS]:
             others = ", ".join(str(line) for line in demand.others if line != demand.line)
             lines = f"line {demand.line}" + (f" with {others}" if others else "")
-            yield "", f"{lines}: {demand.text}"
+            yield "", f"{lines}: otherwise {demand.text}"
         if len(rule.demands) > MOST_DEMANDS:
             yield "", f"and {len(rule.demands) - MOST_DEMANDS} more rows"
         if rule.exact.says != rule.says:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -38,5 +40,15 @@ def make_accelerator(device: str | None, precision: str, unused_weights: bool) -
     AcceleratorState._reset_state(reset_partial_state=alone)  # it is one per process; a second run may differ
     if precision == "fp16" and chosen.type == "cpu":
         raise RunError("fp16 needs a CUDA device; bf16 works on a CPU")
+    if not alone:
+        _leave_at_exit()
     handlers: list[Any] = [DistributedDataParallelKwargs(find_unused_parameters=True)] if unused_weights else []
     return Accelerator(cpu=chosen.type == "cpu", mixed_precision=precision, kwargs_handlers=handlers)
+
+
+@cache
+def _leave_at_exit() -> None:
+    """Take leave of the other processes once, when this one ends: several runs may follow each other."""
+    from accelerate import PartialState
+
+    atexit.register(lambda: PartialState().destroy_process_group())

@@ -1,4 +1,4 @@
-"""The folder of a run: text, recipe, metrics, curves, weights. Files are replaced whole, so a kill leaves old or new."""
+"""The folder of a run: text, recipe, metrics, curves, weights. Files are replaced whole: a kill leaves old or new."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from netdsl.files import replacing
 from netdsl.ir import Block, Net
 from netdsl.ops.fields import Word
 from netdsl.runtime.errors import RunError
@@ -24,13 +25,11 @@ SPEC = "spec"
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file beside the old one, force it to disk, then let it take the old one's place."""
-    new = path.with_name(f".{path.name}.new")
-    write(new)
-    new.chmod(0o644)  # safetensors makes files that only their owner may read
-    with new.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(new, path)
-    if os.name == "posix":
+    with replacing(path) as new:
+        write(new)
+        with new.open("rb") as file:
+            os.fsync(file.fileno())
+    if os.name == "posix":  # the new name must reach the disk too
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -39,7 +38,7 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    replace_file(path, lambda new: new.write_text(text, encoding="utf-8"))
+    replace_file(path, lambda new: new.write_text(text, encoding="utf-8", newline=""))
 
 
 class RunFolder:
@@ -51,6 +50,14 @@ class RunFolder:
         self.weights = self.path / WEIGHTS
         self.metrics = self.path / METRICS
         self.curves = self.path / CURVES
+
+    def sweep(self, everything: bool = False) -> None:
+        """Remove what a kill left half-written; with `everything` an earlier run as well."""
+        for name in (CHECKPOINT, WEIGHTS, METRICS, CURVES, RECIPE):
+            for left in self.path.glob(f".{name}.*"):
+                left.unlink(missing_ok=True)
+            if everything:
+                (self.path / name).unlink(missing_ok=True)
 
     def start(self, net: Net, recipe: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
         """Keep the text and all settings, so that the run needs nothing else to be loaded again."""

@@ -83,7 +83,7 @@ def random_inputs(net: Net, sizes: Mapping[str, int], seed: int, batch: int) -> 
 
 
 def _random(net: Net, value: Value, sizes: Mapping[str, int], generator: np.random.Generator, batch: int) -> Array:
-    shape = (batch, *(at(extent, sizes) for extent in value.shape))  # type: ignore[arg-type]
+    shape = (batch, *(at(extent, sizes) for extent in value.shape))
     if value.type.dtype is DType.FLOAT:
         return generator.standard_normal(shape, np.float32)
     if value.type.dtype is DType.BOOL:

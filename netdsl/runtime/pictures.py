@@ -44,9 +44,8 @@ class Picture:
 def picture_for(data: Images, type: TensorType, sizes: Mapping[str, int], defaults: Mapping[str, int]) -> Picture:
     """What an input asks of a set of images, with numbers for its symbols."""
     channels, height, width = data.picture(type, defaults)
-    shape = type.at(sizes).shape
-    numbers = tuple(int(n) for n in shape)  # type: ignore[arg-type]
-    return Picture(channels, height, width, numbers, tuple(data.mean), tuple(data.std))
+    shape = tuple(at(extent, sizes) for extent in type.shape)
+    return Picture(channels, height, width, shape, tuple(data.mean), tuple(data.std))
 
 
 def in_channels(images: Array, channels: int) -> Array:

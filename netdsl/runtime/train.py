@@ -89,7 +89,6 @@ def train(
         trainer.run(on_epoch)
     finally:
         trainer.reporter.end()
-    trainer.accelerator.end_training()
     return Run(folder.path, net, trainer.position.history, trainer.best_row())
 
 
@@ -131,11 +130,8 @@ class Trainer:
         torch.manual_seed(self.plan.seed + self.rank)
         if resume:
             self._restore()
-        elif self.accelerator.is_main_process:
-            self.folder.path.mkdir(parents=True, exist_ok=True)
-            for left in (self.folder.checkpoint, self.folder.weights, self.folder.metrics, self.folder.curves):
-                left.unlink(missing_ok=True)
         if self.accelerator.is_main_process:
+            self.folder.sweep(everything=not resume)
             sizes = input_sizes(self.plan.data, self.net, self.net.defaults)
             self.folder.start(self.net, recipe_json(self.plan), sizes)
         self.model, self.stepper = self.accelerator.prepare(self.module, self.optimizer)
@@ -145,7 +141,8 @@ class Trainer:
         counts = ", ".join(f"{len(s):,} {n}" for n, s in self.dataset.splits.items())
         trained = sum(p.numel() for p in self.module.parameters() if p.requires_grad)
         processes = f", {self.world} processes" if self.world > 1 else ""
-        yield f"{self.net.name}: {trained:,} trained weights on {self.accelerator.device}{processes}, {self.folder.path}"
+        where = f"{self.accelerator.device}{processes}, {self.folder.path}"
+        yield f"{self.net.name}: {trained:,} trained weights on {where}"
         yield f"{_shown(self.plan.data)}: {counts}" + "".join(f"; {note}" for note in self.dataset.notes)
         yield f"{_shown(self.plan.optimizer)}, {_shown(self.plan.schedule)}, batch {self.plan.batch}"
         if resume:

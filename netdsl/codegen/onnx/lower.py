@@ -13,6 +13,7 @@ from netdsl.codegen.target import Unsupported
 from netdsl.diagnostics import Diagnostic, Label, NetError
 from netdsl.ir import Block, Graph, Node, Recurrent
 from netdsl.ops.base import Op, RuleError
+from netdsl.tensors import Value
 
 Chain = tuple[Node, ...]
 """The blocks around a node, outermost first."""
@@ -48,7 +49,7 @@ class Lowering:
         keys: dict[Node, str] = {}
         for node in graph.nodes:
             owner = node.shares
-            keys[node] = at.key_of(node) if owner is None else keys.get(owner) or self.owners[owner]
+            keys[node] = node.keyed or (at.key_of(node) if owner is None else keys.get(owner) or self.owners[owner])
             here = Place(f"{at.path}/{node.name}", keys[node], at.chain)
             try:
                 results = self._node(node, scope, names, here)
@@ -71,7 +72,7 @@ class Lowering:
         rule = rules.find(op)
         if rule is None:
             raise Unsupported(f"`{op.name}` has no ONNX form")
-        result = rule(op, [names[v] for v in node.inputs], build)
+        result = rule(op, [named(v, names, scope) for v in node.inputs], build)
         results = (result,) if isinstance(result, str) else tuple(result)
         for name, value in zip(results, node.results, strict=True):
             scope.types.setdefault(name, value.type)
@@ -105,6 +106,11 @@ class Lowering:
         """Raise everything that ONNX cannot say, at its places."""
         if self.found:
             raise NetError(self.found)
+
+
+def named(value: Value, names: Names, scope: Scope) -> str:
+    """The ONNX name of an operand; a weight of a training graph goes by its key, in bodies of recurrences too."""
+    return names[value] if value in names else scope.ledger.weight(value.name)
 
 
 def title(node: Node) -> str:

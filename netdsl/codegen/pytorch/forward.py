@@ -44,7 +44,11 @@ class Forward:
         self.optional = optional
         self.others = [[s for s in layout.steps if s.label not in optional] for layout in layouts]
         self.shapes = Shapes(parameters, layouts, self.others, self.main)
+        self.order = [{id(s): i for i, s in enumerate(steps)} for steps in self.others]
+        self.lasts = {s.label.split(".")[0]: s for s in self.main.steps}
+        self.inputs: set[str] = set()
         self.names: dict[Value, str] = {}
+        self.alive: dict[Value, str] = {}
         self.taken = set(taken) | {"self"}
         self.pending: dict[Value, Pending] = {}
         self.lines: list[str] = []
@@ -52,6 +56,8 @@ class Forward:
         for value in self.main.use.graph.inputs:
             self.names[value] = self._unused(self.main.use.inputs[value])
             self.taken.add(self.names[value])
+        self.inputs = set(self.names.values())
+        self.alive = dict(self.names)
 
     # ------------------------------------------------------------ running through the steps
 
@@ -108,7 +114,7 @@ class Forward:
         operands = [self.pending[v].doc if v in self.pending else Atom(self.names[v]) for v in step.inputs]
         if step.label in self.optional:
             return Called(step.expression.function, tuple(("", o) for o in operands))  # type: ignore[union-attr]
-        index = self.others[self._main_index()].index(step)
+        index = self.order[self._main_index()][id(step)]
         values = [steps[index].expression for steps in self.others]
         hint = identifier(step.label.replace(".", "_"))
         return self.parameters.write(values, self.uses, hint, operands, self._size, stored=True)
@@ -122,7 +128,7 @@ class Forward:
         common = [text for text in found[0] if all(text in other for other in found)]
         if not common:
             raise ValueError(f"the size {values[0]} cannot be had from the inputs")
-        return common[0]
+        return str(common[0])
 
     def _sizes(self, use: Use, size: Any) -> Any:
         axes = []
@@ -161,7 +167,7 @@ class Forward:
         else:
             name = self._unused(self._label(step, place))
             self.taken.add(name)
-        self.names[value] = name
+        self.names[value] = self.alive[value] = name
         return name
 
     def _label(self, step: Step, place: int) -> str:
@@ -169,8 +175,8 @@ class Forward:
         if len(step.results) > 1:
             return bundle_names(self.main.use, step.node)[place]
         row, _, rest = step.label.partition(".")
-        last = [s for s in self.main.steps if s.label == row or s.label.startswith(f"{row}.")][-1] is step
-        return row if rest and last and identifier(row) not in self.taken else step.label
+        label = row if rest and self.lasts[row] is step and identifier(row) not in self.taken else step.label
+        return f"next_{label}" if label in self.inputs else label
 
     def _is_passing(self, value: Value, step: Step, index: int) -> bool:
         """Whether a value only goes on to the next line, and is no side of a join that has a name."""
@@ -179,9 +185,9 @@ class Forward:
         return _unnamed(step) or index + 1 >= len(self.steps) or len(self.steps[index + 1].inputs) == 1
 
     def _temporary(self, index: int) -> str:
-        live = {n for v, n in self.names.items() if any(r > index + 1 for r in self.readers.get(v, ()))}
-        named = {n for n in self.names.values() if n not in TEMPORARY}
-        return next(n for n in (*TEMPORARY, unused("x", live | named)) if n not in live and n not in named)
+        self.alive = {v: n for v, n in self.alive.items() if any(r > index + 1 for r in self.readers.get(v, ()))}
+        busy = set(self.alive.values()) | (self.taken - self.inputs)
+        return next(n for n in (*TEMPORARY, unused("x", busy)) if n not in busy)
 
     def _unused(self, label: str) -> str:
         return unused(identifier(label.replace(".", "_")), self.taken)

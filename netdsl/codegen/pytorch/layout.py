@@ -29,7 +29,7 @@ class Step:
     attribute: str = ""
     """The attribute it calls, for a chain that is one module."""
     follows: bool = False
-    """Whether it may be written around the step before it: it works element by element, or carries only a bias or scale."""
+    """Whether it may be written around the step before: it works element by element, or has only a bias or scale."""
     row: tuple[Node, ...] = ()
     """The layers of a chain."""
 
@@ -53,9 +53,10 @@ def lay_out(use: Use, collector: Collector) -> Layout:
     """The attributes and steps of a use. Its nodes have been spelt."""
     layout = Layout(use)
     groups = _groups(use)
-    chains = {p: c for p, c in ((p, _chain(use, p, nodes)) for p, nodes in groups.items()) if c}
+    counts = _uses(use)
+    chains = {p: c for p, c in ((p, _chain(use, p, nodes, counts)) for p, nodes in groups.items()) if c}
     inside = {n: p for p, chain in chains.items() for n in chain}
-    runs = dict(_shared_runs(use, chains))
+    runs = dict(_shared_runs(use, chains, counts))
     done: set[Node] = set()
     for node in use.graph.nodes:
         if node in done or node not in use.spellings and node.shares is None:
@@ -86,20 +87,21 @@ def _weighted(node: Node) -> bool:
 
 def _groups(use: Use) -> dict[str, list[Node]]:
     """Rows of several layers that own weights, by label, with all of their layers."""
-    labels = dict.fromkeys(
-        n.name.split(".")[0] for n in use.graph.nodes if "." in n.name and n.shares is None and _weighted(n)
-    )
-    return {p: [n for n in use.graph.nodes if n.name.startswith(p + ".")] for p in labels}
+    rows: dict[str, list[Node]] = {}
+    for node in use.graph.nodes:
+        label, dot, _ = node.name.partition(".")
+        if dot:
+            rows.setdefault(label, []).append(node)
+    return {p: nodes for p, nodes in rows.items() if any(n.shares is None and _weighted(n) for n in nodes)}
 
 
 # ---------------------------------------------------------------- chains
 
 
-def _chain(use: Use, prefix: str, nodes: list[Node]) -> list[Node]:
+def _chain(use: Use, prefix: str, nodes: list[Node], uses: dict[Value, int]) -> list[Node]:
     """The layers of a row as one sequence that holds every module of the row; [] when they are not one."""
     modules = [i for i, n in enumerate(nodes) if owns_module(use, n)]
     first, last = modules[0], modules[-1]
-    uses = _uses(use)
     while first > 0 and _linked(use, nodes[first - 1], nodes[first], uses):
         first -= 1
     while last + 1 < len(nodes) and _linked(use, nodes[last], nodes[last + 1], uses):
@@ -130,12 +132,14 @@ def _linked(use: Use, before: Node, after: Node, uses: dict[Value, int]) -> bool
     return len(before.results) == 1 and after.inputs == before.results and uses[before.results[0]] == 1
 
 
-def _shared_runs(use: Use, chains: dict[str, list[Node]]) -> Iterator[tuple[Node, tuple[str, list[Node]]]]:
+def _shared_runs(
+    use: Use, chains: dict[str, list[Node]], counts: dict[Value, int]
+) -> Iterator[tuple[Node, tuple[str, list[Node]]]]:
     """Further uses of a chain of shared layers, by their first layer."""
-    counts = _uses(use)
-    for prefix, chain in chains.items():
+    sharing = [n for n in use.graph.nodes if n.shares is not None]
+    for prefix, chain in chains.items() if sharing else ():
         anchor = next(i for i, n in enumerate(chain) if owns_module(use, n))
-        for node in use.graph.nodes:
+        for node in sharing:
             if node.shares is chain[anchor]:
                 run = _matching_run(use, chain, anchor, node, counts)
                 if run:

@@ -74,7 +74,7 @@ class Parameters:
             if size is None:
                 raise ValueError(f"{hint} depends on the size of the input")
             return Atom(size(values))
-        if isinstance(values[0], tuple | list) and len({len(v) if isinstance(v, tuple | list) else 0 for v in values}) == 1:
+        if all(isinstance(v, tuple | list) for v in values) and len({len(v) for v in values}) == 1:
             return self._tuple(values, uses, hint, stored, size)
         term = self.term(values, uses)
         if term is None and all(_same(v, values[0]) for v in values):
@@ -180,7 +180,8 @@ class Parameters:
         names = {identifier(word): word for word in use.settings}
         defaults = _defaults(use)
         axes = [Argument(n, "axis", "int", axis=at) for n, at in use.axes.items() if n in self.used]
-        settings = [self._setting(n, word, defaults) for n, word in names.items() if n in self.used and n not in use.axes]
+        own = {n: word for n, word in names.items() if n in self.used and n not in use.axes}
+        settings = [self._setting(n, word, defaults) for n, word in own.items()]
         extras = [Argument(n, "extra", annotation(v[0])) for n, v in self.extras.items() if n in self.used]
         return tuple(sorted([*axes, *settings, *extras], key=lambda a: a.optional))
 

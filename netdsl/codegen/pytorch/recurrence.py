@@ -8,7 +8,7 @@ from typing import Any
 from netdsl.codegen.pytorch.forward import Forward, commented
 from netdsl.codegen.pytorch.layout import Layout
 from netdsl.codegen.pytorch.parameters import Parameters
-from netdsl.codegen.pytorch.text import INDENT, Atom, Called, lay, literal, unused
+from netdsl.codegen.pytorch.text import INDENT, WIDTH, Atom, Called, lay, literal, unused
 from netdsl.dims import Dim
 from netdsl.ir import Recurrent, State
 from netdsl.tensors import DType, Value
@@ -139,7 +139,8 @@ class _Loop:
         made = [f"torch.stack({self.stacks[o.value]}, dim=1)" for o in self.block.body.outputs]
         if len(made) == 1:
             return [f"{INDENT * 2}return {made[0]}"]
-        return lay(Called("", tuple(("", Atom(m)) for m in made)), "return ", "", 2)
+        line = f"{INDENT * 2}return {', '.join(made)}"
+        return [line] if len(line) <= WIDTH else lay(Called("", tuple(("", Atom(m)) for m in made)), "return ", "", 2)
 
 
 def _state_shape(use: Any, place: int) -> tuple[Any, ...]:

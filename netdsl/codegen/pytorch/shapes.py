@@ -27,12 +27,13 @@ class Shapes:
         self.uses: list[Use] = [layout.use for layout in layouts]
         self.steps = steps
         self.main = main
+        self.order = {id(step): i for own in steps for i, step in enumerate(own)}
 
     def comment(self, step: Step) -> str:
         """`  # [64, 56, 56]`, or nothing when no words are right for every use."""
         if len(step.results) != 1:
             return ""
-        index = next((own.index(step) for own in self.steps if step in own), None)
+        index = self.order.get(id(step))
         if index is None:  # a row that only some uses have
             some = [(u, s) for layout in self.layouts for u, s in _having(layout, step.label)]
             return self._said([u for u, _ in some], [s.results[0] for _, s in some])

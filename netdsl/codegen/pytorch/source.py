@@ -61,7 +61,7 @@ class _File:
         return self._assembled()
 
     def _define(self, blocks: list[Block]) -> None:
-        """The classes of one definition. A setting that all uses share and that is baked in somewhere is no argument."""
+        """The classes of a definition. A setting that all uses share is no argument when it is baked in somewhere."""
         baked = set[str]()
         for block in blocks:
             use = new_use(block, block.body, block.settings)

@@ -96,7 +96,8 @@ def combine(sign: str, left: Term, right: Term) -> Term:
     if (sign == "+" and left == number(0)) or (sign == "*" and left == number(1)):
         return right
     if sign == "//" and left.operator == "*" and right in left.parts:
-        return left.parts[1] if left.parts[0] == right else left.parts[0]
+        kept: Term = left.parts[1] if left.parts[0] == right else left.parts[0]
+        return kept
     if sign == "+" and left == right:
         return combine("*", number(2), left)
     if sign == "+" and left.operator == "*" and left.parts[1] == right and left.parts[0].operator == "number":

@@ -46,7 +46,7 @@ def flat(doc: Doc) -> str:
     """The text on one line."""
     if isinstance(doc, Atom):
         return doc.text
-    opening, closing = doc.brackets
+    opening, closing = doc.brackets[0], doc.brackets[1]
     return f"{doc.function}{opening}{', '.join(before + flat(d) for before, d in doc.items)}{closing}"
 
 
@@ -60,7 +60,7 @@ def lay(doc: Doc, before: str = "", after: str = "", depth: int = 0) -> list[str
     line = f"{INDENT * depth}{before}{flat(doc)}{after}"
     if len(line) <= WIDTH or isinstance(doc, Atom) or not doc.items:
         return [line]
-    opening, closing = doc.brackets
+    opening, closing = doc.brackets[0], doc.brackets[1]
     lines = [f"{INDENT * depth}{before}{doc.function}{opening}"]
     for lead, item in doc.items:
         lines += lay(item, lead, ",", depth + 1)
@@ -118,7 +118,7 @@ MODULE_ATTRIBUTES = frozenset(
     set_extra_state set_submodule share_memory state_dict step to to_empty train training type xpu zero_grad
     append clear extend insert items keys pop update values""".split()
 )
-"""What `nn.Module`, `nn.Sequential` and `nn.ModuleDict` have already (underscored names apart): no layer's attribute."""
+"""What `nn.Module`, `nn.Sequential` and `nn.ModuleDict` have already, underscored names apart: no layer's attribute."""
 
 
 def is_plain(name: str) -> bool:
@@ -172,6 +172,8 @@ def docstring(paragraphs: Iterable[str], depth: int = 0) -> list[str]:
     if len(lines) == 1 and len(lines[0]) + len(margin) + 6 <= WIDTH:
         end = " " if lines[0].endswith('"') else ""
         return [f'{margin}"""{lines[0]}{end}"""']
+    if len(lines) == 1:
+        lines = textwrap.wrap(lines[0], WIDTH - len(margin) - 10, break_long_words=False, break_on_hyphens=False)
     opening = [f'{margin}"""{lines[0]}', *(f"{margin}{line}".rstrip() for line in lines[1:])]
     return [*opening, f'{margin}"""']
 

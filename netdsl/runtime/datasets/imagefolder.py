@@ -28,7 +28,7 @@ def decode(path: Path, picture: Picture, fit: str = "crop", flip: bool = False) 
             image = opened.convert("L" if picture.channels == 1 else "RGB")
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except Exception as error:  # noqa: BLE001  Pillow's decoders raise many kinds: OSError, SyntaxError, struct.error, EOFError …
+    except Exception as error:  # Pillow's decoders raise many kinds: OSError, SyntaxError, struct.error …
         raise DataError(f"{path}: cannot be decoded as an image ({error})") from None
     image = _scaled(image, picture, fit)
     values = np.asarray(image, np.float32) / np.float32(255)

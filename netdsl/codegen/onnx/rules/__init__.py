@@ -1,37 +1,7 @@
-"""One ONNX rule an operation; importing this package fills the table."""
+"""One ONNX rule an operation, a file a family; importing this package fills the table."""
 
-from netdsl.codegen.onnx.rules import (
-    activation,
-    arithmetic,
-    attention,
-    conv,
-    cut,
-    dropout,
-    linear,
-    loss,
-    normalize,
-    pool,
-    recurrent,
-    reduce,
-    resize,
-    shape,
-    value,
-)
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = [
-    "activation",
-    "arithmetic",
-    "attention",
-    "conv",
-    "cut",
-    "dropout",
-    "linear",
-    "loss",
-    "normalize",
-    "pool",
-    "recurrent",
-    "reduce",
-    "resize",
-    "shape",
-    "value",
-]
+for family in iter_modules(__path__):
+    import_module(f"{__name__}.{family.name}")

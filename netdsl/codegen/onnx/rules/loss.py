@@ -10,6 +10,7 @@ from netdsl.ops.loss import (
     BinaryCrossEntropy,
     BinaryCrossEntropyWithLogits,
     CrossEntropy,
+    CrossEntropyGradient,
     Hinge,
     Mse,
     MultiMargin,
@@ -45,7 +46,7 @@ def class_loss(op: CrossEntropy | Nll, inputs: Sequence[str], build: Builder) ->
     return loss
 
 
-def _shares(op: CrossEntropy | Nll, label: str, build: Builder) -> tuple[str, str, str]:
+def _shares(op: CrossEntropy | CrossEntropyGradient | Nll, label: str, build: Builder) -> tuple[str, str, str]:
     """1 or 0 for labels that count or do not, a label that can be looked up, and how much each one counts."""
     ignored = build.node("Equal", [label, build.constant(op.ignore, "int64")])
     safe = build.node("Where", [ignored, build.constant(0, "int64"), label])
@@ -125,3 +126,37 @@ def multi_margin(op: MultiMargin, inputs: Sequence[str], build: Builder) -> Any:
     short = build.node("Relu", [build.node("Add", [build.node("Sub", [x, right]), build.constant(op.margin)])])
     others = build.node("OneHot", [label, build.shape_of(x, 1, 2), build.constant([1.0, 0.0])], axis=1)
     return mean(build.node("Mul", [short, others]), build)
+
+
+@rules.lowers(CrossEntropyGradient)
+def cross_entropy_gradient(op: CrossEntropyGradient, inputs: Sequence[str], build: Builder) -> Any:
+    """`(softmax * (sum of the target) - target) * share`, where the target of a label is its class, smoothed."""
+    dy, x, label = inputs
+    axis = op.along + 1
+    counted, safe, shares = _shares(op, label, build)
+    hot = build.node("OneHot", [safe, build.extents(op.classes), build.constant([0.0, 1.0])], axis=axis)
+    target = build.node("Mul", [hot, build.node("Unsqueeze", [shares, build.ints(axis)])])
+    if op.smoothing:
+        kept = build.node("Mul", [target, build.constant(1 - op.smoothing)])
+        even = build.node("Unsqueeze", [counted, build.ints(axis)])
+        even = build.node("Div", [build.node("Mul", [even, build.constant(op.smoothing)]), _real_size(op, build)])
+        if op.weight is not None:
+            even = build.node("Mul", [even, _along(op, axis, build)])
+        target = build.node("Add", [kept, even])
+    mass = build.node("ReduceSum", [target, build.ints(axis)], keepdims=1)
+    soft = build.node("Mul", [build.node("Softmax", [x], axis=axis), mass])
+    scale = build.node("Div", [dy, total(shares, build)])
+    return build.node("Mul", [build.node("Sub", [soft, target]), scale])
+
+
+def _real_size(op: CrossEntropyGradient, build: Builder) -> Any:
+    size = build.node("Cast", [build.extents(op.classes)], to=1)
+    return build.node("Squeeze", [size, build.ints(0)])
+
+
+def _along(op: CrossEntropyGradient, axis: int, build: Builder) -> Any:
+    """The class weights, laid along the axis of the classes."""
+    assert op.weight is not None
+    shape = [1] * (op.x.type.rank + 1)
+    shape[axis] = len(op.weight)
+    return build.node("Reshape", [build.constant(list(op.weight)), build.ints(*shape)])

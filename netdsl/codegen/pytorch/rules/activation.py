@@ -41,8 +41,9 @@ def leaky_relu(op: LeakyRelu) -> Spelling:
 @rules.lowers(PRelu)
 def prelu(op: PRelu) -> Spelling:
     constant = op.init.kind == "constant" and bool(op.init.values)
-    keywords = unlike(num_parameters=(op.slopes, 1), init=(op.init.values[0] if constant else 0.25, 0.25))
-    return Spelling(module=Made("nn.PReLU", (), keywords), init={} if constant else {"weight": op.init})
+    keywords = unlike(init=(op.init.values[0] if constant else 0.25, 0.25))
+    slopes = (op.slopes,) if op.slopes != 1 else ()
+    return Spelling(module=Made("nn.PReLU", slopes, keywords), init={} if constant else {"weight": op.init})
 
 
 @rules.lowers(Relu6)

@@ -16,7 +16,12 @@ def slice_(op: Slice) -> Spelling:
     start = "" if op.start == 0 else numbers.size(op.start, (op.x,))
     end = "" if op.end is None else numbers.size(op.end, (op.x,))
     step = f":{numbers.put(op.step)}" if op.step != 1 else ""
-    return _index(op.x, op.along, [f"{start}:{end}{step}"], numbers)
+    return _index(op.x, op.along, [_stretch(start, end) + step], numbers)
+
+
+def _stretch(start: str, end: str) -> str:
+    """`1:5`, with room around the colon where a side is more than a number, as formatters have it."""
+    return f"{start} : {end}".strip() if ".shape" in start + end else f"{start}:{end}"
 
 
 def _index(x: Value, first: int, parts: list[str], numbers: Numbers) -> Spelling:
@@ -51,17 +56,17 @@ def _trim(op: Crop) -> Spelling:
 
 def _crop_from(op: Crop) -> Spelling:
     numbers = Numbers()
-    parts = [_stretch(op, numbers, i, offset) for i, offset in enumerate(op.offsets)]
+    parts = [_from(op, numbers, i, offset) for i, offset in enumerate(op.offsets)]
     return _index(op.x, 1, parts, numbers)
 
 
-def _stretch(op: Crop, numbers: Numbers, axis: int, offset: Extent) -> str:
+def _from(op: Crop, numbers: Numbers, axis: int, offset: Extent) -> str:
     if op.like is not None:
         length = f"{{1}}.shape[{dim(axis + 1, op.like)}]"
     else:
         length = numbers.size(op.target[axis], (op.x,))
     start = numbers.put(offset)
-    return f"{start}:{start} + {length}"
+    return _stretch(start, f"{start} + {length}")
 
 
 MODULES = {"reflect": "nn.ReflectionPad", "replicate": "nn.ReplicationPad"}

@@ -1,0 +1,64 @@
+"""ONNX nodes of what gradients are written with."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.ops.axes import is_one
+from netdsl.ops.backward import AtLeast, BatchSize, Equal, ExpandTo, Gate, Greater, ReshapeLike, SumTo
+from netdsl.tensors import TensorType
+
+
+@rules.lowers(SumTo)
+def sum_to(op: SumTo, inputs: Sequence[str], build: Builder) -> Any:
+    x, like = op.x.type, op.like.type
+    missing = axes_in_front(x) - axes_in_front(like)
+    front = list(range(missing))
+    if x.batched and like.batched:
+        front = [a + 1 for a in range(missing)]
+    kept = [(i, d) for i, d in enumerate(like.shape)]
+    offset = axes_in_front(x) - like.rank
+    ones = [offset + i for i, d in kept if is_one(d) and not is_one(x.shape[i - like.rank])]
+    name = inputs[0]
+    if ones:
+        name = build.node("ReduceSum", [name, build.ints(*ones)], keepdims=1)
+    return build.node("ReduceSum", [name, build.ints(*front)], keepdims=0) if front else name
+
+
+def axes_in_front(type: TensorType) -> int:
+    """The number of axes at run time."""
+    return type.rank + type.batched
+
+
+@rules.lowers(ExpandTo)
+def expand_to(op: ExpandTo, inputs: Sequence[str], build: Builder) -> Any:
+    x, like = op.x.type, op.like.type
+    name = inputs[0]
+    missing = like.rank - x.rank
+    if x.batched and missing:
+        name = build.node("Unsqueeze", [name, build.ints(*range(1, missing + 1))])
+    return build.node("Expand", [name, build.shape_of(inputs[1])])
+
+
+@rules.lowers(ReshapeLike)
+def reshape_like(op: ReshapeLike, inputs: Sequence[str], build: Builder) -> Any:
+    return build.node("Reshape", [inputs[0], build.shape_of(inputs[1])])
+
+
+@rules.lowers(Greater, AtLeast, Equal)
+def mask(op: Greater | AtLeast | Equal, inputs: Sequence[str], build: Builder) -> Any:
+    names = {"greater": "Greater", "at_least": "GreaterOrEqual", "equal": "Equal"}
+    return build.node("Cast", [build.node(names[op.name], inputs)], to=1)
+
+
+@rules.lowers(BatchSize)
+def batch_size(op: BatchSize, inputs: Sequence[str], build: Builder) -> Any:
+    count = build.node("Cast", [build.shape_of(inputs[0], 0, 1)], to=1)
+    return build.node("Squeeze", [count, build.ints(0)])
+
+
+@rules.lowers(Gate)
+def gate(op: Gate, inputs: Sequence[str], build: Builder) -> Any:
+    dy, x = inputs
+    zero = build.constant(0.0)
+    return build.node("Where", [build.node("Greater", [x, zero]), dy, zero])

@@ -1,0 +1,107 @@
+"""What gradients are written with beside the operations of the text: sums back to a shape, masks, reshaping back.
+
+None of them can be named in a text. Values without a batch are gradients of weights, or one number for all samples.
+"""
+
+from typing import ClassVar
+
+from netdsl.dims import Extent
+from netdsl.ops.base import Op
+from netdsl.tensors import DType, TensorType, Value
+
+
+class Backward(Op, abstract=True):
+    """An operation of a training graph that is not counted in the reports of networks."""
+
+    internal: ClassVar[bool] = True
+    broadcasts: ClassVar[bool] = True
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        return ()
+
+    def pointwise(self) -> Extent:
+        return 0
+
+
+class SumTo(Backward):
+    """Add up what broadcasting had repeated: `x` summed over the batch and the axes that `like` has not, or has as 1."""
+
+    x: Value
+    like: Value
+
+    def result(self) -> TensorType:
+        return TensorType(self.like.shape, self.x.type.dtype, self.like.type.batched)
+
+    def pointwise(self) -> Extent:
+        return self.x.type.elements
+
+
+class ExpandTo(Backward):
+    """Repeat `x` to the shape of `like`: along axes of size 1, missing axes in front and the batch."""
+
+    x: Value
+    like: Value
+
+    def result(self) -> TensorType:
+        return TensorType(self.like.shape, self.x.type.dtype, self.like.type.batched)
+
+
+class ReshapeLike(Backward):
+    """The numbers of `x` in the shape of `like`."""
+
+    x: Value
+    like: Value
+
+    def result(self) -> TensorType:
+        return TensorType(self.like.shape, self.x.type.dtype, self.x.type.batched)
+
+    def in_place(self) -> bool:
+        return True
+
+
+class Mask(Backward, abstract=True):
+    """A comparison as numbers: 1 where it holds, else 0. The operands broadcast."""
+
+    a: Value
+    b: Value
+
+    def result(self) -> TensorType:
+        larger = self.a if self.a.type.rank >= self.b.type.rank else self.b
+        return TensorType(larger.shape, DType.FLOAT, self.a.type.batched or self.b.type.batched)
+
+    def pointwise(self) -> Extent:
+        return self.result().elements
+
+
+class Greater(Mask):
+    """1 where `a > b`."""
+
+
+class AtLeast(Mask):
+    """1 where `a >= b`."""
+
+
+class Equal(Mask):
+    """1 where `a == b`."""
+
+
+class BatchSize(Backward):
+    """How many samples there are, as one real number."""
+
+    like: Value
+
+    def result(self) -> TensorType:
+        return TensorType((), DType.FLOAT, batched=False)
+
+
+class Gate(Backward):
+    """`dy` where `x` is positive, else 0: the gradient of relu."""
+
+    dy: Value
+    x: Value
+
+    def result(self) -> TensorType:
+        return self.dy.type
+
+    def pointwise(self) -> Extent:
+        return self.dy.type.elements

@@ -1,0 +1,31 @@
+"""Backward forms of fully connected layers and look-up tables."""
+
+from netdsl.dims import Extent
+from netdsl.ops.backward import Backward
+from netdsl.tensors import TensorType, Value
+
+
+class LinearInputGradient(Backward):
+    """`dy W`: what each input feature adds to the loss."""
+
+    dy: Value
+    weight: Value
+
+    def result(self) -> TensorType:
+        return self.dy.type.with_shape(*self.dy.shape[:-1], self.weight.shape[1])
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        return ((*self.dy.shape, self.weight.shape[1]),)
+
+
+class LinearWeightGradient(Backward):
+    """`dyᵀ x` over all samples and steps."""
+
+    dy: Value
+    x: Value
+
+    def result(self) -> TensorType:
+        return TensorType((self.dy.shape[-1], self.x.shape[-1]), self.dy.type.dtype, batched=False)
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        return ((*self.dy.shape, self.x.shape[-1]),)

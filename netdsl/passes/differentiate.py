@@ -1,0 +1,227 @@
+"""Reverse-mode differentiation: a network and its losses in, one flat graph of the training step's forward and backward
+passes out, in our own operations.
+
+Every operation states its gradient beside its facts (`Op.gradient`), and its training form where that differs
+(`Op.training`). A composite needs neither: its body is differentiated. Gradients of a value used several times, and of
+a weight shared by several layers, are added up. What nothing learned leads to gets no gradient and costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import netdsl.passes.recurrence as recurrence
+from netdsl.diagnostics import Diagnostic, Label, NetError
+from netdsl.ir import Graph, Net, Node, Recurrent, Term
+from netdsl.ops.arithmetic import Add
+from netdsl.ops.base import NoGradient, Op
+from netdsl.passes.inline import Place, opened
+from netdsl.passes.tape import Pen, Writer
+from netdsl.source import Span
+from netdsl.tensors import DType, TensorType, Value, WeightValue
+
+
+@dataclass(eq=False)
+class Gradients:
+    """A differentiated network."""
+
+    graph: Graph
+    fields: dict[str, Value]
+    """What a sample brings by name: inputs of the network and labels."""
+    loss: Value
+    losses: dict[str, Value]
+    """Each `loss` row by name."""
+    outputs: dict[str, Value]
+    """The network's outputs by name, those in training mode."""
+    weights: dict[str, WeightValue]
+    """Every weight that the graph reads or changes, by state-dict key."""
+    gradients: dict[str, Value]
+    """The loss's gradient of each trainable weight that it depends on, by key."""
+    carried: dict[str, Value]
+    """Buffers that the forward pass changes (running statistics), by key, with their next value."""
+    seed: Value
+    writer: Writer
+
+
+@dataclass(eq=False)
+class Entry:
+    """One operation of the forward pass, as the backward pass finds it."""
+
+    node: Node
+    op: Op | Recurrent
+    pen: Pen
+    operands: tuple[Value, ...]
+    results: tuple[Value, ...]
+    learns: bool
+    """Whether a weight, here or before, has a part in it."""
+
+
+@dataclass(eq=False)
+class Differentiator:
+    """State of one differentiation."""
+
+    writer: Writer
+    entries: list[Entry] = field(default_factory=list)
+    learned: set[Value] = field(default_factory=set)
+    incoming: dict[Value, list[Value]] = field(default_factory=dict)
+    weight_gradients: dict[str, list[Value]] = field(default_factory=dict)
+
+    # ------------------------------------------------------------ forward
+
+    def forward(self, graph: Graph, values: dict[Value, Value], path: str = "", key: str = "") -> None:
+        """Write the training form of a graph; `values` learns what stands for each of its arrows."""
+        for place in opened(graph, values, path, key):
+            results = self.write(place)
+            values.update(zip(place.node.results, results, strict=True))
+
+    def write(self, place: Place) -> tuple[Value, ...]:
+        if isinstance(place.op, Recurrent):
+            return recurrence.write(self, place, place.op)
+        op = place.op.on(place.operands)
+        pen = Pen(self.writer, op, place.path, place.key, place.node.span)
+        results = op.training(pen) or self.plain(op, pen)
+        self.note(place.node, op, pen, place.operands, results)
+        return results
+
+    def plain(self, op: Op, pen: Pen) -> tuple[Value, ...]:
+        """The operation as it is; its weights become values of the graph, under the same keys."""
+        for weight in op.weights():
+            self.writer.weight(pen.key_of(weight.name), weight)
+        results = self.writer.append(pen.path, op, pen.span)
+        self.writer.graph.nodes[-1].keyed = pen.key
+        return results
+
+    def note(
+        self, node: Node, op: Op | Recurrent, pen: Pen, operands: tuple[Value, ...], results: tuple[Value, ...]
+    ) -> None:
+        own = isinstance(op, Recurrent) or any(w.trainable and not w.buffer for w in op.weights())
+        learns = own or any(v in self.learned for v in operands)
+        if learns:
+            self.learned.update(r for r in results if r.type.dtype is DType.FLOAT)
+        self.entries.append(Entry(node, op, pen, operands, results, learns))
+
+    # ------------------------------------------------------------ backward
+
+    def backward(self, losses: Iterable[Value], pen: Pen) -> None:
+        """Propagate from scalars that are added up to every weight."""
+        for loss in losses:
+            self.incoming.setdefault(loss, []).append(pen.number(1.0))
+        for entry in reversed(self.entries):
+            outgoing = tuple(self.total(r, entry.pen) for r in entry.results)
+            if entry.learns and any(g is not None for g in outgoing):
+                self.step(entry, outgoing)
+
+    def step(self, entry: Entry, outgoing: tuple[Value | None, ...]) -> None:
+        entry.pen.path = f"{entry.pen.path}.gradient"
+        if isinstance(entry.op, Recurrent):
+            recurrence.step(self, entry, outgoing)
+            return
+        wanted = set(self.wanted(entry))
+        entry.pen.wanted = wanted.__contains__
+        try:
+            found = entry.op.gradient(entry.pen, entry.results, outgoing)
+        except NoGradient as error:
+            if not wanted:
+                return
+            help = "nothing can be learned through it: take it out of the way from the weights to the loss"
+            raise NetError([Diagnostic("no-gradient", str(error), (Label(entry.node.span),), help=help)]) from None
+        self.spread(entry, found)
+
+    def wanted(self, entry: Entry) -> Iterator[str]:
+        """Names of the inputs and weights whose gradient something needs."""
+        assert isinstance(entry.op, Op)
+        for declared in entry.op.inputs():
+            value = getattr(entry.op, declared.name)
+            operands = value if declared.many else (value,)
+            if any(v in self.learned for v in operands if v is not None):
+                yield declared.name
+        yield from (w.name for w in entry.op.weights() if w.trainable and not w.buffer)
+
+    def spread(self, entry: Entry, found: Mapping[str, object]) -> None:
+        """Hand gradients on to the values and weights they are of."""
+        assert isinstance(entry.op, Op)
+        for declared in entry.op.inputs():
+            given = found.get(declared.name)
+            value = getattr(entry.op, declared.name)
+            pairs = zip(value, given or (), strict=False) if declared.many else ((value, given),)
+            for operand, gradient in pairs:
+                self.add(operand, gradient)
+        for weight in entry.op.weights():
+            gradient = found.get(weight.name)
+            if isinstance(gradient, Value) and weight.trainable and not weight.buffer:
+                self.add_weight(entry.pen.key_of(weight.name), gradient)
+
+    def add(self, operand: Value | None, gradient: object) -> None:
+        if isinstance(operand, WeightValue) and isinstance(gradient, Value):
+            if operand.weight.trainable and not operand.weight.buffer:
+                self.add_weight(operand.name, gradient)
+        elif operand is not None and operand in self.learned and isinstance(gradient, Value):
+            _same_type(operand, gradient)
+            self.incoming.setdefault(operand, []).append(gradient)
+
+    def add_weight(self, key: str, gradient: Value) -> None:
+        _same_type(self.writer.weights[key], gradient)
+        self.weight_gradients.setdefault(key, []).append(gradient)
+
+    def total(self, value: Value, pen: Pen) -> Value | None:
+        """All gradients that arrive at a value, added up."""
+        return summed(self.incoming.get(value, []), pen)
+
+
+def _same_type(value: Value, gradient: Value) -> None:
+    kind, got = value.type, gradient.type
+    same = kind.batched == got.batched and len(kind.shape) == len(got.shape)
+    assert same, f"the gradient of {value} is {got}"
+
+
+def summed(gradients: list[Value], pen: Pen) -> Value | None:
+    """The sum of some values, or None of none."""
+    if len(gradients) > 1:
+        total: Value = pen(Add, tuple(gradients))
+        gradients[:] = [total]
+    return gradients[0] if gradients else None
+
+
+def differentiate(net: Net, losses: Iterable[Term] | None = None) -> Gradients:
+    """The forward and backward pass of a net's losses (its recipe's, or those given).
+
+    Raises `NetError` (`no-gradient`) where a loss depends on an operation that nothing can be learned through.
+    """
+    terms = list(losses) if losses is not None else list(net.recipe.losses if net.recipe else [])
+    graph = Graph(net.name, list(net.inputs))
+    seed = Value("seed", TensorType((), DType.INT, batched=False))
+    worker = Differentiator(Writer(graph, seed=seed))
+    values: dict[Value, Value] = {v: v for v in net.inputs}
+    worker.forward(net, values)
+    outputs = {o.name: values[o.value] for o in net.outputs}
+    fields = {v.name: v for v in net.inputs}
+    found = {t.name: _write_term(worker, t, {**fields, **outputs}, fields, graph) for t in terms}
+    pen = Pen(worker.writer, next(iter(worker.entries)).pen.op, "loss", "", _span(net))
+    loss = summed(list(found.values()), pen)
+    assert loss is not None, "a net without a loss cannot be differentiated"
+    worker.backward(found.values(), pen)
+    gradients = {k: g for k, parts in worker.weight_gradients.items() if (g := summed(parts, pen)) is not None}
+    writer = worker.writer
+    return Gradients(
+        graph, fields, loss, found, outputs, writer.weights, gradients, writer.carried, seed, writer
+    )
+
+
+def _span(net: Net) -> Span:
+    assert net.span is not None
+    return net.span
+
+
+def _write_term(
+    worker: Differentiator, term: Term, known: Mapping[str, Value], fields: dict[str, Value], graph: Graph
+) -> Value:
+    """The forward pass of one loss; labels that are new become inputs."""
+    values: dict[Value, Value] = {}
+    for wanted in term.graph.inputs:
+        if wanted.name not in known and wanted.name not in fields:
+            fields[wanted.name] = Value(wanted.name, wanted.type)
+            graph.inputs.append(fields[wanted.name])
+        values[wanted] = known.get(wanted.name) or fields[wanted.name]
+    worker.forward(term.graph, values, path=f"loss.{term.name}")
+    return values[term.graph.outputs[0].value]

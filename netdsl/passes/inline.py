@@ -1,0 +1,53 @@
+"""Blocks opened: every operation of a network in one flat graph, under its path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from netdsl.ir import Block, Graph, Node, Recurrent
+from netdsl.ops.base import Op
+from netdsl.tensors import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A node of the source with its path, the key of its weights and its operands in the flat graph."""
+
+    node: Node
+    path: str
+    key: str
+    operands: tuple[Value, ...]
+
+    @property
+    def op(self) -> Op | Recurrent:
+        assert isinstance(self.node.op, Op | Recurrent)
+        return self.node.op
+
+
+def opened(graph: Graph, values: dict[Value, Value], path: str = "", key: str = "") -> Iterator[Place]:
+    """Every operation and recurrent block in order. The caller sets `values[r]` for each result before going on.
+
+    `values` maps arrows of the source to those of the flat graph; inputs must be in it.
+    """
+    keys: dict[Node, str] = {}
+    for node in graph.nodes:
+        here = _joined(path, node.name)
+        keys[node] = keys[node.shares] if node.shares else _joined(key, node.name)
+        operands = tuple(values.get(v, v) for v in node.inputs)
+        if isinstance(node.op, Block) and not isinstance(node.op, Recurrent):
+            inner: dict[Value, Value] = dict(zip(node.op.body.inputs, operands, strict=True))
+            yield from opened(node.op.body, inner, here, keys[node])
+            _hand_out(node, inner, values)
+        else:
+            yield Place(node, here, keys[node], operands)
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _hand_out(node: Node, inner: Mapping[Value, Value], values: dict[Value, Value]) -> None:
+    assert isinstance(node.op, Block)
+    for result, output in zip(node.results, node.op.body.outputs, strict=True):
+        values[result] = inner[output.value]

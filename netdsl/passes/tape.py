@@ -1,0 +1,92 @@
+"""A graph under construction, as operations see it when they write their training forms and gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from netdsl.ir import Graph, Node, result_types
+from netdsl.ops.base import REGISTRY, Op
+from netdsl.source import Span
+from netdsl.tensors import Value, Weight, WeightValue
+
+
+@dataclass(eq=False)
+class Writer:
+    """Appends nodes to a graph under unique names, and knows the weights of the whole network as values."""
+
+    graph: Graph
+    weights: dict[str, WeightValue] = field(default_factory=dict)
+    carried: dict[str, Value] = field(default_factory=dict)
+    """Buffers by key with their value for the next step."""
+    seed: Value | None = None
+    numbers: dict[float, Value] = field(default_factory=dict)
+    taken: dict[str, int] = field(default_factory=dict)
+    draws: int = 0
+
+    def append(self, name: str, op: Op, span: Span) -> tuple[Value, ...]:
+        """Append a node; its results."""
+        results = tuple(Value(name, t) for t in result_types(op))
+        self.graph.nodes.append(Node(self.unique(name), op, tuple(op.operands()), results, span))
+        return results
+
+    def unique(self, name: str) -> str:
+        count = self.taken[name] = self.taken.get(name, 0) + 1
+        return name if count == 1 else f"{name}_{count}"
+
+    def weight(self, key: str, weight: Weight) -> WeightValue:
+        """The value of a weight, the same one for everybody who asks."""
+        if key not in self.weights:
+            self.weights[key] = WeightValue(key, weight)
+        return self.weights[key]
+
+
+@dataclass(eq=False)
+class Pen:
+    """The `Tape` of one operation: what it writes carries its path."""
+
+    writer: Writer
+    op: Op
+    path: str
+    key: str
+    span: Span
+    kept: dict[str, Value] = field(default_factory=dict)
+    wanted: Callable[[str], bool] = lambda name: True
+
+    def __call__(self, op: type[Op], *operands: Any, **settings: Any) -> Any:
+        made = op(*operands, **settings)
+        results = self.writer.append(f"{self.path}.{made.name}", made, self.span)
+        return results[0] if len(results) == 1 else results
+
+    def number(self, value: float) -> Value:
+        numbers = self.writer.numbers
+        if value not in numbers:
+            constant = REGISTRY["constant"](float(value))
+            numbers[value] = self.writer.append(f"number{len(numbers)}", constant, self.span)[0]
+        return numbers[value]
+
+    def weight(self, name: str) -> Value:
+        weight = next(w for w in self.op.weights() if w.name == name)
+        return self.writer.weight(self.key_of(name), weight)
+
+    def key_of(self, name: str) -> str:
+        return f"{self.key}.{name}" if name else self.key
+
+    def carry(self, name: str, value: Value) -> None:
+        self.weight(name)
+        self.writer.carried[self.key_of(name)] = value
+
+    def save(self, name: str, value: Value) -> None:
+        self.kept[name] = value
+
+    def saved(self, name: str) -> Value:
+        return self.kept[name]
+
+    def wants(self, name: str) -> bool:
+        return self.wanted(name)
+
+    def seed(self) -> tuple[Value, int]:
+        assert self.writer.seed is not None
+        self.writer.draws += 1
+        return self.writer.seed, self.writer.draws

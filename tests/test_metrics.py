@@ -1,0 +1,66 @@
+"""Metrics against examples worked by hand: what is counted over a whole set and divided once."""
+
+import numpy as np
+import pytest
+import torch
+from single_op import make
+
+from netdsl.ops.fields import Word
+from netdsl.ops.metric import Metric
+
+
+def measure(metric: Metric, *batches: tuple[object, object]) -> float:
+    totals: dict[str, np.ndarray] = {}
+    for scores, labels in batches:
+        for key, count in metric.counts(np.asarray(scores, np.float32), np.asarray(labels)).items():
+            totals[key] = totals.get(key, 0) + count
+    return metric.value(totals)
+
+
+LABELS = np.array([[[0, 0, 1, 1], [2, 2, 255, 1], [2, 0, 0, 255]]])
+PREDICTED = np.array([[[0, 1, 1, 1], [2, 0, 2, 1], [2, 0, 0, 1]]])
+
+
+@pytest.mark.parametrize(("absent", "expected"), [("skip", 0.6722222), ("zero", 0.5041667), ("one", 0.7541667)])
+def test_miou_names_what_an_absent_class_is(absent: str, expected: float) -> None:
+    metric = make("miou", "4 3 4", "int 3 4", absent=Word(absent))
+    scores = np.eye(4)[PREDICTED].transpose(0, 3, 1, 2)
+    assert measure(metric, (scores, LABELS)) == pytest.approx(expected, abs=1e-7)
+    shares = metric.shares(metric.counts(scores, LABELS))
+    assert shares == [pytest.approx(0.6), pytest.approx(0.75), pytest.approx(2 / 3), None]
+    assert metric.counts(scores, LABELS)["confusion"].tolist() == [[3, 1, 0, 0], [0, 3, 0, 0], [1, 0, 2, 0], [0] * 4]
+    assert measure(make("pixel_accuracy", "4 3 4", "int 3 4"), (scores, LABELS)) == 0.8
+
+
+def test_metrics_divide_once_over_the_whole_set() -> None:
+    accuracy = make("accuracy", "2", "int")
+    right, wrong = [[1.0, 0.0]], [[0.0, 1.0]]
+    assert measure(accuracy, (right * 3, [0, 0, 0]), (wrong, [0])) == 0.75
+    assert measure(accuracy, (right, [-100])) != measure(accuracy, (right, [-100]))  # NaN: nothing was counted
+    miou = make("miou", "2 1 1", "int 1 1")
+    first, second = ([[[[1.0]], [[0.0]]]], [[[0]]]), ([[[[1.0]], [[0.0]]]], [[[1]]])
+    assert measure(miou, first, second) == 0.25
+
+
+def test_accuracy_reads_sequences_and_single_scores() -> None:
+    sequence = make("accuracy", "3 2", "int 3")
+    assert sequence.along == 1
+    assert measure(sequence, ([[[0, 1], [1, 0], [0, 1]]], [[1, 1, 1]])) == pytest.approx(2 / 3)
+    assert measure(make("accuracy", "1", "int"), ([[0.2], [-0.2]], [1, 1])) == 0.5
+    assert measure(make("accuracy", "1", "int", threshold=0.5), ([[0.2], [0.7]], [0, 1])) == 1.0
+
+
+def test_top_k_breaks_ties_by_class() -> None:
+    top = make("top_k", "4", "int", k=2)
+    assert measure(top, ([[4, 3, 2, 1]] * 4, [0, 1, 2, 3])) == 0.5
+    assert measure(top, ([[0, 0, 0, 0]] * 4, [0, 1, 2, 3])) == 0.5
+    assert measure(top, ([[np.nan] * 4], [0])) == 0.0
+    scores = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
+    labels = torch.randint(0, 4, (64,), generator=torch.Generator().manual_seed(1))
+    expected = (scores.topk(2).indices == labels[:, None]).any(1).float().mean().item()
+    assert measure(top, (scores, labels)) == pytest.approx(expected)
+
+
+def test_a_label_that_is_no_class_is_an_error() -> None:
+    with pytest.raises(ValueError, match="label 7"):
+        measure(make("accuracy", "3", "int"), ([[1, 2, 3]], [7]))
