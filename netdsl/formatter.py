@@ -6,6 +6,7 @@ that rows claim. What stands on one line between braces stays there while it fit
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 
 from netdsl.diagnostics import Collector
@@ -168,7 +169,7 @@ class Page:
     def wrapped(self, row: Row, indent: int, label: str, stop: int, claim: str) -> list[str]:
         """An over-long pipeline, as many stages on a line as fit, further lines beginning with their arrow."""
         cuts = [row.label, *(a for a in row.arrows() if a < stop), stop]
-        stages = [row.text(a, b) for a, b in zip(cuts, cuts[1:], strict=False) if a < b]
+        stages = [row.text(a, b) for a, b in itertools.pairwise(cuts) if a < b]
         start = indent + (len(label) or STEP)
         lines = [" " * indent + label + stages[0]]
         for stage in stages[1:]:

@@ -88,7 +88,12 @@ class Mistake:
         return Span(self.source, token.start, token.end)
 
     def say(
-        self, code: str, message: str, at: Token | None = None, *labels: Label, help: str | None = None,
+        self,
+        code: str,
+        message: str,
+        at: Token | None = None,
+        *labels: Label,
+        help: str | None = None,
         fix: Fix | None = None,
     ) -> Diagnostic:
         where = self.place(at or self.token)
@@ -120,8 +125,13 @@ def open_bracket(m: Mistake) -> Diagnostic | None:
         return None
     if m.last is None or m.token.kind not in (*VALUES, "LPAR", "LBRACE", "FOR", "ASSERT", "IF", "EACH"):
         return None
-    return m.say("unclosed-bracket", f"this `{SIGN[opener.kind]}` is never closed", opener,
-                 Label(m.place(m.token), "the next row begins here"), help="close it where the row ends")
+    return m.say(
+        "unclosed-bracket",
+        f"this `{SIGN[opener.kind]}` is never closed",
+        opener,
+        Label(m.place(m.token), "the next row begins here"),
+        help="close it where the row ends",
+    )
 
 
 def comment_sign(m: Mistake) -> Diagnostic | None:
@@ -142,8 +152,12 @@ def missing_body(m: Mistake) -> Diagnostic | None:
     if m.token.opener is not None and m.token.opener.kind != "LBRACE":
         return None
     if m.head.kind == "USE":
-        return m.say("missing-braces", "`use` says which names it takes, in braces", m.last,
-                     help=f"write `{words(m)} {{ name, other }}`")
+        return m.say(
+            "missing-braces",
+            "`use` says which names it takes, in braces",
+            m.last,
+            help=f"write `{words(m)} {{ name, other }}`",
+        )
     if m.token.kind == "COLON" and not OPENS_BODY & {m.head.kind, *m.row_kinds()}:
         return None
     if m.token.kind == "COLON":
@@ -162,11 +176,17 @@ def wrong_bracket(m: Mistake) -> Diagnostic | None:
     if m.token.kind == "LPAR" and m.head.kind in ("INPUT", "PARAM", "STATE") and "LSQB" in m.expected:
         return m.say("wrong-bracket", "a shape stands in square brackets", help=f"write `{words(m)} [ … ]`")
     if m.token.kind == "LBRACE" and m.value_wanted:
-        return m.say("wrong-bracket", "`{` opens the rows of a body; here a value is expected",
-                     help="lists stand in `[ ]`, bundles in `( )`")
+        return m.say(
+            "wrong-bracket",
+            "`{` opens the rows of a body; here a value is expected",
+            help="lists stand in `[ ]`, bundles in `( )`",
+        )
     if m.token.kind == "LBRACE":
-        return m.say("wrong-bracket", "`{` opens the rows of a body; nothing here has one",
-                     help="settings stand in parentheses: `conv(64, 3)`")
+        return m.say(
+            "wrong-bracket",
+            "`{` opens the rows of a body; nothing here has one",
+            help="settings stand in parentheses: `conv(64, 3)`",
+        )
     return None
 
 
@@ -186,12 +206,16 @@ def python_word(m: Mistake) -> Diagnostic | None:
 
 
 def misplaced_definition(m: Mistake) -> Diagnostic | None:
-    if m.level == "item" or m.head.kind not in STARTS_ITEM and m.head.text not in ("net", "block", "recurrent"):
+    if m.level == "item" or (m.head.kind not in STARTS_ITEM and m.head.text not in ("net", "block", "recurrent")):
         return None
     if m.at - m.head_at > 1 or m.token.kind not in ("NAME", "STRING"):
         return None
-    return m.say("misplaced-definition", f"`{m.head.text}` stands at the top of a file, not inside a body", m.head,
-                 help="move it out; blocks may be used before they are defined")
+    return m.say(
+        "misplaced-definition",
+        f"`{m.head.text}` stands at the top of a file, not inside a body",
+        m.head,
+        help="move it out; blocks may be used before they are defined",
+    )
 
 
 def unknown_item(m: Mistake) -> Diagnostic | None:
@@ -200,31 +224,47 @@ def unknown_item(m: Mistake) -> Diagnostic | None:
     named = m.token.kind == "NAME" and m.following.kind in ("NAME", "LBRACE")
     guess = did_you_mean(m.token.text, ITEM_WORDS) if named else None
     if guess or named:
-        return m.say("unknown-word", f"`{m.token.text}` begins nothing at the top of a file",
-                     help=guess or "a file holds `net`, `block`, `recurrent`, `train`, `use` and `let`")
+        return m.say(
+            "unknown-word",
+            f"`{m.token.text}` begins nothing at the top of a file",
+            help=guess or "a file holds `net`, `block`, `recurrent`, `train`, `use` and `let`",
+        )
     if m.token.kind == "NAME" and m.following.kind == "ASSIGN":
-        return m.say("missing-let", f"a value is named with `let`: `let {m.token.text} = …`",
-                     fix=Fix(m.place(m.token), f"let {m.token.text}"))
-    return m.say("row-outside-body", "a row stands inside the braces of a `net` or a `block`",
-                 help="write `net Name { … }` around it")
+        return m.say(
+            "missing-let",
+            f"a value is named with `let`: `let {m.token.text} = …`",
+            fix=Fix(m.place(m.token), f"let {m.token.text}"),
+        )
+    return m.say(
+        "row-outside-body",
+        "a row stands inside the braces of a `net` or a `block`",
+        help="write `net Name { … }` around it",
+    )
 
 
 def use_names(m: Mistake) -> Diagnostic | None:
     if m.level != "item" or m.token.opener is None or m.token.opener.kind != "LBRACE":
         return None
-    return m.say("missing-name", "`use` takes names, parted by commas", help="as in `use std.resnet { basic, bottleneck }`")
+    return m.say(
+        "missing-name", "`use` takes names, parted by commas", help="as in `use std.resnet { basic, bottleneck }`"
+    )
 
 
 def row_name(m: Mistake) -> Diagnostic | None:
     """`a, b: x -> split(2)`, `stem.conv: conv(3)`."""
-    if m.level != "row" or m.last is None or m.token.opener is not None and m.token.opener.kind != "LBRACE":
+    if m.level != "row" or m.last is None or (m.token.opener is not None and m.token.opener.kind != "LBRACE"):
         return None
     if m.token.kind == "COMMA" and m.last is m.head and m.head.kind == "NAME":
-        return m.say("missing-brackets", "several arrows are named in parentheses",
-                     help="as in `(keep, work): x -> split(2)`")
+        return m.say(
+            "missing-brackets", "several arrows are named in parentheses", help="as in `(keep, work): x -> split(2)`"
+        )
     if m.token.kind == "COLON" and "ASSIGN" not in m.expected and m.head.kind in ("NAME", "LPAR", "NUMBER"):
-        return m.say("bad-row-name", f"`{words(m)}` cannot name a row", m.head,
-                     help="a row's name is one word, several arrows' are `(a, b)`")
+        return m.say(
+            "bad-row-name",
+            f"`{words(m)}` cannot name a row",
+            m.head,
+            help="a row's name is one word, several arrows' are `(a, b)`",
+        )
     return None
 
 
@@ -239,7 +279,9 @@ def misspelt_row_word(m: Mistake) -> Diagnostic | None:
 def reserved_word(m: Mistake) -> Diagnostic | None:
     """`let if = 3`, `for: conv(3)`."""
     named = "NAME" in m.expected and not m.value_wanted and m.token.kind in RESERVED
-    labelled = m.last is not None and m.last is m.head and m.head.kind in RESERVED and m.token.kind in ("COLON", "ASSIGN")
+    labelled = (
+        m.last is not None and m.last is m.head and m.head.kind in RESERVED and m.token.kind in ("COLON", "ASSIGN")
+    )
     found = m.token if named else m.head if labelled else None
     if found is None or found.kind == "ELSE":
         return None
@@ -277,19 +319,27 @@ def equals_for_colon(m: Mistake) -> Diagnostic | None:
         return None
     name, at_head = m.last.text, m.last is m.head
     if m.level == "recipe_row" and at_head:
-        return m.say("equals-for-space", "a row of a train section is a word and its value", help=f"write `{name} …`",
-                     fix=Fix(m.place(m.token), ""))
+        return m.say(
+            "equals-for-space",
+            "a row of a train section is a word and its value",
+            help=f"write `{name} …`",
+            fix=Fix(m.place(m.token), ""),
+        )
     if m.head.kind in ("NEXT", "OUTPUT", "SHARED", "AUX"):
-        return m.say("missing-colon", "a row is named with a colon", help=f"write `{words(m)}: …`",
-                     fix=colon_fix(m))
+        return m.say("missing-colon", "a row is named with a colon", help=f"write `{words(m)}: …`", fix=colon_fix(m))
     if not at_head:
         return None
     if m.following.kind in ("NUMBER", "STRING", "TRUE", "FALSE", "LSQB"):
-        return m.say("missing-let", f"a number is named with `let`: `let {name} = {m.following.text}`", m.head,
-                     fix=Fix(m.place(m.head), f"let {name}"))
+        return m.say(
+            "missing-let",
+            f"a number is named with `let`: `let {name} = {m.following.text}`",
+            m.head,
+            fix=Fix(m.place(m.head), f"let {name}"),
+        )
     rest = line_rest(m, m.token.end)
-    return m.say("missing-colon", "a row is named with a colon, not with `=`", help=f"write `{name}: {rest}`",
-                 fix=colon_fix(m))
+    return m.say(
+        "missing-colon", "a row is named with a colon, not with `=`", help=f"write `{name}: {rest}`", fix=colon_fix(m)
+    )
 
 
 def colon_fix(m: Mistake) -> Fix:
@@ -305,12 +355,21 @@ def line_rest(m: Mistake, start: int) -> str:
 
 
 def single_equals(m: Mistake) -> Diagnostic | None:
-    if m.token.kind == "ASSIGN" and m.head.kind in ("ASSERT", "IF") or (m.token.kind == "ASSIGN" and "IF" in m.row_kinds()):
-        return m.say("single-equals", "`=` gives a setting its value; `==` compares", help="write `==`",
-                     fix=Fix(m.place(m.token), "=="))
+    if (
+        (m.token.kind == "ASSIGN"
+        and m.head.kind in ("ASSERT", "IF"))
+        or (m.token.kind == "ASSIGN" and "IF" in m.row_kinds())
+    ):
+        return m.say(
+            "single-equals",
+            "`=` gives a setting its value; `==` compares",
+            help="write `==`",
+            fix=Fix(m.place(m.token), "=="),
+        )
     if m.token.kind == "EQ" and "ASSIGN" in m.expected and m.head.kind in ("LET", "PARAM", "STATE"):
-        return m.say("double-equals", "`==` compares; a value is given by `=`", help="write `=`",
-                     fix=Fix(m.place(m.token), "="))
+        return m.say(
+            "double-equals", "`==` compares; a value is given by `=`", help="write `=`", fix=Fix(m.place(m.token), "=")
+        )
     return None
 
 
@@ -318,20 +377,36 @@ def colon_for_equals(m: Mistake) -> Diagnostic | None:
     """`conv(stride: 2)`, `let x: 3`, `net N(classes: 10)`, `input image: [3, H, W]`, `loss: …`."""
     in_header = m.head.kind in DEFINITIONS and m.last is not None and m.last.kind == "COLON"
     if in_header and m.token.kind not in ("NAME", ROW_END, END):
-        return m.say("colon-for-equals", "after `:` stands a kind such as `int`; a default is given by `=`", m.last,
-                     help=f"write `= {m.token.text}`")
+        return m.say(
+            "colon-for-equals",
+            "after `:` stands a kind such as `int`; a default is given by `=`",
+            m.last,
+            help=f"write `= {m.token.text}`",
+        )
     if m.token.kind != "COLON" or m.last is None:
         return None
     if m.head.kind == "INPUT":
-        return m.say("unexpected-colon", "an input's shape follows its name without a colon",
-                     help=f"write `{words(m)} [ … ]`", fix=Fix(m.place(m.token), ""))
+        return m.say(
+            "unexpected-colon",
+            "an input's shape follows its name without a colon",
+            help=f"write `{words(m)} [ … ]`",
+            fix=Fix(m.place(m.token), ""),
+        )
     if m.level == "recipe_row" and m.last is m.head:
-        return m.say("unexpected-colon", "a row of a train section is a word and its value, without a colon",
-                     help=f"write `{m.last.text} …`", fix=Fix(m.place(m.token), ""))
+        return m.say(
+            "unexpected-colon",
+            "a row of a train section is a word and its value, without a colon",
+            help=f"write `{m.last.text} …`",
+            fix=Fix(m.place(m.token), ""),
+        )
     settings = m.token.opener is not None and m.token.opener.kind == "LPAR" and m.last.kind == "NAME"
     if settings or m.head.kind in ("LET", "PARAM", "STATE"):
-        return m.say("colon-for-equals", "a value is given by `=`, not by `:`", help=f"write `{m.last.text} = …`",
-                     fix=Fix(m.place(m.token), "="))
+        return m.say(
+            "colon-for-equals",
+            "a value is given by `=`, not by `:`",
+            help=f"write `{m.last.text} = …`",
+            fix=Fix(m.place(m.token), "="),
+        )
     return None
 
 
@@ -344,11 +419,17 @@ def stray_arrow(m: Mistake) -> Diagnostic | None:
     if m.last is not None and m.last.kind == "ARROW":
         return m.say("missing-layer", "expected a layer between two arrows")
     if m.value_wanted or m.last is None:
-        return m.say("missing-head", "nothing stands before this `->`",
-                     help="a row begins with a layer or a value; a row that begins with a layer carries on by itself")
+        return m.say(
+            "missing-head",
+            "nothing stands before this `->`",
+            help="a row begins with a layer or a value; a row that begins with a layer carries on by itself",
+        )
     if m.head.kind in ("OUTPUT", "AUX"):
-        return m.say("missing-colon", "an output with a pipeline has a name and a colon",
-                     help="write `output name: …`, or give the row a name and `output` that")
+        return m.say(
+            "missing-colon",
+            "an output with a pipeline has a name and a colon",
+            help="write `output name: …`, or give the row a name and `output` that",
+        )
     return None
 
 
@@ -358,9 +439,13 @@ def broken_off(m: Mistake) -> Diagnostic | None:
         return None
     kind, text = m.last.kind, m.last.text
     if kind == "ARROW":
-        return m.say("missing-layer", "expected a layer after `->`", m.last, help="take the arrow away, or say what follows")
+        return m.say(
+            "missing-layer", "expected a layer after `->`", m.last, help="take the arrow away, or say what follows"
+        )
     if kind == "COLON":
-        return m.say("missing-pipeline", f"nothing follows `{words(m)}`", m.last, help="as in `conv1: conv(64, 3) -> relu`")
+        return m.say(
+            "missing-pipeline", f"nothing follows `{words(m)}`", m.last, help="as in `conv1: conv(64, 3) -> relu`"
+        )
     if kind in BINARY or kind in ("NOT", "ASSIGN"):
         return m.say("missing-value", f"expected a value after `{text}`", m.last)
     if kind in ("COMMA", "LPAR") and m.value_wanted:
@@ -375,7 +460,11 @@ def broken_off(m: Mistake) -> Diagnostic | None:
 
 
 def missing_value(m: Mistake) -> Diagnostic | None:
-    if m.value_wanted and m.last is not None and (m.token.kind in BINARY or m.token.kind in ("COMMA", "COLON", "ASSIGN")):
+    if (
+        m.value_wanted
+        and m.last is not None
+        and (m.token.kind in BINARY or m.token.kind in ("COMMA", "COLON", "ASSIGN"))
+    ):
         return m.say("missing-value", f"expected a value between `{m.last.text}` and `{m.token.text}`")
     return None
 
@@ -393,8 +482,13 @@ def bare_claim(m: Mistake) -> Diagnostic | None:
     opener = m.token.opener
     if m.token.kind != "COMMA" or opener is None or opener.kind != "LSQB" or m.value_wanted:
         return None
-    return m.say("missing-arrow", "a shape is claimed after an arrow", opener, help="write `-> [ … ]`",
-                 fix=Fix(Span(m.source, opener.start, opener.start), "-> "))
+    return m.say(
+        "missing-arrow",
+        "a shape is claimed after an arrow",
+        opener,
+        help="write `-> [ … ]`",
+        fix=Fix(Span(m.source, opener.start, opener.start), "-> "),
+    )
 
 
 def after_claim(m: Mistake) -> Diagnostic | None:
@@ -409,24 +503,38 @@ def side_by_side(m: Mistake) -> Diagnostic | None:
         return None
     opener = m.token.opener
     if opener is not None and opener.kind != "LBRACE":
-        return m.say("missing-comma", f"`,` is missing between `{m.last.text}` and `{m.token.text}`",
-                     fix=Fix(Span(m.source, m.last.end, m.last.end), ","))
+        return m.say(
+            "missing-comma",
+            f"`,` is missing between `{m.last.text}` and `{m.token.text}`",
+            fix=Fix(Span(m.source, m.last.end, m.last.end), ","),
+        )
     if m.token.kind == "NUMBER" and m.last.kind == "NAME":
         return m.say("missing-brackets", "settings stand in parentheses", help=f"write `{m.last.text}({m.token.text})`")
     if m.last is m.head and m.last.kind == "NAME" and m.following.kind in ("LPAR", "ARROW"):
-        return m.say("missing-colon", f"`:` is missing behind the row's name `{m.last.text}`", m.last,
-                     help=f"write `{m.last.text}: {line_rest(m, m.token.start)}`", fix=Fix(Span(m.source, m.last.end, m.last.end), ":"))
+        return m.say(
+            "missing-colon",
+            f"`:` is missing behind the row's name `{m.last.text}`",
+            m.last,
+            help=f"write `{m.last.text}: {line_rest(m, m.token.start)}`",
+            fix=Fix(Span(m.source, m.last.end, m.last.end), ":"),
+        )
     if "ARROW" in m.expected:
-        return m.say("missing-arrow", f"`->` is missing before `{m.token.text}`",
-                     help="layers are joined by arrows: `conv(64, 3) -> relu`",
-                     fix=Fix(Span(m.source, m.token.start, m.token.start), "-> "))
+        return m.say(
+            "missing-arrow",
+            f"`->` is missing before `{m.token.text}`",
+            help="layers are joined by arrows: `conv(64, 3) -> relu`",
+            fix=Fix(Span(m.source, m.token.start, m.token.start), "-> "),
+        )
     return None
 
 
 def recipe_word(m: Mistake) -> Diagnostic | None:
     if m.level == "recipe_row" and m.token is m.head:
-        return m.say("unexpected-token", f"a row of a train section begins with a word, not with {described(m.token)}",
-                     help="as in `optimizer sgd(lr=0.05)`")
+        return m.say(
+            "unexpected-token",
+            f"a row of a train section begins with a word, not with {described(m.token)}",
+            help="as in `optimizer sgd(lr=0.05)`",
+        )
     return None
 
 
@@ -449,7 +557,14 @@ def described(token: Token) -> str:
 
 
 EXPECTED_SIGNS = {
-    "LBRACE": "{", "LPAR": "(", "RPAR": ")", "RSQB": "]", "COLON": ":", "ASSIGN": "=", "ARROW": "->", "COMMA": ",",
+    "LBRACE": "{",
+    "LPAR": "(",
+    "RPAR": ")",
+    "RSQB": "]",
+    "COLON": ":",
+    "ASSIGN": "=",
+    "ARROW": "->",
+    "COMMA": ",",
     "IN": "in",
 }
 
@@ -465,8 +580,30 @@ def wanted(m: Mistake) -> str | None:
 
 
 GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
-    comment_sign, ellipsis, open_bracket, python_word, misplaced_definition, unknown_item, misspelt_row_word,
-    use_names, reserved_word, single_equals, equals_for_colon, missing_body, colon_for_equals, row_name, missing_name,
-    wrong_bracket, lone_else, stray_arrow, broken_off, missing_value, chained_comparison, bare_claim, after_claim,
-    side_by_side, recipe_word, row_start,
+    comment_sign,
+    ellipsis,
+    open_bracket,
+    python_word,
+    misplaced_definition,
+    unknown_item,
+    misspelt_row_word,
+    use_names,
+    reserved_word,
+    single_equals,
+    equals_for_colon,
+    missing_body,
+    colon_for_equals,
+    row_name,
+    missing_name,
+    wrong_bracket,
+    lone_else,
+    stray_arrow,
+    broken_off,
+    missing_value,
+    chained_comparison,
+    bare_claim,
+    after_claim,
+    side_by_side,
+    recipe_word,
+    row_start,
 )

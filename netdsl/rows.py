@@ -12,7 +12,9 @@ from netdsl.tables import tables
 from netdsl.tokens import END, ROW_END, Lexer, Token
 
 VALUE_ENDS = frozenset(("NAME", "NUMBER", "STRING", "TRUE", "FALSE", "PREVIOUS", "RPAR", "RSQB", "KIND"))
-ROW_HEADS = frozenset("INPUT OUTPUT AUX SHARED LET PARAM SET ASSERT FOR STATE NEXT USE TRAIN NET BLOCK RECURRENT IF".split())
+ROW_HEADS = frozenset(
+    ["INPUT", "OUTPUT", "AUX", "SHARED", "LET", "PARAM", "SET", "ASSERT", "FOR", "STATE", "NEXT", "USE", "TRAIN", "NET", "BLOCK", "RECURRENT", "IF"]
+)
 DEFINITIONS = frozenset(("NET", "BLOCK", "RECURRENT"))
 
 
@@ -129,8 +131,11 @@ class Row:
 
     def arrows(self) -> list[int]:
         """Where the stages of the row's own pipeline begin."""
-        return [i for i, p in enumerate(self.pieces)
-                if isinstance(p, Token) and p.kind == "ARROW" and p.opener is self.opener]
+        return [
+            i
+            for i, p in enumerate(self.pieces)
+            if isinstance(p, Token) and p.kind == "ARROW" and p.opener is self.opener
+        ]
 
     def claim(self) -> int | None:
         """Where the arrow stands of a shape claimed at the row's end."""
@@ -216,10 +221,11 @@ class Layout:
         while self.next_comment < len(self.comments):
             comment = self.comments[self.next_comment]
             if comment.span.start >= token.start and token.kind not in (END, ROW_END):
-                return
+                return None
             if token.kind == ROW_END and comment.span.start > token.start:
                 return self.place_trailing(token)
             self.place_comment(comment)
+        return None
 
     def place_trailing(self, end: Token) -> None:
         """A row ends where its last token does: a comment behind that, on the same line, is still the row's."""

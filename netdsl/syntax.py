@@ -142,9 +142,7 @@ class Each:
     body: Body
 
 
-Expr = (
-    Name | Previous | Literal | ListOf | TupleOf | Call | Attribute | Index | Unary | Binary | Pipeline | If | Each
-)
+Expr = Name | Previous | Literal | ListOf | TupleOf | Call | Attribute | Index | Unary | Binary | Pipeline | If | Each
 
 # ---------------------------------------------------------------- rows
 

@@ -106,8 +106,10 @@ def render(data: dict[str, Any]) -> str:
 
 
 def revive(data: dict[str, Any]) -> Tables:
-    rules = [Rule(o, size, name, tuple(kept), tuple(spliced), repeats)
-             for o, size, name, kept, spliced, repeats in data["rules"]]
+    rules = [
+        Rule(o, size, name, tuple(kept), tuple(spliced), repeats)
+        for o, size, name, kept, spliced, repeats in data["rules"]
+    ]
     starts = {name: (begin, end) for name, (begin, end) in data["starts"].items()}
     alone = [r.origin if r.size == 1 and r.name is None and not r.repeats else None for r in rules]
     return Tables(data["states"], rules, starts, data["keywords"], data["signs"], data["patterns"], alone)
@@ -124,17 +126,34 @@ def compile_grammar(text: str) -> dict[str, Any]:
     made = Lark(text, parser="lalr", lexer="basic", start=list(STARTS), maybe_placeholders=True)
     table = made.parser.parser._parse_table  # type: ignore[attr-defined]
     number = {rule: i for i, rule in enumerate(made.rules)}
+    order = reachable(table.states, [table.start_states[s] for s in STARTS], Shift)
+    place = {state: i for i, state in enumerate(order)}
     states = [
-        {name: arg if action is Shift else ~number[arg] for name, (action, arg) in sorted(table.states[s].items())}
-        for s in range(len(table.states))
+        {
+            name: place[arg] if action is Shift else ~number[arg]
+            for name, (action, arg) in sorted(table.states[s].items())
+        }
+        for s in order
     ]
     return {
         "grammar": fingerprint(text.encode()),
-        "starts": {s: [table.start_states[s], table.end_states[s]] for s in STARTS},
+        "starts": {s: [place[table.start_states[s]], place[table.end_states[s]]] for s in STARTS},
         **words(made),
         "rules": [describe(rule) for rule in made.rules],
         "states": states,
     }
+
+
+def reachable(states: Any, starts: list[int], shift: Any) -> list[int]:
+    """All states in the order of first sight: lark numbers them differently in every run."""
+    found = dict.fromkeys(starts)
+    queue = list(found)
+    for state in queue:
+        for _, (action, target) in sorted(states[state].items()):
+            if action is shift and target not in found:
+                found[target] = None
+                queue.append(target)
+    return queue
 
 
 def words(made: Any) -> dict[str, dict[str, str]]:

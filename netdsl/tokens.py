@@ -21,13 +21,13 @@ ROW_END: Final = "_NL"
 MAX_NESTING: Final = 100
 """Brackets and operators that may enclose one another: later stages walk the tree by recursion."""
 
-BINARY: Final = frozenset("OR AND EQ NE LT LE GT GE IN PLUS MINUS STAR SLASH FLOOR PERCENT POWER".split())
+BINARY: Final = frozenset(["OR", "AND", "EQ", "NE", "LT", "LE", "GT", "GE", "IN", "PLUS", "MINUS", "STAR", "SLASH", "FLOOR", "PERCENT", "POWER"])
 CONTINUES: Final = BINARY | {"ARROW", "COMMA", "NOT", ROW_END, "LBRACE"}
 DEEPENS: Final = BINARY | {"NOT", "DOT", "ELSE"}
-SOFT: Final = frozenset("NET BLOCK RECURRENT TRAIN USE INPUT OUTPUT AUX SHARED LET PARAM SET ASSERT STATE NEXT".split())
+SOFT: Final = frozenset(["NET", "BLOCK", "RECURRENT", "TRAIN", "USE", "INPUT", "OUTPUT", "AUX", "SHARED", "LET", "PARAM", "SET", "ASSERT", "STATE", "NEXT"])
 """Words that are keywords only where a row or an item begins with them."""
 AS_NAME_BEFORE: Final = (BINARY - {"MINUS", "IN"}) | {"COLON", "ASSIGN", "DOT", "ARROW", "RPAR", "RSQB", "COMMA"}
-STARTS_ITEM: Final = frozenset("NET BLOCK RECURRENT TRAIN USE".split())
+STARTS_ITEM: Final = frozenset(["NET", "BLOCK", "RECURRENT", "TRAIN", "USE"])
 STARTS_ROW: Final = STARTS_ITEM | {"INPUT", "OUTPUT", "SHARED", "LET", "PARAM", "SET", "STATE", "NEXT"}
 CLOSER: Final = {"LPAR": "RPAR", "LSQB": "RSQB", "CLAIM": "RSQB", "LBRACE": "RBRACE"}
 SIGN: Final = {"LPAR": "(", "RPAR": ")", "LSQB": "[", "CLAIM": "[", "RSQB": "]", "LBRACE": "{", "RBRACE": "}"}
@@ -35,9 +35,19 @@ SIGN: Final = {"LPAR": "(", "RPAR": ")", "LSQB": "[", "CLAIM": "[", "RSQB": "]",
 NEXT_WORD: Final = re.compile(r'[ \t]+(?!(?:and|or|in)\b)["A-Za-z_]')
 
 FOREIGN: Final = {
-    ":=": ("COLON", ":"), "=>": ("ARROW", "->"), "→": ("ARROW", "->"), "&&": ("AND", "and"), "||": ("OR", "or"),
-    "!": ("NOT", "not "), "×": ("STAR", "*"), "·": ("STAR", "*"), "−": ("MINUS", "-"), "–": ("MINUS", "-"),
-    "≤": ("LE", "<="), "≥": ("GE", ">="), "≠": ("NE", "!="),
+    ":=": ("COLON", ":"),
+    "=>": ("ARROW", "->"),
+    "→": ("ARROW", "->"),
+    "&&": ("AND", "and"),
+    "||": ("OR", "or"),
+    "!": ("NOT", "not "),
+    "×": ("STAR", "*"),
+    "·": ("STAR", "*"),
+    "−": ("MINUS", "-"),
+    "–": ("MINUS", "-"),
+    "≤": ("LE", "<="),
+    "≥": ("GE", ">="),
+    "≠": ("NE", "!="),
 }
 """Signs of other languages, and what is written here."""
 
@@ -128,8 +138,12 @@ class Lexer:
         self.emit("NUMBER", text, start)
 
     def take_badnumber(self, text: str, start: int) -> None:
-        self.collector.report("bad-number", f"`{shown(text)}` is not a number", self.span(start, start + len(text)),
-                              help="a name does not begin with a digit; numbers are `64`, `0.5`, `1e-3` or `300M`")
+        self.collector.report(
+            "bad-number",
+            f"`{shown(text)}` is not a number",
+            self.span(start, start + len(text)),
+            help="a name does not begin with a digit; numbers are `64`, `0.5`, `1e-3` or `300M`",
+        )
         digits = re.match("[0-9]+", text)
         assert digits is not None
         self.emit("NUMBER", digits.group(), start, start + len(text))
@@ -138,8 +152,9 @@ class Lexer:
         kind = self.signs["_"] if text == "_" else self.keywords.get(text, "NAME")
         if text in ("True", "False"):
             where = self.span(start, start + len(text))
-            self.collector.report("foreign-word", f"`{text}` is written `{text.lower()}`", where,
-                                  fix=Fix(where, text.lower()))
+            self.collector.report(
+                "foreign-word", f"`{text}` is written `{text.lower()}`", where, fix=Fix(where, text.lower())
+            )
             kind = text.upper()
         if kind != "NAME" and self.tokens and self.tokens[-1].kind == "DOT":
             kind = "NAME"
@@ -164,8 +179,13 @@ class Lexer:
         if text == ":=" and self.row_begins_with(("LET", "PARAM", "STATE")):
             kind, written = "ASSIGN", "="
         where = self.span(start, start + len(text))
-        self.collector.report("unexpected-character", f"`{text}` is not a sign of this language", where,
-                              help=f"write `{written.strip()}`", fix=Fix(where, written))
+        self.collector.report(
+            "unexpected-character",
+            f"`{text}` is not a sign of this language",
+            where,
+            help=f"write `{written.strip()}`",
+            fix=Fix(where, written),
+        )
         self.emit(kind, written.strip(), start, start + len(text))
 
     def take_semicolon(self, text: str, start: int) -> None:
@@ -179,8 +199,12 @@ class Lexer:
             self.take_open_text(text, start)
         elif text != "\ufeff" or start:
             name = f"`{text}`" if text.isprintable() else f"the character U+{ord(text):04X}"
-            self.collector.report("unexpected-character", f"{name} does not belong here", self.span(start, start + 1),
-                                  help=character_help(text))
+            self.collector.report(
+                "unexpected-character",
+                f"{name} does not belong here",
+                self.span(start, start + 1),
+                help=character_help(text),
+            )
 
     def take_open_text(self, quote: str, start: int) -> None:
         """A text in the wrong quotes, or one that the end of the line cuts off."""
@@ -191,14 +215,23 @@ class Lexer:
             self.at = close + 1
             inner = self.text[start + 1 : close].replace('"', '\\"')
             where = self.span(start, self.at)
-            self.collector.report("unexpected-character", "a text stands in double quotes", where,
-                                  help=f'write `"{shown(inner)}"`', fix=Fix(where, f'"{inner}"'))
+            self.collector.report(
+                "unexpected-character",
+                "a text stands in double quotes",
+                where,
+                help=f'write `"{shown(inner)}"`',
+                fix=Fix(where, f'"{inner}"'),
+            )
             self.emit("STRING", f'"{inner}"', start, self.at)
             return
         self.at = start + len(self.text[start:line_end].rstrip(" \t\r)]}"))
         self.at = max(self.at, start + 1)
-        self.collector.report("unclosed-text", "this text is not closed before the line ends", self.span(start, self.at),
-                              help=f"end it with `{quote}`" if quote == '"' else 'texts stand in `"`, on one line')
+        self.collector.report(
+            "unclosed-text",
+            "this text is not closed before the line ends",
+            self.span(start, self.at),
+            help=f"end it with `{quote}`" if quote == '"' else 'texts stand in `"`, on one line',
+        )
         self.emit("STRING", f'"{self.text[start + 1 : self.at]}"'.replace("\\", "/"), start, self.at)
 
     def take_colon(self, start: int) -> None:
@@ -232,8 +265,14 @@ class Lexer:
             opened = Label(self.token_span(top.opener), f"opened as `{SIGN[top.kind]}`")
             wanted = SIGN[CLOSER[top.kind]]
             where = self.span(start, start + 1)
-            self.collector.report("mismatched-bracket", f"`{SIGN[top.kind]}` is closed by `{text}`", where, opened,
-                                  help=f"write `{wanted}`", fix=Fix(where, wanted))
+            self.collector.report(
+                "mismatched-bracket",
+                f"`{SIGN[top.kind]}` is closed by `{text}`",
+                where,
+                opened,
+                help=f"write `{wanted}`",
+                fix=Fix(where, wanted),
+            )
             kind, text = CLOSER[top.kind], wanted
         if kind == "RBRACE":
             self.end_row()
@@ -259,8 +298,12 @@ class Lexer:
 
     def report_unclosed(self, frame: Frame) -> None:
         assert frame.opener is not None
-        self.collector.report("unclosed-bracket", f"this `{SIGN[frame.kind]}` is never closed",
-                              self.token_span(frame.opener), help=f"add the `{SIGN[CLOSER[frame.kind]]}`")
+        self.collector.report(
+            "unclosed-bracket",
+            f"this `{SIGN[frame.kind]}` is never closed",
+            self.token_span(frame.opener),
+            help=f"add the `{SIGN[CLOSER[frame.kind]]}`",
+        )
 
     def mend(self, start: int) -> None:
         """Put the closing bracket in that the text lacks."""
@@ -298,10 +341,7 @@ class Lexer:
         return frame.index >= 2 and self.tokens[frame.index - 2].kind in ("NET", "BLOCK", "RECURRENT")
 
     def row_begins_with(self, kinds: tuple[str, ...]) -> bool:
-        for token in reversed(self.tokens[-3:]):
-            if token.kind in kinds:
-                return True
-        return False
+        return any(token.kind in kinds for token in reversed(self.tokens[-3:]))
 
     # ------------------------------------------------ the stream
 
@@ -340,8 +380,12 @@ class Lexer:
 
     def check_depth(self, depth: int, token: Token) -> None:
         if depth > MAX_NESTING:
-            self.collector.report("nested-too-deep", f"more than {MAX_NESTING} brackets or operators enclose this place",
-                                  self.token_span(token), help="name the parts: `let` for numbers, rows for arrows")
+            self.collector.report(
+                "nested-too-deep",
+                f"more than {MAX_NESTING} brackets or operators enclose this place",
+                self.token_span(token),
+                help="name the parts: `let` for numbers, rows for arrows",
+            )
             raise TooDeep
 
     def settle(self, kind: str) -> str:
@@ -409,8 +453,12 @@ def character_help(text: str) -> str | None:
         return 'texts stand in straight double quotes: `"`'
     if text.isalpha():
         return "names are made of the letters a to z, digits and `_`"
-    return {"$": None, "@": "`a @ b` is `(a, b) -> matmul`", "\\": "a row goes on where the next line begins with `->`",
-            "|": "tensors are joined by a bundle: `(a, b) -> concat`"}.get(text)
+    return {
+        "$": None,
+        "@": "`a @ b` is `(a, b) -> matmul`",
+        "\\": "a row goes on where the next line begins with `->`",
+        "|": "tensors are joined by a bundle: `(a, b) -> concat`",
+    }.get(text)
 
 
 def shown(text: str) -> str:

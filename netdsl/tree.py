@@ -29,7 +29,12 @@ class TreeBuilder:
         return syntax.File(self.source, items, tuple(self.comments))
 
     def definition(
-        self, span: Span, keyword: Token, name: Token, parameters: tuple[syntax.Parameter, ...] | None, body: syntax.Body
+        self,
+        span: Span,
+        keyword: Token,
+        name: Token,
+        parameters: tuple[syntax.Parameter, ...] | None,
+        body: syntax.Body,
     ) -> syntax.Definition:
         return syntax.Definition(span, keyword.text, self.word(name), parameters or (), body, self.doc_above(span))
 
@@ -47,9 +52,7 @@ class TreeBuilder:
     def recipe(self, span: Span, *rows: syntax.RecipeRow) -> tuple[syntax.RecipeRow, ...]:
         return rows
 
-    def recipe_row(
-        self, span: Span, keyword: Token, label: Token | None, value: syntax.Pipeline
-    ) -> syntax.RecipeRow:
+    def recipe_row(self, span: Span, keyword: Token, label: Token | None, value: syntax.Pipeline) -> syntax.RecipeRow:
         return syntax.RecipeRow(span, self.word(keyword), label and self.word(label), value)
 
     def use(self, span: Span, path: tuple[str, Span, bool], names: tuple[Name, ...]) -> syntax.Use:
@@ -104,8 +107,12 @@ class TreeBuilder:
     def bundle_row(self, span: Span, names: syntax.TupleOf, value: syntax.Pipeline) -> syntax.LayerRow:
         for item in names.items:
             if not isinstance(item, Name):
-                self.collector.report("unexpected-token", "the arrows of a bundle are given plain names", item.span,
-                                      help="as in `(keep, work): x -> split(2)`")
+                self.collector.report(
+                    "unexpected-token",
+                    "the arrows of a bundle are given plain names",
+                    item.span,
+                    help="as in `(keep, work): x -> split(2)`",
+                )
         words = tuple(item for item in names.items if isinstance(item, Name))
         return syntax.LayerRow(span, words, value, bundle=True)
 
@@ -115,9 +122,7 @@ class TreeBuilder:
     def let(self, span: Span, name: Token, value: syntax.Pipeline) -> syntax.LetRow:
         return syntax.LetRow(span, self.word(name), lone(value))
 
-    def param(
-        self, span: Span, name: Token, dims: tuple[Expr, ...], init: syntax.Pipeline | None
-    ) -> syntax.ParamRow:
+    def param(self, span: Span, name: Token, dims: tuple[Expr, ...], init: syntax.Pipeline | None) -> syntax.ParamRow:
         return syntax.ParamRow(span, self.word(name), dims, init and lone(init))
 
     def set(self, span: Span, name: Token, arguments: tuple[syntax.Argument, ...]) -> syntax.SetRow:

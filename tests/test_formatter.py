@@ -199,7 +199,9 @@ net X(  # behind the bracket
 # tail
 """
     once = formatted(text)
-    assert once == """\
+    assert (
+        once
+        == """\
 # head
 
 # doc of X
@@ -224,6 +226,7 @@ net X(  # behind the bracket
 }
 # tail
 """
+    )
     assert formatted(once) == once
     assert same(read(once), read(text))
 
@@ -232,7 +235,8 @@ def test_long_pipelines_are_wrapped_at_arrows() -> None:
     layers = " -> ".join(f"conv({n}, 3, pad=1)" for n in range(12))
     once = formatted(f"net X {{ a: {layers} -> [11, 3, 3]\n b: relu -> [11, 3, 3] }}")
     lines = once.splitlines()
-    assert lines[1].startswith("  a: conv(0, 3, pad=1) -> ") and lines[2].startswith("     -> conv(")
+    assert lines[1].startswith("  a: conv(0, 3, pad=1) -> ")
+    assert lines[2].startswith("     -> conv(")
     assert max(map(len, lines)) <= 120
     assert formatted(once) == once
     assert same(read(once), read(f"net X {{ a: {layers} -> [11, 3, 3]; b: relu -> [11, 3, 3] }}"))

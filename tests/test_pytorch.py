@@ -189,7 +189,8 @@ def test_sources_import_alone(emitted: Path) -> None:
 def test_resnet_is_one_block_class_with_the_authors_condition(emitted: Path) -> None:
     source = (emitted / "ResNet50.py").read_text()
     classes = [n.name for n in ast.parse(source).body if isinstance(n, ast.ClassDef)]
-    assert "Bottleneck" in classes and not any(c.startswith("Bottleneck") and c != "Bottleneck" for c in classes)
+    assert "Bottleneck" in classes
+    assert not any(c.startswith("Bottleneck") and c != "Bottleneck" for c in classes)
     assert "def __init__(self, in_channels: int, c: int, stride: int = 1) -> None:" in source
     assert "if stride != 1 or in_channels != 4 * c:" in source
     assert "self.skip = nn.Identity()" in source
@@ -210,8 +211,10 @@ def test_comments_cannot_end_the_docstring() -> None:
     hostile = 'ends """ here\nimport os \\" \u202e \x00 "'
     source = "\n".join(docstring([clean(hostile)]))
     (only,) = ast.parse(source).body
-    assert isinstance(only, ast.Expr) and isinstance(only.value, ast.Constant)
-    assert "\u202e" not in source and "\x00" not in source
+    assert isinstance(only, ast.Expr)
+    assert isinstance(only.value, ast.Constant)
+    assert "\u202e" not in source
+    assert "\x00" not in source
 
 
 def test_names_of_layers_that_python_has_a_use_for(emitted: Path) -> None:
@@ -219,7 +222,8 @@ def test_names_of_layers_that_python_has_a_use_for(emitted: Path) -> None:
     assert 'self._modules["half"] = nn.Conv2d(16, 8, 1)' in source
     assert 'self._modules["class"]' in source
     assert "pooled, where = F.max_pool2d" in source
-    assert "class MixerRelu(nn.Module):" in source and "class MixerGelu(nn.Module):" in source
+    assert "class MixerRelu(nn.Module):" in source
+    assert "class MixerGelu(nn.Module):" in source
     assert "linear1=nn.Linear(in_channels, in_channels // r)," in source
 
 
@@ -230,7 +234,7 @@ def test_names_of_layers_that_python_has_a_use_for(emitted: Path) -> None:
 def test_keys_and_shapes_are_those_of_the_graph(spec: str, title: str) -> None:
     net = load_file(SPECS / f"{spec}.net").net(title)
     with torch.device("meta"):
-        module = torch_module(net).eval()
+        module: Any = torch_module(net).eval()
     assert {k: tuple(v.shape) for k, v in module.state_dict().items()} == {k: w.shape for k, w in net.weights()}
     result = module(*samples(net, device="meta"))
     expected = {o.name: tuple(at(e, sizes_of(net)) for e in o.value.shape) for o in net.outputs if not o.aux}
@@ -240,7 +244,7 @@ def test_keys_and_shapes_are_those_of_the_graph(spec: str, title: str) -> None:
 def test_order_of_the_state_dict_is_that_of_the_graph() -> None:
     net = load_file(SPECS / "resnet.net").net("ResNet18")
     with torch.device("meta"):
-        module = torch_module(net)
+        module: Any = torch_module(net)
     assert list(module.state_dict()) == [k for k, _ in net.weights()]
 
 
@@ -257,21 +261,24 @@ def test_settings_baked_into_a_layer_are_no_arguments() -> None:
     )
     source = torch_source(load_text(text).net())
     assert "def __init__(self, classes: int = 3) -> None:" in source
-    assert "self.a" in source or "a." in source
+    assert "conv1=nn.Conv2d(8, 4, 1)," in source
 
 
 def test_settings_that_shape_the_net_are_no_arguments() -> None:
     text = "net N(depth = 3) {\n input x [depth]\n for i in range(depth) { linear(depth) -> relu }\n}"
-    assert "depth" not in torch_source(load_text(text).net())
+    source = torch_source(load_text(text).net())
+    assert "depth" not in source
+    assert "nn.Linear(3, 3)" in source
 
 
 def test_mixed_net_runs_in_both_modes() -> None:
     net = load_text(MIXED).net("Mixed")
-    module = torch_module(net, seed=1)
+    module: Any = torch_module(net, seed=1)
     assert {k: tuple(v.shape) for k, v in module.state_dict().items()} == {k: w.shape for k, w in net.weights()}
     inputs = samples(net, H=8, W=12)
     trained = module(*inputs)
-    assert set(trained) == {"class", "side"} and trained["side"].shape == (2, 5)
+    assert set(trained) == {"class", "side"}
+    assert trained["side"].shape == (2, 5)
     assert module.eval()(*inputs).shape == (2, 5)
     loss = sum(v.sum() for v in trained.values())
     loss.backward()
@@ -282,7 +289,7 @@ def test_mixed_net_runs_in_both_modes() -> None:
 
 def test_shared_layers_have_one_set_of_weights() -> None:
     net = load_text(MIXED).net("Mixed")
-    module = torch_module(net, seed=1).eval()
+    module: Any = torch_module(net, seed=1).eval()
     calls: list[int] = []
     module.tower.register_forward_hook(lambda *_: calls.append(1))
     module(*samples(net))
@@ -290,7 +297,7 @@ def test_shared_layers_have_one_set_of_weights() -> None:
 
 
 def test_initialisers_of_the_author_hold() -> None:
-    module = torch_module(load_text(MIXED).net("Mixed"), seed=1)
+    module: Any = torch_module(load_text(MIXED).net("Mixed"), seed=1)
     tower = dict(module.named_parameters())["tower.conv1.weight"]
     assert 0.01 < tower.std() < 0.03
     assert 0.2 < module.scale.std() < 1.0
@@ -317,12 +324,12 @@ def test_state_dict_round_trip(tmp_path: Path) -> None:
     first, second = torch_module(net, seed=3).eval(), torch_module(net, seed=4).eval()
     torch.save(first.state_dict(), tmp_path / "weights.pt")
     second.load_state_dict(torch.load(tmp_path / "weights.pt"))
-    x = torch.randn(2, *net.inputs[0].shape)
+    x = samples(net)[0]
     assert torch.equal(first(x), second(x))
 
 
 def test_tracebacks_show_the_emitted_source() -> None:
-    module = torch_module(load_file(SPECS / "lenet.net").net("LeNet"))
+    module: Any = torch_module(load_file(SPECS / "lenet.net").net("LeNet"))
     filename = type(module).forward.__code__.co_filename
     line = linecache.getline(filename, type(module).forward.__code__.co_firstlineno)
     assert line.strip().startswith("def forward(")
@@ -333,7 +340,7 @@ def test_tracebacks_show_the_emitted_source() -> None:
 
 def test_recurrent_block_is_its_equations() -> None:
     net = load_text(RECURRENT).net("Clock")
-    module = torch_module(net, seed=0).eval()
+    module: Any = torch_module(net, seed=0).eval()
     weight, bias = module.state_dict()["clock1.gates.weight"], module.state_dict()["clock1.gates.bias"]
     for steps in (1, 5):
         x, h = torch.randn(2, steps, 4), torch.randn(2, 6)
@@ -350,13 +357,13 @@ def test_recurrent_block_is_its_equations() -> None:
 
 
 def test_state_as_large_as_the_image() -> None:
-    module = torch_module(load_text(RECURRENT).net("Video"), seed=0).eval()
+    module: Any = torch_module(load_text(RECURRENT).net("Video"), seed=0).eval()
     assert module(torch.randn(2, 3, 3, 6, 10)).shape == (2, 3, 5, 6, 10)
 
 
 def test_char_rnn_equals_the_fused_layer() -> None:
     program = load_file(SPECS / "char_rnn.net")
-    module = torch_module(program.net("CharRNN"), seed=0).eval()
+    module: Any = torch_module(program.net("CharRNN"), seed=0).eval()
     weights = module.state_dict()
     fused = nn.RNN(64, 256, batch_first=True)
     fused.load_state_dict({
@@ -377,15 +384,15 @@ def small_unet() -> nn.Module:
 
 def test_export_with_any_batch_and_size() -> None:
     module = small_unet()
-    batch, h, w = torch.export.Dim("b", max=64), torch.export.Dim("h", max=64), torch.export.Dim("w", max=64)
+    batch, h, w = (torch.export.Dim(n, min=2, max=64) for n in ("b", "h", "w"))
     shapes = ({0: batch, 2: 16 * h, 3: 16 * w},)
     program = torch.export.export(module, (torch.randn(2, 1, 32, 48),), dynamic_shapes=shapes)
-    x = torch.randn(3, 1, 16, 64)
+    x = torch.randn(3, 1, 64, 32)
     torch.testing.assert_close(program.module()(x), module(x))
 
 
 def test_compile_sees_one_graph() -> None:
-    module = torch_module(load_file(SPECS / "lenet.net").net("LeNet"), seed=0).eval()
+    module: Any = torch_module(load_file(SPECS / "lenet.net").net("LeNet"), seed=0).eval()
     compiled = torch.compile(module, backend="aot_eager", fullgraph=True)
     x = torch.randn(2, 1, *module_input_size())
     torch.testing.assert_close(compiled(x), module(x))
@@ -393,7 +400,7 @@ def test_compile_sees_one_graph() -> None:
 
 def module_input_size() -> tuple[int, ...]:
     value = load_file(SPECS / "lenet.net").net("LeNet").inputs[0]
-    return tuple(int(e) for e in value.shape[1:])
+    return tuple(at(e, {}) for e in value.shape[1:])
 
 
 # ---------------------------------------------------------------- graphs made by hand
@@ -433,7 +440,8 @@ def test_operation_without_a_rule_is_named_at_its_place() -> None:
         torch_source(net)
     found = caught.value.diagnostics
     assert {d.code for d in found} == {"not-supported-by-target"}
-    assert found[0].span is HERE and "unspelt" in found[0].message
+    assert found[0].span is HERE
+    assert "unspelt" in found[0].message
 
 
 # ---------------------------------------------------------------- tables and terms
@@ -462,7 +470,10 @@ def test_attributes_of_modules_are_known() -> None:
 def test_numbers_remember_what_they_are_made_of() -> None:
     c = Sized(8, name("c"))
     assert str((4 * c).term.text()) == "4 * c"
-    assert (c + c).term.text() == "2 * c" and ((c + c) // 2).term == name("c")
-    assert ((c + 1) * 2).term.text() == "(c + 1) * 2" and int((c + 1) * 2) == 18
-    assert (3 - c).term.text() == "3 - c" and (c % 3).term.holds(2, {"c": 8})
+    assert (c + c).term.text() == "2 * c"
+    assert ((c + c) // 2).term == name("c")
+    assert ((c + 1) * 2).term.text() == "(c + 1) * 2"
+    assert int((c + 1) * 2) == 18
+    assert (3 - c).term.text() == "3 - c"
+    assert (c % 3).term.holds(2, {"c": 8})
     assert combine("-", name("a"), combine("-", name("b"), number(1))).text() == "a - (b - 1)"

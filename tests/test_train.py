@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from netdsl.ir import Net
+from netdsl.program import load_file as read_program
 from netdsl.program import load_text
 from netdsl.recipe import DATA, OPTIMIZERS
 from netdsl.runtime import train as training
@@ -130,6 +132,21 @@ def test_settings_given_from_outside_are_kept(tmp_path: Path) -> None:
     assert again.recipe.settings["clip"] == 1.5
 
 
+def test_a_run_keeps_the_neighbours_that_its_text_uses(tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    (here / "parts").mkdir(parents=True)
+    (here / "parts" / "deep.net").write_text("block inner(c) {\n  linear(c) -> relu\n}\n")
+    (here / "head.net").write_text('use "./parts/deep.net" { inner }\nblock head(c) {\n  inner(32) -> linear(c)\n}\n')
+    body = "net Far {\n  input image [1, 8, 8]\n  output logits: flatten -> head(10)\n}\n"
+    recipe = "train Far {\n  data digits\n  loss (logits, label) -> cross_entropy\n  epochs 1\n}\n"
+    (here / "far.net").write_text('use "./head.net" { head }\n' + body + recipe)
+    run = train(read_program(here / "far.net").net(), tmp_path / "run", device="cpu", quiet=True)
+    before = evaluate(run.folder, device="cpu")
+    shutil.rmtree(here)
+    assert evaluate(run.folder, device="cpu") == before
+    assert before["metrics"] == {}
+
+
 def test_predict_reads_files(tmp_path: Path) -> None:
     from PIL import Image
 
@@ -187,6 +204,7 @@ SCRIPT = """
 import sys, torch
 torch.set_num_threads(1)
 from netdsl.program import load_text
+from netdsl.program import load_file as read_program
 from netdsl.runtime.train import train
 text, folder, *recipe = sys.argv[1:]
 for number, epochs in enumerate(recipe.pop(0).split(",")):

@@ -9,16 +9,26 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from netdsl.diagnostics import Collector, Label, Severity
 from netdsl.dims import Condition, Domain, Extent, SizeTooComplex, Verdict, compare
+from netdsl.elaborate.scope import Build, Names, Row, Scope
 from netdsl.elaborate.values import Failed, Frame
+from netdsl.ir import Graph
 from netdsl.source import Span
 from netdsl.tensors import Value
 
 if TYPE_CHECKING:
     from netdsl.elaborate.files import Library
-    from netdsl.elaborate.scope import Build, Row
 
 LIMIT = 100_000
 """Layers that a file may unroll to, and items that a list or loop may have."""
+EFFORT = 4_000_000
+"""Expressions, uses of layers and items of lists that one net may cost: a file can keep nobody waiting for ever."""
+DEPTH = 60
+"""How many blocks may be at work inside each other."""
+
+
+def outside() -> Build:
+    """Where the values of a file stand that belong to no body: there is no row before them."""
+    return Build(Graph("file"), Names(), Scope(), "file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +51,9 @@ class Context:
     frames: list[Frame] = field(default_factory=list)
     origins: dict[Value, Span] = field(default_factory=dict)
     """Where each arrow was made, to point at both sides of a clash."""
-    builds: list[Build] = field(default_factory=list)
+    builds: list[Build] = field(default_factory=lambda: [outside()])
     layers: int = 0
+    effort: int = 0
     multiplicity: int = 1
     bodies: dict[Any, Any] = field(default_factory=dict)
     """Blocks built before, by definition, settings and input types: the same call is built once."""
@@ -85,6 +96,9 @@ class Context:
             return
         self.reported.add((code, span))
         shown = self.frames if outer is None else self.frames[:outer]
+        if shown and shown[-1].call == span:
+            shown = shown[:-1]
+        labels = tuple(dict.fromkeys(labels))
         chain = tuple(f"in `{f.title}`, used at {f.call.place}" for f in reversed(shown))
         self.collector.report(
             code, message, span, *labels, text=text, severity=severity, help=help, notes=(*notes, *chain)
@@ -112,6 +126,15 @@ class Context:
             yield
         finally:
             self.multiplicity = before
+
+    def spend(self, cost: int, span: Span) -> None:
+        """Count work that leaves no layer behind."""
+        self.effort += cost
+        if self.effort > EFFORT:
+            self.error(
+                "too-much-work", f"the network takes more than {EFFORT:,} steps to build", span,
+                help="use smaller lists and fewer repetitions",
+            )  # fmt: skip
 
     def count_layers(self, count: int, span: Span) -> None:
         self.layers += count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import netdsl.elaborate.layers as layers
 import netdsl.elaborate.rows as rows
@@ -24,6 +24,7 @@ NUMBERS = (int, float)
 
 def evaluate(context: Context, scope: Scope, expr: syntax.Expr) -> Any:
     """The value of an expression: a number, a list, an arrow, a bundle or a layer."""
+    context.spend(1, expr.span)
     return EVALUATORS[type(expr)](context, scope, expr)
 
 
@@ -90,8 +91,22 @@ def _name(context: Context, scope: Scope, expr: syntax.Name) -> Any:
         return layer
     if expr.id in FUNCTIONS:
         context.error("wrong-kind", f"`{expr.id}` is a function of numbers: write `{expr.id}(…)`", expr.span)
-    known = scope.known() | layers.known(context, scope)
-    context.error("unknown-name", f"nothing is called `{expr.id}`", expr.span, help=did_you_mean(expr.id, known))
+    unknown_name(context, scope, expr)
+
+
+def unknown_name(context: Context, scope: Scope, name: syntax.Name, more: Sequence[str] = ()) -> NoReturn:
+    """A name without a meaning: that of a later row, a misspelt one, or none at all."""
+    if name.id in context.library.broken(scope):
+        raise Failed
+    later = context.build.labels.get(name.id)
+    if later is not None and later.start > name.span.start:
+        message = f"`{name.id}` is named only further down: rows read what stands above them"
+        context.error("unknown-name", message, name.span, Label(later, "named here"), help="move this row below it")
+    help = did_you_mean(name.id, [*scope.known(), *layers.known(context, scope), *more])
+    if help is None:
+        arrows = [n for s in scope.chain() for n, b in s.names.items() if isinstance(b.value, Value | Bundle)]
+        help = f"arrows in reach: {', '.join(arrows[-6:])}" if arrows else None
+    context.error("unknown-name", f"nothing is called `{name.id}`", name.span, help=help)
 
 
 def _read(context: Context, scope: Scope, expr: syntax.Name) -> Any:
@@ -112,7 +127,7 @@ def _literal(context: Context, scope: Scope, expr: syntax.Literal) -> Any:
 
 
 def _list(context: Context, scope: Scope, expr: syntax.ListOf) -> Any:
-    return [_item(context, scope, item) for item in expr.items]
+    return bounded(context, [_item(context, scope, item) for item in expr.items], expr.span)
 
 
 def _item(context: Context, scope: Scope, expr: syntax.Expr) -> Any:
@@ -130,7 +145,7 @@ def _tuple(context: Context, scope: Scope, expr: syntax.TupleOf) -> Any:
             if not isinstance(item, Value | Bundle):
                 context.error("wrong-kind", f"a bundle holds arrows, not {describe(item)}", written.span)
         return Bundle(items)
-    return items
+    return bounded(context, items, expr.span)
 
 
 def _arrow_of(context: Context, item: Any, expr: syntax.Expr) -> Any:
@@ -182,6 +197,9 @@ def _logic(context: Context, scope: Scope, expr: syntax.Binary) -> Any:
 
 
 def _repeat(context: Context, expr: syntax.Binary, layer: Any, count: Any) -> Repeat:
+    if isinstance(count, Dim):
+        message = f"how often a layer is repeated must be known now, but `{count}` depends on the input"
+        context.error("not-known-yet", message, expr.right.span)
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
         context.error(
             "wrong-kind", f"a layer is repeated a whole number of times, not {describe(count)}", expr.right.span
@@ -203,11 +221,17 @@ def _arrow_arithmetic(context: Context, expr: syntax.Binary, left: Any, right: A
         if isinstance(value, NUMBERS) and not isinstance(value, bool):
             value = layers.constant(context, float(value), side.span)
         if not isinstance(value, Value):
-            help = "apply it with an arrow: `x -> layer`" if isinstance(value, LAYERS) else None
+            help = _arrow_help(value, side)
             message = f"`{expr.operator}` joins two arrows, but this is {describe(value)}"
             context.error("wrong-kind", message, side.span, help=help)
         operands.append(value)
     return layers.operate(context, name, tuple(operands), expr.span, operator=expr.operator)
+
+
+def _arrow_help(value: Any, side: syntax.Expr) -> str | None:
+    if isinstance(value, Bundle):
+        return f"take one of them, `{side.span.text}[0]`, or name them: `(a, b): …`"
+    return f"apply it with an arrow: `(x -> {side.span.text})`" if isinstance(value, LAYERS) else None
 
 
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in")
@@ -233,10 +257,10 @@ def _compare(context: Context, expr: syntax.Binary, left: Any, right: Any) -> An
 
 def _arithmetic(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:
     if expr.operator == "+" and isinstance(left, list) and isinstance(right, list):
-        return _bounded_list(context, left + right, expr.span)
+        return bounded(context, left + right, expr.span)
     if expr.operator == "*" and isinstance(left, list) and isinstance(right, int):
         _bounded_count(context, len(left) * right, expr.span)
-        return left * right
+        return bounded(context, left * right, expr.span)
     for value, side in ((left, expr.left), (right, expr.right)):
         if isinstance(value, bool) or not isinstance(value, (*NUMBERS, Dim)):
             context.error("wrong-kind", f"`{expr.operator}` works on numbers, not {describe(value)}", side.span)
@@ -246,6 +270,8 @@ def _arithmetic(context: Context, expr: syntax.Binary, left: Any, right: Any) ->
         context.error("division-by-zero", f"`{expr.span.text}` divides by zero", expr.span)
     except (TypeError, ValueError, OverflowError):
         context.error("wrong-kind", f"`{expr.span.text}` cannot be computed for sizes of the input", expr.span)
+    if isinstance(result, complex):
+        context.error("wrong-kind", f"`{expr.span.text}` is the root of a negative number", expr.span)
     if isinstance(result, NUMBERS) and not abs(result) < LARGEST:
         context.error("number-too-large", f"`{expr.span.text}` is too large", expr.span)
     return result
@@ -292,7 +318,10 @@ def _attribute(context: Context, scope: Scope, expr: syntax.Attribute) -> Any:
         help = did_you_mean(name, value.names) or (f"its outputs are {', '.join(value.names)}" if value.names else None)
         context.error("unknown-attribute", f"this bundle has no output `{name}`", expr.name.span, help=help)
     if not isinstance(value, Value):
-        context.error("unknown-attribute", f"{describe(value)} has no `.{name}`", expr.span)
+        context.error(
+            "unknown-attribute", f"{describe(value)} has no `.{name}`", expr.name.span,
+            help="only arrows have shapes that can be asked: `x.channels`",
+        )  # fmt: skip
     if name not in SHAPE_ATTRIBUTES:
         help = did_you_mean(name, SHAPE_ATTRIBUTES) or f"arrows have {', '.join(SHAPE_ATTRIBUTES)}"
         context.error("unknown-attribute", f"an arrow has no `.{name}`", expr.name.span, help=help)
@@ -348,6 +377,8 @@ def _builtin(context: Context, scope: Scope, expr: syntax.Call, name: str) -> An
     except Failed:
         raise
     except (TypeError, ValueError, OverflowError, AttributeError):
+        if any(isinstance(g, Dim) for g in given):
+            context.error("not-known-yet", f"`{expr.span.text}` depends on the size of the input", expr.span)
         context.error("wrong-kind", f"`{name}` does not take {', '.join(map(describe, given)) or 'nothing'}", expr.span)
 
 
@@ -356,15 +387,29 @@ def _bounded_count(context: Context, count: int, span: Span) -> None:
         context.error("too-many-layers", f"a list of {count:,} items is more than {LIMIT:,}", span)
 
 
-def _bounded_list(context: Context, items: list[Any], span: Span) -> list[Any]:
-    _bounded_count(context, len(items), span)
+def bounded(context: Context, items: Any, span: Span) -> Any:
+    """A list that with everything in it is not too long; lists of lists of lists grow beyond all bounds."""
+    count = _weight(items)
+    _bounded_count(context, count, span)
+    context.spend(count, span)
     return items
+
+
+def _weight(items: Any) -> int:
+    """The values in a list, those of lists inside it counted too. Every list inside is bounded already."""
+    total = len(items)
+    for item in items:
+        if isinstance(item, list | tuple):
+            total += _weight(item)
+        if total > LIMIT:
+            break
+    return total
 
 
 def _range(context: Context, expr: syntax.Call, *bounds: int) -> list[int]:
     items = range(*bounds)
     _bounded_count(context, len(items), expr.span)
-    return list(items)
+    return bounded(context, list(items), expr.span)  # type: ignore[no-any-return]
 
 
 def _extreme(pick: Callable[..., Any]) -> Callable[..., Any]:

@@ -89,7 +89,6 @@ class Names:
                 self.taken.add(name)
                 return name
 
-
     def unique(self, name: str) -> str:
         """The name itself, or numbered when it is taken."""
         if name in self.taken:
@@ -119,6 +118,8 @@ class Build:
     inner: Names = field(default_factory=Names)
     """Names inside the outermost row at work."""
     states: dict[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, Span] = field(default_factory=dict)
+    """Where the body names its rows, read or not yet read."""
     outputs: bool = False
 
 
@@ -158,20 +159,31 @@ def _name_labelled(fresh: list[Node], named: list[Node], label: str) -> None:
             node.name = f"{label}.{inner.number(node.name) if node.name in repeated else node.name}"
 
 
-def labels_of(body: syntax.Body) -> set[str]:
-    """Every row label that may be bound in a body, so that numbered names keep clear of them."""
+def labels_of(body: syntax.Body) -> dict[str, Span]:
+    """Every row label that may be bound in a body with its place, so that numbered names keep clear of them."""
     from netdsl import syntax as s
 
-    found: set[str] = set()
+    found: dict[str, Span] = {}
     for row in body.rows:
+        names: Iterable[syntax.Name] = ()
         if isinstance(row, s.LayerRow | s.OutputRow):
-            found.update(n.id for n in row.names)
-        elif isinstance(row, s.ParamRow):
-            found.add(row.name.id)
+            names = row.names
+        elif isinstance(row, s.ParamRow | s.LetRow | s.StateRow):
+            names = (row.name,)
         elif isinstance(row, s.InputRow):
-            found.update(i.name.id for i in row.items)
-        elif isinstance(row, s.ForRow):
-            found |= labels_of(row.body)
-        elif isinstance(row, s.If):
-            found |= labels_of(row.then) | (labels_of(row.otherwise) if row.otherwise else set())
+            names = (i.name for i in row.items)
+        for name in names:
+            found.setdefault(name.id, name.span)
+        for inner in _bodies(row):
+            found = labels_of(inner) | found
     return found
+
+
+def _bodies(row: syntax.Row) -> tuple[syntax.Body, ...]:
+    from netdsl import syntax as s
+
+    if isinstance(row, s.ForRow):
+        return (row.body,)
+    if isinstance(row, s.If):
+        return (row.then, row.otherwise) if row.otherwise else (row.then,)
+    return ()

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from netdsl.files import replacing
-from netdsl.ir import Block, Net
+from netdsl.ir import Net
 from netdsl.ops.fields import Word
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.recipes import apply_recipe
-from netdsl.source import Source
 
 RECIPE = "recipe.json"
 CHECKPOINT = "checkpoint.safetensors"
@@ -120,21 +119,19 @@ def spelt(value: Any) -> str | None:
 
 
 def spec_files(net: Net) -> list[tuple[str, str]]:
-    """Relative path and text of the net's file, then of the neighbours that its blocks come from."""
+    """Relative path and text of the net's file, then of the neighbours it uses."""
     if net.span is None:
         return []
     main = net.span.source
-    sources = {_key(main): main}
-    for _, node in net.walk():
-        if isinstance(node.op, Block):
-            sources.setdefault(_key(node.op.span.source), node.op.span.source)
-    folder = main.path.resolve().parent if main.path else None
     found = [(main.path.name if main.path else f"{net.name}.net", main.text)]
-    for source in sources.values():
-        if source is not main and source.path and folder and source.path.resolve().is_relative_to(folder):
-            found.append((source.path.resolve().relative_to(folder).as_posix(), source.text))
+    if main.path is None:
+        return found
+    from netdsl.program import load_source
+
+    folder = main.path.resolve().parent
+    sources = [module.file.source for module in load_source(main).library.modules.values()]
+    neighbours = [(s.path.resolve(), s.text) for s in sources if s.path is not None]
+    for path, text in neighbours:
+        if path != main.path.resolve() and path.is_relative_to(folder):
+            found.append((path.relative_to(folder).as_posix(), text))
     return found
-
-
-def _key(source: Source) -> str:
-    return str(source.path.resolve()) if source.path else source.name

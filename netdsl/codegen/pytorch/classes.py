@@ -81,9 +81,7 @@ class ClassWriter:
         term = self.conditions[attribute]
         lines: list[str] = []
         for taken in (True, False):
-            some = [
-                layout for layout in self.layouts if layout.use.graph.choices[attribute].taken is taken
-            ]
+            some = [layout for layout in self.layouts if layout.use.graph.choices[attribute].taken is taken]
             made = [layout.attributes.get(attribute, Made("nn.Identity")) for layout in some]
             doc = self.parameters.write(made, [layout.use for layout in some], attribute)
             head = condition(self.parameters.condition(term), "if", ":", 2) if taken else [f"{INDENT * 2}else:"]
@@ -111,9 +109,7 @@ class ClassWriter:
         forward.run(steps, [o.value for o in plain])
         return [*head, *forward.lines, *self._returned(forward, plain)]
 
-    def _with_aux(
-        self, forward: Forward, steps: Sequence[Step], plain: list[Output], aux: list[Output]
-    ) -> list[str]:
+    def _with_aux(self, forward: Forward, steps: Sequence[Step], plain: list[Output], aux: list[Output]) -> list[str]:
         """Outputs of training come last, behind `if self.training`."""
         graph = self.main.use.graph
         needed = set(restrict(graph, plain).nodes)
@@ -218,4 +214,4 @@ def _net_paragraphs(use: Use, forward: Forward) -> list[str]:
     return lines
 
 
-__all__ = ["ClassWriter", "Step", "WIDTH"]
+__all__ = ["WIDTH", "ClassWriter", "Step"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Raw, Spelling
@@ -59,7 +60,7 @@ def lay_out(use: Use, collector: Collector) -> Layout:
     runs = dict(_shared_runs(use, chains, counts))
     done: set[Node] = set()
     for node in use.graph.nodes:
-        if node in done or node not in use.spellings and node.shares is None:
+        if node in done or (node not in use.spellings and node.shares is None):
             continue
         if node in inside:
             done.update(chains[inside[node]])
@@ -107,7 +108,7 @@ def _chain(use: Use, prefix: str, nodes: list[Node], uses: dict[Value, int]) -> 
     while last + 1 < len(nodes) and _linked(use, nodes[last], nodes[last + 1], uses):
         last += 1
     chain = nodes[first : last + 1]
-    fits = all(_linked(use, a, b, uses) for a, b in zip(chain, chain[1:], strict=False))
+    fits = all(_linked(use, a, b, uses) for a, b in pairwise(chain))
     single = len(chain[0].inputs) == 1 and len(chain[-1].results) == 1
     named = all(is_plain(n.name[len(prefix) + 1 :]) for n in chain)
     free = any(use.spellings[n].parameter for n in chain if n in use.spellings)

@@ -14,9 +14,7 @@ from netdsl.ir import Recurrent, State
 from netdsl.tensors import DType, Value
 
 
-def recurrent_lines(
-    parameters: Parameters, main: Layout, layouts: Sequence[Layout], forward: Forward
-) -> list[str]:
+def recurrent_lines(parameters: Parameters, main: Layout, layouts: Sequence[Layout], forward: Forward) -> list[str]:
     """`step` and `forward`."""
     block = main.use.block
     assert isinstance(block, Recurrent)

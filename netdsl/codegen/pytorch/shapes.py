@@ -89,7 +89,6 @@ class Shapes:
                     return found
         return ""
 
-
     def _by_setting(self, axis: str, bases: Sequence[Any], extents: Sequence[Any], uses: Sequence[Use]) -> str:
         """`H // stride`, `ceil(H / stride)`, `factor * H`."""
         for argument in sorted(self.parameters.used):

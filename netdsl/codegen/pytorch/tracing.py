@@ -6,7 +6,7 @@ written for every use of a block at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -174,14 +174,14 @@ def _loop_names(use: Use) -> set[str]:
     return found
 
 
-def _parts(part: Any) -> Any:
+def _parts(part: Any) -> Iterator[Any]:
     """Every node of a syntax tree."""
     if isinstance(part, tuple):
         for item in part:
             yield from _parts(item)
-    elif hasattr(part, "__dataclass_fields__") and type(part).__module__ == syntax.__name__:
+    elif type(part).__module__ == syntax.__name__:
         yield part
-        for each in part.__dataclass_fields__:
+        for each in part.__match_args__:
             if each != "span":
                 yield from _parts(getattr(part, each))
 
