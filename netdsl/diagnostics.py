@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from difflib import get_close_matches
 from enum import StrEnum
 
+from netdsl.record import anew, entity, record
 from netdsl.source import Span
 
 
@@ -16,7 +15,7 @@ class Severity(StrEnum):
     NOTE = "note"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Label:
     """A place with a few words to stand under it."""
 
@@ -24,7 +23,7 @@ class Label:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fix:
     """A replacement of one stretch of text that would mend the mistake."""
 
@@ -32,7 +31,7 @@ class Fix:
     replacement: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Diagnostic:
     """One mistake. The first label is the primary place; `code` is stable and made of words."""
 
@@ -60,11 +59,11 @@ class NetError(Exception):
         super().__init__("; ".join(f"{d.span.place}: {d.message}" for d in self.diagnostics))
 
 
-@dataclass
+@entity
 class Collector:
     """Where the stages report to. Exact repeats are kept once."""
 
-    found: list[Diagnostic] = field(default_factory=list)
+    found: list[Diagnostic] = anew(list)
 
     def report(
         self,
@@ -105,5 +104,7 @@ class Collector:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """`did you mean `x`?` for the nearest known name, or None when nothing is near."""
+    from difflib import get_close_matches  # only mistakes need it
+
     near = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"did you mean `{near[0]}`?" if near else None

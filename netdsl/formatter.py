@@ -1,7 +1,7 @@
 """Canonical text: two spaces of indentation, labels and claimed shapes in columns, every comment kept.
 
-Formatting changes spaces, line ends and `;` only, so the text keeps its meaning; with `shapes` it also writes the shapes
-that rows claim. What stands on one line between braces stays there while it fits.
+Formatting changes spaces, line ends and `;` only, so the text keeps its meaning; with `shapes` it also writes the
+shapes that rows claim. What stands on one line between braces stays there while it fits.
 """
 
 from __future__ import annotations

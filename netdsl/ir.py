@@ -8,11 +8,11 @@ Joined along the path they are the PyTorch attribute, the state-dict key and the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from netdsl.dims import Domain
 from netdsl.ops.base import Op
+from netdsl.record import anew, entity
 from netdsl.source import Span
 from netdsl.tensors import TensorType, Value, Weight, WeightValue
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netdsl import syntax
 
 
-@dataclass(eq=False, slots=True)
+@entity
 class Node:
     """One use of a layer: `op` is an operation or a block."""
 
@@ -31,7 +31,7 @@ class Node:
     span: Span
     shares: Node | None = None
     """The node whose weights this one uses (`shared` layers), always the first of them; else None."""
-    written: dict[str, syntax.Expr] = field(default_factory=dict)
+    written: dict[str, syntax.Expr] = anew(dict)
     """The author's expression of each setting that was given, for readable source."""
     keyed: str | None = None
     """In a flat graph: the key of its weights, where that is not its name (`shared` layers)."""
@@ -47,7 +47,7 @@ class Node:
         return self.op.name
 
 
-@dataclass(eq=False, slots=True)
+@entity
 class Output:
     """A result of a graph. One marked `aux` exists in training only."""
 
@@ -57,7 +57,7 @@ class Output:
     span: Span
 
 
-@dataclass(eq=False, slots=True)
+@entity
 class Choice:
     """A compile-time `if` that made (or left out) the nodes of a row, kept for readable source."""
 
@@ -66,15 +66,15 @@ class Choice:
     """Which branch this instance has."""
 
 
-@dataclass(eq=False)
+@entity
 class Graph:
     """Inputs, nodes, outputs. Every value is an input or the result of an earlier node of the same graph."""
 
     name: str
-    inputs: list[Value] = field(default_factory=list)
-    nodes: list[Node] = field(default_factory=list)
-    outputs: list[Output] = field(default_factory=list)
-    choices: dict[str, Choice] = field(default_factory=dict)
+    inputs: list[Value] = anew(list)
+    nodes: list[Node] = anew(list)
+    outputs: list[Output] = anew(list)
+    choices: dict[str, Choice] = anew(dict)
     """By row name: rows whose whole value is an `if`."""
 
     def walk(self, path: str = "") -> Iterator[tuple[str, Node]]:
@@ -109,7 +109,7 @@ def _weights(graph: Graph, path: str) -> Iterator[tuple[str, Weight]]:
                 yield (f"{here}.{weight.name}" if weight.name else here), weight
 
 
-@dataclass(eq=False)
+@entity
 class Block:
     """A composite layer kept whole: `double_conv(64)` with its body, whose inputs stand for the node's inputs."""
 
@@ -125,7 +125,7 @@ class Block:
     definition: syntax.Definition | None = None
 
 
-@dataclass(eq=False, slots=True)
+@entity
 class State:
     """What a recurrent block carries from one step to the next."""
 
@@ -138,7 +138,7 @@ class State:
     """A number to fill it with, or one of the node's inputs (a value of the graph outside)."""
 
 
-@dataclass(eq=False)
+@entity
 class Recurrent(Block):
     """A block applied at every step of a sequence.
 
@@ -151,7 +151,7 @@ class Recurrent(Block):
     states: tuple[State, ...] = ()
 
 
-@dataclass(eq=False)
+@entity
 class Budget:
     """`assert macs < 300M`: checked when the net has been counted. Names that may occur are those of the totals."""
 
@@ -162,7 +162,7 @@ class Budget:
     """Compile-time values that the condition may use."""
 
 
-@dataclass(eq=False)
+@entity
 class Term:
     """One `loss` or `metric` row: `graph` takes outputs of the net and fields of the data by name."""
 
@@ -172,34 +172,34 @@ class Term:
     span: Span
 
 
-@dataclass(eq=False)
+@entity
 class Recipe:
     """A `train` section, resolved. `data`, `optimizer` and `schedule` are `netdsl.recipe` declarations."""
 
     span: Span
     data: Any = None
-    losses: list[Term] = field(default_factory=list)
-    metrics: list[Term] = field(default_factory=list)
+    losses: list[Term] = anew(list)
+    metrics: list[Term] = anew(list)
     optimizer: Any = None
     schedule: Any = None
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = anew(dict)
     """`epochs`, `batch`, `seed`, `clip` … by keyword."""
 
 
-@dataclass(eq=False)
+@entity
 class Net(Graph):
     """A whole network: a graph with what is known of its symbols, its budgets and its recipe."""
 
     span: Span | None = None
     doc: str = ""
-    settings: dict[str, Any] = field(default_factory=dict)
-    domain: Domain = field(default_factory=Domain)
-    defaults: dict[str, int] = field(default_factory=dict)
+    settings: dict[str, Any] = anew(dict)
+    domain: Domain = anew(Domain)
+    defaults: dict[str, int] = anew(dict)
     """Sizes that the file gives its symbols (`H = 224`)."""
-    budgets: list[Budget] = field(default_factory=list)
+    budgets: list[Budget] = anew(list)
     recipe: Recipe | None = None
     definition: syntax.Definition | None = None
-    row_shapes: dict[int, str] = field(default_factory=dict)
+    row_shapes: dict[int, str] = anew(dict)
     """The shape at the end of each of its own rows, by the offset where the row begins (`netdsl fmt --shapes`)."""
 
     @property

@@ -16,10 +16,12 @@ from typing import Any
 
 from netdsl import syntax
 from netdsl.diagnostics import Collector, Diagnostic, Label, NetError
+from netdsl.lexer import Lexer
 from netdsl.mistakes import Mistake, explain
 from netdsl.source import Source, Span
+from netdsl.stream import TooDeep
 from netdsl.tables import MISSING, Tables, tables
-from netdsl.tokens import END, ROW_END, SOFT, STARTS_ITEM, Lexer, Token, TooDeep
+from netdsl.tokens import END, ROW_END, SOFT, STARTS_ITEM, Token
 from netdsl.tree import TreeBuilder, action
 
 MAX_ERRORS = 20
@@ -199,7 +201,7 @@ class Automaton:
             return grow(rule.spliced, [parts[i] for i in rule.kept])
         if rule.name is None:
             return parts[rule.kept[0]]
-        kept = [None if i == MISSING else parts[i] for i in rule.kept]
+        kept: list[Any] = [None if i == MISSING else parts[i] for i in rule.kept]
         for place in reversed(rule.spliced):
             kept[place : place + 1] = kept[place]
         return self.reader.actions[number](Span(self.reader.source, start, end), *kept)
@@ -223,7 +225,7 @@ class Automaton:
         return self.next_item(at) if code in LOOSE else self.next_row(at, opener)
 
     def finish_row(self) -> None:
-        """A row that ended well before a token that cannot follow is kept: only the token decides when it is reduced."""
+        """A row that ended well is kept, although the token that would have completed it cannot follow."""
         while self.values and isinstance(self.values[-1], Token) and self.values[-1].kind == ROW_END:
             steps = set(self.reader.tables.states[self.states[-1]].values())
             if len(steps) != 1 or min(steps) >= 0:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from netdsl import syntax
@@ -12,10 +11,11 @@ from netdsl.diagnostics import Collector, Diagnostic, Label, NetError, did_you_m
 from netdsl.elaborate import Library, Module, elaborate
 from netdsl.ir import Net
 from netdsl.parser import parse, parse_value, read_source
+from netdsl.record import anew, entity
 from netdsl.source import Source, Span
 
 
-@dataclass(eq=False)
+@entity
 class Program:
     """A parsed file whose nets are built when they are asked for."""
 
@@ -24,9 +24,9 @@ class Program:
     module: Module
     library: Library
     collector: Collector
-    settings: Mapping[str, str] = field(default_factory=dict)
-    recipe: Mapping[str, str] = field(default_factory=dict)
-    built: dict[str, Net | None] = field(default_factory=dict)
+    settings: Mapping[str, str] = anew(dict)
+    recipe: Mapping[str, str] = anew(dict)
+    built: dict[str, Net | None] = anew(dict)
 
     @property
     def names(self) -> list[str]:

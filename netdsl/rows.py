@@ -6,15 +6,14 @@ The syntax tree would not do: it holds no parentheses, no spelling of numbers, a
 from __future__ import annotations
 
 from netdsl.diagnostics import Collector
+from netdsl.lexer import Lexer
 from netdsl.source import Source
 from netdsl.syntax import Comment
 from netdsl.tables import tables
-from netdsl.tokens import END, ROW_END, Lexer, Token
+from netdsl.tokens import END, ROW_END, SOFT, Token
 
 VALUE_ENDS = frozenset(("NAME", "NUMBER", "STRING", "TRUE", "FALSE", "PREVIOUS", "RPAR", "RSQB", "KIND"))
-ROW_HEADS = frozenset(
-    ["INPUT", "OUTPUT", "AUX", "SHARED", "LET", "PARAM", "SET", "ASSERT", "FOR", "STATE", "NEXT", "USE", "TRAIN", "NET", "BLOCK", "RECURRENT", "IF"]
-)
+ROW_HEADS = SOFT | {"FOR", "IF"}
 DEFINITIONS = frozenset(("NET", "BLOCK", "RECURRENT"))
 
 

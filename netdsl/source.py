@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from netdsl.record import entity, record
 
-@dataclass(frozen=True, eq=False)
+
+@entity
 class Source:
     """One text with the name it is shown under."""
 
@@ -35,11 +36,11 @@ class Source:
         return self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Span:
     """A stretch of a source, as offsets; `end` is not included."""
 
-    source: Source = field(repr=False)
+    source: Source
     start: int
     end: int
 

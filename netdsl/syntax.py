@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from netdsl.record import record
 from netdsl.source import Source, Span
 
@@ -348,13 +346,13 @@ class Comment:
 Item = Definition | Train | Use | LetRow
 
 
-@dataclass(frozen=True)
+@record
 class File:
     """A parsed file."""
 
     source: Source
     items: tuple[Item, ...]
-    comments: tuple[Comment, ...] = field(default=())
+    comments: tuple[Comment, ...] = ()
 
     @property
     def head(self) -> str:

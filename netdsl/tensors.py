@@ -6,11 +6,11 @@ when it runs; a free `param` and a number have not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from netdsl.dims import Extent, at
+from netdsl.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ class DType(StrEnum):
         return {"float": 4, "int": 8, "bool": 1}[self.value]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TensorType:
     """Shape without the batch, element kind, and whether there is a batch axis in front."""
 
@@ -103,7 +103,7 @@ class WeightValue(Value):
         self.weight = weight
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Init:
     """How a weight starts: `Init("normal", (0.02,))`, `Init("constant", (0.0,))`.
 
@@ -117,7 +117,7 @@ class Init:
     fan_out: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Weight:
     """A tensor a layer owns, under the name PyTorch's state dict gives it (`weight`, `running_mean`).
 

@@ -65,7 +65,8 @@ def cases(file: Path) -> list[Case]:
 
 def answer(case: Case, folder: Path) -> str:
     """What is printed about a text, with the line end of a block that is not empty."""
-    said = render(check_beside(case, folder) if case.beside else check_text(case.text, "example.net"))
+    lies = case.beside or 'use "' in case.text
+    said = render(check_beside(case, folder) if lies else check_text(case.text, "example.net"))
     return f"{said}\n" if said else ""
 
 

@@ -152,7 +152,26 @@ def test_every_kind_of_row() -> None:
         next h: x -> tanh
         """
     )
-    assert [type(r).__name__ for r in found] == ["InputRow", "OutputRow", "OutputRow", "OutputRow", "LayerRow", "LayerRow", "LayerRow", "LetRow", "ParamRow", "ParamRow", "SetRow", "AssertRow", "ForRow", "If", "LayerRow", "StateRow", "StateRow", "NextRow"]
+    assert [type(r).__name__ for r in found] == [
+        "InputRow",
+        "OutputRow",
+        "OutputRow",
+        "OutputRow",
+        "LayerRow",
+        "LayerRow",
+        "LayerRow",
+        "LetRow",
+        "ParamRow",
+        "ParamRow",
+        "SetRow",
+        "AssertRow",
+        "ForRow",
+        "If",
+        "LayerRow",
+        "StateRow",
+        "StateRow",
+        "NextRow",
+    ]
     image, tokens, plain = found[0].items
     assert isinstance(image.dims[1], syntax.SizedSymbol)
     assert tokens.kind.id == "int"
@@ -314,7 +333,31 @@ def test_bad_files_take_no_longer(text: str) -> None:
     assert time.process_time() - start < 5
 
 
-WORDS = [*re.findall(r"\w+|->|[^\w\s]|\n", "net X(c = 1) {\n input x [3, H = 4] output aux a : b }\n train use state if else"), "for", "in", "each", '"', "'", "#", ";", "...", ":=", "==", "é", "\x00", "\r", "\t", "1.5", "0x1", "and", "not", "let", "**"]
+WORDS = [
+    *re.findall(
+        r"\w+|->|[^\w\s]|\n", "net X(c = 1) {\n input x [3, H = 4] output aux a : b }\n train use state if else"
+    ),
+    "for",
+    "in",
+    "each",
+    '"',
+    "'",
+    "#",
+    ";",
+    "...",
+    ":=",
+    "==",
+    "é",
+    "\x00",
+    "\r",
+    "\t",
+    "1.5",
+    "0x1",
+    "and",
+    "not",
+    "let",
+    "**",
+]
 
 
 @pytest.mark.parametrize("seed", range(150))

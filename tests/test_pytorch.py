@@ -19,7 +19,7 @@ from netdsl.codegen.pytorch.signatures import DECLARED, known_signature
 from netdsl.codegen.pytorch.source import net_class_name, torch_source
 from netdsl.codegen.pytorch.support import SUPPORT
 from netdsl.codegen.pytorch.terms import Sized, combine, name, number
-from netdsl.codegen.pytorch.text import MODULE_ATTRIBUTES, clean, docstring
+from netdsl.codegen.pytorch.text import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, clean, docstring
 from netdsl.diagnostics import NetError
 from netdsl.dims import at
 from netdsl.ir import Net, Node, Output, result_types
@@ -113,6 +113,35 @@ net Video {
 """
 
 
+LIBRARY = """
+use std.inception { inception }
+use std.pyramid { pyramid, aspp }
+use std.resnet { basic, bottleneck, preactivation }
+
+block dense_layer(k) {
+  input x
+  new: x -> batchnorm -> relu -> conv(4 * k, 1, bias=false) -> batchnorm -> relu -> conv(k, 3, pad=1, bias=false)
+  (x, new) -> concat
+}
+
+net Library(classes = 10, k = 4) {
+  input image [3, H = 64, W = 64]
+  stem: conv_bn_relu(16, stride=2)
+  a: dense_layer(k) * 3
+  p: preactivation(24) -> preactivation(24) -> preactivation(32, stride=2)
+  i: inception(8, 4, 8, 4, 8, 8) -> inception(8, 4, 16, 4, 8, 8)
+  se: squeeze_excite -> squeeze_excite(reduction=4)
+  y: basic(32) -> basic(48, stride=2)
+  z: bottleneck(16) -> bottleneck(16, dilation=2)
+  s: separable_conv(24, 3) -> separable_conv(32, 3, stride=2)
+  context: aspp(16, rates=[2, 3])
+  pp: pyramid(bins=[1, 2])
+  output logits: global_avgpool -> linear(classes)
+  output map: pp -> conv(classes, 1) -> resize((H, W), mode=bilinear)
+}
+"""
+
+
 def sizes_of(net: Net) -> dict[str, int]:
     return {**dict.fromkeys(net.symbols, 32), **net.defaults}
 
@@ -147,7 +176,7 @@ def emitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("emitted")
     for spec, title in NETS:
         (folder / f"{title}.py").write_text(torch_source(load_file(SPECS / f"{spec}.net").net(title)))
-    for title, text in (("Mixed", MIXED), ("Clock", RECURRENT), ("Video", RECURRENT)):
+    for title, text in (("Mixed", MIXED), ("Clock", RECURRENT), ("Video", RECURRENT), ("Library", LIBRARY)):
         (folder / f"{title}.py").write_text(torch_source(load_text(text).net(title)))
     return folder
 
@@ -335,6 +364,34 @@ def test_tracebacks_show_the_emitted_source() -> None:
     assert line.strip().startswith("def forward(")
 
 
+def test_library_blocks_at_several_settings() -> None:
+    net = load_text(LIBRARY).net("Library")
+    with torch.device("meta"):
+        module: Any = torch_module(net).eval()
+    assert {k: tuple(v.shape) for k, v in module.state_dict().items()} == {k: w.shape for k, w in net.weights()}
+    result = module(*samples(net, device="meta", H=96, W=64))
+    assert shapes_of(net, result) == {"logits": (10,), "map": (10, 96, 64)}
+    source = torch_source(net)
+    assert "dense_layer3=DenseLayer(16 + 2 * k, k)," in source
+    assert "class PreactivationStride2(nn.Module):" in source
+    assert source.count("class Bottleneck") == 1
+    assert "conv2=nn.Conv2d(in_channels // reduction, in_channels, 1)," in source
+
+
+def test_a_passing_value_never_takes_the_name_of_one_still_read() -> None:
+    text = (
+        "block b {\n input x\n one: x -> conv(2, 1)\n two: x -> conv(2, 1)\n"
+        " small: one -> maxpool(2)\n (x, two, small -> unpool(2)) -> concat\n}\n"
+        "net N {\n input image [3, 4, 4]\n b\n}"
+    )
+    net = load_text(text).net()
+    module: Any = torch_module(net, seed=0).eval()
+    x = torch.randn(1, 3, 4, 4)
+    inner = module.b1
+    small = nn.functional.interpolate(nn.functional.max_pool2d(inner.one(x), 2), scale_factor=2)
+    torch.testing.assert_close(module(x), torch.cat([x, inner.two(x), small], 1))
+
+
 # ---------------------------------------------------------------- recurrence
 
 
@@ -393,7 +450,7 @@ def test_export_with_any_batch_and_size() -> None:
 
 def test_compile_sees_one_graph() -> None:
     module: Any = torch_module(load_file(SPECS / "lenet.net").net("LeNet"), seed=0).eval()
-    compiled = torch.compile(module, backend="aot_eager", fullgraph=True)
+    compiled: Any = torch.compile(module, backend="aot_eager", fullgraph=True)
     x = torch.randn(2, 1, *module_input_size())
     torch.testing.assert_close(compiled(x), module(x))
 
@@ -464,7 +521,8 @@ def test_signatures_are_pytorchs(function: str) -> None:
 
 def test_attributes_of_modules_are_known() -> None:
     taken = {a for t in (nn.Module, nn.Sequential, nn.ModuleDict) for a in dir(t()) if not a.startswith("_")}
-    assert taken <= MODULE_ATTRIBUTES | {"forward"}
+    assert taken <= MODULE_ATTRIBUTES | CONTAINER_ATTRIBUTES
+    assert not {"keys", "values"} & MODULE_ATTRIBUTES
 
 
 def test_numbers_remember_what_they_are_made_of() -> None:

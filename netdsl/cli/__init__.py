@@ -10,30 +10,28 @@ from netdsl.diagnostics import NetError
 
 def main() -> None:
     """Run the command line. Exit code 1 for a bad file or run, 2 for bad usage; never a traceback."""
+    from netdsl.cli.app import run
+
     try:
-        _run()
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
     except NetError as error:
         from netdsl.reports.plain import render
 
         print(render(error.diagnostics, color=_color()), file=sys.stderr)
-        sys.exit(1)
+        code = 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        sys.exit(130)
+        code = 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        code = 1
     except Exception as error:
         if os.environ.get("NETDSL_DEBUG"):
             raise
         print(f"error: {_plain(error)}", file=sys.stderr)
-        sys.exit(1)
-
-
-def _run() -> None:
-    from netdsl.cli.app import app
-
-    app()
+        code = 1
+    sys.exit(code)
 
 
 def _plain(error: Exception) -> str:

@@ -1,29 +1,54 @@
-"""The list of commands."""
+"""The list of commands. `argparse` because a report must not wait for its command line: it loads in a hundredth of a
+second, where the libraries above it take as long as all the rest."""
 
 from __future__ import annotations
 
-import typer
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from importlib import import_module
 
-from netdsl.cli import check, compile, evaluate, fmt, parity, predict, report, train
-
-app = typer.Typer(
-    name="netdsl",
-    help="Write a network down once, as the table in the paper; get reports, PyTorch, ONNX and training.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
-for command in (report, check, fmt, compile, train, evaluate, predict, parity):
-    app.command(command.__name__.rsplit(".", 1)[1])(command.run)
+COMMANDS = {
+    "report": "print shapes, parameters, MACs, memory and receptive field of every layer",
+    "check": "say everything that is wrong with some files",
+    "fmt": "bring files into their canonical form",
+    "compile": "write a net as PyTorch source or as an ONNX model",
+    "train": "train a net by its recipe",
+    "evaluate": "score a trained net on a split of its data",
+    "predict": "run a trained net on one sample",
+    "parity": "compute a net with PyTorch and with onnxruntime and compare",
+}
 
 
-@app.callback(invoke_without_command=True)
-def version(show: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
-    """Write a network down once, as the table in the paper; get reports, PyTorch, ONNX and training."""
-    if show:
-        from netdsl import __version__
+def run(arguments: Sequence[str]) -> int:
+    """Parse a command line and carry it out; only the module of the command at work is imported."""
+    name = next((a for a in arguments if not a.startswith("-")), None)
+    parser = _parser(name if name in COMMANDS else None)
+    parsed = parser.parse_args(arguments)
+    if parsed.command is None:
+        parser.print_help()
+        return 0
+    code: int | None = parsed.run(parsed)
+    return code or 0
 
-        typer.echo(f"netdsl {__version__}")
-        raise typer.Exit
+
+def _parser(chosen: str | None) -> ArgumentParser:
+    from netdsl import __version__
+
+    parser = ArgumentParser(
+        "netdsl", description="Write a network down once, as the table in the paper; get the rest for nothing."
+    )
+    parser.add_argument("--version", action="version", version=f"netdsl {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for name, help in COMMANDS.items():
+        if chosen is None or name == chosen:
+            _command(commands.add_parser(name, help=help, formatter_class=RawDescriptionHelpFormatter), name, chosen)
+    return parser
+
+
+def _command(parser: ArgumentParser, name: str, chosen: str | None) -> None:
+    if name != chosen:
+        return
+    module = import_module(f"netdsl.cli.{name}")
+    parser.description = (module.__doc__ or "").split("\n\n", 1)[-1].strip()
+    module.add_arguments(parser)
+    parser.set_defaults(run=module.run, parser=parser)

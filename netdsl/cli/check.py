@@ -1,36 +1,35 @@
-"""`netdsl check FILE…`: everything that is wrong with some files."""
+"""`netdsl check FILE…`: everything that is wrong with some files.
+
+Say everything that is wrong with some files. Exit code 1 when any of it is an error.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from netdsl.cli.options import choose
 from netdsl.diagnostics import Diagnostic, NetError, Severity
 
 
-def run(
-    files: Annotated[list[Path], typer.Argument(help="`.net` files.", show_default=False)],
-    format: Annotated[str, typer.Option("--format", help="`text` or `json`.")] = "text",
-) -> None:
-    """Say everything that is wrong with some files. Exit code 1 when any of it is an error."""
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="`.net` files")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+
+
+def run(given: Namespace) -> int:
     from netdsl.reports.plain import render, to_json
 
-    choose(format, ("text", "json"), "--format")
-    found = [d for file in files for d in diagnose(file)]
+    found = [d for file in given.files for d in diagnose(file)]
     errors = sum(d.severity is Severity.ERROR for d in found)
-    if format == "json":
+    if given.format == "json":
         print(json.dumps(to_json(found), indent=2, ensure_ascii=False))
     else:
         if found:
-            print(render(found, color=sys.stdout.isatty()))
-        print(_summary(len(files), errors, len(found) - errors))
-    if errors:
-        raise typer.Exit(1)
+            print(render(found, color=sys.stdout.isatty()), end="\n\n")
+        print(_summary(len(given.files), errors, len(found) - errors))
+    return 1 if errors else 0
 
 
 def diagnose(path: Path) -> list[Diagnostic]:

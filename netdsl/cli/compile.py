@@ -1,58 +1,58 @@
-"""`netdsl compile FILE --to TARGET`: a net as PyTorch source or an ONNX model."""
+"""`netdsl compile FILE --to TARGET`: a net as PyTorch source or an ONNX model.
+
+Write a net as readable PyTorch source or as a checked ONNX model.
+"""
 
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
+from netdsl.cli.options import add_net, whole
 
-from netdsl.cli.options import File, Net, Set, choose, pairs
+if TYPE_CHECKING:
+    from netdsl.ir import Net
 
-TARGETS = ("pytorch", "onnx")
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_net(parser)
+    parser.add_argument("--to", choices=tuple(TARGETS), required=True)
+    parser.add_argument("-o", "--output", type=Path, help="where to write (PyTorch source goes to the terminal)")
+    parser.add_argument("--weights", type=Path, help="a safetensors file with the model's weights (ONNX)")
+    parser.add_argument("--seed", type=whole, default=0, help="draws the weights when none are given (ONNX)")
 
 
-def run(
-    file: File,
-    to: Annotated[str, typer.Option("--to", help="pytorch or onnx.", show_default=False)],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to write; source goes to the terminal.")] = None,
-    net: Net = None,
-    set: Set = None,
-    weights: Annotated[Path | None, typer.Option("--weights", help="A safetensors file (ONNX).")] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Draws the weights when none are given (ONNX).")] = 0,
-) -> None:
-    """Write a net as readable PyTorch source or as a checked ONNX model."""
+def run(given: Namespace) -> None:
     from netdsl.program import load_file
 
-    choose(to, TARGETS, "--to")
-    if to == "onnx" and output is None:
-        raise typer.BadParameter("an ONNX model needs a file: -o model.onnx", param_hint="--output")
-    if to == "pytorch" and weights is not None:
-        raise typer.BadParameter("source holds no weights: load them into the module", param_hint="--weights")
-    chosen = load_file(file, pairs(set, "--set")).net(net)
-    if to == "pytorch":
-        _pytorch(chosen, output)
-    else:
-        assert output is not None
-        _onnx(chosen, output, weights, seed)
+    if given.to != "pytorch" and given.output is None:
+        given.parser.error("an ONNX model needs a file: -o model.onnx")
+    if given.to == "pytorch" and given.weights is not None:
+        given.parser.error("--weights: source holds no weights; load them into the module")
+    net = load_file(given.file, dict(given.settings)).net(given.net)
+    TARGETS[given.to](net, given)
+    if given.output is not None:
+        print(f"{net.name} → {given.output}")
 
 
-def _pytorch(net, output: Path | None) -> None:  # type: ignore[no-untyped-def]
+def _pytorch(net: Net, given: Namespace) -> None:
     from netdsl.codegen.pytorch.source import torch_source
     from netdsl.files import write_text
 
     source = torch_source(net)
-    if output is None:
+    if given.output is None:
         print(source, end="")
-        return
-    write_text(output, source)
-    print(f"{net.name} → {output}")
+    else:
+        write_text(given.output, source)
 
 
-def _onnx(net, output: Path, weights: Path | None, seed: int) -> None:  # type: ignore[no-untyped-def]
+def _onnx(net: Net, given: Namespace) -> None:
     from netdsl.codegen.onnx.model import save_onnx
     from netdsl.codegen.onnx.weights import load_weights
 
-    given = load_weights(weights) if weights else None
-    path = save_onnx(net, output, weights=given, seed=seed)
-    print(f"{net.name} → {path}")
+    weights = load_weights(given.weights) if given.weights else None
+    save_onnx(net, given.output, weights=weights, seed=given.seed)
+
+
+TARGETS = {"pytorch": _pytorch, "onnx": _onnx}

@@ -1,36 +1,41 @@
-"""`netdsl evaluate RUN`: losses and metrics of a trained net over a whole split."""
+"""`netdsl evaluate RUN`: losses and metrics of a trained net over a whole split.
+
+Score a trained net on a split of its data. Each metric is counted over the whole set and divided once.
+"""
 
 from __future__ import annotations
 
 import json
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from netdsl.cli.options import Device, choose
+from netdsl.cli.options import add_device
 
 
-def run(
-    run: Annotated[Path, typer.Argument(help="The folder of a run.", show_default=False)],
-    split: Annotated[str, typer.Option("--split", help="train, validation or test.")] = "test",
-    data: Annotated[str | None, typer.Option(help="Other data of the same kind: 'mnist(\"folder\")'.")] = None,
-    onnx: Annotated[Path | None, typer.Option("--onnx", help="Compute with this ONNX file in onnxruntime.")] = None,
-    format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
-    device: Device = None,
-) -> None:
-    """Score a trained net on a split of its data; each metric is counted over the whole set and divided once."""
-    choose(split, ("train", "validation", "test"), "--split")
-    choose(format, ("text", "json"), "--format")
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="RUN", help="the folder of a run")
+    add_split(parser)
+    parser.add_argument("--data", help="other data of the same kind: 'mnist(\"folder\")'")
+    parser.add_argument("--onnx", type=Path, metavar="FILE", help="compute with this ONNX file in onnxruntime")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    add_device(parser)
+
+
+def add_split(parser: ArgumentParser) -> None:
+    parser.add_argument("--split", choices=("train", "validation", "test"), default="test")
+
+
+def run(given: Namespace) -> None:
     from netdsl.runtime.evaluate import evaluate, evaluate_onnx
     from netdsl.runtime.folder import RunFolder
 
-    other = parse_data(data)
-    if onnx is None:
-        found = evaluate(run, split, other, device)
+    other = parse_data(given.data)
+    if given.onnx is None:
+        found = evaluate(given.folder, given.split, other, given.device)
     else:
-        found = evaluate_onnx(onnx, RunFolder(run).load_net(), split, other, device)
-    print(json.dumps(found, indent=2) if format == "json" else _text(found))
+        found = evaluate_onnx(given.onnx, RunFolder(given.folder).load_net(), given.split, other, given.device)
+    print(json.dumps(found, indent=2) if given.format == "json" else _text(found))
 
 
 def parse_data(text: str | None) -> Any:

@@ -2,42 +2,60 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
-from typing import Annotated
-
-import typer
-
-File = Annotated[Path, typer.Argument(help="A `.net` file.", show_default=False)]
-Net = Annotated[str | None, typer.Option("--net", help="Which net of the file; the first when left out.")]
-Set = Annotated[list[str] | None, typer.Option("--set", help="A setting of the net, such as `classes=10`.")]
-Size = Annotated[str | None, typer.Option("--size", help="Numbers for symbols, such as `H=512,W=1024`.")]
-Batch = Annotated[int, typer.Option("--batch", min=1, help="Samples at a time.")]
-Device = Annotated[str | None, typer.Option("--device", help="`cpu` or `cuda`; chosen when left out.")]
 
 
-def pairs(given: list[str] | None, option: str) -> dict[str, str]:
-    """`name=value` options as a table; anything else is bad usage."""
-    found: dict[str, str] = {}
-    for text in given or []:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip().isidentifier() or not value.strip():
-            raise typer.BadParameter(f"`{text}` is not of the form name=value", param_hint=option)
-        found[name.strip()] = value.strip()
-    return found
+def add_net(parser: ArgumentParser) -> None:
+    """The file, which of its nets, and settings of the net."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="a `.net` file")
+    add_choice(parser)
 
 
-def sizes(given: str | None) -> dict[str, int]:
+def add_choice(parser: ArgumentParser) -> None:
+    parser.add_argument("--net", metavar="NAME", help="which net of the file (default: the first)")
+    parser.add_argument(
+        "--set", metavar="NAME=VALUE", type=pair, action="append", default=[], dest="settings",
+        help="a setting of the net, such as classes=10; may be repeated",
+    )  # fmt: skip
+
+
+def add_size(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--size", metavar="H=512,W=1024", type=sizes, default={}, help="numbers for the symbols of the input"
+    )
+
+
+def add_device(parser: ArgumentParser) -> None:
+    parser.add_argument("--device", help="cpu or cuda (default: what is there)")
+
+
+def pair(text: str) -> tuple[str, str]:
+    """`name=value`; anything else is bad usage."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip().isidentifier() or not value.strip():
+        raise ArgumentTypeError(f"`{text}` is not of the form name=value")
+    return name.strip(), value.strip()
+
+
+def sizes(text: str) -> dict[str, int]:
     """`H=512,W=1024` as numbers."""
     found: dict[str, int] = {}
-    for name, value in pairs([p for p in (given or "").split(",") if p.strip()], "--size").items():
-        if not value.isdecimal() or int(value) < 1:
-            raise typer.BadParameter(f"`{name}={value}` is not a whole number of 1 or more", param_hint="--size")
-        found[name] = int(value)
+    for part in filter(str.strip, text.split(",")):
+        name, value = pair(part)
+        found[name] = count(value)
     return found
 
 
-def choose(value: str, choices: tuple[str, ...], option: str) -> str:
-    """One of a few words; anything else is bad usage."""
-    if value not in choices:
-        raise typer.BadParameter(f"`{value}` is none of {', '.join(choices)}", param_hint=option)
-    return value
+def count(text: str) -> int:
+    """A whole number of 1 or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"`{text}` is not a whole number of 1 or more")
+    return int(text)
+
+
+def whole(text: str) -> int:
+    """A whole number of 0 or more."""
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"`{text}` is not a whole number of 0 or more")
+    return int(text)

@@ -1,36 +1,38 @@
-"""`netdsl parity FILE`: PyTorch and onnxruntime side by side on the same input."""
+"""`netdsl parity FILE`: PyTorch and onnxruntime side by side on the same input.
+
+Compute a net with PyTorch and with onnxruntime, on the same input with the same weights, and print the largest
+difference. Exit code 1 when it is above the tolerance.
+"""
 
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from netdsl.cli.options import File, Net, Set, Size, pairs, sizes
+from netdsl.cli.options import add_net, add_size, count, whole
 
 
-def run(
-    file: File,
-    net: Net = None,
-    set: Set = None,
-    size: Size = None,
-    weights: Annotated[Path | None, typer.Option("--weights", help="A safetensors file; drawn when left out.")] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Draws weights and input.")] = 0,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Samples at a time.")] = 2,
-    tolerance: Annotated[float, typer.Option("--tolerance", help="Exit code 1 above this relative difference.")] = 1e-3,
-) -> None:
-    """Compute a net with PyTorch and with onnxruntime and print the largest difference."""
+def add_arguments(parser: ArgumentParser) -> None:
+    add_net(parser)
+    add_size(parser)
+    parser.add_argument("--weights", type=Path, help="a safetensors file (default: drawn from the seed)")
+    parser.add_argument("--seed", type=whole, default=0, help="draws weights and input")
+    parser.add_argument("--batch", type=count, default=2, help="samples at a time (default: 2)")
+    parser.add_argument("--tolerance", type=float, default=1e-3, help="largest relative difference (default: 0.001)")
+
+
+def run(given: Namespace) -> int:
     from netdsl.program import load_file
     from netdsl.runtime.parity import parity
 
-    chosen = load_file(file, pairs(set, "--set")).net(net)
-    found = parity(chosen, weights, sizes(size) or None, seed, batch)
-    at = ", ".join(f"{s} = {n}" for s, n in found.sizes.items())
-    print(f"{found.net}, batch {found.batch}{', ' + at if at else ''}: PyTorch against onnxruntime")
+    net = load_file(given.file, dict(given.settings)).net(given.net)
+    found = parity(net, given.weights, given.size or None, given.seed, given.batch)
+    at = "".join(f", {s} = {n}" for s, n in found.sizes.items())
+    print(f"{found.net}, batch {found.batch}{at}: PyTorch against onnxruntime")
     for difference in found.outputs:
         shape = "×".join(map(str, difference.shape))
-        print(f"  {difference.output:<16} {shape:<20} largest difference {difference.absolute:.3g} "
-              f"({difference.relative:.3g} of the largest value)")  # fmt: skip
-    if not found.worst <= tolerance:
-        raise typer.Exit(1)
+        print(
+            f"  {difference.output:<16} {shape:<20} largest difference {difference.absolute:.3g} "
+            f"({difference.relative:.3g} of the largest value)"
+        )
+    return 0 if found.worst <= given.tolerance else 1

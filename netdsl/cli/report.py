@@ -1,55 +1,50 @@
-"""`netdsl report FILE`: the layer-wise report of a net."""
+"""`netdsl report FILE`: the layer-wise report of a net.
+
+Print shapes, parameters, MACs, memory and receptive field of every layer. Warnings go to stderr.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 
-import typer
-
-from netdsl.cli.options import Batch, File, Net, Set, Size, choose, pairs, sizes
-from netdsl.diagnostics import Collector
-
-FORMATS = ("table", "json", "csv", "markdown")
+from netdsl.cli.options import add_net, add_size, count, whole
+from netdsl.diagnostics import Collector, Diagnostic, Severity
 
 
-def run(
-    file: File,
-    net: Net = None,
-    set: Set = None,
-    size: Size = None,
-    batch: Batch = 1,
-    format: Annotated[str, typer.Option("--format", help="table, json, csv or markdown.")] = "table",
-    depth: Annotated[int | None, typer.Option("--depth", min=0, help="Fold blocks below this depth.")] = None,
-    expand: Annotated[bool, typer.Option("--expand", help="Show repeated blocks one by one.")] = False,
-    explain: Annotated[bool, typer.Option("--explain", help="Show the arithmetic of every row.")] = False,
-    width: Annotated[int | None, typer.Option("--width", min=40, help="Columns; the terminal's when left out.")] = None,
-) -> None:
-    """Print shapes, parameters, MACs, memory and receptive field of every layer."""
+def add_arguments(parser: ArgumentParser) -> None:
+    add_net(parser)
+    add_size(parser)
+    parser.add_argument("--batch", type=count, default=1, help="samples at a time (default: 1)")
+    parser.add_argument("--format", choices=("table", "json", "csv", "markdown"), default="table")
+    parser.add_argument("--depth", type=whole, help="fold blocks below this depth")
+    parser.add_argument("--expand", action="store_true", help="show repeated blocks one by one")
+    parser.add_argument("--explain", action="store_true", help="show the arithmetic of every row")
+    parser.add_argument("--width", type=count, help="columns of the table (default: the terminal's)")
+
+
+def run(given: Namespace) -> None:
     from netdsl.analyzer import analyze, check_budgets
     from netdsl.program import load_file
     from netdsl.reports import render
 
-    choose(format, FORMATS, "--format")
-    at = sizes(size)
-    program = load_file(file, pairs(set, "--set"))
-    chosen = program.net(net)
+    program = load_file(given.file, dict(given.settings))
+    net = program.net(given.net)
     collector = Collector()
-    report = analyze(chosen, sizes=at, batch=batch, explained=explain, collector=collector)
-    check_budgets(chosen, report, collector)
-    others = tuple(n for n in program.names if n != chosen.name)
-    print(
-        render(report, format, width=width, depth=depth, expand=expand, others=others, color=sys.stdout.isatty()),
-        end="",
-    )
+    report = analyze(net, sizes=given.size, batch=given.batch, explained=given.explain, collector=collector)
+    check_budgets(net, report, collector)
+    others = tuple(n for n in program.names if n != net.name)
+    color = sys.stdout.isatty()
+    shape = {"width": given.width, "depth": given.depth, "expand": given.expand}
+    print(render(report, given.format, others=others, color=color, **shape), end="")
+    sys.stdout.flush()
     show_warnings([*program.collector.found, *collector.found])
     collector.check()
 
 
-def show_warnings(found: list) -> None:  # type: ignore[type-arg]
+def show_warnings(found: Sequence[Diagnostic]) -> None:
     """Warnings go to stderr, so that the report can be piped."""
-    from netdsl.diagnostics import Severity
-
     warnings = [d for d in found if d.severity is not Severity.ERROR]
     if warnings:
         from netdsl.reports.plain import render

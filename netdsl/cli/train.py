@@ -1,69 +1,59 @@
-"""`netdsl train FILE`: the declared recipe, carried out."""
+"""`netdsl train FILE`: the declared recipe, carried out.
+
+Train a net by its recipe; weights, metrics and curves are kept in the run's folder. Options named as rows of the recipe
+replace them, in the language's own syntax: --data 'mnist("folder")', --optimizer 'adam(lr=0.001)', --epochs 3.
+"""
 
 from __future__ import annotations
 
+import os
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Annotated
 
-import typer
+from netdsl.cli.options import add_choice, add_device
 
-from netdsl.cli.options import Device, Net, Set, pairs
-
-Override = Annotated[str | None, typer.Option(show_default=False)]
+ROWS = ("data", "optimizer", "schedule", "epochs", "batch", "seed", "clip", "accumulate", "precision", "workers")
 
 
-def run(
-    file: Annotated[Path, typer.Argument(help="A `.net` file with a `train` section, or a run's folder to resume.")],
-    net: Net = None,
-    set: Set = None,
-    out: Annotated[Path | None, typer.Option("--run", help="The run's folder; `runs/NAME` when left out.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the last checkpoint was made.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew in a folder that holds a run.")] = False,
-    data: Annotated[str | None, typer.Option(help="Replaces the recipe's row: 'mnist(\"folder\")'.")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="Replaces the recipe's row: 'adam(lr=0.001)'.")] = None,
-    schedule: Annotated[str | None, typer.Option(help="Replaces the recipe's row: cosine.")] = None,
-    epochs: Override = None,
-    batch: Override = None,
-    seed: Override = None,
-    clip: Override = None,
-    accumulate: Override = None,
-    precision: Override = None,
-    workers: Override = None,
-    device: Device = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but the result.")] = False,
-) -> None:
-    """Train a net by its recipe; weights, metrics and curves are kept in the run's folder."""
-    given = {
-        "data": data, "optimizer": optimizer, "schedule": schedule, "epochs": epochs, "batch": batch, "seed": seed,
-        "clip": clip, "accumulate": accumulate, "precision": precision, "workers": workers,
-    }  # fmt: skip
-    rows = {name: text for name, text in given.items() if text is not None}
-    if file.is_dir():
-        if not resume:
-            raise typer.BadParameter(f"{file} is a folder: add --resume to go on with its run", param_hint="FILE")
-        chosen, folder = None, file
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="a `.net` file with a `train` section, or a run's folder to resume"
+    )
+    add_choice(parser)
+    parser.add_argument("--run", type=Path, dest="folder", help="the run's folder (default: runs/NAME)")
+    parser.add_argument("--resume", action="store_true", help="go on where the last checkpoint was made")
+    parser.add_argument("--overwrite", action="store_true", help="begin anew in a folder that holds a run")
+    add_device(parser)
+    parser.add_argument("--quiet", action="store_true", help="print nothing but the result")
+    rows = parser.add_argument_group("rows of the recipe")
+    for name in ROWS:
+        rows.add_argument(f"--{name}", metavar=name.upper())
+
+
+def run(given: Namespace) -> None:
+    rows = {name: text for name in ROWS if (text := getattr(given, name)) is not None}
+    if given.file.is_dir():
+        if not given.resume:
+            given.parser.error(f"{given.file} is a folder: add --resume to go on with its run")
+        net, folder = None, given.file
     else:
         from netdsl.program import load_file
 
-        chosen = load_file(file, pairs(set, "--set"), rows).net(net)
-        folder = out or _free_folder(chosen.name, resume)
+        net = load_file(given.file, dict(given.settings), rows).net(given.net)
+        folder = given.folder or free_folder(net.name, given.resume)
     from netdsl.runtime.train import train
 
-    done = train(chosen, folder, resume=resume, overwrite=overwrite, device=device, quiet=quiet)
-    _closing(done)
-
-
-def _free_folder(name: str, resume: bool) -> Path:
-    """`runs/LeNet`, then `runs/LeNet-2` …; with `--resume` the newest there is."""
-    taken = [p for p in (Path("runs") / (name + (f"-{i}" if i > 1 else "")) for i in range(1, 10_000)) if p.exists()]
-    if resume and taken:
-        return taken[-1]
-    return Path("runs") / (name if not taken else f"{name}-{len(taken) + 1}")
-
-
-def _closing(done) -> None:  # type: ignore[no-untyped-def]
-    """Where the run is and what to do with it, on the main process only."""
-    import os
-
+    options = {"resume": given.resume, "overwrite": given.overwrite, "device": given.device, "quiet": given.quiet}
+    done = train(net, folder, **options)
     if os.environ.get("RANK", "0") == "0":
         print(f"run kept in {done.folder}; next: netdsl evaluate {done.folder}")
+
+
+def free_folder(name: str, resume: bool) -> Path:
+    """`runs/LeNet`, then `runs/LeNet-2` …; with `--resume` the newest there is."""
+    folder, count = Path("runs") / name, 1
+    newest = folder
+    while folder.exists():
+        newest, count = folder, count + 1
+        folder = Path("runs") / f"{name}-{count}"
+    return newest if resume else folder

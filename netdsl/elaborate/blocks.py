@@ -11,8 +11,8 @@ import netdsl.elaborate.recurrence as recurrence
 import netdsl.elaborate.rows as rows
 from netdsl import syntax
 from netdsl.diagnostics import Label
-from netdsl.dims import Dim, Extent
-from netdsl.elaborate.context import Context, Demanded
+from netdsl.dims import Dim
+from netdsl.elaborate.context import DEPTH, Context, Demanded
 from netdsl.elaborate.scope import Build, Names, Row, Scope, labels_of
 from netdsl.elaborate.values import (
     LAYERS,
@@ -58,7 +58,8 @@ def bind(
     bound: dict[str, Setting] = {}
     for name, argument in matched.items():
         value = _argument(context, scope, parameters[name], argument.value)
-        bound[name] = Setting(_checked(context, parameters[name], value, argument.value.span), argument.span, argument.value)
+        checked = _checked(context, parameters[name], value, argument.value.span)
+        bound[name] = Setting(checked, argument.span, argument.value)
     return bound
 
 
@@ -112,7 +113,8 @@ def settle(
         name = parameter.name.id
         if name in values:
             message = f"`{definition.name.id}` has two parameters called `{name}`"
-            context.error("duplicate-name", message, parameter.span)
+            first = next(p for p in definition.parameters if p.name.id == name)
+            context.error("duplicate-name", message, parameter.name.span, Label(first.name.span, "first here"))
         if name in given:
             values[name] = given[name].value
         elif parameter.default is not None:
@@ -120,12 +122,19 @@ def settle(
             values[name] = _checked(context, parameter, value, parameter.default.span)
         else:
             message = f"`{definition.name.id}` needs its `{name}`"
-            context.error("missing-setting", message, span, Label(parameter.span, "declared here"))
+            label = Label(parameter.span, "declared here")
+            help = f"write `{definition.name.id}({name}=…)`"
+            if definition.keyword == "net":
+                help = f"give it a default, `{name} = …`, or a value from outside: `--set {name}=…`"
+            context.error("missing-setting", message, span, label, help=help)
         scope.bind(name, values[name], parameter.name.span)
     return values
 
 
 # ---------------------------------------------------------------- building a body
+
+GIVING = (syntax.LayerRow, syntax.OutputRow, syntax.NextRow, syntax.ForRow, syntax.If)
+"""Rows that can give a body its result."""
 
 
 def build_graph(
@@ -133,22 +142,29 @@ def build_graph(
 ) -> Build:
     """Run the rows of a body whose inputs are bound; outputs and unused rows are settled."""
     reserved = labels_of(definition.body)
-    build = Build(graph, Names(reserved), scope, definition.keyword)
+    build = Build(graph, Names(reserved), scope, definition.keyword, labels=reserved)
     graph.inputs.extend(inputs)
     if len(graph.inputs) == 1:
         only = graph.inputs[0]
-        build.previous = Row(context.origins.get(only, definition.span), only)
+        binding = scope.names.get(only.name)
+        build.previous = (binding.row if binding else None) or Row(context.origins.get(only, definition.span), only)
     context.builds.append(build)
     try:
         rows.run(context, scope, definition.body)
         _settle_outputs(context, build, definition)
     finally:
         context.builds.pop()
-    _note_unused(context, build)
+    _note_unused(context, build, definition)
     return build
 
 
 def _settle_outputs(context: Context, build: Build, definition: syntax.Definition) -> None:
+    if context.library.damaged() and not any(isinstance(r, GIVING) for r in definition.body.rows):
+        raise Failed
+    if not build.outputs and not any(isinstance(r, GIVING) for r in definition.body.rows):
+        help = "the last row of a body is its result; an `output` row says which rows are"
+        message = f"`{definition.name.id}` has no row that gives a result"
+        context.error("no-result", message, definition.name.span, help=help)
     if build.outputs or build.previous is None:
         if not build.outputs:
             context.error("no-result", f"`{definition.name.id}` has no row that gives a result", definition.name.span)
@@ -164,12 +180,18 @@ def _settle_outputs(context: Context, build: Build, definition: syntax.Definitio
         build.graph.outputs.append(Output(title, arrow, False, last.span))
 
 
-def _note_unused(context: Context, build: Build) -> None:
+def _note_unused(context: Context, build: Build, definition: syntax.Definition) -> None:
     """Remember by place which rows were read: a row is unused when no use of its block read it."""
     results = {o.value for o in build.graph.outputs}
     for row in build.rows:
         read = row.used or row.value is UNKNOWN or any(a in results for a in arrows(row.value))
         context.rows_seen[row.span] = context.rows_seen.get(row.span, False) or read
+    for item in (i for r in definition.body.rows if isinstance(r, syntax.InputRow) for i in r.items):
+        binding = build.scope.names.get(item.name.id)
+        if binding is None or binding.row is None or binding.span != item.name.span:
+            continue
+        read = binding.row.used or binding.value in results or context.inputs_seen.get(binding.span, ("", False))[1]
+        context.inputs_seen[binding.span] = f"`{item.name.id}` of `{definition.name.id}`", read
 
 
 # ---------------------------------------------------------------- a block as a layer
@@ -177,7 +199,9 @@ def _note_unused(context: Context, build: Build) -> None:
 
 def apply(context: Context, scope: Scope, layer: BlockLayer, value: Arrows, span: Span) -> Arrows:
     """Use a block on some arrows: one node that holds the built body."""
+    before = context.layers
     block = instantiate(context, layer, value, span)
+    context.layers = before
     outer = arrows(value)
     types = [o.value.type for o in block.body.outputs]
     if isinstance(block, Recurrent):
@@ -231,8 +255,8 @@ def _call_text(layer: BlockLayer) -> str:
 
 
 def _check_recursion(context: Context, definition: syntax.Definition, span: Span) -> None:
-    if len(context.frames) > 100:
-        context.error("nested-too-deep", "blocks use each other more than 100 levels deep", span)
+    if len(context.frames) >= DEPTH:
+        context.error("nested-too-deep", f"blocks use each other more than {DEPTH} levels deep", span)
     if any(d is definition for d in context.library.at_work):
         message = f"`{definition.name.id}` uses itself"
         context.error("recursion", message, span, Label(definition.name.span, "defined here"),
@@ -302,9 +326,14 @@ def bind_inputs(
     items = input_items(definition)
     if len(items) != len(given):
         names = ", ".join(f"`{i.name.id}`" for i in items)
-        message = f"`{definition.name.id}` takes {len(items)} arrows ({names}), but {len(given)} come in"
+        takes = f"{layers.counted(len(items), 'arrow')} ({names})"
+        comes = "1 comes" if len(given) == 1 else f"{len(given)} come"
+        message = f"`{definition.name.id}` takes {takes}, but {comes} in"
         help = "send a bundle: `(a, b) -> " + definition.name.id + "`" if len(items) > len(given) else None
-        context.error("wrong-inputs", message, span, Label(items[0].span, "declared here"), help=help)
+        declared = any(isinstance(r, syntax.InputRow) for r in definition.body.rows)
+        says = "declared here" if declared else "it has no `input` row, so it takes one"
+        label = Label(items[0].span.to(items[-1].span), says)
+        context.error("wrong-inputs", message, span, label, help=help)
     static = recurrence.initial_names(definition) if recurrent else set()
     inputs: list[Value] = []
     sequences: list[Value] = []
@@ -314,7 +343,12 @@ def bind_inputs(
         made = Value(item.name.id, type)
         context.origins[made] = item.name.span
         _match_input(context, scope, item, made, span)
-        scope.bind(item.name.id, arrow if whole and recurrent else made, item.name.span)
+        value = arrow if whole and recurrent else made
+        if item.name.id in scope.names:
+            first = scope.names[item.name.id].span
+            message = f"the name `{item.name.id}` is taken already"
+            context.error("duplicate-name", message, item.name.span, Label(first, "first here"))
+        scope.bind(item.name.id, value, item.name.span, Row(item.name.span, value))
         if recurrent and whole:
             continue
         inputs.append(made)
@@ -328,7 +362,8 @@ def _check_lengths(context: Context, sequences: Sequence[Value], span: Span) -> 
     for other in sequences[1:]:
         message = f"the sequences have {sequences[0].shape[0]} and {other.shape[0]} steps"
         if not context.demand(sequences[0].shape[0], "==", other.shape[0], Demanded(span, message)):
-            context.error("shape-mismatch", message, span)
+            labels = [label for s in (sequences[0], other) if (label := context.shape_label(s))]
+            context.error("shape-mismatch", message, span, *labels)
 
 
 def _match_input(context: Context, scope: Scope, item: syntax.InputItem, made: Value, span: Span) -> None:
@@ -345,7 +380,7 @@ def _match_input(context: Context, scope: Scope, item: syntax.InputItem, made: V
             continue
         if isinstance(dim, syntax.SizedSymbol):
             continue
-        wanted = expressions.evaluate(context, scope, dim)
+        wanted = expressions.extent(context, scope, dim)
         message = f"`{item.name.id}` has {actual} where `{dim.span.text}` = {wanted} is declared"
         if not context.demand(actual, "==", wanted, Demanded(span, message, (item.span,))):
             context.error("shape-mismatch", message, span, Label(item.span, "declared here"))
@@ -379,7 +414,8 @@ def _use(context: Context, scope: Scope, shared: Shared, value: Arrows, span: Sp
         node = next(n for n in reversed(context.build.graph.nodes) if arrows(result)[0] in n.results)
         return result, node
     block = _inline_block(context, scope, shared, value)
-    result = layers.append(context, shared.name, block, arrows(value), [o.value.type for o in block.body.outputs], span, {})
+    types = [o.value.type for o in block.body.outputs]
+    result = layers.append(context, shared.name, block, arrows(value), types, span, {})
     return result, context.build.graph.nodes[-1]
 
 

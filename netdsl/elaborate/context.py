@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from netdsl.diagnostics import Collector, Label, Severity
+from netdsl.diagnostics import Collector, Fix, Label, Severity
 from netdsl.dims import Condition, Domain, Extent, SizeTooComplex, Verdict, compare
 from netdsl.elaborate.scope import Build, Names, Row, Scope
 from netdsl.elaborate.values import Failed, Frame
 from netdsl.ir import Graph
+from netdsl.record import anew, entity, record
 from netdsl.source import Span
 from netdsl.tensors import Value
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LIMIT = 100_000
 """Layers that a file may unroll to, and items that a list or loop may have."""
-EFFORT = 4_000_000
+EFFORT = 2_000_000
 """Expressions, uses of layers and items of lists that one net may cost: a file can keep nobody waiting for ever."""
 DEPTH = 60
 """How many blocks may be at work inside each other."""
@@ -31,7 +31,7 @@ def outside() -> Build:
     return Build(Graph("file"), Names(), Scope(), "file")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Demanded:
     """Where a size was demanded: kept by the domain beside the condition."""
 
@@ -41,28 +41,30 @@ class Demanded:
     contract: bool = False
 
 
-@dataclass(eq=False)
+@entity
 class Context:
     """State of one elaboration."""
 
     collector: Collector
     library: Library
-    domain: Domain = field(default_factory=Domain)
-    frames: list[Frame] = field(default_factory=list)
-    origins: dict[Value, Span] = field(default_factory=dict)
+    domain: Domain = anew(Domain)
+    frames: list[Frame] = anew(list)
+    origins: dict[Value, Span] = anew(dict)
     """Where each arrow was made, to point at both sides of a clash."""
-    builds: list[Build] = field(default_factory=lambda: [outside()])
+    builds: list[Build] = anew(lambda: [outside()])
     layers: int = 0
     effort: int = 0
     multiplicity: int = 1
-    bodies: dict[Any, Any] = field(default_factory=dict)
+    bodies: dict[Any, Any] = anew(dict)
     """Blocks built before, by definition, settings and input types: the same call is built once."""
-    rewrites: dict[Extent, Extent] = field(default_factory=dict)
+    rewrites: dict[Extent, Extent] = anew(dict)
     """Sizes that a join has shown equal to a simpler one."""
-    contracts: list[tuple[Condition, Span]] = field(default_factory=list)
-    reported: set[tuple[str, Span]] = field(default_factory=set)
-    rows_seen: dict[Span, bool] = field(default_factory=dict)
+    contracts: list[tuple[Condition, Span]] = anew(list)
+    reported: set[tuple[str, Span]] = anew(set)
+    rows_seen: dict[Span, bool] = anew(dict)
     """Row places with whether any use of the row was read."""
+    inputs_seen: dict[Span, tuple[str, bool]] = anew(dict)
+    """As `rows_seen`, of the inputs of blocks, with how they are called in a message."""
 
     @property
     def build(self) -> Build:
@@ -72,15 +74,15 @@ class Context:
 
     def error(
         self, code: str, message: str, span: Span, *labels: Label, text: str = "", help: str | None = None,
-        notes: tuple[str, ...] = (),
+        notes: tuple[str, ...] = (), fix: Fix | None = None,
     ) -> NoReturn:  # fmt: skip
         """Report a mistake and give up the row."""
-        self.report(code, message, span, *labels, text=text, help=help, notes=notes)
+        self.report(code, message, span, *labels, text=text, help=help, notes=notes, fix=fix)
         raise Failed
 
     def report(
         self, code: str, message: str, span: Span, *labels: Label, text: str = "", help: str | None = None,
-        severity: Severity = Severity.ERROR, notes: tuple[str, ...] = (),
+        severity: Severity = Severity.ERROR, notes: tuple[str, ...] = (), fix: Fix | None = None,
     ) -> None:  # fmt: skip
         """Report a mistake once a place, with the chain of blocks that led to it.
 
@@ -89,7 +91,7 @@ class Context:
         outer = next((i for i, f in enumerate(self.frames) if f.library), None)
         if outer is not None:
             inner = span
-            labels = ()
+            labels, fix = (), None
             span = self.frames[outer].call
             notes = (*notes, f"inside `{self.frames[outer].title}`, at {inner.place}")
         if (code, span) in self.reported:
@@ -101,7 +103,7 @@ class Context:
         labels = tuple(dict.fromkeys(labels))
         chain = tuple(f"in `{f.title}`, used at {f.call.place}" for f in reversed(shown))
         self.collector.report(
-            code, message, span, *labels, text=text, severity=severity, help=help, notes=(*notes, *chain)
+            code, message, span, *labels, text=text, severity=severity, help=help, notes=(*notes, *chain), fix=fix
         )
 
     @contextmanager

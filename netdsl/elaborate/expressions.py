@@ -10,8 +10,8 @@ import netdsl.elaborate.layers as layers
 import netdsl.elaborate.rows as rows
 from netdsl import syntax
 from netdsl.diagnostics import Label, did_you_mean
-from netdsl.dims import Condition, Dim, Verdict, both, compare, either, exact_div, negate
-from netdsl.elaborate.context import LIMIT, Context, mark_used
+from netdsl.dims import Condition, Dim, Extent, Verdict, both, compare, either, exact_div, negate
+from netdsl.elaborate.context import DEPTH, LIMIT, Context, mark_used
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import LAYERS, UNKNOWN, Bundle, Failed, Repeat
 from netdsl.ops.fields import Word, shown
@@ -48,6 +48,14 @@ def number(context: Context, scope: Scope, expr: syntax.Expr, what: str) -> int:
         context.error("not-known-yet", f"{what} must be a number, but `{value}` depends on the input", expr.span)
     if not isinstance(value, int) or isinstance(value, bool):
         context.error("wrong-kind", f"{what} must be a whole number, not {describe(value)}", expr.span)
+    return value
+
+
+def extent(context: Context, scope: Scope, expr: syntax.Expr) -> Extent:
+    """A size: a whole number, or an expression of the input's sizes."""
+    value = evaluate(context, scope, expr)
+    if isinstance(value, bool) or not isinstance(value, int | Dim):
+        context.error("wrong-kind", f"a size is a whole number, not {describe(value)}", expr.span)
     return value
 
 
@@ -96,7 +104,7 @@ def _name(context: Context, scope: Scope, expr: syntax.Name) -> Any:
 
 def unknown_name(context: Context, scope: Scope, name: syntax.Name, more: Sequence[str] = ()) -> NoReturn:
     """A name without a meaning: that of a later row, a misspelt one, or none at all."""
-    if name.id in context.library.broken(scope):
+    if name.id in context.library.broken(scope) or context.library.damaged():
         raise Failed
     later = context.build.labels.get(name.id)
     if later is not None and later.start > name.span.start:
@@ -144,7 +152,7 @@ def _tuple(context: Context, scope: Scope, expr: syntax.TupleOf) -> Any:
         for item, written in zip(items, expr.items, strict=True):
             if not isinstance(item, Value | Bundle):
                 context.error("wrong-kind", f"a bundle holds arrows, not {describe(item)}", written.span)
-        return Bundle(items)
+        return Bundle(bounded(context, items, expr.span))
     return bounded(context, items, expr.span)
 
 
@@ -166,7 +174,7 @@ def _unary(context: Context, scope: Scope, expr: syntax.Unary) -> Any:
         context.error("wrong-kind", f"`not` takes a condition, not {describe(value)}", expr.operand.span)
     if isinstance(value, Value):
         return layers.operate(context, "neg", (value,), expr.span)
-    if isinstance(value, NUMBERS + (Dim,)) and not isinstance(value, bool):
+    if isinstance(value, (*NUMBERS, Dim)) and not isinstance(value, bool):
         return -value if expr.operator == "-" else value
     context.error("wrong-kind", f"`{expr.operator}` takes a number, not {describe(value)}", expr.operand.span)
 
@@ -390,17 +398,24 @@ def _bounded_count(context: Context, count: int, span: Span) -> None:
 def bounded(context: Context, items: Any, span: Span) -> Any:
     """A list that with everything in it is not too long; lists of lists of lists grow beyond all bounds."""
     count = _weight(items)
+    if count is None:
+        context.error("nested-too-deep", f"lists lie inside each other more than {DEPTH} deep", span)
     _bounded_count(context, count, span)
     context.spend(count, span)
     return items
 
 
-def _weight(items: Any) -> int:
-    """The values in a list, those of lists inside it counted too. Every list inside is bounded already."""
+def _weight(items: Any, depth: int = 0) -> int | None:
+    """The values in a list, those of lists and bundles inside it counted too; None when it is nested too deep."""
+    if depth > DEPTH:
+        return None
     total = len(items)
     for item in items:
-        if isinstance(item, list | tuple):
-            total += _weight(item)
+        if isinstance(item, list | tuple | Bundle):
+            inside = _weight(item.items if isinstance(item, Bundle) else item, depth + 1)
+            if inside is None:
+                return None
+            total += inside
         if total > LIMIT:
             break
     return total
@@ -431,9 +446,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "floor": lambda c, e, x: math.floor(x),
     "ceil": lambda c, e, x: math.ceil(x),
     "int": lambda c, e, x: int(x),
-    "zip": lambda c, e, *lists: [tuple(t) for t in zip(*lists, strict=False)],
-    "enumerate": lambda c, e, items: list(enumerate(items)),
-    "reversed": lambda c, e, items: list(reversed(items)),
+    "zip": lambda c, e, *lists: bounded(c, [tuple(t) for t in zip(*lists, strict=False)], e.span),
+    "enumerate": lambda c, e, items: bounded(c, list(enumerate(items)), e.span),
+    "reversed": lambda c, e, items: bounded(c, list(reversed(items)), e.span),
 }
 
 # ---------------------------------------------------------------- values with rows of their own

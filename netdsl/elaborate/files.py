@@ -1,18 +1,18 @@
-"""Files and what they define: neighbours by `use "./x.net"`, the standard library by `use std.x`, never anything else."""
+"""Files and what they define: neighbours by `use "./x.net"`, the standard library by `use std.x`, and nothing else."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdsl import syntax
-from netdsl.diagnostics import Collector, NetError, did_you_mean
+from netdsl.diagnostics import Collector, Label, NetError, Severity, did_you_mean
 from netdsl.elaborate.scope import Scope
 from netdsl.ops import REGISTRY
-from netdsl.source import Source
+from netdsl.record import anew, entity
+from netdsl.source import Source, Span
 
 if TYPE_CHECKING:
     from netdsl.elaborate.context import Context
@@ -25,15 +25,19 @@ Parse = Callable[[Source, Collector], syntax.File]
 Read = Callable[[Path], Source]
 
 
-@dataclass(eq=False)
+@entity
 class Module:
     """One file with its definitions and what it uses of others."""
 
     key: str
     file: syntax.File
     scope: Scope
-    own: dict[str, syntax.Definition] = field(default_factory=dict)
-    used: dict[str, tuple[syntax.Definition, Scope]] = field(default_factory=dict)
+    own: dict[str, syntax.Definition] = anew(dict)
+    used: dict[str, tuple[syntax.Definition, Scope]] = anew(dict)
+    places: dict[str, Span] = anew(dict)
+    """Where each used name was asked for."""
+    broken: set[str] = anew(set)
+    """Names asked for in vain: that has been reported, so what reads them stays silent."""
 
 
 class Library:
@@ -47,12 +51,23 @@ class Library:
         self.loading: list[str] = []
         self.at_work: list[syntax.Definition] = []
         self.root: Path | None = None
+        self.damage: list[Span] = []
+        """Where texts could not be parsed: rows are missing there."""
 
     def open(self, file: syntax.File) -> Module:
         """The program's own file."""
         path = file.source.path
         self.root = path.resolve().parent if path else None
-        return self._load(str(path.resolve()) if path else file.source.name, file)
+        module = self._load(str(path.resolve()) if path else file.source.name, file)
+        self.damage = [d.span for d in self.collector.found if d.severity is Severity.ERROR]
+        return module
+
+    def damaged(self) -> bool:
+        """True when the body at work has lost rows to mistakes of syntax, so that names may be missing in it."""
+        if not self.at_work:
+            return False
+        body = self.at_work[-1].span
+        return any(d.source is body.source and body.start <= d.start <= body.end for d in self.damage)
 
     # ------------------------------------------------------------ looking up
 
@@ -71,6 +86,11 @@ class Library:
         prelude = self.standard(PRELUDE)
         found = prelude.own.get(name) if prelude else None
         return (found, prelude.scope) if found and prelude else None
+
+    def broken(self, scope: Scope) -> set[str]:
+        """The names that a `use` of the file around a scope did not find."""
+        module = self.modules.get(scope.path)
+        return module.broken if module else set()
 
     def names(self, scope: Scope) -> set[str]:
         module = self.modules.get(scope.path)
@@ -107,24 +127,34 @@ class Library:
         if name.id in REGISTRY:
             message = f"`{name.id}` is the name of an operation: a {item.keyword} called so would hide it"
             self.collector.report("shadowed-layer", message, name.span, help="choose another name")
-        elif name.id in module.own:
+        elif name.id in module.own or name.id in module.used:
             message = f"`{name.id}` is defined twice"
-            first = syntax_label(module.own[name.id])
-            self.collector.report("duplicate-name", message, name.span, first)
+            first = module.own[name.id].name.span if name.id in module.own else module.places[name.id]
+            self.collector.report("duplicate-name", message, name.span, Label(first, "first here"))
         else:
             module.own[name.id] = item
 
     def _use(self, module: Module, use: syntax.Use) -> None:
         target = self._neighbour(module, use) if use.is_file else self._standard_use(use)
-        if target is None:
-            return
         for name in use.names:
-            found = target.own.get(name.id)
-            if found is None:
-                help = did_you_mean(name.id, target.own)
+            found = target.own.get(name.id) if target else None
+            if found is None or target is None:
+                module.broken.add(name.id)
+            if target is not None and found is None:
+                help = did_you_mean(name.id, target.own) or f"it has {', '.join(target.own)}"
                 self.collector.report("unknown-name", f"`{use.path}` has no `{name.id}`", name.span, help=help)
-            else:
-                module.used[name.id] = (found, target.scope)
+            elif target is not None and found is not None:
+                self._take(module, name, found, target)
+
+    def _take(self, module: Module, name: syntax.Name, found: syntax.Definition, target: Module) -> None:
+        """Make a definition of another file known under its name."""
+        first = module.places.get(name.id) or (module.own[name.id].name.span if name.id in module.own else None)
+        if first is not None and module.used.get(name.id, (None,))[0] is not found:
+            message = f"`{name.id}` is the name of another block already"
+            self.collector.report("duplicate-name", message, name.span, Label(first, "first here"))
+            return
+        module.used[name.id] = (found, target.scope)
+        module.places[name.id] = name.span
 
     def _standard_use(self, use: syntax.Use) -> Module | None:
         found = self.standard(use.path) if use.path.startswith("std.") else None
@@ -174,8 +204,3 @@ def _shown(base: Path, use: syntax.Use, target: Path) -> Path:
     path = Path(os.path.normpath(base.parent / use.path))
     return path if path.resolve() == target else target
 
-
-def syntax_label(definition: syntax.Definition):  # type: ignore[no-untyped-def]
-    from netdsl.diagnostics import Label
-
-    return Label(definition.name.span, "first here")

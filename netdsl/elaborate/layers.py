@@ -11,7 +11,7 @@ import netdsl.elaborate.rows as rows
 import netdsl.elaborate.sizes as sizes
 from netdsl import syntax
 from netdsl.diagnostics import Label, did_you_mean
-from netdsl.dims import SizeTooComplex
+from netdsl.dims import Dim, SizeTooComplex
 from netdsl.elaborate.context import Context, too_complex
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import (
@@ -20,6 +20,7 @@ from netdsl.elaborate.values import (
     BlockLayer,
     Bundle,
     Chain,
+    Failed,
     Layer,
     OpLayer,
     Repeat,
@@ -29,7 +30,8 @@ from netdsl.elaborate.values import (
 )
 from netdsl.ir import Node, result_types
 from netdsl.ops import REGISTRY
-from netdsl.ops.base import Elementwise, Op, RuleError, read_setting
+from netdsl.ops.base import Elementwise, Field, Op, RuleError, read_setting
+from netdsl.ops.fields import Word
 from netdsl.source import Span
 from netdsl.tensors import Value
 
@@ -79,6 +81,8 @@ def _callee(context: Context, scope: Scope, function: syntax.Expr) -> Layer:
     if isinstance(function, syntax.Name) and not scope.find(function.id):
         layer = find(context, scope, function)
         if layer is None:
+            if function.id in context.library.broken(scope) or context.library.damaged():
+                raise Failed
             help = did_you_mean(function.id, known(context, scope) | set(expressions.FUNCTIONS))
             context.error("unknown-layer", f"there is no layer called `{function.id}`", function.span, help=help)
         return layer
@@ -100,7 +104,8 @@ def match_arguments(
         positional += argument.name is None
         if name in matched:
             context.error(
-                "repeated-setting", f"`{name}` of `{title}` is given twice", argument.span, Label(matched[name].span)
+                "repeated-setting", f"`{name}` of `{title}` is given twice", argument.span,
+                Label(matched[name].span, "first here"), help=_takes(title, names),
             )
         matched[name] = argument
     return matched
@@ -109,15 +114,27 @@ def match_arguments(
 def _argument_name(
     context: Context, title: str, names: Sequence[str], argument: syntax.Argument, positional: int
 ) -> str:
-    takes = f"`{title}` takes " + (", ".join(names) if names else "no settings")
     if argument.name is None:
         if positional >= len(names):
-            context.error("too-many-settings", f"`{title}` takes no more than {len(names)} settings", argument.span, help=takes)
+            most = "no settings" if not names else f"no more than {counted(len(names), 'setting')}"
+            help = _takes(title, names)
+            if len(names) == 1 and title in REGISTRY:
+                help += f"; several numbers are one setting in brackets: `{title}((2, 3))`"
+            context.error("too-many-settings", f"`{title}` takes {most}", argument.span, help=help if names else None)
         return names[positional]
     if argument.name.id not in names:
-        help = did_you_mean(argument.name.id, names) or takes
+        help = did_you_mean(argument.name.id, names) or _takes(title, names)
         context.error("unknown-setting", f"`{title}` takes no `{argument.name.id}`", argument.name.span, help=help)
     return argument.name.id
+
+
+def _takes(title: str, names: Sequence[str]) -> str:
+    return f"`{title}` takes " + (", ".join(names) if names else "no settings")
+
+
+def counted(count: int, what: str) -> str:
+    """`1 arrow`, `2 arrows`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def bind_op(
@@ -132,8 +149,32 @@ def bind_op(
         try:
             bound[name] = Setting(read_setting(fields[name], value), argument.span, argument.value)
         except RuleError as error:
-            context.error(error.code, f"{error} (in `{op.name}`)", argument.value.span, help=error.help)
+            _refuse_unknown(context, scope, fields[name], argument.value)
+            help = error.help or _setting_help(fields[name], value, argument.value)
+            context.error(error.code, f"{error} (in `{op.name}`)", argument.value.span, help=help)
     return bound
+
+
+def _refuse_unknown(context: Context, scope: Scope, declared: Field, written: syntax.Expr) -> None:
+    """A word where words mean nothing is a misspelt name."""
+    words = declared.kind.words() if declared.kind else ()
+    if isinstance(written, syntax.Name) and not words and not scope.find(written.id):
+        if find(context, scope, written) is None and written.id not in expressions.FUNCTIONS:
+            expressions.unknown_name(context, scope, written)
+
+
+def _setting_help(declared: Field, value: Any, written: syntax.Expr) -> str | None:
+    """The way out for a value that a setting does not take."""
+    if isinstance(value, Word):
+        words = list(declared.kind.words()) if declared.kind else []
+        return did_you_mean(value.name, words) or (f"there are {', '.join(words)}" if len(words) > 4 else None)
+    if isinstance(value, Value | Bundle):
+        return "settings are numbers known now, such as `x.channels`; arrows lead into a layer by `->`"
+    if isinstance(value, Dim):
+        return f"`{value}` depends on the size of the input, which is known only when the network runs"
+    if isinstance(value, float) and isinstance(written, syntax.Binary) and written.operator == "/":
+        return "`//` divides and rounds down"
+    return None
 
 
 # ---------------------------------------------------------------- applying
@@ -141,6 +182,7 @@ def bind_op(
 
 def apply(context: Context, scope: Scope, layer: Layer, value: Arrows, span: Span) -> Arrows:
     """The result of a layer on some arrows; nodes are added to the body being built."""
+    context.spend(1, span)
     if isinstance(layer, OpLayer):
         return _apply_op(context, scope, layer, value, span)
     if isinstance(layer, BlockLayer):
@@ -186,6 +228,7 @@ def _usage(op: type[Op]) -> str | None:
 def _operands(context: Context, op: type[Op], value: Arrows, span: Span) -> dict[str, Any]:
     """The arrows of a value by the name of the input they are for."""
     given = list(arrows(value))
+    context.spend(len(given), span)
     inputs = op.inputs()
     many = next((f for f in inputs if f.many), None)
     least = sum(f.required for f in inputs)
@@ -193,7 +236,8 @@ def _operands(context: Context, op: type[Op], value: Arrows, span: Span) -> dict
         takes = "one arrow" if len(inputs) == 1 else f"{least} arrows" if least == len(inputs) else (
             f"{least} to {len(inputs)} arrows")  # fmt: skip
         help = _usage(op) if len(given) < least else "join them first: `(a, b) -> concat`"
-        context.error("wrong-inputs", f"`{op.name}` takes {takes}, but {len(given)} come in", span, help=help)
+        comes = "1 comes" if len(given) == 1 else f"{len(given)} come"
+        context.error("wrong-inputs", f"`{op.name}` takes {takes}, but {comes} in", span, help=help)
     given = _with_batch(context, op, given, span)
     if many:
         return {many.name: tuple(given)}

@@ -10,7 +10,7 @@ import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.recipes as recipes
 import netdsl.elaborate.sizes as sizes
 from netdsl import syntax
-from netdsl.diagnostics import Collector, Severity, did_you_mean
+from netdsl.diagnostics import Collector, Label, Severity, did_you_mean
 from netdsl.dims import Extent, SizeTooComplex
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.files import Library, Module
@@ -42,6 +42,10 @@ def elaborate(
         return None
     except SizeTooComplex as error:
         collector.report("size-too-complex", str(error), definition.name.span, help="use a fixed input size")
+        return None
+    except RecursionError:
+        message = f"something in `{definition.name.id}` is nested too deep"
+        collector.report("nested-too-deep", message, definition.name.span, help="give its parts names of their own")
         return None
     finally:
         library.at_work.pop()
@@ -109,8 +113,10 @@ def _input(context: Context, scope: Scope, net: Net, item: syntax.InputItem) -> 
             "missing-shape", f"the shape of the input `{item.name.id}` is missing", item.span,
             help=f"write for example `input {item.name.id} [3, H, W]`",
         )  # fmt: skip
-    if scope.names.get(item.name.id):
-        context.error("duplicate-name", f"`{item.name.id}` is there twice", item.name.span)
+    taken = scope.names.get(item.name.id)
+    if taken:
+        message = f"the name `{item.name.id}` is taken already"
+        context.error("duplicate-name", message, item.name.span, Label(taken.span, "first here"))
     shape = tuple(_input_dim(context, scope, net, d) for d in item.dims)
     kinds = {k.value: k for k in DType}
     kind = item.kind.id if item.kind else "float"
@@ -126,10 +132,18 @@ def _input(context: Context, scope: Scope, net: Net, item: syntax.InputItem) -> 
 
 def _input_dim(context: Context, scope: Scope, net: Net, dim: syntax.Expr | syntax.SizedSymbol) -> Extent:
     if isinstance(dim, syntax.SizedSymbol):
-        net.defaults[dim.name.id] = expressions.number(context, scope, dim.size, "a size")
+        size = expressions.number(context, scope, dim.size, "a size")
+        if size < 1:
+            message = f"a size is a whole number of 1 or more, not {expressions.describe(size)}"
+            context.error("size-not-positive", message, dim.size.span)
+        net.defaults[dim.name.id] = size
         return _symbol(context, scope, dim.name)
     if isinstance(dim, syntax.Name) and not scope.find(dim.id):
         return _symbol(context, scope, dim)
+    for name in sizes.names_in(dim):
+        if not scope.find(name.id):
+            help = f"name the size itself, as in `input x [{name.id}]`, and compute with it in the rows"
+            context.error("unknown-name", f"nothing is called `{name.id}`", name.span, help=help)
     value: Any = expressions.evaluate(context, scope, dim)
     if isinstance(value, bool) or not isinstance(value, Extent) or (isinstance(value, int) and value < 1):
         message = f"a size is a whole number of 1 or more, not {expressions.describe(value)}"
@@ -153,6 +167,10 @@ def _warn_unused(context: Context) -> None:
                 "unused-row", "nothing reads the value of this row", span, severity=Severity.WARNING,
                 help="remove it, name it and use it, or make it an `output`",
             )  # fmt: skip
+    for span, (title, read) in context.inputs_seen.items():
+        if not read and not context.collector.failed and not span.source.name.startswith("std."):
+            message = f"nothing reads the input {title}"
+            context.collector.report("unused-input", message, span, severity=Severity.WARNING)
 
 
 def _check_unused_inputs(context: Context, net: Net) -> None:

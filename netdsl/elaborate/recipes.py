@@ -15,6 +15,7 @@ from netdsl.elaborate.files import Module
 from netdsl.elaborate.scope import Build, Names, Scope
 from netdsl.elaborate.values import Failed, arrows
 from netdsl.ir import Block, Graph, Net, Node, Output, Recipe, Term
+from netdsl.ops import REGISTRY
 from netdsl.ops.base import Declared, RuleError, read_setting
 from netdsl.ops.fields import FieldError
 from netdsl.source import Span
@@ -33,26 +34,42 @@ def attach(
         return
     if len(sections) > 1:
         span = sections[1].net.span
-        context.error("duplicate-name", f"`{net.name}` has two `train` sections", span, Label(sections[0].net.span))
+        first = Label(sections[0].net.span, "first here")
+        context.error("duplicate-name", f"`{net.name}` has two `train` sections", span, first)
     section = sections[0]
     given = {r.keyword.id for r in section.rows}
     recipe = Recipe(section.span)
+    _check_repeats(context, section)
     kept = [r for r in section.rows if r.keyword.id not in overrides]
     extra = [_row(keyword, expr) for keyword, expr in overrides.items()]
     declared = [r for r in kept + extra if r.keyword.id not in TERMS]
     for row in declared:
         _guarded(context, lambda row=row: _declared_row(context, module.scope, recipe, row))  # type: ignore[misc]
     if recipe.data is None and "data" not in given:
-        context.error("missing-data", f"the recipe of `{net.name}` has no `data`", section.net.span)
+        message = f"the recipe of `{net.name}` has no `data`"
+        context.report("missing-data", message, section.net.span, help="add a row such as `data digits`")
     if recipe.data is not None:
         fields = _fields(context, net, recipe, section)
         for row in kept:
             if row.keyword.id in TERMS:
                 _guarded(context, lambda row=row: _term_row(context, module, net, recipe, fields, row))  # type: ignore[misc]
     if not any(r.keyword.id == "loss" for r in kept):
-        context.error("missing-loss", f"the recipe of `{net.name}` has no `loss`", section.net.span)
+        message = f"the recipe of `{net.name}` has no `loss`"
+        help = "add a row such as `loss (logits, label) -> cross_entropy`"
+        context.report("missing-loss", message, section.net.span, help=help)
     _defaults(recipe)
     net.recipe = recipe
+
+
+def _check_repeats(context: Context, section: syntax.Train) -> None:
+    """Only losses and metrics may be several."""
+    first: dict[str, syntax.RecipeRow] = {}
+    for row in section.rows:
+        keyword = row.keyword.id
+        if keyword in first and keyword not in TERMS:
+            label = Label(first[keyword].keyword.span, "first here")
+            context.report("repeated-setting", f"`{keyword}` is given twice", row.keyword.span, label)
+        first.setdefault(keyword, row)
 
 
 def _guarded(context: Context, work: Any) -> None:
@@ -165,7 +182,7 @@ def _term_row(
     read = {v for n in graph.nodes for v in n.inputs}
     graph.inputs = [v for v in graph.inputs if v in read]
     graph.outputs.append(Output("value", result, False, row.span))
-    name = row.label.id if row.label else graph.nodes[-1].kind
+    name = row.label.id if row.label else graph.nodes[-1].kind if graph.nodes else result.name
     terms = recipe.losses if row.keyword.id == "loss" else recipe.metrics
     if any(t.name == name for t in terms):
         name = f"{name}{len(terms) + 1}"
@@ -228,10 +245,11 @@ def _scalar(context: Context, value: Any, row: syntax.RecipeRow) -> Value:
 def _check_term(context: Context, net: Net, graph: Graph, row: syntax.RecipeRow) -> None:
     from netdsl.ops.metric import Metric
 
-    last = graph.nodes[-1].op
+    last = graph.nodes[-1].op if graph.nodes else None
     if row.keyword.id == "metric" and not isinstance(last, Metric):
-        known = "accuracy, top_k, pixel_accuracy, miou"
-        context.error("not-a-metric", f"`{last.name}` is not a metric", row.value.span, help=f"metrics are {known}")
+        known = ", ".join(sorted(n for n, op in REGISTRY.items() if issubclass(op, Metric) and n == op.name))
+        what = last.name if last else row.value.span.text
+        context.error("not-a-metric", f"`{what}` is not a metric", row.value.span, help=f"metrics are {known}")
     for node in graph.nodes:
         if isinstance(node.op, Metric) and row.keyword.id == "loss":
             message = f"`{node.op.name}` is a metric: it has no gradient, so nothing can learn from it"

@@ -9,7 +9,7 @@ from netdsl import syntax
 from netdsl.diagnostics import Label
 from netdsl.elaborate.context import Context, Demanded
 from netdsl.elaborate.scope import Row, Scope
-from netdsl.elaborate.values import Bundle
+from netdsl.elaborate.values import UNKNOWN, Bundle, Failed
 from netdsl.ir import State
 from netdsl.tensors import TensorType, Value
 
@@ -40,7 +40,8 @@ def state_row(context: Context, scope: Scope, row: syntax.StateRow) -> None:
         message = "`state` belongs into a `recurrent` block"
         context.error("state-outside-recurrent", message, row.span, help="write `recurrent` instead of `block`")
     if row.name.id in build.states:
-        context.error("duplicate-name", f"there are two states called `{row.name.id}`", row.name.span)
+        first = Label(context.origins[build.states[row.name.id].current], "first here")
+        context.error("duplicate-name", f"there are two states called `{row.name.id}`", row.name.span, first)
     initial = expressions.evaluate(context, scope, row.initial)
     current = Value(row.name.id, _state_type(context, scope, row, initial))
     context.origins[current] = row.name.span
@@ -56,27 +57,21 @@ def _state_type(context: Context, scope: Scope, row: syntax.StateRow, initial: A
         if row.dims is None:
             message = f"the shape of `{row.name.id}` is not known"
             context.error("missing-shape", message, row.span, help=f"write `state {row.name.id} [size] = 0`")
-        return TensorType(tuple(_extent(context, scope, d) for d in row.dims))
+        return TensorType(tuple(expressions.extent(context, scope, d) for d in row.dims))
     else:
         message = f"a state starts as a number or an input, not {expressions.describe(initial)}"
         context.error("wrong-kind", message, row.initial.span)
     dims = row.dims or ()
-    shape = tuple(_extent(context, scope, d) for d in dims) or declared.shape
+    shape = tuple(expressions.extent(context, scope, d) for d in dims) or declared.shape
     same = len(shape) == declared.rank and all(
         context.demand(a, "==", b, Demanded(row.span, f"`{row.name.id}` starts as {declared}"))
         for a, b in zip(shape, declared.shape, strict=True)
     )
     if not same:
-        message = f"`{row.name.id}` starts as {declared}, which is not its shape"
-        context.error("state-shape", message, row.span)
+        message = f"`{row.name.id}` is {declared.with_shape(*shape)}, but starts as {declared}"
+        label = context.shape_label(initial)
+        context.error("state-shape", message, row.span, *([label] if label else []))
     return declared.with_shape(*shape)
-
-
-def _extent(context: Context, scope: Scope, expr: syntax.Expr) -> Any:
-    value = expressions.evaluate(context, scope, expr)
-    if isinstance(value, bool) or not (isinstance(value, int) or hasattr(value, "symbols")):
-        context.error("wrong-kind", f"a size is a whole number, not {expressions.describe(value)}", expr.span)
-    return value
 
 
 def next_row(context: Context, scope: Scope, row: syntax.NextRow) -> None:
@@ -88,10 +83,18 @@ def next_row(context: Context, scope: Scope, row: syntax.NextRow) -> None:
     if state is None:
         from netdsl.diagnostics import did_you_mean
 
+        found = scope.find(row.name.id)
+        if found is not None and found.value is UNKNOWN:
+            raise Failed
+        if build.keyword != "recurrent":
+            message = "`next` belongs into a `recurrent` block"
+            context.error("state-outside-recurrent", message, row.span, help="write `recurrent` instead of `block`")
         message = f"there is no state called `{row.name.id}`"
         context.error("unknown-state", message, row.name.span, help=did_you_mean(row.name.id, build.states))
     if state.following is not state.current:
-        context.error("duplicate-name", f"`next {row.name.id}` is there twice", row.span)
+        first = context.origins.get(state.following)
+        labels = [Label(first, "first here")] if first else []
+        context.error("duplicate-name", f"`next {row.name.id}` is there twice", row.name.span, *labels)
     held = rows.begin(context, (row.name,))
     value = rows.start(context, scope, row.pipeline)
     done = rows.finish(context, (row.name,), row.span, value, False, held)

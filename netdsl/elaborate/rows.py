@@ -10,7 +10,7 @@ import netdsl.elaborate.layers as layers
 import netdsl.elaborate.recurrence as recurrence
 import netdsl.elaborate.sizes as sizes
 from netdsl import syntax
-from netdsl.diagnostics import Label
+from netdsl.diagnostics import Label, did_you_mean
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.scope import Build, Names, Row, Scope, name_row
 from netdsl.elaborate.values import (
@@ -78,10 +78,10 @@ def previous(context: Context, span: Span) -> Any:
     """The value of the row before, for `_` and for rows that begin with a layer."""
     row = context.build.previous
     if row is None:
-        context.error(
-            "nothing-before", "there is no row before this one to carry on from", span,
-            help="start the row with an arrow, such as the name of an input",
-        )  # fmt: skip
+        inputs = context.build.graph.inputs
+        first = f"such as `{inputs[0].name}`" if inputs else "such as the name of an input"
+        message = "there is no row before this one to carry on from"
+        context.error("nothing-before", message, span, help=f"start the row with an arrow, {first}")
     row.used = True
     if row.value is UNKNOWN:
         raise Failed
@@ -100,6 +100,8 @@ def start(context: Context, scope: Scope, pipeline: syntax.Pipeline) -> Any:
         help = None
         if isinstance(value, list) and len(pipeline.stages) == 1:
             help = "a shape claim follows an arrow: `-> [64, 8, 8]`"
+        elif isinstance(value, int | float):
+            help = "rows carry tensors; `let` names numbers"
         message = f"a row starts with an arrow or a layer, not {expressions.describe(value)}"
         context.error("wrong-kind", message, head.span, help=help)
     return flow(context, scope, value, pipeline.stages[1:])
@@ -208,8 +210,11 @@ def _bind(context: Context, names: tuple[syntax.Name, ...], value: Any, bundle: 
             scope.bind(name.id, value, name.span, row)
         return
     items = value.items if isinstance(value, Bundle) else (value,)
+    if not names:
+        raise Failed
     if len(items) != len(names):
-        message = f"{len(names)} names for a bundle of {len(items)}"
+        what = f"a bundle of {len(items)}" if isinstance(value, Bundle) else "one arrow"
+        message = f"{layers.counted(len(names), 'name')} for {what}"
         context.error("wrong-bundle", message, names[0].span.to(names[-1].span))
     for name, item in zip(names, items, strict=True):
         scope.bind(name.id, item, name.span, row)
@@ -225,7 +230,7 @@ def _check_label(context: Context, name: syntax.Name) -> None:
     found = context.build.scope.names.get(name.id)
     if found is not None and not context.build.loops:
         context.error(
-            "duplicate-name", f"`{name.id}` is the name of an earlier row", name.span, Label(found.span, "first here")
+            "duplicate-name", f"the name `{name.id}` is taken already", name.span, Label(found.span, "first here")
         )
 
 
@@ -253,7 +258,7 @@ def _shared_row(context: Context, scope: Scope, row: syntax.LayerRow) -> None:
 
 
 def _output_row(context: Context, scope: Scope, row: syntax.OutputRow) -> None:
-    context.build.outputs = True
+    context.build.outputs |= not row.aux
     if row.pipeline is None:
         for name in row.names:
             _add_output(context, scope, name, row)
@@ -284,8 +289,10 @@ def _append_output(context: Context, name: str, value: Arrows, aux: bool, span: 
     flat = arrows(value)
     for place, arrow in enumerate(flat, 1):
         title = name if len(flat) == 1 else f"{name}{place}"
-        if any(o.name == title for o in graph.outputs):
-            context.error("duplicate-name", f"there are two outputs called `{title}`", span)
+        first = next((o.span for o in graph.outputs if o.name == title), None)
+        if first is not None:
+            message = f"there are two outputs called `{title}`"
+            context.error("duplicate-name", message, span, Label(first, "first here"))
         graph.outputs.append(Output(title, arrow, aux, span))
 
 
@@ -328,11 +335,11 @@ def _param_row(context: Context, scope: Scope, row: syntax.ParamRow) -> None:
 def _set_row(context: Context, scope: Scope, row: syntax.SetRow) -> None:
     op = REGISTRY.get(row.name.id)
     if op is None:
-        known = sorted(REGISTRY)
-        from netdsl.diagnostics import did_you_mean
-
+        if is_layer(context, row.name.id):
+            message = f"`set` gives defaults of operations, but `{row.name.id}` is a block"
+            context.error("wrong-kind", message, row.name.span, help="give its parameters defaults where it is defined")
         message = f"`set` gives defaults of an operation, and none is called `{row.name.id}`"
-        context.error("unknown-layer", message, row.name.span, help=did_you_mean(row.name.id, known))
+        context.error("unknown-layer", message, row.name.span, help=did_you_mean(row.name.id, sorted(REGISTRY)))
     bound = layers.bind_op(context, scope, op, row.arguments, row.span)
     marked = {k: Setting(s.value, s.span) for k, s in bound.items()}
     scope.defaults.setdefault(op.name, {}).update(marked)
@@ -347,6 +354,9 @@ def _assert_row(context: Context, scope: Scope, row: syntax.AssertRow) -> None:
         values = {n: b.value for s in scope.chain() for n, b in s.names.items() if isinstance(b.value, int | float)}
         budgets.append(Budget(row.condition, row.message, row.condition.span, values))
         return
+    for name in sizes.names_in(row.condition):
+        if not scope.find(name.id) and layers.find(context, scope, name) is None:
+            expressions.unknown_name(context, scope, name, BUDGETS)
     sizes.check_assert(context, scope, row)
 
 
@@ -413,7 +423,7 @@ def branch(context: Context, scope: Scope, expr: syntax.Each) -> Bundle:
             for name, value in expressions.unpack(context, expr.target, item, expr.items.span):
                 inner.bind(name.id, value, name.span)
             made.append(branch_value(context, inner, expr.body))
-    return Bundle(tuple(made))
+    return Bundle(expressions.bounded(context, tuple(made), expr.span))
 
 
 def branch_value(context: Context, scope: Scope, body: syntax.Body) -> Any:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from netdsl.elaborate.values import Setting
 from netdsl.ir import Block, Graph, Node
+from netdsl.record import anew, entity
 from netdsl.source import Span
 
 if TYPE_CHECKING:
     from netdsl import syntax
 
 
-@dataclass(eq=False, slots=True)
+@entity
 class Binding:
     """What a name stands for. `row` is set for the value of a row, to tell unused ones."""
 
@@ -23,7 +23,7 @@ class Binding:
     row: Row | None = None
 
 
-@dataclass(eq=False, slots=True)
+@entity
 class Row:
     """The value of a row with whether anything has read it."""
 
@@ -97,7 +97,7 @@ class Names:
         return name
 
 
-@dataclass(eq=False)
+@entity
 class Build:
     """A body being built: its graph, and what its rows have brought so far."""
 
@@ -107,18 +107,18 @@ class Build:
     """Where row labels are bound."""
     keyword: str = "block"
     previous: Row | None = None
-    fresh: list[Node] = field(default_factory=list)
+    fresh: list[Node] = anew(list)
     """Nodes of the row at work that have no final name yet."""
-    named: list[Node] = field(default_factory=list)
+    named: list[Node] = anew(list)
     """Nodes of the row at work that an inner row has named."""
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Row] = anew(list)
     loops: int = 0
     nested: int = 0
     """How many values with rows of their own (`if`, `each`) are open."""
-    inner: Names = field(default_factory=Names)
+    inner: Names = anew(Names)
     """Names inside the outermost row at work."""
-    states: dict[str, Any] = field(default_factory=dict)
-    labels: Mapping[str, Span] = field(default_factory=dict)
+    states: dict[str, Any] = anew(dict)
+    labels: Mapping[str, Span] = anew(dict)
     """Where the body names its rows, read or not yet read."""
     outputs: bool = False
 

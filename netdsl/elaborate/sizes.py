@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import netdsl.elaborate.expressions as expressions
 from netdsl import syntax
-from netdsl.diagnostics import Label
+from netdsl.diagnostics import Fix, Label
 from netdsl.dims import Condition, Domain, Extent, Verdict, compare
 from netdsl.elaborate.context import Context, Demanded
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import Arrows, Bundle, Setting, arrows
 from netdsl.ops.base import Op, Requirement
 from netdsl.ops.windows import lost
+from netdsl.record import changed
 from netdsl.source import Span
-from netdsl.tensors import TensorType, Value
+from netdsl.tensors import DType, TensorType, Value
 
 
 def check_requirements(
@@ -26,7 +26,7 @@ def check_requirements(
     for requirement in op.requirements():
         if operator:
             message = requirement.message.replace(f"`{op.name}`", f"`{operator}`")
-            requirement = replace(requirement, message=message)
+            requirement = changed(requirement, message=message)
         place = settings[requirement.field].span if requirement.field in settings else span
         others = tuple(context.origins[v] for v in op.operands() if v in context.origins)
         demanded = Demanded(span, requirement.message, others)
@@ -42,13 +42,39 @@ def _impossible(context: Context, requirement: Requirement, op: Op, place: Span)
     labels = [label for v in op.operands() if (label := context.shape_label(v)) and label.span != place]
     message = requirement.message
     condition = compare(requirement.relation, requirement.left, requirement.right)
-    notes = _counter_example(context, requirement.left, requirement.right, condition)
-    context.error(requirement.code, message, place, *labels[:4], help=requirement.help, notes=notes)
+    says = "for example at {at} one side is {left} and the other {right}"
+    notes = _counter_example(context, requirement.left, requirement.right, condition, says)
+    labels = [*dict.fromkeys(labels)][:4] + _culprits(context, condition, place)
+    context.error(requirement.code, message, place, *labels, help=requirement.help, notes=notes)
 
 
-def _counter_example(context: Context, left: Extent, right: Extent, condition: Condition | bool) -> tuple[str, ...]:
+def _culprits(context: Context, condition: Condition | bool, place: Span) -> list[Label]:
+    """The rows that left only sizes for which a condition does not hold: each of them alone where one is enough."""
+    if isinstance(condition, bool):
+        return []
+    demands = [d for d in context.domain.demands if d.source is not None and d.condition.symbols & condition.symbols]
+    alone = [d for d in demands if _leaves(d).decide(condition) is Verdict.NEVER]
+    found: dict[Span, Label] = {}
+    for demand in alone or [d for d in demands if "==" in str(d.condition)]:
+        symbols = sorted(demand.condition.symbols & condition.symbols)
+        says = " and ".join(f"{s}: {_leaves(demand).sizes(s).describe(s)}" for s in symbols)
+        if demand.source.span != place:
+            found.setdefault(demand.source.span, Label(demand.source.span, f"leaves {says}"))
+    return list(found.values())[:3]
+
+
+def _leaves(demand: Any) -> Domain:
+    """What one demand alone allows."""
+    domain = Domain(sorted(demand.condition.symbols))
+    domain.demand(demand.condition, None)
+    return domain
+
+
+def _counter_example(
+    context: Context, left: Extent, right: Extent, condition: Condition | bool, says: str
+) -> tuple[str, ...]:
     """Numbers for the smallest sizes that were still possible: why no size works."""
-    symbols = (left if not isinstance(left, int) else right).symbols if not _fixed(left, right) else frozenset()
+    symbols = frozenset().union(*(e.symbols for e in (left, right) if not isinstance(e, int)))
     if not symbols or isinstance(condition, bool):
         smallest = context.domain.smallest() if symbols else {}
     else:
@@ -58,11 +84,7 @@ def _counter_example(context: Context, left: Extent, right: Extent, condition: C
     at = ", ".join(f"{s} = {smallest[s]}" for s in sorted(symbols) if s in smallest)
     from netdsl.dims import at as value_at
 
-    return (f"for example at {at} one side is {value_at(left, smallest)} and the other {value_at(right, smallest)}",)
-
-
-def _fixed(left: Extent, right: Extent) -> bool:
-    return isinstance(left, int) and isinstance(right, int)
+    return (says.format(at=at, left=value_at(left, smallest), right=value_at(right, smallest)),)
 
 
 def simplified(context: Context, type: TensorType) -> TensorType:
@@ -79,12 +101,13 @@ def check_claim(context: Context, scope: Scope, value: Arrows, claim: syntax.Cla
     """`-> [64, H, W]`: the shape must be that, for the sizes that are left."""
     if isinstance(value, Bundle) and len(arrows(value)) != 1:
         count = len(arrows(value))
-        context.error("claim-fails", f"a claim is about one arrow, but {count} come in", claim.span)
+        message = f"a claim is about one arrow, but {count} come in"
+        context.error("claim-fails", message, claim.span, help="name them first, `(a, b): …`, and claim one by one")
     arrow = arrows(value)[0]
     claimed = [_claimed_dim(context, scope, d) for d in claim.dims]
     kind = claim.kind.id if claim.kind else None
     if len(claimed) != arrow.type.rank or (kind is not None and kind != arrow.type.dtype):
-        _claim_fails(context, arrow, claim, claimed, "")
+        _claim_fails(context, arrow, claim)
     shape = [
         _claim_dim(context, arrow, claim, claimed, axis) if wanted is not None else arrow.shape[axis]
         for axis, wanted in enumerate(claimed)
@@ -108,20 +131,32 @@ def _claim_dim(context: Context, arrow: Value, claim: syntax.Claim, claimed: lis
     wanted, actual = claimed[axis], arrow.shape[axis]
     message = f"the claim `{claim.span.text}` is not the shape {arrow.type}"
     if not context.demand(actual, "==", wanted, Demanded(claim.dims[axis].span, message)):
-        _claim_fails(context, arrow, claim, claimed, f"axis {axis}")
+        condition = compare("==", actual, wanted)
+        says = "for example at {at} the size is {left}, but {right} is claimed"
+        notes = _counter_example(context, actual, wanted, condition, says)
+        _claim_fails(context, arrow, claim, notes, _culprits(context, condition, claim.span))
     return wanted
 
 
-def _claim_fails(context: Context, arrow: Value, claim: syntax.Claim, claimed: list[Any], where: str) -> None:
+def _claim_fails(
+    context: Context, arrow: Value, claim: syntax.Claim, notes: tuple[str, ...] = (), culprits: Sequence[Label] = ()
+) -> None:
     origin = context.shape_label(arrow)
     labels = [origin] if origin and origin.span != claim.span else []
+    kind = f" of {KIND_NAMES[arrow.type.dtype]}" if claim.kind and claim.kind.id != arrow.type.dtype else ""
     context.error(
         "claim-fails",
-        f"the row claims `{claim.span.text}`, but the shape is {arrow.type}",
+        f"the row claims `{claim.span.text}`, but the shape is {arrow.type}{kind}",
         claim.span,
         *labels,
+        *culprits,
+        notes=notes,
         help=f"write `{arrow.type}`, or change the layers before it",
+        fix=Fix(claim.span, str(arrow.type)),
     )
+
+
+KIND_NAMES = {DType.FLOAT: "real numbers", DType.INT: "whole numbers", DType.BOOL: "truth values"}
 
 
 # ---------------------------------------------------------------- asserts
@@ -138,25 +173,26 @@ def check_assert(context: Context, scope: Scope, row: syntax.AssertRow) -> None:
         context.error("wrong-kind", message, row.condition.span)
     if not value:
         message = row.message or f"`{row.condition.span.text}` does not hold"
-        context.error("assertion-failed", message, row.condition.span, help=_values_in(context, scope, row.condition))
+        context.error("assertion-failed", message, row.condition.span, notes=_values_in(scope, row.condition))
 
 
-def _values_in(context: Context, scope: Scope, expr: syntax.Expr) -> str | None:
+def _values_in(scope: Scope, expr: syntax.Expr) -> tuple[str, ...]:
     """`classes = 1`: what the names of a condition stand for."""
     shown = []
-    for part in _names(expr):
+    for part in names_in(expr):
         found = scope.find(part.id)
         if found is not None and isinstance(found.value, int | float | str):
             shown.append(f"{part.id} = {found.value}")
-    return "here " + ", ".join(dict.fromkeys(shown)) if shown else None
+    return ("here " + ", ".join(dict.fromkeys(shown)),) if shown else ()
 
 
-def _names(expr: Any) -> list[syntax.Name]:
+def names_in(expr: Any) -> list[syntax.Name]:
+    """The names that stand in arithmetic and conditions."""
     if isinstance(expr, syntax.Name):
         return [expr]
     if isinstance(expr, syntax.Binary):
-        return _names(expr.left) + _names(expr.right)
-    return _names(expr.operand) if isinstance(expr, syntax.Unary) else []
+        return names_in(expr.left) + names_in(expr.right)
+    return names_in(expr.operand) if isinstance(expr, syntax.Unary) else []
 
 
 def _contract(context: Context, row: syntax.AssertRow, condition: Condition) -> None:
@@ -165,7 +201,7 @@ def _contract(context: Context, row: syntax.AssertRow, condition: Condition) -> 
     demanded = Demanded(span, f"`{span.text}` does not hold", contract=True)
     if context.domain.demand(condition, demanded) is Verdict.NEVER:
         message = row.message or f"`{span.text}` holds for no size that the rows above can take"
-        context.error("assertion-failed", message, span)
+        context.error("assertion-failed", message, span, *_culprits(context, condition, span))
     context.contracts.append((condition, span))
 
 
@@ -190,19 +226,16 @@ def _needs(context: Context) -> list[Any]:
 def _report_weak(context: Context, allowed: Domain, span: Span, demand: Any) -> None:
     sizes = allowed.failing(demand.condition) or {}
     shown = ", ".join(f"{k} = {v}" for k, v in sizes.items() if k in demand.condition.symbols)
-    needed = Domain(context.domain.symbols)
-    for need in _needs(context):
-        needed.demand(need.condition, None)
     symbols = sorted(demand.condition.symbols)
-    says = " and ".join(f"{s}: {needed.sizes(s).describe(s)}" for s in symbols)
+    says = " and ".join(f"{s}: {context.domain.sizes(s).describe(s)}" for s in symbols)
     others = [Label(o) for o in demand.source.others if o != demand.source.span]
     context.report(
         "contract-too-weak",
-        f"`{span.text}` lets {shown} pass, but then {demand.source.message}",
+        f"`{span.text}` lets {shown} pass, where {demand.source.message}",
         span,
         Label(demand.source.span, f"fails at {shown}"),
         *others[:2],
-        help=f"the net needs {says}: say so in the `assert`",
+        help=f"of these sizes the net takes {says}; say so in the `assert`",
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from netdsl.ir import Graph, Node
+from netdsl.record import entity, record
 from netdsl.source import Span
 from netdsl.tensors import Value
 
@@ -27,7 +27,7 @@ class Unknown:
 UNKNOWN = Unknown()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bundle:
     """Several arrows side by side; `names` are those of a block's outputs."""
 
@@ -47,7 +47,7 @@ def arrows(value: Arrows) -> tuple[Value, ...]:
     return tuple(value.flat()) if isinstance(value, Bundle) else (value,)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Setting:
     """A setting's value with the place and the expression it was written as."""
 
@@ -56,7 +56,7 @@ class Setting:
     written: syntax.Expr | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OpLayer:
     """`conv(64, 3)`: an operation with settings, waiting for its inputs."""
 
@@ -69,7 +69,7 @@ class OpLayer:
         return self.op.name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BlockLayer:
     """`bottleneck(64)`: a block, recurrent block or net used as a layer."""
 
@@ -84,7 +84,7 @@ class BlockLayer:
         return self.definition.name.id
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Repeat:
     """`bottleneck(64) * 3`: copies one after the other, each with weights of its own."""
 
@@ -93,7 +93,7 @@ class Repeat:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Chain:
     """A pipeline of layers used as one: the value of a layer parameter, or of a `shared` row."""
 
@@ -102,7 +102,7 @@ class Chain:
     span: Span
 
 
-@dataclass(eq=False, slots=True)
+@entity
 class Shared:
     """One set of weights, used wherever its name is applied in the body that declares it."""
 
@@ -118,7 +118,7 @@ Layer = OpLayer | BlockLayer | Repeat | Chain | Shared
 LAYERS = (OpLayer, BlockLayer, Repeat, Chain, Shared)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Frame:
     """One step of the call chain: a block at work on behalf of a row."""
 
@@ -126,4 +126,4 @@ class Frame:
     call: Span
     library: bool
     """True for a block of the standard library: errors inside point at the call."""
-    earlier: tuple[Frame, ...] = field(default=())
+    earlier: tuple[Frame, ...] = ()

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from netdsl.dims import Extent
 from netdsl.ops.axes import Axis, class_axis, find_axis, float_of, product, rank_at_least, without
 from netdsl.ops.backward import Gate
-from netdsl.ops.base import Gradients, Tape, Elementwise, Window, fixed
+from netdsl.ops.base import Elementwise, Gradients, Tape, Window, fixed
 from netdsl.ops.fields import Bool, ChoiceKind, Float, Initialiser
 from netdsl.tensors import Init, Value, Weight
 

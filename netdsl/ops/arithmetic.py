@@ -210,7 +210,8 @@ class Matmul(Op):
 
     def requirements(self) -> Iterator[Requirement]:
         message = f"`matmul` cannot multiply {self.a.type} by {self.b.type}"
-        yield Requirement(self.a.shape[-1], "==", self.b.shape[-2], message, field="b")
+        help = "the columns of the first must be as many as the rows of the second: `transpose` one of them?"
+        yield Requirement(self.a.shape[-1], "==", self.b.shape[-2], message, field="b", help=help)
         if self.a.type.rank > 1:
             yield from meet(*self._leading(), self.name, ("a", "b"))
 

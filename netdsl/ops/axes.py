@@ -16,7 +16,8 @@ Axes = Annotated[tuple[int, ...] | None, ListKind(IntKind())]
 def find_axis(axis: int, rank: int, name: str, field: str = "axis") -> int:
     """The axis counted from 0; `RuleError` when there is no such axis."""
     if not -rank <= axis < rank:
-        raise RuleError(f"`{name}` names axis {axis}, but the value has {rank} (0 to {rank - 1})", field=field)
+        has = "no axis" if not rank else "axis 0 alone" if rank == 1 else f"axes 0 to {rank - 1}"
+        raise RuleError(f"`{name}` names axis {axis}, but its input has {has}", field=field)
     return axis % rank
 
 
@@ -89,13 +90,24 @@ def meet(a: TensorType, b: TensorType, name: str, fields: tuple[str, str]) -> It
     """
     message = f"the two sides of `{name}` have different shapes: {a} and {b}"
     if a.batched and b.batched:
-        yield Requirement(a.rank, "==", b.rank, message, field=fields[1])
+        help = "bring both to the same number of axes first: `reshape`, `flatten`"
+        yield Requirement(a.rank, "==", b.rank, message, field=fields[1], help=help)
     elif a.batched or b.batched:
         free, full = (b, a) if a.batched else (a, b)
         yield Requirement(full.rank, ">=", free.rank, message, field=fields[1])
-    for left, right in zip(reversed(a.shape), reversed(b.shape), strict=False):
+    for back, (left, right) in enumerate(zip(reversed(a.shape), reversed(b.shape), strict=False), 1):
         if not is_one(left) and not is_one(right):
-            yield Requirement(left, "==", right, message, field=fields[1])
+            help = remedy(left, a.rank, back) if a.rank == b.rank else None
+            yield Requirement(left, "==", right, message, field=fields[1], help=help)
+
+
+def remedy(wanted: Extent, rank: int, back: int) -> str | None:
+    """How an axis, counted from the end, is brought to another size: by a layer that an author would reach for."""
+    if rank >= 3:
+        if back == rank:
+            return f"bring one side to the channels of the other: `conv({wanted}, 1)`"
+        return "keep the size with `pad`, or cut the larger one: `(larger, smaller) -> crop`"
+    return f"bring one side to the width of the other: `linear({wanted})`" if back == 1 else None
 
 
 def broadcast(types: Sequence[TensorType]) -> TensorType:

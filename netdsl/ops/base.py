@@ -8,11 +8,11 @@ other annotated field), in the order in which the text may give them, and answer
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Protocol, Self, dataclass_transform, get_args, get_origin
 
 from netdsl.dims import Dim, Extent
 from netdsl.ops.fields import FieldError, Kind
+from netdsl.record import record
 from netdsl.tensors import DType, TensorType, Value, Weight
 
 Values = tuple[Value, ...]
@@ -31,7 +31,7 @@ class RuleError(Exception):
         self.help = help
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Field:
     """One declared setting (`kind` is set) or input (`kind` is None)."""
 
@@ -46,7 +46,7 @@ class Field:
         return self.default is MISSING
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Requirement:
     """`left == right` or `left >= right`, which must hold for the operation to be possible.
 
@@ -62,7 +62,7 @@ class Requirement:
     help: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Window:
     """How one output position reads one axis: `kernel` taps `dilation` apart, every `stride`, from `-pad`.
 

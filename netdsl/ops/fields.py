@@ -6,19 +6,19 @@ A kind reads a value and either returns it in its normal form or raises `FieldEr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 from netdsl.dims import Dim, Extent
-from netdsl.tensors import Init
+from netdsl.record import record
+from netdsl.tensors import Init, Value
 
 
 class FieldError(Exception):
     """A value that a setting cannot take; the text says what it takes."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Word:
     """A bare word in a setting: `same`, `nearest`, or with values `normal(0.02)`."""
 
@@ -37,18 +37,29 @@ class Kind:
     def read(self, value: Any) -> Any:
         raise NotImplementedError
 
+    def words(self) -> Iterable[str]:
+        """The words it takes, for "did you mean"."""
+        return ()
+
     def refuse(self, value: Any) -> FieldError:
         return FieldError(f"takes {self.says}, not {shown(value)}")
+
+
+LISTED = 8
+"""How many items of a list an error shows."""
 
 
 def shown(value: Any) -> str:
     """A value as an author would write it."""
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if isinstance(value, Value):
+        return f"an arrow of shape {value.type}"
     if isinstance(value, str):
         return f'the text "{value}"'
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(shown(v).strip("`") for v in value) + "]"
+        inner = [shown(v).strip("`") for v in value[:LISTED]] + ["…"] * (len(value) > LISTED)
+        return "[" + ", ".join(inner) + "]"
     return f"`{value}`"
 
 
@@ -56,7 +67,7 @@ def is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-@dataclass(frozen=True)
+@record
 class IntKind(Kind):
     minimum: int | None = None
 
@@ -72,7 +83,7 @@ class IntKind(Kind):
         return int(value)
 
 
-@dataclass(frozen=True)
+@record
 class ExtentKind(Kind):
     """A size: a whole number or an expression of the input's symbols."""
 
@@ -84,7 +95,7 @@ class ExtentKind(Kind):
         raise self.refuse(value)
 
 
-@dataclass(frozen=True)
+@record
 class FloatKind(Kind):
     minimum: float | None = None
     maximum: float | None = None
@@ -104,7 +115,7 @@ class FloatKind(Kind):
         return float(value)
 
 
-@dataclass(frozen=True)
+@record
 class BoolKind(Kind):
     says = "`true` or `false`"
 
@@ -114,7 +125,7 @@ class BoolKind(Kind):
         return value
 
 
-@dataclass(frozen=True)
+@record
 class TextKind(Kind):
     """A quoted string, such as a folder."""
 
@@ -126,24 +137,27 @@ class TextKind(Kind):
         return value
 
 
-@dataclass(frozen=True)
+@record
 class ChoiceKind(Kind):
     """One of a few words."""
 
-    words: tuple[str, ...]
+    choices: tuple[str, ...]
 
     @property
     def says(self) -> str:  # type: ignore[override]
-        return " or ".join(f"`{w}`" for w in self.words)
+        return " or ".join(f"`{w}`" for w in self.choices)
+
+    def words(self) -> Iterable[str]:
+        return self.choices
 
     def read(self, value: Any) -> str:
         name = value.name if isinstance(value, Word) and not value.values else value
-        if name not in self.words:
+        if name not in self.choices:
             raise self.refuse(value)
         return str(name)
 
 
-@dataclass(frozen=True)
+@record
 class SizesKind(Kind):
     """One whole number for every spatial axis, or one number an axis: `3`, `(3, 5)`."""
 
@@ -160,7 +174,7 @@ class SizesKind(Kind):
         return items if isinstance(value, (list, tuple)) else items[0]
 
 
-@dataclass(frozen=True)
+@record
 class ExtentsKind(Kind):
     """As `SizesKind`, of sizes that may be symbolic; `-1` or words are for the operation to refuse."""
 
@@ -173,11 +187,14 @@ class ExtentsKind(Kind):
         return items if isinstance(value, (list, tuple)) else items[0]
 
 
-@dataclass(frozen=True)
+@record
 class PaddingKind(Kind):
     """`1`, one an axis `(1, 2)`, before and after an axis `((1, 2), (0, 0))`, or `same`."""
 
     says = "a whole number, one an axis `(1, 2)`, a pair an axis `((0, 1), (0, 1))`, or `same`"
+
+    def words(self) -> Iterable[str]:
+        return ("same",)
 
     def read(self, value: Any) -> Any:
         if isinstance(value, Word) and value == Word("same"):
@@ -194,7 +211,7 @@ class PaddingKind(Kind):
         return len(pair) <= 2 and all(is_int(v) and v >= 0 for v in pair)
 
 
-@dataclass(frozen=True)
+@record
 class ListKind(Kind):
     """A list of one kind of thing; a single thing is a list of one."""
 
@@ -217,16 +234,20 @@ INITIALISERS = {
 """Kinds of initial values with how many numbers they take (all may be left out). `torch` is what PyTorch does."""
 
 
-@dataclass(frozen=True)
+@record
 class InitKind(Kind):
-    says = "an initialiser: " + ", ".join(INITIALISERS)
+    says = "an initialiser such as `he_normal` or `normal(0.02)`"
+
+    def words(self) -> Iterable[str]:
+        return INITIALISERS
 
     def read(self, value: Any) -> Init:
         if isinstance(value, Init):
             return value
         if is_int(value) or isinstance(value, float):
             return Init("constant", (float(value),))
-        if isinstance(value, Word) and len(value.values) <= INITIALISERS.get(value.name, -1):
+        known = isinstance(value, Word) and len(value.values) <= INITIALISERS.get(value.name, -1)
+        if known and all(isinstance(v, int | float) and not isinstance(v, bool) for v in value.values):
             return Init(value.name, tuple(float(v) for v in value.values))
         raise self.refuse(value)
 

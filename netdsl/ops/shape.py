@@ -1,13 +1,13 @@
 """Joining, cutting and rearranging values: no arithmetic, no weights."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from netdsl.dims import Dim, Extent
 from netdsl.ops.axes import all_batched, find_axis, product, rank_at_least, same_shape, samples_of, without
 from netdsl.ops.base import Op, Requirement, RuleError, Values, Window, require_rank
 from netdsl.ops.fields import Count, Int, IntKind, Kind, ListKind, is_int
+from netdsl.record import record
 from netdsl.tensors import TensorType, Value
 
 
@@ -45,11 +45,15 @@ class Concat(Rearrangement):
     def requirements(self) -> Iterator[Requirement]:
         first = self.x[0].type
         for other in (v.type for v in self.x[1:]):
-            message = f"`concat` along axis {self.along} joins {first} and {other}, which differ in another axis"
-            yield Requirement(first.rank, "==", other.rank, message, field="x")
+            message = f"`concat` joins along axis {self.along}, but {first} and {other} differ in another axis"
+            if first.rank != other.rank:
+                message = f"`concat` joins values with as many axes, not {first} and {other}"
+            help = "`reshape` or `flatten` one of them"
+            yield Requirement(first.rank, "==", other.rank, message, field="x", help=help)
             if first.rank == other.rank:
                 for left, right in zip(without(first.shape, self.along), without(other.shape, self.along), strict=True):
-                    yield Requirement(left, "==", right, message, field="x")
+                    help = "keep the size with `pad`, or cut the larger one: `(larger, smaller) -> crop`"
+                    yield Requirement(left, "==", right, message, field="x", help=help if first.rank >= 3 else None)
 
     def result(self) -> TensorType:
         shape = list(self.x[0].shape)
@@ -96,7 +100,7 @@ class Stack(Rearrangement):
         return False
 
 
-@dataclass(frozen=True)
+@record
 class PartsKind(Kind):
     """How to cut an axis: a number of equal parts, or the size of each."""
 
@@ -165,7 +169,7 @@ class Flatten(Rearrangement):
         return None
 
 
-@dataclass(frozen=True)
+@record
 class ShapeKind(Kind):
     """The sizes of all axes; one of them may be `-1`, for what is left."""
 

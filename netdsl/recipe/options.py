@@ -1,13 +1,13 @@
 """Settings that may be left away, and the rows of a `train` section that hold a single value."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from netdsl.ops.base import Field
 from netdsl.ops.fields import ChoiceKind, FieldError, FloatKind, IntKind, Kind, Word
+from netdsl.record import record
 
 
-@dataclass(frozen=True)
+@record
 class OptionKind(Kind):
     """Something, or `none`."""
 

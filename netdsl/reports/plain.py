@@ -41,7 +41,8 @@ def draw(d: Diagnostic, paint: Paint) -> Iterator[str]:
         place = next(label.span for label in d.labels if label.span.source is source)
         if i:
             yield f"{edge} {paint('|', BLUE)}"
-        yield f"{edge}{paint('-->' if i == 0 else ':::', BLUE)} {place.place if source.text else source.name}"
+        shown = printable(place.place if source.text else source.name)
+        yield f"{edge}{paint('-->' if i == 0 else ':::', BLUE)} {shown}"
         yield from excerpt(d, source, width, paint)
     for note in d.notes:
         yield f"{edge} {paint('=', BLUE)} {continued(note, width)}"

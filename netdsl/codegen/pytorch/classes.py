@@ -11,6 +11,7 @@ from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.codegen.pytorch.recurrence import recurrent_lines
 from netdsl.codegen.pytorch.spelling import Made
 from netdsl.codegen.pytorch.starts import needs_bilinear, start_lines
+from netdsl.codegen.pytorch.support import SUPPORT
 from netdsl.codegen.pytorch.terms import Term
 from netdsl.codegen.pytorch.text import INDENT, WIDTH, Atom, Called, clean, condition, docstring, lay, literal
 from netdsl.codegen.pytorch.tracing import Argument, Built, Use
@@ -30,7 +31,7 @@ class ClassWriter:
         self.parameters = Parameters(layouts, classes)
         self.uses: list[Use] = [layout.use for layout in layouts]
         self.main = max(layouts, key=lambda layout: len(layout.steps))
-        self.taken = set(classes) | {name}
+        self.taken = {*classes, name, *SUPPORT}
 
     def write(self) -> Built:
         built = Built(self.name)
@@ -70,11 +71,10 @@ class ClassWriter:
         return list(dict.fromkeys(a for layout in (self.main, *self.layouts) for a in layout.attributes))
 
     def _assigned(self, attribute: str) -> str:
+        """The left side of an attribute's definition; a free parameter lies in another table than a layer."""
         made = self.main.attributes.get(attribute)
-        if made is not None and made.function == "nn.Parameter" and attribute in self.main.access.values():
-            return f"self.{attribute} = "
-        path = next((p for p in self.main.access.values() if p == f'self._parameters["{attribute}"]'), None)
-        return f"{path or attribute_of(attribute)} = "
+        free = made is not None and made.function == "nn.Parameter"
+        return f"{attribute_of(attribute).replace('_modules', '_parameters') if free else attribute_of(attribute)} = "
 
     def _optional(self, attribute: str) -> list[str]:
         """A row that some uses have: its module under the author's condition, else what the others have."""

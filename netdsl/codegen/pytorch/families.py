@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from netdsl.codegen.pytorch.authored import shaping_settings
 from netdsl.codegen.pytorch.layout import Layout, form, form_of
+from netdsl.codegen.pytorch.parameters import defaults_of
 from netdsl.codegen.pytorch.signatures import known_signature
 from netdsl.codegen.pytorch.terms import Term
-from netdsl.codegen.pytorch.tracing import shaping_settings
+from netdsl.codegen.pytorch.tracing import Use
 from netdsl.ir import Node
 
 
@@ -39,17 +41,23 @@ def split(layouts: Sequence[Layout]) -> list[Family]:
 def _tell_apart(families: Sequence[Family]) -> None:
     """Name the classes of one block after the setting that makes them differ, where it is one."""
     use = families[0].layouts[0].use
-    shaping = shaping_settings(use.definition)
-    for word, given in use.settings.items() if len(families) > 1 else ():
-        if word not in shaping and not isinstance(given, str):
-            continue
+    for word in _telling(use) if len(families) > 1 else ():
         values = [{repr(layout.use.settings[word]) for layout in f.layouts} for f in families]
         first = [f.layouts[0].use.settings[word] for f in families]
         simple = all(isinstance(v, int) or (isinstance(v, str) and v.isidentifier()) for v in first)
         if simple and all(len(v) == 1 for v in values) and len({repr(v) for v in first}) == len(families):
+            default = defaults_of(use).get(word)
             for family, value in zip(families, first, strict=True):
-                family.suffix = _suffix(word, value)
+                family.suffix = "" if value == default and value is not True else _suffix(word, value)
             return
+
+
+def _telling(use: Use) -> list[str]:
+    """Settings that decide over layers: words first, then those with a default."""
+    shaping = shaping_settings(use.definition)
+    words = [w for w, v in use.settings.items() if w in shaping or isinstance(v, str)]
+    defaults = defaults_of(use)
+    return sorted(words, key=lambda w: (not isinstance(use.settings[w], str | bool), w not in defaults))
 
 
 def _suffix(word: str, value: Any) -> str:

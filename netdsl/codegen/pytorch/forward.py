@@ -29,7 +29,8 @@ class Pending:
 
     doc: Doc
     step: Step
-    index: int
+    reads: frozenset[str]
+    """Variables it will read when it is written."""
 
 
 class Forward:
@@ -77,16 +78,23 @@ class Forward:
     def _step(self, i: int, step: Step, steps: Sequence[Step]) -> None:
         doc = self._expression(step)
         taken_in = [v for v in step.inputs if v in self.pending]
+        reads = self._reads(step)
         if taken_in and self._width(doc) > WIDTH:
             for value in taken_in:
                 self._flush(value, i)
-            doc = self._expression(step)
+            doc, reads = self._expression(step), self._reads(step)
         for value in taken_in:
             self.pending.pop(value, None)
         if self._may_wait(i, step, steps):
-            self.pending[step.results[0]] = Pending(doc, step, i)
+            self.pending[step.results[0]] = Pending(doc, step, reads)
         else:
             self._assign(doc, step, i)
+
+    def _reads(self, step: Step) -> frozenset[str]:
+        """The variables behind a step's operands."""
+        waiting = [self.pending[v].reads for v in step.inputs if v in self.pending]
+        own = frozenset(self.names[v] for v in step.inputs if v not in self.pending)
+        return own.union(*waiting)
 
     def _may_wait(self, i: int, step: Step, steps: Sequence[Step]) -> bool:
         """Whether a step's expression can become part of the one that reads it."""
@@ -185,8 +193,9 @@ class Forward:
         return _unnamed(step) or index + 1 >= len(self.steps) or len(self.steps[index + 1].inputs) == 1
 
     def _temporary(self, index: int) -> str:
-        self.alive = {v: n for v, n in self.alive.items() if any(r > index + 1 for r in self.readers.get(v, ()))}
-        busy = set(self.alive.values()) | (self.taken - self.inputs)
+        self.alive = {v: n for v, n in self.alive.items() if any(r > index for r in self.readers.get(v, ()))}
+        waiting: frozenset[str] = frozenset().union(*(p.reads for p in self.pending.values()))
+        busy = set(self.alive.values()) | waiting | (self.taken - self.inputs)
         return next(n for n in (*TEMPORARY, unused("x", busy)) if n not in busy)
 
     def _unused(self, label: str) -> str:

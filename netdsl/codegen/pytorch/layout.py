@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from netdsl.codegen.pytorch.authored import Names
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Raw, Spelling
-from netdsl.codegen.pytorch.text import identifier, is_plain, unused
-from netdsl.codegen.pytorch.tracing import Names, Use
+from netdsl.codegen.pytorch.text import CONTAINER_ATTRIBUTES, identifier, is_plain, unused
+from netdsl.codegen.pytorch.tracing import Use
 from netdsl.diagnostics import Collector
 from netdsl.dims import Dim
 from netdsl.ir import Block, Node
@@ -110,7 +111,7 @@ def _chain(use: Use, prefix: str, nodes: list[Node], uses: dict[Value, int]) -> 
     chain = nodes[first : last + 1]
     fits = all(_linked(use, a, b, uses) for a, b in pairwise(chain))
     single = len(chain[0].inputs) == 1 and len(chain[-1].results) == 1
-    named = all(is_plain(n.name[len(prefix) + 1 :]) for n in chain)
+    named = all(_table_name(n.name[len(prefix) + 1 :]) for n in chain)
     free = any(use.spellings[n].parameter for n in chain if n in use.spellings)
     return chain if fits and single and named and not free else []
 
@@ -227,7 +228,7 @@ def _register(
 ) -> None:
     """Give a layer its place among the attributes: on its own, or in the table of its row."""
     spelling = layout.use.spellings[node]
-    made = _parameter(node.op) if spelling.parameter else spelling.module
+    made = _parameter(layout.use.ops[node]) if spelling.parameter else spelling.module
     prefix, _, rest = node.name.partition(".")
     grouped = prefix in groups and bool(rest)
     if grouped and (spelling.parameter or not _table_name(rest)):
@@ -251,11 +252,10 @@ def _register(
 
 
 def _table_name(rest: str) -> bool:
-    return "." not in rest and is_plain(rest)
+    return "." not in rest and is_plain(rest) and rest not in CONTAINER_ATTRIBUTES
 
 
-def _parameter(op: Op | Block) -> Made:
-    assert isinstance(op, Op)
+def _parameter(op: Op) -> Made:
     return Made("nn.Parameter", (Made("torch.empty", tuple(op.weights()[0].shape)),))
 
 

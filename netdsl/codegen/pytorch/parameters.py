@@ -178,7 +178,7 @@ class Parameters:
         """What `__init__` takes: axes of inputs, settings, what else differs; those with defaults last."""
         use = self.uses[0]
         names = {identifier(word): word for word in use.settings}
-        defaults = _defaults(use)
+        defaults = defaults_of(use)
         axes = [Argument(n, "axis", "int", axis=at) for n, at in use.axes.items() if n in self.used]
         own = {n: word for n, word in names.items() if n in self.used and n not in use.axes}
         settings = [self._setting(n, word, defaults) for n, word in own.items()]
@@ -212,7 +212,7 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _defaults(use: Use) -> dict[str, Any]:
+def defaults_of(use: Use) -> dict[str, Any]:
     """Literal defaults of a block's parameters; a net's own settings are its defaults."""
     if use.block is None:
         return use.settings

@@ -35,9 +35,21 @@ class Shapes:
             return ""
         index = self.order.get(id(step))
         if index is None:  # a row that only some uses have
-            some = [(u, s) for layout in self.layouts for u, s in _having(layout, step.label)]
-            return self._said([u for u, _ in some], [s.results[0] for _, s in some])
+            return self._said(self.uses, [self._optional(layout, step) for layout in self.layouts])
         return self._said(self.uses, [own[index].results[0] for own in self.steps])
+
+    def _optional(self, layout: Layout, step: Step) -> Value:
+        """The result of a row where it is, else the value that goes on in its place."""
+        own = next((s for s in layout.steps if s.label == step.label), None)
+        if own is not None:
+            return own.results[0]
+        read = step.inputs[0]
+        inputs = self.main.use.graph.inputs
+        if read in inputs:
+            return layout.use.graph.inputs[inputs.index(read)]
+        source = next(s for s in self.main.steps if read in s.results)
+        same = next((s for s in layout.steps if s.label == source.label), None)
+        return same.results[source.results.index(read)] if same else self._optional(layout, source)
 
     def _said(self, uses: Sequence[Use], values: Sequence[Value]) -> str:
         text = self.text(values, uses)
@@ -103,10 +115,6 @@ class Shapes:
             if all(_equal(b * f, e) for b, f, e in triples):
                 return f"{argument} * {axis}"
         return ""
-
-
-def _having(layout: Layout, label: str) -> list[tuple[Use, Step]]:
-    return [(layout.use, s) for s in layout.steps if s.label == label]
 
 
 def _differ(extents: Sequence[Any]) -> bool:

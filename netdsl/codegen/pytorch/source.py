@@ -9,13 +9,14 @@ import ast
 from collections.abc import Iterable
 
 from netdsl.codegen.pytorch import rules as _rules  # noqa: F401  (fills the table)
+from netdsl.codegen.pytorch.authored import baked_settings, shaping_settings
 from netdsl.codegen.pytorch.classes import ClassWriter
 from netdsl.codegen.pytorch.families import Family, split
 from netdsl.codegen.pytorch.layout import Layout, lay_out
 from netdsl.codegen.pytorch.starts import BILINEAR
 from netdsl.codegen.pytorch.support import SUPPORT
 from netdsl.codegen.pytorch.text import class_name, clean, docstring
-from netdsl.codegen.pytorch.tracing import Built, Use, baked_settings, new_use, shaping_settings, trace
+from netdsl.codegen.pytorch.tracing import Built, Use, new_use, trace
 from netdsl.diagnostics import Collector
 from netdsl.ir import Block, Graph, Net, verify
 
@@ -62,10 +63,8 @@ class _File:
 
     def _define(self, blocks: list[Block]) -> None:
         """The classes of a definition. A setting that all uses share is no argument when it is baked in somewhere."""
-        baked = set[str]()
-        for block in blocks:
-            use = new_use(block, block.body, block.settings)
-            baked |= baked_settings(use, trace(use, self.of_block.__getitem__, Collector()))
+        trials = [trace(new_use(b, b.body, b.settings), self.of_block.__getitem__, Collector()) for b in blocks]
+        baked = baked_settings(blocks[0].definition, trials)
         same = frozenset(w for w in baked if len({repr(b.settings[w]) for b in blocks}) == 1)
         layouts = [self._layout(new_use(b, b.body, b.settings, same)) for b in blocks]
         if self.collector.failed:
@@ -102,7 +101,7 @@ class _File:
     def _write_net(self) -> None:
         hidden = shaping_settings(self.net.definition)
         trial = new_use(None, self.net, self.net.settings, hidden)
-        hidden |= baked_settings(trial, trace(trial, self.of_block.__getitem__, Collector()))
+        hidden |= baked_settings(self.net.definition, [trace(trial, self.of_block.__getitem__, Collector())])
         layout = self._layout(new_use(None, self.net, self.net.settings, hidden))
         if not self.collector.failed:
             writer = ClassWriter(net_class_name(self.net), [layout], {}, self.classes)

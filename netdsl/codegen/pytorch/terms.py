@@ -98,6 +98,10 @@ def combine(sign: str, left: Term, right: Term) -> Term:
     if sign == "//" and left.operator == "*" and right in left.parts:
         kept: Term = left.parts[1] if left.parts[0] == right else left.parts[0]
         return kept
+    if sign == "+" and left.operator == "+":
+        last = combine("+", left.parts[1], right)
+        if last.operator != "+":  # `a + k + k` is `a + 2 * k`
+            return combine("+", left.parts[0], last)
     if sign == "+" and left == right:
         return combine("*", number(2), left)
     if sign == "+" and left.operator == "*" and left.parts[1] == right and left.parts[0].operator == "number":

@@ -117,10 +117,11 @@ MODULE_ATTRIBUTES = frozenset({
     "register_full_backward_pre_hook", "register_load_state_dict_post_hook", "register_load_state_dict_pre_hook",
     "register_module", "register_parameter", "register_state_dict_post_hook", "register_state_dict_pre_hook",
     "requires_grad_", "set_extra_state", "set_submodule", "share_memory", "state_dict", "step", "to", "to_empty",
-    "train", "training", "type", "xpu", "zero_grad", "append", "clear", "extend", "insert", "items", "keys", "pop",
-    "update", "values",
+    "train", "training", "type", "xpu", "zero_grad",
 })  # fmt: skip
-"""What `nn.Module`, `nn.Sequential` and `nn.ModuleDict` have already, underscored names apart: no layer's attribute."""
+"""What a module has already, underscored names apart: no layer's attribute. `step` is a recurrent block's."""
+CONTAINER_ATTRIBUTES = frozenset({"append", "clear", "extend", "insert", "items", "keys", "pop", "update", "values"})
+"""What `nn.Sequential` and `nn.ModuleDict` have beside those."""
 
 
 def is_plain(name: str) -> bool:

@@ -6,20 +6,21 @@ written for every use of a block at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from netdsl import syntax
+from netdsl.codegen.pytorch.authored import Names, parts_of, rows_of
+from netdsl.codegen.pytorch.signatures import known_signature
 from netdsl.codegen.pytorch.spelling import Made, Spelling, rules
-from netdsl.codegen.pytorch.terms import Sized, Term, name, term_of, traced, translate
+from netdsl.codegen.pytorch.terms import Sized, name, traced
 from netdsl.codegen.pytorch.text import identifier
 from netdsl.diagnostics import Collector
 from netdsl.ir import Block, Graph, Node, Recurrent, result_types
 from netdsl.ops.base import Op, RuleError
 from netdsl.tensors import TensorType, Value
 
-AXES = {"channels": 0, "height": -2, "width": -1, "features": -1}
 AXIS_NAMES = {
     0: (), 1: ("features",), 2: ("channels", "features"), 3: ("channels", "height", "width"),
     4: ("channels", "depth", "height", "width"),
@@ -96,7 +97,7 @@ def new_use(block: Block | None, graph: Graph, settings: dict[str, Any], hidden:
 def _input_names(use: Use) -> list[str]:
     """As declared; without a declaration, as the values are called."""
     names = [v.name if v.name.isidentifier() and v.name != "_" else "x" for v in use.graph.inputs]
-    rows = _rows(use)
+    rows = rows_of(use)
     initial = {r.initial.id for r in rows if isinstance(r, syntax.StateRow) and isinstance(r.initial, syntax.Name)}
     declared = [i.name.id for r in rows if isinstance(r, syntax.InputRow) for i in r.items if i.name.id not in initial]
     if use.definition and not declared and len(names) - len(getattr(use.block, "states", ())) == 1:
@@ -121,132 +122,13 @@ def _name_axes(use: Use, count: int) -> None:
                     use.env[argument] = value.shape[j]
 
 
-# ---------------------------------------------------------------- names in an author's expression
-
-
-class Names:
-    """What the words of a body stand for, as terms."""
-
-    def __init__(self, use: Use) -> None:
-        self.use = use
-        self.arrows: dict[str, TensorType] = {}
-        self.lets = {r.name.id: r.value for r in _rows(use) if isinstance(r, syntax.LetRow)}
-        self.loose = _loop_names(use)
-        self.open: set[str] = set()
-        self.told: set[int] = set()
-        """Words of the author's expressions that are in the source as words."""
-        self.lost: set[int] = set()
-        """Those that became plain numbers somewhere."""
-
-    def term(self, expr: Any) -> Term | None:
-        return translate(expr, self._lookup, self._axis)
-
-    def _lookup(self, word: str) -> Term | None:
-        if word in self.loose or word in self.open:
-            return None
-        if word in self.lets:
-            self.open.add(word)
-            term = self.term(self.lets[word])
-            self.open.discard(word)
-            return term
-        known = word in self.use.settings and identifier(word) in self.use.env
-        return name(identifier(word)) if known else None
-
-    def _axis(self, arrow: str, attribute: str, index: int | None) -> Term | None:
-        found = self.arrows.get(arrow)
-        place = AXES.get(attribute) if attribute != "shape" else index
-        if found is None or place is None or not -found.rank <= place < found.rank:
-            return None
-        extent = found.shape[place]
-        return term_of(extent) if isinstance(extent, int) else None
-
-
-def _rows(use: Use) -> tuple[Any, ...]:
-    return use.definition.body.rows if use.definition else ()
-
-
-def _loop_names(use: Use) -> set[str]:
-    """Words that loops bind: they mean something else at every turn."""
-    found: set[str] = set()
-    for part in _parts(_rows(use)):
-        if isinstance(part, syntax.ForRow | syntax.Each):
-            found.update(n.id for n in part.target)
-    return found
-
-
-def _parts(part: Any) -> Iterator[Any]:
-    """Every node of a syntax tree."""
-    if isinstance(part, tuple):
-        for item in part:
-            yield from _parts(item)
-    elif type(part).__module__ == syntax.__name__:
-        yield part
-        for each in part.__match_args__:
-            if each != "span":
-                yield from _parts(getattr(part, each))
-
-
-def shaping_settings(definition: syntax.Definition | None) -> frozenset[str]:
-    """Settings that decide which layers there are: loops, conditions, repetitions."""
-    if definition is None:
-        return frozenset()
-    found: set[str] = set()
-    for part in _parts(definition.body.rows):
-        for controlling in _controlling(part):
-            found.update(p.id for p in _parts(controlling) if isinstance(p, syntax.Name))
-    return frozenset(_through_lets(definition, found))
-
-
-def _through_lets(definition: syntax.Definition, found: set[str]) -> set[str]:
-    lets = {r.name.id: r.value for r in definition.body.rows if isinstance(r, syntax.LetRow)}
-    for let in reversed(lets):
-        if let in found:
-            found.update(p.id for p in _parts(lets[let]) if isinstance(p, syntax.Name))
-    return found
-
-
-def baked_settings(use: Use, names: Names) -> frozenset[str]:
-    """Settings that some layer has as a plain number: as an argument they would promise what the class cannot keep."""
-    if use.definition is None:
-        return frozenset()
-    free = {id(p) for part in _parts(use.definition.body.rows) for c in _excused(part) for p in _parts(c)}
-    kept = names.told - names.lost
-    found = {
-        p.id
-        for p in _parts(use.definition.body.rows)
-        if isinstance(p, syntax.Name) and id(p) not in kept and id(p) not in free
-    }
-    return frozenset(_through_lets(use.definition, found) & set(use.settings))
-
-
-def _excused(part: Any) -> tuple[Any, ...]:
-    """Where a word makes no layer's number: claims, asserts, default sizes, `let` (followed), what shapes the body."""
-    if isinstance(part, syntax.Claim | syntax.AssertRow | syntax.SizedSymbol):
-        return (part,)
-    if isinstance(part, syntax.LetRow):
-        return (part.value,)
-    if isinstance(part, syntax.Call | syntax.Argument):
-        return (part.function if isinstance(part, syntax.Call) else part.name,)
-    return _controlling(part)
-
-
-def _controlling(part: Any) -> tuple[Any, ...]:
-    if isinstance(part, syntax.ForRow | syntax.Each):
-        return (part.items,)
-    if isinstance(part, syntax.If):
-        return (part.condition,)
-    if isinstance(part, syntax.Binary) and part.operator == "*" and isinstance(part.left, syntax.Call):
-        return (part.right,)
-    return (part.index,) if isinstance(part, syntax.Index) else ()
-
-
 # ---------------------------------------------------------------- running the body on traced sizes
 
 
 def trace(use: Use, class_of: ClassOf, collector: Collector) -> Names:
     """Fill in `ops`, `types` and `spellings`; an operation without a rule is reported."""
     names = Names(use)
-    items = [i for r in _rows(use) if isinstance(r, syntax.InputRow) and use.block is None for i in r.items]
+    items = [i for r in rows_of(use) if isinstance(r, syntax.InputRow) and use.block is None for i in r.items]
     declared = {i.name.id: i.dims for i in items}
     for i, value in enumerate(use.graph.inputs):
         written = declared.get(use.inputs[value]) or ()
@@ -271,7 +153,7 @@ def _named_extent(use: Use, i: int, j: int, extent: Any) -> Any:
 
 def _name_states(use: Use, names: Names) -> None:
     """The axes of a recurrent block's states are what its `state` rows say."""
-    rows = {r.name.id: r.dims for r in _rows(use) if isinstance(r, syntax.StateRow) and r.dims}
+    rows = {r.name.id: r.dims for r in rows_of(use) if isinstance(r, syntax.StateRow) and r.dims}
     for state in getattr(use.block, "states", ()):
         dims = rows.get(state.name, ())
         if len(dims) == state.current.type.rank:
@@ -286,7 +168,7 @@ def _retold(value: Any, written: Any, use: Use, names: Names) -> Any:
             return tuple(_retold(v, w, use, names) for v, w in zip(value, written.items, strict=True))
     term = names.term(written) if isinstance(value, int | float) and written is not None else None
     again = traced(value, term) if term is not None and term.holds(value, use.env) else value
-    words = {id(p) for p in _parts(written) if isinstance(p, syntax.Name)}
+    words = {id(p) for p in parts_of(written) if isinstance(p, syntax.Name)}
     (names.told if again is not value else names.lost).update(words)
     return again
 
@@ -315,10 +197,24 @@ def _op(use: Use, names: Names, node: Node, collector: Collector) -> tuple[Tenso
         collector.report("not-supported-by-target", message, node.span)
         return types
     try:
-        use.spellings[node] = rule(again)
+        use.spellings[node] = _completed(rule(again), again)
     except RuleError as error:
         collector.report("not-supported-by-target", str(error), node.span, help=error.help)
     return types
+
+
+def _completed(spelling: Spelling, op: Op) -> Spelling:
+    """A setting that the author wrote in words is said even where its value is PyTorch's default: `stride=stride`."""
+    signature = known_signature(spelling.module.function) if spelling.module else None
+    if spelling.module is None or signature is None:
+        return spelling
+    settings = {"pad": "padding"}
+    written = {settings.get(f.name, f.name): getattr(op, f.name) for f in op.settings()}
+    given = spelling.module.keywords
+    more = {
+        k: v for k, v in written.items() if k not in given and isinstance(v, Sized) and signature.defaults.get(k) == v
+    }
+    return replace(spelling, module=replace(spelling.module, keywords={**given, **more})) if more else spelling
 
 
 def _fields(op: Op, known: dict[Value, Value], node: Node, use: Use, names: Names) -> dict[str, Any]:
@@ -326,7 +222,8 @@ def _fields(op: Op, known: dict[Value, Value], node: Node, use: Use, names: Name
     for declared in op.fields:
         value = getattr(op, declared.name)
         if declared.kind is not None:
-            given[declared.name] = _retold(value, node.written.get(declared.name), use, names)
+            written = node.written.get(declared.name) or names.frees.get(node.name if declared.name == "shape" else "")
+            given[declared.name] = _retold(value, written, use, names)
         elif declared.many:
             given[declared.name] = tuple(known[v] for v in value)
         else:
@@ -379,8 +276,3 @@ def _substituted(value: Sized, meanings: dict[str, Any]) -> Any:
         return value.term.value(meanings)
     except (ArithmeticError, KeyError, TypeError):
         return int(value)
-
-
-__all__ = [
-    "Argument", "Built", "ClassOf", "Names", "Use", "baked_settings", "new_use", "shaping_settings", "trace",
-]  # fmt: skip

@@ -1,0 +1,22 @@
+"""ONNX nodes of the backward forms of summaries."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.rules.arithmetic import as_real
+from netdsl.ops.axes import product
+from netdsl.ops.reduce_backward import Count, Elements
+
+
+@rules.lowers(Count)
+def count(op: Count, inputs: Sequence[str], build: Builder) -> Any:
+    total = product([op.like.shape[a] for a in op.axes])
+    if isinstance(total, int):
+        return build.constant(float(total))
+    return build.node("Squeeze", [as_real(build.extents(total), build), build.ints(0)])
+
+
+@rules.lowers(Elements)
+def elements(op: Elements, inputs: Sequence[str], build: Builder) -> Any:
+    return as_real(build.node("Size", inputs), build)

@@ -1,0 +1,175 @@
+"""Cuts a text into words and signs. Signs of other languages are reported and read as what they stand for."""
+
+from __future__ import annotations
+
+import re
+
+from netdsl.diagnostics import Collector, Fix
+from netdsl.source import Source
+from netdsl.stream import TokenStream
+from netdsl.syntax import Comment
+from netdsl.tables import Tables
+from netdsl.tokens import END, FOREIGN, SOFT, STARTS_ROW, Token, character_help, master, shown
+
+
+class Lexer(TokenStream):
+    """One pass over a text. `tokens` ends with `$END`; `comments` are in order."""
+
+    def __init__(self, source: Source, collector: Collector, tables: Tables) -> None:
+        super().__init__(source, collector)
+        self.keywords = tables.keywords
+        self.signs = tables.signs
+        self.pattern = master(tables)
+        self.comments: list[Comment] = []
+        self.at = 0
+
+    def run(self) -> list[Token]:
+        """Cut the text. Raises `TooDeep`."""
+        match = self.pattern.match
+        size = len(self.text)
+        while self.at < size:
+            found = match(self.text, self.at)
+            assert found is not None  # the last alternative takes any character
+            start, self.at = self.at, found.end()
+            kind = found.lastgroup
+            if kind == "space":
+                continue
+            getattr(self, f"take_{kind}")(found.group(), start)
+        self.finish()
+        return self.tokens
+
+    def finish(self) -> None:
+        size = len(self.text)
+        while len(self.frames) > 1:
+            self.report_unclosed(self.frames[-1])
+            self.mend(size)
+        self.end_row()
+        self.tokens.append(Token(END, "", size, size, True, None))
+
+    # ------------------------------------------------ what a match is
+
+    def take_newline(self, text: str, start: int) -> None:
+        self.fresh = True
+        self.broken = True
+
+    def take_comment(self, text: str, start: int) -> None:
+        end = start + len(text.rstrip())
+        self.comments.append(Comment(self.span(start, end), self.fresh))
+
+    def take_number(self, text: str, start: int) -> None:
+        self.emit("NUMBER", text, start)
+
+    def take_badnumber(self, text: str, start: int) -> None:
+        self.collector.report(
+            "bad-number",
+            f"`{shown(text)}` is not a number",
+            self.span(start, start + len(text)),
+            help="a name does not begin with a digit; numbers are `64`, `0.5`, `1e-3` or `300M`",
+        )
+        digits = re.match("[0-9]+", text)
+        assert digits is not None
+        self.emit("NUMBER", digits.group(), start, start + len(text))
+
+    def take_name(self, text: str, start: int) -> None:
+        kind = self.signs["_"] if text == "_" else self.keywords.get(text, "NAME")
+        if text in ("True", "False"):
+            where = self.span(start, start + len(text))
+            self.collector.report(
+                "foreign-word", f"`{text}` is written `{text.lower()}`", where, fix=Fix(where, text.lower())
+            )
+            kind = text.upper()
+        if kind != "NAME" and self.tokens and self.tokens[-1].kind == "DOT":
+            kind = "NAME"
+        if self.fresh and kind in STARTS_ROW:
+            self.leave_unclosed(kind, start)
+        self.emit(kind, text, start)
+
+    def take_text(self, text: str, start: int) -> None:
+        self.emit("STRING", text, start)
+
+    def take_sign(self, text: str, start: int) -> None:
+        kind = self.signs[text]
+        if kind in ("RPAR", "RSQB", "RBRACE"):
+            self.close(kind, text, start)
+        elif kind == "COLON":
+            self.take_colon(start)
+        else:
+            self.emit(kind, text, start)
+
+    def take_foreign(self, text: str, start: int) -> None:
+        kind, written = FOREIGN[text]
+        if text == ":=" and self.row_begins_with(("LET", "PARAM", "STATE")):
+            kind, written = "ASSIGN", "="
+        where = self.span(start, start + len(text))
+        self.collector.report(
+            "unexpected-character",
+            f"`{text}` is not a sign of this language",
+            where,
+            help=f"write `{written.strip()}`",
+            fix=Fix(where, written),
+        )
+        self.emit(kind, written.strip(), start, start + len(text))
+
+    def take_semicolon(self, text: str, start: int) -> None:
+        if self.frames[-1].kind == "LBRACE":
+            self.end_row()
+        else:
+            self.emit("SEMICOLON", text, start)
+
+    def take_other(self, text: str, start: int) -> None:
+        if text in ('"', "'"):
+            self.take_open_text(text, start)
+        elif text != "\ufeff" or start:
+            name = f"`{text}`" if text.isprintable() else f"the character U+{ord(text):04X}"
+            self.collector.report(
+                "unexpected-character",
+                f"{name} does not belong here",
+                self.span(start, start + 1),
+                help=character_help(text),
+            )
+
+    def take_open_text(self, quote: str, start: int) -> None:
+        """A text in the wrong quotes, or one that the end of the line cuts off."""
+        line_end = self.text.find("\n", start)
+        line_end = len(self.text) if line_end < 0 else line_end
+        close = self.text.find(quote, start + 1, line_end)
+        if quote == "'" and close > 0:
+            self.at = close + 1
+            inner = self.text[start + 1 : close].replace('"', '\\"')
+            where = self.span(start, self.at)
+            self.collector.report(
+                "unexpected-character",
+                "a text stands in double quotes",
+                where,
+                help=f'write `"{shown(inner)}"`',
+                fix=Fix(where, f'"{inner}"'),
+            )
+            self.emit("STRING", f'"{inner}"', start, self.at)
+            return
+        self.at = start + len(self.text[start:line_end].rstrip(" \t\r)]}"))
+        self.at = max(self.at, start + 1)
+        self.collector.report(
+            "unclosed-text",
+            "this text is not closed before the line ends",
+            self.span(start, self.at),
+            help=f"end it with `{quote}`" if quote == '"' else 'texts stand in `"`, on one line',
+        )
+        self.emit("STRING", f'"{self.text[start + 1 : self.at]}"'.replace("\\", "/"), start, self.at)
+
+    def take_colon(self, start: int) -> None:
+        """`name:` at the head of a line cannot stand within brackets: one of them was left open."""
+        last = self.tokens[-1] if self.tokens else None
+        if last and last.first and last.opener and last.opener.kind in ("LPAR", "LSQB", "CLAIM"):
+            if last.kind in SOFT or last.kind == "NAME":
+                self.reopen_row(last)
+        self.emit("COLON", ":", start)
+
+    def reopen_row(self, name: Token) -> None:
+        if self.in_parameters(self.frames[-1]):
+            return
+        self.tokens.pop()
+        self.close_to_brace(name.start)
+        self.end_row()
+        self.broken = False
+        name.opener = self.frames[-1].opener
+        self.tokens.append(name)

@@ -1,0 +1,82 @@
+"""What an author meant who wrote what the grammar has no place for: the words of syntax errors.
+
+Each guess looks at the tokens around the one that does not fit and either explains the mistake or passes. The first
+that explains it is taken, so the guesses stand from the particular to the general.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from netdsl.diagnostics import Diagnostic
+from netdsl.mistakes import bodies, equals, heads, pipelines
+from netdsl.mistakes.mistake import Mistake, described, words
+
+__all__ = ["Mistake", "explain"]
+
+
+def explain(mistake: Mistake) -> Diagnostic:
+    for guess in GUESSES:
+        found = guess(mistake)
+        if found is not None:
+            return found
+    return anything_else(mistake)
+
+
+def anything_else(m: Mistake) -> Diagnostic:
+    if m.ends and m.last is not None:
+        return m.say("unexpected-end", f"`{words(m)}` is not complete", m.last, help=wanted(m))
+    return m.say("unexpected-token", f"{described(m.token)} does not belong here", help=wanted(m))
+
+
+EXPECTED_SIGNS = {
+    "LBRACE": "{",
+    "LPAR": "(",
+    "RPAR": ")",
+    "RSQB": "]",
+    "COLON": ":",
+    "ASSIGN": "=",
+    "ARROW": "->",
+    "COMMA": ",",
+    "IN": "in",
+}
+
+
+def wanted(m: Mistake) -> str | None:
+    """What could stand here, where that is few things."""
+    if m.value_wanted:
+        return "expected a value"
+    found = [f"`{sign}`" for kind, sign in EXPECTED_SIGNS.items() if kind in m.expected]
+    if "NAME" in m.expected:
+        found.insert(0, "a name")
+    return f"expected {' or '.join(found)}" if 0 < len(found) <= 4 else None
+
+
+GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
+    bodies.comment_sign,
+    bodies.ellipsis,
+    bodies.open_bracket,
+    heads.python_word,
+    heads.misplaced_definition,
+    heads.unknown_item,
+    heads.misspelt_row_word,
+    heads.use_names,
+    heads.reserved_word,
+    equals.single_equals,
+    equals.equals_for_colon,
+    bodies.missing_body,
+    equals.colon_for_equals,
+    heads.row_name,
+    heads.missing_name,
+    bodies.wrong_bracket,
+    bodies.lone_else,
+    pipelines.stray_arrow,
+    pipelines.broken_off,
+    pipelines.missing_value,
+    pipelines.chained_comparison,
+    pipelines.bare_claim,
+    pipelines.after_claim,
+    pipelines.side_by_side,
+    heads.recipe_word,
+    heads.row_start,
+)

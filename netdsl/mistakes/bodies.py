@@ -1,0 +1,80 @@
+"""Brackets left open, bodies left out, comments of other languages."""
+
+from __future__ import annotations
+
+from netdsl.diagnostics import Diagnostic, Label
+from netdsl.mistakes.mistake import VALUES, Mistake, words
+from netdsl.tokens import SIGN
+
+OPENS_BODY = frozenset(("NET", "BLOCK", "RECURRENT", "TRAIN", "FOR", "IF", "EACH", "ELSE"))
+
+
+def open_bracket(m: Mistake) -> Diagnostic | None:
+    """A new line begins with a value where a bracket wants `,` or its end."""
+    opener = m.token.opener
+    if opener is None or opener.kind == "LBRACE" or not m.token.first or m.value_wanted:
+        return None
+    if m.last is None or m.token.kind not in (*VALUES, "LPAR", "LBRACE", "FOR", "ASSERT", "IF", "EACH"):
+        return None
+    return m.say(
+        "unclosed-bracket",
+        f"this `{SIGN[opener.kind]}` is never closed",
+        opener,
+        Label(m.place(m.token), "the next row begins here"),
+        help="close it where the row ends",
+    )
+
+
+def comment_sign(m: Mistake) -> Diagnostic | None:
+    if m.token is m.head and m.token.kind in ("FLOOR", "SLASH"):
+        return m.say("foreign-comment", f"`{m.token.text}` begins no comment here", help="comments begin with `#`")
+    return None
+
+
+def ellipsis(m: Mistake) -> Diagnostic | None:
+    dots = [t.kind for t in m.tokens[m.at : m.at + 3]] == ["DOT"] * 3
+    return m.say("unexpected-token", "`...` leaves something out; a network must be written whole") if dots else None
+
+
+def missing_body(m: Mistake) -> Diagnostic | None:
+    """`net X` at the end of a line, or with a colon as in Python."""
+    if "LBRACE" not in m.expected or not (m.ends or m.token.kind == "COLON"):
+        return None
+    if m.token.opener is not None and m.token.opener.kind != "LBRACE":
+        return None
+    if m.head.kind == "USE":
+        return m.say(
+            "missing-braces",
+            "`use` says which names it takes, in braces",
+            m.last,
+            help=f"write `{words(m)} {{ name, other }}`",
+        )
+    if m.token.kind == "COLON" and not OPENS_BODY & {m.head.kind, *m.row_kinds()}:
+        return None
+    if m.token.kind == "COLON":
+        return m.say("missing-braces", "a body stands in braces, not after a colon", help="write `{ … }`")
+    return m.say("missing-braces", f"`{words(m)}` has no body", m.last, help=f"write `{words(m)} {{ … }}`")
+
+
+def wrong_bracket(m: Mistake) -> Diagnostic | None:
+    if m.token.kind == "LPAR" and m.head.kind in ("INPUT", "PARAM", "STATE") and "LSQB" in m.expected:
+        return m.say("wrong-bracket", "a shape stands in square brackets", help=f"write `{words(m)} [ … ]`")
+    if m.token.kind == "LBRACE" and m.value_wanted:
+        return m.say(
+            "wrong-bracket",
+            "`{` opens the rows of a body; here a value is expected",
+            help="lists stand in `[ ]`, bundles in `( )`",
+        )
+    if m.token.kind == "LBRACE":
+        return m.say(
+            "wrong-bracket",
+            "`{` opens the rows of a body; nothing here has one",
+            help="settings stand in parentheses: `conv(64, 3)`",
+        )
+    return None
+
+
+def lone_else(m: Mistake) -> Diagnostic | None:
+    if m.token.kind == "ELSE":
+        return m.say("else-without-if", "this `else` follows no `if`", help="it stands right after the `}` of its `if`")
+    return None

@@ -1,0 +1,98 @@
+"""`=`, `:` and `==`, one in the place of another."""
+
+from __future__ import annotations
+
+from netdsl.diagnostics import Diagnostic, Fix
+from netdsl.mistakes.mistake import Mistake, line_rest, words
+from netdsl.source import Span
+from netdsl.tokens import END, ROW_END
+
+DEFINITIONS = ("NET", "BLOCK", "RECURRENT")
+
+
+def equals_for_colon(m: Mistake) -> Diagnostic | None:
+    """`x = conv(3)` in a body, `lr = 0.1` in a train section, `next h = …`."""
+    if m.token.kind != "ASSIGN" or m.last is None or m.last.kind != "NAME":
+        return None
+    name, at_head = m.last.text, m.last is m.head
+    if m.level == "recipe_row" and at_head:
+        return m.say(
+            "equals-for-space",
+            "a row of a train section is a word and its value",
+            help=f"write `{name} …`",
+            fix=Fix(m.place(m.token), ""),
+        )
+    if m.head.kind in ("NEXT", "OUTPUT", "SHARED", "AUX"):
+        return m.say("missing-colon", "a row is named with a colon", help=f"write `{words(m)}: …`", fix=colon_fix(m))
+    if not at_head:
+        return None
+    if m.following.kind in ("NUMBER", "STRING", "TRUE", "FALSE", "LSQB"):
+        return m.say(
+            "missing-let",
+            f"a number is named with `let`: `let {name} = {m.following.text}`",
+            m.head,
+            fix=Fix(m.place(m.head), f"let {name}"),
+        )
+    rest = line_rest(m, m.token.end)
+    return m.say(
+        "missing-colon", "a row is named with a colon, not with `=`", help=f"write `{name}: {rest}`", fix=colon_fix(m)
+    )
+
+
+def colon_fix(m: Mistake) -> Fix:
+    assert m.last is not None
+    return Fix(Span(m.source, m.last.end, m.token.end), ":")
+
+
+def single_equals(m: Mistake) -> Diagnostic | None:
+    if (m.token.kind == "ASSIGN" and m.head.kind in ("ASSERT", "IF")) or (
+        m.token.kind == "ASSIGN" and "IF" in m.row_kinds()
+    ):
+        return m.say(
+            "single-equals",
+            "`=` gives a setting its value; `==` compares",
+            help="write `==`",
+            fix=Fix(m.place(m.token), "=="),
+        )
+    if m.token.kind == "EQ" and "ASSIGN" in m.expected and m.head.kind in ("LET", "PARAM", "STATE"):
+        return m.say(
+            "double-equals", "`==` compares; a value is given by `=`", help="write `=`", fix=Fix(m.place(m.token), "=")
+        )
+    return None
+
+
+def colon_for_equals(m: Mistake) -> Diagnostic | None:
+    """`conv(stride: 2)`, `let x: 3`, `net N(classes: 10)`, `input image: [3, H, W]`, `loss: …`."""
+    in_header = m.head.kind in DEFINITIONS and m.last is not None and m.last.kind == "COLON"
+    if in_header and m.token.kind not in ("NAME", ROW_END, END):
+        return m.say(
+            "colon-for-equals",
+            "after `:` stands a kind such as `int`; a default is given by `=`",
+            m.last,
+            help=f"write `= {m.token.text}`",
+        )
+    if m.token.kind != "COLON" or m.last is None:
+        return None
+    if m.head.kind == "INPUT":
+        return m.say(
+            "unexpected-colon",
+            "an input's shape follows its name without a colon",
+            help=f"write `{words(m)} [ … ]`",
+            fix=Fix(m.place(m.token), ""),
+        )
+    if m.level == "recipe_row" and m.last is m.head:
+        return m.say(
+            "unexpected-colon",
+            "a row of a train section is a word and its value, without a colon",
+            help=f"write `{m.last.text} …`",
+            fix=Fix(m.place(m.token), ""),
+        )
+    settings = m.token.opener is not None and m.token.opener.kind == "LPAR" and m.last.kind == "NAME"
+    if settings or m.head.kind in ("LET", "PARAM", "STATE"):
+        return m.say(
+            "colon-for-equals",
+            "a value is given by `=`, not by `:`",
+            help=f"write `{m.last.text} = …`",
+            fix=Fix(m.place(m.token), "="),
+        )
+    return None

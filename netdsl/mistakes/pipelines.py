@@ -1,0 +1,125 @@
+"""Arrows that lead nowhere, values that are missing or stand side by side."""
+
+from __future__ import annotations
+
+from netdsl.diagnostics import Diagnostic, Fix
+from netdsl.mistakes.mistake import VALUES, Mistake, line_rest, words
+from netdsl.source import Span
+from netdsl.tokens import BINARY
+
+COMPARISONS = ("EQ", "NE", "LT", "LE", "GT", "GE", "IN")
+
+
+def stray_arrow(m: Mistake) -> Diagnostic | None:
+    if m.token.kind != "ARROW":
+        return None
+    if m.last is not None and m.last.kind == "ARROW":
+        return m.say("missing-layer", "expected a layer between two arrows")
+    if m.value_wanted or m.last is None:
+        return m.say(
+            "missing-head",
+            "nothing stands before this `->`",
+            help="a row begins with a layer or a value; a row that begins with a layer carries on by itself",
+        )
+    if m.head.kind in ("OUTPUT", "AUX"):
+        return m.say(
+            "missing-colon",
+            "an output with a pipeline has a name and a colon",
+            help="write `output name: …`, or give the row a name and `output` that",
+        )
+    return None
+
+
+def broken_off(m: Mistake) -> Diagnostic | None:
+    """The row or the bracket ends where a value must follow."""
+    if not m.ends or m.last is None:
+        return None
+    kind, text = m.last.kind, m.last.text
+    if kind == "ARROW":
+        return m.say(
+            "missing-layer", "expected a layer after `->`", m.last, help="take the arrow away, or say what follows"
+        )
+    if kind == "COLON":
+        return m.say(
+            "missing-pipeline", f"nothing follows `{words(m)}`", m.last, help="as in `conv1: conv(64, 3) -> relu`"
+        )
+    if kind in BINARY or kind in ("NOT", "ASSIGN"):
+        return m.say("missing-value", f"expected a value after `{text}`", m.last)
+    if kind in ("COMMA", "LPAR") and m.value_wanted:
+        return m.say("missing-value", f"expected a value between `{text}` and `{m.token.text or 'the end'}`", m.last)
+    if m.level == "recipe_row" and m.last is m.head:
+        return m.say("missing-value", f"`{text}` needs a value", m.last, help="as in `epochs 10`")
+    if kind in ("IF", "ASSERT", "IN"):
+        return m.say("missing-value", f"expected a value after `{text}`", m.last)
+    if "ASSIGN" in m.expected and m.head.kind in ("LET", "STATE"):
+        return m.say("missing-value", f"`{words(m)}` is given no value", m.last, help=f"write `{words(m)} = …`")
+    return None
+
+
+def missing_value(m: Mistake) -> Diagnostic | None:
+    if (
+        m.value_wanted
+        and m.last is not None
+        and (m.token.kind in BINARY or m.token.kind in ("COMMA", "COLON", "ASSIGN"))
+    ):
+        return m.say("missing-value", f"expected a value between `{m.last.text}` and `{m.token.text}`")
+    return None
+
+
+def chained_comparison(m: Mistake) -> Diagnostic | None:
+    if m.token.kind not in COMPARISONS or m.value_wanted:
+        return None
+    if not any(kind in COMPARISONS for kind in m.row_kinds()):
+        return None
+    return m.say("chained-comparison", "two comparisons are joined by `and`", help="as in `0 < x and x < 3`")
+
+
+def bare_claim(m: Mistake) -> Diagnostic | None:
+    """`conv(64, 3) [64, 55, 55]`."""
+    opener = m.token.opener
+    if m.token.kind != "COMMA" or opener is None or opener.kind != "LSQB" or m.value_wanted:
+        return None
+    return m.say(
+        "missing-arrow",
+        "a shape is claimed after an arrow",
+        opener,
+        help="write `-> [ … ]`",
+        fix=Fix(Span(m.source, opener.start, opener.start), "-> "),
+    )
+
+
+def after_claim(m: Mistake) -> Diagnostic | None:
+    if m.last is not None and m.last.kind == "RSQB" and m.last.opener and m.last.opener.kind == "CLAIM":
+        return m.say("unexpected-token", f"after a claimed shape stands `->` or nothing, not `{m.token.text}`")
+    return None
+
+
+def side_by_side(m: Mistake) -> Diagnostic | None:
+    """Two values with nothing between them."""
+    if m.last is None or m.value_wanted or m.token.kind not in (*VALUES, "IF", "EACH"):
+        return None
+    opener = m.token.opener
+    if opener is not None and opener.kind != "LBRACE":
+        return m.say(
+            "missing-comma",
+            f"`,` is missing between `{m.last.text}` and `{m.token.text}`",
+            fix=Fix(Span(m.source, m.last.end, m.last.end), ","),
+        )
+    if m.token.kind == "NUMBER" and m.last.kind == "NAME":
+        return m.say("missing-brackets", "settings stand in parentheses", help=f"write `{m.last.text}({m.token.text})`")
+    if m.last is m.head and m.last.kind == "NAME" and m.following.kind in ("LPAR", "ARROW"):
+        return m.say(
+            "missing-colon",
+            f"`:` is missing behind the row's name `{m.last.text}`",
+            m.last,
+            help=f"write `{m.last.text}: {line_rest(m, m.token.start)}`",
+            fix=Fix(Span(m.source, m.last.end, m.last.end), ":"),
+        )
+    if "ARROW" in m.expected:
+        return m.say(
+            "missing-arrow",
+            f"`->` is missing before `{m.token.text}`",
+            help="layers are joined by arrows: `conv(64, 3) -> relu`",
+            fix=Fix(Span(m.source, m.token.start, m.token.start), "-> "),
+        )
+    return None

@@ -1,0 +1,73 @@
+"""Backward forms of activations: gradients that pass in some places and not, or otherwise, in others."""
+
+from typing import Annotated, ClassVar
+
+from netdsl.dims import Extent
+from netdsl.ops.backward import Backward
+from netdsl.ops.base import RuleError
+from netdsl.ops.fields import Bool, ChoiceKind, FloatKind
+from netdsl.tensors import TensorType, Value
+
+
+class Choose(Backward):
+    """`above` where `x` is positive, `below` elsewhere. Either may be one number."""
+
+    x: Value
+    above: Value
+    below: Value
+
+    def result(self) -> TensorType:
+        return self.x.type
+
+    def pointwise(self) -> Extent:
+        return self.x.type.elements
+
+
+class Between(Backward):
+    """`dy` where `x` lies between two numbers, else 0. A `closed` range holds its ends, as PyTorch's clamp has it."""
+
+    dy: Value
+    x: Value
+    low: Annotated[float | None, FloatKind()] = None
+    high: Annotated[float | None, FloatKind()] = None
+    closed: Bool = False
+
+    def prepare(self) -> None:
+        if self.low is None and self.high is None:
+            raise RuleError("a range needs an end")
+
+    def result(self) -> TensorType:
+        return self.dy.type
+
+    def pointwise(self) -> Extent:
+        return self.dy.type.elements * 2
+
+
+class Curved(Backward, abstract=True):
+    """`dy` times the slope of a function at `x`."""
+
+    dy: Value
+    x: Value
+
+    flops_each: ClassVar[int] = 4
+
+    def result(self) -> TensorType:
+        return self.dy.type
+
+    def pointwise(self) -> Extent:
+        return self.dy.type.elements * self.flops_each
+
+
+class GeluGradient(Curved):
+    """Exactly `P(x) + x p(x)`, with the normal distribution and its density; or the slope of the formula with tanh."""
+
+    flops_each: ClassVar[int] = 9
+
+    approximate: Annotated[str, ChoiceKind(("none", "tanh"))] = "none"
+
+    def transcendentals(self) -> Extent:
+        return self.x.type.elements * (1 if self.approximate == "tanh" else 2)
+
+
+class HardswishGradient(Curved):
+    """0 up to -3, 1 from 3 on, `x / 3 + 1 / 2` between."""

@@ -1,0 +1,87 @@
+"""Backward forms of arithmetic, and what undoes broadcasting and transposes matrices."""
+
+from typing import Annotated, ClassVar
+
+from netdsl.dims import Extent
+from netdsl.ops.backward import Backward, ExpandTo, SumTo
+from netdsl.ops.base import Tape
+from netdsl.ops.fields import ChoiceKind
+from netdsl.ops.shape import Transpose
+from netdsl.tensors import TensorType, Value
+
+
+def fit(tape: Tape, gradient: Value, like: Value) -> Value:
+    """A gradient summed over what broadcasting had repeated of an operand."""
+    if gradient.type == like.type:
+        return gradient
+    fitted: Value = tape(SumTo, gradient, like)
+    return fitted
+
+
+def zeros(tape: Tape, like: Value) -> Value:
+    """The gradient of a value that nothing learned from."""
+    made: Value = tape(ExpandTo, tape.number(0.0), like)
+    return made
+
+
+def turned(tape: Tape, matrices: Value) -> Value:
+    """Matrices with their rows as columns."""
+    rank = matrices.type.rank
+    made: Value = tape(Transpose, matrices, (*range(rank - 2), rank - 1, rank - 2))
+    return made
+
+
+class Won(Backward):
+    """`dy` where `a` is larger than `b`, else 0. Equal ones have half each, or one of them takes `all` or `none`."""
+
+    dy: Value
+    a: Value
+    b: Value
+    ties: Annotated[str, ChoiceKind(("half", "all", "none"))] = "half"
+
+    def result(self) -> TensorType:
+        return self.dy.type
+
+    def pointwise(self) -> Extent:
+        return self.dy.type.elements * 3
+
+
+class Sign(Backward):
+    """1, 0 or -1."""
+
+    x: Value
+
+    def result(self) -> TensorType:
+        return self.x.type
+
+    def pointwise(self) -> Extent:
+        return self.x.type.elements
+
+
+class PowerGradient(Backward, abstract=True):
+    """A gradient of `a` to the power `b`."""
+
+    dy: Value
+    a: Value
+    b: Value
+
+    flops_each: ClassVar[int] = 4
+
+    def result(self) -> TensorType:
+        return self.dy.type
+
+    def pointwise(self) -> Extent:
+        return self.dy.type.elements * self.flops_each
+
+    def transcendentals(self) -> Extent:
+        return self.dy.type.elements
+
+
+class PowerBaseGradient(PowerGradient):
+    """`dy b a^(b - 1)`, and 0 where `b` is 0."""
+
+
+class PowerExponentGradient(PowerGradient):
+    """`dy a^b log(a)`, given the power itself, and 0 where `a` is 0 and `b` is not negative."""
+
+    power: Value

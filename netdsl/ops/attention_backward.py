@@ -1,0 +1,26 @@
+"""What attention keeps for its gradient."""
+
+from netdsl.dims import Extent
+from netdsl.ops.backward import Backward
+from netdsl.ops.fields import Bool
+from netdsl.tensors import TensorType, Value
+
+
+class Match(Backward):
+    """How much each query reads of each key: `softmax(q k')`; a causal one reads none that come later."""
+
+    q: Value
+    k: Value
+    causal: Bool = False
+
+    def result(self) -> TensorType:
+        return self.q.type.with_shape(*self.q.shape[:-1], self.k.shape[-2])
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        return ((*self.result().shape, self.q.shape[-1]),)
+
+    def pointwise(self) -> Extent:
+        return self.result().elements * 4
+
+    def transcendentals(self) -> Extent:
+        return self.result().elements

@@ -1,0 +1,197 @@
+"""What the reference pages say in words that no declaration holds: families, settings, initialisers, conventions."""
+
+from __future__ import annotations
+
+FAMILIES: dict[str, str] = {
+    "conv": "Convolutions",
+    "linear": "Fully connected layers and look-up tables",
+    "activation": "Activations",
+    "pool": "Pooling",
+    "normalize": "Normalisation",
+    "dropout": "Dropout",
+    "resize": "Resizing and unpooling",
+    "shape": "Joining and rearranging",
+    "cut": "Cutting and padding",
+    "arithmetic": "Arithmetic",
+    "reduce": "Summaries",
+    "recurrent": "Recurrence",
+    "attention": "Attention",
+    "value": "Values that no arrow brings",
+    "loss": "Losses",
+    "metric": "Metrics",
+}
+"""Titles of the families in the order of the page, by the module of `netdsl.ops` that declares them."""
+
+SETTINGS: dict[str, str] = {
+    "absent": "what a class counts that is neither labelled nor predicted",
+    "activation": "the function at the end of each step",
+    "affine": "whether a learned scale and shift follow",
+    "align_corners": "whether the corner pixels stay in place",
+    "alpha": "the factor before the exponential part",
+    "amount": "the width of the rim",
+    "approximate": "which formula: `none` is the exact one",
+    "axes": "how many axes, counted from the last",
+    "axis": "the axis, counted from 0 without the batch, or from the end when negative; `none` lets the operation choose",
+    "beta": "the power of the sum",
+    "bias": "whether something learned is added to each output",
+    "biases": "bias vectors for each gate: PyTorch has 2, textbooks 1",
+    "bidirectional": "whether the sequence is read both ways",
+    "causal": "whether a position is kept from reading what comes later",
+    "ceil": "whether a partial window at the far side counts",
+    "channels": "channels that come out",
+    "classes": "how many classes there are",
+    "count": "how many symbols there are",
+    "count_padding": "whether padding counts as zeros in the mean",
+    "dilation": "the distance between the taps of a window",
+    "end": "the first position not taken; `none` is the end",
+    "eps": "added to the variance",
+    "factor": "how many times larger each axis becomes, or smaller",
+    "features": "outputs",
+    "groups": "into how many groups the channels are split",
+    "heads": "how many parts attend side by side",
+    "hidden": "units of the hidden state",
+    "high": "the largest value that stays; `none` for no bound",
+    "ignore": "the label that counts nowhere",
+    "indices": "whether the places of the maxima are a second result",
+    "init": "how the weights start",
+    "k": "the constant in the sum, or how many of the highest scores count",
+    "keep": "whether the axes stay, of size 1",
+    "kernel": "the size of the window",
+    "layers": "how many layers read one another",
+    "low": "the smallest value that stays; `none` for no bound",
+    "margin": "what is cut off each side, or how far the right score shall be ahead",
+    "mode": "how new positions get their values",
+    "momentum": "the share of a new batch in the running averages",
+    "offset": "where the part begins; `none` is the middle",
+    "order": "the axes in their new order; empty swaps two",
+    "output_padding": "what is added to the size at the far side",
+    "pad": "positions added before and after each spatial axis, or `same`",
+    "parts": "how many equal parts, or the size of each",
+    "per_channel": "whether every channel learns a slope of its own",
+    "rate": "the probability of becoming zero",
+    "scale": "what the sizes are multiplied by",
+    "shape": "the size of each axis",
+    "size": "the size that comes out, or how many neighbours take part",
+    "slope": "the factor below zero",
+    "smoothing": "the share of the target that all classes get alike",
+    "start": "the first position, or axis, taken",
+    "step": "take every so many",
+    "stride": "from one window to the next; `none` is the size of the window",
+    "threshold": "where a lone score begins to say class 1",
+    "value": "the number",
+    "weight": "one number a class; `none` weighs all alike",
+    "width": "numbers in each vector",
+}
+"""What each setting of an operation is, by its name."""
+
+RECIPE: dict[str, str] = {
+    "alpha": "the share that the old average keeps",
+    "beta1": "the share that the average of gradients keeps",
+    "beta2": "the share that the average of squares keeps",
+    "centered": "whether the mean is taken off the squares",
+    "classes": "the figures to draw, in the order of their numbers",
+    "count": "how many images there are",
+    "eps": "added to a divisor",
+    "every": "epochs between two reductions",
+    "factor": "what the learning rate is multiplied by",
+    "figures": "the most that an image has",
+    "file": "the file to read",
+    "fit": "`crop` scales the shorter side and cuts, `stretch` does not keep proportions",
+    "flip": "whether half of the training images are mirrored",
+    "floor": "the share of the learning rate to end at",
+    "folder": "the folder that holds the files",
+    "length": "characters in a piece; `none` is what the input says",
+    "lr": "the learning rate",
+    "lr_decay": "how the learning rate falls from step to step",
+    "mean": "what is taken off each channel",
+    "momentum": "the share of the last step that is taken again",
+    "nesterov": "whether momentum looks ahead",
+    "no_decay": "whether biases and normalisations are exempt from weight decay",
+    "noise": "the standard deviation of what is added to each pixel",
+    "power": "the exponent",
+    "seed": "what the drawing starts from",
+    "size": "the size of the images; `none` is what the input says",
+    "std": "what each channel is divided by",
+    "test": "the share held out for testing",
+    "validation": "the share held out for validation",
+    "warmup": "epochs in which the learning rate climbs to its full value",
+    "weight_decay": "how strongly weights are drawn to zero",
+}
+"""What each setting of a data set, an optimizer or a schedule is, by its name."""
+
+ROWS: dict[str, str] = {
+    "epochs": "how often the training split is gone through",
+    "batch": "samples in one step",
+    "seed": "what weights, order and dropout start from",
+    "clip": "the largest norm that the whole gradient may have",
+    "accumulate": "batches that one optimizer step adds up",
+    "precision": "mixed precision on a device that has it",
+    "workers": "processes that decode images ahead",
+}
+"""Rows of a recipe that hold one value."""
+
+INITIALISERS: dict[str, str] = {
+    "torch": "what PyTorch does for the layer: the default",
+    "zeros": "0",
+    "ones": "1",
+    "constant": "`constant(c)`; a bare number means the same",
+    "normal": "normal distribution, `normal(0.02)` gives the standard deviation",
+    "truncated_normal": "as `normal`, nothing beyond two standard deviations",
+    "uniform": "from -a to a, `uniform(0.1)`",
+    "xavier_normal": "normal, variance 2 / (fan in + fan out) (Glorot and Bengio, 2010)",
+    "xavier_uniform": "uniform of the same variance",
+    "he_normal": "normal, variance 2 / fan in (He et al., 2015)",
+    "he_uniform": "uniform of the same variance",
+    "lecun_normal": "normal, variance 1 / fan in (LeCun et al., 1998)",
+    "orthogonal": "rows that are orthogonal (Saxe et al., 2014)",
+    "bilinear": "bilinear interpolation, for a `conv_transpose` that enlarges (Long et al., 2015)",
+}
+"""How weights can start."""
+
+CONVENTION = """\
+Everything is counted from shapes alone, for one batch at inference. Three numbers are kept apart.
+
+- **MACs**: multiply-accumulates of contractions (convolutions, products of matrices, recurrent products), no bias,
+  padding counted as if it were dense. This is the rule of lectures, `H · W · F² · D₁ · D₂`, and half of what
+  `torch.utils.flop_counter` says.
+- **FLOPs**: `core = 2 · MACs + additions of a bias`, and in all `core + what is done element by element`.
+- **transcendentals**: evaluations of exp, log, pow, sqrt and tanh, in a column of their own.
+
+| operation | MACs | FLOPs beside `2 · MACs + bias` | transcendentals |
+|---|---|---|---|
+| `conv`, `locally_connected` | outputs · kernel · input channels / groups | 0 | 0 |
+| `conv_transpose` | **input** positions · kernel · input channels · channels / groups | 0 | 0 |
+| `linear` | positions · inputs · outputs | 0 | 0 |
+| `matmul` | all axes of the result · the axis summed over | 0 | 0 |
+| `attention` | `q k'` and `p v`; with `causal` only the pairs that are read | 5n − 2 a row of n keys | n a row |
+| `multihead_attention` | as `attention`, and four projections | 5n − 2 a row and head | n a row and head |
+| `rnn` | steps · hidden · (inputs + hidden) | 1 a unit (2 with relu) | 1 a unit (0 with relu) |
+| `gru` | 3 times as many | 14 a unit | 3 a unit |
+| `lstm` | 4 times as many | 17 a unit | 5 a unit |
+| `embedding`, `one_hot` | 0 | 0 | 0 |
+| `relu`, `relu6`, `abs`, `neg`, `clamp` | 0 | 1 an element | 0 |
+| `leaky_relu`, `prelu` | 0 | 2 an element | 0 |
+| `sigmoid`, `elu` | 0 | 3 an element | 1 an element |
+| `tanh`, `exp`, `log`, `sqrt`, `power` | 0 | 0 | 1 an element |
+| `gelu` | 0 | 4 an element, 8 with `approximate=tanh` | 1 an element |
+| `silu` | 0 | 4 an element | 1 an element |
+| `hardsigmoid`, `hardswish` | 0 | 3 and 4 an element | 0 |
+| `softplus` | 0 | 1 an element | 2 an element |
+| `softmax` | 0 | 4n − 2 a row of n | n a row |
+| `log_softmax` | 0 | 4n − 2 a row of n | n + 1 a row |
+| `batchnorm` at inference | 0 | 2 an element | 0 |
+| `layernorm`, `groupnorm`, `instancenorm` | 0 | 8 an element (6 without scale and shift), 1 a mean | 1 a mean |
+| `lrn` over n channels | 0 | n + 3 an element | 1 an element |
+| `maxpool` | 0 | kernel − 1 an output | 0 |
+| `avgpool` | 0 | kernel an output | 0 |
+| `global_avgpool`, `adaptive_avgpool`, `mean` | 0 | 1 an input element | 0 |
+| `sum`, `reduce_max`, `reduce_min`, `global_maxpool`, `argmax` | 0 | input elements − outputs | 0 |
+| `resize(mode=bilinear)` | 0 | 7 an output of an image (1, 7, 15 for one to three spatial axes) | 0 |
+| `add`, `mul`, `sub`, `div`, `minimum`, `maximum` | 0 | 1 an element and further operand | 0 |
+| everything that only moves numbers | 0 | 0 | 0 |
+
+What moves numbers: `flatten`, `reshape`, `concat`, `split`, `crop`, `pad`, `slice`, `transpose`, `resize` to the
+nearest, the unpoolings, `last`, and `dropout` at inference. Biases of recurrent layers are bias additions: `gates ·
+biases` a unit and step. An operation that does not state a number is listed under the report's table as not counted.
+"""
+"""What is counted, as the operations state it."""

@@ -1,0 +1,239 @@
+"""Gradients of a text's net: the emitted forward and backward graph in onnxruntime against PyTorch's autograd.
+
+`check(text)` adds a random linear functional of the net's outputs as the loss, differentiates it with respect to every
+weight AND every real input of the net, emits both passes as one ONNX model, and compares outputs, gradients and the
+buffers that a training step changes with `torch_module(net)` in training mode. `differences=True` also compares the
+gradients with central differences of the emitted loss along random directions.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnx import helper, numpy_helper
+
+import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table of rules)
+from netdsl.codegen.onnx.lower import Lowering, Place
+from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.model import IR_VERSION, OPSET, batch_symbol
+from netdsl.codegen.onnx.scope import ELEMENTS, Ledger, Names, Scope, names_used
+from netdsl.codegen.onnx.simplify import simplify
+from netdsl.codegen.onnx.sizes import Sizes
+from netdsl.codegen.pytorch.module import torch_module
+from netdsl.dims import at
+from netdsl.dims.extent import symbols_of
+from netdsl.ir import Graph, Net, Node, Output, Term
+from netdsl.ops.arithmetic import Mul
+from netdsl.ops.backward import Backward
+from netdsl.ops.base import Gradients, Tape
+from netdsl.passes.differentiate import Differentiator, _span, _write_term, summed
+from netdsl.passes.prune import prune
+from netdsl.passes.tape import Pen, Writer
+from netdsl.program import load_text
+from netdsl.tensors import DType, TensorType, Value
+
+torch.set_num_threads(1)
+Array = np.ndarray[Any, Any]
+BATCH = 2
+DTYPES = {DType.FLOAT: np.float32, DType.INT: np.int64, DType.BOOL: np.bool_}
+
+
+class Functional(Backward):
+    """The sum of `x * probe` over all samples: a loss that is linear in an output."""
+
+    x: Value
+    probe: Value
+
+    name: ClassVar[str] = "test_functional"
+
+    def result(self) -> TensorType:
+        return TensorType((), DType.FLOAT, batched=False)
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(Mul, (self.probe, outgoing[0]))}
+
+
+@rules.lowers(Functional)
+def functional(op: Functional, inputs: Sequence[str], build: Builder) -> Any:
+    return build.node("ReduceSum", [build.node("Mul", inputs)], keepdims=0)
+
+
+@dataclass(eq=False)
+class Emitted:
+    """One model with both passes. Results: `loss`, outputs, `<key>:gradient` of weights and inputs, `<key>:next`."""
+
+    net: Net
+    model: onnx.ModelProto
+    fields: dict[str, Value]
+    session: onnxruntime.InferenceSession
+    weights: dict[str, Array] = field(default_factory=dict)
+
+    def run(self, feed: Mapping[str, Array]) -> dict[str, Array]:
+        """Everything the model returns; weights in `feed` replace those in the file."""
+        wanted = {i.name for i in self.session.get_inputs()} | set(self.weights)
+        names = [o.name for o in self.session.get_outputs()]
+        given = {k: v for k, v in feed.items() if k in wanted}
+        return dict(zip(names, self.session.run(None, given), strict=True))
+
+
+def term_of(output: Output, net: Net) -> Term:
+    """A loss that is a random linear functional of one output; its coefficients are a field `<output>.probe`."""
+    x, probe = Value(output.name, output.value.type), Value(f"{output.name}.probe", output.value.type)
+    op = Functional(x, probe)
+    loss = Value(f"{output.name}.loss", op.result())
+    node = Node("functional", op, (x, probe), (loss,), _span(net))
+    return Term(output.name, Graph("loss", [x, probe], [node], [Output("loss", loss, False, _span(net))]), _span(net))
+
+
+def emit(net: Net, weights: Mapping[str, Array], options: onnxruntime.SessionOptions | None = None) -> Emitted:
+    """Differentiate with respect to weights and real inputs, and write both passes as one checked model."""
+    graph = Graph(net.name, list(net.inputs))
+    seed = Value("seed", TensorType((), DType.INT, batched=False))
+    worker = Differentiator(Writer(graph, seed=seed))
+    worker.learned.update(v for v in net.inputs if v.type.dtype is DType.FLOAT)
+    values: dict[Value, Value] = {v: v for v in net.inputs}
+    worker.forward(net, values)
+    outputs = {o.name: values[o.value] for o in net.outputs}
+    fields = {v.name: v for v in net.inputs}
+    terms = [term_of(o, net) for o in net.outputs if o.value.type.dtype is DType.FLOAT]
+    losses = [_write_term(worker, t, {**fields, **outputs}, fields, graph) for t in terms]
+    pen = Pen(worker.writer, worker.entries[0].pen.op, "loss", "", _span(net))
+    total = summed(list(losses), pen)
+    assert total is not None
+    worker.backward(losses, pen)
+    found = {"loss": total, **outputs}
+    for value in net.inputs:
+        if (gradient := worker.total(value, pen)) is not None:
+            found[f"{value.name}:gradient"] = gradient
+    for key, parts in worker.weight_gradients.items():
+        if (gradient := summed(parts, pen)) is not None:
+            found[f"{key}:gradient"] = gradient
+    found |= {f"{key}:next": value for key, value in worker.writer.carried.items()}
+    prune(graph, found.values())
+    return _written(net, graph, {**fields, "seed": seed}, found, weights, options)
+
+
+def _written(
+    net: Net, graph: Graph, fields: dict[str, Value], found: dict[str, Value], weights: Mapping[str, Array],
+    options: onnxruntime.SessionOptions | None,
+) -> Emitted:  # fmt: skip
+    known = dict(net.weights())
+    batch = batch_symbol({s for v in fields.values() for d in v.shape for s in symbols_of(d)})
+    ledger = Ledger([*fields, *found], known, batch)
+    scope = Scope(ledger)
+    names: Names = {v: v.name for v in fields.values()}
+    lowering = Lowering(Sizes(scope, [v for k, v in fields.items() if k != "seed"]), {})
+    lowering.write(graph, scope, names, Place())
+    lowering.check()
+    for name, value in found.items():
+        source = names[value] if value in names else ledger.weight(value.name)
+        scope.nodes.append(helper.make_node("Identity", [source], [name]))
+    nodes = simplify(scope.nodes, list(found))
+    used = names_used(nodes)
+    inputs = [ledger.info(v.name, v.type) for v in fields.values() if v.name in used]
+    kept = {k: w for k, w in known.items() if k in used}
+    inputs += [helper.make_tensor_value_info(k, ELEMENTS[w.dtype], w.shape) for k, w in kept.items()]
+    tensors = [t for name, t in ledger.constants.items() if name in used]
+    tensors += [numpy_helper.from_array(np.ascontiguousarray(weights[k]), k) for k in kept]
+    results = [ledger.info(name, value.type) for name, value in found.items()]
+    whole = helper.make_model(
+        helper.make_graph(nodes, "gradients", inputs, results, tensors),
+        opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
+    )  # fmt: skip
+    onnx.checker.check_model(whole, full_check=True)
+    if options is None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(whole.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return Emitted(net, whole, fields, session, {k: weights[k] for k in kept})
+
+
+def draw(value: Value, sizes: Mapping[str, int], batch: int, below: int, rng: np.random.Generator) -> Array:
+    """Numbers for an input: standard normal, or whole numbers from 0 to `below`."""
+    shape = [*((batch,) if value.type.batched else ()), *(at(d, sizes) for d in value.shape)]
+    if value.type.dtype is DType.INT:
+        return rng.integers(0, below, shape)
+    return rng.standard_normal(shape).astype(DTYPES[value.type.dtype])
+
+
+def close(got: Array, wanted: Array, what: str, tolerance: float) -> None:
+    """Largest difference over largest value of the tensor, so that rounding of sums is judged by what was summed."""
+    assert got.shape == wanted.shape, f"{what}: shape {got.shape}, PyTorch has {wanted.shape}"
+    scale = max(float(np.abs(wanted).max(initial=0.0)), 1e-2)
+    worst = float(np.abs(got.astype(np.float64) - wanted.astype(np.float64)).max(initial=0.0)) / scale
+    assert worst <= tolerance, f"{what}: differs by {worst:.2e} of its largest value\n{got}\n{wanted}"
+
+
+def check(
+    text: str, *, sizes: Mapping[str, int] | None = None, batch: int = BATCH, below: int = 3,
+    inputs: Mapping[str, Array] | None = None, tolerance: float = 1e-4, seed: int = 0, differences: bool = False,
+) -> dict[str, Array]:  # fmt: skip
+    """Compare a text's first net with PyTorch; returns what the emitted model gave (see `Emitted`).
+
+    `sizes` gives symbols their numbers, `inputs` the values of some inputs by name (others are drawn), `below` the end
+    of the range of whole-number inputs. Weights are drawn so that none is zero.
+    """
+    net = load_text(text).net()
+    rng = np.random.default_rng(seed)
+    module = torch_module(net, 0).train()
+    with torch.no_grad():
+        for _, weight in sorted(module.named_parameters()):
+            weight.copy_(torch.from_numpy(rng.uniform(0.2, 1.0, weight.shape) * rng.choice([-1.0, 1.0], weight.shape)))
+    state = {k: v.detach().numpy().copy() for k, v in module.state_dict().items()}
+    emitted = emit(net, state)
+    feed: dict[str, Array] = {"seed": np.array(seed, np.int64)}
+    feed |= {v.name: draw(v, sizes or {}, batch, below, rng) for k, v in emitted.fields.items() if k != "seed"}
+    feed |= {k: np.asarray(v, DTYPES[emitted.fields[k].type.dtype]) for k, v in (inputs or {}).items()}
+    got = emitted.run(feed)
+    wanted = expected(net, module, feed)
+    assert any(np.abs(v).max(initial=0.0) > 0 for k, v in wanted.items() if k.endswith(":gradient"))
+    for name, value in wanted.items():
+        if name in got:
+            close(got[name], value, name, tolerance)
+        else:
+            assert not value.any(), f"{name} is missing"
+    if differences:
+        check_differences(emitted, feed, got)
+    return got
+
+
+def expected(net: Net, module: torch.nn.Module, feed: Mapping[str, Array]) -> dict[str, Array]:
+    """The same by autograd, under the same names."""
+    tensors = {v.name: torch.from_numpy(feed[v.name]) for v in net.inputs}
+    for tensor in tensors.values():
+        tensor.requires_grad_(tensor.is_floating_point())
+    result = module(*tensors.values())
+    outputs = dict(result) if isinstance(result, dict) else {net.outputs[0].name: result}
+    real = {k: v for k, v in outputs.items() if v.is_floating_point()}
+    loss = sum((v * torch.from_numpy(feed[f"{k}.probe"])).sum() for k, v in real.items())
+    assert isinstance(loss, torch.Tensor)
+    torch.autograd.backward(loss)
+    found = {"loss": loss.detach().numpy(), **{k: v.detach().numpy() for k, v in outputs.items()}}
+    for name, tensor in [*tensors.items(), *module.named_parameters()]:
+        if tensor.grad is not None:
+            found[f"{name}:gradient"] = tensor.grad.numpy()
+    learned = {name for name, _ in module.named_parameters()}
+    found |= {f"{k}:next": v.numpy() for k, v in module.state_dict().items() if k not in learned}
+    return found
+
+
+def check_differences(
+    emitted: Emitted, feed: Mapping[str, Array], got: Mapping[str, Array], step: float = 1e-2, tolerance: float = 2e-2
+) -> None:
+    """Each gradient along a random direction against the emitted loss a step before and after."""
+    rng = np.random.default_rng(11)
+    base = {**emitted.weights, **feed}
+    for name, gradient in got.items():
+        if not name.endswith(":gradient"):
+            continue
+        key = name.removesuffix(":gradient")
+        direction = np.asarray(rng.standard_normal(gradient.shape), np.float32)
+        ends = [emitted.run({**feed, key: base[key] + s * direction})["loss"] for s in (step, -step)]
+        difference, stated = float(ends[0] - ends[1]) / (2 * step), float(np.sum(gradient * direction))
+        scale = float(np.linalg.norm(gradient) * np.linalg.norm(direction)) / max(1.0, gradient.size**0.5)
+        assert abs(difference - stated) <= tolerance * max(scale, 1e-2), f"{name}: {stated}, differences {difference}"
