@@ -128,7 +128,7 @@ net Library(classes = 10, k = 4) {
   input image [3, H = 64, W = 64]
   stem: conv_bn_relu(16, stride=2)
   a: dense_layer(k) * 3
-  p: preactivation(24) -> preactivation(24) -> preactivation(32, stride=2)
+  p: conv(24, 1) -> preactivation(24) -> preactivation(24) -> preactivation(32, stride=2)
   i: inception(8, 4, 8, 4, 8, 8) -> inception(8, 4, 16, 4, 8, 8)
   se: squeeze_excite -> squeeze_excite(reduction=4)
   y: basic(32) -> basic(48, stride=2)

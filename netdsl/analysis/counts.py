@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from netdsl.dims import Extent, at
 from netdsl.ops.base import Op, Window
+from netdsl.record import changed
 from netdsl.tensors import TensorType
 
 
@@ -69,7 +69,7 @@ def _window_at(window: Window, sizes: Mapping[str, int]) -> Window:
     if all(type(end) is int for end in ends):
         return window
     size, before, after = (number(end, sizes) for end in ends)
-    return replace(window, size=size, before=before, after=after)
+    return changed(window, size=size, before=before, after=after)
 
 
 def macs_at(op: Op, sizes: Mapping[str, int]) -> int:

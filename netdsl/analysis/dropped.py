@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from netdsl.analysis.quantities import grouped, quantity
 from netdsl.ops.base import Window
 from netdsl.ops.windows import lost, slide
+from netdsl.record import changed
 
 AXES = {1: (("position", "positions", "end"),), 2: (("row", "rows", "bottom"), ("column", "columns", "right"))}
 VOLUME = (("plane", "planes", "back"), *AXES[2])
@@ -68,6 +68,6 @@ def nearest_sizes(window: Window) -> tuple[int, ...]:
 
 
 def _fits(window: Window, size: int) -> bool:
-    tried = replace(window, size=size)
+    tried = changed(window, size=size)
     positions = slide(tried)
     return size > 0 and isinstance(positions, int) and positions > 0 and pixels_lost(tried) == 0

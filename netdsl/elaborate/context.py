@@ -18,9 +18,9 @@ from netdsl.tensors import Value
 if TYPE_CHECKING:
     from netdsl.elaborate.files import Library
 
-LIMIT = 100_000
+LIMIT = 30_000
 """Layers that a file may unroll to, and items that a list or loop may have."""
-EFFORT = 2_000_000
+EFFORT = 1_000_000
 """Expressions, uses of layers and items of lists that one net may cost: a file can keep nobody waiting for ever."""
 DEPTH = 60
 """How many blocks may be at work inside each other."""

@@ -10,9 +10,9 @@ import netdsl.elaborate.layers as layers
 import netdsl.elaborate.recurrence as recurrence
 import netdsl.elaborate.sizes as sizes
 from netdsl import syntax
-from netdsl.diagnostics import Label, did_you_mean
+from netdsl.diagnostics import Label, Severity, did_you_mean
 from netdsl.elaborate.context import Context
-from netdsl.elaborate.scope import Build, Names, Row, Scope, name_row
+from netdsl.elaborate.scope import Build, Names, Row, Scope, labels_of, name_row
 from netdsl.elaborate.values import (
     LAYERS,
     UNKNOWN,
@@ -52,23 +52,20 @@ def _fail(context: Context, scope: Scope, row: syntax.Row) -> None:
     for node in build.fresh:
         node.name = build.names.number(node.name)
     build.fresh, build.named = [], []
-    for name in _bound_names(row):
-        if is_layer(context, name.id):
+    for name, span in _bound_names(row).items():
+        if is_layer(context, name):
             continue
-        build.scope.bind(name.id, UNKNOWN, name.span)
-        scope.bind(name.id, UNKNOWN, name.span)
+        build.scope.bind(name, UNKNOWN, span)
+        scope.bind(name, UNKNOWN, span)
     if isinstance(row, syntax.LayerRow | syntax.OutputRow | syntax.If | syntax.ForRow | syntax.NextRow):
         build.previous = Row(row.span, UNKNOWN, used=True)
 
 
-def _bound_names(row: syntax.Row) -> tuple[syntax.Name, ...]:
-    if isinstance(row, syntax.LayerRow):
-        return row.names
-    if isinstance(row, syntax.OutputRow):
-        return row.names if row.pipeline else ()
-    if isinstance(row, syntax.LetRow | syntax.ParamRow | syntax.StateRow):
-        return (row.name,)
-    return tuple(i.name for i in row.items) if isinstance(row, syntax.InputRow) else ()
+def _bound_names(row: syntax.Row) -> dict[str, Span]:
+    """The names that a row would have bound, with those of rows inside it."""
+    if isinstance(row, syntax.OutputRow) and row.pipeline is None:
+        return {}
+    return labels_of(syntax.Body(row.span, (row,)))
 
 
 # ---------------------------------------------------------------- flowing along a pipeline
@@ -380,7 +377,10 @@ def _for_row(context: Context, scope: Scope, row: syntax.ForRow) -> None:
                 inner = Scope(scope)
                 for name, value in expressions.unpack(context, row.target, item, row.items.span):
                     inner.bind(name.id, value, name.span)
+                before = len(context.collector.found)
                 run(context, inner, row.body)
+                if any(d.severity is Severity.ERROR for d in context.collector.found[before:]):
+                    raise Failed  # the other rounds would say the same
     finally:
         build.loops -= 1
 

@@ -6,7 +6,6 @@ import inspect
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from netdsl import syntax
 from netdsl.analysis.counts import Count, arithmetic
@@ -256,16 +255,20 @@ def _definition_call(definition: syntax.Definition) -> str:
 
 
 def _recipes() -> list[str]:
-    from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES
+    from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, Optimizer, Schedule
     from netdsl.recipe import SETTINGS as VALUES
+    from netdsl.recipe.data import Images
 
-    lines = ["## Recipes", "", "What the rows of a `train` section may say.", ""]
-    tables: dict[str, Mapping[str, type[Any]]] = {
-        "Data": DATA, "Optimizers": OPTIMIZERS, "Schedules": SCHEDULES,
-    }  # fmt: skip
-    for title, declared in tables.items():
-        lines += [f"### {title}", "", *paragraphs(next(iter(declared.values())).__mro__[-4 if title == "Data" else 1])]
-        lines.append("")
-        for item in declared.values():
-            lines += [f"#### {item.name}", "", f"`{call(item)}`", "", *paragraphs(item), "", *table(item.settings(), RECIPE)]
-    return [*lines, "### Values", "", *table(VALUES.values(), ROWS)]
+    return [
+        "## Recipes", "", "What the rows of a `train` section may say.", "",
+        *_declared("Data", Images, DATA), *_declared("Optimizers", Optimizer, OPTIMIZERS),
+        *_declared("Schedules", Schedule, SCHEDULES), "### Values", "", *table(VALUES.values(), ROWS),
+    ]  # fmt: skip
+
+
+def _declared(title: str, base: type[Declared], items: Mapping[str, type[Declared]]) -> list[str]:
+    """A section on data sets, optimizers or schedules, headed by what they have in common."""
+    lines = [f"### {title}", "", *paragraphs(base), ""]
+    for item in items.values():
+        lines += [f"#### {item.name}", "", f"`{call(item)}`", "", *paragraphs(item), "", *table(item.settings(), RECIPE)]
+    return lines
