@@ -63,7 +63,7 @@ class NetError(Exception):
 class Collector:
     """Where the stages report to. Exact repeats are kept once."""
 
-    found: list[Diagnostic] = anew(list)
+    found: list[Diagnostic] = anew(factory=list)
 
     def report(
         self,

@@ -31,7 +31,7 @@ class Node:
     span: Span
     shares: Node | None = None
     """The node whose weights this one uses (`shared` layers), always the first of them; else None."""
-    written: dict[str, syntax.Expr] = anew(dict)
+    written: dict[str, syntax.Expr] = anew(factory=dict)
     """The author's expression of each setting that was given, for readable source."""
     keyed: str | None = None
     """In a flat graph: the key of its weights, where that is not its name (`shared` layers)."""
@@ -71,10 +71,10 @@ class Graph:
     """Inputs, nodes, outputs. Every value is an input or the result of an earlier node of the same graph."""
 
     name: str
-    inputs: list[Value] = anew(list)
-    nodes: list[Node] = anew(list)
-    outputs: list[Output] = anew(list)
-    choices: dict[str, Choice] = anew(dict)
+    inputs: list[Value] = anew(factory=list)
+    nodes: list[Node] = anew(factory=list)
+    outputs: list[Output] = anew(factory=list)
+    choices: dict[str, Choice] = anew(factory=dict)
     """By row name: rows whose whole value is an `if`."""
 
     def walk(self, path: str = "") -> Iterator[tuple[str, Node]]:
@@ -178,11 +178,11 @@ class Recipe:
 
     span: Span
     data: Any = None
-    losses: list[Term] = anew(list)
-    metrics: list[Term] = anew(list)
+    losses: list[Term] = anew(factory=list)
+    metrics: list[Term] = anew(factory=list)
     optimizer: Any = None
     schedule: Any = None
-    settings: dict[str, Any] = anew(dict)
+    settings: dict[str, Any] = anew(factory=dict)
     """`epochs`, `batch`, `seed`, `clip` … by keyword."""
 
 
@@ -192,14 +192,14 @@ class Net(Graph):
 
     span: Span | None = None
     doc: str = ""
-    settings: dict[str, Any] = anew(dict)
-    domain: Domain = anew(Domain)
-    defaults: dict[str, int] = anew(dict)
+    settings: dict[str, Any] = anew(factory=dict)
+    domain: Domain = anew(factory=Domain)
+    defaults: dict[str, int] = anew(factory=dict)
     """Sizes that the file gives its symbols (`H = 224`)."""
-    budgets: list[Budget] = anew(list)
+    budgets: list[Budget] = anew(factory=list)
     recipe: Recipe | None = None
     definition: syntax.Definition | None = None
-    row_shapes: dict[int, str] = anew(dict)
+    row_shapes: dict[int, str] = anew(factory=dict)
     """The shape at the end of each of its own rows, by the offset where the row begins (`netdsl fmt --shapes`)."""
 
     @property

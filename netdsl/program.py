@@ -24,9 +24,9 @@ class Program:
     module: Module
     library: Library
     collector: Collector
-    settings: Mapping[str, str] = anew(dict)
-    recipe: Mapping[str, str] = anew(dict)
-    built: dict[str, Net | None] = anew(dict)
+    settings: Mapping[str, str] = anew(factory=dict)
+    recipe: Mapping[str, str] = anew(factory=dict)
+    built: dict[str, Net | None] = anew(factory=dict)
 
     @property
     def names(self) -> list[str]:

@@ -19,9 +19,9 @@ class Fresh:
         self.make = make
 
 
-def anew(make: Callable[[], T]) -> T:
-    """`rows: list[Row] = anew(list)`: an empty list of its own for every instance."""
-    return Fresh(make)  # type: ignore[return-value]
+def anew(*, factory: Callable[[], T]) -> T:
+    """`rows: list[Row] = anew(factory=list)`: an empty list of its own for every instance."""
+    return Fresh(factory)  # type: ignore[return-value]
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(anew,))
@@ -42,7 +42,6 @@ def entity(cls: type[T]) -> type[T]:
     names = inherited + own
     defaults = {n: getattr(cls, n) for n in names if hasattr(cls, n)}
     kept: dict[str, Any] = {**getattr(cls, "_defaults", {}), **defaults}
-    vars(cls).get("__match_args__")
     cls.__init__ = initialiser(names, kept)  # type: ignore[assignment]
     cls.__match_args__ = names  # type: ignore[attr-defined]
     cls._defaults = kept  # type: ignore[attr-defined]

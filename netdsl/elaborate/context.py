@@ -47,23 +47,23 @@ class Context:
 
     collector: Collector
     library: Library
-    domain: Domain = anew(Domain)
-    frames: list[Frame] = anew(list)
-    origins: dict[Value, Span] = anew(dict)
+    domain: Domain = anew(factory=Domain)
+    frames: list[Frame] = anew(factory=list)
+    origins: dict[Value, Span] = anew(factory=dict)
     """Where each arrow was made, to point at both sides of a clash."""
     builds: list[Build] = anew(lambda: [outside()])
     layers: int = 0
     effort: int = 0
     multiplicity: int = 1
-    bodies: dict[Any, Any] = anew(dict)
+    bodies: dict[Any, Any] = anew(factory=dict)
     """Blocks built before, by definition, settings and input types: the same call is built once."""
-    rewrites: dict[Extent, Extent] = anew(dict)
+    rewrites: dict[Extent, Extent] = anew(factory=dict)
     """Sizes that a join has shown equal to a simpler one."""
-    contracts: list[tuple[Condition, Span]] = anew(list)
-    reported: set[tuple[str, Span]] = anew(set)
-    rows_seen: dict[Span, bool] = anew(dict)
+    contracts: list[tuple[Condition, Span]] = anew(factory=list)
+    reported: set[tuple[str, Span]] = anew(factory=set)
+    rows_seen: dict[Span, bool] = anew(factory=dict)
     """Row places with whether any use of the row was read."""
-    inputs_seen: dict[Span, tuple[str, bool]] = anew(dict)
+    inputs_seen: dict[Span, tuple[str, bool]] = anew(factory=dict)
     """As `rows_seen`, of the inputs of blocks, with how they are called in a message."""
 
     @property

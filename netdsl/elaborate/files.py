@@ -32,11 +32,11 @@ class Module:
     key: str
     file: syntax.File
     scope: Scope
-    own: dict[str, syntax.Definition] = anew(dict)
-    used: dict[str, tuple[syntax.Definition, Scope]] = anew(dict)
-    places: dict[str, Span] = anew(dict)
+    own: dict[str, syntax.Definition] = anew(factory=dict)
+    used: dict[str, tuple[syntax.Definition, Scope]] = anew(factory=dict)
+    places: dict[str, Span] = anew(factory=dict)
     """Where each used name was asked for."""
-    broken: set[str] = anew(set)
+    broken: set[str] = anew(factory=set)
     """Names asked for in vain: that has been reported, so what reads them stays silent."""
 
 

@@ -107,18 +107,18 @@ class Build:
     """Where row labels are bound."""
     keyword: str = "block"
     previous: Row | None = None
-    fresh: list[Node] = anew(list)
+    fresh: list[Node] = anew(factory=list)
     """Nodes of the row at work that have no final name yet."""
-    named: list[Node] = anew(list)
+    named: list[Node] = anew(factory=list)
     """Nodes of the row at work that an inner row has named."""
-    rows: list[Row] = anew(list)
+    rows: list[Row] = anew(factory=list)
     loops: int = 0
     nested: int = 0
     """How many values with rows of their own (`if`, `each`) are open."""
-    inner: Names = anew(Names)
+    inner: Names = anew(factory=Names)
     """Names inside the outermost row at work."""
-    states: dict[str, Any] = anew(dict)
-    labels: Mapping[str, Span] = anew(dict)
+    states: dict[str, Any] = anew(factory=dict)
+    labels: Mapping[str, Span] = anew(factory=dict)
     """Where the body names its rows, read or not yet read."""
     outputs: bool = False
 

@@ -3,10 +3,15 @@
 from typing import Annotated, ClassVar
 
 from netdsl.dims import Extent
+from netdsl.ops.activation_backward import Between, Choose, GeluGradient, HardswishGradient
+from netdsl.ops.arithmetic import Add, Exp, Mul, Sub
+from netdsl.ops.arithmetic_backward import fit
 from netdsl.ops.axes import Axis, class_axis, find_axis, float_of, product, rank_at_least, without
-from netdsl.ops.backward import Gate
+from netdsl.ops.backward import Gate, ReshapeLike
 from netdsl.ops.base import Elementwise, Gradients, Tape, Window, fixed
 from netdsl.ops.fields import Bool, ChoiceKind, Float, Initialiser
+from netdsl.ops.reduce import Sum
+from netdsl.ops.shape import Reshape
 from netdsl.tensors import Init, Value, Weight
 
 
@@ -34,6 +39,10 @@ class LeakyRelu(Activation):
 
     slope: Float = 0.01
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        (dy,) = outgoing
+        return {"x": tape(Choose, self.x, dy, tape(Mul, (dy, tape.number(self.slope))))}
+
 
 class PRelu(Activation):
     """Leaky ReLU whose slope is learned, one in all or one a channel (axis 0) (He et al., 2015)."""
@@ -54,11 +63,25 @@ class PRelu(Activation):
     def weights(self) -> tuple[Weight, ...]:
         return (Weight("weight", (self.slopes,), self.init),)
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        (dy,) = outgoing
+        slope = tape.weight("weight")
+        aligned = (self.slopes, *(1,) * (self.x.type.rank - 1))[: self.x.type.rank]
+        shaped = slope if aligned == slope.shape else tape(Reshape, slope, aligned)
+        learned = fit(tape, tape(Choose, self.x, tape.number(0.0), tape(Mul, (dy, self.x))), shaped)
+        return {
+            "x": tape(Choose, self.x, dy, tape(Mul, (dy, shaped))) if tape.wants("x") else None,
+            "weight": learned if aligned == slope.shape else tape(ReshapeLike, learned, slope),
+        }
+
 
 class Relu6(Activation):
     """`min(max(0, x), 6)` (Krizhevsky, 2010; MobileNet's, Howard et al., 2017)."""
 
     example: ClassVar[str] = "image [3, 8, 8] -> relu6"
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(Between, outgoing[0], results[0], 0.0, 6.0)}
 
 
 class Elu(Activation):
@@ -69,6 +92,11 @@ class Elu(Activation):
     transcendentals_each: ClassVar[int] = 1
 
     alpha: Float = 1.0
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        (dy,) = outgoing
+        falling = tape(Mul, (dy, tape(Add, (results[0], tape.number(self.alpha)))))
+        return {"x": tape(Choose, self.x, dy, falling)}
 
 
 class Gelu(Activation):
@@ -85,6 +113,9 @@ class Gelu(Activation):
     def pointwise(self) -> Extent:
         return self.x.type.elements * (8 if self.approximate == "tanh" else 4)
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(GeluGradient, outgoing[0], self.x, self.approximate)}
+
 
 class Silu(Activation):
     """`x * sigmoid(x)`, also called swish (Ramachandran et al., 2017)."""
@@ -93,12 +124,20 @@ class Silu(Activation):
     flops_each: ClassVar[int] = 4
     transcendentals_each: ClassVar[int] = 1
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        share = tape(Sigmoid, self.x)
+        rest = tape(Mul, (results[0], tape(Sub, tape.number(1.0), share)))
+        return {"x": tape(Mul, (outgoing[0], tape(Add, (share, rest))))}
+
 
 class Hardswish(Activation):
     """`x * min(max(0, x + 3), 6) / 6` (MobileNetV3, Howard et al., 2019)."""
 
     example: ClassVar[str] = "image [3, 8, 8] -> hardswish"
     flops_each: ClassVar[int] = 4
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(HardswishGradient, outgoing[0], self.x)}
 
 
 class Sigmoid(Activation):
@@ -108,12 +147,20 @@ class Sigmoid(Activation):
     flops_each: ClassVar[int] = 3
     transcendentals_each: ClassVar[int] = 1
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        (y,) = results
+        return {"x": tape(Mul, (outgoing[0], y, tape(Sub, tape.number(1.0), y)))}
+
 
 class Hardsigmoid(Activation):
     """`min(max(0, x / 6 + 1 / 2), 1)` (MobileNetV3, Howard et al., 2019)."""
 
     example: ClassVar[str] = "image [3, 8, 8] -> hardsigmoid"
     flops_each: ClassVar[int] = 3
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        scaled = tape(Mul, (outgoing[0], tape.number(1 / 6)))
+        return {"x": tape(Between, scaled, self.x, -3.0, 3.0)}
 
 
 class Tanh(Activation):
@@ -123,12 +170,19 @@ class Tanh(Activation):
     flops_each: ClassVar[int] = 0
     transcendentals_each: ClassVar[int] = 1
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        (y,) = results
+        return {"x": tape(Mul, (outgoing[0], tape(Sub, tape.number(1.0), tape(Mul, (y, y)))))}
+
 
 class Softplus(Activation):
     """`log(1 + exp(x))`, a smooth ReLU (Dugas et al., 2001)."""
 
     example: ClassVar[str] = "scores [10] -> softplus"
     transcendentals_each: ClassVar[int] = 2
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(Mul, (outgoing[0], tape(Sigmoid, self.x)))}
 
 
 class Normalised(Activation, abstract=True):
@@ -157,10 +211,20 @@ class Normalised(Activation, abstract=True):
         return None if self.x.type.rank >= 3 and self.along > 0 else ()
 
 
+def softmax_gradient(tape: Tape, dy: Value | None, y: Value, axis: int) -> Value:
+    """`y * (dy - sum(dy * y))`, from the result of a softmax along an axis."""
+    total = tape(Sum, tape(Mul, (dy, y)), axis=(axis,), keep=True)
+    gradient: Value = tape(Mul, (y, tape(Sub, dy, total)))
+    return gradient
+
+
 class Softmax(Normalised):
     """`exp(x) / sum(exp(x))` along an axis (Bridle, 1989)."""
 
     example: ClassVar[str] = "scores [10] -> softmax"
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": softmax_gradient(tape, outgoing[0], results[0], self.along)}
 
 
 class LogSoftmax(Normalised):
@@ -170,3 +234,8 @@ class LogSoftmax(Normalised):
 
     def transcendentals(self) -> Extent:
         return super().transcendentals() + self.rows
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        (dy,) = outgoing
+        total = tape(Sum, dy, axis=(self.along,), keep=True)
+        return {"x": tape(Sub, dy, tape(Mul, (tape(Exp, results[0]), total)))}

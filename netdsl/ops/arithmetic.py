@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from netdsl.dims import Extent
+from netdsl.ops.activation_backward import Between
+from netdsl.ops.arithmetic_backward import PowerBaseGradient, PowerExponentGradient, Sign, Won, fit, turned
 from netdsl.ops.axes import broadcast, float_of, meet, number_of
-from netdsl.ops.base import Elementwise, Op, Requirement, RuleError, Values
+from netdsl.ops.base import Elementwise, Gradients, Op, Requirement, RuleError, Tape, Values
 from netdsl.ops.fields import FloatKind
+from netdsl.ops.linear_backward import LinearWeightGradient
+from netdsl.ops.shape import Unsqueeze
 from netdsl.tensors import DType, TensorType, Value
 
 
@@ -47,11 +51,19 @@ class Add(Bundle):
 
     example: ClassVar[str] = "(a [8], b [8]) -> add"
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tuple(fit(tape, outgoing[0], v) for v in self.x)}
+
 
 class Mul(Bundle):
     """The product of values, element by element: a gate, a scale."""
 
     example: ClassVar[str] = "(a [8], b [8]) -> mul"
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        (dy,) = outgoing
+        others = (tuple(v for j, v in enumerate(self.x) if j != i) for i in range(len(self.x)))
+        return {"x": tuple(fit(tape, tape(Mul, (dy, *rest)), v) for v, rest in zip(self.x, others, strict=True))}
 
 
 class Pairwise(Op, abstract=True):
@@ -89,6 +101,10 @@ class Sub(Pairwise):
 
     example: ClassVar[str] = "(a [8], b [8]) -> sub"
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        (dy,) = outgoing
+        return {"a": fit(tape, dy, self.a), "b": tape(Neg, fit(tape, dy, self.b))}
+
 
 class Div(Pairwise):
     """`a / b`, element by element, always a real number."""
@@ -98,6 +114,13 @@ class Div(Pairwise):
     def result(self) -> TensorType:
         return super().result().with_dtype(DType.FLOAT)
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        scaled = tape(Div, outgoing[0], self.b)
+        return {
+            "a": fit(tape, scaled, self.a),
+            "b": fit(tape, tape(Neg, tape(Mul, (scaled, results[0]))), self.b) if tape.wants("b") else None,
+        }
+
 
 class Power(Pairwise):
     """`a` to the power `b`, element by element. One transcendental an element."""
@@ -106,17 +129,51 @@ class Power(Pairwise):
     flops_each: ClassVar[int] = 0
     transcendentals_each: ClassVar[int] = 1
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        (dy,) = outgoing
+        base = tape(PowerBaseGradient, dy, self.a, self.b) if tape.wants("a") else None
+        exponent = tape(PowerExponentGradient, dy, self.a, self.b, results[0]) if tape.wants("b") else None
+        return {
+            "a": None if base is None else fit(tape, base, self.a),
+            "b": None if exponent is None else fit(tape, exponent, self.b),
+        }
+
+
+def share_of(tape: Tape, dy: Value | None, own: Value, larger: Value, smaller: Value) -> Value:
+    """What a minimum or maximum owes one of its values: `dy` where that value was taken.
+
+    Equal values have half each; beside one number the value has it all, as PyTorch's clamp does.
+    """
+    other = smaller if own is larger else larger
+    lone, met = (v.type.rank == 0 and not v.type.batched for v in (own, other))
+    ties = "half" if lone == met else "none" if lone else "all"
+    return fit(tape, tape(Won, dy, larger, smaller, ties), own)
+
 
 class Minimum(Pairwise):
     """The smaller of two values, element by element."""
 
     example: ClassVar[str] = "(a [8], b [8]) -> minimum"
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        (dy,) = outgoing
+        return {
+            "a": share_of(tape, dy, self.a, self.b, self.a) if tape.wants("a") else None,
+            "b": share_of(tape, dy, self.b, self.a, self.b) if tape.wants("b") else None,
+        }
+
 
 class Maximum(Pairwise):
     """The larger of two values, element by element (a maxout of two, Goodfellow et al., 2013)."""
 
     example: ClassVar[str] = "(a [8], b [8]) -> maximum"
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        (dy,) = outgoing
+        return {
+            "a": share_of(tape, dy, self.a, self.a, self.b) if tape.wants("a") else None,
+            "b": share_of(tape, dy, self.b, self.b, self.a) if tape.wants("b") else None,
+        }
 
 
 class Function(Elementwise, abstract=True):
@@ -134,17 +191,26 @@ class Exp(Function):
 
     example: ClassVar[str] = "x [8] -> exp"
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(Mul, (outgoing[0], results[0]))}
+
 
 class Log(Function):
     """The natural logarithm of each element."""
 
     example: ClassVar[str] = "x [8] -> log"
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(Div, outgoing[0], self.x)}
+
 
 class Sqrt(Function):
     """The square root of each element."""
 
     example: ClassVar[str] = "x [8] -> sqrt"
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(Div, outgoing[0], tape(Add, (results[0], results[0])))}
 
 
 class Abs(Elementwise):
@@ -155,6 +221,9 @@ class Abs(Elementwise):
     def prepare(self) -> None:
         number_of(self.x, self.name)
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(Mul, (outgoing[0], tape(Sign, self.x)))}
+
 
 class Neg(Elementwise):
     """Each element with the other sign: `-x`."""
@@ -163,6 +232,9 @@ class Neg(Elementwise):
 
     def prepare(self) -> None:
         number_of(self.x, self.name)
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(Neg, outgoing[0])}
 
 
 class Clamp(Elementwise):
@@ -179,6 +251,9 @@ class Clamp(Elementwise):
             raise RuleError("`clamp` needs `low` or `high`", field="low", help="write `clamp(0, 1)` or `clamp(high=6)`")
         if self.low is not None and self.high is not None and self.low > self.high:
             raise RuleError(f"`low` is {self.low:g}, which is above `high`, {self.high:g}", field="high")
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(Between, outgoing[0], self.x, self.low, self.high, closed=True)}
 
 
 class Matmul(Op):
@@ -227,3 +302,21 @@ class Matmul(Op):
 
     def windows(self) -> None:
         return None
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        (dy,) = outgoing
+        assert dy is not None
+        return {
+            "a": fit(tape, tape(Matmul, dy, turned(tape, self.b)), self.a) if tape.wants("a") else None,
+            "b": self._gradient_of_b(tape, dy) if tape.wants("b") else None,
+        }
+
+    def _gradient_of_b(self, tape: Tape, dy: Value) -> Value:
+        fixed = isinstance(self.a.shape[-1], int) and isinstance(dy.shape[-1], int)
+        if fixed and not self.b.type.batched and self.b.type.rank == 2:
+            # one matrix for all samples and positions: a single product sums over them
+            whole: Value = tape(LinearWeightGradient, self.a, dy)
+            return whole
+        if self.a.type.rank == 1:
+            return fit(tape, tape(Matmul, tape(Unsqueeze, self.a, 1), tape(Unsqueeze, dy, 0)), self.b)
+        return fit(tape, tape(Matmul, turned(tape, self.a), dy), self.b)

@@ -5,7 +5,8 @@ from typing import Annotated, Any, ClassVar, cast
 
 from netdsl.dims import Extent
 from netdsl.ops.axes import find_axis, float_of, rank_at_least
-from netdsl.ops.base import Requirement, RuleError, Window
+from netdsl.ops.base import Gradients, Requirement, RuleError, Tape, Window
+from netdsl.ops.cut_backward import Fold, Stretch, Surround
 from netdsl.ops.fields import (
     ChoiceKind,
     Count,
@@ -68,6 +69,14 @@ class Slice(Rearrangement):
         sized = [Window(size) for size in self.x.type.spatial]
         sized[self.along - 1] = cut(self.size, self.first, self.size - self.stop, self.step)
         return tuple(sized)
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        dy, taken = outgoing[0], self.stop - self.first
+        if self.step > 1:
+            dy = tape(Stretch, dy, self.along, self.step, taken)
+        before, after = [0] * self.x.type.rank, [0] * self.x.type.rank
+        before[self.along], after[self.along] = self.first, self.size - self.stop
+        return {"x": tape(Surround, dy, self.x, tuple(before), tuple(after))}
 
 
 class Crop(Rearrangement):
@@ -136,6 +145,11 @@ class Crop(Rearrangement):
         axes = zip(self.x.type.spatial, self.target, self.offsets, strict=True)
         return tuple(cut(have, offset, have - want - offset) for have, want, offset in axes)
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        axes = zip(self.x.type.spatial, self.target, self.offsets, strict=True)
+        rest = tuple(have - want - offset for have, want, offset in axes)
+        return {"x": tape(Surround, outgoing[0], self.x, (0, *self.offsets), (0, *rest))}
+
 
 class Pad(Rearrangement):
     """Put a rim around every spatial axis: of a value (0), mirrored without the edge, or of the edge repeated."""
@@ -173,6 +187,11 @@ class Pad(Rearrangement):
 
     def in_place(self) -> bool:
         return False
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        if self.mode == "constant":
+            return {"x": tape(Crop, outgoing[0], margin=self.rims)}
+        return {"x": tape(Fold, outgoing[0], self.x, self.rims, self.mode)}
 
 
 def rims(amount: Any, value: Value, field: str, name: str) -> tuple[tuple[int, int], ...]:

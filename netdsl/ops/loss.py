@@ -1,12 +1,18 @@
 """Losses: scores and labels of a batch in, one number out, the mean over the batch as PyTorch takes it."""
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from netdsl.dims import Extent
+from netdsl.ops.activation import Sigmoid
+from netdsl.ops.arithmetic import Add, Div, Log, Mul, Neg, Sub
+from netdsl.ops.arithmetic_backward import Sign
 from netdsl.ops.axes import Axis, find_axis, float_of, is_one, product, rank_at_least, samples_of, without
 from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape
 from netdsl.ops.fields import FloatKind, Int, ListKind, Positive, Share
+from netdsl.ops.loss_backward import BinaryCrossEntropySlope, HingeSlope, MultiMarginSlope
+from netdsl.ops.reduce_backward import Elements
+from netdsl.ops.shape import Squeeze, Unsqueeze
 from netdsl.tensors import DType, TensorType, Value
 
 SCALAR = TensorType((), DType.FLOAT, batched=False)
@@ -91,6 +97,10 @@ class ClassLoss(Loss, abstract=True):
         """How many labels one sample has."""
         return product(without(self.x.shape, self.along))
 
+    def rest(self) -> dict[str, Any]:
+        """Its settings, for the gradient."""
+        return {f.name: getattr(self, f.name) for f in self.settings()}
+
 
 class CrossEntropy(ClassLoss):
     """Minus the log-probability of the right class, from scores: softmax is inside.
@@ -105,8 +115,7 @@ class CrossEntropy(ClassLoss):
     axis: Axis = None
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        settings = {f.name: getattr(self, f.name) for f in self.settings()}
-        return {"x": tape(CrossEntropyGradient, outgoing[0], self.x, self.label, **settings)}
+        return {"x": tape(CrossEntropyGradient, outgoing[0], self.x, self.label, **self.rest())}
 
     def pointwise(self) -> Extent:
         return self.positions * (4 * self.classes - 1)
@@ -135,6 +144,25 @@ class CrossEntropyGradient(ClassLoss):
         return self.x.type.elements * 6
 
 
+class NllGradient(ClassLoss):
+    """How each log-probability changes the loss: minus the share of its label at the right class, else 0."""
+
+    internal: ClassVar[bool] = True
+
+    dy: Value
+    x: Value
+    label: Value
+    ignore: Int = -100
+    weight: ClassWeights = None
+    axis: Axis = None
+
+    def result(self) -> TensorType:
+        return self.x.type
+
+    def pointwise(self) -> Extent:
+        return self.x.type.elements * 2
+
+
 class Nll(ClassLoss):
     """Minus the log-probability of the right class, from log-probabilities: what `log_softmax` gives."""
 
@@ -142,6 +170,9 @@ class Nll(ClassLoss):
 
     def pointwise(self) -> Extent:
         return self.positions
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(NllGradient, outgoing[0], self.x, self.label, **self.rest())}
 
 
 class PairLoss(Loss, abstract=True):
@@ -179,6 +210,20 @@ class PairLoss(Loss, abstract=True):
     def transcendentals(self) -> Extent:
         return self.x.type.elements * self.transcendentals_each
 
+    def target(self, tape: Tape) -> Value:
+        """The labels with the axis of size 1 that the scores have."""
+        return tape(Unsqueeze, self.label, 0) if self.lone else self.label  # type: ignore[no-any-return]
+
+    def of_label(self, tape: Tape, slope: Value) -> Value:
+        """The gradient of the labels from that of each element."""
+        return tape(Squeeze, slope, 0) if self.lone else slope  # type: ignore[no-any-return]
+
+
+def share_of(tape: Tape, dy: Value | None, x: Value) -> Value:
+    """What one element has in a mean over all."""
+    share: Value = tape(Div, dy, tape(Elements, x))
+    return share
+
 
 class BinaryCrossEntropy(PairLoss):
     """Minus the log-probability of labels 0 and 1, from probabilities: what `sigmoid` gives."""
@@ -186,6 +231,14 @@ class BinaryCrossEntropy(PairLoss):
     example: ClassVar[str] = "(p [8], label [8]) -> binary_cross_entropy"
     flops_each: ClassVar[int] = 6
     transcendentals_each: ClassVar[int] = 2
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        slope, share = tape(BinaryCrossEntropySlope, self.x, self.target(tape)), share_of(tape, outgoing[0], self.x)
+        found = {"x": tape(Mul, (slope, share))}
+        if tape.wants("label"):
+            miss = tape(Log, tape(Sub, tape.number(1.0), self.x))
+            found["label"] = self.of_label(tape, tape(Mul, (tape(Sub, miss, tape(Log, self.x)), share)))
+        return found
 
 
 class BinaryCrossEntropyWithLogits(PairLoss):
@@ -195,17 +248,34 @@ class BinaryCrossEntropyWithLogits(PairLoss):
     flops_each: ClassVar[int] = 6
     transcendentals_each: ClassVar[int] = 2
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        share = share_of(tape, outgoing[0], self.x)
+        found = {"x": tape(Mul, (tape(Sub, tape(Sigmoid, self.x), self.target(tape)), share))}
+        if tape.wants("label"):
+            found["label"] = self.of_label(tape, tape(Neg, tape(Mul, (self.x, share))))
+        return found
+
 
 class Mse(PairLoss):
     """The mean of squared differences."""
 
     example: ClassVar[str] = "(x [8], label [8]) -> mse"
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        share = share_of(tape, outgoing[0], self.x)
+        slope = tape(Mul, (tape(Sub, self.x, self.target(tape)), tape(Add, (share, share))))
+        return {"x": slope, "label": self.of_label(tape, tape(Neg, slope)) if tape.wants("label") else None}
+
 
 class L1(PairLoss):
     """The mean of absolute differences."""
 
     example: ClassVar[str] = "(x [8], label [8]) -> l1"
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        sign = tape(Sign, tape(Sub, self.x, self.target(tape)))
+        slope = tape(Mul, (sign, share_of(tape, outgoing[0], self.x)))
+        return {"x": slope, "label": self.of_label(tape, tape(Neg, slope)) if tape.wants("label") else None}
 
 
 class Hinge(PairLoss):
@@ -217,6 +287,10 @@ class Hinge(PairLoss):
     example: ClassVar[str] = "(score [1], label int[1]) -> hinge"
 
     margin: Positive = 1.0
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        slope = tape(HingeSlope, self.x, self.target(tape), self.margin)
+        return {"x": tape(Mul, (slope, share_of(tape, outgoing[0], self.x)))}
 
 
 class MultiMargin(Loss):
@@ -245,3 +319,7 @@ class MultiMargin(Loss):
 
     def pointwise(self) -> Extent:
         return self.x.type.elements * 4
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        slope = tape(MultiMarginSlope, self.x, self.label, self.margin)
+        return {"x": tape(Mul, (slope, share_of(tape, outgoing[0], self.x)))}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from netdsl.dims import Extent
 from netdsl.ops.axes import Axis, float_of, product, samples_of, without
-from netdsl.ops.base import Op, Requirement, fixed
+from netdsl.ops.base import Gradients, NoGradient, Op, Requirement, Tape, fixed
 from netdsl.ops.fields import ChoiceKind, Count, Float, Int
 from netdsl.ops.loss import SCALAR, class_axis_of, class_numbers, classes_match
 from netdsl.tensors import TensorType, Value
@@ -80,6 +80,9 @@ class Metric(Op, abstract=True):
             wrong = flat[(flat < 0) | (flat >= max(classes, 2))][0]
             raise ValueError(f"{self.name} met the label {wrong}, but there are {classes} classes")
         return rows, flat
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        raise NoGradient(f"`{self.name}` counts, so nothing can be learned from it; a loss such as `cross_entropy` can")
 
 
 class Share(Metric, abstract=True):

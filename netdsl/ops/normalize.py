@@ -3,11 +3,22 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
+import netdsl.ops.normalize_backward as backward
 from netdsl.dims import Dim, Extent
-from netdsl.ops.base import Elementwise, Requirement, RuleError, Window, fixed, require_dtype, require_rank
+from netdsl.ops.base import (
+    Elementwise,
+    Gradients,
+    Requirement,
+    RuleError,
+    Tape,
+    Window,
+    fixed,
+    require_dtype,
+    require_rank,
+)
 from netdsl.ops.fields import Bool, Count, Float, Positive, Share
 from netdsl.ops.windows import SPATIAL_RANKS, product
-from netdsl.tensors import DType, Init, Weight
+from netdsl.tensors import DType, Init, Value, Weight
 
 
 def affine_weights(shape: tuple[int, ...]) -> tuple[Weight, ...]:
@@ -44,6 +55,12 @@ class Batchnorm(Elementwise):
             Weight("running_var", shape, Init("ones"), trainable=False, buffer=True),
             Weight("num_batches_tracked", (), Init("zeros"), trainable=False, buffer=True, dtype=DType.INT),
         )
+
+    def training(self, tape: Tape) -> tuple[Value, ...]:
+        return backward.batchnorm_training(tape, self.x, self.eps, self.momentum, self.affine)
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return backward.batchnorm_gradient(tape, outgoing[0], self.eps, self.affine)
 
 
 class _Standardised(Elementwise, abstract=True):
@@ -104,6 +121,12 @@ class Layernorm(_Standardised):
         # A sequence is normalised step by step; anything else mixes positions.
         return () if self.x.type.rank == 2 and self.axes == 1 else None
 
+    def training(self, tape: Tape) -> tuple[Value, ...]:
+        return backward.layernorm_training(tape, self.x, self.axes, self.eps, self.affine)
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return backward.layernorm_gradient(tape, outgoing[0], self.x, self.axes, self.affine)
+
 
 class Groupnorm(_Standardised):
     """Normalise over groups of channels and all positions, then scale and shift each channel (Wu and He, 2018).
@@ -136,6 +159,12 @@ class Groupnorm(_Standardised):
 
     def scaled(self) -> bool:
         return self.affine
+
+    def training(self, tape: Tape) -> tuple[Value, ...]:
+        return backward.groupnorm_training(tape, self.x, self.groups, self.eps, self.affine)
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return backward.groupnorm_gradient(tape, outgoing[0], self.groups, self.affine)
 
 
 class Instancenorm(_Standardised):
@@ -172,6 +201,12 @@ class Instancenorm(_Standardised):
     def scaled(self) -> bool:
         return self.affine
 
+    def training(self, tape: Tape) -> tuple[Value, ...]:
+        return backward.groupnorm_training(tape, self.x, self.channels, self.eps, self.affine)
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return backward.groupnorm_gradient(tape, outgoing[0], self.channels, self.affine)
+
 
 class Lrn(Elementwise):
     """Divide by `(k + alpha / size · Σ x²) ** beta` over `size` neighbouring channels (Krizhevsky et al., 2012).
@@ -194,3 +229,9 @@ class Lrn(Elementwise):
 
     def pointwise(self) -> Extent:
         return self.x.type.elements * (self.size + 3)
+
+    def training(self, tape: Tape) -> tuple[Value, ...]:
+        return backward.lrn_training(tape, self.x, self.size, (self.alpha, self.beta, self.k))
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return backward.lrn_gradient(tape, outgoing[0], self.x, self.size, (self.alpha, self.beta))

@@ -3,9 +3,13 @@
 from typing import ClassVar
 
 from netdsl.dims import Extent
+from netdsl.ops.arithmetic import Div, Mul
 from netdsl.ops.axes import Axes, Axis, class_axis, find_axis, float_of, number_of, product, rank_at_least, without
-from netdsl.ops.base import Op, RuleError, Window
+from netdsl.ops.backward import Equal, ExpandTo
+from netdsl.ops.base import Gradients, NoGradient, Op, RuleError, Tape, Window
 from netdsl.ops.fields import Bool, Count, Int
+from netdsl.ops.reduce_backward import Count
+from netdsl.ops.shape import Unsqueeze
 from netdsl.tensors import DType, TensorType, Value
 
 
@@ -37,6 +41,17 @@ class Reduction(Op, abstract=True):
     def windows(self) -> tuple[Window, ...] | None:
         return () if self.along == (0,) and self.keep else None
 
+    def kept(self, tape: Tape, value: Value) -> Value:
+        """A result with an axis of size 1 where one was summed up."""
+        for axis in () if self.keep else self.along:
+            value = tape(Unsqueeze, value, axis)
+        return value
+
+    def repeated(self, tape: Tape, value: Value) -> Value:
+        """A result in the shape of the input."""
+        whole: Value = tape(ExpandTo, self.kept(tape, value), self.x)
+        return whole
+
 
 class Mean(Reduction):
     """The mean along axes. One FLOP an input element, the quotient included."""
@@ -50,11 +65,27 @@ class Mean(Reduction):
     def pointwise(self) -> Extent:
         return self.x.type.elements
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        share = tape(Div, outgoing[0], tape(Count, self.x, self.along))
+        return {"x": self.repeated(tape, share)}
+
 
 class Sum(Reduction):
     """The sum along axes."""
 
     example: ClassVar[str] = "tokens [16, 8] -> sum(axis=0) -> [8]"
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": self.repeated(tape, outgoing[0])}
+
+
+def extreme_gradient(op: Reduction, tape: Tape, dy: Value | None, y: Value) -> Value:
+    """The gradient shared evenly among the elements that are the largest (or smallest), as PyTorch's amax does."""
+    taken = tape(Equal, op.x, op.kept(tape, y))
+    assert dy is not None
+    share = tape(Div, op.kept(tape, dy), tape(Sum, taken, axis=op.along, keep=True))
+    gradient: Value = tape(Mul, (taken, share))
+    return gradient
 
 
 class ReduceMax(Reduction):
@@ -62,11 +93,17 @@ class ReduceMax(Reduction):
 
     example: ClassVar[str] = "tokens [16, 8] -> reduce_max(axis=0) -> [8]"
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": extreme_gradient(self, tape, outgoing[0], results[0])}
+
 
 class ReduceMin(Reduction):
     """The smallest along axes."""
 
     example: ClassVar[str] = "tokens [16, 8] -> reduce_min(axis=0) -> [8]"
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": extreme_gradient(self, tape, outgoing[0], results[0])}
 
 
 class Argmax(Op):
@@ -99,6 +136,9 @@ class Argmax(Op):
     def windows(self) -> tuple[Window, ...] | None:
         return None
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        raise NoGradient("`argmax` jumps from one class to the next and has no gradient; `softmax` is its smooth form")
+
 
 class OneHot(Op):
     """A class number as a vector of zeros with a one at its place, as real numbers, on a new axis (the last)."""
@@ -128,3 +168,6 @@ class OneHot(Op):
 
     def windows(self) -> tuple[Window, ...] | None:
         return None
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        raise NoGradient("`one_hot` reads class numbers, which nothing can be learned through; scores go through `softmax`")

@@ -5,7 +5,8 @@ from typing import Annotated, Any, ClassVar
 
 from netdsl.dims import Dim, Extent
 from netdsl.ops.axes import all_batched, find_axis, product, rank_at_least, same_shape, samples_of, without
-from netdsl.ops.base import Op, Requirement, RuleError, Values, Window, require_rank
+from netdsl.ops.backward import ExpandTo, ReshapeLike
+from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape, Values, Window, require_rank
 from netdsl.ops.fields import Count, Int, IntKind, Kind, ListKind, is_int
 from netdsl.record import record
 from netdsl.tensors import TensorType, Value
@@ -22,6 +23,18 @@ class Rearrangement(Op, abstract=True):
 
     def in_place(self) -> bool:
         return True
+
+
+class Reshaping(Rearrangement, abstract=True):
+    """Leaves the numbers in their order."""
+
+    x: Value
+
+    def windows(self) -> tuple[Window, ...] | None:
+        return None
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(ReshapeLike, outgoing[0], self.x)}
 
 
 class Concat(Rearrangement):
@@ -64,6 +77,11 @@ class Concat(Rearrangement):
     def in_place(self) -> bool:
         return False
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        if len(self.x) == 1:
+            return {"x": outgoing}
+        return {"x": tape(Split, outgoing[0], tuple(v.shape[self.along] for v in self.x), self.along)}
+
 
 class Stack(Rearrangement):
     """Join values of one shape along a new axis (the first, unless said)."""
@@ -98,6 +116,11 @@ class Stack(Rearrangement):
 
     def in_place(self) -> bool:
         return False
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        count = len(self.x)
+        parts = tape(Split, outgoing[0], count, self.along) if count > 1 else outgoing
+        return {"x": tuple(tape(Squeeze, part, self.along) for part in parts)}
 
 
 @record
@@ -150,13 +173,18 @@ class Split(Rearrangement):
         before, after = self.x.shape[: self.along], self.x.shape[self.along + 1 :]
         return tuple(self.x.type.with_shape(*before, size, *after) for size in self.sizes)
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        whole = tuple(
+            tape(ExpandTo, tape.number(0.0), part) if dy is None else dy for part, dy in zip(results, outgoing, strict=True)
+        )
+        return {"x": whole[0] if len(whole) == 1 else tape(Concat, whole, self.along)}
 
-class Flatten(Rearrangement):
+
+class Flatten(Reshaping):
     """All axes from `start` on become one: `[256, 6, 6] -> [9216]`."""
 
     example: ClassVar[str] = "image [256, 6, 6] -> flatten -> [9216]"
 
-    x: Value
     start: Int = 0
 
     def prepare(self) -> None:
@@ -164,9 +192,6 @@ class Flatten(Rearrangement):
 
     def result(self) -> TensorType:
         return self.x.type.with_shape(*self.x.shape[: self.begin], product(self.x.shape[self.begin :]))
-
-    def windows(self) -> None:
-        return None
 
 
 @record
@@ -184,12 +209,11 @@ class ShapeKind(Kind):
         return items
 
 
-class Reshape(Rearrangement):
+class Reshape(Reshaping):
     """The same numbers in the same order under another shape; a size of -1 is what is left over."""
 
     example: ClassVar[str] = "image [4, 8, 8] -> reshape([2, 2, -1]) -> [2, 2, 64]"
 
-    x: Value
     shape: Annotated[tuple[Extent, ...], ShapeKind()]
 
     def prepare(self) -> None:
@@ -214,9 +238,6 @@ class Reshape(Rearrangement):
             return self.x.type.with_shape(*self.shape)
         left_over = self._have // self._want
         return self.x.type.with_shape(*self.shape[: self.unknown], left_over, *self.shape[self.unknown + 1 :])
-
-    def windows(self) -> None:
-        return None
 
 
 def _cancel(have: tuple[Extent, ...], want: list[Extent]) -> tuple[Extent, Extent]:
@@ -254,6 +275,10 @@ class Transpose(Rearrangement):
     def windows(self) -> tuple[Window, ...] | None:
         return () if self.axes == tuple(range(len(self.axes))) else None
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        back = tuple(self.axes.index(i) for i in range(len(self.axes)))
+        return {"x": tape(Transpose, outgoing[0], back)}
+
 
 class Tokens(Rearrangement):
     """Read an image as a sequence of its positions: `[C, H, W] -> [H * W, C]` (Dosovitskiy et al., 2020)."""
@@ -271,13 +296,15 @@ class Tokens(Rearrangement):
     def windows(self) -> None:
         return None
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(ReshapeLike, tape(Transpose, outgoing[0]), self.x)}
 
-class Squeeze(Rearrangement):
+
+class Squeeze(Reshaping):
     """Take out an axis of size 1."""
 
     example: ClassVar[str] = "image [1, 8, 8] -> squeeze(0) -> [8, 8]"
 
-    x: Value
     axis: Int
 
     def prepare(self) -> None:
@@ -293,16 +320,12 @@ class Squeeze(Rearrangement):
     def result(self) -> TensorType:
         return self.x.type.with_shape(*without(self.x.shape, self.along))
 
-    def windows(self) -> None:
-        return None
 
-
-class Unsqueeze(Rearrangement):
+class Unsqueeze(Reshaping):
     """Put in an axis of size 1 where `axis` says."""
 
     example: ClassVar[str] = "scores [8] -> unsqueeze(0) -> [1, 8]"
 
-    x: Value
     axis: Int
 
     def prepare(self) -> None:
@@ -310,9 +333,6 @@ class Unsqueeze(Rearrangement):
 
     def result(self) -> TensorType:
         return self.x.type.with_shape(*self.x.shape[: self.along], 1, *self.x.shape[self.along :])
-
-    def windows(self) -> None:
-        return None
 
 
 class PixelShuffle(Rearrangement):
@@ -342,6 +362,9 @@ class PixelShuffle(Rearrangement):
     def in_place(self) -> bool:
         return False
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(PixelUnshuffle, outgoing[0], self.factor)}
+
 
 class PixelUnshuffle(Rearrangement):
     """Gather space into channels: `[C, H, W] -> [C * r * r, H / r, W / r]`, the inverse of `pixel_shuffle`."""
@@ -369,3 +392,6 @@ class PixelUnshuffle(Rearrangement):
 
     def in_place(self) -> bool:
         return False
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(PixelShuffle, outgoing[0], self.factor)}

@@ -3,7 +3,8 @@
 from math import prod
 from typing import Annotated, ClassVar
 
-from netdsl.ops.base import Op, RuleError
+from netdsl.ops.backward import SumTo
+from netdsl.ops.base import Gradients, Op, RuleError, Tape
 from netdsl.ops.fields import Float, Initialiser, IntKind, ListKind
 from netdsl.tensors import DType, Init, TensorType, Value, Weight
 
@@ -45,6 +46,9 @@ class FreeParam(Given):
         fan_out = self.shape[0] * prod(self.shape[2:]) if len(self.shape) > 1 else fan_in
         return (Weight("", self.shape, Init(self.init.kind, self.init.values, fan_in, fan_out)),)
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"": outgoing[0]}
+
 
 class PerSample(Op):
     """Repeat a value that is one for all samples once a sample of `like`: a class token before `concat`.
@@ -78,3 +82,6 @@ class PerSample(Op):
 
     def in_place(self) -> bool:
         return True
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(SumTo, outgoing[0], self.x)}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import netdsl.passes.recurrence as recurrence
 from netdsl.diagnostics import Diagnostic, Label, NetError
@@ -138,7 +139,7 @@ class Differentiator:
                 yield declared.name
         yield from (w.name for w in entry.op.weights() if w.trainable and not w.buffer)
 
-    def spread(self, entry: Entry, found: Mapping[str, object]) -> None:
+    def spread(self, entry: Entry, found: Mapping[str, Any]) -> None:
         """Hand gradients on to the values and weights they are of."""
         assert isinstance(entry.op, Op)
         for declared in entry.op.inputs():

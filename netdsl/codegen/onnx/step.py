@@ -37,7 +37,8 @@ def onnx_step(net: Net, *, weights: Mapping[str, Array] | None = None, seed: int
     ledger = Ledger([*step.fields, RATE, SEED, *(name for name, _ in outputs)], known, batch)
     scope = Scope(ledger)
     names: Names = {v: v.name for v in [*fields, step.rate, step.seed]}
-    names |= {c.value: c.name for c in step.carried} | {w: w.name for w in step.constant}
+    names.update({c.value: c.name for c in step.carried})
+    names.update({w: w.name for w in step.constant})
     lowering = Lowering(Sizes(scope, fields), {})
     lowering.write(step.graph, scope, names, Place())
     lowering.check()

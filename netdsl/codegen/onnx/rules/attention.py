@@ -9,16 +9,21 @@ from netdsl.dims import Dim
 from netdsl.ops.attention import Attention, MultiheadAttention
 
 
-def attend(q: str, k: str, v: str, scale: str, causal: bool, rank: int, build: Builder) -> Any:
-    """`softmax(q k' * scale) v` on tensors of that run-time rank; `k` is transposed here."""
+def match(q: str, k: str, causal: bool, rank: int, build: Builder) -> Any:
+    """`softmax(q k')` of queries scaled already, on tensors of that run-time rank; `k` is transposed here."""
     turned = build.node("Transpose", [k], perm=[*range(rank - 2), rank - 1, rank - 2])
-    scores = build.node("MatMul", [build.node("Mul", [q, scale]), turned])
+    scores = build.node("MatMul", [q, turned])
     if causal:
         steps = build.shape_of(q, rank - 2, rank - 1)
         hidden = build.node("Expand", [build.constant(float("-inf")), build.extents(steps, steps)])
         later = build.node("Trilu", [hidden, build.constant(1, "int64")], upper=1)
         scores = build.node("Add", [scores, later])
-    return build.node("MatMul", [build.node("Softmax", [scores], axis=-1), v])
+    return build.node("Softmax", [scores], axis=-1)
+
+
+def attend(q: str, k: str, v: str, scale: str, causal: bool, rank: int, build: Builder) -> Any:
+    """`softmax(q k' * scale) v`."""
+    return build.node("MatMul", [match(build.node("Mul", [q, scale]), k, causal, rank, build), v])
 
 
 @rules.lowers(Attention)

@@ -9,12 +9,14 @@ from netdsl.ops.loss import (
     L1,
     BinaryCrossEntropy,
     BinaryCrossEntropyWithLogits,
+    ClassLoss,
     CrossEntropy,
     CrossEntropyGradient,
     Hinge,
     Mse,
     MultiMargin,
     Nll,
+    NllGradient,
     PairLoss,
 )
 from netdsl.tensors import DType
@@ -46,7 +48,7 @@ def class_loss(op: CrossEntropy | Nll, inputs: Sequence[str], build: Builder) ->
     return loss
 
 
-def _shares(op: CrossEntropy | CrossEntropyGradient | Nll, label: str, build: Builder) -> tuple[str, str, str]:
+def _shares(op: ClassLoss, label: str, build: Builder) -> tuple[str, str, str]:
     """1 or 0 for labels that count or do not, a label that can be looked up, and how much each one counts."""
     ignored = build.node("Equal", [label, build.constant(op.ignore, "int64")])
     safe = build.node("Where", [ignored, build.constant(0, "int64"), label])
@@ -145,8 +147,24 @@ def cross_entropy_gradient(op: CrossEntropyGradient, inputs: Sequence[str], buil
         target = build.node("Add", [kept, even])
     mass = build.node("ReduceSum", [target, build.ints(axis)], keepdims=1)
     soft = build.node("Mul", [build.node("Softmax", [x], axis=axis), mass])
-    scale = build.node("Div", [dy, total(shares, build)])
-    return build.node("Mul", [build.node("Sub", [soft, target]), scale])
+    return build.node("Mul", [build.node("Sub", [soft, target]), _one_share(dy, shares, build)])
+
+
+def _one_share(dy: str, shares: str, build: Builder) -> Any:
+    """What each label has in the mean; where none counts there is nothing to divide, and no gradient."""
+    whole, none = total(shares, build), build.constant(0.0)
+    divisor = build.node("Where", [build.node("Equal", [whole, none]), build.constant(1.0), whole])
+    return build.node("Div", [dy, divisor])
+
+
+@rules.lowers(NllGradient)
+def nll_gradient(op: NllGradient, inputs: Sequence[str], build: Builder) -> Any:
+    dy, _, label = inputs
+    axis = op.along + 1
+    _, safe, shares = _shares(op, label, build)
+    hot = build.node("OneHot", [safe, build.extents(op.classes), build.constant([0.0, 1.0])], axis=axis)
+    below = build.node("Mul", [shares, build.node("Neg", [_one_share(dy, shares, build)])])
+    return build.node("Mul", [hot, build.node("Unsqueeze", [below, build.ints(axis)])])
 
 
 def _real_size(op: CrossEntropyGradient, build: Builder) -> Any:

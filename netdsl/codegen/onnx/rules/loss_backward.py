@@ -1,0 +1,44 @@
+"""ONNX nodes of the backward forms of losses."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.rules.arithmetic import as_real
+from netdsl.ops.loss_backward import BinaryCrossEntropySlope, HingeSlope, MultiMarginSlope
+from netdsl.tensors import DType
+
+LEAST = 1e-12
+"""What PyTorch divides by at least, where a probability is 0 or 1."""
+
+
+def real_labels(op: BinaryCrossEntropySlope | HingeSlope, name: str, build: Builder) -> Any:
+    return name if op.label.type.dtype is DType.FLOAT else as_real(name, build)
+
+
+@rules.lowers(BinaryCrossEntropySlope)
+def binary_cross_entropy_slope(op: BinaryCrossEntropySlope, inputs: Sequence[str], build: Builder) -> Any:
+    x, y = inputs[0], real_labels(op, inputs[1], build)
+    spread = build.node("Mul", [x, build.node("Sub", [build.constant(1.0), x])])
+    return build.node("Div", [build.node("Sub", [x, y]), build.node("Max", [spread, build.constant(LEAST)])])
+
+
+@rules.lowers(HingeSlope)
+def hinge_slope(op: HingeSlope, inputs: Sequence[str], build: Builder) -> Any:
+    x, y = inputs[0], real_labels(op, inputs[1], build)
+    positive = build.node("Greater", [y, build.constant(0.0)])
+    signs = build.node("Where", [positive, build.constant(1.0), build.constant(-1.0)])
+    short = build.node("Less", [build.node("Mul", [signs, x]), build.constant(op.margin)])
+    return build.node("Where", [short, build.node("Neg", [signs]), build.constant(0.0)])
+
+
+@rules.lowers(MultiMarginSlope)
+def multi_margin_slope(op: MultiMarginSlope, inputs: Sequence[str], build: Builder) -> Any:
+    x, label = inputs
+    right = build.node("GatherElements", [x, build.node("Unsqueeze", [label, build.ints(1)])], axis=1)
+    reach = build.node("Add", [build.node("Sub", [x, right]), build.constant(op.margin)])
+    short = as_real(build.node("Greater", [reach, build.constant(0.0)]), build)
+    hot = build.node("OneHot", [label, build.shape_of(x, 1, 2), build.constant([0.0, 1.0])], axis=1)
+    wrong = build.node("Mul", [short, build.node("Sub", [build.constant(1.0), hot])])
+    number = build.node("ReduceSum", [wrong, build.ints(1)], keepdims=1)
+    return build.node("Sub", [wrong, build.node("Mul", [hot, number])])

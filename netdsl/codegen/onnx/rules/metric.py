@@ -1,0 +1,98 @@
+"""ONNX nodes of metrics: their value on the batch, for a training step to report. NaN when no label counts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.rules.arithmetic import as_real
+from netdsl.codegen.onnx.rules.loss import total
+from netdsl.ops.metric import Accuracy, Metric, Miou, PixelAccuracy, TopK
+
+
+def counted(op: Metric, label: str, build: Builder) -> Any:
+    """Which labels count, as truth values."""
+    return build.node("Not", [build.node("Equal", [label, build.constant(op.ignore, "int64")])])
+
+
+def predicted(op: Metric, x: str, threshold: float, build: Builder) -> Any:
+    """The class with the highest score, the first of equal ones; a lone score says 1 above the threshold."""
+    axis = op.along + 1
+    size = op.x.shape[op.along]
+    if isinstance(size, int) and size == 1:
+        above = build.node("Greater", [x, build.constant(threshold)])
+        return build.node("Cast", [build.node("Squeeze", [above, build.ints(axis)])], to=7)
+    return build.node("ArgMax", [x], axis=axis, keepdims=0)
+
+
+def share(right: str, counts: str, build: Builder) -> Any:
+    """How many of the labels that count are right, over their number."""
+    found = total(as_real(build.node("And", [right, counts]), build), build)
+    return build.node("Div", [found, total(as_real(counts, build), build)])
+
+
+@rules.lowers(Accuracy, PixelAccuracy)
+def accuracy(op: Accuracy, inputs: Sequence[str], build: Builder) -> Any:
+    x, label = inputs
+    right = build.node("Equal", [predicted(op, x, op.threshold, build), label])
+    return share(right, counted(op, label, build), build)
+
+
+@rules.lowers(TopK)
+def top_k(op: TopK, inputs: Sequence[str], build: Builder) -> Any:
+    """A label is right when fewer than k classes lie ahead: a higher score, or an equal one of a lower class."""
+    x, label = inputs
+    axis = op.along + 1
+    counts = counted(op, label, build)
+    safe = build.node("Where", [counts, label, build.constant(0, "int64")])
+    row = build.node("Unsqueeze", [safe, build.ints(axis)])
+    own = build.node("GatherElements", [x, row], axis=axis)
+    earlier = build.node("Less", [_classes(op, build), row])
+    level = build.node("And", [build.node("Equal", [x, own]), earlier])
+    ahead = as_real(build.node("Or", [build.node("Greater", [x, own]), level]), build)
+    number = build.node("ReduceSum", [ahead, build.ints(axis)], keepdims=0)
+    known = build.node("Not", [build.node("IsNaN", [build.node("Squeeze", [own, build.ints(axis)])])])
+    right = build.node("And", [build.node("Less", [number, build.constant(float(op.k))]), known])
+    return share(right, counts, build)
+
+
+def _classes(op: TopK, build: Builder) -> Any:
+    """0, 1, 2 …, laid along the axis of the classes."""
+    size = op.x.shape[op.along]
+    shape = [1] * (op.x.type.rank + 1)
+    shape[op.along + 1] = -1
+    if isinstance(size, int):
+        numbers = build.ints(*range(size))
+    else:
+        end = build.node("Squeeze", [build.extents(size), build.ints(0)])
+        numbers = build.node("Range", [build.constant(0, "int64"), end, build.constant(1, "int64")])
+    return build.node("Reshape", [numbers, build.ints(*shape)])
+
+
+@rules.lowers(Miou)
+def miou(op: Miou, inputs: Sequence[str], build: Builder) -> Any:
+    """Labels and predictions as one row a position and one column a class, summed over positions."""
+    x, label = inputs
+    counts = as_real(build.node("Unsqueeze", [counted(op, label, build), build.ints(-1)]), build)
+    labelled, found = (_rows(op, name, counts, build) for name in (label, predicted(op, x, 0.0, build)))
+    both = _columns(op, build.node("Mul", [labelled, found]), build)
+    sizes = build.node("Add", [_columns(op, labelled, build), _columns(op, found, build)])
+    either = build.node("Sub", [sizes, both])
+    absent = build.node("Equal", [either, build.constant(0.0)])
+    divisor = build.node("Where", [absent, build.constant(1.0), either])
+    shares = build.node("Div", [both, divisor])
+    if op.absent == "skip":
+        present = as_real(build.node("Not", [absent]), build)
+        return build.node("Div", [total(shares, build), total(present, build)])
+    filled = build.node("Where", [absent, build.constant(float(op.absent == "one")), shares])
+    return build.node("ReduceMean", [filled], keepdims=0)
+
+
+def _rows(op: Miou, classes: str, counts: str, build: Builder) -> Any:
+    """`[…, C]`: 1 at the class of each position that counts."""
+    operands = [classes, build.ints(max(op.classes, 2)), build.constant([0.0, 1.0])]
+    return build.node("Mul", [build.node("OneHot", operands, axis=-1), counts])
+
+
+def _columns(op: Miou, rows: str, build: Builder) -> Any:
+    """How many positions each class has."""
+    return build.node("ReduceSum", [rows, build.ints(*range(op.x.type.rank))], keepdims=0)

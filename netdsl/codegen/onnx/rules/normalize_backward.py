@@ -1,0 +1,138 @@
+"""ONNX nodes of the training forms and gradients of normalisation layers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.ops.normalize_backward import (
+    AlongChannels,
+    BatchnormInputGradient,
+    Centred,
+    ChannelMean,
+    ChannelSum,
+    ChannelWindow,
+    Deviation,
+    Groups,
+    Increment,
+    InversePower,
+    LayernormTraining,
+    Running,
+    StandardChannels,
+)
+from netdsl.tensors import TensorType
+
+
+def all_but_channels(type: TensorType, build: Builder) -> str:
+    """The batch and the positions, as axes."""
+    return build.ints(0, *range(2, type.rank + 1))
+
+
+def spread_out(name: str, type: TensorType, build: Builder) -> str:
+    """`[C]` as `[C, 1, …]`, to meet values of that type."""
+    if type.rank == 1:
+        return name
+    return str(build.node("Unsqueeze", [name, build.ints(*range(1, type.rank))]))
+
+
+@rules.lowers(ChannelMean, ChannelSum)
+def per_channel(op: ChannelMean | ChannelSum, inputs: Sequence[str], build: Builder) -> Any:
+    kind = "ReduceMean" if isinstance(op, ChannelMean) else "ReduceSum"
+    return build.node(kind, [inputs[0], all_but_channels(op.x.type, build)], keepdims=0)
+
+
+@rules.lowers(Centred)
+def centred(op: Centred, inputs: Sequence[str], build: Builder) -> Any:
+    return build.node("Sub", [inputs[0], spread_out(inputs[1], op.x.type, build)])
+
+
+def by_channel(x: str, weight: str, bias: str, variance: str, channels: int, eps: float, build: Builder) -> Any:
+    """One fused pass over `x`: the mean has been taken off already."""
+    zeros = build.constant([0.0] * channels)
+    return build.node("BatchNormalization", [x, weight, bias, zeros, variance], epsilon=eps)
+
+
+@rules.lowers(StandardChannels)
+def standard_channels(op: StandardChannels, inputs: Sequence[str], build: Builder) -> Any:
+    d, variance, *affine = inputs
+    channels = int(op.variance.shape[0])  # type: ignore[call-overload]
+    weight, bias = affine or (build.constant([1.0] * channels), build.constant([0.0] * channels))
+    return by_channel(d, weight, bias, variance, channels, op.eps, build)
+
+
+@rules.lowers(Deviation)
+def deviation(op: Deviation, inputs: Sequence[str], build: Builder) -> Any:
+    shifted = build.node("Add", [inputs[0], build.constant(op.eps)])
+    return build.node("Reciprocal", [build.node("Sqrt", [shifted])])
+
+
+def positions(x: str, build: Builder) -> Any:
+    """How many numbers one channel of the batch has, as a real number."""
+    batch = build.node("ReduceProd", [build.shape_of(x, 0, 1)], keepdims=0)
+    along = build.node("ReduceProd", [build.shape_of(x, 2)], keepdims=0)
+    return build.node("Cast", [build.node("Mul", [batch, along])], to=1)
+
+
+@rules.lowers(BatchnormInputGradient)
+def batchnorm_input_gradient(op: BatchnormInputGradient, inputs: Sequence[str], build: Builder) -> Any:
+    """`a dy + (b d + c)`, with the three numbers of each channel worked out first."""
+    dy, d, variance, shift, spread, *weight = inputs
+    inverse = deviation(Deviation(op.variance, eps=op.eps), [variance], build)
+    a = build.node("Mul", [inverse, weight[0]]) if weight else inverse
+    share = build.node("Neg", [build.node("Div", [a, positions(d, build)])])
+    b = build.node("Mul", [build.node("Mul", [share, spread]), build.node("Mul", [inverse, inverse])])
+    c = build.node("Mul", [share, shift])
+    channels = int(op.variance.shape[0])  # type: ignore[call-overload]
+    line = by_channel(d, b, c, build.constant([1.0] * channels), channels, 0.0, build)
+    return build.node("Add", [build.node("Mul", [dy, spread_out(a, op.d.type, build)]), line])
+
+
+@rules.lowers(Running)
+def running(op: Running, inputs: Sequence[str], build: Builder) -> Any:
+    old, batch, x = inputs
+    if op.unbiased:
+        count = positions(x, build)
+        batch = build.node("Mul", [batch, build.node("Div", [count, build.node("Sub", [count, build.constant(1.0)])])])
+    kept = build.node("Mul", [old, build.constant(1.0 - op.momentum)])
+    return build.node("Add", [kept, build.node("Mul", [batch, build.constant(op.momentum)])])
+
+
+@rules.lowers(Increment)
+def increment(op: Increment, inputs: Sequence[str], build: Builder) -> Any:
+    return build.node("Add", [inputs[0], build.constant(1, "int64")])
+
+
+@rules.lowers(LayernormTraining)
+def layernorm_training(op: LayernormTraining, inputs: Sequence[str], build: Builder) -> Any:
+    x, *affine = inputs
+    operands = affine or [build.node("Expand", [build.constant(1.0), build.shape_of(x, -op.axes)])]
+    return build.node("LayerNormalization", [x, *operands], 3, axis=-op.axes, epsilon=op.eps)
+
+
+@rules.lowers(Groups)
+def groups(op: Groups, inputs: Sequence[str], build: Builder) -> Any:
+    return build.node("Reshape", [inputs[0], build.ints(0, op.groups, -1)])
+
+
+@rules.lowers(AlongChannels)
+def along_channels(op: AlongChannels, inputs: Sequence[str], build: Builder) -> Any:
+    return spread_out(inputs[0], op.like.type, build)
+
+
+@rules.lowers(ChannelWindow)
+def channel_window(op: ChannelWindow, inputs: Sequence[str], build: Builder) -> Any:
+    """The channels as the height of an image of one channel, which is pooled."""
+    flat = build.node("Reshape", [inputs[0], build.ints(0, 0, -1)])
+    image = build.node("Unsqueeze", [flat, build.ints(1)])
+    reach, pads = op.before + op.after + 1, [op.before, 0, op.after, 0]
+    mean = build.node("AveragePool", [image], kernel_shape=[reach, 1], pads=pads, count_include_pad=1)
+    return build.node("Reshape", [mean, build.shape_of(inputs[0])])
+
+
+@rules.lowers(InversePower)
+def inverse_power(op: InversePower, inputs: Sequence[str], build: Builder) -> Any:
+    """Square roots where they do: onnxruntime's `Pow` takes one element after another."""
+    x = inputs[0]
+    if op.power == 0.75:
+        root = build.node("Sqrt", [x])
+        return build.node("Reciprocal", [build.node("Mul", [root, build.node("Sqrt", [root])])])
+    return build.node("Pow", [x, build.constant(-op.power)])
