@@ -51,7 +51,7 @@ class Context:
     frames: list[Frame] = anew(factory=list)
     origins: dict[Value, Span] = anew(factory=dict)
     """Where each arrow was made, to point at both sides of a clash."""
-    builds: list[Build] = anew(lambda: [outside()])
+    builds: list[Build] = anew(factory=lambda: [outside()])
     layers: int = 0
     effort: int = 0
     multiplicity: int = 1

@@ -3,25 +3,20 @@
 from typing import Annotated, ClassVar
 
 from netdsl.dims import Extent
-from netdsl.ops.backward import Backward, ExpandTo, SumTo
+from netdsl.ops.backward import Backward, SumTo
 from netdsl.ops.base import Tape
 from netdsl.ops.fields import ChoiceKind
 from netdsl.ops.shape import Transpose
 from netdsl.tensors import TensorType, Value
 
 
-def fit(tape: Tape, gradient: Value, like: Value) -> Value:
+def fit(tape: Tape, gradient: Value | None, like: Value) -> Value:
     """A gradient summed over what broadcasting had repeated of an operand."""
+    assert gradient is not None
     if gradient.type == like.type:
         return gradient
     fitted: Value = tape(SumTo, gradient, like)
     return fitted
-
-
-def zeros(tape: Tape, like: Value) -> Value:
-    """The gradient of a value that nothing learned from."""
-    made: Value = tape(ExpandTo, tape.number(0.0), like)
-    return made
 
 
 def turned(tape: Tape, matrices: Value) -> Value:

@@ -13,7 +13,7 @@ from netdsl.ops.backward import SumTo
 from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape, fixed, require_rank
 from netdsl.ops.fields import Bool, Count
 from netdsl.ops.linear_backward import LinearInputGradient, LinearWeightGradient
-from netdsl.ops.reduce_backward import Count
+from netdsl.ops.reduce_backward import Positions
 from netdsl.ops.shape import Concat, Reshape, Split, Transpose
 from netdsl.tensors import Init, TensorType, Value, Weight
 
@@ -51,14 +51,14 @@ def scale_of(tape: Tape, q: Value) -> Value:
     width = q.shape[-1]
     if isinstance(width, int):
         return tape.number(width**-0.5)
-    scale: Value = tape(Div, tape.number(1.0), tape(Sqrt, tape(Count, q, (q.type.rank - 1,))))
+    scale: Value = tape(Div, tape.number(1.0), tape(Sqrt, tape(Positions, q, (q.type.rank - 1,))))
     return scale
 
 
 def affine(tape: Tape, x: Value, weight: Value, bias: Value | None) -> Value:
     """`W x + b` at each step."""
     product: Value = tape(Matmul, x, tape(Transpose, weight))
-    return product if bias is None else tape(Add, (product, bias))  # type: ignore[no-any-return]
+    return product if bias is None else tape(Add, (product, bias))
 
 
 class Attention(Op):
@@ -213,81 +213,80 @@ class MultiheadAttention(Op):
     def windows(self) -> None:
         return None
 
+    @property
+    def joint(self) -> bool:
+        """True when a sequence attends to itself, so that one product projects queries, keys and values."""
+        return self.packed and self.keys is self.q and self.values is self.q
+
+    def training(self, tape: Tape) -> tuple[Value, ...]:
+        q, k, v = (self._apart(tape, x) for x in self._projected(tape))
+        joined = self._joined(tape, attend(tape, q, k, v, self.causal))
+        tape.save("joined", joined)
+        bias = tape.weight("out_proj.bias") if self.bias else None
+        return (affine(tape, joined, tape.weight("out_proj.weight"), bias),)
+
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        @property
-        def joint(self) -> bool:
-            """True when a sequence attends to itself, so that one product projects queries, keys and values."""
-            return self.packed and self.keys is self.q and self.values is self.q
+        (dy,) = outgoing
+        found = {"out_proj.weight": tape(LinearWeightGradient, dy, tape.saved("joined"))}
+        if self.bias:
+            found["out_proj.bias"] = tape(SumTo, dy, tape.weight("out_proj.bias"))
+        mixed = self._apart(tape, tape(LinearInputGradient, dy, tape.weight("out_proj.weight")))
+        parts = [self._joined(tape, part) for part in attend_gradient(tape, mixed)]
+        return found | (self._joint_gradient(tape, parts) if self.joint else self._gradients(tape, parts))
 
-        def training(self, tape: Tape) -> tuple[Value, ...]:
-            q, k, v = (self._apart(tape, x) for x in self._projected(tape))
-            joined = self._joined(tape, attend(tape, q, k, v, self.causal))
-            tape.save("joined", joined)
-            bias = tape.weight("out_proj.bias") if self.bias else None
-            return (affine(tape, joined, tape.weight("out_proj.weight"), bias),)
+    def _apart(self, tape: Tape, x: Value) -> Value:
+        """`[T, E] -> [heads, T, E / heads]`."""
+        parts: Value = tape(Transpose, tape(Reshape, x, (-1, self.heads, self.width // self.heads)), (1, 0, 2))
+        return parts
 
-        def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-            (dy,) = outgoing
-            found = {"out_proj.weight": tape(LinearWeightGradient, dy, tape.saved("joined"))}
-            if self.bias:
-                found["out_proj.bias"] = tape(SumTo, dy, tape.weight("out_proj.bias"))
-            mixed = self._apart(tape, tape(LinearInputGradient, dy, tape.weight("out_proj.weight")))
-            parts = [self._joined(tape, part) for part in attend_gradient(tape, mixed)]
-            return found | (self._joint_gradient(tape, parts) if self.joint else self._gradients(tape, parts))
+    def _joined(self, tape: Tape, x: Value) -> Value:
+        """`[heads, T, E / heads] -> [T, E]`."""
+        whole: Value = tape(Reshape, tape(Transpose, x, (1, 0, 2)), (-1, self.width))
+        return whole
 
-        def _apart(self, tape: Tape, x: Value) -> Value:
-            """`[T, E] -> [heads, T, E / heads]`."""
-            parts: Value = tape(Transpose, tape(Reshape, x, (-1, self.heads, self.width // self.heads)), (1, 0, 2))
-            return parts
+    def _projected(self, tape: Tape) -> list[Value]:
+        if self.joint:
+            bias = tape.weight("in_proj_bias") if self.bias else None
+            return list(tape(Split, affine(tape, self.q, tape.weight("in_proj_weight"), bias), 3, 1))
+        weights, biases = self._matrices(tape), self._biases(tape)
+        return [affine(tape, *each) for each in zip((self.q, self.keys, self.values), weights, biases, strict=True)]
 
-        def _joined(self, tape: Tape, x: Value) -> Value:
-            """`[heads, T, E / heads] -> [T, E]`."""
-            whole: Value = tape(Reshape, tape(Transpose, x, (1, 0, 2)), (-1, self.width))
-            return whole
+    def _matrices(self, tape: Tape) -> list[Value]:
+        if self.packed:
+            return list(tape(Split, tape.weight("in_proj_weight"), 3, 0))
+        return [tape.weight(f"{which}_proj_weight") for which in "qkv"]
 
-        def _projected(self, tape: Tape) -> list[Value]:
-            if self.joint:
-                bias = tape.weight("in_proj_bias") if self.bias else None
-                return list(tape(Split, affine(tape, self.q, tape.weight("in_proj_weight"), bias), 3, 1))
-            weights, biases = self._matrices(tape), self._biases(tape)
-            return [affine(tape, *each) for each in zip((self.q, self.keys, self.values), weights, biases, strict=True)]
+    def _biases(self, tape: Tape) -> list[Value | None]:
+        return list(tape(Split, tape.weight("in_proj_bias"), 3, 0)) if self.bias else [None] * 3
 
-        def _matrices(self, tape: Tape) -> list[Value]:
-            if self.packed:
-                return list(tape(Split, tape.weight("in_proj_weight"), 3, 0))
-            return [tape.weight(f"{which}_proj_weight") for which in "qkv"]
+    def _joint_gradient(self, tape: Tape, parts: list[Value]) -> dict[str, Value]:
+        whole, weight = tape(Concat, tuple(parts), 1), tape.weight("in_proj_weight")
+        found = {"in_proj_weight": tape(LinearWeightGradient, whole, self.q)}
+        if self.bias:
+            found["in_proj_bias"] = tape(SumTo, whole, tape.weight("in_proj_bias"))
+        if tape.wants("q"):
+            found["q"] = tape(LinearInputGradient, whole, weight)
+        return found
 
-        def _biases(self, tape: Tape) -> list[Value | None]:
-            return list(tape(Split, tape.weight("in_proj_bias"), 3, 0)) if self.bias else [None] * 3
+    def _gradients(self, tape: Tape, parts: list[Value]) -> dict[str, Value]:
+        read = (self.q, self.keys, self.values)
+        matrices = [tape(LinearWeightGradient, dy, x) for dy, x in zip(parts, read, strict=True)]
+        if self.packed:
+            found = {"in_proj_weight": tape(Concat, tuple(matrices), 0)}
+        else:
+            found = {f"{which}_proj_weight": each for which, each in zip("qkv", matrices, strict=True)}
+        if self.bias:
+            sums = tuple(tape(SumTo, dy, part) for dy, part in zip(parts, self._biases(tape), strict=True))
+            found["in_proj_bias"] = tape(Concat, sums, 0)
+        return found | self._input_gradients(tape, parts)
 
-        def _joint_gradient(self, tape: Tape, parts: list[Value]) -> dict[str, Value]:
-            whole, weight = tape(Concat, tuple(parts), 1), tape.weight("in_proj_weight")
-            found = {"in_proj_weight": tape(LinearWeightGradient, whole, self.q)}
-            if self.bias:
-                found["in_proj_bias"] = tape(SumTo, whole, tape.weight("in_proj_bias"))
-            if tape.wants("q"):
-                found["q"] = tape(LinearInputGradient, whole, weight)
-            return found
-
-        def _gradients(self, tape: Tape, parts: list[Value]) -> dict[str, Value]:
-            read = (self.q, self.keys, self.values)
-            matrices = [tape(LinearWeightGradient, dy, x) for dy, x in zip(parts, read, strict=True)]
-            if self.packed:
-                found = {"in_proj_weight": tape(Concat, tuple(matrices), 0)}
-            else:
-                found = {f"{which}_proj_weight": each for which, each in zip("qkv", matrices, strict=True)}
-            if self.bias:
-                sums = tuple(tape(SumTo, dy, part) for dy, part in zip(parts, self._biases(tape), strict=True))
-                found["in_proj_bias"] = tape(Concat, sums, 0)
-            return found | self._input_gradients(tape, parts)
-
-        def _input_gradients(self, tape: Tape, parts: list[Value]) -> dict[str, Value]:
-            """By input; one that stands for keys and values as well gets all of theirs."""
-            keys = "q" if self.k is None else "k"
-            values = keys if self.v is None else "v"
-            found: dict[str, Value] = {}
-            for field, dy, weight in zip(("q", keys, values), parts, self._matrices(tape), strict=True):
-                if tape.wants(field):
-                    own = tape(LinearInputGradient, dy, weight)
-                    found[field] = tape(Add, (found[field], own)) if field in found else own
-            return found
+    def _input_gradients(self, tape: Tape, parts: list[Value]) -> dict[str, Value]:
+        """By input; one that stands for keys and values as well gets all of theirs."""
+        keys = "q" if self.k is None else "k"
+        values = keys if self.v is None else "v"
+        found: dict[str, Value] = {}
+        for field, dy, weight in zip(("q", keys, values), parts, self._matrices(tape), strict=True):
+            if tape.wants(field):
+                own = tape(LinearInputGradient, dy, weight)
+                found[field] = tape(Add, (found[field], own)) if field in found else own
+        return found

@@ -212,11 +212,11 @@ class PairLoss(Loss, abstract=True):
 
     def target(self, tape: Tape) -> Value:
         """The labels with the axis of size 1 that the scores have."""
-        return tape(Unsqueeze, self.label, 0) if self.lone else self.label  # type: ignore[no-any-return]
+        return tape(Unsqueeze, self.label, 0) if self.lone else self.label
 
     def of_label(self, tape: Tape, slope: Value) -> Value:
         """The gradient of the labels from that of each element."""
-        return tape(Squeeze, slope, 0) if self.lone else slope  # type: ignore[no-any-return]
+        return tape(Squeeze, slope, 0) if self.lone else slope
 
 
 def share_of(tape: Tape, dy: Value | None, x: Value) -> Value:

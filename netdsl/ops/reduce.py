@@ -8,7 +8,7 @@ from netdsl.ops.axes import Axes, Axis, class_axis, find_axis, float_of, number_
 from netdsl.ops.backward import Equal, ExpandTo
 from netdsl.ops.base import Gradients, NoGradient, Op, RuleError, Tape, Window
 from netdsl.ops.fields import Bool, Count, Int
-from netdsl.ops.reduce_backward import Count
+from netdsl.ops.reduce_backward import Positions
 from netdsl.ops.shape import Unsqueeze
 from netdsl.tensors import DType, TensorType, Value
 
@@ -66,7 +66,7 @@ class Mean(Reduction):
         return self.x.type.elements
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        share = tape(Div, outgoing[0], tape(Count, self.x, self.along))
+        share = tape(Div, outgoing[0], tape(Positions, self.x, self.along))
         return {"x": self.repeated(tape, share)}
 
 
@@ -170,4 +170,4 @@ class OneHot(Op):
         return None
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        raise NoGradient("`one_hot` reads class numbers, which nothing can be learned through; scores go through `softmax`")
+        raise NoGradient("`one_hot` has no gradient: class numbers are no scores; `softmax` is its smooth form")

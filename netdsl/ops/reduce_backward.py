@@ -5,7 +5,7 @@ from netdsl.ops.fields import Ints
 from netdsl.tensors import DType, TensorType, Value
 
 
-class Count(Backward):
+class Positions(Backward):
     """How many positions the axes of a value have together, as one real number."""
 
     like: Value

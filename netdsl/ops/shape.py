@@ -174,9 +174,8 @@ class Split(Rearrangement):
         return tuple(self.x.type.with_shape(*before, size, *after) for size in self.sizes)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        whole = tuple(
-            tape(ExpandTo, tape.number(0.0), part) if dy is None else dy for part, dy in zip(results, outgoing, strict=True)
-        )
+        pairs = zip(results, outgoing, strict=True)
+        whole = tuple(tape(ExpandTo, tape.number(0.0), part) if dy is None else dy for part, dy in pairs)
         return {"x": whole[0] if len(whole) == 1 else tape(Concat, whole, self.along)}
 
 

@@ -47,7 +47,8 @@ def gelu_gradient(op: GeluGradient, inputs: Sequence[str], build: Builder) -> An
 
 
 def _slope_of_gelu(x: str, build: Builder) -> Any:
-    below = _times(build.node("Add", [build.node("Erf", [_times(x, 0.5**0.5, build)]), build.constant(1.0)]), 0.5, build)
+    error = build.node("Erf", [_times(x, 0.5**0.5, build)])
+    below = _times(build.node("Add", [error, build.constant(1.0)]), 0.5, build)
     bell = build.node("Exp", [_times(build.node("Mul", [x, x]), -0.5, build)])
     density = _times(bell, (2 * pi) ** -0.5, build)
     return build.node("Add", [below, build.node("Mul", [x, density])])

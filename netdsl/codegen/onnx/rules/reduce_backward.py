@@ -6,11 +6,11 @@ from typing import Any
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.arithmetic import as_real
 from netdsl.ops.axes import product
-from netdsl.ops.reduce_backward import Count, Elements
+from netdsl.ops.reduce_backward import Elements, Positions
 
 
-@rules.lowers(Count)
-def count(op: Count, inputs: Sequence[str], build: Builder) -> Any:
+@rules.lowers(Positions)
+def positions(op: Positions, inputs: Sequence[str], build: Builder) -> Any:
     total = product([op.like.shape[a] for a in op.axes])
     if isinstance(total, int):
         return build.constant(float(total))
