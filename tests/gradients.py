@@ -138,7 +138,7 @@ def _written(
     kept = {k: w for k, w in known.items() if k in used}
     inputs += [helper.make_tensor_value_info(k, ELEMENTS[w.dtype], w.shape) for k, w in kept.items()]
     tensors = [t for name, t in ledger.constants.items() if name in used]
-    tensors += [numpy_helper.from_array(np.ascontiguousarray(weights[k]), k) for k in kept]
+    tensors += [numpy_helper.from_array(np.asarray(weights[k], order="C"), k) for k in kept]
     results = [ledger.info(name, value.type) for name, value in found.items()]
     whole = helper.make_model(
         helper.make_graph(nodes, "gradients", inputs, results, tensors),

@@ -117,7 +117,7 @@ def test_tuples_nest_and_flatten() -> None:
 def test_a_bundle_is_named_apart_indexed_and_measured() -> None:
     made = body(
         "(left, right): x -> split(2)\n parts: x -> split(3)\n"
-        " picked: parts[2]\n linear(len(parts))\n output _, left, right, picked",
+        " picked: parts[2]\n n: linear(len(parts))\n output n, left, right, picked",
         inputs="x [12]",
     )  # fmt: skip
     assert [shape(made, i) for i in range(4)] == ["[3]", "[6]", "[6]", "[4]"]
@@ -388,16 +388,16 @@ def test_after_next_the_name_means_the_new_value() -> None:
 # ---------------------------------------------------------------- which sizes work
 
 
-def same_unet(norm: str = "") -> str:
+def same_unet(contract: str = "") -> str:
     return f"""
 block double_conv(c) {{
   conv(c, 3, pad=1) -> relu
   conv(c, 3, pad=1) -> relu
 }}
-{UP}
+{UP.replace("conv(c, 3, pad=1)", "double_conv(c)")}
 net UNet(width = 2) {{
   input image [3, H, W]
-  {norm}
+  {contract}
   d1: double_conv(width)
   d2: maxpool(2) -> double_conv(2 * width)
   d3: maxpool(2) -> double_conv(4 * width)
@@ -514,7 +514,7 @@ def test_a_recipe() -> None:
     assert recipe.optimizer.lr == 0.05
     assert recipe.settings["epochs"] == 10
     assert [t.name for t in recipe.metrics] == ["accuracy", "top3"]
-    assert [[v.name for v in t.graph.inputs] for t in recipe.losses] == [["logits", "label"], ["side", "label"]]
+    assert [{v.name for v in t.graph.inputs} for t in recipe.losses] == [{"logits", "label"}, {"side", "label"}]
     assert all(t.graph.outputs[0].value.shape == () for t in recipe.losses + recipe.metrics)
 
 

@@ -64,7 +64,7 @@ def value_text(value: Any) -> str:
     if isinstance(value, Init):
         return value.kind + (f"({', '.join(map(value_text, value.values))})" if value.values else "")
     if isinstance(value, tuple):
-        return "(" + ", ".join(map(value_text, value)) + ("," if len(value) == 1 else "") + ")"
+        return value_text(value[0]) if len(value) == 1 else "(" + ", ".join(map(value_text, value)) + ")"
     if isinstance(value, list):
         return "[" + ", ".join(map(value_text, value)) + "]"
     if isinstance(value, (int, str, Dim)) or value is None:

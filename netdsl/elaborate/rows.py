@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import netdsl.elaborate.expressions as expressions
@@ -28,7 +29,7 @@ from netdsl.ir import Budget, Choice, Net, Output
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import RuleError, read_setting
 from netdsl.source import Span
-from netdsl.tensors import Value
+from netdsl.tensors import DType, Value
 
 BUDGETS = (
     "params", "parameters", "trainable_params", "aux_params", "macs", "flops", "flops_core", "transcendentals",
@@ -144,6 +145,7 @@ def _layer_row(context: Context, scope: Scope, row: syntax.LayerRow) -> None:
     held = begin(context, row.names if not row.bundle else ())
     value = _row_value(context, scope, row)
     finish(context, row.names, row.span, value, row.bundle, held)
+    _note_shape(context, scope, row, value)
 
 
 def begin(context: Context, names: tuple[syntax.Name, ...]) -> tuple[list[Any], list[Any]]:
@@ -182,9 +184,40 @@ def finish(
             context.origins[arrow] = names[0].span if names and not bundle else span
     build.previous = row
     build.rows.append(row)
-    if isinstance(build.graph, Net) and isinstance(value, Value) and not build.loops:
-        build.graph.row_shapes[span.start] = str(value.type)
     return row
+
+
+def _note_shape(context: Context, scope: Scope, row: syntax.LayerRow | syntax.OutputRow, value: Any) -> None:
+    """Keep the shape of a row of a net for `fmt --shapes`. Sizes that settings give are written as the settings."""
+    build = context.build
+    if not isinstance(build.graph, Net) or not isinstance(value, Value) or build.loops or build.nested:
+        return
+    assert row.pipeline is not None
+    last = row.pipeline.stages[-1]
+    written = last.dims if isinstance(last, syntax.Claim) and len(last.dims) == value.type.rank else ()
+    words = _setting_words(scope, row.pipeline, build.graph)
+    dims = [_dim_text(context, scope, d, w, words) for d, w in zip_longest(value.shape, written)]
+    kind = "" if value.type.dtype is DType.FLOAT else str(value.type.dtype)
+    build.graph.row_shapes[row.span.start] = f"{kind}[{', '.join(dims)}]"
+
+
+def _dim_text(
+    context: Context, scope: Scope, actual: Any, written: syntax.Expr | None, words: Mapping[int, str]
+) -> str:
+    """One size of a claim: as the author wrote it while that holds, by the setting it comes from, else as it is."""
+    if isinstance(written, syntax.Previous):
+        return "_"
+    if written is not None and expressions.evaluate(context, scope, written) == actual:
+        return written.span.text
+    return words.get(actual, str(actual)) if isinstance(actual, int) else str(actual)
+
+
+def _setting_words(scope: Scope, pipeline: syntax.Pipeline, net: Net) -> dict[int, str]:
+    """Settings of the net that stand alone in the calls of a row, by their value."""
+    calls = [s for s in pipeline.stages if isinstance(s, syntax.Call)]
+    names = [a.value.id for c in calls for a in c.arguments if isinstance(a.value, syntax.Name)]
+    found = {n: scope.find(n) for n in names if n in net.settings}
+    return {b.value: n for n, b in found.items() if b is not None and type(b.value) is int}
 
 
 def _name_nodes(build: Build, label: str | None, held: tuple[list[Any], list[Any]]) -> None:
@@ -267,6 +300,7 @@ def _output_row(context: Context, scope: Scope, row: syntax.OutputRow) -> None:
     value = start(context, scope, row.pipeline)
     done = finish(context, row.names, row.span, value, False, held)
     done.used = True
+    _note_shape(context, scope, row, value)
     if row.aux:
         context.build.previous = before
     title = row.names[0].id if row.names else "output"

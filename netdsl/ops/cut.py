@@ -74,7 +74,8 @@ class Slice(Rearrangement):
         dy, taken = outgoing[0], self.stop - self.first
         if self.step > 1:
             dy = tape(Stretch, dy, self.along, self.step, taken)
-        before, after = [0] * self.x.type.rank, [0] * self.x.type.rank
+        before: list[Extent] = [0] * self.x.type.rank
+        after = list(before)
         before[self.along], after[self.along] = self.first, self.size - self.stop
         return {"x": tape(Surround, dy, self.x, tuple(before), tuple(after))}
 

@@ -2,10 +2,12 @@
 
 from typing import ClassVar
 
-from netdsl.ops.base import Elementwise, require_dtype, require_rank
+from netdsl.ops.arithmetic import Mul
+from netdsl.ops.base import Elementwise, Gradients, Tape, require_dtype, require_rank
+from netdsl.ops.dropout_backward import KeepMask
 from netdsl.ops.fields import Share
 from netdsl.ops.windows import SPATIAL_RANKS
-from netdsl.tensors import DType
+from netdsl.tensors import DType, Value
 
 
 class Dropout(Elementwise):
@@ -17,6 +19,7 @@ class Dropout(Elementwise):
     example: ClassVar[str] = "features [4096] -> dropout(0.5)"
     training_differs: ClassVar[bool] = True
     flops_each: ClassVar[int] = 0
+    by_channel: ClassVar[bool] = False
 
     rate: Share = 0.5
 
@@ -26,12 +29,24 @@ class Dropout(Elementwise):
     def in_place(self) -> bool:
         return True
 
+    def training(self, tape: Tape) -> tuple[Value, ...] | None:
+        if not self.rate:
+            return None
+        seed, place = tape.seed()
+        mask = tape(KeepMask, self.x, seed, place=place, rate=self.rate, channels=self.by_channel)
+        tape.save("mask", mask)
+        return (tape(Mul, (self.x, mask)),)
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(Mul, (outgoing[0], tape.saved("mask"))) if self.rate else outgoing[0]}
+
 
 class SpatialDropout(Dropout):
     """As `dropout`, but whole channels at a time: `[C, …]` with one to three spatial axes (Tompson et al., 2015)."""
 
     example: ClassVar[str] = "image [16, 8, 8] -> spatial_dropout(0.2)"
     aliases: ClassVar[tuple[str, ...]] = ("dropout2d",)
+    by_channel: ClassVar[bool] = True
 
     def prepare(self) -> None:
         super().prepare()

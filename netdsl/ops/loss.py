@@ -129,7 +129,7 @@ class CrossEntropyGradient(ClassLoss):
 
     internal: ClassVar[bool] = True
 
-    dy: Value
+    dy: Value  # type: ignore[misc]  # inputs in front, settings behind, as they are read
     x: Value
     label: Value
     ignore: Int = -100
@@ -149,7 +149,7 @@ class NllGradient(ClassLoss):
 
     internal: ClassVar[bool] = True
 
-    dy: Value
+    dy: Value  # type: ignore[misc]  # inputs in front, settings behind, as they are read
     x: Value
     label: Value
     ignore: Int = -100

@@ -41,13 +41,14 @@ class Reduction(Op, abstract=True):
     def windows(self) -> tuple[Window, ...] | None:
         return () if self.along == (0,) and self.keep else None
 
-    def kept(self, tape: Tape, value: Value) -> Value:
+    def kept(self, tape: Tape, value: Value | None) -> Value:
         """A result with an axis of size 1 where one was summed up."""
+        assert value is not None
         for axis in () if self.keep else self.along:
             value = tape(Unsqueeze, value, axis)
         return value
 
-    def repeated(self, tape: Tape, value: Value) -> Value:
+    def repeated(self, tape: Tape, value: Value | None) -> Value:
         """A result in the shape of the input."""
         whole: Value = tape(ExpandTo, self.kept(tape, value), self.x)
         return whole
@@ -82,7 +83,6 @@ class Sum(Reduction):
 def extreme_gradient(op: Reduction, tape: Tape, dy: Value | None, y: Value) -> Value:
     """The gradient shared evenly among the elements that are the largest (or smallest), as PyTorch's amax does."""
     taken = tape(Equal, op.x, op.kept(tape, y))
-    assert dy is not None
     share = tape(Div, op.kept(tape, dy), tape(Sum, taken, axis=op.along, keep=True))
     gradient: Value = tape(Mul, (taken, share))
     return gradient

@@ -43,17 +43,18 @@ def fold(op: Fold, inputs: Sequence[str], build: Builder) -> Any:
 
 
 def _fold_axis(op: Fold, name: str, i: int, before: int, after: int, build: Builder) -> Any:
-    axis, size = i + op.x.type.batched, op.like.shape[i]
-    mirror = op.mode == "reflect"
+    """The middle of an axis with both rims added: a mirrored rim turned over, a repeated one summed up at the edge."""
+    axis, mirror = i + op.x.type.batched, op.mode == "reflect"
+    last, near = op.like.shape[i] - 1, int(mirror)
     total = _part(name, axis, before, -after if after else END, 1, build)
     if before:
         piece = _part(name, axis, before - 1, BEGIN, -1, build) if mirror else _sum(name, axis, 0, before, build)
-        place = (1, size - 1 - before) if mirror else (0, size - 1)
-        total = build.node("Add", [total, _placed(op, piece, axis, place, build)])
+        placed = _placed(op, piece, axis, near, last - (before if mirror else 0), build)
+        total = build.node("Add", [total, placed])
     if after:
         piece = _part(name, axis, -1, -after - 1, -1, build) if mirror else _sum(name, axis, -after, END, build)
-        place = (size - 1 - after, 1) if mirror else (size - 1, 0)
-        total = build.node("Add", [total, _placed(op, piece, axis, place, build)])
+        placed = _placed(op, piece, axis, last - (after if mirror else 0), near, build)
+        total = build.node("Add", [total, placed])
     return total
 
 
@@ -65,9 +66,9 @@ def _sum(name: str, axis: int, start: int, end: int, build: Builder) -> Any:
     return build.node("ReduceSum", [_part(name, axis, start, end, 1, build), build.ints(axis)], keepdims=1)
 
 
-def _placed(op: Fold, piece: str, axis: int, place: tuple[Extent, Extent], build: Builder) -> Any:
+def _placed(op: Fold, piece: str, axis: int, before: Extent, after: Extent, build: Builder) -> Any:
     """A piece of an axis among zeros."""
     rank = op.x.type.rank + op.x.type.batched
     pads: list[Extent] = [0] * (2 * rank)
-    pads[axis], pads[rank + axis] = place
+    pads[axis], pads[rank + axis] = before, after
     return build.node("Pad", [piece, build.extents(*pads)])

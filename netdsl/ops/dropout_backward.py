@@ -1,0 +1,28 @@
+"""Random masks of a training step, the same for the same seed on every machine."""
+
+from typing import Any
+
+from netdsl.ops.backward import Backward
+from netdsl.ops.fields import Bool, Count, Share
+from netdsl.tensors import DType, TensorType, Value
+
+
+class KeepMask(Backward):
+    """0 with probability `rate`, else `1 / (1 - rate)`, for each element of `x` or (`channels`) each channel.
+
+    The numbers follow from the step's seed and from `place`, which no other mask of the step has, and from nothing
+    else: a step can be repeated, another step or place has another mask.
+    """
+
+    x: Value
+    seed: Value
+    place: Count
+    rate: Share
+    channels: Bool = False
+
+    def result(self) -> TensorType:
+        shape = (*self.x.shape[:1], *(1,) * (self.x.type.rank - 1)) if self.channels else self.x.shape
+        return TensorType(shape, DType.FLOAT, self.x.type.batched)
+
+    def pointwise(self) -> Any:
+        return self.result().elements * 3
