@@ -17,12 +17,14 @@ from netdsl.analysis.settings import value_text
 from netdsl.analysis.sizes import choose_sizes, size_rules
 from netdsl.analysis.walk import Walk
 from netdsl.diagnostics import Collector
+from netdsl.garbage import uncollected
 from netdsl.ir import Graph, Net, restrict
 from netdsl.tensors import Value
 
 __all__ = ["Report", "Row", "Totals", "analyze", "check_budgets", "explain", "report_schema"]
 
 
+@uncollected()
 def analyze(
     net: Net,
     *,

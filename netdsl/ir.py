@@ -149,6 +149,10 @@ class Recurrent(Block):
 
     sequences: tuple[Value, ...] = ()
     states: tuple[State, ...] = ()
+    reverse: bool = False
+    """From the last step to the first: what a gradient does."""
+    final: tuple[State, ...] = ()
+    """States whose value after the last step is a result too, behind the outputs."""
 
 
 @entity

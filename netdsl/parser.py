@@ -7,22 +7,22 @@ and the next one read, so that several are found in one run.
 
 from __future__ import annotations
 
-import gc
 from bisect import bisect_left
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netdsl import syntax
 from netdsl.diagnostics import Collector, Diagnostic, Label, NetError
+from netdsl.garbage import uncollected
 from netdsl.lexer import Lexer
-from netdsl.mistakes import Mistake, explain
 from netdsl.source import Source, Span
 from netdsl.stream import TooDeep
 from netdsl.tables import MISSING, Tables, tables
 from netdsl.tokens import END, ROW_END, SOFT, STARTS_ITEM, Token
 from netdsl.tree import TreeBuilder, action
+
+if TYPE_CHECKING:
+    from netdsl.mistakes import Mistake
 
 MAX_ERRORS = 20
 """So many mistakes are reported in one file; then its reader stops."""
@@ -117,21 +117,11 @@ class Reader:
         first = bisect_left(self.known, mistake.head.start)
         if first < len(self.known) and self.known[first] <= mistake.token.end:
             return None
+        from netdsl.mistakes import explain
+
         found = explain(mistake)
         self.collector.add(found)
         return found.code if mistake.level == "item" else None
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Nothing that is made here is garbage, and looking for some takes a third of the time of a long file."""
-    running = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if running:
-            gc.enable()
 
 
 class Automaton:
@@ -210,6 +200,8 @@ class Automaton:
 
     def recover(self, at: int) -> int | None:
         """Report the mistake at a token, forget the row it stands in, and say which token to go on with."""
+        from netdsl.mistakes import Mistake  # late: most texts hold none
+
         self.finish_row()
         row = self.reader.tables.states[self.states[-1]]
         expected = frozenset(row if "NUMBER" in row else (k for k in row if k.isupper() or k == ROW_END))

@@ -9,6 +9,7 @@ from pathlib import Path
 from netdsl import syntax
 from netdsl.diagnostics import Collector, Diagnostic, Label, NetError, did_you_mean
 from netdsl.elaborate import Library, Module, elaborate
+from netdsl.garbage import uncollected
 from netdsl.ir import Net
 from netdsl.parser import parse, parse_value, read_source
 from netdsl.record import anew, entity
@@ -60,6 +61,7 @@ class Program:
             raise NetError([Diagnostic("unknown-net", f"there is no net called `{wanted}`", (Label(span),), help=help)])
         return definition
 
+    @uncollected()
     def _build(self, definition: syntax.Definition) -> Net | None:
         settings = {n: _parsed(t, self.collector, f"--set {n}") for n, t in self.settings.items()}
         recipe = {n: _parsed(t, self.collector, f"--{n}") for n, t in self.recipe.items()}
@@ -75,6 +77,7 @@ class Program:
         self._check_trains()
         return self.collector.sorted()
 
+    @uncollected()
     def _build_safely(self, definition: syntax.Definition) -> Net | None:
         try:
             return elaborate(self.library, self.module, definition, self.collector)

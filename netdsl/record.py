@@ -1,12 +1,12 @@
 """Classes with fields, made in a twentieth of the time that a dataclass takes.
 
-A command that prints a report lives for a fifth of a second; as dataclasses its hundred small classes would take a third
-of it. Type checkers see dataclasses; at run time nothing guards the fields.
+A command that prints a report lives for a fifth of a second; as dataclasses its hundred small classes would take a
+third of it. Type checkers see dataclasses; at run time nothing guards the fields.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
@@ -27,31 +27,58 @@ def anew(*, factory: Callable[[], T]) -> T:
 @dataclass_transform(frozen_default=True, field_specifiers=(anew,))
 def record(cls: type[T]) -> type[T]:
     """A class of values: the annotated names are its slots, in order; equality, hash and repr go by them."""
-    names = tuple(vars(cls).get("__annotations__", ()))
-    space = {k: v for k, v in vars(cls).items() if k not in (*names, "__dict__", "__weakref__")}
-    made = {"__slots__": names, "__match_args__": names, "__init__": initialiser(names, vars(cls))}
-    shared = {"__eq__": equal, "__hash__": hashed, "__repr__": shown}
-    return type(cls)(cls.__name__, cls.__bases__, {**made, **shared, **space})
+    return _of_values(cls, keywords=False)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(anew,))
+def keyed(cls: type[T]) -> type[T]:
+    """A record whose fields are given by name only, so that one with a default may stand before one without."""
+    return _of_values(cls, keywords=True)
+
+
+def _of_values(cls: type[T], keywords: bool) -> type[T]:
+    names, defaults = _fields(cls)
+    own = tuple(n for n in names if n not in getattr(cls, "__match_args__", ()))
+    space = {k: v for k, v in vars(cls).items() if k not in (*own, "__dict__", "__weakref__")}
+    by_value = {"__eq__": equal, "__hash__": hashed, "__repr__": shown}
+    fields = {"__slots__": own, "__match_args__": names, "_defaults": defaults}
+    made: type[T] = type.__new__(type(cls), cls.__name__, cls.__bases__, {**by_value, **space, **fields})
+    return _initialised(made, keywords)
 
 
 @dataclass_transform(eq_default=False, field_specifiers=(anew,))
 def entity(cls: type[T]) -> type[T]:
     """A class of things with an identity of their own: fields may change, and equal means the same object."""
+    target: Any = cls
+    target.__match_args__, target._defaults = _fields(cls)
+    return _initialised(cls, keywords=False)
+
+
+def _fields(cls: type) -> tuple[tuple[str, ...], Mapping[str, Any]]:
+    """Names and defaults of all fields, those of the base class first."""
     inherited: tuple[str, ...] = getattr(cls, "__match_args__", ())
     own = tuple(n for n in vars(cls).get("__annotations__", ()) if n not in inherited)
-    names = inherited + own
-    defaults = {n: getattr(cls, n) for n in names if hasattr(cls, n)}
-    kept: dict[str, Any] = {**getattr(cls, "_defaults", {}), **defaults}
-    cls.__init__ = initialiser(names, kept)  # type: ignore[assignment]
-    cls.__match_args__ = names  # type: ignore[attr-defined]
-    cls._defaults = kept  # type: ignore[attr-defined]
+    defaults: Mapping[str, Any] = getattr(cls, "_defaults", {})
+    return inherited + own, {**defaults, **{n: vars(cls)[n] for n in own if n in vars(cls)}}
+
+
+def _initialised(cls: type[T], keywords: bool) -> type[T]:
+    """Give a class its `__init__`, written when the first object is made: most classes have none in most runs."""
+
+    target: Any = cls
+
+    def __init__(self: Any, *given: Any, **named: Any) -> None:
+        target.__init__ = initialiser(target.__match_args__, target._defaults, keywords)
+        target.__init__(self, *given, **named)
+
+    target.__init__ = __init__
     return cls
 
 
-def initialiser(names: tuple[str, ...], space: Any) -> Any:
-    """An `__init__` that takes the fields in order or by name; the names are those of a class's own annotations."""
-    defaults = {name: space[name] for name in names if name in space}
-    head = ", ".join(["self", *(f"{n}=_defaults[{n!r}]" if n in defaults else n for n in names)])
+def initialiser(names: tuple[str, ...], defaults: Mapping[str, Any], keywords: bool = False) -> Any:
+    """An `__init__` that takes the fields by name or in order; the names are those of a class's own annotations."""
+    fields = [f"{n}=_defaults[{n!r}]" if n in defaults else n for n in names]
+    head = ", ".join(["self", *(["*"] if keywords and names else []), *fields])
     lines = [_assignment(n, defaults.get(n)) for n in names] or ["pass"]
     scope: dict[str, Any] = {"_defaults": defaults}
     exec(f"def __init__({head}):\n    " + "\n    ".join(lines), scope)
@@ -62,6 +89,11 @@ def _assignment(name: str, default: Any) -> str:
     if isinstance(default, Fresh):
         return f"self.{name} = _defaults[{name!r}].make() if {name} is _defaults[{name!r}] else {name}"
     return f"self.{name} = {name}"
+
+
+def contents(value: Any) -> dict[str, Any]:
+    """Fields by name."""
+    return {name: getattr(value, name) for name in value.__match_args__}
 
 
 def values(self: Any) -> tuple[Any, ...]:

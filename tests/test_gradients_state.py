@@ -29,3 +29,63 @@ NORMS = [
 def test_normalisation(source: str, layer: str) -> None:
     name = source.split()[0]
     check(f"net N {{\n  input {source}\n  y: {name} -> {layer}\n  output y\n}}\n", batch=4)
+
+
+RECURRENT = [
+    "rnn(4)",
+    "rnn(4, activation=relu, biases=1)",
+    "rnn(3, layers=2, bidirectional=true, biases=0)",
+    "lstm(4)",
+    "lstm(3, layers=2, biases=1)",
+    "lstm(3, bidirectional=true, layers=2)",
+    "lstm(3, biases=0)",
+    "gru(4)",
+    "gru(3, layers=2, biases=1)",
+    "gru(3, bidirectional=true, biases=0)",
+    "reverse -> last",
+    "rnn(3) -> last",
+]
+
+
+@pytest.mark.parametrize("layer", RECURRENT)
+def test_recurrent_layers(layer: str) -> None:
+    check(f"net N {{\n  input x [5, 3]\n  y: x -> {layer}\n  output y\n}}\n", batch=3)
+
+
+@pytest.mark.parametrize("layer", ["lstm(3, bidirectional=true)", "gru(3)", "rnn(3) -> last"])
+def test_recurrent_layers_of_any_length(layer: str) -> None:
+    check(f"net N {{\n  input x [T, 3]\n  y: x -> {layer}\n  output y\n}}\n", sizes={"T": 4}, batch=3)
+
+
+VANILLA = """
+recurrent vanilla(hidden) {
+  input x
+  state h [hidden] = 0
+  next h: (x -> linear(hidden, bias=false)) + (h -> linear(hidden)) -> tanh
+  output h
+}
+"""
+TWO_STATES = """
+recurrent pair(hidden) {
+  input x
+  input start
+  state h [hidden] = start
+  state c [hidden] = 0.5
+  gate: x -> linear(hidden) -> sigmoid
+  old: h -> linear(hidden, bias=false)
+  next c: gate * c + old -> tanh
+  next h: c * gate
+  output h
+  output c
+}
+"""
+BLOCKS = [
+    (VANILLA, "input x [5, 3]\n  y: x -> vanilla(4)"),
+    (VANILLA, "input x [T, 3]\n  y: x -> linear(3) -> vanilla(4) -> vanilla(2)"),
+    (VANILLA, "input x [5, 3]\n  y: x -> reverse -> vanilla(4) -> reverse -> last"),
+]
+
+
+@pytest.mark.parametrize(("block", "rows"), BLOCKS)
+def test_recurrent_blocks(block: str, rows: str) -> None:
+    check(f"{block}\nnet N {{\n  {rows}\n  output y\n}}\n", sizes={"T": 4}, batch=3)

@@ -25,7 +25,7 @@ from onnx_graphs import (
     weights_of,
 )
 
-from netdsl.codegen.onnx import model as onnx_target
+from netdsl.codegen.onnx import draft as onnx_target
 from netdsl.codegen.onnx.lowering import rules
 from netdsl.codegen.onnx.model import ModelTooLarge, onnx_model, save_onnx
 from netdsl.codegen.onnx.scope import names_read

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import asdict
 from io import StringIO
 from typing import Any
 
 import pytest
 
-from netdsl.analysis.report import Report, Row
+from netdsl.analysis.report import PARTS, Report, Row, published
 from netdsl.analyzer import analyze
 from netdsl.diagnostics import NetError
 from netdsl.program import load_text
+from netdsl.record import contents
 from netdsl.reports import FORMATS, render
 from netdsl.reports.data import document
 from netdsl.reports.folding import lines
@@ -382,8 +384,18 @@ def test_json_reads_back_as_the_report(unet: Report) -> None:
     """The published schema describes what is written: pydantic validates it into the same value."""
     from pydantic import TypeAdapter
 
+    reader = TypeAdapter(published())
     for report in (unet, resnet(v1=True), report_of(ALEXNET, explained=True)):
-        assert TypeAdapter(Report).validate_json(render(report, "json")) == report
+        assert asdict(reader.validate_json(render(report, "json"))) == plain(report)
+
+
+def plain(part: Any) -> Any:
+    """A report as dictionaries and tuples."""
+    if type(part) in PARTS:
+        return {name: plain(value) for name, value in contents(part).items()}
+    if isinstance(part, dict):
+        return {name: plain(value) for name, value in part.items()}
+    return tuple(map(plain, part)) if isinstance(part, tuple) else part
 
 
 def test_csv_layers_sum_to_the_totals(unet: Report) -> None:

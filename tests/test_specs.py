@@ -127,7 +127,9 @@ CORE_FLOPS = {
 
 
 @cache
-def report(file: str, net: str, settings: tuple[tuple[str, int], ...] = (), sizes: tuple[tuple[str, int], ...] = ()) -> Report:
+def report(
+    file: str, net: str, settings: tuple[tuple[str, int], ...] = (), sizes: tuple[tuple[str, int], ...] = ()
+) -> Report:
     program = load_file(SPECS / f"{file}.net", {name: str(value) for name, value in settings})
     return analyze(program.net(net), sizes=dict(sizes))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from netdsl import syntax
@@ -12,6 +11,7 @@ from netdsl.analysis.quantities import grouped
 from netdsl.analysis.report import Report
 from netdsl.diagnostics import Collector, did_you_mean
 from netdsl.ir import Budget, Net
+from netdsl.record import contents
 from netdsl.source import Span
 
 ALIASES = {"peak_memory": "peak_inference_bytes", "model_size": "model_bytes", "parameters": "params"}
@@ -42,7 +42,7 @@ class BudgetError(Exception):
 
 def budget_values(report: Report) -> dict[str, Any]:
     """Everything of the totals that a budget may name."""
-    totals = {name: value for name, value in asdict(report.totals).items() if isinstance(value, int)}
+    totals = {name: value for name, value in contents(report.totals).items() if isinstance(value, int)}
     return {**totals, **{alias: totals[name] for alias, name in ALIASES.items()}}
 
 

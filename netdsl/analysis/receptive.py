@@ -9,11 +9,13 @@ takes the hull of its operands, phase by phase.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
 from math import gcd, lcm
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from netdsl.ops.base import Window
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 MOST_PHASES = 4096
 """More phases than this along one axis are not followed; the field is then not known."""
@@ -36,7 +38,12 @@ class Axis(NamedTuple):
         return len(self.phases)
 
     @property
-    def stride(self) -> Fraction:
+    def stride(self) -> int | Fraction:
+        """Input pixels from one position to the next, on average."""
+        if self.jump % self.period == 0:
+            return self.jump // self.period
+        from fractions import Fraction  # late: few nets need it, and it brings `decimal` along
+
         return Fraction(self.jump, self.period)
 
     def at(self, position: int) -> Interval:

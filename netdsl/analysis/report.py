@@ -1,14 +1,15 @@
 """What the analyzer finds: a published document, so its fields are the keys of the JSON report.
 
-Plain dataclasses hold it, because importing pydantic alone takes as long as a whole report may. Pydantic reads these
-same classes where the JSON schema is made (`report_schema`), and nowhere else.
+Plain records hold it, because importing pydantic alone takes as long as a whole report may. Pydantic sees the same
+classes as dataclasses where the JSON schema is made (`report_schema`), and nowhere else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
+
+from netdsl.record import Fresh, anew, keyed
 
 VERSION = 1
 """Of the document's form: it grows when a key changes its meaning or goes."""
@@ -24,7 +25,7 @@ def key(name: str) -> str:
     return KEYS.get(name, name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@keyed
 class ReceptiveField:
     """The input pixels that one output position sees, axis by axis."""
 
@@ -40,11 +41,9 @@ class ReceptiveField:
     """The first pixel that the first output position sees; negative in the padding."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@keyed
 class Row:
     """One layer, or one block with the sums over what is inside it."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"alias_generator": key}
 
     name: str
     path: str
@@ -89,7 +88,7 @@ class Row:
     """The arithmetic with numbers in it, when it was asked for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@keyed
 class Totals:
     """Sums over the inference graph, for the batch of the report."""
 
@@ -118,7 +117,7 @@ class Totals:
     """The smallest over axes and outputs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@keyed
 class Congruence:
     """`minimum` and all above that leave one of `remainders` when divided by `modulus`."""
 
@@ -131,7 +130,7 @@ class Congruence:
     """The same in words."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@keyed
 class Demand:
     """A row that restricts the sizes."""
 
@@ -141,7 +140,7 @@ class Demand:
     """Lines of the rows it clashes with."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@keyed
 class SizeRule(Congruence):
     """Which values a symbol can take, and at which of them no window drops a pixel."""
 
@@ -149,7 +148,7 @@ class SizeRule(Congruence):
     demands: tuple[Demand, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@keyed
 class Port:
     """An input or output of the net."""
 
@@ -158,7 +157,7 @@ class Port:
     symbolic: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@keyed
 class Uncounted:
     """A number that an operation does not state, which the totals therefore lack."""
 
@@ -167,7 +166,7 @@ class Uncounted:
     what: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@keyed
 class Report:
     """All that is known of a net without running it."""
 
@@ -175,18 +174,18 @@ class Report:
     net: str
     file: str = ""
     doc: str = ""
-    settings: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = anew(factory=dict)
     """Settings of the net as text."""
     batch: int = 1
     training: bool = False
-    at: dict[str, int] = field(default_factory=dict)
+    at: dict[str, int] = anew(factory=dict)
     """The numbers that stand for the symbols in every count."""
     inputs: tuple[Port, ...] = ()
     outputs: tuple[Port, ...] = ()
     aux_outputs: tuple[str, ...] = ()
     """Outputs left out because they exist in training only."""
     totals: Totals
-    sizes: dict[str, SizeRule] = field(default_factory=dict)
+    sizes: dict[str, SizeRule] = anew(factory=dict)
     rows: tuple[Row, ...] = ()
     """In the order in which they run; a block before what is inside it."""
     not_counted: tuple[Uncounted, ...] = ()
@@ -196,9 +195,39 @@ class Report:
         return (row for row in self.rows if row.kind == "layer")
 
 
+PARTS: tuple[type, ...] = (ReceptiveField, Row, Totals, Congruence, Demand, SizeRule, Port, Uncounted, Report)
+"""Each after the parts that it holds."""
+
+
 def report_schema() -> dict[str, Any]:
     """The JSON schema of the report, as published in `docs/report.schema.json`."""
     from pydantic import TypeAdapter  # late: importing pydantic takes longer than a whole report
 
-    schema = TypeAdapter(Report).json_schema(by_alias=True, mode="serialization")
+    schema = TypeAdapter(published()).json_schema(by_alias=True, mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def published() -> type:
+    """`Report` as the dataclass that pydantic can describe and read, with all its parts."""
+    from dataclasses import make_dataclass
+    from typing import get_type_hints
+
+    made: dict[str, type] = {}
+    for part in PARTS:
+        hints = get_type_hints(part, localns=made)
+        fields = [(name, hints[name], *_default(part, name)) for name in vars(part)["__match_args__"]]
+        config = {"__pydantic_config__": {"alias_generator": key}} if part is Row else {}
+        space = {"__doc__": part.__doc__, "__module__": __name__, **config}
+        made[part.__name__] = make_dataclass(part.__name__, fields, kw_only=True, namespace=space)
+    return made["Report"]
+
+
+def _default(part: type, name: str) -> tuple[Any, ...]:
+    """The third element of a field's declaration, where it has a default."""
+    from dataclasses import field
+
+    defaults = vars(part)["_defaults"]
+    if name not in defaults:
+        return ()
+    default = defaults[name]
+    return (field(default_factory=default.make) if isinstance(default, Fresh) else field(default=default),)

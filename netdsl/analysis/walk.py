@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 from netdsl.analysis.counts import Count, arithmetic, shape_at, windows_at
@@ -16,6 +15,7 @@ from netdsl.analysis.report import ReceptiveField, Row, Shape, Uncounted
 from netdsl.analysis.settings import layer_text
 from netdsl.diagnostics import Collector
 from netdsl.ir import Block, Graph, Node, Recurrent
+from netdsl.record import changed
 from netdsl.ops.base import Op
 from netdsl.ops.value import Constant
 from netdsl.tensors import TensorType, Value
@@ -262,14 +262,14 @@ class Walk:
 
 def _recurring(row: Row, steps: int) -> Row:
     notes = (*row.notes, f"runs {quantity(steps, 'step')}")
-    return replace(row, kind="recurrent", steps=steps, notes=notes)
+    return changed(row, kind="recurrent", steps=steps, notes=notes)
 
 
 def _without(row: Row, missing: tuple[str, ...]) -> Row:
     """The row without the numbers that its operation does not state."""
     core = {"macs", "bias additions"} & set(missing)
     total = core or "elementwise flops" in missing
-    return replace(
+    return changed(
         row,
         macs=None if "macs" in missing else row.macs,
         flops_core=None if core else row.flops_core,

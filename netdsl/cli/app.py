@@ -7,6 +7,8 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from importlib import import_module
 
+from netdsl.reports import terminal_width
+
 COMMANDS = {
     "report": "print shapes, parameters, MACs, memory and receptive field of every layer",
     "check": "say everything that is wrong with some files",
@@ -17,6 +19,13 @@ COMMANDS = {
     "predict": "run a trained net on one sample",
     "parity": "compute a net with PyTorch and with onnxruntime and compare",
 }
+
+
+class Help(RawDescriptionHelpFormatter):
+    """Help as wide as the terminal, which argparse would import shutil to ask for."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=terminal_width() - 2)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -35,13 +44,15 @@ def _parser(chosen: str | None) -> ArgumentParser:
     from netdsl import __version__
 
     parser = ArgumentParser(
-        "netdsl", description="Write a network down once, as the table in the paper; get the rest for nothing."
+        "netdsl",
+        description="Write a network down once, as the table in the paper; get the rest for nothing.",
+        formatter_class=Help,
     )
     parser.add_argument("--version", action="version", version=f"netdsl {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, help in COMMANDS.items():
         if chosen is None or name == chosen:
-            _command(commands.add_parser(name, help=help, formatter_class=RawDescriptionHelpFormatter), name, chosen)
+            _command(commands.add_parser(name, help=help, formatter_class=Help), name, chosen)
     return parser
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from netdsl.diagnostics import Collector, Fix, Label, Severity
 from netdsl.dims import Condition, Domain, Extent, SizeTooComplex, Verdict, compare
 from netdsl.elaborate.scope import Build, Names, Row, Scope
-from netdsl.elaborate.values import Failed, Frame
+from netdsl.elaborate.values import Exhausted, Failed, Frame
 from netdsl.ir import Graph
 from netdsl.record import anew, entity, record
 from netdsl.source import Span
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 LIMIT = 30_000
 """Layers that a file may unroll to, and items that a list or loop may have."""
 EFFORT = 1_000_000
-"""Expressions, uses of layers and items of lists that one net may cost: a file can keep nobody waiting for ever."""
+"""Expressions, uses of layers and items of lists that a file may cost: it can keep nobody waiting for ever."""
+MISTAKES = 100
+"""After so many in one net the rest of it is not looked at."""
+CHAIN = 8
+"""How many blocks of a call chain are shown."""
 DEPTH = 60
 """How many blocks may be at work inside each other."""
 
@@ -53,7 +57,6 @@ class Context:
     """Where each arrow was made, to point at both sides of a clash."""
     builds: list[Build] = anew(factory=lambda: [outside()])
     layers: int = 0
-    effort: int = 0
     multiplicity: int = 1
     bodies: dict[Any, Any] = anew(factory=dict)
     """Blocks built before, by definition, settings and input types: the same call is built once."""
@@ -80,6 +83,11 @@ class Context:
         self.report(code, message, span, *labels, text=text, help=help, notes=notes, fix=fix)
         raise Failed
 
+    def abort(self, code: str, message: str, span: Span, help: str | None = None) -> NoReturn:
+        """Report that a limit is reached, and give up the whole net."""
+        self.report(code, message, span, help=help)
+        raise Exhausted
+
     def report(
         self, code: str, message: str, span: Span, *labels: Label, text: str = "", help: str | None = None,
         severity: Severity = Severity.ERROR, notes: tuple[str, ...] = (), fix: Fix | None = None,
@@ -101,10 +109,11 @@ class Context:
         if shown and shown[-1].call == span:
             shown = shown[:-1]
         labels = tuple(dict.fromkeys(labels))
-        chain = tuple(f"in `{f.title}`, used at {f.call.place}" for f in reversed(shown))
-        self.collector.report(
-            code, message, span, *labels, text=text, severity=severity, help=help, notes=(*notes, *chain), fix=fix
-        )
+        notes = (*notes, *_chain(shown))
+        more = {"text": text, "severity": severity, "help": help, "notes": notes, "fix": fix}
+        self.collector.report(code, message, span, *labels, **more)  # type: ignore[arg-type]
+        if len(self.reported) == MISTAKES:
+            self.abort("too-many-mistakes", f"these are {MISTAKES} mistakes: what follows was not looked at", span)
 
     @contextmanager
     def within(self, frame: Frame) -> Iterator[None]:
@@ -131,17 +140,16 @@ class Context:
 
     def spend(self, cost: int, span: Span) -> None:
         """Count work that leaves no layer behind."""
-        self.effort += cost
-        if self.effort > EFFORT:
-            self.error(
-                "too-much-work", f"the network takes more than {EFFORT:,} steps to build", span,
-                help="use smaller lists and fewer repetitions",
-            )  # fmt: skip
+        self.library.effort += cost
+        if self.library.effort > EFFORT:
+            message = f"the file takes more than {EFFORT:,} steps to build"
+            self.abort("too-much-work", message, span, help="use smaller lists and fewer repetitions")
 
     def count_layers(self, count: int, span: Span) -> None:
         self.layers += count
         if self.layers > LIMIT:
-            self.error("too-many-layers", f"the network unrolls to more than {LIMIT:,} layers", span)
+            message = f"the network unrolls to more than {LIMIT:,} layers"
+            self.abort("too-many-layers", message, span, help="use fewer repetitions")
 
     # ------------------------------------------------------------ sizes
 
@@ -170,6 +178,14 @@ class Context:
         while extent in self.rewrites:
             extent = self.rewrites[extent]
         return extent
+
+
+def _chain(frames: Sequence[Frame]) -> tuple[str, ...]:
+    """The blocks that led to a place, the innermost first."""
+    lines = [f"in `{f.title}`, used at {f.call.place}" for f in reversed(frames)]
+    if len(lines) > CHAIN:
+        lines[CHAIN // 2 : 1 - CHAIN // 2] = ["…"]
+    return tuple(lines)
 
 
 def too_complex(context: Context, error: SizeTooComplex, span: Span) -> NoReturn:

@@ -51,6 +51,8 @@ class Library:
         self.loading: list[str] = []
         self.at_work: list[syntax.Definition] = []
         self.root: Path | None = None
+        self.effort = 0
+        """What building the nets of the program has cost so far (see `netdsl.elaborate.context.EFFORT`)."""
         self.damage: list[Span] = []
         """Where texts could not be parsed: rows are missing there."""
 

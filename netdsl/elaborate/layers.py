@@ -280,6 +280,7 @@ def append(
 ) -> Arrows:  # fmt: skip
     """Append a node to the body being built."""
     context.count_layers(1, span)
+    context.spend(len(types), span)
     results = tuple(Value(name, t) for t in types)
     node = Node(name, op, inputs, results, span, written={k: s.written for k, s in settings.items() if s.written})
     context.build.graph.nodes.append(node)

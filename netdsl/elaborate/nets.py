@@ -15,7 +15,7 @@ from netdsl.dims import Extent, SizeTooComplex
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.files import Library, Module
 from netdsl.elaborate.scope import Scope
-from netdsl.elaborate.values import Failed, Setting
+from netdsl.elaborate.values import Exhausted, Failed, Setting
 from netdsl.ir import Net
 from netdsl.tensors import DType, TensorType, Value
 
@@ -38,7 +38,7 @@ def elaborate(
         net = _net(context, module, definition, settings or {})
         _warn_unused(context)
         recipes.attach(context, module, definition, net, recipe or {})
-    except Failed:
+    except (Failed, Exhausted):
         return None
     except SizeTooComplex as error:
         collector.report("size-too-complex", str(error), definition.name.span, help="use a fixed input size")

@@ -23,12 +23,12 @@ def check_requirements(
     context: Context, op: Op, span: Span, settings: Mapping[str, Setting], operator: str = ""
 ) -> None:
     """Every requirement holds for some size at least; the domain keeps the sizes for which it does."""
+    others = tuple(context.origins[v] for v in op.operands() if v in context.origins)
     for requirement in op.requirements():
         if operator:
             message = requirement.message.replace(f"`{op.name}`", f"`{operator}`")
             requirement = changed(requirement, message=message)
         place = settings[requirement.field].span if requirement.field in settings else span
-        others = tuple(context.origins[v] for v in op.operands() if v in context.origins)
         demanded = Demanded(span, requirement.message, others)
         if not context.demand(requirement.left, requirement.relation, requirement.right, demanded):
             _impossible(context, requirement, op, place)

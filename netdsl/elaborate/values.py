@@ -20,6 +20,10 @@ class Failed(Exception):
     """A row that could not be built; what is wrong has been reported already."""
 
 
+class Exhausted(Exception):
+    """A limit that ends the whole build; it has been reported."""
+
+
 class Unknown:
     """What a failed row's name stands for: everything that reads it stays silent."""
 

@@ -32,9 +32,10 @@ class Bundle(Op, abstract=True):
             number_of(value, self.name)
 
     def requirements(self) -> Iterator[Requirement]:
-        for i in range(1, len(self.x)):
-            so_far = broadcast([v.type for v in self.x[:i]])
-            yield from meet(so_far, self.x[i].type, self.name, ("x", "x"))
+        so_far = self.x[0].type
+        for value in self.x[1:]:
+            yield from meet(so_far, value.type, self.name, ("x", "x"))
+            so_far = broadcast([so_far, value.type])
 
     def result(self) -> TensorType:
         return broadcast([v.type for v in self.x])
@@ -263,6 +264,7 @@ class Matmul(Op):
     """
 
     example: ClassVar[str] = "(a [4, 8], b [8, 2]) -> matmul"
+    broadcasts: ClassVar[bool] = True
 
     a: Value
     b: Value

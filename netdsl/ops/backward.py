@@ -3,11 +3,15 @@
 None of them can be named in a text. Values without a batch are gradients of weights, or one number for all samples.
 """
 
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar
 
 from netdsl.dims import Extent
 from netdsl.ops.base import Op
+from netdsl.ops.fields import Kind
 from netdsl.tensors import DType, TensorType, Value
+
+Forward = Annotated[Any, Kind()]
+"""The operation whose gradient something is: read for its settings, never for its values."""
 
 
 class Backward(Op, abstract=True):

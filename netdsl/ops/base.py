@@ -7,7 +7,6 @@ other annotated field), in the order in which the text may give them, and answer
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from copy import copy
 from typing import Annotated, Any, ClassVar, Protocol, Self, dataclass_transform, get_args, get_origin
 
 from netdsl.dims import Dim, Extent
@@ -90,6 +89,8 @@ class Declared:
 
     name: ClassVar[str] = ""
     fields: ClassVar[tuple[Field, ...]] = ()
+    _settings: ClassVar[tuple[Field, ...]] = ()
+    _inputs: ClassVar[tuple[Field, ...]] = ()
 
     def __init_subclass__(cls, abstract: bool = False) -> None:
         super().__init_subclass__()
@@ -98,6 +99,8 @@ class Declared:
         cls.fields = tuple(f for f in cls.fields if f.name not in names) + own
         if "name" not in cls.__dict__:
             cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        cls._settings = tuple(f for f in cls.fields if f.kind is not None)
+        cls._inputs = tuple(f for f in cls.fields if f.kind is None)
 
     def __init__(self, *given: Any, **named: Any) -> None:
         for declared, value in zip(self.fields, given, strict=False):
@@ -115,11 +118,11 @@ class Declared:
 
     @classmethod
     def settings(cls) -> tuple[Field, ...]:
-        return tuple(f for f in cls.fields if f.kind is not None)
+        return cls._settings
 
     @classmethod
     def inputs(cls) -> tuple[Field, ...]:
-        return tuple(f for f in cls.fields if f.kind is None)
+        return cls._inputs
 
     def given(self) -> dict[str, Any]:
         """The settings that differ from their defaults, in declared order."""
@@ -270,7 +273,8 @@ class Op(Declared, abstract=True):
 
     def on(self, operands: Sequence[Value]) -> Self:
         """The same operation on other values of the same types."""
-        made = copy(self)
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
         rest = list(operands)
         for declared in self.inputs():
             old = getattr(self, declared.name)

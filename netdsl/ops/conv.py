@@ -4,7 +4,16 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from netdsl.dims import Extent
-from netdsl.ops.base import Op, Requirement, RuleError, Window, fixed, require_dtype, require_rank
+from netdsl.ops.backward import SumTo
+from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape, Window, fixed, require_dtype, require_rank
+from netdsl.ops.conv_backward import (
+    ConvBiasGradient,
+    ConvInputGradient,
+    ConvTransposeInputGradient,
+    ConvWeightGradient,
+    LocalInputGradient,
+    LocalWeightGradient,
+)
 from netdsl.ops.fields import Bool, Count, Initialiser, Offsets, Padding, Sizes
 from netdsl.ops.windows import SPATIAL_RANKS, count, even, fits, grow, positive, slide, spread, spread_padding
 from netdsl.tensors import DType, Init, TensorType, Value, Weight
@@ -82,6 +91,15 @@ class Conv(Op):
 
     def pointwise(self) -> Extent:
         return 0
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        (dy,) = outgoing
+        weight = tape.weight("weight")
+        return {
+            "x": tape(ConvInputGradient, dy, weight, self.x, of=self) if tape.wants("x") else None,
+            "weight": tape(ConvWeightGradient, dy, self.x, of=self),
+            "bias": tape(ConvBiasGradient, dy) if self.bias else None,
+        }
 
 
 class ConvTranspose(Op):
@@ -161,6 +179,15 @@ class ConvTranspose(Op):
     def pointwise(self) -> Extent:
         return 0
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        (dy,) = outgoing
+        weight = tape.weight("weight")
+        return {
+            "x": tape(ConvTransposeInputGradient, dy, weight, self.x, of=self) if tape.wants("x") else None,
+            "weight": tape(ConvWeightGradient, self.x, dy, of=self),
+            "bias": tape(ConvBiasGradient, dy) if self.bias else None,
+        }
+
 
 class LocallyConnected(Op):
     """A convolution whose filters differ from place to place (LeCun, 1989; Taigman et al., DeepFace, 2014).
@@ -169,7 +196,7 @@ class LocallyConnected(Op):
     `[O, P, channels, C, kernel…]`, the bias `[channels, O, P]`, so the sizes must be fixed numbers.
     """
 
-    example: ClassVar[str] = "image [3, 12, 12] -> locally_connected(8, 3, stride=2) -> [8, 5, 5]"
+    example: ClassVar[str] = "image [3, 11, 11] -> locally_connected(8, 3, stride=2) -> [8, 5, 5]"
 
     x: Value
     channels: Count
@@ -218,3 +245,11 @@ class LocallyConnected(Op):
 
     def pointwise(self) -> Extent:
         return 0
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        (dy,) = outgoing
+        return {
+            "x": tape(LocalInputGradient, dy, tape.weight("weight"), self.x, of=self) if tape.wants("x") else None,
+            "weight": tape(LocalWeightGradient, dy, self.x, of=self),
+            "bias": tape(SumTo, dy, tape.weight("bias")) if self.bias else None,
+        }

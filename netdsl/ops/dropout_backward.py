@@ -26,3 +26,13 @@ class KeepMask(Backward):
 
     def pointwise(self) -> Any:
         return self.result().elements * 3
+
+
+class StepSeeds(Backward):
+    """A seed for each step of a sequence like `x`, from the seed of the training step."""
+
+    seed: Value
+    x: Value
+
+    def result(self) -> TensorType:
+        return TensorType(self.x.shape[:1], DType.INT, batched=False)

@@ -47,6 +47,8 @@ class Kind:
 
 LISTED = 8
 """How many items of a list an error shows."""
+LONGEST = 60
+"""How many letters of a text an error shows."""
 
 
 def shown(value: Any) -> str:
@@ -56,7 +58,7 @@ def shown(value: Any) -> str:
     if isinstance(value, Value):
         return f"an arrow of shape {value.type}"
     if isinstance(value, str):
-        return f'the text "{value}"'
+        return f'the text "{value if len(value) <= LONGEST else value[:LONGEST] + "…"}"'
     if isinstance(value, (list, tuple)):
         inner = [shown(v).strip("`") for v in value[:LISTED]] + ["…"] * (len(value) > LISTED)
         return "[" + ", ".join(inner) + "]"

@@ -7,7 +7,7 @@ from netdsl.ops.backward import SumTo
 from netdsl.ops.base import Gradients, Op, RuleError, Tape, Window, fixed, require_dtype
 from netdsl.ops.conv import weigh
 from netdsl.ops.fields import Bool, Count, Initialiser
-from netdsl.ops.linear_backward import LinearInputGradient, LinearWeightGradient
+from netdsl.ops.linear_backward import EmbeddingGradient, LinearInputGradient, LinearWeightGradient
 from netdsl.tensors import DType, Init, TensorType, Value, Weight
 
 
@@ -98,3 +98,6 @@ class Embedding(Op):
 
     def pointwise(self) -> Extent:
         return 0
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"weight": tape(EmbeddingGradient, outgoing[0], self.x, tape.weight("weight"))}

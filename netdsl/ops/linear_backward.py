@@ -29,3 +29,17 @@ class LinearWeightGradient(Backward):
 
     def contractions(self) -> tuple[tuple[Extent, ...], ...]:
         return ((*self.dy.shape, self.x.shape[-1]),)
+
+
+class EmbeddingGradient(Backward):
+    """Every row of `dy` added to the row of the table that it came from: `[count, width]`, without a batch."""
+
+    dy: Value
+    x: Value
+    weight: Value
+
+    def result(self) -> TensorType:
+        return self.weight.type
+
+    def pointwise(self) -> Extent:
+        return self.dy.type.elements

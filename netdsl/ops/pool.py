@@ -4,8 +4,19 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from netdsl.dims import Extent
-from netdsl.ops.base import Op, Requirement, RuleError, Window, require_dtype, require_rank
+from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape, Window, require_dtype, require_rank
 from netdsl.ops.fields import Bool, Padding, Sizes
+from netdsl.ops.pool_backward import (
+    AdaptiveAvgGradient,
+    AdaptiveMaxGradient,
+    AvgpoolGradient,
+    GlobalMaxGradient,
+    MaxpoolPlaces,
+    MeanGradient,
+    PlacesInChannel,
+    ScatterLike,
+    overlapping,
+)
 from netdsl.ops.windows import SPATIAL_RANKS, count, even, fits, product, slide, spread, spread_padding
 from netdsl.tensors import DType, TensorType, Value
 
@@ -100,6 +111,17 @@ class Maxpool(_Pool):
     def pointwise(self) -> Extent:
         return self.pooled().elements * (count(self.kernels) - 1)
 
+    def training(self, tape: Tape) -> tuple[Value, ...]:
+        """The same with the places of the maxima, which the gradient needs."""
+        pooled, places = tape(MaxpoolPlaces, self.x, of=self)
+        tape.save("places", places)
+        return (pooled, tape(PlacesInChannel, places, self.x)) if self.indices else (pooled,)
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        if outgoing[0] is None:
+            return {}
+        return {"x": tape(ScatterLike, outgoing[0], tape.saved("places"), self.x, overlap=overlapping(self))}
+
 
 class Avgpool(_Pool):
     """The mean of each window (LeCun et al., 1998).
@@ -121,6 +143,9 @@ class Avgpool(_Pool):
 
     def pointwise(self) -> Extent:
         return self.result().elements * count(self.kernels)
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(AvgpoolGradient, outgoing[0], self.x, of=self)}
 
 
 def bins(size: int, parts: int) -> list[tuple[int, int]]:
@@ -162,6 +187,9 @@ class AdaptiveAvgpool(_Adaptive):
     def pointwise(self) -> Extent:
         return self.x.type.elements
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(AdaptiveAvgGradient, outgoing[0], self.x, of=self)}
+
 
 class AdaptiveMaxpool(_Adaptive):
     """Maximum over windows that give an output of `size`, whatever the input (He et al., SPP-net, 2014).
@@ -177,6 +205,22 @@ class AdaptiveMaxpool(_Adaptive):
             for size, parts in zip(self.x.type.spatial, self.sizes, strict=True)
         )
         return (product(tuple(reads)) - count(self.sizes)) * self.x.type.channels
+
+    def training(self, tape: Tape) -> tuple[Value, ...] | None:
+        """Where the sizes divide, a sliding pool with the places of the maxima."""
+        windows = self.windows()
+        if windows is None:
+            return None
+        pool = Maxpool(self.x, tuple(window.kernel for window in windows))
+        pooled, places = tape(MaxpoolPlaces, self.x, of=pool)
+        tape.save("places", places)
+        return (pooled,)
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        (dy,) = outgoing
+        if self.windows() is None:
+            return {"x": tape(AdaptiveMaxGradient, dy, self.x, of=self)}
+        return {"x": tape(ScatterLike, dy, tape.saved("places"), self.x, overlap=False)}
 
 
 class _Global(_Weightless, abstract=True):
@@ -203,6 +247,9 @@ class GlobalAvgpool(_Global):
     def pointwise(self) -> Extent:
         return self.x.type.elements
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(MeanGradient, outgoing[0], self.x)}
+
 
 class GlobalMaxpool(_Global):
     """The maximum of each channel over all positions: `[C, H, W] -> [C]` (Oquab et al., 2015).
@@ -214,3 +261,6 @@ class GlobalMaxpool(_Global):
 
     def pointwise(self) -> Extent:
         return self.x.type.elements - self.x.type.channels
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(GlobalMaxGradient, outgoing[0], self.x, results[0])}

@@ -4,9 +4,19 @@ from typing import Annotated, ClassVar
 
 from netdsl.dims import Extent
 from netdsl.ops.axes import float_of, rank_at_least, samples_of
-from netdsl.ops.base import Op, fixed, require_rank
+from netdsl.ops.base import Gradients, Op, Tape, fixed, require_rank
+from netdsl.ops.cut_backward import Surround
 from netdsl.ops.fields import Bool, ChoiceKind, Count, Initialiser, IntKind
-from netdsl.ops.shape import Rearrangement
+from netdsl.ops.recurrent_backward import (
+    GruSteps,
+    LstmSteps,
+    ReluSteps,
+    Steps,
+    TanhSteps,
+    recurrence_gradient,
+    recurrence_training,
+)
+from netdsl.ops.shape import Rearrangement, Unsqueeze
 from netdsl.tensors import Init, TensorType, Value, Weight
 
 
@@ -32,6 +42,8 @@ class Recurrence(Op, abstract=True):
     unit_flops: ClassVar[int] = 0
     """FLOPs a unit and step beside the products and biases: the gates' sums included."""
     unit_transcendentals: ClassVar[int] = 0
+    steps: ClassVar[type[Steps]]
+    """One layer in one direction as training runs it."""
 
     x: Value
     hidden: Count
@@ -100,6 +112,16 @@ class Recurrence(Op, abstract=True):
     def windows(self) -> None:
         return None
 
+    def training(self, tape: Tape) -> tuple[Value, ...]:
+        return recurrence_training(tape, self.steps, self.x, self.sides, self.biases)
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return recurrence_gradient(tape, self.steps, outgoing[0], self.sides, self.biases)
+
+    @property
+    def sides(self) -> list[tuple[str, ...]]:
+        return [self.suffixes(layer) for layer in range(self.layers)]
+
 
 class Rnn(Recurrence):
     """`h = tanh(W x + U h)` at every step (Elman, 1990); `activation=relu` (Le et al., 2015)."""
@@ -114,6 +136,10 @@ class Rnn(Recurrence):
     def transcendentals(self) -> Extent:
         return self.units if self.activation == "tanh" else 0
 
+    def prepare(self) -> None:
+        super().prepare()
+        self.steps = TanhSteps if self.activation == "tanh" else ReluSteps  # type: ignore[misc]
+
 
 class Lstm(Recurrence):
     """Long short-term memory (Hochreiter and Schmidhuber, 1997; forget gate of Gers et al., 2000).
@@ -124,6 +150,7 @@ class Lstm(Recurrence):
 
     example: ClassVar[str] = "sequence [16, 8] -> lstm(32, layers=2) -> [16, 32]"
     gates: ClassVar[int] = 4
+    steps: ClassVar[type[Steps]] = LstmSteps
     unit_flops: ClassVar[int] = 17
     unit_transcendentals: ClassVar[int] = 5
 
@@ -137,6 +164,7 @@ class Gru(Recurrence):
 
     example: ClassVar[str] = "sequence [16, 8] -> gru(32, bidirectional=true) -> [16, 64]"
     gates: ClassVar[int] = 3
+    steps: ClassVar[type[Steps]] = GruSteps
     unit_flops: ClassVar[int] = 14
     unit_transcendentals: ClassVar[int] = 3
 
@@ -157,6 +185,11 @@ class Last(Rearrangement):
     def windows(self) -> None:
         return None
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        dy = tape(Unsqueeze, outgoing[0], 0)
+        none = (0,) * (self.x.type.rank - 1)
+        return {"x": tape(Surround, dy, self.x, (self.x.shape[0] - 1, *none), (0, *none))}
+
 
 class Reverse(Rearrangement):
     """A sequence from its end to its beginning: `[T, …] -> [T, …]`."""
@@ -176,3 +209,6 @@ class Reverse(Rearrangement):
 
     def in_place(self) -> bool:
         return False
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(Reverse, outgoing[0])}

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Iterator
-from fractions import Fraction
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from netdsl.dims import Dim, Extent, at
-from netdsl.ops.base import Op, Requirement, RuleError, Window, require_dtype, require_rank
+from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape, Window, require_dtype, require_rank
 from netdsl.ops.fields import Bool, ChoiceKind, Extents, FloatKind, ListKind, Padding, Sizes
+from netdsl.ops.resize_backward import GatherPlaces, NailsGradient, RepeatGradient, ResizeGradient
 from netdsl.ops.windows import (
     SPATIAL_RANKS,
     grow,
@@ -16,6 +16,9 @@ from netdsl.ops.windows import (
     spread_padding,
 )
 from netdsl.tensors import DType, TensorType, Value
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 def spread_extents(value: object, rank: int, field: str) -> tuple[Extent, ...]:
@@ -94,7 +97,7 @@ class Resize(_Sampling):
     def result(self) -> TensorType:
         return self.x.type.with_shape(self.x.type.channels, *self.sizes)
 
-    def factors(self) -> tuple[Fraction, ...] | None:
+    def factors(self) -> "tuple[Fraction, ...] | None":
         """Output over input size an axis where that is one number; None where it depends on the size."""
         found = tuple(map(_ratio, self.x.type.spatial, self.sizes))
         return None if any(f is None for f in found) else found  # type: ignore[return-value]
@@ -104,7 +107,7 @@ class Resize(_Sampling):
         made = [self._window(s, f) for s, f in zip(self.x.type.spatial, self.factors() or (), strict=False)]
         return None if not made or None in made else tuple(w for w in made if w)
 
-    def _window(self, size: Extent, factor: Fraction) -> Window | None:
+    def _window(self, size: Extent, factor: "Fraction") -> Window | None:
         up, down = factor.numerator, factor.denominator
         if up != 1 and down != 1:
             return None
@@ -123,11 +126,16 @@ class Resize(_Sampling):
         taps: int = 2 ** (self.x.type.rank - 1)
         return self.result().elements * (2 * taps - 1)
 
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(ResizeGradient, outgoing[0], self.x, of=self)}
+
 
 def _scaled(size: Extent, scale: float) -> Extent:
     """`size * scale` rounded down."""
     if isinstance(size, int):
         return math.floor(size * scale)
+    from fractions import Fraction  # late: few nets need it, and it brings `decimal` along
+
     fraction = Fraction(scale)
     if fraction.denominator > 1024:
         raise RuleError(
@@ -142,8 +150,10 @@ PROBE = 720_720
 """A size that many numbers divide, to guess a ratio from."""
 
 
-def _ratio(size: Extent, made: Extent) -> Fraction | None:
+def _ratio(size: Extent, made: Extent) -> "Fraction | None":
     """`made / size` where that is one number for every size: guessed at one size, then proved."""
+    from fractions import Fraction
+
     sizes = {name: PROBE for extent in (size, made) if isinstance(extent, Dim) for name in extent.symbols}
     given = at(size, sizes)
     ratio = Fraction(at(made, sizes), given) if given > 0 else None
@@ -175,6 +185,10 @@ class Unpool(_Sampling):
         taps = self.factors if self.mode == "nearest" else (1,) * len(self.factors)
         axes = zip(self.x.type.spatial, self.factors, taps, strict=True)
         return tuple(Window(size, kernel=tap, up=f) for size, f, tap in axes)
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        backward = RepeatGradient if self.mode == "nearest" else NailsGradient
+        return {"x": tape(backward, outgoing[0], self.x, of=self)}
 
 
 class MaxUnpool(_Sampling):
@@ -235,3 +249,6 @@ class MaxUnpool(_Sampling):
     def windows(self) -> tuple[Window, ...]:
         axes = zip(self.x.type.spatial, self.kernels, self.strides, self.pads, strict=True)
         return tuple(Window(size, k, 1, before, after, up=s) for size, k, s, (before, after) in axes)
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(GatherPlaces, outgoing[0], self.indices)}

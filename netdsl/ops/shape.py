@@ -138,6 +138,10 @@ class PartsKind(Kind):
         raise self.refuse(value)
 
 
+MOST_PARTS = 10_000
+"""How many results `split` may have."""
+
+
 class Split(Rearrangement):
     """Cut an axis (0, the channels, unless said) into equal parts or into parts of given sizes; a result for each."""
 
@@ -150,6 +154,8 @@ class Split(Rearrangement):
     def prepare(self) -> None:
         rank_at_least(self.x, 1, self.name)
         self.along = find_axis(self.axis, self.x.type.rank, self.name)
+        if isinstance(self.parts, int) and self.parts > MOST_PARTS:
+            raise RuleError(f"`split` makes no more than {MOST_PARTS:,} parts, not {self.parts:,}", field="parts")
 
     def requirements(self) -> Iterator[Requirement]:
         size = self.x.shape[self.along]

@@ -99,7 +99,7 @@ class Differentiator:
         own = isinstance(op, Recurrent) or any(w.trainable and not w.buffer for w in op.weights())
         learns = own or any(v in self.learned for v in operands)
         if learns:
-            self.learned.update(r for r in results if r.type.dtype is DType.FLOAT)
+            self.learned.update(results)  # whole numbers too: what made them must say that it has no gradient
         self.entries.append(Entry(node, op, pen, operands, results, learns))
 
     # ------------------------------------------------------------ backward
@@ -197,7 +197,8 @@ def differentiate(net: Net, losses: Iterable[Term] | None = None) -> Gradients:
     worker.forward(net, values)
     outputs = {o.name: values[o.value] for o in net.outputs}
     fields = {v.name: v for v in net.inputs}
-    found = {t.name: _write_term(worker, t, {**fields, **outputs}, fields, graph) for t in terms}
+    named = zip(_numbered(t.name for t in terms), terms, strict=True)
+    found = {name: _write_term(worker, t, {**fields, **outputs}, fields, graph) for name, t in named}
     pen = Pen(worker.writer, next(iter(worker.entries)).pen.op, "loss", "", _span(net))
     loss = summed(list(found.values()), pen)
     assert loss is not None, "a net without a loss cannot be differentiated"
@@ -207,6 +208,14 @@ def differentiate(net: Net, losses: Iterable[Term] | None = None) -> Gradients:
     return Gradients(
         graph, fields, loss, found, outputs, writer.weights, gradients, writer.carried, seed, writer
     )
+
+
+def _numbered(names: Iterable[str]) -> Iterator[str]:
+    """Names that differ: a second `cross_entropy` is `cross_entropy2`."""
+    seen: dict[str, int] = {}
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        yield name if seen[name] == 1 else f"{name}{seen[name]}"
 
 
 def _span(net: Net) -> Span:

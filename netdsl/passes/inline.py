@@ -37,7 +37,9 @@ def opened(graph: Graph, values: dict[Value, Value], path: str = "", key: str = 
         operands = tuple(values.get(v, v) for v in node.inputs)
         if isinstance(node.op, Block) and not isinstance(node.op, Recurrent):
             inner: dict[Value, Value] = dict(zip(node.op.body.inputs, operands, strict=True))
-            yield from opened(node.op.body, inner, here, keys[node])
+            for place in opened(node.op.body, inner, here, keys[node]):
+                yield place
+                inner.update((r, values[r]) for r in place.node.results)
             _hand_out(node, inner, values)
         else:
             yield Place(node, here, keys[node], operands)

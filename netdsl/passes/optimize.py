@@ -1,18 +1,32 @@
 """The optimizer's update appended to a differentiated network: gradients in, new weights and new state out.
 
-Each update is PyTorch's arithmetic, written in our own operations on values without a batch.
+Each update is PyTorch's arithmetic in PyTorch's order, written in our own operations on values without a batch; state
+has PyTorch's names (`exp_avg`, `momentum_buffer`), so that a run can change engines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from netdsl.ops.arithmetic import Add, Mul, Sub
+from netdsl.ops.arithmetic import Add, Div, Minimum, Mul, Sqrt, Sub
+from netdsl.ops.step import Correction, SquaredNorm
 from netdsl.passes.tape import Pen
 from netdsl.recipe import Optimizer
-from netdsl.recipe.optimizers import Sgd
+from netdsl.recipe.optimizers import Adagrad, Adam, Adamw, Rmsprop, Sgd
 from netdsl.tensors import Init, Value, Weight, WeightValue
+
+SEPARATOR = ":"
+"""Between the key of a weight and the name of what is remembered of it."""
+
+CLIP_EPS = 1e-6
+"""What `torch.nn.utils.clip_grad_norm_` adds to the norm."""
+
+
+def slot_of(key: str, name: str, shape: tuple[int, ...]) -> WeightValue:
+    """A tensor that is carried beside a weight, zero at first."""
+    kept = Weight(f"{key}{SEPARATOR}{name}", shape, Init("zeros"), trainable=False)
+    return WeightValue(kept.name, kept)
 
 
 @dataclass(eq=False)
@@ -23,49 +37,157 @@ class Update:
     weight: WeightValue
     gradient: Value
     rate: Value
-    state: dict[str, tuple[Value, Value]] = field(default_factory=dict)
-    """By slot: the value that came in and the value that goes out."""
+    state: list[tuple[WeightValue, Value]] = field(default_factory=list)
+    """What came in and what goes out."""
 
-    def slot(self, name: str, shape: tuple[int, ...] | None = None) -> WeightValue:
-        """A state tensor, zero at first, of the weight's shape unless another is given."""
-        kept = Weight(f"{self.weight.name}:{name}", self.weight.weight.shape if shape is None else shape, Init("zeros"))
-        return WeightValue(kept.name, kept)
+    def slot(self, name: str, write: Callable[[Value], Value], shape: tuple[int, ...] | None = None) -> Value:
+        """A state tensor's next value; it has the weight's shape unless another is given."""
+        before = slot_of(self.weight.name, name, self.weight.weight.shape if shape is None else shape)
+        after = write(before)
+        self.state.append((before, after))
+        return after
 
-    def keep(self, name: str, before: Value, after: Value) -> None:
-        self.state[name] = (before, after)
+    def steps(self) -> Value:
+        """How many updates there were, this one included; PyTorch keeps it for each weight."""
+        return self.slot("step", lambda before: self.sum(before, self.number(1.0)), ())
+
+    def average(self, name: str, value: Value, beta: float) -> Value:
+        """A running average: `beta` of the old one and the rest of the new value."""
+        return self.slot(
+            name, lambda before: self.sum(self.scaled(before, beta), self.scaled(value, 1 - beta))
+        )
+
+    def drift(self, name: str, value: Value, share: float) -> Value:
+        """A running average as `torch.lerp` takes it: the old one moved a share of the way to the new value."""
+
+        def moved(before: Value) -> Value:
+            way = self.difference(value, before)
+            if share < 0.5:
+                return self.sum(before, self.scaled(way, share))
+            return self.difference(value, self.scaled(way, 1 - share))
+
+        return self.slot(name, moved)
+
+    def number(self, value: float) -> Value:
+        return self.pen.number(value)
 
     def scaled(self, value: Value, factor: float) -> Value:
-        result: Value = self.pen(Mul, (value, self.pen.number(factor)))
-        return result
+        return self.product(value, self.number(factor))
 
     def sum(self, *values: Value) -> Value:
         result: Value = self.pen(Add, values)
         return result
 
-    def descend(self, direction: Value) -> Value:
-        """`weight - rate * direction`."""
-        result: Value = self.pen(Sub, self.weight, self.pen(Mul, (direction, self.rate)))
+    def product(self, *values: Value) -> Value:
+        result: Value = self.pen(Mul, values)
         return result
 
+    def difference(self, a: Value, b: Value) -> Value:
+        result: Value = self.pen(Sub, a, b)
+        return result
 
-UPDATES: dict[type[Optimizer], Callable[[Optimizer, Update, bool], Value]] = {}
-"""By optimizer: writes an update, given whether this weight decays; returns the weight's next value."""
+    def quotient(self, a: Value, b: Value) -> Value:
+        result: Value = self.pen(Div, a, b)
+        return result
+
+    def root(self, value: Value) -> Value:
+        result: Value = self.pen(Sqrt, value)
+        return result
+
+    def correction(self, steps: Value, beta: float) -> Value:
+        result: Value = self.pen(Correction, steps, beta)
+        return result
+
+    def descend(self, direction: Value, rate: Value | None = None) -> Value:
+        """`weight - rate * direction`."""
+        return self.difference(self.weight, self.product(direction, rate or self.rate))
+
+    def decayed(self, optimizer: Optimizer, decays: bool) -> Value:
+        """The gradient with the weight's own share added: decay as part of the gradient."""
+        if not optimizer.weight_decay or not decays:
+            return self.gradient
+        return self.sum(self.gradient, self.scaled(self.weight, optimizer.weight_decay))
 
 
-def sgd(optimizer: Optimizer, update: Update, decays: bool) -> Value:
+Write = Callable[[Update, bool], Value]
+
+
+def sgd(optimizer: Sgd, update: Update, decays: bool) -> Value:
     """Momentum as PyTorch has it: the buffer starts as the first gradient, which zeros give as well (no dampening)."""
-    assert isinstance(optimizer, Sgd)
-    gradient = update.gradient
-    if optimizer.weight_decay and decays:
-        gradient = update.sum(gradient, update.scaled(update.weight, optimizer.weight_decay))
+    gradient = update.decayed(optimizer, decays)
     if not optimizer.momentum:
         return update.descend(gradient)
-    before = update.slot("momentum_buffer")
-    after = update.sum(update.scaled(before, optimizer.momentum), gradient)
-    update.keep("momentum_buffer", before, after)
+    after = update.slot(
+        "momentum_buffer", lambda before: update.sum(update.scaled(before, optimizer.momentum), gradient)
+    )
     if optimizer.nesterov:
         return update.descend(update.sum(gradient, update.scaled(after, optimizer.momentum)))
     return update.descend(after)
 
 
-UPDATES[Sgd] = sgd
+def adam(optimizer: Adam, update: Update, decays: bool) -> Value:
+    """Adam, and with `Adamw` its decay taken off the weight first, as PyTorch orders it."""
+    apart = isinstance(optimizer, Adamw)
+    gradient = update.gradient if apart else update.decayed(optimizer, decays)
+    if apart and decays and optimizer.weight_decay:
+        kept = update.difference(update.number(1.0), update.scaled(update.rate, optimizer.weight_decay))
+        base = update.product(update.weight, kept)
+    else:
+        base = update.weight
+    steps = update.steps()
+    mean = update.drift("exp_avg", gradient, 1 - optimizer.beta1)
+    square = update.average("exp_avg_sq", update.product(gradient, gradient), optimizer.beta2)
+    spread = update.quotient(update.root(square), update.root(update.correction(steps, optimizer.beta2)))
+    size = update.quotient(update.rate, update.correction(steps, optimizer.beta1))
+    direction = update.quotient(mean, update.sum(spread, update.number(optimizer.eps)))
+    return update.difference(base, update.product(direction, size))
+
+
+def rmsprop(optimizer: Rmsprop, update: Update, decays: bool) -> Value:
+    """The gradient over the root of its mean square; `centered` takes the square of the mean off."""
+    gradient = update.decayed(optimizer, decays)
+    update.steps()
+    square = update.average("square_avg", update.product(gradient, gradient), optimizer.alpha)
+    if optimizer.centered:
+        mean = update.drift("grad_avg", gradient, 1 - optimizer.alpha)
+        square = update.difference(square, update.product(mean, mean))
+    spread = update.sum(update.root(square), update.number(optimizer.eps))
+    direction = update.quotient(gradient, spread)
+    if not optimizer.momentum:
+        return update.descend(direction)
+    return update.descend(
+        update.slot(
+            "momentum_buffer", lambda before: update.sum(update.scaled(before, optimizer.momentum), direction)
+        )
+    )
+
+
+def adagrad(optimizer: Adagrad, update: Update, decays: bool) -> Value:
+    """The gradient over the root of the sum of all its squares; the rate itself falls with `lr_decay`."""
+    gradient = update.decayed(optimizer, decays)
+    steps = update.steps()
+    square = update.slot("sum", lambda before: update.sum(before, update.product(gradient, gradient)))
+    direction = update.quotient(gradient, update.sum(update.root(square), update.number(optimizer.eps)))
+    if not optimizer.lr_decay:
+        return update.descend(direction)
+    past = update.scaled(update.difference(steps, update.number(1.0)), optimizer.lr_decay)
+    return update.descend(direction, update.quotient(update.rate, update.sum(past, update.number(1.0))))
+
+
+UPDATES: dict[type[Optimizer], Callable[..., Value]] = {
+    Sgd: sgd,
+    Adam: adam,
+    Adamw: adam,
+    Rmsprop: rmsprop,
+    Adagrad: adagrad,
+}
+"""By optimizer: writes an update, given whether this weight decays; returns the weight's next value."""
+
+
+def clipping(gradients: Iterable[Value], limit: float, pen: Pen) -> Value:
+    """What all gradients are multiplied by so that their norm together is no larger than `limit`."""
+    squares = tuple(pen(SquaredNorm, g) for g in gradients)
+    total = pen(Add, squares) if len(squares) > 1 else squares[0]
+    norm = pen(Add, (pen(Sqrt, total), pen.number(CLIP_EPS)))
+    result: Value = pen(Minimum, pen(Div, pen.number(limit), norm), pen.number(1.0))
+    return result

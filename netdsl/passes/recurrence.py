@@ -1,20 +1,340 @@
-"""Recurrence through time: a recurrent block and its gradient as two scans, one forward and one backward."""
+"""Recurrence through time: a recurrent block and its gradient as two loops, one forward and one backward.
+
+The body is differentiated like any graph. What its backward part reads of the forward part becomes one more output of
+the forward loop, stacked along time; the gradients of the states are the states of the backward loop. Gradients of
+weights that are sums over samples are taken after the loop, from stacked values and for all steps in one product;
+others are added up as one more state.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from netdsl.ir import Recurrent
-from netdsl.tensors import Value
+import netdsl.passes.differentiate as differentiate
+from netdsl.ir import Graph, Node, Output, Recurrent, State
+from netdsl.ops.arithmetic import Add, Mul
+from netdsl.ops.backward import SumTo
+from netdsl.ops.base import Op
+from netdsl.ops.dropout_backward import StepSeeds
+from netdsl.ops.linear_backward import LinearWeightGradient
+from netdsl.ops.value import PerSample
+from netdsl.passes.prune import prune
+from netdsl.passes.tape import Pen, Writer
+from netdsl.tensors import DType, TensorType, Value, WeightValue
 
 if TYPE_CHECKING:
     from netdsl.passes.differentiate import Differentiator, Entry
     from netdsl.passes.inline import Place
 
+OVER_TIME = (LinearWeightGradient, SumTo)
+"""Sums over samples that may as well run over samples and steps."""
+
+
+class Taped(Recurrent):
+    """The forward loop, with what its gradient needs to know."""
+
+    worker: Differentiator
+    """The differentiation of the body."""
+    node: Node
+    stacked: dict[Value, Value]
+    """By value of the body: the sequence of it outside."""
+
+
+def over_time(type: TensorType, steps: object) -> TensorType:
+    """A value of every step, stacked."""
+    return type.with_shape(steps, *type.shape)  # type: ignore[arg-type]
+
 
 def write(worker: Differentiator, place: Place, block: Recurrent) -> tuple[Value, ...]:
-    raise NotImplementedError
+    """Append the forward loop, its body in training form; the results of the block."""
+    outer = worker.writer
+    operands, count = place.operands, len(block.sequences)
+    inner = differentiate.Differentiator(Writer(Graph(block.name), outer.weights, dict(outer.carried)))
+    inner.writer.draws = outer.draws
+    seeds = Value("seeds", TensorType((), DType.INT, batched=False))
+    inner.writer.seed = seeds
+    values = {v: Value(v.name, TensorType(v.shape, v.type.dtype)) for v in block.body.inputs}
+    trained = any(w.trainable and not w.buffer for _, w in block.body.weights())
+    learns = trained or any(v in worker.learned for v in operands)
+    _learned(worker, inner, block, values, operands, learns)
+    inner.forward(_without_repeats(block, values), values, key=place.key)
+    sequences = [values[v] for v in block.sequences]
+    given = iter(operands[count:])
+    states = [
+        State(s.name, values[s.current], values[s.following], next(given) if isinstance(s.initial, Value) else s.initial)
+        for s in block.states
+    ]
+    inputs = [*operands[:count]]
+    if inner.writer.draws > outer.draws:
+        assert outer.seed is not None
+        sequences.append(seeds)
+        inputs.append(outer.append(f"{place.path}.seeds", StepSeeds(outer.seed, operands[0]), place.node.span)[0])
+        outer.draws = inner.writer.draws
+    buffers = list(_buffers(inner, outer))
+    states += buffers
+    inputs += [s.initial for s in states if isinstance(s.initial, Value)]
+    graph = inner.writer.graph
+    graph.inputs = [*sequences, *(s.current for s in states)]
+    graph.outputs = [Output(o.name, values[o.value], False, o.span) for o in block.body.outputs]
+    results = tuple(Value(r.name, r.type) for r in place.node.results)
+    finals = tuple(Value(s.name, s.current.type) for s in buffers)
+    node = Node(outer.unique(place.path), block, tuple(inputs), (*results, *finals), place.node.span)
+    taped = Taped(
+        block.name, block.settings, graph, block.span, block.parameters, block.origin, block.definition,
+        tuple(sequences), tuple(states), final=tuple(buffers),
+    )  # fmt: skip
+    taped.worker, taped.node, node.op = inner, node, taped
+    taped.stacked = dict(zip(sequences, inputs, strict=False))
+    taped.stacked |= {o.value: r for o, r in zip(graph.outputs, results, strict=True) if r.type.batched == o.value.type.batched}
+    outer.graph.nodes.append(node)
+    outer.carried |= {s.name: v for s, v in zip(buffers, finals, strict=True)}
+    if learns:
+        worker.learned.update(results)
+    pen = Pen(outer, _first_op(graph), place.path, place.key, place.node.span)
+    worker.entries.append(differentiate.Entry(place.node, taped, pen, tuple(inputs), results, learns))
+    return results
+
+
+def _without_repeats(block: Recurrent, values: dict[Value, Value]) -> Graph:
+    """The body where a state that starts as a free parameter is not repeated for each sample: here it has samples."""
+    body, kept = block.body, []
+    for node in body.nodes:
+        if isinstance(node.op, PerSample) and node.op.x in values:
+            values[node.results[0]] = values[node.op.x]
+        else:
+            kept.append(node)
+    return Graph(body.name, body.inputs, kept, body.outputs)
+
+
+def _learned(
+    worker: Differentiator, inner: Differentiator, block: Recurrent, values: dict[Value, Value],
+    operands: tuple[Value, ...], learns: bool,
+) -> None:  # fmt: skip
+    """What of the body's inputs depends on something learned: its states, once anything does."""
+    for own, operand in zip(block.sequences, operands, strict=False):
+        if operand in worker.learned:
+            inner.learned.add(values[own])
+    if learns:
+        inner.learned.update(values[s.current] for s in block.states if s.current.type.dtype is DType.FLOAT)
+
+
+def _buffers(inner: Differentiator, outer: Writer) -> Iterator[State]:
+    """Buffers that the body changes (running statistics) as states: the next step reads what this one wrote."""
+    for key, following in inner.writer.carried.items():
+        before = outer.carried.get(key, outer.weights[key])
+        if following is before:
+            continue
+        current = Value(key, following.type)
+        _replace(inner.writer.graph, before, current)
+        yield State(key, current, following, before)
+
+
+def _replace(graph: Graph, old: Value, new: Value) -> None:
+    for node in graph.nodes:
+        if old in node.inputs:
+            node.inputs = tuple(new if v is old else v for v in node.inputs)
+            if isinstance(node.op, Op):
+                node.op = node.op.on(node.inputs)
+
+
+def _first_op(graph: Graph) -> Op:
+    return next(node.op for _, node in graph.walk() if isinstance(node.op, Op))
+
+
+@dataclass(eq=False)
+class Backward:
+    """The backward loop of one block under construction."""
+
+    outer: Differentiator
+    entry: Entry
+    taped: Taped
+    graph: Graph
+    states: list[State] = field(default_factory=list)
+    final: list[State] = field(default_factory=list)
+    sequences: dict[Value, Value] = field(default_factory=dict)
+    """By input of the backward body: the sequence outside."""
+    outputs: dict[Value, Value] = field(default_factory=dict)
+    """By value of the backward body: the sequence of it outside."""
+
+    @property
+    def inner(self) -> Differentiator:
+        return self.taped.worker
+
+    @property
+    def steps(self) -> object:
+        return self.entry.operands[0].shape[0]
+
+    def output(self, value: Value) -> Value:
+        """A value of the backward body, stacked."""
+        if value not in self.outputs:
+            self.outputs[value] = Value(value.name, over_time(value.type, self.steps))
+        return self.outputs[value]
+
+    def stacked(self, value: Value) -> Value:
+        """The forward body's value of every step."""
+        known = self.taped.stacked
+        if value not in known:
+            made = known[value] = Value(value.name, over_time(value.type, self.steps))
+            node, outputs = self.taped.node, self.taped.body.outputs
+            count = len(outputs)
+            node.results = (*node.results[:count], made, *node.results[count:])
+            outputs.append(Output(f"saved{count}", value, False, node.span))
+        return known[value]
+
+    def outside(self, value: Value, produced: dict[Value, Node]) -> Value:
+        """A value that the backward body reads or makes, as a sequence outside."""
+        if value in self.sequences:
+            return self.sequences[value]
+        if any(value is s.current for s in self.states):
+            return self.output(value)
+        return self.output(value) if value in produced else self.stacked(value)
 
 
 def step(worker: Differentiator, entry: Entry, outgoing: tuple[Value | None, ...]) -> None:
-    raise NotImplementedError
+    """Append the backward loop and hand on the gradients it gives."""
+    taped = entry.op
+    assert isinstance(taped, Taped)
+    inner = taped.worker
+    graph = Graph(f"{taped.name}_gradient")
+    inner.writer.graph, inner.writer.numbers = graph, {}
+    loop = Backward(worker, entry, taped, graph)
+    pen = Pen(inner.writer, _first_op(taped.body), "gradient", "", entry.node.span)
+    carried = _begin(loop, outgoing, pen)
+    inner.backward((), pen)
+    for state, before in carried:
+        total = inner.total(state.current, pen)
+        before.following = total if total is not None else pen(Mul, (before.current, pen.number(0.0)))
+    _hand_out(loop, carried, pen)
+
+
+def _begin(loop: Backward, outgoing: tuple[Value | None, ...], pen: Pen) -> list[tuple[State, State]]:
+    """What arrives at a step: gradients of its outputs, and of its states from the step after. Pairs of states."""
+    inner = loop.inner
+    for output, gradient in zip(loop.taped.body.outputs, outgoing, strict=False):
+        if gradient is not None and output.value in inner.learned:
+            arrives = Value(f"d_{output.name}", gradient.type.with_shape(*gradient.shape[1:]))
+            loop.sequences[arrives] = gradient
+            _arrive(inner, output.value, arrives, pen)
+    carried = []
+    for state in loop.taped.states:
+        if state.current in inner.learned:
+            arrives = Value(f"d_{state.name}", state.current.type)
+            before = State(arrives.name, arrives, arrives, 0.0)
+            loop.states.append(before)
+            carried.append((state, before))
+            _arrive(inner, state.following, arrives, pen)
+    return carried
+
+
+def _arrive(inner: Differentiator, value: Value, gradient: Value, pen: Pen) -> None:
+    """Add the gradient of something that leaves the step; one value for all samples was repeated on the way out."""
+    if gradient.type.batched and not value.type.batched:
+        gradient = pen(SumTo, gradient, value)
+    inner.add(value, gradient)
+
+
+def _hand_out(loop: Backward, carried: list[tuple[State, State]], pen: Pen) -> None:
+    """Finish the loop and give sequences, initial states and weights their gradients."""
+    taped, inner, outer, entry = loop.taped, loop.inner, loop.outer, loop.entry
+    found: list[tuple[Value, Value]] = []
+    for own, operand in zip(taped.sequences, entry.operands, strict=False):
+        total = inner.total(own, pen) if own in inner.learned else None
+        if total is not None:
+            found.append((operand, loop.output(total)))
+    ends: dict[State, Value] = {}
+    for state, before in carried:
+        if isinstance(state.initial, Value) and _needed(outer, state.initial):
+            ends[before] = Value(before.name, before.current.type)
+            found.append((state.initial, ends[before]))
+    later = [
+        (key, part)
+        for key, parts in inner.weight_gradients.items()
+        for part in _parts(loop, key, parts, ends, pen)
+    ]
+    _append(loop, ends)
+    for operand, gradient in found:
+        if gradient.type.batched and not operand.type.batched:
+            gradient = entry.pen(SumTo, gradient, operand)
+        outer.add(operand, gradient)
+    for key, made in later:
+        path, span = f"{entry.pen.path}.{made.name}", entry.node.span
+        outer.add_weight(key, outer.writer.append(path, made, span)[0] if isinstance(made, Op) else made)
+
+
+def _needed(outer: Differentiator, value: Value) -> bool:
+    return value in outer.learned or (isinstance(value, WeightValue) and value.weight.trainable)
+
+
+def _parts(
+    loop: Backward, key: str, parts: list[Value], ends: dict[State, Value], pen: Pen
+) -> Iterator[Op | Value]:
+    """Gradients of a weight: operations to append after the loop, or the last value of a sum that the loop carries."""
+    produced = loop.graph.producer()
+    rest: list[Value] = []
+    for part in parts:
+        made = _after(loop, key, produced[part], produced) if part in produced else None
+        if made is None:
+            rest.append(part)
+        else:
+            yield made
+    if rest:
+        current = Value(f"d_{key}", rest[0].type)
+        state = State(current.name, current, pen(Add, (current, *rest)), 0.0)
+        loop.states.append(state)
+        ends[state] = Value(current.name, current.type)
+        yield ends[state]
+
+
+def _after(loop: Backward, key: str, node: Node, produced: dict[Value, Node]) -> Op | None:
+    """The same sum over all steps at once, if the operation is one that may run over time."""
+    op = node.op
+    if not isinstance(op, OVER_TIME) or op.result().batched:
+        return None
+    if isinstance(op, SumTo):
+        weight = loop.outer.writer.weights[key]
+        return SumTo(loop.outside(op.x, produced), weight) if op.x.type.batched else None
+    return LinearWeightGradient(loop.outside(op.dy, produced), loop.outside(op.x, produced))
+
+
+def _append(loop: Backward, ends: dict[State, Value]) -> None:
+    """Append the loop: prune its body, and bring in what the body reads from outside."""
+    taped, graph = loop.taped, loop.graph
+    prune(graph, [*loop.outputs, *(s.following for s in loop.states)])
+    _bring_in(loop)
+    entry, outer = loop.entry, loop.outer.writer
+    reads = {v for node in graph.nodes for v in node.inputs} | {*loop.outputs, *(s.following for s in loop.states)}
+    sequences = {v: outside for v, outside in loop.sequences.items() if v in reads}
+    if not sequences:  # a loop must go over something
+        sequences = dict(list(loop.sequences.items())[:1])
+    graph.inputs = [*sequences, *(s.current for s in loop.states)]
+    graph.outputs = [Output(v.name, v, False, entry.node.span) for v in loop.outputs]
+    block = Recurrent(
+        graph.name, {}, graph, taped.span, sequences=tuple(sequences), states=tuple(loop.states),
+        reverse=not taped.reverse, final=tuple(ends),
+    )  # fmt: skip
+    results = (*loop.outputs.values(), *ends.values())
+    outer.graph.nodes.append(
+        Node(outer.unique(entry.pen.path), block, tuple(sequences.values()), results, entry.node.span)
+    )
+
+
+def _bring_in(loop: Backward) -> None:
+    """What the backward body reads of the forward body: numbers and parameters again, all else stacked."""
+    made = loop.graph.producer()
+    forward = loop.taped.body.producer()
+    own = {*made, *loop.sequences, *(s.current for s in loop.states)}
+    wanted = [v for node in loop.graph.nodes for v in node.inputs]
+    wanted += [*loop.outputs, *(s.following for s in loop.states)]
+    again: dict[Node, None] = {}
+    for value in wanted:
+        if value in own or isinstance(value, WeightValue):
+            continue
+        node = forward.get(value)
+        if node is not None and not node.inputs:
+            again[node] = None
+        else:
+            loop.sequences[value] = loop.stacked(value)
+        own.add(value)
+    loop.graph.nodes[:0] = again

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
-from netdsl.ir import Graph, Net
+from netdsl.diagnostics import Diagnostic, Label, NetError
+from netdsl.ir import Graph, Net, Node, Output, Recipe, Term
+from netdsl.ops.arithmetic import Add, Div, Mul
+from netdsl.ops.backward import BatchSize
+from netdsl.ops.base import Op
+from netdsl.ops.step import BatchMean, Select
 from netdsl.passes.differentiate import Gradients, differentiate
-from netdsl.passes.optimize import UPDATES, Update
+from netdsl.passes.inline import opened
+from netdsl.passes.optimize import UPDATES, Update, clipping, slot_of
 from netdsl.passes.prune import prune
 from netdsl.passes.tape import Pen
+from netdsl.recipe import OPTIMIZERS, Optimizer, default_settings
+from netdsl.source import Span
 from netdsl.tensors import DType, TensorType, Value, Weight, WeightValue
 
 RATE = "learning_rate"
 SEED = "seed"
+FLAG = "update"
+"""With `accumulate` above 1: whether this batch completes a step."""
+
+ACCUMULATED = "accumulated"
+"""The slot that adds gradients up, and the scalar that counts their samples."""
 
 
 @dataclass(eq=False)
@@ -38,55 +52,186 @@ class Step:
     net: Net
     graph: Graph
     fields: dict[str, Value]
+    """What a sample brings, by name: inputs of the network and labels."""
     rate: Value
     seed: Value
+    flag: Value | None
+    """Whether this batch completes a step, where gradients are added up over several."""
     carried: list[Carried]
     constant: list[WeightValue]
-    """Weights that the step reads but does not change (not trained by any loss)."""
+    """Weights that the step may read but does not change: no loss depends on them."""
     loss: Value
-    reported: dict[str, Value]
-    """What else comes out, by name: the terms of the loss, the network's outputs that metrics read."""
+    reported: dict[str, Value] = field(default_factory=dict)
+    """What comes out beside the loss, by name: its terms where it has several, metrics or what they read."""
+    terms: dict[str, str] = field(default_factory=dict)
+    """By `loss` row: the output that holds its value."""
+    operands: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By `metric` row: the outputs (or fields) that it counts on, where these are reported."""
+
+    @property
+    def inputs(self) -> list[Value]:
+        """Everything that is given anew at each step, in order."""
+        return [*self.fields.values(), self.rate, self.seed, *([self.flag] if self.flag else [])]
 
 
-def training_step(net: Net) -> Step:
-    """The training step of a net's recipe. Raises `NetError` where something cannot be learned."""
-    assert net.recipe is not None and net.span is not None
-    found = differentiate(net)
-    rate = Value(RATE, TensorType((), DType.FLOAT, batched=False))
-    carried = [*_updates(net, found, rate), *_buffers(found)]
-    changed = {c.name for c in carried}
-    step = Step(
-        net, found.graph, found.fields, rate, found.seed, carried, [], found.loss, dict(found.outputs)
-    )
-    prune(found.graph, [found.loss, *step.reported.values(), *(c.following for c in carried)])
-    read = {v for node in found.graph.nodes for v in node.inputs} | {found.loss}
-    step.constant = [w for k, w in found.weights.items() if k not in changed and (w in read or _owned(found, k))]
-    return step
+def training_step(net: Net, *, operands: bool = False) -> Step:
+    """The training step of a net's recipe.
+
+    Metrics are reported as their value on the batch; with `operands` what they count on comes out instead, so that
+    a set can be counted whole. Raises `NetError` where something cannot be learned, or the recipe asks for what a
+    step cannot do.
+    """
+    return _Stepper(net, _recipe(net)).write(operands)
 
 
-def _owned(found: Gradients, key: str) -> bool:
-    """Whether some node of the graph reads this weight as its own."""
-    return any(
-        key == (f"{node.keyed or node.name}.{w.name}" if w.name else node.keyed or node.name)
-        for node in found.graph.nodes
-        for w in getattr(node.op, "weights", tuple)()
-    )
+def _recipe(net: Net) -> Recipe:
+    """The recipe with everything that a step needs, or an error at its place."""
+    assert net.span is not None
+    if net.recipe is None or not net.recipe.losses:
+        help = f"add `train {net.name} {{ … }}` with a `loss` row"
+        span = net.span if net.recipe is None else net.recipe.span
+        raise NetError([Diagnostic("missing-loss", f"{net.name} has nothing to be trained by", (Label(span),), help=help)])
+    precision = net.recipe.settings.get("precision", "no")
+    if precision != "no":
+        message = f"a training step in ONNX computes in float32; `precision {precision}` is not supported there"
+        help = "leave `precision` out, or train with PyTorch"
+        raise NetError([Diagnostic("not-supported-by-target", message, (Label(net.recipe.span),), help=help)])
+    return net.recipe
 
 
-def _updates(net: Net, found: Gradients, rate: Value) -> list[Carried]:
-    assert net.recipe is not None and net.span is not None
-    optimizer = net.recipe.optimizer
-    write = UPDATES[type(optimizer)]
-    carried: list[Carried] = []
-    some_op = found.graph.nodes[0].op
-    for key, gradient in found.gradients.items():
-        pen = Pen(found.writer, some_op, f"{key}.update", "", net.span)  # type: ignore[arg-type]
-        update = Update(pen, found.weights[key], gradient, rate)
-        decays = not optimizer.no_decay or len(found.weights[key].weight.shape) > 1
-        carried.append(Carried(found.weights[key], write(optimizer, update, decays)))
-        carried += [Carried(before, after) for before, after in update.state.values()]  # type: ignore[arg-type]
-    return carried
+class _Stepper:
+    """The step of one net being written."""
+
+    def __init__(self, net: Net, recipe: Recipe) -> None:
+        self.net = net
+        self.recipe = recipe
+        self.settings = {**default_settings(), **recipe.settings}
+        self.found: Gradients = differentiate(net, [averaged(t) for t in recipe.losses])
+        self.rate = Value(RATE, TensorType((), DType.FLOAT, batched=False))
+        gathers = self.settings["accumulate"] > 1
+        self.flag = Value(FLAG, TensorType((), DType.BOOL, batched=False)) if gathers else None
+
+    def write(self, operands: bool) -> Step:
+        found = self.found
+        carried = [*self._updates(), *(Carried(found.weights[k], v) for k, v in found.carried.items())]
+        step = Step(self.net, found.graph, found.fields, self.rate, found.seed, self.flag, carried, [], found.loss)
+        self._report_losses(step)
+        for term in self.recipe.metrics:
+            self._report_metric(step, term, operands)
+        prune(found.graph, [found.loss, *step.reported.values(), *(c.following for c in carried)])
+        changed = {c.name for c in carried}
+        step.constant = [w for k, w in found.weights.items() if k not in changed]
+        return step
+
+    def pen(self, path: str) -> Pen:
+        """Where updates and metrics are written."""
+        some = next(n.op for n in self.found.graph.nodes if isinstance(n.op, Op))
+        return Pen(self.found.writer, some, path, "", _span(self.net))
+
+    # ------------------------------------------------------------ updates
+
+    def _updates(self) -> Iterator[Carried]:
+        optimizer = self.recipe.optimizer or OPTIMIZERS["adam"]()
+        gradients = dict(self.found.gradients)
+        if self.flag is not None:
+            yield from self._gather(gradients)
+        if self.settings["clip"] is not None and gradients:
+            pen = self.pen("clip")
+            scale = clipping(gradients.values(), self.settings["clip"], pen)
+            gradients = {k: pen(Mul, (g, scale)) for k, g in gradients.items()}
+        for key, gradient in gradients.items():
+            yield from self._update(optimizer, key, gradient)
+
+    def _update(self, optimizer: Optimizer, key: str, gradient: Value) -> Iterator[Carried]:
+        """The next value of one weight and of what is remembered of it."""
+        weight = self.found.weights[key]
+        update = Update(self.pen(f"{key}.update"), weight, gradient, self.rate)
+        decays = not optimizer.no_decay or len(weight.weight.shape) > 1
+        following = UPDATES[type(optimizer)](optimizer, update, decays)
+        for before, after in [(weight, following), *update.state]:
+            yield Carried(before, self._when_complete(update.pen, after, before))
+
+    def _when_complete(self, pen: Pen, after: Value, before: Value) -> Value:
+        """The new value, or the old one as long as gradients are being added up."""
+        if self.flag is None:
+            return after
+        result: Value = pen(Select, self.flag, after, before)
+        return result
+
+    def _gather(self, gradients: dict[str, Value]) -> Iterator[Carried]:
+        """Gradients become those of all samples since the last step; each batch counts by its samples."""
+        assert self.flag is not None
+        pen = self.pen("accumulate")
+        size = pen(BatchSize, next(v for v in self.found.fields.values() if v.type.batched))
+        before = WeightValue(f"{ACCUMULATED}_samples", slot_of("", "", ()).weight)
+        samples = pen(Add, (before, size))
+        yield Carried(before, pen(Select, self.flag, pen.number(0.0), samples))
+        for key, gradient in gradients.items():
+            held = slot_of(key, ACCUMULATED, self.found.weights[key].weight.shape)
+            total = pen(Add, (held, pen(Mul, (gradient, size))))
+            yield Carried(held, pen(Select, self.flag, pen.number(0.0), total))
+            gradients[key] = pen(Div, total, samples)
+
+    # ------------------------------------------------------------ what comes out
+
+    def _report_losses(self, step: Step) -> None:
+        several = len(self.found.losses) > 1
+        for name, value in self.found.losses.items():
+            step.terms[name] = self._report(step, name, value) if several else "loss"
+
+    def _report(self, step: Step, name: str, value: Value) -> str:
+        """Let a value out under a name of its own."""
+        known = next((n for n, v in step.reported.items() if v is value), None)
+        if known is not None:
+            return known
+        free, number = name, 1
+        while free in step.reported or free in step.fields or free == "loss":
+            number += 1
+            free = f"{name}{number}"
+        step.reported[free] = value
+        return free
+
+    def _report_metric(self, step: Step, term: Term, operands: bool) -> None:
+        last = term.graph.nodes[-1]
+        graph = Graph(term.name, term.graph.inputs, term.graph.nodes[:-1] if operands else term.graph.nodes)
+        values = self._fields_of(term)
+        for place in opened(graph, values, f"metric.{term.name}"):
+            assert isinstance(place.op, Op)
+            results = self.found.writer.append(place.path, place.op.on(place.operands), place.node.span)
+            values.update(zip(place.node.results, results, strict=True))
+        if not operands:
+            self._report(step, term.name, values[term.graph.outputs[0].value])
+            return
+        fields = set(step.fields.values())
+        read = [values.get(v, v) for v in last.inputs]
+        step.operands[term.name] = tuple(v.name if v in fields else self._report(step, v.name, v) for v in read)
+
+    def _fields_of(self, term: Term) -> dict[Value, Value]:
+        """What stands for each input of a term; a label that no loss reads becomes an input."""
+        found = self.found
+        known: Mapping[str, Value] = {**found.fields, **found.outputs}
+        values: dict[Value, Value] = {}
+        for wanted in term.graph.inputs:
+            if wanted.name not in known:
+                found.fields[wanted.name] = Value(wanted.name, wanted.type)
+                found.graph.inputs.append(found.fields[wanted.name])
+            values[wanted] = known.get(wanted.name) or found.fields[wanted.name]
+        return values
 
 
-def _buffers(found: Gradients) -> list[Carried]:
-    return [Carried(found.weights[key], value) for key, value in found.carried.items()]
+def averaged(term: Term) -> Term:
+    """The term as one number a batch: the mean where it gives one a sample."""
+    output = term.graph.outputs[0]
+    if not output.value.type.batched:
+        return term
+    op = BatchMean(output.value)
+    mean = Value(f"{output.value.name}.mean", op.result())
+    node = Node(f"{term.name}.mean", op, (output.value,), (mean,), term.span)
+    graph = Graph(term.graph.name, term.graph.inputs, [*term.graph.nodes, node])
+    graph.outputs.append(Output(output.name, mean, False, term.span))
+    return Term(term.name, graph, term.span)
+
+
+def _span(net: Net) -> Span:
+    assert net.span is not None
+    return net.span

@@ -68,7 +68,9 @@ class Pen:
 
     def weight(self, name: str) -> Value:
         weight = next(w for w in self.op.weights() if w.name == name)
-        return self.writer.weight(self.key_of(name), weight)
+        value = self.writer.weight(self.key_of(name), weight)
+        # A buffer that another use of the layer has changed in this step already.
+        return self.writer.carried.get(value.name, value)
 
     def key_of(self, name: str) -> str:
         return f"{self.key}.{name}" if name else self.key

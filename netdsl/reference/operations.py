@@ -14,7 +14,6 @@ from netdsl.codegen.target import Rules
 from netdsl.ir import Node
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Declared, Field, Op
-from netdsl.ops.metric import Metric
 from netdsl.program import load_text
 from netdsl.reference.words import CONVENTION, FAMILIES, INITIALISERS, RECIPE, ROWS, SETTINGS
 
@@ -197,9 +196,7 @@ def _counted(op: Op) -> str:
 
 
 def targets(op: type[Op]) -> str:
-    """The targets that have a rule for it; a metric is measured outside of the network."""
-    if issubclass(op, Metric):
-        return "none, it is counted outside of the network"
+    """The targets that have a rule for it."""
     return ", ".join(title for title, rules in target_rules().items() if op.name in rules.table) or "none"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -50,6 +52,9 @@ def render(
 
 def terminal_width() -> int:
     """Columns of the terminal, or of `COLUMNS`; a fixed number where there is none, so that files are alike."""
-    import shutil
-
-    return max(shutil.get_terminal_size((UNKNOWN_WIDTH, 24)).columns, 40)
+    try:
+        # Not through shutil, which imports three compressors.
+        columns = int(os.environ.get("COLUMNS", 0)) or os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError):
+        columns = 0
+    return max(columns or UNKNOWN_WIDTH, 40)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from typing import Any
 
 from netdsl.analysis.report import Report, Row, Shape, key
@@ -43,7 +42,7 @@ def _plain(value: Any) -> Any:
     if kind is dict:
         return {k: _plain(v) for k, v in value.items()}
     if kind not in NAMES:
-        NAMES[kind] = tuple((f.name, key(f.name) if kind is Row else f.name) for f in fields(value))
+        NAMES[kind] = tuple((name, key(name) if kind is Row else name) for name in kind.__match_args__)
     return {named: _plain(getattr(value, name)) for name, named in NAMES[kind]}
 
 

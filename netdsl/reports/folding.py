@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from netdsl.analysis.report import Row
+from netdsl.record import changed
 
 NUMBERS = re.compile(r"\d+")
 
@@ -83,14 +83,14 @@ def _numbers(row: Row) -> tuple[object, ...]:
 
 def _without_sums(first: Row, last: Row) -> Row:
     """The first copy, seeing as much as the last one does."""
-    return replace(first, receptive_field=last.receptive_field)
+    return changed(first, receptive_field=last.receptive_field)
 
 
 def _times(row: Row, copies: int) -> Row:
     def scaled(number: int | None) -> int | None:
         return None if number is None else number * copies
 
-    return replace(
+    return changed(
         row,
         params=row.params * copies,
         trainable_params=row.trainable_params * copies,

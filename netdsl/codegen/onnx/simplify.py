@@ -1,30 +1,106 @@
-"""The light clean-up of an emitted graph: no copies, nothing that no output needs."""
+"""What an emitted graph deserves: nothing twice, nothing that can be known beforehand, nothing that no output needs.
+
+One walk in order: every node reads past copies and past nodes that an earlier one equals; what reads constants alone
+is computed; then what no output needs is left out, from the end. Linear in the size of the graph.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
-from onnx import NodeProto
+from onnx import NodeProto, numpy_helper
 
-from netdsl.codegen.onnx.scope import names_read, subgraphs
+from netdsl.codegen.onnx.folding import fold
+from netdsl.codegen.onnx.scope import Ledger, names_read, subgraphs
+
+RANDOM = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"}
+"""Two of these are never equal."""
+
+COMMUTATIVE = {"Add", "Mul", "And", "Or", "Equal", "Max", "Min"}
 
 
-def simplify(nodes: list[NodeProto], kept: Collection[str]) -> list[NodeProto]:
-    """The nodes that the kept names need, read past `Identity`. Bodies of recurrences were simplified when made."""
-    return drop_dead(drop_identities(nodes, kept), kept)
+def simplify(nodes: list[NodeProto], kept: Collection[str], ledger: Ledger | None = None) -> list[NodeProto]:
+    """The nodes that the kept names need. With a ledger constants are folded into it.
+
+    Bodies of recurrences were simplified when they were made.
+    """
+    walk = _Walk(frozenset(kept), ledger)
+    return drop_dead([node for node in nodes if walk.keeps(node)], kept)
 
 
-def drop_identities(nodes: list[NodeProto], kept: Collection[str]) -> list[NodeProto]:
-    """Let readers of a copy read the original; a copy that makes an output stays."""
-    original: dict[str, str] = {}
-    remaining = []
-    for node in nodes:
-        rename(node, original)
-        if node.op_type == "Identity" and node.output[0] not in kept:
-            original[node.output[0]] = node.input[0]
-        else:
-            remaining.append(node)
-    return remaining
+class _Walk:
+    """What is known so far of the names of one graph."""
+
+    def __init__(self, kept: Collection[str], ledger: Ledger | None) -> None:
+        self.kept = kept
+        self.ledger = ledger
+        self.known: dict[str, str] = {}
+        """What to read instead of a name."""
+        self.seen: dict[tuple[Any, ...], NodeProto] = {}
+
+    def keeps(self, node: NodeProto) -> bool:
+        """Whether a node is needed beside the earlier ones; its inputs are brought up to date."""
+        rename(node, self.known)
+        if self.kept.__contains__(node.output[0]) or any(name in self.kept for name in node.output):
+            self.seen.setdefault(key_of(node), node)
+            return True
+        if node.op_type == "Identity":
+            self.known[node.output[0]] = node.input[0]
+            return False
+        return not self._folds(node) and not self._repeats(node)
+
+    def _folds(self, node: NodeProto) -> bool:
+        if self.ledger is None or len(node.output) != 1:
+            return False
+        same = self._unchanged(node)
+        if same is None:
+            value = fold(node, self._array, self._shape)
+            same = None if value is None else self.ledger.constant(value)
+        if same is not None:
+            self.known[node.output[0]] = same
+        return same is not None
+
+    def _unchanged(self, node: NodeProto) -> str | None:
+        """What a node hands on as it came: a product with 1."""
+        if node.op_type not in ("Mul", "Div"):
+            return None
+        left, right = node.input
+        if _is_one(self._array(right)):
+            return str(left)
+        return str(right) if node.op_type == "Mul" and _is_one(self._array(left)) else None
+
+    def _repeats(self, node: NodeProto) -> bool:
+        first = self.seen.setdefault(key_of(node), node)
+        if first is node:
+            return False
+        self.known.update(zip(node.output, first.output, strict=True))
+        return True
+
+    def _array(self, name: str) -> Any:
+        assert self.ledger is not None
+        tensor = self.ledger.constants.get(name)
+        return None if tensor is None else numpy_helper.to_array(tensor)
+
+    def _shape(self, name: str) -> tuple[int, ...] | None:
+        assert self.ledger is not None
+        weight = self.ledger.known.get(name)
+        return None if weight is None else weight.shape
+
+
+def _is_one(array: Any) -> bool:
+    """One real number without axes, which changes neither values nor shapes."""
+    return array is not None and array.ndim == 0 and array.dtype.kind == "f" and float(array) == 1.0
+
+
+def key_of(node: NodeProto) -> tuple[Any, ...]:
+    """What two nodes have in common that compute the same; nodes with bodies and random ones equal only themselves."""
+    if node.op_type in RANDOM or any(True for _ in subgraphs(node)):
+        return (id(node),)
+    inputs = sorted(node.input) if node.op_type in COMMUTATIVE else list(node.input)
+    attributes = sorted(a.SerializeToString(deterministic=True) for a in node.attribute)
+    present = tuple(bool(name) for name in node.output)
+    return (node.op_type, *inputs, None, *attributes, present)
 
 
 def drop_dead(nodes: list[NodeProto], kept: Collection[str]) -> list[NodeProto]:

@@ -7,103 +7,150 @@ first value as an initialiser. Outputs: `loss`, what else is reported, and `<nam
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 
-from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
+from onnx import ModelProto, NodeProto, helper
 
 import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table of rules)
+from netdsl.codegen.onnx.draft import Draft, Source, batch_symbol, bind_outputs, check, complete, make_model, save
 from netdsl.codegen.onnx.lower import Lowering, Place
-from netdsl.codegen.onnx.model import IR_VERSION, OPSET, batch_symbol, producer_version
+from netdsl.codegen.onnx.model import properties
 from netdsl.codegen.onnx.scope import ELEMENTS, Ledger, Names, Scope, names_used
 from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.sizes import Sizes
-from netdsl.codegen.onnx.weights import Array, initial, stored
+from netdsl.codegen.onnx.weights import Array, check_weights, initial, stored
+from netdsl.diagnostics import Diagnostic, Label, NetError
 from netdsl.dims.extent import symbols_of
 from netdsl.ir import Net
-from netdsl.passes.step import RATE, SEED, Step, training_step
+from netdsl.passes.step import Step, training_step
+from netdsl.recipe import OPTIMIZERS
 from netdsl.tensors import TensorType, Value
 
 NEXT = ":next"
+"""What the output is called that an input becomes."""
+
+CONTRACT = "1"
+"""The version of `docs/onnx-training.md` that a file follows."""
 
 
 def onnx_step(net: Net, *, weights: Mapping[str, Array] | None = None, seed: int = 0) -> ModelProto:
-    """The training step of a net's recipe as a checked model; weights are given or drawn from `seed`."""
-    step = training_step(net)
+    """The training step of a net's recipe as a checked model that can start by itself.
+
+    `weights` are given by state-dict key (the optimizer's state by `<key>:<slot>`, zero where it is left out), or
+    drawn from `seed`. Raises `NetError` where something cannot be learned or said, `WeightsError` when `weights` do
+    not fit, and `ModelTooLarge` above 2 GB (see `save_step`).
+    """
+    draft = draft_step(training_step(net))
+    return complete(draft, step_source(net, draft, weights, seed))
+
+
+def save_step(
+    net: Net,
+    path: str | Path,
+    *,
+    weights: Mapping[str, Array] | None = None,
+    seed: int = 0,
+    external: bool | None = None,
+) -> Path:
+    """Write `onnx_step(net, …)` to a file, and return its path; large weights beside it as `save_onnx` does."""
+    draft = draft_step(training_step(net))
+    return save(draft, step_source(net, draft, weights, seed), path, external)
+
+
+def draft_step(step: Step) -> Draft:
+    """Write and check the graph without the numbers it starts from."""
     fields = list(step.fields.values())
     batch = batch_symbol({s for v in fields for d in v.shape for s in symbols_of(d)})
     carried = {c.name: c.weight for c in step.carried}
     known = {**carried, **{w.name: w.weight for w in step.constant}}
-    outputs = _outputs(step)
-    ledger = Ledger([*step.fields, RATE, SEED, *(name for name, _ in outputs)], known, batch)
+    outputs = outputs_of(step)
+    _check_names(step, [*(v.name for v in step.inputs), *known], [name for name, _ in outputs])
+    ledger = Ledger([*(v.name for v in step.inputs), *(name for name, _ in outputs)], known, batch)
     scope = Scope(ledger)
-    names: Names = {v: v.name for v in [*fields, step.rate, step.seed]}
+    names: Names = {v: v.name for v in step.inputs}
     names.update({c.value: c.name for c in step.carried})
     names.update({w: w.name for w in step.constant})
     lowering = Lowering(Sizes(scope, fields), {})
     lowering.write(step.graph, scope, names, Place())
     lowering.check()
-    for name, value in outputs:
-        scope.nodes.append(helper.make_node("Identity", [names[value]], [name], name=f"/{name}/Identity"))
-    nodes = simplify(scope.nodes, [name for name, _ in outputs])
-    model = _model(step, scope, nodes, outputs)
-    _check(model)
-    for name, weight in known.items():
-        array = stored(weights[name], name, weight) if weights and name in weights else initial(name, weight, seed)
-        model.graph.initializer.append(numpy_helper.from_array(array, name))
-    return model
+    bind_outputs(outputs, scope, names)
+    nodes = simplify(scope.nodes, [name for name, _ in outputs], ledger)
+    used = names_used(nodes)
+    draft = Draft(_model(step, scope, nodes), {k: w for k, w in known.items() if k in carried or k in used})
+    for key, weight in draft.weights.items():
+        draft.model.graph.input.append(helper.make_tensor_value_info(key, ELEMENTS[weight.dtype], weight.shape))
+    check(draft)
+    return draft
 
 
-def _outputs(step: Step) -> list[tuple[str, Value]]:
-    return [
-        ("loss", step.loss),
-        *((name, value) for name, value in step.reported.items() if name not in step.fields),
-        *((f"{c.name}{NEXT}", c.following) for c in step.carried),
-    ]
+def outputs_of(step: Step) -> list[tuple[str, Value]]:
+    """What comes out, in order."""
+    return [("loss", step.loss), *step.reported.items(), *((f"{c.name}{NEXT}", c.following) for c in step.carried)]
 
 
-def _model(
-    step: Step, scope: Scope, nodes: list[NodeProto], outputs: list[tuple[str, Value]]
-) -> ModelProto:
+def _check_names(step: Step, inputs: list[str], outputs: list[str]) -> None:
+    """Names of inputs and outputs are the contract: none can be changed to make room for another."""
+    twice = [name for name, count in Counter([*inputs, *outputs]).items() if count > 1]
+    if twice:
+        assert step.net.span is not None
+        message = f"two inputs or outputs of the training step would be called `{twice[0]}`"
+        help = "give the input, output, label or `param` of that name another one"
+        raise NetError([Diagnostic("not-supported-by-target", message, (Label(step.net.span),), help=help)])
+
+
+def _model(step: Step, scope: Scope, nodes: list[NodeProto]) -> ModelProto:
     ledger = scope.ledger
     used = names_used(nodes)
+    outputs = outputs_of(step)
     arrows = {name for node in nodes for name in node.output} - {name for name, _ in outputs}
-    plain = [v for v in [*step.fields.values(), step.rate, step.seed] if v.name in used]
-    inputs = [ledger.info(v.name, v.type) for v in plain]
-    inputs += [helper.make_tensor_value_info(k, ELEMENTS[w.dtype], w.shape) for k, w in ledger.known.items()]
     graph = helper.make_graph(
         nodes,
         f"{step.net.name}_step",
-        inputs,
+        [ledger.info(v.name, v.type) for v in step.inputs],
         [ledger.info(name, value.type) for name, value in outputs],
         [tensor for name, tensor in ledger.constants.items() if name in used],
         doc_string=step.net.doc,
         value_info=[ledger.info(n, t) for n, t in scope.types.items() if n in arrows and _plain(t)],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-    model.producer_name, model.producer_version, model.doc_string = "netdsl", producer_version(), step.net.doc
-    helper.set_model_props(model, _properties(step))
-    return model
+    return make_model(graph, step.net.doc, {**properties(step.net), **_contract(step)})
 
 
 def _plain(type: TensorType) -> bool:
     return all(isinstance(d, int) for d in type.shape)
 
 
-def _properties(step: Step) -> dict[str, str]:
-    """The contract in the file itself."""
+def _contract(step: Step) -> dict[str, str]:
+    """The contract in the file itself, for a program that has nothing but the file."""
+    assert step.net.recipe is not None
+    optimizer = step.net.recipe.optimizer or OPTIMIZERS["adam"]()
+    settings = step.net.recipe.settings
     return {
-        "netdsl.net": step.net.name,
         "netdsl.kind": "training-step",
+        "netdsl.contract": CONTRACT,
         "netdsl.fields": json.dumps(list(step.fields)),
-        "netdsl.carried": json.dumps([c.name for c in step.carried]),
         "netdsl.reported": json.dumps(list(step.reported)),
+        "netdsl.carried": json.dumps([c.name for c in step.carried]),
+        "netdsl.optimizer": repr(optimizer),
+        "netdsl.learning_rate": repr(float(optimizer.lr)),
+        "netdsl.accumulate": str(settings.get("accumulate", 1)),
     }
 
 
-def _check(model: ModelProto) -> None:
-    checked = ModelProto()
-    checked.CopyFrom(model)
-    checker.check_model(checked, full_check=True)
+def step_source(net: Net, draft: Draft, weights: Mapping[str, Array] | None, seed: int) -> Source:
+    """Where each carried tensor starts: given ones are compared with the net first, state may be left out."""
+    given = {} if weights is None else weights
+    if weights is not None:
+        own = dict(net.weights())
+        needed = {k: w for k, w in draft.weights.items() if k in own and not k.endswith("num_batches_tracked")}
+        check_weights(weights, needed, [*own, *draft.weights])
+
+    def source(key: str) -> Array:
+        weight = draft.weights[key]
+        return stored(given[key], key, weight) if key in given else initial(key, weight, seed)
+
+    return source
 
 
-__all__ = ["TensorProto", "onnx_step"]
+__all__ = ["CONTRACT", "NEXT", "draft_step", "onnx_step", "outputs_of", "save_step", "step_source"]

@@ -47,16 +47,16 @@ def locally_connected(op: LocallyConnected, inputs: Sequence[str], build: Builde
     require_batch(op.x, "locally_connected")
     rank, positions = len(op.sizes), count(op.positions)
     taps = op.in_channels * count(op.kernels)
-    patches = build.node("Reshape", [_patches(op, inputs[0], build), build.ints(positions, -1, taps)])
+    reads = build.node("Reshape", [patches(op, inputs[0], build), build.ints(positions, -1, taps)])
     filters = build.node("Reshape", [build.weight("weight"), build.ints(positions, op.channels, taps)])
     filters = build.node("Transpose", [filters], perm=[0, 2, 1])
-    product = build.node("Transpose", [build.node("MatMul", [patches, filters])], perm=[1, 2, 0])
+    product = build.node("Transpose", [build.node("MatMul", [reads, filters])], perm=[1, 2, 0])
     shaped = build.node("Reshape", [product, build.ints(-1, op.channels, *op.positions)])
     assert rank == len(op.positions)
     return build.node("Add", [shaped, build.weight("bias")]) if op.bias else shaped
 
 
-def _patches(op: LocallyConnected, x: str, build: Builder) -> Any:
+def patches(op: LocallyConnected, x: str, build: Builder) -> Any:
     """`[N, C, H, W]` as `[O, P, N, C, K, L]`: positions first, then what each of them reads."""
     rank = len(op.sizes)
     if any(map(any, op.pads)):

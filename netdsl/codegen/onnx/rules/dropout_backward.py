@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
-from netdsl.ops.dropout_backward import KeepMask
+from netdsl.ops.dropout_backward import KeepMask, StepSeeds
 
 PRIME = 2**31 - 1
 """5 does not divide PRIME - 1, so that raising to the fifth power is one to one. Squares fit into int64."""
@@ -85,3 +85,12 @@ def keep_mask(op: KeepMask, inputs: Sequence[str], build: Builder) -> Any:
     if op.channels:
         return build.node("Unsqueeze", [mask, build.ints(*range(2, op.x.type.rank + 1))])
     return build.node("Reshape", [mask, build.shape_of(x)])
+
+
+@rules.lowers(StepSeeds)
+def step_seeds(op: StepSeeds, inputs: Sequence[str], build: Builder) -> Any:
+    hash = Hash(build)
+    axis = int(op.x.type.batched)
+    count = scalar(build.shape_of(inputs[1], axis, axis + 1), build)
+    steps = build.node("Range", [hash.number(0), count, hash.number(1)])
+    return hash.plus(hash.fifth(hash.plus(inputs[0], hash.number(3))), steps)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
-from netdsl.ops.linear_backward import LinearInputGradient, LinearWeightGradient
+from netdsl.ops.linear_backward import EmbeddingGradient, LinearInputGradient, LinearWeightGradient
 
 
 @rules.lowers(LinearInputGradient)
@@ -15,7 +15,34 @@ def linear_input_gradient(op: LinearInputGradient, inputs: Sequence[str], build:
 @rules.lowers(LinearWeightGradient)
 def linear_weight_gradient(op: LinearWeightGradient, inputs: Sequence[str], build: Builder) -> Any:
     dy, x = inputs
-    if op.dy.type.rank + op.dy.type.batched > 2:
+    if op.dy.type.rank + op.dy.type.batched != 2:
         dy = build.node("Reshape", [dy, build.ints(-1, op.dy.shape[-1])])  # type: ignore[arg-type]
         x = build.node("Reshape", [x, build.ints(-1, op.x.shape[-1])])  # type: ignore[arg-type]
     return build.node("Gemm", [dy, x], transA=1)
+
+
+FEW = 128
+"""Rows of a table up to which a product with one-hot rows is faster than a scatter."""
+
+
+@rules.lowers(EmbeddingGradient)
+def embedding_gradient(op: EmbeddingGradient, inputs: Sequence[str], build: Builder) -> Any:
+    """One product for a short table, else one scatter of single numbers.
+
+    The product took 0.87 of the scatter's time for 100 rows and 0.27 for 50, but 3.2 times as long for 1000 and 18
+    for 10000. A scatter of single numbers along one axis took 0.6 to 0.9 of one of rows (`ScatterElements`). The
+    faster `ScatterND` is wrong: on the CPU its threads add to one row at the same time and lose sums.
+    """
+    (count, width), line = op.weight.shape, build.ints(-1)
+    places = build.node("Reshape", [inputs[1], line])
+    rows = build.node("Reshape", [inputs[0], build.ints(-1, width)])  # type: ignore[arg-type]
+    if isinstance(count, int) and count <= FEW:
+        symbols = build.constant([[i] for i in range(count)], "int64")
+        hot = build.node("Cast", [build.node("Equal", [symbols, places])], to=1)
+        return build.node("MatMul", [hot, rows])
+    starts = build.node("Unsqueeze", [build.node("Mul", [places, build.constant(width, "int64")]), build.ints(1)])
+    cells = build.node("Add", [starts, build.ints(*range(width))])  # type: ignore[arg-type]
+    zeros = build.node("ConstantOfShape", [build.ints(count * width)])  # type: ignore[arg-type]
+    flat = [zeros, build.node("Reshape", [cells, line]), build.node("Reshape", [rows, line])]
+    added = build.node("ScatterElements", flat, axis=0, reduction="add")
+    return build.node("Reshape", [added, build.ints(count, width)])  # type: ignore[arg-type]

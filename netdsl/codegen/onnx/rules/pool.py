@@ -74,25 +74,32 @@ def _means(x: str, axis: int, rank: int, size: Extent, parts: int, build: Builde
     perm = [i for i in range(rank) if i != axis] + [axis]
     last = axis == rank - 1
     moved = x if last else build.node("Transpose", [x], perm=perm)
-    if isinstance(size, int):
-        stretches = bins(size, parts)
-        shares = build.constant([[float(a <= i < b) / (b - a) for a, b in stretches] for i in range(size)])
-    else:
-        shares = _shares(build.shape_of(x, axis, axis + 1), parts, build)
-    product = build.node("MatMul", [moved, shares])
+    product = build.node("MatMul", [moved, shares(x, axis, size, parts, build)])
     return product if last else build.node("Transpose", [product], perm=[perm.index(i) for i in range(rank)])
+
+
+def shares(x: str, axis: int, size: Extent, parts: int, build: Builder) -> Any:
+    """`[size, parts]`: which share of each part a position of that axis of `x` is."""
+    if not isinstance(size, int):
+        return _shares(build.shape_of(x, axis, axis + 1), parts, build)
+    stretches = bins(size, parts)
+    return build.constant([[float(a <= i < b) / (b - a) for a, b in stretches] for i in range(size)])
 
 
 def _maxima(x: str, axis: int, rank: int, size: Extent, parts: int, build: Builder) -> Any:
     """Maxima along one axis: gather every stretch, the short ones with their last position repeated."""
-    if isinstance(size, int):
-        stretches = bins(size, parts)
-        longest = max(b - a for a, b in stretches)
-        places = build.constant([[min(a + i, b - 1) for i in range(longest)] for a, b in stretches], "int64")
-    else:
-        places = _places(build.shape_of(x, axis, axis + 1), parts, build)
+    places = reads(x, axis, size, parts, build)
     gathered = build.node("Gather", [x, places], axis=axis)
     return build.node("ReduceMax", [gathered, build.ints(axis + 1)], keepdims=0)
+
+
+def reads(x: str, axis: int, size: Extent, parts: int, build: Builder) -> Any:
+    """`[parts, longest]`: the positions of each part of that axis of `x`, the last one repeated in short parts."""
+    if not isinstance(size, int):
+        return _places(build.shape_of(x, axis, axis + 1), parts, build)
+    stretches = bins(size, parts)
+    longest = max(b - a for a, b in stretches)
+    return build.constant([[min(a + i, b - 1) for i in range(longest)] for a, b in stretches], "int64")
 
 
 def _stretches(size: str, parts: int, build: Builder) -> tuple[str, str]:
@@ -104,7 +111,7 @@ def _stretches(size: str, parts: int, build: Builder) -> tuple[str, str]:
     return start, end
 
 
-def _upto(stop: str, build: Builder) -> Any:
+def upto(stop: str, build: Builder) -> Any:
     """0, 1, … below a number that is known at run time."""
     scalar = build.node("Squeeze", [stop])
     return build.node("Range", [build.constant(0, "int64"), scalar, build.constant(1, "int64")])
@@ -112,7 +119,7 @@ def _upto(stop: str, build: Builder) -> Any:
 
 def _shares(size: str, parts: int, build: Builder) -> Any:
     start, end = _stretches(size, parts, build)
-    place = build.node("Unsqueeze", [_upto(size, build), build.ints(1)])
+    place = build.node("Unsqueeze", [upto(size, build), build.ints(1)])
     inside = build.node("And", [build.node("GreaterOrEqual", [place, start]), build.node("Less", [place, end])])
     length = build.node("Cast", [build.node("Sub", [end, start])], to=1)
     return build.node("Div", [build.node("Cast", [inside], to=1), length])
@@ -122,6 +129,6 @@ def _places(size: str, parts: int, build: Builder) -> Any:
     start, end = _stretches(size, parts, build)
     longest = build.node("ReduceMax", [build.node("Sub", [end, start])], keepdims=0)
     column = build.ints(1)
-    reach = build.node("Add", [build.node("Unsqueeze", [start, column]), _upto(longest, build)])
+    reach = build.node("Add", [build.node("Unsqueeze", [start, column]), upto(longest, build)])
     last = build.node("Unsqueeze", [build.node("Sub", [end, column]), column])
     return build.node("Min", [reach, last])

@@ -5,6 +5,7 @@ from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.conv import require_batch
+from netdsl.dims import Extent
 from netdsl.ops.resize import MaxUnpool, Resize, Unpool
 
 NEAREST: dict[str, Any] = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
@@ -48,11 +49,16 @@ def unpool(op: Unpool, inputs: Sequence[str], build: Builder) -> Any:
     require_batch(op.x, "unpool")
     if op.mode == "nearest":
         return enlarge(inputs[0], op.factors, build)
-    rank = len(op.factors)
-    cells = build.node("Unsqueeze", [inputs[0], build.ints(*(3 + 2 * i for i in range(rank)))])
-    after = [n for factor in op.factors for n in (0, factor - 1)]
+    return nail(inputs[0], op.factors, op.result().spatial, build)
+
+
+def nail(x: str, factors: Sequence[int], sizes: Sequence[Extent], build: Builder) -> Any:
+    """Each position at the front corner of a cell of zeros; `sizes` are those of the result."""
+    rank = len(factors)
+    cells = build.node("Unsqueeze", [x, build.ints(*(3 + 2 * i for i in range(rank)))])
+    after = [n for factor in factors for n in (0, factor - 1)]
     spread = build.node("Pad", [cells, build.ints(*[0] * (2 + 2 * rank), 0, 0, *after)])
-    return build.node("Reshape", [spread, build.extents(build.shape_of(inputs[0], 0, 2), *op.result().spatial)])
+    return build.node("Reshape", [spread, build.extents(0, 0, *sizes)])
 
 
 @rules.lowers(MaxUnpool)

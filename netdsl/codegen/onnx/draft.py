@@ -1,0 +1,164 @@
+"""An ONNX file in the making: the checked graph first, the numbers of its weights last, in one file or two."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import onnx
+from onnx import GraphProto, ModelProto, TensorProto, helper, numpy_helper
+
+from netdsl.codegen.onnx.scope import ELEMENTS, Names, Scope
+from netdsl.codegen.onnx.simplify import rename
+from netdsl.codegen.onnx.weights import Array
+from netdsl.tensors import Value, Weight
+
+OPSET = 23
+"""The newest opset whose operators onnxruntime 1.31 has both for the CPU and for CUDA. It reads models up to 26,
+but the shape operators of 24 and later (Reshape, Transpose, Shape …) are not all there for CUDA: a graph would
+travel between the two memories at each of them. `Swish` is gone from the CPU at 25."""
+
+IR_VERSION = 11
+"""The format that came with opset 23; onnxruntime 1.31 reads up to 13."""
+
+LIMIT = 2**31 - 2**26
+"""Bytes of weights that one file may hold: protobuf ends at 2 GiB, and the graph needs some of it."""
+
+ALIGNMENT = 4096
+"""Tensors in the second file start at pages, so that a runtime can map them."""
+
+INLINE = 1024
+"""Tensors of fewer bytes stay in the first file."""
+
+Source = Callable[[str], Array]
+"""Where the numbers of a weight come from, by its key."""
+
+
+class ModelTooLarge(ValueError):
+    """The weights do not fit into one protobuf; they are written beside the model when it is saved."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The model without the numbers of its weights: cheap at any size."""
+
+    model: ModelProto
+    weights: dict[str, Weight]
+    """Those that the graph uses."""
+
+    @property
+    def bytes(self) -> int:
+        return sum(w.elements * w.dtype.size for w in self.weights.values())
+
+
+def batch_symbol(taken: Collection[str]) -> str:
+    """`N`, unless the net has a symbol of that name."""
+    return next(name for name in ("N", "batch", "batch_size", "samples") if name not in taken)
+
+
+def bind_outputs(outputs: Collection[tuple[str, Value]], scope: Scope, names: Names) -> None:
+    """Give the values that leave the graph the names of its outputs.
+
+    The first output that a value leaves by becomes its name everywhere; further ones, and values that were not made
+    here, are copied.
+    """
+    made = {name for node in scope.nodes for name in node.output}
+    renamed: dict[str, str] = {}
+    copies: list[tuple[str, str]] = []
+    for output, value in outputs:
+        name = names[value]
+        if name in made and name not in renamed:
+            renamed[name] = output
+        elif name != output:
+            copies.append((name, output))
+    for node in scope.nodes:
+        rename(node, renamed)
+    names.update({v: renamed[n] for v, n in names.items() if n in renamed})
+    for name, output in copies:
+        source = renamed.get(name, name)
+        scope.nodes.append(helper.make_node("Identity", [source], [output], name=f"/{output}/Identity"))
+
+
+def make_model(graph: GraphProto, doc: str, properties: dict[str, str]) -> ModelProto:
+    """The file around a graph: formats, who made it, and what a reader wants to know."""
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    model.producer_name, model.producer_version, model.doc_string = "netdsl", producer_version(), doc
+    helper.set_model_props(model, properties)
+    return model
+
+
+def producer_version() -> str:
+    try:
+        return version("netdsl")
+    except PackageNotFoundError:
+        return ""
+
+
+def check(draft: Draft) -> None:
+    """The full checker with strict shape inference. Weights stand as typed inputs: their numbers change nothing."""
+    checked = ModelProto()
+    checked.CopyFrom(draft.model)
+    inputs = {value.name for value in checked.graph.input}
+    for key, weight in draft.weights.items():
+        if key not in inputs:
+            checked.graph.input.append(helper.make_tensor_value_info(key, ELEMENTS[weight.dtype], weight.shape))
+    onnx.checker.check_model(checked, full_check=True)
+
+
+def complete(draft: Draft, source: Source) -> ModelProto:
+    """The model with every weight in it; `ModelTooLarge` above 2 GB."""
+    if draft.bytes > LIMIT:
+        raise ModelTooLarge(f"{draft.bytes:,} bytes of weights do not fit into one protobuf: save it to a file instead")
+    attach(draft, source)
+    return draft.model
+
+
+def save(draft: Draft, source: Source, path: str | Path, external: bool | None = None) -> Path:
+    """Write the model to a file, and return its path.
+
+    With `external` (by itself above 2 GB) the large weights go to `<path>.data`, one at a time, so that memory holds
+    only one of them. Nothing stands under the final names until it is complete.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        if draft.bytes > LIMIT if external is None else external:
+            attach_beside(draft, source, folder / f"{path.name}.data")
+        else:
+            attach(draft, source)
+        (folder / path.name).write_bytes(draft.model.SerializeToString(deterministic=True))
+        for name in sorted(os.listdir(folder), key=len, reverse=True):  # the data before the model that reads it
+            os.replace(folder / name, path.parent / name)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return path
+
+
+def attach(draft: Draft, source: Source) -> None:
+    """Put every weight into the model."""
+    for key in draft.weights:
+        draft.model.graph.initializer.append(numpy_helper.from_array(source(key), key))
+
+
+def attach_beside(draft: Draft, source: Source, path: Path) -> None:
+    """Write the large weights to a file one by one; the model says where each of them is."""
+    with open(path, "wb") as file:
+        for key, weight in draft.weights.items():
+            array = source(key)
+            if array.nbytes < INLINE:
+                draft.model.graph.initializer.append(numpy_helper.from_array(array, key))
+                continue
+            file.seek(-file.tell() % ALIGNMENT, os.SEEK_CUR)
+            tensor = TensorProto(name=key, data_type=ELEMENTS[weight.dtype], dims=weight.shape)
+            tensor.data_location = TensorProto.EXTERNAL
+            place = {"location": path.name, "offset": file.tell(), "length": array.nbytes}
+            for name, value in place.items():
+                tensor.external_data.add(key=name, value=str(value))
+            draft.model.graph.initializer.append(tensor)
+            array.tofile(file)

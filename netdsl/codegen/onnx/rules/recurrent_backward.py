@@ -1,0 +1,270 @@
+"""ONNX nodes of recurrent layers in training: two scans, with time in front, and everything else for all steps at once.
+
+ONNX's own `LSTM` keeps no gates for a gradient, and what it would take to compute them again is a second forward pass.
+Steps are time first inside; the transposes at both ends meet those of the next layer, where onnxruntime drops the two.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.scan import Scan, write_scan
+from netdsl.ops.recurrent_backward import (
+    GruSteps,
+    GruStepsGradient,
+    LstmSteps,
+    LstmStepsGradient,
+    ReluSteps,
+    ReluStepsGradient,
+    Steps,
+    StepsGradient,
+    TanhSteps,
+    TanhStepsGradient,
+)
+from netdsl.tensors import TensorType
+
+
+def swapped(name: str, build: Builder) -> str:
+    """`[N, T, F]` as `[T, N, F]`, and back."""
+    return str(build.node("Transpose", [name], perm=[1, 0, 2]))
+
+
+class Layer:
+    """What forward and backward of one layer and direction have in common."""
+
+    def __init__(self, op: Steps | StepsGradient, x: str, build: Builder) -> None:
+        self.op, self.build = op, build
+        self.x = swapped(x, build)
+        self.batch = build.shape_of(x, 0, 1)
+        self.hidden = op.hidden
+
+    def node(self, kind: str, *inputs: str, **attributes: Any) -> Any:
+        return self.build.node(kind, list(inputs), **attributes)
+
+    def width(self, count: int) -> TensorType:
+        """One step of a sequence of that many times `hidden`."""
+        return TensorType((count * self.hidden,))
+
+    def zeros(self) -> str:
+        """A state before the first step."""
+        shape = self.build.extents(self.batch, self.hidden)
+        return str(self.node("Expand", self.build.constant(0.0), shape))
+
+    def flat(self, name: str) -> str:
+        """All samples and steps as rows."""
+        width = self.build.node("Shape", [name], start=2, end=3)
+        return str(self.node("Reshape", name, self.build.extents(-1, width)))
+
+    def steps(self, rows: str) -> str:
+        """Rows as `[T, N, …]` again."""
+        shape = self.build.extents(self.build.shape_of(self.x, 0, 2), -1)
+        return str(self.node("Reshape", rows, shape))
+
+    def split(self, name: str, *counts: int) -> Any:
+        """The last axis in pieces of so many times `hidden`."""
+        sizes = self.build.ints(*(n * self.hidden for n in counts))
+        return self.build.node("Split", [name, sizes], len(counts), axis=-1)
+
+    def projected(self, weight: str, bias: str | None) -> str:
+        """The input's part in every gate of every step, in one product."""
+        rows = [self.flat(self.x), weight, *([bias] if bias else [])]
+        return self.steps(self.node("Gemm", *rows, transB=1))
+
+    def before(self, name: str) -> str:
+        """The sequence one step earlier in the direction of reading, zeros at its start."""
+        first = self.node("Unsqueeze", self.zeros(), self.build.ints(0))
+        if self.op.backwards:
+            ends = (self.build.ints(1), self.build.ints(2**62))
+            return str(self.node("Concat", self.node("Slice", name, *ends, self.build.ints(0)), first, axis=0))
+        ends = (self.build.ints(0), self.build.ints(-1))
+        return str(self.node("Concat", first, self.node("Slice", name, *ends, self.build.ints(0)), axis=0))
+
+    def one_minus(self, name: str) -> str:
+        return str(self.node("Sub", self.build.constant(1.0), name))
+
+    def slope(self, gate: str) -> str:
+        """The derivative of a sigmoid from its value: `s (1 - s)`."""
+        return str(self.node("Sub", gate, self.node("Mul", gate, gate)))
+
+    def bend(self, value: str) -> str:
+        """The derivative of tanh from its value: `1 - t²`."""
+        return self.one_minus(self.node("Mul", value, value))
+
+    def gradients(self, da: str, before: str, weight_ih: str, hidden_da: str | None = None) -> tuple[str, ...]:
+        """From the gradient of the gates: those of the input, both weights and both bias vectors."""
+        rows = self.flat(da)
+        other = self.flat(hidden_da) if hidden_da else rows
+        dx = swapped(self.steps(self.node("Gemm", rows, weight_ih)), self.build)
+        dw_ih = self.node("Gemm", rows, self.flat(self.x), transA=1)
+        dw_hh = self.node("Gemm", other, self.flat(before), transA=1)
+        first = self.build.ints(0)
+        db_ih = self.node("ReduceSum", rows, first, keepdims=0)
+        db_hh = self.node("ReduceSum", other, first, keepdims=0) if hidden_da else db_ih
+        return dx, dw_ih, dw_hh, db_ih, db_hh
+
+
+def weights_of(op: Steps, inputs: Sequence[str]) -> tuple[str, str, str | None, str | None]:
+    """Weights, then bias vectors or None."""
+    weight_ih, weight_hh, *biases = inputs[1:]
+    padded = [*biases, None, None]
+    return weight_ih, weight_hh, padded[0], padded[1]
+
+
+def total(first: str | None, second: str | None, layer: Layer) -> str | None:
+    """Both bias vectors as one."""
+    return str(layer.node("Add", first, second)) if first and second else first
+
+
+@rules.lowers(TanhSteps, ReluSteps)
+def rnn_steps(op: TanhSteps | ReluSteps, inputs: Sequence[str], build: Builder) -> Any:
+    layer = Layer(op, inputs[0], build)
+    weight_ih, weight_hh, bias_ih, bias_hh = weights_of(op, inputs)
+    gates = layer.projected(weight_ih, total(bias_ih, bias_hh, layer))
+    across = layer.node("Transpose", weight_hh, perm=[1, 0])
+    activation = "Tanh" if isinstance(op, TanhSteps) else "Relu"
+
+    def step(inner: Builder, states: Sequence[str], elements: Sequence[str]) -> tuple[list[str], list[str]]:
+        h = inner.node(activation, [inner.node("Gemm", [states[0], across, elements[0]])])
+        return [h], [h]
+
+    one = layer.width(1)
+    scan = Scan([(layer.zeros(), one)], [(gates, one)], [one], op.backwards)
+    return (swapped(write_scan(build, scan, step)[0], build),)
+
+
+@rules.lowers(TanhStepsGradient, ReluStepsGradient)
+def rnn_steps_gradient(op: TanhStepsGradient | ReluStepsGradient, inputs: Sequence[str], build: Builder) -> Any:
+    dy, x, weight_ih, weight_hh, y = inputs
+    layer = Layer(op, x, build)
+    y = swapped(y, build)
+    if isinstance(op, TanhStepsGradient):
+        factor = layer.bend(y)
+    else:
+        factor = layer.node("Cast", layer.node("Greater", y, build.constant(0.0)), to=1)
+
+    def step(inner: Builder, states: Sequence[str], elements: Sequence[str]) -> tuple[list[str], list[str]]:
+        dy, factor = elements
+        da = inner.node("Mul", [inner.node("Add", [dy, states[0]]), factor])
+        return [inner.node("MatMul", [da, weight_hh])], [da]
+
+    one = layer.width(1)
+    scan = Scan([(layer.zeros(), one)], [(swapped(dy, build), one), (factor, one)], [one], not op.backwards)
+    da = write_scan(build, scan, step)[0]
+    return layer.gradients(da, layer.before(y), weight_ih)
+
+
+def sigmoids_first(name: str, layer: Layer) -> str:
+    """Rows of PyTorch's gates i f g o as i f o g, so that one sigmoid takes three gates."""
+    i, f, g, o = layer.build.node("Split", [name], 4, axis=0, num_outputs=4)
+    return str(layer.node("Concat", i, f, o, g, axis=0))
+
+
+@rules.lowers(LstmSteps)
+def lstm_steps(op: LstmSteps, inputs: Sequence[str], build: Builder) -> Any:
+    layer = Layer(op, inputs[0], build)
+    weight_ih, weight_hh, bias_ih, bias_hh = weights_of(op, inputs)
+    bias = total(bias_ih, bias_hh, layer)
+    gates = layer.projected(sigmoids_first(weight_ih, layer), sigmoids_first(bias, layer) if bias else None)
+    across = layer.node("Transpose", sigmoids_first(weight_hh, layer), perm=[1, 0])
+    widths = build.ints(3 * op.hidden, op.hidden)
+
+    def step(inner: Builder, states: Sequence[str], elements: Sequence[str]) -> tuple[list[str], list[str]]:
+        h, c = states
+        a, b = inner.node("Split", [inner.node("Gemm", [h, across, elements[0]]), widths], 2, axis=-1)
+        gates, candidate = inner.node("Sigmoid", [a]), inner.node("Tanh", [b])
+        i, f, o = inner.node("Split", [gates], 3, axis=-1, num_outputs=3)
+        c = inner.node("Add", [inner.node("Mul", [f, c]), inner.node("Mul", [i, candidate])])
+        h = inner.node("Mul", [o, inner.node("Tanh", [c])])
+        return [h, c], [h, gates, candidate, c]
+
+    one, zeros = layer.width(1), layer.zeros()
+    scan = Scan(
+        [(zeros, one), (zeros, one)], [(gates, layer.width(4))], [one, layer.width(3), one, one], op.backwards
+    )
+    return tuple(swapped(name, build) for name in write_scan(build, scan, step))
+
+
+@rules.lowers(LstmStepsGradient)
+def lstm_steps_gradient(op: LstmStepsGradient, inputs: Sequence[str], build: Builder) -> Any:
+    """With `d` the gradient of a step's h and `e` that of its cell, those of the gates are `(e, e, e, d) * factors`."""
+    dy, x, weight_ih, weight_hh, *kept = inputs
+    layer = Layer(op, x, build)
+    y, gates, candidate, cell = (swapped(name, build) for name in kept)
+    i, f, o = layer.split(gates, 1, 1, 1)
+    di, df, do = layer.split(layer.slope(gates), 1, 1, 1)
+    bent = layer.node("Tanh", cell)
+    through = layer.node("Mul", o, layer.bend(bent))
+    parts = [
+        layer.node("Mul", candidate, di),
+        layer.node("Mul", layer.before(cell), df),
+        layer.node("Mul", i, layer.bend(candidate)),
+        layer.node("Mul", bent, do),
+    ]
+    factors = layer.node("Concat", *parts, axis=-1)
+
+    def step(inner: Builder, states: Sequence[str], elements: Sequence[str]) -> tuple[list[str], list[str]]:
+        dy, through, factors, f = elements
+        d = inner.node("Add", [dy, states[0]])
+        e = inner.node("Add", [inner.node("Mul", [d, through]), states[1]])
+        da = inner.node("Mul", [inner.node("Concat", [e, e, e, d], axis=-1), factors])
+        return [inner.node("MatMul", [da, weight_hh]), inner.node("Mul", [e, f])], [da]
+
+    one, four, zeros = layer.width(1), layer.width(4), layer.zeros()
+    sequences = [(swapped(dy, build), one), (through, one), (factors, four), (f, one)]
+    scan = Scan([(zeros, one), (zeros, one)], sequences, [four], not op.backwards)
+    return layer.gradients(write_scan(build, scan, step)[0], layer.before(y), weight_ih)
+
+
+@rules.lowers(GruSteps)
+def gru_steps(op: GruSteps, inputs: Sequence[str], build: Builder) -> Any:
+    layer = Layer(op, inputs[0], build)
+    weight_ih, weight_hh, bias_ih, bias_hh = weights_of(op, inputs)
+    outer, new = layer.split(layer.projected(weight_ih, bias_ih), 2, 1)
+    across = layer.node("Transpose", weight_hh, perm=[1, 0])
+    bias = [bias_hh] if bias_hh else []
+    widths = build.ints(2 * op.hidden, op.hidden)
+
+    def step(inner: Builder, states: Sequence[str], elements: Sequence[str]) -> tuple[list[str], list[str]]:
+        (h,), (outer, new) = states, elements
+        a, inward = inner.node("Split", [inner.node("Gemm", [h, across, *bias]), widths], 2, axis=-1)
+        gates = inner.node("Sigmoid", [inner.node("Add", [outer, a])])
+        r, z = inner.node("Split", [gates], 2, axis=-1, num_outputs=2)
+        n = inner.node("Tanh", [inner.node("Add", [new, inner.node("Mul", [r, inward])])])
+        h = inner.node("Add", [n, inner.node("Mul", [z, inner.node("Sub", [h, n])])])
+        return [h], [h, gates, n, inward]
+
+    one, two = layer.width(1), layer.width(2)
+    scan = Scan([(layer.zeros(), one)], [(outer, two), (new, one)], [one, two, one, one], op.backwards)
+    return tuple(swapped(name, build) for name in write_scan(build, scan, step))
+
+
+@rules.lowers(GruStepsGradient)
+def gru_steps_gradient(op: GruStepsGradient, inputs: Sequence[str], build: Builder) -> Any:
+    """With `d` the gradient of a step's h, those of the recurrent sums of the gates are `(d, d, d) * factors`."""
+    dy, x, weight_ih, weight_hh, *kept = inputs
+    layer = Layer(op, x, build)
+    y, gates, n, inward = (swapped(name, build) for name in kept)
+    before = layer.before(y)
+    r, z = layer.split(gates, 1, 1)
+    dr, dz = layer.split(layer.slope(gates), 1, 1)
+    new = layer.node("Mul", layer.one_minus(z), layer.bend(n))
+    parts = [
+        layer.node("Mul", layer.node("Mul", new, inward), dr),
+        layer.node("Mul", layer.node("Sub", before, n), dz),
+        layer.node("Mul", new, r),
+    ]
+    factors = layer.node("Concat", *parts, axis=-1)
+
+    def step(inner: Builder, states: Sequence[str], elements: Sequence[str]) -> tuple[list[str], list[str]]:
+        dy, factors, z = elements
+        d = inner.node("Add", [dy, states[0]])
+        da = inner.node("Mul", [inner.node("Concat", [d, d, d], axis=-1), factors])
+        return [inner.node("Gemm", [da, weight_hh, inner.node("Mul", [d, z])])], [da, d]
+
+    one, three = layer.width(1), layer.width(3)
+    sequences = [(swapped(dy, build), one), (factors, three), (z, one)]
+    scan = Scan([(layer.zeros(), one)], sequences, [three, one], not op.backwards)
+    da, d = write_scan(build, scan, step)
+    outer, _ = layer.split(da, 2, 1)
+    inputs_da = layer.node("Concat", outer, layer.node("Mul", d, new), axis=-1)
+    return layer.gradients(inputs_da, before, weight_ih, da)

@@ -1,0 +1,68 @@
+"""`Scan` nodes that a rule writes by hand: a function makes the body, time is the first axis of everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from onnx import helper
+
+from netdsl.codegen.onnx.builder import NodeBuilder
+from netdsl.codegen.onnx.lowering import Builder
+from netdsl.codegen.onnx.scope import Scope
+from netdsl.codegen.onnx.simplify import simplify
+from netdsl.tensors import TensorType
+
+Step = Callable[[Builder, Sequence[str], Sequence[str]], tuple[Sequence[str], Sequence[str]]]
+"""`(build, states, elements) -> (next states, outputs)` by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a scan reads and gives: names outside with the type of one step, and the types of its outputs."""
+
+    states: Sequence[tuple[str, TensorType]]
+    sequences: Sequence[tuple[str, TensorType]]
+    outputs: Sequence[TensorType]
+    backwards: bool = False
+
+
+def write_scan(build: Builder, scan: Scan, step: Step) -> list[str]:
+    """Append the node; the names of its stacked outputs."""
+    assert isinstance(build, NodeBuilder)
+    ledger = build.scope.ledger
+    scope = Scope(ledger)
+    inside = NodeBuilder(scope, build.sizes, f"{build.path}/step", build.key, build.notes)
+    entering = [(ledger.unique(f"{build.path}/step/in"), t) for _, t in (*scan.states, *scan.sequences)]
+    names = [name for name, _ in entering]
+    count = len(scan.states)
+    following, outputs = step(inside, names[:count], names[count:])
+    leaving = own_names([*following, *outputs], scope, inside)
+    kinds = [*(t for _, t in scan.states), *scan.outputs]
+    body = helper.make_graph(
+        simplify(scope.nodes, leaving),
+        f"{build.path}/step",
+        [ledger.info(name, t) for name, t in entering],
+        [ledger.info(name, t) for name, t in zip(leaving, kinds, strict=True)],
+    )
+    way = int(scan.backwards)
+    results = build.node(
+        "Scan",
+        [name for name, _ in (*scan.states, *scan.sequences)],
+        len(leaving),
+        body=body,
+        num_scan_inputs=len(scan.sequences),
+        scan_input_directions=[way] * len(scan.sequences),
+        scan_output_directions=[way] * len(scan.outputs),
+    )
+    return list(results[count:])
+
+
+def own_names(names: Sequence[str], scope: Scope, build: Builder) -> list[str]:
+    """Results of a body must be made in it, each under its own name: a copy where one is handed on as it came."""
+    made = {name for node in scope.nodes for name in node.output}
+    results: list[str] = []
+    for name in names:
+        own = name in made and name not in results
+        results.append(name if own else str(build.node("Identity", [name])))
+    return results

@@ -1,0 +1,181 @@
+"""What holds for every operation by its being in the registry: documented, exemplified, emitted, explained."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+from netdsl.ops.base import INTERNAL, Declared, Op
+from netdsl.ops.fields import INITIALISERS
+from netdsl.ops.metric import Metric
+from netdsl.program import check_text
+from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES
+from netdsl.recipe import SETTINGS as VALUES
+from netdsl.reference import words
+from netdsl.reference.operations import (
+    composites,
+    entry,
+    example_net,
+    example_node,
+    family,
+    operations,
+    signature,
+    target_rules,
+)
+
+OPERATIONS = operations()
+RECIPES: list[type[Declared]] = [*DATA.values(), *OPTIMIZERS.values(), *SCHEDULES.values()]
+
+
+def by_name(declared: type[Declared]) -> str:
+    return declared.name
+
+
+@pytest.mark.parametrize("op", OPERATIONS, ids=by_name)
+def test_every_operation_is_documented(op: type[Op]) -> None:
+    assert "__doc__" in op.__dict__, f"{op.name} says nothing about itself"
+    first = inspect.cleandoc(op.__doc__ or "").split("\n")[0]
+    assert first.endswith((".", ":", "?")) or "\n" in inspect.cleandoc(op.__doc__ or "")
+    assert family(op) in words.FAMILIES
+
+
+@pytest.mark.parametrize("op", OPERATIONS, ids=by_name)
+def test_every_example_elaborates_and_uses_its_operation(op: type[Op]) -> None:
+    found = [d for d in check_text(example_net(op)) if d.code != "unused-input"]
+    assert found == []
+    node = example_node(op)
+    assert isinstance(node.op, op)
+    assert node.results
+
+
+@pytest.mark.parametrize("op", OPERATIONS, ids=by_name)
+def test_every_operation_states_its_costs(op: type[Op]) -> None:
+    made = example_node(op).op
+    assert isinstance(made, Op)
+    for fact in (made.macs(), made.bias_adds(), made.pointwise(), made.transcendentals()):
+        assert isinstance(fact, int)
+        assert fact >= 0
+
+
+@pytest.mark.parametrize("target", target_rules())
+@pytest.mark.parametrize("op", OPERATIONS, ids=by_name)
+def test_every_target_has_a_rule_or_declines(op: type[Op], target: str) -> None:
+    """Metrics are counted outside of a network, so that a target may do without them; it must say all the rest."""
+    assert op.name in target_rules()[target].table or issubclass(op, Metric)
+
+
+@pytest.mark.parametrize("target", target_rules())
+def test_no_rule_is_for_nothing(target: str) -> None:
+    known = {op.name for op in OPERATIONS} | {op.name for op in INTERNAL.values()}
+    assert set(target_rules()[target].table) <= known
+
+
+def test_every_setting_is_explained() -> None:
+    used = {field.name for op in OPERATIONS for field in op.settings()}
+    assert used == set(words.SETTINGS)
+    assert {field.name for item in RECIPES for field in item.settings()} == set(words.RECIPE)
+    assert set(VALUES) == set(words.ROWS)
+    assert set(INITIALISERS) == set(words.INITIALISERS)
+
+
+@pytest.mark.parametrize("op", OPERATIONS, ids=by_name)
+def test_an_entry_names_every_setting_and_input(op: type[Op]) -> None:
+    shown = "\n".join(entry(op))
+    for field in op.settings():
+        assert f"| `{field.name}` |" in shown
+    for field in op.inputs():
+        assert re.search(rf"\b{field.name}\b", signature(op))
+
+
+@pytest.mark.parametrize("item", RECIPES, ids=by_name)
+def test_every_word_of_a_recipe_is_documented(item: type[Declared]) -> None:
+    assert "__doc__" in item.__dict__
+
+
+@pytest.mark.parametrize("name", composites())
+def test_every_block_of_the_library_is_documented(name: str) -> None:
+    definitions = composites()[name]
+    assert definitions
+    assert [d.name.id for d in definitions if not d.doc] == []
+
+
+ROW = re.compile(r"^\| (?P<names>`[^|]*) \| 0 \| (?P<flops>[^|]+) \| (?P<transcendentals>[^|]+) \|$", re.MULTILINE)
+PER_ELEMENT = re.compile(r"(?:(\d+) an element|0)$")
+
+
+def stated() -> list[tuple[str, int, int]]:
+    """Operations with the FLOPs and transcendentals an element that the table of conventions gives them."""
+    found = []
+    for row in ROW.finditer(words.CONVENTION):
+        flops, transcendentals = (PER_ELEMENT.match(row[part]) for part in ("flops", "transcendentals"))
+        if flops and transcendentals:
+            each = int(flops[1] or 0), int(transcendentals[1] or 0)
+            found += [(name, *each) for name in re.findall(r"`(\w+)`", row["names"])]
+    return found
+
+
+@pytest.mark.parametrize(("name", "flops", "transcendentals"), stated(), ids=lambda value: str(value))
+def test_the_table_of_conventions_is_what_operations_state(name: str, flops: int, transcendentals: int) -> None:
+    node = example_node(next(op for op in OPERATIONS if op.name == name))
+    assert isinstance(node.op, Op)
+    elements = node.results[0].type.elements
+    assert (node.op.macs(), node.op.pointwise(), node.op.transcendentals()) == (0, flops * elements, transcendentals * elements)
+
+
+def test_the_table_of_conventions_is_read() -> None:
+    assert len(stated()) > 15
+
+
+
+@pytest.mark.parametrize(
+    ("name", "flops", "transcendentals"),
+    [
+        ("softmax", 4 * 10 - 2, 10),
+        ("log_softmax", 4 * 10 - 2, 11),
+        ("maxpool", 96 * 27 * 27 * (9 - 1), 0),
+        ("avgpool", 6 * 14 * 14 * 4, 0),
+        ("global_avgpool", 512 * 7 * 7, 0),
+        ("adaptive_avgpool", 256 * 13 * 13, 0),
+        ("mean", 64 * 7 * 7, 0),
+        ("sum", 16 * 8 - 8, 0),
+        ("global_maxpool", 512 * 49 - 512, 0),
+        ("argmax", 10 * 64 - 64, 0),
+        ("resize", 3 * 16 * 16 * 7, 0),
+        ("lrn", 96 * 27 * 27 * (5 + 3), 96 * 27 * 27),
+        ("layernorm", 197 * 768 * 8 + 197, 197),
+        ("groupnorm", 32 * 64 * 8 + 8, 8),
+        ("instancenorm", 16 * 64 * 6 + 16, 16),
+        ("batchnorm", 16 * 64 * 2, 0),
+        ("rnn", 16 * 32, 16 * 32),
+        ("gru", 16 * 64 * 14, 16 * 64 * 3),
+        ("lstm", 16 * 64 * 17, 16 * 64 * 5),
+        ("attention", 4 * 16 * (5 * 16 - 2), 4 * 16 * 16),
+    ],
+)
+def test_further_rows_of_the_table(name: str, flops: int, transcendentals: int) -> None:
+    op = example_node(next(op for op in OPERATIONS if op.name == name)).op
+    assert isinstance(op, Op)
+    assert (op.pointwise(), op.transcendentals()) == (flops, transcendentals)
+
+
+@pytest.mark.parametrize(
+    ("name", "macs"),
+    [
+        ("conv", 55 * 55 * 11 * 11 * 3 * 96),
+        ("conv_transpose", 28 * 28 * 2 * 2 * 64 * 32),
+        ("locally_connected", 5 * 5 * 3 * 3 * 3 * 8),
+        ("linear", 784 * 10),
+        ("matmul", 4 * 2 * 8),
+        ("attention", 2 * 4 * (16 * 17 // 2) * 8),
+        ("multihead_attention", 4 * 16 * 32 * 32 + 2 * 16 * 16 * 32),
+        ("rnn", 16 * 32 * (8 + 32)),
+        ("lstm", 16 * 4 * 32 * (8 + 32) + 16 * 4 * 32 * (32 + 32)),
+        ("gru", 16 * 2 * 3 * 32 * (8 + 32)),
+    ],
+)
+def test_products_are_counted_as_the_table_says(name: str, macs: int) -> None:
+    op = example_node(next(op for op in OPERATIONS if op.name == name)).op
+    assert isinstance(op, Op)
+    assert op.macs() == macs

@@ -1,0 +1,196 @@
+"""The rooms of the package: who may import whom, what is never imported early, and the figures of the house style."""
+
+from __future__ import annotations
+
+import ast
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "netdsl"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+WORDS = {"source", "diagnostics", "record", "tables", "tokens"}
+TEXT = WORDS | {"syntax", "stream", "lexer"}
+FACTS = {"source", "record", "diagnostics", "syntax", "dims", "tensors", "ops", "ir"}
+
+ROOMS: dict[str, set[str]] = {
+    # texts
+    "record": set(),
+    "files": set(),
+    "source": {"record"},
+    "diagnostics": {"source", "record"},
+    "tables": {"record"},
+    "tokens": {"tables"},
+    "syntax": {"source", "record"},
+    "stream": WORDS,
+    "lexer": WORDS | {"stream", "syntax"},
+    "mistakes": WORDS | {"stream", "syntax"},
+    "tree": WORDS | {"syntax"},
+    "parser": TEXT | {"mistakes", "tree"},
+    "rows": TEXT,
+    "formatter": TEXT | {"rows", "parser"},
+    # facts
+    "dims": {"record"},
+    "tensors": {"record", "dims"},
+    "ops": {"record", "dims", "tensors"},
+    "ir": {"record", "source", "syntax", "dims", "tensors", "ops"},
+    "recipe": {"record", "dims", "tensors", "ops"},
+    # what is made of both
+    "elaborate": FACTS | {"parser", "recipe"},
+    "passes": FACTS | {"recipe"},
+    "analysis": FACTS,
+    "analyzer": FACTS | {"analysis"},
+    "codegen": FACTS | {"passes", "recipe"},
+    "program": FACTS | {"parser", "elaborate", "analyzer"},
+    "formatting": TEXT | {"parser", "formatter", "program"},
+    "runtime": FACTS | {"files", "recipe", "codegen", "program", "elaborate"},
+    "reports": FACTS | {"analysis"},
+    "surface": FACTS | {"program", "analyzer", "reports"},
+    # at the top: everything below
+    "reference": FACTS | {"parser", "analysis", "codegen", "recipe", "program"},
+    "": {"surface", "diagnostics", "ir", "analyzer", "codegen", "runtime", "program"},
+    "demo": {"", "codegen", "runtime"},
+    "cli": FACTS | {"", "files", "parser", "program", "elaborate", "formatting", "analyzer", "codegen", "runtime", "reports"},
+    "__main__": {"cli"},
+}
+"""Each room (a module or folder of the package, "" for its front) with the rooms that it may import, early or late."""
+
+HEAVY: dict[str, tuple[str, ...]] = {
+    "torch": ("codegen/pytorch/module.py", "runtime/"),
+    "onnx": ("codegen/onnx/", "runtime/"),
+    "onnxruntime": ("runtime/",),
+    "numpy": ("codegen/onnx/", "runtime/", "ops/metric.py", "cli/predict.py"),
+    "pydantic": ("analysis/report.py",),
+    "rich": ("runtime/", "demo.py"),
+    "accelerate": ("runtime/",),
+    "lark": ("tables.py",),
+}
+"""Libraries that take long to import, and the only files that may."""
+
+LIGHT_COMMANDS = (
+    ["report", "specs/alexnet.net"],
+    ["report", "specs/unet.net", "--format", "json"],
+    ["check", "specs/resnet.net"],
+    ["fmt", "--check", "specs/lenet.net"],
+    ["compile", "specs/lenet.net", "--to", "pytorch"],
+)
+
+
+def module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def room(name: str) -> str:
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, anywhere in it, by its full name."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            within = node.module == "netdsl"
+            yield from (f"netdsl.{a.name}" if within and is_room(a.name) else node.module for a in node.names)
+
+
+def is_room(name: str) -> bool:
+    return (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").exists()
+
+
+@pytest.mark.parametrize("path", FILES, ids=module)
+def test_imports_go_one_way(path: Path) -> None:
+    here = room(module(path))
+    assert here in ROOMS, f"{here} is a new room: say in ROOMS (and in ARCHITECTURE.md) what it may import"
+    others = {room(name) for name in imports(path) if name.partition(".")[0] == "netdsl"} - {here}
+    assert others <= ROOMS[here], f"{module(path)} may not import {sorted(others - ROOMS[here])}"
+
+
+def test_the_rooms_have_an_order() -> None:
+    order = list(TopologicalSorter(ROOMS).static_order())
+    assert set(order) == set(ROOMS)
+    print("rooms:", " → ".join(name or "netdsl" for name in order))
+
+
+@pytest.mark.parametrize("path", FILES, ids=module)
+def test_slow_libraries_stay_where_they_are_used(path: Path) -> None:
+    here = path.relative_to(PACKAGE).as_posix()
+    for name in imports(path):
+        allowed = HEAVY.get(name.partition(".")[0])
+        assert allowed is None or here.startswith(allowed), f"{here} imports {name}"
+
+
+@pytest.mark.parametrize("arguments", LIGHT_COMMANDS, ids=lambda a: " ".join(a))
+def test_light_commands_import_no_slow_library(arguments: list[str]) -> None:
+    code = (
+        "import sys, json, netdsl.cli as cli\n"
+        "try:\n    cli.main()\n"
+        "except SystemExit as ended:\n    assert not ended.code, ended.code\n"
+        "print('\\n' + json.dumps(sorted({m.partition('.')[0] for m in sys.modules})))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    loaded = set(json.loads(done.stdout.splitlines()[-1]))
+    assert "netdsl" in loaded
+    assert loaded & {*HEAVY, "typer", "click", "matplotlib", "sklearn", "PIL", "safetensors"} == set()
+
+
+def test_the_package_imports_nothing_by_itself() -> None:
+    code = "import sys, netdsl; print([m for m in sys.modules if m.startswith('netdsl.')])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# ---------------------------------------------------------------- the house style
+
+MEDIAN, NINTH_DECILE, LONGEST, MODULE = 8, 25, 60, 450
+"""Lines of a function's body (its docstring not counted), and of a module."""
+
+
+def bodies() -> Iterator[tuple[int, str]]:
+    """Lines of every function's body, with its place."""
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) else node.body
+                lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+                yield lines, f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+
+
+def test_functions_are_short() -> None:
+    found = sorted(bodies())
+    lengths = [lines for lines, _ in found]
+    median, decile = statistics.median(lengths), lengths[len(lengths) * 9 // 10]
+    print(f"{len(lengths)} functions: median {median:g}, 90th percentile {decile}, longest {lengths[-1]} ({found[-1][1]})")
+    assert median <= MEDIAN
+    assert decile <= NINTH_DECILE
+    assert [place for lines, place in found if lines > LONGEST] == []
+
+
+def test_modules_are_rooms_not_halls() -> None:
+    lengths = {path.relative_to(ROOT).as_posix(): len(path.read_text("utf-8").splitlines()) for path in FILES}
+    longest = sorted(lengths.items(), key=lambda item: -item[1])[:5]
+    print("longest modules: " + ", ".join(f"{name} {lines}" for name, lines in longest))
+    assert {name: lines for name, lines in lengths.items() if lines > MODULE} == {}
+
+
+def test_no_module_is_named_after_nothing() -> None:
+    vague = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base_utils", "tools"}
+    assert [module(path) for path in FILES if path.stem in vague] == []
+
+
+def test_no_file_speaks_of_unfinished_work() -> None:
+    words = ("TO" + "DO", "FIX" + "ME", "XX" + "X")
+    texts = chain(FILES, (ROOT / "specs").glob("*.net"), (ROOT / "docs").glob("*.md"), (PACKAGE / "stdlib").glob("*.net"))
+    found = [p.relative_to(ROOT).as_posix() for p in texts if any(w in p.read_text(encoding="utf-8") for w in words)]
+    assert found == []
