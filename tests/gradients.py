@@ -213,7 +213,7 @@ def expected(net: Net, module: torch.nn.Module, feed: Mapping[str, Array]) -> di
     loss = sum((v * torch.from_numpy(feed[f"{k}.probe"])).sum() for k, v in real.items())
     assert isinstance(loss, torch.Tensor)
     torch.autograd.backward(loss)
-    found = {"loss": loss.detach().numpy(), **{k: v.detach().numpy() for k, v in outputs.items()}}
+    found = {k: v.detach().numpy() for k, v in outputs.items()}
     for name, tensor in [*tensors.items(), *module.named_parameters()]:
         if tensor.grad is not None:
             found[f"{name}:gradient"] = tensor.grad.numpy()

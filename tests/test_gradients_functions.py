@@ -253,7 +253,7 @@ def stepped(text: str, feed: dict[str, np.ndarray[Any, Any]]) -> None:
     module = torch_module(net, 0).train()
     weights = {k: v.numpy().copy() for k, v in module.state_dict().items()}
     session = onnxruntime.InferenceSession(onnx_step(net, weights=weights).SerializeToString())
-    rate = {"learning_rate": np.array(1.0, np.float32)}
+    rate = {"learning_rate": np.array(1.0, np.float32), "seed": np.array(0)}
     names = {i.name for i in session.get_inputs()}
     outputs = [o.name for o in session.get_outputs()]
     got = dict(zip(outputs, session.run(None, {k: v for k, v in (feed | rate).items() if k in names}), strict=True))

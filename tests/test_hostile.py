@@ -276,7 +276,7 @@ def exercise(text: str) -> None:
         if not any(d.severity == "error" for d in found):
             build(load_text(text))
     except NetError as error:
-        assert render(error.diagnostics)
+        render(error.diagnostics)
 
 
 def build(program: Program) -> None:

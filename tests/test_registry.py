@@ -121,12 +121,15 @@ def test_the_table_of_conventions_is_what_operations_state(name: str, flops: int
     node = example_node(next(op for op in OPERATIONS if op.name == name))
     assert isinstance(node.op, Op)
     elements = node.results[0].type.elements
-    assert (node.op.macs(), node.op.pointwise(), node.op.transcendentals()) == (0, flops * elements, transcendentals * elements)
+    assert (node.op.macs(), node.op.pointwise(), node.op.transcendentals()) == (
+        0,
+        flops * elements,
+        transcendentals * elements,
+    )
 
 
 def test_the_table_of_conventions_is_read() -> None:
     assert len(stated()) > 15
-
 
 
 @pytest.mark.parametrize(

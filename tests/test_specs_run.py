@@ -326,7 +326,8 @@ def test_the_vanilla_cell_is_the_loop_written_by_hand_and_the_fused_layer() -> N
 
 GROWING = [Small("resnet", "ResNet18", (("classes", 10),), ANY), SMALL[9]]
 COMPILED = [
-    pytest.param(GROWING[1], "eager"),
+    pytest.param(SMALL[4], "aot_eager"),
+    pytest.param(GROWING[1], "eager", marks=pytest.mark.slow),
     pytest.param(GROWING[0], "eager", marks=pytest.mark.slow),
     pytest.param(GROWING[0], "aot_eager", marks=pytest.mark.slow),
     pytest.param(GROWING[1], "aot_eager", marks=pytest.mark.slow),
@@ -335,14 +336,15 @@ COMPILED = [
 
 @pytest.mark.parametrize(("case", "backend"), COMPILED, ids=str)
 def test_torch_compile_takes_the_whole_net(case: Small, backend: str) -> None:
-    """One graph without breaks, the same numbers; a second size is no new kind of net."""
+    """One graph without breaks, the same numbers at other sizes and batches."""
     net = load(case.file, case.net, **dict(case.settings))
     module = build(net)
     torch._dynamo.reset()
     compiled = torch.compile(module, backend=backend, fullgraph=True, dynamic=True)
     for sizes in case.sizes:
-        inputs = samples(net, sizes)
-        close(compiled(*inputs), module(*inputs), 1e-5)
+        for batch in (2, 3):
+            inputs = samples(net, sizes, batch)
+            close(compiled(*inputs), module(*inputs), 1e-5)
 
 
 def dynamic_axes(net: Net) -> tuple[dict[int, Any], ...]:

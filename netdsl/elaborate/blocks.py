@@ -20,7 +20,6 @@ from netdsl.elaborate.values import (
     Arrows,
     BlockLayer,
     Bundle,
-    Chain,
     Failed,
     Frame,
     OpLayer,
@@ -77,7 +76,7 @@ def _kind(parameter: syntax.Parameter) -> str | None:
 def _argument(context: Context, scope: Scope, parameter: syntax.Parameter, expr: syntax.Expr) -> Any:
     kind = _kind(parameter)
     if kind == "layer" and isinstance(expr, syntax.Pipeline) and len(expr.stages) > 1:
-        return Chain(expr, scope, expr.span)
+        return layers.chain(context, expr, scope)
     if kind in ("word", "init"):
         return expressions.evaluate_setting(context, scope, expr)
     if kind is None and isinstance(expr, syntax.Name) and not scope.find(expr.id):
@@ -87,6 +86,10 @@ def _argument(context: Context, scope: Scope, parameter: syntax.Parameter, expr:
 
 def _checked(context: Context, parameter: syntax.Parameter, value: Any, span: Span) -> Any:
     kind = _kind(parameter)
+    if _holds(value, (Value, Bundle)):
+        message = f"`{parameter.name.id}` is a setting, but this is {expressions.describe(value)}"
+        help = "settings are known before the network runs; arrows lead into a block by `->`"
+        context.error("wrong-kind", message, span, Label(parameter.span, "declared here"), help=help)
     if kind is None:
         return value
     if kind not in KINDS:
@@ -229,14 +232,19 @@ def input_items(definition: syntax.Definition) -> list[syntax.InputItem]:
 
 def instantiate(context: Context, layer: BlockLayer, value: Arrows, span: Span) -> Block:
     """The block's body for these settings and input types; built once for equal ones."""
+    _check_recursion(context, layer, span)
+    with context.library.inside((*layer.within, layer.definition)):
+        return _instantiate(context, layer, value, span)
+
+
+def _instantiate(context: Context, layer: BlockLayer, value: Arrows, span: Span) -> Block:
     definition = layer.definition
-    _check_recursion(context, definition, span)
     scope = Scope(layer.home)
     frame = Frame(_call_text(layer), span, definition.span.source.name.startswith("std."))
     values = settle(context, scope, definition, layer.settings, layer.span)
     key = _cache_key(definition, values, value)
     if key is not None and key in context.bodies:
-        found = context.bodies[key]
+        found: Block | None = context.bodies[key]
         if found is None:
             raise Failed
         return found
@@ -254,10 +262,12 @@ def _call_text(layer: BlockLayer) -> str:
     return f"{layer.title}({given})" if given else layer.title
 
 
-def _check_recursion(context: Context, definition: syntax.Definition, span: Span) -> None:
+def _check_recursion(context: Context, layer: BlockLayer, span: Span) -> None:
+    """A block must not use itself. It may be handed to itself, as in `residual(residual(relu))`: that ends."""
+    definition = layer.definition
     if len(context.frames) >= DEPTH:
         context.error("nested-too-deep", f"blocks use each other more than {DEPTH} levels deep", span)
-    if any(d is definition for d in context.library.at_work):
+    if any(d is definition for d in layer.within):
         message = f"`{definition.name.id}` uses itself"
         context.error("recursion", message, span, Label(definition.name.span, "defined here"),
                       help="a network is finite: repeat a block with `* n` or a `for` row")  # fmt: skip
@@ -271,16 +281,23 @@ def _cache_key(definition: syntax.Definition, values: Mapping[str, Any], value: 
     for setting in values.values():
         if isinstance(setting, OpLayer) and not setting.settings:
             parts.append(("layer", setting.op.name))
-        elif isinstance(setting, LAYERS):
+        elif _holds(setting, LAYERS):
             return None
         else:
-            parts.append((type(setting).__name__, _frozen(setting)))
+            parts.append(_frozen(setting))
     nested = value.names if isinstance(value, Bundle) else ()
     return id(definition), tuple(parts), tuple(a.type for a in arrows(value)), nested
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(v) for v in value) if isinstance(value, list | tuple) else value
+def _frozen(value: Any) -> tuple[str, Any]:
+    """A setting by its kind and value: 1, 1.0 and true are not the same."""
+    inner = tuple(_frozen(v) for v in value) if isinstance(value, list | tuple) else value
+    return type(value).__name__, inner
+
+
+def _holds(value: Any, kinds: tuple[type, ...]) -> bool:
+    """True for something of these kinds, or a list with it somewhere inside."""
+    return isinstance(value, kinds) or (isinstance(value, list | tuple) and any(_holds(v, kinds) for v in value))
 
 
 def _build(
@@ -288,14 +305,10 @@ def _build(
 ) -> Block:
     definition = layer.definition
     before = len(context.collector.found)
-    context.library.at_work.append(definition)
-    try:
-        graph = Graph(definition.name.id)
-        recurrent = definition.keyword == "recurrent"
-        inputs, sequences = bind_inputs(context, scope, definition, arrows(value), span, recurrent)
-        build = build_graph(context, scope, definition, graph, inputs)
-    finally:
-        context.library.at_work.pop()
+    graph = Graph(definition.name.id)
+    recurrent = definition.keyword == "recurrent"
+    inputs, sequences = bind_inputs(context, scope, definition, arrows(value), span, recurrent)
+    build = build_graph(context, scope, definition, graph, inputs)
     if any(d.severity == "error" for d in context.collector.found[before:]):
         raise Failed
     shared: dict[str, Any] = {

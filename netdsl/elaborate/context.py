@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LIMIT = 30_000
 """Layers that a file may unroll to, and items that a list or loop may have."""
-EFFORT = 1_000_000
+EFFORT = 500_000
 """Expressions, uses of layers and items of lists that a file may cost: it can keep nobody waiting for ever."""
 MISTAKES = 100
 """After so many in one net the rest of it is not looked at."""

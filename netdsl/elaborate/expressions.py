@@ -81,6 +81,8 @@ def describe(value: Any) -> str:
         return f"an arrow of shape {value.type}"
     if isinstance(value, Bundle):
         return f"a bundle of {len(value.items)} arrows"
+    if isinstance(value, list | tuple) and any(isinstance(v, (list, tuple, Condition, *LAYERS)) for v in value):
+        return f"a list of {len(value)}"
     if isinstance(value, LAYERS):
         return f"the layer `{layers.title(value)}`"
     if isinstance(value, Condition):
@@ -95,11 +97,11 @@ def _name(context: Context, scope: Scope, expr: syntax.Name) -> Any:
     if scope.find(expr.id):
         return _read(context, scope, expr)
     layer = layers.find(context, scope, expr)
-    if layer is not None:
-        return layer
-    if expr.id in FUNCTIONS:
+    if layer is None and expr.id in FUNCTIONS:
         context.error("wrong-kind", f"`{expr.id}` is a function of numbers: write `{expr.id}(…)`", expr.span)
-    unknown_name(context, scope, expr)
+    if layer is None:
+        unknown_name(context, scope, expr)
+    return layer
 
 
 def unknown_name(context: Context, scope: Scope, name: syntax.Name, more: Sequence[str] = ()) -> NoReturn:
@@ -174,9 +176,9 @@ def _unary(context: Context, scope: Scope, expr: syntax.Unary) -> Any:
         context.error("wrong-kind", f"`not` takes a condition, not {describe(value)}", expr.operand.span)
     if isinstance(value, Value):
         return layers.operate(context, "neg", (value,), expr.span)
-    if isinstance(value, (*NUMBERS, Dim)) and not isinstance(value, bool):
-        return -value if expr.operator == "-" else value
-    context.error("wrong-kind", f"`{expr.operator}` takes a number, not {describe(value)}", expr.operand.span)
+    if isinstance(value, bool) or not isinstance(value, (*NUMBERS, Dim)):
+        context.error("wrong-kind", f"`{expr.operator}` takes a number, not {describe(value)}", expr.operand.span)
+    return -value
 
 
 def _binary(context: Context, scope: Scope, expr: syntax.Binary) -> Any:
@@ -461,7 +463,7 @@ def _pipeline(context: Context, scope: Scope, expr: syntax.Pipeline) -> Any:
     assert not isinstance(head, syntax.Claim)
     value = evaluate(context, scope, head)
     if isinstance(value, LAYERS):
-        return layers.chain(expr, scope)
+        return layers.chain(context, expr, scope)
     if not isinstance(value, Value | Bundle):
         message = f"a pipeline starts with an arrow or a layer, not {describe(value)}"
         context.error("wrong-kind", message, head.span)

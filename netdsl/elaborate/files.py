@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,15 @@ class Library:
         module = self._load(str(path.resolve()) if path else file.source.name, file)
         self.damage = [d.span for d in self.collector.found if d.severity is Severity.ERROR]
         return module
+
+    @contextmanager
+    def inside(self, definitions: tuple[syntax.Definition, ...]) -> Iterator[None]:
+        """While something written inside some definitions is at work."""
+        before, self.at_work = self.at_work, list(definitions)
+        try:
+            yield
+        finally:
+            self.at_work = before
 
     def damaged(self) -> bool:
         """True when the body at work has lost rows to mistakes of syntax, so that names may be missing in it."""
@@ -163,6 +173,8 @@ class Library:
         if found is None:
             known = sorted(f"std.{p.stem}" for p in STDLIB.glob("*.net"))
             help = did_you_mean(use.path, known) or f"there are {', '.join(known)}"
+            if not use.path.startswith("std."):
+                help = 'files beside are used by their path, `use "./blocks.net" { … }`, others are in `std`'
             self.collector.report("unknown-import", f"there is no `{use.path}`", use.path_span, help=help)
         return found
 

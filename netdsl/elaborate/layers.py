@@ -43,7 +43,7 @@ def find(context: Context, scope: Scope, name: syntax.Name) -> Layer | None:
     op = REGISTRY.get(name.id)
     definition = context.library.definition(context, scope, name.id)
     if definition is not None:
-        return BlockLayer(definition[0], definition[1], {}, name.span)
+        return BlockLayer(definition[0], definition[1], {}, name.span, tuple(context.library.at_work))
     return OpLayer(op, {}, name.span) if op is not None else None
 
 
@@ -60,21 +60,21 @@ def title(layer: Layer) -> str:
     return layer.name if isinstance(layer, Shared) else layer.title
 
 
-def chain(pipeline: syntax.Pipeline, scope: Scope) -> Chain:
-    return Chain(pipeline, scope, pipeline.span)
+def chain(context: Context, pipeline: syntax.Pipeline, scope: Scope) -> Chain:
+    return Chain(pipeline, scope, pipeline.span, tuple(context.library.at_work))
 
 
 def configure(context: Context, scope: Scope, call: syntax.Call) -> Layer:
     """`conv(64, 3)`: the layer with its settings bound."""
     function = call.function
     layer = _callee(context, scope, function)
-    if isinstance(layer, OpLayer) and not layer.settings:
+    if not isinstance(layer, OpLayer | BlockLayer) or layer.settings:
+        message = f"`{title(layer)}` has its settings already"
+        context.error("unknown-setting", message, call.span, help=f"write `{function.span.text}` without brackets")
+    if isinstance(layer, OpLayer):
         return OpLayer(layer.op, bind_op(context, scope, layer.op, call.arguments, call.span), call.span)
-    if isinstance(layer, BlockLayer) and not layer.settings:
-        given = blocks.bind(context, scope, layer.definition, call.arguments, call.span)
-        return BlockLayer(layer.definition, layer.home, given, call.span)
-    message = f"`{title(layer)}` has its settings already"
-    context.error("unknown-setting", message, call.span, help=f"write `{function.span.text}` without brackets")
+    given = blocks.bind(context, scope, layer.definition, call.arguments, call.span)
+    return BlockLayer(layer.definition, layer.home, given, call.span, tuple(context.library.at_work))
 
 
 def _callee(context: Context, scope: Scope, function: syntax.Expr) -> Layer:
@@ -179,6 +179,9 @@ def _setting_help(declared: Field, value: Any, written: syntax.Expr) -> str | No
 
 # ---------------------------------------------------------------- applying
 
+MANY = 8
+"""Arrows from which on a join is dear: each is compared with those before it."""
+
 
 def apply(context: Context, scope: Scope, layer: Layer, value: Arrows, span: Span) -> Arrows:
     """The result of a layer on some arrows; nodes are added to the body being built."""
@@ -194,7 +197,9 @@ def apply(context: Context, scope: Scope, layer: Layer, value: Arrows, span: Spa
         return value
     if isinstance(layer, Shared):
         return blocks.apply_shared(context, scope, layer, value, span)
-    return rows.flow_layers(context, layer.scope, value, layer.pipeline.stages)
+    with context.library.inside(layer.within):
+        value = rows.flow(context, layer.scope, value, layer.pipeline.stages)
+    return value
 
 
 def _apply_op(context: Context, scope: Scope, layer: OpLayer, value: Arrows, span: Span) -> Arrows:
@@ -228,7 +233,7 @@ def _usage(op: type[Op]) -> str | None:
 def _operands(context: Context, op: type[Op], value: Arrows, span: Span) -> dict[str, Any]:
     """The arrows of a value by the name of the input they are for."""
     given = list(arrows(value))
-    context.spend(len(given), span)
+    context.spend(len(given) if len(given) < MANY else 20 * len(given), span)
     inputs = op.inputs()
     many = next((f for f in inputs if f.many), None)
     least = sum(f.required for f in inputs)
@@ -262,7 +267,7 @@ def _any_batched(context: Context) -> Value | None:
 def _rule_error(
     context: Context, error: RuleError, settings: Mapping[str, Setting], span: Span, value: Arrows
 ) -> None:
-    at = settings[error.field].span if error.field in settings else span
+    at = settings[error.field].span if error.field and error.field in settings else span
     labels = [label for v in arrows(value) if (label := context.shape_label(v)) and label.span != at]
     context.error(error.code, str(error), at, *labels[:3], help=error.help)
 

@@ -44,7 +44,7 @@ def attach(
     extra = [_row(keyword, expr) for keyword, expr in overrides.items()]
     declared = [r for r in kept + extra if r.keyword.id not in TERMS]
     for row in declared:
-        _guarded(context, lambda row=row: _declared_row(context, module.scope, recipe, row))  # type: ignore[misc]
+        _guarded(context, lambda row=row: _declared_row(context, module.scope, recipe, row))
     if recipe.data is None and "data" not in given:
         message = f"the recipe of `{net.name}` has no `data`"
         context.report("missing-data", message, section.net.span, help="add a row such as `data digits`")
@@ -52,7 +52,7 @@ def attach(
         fields = _fields(context, net, recipe, section)
         for row in kept:
             if row.keyword.id in TERMS:
-                _guarded(context, lambda row=row: _term_row(context, module, net, recipe, fields, row))  # type: ignore[misc]
+                _guarded(context, lambda row=row: _term_row(context, module, net, recipe, fields, row))
     if not any(r.keyword.id == "loss" for r in kept):
         message = f"the recipe of `{net.name}` has no `loss`"
         help = "add a row such as `loss (logits, label) -> cross_entropy`"

@@ -19,7 +19,6 @@ from netdsl.elaborate.values import (
     UNKNOWN,
     Arrows,
     Bundle,
-    Chain,
     Failed,
     Setting,
     Shared,
@@ -124,13 +123,6 @@ def _not_a_layer(context: Context, stage: syntax.Expr, value: Any) -> None:
         help = "to join arrows write `(a, b) -> concat`; to start from an arrow begin the row with it"
     message = f"`{stage.span.text}` is {expressions.describe(value)}, but an arrow leads into a layer"
     context.error("not-a-layer", message, stage.span, help=help)
-
-
-def flow_layers(
-    context: Context, scope: Scope, value: Arrows, stages: Sequence[syntax.Expr | syntax.Claim]
-) -> Arrows:
-    """A pipeline used as a layer, sent some arrows."""
-    return flow(context, scope, value, stages)
 
 
 # ---------------------------------------------------------------- layer rows
@@ -279,7 +271,7 @@ def _shared_row(context: Context, scope: Scope, row: syntax.LayerRow) -> None:
             message = f"`shared` names a layer, not {expressions.describe(layer)}"
             context.error("not-a-layer", message, stages[0].span)
     else:
-        layer = Chain(row.pipeline, scope, row.pipeline.span)
+        layer = layers.chain(context, row.pipeline, scope)
     shared = Shared(name.id, layer, context.build.graph, name.span)
     context.build.scope.bind(name.id, shared, name.span)
 

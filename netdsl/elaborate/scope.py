@@ -41,7 +41,7 @@ class Scope:
         self.parent = parent
         self.names: dict[str, Binding] = {}
         self.defaults: dict[str, dict[str, Setting]] = {}
-        self.path = path or (parent.path if parent else "")
+        self.path: str = path or (parent.path if parent else "")
 
     def bind(self, name: str, value: Any, span: Span, row: Row | None = None) -> None:
         self.names[name] = Binding(value, span, row)

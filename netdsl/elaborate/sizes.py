@@ -28,7 +28,8 @@ def check_requirements(
         if operator:
             message = requirement.message.replace(f"`{op.name}`", f"`{operator}`")
             requirement = changed(requirement, message=message)
-        place = settings[requirement.field].span if requirement.field in settings else span
+        field = requirement.field
+        place = settings[field].span if field and field in settings else span
         demanded = Demanded(span, requirement.message, others)
         if not context.demand(requirement.left, requirement.relation, requirement.right, demanded):
             _impossible(context, requirement, op, place)

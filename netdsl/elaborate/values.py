@@ -82,6 +82,8 @@ class BlockLayer:
     """The file scope of its definition, where names in its body are looked up."""
     settings: Mapping[str, Setting]
     span: Span
+    within: tuple[syntax.Definition, ...] = ()
+    """The definitions at work where it is written: it may use none of them."""
 
     @property
     def title(self) -> str:
@@ -104,6 +106,8 @@ class Chain:
     pipeline: syntax.Pipeline
     scope: Scope
     span: Span
+    within: tuple[syntax.Definition, ...] = ()
+    """The definitions at work where it is written."""
 
 
 @entity

@@ -84,7 +84,9 @@ def errors_page(folder: Path) -> str:
     best = smallest(examples(folder))
     if not best:
         raise FileNotFoundError(f"{folder} holds no texts with their messages")
-    return "\n".join([*_head(best), *(line for code, example in best.items() for line in _entry(code, example)), *_rest(best)])
+    return "\n".join(
+        [*_head(best), *(line for code, example in best.items() for line in _entry(code, example)), *_rest(best)]
+    )
 
 
 def _head(best: dict[str, Example]) -> list[str]:
@@ -95,9 +97,9 @@ def _head(best: dict[str, Example]) -> list[str]:
         "",
         "<!-- Made by `python -m netdsl.reference docs` from tests/language. -->",
         "",
-        "Every diagnostic has a code that stays what it is: for looking up here, for tests, for editors. With each code",
-        "stands the smallest text that causes it, and what is printed. `netdsl check --format json` gives the same as",
-        "data. The exit code is 1 when anything is an error; warnings leave it at 0.",
+        "Every diagnostic has a code that stays what it is: for looking up here, for tests, for editors. With each",
+        "code stands the smallest text that causes it, and what is printed. `netdsl check --format json` gives the same",
+        "as data. The exit code is 1 when anything is an error; warnings leave it at 0.",
         "",
         f"{len(best) + len(others)} codes: {links}; and [{len(others)} more](#further-codes).",
         "",

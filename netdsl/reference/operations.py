@@ -16,6 +16,7 @@ from netdsl.ops import REGISTRY
 from netdsl.ops.base import Declared, Field, Op
 from netdsl.program import load_text
 from netdsl.reference.words import CONVENTION, FAMILIES, INITIALISERS, RECIPE, ROWS, SETTINGS
+from netdsl.tensors import Weight
 
 STDLIB = Path(__file__).parent.parent / "stdlib"
 ARROW = re.compile(r"(\w+) ((?:int|bool)?\[[^\]]*\])")
@@ -92,8 +93,8 @@ def _kinds() -> list[str]:
     return [
         "## How weights start",
         "",
-        "`init` takes one of these words; fan in is the number of inputs that one output reads. Where an `init` is given,",
-        "biases start at 0.",
+        "`init` takes one of these words; fan in is the number of inputs that one output reads. Where an `init` is",
+        "given, biases start at 0.",
         "",
         "| word | meaning |",
         "|---|---|",
@@ -158,8 +159,14 @@ def paragraphs(declared: type, more: str = "") -> list[str]:
 
 def table(fields: Iterable[Field], meanings: Mapping[str, str]) -> list[str]:
     """Settings with what they take and what they are; nothing where there are none."""
-    rows = [f"| `{f.name}` | {_takes(f)} | {_default_cell(f)} | {meanings[f.name]} |" for f in fields]
+    rows = [f"| `{f.name}` | {_takes(f)} | {_default_cell(f)} | {_meaning(f, meanings)} |" for f in fields]
     return ["| setting | takes | default | |", "|---|---|---|---|", *rows, ""] if rows else []
+
+
+def _meaning(field: Field, meanings: Mapping[str, str]) -> str:
+    """What a setting is; what `none` means is left out where it is not the default."""
+    meaning = meanings[field.name]
+    return meaning if field.default is None else meaning.partition("; `none`")[0]
 
 
 def _takes(field: Field) -> str:
@@ -175,12 +182,18 @@ def facts(op: type[Op], node: Node) -> list[str]:
     """What the example owns and costs, who can emit it, whether it states a gradient."""
     made = node.op
     assert isinstance(made, Op)
-    weights = ", ".join(f"`{w.name or 'itself'}` {list(w.shape)}{' (buffer)' if w.buffer else ''}" for w in made.weights())
+    weights = ", ".join(
+        f"`{w.name or 'itself'}` {list(w.shape)}{' (buffer)' if w.buffer else ''}" for w in made.weights()
+    )
     lines = [f"- Results of the example: {', '.join(f'`{v.type}`' for v in node.results)}"]
     lines.append(f"- Weights of the example: {weights or 'none'}")
     lines.append(f"- Counted for the example: {_counted(made)}")
     lines.append(f"- Targets: {targets(op)}; gradient: {gradient(op)}")
     return lines
+
+
+def _weight(weight: Weight) -> str:
+    return f"`{weight.name or 'itself'}` {list(weight.shape)}{' (buffer)' if weight.buffer else ''}"
 
 
 def _counted(op: Op) -> str:
@@ -267,5 +280,13 @@ def _declared(title: str, base: type[Declared], items: Mapping[str, type[Declare
     """A section on data sets, optimizers or schedules, headed by what they have in common."""
     lines = [f"### {title}", "", *paragraphs(base), ""]
     for item in items.values():
-        lines += [f"#### {item.name}", "", f"`{call(item)}`", "", *paragraphs(item), "", *table(item.settings(), RECIPE)]
+        lines += [
+            f"#### {item.name}",
+            "",
+            f"`{call(item)}`",
+            "",
+            *paragraphs(item),
+            "",
+            *table(item.settings(), RECIPE),
+        ]
     return lines

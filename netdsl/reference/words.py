@@ -31,7 +31,7 @@ SETTINGS: dict[str, str] = {
     "amount": "the width of the rim",
     "approximate": "which formula: `none` is the exact one",
     "axes": "how many axes, counted from the last",
-    "axis": "the axis, counted from 0 without the batch, or from the end when negative; `none` lets the operation choose",
+    "axis": "counted from 0 without the batch, or from the end when negative; `none` lets the operation choose",
     "beta": "the power of the sum",
     "bias": "whether something learned is added to each output",
     "biases": "bias vectors for each gate: PyTorch has 2, textbooks 1",

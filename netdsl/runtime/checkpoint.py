@@ -1,40 +1,31 @@
-"""Everything a run needs to go on bit for bit, in one safetensors file: no pickle, so a file cannot run code."""
+"""What a run through PyTorch keeps so as to go on bit for bit: weights, the optimizer's memory, random states."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from netdsl.runtime.errors import RunError
-from netdsl.runtime.folder import replace_file
 from netdsl.runtime.optimizers import parameter_names
+from netdsl.runtime.pictures import Array
+from netdsl.runtime.tensorfile import load_arrays
 
 Tensors = dict[str, Tensor]
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Replace a file with these tensors and JSON facts, all or nothing."""
-    held = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    replace_file(path, lambda new: save_file(held, new, {"netdsl": json.dumps(facts)}))
-
-
 def load_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
     """Tensors and facts; `RunError` names a file that is missing or damaged."""
-    if not path.is_file():
-        raise RunError(f"{path}: no such file")
-    try:
-        with safe_open(path, framework="pt") as file:
-            facts = json.loads((file.metadata() or {}).get("netdsl", "{}"))
-            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
-    except (SafetensorError, ValueError, OSError) as error:
-        raise RunError(f"{path}: not a whole safetensors file ({error})") from None
+    arrays, facts = load_arrays(path)
+    return {name: torch.from_numpy(value) for name, value in arrays.items()}, facts
+
+
+def arrays_of(tensors: Mapping[str, Tensor]) -> dict[str, Array]:
+    """Tensors as arrays; on a CPU they share memory."""
+    return {name: value.detach().cpu().numpy() for name, value in tensors.items()}
 
 
 def load_weights(module: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
@@ -50,11 +41,6 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], name: str) ->
     if extra:
         raise RunError(f"{name} has a weight `{extra[0]}` that the net has not")
     module.load_state_dict(dict(weights))
-
-
-def under(tensors: Mapping[str, Tensor], prefix: str) -> Tensors:
-    """The tensors of one part, without its prefix."""
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def optimizer_tensors(module: nn.Module, optimizer: torch.optim.Optimizer) -> Tensors:

@@ -77,7 +77,7 @@ class Forward:
 
     def _step(self, i: int, step: Step, steps: Sequence[Step]) -> None:
         doc = self._expression(step)
-        taken_in = [v for v in step.inputs if v in self.pending]
+        taken_in = [v for v in dict.fromkeys(step.inputs) if v in self.pending and self.pending[v].step.inputs]
         reads = self._reads(step)
         if taken_in and self._width(doc) > WIDTH:
             for value in taken_in:

@@ -256,7 +256,7 @@ def _table_name(rest: str) -> bool:
 
 
 def _parameter(op: Op) -> Made:
-    return Made("nn.Parameter", (Made("torch.empty", tuple(op.weights()[0].shape)),))
+    return Made("nn.Parameter", (Made("torch.empty", tuple(op.weights()[0].shape) or ((),)),))
 
 
 def _note_inits(layout: Layout, node: Node) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.target import Unsupported
+from netdsl.dims import Extent
 from netdsl.ops.conv import Conv, ConvTranspose, LocallyConnected
 from netdsl.ops.windows import Sides, count
 from netdsl.tensors import Value
@@ -21,6 +22,30 @@ def require_batch(value: Value, what: str) -> None:
         raise Unsupported(f"ONNX has `{what}` only for batches, but `{value.name}` is the same for the whole batch")
 
 
+def axes(rank: int, first: int = 2) -> range:
+    """The spatial axes of a tensor at run time."""
+    return range(first, first + rank)
+
+
+def taken(x: str, starts: Sequence[int], sizes: Sequence[Extent], build: Builder, strides: Sequence[int] = ()) -> Any:
+    """`sizes` positions of each spatial axis from `starts` on, every `strides`."""
+    steps = strides or [1] * len(starts)
+    reach = build.extents(*((size - 1) * step + 1 for size, step in zip(sizes, steps, strict=True)))
+    if all(isinstance(size, int) for size in sizes):
+        ends = build.ints(*((n - 1) * s + 1 + a for n, s, a in zip(sizes, steps, starts, strict=True)))  # type: ignore[arg-type]
+    else:
+        ends = build.node("Add", [reach, build.ints(*starts)]) if any(starts) else reach
+    where = [build.ints(*starts), ends, build.ints(*axes(len(starts)))]
+    return build.node("Slice", [x, *where, *([build.ints(*steps)] if strides else [])])
+
+
+def rim(x: str, befores: Sequence[int], afters: Sequence[int], build: Builder) -> Any:
+    """Zeros around the spatial axes."""
+    if not any(befores) and not any(afters):
+        return x
+    return build.node("Pad", [x, build.ints(0, 0, *befores, 0, 0, *afters)])
+
+
 @rules.lowers(Conv)
 def conv(op: Conv, inputs: Sequence[str], build: Builder) -> Any:
     require_batch(op.x, "conv")
@@ -34,11 +59,26 @@ def conv(op: Conv, inputs: Sequence[str], build: Builder) -> Any:
 @rules.lowers(ConvTranspose)
 def conv_transpose(op: ConvTranspose, inputs: Sequence[str], build: Builder) -> Any:
     require_batch(op.x, "conv_transpose")
+    if any(extra >= stride for extra, stride in zip(op.extra, op.strides, strict=True)):
+        return _extended(op, inputs, build)
     operands = [inputs[0], build.weight("weight")] + ([build.weight("bias")] if op.bias else [])
     return build.node(
         "ConvTranspose", operands, kernel_shape=op.kernels, strides=op.strides, dilations=op.dilations,
         group=op.groups, pads=both_sides(op.pads), output_padding=op.extra,
     )  # fmt: skip
+
+
+def _extended(op: ConvTranspose, inputs: Sequence[str], build: Builder) -> Any:
+    """With more `output_padding` than a stride, which onnxruntime refuses: the full result, then cut and filled."""
+    settings: dict[str, Any] = {"strides": op.strides, "dilations": op.dilations, "group": op.groups}
+    made = build.node("ConvTranspose", [inputs[0], build.weight("weight")], kernel_shape=op.kernels, **settings)
+    befores = [before for before, _ in op.pads]
+    short = [max(0, extra - after) for extra, (_, after) in zip(op.extra, op.pads, strict=True)]
+    made = taken(rim(made, [0] * len(short), short, build), befores, op.result().spatial, build)
+    if not op.bias:
+        return made
+    bias = build.node("Unsqueeze", [build.weight("bias"), build.ints(*axes(len(short), 1))])
+    return build.node("Add", [made, bias])
 
 
 @rules.lowers(LocallyConnected)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from netdsl.codegen.onnx.lowering import Builder, rules
-from netdsl.codegen.onnx.rules.conv import both_sides, patches
+from netdsl.codegen.onnx.rules.conv import axes, both_sides, patches, rim, taken
 from netdsl.codegen.onnx.rules.resize_backward import along
 from netdsl.dims import Extent
 from netdsl.ops import windows
@@ -20,30 +20,6 @@ from netdsl.ops.conv_backward import (
     LocalInputGradient,
     LocalWeightGradient,
 )
-
-
-def axes(rank: int, first: int = 2) -> range:
-    """The spatial axes of a tensor at run time."""
-    return range(first, first + rank)
-
-
-def taken(x: str, starts: Sequence[int], sizes: Sequence[Extent], build: Builder, strides: Sequence[int] = ()) -> Any:
-    """`sizes` positions of each spatial axis from `starts` on, every `strides`."""
-    steps = strides or [1] * len(starts)
-    reach = build.extents(*((size - 1) * step + 1 for size, step in zip(sizes, steps, strict=True)))
-    if all(isinstance(size, int) for size in sizes):
-        ends = build.ints(*((n - 1) * s + 1 + a for n, s, a in zip(sizes, steps, starts, strict=True)))  # type: ignore[arg-type]
-    else:
-        ends = build.node("Add", [reach, build.ints(*starts)]) if any(starts) else reach
-    where = [build.ints(*starts), ends, build.ints(*axes(len(starts)))]
-    return build.node("Slice", [x, *where, *([build.ints(*steps)] if strides else [])])
-
-
-def rim(x: str, befores: Sequence[int], afters: Sequence[int], build: Builder) -> Any:
-    """Zeros around the spatial axes."""
-    if not any(befores) and not any(afters):
-        return x
-    return build.node("Pad", [x, build.ints(0, 0, *befores, 0, 0, *afters)])
 
 
 @rules.lowers(ConvBiasGradient)
@@ -107,7 +83,7 @@ def _transposed(op: ConvInputGradient, inputs: Sequence[str], build: Builder) ->
         before - after + rest if isinstance(rest, int) else -1
         for rest, (before, after) in zip(rests, conv.pads, strict=True)
     ]
-    if all(0 <= more < max(s, d) for more, s, d in zip(extra, conv.strides, conv.dilations, strict=True)):
+    if all(0 <= more < stride for more, stride in zip(extra, conv.strides, strict=True)):
         pads = both_sides(tuple((before, before) for before, _ in conv.pads))
         return build.node("ConvTranspose", inputs[:2], pads=pads, output_padding=extra, **settings)
     most = [rest if isinstance(rest, int) else s - 1 for rest, s in zip(rests, conv.strides, strict=True)]

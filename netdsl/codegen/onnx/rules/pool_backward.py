@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
-from netdsl.codegen.onnx.rules.conv import require_batch
-from netdsl.codegen.onnx.rules.conv_backward import rim, taken
+from netdsl.codegen.onnx.rules.conv import require_batch, rim, taken
 from netdsl.codegen.onnx.rules.pool import reads, shares, upto, window_of
 from netdsl.codegen.onnx.rules.resize import enlarge, nail
 from netdsl.codegen.onnx.rules.resize_backward import along

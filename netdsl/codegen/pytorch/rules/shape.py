@@ -32,6 +32,8 @@ def stack(op: Stack) -> Spelling:
 @rules.lowers(Split)
 def split(op: Split) -> Spelling:
     axis = dim(op.along, op.x)
+    if op.parts == 1:
+        return Spelling(module=Made("nn.Identity"), call=Infix("{0}", tight=True))
     if isinstance(op.parts, int):
         return Spelling(call=Made("torch.chunk", (Operand(), op.parts), {"dim": axis}))
     numbers = Numbers()

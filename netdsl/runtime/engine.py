@@ -1,0 +1,77 @@
+"""What trains: the loop of `netdsl.runtime.train` knows an engine by these few calls, and no library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from netdsl.ir import Net
+from netdsl.runtime.data import Dataset, Share
+from netdsl.runtime.errors import RunError
+from netdsl.runtime.pictures import Array
+from netdsl.runtime.recipes import Plan
+from netdsl.runtime.totals import Totals
+
+ENGINES = ("torch", "onnx")
+
+Fields = Mapping[str, Any]
+"""A batch by field name, as the engine holds it."""
+
+
+class Engine(Protocol):
+    """One network being trained, with its optimizer, on a device; tensors are arrays where they come and go."""
+
+    rank: int
+    world: int
+    """This process among how many."""
+
+    @property
+    def where(self) -> str:
+        """The device, for the head of a run."""
+
+    @property
+    def trained(self) -> int:
+        """How many numbers are trained."""
+
+    def begin(self, tensors: Mapping[str, Array], facts: Mapping[str, Any], name: str) -> None:
+        """Seed; take up the tensors of a checkpoint called `name`, if there are any."""
+
+    def batches(self, split: str, plan: Sequence[Array], flips: Array | None = None) -> Iterator[Fields]:
+        """The planned batches in order."""
+
+    def step(self, fed: Iterator[Fields], group: Sequence[Share], rate: float, number: int, totals: Totals) -> Any:
+        """One step of the optimizer over the next batches, weighted by their samples; returns the last one's loss.
+
+        `number` counts the steps of the run.
+        """
+
+    def score(self, fed: Iterator[Fields], totals: Totals) -> None:
+        """Add losses and counts of batches, computed as for inference."""
+
+    def weights(self) -> dict[str, Array]:
+        """The weights by state-dict key."""
+
+    def tensors(self) -> dict[str, Array]:
+        """What this process adds to a checkpoint: `model/`, `optimizer/` and `random/<rank>/` tensors."""
+
+    def facts(self) -> dict[str, Any]:
+        """What a checkpoint keeps beside tensors."""
+
+    def gathered(self, part: Any) -> list[Any]:
+        """The parts of all processes."""
+
+    def wait(self) -> None:
+        """Until all processes have come here."""
+
+
+def open_engine(engine: str, net: Net, plan: Plan, dataset: Dataset, device: str | None) -> Engine:
+    """An engine by name; only its own libraries are loaded."""
+    if engine == "onnx":
+        from netdsl.runtime.engine_onnx import OnnxEngine
+
+        return OnnxEngine(net, plan, dataset, device)
+    if engine == "torch":
+        from netdsl.runtime.engine_torch import TorchEngine
+
+        return TorchEngine(net, plan, dataset, device)
+    raise RunError(f"there is no engine `{engine}`: choose one of {', '.join(ENGINES)}")

@@ -1,0 +1,132 @@
+"""Training through PyTorch: the emitted module, torch's optimizer, devices and processes through accelerate."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from netdsl.ir import Net
+from netdsl.runtime import checkpoint
+from netdsl.runtime.data import Dataset, Feed, Share
+from netdsl.runtime.device import make_accelerator
+from netdsl.runtime.engine import Fields
+from netdsl.runtime.optimizers import make_optimizer
+from netdsl.runtime.pictures import Array
+from netdsl.runtime.recipes import Plan
+from netdsl.runtime.scoring import Scoring, Totals, build_module, named, output_names
+from netdsl.runtime.tensorfile import beneath, under
+
+
+class TorchEngine:
+    """One process of a run through PyTorch."""
+
+    def __init__(self, net: Net, plan: Plan, dataset: Dataset, device: str | None) -> None:
+        self.net = net
+        self.plan = plan
+        self.scoring = Scoring(net, plan.losses, plan.metrics)
+        unused = bool({o.name for o in net.outputs} - self.scoring.reads)
+        self.accelerator = make_accelerator(device, plan.precision, unused)
+        self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
+        self.inputs = [value.name for value in net.inputs]
+        place = self.accelerator.device
+        self.module: nn.Module = build_module(net, plan.seed).to(place)
+        self.scoring.to(place)
+        self.optimizer = make_optimizer(plan.optimizer, self.module)
+        self.feeds = {n: Feed(dataset.splits[n], place, plan.workers) for n in ("train", "validation")}
+
+    @property
+    def where(self) -> str:
+        processes = f", {self.world} processes" if self.world > 1 else ""
+        return f"{self.accelerator.device}{processes}"
+
+    @property
+    def trained(self) -> int:
+        return sum(p.numel() for p in self.module.parameters() if p.requires_grad)
+
+    def begin(self, tensors: Mapping[str, Array], facts: Mapping[str, Any], name: str) -> None:
+        torch.manual_seed(self.plan.seed + self.rank)
+        if tensors:
+            self._restore({k: torch.from_numpy(v) for k, v in tensors.items()}, facts, name)
+        self.model, self.stepper = self.accelerator.prepare(self.module, self.optimizer)
+
+    def _restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], name: str) -> None:
+        checkpoint.load_weights(self.module, under(tensors, "model/"), name)
+        checkpoint.load_optimizer(self.module, self.optimizer, under(tensors, "optimizer/"))
+        checkpoint.load_generators(under(tensors, f"random/{self.rank}/"))
+        if self.accelerator.scaler is not None and facts.get("scaler"):
+            self.accelerator.scaler.load_state_dict(facts["scaler"])
+
+    # ------------------------------------------------------------ computing
+
+    def batches(self, split: str, plan: Sequence[Array], flips: Array | None = None) -> Iterator[Fields]:
+        return self.feeds[split].batches(plan, flips)
+
+    def step(self, fed: Iterator[Fields], group: Sequence[Share], rate: float, number: int, totals: Totals) -> Tensor:
+        self.model.train()
+        whole = sum(s.total for s in group)
+        for count, part in enumerate(group, 1):
+            loss = self._backward(next(fed), part, whole, count == len(group), totals)
+        if self.plan.clip is not None:
+            self.accelerator.clip_grad_norm_(self.model.parameters(), self.plan.clip)
+        for parameters in self.optimizer.param_groups:
+            parameters["lr"] = rate
+        self.stepper.step()
+        self.stepper.zero_grad()
+        return loss
+
+    def _backward(self, fields: Fields, part: Share, whole: int, last: bool, totals: Totals) -> Tensor:
+        """Add the gradients of one batch, weighted by its samples."""
+        with contextlib.nullcontext() if last else self.accelerator.no_sync(self.model):
+            values = self._forward(self.model, fields, True)
+            loss = self.scoring.loss(totals, values, True, part.counted > 0)
+            # several processes: gradients are averaged, so a share counts world times its part of the whole
+            self.accelerator.backward(loss * (part.counted * self.world / whole))
+        if part.counted:
+            with torch.no_grad():
+                self.scoring.count(totals, values, True)
+        return loss
+
+    def _forward(self, model: Any, fields: Fields, training: bool) -> dict[str, Tensor]:
+        """Outputs and fields by name."""
+        result = model(*(fields[name] for name in self.inputs))
+        return {**fields, **named(result, output_names(self.net, training))}
+
+    @torch.no_grad()
+    def score(self, fed: Iterator[Fields], totals: Totals) -> None:
+        self.model.eval()
+        plain = self.accelerator.unwrap_model(self.model)
+        for fields in fed:
+            values = self._forward(plain, fields, False)
+            self.scoring.loss(totals, values)
+            self.scoring.count(totals, values)
+
+    # ------------------------------------------------------------ keeping
+
+    def weights(self) -> dict[str, Array]:
+        return checkpoint.arrays_of(self.module.state_dict())
+
+    def tensors(self) -> dict[str, Array]:
+        own = beneath(f"random/{self.rank}/", checkpoint.arrays_of(checkpoint.generator_tensors()))
+        if self.rank == 0:
+            own |= beneath("model/", self.weights())
+            optimizer = checkpoint.optimizer_tensors(self.module, self.optimizer)
+            own |= beneath("optimizer/", checkpoint.arrays_of(optimizer))
+        return own
+
+    def facts(self) -> dict[str, Any]:
+        scaler = self.accelerator.scaler
+        return {"scaler": scaler.state_dict() if scaler is not None else None}
+
+    def gathered(self, part: Any) -> list[Any]:
+        if self.world == 1:
+            return [part]
+        from accelerate.utils import gather_object
+
+        return list(gather_object([part]))
+
+    def wait(self) -> None:
+        self.accelerator.wait_for_everyone()
