@@ -1,4 +1,31 @@
-"""Spellings of a convolution's weight gradient in ordinary ONNX operators, timed against each other."""
+"""Spellings of a convolution's weight gradient in ordinary ONNX operators, timed against each other on the CPU.
+
+    python benchmarks/conv_weight_gradient.py [--rounds 7] [--threads 2] [--only NAME]
+
+Rounds are interleaved; printed are medians of each round's ratio to `swapped`, a convolution with batch and channels
+swapped. Found on a shared machine with two cores, onnxruntime 1.31 (a busier hour moved single entries by half):
+
+                              swapped ms  taps_batched  taps_gemm  unfold_gemm  unfold_batched  gathered  identity_conv
+    lenet conv1 5x5                 0.95          6.99       5.01         6.08            1.25     14.26           1.52
+    lenet conv2 5x5                 4.85          0.35       1.14         1.07            0.74      3.03           0.19
+    resnet 3x3 at 56              234.45          0.31       0.41         0.45            0.39      1.30           0.31
+    resnet 3x3 at 28               91.00          0.42       0.64         0.61            0.63      1.85           0.86
+    resnet 3x3 at 14               61.69          0.80       0.62         0.56            0.70      1.16           0.72
+    resnet 3x3 at 7                62.28          0.91       0.49         0.58            0.90      0.94           0.96
+    resnet 3x3/2 at 56             36.34          0.71       0.79         0.83            0.80      1.45           0.62
+    resnet 1x1/2 at 56             26.49          0.10       0.15         0.14            0.10      0.26           0.14
+    resnet 7x7/2 at 224            27.88          2.97       3.40         1.72            1.25      3.26           1.16
+    bottleneck 1x1 at 28           73.83          0.19       0.22         0.24            0.21      0.75           0.29
+    alexnet conv1 11x11/4          32.39          4.07       4.31         1.75            1.66      3.03           2.32
+    alexnet conv2 5x5, 2 groups   159.27          0.68       0.56         0.62            0.52      1.70           0.68
+    unet 3x3 at 64                111.14          0.38       0.47         0.49            0.44      1.77           0.43
+    unet16 3x3 at 64               15.66          0.33       0.46         0.62            0.58      3.58           0.49
+    depthwise 3x3 at 28             8.79          0.35       0.34         0.64            0.54      4.00           0.51
+
+So `netdsl/codegen/onnx/rules/conv_backward.py` takes `swapped` for up to 4 channels (many thin taps), `taps_batched`
+for 400 positions or more and for single taps, else `taps_gemm`. `unfold_gemm` is as good as the last, but holds a copy
+of the input for every tap.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +35,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -93,7 +121,7 @@ class Script:
 
 
 def taps(layer: Layer) -> list[tuple[int, int]]:
-    return list(itertools.product(range(layer.kernel), repeat=2))
+    return [(i, j) for i in range(layer.kernel) for j in range(layer.kernel)]
 
 
 def swapped(s: Script, layer: Layer) -> str:
@@ -133,8 +161,7 @@ def stacked(s: Script, layer: Layer, parts: list[str]) -> str:
 
 def taps_gemm(s: Script, layer: Layer) -> str:
     """One matrix product a tap, over samples and positions at once."""
-    g, k = layer.groups, layer.kernel
-    area = layer.batch * layer.positions**2
+    g, area = layer.groups, layer.batch * layer.positions**2
     x = s.transpose(s.padded("x", layer), 1, 0, 2, 3)
     dy = s.reshape(s.transpose("dy", 1, 0, 2, 3), g, layer.filters // g, area)
     parts = []
@@ -146,7 +173,6 @@ def taps_gemm(s: Script, layer: Layer) -> str:
         else:
             read = s.reshape(s.tap(x, layer, i, j), g, layer.channels // g, area)
             parts.append(s.node("MatMul", [dy, s.transpose(read, 0, 2, 1)]))
-    assert k
     return stacked(s, layer, parts)
 
 
@@ -268,11 +294,10 @@ def compare(layer: Layer, rounds: int, threads: int) -> dict[str, float]:
     }
     runs: dict[str, Callable[[], Any]] = {}
     for name, write in CANDIDATES.items():
-        session = session_of(model_of(layer, write), threads)
-        runs[name] = lambda session=session: session.run(None, feed)[0]
+        runs[name] = partial(session_of(model_of(layer, write), threads).run, ["dw"], feed)
     wanted = by_torch(layer, feed)
     for name, run in runs.items():
-        np.testing.assert_allclose(run(), wanted, rtol=1e-3, atol=1e-3 * np.abs(wanted).max(), err_msg=name)
+        np.testing.assert_allclose(run()[0], wanted, rtol=1e-3, atol=1e-3 * np.abs(wanted).max(), err_msg=name)
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():

@@ -1,4 +1,20 @@
-"""Spellings of max-pooling, forward with its gradient, in ordinary ONNX operators, timed against each other."""
+"""Spellings of max-pooling, forward with its gradient, in ordinary ONNX operators, timed against each other on the CPU.
+
+    python benchmarks/pool_gradient.py [--rounds 9] [--threads 2]
+
+Rounds are interleaved; printed are medians of each round's ratio to `scatter`. All of them give the gradient to the
+first of equal maxima. Found on a shared machine with two cores, onnxruntime 1.31:
+
+                             scatter ms   compared   cells    taps
+    lenet pool1 2x2/2              0.78       3.21   13.28    8.24
+    unet 2x2/2 at 64              32.51       3.14    5.29    3.62
+    vgg 2x2/2 at 28               25.36       3.52    5.45    4.30
+    alexnet 3x3/2 at 55           57.37     (same)    5.84    7.20
+    resnet 3x3/2 at 112           83.86     (same)    6.47    6.47
+    inception 3x3/1 at 28         86.16     (same)    1.16    1.08
+
+So `netdsl/codegen/onnx/rules/pool_backward.py` scatters, by the places that MaxPool tells in the forward pass.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +83,7 @@ def compared(s: Script, layer: Layer) -> tuple[str, str]:
     n, c, o, k = layer.batch, layer.channels, layer.positions, layer.kernel
     cells = s.constant(np.arange(n * c * layer.size**2).reshape(n, c, layer.size, layer.size)[..., : o * k, : o * k])
     same = s.node("Equal", [s.reshape(cells, n, c, o, k, o, k), s.reshape(places, n, c, o, 1, o, 1)])
-    spread = s.node("Where", [same, s.reshape("dy", n, c, o, 1, o, 1), s.constant(np.float32(0))])
+    spread = s.node("Where", [same, s.reshape("dy", n, c, o, 1, o, 1), s.constant(np.array(0, np.float32))])
     return y, rimmed(s, layer, s.reshape(spread, n, c, o * k, o * k))
 
 
@@ -85,10 +101,10 @@ def cells(s: Script, layer: Layer) -> tuple[str, str]:
     x = s.node("Slice", ["x", s.ints(0, 0), s.ints(o * k, o * k), s.ints(2, 3)]) if layer.size % k else "x"
     same = s.node("Equal", [s.reshape(x, n, c, o, k, o, k), s.reshape(y, n, c, o, 1, o, 1)])
     order = s.constant(np.arange(k * k, 0, -1, dtype=np.float32).reshape(k, 1, k))
-    ranked = s.node("Where", [same, order, s.constant(np.float32(0))])
+    ranked = s.node("Where", [same, order, s.constant(np.array(0, np.float32))])
     first = s.node("ReduceMax", [ranked, s.ints(3, 5)], keepdims=1)
     taken = s.node("Equal", [ranked, first])
-    spread = s.node("Where", [taken, s.reshape("dy", n, c, o, 1, o, 1), s.constant(np.float32(0))])
+    spread = s.node("Where", [taken, s.reshape("dy", n, c, o, 1, o, 1), s.constant(np.array(0, np.float32))])
     return y, rimmed(s, layer, s.reshape(spread, n, c, o * k, o * k))
 
 
@@ -96,9 +112,9 @@ def taps(s: Script, layer: Layer) -> tuple[str, str]:
     """Tap by tap: where the tap equals the maximum and no earlier tap did, its share is laid back and added."""
     (y,) = pooled(s, layer)
     p, k, st, o = layer.pad, layer.kernel, layer.stride, layer.positions
-    n, c, low = layer.batch, layer.channels, s.constant(np.float32(-np.inf))
+    n, c, low = layer.batch, layer.channels, s.constant(np.array(-np.inf, np.float32))
     x = s.node("Pad", ["x", s.ints(0, 0, p, p, 0, 0, p, p), low]) if p else "x"
-    free, zero, reach = "", s.constant(np.float32(0)), st * (o - 1) + 1
+    zero, reach = s.constant(np.array(0, np.float32)), st * (o - 1) + 1
     whole, left = layer.size + 2 * p, "dy"
     parts = []
     for i in range(k):
@@ -117,7 +133,6 @@ def taps(s: Script, layer: Layer) -> tuple[str, str]:
             rest = s.ints(0, 0, i, j, 0, 0, whole - reach - i, whole - reach - j)
             parts.append(s.node("Pad", [spread, rest]))
     total = s.node("Sum", parts)
-    assert not free
     if p:
         total = s.node("Slice", [total, s.ints(p, p), s.ints(p + layer.size, p + layer.size), s.ints(2, 3)])
     return y, total

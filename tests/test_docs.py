@@ -305,10 +305,12 @@ def test_every_code_is_explained() -> None:
     assert {code for code in used if f"`{code}`" not in page} == set()
 
 
-def test_the_readme_opens_with_a_spec_of_the_project() -> None:
-    first = blocks("README.md")[0]
-    assert first.kind == "net"
-    assert first.text in (ROOT / first.note.removeprefix("from ")).read_text(encoding="utf-8")
+def test_the_readme_opens_with_a_spec_its_report_and_two_commands() -> None:
+    spec, report, two = blocks("README.md")[:3]
+    assert spec.kind == "net"
+    assert spec.text in (ROOT / spec.note.removeprefix("from ")).read_text(encoding="utf-8")
+    assert report.text.startswith("$ netdsl report specs/lenet.net\nLeNet(classes=10)")
+    assert two.text == "$ make demo\n$ make test\n"
 
 
 def test_every_recipe_word_is_taught() -> None:

@@ -274,7 +274,9 @@ def test_a_shared_layer_has_one_set_of_weights() -> None:
 
 
 def test_a_shared_pipeline_is_a_block() -> None:
-    made = body("shared tower: linear(3) -> relu -> linear(2)\n l: a -> tower\n r: b -> tower\n l - r", inputs="a [4], b [4]")
+    made = body(
+        "shared tower: linear(3) -> relu -> linear(2)\n l: a -> tower\n r: b -> tower\n l - r", inputs="a [4], b [4]"
+    )
     assert weights(made) == ["tower.linear1.weight", "tower.linear1.bias", "tower.linear2.weight", "tower.linear2.bias"]
 
 
@@ -318,6 +320,13 @@ def test_layer_parameters() -> None:
     made = body("unit(2)\n unit(2, act=silu)\n unit(2, act=leaky_relu(0.2))\n unit(2, act=bn -> tanh)", before=before)
     kinds = [[n.kind for n in use.op.body.nodes][1:] for use in made.nodes]
     assert kinds == [["relu"], ["silu"], ["leaky_relu"], ["batchnorm", "tanh"]]
+
+
+def test_a_block_may_be_handed_to_itself() -> None:
+    before = "block res(f: layer) {\n input x\n y: x -> f\n x + y\n}"
+    made = body("res(relu -> res(tanh))\n res(res(res(sigmoid)))", "x [3]", before)
+    depths = [path.count(".y") for path, node in made.walk() if node.kind in ("tanh", "sigmoid")]
+    assert depths == [2, 3]
 
 
 def test_defaults_may_use_earlier_parameters() -> None:
@@ -366,7 +375,9 @@ recurrent cell(n, act: layer = tanh) {
 
 
 def test_a_recurrent_block_goes_over_a_sequence() -> None:
-    made = body("both: (xs, first) -> cell(5)\n last_h: both.h -> last\n output last_h, both", "xs [T, 4], first [5]", CELL)
+    made = body(
+        "both: (xs, first) -> cell(5)\n last_h: both.h -> last\n output last_h, both", "xs [T, 4], first [5]", CELL
+    )
     assert [shape(made, i) for i in range(3)] == ["[5]", "[T, 5]", "[T, 5]"]
     block = made.nodes[0].op
     assert isinstance(block, Recurrent)

@@ -265,7 +265,9 @@ def test_windows_at_random(drawn: tuple[str, str]) -> None:
     check(layer(use, text))
 
 
-@pytest.mark.parametrize("row", ["linear(3)", "global_avgpool", "global_maxpool", "global_maxpool(keep=true) -> flatten"])
+@pytest.mark.parametrize(
+    "row", ["linear(3)", "global_avgpool", "global_maxpool", "global_maxpool(keep=true) -> flatten"]
+)
 def test_a_param_learns_without_a_batch(row: str) -> None:
     shape = "[4]" if row.startswith("linear") else "[3, 4, 5]"
     check(f"net One {{\n  input x [3]\n  param p {shape}\n  y: p -> {row}\n  z: (x, y) -> add\n  output z\n}}")

@@ -56,7 +56,10 @@ HARMFUL = {
         "too-many-layers",
         rows("let a0 = [1]", *(f"let a{i} = [a{i - 1}, a{i - 1}]" for i in range(1, 60)), "linear(4)"),
     ),
-    "deep list": ("nested-too-deep", rows("let a0 = [1]", *(f"let a{i} = [a{i - 1}]" for i in range(1, 900)), "linear(4)")),
+    "deep list": (
+        "nested-too-deep",
+        rows("let a0 = [1]", *(f"let a{i} = [a{i - 1}]" for i in range(1, 900)), "linear(4)"),
+    ),
     "bundles": (
         "too-many-layers",
         rows("a0: (x, x)", *(f"a{i}: (a{i - 1}, a{i - 1})" for i in range(1, 60)), "a59 -> add"),
@@ -292,7 +295,10 @@ def test_the_seed_of_the_mutations_is_right() -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_mutations_end_in_a_message(seed: int) -> None:
     chance = random.Random(seed)
-    texts = [EVERYTHING, *((ROOT / "specs" / f"{n}.net").read_text(encoding="utf-8") for n in ("alexnet", "char_rnn", "lenet"))]
+    texts = [
+        EVERYTHING,
+        *((ROOT / "specs" / f"{n}.net").read_text(encoding="utf-8") for n in ("alexnet", "char_rnn", "lenet")),
+    ]
     for _ in range(25):
         text = mutated(chance.choice(texts), chance)
         try:

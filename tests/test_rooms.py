@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -122,6 +123,11 @@ def test_the_rooms_have_an_order() -> None:
     order = list(TopologicalSorter(ROOMS).static_order())
     assert set(order) == set(ROOMS)
     print("rooms:", " → ".join(name or "netdsl" for name in order))
+
+
+def test_every_room_is_described() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert [name for name in ROOMS if name not in ("", "__main__") and not re.search(rf"\b{name}\b", text)] == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=module)

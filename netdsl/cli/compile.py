@@ -1,6 +1,7 @@
-"""`netdsl compile FILE --to TARGET`: a net as PyTorch source or an ONNX model.
+"""`netdsl compile FILE --to TARGET`: a net as PyTorch source, an ONNX model or an ONNX training step.
 
-Write a net as readable PyTorch source or as a checked ONNX model.
+Write a net as readable PyTorch source, as a checked ONNX model, or its whole training step (forward, loss, backward and
+the optimizer's update) as one ONNX file of ordinary operators.
 """
 
 from __future__ import annotations
@@ -55,4 +56,12 @@ def _onnx(net: Net, given: Namespace) -> None:
     save_onnx(net, given.output, weights=weights, seed=given.seed)
 
 
-TARGETS = {"pytorch": _pytorch, "onnx": _onnx}
+def _onnx_train(net: Net, given: Namespace) -> None:
+    from netdsl.codegen.onnx.step import save_step
+    from netdsl.codegen.onnx.weights import load_weights
+
+    weights = load_weights(given.weights) if given.weights else None
+    save_step(net, given.output, weights=weights, seed=given.seed)
+
+
+TARGETS = {"pytorch": _pytorch, "onnx": _onnx, "onnx-train": _onnx_train}

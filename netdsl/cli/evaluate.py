@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from netdsl.cli.options import add_device
+from netdsl.cli.options import add_device, add_engine
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -19,6 +19,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--data", help="other data of the same kind: 'mnist(\"folder\")'")
     parser.add_argument("--onnx", type=Path, metavar="FILE", help="compute with this ONNX file in onnxruntime")
     parser.add_argument("--format", choices=("text", "json"), default="text")
+    add_engine(parser)
     add_device(parser)
 
 
@@ -27,15 +28,21 @@ def add_split(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> None:
+    found = _score(given, parse_data(given.data))
+    print(json.dumps(found, indent=2) if given.format == "json" else _text(found))
+
+
+def _score(given: Namespace, data: Any) -> dict[str, Any]:
+    if given.onnx is None and given.engine == "onnx":
+        from netdsl.runtime.scoring_onnx import evaluate_run
+
+        return evaluate_run(given.folder, given.split, data, given.device)
     from netdsl.runtime.evaluate import evaluate, evaluate_onnx
     from netdsl.runtime.folder import RunFolder
 
-    other = parse_data(given.data)
     if given.onnx is None:
-        found = evaluate(given.folder, given.split, other, given.device)
-    else:
-        found = evaluate_onnx(given.onnx, RunFolder(given.folder).load_net(), given.split, other, given.device)
-    print(json.dumps(found, indent=2) if given.format == "json" else _text(found))
+        return evaluate(given.folder, given.split, data, given.device)
+    return evaluate_onnx(given.onnx, RunFolder(given.folder).load_net(), given.split, data, given.device)
 
 
 def parse_data(text: str | None) -> Any:

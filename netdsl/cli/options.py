@@ -30,6 +30,13 @@ def add_device(parser: ArgumentParser) -> None:
     parser.add_argument("--device", help="cpu or cuda (default: what is there)")
 
 
+def add_engine(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine", choices=("torch", "onnx"), default="torch",
+        help="what computes: PyTorch, or onnxruntime without PyTorch (default: torch)",
+    )  # fmt: skip
+
+
 def pair(text: str) -> tuple[str, str]:
     """`name=value`; anything else is bad usage."""
     name, equals, value = text.partition("=")

@@ -10,7 +10,7 @@ import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from netdsl.cli.options import add_choice, add_device
+from netdsl.cli.options import add_choice, add_device, add_engine
 
 ROWS = ("data", "optimizer", "schedule", "epochs", "batch", "seed", "clip", "accumulate", "precision", "workers")
 
@@ -23,6 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--run", type=Path, dest="folder", help="the run's folder (default: runs/NAME)")
     parser.add_argument("--resume", action="store_true", help="go on where the last checkpoint was made")
     parser.add_argument("--overwrite", action="store_true", help="begin anew in a folder that holds a run")
+    add_engine(parser)
     add_device(parser)
     parser.add_argument("--quiet", action="store_true", help="print nothing but the result")
     rows = parser.add_argument_group("rows of the recipe")
@@ -43,10 +44,11 @@ def run(given: Namespace) -> None:
         folder = given.folder or free_folder(net.name, given.resume)
     from netdsl.runtime.train import train
 
-    options = {"resume": given.resume, "overwrite": given.overwrite, "device": given.device, "quiet": given.quiet}
+    options = {name: getattr(given, name) for name in ("resume", "overwrite", "device", "quiet", "engine")}
     done = train(net, folder, **options)
     if os.environ.get("RANK", "0") == "0":
-        print(f"run kept in {done.folder}; next: netdsl evaluate {done.folder}")
+        engine = " --engine onnx" if given.engine == "onnx" else ""
+        print(f"run kept in {done.folder}; next: netdsl evaluate {done.folder}{engine}")
 
 
 def free_folder(name: str, resume: bool) -> Path:

@@ -217,4 +217,3 @@ def _shown(base: Path, use: syntax.Use, target: Path) -> Path:
     """The neighbour's path as seen from where the program was opened, where links do not make that another file."""
     path = Path(os.path.normpath(base.parent / use.path))
     return path if path.resolve() == target else target
-

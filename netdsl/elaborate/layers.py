@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import netdsl.elaborate.blocks as blocks
 import netdsl.elaborate.expressions as expressions
@@ -104,8 +104,11 @@ def match_arguments(
         positional += argument.name is None
         if name in matched:
             context.error(
-                "repeated-setting", f"`{name}` of `{title}` is given twice", argument.span,
-                Label(matched[name].span, "first here"), help=_takes(title, names),
+                "repeated-setting",
+                f"`{name}` of `{title}` is given twice",
+                argument.span,
+                Label(matched[name].span, "first here"),
+                help=_takes(title, names),
             )
         matched[name] = argument
     return matched
@@ -198,8 +201,7 @@ def apply(context: Context, scope: Scope, layer: Layer, value: Arrows, span: Spa
     if isinstance(layer, Shared):
         return blocks.apply_shared(context, scope, layer, value, span)
     with context.library.inside(layer.within):
-        value = rows.flow(context, layer.scope, value, layer.pipeline.stages)
-    return value
+        return rows.flow(context, layer.scope, value, layer.pipeline.stages)
 
 
 def _apply_op(context: Context, scope: Scope, layer: OpLayer, value: Arrows, span: Span) -> Arrows:
@@ -266,7 +268,7 @@ def _any_batched(context: Context) -> Value | None:
 
 def _rule_error(
     context: Context, error: RuleError, settings: Mapping[str, Setting], span: Span, value: Arrows
-) -> None:
+) -> NoReturn:
     at = settings[error.field].span if error.field and error.field in settings else span
     labels = [label for v in arrows(value) if (label := context.shape_label(v)) and label.span != at]
     context.error(error.code, str(error), at, *labels[:3], help=error.help)

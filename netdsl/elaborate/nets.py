@@ -52,9 +52,7 @@ def elaborate(
     return net
 
 
-def _net(
-    context: Context, module: Module, definition: syntax.Definition, settings: Mapping[str, syntax.Expr]
-) -> Net:
+def _net(context: Context, module: Module, definition: syntax.Definition, settings: Mapping[str, syntax.Expr]) -> Net:
     _bind_lets(context, module)
     scope = Scope(module.scope)
     given = _overrides(context, module.scope, definition, settings)

@@ -129,7 +129,8 @@ def _claimed_dim(context: Context, scope: Scope, expr: syntax.Expr) -> Extent | 
 
 
 def _claim_dim(context: Context, arrow: Value, claim: syntax.Claim, claimed: list[Any], axis: int) -> Extent:
-    wanted, actual = claimed[axis], arrow.shape[axis]
+    wanted: Extent = claimed[axis]
+    actual = arrow.shape[axis]
     message = f"the claim `{claim.span.text}` is not the shape {arrow.type}"
     if not context.demand(actual, "==", wanted, Demanded(claim.dims[axis].span, message)):
         condition = compare("==", actual, wanted)

@@ -98,6 +98,11 @@ class Session:
         self.outputs = tuple(_port(p) for p in self._session.get_outputs())
 
     @property
+    def native(self) -> Any:
+        """The onnxruntime session itself: for binding buffers that stay on the device."""
+        return self._session
+
+    @property
     def metadata(self) -> dict[str, str]:
         """What the model says about itself, such as `netdsl.net` and `netdsl.settings`."""
         return dict(self._session.get_modelmeta().custom_metadata_map)

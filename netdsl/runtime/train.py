@@ -74,7 +74,8 @@ def train(
     With `resume` a run goes on where its last checkpoint was made, on a CPU bit for bit as if it had never stopped;
     `net` may then be None, and is read from the folder. Checkpoints are made after every epoch, and within one every
     `checkpoint_seconds` (when there is one process). `engine` computes: "torch", or "onnx" for onnxruntime without
-    PyTorch; checkpoints are the same, so a run can go on with the other one. Raises `RunError` and `DataError` with one line.
+    PyTorch; checkpoints are the same, so a run can go on with the other one. Raises `RunError` and `DataError` with
+    one line.
     """
     folder = RunFolder(run_folder)
     if net is None:
@@ -186,9 +187,12 @@ class Trainer:
     def _step(self, fed: Iterator[Fields], group: list[Share]) -> Any:
         """One step of the optimizer, over `accumulate` batches of all processes."""
         number = self.position.epoch * self.steps + self.position.step
+        return self.engine.step(fed, group, self._rate(number), number, self.position.totals)
+
+    def _rate(self, number: int) -> float:
+        """The learning rate of a step of the run."""
         scale = self.plan.schedule.scale(number, self.plan.epochs * self.steps, self.steps)
-        self.rate = self.plan.optimizer.lr * scale
-        return self.engine.step(fed, group, self.rate, number, self.position.totals)
+        return float(self.plan.optimizer.lr * scale)
 
     def _show(self, loss: Any) -> None:
         now = time.monotonic()
@@ -205,7 +209,8 @@ class Trainer:
                 f"the loss became {trained['loss']} in epoch {self.position.epoch + 1}: try a smaller learning rate, "
                 f"or `clip 1.0`; the last good checkpoint is kept"
             )
-        row = {"epoch": self.position.epoch + 1, "lr": self.rate, "train": trained, "validation": self._validate()}
+        rate = self._rate(self.position.epoch * self.steps + self.position.step - 1)
+        row = {"epoch": self.position.epoch + 1, "lr": rate, "train": trained, "validation": self._validate()}
         row["seconds"] = round(time.monotonic() - started, 3)
         row["best"] = all(self._merit(row) > self._merit(r) for r in self.position.history)
         self.position = Position(self.position.epoch + 1, history=[*self.position.history, row])

@@ -29,22 +29,22 @@ def conv_bias_gradient(op: ConvBiasGradient, inputs: Sequence[str], build: Build
 
 # ---------------------------------------------------------------- input
 
-FEW = 196
-"""Positions from which turning the filters round pays."""
+WIDE = 400
+"""Positions from which an image outweighs the filters: turning them round pays, and so does a product a sample."""
 
 
 @rules.lowers(ConvInputGradient)
 def conv_input_gradient(op: ConvInputGradient, inputs: Sequence[str], build: Builder) -> Any:
     """A convolution with the filters turned round where the stride is 1, else a transposed convolution.
 
-    Against the transposed one it took on the CPU 0.64 of the time for ResNet's 3x3 at 56, 0.77 at 28, 0.96 at 14 and
-    0.60 for a 1x1 at 28; 1.23 at 7, where the filters outweigh the image.
+    Against the transposed one it took on the CPU (`benchmarks/conv_input_gradient.py`) 0.64 of the time for ResNet's
+    3x3 at 56, 0.77 at 28, 0.96 at 14, 1.23 at 7; 0.79 for AlexNet's second, 0.60 for a 1x1 at 28.
     """
     conv = op.of
     turned = [d * (k - 1) for k, d in zip(conv.kernels, conv.dilations, strict=True)]
     rests = [(t - before, t - after) for t, (before, after) in zip(turned, conv.pads, strict=True)]
     area = windows.product(op.dy.type.spatial)
-    large = not isinstance(area, int) or area >= FEW
+    large = not isinstance(area, int) or area >= WIDE
     if set(conv.strides) == {1} and large and all(min(rest) >= 0 for rest in rests):
         filters = _turned(op, inputs[1], build)
         return build.node(
@@ -115,8 +115,6 @@ def conv_transpose_input_gradient(op: ConvTransposeInputGradient, inputs: Sequen
 
 THIN = 4
 """Channels up to which a convolution by the outgoing gradient is best."""
-WIDE = 400
-"""Positions from which a product a sample is as good as one over all samples, and saves laying the batch inside."""
 
 
 @rules.lowers(ConvWeightGradient)

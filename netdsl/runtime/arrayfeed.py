@@ -1,0 +1,38 @@
+"""Batches of one split as arrays: what an engine without PyTorch reads. Samples that are decoded come from threads."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from netdsl.runtime.data import Made, Split
+from netdsl.runtime.pictures import Array
+
+Batch = dict[str, Array]
+
+
+class ArrayFeed:
+    """Batches in order; those that have to be made are made a few ahead by `workers` threads."""
+
+    def __init__(self, split: Split, workers: int = 0) -> None:
+        self.split = split
+        self.workers = workers if isinstance(split, Made) else 0
+
+    def batches(self, plan: Sequence[Array], flips: Array | None = None) -> Iterator[Batch]:
+        """The planned batches in order, by field name."""
+        parts = ((indices, None if flips is None else flips[indices]) for indices in plan)
+        if not self.workers:
+            yield from (self.split.fetch(indices, turned) for indices, turned in parts)
+            return
+        pool = ThreadPoolExecutor(self.workers)
+        waiting: deque[Future[Batch]] = deque()
+        try:
+            for indices, turned in parts:
+                waiting.append(pool.submit(self.split.fetch, indices, turned))
+                if len(waiting) > 2 * self.workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,142 @@
+"""Training through onnxruntime: the training step as one graph, its tensors held on the device; no PyTorch.
+
+Everything carried from step to step exists twice. A step reads one set and writes the other, then they change places:
+nothing is copied.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from netdsl.codegen.onnx.scope import NUMPY
+from netdsl.codegen.onnx.step import NEXT, draft_step
+from netdsl.codegen.onnx.weights import initial
+from netdsl.ir import Net
+from netdsl.passes.optimize import SEPARATOR
+from netdsl.passes.step import ACCUMULATED, FLAG, RATE, SEED, training_step
+from netdsl.runtime.arrayfeed import ArrayFeed
+from netdsl.runtime.binding import Binding, Device, arrays_of, open_quietly
+from netdsl.runtime.data import Dataset, Share
+from netdsl.runtime.engine import Fields
+from netdsl.runtime.errors import RunError
+from netdsl.runtime.pictures import Array
+from netdsl.runtime.recipes import Plan
+from netdsl.runtime.scoring_onnx import OnnxScoring, add_batch
+from netdsl.runtime.tensorfile import beneath, under
+from netdsl.runtime.totals import Totals
+
+
+class OnnxEngine:
+    """A run through onnxruntime, in one process."""
+
+    rank, world = 0, 1
+
+    def __init__(self, net: Net, plan: Plan, dataset: Dataset, device: str | None) -> None:
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise RunError("the engine onnx trains in one process: leave the launcher out, or use the engine torch")
+        self.net, self.plan = net, plan
+        self.own = dict(net.weights())
+        self.graph = training_step(net, operands=True)
+        draft = draft_step(self.graph)
+        self.weights_of_step = draft.weights
+        self.session = open_quietly(draft.model, device)
+        self.scoring = OnnxScoring(net, plan, device)
+        self.device = Device(self.session.device)
+        self.carried = [c.name for c in self.graph.carried]
+        self.feeds = {n: ArrayFeed(dataset.splits[n], plan.workers) for n in ("train", "validation")}
+
+    @property
+    def where(self) -> str:
+        return f"onnxruntime {self.session.device}"
+
+    @property
+    def trained(self) -> int:
+        return sum(w.elements for w in self.own.values() if w.trainable and not w.buffer)
+
+    def begin(self, tensors: Mapping[str, Array], facts: Mapping[str, Any], name: str) -> None:
+        start = self._restored(tensors, name) if tensors else self._drawn()
+        for key, weight in self.weights_of_step.items():
+            if key not in start:
+                start[key] = np.zeros(weight.shape, NUMPY[weight.dtype])
+        held = {key: self.device.hold(value) for key, value in start.items()}
+        other = {**held, **{key: self.device.empty(start[key]) for key in self.carried}}
+        self.sides = [held, other]
+        self.bindings = [
+            Binding(self.session, reads, {f"{key}{NEXT}": writes[key] for key in self.carried})
+            for reads, writes in (self.sides, self.sides[::-1])
+        ]
+
+    def _drawn(self) -> dict[str, Array]:
+        return {key: initial(key, weight, self.plan.seed) for key, weight in self.own.items()}
+
+    def _restored(self, tensors: Mapping[str, Array], name: str) -> dict[str, Array]:
+        """Weights and state of a checkpoint, compared with what the step needs."""
+        model, memory = under(tensors, "model/"), under(tensors, "optimizer/")
+        given = {**model, **{SEPARATOR.join(k.rsplit("/", 1)): v for k, v in memory.items()}}
+        for key in model:
+            if key not in self.own:
+                raise RunError(f"{name} has a weight `{key}` that the net has not")
+        start: dict[str, Array] = {}
+        for key, weight in {**self.own, **self.weights_of_step}.items():
+            if key not in given and key in self.own:
+                raise RunError(f"{name} has no weight `{key}`")
+            if key in given and given[key].shape != weight.shape:
+                found, needed = list(given[key].shape), list(weight.shape)
+                raise RunError(f"{name}: weight `{key}` is {found}, the net needs {needed}")
+            if key in given:
+                start[key] = given[key].astype(NUMPY[weight.dtype])
+        return start
+
+    # ------------------------------------------------------------ computing
+
+    def batches(self, split: str, plan: Sequence[Array], flips: Array | None = None) -> Iterator[Fields]:
+        return self.feeds[split].batches(plan, flips)
+
+    def step(self, fed: Iterator[Fields], group: Sequence[Share], rate: float, number: int, totals: Totals) -> float:
+        for count in range(1, len(group) + 1):
+            fields = next(fed)
+            seed = step_seed(self.plan.seed, number, count)
+            given = {**fields, RATE: rate, SEED: seed, FLAG: count == len(group)}
+            found = self.bindings[0].run(given)
+            self.bindings.reverse()
+            self.sides.reverse()
+            add_batch(self.scoring.terms, self.graph.terms, self.graph.operands, {**fields, **found}, fields, totals)
+        return float(found["loss"])
+
+    def score(self, fed: Iterator[Fields], totals: Totals) -> None:
+        self.scoring.score(fed, self.sides[0], totals)
+
+    # ------------------------------------------------------------ keeping
+
+    def weights(self) -> dict[str, Array]:
+        return arrays_of(self.sides[0], self.own)
+
+    def tensors(self) -> dict[str, Array]:
+        # a checkpoint is made between two steps: nothing is being added up
+        slots = [key for key in self.carried if key not in self.own and not _gathers(key)]
+        state = arrays_of(self.sides[0], slots)
+        memory = {"/".join(key.rsplit(SEPARATOR, 1)): value for key, value in state.items()}
+        return beneath("model/", self.weights()) | beneath("optimizer/", memory)
+
+    def facts(self) -> dict[str, Any]:
+        return {"scaler": None}
+
+    def gathered(self, part: Any) -> list[Any]:
+        return [part]
+
+    def wait(self) -> None:
+        """There is one process."""
+
+
+def _gathers(key: str) -> bool:
+    """Whether a carried tensor adds up gradients or samples of a step under way."""
+    return key == f"{ACCUMULATED}_samples" or key.endswith(f"{SEPARATOR}{ACCUMULATED}")
+
+
+def step_seed(seed: int, number: int, part: int) -> int:
+    """The seed of one batch: follows from the run's seed and the step alone, so that any position can be returned to."""
+    return int(np.random.SeedSequence([seed, number, part]).generate_state(1)[0])

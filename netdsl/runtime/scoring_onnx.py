@@ -1,0 +1,91 @@
+"""Losses and metrics of weights on a split through onnxruntime, without PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netdsl.codegen.onnx.scoring import draft_scoring
+from netdsl.codegen.onnx.weights import WeightsError, check_weights, stored
+from netdsl.ir import Net
+from netdsl.recipe import Data
+from netdsl.runtime.arrayfeed import ArrayFeed
+from netdsl.runtime.binding import Binding, Device, open_quietly
+from netdsl.runtime.data import cut, load_data
+from netdsl.runtime.errors import RunError
+from netdsl.runtime.fit import check_fit
+from netdsl.runtime.folder import RunFolder
+from netdsl.runtime.pictures import Array
+from netdsl.runtime.recipes import Plan, data_of, plan_of
+from netdsl.runtime.tensorfile import load_arrays
+from netdsl.runtime.terms import Terms
+from netdsl.runtime.totals import Totals
+
+
+class OnnxScoring:
+    """The inference graph of a net with its losses and metrics; weights are tensors on the device."""
+
+    def __init__(self, net: Net, plan: Plan, device: str | None) -> None:
+        self.terms = Terms(net, plan.losses, plan.metrics)
+        self.graph = draft_scoring(net, plan.losses, plan.metrics)
+        self.session = open_quietly(self.graph.draft.model, device)
+        self.weights = self.graph.draft.weights
+
+    def score(self, fed: Iterable[Mapping[str, Array]], held: Mapping[str, Any], totals: Totals) -> None:
+        """Add losses and counts of batches, computed with the held weights."""
+        binding = Binding(self.session, {name: held[name] for name in self.weights}, {})
+        for fields in fed:
+            found = {**fields, **binding.run(fields)}
+            add_batch(self.terms, self.graph.terms, self.graph.operands, found, fields, totals)
+
+
+def add_batch(
+    terms: Terms,
+    losses: Mapping[str, str],
+    operands: Mapping[str, tuple[str, ...]],
+    found: Mapping[str, Array],
+    fields: Mapping[str, Array],
+    totals: Totals,
+) -> None:
+    """Add what a graph gave for one batch: losses by their weight, counts of metrics."""
+    for term in terms.losses:
+        if term.name in losses:
+            weight = term.weight_of(fields)
+            totals.add_loss(term.name, float(found[losses[term.name]]) * weight if weight else 0.0, weight)
+    for metric in terms.metrics:
+        if metric.name in operands:
+            totals.add_counts(metric.name, metric.count(found[n] for n in operands[metric.name]))
+
+
+def evaluate_run(
+    run_folder: str | Path, split: str = "test", data: Data | None = None, device: str | None = None
+) -> dict[str, Any]:
+    """As `netdsl.runtime.evaluate.evaluate`, through onnxruntime alone."""
+    folder = RunFolder(run_folder)
+    net = folder.load_net()
+    plan = plan_of(net)
+    plan.data = data_of(net, data)
+    dataset = load_data(plan.data, net, net.defaults)
+    check_fit(net, plan, dataset)
+    samples = dataset.split(split)
+    scoring = OnnxScoring(net, plan, device)
+    held = _held(net, scoring, folder.weights)
+    totals = Totals()
+    batches = cut(np.arange(len(samples)), plan.batch)
+    scoring.score(ArrayFeed(samples, plan.workers).batches(batches), held, totals)
+    found = scoring.terms.result(totals)
+    return {"split": split, "samples": len(samples), "loss": found["loss"], "metrics": found["metrics"]}
+
+
+def _held(net: Net, scoring: OnnxScoring, path: Path) -> dict[str, Any]:
+    """The weights of a file, on the device."""
+    arrays, _ = load_arrays(path)
+    try:
+        check_weights(arrays, scoring.weights, (key for key, _ in net.weights()))
+        device = Device(scoring.session.device)
+        return {key: device.hold(stored(arrays[key], key, w)) for key, w in scoring.weights.items()}
+    except WeightsError as error:
+        raise RunError(f"{path}: {error}") from None
