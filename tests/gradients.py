@@ -176,14 +176,15 @@ def check(
     """Compare a text's first net with PyTorch; returns what the emitted model gave (see `Emitted`).
 
     `sizes` gives symbols their numbers, `inputs` the values of some inputs by name (others are drawn), `below` the end
-    of the range of whole-number inputs. Weights are drawn so that none is zero.
+    of the range of whole-number inputs. Weights are drawn so that none is zero, and smaller the more inputs they add up.
     """
     net = load_text(text).net()
     rng = np.random.default_rng(seed)
     module = torch_module(net, 0).train()
     with torch.no_grad():
         for _, weight in sorted(module.named_parameters()):
-            weight.copy_(torch.from_numpy(rng.uniform(0.2, 1.0, weight.shape) * rng.choice([-1.0, 1.0], weight.shape)))
+            drawn = rng.uniform(0.2, 1.0, weight.shape) * rng.choice([-1.0, 1.0], weight.shape)
+            weight.copy_(torch.from_numpy(drawn / max(1, weight[0].numel() if weight.ndim > 1 else 1) ** 0.5))
     state = {k: v.detach().numpy().copy() for k, v in module.state_dict().items()}
     emitted = emit(net, state)
     feed: dict[str, Array] = {"seed": np.array(seed, np.int64)}

@@ -54,7 +54,7 @@ ROOMS: dict[str, set[str]] = {
     "codegen": FACTS | {"passes", "recipe"},
     "program": FACTS | {"garbage", "parser", "elaborate", "analyzer"},
     "formatting": TEXT | {"parser", "formatter", "program"},
-    "runtime": FACTS | {"files", "recipe", "codegen", "program", "elaborate"},
+    "runtime": FACTS | {"files", "recipe", "passes", "codegen", "program", "elaborate"},
     "reports": FACTS | {"analysis"},
     "surface": FACTS | {"program", "analyzer", "reports"},
     # at the top: everything below

@@ -32,7 +32,7 @@ class ChannelMean(PerChannel):
     """The mean of each channel."""
 
 
-class ChannelTotal(PerChannel):
+class ChannelSum(PerChannel):
     """The sum of each channel."""
 
 
@@ -203,8 +203,8 @@ def batchnorm_training(tape: Tape, x: Value, eps: float, momentum: float, affine
 
 def batchnorm_gradient(tape: Tape, dy: Value | None, eps: float, affine: bool) -> Gradients:
     d, variance = tape.saved("d"), tape.saved("variance")
-    shift = tape(ChannelTotal, dy)
-    spread = tape(ChannelTotal, tape(arithmetic.Mul, (dy, d)))
+    shift = tape(ChannelSum, dy)
+    spread = tape(ChannelSum, tape(arithmetic.Mul, (dy, d)))
     scale = {"weight": tape.weight("weight")} if affine else {}
     found = {}
     if tape.wants("x"):
@@ -267,7 +267,7 @@ def groupnorm_gradient(tape: Tape, dy: Value | None, groups: int, affine: bool) 
     if affine:
         weight = tape(AlongChannels, tape.weight("weight"), dy)
         product = tape(arithmetic.Mul, (dy, tape(ReshapeLike, standard, dy)))
-        found = {"weight": tape(ChannelTotal, product), "bias": tape(ChannelTotal, dy)}
+        found = {"weight": tape(ChannelSum, product), "bias": tape(ChannelSum, dy)}
         g = tape(arithmetic.Mul, (dy, weight))
     if tape.wants("x"):
         rows = rows_gradient(tape, tape(Groups, g, groups=groups), standard, tape.saved("inverse"), (1,))

@@ -9,7 +9,7 @@ from netdsl.ops.normalize_backward import (
     BatchnormInputGradient,
     Centred,
     ChannelMean,
-    ChannelTotal,
+    ChannelSum,
     ChannelWindow,
     Deviation,
     Groups,
@@ -34,8 +34,8 @@ def spread_out(name: str, type: TensorType, build: Builder) -> str:
     return str(build.node("Unsqueeze", [name, build.ints(*range(1, type.rank))]))
 
 
-@rules.lowers(ChannelMean, ChannelTotal)
-def per_channel(op: ChannelMean | ChannelTotal, inputs: Sequence[str], build: Builder) -> Any:
+@rules.lowers(ChannelMean, ChannelSum)
+def per_channel(op: ChannelMean | ChannelSum, inputs: Sequence[str], build: Builder) -> Any:
     kind = "ReduceMean" if isinstance(op, ChannelMean) else "ReduceSum"
     return build.node(kind, [inputs[0], all_but_channels(op.x.type, build)], keepdims=0)
 
