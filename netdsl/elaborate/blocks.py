@@ -7,11 +7,11 @@ from typing import Any
 
 import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.layers as layers
+import netdsl.elaborate.parameters as parameters
 import netdsl.elaborate.recurrence as recurrence
 import netdsl.elaborate.rows as rows
 from netdsl import syntax
 from netdsl.diagnostics import Label
-from netdsl.dims import Dim
 from netdsl.elaborate.context import DEPTH, Context, Demanded
 from netdsl.elaborate.scope import Build, Names, Row, Scope, labels_of
 from netdsl.elaborate.values import (
@@ -23,116 +23,11 @@ from netdsl.elaborate.values import (
     Failed,
     Frame,
     OpLayer,
-    Setting,
-    Shared,
     arrows,
 )
-from netdsl.ir import Block, Graph, Node, Output, Recurrent
-from netdsl.ops.fields import FieldError, Word, shown
+from netdsl.ir import Block, Graph, Output, Recurrent
 from netdsl.source import Span
-from netdsl.tensors import TensorType, Value
-
-KINDS: dict[str, tuple[str, Any]] = {
-    "int": ("a whole number", lambda v: isinstance(v, int | Dim) and not isinstance(v, bool)),
-    "float": ("a number", lambda v: isinstance(v, int | float) and not isinstance(v, bool)),
-    "number": ("a number", lambda v: isinstance(v, int | float) and not isinstance(v, bool)),
-    "bool": ("`true` or `false`", lambda v: isinstance(v, bool)),
-    "text": ("a text in quotes", lambda v: isinstance(v, str)),
-    "word": ("a word", lambda v: isinstance(v, Word)),
-    "list": ("a list", lambda v: isinstance(v, list | tuple)),
-    "layer": ("a layer", lambda v: isinstance(v, LAYERS)),
-    "init": ("an initialiser", lambda v: isinstance(v, Word | int | float)),
-}
-"""Kinds that a block's parameter can be declared with: `c: int`, `act: layer = relu`."""
-
-# ---------------------------------------------------------------- settings
-
-
-def bind(
-    context: Context, scope: Scope, definition: syntax.Definition, arguments: Sequence[syntax.Argument], span: Span
-) -> dict[str, Setting]:
-    """The settings of a call of a block, each checked against what its parameter is declared to be."""
-    parameters = {p.name.id: p for p in definition.parameters}
-    matched = layers.match_arguments(context, definition.name.id, list(parameters), arguments)
-    bound: dict[str, Setting] = {}
-    for name, argument in matched.items():
-        value = _argument(context, scope, parameters[name], argument.value)
-        checked = _checked(context, parameters[name], value, argument.value.span)
-        bound[name] = Setting(checked, argument.span, argument.value)
-    return bound
-
-
-def _kind(parameter: syntax.Parameter) -> str | None:
-    """The declared kind, or what the default says."""
-    if parameter.kind is not None:
-        return parameter.kind.id
-    default = parameter.default
-    if isinstance(default, syntax.Literal):
-        kinds = {bool: "bool", int: "number", float: "number", str: "text"}
-        return kinds[type(default.value)]
-    return "list" if isinstance(default, syntax.ListOf) else None
-
-
-def _argument(context: Context, scope: Scope, parameter: syntax.Parameter, expr: syntax.Expr) -> Any:
-    kind = _kind(parameter)
-    if kind == "layer" and isinstance(expr, syntax.Pipeline) and len(expr.stages) > 1:
-        return layers.chain(context, expr, scope)
-    if kind in ("word", "init"):
-        return expressions.evaluate_setting(context, scope, expr)
-    if kind is None and isinstance(expr, syntax.Name) and not scope.find(expr.id):
-        return layers.find(context, scope, expr) or Word(expr.id)
-    return expressions.evaluate(context, scope, expr)
-
-
-def _checked(context: Context, parameter: syntax.Parameter, value: Any, span: Span) -> Any:
-    kind = _kind(parameter)
-    if _holds(value, (Value, Bundle)):
-        message = f"`{parameter.name.id}` is a setting, but this is {expressions.describe(value)}"
-        help = "settings are known before the network runs; arrows lead into a block by `->`"
-        context.error("wrong-kind", message, span, Label(parameter.span, "declared here"), help=help)
-    if kind is None:
-        return value
-    if kind not in KINDS:
-        assert parameter.kind is not None
-        from netdsl.diagnostics import did_you_mean
-
-        help = did_you_mean(kind, KINDS) or f"kinds are {', '.join(KINDS)}"
-        context.error("unknown-kind", f"there is no kind of setting called `{kind}`", parameter.kind.span, help=help)
-    says, accepts = KINDS[kind]
-    if kind == "int" and isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if not accepts(value) and not (kind == "number" and isinstance(value, Dim)):
-        message = f"`{parameter.name.id}` takes {says}, not {expressions.describe(value)}"
-        context.error("wrong-kind", message, span, Label(parameter.span, "declared here"))
-    return value
-
-
-def settle(
-    context: Context, scope: Scope, definition: syntax.Definition, given: Mapping[str, Setting], span: Span
-) -> dict[str, Any]:
-    """Every parameter's value, bound in the scope of the body; defaults may use earlier parameters."""
-    values: dict[str, Any] = {}
-    for parameter in definition.parameters:
-        name = parameter.name.id
-        if name in values:
-            message = f"`{definition.name.id}` has two parameters called `{name}`"
-            first = next(p for p in definition.parameters if p.name.id == name)
-            context.error("duplicate-name", message, parameter.name.span, Label(first.name.span, "first here"))
-        if name in given:
-            values[name] = given[name].value
-        elif parameter.default is not None:
-            value = _argument(context, scope, parameter, parameter.default)
-            values[name] = _checked(context, parameter, value, parameter.default.span)
-        else:
-            message = f"`{definition.name.id}` needs its `{name}`"
-            label = Label(parameter.span, "declared here")
-            help = f"write `{definition.name.id}({name}=…)`"
-            if definition.keyword == "net":
-                help = f"give it a default, `{name} = …`, or a value from outside: `--set {name}=…`"
-            context.error("missing-setting", message, span, label, help=help)
-        scope.bind(name, values[name], parameter.name.span)
-    return values
-
+from netdsl.tensors import Value
 
 # ---------------------------------------------------------------- building a body
 
@@ -241,7 +136,7 @@ def _instantiate(context: Context, layer: BlockLayer, value: Arrows, span: Span)
     definition = layer.definition
     scope = Scope(layer.home)
     frame = Frame(_call_text(layer), span, definition.span.source.name.startswith("std."))
-    values = settle(context, scope, definition, layer.settings, layer.span)
+    values = parameters.settle(context, scope, definition, layer.settings, layer.span)
     key = _cache_key(definition, values, value)
     if key is not None and key in context.bodies:
         found: Block | None = context.bodies[key]
@@ -281,7 +176,7 @@ def _cache_key(definition: syntax.Definition, values: Mapping[str, Any], value: 
     for setting in values.values():
         if isinstance(setting, OpLayer) and not setting.settings:
             parts.append(("layer", setting.op.name))
-        elif _holds(setting, LAYERS):
+        elif holds(setting, LAYERS):
             return None
         else:
             parts.append(_frozen(setting))
@@ -295,9 +190,9 @@ def _frozen(value: Any) -> tuple[str, Any]:
     return type(value).__name__, inner
 
 
-def _holds(value: Any, kinds: tuple[type, ...]) -> bool:
+def holds(value: Any, kinds: tuple[type, ...]) -> bool:
     """True for something of these kinds, or a list with it somewhere inside."""
-    return isinstance(value, kinds) or (isinstance(value, list | tuple) and any(_holds(v, kinds) for v in value))
+    return isinstance(value, kinds) or (isinstance(value, list | tuple) and any(holds(v, kinds) for v in value))
 
 
 def _build(
@@ -397,73 +292,3 @@ def _match_input(context: Context, scope: Scope, item: syntax.InputItem, made: V
         message = f"`{item.name.id}` has {actual} where `{dim.span.text}` = {wanted} is declared"
         if not context.demand(actual, "==", wanted, Demanded(span, message, (item.span,))):
             context.error("shape-mismatch", message, span, Label(item.span, "declared here"))
-
-
-# ---------------------------------------------------------------- shared layers
-
-
-def apply_shared(context: Context, scope: Scope, shared: Shared, value: Arrows, span: Span) -> Arrows:
-    """Use a shared layer: the first use owns the weights, later ones must need the same ones."""
-    if context.build.graph is not shared.graph:
-        message = f"`{shared.name}` is shared in the body that declares it, and this is another one"
-        context.error("shared-outside", message, span, Label(shared.span, "declared here"))
-    result, node = _use(context, scope, shared, value, span)
-    shared.uses += 1
-    context.build.fresh.remove(node)
-    if shared.first is None:
-        shared.first = node
-        node.name = context.build.names.unique(shared.name) if shared.name in context.build.names.taken else shared.name
-        node.name = shared.name
-    else:
-        node.name = context.build.names.number(f"{shared.name}_use")
-        node.shares = shared.first
-        _check_weights(context, shared, node, span)
-    return result
-
-
-def _use(context: Context, scope: Scope, shared: Shared, value: Arrows, span: Span) -> tuple[Arrows, Node]:
-    if isinstance(shared.layer, OpLayer | BlockLayer):
-        result = layers.apply(context, scope, shared.layer, value, span)
-        node = next(n for n in reversed(context.build.graph.nodes) if arrows(result)[0] in n.results)
-        return result, node
-    block = _inline_block(context, scope, shared, value)
-    types = [o.value.type for o in block.body.outputs]
-    result = layers.append(context, shared.name, block, arrows(value), types, span, {})
-    return result, context.build.graph.nodes[-1]
-
-
-def _inline_block(context: Context, scope: Scope, shared: Shared, value: Arrows) -> Block:
-    """A shared pipeline of several layers as a block of its own."""
-    graph = Graph(shared.name)
-    inputs = [Value("x" if len(arrows(value)) == 1 else f"x{i}", a.type) for i, a in enumerate(arrows(value), 1)]
-    graph.inputs.extend(inputs)
-    build = Build(graph, Names(), scope)
-    context.builds.append(build)
-    try:
-        inner = inputs[0] if len(inputs) == 1 else Bundle(tuple(inputs))
-        result = layers.apply(context, scope, shared.layer, inner, shared.span)
-        for node in build.fresh:
-            node.name = build.names.number(node.name)
-    finally:
-        context.builds.pop()
-    graph.outputs.extend(Output("output", a, False, shared.span) for a in arrows(result))
-    return Block(shared.name, {}, graph, shared.layer.span, origin=shared.span.source.name)
-
-
-def _check_weights(context: Context, shared: Shared, node: Node, span: Span) -> None:
-    assert shared.first is not None
-    first, here = (_weight_shapes(n) for n in (shared.first, node))
-    if first != here:
-        name = next(iter(sorted(k for k in first | here if first.get(k) != here.get(k))))
-        message = f"`{shared.name}` has one set of weights, but `{name}` would be {shown(here.get(name, ()))} here"
-        label = Label(shared.first.span, f"{shown(first.get(name, ()))} here")
-        context.error("shared-mismatch", message, span, label, help="a shared layer needs the same channels everywhere")
-
-
-def _weight_shapes(node: Node) -> dict[str, tuple[int, ...]]:
-    if isinstance(node.op, Block):
-        return {k: w.shape for k, w in node.op.body.weights()}
-    return {w.name: w.shape for w in node.op.weights()}
-
-
-__all__ = ["FieldError", "TensorType", "apply", "apply_shared", "bind", "build_graph", "instantiate", "settle"]

@@ -1,19 +1,22 @@
-"""Compile-time evaluation: names, arithmetic, lists. Total and bounded: nothing of the host is ever run."""
+"""Compile-time evaluation: names, arithmetic, lists. Total and functions.bounded: nothing of the host is ever run."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NoReturn
 
+import netdsl.elaborate.control as control
+import netdsl.elaborate.functions as functions
 import netdsl.elaborate.layers as layers
+import netdsl.elaborate.operators as operators
 import netdsl.elaborate.rows as rows
 from netdsl import syntax
 from netdsl.diagnostics import Label, did_you_mean
-from netdsl.dims import Condition, Dim, Extent, Verdict, both, compare, either, exact_div, negate
-from netdsl.elaborate.context import DEPTH, LIMIT, Context, mark_used
+from netdsl.dims import Condition, Dim, Extent, Verdict
+from netdsl.elaborate.context import Context, mark_used
 from netdsl.elaborate.scope import Scope
-from netdsl.elaborate.values import LAYERS, UNKNOWN, Bundle, Failed, Repeat
+from netdsl.elaborate.values import LAYERS, UNKNOWN, Bundle, Failed
 from netdsl.ops.fields import Word, shown
 from netdsl.source import Span
 from netdsl.tensors import Value
@@ -25,7 +28,7 @@ NUMBERS = (int, float)
 def evaluate(context: Context, scope: Scope, expr: syntax.Expr) -> Any:
     """The value of an expression: a number, a list, an arrow, a bundle or a layer."""
     context.spend(1, expr.span)
-    return EVALUATORS[type(expr)](context, scope, expr)
+    return evaluators()[type(expr)](context, scope, expr)
 
 
 def evaluate_setting(context: Context, scope: Scope, expr: syntax.Expr) -> Any:
@@ -33,7 +36,11 @@ def evaluate_setting(context: Context, scope: Scope, expr: syntax.Expr) -> Any:
     if isinstance(expr, syntax.Name):
         found = scope.find(expr.id)
         return _read(context, scope, expr) if found and not isinstance(found.value, LAYERS) else Word(expr.id)
-    if isinstance(expr, syntax.Call) and isinstance(expr.function, syntax.Name) and expr.function.id not in FUNCTIONS:
+    if (
+        isinstance(expr, syntax.Call)
+        and isinstance(expr.function, syntax.Name)
+        and expr.function.id not in functions.FUNCTIONS
+    ):
         given = tuple(evaluate_setting(context, scope, a.value) for a in expr.arguments)
         return Word(expr.function.id, given)
     return evaluate(context, scope, expr)
@@ -97,7 +104,7 @@ def _name(context: Context, scope: Scope, expr: syntax.Name) -> Any:
     if scope.find(expr.id):
         return _read(context, scope, expr)
     layer = layers.find(context, scope, expr)
-    if layer is None and expr.id in FUNCTIONS:
+    if layer is None and expr.id in functions.FUNCTIONS:
         context.error("wrong-kind", f"`{expr.id}` is a function of numbers: write `{expr.id}(…)`", expr.span)
     if layer is None:
         unknown_name(context, scope, expr)
@@ -137,7 +144,7 @@ def _literal(context: Context, scope: Scope, expr: syntax.Literal) -> Any:
 
 
 def _list(context: Context, scope: Scope, expr: syntax.ListOf) -> Any:
-    return bounded(context, [_item(context, scope, item) for item in expr.items], expr.span)
+    return functions.bounded(context, [_item(context, scope, item) for item in expr.items], expr.span)
 
 
 def _item(context: Context, scope: Scope, expr: syntax.Expr) -> Any:
@@ -154,8 +161,8 @@ def _tuple(context: Context, scope: Scope, expr: syntax.TupleOf) -> Any:
         for item, written in zip(items, expr.items, strict=True):
             if not isinstance(item, Value | Bundle):
                 context.error("wrong-kind", f"a bundle holds arrows, not {describe(item)}", written.span)
-        return Bundle(bounded(context, items, expr.span))
-    return bounded(context, items, expr.span)
+        return Bundle(functions.bounded(context, items, expr.span))
+    return functions.bounded(context, items, expr.span)
 
 
 def _arrow_of(context: Context, item: Any, expr: syntax.Expr) -> Any:
@@ -164,157 +171,6 @@ def _arrow_of(context: Context, item: Any, expr: syntax.Expr) -> Any:
         return layers.constant(context, float(item), expr.span)
     return item
 
-
-# ---------------------------------------------------------------- operators
-
-
-def _unary(context: Context, scope: Scope, expr: syntax.Unary) -> Any:
-    value = evaluate(context, scope, expr.operand)
-    if expr.operator == "not":
-        if isinstance(value, bool | Condition):
-            return negate(value)
-        context.error("wrong-kind", f"`not` takes a condition, not {describe(value)}", expr.operand.span)
-    if isinstance(value, Value):
-        return layers.operate(context, "neg", (value,), expr.span)
-    if isinstance(value, bool) or not isinstance(value, (*NUMBERS, Dim)):
-        context.error("wrong-kind", f"`{expr.operator}` takes a number, not {describe(value)}", expr.operand.span)
-    return -value
-
-
-def _binary(context: Context, scope: Scope, expr: syntax.Binary) -> Any:
-    if expr.operator in ("and", "or"):
-        return _logic(context, scope, expr)
-    left = evaluate(context, scope, expr.left)
-    right = evaluate(context, scope, expr.right)
-    if isinstance(left, Value | Bundle) or isinstance(right, Value | Bundle):
-        return _arrow_arithmetic(context, expr, left, right)
-    if isinstance(left, LAYERS) and expr.operator == "*":
-        return _repeat(context, expr, left, right)
-    if expr.operator in COMPARISONS:
-        return _compare(context, expr, left, right)
-    return _arithmetic(context, expr, left, right)
-
-
-def _logic(context: Context, scope: Scope, expr: syntax.Binary) -> Any:
-    left = evaluate(context, scope, expr.left)
-    if left is (expr.operator == "or"):
-        return left
-    right = evaluate(context, scope, expr.right)
-    for value, side in ((left, expr.left), (right, expr.right)):
-        if not isinstance(value, bool | Condition):
-            context.error("wrong-kind", f"`{expr.operator}` joins conditions, not {describe(value)}", side.span)
-    return both(left, right) if expr.operator == "and" else either(left, right)
-
-
-def _repeat(context: Context, expr: syntax.Binary, layer: Any, count: Any) -> Repeat:
-    if isinstance(count, Dim):
-        message = f"how often a layer is repeated must be known now, but `{count}` depends on the input"
-        context.error("not-known-yet", message, expr.right.span)
-    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        context.error(
-            "wrong-kind", f"a layer is repeated a whole number of times, not {describe(count)}", expr.right.span
-        )
-    return Repeat(layer, count, expr.span)
-
-
-ARROW_OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "**": "power"}
-
-
-def _arrow_arithmetic(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Value:
-    name = ARROW_OPERATORS.get(expr.operator)
-    if name is None:
-        context.error("wrong-kind", f"`{expr.operator}` does not work on arrows", expr.operator_span)
-    operands = []
-    for value, side in ((left, expr.left), (right, expr.right)):
-        if isinstance(value, Dim):
-            context.error("wrong-kind", "an arrow cannot be combined with a size of the input", side.span)
-        if isinstance(value, NUMBERS) and not isinstance(value, bool):
-            value = layers.constant(context, float(value), side.span)
-        if not isinstance(value, Value):
-            help = _arrow_help(value, side)
-            message = f"`{expr.operator}` joins two arrows, but this is {describe(value)}"
-            context.error("wrong-kind", message, side.span, help=help)
-        operands.append(value)
-    return layers.operate(context, name, tuple(operands), expr.span, operator=expr.operator)
-
-
-def _arrow_help(value: Any, side: syntax.Expr) -> str | None:
-    if isinstance(value, Bundle):
-        return f"take one of them, `{side.span.text}[0]`, or name them: `(a, b): …`"
-    return f"apply it with an arrow: `(x -> {side.span.text})`" if isinstance(value, LAYERS) else None
-
-
-COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in")
-
-
-def _compare(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:
-    if expr.operator == "in":
-        if not isinstance(right, list | tuple):
-            context.error("wrong-kind", f"`in` looks into a list, not {describe(right)}", expr.right.span)
-        return left in list(right)
-    sizes = isinstance(left, Dim | int | float) and isinstance(right, Dim | int | float)
-    if sizes and (isinstance(left, Dim) or isinstance(right, Dim)):
-        left, right = (int(v) if isinstance(v, float) and v.is_integer() else v for v in (left, right))
-        if not isinstance(left, float) and not isinstance(right, float):
-            return compare(expr.operator, left, right)
-    if expr.operator in ("==", "!="):
-        return (left == right) is (expr.operator == "==")
-    if not sizes or isinstance(left, Dim) or isinstance(right, Dim):
-        message = f"`{expr.operator}` compares numbers, not {describe(left)} and {describe(right)}"
-        context.error("wrong-kind", message, expr.span)
-    return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[expr.operator]
-
-
-def _arithmetic(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:
-    if expr.operator == "+" and isinstance(left, list) and isinstance(right, list):
-        return bounded(context, left + right, expr.span)
-    if expr.operator == "*" and isinstance(left, list) and isinstance(right, int):
-        _bounded_count(context, len(left) * right, expr.span)
-        return bounded(context, left * right, expr.span)
-    for value, side in ((left, expr.left), (right, expr.right)):
-        if isinstance(value, bool) or not isinstance(value, (*NUMBERS, Dim)):
-            context.error("wrong-kind", f"`{expr.operator}` works on numbers, not {describe(value)}", side.span)
-    try:
-        result = ARITHMETIC[expr.operator](context, expr, left, right)
-    except ZeroDivisionError:
-        context.error("division-by-zero", f"`{expr.span.text}` divides by zero", expr.span)
-    except (TypeError, ValueError, OverflowError):
-        context.error("wrong-kind", f"`{expr.span.text}` cannot be computed for sizes of the input", expr.span)
-    if isinstance(result, complex):
-        context.error("wrong-kind", f"`{expr.span.text}` is the root of a negative number", expr.span)
-    if isinstance(result, NUMBERS) and not abs(result) < LARGEST:
-        context.error("number-too-large", f"`{expr.span.text}` is too large", expr.span)
-    return result
-
-
-def _divide(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:
-    """Exact division: of sizes it demands that it comes out even."""
-    if isinstance(left, Dim):
-        from netdsl.elaborate.context import Demanded
-
-        message = f"`{left}` does not divide by {right}"
-        if not context.demand(left % right, "==", 0, Demanded(expr.span, message)):
-            context.error("does-not-divide", f"{message} for any size", expr.span, help="use `//` to round down")
-        return exact_div(left, right)
-    quotient = left / right
-    return left // right if isinstance(left, int) and isinstance(right, int) and left % right == 0 else quotient
-
-
-def _power(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:
-    if abs(right) > 100 or (isinstance(left, int | float) and abs(left) > 10**9 and right > 3):
-        context.error("number-too-large", f"`{expr.span.text}` is too large", expr.span)
-    return left**right
-
-
-ARITHMETIC: dict[str, Callable[[Context, syntax.Binary, Any, Any], Any]] = {
-    "+": lambda c, e, a, b: a + b,
-    "-": lambda c, e, a, b: a - b,
-    "*": lambda c, e, a, b: a * b,
-    "/": _divide,
-    "//": lambda c, e, a, b: a // b,
-    "%": lambda c, e, a, b: a % b,
-    "**": _power,
-}
 
 # ---------------------------------------------------------------- access
 
@@ -372,86 +228,10 @@ def _index(context: Context, scope: Scope, expr: syntax.Index) -> Any:
 
 def _call(context: Context, scope: Scope, expr: syntax.Call) -> Any:
     function = expr.function
-    if isinstance(function, syntax.Name) and function.id in FUNCTIONS and not scope.find(function.id):
-        return _builtin(context, scope, expr, function.id)
+    if isinstance(function, syntax.Name) and function.id in functions.FUNCTIONS and not scope.find(function.id):
+        return functions.builtin(context, scope, expr, function.id)
     return layers.configure(context, scope, expr)
 
-
-def _builtin(context: Context, scope: Scope, expr: syntax.Call, name: str) -> Any:
-    for argument in expr.arguments:
-        if argument.name:
-            context.error("unknown-setting", f"`{name}` takes no named values", argument.name.span)
-    given = [evaluate(context, scope, a.value) for a in expr.arguments]
-    try:
-        return FUNCTIONS[name](context, expr, *given)
-    except Failed:
-        raise
-    except (TypeError, ValueError, OverflowError, AttributeError):
-        if any(isinstance(g, Dim) for g in given):
-            context.error("not-known-yet", f"`{expr.span.text}` depends on the size of the input", expr.span)
-        context.error("wrong-kind", f"`{name}` does not take {', '.join(map(describe, given)) or 'nothing'}", expr.span)
-
-
-def _bounded_count(context: Context, count: int, span: Span) -> None:
-    if count > LIMIT:
-        context.error("too-many-layers", f"a list of {count:,} items is more than {LIMIT:,}", span)
-
-
-def bounded(context: Context, items: Any, span: Span) -> Any:
-    """A list that with everything in it is not too long; lists of lists of lists grow beyond all bounds."""
-    count = _weight(items)
-    if count is None:
-        context.error("nested-too-deep", f"lists lie inside each other more than {DEPTH} deep", span)
-    _bounded_count(context, count, span)
-    context.spend(count, span)
-    return items
-
-
-def _weight(items: Any, depth: int = 0) -> int | None:
-    """The values in a list, those of lists and bundles inside it counted too; None when it is nested too deep."""
-    if depth > DEPTH:
-        return None
-    total = len(items)
-    for item in items:
-        if isinstance(item, list | tuple | Bundle):
-            inside = _weight(item.items if isinstance(item, Bundle) else item, depth + 1)
-            if inside is None:
-                return None
-            total += inside
-        if total > LIMIT:
-            break
-    return total
-
-
-def _range(context: Context, expr: syntax.Call, *bounds: int) -> list[int]:
-    items = range(*bounds)
-    _bounded_count(context, len(items), expr.span)
-    return bounded(context, list(items), expr.span)  # type: ignore[no-any-return]
-
-
-def _extreme(pick: Callable[..., Any]) -> Callable[..., Any]:
-    def extreme(context: Context, expr: syntax.Call, *given: Any) -> Any:
-        items: Sequence[Any] = given[0] if len(given) == 1 else given
-        if any(isinstance(i, Dim) for i in items):
-            context.error("not-known-yet", f"`{expr.span.text}` depends on the size of the input", expr.span)
-        return pick(items)
-
-    return extreme
-
-
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "min": _extreme(min),
-    "max": _extreme(max),
-    "len": lambda c, e, items: len(items.items if isinstance(items, Bundle) else items),
-    "range": _range,
-    "round": lambda c, e, x: round(x),
-    "floor": lambda c, e, x: math.floor(x),
-    "ceil": lambda c, e, x: math.ceil(x),
-    "int": lambda c, e, x: int(x),
-    "zip": lambda c, e, *lists: bounded(c, [tuple(t) for t in zip(*lists, strict=False)], e.span),
-    "enumerate": lambda c, e, items: bounded(c, list(enumerate(items)), e.span),
-    "reversed": lambda c, e, items: bounded(c, list(reversed(items)), e.span),
-}
 
 # ---------------------------------------------------------------- values with rows of their own
 
@@ -471,28 +251,30 @@ def _pipeline(context: Context, scope: Scope, expr: syntax.Pipeline) -> Any:
 
 
 def _if(context: Context, scope: Scope, expr: syntax.If) -> Any:
-    return rows.choose(context, scope, expr)
+    return control.choose(context, scope, expr)
 
 
 def _each(context: Context, scope: Scope, expr: syntax.Each) -> Any:
-    return rows.branch(context, scope, expr)
+    return control.branch(context, scope, expr)
 
 
-EVALUATORS: dict[type, Callable[[Context, Scope, Any], Any]] = {
-    syntax.Name: _name,
-    syntax.Previous: _previous,
-    syntax.Literal: _literal,
-    syntax.ListOf: _list,
-    syntax.TupleOf: _tuple,
-    syntax.Unary: _unary,
-    syntax.Binary: _binary,
-    syntax.Attribute: _attribute,
-    syntax.Index: _index,
-    syntax.Call: _call,
-    syntax.Pipeline: _pipeline,
-    syntax.If: _if,
-    syntax.Each: _each,
-}
+@cache
+def evaluators() -> dict[type, Callable[[Context, Scope, Any], Any]]:
+    return {
+        syntax.Name: _name,
+        syntax.Previous: _previous,
+        syntax.Literal: _literal,
+        syntax.ListOf: _list,
+        syntax.TupleOf: _tuple,
+        syntax.Unary: operators.unary,
+        syntax.Binary: operators.binary,
+        syntax.Attribute: _attribute,
+        syntax.Index: _index,
+        syntax.Call: _call,
+        syntax.Pipeline: _pipeline,
+        syntax.If: _if,
+        syntax.Each: _each,
+    }
 
 
 def unpack(context: Context, targets: tuple[syntax.Name, ...], item: Any, span: Span) -> list[tuple[syntax.Name, Any]]:

@@ -7,7 +7,10 @@ from typing import Any, NoReturn
 
 import netdsl.elaborate.blocks as blocks
 import netdsl.elaborate.expressions as expressions
+import netdsl.elaborate.functions as functions
+import netdsl.elaborate.parameters as parameters
 import netdsl.elaborate.rows as rows
+import netdsl.elaborate.sharing as sharing
 import netdsl.elaborate.sizes as sizes
 from netdsl import syntax
 from netdsl.diagnostics import Label, did_you_mean
@@ -73,7 +76,7 @@ def configure(context: Context, scope: Scope, call: syntax.Call) -> Layer:
         context.error("unknown-setting", message, call.span, help=f"write `{function.span.text}` without brackets")
     if isinstance(layer, OpLayer):
         return OpLayer(layer.op, bind_op(context, scope, layer.op, call.arguments, call.span), call.span)
-    given = blocks.bind(context, scope, layer.definition, call.arguments, call.span)
+    given = parameters.bind(context, scope, layer.definition, call.arguments, call.span)
     return BlockLayer(layer.definition, layer.home, given, call.span, tuple(context.library.at_work))
 
 
@@ -83,7 +86,7 @@ def _callee(context: Context, scope: Scope, function: syntax.Expr) -> Layer:
         if layer is None:
             if function.id in context.library.broken(scope) or context.library.damaged():
                 raise Failed
-            help = did_you_mean(function.id, known(context, scope) | set(expressions.FUNCTIONS))
+            help = did_you_mean(function.id, known(context, scope) | set(functions.FUNCTIONS))
             context.error("unknown-layer", f"there is no layer called `{function.id}`", function.span, help=help)
         return layer
     value = expressions.evaluate(context, scope, function)
@@ -162,7 +165,7 @@ def _refuse_unknown(context: Context, scope: Scope, declared: Field, written: sy
     """A word where words mean nothing is a misspelt name."""
     words = declared.kind.words() if declared.kind else ()
     if isinstance(written, syntax.Name) and not words and not scope.find(written.id):
-        if find(context, scope, written) is None and written.id not in expressions.FUNCTIONS:
+        if find(context, scope, written) is None and written.id not in functions.FUNCTIONS:
             expressions.unknown_name(context, scope, written)
 
 
@@ -199,7 +202,7 @@ def apply(context: Context, scope: Scope, layer: Layer, value: Arrows, span: Spa
                 value = apply(context, scope, layer.layer, value, span)
         return value
     if isinstance(layer, Shared):
-        return blocks.apply_shared(context, scope, layer, value, span)
+        return sharing.apply_shared(context, scope, layer, value, span)
     with context.library.inside(layer.within):
         return rows.flow(context, layer.scope, value, layer.pipeline.stages)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import netdsl.elaborate.blocks as blocks
 import netdsl.elaborate.expressions as expressions
+import netdsl.elaborate.parameters as parameters
 import netdsl.elaborate.recipes as recipes
 import netdsl.elaborate.sizes as sizes
 from netdsl import syntax
@@ -56,7 +57,7 @@ def _net(context: Context, module: Module, definition: syntax.Definition, settin
     _bind_lets(context, module)
     scope = Scope(module.scope)
     given = _overrides(context, module.scope, definition, settings)
-    values = blocks.settle(context, scope, definition, given, definition.name.span)
+    values = parameters.settle(context, scope, definition, given, definition.name.span)
     net = Net(definition.name.id, span=definition.span, doc=_doc(module, definition), settings=values)
     net.domain = context.domain
     net.definition = definition
@@ -91,7 +92,7 @@ def _overrides(
             help = did_you_mean(name, known) or (f"its settings are {', '.join(known)}" if known else "it has none")
             context.error("unknown-setting", f"`{definition.name.id}` has no setting `{name}`", expr.span, help=help)
     arguments = [syntax.Argument(e.span, syntax.Name(e.span, n), e) for n, e in settings.items()]
-    return blocks.bind(context, scope, definition, arguments, definition.name.span)
+    return parameters.bind(context, scope, definition, arguments, definition.name.span)
 
 
 def _input_items(context: Context, definition: syntax.Definition) -> list[syntax.InputItem]:

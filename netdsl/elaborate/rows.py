@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from itertools import zip_longest
 from typing import Any
 
+import netdsl.elaborate.control as control
 import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.layers as layers
 import netdsl.elaborate.recurrence as recurrence
 import netdsl.elaborate.sizes as sizes
 from netdsl import syntax
-from netdsl.diagnostics import Label, Severity, did_you_mean
+from netdsl.diagnostics import Label, did_you_mean
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.scope import Build, Names, Row, Scope, labels_of, name_row
 from netdsl.elaborate.values import (
@@ -42,7 +44,7 @@ def run(context: Context, scope: Scope, body: syntax.Body) -> None:
     """All rows of a body, in order; a row that fails makes its names unknown and the rest goes on."""
     for row in body.rows:
         try:
-            HANDLERS[type(row)](context, scope, row)
+            handlers()[type(row)](context, scope, row)
         except Failed:
             _fail(context, scope, row)
 
@@ -390,101 +392,21 @@ def _mentions(expr: Any, names: Sequence[str], scope: Scope) -> bool:
     return any(_mentions(p, names, scope) for p in parts if p is not None)
 
 
-# ---------------------------------------------------------------- compile-time control
-
-
-def _for_row(context: Context, scope: Scope, row: syntax.ForRow) -> None:
-    items = _items(context, scope, row.items)
-    build = context.build
-    build.loops += 1
-    try:
-        with context.times(len(items), row.span):
-            for item in items:
-                inner = Scope(scope)
-                for name, value in expressions.unpack(context, row.target, item, row.items.span):
-                    inner.bind(name.id, value, name.span)
-                before = len(context.collector.found)
-                run(context, inner, row.body)
-                if any(d.severity is Severity.ERROR for d in context.collector.found[before:]):
-                    raise Failed  # the other rounds would say the same
-    finally:
-        build.loops -= 1
-
-
-def _items(context: Context, scope: Scope, expr: syntax.Expr) -> list[Any]:
-    value = expressions.evaluate(context, scope, expr)
-    if isinstance(value, Bundle):
-        return list(value.items)
-    if not isinstance(value, list | tuple):
-        message = f"a loop goes over a list, not {expressions.describe(value)}"
-        help = f"write `range({expr.span.text})`" if isinstance(value, int) else None
-        context.error("wrong-kind", message, expr.span, help=help)
-    return list(value)
-
-
-def _if_row(context: Context, scope: Scope, row: syntax.If) -> None:
-    """An `if` as a row of its own: its rows, in the body around it."""
-    taken = expressions.truth(context, scope, row.condition)
-    body = row.then if taken else row.otherwise
-    if body is not None:
-        run(context, Scope(scope), body)
-
-
-def choose(context: Context, scope: Scope, expr: syntax.If) -> Any:
-    """An `if` as a value: that of the last row of the branch taken. Without `else`, what comes in goes on."""
-    taken = expressions.truth(context, scope, expr.condition)
-    body = expr.then if taken else expr.otherwise
-    if body is None:
-        return previous(context, expr.span)
-    return branch_value(context, Scope(scope), body)
-
-
-def branch(context: Context, scope: Scope, expr: syntax.Each) -> Bundle:
-    """`each`: one branch an item, all starting from the same row before."""
-    items = _items(context, scope, expr.items)
-    made = []
-    with context.times(len(items), expr.span):
-        for item in items:
-            inner = Scope(scope)
-            for name, value in expressions.unpack(context, expr.target, item, expr.items.span):
-                inner.bind(name.id, value, name.span)
-            made.append(branch_value(context, inner, expr.body))
-    return Bundle(expressions.bounded(context, tuple(made), expr.span))
-
-
-def branch_value(context: Context, scope: Scope, body: syntax.Body) -> Any:
-    """The value of a small body inside a row. Its labels are its own."""
-    build = context.build
-    held = build.previous, build.scope, build.loops
-    count = len(build.rows)
-    build.scope = scope
-    build.nested += 1
-    try:
-        run(context, scope, body)
-        last = build.previous
-    finally:
-        build.nested -= 1
-        build.previous, build.scope, build.loops = held
-    if last is None or (last is build.previous and len(build.rows) == count):
-        context.error("empty-body", "this has no row that gives a value", body.span)
-    last.used = True
-    if last.value is UNKNOWN:
-        raise Failed
-    return last.value
-
-
 # ---------------------------------------------------------------- the table
 
-HANDLERS: dict[type, Callable[[Context, Scope, Any], None]] = {
-    syntax.LayerRow: _layer_row,
-    syntax.OutputRow: _output_row,
-    syntax.LetRow: _let_row,
-    syntax.ParamRow: _param_row,
-    syntax.SetRow: _set_row,
-    syntax.AssertRow: _assert_row,
-    syntax.ForRow: _for_row,
-    syntax.If: _if_row,
-    syntax.InputRow: lambda context, scope, row: None,
-    syntax.StateRow: recurrence.state_row,
-    syntax.NextRow: recurrence.next_row,
-}
+
+@cache
+def handlers() -> dict[type, Callable[[Context, Scope, Any], None]]:
+    return {
+        syntax.LayerRow: _layer_row,
+        syntax.OutputRow: _output_row,
+        syntax.LetRow: _let_row,
+        syntax.ParamRow: _param_row,
+        syntax.SetRow: _set_row,
+        syntax.AssertRow: _assert_row,
+        syntax.ForRow: control.for_row,
+        syntax.If: control.if_row,
+        syntax.InputRow: lambda context, scope, row: None,
+        syntax.StateRow: recurrence.state_row,
+        syntax.NextRow: recurrence.next_row,
+    }

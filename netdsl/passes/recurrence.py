@@ -49,52 +49,70 @@ def over_time(type: TensorType, steps: object) -> TensorType:
 
 def write(worker: Differentiator, place: Place, block: Recurrent) -> tuple[Value, ...]:
     """Append the forward loop, its body in training form; the results of the block."""
-    outer = worker.writer
-    operands, count = place.operands, len(block.sequences)
+    outer, operands = worker.writer, place.operands
     inner = differentiate.Differentiator(Writer(Graph(block.name), outer.weights, dict(outer.carried)))
     inner.writer.draws = outer.draws
-    seeds = Value("seeds", TensorType((), DType.INT, batched=False))
-    inner.writer.seed = seeds
+    seeds = inner.writer.seed = Value("seeds", TensorType((), DType.INT, batched=False))
     values = {v: Value(v.name, TensorType(v.shape, v.type.dtype)) for v in block.body.inputs}
     trained = any(w.trainable and not w.buffer for _, w in block.body.weights())
     learns = trained or any(v in worker.learned for v in operands)
     _learned(worker, inner, block, values, operands, learns)
     inner.forward(_without_repeats(block, values), values, key=place.key)
-    sequences = [values[v] for v in block.sequences]
-    given = iter(operands[count:])
-    states = [
+    sequences = {values[own]: outside for own, outside in zip(block.sequences, operands, strict=False)}
+    if inner.writer.draws > outer.draws:
+        sequences[seeds] = _seeds(outer, place)
+        outer.draws = inner.writer.draws
+    states = _states(block, values, operands[len(block.sequences) :])
+    buffers = list(_buffers(inner, outer))
+    inner.writer.graph.outputs = [Output(o.name, values[o.value], False, o.span) for o in block.body.outputs]
+    taped = _loop(block, place, inner, sequences, (*states, *buffers), tuple(buffers))
+    outer.graph.nodes.append(taped.node)
+    taped.node.name = outer.unique(place.path)
+    count = len(block.body.outputs)
+    results = taped.node.results[:count]
+    outer.carried |= {s.name: v for s, v in zip(buffers, taped.node.results[count:], strict=True)}
+    if learns:
+        worker.learned.update(results)
+    pen = Pen(outer, _first_op(taped.body), place.path, place.key, place.node.span)
+    worker.entries.append(differentiate.Entry(place.node, taped, pen, taped.node.inputs, results, learns))
+    return results
+
+
+def _loop(
+    block: Recurrent, place: Place, inner: Differentiator, sequences: dict[Value, Value], states: tuple[State, ...],
+    buffers: tuple[State, ...],
+) -> Taped:  # fmt: skip
+    """The forward loop as a node whose results are those of the block, then the buffers after the last step."""
+    graph = inner.writer.graph
+    graph.inputs = [*sequences, *(s.current for s in states)]
+    taped = Taped(
+        block.name, block.settings, graph, block.span, block.parameters, block.origin, block.definition,
+        tuple(sequences), states, final=buffers,
+    )  # fmt: skip
+    results = [Value(r.name, r.type) for r in place.node.results]
+    inputs = (*sequences.values(), *(s.initial for s in states if isinstance(s.initial, Value)))
+    ends = (Value(s.name, s.current.type) for s in buffers)
+    taped.worker = inner
+    taped.node = Node(place.path, taped, inputs, (*results, *ends), place.node.span)
+    whole = zip(graph.outputs, results, strict=True)
+    alike = {o.value: r for o, r in whole if r.type.batched == o.value.type.batched}
+    taped.stacked = {**sequences, **alike}
+    return taped
+
+
+def _seeds(outer: Writer, place: Place) -> Value:
+    """A seed for each step."""
+    assert outer.seed is not None
+    return outer.append(f"{place.path}.seeds", StepSeeds(outer.seed, place.operands[0]), place.node.span)[0]
+
+
+def _states(block: Recurrent, values: dict[Value, Value], initial: tuple[Value, ...]) -> list[State]:
+    """The block's states in the new body; `initial` are the values that some start as, in order."""
+    given = iter(initial)
+    return [
         State(s.name, values[s.current], values[s.following], next(given) if isinstance(s.initial, Value) else s.initial)
         for s in block.states
     ]
-    inputs = [*operands[:count]]
-    if inner.writer.draws > outer.draws:
-        assert outer.seed is not None
-        sequences.append(seeds)
-        inputs.append(outer.append(f"{place.path}.seeds", StepSeeds(outer.seed, operands[0]), place.node.span)[0])
-        outer.draws = inner.writer.draws
-    buffers = list(_buffers(inner, outer))
-    states += buffers
-    inputs += [s.initial for s in states if isinstance(s.initial, Value)]
-    graph = inner.writer.graph
-    graph.inputs = [*sequences, *(s.current for s in states)]
-    graph.outputs = [Output(o.name, values[o.value], False, o.span) for o in block.body.outputs]
-    results = tuple(Value(r.name, r.type) for r in place.node.results)
-    finals = tuple(Value(s.name, s.current.type) for s in buffers)
-    node = Node(outer.unique(place.path), block, tuple(inputs), (*results, *finals), place.node.span)
-    taped = Taped(
-        block.name, block.settings, graph, block.span, block.parameters, block.origin, block.definition,
-        tuple(sequences), tuple(states), final=tuple(buffers),
-    )  # fmt: skip
-    taped.worker, taped.node, node.op = inner, node, taped
-    taped.stacked = dict(zip(sequences, inputs, strict=False))
-    taped.stacked |= {o.value: r for o, r in zip(graph.outputs, results, strict=True) if r.type.batched == o.value.type.batched}
-    outer.graph.nodes.append(node)
-    outer.carried |= {s.name: v for s, v in zip(buffers, finals, strict=True)}
-    if learns:
-        worker.learned.update(results)
-    pen = Pen(outer, _first_op(graph), place.path, place.key, place.node.span)
-    worker.entries.append(differentiate.Entry(place.node, taped, pen, tuple(inputs), results, learns))
-    return results
 
 
 def _without_repeats(block: Recurrent, values: dict[Value, Value]) -> Graph:

@@ -1,0 +1,96 @@
+"""The few functions that a text may call: all of numbers and lists, all bounded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import netdsl.elaborate.expressions as expressions
+from netdsl import syntax
+from netdsl.dims import Dim
+from netdsl.elaborate.context import DEPTH, LIMIT, Context
+from netdsl.elaborate.scope import Scope
+from netdsl.elaborate.values import Bundle, Failed
+from netdsl.source import Span
+
+
+def builtin(context: Context, scope: Scope, expr: syntax.Call, name: str) -> Any:
+    for argument in expr.arguments:
+        if argument.name:
+            context.error("unknown-setting", f"`{name}` takes no named values", argument.name.span)
+    given = [expressions.evaluate(context, scope, a.value) for a in expr.arguments]
+    try:
+        return FUNCTIONS[name](context, expr, *given)
+    except Failed:
+        raise
+    except (TypeError, ValueError, OverflowError, AttributeError):
+        if any(isinstance(g, Dim) for g in given):
+            context.error("not-known-yet", f"`{expr.span.text}` depends on the size of the input", expr.span)
+        context.error(
+            "wrong-kind",
+            f"`{name}` does not take {', '.join(map(expressions.describe, given)) or 'nothing'}",
+            expr.span,
+        )
+
+
+def bounded_count(context: Context, count: int, span: Span) -> None:
+    if count > LIMIT:
+        context.error("too-many-layers", f"a list of {count:,} items is more than {LIMIT:,}", span)
+
+
+def bounded(context: Context, items: Any, span: Span) -> Any:
+    """A list that with everything in it is not too long; lists of lists of lists grow beyond all bounds."""
+    count = _weight(items)
+    if count is None:
+        context.error("nested-too-deep", f"lists lie inside each other more than {DEPTH} deep", span)
+    bounded_count(context, count, span)
+    context.spend(count, span)
+    return items
+
+
+def _weight(items: Any, depth: int = 0) -> int | None:
+    """The values in a list, those of lists and bundles inside it counted too; None when it is nested too deep."""
+    if depth > DEPTH:
+        return None
+    total = len(items)
+    for item in items:
+        if isinstance(item, list | tuple | Bundle):
+            inside = _weight(item.items if isinstance(item, Bundle) else item, depth + 1)
+            if inside is None:
+                return None
+            total += inside
+        if total > LIMIT:
+            break
+    return total
+
+
+def _range(context: Context, expr: syntax.Call, *bounds: int) -> list[int]:
+    items = range(*bounds)
+    bounded_count(context, len(items), expr.span)
+    return bounded(context, list(items), expr.span)  # type: ignore[no-any-return]
+
+
+def _extreme(pick: Callable[..., Any]) -> Callable[..., Any]:
+    def extreme(context: Context, expr: syntax.Call, *given: Any) -> Any:
+        items: Sequence[Any] = given[0] if len(given) == 1 else given
+        if any(isinstance(i, Dim) for i in items):
+            context.error("not-known-yet", f"`{expr.span.text}` depends on the size of the input", expr.span)
+        return pick(items)
+
+    return extreme
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "min": _extreme(min),
+    "max": _extreme(max),
+    "len": lambda c, e, items: len(items.items if isinstance(items, Bundle) else items),
+    "range": _range,
+    "round": lambda c, e, x: round(x),
+    "floor": lambda c, e, x: math.floor(x),
+    "ceil": lambda c, e, x: math.ceil(x),
+    "int": lambda c, e, x: int(x),
+    "zip": lambda c, e, *lists: bounded(c, [tuple(t) for t in zip(*lists, strict=False)], e.span),
+    "enumerate": lambda c, e, items: bounded(c, list(enumerate(items)), e.span),
+    "reversed": lambda c, e, items: bounded(c, list(reversed(items)), e.span),
+}

@@ -1,0 +1,179 @@
+"""Operators between numbers, sizes, layers and arrows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import netdsl.elaborate.expressions as expressions
+import netdsl.elaborate.functions as functions
+import netdsl.elaborate.layers as layers
+from netdsl import syntax
+from netdsl.dims import Condition, Dim, both, compare, either, exact_div, negate
+from netdsl.elaborate.context import Context
+from netdsl.elaborate.scope import Scope
+from netdsl.elaborate.values import LAYERS, Bundle, Repeat
+from netdsl.tensors import Value
+
+# ---------------------------------------------------------------- operators
+
+
+def unary(context: Context, scope: Scope, expr: syntax.Unary) -> Any:
+    value = expressions.evaluate(context, scope, expr.operand)
+    if expr.operator == "not":
+        if isinstance(value, bool | Condition):
+            return negate(value)
+        context.error("wrong-kind", f"`not` takes a condition, not {expressions.describe(value)}", expr.operand.span)
+    if isinstance(value, Value):
+        return layers.operate(context, "neg", (value,), expr.span)
+    if isinstance(value, bool) or not isinstance(value, (*expressions.NUMBERS, Dim)):
+        context.error(
+            "wrong-kind",
+            f"`{expr.operator}` takes a expressions.number, not {expressions.describe(value)}",
+            expr.operand.span,
+        )
+    return -value
+
+
+def binary(context: Context, scope: Scope, expr: syntax.Binary) -> Any:
+    if expr.operator in ("and", "or"):
+        return _logic(context, scope, expr)
+    left = expressions.evaluate(context, scope, expr.left)
+    right = expressions.evaluate(context, scope, expr.right)
+    if isinstance(left, Value | Bundle) or isinstance(right, Value | Bundle):
+        return _arrow_arithmetic(context, expr, left, right)
+    if isinstance(left, LAYERS) and expr.operator == "*":
+        return _repeat(context, expr, left, right)
+    if expr.operator in COMPARISONS:
+        return _compare(context, expr, left, right)
+    return _arithmetic(context, expr, left, right)
+
+
+def _logic(context: Context, scope: Scope, expr: syntax.Binary) -> Any:
+    left = expressions.evaluate(context, scope, expr.left)
+    if left is (expr.operator == "or"):
+        return left
+    right = expressions.evaluate(context, scope, expr.right)
+    for value, side in ((left, expr.left), (right, expr.right)):
+        if not isinstance(value, bool | Condition):
+            context.error(
+                "wrong-kind", f"`{expr.operator}` joins conditions, not {expressions.describe(value)}", side.span
+            )
+    return both(left, right) if expr.operator == "and" else either(left, right)
+
+
+def _repeat(context: Context, expr: syntax.Binary, layer: Any, count: Any) -> Repeat:
+    if isinstance(count, Dim):
+        message = f"how often a layer is repeated must be known now, but `{count}` depends on the input"
+        context.error("not-known-yet", message, expr.right.span)
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        context.error(
+            "wrong-kind",
+            f"a layer is repeated a whole number of times, not {expressions.describe(count)}",
+            expr.right.span,
+        )
+    return Repeat(layer, count, expr.span)
+
+
+ARROW_OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "**": "power"}
+
+
+def _arrow_arithmetic(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Value:
+    name = ARROW_OPERATORS.get(expr.operator)
+    if name is None:
+        context.error("wrong-kind", f"`{expr.operator}` does not work on arrows", expr.operator_span)
+    operands = []
+    for value, side in ((left, expr.left), (right, expr.right)):
+        if isinstance(value, Dim):
+            context.error("wrong-kind", "an arrow cannot be combined with a size of the input", side.span)
+        if isinstance(value, expressions.NUMBERS) and not isinstance(value, bool):
+            value = layers.constant(context, float(value), side.span)
+        if not isinstance(value, Value):
+            help = _arrow_help(value, side)
+            message = f"`{expr.operator}` joins two arrows, but this is {expressions.describe(value)}"
+            context.error("wrong-kind", message, side.span, help=help)
+        operands.append(value)
+    return layers.operate(context, name, tuple(operands), expr.span, operator=expr.operator)
+
+
+def _arrow_help(value: Any, side: syntax.Expr) -> str | None:
+    if isinstance(value, Bundle):
+        return f"take one of them, `{side.span.text}[0]`, or name them: `(a, b): …`"
+    return f"apply it with an arrow: `(x -> {side.span.text})`" if isinstance(value, LAYERS) else None
+
+
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in")
+
+
+def _compare(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:
+    if expr.operator == "in":
+        if not isinstance(right, list | tuple):
+            context.error("wrong-kind", f"`in` looks into a list, not {expressions.describe(right)}", expr.right.span)
+        return left in list(right)
+    sizes = isinstance(left, Dim | int | float) and isinstance(right, Dim | int | float)
+    if sizes and (isinstance(left, Dim) or isinstance(right, Dim)):
+        left, right = (int(v) if isinstance(v, float) and v.is_integer() else v for v in (left, right))
+        if not isinstance(left, float) and not isinstance(right, float):
+            return compare(expr.operator, left, right)
+    if expr.operator in ("==", "!="):
+        return (left == right) is (expr.operator == "==")
+    if not sizes or isinstance(left, Dim) or isinstance(right, Dim):
+        message = (
+            f"`{expr.operator}` compares numbers, not {expressions.describe(left)} and {expressions.describe(right)}"
+        )
+        context.error("wrong-kind", message, expr.span)
+    return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[expr.operator]
+
+
+def _arithmetic(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:
+    if expr.operator == "+" and isinstance(left, list) and isinstance(right, list):
+        return functions.bounded(context, left + right, expr.span)
+    if expr.operator == "*" and isinstance(left, list) and isinstance(right, int):
+        functions.bounded_count(context, len(left) * right, expr.span)
+        return functions.bounded(context, left * right, expr.span)
+    for value, side in ((left, expr.left), (right, expr.right)):
+        if isinstance(value, bool) or not isinstance(value, (*expressions.NUMBERS, Dim)):
+            context.error(
+                "wrong-kind", f"`{expr.operator}` works on numbers, not {expressions.describe(value)}", side.span
+            )
+    try:
+        result = ARITHMETIC[expr.operator](context, expr, left, right)
+    except ZeroDivisionError:
+        context.error("division-by-zero", f"`{expr.span.text}` divides by zero", expr.span)
+    except (TypeError, ValueError, OverflowError):
+        context.error("wrong-kind", f"`{expr.span.text}` cannot be computed for sizes of the input", expr.span)
+    if isinstance(result, complex):
+        context.error("wrong-kind", f"`{expr.span.text}` is the root of a negative number", expr.span)
+    if isinstance(result, expressions.NUMBERS) and not abs(result) < expressions.LARGEST:
+        context.error("number-too-large", f"`{expr.span.text}` is too large", expr.span)
+    return result
+
+
+def _divide(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:
+    """Exact division: of sizes it demands that it comes out even."""
+    if isinstance(left, Dim):
+        from netdsl.elaborate.context import Demanded
+
+        message = f"`{left}` does not divide by {right}"
+        if not context.demand(left % right, "==", 0, Demanded(expr.span, message)):
+            context.error("does-not-divide", f"{message} for any size", expr.span, help="use `//` to round down")
+        return exact_div(left, right)
+    quotient = left / right
+    return left // right if isinstance(left, int) and isinstance(right, int) and left % right == 0 else quotient
+
+
+def _power(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:
+    if abs(right) > 100 or (isinstance(left, int | float) and abs(left) > 10**9 and right > 3):
+        context.error("number-too-large", f"`{expr.span.text}` is too large", expr.span)
+    return left**right
+
+
+ARITHMETIC: dict[str, Callable[[Context, syntax.Binary, Any, Any], Any]] = {
+    "+": lambda c, e, a, b: a + b,
+    "-": lambda c, e, a, b: a - b,
+    "*": lambda c, e, a, b: a * b,
+    "/": _divide,
+    "//": lambda c, e, a, b: a // b,
+    "%": lambda c, e, a, b: a % b,
+    "**": _power,
+}

@@ -1,0 +1,124 @@
+"""Settings of blocks: bound by name and place, checked against what their parameters are declared to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import netdsl.elaborate.blocks as blocks
+import netdsl.elaborate.expressions as expressions
+import netdsl.elaborate.layers as layers
+from netdsl import syntax
+from netdsl.diagnostics import Label
+from netdsl.dims import Dim
+from netdsl.elaborate.context import Context
+from netdsl.elaborate.scope import Scope
+from netdsl.elaborate.values import (
+    LAYERS,
+    Bundle,
+    Setting,
+)
+from netdsl.ops.fields import Word
+from netdsl.source import Span
+from netdsl.tensors import Value
+
+KINDS: dict[str, tuple[str, Any]] = {
+    "int": ("a whole number", lambda v: isinstance(v, int | Dim) and not isinstance(v, bool)),
+    "float": ("a number", lambda v: isinstance(v, int | float) and not isinstance(v, bool)),
+    "number": ("a number", lambda v: isinstance(v, int | float) and not isinstance(v, bool)),
+    "bool": ("`true` or `false`", lambda v: isinstance(v, bool)),
+    "text": ("a text in quotes", lambda v: isinstance(v, str)),
+    "word": ("a word", lambda v: isinstance(v, Word)),
+    "list": ("a list", lambda v: isinstance(v, list | tuple)),
+    "layer": ("a layer", lambda v: isinstance(v, LAYERS)),
+    "init": ("an initialiser", lambda v: isinstance(v, Word | int | float)),
+}
+"""Kinds that a block's parameter can be declared with: `c: int`, `act: layer = relu`."""
+
+# ---------------------------------------------------------------- settings
+
+
+def bind(
+    context: Context, scope: Scope, definition: syntax.Definition, arguments: Sequence[syntax.Argument], span: Span
+) -> dict[str, Setting]:
+    """The settings of a call of a block, each checked against what its parameter is declared to be."""
+    parameters = {p.name.id: p for p in definition.parameters}
+    matched = layers.match_arguments(context, definition.name.id, list(parameters), arguments)
+    bound: dict[str, Setting] = {}
+    for name, argument in matched.items():
+        value = _argument(context, scope, parameters[name], argument.value)
+        checked = _checked(context, parameters[name], value, argument.value.span)
+        bound[name] = Setting(checked, argument.span, argument.value)
+    return bound
+
+
+def _kind(parameter: syntax.Parameter) -> str | None:
+    """The declared kind, or what the default says."""
+    if parameter.kind is not None:
+        return parameter.kind.id
+    default = parameter.default
+    if isinstance(default, syntax.Literal):
+        kinds = {bool: "bool", int: "number", float: "number", str: "text"}
+        return kinds[type(default.value)]
+    return "list" if isinstance(default, syntax.ListOf) else None
+
+
+def _argument(context: Context, scope: Scope, parameter: syntax.Parameter, expr: syntax.Expr) -> Any:
+    kind = _kind(parameter)
+    if kind == "layer" and isinstance(expr, syntax.Pipeline) and len(expr.stages) > 1:
+        return layers.chain(context, expr, scope)
+    if kind in ("word", "init"):
+        return expressions.evaluate_setting(context, scope, expr)
+    if kind is None and isinstance(expr, syntax.Name) and not scope.find(expr.id):
+        return layers.find(context, scope, expr) or Word(expr.id)
+    return expressions.evaluate(context, scope, expr)
+
+
+def _checked(context: Context, parameter: syntax.Parameter, value: Any, span: Span) -> Any:
+    kind = _kind(parameter)
+    if blocks.holds(value, (Value, Bundle)):
+        message = f"`{parameter.name.id}` is a setting, but this is {expressions.describe(value)}"
+        help = "settings are known before the network runs; arrows lead into a block by `->`"
+        context.error("wrong-kind", message, span, Label(parameter.span, "declared here"), help=help)
+    if kind is None:
+        return value
+    if kind not in KINDS:
+        assert parameter.kind is not None
+        from netdsl.diagnostics import did_you_mean
+
+        help = did_you_mean(kind, KINDS) or f"kinds are {', '.join(KINDS)}"
+        context.error("unknown-kind", f"there is no kind of setting called `{kind}`", parameter.kind.span, help=help)
+    says, accepts = KINDS[kind]
+    if kind == "int" and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not accepts(value) and not (kind == "number" and isinstance(value, Dim)):
+        message = f"`{parameter.name.id}` takes {says}, not {expressions.describe(value)}"
+        context.error("wrong-kind", message, span, Label(parameter.span, "declared here"))
+    return value
+
+
+def settle(
+    context: Context, scope: Scope, definition: syntax.Definition, given: Mapping[str, Setting], span: Span
+) -> dict[str, Any]:
+    """Every parameter's value, bound in the scope of the body; defaults may use earlier parameters."""
+    values: dict[str, Any] = {}
+    for parameter in definition.parameters:
+        name = parameter.name.id
+        if name in values:
+            message = f"`{definition.name.id}` has two parameters called `{name}`"
+            first = next(p for p in definition.parameters if p.name.id == name)
+            context.error("duplicate-name", message, parameter.name.span, Label(first.name.span, "first here"))
+        if name in given:
+            values[name] = given[name].value
+        elif parameter.default is not None:
+            value = _argument(context, scope, parameter, parameter.default)
+            values[name] = _checked(context, parameter, value, parameter.default.span)
+        else:
+            message = f"`{definition.name.id}` needs its `{name}`"
+            label = Label(parameter.span, "declared here")
+            help = f"write `{definition.name.id}({name}=…)`"
+            if definition.keyword == "net":
+                help = f"give it a default, `{name} = …`, or a value from outside: `--set {name}=…`"
+            context.error("missing-setting", message, span, label, help=help)
+        scope.bind(name, values[name], parameter.name.span)
+    return values

@@ -1,0 +1,86 @@
+"""Shared layers: one set of weights, used wherever the name is applied in its body."""
+
+from __future__ import annotations
+
+import netdsl.elaborate.layers as layers
+from netdsl.diagnostics import Label
+from netdsl.elaborate.context import Context
+from netdsl.elaborate.scope import Build, Names, Scope
+from netdsl.elaborate.values import (
+    Arrows,
+    BlockLayer,
+    Bundle,
+    OpLayer,
+    Shared,
+    arrows,
+)
+from netdsl.ir import Block, Graph, Node, Output
+from netdsl.ops.fields import shown
+from netdsl.source import Span
+from netdsl.tensors import Value
+
+# ---------------------------------------------------------------- shared layers
+
+
+def apply_shared(context: Context, scope: Scope, shared: Shared, value: Arrows, span: Span) -> Arrows:
+    """Use a shared layer: the first use owns the weights, later ones must need the same ones."""
+    if context.build.graph is not shared.graph:
+        message = f"`{shared.name}` is shared in the body that declares it, and this is another one"
+        context.error("shared-outside", message, span, Label(shared.span, "declared here"))
+    result, node = _use(context, scope, shared, value, span)
+    shared.uses += 1
+    context.build.fresh.remove(node)
+    if shared.first is None:
+        shared.first = node
+        node.name = context.build.names.unique(shared.name) if shared.name in context.build.names.taken else shared.name
+        node.name = shared.name
+    else:
+        node.name = context.build.names.number(f"{shared.name}_use")
+        node.shares = shared.first
+        _check_weights(context, shared, node, span)
+    return result
+
+
+def _use(context: Context, scope: Scope, shared: Shared, value: Arrows, span: Span) -> tuple[Arrows, Node]:
+    if isinstance(shared.layer, OpLayer | BlockLayer):
+        result = layers.apply(context, scope, shared.layer, value, span)
+        node = next(n for n in reversed(context.build.graph.nodes) if arrows(result)[0] in n.results)
+        return result, node
+    block = _inline_block(context, scope, shared, value)
+    types = [o.value.type for o in block.body.outputs]
+    result = layers.append(context, shared.name, block, arrows(value), types, span, {})
+    return result, context.build.graph.nodes[-1]
+
+
+def _inline_block(context: Context, scope: Scope, shared: Shared, value: Arrows) -> Block:
+    """A shared pipeline of several layers as a block of its own."""
+    graph = Graph(shared.name)
+    inputs = [Value("x" if len(arrows(value)) == 1 else f"x{i}", a.type) for i, a in enumerate(arrows(value), 1)]
+    graph.inputs.extend(inputs)
+    build = Build(graph, Names(), scope)
+    context.builds.append(build)
+    try:
+        inner = inputs[0] if len(inputs) == 1 else Bundle(tuple(inputs))
+        result = layers.apply(context, scope, shared.layer, inner, shared.span)
+        for node in build.fresh:
+            node.name = build.names.number(node.name)
+    finally:
+        context.builds.pop()
+    graph.outputs.extend(Output("output", a, False, shared.span) for a in arrows(result))
+    return Block(shared.name, {}, graph, shared.layer.span, origin=shared.span.source.name)
+
+
+def _check_weights(context: Context, shared: Shared, node: Node, span: Span) -> None:
+    assert shared.first is not None
+    first, here = (_weight_shapes(n) for n in (shared.first, node))
+    if first != here:
+        name = next(iter(sorted(k for k in first | here if first.get(k) != here.get(k))))
+        message = f"`{shared.name}` has one set of weights, but `{name}` would be {shown(here.get(name, ()))} here"
+        label = Label(shared.first.span, f"{shown(first.get(name, ()))} here")
+        context.error("shared-mismatch", message, span, label, help="a shared layer needs the same channels everywhere")
+
+
+def _weight_shapes(node: Node) -> dict[str, tuple[int, ...]]:
+    if isinstance(node.op, Block):
+        return {k: w.shape for k, w in node.op.body.weights()}
+    return {w.name: w.shape for w in node.op.weights()}
