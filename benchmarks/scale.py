@@ -2,8 +2,8 @@
 
     python benchmarks/scale.py [ROUNDS]
 
-Two ratios, the medians over rounds. Of whole processes: `netdsl report` on each file. And of `load` and `analyze` alone:
-a process reads ten small files, then the large one, and keeps all that it made, so that both halves last equally
+Two ratios, the medians over rounds. Of whole processes: `netdsl report` on each file. Of `load` and `analyze` alone: a
+process reads ten small files, then the large one, and keeps all that it made, so that both halves last equally
 long; counted is the CPU time of the large file over that of the mean small one. Nothing allocates a weight.
 """
 

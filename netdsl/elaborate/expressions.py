@@ -1,4 +1,4 @@
-"""Compile-time evaluation: names, arithmetic, lists. Total and functions.bounded: nothing of the host is ever run."""
+"""Compile-time evaluation: names, arithmetic, lists. Total and bounded: nothing of the host is ever run."""
 
 from __future__ import annotations
 

@@ -29,6 +29,8 @@ from netdsl.elaborate.values import (
 from netdsl.ir import Budget, Choice, Net, Output
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import RuleError, read_setting
+from netdsl.ops.loss import Loss
+from netdsl.ops.metric import Metric
 from netdsl.source import Span
 from netdsl.tensors import DType, Value
 
@@ -259,8 +261,13 @@ def _check_label(context: Context, name: syntax.Name) -> None:
 
 
 def is_layer(context: Context, name: str) -> bool:
-    """True for the name of an operation, or of a block in reach."""
-    return name in REGISTRY or context.library.definition(context, context.build.scope, name) is not None
+    """True for the name of an operation, or of a block in reach.
+
+    Losses and metrics stand in recipes only, so rows may have their names: `l1` is a popular one.
+    """
+    op = REGISTRY.get(name)
+    hidden = op is not None and not issubclass(op, Loss | Metric)
+    return hidden or context.library.definition(context, context.build.scope, name) is not None
 
 
 def _shared_row(context: Context, scope: Scope, row: syntax.LayerRow) -> None:

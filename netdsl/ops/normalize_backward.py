@@ -11,7 +11,7 @@ import netdsl.ops.arithmetic as arithmetic
 import netdsl.ops.reduce as reduce
 from netdsl.ops.axes import product
 from netdsl.ops.backward import Backward, ReshapeLike, SumTo
-from netdsl.ops.base import Gradients, Tape
+from netdsl.ops.base import Gradients, Tape, fixed
 from netdsl.ops.fields import Count, Int, Positive, Share
 from netdsl.tensors import DType, TensorType, Value
 
@@ -145,7 +145,7 @@ class Groups(Backward):
     groups: Count
 
     def result(self) -> TensorType:
-        channels = int(self.x.shape[0])  # type: ignore[call-overload]
+        channels = fixed(self.x.shape[0], "the number of channels")
         return self.x.type.with_shape(self.groups, product(self.x.shape[1:]) * (channels // self.groups))
 
     def in_place(self) -> bool:
@@ -237,7 +237,7 @@ def layernorm_gradient(tape: Tape, dy: Value | None, x: Value, axes: int, affine
 
 
 def rows_gradient(tape: Tape, g: Value | None, standard: Value, inverse: Value, axes: tuple[int, ...]) -> Value:
-    """The gradient through `standard = (x - mean) * inverse` where mean and deviation are those of rows along `axes`."""
+    """The gradient through `standard = (x - mean) * inverse` with mean and deviation of rows along `axes`."""
     mean = tape(reduce.Mean, g, axis=axes, keep=True)
     along = tape(reduce.Mean, tape(arithmetic.Mul, (g, standard)), axis=axes, keep=True)
     rest = tape(arithmetic.Sub, tape(arithmetic.Sub, g, mean), tape(arithmetic.Mul, (standard, along)))

@@ -12,7 +12,7 @@ import netdsl.ops.arithmetic as arithmetic
 import netdsl.ops.shape as shape
 from netdsl.dims import Extent
 from netdsl.ops.backward import Backward
-from netdsl.ops.base import Gradients, Tape, Values
+from netdsl.ops.base import Gradients, Tape, Values, fixed
 from netdsl.ops.fields import Bool
 from netdsl.tensors import TensorType, Value
 
@@ -33,7 +33,7 @@ class Steps(Backward, abstract=True):
 
     @property
     def hidden(self) -> int:
-        return int(self.weight_hh.shape[1])  # type: ignore[call-overload]
+        return fixed(self.weight_hh.shape[1], "the number of hidden units")
 
     def result(self) -> tuple[TensorType, ...]:
         return tuple(self.x.type.with_shape(self.x.shape[0], n * self.hidden) for n in (1, *self.kept))
@@ -86,7 +86,7 @@ class StepsGradient(Backward, abstract=True):
 
     @property
     def hidden(self) -> int:
-        return int(self.weight_hh.shape[1])  # type: ignore[call-overload]
+        return fixed(self.weight_hh.shape[1], "the number of hidden units")
 
     def result(self) -> tuple[TensorType, ...]:
         bias = TensorType(self.weight_hh.shape[:1], self.x.type.dtype, batched=False)

@@ -109,9 +109,10 @@ def _seeds(outer: Writer, place: Place) -> Value:
 def _states(block: Recurrent, values: dict[Value, Value], initial: tuple[Value, ...]) -> list[State]:
     """The block's states in the new body; `initial` are the values that some start as, in order."""
     given = iter(initial)
+    starts = [next(given) if isinstance(s.initial, Value) else s.initial for s in block.states]
     return [
-        State(s.name, values[s.current], values[s.following], next(given) if isinstance(s.initial, Value) else s.initial)
-        for s in block.states
+        State(s.name, values[s.current], values[s.following], start)
+        for s, start in zip(block.states, starts, strict=True)
     ]
 
 
@@ -162,7 +163,7 @@ def _first_op(graph: Graph) -> Op:
 
 
 @dataclass(eq=False)
-class Backward:
+class BackwardLoop:
     """The backward loop of one block under construction."""
 
     outer: Differentiator
@@ -217,7 +218,7 @@ def step(worker: Differentiator, entry: Entry, outgoing: tuple[Value | None, ...
     inner = taped.worker
     graph = Graph(f"{taped.name}_gradient")
     inner.writer.graph, inner.writer.numbers = graph, {}
-    loop = Backward(worker, entry, taped, graph)
+    loop = BackwardLoop(worker, entry, taped, graph)
     pen = Pen(inner.writer, _first_op(taped.body), "gradient", "", entry.node.span)
     carried = _begin(loop, outgoing, pen)
     inner.backward((), pen)
@@ -227,7 +228,7 @@ def step(worker: Differentiator, entry: Entry, outgoing: tuple[Value | None, ...
     _hand_out(loop, carried, pen)
 
 
-def _begin(loop: Backward, outgoing: tuple[Value | None, ...], pen: Pen) -> list[tuple[State, State]]:
+def _begin(loop: BackwardLoop, outgoing: tuple[Value | None, ...], pen: Pen) -> list[tuple[State, State]]:
     """What arrives at a step: gradients of its outputs, and of its states from the step after. Pairs of states."""
     inner = loop.inner
     for output, gradient in zip(loop.taped.body.outputs, outgoing, strict=False):
@@ -253,7 +254,7 @@ def _arrive(inner: Differentiator, value: Value, gradient: Value, pen: Pen) -> N
     inner.add(value, gradient)
 
 
-def _hand_out(loop: Backward, carried: list[tuple[State, State]], pen: Pen) -> None:
+def _hand_out(loop: BackwardLoop, carried: list[tuple[State, State]], pen: Pen) -> None:
     """Finish the loop and give sequences, initial states and weights their gradients."""
     taped, inner, outer, entry = loop.taped, loop.inner, loop.outer, loop.entry
     found: list[tuple[Value, Value]] = []
@@ -267,9 +268,7 @@ def _hand_out(loop: Backward, carried: list[tuple[State, State]], pen: Pen) -> N
             ends[before] = Value(before.name, before.current.type)
             found.append((state.initial, ends[before]))
     later = [
-        (key, part)
-        for key, parts in inner.weight_gradients.items()
-        for part in _parts(loop, key, parts, ends, pen)
+        (key, part) for key, parts in inner.weight_gradients.items() for part in _parts(loop, key, parts, ends, pen)
     ]
     _append(loop, ends)
     for operand, gradient in found:
@@ -286,7 +285,7 @@ def _needed(outer: Differentiator, value: Value) -> bool:
 
 
 def _parts(
-    loop: Backward, key: str, parts: list[Value], ends: dict[State, Value], pen: Pen
+    loop: BackwardLoop, key: str, parts: list[Value], ends: dict[State, Value], pen: Pen
 ) -> Iterator[Op | Value]:
     """Gradients of a weight: operations to append after the loop, or the last value of a sum that the loop carries."""
     produced = loop.graph.producer()
@@ -305,7 +304,7 @@ def _parts(
         yield ends[state]
 
 
-def _after(loop: Backward, key: str, node: Node, produced: dict[Value, Node]) -> Op | None:
+def _after(loop: BackwardLoop, key: str, node: Node, produced: dict[Value, Node]) -> Op | None:
     """The same sum over all steps at once, if the operation is one that may run over time."""
     op = node.op
     if not isinstance(op, OVER_TIME) or op.result().batched:
@@ -316,7 +315,7 @@ def _after(loop: Backward, key: str, node: Node, produced: dict[Value, Node]) ->
     return LinearWeightGradient(loop.outside(op.dy, produced), loop.outside(op.x, produced))
 
 
-def _append(loop: Backward, ends: dict[State, Value]) -> None:
+def _append(loop: BackwardLoop, ends: dict[State, Value]) -> None:
     """Append the loop: prune its body, and bring in what the body reads from outside."""
     taped, graph = loop.taped, loop.graph
     prune(graph, [*loop.outputs, *(s.following for s in loop.states)])
@@ -338,7 +337,7 @@ def _append(loop: Backward, ends: dict[State, Value]) -> None:
     )
 
 
-def _bring_in(loop: Backward) -> None:
+def _bring_in(loop: BackwardLoop) -> None:
     """What the backward body reads of the forward body: numbers and parameters again, all else stacked."""
     made = loop.graph.producer()
     forward = loop.taped.body.producer()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.ops.base import fixed
 from netdsl.ops.normalize_backward import (
     AlongChannels,
     BatchnormInputGradient,
@@ -54,7 +55,7 @@ def by_channel(x: str, weight: str, bias: str, variance: str, channels: int, eps
 @rules.lowers(StandardChannels)
 def standard_channels(op: StandardChannels, inputs: Sequence[str], build: Builder) -> Any:
     d, variance, *affine = inputs
-    channels = int(op.variance.shape[0])  # type: ignore[call-overload]
+    channels = fixed(op.variance.shape[0], "the number of channels")
     weight, bias = affine or (build.constant([1.0] * channels), build.constant([0.0] * channels))
     return by_channel(d, weight, bias, variance, channels, op.eps, build)
 
@@ -81,7 +82,7 @@ def batchnorm_input_gradient(op: BatchnormInputGradient, inputs: Sequence[str], 
     share = build.node("Neg", [build.node("Div", [a, positions(d, build)])])
     b = build.node("Mul", [build.node("Mul", [share, spread]), build.node("Mul", [inverse, inverse])])
     c = build.node("Mul", [share, shift])
-    channels = int(op.variance.shape[0])  # type: ignore[call-overload]
+    channels = fixed(op.variance.shape[0], "the number of channels")
     line = by_channel(d, b, c, build.constant([1.0] * channels), channels, 0.0, build)
     return build.node("Add", [build.node("Mul", [dy, spread_out(a, op.d.type, build)]), line])
 

@@ -178,9 +178,7 @@ def lstm_steps(op: LstmSteps, inputs: Sequence[str], build: Builder) -> Any:
         return [h, c], [h, gates, candidate, c]
 
     one, zeros = layer.width(1), layer.zeros()
-    scan = Scan(
-        [(zeros, one), (zeros, one)], [(gates, layer.width(4))], [one, layer.width(3), one, one], op.backwards
-    )
+    scan = Scan([(zeros, one), (zeros, one)], [(gates, layer.width(4))], [one, layer.width(3), one, one], op.backwards)
     return tuple(swapped(name, build) for name in write_scan(build, scan, step))
 
 

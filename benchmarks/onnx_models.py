@@ -1,6 +1,6 @@
 """Our ONNX models in onnxruntime, against what `torch.onnx.export` makes of the same networks.
 
-    python benchmarks/onnx.py [--rounds 21] [--threads 1] [--only resnet]
+    python benchmarks/onnx_models.py [--rounds 21] [--threads 1] [--only resnet]
 
 Both hold the same weights and must agree on their outputs. Where onnxscript is installed, torch's newer exporter is
 compared as well. Rounds alternate; printed are the median of the ratios (ours over theirs) and its quartiles. On one
@@ -31,7 +31,7 @@ SPECS = Path(__file__).parent.parent / "specs"
 SHAPES = {
     ("lenet", "LeNet", ()): (16, 1, 28, 28),
     ("resnet", "ResNet50", ()): (1, 3, 128, 128),
-    ("unet", "UNetSameBN", (("width", 16),)): (1, 1, 128, 128),
+    ("unet", "UNetSameBN", (("width", 16),)): (1, 3, 128, 128),
     ("vgg", "VGG16BN", ()): (1, 3, 64, 64),
     ("char_rnn", "CharLSTM", ()): (4, 64),
 }
