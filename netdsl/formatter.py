@@ -112,7 +112,8 @@ class Page:
             lines = self.broken(row, indent, label, stop)
         else:
             text = " " * indent + label + row.text(row.label, stop)
-            lines = [text] if len(text) + len(claim) < WIDTH else self.wrapped(row, indent, label, stop, claim)
+            fits = len(text) + bool(claim) + len(claim) <= WIDTH
+            lines = [text] if fits else self.wrapped(row, indent, label, stop, claim)
         return Line(lines, claim, comment)
 
     def claim(self, row: Row) -> tuple[int, str]:
@@ -152,6 +153,9 @@ class Page:
             if isinstance(piece, Token):
                 line += piece.text
             elif self.written_out(piece):
+                if len(line) >= WIDTH and not lines:
+                    *lines, line = at_commas(" " * indent + label, row, row.label, i, indent + 2 * STEP)
+                    line += " "
                 lines.append(with_comments(line + "{", piece.comments))
                 lines.extend(self.body(piece, indent + STEP))
                 line = " " * indent + "}"
@@ -171,15 +175,39 @@ class Page:
         cuts = [row.label, *(a for a in row.arrows() if a < stop), stop]
         stages = [row.text(a, b) for a, b in itertools.pairwise(cuts) if a < b]
         start = indent + (len(label) or STEP)
-        lines = [" " * indent + label + stages[0]]
-        for stage in stages[1:]:
-            if len(lines[-1]) + 1 + len(stage) <= WIDTH:
+        lines = [" " * indent + label]
+        for (a, b), stage in zip(((a, b) for a, b in itertools.pairwise(cuts) if a < b), stages, strict=True):
+            if a == row.label:
+                lines[-1] += stage
+            elif len(lines[-1]) + 1 + len(stage) <= WIDTH:
                 lines[-1] += f" {stage}"
             else:
                 lines.append(" " * start + stage)
-        if len(lines[-1]) + 1 + len(claim) > WIDTH:
+            if len(lines[-1]) > WIDTH:
+                lines[-1:] = at_commas(lines[-1][: -len(stage)], row, a, b, start + STEP)
+        if claim and len(lines[-1]) + 1 + len(claim) > WIDTH:
             lines.append(" " * (start - 1))
         return lines
+
+
+def at_commas(before: str, row: Row, start: int, stop: int, indent: int) -> list[str]:
+    """Some of a row behind `before`, broken behind the commas of its brackets where the line is full."""
+    lines = [before]
+    begun = start
+    for i in range(start, stop):
+        piece = row.pieces[i]
+        opener = piece.opener if isinstance(piece, Token) and piece.kind == "COMMA" else row.opener
+        outermost = opener is not None and opener is not row.opener and opener.opener is row.opener
+        if not outermost and i + 1 < stop:
+            continue
+        part = row.text(begun, i + 1)
+        space = " " if begun > start and row.spaced(begun) else ""
+        if begun > start and len(lines[-1]) + len(space) + len(part) > WIDTH:
+            lines.append(" " * indent + part)
+        else:
+            lines[-1] += space + part
+        begun = i + 1
+    return lines
 
 
 def part_notes(run: list[Row | Note]) -> tuple[list[Row | Note], list[Row | Note]]:

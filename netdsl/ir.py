@@ -230,10 +230,11 @@ def restrict(graph: Graph, outputs: list[Output]) -> Graph:
 
 def _lines(graph: Graph, depth: int) -> Iterator[str]:
     indent = "  " * depth
+    called = _references(graph)
     for value in graph.inputs:
         yield f"{indent}input {value.name} {value.type}"
     for node in graph.nodes:
-        operands = ", ".join(v.name for v in node.inputs)
+        operands = ", ".join(called.get(v, v.name) for v in node.inputs)
         results = ", ".join(map(str, (v.type for v in node.results)))
         shared = f" shares {node.shares.name}" if node.shares else ""
         what = node.op if isinstance(node.op, Op) else f"{node.op.name}({_settings(node.op)})"
@@ -241,7 +242,16 @@ def _lines(graph: Graph, depth: int) -> Iterator[str]:
         if isinstance(node.op, Block):
             yield from _lines(node.op.body, depth + 1)
     for output in graph.outputs:
-        yield f"{indent}output {'aux ' if output.aux else ''}{output.name} = {output.value.name}"
+        yield f"{indent}output {'aux ' if output.aux else ''}{output.name} = {called.get(output.value, output.value.name)}"
+
+
+def _references(graph: Graph) -> dict[Value, str]:
+    """What the printed text calls each value: the node it comes from, with `#1`, `#2` … where that makes several."""
+    found = {value: value.name for value in graph.inputs}
+    for node in graph.nodes:
+        several = len(node.results) > 1
+        found.update({v: f"{node.name}#{i}" if several else node.name for i, v in enumerate(node.results, 1)})
+    return found
 
 
 def _settings(block: Block) -> str:

@@ -1,14 +1,16 @@
-"""Gradients of operations that keep something: statistics, random masks, the state of a recurrence."""
+"""Gradients of layers that keep statistics, and whole training steps with state, against PyTorch."""
 
 from collections.abc import Callable
 
 import numpy as np
+import onnxruntime
 import pytest
+import torch
 
+from netdsl.codegen.onnx.step import onnx_step
+from netdsl.codegen.pytorch.module import torch_module
 from netdsl.program import load_text
-from tests.gradients import check, emit
-
-Noise = Callable[[int], dict[str, np.ndarray]]
+from gradients import check
 
 NORMS = [
     ("image [4, 3, 3]", "batchnorm"),
@@ -37,30 +39,12 @@ def test_normalisation(source: str, layer: str) -> None:
     check(f"net N {{\n  input {source}\n  y: {name} -> {layer}\n  output y\n}}\n", batch=4)
 
 
-RECURRENT = [
-    "rnn(4)",
-    "rnn(4, activation=relu, biases=1)",
-    "rnn(3, layers=2, bidirectional=true, biases=0)",
-    "lstm(4)",
-    "lstm(3, layers=2, biases=1)",
-    "lstm(3, bidirectional=true, layers=2)",
-    "lstm(3, biases=0)",
-    "gru(4)",
-    "gru(3, layers=2, biases=1)",
-    "gru(3, bidirectional=true, biases=0)",
-    "reverse -> last",
-    "rnn(3) -> last",
-]
-
-
-@pytest.mark.parametrize("layer", RECURRENT)
-def test_recurrent_layers(layer: str) -> None:
-    check(f"net N {{\n  input x [5, 3]\n  y: x -> {layer}\n  output y\n}}\n", batch=3)
-
-
-@pytest.mark.parametrize("layer", ["lstm(3, bidirectional=true)", "gru(3)", "rnn(3) -> last"])
-def test_recurrent_layers_of_any_length(layer: str) -> None:
-    check(f"net N {{\n  input x [T, 3]\n  y: x -> {layer}\n  output y\n}}\n", sizes={"T": 4}, batch=3)
+def test_statistics_of_a_shared_batchnorm_follow_both_uses() -> None:
+    check(
+        "net N {\n  input a [3, 4], b [3, 4]\n  shared norm: batchnorm(momentum=0.2)\n"
+        "  x: a -> norm\n  y: b -> norm\n  z: x * y\n  output z\n}\n",
+        batch=4,
+    )
 
 
 VANILLA = """
@@ -71,364 +55,71 @@ recurrent vanilla(hidden) {
   output h
 }
 """
-PAIR = """
-recurrent pair(hidden) {
-  input x, start
-  state h [hidden] = start
-  state c [hidden] = 0.5
-  gate: x -> linear(hidden) -> sigmoid
-  old: h -> linear(hidden, bias=false)
-  next c: gate * c + old -> tanh
-  next h: c * gate
-  output h
-  output c
+RESIDUAL = """
+use std.resnet { basic }
+net N {
+  input image [3, 8, 8]
+  conv(4, 3, pad=1, bias=false) -> batchnorm -> relu
+  basic(4)
+  basic(8, stride=2)
+  logits: global_avgpool -> linear(10)
+  output logits
+}
+train N {
+  data      digits
+  loss      (logits, label) -> cross_entropy
+  optimizer sgd(lr=0.05, momentum=0.9)
 }
 """
-NETS = {
-    "two states, both put out": PAIR
+CHARACTERS = (
+    VANILLA
     + """
 net N {
-  input x [4, 3], s [5]
-  begin: s -> linear(5)
-  (h, c): (x, begin) -> pair(5)
-  y: h + c
-  output y
+  input tokens int[6]
+  embedding(7, 5) -> vanilla(8) -> lstm(6) -> gru(6)
+  logits: linear(7)
+  output logits
 }
-""",
-    "only the second output is read": PAIR
-    + """
-net N {
-  input x [4, 3], s [5]
-  begin: s -> linear(5)
-  (h, c): (x, begin) -> pair(5)
-  y: c -> linear(2)
-  output y
-}
-""",
-    "only the last step is read": PAIR
-    + """
-net N {
-  input x [4, 3], s [5]
-  begin: s -> linear(5)
-  (h, c): (x, begin) -> pair(5)
-  y: h -> last
-  output y
-}
-""",
-    "a state that starts as a parameter": PAIR
-    + """
-net N {
-  input x [4, 3]
-  param begin [5] = normal(0.5)
-  (h, c): (x, begin) -> pair(5)
-  y: h + c
-  output y
-}
-""",
-    "vanilla": VANILLA
-    + """
-net N {
-  input x [5, 3]
-  y: x -> vanilla(4)
-  output y
-}
-""",
-    "any length, twice": VANILLA
-    + """
-net N {
-  input x [T, 3]
-  y: x -> linear(3) -> vanilla(4) -> vanilla(2)
-  output y
-}
-""",
-    "backwards": VANILLA
-    + """
-net N {
-  input x [5, 3]
-  y: x -> reverse -> vanilla(4) -> reverse -> last
-  output y
-}
-""",
-    "whole numbers": """
-recurrent v(hidden) {
-  input x
-  state h [hidden] = 0
-  next h: (x -> embedding(5, hidden)) + (h -> linear(hidden)) -> tanh
-  output h
-}
-net N {
-  input x int[4]
-  y: x -> v(3)
-  output y
-}
-""",
-    "a state that starts as what another layer read": """
-recurrent decoder(hidden) {
-  input word, memory
-  state h [hidden] = memory
-  next h: (word, h) -> concat -> linear(hidden) -> tanh
-  output h
-}
-net N {
-  input source int[S], target int[T]
-  memory: source -> embedding(5, 3) -> gru(4) -> last
-  spoken: target -> embedding(5, 3)
-  y: (spoken, memory) -> decoder(4) -> linear(5)
-  output y
-}
-""",
-    "images a step": """
-recurrent cell(c) {
-  input x
-  state h [c, 4, 4] = 0
-  next h: (x -> conv(c, 3, pad=1)) + (h -> conv(c, 3, pad=1, bias=false)) -> tanh
-  output h
-}
-net N {
-  input x [3, 2, 4, 4]
-  y: x -> cell(2)
-  output y
-}
-""",
-    "running statistics a step": """
-recurrent cell(c) {
-  input x
-  state h [c] = 0
-  next h: (x -> linear(c, bias=false) -> batchnorm) + (h -> linear(c)) -> tanh
-  output h
-}
-net N {
-  input x [3, 4]
-  y: x -> cell(3)
-  output y
-}
-""",
-    "layernorm": """
-recurrent cell(c) {
-  input x
-  state h [c] = 0
-  next h: (x -> linear(c) -> layernorm) + (h -> linear(c)) -> tanh
-  output h
-}
-net N {
-  input x [3, 4]
-  y: x -> cell(3)
-  output y
-}
-""",
-    "a free parameter": """
-recurrent cell(c) {
-  input x
-  param w [c] = normal(0.5)
-  state h [c] = 0
-  next h: (x -> linear(c)) * w + h -> tanh
-  output h
-}
-net N {
-  input x [3, 4]
-  y: x -> cell(3)
-  output y
-}
-""",
-    "one cell for two sequences": """
-recurrent cell(c) {
-  input x
-  state h [c] = 0
-  next h: (x -> linear(c)) + (h -> linear(c)) -> tanh
-  output h
-}
-net N {
-  input x [3, 4], z [5, 4]
-  shared e: cell(3)
-  a: x -> e -> last
-  b: z -> e -> last
-  y: a + b
-  output y
-}
-""",
-    "one layer for sequence and state": """
-recurrent cell(c) {
-  input x
-  shared w: linear(c)
-  state h [c] = 0
-  next h: (x -> w) + (h -> w) -> tanh
-  o: h -> w
-  output o
-}
-net N {
-  input x [3, 3]
-  y: x -> cell(3)
-  output y
-}
-""",
-    "a recurrence in a recurrence": """
-recurrent inner(c) {
-  input x
-  state h [c] = 0
-  next h: (x -> linear(c)) + (h -> linear(c)) -> tanh
-  output h
-}
-recurrent outer(c) {
-  input x
-  state h [c] = 0
-  z: x -> inner(c) -> last
-  next h: z + (h -> linear(c)) -> tanh
-  output h
-}
-net N {
-  input x [3, 2, 4]
-  y: x -> outer(3)
-  output y
-}
-""",
-    "an lstm in a recurrence": """
-recurrent inner(c) {
-  input x
-  state h [c] = 0
-  next h: (x -> linear(c)) + (h -> linear(c)) -> tanh
-  output h
-}
-recurrent outer(c) {
-  input x
-  state h [c] = 0
-  z: x -> lstm(c) -> last
-  next h: z + (h -> linear(c)) -> tanh
-  output h
-}
-net N {
-  input x [3, 2, 4]
-  y: x -> outer(3)
-  output y
-}
-""",
-    "a state handed on": """
-recurrent cell(c) {
-  input x
-  state h [c] = 0
-  state k [c] = 1
-  old: h
-  next h: (x -> linear(c)) * k
-  next k: old
-  output h
-  output old
-}
-net N {
-  input x [5, 4]
-  (a, b): x -> cell(3)
-  y: a + b
-  output y
-}
-""",
-}
-
-
-@pytest.mark.parametrize("title", list(NETS))
-def test_recurrent_blocks(title: str) -> None:
-    check(NETS[title], sizes={"S": 4, "T": 3}, batch=4, below=5)
-
-
-NOISE = """
-recurrent noisy(hidden) {
-  input x
-  state h [hidden] = 0
-  next h: h + (x -> dropout(0.5))
-  output h
-}
-net N {
-  input image [8, 12, 10], sequence [40, 30]
-  param w [8, 12, 10] = constant(1)
-  all: image * w -> dropout(0.3)
-  again: image * w -> dropout(0.3)
-  channels: image * w -> spatial_dropout(0.4)
-  steps: sequence -> noisy(30)
-  none: image * w -> dropout(0)
-  nothing: image * w -> dropout(1)
-  output all, again, channels, steps, none, nothing
+train N {
+  data      text("input.txt")
+  loss      (logits, label) -> cross_entropy
+  optimizer sgd(lr=0.05, momentum=0.9)
 }
 """
-BATCH = 16
+)
 
 
-@pytest.fixture(scope="module")
-def noise() -> Noise:
-    """What the net above gives for a seed, of ones."""
-    net = load_text(NOISE).net()
-    emitted = emit(net, {"w": np.ones((8, 12, 10), np.float32)})
-    ones = {k: np.ones((BATCH, *v.shape), np.float32) for k, v in emitted.fields.items() if k != "seed"}
-    return lambda seed: emitted.run({**ones, "seed": np.array(seed, np.int64)})
+def images(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    return {"image": rng.standard_normal((4, 3, 8, 8)).astype(np.float32), "label": rng.integers(0, 10, 4)}
 
 
-def test_dropout_keeps_the_stated_share_and_scales_it(noise: Noise) -> None:
-    kept = np.concatenate([noise(seed)["all"].ravel() for seed in range(4)])
-    assert set(np.unique(kept)) == {np.float32(0), np.float32(1 / 0.7)}
-    sigma = (0.3 * 0.7 / kept.size) ** 0.5
-    assert abs((kept > 0).mean() - 0.7) < 4 * sigma
+def characters(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    return {"tokens": rng.integers(0, 7, (4, 6)), "label": rng.integers(0, 7, (4, 6))}
 
 
-def test_dropout_repeats_with_its_seed_and_with_nothing_else(noise: Noise) -> None:
-    first, same, other = noise(5), noise(5), noise(6)
-    assert all(np.array_equal(first[k], same[k]) for k in first)
-    for a, b in [(first["all"], other["all"]), (first["all"], first["again"])]:
-        agree = ((a > 0) == (b > 0)).mean()
-        assert abs(agree - 0.58) < 4 * (0.58 * 0.42 / a.size) ** 0.5
-
-
-@pytest.mark.parametrize("axes", [(0,), (1,), (2,), (3,), (2, 3), (0, 1), (1, 3)])
-def test_masks_of_neighbours_are_independent(noise: Noise, axes: tuple[int, ...]) -> None:
-    products = []
-    for seed in range(6):
-        centred = (noise(seed)["all"] > 0) - 0.7
-        shifted = centred
-        for axis in axes:
-            shifted = np.roll(shifted, 1, axis)
-        products.append((centred * shifted).mean() / 0.21)
-    assert abs(np.mean(products)) < 4 / (6 * BATCH * 960) ** 0.5
-
-
-def test_spatial_dropout_takes_whole_channels(noise: Noise) -> None:
-    kept = np.concatenate([noise(seed)["channels"] for seed in range(12)])
-    assert np.array_equal(kept.min((2, 3)), kept.max((2, 3)))
-    share = (kept[:, :, 0, 0] > 0).mean()
-    assert abs(share - 0.6) < 4 * (0.24 / kept[:, :, 0, 0].size) ** 0.5
-
-
-def test_dropout_draws_anew_at_every_step_of_a_recurrence(noise: Noise) -> None:
-    steps = np.diff(noise(1)["steps"], axis=1, prepend=0)
-    kept = steps > 0.5
-    assert abs(kept.mean() - 0.5) < 4 * 0.5 / kept.size**0.5
-    agree = (kept[:, 1:] == kept[:, :-1]).mean()
-    assert abs(agree - 0.5) < 4 * 0.5 / kept.size**0.5
-
-
-def test_dropout_of_nothing_and_of_everything(noise: Noise) -> None:
-    got = noise(2)
-    assert (got["none"] == 1).all()
-    assert (got["nothing"] == 0).all()
-
-
-DROPPED = """
-net N {
-  input x [6, 5]
-  y: x -> %s
-  output y
-}
-"""
-
-
-@pytest.mark.parametrize("layer", ["dropout(0.4)", "spatial_dropout(0.4)", "dropout(0)"])
-def test_the_gradient_of_dropout_goes_through_the_mask_of_the_forward_pass(layer: str) -> None:
-    net = load_text(DROPPED % layer).net()
-    emitted = emit(net, {})
-    rng = np.random.default_rng(3)
-    x, probe = (rng.uniform(0.5, 1, (3, 6, 5)).astype(np.float32) for _ in range(2))
-    got = emitted.run({"x": x, "y.probe": probe, "seed": np.array(4)})
-    assert np.allclose(got["x:gradient"], probe * got["y"] / x, rtol=1e-5)
-    assert layer == "dropout(0)" or 0 < (got["y"] == 0).mean() < 1
-
-
-def test_statistics_of_a_shared_batchnorm_follow_both_uses() -> None:
-    check(
-        "net N {\n  input a [3, 4], b [3, 4]\n  shared norm: batchnorm(momentum=0.2)\n"
-        "  x: a -> norm\n  y: b -> norm\n  z: x * y\n  output z\n}\n",
-        batch=4,
-    )
+@pytest.mark.parametrize(("text", "batch"), [(RESIDUAL, images), (CHARACTERS, characters)])
+def test_ten_steps_agree_with_pytorch(text: str, batch: Callable[[np.random.Generator], dict[str, np.ndarray]]) -> None:
+    net = load_text(text).net()
+    module = torch_module(net, 0).train()
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.05, momentum=0.9)
+    model = onnx_step(net, weights={k: v.numpy().copy() for k, v in module.state_dict().items()})
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level, options.intra_op_num_threads = 3, 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    outputs = [o.name for o in session.get_outputs()]
+    rng = np.random.default_rng(1)
+    carried: dict[str, np.ndarray] = {}
+    for _ in range(10):
+        fields = batch(rng)
+        feed = {**fields, "learning_rate": np.array(0.05, np.float32), "seed": np.array(0), **carried}
+        got = dict(zip(outputs, session.run(None, feed), strict=True))
+        carried = {k.removesuffix(":next"): v for k, v in got.items() if k.endswith(":next")}
+        optimizer.zero_grad()
+        logits = module(torch.from_numpy(fields[net.inputs[0].name]))
+        label = torch.from_numpy(fields["label"]).reshape(-1)
+        loss = torch.nn.functional.cross_entropy(logits.reshape(len(label), -1), label)
+        loss.backward()
+        optimizer.step()
+        assert abs(float(got["loss"]) - loss.item()) < 1e-4 * loss.item()
+    for name, value in module.state_dict().items():
+        assert np.allclose(carried[name], value.numpy(), rtol=1e-3, atol=1e-5), name

@@ -40,6 +40,7 @@ MASKS = """
   loss      (OUTPUT, label) -> cross_entropy(ignore=0)
   metric    (OUTPUT, label) -> pixel_accuracy(ignore=0)
 """
+WHOLE = IMAGES.replace("logits", "mask -> global_avgpool -> flatten")
 TEXTS = """
   data      text("nowhere")
   loss      (logits, label) -> cross_entropy
@@ -51,9 +52,9 @@ HINGE = """
   metric    (score, label) -> accuracy
 """
 MOMENTUM = "sgd(lr=0.02, momentum=0.9, nesterov=true, weight_decay=0.001, no_decay=true)"
-GENTLE = "sgd(lr=0.001, momentum=0.9, weight_decay=0.001)"
-"""Deep nets whose last layers normalise over few positions magnify rounding: there PyTorch in float32 parts from
-PyTorch in float64 within a few larger steps."""
+CLIPPED = {"optimizer": "sgd(lr=0.01, momentum=0.9, weight_decay=0.001)", "clip": "0.002"}
+"""Deep nets that normalise over few positions have huge gradients at first: within a few larger steps PyTorch in
+float32 parts from PyTorch in float64."""
 ADAM = "adam(lr=0.001, eps=0.0001, weight_decay=0.01)"
 ADAMW = "adamw(lr=0.002, eps=0.0001, no_decay=true)"
 
@@ -66,8 +67,8 @@ QUICK: dict[str, dict[str, Any]] = {
     "AlexNet": {"recipe": IMAGES.replace("logits", "fc8"), "image": 67, "optimizer": MOMENTUM},
     "AlexNetGrouped": {"recipe": IMAGES.replace("logits", "fc8"), "image": 67, "optimizer": ADAM},
     "VGG11BN": {"recipe": IMAGES, "image": 32, "optimizer": MOMENTUM},
-    "ResNet18": {"recipe": IMAGES, "sizes": {"H": 64, "W": 57}, "optimizer": GENTLE},
-    "ResNet50": {"recipe": IMAGES, "sizes": {"H": 64, "W": 64}, "optimizer": "adamw(lr=0.0001, eps=0.01)"},
+    "ResNet18": {"recipe": IMAGES, "sizes": {"H": 64, "W": 57}, **CLIPPED},
+    "ResNet50": {"recipe": IMAGES, "sizes": {"H": 64, "W": 64}, **CLIPPED},
     "UNetSame": {"recipe": MASKS, "sizes": {"H": 16, "W": 32}, "settings": {"width": "4"}, "optimizer": ADAM},
     "UNetSameBN": {"sizes": {"H": 16, "W": 32}, "settings": {"width": "4"}, "optimizer": ADAMW},
     "CharRNN": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": ADAM},
@@ -82,14 +83,14 @@ QUICK: dict[str, dict[str, Any]] = {
 SLOW: dict[str, dict[str, Any]] = {
     "AlexNetOneTower": {"recipe": IMAGES.replace("logits", "fc8"), "image": 64, "optimizer": MOMENTUM},
     **{
-        name: {"recipe": IMAGES, "image": 32, "optimizer": MOMENTUM}
+        name: {"recipe": IMAGES, "image": 64, **CLIPPED}
         for name in ("VGG11", "VGG16", "VGG16BN", "VGG19", "VGG19BN")
     },
     **{
-        name: {"recipe": IMAGES, "sizes": {"H": 64, "W": 64}, "optimizer": GENTLE}
+        name: {"recipe": IMAGES, "sizes": {"H": 64, "W": 64}, **CLIPPED, "clip": "0.0002"}
         for name in ("ResNet34", "ResNet101", "ResNet152", "ResNet50V1", "ResNet101V1", "ResNet152V1")
     },
-    "UNet": {"recipe": MASKS, "sizes": {"H": 188, "W": 188}, "settings": {"width": "2"}, "optimizer": ADAM},
+    "UNet": {"recipe": WHOLE, "sizes": {"H": 188, "W": 188}, "settings": {"width": "2"}, "optimizer": ADAM},
 }
 """The other nets: more of the same."""
 
@@ -113,7 +114,7 @@ def small(name: str, case: dict[str, Any]) -> Net:
     if "recipe" in case:
         output = re.findall(rf"^net {name}\b.*?^  output (\w+)", text, re.MULTILINE | re.DOTALL)[0]
         text += f"\ntrain {name} {{{case['recipe'].replace('OUTPUT', output)}}}\n"
-    rows = {row: case[row] for row in ("optimizer", "data") if row in case}
+    rows = {row: case[row] for row in ("optimizer", "data", "clip") if row in case}
     return load_text(text, f"{name}.net", case.get("settings"), rows).net(name)
 
 
@@ -173,6 +174,8 @@ class Torch:
         self.scoring.count(totals, values, True)
         self.optimizer.zero_grad()
         loss.backward()
+        if self.plan.clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.module.parameters(), self.plan.clip)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()

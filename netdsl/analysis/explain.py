@@ -51,7 +51,8 @@ def _sizes(op: Op, results: tuple[TensorType, ...], sizes: Mapping[str, int]) ->
     spatial = shape_at(results[0], sizes)[1:]
     if len(windows) != len(spatial):
         return
-    lines = [_window(w, out) for w, out in zip(windows, spatial, strict=True)]
+    slides = hasattr(op, "kernel")
+    lines = [_window(w, out, slides) for w, out in zip(windows, spatial, strict=True)]
     if len(set(lines)) == 1:
         yield f"size: {lines[0]}"
         return
@@ -59,8 +60,9 @@ def _sizes(op: Op, results: tuple[TensorType, ...], sizes: Mapping[str, int]) ->
         yield f"{name}: {line}"
 
 
-def _window(window: Window, out: int) -> str:
-    if window.reach == window.stride == window.up == 1:
+def _window(window: Window, out: int, slides: bool) -> str:
+    """The arithmetic of one axis; what `slides` no window only adds or cuts at the ends."""
+    if window.reach == window.stride == window.up == 1 and not slides:
         return _rim(window, out)
     text = _upward(window, out) if window.up != 1 else _downward(window, out)
     if window.dilation == 1:

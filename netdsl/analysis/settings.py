@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from netdsl import syntax
@@ -11,42 +13,57 @@ from netdsl.ops.base import Declared
 from netdsl.ops.fields import TextKind
 from netdsl.tensors import Init
 
+Written = Mapping[str, syntax.Expr]
+"""The author's expression of each setting that was given."""
 
-def layer_text(op: Declared | Block) -> str:
-    """The call that makes it: leading required settings by place, the rest by name where they differ."""
-    positional, named = _block_settings(op) if isinstance(op, Block) else _op_settings(op)
+
+def layer_text(op: Declared | Block, written: Written = MappingProxyType({})) -> str:
+    """The call that makes it: leading required settings by place, the rest by name where they differ from the default.
+
+    A number that its author wrote is there in any case: `lrn(5)`, though 5 is what it is without.
+    """
+    written = {name: expr for name, expr in written.items() if isinstance(expr, syntax.Literal | syntax.TupleOf)}
+    positional, named = _block_settings(op, written) if isinstance(op, Block) else _op_settings(op, written)
     parts = [*positional, *(f"{name}={text}" for name, text in named)]
     return f"{op.name}({', '.join(parts)})" if parts else op.name
 
 
-def _op_settings(op: Declared) -> tuple[list[str], list[tuple[str, str]]]:
+def _op_settings(op: Declared, written: Written) -> tuple[list[str], list[tuple[str, str]]]:
     positional: list[str] = []
     named: list[tuple[str, str]] = []
     leading = True
     for declared in op.settings():
         value = getattr(op, declared.name)
         text = f'"{value}"' if isinstance(declared.kind, TextKind) else value_text(value)
-        leading = leading and declared.required
+        leading = leading and (declared.required or _by_place(written.get(declared.name)))
         if leading:
             positional.append(text)
-        elif declared.required or value != declared.default:
+        elif declared.required or value != declared.default or declared.name in written:
             named.append((declared.name, text))
     return positional, named
 
 
-def _block_settings(block: Block) -> tuple[list[str], list[tuple[str, str]]]:
+def _block_settings(block: Block, written: Written) -> tuple[list[str], list[tuple[str, str]]]:
     defaults = {p.name.id: p.default for p in block.parameters}
     positional: list[str] = []
     named: list[tuple[str, str]] = []
     leading = True
     for name, value in block.settings.items():
         default = defaults.get(name)
-        leading = leading and name in defaults and default is None
+        leading = leading and ((name in defaults and default is None) or _by_place(written.get(name)))
         if leading:
             positional.append(value_text(value))
-        elif not _is_default(default, value):
+        elif not _is_default(default, value) or name in written:
             named.append((name, value_text(value)))
     return positional, named
+
+
+def _by_place(expression: syntax.Expr | None) -> bool:
+    """Whether a setting was given without its name."""
+    if expression is None:
+        return False
+    before = expression.span.source.text[: expression.span.start].rstrip()
+    return before.endswith(("(", ","))
 
 
 def _is_default(default: syntax.Expr | None, value: Any) -> bool:

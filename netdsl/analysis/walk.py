@@ -15,9 +15,9 @@ from netdsl.analysis.report import ReceptiveField, Row, Shape, Uncounted
 from netdsl.analysis.settings import layer_text
 from netdsl.diagnostics import Collector
 from netdsl.ir import Block, Graph, Node, Recurrent
-from netdsl.record import changed
 from netdsl.ops.base import Op
 from netdsl.ops.value import Constant
+from netdsl.record import changed
 from netdsl.tensors import TensorType, Value
 
 PLACEHOLDER = Row(name="", path="", op="", kind="", settings="", line=0, depth=0, inputs=(), outputs=())
@@ -147,7 +147,7 @@ class Walk:
         if loss is None:
             return ()
         if self.collector is not None:
-            message = f"the windows of `{layer_text(node.op)}` do not divide its input: {loss.text}"
+            message = f"the windows of `{layer_text(node.op, node.written)}` do not divide its input: {loss.text}"
             at = ", ".join(f"{s} = {n}" for s, n in self.sizes.items())
             self.collector.warn("pixels-dropped", message, node.span, help=loss.help, notes=(f"at {at}",) if at else ())
         return (loss.text,)
@@ -214,7 +214,7 @@ class Walk:
             path=place.of(node.name),
             op=node.kind,
             kind="block" if isinstance(node.op, Block) else "layer",
-            settings=layer_text(node.op),
+            settings=layer_text(node.op, node.written),
             line=node.span.line,
             depth=place.depth,
             inputs=tuple([shape_at(v.type, self.sizes) for v in node.inputs]),

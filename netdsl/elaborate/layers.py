@@ -63,6 +63,11 @@ def title(layer: Layer) -> str:
     return layer.name if isinstance(layer, Shared) else layer.title
 
 
+def is_identity(layer: Layer) -> bool:
+    """Whether a layer leaves its input as it is."""
+    return isinstance(layer, OpLayer) and layer.op.name == "identity"
+
+
 def chain(context: Context, pipeline: syntax.Pipeline, scope: Scope) -> Chain:
     return Chain(pipeline, scope, pipeline.span, tuple(context.library.at_work))
 

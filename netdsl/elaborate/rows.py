@@ -117,6 +117,8 @@ def flow(context: Context, scope: Scope, value: Arrows, stages: Sequence[syntax.
         layer = expressions.evaluate(context, scope, stage)
         if not isinstance(layer, LAYERS):
             _not_a_layer(context, stage, layer)
+        if isinstance(stage, syntax.Name) and scope.find(stage.id) and layers.is_identity(layer):
+            continue  # a layer parameter that stands for no layer: no row of a report, no node
         value = layers.apply(context, scope, layer, value, stage.span)
     return value
 

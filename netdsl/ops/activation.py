@@ -3,11 +3,8 @@
 from typing import Annotated, ClassVar
 
 from netdsl.dims import Extent
-from netdsl.ops.activation_backward import Between, Choose, GeluGradient, HardswishGradient
 from netdsl.ops.arithmetic import Add, Exp, Mul, Sub
-from netdsl.ops.arithmetic_backward import fit
 from netdsl.ops.axes import Axis, class_axis, find_axis, float_of, product, rank_at_least, without
-from netdsl.ops.backward import Gate, ReshapeLike
 from netdsl.ops.base import Elementwise, Gradients, Tape, Window, fixed
 from netdsl.ops.fields import Bool, ChoiceKind, Float, Initialiser
 from netdsl.ops.reduce import Sum
@@ -22,12 +19,27 @@ class Activation(Elementwise, abstract=True):
         float_of(self.x, self.name)
 
 
+class Identity(Elementwise):
+    """The value as it comes, of any kind: the layer that a layer parameter stands for when it is left out."""
+
+    example: ClassVar[str] = "image [3, 8, 8] -> identity"
+    flops_each: ClassVar[int] = 0
+
+    def in_place(self) -> bool:
+        return True
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": outgoing[0]}
+
+
 class Relu(Activation):
     """Keep what is positive: `max(0, x)` (Nair and Hinton, 2010). One comparison an element."""
 
     example: ClassVar[str] = "image [3, 8, 8] -> relu"
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.backward import Gate
+
         return {"x": tape(Gate, outgoing[0], results[0])}
 
 
@@ -40,6 +52,8 @@ class LeakyRelu(Activation):
     slope: Float = 0.01
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.activation_backward import Choose
+
         (dy,) = outgoing
         return {"x": tape(Choose, self.x, dy, tape(Mul, (dy, tape.number(self.slope))))}
 
@@ -64,6 +78,10 @@ class PRelu(Activation):
         return (Weight("weight", (self.slopes,), self.init),)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.activation_backward import Choose
+        from netdsl.ops.arithmetic_backward import fit
+        from netdsl.ops.backward import ReshapeLike
+
         (dy,) = outgoing
         slope = tape.weight("weight")
         aligned = (self.slopes, *(1,) * (self.x.type.rank - 1))[: self.x.type.rank]
@@ -81,6 +99,8 @@ class Relu6(Activation):
     example: ClassVar[str] = "image [3, 8, 8] -> relu6"
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.activation_backward import Between
+
         return {"x": tape(Between, outgoing[0], results[0], 0.0, 6.0)}
 
 
@@ -94,6 +114,8 @@ class Elu(Activation):
     alpha: Float = 1.0
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.activation_backward import Choose
+
         (dy,) = outgoing
         falling = tape(Mul, (dy, tape(Add, (results[0], tape.number(self.alpha)))))
         return {"x": tape(Choose, self.x, dy, falling)}
@@ -114,6 +136,8 @@ class Gelu(Activation):
         return self.x.type.elements * (8 if self.approximate == "tanh" else 4)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.activation_backward import GeluGradient
+
         return {"x": tape(GeluGradient, outgoing[0], self.x, self.approximate)}
 
 
@@ -137,6 +161,8 @@ class Hardswish(Activation):
     flops_each: ClassVar[int] = 4
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.activation_backward import HardswishGradient
+
         return {"x": tape(HardswishGradient, outgoing[0], self.x)}
 
 
@@ -159,6 +185,8 @@ class Hardsigmoid(Activation):
     flops_each: ClassVar[int] = 3
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.activation_backward import Between
+
         scaled = tape(Mul, (outgoing[0], tape.number(1 / 6)))
         return {"x": tape(Between, scaled, self.x, -3.0, 3.0)}
 

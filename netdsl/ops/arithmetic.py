@@ -8,12 +8,9 @@ from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from netdsl.dims import Extent
-from netdsl.ops.activation_backward import Between
-from netdsl.ops.arithmetic_backward import PowerBaseGradient, PowerExponentGradient, Sign, Won, fit, turned
 from netdsl.ops.axes import broadcast, float_of, meet, number_of
 from netdsl.ops.base import Elementwise, Gradients, Op, Requirement, RuleError, Tape, Values
 from netdsl.ops.fields import FloatKind
-from netdsl.ops.linear_backward import LinearWeightGradient
 from netdsl.ops.shape import Unsqueeze
 from netdsl.tensors import DType, TensorType, Value
 
@@ -53,6 +50,8 @@ class Add(Bundle):
     example: ClassVar[str] = "(a [8], b [8]) -> add"
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.arithmetic_backward import fit
+
         return {"x": tuple(fit(tape, outgoing[0], v) for v in self.x)}
 
 
@@ -62,6 +61,8 @@ class Mul(Bundle):
     example: ClassVar[str] = "(a [8], b [8]) -> mul"
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.arithmetic_backward import fit
+
         (dy,) = outgoing
         others = (tuple(v for j, v in enumerate(self.x) if j != i) for i in range(len(self.x)))
         return {"x": tuple(fit(tape, tape(Mul, (dy, *rest)), v) for v, rest in zip(self.x, others, strict=True))}
@@ -103,6 +104,8 @@ class Sub(Pairwise):
     example: ClassVar[str] = "(a [8], b [8]) -> sub"
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.arithmetic_backward import fit
+
         (dy,) = outgoing
         return {"a": fit(tape, dy, self.a), "b": tape(Neg, fit(tape, dy, self.b))}
 
@@ -116,6 +119,8 @@ class Div(Pairwise):
         return super().result().with_dtype(DType.FLOAT)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.arithmetic_backward import fit
+
         scaled = tape(Div, outgoing[0], self.b)
         return {
             "a": fit(tape, scaled, self.a),
@@ -131,6 +136,8 @@ class Power(Pairwise):
     transcendentals_each: ClassVar[int] = 1
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.arithmetic_backward import PowerBaseGradient, PowerExponentGradient, fit
+
         (dy,) = outgoing
         base = tape(PowerBaseGradient, dy, self.a, self.b) if tape.wants("a") else None
         exponent = tape(PowerExponentGradient, dy, self.a, self.b, results[0]) if tape.wants("b") else None
@@ -145,6 +152,8 @@ def share_of(tape: Tape, dy: Value | None, own: Value, larger: Value, smaller: V
 
     Equal values have half each; beside one number the value has it all, as PyTorch's clamp does.
     """
+    from netdsl.ops.arithmetic_backward import Won, fit
+
     other = smaller if own is larger else larger
     lone, met = (v.type.rank == 0 and not v.type.batched for v in (own, other))
     ties = "half" if lone == met else "none" if lone else "all"
@@ -223,6 +232,8 @@ class Abs(Elementwise):
         number_of(self.x, self.name)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.arithmetic_backward import Sign
+
         return {"x": tape(Mul, (outgoing[0], tape(Sign, self.x)))}
 
 
@@ -254,6 +265,8 @@ class Clamp(Elementwise):
             raise RuleError(f"`low` is {self.low:g}, which is above `high`, {self.high:g}", field="high")
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.activation_backward import Between
+
         return {"x": tape(Between, outgoing[0], self.x, self.low, self.high, closed=True)}
 
 
@@ -306,6 +319,8 @@ class Matmul(Op):
         return None
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.arithmetic_backward import fit, turned
+
         (dy,) = outgoing
         assert dy is not None
         return {
@@ -314,6 +329,9 @@ class Matmul(Op):
         }
 
     def _gradient_of_b(self, tape: Tape, dy: Value) -> Value:
+        from netdsl.ops.arithmetic_backward import fit, turned
+        from netdsl.ops.linear_backward import LinearWeightGradient
+
         fixed = isinstance(self.a.shape[-1], int) and isinstance(dy.shape[-1], int)
         if fixed and not self.b.type.batched and self.b.type.rank == 2:
             # one matrix for all samples and positions: a single product sums over them

@@ -6,14 +6,9 @@ from typing import ClassVar
 from netdsl.dims import Extent
 from netdsl.ops.activation import softmax_gradient
 from netdsl.ops.arithmetic import Add, Div, Matmul, Mul, Sqrt
-from netdsl.ops.arithmetic_backward import turned
-from netdsl.ops.attention_backward import Match
 from netdsl.ops.axes import all_batched, float_of, product, samples_of
-from netdsl.ops.backward import SumTo
 from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape, fixed, require_rank
 from netdsl.ops.fields import Bool, Count
-from netdsl.ops.linear_backward import LinearInputGradient, LinearWeightGradient
-from netdsl.ops.reduce_backward import Positions
 from netdsl.ops.shape import Concat, Reshape, Split, Transpose
 from netdsl.tensors import Init, TensorType, Value, Weight
 
@@ -30,6 +25,8 @@ def softmax_flops(rows: Extent, width: Extent) -> Extent:
 
 def attend(tape: Tape, q: Value, k: Value, v: Value, causal: bool) -> Value:
     """The training form of attention: keeps what it multiplies, and how much each query reads of each key."""
+    from netdsl.ops.attention_backward import Match
+
     scaled = tape(Mul, (q, scale_of(tape, q)))
     match = tape(Match, scaled, k, causal)
     for name, value in (("q", scaled), ("k", k), ("v", v), ("match", match)):
@@ -40,6 +37,8 @@ def attend(tape: Tape, q: Value, k: Value, v: Value, causal: bool) -> Value:
 
 def attend_gradient(tape: Tape, dy: Value | None) -> tuple[Value, Value, Value]:
     """Gradients of queries, keys and values."""
+    from netdsl.ops.arithmetic_backward import turned
+
     q, k, v, match = map(tape.saved, ("q", "k", "v", "match"))
     scores = softmax_gradient(tape, tape(Matmul, dy, turned(tape, v)), match, match.type.rank - 1)
     dq = tape(Mul, (tape(Matmul, scores, k), scale_of(tape, q)))
@@ -48,6 +47,8 @@ def attend_gradient(tape: Tape, dy: Value | None) -> tuple[Value, Value, Value]:
 
 def scale_of(tape: Tape, q: Value) -> Value:
     """`1 / sqrt(d)` for queries that are d wide."""
+    from netdsl.ops.reduce_backward import Positions
+
     width = q.shape[-1]
     if isinstance(width, int):
         return tape.number(width**-0.5)
@@ -226,6 +227,9 @@ class MultiheadAttention(Op):
         return (affine(tape, joined, tape.weight("out_proj.weight"), bias),)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.backward import SumTo
+        from netdsl.ops.linear_backward import LinearInputGradient, LinearWeightGradient
+
         (dy,) = outgoing
         found = {"out_proj.weight": tape(LinearWeightGradient, dy, tape.saved("joined"))}
         if self.bias:
@@ -260,6 +264,9 @@ class MultiheadAttention(Op):
         return list(tape(Split, tape.weight("in_proj_bias"), 3, 0)) if self.bias else [None] * 3
 
     def _joint_gradient(self, tape: Tape, parts: list[Value]) -> dict[str, Value]:
+        from netdsl.ops.backward import SumTo
+        from netdsl.ops.linear_backward import LinearInputGradient, LinearWeightGradient
+
         whole, weight = tape(Concat, tuple(parts), 1), tape.weight("in_proj_weight")
         found = {"in_proj_weight": tape(LinearWeightGradient, whole, self.q)}
         if self.bias:
@@ -269,6 +276,9 @@ class MultiheadAttention(Op):
         return found
 
     def _gradients(self, tape: Tape, parts: list[Value]) -> dict[str, Value]:
+        from netdsl.ops.backward import SumTo
+        from netdsl.ops.linear_backward import LinearWeightGradient
+
         read = (self.q, self.keys, self.values)
         matrices = [tape(LinearWeightGradient, dy, x) for dy, x in zip(parts, read, strict=True)]
         if self.packed:
@@ -282,6 +292,8 @@ class MultiheadAttention(Op):
 
     def _input_gradients(self, tape: Tape, parts: list[Value]) -> dict[str, Value]:
         """By input; one that stands for keys and values as well gets all of theirs."""
+        from netdsl.ops.linear_backward import LinearInputGradient
+
         keys = "q" if self.k is None else "k"
         values = keys if self.v is None else "v"
         found: dict[str, Value] = {}

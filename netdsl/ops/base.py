@@ -127,9 +127,7 @@ class Declared:
     def given(self) -> dict[str, Any]:
         """The settings that differ from their defaults, in declared order."""
         return {
-            f.name: getattr(self, f.name)
-            for f in self.settings()
-            if f.required or getattr(self, f.name) != f.default
+            f.name: getattr(self, f.name) for f in self.settings() if f.required or getattr(self, f.name) != f.default
         }
 
     def __repr__(self) -> str:
@@ -343,5 +341,7 @@ def require_dtype(value: Value, dtype: DType, what: str, field: str = "x", help:
 def fixed(extent: Extent, what: str, help: str | None = None) -> int:
     """A size that must be a number because a weight has it."""
     if isinstance(extent, Dim):
-        raise RuleError(f"{what} must be a fixed number, but it is `{extent}`", code="size-not-fixed", field="x", help=help)
+        raise RuleError(
+            f"{what} must be a fixed number, but it is `{extent}`", code="size-not-fixed", field="x", help=help
+        )
     return extent

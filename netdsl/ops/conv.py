@@ -4,16 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from netdsl.dims import Extent
-from netdsl.ops.backward import SumTo
 from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape, Window, fixed, require_dtype, require_rank
-from netdsl.ops.conv_backward import (
-    ConvBiasGradient,
-    ConvInputGradient,
-    ConvTransposeInputGradient,
-    ConvWeightGradient,
-    LocalInputGradient,
-    LocalWeightGradient,
-)
 from netdsl.ops.fields import Bool, Count, Initialiser, Offsets, Padding, Sizes
 from netdsl.ops.windows import SPATIAL_RANKS, count, even, fits, grow, positive, slide, spread, spread_padding
 from netdsl.tensors import DType, Init, TensorType, Value, Weight
@@ -93,6 +84,8 @@ class Conv(Op):
         return 0
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.conv_backward import ConvBiasGradient, ConvInputGradient, ConvWeightGradient
+
         (dy,) = outgoing
         weight = tape.weight("weight")
         return {
@@ -180,6 +173,8 @@ class ConvTranspose(Op):
         return 0
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.conv_backward import ConvBiasGradient, ConvTransposeInputGradient, ConvWeightGradient
+
         (dy,) = outgoing
         weight = tape.weight("weight")
         return {
@@ -247,6 +242,9 @@ class LocallyConnected(Op):
         return 0
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.backward import SumTo
+        from netdsl.ops.conv_backward import LocalInputGradient, LocalWeightGradient
+
         (dy,) = outgoing
         return {
             "x": tape(LocalInputGradient, dy, tape.weight("weight"), self.x, of=self) if tape.wants("x") else None,

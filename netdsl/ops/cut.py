@@ -6,7 +6,6 @@ from typing import Annotated, Any, ClassVar, cast
 from netdsl.dims import Extent
 from netdsl.ops.axes import find_axis, float_of, rank_at_least
 from netdsl.ops.base import Gradients, Requirement, RuleError, Tape, Window
-from netdsl.ops.cut_backward import Fold, Stretch, Surround
 from netdsl.ops.fields import (
     ChoiceKind,
     Count,
@@ -71,6 +70,8 @@ class Slice(Rearrangement):
         return tuple(sized)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.cut_backward import Stretch, Surround
+
         dy, taken = outgoing[0], self.stop - self.first
         if self.step > 1:
             dy = tape(Stretch, dy, self.along, self.step, taken)
@@ -147,6 +148,8 @@ class Crop(Rearrangement):
         return tuple(cut(have, offset, have - want - offset) for have, want, offset in axes)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.cut_backward import Surround
+
         axes = zip(self.x.type.spatial, self.target, self.offsets, strict=True)
         rest = tuple(have - want - offset for have, want, offset in axes)
         return {"x": tape(Surround, outgoing[0], self.x, (0, *self.offsets), (0, *rest))}
@@ -190,6 +193,8 @@ class Pad(Rearrangement):
         return False
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.cut_backward import Fold
+
         if self.mode == "constant":
             return {"x": tape(Crop, outgoing[0], margin=self.rims)}
         return {"x": tape(Fold, outgoing[0], self.x, self.rims, self.mode)}

@@ -4,7 +4,6 @@ from typing import ClassVar
 
 from netdsl.ops.arithmetic import Mul
 from netdsl.ops.base import Elementwise, Gradients, Tape, require_dtype, require_rank
-from netdsl.ops.dropout_backward import KeepMask
 from netdsl.ops.fields import Share
 from netdsl.ops.windows import SPATIAL_RANKS
 from netdsl.tensors import DType, Value
@@ -30,6 +29,8 @@ class Dropout(Elementwise):
         return True
 
     def training(self, tape: Tape) -> tuple[Value, ...] | None:
+        from netdsl.ops.dropout_backward import KeepMask
+
         if not self.rate:
             return None
         seed, place = tape.seed()

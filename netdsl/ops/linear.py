@@ -3,11 +3,9 @@
 from typing import ClassVar
 
 from netdsl.dims import Extent
-from netdsl.ops.backward import SumTo
 from netdsl.ops.base import Gradients, Op, RuleError, Tape, Window, fixed, require_dtype
 from netdsl.ops.conv import weigh
 from netdsl.ops.fields import Bool, Count, Initialiser
-from netdsl.ops.linear_backward import EmbeddingGradient, LinearInputGradient, LinearWeightGradient
 from netdsl.tensors import DType, Init, TensorType, Value, Weight
 
 
@@ -59,6 +57,9 @@ class Linear(Op):
         return None if self.x.type.rank == 1 else ()
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.backward import SumTo
+        from netdsl.ops.linear_backward import LinearInputGradient, LinearWeightGradient
+
         (dy,) = outgoing
         return {
             "x": tape(LinearInputGradient, dy, tape.weight("weight")) if tape.wants("x") else None,
@@ -100,4 +101,6 @@ class Embedding(Op):
         return 0
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.linear_backward import EmbeddingGradient
+
         return {"weight": tape(EmbeddingGradient, outgoing[0], self.x, tape.weight("weight"))}

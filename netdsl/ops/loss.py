@@ -6,12 +6,9 @@ from typing import Annotated, Any, ClassVar
 from netdsl.dims import Extent
 from netdsl.ops.activation import Sigmoid
 from netdsl.ops.arithmetic import Add, Div, Log, Mul, Neg, Sub
-from netdsl.ops.arithmetic_backward import Sign
 from netdsl.ops.axes import Axis, find_axis, float_of, is_one, product, rank_at_least, samples_of, without
 from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape
 from netdsl.ops.fields import FloatKind, Int, ListKind, Positive, Share
-from netdsl.ops.loss_backward import BinaryCrossEntropySlope, HingeSlope, MultiMarginSlope
-from netdsl.ops.reduce_backward import Elements
 from netdsl.ops.shape import Squeeze, Unsqueeze
 from netdsl.tensors import DType, TensorType, Value
 
@@ -221,6 +218,8 @@ class PairLoss(Loss, abstract=True):
 
 def share_of(tape: Tape, dy: Value | None, x: Value) -> Value:
     """What one element has in a mean over all."""
+    from netdsl.ops.reduce_backward import Elements
+
     share: Value = tape(Div, dy, tape(Elements, x))
     return share
 
@@ -233,6 +232,8 @@ class BinaryCrossEntropy(PairLoss):
     transcendentals_each: ClassVar[int] = 2
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.loss_backward import BinaryCrossEntropySlope
+
         slope, share = tape(BinaryCrossEntropySlope, self.x, self.target(tape)), share_of(tape, outgoing[0], self.x)
         found = {"x": tape(Mul, (slope, share))}
         if tape.wants("label"):
@@ -273,6 +274,8 @@ class L1(PairLoss):
     example: ClassVar[str] = "(x [8], label [8]) -> l1"
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.arithmetic_backward import Sign
+
         sign = tape(Sign, tape(Sub, self.x, self.target(tape)))
         slope = tape(Mul, (sign, share_of(tape, outgoing[0], self.x)))
         return {"x": slope, "label": self.of_label(tape, tape(Neg, slope)) if tape.wants("label") else None}
@@ -289,6 +292,8 @@ class Hinge(PairLoss):
     margin: Positive = 1.0
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.loss_backward import HingeSlope
+
         slope = tape(HingeSlope, self.x, self.target(tape), self.margin)
         return {"x": tape(Mul, (slope, share_of(tape, outgoing[0], self.x)))}
 
@@ -321,5 +326,7 @@ class MultiMargin(Loss):
         return self.x.type.elements * 4
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.loss_backward import MultiMarginSlope
+
         slope = tape(MultiMarginSlope, self.x, self.label, self.margin)
         return {"x": tape(Mul, (slope, share_of(tape, outgoing[0], self.x)))}

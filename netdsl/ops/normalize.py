@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
-import netdsl.ops.normalize_backward as backward
 from netdsl.dims import Dim, Extent
 from netdsl.ops.base import (
     Elementwise,
@@ -57,9 +56,13 @@ class Batchnorm(Elementwise):
         )
 
     def training(self, tape: Tape) -> tuple[Value, ...]:
+        import netdsl.ops.normalize_backward as backward
+
         return backward.batchnorm_training(tape, self.x, self.eps, self.momentum, self.affine)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        import netdsl.ops.normalize_backward as backward
+
         return backward.batchnorm_gradient(tape, outgoing[0], self.eps, self.affine)
 
 
@@ -122,9 +125,13 @@ class Layernorm(_Standardised):
         return () if self.x.type.rank == 2 and self.axes == 1 else None
 
     def training(self, tape: Tape) -> tuple[Value, ...]:
+        import netdsl.ops.normalize_backward as backward
+
         return backward.layernorm_training(tape, self.x, self.axes, self.eps, self.affine)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        import netdsl.ops.normalize_backward as backward
+
         return backward.layernorm_gradient(tape, outgoing[0], self.x, self.axes, self.affine)
 
 
@@ -161,9 +168,13 @@ class Groupnorm(_Standardised):
         return self.affine
 
     def training(self, tape: Tape) -> tuple[Value, ...]:
+        import netdsl.ops.normalize_backward as backward
+
         return backward.groupnorm_training(tape, self.x, self.groups, self.eps, self.affine)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        import netdsl.ops.normalize_backward as backward
+
         return backward.groupnorm_gradient(tape, outgoing[0], self.groups, self.affine)
 
 
@@ -202,9 +213,13 @@ class Instancenorm(_Standardised):
         return self.affine
 
     def training(self, tape: Tape) -> tuple[Value, ...]:
+        import netdsl.ops.normalize_backward as backward
+
         return backward.groupnorm_training(tape, self.x, self.channels, self.eps, self.affine)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        import netdsl.ops.normalize_backward as backward
+
         return backward.groupnorm_gradient(tape, outgoing[0], self.channels, self.affine)
 
 
@@ -231,7 +246,11 @@ class Lrn(Elementwise):
         return self.x.type.elements * (self.size + 3)
 
     def training(self, tape: Tape) -> tuple[Value, ...]:
+        import netdsl.ops.normalize_backward as backward
+
         return backward.lrn_training(tape, self.x, self.size, (self.alpha, self.beta, self.k))
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        import netdsl.ops.normalize_backward as backward
+
         return backward.lrn_gradient(tape, outgoing[0], self.x, self.size, (self.alpha, self.beta))

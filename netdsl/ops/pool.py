@@ -6,17 +6,6 @@ from typing import ClassVar
 from netdsl.dims import Extent
 from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape, Window, require_dtype, require_rank
 from netdsl.ops.fields import Bool, Padding, Sizes
-from netdsl.ops.pool_backward import (
-    AdaptiveAvgGradient,
-    AdaptiveMaxGradient,
-    AvgpoolGradient,
-    GlobalMaxGradient,
-    MaxpoolPlaces,
-    MeanGradient,
-    PlacesInChannel,
-    ScatterLike,
-    overlapping,
-)
 from netdsl.ops.windows import SPATIAL_RANKS, count, even, fits, product, slide, spread, spread_padding
 from netdsl.tensors import DType, TensorType, Value
 
@@ -113,11 +102,15 @@ class Maxpool(_Pool):
 
     def training(self, tape: Tape) -> tuple[Value, ...]:
         """The same with the places of the maxima, which the gradient needs."""
+        from netdsl.ops.pool_backward import MaxpoolPlaces, PlacesInChannel
+
         pooled, places = tape(MaxpoolPlaces, self.x, of=self)
         tape.save("places", places)
         return (pooled, tape(PlacesInChannel, places, self.x)) if self.indices else (pooled,)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.pool_backward import ScatterLike, overlapping
+
         if outgoing[0] is None:
             return {}
         return {"x": tape(ScatterLike, outgoing[0], tape.saved("places"), self.x, overlap=overlapping(self))}
@@ -145,6 +138,8 @@ class Avgpool(_Pool):
         return self.result().elements * count(self.kernels)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.pool_backward import AvgpoolGradient
+
         return {"x": tape(AvgpoolGradient, outgoing[0], self.x, of=self)}
 
 
@@ -188,6 +183,8 @@ class AdaptiveAvgpool(_Adaptive):
         return self.x.type.elements
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.pool_backward import AdaptiveAvgGradient
+
         return {"x": tape(AdaptiveAvgGradient, outgoing[0], self.x, of=self)}
 
 
@@ -208,6 +205,8 @@ class AdaptiveMaxpool(_Adaptive):
 
     def training(self, tape: Tape) -> tuple[Value, ...] | None:
         """Where the sizes divide, a sliding pool with the places of the maxima."""
+        from netdsl.ops.pool_backward import MaxpoolPlaces
+
         windows = self.windows()
         if windows is None:
             return None
@@ -217,6 +216,8 @@ class AdaptiveMaxpool(_Adaptive):
         return (pooled,)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.pool_backward import AdaptiveMaxGradient, ScatterLike
+
         (dy,) = outgoing
         if self.windows() is None:
             return {"x": tape(AdaptiveMaxGradient, dy, self.x, of=self)}
@@ -248,6 +249,8 @@ class GlobalAvgpool(_Global):
         return self.x.type.elements
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.pool_backward import MeanGradient
+
         return {"x": tape(MeanGradient, outgoing[0], self.x)}
 
 
@@ -263,4 +266,6 @@ class GlobalMaxpool(_Global):
         return self.x.type.elements - self.x.type.channels
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.pool_backward import GlobalMaxGradient
+
         return {"x": tape(GlobalMaxGradient, outgoing[0], self.x, results[0])}

@@ -1,23 +1,16 @@
 """Recurrent layers over a sequence `[T, F]`, fused, with PyTorch's weights and gate order; and picking in time."""
 
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from netdsl.dims import Extent
 from netdsl.ops.axes import float_of, rank_at_least, samples_of
 from netdsl.ops.base import Gradients, Op, Tape, fixed, require_rank
-from netdsl.ops.cut_backward import Surround
 from netdsl.ops.fields import Bool, ChoiceKind, Count, Initialiser, IntKind
-from netdsl.ops.recurrent_backward import (
-    GruSteps,
-    LstmSteps,
-    ReluSteps,
-    Steps,
-    TanhSteps,
-    recurrence_gradient,
-    recurrence_training,
-)
 from netdsl.ops.shape import Rearrangement, Unsqueeze
 from netdsl.tensors import Init, TensorType, Value, Weight
+
+if TYPE_CHECKING:
+    from netdsl.ops.recurrent_backward import Steps
 
 
 class BiasCountKind(IntKind):
@@ -42,8 +35,6 @@ class Recurrence(Op, abstract=True):
     unit_flops: ClassVar[int] = 0
     """FLOPs a unit and step beside the products and biases: the gates' sums included."""
     unit_transcendentals: ClassVar[int] = 0
-    steps: ClassVar[type[Steps]]
-    """One layer in one direction as training runs it."""
 
     x: Value
     hidden: Count
@@ -51,6 +42,10 @@ class Recurrence(Op, abstract=True):
     bidirectional: Bool = False
     biases: Annotated[int, BiasCountKind()] = 2
     init: Initialiser = Init("torch")
+
+    def steps(self) -> "type[Steps]":
+        """One layer in one direction as training runs it."""
+        raise NotImplementedError(f"{self.name} states no training form")
 
     def prepare(self) -> None:
         require_rank(self.x, (2,), f"`{self.name}` needs a sequence [T, F]", "images become sequences by `tokens`")
@@ -113,10 +108,14 @@ class Recurrence(Op, abstract=True):
         return None
 
     def training(self, tape: Tape) -> tuple[Value, ...]:
-        return recurrence_training(tape, self.steps, self.x, self.sides, self.biases)
+        from netdsl.ops.recurrent_backward import recurrence_training
+
+        return recurrence_training(tape, self.steps(), self.x, self.sides, self.biases)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        return recurrence_gradient(tape, self.steps, outgoing[0], self.sides, self.biases)
+        from netdsl.ops.recurrent_backward import recurrence_gradient
+
+        return recurrence_gradient(tape, self.steps(), outgoing[0], self.sides, self.biases)
 
     @property
     def sides(self) -> list[tuple[str, ...]]:
@@ -136,9 +135,10 @@ class Rnn(Recurrence):
     def transcendentals(self) -> Extent:
         return self.units if self.activation == "tanh" else 0
 
-    def prepare(self) -> None:
-        super().prepare()
-        self.steps = TanhSteps if self.activation == "tanh" else ReluSteps  # type: ignore[misc]
+    def steps(self) -> "type[Steps]":
+        from netdsl.ops.recurrent_backward import ReluSteps, TanhSteps
+
+        return TanhSteps if self.activation == "tanh" else ReluSteps
 
 
 class Lstm(Recurrence):
@@ -150,9 +150,13 @@ class Lstm(Recurrence):
 
     example: ClassVar[str] = "sequence [16, 8] -> lstm(32, layers=2) -> [16, 32]"
     gates: ClassVar[int] = 4
-    steps: ClassVar[type[Steps]] = LstmSteps
     unit_flops: ClassVar[int] = 17
     unit_transcendentals: ClassVar[int] = 5
+
+    def steps(self) -> "type[Steps]":
+        from netdsl.ops.recurrent_backward import LstmSteps
+
+        return LstmSteps
 
 
 class Gru(Recurrence):
@@ -164,9 +168,13 @@ class Gru(Recurrence):
 
     example: ClassVar[str] = "sequence [16, 8] -> gru(32, bidirectional=true) -> [16, 64]"
     gates: ClassVar[int] = 3
-    steps: ClassVar[type[Steps]] = GruSteps
     unit_flops: ClassVar[int] = 14
     unit_transcendentals: ClassVar[int] = 3
+
+    def steps(self) -> "type[Steps]":
+        from netdsl.ops.recurrent_backward import GruSteps
+
+        return GruSteps
 
 
 class Last(Rearrangement):
@@ -186,6 +194,8 @@ class Last(Rearrangement):
         return None
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.cut_backward import Surround
+
         dy = tape(Unsqueeze, outgoing[0], 0)
         none = (0,) * (self.x.type.rank - 1)
         return {"x": tape(Surround, dy, self.x, (self.x.shape[0] - 1, *none), (0, *none))}

@@ -5,10 +5,8 @@ from typing import ClassVar
 from netdsl.dims import Extent
 from netdsl.ops.arithmetic import Div, Mul
 from netdsl.ops.axes import Axes, Axis, class_axis, find_axis, float_of, number_of, product, rank_at_least, without
-from netdsl.ops.backward import Equal, ExpandTo
 from netdsl.ops.base import Gradients, NoGradient, Op, RuleError, Tape, Window
 from netdsl.ops.fields import Bool, Count, Int
-from netdsl.ops.reduce_backward import Positions
 from netdsl.ops.shape import Unsqueeze
 from netdsl.tensors import DType, TensorType, Value
 
@@ -50,6 +48,8 @@ class Reduction(Op, abstract=True):
 
     def repeated(self, tape: Tape, value: Value | None) -> Value:
         """A result in the shape of the input."""
+        from netdsl.ops.backward import ExpandTo
+
         whole: Value = tape(ExpandTo, self.kept(tape, value), self.x)
         return whole
 
@@ -67,6 +67,8 @@ class Mean(Reduction):
         return self.x.type.elements
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.reduce_backward import Positions
+
         share = tape(Div, outgoing[0], tape(Positions, self.x, self.along))
         return {"x": self.repeated(tape, share)}
 
@@ -82,6 +84,8 @@ class Sum(Reduction):
 
 def extreme_gradient(op: Reduction, tape: Tape, dy: Value | None, y: Value) -> Value:
     """The gradient shared evenly among the elements that are the largest (or smallest), as PyTorch's amax does."""
+    from netdsl.ops.backward import Equal
+
     taken = tape(Equal, op.x, op.kept(tape, y))
     share = tape(Div, op.kept(tape, dy), tape(Sum, taken, axis=op.along, keep=True))
     gradient: Value = tape(Mul, (taken, share))

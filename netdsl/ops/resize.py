@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from netdsl.dims import Dim, Extent, at
 from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape, Window, require_dtype, require_rank
 from netdsl.ops.fields import Bool, ChoiceKind, Extents, FloatKind, ListKind, Padding, Sizes
-from netdsl.ops.resize_backward import GatherPlaces, NailsGradient, RepeatGradient, ResizeGradient
 from netdsl.ops.windows import (
     SPATIAL_RANKS,
     grow,
@@ -127,6 +126,8 @@ class Resize(_Sampling):
         return self.result().elements * (2 * taps - 1)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.resize_backward import ResizeGradient
+
         return {"x": tape(ResizeGradient, outgoing[0], self.x, of=self)}
 
 
@@ -187,6 +188,8 @@ class Unpool(_Sampling):
         return tuple(Window(size, kernel=tap, up=f) for size, f, tap in axes)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.resize_backward import NailsGradient, RepeatGradient
+
         backward = RepeatGradient if self.mode == "nearest" else NailsGradient
         return {"x": tape(backward, outgoing[0], self.x, of=self)}
 
@@ -251,4 +254,6 @@ class MaxUnpool(_Sampling):
         return tuple(Window(size, k, 1, before, after, up=s) for size, k, s, (before, after) in axes)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.resize_backward import GatherPlaces
+
         return {"x": tape(GatherPlaces, outgoing[0], self.indices)}

@@ -5,7 +5,6 @@ from typing import Annotated, Any, ClassVar
 
 from netdsl.dims import Dim, Extent
 from netdsl.ops.axes import all_batched, find_axis, product, rank_at_least, same_shape, samples_of, without
-from netdsl.ops.backward import ExpandTo, ReshapeLike
 from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape, Values, Window, require_rank
 from netdsl.ops.fields import Count, Int, IntKind, Kind, ListKind, is_int
 from netdsl.record import record
@@ -34,6 +33,8 @@ class Reshaping(Rearrangement, abstract=True):
         return None
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.backward import ReshapeLike
+
         return {"x": tape(ReshapeLike, outgoing[0], self.x)}
 
 
@@ -180,6 +181,8 @@ class Split(Rearrangement):
         return tuple(self.x.type.with_shape(*before, size, *after) for size in self.sizes)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.backward import ExpandTo
+
         pairs = zip(results, outgoing, strict=True)
         whole = tuple(tape(ExpandTo, tape.number(0.0), part) if dy is None else dy for part, dy in pairs)
         return {"x": whole[0] if len(whole) == 1 else tape(Concat, whole, self.along)}
@@ -302,6 +305,8 @@ class Tokens(Rearrangement):
         return None
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.backward import ReshapeLike
+
         return {"x": tape(ReshapeLike, tape(Transpose, outgoing[0]), self.x)}
 
 

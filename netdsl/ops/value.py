@@ -3,7 +3,6 @@
 from math import prod
 from typing import Annotated, ClassVar
 
-from netdsl.ops.backward import SumTo
 from netdsl.ops.base import Gradients, Op, RuleError, Tape
 from netdsl.ops.fields import Float, Initialiser, IntKind, ListKind
 from netdsl.tensors import DType, Init, TensorType, Value, Weight
@@ -84,4 +83,6 @@ class PerSample(Op):
         return True
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.backward import SumTo
+
         return {"x": tape(SumTo, outgoing[0], self.x)}

@@ -10,6 +10,9 @@ from netdsl.runtime.data import Dataset, input_sizes
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.recipes import Plan
 
+ENCODES = {"embedding": "count", "one_hot": "classes"}
+"""Layers that read characters as numbers, with the setting that says how many there are."""
+
 
 def check_fit(net: Net, plan: Plan, dataset: Dataset) -> None:
     """Refuse data with sizes that the net does not work at, or with more classes than it tells apart."""
@@ -18,7 +21,7 @@ def check_fit(net: Net, plan: Plan, dataset: Dataset) -> None:
         for node in term.graph.nodes:
             _check_classes(net, plan.data, dataset, node)
     for path, node in net.walk():
-        if node.kind == "embedding" and node.inputs[0] in net.inputs:
+        if node.kind in ENCODES and node.inputs[0] in net.inputs:
             _check_vocabulary(plan.data, dataset, path, node)
 
 
@@ -46,5 +49,6 @@ def _check_classes(net: Net, data: Data, dataset: Dataset, node: Node) -> None:
 
 def _check_vocabulary(data: Data, dataset: Dataset, path: str, node: Node) -> None:
     op: Any = node.op
-    if data.main == "tokens" and len(dataset.classes) > op.count:
-        raise RunError(f"{data.name} has {len(dataset.classes)} characters, but `{path}` embeds {op.count}")
+    known = getattr(op, ENCODES[node.kind])
+    if data.main == "tokens" and len(dataset.classes) > known:
+        raise RunError(f"{data.name} has {len(dataset.classes)} characters, but `{path}` knows {known}")

@@ -34,7 +34,7 @@ class Names:
         """Those that became plain numbers somewhere."""
 
     def term(self, expr: Any) -> Term | None:
-        return translate(expr, self._lookup, self._axis)
+        return translate(expr, self._lookup, self._axis, self._length)
 
     def _lookup(self, word: str) -> Term | None:
         if word in self.loose or word in self.open:
@@ -46,6 +46,10 @@ class Names:
             return term
         known = word in self.use.settings and identifier(word) in self.use.env
         return name(identifier(word)) if known else None
+
+    def _length(self, word: str) -> int | None:
+        found = self.use.settings.get(word)
+        return len(found) if isinstance(found, tuple | list) and word not in self.loose else None
 
     def _axis(self, arrow: str, attribute: str, index: int | None) -> Term | None:
         found = self.arrows.get(arrow)

@@ -155,10 +155,10 @@ class ClassWriter:
         reads = ", ".join(_described(forward, v, i) for i, v in enumerate(_shown_inputs(use)))
         outputs = [[u.graph.outputs[i].value for u in self.uses] for i in range(len(use.graph.outputs))]
         makes = ", ".join(t for t in (forward.shapes.text(values) for values in outputs) if t)
-        flow = _flow(reads, makes)
+        flow = _flow(reads, makes) if "[" in reads + makes else ""
         if isinstance(use.block, Recurrent):
-            flow = f"One step: {flow}; `forward` runs it over axis 1."
-        return flow, [doc, flow if doc else f"{flow}"]
+            flow = f"One step: {flow}; `forward` runs it over axis 1." if flow else "`forward` runs over axis 1."
+        return flow, [doc, flow]
 
     def _support(self) -> set[str]:
         found = {name for layout in self.layouts for s in layout.use.spellings.values() for name in s.support}

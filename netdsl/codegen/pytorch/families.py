@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 from netdsl.codegen.pytorch.authored import shaping_settings
@@ -39,23 +40,34 @@ def split(layouts: Sequence[Layout]) -> list[Family]:
 
 
 def _tell_apart(families: Sequence[Family]) -> None:
-    """Name the classes of one block after the setting that makes them differ, where it is one."""
+    """Name the classes of one block after the setting that makes them differ, or the two that do."""
     use = families[0].layouts[0].use
-    for word in _telling(use) if len(families) > 1 else ():
-        values = [{repr(layout.use.settings[word]) for layout in f.layouts} for f in families]
-        first = [f.layouts[0].use.settings[word] for f in families]
-        simple = all(isinstance(v, int) or (isinstance(v, str) and v.isidentifier()) for v in first)
-        if simple and all(len(v) == 1 for v in values) and len({repr(v) for v in first}) == len(families):
-            default = defaults_of(use).get(word)
-            for family, value in zip(families, first, strict=True):
-                family.suffix = "" if value == default and value is not True else _suffix(word, value)
+    words = [w for w in _telling(use) if _one_each(families, w)] if len(families) > 1 else []
+    for chosen in [*((w,) for w in words), *combinations(words, 2)]:
+        found = ["".join(_part(f.layouts[0].use, w) for w in chosen) for f in families]
+        if len(set(found)) == len(families):
+            for family, suffix in zip(families, found, strict=True):
+                family.suffix = suffix
             return
+
+
+def _one_each(families: Sequence[Family], word: str) -> bool:
+    """Whether a setting has one value in each family, and one that can be part of a name."""
+    values = [{repr(layout.use.settings[word]) for layout in f.layouts} for f in families]
+    first = [f.layouts[0].use.settings[word] for f in families]
+    named = all(isinstance(v, int) or (isinstance(v, str) and v.isidentifier()) for v in first)
+    return named and all(len(v) == 1 for v in values)
+
+
+def _part(use: Use, word: str) -> str:
+    value = use.settings[word]
+    return "" if value == defaults_of(use).get(word) and value is not True else _suffix(word, value)
 
 
 def _telling(use: Use) -> list[str]:
     """Settings that decide over layers: words first, then those with a default."""
     shaping = shaping_settings(use.definition)
-    words = [w for w, v in use.settings.items() if w in shaping or isinstance(v, str)]
+    words = [w for w, v in use.settings.items() if w in shaping or isinstance(v, str | bool)]
     defaults = defaults_of(use)
     return sorted(words, key=lambda w: (not isinstance(use.settings[w], str | bool), w not in defaults))
 

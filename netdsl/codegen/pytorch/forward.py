@@ -47,6 +47,7 @@ class Forward:
         self.shapes = Shapes(parameters, layouts, self.others, self.main)
         self.order = [{id(s): i for i, s in enumerate(steps)} for steps in self.others]
         self.lasts = {s.label.split(".")[0]: s for s in self.main.steps}
+        self.branched = self._branched()
         self.inputs: set[str] = set()
         self.names: dict[Value, str] = {}
         self.alive: dict[Value, str] = {}
@@ -61,6 +62,15 @@ class Forward:
         self.alive = dict(self.names)
 
     # ------------------------------------------------------------ running through the steps
+
+    def _branched(self) -> set[str]:
+        """Rows that make a bundle of several branches: none of these is the row's value."""
+        rows = {v: s.label.split(".")[0] for s in self.main.steps for v in s.results}
+        reads = [(v, s.label.split(".")[0]) for s in self.main.steps for v in s.inputs]
+        reads += [(o.value, "") for o in self.main.use.graph.outputs]
+        outside = {v for v, reader in reads if v in rows and rows[v] != reader}
+        ends = [rows[s.results[0]] for s in self.main.steps if outside.intersection(s.results)]
+        return {row for row in ends if ends.count(row) > 1}
 
     def run(self, steps: Sequence[Step], results: Sequence[Value], kept: Sequence[Value] = ()) -> None:
         """Write the lines that make `results`. Values in `kept` are read later, by other steps."""
@@ -164,6 +174,8 @@ class Forward:
 
     def _assign(self, doc: Doc, step: Step, index: int) -> None:
         names = [self._name(v, step, index, place) for place, v in enumerate(step.results)]
+        if [flat(doc)] == names:  # an identity
+            return
         self.lines += commented(doc, f"{', '.join(names)} = ", self.shapes.comment(step), self.depth)
 
     def _name(self, value: Value, step: Step, index: int, place: int) -> str:
@@ -183,14 +195,21 @@ class Forward:
         if len(step.results) > 1:
             return bundle_names(self.main.use, step.node)[place]
         row, _, rest = step.label.partition(".")
-        label = row if rest and self.lasts[row] is step and identifier(row) not in self.taken else step.label
+        alone = rest and self.lasts[row] is step and row not in self.branched
+        label = row if alone and identifier(row) not in self.taken else step.label
         return f"next_{label}" if label in self.inputs else label
 
     def _is_passing(self, value: Value, step: Step, index: int) -> bool:
         """Whether a value only goes on to the next line, and is no side of a join that has a name."""
-        if value in self.results:
+        if value in self.results or self._is_branch(step, index):
             return False
         return _unnamed(step) or index + 1 >= len(self.steps) or len(self.steps[index + 1].inputs) == 1
+
+    def _is_branch(self, step: Step, index: int) -> bool:
+        """Whether it is the end of one branch of a bundle: these are all called alike."""
+        row = step.label.split(".")[0]
+        following = self.steps[index + 1].label.split(".")[0] if index + 1 < len(self.steps) else ""
+        return row in self.branched and following != row
 
     def _temporary(self, index: int) -> str:
         self.alive = {v: n for v, n in self.alive.items() if any(r > index for r in self.readers.get(v, ()))}

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from itertools import chain, permutations
+from itertools import chain
 from typing import Any
 
 from netdsl.codegen.pytorch.layout import Layout
 from netdsl.codegen.pytorch.signatures import Signature, known_signature
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Raw
-from netdsl.codegen.pytorch.terms import Scaled, Sized, Term, name, number, plain
-from netdsl.codegen.pytorch.text import Atom, Called, Doc, annotation, flat, identifier, literal, operand, unused
+from netdsl.codegen.pytorch.terms import Scaled, Sized, Term, name, plain
+from netdsl.codegen.pytorch.text import (
+    Atom,
+    Called,
+    Doc,
+    annotation,
+    breakable,
+    flat,
+    identifier,
+    literal,
+    operand,
+    unused,
+)
 from netdsl.codegen.pytorch.tracing import Argument, Built, Use
 from netdsl.dims import Dim
 
@@ -41,30 +52,16 @@ class Parameters:
     # ------------------------------------------------------------ values
 
     def term(self, values: Sequence[Any], uses: Sequence[Use]) -> Term | None:
-        """One expression for the value in every use: the author's where it is right for all, else a simple one."""
-        written = dict.fromkeys(v.term for v in values if isinstance(v, Sized | Scaled))
-        for term in written:
-            if term.size() <= LONGEST and term.names() and _right(term, values, uses):
-                return term
-        if any(v != values[0] or isinstance(v, bool) is not isinstance(values[0], bool) for v in values):
-            return next((t for t in self._simple(values, uses) if _right(t, values, uses)), None)
-        return None
+        """One expression for the value in every use: the author's, or how it follows from sizes; else None.
 
-    def _simple(self, values: Sequence[Any], uses: Sequence[Use]) -> Any:
-        """Candidates that could make these values, simplest first."""
-        known = [n for n in uses[0].env if all(n in u.env for u in uses)]
-        yield from map(name, known)
-        if not all(isinstance(v, int) and not isinstance(v, bool) for v in values):
-            return
-        whole = [n for n in known if all(_whole(u.env[n]) and u.env[n] > 0 for u in uses)]
-        for n in whole:
-            first, base = values[0], uses[0].env[n]
-            yield from (Term("*", (number(k), name(n))) for k in (first // base,) if k > 1)
-            yield from (Term("//", (name(n), number(k))) for k in ((base // first) if first else 0,) if k > 1)
-            yield from (Term(s, (name(n), number(abs(first - base)))) for s in ("+" if first > base else "-",))
-        for a, b in permutations(whole, 2):
-            yield from (Term(sign, (name(a), name(b))) for sign in ("+", "*", "//", "-"))
-        yield from (Term("*", (name(a), name(a))) for a in whole)
+        An expression that merely comes to the right numbers is none: where an author wrote a setting, only that holds.
+        """
+        traced = [v for v in values if isinstance(v, Sized | Scaled)]
+        given = {v.term for v in traced if v.given}
+        for term in dict.fromkeys(v.term for v in traced):
+            if given <= {term} and term.size() <= LONGEST and term.names() and _right(term, values, uses):
+                return term
+        return None
 
     def value(
         self, values: Sequence[Any], uses: Sequence[Use], hint: str, stored: bool = False, size: SizeText | None = None
@@ -102,14 +99,23 @@ class Parameters:
         return f"self.{argument}" if argument not in taken else f"self.{argument}_setting"
 
     def _extra(self, values: Sequence[Any], uses: Sequence[Use], hint: str) -> Term:
-        base = identifier(hint)
-        known = {n for u in self.uses for n in u.env} | set(self.uses[0].axes)
-        extra = unused(base, known)
         own = dict(zip(map(id, uses), values, strict=True))
-        for use in self.uses:
-            use.env[extra] = plain(own.get(id(use), values[0]))
-        self.extras[extra] = [use.env[extra] for use in self.uses]
+        wanted = [plain(own.get(id(use), values[0])) for use in self.uses]
+        extra = self._word(values, wanted)
+        if not extra:
+            known = {n for u in self.uses for n in u.env} | set(self.uses[0].axes)
+            extra = unused(identifier(hint), known)
+        for use, value in zip(self.uses, wanted, strict=True):
+            use.env[extra] = value
+        self.extras[extra] = wanted
         return name(extra)
+
+    def _word(self, values: Sequence[Any], wanted: Sequence[Any]) -> str:
+        """The setting that some uses give the value by, where the others have it otherwise (`pad=same`); else ""."""
+        words = {v.term.parts[0] for v in values if isinstance(v, Sized | Scaled) and v.term.operator == "name"}
+        free = words - set(self.uses[0].axes) - self.used
+        fits = [w for w in free if all(u.env.get(w, v) == v for u, v in zip(self.uses, wanted, strict=True))]
+        return str(fits[0]) if len(fits) == 1 else ""
 
     def condition(self, term: Term) -> str:
         self.used |= term.names()
@@ -140,7 +146,7 @@ class Parameters:
                 for i in range(len(first.values))
             ]
             sides = [flat(o) if _binds(first.template, i, o) else operand(o) for i, o in enumerate(operands)]
-            return Atom(first.template.format(*sides, v=texts), first.tight)
+            return breakable(first.template.format(*sides, v=texts), first.tight)
         if isinstance(first, Operand):
             if first.rest:
                 return Called("", tuple(("", o) for o in operands[first.index :]), "[]")
@@ -170,6 +176,8 @@ class Parameters:
     def _hint(self, hint: str, slot: str, function: str) -> str:
         if function in ("nn.Sequential", "nn.ModuleDict", "nn.Parameter", "torch.empty"):
             return hint
+        if slot == "2" and function.startswith("F.") and "pool" in function:
+            slot = "size" if "adaptive" in function else "kernel"
         return f"{hint}_{SHORT.get(slot, slot)}".strip("_")
 
     # ------------------------------------------------------------ the constructor
@@ -180,7 +188,7 @@ class Parameters:
         names = {identifier(word): word for word in use.settings}
         defaults = defaults_of(use)
         axes = [Argument(n, "axis", "int", axis=at) for n, at in use.axes.items() if n in self.used]
-        own = {n: word for n, word in names.items() if n in self.used and n not in use.axes}
+        own = {n: word for n, word in names.items() if n in self.used and n not in {*use.axes, *self.extras}}
         settings = [self._setting(n, word, defaults) for n, word in own.items()]
         extras = [Argument(n, "extra", annotation(v[0])) for n, v in self.extras.items() if n in self.used]
         return tuple(sorted([*axes, *settings, *extras], key=lambda a: a.optional))
@@ -206,10 +214,6 @@ def _right(term: Term, values: Sequence[Any], uses: Sequence[Use]) -> bool:
 
 def _same(a: Any, b: Any) -> bool:
     return type(plain(a)) is type(plain(b)) and bool(a == b)
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def defaults_of(use: Use) -> dict[str, Any]:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from netdsl.codegen.pytorch.layout import Layout, Step
 from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.codegen.pytorch.terms import Sized, term_of
+from netdsl.codegen.pytorch.text import identifier
 from netdsl.codegen.pytorch.tracing import Use
 from netdsl.dims import Dim
 from netdsl.tensors import Value
 
-AXES = {2: ("L",), 3: ("H", "W"), 4: ("D", "H", "W")}
-"""What the axes after the first are called, by rank."""
+SPATIAL = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
+"""What the axes after the channels are called, by their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """An axis of an input, with what comments call it and its size in every use."""
+
+    letter: str
+    text: str
+    input: int
+    place: int
+    sizes: list[Any]
 
 
 class Shapes:
@@ -28,6 +41,24 @@ class Shapes:
         self.steps = steps
         self.main = main
         self.order = {id(step): i for own in steps for i, step in enumerate(own)}
+        self.axes = list(self._named_axes())
+
+    def _named_axes(self) -> Iterator[Axis]:
+        """The axes of inputs that have a name. Those of one size in every use share it; `H` is never two sizes."""
+        made: list[Axis] = []
+        for i, value in enumerate(self.main.use.graph.inputs):
+            shapes = [use.graph.inputs[i].shape for use in self.uses]
+            letters = _letters(value.type.rank, all(isinstance(s[0], Dim) for s in shapes if s))
+            for place, letter in enumerate(letters, start=-len(letters)):
+                sizes = [shape[place] for shape in shapes]
+                same = next((a.text for a in made if a.letter == letter and all(map(_equal, a.sizes, sizes))), "")
+                own = f"{identifier(self.main.use.inputs[value])}_{letter}"
+                text = same or (own if letter in {a.text for a in made} else letter)
+                if not isinstance(sizes[0], Dim) and not _differ(sizes):
+                    text = str(int(sizes[0]))
+                if letter:
+                    made.append(Axis(letter, text, i, place, sizes))
+                    yield made[-1]
 
     def comment(self, step: Step) -> str:
         """`  # [64, 56, 56]`, or nothing when no words are right for every use."""
@@ -91,15 +122,18 @@ class Shapes:
 
     def _by_axis(self, extents: Sequence[Any], uses: Sequence[Use], place: int) -> str:
         """`H`, `H // 2`, `2 * W`: in terms of an axis of an input, the one at the same place before others."""
-        for i, value in enumerate(uses[0].graph.inputs):
-            names = AXES.get(value.type.rank, ())
-            order = sorted(range(-len(names), 0), key=lambda k: k != place)
-            for k, axis in ((k, names[k]) for k in order):
-                bases = [use.graph.inputs[i].shape[k] for use in uses]
-                found = _relation(axis, bases, extents) or self._by_setting(axis, bases, extents, uses)
-                if found:
-                    return found
+        ordered = sorted(self.axes, key=lambda axis: (axis.input, axis.place != place))
+        for axis in [a for a in ordered if all(map(_equal, self._sizes(a, uses), extents))]:
+            return axis.text
+        for axis in ordered:
+            bases = self._sizes(axis, uses)
+            found = _relation(axis.text, bases, extents) or self._by_setting(axis.text, bases, extents, uses)
+            if found:
+                return found
         return ""
+
+    def _sizes(self, axis: Axis, uses: Sequence[Use]) -> list[Any]:
+        return [use.graph.inputs[axis.input].shape[axis.place] for use in uses]
 
     def _by_setting(self, axis: str, bases: Sequence[Any], extents: Sequence[Any], uses: Sequence[Use]) -> str:
         """`H // stride`, `ceil(H / stride)`, `factor * H`."""
@@ -115,6 +149,13 @@ class Shapes:
             if all(_equal(b * f, e) for b, f, e in triples):
                 return f"{argument} * {axis}"
         return ""
+
+
+def _letters(rank: int, timed: bool) -> tuple[str, ...]:
+    """The names of an input's axes, "" for channels and features. One whose first size is symbolic is a sequence."""
+    if timed and rank:
+        return ("T", *_letters(rank - 1, False))
+    return ("", *SPATIAL.get(rank - 1, ("",) * (rank - 1))) if rank else ()
 
 
 def _differ(extents: Sequence[Any]) -> bool:
@@ -137,10 +178,15 @@ def _relation(axis: str, bases: Sequence[Any], extents: Sequence[Any]) -> str:
             return f"({axis} + {k - 1}) // {k}"
         if all(_equal(b * k, e) for b, e in pairs):
             return f"{k} * {axis}"
-    gaps = [b - e if isinstance(b, Dim) or isinstance(e, Dim) else int(b) - int(e) for b, e in pairs]
-    if all(isinstance(g, int) and g == gaps[0] and 0 < abs(g) <= 64 for g in gaps):
-        return f"{axis} {'-' if gaps[0] > 0 else '+'} {abs(gaps[0])}"
-    return ""
+    return next((found for k in (1, 2, 4) if (found := _shifted(k, axis, pairs))), "")
+
+
+def _shifted(factor: int, axis: str, pairs: Sequence[tuple[Any, Any]]) -> str:
+    """`H - 4`, `2 * H - 4`: what valid convolutions leave."""
+    gaps = [factor * b - e if isinstance(b, Dim) or isinstance(e, Dim) else int(factor * b - e) for b, e in pairs]
+    if not all(isinstance(g, int) and g == gaps[0] and 0 < abs(g) <= 64 for g in gaps):
+        return ""
+    return f"{axis if factor == 1 else f'{factor} * {axis}'} {'-' if gaps[0] > 0 else '+'} {abs(gaps[0])}"
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -1,13 +1,14 @@
 """Functions and layers that PyTorch does not have, as source that an emitted file includes when it uses them.
 
-Each entry stands alone but for `torch`, `nn` and `F`, and for `drop_hidden_biases`, which stands before its users.
+Each entry stands alone but for `torch`, `nn` and `F`, and for `drop_hidden_biases`, which stands before its users. Each
+stays as it is under a formatter at 88 columns.
 """
 
 from __future__ import annotations
 
 CENTER_CROP = '''
 def center_crop(x, size):
-    """The middle of the given size out of the last axes of `x`, rounded towards the front."""
+    """The middle of a size out of the last axes of `x`, rounded towards the front."""
     for axis, length in enumerate(size, start=x.dim() - len(size)):
         x = x.narrow(axis, (x.shape[axis] - length) // 2, length)
     return x
@@ -15,22 +16,26 @@ def center_crop(x, size):
 
 CAUSAL_MASK = '''
 def causal_mask(x):
-    """True for the pairs of a position of `x` [N, T, E] and a later one, which it must not see."""
+    """True where a position of `x` [N, T, E] meets a later one, hidden from it."""
     steps = x.shape[1]
     return torch.ones(steps, steps, dtype=torch.bool, device=x.device).triu(1)
 '''
 
 HINGE_LOSS = '''
 def hinge_loss(scores, labels, margin=1.0):
-    """The mean of `max(0, margin - y * score)`, where y is 1 for a positive label and -1 for any other."""
+    """The mean of `max(0, margin - y * score)`: y is 1 for labels above 0, else -1."""
     signs = torch.where(labels > 0, 1.0, -1.0)
     return F.relu(margin - signs * scores).mean()
 '''
 
 DROP_HIDDEN_BIASES = '''
 def drop_hidden_biases(layer):
-    """Leave a recurrent layer one bias vector a gate: the other becomes a zero that is neither learned nor saved."""
-    for name in [name for name, _ in layer.named_parameters() if name.startswith("bias_hh")]:
+    """Leave a recurrent layer one bias vector a gate.
+
+    The other becomes a zero that is neither learned nor saved.
+    """
+    names = [name for name, _ in layer.named_parameters()]
+    for name in [name for name in names if name.startswith("bias_hh")]:
         zeros = torch.zeros_like(getattr(layer, name), requires_grad=False)
         delattr(layer, name)
         layer.register_buffer(name, zeros, persistent=False)

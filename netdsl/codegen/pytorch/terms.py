@@ -113,10 +113,13 @@ class Sized(int):
     """A whole number with the term it came from. Arithmetic keeps both; anything else sees the number alone."""
 
     term: Term
+    given: bool
+    """Whether the term is the author's own expression for a setting, rather than what a size was computed from."""
 
-    def __new__(cls, value: int, term: Term) -> Sized:
+    def __new__(cls, value: int, term: Term, given: bool = False) -> Sized:
         made = super().__new__(cls, value)
         made.term = term
+        made.given = given
         return made
 
     def _with(self, sign: str, other: Any, swapped: bool = False) -> Any:
@@ -158,6 +161,7 @@ class Scaled(float):
     """A real number with the name it was written as: the `rate` of a dropout."""
 
     term: Term
+    given = True
 
     def __new__(cls, value: float, term: Term) -> Scaled:
         made = super().__new__(cls, value)
@@ -170,12 +174,12 @@ def term_of(value: Any) -> Term:
     return value.term if isinstance(value, Sized | Scaled) else number(value)
 
 
-def traced(value: Any, term: Term) -> Any:
+def traced(value: Any, term: Term, given: bool = False) -> Any:
     """A value that remembers a term, where its kind can and the term says more than the number."""
     if isinstance(value, bool) or not term.names():
         return value
     if isinstance(value, int):
-        return Sized(int(value), term)
+        return Sized(int(value), term, given)
     return Scaled(value, term) if isinstance(value, float) else value
 
 
@@ -192,14 +196,16 @@ def plain(value: Any) -> Any:
 
 Lookup = Callable[[str], Term | None]
 """What a name stands for, or None when it has no term."""
+LengthOf = Callable[[str], int | None]
+"""How many items the list of that name holds."""
 AxisOf = Callable[[str, str, int | None], Term | None]
 """What an attribute of an arrow stands for: `("x", "channels", None)`, `("x", "shape", 0)`."""
 
 
-def translate(expr: Any, lookup: Lookup, axis: AxisOf) -> Term | None:
+def translate(expr: Any, lookup: Lookup, axis: AxisOf, length: LengthOf) -> Term | None:
     """An author's expression as a term, or None when it holds something that has none."""
     if isinstance(expr, syntax.Pipeline) and len(expr.stages) == 1:
-        return translate(expr.stages[0], lookup, axis)
+        return translate(expr.stages[0], lookup, axis, length)
     if isinstance(expr, syntax.Literal):
         return number(expr.value) if isinstance(expr.value, int | float) else None
     if isinstance(expr, syntax.Name):
@@ -208,7 +214,18 @@ def translate(expr: Any, lookup: Lookup, axis: AxisOf) -> Term | None:
         return axis(expr.value.id, expr.name.id, None)
     if isinstance(expr, syntax.Index):
         return _index(expr, axis)
-    return _compound(expr, lookup, axis)
+    if isinstance(expr, syntax.Call) and len(expr.arguments) == 1:
+        return _length(expr, length)
+    return _compound(expr, lookup, axis, length)
+
+
+def _length(expr: syntax.Call, length: LengthOf) -> Term | None:
+    """`len(bins)` as a number: how long a list is decides over the layers of a body, so no argument could change it."""
+    listed = expr.arguments[0].value
+    if not isinstance(expr.function, syntax.Name) or expr.function.id != "len" or not isinstance(listed, syntax.Name):
+        return None
+    found = length(listed.id)
+    return None if found is None else number(found)
 
 
 def _index(expr: syntax.Index, axis: AxisOf) -> Term | None:
@@ -219,7 +236,7 @@ def _index(expr: syntax.Index, axis: AxisOf) -> Term | None:
     return axis(shape.value.id, shape.name.id, place) if isinstance(place, int) else None
 
 
-def _compound(expr: Any, lookup: Lookup, axis: AxisOf) -> Term | None:
+def _compound(expr: Any, lookup: Lookup, axis: AxisOf, length: LengthOf) -> Term | None:
     if isinstance(expr, syntax.Unary):
         operands, sign = (expr.operand,), {"-": "neg", "not": "not"}.get(expr.operator, "")
     elif isinstance(expr, syntax.Binary):
@@ -229,7 +246,7 @@ def _compound(expr: Any, lookup: Lookup, axis: AxisOf) -> Term | None:
         operands, sign = tuple(a.value for a in expr.arguments), expr.function.id  # type: ignore[assignment]
     else:
         return None
-    terms = [translate(o, lookup, axis) for o in operands]
+    terms = [translate(o, lookup, axis, length) for o in operands]
     if sign not in COMPUTE and sign not in ("and", "or"):
         return None
     return None if None in terms else Term(sign, tuple(terms))

@@ -6,6 +6,7 @@ line length from `WIDTH` on.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import json
 import keyword
@@ -37,6 +38,8 @@ class Called:
     items: tuple[tuple[str, Doc], ...]
     """Each with what stands before it: `""`, `stride=` or `"conv1": `."""
     brackets: str = "()"
+    after: str = ""
+    """What stands behind it: `[0]`."""
 
 
 Doc = Atom | Called
@@ -47,7 +50,7 @@ def flat(doc: Doc) -> str:
     if isinstance(doc, Atom):
         return doc.text
     opening, closing = doc.brackets[0], doc.brackets[1]
-    return f"{doc.function}{opening}{', '.join(before + flat(d) for before, d in doc.items)}{closing}"
+    return f"{doc.function}{opening}{', '.join(before + flat(d) for before, d in doc.items)}{closing}{doc.after}"
 
 
 def operand(doc: Doc) -> str:
@@ -64,7 +67,21 @@ def lay(doc: Doc, before: str = "", after: str = "", depth: int = 0) -> list[str
     lines = [f"{INDENT * depth}{before}{doc.function}{opening}"]
     for lead, item in doc.items:
         lines += lay(item, lead, ",", depth + 1)
-    return [*lines, f"{INDENT * depth}{closing}{after}"]
+    return [*lines, f"{INDENT * depth}{closing}{doc.after}{after}"]
+
+
+def breakable(text: str, tight: bool) -> Doc:
+    """Source text as an expression that breaks where it is a call: `self.attend(x, x, x)[0]`."""
+    whole = node = ast.parse(text, mode="eval").body
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    if not isinstance(node, ast.Call) or text.isascii() is False:
+        return Atom(text, tight)
+    leads = [("", a) for a in node.args] + [(f"{k.arg}=" if k.arg else "**", k.value) for k in node.keywords]
+    items = tuple((lead, Atom(ast.get_source_segment(text, a) or "")) for lead, a in leads)
+    function, made = ast.get_source_segment(text, node.func) or "", text[: node.end_col_offset]
+    doc = Called(function, items, "()", text[len(made) :])
+    return doc if whole.end_col_offset == len(text) and flat(doc) == text else Atom(text, tight)
 
 
 def condition(text: str, before: str, after: str, depth: int) -> list[str]:

@@ -167,8 +167,10 @@ def _retold(value: Any, written: Any, use: Use, names: Names) -> Any:
         if len(value) == len(written.items):
             return tuple(_retold(v, w, use, names) for v, w in zip(value, written.items, strict=True))
     term = names.term(written) if isinstance(value, int | float) and written is not None else None
-    again = traced(value, term) if term is not None and term.holds(value, use.env) else value
-    words = {id(p) for p in parts_of(written) if isinstance(p, syntax.Name)}
+    parts = list(parts_of(written))
+    measured = any(isinstance(p, syntax.Attribute) for p in parts)  # what a size comes from may differ between uses
+    again = traced(value, term, not measured) if term is not None and term.holds(value, use.env) else value
+    words = {id(p) for p in parts if isinstance(p, syntax.Name)}
     (names.told if again is not value else names.lost).update(words)
     return again
 
@@ -239,9 +241,9 @@ def _block(use: Use, names: Names, node: Node, class_of: ClassOf) -> tuple[Tenso
     built, inner = class_of(node.op)
     use.calls[node] = (built, inner)
     meanings = dict(inner.env)
-    for word, value in inner.settings.items():
-        if identifier(word) in meanings:
-            meanings[identifier(word)] = _retold(value, node.written.get(word), use, names)
+    for word in inner.settings:
+        if (argument := identifier(word)) in meanings:
+            meanings[argument] = _retold(meanings[argument], node.written.get(word), use, names)
     offset = _sequence_offset(node.op)
     for argument, (i, j) in inner.axes.items():
         outer = use.types[node.inputs[i]].shape
@@ -258,8 +260,9 @@ def _sequence_offset(block: Block) -> int:
 
 
 def _construct(built: Built, meanings: dict[str, Any]) -> Made:
-    required = tuple(meanings[a.name] for a in built.arguments if not a.optional)
-    return Made(built.name, required, {a.name: meanings[a.name] for a in built.arguments if a.optional})
+    placed = [a.name for a in built.arguments if not a.optional and a.kind != "extra"]
+    named = {a.name: meanings[a.name] for a in built.arguments if a.name not in placed}
+    return Made(built.name, tuple(meanings[n] for n in placed), named)
 
 
 def _outside(inner: TensorType, meanings: dict[str, Any], stated: TensorType) -> TensorType:

@@ -9,6 +9,7 @@ from netdsl.ops.activation import (
     Gelu,
     Hardsigmoid,
     Hardswish,
+    Identity,
     LeakyRelu,
     LogSoftmax,
     PRelu,
@@ -21,11 +22,18 @@ from netdsl.ops.activation import (
     Tanh,
 )
 
-OPERATORS = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "softplus": "Softplus", "hardswish": "HardSwish"}
+OPERATORS = {
+    "identity": "Identity",
+    "relu": "Relu",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "softplus": "Softplus",
+    "hardswish": "HardSwish",
+}
 
 
-@rules.lowers(Relu, Sigmoid, Tanh, Softplus, Hardswish)
-def plain(op: Relu | Sigmoid | Tanh | Softplus | Hardswish, inputs: Sequence[str], build: Builder) -> Any:
+@rules.lowers(Identity, Relu, Sigmoid, Tanh, Softplus, Hardswish)
+def plain(op: Identity | Relu | Sigmoid | Tanh | Softplus | Hardswish, inputs: Sequence[str], build: Builder) -> Any:
     return build.node(OPERATORS[op.name], inputs)
 
 

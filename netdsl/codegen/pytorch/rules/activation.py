@@ -4,12 +4,13 @@ from typing import Any
 
 from netdsl.codegen.pytorch.measures import dim
 from netdsl.codegen.pytorch.rules.conv import unlike
-from netdsl.codegen.pytorch.spelling import Made, Operand, Spelling, rules
+from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Spelling, rules
 from netdsl.ops.activation import (
     Elu,
     Gelu,
     Hardsigmoid,
     Hardswish,
+    Identity,
     LeakyRelu,
     LogSoftmax,
     PRelu,
@@ -26,6 +27,11 @@ from netdsl.ops.activation import (
 def both(module: str, function: str, **keywords: Any) -> Spelling:
     """The module and the function of the same settings."""
     return Spelling(module=Made(module, (), keywords), call=Made(function, (Operand(),), keywords))
+
+
+@rules.lowers(Identity)
+def identity(op: Identity) -> Spelling:
+    return Spelling(module=Made("nn.Identity"), call=Infix("{0}", tight=True))
 
 
 @rules.lowers(Relu)

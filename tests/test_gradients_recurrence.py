@@ -1,0 +1,294 @@
+"""Gradients through time: fused recurrent layers and `recurrent` blocks, against PyTorch's autograd."""
+
+import pytest
+
+from gradients import check
+
+RECURRENT = [
+    "rnn(4)",
+    "rnn(4, activation=relu, biases=1)",
+    "rnn(3, layers=2, bidirectional=true, biases=0)",
+    "lstm(4)",
+    "lstm(3, layers=2, biases=1)",
+    "lstm(3, bidirectional=true, layers=2)",
+    "lstm(3, biases=0)",
+    "gru(4)",
+    "gru(3, layers=2, biases=1)",
+    "gru(3, bidirectional=true, biases=0)",
+    "reverse -> last",
+    "rnn(3) -> last",
+]
+
+
+@pytest.mark.parametrize("layer", RECURRENT)
+def test_recurrent_layers(layer: str) -> None:
+    check(f"net N {{\n  input x [5, 3]\n  y: x -> {layer}\n  output y\n}}\n", batch=3)
+
+
+@pytest.mark.parametrize("layer", ["lstm(3, bidirectional=true)", "gru(3)", "rnn(3) -> last"])
+def test_recurrent_layers_of_any_length(layer: str) -> None:
+    check(f"net N {{\n  input x [T, 3]\n  y: x -> {layer}\n  output y\n}}\n", sizes={"T": 4}, batch=3)
+
+
+VANILLA = """
+recurrent vanilla(hidden) {
+  input x
+  state h [hidden] = 0
+  next h: (x -> linear(hidden, bias=false)) + (h -> linear(hidden)) -> tanh
+  output h
+}
+"""
+PAIR = """
+recurrent pair(hidden) {
+  input x, start
+  state h [hidden] = start
+  state c [hidden] = 0.5
+  gate: x -> linear(hidden) -> sigmoid
+  old: h -> linear(hidden, bias=false)
+  next c: gate * c + old -> tanh
+  next h: c * gate
+  output h
+  output c
+}
+"""
+NETS = {
+    "two states, both put out": PAIR
+    + """
+net N {
+  input x [4, 3], s [5]
+  begin: s -> linear(5)
+  (h, c): (x, begin) -> pair(5)
+  y: h + c
+  output y
+}
+""",
+    "only the second output is read": PAIR
+    + """
+net N {
+  input x [4, 3], s [5]
+  begin: s -> linear(5)
+  (h, c): (x, begin) -> pair(5)
+  y: c -> linear(2)
+  output y
+}
+""",
+    "only the last step is read": PAIR
+    + """
+net N {
+  input x [4, 3], s [5]
+  begin: s -> linear(5)
+  (h, c): (x, begin) -> pair(5)
+  y: h -> last
+  output y
+}
+""",
+    "a state that starts as a parameter": PAIR
+    + """
+net N {
+  input x [4, 3]
+  param begin [5] = normal(0.5)
+  (h, c): (x, begin) -> pair(5)
+  y: h + c
+  output y
+}
+""",
+    "vanilla": VANILLA
+    + """
+net N {
+  input x [5, 3]
+  y: x -> vanilla(4)
+  output y
+}
+""",
+    "any length, twice": VANILLA
+    + """
+net N {
+  input x [T, 3]
+  y: x -> linear(3) -> vanilla(4) -> vanilla(2)
+  output y
+}
+""",
+    "backwards": VANILLA
+    + """
+net N {
+  input x [5, 3]
+  y: x -> reverse -> vanilla(4) -> reverse -> last
+  output y
+}
+""",
+    "whole numbers": """
+recurrent v(hidden) {
+  input x
+  state h [hidden] = 0
+  next h: (x -> embedding(5, hidden)) + (h -> linear(hidden)) -> tanh
+  output h
+}
+net N {
+  input x int[4]
+  y: x -> v(3)
+  output y
+}
+""",
+    "a state that starts as what another layer read": """
+recurrent decoder(hidden) {
+  input word, memory
+  state h [hidden] = memory
+  next h: (word, h) -> concat -> linear(hidden) -> tanh
+  output h
+}
+net N {
+  input source int[S], target int[T]
+  memory: source -> embedding(5, 3) -> gru(4) -> last
+  spoken: target -> embedding(5, 3)
+  y: (spoken, memory) -> decoder(4) -> linear(5)
+  output y
+}
+""",
+    "images a step": """
+recurrent cell(c) {
+  input x
+  state h [c, 4, 4] = 0
+  next h: (x -> conv(c, 3, pad=1)) + (h -> conv(c, 3, pad=1, bias=false)) -> tanh
+  output h
+}
+net N {
+  input x [3, 2, 4, 4]
+  y: x -> cell(2)
+  output y
+}
+""",
+    "running statistics a step": """
+recurrent cell(c) {
+  input x
+  state h [c] = 0
+  next h: (x -> linear(c, bias=false) -> batchnorm) + (h -> linear(c)) -> tanh
+  output h
+}
+net N {
+  input x [3, 4]
+  y: x -> cell(3)
+  output y
+}
+""",
+    "layernorm": """
+recurrent cell(c) {
+  input x
+  state h [c] = 0
+  next h: (x -> linear(c) -> layernorm) + (h -> linear(c)) -> tanh
+  output h
+}
+net N {
+  input x [3, 4]
+  y: x -> cell(3)
+  output y
+}
+""",
+    "a free parameter": """
+recurrent cell(c) {
+  input x
+  param w [c] = normal(0.5)
+  state h [c] = 0
+  next h: (x -> linear(c)) * w + h -> tanh
+  output h
+}
+net N {
+  input x [3, 4]
+  y: x -> cell(3)
+  output y
+}
+""",
+    "one cell for two sequences": """
+recurrent cell(c) {
+  input x
+  state h [c] = 0
+  next h: (x -> linear(c)) + (h -> linear(c)) -> tanh
+  output h
+}
+net N {
+  input x [3, 4], z [5, 4]
+  shared e: cell(3)
+  a: x -> e -> last
+  b: z -> e -> last
+  y: a + b
+  output y
+}
+""",
+    "one layer for sequence and state": """
+recurrent cell(c) {
+  input x
+  shared w: linear(c)
+  state h [c] = 0
+  next h: (x -> w) + (h -> w) -> tanh
+  o: h -> w
+  output o
+}
+net N {
+  input x [3, 3]
+  y: x -> cell(3)
+  output y
+}
+""",
+    "a recurrence in a recurrence": """
+recurrent inner(c) {
+  input x
+  state h [c] = 0
+  next h: (x -> linear(c)) + (h -> linear(c)) -> tanh
+  output h
+}
+recurrent outer(c) {
+  input x
+  state h [c] = 0
+  z: x -> inner(c) -> last
+  next h: z + (h -> linear(c)) -> tanh
+  output h
+}
+net N {
+  input x [3, 2, 4]
+  y: x -> outer(3)
+  output y
+}
+""",
+    "an lstm in a recurrence": """
+recurrent inner(c) {
+  input x
+  state h [c] = 0
+  next h: (x -> linear(c)) + (h -> linear(c)) -> tanh
+  output h
+}
+recurrent outer(c) {
+  input x
+  state h [c] = 0
+  z: x -> lstm(c) -> last
+  next h: z + (h -> linear(c)) -> tanh
+  output h
+}
+net N {
+  input x [3, 2, 4]
+  y: x -> outer(3)
+  output y
+}
+""",
+    "a state handed on": """
+recurrent cell(c) {
+  input x
+  state h [c] = 0
+  state k [c] = 1
+  old: h
+  next h: (x -> linear(c)) * k
+  next k: old
+  output h
+  output old
+}
+net N {
+  input x [5, 4]
+  (a, b): x -> cell(3)
+  y: a + b
+  output y
+}
+""",
+}
+
+
+@pytest.mark.parametrize("title", list(NETS))
+def test_recurrent_blocks(title: str) -> None:
+    check(NETS[title], sizes={"S": 4, "T": 3}, batch=4, below=5)
