@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test check check-slow format golden docs wheel clean
+.PHONY: help install demo test check check-slow format golden docs wheel benchmarks clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -15,6 +15,8 @@ install: $(STAMP) ## Create the environment
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt -e .
+	# Where the environment forbids Python to keep bytecode, every start would compile the package anew.
+	$(BIN)/python -m compileall -q netdsl
 	touch $@
 
 demo: $(STAMP) ## Report AlexNet, train LeNet on real digits, export it, test it in PyTorch and onnxruntime
@@ -44,6 +46,13 @@ docs: $(STAMP) ## Regenerate the reference pages from the registry
 
 wheel: $(STAMP) ## Build the wheel
 	$(BIN)/python -m pip wheel --quiet --no-deps -w dist .
+
+benchmarks: $(STAMP) ## Time reports, long files, emitted PyTorch and ONNX models against their peers
+	$(BIN)/python -m compileall -q netdsl
+	$(BIN)/python benchmarks/report.py
+	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/pytorch.py
+	$(BIN)/python benchmarks/onnx_models.py
 
 clean: ## Remove the environment and what was built
 	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .mypy_cache

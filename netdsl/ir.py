@@ -242,7 +242,8 @@ def _lines(graph: Graph, depth: int) -> Iterator[str]:
         if isinstance(node.op, Block):
             yield from _lines(node.op.body, depth + 1)
     for output in graph.outputs:
-        yield f"{indent}output {'aux ' if output.aux else ''}{output.name} = {called.get(output.value, output.value.name)}"
+        source = called.get(output.value, output.value.name)
+        yield f"{indent}output {'aux ' if output.aux else ''}{output.name} = {source}"
 
 
 def _references(graph: Graph) -> dict[Value, str]:
@@ -269,7 +270,10 @@ def verify(graph: Graph) -> Graph:
     for node in graph.nodes:
         _require(node.name not in names, f"two nodes are called {node.name}")
         names.add(node.name)
-        _require(all(v in known or isinstance(v, WeightValue) for v in node.inputs), f"{node.name} reads a value that is not there yet")
+        _require(
+            all(v in known or isinstance(v, WeightValue) for v in node.inputs),
+            f"{node.name} reads a value that is not there yet",
+        )
         _require(node.shares is None or node.shares.shares is None, f"{node.name} shares with a sharer")
         if isinstance(node.op, Op):
             _require(tuple(node.op.operands()) == node.inputs, f"{node.name} and its operation differ in inputs")

@@ -89,7 +89,9 @@ class Program:
         for item in self.file.items:
             if isinstance(item, syntax.Train) and item.net.id not in self.names:
                 help = did_you_mean(item.net.id, self.names)
-                self.collector.report("unknown-net", f"there is no net called `{item.net.id}`", item.net.span, help=help)
+                self.collector.report(
+                    "unknown-net", f"there is no net called `{item.net.id}`", item.net.span, help=help
+                )
 
 
 def _parsed(text: str, collector: Collector, name: str) -> syntax.Expr:

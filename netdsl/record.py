@@ -49,8 +49,9 @@ def _of_values(cls: type[T], keywords: bool) -> type[T]:
 @dataclass_transform(eq_default=False, field_specifiers=(anew,))
 def entity(cls: type[T]) -> type[T]:
     """A class of things with an identity of their own: fields may change, and equal means the same object."""
-    target: Any = cls
-    target.__match_args__, target._defaults = _fields(cls)
+    names, defaults = _fields(cls)
+    type.__setattr__(cls, "__match_args__", names)
+    type.__setattr__(cls, "_defaults", defaults)
     return _initialised(cls, keywords=False)
 
 

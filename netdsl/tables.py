@@ -124,7 +124,7 @@ def compile_grammar(text: str) -> dict[str, Any]:
     from lark.parsers.lalr_analysis import Shift
 
     made = Lark(text, parser="lalr", lexer="basic", start=list(STARTS), maybe_placeholders=True)
-    table = made.parser.parser._parse_table  # type: ignore[attr-defined]
+    table: Any = made.parser.parser._parse_table
     number = {rule: i for i, rule in enumerate(made.rules)}
     order = reachable(table.states, [table.start_states[s] for s in STARTS], Shift)
     place = {state: i for i, state in enumerate(order)}

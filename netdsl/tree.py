@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
 from netdsl import syntax
 from netdsl.diagnostics import Collector
@@ -44,7 +44,7 @@ class TreeBuilder:
     def parameter(
         self, span: Span, name: Token, kind: Token | None, default: syntax.Pipeline | None
     ) -> syntax.Parameter:
-        return syntax.Parameter(span, self.word(name), kind and self.word(kind), default and lone(default))
+        return syntax.Parameter(span, self.word(name), self.maybe(kind), default and lone(default))
 
     def train(self, span: Span, net: Token, rows: tuple[syntax.RecipeRow, ...]) -> syntax.Train:
         return syntax.Train(span, self.word(net), rows)
@@ -53,7 +53,7 @@ class TreeBuilder:
         return rows
 
     def recipe_row(self, span: Span, keyword: Token, label: Token | None, value: syntax.Pipeline) -> syntax.RecipeRow:
-        return syntax.RecipeRow(span, self.word(keyword), label and self.word(label), value)
+        return syntax.RecipeRow(span, self.word(keyword), self.maybe(label), value)
 
     def use(self, span: Span, path: tuple[str, Span, bool], names: tuple[Name, ...]) -> syntax.Use:
         return syntax.Use(span, *path, names)
@@ -81,7 +81,7 @@ class TreeBuilder:
     def shaped_input(
         self, span: Span, name: Token, kind: Token | None, sizes: tuple[Expr | syntax.SizedSymbol, ...]
     ) -> syntax.InputItem:
-        return syntax.InputItem(span, self.word(name), kind and self.word(kind), sizes)
+        return syntax.InputItem(span, self.word(name), self.maybe(kind), sizes)
 
     def sizes(self, span: Span, *found: Expr | syntax.SizedSymbol) -> tuple[Expr | syntax.SizedSymbol, ...]:
         return found
@@ -202,10 +202,10 @@ class TreeBuilder:
     def truth(self, span: Span, token: Token) -> syntax.Literal:
         return syntax.Literal(span, token.text == "true")
 
-    def list(self, span: Span, *items: Expr) -> syntax.ListOf:
+    def list_(self, span: Span, *items: Expr) -> syntax.ListOf:
         return syntax.ListOf(span, items)
 
-    def tuple(self, span: Span, *items: syntax.Pipeline) -> syntax.TupleOf:
+    def tuple_(self, span: Span, *items: syntax.Pipeline) -> syntax.TupleOf:
         return syntax.TupleOf(span, tuple(map(lone, items)))
 
     def group(self, span: Span, value: syntax.Pipeline) -> Expr:
@@ -225,6 +225,9 @@ class TreeBuilder:
         return lone(value)
 
     # ------------------------------------------------ words
+
+    def maybe(self, token: Token | None) -> Name | None:
+        return None if token is None else self.word(token)
 
     def word(self, token: Token) -> Name:
         return Name(Span(self.source, token.start, token.end), token.text)
@@ -246,13 +249,13 @@ class TreeBuilder:
 
 
 def action(name: str) -> str:
-    """The method of an action: the words that Python keeps for itself have a `_` behind."""
-    return f"{name}_" if name in ("assert", "for", "if") else name
+    """The method of an action: words that mean something else to Python have a `_` behind."""
+    return f"{name}_" if name in ("assert", "for", "if", "list", "tuple") else name
 
 
-def lone(value: syntax.Pipeline) -> Any:
+def lone(value: syntax.Pipeline) -> Expr:
     """A pipeline of one stage is that stage."""
-    return value if len(value.stages) > 1 else value.stages[0]
+    return value if len(value.stages) > 1 else cast("Expr", value.stages[0])
 
 
 def unquote(text: str) -> str:

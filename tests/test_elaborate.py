@@ -549,3 +549,25 @@ def test_doc_and_budgets_are_kept() -> None:
     made = net("# A paper.\n\n# What it does.\nnet X { input x [4]\n linear(2)\n assert params < 1K\n}")
     assert made.doc == "A paper.\n\nWhat it does."
     assert len(made.budgets) == 1
+
+
+def test_a_printed_graph_tells_values_apart() -> None:
+    rows = """h: (image -> conv(4, 1)) + (image -> conv(4, 1))
+  (low, high): h -> split(2)
+  output both: (high, low) -> concat"""
+    lines = str(body(rows)).splitlines()
+    assert "h.add1: (h.conv1, h.conv2) -> add() -> [4, 32, 32]" in lines
+    split = next(line.partition(":")[0] for line in lines if "-> split(" in line)
+    assert f"both: ({split}#2, {split}#1) -> concat() -> [4, 32, 32]" in lines
+    assert lines[-1] == "output both = both"
+
+
+def test_a_layer_parameter_that_is_the_identity_makes_no_layer() -> None:
+    unit = "block unit(c, norm: layer = identity) { conv(c, 3) -> norm -> relu }"
+    made = body("unit(8) -> unit(8, norm=batchnorm)\n  same: identity", before=unit)
+    plain, normed, same = made.nodes
+    assert isinstance(plain.op, Block)
+    assert isinstance(normed.op, Block)
+    assert nodes(plain.op.body) == ["conv1", "relu1"]
+    assert nodes(normed.op.body) == ["conv1", "batchnorm1", "relu1"]
+    assert (same.name, same.kind) == ("same", "identity")

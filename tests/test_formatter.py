@@ -242,6 +242,32 @@ def test_long_pipelines_are_wrapped_at_arrows() -> None:
     assert same(read(once), read(f"net X {{ a: {layers} -> [11, 3, 3]; b: relu -> [11, 3, 3] }}"))
 
 
+def test_a_row_as_wide_as_a_line_stays_as_it_is() -> None:
+    row = "main: x -> " + " -> ".join(["conv(c, 3, pad=1) -> batchnorm -> relu"] * 2) + " -> qqqqqqqqqq -> batchnorm"
+    text = f"block b(c) {{\n  input x\n  {row}\n}}\n"
+    assert len(row) + 2 == 120
+    assert formatted(text) == text
+    claimed = row.removesuffix("qqqqqqqqqq -> batchnorm") + "relu -> [16, H]"
+    for width in range(118, 124):
+        padded = claimed.replace("[16", f"[{'1' * (width - len(claimed) - 2 + 2)}")
+        once = formatted(f"block b(c) {{\n  input x\n  {padded}\n}}\n")
+        assert all(line == line.rstrip() and len(line) <= 120 for line in once.splitlines())
+        assert formatted(once) == once
+
+
+def test_long_calls_are_wrapped_at_their_commas() -> None:
+    settings = ", ".join(f"setting_{n}=(({n}, 1), (1, {n}))" for n in range(8))
+    loop = ", ".join(f"(1, 16, {n}, (2, 3))" for n in range(9))
+    rows = f"name: f({settings})\n f({settings}) -> relu -> [3, 4]\n x -> g -> f({settings})\n let a = [{loop}]"
+    once = formatted(f"net X({settings.replace('=', ' = ')}) {{\n {rows}\n for a in [{loop}] {{\n relu\n }}\n}}")
+    lines = once.splitlines()
+    assert max(map(len, lines)) <= 120
+    assert not any(line != line.rstrip() for line in lines)
+    assert all(line.count("(") == line.count(")") for line in lines if line.strip().startswith("setting_5"))
+    assert formatted(once) == once
+    assert same(read(once), read(f"net X({settings}) {{\n {rows}\n for a in [{loop}] {{\n relu\n }}\n}}"))
+
+
 def test_bodies_stay_on_one_line_while_they_fit() -> None:
     short = "net X { a: if c { relu } else { tanh } }\n"
     assert formatted(short) == short

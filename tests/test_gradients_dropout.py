@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from gradients import emit
 
 from netdsl.program import load_text
-from gradients import emit
 
 Noise = Callable[[int], dict[str, np.ndarray]]
 

@@ -1,7 +1,6 @@
 """Gradients through time: fused recurrent layers and `recurrent` blocks, against PyTorch's autograd."""
 
 import pytest
-
 from gradients import check
 
 RECURRENT = [

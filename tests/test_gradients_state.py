@@ -6,11 +6,11 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from gradients import check
 
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.program import load_text
-from gradients import check
 
 NORMS = [
     ("image [4, 3, 3]", "batchnorm"),

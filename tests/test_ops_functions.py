@@ -26,7 +26,7 @@ FAMILIES = (
 PLAIN = ("relu", "relu6", "silu", "hardswish", "sigmoid", "hardsigmoid", "tanh", "softplus", "exp", "log", "sqrt")
 
 CASES = [
-    *(use(name, "3 4 5") for name in (*PLAIN, "abs", "neg")),
+    *(use(name, "3 4 5") for name in (*PLAIN, "abs", "neg", "identity")), use("identity", "int 4"),
     use("leaky_relu", "7"), use("leaky_relu", "3 4", slope=0.2),
     use("prelu", "3 4 5"), use("prelu", "3 4 5", per_channel=True, init=0.1), use("prelu", "4", per_channel=True),
     use("prelu", "3 5", per_channel=True, init=Word("normal", (0.1,))),

@@ -325,6 +325,30 @@ def test_explanations_stand_under_their_rows() -> None:
     assert "(227 − 11" not in render(report_of(ALEXNET), width=100)
 
 
+def test_the_size_of_a_1x1_convolution_is_explained_too() -> None:
+    rows = report_of("net X {\n input image [3, 20, 20]\n a: conv(4, 1)\n b: pad(2)\n c: relu\n}", explained=True).rows
+    assert rows[0].explanation[0] == "size: (20 − 1 + 2·0) / 1 + 1 = 20"
+    assert rows[1].explanation[0] == "size: 20 + 2 + 2 = 24"
+    assert not any("/ 1" in line for line in rows[2].explanation)
+
+
+def test_settings_that_an_author_wrote_are_shown_though_they_are_defaults() -> None:
+    unit = "block unit(c, norm: layer = identity, stride = 1) { conv(c, 3, stride=stride) -> norm }\n"
+    rows = """
+      a: lrn(5) -> lrn(size=5) -> lrn -> dropout(0.5) -> conv(4, 3, 1, pad=0)
+      b: unit(8, batchnorm, 1) -> unit(8, norm=batchnorm) -> unit(8, identity, 1) -> unit(8, stride=1)
+    """
+    found = report_of(unit + "net X {\n input image [3, 64, 64]\n" + rows + "}").rows
+    assert [r.settings for r in found if r.path.startswith("a.") or r.path == "a"] == [
+        "lrn(5)", "lrn(size=5)", "lrn", "dropout(0.5)", "conv(4, 3, 1, pad=0)",
+    ]  # fmt: skip
+    assert [r.settings for r in found if r.kind == "block"] == [
+        "unit(8, batchnorm, 1)", "unit(8, norm=batchnorm)", "unit(8, stride=1)", "unit(8, stride=1)",
+    ]  # fmt: skip
+    inside = [r.settings for r in found if r.path.startswith("b.unit") and r.op == "conv"]
+    assert set(inside) == {"conv(8, 3)"}  # `stride=stride` says nothing of its own
+
+
 def test_colour_only_repeats_what_the_characters_say(unet: Report) -> None:
     plain, coloured = render(unet, width=100), render(unet, width=100, color=True)
     assert "\x1b[" in coloured

@@ -12,9 +12,8 @@ import onnxruntime
 import pytest
 import torch
 
-from netdsl.codegen.onnx.step import NEXT, onnx_step, save_step
+from netdsl.codegen.onnx.step import NEXT, onnx_step
 from netdsl.codegen.pytorch.module import torch_module
-from netdsl.diagnostics import NetError
 from netdsl.dims import at
 from netdsl.ir import Net
 from netdsl.program import load_text
@@ -81,11 +80,8 @@ QUICK: dict[str, dict[str, Any]] = {
 """One net of each kind."""
 
 SLOW: dict[str, dict[str, Any]] = {
-    "AlexNetOneTower": {"recipe": IMAGES.replace("logits", "fc8"), "image": 64, "optimizer": MOMENTUM},
-    **{
-        name: {"recipe": IMAGES, "image": 64, **CLIPPED}
-        for name in ("VGG11", "VGG16", "VGG16BN", "VGG19", "VGG19BN")
-    },
+    "AlexNetOneTower": {"recipe": IMAGES.replace("logits", "fc8"), "image": 66, "optimizer": MOMENTUM},
+    **{name: {"recipe": IMAGES, "image": 80, **CLIPPED} for name in ("VGG11", "VGG16", "VGG16BN", "VGG19", "VGG19BN")},
     **{
         name: {"recipe": IMAGES, "sizes": {"H": 64, "W": 64}, **CLIPPED, "clip": "0.0002"}
         for name in ("ResNet34", "ResNet101", "ResNet152", "ResNet50V1", "ResNet101V1", "ResNet152V1")
@@ -104,11 +100,15 @@ def spec_texts() -> dict[str, str]:
 
 
 def small(name: str, case: dict[str, Any]) -> Net:
-    """A spec with an eighth of the channels, smaller images and no dropout; claims of shapes are taken out."""
+    """A spec with an eighth of the channels, smaller images, no dropout, and at most 7 equal blocks in a row.
+
+    Claims of shapes are taken out.
+    """
     text = re.sub(r"\s*-> \[[^\]]*\]$", "", spec_texts()[name], flags=re.MULTILINE)
     text = re.sub(r"dropout\([\d.]+\)", "dropout(0)", text)
     if "image" in case:
         text = re.sub(r"input image \[3, \d+, \d+\]", f"input image [3, {case['image']}, {case['image']}]", text)
+    text = re.sub(r"\* (22|35)$", "* 3", text, flags=re.MULTILINE)
     if any(word in name for word in ("AlexNet", "VGG", "ResNet")):
         text = WIDTHS.sub(lambda found: str(int(found[1]) // 8), text).replace("1000", "12")
     if "recipe" in case:

@@ -18,11 +18,10 @@ Written = Mapping[str, syntax.Expr]
 
 
 def layer_text(op: Declared | Block, written: Written = MappingProxyType({})) -> str:
-    """The call that makes it: leading required settings by place, the rest by name where they differ from the default.
+    """The call that makes it: leading settings by place if required or so written, others by name unless defaults.
 
     A number that its author wrote is there in any case: `lrn(5)`, though 5 is what it is without.
     """
-    written = {name: expr for name, expr in written.items() if isinstance(expr, syntax.Literal | syntax.TupleOf)}
     positional, named = _block_settings(op, written) if isinstance(op, Block) else _op_settings(op, written)
     parts = [*positional, *(f"{name}={text}" for name, text in named)]
     return f"{op.name}({', '.join(parts)})" if parts else op.name
@@ -35,10 +34,11 @@ def _op_settings(op: Declared, written: Written) -> tuple[list[str], list[tuple[
     for declared in op.settings():
         value = getattr(op, declared.name)
         text = f'"{value}"' if isinstance(declared.kind, TextKind) else value_text(value)
-        leading = leading and (declared.required or _by_place(written.get(declared.name)))
+        shown = declared.required or value != declared.default or _is_number(written.get(declared.name))
+        leading = leading and (declared.required or (shown and _by_place(written.get(declared.name))))
         if leading:
             positional.append(text)
-        elif declared.required or value != declared.default or declared.name in written:
+        elif shown:
             named.append((declared.name, text))
     return positional, named
 
@@ -50,12 +50,18 @@ def _block_settings(block: Block, written: Written) -> tuple[list[str], list[tup
     leading = True
     for name, value in block.settings.items():
         default = defaults.get(name)
-        leading = leading and ((name in defaults and default is None) or _by_place(written.get(name)))
+        shown = not _is_default(default, value) or _is_number(written.get(name))
+        leading = leading and ((name in defaults and default is None) or (shown and _by_place(written.get(name))))
         if leading:
             positional.append(value_text(value))
-        elif not _is_default(default, value) or name in written:
+        elif shown:
             named.append((name, value_text(value)))
     return positional, named
+
+
+def _is_number(expression: syntax.Expr | None) -> bool:
+    """Whether a setting was given as such, rather than by a word for what its block was given."""
+    return isinstance(expression, syntax.Literal | syntax.TupleOf)
 
 
 def _by_place(expression: syntax.Expr | None) -> bool:

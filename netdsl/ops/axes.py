@@ -90,8 +90,8 @@ def meet(a: TensorType, b: TensorType, name: str, fields: tuple[str, str]) -> It
     """
     message = f"the two sides of `{name}` have different shapes: {a} and {b}"
     if a.batched and b.batched:
-        help = "bring both to the same number of axes first: `reshape`, `flatten`"
-        yield Requirement(a.rank, "==", b.rank, message, field=fields[1], help=help)
+        same = "bring both to the same number of axes first: `reshape`, `flatten`"
+        yield Requirement(a.rank, "==", b.rank, message, field=fields[1], help=same)
     elif a.batched or b.batched:
         free, full = (b, a) if a.batched else (a, b)
         yield Requirement(full.rank, ">=", free.rank, message, field=fields[1])

@@ -28,7 +28,7 @@ class Backward(Op, abstract=True):
 
 
 class SumTo(Backward):
-    """Add up what broadcasting had repeated: `x` summed over the batch and the axes that `like` has not, or has as 1."""
+    """Add up what broadcasting had repeated: `x` summed over the batch and the axes that `like` lacks or has as 1."""
 
     x: Value
     like: Value

@@ -205,9 +205,7 @@ def differentiate(net: Net, losses: Iterable[Term] | None = None) -> Gradients:
     worker.backward(found.values(), pen)
     gradients = {k: g for k, parts in worker.weight_gradients.items() if (g := summed(parts, pen)) is not None}
     writer = worker.writer
-    return Gradients(
-        graph, fields, loss, found, outputs, writer.weights, gradients, writer.carried, seed, writer
-    )
+    return Gradients(graph, fields, loss, found, outputs, writer.weights, gradients, writer.carried, seed, writer)
 
 
 def _numbered(names: Iterable[str]) -> Iterator[str]:

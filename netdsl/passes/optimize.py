@@ -53,9 +53,7 @@ class Update:
 
     def average(self, name: str, value: Value, beta: float) -> Value:
         """A running average: `beta` of the old one and the rest of the new value."""
-        return self.slot(
-            name, lambda before: self.sum(self.scaled(before, beta), self.scaled(value, 1 - beta))
-        )
+        return self.slot(name, lambda before: self.sum(self.scaled(before, beta), self.scaled(value, 1 - beta)))
 
     def drift(self, name: str, value: Value, share: float) -> Value:
         """A running average as `torch.lerp` takes it: the old one moved a share of the way to the new value."""
@@ -156,9 +154,7 @@ def rmsprop(optimizer: Rmsprop, update: Update, decays: bool) -> Value:
     if not optimizer.momentum:
         return update.descend(direction)
     return update.descend(
-        update.slot(
-            "momentum_buffer", lambda before: update.sum(update.scaled(before, optimizer.momentum), direction)
-        )
+        update.slot("momentum_buffer", lambda before: update.sum(update.scaled(before, optimizer.momentum), direction))
     )
 
 

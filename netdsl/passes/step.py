@@ -1,4 +1,4 @@
-"""A training step as one graph: the batch, the weights and the optimizer's state in; the loss and their next values out."""
+"""A training step as one graph: batch, weights and optimizer state in; the loss and their next values out."""
 
 from __future__ import annotations
 
@@ -90,7 +90,9 @@ def _recipe(net: Net) -> Recipe:
     if net.recipe is None or not net.recipe.losses:
         help = f"add `train {net.name} {{ … }}` with a `loss` row"
         span = net.span if net.recipe is None else net.recipe.span
-        raise NetError([Diagnostic("missing-loss", f"{net.name} has nothing to be trained by", (Label(span),), help=help)])
+        raise NetError(
+            [Diagnostic("missing-loss", f"{net.name} has nothing to be trained by", (Label(span),), help=help)]
+        )
     precision = net.recipe.settings.get("precision", "no")
     if precision != "no":
         message = f"a training step in ONNX computes in float32; `precision {precision}` is not supported there"

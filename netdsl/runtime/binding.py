@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -75,9 +76,10 @@ class Binding:
 
 
 def open_quietly(model: Any, device: str | None) -> Session:
-    """A session, or a `RunError` in one line."""
+    """A session, or a `RunError` in one line. `OMP_NUM_THREADS` bounds its threads, as it does PyTorch's."""
+    bound = os.environ.get("OMP_NUM_THREADS", "")
     try:
-        return Session(model, device)
+        return Session(model, device, threads=int(bound) if bound.isdecimal() and int(bound) else None)
     except SessionError as error:
         raise RunError(str(error)) from None
 

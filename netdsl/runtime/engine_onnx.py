@@ -138,5 +138,5 @@ def _gathers(key: str) -> bool:
 
 
 def step_seed(seed: int, number: int, part: int) -> int:
-    """The seed of one batch: follows from the run's seed and the step alone, so that any position can be returned to."""
+    """The seed of one batch: follows from the run's seed and the step alone, so any position can be returned to."""
     return int(np.random.SeedSequence([seed, number, part]).generate_state(1)[0])

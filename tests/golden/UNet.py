@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 def center_crop(x, size):
-    """The middle of the given size out of the last axes of `x`, rounded towards the front."""
+    """The middle of a size out of the last axes of `x`, rounded towards the front."""
     for axis, length in enumerate(size, start=x.dim() - len(size)):
         x = x.narrow(axis, (x.shape[axis] - length) // 2, length)
     return x
@@ -31,7 +31,9 @@ class DoubleConv(nn.Module):
 
 
 class Up(nn.Module):
-    """x [x_channels, H, W], skip [skip_channels, H, W] -> [c, ...]"""
+    """x [x_channels, H, W], skip [skip_channels, skip_H, skip_W]
+    -> [c, 2 * H - 4, 2 * W - 4]
+    """
 
     def __init__(self, x_channels: int, skip_channels: int, c: int) -> None:
         super().__init__()
@@ -42,7 +44,7 @@ class Up(nn.Module):
         grown = self.grown(x)  # [c, 2 * H, 2 * W]
         cropped = center_crop(skip, grown.shape[2:])  # [skip_channels, 2 * H, 2 * W]
         x = torch.cat([cropped, grown], dim=1)  # [skip_channels + c, 2 * H, 2 * W]
-        return self.double_conv1(x)  # [c, ...]
+        return self.double_conv1(x)  # [c, 2 * H - 4, 2 * W - 4]
 
 
 class UNet(nn.Module):

@@ -29,7 +29,9 @@ class DoubleConvSame(nn.Module):
 
 
 class UpSame(nn.Module):
-    """x [x_channels, H, W], skip [skip_channels, H, W] -> [c, H, W]"""
+    """x [x_channels, H, W], skip [skip_channels, skip_H, skip_W]
+    -> [c, skip_H, skip_W]
+    """
 
     def __init__(self, x_channels: int, skip_channels: int, c: int) -> None:
         super().__init__()
@@ -38,8 +40,8 @@ class UpSame(nn.Module):
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         grown = self.grown(x)  # [c, 2 * H, 2 * W]
-        x = torch.cat([skip, grown], dim=1)  # [skip_channels + c, H, W]
-        return self.double_conv_same1(x)  # [c, H, W]
+        x = torch.cat([skip, grown], dim=1)  # [skip_channels + c, skip_H, skip_W]
+        return self.double_conv_same1(x)  # [c, skip_H, skip_W]
 
 
 class UNetSameBN(nn.Module):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 PADDED_CONV = '''
 class PaddedConv{rank}d(nn.Conv{rank}d):
-    """A convolution padded unevenly: `pads` as `F.pad` takes it, the last axis first."""
+    """A convolution padded unevenly: `pads` is as in `F.pad`, the last axis first."""
 
     def __init__(
         self,
