@@ -25,7 +25,7 @@ demo: $(STAMP) ## Report AlexNet, train LeNet on real digits, export it, test it
 test: $(STAMP) ## Run the test suite
 	$(BIN)/python -m pytest -m "not slow" -n 2
 
-check: $(STAMP) ## Formatting, lint, types, tests and docs: what CI runs
+check: $(STAMP) ## Formatting, lint, types, tests and docs: what a change must pass
 	$(BIN)/ruff format --check netdsl tests benchmarks
 	$(BIN)/ruff check netdsl tests benchmarks
 	$(BIN)/mypy
