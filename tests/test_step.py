@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +15,13 @@ import onnxruntime
 import pytest
 import torch
 
-from netdsl.codegen.onnx.step import NEXT, onnx_step
+from netdsl.codegen.onnx.simplify import key_of
+from netdsl.codegen.onnx.step import NEXT, onnx_step, save_step
 from netdsl.codegen.pytorch.module import torch_module
+from netdsl.diagnostics import NetError
 from netdsl.dims import at
 from netdsl.ir import Net
-from netdsl.program import load_text
+from netdsl.program import load_file, load_text
 from netdsl.runtime.optimizers import make_optimizer
 from netdsl.runtime.recipes import plan_of
 from netdsl.runtime.scoring import Scoring, Totals, named, output_names
@@ -215,3 +220,130 @@ def test_ten_steps_as_in_pytorch(name: str) -> None:
 @pytest.mark.parametrize("name", SLOW)
 def test_ten_steps_of_the_others(name: str) -> None:
     assert_alike(name, SLOW[name])
+
+
+# ---------------------------------------------------------------- the file by itself
+
+TWO = """
+net Two(classes = 4) {
+  input image [3, H, W]
+  trunk: conv(5, 3, pad=1, bias=false) -> batchnorm -> relu -> global_avgpool -> flatten
+  output aux side: trunk -> linear(classes)
+  output logits: trunk -> dropout(0.5) -> linear(classes)
+}
+train Two {
+  data      mnist("nowhere")
+  loss      (logits, label) -> cross_entropy
+  loss      extra: 0.4 * ((side, label) -> cross_entropy)
+  metric    (logits, label) -> accuracy
+  optimizer adam(lr=0.01)
+}
+"""
+
+
+def two(**recipe: str) -> Net:
+    return load_text(TWO, "two.net", None, recipe).net("Two")
+
+
+def two_batch(number: int, size: int = 3, side: int = 6) -> dict[str, Array]:
+    random = np.random.default_rng(number)
+    image = random.normal(size=(size, 3, side, side)).astype(np.float32)
+    return {"image": image, "label": random.integers(0, 4, size)}
+
+
+def properties(model: onnx.ModelProto) -> dict[str, str]:
+    return {p.key: p.value for p in model.metadata_props}
+
+
+def test_the_contract() -> None:
+    model = onnx_step(two())
+    onnx.checker.check_model(model, full_check=True)
+    assert {o.domain for o in model.opset_import} == {""}
+    assert {n.domain for n in model.graph.node} == {""}
+    inputs = [v.name for v in model.graph.input]
+    outputs = [v.name for v in model.graph.output]
+    weights = [k for k, _ in two().weights()]
+    trained = [k for k in weights if k.startswith(("side", "logits", "trunk.conv")) or k.endswith(("bias", "1.weight"))]
+    assert inputs[:4] == ["image", "label", "learning_rate", "seed"]
+    slots = {f"{k}:{slot}" for k in trained for slot in ("exp_avg", "exp_avg_sq", "step")}
+    assert set(inputs[4:]) == {*weights, *slots}
+    assert outputs[:4] == ["loss", "cross_entropy", "extra", "accuracy"]
+    assert outputs[4:] == [f"{name}{NEXT}" for name in json.loads(properties(model)["netdsl.carried"])]
+    carried = {name.removesuffix(NEXT) for name in outputs[4:]}
+    assert carried == set(inputs[4:]) <= {t.name for t in model.graph.initializer}
+    shape = [d.dim_param or d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
+    assert shape == ["N", 3, "H", "W"]
+    assert properties(model)["netdsl.kind"] == "training-step"
+    assert properties(model)["netdsl.contract"] == "1"
+    assert json.loads(properties(model)["netdsl.fields"]) == ["image", "label"]
+
+
+def test_seeds_and_sizes_of_batches() -> None:
+    """The same seed gives the same step, another seed another; batches and images of any size go through one file."""
+    model = onnx_step(two())
+    first, second, third = (Onnx(model).step(two_batch(0), 0.01, seed) for seed in (5, 5, 6))
+    assert all(np.array_equal(first[k], second[k]) for k in first)
+    assert first["loss"] != third["loss"]
+    step = Onnx(model)
+    for number, (size, side) in enumerate([(3, 6), (1, 9), (7, 5)]):
+        found = step.step(two_batch(number, size, side), 0.01, number)
+        assert np.isfinite(found["loss"])
+        assert float(found["loss"]) == pytest.approx(float(found["cross_entropy"] + found["extra"]), rel=1e-6)
+    assert step.state["trunk.batchnorm1.num_batches_tracked"] == 3
+
+
+def test_nothing_is_there_twice() -> None:
+    """No copy, no pair of equal nodes, nothing that no output needs, nothing of constants alone."""
+    model = onnx_step(small("LeNet", {}))
+    nodes, outputs = list(model.graph.node), {o.name for o in model.graph.output}
+    assert not any(n.op_type == "Identity" for n in nodes)
+    keys = [key_of(n) for n in nodes]
+    assert len(set(keys)) == len(keys)
+    read = {name for n in nodes for name in n.input}
+    assert all(outputs.union(read).intersection(n.output) for n in nodes)
+    constants = {t.name for t in model.graph.initializer} - {v.name for v in model.graph.input}
+    assert constants <= read
+    assert not [n.name for n in nodes if n.input and all(name in constants for name in n.input)]
+
+
+def test_large_weights_go_beside_the_step(tmp_path: Path) -> None:
+    net = small("LeNet", {})
+    path = save_step(net, tmp_path / "step.onnx", seed=3, external=True)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["step.onnx", "step.onnx.data"]
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    fields = batch_of(net, {}, 0)
+    given = {**fields, "learning_rate": np.array(0.01, np.float32), "seed": np.array(0)}
+    (loss,) = session.run(["loss"], given)
+    assert loss == pytest.approx(float(Onnx(onnx_step(net, seed=3)).step(fields, 0.01)["loss"]), rel=1e-6)
+
+
+def test_what_has_no_step() -> None:
+    with pytest.raises(NetError, match="has nothing to be trained by"):
+        onnx_step(load_text(TWO.split("train")[0]).net())
+    text = TWO.replace("(logits, label) -> accuracy", "seed: (logits, label) -> accuracy")
+    assert "seed2" in {o.name for o in onnx_step(load_text(text).net()).graph.output}
+    text = TWO.replace("input image", "input seed")
+    with pytest.raises(NetError, match="two inputs or outputs of the training step would be called `seed`"):
+        onnx_step(load_text(text).net())
+
+
+def script_of(page: str) -> str:
+    """The one Python block of a page that steps a file."""
+    (found,) = [b for b in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "_step.onnx" in b]
+    return str(found)
+
+
+BAR = 'import sys\nsys.modules.update(torch=None, onnx=None, netdsl=None)\n'
+
+
+@pytest.mark.parametrize("page", ["docs/onnx-training.md", "README.md"])
+def test_the_script_trains_the_file_alone(tmp_path: Path, page: str) -> None:
+    """Nothing but numpy and onnxruntime: other imports fail in its process."""
+    text = (SPECS.parent / page).read_text()
+    save_step(load_file(SPECS / "lenet.net").net("LeNet"), tmp_path / "lenet_step.onnx")
+    line = [sys.executable, "-c", BAR + script_of(text)]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    loss, accuracy = map(float, re.findall(r"\d\.\d+", done.stdout))
+    assert accuracy > 0.9
+    assert loss < 0.9

@@ -115,11 +115,13 @@ class _Stepper:
 
     def write(self, operands: bool) -> Step:
         found = self.found
+        passes = len(found.graph.nodes)
         carried = [*self._updates(), *(Carried(found.weights[k], v) for k, v in found.carried.items())]
         step = Step(self.net, found.graph, found.fields, self.rate, found.seed, self.flag, carried, [], found.loss)
         self._report_losses(step)
         for term in self.recipe.metrics:
             self._report_metric(step, term, operands)
+        found.graph.nodes = hoisted(found.graph.nodes, passes)
         prune(found.graph, [found.loss, *step.reported.values(), *(c.following for c in carried)])
         changed = {c.name for c in carried}
         step.constant = [w for k, w in found.weights.items() if k not in changed]
@@ -187,7 +189,7 @@ class _Stepper:
         if known is not None:
             return known
         free, number = name, 1
-        while free in step.reported or free in step.fields or free == "loss":
+        while free in step.reported or free in step.fields or free in ("loss", RATE, SEED, FLAG):
             number += 1
             free = f"{name}{number}"
         step.reported[free] = value
@@ -219,6 +221,20 @@ class _Stepper:
                 found.graph.inputs.append(found.fields[wanted.name])
             values[wanted] = known.get(wanted.name) or found.fields[wanted.name]
         return values
+
+
+def hoisted(nodes: list[Node], first: int) -> list[Node]:
+    """The nodes with those from `first` on moved up to where what they read is there.
+
+    An update right behind its gradient frees the gradient; at the end, all gradients would be there at once.
+    """
+    place: dict[Value, int] = {}
+    keys: dict[Node, tuple[int, int]] = {}
+    for number, node in enumerate(nodes):
+        where = number if number < first else max((place.get(v, 0) for v in node.inputs), default=0)
+        keys[node] = (where, number)
+        place.update(dict.fromkeys(node.results, where))
+    return sorted(nodes, key=keys.__getitem__)
 
 
 def averaged(term: Term) -> Term:
