@@ -30,7 +30,7 @@ from netdsl.ir import Graph, Net, Node, Output, Term
 from netdsl.ops.arithmetic import Mul
 from netdsl.ops.backward import Backward
 from netdsl.ops.base import Gradients, Tape
-from netdsl.passes.differentiate import Differentiator, _span, _write_term, summed
+from netdsl.passes.differentiate import Differentiator, _span, _write_term, forget_unread, summed
 from netdsl.passes.prune import prune
 from netdsl.passes.tape import Pen, Writer
 from netdsl.program import load_text
@@ -104,6 +104,7 @@ def emit(net: Net, weights: Mapping[str, Array], options: onnxruntime.SessionOpt
     pen = Pen(worker.writer, worker.entries[0].pen.op, "loss", "", _span(net))
     total = summed(list(losses), pen)
     assert total is not None
+    forget_unread(worker, [*outputs.values(), *losses])
     worker.backward(losses, pen)
     found = {"loss": total, **outputs}
     for value in net.inputs:

@@ -170,6 +170,19 @@ class Differentiator:
         return summed(self.incoming.get(value, []), pen)
 
 
+def forget_unread(worker: Differentiator, wanted: Iterable[Value]) -> None:
+    """Rows that nothing reads change no running statistics: PyTorch does not compute them either."""
+    needed = set(wanted)
+    for node in reversed(worker.writer.graph.nodes):
+        if any(r in needed for r in node.results):
+            needed.update(node.inputs)
+    live = {e.pen.key for e in worker.entries if any(r in needed for r in e.results)}
+    for entry in worker.entries:
+        if entry.pen.key not in live and isinstance(entry.op, Op):
+            for weight in entry.op.weights():
+                worker.writer.carried.pop(entry.pen.key_of(weight.name), None)
+
+
 def _same_type(value: Value, gradient: Value) -> None:
     kind, got = value.type, gradient.type
     same = kind.batched == got.batched and len(kind.shape) == len(got.shape)
@@ -202,6 +215,7 @@ def differentiate(net: Net, losses: Iterable[Term] | None = None) -> Gradients:
     pen = Pen(worker.writer, next(iter(worker.entries)).pen.op, "loss", "", _span(net))
     loss = summed(list(found.values()), pen)
     assert loss is not None, "a net without a loss cannot be differentiated"
+    forget_unread(worker, [*outputs.values(), *found.values()])
     worker.backward(found.values(), pen)
     gradients = {k: g for k, parts in worker.weight_gradients.items() if (g := summed(parts, pen)) is not None}
     writer = worker.writer
