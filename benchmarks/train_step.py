@@ -84,12 +84,14 @@ def onnx_stepper(net: Net, fields: dict[str, Any], device: str, threads: int) ->
 
     step = training_step(net, operands=True)
     draft = draft_step(step)
-    session = Session(draft.model, device, threads=threads)
+    session = Session(draft.model, device, threads=threads, pattern=False)
     place = Device(session.device)
-    start = {k: initial(k, w, 0).astype(NUMPY[w.dtype]) for k, w in draft.weights.items()}
     carried = [c.name for c in step.carried]
-    held = {k: place.hold(v) for k, v in start.items()}
-    other = {**held, **{k: place.empty(start[k]) for k in carried}}
+    held, other = {}, {}
+    for key, weight in draft.weights.items():
+        start = initial(key, weight, 0).astype(NUMPY[weight.dtype])
+        held[key] = place.hold(start)
+        other[key] = place.empty(start) if key in carried else held[key]
     sides = ((held, other), (other, held))
     bindings = [Binding(session, a, {f"{k}{NEXT}": b[k] for k in carried}) for a, b in sides]
     number = 0
@@ -226,7 +228,9 @@ def main() -> None:
     if given.serve:
         serve(given.serve, given.only, given.device, given.threads)
         return
-    print("| network | batch | engine | ms a step | × eager (spread) | peak MB |\n|---|---|---|---|---|---|", flush=True)
+    print(
+        "| network | batch | engine | ms a step | × eager (spread) | peak MB |\n|---|---|---|---|---|---|", flush=True
+    )
     for name in [given.only] if given.only else CASES:
         for engine, found in measure(name, given).items():
             spread = f"{found['ratio']:.2f} ({found['least']:.2f}–{found['most']:.2f})"

@@ -333,7 +333,7 @@ def script_of(page: str) -> str:
     return str(found)
 
 
-BAR = 'import sys\nsys.modules.update(torch=None, onnx=None, netdsl=None)\n'
+BAR = "import sys\nsys.modules.update(torch=None, onnx=None, netdsl=None)\n"
 
 
 @pytest.mark.parametrize("page", ["docs/onnx-training.md", "README.md"])

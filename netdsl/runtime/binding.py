@@ -78,8 +78,9 @@ class Binding:
 def open_quietly(model: Any, device: str | None) -> Session:
     """A session, or a `RunError` in one line. `OMP_NUM_THREADS` bounds its threads, as it does PyTorch's."""
     bound = os.environ.get("OMP_NUM_THREADS", "")
+    threads = int(bound) if bound.isdecimal() and int(bound) else None
     try:
-        return Session(model, device, threads=int(bound) if bound.isdecimal() and int(bound) else None)
+        return Session(model, device, threads=threads, pattern=False)
     except SessionError as error:
         raise RunError(str(error)) from None
 

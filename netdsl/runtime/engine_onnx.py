@@ -28,6 +28,7 @@ from netdsl.runtime.recipes import Plan
 from netdsl.runtime.scoring_onnx import OnnxScoring, add_batch
 from netdsl.runtime.tensorfile import beneath, under
 from netdsl.runtime.totals import Totals
+from netdsl.tensors import Weight
 
 
 class OnnxEngine:
@@ -46,7 +47,7 @@ class OnnxEngine:
         self.session = open_quietly(draft.model, device)
         self.scoring = OnnxScoring(net, plan, device)
         self.device = Device(self.session.device)
-        self.carried = [c.name for c in self.graph.carried]
+        self.carried = {c.name: c.weight for c in self.graph.carried}
         self.feeds = {n: ArrayFeed(dataset.splits[n], plan.workers) for n in ("train", "validation")}
 
     @property
@@ -58,38 +59,38 @@ class OnnxEngine:
         return sum(w.elements for w in self.own.values() if w.trainable and not w.buffer)
 
     def begin(self, tensors: Mapping[str, Array], facts: Mapping[str, Any], name: str) -> None:
-        start = self._restored(tensors, name) if tensors else self._drawn()
-        for key, weight in self.weights_of_step.items():
-            if key not in start:
-                start[key] = np.zeros(weight.shape, NUMPY[weight.dtype])
-        held = {key: self.device.hold(value) for key, value in start.items()}
-        other = {**held, **{key: self.device.empty(start[key]) for key in self.carried}}
+        given = self._given(tensors, name) if tensors else None
+        held, other = {}, {}
+        for key, weight in {**self.own, **self.weights_of_step}.items():
+            start = self._start(key, weight, given)  # one at a time: a large net exists twice as it is
+            held[key] = self.device.hold(start)
+            other[key] = self.device.empty(start) if key in self.carried else held[key]
         self.sides = [held, other]
         self.bindings = [
             Binding(self.session, reads, {f"{key}{NEXT}": writes[key] for key in self.carried})
             for reads, writes in (self.sides, self.sides[::-1])
         ]
 
-    def _drawn(self) -> dict[str, Array]:
-        return {key: initial(key, weight, self.plan.seed) for key, weight in self.own.items()}
-
-    def _restored(self, tensors: Mapping[str, Array], name: str) -> dict[str, Array]:
-        """Weights and state of a checkpoint, compared with what the step needs."""
+    def _given(self, tensors: Mapping[str, Array], name: str) -> dict[str, Array]:
+        """Weights and state of a checkpoint under the names of the step, compared with what it needs."""
         model, memory = under(tensors, "model/"), under(tensors, "optimizer/")
         given = {**model, **{SEPARATOR.join(k.rsplit("/", 1)): v for k, v in memory.items()}}
         for key in model:
             if key not in self.own:
                 raise RunError(f"{name} has a weight `{key}` that the net has not")
-        start: dict[str, Array] = {}
         for key, weight in {**self.own, **self.weights_of_step}.items():
             if key not in given and key in self.own:
                 raise RunError(f"{name} has no weight `{key}`")
             if key in given and given[key].shape != weight.shape:
                 found, needed = list(given[key].shape), list(weight.shape)
                 raise RunError(f"{name}: weight `{key}` is {found}, the net needs {needed}")
-            if key in given:
-                start[key] = given[key].astype(NUMPY[weight.dtype])
-        return start
+        return given
+
+    def _start(self, key: str, weight: Weight, given: Mapping[str, Array] | None) -> Array:
+        """What a tensor starts as: what was given; else weights are drawn, and the rest is zero."""
+        if given is not None and key in given:
+            return given[key].astype(NUMPY[weight.dtype], copy=False)
+        return initial(key, weight, self.plan.seed)
 
     # ------------------------------------------------------------ computing
 
