@@ -12,6 +12,7 @@ from netdsl.codegen.onnx.rules.resize_backward import along
 from netdsl.dims import Extent
 from netdsl.ops import windows
 from netdsl.ops.base import Window, fixed
+from netdsl.ops.conv import Conv, ConvTranspose
 from netdsl.ops.conv_backward import (
     ConvBiasGradient,
     ConvInputGradient,
@@ -20,6 +21,7 @@ from netdsl.ops.conv_backward import (
     LocalInputGradient,
     LocalWeightGradient,
 )
+from netdsl.tensors import TensorType
 
 
 @rules.lowers(ConvBiasGradient)
@@ -33,6 +35,16 @@ WIDE = 400
 """Positions from which an image outweighs the filters: turning them round pays, and so does a product a sample."""
 
 
+DEEP = 2**15
+"""Filters times channels from which a map of open size is taken to be small: deep layers stand behind the poolings."""
+
+
+def _wide(conv: Conv | ConvTranspose, dy: TensorType) -> bool:
+    """Whether the maps outweigh the filters; where sizes are open, the depth of the layer tells."""
+    area = windows.product(dy.spatial)
+    return area >= WIDE if isinstance(area, int) else conv.channels * conv.in_channels // conv.groups < DEEP
+
+
 @rules.lowers(ConvInputGradient)
 def conv_input_gradient(op: ConvInputGradient, inputs: Sequence[str], build: Builder) -> Any:
     """A convolution with the filters turned round where the stride is 1, else a transposed convolution.
@@ -43,9 +55,7 @@ def conv_input_gradient(op: ConvInputGradient, inputs: Sequence[str], build: Bui
     conv = op.of
     turned = [d * (k - 1) for k, d in zip(conv.kernels, conv.dilations, strict=True)]
     rests = [(t - before, t - after) for t, (before, after) in zip(turned, conv.pads, strict=True)]
-    area = windows.product(op.dy.type.spatial)
-    large = not isinstance(area, int) or area >= WIDE
-    if set(conv.strides) == {1} and large and all(min(rest) >= 0 for rest in rests):
+    if set(conv.strides) == {1} and _wide(conv, op.dy.type) and all(min(rest) >= 0 for rest in rests):
         filters = _turned(op, inputs[1], build)
         return build.node(
             "Conv", [inputs[0], filters], kernel_shape=conv.kernels, dilations=conv.dilations,
@@ -127,10 +137,10 @@ def conv_weight_gradient(op: ConvWeightGradient, inputs: Sequence[str], build: B
     whose taps are many and thin. One product a tap over the whole batch 0.62 at 14 and 0.49 at 7. All taps unfolded
     for a single product were between the two, with a copy as many times the input as there are taps.
     """
-    channels, area = op.x.type.channels, windows.product(op.dy.type.spatial)
+    channels = op.x.type.channels
     if op.of.groups == 1 and isinstance(channels, int) and channels <= THIN:
         return _swapped(op, inputs, build)
-    if windows.count(op.of.kernels) == 1 or not isinstance(area, int) or area >= WIDE:
+    if windows.count(op.of.kernels) == 1 or _wide(op.of, op.dy.type):
         return _by_sample(op, inputs, build)
     return _over_batch(op, inputs, build)
 
