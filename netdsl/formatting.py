@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from netdsl import syntax
 from netdsl.diagnostics import Collector
 from netdsl.formatter import format_file
 from netdsl.parser import parse
@@ -29,6 +28,3 @@ def row_shapes(source: Source) -> dict[int, str]:
     for name in program.names:
         found.update(program.net(name).row_shapes)
     return found
-
-
-__all__ = ["formatted", "row_shapes", "syntax"]

@@ -33,7 +33,7 @@ from netdsl.elaborate.values import (
 )
 from netdsl.ir import Node, result_types
 from netdsl.ops import REGISTRY
-from netdsl.ops.base import Elementwise, Field, Op, RuleError, read_setting
+from netdsl.ops.base import Field, Op, RuleError, read_setting
 from netdsl.ops.fields import Word
 from netdsl.source import Span
 from netdsl.tensors import Value
@@ -323,6 +323,3 @@ def constant(context: Context, number: float, span: Span) -> Value:
     result = _add(context, REGISTRY["constant"](number), span, {})
     assert isinstance(result, Value)
     return result
-
-
-__all__ = ["Elementwise", "append", "apply", "bind_op", "configure", "constant", "find", "known", "operate", "title"]

@@ -10,7 +10,7 @@ import netdsl.elaborate.functions as functions
 import netdsl.elaborate.layers as layers
 from netdsl import syntax
 from netdsl.dims import Condition, Dim, both, compare, either, exact_div, negate
-from netdsl.elaborate.context import Context
+from netdsl.elaborate.context import Context, Demanded
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import LAYERS, Bundle, Repeat
 from netdsl.tensors import Value
@@ -152,8 +152,6 @@ def _arithmetic(context: Context, expr: syntax.Binary, left: Any, right: Any) ->
 def _divide(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:
     """Exact division: of sizes it demands that it comes out even."""
     if isinstance(left, Dim):
-        from netdsl.elaborate.context import Demanded
-
         message = f"`{left}` does not divide by {right}"
         if not context.demand(left % right, "==", 0, Demanded(expr.span, message)):
             context.error("does-not-divide", f"{message} for any size", expr.span, help="use `//` to round down")

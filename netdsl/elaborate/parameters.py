@@ -9,7 +9,7 @@ import netdsl.elaborate.blocks as blocks
 import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.layers as layers
 from netdsl import syntax
-from netdsl.diagnostics import Label
+from netdsl.diagnostics import Label, did_you_mean
 from netdsl.dims import Dim
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.scope import Scope
@@ -84,8 +84,6 @@ def _checked(context: Context, parameter: syntax.Parameter, value: Any, span: Sp
         return value
     if kind not in KINDS:
         assert parameter.kind is not None
-        from netdsl.diagnostics import did_you_mean
-
         help = did_you_mean(kind, KINDS) or f"kinds are {', '.join(KINDS)}"
         context.error("unknown-kind", f"there is no kind of setting called `{kind}`", parameter.kind.span, help=help)
     says, accepts = KINDS[kind]

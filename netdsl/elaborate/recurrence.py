@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import netdsl.elaborate.expressions as expressions
 from netdsl import syntax
-from netdsl.diagnostics import Label
+from netdsl.diagnostics import Label, did_you_mean
 from netdsl.elaborate.context import Context, Demanded
-from netdsl.elaborate.scope import Row, Scope
+from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import UNKNOWN, Bundle, Failed
 from netdsl.ir import State
 from netdsl.tensors import TensorType, Value
@@ -81,8 +81,6 @@ def next_row(context: Context, scope: Scope, row: syntax.NextRow) -> None:
     build = context.build
     state: State | None = build.states.get(row.name.id)
     if state is None:
-        from netdsl.diagnostics import did_you_mean
-
         found = scope.find(row.name.id)
         if found is not None and found.value is UNKNOWN:
             raise Failed
@@ -125,6 +123,3 @@ def check_states(context: Context, states: dict[str, State], span: Span) -> None
                 "missing-next", f"the state `{state.name}` never gets a next value", context.origins[state.current],
                 help=f"add a row `next {state.name}: …`",
             )  # fmt: skip
-
-
-__all__ = ["Row", "check_states", "initial_names", "next_row", "per_step", "state_row"]

@@ -28,11 +28,9 @@ def apply_shared(context: Context, scope: Scope, shared: Shared, value: Arrows, 
         message = f"`{shared.name}` is shared in the body that declares it, and this is another one"
         context.error("shared-outside", message, span, Label(shared.span, "declared here"))
     result, node = _use(context, scope, shared, value, span)
-    shared.uses += 1
     context.build.fresh.remove(node)
     if shared.first is None:
         shared.first = node
-        node.name = context.build.names.unique(shared.name) if shared.name in context.build.names.taken else shared.name
         node.name = shared.name
     else:
         node.name = context.build.names.number(f"{shared.name}_use")

@@ -9,6 +9,7 @@ import netdsl.elaborate.expressions as expressions
 from netdsl import syntax
 from netdsl.diagnostics import Fix, Label
 from netdsl.dims import Condition, Domain, Extent, Verdict, compare
+from netdsl.dims import at as value_at
 from netdsl.elaborate.context import Context, Demanded
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import Arrows, Bundle, Setting, arrows
@@ -83,8 +84,6 @@ def _counter_example(
     if not smallest:
         return ()
     at = ", ".join(f"{s} = {smallest[s]}" for s in sorted(symbols) if s in smallest)
-    from netdsl.dims import at as value_at
-
     return (says.format(at=at, left=value_at(left, smallest), right=value_at(right, smallest)),)
 
 
@@ -239,6 +238,3 @@ def _report_weak(context: Context, allowed: Domain, span: Span, demand: Any) -> 
         *others[:2],
         help=f"of these sizes the net takes {says}; say so in the `assert`",
     )
-
-
-__all__ = ["check_assert", "check_claim", "check_contracts", "check_requirements", "simplified"]

@@ -119,7 +119,6 @@ class Shared:
     graph: Graph
     span: Span
     first: Node | None = None
-    uses: int = 0
 
 
 Layer = OpLayer | BlockLayer | Repeat | Chain | Shared

@@ -21,8 +21,8 @@ class ConvBiasGradient(Backward):
         return self.dy.type.elements
 
 
-class ConvInputGradient(Backward):
-    """Every position of `dy` paints its window into what was read: a transposed convolution to the size of `x`."""
+class InputGradient(Backward, abstract=True):
+    """What each position of `x` adds to the loss, from `dy` through the filters of the operation `of`."""
 
     dy: Value
     weight: Value
@@ -31,21 +31,17 @@ class ConvInputGradient(Backward):
 
     def result(self) -> TensorType:
         return self.x.type
+
+
+class ConvInputGradient(InputGradient):
+    """Every position of `dy` paints its window into what was read: a transposed convolution to the size of `x`."""
 
     def contractions(self) -> tuple[tuple[Extent, ...], ...]:
         return ((*self.dy.type.spatial, *self.weight.shape),)
 
 
-class ConvTransposeInputGradient(Backward):
+class ConvTransposeInputGradient(InputGradient):
     """What each input position painted, gathered again: a convolution of `dy`, cut to the size of `x`."""
-
-    dy: Value
-    weight: Value
-    x: Value
-    of: Forward
-
-    def result(self) -> TensorType:
-        return self.x.type
 
     def contractions(self) -> tuple[tuple[Extent, ...], ...]:
         return ((*self.x.type.spatial, *self.weight.shape),)
@@ -70,16 +66,8 @@ class ConvWeightGradient(Backward):
         return ((*self.dy.type.spatial, *self.result().shape),)
 
 
-class LocalInputGradient(Backward):
+class LocalInputGradient(InputGradient):
     """As `ConvInputGradient`, with filters that differ from place to place."""
-
-    dy: Value
-    weight: Value
-    x: Value
-    of: Forward
-
-    def result(self) -> TensorType:
-        return self.x.type
 
     def contractions(self) -> tuple[tuple[Extent, ...], ...]:
         return (self.weight.shape,)
