@@ -50,7 +50,7 @@ OPTIMIZERS = [
     "rmsprop(lr=0.02)",
     "rmsprop(lr=0.02, alpha=0.8, centered=true, weight_decay=0.1)",
     "rmsprop(lr=0.02, momentum=0.9, eps=0.1)",
-    "rmsprop(lr=0.02, alpha=0.3, momentum=0.5, centered=true)",
+    "rmsprop(lr=0.02, alpha=0.3, momentum=0.5, centered=true, eps=0.1)",
     "adagrad(lr=0.1)",
     "adagrad(lr=0.1, lr_decay=0.05, weight_decay=0.1)",
 ]

@@ -58,10 +58,10 @@ class ReluSteps(RnnSteps):
 
 
 class LstmSteps(Steps):
-    """Keeps input, forget and output gate side by side, the candidate, and the cell."""
+    """Keeps input and forget gate, the candidate, the output gate, and the cell."""
 
     gates: ClassVar[int] = 4
-    kept: ClassVar[tuple[int, ...]] = (3, 1, 1)
+    kept: ClassVar[tuple[int, ...]] = (1, 1, 1, 1, 1)
 
 
 class GruSteps(Steps):

@@ -1,7 +1,7 @@
 """ONNX nodes of the backward forms of convolutions. Spellings were chosen by `benchmarks/conv_weight_gradient.py`."""
 
 from collections.abc import Sequence
-from itertools import product
+from itertools import product as pairs
 from typing import Any
 
 import numpy as np
@@ -123,26 +123,36 @@ def conv_transpose_input_gradient(op: ConvTransposeInputGradient, inputs: Sequen
 
 # ---------------------------------------------------------------- weight
 
-THIN = 4
-"""Channels up to which a convolution by the outgoing gradient is best."""
+LANES = 16
+"""Channels from which the product with those of one tap fills the processor's vectors."""
 
 
 @rules.lowers(ConvWeightGradient)
 def conv_weight_gradient(op: ConvWeightGradient, inputs: Sequence[str], build: Builder) -> Any:
-    """One of three spellings by shape.
+    """Few channels under many taps: a convolution by the outgoing gradient. Else matrix products.
 
-    Medians on the CPU, two threads, against a convolution with batch and channels swapped: one product a tap and
-    sample 0.31 for ResNet's 3x3 at 56, 0.42 at 28, 0.80 at 14, 0.91 at 7, 0.10 to 0.19 for 1x1, 0.38 for U-Net at 64,
-    0.68 for AlexNet's second, 0.35 depthwise, but 4.1 for AlexNet's 11x11 and 3.0 for ResNet's 7x7 on three channels,
-    whose taps are many and thin. One product a tap over the whole batch 0.62 at 14 and 0.49 at 7. All taps unfolded
-    for a single product were between the two, with a copy as many times the input as there are taps.
+    What the taps read is laid side by side where that is little (strides, few channels, small maps), else one tap is
+    taken after the other; wide maps are multiplied sample by sample, small ones over the whole batch.
     """
-    channels = op.x.type.channels
-    if op.of.groups == 1 and isinstance(channels, int) and channels <= THIN:
+    conv, (dy, x) = op.of, inputs
+    filters, channels = (fixed(v.type.channels, "the number of channels of a convolution") for v in (op.dy, op.x))
+    taps, groups = windows.count(conv.kernels), conv.groups
+    if groups == 1 and 4 * channels <= taps:
         return _swapped(op, inputs, build)
-    if windows.count(op.of.kernels) == 1 or _wide(op.of, op.dy.type):
-        return _by_sample(op, inputs, build)
-    return _over_batch(op, inputs, build)
+    wide, strided = _wide(conv, op.dy.type), set(conv.strides) != {1}
+    unfolded = strided or (taps > 1 and groups == 1 and (channels < LANES or not wide))
+    if unfolded:
+        x, channels = _unfolded(op, x, channels, build), channels * taps
+    if not wide:
+        dy, x = (build.node("Transpose", [name], perm=[1, 0, *axes(len(conv.kernels))]) for name in (dy, x))
+    dys, xs = ([dy], [x]) if unfolded else _crossed(conv, dy, x, build)
+    product = _by_sample if wide else _over_batch
+    parts = [product(d, filters, r, channels, groups, build) for d, r in pairs(dys, xs)]
+    shape = build.ints(*op.result().shape)  # type: ignore[arg-type]
+    if len(parts) > 1:
+        rows = [build.node("Reshape", [part, build.ints(1, -1)]) for part in parts]
+        parts = [build.node("Transpose", [build.node("Concat", rows, axis=0)], perm=[1, 0])]
+    return build.node("Reshape", [parts[0], shape])
 
 
 def _swapped(op: ConvWeightGradient, inputs: Sequence[str], build: Builder) -> Any:
@@ -154,66 +164,69 @@ def _swapped(op: ConvWeightGradient, inputs: Sequence[str], build: Builder) -> A
     return build.node("Transpose", [taken(made, [0] * rank, conv.kernels, build)], perm=swap)
 
 
-def _read(op: ConvWeightGradient, x: str, build: Builder) -> list[Any]:
-    """What each tap reads of `x`, whose first two axes may lie either way."""
-    conv = op.of
-    taps = list(product(*map(range, conv.kernels)))
-    befores, afters = zip(*conv.pads, strict=True)
-    x = rim(x, befores, afters, build)
-    if len(taps) == 1 and set(conv.strides) == {1} and op.dy.type.spatial == op.x.type.spatial:
-        return [x]
-    places = [[i * d for i, d in zip(tap, conv.dilations, strict=True)] for tap in taps]
-    strides = conv.strides if set(conv.strides) != {1} else ()
-    return [taken(x, place, op.dy.type.spatial, build, strides) for place in places]
+def _unfolded(op: ConvWeightGradient, x: str, channels: int, build: Builder) -> Any:
+    """`[N, C K…, O…]`: what every window reads, by a convolution with filters that are 1 at one tap."""
+    conv, taps = op.of, windows.count(op.of.kernels)
+    ones = np.tile(np.eye(taps).reshape(taps, 1, *conv.kernels), (channels, 1, *[1] * len(conv.kernels)))
+    made = build.node(
+        "Conv", [x, build.constant(ones)], kernel_shape=conv.kernels, strides=conv.strides, dilations=conv.dilations,
+        group=channels, pads=both_sides(conv.pads),
+    )  # fmt: skip
+    if all(extra < stride for extra, stride in zip(_extra(conv), conv.strides, strict=True)):
+        return made
+    return taken(made, [0] * len(conv.kernels), op.dy.type.spatial, build)
 
 
-def _by_sample(op: ConvWeightGradient, inputs: Sequence[str], build: Builder) -> Any:
-    """One batched matrix product a tap, added up over samples."""
-    groups = _split(op)
-    dy = build.node("Reshape", [inputs[0], build.ints(0, *groups[0], -1)])
-    parts = []
-    for tap in _read(op, inputs[1], build):
-        read = build.node("Reshape", [tap, build.ints(0, *groups[1], -1)])
-        made = build.node("MatMul", [dy, build.node("Transpose", [read], perm=_last_swapped(len(groups[1]) + 2))])
-        parts.append(build.node("ReduceSum", [made, build.ints(0)], keepdims=0))
-    return _stacked(op, parts, build)
+def _extra(conv: Conv | ConvTranspose) -> tuple[int, ...]:
+    """How many positions at the far end of an axis may belong to no window: the `output_padding`."""
+    return conv.extra if isinstance(conv, ConvTranspose) else (0,) * len(conv.kernels)
 
 
-def _over_batch(op: ConvWeightGradient, inputs: Sequence[str], build: Builder) -> Any:
-    """One matrix product a tap over all samples and positions, channels laid outside the batch first."""
-    groups, swap = _split(op), [1, 0, *axes(len(op.of.kernels))]
-    dy, x = (build.node("Transpose", [name], perm=swap) for name in inputs)
-    dy = build.node("Reshape", [dy, build.ints(*groups[0], -1)])
-    parts = []
-    for tap in _read(op, x, build):
-        read = build.node("Reshape", [tap, build.ints(*groups[1], -1)])
-        if op.of.groups == 1:
-            parts.append(build.node("Gemm", [dy, read], transB=1))
-        else:
-            parts.append(build.node("MatMul", [dy, build.node("Transpose", [read], perm=[0, 2, 1])]))
-    return _stacked(op, parts, build)
+def _crossed(conv: Conv | ConvTranspose, dy: str, x: str, build: Builder) -> tuple[list[Any], list[Any]]:
+    """`dy` moved along the first spatial axis for each tap of it, `x` along the others; every pair is one tap.
+
+    Reading row `i` and column `j` of a window is reading `x` moved by `j` beside `dy` moved back by `i`. So a 3x3
+    takes four copies and not nine, since the middle row and the middle column move nothing.
+    """
+    steps = [_steps(*axis) for axis in zip(conv.kernels, conv.dilations, conv.pads, _extra(conv), strict=True)]
+    dys = [_moved(dy, 2, [(-before, -after)], build) for before, after in steps[0]]
+    return dys, [_moved(x, 3, sides, build) for sides in pairs(*steps[1:])]
 
 
-def _split(op: ConvWeightGradient) -> tuple[list[int], list[int]]:
-    """The channels of `dy` and of `x`, with the groups in front where there are several."""
-    groups = op.of.groups
-    sizes = [fixed(v.type.channels, "the number of channels of a convolution") for v in (op.dy, op.x)]
-    made = [[size] if groups == 1 else [groups, size // groups] for size in sizes]
-    return made[0], made[1]
+def _steps(kernel: int, dilation: int, pads: tuple[int, int], extra: int) -> list[tuple[int, int]]:
+    """For each tap of an axis, what it reads beyond the two ends of it."""
+    before, after = pads
+    return [(before - i * dilation, after - (kernel - 1 - i) * dilation - extra) for i in range(kernel)]
 
 
-def _last_swapped(rank: int) -> list[int]:
-    return [*range(rank - 2), rank - 1, rank - 2]
+def _moved(x: str, first: int, sides: Sequence[tuple[int, int]], build: Builder) -> Any:
+    """Zeros before and after each axis from the `first` on; fewer than none take positions away."""
+    if not any(map(any, sides)):
+        return x
+    return build.node("Pad", [x, build.ints(*both_sides(tuple(sides))), "", build.ints(*axes(len(sides), first))])
 
 
-def _stacked(op: ConvWeightGradient, parts: list[Any], build: Builder) -> Any:
-    """`[O, C]` or `[G, O / G, C / G]` of every tap as the weight."""
-    shape = build.ints(*op.result().shape)  # type: ignore[arg-type]
-    if len(parts) == 1:
-        return build.node("Reshape", [parts[0], shape])
-    rank = 2 if op.of.groups == 1 else 3
-    column = [build.node("Unsqueeze", [part, build.ints(rank)]) for part in parts]
-    return build.node("Reshape", [build.node("Concat", column, axis=rank), shape])
+def _by_sample(dy: str, filters: int, x: str, channels: int, groups: int, build: Builder) -> Any:
+    """`[G, O / G, C / G]`: one product for each sample, added up."""
+    dy = build.node("Reshape", [dy, build.ints(0, *_split(filters, groups), -1)])
+    x = build.node("Reshape", [x, build.ints(0, *_split(channels, groups), -1)])
+    last = [0, 2, 1] if groups == 1 else [0, 1, 3, 2]
+    made = build.node("MatMul", [dy, build.node("Transpose", [x], perm=last)])
+    return build.node("ReduceSum", [made, build.ints(0)], keepdims=0)
+
+
+def _over_batch(dy: str, filters: int, x: str, channels: int, groups: int, build: Builder) -> Any:
+    """`[G, O / G, C / G]` of values whose channels lie outside the batch: one product over everything else."""
+    dy = build.node("Reshape", [dy, build.ints(*_split(filters, groups), -1)])
+    x = build.node("Reshape", [x, build.ints(*_split(channels, groups), -1)])
+    if groups == 1:
+        return build.node("Gemm", [dy, x], transB=1)
+    return build.node("MatMul", [dy, build.node("Transpose", [x], perm=[0, 2, 1])])
+
+
+def _split(channels: int, groups: int) -> list[int]:
+    """The axes of the channels, groups in front where there are several."""
+    return [channels] if groups == 1 else [groups, channels // groups]
 
 
 # ---------------------------------------------------------------- filters that differ from place to place

@@ -5,6 +5,7 @@ from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.arithmetic import as_real
+from netdsl.codegen.onnx.rules.reduce import hot
 from netdsl.ops.loss_backward import BinaryCrossEntropySlope, HingeSlope, MultiMarginSlope
 from netdsl.tensors import DType
 
@@ -35,10 +36,10 @@ def hinge_slope(op: HingeSlope, inputs: Sequence[str], build: Builder) -> Any:
 @rules.lowers(MultiMarginSlope)
 def multi_margin_slope(op: MultiMarginSlope, inputs: Sequence[str], build: Builder) -> Any:
     x, label = inputs
-    right = build.node("GatherElements", [x, build.node("Unsqueeze", [label, build.ints(1)])], axis=1)
-    reach = build.node("Add", [build.node("Sub", [x, right]), build.constant(op.margin)])
+    own = build.node("GatherElements", [x, build.node("Unsqueeze", [label, build.ints(1)])], axis=1)
+    reach = build.node("Add", [build.node("Sub", [x, own]), build.constant(op.margin)])
     short = as_real(build.node("Greater", [reach, build.constant(0.0)]), build)
-    hot = build.node("OneHot", [label, build.shape_of(x, 1, 2), build.constant([0.0, 1.0])], axis=1)
-    wrong = build.node("Mul", [short, build.node("Sub", [build.constant(1.0), hot])])
+    right = hot(label, op.x.shape[0], 1, 2, build)
+    wrong = build.node("Mul", [short, build.node("Sub", [build.constant(1.0), right])])
     number = build.node("ReduceSum", [wrong, build.ints(1)], keepdims=1)
-    return build.node("Sub", [wrong, build.node("Mul", [hot, number])])
+    return build.node("Sub", [wrong, build.node("Mul", [right, number])])

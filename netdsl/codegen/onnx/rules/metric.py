@@ -6,6 +6,7 @@ from typing import Any
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.arithmetic import as_real
 from netdsl.codegen.onnx.rules.loss import total
+from netdsl.codegen.onnx.rules.reduce import class_numbers, hot
 from netdsl.ops.metric import Accuracy, Metric, Miou, PixelAccuracy, TopK
 
 
@@ -46,26 +47,13 @@ def top_k(op: TopK, inputs: Sequence[str], build: Builder) -> Any:
     safe = build.node("Where", [counts, label, build.constant(0, "int64")])
     row = build.node("Unsqueeze", [safe, build.ints(axis)])
     own = build.node("GatherElements", [x, row], axis=axis)
-    earlier = build.node("Less", [_classes(op, build), row])
+    earlier = build.node("Less", [class_numbers(op.x.shape[op.along], axis, op.x.type.rank + 1, build), row])
     level = build.node("And", [build.node("Equal", [x, own]), earlier])
     ahead = as_real(build.node("Or", [build.node("Greater", [x, own]), level]), build)
     number = build.node("ReduceSum", [ahead, build.ints(axis)], keepdims=0)
     known = build.node("Not", [build.node("IsNaN", [build.node("Squeeze", [own, build.ints(axis)])])])
     right = build.node("And", [build.node("Less", [number, build.constant(float(op.k))]), known])
     return share(right, counts, build)
-
-
-def _classes(op: TopK, build: Builder) -> Any:
-    """0, 1, 2 …, laid along the axis of the classes."""
-    size = op.x.shape[op.along]
-    shape = [1] * (op.x.type.rank + 1)
-    shape[op.along + 1] = -1
-    if isinstance(size, int):
-        numbers = build.ints(*range(size))
-    else:
-        end = build.node("Squeeze", [build.extents(size), build.ints(0)])
-        numbers = build.node("Range", [build.constant(0, "int64"), end, build.constant(1, "int64")])
-    return build.node("Reshape", [numbers, build.ints(*shape)])
 
 
 @rules.lowers(Miou)
@@ -89,8 +77,8 @@ def miou(op: Miou, inputs: Sequence[str], build: Builder) -> Any:
 
 def _rows(op: Miou, classes: str, counts: str, build: Builder) -> Any:
     """`[…, C]`: 1 at the class of each position that counts."""
-    operands = [classes, build.ints(max(op.classes, 2)), build.constant([0.0, 1.0])]
-    return build.node("Mul", [build.node("OneHot", operands, axis=-1), counts])
+    rank = op.x.type.rank + 1
+    return build.node("Mul", [hot(classes, max(op.classes, 2), rank - 1, rank, build), counts])
 
 
 def _columns(op: Miou, rows: str, build: Builder) -> Any:

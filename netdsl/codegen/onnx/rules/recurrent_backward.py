@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.rules.backward import column_sums
 from netdsl.codegen.onnx.scan import Scan, write_scan
 from netdsl.ops.recurrent_backward import (
     GruSteps,
@@ -97,9 +98,8 @@ class Layer:
         dx = swapped(self.steps(self.node("Gemm", rows, weight_ih)), self.build)
         dw_ih = self.node("Gemm", rows, self.flat(self.x), transA=1)
         dw_hh = self.node("Gemm", other, self.flat(before), transA=1)
-        first = self.build.ints(0)
-        db_ih = self.node("ReduceSum", rows, first, keepdims=0)
-        db_hh = self.node("ReduceSum", other, first, keepdims=0) if hidden_da else db_ih
+        db_ih = column_sums(rows, self.build)
+        db_hh = column_sums(other, self.build) if hidden_da else db_ih
         return dx, dw_ih, dw_hh, db_ih, db_hh
 
 
@@ -153,32 +153,24 @@ def rnn_steps_gradient(op: TanhStepsGradient | ReluStepsGradient, inputs: Sequen
     return layer.gradients(da, layer.before(y), weight_ih)
 
 
-def sigmoids_first(name: str, layer: Layer) -> str:
-    """Rows of PyTorch's gates i f g o as i f o g, so that one sigmoid takes three gates."""
-    i, f, g, o = layer.build.node("Split", [name], 4, axis=0, num_outputs=4)
-    return str(layer.node("Concat", i, f, o, g, axis=0))
-
-
 @rules.lowers(LstmSteps)
 def lstm_steps(op: LstmSteps, inputs: Sequence[str], build: Builder) -> Any:
     layer = Layer(op, inputs[0], build)
     weight_ih, weight_hh, bias_ih, bias_hh = weights_of(op, inputs)
-    bias = total(bias_ih, bias_hh, layer)
-    gates = layer.projected(sigmoids_first(weight_ih, layer), sigmoids_first(bias, layer) if bias else None)
-    across = layer.node("Transpose", sigmoids_first(weight_hh, layer), perm=[1, 0])
-    widths = build.ints(3 * op.hidden, op.hidden)
+    gates = layer.projected(weight_ih, total(bias_ih, bias_hh, layer))
 
     def step(inner: Builder, states: Sequence[str], elements: Sequence[str]) -> tuple[list[str], list[str]]:
         h, c = states
-        a, b = inner.node("Split", [inner.node("Gemm", [h, across, elements[0]]), widths], 2, axis=-1)
-        gates, candidate = inner.node("Sigmoid", [a]), inner.node("Tanh", [b])
-        i, f, o = inner.node("Split", [gates], 3, axis=-1, num_outputs=3)
-        c = inner.node("Add", [inner.node("Mul", [f, c]), inner.node("Mul", [i, candidate])])
+        sums = inner.node("Gemm", [h, weight_hh, elements[0]], transB=1)
+        parts = inner.node("Split", [sums], 4, axis=-1, num_outputs=4)
+        kinds = ("Sigmoid", "Sigmoid", "Tanh", "Sigmoid")
+        i, f, g, o = (inner.node(kind, [part]) for kind, part in zip(kinds, parts, strict=True))
+        c = inner.node("Add", [inner.node("Mul", [f, c]), inner.node("Mul", [i, g])])
         h = inner.node("Mul", [o, inner.node("Tanh", [c])])
-        return [h, c], [h, gates, candidate, c]
+        return [h, c], [h, i, f, g, o, c]
 
     one, zeros = layer.width(1), layer.zeros()
-    scan = Scan([(zeros, one), (zeros, one)], [(gates, layer.width(4))], [one, layer.width(3), one, one], op.backwards)
+    scan = Scan([(zeros, one), (zeros, one)], [(gates, layer.width(4))], [one] * 6, op.backwards)
     return tuple(swapped(name, build) for name in write_scan(build, scan, step))
 
 
@@ -187,29 +179,27 @@ def lstm_steps_gradient(op: LstmStepsGradient, inputs: Sequence[str], build: Bui
     """With `d` the gradient of a step's h and `e` that of its cell, those of the gates are `(e, e, e, d) * factors`."""
     dy, x, weight_ih, weight_hh, *kept = inputs
     layer = Layer(op, x, build)
-    y, gates, candidate, cell = (swapped(name, build) for name in kept)
-    i, f, o = layer.split(gates, 1, 1, 1)
-    di, df, do = layer.split(layer.slope(gates), 1, 1, 1)
+    y, i, f, g, o, cell = (swapped(name, build) for name in kept)
     bent = layer.node("Tanh", cell)
     through = layer.node("Mul", o, layer.bend(bent))
-    parts = [
-        layer.node("Mul", candidate, di),
-        layer.node("Mul", layer.before(cell), df),
-        layer.node("Mul", i, layer.bend(candidate)),
-        layer.node("Mul", bent, do),
+    factors = [
+        layer.node("Mul", g, layer.slope(i)),
+        layer.node("Mul", layer.before(cell), layer.slope(f)),
+        layer.node("Mul", i, layer.bend(g)),
+        layer.node("Mul", bent, layer.slope(o)),
     ]
-    factors = layer.node("Concat", *parts, axis=-1)
 
     def step(inner: Builder, states: Sequence[str], elements: Sequence[str]) -> tuple[list[str], list[str]]:
-        dy, through, factors, f = elements
+        dy, through, f, *factors = elements
         d = inner.node("Add", [dy, states[0]])
         e = inner.node("Add", [inner.node("Mul", [d, through]), states[1]])
-        da = inner.node("Mul", [inner.node("Concat", [e, e, e, d], axis=-1), factors])
+        parts = [inner.node("Mul", pair) for pair in zip((e, e, e, d), factors, strict=True)]
+        da = inner.node("Concat", parts, axis=-1)
         return [inner.node("MatMul", [da, weight_hh]), inner.node("Mul", [e, f])], [da]
 
-    one, four, zeros = layer.width(1), layer.width(4), layer.zeros()
-    sequences = [(swapped(dy, build), one), (through, one), (factors, four), (f, one)]
-    scan = Scan([(zeros, one), (zeros, one)], sequences, [four], not op.backwards)
+    one, zeros = layer.width(1), layer.zeros()
+    sequences = [(name, one) for name in (swapped(dy, build), through, f, *factors)]
+    scan = Scan([(zeros, one), (zeros, one)], sequences, [layer.width(4)], not op.backwards)
     return layer.gradients(write_scan(build, scan, step)[0], layer.before(y), weight_ih)
 
 
