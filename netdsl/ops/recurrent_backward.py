@@ -58,10 +58,10 @@ class ReluSteps(RnnSteps):
 
 
 class LstmSteps(Steps):
-    """Keeps input and forget gate, the candidate, the output gate, and the cell."""
+    """Keeps input and forget gate, the candidate, the output gate, what was not forgotten, and tanh of the cell."""
 
     gates: ClassVar[int] = 4
-    kept: ClassVar[tuple[int, ...]] = (1, 1, 1, 1, 1)
+    kept: ClassVar[tuple[int, ...]] = (1, 1, 1, 1, 1, 1)
 
 
 class GruSteps(Steps):

@@ -76,13 +76,25 @@ def draft_step(step: Step) -> Draft:
     lowering.write(step.graph, scope, names, Place())
     lowering.check()
     bind_outputs(outputs, scope, names)
-    nodes = simplify(scope.nodes, [name for name, _ in outputs], ledger)
+    nodes = ends_last(simplify(scope.nodes, [name for name, _ in outputs], ledger))
     used = names_used(nodes)
     draft = Draft(_model(step, scope, nodes), {k: w for k, w in known.items() if k in carried or k in used})
     for key, weight in draft.weights.items():
         draft.model.graph.input.append(helper.make_tensor_value_info(key, ELEMENTS[weight.dtype], weight.shape))
     check(draft)
     return draft
+
+
+def ends_last(nodes: list[NodeProto]) -> list[NodeProto]:
+    """The nodes that nothing reads behind all others, the first of them last.
+
+    onnxruntime works its order out from the ends, the last one first, each with all it needs. So the loss comes out
+    first, then weight after weight as gradients reach them, and nothing waits in memory for its turn.
+    """
+    used = names_used(nodes)
+    ends = [node for node in nodes if used.isdisjoint(node.output)]
+    last = {node.name for node in ends}
+    return [*(node for node in nodes if node.name not in last), *reversed(ends)]
 
 
 def outputs_of(step: Step) -> list[tuple[str, Value]]:

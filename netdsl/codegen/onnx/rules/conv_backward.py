@@ -1,7 +1,6 @@
-"""ONNX nodes of the backward forms of convolutions. Spellings were chosen by `benchmarks/conv_weight_gradient.py`."""
+"""ONNX nodes of the backward forms of convolutions, those of shared weights apart (`conv_weight_gradient.py`)."""
 
 from collections.abc import Sequence
-from itertools import product as pairs
 from typing import Any
 
 import numpy as np
@@ -9,19 +8,17 @@ import numpy as np
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.conv import axes, both_sides, patches, rim, taken
 from netdsl.codegen.onnx.rules.resize_backward import along
+from netdsl.codegen.onnx.rules.unfold import has_readers, readers, rests, swap, wide
 from netdsl.dims import Extent
 from netdsl.ops import windows
-from netdsl.ops.base import Window, fixed
-from netdsl.ops.conv import Conv, ConvTranspose
+from netdsl.ops.base import Window
 from netdsl.ops.conv_backward import (
     ConvBiasGradient,
     ConvInputGradient,
     ConvTransposeInputGradient,
-    ConvWeightGradient,
     LocalInputGradient,
     LocalWeightGradient,
 )
-from netdsl.tensors import TensorType
 
 
 @rules.lowers(ConvBiasGradient)
@@ -29,39 +26,31 @@ def conv_bias_gradient(op: ConvBiasGradient, inputs: Sequence[str], build: Build
     return build.node("ReduceSum", [inputs[0], build.ints(0, *axes(op.dy.type.rank - 1))], keepdims=0)
 
 
-# ---------------------------------------------------------------- input
-
-WIDE = 400
-"""Positions from which an image outweighs the filters: turning them round pays, and so does a product a sample."""
-
-
-DEEP = 2**15
-"""Filters times channels from which a map of open size is taken to be small: deep layers stand behind the poolings."""
-
-
-def _wide(conv: Conv | ConvTranspose, dy: TensorType) -> bool:
-    """Whether the maps outweigh the filters; where sizes are open, the depth of the layer tells."""
-    area = windows.product(dy.spatial)
-    return area >= WIDE if isinstance(area, int) else conv.channels * conv.in_channels // conv.groups < DEEP
-
-
 @rules.lowers(ConvInputGradient)
 def conv_input_gradient(op: ConvInputGradient, inputs: Sequence[str], build: Builder) -> Any:
     """A convolution with the filters turned round where the stride is 1, else a transposed convolution.
 
     Against the transposed one it took on the CPU (`benchmarks/conv_input_gradient.py`) 0.64 of the time for ResNet's
-    3x3 at 56, 0.77 at 28, 0.96 at 14, 1.23 at 7; 0.79 for AlexNet's second, 0.60 for a 1x1 at 28.
+    3x3 at 56, 0.77 at 28; 0.79 for AlexNet's second, 0.60 for a 1x1 at 28.
     """
     conv = op.of
-    turned = [d * (k - 1) for k, d in zip(conv.kernels, conv.dilations, strict=True)]
-    rests = [(t - before, t - after) for t, (before, after) in zip(turned, conv.pads, strict=True)]
-    if set(conv.strides) == {1} and _wide(conv, op.dy.type) and all(min(rest) >= 0 for rest in rests):
-        filters = _turned(op, inputs[1], build)
+    if has_readers(conv, op.dy.type):
+        return _from_readers(op, inputs, build)
+    around = rests(conv)
+    if set(conv.strides) == {1} and wide(conv, op.dy.type) and all(min(rest) >= 0 for rest in around):
         return build.node(
-            "Conv", [inputs[0], filters], kernel_shape=conv.kernels, dilations=conv.dilations,
-            group=conv.groups, pads=both_sides(tuple(rests)),
+            "Conv", [inputs[0], _turned(op, inputs[1], build)], kernel_shape=conv.kernels, dilations=conv.dilations,
+            group=conv.groups, pads=both_sides(around),
         )  # fmt: skip
     return _transposed(op, inputs, build)
+
+
+def _from_readers(op: ConvInputGradient, inputs: Sequence[str], build: Builder) -> Any:
+    """One product over filters and taps."""
+    channels, rank = op.of.in_channels, len(op.of.kernels)
+    weight = build.node("Reshape", [swap(inputs[1], rank, build), build.ints(channels, -1)])
+    made = build.node("MatMul", [weight, readers(op.of, inputs[0], build)])
+    return swap(build.node("Reshape", [made, build.extents(channels, -1, *op.x.type.spatial)]), rank, build)
 
 
 def _turned(op: ConvInputGradient, weight: str, build: Builder) -> Any:
@@ -72,7 +61,7 @@ def _turned(op: ConvInputGradient, weight: str, build: Builder) -> Any:
         weight = build.node("Transpose", [weight], perm=[0, 2, 1, *axes(rank, 3)])
         weight = build.node("Reshape", [weight, build.ints(groups * channels, filters // groups, *kernels)])  # type: ignore[arg-type]
     else:
-        weight = build.node("Transpose", [weight], perm=[1, 0, *axes(rank)])
+        weight = swap(weight, rank, build)
     if windows.count(op.of.kernels) == 1:
         return weight
     backwards = build.ints(*[-1] * rank)
@@ -119,114 +108,6 @@ def conv_transpose_input_gradient(op: ConvTransposeInputGradient, inputs: Sequen
     if all(extra < stride for extra, stride in zip(conv.extra, conv.strides, strict=True)):
         return made
     return taken(made, [0] * len(conv.kernels), op.x.type.spatial, build)
-
-
-# ---------------------------------------------------------------- weight
-
-LANES = 16
-"""Channels from which the product with those of one tap fills the processor's vectors."""
-
-
-@rules.lowers(ConvWeightGradient)
-def conv_weight_gradient(op: ConvWeightGradient, inputs: Sequence[str], build: Builder) -> Any:
-    """Few channels under many taps: a convolution by the outgoing gradient. Else matrix products.
-
-    What the taps read is laid side by side where that is little (strides, few channels, small maps), else one tap is
-    taken after the other; wide maps are multiplied sample by sample, small ones over the whole batch.
-    """
-    conv, (dy, x) = op.of, inputs
-    filters, channels = (fixed(v.type.channels, "the number of channels of a convolution") for v in (op.dy, op.x))
-    taps, groups = windows.count(conv.kernels), conv.groups
-    if groups == 1 and 4 * channels <= taps:
-        return _swapped(op, inputs, build)
-    wide, strided = _wide(conv, op.dy.type), set(conv.strides) != {1}
-    unfolded = strided or (taps > 1 and groups == 1 and (channels < LANES or not wide))
-    if unfolded:
-        x, channels = _unfolded(op, x, channels, build), channels * taps
-    if not wide:
-        dy, x = (build.node("Transpose", [name], perm=[1, 0, *axes(len(conv.kernels))]) for name in (dy, x))
-    dys, xs = ([dy], [x]) if unfolded else _crossed(conv, dy, x, build)
-    product = _by_sample if wide else _over_batch
-    parts = [product(d, filters, r, channels, groups, build) for d, r in pairs(dys, xs)]
-    shape = build.ints(*op.result().shape)  # type: ignore[arg-type]
-    if len(parts) > 1:
-        rows = [build.node("Reshape", [part, build.ints(1, -1)]) for part in parts]
-        parts = [build.node("Transpose", [build.node("Concat", rows, axis=0)], perm=[1, 0])]
-    return build.node("Reshape", [parts[0], shape])
-
-
-def _swapped(op: ConvWeightGradient, inputs: Sequence[str], build: Builder) -> Any:
-    """A convolution with batch and channels swapped, whose filter is the outgoing gradient."""
-    conv, rank = op.of, len(op.of.kernels)
-    swap = [1, 0, *axes(rank)]
-    dy, x = (build.node("Transpose", [name], perm=swap) for name in inputs)
-    made = build.node("Conv", [x, dy], strides=conv.dilations, dilations=conv.strides, pads=both_sides(conv.pads))
-    return build.node("Transpose", [taken(made, [0] * rank, conv.kernels, build)], perm=swap)
-
-
-def _unfolded(op: ConvWeightGradient, x: str, channels: int, build: Builder) -> Any:
-    """`[N, C K…, O…]`: what every window reads, by a convolution with filters that are 1 at one tap."""
-    conv, taps = op.of, windows.count(op.of.kernels)
-    ones = np.tile(np.eye(taps).reshape(taps, 1, *conv.kernels), (channels, 1, *[1] * len(conv.kernels)))
-    made = build.node(
-        "Conv", [x, build.constant(ones)], kernel_shape=conv.kernels, strides=conv.strides, dilations=conv.dilations,
-        group=channels, pads=both_sides(conv.pads),
-    )  # fmt: skip
-    if all(extra < stride for extra, stride in zip(_extra(conv), conv.strides, strict=True)):
-        return made
-    return taken(made, [0] * len(conv.kernels), op.dy.type.spatial, build)
-
-
-def _extra(conv: Conv | ConvTranspose) -> tuple[int, ...]:
-    """How many positions at the far end of an axis may belong to no window: the `output_padding`."""
-    return conv.extra if isinstance(conv, ConvTranspose) else (0,) * len(conv.kernels)
-
-
-def _crossed(conv: Conv | ConvTranspose, dy: str, x: str, build: Builder) -> tuple[list[Any], list[Any]]:
-    """`dy` moved along the first spatial axis for each tap of it, `x` along the others; every pair is one tap.
-
-    Reading row `i` and column `j` of a window is reading `x` moved by `j` beside `dy` moved back by `i`. So a 3x3
-    takes four copies and not nine, since the middle row and the middle column move nothing.
-    """
-    steps = [_steps(*axis) for axis in zip(conv.kernels, conv.dilations, conv.pads, _extra(conv), strict=True)]
-    dys = [_moved(dy, 2, [(-before, -after)], build) for before, after in steps[0]]
-    return dys, [_moved(x, 3, sides, build) for sides in pairs(*steps[1:])]
-
-
-def _steps(kernel: int, dilation: int, pads: tuple[int, int], extra: int) -> list[tuple[int, int]]:
-    """For each tap of an axis, what it reads beyond the two ends of it."""
-    before, after = pads
-    return [(before - i * dilation, after - (kernel - 1 - i) * dilation - extra) for i in range(kernel)]
-
-
-def _moved(x: str, first: int, sides: Sequence[tuple[int, int]], build: Builder) -> Any:
-    """Zeros before and after each axis from the `first` on; fewer than none take positions away."""
-    if not any(map(any, sides)):
-        return x
-    return build.node("Pad", [x, build.ints(*both_sides(tuple(sides))), "", build.ints(*axes(len(sides), first))])
-
-
-def _by_sample(dy: str, filters: int, x: str, channels: int, groups: int, build: Builder) -> Any:
-    """`[G, O / G, C / G]`: one product for each sample, added up."""
-    dy = build.node("Reshape", [dy, build.ints(0, *_split(filters, groups), -1)])
-    x = build.node("Reshape", [x, build.ints(0, *_split(channels, groups), -1)])
-    last = [0, 2, 1] if groups == 1 else [0, 1, 3, 2]
-    made = build.node("MatMul", [dy, build.node("Transpose", [x], perm=last)])
-    return build.node("ReduceSum", [made, build.ints(0)], keepdims=0)
-
-
-def _over_batch(dy: str, filters: int, x: str, channels: int, groups: int, build: Builder) -> Any:
-    """`[G, O / G, C / G]` of values whose channels lie outside the batch: one product over everything else."""
-    dy = build.node("Reshape", [dy, build.ints(*_split(filters, groups), -1)])
-    x = build.node("Reshape", [x, build.ints(*_split(channels, groups), -1)])
-    if groups == 1:
-        return build.node("Gemm", [dy, x], transB=1)
-    return build.node("MatMul", [dy, build.node("Transpose", [x], perm=[0, 2, 1])])
-
-
-def _split(channels: int, groups: int) -> list[int]:
-    """The axes of the channels, groups in front where there are several."""
-    return [channels] if groups == 1 else [groups, channels // groups]
 
 
 # ---------------------------------------------------------------- filters that differ from place to place

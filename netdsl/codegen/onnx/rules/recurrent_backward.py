@@ -73,19 +73,19 @@ class Layer:
 
     def before(self, name: str) -> str:
         """The sequence one step earlier in the direction of reading, zeros at its start."""
-        first = self.node("Unsqueeze", self.zeros(), self.build.ints(0))
-        if self.op.backwards:
-            ends = (self.build.ints(1), self.build.ints(2**62))
-            return str(self.node("Concat", self.node("Slice", name, *ends, self.build.ints(0)), first, axis=0))
-        ends = (self.build.ints(0), self.build.ints(-1))
-        return str(self.node("Concat", first, self.node("Slice", name, *ends, self.build.ints(0)), axis=0))
+        ends = (-1, 1) if self.op.backwards else (1, -1)
+        return str(self.node("Pad", name, self.build.ints(*ends), "", self.build.ints(0)))
 
     def one_minus(self, name: str) -> str:
         return str(self.node("Sub", self.build.constant(1.0), name))
 
+    def less(self, name: str, *factors: str) -> str:
+        """The value less a product: `g i (1 - i)` is `less(g i, g i, i)`, which takes two passes and no constant."""
+        return str(self.node("Sub", name, self.node("Mul", *factors)))
+
     def slope(self, gate: str) -> str:
         """The derivative of a sigmoid from its value: `s (1 - s)`."""
-        return str(self.node("Sub", gate, self.node("Mul", gate, gate)))
+        return self.less(gate, gate, gate)
 
     def bend(self, value: str) -> str:
         """The derivative of tanh from its value: `1 - t²`."""
@@ -165,12 +165,14 @@ def lstm_steps(op: LstmSteps, inputs: Sequence[str], build: Builder) -> Any:
         parts = inner.node("Split", [sums], 4, axis=-1, num_outputs=4)
         kinds = ("Sigmoid", "Sigmoid", "Tanh", "Sigmoid")
         i, f, g, o = (inner.node(kind, [part]) for kind, part in zip(kinds, parts, strict=True))
-        c = inner.node("Add", [inner.node("Mul", [f, c]), inner.node("Mul", [i, g])])
-        h = inner.node("Mul", [o, inner.node("Tanh", [c])])
-        return [h, c], [h, i, f, g, o, c]
+        remembered = inner.node("Mul", [f, c])
+        c = inner.node("Add", [remembered, inner.node("Mul", [i, g])])
+        bent = inner.node("Tanh", [c])
+        h = inner.node("Mul", [o, bent])
+        return [h, c], [h, i, f, g, o, remembered, bent]
 
     one, zeros = layer.width(1), layer.zeros()
-    scan = Scan([(zeros, one), (zeros, one)], [(gates, layer.width(4))], [one] * 6, op.backwards)
+    scan = Scan([(zeros, one), (zeros, one)], [(gates, layer.width(4))], [one] * 7, op.backwards)
     return tuple(swapped(name, build) for name in write_scan(build, scan, step))
 
 
@@ -179,14 +181,14 @@ def lstm_steps_gradient(op: LstmStepsGradient, inputs: Sequence[str], build: Bui
     """With `d` the gradient of a step's h and `e` that of its cell, those of the gates are `(e, e, e, d) * factors`."""
     dy, x, weight_ih, weight_hh, *kept = inputs
     layer = Layer(op, x, build)
-    y, i, f, g, o, cell = (swapped(name, build) for name in kept)
-    bent = layer.node("Tanh", cell)
-    through = layer.node("Mul", o, layer.bend(bent))
+    y, i, f, g, o, remembered, bent = (swapped(name, build) for name in kept)
+    added = layer.node("Mul", i, g)
+    through = layer.less(o, y, bent)
     factors = [
-        layer.node("Mul", g, layer.slope(i)),
-        layer.node("Mul", layer.before(cell), layer.slope(f)),
-        layer.node("Mul", i, layer.bend(g)),
-        layer.node("Mul", bent, layer.slope(o)),
+        layer.less(added, added, i),
+        layer.less(remembered, remembered, f),
+        layer.less(i, added, g),
+        layer.less(y, y, o),
     ]
 
     def step(inner: Builder, states: Sequence[str], elements: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -1,0 +1,66 @@
+"""What several windows read or are read by, laid side by side: how the gradients of a convolution become products."""
+
+from typing import Any
+
+import numpy as np
+
+from netdsl.codegen.onnx.lowering import Builder
+from netdsl.codegen.onnx.rules.conv import axes, both_sides
+from netdsl.ops import windows
+from netdsl.ops.conv import Conv, ConvTranspose
+from netdsl.ops.windows import Sides
+from netdsl.tensors import TensorType
+
+WIDE = 400
+"""Positions from which an image outweighs the filters: turning them round pays, and so does a product a sample."""
+
+DEEP = 2**15
+"""Filters times channels from which a map of open size is taken to be small: deep layers stand behind the poolings."""
+
+
+def wide(conv: Conv | ConvTranspose, dy: TensorType) -> bool:
+    """Whether the maps outweigh the filters; where sizes are open, the depth of the layer tells."""
+    area = windows.product(dy.spatial)
+    return area >= WIDE if isinstance(area, int) else conv.channels * conv.in_channels // conv.groups < DEEP
+
+
+def swap(name: str, rank: int, build: Builder) -> Any:
+    """The first two axes in the other order; `rank` counts the spatial ones."""
+    return build.node("Transpose", [name], perm=[1, 0, *axes(rank)])
+
+
+def unfold(x: str, channels: int, conv: Conv | ConvTranspose, build: Builder) -> Any:
+    """`[N, C K…, O…]`: what every window reads of `x`, by a convolution with filters that are 1 at one tap."""
+    return _laid(x, channels, conv, np.eye(windows.count(conv.kernels)), conv.pads, build, strides=conv.strides)
+
+
+def rests(conv: Conv | ConvTranspose) -> Sides:
+    """The padding with which the outgoing gradient is convolved to the input's size, for strides of 1."""
+    reach = [d * (k - 1) for k, d in zip(conv.kernels, conv.dilations, strict=True)]
+    return tuple((r - before, r - after) for r, (before, after) in zip(reach, conv.pads, strict=True))
+
+
+def has_readers(conv: Conv | ConvTranspose, dy: TensorType) -> bool:
+    """Whether both gradients are taken from `readers`: for several taps and many channels on a small map, stride 1.
+
+    Together they took 0.84 of the time of what is best alone for ResNet's 3x3 at 7, and 1.0 at 14 (CPU, two threads).
+    """
+    taps = windows.count(conv.kernels)
+    deep = conv.groups == 1 and 1 < taps and 4 * taps <= conv.in_channels and not wide(conv, dy)
+    fits = isinstance(conv, Conv) and set(conv.strides) == {1} and min(min(rest) for rest in rests(conv)) >= 0
+    return deep and fits
+
+
+def readers(conv: Conv | ConvTranspose, dy: str, build: Builder) -> Any:
+    """`[O K…, N positions]`: the gradient of every window that reads a position, by filter and tap."""
+    taps = windows.count(conv.kernels)
+    rows = _laid(dy, conv.channels, conv, np.eye(taps)[::-1], rests(conv), build)
+    return build.node("Reshape", [swap(rows, len(conv.kernels), build), build.ints(conv.channels * taps, -1)])
+
+
+def _laid(
+    x: str, channels: int, conv: Conv | ConvTranspose, ones: Any, pads: Sides, build: Builder, **settings: Any
+) -> Any:
+    rows = np.tile(ones.reshape(-1, 1, *conv.kernels), (channels, 1, *[1] * len(conv.kernels)))
+    settings |= {"dilations": conv.dilations, "group": channels, "pads": both_sides(pads)}
+    return build.node("Conv", [x, build.constant(rows)], kernel_shape=conv.kernels, **settings)
