@@ -46,9 +46,10 @@ def conv_input_gradient(op: ConvInputGradient, inputs: Sequence[str], build: Bui
 
 
 def _from_readers(op: ConvInputGradient, inputs: Sequence[str], build: Builder) -> Any:
-    """One product over filters and taps."""
-    channels, rank = op.of.in_channels, len(op.of.kernels)
-    weight = build.node("Reshape", [swap(inputs[1], rank, build), build.ints(channels, -1)])
+    """One product over taps and filters."""
+    filters, channels, rank = op.of.channels, op.of.in_channels, len(op.of.kernels)
+    weight = build.node("Transpose", [build.node("Reshape", [inputs[1], build.ints(filters, -1)])], perm=[1, 0])
+    weight = build.node("Reshape", [weight, build.ints(channels, -1)])
     made = build.node("MatMul", [weight, readers(op.of, inputs[0], build)])
     return swap(build.node("Reshape", [made, build.extents(channels, -1, *op.x.type.spatial)]), rank, build)
 

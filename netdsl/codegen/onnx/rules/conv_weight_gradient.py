@@ -80,10 +80,11 @@ def _swapped(op: ConvWeightGradient, inputs: Sequence[str], build: Builder) -> A
 
 def _from_readers(op: ConvWeightGradient, inputs: Sequence[str], build: Builder) -> Any:
     """One product over positions and samples, with what the input gradient has laid side by side already."""
-    conv, rank = op.of, len(op.of.kernels)
-    x = build.node("Reshape", [swap(inputs[1], rank, build), build.ints(conv.in_channels, -1)])
+    conv = op.of
+    x = build.node("Reshape", [swap(inputs[1], len(conv.kernels), build), build.ints(conv.in_channels, -1)])
     made = build.node("Gemm", [x, readers(conv, inputs[0], build)], transB=1)
-    return swap(build.node("Reshape", [made, build.ints(conv.in_channels, -1, *conv.kernels)]), rank, build)
+    made = build.node("Transpose", [build.node("Reshape", [made, build.ints(-1, conv.channels)])], perm=[1, 0])
+    return build.node("Reshape", [made, build.ints(*op.result().shape)])  # type: ignore[arg-type]
 
 
 def _unfolded(op: ConvWeightGradient, x: str, channels: int, build: Builder) -> Any:
