@@ -47,12 +47,13 @@ docs: $(STAMP) ## Regenerate the reference pages from the registry
 wheel: $(STAMP) ## Build the wheel
 	$(BIN)/python -m pip wheel --quiet --no-deps -w dist .
 
-benchmarks: $(STAMP) ## Time reports, long files, emitted PyTorch and ONNX models against their peers
+benchmarks: $(STAMP) ## Time reports, long files, emitted PyTorch and ONNX models and training steps against their peers
 	$(BIN)/python -m compileall -q netdsl
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/pytorch.py
 	$(BIN)/python benchmarks/onnx_models.py
+	$(BIN)/python benchmarks/train_step.py
 
 clean: ## Remove the environment and what was built
 	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .mypy_cache

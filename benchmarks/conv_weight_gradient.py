@@ -5,26 +5,26 @@
 Rounds are interleaved; printed are medians of each round's ratio to `swapped`, a convolution with batch and channels
 swapped. Found on a shared machine with two cores, onnxruntime 1.31 (a busier hour moved single entries by half):
 
-                              swapped ms  taps_batched  taps_gemm  unfold_gemm  unfold_batched  gathered  identity_conv
-    lenet conv1 5x5                 0.95          6.99       5.01         6.08            1.25     14.26           1.52
-    lenet conv2 5x5                 4.85          0.35       1.14         1.07            0.74      3.03           0.19
-    resnet 3x3 at 56              234.45          0.31       0.41         0.45            0.39      1.30           0.31
-    resnet 3x3 at 28               91.00          0.42       0.64         0.61            0.63      1.85           0.86
-    resnet 3x3 at 14               61.69          0.80       0.62         0.56            0.70      1.16           0.72
-    resnet 3x3 at 7                62.28          0.91       0.49         0.58            0.90      0.94           0.96
-    resnet 3x3/2 at 56             36.34          0.71       0.79         0.83            0.80      1.45           0.62
-    resnet 1x1/2 at 56             26.49          0.10       0.15         0.14            0.10      0.26           0.14
-    resnet 7x7/2 at 224            27.88          2.97       3.40         1.72            1.25      3.26           1.16
-    bottleneck 1x1 at 28           73.83          0.19       0.22         0.24            0.21      0.75           0.29
-    alexnet conv1 11x11/4          32.39          4.07       4.31         1.75            1.66      3.03           2.32
-    alexnet conv2 5x5, 2 groups   159.27          0.68       0.56         0.62            0.52      1.70           0.68
-    unet 3x3 at 64                111.14          0.38       0.47         0.49            0.44      1.77           0.43
-    unet16 3x3 at 64               15.66          0.33       0.46         0.62            0.58      3.58           0.49
-    depthwise 3x3 at 28             8.79          0.35       0.34         0.64            0.54      4.00           0.51
+                                  swapped ms   taps_batched      taps_gemm unfold_batched  identity_conv        emitted
+    lenet conv1 5x5                     0.75           2.68           3.25           1.29           0.96           0.95
+    lenet conv2 5x5                     0.50           2.79           2.58           1.90           1.27           0.95
+    resnet 3x3 at 56                   81.34           0.39           0.37           0.48           0.33           0.30
+    resnet 3x3 at 28                   54.38           0.47           0.43           0.49           0.39           0.44
+    resnet 3x3 at 14                   55.08           0.56           0.49           0.58           0.53           0.56
+    resnet 3x3 at 7                    44.03           0.85           0.54           0.85           0.77           0.57
+    resnet 3x3/2 at 56                 36.58           1.00           1.01           0.93           0.38           0.39
+    resnet 1x1/2 at 56                 23.75           0.15           0.21           0.16           0.14           0.13
+    resnet 7x7/2 at 224                21.81           3.58           4.11           1.69           0.97           0.98
+    bottleneck 1x1 at 28               62.91           0.14           0.15           0.13           0.21           0.13
+    alexnet conv1 11x11/4              24.65           5.23           4.94           2.36           1.52           1.01
+    alexnet conv2 5x5, 2 groups        70.96           0.65           0.62           0.73           0.65           0.79
+    unet 3x3 at 64                     92.86           0.44           0.51           0.58           0.39           0.37
+    unet16 3x3 at 64                   21.58           0.24           0.30           0.45           0.29           0.20
+    depthwise 3x3 at 28                 7.07           0.58           0.59           0.96           0.63           0.54
 
-So `netdsl/codegen/onnx/rules/conv_backward.py` takes `swapped` for up to 4 channels (many thin taps), `taps_batched`
-for 400 positions or more and for single taps, else `taps_gemm`. `unfold_gemm` is as good as the last, but holds a copy
-of the input for every tap.
+`emitted` is what `netdsl/codegen/onnx/rules/conv_weight_gradient.py` chooses: `swapped` for few channels under many
+taps, `identity_conv` for strides, for small maps one product with what the input gradient has unfolded already, and
+else a product for each tap of values moved against each other, a column of taps at once where there are few filters.
 """
 
 from __future__ import annotations
@@ -42,6 +42,16 @@ import numpy as np
 import onnxruntime
 import torch
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+import netdsl.codegen.onnx.rules  # noqa: F401
+from netdsl.codegen.onnx.builder import NodeBuilder
+from netdsl.codegen.onnx.rules.conv_weight_gradient import conv_weight_gradient
+from netdsl.codegen.onnx.scope import Ledger, Scope
+from netdsl.codegen.onnx.sizes import Sizes
+from netdsl.ops.conv import Conv
+from netdsl.ops.conv_backward import ConvWeightGradient
+from netdsl.program import load_text
+from netdsl.tensors import Value
 
 
 @dataclass(frozen=True)
@@ -176,21 +186,6 @@ def taps_gemm(s: Script, layer: Layer) -> str:
     return stacked(s, layer, parts)
 
 
-def unfold_gemm(s: Script, layer: Layer) -> str:
-    """All taps side by side as rows, then one matrix product over samples and positions."""
-    g, k, area = layer.groups, layer.kernel, layer.batch * layer.positions**2
-    c = layer.channels // g
-    x = s.transpose(s.padded("x", layer), 1, 0, 2, 3)
-    reads = [s.reshape(s.tap(x, layer, i, j), g, 1, c, area) for i, j in taps(layer)]
-    rows = s.reshape(s.node("Concat", reads, axis=1) if len(reads) > 1 else reads[0], g, k * k * c, area)
-    dy = s.reshape(s.transpose("dy", 1, 0, 2, 3), g, layer.filters // g, area)
-    if g == 1:
-        flat = s.node("Gemm", [s.reshape(dy, layer.filters, area), s.reshape(rows, k * k * c, area)], transB=1)
-    else:
-        flat = s.node("MatMul", [dy, s.transpose(rows, 0, 2, 1)])
-    return s.transpose(s.reshape(flat, layer.filters, k, k, c), 0, 3, 1, 2)
-
-
 def unfold_batched(s: Script, layer: Layer) -> str:
     """All taps side by side, one matrix product a sample, added up."""
     g, k, n, area = layer.groups, layer.kernel, layer.batch, layer.positions**2
@@ -202,37 +197,6 @@ def unfold_batched(s: Script, layer: Layer) -> str:
     dy = s.reshape("dy", n, g, layer.filters // g, area)
     product = s.node("ReduceSum", [s.node("MatMul", [dy, rows]), s.ints(0)], keepdims=0)
     return s.transpose(s.reshape(product, layer.filters, k, k, c), 0, 3, 1, 2)
-
-
-def gathered(s: Script, layer: Layer) -> str:
-    """Rows, then columns of every window gathered, then one matrix product over samples and positions."""
-    g, k, o, n = layer.groups, layer.kernel, layer.positions, layer.batch
-    c = layer.channels // g
-    reads = s.constant(np.arange(k)[:, None] + layer.stride * np.arange(o)[None, :])
-    x = s.transpose(s.padded("x", layer), 1, 0, 2, 3)
-    rows = s.node("Gather", [x, reads], axis=2)
-    rows = s.node("Gather", [s.transpose(rows, 0, 2, 1, 3, 4), reads], axis=4)
-    rows = s.reshape(s.transpose(rows, 0, 1, 4, 2, 3, 5), g, c * k * k, n * o * o)
-    dy = s.reshape(s.transpose("dy", 1, 0, 2, 3), g, layer.filters // g, n * o * o)
-    if g == 1:
-        a, b = s.reshape(dy, layer.filters, -1), s.reshape(rows, c * k * k, -1)
-        flat = s.node("Gemm", [a, b], transB=1)
-    else:
-        flat = s.node("MatMul", [dy, s.transpose(rows, 0, 2, 1)])
-    return s.reshape(flat, layer.filters, c, k, k)
-
-
-def last_unfold(s: Script, layer: Layer) -> str:
-    """Channels last, all taps side by side as columns, then one matrix product over samples and positions."""
-    g, k, area = layer.groups, layer.kernel, layer.batch * layer.positions**2
-    if g > 1:
-        return unfold_gemm(s, layer)
-    x = s.transpose(s.padded("x", layer), 0, 2, 3, 1)
-    reads = [s.reshape(s.tap(x, layer, i, j, (1, 2)), area, layer.channels) for i, j in taps(layer)]
-    columns = s.node("Concat", reads, axis=1) if len(reads) > 1 else reads[0]
-    dy = s.reshape(s.transpose("dy", 0, 2, 3, 1), area, layer.filters)
-    flat = s.node("Gemm", [dy, columns], transA=1)
-    return s.transpose(s.reshape(flat, layer.filters, k, k, layer.channels), 0, 3, 1, 2)
 
 
 def identity_conv(s: Script, layer: Layer) -> str:
@@ -248,9 +212,24 @@ def identity_conv(s: Script, layer: Layer) -> str:
     return s.reshape(product, layer.filters, c, k, k)
 
 
+def emitted(s: Script, layer: Layer) -> str:
+    """What `netdsl` writes for it."""
+    given = (
+        f"{layer.filters}, {layer.kernel}, stride={layer.stride}, pad={layer.pad}, groups={layer.groups}, bias=false"
+    )
+    shape = f"[{layer.channels}, {layer.size}, {layer.size}]"
+    conv = load_text(f"net Layer {{\n input x {shape}\n output y: conv({given})\n}}").net().nodes[0].op
+    assert isinstance(conv, Conv)
+    dy, scope = Value("dy", conv.result()), Scope(Ledger(["x", "dy"], {}, "N"))
+    op = ConvWeightGradient(dy, conv.x, of=conv)
+    name = conv_weight_gradient(op, ["dy", "x"], NodeBuilder(scope, Sizes(scope, [conv.x, dy]), "", "", {}))
+    s.nodes += scope.nodes
+    s.tensors += scope.ledger.constants.values()
+    return str(name)
+
+
 CANDIDATES: dict[str, Callable[[Script, Layer], str]] = {
-    f.__name__: f
-    for f in (swapped, taps_batched, taps_gemm, unfold_gemm, unfold_batched, gathered, last_unfold, identity_conv)
+    f.__name__: f for f in (swapped, taps_batched, taps_gemm, unfold_batched, identity_conv, emitted)
 }
 
 

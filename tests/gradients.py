@@ -105,7 +105,7 @@ def emit(net: Net, weights: Mapping[str, Array], options: onnxruntime.SessionOpt
     total = summed(list(losses), pen)
     assert total is not None
     forget_unread(worker, [*outputs.values(), *losses])
-    worker.backward(losses, pen)
+    worker.backward((loss, pen.number(1.0)) for loss in losses)
     found = {"loss": total, **outputs}
     for value in net.inputs:
         if (gradient := worker.total(value, pen)) is not None:

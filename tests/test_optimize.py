@@ -13,7 +13,6 @@ from numpy.testing import assert_allclose
 
 from netdsl.codegen.onnx.step import NEXT, onnx_step
 from netdsl.codegen.pytorch.module import torch_module
-from netdsl.diagnostics import NetError
 from netdsl.ir import Net
 from netdsl.program import load_text
 from netdsl.runtime.optimizers import make_optimizer, parameter_names
@@ -184,11 +183,3 @@ def test_state_taken_over_from_pytorch() -> None:
         ours(batch(step), rate_of(step))
         reference([batch(step)], rate_of(step))
     assert_same_state(ours.state, reference)
-
-
-def test_half_precision_is_refused_at_its_place() -> None:
-    with pytest.raises(NetError) as caught:
-        onnx_step(net_of("adam", precision="bf16"))
-    (found,) = caught.value.diagnostics
-    assert found.code == "not-supported-by-target"
-    assert "float32" in found.message

@@ -50,6 +50,46 @@ class Select(Backward):
         return (self.a if self.a.type.rank >= self.b.type.rank else self.b).type
 
 
+class Finite(Backward):
+    """Whether a number is one: not infinite and not NaN."""
+
+    x: Value
+
+    def result(self) -> TensorType:
+        return SCALAR.with_dtype(DType.BOOL)
+
+    def pointwise(self) -> int:
+        return 1
+
+
+class Both(Backward):
+    """Whether two flags hold."""
+
+    a: Value
+    b: Value
+
+    def result(self) -> TensorType:
+        return self.a.type
+
+
+class Rescale(Backward):
+    """The loss scale of the next step, and for how many steps it has been as it is, as `torch.amp.GradScaler` has them.
+
+    Halved after a step whose gradients were not `finite`, doubled after 2,000 in a row that were (Micikevicius et al.,
+    "Mixed Precision Training", ICLR 2018).
+    """
+
+    scale: Value
+    steps: Value
+    finite: Value
+
+    def result(self) -> tuple[TensorType, TensorType]:
+        return SCALAR, SCALAR
+
+    def pointwise(self) -> int:
+        return 4
+
+
 class BatchMean(Backward):
     """The mean over all samples of a loss that is one number a sample."""
 

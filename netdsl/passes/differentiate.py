@@ -104,10 +104,10 @@ class Differentiator:
 
     # ------------------------------------------------------------ backward
 
-    def backward(self, losses: Iterable[Value], pen: Pen) -> None:
-        """Propagate from scalars that are added up to every weight."""
-        for loss in losses:
-            self.incoming.setdefault(loss, []).append(pen.number(1.0))
+    def backward(self, starts: Iterable[tuple[Value, Value]] = ()) -> None:
+        """Propagate to every weight, from losses with the gradient of each, and from what has arrived already."""
+        for loss, gradient in starts:
+            self.incoming.setdefault(loss, []).append(gradient)
         for entry in reversed(self.entries):
             outgoing = tuple(self.total(r, entry.pen) for r in entry.results)
             if entry.learns and any(g is not None for g in outgoing):
@@ -197,9 +197,10 @@ def summed(gradients: list[Value], pen: Pen) -> Value | None:
     return gradients[0] if gradients else None
 
 
-def differentiate(net: Net, losses: Iterable[Term] | None = None) -> Gradients:
+def differentiate(net: Net, losses: Iterable[Term] | None = None, scale: Value | None = None) -> Gradients:
     """The forward and backward pass of a net's losses (its recipe's, or those given).
 
+    Gradients are multiplied by `scale` from the first on, where there is one.
     Raises `NetError` (`no-gradient`) where a loss depends on an operation that nothing can be learned through.
     """
     terms = list(losses) if losses is not None else list(net.recipe.losses if net.recipe else [])
@@ -216,7 +217,8 @@ def differentiate(net: Net, losses: Iterable[Term] | None = None) -> Gradients:
     loss = summed(list(found.values()), pen)
     assert loss is not None, "a net without a loss cannot be differentiated"
     forget_unread(worker, [*outputs.values(), *found.values()])
-    worker.backward(found.values(), pen)
+    start = scale or pen.number(1.0)
+    worker.backward((loss, start) for loss in found.values())
     gradients = {k: g for k, parts in worker.weight_gradients.items() if (g := summed(parts, pen)) is not None}
     writer = worker.writer
     return Gradients(graph, fields, loss, found, outputs, writer.weights, gradients, writer.carried, seed, writer)

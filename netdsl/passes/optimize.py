@@ -180,10 +180,15 @@ UPDATES: dict[type[Optimizer], Callable[..., Value]] = {
 """By optimizer: writes an update, given whether this weight decays; returns the weight's next value."""
 
 
+def squared_norm(gradients: Iterable[Value], pen: Pen) -> Value:
+    """The squares of all elements of all gradients, added up."""
+    squares = tuple(pen(SquaredNorm, g) for g in gradients)
+    result: Value = pen(Add, squares) if len(squares) > 1 else squares[0]
+    return result
+
+
 def clipping(gradients: Iterable[Value], limit: float, pen: Pen) -> Value:
     """What all gradients are multiplied by so that their norm together is no larger than `limit`."""
-    squares = tuple(pen(SquaredNorm, g) for g in gradients)
-    total = pen(Add, squares) if len(squares) > 1 else squares[0]
-    norm = pen(Add, (pen(Sqrt, total), pen.number(CLIP_EPS)))
+    norm = pen(Add, (pen(Sqrt, squared_norm(gradients, pen)), pen.number(CLIP_EPS)))
     result: Value = pen(Minimum, pen(Div, pen.number(limit), norm), pen.number(1.0))
     return result

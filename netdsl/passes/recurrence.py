@@ -221,7 +221,7 @@ def step(worker: Differentiator, entry: Entry, outgoing: tuple[Value | None, ...
     loop = BackwardLoop(worker, entry, taped, graph)
     pen = Pen(inner.writer, _first_op(taped.body), "gradient", "", entry.node.span)
     carried = _begin(loop, outgoing, pen)
-    inner.backward((), pen)
+    inner.backward()
     for state, before in carried:
         total = inner.total(state.current, pen)
         before.following = total if total is not None else pen(Mul, (before.current, pen.number(0.0)))

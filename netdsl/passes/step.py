@@ -10,15 +10,15 @@ from netdsl.ir import Graph, Net, Node, Output, Recipe, Term
 from netdsl.ops.arithmetic import Add, Div, Mul
 from netdsl.ops.backward import BatchSize
 from netdsl.ops.base import Op
-from netdsl.ops.step import BatchMean, Select
+from netdsl.ops.step import BatchMean, Both, Finite, Rescale, Select
 from netdsl.passes.differentiate import Gradients, differentiate
 from netdsl.passes.inline import opened
-from netdsl.passes.optimize import UPDATES, Update, clipping, slot_of
+from netdsl.passes.optimize import UPDATES, Update, clipping, slot_of, squared_norm
 from netdsl.passes.prune import prune
 from netdsl.passes.tape import Pen
 from netdsl.recipe import OPTIMIZERS, Optimizer, default_settings
 from netdsl.source import Span
-from netdsl.tensors import DType, TensorType, Value, Weight, WeightValue
+from netdsl.tensors import DType, Init, TensorType, Value, Weight, WeightValue
 
 RATE = "learning_rate"
 SEED = "seed"
@@ -27,6 +27,12 @@ FLAG = "update"
 
 ACCUMULATED = "accumulated"
 """The slot that adds gradients up, and the scalar that counts their samples."""
+
+SCALE, STEADY = "loss_scale", "loss_scale_steps"
+"""With `precision fp16`: what gradients are multiplied by on their way, and for how many steps it has been so."""
+
+FIRST_SCALE = 65536.0
+"""What `torch.amp.GradScaler` begins with."""
 
 
 @dataclass(eq=False)
@@ -65,6 +71,8 @@ class Step:
     """What comes out beside the loss, by name: its terms where it has several, metrics or what they read."""
     terms: dict[str, str] = field(default_factory=dict)
     """By `loss` row: the output that holds its value."""
+    precision: str = "no"
+    """What products are computed in: `fp16`, `bf16`, or float32 as everything else."""
     operands: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By `metric` row: the outputs (or fields) that it counts on, where these are reported."""
 
@@ -78,8 +86,7 @@ def training_step(net: Net, *, operands: bool = False) -> Step:
     """The training step of a net's recipe.
 
     Metrics are reported as their value on the batch; with `operands` what they count on comes out instead, so that
-    a set can be counted whole. Raises `NetError` where something cannot be learned, or the recipe asks for what a
-    step cannot do.
+    a set can be counted whole. Raises `NetError` where something cannot be learned.
     """
     return _Stepper(net, _recipe(net)).write(operands)
 
@@ -93,11 +100,6 @@ def _recipe(net: Net) -> Recipe:
         raise NetError(
             [Diagnostic("missing-loss", f"{net.name} has nothing to be trained by", (Label(span),), help=help)]
         )
-    precision = net.recipe.settings.get("precision", "no")
-    if precision != "no":
-        message = f"a training step in ONNX computes in float32; `precision {precision}` is not supported there"
-        help = "leave `precision` out, or train with PyTorch"
-        raise NetError([Diagnostic("not-supported-by-target", message, (Label(net.recipe.span),), help=help)])
     return net.recipe
 
 
@@ -108,16 +110,21 @@ class _Stepper:
         self.net = net
         self.recipe = recipe
         self.settings = {**default_settings(), **recipe.settings}
-        self.found: Gradients = differentiate(net, [averaged(t) for t in recipe.losses])
+        self.precision: str = self.settings["precision"]
+        self.scale = _scalar(SCALE, FIRST_SCALE) if self.precision == "fp16" else None
+        self.found: Gradients = differentiate(net, [averaged(t) for t in recipe.losses], self.scale)
         self.rate = Value(RATE, TensorType((), DType.FLOAT, batched=False))
         gathers = self.settings["accumulate"] > 1
         self.flag = Value(FLAG, TensorType((), DType.BOOL, batched=False)) if gathers else None
+        self.ready = self.flag
+        """Whether weights change in this step: it must be complete, and with a loss scale its gradients finite."""
 
     def write(self, operands: bool) -> Step:
         found = self.found
         passes = len(found.graph.nodes)
         carried = [*self._updates(), *(Carried(found.weights[k], v) for k, v in found.carried.items())]
         step = Step(self.net, found.graph, found.fields, self.rate, found.seed, self.flag, carried, [], found.loss)
+        step.precision = self.precision
         self._report_losses(step)
         for term in self.recipe.metrics:
             self._report_metric(step, term, operands)
@@ -137,8 +144,14 @@ class _Stepper:
     def _updates(self) -> Iterator[Carried]:
         optimizer = self.recipe.optimizer or OPTIMIZERS["adam"]()
         gradients = dict(self.found.gradients)
+        if self.scale is not None:
+            pen = self.pen("unscaled")
+            share = pen(Div, pen.number(1.0), self.scale)
+            gradients = {k: pen(Mul, (g, share)) for k, g in gradients.items()}
         if self.flag is not None:
             yield from self._gather(gradients)
+        if self.scale is not None:
+            yield from self._rescale(self.scale, gradients)
         if self.settings["clip"] is not None and gradients:
             pen = self.pen("clip")
             scale = clipping(gradients.values(), self.settings["clip"], pen)
@@ -156,18 +169,27 @@ class _Stepper:
             yield Carried(before, self._when_complete(update.pen, after, before))
 
     def _when_complete(self, pen: Pen, after: Value, before: Value) -> Value:
-        """The new value, or the old one as long as gradients are being added up."""
-        if self.flag is None:
+        """The new value, or the old one where nothing changes."""
+        if self.ready is None:
             return after
-        result: Value = pen(Select, self.flag, after, before)
+        result: Value = pen(Select, self.ready, after, before)
         return result
+
+    def _rescale(self, scale: WeightValue, gradients: Mapping[str, Value]) -> Iterator[Carried]:
+        """A step with gradients that are not finite is left out; the scale follows."""
+        pen, steps = self.pen(SCALE), _scalar(STEADY, 0.0)
+        finite = pen(Finite, squared_norm(gradients.values(), pen))
+        following = pen(Rescale, scale, steps, finite)
+        for before, after in zip((scale, steps), following, strict=True):
+            yield Carried(before, pen(Select, self.flag, after, before) if self.flag else after)
+        self.ready = pen(Both, self.flag, finite) if self.flag else finite
 
     def _gather(self, gradients: dict[str, Value]) -> Iterator[Carried]:
         """Gradients become those of all samples since the last step; each batch counts by its samples."""
         assert self.flag is not None
         pen = self.pen("accumulate")
         size = pen(BatchSize, next(v for v in self.found.fields.values() if v.type.batched))
-        before = WeightValue(f"{ACCUMULATED}_samples", slot_of("", "", ()).weight)
+        before = _scalar(f"{ACCUMULATED}_samples", 0.0)
         samples = pen(Add, (before, size))
         yield Carried(before, pen(Select, self.flag, pen.number(0.0), samples))
         for key, gradient in gradients.items():
@@ -221,6 +243,11 @@ class _Stepper:
                 found.graph.inputs.append(found.fields[wanted.name])
             values[wanted] = known.get(wanted.name) or found.fields[wanted.name]
         return values
+
+
+def _scalar(name: str, start: float) -> WeightValue:
+    """A number that is carried from step to step."""
+    return WeightValue(name, Weight(name, (), Init("constant", (start,)), trainable=False))
 
 
 def hoisted(nodes: list[Node], first: int) -> list[Node]:

@@ -17,7 +17,7 @@ from netdsl.codegen.onnx.step import NEXT, draft_step
 from netdsl.codegen.onnx.weights import initial
 from netdsl.ir import Net
 from netdsl.passes.optimize import SEPARATOR
-from netdsl.passes.step import ACCUMULATED, FLAG, RATE, SEED, training_step
+from netdsl.passes.step import ACCUMULATED, FLAG, RATE, SCALE, SEED, STEADY, training_step
 from netdsl.runtime.arrayfeed import ArrayFeed
 from netdsl.runtime.binding import Binding, Device, arrays_of, open_quietly
 from netdsl.runtime.data import Dataset, Share
@@ -26,6 +26,7 @@ from netdsl.runtime.errors import RunError
 from netdsl.runtime.pictures import Array
 from netdsl.runtime.recipes import Plan
 from netdsl.runtime.scoring_onnx import OnnxScoring, add_batch
+from netdsl.runtime.session import on_cuda
 from netdsl.runtime.tensorfile import beneath, under
 from netdsl.runtime.totals import Totals
 from netdsl.tensors import Weight
@@ -39,6 +40,8 @@ class OnnxEngine:
     def __init__(self, net: Net, plan: Plan, dataset: Dataset, device: str | None) -> None:
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise RunError("the engine onnx trains in one process: leave the launcher out, or use the engine torch")
+        if plan.precision == "bf16" and not on_cuda(device):
+            raise RunError("onnxruntime computes bf16 with CUDA only: leave `precision` out, or use the engine torch")
         self.net, self.plan = net, plan
         self.own = dict(net.weights())
         self.graph = training_step(net, operands=True)
@@ -59,7 +62,7 @@ class OnnxEngine:
         return sum(w.elements for w in self.own.values() if w.trainable and not w.buffer)
 
     def begin(self, tensors: Mapping[str, Array], facts: Mapping[str, Any], name: str) -> None:
-        given = self._given(tensors, name) if tensors else None
+        given = self._given(tensors, name) | scale_of(facts) if tensors else None
         held, other = {}, {}
         for key, weight in {**self.own, **self.weights_of_step}.items():
             start = self._start(key, weight, given)  # one at a time: a large net exists twice as it is
@@ -118,13 +121,16 @@ class OnnxEngine:
 
     def tensors(self) -> dict[str, Array]:
         # a checkpoint is made between two steps: nothing is being added up
-        slots = [key for key in self.carried if key not in self.own and not _gathers(key)]
+        slots = [key for key in self.carried if SEPARATOR in key and not _gathers(key)]
         state = arrays_of(self.sides[0], slots)
         memory = {"/".join(key.rsplit(SEPARATOR, 1)): value for key, value in state.items()}
         return beneath("model/", self.weights()) | beneath("optimizer/", memory)
 
     def facts(self) -> dict[str, Any]:
-        return {"scaler": None}
+        if SCALE not in self.carried:
+            return {"scaler": None}
+        now = arrays_of(self.sides[0], (SCALE, STEADY))
+        return {"scaler": {**SCALER, "scale": float(now[SCALE]), "_growth_tracker": int(now[STEADY])}}
 
     def gathered(self, part: Any) -> list[Any]:
         return [part]
@@ -136,6 +142,17 @@ class OnnxEngine:
 def _gathers(key: str) -> bool:
     """Whether a carried tensor adds up gradients or samples of a step under way."""
     return key == f"{ACCUMULATED}_samples" or key.endswith(f"{SEPARATOR}{ACCUMULATED}")
+
+
+SCALER = {"growth_factor": 2.0, "backoff_factor": 0.5, "growth_interval": 2000}
+"""How a loss scale changes, as a checkpoint keeps it for PyTorch."""
+
+
+def scale_of(facts: Mapping[str, Any]) -> dict[str, Array]:
+    """The loss scale that a checkpoint of either engine has."""
+    found = facts.get("scaler") or {}
+    pairs = ((SCALE, "scale"), (STEADY, "_growth_tracker"))
+    return {name: np.array(found[key], np.float32) for name, key in pairs if key in found}
 
 
 def step_seed(seed: int, number: int, part: int) -> int:

@@ -84,6 +84,11 @@ def cuda_devices() -> int:
     return count.value
 
 
+def on_cuda(device: str | None) -> bool:
+    """Whether a session asked for that device gets CUDA, as far as can be told beforehand."""
+    return device.startswith("cuda") if device is not None else cuda_devices() > 0
+
+
 class Session:
     """A loaded model: `run` maps named arrays to named arrays.
 
@@ -159,7 +164,7 @@ def _options(threads: int | None, pattern: bool) -> Any:
 def _open(content: str | bytes, name: str, device: str | None, options: Any) -> tuple[str, Any]:
     if device not in (None, "cpu") and not device.startswith("cuda"):
         raise SessionError(f"unknown device `{device}`: use cpu, cuda or cuda:1")
-    if device == "cpu" or (device is None and not cuda_devices()):
+    if not on_cuda(device):
         return "cpu", _create(content, name, options, ["CPUExecutionProvider"])
     number = _number(device)
     wanted = [("CUDAExecutionProvider", {"device_id": number}), "CPUExecutionProvider"]

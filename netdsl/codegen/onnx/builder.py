@@ -16,7 +16,9 @@ class NodeBuilder:
 
     training = False
 
-    def __init__(self, scope: Scope, sizes: Sizes, path: str, key: str, notes: dict[str, str]) -> None:
+    def __init__(
+        self, scope: Scope, sizes: Sizes, path: str, key: str, notes: dict[str, str], contracts: bool = False
+    ) -> None:
         self.scope = scope
         self.sizes = sizes
         self.path = path
@@ -24,9 +26,13 @@ class NodeBuilder:
         self.key = key
         """`d1.conv1`, the prefix of its weights in the state dict."""
         self.notes = notes
+        self.contracts = contracts
+        """Whether the operation states multiply-accumulates."""
 
     def node(self, op_type: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> Any:
         results = self.scope.add(self.path, op_type, inputs, outputs, self.notes, **attributes)
+        if self.contracts:
+            self.scope.ledger.contractions.add(self.scope.nodes[-1].name)
         return results[0] if outputs == 1 else results
 
     def weight(self, name: str = "") -> str:

@@ -43,6 +43,8 @@ class Lowering:
     owners: dict[Node, str]
     """By node the first path that leads to it: one body may stand for several equal blocks."""
     found: list[Diagnostic] = field(default_factory=list)
+    mixed: bool = False
+    """Whether products are to be told from the rest: they will have another precision."""
 
     def write(self, graph: Graph, scope: Scope, names: Names, at: Place) -> None:
         """Append the ONNX nodes of a graph; `names` knows its inputs and learns every result."""
@@ -100,7 +102,8 @@ class Lowering:
         notes = {"netdsl.layer": at.key, "netdsl.op": repr(node.op) if isinstance(node.op, Op) else node.kind}
         if at.chain:
             notes["netdsl.blocks"] = " / ".join(map(title, at.chain))
-        return NodeBuilder(scope, self.sizes, at.path, at.key, notes)
+        contracts = self.mixed and isinstance(node.op, Op) and bool(node.op.contractions())
+        return NodeBuilder(scope, self.sizes, at.path, at.key, notes, contracts)
 
     def check(self) -> None:
         """Raise everything that ONNX cannot say, at its places."""

@@ -32,7 +32,7 @@ def write_scan(build: Builder, scan: Scan, step: Step) -> list[str]:
     assert isinstance(build, NodeBuilder)
     ledger = build.scope.ledger
     scope = Scope(ledger)
-    inside = NodeBuilder(scope, build.sizes, f"{build.path}/step", build.key, build.notes)
+    inside = NodeBuilder(scope, build.sizes, f"{build.path}/step", build.key, build.notes, build.contracts)
     entering = [(ledger.unique(f"{build.path}/step/in"), t) for _, t in (*scan.states, *scan.sequences)]
     names = [name for name, _ in entering]
     count = len(scan.states)

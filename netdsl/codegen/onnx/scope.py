@@ -36,6 +36,8 @@ class Ledger:
         self.weights: dict[str, Weight] = {}
         """What the nodes use, by state-dict key, in order of first use."""
         self.constants: dict[str, TensorProto] = {}
+        self.contractions: set[str] = set()
+        """Names of the nodes that belong to operations with multiply-accumulates."""
         self._names: dict[tuple[Any, ...], str] = {}
 
     def unique(self, wanted: str) -> str:

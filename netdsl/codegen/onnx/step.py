@@ -17,6 +17,7 @@ import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table of rules)
 from netdsl.codegen.onnx.draft import Draft, Source, batch_symbol, bind_outputs, check, complete, make_model, save
 from netdsl.codegen.onnx.lower import Lowering, Place
 from netdsl.codegen.onnx.model import properties
+from netdsl.codegen.onnx.precision import HALVES, in_half
 from netdsl.codegen.onnx.scope import ELEMENTS, Ledger, Names, Scope, names_used
 from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.sizes import Sizes
@@ -72,11 +73,13 @@ def draft_step(step: Step) -> Draft:
     names: Names = {v: v.name for v in step.inputs}
     names.update({c.value: c.name for c in step.carried})
     names.update({w: w.name for w in step.constant})
-    lowering = Lowering(Sizes(scope, fields), {})
+    lowering = Lowering(Sizes(scope, fields), {}, mixed=step.precision != "no")
     lowering.write(step.graph, scope, names, Place())
     lowering.check()
     bind_outputs(outputs, scope, names)
-    nodes = ends_last(simplify(scope.nodes, [name for name, _ in outputs], ledger))
+    kept = [name for name, _ in outputs]
+    nodes = scope.nodes if step.precision == "no" else in_half(scope.nodes, kept, ledger, HALVES[step.precision])
+    nodes = ends_last(simplify(nodes, kept, ledger))
     used = names_used(nodes)
     draft = Draft(_model(step, scope, nodes), {k: w for k, w in known.items() if k in carried or k in used})
     for key, weight in draft.weights.items():
@@ -147,6 +150,7 @@ def _contract(step: Step) -> dict[str, str]:
         "netdsl.optimizer": repr(optimizer),
         "netdsl.learning_rate": repr(float(optimizer.lr)),
         "netdsl.accumulate": str(settings.get("accumulate", 1)),
+        "netdsl.precision": step.precision,
     }
 
 

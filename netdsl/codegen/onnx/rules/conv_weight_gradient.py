@@ -46,7 +46,7 @@ def conv_weight_gradient(op: ConvWeightGradient, inputs: Sequence[str], build: B
     sizes = [0] * large
     dys = [build.node("Reshape", [d, build.ints(*sizes, *_split(filters, groups), -1)]) for d in dys]
     xs = [build.node("Reshape", [r, build.ints(*sizes, *_split(channels, groups), -1)]) for r in xs]
-    if filters // groups < NARROW:
+    if groups == 1 and filters < NARROW:
         dys = [_joined(dys, build)]
     product = _by_sample if large else _over_batch
     columns = [_joined([product(d, r, groups, build) for d in dys], build) for r in xs]

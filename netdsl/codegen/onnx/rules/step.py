@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
-from netdsl.ops.step import BatchMean, Correction, Select, SquaredNorm
+from netdsl.ops.step import BatchMean, Both, Correction, Finite, Rescale, Select, SquaredNorm
 
 FLOAT, DOUBLE = 1, 11
 """TensorProto.FLOAT and DOUBLE"""
@@ -25,6 +25,33 @@ def correction(op: Correction, inputs: Sequence[str], build: Builder) -> Any:
 @rules.lowers(Select)
 def select(op: Select, inputs: Sequence[str], build: Builder) -> Any:
     return build.node("Where", inputs)
+
+
+@rules.lowers(Finite)
+def finite(op: Finite, inputs: Sequence[str], build: Builder) -> Any:
+    """No comparison with NaN holds."""
+    return build.node("Less", [build.node("Abs", inputs), build.constant(float("inf"))])
+
+
+@rules.lowers(Both)
+def both(op: Both, inputs: Sequence[str], build: Builder) -> Any:
+    return build.node("And", inputs)
+
+
+LARGEST_SCALE = 2.0**127
+INTERVAL = 2000
+
+
+@rules.lowers(Rescale)
+def rescale(op: Rescale, inputs: Sequence[str], build: Builder) -> Any:
+    scale, steps, finite = inputs
+    longer = build.node("Add", [steps, build.constant(1.0)])
+    long = build.node("GreaterOrEqual", [longer, build.constant(float(INTERVAL))])
+    doubled = build.node("Min", [build.node("Mul", [scale, build.constant(2.0)]), build.constant(LARGEST_SCALE)])
+    grown = build.node("Where", [long, doubled, scale])
+    following = build.node("Where", [finite, grown, build.node("Mul", [scale, build.constant(0.5)])])
+    none = build.constant(0.0)
+    return following, build.node("Where", [finite, build.node("Where", [long, none, longer]), none])
 
 
 @rules.lowers(BatchMean)
