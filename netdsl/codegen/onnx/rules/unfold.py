@@ -1,5 +1,6 @@
 """What several windows read or are read by, laid side by side: how the gradients of a convolution become products."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,8 @@ def swap(name: str, rank: int, build: Builder) -> Any:
 
 
 def unfold(x: str, channels: int, conv: Conv | ConvTranspose, build: Builder) -> Any:
-    """`[N, C K…, O…]`: what every window reads of `x`, by a convolution with filters that are 1 at one tap."""
-    return _laid(x, channels, conv, np.eye(windows.count(conv.kernels)), conv.pads, build, strides=conv.strides)
+    """`[N, C K…, O…]`: what every window reads of `x`."""
+    return laid(x, channels, conv.kernels, conv.dilations, conv.pads, build, strides=conv.strides)
 
 
 def rests(conv: Conv | ConvTranspose) -> Sides:
@@ -58,16 +59,29 @@ def readers(conv: Conv | ConvTranspose, dy: str, build: Builder) -> Any:
     exchanging filters and channels.
     """
     taps = windows.count(conv.kernels)
-    rows = _laid(dy, conv.channels, conv, np.eye(taps)[::-1], rests(conv), build)
+    rows = laid(dy, conv.channels, conv.kernels, conv.dilations, rests(conv), build, backwards=True)
     rows = build.node("Reshape", [rows, build.ints(0, conv.channels, taps, -1)])
     return build.node(
         "Reshape", [build.node("Transpose", [rows], perm=[2, 1, 0, 3]), build.ints(taps * conv.channels, -1)]
     )
 
 
-def _laid(
-    x: str, channels: int, conv: Conv | ConvTranspose, ones: Any, pads: Sides, build: Builder, **settings: Any
+def laid(
+    x: str,
+    channels: int,
+    kernels: Sequence[int],
+    dilations: Sequence[int],
+    pads: Sides,
+    build: Builder,
+    backwards: bool = False,
+    **settings: Any,
 ) -> Any:
-    rows = np.tile(ones.reshape(-1, 1, *conv.kernels), (channels, 1, *[1] * len(conv.kernels)))
-    settings |= {"dilations": conv.dilations, "group": channels, "pads": both_sides(pads)}
-    return build.node("Conv", [x, build.constant(rows)], kernel_shape=conv.kernels, **settings)
+    """`[N, C K…, positions]`: the taps of every window side by side, `backwards` the last one first.
+
+    It is a convolution with filters that are 1 at one tap.
+    """
+    taps = windows.count(tuple(kernels))
+    ones = np.eye(taps)[:: -1 if backwards else 1].reshape(-1, 1, *kernels)
+    filters = build.constant(np.tile(ones, (channels, 1, *[1] * len(kernels))))
+    settings |= {"dilations": dilations, "group": channels, "pads": both_sides(pads)}
+    return build.node("Conv", [x, filters], kernel_shape=kernels, **settings)
