@@ -6,25 +6,25 @@ Rounds are interleaved; printed are medians of each round's ratio to `swapped`, 
 swapped. Found on a shared machine with two cores, onnxruntime 1.31 (a busier hour moved single entries by half):
 
                                   swapped ms   taps_batched      taps_gemm unfold_batched  identity_conv        emitted
-    lenet conv1 5x5                     0.75           2.68           3.25           1.29           0.96           0.95
-    lenet conv2 5x5                     0.50           2.79           2.58           1.90           1.27           0.95
-    resnet 3x3 at 56                   81.34           0.39           0.37           0.48           0.33           0.30
-    resnet 3x3 at 28                   54.38           0.47           0.43           0.49           0.39           0.44
-    resnet 3x3 at 14                   55.08           0.56           0.49           0.58           0.53           0.56
-    resnet 3x3 at 7                    44.03           0.85           0.54           0.85           0.77           0.57
-    resnet 3x3/2 at 56                 36.58           1.00           1.01           0.93           0.38           0.39
-    resnet 1x1/2 at 56                 23.75           0.15           0.21           0.16           0.14           0.13
-    resnet 7x7/2 at 224                21.81           3.58           4.11           1.69           0.97           0.98
-    bottleneck 1x1 at 28               62.91           0.14           0.15           0.13           0.21           0.13
-    alexnet conv1 11x11/4              24.65           5.23           4.94           2.36           1.52           1.01
-    alexnet conv2 5x5, 2 groups        70.96           0.65           0.62           0.73           0.65           0.79
-    unet 3x3 at 64                     92.86           0.44           0.51           0.58           0.39           0.37
-    unet16 3x3 at 64                   21.58           0.24           0.30           0.45           0.29           0.20
-    depthwise 3x3 at 28                 7.07           0.58           0.59           0.96           0.63           0.54
+    lenet conv1 5x5                     0.72           2.98           4.26           1.32           1.01           1.01
+    lenet conv2 5x5                     0.45           2.13           2.38           1.64           1.19           0.95
+    resnet 3x3 at 56                   59.74           0.45           0.46           0.63           0.51           0.37
+    resnet 3x3 at 28                   65.00           0.44           0.47           0.48           0.40           0.36
+    resnet 3x3 at 14                   46.09           0.60           0.52           0.60           0.53           0.61
+    resnet 3x3 at 7                    55.13           0.71           0.54           0.81           0.73           0.56
+    resnet 3x3/2 at 56                 34.33           1.21           1.13           1.28           0.47           0.48
+    resnet 1x1/2 at 56                 24.62           0.13           0.17           0.14           0.12           0.13
+    resnet 7x7/2 at 224                22.51           3.64           4.12           1.73           1.15           1.00
+    bottleneck 1x1 at 28               65.70           0.16           0.18           0.15           0.22           0.15
+    alexnet conv1 11x11/4              26.00           6.12           6.53           2.33           1.88           1.01
+    alexnet conv2 5x5, 2 groups        66.09           0.72           0.69           0.76           0.67           0.57
+    unet 3x3 at 64                     91.39           0.52           0.54           0.60           0.41           0.34
+    unet16 3x3 at 64                   21.48           0.25           0.32           0.45           0.30           0.17
+    depthwise 3x3 at 28                 7.18           0.79           0.72           0.79           0.55           0.42
 
 `emitted` is what `netdsl/codegen/onnx/rules/conv_weight_gradient.py` chooses: `swapped` for few channels under many
-taps, `identity_conv` for strides, for small maps one product with what the input gradient has unfolded already, and
-else a product for each tap of values moved against each other, a column of taps at once where there are few filters.
+taps, `identity_conv` for strides and for fewer than 8 channels, on small maps one product with what the input gradient
+has unfolded already, and on wide maps one product of both values unfolded, each along some of the axes.
 """
 
 from __future__ import annotations
