@@ -15,6 +15,9 @@ from netdsl.ops.conv import Conv, ConvTranspose
 from netdsl.ops.conv_backward import ConvWeightGradient
 from netdsl.ops.windows import Sides
 
+MANY = 25
+"""Taps from which a convolution by the outgoing gradient pays. For 3x3 over two channels unfolding takes 0.4 of it."""
+
 LANES = 8
 """Channels from which the product with those of one tap fills the processor's vectors."""
 
@@ -29,7 +32,7 @@ def conv_weight_gradient(op: ConvWeightGradient, inputs: Sequence[str], build: B
     conv, (dy, x) = op.of, inputs
     filters, channels = (fixed(v.type.channels, "the number of channels of a convolution") for v in (op.dy, op.x))
     taps, groups = windows.count(conv.kernels), conv.groups
-    if groups == 1 and 4 * channels <= taps:
+    if groups == 1 and taps >= max(MANY, 4 * channels):
         return _swapped(op, inputs, build)
     if has_readers(conv, op.dy.type):
         return _from_readers(op, inputs, build)
