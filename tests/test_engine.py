@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
+from netdsl.cli.app import run as command
 from netdsl.ir import Net
 from netdsl.program import load_text
 from netdsl.recipe import OPTIMIZERS
@@ -285,3 +286,18 @@ def test_a_bad_sample_arrives_as_what_it_is() -> None:
 
 def test_parts_of_a_file() -> None:
     assert under({"a/x": 1, "a/y": 2, "ab/x": 3}, "a/") == {"x": 1, "y": 2}
+
+
+# ---------------------------------------------------------------- the command
+
+
+def test_a_folder_keeps_its_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rows named beside a run's folder would have no effect, so they are refused rather than passed over."""
+    run(net_of(epochs="1"), tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        command(["train", str(tmp_path), "--resume", "--engine", "onnx", "--epochs", "2", "--set", "classes=3"])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "which --epochs, --set would change" in said
+    assert f"`--run {tmp_path} --resume`" in said
+    assert command(["train", str(tmp_path), "--resume", "--engine", "onnx", "--device", "cpu", "--quiet"]) == 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from pathlib import Path
 
 from netdsl.cli.options import add_choice, add_device, add_engine
@@ -36,6 +37,7 @@ def run(given: Namespace) -> None:
     if given.file.is_dir():
         if not given.resume:
             given.parser.error(f"{given.file} is a folder: add --resume to go on with its run")
+        _refuse_changes(given, rows)
         net, folder = None, given.file
     else:
         from netdsl.program import load_file
@@ -49,6 +51,17 @@ def run(given: Namespace) -> None:
     if os.environ.get("RANK", "0") == "0":
         engine = " --engine onnx" if given.engine == "onnx" else ""
         print(f"run kept in {done.folder}; next: netdsl evaluate {done.folder}{engine}")
+
+
+def _refuse_changes(given: Namespace, rows: Mapping[str, str]) -> None:
+    """A folder holds its net and recipe: what would change them is not passed over in silence."""
+    changes = [f"--{name}" for name in rows] + ["--net"] * bool(given.net) + ["--set"] * bool(given.settings)
+    changes += ["--run"] * bool(given.folder)
+    if changes:
+        given.parser.error(
+            f"{given.file} has its net and recipe, which {', '.join(changes)} would change: name the `.net` file and "
+            f"`--run {given.file} --resume` to go on with others"
+        )
 
 
 def free_folder(name: str, resume: bool) -> Path:
