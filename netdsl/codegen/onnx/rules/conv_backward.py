@@ -78,15 +78,15 @@ def _transposed(op: ConvInputGradient, inputs: Sequence[str], build: Builder) ->
     conv, sizes = op.of, op.x.type.spatial
     settings = {"kernel_shape": conv.kernels, "strides": conv.strides}
     settings |= {"dilations": conv.dilations, "group": conv.groups}
-    rests = [_left_over(w) for w in conv.windows()]
+    left = [_left_over(w) for w in conv.windows()]
     extra = [
         before - after + rest if isinstance(rest, int) else -1
-        for rest, (before, after) in zip(rests, conv.pads, strict=True)
+        for rest, (before, after) in zip(left, conv.pads, strict=True)
     ]
     if all(0 <= more < stride for more, stride in zip(extra, conv.strides, strict=True)):
         pads = both_sides(tuple((before, before) for before, _ in conv.pads))
         return build.node("ConvTranspose", inputs[:2], pads=pads, output_padding=extra, **settings)
-    most = [rest if isinstance(rest, int) else s - 1 for rest, s in zip(rests, conv.strides, strict=True)]
+    most = [rest if isinstance(rest, int) else s - 1 for rest, s in zip(left, conv.strides, strict=True)]
     cut = [min(before, max(0, after - rest)) for rest, (before, after) in zip(most, conv.pads, strict=True)]
     whole = build.node("ConvTranspose", inputs[:2], pads=[*cut, *cut], **settings)
     short = [max(0, rest - after + c) for rest, (_, after), c in zip(most, conv.pads, cut, strict=True)]
