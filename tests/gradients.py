@@ -17,9 +17,10 @@ import torch
 from onnx import helper, numpy_helper
 
 import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table of rules)
+from netdsl.codegen.onnx.draft import make_model
 from netdsl.codegen.onnx.lower import Lowering, Place
 from netdsl.codegen.onnx.lowering import Builder, rules
-from netdsl.codegen.onnx.model import IR_VERSION, OPSET, batch_symbol
+from netdsl.codegen.onnx.model import batch_symbol
 from netdsl.codegen.onnx.scope import ELEMENTS, Ledger, Names, Scope, names_used
 from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.sizes import Sizes
@@ -141,10 +142,7 @@ def _written(
     tensors = [t for name, t in ledger.constants.items() if name in used]
     tensors += [numpy_helper.from_array(np.asarray(weights[k], order="C"), k) for k in kept]
     results = [ledger.info(name, value.type) for name, value in found.items()]
-    whole = helper.make_model(
-        helper.make_graph(nodes, "gradients", inputs, results, tensors),
-        opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
-    )  # fmt: skip
+    whole = make_model(helper.make_graph(nodes, "gradients", inputs, results, tensors), "", {})
     onnx.checker.check_model(whole, full_check=True)
     if options is None:
         options = onnxruntime.SessionOptions()

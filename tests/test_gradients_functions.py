@@ -12,8 +12,9 @@ from onnx import helper
 from single_op import POSITIVE, Case, Script, make, options, type_of, use
 from test_ops_functions import CASES, below
 
+from netdsl.codegen.onnx.draft import make_model
 from netdsl.codegen.onnx.lowering import rules as lowerings
-from netdsl.codegen.onnx.model import IR_VERSION, OPSET, onnx_model
+from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.diagnostics import NetError
@@ -348,7 +349,7 @@ def measured(op: Op, scores: np.ndarray[Any, Any], labels: np.ndarray[Any, Any])
     graph = helper.make_graph(
         build.nodes, "one", ins, [helper.make_tensor_value_info(result, 1, [])], list(build.tensors.values())
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    model = make_model(graph, "", {})
     onnx.checker.check_model(model, full_check=True)
     session = onnxruntime.InferenceSession(model.SerializeToString(), options())
     return float(session.run(None, {"x": scores, "label": labels})[0])

@@ -5,26 +5,29 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import onnx
-from onnx import GraphProto, ModelProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from netdsl.codegen.onnx.scope import ELEMENTS, Names, Scope
+from netdsl.codegen.onnx.scope import ELEMENTS, Names, Scope, every_node
 from netdsl.codegen.onnx.simplify import rename
 from netdsl.codegen.onnx.weights import Array
 from netdsl.tensors import Value, Weight
 
-OPSET = 23
-"""The newest opset whose operators onnxruntime 1.31 has both for the CPU and for CUDA. It reads models up to 26,
-but the shape operators of 24 and later (Reshape, Transpose, Shape …) are not all there for CUDA: a graph would
-travel between the two memories at each of them. `Swish` is gone from the CPU at 25."""
+OPSET = 21
+"""The newest opset all of whose operators onnxruntime 1.31 has for CUDA too: max-pooling of 22 and later it computes on
+the CPU, and a graph travels between the two memories at each."""
 
-IR_VERSION = 11
-"""The format that came with opset 23; onnxruntime 1.31 reads up to 13."""
+NEWER = 23
+"""For what 21 does not say: bfloat16 in convolutions, and that a pooling window which would start behind the last
+position is left out where sizes are rounded up, as PyTorch does it."""
+
+IR_VERSIONS = {OPSET: 10, NEWER: 11}
+"""The format of a file that came with each."""
 
 LIMIT = 2**31 - 2**26
 """Bytes of weights that one file may hold: protobuf ends at 2 GiB, and the graph needs some of it."""
@@ -86,10 +89,18 @@ def bind_outputs(outputs: Collection[tuple[str, Value]], scope: Scope, names: Na
 
 def make_model(graph: GraphProto, doc: str, properties: dict[str, str]) -> ModelProto:
     """The file around a graph: formats, who made it, and what a reader wants to know."""
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    opset = opset_of(graph.node)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=IR_VERSIONS[opset])
     model.producer_name, model.producer_version, model.doc_string = "netdsl", producer_version(), doc
     helper.set_model_props(model, properties)
     return model
+
+
+def opset_of(nodes: Iterable[NodeProto]) -> int:
+    """The opset that says what these nodes mean."""
+    attributes = {(a.name, a.i) for node in every_node(nodes) for a in node.attribute}
+    newer = {("ceil_mode", 1), ("to", TensorProto.BFLOAT16)}
+    return OPSET if attributes.isdisjoint(newer) else NEWER
 
 
 def producer_version() -> str:

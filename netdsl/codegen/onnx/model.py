@@ -10,8 +10,6 @@ from onnx import ModelProto, NodeProto, helper
 
 import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table of rules)
 from netdsl.codegen.onnx.draft import (
-    IR_VERSION,
-    OPSET,
     Draft,
     ModelTooLarge,
     Source,
@@ -118,4 +116,4 @@ def weight_source(net: Net, draft: Draft, weights: Mapping[str, Array] | None, s
     return lambda key: stored(weights[key], key, draft.weights[key])
 
 
-__all__ = ["IR_VERSION", "OPSET", "ModelTooLarge", "WeightsError", "batch_symbol", "onnx_model", "save_onnx"]
+__all__ = ["ModelTooLarge", "WeightsError", "batch_symbol", "onnx_model", "save_onnx"]

@@ -119,6 +119,14 @@ def subgraphs(node: NodeProto) -> Iterator[Any]:
             yield from attribute.graphs
 
 
+def every_node(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
+    """The nodes and those of their bodies."""
+    for node in nodes:
+        yield node
+        for graph in subgraphs(node):
+            yield from every_node(graph.node)
+
+
 def names_read(node: NodeProto) -> Iterator[str]:
     """Every name a node reads, by what is inside its bodies too."""
     yield from node.input
