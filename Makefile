@@ -34,6 +34,10 @@ check: $(STAMP) ## Formatting, lint, types, tests and docs: what a change must p
 check-slow: $(STAMP) ## The longer checks
 	$(BIN)/python -m pytest -m slow
 
+check-cuda: $(STAMP) ## What needs a CUDA device: recorded steps, and the gradients of all operations there
+	$(BIN)/python -m pytest tests/test_cuda.py -n 2
+	$(BIN)/python -m pytest --cuda -n 2 tests/test_gradients_*.py tests/test_optimize.py tests/test_step.py
+
 format: $(STAMP) ## Format the Python code and the specs
 	$(BIN)/ruff format netdsl tests benchmarks
 	$(BIN)/netdsl fmt specs/*.net netdsl/stdlib/*.net

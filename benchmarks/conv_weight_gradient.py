@@ -1,4 +1,4 @@
-"""Spellings of a convolution's weight gradient in ordinary ONNX operators, timed against each other on the CPU.
+"""Spellings of a convolution's weight gradient in ordinary ONNX operators, timed against each other.
 
     python benchmarks/conv_weight_gradient.py [--rounds 7] [--threads 2] [--only NAME]
 
@@ -22,6 +22,22 @@ swapped. Found on a shared machine with two cores, onnxruntime 1.31 (a busier ho
     unet16 3x3 at 64                   21.48           0.25           0.32           0.45           0.30           0.17
     depthwise 3x3 at 28                 7.18           0.79           0.72           0.79           0.55           0.42
 
+With `--device cuda` on one H200, kernels recorded, milliseconds of 20 runs (where `emitted` is spelt for CUDA; since then
+fewer than 8 channels are unfolded as in `identity_conv`):
+
+                                  swapped ms   taps_batched      taps_gemm unfold_batched  identity_conv        emitted
+    lenet conv1 5x5                     5.04           0.90           0.62           0.29           0.13           0.29
+    resnet 3x3 at 56                   47.53           0.09           0.07           0.06           0.14           0.05
+    resnet 3x3 at 28                    3.91           0.71           0.68           0.53           0.94           0.42
+    resnet 3x3 at 14                    1.74           1.74           1.54           1.31           1.68           0.95
+    resnet 3x3 at 7                     1.60           3.15           1.70           2.79           2.79           0.88
+    resnet 3x3/2 at 56                  4.00           0.64           0.63           0.36           0.49           0.35
+    resnet 7x7/2 at 224                84.87           1.42           0.21           0.07           0.05           0.07
+    alexnet conv1 11x11/4              13.58           6.75           2.71           0.58           0.52           0.57
+    alexnet conv2 5x5, 2 groups         8.53           1.03           1.76           0.50           1.23           0.40
+    unet16 3x3 at 64                   82.97           0.08           0.04           0.02           0.03           0.02
+    depthwise 3x3 at 28                11.31           0.20           0.16           0.10           0.15           0.09
+
 `emitted` is what `netdsl/codegen/onnx/rules/conv_weight_gradient.py` chooses: `swapped` for few channels under many
 taps, `identity_conv` for strides and for fewer than 8 channels, on small maps one product with what the input gradient
 has unfolded already, and on wide maps one product of both values unfolded, each along some of the axes.
@@ -39,9 +55,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from running import runner
 
 import netdsl.codegen.onnx.rules  # noqa: F401
 from netdsl.codegen.onnx.builder import NodeBuilder
@@ -118,6 +134,13 @@ class Script:
     def transpose(self, x: str, *perm: int) -> str:
         return self.node("Transpose", [x], perm=perm)
 
+    def joined(self, names: Sequence[str], axis: int) -> str:
+        """At most 32 at once: CUDA records no more."""
+        while len(names) > 1:
+            groups = [names[start : start + 32] for start in range(0, len(names), 32)]
+            names = [g[0] if len(g) == 1 else self.node("Concat", g, axis=axis) for g in groups]
+        return names[0]
+
     def padded(self, x: str, layer: Layer) -> str:
         p = layer.pad
         return self.node("Pad", [x, self.ints(0, 0, p, p, 0, 0, p, p)]) if p else x
@@ -165,7 +188,7 @@ def taps_batched(s: Script, layer: Layer) -> str:
 def stacked(s: Script, layer: Layer, parts: list[str]) -> str:
     """`[G, O/G, C/G]` of each tap as the weight."""
     k = layer.kernel
-    whole = s.node("Concat", [s.node("Unsqueeze", [p, s.ints(0)]) for p in parts], axis=0)
+    whole = s.joined([s.node("Unsqueeze", [p, s.ints(0)]) for p in parts], 0)
     return s.reshape(s.transpose(whole, 1, 2, 3, 0), layer.filters, layer.channels // layer.groups, k, k)
 
 
@@ -192,7 +215,7 @@ def unfold_batched(s: Script, layer: Layer) -> str:
     c = layer.channels // g
     x = s.padded("x", layer)
     reads = [s.reshape(s.tap(x, layer, i, j), n, g, 1, c, area) for i, j in taps(layer)]
-    rows = s.node("Concat", reads, axis=2) if len(reads) > 1 else reads[0]
+    rows = s.joined(reads, 2)
     rows = s.transpose(s.reshape(rows, n, g, k * k * c, area), 0, 1, 3, 2)
     dy = s.reshape("dy", n, g, layer.filters // g, area)
     product = s.node("ReduceSum", [s.node("MatMul", [dy, rows]), s.ints(0)], keepdims=0)
@@ -212,7 +235,7 @@ def identity_conv(s: Script, layer: Layer) -> str:
     return s.reshape(product, layer.filters, c, k, k)
 
 
-def emitted(s: Script, layer: Layer) -> str:
+def emitted(s: Script, layer: Layer, cuda: bool = False) -> str:
     """What `netdsl` writes for it."""
     given = (
         f"{layer.filters}, {layer.kernel}, stride={layer.stride}, pad={layer.pad}, groups={layer.groups}, bias=false"
@@ -220,7 +243,7 @@ def emitted(s: Script, layer: Layer) -> str:
     shape = f"[{layer.channels}, {layer.size}, {layer.size}]"
     conv = load_text(f"net Layer {{\n input x {shape}\n output y: conv({given})\n}}").net().nodes[0].op
     assert isinstance(conv, Conv)
-    dy, scope = Value("dy", conv.result()), Scope(Ledger(["x", "dy"], {}, "N"))
+    dy, scope = Value("dy", conv.result()), Scope(Ledger(["x", "dy"], {}, "N", cuda))
     op = ConvWeightGradient(dy, conv.x, of=conv)
     name = conv_weight_gradient(op, ["dy", "x"], NodeBuilder(scope, Sizes(scope, [conv.x, dy]), "", "", {}))
     s.nodes += scope.nodes
@@ -241,16 +264,7 @@ def model_of(layer: Layer, write: Callable[[Script, Layer], str]) -> ModelProto:
     infos = [helper.make_tensor_value_info(k, TensorProto.FLOAT, v) for k, v in inputs.items()]
     result = helper.make_tensor_value_info("dw", TensorProto.FLOAT, None)
     graph = helper.make_graph(s.nodes, "gradient", infos, [result], s.tensors)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 23)], ir_version=11)
-
-
-def session_of(model: ModelProto, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    # Idle threads of one session would take the cores from the next.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
 
 
 def by_torch(layer: Layer, feed: dict[str, Any]) -> np.ndarray[Any, Any]:
@@ -263,7 +277,7 @@ def by_torch(layer: Layer, feed: dict[str, Any]) -> np.ndarray[Any, Any]:
     return np.asarray(found[1])
 
 
-def compare(layer: Layer, rounds: int, threads: int) -> dict[str, float]:
+def compare(layer: Layer, rounds: int, threads: int, device: str) -> dict[str, float]:
     """Median time of each candidate over that of `swapped` in the same round, whose milliseconds are `ms`."""
     rng = np.random.default_rng(0)
     n, o = layer.batch, layer.positions
@@ -272,11 +286,11 @@ def compare(layer: Layer, rounds: int, threads: int) -> dict[str, float]:
         "dy": rng.standard_normal((n, layer.filters, o, o), np.float32),
     }
     runs: dict[str, Callable[[], Any]] = {}
-    for name, write in CANDIDATES.items():
-        runs[name] = partial(session_of(model_of(layer, write), threads).run, ["dw"], feed)
-    wanted = by_torch(layer, feed)
-    for name, run in runs.items():
-        np.testing.assert_allclose(run()[0], wanted, rtol=1e-3, atol=1e-3 * np.abs(wanted).max(), err_msg=name)
+    wanted, near = by_torch(layer, feed), 1e-3 if device == "cpu" else 1e-2  # CUDA multiplies in TF32
+    candidates = {**CANDIDATES, "emitted": partial(emitted, cuda=device == "cuda")}
+    for name, write in candidates.items():
+        (found,), runs[name] = runner(model_of(layer, write), feed, device, threads)
+        np.testing.assert_allclose(found, wanted, rtol=near, atol=near * np.abs(wanted).max(), err_msg=name)
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
@@ -284,8 +298,8 @@ def compare(layer: Layer, rounds: int, threads: int) -> dict[str, float]:
             run()
             times[name].append(time.perf_counter() - start)
     base = times["swapped"]
-    found = {k: statistics.median(a / b for a, b in zip(v, base, strict=True)) for k, v in times.items()}
-    return {**found, "ms": statistics.median(base) * 1e3}
+    ratios = {k: statistics.median(a / b for a, b in zip(v, base, strict=True)) for k, v in times.items()}
+    return {**ratios, "ms": statistics.median(base) * 1e3}
 
 
 def main() -> None:
@@ -293,12 +307,13 @@ def main() -> None:
     reader.add_argument("--rounds", type=int, default=7)
     reader.add_argument("--threads", type=int, default=2)
     reader.add_argument("--only", default="")
+    reader.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     given = reader.parse_args()
     torch.set_num_threads(given.threads)
     print(f"{'':30s}{'swapped ms':>10s}" + "".join(f"{name[:13]:>14s}" for name in CANDIDATES))
     for title, layer in LAYERS.items():
         if given.only in title:
-            found = compare(layer, given.rounds, given.threads)
+            found = compare(layer, given.rounds, given.threads, given.device)
             cells = "".join(f"{found[name]:14.2f}" for name in CANDIDATES)
             print(f"{title:30s}{found['ms']:10.2f}{cells}", flush=True)
 

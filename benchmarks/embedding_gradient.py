@@ -20,10 +20,12 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from conv_weight_gradient import Script, session_of
+from conv_weight_gradient import Script
 from onnx import ModelProto, TensorProto, helper
+from running import runner
 
 SIZES = [(50, 256, 4096), (100, 64, 640), (1000, 64, 1024), (10000, 128, 2048)]
 
@@ -59,10 +61,10 @@ def model_of(write: Callable[[Script, int, int], str], count: int, width: int) -
     ]
     result = helper.make_tensor_value_info("dw", TensorProto.FLOAT, None)
     graph = helper.make_graph(s.nodes, "gradient", infos, [result], s.tensors)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 23)], ir_version=11)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
 
 
-def compare(count: int, width: int, symbols: int, rounds: int, threads: int) -> dict[str, float]:
+def compare(count: int, width: int, symbols: int, rounds: int, threads: int, device: str) -> dict[str, float]:
     """Median milliseconds of each spelling in interleaved rounds."""
     rng = np.random.default_rng(0)
     x = rng.integers(0, count, symbols)
@@ -70,14 +72,16 @@ def compare(count: int, width: int, symbols: int, rounds: int, threads: int) -> 
     feed = {"x": x, "dy": dy}
     wanted = np.zeros((count, width), np.float32)
     np.add.at(wanted, x, dy)
-    sessions = {f.__name__: session_of(model_of(f, count, width), threads) for f in (rows, cells, one_hot)}
-    times: dict[str, list[float]] = {name: [] for name in sessions}
+    runs: dict[str, Callable[[], Any]] = {}
+    for f in (rows, cells, one_hot):
+        (made,), runs[f.__name__] = runner(model_of(f, count, width), feed, device, threads)
+        np.testing.assert_array_equal(made, wanted)
+    times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
-        for name, session in sessions.items():
+        for name, run in runs.items():
             start = time.perf_counter()
-            (made,) = session.run(None, feed)
+            run()
             times[name].append(time.perf_counter() - start)
-            np.testing.assert_array_equal(made, wanted)
     return {name: statistics.median(kept) * 1e3 for name, kept in times.items()}
 
 
@@ -85,9 +89,10 @@ def main() -> None:
     reader = argparse.ArgumentParser(description=__doc__)
     reader.add_argument("--rounds", type=int, default=7)
     reader.add_argument("--threads", type=int, default=2)
+    reader.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     given = reader.parse_args()
     for sizes in SIZES:
-        found = compare(*sizes, given.rounds, given.threads)
+        found = compare(*sizes, given.rounds, given.threads, given.device)
         print(*(f"{n:6d}" for n in sizes), *(f"{name} {ms:.2f}" for name, ms in found.items()), flush=True)
 
 

@@ -5,7 +5,8 @@
 Each network is stepped in turns, a few steps of each engine a round, so that whatever else the machine does hits all
 of them. Of every round each engine has its fastest step; printed are the median over rounds, the ratio to PyTorch eager
 with its smallest and largest value over rounds, and the memory that each engine needed beside its libraries, at its
-peak, in a process of its own. All engines have the batch on the host, read the loss, and keep everything else.
+peak, in a process of its own; on CUDA all that the process took there. All engines have the batch on the host, read
+the loss, and keep everything else.
 """
 
 from __future__ import annotations
@@ -74,33 +75,19 @@ Step = Callable[[], float]
 
 
 def onnx_stepper(net: Net, fields: dict[str, Any], device: str, threads: int) -> Step:
-    """The step as `netdsl train --engine onnx` runs it, one set of tensors read and the other written."""
-    from netdsl.codegen.onnx.scope import NUMPY
-    from netdsl.codegen.onnx.step import NEXT, draft_step
+    """The step as `netdsl train --engine onnx` runs it."""
     from netdsl.codegen.onnx.weights import initial
     from netdsl.passes.step import training_step
-    from netdsl.runtime.binding import Binding, Device
-    from netdsl.runtime.session import Session
+    from netdsl.runtime.stepping import Stepping
 
-    step = training_step(net, operands=True)
-    draft = draft_step(step)
-    session = Session(draft.model, device, threads=threads, pattern=False)
-    place = Device(session.device)
-    carried = [c.name for c in step.carried]
-    held, other = {}, {}
-    for key, weight in draft.weights.items():
-        start = initial(key, weight, 0).astype(NUMPY[weight.dtype])
-        held[key] = place.hold(start)
-        other[key] = place.empty(start) if key in carried else held[key]
-    sides = ((held, other), (other, held))
-    bindings = [Binding(session, a, {f"{k}{NEXT}": b[k] for k in carried}) for a, b in sides]
+    step = Stepping(training_step(net, operands=True), device, threads)
+    step.begin(step.weights, lambda key, weight: initial(key, weight, 0))
     number = 0
 
     def run() -> float:
         nonlocal number
         number += 1
-        bindings.reverse()
-        return float(bindings[1].run({**fields, "learning_rate": 0.01, "seed": number})["loss"])
+        return float(step.run({**fields, "learning_rate": 0.01, "seed": number})["loss"])
 
     return run
 
@@ -144,6 +131,15 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def taken_on_device() -> float:
+    """Megabytes of CUDA's memory that this process has taken, its libraries included."""
+    line = ["nvidia-smi", "--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits"]
+    rows = (
+        row.split(",") for row in subprocess.run(line, capture_output=True, text=True, check=True).stdout.splitlines()
+    )
+    return sum(float(used) for pid, used in rows if int(pid) == os.getpid())
+
+
 def serve(engine: str, name: str, device: str, threads: int) -> None:
     """Step on demand: one line in, one line of JSON out."""
     __import__("onnxruntime" if engine == "onnx" else "torch")
@@ -157,7 +153,8 @@ def serve(engine: str, name: str, device: str, threads: int) -> None:
             started = time.perf_counter()
             run()
             seconds.append(time.perf_counter() - started)
-        print(json.dumps({"seconds": seconds, "megabytes": peak() - before}), flush=True)
+        used = taken_on_device() if device != "cpu" else peak() - before
+        print(json.dumps({"seconds": seconds, "megabytes": used}), flush=True)
 
 
 class Server:

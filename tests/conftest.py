@@ -6,7 +6,9 @@ import difflib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import onnxruntime
 import pytest
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -34,3 +36,30 @@ def compare(name: str, text: str) -> None:
         lines = difflib.unified_diff(kept.splitlines(), text.splitlines(), "golden", "now", lineterm="", n=1)
         shown = "\n".join(list(lines)[:80])
         pytest.fail(f"{name} differs (UPDATE_GOLDEN=1 accepts it):\n{shown}")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--cuda", action="store_true", help="run the ONNX graphs of the tests on CUDA, without TF32")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--cuda"):
+        for item in items:
+            if item.get_closest_marker("in_order"):
+                item.add_marker(pytest.mark.skip(reason="CUDA settles it otherwise"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--cuda"):
+        runtime: Any = onnxruntime
+        assert "CUDAExecutionProvider" in runtime.get_available_providers(), "no CUDA here"
+        runtime.preload_dlls()
+        opened = runtime.InferenceSession
+        exact = [("CUDAExecutionProvider", {"use_tf32": "0"}), "CPUExecutionProvider"]
+
+        def on_cuda(model: Any, options: Any = None, providers: Any = None, **settings: Any) -> Any:
+            ours = "enable_fallback" in settings  # a `Session`, which has a device of its own
+            asked = exact if providers in (None, ["CPUExecutionProvider"]) and not ours else providers
+            return opened(model, options, asked, **settings)
+
+        runtime.InferenceSession = on_cuda

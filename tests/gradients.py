@@ -90,8 +90,17 @@ def term_of(output: Output, net: Net) -> Term:
     return Term(output.name, Graph("loss", [x, probe], [node], [Output("loss", loss, False, _span(net))]), _span(net))
 
 
-def emit(net: Net, weights: Mapping[str, Array], options: onnxruntime.SessionOptions | None = None) -> Emitted:
-    """Differentiate with respect to weights and real inputs, and write both passes as one checked model."""
+def emit(
+    net: Net,
+    weights: Mapping[str, Array],
+    options: onnxruntime.SessionOptions | None = None,
+    *,
+    settled: Mapping[str, int] | None = None,
+) -> Emitted:
+    """Differentiate with respect to weights and real inputs, and write both passes as one checked model.
+
+    With `settled`, the size of every symbol, as it is written for CUDA.
+    """
     graph = Graph(net.name, list(net.inputs))
     seed = Value("seed", TensorType((), DType.INT, batched=False))
     worker = Differentiator(Writer(graph, seed=seed))
@@ -116,19 +125,19 @@ def emit(net: Net, weights: Mapping[str, Array], options: onnxruntime.SessionOpt
             found[f"{key}:gradient"] = gradient
     found |= {f"{key}:next": value for key, value in worker.writer.carried.items()}
     prune(graph, found.values())
-    return _written(net, graph, {**fields, "seed": seed}, found, weights, options)
+    return _written(net, graph, {**fields, "seed": seed}, found, weights, options, settled)
 
 
 def _written(
     net: Net, graph: Graph, fields: dict[str, Value], found: dict[str, Value], weights: Mapping[str, Array],
-    options: onnxruntime.SessionOptions | None,
+    options: onnxruntime.SessionOptions | None, settled: Mapping[str, int] | None,
 ) -> Emitted:  # fmt: skip
     known = dict(net.weights())
     batch = batch_symbol({s for v in fields.values() for d in v.shape for s in symbols_of(d)})
-    ledger = Ledger([*fields, *found], known, batch)
+    ledger = Ledger([*fields, *found], known, batch, settled is not None)
     scope = Scope(ledger)
     names: Names = {v: v.name for v in fields.values()}
-    lowering = Lowering(Sizes(scope, [v for k, v in fields.items() if k != "seed"]), {})
+    lowering = Lowering(Sizes(scope, [v for k, v in fields.items() if k != "seed"], settled), {})
     lowering.write(graph, scope, names, Place())
     lowering.check()
     for name, value in found.items():
@@ -171,11 +180,12 @@ def close(got: Array, wanted: Array, what: str, tolerance: float) -> None:
 def check(
     text: str, *, sizes: Mapping[str, int] | None = None, batch: int = BATCH, below: int = 3,
     inputs: Mapping[str, Array] | None = None, tolerance: float = 1e-4, seed: int = 0, differences: bool = False,
+    cuda: bool = False,
 ) -> dict[str, Array]:  # fmt: skip
     """Compare a text's first net with PyTorch; returns what the emitted model gave (see `Emitted`).
 
     `sizes` gives symbols their numbers, `inputs` the values of some inputs by name (others are drawn), `below` the end
-    of the range of whole-number inputs. Weights are drawn so that none is zero, and smaller the more inputs they add up.
+    of the range of whole-number inputs, `cuda` has it spelt for that. Weights are drawn so that none is zero, and smaller the more inputs they add up.
     """
     net = load_text(text).net()
     rng = np.random.default_rng(seed)
@@ -185,7 +195,7 @@ def check(
             drawn = rng.uniform(0.2, 1.0, weight.shape) * rng.choice([-1.0, 1.0], weight.shape)
             weight.copy_(torch.from_numpy(drawn / max(1, weight[0].numel() if weight.ndim > 1 else 1) ** 0.5))
     state = {k: v.detach().numpy().copy() for k, v in module.state_dict().items()}
-    emitted = emit(net, state)
+    emitted = emit(net, state, settled=(sizes or {}) if cuda else None)
     feed: dict[str, Array] = {"seed": np.array(seed, np.int64)}
     feed |= {v.name: draw(v, sizes or {}, batch, below, rng) for k, v in emitted.fields.items() if k != "seed"}
     feed |= {k: np.asarray(v, DTYPES[emitted.fields[k].type.dtype]) for k, v in (inputs or {}).items()}

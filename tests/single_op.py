@@ -186,6 +186,7 @@ class Script:
     """The smallest builder of a model with one layer."""
 
     training = False
+    cuda = False
 
     def __init__(self, weights: dict[str, torch.Tensor], sizes: dict[str, int]) -> None:
         self.nodes: list[onnx.NodeProto] = []

@@ -73,11 +73,12 @@ CONVS = [
 ]
 
 
+@pytest.mark.parametrize("cuda", [False, True])
 @pytest.mark.parametrize(("use", "text"), CONVS)
-def test_convolutions(use: str, text: str) -> None:
-    check(layer(use, text), sizes=SQUARE, differences=True)
+def test_convolutions(use: str, text: str, cuda: bool) -> None:
+    check(layer(use, text), sizes=SQUARE, differences=True, cuda=cuda)
     if "H" in text:
-        check(layer(use, text), sizes={"H": 8, "W": 9}, batch=1)
+        check(layer(use, text), sizes={"H": 8, "W": 9}, batch=1, cuda=cuda)
 
 
 MAXPOOLS = [
@@ -101,6 +102,7 @@ MAXPOOLS = [
 ]
 
 
+@pytest.mark.in_order
 @pytest.mark.parametrize(("use", "shape"), MAXPOOLS)
 def test_the_first_of_equal_maxima_learns(use: str, shape: tuple[int, ...]) -> None:
     text = layer(use, f"x [{', '.join(map(str, shape))}]")
@@ -184,10 +186,15 @@ def test_resizing_to_the_size_of_another_value(use: str) -> None:
     check(layer(use, "x [2, 3, W]", "like [1, H, W]"), sizes=SQUARE)
 
 
-UNPOOLS = [
+UNPOOLS: list[Any] = [
     ("maxpool(2, indices=true)", "max_unpool(2)", "[2, 6, 4]"),
     ("maxpool(2, indices=true)", "max_unpool(2, size=(7, 5))", "[2, 7, 5]"),
-    ("maxpool(3, stride=2, pad=1, indices=true)", "max_unpool(3, stride=2, pad=1)", "[2, 7, 5]"),
+    pytest.param(
+        "maxpool(3, stride=2, pad=1, indices=true)",
+        "max_unpool(3, stride=2, pad=1)",
+        "[2, 7, 5]",
+        marks=pytest.mark.in_order,
+    ),
     ("maxpool(2, indices=true)", "max_unpool(2)", "[2, 6]"),
 ]
 
@@ -273,6 +280,7 @@ def listed(numbers: tuple[int, ...]) -> str:
 def test_windows_at_random(drawn: tuple[str, str]) -> None:
     use, text = drawn
     check(layer(use, text))
+    check(layer(use, text), cuda=True)
 
 
 @pytest.mark.parametrize(

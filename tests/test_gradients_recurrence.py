@@ -19,14 +19,16 @@ RECURRENT = [
 ]
 
 
+@pytest.mark.parametrize("cuda", [False, True])
 @pytest.mark.parametrize("layer", RECURRENT)
-def test_recurrent_layers(layer: str) -> None:
-    check(f"net N {{\n  input x [5, 3]\n  y: x -> {layer}\n  output y\n}}\n", batch=3)
+def test_recurrent_layers(layer: str, cuda: bool) -> None:
+    check(f"net N {{\n  input x [5, 3]\n  y: x -> {layer}\n  output y\n}}\n", batch=3, cuda=cuda)
 
 
 @pytest.mark.parametrize("layer", ["lstm(3, bidirectional=true)", "gru(3)", "rnn(3) -> last"])
 def test_recurrent_layers_of_any_length(layer: str) -> None:
     check(f"net N {{\n  input x [T, 3]\n  y: x -> {layer}\n  output y\n}}\n", sizes={"T": 4}, batch=3)
+    check(f"net N {{\n  input x [T, 3]\n  y: x -> {layer}\n  output y\n}}\n", sizes={"T": 70}, batch=2, cuda=True)
 
 
 VANILLA = """
@@ -288,6 +290,7 @@ net N {
 }
 
 
+@pytest.mark.parametrize("cuda", [False, True])
 @pytest.mark.parametrize("title", list(NETS))
-def test_recurrent_blocks(title: str) -> None:
-    check(NETS[title], sizes={"S": 4, "T": 3}, batch=4, below=5)
+def test_recurrent_blocks(title: str, cuda: bool) -> None:
+    check(NETS[title], sizes={"S": 4, "T": 3}, batch=4, below=5, cuda=cuda)

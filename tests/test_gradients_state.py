@@ -33,10 +33,11 @@ NORMS = [
 ]
 
 
+@pytest.mark.parametrize("cuda", [False, True])
 @pytest.mark.parametrize(("source", "layer"), NORMS)
-def test_normalisation(source: str, layer: str) -> None:
+def test_normalisation(source: str, layer: str, cuda: bool) -> None:
     name = source.split()[0]
-    check(f"net N {{\n  input {source}\n  y: {name} -> {layer}\n  output y\n}}\n", batch=4)
+    check(f"net N {{\n  input {source}\n  y: {name} -> {layer}\n  output y\n}}\n", batch=4, cuda=cuda)
 
 
 def test_statistics_of_a_shared_batchnorm_follow_both_uses() -> None:

@@ -260,6 +260,7 @@ class Script:
     """The smallest builder of a model with one layer."""
 
     training = False
+    cuda = False
 
     def __init__(self, weights: dict[str, np.ndarray], sizes: dict[str, int]) -> None:
         self.nodes: list[onnx.NodeProto] = []

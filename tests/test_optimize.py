@@ -135,7 +135,7 @@ def assert_same_state(ours: dict[str, Array], reference: Reference) -> None:
     for name, value in theirs.items():
         assert ours[name].shape == value.shape, name
         # an update may divide by a gradient that is all but zero: digits count beside the largest of a tensor
-        assert_allclose(ours[name], value, rtol=0, atol=5e-5 * np.abs(value).max(initial=1e-9), err_msg=name)
+        assert_allclose(ours[name], value, rtol=0, atol=1e-4 * np.abs(value).max(initial=1e-9), err_msg=name)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

@@ -48,6 +48,7 @@ class Binding:
         known = {port.name: port for port in session.inputs}
         self.fed = {n: port for n, port in known.items() if n not in held}
         self.returned = [port.name for port in session.outputs if port.name not in written]
+        self.options: Any = None
         for name, value in held.items():
             if name in known:
                 self.io.bind_ortvalue_input(name, value)
@@ -63,7 +64,7 @@ class Binding:
         for name, value in self.written.items():
             self.io.bind_ortvalue_output(name, value)
         try:
-            self.session.native.run_with_iobinding(self.io)
+            self.session.native.run_with_iobinding(self.io, self.options)
         except Exception as error:  # onnxruntime's own classes share no other base
             raise RunError(f"{self.session.name} failed while running: {str(error).splitlines()[0]}") from error
         return {n: v.numpy() for n, v in zip(self.returned, self.io.get_outputs(), strict=False)}
@@ -75,10 +76,58 @@ class Binding:
         return _plain(np.asarray(given[name], port.dtype))
 
 
-def open_quietly(model: Any, device: str | None) -> Session:
+class Recording:
+    """A way to run a session that was opened as `recorded`: nothing moves but the arrays that come and go.
+
+    The first run records the kernels, and all others replay them. `fed` and `returned` are tensors on the device, whose
+    sizes settle those of every run; several recordings of one session may share them. `number` tells these apart.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        held: Mapping[str, Any],
+        written: Mapping[str, Any],
+        fed: Mapping[str, Any],
+        returned: Mapping[str, Any],
+        number: int,
+    ) -> None:
+        self.session, self.fed, self.returned = session, dict(fed), dict(returned)
+        self.bound = {**held, **written}  # alive as long as the recording
+        self.io = session.native.io_binding()
+        known = {port.name for port in session.inputs}
+        for name, value in {**held, **fed}.items():
+            if name in known:
+                self.io.bind_ortvalue_input(name, value)
+        for port in session.outputs:
+            self.io.bind_ortvalue_output(port.name, written.get(port.name) or returned[port.name])
+        self.options = runtime().RunOptions()
+        self.options.add_run_config_entry("gpu_graph_id", str(number))
+
+    def run(self, given: Mapping[str, Any]) -> dict[str, Array]:
+        """The outputs that are not held, as arrays."""
+        for port in self.session.inputs:
+            if port.name in self.fed:
+                self.fed[port.name].update_inplace(_plain(np.asarray(given[port.name], port.dtype)))
+        try:
+            self.session.native.run_with_iobinding(self.io, self.options)
+        except Exception as error:  # onnxruntime's own classes share no other base
+            raise RunError(f"{self.session.name} failed while running: {str(error).splitlines()[0]}") from error
+        return {name: value.numpy() for name, value in self.returned.items()}
+
+
+def shrinking(device: Device) -> Any:
+    """Options of a run that gives the memory it took back to the device: for a session that is seldom used."""
+    options = runtime().RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", f"gpu:{device.number}")
+    return options
+
+
+def open_quietly(model: Any, device: str | None, threads: int | None = None) -> Session:
     """A session, or a `RunError` in one line. `OMP_NUM_THREADS` bounds its threads, as it does PyTorch's."""
     bound = os.environ.get("OMP_NUM_THREADS", "")
-    threads = int(bound) if bound.isdecimal() and int(bound) else None
+    if threads is None and bound.isdecimal():
+        threads = int(bound) or None
     try:
         return Session(model, device, threads=threads, pattern=False)
     except SessionError as error:

@@ -1,8 +1,4 @@
-"""Training through onnxruntime: the training step as one graph, its tensors held on the device; no PyTorch.
-
-Everything carried from step to step exists twice. A step reads one set and writes the other, then they change places:
-nothing is copied.
-"""
+"""Training through onnxruntime: the training step as one graph (`stepping.py`), without PyTorch."""
 
 from __future__ import annotations
 
@@ -13,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from netdsl.codegen.onnx.scope import NUMPY
-from netdsl.codegen.onnx.step import NEXT, draft_step
 from netdsl.codegen.onnx.weights import initial
 from netdsl.ir import Net
 from netdsl.passes.optimize import SEPARATOR
 from netdsl.passes.step import ACCUMULATED, FLAG, RATE, SCALE, SEED, STEADY, training_step
 from netdsl.runtime.arrayfeed import ArrayFeed
-from netdsl.runtime.binding import Binding, Device, arrays_of, open_quietly
+from netdsl.runtime.binding import arrays_of
 from netdsl.runtime.data import Dataset, Share
 from netdsl.runtime.engine import Fields
 from netdsl.runtime.errors import RunError
@@ -27,6 +22,7 @@ from netdsl.runtime.pictures import Array
 from netdsl.runtime.recipes import Plan
 from netdsl.runtime.scoring_onnx import OnnxScoring, add_batch
 from netdsl.runtime.session import on_cuda
+from netdsl.runtime.stepping import Stepping
 from netdsl.runtime.tensorfile import beneath, under
 from netdsl.runtime.totals import Totals
 from netdsl.tensors import Weight
@@ -45,17 +41,14 @@ class OnnxEngine:
         self.net, self.plan = net, plan
         self.own = dict(net.weights())
         self.graph = training_step(net, operands=True)
-        draft = draft_step(self.graph)
-        self.weights_of_step = draft.weights
-        self.session = open_quietly(draft.model, device)
+        self.stepping = Stepping(self.graph, device)
+        self.weights_of_step = self.stepping.weights
         self.scoring = OnnxScoring(net, plan, device)
-        self.device = Device(self.session.device)
-        self.carried = {c.name: c.weight for c in self.graph.carried}
         self.feeds = {n: ArrayFeed(dataset.splits[n], plan.workers) for n in ("train", "validation")}
 
     @property
     def where(self) -> str:
-        return f"onnxruntime {self.session.device}"
+        return f"onnxruntime {self.stepping.session.device}"
 
     @property
     def trained(self) -> int:
@@ -63,16 +56,7 @@ class OnnxEngine:
 
     def begin(self, tensors: Mapping[str, Array], facts: Mapping[str, Any], name: str) -> None:
         given = self._given(tensors, name) | scale_of(facts) if tensors else None
-        held, other = {}, {}
-        for key, weight in {**self.own, **self.weights_of_step}.items():
-            start = self._start(key, weight, given)  # one at a time: a large net exists twice as it is
-            held[key] = self.device.hold(start)
-            other[key] = self.device.empty(start) if key in self.carried else held[key]
-        self.sides = [held, other]
-        self.bindings = [
-            Binding(self.session, reads, {f"{key}{NEXT}": writes[key] for key in self.carried})
-            for reads, writes in (self.sides, self.sides[::-1])
-        ]
+        self.stepping.begin({**self.own, **self.weights_of_step}, lambda k, weight: self._start(k, weight, given))
 
     def _given(self, tensors: Mapping[str, Array], name: str) -> dict[str, Array]:
         """Weights and state of a checkpoint under the names of the step, compared with what it needs."""
@@ -105,31 +89,29 @@ class OnnxEngine:
             fields = next(fed)
             seed = step_seed(self.plan.seed, number, count)
             given = {**fields, RATE: rate, SEED: seed, FLAG: count == len(group)}
-            found = self.bindings[0].run(given)
-            self.bindings.reverse()
-            self.sides.reverse()
+            found = self.stepping.run(given)
             add_batch(self.scoring.terms, self.graph.terms, self.graph.operands, {**fields, **found}, fields, totals)
         return float(found["loss"])
 
     def score(self, fed: Iterator[Fields], totals: Totals) -> None:
-        self.scoring.score(fed, self.sides[0], totals)
+        self.scoring.score(fed, self.stepping.held, totals)
 
     # ------------------------------------------------------------ keeping
 
     def weights(self) -> dict[str, Array]:
-        return arrays_of(self.sides[0], self.own)
+        return arrays_of(self.stepping.held, self.own)
 
     def tensors(self) -> dict[str, Array]:
         # a checkpoint is made between two steps: nothing is being added up
-        slots = [key for key in self.carried if SEPARATOR in key and not _gathers(key)]
-        state = arrays_of(self.sides[0], slots)
+        slots = [key for key in self.stepping.carried if SEPARATOR in key and not _gathers(key)]
+        state = arrays_of(self.stepping.held, slots)
         memory = {"/".join(key.rsplit(SEPARATOR, 1)): value for key, value in state.items()}
         return beneath("model/", self.weights()) | beneath("optimizer/", memory)
 
     def facts(self) -> dict[str, Any]:
-        if SCALE not in self.carried:
+        if SCALE not in self.stepping.carried:
             return {"scaler": None}
-        now = arrays_of(self.sides[0], (SCALE, STEADY))
+        now = arrays_of(self.stepping.held, (SCALE, STEADY))
         return {"scaler": {**SCALER, "scale": float(now[SCALE]), "_growth_tracker": int(now[STEADY])}}
 
     def gathered(self, part: Any) -> list[Any]:

@@ -95,15 +95,26 @@ class Session:
     `model` is a path, the bytes of a model, or a `ModelProto`; `device` is "cpu", "cuda", "cuda:1", or None for CUDA
     when it works and the CPU otherwise. `threads` bounds the CPU threads of one operation. `pattern` lets onnxruntime
     take one block for all tensors of a run once it knows their sizes: a little faster, but in a training step, where
-    many live long, a third more memory.
+    many live long, a third more memory. `sizes` settles symbols: such a session takes inputs of those sizes alone.
+    `recorded` is for CUDA: kernels are recorded at the first run and replayed from then on (a CUDA graph), which asks
+    for inputs and outputs that stay in place, and for a graph that runs on the device from end to end.
     """
 
     def __init__(
-        self, model: Any, device: str | None = None, *, threads: int | None = None, pattern: bool = True
+        self,
+        model: Any,
+        device: str | None = None,
+        *,
+        threads: int | None = None,
+        pattern: bool = True,
+        sizes: Mapping[str, int] | None = None,
+        recorded: bool = False,
     ) -> None:
         content, self.name = _content(model)
         options = _options(threads, pattern)
-        self.device, self._session = _open(content, self.name, device, options)
+        for symbol, size in (sizes or {}).items():
+            options.add_free_dimension_override_by_name(symbol, size)
+        self.device, self._session = _open(content, self.name, device, options, recorded)
         self.inputs = tuple(_port(p) for p in self._session.get_inputs())
         self.outputs = tuple(_port(p) for p in self._session.get_outputs())
 
@@ -161,14 +172,15 @@ def _options(threads: int | None, pattern: bool) -> Any:
     return options
 
 
-def _open(content: str | bytes, name: str, device: str | None, options: Any) -> tuple[str, Any]:
+def _open(content: str | bytes, name: str, device: str | None, options: Any, recorded: bool) -> tuple[str, Any]:
     if device not in (None, "cpu") and not device.startswith("cuda"):
         raise SessionError(f"unknown device `{device}`: use cpu, cuda or cuda:1")
     if not on_cuda(device):
         return "cpu", _create(content, name, options, ["CPUExecutionProvider"])
     number = _number(device)
-    wanted = [("CUDAExecutionProvider", {"device_id": number}), "CPUExecutionProvider"]
-    with hushed(), contextlib.suppress(SessionError):
+    settings = {"device_id": number, "enable_cuda_graph": int(recorded)}
+    wanted = [("CUDAExecutionProvider", settings), "CPUExecutionProvider"]
+    with hushed(), contextlib.nullcontext() if recorded else contextlib.suppress(SessionError):
         session = _create(content, name, options, wanted)
         if "CUDAExecutionProvider" in session.get_providers():
             return f"cuda:{number}", session

@@ -29,6 +29,10 @@ class NodeBuilder:
         self.contracts = contracts
         """Whether the operation states multiply-accumulates."""
 
+    @property
+    def cuda(self) -> bool:
+        return self.scope.ledger.cuda
+
     def node(self, op_type: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> Any:
         results = self.scope.add(self.path, op_type, inputs, outputs, self.notes, **attributes)
         if self.contracts:

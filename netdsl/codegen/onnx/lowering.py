@@ -20,6 +20,10 @@ class Builder(Protocol):
     training: bool
     """True while a training graph is written (batchnorm with batch statistics, dropout active)."""
 
+    @property
+    def cuda(self) -> bool:
+        """Whether the graph is spelt for CUDA's kernels; it means the same either way."""
+
     def node(self, op_type: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> Any:
         """Add a node of the default ONNX domain; returns its result name, or a tuple when `outputs` > 1.
 

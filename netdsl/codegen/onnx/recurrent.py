@@ -1,8 +1,11 @@
-"""A recurrent block as ONNX `Scan`: its body once, applied along the time axis by the runtime."""
+"""A recurrent block as ONNX `Scan`: its body once, applied along the time axis by the runtime.
+
+For a settled length that is to be written out, the body as often as there are steps.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +15,7 @@ from netdsl.codegen.onnx.builder import NodeBuilder
 from netdsl.codegen.onnx.scan import own_names
 from netdsl.codegen.onnx.scope import NUMPY, Names, Scope
 from netdsl.codegen.onnx.simplify import simplify
+from netdsl.codegen.onnx.unroll import steps_of, unroll
 from netdsl.ir import Node, Recurrent, State
 from netdsl.tensors import TensorType, Value
 
@@ -29,18 +33,31 @@ def write_recurrent(
     given = iter(node.inputs[len(block.sequences) :])
     initial = [_initial(state, given, batch, names, build) for state in block.states]
     stacked = node.results[: len(block.body.outputs)]
-    body = _body(lowering, node, block, scope, batch, at)
-    made = build.node(
-        "Scan",
-        [*initial, *(_named(v, names, build) for v in sequences)],
-        len(body.output),
-        body=body,
-        num_scan_inputs=len(sequences),
-        scan_input_axes=[int(v.type.batched) for v in sequences],
-        scan_output_axes=[int(v.type.batched) for v in stacked],
-        **_directions(block),
-    )
-    results = (made,) if isinstance(made, str) else made
+    read = [(_named(v, names, build), int(v.type.batched)) for v in sequences]
+    axes = [int(v.type.batched) for v in stacked]
+    length = steps_of(sequences[0].shape[0], build)
+    if length is None:
+        body = _body(lowering, node, block, scope, batch, at)
+        made = build.node(
+            "Scan",
+            [*initial, *(name for name, _ in read)],
+            len(body.output),
+            body=body,
+            num_scan_inputs=len(sequences),
+            scan_input_axes=[axis for _, axis in read],
+            scan_output_axes=axes,
+            **_directions(block),
+        )
+        results = (made,) if isinstance(made, str) else made
+    else:
+
+        def step(states: Sequence[str], elements: Sequence[str]) -> tuple[list[str], list[str]]:
+            entering = [*(s.current for s in block.states), *block.sequences]
+            inner: Names = dict(zip(entering, [*states, *elements], strict=True))
+            leaving = _step(lowering, node, block, scope, inner, batch, at)
+            return leaving[: len(states)], leaving[len(states) :]
+
+        results = tuple(unroll(initial, read, axes, length, block.reverse, step, build))
     last = dict(zip(block.states, results, strict=False))
     outputs = (*results[len(block.states) :], *(last[state] for state in block.final))
     scope.types.update(zip(outputs, (v.type for v in node.results), strict=True))
@@ -89,21 +106,32 @@ def _per_sample(name: str, type: TensorType, batch: str, build: NodeBuilder) -> 
     return name if type.batched else str(build.node("Expand", [name, build.extents(batch, *type.shape)]))
 
 
+def _leaving(node: Node, block: Recurrent) -> list[tuple[Value, bool]]:
+    """What a step gives, the next states first, and whether every sample has its own."""
+    leaving = [(s.following, _batched(s)) for s in block.states]
+    return leaving + [(o.value, r.type.batched) for o, r in zip(block.body.outputs, node.results, strict=False)]
+
+
+def _step(
+    lowering: Lowering, node: Node, block: Recurrent, scope: Scope, inner: Names, batch: str, at: Place
+) -> list[str]:
+    """Append the nodes of one step, whose inputs `inner` names; what it gives."""
+    lowering.write(block.body, scope, inner, at.inside(node))
+    build = lowering.builder(node, scope, at)
+    return [
+        _per_sample(_named(v, inner, build), v.type, batch, build) if batched else _named(v, inner, build)
+        for v, batched in _leaving(node, block)
+    ]
+
+
 def _body(lowering: Lowering, node: Node, block: Recurrent, outside: Scope, batch: str, at: Place) -> GraphProto:
     """One step: states, then one element of each sequence; gives the next states, then the step's outputs."""
     scope = Scope(outside.ledger)
     entering = [*(s.current for s in block.states), *block.sequences]
     inner = {v: outside.ledger.unique(f"{at.path}/{v.name}") for v in entering}
-    lowering.write(block.body, scope, inner, at.inside(node))
-    build = lowering.builder(node, scope, at)
-    leaving = [(s.following, _batched(s)) for s in block.states]
-    leaving += [(o.value, r.type.batched) for o, r in zip(block.body.outputs, node.results, strict=False)]
-    made = [
-        _per_sample(_named(v, inner, build), v.type, batch, build) if batched else _named(v, inner, build)
-        for v, batched in leaving
-    ]
-    results = own_names(made, scope, build)
-    kinds = [TensorType(v.shape, v.type.dtype, batched) for v, batched in leaving]
+    made = _step(lowering, node, block, scope, inner, batch, at)
+    results = own_names(made, scope, lowering.builder(node, scope, at))
+    kinds = [TensorType(v.shape, v.type.dtype, batched) for v, batched in _leaving(node, block)]
     nodes = simplify(scope.nodes, results)
     arrows = {name for n in nodes for name in n.output} - set(results)
     return helper.make_graph(

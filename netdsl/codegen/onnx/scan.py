@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from onnx import helper
 
@@ -11,6 +12,8 @@ from netdsl.codegen.onnx.builder import NodeBuilder
 from netdsl.codegen.onnx.lowering import Builder
 from netdsl.codegen.onnx.scope import Scope
 from netdsl.codegen.onnx.simplify import simplify
+from netdsl.codegen.onnx.unroll import steps_of, unroll
+from netdsl.dims import Extent
 from netdsl.tensors import TensorType
 
 Step = Callable[[Builder, Sequence[str], Sequence[str]], tuple[Sequence[str], Sequence[str]]]
@@ -21,6 +24,7 @@ Step = Callable[[Builder, Sequence[str], Sequence[str]], tuple[Sequence[str], Se
 class Scan:
     """What a scan reads and gives: names outside with the type of one step, and the types of its outputs."""
 
+    length: Extent
     states: Sequence[tuple[str, TensorType]]
     sequences: Sequence[tuple[str, TensorType]]
     outputs: Sequence[TensorType]
@@ -28,11 +32,17 @@ class Scan:
 
 
 def write_scan(build: Builder, scan: Scan, step: Step) -> list[str]:
-    """Append the node; the names of its stacked outputs."""
+    """Append the node, or its steps where it is to be written out; the names of its stacked outputs."""
     assert isinstance(build, NodeBuilder)
     ledger = build.scope.ledger
-    scope = Scope(ledger)
+    length = steps_of(scan.length, build)
+    scope = Scope(ledger) if length is None else build.scope
     inside = NodeBuilder(scope, build.sizes, f"{build.path}/step", build.key, build.notes, build.contracts)
+    if length is not None:
+        states, sequences = [name for name, _ in scan.states], [(name, 0) for name, _ in scan.sequences]
+        axes = [0] * len(scan.outputs)
+        made = unroll(states, sequences, axes, length, scan.backwards, partial(step, inside), inside)
+        return made[len(states) :]
     entering = [(ledger.unique(f"{build.path}/step/in"), t) for _, t in (*scan.states, *scan.sequences)]
     names = [name for name, _ in entering]
     count = len(scan.states)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 
 import numpy as np
 
 from netdsl.codegen.onnx.scope import Scope
 from netdsl.codegen.target import Unsupported
-from netdsl.dims import Dim
-from netdsl.dims.extent import Line
+from netdsl.dims import Dim, Extent, at
+from netdsl.dims.extent import Line, symbols_of
 from netdsl.dims.polynomial import Floor, Sum
 from netdsl.dims.quasi import Quasi
 from netdsl.tensors import Value
@@ -28,8 +28,10 @@ class Sizes:
     Every result is a 1-D int64 tensor with one number. Of several inputs with one symbol the first is asked.
     """
 
-    def __init__(self, root: Scope, inputs: Sequence[Value]) -> None:
+    def __init__(self, root: Scope, inputs: Sequence[Value], given: Mapping[str, int] | None = None) -> None:
         self.root = root
+        self.given = given
+        """The size of every symbol, where a graph is written for those sizes alone."""
         self.batched = [value.name for value in inputs if value.type.batched]
         self.places = {
             next(iter(size.symbols)): (value.name, axis)
@@ -37,6 +39,10 @@ class Sizes:
             for axis, size in reversed(list(enumerate(value.shape, start=1)))
             if isinstance(size, Dim) and size.symbols == {str(size)}
         }
+
+    def settled(self, size: Extent) -> int | None:
+        """The number that a size is, in a graph that is written for settled sizes."""
+        return at(size, self.given) if self.given is not None and symbols_of(size) <= set(self.given) else None
 
     def name(self, size: Dim) -> str:
         """The tensor that holds a size."""

@@ -60,20 +60,23 @@ def save_step(
     return save(draft, step_source(net, draft, weights, seed), path, external)
 
 
-def draft_step(step: Step) -> Draft:
-    """Write and check the graph without the numbers it starts from."""
+def draft_step(step: Step, sizes: Mapping[str, int] | None = None, *, cuda: bool = False) -> Draft:
+    """Write and check the graph without the numbers it starts from; `cuda` spells it for that, to the same meaning.
+
+    With `sizes`, the size of every symbol, recurrences of that length are written out, so that nothing is control flow.
+    """
     fields = list(step.fields.values())
     batch = batch_symbol({s for v in fields for d in v.shape for s in symbols_of(d)})
     carried = {c.name: c.weight for c in step.carried}
     known = {**carried, **{w.name: w.weight for w in step.constant}}
     outputs = outputs_of(step)
     _check_names(step, [*(v.name for v in step.inputs), *known], [name for name, _ in outputs])
-    ledger = Ledger([*(v.name for v in step.inputs), *(name for name, _ in outputs)], known, batch)
+    ledger = Ledger([*(v.name for v in step.inputs), *(name for name, _ in outputs)], known, batch, cuda)
     scope = Scope(ledger)
     names: Names = {v: v.name for v in step.inputs}
     names.update({c.value: c.name for c in step.carried})
     names.update({w: w.name for w in step.constant})
-    lowering = Lowering(Sizes(scope, fields), {}, mixed=step.precision != "no")
+    lowering = Lowering(Sizes(scope, fields, sizes), {}, mixed=step.precision != "no")
     lowering.write(step.graph, scope, names, Place())
     lowering.check()
     bind_outputs(outputs, scope, names)

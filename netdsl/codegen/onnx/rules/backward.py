@@ -33,6 +33,18 @@ def column_sums(rows: str, build: Builder) -> Any:
     return build.node("Squeeze", [build.node("MatMul", [ones, rows]), build.ints(0)])
 
 
+def per_channel(kind: str, name: str, rank: int, build: Builder) -> Any:
+    """`[C]` from `[N, C, …]` with `rank` axes behind N: `kind` is ReduceSum or ReduceMean.
+
+    onnxruntime reduces neighbouring axes by a kernel of its own on CUDA; all in one go cuDNN does, in three launches
+    that took a sixth of ResNet-18's step.
+    """
+    behind = range(2, rank + 1)
+    if not build.cuda or rank == 1:
+        return build.node(kind, [name, build.ints(0, *behind)], keepdims=0)
+    return build.node(kind, [build.node(kind, [name, build.ints(*behind)], keepdims=0), build.ints(0)], keepdims=0)
+
+
 def axes_in_front(type: TensorType) -> int:
     """The number of axes at run time."""
     return type.rank + type.batched

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.rules.backward import per_channel
 from netdsl.codegen.onnx.rules.conv import axes, both_sides, patches, rim, taken
 from netdsl.codegen.onnx.rules.resize_backward import along
 from netdsl.codegen.onnx.rules.unfold import has_readers, readers, rests, swap, wide
@@ -23,7 +24,7 @@ from netdsl.ops.conv_backward import (
 
 @rules.lowers(ConvBiasGradient)
 def conv_bias_gradient(op: ConvBiasGradient, inputs: Sequence[str], build: Builder) -> Any:
-    return build.node("ReduceSum", [inputs[0], build.ints(0, *axes(op.dy.type.rank - 1))], keepdims=0)
+    return per_channel("ReduceSum", inputs[0], op.dy.type.rank, build)
 
 
 @rules.lowers(ConvInputGradient)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.rules.backward import per_channel
 from netdsl.ops.base import fixed
 from netdsl.ops.normalize_backward import (
     AlongChannels,
@@ -23,11 +24,6 @@ from netdsl.ops.normalize_backward import (
 from netdsl.tensors import TensorType
 
 
-def all_but_channels(type: TensorType, build: Builder) -> str:
-    """The batch and the positions, as axes."""
-    return build.ints(0, *range(2, type.rank + 1))
-
-
 def spread_out(name: str, type: TensorType, build: Builder) -> str:
     """`[C]` as `[C, 1, …]`, to meet values of that type."""
     if type.rank == 1:
@@ -36,9 +32,9 @@ def spread_out(name: str, type: TensorType, build: Builder) -> str:
 
 
 @rules.lowers(ChannelMean, ChannelSum)
-def per_channel(op: ChannelMean | ChannelSum, inputs: Sequence[str], build: Builder) -> Any:
+def channel_reduction(op: ChannelMean | ChannelSum, inputs: Sequence[str], build: Builder) -> Any:
     kind = "ReduceMean" if isinstance(op, ChannelMean) else "ReduceSum"
-    return build.node(kind, [inputs[0], all_but_channels(op.x.type, build)], keepdims=0)
+    return per_channel(kind, inputs[0], op.x.type.rank, build)
 
 
 @rules.lowers(Centred)

@@ -19,4 +19,5 @@ def positions(op: Positions, inputs: Sequence[str], build: Builder) -> Any:
 
 @rules.lowers(Elements)
 def elements(op: Elements, inputs: Sequence[str], build: Builder) -> Any:
-    return as_real(build.node("Size", inputs), build)
+    """From the shape, which onnxruntime folds where sizes are settled; it does not fold `Size`."""
+    return as_real(build.node("ReduceProd", [build.shape_of(inputs[0])], keepdims=0), build)

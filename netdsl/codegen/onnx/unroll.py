@@ -1,0 +1,85 @@
+"""A scan written out, its steps one after the other: for files of settled sizes, whose kernels are to be recorded.
+
+CUDA records no control flow, and pays for each of its turns: onnxruntime's `Scan` starts an executor a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from netdsl.codegen.onnx.builder import NodeBuilder
+from netdsl.codegen.onnx.lowering import Builder
+from netdsl.dims import Extent
+
+LONGEST = 256
+"""Steps up to which a scan is written out: each is some ten nodes, which onnxruntime has to go through."""
+
+TOGETHER = 32
+"""Pieces that onnxruntime's CUDA kernels cut or join by themselves. For more they read a table from the host's memory,
+which a recording would find changed."""
+
+Step = Callable[[Sequence[str], Sequence[str]], tuple[Sequence[str], Sequence[str]]]
+"""`(states, elements) -> (next states, outputs)` by name."""
+
+
+def steps_of(length: Extent, build: NodeBuilder) -> int | None:
+    """How many steps to write out; None where it has to be a scan."""
+    settled = build.sizes.settled(length)
+    return settled if settled is not None and settled <= LONGEST else None
+
+
+def unroll(
+    states: Sequence[str],
+    sequences: Sequence[tuple[str, int]],
+    axes: Sequence[int],
+    length: int,
+    backwards: bool,
+    step: Step,
+    build: NodeBuilder,
+) -> list[str]:
+    """As a `Scan` gives them: the states after the last step, then the outputs stacked along `axes`.
+
+    `sequences` are names with the axis along which they are read.
+    """
+    elements = list(zip(*(apart(name, axis, length, build) for name, axis in sequences), strict=True))
+    made: list[Sequence[str]] = []
+    for place in reversed(elements) if backwards else elements:
+        states, outputs = step(states, place)
+        made.append(outputs)
+    if backwards:
+        made.reverse()
+    return [
+        *states,
+        *(side_by_side(column, axis, build) for column, axis in zip(zip(*made, strict=True), axes, strict=True)),
+    ]
+
+
+def apart(name: str, axis: int, length: int, build: NodeBuilder) -> list[str]:
+    """The elements of a sequence along an axis, which they do not have any more."""
+    pieces = [name]
+    if length > TOGETHER:
+        pieces = cut(name, axis, parts(length), build)
+    counts = parts(length) if length > TOGETHER else [length]
+    thin = [one for piece, count in zip(pieces, counts, strict=True) for one in cut(piece, axis, [1] * count, build)]
+    return [str(build.node("Squeeze", [one, build.ints(axis)])) for one in thin]
+
+
+def parts(length: int) -> list[int]:
+    """The length in parts of at most `TOGETHER`."""
+    return [min(TOGETHER, length - start) for start in range(0, length, TOGETHER)]
+
+
+def cut(name: str, axis: int, sizes: list[int], build: NodeBuilder) -> list[str]:
+    """The tensor in pieces of these sizes."""
+    if len(sizes) == 1:
+        return [name]
+    return list(build.node("Split", [name, build.ints(*sizes)], len(sizes), axis=axis))
+
+
+def side_by_side(names: Sequence[str], axis: int, build: Builder) -> str:
+    """Tensors along a new axis."""
+    joined = [str(build.node("Unsqueeze", [name, build.ints(axis)])) for name in names]
+    while len(joined) > 1:
+        groups = [joined[start : start + TOGETHER] for start in range(0, len(joined), TOGETHER)]
+        joined = [group[0] if len(group) == 1 else str(build.node("Concat", group, axis=axis)) for group in groups]
+    return joined[0]
