@@ -22,7 +22,7 @@ swapped. Found on a shared machine with two cores, onnxruntime 1.31 (a busier ho
     unet16 3x3 at 64                   21.48           0.25           0.32           0.45           0.30           0.17
     depthwise 3x3 at 28                 7.18           0.79           0.72           0.79           0.55           0.42
 
-With `--device cuda` on one H200, kernels recorded, milliseconds of 20 runs (where `emitted` is spelt for CUDA; since then
+With `--device cuda` on one H200, kernels recorded, in milliseconds of 20 runs (`emitted` is spelt for CUDA; since then
 fewer than 8 channels are unfolded as in `identity_conv`):
 
                                   swapped ms   taps_batched      taps_gemm unfold_batched  identity_conv        emitted
