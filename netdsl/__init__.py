@@ -7,6 +7,7 @@
     source = netdsl.torch_source(net)              # readable PyTorch
     module = netdsl.torch_module(net, seed=0)      # that very source, live
     model = netdsl.onnx_model(net, seed=0)         # a checked ONNX graph, made without torch
+    step = netdsl.onnx_step(net, seed=0)           # its training step as another
     run = netdsl.train(net, "runs/lenet")          # its recipe, carried out
 
 A text that is wrong raises `NetError`, whose `diagnostics` say where and how to mend it. Importing netdsl imports
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from netdsl.analyzer import Report, analyze
     from netdsl.codegen.onnx.model import onnx_model, save_onnx
+    from netdsl.codegen.onnx.step import onnx_step, save_step
     from netdsl.codegen.pytorch.module import torch_module
     from netdsl.codegen.pytorch.source import torch_source
     from netdsl.diagnostics import Diagnostic, NetError
@@ -41,8 +43,10 @@ HOMES = {
     "load": "netdsl.surface",
     "load_text": "netdsl.surface",
     "onnx_model": "netdsl.codegen.onnx.model",
+    "onnx_step": "netdsl.codegen.onnx.step",
     "report": "netdsl.surface",
     "save_onnx": "netdsl.codegen.onnx.model",
+    "save_step": "netdsl.codegen.onnx.step",
     "torch_module": "netdsl.codegen.pytorch.module",
     "torch_source": "netdsl.codegen.pytorch.source",
     "train": "netdsl.runtime.train",
@@ -73,8 +77,10 @@ __all__ = [
     "load",
     "load_text",
     "onnx_model",
+    "onnx_step",
     "report",
     "save_onnx",
+    "save_step",
     "torch_module",
     "torch_source",
     "train",

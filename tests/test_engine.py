@@ -25,6 +25,7 @@ from netdsl.runtime.engine_onnx import step_seed
 from netdsl.runtime.errors import DataError, RunError
 from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.folder import RunFolder
+from netdsl.runtime.predict import predict
 from netdsl.runtime.scoring_onnx import evaluate_run
 from netdsl.runtime.tensorfile import load_arrays, save_arrays, under
 from netdsl.runtime.train import train
@@ -202,6 +203,19 @@ def test_lenet_learns_digits_where_torch_cannot_be_imported(tmp_path: Path) -> N
     assert found["samples"] == 179
     assert found["metrics"]["accuracy"] > 0.97
     # the weights are those of any run: PyTorch finds the same
+    shown = barred("predict", str(folder), "0", "--engine", "onnx", "--top", "3", "--device", "cpu")
+    theirs_of_one = predict(folder, 0, device="cpu")
+    assert shown.splitlines()[0] == f"truth: {theirs_of_one.truth}"
+    assert [line.split()[0] for line in shown.splitlines()[1:]] == [g.name for g in theirs_of_one.top[:3]]
+    ours_of_one = predict(folder, 0, device="cpu", engine="onnx")
+    np.testing.assert_allclose(ours_of_one.outputs["logits"], theirs_of_one.outputs["logits"], atol=1e-5)
+    file = folder / "lenet.onnx"
+    spec, weights = str(ROOT / "specs/lenet.net"), str(folder / "weights.safetensors")
+    barred("compile", spec, "--to", "onnx", "--weights", weights, "-o", str(file))
+    assert (
+        barred("predict", str(file), "0", "--data", "digits(mean=0.31, std=0.32)", "--top", "3", "--device", "cpu")
+        == shown
+    )
     theirs = evaluate(folder, device="cpu")
     assert theirs["metrics"] == found["metrics"]
     assert theirs["loss"] == pytest.approx(found["loss"], rel=1e-5)
@@ -225,6 +239,8 @@ def test_evaluate_counts_the_whole_split(tmp_path: Path) -> None:
 def test_runs_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RunError, match="no engine `jax`: choose one of torch, onnx"):
         run(net_of(), tmp_path / "a", "jax")
+    with pytest.raises(RunError, match="no engine `jax`"):
+        predict(tmp_path / "a", 0, engine="jax")
     with pytest.raises(RunError, match="unknown device `abacus`"):
         train(net_of(), tmp_path / "a", device="abacus", quiet=True, engine="onnx")
     monkeypatch.setenv("WORLD_SIZE", "2")

@@ -15,6 +15,7 @@ import onnxruntime
 import pytest
 import torch
 
+from netdsl.cli.app import run as command
 from netdsl.codegen.onnx.simplify import key_of
 from netdsl.codegen.onnx.step import NEXT, onnx_step, save_step
 from netdsl.codegen.pytorch.module import torch_module
@@ -187,11 +188,11 @@ class Torch:
         return loss.item(), self.scoring.result(totals)["metrics"]
 
 
-def assert_alike(name: str, case: dict[str, Any]) -> None:
+def assert_alike(name: str, case: dict[str, Any], device: str = "cpu") -> None:
     net = small(name, case)
     sizes = {**net.defaults, **case.get("sizes", {})}
     reference = Torch(net)
-    ours = Onnx(onnx_step(net, weights=reference.weights()))
+    ours = Onnx(onnx_step(net, weights=reference.weights(), device=device))
     for number in range(STEPS):
         fields = batch_of(net, sizes, number)
         rate = reference.plan.optimizer.lr * (1 - number / (2 * STEPS))
@@ -211,9 +212,11 @@ def test_every_net_of_the_specs_is_stepped() -> None:
     assert spec_texts().keys() == {*QUICK, *SLOW}
 
 
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize("name", QUICK)
-def test_ten_steps_as_in_pytorch(name: str) -> None:
-    assert_alike(name, QUICK[name])
+def test_ten_steps_as_in_pytorch(name: str, device: str) -> None:
+    """With either device's spelling, which both mean the same wherever they run."""
+    assert_alike(name, QUICK[name], device)
 
 
 @pytest.mark.slow
@@ -315,6 +318,22 @@ def test_large_weights_go_beside_the_step(tmp_path: Path) -> None:
     given = {**fields, "learning_rate": np.array(0.01, np.float32), "seed": np.array(0)}
     (loss,) = session.run(["loss"], given)
     assert loss == pytest.approx(float(Onnx(onnx_step(net, seed=3)).step(fields, 0.01)["loss"]), rel=1e-6)
+
+
+def test_the_command_writes_either_spelling(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spelt = {}
+    for given in ([], ["--device", "cpu"], ["--device", "cuda"]):
+        path = tmp_path / f"{len(spelt)}.onnx"
+        assert command(["compile", str(SPECS / "lenet.net"), "--to", "onnx-train", "-o", str(path), *given]) == 0
+        spelt[path] = onnx.load(path)
+    plain, cpu, cuda = spelt.values()
+    assert [properties(model)["netdsl.device"] for model in spelt.values()] == ["cpu", "cpu", "cuda"]
+    assert plain == cpu
+    assert [n.op_type for n in cpu.graph.node] != [n.op_type for n in cuda.graph.node]
+    with pytest.raises(SystemExit) as ended:
+        command(["compile", str(SPECS / "lenet.net"), "--to", "onnx", "-o", str(tmp_path / "m.onnx"), *given])
+    assert ended.value.code == 2
+    assert "onnx runs on any as it is" in capsys.readouterr().err
 
 
 def test_what_has_no_step() -> None:

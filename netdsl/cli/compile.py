@@ -22,6 +22,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, help="where to write (PyTorch source goes to the terminal)")
     parser.add_argument("--weights", type=Path, help="a safetensors file with the model's weights (ONNX)")
     parser.add_argument("--seed", type=whole, default=0, help="draws the weights when none are given (ONNX)")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"),
+        help="what a training step should be fast on (default: cpu); it runs on both",
+    )  # fmt: skip
 
 
 def run(given: Namespace) -> None:
@@ -31,6 +35,8 @@ def run(given: Namespace) -> None:
         given.parser.error("an ONNX model needs a file: -o model.onnx")
     if given.to == "pytorch" and given.weights is not None:
         given.parser.error("--weights: source holds no weights; load them into the module")
+    if given.to != "onnx-train" and given.device is not None:
+        given.parser.error(f"--device: a training step is spelt for a device, {given.to} runs on any as it is")
     net = load_file(given.file, dict(given.settings)).net(given.net)
     TARGETS[given.to](net, given)
     if given.output is not None:
@@ -61,7 +67,7 @@ def _onnx_train(net: Net, given: Namespace) -> None:
     from netdsl.codegen.onnx.weights import load_weights
 
     weights = load_weights(given.weights) if given.weights else None
-    save_step(net, given.output, weights=weights, seed=given.seed)
+    save_step(net, given.output, weights=weights, seed=given.seed, device=given.device or "cpu")
 
 
 TARGETS = {"pytorch": _pytorch, "onnx": _onnx, "onnx-train": _onnx_train}

@@ -1,6 +1,6 @@
 """`netdsl predict MODEL SAMPLE`: what a trained net says about one sample.
 
-Run a trained net on one sample, in PyTorch or (for an ONNX file) in onnxruntime.
+Run a trained net on one sample: a run by either engine, an ONNX file in onnxruntime.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from netdsl.cli.evaluate import add_split, parse_data
-from netdsl.cli.options import add_device, count
+from netdsl.cli.options import add_device, add_engine, count
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -20,6 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_split(parser)
     parser.add_argument("--top", type=count, default=5, help="how many classes to show (default: 5)")
     parser.add_argument("-o", "--output", type=Path, help="keep all outputs in this .npz file")
+    add_engine(parser)
     add_device(parser)
 
 
@@ -28,7 +29,7 @@ def run(given: Namespace) -> None:
 
     if given.output is not None and given.output.suffix != ".npz":
         given.parser.error("--output: outputs are kept in an .npz file")
-    options = {"split": given.split, "top": given.top, "device": given.device}
+    options = {"split": given.split, "top": given.top, "device": given.device, "engine": given.engine}
     found = predict(given.model, given.sample, data=parse_data(given.data), **options)
     if given.output is not None:
         _keep(given.output, found.outputs)

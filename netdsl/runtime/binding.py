@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.pictures import Array
-from netdsl.runtime.session import Session, SessionError, runtime
+from netdsl.runtime.session import Session, runtime
 
 
 class Device:
@@ -121,17 +120,6 @@ def shrinking(device: Device) -> Any:
     options = runtime().RunOptions()
     options.add_run_config_entry("memory.enable_memory_arena_shrinkage", f"gpu:{device.number}")
     return options
-
-
-def open_quietly(model: Any, device: str | None, threads: int | None = None) -> Session:
-    """A session, or a `RunError` in one line. `OMP_NUM_THREADS` bounds its threads, as it does PyTorch's."""
-    bound = os.environ.get("OMP_NUM_THREADS", "")
-    if threads is None and bound.isdecimal():
-        threads = int(bound) or None
-    try:
-        return Session(model, device, threads=threads, pattern=False)
-    except SessionError as error:
-        raise RunError(str(error)) from None
 
 
 def arrays_of(held: Mapping[str, Any], names: Iterable[str]) -> dict[str, Array]:

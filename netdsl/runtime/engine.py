@@ -74,4 +74,8 @@ def open_engine(engine: str, net: Net, plan: Plan, dataset: Dataset, device: str
         from netdsl.runtime.engine_torch import TorchEngine
 
         return TorchEngine(net, plan, dataset, device)
-    raise RunError(f"there is no engine `{engine}`: choose one of {', '.join(ENGINES)}")
+    raise no_engine(engine)
+
+
+def no_engine(name: str) -> RunError:
+    return RunError(f"there is no engine `{name}`: choose one of {', '.join(ENGINES)}")

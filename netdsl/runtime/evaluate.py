@@ -15,12 +15,11 @@ from netdsl.recipe import Data
 from netdsl.runtime.checkpoint import load_tensors, load_weights
 from netdsl.runtime.data import Feed, cut, load_data
 from netdsl.runtime.device import choose_device
-from netdsl.runtime.errors import RunError
 from netdsl.runtime.fit import check_fit
 from netdsl.runtime.folder import RunFolder
+from netdsl.runtime.opening import open_quietly, run_once
 from netdsl.runtime.recipes import data_of, plan_of
 from netdsl.runtime.scoring import Scoring, Totals, build_module, named, output_names
-from netdsl.runtime.session import Session, SessionError
 
 Forward = Callable[[dict[str, Tensor]], Mapping[str, Tensor]]
 
@@ -50,15 +49,11 @@ def evaluate_onnx(
     device: str | None = None,
 ) -> dict[str, Any]:
     """As `evaluate`, with the outputs computed by onnxruntime from an ONNX file of the net."""
-    session = open_session(path, device)
-    names = [port.name for port in session.inputs]
+    session = open_quietly(path, device)
 
     def forward(fields: dict[str, Tensor]) -> Mapping[str, Tensor]:
-        try:
-            results = session.run({n: fields[n].numpy() for n in names})
-        except (SessionError, KeyError) as error:
-            raise RunError(f"{path} does not take this data: {error}") from None
-        return {n: torch.from_numpy(v) for n, v in results.items()}
+        found = run_once(session, {name: value.numpy() for name, value in fields.items()})
+        return {name: torch.from_numpy(value) for name, value in found.items()}
 
     return score(net, forward, split, data, torch.device("cpu"))
 
@@ -89,13 +84,3 @@ def load_run(run_folder: str | Path, device: str | None = None) -> tuple[Net, nn
     module = build_module(net, 0)
     load_weights(module, weights, str(folder.weights))
     return net, module.to(choose_device(device)).eval()
-
-
-def open_session(path: str | Path, device: str | None = None) -> Session:
-    """An ONNX file in onnxruntime; `RunError` when it cannot be used."""
-    if not Path(path).is_file():
-        raise RunError(f"{path}: no such file")
-    try:
-        return Session(path, device)
-    except SessionError as error:
-        raise RunError(str(error)) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,9 @@ from netdsl.dims import at
 from netdsl.ir import Net
 from netdsl.runtime.checkpoint import load_tensors, load_weights
 from netdsl.runtime.errors import RunError
-from netdsl.runtime.evaluate import open_session
+from netdsl.runtime.opening import open_net, run_once
 from netdsl.runtime.pictures import Array
 from netdsl.runtime.scoring import build_module, named, output_names
-from netdsl.runtime.session import SessionError
 from netdsl.tensors import DType, Value
 
 
@@ -72,7 +70,7 @@ def parity(
     with torch.no_grad():
         result = module(*(torch.from_numpy(inputs[v.name]) for v in net.inputs))
     ours = {n: v.numpy() for n, v in named(result, output_names(net, False)).items()}
-    theirs = _onnx_outputs(net, {k: v.numpy() for k, v in module.state_dict().items()}, inputs)
+    theirs = run_once(open_net(net, {k: v.numpy() for k, v in module.state_dict().items()}, "cpu"), inputs)
     return Parity(net.name, batch, dict(known), "cpu", [compare(n, ours[n], theirs[n]) for n in ours])
 
 
@@ -95,17 +93,6 @@ def _highest(net: Net) -> int:
     """How many numbers every table of the net knows."""
     ops: list[Any] = [node.op for _, node in net.walk()]
     return min((int(op.count) for op in ops if op.name == "embedding"), default=2)
-
-
-def _onnx_outputs(net: Net, weights: dict[str, Array], inputs: Mapping[str, Array]) -> dict[str, Array]:
-    from netdsl.codegen.onnx.model import save_onnx
-
-    with tempfile.TemporaryDirectory() as folder:
-        session = open_session(save_onnx(net, Path(folder) / "model.onnx", weights=weights), "cpu")
-        try:
-            return session.run({port.name: inputs[port.name] for port in session.inputs})
-        except SessionError as error:
-            raise RunError(str(error)) from None
 
 
 def compare(name: str, ours: Array, theirs: Array) -> Difference:

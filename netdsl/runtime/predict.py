@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 
 from netdsl.dims import Dim
 from netdsl.ir import Net
@@ -16,13 +15,14 @@ from netdsl.recipe import Data
 from netdsl.recipe.data import Images
 from netdsl.runtime.data import load_data
 from netdsl.runtime.datasets.imagefolder import ENDINGS, decode
-from netdsl.runtime.device import choose_device
+from netdsl.runtime.engine import no_engine
 from netdsl.runtime.errors import DataError, RunError
-from netdsl.runtime.evaluate import load_run, open_session
+from netdsl.runtime.folder import RunFolder
+from netdsl.runtime.opening import open_net, open_quietly, run_once
 from netdsl.runtime.pictures import Array, Picture, picture_for
 from netdsl.runtime.recipes import data_of
-from netdsl.runtime.scoring import named, output_names
-from netdsl.runtime.session import Session, SessionError
+from netdsl.runtime.session import Session
+from netdsl.runtime.tensorfile import load_arrays
 from netdsl.tensors import DType, TensorType, Value
 
 Compute = Callable[[dict[str, Array]], dict[str, Array]]
@@ -57,19 +57,21 @@ def predict(
     split: str = "test",
     top: int = 5,
     device: str | None = None,
+    engine: str = "torch",
 ) -> Prediction:
     """Run a run folder or an `.onnx` file on an image file, an `.npy` array or the sample of a number in a split.
 
+    A run folder is computed by `engine`: "torch", or "onnx" for onnxruntime without PyTorch, as an `.onnx` file is.
     Probabilities are the softmax of the first output, or the output itself when it is one already (no value below
     0, a sum of 1). An ONNX file knows no data: give `data` for samples by number and for the names of classes.
     """
+    if engine not in OPENERS:
+        raise no_engine(engine)
     if Path(model).suffix == ".onnx":
-        session = open_session(model, device)
-        net, compute = net_of(session), _through_session(session)
+        net, compute = _file(model, device)
     else:
-        net, module = load_run(model, device)
+        net, compute = OPENERS[engine](model, device)
         data = data_of(net, data)
-        compute = _through_torch(net, module, choose_device(device))
     fields, truth = read_sample(net, sample, data, split)
     outputs = {name: value[0] for name, value in compute(fields).items()}
     return Prediction(outputs, _guesses(next(iter(outputs.values())), _class_names(net, data), top), truth)
@@ -85,26 +87,42 @@ def net_of(session: Session) -> Net:
     return Net(session.metadata.get("netdsl.net", "model"), inputs)
 
 
-def _through_session(session: Session) -> Compute:
-    def compute(fields: dict[str, Array]) -> dict[str, Array]:
-        try:
-            return session.run({port.name: fields[port.name] for port in session.inputs})
-        except KeyError as error:
-            raise RunError(f"the model also needs {error}") from None
-        except SessionError as error:
-            raise RunError(str(error)) from None
-
-    return compute
+def _file(path: str | Path, device: str | None) -> tuple[Net, Compute]:
+    session = open_quietly(path, device)
+    return net_of(session), partial(run_once, session)
 
 
-def _through_torch(net: Net, module: Any, device: torch.device) -> Compute:
+def _through_onnx(run: str | Path, device: str | None) -> tuple[Net, Compute]:
+    folder = RunFolder(run)
+    net = folder.load_net()
+    weights, _ = load_arrays(folder.weights)
+    return net, partial(run_once, open_net(net, weights, device))
+
+
+def _through_torch(run: str | Path, device: str | None) -> tuple[Net, Compute]:
+    import torch
+
+    from netdsl.runtime.device import choose_device
+    from netdsl.runtime.evaluate import load_run
+    from netdsl.runtime.scoring import named, output_names
+
+    net, module = load_run(run, device)
+    where = choose_device(device)
+
     def compute(fields: dict[str, Array]) -> dict[str, Array]:
         with torch.no_grad():
-            inputs = [torch.from_numpy(fields[v.name]).to(device) for v in net.inputs]
+            inputs = [torch.from_numpy(fields[v.name]).to(where) for v in net.inputs]
             found = named(module(*inputs), output_names(net, False))
         return {name: value.float().cpu().numpy() for name, value in found.items()}
 
-    return compute
+    return net, compute
+
+
+OPENERS: dict[str, Callable[[str | Path, str | None], tuple[Net, Compute]]] = {
+    "torch": _through_torch,
+    "onnx": _through_onnx,
+}
+"""By engine: the net of a run's folder, and what computes it with its best weights."""
 
 
 def read_sample(net: Net, sample: str | int, data: Data | None, split: str) -> tuple[dict[str, Array], str | None]:

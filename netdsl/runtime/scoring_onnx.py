@@ -13,11 +13,12 @@ from netdsl.codegen.onnx.weights import WeightsError, check_weights, stored
 from netdsl.ir import Net
 from netdsl.recipe import Data
 from netdsl.runtime.arrayfeed import ArrayFeed
-from netdsl.runtime.binding import Binding, Device, open_quietly
+from netdsl.runtime.binding import Binding, Device
 from netdsl.runtime.data import cut, load_data
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.fit import check_fit
 from netdsl.runtime.folder import RunFolder
+from netdsl.runtime.opening import open_quietly
 from netdsl.runtime.pictures import Array
 from netdsl.runtime.recipes import Plan, data_of, plan_of
 from netdsl.runtime.tensorfile import load_arrays

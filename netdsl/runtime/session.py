@@ -159,7 +159,7 @@ def _content(model: Any) -> tuple[str | bytes, str]:
         return model, "the model"
     path = Path(model)
     if not path.is_file():
-        raise SessionError(f"there is no model file {path}")
+        raise SessionError(f"{path}: no such file")
     return str(path), str(path)
 
 

@@ -16,8 +16,9 @@ import numpy as np
 
 from netdsl.codegen.onnx.step import NEXT, draft_step
 from netdsl.passes.step import Step
-from netdsl.runtime.binding import Binding, Device, Recording, open_quietly, shrinking
+from netdsl.runtime.binding import Binding, Device, Recording, shrinking
 from netdsl.runtime.errors import RunError
+from netdsl.runtime.opening import open_quietly
 from netdsl.runtime.pictures import Array
 from netdsl.runtime.session import Session, SessionError, on_cuda
 from netdsl.tensors import Weight

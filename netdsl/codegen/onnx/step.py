@@ -36,14 +36,17 @@ CONTRACT = "1"
 """The version of `docs/onnx-training.md` that a file follows."""
 
 
-def onnx_step(net: Net, *, weights: Mapping[str, Array] | None = None, seed: int = 0) -> ModelProto:
+def onnx_step(
+    net: Net, *, weights: Mapping[str, Array] | None = None, seed: int = 0, device: str = "cpu"
+) -> ModelProto:
     """The training step of a net's recipe as a checked model that can start by itself.
 
     `weights` are given by state-dict key (the optimizer's state by `<key>:<slot>`, zero where it is left out), or
-    drawn from `seed`. Raises `NetError` where something cannot be learned or said, `WeightsError` when `weights` do
-    not fit, and `ModelTooLarge` above 2 GB (see `save_step`).
+    drawn from `seed`. The graph runs everywhere; `device`, "cpu" or "cuda", is the one it is spelt to be fast on.
+    Raises `NetError` where something cannot be learned or said, `WeightsError` when `weights` do not fit, and
+    `ModelTooLarge` above 2 GB (see `save_step`).
     """
-    draft = draft_step(training_step(net))
+    draft = draft_step(training_step(net), cuda=device == "cuda")
     return complete(draft, step_source(net, draft, weights, seed))
 
 
@@ -53,10 +56,11 @@ def save_step(
     *,
     weights: Mapping[str, Array] | None = None,
     seed: int = 0,
+    device: str = "cpu",
     external: bool | None = None,
 ) -> Path:
     """Write `onnx_step(net, …)` to a file, and return its path; large weights beside it as `save_onnx` does."""
-    draft = draft_step(training_step(net))
+    draft = draft_step(training_step(net), cuda=device == "cuda")
     return save(draft, step_source(net, draft, weights, seed), path, external)
 
 
@@ -132,14 +136,14 @@ def _model(step: Step, scope: Scope, nodes: list[NodeProto]) -> ModelProto:
         doc_string=step.net.doc,
         value_info=[ledger.info(n, t) for n, t in scope.types.items() if n in arrows and _plain(t)],
     )
-    return make_model(graph, step.net.doc, {**properties(step.net), **_contract(step)})
+    return make_model(graph, step.net.doc, {**properties(step.net), **_contract(step, ledger)})
 
 
 def _plain(type: TensorType) -> bool:
     return all(isinstance(d, int) for d in type.shape)
 
 
-def _contract(step: Step) -> dict[str, str]:
+def _contract(step: Step, ledger: Ledger) -> dict[str, str]:
     """The contract in the file itself, for a program that has nothing but the file."""
     assert step.net.recipe is not None
     optimizer = step.net.recipe.optimizer or OPTIMIZERS["adam"]()
@@ -154,6 +158,7 @@ def _contract(step: Step) -> dict[str, str]:
         "netdsl.learning_rate": repr(float(optimizer.lr)),
         "netdsl.accumulate": str(settings.get("accumulate", 1)),
         "netdsl.precision": step.precision,
+        "netdsl.device": "cuda" if ledger.cuda else "cpu",
     }
 
 

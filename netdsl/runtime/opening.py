@@ -1,0 +1,48 @@
+"""Models opened for a run: what onnxruntime refuses is a `RunError` of one line."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from netdsl.ir import Net
+from netdsl.runtime.errors import RunError
+from netdsl.runtime.pictures import Array
+from netdsl.runtime.session import Session, SessionError
+
+
+def open_quietly(model: Any, device: str | None, threads: int | None = None) -> Session:
+    """A session. `OMP_NUM_THREADS` bounds its threads, as it does PyTorch's."""
+    bound = os.environ.get("OMP_NUM_THREADS", "")
+    if threads is None and bound.isdecimal():
+        threads = int(bound) or None
+    try:
+        return Session(model, device, threads=threads, pattern=False)
+    except SessionError as error:
+        raise RunError(str(error)) from None
+
+
+def open_net(net: Net, weights: Mapping[str, Array], device: str | None) -> Session:
+    """The inference graph of a net with these weights, of any size."""
+    from netdsl.codegen.onnx.model import save_onnx
+    from netdsl.codegen.onnx.weights import WeightsError
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return open_quietly(save_onnx(net, Path(folder) / f"{net.name}.onnx", weights=weights), device)
+        except WeightsError as error:
+            raise RunError(str(error)) from None
+
+
+def run_once(session: Session, fields: Mapping[str, Array]) -> dict[str, Array]:
+    """The outputs by name; `fields` may hold more than the model reads."""
+    missing = [port.name for port in session.inputs if port.name not in fields]
+    if missing:
+        raise RunError(f"{session.name} needs `{missing[0]}`, which the data does not give")
+    try:
+        return session.run({port.name: fields[port.name] for port in session.inputs})
+    except SessionError as error:
+        raise RunError(str(error)) from None
