@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gradients import check
+from gradients import check, emit
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from netdsl.program import load_text
 
 SQUARE = {"H": 7, "W": 6}
 
@@ -47,6 +49,8 @@ CONVS = [
     ("conv(5, 3, pad=((2, 0),))", "x [12, 9]"),
     ("conv(4, (2, 1, 2))", "x [16, 3, 4, 5]"),
     ("conv(160, 3, pad=1)", "x [208, H, W]"),
+    ("conv(184, (3, 2), dilation=(1, 2), pad=((2, 0), (1, 2)))", "x [180, H, W]"),
+    ("conv(184, 3, pad=1)", "x [180, H]"),
     ("conv(4, 3, stride=2, pad=1)", "x [3, 9]"),
     ("conv(10, 3, pad=((2, 0),), groups=5)", "x [5, 9]"),
     ("conv(4, 2, stride=(1, 2, 2), pad=(0, 1, 1))", "x [5, 4, 5, 6]"),
@@ -109,6 +113,31 @@ def test_the_first_of_equal_maxima_learns(use: str, shape: tuple[int, ...]) -> N
     check(text, inputs={"x": ties(2, *shape)})
     check(text, inputs={"x": np.zeros((3, *shape), np.float32)}, batch=3)
     check(text)
+
+
+RECTIFIED = [
+    ("y: relu -> maxpool(2)", ["MaxPool"]),
+    ("y: relu -> maxpool(3, stride=2, pad=1)", ["MaxPool"]),
+    ("a: relu\n  b: a -> maxpool(3, stride=1, pad=1)\n  y: b + a", ["MaxPool", "Relu"]),
+    (
+        "a: relu\n  b: a -> maxpool(2)\n  c: a -> maxpool(3, stride=2, pad=1)\n  y: b + c",
+        ["MaxPool", "MaxPool", "Relu"],
+    ),
+    ("y: relu -> maxpool(2) -> maxpool(2, stride=1)", ["MaxPool"]),
+]
+
+
+@pytest.mark.in_order
+@pytest.mark.parametrize(("rows", "gated"), RECTIFIED)
+def test_a_relu_is_gated_behind_the_pool(rows: str, gated: list[str]) -> None:
+    """Where the pool is all that reads it; else the sum of what arrives is gated as well."""
+    text = f"net One {{\n  input x [2, 6, 6]\n  {rows}\n  output y\n}}"
+    for seed in range(3):
+        check(text, inputs={"x": np.random.default_rng(seed).integers(-1, 2, (2, 2, 6, 6)).astype(np.float32)})
+    check(text)
+    nodes = emit(load_text(text).net(), {}).model.graph.node
+    makers = {name: node.op_type for node in nodes for name in node.output}
+    assert sorted(makers[node.input[0]] for node in nodes if node.op_type == "HardSigmoid") == gated
 
 
 POOLS = [

@@ -39,8 +39,14 @@ class Relu(Activation):
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         from netdsl.ops.backward import Gate
+        from netdsl.ops.pool_backward import ScatterLike
 
-        return {"x": tape(Gate, outgoing[0], results[0])}
+        (dy,) = outgoing
+        assert dy is not None
+        maker = tape.maker(dy)
+        if isinstance(maker, ScatterLike) and maker.gated and maker.x is results[0]:
+            return {"x": dy}
+        return {"x": tape(Gate, dy, results[0])}
 
 
 class LeakyRelu(Activation):

@@ -172,6 +172,9 @@ class Tape(Protocol):
     def wants(self, name: str) -> bool:
         """Whether anything needs the gradient of that input field or weight."""
 
+    def maker(self, value: Value) -> "Op | None":
+        """The operation of this graph that gives a value."""
+
     def seed(self) -> tuple[Value, int]:
         """The step's seed, a whole number, and a number that no other place that draws random numbers has."""
 

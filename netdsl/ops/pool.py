@@ -109,11 +109,17 @@ class Maxpool(_Pool):
         return (pooled, tape(PlacesInChannel, places, self.x)) if self.indices else (pooled,)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        """Behind a relu its gate is applied to the maxima, which are fewer: one that is 0 lets nothing through."""
+        from netdsl.ops.activation import Relu
+        from netdsl.ops.backward import Gate
         from netdsl.ops.pool_backward import ScatterLike, overlapping
 
-        if outgoing[0] is None:
+        dy = outgoing[0]
+        if dy is None:
             return {}
-        return {"x": tape(ScatterLike, outgoing[0], tape.saved("places"), self.x, overlap=overlapping(self))}
+        gated = isinstance(tape.maker(self.x), Relu)
+        dy = tape(Gate, dy, results[0]) if gated else dy
+        return {"x": tape(ScatterLike, dy, tape.saved("places"), self.x, overlap=overlapping(self), gated=gated)}
 
 
 class Avgpool(_Pool):

@@ -37,13 +37,14 @@ class PlacesInChannel(Backward):
 class ScatterLike(Backward):
     """Zeros of the shape of `x` to which each number of `dy` is added at its place, counted through the whole batch.
 
-    `overlap` says whether one place may be named twice.
+    `overlap` says whether one place may be named twice; `gated` that nothing arrives where `x` is not positive.
     """
 
     dy: Value
     places: Value
     x: Value
     overlap: Bool = True
+    gated: Bool = False
 
     def result(self) -> TensorType:
         return self.x.type

@@ -22,6 +22,7 @@ class Writer:
     """Buffers by key with their value for the next step."""
     seed: Value | None = None
     numbers: dict[float, Value] = field(default_factory=dict)
+    makers: dict[Value, Op] = field(default_factory=dict)
     taken: dict[str, int] = field(default_factory=dict)
     draws: int = 0
 
@@ -29,6 +30,7 @@ class Writer:
         """Append a node; its results."""
         results = tuple(Value(name, t) for t in result_types(op))
         self.graph.nodes.append(Node(self.unique(name), op, tuple(op.operands()), results, span))
+        self.makers.update(dict.fromkeys(results, op))
         return results
 
     def unique(self, name: str) -> str:
@@ -87,6 +89,9 @@ class Pen:
 
     def wants(self, name: str) -> bool:
         return self.wanted(name)
+
+    def maker(self, value: Value) -> Op | None:
+        return self.writer.makers.get(value)
 
     def seed(self) -> tuple[Value, int]:
         assert self.writer.seed is not None

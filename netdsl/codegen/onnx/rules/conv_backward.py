@@ -35,7 +35,7 @@ def conv_input_gradient(op: ConvInputGradient, inputs: Sequence[str], build: Bui
     3x3 at 56, 0.77 at 28; 0.79 for AlexNet's second, 0.60 for a 1x1 at 28.
     """
     conv = op.of
-    if has_readers(conv, op.dy.type):
+    if has_readers(conv, op.dy.type, build):
         return _from_readers(op, inputs, build)
     around = rests(conv)
     if set(conv.strides) == {1} and wide(conv, op.dy.type) and all(min(rest) >= 0 for rest in around):
@@ -51,7 +51,7 @@ def _from_readers(op: ConvInputGradient, inputs: Sequence[str], build: Builder) 
     filters, channels, rank = op.of.channels, op.of.in_channels, len(op.of.kernels)
     weight = build.node("Transpose", [build.node("Reshape", [inputs[1], build.ints(filters, -1)])], perm=[1, 0])
     weight = build.node("Reshape", [weight, build.ints(channels, -1)])
-    made = build.node("MatMul", [weight, readers(op.of, inputs[0], build)])
+    made = build.node("Gemm", [weight, readers(op.of, op.dy, inputs[0], build)], transB=1)
     return swap(build.node("Reshape", [made, build.extents(channels, -1, *op.x.type.spatial)]), rank, build)
 
 

@@ -32,7 +32,7 @@ def conv_weight_gradient(op: ConvWeightGradient, inputs: Sequence[str], build: B
     taps, groups = windows.count(conv.kernels), conv.groups
     if groups == 1 and taps >= max(MANY, 4 * channels) and not build.cuda:
         return _swapped(op, inputs, build)
-    if has_readers(conv, op.dy.type):
+    if has_readers(conv, op.dy.type, build):
         return _from_readers(op, inputs, build)
     large = wide(conv, op.dy.type)
     if large and _can_cross(conv) and (groups > 1 or channels >= LANES or taps == 1):
@@ -57,7 +57,7 @@ def _from_readers(op: ConvWeightGradient, inputs: Sequence[str], build: Builder)
     """One product over positions and samples, with what the input gradient has laid side by side already."""
     conv = op.of
     x = build.node("Reshape", [swap(inputs[1], len(conv.kernels), build), build.ints(conv.in_channels, -1)])
-    made = build.node("Gemm", [x, readers(conv, inputs[0], build)], transB=1)
+    made = build.node("Gemm", [x, readers(conv, op.dy, inputs[0], build)])
     made = build.node("Transpose", [build.node("Reshape", [made, build.ints(-1, conv.channels)])], perm=[1, 0])
     return build.node("Reshape", [made, build.ints(*op.result().shape)])  # type: ignore[arg-type]
 
