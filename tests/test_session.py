@@ -35,7 +35,7 @@ def test_inputs_that_do_not_fit_are_refused_in_words() -> None:
 
 
 def test_models_that_cannot_be_loaded_are_named(tmp_path: Path) -> None:
-    with pytest.raises(SessionError, match=r"no model file.*none\.onnx"):
+    with pytest.raises(SessionError, match=r"none\.onnx: no such file"):
         Session(tmp_path / "none.onnx")
     (tmp_path / "bad.onnx").write_bytes(b"this is not a model")
     with pytest.raises(SessionError, match=r"bad\.onnx cannot be loaded"):

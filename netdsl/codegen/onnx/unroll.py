@@ -18,6 +18,9 @@ TOGETHER = 32
 """Pieces that onnxruntime's CUDA kernels cut or join by themselves. For more they read a table from the host's memory,
 which a recording would find changed."""
 
+LAST = 2**31 - 1
+"""An end of a slice behind every axis."""
+
 Step = Callable[[Sequence[str], Sequence[str]], tuple[Sequence[str], Sequence[str]]]
 """`(states, elements) -> (next states, outputs)` by name."""
 

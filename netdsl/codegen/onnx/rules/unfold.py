@@ -8,7 +8,7 @@ import numpy as np
 from netdsl.codegen.onnx.lowering import Builder
 from netdsl.codegen.onnx.rules.conv import axes, both_sides
 from netdsl.codegen.onnx.rules.pool import upto
-from netdsl.codegen.onnx.unroll import side_by_side
+from netdsl.codegen.onnx.unroll import LAST, side_by_side
 from netdsl.dims import Extent
 from netdsl.ops import windows
 from netdsl.ops.conv import Conv, ConvTranspose
@@ -147,7 +147,3 @@ def _sliced(
     sizes = build.shape_of(taps[0], 2)
     rows = side_by_side(taps[::-1] if backwards else taps, 2, build)
     return build.node("Reshape", [rows, build.extents(0, channels * len(taps), sizes)])
-
-
-LAST = 2**31 - 1
-"""An end of a slice behind every axis."""
