@@ -50,8 +50,8 @@ def rests(conv: Conv | ConvTranspose) -> Sides:
 def has_readers(conv: Conv | ConvTranspose, dy: TensorType, build: Builder) -> bool:
     """Whether both gradients are taken from `readers`: for several taps on a small map, stride 1.
 
-    Against what is best for either alone, they took together (CPU, two threads) 0.75 of the time for ResNet's 3x3 at 7
-    and 0.8 at 14, 0.73 for 16 channels at 16 and 0.78 for 5x5 over 64 at 14; but 1.3 where 8 channels become 32 at 16.
+    Against each by itself they take 0.67 of the time for ResNet's 3x3 at 7 and 0.78 at 14, 0.69 for 16 channels at 16
+    (CPU, two threads, `benchmarks/small_map_gradients.py`), but 1.63 where 8 channels become 32.
     """
     taps, channels = windows.count(conv.kernels), conv.in_channels
     least = 4 * taps if build.cuda else LANES
