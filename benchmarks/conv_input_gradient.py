@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 
 import numpy as np
 from conv_weight_gradient import LAYERS, Layer, Script
 from onnx import ModelProto, TensorProto, helper
-from running import runner
+from running import interleaved, runner
 
 
 def transposed(s: Script, layer: Layer) -> str:
@@ -61,12 +60,7 @@ def compare(layer: Layer, rounds: int, threads: int, device: str) -> tuple[float
     (first,), (second,) = (found for found, _ in made)
     near = 1e-3 if device == "cpu" else 1e-2  # CUDA multiplies in TF32
     np.testing.assert_allclose(first, second, rtol=near, atol=near * np.abs(first).max())
-    times: list[list[float]] = [[], []]
-    for _ in range(rounds):
-        for (_, run), kept in zip(made, times, strict=True):
-            start = time.perf_counter()
-            run()
-            kept.append(time.perf_counter() - start)
+    times = interleaved([run for _, run in made], rounds)
     return statistics.median(times[0]) * 1e3, statistics.median(b / a for a, b in zip(*times, strict=True))
 
 

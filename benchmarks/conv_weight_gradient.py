@@ -48,7 +48,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import statistics
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -57,7 +56,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
-from running import runner
+from running import interleaved, runner
 
 import netdsl.codegen.onnx.rules  # noqa: F401
 from netdsl.codegen.onnx.builder import NodeBuilder
@@ -291,12 +290,7 @@ def compare(layer: Layer, rounds: int, threads: int, device: str) -> dict[str, f
     for name, write in candidates.items():
         (found,), runs[name] = runner(model_of(layer, write), feed, device, threads)
         np.testing.assert_allclose(found, wanted, rtol=near, atol=near * np.abs(wanted).max(), err_msg=name)
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(rounds):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - start)
+    times = dict(zip(runs, interleaved(list(runs.values()), rounds), strict=True))
     base = times["swapped"]
     ratios = {k: statistics.median(a / b for a, b in zip(v, base, strict=True)) for k, v in times.items()}
     return {**ratios, "ms": statistics.median(base) * 1e3}

@@ -18,14 +18,13 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from conv_weight_gradient import Script
 from onnx import ModelProto, TensorProto, helper
-from running import runner
+from running import interleaved, runner
 
 SIZES = [(50, 256, 4096), (100, 64, 640), (1000, 64, 1024), (10000, 128, 2048)]
 
@@ -76,12 +75,7 @@ def compare(count: int, width: int, symbols: int, rounds: int, threads: int, dev
     for f in (rows, cells, one_hot):
         (made,), runs[f.__name__] = runner(model_of(f, count, width), feed, device, threads)
         np.testing.assert_array_equal(made, wanted)
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(rounds):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - start)
+    times = dict(zip(runs, interleaved(list(runs.values()), rounds), strict=True))
     return {name: statistics.median(kept) * 1e3 for name, kept in times.items()}
 
 

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +30,7 @@ import numpy as np
 import torch
 from conv_weight_gradient import Script
 from onnx import ModelProto, TensorProto, helper
-from running import runner
+from running import interleaved, runner
 
 
 @dataclass(frozen=True)
@@ -177,12 +176,7 @@ def compare(layer: Layer, rounds: int, threads: int, device: str) -> dict[str, f
     for name, write in CANDIDATES.items():
         (_, dx), runs[name] = runner(model_of(layer, write), feed, device, threads)
         np.testing.assert_allclose(dx, wanted, rtol=1e-4, atol=1e-4, err_msg=name)
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(rounds):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - start)
+    times = dict(zip(runs, interleaved(list(runs.values()), rounds), strict=True))
     base = times["scatter"]
     found = {k: statistics.median(a / b for a, b in zip(v, base, strict=True)) for k, v in times.items()}
     return {**found, "ms": statistics.median(base) * 1e3}

@@ -29,14 +29,13 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from conv_weight_gradient import Layer, Script
 from onnx import ModelProto, TensorProto, helper
-from running import runner
+from running import interleaved, runner
 
 LAYERS = {
     "resnet 3x3 at 14": Layer(256, 256, 14, 3, pad=1),
@@ -128,12 +127,7 @@ def compare(layer: Layer, rounds: int, threads: int, device: str) -> tuple[float
     for found, _ in made[1:]:
         for got, wanted in zip(found, made[0][0], strict=True):
             np.testing.assert_allclose(got, wanted, rtol=near, atol=near * np.abs(wanted).max())
-    times: list[list[float]] = [[] for _ in made]
-    for _ in range(rounds):
-        for (_, run), kept in zip(made, times, strict=True):
-            start = time.perf_counter()
-            run()
-            kept.append(time.perf_counter() - start)
+    times = interleaved([run for _, run in made], rounds)
     ratios = [statistics.median(b / a for a, b in zip(times[0], other, strict=True)) for other in times[1:]]
     return statistics.median(times[0]) * 1e3, ratios
 

@@ -185,7 +185,8 @@ def check(
     """Compare a text's first net with PyTorch; returns what the emitted model gave (see `Emitted`).
 
     `sizes` gives symbols their numbers, `inputs` the values of some inputs by name (others are drawn), `below` the end
-    of the range of whole-number inputs, `cuda` has it spelt for that. Weights are drawn so that none is zero, and smaller the more inputs they add up.
+    of the range of whole-number inputs, `cuda` has it spelt for that. Weights are drawn so that none is zero, and
+    smaller the more inputs they add up.
     """
     net = load_text(text).net()
     rng = np.random.default_rng(seed)

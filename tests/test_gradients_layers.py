@@ -124,6 +124,7 @@ RECTIFIED = [
         ["MaxPool", "MaxPool", "Relu"],
     ),
     ("y: relu -> maxpool(2) -> maxpool(2, stride=1)", ["MaxPool"]),
+    ("y: relu -> adaptive_maxpool(3)", ["MaxPool"]),
 ]
 
 

@@ -192,7 +192,7 @@ def assert_alike(name: str, case: dict[str, Any], device: str = "cpu") -> None:
     net = small(name, case)
     sizes = {**net.defaults, **case.get("sizes", {})}
     reference = Torch(net)
-    ours = Onnx(onnx_step(net, weights=reference.weights(), device=device))
+    ours = Onnx(onnx_step(net, weights=reference.weights(), cuda=device == "cuda"))
     for number in range(STEPS):
         fields = batch_of(net, sizes, number)
         rate = reference.plan.optimizer.lr * (1 - number / (2 * STEPS))

@@ -67,7 +67,7 @@ def _onnx_train(net: Net, given: Namespace) -> None:
     from netdsl.codegen.onnx.weights import load_weights
 
     weights = load_weights(given.weights) if given.weights else None
-    save_step(net, given.output, weights=weights, seed=given.seed, device=given.device or "cpu")
+    save_step(net, given.output, weights=weights, seed=given.seed, cuda=given.device == "cuda")
 
 
 TARGETS = {"pytorch": _pytorch, "onnx": _onnx, "onnx-train": _onnx_train}

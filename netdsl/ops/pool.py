@@ -109,17 +109,26 @@ class Maxpool(_Pool):
         return (pooled, tape(PlacesInChannel, places, self.x)) if self.indices else (pooled,)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        """Behind a relu its gate is applied to the maxima, which are fewer: one that is 0 lets nothing through."""
-        from netdsl.ops.activation import Relu
-        from netdsl.ops.backward import Gate
-        from netdsl.ops.pool_backward import ScatterLike, overlapping
+        from netdsl.ops.pool_backward import overlapping
 
-        dy = outgoing[0]
-        if dy is None:
+        if outgoing[0] is None:
             return {}
-        gated = isinstance(tape.maker(self.x), Relu)
-        dy = tape(Gate, dy, results[0]) if gated else dy
-        return {"x": tape(ScatterLike, dy, tape.saved("places"), self.x, overlap=overlapping(self), gated=gated)}
+        return {"x": _to_maxima(tape, self.x, results[0], outgoing[0], overlapping(self))}
+
+
+def _to_maxima(tape: Tape, x: Value, pooled: Value, dy: Value, overlap: bool) -> Value:
+    """Each number of `dy` at its maximum in `x`.
+
+    Behind a relu its gate is applied to the maxima, which are fewer: one that is 0 lets nothing through.
+    """
+    from netdsl.ops.activation import Relu
+    from netdsl.ops.backward import Gate
+    from netdsl.ops.pool_backward import ScatterLike
+
+    gated = isinstance(tape.maker(x), Relu)
+    dy = tape(Gate, dy, pooled) if gated else dy
+    made: Value = tape(ScatterLike, dy, tape.saved("places"), x, overlap=overlap, gated=gated)
+    return made
 
 
 class Avgpool(_Pool):
@@ -222,12 +231,13 @@ class AdaptiveMaxpool(_Adaptive):
         return (pooled,)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.pool_backward import AdaptiveMaxGradient, ScatterLike
+        from netdsl.ops.pool_backward import AdaptiveMaxGradient
 
         (dy,) = outgoing
+        assert dy is not None
         if self.windows() is None:
             return {"x": tape(AdaptiveMaxGradient, dy, self.x, of=self)}
-        return {"x": tape(ScatterLike, dy, tape.saved("places"), self.x, overlap=False)}
+        return {"x": _to_maxima(tape, self.x, results[0], dy, overlap=False)}
 
 
 class _Global(_Weightless, abstract=True):

@@ -37,6 +37,13 @@ def _plain(array: Array) -> Array:
     return array if array.flags.c_contiguous else array.copy(order="C")
 
 
+def _run(session: Session, io: Any, options: Any) -> None:
+    try:
+        session.native.run_with_iobinding(io, options)
+    except Exception as error:  # onnxruntime's own classes share no other base
+        raise RunError(f"{session.name} failed while running: {str(error).splitlines()[0]}") from error
+
+
 class Binding:
     """One way to run a session: some inputs and outputs are tensors on the device, the others come and go as arrays."""
 
@@ -62,10 +69,7 @@ class Binding:
             self.io.bind_output(name, "cpu")
         for name, value in self.written.items():
             self.io.bind_ortvalue_output(name, value)
-        try:
-            self.session.native.run_with_iobinding(self.io, self.options)
-        except Exception as error:  # onnxruntime's own classes share no other base
-            raise RunError(f"{self.session.name} failed while running: {str(error).splitlines()[0]}") from error
+        _run(self.session, self.io, self.options)
         return {n: v.numpy() for n, v in zip(self.returned, self.io.get_outputs(), strict=False)}
 
     def _array(self, name: str, given: Mapping[str, Any]) -> Array:
@@ -108,10 +112,7 @@ class Recording:
         for port in self.session.inputs:
             if port.name in self.fed:
                 self.fed[port.name].update_inplace(_plain(np.asarray(given[port.name], port.dtype)))
-        try:
-            self.session.native.run_with_iobinding(self.io, self.options)
-        except Exception as error:  # onnxruntime's own classes share no other base
-            raise RunError(f"{self.session.name} failed while running: {str(error).splitlines()[0]}") from error
+        _run(self.session, self.io, self.options)
         return {name: value.numpy() for name, value in self.returned.items()}
 
 

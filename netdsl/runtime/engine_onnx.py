@@ -42,7 +42,6 @@ class OnnxEngine:
         self.own = dict(net.weights())
         self.graph = training_step(net, operands=True)
         self.stepping = Stepping(self.graph, device)
-        self.weights_of_step = self.stepping.weights
         self.scoring = OnnxScoring(net, plan, device)
         self.feeds = {n: ArrayFeed(dataset.splits[n], plan.workers) for n in ("train", "validation")}
 
@@ -56,7 +55,7 @@ class OnnxEngine:
 
     def begin(self, tensors: Mapping[str, Array], facts: Mapping[str, Any], name: str) -> None:
         given = self._given(tensors, name) | scale_of(facts) if tensors else None
-        self.stepping.begin({**self.own, **self.weights_of_step}, lambda k, weight: self._start(k, weight, given))
+        self.stepping.begin({**self.own, **self.stepping.weights}, lambda k, weight: self._start(k, weight, given))
 
     def _given(self, tensors: Mapping[str, Array], name: str) -> dict[str, Array]:
         """Weights and state of a checkpoint under the names of the step, compared with what it needs."""
@@ -65,7 +64,7 @@ class OnnxEngine:
         for key in model:
             if key not in self.own:
                 raise RunError(f"{name} has a weight `{key}` that the net has not")
-        for key, weight in {**self.own, **self.weights_of_step}.items():
+        for key, weight in {**self.own, **self.stepping.weights}.items():
             if key not in given and key in self.own:
                 raise RunError(f"{name} has no weight `{key}`")
             if key in given and given[key].shape != weight.shape:

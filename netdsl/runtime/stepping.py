@@ -36,7 +36,7 @@ class Stepping:
         self.weights = draft.weights
         self.session = open_quietly(draft.model, device, threads)
         self.device = Device(self.session.device)
-        self.carried = [c.name for c in graph.carried]
+        self.carried = {c.name: c.weight for c in graph.carried}
 
     def begin(self, weights: Mapping[str, Weight], start: Callable[[str, Weight], Array]) -> None:
         """Hold these weights on the device, each as `start(key, weight)`."""

@@ -36,17 +36,15 @@ CONTRACT = "1"
 """The version of `docs/onnx-training.md` that a file follows."""
 
 
-def onnx_step(
-    net: Net, *, weights: Mapping[str, Array] | None = None, seed: int = 0, device: str = "cpu"
-) -> ModelProto:
+def onnx_step(net: Net, *, weights: Mapping[str, Array] | None = None, seed: int = 0, cuda: bool = False) -> ModelProto:
     """The training step of a net's recipe as a checked model that can start by itself.
 
     `weights` are given by state-dict key (the optimizer's state by `<key>:<slot>`, zero where it is left out), or
-    drawn from `seed`. The graph runs everywhere; `device`, "cpu" or "cuda", is the one it is spelt to be fast on.
+    drawn from `seed`. The graph runs everywhere; it is spelt to be fast on a CPU, or on CUDA with `cuda`.
     Raises `NetError` where something cannot be learned or said, `WeightsError` when `weights` do not fit, and
     `ModelTooLarge` above 2 GB (see `save_step`).
     """
-    draft = draft_step(training_step(net), cuda=device == "cuda")
+    draft = draft_step(training_step(net), cuda=cuda)
     return complete(draft, step_source(net, draft, weights, seed))
 
 
@@ -56,11 +54,11 @@ def save_step(
     *,
     weights: Mapping[str, Array] | None = None,
     seed: int = 0,
-    device: str = "cpu",
+    cuda: bool = False,
     external: bool | None = None,
 ) -> Path:
     """Write `onnx_step(net, …)` to a file, and return its path; large weights beside it as `save_onnx` does."""
-    draft = draft_step(training_step(net), cuda=device == "cuda")
+    draft = draft_step(training_step(net), cuda=cuda)
     return save(draft, step_source(net, draft, weights, seed), path, external)
 
 

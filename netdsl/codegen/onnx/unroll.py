@@ -59,11 +59,9 @@ def unroll(
 
 def apart(name: str, axis: int, length: int, build: NodeBuilder) -> list[str]:
     """The elements of a sequence along an axis, which they do not have any more."""
-    pieces = [name]
-    if length > TOGETHER:
-        pieces = cut(name, axis, parts(length), build)
-    counts = parts(length) if length > TOGETHER else [length]
-    thin = [one for piece, count in zip(pieces, counts, strict=True) for one in cut(piece, axis, [1] * count, build)]
+    counts = parts(length)
+    pieces = zip(cut(name, axis, counts, build), counts, strict=True)
+    thin = [one for piece, count in pieces for one in cut(piece, axis, [1] * count, build)]
     return [str(build.node("Squeeze", [one, build.ints(axis)])) for one in thin]
 
 

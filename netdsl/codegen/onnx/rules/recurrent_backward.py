@@ -191,6 +191,7 @@ def lstm_steps(op: LstmSteps, inputs: Sequence[str], build: Builder) -> Any:
     one, zeros = layer.width(1), layer.zeros()
     scan = Scan(layer.length, [(zeros, one), (zeros, one)], [(gates, layer.width(4))], [one] * 6, op.backwards)
     kept = write_scan(build, scan, step)
+    # h again for all steps at once: given out by the scan, it would be copied at each, being a state as well
     return tuple(swapped(name, build) for name in (layer.node("Mul", kept[3], kept[5]), *kept))
 
 

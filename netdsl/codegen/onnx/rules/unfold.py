@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from netdsl.codegen.onnx.lowering import Builder
-from netdsl.codegen.onnx.rules.conv import axes, both_sides
+from netdsl.codegen.onnx.rules.conv import axes, both_sides, rim
 from netdsl.codegen.onnx.rules.pool import upto
 from netdsl.codegen.onnx.unroll import LAST, side_by_side
 from netdsl.dims import Extent
@@ -129,9 +129,7 @@ def _sliced(
 ) -> Any:
     """The same, each tap a slice of the padded maps."""
     rank = len(kernels)
-    if any(map(any, pads)):
-        befores, afters = ([side[i] for side in pads] for i in (0, 1))
-        x = build.node("Pad", [x, build.ints(0, 0, *befores, 0, 0, *afters)])
+    x = rim(x, [before for before, _ in pads], [after for _, after in pads], build)
     reach = [d * (k - 1) for k, d in zip(kernels, dilations, strict=True)]
     taps = []
     for tap in np.ndindex(*kernels):
