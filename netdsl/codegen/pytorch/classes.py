@@ -115,9 +115,8 @@ class ClassWriter:
         needed = set(restrict(graph, plain).nodes)
         early = [s for s in steps if needed.intersection(s.row)]
         late = [s for s in steps if s not in early]
-        read = [v for s in late for v in s.inputs] + [o.value for o in aux]
-        made = {v for s in early for v in s.results}
-        forward.run(early, [o.value for o in plain], [v for v in dict.fromkeys(read) if v in made])
+        read = [v for s in late for v in s.inputs]
+        forward.run(early, [o.value for o in plain], [*read, *(o.value for o in graph.outputs)])
         ends = self._returned(forward, plain)
         forward.depth, start = 3, len(forward.lines)
         forward.run(late, [o.value for o in aux], [o.value for o in plain])

@@ -72,16 +72,21 @@ class Forward:
         ends = [rows[s.results[0]] for s in self.main.steps if outside.intersection(s.results)]
         return {row for row in ends if ends.count(row) > 1}
 
-    def run(self, steps: Sequence[Step], results: Sequence[Value], kept: Sequence[Value] = ()) -> None:
-        """Write the lines that make `results`. Values in `kept` are read later, by other steps."""
+    def run(self, steps: Sequence[Step], results: Sequence[Value], later: Sequence[Value] = ()) -> None:
+        """Write the lines that make `results`.
+
+        Values in `later`, inputs among them, are read by what is written after these steps: they keep a name, and it
+        is no other value's.
+        """
         self.steps = steps
         self.readers: dict[Value, list[int]] = {}
         for i, step in enumerate(steps):
             for value in step.inputs:
                 self.readers.setdefault(value, []).append(i)
-        for value in (*results, *kept):
+        self.results = {*results, *later}
+        for value in self.results:
             self.readers.setdefault(value, []).append(len(steps))
-        self.results = set(results) | set(kept)
+        self.returns_one = len(self.results) == 1 and not later
         for i, step in enumerate(steps):
             self._step(i, step, steps)
 
@@ -116,7 +121,7 @@ class Forward:
         if len(readers) != 1:
             return False
         if readers[0] == len(steps):
-            return len(self.results) == 1
+            return self.returns_one
         reader = steps[readers[0]]
         if readers[0] == i + 1 and (reader.follows or _prepares(step, reader)):
             return _continues(step, reader)
@@ -223,7 +228,7 @@ class Forward:
     def returned(self, value: Value) -> tuple[Doc, str]:
         """The expression of a result, with the comment it may carry."""
         if value in self.pending:
-            waiting = self.pending.pop(value)
+            waiting = self.pending[value]
             return waiting.doc, self.shapes.comment(waiting.step)
         return Atom(self.names[value]), ""
 
