@@ -45,7 +45,7 @@ ROOMS: dict[str, set[str]] = {
     "tensors": {"record", "dims"},
     "ops": {"record", "dims", "tensors"},
     "ir": {"record", "source", "syntax", "dims", "tensors", "ops"},
-    "recipe": {"record", "dims", "tensors", "ops"},
+    "recipe": {"record", "dims", "tensors", "ops", "ir"},
     # what is made of both
     "elaborate": FACTS | {"parser", "recipe"},
     "passes": FACTS | {"recipe"},

@@ -53,6 +53,7 @@ def attach(
         for row in kept:
             if row.keyword.id in TERMS:
                 _guarded(context, lambda row=row: _term_row(context, module, net, recipe, fields, row))
+        _check_classes(context, net, recipe, next((r.value.span for r in declared if r.keyword.id == "data"), None))
     if not any(r.keyword.id == "loss" for r in kept):
         message = f"the recipe of `{net.name}` has no `loss`"
         help = "add a row such as `loss (logits, label) -> cross_entropy`"
@@ -126,7 +127,8 @@ def _declaration(
     bound = layers.bind_op(context, scope, table[name], call.arguments, call.span)  # type: ignore[arg-type]
     missing = [f.name for f in table[name].settings() if f.required and f.name not in bound]
     if missing:
-        context.error("missing-setting", f"`{name}` needs its `{missing[0]}`", call.span)
+        files = getattr(table[name], "files", None)
+        context.error("missing-setting", f"`{name}` needs its `{missing[0]}`", call.span, help=files)
     try:
         return table[name](**{k: s.value for k, s in bound.items()})
     except RuleError as error:
@@ -256,6 +258,28 @@ def _check_term(context: Context, net: Net, graph: Graph, row: syntax.RecipeRow)
             context.error("not-a-loss", message, row.value.span, help="train on a loss such as `cross_entropy`")
         if node.op.name in SOFTENED and row.keyword.id == "loss":
             _warn_softened(context, net, node, row)
+
+
+def _check_classes(context: Context, net: Net, recipe: Recipe, data: Span | None) -> None:
+    """Say once which scores are too few for the classes that the data is known to have."""
+    from netdsl.recipe.classes import shortages
+
+    names = recipe.data.class_names()
+    said: set[str] = set()
+    for term in (*recipe.losses, *recipe.metrics) if names else ():
+        for short in shortages(term.graph, len(names)):
+            if short.scores.name in said:
+                continue
+            said.add(short.scores.name)
+            labels = [Label(data, f"{len(names)} classes: {_few(names)}")] if data else []
+            labels += [Label(o.span, f"{o.value.type}") for o in net.outputs if o.name == short.scores.name]
+            message = f"`{recipe.data.name}` has {len(names)} classes, but {short}"
+            context.report("wrong-data", message, term.span, *labels, help=short.help(len(names)))
+
+
+def _few(names: tuple[str, ...]) -> str:
+    """The first classes by name."""
+    return ", ".join(names if len(names) <= 4 else (*names[:2], "…", names[-1]))
 
 
 SOFTENED = {"cross_entropy": ("softmax", "log_softmax"), "binary_cross_entropy_with_logits": ("sigmoid",)}

@@ -17,6 +17,8 @@ OptionalSizes = Annotated[int | tuple[int, ...] | None, OptionKind(SizesKind())]
 Fit = Annotated[str, ChoiceKind(("crop", "stretch"))]
 FIGURES = ("disc", "box", "triangle")
 Figures = Annotated[tuple[str, ...], ListKind(ChoiceKind(FIGURES))]
+DIGITS = tuple(map(str, range(10)))
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 Inputs = Mapping[str, TensorType]
 LABEL = TensorType((), DType.INT)
@@ -30,6 +32,8 @@ class Data(Declared, abstract=True):
 
     main: ClassVar[str] = "image"
     """The field that the network reads; it takes the name of the network's input when there is only one."""
+    files: ClassVar[str] = ""
+    """What has to lie where the declaration says: the files by their standard names, and whose they are."""
 
     def __init_subclass__(cls, abstract: bool = False) -> None:
         super().__init_subclass__(abstract)
@@ -43,6 +47,10 @@ class Data(Declared, abstract=True):
     def sizes(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, int]:
         """Numbers for the symbols of the main input: settings first, the file's defaults next, else as stored."""
         raise NotImplementedError
+
+    def class_names(self) -> tuple[str, ...]:
+        """The classes by number, where the declaration settles them; empty where only the files can say."""
+        return ()
 
     def input_name(self, inputs: Inputs) -> str:
         """Which input of the network the main field feeds."""
@@ -180,6 +188,9 @@ class Digits(Images):
 
     native: ClassVar[tuple[int, int, int]] = (1, 8, 8)
 
+    def class_names(self) -> tuple[str, ...]:
+        return DIGITS
+
 
 class Mnist(Images):
     """Handwritten digits of 28×28 (LeCun et al., 1998) from the four IDX files in `folder`, plain or `.gz`.
@@ -188,11 +199,20 @@ class Mnist(Images):
     """
 
     native: ClassVar[tuple[int, int, int]] = (1, 28, 28)
+    files: ClassVar[str] = (
+        '`mnist("data/mnist")` reads from that folder, beside the text or where the command runs, the four files of '
+        "the MNIST database of handwritten digits (LeCun, Cortes and Burges), unpacked or `.gz`: "
+        "train-images-idx3-ubyte (47,040,016 bytes unpacked), train-labels-idx1-ubyte (60,008), "
+        "t10k-images-idx3-ubyte (7,840,016), t10k-labels-idx1-ubyte (10,008). Nothing is downloaded"
+    )
 
     folder: Text  # type: ignore[misc]  # a field that must be given, first in its class
     size: OptionalSizes = None
     mean: Floats = (0.0,)
     std: Floats = (1.0,)
+
+    def class_names(self) -> tuple[str, ...]:
+        return DIGITS
 
 
 class Cifar10(Images):
@@ -203,12 +223,20 @@ class Cifar10(Images):
 
     name: ClassVar[str] = "cifar10"
     native: ClassVar[tuple[int, int, int]] = (3, 32, 32)
+    files: ClassVar[str] = (
+        '`cifar10("data/cifar10")` reads from that folder, beside the text or where the command runs, the six files of '
+        "the binary version of CIFAR-10 (Krizhevsky, University of Toronto; `cifar-10-binary.tar.gz`): "
+        "data_batch_1.bin to data_batch_5.bin and test_batch.bin, of 30,730,000 bytes each. Nothing is downloaded"
+    )
 
     folder: Text  # type: ignore[misc]  # a field that must be given, first in its class
     size: OptionalSizes = None
     mean: Floats = (0.0,)
     std: Floats = (1.0,)
     flip: Bool = False
+
+    def class_names(self) -> tuple[str, ...]:
+        return CIFAR10
 
 
 class Imagefolder(Images):
@@ -219,6 +247,11 @@ class Imagefolder(Images):
     training images. Without split folders, `validation` and `test` say what share of each class is held out; with
     `train` alone, both are taken from it.
     """
+
+    files: ClassVar[str] = (
+        '`imagefolder("pictures")` reads image files from one folder a class: pictures/cat/1.jpg, pictures/dog/1.jpg; '
+        "the path is looked for beside the text and where the command runs"
+    )
 
     folder: Text  # type: ignore[misc]  # a field that must be given, first in its class
     size: OptionalSizes = None
@@ -262,6 +295,9 @@ class Shapes(Images):
         if len(set(self.classes)) != len(self.classes) or not self.classes:
             raise RuleError("`classes` names each figure once", field="classes")
 
+    def class_names(self) -> tuple[str, ...]:
+        return ("background", *self.classes)
+
     def companions(self, type: TensorType) -> dict[str, TensorType]:
         if type.rank != 3:
             raise _refuse(self, type, "images with masks", "declare it as `input image [3, H, W]`")
@@ -280,6 +316,7 @@ class Characters(Data):
     """
 
     name: ClassVar[str] = "text"
+    files: ClassVar[str] = '`text("input.txt")` reads a text file in UTF-8, beside the text or where the command runs'
     main: ClassVar[str] = "tokens"
     native: ClassVar[int] = 64
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from netdsl.ir import Net, Node
+from netdsl.ir import Net, Node, Term
 from netdsl.recipe import Data
+from netdsl.recipe.classes import shortages
 from netdsl.runtime.data import Dataset, input_sizes
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.recipes import Plan
@@ -18,8 +19,7 @@ def check_fit(net: Net, plan: Plan, dataset: Dataset) -> None:
     """Refuse data with sizes that the net does not work at, or with more classes than it tells apart."""
     check_sizes(net, plan.data)
     for term in (*plan.losses, *plan.metrics):
-        for node in term.graph.nodes:
-            _check_classes(net, plan.data, dataset, node)
+        _check_classes(net, plan.data, dataset, term)
     for path, node in net.walk():
         if node.kind in ENCODES and node.inputs[0] in net.inputs:
             _check_vocabulary(plan.data, dataset, path, node)
@@ -34,17 +34,10 @@ def check_sizes(net: Net, data: Data) -> None:
             raise RunError(f"`{data!r}` gives {symbol} = {size}, but {net.name} needs {allowed.describe(symbol)}")
 
 
-def _check_classes(net: Net, data: Data, dataset: Dataset, node: Node) -> None:
-    op: Any = node.op
-    if not hasattr(op, "along") or not hasattr(op, "label") or op.label.name != "label":
-        return
-    classes = op.x.shape[op.along]
-    needed = len(dataset.classes)
-    if isinstance(classes, int) and needed > max(classes, 2):
-        raise RunError(
-            f"{data.name} has {needed} classes, but `{op.x.name}`, which `{node.kind}` of {net.name} reads, "
-            f"has scores for {classes}"
-        )
+def _check_classes(net: Net, data: Data, dataset: Dataset, term: Term) -> None:
+    count = len(dataset.classes)
+    for short in shortages(term.graph, count):
+        raise RunError(f"{data.name} has {count} classes, but {short} of {net.name}: {short.help(count)}")
 
 
 def _check_vocabulary(data: Data, dataset: Dataset, path: str, node: Node) -> None:

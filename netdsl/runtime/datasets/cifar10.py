@@ -13,7 +13,6 @@ from netdsl.runtime.errors import DataError
 from netdsl.runtime.pictures import Array
 
 RECORD = 1 + 3 * 32 * 32
-CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 def read_batch(path: Path) -> tuple[Array, Array]:
@@ -43,4 +42,6 @@ def load(data: Cifar10, request: Request) -> Dataset:
         "test": read_batch(folder / "test_batch.bin"),
     }
     assert request.picture is not None
-    return Dataset({n: Stored(request.name, x, y, request.picture).ready() for n, (x, y) in parts.items()}, CLASSES)
+    return Dataset(
+        {n: Stored(request.name, x, y, request.picture).ready() for n, (x, y) in parts.items()}, data.class_names()
+    )

@@ -44,4 +44,4 @@ def load(data: Digits, request: Request) -> Dataset:
         name: Stored(request.name, images[own], labels[own], request.picture, 16.0).ready()
         for name, own in stratified(labels, (0.1, 0.1), SPLIT_SEED).items()
     }
-    return Dataset(split, tuple(map(str, range(10))))
+    return Dataset(split, data.class_names())

@@ -84,4 +84,4 @@ def load(data: Mnist, request: Request) -> Dataset:
     }
     assert request.picture is not None
     splits = {n: Stored(request.name, x, y, request.picture).ready() for n, (x, y) in parts.items()}
-    return Dataset(splits, tuple(map(str, range(10))))
+    return Dataset(splits, data.class_names())

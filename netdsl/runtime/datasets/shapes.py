@@ -84,4 +84,4 @@ def load(data: Shapes, request: Request) -> Dataset:
         made = Made(count, Painter(data, first, request.name, request.picture))
         small = 12 * count * int(np.prod(request.shape)) <= SMALL
         splits[name] = Arrays(made.fetch(np.arange(count))) if small else made
-    return Dataset(splits, ("background", *data.classes))
+    return Dataset(splits, data.class_names())

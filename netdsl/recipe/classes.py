@@ -1,0 +1,71 @@
+"""Whether what losses and metrics read can tell apart the classes of a data set."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from netdsl.ir import Block, Graph, Node
+from netdsl.ops.loss import BinaryCrossEntropy, BinaryCrossEntropyWithLogits, ClassLoss, Hinge, MultiMargin
+from netdsl.ops.metric import Metric
+from netdsl.record import record
+from netdsl.tensors import Value
+
+BINARY = (BinaryCrossEntropy, BinaryCrossEntropyWithLogits, Hinge)
+SCORED = (ClassLoss, MultiMargin, Metric)
+
+
+@record
+class Shortage:
+    """A loss or metric that can tell fewer classes apart than the data has."""
+
+    node: Node
+    scores: Value
+    """What it reads beside the labels."""
+    found: int
+    """How many classes it can tell apart."""
+
+    def help(self, classes: int) -> str:
+        if isinstance(self.node.op, BINARY):
+            return f"for {classes} classes there is `cross_entropy`, with a score for each"
+        return f"give `{self.scores.name}` {classes} scores, one a class"
+
+    def __str__(self) -> str:
+        if isinstance(self.node.op, BINARY):
+            return f"`{self.node.kind}` tells 2 apart"
+        return f"`{self.scores.name}`, which `{self.node.kind}` reads, has scores for {self.found}"
+
+
+def shortages(graph: Graph, classes: int) -> Iterator[Shortage]:
+    """Every use of the data's `label` in the graph of a loss or metric that knows too few classes for it."""
+    for label in graph.inputs:
+        if label.name == "label":
+            for node in _readers(graph, label):
+                op: Any = node.op
+                found = _known(op)
+                if found is not None and found < _needed(classes, getattr(op, "ignore", -100)):
+                    yield Shortage(node, op.x, found)
+
+
+def _known(op: Any) -> int | None:
+    """How many classes an operation can tell apart; None when a symbol says so."""
+    if isinstance(op, BINARY):
+        return 2
+    found = op.x.shape[getattr(op, "along", 0)]
+    if not isinstance(found, int):
+        return None
+    return max(found, 2) if isinstance(op, Metric) else found  # one score alone is above a threshold or not
+
+
+def _needed(classes: int, ignore: int) -> int:
+    """How many classes have to be told apart: a last one that is ignored need not be."""
+    return classes - 1 if ignore == classes - 1 else classes
+
+
+def _readers(graph: Graph, label: Value) -> Iterator[Node]:
+    """The nodes that read a value as class numbers, inside blocks too."""
+    for node in graph.nodes:
+        if isinstance(node.op, Block):
+            for inner, outer in zip(node.op.body.inputs, node.inputs, strict=False):
+                if outer is label:
+                    yield from _readers(node.op.body, inner)
+        elif isinstance(node.op, SCORED + BINARY) and node.op.label is label:
+            yield node
