@@ -280,6 +280,12 @@ def test_every_block_is_used_here() -> None:
     assert {(use.file, use.block) for use in USES} == blocks
 
 
+@pytest.mark.parametrize("kind", [torch.double, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("use", USES, ids=str)
+def test_blocks_follow_the_kind_that_they_are_given(use: Use, kind: torch.dtype) -> None:
+    assert build(net_of(use)).to(kind)(sample(use).to(kind)).dtype == kind
+
+
 @pytest.mark.parametrize("use", USES, ids=str)
 def test_torch_computes_what_the_paper_says(use: Use) -> None:
     net = net_of(use)

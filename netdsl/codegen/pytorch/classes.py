@@ -41,6 +41,7 @@ class ClassWriter:
         running = self._recurrent(forward) if isinstance(self.main.use.block, Recurrent) else self._forward(forward)
         built.arguments = self.parameters.arguments()
         kept = [f"{INDENT * 2}{self.parameters.attribute(n)} = {n}" for n in sorted(self.parameters.stored)]
+        kept += [line for name, number in forward.buffers.items() for line in _buffer(name, number)]
         summary, description = self._docstring(forward)
         built.summary = summary
         built.lines = [f"class {self.name}(nn.Module):", *docstring(description, 1), ""]
@@ -162,6 +163,12 @@ class ClassWriter:
     def _support(self) -> set[str]:
         found = {name for layout in self.layouts for s in layout.use.spellings.values() for name in s.support}
         return found | ({"bilinear_"} if needs_bilinear(self._all_starts()) else set())
+
+
+def _buffer(name: str, number: str) -> list[str]:
+    made = Called("torch.tensor", (("", Atom(number)),))
+    items = (("", Atom(literal(name))), ("", made), ("persistent=", Atom("False")))
+    return lay(Called("self.register_buffer", items), depth=2)
 
 
 def _declared(argument: Argument) -> str:

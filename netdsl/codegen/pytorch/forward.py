@@ -54,6 +54,8 @@ class Forward:
         self.taken = set(taken) | {"self"}
         self.pending: dict[Value, Pending] = {}
         self.lines: list[str] = []
+        self.buffers: dict[str, str] = {}
+        """Numbers that the module keeps as buffers, none of them saved."""
         self.depth = 2
         for value in self.main.use.graph.inputs:
             self.names[value] = self._unused(self.main.use.inputs[value])

@@ -8,7 +8,7 @@ from typing import Any
 from netdsl.codegen.pytorch.forward import Forward, commented
 from netdsl.codegen.pytorch.layout import Layout
 from netdsl.codegen.pytorch.parameters import Parameters
-from netdsl.codegen.pytorch.text import INDENT, WIDTH, Atom, Called, lay, literal, unused
+from netdsl.codegen.pytorch.text import INDENT, WIDTH, Atom, Called, identifier, lay, literal, unused
 from netdsl.dims import Dim
 from netdsl.ir import Recurrent, State
 from netdsl.tensors import DType, Value
@@ -46,6 +46,7 @@ class _Loop:
         results: Sequence[Value],
     ) -> None:  # fmt: skip
         self.parameters = parameters
+        self.attributes = main.attributes
         self.uses = [layout.use for layout in layouts]
         self.forward = forward
         self.block = block
@@ -82,16 +83,22 @@ class _Loop:
             once = not state.initial.type.batched
             made = f"{given}.expand({first}.shape[0], *{given}.shape)" if once else given
             return [f"{INDENT * 2}{name} = {made}"]
-        shape = [self._extent(state, i) for i in range(state.current.type.rank)]
-        items = [("", Atom(f"{first}.shape[0]")), *(("", Atom(s)) for s in shape)]
-        floats = self.block.sequences[0].type.dtype is DType.FLOAT
-        zero = not state.initial
-        if floats and zero:
-            return lay(Called(f"{first}.new_zeros", tuple(items)), f"{name} = ", "", 2)
-        function = "torch.zeros" if zero else f"{first}.new_full" if floats else "torch.full"
-        size = items if zero else [("", Called("", tuple(items))), ("", Atom(literal(float(state.initial))))]
-        device = [] if floats else [("device=", Atom(f"{first}.device"))]
-        return lay(Called(function, (*size, *device)), f"{name} = ", "", 2)
+        sizes = [self._extent(state, i) for i in range(state.current.type.rank)]
+        size = tuple(("", Atom(s)) for s in (f"{first}.shape[0]", *sizes))
+        real = next((n for n, s in zip(self.sequences, self.block.sequences, strict=True) if _is_real(s)), "")
+        if not real:
+            return lay(Called(f"self.{self._kept(state)}.expand", size), f"{name} = ", "", 2)
+        if not state.initial:
+            return lay(Called(f"{real}.new_zeros", size), f"{name} = ", "", 2)
+        filled = (("", Called("", size)), ("", Atom(literal(float(state.initial)))))
+        return lay(Called(f"{real}.new_full", filled), f"{name} = ", "", 2)
+
+    def _kept(self, state: State) -> str:
+        """A buffer with the number that a state starts from, so that it is of the kind that the module is."""
+        attribute = unused(identifier(f"{state.name}_0"), {*self.attributes, *self.forward.buffers})
+        assert not isinstance(state.initial, Value)
+        self.forward.buffers[attribute] = literal(float(state.initial))
+        return attribute
 
     def _extent(self, state: State, axis: int) -> str:
         """One size of a state, in words that are right for every use."""
@@ -139,6 +146,10 @@ class _Loop:
             return [f"{INDENT * 2}return {made[0]}"]
         line = f"{INDENT * 2}return {', '.join(made)}"
         return [line] if len(line) <= WIDTH else lay(Called("", tuple(("", Atom(m)) for m in made)), "return ", "", 2)
+
+
+def _is_real(value: Value) -> bool:
+    return value.type.dtype is DType.FLOAT
 
 
 def _state_shape(use: Any, place: int) -> tuple[Any, ...]:

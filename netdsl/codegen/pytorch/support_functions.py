@@ -24,7 +24,7 @@ def causal_mask(x):
 HINGE_LOSS = '''
 def hinge_loss(scores, labels, margin=1.0):
     """The mean of `max(0, margin - y * score)`: y is 1 for labels above 0, else -1."""
-    signs = torch.where(labels > 0, 1.0, -1.0)
+    signs = torch.where(labels > 0, 1.0, -1.0).to(scores)
     return F.relu(margin - signs * scores).mean()
 '''
 

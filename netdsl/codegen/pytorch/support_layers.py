@@ -83,9 +83,28 @@ def bed_of_nails(x, factors):
     return out
 '''
 
+ONE_HOT = '''
+class OneHot(nn.Module):
+    """Whole numbers as vectors along `dim`: a one at their place, or all zeros.
+
+    The numbers are of the kind that the module is.
+    """
+
+    def __init__(self, classes, dim=-1):
+        super().__init__()
+        self.classes = classes
+        self.dim = dim
+        self.register_buffer("one", torch.ones(()), persistent=False)
+
+    def forward(self, x):
+        hot = x.unsqueeze(-1) == torch.arange(self.classes, device=x.device)
+        return hot.to(self.one.dtype).movedim(-1, self.dim)
+'''
+
 LAYERS: dict[str, str] = {
     **{f"PaddedConv{rank}d": PADDED_CONV.format(rank=rank).strip() for rank in (1, 2, 3)},
     "LocallyConnected": LOCALLY_CONNECTED.strip(),
+    "OneHot": ONE_HOT.strip(),
     "bed_of_nails": BED_OF_NAILS.strip(),
 }
 """Name to source."""

@@ -1,7 +1,7 @@
 """PyTorch spellings of summaries."""
 
 from netdsl.codegen.pytorch.measures import dim
-from netdsl.codegen.pytorch.spelling import Infix, Spelling, rules
+from netdsl.codegen.pytorch.spelling import Infix, Made, Spelling, rules
 from netdsl.ops.reduce import Argmax, Mean, OneHot, ReduceMax, ReduceMin, Sum
 
 METHODS = {"mean": "mean", "sum": "sum", "reduce_max": "amax", "reduce_min": "amin"}
@@ -22,6 +22,6 @@ def argmax(op: Argmax) -> Spelling:
 
 @rules.lowers(OneHot)
 def one_hot(op: OneHot) -> Spelling:
-    last = op.along == op.x.type.rank
-    moved = "" if last else f".movedim(-1, {dim(op.along, op.x)})"
-    return Spelling(call=Infix(f"F.one_hot({{0}}, {{v[0]}}){moved}.float()", (op.classes,), tight=True))
+    """A layer, since only a module knows of which kind its numbers are; what is no class gives zeros."""
+    axis = {} if op.along == op.x.type.rank else {"dim": dim(op.along, op.x)}
+    return Spelling(module=Made("OneHot", (op.classes,), axis), support=("OneHot",))

@@ -2,6 +2,7 @@
 
 from netdsl.codegen.pytorch.spelling import Infix, Spelling, rules
 from netdsl.ops.value import Constant, FreeParam, PerSample
+from netdsl.tensors import DType
 
 
 @rules.lowers(Constant)
@@ -17,6 +18,8 @@ def free_param(op: FreeParam) -> Spelling:
 @rules.lowers(PerSample)
 def per_sample(op: PerSample) -> Spelling:
     if not op.x.shape:  # it may be a plain Python number, which has no `expand`
-        return Spelling(call=Infix("{0} * torch.ones({1}.shape[0], device={1}.device)"))
+        if op.like.type.dtype is DType.FLOAT:
+            return Spelling(call=Infix("{0} * {1}.new_ones({1}.shape[0])"))
+        return Spelling(call=Infix("torch.as_tensor({0}, device={1}.device).expand({1}.shape[0])", tight=True))
     axes = ", -1" * op.x.type.rank
     return Spelling(call=Infix(f"{{0}}.expand({{1}}.shape[0]{axes})", tight=True))
