@@ -7,12 +7,13 @@ Joined along the path they are the PyTorch attribute, the state-dict key and the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from netdsl.dims import Domain
 from netdsl.ops.base import Op
-from netdsl.record import anew, entity
+from netdsl.ops.loss import ClassLoss, Loss
+from netdsl.record import anew, entity, record
 from netdsl.source import Span
 from netdsl.tensors import TensorType, Value, Weight, WeightValue
 
@@ -166,6 +167,21 @@ class Budget:
     """Compile-time values that the condition may use."""
 
 
+@record
+class Divisor:
+    """What a loss was divided by to be a mean: samples, or the labels that count, each by the weight of its class."""
+
+    label: Value | None = None
+    """None for samples."""
+    ignore: int = -100
+    weights: tuple[float, ...] | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing was said about what counts."""
+        return self.ignore == -100 and self.weights is None
+
+
 @entity
 class Term:
     """One `loss` or `metric` row: `graph` takes outputs of the net and fields of the data by name."""
@@ -174,6 +190,29 @@ class Term:
     graph: Graph
     """Inputs named `logits`, `label`, …; one output, a scalar."""
     span: Span
+
+    def divisors(self) -> list[Divisor]:
+        """What its losses were divided by, each once."""
+        return list(dict.fromkeys(_divisors(self.graph, {})))
+
+    @property
+    def divisor(self) -> Divisor:
+        """What makes batches add up: each counts by this. Samples where nothing else was asked for."""
+        found = self.divisors()
+        seen = len(found) == 1 and found[0].label in {*self.graph.inputs, *self.graph.producer()}
+        return found[0] if seen else Divisor()
+
+
+def _divisors(graph: Graph, outside: Mapping[Value, Value]) -> Iterator[Divisor]:
+    """Of every loss in a graph; `outside` says what stands for the inputs of a block."""
+    for node in graph.nodes:
+        operands = [outside.get(v, v) for v in node.inputs]
+        if isinstance(node.op, Block):
+            yield from _divisors(node.op.body, dict(zip(node.op.body.inputs, operands, strict=False)))
+        elif isinstance(node.op, ClassLoss):
+            yield Divisor(outside.get(node.op.label, node.op.label), node.op.ignore, node.op.weight)
+        elif isinstance(node.op, Loss):
+            yield Divisor()
 
 
 @entity

@@ -1,12 +1,16 @@
 """Metrics against examples worked by hand: what is counted over a whole set and divided once."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from single_op import make
 
+from netdsl.ops import REGISTRY
 from netdsl.ops.fields import Word
-from netdsl.ops.metric import Metric
+from netdsl.ops.metric import Metric, Miou
+from netdsl.tensors import DType, TensorType, Value
 
 
 def measure(metric: Metric, *batches: tuple[object, object]) -> float:
@@ -64,3 +68,39 @@ def test_top_k_breaks_ties_by_class() -> None:
 def test_a_label_that_is_no_class_is_an_error() -> None:
     with pytest.raises(ValueError, match="label 7"):
         measure(make("accuracy", "3", "int"), ([[1, 2, 3]], [7]))
+
+
+@pytest.mark.parametrize("ignore", [0, 2, 255])
+@pytest.mark.parametrize("absent", ["skip", "zero", "one"])
+def test_an_ignored_class_is_not_in_the_mean(ignore: int, absent: str) -> None:
+    """Against the definition, class by class, over positions that are not ignored; class 3 is nowhere."""
+    generator = np.random.default_rng(1)
+    label, guess = generator.integers(0, 3, (2, 8, 8)), generator.integers(0, 3, (2, 8, 8))
+    scores = np.eye(4)[guess].transpose(0, 3, 1, 2)
+    kept = label != ignore
+    wanted = []
+    for number in {0, 1, 2, 3} - {ignore}:
+        either = ((label == number) | (guess == number)) & kept
+        if either.any():
+            wanted.append(((label == number) & (guess == number) & kept).sum() / either.sum())
+        elif absent != "skip":
+            wanted.append(float(absent == "one"))
+    x, y = Value("x", TensorType((4, 8, 8))), Value("label", TensorType((8, 8), DType.INT))
+    found = measure(Miou(x, y, ignore=ignore, absent=absent), (scores[:1], label[:1]), (scores[1:], label[1:]))
+    assert found == pytest.approx(np.mean(wanted))
+
+
+@pytest.mark.parametrize("name", sorted(n for n, op in REGISTRY.items() if issubclass(op, Metric) and n == op.name))
+def test_ignored_positions_count_nowhere(name: str) -> None:
+    """Whatever stands at them: the same as a set without them (the ignored class has no part in `miou`)."""
+    generator = np.random.default_rng(2)
+    label, scores = generator.integers(0, 6, (40,)), generator.normal(size=(40, 6))
+    settings: dict[str, Any] = {"ignore": 4, "axis": 0}
+    if name == "top_k":
+        settings["k"] = 2
+    metric = REGISTRY[name](Value("x", TensorType((6,))), Value("label", TensorType((), DType.INT)), **settings)
+    kept = label != 4
+    whole = measure(metric, (scores, label))
+    assert whole == pytest.approx(measure(metric, (scores[kept], label[kept])))
+    scores[~kept] = generator.normal(size=(int((~kept).sum()), 6))
+    assert whole == measure(metric, (scores, label))

@@ -14,7 +14,7 @@ from netdsl.elaborate.context import Context
 from netdsl.elaborate.files import Module
 from netdsl.elaborate.scope import Build, Names, Scope
 from netdsl.elaborate.values import Failed, arrows
-from netdsl.ir import Block, Graph, Net, Node, Output, Recipe, Term
+from netdsl.ir import Block, Divisor, Graph, Net, Node, Output, Recipe, Term
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Declared, RuleError, read_setting
 from netdsl.ops.fields import FieldError
@@ -189,7 +189,10 @@ def _term_row(
     if any(t.name == name for t in terms):
         name = f"{name}{len(terms) + 1}"
     _check_term(context, net, graph, row)
-    terms.append(Term(name, graph, row.span))
+    term = Term(name, graph, row.span)
+    if row.keyword.id == "loss":
+        _check_divisors(context, term, row)
+    terms.append(term)
 
 
 def _bind_values(
@@ -280,6 +283,29 @@ def _check_classes(context: Context, net: Net, recipe: Recipe, data: Span | None
 def _few(names: tuple[str, ...]) -> str:
     """The first classes by name."""
     return ", ".join(names if len(names) <= 4 else (*names[:2], "…", names[-1]))
+
+
+def _check_divisors(context: Context, term: Term, row: syntax.RecipeRow) -> None:
+    """Batches of one row must add up: it may not mix means over different things."""
+    found = term.divisors()
+    if all(d.plain for d in found):
+        return
+    if len(found) > 1:
+        message = f"this `loss` adds means over different things: {', '.join(map(_counted, found))}"
+        help = "give each its own `loss` row: rows add up"
+        context.error("mixed-loss", message, row.value.span, help=help)
+    label = found[0].label
+    if label not in term.graph.inputs and label not in term.graph.producer():
+        message = "the label of this loss is made inside a block, where what counts cannot be seen"
+        context.error("mixed-loss", message, row.value.span, help="make the label in the `loss` row itself")
+
+
+def _counted(divisor: Divisor) -> str:
+    """What a loss is the mean over, in words."""
+    if divisor.label is None:
+        return "samples"
+    rest = "" if divisor.ignore == -100 else f" other than {divisor.ignore}"
+    return f"labels of `{divisor.label.name}`{rest}" + (" by the weights of their classes" if divisor.weights else "")
 
 
 SOFTENED = {"cross_entropy": ("softmax", "log_softmax"), "binary_cross_entropy_with_logits": ("sigmoid",)}

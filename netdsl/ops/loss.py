@@ -172,6 +172,22 @@ class Nll(ClassLoss):
         return {"x": tape(NllGradient, outgoing[0], self.x, self.label, **self.rest())}
 
 
+class Counted(Loss):
+    """How much the labels of a batch count together: one each or the weight of its class, `ignore` nothing.
+
+    What the mean of a loss with these settings was divided by.
+    """
+
+    internal: ClassVar[bool] = True
+
+    label: Value
+    ignore: Int = -100
+    weight: ClassWeights = None
+
+    def pointwise(self) -> Extent:
+        return self.label.type.elements
+
+
 class PairLoss(Loss, abstract=True):
     """A loss of two values of one shape, the mean over all elements.
 

@@ -152,8 +152,9 @@ class TopK(Share):
 class Miou(Metric):
     """The mean over classes of intersection over union of predicted and labelled positions (Everingham et al., 2010).
 
-    Counted over the whole set: rows of the confusion matrix are labels, columns predictions. A class that is neither
-    labelled nor predicted is `absent`: `skip` leaves it out of the mean (Cityscapes), `zero` and `one` give it that.
+    Counted over the whole set: rows of the confusion matrix are labels, columns predictions. The class `ignore` has no
+    part in the mean; predicted elsewhere it is a miss. A class that is neither labelled nor predicted is `absent`:
+    `skip` leaves it out of the mean (Cityscapes), `zero` and `one` give it that.
     """
 
     example: ClassVar[str] = "(scores [21, 8, 8], label int[8, 8]) -> miou"
@@ -178,15 +179,17 @@ class Miou(Metric):
         shares = self.shares(totals)
         found = [s for s in shares if s is not None]
         if self.absent != "skip":
-            found += [float(self.absent == "one")] * (len(shares) - len(found))
+            counted = len(shares) - (0 <= self.ignore < len(shares))
+            found += [float(self.absent == "one")] * (counted - len(found))
         return sum(found) / len(found) if found else float("nan")
 
     def shares(self, totals: Mapping[str, Any]) -> list[float | None]:
-        """Intersection over union of each class, None for an absent one."""
+        """Intersection over union of each class, None for one that is absent or ignored."""
         confusion = totals["confusion"]
         both = confusion.diagonal()
         either = confusion.sum(axis=0) + confusion.sum(axis=1) - both
-        return [float(b) / float(e) if e else None for b, e in zip(both, either, strict=True)]
+        pairs = enumerate(zip(both, either, strict=True))
+        return [float(b) / float(e) if e and number != self.ignore else None for number, (b, e) in pairs]
 
 
 def predicted(rows: Any, threshold: float) -> Any:

@@ -8,7 +8,7 @@ a weight shared by several layers, are added up. What nothing learned leads to g
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,12 +37,20 @@ class Gradients:
     """The network's outputs by name, those in training mode."""
     weights: dict[str, WeightValue]
     """Every weight that the graph reads or changes, by state-dict key."""
-    gradients: dict[str, Value]
-    """The loss's gradient of each trainable weight that it depends on, by key."""
+    parts: list[dict[str, Value]]
+    """By group of losses: their gradient of each trainable weight that they depend on, by key."""
     carried: dict[str, Value]
     """Buffers that the forward pass changes (running statistics), by key, with their next value."""
     seed: Value
     writer: Writer
+    arrows: dict[Value, Value]
+    """What stands for each arrow of the losses' own graphs."""
+
+    @property
+    def gradients(self) -> dict[str, Value]:
+        """Those of all losses together, where they are one group."""
+        (whole,) = self.parts
+        return whole
 
 
 @dataclass(eq=False)
@@ -113,8 +121,18 @@ class Differentiator:
             if entry.learns and any(g is not None for g in outgoing):
                 self.step(entry, outgoing)
 
+    def propagated(self, starts: Iterable[tuple[Value, Value]], pen: Pen) -> dict[str, Value]:
+        """The gradients of some losses alone, by weight."""
+        self.forget()
+        self.backward(starts)
+        return {k: g for k, parts in self.weight_gradients.items() if (g := summed(parts, pen)) is not None}
+
+    def forget(self) -> None:
+        """Make room for the gradients of other losses."""
+        self.incoming, self.weight_gradients = {}, {}
+
     def step(self, entry: Entry, outgoing: tuple[Value | None, ...]) -> None:
-        entry.pen.path = f"{entry.pen.path}.gradient"
+        entry.pen.path = f"{entry.pen.path.removesuffix('.gradient')}.gradient"
         if isinstance(entry.op, Recurrent):
             recurrence.step(self, entry, outgoing)
             return
@@ -197,10 +215,16 @@ def summed(gradients: list[Value], pen: Pen) -> Value | None:
     return gradients[0] if gradients else None
 
 
-def differentiate(net: Net, losses: Iterable[Term] | None = None, scale: Value | None = None) -> Gradients:
+def differentiate(
+    net: Net,
+    losses: Iterable[Term] | None = None,
+    scale: Value | None = None,
+    groups: Sequence[Sequence[int]] | None = None,
+) -> Gradients:
     """The forward and backward pass of a net's losses (its recipe's, or those given).
 
-    Gradients are multiplied by `scale` from the first on, where there is one.
+    Gradients are multiplied by `scale` from the first on, where there is one. `groups` of losses, by their numbers, get
+    gradients of their own: one backward pass each.
     Raises `NetError` (`no-gradient`) where a loss depends on an operation that nothing can be learned through.
     """
     terms = list(losses) if losses is not None else list(net.recipe.losses if net.recipe else [])
@@ -212,16 +236,18 @@ def differentiate(net: Net, losses: Iterable[Term] | None = None, scale: Value |
     outputs = {o.name: values[o.value] for o in net.outputs}
     fields = {v.name: v for v in net.inputs}
     named = zip(_numbered(t.name for t in terms), terms, strict=True)
-    found = {name: _write_term(worker, t, {**fields, **outputs}, fields, graph) for name, t in named}
+    arrows: dict[Value, Value] = {}
+    found = {name: _write_term(worker, t, {**fields, **outputs}, fields, arrows) for name, t in named}
     pen = Pen(worker.writer, next(iter(worker.entries)).pen.op, "loss", "", _span(net))
     loss = summed(list(found.values()), pen)
     assert loss is not None, "a net without a loss cannot be differentiated"
     forget_unread(worker, [*outputs.values(), *found.values()])
     start = scale or pen.number(1.0)
-    worker.backward((loss, start) for loss in found.values())
-    gradients = {k: g for k, parts in worker.weight_gradients.items() if (g := summed(parts, pen)) is not None}
+    each = list(found.values())
+    apart = [each] if groups is None else [[each[number] for number in group] for group in groups]
+    parts = [worker.propagated([(one, start) for one in group], pen) for group in apart]
     writer = worker.writer
-    return Gradients(graph, fields, loss, found, outputs, writer.weights, gradients, writer.carried, seed, writer)
+    return Gradients(graph, fields, loss, found, outputs, writer.weights, parts, writer.carried, seed, writer, arrows)
 
 
 def _numbered(names: Iterable[str]) -> Iterator[str]:
@@ -238,14 +264,13 @@ def _span(net: Net) -> Span:
 
 
 def _write_term(
-    worker: Differentiator, term: Term, known: Mapping[str, Value], fields: dict[str, Value], graph: Graph
+    worker: Differentiator, term: Term, known: Mapping[str, Value], fields: dict[str, Value], values: dict[Value, Value]
 ) -> Value:
-    """The forward pass of one loss; labels that are new become inputs."""
-    values: dict[Value, Value] = {}
+    """The forward pass of one loss; labels that are new become inputs. `values` learns what stands for its arrows."""
     for wanted in term.graph.inputs:
         if wanted.name not in known and wanted.name not in fields:
             fields[wanted.name] = Value(wanted.name, wanted.type)
-            graph.inputs.append(fields[wanted.name])
+            worker.writer.graph.inputs.append(fields[wanted.name])
         values[wanted] = known.get(wanted.name) or fields[wanted.name]
     worker.forward(term.graph, values, path=f"loss.{term.name}")
     return values[term.graph.outputs[0].value]

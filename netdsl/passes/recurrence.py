@@ -216,6 +216,7 @@ def step(worker: Differentiator, entry: Entry, outgoing: tuple[Value | None, ...
     taped = entry.op
     assert isinstance(taped, Taped)
     inner = taped.worker
+    inner.forget()
     graph = Graph(f"{taped.name}_gradient")
     inner.writer.graph, inner.writer.numbers = graph, {}
     loop = BackwardLoop(worker, entry, taped, graph)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from netdsl.diagnostics import Diagnostic, Label, NetError
-from netdsl.ir import Graph, Net, Node, Output, Recipe, Term
-from netdsl.ops.arithmetic import Add, Div, Mul
+from netdsl.ir import Divisor, Graph, Net, Node, Output, Recipe, Term
+from netdsl.ops.arithmetic import Add, Div, Maximum, Mul
 from netdsl.ops.backward import BatchSize
 from netdsl.ops.base import Op
+from netdsl.ops.loss import Counted
 from netdsl.ops.step import BatchMean, Both, Finite, Rescale, Select
 from netdsl.passes.differentiate import Gradients, differentiate
 from netdsl.passes.inline import opened
-from netdsl.passes.optimize import UPDATES, Update, clipping, slot_of, squared_norm
+from netdsl.passes.optimize import SEPARATOR, UPDATES, Update, clipping, slot_of, squared_norm
 from netdsl.passes.prune import prune
 from netdsl.passes.tape import Pen
 from netdsl.recipe import OPTIMIZERS, Optimizer, default_settings
@@ -25,8 +27,11 @@ SEED = "seed"
 FLAG = "update"
 """With `accumulate` above 1: whether this batch completes a step."""
 
-ACCUMULATED = "accumulated"
-"""The slot that adds gradients up, and the scalar that counts their samples."""
+ACCUMULATED, COUNTED = "accumulated", "accumulated_count"
+"""The slot that adds gradients up, and the scalar that counts what they are the mean of."""
+
+LEAST = 1e-30
+"""What gradients are divided by where nothing counted: they are zero then."""
 
 SCALE, STEADY = "loss_scale", "loss_scale_steps"
 """With `precision fp16`: what gradients are multiplied by on their way, and for how many steps it has been so."""
@@ -75,6 +80,8 @@ class Step:
     """What products are computed in: `fp16`, `bf16`, or float32 as everything else."""
     operands: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By `metric` row: the outputs (or fields) that it counts on, where these are reported."""
+    counts: dict[str, str] = field(default_factory=dict)
+    """By `loss` row: the output that says what it was divided by, where that is no number of samples."""
 
     @property
     def inputs(self) -> list[Value]:
@@ -85,8 +92,8 @@ class Step:
 def training_step(net: Net, *, operands: bool = False) -> Step:
     """The training step of a net's recipe.
 
-    Metrics are reported as their value on the batch; with `operands` what they count on comes out instead, so that
-    a set can be counted whole. Raises `NetError` where something cannot be learned.
+    Metrics are reported as their value on the batch; with `operands` what they count on comes out instead, and what
+    each loss was divided by, so that a set can be counted whole. Raises `NetError` where something cannot be learned.
     """
     return _Stepper(net, _recipe(net)).write(operands)
 
@@ -112,9 +119,13 @@ class _Stepper:
         self.settings = {**default_settings(), **recipe.settings}
         self.precision: str = self.settings["precision"]
         self.scale = _scalar(SCALE, FIRST_SCALE) if self.precision == "fp16" else None
-        self.found: Gradients = differentiate(net, [averaged(t) for t in recipe.losses], self.scale)
-        self.rate = Value(RATE, TensorType((), DType.FLOAT, batched=False))
         gathers = self.settings["accumulate"] > 1
+        self.divisors = [t.divisor for t in recipe.losses]
+        self.groups = alike(recipe.losses) if gathers else [list(range(len(recipe.losses)))]
+        losses = [averaged(t) for t in recipe.losses]
+        self.found: Gradients = differentiate(net, losses, self.scale, self.groups)
+        self.counts: dict[tuple[Any, ...], Value] = {}
+        self.rate = Value(RATE, TensorType((), DType.FLOAT, batched=False))
         self.flag = Value(FLAG, TensorType((), DType.BOOL, batched=False)) if gathers else None
         self.ready = self.flag
         """Whether weights change in this step: it must be complete, and with a loss scale its gradients finite."""
@@ -125,7 +136,7 @@ class _Stepper:
         carried = [*self._updates(), *(Carried(found.weights[k], v) for k, v in found.carried.items())]
         step = Step(self.net, found.graph, found.fields, self.rate, found.seed, self.flag, carried, [], found.loss)
         step.precision = self.precision
-        self._report_losses(step)
+        self._report_losses(step, operands)
         for term in self.recipe.metrics:
             self._report_metric(step, term, operands)
         found.graph.nodes = hoisted(found.graph.nodes, passes)
@@ -143,13 +154,14 @@ class _Stepper:
 
     def _updates(self) -> Iterator[Carried]:
         optimizer = self.recipe.optimizer or OPTIMIZERS["adam"]()
-        gradients = dict(self.found.gradients)
+        parts = self.found.parts
         if self.scale is not None:
             pen = self.pen("unscaled")
             share = pen(Div, pen.number(1.0), self.scale)
-            gradients = {k: pen(Mul, (g, share)) for k, g in gradients.items()}
+            parts = [{k: pen(Mul, (g, share)) for k, g in part.items()} for part in parts]
+        gradients = parts[0]
         if self.flag is not None:
-            yield from self._gather(gradients)
+            gradients = yield from self._gather(parts)
         if self.scale is not None:
             yield from self._rescale(self.scale, gradients)
         if self.settings["clip"] is not None and gradients:
@@ -184,26 +196,50 @@ class _Stepper:
             yield Carried(before, pen(Select, self.flag, after, before) if self.flag else after)
         self.ready = pen(Both, self.flag, finite) if self.flag else finite
 
-    def _gather(self, gradients: dict[str, Value]) -> Iterator[Carried]:
-        """Gradients become those of all samples since the last step; each batch counts by its samples."""
-        assert self.flag is not None
+    def _gather(self, parts: Sequence[Mapping[str, Value]]) -> Generator[Carried, None, dict[str, Value]]:
+        """Gradients become those of all batches since the last step; each loss counts by what it is the mean of."""
         pen = self.pen("accumulate")
-        size = pen(BatchSize, next(v for v in self.found.fields.values() if v.type.batched))
-        before = _scalar(f"{ACCUMULATED}_samples", 0.0)
-        samples = pen(Add, (before, size))
-        yield Carried(before, pen(Select, self.flag, pen.number(0.0), samples))
-        for key, gradient in gradients.items():
-            held = slot_of(key, ACCUMULATED, self.found.weights[key].weight.shape)
-            total = pen(Add, (held, pen(Mul, (gradient, size))))
-            yield Carried(held, pen(Select, self.flag, pen.number(0.0), total))
-            gradients[key] = pen(Div, total, samples)
+        found: dict[str, list[Value]] = {}
+        for number, (group, part) in enumerate(zip(self.groups, parts, strict=True)):
+            suffix = str(number + 1) if number else ""
+            count = self._count(self.divisors[group[0]])
+            before = _scalar(f"{COUNTED}{suffix}", 0.0)
+            whole = pen(Add, (before, count))
+            yield self._gathered(before, whole)
+            divisor = pen(Maximum, whole, pen.number(LEAST))
+            for key, gradient in part.items():
+                held = slot_of(key, f"{ACCUMULATED}{suffix}", self.found.weights[key].weight.shape)
+                total = pen(Add, (held, pen(Mul, (gradient, count))))
+                yield self._gathered(held, total)
+                found.setdefault(key, []).append(pen(Div, total, divisor))
+        return {key: pen(Add, tuple(each)) if len(each) > 1 else each[0] for key, each in found.items()}
+
+    def _gathered(self, before: WeightValue, after: Value) -> Carried:
+        """A sum that starts again from zero with the next step."""
+        pen = self.pen("accumulate")
+        return Carried(before, pen(Select, self.flag, pen.number(0.0), after))
+
+    def _count(self, divisor: Divisor) -> Value:
+        """What a loss was divided by in this batch."""
+        label = None if divisor.label is None else self.found.arrows[divisor.label]
+        key = (label, divisor.ignore, divisor.weights)
+        if key not in self.counts:
+            pen = self.pen("count")
+            self.counts[key] = (
+                pen(BatchSize, next(v for v in self.found.fields.values() if v.type.batched))
+                if label is None
+                else pen(Counted, label, ignore=divisor.ignore, weight=divisor.weights)
+            )
+        return self.counts[key]
 
     # ------------------------------------------------------------ what comes out
 
-    def _report_losses(self, step: Step) -> None:
+    def _report_losses(self, step: Step, counts: bool) -> None:
         several = len(self.found.losses) > 1
-        for name, value in self.found.losses.items():
+        for (name, value), divisor in zip(self.found.losses.items(), self.divisors, strict=True):
             step.terms[name] = self._report(step, name, value) if several else "loss"
+            if counts and divisor.label is not None:
+                step.counts[name] = self._report(step, f"{name}_count", self._count(divisor))
 
     def _report(self, step: Step, name: str, value: Value) -> str:
         """Let a value out under a name of its own."""
@@ -243,6 +279,21 @@ class _Stepper:
                 found.graph.inputs.append(found.fields[wanted.name])
             values[wanted] = known.get(wanted.name) or found.fields[wanted.name]
         return values
+
+
+def alike(losses: Sequence[Term]) -> list[list[int]]:
+    """The numbers of losses, those together that are divided by the same; labels of one name are one."""
+    found: dict[tuple[Any, ...], list[int]] = {}
+    for number, term in enumerate(losses):
+        own = term.divisor
+        label = own.label.name if own.label in term.graph.inputs else own.label
+        found.setdefault((label, own.ignore, own.weights), []).append(number)
+    return list(found.values())
+
+
+def gathers(key: str) -> bool:
+    """Whether a carried tensor adds up gradients, or what they count by, between two steps."""
+    return key.rpartition(SEPARATOR)[2].startswith(ACCUMULATED)
 
 
 def _scalar(name: str, start: float) -> WeightValue:

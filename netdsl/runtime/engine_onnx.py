@@ -12,7 +12,7 @@ from netdsl.codegen.onnx.scope import NUMPY
 from netdsl.codegen.onnx.weights import initial
 from netdsl.ir import Net
 from netdsl.passes.optimize import SEPARATOR
-from netdsl.passes.step import ACCUMULATED, FLAG, RATE, SCALE, SEED, STEADY, training_step
+from netdsl.passes.step import FLAG, RATE, SCALE, SEED, STEADY, gathers, training_step
 from netdsl.runtime.arrayfeed import ArrayFeed
 from netdsl.runtime.binding import arrays_of
 from netdsl.runtime.data import Dataset, Share
@@ -20,7 +20,7 @@ from netdsl.runtime.engine import Fields
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.pictures import Array
 from netdsl.runtime.recipes import Plan
-from netdsl.runtime.scoring_onnx import OnnxScoring, add_batch
+from netdsl.runtime.scoring_onnx import OnnxScoring, add_batch, size_of
 from netdsl.runtime.session import on_cuda
 from netdsl.runtime.stepping import Stepping
 from netdsl.runtime.tensorfile import beneath, under
@@ -89,7 +89,7 @@ class OnnxEngine:
             seed = step_seed(self.plan.seed, number, count)
             given = {**fields, RATE: rate, SEED: seed, FLAG: count == len(group)}
             found = self.stepping.run(given)
-            add_batch(self.scoring.terms, self.graph.terms, self.graph.operands, {**fields, **found}, fields, totals)
+            add_batch(self.scoring.terms, self.graph, {**fields, **found}, size_of(fields), totals)
         return float(found["loss"])
 
     def score(self, fed: Iterator[Fields], totals: Totals) -> None:
@@ -102,7 +102,7 @@ class OnnxEngine:
 
     def tensors(self) -> dict[str, Array]:
         # a checkpoint is made between two steps: nothing is being added up
-        slots = [key for key in self.stepping.carried if SEPARATOR in key and not _gathers(key)]
+        slots = [key for key in self.stepping.carried if SEPARATOR in key and not gathers(key)]
         state = arrays_of(self.stepping.held, slots)
         memory = {"/".join(key.rsplit(SEPARATOR, 1)): value for key, value in state.items()}
         return beneath("model/", self.weights()) | beneath("optimizer/", memory)
@@ -118,11 +118,6 @@ class OnnxEngine:
 
     def wait(self) -> None:
         """There is one process."""
-
-
-def _gathers(key: str) -> bool:
-    """Whether a carried tensor adds up gradients or samples of a step under way."""
-    return key == f"{ACCUMULATED}_samples" or key.endswith(f"{SEPARATOR}{ACCUMULATED}")
 
 
 SCALER = {"growth_factor": 2.0, "backoff_factor": 0.5, "growth_interval": 2000}

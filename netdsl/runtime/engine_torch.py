@@ -67,9 +67,10 @@ class TorchEngine:
 
     def step(self, fed: Iterator[Fields], group: Sequence[Share], rate: float, number: int, totals: Totals) -> Tensor:
         self.model.train()
-        whole = sum(s.total for s in group)
-        for count, part in enumerate(group, 1):
-            loss = self._backward(next(fed), part, whole, count == len(group), totals)
+        batches = [next(fed) for _ in group]
+        shares = self._shares(batches, group)
+        for fields, part, share in zip(batches, group, shares, strict=True):
+            loss = self._backward(fields, part, share, part is group[-1], totals)
         if self.plan.clip is not None:
             self.accelerator.clip_grad_norm_(self.model.parameters(), self.plan.clip)
         for parameters in self.optimizer.param_groups:
@@ -78,17 +79,31 @@ class TorchEngine:
         self.stepper.zero_grad()
         return loss
 
-    def _backward(self, fields: Fields, part: Share, whole: int, last: bool, totals: Totals) -> Tensor:
-        """Add the gradients of one batch, weighted by its samples."""
+    def _shares(self, batches: Sequence[Fields], group: Sequence[Share]) -> list[dict[str, float] | None]:
+        """What each loss of each batch counts in the step, so that all batches of all processes are as one."""
+        if len(batches) == self.world == 1:
+            return [None]
+        own = [self.scoring.weights(b) * (p.counted > 0) for b, p in zip(batches, group, strict=True)]
+        parts = [torch.tensor(w, dtype=torch.float64) for w in self.gathered(torch.stack(own).sum(0).tolist())]
+        whole = torch.stack(parts).sum(0)
+        # gradients of several processes are averaged, so a share counts world times its part of the whole
+        names = [term.name for term in self.scoring.losses]
+        each = [w * self.world / torch.where(whole > 0, whole, 1.0) for w in own]
+        return [dict(zip(names, shares.tolist(), strict=True)) for shares in each]
+
+    def _backward(
+        self, fields: Fields, part: Share, shares: Mapping[str, float] | None, last: bool, totals: Totals
+    ) -> Tensor:
+        """Add the gradients of one batch; its loss as such."""
         with contextlib.nullcontext() if last else self.accelerator.no_sync(self.model):
             values = self._forward(self.model, fields, True)
-            loss = self.scoring.loss(totals, values, True, part.counted > 0)
-            # several processes: gradients are averaged, so a share counts world times its part of the whole
-            self.accelerator.backward(loss * (part.counted * self.world / whole))
+            losses = self.scoring.loss(totals, values, True, part.counted > 0)
+            counted = losses if shares is None else {n: loss * shares[n] for n, loss in losses.items()}
+            self.accelerator.backward(torch.stack(list(counted.values())).sum())
         if part.counted:
             with torch.no_grad():
                 self.scoring.count(totals, values, True)
-        return loss
+        return torch.stack(list(losses.values())).sum().detach()
 
     def _forward(self, model: Any, fields: Fields, training: bool) -> dict[str, Tensor]:
         """Outputs and fields by name."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from netdsl.ir import Graph, Net, Output, Term, restrict
+from netdsl.runtime.errors import RunError
 from netdsl.runtime.pictures import Array
 from netdsl.runtime.terms import LossTerm, MetricTerm, Terms
 from netdsl.runtime.totals import Totals
@@ -45,21 +46,30 @@ class Loss(LossTerm):
     def __init__(self, term: Term) -> None:
         super().__init__(term)
         self.module = module_of(term.graph, term.graph.outputs, term)
+        label, self.labels = self.divisor.label, None
+        if label is not None and label not in term.graph.inputs:  # it is made in the row
+            part = restrict(term.graph, [Output(label.name, label, False, term.span)])
+            read = {v for node in part.nodes for v in node.inputs}
+            part.inputs = [v for v in part.inputs if v in read]
+            self.label_reads = [v.name for v in part.inputs]
+            self.labels = module_of(part, part.outputs, term)
 
     def __call__(self, values: Values) -> Tensor:
         (result,) = named(self.module(*(values[n] for n in self.reads)), [self.name]).values()
         return result.mean() if result.ndim else result
 
     def weight(self, values: Values) -> Tensor:
-        """`weight_of`, computed where the values are."""
-        if self.label is None:
-            return torch.tensor(float(len(values[self.reads[0]])))
-        label = values[self.label]
-        kept = label != self.ignore
-        if self.class_weights is None:
+        """What the batch's mean was divided by."""
+        divisor = self.divisor
+        if divisor.label is None:
+            return torch.tensor(float(len(next(iter(values.values())))))
+        label = (
+            values[divisor.label.name] if self.labels is None else self.labels(*(values[n] for n in self.label_reads))
+        )
+        kept = label != divisor.ignore
+        if divisor.weights is None:
             return kept.sum()
-        weights = torch.tensor(self.class_weights, device=label.device)
-        return weights[label[kept]].sum()
+        return torch.tensor(divisor.weights, device=label.device)[label[kept]].sum()
 
 
 class Metric(MetricTerm):
@@ -105,15 +115,23 @@ class Scoring(Terms):
             module.to(device)
         return self
 
-    def loss(self, totals: Totals, values: Values, training: bool = False, counted: bool = True) -> Tensor:
-        """The loss of a batch, added to the totals if it is counted."""
-        parts: list[Tensor] = []
+    def loss(self, totals: Totals, values: Values, training: bool = False, counted: bool = True) -> dict[str, Tensor]:
+        """The losses of a batch by name, added to the totals if it is counted."""
+        parts: dict[str, Tensor] = {}
         for term in self.losses:
             if training or term.name not in self.training_only:
-                parts.append(term(values))
+                parts[term.name] = term(values)
                 if counted:
-                    _add(totals, term.name, parts[-1], term.weight(values))
-        return sum(parts[1:], parts[0]) if parts else torch.zeros(())
+                    _add(totals, term.name, parts[term.name], term.weight(values))
+        return parts
+
+    def weights(self, fields: Values) -> Tensor:
+        """What each loss of a batch is divided by, from its fields: `[terms]`, float64."""
+        try:
+            found = [term.weight(fields).to("cpu", torch.float64) for term in self.losses]
+        except KeyError as error:
+            raise RunError(f"a label that is made of the output {error} cannot be added up over batches") from None
+        return torch.stack(found)
 
     def count(self, totals: Totals, values: Values, training: bool = False) -> None:
         """Add the counts of a batch."""

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from netdsl.codegen.onnx.scoring import draft_scoring
+from netdsl.codegen.onnx.scoring import ScoringGraph, draft_scoring
 from netdsl.codegen.onnx.weights import WeightsError, check_weights, stored
 from netdsl.ir import Net
+from netdsl.passes.step import Step
 from netdsl.recipe import Data
 from netdsl.runtime.arrayfeed import ArrayFeed
 from netdsl.runtime.binding import Binding, Device
@@ -39,26 +40,23 @@ class OnnxScoring:
         """Add losses and counts of batches, computed with the held weights."""
         binding = Binding(self.session, {name: held[name] for name in self.weights}, {})
         for fields in fed:
-            found = {**fields, **binding.run(fields)}
-            add_batch(self.terms, self.graph.terms, self.graph.operands, found, fields, totals)
+            add_batch(self.terms, self.graph, {**fields, **binding.run(fields)}, size_of(fields), totals)
 
 
-def add_batch(
-    terms: Terms,
-    losses: Mapping[str, str],
-    operands: Mapping[str, tuple[str, ...]],
-    found: Mapping[str, Array],
-    fields: Mapping[str, Array],
-    totals: Totals,
-) -> None:
-    """Add what a graph gave for one batch: losses by their weight, counts of metrics."""
+def add_batch(terms: Terms, graph: ScoringGraph | Step, found: Mapping[str, Array], size: int, totals: Totals) -> None:
+    """Add what a graph gave for one batch of a size: losses times what they were divided by, counts of metrics."""
     for term in terms.losses:
-        if term.name in losses:
-            weight = term.weight_of(fields)
-            totals.add_loss(term.name, float(found[losses[term.name]]) * weight if weight else 0.0, weight)
+        if term.name in graph.terms:
+            weight = float(found[graph.counts[term.name]]) if term.name in graph.counts else float(size)
+            totals.add_loss(term.name, float(found[graph.terms[term.name]]) * weight if weight else 0.0, weight)
     for metric in terms.metrics:
-        if metric.name in operands:
-            totals.add_counts(metric.name, metric.count(found[n] for n in operands[metric.name]))
+        if metric.name in graph.operands:
+            totals.add_counts(metric.name, metric.count(found[n] for n in graph.operands[metric.name]))
+
+
+def size_of(fields: Mapping[str, Array]) -> int:
+    """The number of samples in a batch."""
+    return len(next(iter(fields.values())))
 
 
 def evaluate_run(

@@ -14,30 +14,12 @@ from netdsl.runtime.totals import Totals
 
 
 class LossTerm:
-    """One loss term, a mean over the samples of a batch."""
+    """One loss term: a mean over the samples of a batch, or over what else its divisor counts."""
 
     def __init__(self, term: Term) -> None:
         self.name = term.name
         self.reads = [value.name for value in term.graph.inputs]
-        self.label, self.ignore, self.class_weights = counted_by(term.graph)
-
-    def weight_of(self, fields: Mapping[str, Array]) -> float:
-        """What the batch's mean was divided by, so that means add up to the mean over the whole set."""
-        if self.label is None:
-            return float(len(next(iter(fields.values()))))
-        label = fields[self.label]
-        kept = label != self.ignore
-        if self.class_weights is None:
-            return float(kept.sum())
-        return float(np.asarray(self.class_weights, np.float64)[label[kept]].sum())
-
-
-def counted_by(graph: Graph) -> tuple[str | None, int, tuple[float, ...] | None]:
-    """The label, ignored class and class weights of the one loss of a term that leaves positions out, if any."""
-    ops: list[Any] = [node.op for node in graph.nodes if hasattr(node.op, "ignore") and hasattr(node.op, "label")]
-    if len(ops) != 1 or ops[0].label not in graph.inputs:
-        return None, -1, None
-    return ops[0].label.name, int(ops[0].ignore), getattr(ops[0], "weight", None) or None
+        self.divisor = term.divisor
 
 
 class MetricTerm:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,9 +48,10 @@ class Totals:
         return settled
 
     def means(self) -> dict[str, float]:
-        """Each loss over everything added up."""
+        """Each loss over everything added up; NaN where nothing counted."""
         settled = self.settled()
-        return {n: float(v) / (float(settled.weights[n]) or 1.0) for n, v in settled.losses.items()}
+        pairs = {n: (float(v), float(settled.weights[n])) for n, v in settled.losses.items()}
+        return {n: value / weight if weight else math.nan for n, (value, weight) in pairs.items()}
 
     def arrays(self) -> dict[str, Array]:
         """For a checkpoint."""

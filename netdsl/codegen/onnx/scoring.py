@@ -18,7 +18,8 @@ from netdsl.codegen.onnx.scope import ELEMENTS, Ledger, Names, Scope, names_used
 from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.sizes import Sizes
 from netdsl.dims.extent import symbols_of
-from netdsl.ir import Graph, Net, Term
+from netdsl.ir import Graph, Net, Node, Term
+from netdsl.ops.loss import Counted
 from netdsl.passes.step import averaged
 from netdsl.tensors import Value
 
@@ -32,6 +33,8 @@ class ScoringGraph:
     """The inputs that a batch gives."""
     terms: dict[str, str] = field(default_factory=dict)
     """By `loss` row: the output that holds its value on the batch."""
+    counts: dict[str, str] = field(default_factory=dict)
+    """By `loss` row: the output that says what it was divided by, where that is no number of samples."""
     operands: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By `metric` row: the outputs or fields that it counts on."""
 
@@ -55,7 +58,7 @@ class _Writer:
         for term in (*losses, *metrics):
             self._add_labels(term)
         batch = batch_symbol({s for v in self.fields.values() for d in v.shape for s in symbols_of(d)})
-        reserved = [*self.fields, *(f"score_{i}" for i in range(len(losses) + 2 * len(metrics)))]
+        reserved = [*self.fields, *(f"score_{i}" for i in range(2 * len(losses) + 2 * len(metrics)))]
         self.scope = Scope(Ledger(reserved, dict(self.net.weights()), batch))
         read = {v for node in self.graph.nodes for v in node.inputs}
         inputs = sorted(self.fields.values(), key=lambda v: v not in read)
@@ -64,9 +67,10 @@ class _Writer:
         self.lowering.write(self.graph, self.scope, self.names, Place())
         self.values = {**self.fields, **{o.name: o.value for o in self.graph.outputs}}
         terms = {t.name: self._write_loss(t) for t in losses}
+        counts = {t.name: self._write_count(t) for t in losses if t.divisor.label is not None}
         operands = {t.name: self._write_operands(t) for t in metrics}
         self.lowering.check()
-        return ScoringGraph(self._draft(), list(self.fields), terms, operands)
+        return ScoringGraph(self._draft(), list(self.fields), terms, counts, operands)
 
     def _in_training_only(self, term: Term) -> bool:
         return any(v.name in self.aux for v in term.graph.inputs)
@@ -80,6 +84,16 @@ class _Writer:
     def _write_loss(self, term: Term) -> str:
         self._write_term(term.graph, f"/loss/{term.name}")
         return self._out(term.graph.outputs[0].value)
+
+    def _write_count(self, term: Term) -> str:
+        divisor = term.divisor
+        assert divisor.label is not None
+        op = Counted(divisor.label, ignore=divisor.ignore, weight=divisor.weights)
+        count = Value("count", op.result())
+        node = Node("count", op, (divisor.label,), (count,), term.span)
+        place = Place(f"/loss/{term.name}/count", f"loss.{term.name}.count")
+        self.lowering.write(Graph(term.name, [divisor.label], [node]), self.scope, self.names, place)
+        return self._out(count)
 
     def _write_operands(self, term: Term) -> tuple[str, ...]:
         *before, last = term.graph.nodes

@@ -11,6 +11,7 @@ from netdsl.ops.loss import (
     BinaryCrossEntropy,
     BinaryCrossEntropyWithLogits,
     ClassLoss,
+    Counted,
     CrossEntropy,
     CrossEntropyGradient,
     Hinge,
@@ -62,7 +63,7 @@ def log_softmax(x: str, axis: int, last: int, build: Builder) -> Any:
     return build.node("Sub", [below, build.node("Log", [whole])])
 
 
-def _shares(op: ClassLoss, label: str, build: Builder) -> tuple[str, str, str]:
+def _shares(op: ClassLoss | Counted, label: str, build: Builder) -> tuple[str, str, str]:
     """1 or 0 for labels that count or do not, a label that can be looked up, and how much each one counts."""
     ignored = build.node("Equal", [label, build.constant(op.ignore, "int64")])
     safe = build.node("Where", [ignored, build.constant(0, "int64"), label])
@@ -71,6 +72,11 @@ def _shares(op: ClassLoss, label: str, build: Builder) -> tuple[str, str, str]:
         return counted, safe, counted
     own = build.node("Gather", [build.constant(list(op.weight)), safe], axis=0)
     return counted, safe, build.node("Mul", [own, counted])
+
+
+@rules.lowers(Counted)
+def counted(op: Counted, inputs: Sequence[str], build: Builder) -> Any:
+    return total(_shares(op, inputs[0], build)[2], build)
 
 
 def _over_classes(op: CrossEntropy, logs: str, axis: int, build: Builder) -> Any:
