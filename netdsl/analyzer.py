@@ -69,7 +69,7 @@ def _port(name: str, value: Value, at: Mapping[str, int]) -> Port:
 def _totals(net: Net, graph: Graph, walk: Walk, count: Count) -> Totals:
     peak, where = walk.schedule.peak()
     wanted = _params(restrict(net, net.outputs))
-    fields = [walk.receptive_field(walk.fields.get(o.value)) for o in graph.outputs]
+    fields = [walk.sight.shown(walk.fields.get(o.value)) for o in graph.outputs]
     return Totals(
         layers=count.layers,
         params=count.params,

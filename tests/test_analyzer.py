@@ -16,7 +16,7 @@ from netdsl import syntax
 from netdsl.analysis.budgets import budget_values, check_budgets, evaluate
 from netdsl.analysis.dropped import find_loss, nearest_sizes
 from netdsl.analysis.memory import Schedule
-from netdsl.analysis.receptive import NOTHING, PIXEL, Axis, join, slide, through
+from netdsl.analysis.receptive import NOTHING, PIXEL, Axis, join_axes, slide
 from netdsl.analysis.report import Report, report_schema
 from netdsl.analyzer import analyze
 from netdsl.diagnostics import Collector, NetError, Severity
@@ -358,15 +358,14 @@ def test_upsampling_and_pooling_back_is_one_phase_again() -> None:
 
 
 def test_joins_take_the_hull_and_refuse_what_does_not_line_up() -> None:
-    narrow = through((PIXEL,), (Window(16, 3, 1, 1, 1),))
-    wide = through((PIXEL,), (Window(16, 5, 1, 4, 0),))
-    assert join([narrow, wide, None]) == (Axis(((-4, 1),), 1),)
-    strided = through((PIXEL,), (Window(16, 1, 2),))
-    joined = join([narrow, strided])
-    assert joined is not None
-    assert not isinstance(joined, tuple)
-    assert join([narrow, through((PIXEL,), None)]) == through((PIXEL,), None)
-    assert join([]) is None
+    narrow = slide(PIXEL, Window(16, 3, 1, 1, 1))
+    wide = slide(PIXEL, Window(16, 5, 1, 4, 0))
+    strided = slide(PIXEL, Window(16, 1, 2))
+    assert narrow is not None
+    assert wide is not None
+    assert strided is not None
+    assert join_axes(narrow, wide) == Axis(((-4, 1),), 1)
+    assert join_axes(narrow, strided) is None
 
 
 def unet_valid(size: int = 572) -> Net:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
 from netdsl.analysis.counts import factors_at, number, shape_at, windows_at
 from netdsl.analysis.quantities import grouped, product
-from netdsl.analysis.receptive import Field
+from netdsl.analysis.receptive import Axis
 from netdsl.ir import Node, Recurrent, result_types
 from netdsl.ops.base import Op, Window
 from netdsl.tensors import TensorType
+
+Followed = tuple[Axis, Axis, Window]
+"""What is seen along an axis before and after a window."""
 
 AXIS_NAMES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
@@ -21,11 +24,11 @@ def explain(
     *,
     batch: int = 1,
     steps: int = 1,
-    fields: tuple[Field, Field] = (None, None),
+    fields: Sequence[Followed] = (),
 ) -> list[str]:
     """Lines of arithmetic for one layer: output size, params, MACs, FLOPs, memory and receptive field.
 
-    `fields` are the receptive fields before and after it. A block has only its rows to explain it.
+    `fields` say what it sees along each axis that a window follows. A block has only its rows to explain it.
     """
     sizes = sizes or {}
     if not isinstance(node.op, Op):
@@ -34,7 +37,7 @@ def explain(
     scale = (batch if any(t.batched for t in results) else 1, steps)
     lines = [*_sizes(node.op, results, sizes), *_params(node)]
     lines += [*_arithmetic(node.op, sizes, scale), *_memory(node.op, results, sizes, scale)]
-    return lines + list(_receptive(windows_at(node.op, sizes), *fields))
+    return lines + list(_receptive(fields))
 
 
 def _recurrent(block: Recurrent, sizes: Mapping[str, int]) -> Iterator[str]:
@@ -64,7 +67,7 @@ def _window(window: Window, out: int, slides: bool) -> str:
     """The arithmetic of one axis; what `slides` no window only adds or cuts at the ends."""
     if window.reach == window.stride == window.up == 1 and not slides:
         return _rim(window, out)
-    text = _upward(window, out) if window.up != 1 else _downward(window, out)
+    text = _upward(window, out) if window.upward else _downward(window, out)
     if window.dilation == 1:
         return text
     return f"{text}, where {window.reach} = {window.dilation}·({window.kernel} − 1) + 1"
@@ -179,15 +182,13 @@ def _memory(op: Op, results: tuple[TensorType, ...], sizes: Mapping[str, int], s
 # ---------------------------------------------------------------- receptive field
 
 
-def _receptive(windows: tuple[Window, ...] | None, before: Field, after: Field) -> Iterator[str]:
-    if not windows or not isinstance(before, tuple) or not isinstance(after, tuple):
-        return
+def _receptive(fields: Sequence[Followed]) -> Iterator[str]:
     lines: dict[str, None] = {}
-    for old, new, window in zip(before, after, windows, strict=True):
+    for old, new, window in fields:
         small, large = old.sizes()
-        if window.reach == 1 and window.stride == 1 and window.up == 1:
+        if window.reach == window.stride == window.up == 1:
             continue
-        if old.period == new.period == 1 and window.up == 1:
+        if old.period == new.period == 1 and not window.upward:
             grown = f"{large} + ({window.reach} − 1)·{old.jump} = {new.sizes()[1]}"
             lines[f"receptive field: {grown}, stride {old.jump}·{window.stride} = {new.jump}"] = None
         else:

@@ -1,16 +1,16 @@
-"""Receptive fields on any graph: which input pixels an output position sees, exactly, axis by axis.
+"""The field of a value along one axis that its positions follow: which input pixels each of them sees, exactly.
 
-A value's field along an axis is periodic: position `i + period` sees what position `i` sees, moved by `jump` input
-pixels. One interval for each of the `period` phases therefore says it for all positions. A chain of convolutions has
-period 1 and follows the textbook recurrence (Araujo, Norris and Sim, 2019); upsampling makes more phases; a join
-takes the hull of its operands, phase by phase.
+It is periodic: position `i + period` sees what position `i` sees, moved by `jump` input pixels. One interval for each
+of the `period` phases therefore says it for all positions. A chain of convolutions has period 1 and follows the
+textbook recurrence (Araujo, Norris and Sim, 2019); upsampling makes more phases, and positions that see nothing; a
+join takes the hull of its operands, phase by phase.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import gcd, lcm
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from netdsl.ops.base import Window
 
@@ -61,34 +61,9 @@ PIXEL = Axis(((0, 0),), 1)
 """The field of the input itself."""
 
 
-class Whole:
-    """Every position sees all of the input."""
-
-
-class Unaligned:
-    """Positions that do not line up with the input, so that no one field can be named."""
-
-
-WHOLE: Final = Whole()
-UNALIGNED: Final = Unaligned()
-Field = tuple[Axis, ...] | Whole | Unaligned | None
-"""None: no input pixel reaches the value at all, as with a free parameter."""
-
-
-def through(field: Field, windows: Sequence[Window] | None) -> Field:
-    """The field after one operation that reads each axis through a window; None windows see everything."""
-    if field is None or not isinstance(field, tuple) or windows == ():
-        return field
-    if windows is None or len(windows) != len(field):
-        return WHOLE
-    axes = [slide(axis, window) for axis, window in zip(field, windows, strict=True)]
-    kept = tuple(a for a in axes if a is not None)
-    return kept if len(kept) == len(axes) else UNALIGNED
-
-
 def slide(axis: Axis, window: Window) -> Axis | None:
     """One axis through one window; None when it has too many phases to follow."""
-    if window.up == 1 and len(axis.phases) == 1:
+    if not window.upward and len(axis.phases) == 1 and axis.phases[0] != NOTHING:
         low, high = axis.phases[0]
         first = low - window.before * axis.jump
         last = high + (window.reach - 1 - window.before) * axis.jump
@@ -98,27 +73,43 @@ def slide(axis: Axis, window: Window) -> Axis | None:
 
 def _slide(axis: Axis, window: Window) -> tuple[list[Interval], int]:
     period = axis.period * window.up // gcd(axis.period * window.up, window.stride)
-    phases = [_hull(axis, *_positions(window, output)) for output in range(period)]
+    phases = [hull(axis.at(i) for i in _ends(_positions(window, output), axis.period)) for output in range(period)]
     return phases, period * window.stride * axis.jump // (window.up * axis.period)
 
 
-def _positions(window: Window, output: int) -> tuple[int, int]:
-    """First and last input position that an output position reads.
+def _positions(window: Window, output: int) -> Sequence[int]:
+    """The input positions that an output position reads, evenly spaced.
 
     Between the input positions lie `up - 1` empty ones; the window slides over that finer grid.
     """
-    if window.up == 1:
+    if not window.upward:
         first = output * window.stride - window.before
-        return first, first + window.reach - 1
+        return range(first, first + window.reach, window.dilation)
     last = output * window.stride + window.before
-    return -(-(last - window.reach + 1) // window.up), last // window.up
+    taps = range(last - window.reach + 1, last + 1, window.dilation)
+    place = next((tap for tap in taps[: window.up] if tap % window.up == 0), None)
+    if place is None:
+        return ()
+    every = lcm(window.up, window.dilation)
+    return range(place // window.up, last // window.up + 1, every // window.up)
 
 
-def _hull(axis: Axis, first: int, last: int) -> Interval:
-    # Position i + period begins after position i, so only one period at either end can hold the extremes.
-    low = min((axis.at(i)[0] for i in range(first, min(last + 1, first + axis.period))), default=NOTHING[0])
-    high = max((axis.at(i)[1] for i in range(max(first, last + 1 - axis.period), last + 1)), default=NOTHING[1])
+def _ends(positions: Sequence[int], period: int) -> Iterator[int]:
+    """One period at either end: a position sees what the one a period before it sees, moved on."""
+    yield from positions if len(positions) <= 2 * period else (*positions[:period], *positions[-period:])
+
+
+def hull(intervals: Iterable[Interval]) -> Interval:
+    """The smallest interval that holds all of some intervals."""
+    low, high = NOTHING
+    for first, last in intervals:
+        low, high = min(low, first), max(high, last)
     return low, high
+
+
+def between(axis: Axis, first: int, stop: int) -> Interval:
+    """What positions `first` to `stop` see together."""
+    return hull(axis.at(i) for i in _ends(range(first, stop), axis.period))
 
 
 def _shortest(phases: list[Interval], jump: int) -> Axis:
@@ -132,28 +123,8 @@ def _shortest(phases: list[Interval], jump: int) -> Axis:
     return axis
 
 
-def join(fields: Iterable[Field]) -> Field:
-    """The field of a value made from several: the hull at every position."""
-    known = list(dict.fromkeys(f for f in fields if f is not None))
-    if not known:
-        return None
-    if WHOLE in known:
-        return WHOLE
-    result: Field = known[0]
-    for other in known[1:]:
-        result = _join(result, other)
-    return result
-
-
-def _join(one: Field, other: Field) -> Field:
-    if not isinstance(one, tuple) or not isinstance(other, tuple) or len(one) != len(other):
-        return UNALIGNED
-    axes = tuple(_join_axes(a, b) for a, b in zip(one, other, strict=True))
-    kept = tuple(a for a in axes if a is not None)
-    return kept if len(kept) == len(axes) else UNALIGNED
-
-
-def _join_axes(one: Axis, other: Axis) -> Axis | None:
+def join_axes(one: Axis, other: Axis) -> Axis | None:
+    """The hull of two fields position by position; None where they do not line up."""
     period = lcm(one.period, other.period)
     if one.stride != other.stride or period > MOST_PHASES:
         return None

@@ -29,6 +29,8 @@ def key(name: str) -> str:
 class ReceptiveField:
     """The input pixels that one output position sees, axis by axis."""
 
+    axes: tuple[int, ...] = ()
+    """Which axes of the input these are: those of its pixels or steps, not of its channels."""
     whole: bool = False
     """Every output sees all of the input; `size` is then that of the input."""
     size: tuple[int, ...]
@@ -36,9 +38,9 @@ class ReceptiveField:
     smallest: tuple[int, ...]
     """The smallest over the phases: differs from `size` where upsampling makes positions unlike."""
     stride: tuple[float, ...] = ()
-    """Input pixels from one output position to the next."""
-    start: tuple[int, ...] = ()
-    """The first pixel that the first output position sees; negative in the padding."""
+    """Input pixels from one output position to the next; 0 where all see the same."""
+    start: tuple[int | None, ...] = ()
+    """The first pixel that the first output position sees; negative in the padding, None if it sees none."""
 
 
 @keyed
@@ -77,7 +79,7 @@ class Row:
     activation_bytes: int = 0
     """Memory of the results; a view of the input takes none. For a block the sum over its rows."""
     receptive_field: ReceptiveField | None = None
-    """None where an output position has no place in the input, or several that do not line up."""
+    """None where no pixel reaches it, or where positions differ by no rule that is followed."""
     steps: int = 1
     """How many times a recurrent block runs; its numbers and those inside are for all steps."""
     shares: str | None = None

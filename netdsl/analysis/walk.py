@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from netdsl.analysis.counts import Count, arithmetic, shape_at, windows_at
+from netdsl.analysis.counts import Count, arithmetic, reading_at, shape_at, windows_at
 from netdsl.analysis.dropped import Loss, find_loss
-from netdsl.analysis.explain import explain
+from netdsl.analysis.explain import Followed, explain
+from netdsl.analysis.fields import Field, Fields, outwards
 from netdsl.analysis.memory import Schedule
 from netdsl.analysis.quantities import quantity
-from netdsl.analysis.receptive import PIXEL, WHOLE, Field, Unaligned, join, through
-from netdsl.analysis.report import ReceptiveField, Row, Shape, Uncounted
+from netdsl.analysis.report import Row, Shape, Uncounted
 from netdsl.analysis.settings import layer_text
 from netdsl.diagnostics import Collector
 from netdsl.ir import Block, Graph, Node, Recurrent
-from netdsl.ops.base import Op
+from netdsl.ops.base import Follows, Op, Reading
 from netdsl.ops.value import Constant
 from netdsl.record import changed
-from netdsl.tensors import TensorType, Value
+from netdsl.tensors import DType, TensorType, Value
 
 PLACEHOLDER = Row(name="", path="", op="", kind="", settings="", line=0, depth=0, inputs=(), outputs=())
 """Stands for a block until its rows, and with them its sums, are known."""
@@ -66,24 +66,33 @@ class Walk:
         self.explained = explained
         self.collector = collector
         self.rows: list[Row] = []
-        self.fields: dict[Value, Field] = {}
-        self.shown: dict[Field, ReceptiveField | None] = {}
+        self.sight = Fields()
+        self.fields: dict[Value, Field | None] = {}
+        self.drawn: list[Field | None] = []
+        """What each of the rows sees; it can be shown once all rows are known."""
         self.schedule = Schedule()
         self.uncounted: list[Uncounted] = []
         self.counted: set[str] = set()  # paths of the nodes whose weights are counted
-        self.whole: Shape = ()  # spatial size of the first image among the inputs
 
     def net(self, graph: Graph) -> Count:
         """The whole inference graph; rows, fields and schedule are complete afterwards."""
-        for value in graph.inputs:
-            shape = shape_at(value.type, self.sizes)
-            image = len(shape) > 1
-            self.whole = self.whole or (shape[1:] if image else ())
-            self.fields[value] = (PIXEL,) * (len(shape) - 1) if image else None
+        for source, value in enumerate(graph.inputs):
+            self.sight.start(source, self.shape(value), value.type.dtype is not DType.FLOAT)
             self.schedule.hold(value, self.bytes(value.type))
+        self.fields.update({v: self.sight.of_input(source) for source, v in enumerate(graph.inputs)})
         total = self.graph(graph, Place())
         self.schedule.keep(o.value for o in graph.outputs)
+        self._draw()
         return total
+
+    def _draw(self) -> None:
+        """Give every row its receptive field."""
+        shown = {field: self.sight.shown(field) for field in dict.fromkeys(self.drawn)}
+        pairs = zip(self.rows, self.drawn, strict=True)
+        self.rows = [changed(row, receptive_field=shown[f]) if shown[f] else row for row, f in pairs]
+
+    def shape(self, value: Value) -> Shape:
+        return shape_at(value.type, self.sizes)
 
     def graph(self, graph: Graph, place: Place) -> Count:
         total = Count()
@@ -122,14 +131,27 @@ class Walk:
         if missing:
             self.uncounted.append(Uncounted(path=path, op=op.name, what=missing))
         count.activation = self.run(node, op, path) * place.steps
-        before = join(self.fields.get(v) for v in node.inputs if v is not getattr(op, "like", None))
-        windows = windows_at(op, self.sizes)
-        after = through(before, windows)
-        self.fields.update(dict.fromkeys(node.results, after))
-        warnings = self.losses(node, find_loss(windows or ()))
-        lines = self.explanation(node, place, (before, after)) if self.explained else ()
+        self.see(node, op)
+        warnings = self.losses(node, find_loss(windows_at(op, self.sizes) or ()))
+        lines = self.explanation(node, op, place) if self.explained else ()
         self.rows.append(self.row(node, place, count, owned, Remarks(missing, warnings, lines)))
+        self.drawn.append(self.fields.get(node.results[0]))
         return count
+
+    def see(self, node: Node, op: Op) -> None:
+        """The fields of an operation's results."""
+        like = getattr(op, "like", None)
+        operands = [(i, v, f) for i, v in enumerate(node.inputs) if v is not like and (f := self.fields.get(v))]
+        for number, result in enumerate(node.results):
+            through = [self.through(op, (i, number), v, f) for i, v, f in operands]
+            joined = len(through) > 1
+            self.fields[result] = self.sight.join(through, self.shape(result)) if joined else next(iter(through), None)
+
+    def through(self, op: Op, place: tuple[int, int], operand: Value, field: Field) -> Field:
+        """What a result sees through one operand; `place` has the number of either."""
+        if not any(seen and seen.axes for seen in field):
+            return field
+        return self.sight.through(field, self.shape(operand), reading_at(op, *place, self.sizes))
 
     def run(self, node: Node, op: Op, path: str) -> int:
         """Put the layer on the schedule; the bytes of its results."""
@@ -152,8 +174,21 @@ class Walk:
             self.collector.warn("pixels-dropped", message, node.span, help=loss.help, notes=(f"at {at}",) if at else ())
         return (loss.text,)
 
-    def explanation(self, node: Node, place: Place, fields: tuple[Field, Field]) -> tuple[str, ...]:
-        return tuple(explain(node, self.sizes, batch=self.batch, steps=place.steps, fields=fields))
+    def explanation(self, node: Node, op: Op, place: Place) -> tuple[str, ...]:
+        followed = tuple(self.followed(node, op))
+        return tuple(explain(node, self.sizes, batch=self.batch, steps=place.steps, fields=followed))
+
+    def followed(self, node: Node, op: Op) -> Iterator[Followed]:
+        """What an operation on one value sees along each axis that a window follows, before and after it."""
+        before = self.fields.get(node.inputs[0]) if node.inputs else None
+        after = self.fields.get(node.results[0])
+        if not before or not after:
+            return
+        reading: Reading = reading_at(op, 0, 0, self.sizes)
+        for old, new in zip(before, after, strict=True):
+            answer = reading[old.axes[0]] if old and old.axis else None
+            if old and old.axis and new and new.axis and isinstance(answer, Follows) and answer.window:
+                yield old.axis, new.axis, answer.window
 
     # ------------------------------------------------------------ blocks
 
@@ -162,6 +197,7 @@ class Walk:
         owned = self.owns(node, place)
         inside = Place(place.of(node.name), place.depth + 1, place.steps, owned)
         self.rows.append(PLACEHOLDER)
+        self.drawn.append(None)
         steps = None
         if isinstance(op, Recurrent):
             steps = place.steps * self.steps(node)
@@ -171,6 +207,7 @@ class Walk:
             count = self.body(node, op, inside)
         lines = tuple(explain(node, self.sizes)) if self.explained else ()
         self.rows[index] = self.row(node, place, count, owned, Remarks(explanation=lines, steps=steps))
+        self.drawn[index] = self.fields.get(node.results[0])
         return count
 
     def body(self, node: Node, op: Block, inside: Place) -> Count:
@@ -189,9 +226,7 @@ class Walk:
 
     def recurrent(self, node: Node, op: Recurrent, inside: Place) -> Count:
         """The body once, counted for every step; its tensors live for one step, its states from step to step."""
-        seen = join(self.fields.get(v) for v in node.inputs)
-        after: Field = None if seen is None else WHOLE
-        self.fields.update(dict.fromkeys(op.body.inputs, after))
+        self.enter(node, op)
         outside, self.schedule = self.schedule, Schedule()
         for state in op.states:
             self.schedule.hold(state.current, self.bytes(state.current.type))
@@ -202,8 +237,23 @@ class Walk:
         self.schedule = outside
         results = [(r, self.bytes(r.type)) for r in node.results]
         self.schedule.run(inside.path, node.inputs, results, workspace)
-        self.fields.update(dict.fromkeys(node.results, after))
+        for result, output in zip(node.results, op.body.outputs, strict=False):
+            self.fields[result] = outwards(self.fields.get(output.value))
         return count
+
+    def enter(self, node: Node, op: Recurrent) -> None:
+        """What one step of a recurrent block sees of what comes in from outside.
+
+        With a state that is all that any of the steps before it saw, too.
+        """
+        recurs, outside = bool(op.states), len(op.sequences)
+        inner = [
+            self.sight.inwards(self.fields.get(v), self.shape(v), recurs) if i < outside else self.fields.get(v)
+            for i, v in enumerate(node.inputs)
+        ]
+        if recurs:
+            inner = [self.sight.join(inner, ())] * len(op.body.inputs)
+        self.fields.update(zip(op.body.inputs, inner, strict=True))
 
     # ------------------------------------------------------------ rows
 
@@ -229,7 +279,6 @@ class Walk:
             flops=count.flops,
             transcendentals=count.transcendentals,
             activation_bytes=count.activation,
-            receptive_field=self.receptive_field(self.fields.get(node.results[0]) if node.results else None),
             steps=place.steps,
             shares=shares,
             notes=(f"uses the weights of `{shares}`",) if shares and not owned else (),
@@ -238,26 +287,6 @@ class Walk:
         )
         row = _without(row, remarks.missing) if remarks.missing else row
         return _recurring(row, remarks.steps) if remarks.steps is not None else row
-
-    def receptive_field(self, found: Field) -> ReceptiveField | None:
-        """A field as the report shows it."""
-        if found not in self.shown:
-            self.shown[found] = self._receptive_field(found)
-        return self.shown[found]
-
-    def _receptive_field(self, found: Field) -> ReceptiveField | None:
-        if not found or isinstance(found, Unaligned):
-            return None
-        if not isinstance(found, tuple):
-            return ReceptiveField(whole=True, size=self.whole, smallest=self.whole) if self.whole else None
-        spans = [axis.sizes() for axis in found]
-        strides = [axis.stride for axis in found]
-        return ReceptiveField(
-            size=tuple(large for _, large in spans),
-            smallest=tuple(small for small, _ in spans),
-            stride=tuple(int(s) if s.denominator == 1 else float(s) for s in strides),
-            start=tuple(axis.phases[0][0] for axis in found),
-        )
 
 
 def _recurring(row: Row, steps: int) -> Row:

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from netdsl.dims import Extent
 from netdsl.ops.arithmetic import Add, Exp, Mul, Sub
 from netdsl.ops.axes import Axis, class_axis, find_axis, float_of, product, rank_at_least, without
-from netdsl.ops.base import Elementwise, Gradients, Tape, Window, fixed
+from netdsl.ops.base import EVERYTHING, Elementwise, Follows, Gradients, Reading, Tape, Window, fixed
 from netdsl.ops.fields import Bool, ChoiceKind, Float, Initialiser
 from netdsl.ops.reduce import Sum
 from netdsl.ops.shape import Reshape
@@ -243,6 +243,9 @@ class Normalised(Activation, abstract=True):
 
     def windows(self) -> tuple[Window, ...] | None:
         return None if self.x.type.rank >= 3 and self.along > 0 else ()
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        return tuple(EVERYTHING if i == self.along else Follows(i) for i in range(self.x.type.rank))
 
 
 def softmax_gradient(tape: Tape, dy: Value | None, y: Value, axis: int) -> Value:

@@ -9,7 +9,20 @@ from typing import Annotated, ClassVar
 
 from netdsl.dims import Extent
 from netdsl.ops.axes import broadcast, float_of, meet, number_of
-from netdsl.ops.base import Elementwise, Gradients, Op, Requirement, RuleError, Tape, Values
+from netdsl.ops.base import (
+    EVERYTHING,
+    FEATURES,
+    Elementwise,
+    Follows,
+    Gradients,
+    Op,
+    Reading,
+    Requirement,
+    RuleError,
+    Tape,
+    Values,
+    aligned,
+)
 from netdsl.ops.fields import FloatKind
 from netdsl.ops.shape import Unsqueeze
 from netdsl.tensors import DType, TensorType, Value
@@ -317,6 +330,13 @@ class Matmul(Op):
 
     def windows(self) -> None:
         return None
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        operand, other = ((self.a, self.b), (self.b, self.a))[place]
+        rank, made = operand.type.rank, self.result().rank
+        summed = FEATURES if not other.type.batched else EVERYTHING
+        rows = aligned(operand.shape[:-2], self.result().shape[:-2])
+        return (*rows, *((Follows(made - 2), summed), (summed, Follows(made - 1)))[place]) if rank > 1 else (summed,)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         from netdsl.ops.arithmetic_backward import fit, turned

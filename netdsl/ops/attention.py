@@ -7,7 +7,21 @@ from netdsl.dims import Extent
 from netdsl.ops.activation import softmax_gradient
 from netdsl.ops.arithmetic import Add, Div, Matmul, Mul, Sqrt
 from netdsl.ops.axes import all_batched, float_of, product, samples_of
-from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape, fixed, require_rank
+from netdsl.ops.base import (
+    EVERYTHING,
+    FEATURES,
+    Follows,
+    Gradients,
+    Mingled,
+    Op,
+    Read,
+    Reading,
+    Requirement,
+    RuleError,
+    Tape,
+    fixed,
+    require_rank,
+)
 from netdsl.ops.fields import Bool, Count
 from netdsl.ops.shape import Concat, Reshape, Split, Transpose
 from netdsl.tensors import Init, TensorType, Value, Weight
@@ -16,6 +30,13 @@ from netdsl.tensors import Init, TensorType, Value, Weight
 def pairs(queries: Extent, keys: Extent, causal: bool) -> Extent:
     """How many pairs of a query and a key are read: a causal query reads the keys up to its own."""
     return queries * (queries + 1) // 2 if causal else queries * keys
+
+
+def attended(place: int, causal: bool, axis: int) -> Follows | Read | Mingled:
+    """How positions read queries (`place` 0), each its own, or keys and values."""
+    if place == 0:
+        return Follows(axis)
+    return Mingled((axis,), growing=True) if causal else EVERYTHING
 
 
 def softmax_flops(rows: Extent, width: Extent) -> Extent:
@@ -117,6 +138,10 @@ class Attention(Op):
     def windows(self) -> None:
         return None
 
+    def reading(self, place: int, result: int = 0) -> Reading:
+        steps = self.q.type.rank - 2
+        return (*map(Follows, range(steps)), attended(place, self.causal, steps), FEATURES)
+
     def training(self, tape: Tape) -> tuple[Value, ...]:
         return (attend(tape, self.q, self.k, self.v, self.causal),)
 
@@ -213,6 +238,10 @@ class MultiheadAttention(Op):
 
     def windows(self) -> None:
         return None
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        queries = place == 0 and self.k is not None
+        return (attended(0 if queries else 1, self.causal, 0), FEATURES)
 
     @property
     def joint(self) -> bool:

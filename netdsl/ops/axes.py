@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 from netdsl.dims import Extent
-from netdsl.ops.base import Requirement, RuleError
+from netdsl.ops.base import EVERYTHING, Follows, Mingled, Reading, Requirement, RuleError
 from netdsl.ops.fields import IntKind, ListKind
 from netdsl.tensors import DType, TensorType, Value
 
@@ -121,6 +121,35 @@ def broadcast(types: Sequence[TensorType]) -> TensorType:
                 shape[-i] = other.shape[-i]
     dtype = DType.FLOAT if any(t.dtype is DType.FLOAT for t in types) else types[0].dtype
     return TensorType(tuple(shape), dtype, any(t.batched for t in types))
+
+
+def without_axes(rank: int, gone: Sequence[int], mixed: Sequence[int]) -> Reading:
+    """How a result reads an operand, one to one but for axes of which it reads everything; some of these are gone."""
+    left = [i for i in range(rank) if i not in gone]
+    return tuple(EVERYTHING if i in mixed else Follows(left.index(i)) for i in range(rank))
+
+
+def with_axis(rank: int, new: int) -> Reading:
+    """How a result reads an operand, one to one, where it has one axis more."""
+    return tuple(Follows(i if i < new else i + 1) for i in range(rank))
+
+
+def regrouped(operand: Sequence[Extent], result: Sequence[Extent]) -> Reading:
+    """How a result reads an operand of which it is a reshaping: axes of one size at either end stay what they are."""
+    most = min(len(operand), len(result))
+    start = next((i for i in range(most) if operand[i] != result[i]), most)
+    pairs = zip(reversed(operand[start:]), reversed(result[start:]), strict=False)
+    end = next((i for i, (o, r) in enumerate(pairs) if o != r), most - start)
+    middle = Mingled(tuple(range(start, len(result) - end)))
+    inner = [i for i in range(start, len(operand) - end) if operand[i] != 1]
+    made = [i for i in range(start, len(result) - end) if result[i] != 1]
+    one = Follows(made[0]) if len(inner) == len(made) == 1 else middle
+    shift = len(result) - len(operand)
+    return (
+        *map(Follows, range(start)),
+        *(one if i in inner else EVERYTHING for i in range(start, len(operand) - end)),
+        *(Follows(i + shift) for i in range(len(operand) - end, len(operand))),
+    )
 
 
 def same_shape(a: Value, b: Value, message: str, field: Any = None) -> Iterator[Requirement]:

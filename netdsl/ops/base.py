@@ -76,11 +76,54 @@ class Window:
     dilation: int = 1
     ceil: bool = False
     up: int = 1
+    transposed: bool = False
+    """Turned round: input positions, `up` apart, paint windows of the output, of which `before` are cut off."""
 
     @property
     def reach(self) -> int:
         """How many positions one window spans."""
         return self.dilation * (self.kernel - 1) + 1
+
+    @property
+    def upward(self) -> bool:
+        """True when its positions lie on the finer grid of the result."""
+        return self.transposed or self.up != 1
+
+
+@record
+class Follows:
+    """An axis of an operand along which a position of the result moves: one to one, or through a window."""
+
+    axis: int
+    """The result's axis that moves along it."""
+    window: Window | None = None
+
+
+@record
+class Read:
+    """An axis of an operand of which every position of the result reads all from `first` to `stop`."""
+
+    first: Extent = 0
+    stop: Extent | None = None
+    """The end when None."""
+    features: bool = False
+    """True when the numbers along it are channels or features: no positions of an image or a sequence."""
+
+
+@record
+class Mingled:
+    """An axis of an operand whose positions go somewhere along some axes of the result, by no window."""
+
+    axes: tuple[int, ...]
+    growing: bool = False
+    """True when a position reads all up to its own, the last one everything: what is causal."""
+
+
+Reading = tuple[Follows | Read | Mingled, ...]
+"""How a result reads one operand: an answer for each of the operand's axes."""
+
+EVERYTHING = Read()
+FEATURES = Read(features=True)
 
 
 @dataclass_transform()
@@ -257,6 +300,20 @@ class Op(Declared, abstract=True):
         """How each spatial axis is read; () means one to one, None means every output sees the whole input."""
         return ()
 
+    def reading(self, place: int, result: int = 0) -> Reading:
+        """How one of its results reads operand number `place`, axis by axis: receptive fields follow from it.
+
+        What is said here follows from `windows()`; an operation that moves axes about says it itself.
+        """
+        operand = tuple(self.operands())[place].type
+        windows = self.windows()
+        if windows is None:
+            return (EVERYTHING,) * operand.rank
+        if not windows:
+            return aligned(operand.shape, _type(self, result).shape)
+        channels = FEATURES if self.weights() else Follows(0)
+        return (channels, *(Follows(i, window) for i, window in enumerate(windows, 1)))
+
     def in_place(self) -> bool:
         """True when the result can be a view of the input, so that it needs no memory: flatten, inference dropout."""
         return False
@@ -295,6 +352,18 @@ class Op(Declared, abstract=True):
                 yield from value
             elif value is not None:
                 yield value
+
+
+def _type(op: Op, place: int) -> TensorType:
+    result = op.result()
+    return result[place] if isinstance(result, tuple) else result
+
+
+def aligned(operand: Sequence[Extent], result: Sequence[Extent]) -> Reading:
+    """One to one, aligned at the last axis; an axis of size 1 that is repeated is read by every position."""
+    start = len(result) - len(operand)
+    pairs = zip(operand, result[start:], strict=True)
+    return tuple(EVERYTHING if o == 1 != r else Follows(start + i) for i, (o, r) in enumerate(pairs))
 
 
 class Elementwise(Op, abstract=True):

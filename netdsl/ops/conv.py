@@ -150,7 +150,9 @@ class ConvTranspose(Op):
 
     def windows(self) -> tuple[Window, ...]:
         axes = zip(self.x.type.spatial, self.kernels, self.strides, self.pads, self.dilations, strict=True)
-        return tuple(Window(size, k, 1, before, after, d, up=s) for size, k, s, (before, after), d in axes)
+        return tuple(
+            Window(size, k, 1, before, after, d, up=s, transposed=True) for size, k, s, (before, after), d in axes
+        )
 
     def result(self) -> TensorType:
         return self.x.type.with_shape(self.channels, *map(grow, self.windows(), self.extra))

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, cast
 
 from netdsl.dims import Extent
 from netdsl.ops.axes import find_axis, float_of, rank_at_least
-from netdsl.ops.base import Gradients, Requirement, RuleError, Tape, Window
+from netdsl.ops.base import Follows, Gradients, Reading, Requirement, RuleError, Tape, Window
 from netdsl.ops.fields import (
     ChoiceKind,
     Count,
@@ -61,6 +61,10 @@ class Slice(Rearrangement):
     def result(self) -> TensorType:
         taken = (self.stop - self.first - 1) // self.step + 1
         return self.x.type.with_shape(*self.x.shape[: self.along], taken, *self.x.shape[self.along + 1 :])
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        window = cut(self.size, self.first, self.size - self.stop, self.step)
+        return tuple(Follows(i, window if i == self.along else None) for i in range(self.x.type.rank))
 
     def windows(self) -> tuple[Window, ...]:
         if self.along == 0:

@@ -3,7 +3,19 @@
 from typing import ClassVar
 
 from netdsl.dims import Extent
-from netdsl.ops.base import Gradients, Op, RuleError, Tape, Window, fixed, require_dtype
+from netdsl.ops.base import (
+    EVERYTHING,
+    FEATURES,
+    Follows,
+    Gradients,
+    Op,
+    Reading,
+    RuleError,
+    Tape,
+    Window,
+    fixed,
+    require_dtype,
+)
 from netdsl.ops.conv import weigh
 from netdsl.ops.fields import Bool, Count, Initialiser
 from netdsl.tensors import DType, Init, TensorType, Value, Weight
@@ -56,6 +68,10 @@ class Linear(Op):
     def windows(self) -> tuple[Window, ...] | None:
         return None if self.x.type.rank == 1 else ()
 
+    def reading(self, place: int, result: int = 0) -> Reading:
+        rank = self.x.type.rank
+        return (*(Follows(i) for i in range(rank - 1)), FEATURES if rank > 1 else EVERYTHING)
+
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         from netdsl.ops.backward import SumTo
         from netdsl.ops.linear_backward import LinearInputGradient, LinearWeightGradient
@@ -99,6 +115,9 @@ class Embedding(Op):
 
     def pointwise(self) -> Extent:
         return 0
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        return tuple(map(Follows, range(self.x.type.rank)))
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         from netdsl.ops.linear_backward import EmbeddingGradient

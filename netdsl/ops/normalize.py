@@ -5,8 +5,12 @@ from typing import ClassVar
 
 from netdsl.dims import Dim, Extent
 from netdsl.ops.base import (
+    EVERYTHING,
+    FEATURES,
     Elementwise,
+    Follows,
     Gradients,
+    Reading,
     Requirement,
     RuleError,
     Tape,
@@ -120,6 +124,11 @@ class Layernorm(_Standardised):
     def scaled(self) -> bool:
         return self.affine
 
+    def reading(self, place: int, result: int = 0) -> Reading:
+        kept = self.x.type.rank - self.axes
+        mixed = FEATURES if kept and self.axes == 1 else EVERYTHING
+        return (*map(Follows, range(kept)), *(mixed,) * self.axes)
+
     def windows(self) -> tuple[Window, ...] | None:
         # A sequence is normalised step by step; anything else mixes positions.
         return () if self.x.type.rank == 2 and self.axes == 1 else None
@@ -212,6 +221,9 @@ class Instancenorm(_Standardised):
     def scaled(self) -> bool:
         return self.affine
 
+    def reading(self, place: int, result: int = 0) -> Reading:
+        return (Follows(0), *(EVERYTHING,) * (self.x.type.rank - 1))
+
     def training(self, tape: Tape) -> tuple[Value, ...]:
         import netdsl.ops.normalize_backward as backward
 
@@ -244,6 +256,9 @@ class Lrn(Elementwise):
 
     def pointwise(self) -> Extent:
         return self.x.type.elements * (self.size + 3)
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        return (FEATURES, *map(Follows, range(1, self.x.type.rank)))
 
     def training(self, tape: Tape) -> tuple[Value, ...]:
         import netdsl.ops.normalize_backward as backward

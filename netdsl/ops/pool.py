@@ -4,7 +4,21 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from netdsl.dims import Extent
-from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape, Window, require_dtype, require_rank
+from netdsl.ops.base import (
+    EVERYTHING,
+    Follows,
+    Gradients,
+    Mingled,
+    Op,
+    Read,
+    Reading,
+    Requirement,
+    RuleError,
+    Tape,
+    Window,
+    require_dtype,
+    require_rank,
+)
 from netdsl.ops.fields import Bool, Padding, Sizes
 from netdsl.ops.windows import SPATIAL_RANKS, count, even, fits, product, slide, spread, spread_padding
 from netdsl.tensors import DType, TensorType, Value
@@ -176,13 +190,16 @@ class _Adaptive(_Weightless, abstract=True):
         return self.x.type.with_shape(self.x.type.channels, *self.sizes)
 
     def windows(self) -> tuple[Window, ...] | None:
-        """Sliding windows where the sizes divide; else there is no single stride, and everything is said to be seen."""
+        """Sliding windows where the sizes divide; else there is no single stride."""
         made = []
         for size, parts in zip(self.x.type.spatial, self.sizes, strict=True):
             if not isinstance(size, int) or size % parts:
                 return None
             made.append(Window(size, size // parts, size // parts))
         return tuple(made)
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        return (Follows(0), *map(_adaptive_reading, range(1, self.x.type.rank), self.x.type.spatial, self.sizes))
 
 
 class AdaptiveAvgpool(_Adaptive):
@@ -240,6 +257,14 @@ class AdaptiveMaxpool(_Adaptive):
         return {"x": _to_maxima(tape, self.x, results[0], dy, overlap=False)}
 
 
+def _adaptive_reading(axis: int, size: Extent, parts: int) -> Follows | Read | Mingled:
+    if parts == 1:
+        return EVERYTHING
+    if isinstance(size, int) and size % parts == 0:
+        return Follows(axis, Window(size, size // parts, size // parts))
+    return Mingled((axis,))
+
+
 class _Global(_Weightless, abstract=True):
     """One number a channel; with `keep` the spatial axes stay, of size 1."""
 
@@ -251,6 +276,9 @@ class _Global(_Weightless, abstract=True):
 
     def windows(self) -> tuple[Window, ...] | None:
         return None
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        return (Follows(0), *(EVERYTHING,) * (self.x.type.rank - 1))
 
 
 class GlobalAvgpool(_Global):

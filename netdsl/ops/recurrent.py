@@ -4,7 +4,19 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from netdsl.dims import Extent
 from netdsl.ops.axes import float_of, rank_at_least, samples_of
-from netdsl.ops.base import Gradients, Op, Tape, fixed, require_rank
+from netdsl.ops.base import (
+    EVERYTHING,
+    FEATURES,
+    Follows,
+    Gradients,
+    Mingled,
+    Op,
+    Read,
+    Reading,
+    Tape,
+    fixed,
+    require_rank,
+)
 from netdsl.ops.fields import Bool, ChoiceKind, Count, Initialiser, IntKind
 from netdsl.ops.shape import Rearrangement, Unsqueeze
 from netdsl.tensors import Init, TensorType, Value, Weight
@@ -107,6 +119,9 @@ class Recurrence(Op, abstract=True):
     def windows(self) -> None:
         return None
 
+    def reading(self, place: int, result: int = 0) -> Reading:
+        return (EVERYTHING if self.directions > 1 else Mingled((0,), growing=True), FEATURES)
+
     def training(self, tape: Tape) -> tuple[Value, ...]:
         from netdsl.ops.recurrent_backward import recurrence_training
 
@@ -193,6 +208,10 @@ class Last(Rearrangement):
     def windows(self) -> None:
         return None
 
+    def reading(self, place: int, result: int = 0) -> Reading:
+        steps = self.x.shape[0]
+        return (Read(steps - 1, steps), *map(Follows, range(self.x.type.rank - 1)))
+
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         from netdsl.ops.cut_backward import Surround
 
@@ -216,6 +235,9 @@ class Reverse(Rearrangement):
 
     def windows(self) -> None:
         return None
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        return (Mingled((0,)), *map(Follows, range(1, self.x.type.rank)))
 
     def in_place(self) -> bool:
         return False

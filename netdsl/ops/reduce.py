@@ -4,8 +4,20 @@ from typing import ClassVar
 
 from netdsl.dims import Extent
 from netdsl.ops.arithmetic import Div, Mul
-from netdsl.ops.axes import Axes, Axis, class_axis, find_axis, float_of, number_of, product, rank_at_least, without
-from netdsl.ops.base import Gradients, NoGradient, Op, RuleError, Tape, Window
+from netdsl.ops.axes import (
+    Axes,
+    Axis,
+    class_axis,
+    find_axis,
+    float_of,
+    number_of,
+    product,
+    rank_at_least,
+    with_axis,
+    without,
+    without_axes,
+)
+from netdsl.ops.base import Gradients, NoGradient, Op, Reading, RuleError, Tape, Window
 from netdsl.ops.fields import Bool, Count, Int
 from netdsl.ops.shape import Unsqueeze
 from netdsl.tensors import DType, TensorType, Value
@@ -38,6 +50,9 @@ class Reduction(Op, abstract=True):
 
     def windows(self) -> tuple[Window, ...] | None:
         return () if self.along == (0,) and self.keep else None
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        return without_axes(self.x.type.rank, () if self.keep else self.along, self.along)
 
     def kept(self, tape: Tape, value: Value | None) -> Value:
         """A result with an axis of size 1 where one was summed up."""
@@ -140,6 +155,9 @@ class Argmax(Op):
     def windows(self) -> tuple[Window, ...] | None:
         return None
 
+    def reading(self, place: int, result: int = 0) -> Reading:
+        return without_axes(self.x.type.rank, (self.along,), (self.along,))
+
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         raise NoGradient("`argmax` jumps from one class to the next and has no gradient; `softmax` is its smooth form")
 
@@ -172,6 +190,9 @@ class OneHot(Op):
 
     def windows(self) -> tuple[Window, ...] | None:
         return None
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        return with_axis(self.x.type.rank, self.along)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         raise NoGradient("`one_hot` has no gradient: class numbers are no scores; `softmax` is its smooth form")

@@ -1,12 +1,26 @@
-"""Making images larger or smaller without weights: resizing and unpooling."""
+"""Making images larger or smaller without weights: resizing, unpooling, channels spread over space."""
 
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from netdsl.dims import Dim, Extent, at
-from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape, Window, require_dtype, require_rank
-from netdsl.ops.fields import Bool, ChoiceKind, Extents, FloatKind, ListKind, Padding, Sizes
+from netdsl.ops.axes import samples_of
+from netdsl.ops.base import (
+    Follows,
+    Gradients,
+    Mingled,
+    Op,
+    Reading,
+    Requirement,
+    RuleError,
+    Tape,
+    Window,
+    require_dtype,
+    require_rank,
+)
+from netdsl.ops.fields import Bool, ChoiceKind, Count, Extents, FloatKind, ListKind, Padding, Sizes
+from netdsl.ops.shape import Rearrangement
 from netdsl.ops.windows import (
     SPATIAL_RANKS,
     grow,
@@ -105,6 +119,11 @@ class Resize(_Sampling):
         """What a position reads, where the factor is whole either way; with `align_corners` the most it may read."""
         made = [self._window(s, f) for s, f in zip(self.x.type.spatial, self.factors() or (), strict=False)]
         return None if not made or None in made else tuple(w for w in made if w)
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        factors = self.factors() or (None,) * (self.x.type.rank - 1)
+        found = (f and self._window(s, f) for s, f in zip(self.x.type.spatial, factors, strict=True))
+        return (Follows(0), *(Follows(i, w) if w else Mingled((i,)) for i, w in enumerate(found, 1)))
 
     def _window(self, size: Extent, factor: "Fraction") -> Window | None:
         up, down = factor.numerator, factor.denominator
@@ -251,9 +270,71 @@ class MaxUnpool(_Sampling):
 
     def windows(self) -> tuple[Window, ...]:
         axes = zip(self.x.type.spatial, self.kernels, self.strides, self.pads, strict=True)
-        return tuple(Window(size, k, 1, before, after, up=s) for size, k, s, (before, after) in axes)
+        return tuple(Window(size, k, 1, before, after, up=s, transposed=True) for size, k, s, (before, after) in axes)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         from netdsl.ops.resize_backward import GatherPlaces
 
         return {"x": tape(GatherPlaces, outgoing[0], self.indices)}
+
+
+class PixelShuffle(Rearrangement):
+    """Spread channels over space: `[C * r * r, H, W] -> [C, H * r, W * r]` (Shi et al., 2016)."""
+
+    example: ClassVar[str] = "image [12, 4, 4] -> pixel_shuffle(2) -> [3, 8, 8]"
+
+    x: Value
+    factor: Count
+
+    def prepare(self) -> None:
+        require_rank(self.x, (3,), "`pixel_shuffle` needs [channels, height, width]")
+        samples_of(self.x, self.name)
+
+    def requirements(self) -> Iterator[Requirement]:
+        square = self.factor**2
+        channels = self.x.type.channels
+        yield Requirement(channels % square, "==", 0, f"{channels} channels do not divide by {square}", field="factor")
+
+    def result(self) -> TensorType:
+        channels, height, width = self.x.shape
+        return self.x.type.with_shape(channels // self.factor**2, height * self.factor, width * self.factor)
+
+    def windows(self) -> tuple[Window, ...]:
+        return tuple(Window(size, self.factor, up=self.factor) for size in self.x.type.spatial)
+
+    def in_place(self) -> bool:
+        return False
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(PixelUnshuffle, outgoing[0], self.factor)}
+
+
+class PixelUnshuffle(Rearrangement):
+    """Gather space into channels: `[C, H, W] -> [C * r * r, H / r, W / r]`, the inverse of `pixel_shuffle`."""
+
+    example: ClassVar[str] = "image [3, 8, 8] -> pixel_unshuffle(2) -> [12, 4, 4]"
+
+    x: Value
+    factor: Count
+
+    def prepare(self) -> None:
+        require_rank(self.x, (3,), "`pixel_unshuffle` needs [channels, height, width]")
+        samples_of(self.x, self.name)
+
+    def requirements(self) -> Iterator[Requirement]:
+        for size in self.x.type.spatial:
+            message = f"{size} does not divide by {self.factor}"
+            yield Requirement(size % self.factor, "==", 0, message, field="factor")
+
+    def result(self) -> TensorType:
+        channels, height, width = self.x.shape
+        return self.x.type.with_shape(channels * self.factor**2, height // self.factor, width // self.factor)
+
+    def windows(self) -> tuple[Window, ...]:
+        return tuple(Window(size, self.factor, self.factor) for size in self.x.type.spatial)
+
+    def in_place(self) -> bool:
+        return False
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(PixelShuffle, outgoing[0], self.factor)}

@@ -4,9 +4,31 @@ from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar
 
 from netdsl.dims import Dim, Extent
-from netdsl.ops.axes import all_batched, find_axis, product, rank_at_least, same_shape, samples_of, without
-from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape, Values, Window, require_rank
-from netdsl.ops.fields import Count, Int, IntKind, Kind, ListKind, is_int
+from netdsl.ops.axes import (
+    all_batched,
+    find_axis,
+    product,
+    rank_at_least,
+    regrouped,
+    same_shape,
+    with_axis,
+    without,
+    without_axes,
+)
+from netdsl.ops.base import (
+    Follows,
+    Gradients,
+    Mingled,
+    Op,
+    Reading,
+    Requirement,
+    RuleError,
+    Tape,
+    Values,
+    Window,
+    require_rank,
+)
+from netdsl.ops.fields import Int, IntKind, Kind, ListKind, is_int
 from netdsl.record import record
 from netdsl.tensors import TensorType, Value
 
@@ -31,6 +53,11 @@ class Reshaping(Rearrangement, abstract=True):
 
     def windows(self) -> tuple[Window, ...] | None:
         return None
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        made = self.result()
+        assert isinstance(made, TensorType)
+        return regrouped(self.x.shape, made.shape)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         from netdsl.ops.backward import ReshapeLike
@@ -75,6 +102,11 @@ class Concat(Rearrangement):
             shape[self.along] = shape[self.along] + other.shape[self.along]
         return self.x[0].type.with_shape(*shape)
 
+    def reading(self, place: int, result: int = 0) -> Reading:
+        several = len(self.x) > 1
+        axes = range(self.x[place].type.rank)
+        return tuple(Mingled((i,)) if several and i == self.along else Follows(i) for i in axes)
+
     def in_place(self) -> bool:
         return False
 
@@ -114,6 +146,9 @@ class Stack(Rearrangement):
 
     def windows(self) -> None:
         return None
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        return with_axis(self.x[place].type.rank, self.along)
 
     def in_place(self) -> bool:
         return False
@@ -179,6 +214,14 @@ class Split(Rearrangement):
     def result(self) -> tuple[TensorType, ...]:
         before, after = self.x.shape[: self.along], self.x.shape[self.along + 1 :]
         return tuple(self.x.type.with_shape(*before, size, *after) for size in self.sizes)
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        first: Extent = 0
+        for size in self.sizes[:result]:
+            first = first + size
+        whole = self.x.shape[self.along]
+        part = Window(whole, before=-first, after=first + self.sizes[result] - whole)  # type: ignore[arg-type]
+        return tuple(Follows(i, part if i == self.along else None) for i in range(self.x.type.rank))
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         from netdsl.ops.backward import ExpandTo
@@ -283,6 +326,9 @@ class Transpose(Rearrangement):
     def windows(self) -> tuple[Window, ...] | None:
         return () if self.axes == tuple(range(len(self.axes))) else None
 
+    def reading(self, place: int, result: int = 0) -> Reading:
+        return tuple(Follows(self.axes.index(i)) for i in range(len(self.axes)))
+
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         back = tuple(self.axes.index(i) for i in range(len(self.axes)))
         return {"x": tape(Transpose, outgoing[0], back)}
@@ -303,6 +349,9 @@ class Tokens(Rearrangement):
 
     def windows(self) -> None:
         return None
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        return (Follows(1), *regrouped(self.x.type.spatial, (product(self.x.type.spatial),)))
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         from netdsl.ops.backward import ReshapeLike
@@ -330,6 +379,9 @@ class Squeeze(Reshaping):
     def result(self) -> TensorType:
         return self.x.type.with_shape(*without(self.x.shape, self.along))
 
+    def reading(self, place: int, result: int = 0) -> Reading:
+        return without_axes(self.x.type.rank, (self.along,), (self.along,))
+
 
 class Unsqueeze(Reshaping):
     """Put in an axis of size 1 where `axis` says."""
@@ -344,64 +396,5 @@ class Unsqueeze(Reshaping):
     def result(self) -> TensorType:
         return self.x.type.with_shape(*self.x.shape[: self.along], 1, *self.x.shape[self.along :])
 
-
-class PixelShuffle(Rearrangement):
-    """Spread channels over space: `[C * r * r, H, W] -> [C, H * r, W * r]` (Shi et al., 2016)."""
-
-    example: ClassVar[str] = "image [12, 4, 4] -> pixel_shuffle(2) -> [3, 8, 8]"
-
-    x: Value
-    factor: Count
-
-    def prepare(self) -> None:
-        require_rank(self.x, (3,), "`pixel_shuffle` needs [channels, height, width]")
-        samples_of(self.x, self.name)
-
-    def requirements(self) -> Iterator[Requirement]:
-        square = self.factor**2
-        channels = self.x.type.channels
-        yield Requirement(channels % square, "==", 0, f"{channels} channels do not divide by {square}", field="factor")
-
-    def result(self) -> TensorType:
-        channels, height, width = self.x.shape
-        return self.x.type.with_shape(channels // self.factor**2, height * self.factor, width * self.factor)
-
-    def windows(self) -> tuple[Window, ...]:
-        return tuple(Window(size, self.factor, up=self.factor) for size in self.x.type.spatial)
-
-    def in_place(self) -> bool:
-        return False
-
-    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        return {"x": tape(PixelUnshuffle, outgoing[0], self.factor)}
-
-
-class PixelUnshuffle(Rearrangement):
-    """Gather space into channels: `[C, H, W] -> [C * r * r, H / r, W / r]`, the inverse of `pixel_shuffle`."""
-
-    example: ClassVar[str] = "image [3, 8, 8] -> pixel_unshuffle(2) -> [12, 4, 4]"
-
-    x: Value
-    factor: Count
-
-    def prepare(self) -> None:
-        require_rank(self.x, (3,), "`pixel_unshuffle` needs [channels, height, width]")
-        samples_of(self.x, self.name)
-
-    def requirements(self) -> Iterator[Requirement]:
-        for size in self.x.type.spatial:
-            message = f"{size} does not divide by {self.factor}"
-            yield Requirement(size % self.factor, "==", 0, message, field="factor")
-
-    def result(self) -> TensorType:
-        channels, height, width = self.x.shape
-        return self.x.type.with_shape(channels * self.factor**2, height // self.factor, width // self.factor)
-
-    def windows(self) -> tuple[Window, ...]:
-        return tuple(Window(size, self.factor, self.factor) for size in self.x.type.spatial)
-
-    def in_place(self) -> bool:
-        return False
-
-    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        return {"x": tape(PixelShuffle, outgoing[0], self.factor)}
+    def reading(self, place: int, result: int = 0) -> Reading:
+        return with_axis(self.x.type.rank, self.along)

@@ -106,7 +106,8 @@ def _memory(report: Report) -> Iterator[tuple[str, str]]:
     seen = report.rows[-1].receptive_field if report.rows else None
     if seen is not None:
         last = "the whole input" if seen.whole else field_text(seen)
-        unit = "receptive field in input pixels (and from one output to the next)"
+        pixels = "pixels" if len(seen.size) > 1 else "positions"
+        unit = f"receptive field in input {pixels} (and from one output to the next)"
         yield "RF", f"{unit}; the last row sees {last}"
 
 

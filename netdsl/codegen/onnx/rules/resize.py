@@ -6,7 +6,7 @@ from typing import Any
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.conv import require_batch
 from netdsl.dims import Extent
-from netdsl.ops.resize import MaxUnpool, Resize, Unpool
+from netdsl.ops.resize import MaxUnpool, PixelShuffle, PixelUnshuffle, Resize, Unpool
 
 NEAREST: dict[str, Any] = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 
@@ -73,3 +73,20 @@ def max_unpool(op: MaxUnpool, inputs: Sequence[str], build: Builder) -> Any:
     rows = build.ints(0, 0, -1)
     values, places = (build.node("Reshape", [name, rows]) for name in inputs[:2])
     return build.node("Reshape", [build.node("ScatterElements", [zeros, places, values], axis=2), shape])
+
+
+@rules.lowers(PixelShuffle)
+def pixel_shuffle(op: PixelShuffle, inputs: Sequence[str], build: Builder) -> Any:
+    return build.node("DepthToSpace", inputs, blocksize=op.factor, mode="CRD")
+
+
+@rules.lowers(PixelUnshuffle)
+def pixel_unshuffle(op: PixelUnshuffle, inputs: Sequence[str], build: Builder) -> Any:
+    # SpaceToDepth puts a pixel's place in its cell before its channel; PyTorch the other way round
+    square = op.factor**2
+    gathered = build.node("SpaceToDepth", inputs, blocksize=op.factor)
+    space = build.shape_of(gathered, 2)
+    batch = build.shape_of(gathered, 0, 1)
+    apart = build.node("Reshape", [gathered, build.extents(batch, square, -1, space)])
+    swapped = build.node("Transpose", [apart], perm=[0, 2, 1, 3, 4])
+    return build.node("Reshape", [swapped, build.extents(batch, -1, space)])

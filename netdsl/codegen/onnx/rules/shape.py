@@ -8,8 +8,6 @@ from netdsl.dims import Dim
 from netdsl.ops.shape import (
     Concat,
     Flatten,
-    PixelShuffle,
-    PixelUnshuffle,
     Reshape,
     Split,
     Squeeze,
@@ -88,20 +86,3 @@ def tokens(op: Tokens, inputs: Sequence[str], build: Builder) -> Any:
 def squeeze(op: Squeeze | Unsqueeze, inputs: Sequence[str], build: Builder) -> Any:
     axis = build.ints(op.along + op.x.type.batched)
     return build.node("Squeeze" if isinstance(op, Squeeze) else "Unsqueeze", [inputs[0], axis])
-
-
-@rules.lowers(PixelShuffle)
-def pixel_shuffle(op: PixelShuffle, inputs: Sequence[str], build: Builder) -> Any:
-    return build.node("DepthToSpace", inputs, blocksize=op.factor, mode="CRD")
-
-
-@rules.lowers(PixelUnshuffle)
-def pixel_unshuffle(op: PixelUnshuffle, inputs: Sequence[str], build: Builder) -> Any:
-    # SpaceToDepth puts a pixel's place in its cell before its channel; PyTorch the other way round
-    square = op.factor**2
-    gathered = build.node("SpaceToDepth", inputs, blocksize=op.factor)
-    space = build.shape_of(gathered, 2)
-    batch = build.shape_of(gathered, 0, 1)
-    apart = build.node("Reshape", [gathered, build.extents(batch, square, -1, space)])
-    swapped = build.node("Transpose", [apart], perm=[0, 2, 1, 3, 4])
-    return build.node("Reshape", [swapped, build.extents(batch, -1, space)])

@@ -6,7 +6,7 @@ from typing import Any
 from netdsl.codegen.pytorch.rules.conv import flat, unlike
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Spelling, rules
 from netdsl.dims import Dim
-from netdsl.ops.resize import MaxUnpool, Resize, Unpool
+from netdsl.ops.resize import MaxUnpool, PixelShuffle, PixelUnshuffle, Resize, Unpool
 
 
 @rules.lowers(Resize)
@@ -59,3 +59,14 @@ def max_unpool(op: MaxUnpool) -> Spelling:
         return Spelling(call=Infix(template, (kernel, *keywords.values()), tight=True))
     size = {} if op.size is None else {"output_size": op.sizes}
     return Spelling(call=Made(function, (Operand(), Operand(1), kernel), {**keywords, **size}))
+
+
+@rules.lowers(PixelShuffle)
+def pixel_shuffle(op: PixelShuffle) -> Spelling:
+    return Spelling(module=Made("nn.PixelShuffle", (op.factor,)), call=Made("F.pixel_shuffle", (Operand(), op.factor)))
+
+
+@rules.lowers(PixelUnshuffle)
+def pixel_unshuffle(op: PixelUnshuffle) -> Spelling:
+    module = Made("nn.PixelUnshuffle", (op.factor,))
+    return Spelling(module=module, call=Made("F.pixel_unshuffle", (Operand(), op.factor)))

@@ -7,8 +7,6 @@ from netdsl.dims import Dim
 from netdsl.ops.shape import (
     Concat,
     Flatten,
-    PixelShuffle,
-    PixelUnshuffle,
     Reshape,
     Split,
     Squeeze,
@@ -91,14 +89,3 @@ def tokens(op: Tokens) -> Spelling:
 @rules.lowers(Squeeze, Unsqueeze)
 def squeeze(op: Squeeze | Unsqueeze) -> Spelling:
     return Spelling(call=Infix(f"{{0}}.{op.name}({dim(op.along, op.x)})", tight=True))
-
-
-@rules.lowers(PixelShuffle)
-def pixel_shuffle(op: PixelShuffle) -> Spelling:
-    return Spelling(module=Made("nn.PixelShuffle", (op.factor,)), call=Made("F.pixel_shuffle", (Operand(), op.factor)))
-
-
-@rules.lowers(PixelUnshuffle)
-def pixel_unshuffle(op: PixelUnshuffle) -> Spelling:
-    module = Made("nn.PixelUnshuffle", (op.factor,))
-    return Spelling(module=module, call=Made("F.pixel_unshuffle", (Operand(), op.factor)))

@@ -1,0 +1,198 @@
+"""Receptive fields against the support of the gradient: which input pixels move an output position, found by torch."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+
+import netdsl
+from netdsl.analysis.report import ReceptiveField
+
+Interval = tuple[int, int]
+
+
+def support(net: Any, inputs: dict[str, tuple[int, ...]], axes: Sequence[int]) -> list[list[Interval | None]]:
+    """For each position of the first output and each axis of the first input: the first and last pixel it sees."""
+    module = netdsl.torch_module(net).double().eval()
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight.uniform_(0.05, 0.15)
+    random_ = torch.Generator().manual_seed(0)
+    values = {n: torch.rand(1, *shape, generator=random_, dtype=torch.float64) + 0.5 for n, shape in inputs.items()}
+    first = next(iter(values.values())).requires_grad_()
+    result = module(*values.values())
+    result = next(iter(result.values())) if isinstance(result, dict) else result
+    found = []
+    for place in product(*map(range, result.shape[1:])):
+        (moved,) = torch.autograd.grad(result[(0, *place)], first, retain_graph=True, allow_unused=True)
+        seen = torch.zeros_like(first) if moved is None else moved
+        found.append([_ends(seen[0], axis) for axis in axes])
+    return found
+
+
+def _ends(moved: torch.Tensor, axis: int) -> Interval | None:
+    along = (moved != 0).movedim(axis, 0).flatten(1).any(1) if moved.dim() > 1 else moved != 0
+    pixels = along.nonzero().flatten().tolist()
+    return (pixels[0], pixels[-1]) if pixels else None
+
+
+def check_axis(field: ReceptiveField, axis: int, seen: list[Interval | None], size: int) -> None:
+    """The field's numbers along an axis against what the positions were seen to see."""
+    if field.whole:
+        assert set(seen) == {(0, size - 1)}
+    elif field.stride[axis] == 0:
+        assert {s and (s[1] - s[0] + 1, s[0]) for s in seen} == {(field.size[axis], field.start[axis])}
+    else:
+        check_moving(field, axis, seen, size)
+
+
+def check_moving(field: ReceptiveField, axis: int, seen: list[Interval | None], size: int) -> None:
+    """Positions near the border are cut off, in the image or in what lies between: those in the middle are not."""
+    start, first = field.start[axis], seen[0]
+    assert first is None or (start is not None and first[0] >= start)
+    assert first is not None or start is None or start < 0
+    middle = [s for s in seen[len(seen) // 3 : -len(seen) // 3] if s and s[0] > 0 and s[1] < size - 1]
+    spans = {s[1] - s[0] + 1 for s in middle}
+    assert spans <= set(range(field.smallest[axis], field.size[axis] + 1))
+    if len(middle) > 6:
+        assert (min(spans), max(spans)) == (field.smallest[axis], field.size[axis])
+
+
+def check(text: str, sizes: dict[str, int] | None = None) -> ReceptiveField | None:
+    """The field of a net's first output, held against the support of its gradient."""
+    net = netdsl.load_text(text)
+    report = netdsl.analyze(net, sizes=sizes or {})
+    inputs = {p.name: p.shape for p in report.inputs}
+    shape = next(iter(inputs.values()))
+    field = next(r for r in reversed(report.rows) if r.path.startswith(report.outputs[0].name)).receptive_field
+    if field is not None:
+        found = support(net, inputs, field.axes)
+        for axis, at in enumerate(field.axes):
+            check_axis(field, axis, [position[axis] for position in found], shape[at])
+    return field
+
+
+LENGTHS = (
+    "conv(1, 3)", "conv(1, 3, pad=2)", "conv(1, 4, stride=2)", "conv(1, 3, dilation=2)", "conv(1, 5, stride=3, pad=1)",
+    "conv_transpose(1, 3)", "conv_transpose(1, 3, stride=2)", "conv_transpose(1, 2, stride=3)",
+    "conv_transpose(1, 3, stride=2, pad=1, output_padding=1)", "conv_transpose(1, 3, dilation=2)",
+    "conv_transpose(1, 2, stride=2, dilation=3)", "conv_transpose(1, 4, pad=1)", "avgpool(2)", "avgpool(3, stride=2, pad=1)",
+    "unpool(2)", "unpool(2, mode=bed_of_nails)", "unpool(3, mode=bed_of_nails)", "pad(1)", "pad(2)",
+    "resize(scale=2)", "resize(scale=2, mode=bilinear)", "resize(scale=0.5)", "slice(1, start=2)",
+    "slice(1, start=1, end=-1)", "slice(1, start=1, step=2)", "slice(1, step=3)", "relu", "batchnorm",
+)  # fmt: skip
+
+
+def chain(draw: random.Random) -> str:
+    layers = [draw.choice(LENGTHS) for _ in range(draw.randint(1, 4))]
+    return f"net Chain {{\n  input x [1, 120]\n  output y: {' -> '.join(layers)}\n}}\n"
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_chains_see_what_moves_them(seed: int) -> None:
+    text = chain(random.Random(seed))
+    try:
+        check(text)
+    except netdsl.NetError:
+        pytest.skip("sizes that do not fit")
+
+
+TABLE: dict[str, tuple[str, Any]] = {
+    "a transposed convolution reads what lies before": ("x [1, 12] ; conv_transpose(1, 3)", ((3,), (1,), (-2,))),
+    "beside a convolution": ("x [1, 12] ; a: conv_transpose(1, 3) ; b: x -> conv(1, 3, pad=2) ; a + b", ((3,), (1,), (-2,))),
+    "dilation on holes": ("x [1, 12] ; unpool(2, mode=bed_of_nails) -> conv(1, 3, dilation=2)", ((3,), (0.5,), (0,))),
+    "a rim around holes": ("x [1, 6] ; unpool(2, mode=bed_of_nails) -> pad(1)", ((1,), (0.5,), (None,))),
+    "a frame of a video": (
+        "x [4, 3, 16, 16] ; slice(0, start=1, end=2) -> squeeze(0) -> conv(2, 7) -> conv(2, 7)", ((13, 13), (1, 1), (0, 0)),
+    ),
+    "a channel more": ("x [12, 14] ; unsqueeze(0) -> conv(2, 3)", ((3,), (1,), (0,))),
+    "rows only": ("x [2, 8, 9] ; conv(2, 3) -> mean(axis=2)", ((3, 9), (1, 0), (0, 0))),
+    "rows only, kept": ("x [2, 8, 9] ; conv(2, 3) -> mean(axis=2, keep=true)", ((3, 9), (1, 0), (0, 0))),
+    "turned": ("x [2, 8, 9] ; conv(2, (1, 3)) -> transpose([0, 2, 1]) -> conv(2, (1, 5))", ((5, 3), (1, 1), (0, 0))),
+    "channels last": ("x [8, 9, 3] ; transpose([2, 0, 1]) -> conv(2, 3)", ((3, 3), (1, 1), (0, 0))),
+    "a corner": ("x [1, 8, 8] ; slice(1, end=3) -> slice(2, end=2) -> flatten -> linear(2)", ((3, 2), (0, 0), (0, 0))),
+    "pixels that are dropped": ("x [1, 7, 8] ; avgpool(2) -> flatten -> linear(2)", ((6, 8), (0, 0), (0, 0))),
+    "everything": ("x [1, 6, 8] ; conv(2, 3) -> flatten -> linear(2)", "all"),
+    "the mean of all": ("x [3, 6, 8] ; conv(2, 3) -> global_avgpool -> linear(2)", "all"),
+    "a gate that sees all": (
+        "x [2, 6, 8] ; a: conv(2, 3, pad=1) ; gate: global_avgpool(keep=true) -> conv(2, 1) -> sigmoid ; a * gate", "all",
+    ),
+    "parts that lie side by side": ("x [1, 8] ; (x, x) -> concat(axis=1) -> conv(1, 3)", None),
+    "a second part": ("x [1, 12] ; p: split(2, axis=1) ; p[1] -> conv(1, 3)", ((3,), (1,), (6,))),
+    "flat, but nothing mixed": ("x [1, 6, 8] ; conv(2, 3) -> flatten -> relu", None),
+    "tokens": ("x [3, 8, 8] ; conv(4, 4, stride=4) -> tokens -> linear(5)", None),
+    "tokens that attend": ("x [3, 8, 8] ; conv(4, 4, stride=4) -> tokens -> multihead_attention(2)", "all"),
+    "a sequence step by step": ("x [6, 3] ; linear(4) -> relu -> layernorm", ((1,), (1,), (0,))),
+    "a sequence that remembers": ("x [6, 3] ; lstm(4)", None),
+    "where it ends": ("x [6, 3] ; lstm(4) -> last", "all"),
+    "both ways": ("x [6, 3] ; lstm(4, bidirectional=true) -> linear(2)", "all"),
+    "only the last step": ("x [6, 3] ; linear(4) -> last", ((1,), (0,), (5,))),
+    "causal attention": ("x [6, 4] ; multihead_attention(2, causal=true)", None),
+    "bins that do not divide": ("x [2, 7, 7] ; adaptive_avgpool(3)", None),
+    "bins of one": ("x [2, 7, 7] ; adaptive_avgpool(1)", "all"),
+    "a label map": ("x int[6, 8] ; one_hot(4, axis=0) -> conv(2, 3)", ((3, 3), (1, 1), (0, 0))),
+    "words": ("x int[9] ; embedding(10, 4) -> transpose -> conv(2, 3)", ((3,), (1,), (0,))),
+    "rows through a table": ("x [6, 3] ; param w [3, 5] ; (x, w) -> matmul", ((1,), (1,), (0,))),
+    "channels grouped and spread": ("x [8, 4, 4] ; pixel_shuffle(2) -> conv(1, 3)", ((2, 2), (0.5, 0.5), (0, 0))),
+    "a reshape that keeps an axis": ("x [2, 3, 10] ; reshape([6, 10]) -> conv(1, 3)", ((3, 3), (0, 1), (0, 0))),
+}  # fmt: skip
+
+
+def net_of(case: str) -> str:
+    first, *rows = (row.strip() for row in case.split(" ; "))
+    body = [f"input {first}", *rows[:-1], f"output y: {rows[-1]}"]
+    return "net Case {\n" + "".join(f"  {row}\n" for row in body) + "}\n"
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_fields_by_hand_and_by_gradient(name: str) -> None:
+    case, expected = TABLE[name]
+    text = net_of(case)
+    field = check(text) if " int[" not in case else fields_of(text)
+    hold(field, expected)
+
+
+def hold(field: ReceptiveField | None, expected: Any) -> None:
+    """A field as expected: None, `all`, or its size, stride and start."""
+    if expected is None or field is None:
+        assert field is expected
+    elif expected == "all":
+        assert field.whole
+    else:
+        assert (field.size, field.stride, field.start) == expected
+
+
+def fields_of(text: str) -> ReceptiveField | None:
+    return netdsl.analyze(netdsl.load_text(text)).rows[-1].receptive_field
+
+
+BLOCKS = """
+recurrent remember(width) {
+  input x
+  state h [width] = 0
+  next h: (x -> linear(width)) + (h -> linear(width)) -> tanh
+  output h
+}
+recurrent glance(width) {
+  input x
+  output y: linear(width)
+}
+"""
+
+RECURRENT: dict[str, tuple[str, Any]] = {
+    "a step that remembers": ("x [6, 3] ; remember(4)", None),
+    "its last step": ("x [6, 3] ; remember(4) -> last", "all"),
+    "a step without memory": ("x [6, 3] ; glance(4)", ((1,), (1,), (0,))),
+    "behind a convolution": ("x [3, 9] ; conv(2, 3) -> transpose -> glance(4)", ((3,), (1,), (0,))),
+}
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_fields_of_recurrent_blocks(name: str) -> None:
+    case, expected = RECURRENT[name]
+    hold(check(BLOCKS + net_of(case)), expected)
