@@ -107,6 +107,8 @@ CASES = [
     use("max_unpool", (2, 4), ("int", 2, 4), kernel=3, stride=2, pad=1),
     use("max_unpool", (2, 2, 2, 2), ("int", 2, 2, 2, 2)),
     use("unpool", (2, 3, 4), factor=2),
+    use("pixel_shuffle", (12, 3, 2), factor=2),
+    use("pixel_unshuffle", (3, 4, 6), factor=2),
     use("unpool", (2, 3, 4), factor=(2, 3), mode=Word("bed_of_nails")),
     use("unpool", (2, 3), factor=3, mode=Word("bed_of_nails")),
     use("unpool", (2, 2, 3, 2), factor=2, mode=Word("bed_of_nails")),
