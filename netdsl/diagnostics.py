@@ -102,9 +102,10 @@ class Collector:
             raise NetError(self.found)
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """`did you mean `x`?` for the nearest known name, or None when nothing is near."""
-    from difflib import get_close_matches  # only mistakes need it
+def did_you_mean(word: str, *known: Iterable[str]) -> str | None:
+    """`did you mean `x`?` for a near name; names of an earlier group go before nearer ones of a later. None when
+    nothing is near."""
+    from netdsl.spelling import nearest  # only mistakes need it
 
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"did you mean `{near[0]}`?" if near else None
+    near = next((found for group in known if (found := nearest(word, group))), None)
+    return f"did you mean `{near}`?" if near else None

@@ -314,6 +314,17 @@ class Definition:
     body: Body
     doc: str = ""
 
+    @property
+    def positional(self) -> int:
+        """How many settings may be given by their place.
+
+        All of an author's own; of the standard library's those without a default and a `kernel`, or the first.
+        """
+        if not self.span.source.name.startswith("std."):
+            return len(self.parameters)
+        behind = (i for i, p in enumerate(self.parameters) if i and p.default is not None and p.name.id != "kernel")
+        return next(behind, len(self.parameters))
+
 
 @record
 class Train:

@@ -335,12 +335,12 @@ def test_the_size_of_a_1x1_convolution_is_explained_too() -> None:
 def test_settings_that_an_author_wrote_are_shown_though_they_are_defaults() -> None:
     unit = "block unit(c, norm: layer = identity, stride = 1) { conv(c, 3, stride=stride) -> norm }\n"
     rows = """
-      a: lrn(5) -> lrn(size=5) -> lrn -> dropout(0.5) -> conv(4, 3, 1, pad=0)
+      a: lrn(5) -> lrn(size=5) -> lrn -> dropout(0.5) -> conv(4, 3, stride=1, pad=0)
       b: unit(8, batchnorm, 1) -> unit(8, norm=batchnorm) -> unit(8, identity, 1) -> unit(8, stride=1)
     """
     found = report_of(unit + "net X {\n input image [3, 64, 64]\n" + rows + "}").rows
     assert [r.settings for r in found if r.path.startswith("a.") or r.path == "a"] == [
-        "lrn(5)", "lrn(size=5)", "lrn", "dropout(0.5)", "conv(4, 3, 1, pad=0)",
+        "lrn(5)", "lrn(size=5)", "lrn", "dropout(0.5)", "conv(4, 3, stride=1, pad=0)",
     ]  # fmt: skip
     assert [r.settings for r in found if r.kind == "block"] == [
         "unit(8, batchnorm, 1)", "unit(8, norm=batchnorm)", "unit(8, stride=1)", "unit(8, stride=1)",

@@ -119,7 +119,9 @@ def unknown_name(context: Context, scope: Scope, name: syntax.Name, more: Sequen
     if later is not None and later.start > name.span.start:
         message = f"`{name.id}` is named only further down: rows read what stands above them"
         context.error("unknown-name", message, name.span, Label(later, "named here"), help="move this row below it")
-    help = did_you_mean(name.id, [*scope.known(), *layers.known(context, scope), *more])
+    import netdsl.elaborate.advice as advice  # late: right texts need none
+
+    help = advice.unknown(context, scope, name.id, more=more)
     if help is None:
         arrows = [n for s in scope.chain() for n, b in s.names.items() if isinstance(b.value, Value | Bundle)]
         help = f"arrows in reach: {', '.join(arrows[-6:])}" if arrows else None
@@ -175,7 +177,20 @@ def _arrow_of(context: Context, item: Any, expr: syntax.Expr) -> Any:
 # ---------------------------------------------------------------- access
 
 
+def dotted_name(context: Context, scope: Scope, expr: syntax.Expr) -> str | None:
+    """`nn.ReLU`: the text of dots that begin with a name that means nothing here."""
+    root = expr
+    while isinstance(root, syntax.Attribute):
+        root = root.value
+    if root is expr or not isinstance(root, syntax.Name) or scope.find(root.id):
+        return None
+    return expr.span.text if layers.find(context, scope, root) is None else None
+
+
 def _attribute(context: Context, scope: Scope, expr: syntax.Attribute) -> Any:
+    dotted = dotted_name(context, scope, expr)
+    if dotted:
+        layers.unknown_layer(context, scope, expr, dotted, dotted)
     value = evaluate(context, scope, expr.value)
     name = expr.name.id
     if isinstance(value, Bundle):

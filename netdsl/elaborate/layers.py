@@ -33,7 +33,7 @@ from netdsl.elaborate.values import (
 )
 from netdsl.ir import Node, result_types
 from netdsl.ops import REGISTRY
-from netdsl.ops.base import Field, Op, RuleError, read_setting
+from netdsl.ops.base import Declared, Field, Op, RuleError, read_setting
 from netdsl.ops.fields import Word
 from netdsl.source import Span
 from netdsl.tensors import Value
@@ -48,11 +48,6 @@ def find(context: Context, scope: Scope, name: syntax.Name) -> Layer | None:
     if definition is not None:
         return BlockLayer(definition[0], definition[1], {}, name.span, tuple(context.library.at_work))
     return OpLayer(op, {}, name.span) if op is not None else None
-
-
-def known(context: Context, scope: Scope) -> set[str]:
-    """The names of all layers in reach, for "did you mean"."""
-    return set(REGISTRY) | context.library.names(scope)
 
 
 def title(layer: Layer) -> str:
@@ -75,7 +70,7 @@ def chain(context: Context, pipeline: syntax.Pipeline, scope: Scope) -> Chain:
 def configure(context: Context, scope: Scope, call: syntax.Call) -> Layer:
     """`conv(64, 3)`: the layer with its settings bound."""
     function = call.function
-    layer = _callee(context, scope, function)
+    layer = _callee(context, scope, call)
     if not isinstance(layer, OpLayer | BlockLayer) or layer.settings:
         message = f"`{title(layer)}` has its settings already"
         context.error("unknown-setting", message, call.span, help=f"write `{function.span.text}` without brackets")
@@ -85,15 +80,18 @@ def configure(context: Context, scope: Scope, call: syntax.Call) -> Layer:
     return BlockLayer(layer.definition, layer.home, given, call.span, tuple(context.library.at_work))
 
 
-def _callee(context: Context, scope: Scope, function: syntax.Expr) -> Layer:
+def _callee(context: Context, scope: Scope, call: syntax.Call) -> Layer:
+    function = call.function
     if isinstance(function, syntax.Name) and not scope.find(function.id):
         layer = find(context, scope, function)
         if layer is None:
-            if function.id in context.library.broken(scope) or context.library.damaged():
-                raise Failed
-            help = did_you_mean(function.id, known(context, scope) | set(functions.FUNCTIONS))
-            context.error("unknown-layer", f"there is no layer called `{function.id}`", function.span, help=help)
+            unknown_layer(context, scope, function, function.id, call.span.text)
         return layer
+    dotted = expressions.dotted_name(context, scope, function)
+    if dotted:
+        unknown_layer(context, scope, function, dotted, call.span.text)
+    if isinstance(function, syntax.Attribute):
+        _check_method(context, scope, function, call)
     value = expressions.evaluate(context, scope, function)
     if not isinstance(value, LAYERS):
         message = f"`{function.span.text}` is {expressions.describe(value)}, not a layer"
@@ -101,46 +99,94 @@ def _callee(context: Context, scope: Scope, function: syntax.Expr) -> Layer:
     return value
 
 
+def unknown_layer(context: Context, scope: Scope, place: syntax.Expr, word: str, text: str) -> NoReturn:
+    """A word that stands where a layer does, and is none."""
+    import netdsl.elaborate.advice as advice  # late: right texts need none
+
+    if word in context.library.broken(scope) or context.library.damaged():
+        raise Failed
+    help = advice.unknown(context, scope, word, text)
+    context.error("unknown-layer", f"there is no layer called `{word}`", place.span, help=help)
+
+
+def _check_method(context: Context, scope: Scope, function: syntax.Attribute, call: syntax.Call) -> None:
+    """`image.relu()`: arrows have no methods."""
+    name = function.name.id
+    if name in expressions.SHAPE_ATTRIBUTES or not isinstance(function.value, syntax.Name):
+        return
+    found = scope.find(function.value.id)
+    if found is None or not isinstance(found.value, Value | Bundle):
+        return
+    import netdsl.elaborate.advice as advice  # late: right texts need none
+
+    given = ", ".join([function.value.id, *(a.span.text for a in call.arguments)])
+    help = advice.unknown(context, scope, name, f"{name}({given})")
+    message = f"an arrow has no `.{name}(…)`: layers are applied by `->`"
+    context.error("unknown-attribute", message, function.name.span, help=help)
+
+
 def match_arguments(
-    context: Context, title: str, names: Sequence[str], arguments: Sequence[syntax.Argument]
-) -> dict[str, syntax.Argument]:
-    """Arguments by the name of the setting they are for; every way to get that wrong is reported."""
-    matched: dict[str, syntax.Argument] = {}
-    positional = 0
+    context: Context, scope: Scope, title: str, names: Sequence[str], arguments: Sequence[syntax.Argument],
+    most: int, declared: type[Declared] | None = None,
+) -> dict[str, syntax.Argument]:  # fmt: skip
+    """Arguments by the name of the setting they are for; every way to get that wrong is reported.
+
+    `most` settings may be given by their place.
+    """
+    placed = [a for a in arguments if a.name is None]
+    if len(placed) > most:
+        _too_many(context, scope, title, names, arguments, most, declared)
+    matched = dict(zip(names, placed, strict=False))
     for argument in arguments:
-        name = _argument_name(context, title, names, argument, positional)
-        positional += argument.name is None
+        if argument.name is None:
+            continue
+        name = _argument_name(context, scope, title, names, argument, arguments)
         if name in matched:
             context.error(
                 "repeated-setting",
                 f"`{name}` of `{title}` is given twice",
                 argument.span,
                 Label(matched[name].span, "first here"),
-                help=_takes(title, names),
+                help=f"`{title}` takes {', '.join(names)}",
             )
         matched[name] = argument
     return matched
 
 
+def _too_many(
+    context: Context, scope: Scope, title: str, names: Sequence[str], arguments: Sequence[syntax.Argument],
+    most: int, declared: type[Declared] | None,
+) -> NoReturn:  # fmt: skip
+    import netdsl.elaborate.advice as advice  # late: right texts need none
+
+    placed = [a for a in arguments if a.name is None]
+    takes = "no settings" if not names else "no setting by its place" if not most else (
+        f"{counted(most, 'setting')} by {'its' if most == 1 else 'their'} place")  # fmt: skip
+    message = f"`{title}` takes {takes}, but {len(placed)} {'is' if len(placed) == 1 else 'are'} given"
+    help = advice.too_many(context, scope, title, declared, names, arguments, most)
+    context.error("too-many-settings", message, placed[most].span, help=help)
+
+
 def _argument_name(
-    context: Context, title: str, names: Sequence[str], argument: syntax.Argument, positional: int
-) -> str:
-    if argument.name is None:
-        if positional >= len(names):
-            most = "no settings" if not names else f"no more than {counted(len(names), 'setting')}"
-            help = _takes(title, names)
-            if len(names) == 1 and title in REGISTRY:
-                help += f"; several numbers are one setting in brackets: `{title}((2, 3))`"
-            context.error("too-many-settings", f"`{title}` takes {most}", argument.span, help=help if names else None)
-        return names[positional]
+    context: Context, scope: Scope, title: str, names: Sequence[str], argument: syntax.Argument,
+    arguments: Sequence[syntax.Argument],
+) -> str:  # fmt: skip
+    assert argument.name is not None
     if argument.name.id not in names:
-        help = did_you_mean(argument.name.id, names) or _takes(title, names)
-        context.error("unknown-setting", f"`{title}` takes no `{argument.name.id}`", argument.name.span, help=help)
+        _unknown_setting(context, scope, title, names, argument, arguments)
     return argument.name.id
 
 
-def _takes(title: str, names: Sequence[str]) -> str:
-    return f"`{title}` takes " + (", ".join(names) if names else "no settings")
+def _unknown_setting(
+    context: Context, scope: Scope, title: str, names: Sequence[str], argument: syntax.Argument,
+    arguments: Sequence[syntax.Argument],
+) -> NoReturn:  # fmt: skip
+    import netdsl.elaborate.advice as advice  # late: right texts need none
+
+    assert argument.name is not None
+    call = f"{title}({', '.join(a.span.text for a in arguments)})"
+    help = advice.unknown_setting(context, scope, title, names, argument, call) or advice.takes(title, names)
+    context.error("unknown-setting", f"`{title}` takes no `{argument.name.id}`", argument.name.span, help=help)
 
 
 def counted(count: int, what: str) -> str:
@@ -153,7 +199,7 @@ def bind_op(
 ) -> dict[str, Setting]:
     """The settings of a call of an operation, each read by its kind."""
     fields = {f.name: f for f in op.settings()}
-    matched = match_arguments(context, op.name, list(fields), arguments)
+    matched = match_arguments(context, scope, op.name, list(fields), arguments, op.positional, op)
     bound: dict[str, Setting] = {}
     for name, argument in matched.items():
         value = expressions.evaluate_setting(context, scope, argument.value)

@@ -121,7 +121,10 @@ def _input(context: Context, scope: Scope, net: Net, item: syntax.InputItem) -> 
     kind = item.kind.id if item.kind else "float"
     if kind not in kinds:
         assert item.kind is not None
-        help = did_you_mean(kind, kinds) or f"kinds are {', '.join(kinds)}"
+        from netdsl import foreign  # late: right texts need none
+
+        same = foreign.kind(kind, kinds)
+        help = f"did you mean `{same}`?" if same else did_you_mean(kind, kinds) or f"kinds are {', '.join(kinds)}"
         context.error("unknown-kind", f"there is no kind of number called `{kind}`", item.kind.span, help=help)
     value = Value(item.name.id, TensorType(shape, kinds[kind]))
     context.origins[value] = item.name.span

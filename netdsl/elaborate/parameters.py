@@ -43,7 +43,9 @@ def bind(
 ) -> dict[str, Setting]:
     """The settings of a call of a block, each checked against what its parameter is declared to be."""
     parameters = {p.name.id: p for p in definition.parameters}
-    matched = layers.match_arguments(context, definition.name.id, list(parameters), arguments)
+    matched = layers.match_arguments(
+        context, scope, definition.name.id, list(parameters), arguments, definition.positional
+    )
     bound: dict[str, Setting] = {}
     for name, argument in matched.items():
         value = _argument(context, scope, parameters[name], argument.value)
@@ -84,7 +86,10 @@ def _checked(context: Context, parameter: syntax.Parameter, value: Any, span: Sp
         return value
     if kind not in KINDS:
         assert parameter.kind is not None
-        help = did_you_mean(kind, KINDS) or f"kinds are {', '.join(KINDS)}"
+        from netdsl import foreign  # late: right texts need none
+
+        same = foreign.kind(kind, KINDS)
+        help = f"did you mean `{same}`?" if same else did_you_mean(kind, KINDS) or f"kinds are {', '.join(KINDS)}"
         context.error("unknown-kind", f"there is no kind of setting called `{kind}`", parameter.kind.span, help=help)
     says, accepts = KINDS[kind]
     if kind == "int" and isinstance(value, float) and value.is_integer():

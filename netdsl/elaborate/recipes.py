@@ -99,8 +99,12 @@ def _declared_row(context: Context, scope: Scope, recipe: Recipe, row: syntax.Re
     elif keyword in SETTINGS:
         recipe.settings[keyword] = _setting(context, scope, SETTINGS[keyword], row)
     else:
+        from netdsl import foreign  # late: right texts need none
+
         known = [*tables, *TERMS, *SETTINGS]
-        help = did_you_mean(keyword, known) or f"rows of a recipe are {', '.join(known)}"
+        row_here = foreign.row(keyword)
+        help = f"write `{row_here}`" if row_here else did_you_mean(keyword, known)
+        help = help or f"rows of a recipe are {', '.join(known)}"
         context.error("unknown-setting", f"a recipe has no `{keyword}`", row.keyword.span, help=help)
 
 
@@ -122,7 +126,10 @@ def _declaration(
         context.error("wrong-kind", f"`{what}` takes a name such as `{next(iter(table))}`", stage.span)
     name = call.function.id
     if name not in table:
-        help = did_you_mean(name, table) or f"there are {', '.join(table)}"
+        from netdsl import foreign  # late: right texts need none
+
+        same = foreign.declared(name, table)
+        help = f"did you mean `{same}`?" if same else did_you_mean(name, table) or f"there are {', '.join(table)}"
         context.error(f"unknown-{what}", f"there is no {what} called `{name}`", call.function.span, help=help)
     bound = layers.bind_op(context, scope, table[name], call.arguments, call.span)  # type: ignore[arg-type]
     missing = [f.name for f in table[name].settings() if f.required and f.name not in bound]

@@ -42,12 +42,24 @@ def state_row(context: Context, scope: Scope, row: syntax.StateRow) -> None:
     if row.name.id in build.states:
         first = Label(context.origins[build.states[row.name.id].current], "first here")
         context.error("duplicate-name", f"there are two states called `{row.name.id}`", row.name.span, first)
+    _check_zeros(context, scope, row)
     initial = expressions.evaluate(context, scope, row.initial)
     current = Value(row.name.id, _state_type(context, scope, row, initial))
     context.origins[current] = row.name.span
     build.states[row.name.id] = State(row.name.id, current, current, initial)
     build.graph.inputs.append(current)
     build.scope.bind(row.name.id, current, row.name.span)
+
+
+def _check_zeros(context: Context, scope: Scope, row: syntax.StateRow) -> None:
+    """`state h [n] = zeros`: a number stands for all of a state."""
+    first = row.initial
+    if isinstance(first, syntax.Name) and first.id in ("zeros", "zero", "ones") and not scope.find(first.id):
+        number = first.id != "zeros" and first.id != "zero"
+        context.error(
+            "unknown-name", f"nothing is called `{first.id}`", first.span,
+            help=f"a number stands for every value of a state: write `{int(number)}`",
+        )  # fmt: skip
 
 
 def _state_type(context: Context, scope: Scope, row: syntax.StateRow, initial: Any) -> TensorType:

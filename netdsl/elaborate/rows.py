@@ -13,7 +13,7 @@ import netdsl.elaborate.layers as layers
 import netdsl.elaborate.recurrence as recurrence
 import netdsl.elaborate.sizes as sizes
 from netdsl import syntax
-from netdsl.diagnostics import Label, did_you_mean
+from netdsl.diagnostics import Label
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.scope import Build, Names, Row, Scope, labels_of, name_row
 from netdsl.elaborate.values import (
@@ -373,7 +373,10 @@ def _set_row(context: Context, scope: Scope, row: syntax.SetRow) -> None:
             message = f"`set` gives defaults of operations, but `{row.name.id}` is a block"
             context.error("wrong-kind", message, row.name.span, help="give its parameters defaults where it is defined")
         message = f"`set` gives defaults of an operation, and none is called `{row.name.id}`"
-        context.error("unknown-layer", message, row.name.span, help=did_you_mean(row.name.id, sorted(REGISTRY)))
+        import netdsl.elaborate.advice as advice  # late: right texts need none
+
+        help = advice.unknown(context, scope, row.name.id, row.span.text.removeprefix("set").strip())
+        context.error("unknown-layer", message, row.name.span, help=help)
     bound = layers.bind_op(context, scope, op, row.arguments, row.span)
     marked = {k: Setting(s.value, s.span) for k, s in bound.items()}
     scope.defaults.setdefault(op.name, {}).update(marked)

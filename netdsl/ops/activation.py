@@ -53,6 +53,7 @@ class LeakyRelu(Activation):
     """`x` where positive, `slope * x` elsewhere (Maas et al., 2013). A comparison and a product an element."""
 
     example: ClassVar[str] = "image [3, 8, 8] -> leaky_relu(0.1)"
+    positional: ClassVar[int] = 1
     flops_each: ClassVar[int] = 2
 
     slope: Float = 0.01
@@ -114,6 +115,7 @@ class Elu(Activation):
     """`x` where positive, `alpha * (exp(x) - 1)` elsewhere (Clevert et al., 2015)."""
 
     example: ClassVar[str] = "image [3, 8, 8] -> elu(alpha=0.5)"
+    positional: ClassVar[int] = 1
     flops_each: ClassVar[int] = 3
     transcendentals_each: ClassVar[int] = 1
 

@@ -266,6 +266,7 @@ class Clamp(Elementwise):
     """Each element, no smaller than `low` and no larger than `high`; one of the two may be left out."""
 
     example: ClassVar[str] = "x [8] -> clamp(-1, 1)"
+    positional: ClassVar[int] = 2
 
     low: Annotated[float | None, FloatKind()] = None
     high: Annotated[float | None, FloatKind()] = None

@@ -132,6 +132,8 @@ class Declared:
 
     name: ClassVar[str] = ""
     fields: ClassVar[tuple[Field, ...]] = ()
+    positional: ClassVar[int] = 0
+    """How many settings a text may give by their place; all others are given by name."""
     _settings: ClassVar[tuple[Field, ...]] = ()
     _inputs: ClassVar[tuple[Field, ...]] = ()
 

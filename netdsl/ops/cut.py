@@ -34,6 +34,7 @@ class Slice(Rearrangement):
     """Positions `start` to `end` (not included) of an axis, every `step`. Negative numbers count from the end."""
 
     example: ClassVar[str] = "tokens [17, 32] -> slice(0, start=1) -> [16, 32]"
+    positional: ClassVar[int] = 1
 
     x: Value
     axis: Int
@@ -93,6 +94,7 @@ class Crop(Rearrangement):
     """
 
     example: ClassVar[str] = "(skip [64, 64, 64], up [32, 56, 56]) -> crop -> [64, 56, 56]"
+    positional: ClassVar[int] = 1
 
     x: Value
     like: Value | None = None
@@ -163,6 +165,7 @@ class Pad(Rearrangement):
     """Put a rim around every spatial axis: of a value (0), mirrored without the edge, or of the edge repeated."""
 
     example: ClassVar[str] = "image [3, 8, 8] -> pad(2, mode=reflect) -> [3, 12, 12]"
+    positional: ClassVar[int] = 1
 
     x: Value
     amount: Padding

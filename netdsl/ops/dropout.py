@@ -16,6 +16,7 @@ class Dropout(Elementwise):
     """
 
     example: ClassVar[str] = "features [4096] -> dropout(0.5)"
+    positional: ClassVar[int] = 1
     training_differs: ClassVar[bool] = True
     flops_each: ClassVar[int] = 0
     by_channel: ClassVar[bool] = False

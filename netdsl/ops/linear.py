@@ -28,6 +28,7 @@ class Linear(Op):
     """
 
     example: ClassVar[str] = "image [784] -> linear(10) -> [10]"
+    positional: ClassVar[int] = 1
 
     x: Value
     features: Count
@@ -91,6 +92,7 @@ class Embedding(Op):
     """
 
     example: ClassVar[str] = "tokens int[12] -> embedding(96, 64) -> [12, 64]"
+    positional: ClassVar[int] = 2
 
     x: Value
     count: Count

@@ -129,6 +129,7 @@ class TopK(Share):
     """The share of labels that are among the `k` highest scores. Among equal scores the lower class comes first."""
 
     example: ClassVar[str] = "(logits [10], label int[]) -> top_k(5)"
+    positional: ClassVar[int] = 1
 
     k: Count = 5
     ignore: Int = -100

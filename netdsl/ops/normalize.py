@@ -151,6 +151,7 @@ class Groupnorm(_Standardised):
     """
 
     example: ClassVar[str] = "image [32, 8, 8] -> groupnorm(8)"
+    positional: ClassVar[int] = 1
 
     groups: Count
     eps: Positive = 1e-5
@@ -243,6 +244,7 @@ class Lrn(Elementwise):
     """
 
     example: ClassVar[str] = "image [96, 27, 27] -> lrn(5)"
+    positional: ClassVar[int] = 1
     transcendentals_each: ClassVar[int] = 1
 
     size: Count = 5

@@ -40,6 +40,8 @@ class _Weightless(Op, abstract=True):
 class _Pool(_Weightless, abstract=True):
     """A window that slides over each channel; `stride` is the kernel unless given, `ceil` keeps a partial window."""
 
+    positional: ClassVar[int] = 1
+
     kernel: Sizes
     stride: Sizes = None
     pad: Padding = 0
@@ -179,6 +181,8 @@ def bins(size: int, parts: int) -> list[tuple[int, int]]:
 
 class _Adaptive(_Weightless, abstract=True):
     """Pooling with windows chosen so that the result has the given size."""
+
+    positional: ClassVar[int] = 1
 
     size: Sizes
 

@@ -43,6 +43,8 @@ class Recurrence(Op, abstract=True):
     layers have two bias vectors a gate, textbooks one: `biases=1`.
     """
 
+    positional: ClassVar[int] = 1
+
     gates: ClassVar[int] = 1
     unit_flops: ClassVar[int] = 0
     """FLOPs a unit and step beside the products and biases: the gates' sums included."""

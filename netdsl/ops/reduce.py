@@ -166,6 +166,7 @@ class OneHot(Op):
     """A class number as a vector of zeros with a one at its place, as real numbers, on a new axis (the last)."""
 
     example: ClassVar[str] = "tokens int[16] -> one_hot(96) -> [16, 96]"
+    positional: ClassVar[int] = 1
 
     x: Value
     classes: Count

@@ -71,6 +71,7 @@ class Resize(_Sampling):
     """
 
     example: ClassVar[str] = "image [3, 8, 8] -> resize(scale=2, mode=bilinear) -> [3, 16, 16]"
+    positional: ClassVar[int] = 1
 
     like: Value | None = None
     size: Extents = None
@@ -188,6 +189,7 @@ class Unpool(_Sampling):
     """
 
     example: ClassVar[str] = "image [4, 2, 2] -> unpool(2, mode=bed_of_nails) -> [4, 4, 4]"
+    positional: ClassVar[int] = 1
 
     factor: Sizes = 2
     mode: Annotated[str, ChoiceKind(("nearest", "bed_of_nails"))] = "nearest"
@@ -222,6 +224,7 @@ class MaxUnpool(_Sampling):
     """
 
     example: ClassVar[str] = "(image [4, 2, 2], where int[4, 2, 2]) -> max_unpool(2) -> [4, 4, 4]"
+    positional: ClassVar[int] = 1
 
     indices: Value
     like: Value | None = None
@@ -282,6 +285,7 @@ class PixelShuffle(Rearrangement):
     """Spread channels over space: `[C * r * r, H, W] -> [C, H * r, W * r]` (Shi et al., 2016)."""
 
     example: ClassVar[str] = "image [12, 4, 4] -> pixel_shuffle(2) -> [3, 8, 8]"
+    positional: ClassVar[int] = 1
 
     x: Value
     factor: Count
@@ -313,6 +317,7 @@ class PixelUnshuffle(Rearrangement):
     """Gather space into channels: `[C, H, W] -> [C * r * r, H / r, W / r]`, the inverse of `pixel_shuffle`."""
 
     example: ClassVar[str] = "image [3, 8, 8] -> pixel_unshuffle(2) -> [12, 4, 4]"
+    positional: ClassVar[int] = 1
 
     x: Value
     factor: Count

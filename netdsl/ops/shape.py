@@ -182,6 +182,7 @@ class Split(Rearrangement):
     """Cut an axis (0, the channels, unless said) into equal parts or into parts of given sizes; a result for each."""
 
     example: ClassVar[str] = "image [4, 8, 8] -> split(2)"
+    positional: ClassVar[int] = 1
 
     x: Value
     parts: Annotated[Any, PartsKind()]
@@ -264,6 +265,7 @@ class Reshape(Reshaping):
     """The same numbers in the same order under another shape; a size of -1 is what is left over."""
 
     example: ClassVar[str] = "image [4, 8, 8] -> reshape([2, 2, -1]) -> [2, 2, 64]"
+    positional: ClassVar[int] = 1
 
     shape: Annotated[tuple[Extent, ...], ShapeKind()]
 
@@ -307,6 +309,7 @@ class Transpose(Rearrangement):
     """Put the axes into another order: `transpose([1, 2, 0])` brings axis 1 to the front. Two axes just swap."""
 
     example: ClassVar[str] = "sequence [16, 8] -> transpose -> [8, 16]"
+    positional: ClassVar[int] = 1
 
     x: Value
     order: Annotated[tuple[int, ...], ListKind(IntKind())] = ()
@@ -363,6 +366,7 @@ class Squeeze(Reshaping):
     """Take out an axis of size 1."""
 
     example: ClassVar[str] = "image [1, 8, 8] -> squeeze(0) -> [8, 8]"
+    positional: ClassVar[int] = 1
 
     axis: Int
 
@@ -387,6 +391,7 @@ class Unsqueeze(Reshaping):
     """Put in an axis of size 1 where `axis` says."""
 
     example: ClassVar[str] = "scores [8] -> unsqueeze(0) -> [1, 8]"
+    positional: ClassVar[int] = 1
 
     axis: Int
 

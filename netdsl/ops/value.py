@@ -22,6 +22,7 @@ class Constant(Given):
     """A number of the text beside an arrow: the `2` of `2 * x`. It has no axes and no batch."""
 
     example: ClassVar[str] = "2 * x [8]"
+    positional: ClassVar[int] = 1
 
     value: Float
 
@@ -33,6 +34,7 @@ class FreeParam(Given):
     """A learned tensor that no layer owns, one for all samples: `param position [197, 768] = normal(0.02)`."""
 
     example: ClassVar[str] = "param position [197, 768] = normal(0.02)"
+    positional: ClassVar[int] = 1
 
     shape: Annotated[tuple[int, ...], ListKind(IntKind(1))]
     init: Initialiser = Init("normal", (0.02,))

@@ -198,6 +198,8 @@ class Mnist(Images):
     The last 5,000 training images (or a tenth, when there are fewer than 50,000) are for validation.
     """
 
+    positional: ClassVar[int] = 1
+
     native: ClassVar[tuple[int, int, int]] = (1, 28, 28)
     files: ClassVar[str] = (
         '`mnist("data/mnist")` reads from that folder, beside the text or where the command runs, the four files of '
@@ -220,6 +222,8 @@ class Cifar10(Images):
 
     The last 5,000 training images (or a tenth, when there are fewer than 50,000) are for validation.
     """
+
+    positional: ClassVar[int] = 1
 
     name: ClassVar[str] = "cifar10"
     native: ClassVar[tuple[int, int, int]] = (3, 32, 32)
@@ -248,6 +252,7 @@ class Imagefolder(Images):
     `train` alone, both are taken from it.
     """
 
+    positional: ClassVar[int] = 1
     files: ClassVar[str] = (
         '`imagefolder("pictures")` reads image files from one folder a class: pictures/cat/1.jpg, pictures/dog/1.jpg; '
         "the path is looked for beside the text and where the command runs"
@@ -314,6 +319,8 @@ class Characters(Data):
     Both are `int[length]`, numbers in the sorted list of the characters that occur. The first 80 % of the file is
     for training, then 10 % for validation and 10 % for testing; pieces do not overlap.
     """
+
+    positional: ClassVar[int] = 1
 
     name: ClassVar[str] = "text"
     files: ClassVar[str] = '`text("input.txt")` reads a text file in UTF-8, beside the text or where the command runs'

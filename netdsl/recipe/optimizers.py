@@ -1,5 +1,7 @@
 """The optimizers a `train` section may name, with PyTorch's meanings and defaults."""
 
+from typing import ClassVar
+
 from netdsl.ops.base import Declared, RuleError
 from netdsl.ops.fields import Bool, Positive, Share
 
@@ -11,6 +13,8 @@ class Optimizer(Declared, abstract=True):
 
     `no_decay` exempts biases and the weights of normalisations (tensors of fewer than two axes) from weight decay.
     """
+
+    positional: ClassVar[int] = 1
 
     lr: Positive = 1e-3
     weight_decay: Positive = 0.0

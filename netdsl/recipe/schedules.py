@@ -1,6 +1,7 @@
 """How the learning rate changes over a run: plain arithmetic, the same for every engine that trains."""
 
 import math
+from typing import ClassVar
 
 from netdsl.ops.base import Declared
 from netdsl.ops.fields import Count, Positive, Share
@@ -53,6 +54,8 @@ class Cosine(Schedule):
 class Step(Schedule):
     """Multiply by `factor` every `every` epochs."""
 
+    positional: ClassVar[int] = 1
+
     every: Count  # type: ignore[misc]  # ours are ordered by their class, not by the base
     factor: Positive = 0.1
     warmup: Positive = 0.0
@@ -63,6 +66,8 @@ class Step(Schedule):
 
 class Polynomial(Schedule):
     """`(1 - step / steps) ** power` (Chen et al., DeepLab, 2017)."""
+
+    positional: ClassVar[int] = 1
 
     power: Positive = 0.9
     warmup: Positive = 0.0

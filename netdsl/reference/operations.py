@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from netdsl import syntax
@@ -82,7 +82,8 @@ signals `[channels, length]`, sequences `[steps, features]`.
 
 An example gives an arrow its shape where it stands first; `image [3, 8, 8] -> relu` is short for an `input` row and a
 row `image -> relu`. The first arrow of a signature is what comes in, or a bundle `(a, b)`; arrows in `[ ]` may be left
-out. Settings without a default must be given; the first ones may be given by place.
+out. Settings without a default must be given. Those before the `;` may be given by place, those behind it are given by
+name; what a layer reads, such as the channels that come in, is inferred and never given.
 
 ## What is counted
 """
@@ -131,16 +132,22 @@ def entry(op: type[Op]) -> list[str]:
 
 
 def signature(op: type[Op]) -> str:
-    """`x -> conv(channels, kernel, stride=1)`; settings without a default first, as they may be given by place."""
+    """`x -> conv(channels, kernel; stride=1)`."""
     arrows = [f"[{f.name}]" if not f.required else f"{f.name}…" if f.many else f.name for f in op.inputs()]
     start = "" if not arrows else (arrows[0] if len(arrows) == 1 else f"({', '.join(arrows)})") + " -> "
     return start + call(op)
 
 
 def call(declared: type[Declared]) -> str:
-    """`conv(channels, kernel, stride=1)`."""
-    settings = ", ".join(f.name if f.required else f"{f.name}={default(f)}" for f in declared.settings())
-    return f"{declared.name}({settings})" if settings else declared.name
+    """`conv(channels, kernel; stride=1)`: what may be given by place stands before the `;`."""
+    settings = [f.name if f.required else f"{f.name}={default(f)}" for f in declared.settings()]
+    return f"{declared.name}({placed(settings, declared.positional)})" if settings else declared.name
+
+
+def placed(settings: Sequence[str], most: int) -> str:
+    """Settings, those that are given by name behind a `;`."""
+    by_place, by_name = ", ".join(settings[:most]), ", ".join(settings[most:])
+    return f"{by_place}; {by_name}" if by_place and by_name else by_place or f"; {by_name}"
 
 
 def default(field: Field) -> str:
@@ -260,8 +267,8 @@ def _composites() -> list[str]:
 
 
 def _definition_call(definition: syntax.Definition) -> str:
-    parameters = ", ".join(p.span.text for p in definition.parameters)
-    return f"{definition.name.id}({parameters})" if parameters else definition.name.id
+    parameters = [p.span.text for p in definition.parameters]
+    return f"{definition.name.id}({placed(parameters, definition.positional)})" if parameters else definition.name.id
 
 
 def _recipes() -> list[str]:

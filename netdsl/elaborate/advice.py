@@ -1,0 +1,216 @@
+"""The way out for a word that is not known, or a call that cannot be read: words of other frameworks first, names of
+the author's own second, spelling last. Read when a mistake is made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from netdsl import foreign, syntax
+from netdsl.diagnostics import did_you_mean
+from netdsl.elaborate.context import Context
+from netdsl.elaborate.files import STDLIB
+from netdsl.elaborate.functions import FUNCTIONS
+from netdsl.elaborate.scope import Scope
+from netdsl.elaborate.values import LAYERS, UNKNOWN, Bundle
+from netdsl.foreign.calls import Given, Reader, call_text, given, layer_of, parts
+from netdsl.foreign.values import NOWHERE, elsewhere, left_out, named_here, value_here
+from netdsl.ops import REGISTRY
+from netdsl.ops.base import Declared
+from netdsl.ops.fields import IntKind, SizesKind
+from netdsl.spelling import nearest
+from netdsl.tensors import Value
+
+NOT_YET = "netdsl has no such layer yet"
+
+
+def reader(context: Context, scope: Scope) -> Reader:
+    """How calls are read that stand in a scope."""
+    arrows = {n for s in scope.chain() for n, b in s.names.items() if _flows(b.value)}
+    blocks = {
+        name: {p.name.id: p.default is None for p in found.parameters}
+        for name, found in definitions(context, scope).items()
+    }
+    return Reader(arrows, blocks)
+
+
+def _flows(value: object) -> bool:
+    return value is UNKNOWN or isinstance(value, (Value, Bundle, *LAYERS))
+
+
+def definitions(context: Context, scope: Scope) -> dict[str, syntax.Definition]:
+    """The blocks and nets in reach."""
+    found = {name: context.library.definition(context, scope, name) for name in context.library.names(scope)}
+    return {name: definition[0] for name, definition in found.items() if definition is not None}
+
+
+def own(scope: Scope) -> list[str]:
+    """Names of arrows and values in reach, those of the nearest rows last."""
+    return list(scope.known())
+
+
+def layers_known(context: Context, scope: Scope) -> list[str]:
+    """The layers and functions that may be offered."""
+    return sorted((set(REGISTRY) - NOWHERE) | context.library.names(scope) | set(FUNCTIONS))
+
+
+# ---------------------------------------------------------------- words
+
+
+def unknown(context: Context, scope: Scope, word: str, text: str = "", more: Iterable[str] = ()) -> str | None:
+    """Help for a word that names nothing; `text` is the call in which it stands."""
+    return (
+        _foreign(context, scope, word, text or word)
+        or _library(word)
+        or did_you_mean(word, own(scope), [*layers_known(context, scope), *more])
+        or _misspelt_foreign(context, scope, word, text or word)
+    )
+
+
+def _foreign(context: Context, scope: Scope, word: str, text: str) -> str | None:
+    if any(word in s.names for s in scope.chain()):
+        return None
+    written = reader(context, scope).rewrite(text) if text != word else None
+    found = foreign.way(word)
+    if written is not None:
+        return f"write `{written}`"
+    if found is not None:
+        return f"{found.says}: write `{found.write}`" if found.says else f"write `{found.write}`"
+    loss = foreign.loss(word)
+    if loss is not None:
+        return loss
+    gap = foreign.missing(word)
+    if gap is not None:
+        return _not_yet(gap)
+    same = layer_of(word) if word not in REGISTRY else None
+    return f"write `{_example(same)}`" if same else None
+
+
+def _example(layer: str) -> str:
+    """A layer as it may be written, with what it must be given."""
+    op = REGISTRY[layer]
+    if not any(f.required for f in op.settings()):
+        return layer
+    found = re.search(rf"{layer}\([^()]*(?:\([^()]*\))?[^()]*\)", op.example)
+    return found[0] if found else layer
+
+
+def _not_yet(gap: foreign.Missing) -> str:
+    if gap.instead:
+        return f"{NOT_YET}; `{gap.instead}` computes the same"
+    return f"{NOT_YET}; {gap.says}" if gap.says else NOT_YET
+
+
+def _library(word: str) -> str | None:
+    """A block of the standard library that no `use` row asks for."""
+    for path in sorted(STDLIB.glob("*.net")):
+        names = re.findall(r"^block (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        found = next((n for n in names if foreign.plain(n) == foreign.plain(word)), None)
+        if found and path.stem != "prelude":
+            return f"add `use std.{path.stem} {{ {found} }}` at the top of the file"
+    return None
+
+
+def _misspelt_foreign(context: Context, scope: Scope, word: str, text: str) -> str | None:
+    near = nearest(foreign.plain(word), [*foreign.ways(), *foreign.gaps()]) if len(word) > 4 else None
+    if near is None:
+        return None
+    return _foreign(context, scope, near, text.replace(word, near, 1) if text != word else near)
+
+
+# ---------------------------------------------------------------- settings
+
+
+def unknown_setting(
+    context: Context, scope: Scope, title: str, names: Sequence[str], argument: syntax.Argument, call: str
+) -> str | None:
+    """Help for a setting that a layer does not take."""
+    assert argument.name is not None
+    name = argument.name.id
+    reading = reader(context, scope)
+    written = reading.rewrite(call) if reading.settings(title) is not None else None
+    so = f": write `{written}`" if written else ""
+    here = named_here(name, names)
+    if here is not None:
+        return f"it is called `{here}` here{so}"
+    if elsewhere(name):
+        act = layer_of(value_here(argument.value.span.text) or "") or "relu"
+        return f"an activation is a layer of its own: write `{written or f'{title}(…) -> {act}'}`"
+    why = left_out(name)
+    if why is not None:
+        return f"{why}{so}" if so else f"{why}: leave `{name}` out"
+    return did_you_mean(name, names)
+
+
+def too_many(
+    context: Context, scope: Scope, title: str, declared: type[Declared] | None, names: Sequence[str],
+    arguments: Sequence[syntax.Argument], most: int,
+) -> str:  # fmt: skip
+    """Help for more settings by place than a layer takes so."""
+    call = f"{title}({', '.join(a.span.text for a in arguments)})"
+    arrows = reader(context, scope).rewrite(call)
+    if arrows is not None and " -> " in arrows:
+        return f"layers are applied by arrows: write `{arrows}`"
+    axis = _axis(title, names, arguments, most)
+    if axis is not None:
+        return axis
+    if declared is not None and len(names) == 1 == most:
+        listed = ", ".join(a.span.text for a in arguments)
+        return f"several numbers are one setting in brackets: `{title}(({listed}))`"
+    by_name = _by_name(title, names, arguments, most)
+    inferred = _without_inputs(context, scope, title, arguments)
+    if inferred is None:
+        return f"write `{by_name}`" if by_name else takes(title, names)
+    if by_name is None or not _number(declared, names, most):
+        return f"the inputs are inferred: write `{inferred}`"
+    return f"the inputs are inferred: write `{inferred}`, or `{by_name}` where that is the {names[most]}"
+
+
+def takes(title: str, names: Sequence[str]) -> str:
+    return f"`{title}` takes " + (", ".join(names) if names else "no settings")
+
+
+AXES = ("axis", "axes", "start")
+
+
+def _axis(title: str, names: Sequence[str], arguments: Sequence[syntax.Argument], most: int) -> str | None:
+    """`softmax(1)`: PyTorch counts the batch, this language does not."""
+    text = arguments[0].span.text
+    if len(arguments) != 1 or len(names) <= most or names[most] not in AXES or not text.isdecimal():
+        return None
+    here = f"{title}({names[most]}={text})"
+    if int(text) == 0:
+        return f"write `{here}`; the batch is not counted"
+    shifted = f"{title}({names[most]}={int(text) - 1})" if int(text) > 1 else title
+    return f"axes are counted without the batch: write `{shifted}`, or `{here}` where that axis is meant"
+
+
+def _by_name(title: str, names: Sequence[str], arguments: Sequence[syntax.Argument], most: int) -> str | None:
+    """The same call with names for what may not stand by its place."""
+    placed = [a for a in arguments if a.name is None]
+    if len(placed) > len(names):
+        return None
+    texts = [a.span.text if i < most else f"{names[i]}={a.span.text}" for i, a in enumerate(placed)]
+    texts += [a.span.text for a in arguments if a.name is not None]
+    return f"{title}({', '.join(texts)})"
+
+
+def _number(declared: type[Declared] | None, names: Sequence[str], most: int) -> bool:
+    """Whether the first setting behind those by place is a number, as a stride is."""
+    fields = {f.name: f.kind for f in declared.settings()} if declared else {}
+    return most > 0 and len(names) > most and isinstance(fields.get(names[most]), IntKind | SizesKind)
+
+
+def _without_inputs(context: Context, scope: Scope, title: str, arguments: Sequence[syntax.Argument]) -> str | None:
+    """What PyTorch's call means here, where a layer of PyTorch is told the size of its input."""
+    place = next((w.inferred for w in foreign.WAYS if w.inferred >= 0 and w.write.split("(")[0] == title), -1)
+    if place < 0:
+        return None
+    texts = [given(a.span.text) for a in arguments]
+    if any(a.value in ("true", "false") for a in texts[: place + 2]):
+        return None
+    kept = texts[:place] + texts[place + 1 :]
+    return reader(context, scope).written(title, title, kept)
+
+
+__all__ = ["Given", "call_text", "parts", "takes", "too_many", "unknown", "unknown_setting"]

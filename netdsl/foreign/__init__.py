@@ -1,0 +1,81 @@
+"""Words of other frameworks and of papers, and what is written for them here: what messages know about them.
+
+Loaded when a mistake is made, never before: `check` of a right text does not read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+
+from netdsl.foreign import settings
+from netdsl.foreign.layers import MISSING, WAYS, Missing, Way
+
+__all__ = ["WAYS", "Missing", "Way", "declared", "gaps", "kind", "loss", "missing", "plain", "row", "way", "ways"]
+
+
+def plain(word: str) -> str:
+    """A word as words are compared: the last part of a dotted name in small letters, without `_`."""
+    return word.rpartition(".")[2].replace("_", "").lower()
+
+
+@cache
+def ways() -> dict[str, Way]:
+    """Every word with what to write for it; the first of several rows wins."""
+    found: dict[str, Way] = {}
+    for row in WAYS:
+        for word in row.words.split():
+            found.setdefault(plain(word), row)
+    return found
+
+
+@cache
+def gaps() -> dict[str, Missing]:
+    return {plain(word): row for row in MISSING for word in row.words.split()}
+
+
+def way(word: str) -> Way | None:
+    """What is written here for a layer of that name elsewhere."""
+    found = ways().get(plain(word))
+    if found is None and plain(word)[-2:] in ("1d", "2d", "3d"):
+        found = ways().get(plain(word)[:-2])
+    return found
+
+
+def missing(word: str) -> Missing | None:
+    """The row of a layer that netdsl does not have yet."""
+    found = gaps().get(plain(word))
+    return found or (gaps().get(plain(word)[:-2]) if plain(word)[-2:] in ("1d", "2d", "3d") else None)
+
+
+def loss(word: str) -> str | None:
+    """Help for a loss or metric of another framework."""
+    found = _row((*settings.LOSSES, *settings.PAIRS), word)
+    if found is not None:
+        return f"write `{found}`"
+    unknown = plain(word) in map(plain, settings.NO_LOSS.split())
+    return "netdsl has no such loss or metric yet; `loss` takes arithmetic too" if unknown else None
+
+
+def row(word: str) -> str | None:
+    """The row of a `train` section that another framework's word means."""
+    return _row(settings.ROWS, word)
+
+
+def _row(rows: Iterable[settings.Row], word: str) -> str | None:
+    return next((r.write for r in rows if plain(word) in map(plain, r.words.split())), None)
+
+
+def declared(word: str, known: Iterable[str]) -> str | None:
+    """The data set, optimizer or schedule, one of `known`, that another framework calls so."""
+    return _named(settings.DECLARED, word, known)
+
+
+def kind(word: str, known: Iterable[str]) -> str | None:
+    """The kind of number or setting, one of `known`, that another language calls so."""
+    return _named(settings.KINDS, word, known)
+
+
+def _named(words: Mapping[str, str], word: str, known: Iterable[str]) -> str | None:
+    names = (n for n in known if plain(word) in map(plain, [n, *words.get(n, "").split()]))
+    return next(names, None)

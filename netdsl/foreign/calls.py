@@ -1,0 +1,261 @@
+"""Calls of other frameworks written anew: `nn.Conv2d(1, 6, 5)` as `conv(6, 5)`, `relu(f(x))` as `x -> f -> relu`.
+
+Works on texts, so that messages of syntax and of meaning say the same. What it cannot translate with certainty gives
+None, and the message shows the example of the table instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Mapping, Sequence
+from typing import NamedTuple
+
+from netdsl.foreign import Way, gaps, plain, way, ways
+from netdsl.foreign.values import NOWHERE, elsewhere, left_out, named_here, value_here
+from netdsl.ops import REGISTRY
+
+CALL = re.compile(r"(?:self\.)?([A-Za-z_][\w.]*)\s*\((.*)\)", re.DOTALL)
+NAME = re.compile(r"(?:self\.)?([A-Za-z_]\w*)")
+PYTORCH = re.compile(r"(torch|nn|F|functional)\.")
+JOINS = {"concat": "->", "stack": "->", "add": "+", "mul": "*", "sub": "-", "div": "/", "matmul": "->", "maximum": "->"}
+
+
+class Given(NamedTuple):
+    """One argument: its name, or None where it is given by its place, and the text of its value."""
+
+    name: str | None
+    value: str
+
+
+class Reader:
+    """How texts of calls are read.
+
+    `arrows` are names that stand for arrows and layers of the file; `blocks` are its blocks with their parameters, each
+    with whether it must be given.
+    """
+
+    def __init__(self, arrows: Container[str] = (), blocks: Mapping[str, Mapping[str, bool]] | None = None) -> None:
+        self.arrows = arrows
+        self.blocks = blocks or {}
+
+    def settings(self, layer: str) -> list[str] | None:
+        """The names of a layer's settings; None for what is no layer."""
+        if layer in REGISTRY:
+            return [f.name for f in REGISTRY[layer].settings()]
+        return list(self.blocks[layer]) if layer in self.blocks else None
+
+    def rewrite(self, text: str) -> str | None:
+        """The pipeline that a call means; None where that is not certain."""
+        found = CALL.fullmatch(text.strip())
+        if found is None or not balanced(found[2]):
+            return None
+        word, arguments = found[1], [given(part) for part in parts(found[2])]
+        if plain(word) in ("sequential", "stacksequential"):
+            stages = [self.stage(a.value) for a in arguments]
+            return " -> ".join(s for s in stages if s) if all(stages) and stages else None
+        return self.call(word, arguments)
+
+    def stage(self, text: str) -> str | None:
+        """A layer given to another: a call, or a name."""
+        if NAME.fullmatch(text) and (layer := layer_of(text)):
+            return layer if self.settings(layer) is not None else None
+        return self.rewrite(text)
+
+    def call(self, word: str, arguments: list[Given]) -> str | None:
+        first = arguments[0] if arguments else None
+        head = self.operand(first.value) if first and first.name is None else None
+        rest = arguments[1:] if head else arguments
+        layer = layer_of(word)
+        if layer is None:
+            return f"{head} -> {word}" if head and word in self.arrows and not rest else None
+        if layer in JOINS:
+            return self.join(layer, arguments)
+        written = self.written(word, layer, rest)
+        if written is None:
+            return None
+        return f"{head} -> {written}" if head else written
+
+    def operand(self, text: str) -> str | None:
+        """An arrow that a call is given: a row, or a call of layers on one."""
+        found = NAME.fullmatch(text)
+        if found:
+            return found[1] if found[1] in self.arrows else None
+        call = CALL.fullmatch(text)
+        inner = given(parts(call[2])[0]) if call and parts(call[2]) else None
+        if inner is None or inner.name is not None or self.operand(inner.value) is None:
+            return None
+        return self.rewrite(text)
+
+    def join(self, layer: str, arguments: list[Given]) -> str | None:
+        """`torch.cat([a, b], dim=1)`: a bundle into a layer, or two arrows around an operator."""
+        first = arguments[0].value if arguments else ""
+        inside = first[1:-1] if first[:1] in "[(" and first else ", ".join(a.value for a in arguments if not a.name)
+        names = [self.operand(part) for part in parts(inside)]
+        if len(names) < 2 or not all(names):
+            return None
+        sign = JOINS[layer]
+        if sign != "->":
+            return f" {sign} ".join(str(n) for n in names)
+        return f"({', '.join(str(n) for n in names)}) -> {layer}"
+
+    def written(self, word: str, layer: str, arguments: list[Given]) -> str | None:
+        """The layer with its settings, and the activation that another framework takes as a setting."""
+        names = self.settings(layer)
+        row = way(word) if word != layer else None
+        if names is None or (row is not None and not arguments):
+            return row.write if row is not None and names is not None else None
+        found: dict[str, str] = {}
+        after: list[str] = []
+        for place, argument in enumerate(self.by_place(word, arguments)):
+            name = argument.name or (names[place] if place < len(names) else None)
+            value = argument.value if word == layer else without_batch(word, name, argument.value)
+            if name is None or not self.take(name, value, names, found, after):
+                return None
+        if row is not None:
+            found = {**kept(row), **found}
+        if any(name not in found for name in self.required(layer)):
+            return None
+        if row is not None and asked(row) and not any(n in found for n in asked(row)):
+            return None
+        return " -> ".join([*flattened(word), call_text(layer, names, found), *after])
+
+    def take(self, name: str, text: str, names: Sequence[str], found: dict[str, str], after: list[str]) -> bool:
+        """Read one argument into `found`, or into the layers `after` it; False where its meaning is not certain."""
+        if elsewhere(name) and name not in names:
+            act = value_here(text)
+            layer = self.stage(act) if act else None
+            after += [layer] if layer else []
+            return layer is not None or act in (None, "linear")
+        target = name if name in names else named_here(name, names)
+        value = value_here(text, target)
+        if target is None and not left_out(name):
+            return False
+        if target is None or value is None:
+            return True
+        if target in found:
+            return False
+        found[target] = value
+        return True
+
+    def required(self, layer: str) -> list[str]:
+        if layer in REGISTRY:
+            return [f.name for f in REGISTRY[layer].settings() if f.required]
+        return [name for name, needed in self.blocks[layer].items() if needed]
+
+    def by_place(self, word: str, arguments: list[Given]) -> list[Given]:
+        """The arguments without the one by which PyTorch is told the size of the input."""
+        row = way(word)
+        if row is not None and row.first:
+            return [a._replace(name=row.first) if a.name in (None, "size") else a for a in arguments]
+        place = row.inferred if row else -1
+        count = sum(a.name is None for a in arguments)
+        if place < 0 or not from_pytorch(word) or count <= place:
+            return arguments
+        return arguments[:place] + arguments[place + 1 :]
+
+
+def layer_of(word: str) -> str | None:
+    """The layer here that a word of another framework means, its own name included."""
+    bare = word.removeprefix("self.")
+    if bare in REGISTRY:
+        return REGISTRY[bare].name if bare not in NOWHERE else None
+    row = ways().get(plain(bare))
+    same = next((n for n in REGISTRY if plain(n) == plain(bare) and n not in NOWHERE), None)
+    if row is None and same is not None:
+        return REGISTRY[same].name
+    row = row or way(bare)
+    return leading(row.write) if row is not None and plain(bare) not in gaps() else None
+
+
+AXES = ("axis", "dim", "start", "start_dim", "axes")
+
+
+def without_batch(word: str, name: str | None, value: str) -> str:
+    """An axis as it is counted here: PyTorch counts the batch. `None` where it is the usual one, or not certain."""
+    if name not in AXES:
+        return value
+    if not PYTORCH.match(word) or value in ("0", "1"):
+        return "None"
+    return str(int(value) - 1) if value.isdecimal() else value
+
+
+KEPT = frozenset(("dilation", "groups", "mode", "approximate", "bidirectional"))
+"""Settings in the texts of the table that make a word what it is: `atrous_conv` is a `conv` with a dilation."""
+
+
+def kept(row: Way) -> dict[str, str]:
+    found = [given(part) for part in parts(row.write.partition("(")[2][:-1])]
+    return {g.name: g.value for g in found if g.name in KEPT}
+
+
+def asked(row: Way) -> list[str]:
+    """The settings in a text of the table, one of which at least a call must give."""
+    layer = leading(row.write)
+    if layer not in ONE_OF:
+        return []
+    return list(ONE_OF[layer])
+
+
+ONE_OF = {"resize": ("size", "scale"), "crop": ("size", "margin"), "clamp": ("low", "high"), "transpose": ("order",)}
+"""Layers that need one of some settings."""
+
+SIGNS = {"x + y": "add", "x * y": "mul", "x - y": "sub", "x / y": "div"}
+
+
+def leading(write: str) -> str | None:
+    """The layer that a text of the table is about."""
+    if write in SIGNS:
+        return SIGNS[write]
+    found = re.fullmatch(r"(?:flatten -> |\(x, y\) -> )?(\w+)(\(.*\))?", write)
+    return found[1] if found else None
+
+
+def flattened(word: str) -> list[str]:
+    row = way(word)
+    return ["flatten"] if row is not None and row.write.startswith("flatten -> ") else []
+
+
+def from_pytorch(word: str) -> bool:
+    """`nn.Conv2d`, `Conv2d`, `nn.LSTM` name the input's size first; `Conv2D` and `layers.Dense` of Keras do not."""
+    leaf = word.rpartition(".")[2]
+    return bool(PYTORCH.match(word)) or (leaf[:1].isupper() and leaf.endswith(("1d", "2d", "3d")))
+
+
+def call_text(layer: str, names: Sequence[str], found: Mapping[str, str]) -> str:
+    """`conv(6, 5, stride=2)`: by place what may be, the rest by name."""
+    most = REGISTRY[layer].positional if layer in REGISTRY else len(names)
+    placed: list[str] = []
+    for name in names[:most]:
+        if name not in found:
+            break
+        placed.append(found[name])
+    rest = [f"{n}={found[n]}" for n in names if n in found and n not in names[: len(placed)]]
+    given = ", ".join([*placed, *rest])
+    return f"{layer}({given})" if given else layer
+
+
+def given(text: str) -> Given:
+    """`padding=1` or `3`."""
+    found = re.match(r"([A-Za-z_]\w*)\s*=(?!=)\s*(.*)", text, re.DOTALL)
+    return Given(found[1], found[2].strip()) if found else Given(None, text)
+
+
+def parts(text: str) -> list[str]:
+    """What stands between the commas that no bracket encloses."""
+    depth, start, found = 0, 0, []
+    for at, sign in enumerate(text):
+        depth += (sign in "([{") - (sign in ")]}")
+        if sign == "," and depth == 0:
+            found.append(text[start:at].strip())
+            start = at + 1
+    return [part for part in [*found, text[start:].strip()] if part]
+
+
+def balanced(text: str) -> bool:
+    """Whether the brackets of a text close inside it, so that the call around it is one."""
+    depth = 0
+    for sign in text:
+        depth += (sign in "([{") - (sign in ")]}")
+        if depth < 0:
+            return False
+    return depth == 0

@@ -1,0 +1,344 @@
+"""Words for layers in PyTorch, Keras, TensorFlow, Caffe, ONNX, MXNet and papers, and what is written for them here.
+
+`WAYS` lead to a text that can be written; `MISSING` are layers that netdsl does not have yet, some with a text that
+computes the same. Both are data for messages, read when a word is not known, and every text in them is tried out by
+tests/test_foreign.py. Words are compared without capitals, `_` and dots (see `netdsl.foreign.plain`).
+"""
+
+from __future__ import annotations
+
+from netdsl.record import record
+
+IMAGE = "x [16, 32, 32]"
+PAIR = "x [16, 32, 32], y [16, 32, 32]"
+VECTOR = "x [64]"
+SEQUENCE = "x [16, 64]"
+WORDS = "x int[16]"
+
+
+@record
+class Way:
+    """What to write for some words. `on` is the input that the text is tried on."""
+
+    write: str
+    on: str
+    words: str
+    """Parted by spaces."""
+    inferred: int = -1
+    """Which number of PyTorch's call tells the size of the input, which is inferred here; -1 for none."""
+    says: str = ""
+    """A sentence that stands before the text."""
+    first: str = ""
+    """The setting that the first number, or a `size`, is for, where that is not the first here."""
+
+
+@record
+class Missing:
+    """A layer that netdsl does not have yet."""
+
+    words: str
+    instead: str = ""
+    """A text that computes the same, for inputs as `on` declares them."""
+    on: str = IMAGE
+    says: str = ""
+
+
+WAYS: tuple[Way, ...] = (
+    # convolutions
+    Way("conv(64, 3)", IMAGE, "Conv Conv1d Conv2d Conv3d LazyConv2d SlimConv2d conv_layer conv_nd", 0),
+    Way(
+        "conv(64, 3)",
+        IMAGE,
+        "Convolution Convolution1D Convolution2D Convolution3D ConvolutionLayer SpatialConvolution",
+    ),
+    Way("conv(64, 3, pad=1)", IMAGE, "conv3x3 conv2d_same Conv2dSame SamePadConv same_conv"),
+    Way(
+        "conv(64, 1)",
+        IMAGE,
+        "conv1x1 pointwise pointwise_conv PointwiseConv2D OneByOneConv network_in_network nin mlpconv",
+    ),
+    Way(
+        "conv_transpose(64, 2, stride=2)",
+        IMAGE,
+        "ConvTranspose1d ConvTranspose2d ConvTranspose3d LazyConvTranspose2d",
+        0,
+    ),
+    Way(
+        "conv_transpose(64, 2, stride=2)",
+        IMAGE,
+        "deconv deconv2d deconvolution Deconvolution2D Conv2DTranspose Conv3DTranspose "
+        "Convolution2DTranspose upconv up_conv "
+        "up_convolution transposed_conv transposed_convolution transpose_conv tconv trans_conv "
+        "conv_trans fractionally_strided_conv "
+        "backward_conv",
+    ),
+    Way("depthwise(3)", IMAGE, "DepthwiseConv DepthwiseConv1D DepthwiseConv2D depthwise_conv dwconv dw_conv conv_dw"),
+    Way(
+        "separable_conv(64, 3)",
+        IMAGE,
+        "SeparableConv1D SeparableConv2D SeparableConvolution2D sepconv sep_conv depthwise_separable "
+        "depthwise_separable_conv",
+    ),
+    Way(
+        "conv(64, 3, pad=2, dilation=2)",
+        IMAGE,
+        "atrous atrous_conv AtrousConv2D AtrousConvolution2D dilated_conv DilatedConv2d dilated_convolution a_trous",
+    ),
+    Way("conv(64, 3, pad=1, groups=4)", IMAGE, "grouped_conv group_conv GroupedConv2d grouped_convolution gconv"),
+    Way("locally_connected(8, 3)", IMAGE, "LocallyConnected1D LocallyConnected2D local_conv unshared_conv LocalLinear"),
+    Way(
+        "conv_bn_relu(64, 3)",
+        IMAGE,
+        "ConvBNReLU Conv2dNormActivation ConvNormAct ConvModule BasicConv2d conv_block cbr conv_bn",
+    ),
+    # fully connected
+    Way(
+        "flatten -> linear(10)",
+        IMAGE,
+        "fc fc_layer FullyConnected fully_connected FullyConnectedLayer InnerProduct Gemm dense "
+        "DenseLayer affine affine_layer MatMulLayer perceptron",
+    ),
+    Way("linear(10)", VECTOR, "LazyLinear Linear_layer nn_linear Projection"),
+    Way("linear(10)", VECTOR, "Linear", 0),
+    Way("embedding(1000, 64)", WORDS, "Embed lookup_table EmbeddingLayer embedding_lookup word_embedding Embeddings"),
+    # pooling
+    Way(
+        "maxpool(2)",
+        IMAGE,
+        "MaxPool1d MaxPool2d MaxPool3d MaxPooling MaxPooling1D MaxPooling2D MaxPooling3D "
+        "max_pool_2d SpatialMaxPooling Pooling "
+        "Pool Pool2D downsample subsample subsampling mp",
+    ),
+    Way(
+        "avgpool(2)",
+        IMAGE,
+        "AvgPool1d AvgPool2d AvgPool3d AveragePool AveragePooling AveragePooling1D AveragePooling2D AvgPooling "
+        "MeanPool mean_pooling SpatialAveragePooling ave_pool average_pool_2d",
+    ),
+    Way(
+        "global_avgpool",
+        IMAGE,
+        "GlobalAveragePool GlobalAveragePooling GlobalAveragePooling1D GlobalAveragePooling2D "
+        "GlobalAvgPool2D GlobalPool gap "
+        "global_pooling global_average_pool global_mean_pool reduce_mean_hw",
+    ),
+    Way(
+        "global_maxpool",
+        IMAGE,
+        "GlobalMaxPool GlobalMaxPooling GlobalMaxPool2D GlobalMaxPooling1D GlobalMaxPooling2D gmp",
+    ),
+    Way(
+        "adaptive_avgpool(7)",
+        IMAGE,
+        "AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveAveragePooling2D "
+        "adaptive_average_pool adaptive_pool",
+    ),
+    Way("adaptive_maxpool(7)", IMAGE, "AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d AdaptiveMaxPooling2D"),
+    Way(
+        "each b in [1, 2, 4] { adaptive_maxpool(b) -> flatten } -> concat",
+        IMAGE,
+        "spp SpatialPyramidPooling spatial_pyramid_pool",
+    ),
+    Way("unpool(2)", IMAGE, "unpooling Unpooling2D"),
+    # sizes
+    Way(
+        "resize(scale=2)",
+        IMAGE,
+        "upsample Upsample2d UpsamplingNearest2d up_sample Upsampling interpolate resize_nearest "
+        "nearest_neighbor_upsample "
+        "ResizeNearestNeighbor image_resize",
+    ),
+    Way("resize(scale=2)", IMAGE, "UpSampling1D UpSampling2D UpSampling3D upscale", first="scale"),
+    Way(
+        "resize(scale=2, mode=bilinear)",
+        IMAGE,
+        "UpsamplingBilinear2d BilinearUpsample ResizeBilinear BilinearInterp bilinear_resize bilinear_upsample",
+    ),
+    Way("resize(size=(64, 64))", IMAGE, "Resizing resize_images resize_image"),
+    Way("pixel_shuffle(2)", IMAGE, "PixelShuffle DepthToSpace depth_to_space subpixel subpixel_conv sub_pixel_conv"),
+    Way("pixel_unshuffle(2)", IMAGE, "PixelUnshuffle SpaceToDepth space_to_depth reorg focus"),
+    Way("pad(1)", IMAGE, "ZeroPad1d ZeroPad2d ZeroPadding1D ZeroPadding2D ConstantPad2d padding zero_pad pad2d"),
+    Way("pad(1, mode=reflect)", IMAGE, "ReflectionPad1d ReflectionPad2d MirrorPad reflection_padding reflect_pad"),
+    Way("pad(1, mode=replicate)", IMAGE, "ReplicationPad2d edge_pad replicate_pad EdgePadding"),
+    Way("crop(24)", IMAGE, "CenterCrop center_crop Cropping2D Cropping1D centre_crop CenterCropPad"),
+    # normalisation
+    Way("batchnorm", IMAGE, "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm LazyBatchNorm2d", 0),
+    Way(
+        "batchnorm",
+        IMAGE,
+        "BatchNormalization BatchNormalisation batch_normalization batch_normalisation BatchNormLayer BNorm "
+        "SpatialBatchNormalization FrozenBatchNorm2d bn2d",
+    ),
+    Way("layernorm", SEQUENCE, "LayerNorm ln", 0),
+    Way("layernorm", SEQUENCE, "LayerNormalization LayerNormalisation"),
+    Way("groupnorm(8)", IMAGE, "GroupNorm gn", 1),
+    Way("groupnorm(8)", IMAGE, "GroupNormalization GroupNormalisation"),
+    Way("instancenorm", IMAGE, "InstanceNorm1d InstanceNorm2d InstanceNorm3d", 0),
+    Way("instancenorm", IMAGE, "InstanceNormalization InstanceNormalisation contrast_norm"),
+    Way(
+        "lrn(5)",
+        IMAGE,
+        "LocalResponseNorm LocalResponseNormalization LocalResponseNormalisation local_response_normalization "
+        "CrossMapLRN2d SpatialCrossMapLRN response_norm",
+    ),
+    # dropout
+    Way("dropout(0.5)", VECTOR, "Dropout1d DropoutLayer drop_out drop"),
+    Way("spatial_dropout(0.2)", IMAGE, "Dropout3d SpatialDropout1D SpatialDropout2D SpatialDropout3D channel_dropout"),
+    # activations
+    Way("relu", IMAGE, "rectifier rectified_linear rectified_linear_unit ReluLayer RectifiedLinear ramp"),
+    Way("relu", IMAGE, "Activation ActivationLayer act", says="an activation is a layer under its own name"),
+    Way("leaky_relu(0.1)", IMAGE, "LReLU leakyrectify leaky LeakyRectifiedLinear"),
+    Way("silu", IMAGE, "swish SiLU_layer swish1"),
+    Way("hardswish", IMAGE, "h_swish hswish hard_swish"),
+    Way("hardsigmoid", IMAGE, "h_sigmoid hard_sigmoid"),
+    Way("sigmoid", IMAGE, "logistic sigm expit sigmoid_layer"),
+    Way("tanh", IMAGE, "hyperbolic_tangent TanH_layer"),
+    Way("softmax", VECTOR, "Softmax1d Softmax2d SoftmaxLayer soft_max softmax_layer"),
+    Way("gelu(approximate=tanh)", IMAGE, "gelu_new gelu_tanh FastGelu gelu_fast quick_gelu"),
+    Way("clamp(-1, 1)", IMAGE, "clip hardtanh hard_tanh ClipByValue clip_by_value clampmin relu1"),
+    Way("clamp(0, 6)", IMAGE, "relu_6 ReLU_6"),
+    # joins
+    Way(
+        "(x, y) -> concat",
+        PAIR,
+        "cat concatenate Concatenate merge ConcatLayer concat_v2 JoinTable DepthConcat channel_concat hconcat vconcat",
+    ),
+    Way(
+        "x + y",
+        PAIR,
+        "Eltwise elemwise_add add_n AddV2 skip_add shortcut elementwise_add ElementwiseSum "
+        "residual_add CAddTable bias_add",
+    ),
+    Way("x * y", PAIR, "Multiply elemwise_mul elementwise_mul CMulTable hadamard dot_mul"),
+    Way("x - y", PAIR, "Subtract elemwise_sub difference"),
+    Way("x / y", PAIR, "Divide true_divide elemwise_div"),
+    Way("(x + y) / 2", PAIR, "Average average_layer AverageLayer"),
+    Way("(x, y) -> maximum", PAIR, "elementwise_max eltwise_max element_max"),
+    Way("(x, y) -> stack", PAIR, "torch_stack Pack"),
+    Way("(x, y) -> matmul", "x [4, 8], y [8, 2]", "bmm mm dot Dot batch_dot BatchMatMul batch_matmul linalg_matmul"),
+    Way("x ** 2", IMAGE, "Pow square"),
+    Way("x ** -0.5", IMAGE, "rsqrt"),
+    # shapes
+    Way("flatten", IMAGE, "FlattenLayer Flatten2d ravel view_flat Unroll"),
+    Way("reshape([16, -1])", IMAGE, "view Reshape ReshapeLayer Unflatten resize_to"),
+    Way("transpose([1, 2, 0])", IMAGE, "permute Permute swapaxes swap_axes moveaxis movedim DimShuffle Rearrange"),
+    Way("unsqueeze(0)", IMAGE, "expand_dims ExpandDims newaxis add_axis"),
+    Way("slice(0, end=8)", IMAGE, "narrow StridedSlice strided_slice slice_axis"),
+    Way("slice(0, end=1) -> squeeze(0)", IMAGE, "select"),
+    Way(
+        "split(2)",
+        IMAGE,
+        "chunk tensor_split SliceChannel SplitLayer unbind unstack",
+        says="it takes the number of parts",
+    ),
+    Way("one_hot(10)", WORDS, "OneHot onehot to_categorical OneHotEncoding"),
+    Way("identity", IMAGE, "noop Lambda StopGradient_off pass_through passthrough"),
+    Way("mean(axis=(1, 2))", IMAGE, "reduce_mean ReduceMean torch_mean mean_hw"),
+    Way("sum(axis=0)", IMAGE, "reduce_sum ReduceSum Reduction"),
+    Way("reduce_max(axis=0)", IMAGE, "amax torch_max ReduceMax"),
+    Way("reduce_min(axis=0)", IMAGE, "amin torch_min ReduceMin"),
+    Way("argmax", IMAGE, "ArgMaxLayer arg_max"),
+    Way("0 - x", IMAGE, "negative Negate"),
+    Way("relu", IMAGE, "nonlinearity activation_fn"),
+    # sequences
+    Way("lstm(32)", SEQUENCE, "LSTM", 0),
+    Way("lstm(32)", SEQUENCE, "CuDNNLSTM LSTMLayer long_short_term_memory"),
+    Way("gru(32)", SEQUENCE, "GRU", 0),
+    Way("gru(32)", SEQUENCE, "CuDNNGRU GRULayer gated_recurrent_unit"),
+    Way("rnn(32)", SEQUENCE, "RNN", 0),
+    Way("rnn(32)", SEQUENCE, "SimpleRNN vanilla_rnn ElmanRNN RNNLayer"),
+    Way("lstm(32, bidirectional=true)", SEQUENCE, "Bidirectional bilstm blstm BidirectionalLSTM"),
+    Way("multihead_attention(4)", SEQUENCE, "MultiheadAttention", 0),
+    Way(
+        "multihead_attention(4)",
+        SEQUENCE,
+        "mha MultiHeadAttentionLayer self_attention SelfAttention MultiHeadSelfAttention msa",
+    ),
+    Way(
+        "(x, y, z) -> attention",
+        "x [4, 16, 8], y [4, 16, 8], z [4, 16, 8]",
+        "scaled_dot_product_attention sdpa dot_product_attention flash_attention",
+    ),
+    Way("last", SEQUENCE, "take_last last_step return_last"),
+    Way("reverse", SEQUENCE, "flip reverse_sequence ReverseSequence fliplr"),
+    Way("tokens", IMAGE, "flatten_patches img2seq"),
+    Way("conv(64, 8, stride=8) -> tokens", IMAGE, "PatchEmbed patch_embedding patchify patch_embed"),
+    # blocks
+    Way("squeeze_excite(4)", IMAGE, "se SELayer SqueezeExcitation SqueezeExcite se_block SEModule"),
+    Way("residual(conv(16, 3, pad=1))", IMAGE, "skip_connection shortcut_connection res residual_connection"),
+)
+
+MISSING: tuple[Missing, ...] = (
+    # a word of this table that becomes a layer, a block of `std` or a function moves up to `WAYS`, or out
+    Missing("gather take GatherElements GatherND take_along_axis take_along_dim batch_gather"),
+    Missing("index_select index_add IndexSelect Take_layer"),
+    Missing("scatter scatter_add ScatterND ScatterElements tensor_scatter_nd_update"),
+    Missing("where Where masked_fill masked_select condition tf_where"),
+    Missing("sort argsort topk_values msort"),
+    Missing("cumsum cumprod cumulative_sum cummax"),
+    Missing("einsum tensordot Einsum EinsumDense"),
+    Missing("deform_conv DeformConv2d DeformableConvolution deformable_conv dcn"),
+    Missing("involution CondConv dynamic_conv octave_conv"),
+    Missing("roi_align roi_pool RoIAlign RoIPool ROIPooling PSROIPooling crop_and_resize"),
+    Missing("nms non_max_suppression NonMaxSuppression"),
+    Missing("grid_sample GridSample affine_grid SpatialTransformer stn warp grid_generator"),
+    Missing("fractional_max_pool FractionalMaxPool2d FractionalPool stochastic_pool lp_pool LPPool2d mixed_pool"),
+    Missing("weight_norm spectral_norm WeightNormalization SpectralNormalization weight_standardization"),
+    Missing("BilinearLayer bilinear nn_bilinear"),
+    Missing("embedding_bag EmbeddingBag"),
+    Missing("unfold fold im2col col2im extract_patches Unfold_layer"),
+    Missing("gumbel_softmax entmax sparsemax"),
+    Missing("Softmin softmin", "0 - x -> softmax", VECTOR),
+    Missing("mish", "x * (x -> softplus -> tanh)"),
+    Missing("selu", "1.0507 * (x -> elu(alpha=1.67326))"),
+    Missing("celu", "x -> elu"),
+    Missing("softsign", "x / (1 + (x -> abs))"),
+    Missing("tanhshrink", "x - (x -> tanh)"),
+    Missing("logsigmoid log_sigmoid", "0 - (0 - x -> softplus)"),
+    Missing("glu GLULayer gated_linear_unit", "(a, b): x -> split(2); a * (b -> sigmoid)"),
+    Missing("swiglu SwiGLU", "(a, b): x -> split(2); (a -> silu) * b"),
+    Missing("maxout", "(a, b): x -> split(2); (a, b) -> maximum"),
+    Missing("crelu", "(x -> relu, 0 - x -> relu) -> concat"),
+    Missing("threshold hardshrink softshrink rrelu thresholded_relu ThresholdedReLU"),
+    Missing("rmsnorm RMSNorm rms_norm"),
+    Missing("alpha_dropout AlphaDropout GaussianDropout gaussian_noise GaussianNoise GaussianNoiseLayer"),
+    Missing("dropblock DropBlock drop_path DropPath stochastic_depth StochasticDepth dropconnect zoneout"),
+    Missing(
+        "channel_shuffle ChannelShuffle shuffle_channels",
+        "reshape([4, 4, 32, 32]) -> transpose([1, 0, 2, 3]) -> reshape([16, 32, 32])",
+    ),
+    Missing("capsule CapsuleLayer PrimaryCaps"),
+    Missing("ConvLSTM ConvLSTM2D convlstm_cell"),
+    Missing(
+        "lstm_cell LSTMCell gru_cell GRUCell rnn_cell RNNCell StackedRNNCells",
+        says="a `recurrent` block says what a step does: see docs/language.md",
+    ),
+    Missing(
+        "TransformerDecoder TransformerDecoderLayer decoder_layer", says="`encoder_layer` of std.transformer is there"
+    ),
+    Missing("repeat tile expand RepeatVector repeat_interleave Tile broadcast_to"),
+    Missing("roll shift circular_shift"),
+    Missing("fft rfft ifft dct stft"),
+    Missing("var std variance moments reduce_std", says="`layernorm`, `instancenorm` and `mean` are there"),
+    Missing("std_dev median quantile mode_layer kthvalue"),
+    Missing("norm l2_norm L2Normalize l2_normalize normalize LpNormalization"),
+    Missing("logsumexp log_sum_exp", "(x -> exp -> sum(axis=0)) -> log"),
+    Missing("prod reduce_prod product", says="`x * y` multiplies two arrows"),
+    Missing("sin cos tan atan sinh cosh asin"),
+    Missing("erf erfinv lgamma digamma"),
+    Missing("sign signum torch_round"),
+    Missing("log1p", "(x + 1) -> log"),
+    Missing("expm1", "(x -> exp) - 1"),
+    Missing("reciprocal", "1 / x"),
+    Missing("argmin argmin_layer", "0 - x -> argmax"),
+    Missing("equal not_equal greater less logical_and logical_or logical_not isnan"),
+    Missing("nonzero unique bincount histc masked"),
+    Missing("inverse det cholesky svd qr eigh solve"),
+    Missing(
+        "arange linspace eye ones_like zeros_like full random_normal randn bernoulli multinomial",
+        says="`param` names a learned tensor, numbers stand in arithmetic: `2 * x`",
+    ),
+    Missing("cosine_similarity CosineSimilarity cosine_distance pairwise_distance PairwiseDistance cdist"),
+    Missing("detach stop_gradient StopGradient BlockGrad no_grad"),
+    Missing("scale_layer ScaleLayer Scale AffineChannel channel_affine"),
+)

@@ -1,0 +1,226 @@
+"""Words for settings in other frameworks: what they are called here, or why there is none. Data, as in `layers`."""
+
+from __future__ import annotations
+
+from netdsl.record import record
+
+RENAMED: dict[str, str] = {
+    "channels": "out_channels filters num_filter num_filters num_output nout n_filters out_ch "
+    "output_channels out_planes depth",
+    "features": "out_features units num_output num_units num_hidden n_out output_dim out_dim width size "
+    "hidden out_channels",
+    "kernel": "kernel_size ksize kernel_shape filter_size pool_size window window_shape kernel_dim k filter kernel_h",
+    "stride": "strides subsample subsample_length step steps stride_h",
+    "pad": "padding pads pad_width border_mode auto_pad pad_type pad_h padding_mode",
+    "amount": "padding pads pad paddings pad_width",
+    "dilation": "dilation_rate dilations rate atrous_rate dilate",
+    "groups": "group num_group num_groups feature_group_count n_groups cardinality",
+    "bias": "use_bias bias_term has_bias with_bias",
+    "rate": "p prob drop_rate dropout_rate dropout_ratio drop_prob ratio dropout",
+    "eps": "epsilon eps_value",
+    "heads": "num_heads n_heads nhead n_head head_num num_attention_heads",
+    "count": "num_embeddings vocab_size input_dim vocabulary n_vocab",
+    "width": "embedding_dim output_dim embed_size embed_dim dim features",
+    "hidden": "hidden_size units num_hidden num_units hidden_dim features n_hidden",
+    "layers": "num_layers n_layers",
+    "bidirectional": "bidir",
+    "slope": "negative_slope alpha leak leakiness",
+    "axis": "dim axes concat_dim dimension",
+    "axes": "axis dim begin_norm_axis",
+    "keep": "keepdim keepdims keep_dims",
+    "ceil": "ceil_mode round_mode",
+    "indices": "return_indices",
+    "count_padding": "count_include_pad count_include_padding",
+    "scale": "scale_factor scales upsample_factor factor",
+    "factor": "upscale_factor downscale_factor block_size blocksize scale_factor scale gamma",
+    "size": "output_size target_shape target_size out_size local_size n output_shape img_size image_size "
+    "depth_radius kernel",
+    "mode": "interpolation method interp resample padding_mode",
+    "align_corners": "align",
+    "affine": "elementwise_affine center scale learnable",
+    "init": "kernel_initializer weight_init initializer weight_initializer weights_initializer "
+    "embeddings_initializer weight_filler",
+    "causal": "is_causal unidirectional use_causal_mask",
+    "low": "min min_value min_val minimum",
+    "high": "max max_value max_val maximum",
+    "classes": "num_classes depth n_classes",
+    "ignore": "ignore_index ignore_label",
+    "smoothing": "label_smoothing smooth",
+    "weight": "class_weight pos_weight",
+    "shape": "target_shape newshape new_shape dims",
+    "start": "start_dim start_axis begin starts",
+    "end": "end_dim end_axis stop ends",
+    "parts": "chunks num_or_size_splits num_outputs sections",
+    "order": "perm dims permutation",
+    "activation": "nonlinearity",
+    "per_channel": "num_parameters",
+    "lr": "learning_rate base_lr eta",
+    "beta1": "beta_1 momentum",
+    "beta2": "beta_2",
+    "weight_decay": "l2 wd decay regularization kernel_regularizer",
+    "momentum": "mom decay_rate",
+    "every": "step_size stepsize decay_steps",
+    "warmup": "warmup_steps warmup_epochs",
+    "power": "degree",
+    "floor": "eta_min min_lr",
+    "folder": "root path dir directory data_dir",
+    "file": "path filename",
+    "flip": "hflip horizontal_flip random_flip",
+    "validation": "val validation_split val_split",
+    "test": "test_split",
+    "std": "stddev",
+}
+"""A setting's name here, with what it is called elsewhere. The first that a layer has is taken."""
+
+
+@record
+class LeftOut:
+    """Settings that have no place here, and why: `says` completes "write …"."""
+
+    says: str
+    words: str
+
+
+INFERRED = LeftOut(
+    "the inputs are inferred",
+    "in_channels in_features input_size input_shape in_dim input_dim num_features normalized_shape in_units in_planes "
+    "in_ch num_channels embed_dim d_model batch_input_shape num_input n_in input_channels in1_features nin hidden_in "
+    "input_width input_length",
+)
+
+LEFT_OUT: tuple[LeftOut, ...] = (
+    INFERRED,
+    LeftOut("a row is named by its label: `name: …`", "name scope layer_name"),
+    LeftOut("nothing is changed in place", "inplace in_place"),
+    LeftOut("the batch is never written", "batch_first batch_size time_major batch_axis"),
+    LeftOut("channels always come first", "data_format dim_ordering layout data_layout channels_last order"),
+    LeftOut("where a net runs is said on the command line", "device dtype"),
+    LeftOut(
+        "what trains is said in a `train` section", "trainable training is_training track_running_stats requires_grad"
+    ),
+    LeftOut(
+        "every step of a sequence comes out, `last` takes the last",
+        "return_sequences return_state stateful return_last",
+    ),
+    LeftOut(
+        "a `train` section says how weights decay",
+        "kernel_regularizer bias_regularizer weight_decay activity_regularizer",
+    ),
+    LeftOut(
+        "`init=` says how weights begin",
+        "bias_initializer gamma_initializer beta_initializer bias_filler weight_filler",
+    ),
+)
+
+ACTIVATIONS = "activation act activation_fn nonlinearity activation_function act_layer act_type hidden_act"
+"""Settings that name a layer of its own."""
+
+VALUES: dict[str, str] = {
+    "same": "same_upper same_lower samepadding",
+    "he_normal": "kaiming_normal kaiming he msra MSRAPrelu msrafiller he_init",
+    "he_uniform": "kaiming_uniform",
+    "xavier_normal": "glorot_normal xaviernormal",
+    "xavier_uniform": "glorot_uniform glorot xavier",
+    "lecun_normal": "lecun lecun_init",
+    "normal": "gaussian random_normal randomnormal",
+    "uniform": "random_uniform",
+    "truncated_normal": "trunc_normal",
+    "zeros": "zero",
+    "ones": "one",
+    "bilinear": "linear cubic bicubic tri_linear trilinear",
+    "nearest": "nearest_neighbor nearest_neighbour nearestneighbor",
+    "reflect": "reflection mirror symmetric",
+    "replicate": "edge border",
+    "constant": "zero",
+}
+"""Words that settings take, with what they are called elsewhere."""
+
+NOTHING = "valid none null notset"
+"""Values that are the same as leaving a setting out."""
+
+
+@record
+class Row:
+    """A row of a `train` section, for words of other frameworks' training code."""
+
+    write: str
+    words: str
+
+
+ROWS: tuple[Row, ...] = (
+    Row("batch 64", "batch_size batchsize bs"),
+    Row("epochs 20", "n_epochs num_epochs max_epochs max_iter iterations steps epoch"),
+    Row("optimizer sgd(lr=0.1)", "lr learning_rate base_lr momentum weight_decay optim optimiser solver"),
+    Row("schedule cosine", "scheduler lr_scheduler lr_policy learning_rate_schedule lr_schedule"),
+    Row("data digits", "dataset data_loader dataloader train_data training_data datasource input"),
+    Row("loss (logits, label) -> cross_entropy", "criterion objective loss_fn cost loss_function losses"),
+    Row("metric (logits, label) -> accuracy", "metrics eval_metric evaluate score"),
+    Row("clip 1.0", "grad_clip gradient_clip clip_norm clip_grad_norm max_norm clipnorm"),
+    Row("accumulate 4", "gradient_accumulation grad_accum accumulation_steps accumulate_grad_batches"),
+    Row("precision bf16", "amp mixed_precision dtype fp16"),
+    Row("seed 1", "random_seed manual_seed random_state"),
+    Row("workers 2", "num_workers n_workers"),
+)
+
+LOSSES: tuple[Row, ...] = (
+    Row(
+        "(logits, label) -> cross_entropy",
+        "CrossEntropyLoss SoftmaxWithLoss CrossEntropy softmax_cross_entropy "
+        "categorical_crossentropy sparse_categorical_crossentropy SparseCategoricalCrossentropy "
+        "SoftmaxCrossEntropyLoss "
+        "softmax_loss xent softmax_cross_entropy_with_logits ce",
+    ),
+    Row("(logits, label) -> nll", "NLLLoss negative_log_likelihood nll_loss NegativeLogLikelihoodLoss"),
+    Row("(logits, label) -> multi_margin", "MultiMarginLoss multiclass_hinge"),
+    Row("(logits, label) -> accuracy", "acc categorical_accuracy binary_accuracy sparse_categorical_accuracy top1"),
+    Row("(logits, label) -> top_k(5)", "top5 top5_accuracy topk_accuracy top_k_categorical_accuracy"),
+)
+"""Losses and metrics over the scores and the label of a sample."""
+PAIRS: tuple[Row, ...] = (
+    Row("(x, label) -> mse", "MSELoss mean_squared_error l2 l2_loss EuclideanLoss MeanSquaredError"),
+    Row("(x, label) -> l1", "L1Loss mae mean_absolute_error absolute_error MeanAbsoluteError"),
+    Row(
+        "(x, label) -> binary_cross_entropy_with_logits",
+        "BCEWithLogitsLoss SigmoidCrossEntropyLoss sigmoid_cross_entropy sigmoid_cross_entropy_with_logits",
+    ),
+    Row("(x, label) -> binary_cross_entropy", "BCELoss bce BinaryCrossentropy"),
+    Row("(x, label) -> hinge", "HingeLoss HingeEmbeddingLoss"),
+)
+"""Losses over two arrows of one shape."""
+NO_LOSS = (
+    "SmoothL1Loss huber HuberLoss focal_loss FocalLoss dice DiceLoss KLDivLoss kl_div CTCLoss ctc TripletMarginLoss "
+    "triplet contrastive_loss CosineEmbeddingLoss info_nce PoissonNLLLoss wing_loss lovasz f1 auc precision recall"
+)
+"""Losses and metrics that netdsl does not have yet."""
+
+DECLARED: dict[str, str] = {
+    "sgd": "GradientDescent momentum_sgd MomentumOptimizer nesterov stochastic_gradient_descent "
+    "GradientDescentOptimizer",
+    "adam": "AdamOptimizer",
+    "adamw": "AdamWeightDecay",
+    "rmsprop": "RMSPropOptimizer",
+    "cosine": "CosineAnnealingLR CosineAnnealing CosineDecay cosine_lr CosineAnnealingWarmRestarts OneCycleLR",
+    "step": "StepLR MultiStepLR StepDecay step_decay piecewise_constant ExponentialLR exponential",
+    "polynomial": "poly PolynomialLR PolynomialDecay",
+    "linear": "LinearLR linear_decay",
+    "constant": "ConstantLR fixed none",
+    "imagefolder": "ImageFolder folder images image_folder imagenet image_dataset_from_directory directory",
+    "cifar10": "cifar CIFAR_10 cifar100",
+    "mnist": "FashionMNIST fashion_mnist",
+    "text": "characters chars TextDataset shakespeare tinyshakespeare",
+    "shapes": "synthetic fake FakeData toy",
+}
+"""Data sets, optimizers and schedules, with what is near them elsewhere."""
+
+KINDS: dict[str, str] = {
+    "int": "integer int32 int64 long int8 uint8 Integer size_t",
+    "float": "float32 float64 double real half float16 fp32",
+    "number": "num scalar Number",
+    "bool": "boolean bit logical",
+    "text": "str string",
+    "word": "symbol enum",
+    "list": "tuple array sequence List",
+    "layer": "module Module nn callable function",
+    "init": "initializer initialiser",
+}
+"""Kinds of numbers and of settings."""

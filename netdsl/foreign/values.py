@@ -1,0 +1,60 @@
+"""Settings and their values, from the words of other frameworks to those that are used here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from netdsl.foreign.settings import ACTIVATIONS, LEFT_OUT, NOTHING, RENAMED, VALUES
+
+NOWHERE = frozenset(("per_sample", "constant", "free_param"))
+"""Operations that the language has other words for, or makes by itself: no message offers them."""
+
+
+def key(word: str) -> str:
+    return word.replace("_", "").lower()
+
+
+@cache
+def _renamed() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for here, words in RENAMED.items():
+        for word in words.split():
+            found.setdefault(key(word), []).append(here)
+    return found
+
+
+def named_here(word: str, names: Sequence[str]) -> str | None:
+    """The setting of a layer, one of `names`, that another framework calls so."""
+    same = next((n for n in names if key(n) == key(word)), None)
+    return same or next((n for n in _renamed().get(key(word), ()) if n in names), None)
+
+
+def left_out(word: str) -> str | None:
+    """Why a setting of another framework has no place here; None when nothing is known of it."""
+    return next((row.says for row in LEFT_OUT if key(word) in map(key, row.words.split())), None)
+
+
+def elsewhere(word: str) -> bool:
+    """True for a setting that names a layer of its own: `activation=relu`."""
+    return key(word) in map(key, ACTIVATIONS.split())
+
+
+@cache
+def _values() -> dict[str, str]:
+    return {key(word): here for here, words in VALUES.items() for word in words.split()}
+
+
+def value_here(text: str, setting: str | None = None) -> str | None:
+    """The text of a value as it is written here; None where it says nothing: `None`, `valid`."""
+    bare = re.sub(r"^(?:tf|torch|nn|F|keras)\.(?:\w+\.)*", "", text.strip().strip("'\""))
+    if bare in ("True", "False"):
+        return bare.lower()
+    if key(bare) in NOTHING.split():
+        return None
+    if setting is None:
+        return bare
+    if setting in ("pad", "amount") and key(bare) == "same":
+        return "same"
+    return _values().get(key(bare), bare) if bare.isidentifier() else bare

@@ -1,0 +1,289 @@
+"""Words of PyTorch, Keras, Caffe, ONNX and the papers: each leads to a text that checks, or to "no such layer yet"."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from netdsl import foreign
+from netdsl.elaborate.files import STDLIB
+from netdsl.elaborate.functions import FUNCTIONS
+from netdsl.foreign import settings
+from netdsl.ops import REGISTRY
+from netdsl.ops.base import INTERNAL
+from netdsl.program import check_text
+from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES
+
+BLOCKS = {n for p in STDLIB.glob("*.net") for n in re.findall(r"^block (\w+)", p.read_text(encoding="utf-8"), re.M)}
+
+
+def errors(text: str) -> list[str]:
+    return [f"{d.code}: {d.message}: {d.help}" for d in check_text(text) if d.severity == "error"]
+
+
+def helps(text: str) -> str:
+    """The way out of the one mistake of a text."""
+    found = [d for d in check_text(text) if d.severity == "error"]
+    assert len(found) == 1, [d.message for d in found]
+    assert found[0].help is not None, found[0].message
+    return found[0].help
+
+
+def written(help: str) -> str:
+    """The first text in a help."""
+    found = re.search(r"`([^`]+)`", help)
+    assert found is not None, help
+    return found[1]
+
+
+def net(on: str, rows: str) -> str:
+    return f"net N {{\n  input {on}\n  {rows.replace('; ', chr(10))}\n}}\n"
+
+
+WAYS = [(word, way) for way in foreign.WAYS for word in way.words.split()]
+GAPS = [(word, gap) for gap in foreign.MISSING for word in gap.words.split()]
+
+
+def test_there_are_enough_words() -> None:
+    renamed = {w for words in settings.RENAMED.values() for w in words.split()}
+    assert len(foreign.ways()) >= 150
+    assert len(renamed) >= 100
+    assert len({foreign.plain(w) for w, _ in GAPS}) >= 50
+
+
+@pytest.mark.parametrize("way", foreign.WAYS, ids=lambda way: way.write)
+def test_ways_lead_to_texts_that_check(way: foreign.Way) -> None:
+    assert errors(net(way.on, way.write)) == []
+
+
+@pytest.mark.parametrize("gap", [g for g in foreign.MISSING if g.instead], ids=lambda gap: gap.words)
+def test_texts_in_place_of_a_missing_layer_check(gap: foreign.Missing) -> None:
+    assert errors(net(gap.on, gap.instead)) == []
+
+
+@pytest.mark.parametrize("word", sorted({w for w, _ in WAYS}))
+def test_every_word_is_answered_by_its_way(word: str) -> None:
+    """Alone, with the dots and brackets of other languages, and in other capitals."""
+    if word in REGISTRY or word in FUNCTIONS or word in BLOCKS:
+        return
+    way = foreign.way(word)
+    assert way is not None
+    for spelt in (word, f"nn.{word}", f"tf.keras.layers.{word}", word.upper(), f"{word}()"):
+        if foreign.plain(spelt.strip("()")) in REGISTRY:
+            continue
+        help = helps(net(way.on, spelt))
+        assert errors(net(way.on, written(help))) == [], (spelt, help)
+
+
+@pytest.mark.parametrize("word", sorted({w for w, _ in GAPS}))
+def test_missing_layers_are_called_missing(word: str) -> None:
+    known = {foreign.plain(n): n for n in (*REGISTRY, *FUNCTIONS, *BLOCKS)}
+    found = known.get(foreign.plain(word))
+    assert found is None, (
+        f"netdsl has `{found}` now: take `{word}` out of the row `{foreign.missing(word).words}` of MISSING "  # type: ignore[union-attr]
+        f"in netdsl/foreign/layers.py; words that mean it elsewhere go to WAYS"
+    )
+    assert foreign.way(word) is None, f"`{word}` stands in WAYS too"
+    assert "no such layer yet" in helps(net("x [16, 32, 32]", word))
+
+
+INNER = sorted({"per_sample", "free_param", "constant", *INTERNAL})
+
+
+@pytest.mark.parametrize("word", INNER)
+def test_inner_words_are_never_offered(word: str) -> None:
+    for spelt in (word[:-1], f"{word}s", word[1:], f"{word[0]}{word[2]}{word[1]}{word[3:]}"):
+        if spelt in REGISTRY:
+            continue
+        for found in check_text(net("x [16, 32, 32]", spelt)):
+            assert f"`{word}`" not in (found.help or "") or word in REGISTRY.keys() - set(INNER), found.help
+
+
+# ---------------------------------------------------------------- settings
+
+
+def takers(setting: str) -> list[str]:
+    """A layer that has a setting of that name, as its example writes it."""
+    found = [op for name, op in REGISTRY.items() if name == op.name and any(f.name == setting for f in op.settings())]
+    return [op.name for op in found if op.name not in INNER]
+
+
+RENAMED = [(word, here) for here, words in settings.RENAMED.items() for word in words.split() if takers(here)]
+
+
+@pytest.mark.parametrize(("word", "here"), RENAMED)
+def test_foreign_settings_are_named_here(word: str, here: str) -> None:
+    """For every layer that has the setting and takes no setting of the foreign name itself."""
+    for name in takers(here):
+        names = [f.name for f in REGISTRY[name].settings()]
+        if word in names:
+            continue
+        help = helps(net("x [16, 32, 32]", f"{name}({word}=1)"))
+        named = re.match(r"it is called `(\w+)` here", help)
+        assert named is not None or "a layer of its own" in help, (name, help)
+        assert named is None or named[1] in names
+
+
+CALLS = {
+    "nn.Conv2d(16, 6, 5)": "conv(6, 5)",
+    "nn.Conv2d(16, 64, kernel_size=3, stride=2, padding=1, bias=false)": "conv(64, 3, stride=2, pad=1, bias=false)",
+    "nn.Conv2d(16, 6, 5, 2, 1)": "conv(6, 5, stride=2, pad=1)",
+    "nn.Conv2d(in_channels=16, out_channels=8, kernel_size=3)": "conv(8, 3)",
+    "torch.nn.Conv2d(16, 8, 3, dilation=2)": "conv(8, 3, dilation=2)",
+    "Conv2D(32, (3, 3), activation=relu, padding=same)": "conv(32, (3, 3), pad=same) -> relu",
+    "tf.keras.layers.Conv2D(filters=32, kernel_size=3, strides=2, padding=valid)": "conv(32, 3, stride=2)",
+    "Convolution(num_output=20, kernel_size=5, stride=1)": "conv(20, 5, stride=1)",
+    "nn.ConvTranspose2d(16, 8, 2, stride=2)": "conv_transpose(8, 2, stride=2)",
+    "Conv2DTranspose(8, 2, strides=2)": "conv_transpose(8, 2, stride=2)",
+    "deconv(8, 2, stride=2)": "conv_transpose(8, 2, stride=2)",
+    "nn.BatchNorm2d(16)": "batchnorm",
+    "nn.BatchNorm2d(16, eps=0.001)": "batchnorm(eps=0.001)",
+    "BatchNormalization(momentum=0.9, epsilon=0.001)": "batchnorm(eps=0.001, momentum=0.9)",
+    "nn.GroupNorm(4, 16)": "groupnorm(4)",
+    "nn.MaxPool2d(2, 2)": "maxpool(2, stride=2)",
+    "nn.MaxPool2d(kernel_size=3, stride=2, padding=1)": "maxpool(3, stride=2, pad=1)",
+    "MaxPooling2D(pool_size=(2, 2))": "maxpool((2, 2))",
+    "nn.AdaptiveAvgPool2d((1, 1))": "adaptive_avgpool((1, 1))",
+    "nn.Dropout2d(p=0.25)": "spatial_dropout(0.25)",
+    "nn.ReLU(inplace=true)": "relu",
+    "nn.LeakyReLU(negative_slope=0.2)": "leaky_relu(0.2)",
+    "F.relu(x)": "x -> relu",
+    "F.max_pool2d(x, 2)": "x -> maxpool(2)",
+    "F.max_pool2d(F.relu(x), 2)": "x -> relu -> maxpool(2)",
+    "relu(conv(x, 6, 5))": "x -> conv(6, 5) -> relu",
+    "maxpool(relu(conv(x, 6, 5)), 2)": "x -> conv(6, 5) -> relu -> maxpool(2)",
+    "torch.flatten(x, 1)": "x -> flatten",
+    "torch.cat([x, x], dim=1)": "(x, x) -> concat",
+    "torch.add(x, x)": "x + x",
+    "nn.Sequential(nn.Conv2d(16, 8, 3), nn.BatchNorm2d(8), nn.ReLU())": "conv(8, 3) -> batchnorm -> relu",
+    "x.relu()": "x -> relu",
+    "Dense(10, activation=softmax)": "flatten -> linear(10) -> softmax",
+    "InnerProduct(num_output=10)": "flatten -> linear(10)",
+    "conv(64, kernel_size=3)": "conv(64, 3)",
+    "conv(64, 3, padding=1, activation=relu)": "conv(64, 3, pad=1) -> relu",
+    "conv(64, 3, in_channels=16)": "conv(64, 3)",
+    "dropout(p=0.5)": "dropout(0.5)",
+    "conv(16, 8, 3)": "conv(8, 3)",
+    "conv(64, 3, 2)": "conv(3, 2)",
+    "conv_transpose(16, 8, 2)": "conv_transpose(8, 2)",
+    "maxpool(3, 2)": "maxpool(3, stride=2)",
+    "maxpool(3, 2, 1)": "maxpool(3, stride=2, pad=1)",
+    "batchnorm(16)": "batchnorm",
+    "groupnorm(4, 16)": "groupnorm(4)",
+    "instancenorm(16)": "instancenorm",
+    "softmax(1)": "softmax",
+    "concat(1)": "concat",
+    "flatten(1)": "flatten",
+    "prelu(16)": "prelu(per_channel=16)",
+}
+"""Calls on an image `x [16, 32, 32]`, with the text that the message writes for them."""
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_calls_are_written_anew(call: str) -> None:
+    help = helps(net("x [16, 32, 32]", call))
+    assert written(help.partition("write ")[2]) == CALLS[call]
+    if call not in ("prelu(16)", "concat(1)"):
+        assert errors(net("x [16, 32, 32]", CALLS[call])) == []
+
+
+VECTORS = {
+    "nn.Linear(784, 10)": "linear(10)",
+    "nn.Linear(in_features=784, out_features=10, bias=false)": "linear(10, bias=false)",
+    "linear(784, 10)": "linear(10)",
+    "linear(units=10)": "linear(10)",
+    "linear(out_features=10, in_features=784)": "linear(10)",
+    "layernorm(784)": "layernorm",
+    "nn.Dropout(p=0.5)": "dropout(0.5)",
+}
+
+
+@pytest.mark.parametrize("call", VECTORS)
+def test_calls_on_vectors_are_written_anew(call: str) -> None:
+    help = helps(net("x [784]", call))
+    assert written(help.partition("write ")[2]) == VECTORS[call]
+    assert errors(net("x [784]", VECTORS[call])) == []
+
+
+# ---------------------------------------------------------------- recipes
+
+
+def recipe(row: str) -> str:
+    rows = ["data digits", "loss (logits, label) -> cross_entropy", row]
+    kept = [r for r in rows if r is row or r.split()[0] != row.split()[0] or row.startswith("loss")]
+    body = "\n  ".join(kept)
+    return f"net N {{ input image [1, 8, 8]\n flatten\n output logits: linear(10) }}\ntrain N {{\n  {body}\n}}\n"
+
+
+@pytest.mark.parametrize("row", settings.ROWS, ids=lambda row: row.write)
+def test_rows_of_recipes_have_foreign_words(row: settings.Row) -> None:
+    assert errors(recipe(row.write)) == []
+    for word in row.words.split():
+        help = helps(recipe("epochs 1").replace("epochs 1", f"{word} 1"))
+        assert help == f"write `{row.write}`", word
+
+
+LOSSES = [(word, row) for row in settings.LOSSES for word in row.words.split()]
+
+
+@pytest.mark.parametrize(("word", "row"), LOSSES, ids=lambda v: v if isinstance(v, str) else "")
+def test_losses_have_foreign_words(word: str, row: settings.Row) -> None:
+    keyword = "metric" if row.write.endswith(("accuracy", "top_k(5)")) else "loss"
+    assert written(helps(recipe(f"{keyword} (logits, label) -> {word}"))) == row.write
+    assert errors(recipe(f"{keyword} {row.write}")) == []
+
+
+@pytest.mark.parametrize("row", settings.PAIRS, ids=lambda row: row.write)
+def test_losses_of_pairs_check(row: settings.Row) -> None:
+    text = "net N { input image [1, 8, 8]\n flatten\n output x: linear(64) }\n"
+    text += f"train N {{ data digits\n loss {row.write.replace('label', 'x')} }}"
+    assert errors(text) == []
+
+
+@pytest.mark.parametrize("word", settings.NO_LOSS.split())
+def test_missing_losses_are_called_missing(word: str) -> None:
+    assert foreign.plain(word) not in map(foreign.plain, REGISTRY), f"take `{word}` out of NO_LOSS"
+    assert "no such loss or metric yet" in helps(recipe(f"loss (logits, label) -> {word}"))
+
+
+@pytest.mark.parametrize("here", settings.DECLARED)
+def test_declared_words_are_there(here: str) -> None:
+    known = [t for t in (DATA, OPTIMIZERS, SCHEDULES) if here in t]
+    assert known
+    for word in settings.DECLARED[here].split():
+        assert foreign.declared(word, known[0]) == here
+
+
+# ---------------------------------------------------------------- by place
+
+
+def test_what_may_stand_by_place_is_decided_for_every_operation() -> None:
+    """The whole table: whoever adds an operation decides, and says so here."""
+    by_place = {op.name: op.positional for op in REGISTRY.values() if op.positional}
+    two = {"conv", "conv_transpose", "locally_connected", "embedding", "clamp"}
+    one = {"linear", "maxpool", "avgpool", "adaptive_avgpool", "adaptive_maxpool", "groupnorm", "lrn", "dropout"}
+    one |= {"spatial_dropout", "elu", "leaky_relu", "rnn", "gru", "lstm", "multihead_attention", "one_hot", "pad"}
+    one |= {"crop", "slice", "split", "squeeze", "unsqueeze", "reshape", "transpose", "resize", "unpool"}
+    one |= {"max_unpool", "pixel_shuffle", "pixel_unshuffle", "top_k", "constant", "free_param"}
+    assert by_place == {**dict.fromkeys(two, 2), **dict.fromkeys(one, 1)}
+
+
+@pytest.mark.parametrize("name", sorted({op.name for op in REGISTRY.values()} - set(INNER)))
+def test_more_by_place_than_declared_is_refused(name: str) -> None:
+    op = REGISTRY[name]
+    given = ", ".join(["1"] * (op.positional + 1))
+    found = check_text(net("x [16, 32, 32]", f"{name}({given})"))
+    assert [d.code for d in found if d.severity == "error"] == ["too-many-settings"]
+
+
+def test_right_texts_read_no_table() -> None:
+    code = (
+        "import sys; from netdsl.program import check_text\n"
+        "check_text('net N { input image [3, 8, 8]\\n conv(4, 3) -> relu }')\n"
+        "print([m for m in sys.modules if m.startswith(('netdsl.foreign', 'netdsl.spelling', 'netdsl.elaborate.advice'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
