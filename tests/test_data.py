@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -224,8 +225,8 @@ def test_imagefolder_cuts_the_centre(tmp_path: Path) -> None:
     from netdsl.runtime.pictures import Picture
 
     picture = Picture(1, 4, 4, (1, 4, 4))
-    assert (decode(path, picture, "crop") == 1).all()
-    assert decode(path, picture, "stretch").mean() == pytest.approx(1 / 3, abs=0.02)
+    assert (decode(path, picture) == 1).all()
+    assert decode(path, replace(picture, fit="stretch")).mean() == pytest.approx(1 / 3, abs=0.02)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -239,8 +240,10 @@ def test_imagefolder_names_the_file_that_is_damaged(photographs: Path, workers: 
 
 
 def test_imagefolder_without_images(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
     with pytest.raises(DataError, match="no images in folders of classes"):
+        load_data(DATA["imagefolder"](str(tmp_path)), net(3, 4, 4))
+    (tmp_path / "a").mkdir()
+    with pytest.raises(DataError, match="a: the folder of a class without images"):
         load_data(DATA["imagefolder"](str(tmp_path)), net(3, 4, 4))
 
 

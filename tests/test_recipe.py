@@ -102,7 +102,9 @@ def test_adaptations_are_said() -> None:
     [
         ("digits", {"size": (1, 2, 3)}, "`size` takes"),
         ("digits", {"std": (0.0,)}, "`std` must be above 0"),
-        ("shapes", {"count": 5}, "at least 10"),
+        ("digits", {"std": (1e-40,)}, "no `std` below"),
+        ("digits", {"mean": (1e300,)}, "up to 1e6"),
+        ("shapes", {"count": 2}, "at least 3"),
         ("shapes", {"classes": ("disc", "disc")}, "each figure once"),
         ("imagefolder", {"folder": "x", "validation": 0.5, "test": 0.5}, "nothing to train on"),
     ],

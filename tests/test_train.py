@@ -18,6 +18,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
+from netdsl.diagnostics import NetError
 from netdsl.ir import Net
 from netdsl.program import load_file as read_program
 from netdsl.program import load_text
@@ -282,7 +283,7 @@ def test_runs_that_cannot_be(tmp_path: Path) -> None:
         train(mlp(precision="fp16"), tmp_path / "a", device="cpu", quiet=True)
     with pytest.raises(RunError, match="has no `train` section"):
         train(load_text(MLP.split("train")[0].replace("DROP", "0")).net(), tmp_path / "a", quiet=True)
-    with pytest.raises(RunError, match=r"digits has 10 classes, but `logits`.*has scores for 5"):
+    with pytest.raises(NetError, match=r"digits` has 10 classes, but `logits`.*has scores for 5"):
         train(mlp(settings={"classes": "5"}), tmp_path / "a", quiet=True)
     with pytest.raises(RunError, match="nowhere: no such file or folder"):
         train(mlp(data='imagefolder("nowhere")'), tmp_path / "a", quiet=True)

@@ -5,6 +5,7 @@ Run a trained net on one sample: a run by either engine, an ONNX file in onnxrun
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ def run(given: Namespace) -> None:
     found = predict(given.model, given.sample, data=parse_data(given.data), **options)
     if given.output is not None:
         _keep(given.output, found.outputs)
+    for note in found.notes:
+        print(f"note: {note}", file=sys.stderr)
     if found.truth is not None:
         print(f"truth: {found.truth}")
     for guess in found.top:

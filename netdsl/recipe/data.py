@@ -52,6 +52,11 @@ class Data(Declared, abstract=True):
         """The classes by number, where the declaration settles them; empty where only the files can say."""
         return ()
 
+    def facts(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
+        """What a model should know to read files as it read its samples: `classes` by number, `picture`."""
+        names = self.class_names()
+        return {"classes": names} if names else {}
+
     def input_name(self, inputs: Inputs) -> str:
         """Which input of the network the main field feeds."""
         if self.main in inputs:
@@ -107,6 +112,9 @@ class Images(Data, abstract=True):
             raise RuleError("`size` takes a side or `(height, width)`", field="size")
         if any(s <= 0 for s in self.std):
             raise RuleError("`std` must be above 0", field="std")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if any(not abs(v) < 1e6 for v in values) or min(self.std) < 1e-6:
+                raise RuleError(f"`{name}` is for pixels from 0 to 1: up to 1e6, and no `std` below 1e-6", field=name)
 
     def companions(self, type: TensorType) -> dict[str, TensorType]:
         self.check(type)
@@ -165,6 +173,20 @@ class Images(Data, abstract=True):
         picture = self.picture(type, defaults)
         wanted = {1: (math.prod(picture),), 2: picture[1:], 3: picture}[type.rank]
         return _assign(type.shape, wanted, {})
+
+    def facts(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
+        type = inputs[self.input_name(inputs)]
+        self.check(type)
+        return {**super().facts(inputs, defaults), "picture": self.preparation(type, defaults)}
+
+    def preparation(self, type: TensorType, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
+        """All that makes an input of a stored picture, under the names that an ONNX file's metadata has too."""
+        channels, height, width = self.picture(type, defaults)
+        stored = self.native if self.native[1] else None
+        return {
+            "channels": channels, "height": height, "width": width,
+            "mean": tuple(self.mean), "std": tuple(self.std), "fit": "crop", "stored": stored,
+        }  # fmt: skip
 
     def adaptations(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> list[str]:
         """What is done to the stored images, one phrase each: for the head of a run."""
@@ -267,6 +289,9 @@ class Imagefolder(Images):
     validation: Share = 0.1
     test: Share = 0.1
 
+    def preparation(self, type: TensorType, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
+        return {**super().preparation(type, defaults), "fit": self.fit}
+
     def prepare(self) -> None:
         super().prepare()
         if self.validation + self.test >= 1:
@@ -295,8 +320,8 @@ class Shapes(Images):
 
     def prepare(self) -> None:
         super().prepare()
-        if self.count < 10:
-            raise RuleError("`count` must be at least 10, to be split three ways", field="count")
+        if self.count < 3:
+            raise RuleError("`count` must be at least 3, to be split three ways", field="count")
         if len(set(self.classes)) != len(self.classes) or not self.classes:
             raise RuleError("`classes` names each figure once", field="classes")
 
@@ -308,6 +333,10 @@ class Shapes(Images):
             raise _refuse(self, type, "images with masks", "declare it as `input image [3, H, W]`")
         self.check(type)
         return {"label": TensorType(type.spatial, DType.INT)}
+
+    def preparation(self, type: TensorType, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
+        found = super().preparation(type, defaults)
+        return {**found, "stored": (found["channels"], found["height"], found["width"])}
 
     def adaptations(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> list[str]:
         return []  # drawn at the size and in the colours that are asked for

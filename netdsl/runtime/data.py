@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test")
 SMALL = 256 * 2**20
 """Sets of up to so many bytes are made ready once and held in memory."""
+LARGEST = 2**30
+"""Files of up to so many bytes are read whole."""
 
 
 class Split(Protocol):
@@ -64,17 +66,15 @@ class Stored:
         return len(self.labels)
 
     def fetch(self, indices: Array, flips: Array | None = None) -> dict[str, Array]:
-        images = self.images[indices]
-        if flips is not None:
-            images[flips] = images[flips][..., ::-1]
-        return {self.name: self.picture.fit(images, self.scale), "label": self.labels[indices]}
+        images = self.picture.inputs(self.images[indices], self.scale, flips)
+        return {self.name: images, "label": self.labels[indices]}
 
-    def ready(self) -> Split:
-        """The same set made ready at once, when it is small."""
-        if 4 * len(self) * int(np.prod(self.picture.shape)) > SMALL:
+    def ready(self, flip: bool = False) -> Split:
+        """The same set made ready at once, when it is small; not where mirrored pictures would have to be unfolded."""
+        flat = len(self.picture.shape) == 1
+        if 4 * len(self) * int(np.prod(self.picture.shape)) > SMALL or (flip and flat):
             return self
-        flipped = self.name if len(self.picture.shape) == 3 else None
-        return Arrays(self.fetch(np.arange(len(self))), flipped)
+        return Arrays(self.fetch(np.arange(len(self))), None if flat else self.name)
 
 
 @dataclass
@@ -103,10 +103,16 @@ class Dataset:
     notes: list[str] = field(default_factory=list)
     flip: bool = False
     """Whether half of the training images are mirrored, drawn anew each epoch."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What trained weights are kept with, so that files can be read as the samples were: classes and `picture`."""
 
     def split(self, name: str) -> Split:
+        """A split that has samples."""
         if name not in self.splits:
             raise DataError(f"there is no split `{name}`: choose one of {', '.join(self.splits)}")
+        if not len(self.splits[name]):
+            others = " or ".join(n for n, samples in self.splits.items() if len(samples))
+            raise DataError(f"the data has no samples in its {name} split: choose --split {others}")
         return self.splits[name]
 
 
@@ -132,11 +138,13 @@ def load_data(data: Data, net: Graph, defaults: Mapping[str, int] | None = None)
     loader = import_module(f"netdsl.runtime.datasets.{data.name}")
     dataset: Dataset = loader.load(data, Request(name, shape, picture))
     if isinstance(data, Images):
-        dataset.notes = data.adaptations(inputs, known)
+        dataset.notes[:0] = data.adaptations(inputs, known)
     dataset.flip = bool(getattr(data, "flip", False))
-    empty = [n for n in dataset.splits if not len(dataset.splits[n])]
-    if empty:
-        raise DataError(f"`{data!r}` leaves no samples for the {empty[0]} split")
+    dataset.facts = {**data.facts(inputs, known), "classes": dataset.classes}
+    if not len(dataset.splits["train"]):
+        raise DataError(f"`{data!r}` has no samples to train on")
+    if not len(dataset.splits["validation"]):
+        dataset.notes.append("nothing is held out for validation, so the best epoch is told by training")
     return dataset
 
 
@@ -145,11 +153,11 @@ def input_sizes(data: Data, net: Graph, defaults: Mapping[str, int] | None = Non
     return data.sizes({value.name: value.type for value in net.inputs}, defaults)
 
 
-def existing(folder: str) -> Path:
-    """A folder or file that a data set names; `DataError` when it is not there."""
+def existing(folder: str, data: Data) -> Path:
+    """A folder or file that a data set names; `DataError` says what should be there when it is not."""
     path = Path(folder).expanduser()
     if not path.exists():
-        raise DataError(f"{path}: no such file or folder")
+        raise DataError(f"{path}: no such file or folder. {data.files}")
     return path
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from netdsl.dims import at
 from netdsl.recipe.data import Images
+from netdsl.runtime.errors import RunError
 from netdsl.tensors import TensorType
 
 Array = NDArray[Any]
@@ -18,7 +19,10 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What the network's input asks for: a picture `[channels, height, width]`, normalised, laid out as `shape`."""
+    """What a network's input asks for: a picture `[channels, height, width]`, normalised, laid out as `shape`.
+
+    `inputs` is the one way from a stored picture to an input: for samples and files, by every engine.
+    """
 
     channels: int
     height: int
@@ -26,11 +30,25 @@ class Picture:
     shape: tuple[int, ...]
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
+    fit: str = "crop"
+    """How a picture of other proportions is made to fit: `crop` cuts the centre, `stretch` ignores them."""
+    stored: tuple[int, int, int] | None = None
+    """The channels, height and width of every sample of the set; None where each picture has its own."""
 
-    def fit(self, stored: Array, scale: float = 255.0) -> Array:
-        """`[N, c, h, w]` as stored, from 0 to `scale`, to float32 `[N, *shape]`."""
-        images = stored.astype(np.float32) / np.float32(scale)
-        images = resize(in_channels(images, self.channels), self.height, self.width)
+    def inputs(self, planes: Array, white: float = 255.0, flips: Array | None = None) -> Array:
+        """`[N, c, h, w]` as stored, from 0 to `white`, to float32 `[N, *shape]`, mirrored where `flips` says so.
+
+        A set whose samples are all of one size is interpolated between pixel centres; a picture of another size is
+        made like its samples first. Pictures that have their own size are scaled as Pillow scales.
+        """
+        if self.stored is None:
+            planes = scaled(planes, self.height, self.width, self.fit)
+        elif planes.shape[1:] != self.stored:
+            planes = in_channels(scaled(planes, *self.stored[1:], self.fit), self.stored[0])
+        images = in_channels(planes, self.channels).astype(np.float32) / np.float32(white)
+        images = resize(images, self.height, self.width)
+        if flips is not None:
+            images[flips] = images[flips][..., ::-1]
         return self.finish(images)
 
     def finish(self, images: Array) -> Array:
@@ -43,9 +61,34 @@ class Picture:
 
 def picture_for(data: Images, type: TensorType, sizes: Mapping[str, int], defaults: Mapping[str, int]) -> Picture:
     """What an input asks of a set of images, with numbers for its symbols."""
-    channels, height, width = data.picture(type, defaults)
     shape = tuple(at(extent, sizes) for extent in type.shape)
-    return Picture(channels, height, width, shape, tuple(data.mean), tuple(data.std))
+    return Picture(shape=shape, **data.preparation(type, defaults))
+
+
+def picture_from(kept: Any, type: TensorType, name: str) -> Picture:
+    """The picture that an ONNX file says it was trained on; `RunError` when it says what cannot be."""
+    try:
+        channels, height, width = (_size(kept[side], 3 if side == "channels" else 2**16) for side in SIDES)
+        stored = tuple(_size(size, 2**16) for size in kept["stored"]) if kept["stored"] is not None else None
+        mean, std = (tuple(map(float, kept[side])) for side in ("mean", "std"))
+        shape = {1: (channels * height * width,), 2: (height, width), 3: (channels, height, width)}[type.rank]
+        given = zip(type.shape, shape, strict=True)
+        sound = all(len(v) in (1, channels) and np.isfinite(v).all() for v in (mean, std)) and all(std)
+        sound = sound and channels in (1, 3) and kept["fit"] in ("crop", "stretch") and len(stored or SIDES) == 3
+        if not sound or any(isinstance(axis, int) and axis != size for axis, size in given):
+            raise ValueError
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise RunError(f"{name}: what it says of its pictures (netdsl.picture) does not fit its input") from None
+    return Picture(channels, height, width, shape, mean, std, kept["fit"], stored)  # type: ignore[arg-type]
+
+
+SIDES = ("channels", "height", "width")
+
+
+def _size(value: Any, most: int) -> int:
+    if type(value) is not int or not 0 < value <= most:
+        raise ValueError
+    return value
 
 
 def in_channels(images: Array, channels: int) -> Array:
@@ -53,8 +96,29 @@ def in_channels(images: Array, channels: int) -> Array:
     if images.shape[1] == channels:
         return images
     if channels == 1:
-        return np.asarray(images.mean(axis=1, keepdims=True, dtype=images.dtype))
+        return np.asarray(images.mean(axis=1, keepdims=True, dtype=np.float32))
     return np.repeat(images[:, :1], channels, axis=1)
+
+
+def scaled(images: Array, height: int, width: int, fit: str) -> Array:
+    """As Pillow does it: bilinear, with antialiasing when it shrinks; 8 bits stay 8 bits. `[N, c, h, w]`."""
+    from PIL import Image
+
+    high, wide = images.shape[2:]
+    box = _box(wide, high, width, height) if fit == "crop" else (0.0, 0.0, float(wide), float(high))
+    if (high, wide) == (height, width):
+        return images
+    planes = images.reshape(-1, high, wide)
+    made = [Image.fromarray(p).resize((width, height), Image.Resampling.BILINEAR, box=box) for p in planes]
+    return np.stack([np.asarray(m) for m in made]).reshape(*images.shape[:2], height, width)
+
+
+def _box(wide: int, high: int, width: int, height: int) -> tuple[float, float, float, float]:
+    """The part of a picture that has the wanted proportions: as large as it can be, from the centre."""
+    scale = max(width / wide, height / high)
+    across, down = width / scale, height / scale
+    left, top = (wide - across) / 2, (high - down) / 2
+    return max(0.0, left), max(0.0, top), min(wide, left + across), min(high, top + down)
 
 
 def resize(images: Array, height: int, width: int) -> Array:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,16 +16,17 @@ from netdsl.dims import Dim
 from netdsl.ir import Net
 from netdsl.recipe import Data
 from netdsl.recipe.data import Images
+from netdsl.runtime.arrayfile import read_array
 from netdsl.runtime.data import load_data
-from netdsl.runtime.datasets.imagefolder import ENDINGS, decode
 from netdsl.runtime.engine import no_engine
 from netdsl.runtime.errors import DataError, RunError
 from netdsl.runtime.folder import RunFolder
+from netdsl.runtime.imagefile import ENDINGS, read_image
 from netdsl.runtime.opening import open_net, open_quietly, run_once
-from netdsl.runtime.pictures import Array, Picture, picture_for
+from netdsl.runtime.pictures import Array, Picture, picture_for, picture_from
 from netdsl.runtime.recipes import data_of
 from netdsl.runtime.session import Session
-from netdsl.runtime.tensorfile import load_arrays
+from netdsl.runtime.tensorfile import load_arrays, load_facts
 from netdsl.tensors import DType, TensorType, Value
 
 Compute = Callable[[dict[str, Array]], dict[str, Array]]
@@ -47,6 +51,19 @@ class Prediction:
     """The likeliest classes, when the first output is a row of scores; else empty."""
     truth: str | None = None
     """The sample's own class, when it came from a data set."""
+    notes: tuple[str, ...] = ()
+    """What was done to the sample that is worth knowing."""
+
+
+@dataclass
+class Model:
+    """What computes, and what it knows of the data that it was trained on."""
+
+    net: Net
+    compute: Compute
+    facts: Mapping[str, Any]
+    """`classes` and `picture`, as weights and ONNX files of ours keep them; empty for others."""
+    name: str
 
 
 def predict(
@@ -63,18 +80,18 @@ def predict(
 
     A run folder is computed by `engine`: "torch", or "onnx" for onnxruntime without PyTorch, as an `.onnx` file is.
     Probabilities are the softmax of the first output, or the output itself when it is one already (no value below
-    0, a sum of 1). An ONNX file knows no data: give `data` for samples by number and for the names of classes.
+    0, a sum of 1). An image file becomes an input as a sample of the training data does: by the data of the run, by
+    what an ONNX file of ours says of it, or by `data`, which wins. Samples by number need data.
     """
     if engine not in OPENERS:
         raise no_engine(engine)
-    if Path(model).suffix == ".onnx":
-        net, compute = _file(model, device)
-    else:
-        net, compute = OPENERS[engine](model, device)
-        data = data_of(net, data)
-    fields, truth = read_sample(net, sample, data, split)
-    outputs = {name: value[0] for name, value in compute(fields).items()}
-    return Prediction(outputs, _guesses(next(iter(outputs.values())), _class_names(net, data), top), truth)
+    bare = Path(model).suffix == ".onnx"
+    opened = _file(model, device) if bare else OPENERS[engine](model, device)
+    used = data_of(opened.net, data) if data is not None or not bare else None
+    found = read_sample(opened, sample, used, split)
+    outputs = {name: value[0] for name, value in opened.compute(found.fields).items()}
+    names = found.classes or _class_names(opened, data, used)
+    return Prediction(outputs, _guesses(next(iter(outputs.values())), names, top), found.truth, found.notes)
 
 
 def net_of(session: Session) -> Net:
@@ -87,19 +104,23 @@ def net_of(session: Session) -> Net:
     return Net(session.metadata.get("netdsl.net", "model"), inputs)
 
 
-def _file(path: str | Path, device: str | None) -> tuple[Net, Compute]:
+def _file(path: str | Path, device: str | None) -> Model:
     session = open_quietly(path, device)
-    return net_of(session), partial(run_once, session)
+    facts: dict[str, Any] = {}
+    for key in ("classes", "picture"):
+        with contextlib.suppress(KeyError, ValueError, RecursionError):
+            facts[key] = json.loads(session.metadata[f"netdsl.{key}"])
+    return Model(net_of(session), partial(run_once, session), facts, str(path))
 
 
-def _through_onnx(run: str | Path, device: str | None) -> tuple[Net, Compute]:
+def _through_onnx(run: str | Path, device: str | None) -> Model:
     folder = RunFolder(run)
     net = folder.load_net()
-    weights, _ = load_arrays(folder.weights)
-    return net, partial(run_once, open_net(net, weights, device))
+    weights, facts = load_arrays(folder.weights)
+    return Model(net, partial(run_once, open_net(net, weights, device)), facts, str(folder.weights))
 
 
-def _through_torch(run: str | Path, device: str | None) -> tuple[Net, Compute]:
+def _through_torch(run: str | Path, device: str | None) -> Model:
     import torch
 
     from netdsl.runtime.device import choose_device
@@ -107,6 +128,7 @@ def _through_torch(run: str | Path, device: str | None) -> tuple[Net, Compute]:
     from netdsl.runtime.scoring import named, output_names
 
     net, module = load_run(run, device)
+    facts = load_facts(RunFolder(run).weights)
     where = choose_device(device)
 
     def compute(fields: dict[str, Array]) -> dict[str, Array]:
@@ -115,18 +137,29 @@ def _through_torch(run: str | Path, device: str | None) -> tuple[Net, Compute]:
             found = named(module(*inputs), output_names(net, False))
         return {name: value.float().cpu().numpy() for name, value in found.items()}
 
-    return net, compute
+    return Model(net, compute, facts, str(run))
 
 
-OPENERS: dict[str, Callable[[str | Path, str | None], tuple[Net, Compute]]] = {
+OPENERS: dict[str, Callable[[str | Path, str | None], Model]] = {
     "torch": _through_torch,
     "onnx": _through_onnx,
 }
 """By engine: the net of a run's folder, and what computes it with its best weights."""
 
 
-def read_sample(net: Net, sample: str | int, data: Data | None, split: str) -> tuple[dict[str, Array], str | None]:
-    """The inputs of one sample, with a batch axis, and its class when it is known."""
+@dataclass
+class Sample:
+    """The inputs of one sample with a batch axis, and what is known of it."""
+
+    fields: dict[str, Array]
+    truth: str | None = None
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_sample(model: Model, sample: str | int, data: Data | None, split: str) -> Sample:
+    """A sample by number in a split, or from a file."""
+    net = model.net
     if isinstance(sample, int) or (sample.isdecimal() and not Path(sample).exists()):
         return _numbered(net, int(sample), data, split)
     path = Path(sample)
@@ -136,13 +169,15 @@ def read_sample(net: Net, sample: str | int, data: Data | None, split: str) -> t
         raise RunError(f"one file cannot give the {len(net.inputs)} inputs of {net.name}")
     value = net.inputs[0]
     if path.suffix == ".npy":
-        return {value.name: _from_npy(path, value)}, None
+        return Sample({value.name: read_array(path, value)})
     if path.suffix.lower() not in ENDINGS:
-        raise DataError(f"{path}: neither an image nor an .npy file")
-    return {value.name: decode(path, _picture(net, data))[None]}, None
+        raise DataError(f"{path}: neither an image ({', '.join(sorted(ENDINGS))}) nor an .npy file")
+    scan = read_image(path)
+    notes = (f"{path}: transparent pixels are laid on black",) if scan.transparent else ()
+    return Sample({value.name: _picture(model, data).inputs(scan.planes[None], scan.white)}, notes=notes)
 
 
-def _numbered(net: Net, number: int, data: Data | None, split: str) -> tuple[dict[str, Array], str | None]:
+def _numbered(net: Net, number: int, data: Data | None, split: str) -> Sample:
     if data is None:
         raise RunError("a sample by number needs data: say --data, such as --data digits")
     dataset = load_data(data, net, net.defaults)
@@ -151,32 +186,17 @@ def _numbered(net: Net, number: int, data: Data | None, split: str) -> tuple[dic
         raise RunError(f"the {split} split has samples 0 to {len(samples) - 1}, not {number}")
     fields = samples.fetch(np.array([number]))
     label = fields.get("label")
-    return fields, dataset.classes[int(label[0])] if label is not None and label.ndim == 1 else None
+    truth = dataset.classes[int(label[0])] if label is not None and label.ndim == 1 else None
+    return Sample(fields, truth, dataset.classes)
 
 
-def _from_npy(path: Path, value: Value) -> Array:
-    """An array with or without the batch axis, in the input's kind of number."""
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise DataError(f"{path}: not an array file ({error})") from None
-    rank = value.type.rank
-    if array.ndim not in (rank, rank + 1):
-        raise DataError(f"{path}: an array {list(array.shape)} where the input is {value.type}")
-    array = array if array.ndim == rank + 1 else array[None]
-    for size, wanted in zip(array.shape[1:], value.shape, strict=True):
-        if isinstance(wanted, int) and size != wanted:
-            raise DataError(f"{path}: an array {list(array.shape[1:])} where the input is {value.type}")
-    kind = {DType.FLOAT: np.float32, DType.INT: np.int64, DType.BOOL: np.bool_}[value.type.dtype]
-    return np.ascontiguousarray(array.astype(kind))
-
-
-def _picture(net: Net, data: Data | None) -> Picture:
-    """What an image file has to become: as the data of the run was, else as the input says."""
-    value = net.inputs[0]
-    inputs = {value.name: value.type}
+def _picture(model: Model, data: Data | None) -> Picture:
+    """What an image file has to become: as the data was, else as the model's metadata or its input says."""
+    value, net = model.net.inputs[0], model.net
     if isinstance(data, Images):
-        return picture_for(data, value.type, data.sizes(inputs, net.defaults), net.defaults)
+        return picture_for(data, value.type, data.sizes({value.name: value.type}, net.defaults), net.defaults)
+    if model.facts.get("picture") is not None:
+        return picture_from(model.facts["picture"], value.type, model.name)
     shape = [d for d in value.shape if isinstance(d, int)]
     if len(shape) != 3 or value.type.rank != 3:
         raise RunError(f"the input {value} leaves open what size an image should have: say --data")
@@ -186,8 +206,14 @@ def _picture(net: Net, data: Data | None) -> Picture:
     return Picture(channels, height, width, (channels, height, width))
 
 
-def _class_names(net: Net, data: Data | None) -> tuple[str, ...]:
-    return () if data is None else load_data(data, net, net.defaults).classes
+def _class_names(model: Model, given: Data | None, used: Data | None) -> tuple[str, ...]:
+    """The names of the classes: of data that was asked for, else as the weights were trained, else of the recipe."""
+    kept = model.facts.get("classes")
+    if given is None and isinstance(kept, list) and all(isinstance(name, str) for name in kept):
+        return tuple(kept)
+    if used is None:
+        return ()
+    return used.class_names() or load_data(used, model.net, model.net.defaults).classes
 
 
 def _guesses(scores: Array, names: tuple[str, ...], top: int) -> list[Guess]:

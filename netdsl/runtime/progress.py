@@ -26,7 +26,7 @@ def comparable(row: Row) -> tuple[float, float]:
 
 def overfitting(history: Sequence[Row], patience: int = 3) -> int | None:
     """The epoch since which validation loss has risen for `patience` epochs or more while training loss fell."""
-    pairs = [comparable(row) for row in history]
+    pairs = [comparable(row) for row in history if row["validation"] is not None]
     validation = [v for _, v in pairs]
     best = min(range(len(pairs)), key=lambda i: validation[i], default=0)
     later = pairs[best:]
@@ -39,7 +39,7 @@ def overfitting(history: Sequence[Row], patience: int = 3) -> int | None:
 
 def overfitting_plot(history: Sequence[Row], epoch: int) -> str:
     """A warning in words, with both curves on one scale."""
-    pairs = [comparable(row) for row in history]
+    pairs = [comparable(row) for row in history if row["validation"] is not None]
     low, high = min(min(p) for p in pairs), max(max(p) for p in pairs)
     train, validation = zip(*pairs, strict=True)
     return (
@@ -113,10 +113,11 @@ def epoch_cells(row: Row, epochs: int) -> dict[str, str]:
     """Heading and text of each column of an epoch's line."""
     train, validation = row["train"], row["validation"]
     cells = {"epoch": f"{row['epoch']}/{epochs}", "loss": f"{train['loss']:.4f}"}
-    cells["val loss"] = f"{validation['loss']:.4f}"
+    if validation is not None:
+        cells["val loss"] = f"{validation['loss']:.4f}"
     for name, value in train["metrics"].items():
         cells[name] = f"{value:.4f}"
-        if name in validation["metrics"]:
+        if validation is not None and name in validation["metrics"]:
             cells[f"val {name}"] = f"{validation['metrics'][name]:.4f}"
     return {**cells, "lr": f"{row['lr']:.2g}", "seconds": f"{row['seconds']:.1f}", "": "best" if row["best"] else ""}
 

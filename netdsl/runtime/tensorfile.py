@@ -36,6 +36,13 @@ def load_arrays(path: Path) -> tuple[Arrays, dict[str, Any]]:
         raise RunError(f"{path}: not a whole safetensors file ({error})") from None
 
 
+def load_facts(path: Path) -> dict[str, Any]:
+    """The JSON facts alone."""
+    with safe_open(path, framework="numpy") as file:
+        found: dict[str, Any] = json.loads((file.metadata() or {}).get("netdsl", "{}"))
+        return found
+
+
 def under(arrays: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """The arrays of one part, without its prefix."""
     return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}

@@ -135,7 +135,7 @@ class Trainer:
         self.reporter.head(list(self._head(resume)))
 
     def _head(self, resume: bool) -> Iterator[str]:
-        counts = ", ".join(f"{len(s):,} {n}" for n, s in self.dataset.splits.items())
+        counts = ", ".join(f"{len(s):,} {n}" for n, s in self.dataset.splits.items() if len(s))
         yield f"{self.net.name}: {self.engine.trained:,} trained weights on {self.engine.where}, {self.folder.path}"
         yield f"{_shown(self.plan.data)}: {counts}" + "".join(f"; {note}" for note in self.dataset.notes)
         yield f"{_shown(self.plan.optimizer)}, {_shown(self.plan.schedule)}, batch {self.plan.batch}"
@@ -215,11 +215,14 @@ class Trainer:
         row["best"] = all(self._merit(row) > self._merit(r) for r in self.position.history)
         self.position = Position(self.position.epoch + 1, history=[*self.position.history, row])
         if row["best"] and self.rank == 0:
-            save_arrays(self.folder.weights, self.engine.weights(), {"epoch": row["epoch"]})
+            save_arrays(self.folder.weights, self.engine.weights(), {"epoch": row["epoch"], **self.dataset.facts})
         self._save()
         return row
 
-    def _validate(self) -> dict[str, Any]:
+    def _validate(self) -> dict[str, Any] | None:
+        """Losses and metrics of the validation split; None when nothing is held out."""
+        if not len(self.dataset.splits["validation"]):
+            return None
         totals = Totals()
         batches = cut(np.arange(len(self.dataset.splits["validation"])), self.plan.batch)
         shares = [own for b in batches if len(own := b[self.rank :: self.world])]
@@ -236,8 +239,11 @@ class Trainer:
         return whole
 
     def _merit(self, row: Mapping[str, Any]) -> tuple[float, float]:
-        """What makes an epoch the best: the first metric on validation, then a smaller validation loss."""
-        found = row["validation"]
+        """What makes an epoch the best: the first metric on validation, then a smaller validation loss.
+
+        Without validation it is told by training.
+        """
+        found = row["validation"] or row["train"]
         shared = [m for m in self.terms.metrics if m.name in found["metrics"]]
         if not shared:
             return 0.0, -found["loss"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from onnx import ModelProto, NodeProto, helper
 
@@ -27,6 +28,7 @@ from netdsl.codegen.onnx.sizes import Sizes
 from netdsl.codegen.onnx.weights import Array, WeightsError, check_weights, initial, stored
 from netdsl.dims.extent import symbols_of
 from netdsl.ir import Graph, Net
+from netdsl.ops.base import RuleError
 
 
 def onnx_model(net: Net, *, weights: Mapping[str, Array] | None = None, seed: int = 0) -> ModelProto:
@@ -39,7 +41,7 @@ def onnx_model(net: Net, *, weights: Mapping[str, Array] | None = None, seed: in
     Raises `NetError` where ONNX cannot say an operation, `WeightsError` when `weights` do not fit, and
     `ModelTooLarge` above 2 GB (see `save_onnx`).
     """
-    draft = draft_model(net)
+    draft = draft_model(net, weights)
     return complete(draft, weight_source(net, draft, weights, seed))
 
 
@@ -56,12 +58,12 @@ def save_onnx(
     With `external` (by itself above 2 GB) the large weights go to `<path>.data`, one at a time, so that memory holds
     only one of them. Nothing stands under the final names until it is complete.
     """
-    draft = draft_model(net)
+    draft = draft_model(net, weights)
     return save(draft, weight_source(net, draft, weights, seed), path, external)
 
 
-def draft_model(net: Net) -> Draft:
-    """Write and check the graph, without any weight."""
+def draft_model(net: Net, weights: Mapping[str, Array] | None = None) -> Draft:
+    """Write and check the graph, without any weight; `weights` tell what they were trained on, if they know."""
     graph = net.inference()
     batch = batch_symbol({s for v in graph.inputs for d in v.shape for s in symbols_of(d)})
     reserved = [v.name for v in graph.inputs] + [o.name for o in graph.outputs]
@@ -74,12 +76,14 @@ def draft_model(net: Net) -> Draft:
     lowering.check()
     bind_outputs([(o.name, o.value) for o in graph.outputs], scope, names)
     kept = [o.name for o in graph.outputs]
-    draft = assemble(net, graph, scope, simplify(scope.nodes, kept, ledger))
+    draft = assemble(net, graph, scope, simplify(scope.nodes, kept, ledger), getattr(weights, "facts", {}))
     check(draft)
     return draft
 
 
-def assemble(net: Net, graph: Graph, scope: Scope, nodes: list[NodeProto]) -> Draft:
+def assemble(
+    net: Net, graph: Graph, scope: Scope, nodes: list[NodeProto], trained: Mapping[str, Any] | None = None
+) -> Draft:
     """The model around the nodes: typed inputs, outputs and arrows, constants, and what a reader wants to know."""
     ledger = scope.ledger
     used = names_used(nodes) | {o.name for o in graph.outputs}
@@ -96,16 +100,31 @@ def assemble(net: Net, graph: Graph, scope: Scope, nodes: list[NodeProto]) -> Dr
         doc_string=net.doc,
         value_info=[ledger.info(name, kind) for name, kind in scope.types.items() if name in arrows],
     )
-    model = make_model(proto, net.doc, properties(net))
+    model = make_model(proto, net.doc, properties(net, trained))
     return Draft(model, {key: w for key, w in ledger.weights.items() if key in used})
 
 
-def properties(net: Net) -> dict[str, str]:
-    """What the file says about its origin: the net's name, its settings and what its sizes must obey."""
+def properties(net: Net, trained: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """What the file says about its origin: the net's name, its settings, what its sizes must obey, and its data.
+
+    What files have to become before the net reads them (`netdsl.picture`) and what its classes are called
+    (`netdsl.classes`) is what the weights were `trained` on, else what the recipe declares.
+    """
     settings = {k: v if isinstance(v, (bool, int, float, str, list)) else str(v) for k, v in net.settings.items()}
     sizes = {symbol: net.domain.sizes(symbol).describe(symbol) for symbol in net.symbols}
     found = {"netdsl.net": net.name, "netdsl.settings": json.dumps(settings, default=str)}
-    return {**found, "netdsl.sizes": json.dumps(sizes)} if sizes else found
+    facts = {"netdsl.sizes": sizes, **{f"netdsl.{k}": v for k, v in {**_declared(net), **(trained or {})}.items()}}
+    told = ("netdsl.sizes", "netdsl.picture", "netdsl.classes")
+    return {**found, **{k: json.dumps(facts[k]) for k in told if facts.get(k)}}
+
+
+def _declared(net: Net) -> dict[str, Any]:
+    """What the recipe says about the data; nothing where it does not fit the net."""
+    data = net.recipe.data if net.recipe is not None else None
+    try:
+        return data.facts({v.name: v.type for v in net.inputs}, net.defaults) if data is not None else {}
+    except RuleError:
+        return {}
 
 
 def weight_source(net: Net, draft: Draft, weights: Mapping[str, Array] | None, seed: int) -> Source:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -29,6 +30,8 @@ class WeightFile(Mapping[str, Array]):
         self._file = _open(self.path)
         self._keys = sorted(self._file.keys())
         self._known = frozenset(self._keys)
+        self.facts = _facts(self._file.metadata())
+        """What a run of ours keeps with its weights: `classes` and `picture` of the data, `epoch`."""
 
     def __getitem__(self, key: str) -> Array:
         if key not in self._known:
@@ -56,6 +59,15 @@ def _open(path: Path) -> Any:
         raise WeightsError(f"there is no weight file {path}") from None
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} cannot be read as safetensors: {error}") from None
+
+
+def _facts(metadata: Mapping[str, str] | None) -> dict[str, Any]:
+    """JSON facts beside the tensors; none where another program wrote the file."""
+    try:
+        found = json.loads((metadata or {}).get("netdsl", "{}"))
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def load_weights(path: str | Path) -> WeightFile:

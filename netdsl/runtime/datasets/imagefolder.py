@@ -2,50 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from netdsl.recipe.data import Imagefolder
 from netdsl.runtime.data import Dataset, Made, Request, Split, existing
 from netdsl.runtime.datasets.digits import stratified
 from netdsl.runtime.errors import DataError
+from netdsl.runtime.imagefile import ENDINGS, has_transparency, read_image
 from netdsl.runtime.pictures import Array, Picture
 
-ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
 FOLDERS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
 SPLIT_SEED = 2009
+LOOKED_AT = 1000
+"""So many files, spread evenly, are looked into for transparency before a run."""
 
 Listed = list[tuple[Path, int]]
 
 
-def decode(path: Path, picture: Picture, fit: str = "crop", flip: bool = False) -> Array:
+def decode(path: Path, picture: Picture, flip: bool = False) -> Array:
     """An image file as float32 in the picture's shape; `DataError` names a file that is no image."""
-    try:
-        with Image.open(path) as opened:
-            image = opened.convert("L" if picture.channels == 1 else "RGB")
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except Exception as error:  # Pillow's decoders raise many kinds: OSError, SyntaxError, struct.error …
-        raise DataError(f"{path}: cannot be decoded as an image ({error})") from None
-    image = _scaled(image, picture, fit)
-    values = np.asarray(image, np.float32) / np.float32(255)
-    planes = values[None] if picture.channels == 1 else values.transpose(2, 0, 1)
-    made: Array = picture.finish(planes[None, ..., ::-1] if flip else planes[None])[0]
+    scan = read_image(path)
+    made: Array = picture.inputs(scan.planes[None], scan.white, np.array([flip]))[0]
     return made
-
-
-def _scaled(image: Image.Image, picture: Picture, fit: str) -> Image.Image:
-    wide, high = picture.width, picture.height
-    if fit == "stretch":
-        return image.resize((wide, high), Image.Resampling.BILINEAR)
-    scale = max(wide / image.width, high / image.height)
-    inner = (wide / scale, high / scale)
-    left, top = (image.width - inner[0]) / 2, (image.height - inner[1]) / 2
-    box = (max(0.0, left), max(0.0, top), min(image.width, left + inner[0]), min(image.height, top + inner[1]))
-    return image.resize((wide, high), Image.Resampling.BILINEAR, box=box)
 
 
 @dataclass
@@ -55,32 +38,88 @@ class Decoder:
     files: Listed
     name: str
     picture: Picture
-    fit: str
 
     def __call__(self, index: int, flip: bool) -> dict[str, Array]:
         path, label = self.files[index]
-        return {self.name: decode(path, self.picture, self.fit, flip), "label": np.int64(label)}  # type: ignore[dict-item]
+        return {self.name: decode(path, self.picture, flip), "label": np.int64(label)}  # type: ignore[dict-item]
+
+
+# ---------------------------------------------------------------- what stands in the folders
+
+
+@dataclass
+class Found:
+    """The images of a data set by split, with what else lies in its folders. Hidden files and folders are no data."""
+
+    folder: Path
+    classes: tuple[str, ...]
+    splits: dict[str, Listed] = field(default_factory=dict)
+    strangers: list[Path] = field(default_factory=list)
+    """Files that are no images, or in no class."""
+
+    def images(self, folder: Path) -> Listed:
+        """Every image under the folders of the classes, sorted, with the number of its class."""
+        unknown = [n for n in class_names(folder) if n not in self.classes]
+        if unknown:
+            raise DataError(f"{folder / unknown[0]}: a class that the training folder has not")
+        self.strangers += [Path(e.path) for e in _entries(folder) if not e.is_dir()]
+        found: Listed = []
+        for number, name in enumerate(self.classes):
+            if (folder / name).is_dir():
+                found += [(path, number) for path in self._images_of(folder / name)]
+        if not found:
+            raise DataError(f"{folder}: no images in folders of classes ({', '.join(sorted(ENDINGS))})")
+        return found
+
+    def _images_of(self, folder: Path) -> list[Path]:
+        files = list(_files(folder))
+        images = sorted(f for f in files if f.suffix.lower() in ENDINGS)
+        others = [f for f in files if f.suffix.lower() not in ENDINGS]
+        if not images:
+            known = ", ".join(sorted(ENDINGS))
+            but = f", but {others[0].name}" if others else ""
+            raise DataError(f"{folder}: the folder of a class without images ({known}){but}: fill it or take it away")
+        self.strangers += others
+        return images
+
+    def notes(self) -> Iterator[str]:
+        """What a run should say of its folders."""
+        few = self.classes if len(self.classes) <= 5 else (*self.classes[:3], "…", self.classes[-1])
+        yield f"{len(self.classes):,} classes: {', '.join(few)}" if len(few) > 1 else f"one class: {few[0]}"
+        if self.strangers:
+            shown = min(self.strangers).relative_to(self.folder)
+            yield f"{len(self.strangers):,} files are no images of a class and left out, such as {shown}"
+        clear = self._transparent()
+        if clear is not None:
+            yield f"transparent pixels lie on black, such as those of {clear.relative_to(self.folder)}"
+
+    def _transparent(self) -> Path | None:
+        files = [path for split in self.splits.values() for path, _ in split]
+        return next((f for f in files[:: 1 + len(files) // LOOKED_AT] if has_transparency(f)), None)
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """What a folder holds that is not hidden; `DataError` names what cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            yield from (e for e in entries if not e.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror or error})") from None
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Every file under a folder; `DataError` names what is neither a file nor a folder, such as a broken link."""
+    for entry in _entries(folder):
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(Path(entry.path))
+        elif entry.is_file():
+            yield Path(entry.path)
+        else:
+            raise DataError(f"{entry.path}: no file (a link that leads nowhere, to a folder or to a device)")
 
 
 def class_names(folder: Path) -> tuple[str, ...]:
-    return tuple(sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")))
-
-
-def listed(folder: Path, classes: tuple[str, ...]) -> Listed:
-    """Every image under the folders of the classes, sorted, with the number of its class."""
-    unknown = [n for n in class_names(folder) if n not in classes]
-    if unknown:
-        raise DataError(f"{folder / unknown[0]}: a class that the training folder has not")
-    found = [
-        (path, number)
-        for number, name in enumerate(classes)
-        if (folder / name).is_dir()
-        for path in sorted((folder / name).rglob("*"))
-        if path.suffix.lower() in ENDINGS
-    ]
-    if not found:
-        raise DataError(f"{folder}: no images in folders of classes ({', '.join(sorted(ENDINGS))})")
-    return found
+    return tuple(sorted(e.name for e in _entries(folder) if e.is_dir()))
 
 
 def split_folders(folder: Path) -> dict[str, Path]:
@@ -89,29 +128,54 @@ def split_folders(folder: Path) -> dict[str, Path]:
     return {split: paths[0] for split, paths in named.items() if paths}
 
 
-def divided(data: Imagefolder, folder: Path) -> tuple[tuple[str, ...], dict[str, Listed]]:
-    """Classes, and the files of each split: by folders where there are any, the rest from the training files."""
+# ---------------------------------------------------------------- splits
+
+
+def divided(data: Imagefolder, folder: Path) -> Found:
+    """The files of each split: by folders where there are any, the rest from the training files."""
     folders = split_folders(folder)
     base = folders.get("train", folder)
     if folders and "train" not in folders:
         raise DataError(f"{folder}: has {', '.join(p.name for p in folders.values())} but no folder `train`")
-    classes = class_names(base)
-    found = {split: listed(path, classes) for split, path in folders.items() if split != "train"}
-    everything = listed(base, classes)
-    shares = (0.0 if "validation" in found else data.validation, 0.0 if "test" in found else data.test)
-    parts = stratified(np.array([label for _, label in everything]), shares, SPLIT_SEED)
-    for split, own in parts.items():
-        found.setdefault(split, [everything[i] for i in own])
-    return classes, {split: found[split] for split in ("train", "validation", "test")}
+    found = Found(folder, class_names(base))
+    held = {split: found.images(path) for split, path in folders.items() if split != "train"}
+    everything = found.images(base)
+    shares = {split: 0.0 if split in held else getattr(data, split) for split in ("validation", "test")}
+    labels = np.array([label for _, label in everything])
+    parts = stratified(labels, (shares["validation"], shares["test"]), SPLIT_SEED)
+    _check_parts(base, found.classes, labels, parts, shares)
+    own = {split: [everything[i] for i in numbers] for split, numbers in parts.items()}
+    found.splits = {split: held.get(split, own[split]) for split in ("train", "validation", "test")}
+    return found
+
+
+def _check_parts(
+    base: Path, classes: Sequence[str], labels: Array, parts: Mapping[str, Array], shares: Mapping[str, float]
+) -> None:
+    """Refuse a class with nothing to learn from, and a share that gives nothing."""
+    counts = np.bincount(labels, minlength=len(classes))
+    trained = np.bincount(labels[parts["train"]], minlength=len(classes))
+    if not trained.all():
+        least = int(np.flatnonzero(trained == 0)[0])
+        raise DataError(
+            f"{base / classes[least]}: of {counts[least]} images none is left to train on: "
+            f"add some, or hold less out with `validation` and `test`"
+        )
+    for split, share in shares.items():
+        if share and not len(parts[split]):
+            raise DataError(
+                f"{base}: a class has {counts.max()} images at most, of which {split}={share:g} is none: a class needs "
+                f"{int(0.5 / share) + 1} images, or say `{split}=0` to hold none out"
+            )
 
 
 def load(data: Imagefolder, request: Request) -> Dataset:
-    folder = existing(data.folder)
+    folder = existing(data.folder, data)
     if not folder.is_dir():
-        raise DataError(f"{folder}: not a folder")
-    classes, files = divided(data, folder)
+        raise DataError(f"{folder}: not a folder. {data.files}")
+    found = divided(data, folder)
     assert request.picture is not None
     splits: dict[str, Split] = {
-        name: Made(len(own), Decoder(own, request.name, request.picture, data.fit)) for name, own in files.items()
+        name: Made(len(own), Decoder(own, request.name, request.picture)) for name, own in found.splits.items()
     }
-    return Dataset(splits, classes)
+    return Dataset(splits, found.classes, list(found.notes()))

@@ -71,11 +71,11 @@ class Painter:
     def __call__(self, index: int, flip: bool) -> dict[str, Array]:
         size = (self.picture.channels, self.picture.height, self.picture.width)
         image, mask = draw(self.data, self.first + index, *size)
-        return {self.name: self.picture.finish(image[None])[0], "label": mask}
+        return {self.name: self.picture.inputs(image[None], 1.0)[0], "label": mask}
 
 
 def load(data: Shapes, request: Request) -> Dataset:
-    held = data.count // 10
+    held = max(1, data.count // 10)
     ranges = {"train": (0, data.count - 2 * held), "validation": (data.count - 2 * held, held)}
     ranges["test"] = (data.count - held, held)
     assert request.picture is not None

@@ -9,9 +9,16 @@ from netdsl.runtime.data import Arrays, Dataset, Request, existing
 from netdsl.runtime.errors import DataError
 from netdsl.runtime.pictures import Array
 
+LONGEST = 2**28
+"""The largest text that is read, in bytes: its characters become numbers of 8 bytes each."""
 
-def read(name: str) -> str:
-    path = existing(name)
+
+def read(data: Characters) -> str:
+    path = existing(data.file, data)
+    if not path.is_file():
+        raise DataError(f"{path}: not a file. {data.files}")
+    if path.stat().st_size > LONGEST:
+        raise DataError(f"{path}: {path.stat().st_size:,} bytes; more than {LONGEST:,} are not read")
     try:
         return path.read_text("utf-8")
     except UnicodeDecodeError as error:
@@ -29,11 +36,12 @@ def pieces(numbers: Array, length: int, name: str) -> Arrays:
 
 
 def load(data: Characters, request: Request) -> Dataset:
-    text = read(data.file)
+    text = read(data)
     length = request.shape[0]
     tenth = len(text) // 10
     if tenth <= length:
-        raise DataError(f"{data.file}: {len(text):,} characters are too few for pieces of {length} in three splits")
+        few = f"{len(text):,} characters are too few for pieces of {length} in three splits"
+        raise DataError(f"{data.file}: {few}: it takes {10 * (length + 1):,}")
     vocabulary = sorted(set(text))
     number = {character: i for i, character in enumerate(vocabulary)}
     numbers = np.fromiter((number[c] for c in text), np.int64, len(text))

@@ -1,0 +1,59 @@
+"""Array files (`.npy`) as inputs: nothing is read before its head has been found right, and nothing in one is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netdsl.runtime.data import LARGEST
+from netdsl.runtime.errors import DataError
+from netdsl.runtime.pictures import Array
+from netdsl.tensors import DType, Value
+
+KINDS = {DType.FLOAT: "fiub", DType.INT: "iu", DType.BOOL: "b"}
+"""By kind of input: the kinds of number (as numpy's letters) that an array may have."""
+
+TYPES: dict[DType, np.dtype[Any]] = {
+    DType.FLOAT: np.dtype(np.float32), DType.INT: np.dtype(np.int64), DType.BOOL: np.dtype(np.bool_),
+}  # fmt: skip
+
+
+def read_array(path: Path, value: Value) -> Array:
+    """One sample, with or without the batch axis, in the input's kind of number; `DataError` says what is wrong."""
+    array = _mapped(path)
+    if array.dtype.kind not in KINDS[value.type.dtype]:
+        raise DataError(f"{path}: an array of {array.dtype} where the input is {value.type}")
+    own = array if array.ndim == value.type.rank else array[0] if array.shape[:1] == (1,) else None
+    if own is None or not _fits(own, value):
+        raise DataError(f"{path}: an array {list(array.shape)} where the input is {value.type}")
+    if own.nbytes > LARGEST:
+        raise DataError(f"{path}: {own.nbytes:,} bytes of numbers; more than {LARGEST:,} are not read")
+    with np.errstate(over="ignore"):
+        made: Array = np.array(own, TYPES[value.type.dtype])
+    if not np.isfinite(made).all() or (made.dtype == np.int64 and (made < 0).any() and own.dtype.kind == "u"):
+        raise DataError(f"{path}: holds numbers that {made.dtype} cannot (NaN, infinity or too large)")
+    return made[None]
+
+
+def _fits(own: Array, value: Value) -> bool:
+    """Whether an array has the input's shape, of any size along its symbols."""
+    pairs = zip(own.shape, value.shape, strict=False)
+    sizes = all(size == wanted if isinstance(wanted, int) else size > 0 for size, wanted in pairs)
+    return own.ndim == value.type.rank and sizes
+
+
+def _mapped(path: Path) -> Array:
+    """The array where it lies in the file, once the file is as long as its head says."""
+    with path.open("rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            raise DataError(f"{path}: not an .npy file: it does not begin as numpy writes them")
+    try:
+        mapped: Array = np.lib.format.open_memmap(path, mode="r")
+        return mapped
+    except Exception as error:  # a head is text that numpy reads: ValueError, SyntaxError, MemoryError, OverflowError …
+        raise DataError(f"{path}: not a whole array file of numbers ({str(error).splitlines()[0]})") from None
+
+
+MAGIC = b"\x93NUMPY"
