@@ -7,13 +7,21 @@ from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.conv import require_batch
 from netdsl.dims import Dim
 from netdsl.ops.normalize import Batchnorm, Groupnorm, Instancenorm, Layernorm, Lrn
+from netdsl.tensors import TensorType
 
 
-def scale_and_shift(op: Batchnorm | Groupnorm | Instancenorm, build: Builder) -> list[str]:
+def scale_and_shift(op: Batchnorm | Instancenorm, build: Builder) -> list[str]:
     """The learned pair, or ones and zeros where a layer has none but ONNX wants it."""
     if op.affine:
         return [build.weight("weight"), build.weight("bias")]
     return [build.constant([1.0] * op.channels), build.constant([0.0] * op.channels)]
+
+
+def spread_out(name: str, type: TensorType, build: Builder) -> str:
+    """`[C]` as `[C, 1, …]`, to meet values of that type."""
+    if type.rank == 1:
+        return name
+    return str(build.node("Unsqueeze", [name, build.ints(*range(1, type.rank))]))
 
 
 @rules.lowers(Batchnorm)
@@ -37,9 +45,16 @@ def layernorm(op: Layernorm, inputs: Sequence[str], build: Builder) -> Any:
 
 @rules.lowers(Groupnorm)
 def groupnorm(op: Groupnorm, inputs: Sequence[str], build: Builder) -> Any:
+    """Each group as a channel of its own: onnxruntime's `GroupNormalization` takes `E[x²] - E[x]²` for the variance."""
     require_batch(op.x, "groupnorm")
-    operands = [inputs[0], *scale_and_shift(op, build)]
-    return build.node("GroupNormalization", operands, num_groups=op.groups, epsilon=op.eps)
+    ones, zeros = build.constant([1.0] * op.groups), build.constant([0.0] * op.groups)
+    rows = build.node("Reshape", [inputs[0], build.ints(0, op.groups, -1)])
+    rows = build.node("InstanceNormalization", [rows, ones, zeros], epsilon=op.eps)
+    standard = build.node("Reshape", [rows, build.shape_of(inputs[0])])
+    if not op.affine:
+        return standard
+    weight, bias = (spread_out(build.weight(name), op.x.type, build) for name in ("weight", "bias"))
+    return build.node("Add", [build.node("Mul", [standard, weight]), bias])
 
 
 @rules.lowers(Instancenorm)

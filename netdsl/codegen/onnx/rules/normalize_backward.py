@@ -5,6 +5,7 @@ from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.backward import per_channel
+from netdsl.codegen.onnx.rules.normalize import spread_out
 from netdsl.ops.base import fixed
 from netdsl.ops.normalize_backward import (
     AlongChannels,
@@ -21,14 +22,6 @@ from netdsl.ops.normalize_backward import (
     Running,
     StandardChannels,
 )
-from netdsl.tensors import TensorType
-
-
-def spread_out(name: str, type: TensorType, build: Builder) -> str:
-    """`[C]` as `[C, 1, …]`, to meet values of that type."""
-    if type.rank == 1:
-        return name
-    return str(build.node("Unsqueeze", [name, build.ints(*range(1, type.rank))]))
 
 
 @rules.lowers(ChannelMean, ChannelSum)
