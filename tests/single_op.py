@@ -21,6 +21,7 @@ from netdsl.codegen.onnx.lowering import rules as lowerings
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Raw, Spelling
 from netdsl.codegen.pytorch.spelling import rules as spellings
 from netdsl.codegen.pytorch.support_functions import FUNCTIONS
+from netdsl.codegen.pytorch.support_layers import LAYERS
 from netdsl.dims import Dim, Extent, at
 from netdsl.ir import result_types
 from netdsl.ops.base import REGISTRY, Op, read_setting
@@ -145,7 +146,7 @@ def modules(op: Op, sizes: dict[str, int] | None = None) -> list[nn.Module]:
 def compiled(layer: str, expression: str, names: list[str], support: Sequence[str]) -> nn.Module:
     scope: dict[str, Any] = {"torch": torch, "nn": nn, "F": F}
     for name in support:
-        exec(FUNCTIONS[name], scope)
+        exec({**FUNCTIONS, **LAYERS}[name], scope)
     exec(CLASS.format(layer=layer, operands=", ".join(names), expression=expression), scope)
     made: nn.Module = scope["One"]().eval()
     return made

@@ -62,6 +62,15 @@ class Requirement:
 
 
 @record
+class Numbering:
+    """Whole numbers that name one of `count` things, from 0 on; `ignore` names none of them and passes."""
+
+    value: Value
+    count: Extent
+    ignore: int | None = None
+
+
+@record
 class Window:
     """How one output position reads one axis: `kernel` taps `dilation` apart, every `stride`, from `-pad`.
 
@@ -315,6 +324,10 @@ class Op(Declared, abstract=True):
             return aligned(operand.shape, _type(self, result).shape)
         channels = FEATURES if self.weights() else Follows(0)
         return (channels, *(Follows(i, window) for i, window in enumerate(windows, 1)))
+
+    def numberings(self) -> tuple[Numbering, ...]:
+        """The inputs whose numbers must lie in a range: labels and indices, but no numbers that are only counted."""
+        return ()
 
     def in_place(self) -> bool:
         """True when the result can be a view of the input, so that it needs no memory: flatten, inference dropout."""

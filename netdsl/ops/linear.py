@@ -8,6 +8,7 @@ from netdsl.ops.base import (
     FEATURES,
     Follows,
     Gradients,
+    Numbering,
     Op,
     Reading,
     RuleError,
@@ -103,6 +104,9 @@ class Embedding(Op):
         require_dtype(
             self.x, DType.INT, "`embedding` needs whole numbers", help="declare the input as `input tokens int[T]`"
         )
+
+    def numberings(self) -> tuple[Numbering, ...]:
+        return (Numbering(self.x, self.count),)
 
     def result(self) -> TensorType:
         return TensorType((*self.x.shape, self.width), DType.FLOAT, self.x.type.batched)

@@ -7,7 +7,7 @@ from netdsl.dims import Extent
 from netdsl.ops.activation import Sigmoid
 from netdsl.ops.arithmetic import Add, Div, Log, Mul, Neg, Sub
 from netdsl.ops.axes import Axis, find_axis, float_of, is_one, product, rank_at_least, samples_of, without
-from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape
+from netdsl.ops.base import Gradients, Numbering, Op, Requirement, RuleError, Tape
 from netdsl.ops.fields import FloatKind, Int, ListKind, Positive, Share
 from netdsl.ops.shape import Squeeze, Unsqueeze
 from netdsl.tensors import DType, TensorType, Value
@@ -88,6 +88,9 @@ class ClassLoss(Loss, abstract=True):
     @property
     def classes(self) -> Extent:
         return self.x.shape[self.along]
+
+    def numberings(self) -> tuple[Numbering, ...]:
+        return (Numbering(self.label, self.classes, self.ignore),)
 
     @property
     def positions(self) -> Extent:
@@ -184,6 +187,11 @@ class Counted(Loss):
     ignore: Int = -100
     weight: ClassWeights = None
 
+    @property
+    def classes(self) -> int | None:
+        """How many classes there are, as far as that is known."""
+        return None if self.weight is None else len(self.weight)
+
     def pointwise(self) -> Extent:
         return self.label.type.elements
 
@@ -196,6 +204,8 @@ class PairLoss(Loss, abstract=True):
 
     flops_each: ClassVar[int] = 3
     transcendentals_each: ClassVar[int] = 0
+    classes: ClassVar[int | None] = None
+    """How many classes whole numbers as labels tell apart; None where they are numbers like any other."""
 
     x: Value
     label: Value
@@ -204,6 +214,10 @@ class PairLoss(Loss, abstract=True):
         samples_of(self.x, self.name)
         samples_of(self.label, self.name, "label")
         float_of(self.x, self.name)
+
+    def numberings(self) -> tuple[Numbering, ...]:
+        named = self.classes is not None and self.label.type.dtype is DType.INT
+        return (Numbering(self.label, self.classes),) if named else ()  # type: ignore[arg-type]
 
     @property
     def lone(self) -> bool:
@@ -244,6 +258,7 @@ class BinaryCrossEntropy(PairLoss):
     """Minus the log-probability of labels 0 and 1, from probabilities: what `sigmoid` gives."""
 
     example: ClassVar[str] = "(p [8], label [8]) -> binary_cross_entropy"
+    classes: ClassVar[int | None] = 2
     flops_each: ClassVar[int] = 6
     transcendentals_each: ClassVar[int] = 2
 
@@ -262,6 +277,7 @@ class BinaryCrossEntropyWithLogits(PairLoss):
     """Minus the log-probability of labels 0 and 1, from scores: sigmoid is inside, computed without overflow."""
 
     example: ClassVar[str] = "(logits [8], label [8]) -> binary_cross_entropy_with_logits"
+    classes: ClassVar[int | None] = 2
     flops_each: ClassVar[int] = 6
     transcendentals_each: ClassVar[int] = 2
 
@@ -337,6 +353,9 @@ class MultiMargin(Loss):
 
     def requirements(self) -> Iterator[Requirement]:
         yield from classes_match(self.x, self.label, 0)
+
+    def numberings(self) -> tuple[Numbering, ...]:
+        return (Numbering(self.label, self.x.shape[0]),)
 
     def pointwise(self) -> Extent:
         return self.x.type.elements * 4

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from netdsl.dims import Extent
 from netdsl.ops.axes import Axis, float_of, product, samples_of, without
-from netdsl.ops.base import Gradients, NoGradient, Op, Requirement, Tape, fixed
+from netdsl.ops.base import Gradients, NoGradient, Numbering, Op, Requirement, Tape, fixed
 from netdsl.ops.fields import ChoiceKind, Count, Float, Int
 from netdsl.ops.loss import SCALAR, class_axis_of, class_numbers, classes_match
 from netdsl.tensors import TensorType, Value
@@ -50,6 +50,15 @@ class Metric(Op, abstract=True):
 
     def windows(self) -> None:
         return None
+
+    def numberings(self) -> tuple[Numbering, ...]:
+        return (Numbering(self.label, self.labels, self.ignore),)
+
+    @property
+    def labels(self) -> Extent:
+        """How many classes labels may name: those with a score, two where one score tells two apart."""
+        scored = self.x.shape[self.along]
+        return max(scored, 2) if isinstance(scored, int) else scored
 
     @property
     def positions(self) -> Extent:

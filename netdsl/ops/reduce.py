@@ -163,7 +163,10 @@ class Argmax(Op):
 
 
 class OneHot(Op):
-    """A class number as a vector of zeros with a one at its place, as real numbers, on a new axis (the last)."""
+    """A class number as a vector of zeros with a one at its place, as real numbers, on a new axis (the last).
+
+    A number below 0 or from `classes` on has no place: all zeros.
+    """
 
     example: ClassVar[str] = "tokens int[16] -> one_hot(96) -> [16, 96]"
     positional: ClassVar[int] = 1

@@ -10,6 +10,7 @@ from netdsl.ops.base import (
     Follows,
     Gradients,
     Mingled,
+    Numbering,
     Op,
     Reading,
     Requirement,
@@ -25,6 +26,7 @@ from netdsl.ops.windows import (
     SPATIAL_RANKS,
     grow,
     positive,
+    product,
     spread,
     spread_padding,
 )
@@ -267,6 +269,9 @@ class MaxUnpool(_Sampling):
             message = f"`max_unpool` cannot make {size} of what was pooled from about {plain}"
             yield Requirement(size, ">=", plain - stride + 1, message, field="size")
             yield Requirement(plain + stride - 1, ">=", size, message, field="size")
+
+    def numberings(self) -> tuple[Numbering, ...]:
+        return (Numbering(self.indices, product(self.sizes)),)
 
     def result(self) -> TensorType:
         return self.x.type.with_shape(self.x.type.channels, *self.sizes)

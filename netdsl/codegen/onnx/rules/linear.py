@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.rules.ranges import or_nan, within
 from netdsl.ops.linear import Embedding, Linear
 
 
@@ -18,4 +19,6 @@ def linear(op: Linear, inputs: Sequence[str], build: Builder) -> Any:
 
 @rules.lowers(Embedding)
 def embedding(op: Embedding, inputs: Sequence[str], build: Builder) -> Any:
-    return build.node("Gather", [build.weight("weight"), inputs[0]], axis=0)
+    safe, known = within(inputs[0], op.count, build)
+    rows = build.node("Gather", [build.weight("weight"), safe], axis=0)
+    return or_nan(build.node("Unsqueeze", [known, build.ints(-1)]), rows, build)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.rules.ranges import within
 from netdsl.ops.linear_backward import EmbeddingGradient, LinearInputGradient, LinearWeightGradient
 
 
@@ -40,6 +41,7 @@ def embedding_gradient(op: EmbeddingGradient, inputs: Sequence[str], build: Buil
         symbols = build.constant([[i] for i in range(count)], "int64")
         hot = build.node("Cast", [build.node("Equal", [symbols, places])], to=1)
         return build.node("MatMul", [hot, rows])
+    places, _ = within(places, count, build)  # a gradient that comes back through a row of NaN is NaN as well
     starts = build.node("Unsqueeze", [build.node("Mul", [places, build.constant(width, "int64")]), build.ints(1)])
     cells = build.node("Add", [starts, build.ints(*range(width))])  # type: ignore[arg-type]
     zeros = build.node("ConstantOfShape", [build.ints(count * width)])  # type: ignore[arg-type]

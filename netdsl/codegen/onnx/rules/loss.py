@@ -5,7 +5,9 @@ from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.arithmetic import as_real
+from netdsl.codegen.onnx.rules.ranges import or_nan, within
 from netdsl.codegen.onnx.rules.reduce import belongs, hot
+from netdsl.dims import Extent
 from netdsl.ops.loss import (
     L1,
     BinaryCrossEntropy,
@@ -63,11 +65,19 @@ def log_softmax(x: str, axis: int, last: int, build: Builder) -> Any:
     return build.node("Sub", [below, build.node("Log", [whole])])
 
 
-def _shares(op: ClassLoss | Counted, label: str, build: Builder) -> tuple[str, str, str]:
-    """1 or 0 for labels that count or do not, a label that can be looked up, and how much each one counts."""
-    ignored = build.node("Equal", [label, build.constant(op.ignore, "int64")])
-    safe = build.node("Where", [ignored, build.constant(0, "int64"), label])
+def counted_labels(ignore: int, classes: Extent | None, label: str, build: Builder) -> tuple[str, str]:
+    """1 or 0 for labels that count or do not, NaN for those that are no class; and labels that can be looked up."""
+    ignored = build.node("Equal", [label, build.constant(ignore, "int64")])
     counted = as_real(build.node("Not", [ignored]), build)
+    if classes is None:
+        return counted, label
+    safe, known = within(build.node("Where", [ignored, build.constant(0, "int64"), label]), classes, build)
+    return or_nan(known, counted, build), safe
+
+
+def _shares(op: ClassLoss | Counted, label: str, build: Builder) -> tuple[str, str, str]:
+    """What labels count (`counted_labels`), a label that can be looked up, and how much each one counts."""
+    counted, safe = counted_labels(op.ignore, op.classes, label, build)
     if op.weight is None:
         return counted, safe, counted
     own = build.node("Gather", [build.constant(list(op.weight)), safe], axis=0)
@@ -93,10 +103,15 @@ def _minus_mean(values: str, shares: str, whole: str, build: Builder) -> Any:
 
 
 def labels_of(op: PairLoss, label: str, build: Builder) -> Any:
-    """The labels in the shape of the scores, as real numbers."""
+    """The labels in the shape of the scores, as real numbers; NaN for a whole one that is no class of the loss."""
     if op.lone:
         label = build.node("Unsqueeze", [label, build.ints(1)])
-    return label if op.label.type.dtype is DType.FLOAT else as_real(label, build)
+    if op.label.type.dtype is DType.FLOAT:
+        return label
+    if op.label.type.dtype is DType.INT and op.classes is not None:
+        safe, known = within(label, op.classes, build)
+        return or_nan(known, as_real(safe, build), build)
+    return as_real(label, build)
 
 
 @rules.lowers(Mse, L1)
@@ -143,8 +158,10 @@ def hinge(op: Hinge, inputs: Sequence[str], build: Builder) -> Any:
 @rules.lowers(MultiMargin)
 def multi_margin(op: MultiMargin, inputs: Sequence[str], build: Builder) -> Any:
     x, label = inputs
+    label, known = within(label, op.x.shape[0], build)
     row = build.node("Unsqueeze", [label, build.ints(1)])
     right = build.node("GatherElements", [x, row], axis=1)
+    right = or_nan(build.node("Unsqueeze", [known, build.ints(1)]), right, build)
     short = build.node("Relu", [build.node("Add", [build.node("Sub", [x, right]), build.constant(op.margin)])])
     others = as_real(build.node("Not", [belongs(label, op.x.shape[0], 1, 2, build)]), build)
     return mean(build.node("Mul", [short, others]), build)

@@ -5,6 +5,7 @@ from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.arithmetic import as_real
+from netdsl.codegen.onnx.rules.ranges import or_nan, within
 from netdsl.codegen.onnx.rules.reduce import hot
 from netdsl.ops.loss_backward import BinaryCrossEntropySlope, HingeSlope, MultiMarginSlope
 from netdsl.tensors import DType
@@ -36,10 +37,11 @@ def hinge_slope(op: HingeSlope, inputs: Sequence[str], build: Builder) -> Any:
 @rules.lowers(MultiMarginSlope)
 def multi_margin_slope(op: MultiMarginSlope, inputs: Sequence[str], build: Builder) -> Any:
     x, label = inputs
+    label, known = within(label, op.x.shape[0], build)
     own = build.node("GatherElements", [x, build.node("Unsqueeze", [label, build.ints(1)])], axis=1)
     reach = build.node("Add", [build.node("Sub", [x, own]), build.constant(op.margin)])
     short = as_real(build.node("Greater", [reach, build.constant(0.0)]), build)
-    right = hot(label, op.x.shape[0], 1, 2, build)
+    right = or_nan(build.node("Unsqueeze", [known, build.ints(1)]), hot(label, op.x.shape[0], 1, 2, build), build)
     wrong = build.node("Mul", [short, build.node("Sub", [build.constant(1.0), right])])
     number = build.node("ReduceSum", [wrong, build.ints(1)], keepdims=1)
     return build.node("Sub", [wrong, build.node("Mul", [right, number])])

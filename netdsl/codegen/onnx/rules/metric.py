@@ -1,18 +1,21 @@
-"""ONNX nodes of metrics: their value on the batch, for a training step to report. NaN when no label counts."""
+"""ONNX nodes of metrics: their value on the batch, for a training step to report.
+
+NaN when no label counts, and when one that counts is no class.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.arithmetic import as_real
-from netdsl.codegen.onnx.rules.loss import total
+from netdsl.codegen.onnx.rules.loss import counted_labels, total
 from netdsl.codegen.onnx.rules.reduce import class_numbers, hot
 from netdsl.ops.metric import Accuracy, Metric, Miou, PixelAccuracy, TopK
 
 
-def counted(op: Metric, label: str, build: Builder) -> Any:
-    """Which labels count, as truth values."""
-    return build.node("Not", [build.node("Equal", [label, build.constant(op.ignore, "int64")])])
+def counted(op: Metric, label: str, build: Builder) -> tuple[str, str]:
+    """Which labels count and labels that can be looked up, as `counted_labels` has them."""
+    return counted_labels(op.ignore, op.labels, label, build)
 
 
 def predicted(op: Metric, x: str, threshold: float, build: Builder) -> Any:
@@ -27,15 +30,15 @@ def predicted(op: Metric, x: str, threshold: float, build: Builder) -> Any:
 
 def share(right: str, counts: str, build: Builder) -> Any:
     """How many of the labels that count are right, over their number."""
-    found = total(as_real(build.node("And", [right, counts]), build), build)
-    return build.node("Div", [found, total(as_real(counts, build), build)])
+    found = total(build.node("Mul", [as_real(right, build), counts]), build)
+    return build.node("Div", [found, total(counts, build)])
 
 
 @rules.lowers(Accuracy, PixelAccuracy)
 def accuracy(op: Accuracy, inputs: Sequence[str], build: Builder) -> Any:
     x, label = inputs
-    right = build.node("Equal", [predicted(op, x, op.threshold, build), label])
-    return share(right, counted(op, label, build), build)
+    counts, label = counted(op, label, build)
+    return share(build.node("Equal", [predicted(op, x, op.threshold, build), label]), counts, build)
 
 
 @rules.lowers(TopK)
@@ -43,8 +46,7 @@ def top_k(op: TopK, inputs: Sequence[str], build: Builder) -> Any:
     """A label is right when fewer than k classes lie ahead: a higher score, or an equal one of a lower class."""
     x, label = inputs
     axis = op.along + 1
-    counts = counted(op, label, build)
-    safe = build.node("Where", [counts, label, build.constant(0, "int64")])
+    counts, safe = counted(op, label, build)
     row = build.node("Unsqueeze", [safe, build.ints(axis)])
     own = build.node("GatherElements", [x, row], axis=axis)
     earlier = build.node("Less", [class_numbers(op.x.shape[op.along], axis, op.x.type.rank + 1, build), row])
@@ -60,7 +62,8 @@ def top_k(op: TopK, inputs: Sequence[str], build: Builder) -> Any:
 def miou(op: Miou, inputs: Sequence[str], build: Builder) -> Any:
     """Labels and predictions as one row a position and one column a class, summed over positions."""
     x, label = inputs
-    counts = as_real(build.node("Unsqueeze", [counted(op, label, build), build.ints(-1)]), build)
+    counts, label = counted(op, label, build)
+    counts = build.node("Unsqueeze", [counts, build.ints(-1)])
     labelled, found = (_rows(op, name, counts, build) for name in (label, predicted(op, x, 0.0, build)))
     both = _columns(op, build.node("Mul", [labelled, found]), build)
     sizes = build.node("Add", [_columns(op, labelled, build), _columns(op, found, build)])

@@ -5,6 +5,7 @@ from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.conv import require_batch
+from netdsl.codegen.onnx.rules.ranges import or_nan, within
 from netdsl.dims import Extent
 from netdsl.ops.resize import MaxUnpool, PixelShuffle, PixelUnshuffle, Resize, Unpool
 
@@ -63,16 +64,21 @@ def nail(x: str, factors: Sequence[int], sizes: Sequence[Extent], build: Builder
 
 @rules.lowers(MaxUnpool)
 def max_unpool(op: MaxUnpool, inputs: Sequence[str], build: Builder) -> Any:
-    """Scatter into planes of zeros: unlike ONNX's `MaxUnpool` it counts within a channel, and runs everywhere."""
+    """Scatter into planes of zeros: unlike ONNX's `MaxUnpool` it counts within a channel, and runs everywhere.
+
+    A plane for which some place is out of range is NaN wherever nothing else is put.
+    """
     require_batch(op.x, "max_unpool")
     lead = build.shape_of(inputs[0], 0, 2)
     plane = build.shape_of(inputs[2], 2) if op.like is not None else build.extents(*op.sizes)
     shape = build.node("Concat", [lead, plane], axis=0)
-    flat = build.node("Concat", [lead, build.node("ReduceProd", [plane], keepdims=1)], axis=0)
-    zeros = build.node("ConstantOfShape", [flat])
+    count = build.node("ReduceProd", [plane], keepdims=1)
     rows = build.ints(0, 0, -1)
     values, places = (build.node("Reshape", [name, rows]) for name in inputs[:2])
-    return build.node("Reshape", [build.node("ScatterElements", [zeros, places, values], axis=2), shape])
+    places, known = within(places, count, build)
+    marks = build.node("ReduceSum", [or_nan(known, build.constant(0.0), build), build.ints(2)], keepdims=1)
+    empty = build.node("Expand", [marks, build.node("Concat", [lead, count], axis=0)])
+    return build.node("Reshape", [build.node("ScatterElements", [empty, places, values], axis=2), shape])
 
 
 @rules.lowers(PixelShuffle)

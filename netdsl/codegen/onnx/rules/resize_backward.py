@@ -5,6 +5,7 @@ from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.pool import upto
+from netdsl.codegen.onnx.rules.ranges import within
 from netdsl.ops.resize import Resize
 from netdsl.ops.resize_backward import GatherPlaces, NailsGradient, RepeatGradient, ResizeGradient
 from netdsl.ops.windows import count
@@ -88,4 +89,5 @@ def nails_gradient(op: NailsGradient, inputs: Sequence[str], build: Builder) -> 
 @rules.lowers(GatherPlaces)
 def gather_places(op: GatherPlaces, inputs: Sequence[str], build: Builder) -> Any:
     x, places = (build.node("Reshape", [name, build.ints(0, 0, -1)]) for name in inputs)
+    places, _ = within(places, build.shape_of(x, 2), build)
     return build.node("Reshape", [build.node("GatherElements", [x, places], axis=2), build.shape_of(inputs[1])])

@@ -1,0 +1,26 @@
+"""Whole numbers that count something: a graph cannot refuse one that is out of range, so it answers with NaN."""
+
+import math
+from typing import Any
+
+from netdsl.codegen.onnx.lowering import Builder
+from netdsl.dims import Extent
+
+
+def within(index: str, count: Extent | str, build: Builder) -> tuple[str, str]:
+    """The numbers moved into 0 … `count - 1`, where anything may look them up, and which of them were there already.
+
+    `count` may be the name of an int64 tensor of one element.
+    """
+    if isinstance(count, int):
+        last = build.constant(count - 1, "int64")
+    else:
+        size = count if isinstance(count, str) else build.extents(count)
+        last = build.node("Squeeze", [build.node("Sub", [size, build.ints(1)]), build.ints(0)])
+    safe = build.node("Clip", [index, build.constant(0, "int64"), last])
+    return safe, build.node("Equal", [safe, index])
+
+
+def or_nan(known: str, values: str, build: Builder) -> Any:
+    """The values, NaN where the number that they follow from is out of range."""
+    return build.node("Where", [known, values, build.constant(math.nan)])
