@@ -89,7 +89,7 @@ class Walk:
         """Give every row its receptive field."""
         shown = {field: self.sight.shown(field) for field in dict.fromkeys(self.drawn)}
         pairs = zip(self.rows, self.drawn, strict=True)
-        self.rows = [changed(row, receptive_field=shown[f]) if shown[f] else row for row, f in pairs]
+        self.rows = [changed(r, receptive_field=shown[f]) if shown[f] else _unseen(r) for r, f in pairs]
 
     def shape(self, value: Value) -> Shape:
         return shape_at(value.type, self.sizes)
@@ -287,6 +287,12 @@ class Walk:
         )
         row = _without(row, remarks.missing) if remarks.missing else row
         return _recurring(row, remarks.steps) if remarks.steps is not None else row
+
+
+def _unseen(row: Row) -> Row:
+    """A row whose receptive field is not known, so that a part of it is not explained either."""
+    kept = tuple(line for line in row.explanation if not line.startswith("receptive field:"))
+    return changed(row, explanation=kept) if len(kept) < len(row.explanation) else row
 
 
 def _recurring(row: Row, steps: int) -> Row:
