@@ -18,7 +18,7 @@ from netdsl.analysis.sizes import choose_sizes, size_rules
 from netdsl.analysis.walk import Walk
 from netdsl.diagnostics import Collector
 from netdsl.garbage import uncollected
-from netdsl.ir import Graph, Net, restrict
+from netdsl.ir import Graph, Net, narrow
 from netdsl.tensors import Value
 
 __all__ = ["Report", "Row", "Totals", "analyze", "check_budgets", "explain", "report_schema"]
@@ -41,7 +41,7 @@ def analyze(
     collector. Raises `NetError` for sizes that the net cannot take.
     """
     at = choose_sizes(net, sizes or {})
-    graph = restrict(net, net.outputs) if training else net.inference()
+    graph = narrow(net, net.outputs) if training else net.inference()
     walk = Walk(at, batch, training, explained, collector)
     count = walk.net(graph)
     return Report(
@@ -68,7 +68,7 @@ def _port(name: str, value: Value, at: Mapping[str, int]) -> Port:
 
 def _totals(net: Net, graph: Graph, walk: Walk, count: Count) -> Totals:
     peak, where = walk.schedule.peak()
-    wanted = _params(restrict(net, net.outputs))
+    wanted = _params(narrow(net, net.outputs))
     fields = [walk.sight.shown(walk.fields.get(o.value)) for o in graph.outputs]
     return Totals(
         layers=count.layers,

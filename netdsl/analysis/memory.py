@@ -9,7 +9,7 @@ indices that PyTorch's max pooling keeps, workspaces of convolution libraries) i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from netdsl.tensors import Value
@@ -64,11 +64,11 @@ class Schedule:
         self._read(reads)
         self.steps.append(Step(path, tuple(made), workspace))
 
-    def view(self, path: str, operand: Value, results: Iterable[Value]) -> None:
-        """One operation whose results stand in the memory of its operand."""
-        self._read((operand,))
+    def view(self, path: str, reads: Sequence[Value], results: Iterable[Value]) -> None:
+        """One operation whose results stand in the memory of the first value that it reads."""
+        self._read(reads)
         for result in results:
-            self.alias(result, operand)
+            self.alias(result, reads[0])
         self.steps.append(Step(path, ()))
 
     def keep(self, values: Iterable[Value]) -> None:

@@ -158,7 +158,7 @@ class Walk:
         if not node.inputs:
             return 0  # a free parameter: its memory is that of the weights
         if op.in_place() and not (self.training and op.training_differs):
-            self.schedule.view(path, node.inputs[0], node.results)
+            self.schedule.view(path, node.inputs, node.results)
             return 0
         sizes = [(value, self.bytes(value.type)) for value in node.results]
         self.schedule.run(path, node.inputs, sizes)
