@@ -1,7 +1,8 @@
 """What flows along an arrow (`TensorType`, `Value`) and what a layer learns (`Weight`).
 
 Shapes never hold the batch: `[3, 227, 227]` is one image. A value that is `batched` has one more axis in front
-when it runs; a free `param` and a number have not.
+when it runs. A number, a free `param` and all that is computed from these alone are the same for every sample and have
+none.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class TensorType:
     shape: tuple[Extent, ...]
     dtype: DType = DType.FLOAT
     batched: bool = True
+    single: bool = False
+    """The batch axis has length one: a value that is the same for all samples, for an operation that needs the axis."""
 
     @property
     def rank(self) -> int:
@@ -61,15 +64,20 @@ class TensorType:
     def bytes(self) -> Extent:
         return self.elements * self.dtype.size
 
+    @property
+    def per_sample(self) -> bool:
+        """Whether every sample has its own."""
+        return self.batched and not self.single
+
     def with_shape(self, *shape: Extent) -> TensorType:
-        return TensorType(shape, self.dtype, self.batched)
+        return TensorType(shape, self.dtype, self.batched, self.single)
 
     def with_dtype(self, dtype: DType) -> TensorType:
-        return TensorType(self.shape, dtype, self.batched)
+        return TensorType(self.shape, dtype, self.batched, self.single)
 
     def at(self, sizes: Mapping[str, int]) -> TensorType:
         """The same type with numbers for its symbols."""
-        return TensorType(tuple(at(d, sizes) for d in self.shape), self.dtype, self.batched)
+        return self.with_shape(*(at(d, sizes) for d in self.shape))
 
     def __str__(self) -> str:
         shape = "[" + ", ".join(str(d) for d in self.shape) + "]"

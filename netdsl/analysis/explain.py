@@ -34,7 +34,7 @@ def explain(
     if not isinstance(node.op, Op):
         return list(_recurrent(node.op, sizes)) if isinstance(node.op, Recurrent) else []
     results = tuple(r.type for r in node.results)
-    scale = (batch if any(t.batched for t in results) else 1, steps)
+    scale = (batch if any(t.per_sample for t in results) else 1, steps)
     lines = [*_sizes(node.op, results, sizes), *_params(node)]
     lines += [*_arithmetic(node.op, sizes, scale), *_memory(node.op, results, sizes, scale)]
     return lines + list(_receptive(fields))

@@ -16,7 +16,7 @@ from netdsl.analysis.settings import layer_text
 from netdsl.diagnostics import Collector
 from netdsl.ir import Block, Graph, Node, Recurrent
 from netdsl.ops.base import Follows, Op, Reading
-from netdsl.ops.value import Constant
+from netdsl.ops.value import BatchOfOne, Constant
 from netdsl.record import changed
 from netdsl.tensors import DType, TensorType, Value
 
@@ -99,13 +99,16 @@ class Walk:
         for node in graph.nodes:
             if isinstance(node.op, Block):
                 total.add(self.block(node, node.op, place))
+            elif isinstance(node.op, BatchOfOne):  # an axis for the layer behind or before it
+                self.schedule.alias(node.results[0], node.inputs[0])
+                self.fields[node.results[0]] = self.fields.get(node.inputs[0])
             elif not isinstance(node.op, Constant):  # a number of the text is no layer
                 total.add(self.layer(node, node.op, place))
         return total
 
     def bytes(self, type_: TensorType) -> int:
         """Memory of one tensor, for the whole batch."""
-        total = type_.dtype.size * (self.batch if type_.batched else 1)
+        total = type_.dtype.size * (self.batch if type_.per_sample else 1)
         for extent in shape_at(type_, self.sizes):
             total *= extent
         return total
@@ -126,7 +129,7 @@ class Walk:
         owned = self.owns(node, place)
         if owned:
             count.own(op)
-        batched = any(r.type.batched for r in node.results)
+        batched = any(r.type.per_sample for r in node.results)
         missing = arithmetic(op, self.sizes, place.steps * (self.batch if batched else 1), count)
         if missing:
             self.uncounted.append(Uncounted(path=path, op=op.name, what=missing))

@@ -50,6 +50,8 @@ def build_graph(
     try:
         rows.run(context, scope, definition.body)
         _settle_outputs(context, build, definition)
+        if definition.keyword != "block":
+            _repeat_outputs(context, build)
     finally:
         context.builds.pop()
     _note_unused(context, build, definition)
@@ -78,6 +80,19 @@ def _settle_outputs(context: Context, build: Build, definition: syntax.Definitio
         build.graph.outputs.append(Output(title, arrow, False, last.span))
 
 
+def _repeat_outputs(context: Context, build: Build) -> None:
+    """What leaves a net or a step is there for every sample, even where it is the same for all."""
+    like = next((v for v in build.graph.inputs if v.type.batched), None)
+    repeats: dict[Value, Value] = {}
+    for output in build.graph.outputs:
+        value = output.value
+        if like is not None and not value.type.batched:
+            if value not in repeats:
+                repeats[value] = layers.repeated(context, value, like, output.span)
+                build.graph.nodes[-1].name = build.names.number("per_sample")
+            output.value = repeats[value]
+
+
 def _note_unused(context: Context, build: Build, definition: syntax.Definition) -> None:
     """Remember by place which rows were read: a row is unused when no use of its block read it."""
     results = {o.value for o in build.graph.outputs}
@@ -98,6 +113,7 @@ def _note_unused(context: Context, build: Build, definition: syntax.Definition) 
 def apply(context: Context, scope: Scope, layer: BlockLayer, value: Arrows, span: Span) -> Arrows:
     """Use a block on some arrows: one node that holds the built body."""
     before = context.layers
+    value, same = _over_samples(context, layer.definition, value, span)
     block = instantiate(context, layer, value, span)
     context.layers = before
     outer = arrows(value)
@@ -108,7 +124,25 @@ def apply(context: Context, scope: Scope, layer: BlockLayer, value: Arrows, span
     context.count_layers(sum(1 for _ in block.body.walk()), span)
     result = layers.append(context, block.name, block, outer, types, span, layer.settings)
     names = tuple(o.name for o in block.body.outputs)
-    return Bundle(result.items, names) if isinstance(result, Bundle) else result
+    made = Bundle(result.items, names) if isinstance(result, Bundle) else result
+    return layers.freed(context, made, span) if same else made
+
+
+def _over_samples(context: Context, definition: syntax.Definition, value: Arrows, span: Span) -> tuple[Arrows, bool]:
+    """Sequences of a recurrent block as those of samples, and whether that is a batch of one."""
+    given = arrows(value)
+    if definition.keyword != "recurrent" or all(v.type.batched for v in given):
+        return value, False
+    like = next((v for v in given if v.type.batched), None)
+    names = (i.name.id for i in input_items(definition))
+    whole = recurrence.initial_names(definition)
+    free = {v for v, n in zip(given, names, strict=False) if n not in whole and not v.type.batched}
+    wide = [_over(context, v, like, span) if v in free else v for v in given]
+    return (Bundle(tuple(wide)) if isinstance(value, Bundle) else wide[0]), like is None
+
+
+def _over(context: Context, value: Value, like: Value | None, span: Span) -> Arrows:
+    return layers.alone(context, value, span) if like is None else layers.repeated(context, value, like, span)
 
 
 def _recurrent_inputs(definition: syntax.Definition, block: Recurrent, given: Sequence[Value]) -> tuple[Value, ...]:

@@ -35,6 +35,7 @@ from netdsl.ir import Node, result_types
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Declared, Field, Op, RuleError, read_setting
 from netdsl.ops.fields import Word
+from netdsl.ops.value import BatchOfOne, OnlyOne, PerSample
 from netdsl.source import Span
 from netdsl.tensors import Value
 
@@ -268,7 +269,8 @@ def _apply_op(context: Context, scope: Scope, layer: OpLayer, value: Arrows, spa
     values = {k: s.value for k, s in settings.items()}
     try:
         op = layer.op(**operands, **values)
-        return _add(context, op, span, settings)
+        made = _add(context, op, span, settings)
+        return made if any(v.type.single for v in arrows(value)) else freed(context, made, span)
     except RuleError as error:
         _rule_error(context, error, settings, span, value)
     except SizeTooComplex as error:
@@ -299,25 +301,40 @@ def _operands(context: Context, op: type[Op], value: Arrows, span: Span) -> dict
         help = _usage(op) if len(given) < least else "join them first: `(a, b) -> concat`"
         comes = "1 comes" if len(given) == 1 else f"{len(given)} come"
         context.error("wrong-inputs", f"`{op.name}` takes {takes}, but {comes} in", span, help=help)
-    given = _with_batch(context, op, given, span)
+    given = _together(context, op, given, span)
     if many:
         return {many.name: tuple(given)}
     return dict(zip((f.name for f in inputs), given, strict=False))
 
 
-def _with_batch(context: Context, op: type[Op], given: list[Value], span: Span) -> list[Value]:
-    """Repeat free params for every sample where an operation needs the batch axis."""
+def _together(context: Context, op: type[Op], given: list[Value], span: Span) -> list[Value]:
+    """The arrows as the operation takes them where some, or all, are the same for every sample."""
+    like = next((v for v in given if v.type.batched), None)
+    if like is None:
+        return list(arrows(alone(context, Bundle(tuple(given)), span))) if op.needs_batch else given
     if op.broadcasts or all(v.type.batched for v in given):
         return given
-    like = next((v for v in given if v.type.batched), None) or _any_batched(context)
-    if like is None or op.name == "per_sample":
-        return given
-    repeat = REGISTRY["per_sample"]
-    return [v if v.type.batched else arrows(_add(context, repeat(v, like), span, {}))[0] for v in given]
+    return [v if v.type.batched else repeated(context, v, like, span) for v in given]
 
 
-def _any_batched(context: Context) -> Value | None:
-    return next((v for v in context.build.graph.inputs if v.type.batched), None)
+def repeated(context: Context, value: Value, like: Value, span: Span) -> Value:
+    """A value that is the same for all samples, once for each sample of another."""
+    return arrows(_add(context, PerSample(value, like), span, {}))[0]
+
+
+def alone(context: Context, given: Arrows, span: Span) -> Arrows:
+    """Values that are the same for all samples, each as a batch of one."""
+    if isinstance(given, Bundle):
+        return Bundle(tuple(alone(context, item, span) for item in given.items), given.names)
+    return _add(context, BatchOfOne(given), span, {})
+
+
+def freed(context: Context, made: Arrows, span: Span) -> Arrows:
+    """What a layer made of a batch of one, without the batch."""
+    if not any(v.type.single for v in arrows(made)):
+        return made
+    free = tuple(arrows(_add(context, OnlyOne(v), span, {}))[0] if v.type.single else v for v in arrows(made))
+    return Bundle(free, made.names) if isinstance(made, Bundle) else free[0]
 
 
 def _rule_error(

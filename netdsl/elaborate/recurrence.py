@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import netdsl.elaborate.expressions as expressions
+import netdsl.elaborate.layers as layers
 from netdsl import syntax
 from netdsl.diagnostics import Label, did_you_mean
 from netdsl.elaborate.context import Context, Demanded
@@ -26,7 +27,7 @@ def initial_names(definition: syntax.Definition) -> set[str]:
 
 def per_step(context: Context, value: Value, span: Span) -> TensorType:
     """The type of one step of a sequence."""
-    if value.type.rank < 1 or not value.type.batched:
+    if value.type.rank < 1:
         label = context.shape_label(value)
         message = f"a recurrent block goes over a sequence [time, …], but {value.type} has no time axis"
         context.error("wrong-rank", message, span, *([label] if label else []))
@@ -69,7 +70,7 @@ def _state_type(context: Context, scope: Scope, row: syntax.StateRow, initial: A
         if row.dims is None:
             message = f"the shape of `{row.name.id}` is not known"
             context.error("missing-shape", message, row.span, help=f"write `state {row.name.id} [size] = 0`")
-        return TensorType(tuple(expressions.extent(context, scope, d) for d in row.dims))
+        return _of_samples(context, TensorType(tuple(expressions.extent(context, scope, d) for d in row.dims)))
     else:
         message = f"a state starts as a number or an input, not {expressions.describe(initial)}"
         context.error("wrong-kind", message, row.initial.span)
@@ -83,7 +84,12 @@ def _state_type(context: Context, scope: Scope, row: syntax.StateRow, initial: A
         message = f"`{row.name.id}` is {declared.with_shape(*shape)}, but starts as {declared}"
         label = context.shape_label(initial)
         context.error("state-shape", message, row.span, *([label] if label else []))
-    return declared.with_shape(*shape)
+    return _of_samples(context, declared.with_shape(*shape))
+
+
+def _of_samples(context: Context, type: TensorType) -> TensorType:
+    """The type of a state: every sample has its own, whatever it starts as."""
+    return context.build.graph.inputs[0].type.with_shape(*type.shape).with_dtype(type.dtype)
 
 
 def next_row(context: Context, scope: Scope, row: syntax.NextRow) -> None:
@@ -110,6 +116,8 @@ def next_row(context: Context, scope: Scope, row: syntax.NextRow) -> None:
     done = rows.finish(context, (row.name,), row.span, value, False, held)
     done.used = True
     _check_state(context, state, value, row)
+    if not value.type.batched:
+        value = layers.repeated(context, value, state.current, row.span)
     state.following = value
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from netdsl.elaborate.values import Setting
 from netdsl.ir import Block, Graph, Node
+from netdsl.ops.value import BatchOfOne
 from netdsl.record import anew, entity
 from netdsl.source import Span
 
@@ -130,6 +131,9 @@ def owns_weights(node: Node) -> bool:
 
 def name_row(build: Build, label: str | None) -> None:
     """Give the nodes of a finished row their names (see `netdsl.ir` for what names mean)."""
+    for node in [n for n in build.fresh if isinstance(n.op, BatchOfOne)]:
+        node.name = build.names.number(node.name)
+        build.fresh.remove(node)
     fresh, named = build.fresh, build.named
     if label is None:
         for node in fresh:

@@ -16,6 +16,7 @@ from netdsl.elaborate.values import (
 )
 from netdsl.ir import Block, Graph, Node, Output
 from netdsl.ops.fields import shown
+from netdsl.ops.value import OnlyOne
 from netdsl.source import Span
 from netdsl.tensors import Value
 
@@ -40,14 +41,30 @@ def apply_shared(context: Context, scope: Scope, shared: Shared, value: Arrows, 
 
 
 def _use(context: Context, scope: Scope, shared: Shared, value: Arrows, span: Span) -> tuple[Arrows, Node]:
-    if isinstance(shared.layer, OpLayer | BlockLayer):
+    if isinstance(shared.layer, OpLayer):
         result = layers.apply(context, scope, shared.layer, value, span)
-        node = next(n for n in reversed(context.build.graph.nodes) if arrows(result)[0] in n.results)
-        return result, node
+        return result, _maker(context, result)
+    same = not any(v.type.batched for v in arrows(value))
+    if same:  # one body for all uses: what is the same for all samples comes as a batch of one
+        value = layers.alone(context, value, span)
+    result = _use_block(context, scope, shared, value, span)
+    node = _maker(context, result)
+    return layers.freed(context, result, span) if same else result, node
+
+
+def _use_block(context: Context, scope: Scope, shared: Shared, value: Arrows, span: Span) -> Arrows:
+    if isinstance(shared.layer, BlockLayer):
+        return layers.apply(context, scope, shared.layer, value, span)
     block = _inline_block(context, scope, shared, value)
     types = [o.value.type for o in block.body.outputs]
-    result = layers.append(context, shared.name, block, arrows(value), types, span, {})
-    return result, context.build.graph.nodes[-1]
+    return layers.append(context, shared.name, block, arrows(value), types, span, {})
+
+
+def _maker(context: Context, made: Arrows) -> Node:
+    """The node of the layer that made some arrows."""
+    value = arrows(made)[0]
+    node = next(n for n in reversed(context.build.graph.nodes) if value in n.results)
+    return _maker(context, node.inputs[0]) if isinstance(node.op, OnlyOne) else node
 
 
 def _inline_block(context: Context, scope: Scope, shared: Shared, value: Arrows) -> Block:

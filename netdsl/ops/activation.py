@@ -69,6 +69,7 @@ class PRelu(Activation):
     """Leaky ReLU whose slope is learned, one in all or one a channel (axis 0) (He et al., 2015)."""
 
     example: ClassVar[str] = "image [3, 8, 8] -> prelu(per_channel=true)"
+    needs_batch: ClassVar[bool] = True
     flops_each: ClassVar[int] = 2
 
     per_channel: Bool = False

@@ -299,7 +299,7 @@ class Matmul(Op):
     def prepare(self) -> None:
         for field, value in (("a", self.a), ("b", self.b)):
             float_of(value, self.name, field)
-            vector = value is self.a and self.a.type.batched and not self.b.type.batched
+            vector = value is self.a and not self.b.type.batched
             if value.type.rank < (1 if vector else 2):
                 raise RuleError(
                     f"`matmul` multiplies matrices, but one is {value.type}", code="wrong-rank", field=field

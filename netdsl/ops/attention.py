@@ -159,6 +159,7 @@ class MultiheadAttention(Op):
 
     example: ClassVar[str] = "tokens [16, 32] -> multihead_attention(4) -> [16, 32]"
     positional: ClassVar[int] = 1
+    needs_batch: ClassVar[bool] = True
 
     q: Value
     k: Value | None = None

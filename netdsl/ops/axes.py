@@ -110,6 +110,12 @@ def remedy(wanted: Extent, rank: int, back: int) -> str | None:
     return f"bring one side to the width of the other: `linear({wanted})`" if back == 1 else None
 
 
+def together(*types: TensorType) -> TensorType:
+    """The first type as what values of these types have together has it: with a batch if one of them has."""
+    batched = [t for t in types if t.batched]
+    return TensorType(types[0].shape, types[0].dtype, bool(batched), bool(batched) and all(t.single for t in batched))
+
+
 def broadcast(types: Sequence[TensorType]) -> TensorType:
     """The type that values of these types have together; their requirements hold already."""
     shape: list[Extent] = list(types[0].shape)
@@ -120,7 +126,7 @@ def broadcast(types: Sequence[TensorType]) -> TensorType:
             if is_one(shape[-i]):
                 shape[-i] = other.shape[-i]
     dtype = DType.FLOAT if any(t.dtype is DType.FLOAT for t in types) else types[0].dtype
-    return TensorType(tuple(shape), dtype, any(t.batched for t in types))
+    return together(*types).with_shape(*shape).with_dtype(dtype)
 
 
 def without_axes(rank: int, gone: Sequence[int], mixed: Sequence[int]) -> Reading:

@@ -6,6 +6,7 @@ None of them can be named in a text. Values without a batch are gradients of wei
 from typing import Annotated, Any, ClassVar
 
 from netdsl.dims import Extent
+from netdsl.ops.axes import together
 from netdsl.ops.base import Op
 from netdsl.ops.fields import Kind
 from netdsl.tensors import DType, TensorType, Value
@@ -34,7 +35,7 @@ class SumTo(Backward):
     like: Value
 
     def result(self) -> TensorType:
-        return TensorType(self.like.shape, self.x.type.dtype, self.like.type.batched)
+        return self.like.type.with_dtype(self.x.type.dtype)
 
     def pointwise(self) -> Extent:
         return self.x.type.elements
@@ -47,7 +48,7 @@ class ExpandTo(Backward):
     like: Value
 
     def result(self) -> TensorType:
-        return TensorType(self.like.shape, self.x.type.dtype, self.like.type.batched)
+        return self.like.type.with_dtype(self.x.type.dtype)
 
 
 class ReshapeLike(Backward):
@@ -57,7 +58,7 @@ class ReshapeLike(Backward):
     like: Value
 
     def result(self) -> TensorType:
-        return TensorType(self.like.shape, self.x.type.dtype, self.x.type.batched)
+        return self.x.type.with_shape(*self.like.shape)
 
     def in_place(self) -> bool:
         return True
@@ -71,7 +72,7 @@ class Mask(Backward, abstract=True):
 
     def result(self) -> TensorType:
         larger = self.a if self.a.type.rank >= self.b.type.rank else self.b
-        return TensorType(larger.shape, DType.FLOAT, self.a.type.batched or self.b.type.batched)
+        return together(self.a.type, self.b.type).with_shape(*larger.shape).with_dtype(DType.FLOAT)
 
     def pointwise(self) -> Extent:
         return self.result().elements

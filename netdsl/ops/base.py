@@ -254,7 +254,9 @@ class Op(Declared, abstract=True):
     aliases: ClassVar[tuple[str, ...]] = ()
     """Other words for it in the text (`bn`). The registry finds it under each; `name` is the one that is shown."""
     broadcasts: ClassVar[bool] = False
-    """True when a free param may be an operand as it is; elsewhere it is repeated for every sample first."""
+    """True when what is the same for all samples may stand beside values of samples; else it is repeated for each."""
+    needs_batch: ClassVar[bool] = False
+    """True when it is spelt for a batch alone: what is the same for all samples is then a batch of one."""
     training_differs: ClassVar[bool] = False
     """True when training computes something else than inference: dropout, batchnorm."""
 

@@ -38,6 +38,7 @@ class Conv(Op):
 
     example: ClassVar[str] = "image [3, 227, 227] -> conv(96, 11, stride=4) -> [96, 55, 55]"
     positional: ClassVar[int] = 2
+    needs_batch: ClassVar[bool] = True
 
     x: Value
     channels: Count
@@ -105,6 +106,7 @@ class ConvTranspose(Op):
 
     example: ClassVar[str] = "image [64, 28, 28] -> conv_transpose(32, 2, stride=2) -> [32, 56, 56]"
     positional: ClassVar[int] = 2
+    needs_batch: ClassVar[bool] = True
 
     x: Value
     channels: Count
@@ -197,6 +199,7 @@ class LocallyConnected(Op):
 
     example: ClassVar[str] = "image [3, 11, 11] -> locally_connected(8, 3, stride=2) -> [8, 5, 5]"
     positional: ClassVar[int] = 2
+    needs_batch: ClassVar[bool] = True
 
     x: Value
     channels: Count

@@ -95,6 +95,7 @@ class Crop(Rearrangement):
 
     example: ClassVar[str] = "(skip [64, 64, 64], up [32, 56, 56]) -> crop -> [64, 56, 56]"
     positional: ClassVar[int] = 1
+    broadcasts: ClassVar[bool] = True
 
     x: Value
     like: Value | None = None

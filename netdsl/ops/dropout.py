@@ -47,6 +47,7 @@ class SpatialDropout(Dropout):
     """As `dropout`, but whole channels at a time: `[C, …]` with one to three spatial axes (Tompson et al., 2015)."""
 
     example: ClassVar[str] = "image [16, 8, 8] -> spatial_dropout(0.2)"
+    needs_batch: ClassVar[bool] = True
     aliases: ClassVar[tuple[str, ...]] = ("dropout2d",)
     by_channel: ClassVar[bool] = True
 

@@ -22,7 +22,7 @@ class KeepMask(Backward):
 
     def result(self) -> TensorType:
         shape = (*self.x.shape[:1], *(1,) * (self.x.type.rank - 1)) if self.channels else self.x.shape
-        return TensorType(shape, DType.FLOAT, self.x.type.batched)
+        return self.x.type.with_shape(*shape).with_dtype(DType.FLOAT)
 
     def pointwise(self) -> Any:
         return self.result().elements * 3

@@ -109,7 +109,7 @@ class Embedding(Op):
         return (Numbering(self.x, self.count),)
 
     def result(self) -> TensorType:
-        return TensorType((*self.x.shape, self.width), DType.FLOAT, self.x.type.batched)
+        return self.x.type.with_shape(*self.x.shape, self.width).with_dtype(DType.FLOAT)
 
     def weights(self) -> tuple[Weight, ...]:
         # PyTorch starts a table from the standard normal distribution, not from the uniform one of its other layers.

@@ -37,6 +37,7 @@ class Batchnorm(Elementwise):
     """
 
     example: ClassVar[str] = "image [16, 8, 8] -> batchnorm"
+    needs_batch: ClassVar[bool] = True
     aliases: ClassVar[tuple[str, ...]] = ("bn",)
     training_differs: ClassVar[bool] = True
     flops_each: ClassVar[int] = 2
@@ -48,6 +49,12 @@ class Batchnorm(Elementwise):
     def prepare(self) -> None:
         require_rank(self.x, (1, *SPATIAL_RANKS), "`batchnorm` needs [channels, …] with up to three spatial axes")
         require_dtype(self.x, DType.FLOAT, "`batchnorm` needs real numbers")
+        if not self.x.type.per_sample:
+            raise RuleError(
+                f"`batchnorm` takes mean and variance over the samples, but this {self.x.type} is the same for all",
+                code="not-batched", field="x",
+                help="normalise it alone, as `layernorm` does, or repeat it first: `(x, image) -> per_sample`",
+            )  # fmt: skip
         self.channels = fixed(self.x.type.channels, "the number of channels that `batchnorm` reads")
 
     def weights(self) -> tuple[Weight, ...]:
@@ -152,6 +159,7 @@ class Groupnorm(_Standardised):
 
     example: ClassVar[str] = "image [32, 8, 8] -> groupnorm(8)"
     positional: ClassVar[int] = 1
+    needs_batch: ClassVar[bool] = True
 
     groups: Count
     eps: Positive = 1e-5
@@ -195,6 +203,7 @@ class Instancenorm(_Standardised):
     """
 
     example: ClassVar[str] = "image [16, 8, 8] -> instancenorm"
+    needs_batch: ClassVar[bool] = True
 
     eps: Positive = 1e-5
     affine: Bool = False
@@ -245,6 +254,7 @@ class Lrn(Elementwise):
 
     example: ClassVar[str] = "image [96, 27, 27] -> lrn(5)"
     positional: ClassVar[int] = 1
+    needs_batch: ClassVar[bool] = True
     transcendentals_each: ClassVar[int] = 1
 
     size: Count = 5

@@ -160,7 +160,7 @@ class AlongChannels(Backward):
 
     def result(self) -> TensorType:
         ones = (1,) * (self.like.type.rank - 1)
-        return TensorType((*self.x.shape, *ones), self.x.type.dtype, self.x.type.batched)
+        return self.x.type.with_shape(*self.x.shape, *ones)
 
     def in_place(self) -> bool:
         return True

@@ -27,6 +27,8 @@ from netdsl.tensors import DType, TensorType, Value
 class _Weightless(Op, abstract=True):
     """An operation on the spatial axes of `[C, …]` that multiplies nothing and learns nothing."""
 
+    needs_batch: ClassVar[bool] = True
+
     x: Value
 
     def prepare(self) -> None:

@@ -44,6 +44,7 @@ class Recurrence(Op, abstract=True):
     """
 
     positional: ClassVar[int] = 1
+    needs_batch: ClassVar[bool] = True
 
     gates: ClassVar[int] = 1
     unit_flops: ClassVar[int] = 0

@@ -184,7 +184,7 @@ class OneHot(Op):
 
     def result(self) -> TensorType:
         shape = (*self.x.shape[: self.along], self.classes, *self.x.shape[self.along :])
-        return TensorType(shape, DType.FLOAT, self.x.type.batched)
+        return self.x.type.with_shape(*shape).with_dtype(DType.FLOAT)
 
     def contractions(self) -> tuple[tuple[Extent, ...], ...]:
         return ()

@@ -55,6 +55,8 @@ def require_like(like: Value, x: Value, what: str) -> tuple[Extent, ...]:
 class _Sampling(Op, abstract=True):
     """An operation on the spatial axes that multiplies no weights."""
 
+    needs_batch: ClassVar[bool] = True
+
     x: Value
 
     def contractions(self) -> tuple[tuple[Extent, ...], ...]:
@@ -290,6 +292,7 @@ class PixelShuffle(Rearrangement):
     """Spread channels over space: `[C * r * r, H, W] -> [C, H * r, W * r]` (Shi et al., 2016)."""
 
     example: ClassVar[str] = "image [12, 4, 4] -> pixel_shuffle(2) -> [3, 8, 8]"
+    needs_batch: ClassVar[bool] = True
     positional: ClassVar[int] = 1
 
     x: Value
@@ -322,6 +325,7 @@ class PixelUnshuffle(Rearrangement):
     """Gather space into channels: `[C, H, W] -> [C * r * r, H / r, W / r]`, the inverse of `pixel_shuffle`."""
 
     example: ClassVar[str] = "image [3, 8, 8] -> pixel_unshuffle(2) -> [12, 4, 4]"
+    needs_batch: ClassVar[bool] = True
     positional: ClassVar[int] = 1
 
     x: Value

@@ -51,6 +51,40 @@ class FreeParam(Given):
         return {"": outgoing[0]}
 
 
+class BatchOfOne(Op):
+    """A value that is the same for all samples with a batch axis of length one, for what needs that axis."""
+
+    internal: ClassVar[bool] = True
+    broadcasts: ClassVar[bool] = True
+
+    x: Value
+
+    def result(self) -> TensorType:
+        return TensorType(self.x.shape, self.x.type.dtype, batched=True, single=True)
+
+    def contractions(self) -> tuple[tuple[int, ...], ...]:
+        return ()
+
+    def pointwise(self) -> int:
+        return 0
+
+    def in_place(self) -> bool:
+        return True
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(OnlyOne, outgoing[0])}
+
+
+class OnlyOne(BatchOfOne):
+    """The only sample of a batch of one, without the batch axis."""
+
+    def result(self) -> TensorType:
+        return TensorType(self.x.shape, self.x.type.dtype, batched=False)
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(BatchOfOne, outgoing[0])}
+
+
 class PerSample(Op):
     """Repeat a value that is one for all samples once a sample of `like`: a class token before `concat`.
 
@@ -58,6 +92,7 @@ class PerSample(Op):
     """
 
     example: ClassVar[str] = "(token, patches [16, 32]) -> per_sample"
+    broadcasts: ClassVar[bool] = True
 
     x: Value
     like: Value
@@ -70,7 +105,7 @@ class PerSample(Op):
             raise RuleError("`per_sample` needs a second value that has samples", code="not-batched", field="like")
 
     def result(self) -> TensorType:
-        return TensorType(self.x.shape, self.x.type.dtype, batched=True)
+        return self.like.type.with_shape(*self.x.shape).with_dtype(self.x.type.dtype)
 
     def contractions(self) -> tuple[tuple[int, ...], ...]:
         return ()
@@ -80,9 +115,6 @@ class PerSample(Op):
 
     def windows(self) -> tuple[()]:
         return ()
-
-    def in_place(self) -> bool:
-        return True
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         from netdsl.ops.backward import SumTo

@@ -19,7 +19,6 @@ from netdsl.ops.backward import SumTo
 from netdsl.ops.base import Op
 from netdsl.ops.dropout_backward import StepSeeds
 from netdsl.ops.linear_backward import LinearWeightGradient
-from netdsl.ops.value import PerSample
 from netdsl.passes.prune import prune
 from netdsl.passes.tape import Pen, Writer
 from netdsl.tensors import DType, TensorType, Value, WeightValue
@@ -53,11 +52,11 @@ def write(worker: Differentiator, place: Place, block: Recurrent) -> tuple[Value
     inner = differentiate.Differentiator(Writer(Graph(block.name), outer.weights, dict(outer.carried)))
     inner.writer.draws = outer.draws
     seeds = inner.writer.seed = Value("seeds", TensorType((), DType.INT, batched=False))
-    values = {v: Value(v.name, TensorType(v.shape, v.type.dtype)) for v in block.body.inputs}
+    values = {v: Value(v.name, v.type) for v in block.body.inputs}
     trained = any(w.trainable and not w.buffer for _, w in block.body.weights())
     learns = trained or any(v in worker.learned for v in operands)
     _learned(worker, inner, block, values, operands, learns)
-    inner.forward(_without_repeats(block, values), values, key=place.key)
+    inner.forward(block.body, values, key=place.key)
     sequences = {values[own]: outside for own, outside in zip(block.sequences, operands, strict=False)}
     if inner.writer.draws > outer.draws:
         sequences[seeds] = _seeds(outer, place)
@@ -114,17 +113,6 @@ def _states(block: Recurrent, values: dict[Value, Value], initial: tuple[Value, 
         State(s.name, values[s.current], values[s.following], start)
         for s, start in zip(block.states, starts, strict=True)
     ]
-
-
-def _without_repeats(block: Recurrent, values: dict[Value, Value]) -> Graph:
-    """The body where a state that starts as a free parameter is not repeated for each sample: here it has samples."""
-    body, kept = block.body, []
-    for node in body.nodes:
-        if isinstance(node.op, PerSample) and node.op.x in values:
-            values[node.results[0]] = values[node.op.x]
-        else:
-            kept.append(node)
-    return Graph(body.name, body.inputs, kept, body.outputs)
 
 
 def _learned(

@@ -29,7 +29,8 @@ def write_recurrent(
     """Append the Scan. Time is axis 1 of what it reads and makes: the batch stays in front."""
     build = lowering.builder(node, scope, at)
     sequences = node.inputs[: len(block.sequences)]
-    batch = lowering.sizes.batch()
+    alone = any(v.type.single for v in sequences)
+    batch = build.ints(1) if alone else lowering.sizes.batch()
     given = iter(node.inputs[len(block.sequences) :])
     initial = [_initial(state, given, batch, names, build) for state in block.states]
     stacked = node.results[: len(block.body.outputs)]

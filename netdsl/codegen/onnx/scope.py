@@ -68,9 +68,8 @@ class Ledger:
     def info(self, name: str, type: TensorType) -> ValueInfoProto:
         """Name, element type and shape: symbols by name, other symbolic sizes as their text."""
         shape: list[int | str] = [d if isinstance(d, int) else str(d) for d in type.shape]
-        return helper.make_tensor_value_info(
-            name, ELEMENTS[type.dtype], [self.batch, *shape] if type.batched else shape
-        )
+        front = [1 if type.single else self.batch] if type.batched else []
+        return helper.make_tensor_value_info(name, ELEMENTS[type.dtype], [*front, *shape])
 
 
 class Scope:

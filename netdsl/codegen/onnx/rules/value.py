@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
-from netdsl.ops.value import Constant, FreeParam, PerSample
+from netdsl.ops.value import BatchOfOne, Constant, FreeParam, OnlyOne, PerSample
 
 
 @rules.lowers(Constant)
@@ -15,6 +15,11 @@ def constant(op: Constant, inputs: Sequence[str], build: Builder) -> Any:
 @rules.lowers(FreeParam)
 def free_param(op: FreeParam, inputs: Sequence[str], build: Builder) -> Any:
     return build.weight()
+
+
+@rules.lowers(BatchOfOne, OnlyOne)
+def batch_of_one(op: BatchOfOne, inputs: Sequence[str], build: Builder) -> Any:
+    return build.node("Squeeze" if isinstance(op, OnlyOne) else "Unsqueeze", [inputs[0], build.ints(0)])
 
 
 @rules.lowers(PerSample)

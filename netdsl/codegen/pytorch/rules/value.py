@@ -1,7 +1,7 @@
 """PyTorch spellings of numbers and free parameters."""
 
 from netdsl.codegen.pytorch.spelling import Infix, Spelling, rules
-from netdsl.ops.value import Constant, FreeParam, PerSample
+from netdsl.ops.value import BatchOfOne, Constant, FreeParam, OnlyOne, PerSample
 from netdsl.tensors import DType
 
 
@@ -13,6 +13,12 @@ def constant(op: Constant) -> Spelling:
 @rules.lowers(FreeParam)
 def free_param(op: FreeParam) -> Spelling:
     return Spelling(parameter=True, init={"": op.weights()[0].init})
+
+
+@rules.lowers(BatchOfOne, OnlyOne)
+def batch_of_one(op: BatchOfOne) -> Spelling:
+    move = "squeeze" if isinstance(op, OnlyOne) else "unsqueeze"
+    return Spelling(call=Infix(f"{{0}}.{move}(0)", tight=True))
 
 
 @rules.lowers(PerSample)

@@ -1,0 +1,196 @@
+"""What does not depend on the sample has no batch: every operation, block and recurrence on a `param`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from gradients import check
+from single_op import POSITIVE, options
+
+from netdsl.analyzer import analyze
+from netdsl.codegen.onnx.model import onnx_model
+from netdsl.codegen.pytorch.module import torch_module
+from netdsl.codegen.pytorch.source import torch_source
+from netdsl.ir import Net
+from netdsl.ops.base import REGISTRY
+from netdsl.ops.loss import Loss
+from netdsl.ops.metric import Metric
+from netdsl.ops.value import Constant, FreeParam, PerSample
+from netdsl.program import check_text, load_text
+
+ARROW = re.compile(r"\b(\w+) (int)?(\[[^]]*\])")
+ELSEWHERE = (Loss, Metric, Constant, FreeParam, PerSample)
+BATCH_ONLY = {"batchnorm"}
+"""Refused, since what it computes is about the samples."""
+
+TEXTS = {op.name: op.example for op in REGISTRY.values() if not issubclass(op, ELSEWHERE)}
+
+
+def nets(name: str) -> tuple[str, str]:
+    """A net of an operation's example with a `param` for each real input, and the same with inputs."""
+    example = re.sub(r" -> (int)?\[[^]]*\]$", "", TEXTS[name]).replace("227", "31").replace("1024", "16")
+    head, arrow, rest = example.partition(" -> ") if " -> " in example else (example, "", "")
+    shapes, rows = [], []
+    for number, (_, kind, shape) in enumerate(ARROW.findall(head)):
+        if kind:  # whole numbers: where each of several params is largest
+            shapes.append(f"p{number} {shape[:-1]}, 4]")
+            rows.append(f"v{number}: p{number} -> argmax(axis=-1)")
+        else:
+            shapes.append(f"p{number} {shape}")
+            rows.append(f"v{number}: p{number} -> {'sigmoid' if name in POSITIVE else 'identity'}")
+        head = ARROW.sub(f"v{number}", head, count=1)
+    rows += [f"made: {head}{arrow}{rest}", "output made"]
+    free = ["input sample [2]", *(f"param {shape}" for shape in shapes), *rows]
+    fed = [*(f"input {shape}" for shape in shapes), *rows]
+    return tuple("net Example {\n" + "".join(f"  {r}\n" for r in lines) + "}\n" for lines in (free, fed))  # type: ignore[return-value]
+
+
+def results(module: torch.nn.Module, *given: torch.Tensor) -> list[np.ndarray[Any, Any]]:
+    made = module(*given)
+    values = made.values() if isinstance(made, dict) else made if isinstance(made, tuple) else (made,)
+    return [v.detach().numpy() for v in values]
+
+
+def opened(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(model.SerializeToString(), options(), providers=["CPUExecutionProvider"])
+
+
+def elements(net: Net, weights: dict[str, Any], batch: int) -> int:
+    """The bytes of every tensor that the ONNX model makes in one run."""
+    model = onnx_model(net, weights=weights)
+    known = {o.name for o in model.graph.output}
+    for node in model.graph.node:
+        model.graph.output.extend(onnx.ValueInfoProto(name=n) for n in node.output if n and n not in known)
+    feed = {v.name: np.zeros((batch, *v.shape), np.float32) for v in net.inputs}
+    session = opened(model)
+    return sum(v.nbytes for v in session.run(None, {k: feed[k] for k in (i.name for i in session.get_inputs())}))
+
+
+@pytest.mark.parametrize("name", [n for n in TEXTS if n not in BATCH_ONLY])
+def test_an_operation_on_a_param_is_computed_once(name: str) -> None:
+    """Values are those of the same samples; the report and the file grow with the batch by the outputs alone."""
+    free, fed = (load_text(text).net() for text in nets(name))
+    assert not [n for n in free.nodes[: -len(free.outputs)] if any(r.type.per_sample for r in n.results)]
+    assert torch_source(free).count(".expand(") <= len(free.outputs)
+    module, other = torch_module(free, 1).eval(), torch_module(fed, 2).eval()
+    state = {k: v.detach().numpy() for k, v in module.state_dict().items()}
+    other.load_state_dict({k: v for k, v in module.state_dict().items() if k in other.state_dict()})
+    session = opened(onnx_model(free, weights=state))
+    wanted = ["sample"] if session.get_inputs() else []
+    for batch in (1, 3):
+        sample = torch.zeros(batch, 2)
+        copies = [torch.from_numpy(np.repeat(state[v.name][None], batch, 0)) for v in fed.inputs]
+        ours, theirs = results(module, sample), results(other, *copies)
+        files = session.run(None, {k: sample.numpy() for k in wanted})
+        for mine, whole, file in zip(ours, theirs, files, strict=True):
+            np.testing.assert_allclose(mine, whole, rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(file, whole, rtol=1e-4, atol=1e-5)
+    grown = 2 * sum(o.value.type.bytes for o in free.outputs)
+    assert elements(free, state, 5) - elements(free, state, 3) == grown
+    at = {b: analyze(free, batch=b).totals for b in (3, 5)}
+    assert at[5].activation_bytes - at[3].activation_bytes == grown
+    assert at[5].macs == at[3].macs == analyze(fed, batch=1).totals.macs
+
+
+SMOOTH = sorted(set(TEXTS) - BATCH_ONLY - {"argmax", "one_hot", "dropout", "spatial_dropout"})
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_the_gradient_of_an_operation_on_a_param(name: str) -> None:
+    check(nets(name)[0], tolerance=3e-4)
+
+
+def test_statistics_over_samples_need_samples() -> None:
+    (found,) = check_text("net A {\n  input x [4]\n  param p [4]\n  x + (p -> batchnorm)\n}\n")
+    assert (found.code, found.span.line) == ("not-batched", 4)
+    assert "per_sample" in (found.help or "")
+    assert not check_text("net A {\n  input x [4]\n  param p [4]\n  x + ((p, x) -> per_sample -> batchnorm)\n}\n")
+
+
+MIXED = {
+    "left of a product": "input x [4, 3]\nparam p [5, 4]\n(p -> tanh, x) -> matmul",
+    "right of a product": "input x [4, 3]\nparam p [5, 3]\n(x, p -> transpose) -> matmul",
+    "a vector by a matrix": "input x [3]\nparam p [5, 3]\n(x, p -> transpose -> tanh) -> matmul",
+    "two params": "input x [4, 2]\nparam p [3]\nparam q [3, 2]\nx * ((p, q) -> matmul)",
+    "concat": "input x [4, 3]\nparam p [1, 3]\n(p -> tanh, x) -> concat",
+    "stack": "input x [4]\nparam p [4]\n(x, p -> relu) -> stack(axis=1)",
+    "parts of a param": "input x [2, 3]\nparam p [4, 3]\n(a, b): p -> split(2)\nx * a + b",
+    "queries": "input x [4, 3]\nparam p [2, 3]\n(p -> tanh, x, x) -> attention",
+    "keys": "input x [4, 3]\nparam p [2, 3]\n(x, p, p -> tanh) -> attention",
+    "learned queries": "input x [4, 6]\nparam p [2, 6]\n(p, x) -> multihead_attention(2)",
+    "attention on a param": "input x [4, 6]\nparam p [2, 6]\nq: p -> multihead_attention(2)\n(q, x) -> multihead_attention(3)",
+    "crop of a param": "input x [2, 3, 3]\nparam p [2, 6, 6]\n(p, x) -> crop\n_ * x",
+    "crop to a param": "input x [2, 6, 6]\nparam p [2, 3, 3]\n(x, p) -> crop\n_ * p",
+    "a size from a sample": "input x [2, 6, 6]\nparam p [2, 3, 3]\n(p, x) -> resize\n_ * x",
+    "a grid that grows": "input x [2, 6, 6]\nparam p [3, 3, 3]\np -> conv_transpose(2, 2, stride=2) -> relu\n_ + x",
+    "an axis of one": "input x [2, 6]\nparam p [2]\nx * (p -> unsqueeze(1) -> sigmoid)",
+    "read twice": "input x [4]\nparam p [4]\nq: p -> linear(4) -> tanh\nx * q + q",
+    "a block": "input x [4]\nparam p [4]\np -> unit(4)\n_ * x",
+    "a block on both": "input x [4]\nparam p [4]\n(x, p) -> blend",
+    "shared": "input x [4]\nparam p [4]\nshared f: linear(4) -> tanh -> linear(3)\n(x -> f) * (p -> f)",
+    "shared the other way": "input x [4]\nparam p [4]\nshared f: unit(3)\n(p -> f) * (x -> f)",
+    "a shared window": "input x [2, 5]\nparam p [2, 5]\nshared f: conv(3, 3) -> tanh -> flatten\n(x -> f) * (p -> f)",
+    "a shared layer": "input x [2, 5]\nparam p [2, 5]\nshared f: conv(3, 3)\n(p -> f) * (x -> f)",
+    "an output": "input x [2]\nparam p [3]\noutput y: p -> tanh\noutput z: x -> linear(2)",
+    "one output twice": "input x [2]\nparam p [3]\nq: p -> tanh\noutput q\noutput y: x -> linear(2)\noutput z: q",
+}
+BLOCKS = """
+block unit(c) { flatten -> linear(c) -> relu -> linear(c) }
+block blend() { input a [C], b [C]
+  u: b -> linear(C) -> tanh
+  a * u + (b -> relu) }
+recurrent cell(c) { input x [F]
+  state h [c] = 0
+  param start [c]
+  bias: start -> tanh
+  next h: (x, h) -> concat -> linear(c) -> tanh
+  output y: h * bias
+  output fixed: bias }
+recurrent given() { input x [F], h0 [F]
+  state h = h0
+  u: h -> unsqueeze(0) -> squeeze(0)
+  next h: ((x, u) -> concat -> linear(F) -> tanh) + h
+  output h }
+recurrent forgetful() { input x [F]
+  state h [F] = 0
+  param p [F]
+  output y: x * h
+  next h: p -> tanh }
+"""
+RECURRENT = {
+    "a sequence that is the same for all": "input x [4, 3]\nparam p [4, 2]\n(y, fixed): p -> cell(3)\nx * y + fixed",
+    "samples, and something the same for all": "input x [4, 2]\n(y, fixed): x -> cell(3)\ny + fixed",
+    "a state that starts the same for all": "input x [4, 3]\nparam p [3]\n(x, p -> tanh) -> given",
+    "all the same": "input x [4, 3]\nparam p [4, 3]\nparam s [3]\nx * ((p, s) -> given)",
+    "only the state of samples": "input x [3]\nparam p [4, 3]\n(p -> tanh, x) -> given",
+    "a state that becomes the same for all": "input x [4, 3]\nx -> forgetful",
+    "layers": "input x [4, 3]\nparam p [4, 2]\nx * (p -> lstm(3)) + (p -> gru(3) -> last)",
+}
+
+
+def text_of(rows: str) -> str:
+    return BLOCKS + "net Mixed {\n" + "".join(f"  {row}\n" for row in rows.split("\n")) + "}\n"
+
+
+@pytest.mark.parametrize("rows", [*MIXED.values(), *RECURRENT.values()], ids=[*MIXED, *RECURRENT])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_values_of_samples_beside_one_for_all(rows: str, batch: int) -> None:
+    """Both passes against autograd, and inference in both targets, with outputs that have a batch."""
+    text = text_of(rows)
+    check(text, batch=batch, tolerance=3e-4)
+    net = load_text(text).net()
+    module = torch_module(net, 3).eval()
+    state = {k: v.detach().numpy() for k, v in module.state_dict().items()}
+    generator = np.random.default_rng(0)
+    feed = {v.name: generator.normal(size=(batch, *v.shape)).astype(np.float32) for v in net.inputs}
+    session = opened(onnx_model(net, weights=state))
+    files = session.run(None, {i.name: feed[i.name] for i in session.get_inputs()})
+    for ours, file in zip(results(module, *map(torch.from_numpy, feed.values())), files, strict=True):
+        assert len(ours) == batch
+        np.testing.assert_allclose(file, ours, rtol=1e-4, atol=1e-5)
