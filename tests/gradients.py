@@ -110,7 +110,7 @@ def emit(
     outputs = {o.name: values[o.value] for o in net.outputs}
     fields = {v.name: v for v in net.inputs}
     terms = [term_of(o, net) for o in net.outputs if o.value.type.dtype is DType.FLOAT]
-    losses = [_write_term(worker, t, {**fields, **outputs}, fields, graph) for t in terms]
+    losses = [_write_term(worker, t, {**fields, **outputs}, fields, {}) for t in terms]
     pen = Pen(worker.writer, worker.entries[0].pen.op, "loss", "", _span(net))
     total = summed(list(losses), pen)
     assert total is not None
