@@ -13,7 +13,7 @@ from netdsl.analysis.budgets import check_budgets
 from netdsl.analysis.counts import Count, shape_at
 from netdsl.analysis.explain import explain
 from netdsl.analysis.report import Port, Report, Row, Totals, report_schema
-from netdsl.analysis.settings import value_text
+from netdsl.analysis.settings import value_data
 from netdsl.analysis.sizes import choose_sizes, size_rules
 from netdsl.analysis.walk import Walk
 from netdsl.diagnostics import Collector
@@ -48,7 +48,7 @@ def analyze(
         net=net.name,
         file=net.span.source.name if net.span else "",
         doc=net.doc,
-        settings={name: value_text(value) for name, value in net.settings.items()},
+        settings={name: value_data(value) for name, value in net.settings.items()},
         batch=batch,
         training=training,
         at=at,

@@ -19,7 +19,7 @@ from netdsl.record import contents
 from netdsl.reports import FORMATS, render
 from netdsl.reports.data import document
 from netdsl.reports.folding import lines
-from netdsl.reports.table import break_layer, wrap
+from netdsl.reports.table import break_layer, table, wrap
 
 ALEXNET = """
 # AlexNet as the slides draw it (Krizhevsky, Sutskever and Hinton, 2012).
@@ -438,3 +438,26 @@ def test_markdown_tables_have_equal_cells(unet: Report) -> None:
     assert len({len(re.findall(r"(?<!\\)\|", line)) for line in rows}) == 1
     assert text.startswith("## UNet(classes=1, width=64)\n")
     assert "- **parameters**: 31,037,633, all trainable" in text
+
+
+LAYERS_AS_SETTINGS = """
+block plain(n) {
+  input x
+  linear(n) -> relu
+}
+net N(body: layer = plain(8), act: layer = relu, d: layer = conv(4, 3,
+    pad=1), n = 3, s = 0.5, word = "a", flag = true, l = [1, [2]]) {
+  input x [4]
+  output y: body -> linear(n)
+}
+"""
+
+
+def test_settings_that_are_layers_are_shown_as_written() -> None:
+    report = analyze(load_text(LAYERS_AS_SETTINGS).net())
+    written = {"body": "plain(8)", "act": "relu", "d": "conv(4, 3, pad=1)"}
+    assert document(report)["settings"] == {**written, "n": 3, "s": 0.5, "word": "a", "flag": True, "l": [1, [2]]}
+    title = "N(body=plain(8), act=relu, d=conv(4, 3, pad=1), n=3, s=0.5, word=a, flag=true, l=[1, [2]])"
+    assert title in table(report, width=200)
+    other = {"body": "plain(5) * 2"}
+    assert analyze(load_text(LAYERS_AS_SETTINGS, settings=other).net()).settings["body"] == "plain(5) * 2"

@@ -11,7 +11,7 @@ from typing import Any
 
 from netdsl.record import Fresh, anew, keyed
 
-VERSION = 1
+VERSION = 2
 """Of the document's form: it grows when a key changes its meaning or goes."""
 
 Shape = tuple[int, ...]
@@ -176,8 +176,8 @@ class Report:
     net: str
     file: str = ""
     doc: str = ""
-    settings: dict[str, str] = anew(factory=dict)
-    """Settings of the net as text."""
+    settings: dict[str, bool | int | float | str | list[Any]] = anew(factory=dict)
+    """Settings of the net; a layer, a word or a size as its text."""
     batch: int = 1
     training: bool = False
     at: dict[str, int] = anew(factory=dict)

@@ -78,6 +78,13 @@ def _is_default(default: syntax.Expr | None, value: Any) -> bool:
     return default is not None and default.span.text.strip() == value_text(value)
 
 
+def value_data(value: Any) -> Any:
+    """One compile-time value as JSON holds it: numbers, truth values, texts and lists as they are, the rest as text."""
+    if isinstance(value, list | tuple):
+        return [value_data(v) for v in value]
+    return value if isinstance(value, bool | int | float | str) else value_text(value)
+
+
 def value_text(value: Any) -> str:
     """One compile-time value as the language spells it."""
     if isinstance(value, bool):

@@ -256,9 +256,7 @@ def _build(
 
 
 def _setting_text(value: Any) -> Any:
-    if isinstance(value, OpLayer | BlockLayer) and value.settings:
-        return value.span.text
-    return layers.title(value) if isinstance(value, LAYERS) else value
+    return value.text if isinstance(value, LAYERS) else value
 
 
 def bind_inputs(

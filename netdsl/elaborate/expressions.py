@@ -91,7 +91,7 @@ def describe(value: Any) -> str:
     if isinstance(value, list | tuple) and any(isinstance(v, (list, tuple, Condition, *LAYERS)) for v in value):
         return f"a list of {len(value)}"
     if isinstance(value, LAYERS):
-        return f"the layer `{layers.title(value)}`"
+        return f"the layer `{value.title}`"
     if isinstance(value, Condition):
         return f"the condition `{value}`"
     return shown(value)

@@ -51,14 +51,6 @@ def find(context: Context, scope: Scope, name: syntax.Name) -> Layer | None:
     return OpLayer(op, {}, name.span) if op is not None else None
 
 
-def title(layer: Layer) -> str:
-    if isinstance(layer, Repeat):
-        return f"{title(layer.layer)} * {layer.count}"
-    if isinstance(layer, Chain):
-        return layer.span.text
-    return layer.name if isinstance(layer, Shared) else layer.title
-
-
 def is_identity(layer: Layer) -> bool:
     """Whether a layer leaves its input as it is."""
     return isinstance(layer, OpLayer) and layer.op.name == "identity"
@@ -73,7 +65,7 @@ def configure(context: Context, scope: Scope, call: syntax.Call) -> Layer:
     function = call.function
     layer = _callee(context, scope, call)
     if not isinstance(layer, OpLayer | BlockLayer) or layer.settings:
-        message = f"`{title(layer)}` has its settings already"
+        message = f"`{layer.title}` has its settings already"
         context.error("unknown-setting", message, call.span, help=f"write `{function.span.text}` without brackets")
     if isinstance(layer, OpLayer):
         return OpLayer(layer.op, bind_op(context, scope, layer.op, call.arguments, call.span), call.span)

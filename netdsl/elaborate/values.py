@@ -60,6 +60,11 @@ class Setting:
     written: syntax.Expr | None = None
 
 
+def written(span: Span) -> str:
+    """What stands there, on one line."""
+    return " ".join(span.text.split())
+
+
 @record
 class OpLayer:
     """`conv(64, 3)`: an operation with settings, waiting for its inputs."""
@@ -71,6 +76,11 @@ class OpLayer:
     @property
     def title(self) -> str:
         return self.op.name
+
+    @property
+    def text(self) -> str:
+        """The layer as its author wrote it."""
+        return written(self.span) if self.settings else self.title
 
 
 @record
@@ -89,6 +99,11 @@ class BlockLayer:
     def title(self) -> str:
         return self.definition.name.id
 
+    @property
+    def text(self) -> str:
+        """The layer as its author wrote it."""
+        return written(self.span) if self.settings else self.title
+
 
 @record
 class Repeat:
@@ -97,6 +112,15 @@ class Repeat:
     layer: Layer
     count: int
     span: Span
+
+    @property
+    def title(self) -> str:
+        return f"{self.layer.title} * {self.count}"
+
+    @property
+    def text(self) -> str:
+        """The layer as its author would write it."""
+        return f"{self.layer.text} * {self.count}"
 
 
 @record
@@ -109,6 +133,12 @@ class Chain:
     within: tuple[syntax.Definition, ...] = ()
     """The definitions at work where it is written."""
 
+    @property
+    def title(self) -> str:
+        return written(self.span)
+
+    text = title
+
 
 @entity
 class Shared:
@@ -119,6 +149,12 @@ class Shared:
     graph: Graph
     span: Span
     first: Node | None = None
+
+    @property
+    def title(self) -> str:
+        return self.name
+
+    text = title
 
 
 Layer = OpLayer | BlockLayer | Repeat | Chain | Shared

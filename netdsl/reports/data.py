@@ -37,7 +37,7 @@ def _plain(value: Any) -> Any:
     kind = type(value)
     if kind in SIMPLE:
         return value
-    if kind is tuple:
+    if kind is tuple or kind is list:
         return [v if type(v) in SIMPLE else _plain(v) for v in value]
     if kind is dict:
         return {k: _plain(v) for k, v in value.items()}

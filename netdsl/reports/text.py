@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from netdsl.analysis.quantities import byte_size, grouped, percent
 from netdsl.analysis.report import ReceptiveField, Report, Row, Shape
+from netdsl.analysis.settings import value_text
 
 NONE = "–"
 UNKNOWN = "?"
@@ -37,7 +38,7 @@ def share(row: Row, report: Report) -> str:
 
 
 def title(report: Report) -> str:
-    settings = ", ".join(f"{k}={v}" for k, v in report.settings.items())
+    settings = ", ".join(f"{k}={value_text(v)}" for k, v in report.settings.items())
     return f"{report.net}({settings})" if settings else report.net
 
 

@@ -105,7 +105,7 @@ class RunFolder:
 
 
 def spelt(value: Any) -> str | None:
-    """A setting in the language's own syntax, or None for what has none (a layer that came as a default)."""
+    """A setting in the language's own syntax, or None for what has none."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (list, tuple)):
@@ -115,7 +115,8 @@ def spelt(value: Any) -> str | None:
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, (int, float, Word)):
         return str(value)
-    return None
+    text = getattr(value, "text", None)  # a layer
+    return text if isinstance(text, str) else None
 
 
 def spec_files(net: Net) -> list[tuple[str, str]]:

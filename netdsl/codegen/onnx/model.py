@@ -110,7 +110,10 @@ def properties(net: Net, trained: Mapping[str, Any] | None = None) -> dict[str, 
     What files have to become before the net reads them (`netdsl.picture`) and what its classes are called
     (`netdsl.classes`) is what the weights were `trained` on, else what the recipe declares.
     """
-    settings = {k: v if isinstance(v, (bool, int, float, str, list)) else str(v) for k, v in net.settings.items()}
+    settings = {
+        k: v if isinstance(v, (bool, int, float, str, list)) else getattr(v, "text", str(v))
+        for k, v in net.settings.items()
+    }
     sizes = {symbol: net.domain.sizes(symbol).describe(symbol) for symbol in net.symbols}
     found = {"netdsl.net": net.name, "netdsl.settings": json.dumps(settings, default=str)}
     facts = {"netdsl.sizes": sizes, **{f"netdsl.{k}": v for k, v in {**_declared(net), **(trained or {})}.items()}}
