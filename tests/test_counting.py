@@ -20,7 +20,7 @@ from netdsl.program import check_text, load_text
 from netdsl.runtime.data import Arrays, Dataset, Share
 from netdsl.runtime.engine import Engine, open_engine
 from netdsl.runtime.recipes import plan_of
-from netdsl.runtime.scoring import Scoring, build_module
+from netdsl.runtime.scoring import Scoring, build_module, named
 from netdsl.runtime.totals import Totals
 
 onnxruntime.set_default_logger_severity(4)
@@ -37,6 +37,7 @@ net Pixels {{
   trunk: conv(6, 3, pad=1) -> relu
   output rebuilt: trunk -> conv(3, 1)
   output likely: rebuilt -> sigmoid
+  output lone: rebuilt -> slice(0, end=1)
   output scores: trunk -> conv(4, 1)
   output other: trunk -> conv(4, 1)
 }}
@@ -52,7 +53,6 @@ DIGITS = """
 net Digits {{
   input image [1, 8, 8]
   output scores: flatten -> linear(10)
-  output lone: flatten -> linear(1)
 }}
 train Digits {{
   data digits
@@ -119,8 +119,8 @@ CASES: dict[str, tuple[str, str, Reference]] = {
         DIGITS, "loss (scores, label) -> multi_margin", lambda v: F.multi_margin_loss(v["scores"], v["label"])
     ),
     "hinge": (
-        DIGITS, "loss (lone, label) -> hinge",
-        lambda v: (1 - torch.where(v["label"] > 0, 1.0, -1.0)[:, None] * v["lone"]).relu().mean(),
+        PIXELS, "loss (lone, image -> slice(0, end=1)) -> hinge",
+        lambda v: (1 - torch.where(v["image"][:, :1] > 0, 1.0, -1.0) * v["rebuilt"][:, :1]).relu().mean(),
     ),
 }  # fmt: skip
 
@@ -155,7 +155,7 @@ def expected(net: Net, name: str, fields: Fields) -> tuple[float, dict[str, Arra
     module = build_module(net, 0)
     before = {k: v.detach().numpy().copy() for k, v in module.state_dict().items()}
     values = {k: torch.from_numpy(v) for k, v in fields.items()}
-    loss = CASES[name][2]({**values, **module(values["image"])})
+    loss = CASES[name][2]({**values, **named(module(values["image"]), ["scores"])})
     loss.backward()
     loss = loss.detach()
     after = {
