@@ -10,8 +10,12 @@ import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from netdsl.cli.options import add_choice, add_device, add_engine
+from netdsl.cli.options import add_choice, add_device, add_engine, count
+
+if TYPE_CHECKING:
+    from netdsl.ir import Net
 
 ROWS = ("data", "optimizer", "schedule", "epochs", "batch", "seed", "clip", "accumulate", "precision", "workers")
 
@@ -21,11 +25,15 @@ def add_arguments(parser: ArgumentParser) -> None:
         "file", type=Path, metavar="FILE", help="a `.net` file with a `train` section, or a run's folder to resume"
     )
     add_choice(parser)
-    parser.add_argument("--run", type=Path, dest="folder", help="the run's folder (default: runs/NAME)")
+    parser.add_argument(
+        "--folder", "--run", type=Path, dest="folder",
+        help="the run's folder (default: runs/NAME); behind `torchrun -m netdsl train` say --folder",
+    )  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="go on where the last checkpoint was made")
     parser.add_argument("--overwrite", action="store_true", help="begin anew in a folder that holds a run")
     add_engine(parser)
     add_device(parser)
+    parser.add_argument("--steps", type=count, help="only try the recipe for so many steps, and keep nothing")
     parser.add_argument("--quiet", action="store_true", help="print nothing but the result")
     rows = parser.add_argument_group("rows of the recipe")
     for name in ROWS:
@@ -44,6 +52,9 @@ def run(given: Namespace) -> None:
 
         net = load_file(given.file, dict(given.settings), rows).net(given.net)
         folder = given.folder or free_folder(net.name, given.resume)
+    if given.steps is not None:
+        _try(given, net)
+        return
     from netdsl.runtime.train import train
 
     options = {name: getattr(given, name) for name in ("resume", "overwrite", "device", "quiet", "engine")}
@@ -53,14 +64,28 @@ def run(given: Namespace) -> None:
         print(f"run kept in {done.folder}; next: netdsl evaluate {done.folder}{engine}")
 
 
+def _try(given: Namespace, net: Net | None) -> None:
+    """A few steps, of which nothing is kept."""
+    others = [name for name in ("resume", "overwrite", "folder") if getattr(given, name)]
+    if others:
+        given.parser.error(f"--steps tries a recipe from the start and keeps nothing: leave --{others[0]} out")
+    assert net is not None, "only --resume does without a text"
+    from netdsl.runtime.train import try_steps
+
+    losses = try_steps(net, given.steps, device=given.device, quiet=given.quiet, engine=given.engine)
+    if os.environ.get("RANK", "0") == "0":
+        steps = f"{len(losses)} step{'s' * (len(losses) != 1)}"
+        print(f"tried {steps}: loss {losses[0]:.4f} to {losses[-1]:.4f}; nothing kept")
+
+
 def _refuse_changes(given: Namespace, rows: Mapping[str, str]) -> None:
     """A folder holds its net and recipe: what would change them is not passed over in silence."""
     changes = [f"--{name}" for name in rows] + ["--net"] * bool(given.net) + ["--set"] * bool(given.settings)
-    changes += ["--run"] * bool(given.folder)
+    changes += ["--folder"] * bool(given.folder)
     if changes:
         given.parser.error(
             f"{given.file} has its net and recipe, which {', '.join(changes)} would change: name the `.net` file and "
-            f"`--run {given.file} --resume` to go on with others"
+            f"`--folder {given.file} --resume` to go on with others"
         )
 
 

@@ -25,6 +25,10 @@ class Optimizer(Declared, abstract=True):
         if not abstract:
             OPTIMIZERS[cls.name] = cls
 
+    def slots(self) -> frozenset[str]:
+        """What it remembers of each weight, under PyTorch's names; all has the weight's shape, but `step` has none."""
+        raise NotImplementedError
+
 
 class Sgd(Optimizer):
     """Stochastic gradient descent, with momentum if asked (Polyak, 1964; Nesterov, 1983)."""
@@ -38,6 +42,9 @@ class Sgd(Optimizer):
     def prepare(self) -> None:
         if self.nesterov and not self.momentum:
             raise RuleError("`nesterov` needs a `momentum` above 0", field="nesterov")
+
+    def slots(self) -> frozenset[str]:
+        return frozenset({"momentum_buffer"} if self.momentum else ())
 
 
 class Adam(Optimizer):
@@ -54,6 +61,9 @@ class Adam(Optimizer):
         for name in ("beta1", "beta2"):
             if getattr(self, name) >= 1:
                 raise RuleError(f"`{name}` must be below 1", field=name)
+
+    def slots(self) -> frozenset[str]:
+        return frozenset({"step", "exp_avg", "exp_avg_sq"})
 
 
 class Adamw(Adam):
@@ -78,6 +88,10 @@ class Rmsprop(Optimizer):
     weight_decay: Positive = 0.0
     no_decay: Bool = False
 
+    def slots(self) -> frozenset[str]:
+        more = {"momentum_buffer"} if self.momentum else set()
+        return frozenset({"step", "square_avg"} | more | ({"grad_avg"} if self.centered else set()))
+
 
 class Adagrad(Optimizer):
     """Adagrad (Duchi, Hazan and Singer, 2011)."""
@@ -87,3 +101,6 @@ class Adagrad(Optimizer):
     eps: Positive = 1e-10
     weight_decay: Positive = 0.0
     no_decay: Bool = False
+
+    def slots(self) -> frozenset[str]:
+        return frozenset({"sum", "step"})

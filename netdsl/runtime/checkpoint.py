@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.optimizers import parameter_names
 from netdsl.runtime.pictures import Array
-from netdsl.runtime.tensorfile import load_arrays
+from netdsl.runtime.tensorfile import load_arrays, require_finite
 
 Tensors = dict[str, Tensor]
 
@@ -37,9 +37,12 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], name: str) ->
         if weights[key].shape != value.shape:
             found, needed = list(weights[key].shape), list(value.shape)
             raise RunError(f"{name}: weight `{key}` is {found}, the net needs {needed}")
+        if weights[key].is_floating_point() != value.is_floating_point():
+            raise RunError(f"{name}: weight `{key}` holds {weights[key].dtype}, the net needs {value.dtype}")
     extra = sorted(set(weights) - set(own))
     if extra:
         raise RunError(f"{name} has a weight `{extra[0]}` that the net has not")
+    require_finite(arrays_of(weights), name)
     module.load_state_dict(dict(weights))
 
 
@@ -75,8 +78,11 @@ def generator_tensors() -> Tensors:
     return found
 
 
-def load_generators(tensors: Mapping[str, Tensor]) -> None:
-    if "cpu" in tensors:
-        torch.set_rng_state(tensors["cpu"])
-    if "cuda" in tensors and torch.cuda.is_available():
-        torch.cuda.set_rng_state(tensors["cuda"])
+def load_generators(tensors: Mapping[str, Tensor], name: str) -> None:
+    try:
+        if "cpu" in tensors:
+            torch.set_rng_state(tensors["cpu"])
+        if "cuda" in tensors and torch.cuda.is_available():
+            torch.cuda.set_rng_state(tensors["cuda"])
+    except (RuntimeError, TypeError):
+        raise RunError(f"{name} is damaged: the state of its random generator is none") from None

@@ -25,7 +25,7 @@ from netdsl.runtime.session import on_cuda
 from netdsl.runtime.stepping import Stepping
 from netdsl.runtime.tensorfile import beneath, under
 from netdsl.runtime.totals import Totals
-from netdsl.tensors import Weight
+from netdsl.tensors import DType, Weight
 
 
 class OnnxEngine:
@@ -70,6 +70,8 @@ class OnnxEngine:
             if key in given and given[key].shape != weight.shape:
                 found, needed = list(given[key].shape), list(weight.shape)
                 raise RunError(f"{name}: weight `{key}` is {found}, the net needs {needed}")
+            if key in given and (given[key].dtype.kind == "f") != (weight.dtype is DType.FLOAT):
+                raise RunError(f"{name}: weight `{key}` holds {given[key].dtype}, the net needs {weight.dtype}")
         return given
 
     def _start(self, key: str, weight: Weight, given: Mapping[str, Array] | None) -> Array:

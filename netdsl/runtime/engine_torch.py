@@ -14,6 +14,7 @@ from netdsl.runtime import checkpoint
 from netdsl.runtime.data import Dataset, Feed, Share
 from netdsl.runtime.device import make_accelerator
 from netdsl.runtime.engine import Fields
+from netdsl.runtime.errors import RunError
 from netdsl.runtime.optimizers import make_optimizer
 from netdsl.runtime.pictures import Array
 from netdsl.runtime.recipes import Plan
@@ -56,9 +57,12 @@ class TorchEngine:
     def _restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], name: str) -> None:
         checkpoint.load_weights(self.module, under(tensors, "model/"), name)
         checkpoint.load_optimizer(self.module, self.optimizer, under(tensors, "optimizer/"))
-        checkpoint.load_generators(under(tensors, f"random/{self.rank}/"))
+        checkpoint.load_generators(under(tensors, f"random/{self.rank}/"), name)
         if self.accelerator.scaler is not None and facts.get("scaler"):
-            self.accelerator.scaler.load_state_dict(facts["scaler"])
+            try:
+                self.accelerator.scaler.load_state_dict(facts["scaler"])
+            except (KeyError, RuntimeError):
+                raise RunError(f"{name} is damaged: its loss scale cannot be read") from None
 
     # ------------------------------------------------------------ computing
 

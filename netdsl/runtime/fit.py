@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
+import numpy as np
+
+from netdsl.dims import at
 from netdsl.ir import Net, Node, Term
+from netdsl.ops.normalize import Batchnorm
 from netdsl.recipe import Data
 from netdsl.recipe.classes import shortages
-from netdsl.runtime.data import Dataset, input_sizes
+from netdsl.runtime.data import Dataset, cut, input_sizes
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.recipes import Plan
 
@@ -23,6 +28,25 @@ def check_fit(net: Net, plan: Plan, dataset: Dataset) -> None:
     for path, node in net.walk():
         if node.kind in ENCODES and node.inputs[0] in net.inputs:
             _check_vocabulary(plan.data, dataset, path, node)
+
+
+def check_batches(net: Net, plan: Plan, dataset: Dataset, world: int) -> None:
+    """Refuse batches in which some `batchnorm` would see a single value a channel: it has no spread to divide by.
+
+    `world` processes share a batch; each normalises what it has.
+    """
+    batches = cut(np.arange(len(dataset.splits["train"])), plan.batch)
+    if min(len(batch) for batch in batches) // world > 1:
+        return
+    sizes = input_sizes(plan.data, net, net.defaults)
+    for path, node in net.walk():
+        if isinstance(node.op, Batchnorm) and prod(at(size, sizes) for size in node.op.x.shape[1:]) == 1:
+            shared = f", shared by {world} processes" if world > 1 else ""
+            raise RunError(
+                f"`{path}` of {net.name} would see one value a channel, which has no spread that it could divide by: "
+                f"a batch has {min(map(len, batches))} of the {len(dataset.splits['train'])} samples{shared}; choose a "
+                f"larger `batch`, or a `layernorm`"
+            )
 
 
 def check_sizes(net: Net, data: Data) -> None:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netdsl.files import replacing
 from netdsl.ir import Net
 from netdsl.ops.fields import Word
+from netdsl.runtime import kinds
 from netdsl.runtime.errors import RunError
-from netdsl.runtime.recipes import apply_recipe
+from netdsl.runtime.lock import FolderLock
+from netdsl.runtime.recipes import apply_recipe, recipe_kind
+
+if TYPE_CHECKING:
+    from netdsl.program import Program
 
 RECIPE = "recipe.json"
 CHECKPOINT = "checkpoint.safetensors"
@@ -20,6 +26,16 @@ WEIGHTS = "weights.safetensors"
 METRICS = "metrics.jsonl"
 CURVES = "curves.png"
 SPEC = "spec"
+MOST_BYTES = 1 << 20
+"""A recipe is a page of text."""
+
+_stored = kinds.fields(
+    net=kinds.text,
+    spec=kinds.text,
+    settings=kinds.mapped(kinds.text),
+    sizes=kinds.mapped(kinds.whole(1)),
+    recipe=recipe_kind,
+)
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
@@ -49,6 +65,48 @@ class RunFolder:
         self.weights = self.path / WEIGHTS
         self.metrics = self.path / METRICS
         self.curves = self.path / CURVES
+        self.lock: FolderLock | None = None
+
+    def hold(self, resume: bool = False, overwrite: bool = False) -> None:
+        """Take the folder for one run, until `release`; `RunError` where it may not have it."""
+        self.check_free(resume, overwrite)
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.lock = FolderLock(self.path)
+        self.check_free(resume, overwrite)  # another run may have ended in between
+
+    def release(self) -> None:
+        if self.lock is not None:
+            self.lock.release()
+            self.lock = None
+
+    def check_free(self, resume: bool, overwrite: bool) -> None:
+        """Refuse to begin where something else is, or where nothing is to go on from."""
+        if resume and not self.checkpoint.exists():
+            raise RunError(f"{self.path} holds no checkpoint to resume from")
+        if resume or not self.path.exists():
+            return
+        if not self.path.is_dir():
+            raise RunError(f"{self.path} is a file: name a folder for the run")
+        found = sorted(path.name for path in self.path.iterdir() if not path.name.startswith("."))
+        if found and RECIPE not in found:
+            raise RunError(f"{self.path} is no folder of a run, and holds {found[0]}: choose another folder")
+        if found and overwrite:
+            self.stored()  # what can be read as a run is one
+        elif found:
+            rest = "" if CHECKPOINT in found else ", which was stopped before its first checkpoint"
+            way = "resume it" if CHECKPOINT in found else "replace it with --overwrite"
+            raise RunError(f"{self.path} holds a run already{rest}: {way} or choose another folder")
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Around all that is written: the folder must still be there, and what the disk refuses is said in words."""
+        if self.lock is not None:
+            self.lock.check_there()
+        try:
+            yield
+        except OSError as error:
+            kept = "; its last checkpoint is kept" if self.checkpoint.exists() else ""
+            raise RunError(f"{self.path} cannot be written: {error.strerror or error}{kept}") from None
 
     def sweep(self, everything: bool = False) -> None:
         """Remove what a kill left half-written; with `everything` an earlier run as well."""
@@ -67,7 +125,7 @@ class RunFolder:
         stored = {
             "format": 1,
             "net": net.name,
-            "spec": next(iter(files), None),
+            "spec": next(iter(files), ""),
             "settings": {k: spelt(v) for k, v in net.settings.items() if spelt(v) is not None},
             "sizes": dict(sizes),
             "recipe": recipe,
@@ -78,26 +136,40 @@ class RunFolder:
         """What `start` kept."""
         path = self.path / RECIPE
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            if path.stat().st_size > MOST_BYTES:
+                raise ValueError(f"it is larger than {MOST_BYTES:,} bytes")
+            found = kinds.parsed(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise RunError(f"{self.path} is not the folder of a run: it has no {RECIPE}") from None
         except (ValueError, OSError) as error:
             raise RunError(f"{path} cannot be read: {error}") from None
         if not isinstance(found, dict) or found.get("format") != 1:
             raise RunError(f"{path} is not a recipe that this version can read")
+        said = _stored(found, "")
+        if said:
+            raise RunError(f"{path} is damaged: {said}")
         return found
 
     def load_net(self) -> Net:
         """The net of the run, from the text and settings kept in the folder."""
+        stored = self.stored()
+        net = self.program(stored).net(stored["net"])
+        apply_recipe(net, stored["recipe"], str(self.path / RECIPE))
+        return net
+
+    def program(self, stored: Mapping[str, Any]) -> Program:
+        """The text kept in the folder, read with the run's settings."""
         from netdsl.program import load_file
 
-        stored = self.stored()
         if not stored["spec"]:
             raise RunError(f"{self.path} keeps no text of its net")
-        program = load_file(self.path / SPEC / stored["spec"], settings=stored["settings"])
-        net = program.net(stored["net"])
-        apply_recipe(net, stored["recipe"])
-        return net
+        kept = self.path / SPEC
+        spec = kept / stored["spec"]
+        if not spec.resolve().is_relative_to(kept.resolve()):
+            raise RunError(f"{self.path / RECIPE} is damaged: its `spec` {stored['spec']} lies outside of {kept}")
+        if not spec.is_file():
+            raise RunError(f"{spec}: no such file, which the run's {RECIPE} names")
+        return load_file(spec, settings=stored["settings"])
 
     def write_history(self, history: Iterable[Mapping[str, Any]]) -> None:
         """One line of JSON an epoch."""

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from netdsl.ir import Term
+from netdsl.ops.loss import CrossEntropy
+
+NEAR_GUESSING = 0.98
+"""A loss above this share of what guessing scores has not learned anything."""
 
 BARS = "▁▂▃▄▅▆▇█"
 Row = Mapping[str, Any]
@@ -37,8 +44,8 @@ def overfitting(history: Sequence[Row], patience: int = 3) -> int | None:
     return best + 1 if rising and falling else None
 
 
-def overfitting_plot(history: Sequence[Row], epoch: int) -> str:
-    """A warning in words, with both curves on one scale."""
+def overfitting_plot(history: Sequence[Row], epoch: int, kept: str) -> str:
+    """A warning in words, with both curves on one scale; `kept` says which epoch's weights are."""
     pairs = [comparable(row) for row in history if row["validation"] is not None]
     low, high = min(min(p) for p in pairs), max(max(p) for p in pairs)
     train, validation = zip(*pairs, strict=True)
@@ -46,8 +53,25 @@ def overfitting_plot(history: Sequence[Row], epoch: int) -> str:
         f"overfitting: validation loss was best at epoch {epoch} and has risen since, while training loss fell\n"
         f"  train      {sparkline(train, low, high)}  {train[-1]:.4f}\n"
         f"  validation {sparkline(validation, low, high)}  {validation[-1]:.4f}\n"
-        f"  the weights kept as best are not of these epochs; try dropout, weight_decay or more data"
+        f"  the weights kept are of {kept}; try dropout, weight_decay or more data"
     )
+
+
+def guessing(history: Sequence[Row], losses: Iterable[Term]) -> str | None:
+    """What to say when a loss has never come below what guessing among the classes scores."""
+    for term in losses:
+        op: Any = term.graph.nodes[-1].op if term.graph.nodes else None
+        if not isinstance(op, CrossEntropy) or not isinstance(op.classes, int) or op.weight is not None:
+            continue
+        least = min((row["train"]["losses"].get(term.name, 0.0) for row in history), default=0.0)
+        if op.classes > 1 and least > NEAR_GUESSING * math.log(op.classes):
+            return (
+                f"nothing was learned: the training loss {term.name} never came below {least:.3f}, and guessing among "
+                f"{op.classes} classes scores {math.log(op.classes):.3f}\n"
+                f"  look at what reaches the loss (it takes scores, not probabilities), at the labels, and try another "
+                f"learning rate"
+            )
+    return None
 
 
 class Reporter:
@@ -58,7 +82,6 @@ class Reporter:
         self.bar: Progress | None = None
         self.task: Any = None
         self.columns: list[str] = []
-        self.warned = False
 
     def head(self, lines: Sequence[str]) -> None:
         for line in lines:
@@ -95,10 +118,10 @@ class Reporter:
             self.bar.stop()
             self.bar = None
 
-    def epoch(self, row: Row, epochs: int) -> None:
+    def epoch(self, row: Row, epochs: int, overfits: bool = False) -> None:
         """One line of the table, under a head the first time."""
         self.end()
-        cells = epoch_cells(row, epochs)
+        cells = epoch_cells(row, epochs, overfits)
         if not self.columns:
             self.columns = list(cells)
             self.console.print(_aligned(cells, cells.keys()), style="bold", markup=False, soft_wrap=True)
@@ -109,7 +132,7 @@ class Reporter:
         self.console.print(text, style="yellow", markup=False, soft_wrap=True)
 
 
-def epoch_cells(row: Row, epochs: int) -> dict[str, str]:
+def epoch_cells(row: Row, epochs: int, overfits: bool = False) -> dict[str, str]:
     """Heading and text of each column of an epoch's line."""
     train, validation = row["train"], row["validation"]
     cells = {"epoch": f"{row['epoch']}/{epochs}", "loss": f"{train['loss']:.4f}"}
@@ -119,7 +142,8 @@ def epoch_cells(row: Row, epochs: int) -> dict[str, str]:
         cells[name] = f"{value:.4f}"
         if validation is not None and name in validation["metrics"]:
             cells[f"val {name}"] = f"{validation['metrics'][name]:.4f}"
-    return {**cells, "lr": f"{row['lr']:.2g}", "seconds": f"{row['seconds']:.1f}", "": "best" if row["best"] else ""}
+    remarks = ["best"] * bool(row["best"]) + ["overfits"] * overfits
+    return {**cells, "lr": f"{row['lr']:.2g}", "seconds": f"{row['seconds']:.1f}", "": ", ".join(remarks)}
 
 
 def _aligned(cells: Mapping[str, str], texts: Any) -> str:

@@ -9,9 +9,11 @@ from typing import Any
 
 from netdsl.ir import Net, Recipe, Term
 from netdsl.ops.base import Declared, RuleError, read_setting
-from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, Data, Optimizer, Schedule, default_settings
+from netdsl.ops.fields import FieldError
+from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS, Data, Optimizer, Schedule, default_settings
 from netdsl.recipe.optimizers import Adam
 from netdsl.recipe.schedules import Constant
+from netdsl.runtime import kinds
 from netdsl.runtime.errors import RunError
 
 
@@ -86,10 +88,39 @@ def describe(declared: Declared) -> dict[str, Any]:
 
 
 def restore(table: Mapping[str, type[Declared]], stored: Mapping[str, Any]) -> Any:
-    """A declaration from its JSON."""
-    made = table[stored["name"]]
-    given = {f.name: read_setting(f, stored[f.name]) for f in made.settings() if f.name in stored}
-    return made(**given)
+    """A declaration from its JSON; `RuleError` where it is none of the table's."""
+    name = stored["name"]
+    if name not in table:
+        raise RuleError(f"there is no `{name}`")
+    known = {f.name: f for f in table[name].settings()}
+    unknown = next((key for key in stored if key != "name" and key not in known), None)
+    if unknown is not None:
+        raise RuleError(f"`{name}` has no setting `{unknown}`")
+    missing = next((f.name for f in known.values() if f.required and f.name not in stored), None)
+    if missing is not None:
+        raise RuleError(f"`{name}` needs its `{missing}`")
+    return table[name](**{f.name: read_setting(f, stored[f.name]) for f in known.values() if f.name in stored})
+
+
+def restore_safely(table: Mapping[str, type[Declared]], stored: Mapping[str, Any], name: str) -> Any:
+    """As `restore`; a `RunError` names the file."""
+    try:
+        return restore(table, stored)
+    except (RuleError, FieldError) as error:
+        raise RunError(f"{name} is damaged: {error}") from None
+
+
+_declared = kinds.fields(name=kinds.text)
+
+recipe_kind = kinds.fields(
+    data=_declared,
+    losses=kinds.listed(kinds.text),
+    metrics=kinds.listed(kinds.text),
+    optimizer=_declared,
+    schedule=_declared,
+    settings=kinds.fields(**dict.fromkeys(SETTINGS, kinds.anything)),
+)
+"""What `recipe_json` gives."""
 
 
 def recipe_json(plan: Plan) -> dict[str, Any]:
@@ -105,13 +136,16 @@ def recipe_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def apply_recipe(net: Net, stored: Mapping[str, Any]) -> None:
-    """Put the settings of a stored recipe in force for a net loaded from its text."""
+def apply_recipe(net: Net, stored: Mapping[str, Any], name: str = "the recipe of the run") -> None:
+    """Put the settings of a stored recipe, read from the file `name`, in force for a net loaded from its text."""
     recipe = recipe_of(net)
+    said = recipe_kind(stored, "recipe")
+    if said:
+        raise RunError(f"{name} is damaged: {said}")
+    recipe.data = restore_safely(DATA, stored["data"], name)
+    recipe.optimizer = restore_safely(OPTIMIZERS, stored["optimizer"], name)
+    recipe.schedule = restore_safely(SCHEDULES, stored["schedule"], name)
     try:
-        recipe.data = restore(DATA, stored["data"])
-        recipe.optimizer = restore(OPTIMIZERS, stored["optimizer"])
-        recipe.schedule = restore(SCHEDULES, stored["schedule"])
-        recipe.settings = dict(stored["settings"])
-    except (KeyError, TypeError, RuleError) as error:
-        raise RunError(f"the recipe of the run cannot be read: {error}") from None
+        recipe.settings = {key: read_setting(field, stored["settings"][key]) for key, field in SETTINGS.items()}
+    except (RuleError, FieldError) as error:
+        raise RunError(f"{name} is damaged: {error}") from None

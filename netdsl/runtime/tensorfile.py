@@ -11,8 +11,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from netdsl.codegen.onnx.weights import WeightsError, pickled, require_finite_array
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.folder import replace_file
+from netdsl.runtime.kinds import parsed
 from netdsl.runtime.pictures import Array
 
 Arrays = dict[str, Array]
@@ -21,7 +23,10 @@ Arrays = dict[str, Array]
 def save_arrays(path: Path, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> None:
     """Replace a file with these arrays and JSON facts, all or nothing."""
     held = {name: value if value.flags.c_contiguous else value.copy(order="C") for name, value in arrays.items()}
-    replace_file(path, lambda new: save_file(held, new, {"netdsl": json.dumps(facts)}))
+    try:
+        replace_file(path, lambda new: save_file(held, new, {"netdsl": json.dumps(facts)}))
+    except SafetensorError as error:
+        raise RunError(f"{path} cannot be written: {error}") from None
 
 
 def load_arrays(path: Path) -> tuple[Arrays, dict[str, Any]]:
@@ -30,10 +35,19 @@ def load_arrays(path: Path) -> tuple[Arrays, dict[str, Any]]:
         raise RunError(f"{path}: no such file")
     try:
         with safe_open(path, framework="numpy") as file:
-            facts = json.loads((file.metadata() or {}).get("netdsl", "{}"))
+            facts = parsed((file.metadata() or {}).get("netdsl", "{}"))
             return {name: np.asarray(file.get_tensor(name)) for name in file.keys()}, facts  # noqa: SIM118
     except (SafetensorError, ValueError, TypeError, OSError) as error:
-        raise RunError(f"{path}: not a whole safetensors file ({error})") from None
+        raise RunError(pickled(path) or f"{path}: not a whole safetensors file ({error})") from None
+
+
+def require_finite(arrays: Mapping[str, Array], path: Path | str) -> None:
+    """Refuse weights that a run which went wrong has left: nothing they give means anything."""
+    try:
+        for name, value in arrays.items():
+            require_finite_array(value, name)
+    except WeightsError as error:
+        raise RunError(f"{path}: {error}") from None
 
 
 def load_facts(path: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ from netdsl.ops.base import Declared
 from netdsl.runtime.data import Dataset, Share, cut, input_sizes, load_data, mirrored, share, shuffled
 from netdsl.runtime.engine import Fields, open_engine
 from netdsl.runtime.errors import RunError
-from netdsl.runtime.fit import check_fit
+from netdsl.runtime.fit import check_batches, check_fit
 from netdsl.runtime.folder import RunFolder
-from netdsl.runtime.pictures import Array
-from netdsl.runtime.progress import Reporter, overfitting, overfitting_plot
+from netdsl.runtime.progress import Reporter, guessing, overfitting, overfitting_plot
 from netdsl.runtime.recipes import Plan, plan_of, recipe_json
-from netdsl.runtime.tensorfile import beneath, load_arrays, save_arrays, under
+from netdsl.runtime.saved import Saved, changes, read_saved, save, with_memory
+from netdsl.runtime.tensorfile import beneath, save_arrays
 from netdsl.runtime.terms import Terms
 from netdsl.runtime.totals import Totals
 
@@ -72,25 +73,56 @@ def train(
     """Train by the net's recipe and keep everything in `run_folder`.
 
     With `resume` a run goes on where its last checkpoint was made, on a CPU bit for bit as if it had never stopped;
-    `net` may then be None, and is read from the folder. Checkpoints are made after every epoch, and within one every
-    `checkpoint_seconds` (when there is one process). `engine` computes: "torch", or "onnx" for onnxruntime without
-    PyTorch; checkpoints are the same, so a run can go on with the other one. Raises `RunError` and `DataError` with
-    one line.
+    `net` may then be None, and is read from the folder; one that is given must be the run's own, with any recipe that
+    has its losses and metrics. Without, the folder must be empty, or with `overwrite` that of a run, of which only the
+    run's files are replaced. Checkpoints are made after every epoch, and within one every `checkpoint_seconds` (when
+    there is one process). `engine` computes: "torch", or "onnx" for onnxruntime without PyTorch; checkpoints are the
+    same, so a run can go on with the other one. Raises `RunError` and `DataError` with one line.
     """
     folder = RunFolder(run_folder)
+    folder.check_free(resume, overwrite)
     if net is None:
         net = folder.load_net()
-    if folder.checkpoint.exists() and not resume and not overwrite:
-        raise RunError(f"{folder.path} holds a run already: resume it or choose another folder")
-    if resume and not folder.checkpoint.exists():
-        raise RunError(f"{folder.path} holds no checkpoint to resume from")
+    elif resume:
+        require_same(folder.load_net(), net, folder.path)
     trainer = Trainer(net, folder, device, Reporter(quiet), checkpoint_seconds, engine)
     try:
-        trainer.start(resume)
+        trainer.start(resume, overwrite)
         trainer.run(on_epoch)
     finally:
         trainer.reporter.end()
+        folder.release()
     return Run(folder.path, net, trainer.position.history, trainer.best_row())
+
+
+def try_steps(
+    net: Net, steps: int, *, device: str | None = None, quiet: bool = False, engine: str = "torch"
+) -> list[float]:
+    """The loss of each of the first `steps` steps of a run, as `train` would take them; nothing is written.
+
+    Then one batch of validation is scored, to see that this works too. Raises `RunError` and `DataError` as `train`
+    does, also for a loss that is not finite.
+    """
+    trainer = Trainer(net, RunFolder("nowhere"), device, Reporter(quiet), math.inf, engine)
+    return trainer.attempt(steps)
+
+
+def require_same(kept: Net, net: Net, folder: Path) -> None:
+    """Refuse to go on with another network, or with other losses and metrics: what is kept would mean nothing."""
+    before, after = (lines_of(n) for n in (kept, net))
+    if before != after:
+        pairs = zip_longest(before, after, fillvalue="nothing")
+        was, now = next((a.strip(), b.strip()) for a, b in pairs if a != b)
+        raise RunError(
+            f"this is not the net of {folder}, which has `{was}` where there is `{now}` now: go on with its own text "
+            f"(netdsl train {folder} --resume), or begin anew in another folder"
+        )
+
+
+def lines_of(net: Net) -> list[str]:
+    """A network with its losses and metrics, line by line."""
+    terms = [] if net.recipe is None else [*net.recipe.losses, *net.recipe.metrics]
+    return [line for graph in (net, *(t.graph for t in terms)) for line in str(graph).splitlines()]
 
 
 class Trainer:
@@ -114,6 +146,7 @@ class Trainer:
         self.terms = Terms(net, self.plan.losses, self.plan.metrics)
         self.engine = open_engine(engine, net, self.plan, self.dataset, device)
         self.rank, self.world = self.engine.rank, self.engine.world
+        check_batches(net, self.plan, self.dataset, self.world)
         self.reporter = reporter if self.rank == 0 else Reporter(quiet=True)
         self.position = Position()
         batches = len(cut(np.arange(len(self.dataset.splits["train"])), self.plan.batch))
@@ -122,34 +155,82 @@ class Trainer:
 
     # ------------------------------------------------------------ starting
 
-    def start(self, resume: bool) -> None:
+    def start(self, resume: bool, overwrite: bool = False) -> None:
         """Begin anew, or take up a checkpoint."""
-        tensors, facts = load_arrays(self.folder.checkpoint) if resume else ({}, {})
-        if resume:
-            self._take_up(tensors, facts)
-        self.engine.begin(tensors, facts, str(self.folder.checkpoint))
         if self.rank == 0:
-            self.folder.sweep(everything=not resume)
+            self.folder.hold(resume, overwrite)
+        notes = self._take_up(read_saved(self.folder.checkpoint, self.net)) if resume else self._begin()
+        if self.rank == 0:
             sizes = input_sizes(self.plan.data, self.net, self.net.defaults)
-            self.folder.start(self.net, recipe_json(self.plan), sizes)
-        self.reporter.head(list(self._head(resume)))
+            with self.folder.writing():
+                self.folder.sweep(everything=not resume)
+                self.folder.start(self.net, recipe_json(self.plan), sizes)
+        self.reporter.head([*self._head(resume, str(self.folder.path)), *notes])
 
-    def _head(self, resume: bool) -> Iterator[str]:
+    def _begin(self) -> list[str]:
+        self.engine.begin({}, {}, str(self.folder.checkpoint))
+        return []
+
+    def _head(self, resume: bool, where: str) -> Iterator[str]:
         counts = ", ".join(f"{len(s):,} {n}" for n, s in self.dataset.splits.items() if len(s))
-        yield f"{self.net.name}: {self.engine.trained:,} trained weights on {self.engine.where}, {self.folder.path}"
+        yield f"{self.net.name}: {self.engine.trained:,} trained weights on {self.engine.where}, {where}"
         yield f"{_shown(self.plan.data)}: {counts}" + "".join(f"; {note}" for note in self.dataset.notes)
         yield f"{_shown(self.plan.optimizer)}, {_shown(self.plan.schedule)}, batch {self.plan.batch}"
         if resume:
             yield f"resumed after epoch {self.position.epoch}, step {self.position.step} of {self.steps}"
 
-    def _take_up(self, tensors: Mapping[str, Array], facts: Mapping[str, Any]) -> None:
+    def _take_up(self, saved: Saved) -> list[str]:
+        """Go on from a checkpoint; what is different from now on, in words."""
+        facts = saved.facts
         if facts["batch"] != self.plan.batch * self.plan.accumulate and facts["step"]:
             raise RunError(
-                f"{self.folder.checkpoint} was made within an epoch of batch {facts['batch']}: "
-                f"the batch cannot change there"
+                f"{saved.path} was made within an epoch of batch {facts['batch']}: the batch cannot change there"
             )
-        totals = Totals.from_arrays(under(tensors, f"totals/{self.rank}/"))
+        if facts["step"] > self.steps:
+            raise RunError(f"{saved.path} is damaged: it was made at step {facts['step']} of {self.steps}")
+        tensors, note = with_memory(saved, self.plan.optimizer, self.net)
+        self.engine.begin(tensors, facts, str(saved.path))
+        totals = saved.totals(self.rank)
         self.position = Position(facts["epoch"], facts["step"], totals, facts["seconds"], facts["history"])
+        changed = changes(facts["recipe"], recipe_json(self.plan))
+        return [
+            *(f"changed since the checkpoint: {c}" for c in changed if not c.startswith("epochs ")),
+            *filter(None, [note]),
+        ]
+
+    # ------------------------------------------------------------ a trial
+
+    def attempt(self, steps: int) -> list[float]:
+        """The losses of the first steps, said one by one."""
+        self._begin()
+        self.reporter.head(list(self._head(False, "a trial, of which nothing is kept")))
+        losses: list[float] = []
+        while len(losses) < steps:
+            fed, groups = self._planned()
+            for group in groups[: steps - len(losses)]:
+                losses.append(self._attempt(fed, group))
+            self.position = Position(self.position.epoch + 1)
+        self._score_one()
+        return losses
+
+    def _attempt(self, fed: Iterator[Fields], group: list[Share]) -> float:
+        started, self.position.totals = time.monotonic(), Totals()
+        self._step(fed, group)
+        self.position.step += 1
+        self._require_finite(self.position.totals)
+        loss: float = self.terms.result(self._gathered(self.position.totals))["loss"]
+        where = f"epoch {self.position.epoch + 1}, step {self.position.step} of {self.steps}"
+        self.reporter.head([f"{where}: loss {loss:.4f}, {time.monotonic() - started:.3f} seconds"])
+        return loss
+
+    def _score_one(self) -> None:
+        totals, validation = Totals(), np.arange(len(self.dataset.splits["validation"]))
+        if not len(validation):
+            return
+        self.engine.score(self.engine.batches("validation", cut(validation, self.plan.batch)[:1]), totals)
+        found = self.terms.result(totals)
+        shown = "".join(f", {name} {value:.4f}" for name, value in found["metrics"].items())
+        self.reporter.head([f"validation, one batch: loss {found['loss']:.4f}{shown}"])
 
     # ------------------------------------------------------------ the loop
 
@@ -159,29 +240,42 @@ class Trainer:
             started = time.monotonic() - self.position.seconds
             self._train_epoch(started)
             row = self._finish_epoch(started)
-            self.reporter.epoch(row, self.plan.epochs)
-            self._warn()
+            self.reporter.epoch(row, self.plan.epochs, overfitting(self.position.history) is not None)
             if on_epoch is not None and self.rank == 0:
                 on_epoch(row)
         if self.rank == 0 and self.position.history:
-            self.folder.write_history(self.position.history)
-            self._draw()
+            with self.folder.writing():
+                self.folder.write_history(self.position.history)
+                self._draw()
+            self._remark()
+        if self.position.history and not self.best_row():
+            raise RunError(
+                "no epoch can be called the best, for the loss or the first metric on validation was never a number: "
+                "no weights are kept"
+            )
 
-    def _train_epoch(self, started: float) -> None:
+    def _planned(self) -> tuple[Iterator[Fields], list[list[Share]]]:
+        """What is left of the epoch: its batches in order, and which of them make a step together."""
         epoch, count, seed = self.position.epoch, len(self.dataset.splits["train"]), self.plan.seed
         batches = cut(shuffled(count, seed, epoch), self.plan.batch)
         left = batches[self.position.step * self.plan.accumulate :]
         flips = mirrored(count, seed, epoch) if self.dataset.flip else None
         shares = [share(batch, self.rank, self.world) for batch in left]
-        fed = self.engine.batches("train", [s.indices for s in shares], flips)
-        self.reporter.begin(epoch + 1, self.plan.epochs, self.steps, self.position.step)
+        groups = [shares[i : i + self.plan.accumulate] for i in range(0, len(shares), self.plan.accumulate)]
+        return self.engine.batches("train", [s.indices for s in shares], flips), groups
+
+    def _train_epoch(self, started: float) -> None:
+        fed, groups = self._planned()
+        self.reporter.begin(self.position.epoch + 1, self.plan.epochs, self.steps, self.position.step)
         self.shown = 0.0
-        for first in range(0, len(shares), self.plan.accumulate):
-            loss = self._step(fed, shares[first : first + self.plan.accumulate])
+        for group in groups:
+            loss = self._step(fed, group)
             self.position.step += 1
             self._show(loss)
             if self.world == 1 and time.monotonic() - self.saved > self.checkpoint_seconds:
                 self.position.seconds = time.monotonic() - started
+                self._require_finite(self.position.totals)
+                self._require_sound()
                 self._save()
 
     def _step(self, fed: Iterator[Fields], group: list[Share]) -> Any:
@@ -196,28 +290,49 @@ class Trainer:
 
     def _show(self, loss: Any) -> None:
         now = time.monotonic()
-        if self.reporter.live and now - self.shown > 0.1:  # reading the loss waits for the device
+        if now - self.shown > 0.1:  # reading the loss waits for the device
             self.reporter.advance(self.position.step, float(loss))
+            self._require_finite(self.position.totals)
             self.shown = now
+
+    def _require_finite(self, totals: Totals) -> None:
+        """End a run that has diverged: what follows would be lost time, and what it keeps of no use."""
+        wrong = next((value for value in totals.settled().losses.values() if not math.isfinite(value)), None)
+        if wrong is not None:
+            raise self._diverged(f"the loss became {wrong}")
+
+    def _diverged(self, what: str) -> RunError:
+        kept = "the last good checkpoint is kept" if self.folder.checkpoint.exists() else "nothing is kept yet"
+        return RunError(
+            f"{what} in epoch {self.position.epoch + 1}, by step {self.position.step} of {self.steps}: try a smaller "
+            f"learning rate, or `clip 1.0`; {kept}"
+        )
 
     # ------------------------------------------------------------ the end of an epoch
 
     def _finish_epoch(self, started: float) -> dict[str, Any]:
-        trained = self.terms.result(self._gathered(self.position.totals))
-        if not math.isfinite(trained["loss"]):
-            raise RunError(
-                f"the loss became {trained['loss']} in epoch {self.position.epoch + 1}: try a smaller learning rate, "
-                f"or `clip 1.0`; the last good checkpoint is kept"
-            )
+        totals = self._gathered(self.position.totals)
+        self._require_finite(totals)
+        trained = self.terms.result(totals)
+        empty = next((name for name, value in trained["losses"].items() if not math.isfinite(value)), None)
+        if empty is not None:
+            raise RunError(f"nothing counts for the loss {empty}: every label of the epoch is to be ignored")
         rate = self._rate(self.position.epoch * self.steps + self.position.step - 1)
         row = {"epoch": self.position.epoch + 1, "lr": rate, "train": trained, "validation": self._validate()}
         row["seconds"] = round(time.monotonic() - started, 3)
-        row["best"] = all(self._merit(row) > self._merit(r) for r in self.position.history)
+        row["best"] = self._is_best(row)
+        self._require_sound()
         self.position = Position(self.position.epoch + 1, history=[*self.position.history, row])
         if row["best"] and self.rank == 0:
-            save_arrays(self.folder.weights, self.engine.weights(), {"epoch": row["epoch"], **self.dataset.facts})
+            with self.folder.writing():
+                save_arrays(self.folder.weights, self.engine.weights(), {"epoch": row["epoch"], **self.dataset.facts})
         self._save()
         return row
+
+    def _require_sound(self) -> None:
+        """A step may have ruined the weights although its own loss was a number."""
+        if not all(np.isfinite(value).all() for value in self.engine.weights().values()):
+            raise self._diverged("weights became infinite or NaN")
 
     def _validate(self) -> dict[str, Any] | None:
         """Losses and metrics of the validation split; None when nothing is held out."""
@@ -238,18 +353,25 @@ class Trainer:
             whole.add(part)
         return whole
 
+    def _is_best(self, row: Mapping[str, Any]) -> bool:
+        """Whether an epoch is better than all before; one whose measure is no number never is."""
+        own = self._merit(row)
+        earlier = (self._merit(r) for r in self.position.history)
+        return all(map(math.isfinite, own)) and all(own > e for e in earlier if all(map(math.isfinite, e)))
+
     def _merit(self, row: Mapping[str, Any]) -> tuple[float, float]:
         """What makes an epoch the best: the first metric on validation, then a smaller validation loss.
 
         Without validation it is told by training.
         """
-        found = row["validation"] or row["train"]
-        shared = [m for m in self.terms.metrics if m.name in found["metrics"]]
-        if not shared:
+        found, first = row["validation"] or row["train"], self._first_metric()
+        if first is None:
             return 0.0, -found["loss"]
-        value = found["metrics"][shared[0].name]
-        sign = 1 if shared[0].higher_is_better else -1
-        return sign * (value if math.isfinite(value) else -math.inf), -found["loss"]
+        return (1 if first.higher_is_better else -1) * found["metrics"].get(first.name, math.nan), -found["loss"]
+
+    def _first_metric(self) -> Any:
+        """The metric that says which epoch is the best, if there is any on validation."""
+        return next((m for m in self.terms.metrics if m.name not in self.terms.training_only), None)
 
     def best_row(self) -> dict[str, Any]:
         return next((row for row in reversed(self.position.history) if row["best"]), {})
@@ -262,17 +384,18 @@ class Trainer:
         parts = self.engine.gathered(own)
         if self.rank == 0:
             tensors = {name: value for part in parts for name, value in part.items()}
-            save_arrays(self.folder.checkpoint, tensors, self._facts())
-            self.folder.write_history(self.position.history)
-            if time.monotonic() - self.drawn > CURVES_SECONDS:
-                self._draw()
+            with self.folder.writing():
+                save(self.folder.checkpoint, tensors, self._facts())
+                self.folder.write_history(self.position.history)
+                if time.monotonic() - self.drawn > CURVES_SECONDS:
+                    self._draw()
         self.engine.wait()
         self.saved = time.monotonic()
 
     def _facts(self) -> dict[str, Any]:
         return {
-            "format": 1,
             "net": self.net.name,
+            "recipe": recipe_json(self.plan),
             "epoch": self.position.epoch,
             "step": self.position.step,
             "batch": self.plan.batch * self.plan.accumulate,
@@ -288,13 +411,17 @@ class Trainer:
             draw_curves(self.folder.curves, self.net.name, self.position.history)
         self.drawn = time.monotonic()
 
-    def _warn(self) -> None:
-        since = overfitting(self.position.history)
-        if since is not None and not self.reporter.warned:
-            self.reporter.warned = True
-            self.reporter.warn(overfitting_plot(self.position.history, since))
-        elif since is None:
-            self.reporter.warned = False
+    def _remark(self) -> None:
+        """What is worth saying of the whole run, below its table."""
+        history, best = self.position.history, self.best_row()
+        since = overfitting(history)
+        if since is not None and best:
+            first = self._first_metric()
+            by = "lowest validation loss" if first is None else f"best {first.name} on validation"
+            self.reporter.warn(overfitting_plot(history, since, f"epoch {best['epoch']}, which has the {by}"))
+        guessed = guessing(history, self.plan.losses)
+        if guessed is not None:
+            self.reporter.warn(guessed)
 
 
 def _shown(declared: Declared) -> str:

@@ -58,7 +58,32 @@ def _open(path: Path) -> Any:
     except FileNotFoundError:
         raise WeightsError(f"there is no weight file {path}") from None
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path} cannot be read as safetensors: {error}") from None
+        raise WeightsError(pickled(path) or f"{path} cannot be read as safetensors: {error}") from None
+
+
+def pickled(path: Path) -> str | None:
+    """What to say of a file of `torch.save`; None for any other."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(2)
+    except OSError:
+        return None
+    if head not in (b"PK", b"\x80\x02"):
+        return None
+    target = path.with_suffix(".safetensors").name
+    return (
+        f"{path} is a PyTorch pickle file, which could run code: turn it into safetensors where you trust it, with "
+        f"`safetensors.torch.save_file(torch.load({path.name!r}, weights_only=True), {target!r})`"
+    )
+
+
+def require_finite_array(array: Array, key: str) -> None:
+    """Refuse NaN and infinity among weights."""
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise WeightsError(
+            f"the weight `{key}` holds numbers that are not finite (NaN or infinite), so that whatever is computed "
+            f"with it means nothing: the training that left it has diverged"
+        )
 
 
 def _facts(metadata: Mapping[str, str] | None) -> dict[str, Any]:
@@ -98,6 +123,7 @@ def _shape(given: Mapping[str, Array], key: str) -> tuple[int, ...]:
 def stored(array: Array, key: str, weight: Weight) -> Array:
     """A given tensor in the element type of the model."""
     wanted = NUMPY[weight.dtype]
+    require_finite_array(array, key)
     if array.dtype != wanted and array.dtype.kind != wanted.kind:
         raise WeightsError(f"`{key}` holds {array.dtype}, but the net needs {wanted}")
     return np.ascontiguousarray(array, wanted).reshape(weight.shape)

@@ -1,0 +1,136 @@
+"""A checkpoint read again: whole, of this net, with the optimizer's memory where it still has a meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netdsl.ir import Net
+from netdsl.recipe import OPTIMIZERS, Optimizer
+from netdsl.runtime import kinds
+from netdsl.runtime.errors import RunError
+from netdsl.runtime.recipes import recipe_kind, restore_safely
+from netdsl.runtime.tensorfile import Arrays, load_arrays, require_finite, save_arrays, under
+from netdsl.runtime.totals import Totals
+
+FORMAT = 2
+
+_sums = kinds.fields(loss=kinds.number, losses=kinds.mapped(kinds.number), metrics=kinds.mapped(kinds.number))
+_row = kinds.fields(
+    epoch=kinds.whole(1),
+    lr=kinds.number,
+    train=_sums,
+    validation=kinds.optional(_sums),
+    seconds=kinds.duration,
+    best=kinds.flag,
+)
+_facts = kinds.fields(
+    net=kinds.text,
+    epoch=kinds.whole(0),
+    step=kinds.whole(0),
+    batch=kinds.whole(1),
+    seconds=kinds.duration,
+    history=kinds.listed(_row),
+    scaler=kinds.optional(kinds.mapped(kinds.number)),
+    recipe=recipe_kind,
+    tensors=kinds.listed(kinds.text),
+)
+
+
+@dataclass
+class Saved:
+    """Tensors and facts of a checkpoint, each of the kind it has to be."""
+
+    path: Path
+    tensors: Arrays
+    facts: dict[str, Any]
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The one that made the memory."""
+        found: Optimizer = restore_safely(OPTIMIZERS, self.facts["recipe"]["optimizer"], str(self.path))
+        return found
+
+    def totals(self, rank: int) -> Totals:
+        """What the epoch under way has added up to."""
+        try:
+            return Totals.from_arrays(under(self.tensors, f"totals/{rank}/"))
+        except (ValueError, TypeError, IndexError):
+            raise RunError(f"{self.path}: the sums of its epoch cannot be read") from None
+
+
+def save(path: Path, tensors: Arrays, facts: Mapping[str, Any]) -> None:
+    """Replace a checkpoint; it lists its own tensors, so that none can be lost."""
+    save_arrays(path, tensors, {"format": FORMAT, **facts, "tensors": sorted(tensors)})
+
+
+def read_saved(path: Path, net: Net) -> Saved:
+    """A checkpoint of a net; `RunError` says what is wrong with it."""
+    tensors, facts = load_arrays(path)
+    if not isinstance(facts, dict) or "format" not in facts:
+        raise RunError(f"{path} is no checkpoint: it says nothing of a run")
+    if facts["format"] != FORMAT:
+        raise RunError(f"{path} was made by another version of netdsl: begin anew with --overwrite")
+    said = _facts(facts, "")
+    if said:
+        raise RunError(f"{path} is damaged: {said}")
+    lost = sorted(set(facts["tensors"]) ^ tensors.keys())
+    if lost:
+        raise RunError(
+            f"{path} is damaged: the tensor `{lost[0]}` " + ("is lost" if lost[0] not in tensors else "is new")
+        )
+    if facts["net"] != net.name:
+        raise RunError(f"{path} is of a net called {facts['net']}, not {net.name}")
+    if len(facts["history"]) != facts["epoch"]:
+        raise RunError(f"{path} is damaged: {facts['epoch']} epochs, but {len(facts['history'])} in its history")
+    require_finite(under(tensors, "model/"), path)
+    return Saved(path, tensors, facts)
+
+
+def with_memory(saved: Saved, optimizer: Optimizer, net: Net) -> tuple[Arrays, str | None]:
+    """The tensors to go on with, and a note where the optimizer has to start without memory."""
+    memory = under(saved.tensors, "optimizer/")
+    before = saved.optimizer
+    _check_memory(saved, before, memory, net)
+    if before.slots() == optimizer.slots():
+        return saved.tensors, None
+    kept = {k: v for k, v in saved.tensors.items() if not k.startswith("optimizer/")}
+    note = f"the optimizer starts without memory: that of the checkpoint is of {before!r}" if memory else None
+    return kept, note
+
+
+def _check_memory(saved: Saved, optimizer: Optimizer, memory: Mapping[str, np.ndarray[Any, Any]], net: Net) -> None:
+    """Every weight that has a memory must have all of it, in its shape."""
+    shapes = {key: weight.shape for key, weight in net.weights()}
+    found: dict[str, set[str]] = {}
+    for key, value in memory.items():
+        name, _, slot = key.rpartition("/")
+        if name not in shapes:
+            raise RunError(f"{saved.path} remembers a weight `{name}` that the net has not")
+        if slot not in optimizer.slots() or value.shape != (() if slot == "step" else shapes[name]):
+            raise RunError(f"{saved.path} is damaged: its memory `{key}` is not one of {optimizer!r}")
+        found.setdefault(name, set()).add(slot)
+    partial = next((name for name, slots in found.items() if slots != optimizer.slots()), None)
+    begun = saved.facts["epoch"] or saved.facts["step"]
+    if partial or (begun and optimizer.slots() and not found):
+        raise RunError(
+            f"{saved.path} is damaged: the memory of {optimizer!r} is lost" + (f" of `{partial}`" * bool(partial))
+        )
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """The rows of two recipes that differ, in words."""
+    pairs = [(row, before[row], after[row]) for row in ("data", "optimizer", "schedule")]
+    pairs += [(row, before["settings"].get(row), value) for row, value in after["settings"].items()]
+    return [f"{row} {_shown(was)} → {_shown(now)}" for row, was, now in pairs if was != now]
+
+
+def _shown(value: Any) -> str:
+    if not isinstance(value, dict):
+        return "none" if value is None else str(value)
+    given = ", ".join(f"{k}={v}" for k, v in value.items() if k != "name")
+    return f"{value.get('name')}({given})" if given else str(value.get("name"))

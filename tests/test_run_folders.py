@@ -1,0 +1,318 @@
+"""What a run's folder may lose, and what it refuses: foreign files, a second run, damage, a full disk, divergence."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from netdsl.ir import Net
+from netdsl.passes.optimize import SEPARATOR
+from netdsl.passes.step import training_step
+from netdsl.program import load_text
+from netdsl.recipe import OPTIMIZERS
+from netdsl.runtime import folder as folders
+from netdsl.runtime.errors import RunError
+from netdsl.runtime.progress import guessing
+from netdsl.runtime.recipes import plan_of
+from netdsl.runtime.tensorfile import load_arrays, under
+from netdsl.runtime.train import Run, train, try_steps
+
+ENGINES = ["torch", "onnx"]
+TEXT = """
+net Small(hidden = 8) {
+  input image [64]
+  linear(hidden) -> relu
+  output logits: linear(10)
+}
+train Small {
+  data digits
+  loss (logits, label) -> cross_entropy
+  metric (logits, label) -> accuracy
+  optimizer sgd(lr=0.1, momentum=0.9)
+  epochs 1
+  batch 256
+}
+"""
+
+
+def small(text: str = TEXT, **recipe: str) -> Net:
+    return load_text(text, "small.net", None, recipe).net()
+
+
+def run(net: Net | None, folder: Path, engine: str = "torch", **more: Any) -> Run:
+    return train(net, folder, device="cpu", quiet=True, engine=engine, **more)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one epoch, to be copied."""
+    return run(small(), tmp_path_factory.mktemp("runs") / "whole").folder
+
+
+# ---------------------------------------------------------------- what is not a run's own
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("name", ["weights.safetensors", "metrics.jsonl", "curves.png", "thesis.tex", "spec"])
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path, name: str, overwrite: bool) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(RunError, match=f"is no folder of a run, and holds {name}: choose another folder"):
+        run(small(), tmp_path, overwrite=overwrite)
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [(name, "mine")]
+
+
+def test_a_recipe_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "recipe.json").write_text('{"cake": "2 eggs"}')
+    for overwrite in (False, True):
+        with pytest.raises(RunError, match="recipe"):
+            run(small(), tmp_path, overwrite=overwrite)
+    assert [p.name for p in tmp_path.iterdir()] == ["recipe.json"]
+
+
+def test_only_the_files_of_the_run_are_replaced(finished: Path, tmp_path: Path) -> None:
+    kept = shutil.copytree(finished, tmp_path / "run")
+    (kept / "small.onnx").write_text("mine")
+    before = (kept / "weights.safetensors").read_bytes()
+    with pytest.raises(RunError, match="holds a run already"):
+        run(small(), kept)
+    assert (kept / "weights.safetensors").read_bytes() == before
+    run(small(seed="1"), kept, overwrite=True)
+    assert (kept / "weights.safetensors").read_bytes() != before
+    assert (kept / "small.onnx").read_text() == "mine"
+
+
+def test_a_run_stopped_before_its_first_checkpoint(finished: Path, tmp_path: Path) -> None:
+    kept = shutil.copytree(finished, tmp_path / "run", ignore=shutil.ignore_patterns("*.safetensors", "*.jsonl"))
+    with pytest.raises(RunError, match="stopped before its first checkpoint: replace it with --overwrite"):
+        run(small(), kept)
+    assert run(small(), kept, overwrite=True).weights.exists()
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(RunError, match="is a file"):
+        run(small(), tmp_path / "file", overwrite=True)
+
+
+# ---------------------------------------------------------------- two at once, and a folder that goes away
+
+HOLD = """
+import sys, time
+from netdsl.runtime.folder import RunFolder
+RunFolder(sys.argv[1]).hold(overwrite=True)
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+def test_two_runs_cannot_share_a_folder(finished: Path, tmp_path: Path) -> None:
+    """The lock is the process's: a kill frees the folder at once."""
+    kept = shutil.copytree(finished, tmp_path / "run")
+    line = [sys.executable, "-c", HOLD, str(kept)]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        for more in ({"overwrite": True}, {"resume": True}):
+            with pytest.raises(RunError, match="another process is training there"):
+                run(small(epochs="2"), kept, **more)
+        other.kill()
+        other.wait()
+    assert len(run(small(epochs="2"), kept, resume=True).history) == 2
+
+
+def test_a_run_leaves_its_folder_free(tmp_path: Path) -> None:
+    run(small(), tmp_path)
+    assert len(run(small(epochs="2"), tmp_path, resume=True).history) == 2
+
+
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_folder_removed_while_training(tmp_path: Path, engine: str, again: bool) -> None:
+    def remove(row: object) -> None:
+        shutil.rmtree(tmp_path / "run")
+        if again:
+            (tmp_path / "run").mkdir()
+
+    with pytest.raises(RunError, match="was removed or replaced while it was trained in"):
+        run(small(epochs="3"), tmp_path / "run", engine, on_epoch=remove)
+    assert list(tmp_path.rglob("*")) == ([tmp_path / "run"] if again else [])
+
+
+# ---------------------------------------------------------------- a full disk
+
+
+def test_a_full_disk_is_said_and_the_checkpoint_kept(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = shutil.copytree(finished, tmp_path / "run")
+    before = (kept / "checkpoint.safetensors").read_bytes()
+
+    def full(path: Path) -> Any:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(folders, "replacing", full)
+    with pytest.raises(RunError, match="cannot be written: No space left on device; its last checkpoint is kept"):
+        run(small(epochs="2"), kept, resume=True)
+    assert (kept / "checkpoint.safetensors").read_bytes() == before
+
+
+def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
+    """A real limit, met by the library that writes tensors."""
+    (tmp_path / "small.net").write_text(TEXT)
+
+    def confine() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    line = [sys.executable, "-m", "netdsl", "train", str(tmp_path / "small.net"), "--folder", str(tmp_path / "run")]
+    done = subprocess.run(line, capture_output=True, text=True, preexec_fn=confine, timeout=200)
+    assert done.returncode == 1
+    assert "cannot be written: " in done.stderr
+    assert "File too large" in done.stderr
+    assert "unexpectedly" not in done.stderr
+    assert not [p for p in (tmp_path / "run").iterdir() if p.name.startswith(".")]
+
+
+# ---------------------------------------------------------------- numbers that are none
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("shape", ["linear(8) -> batchnorm", "linear(8) -> reshape([8, 1, 1]) -> batchnorm -> flatten"])
+def test_batchnorm_on_one_value_is_refused(tmp_path: Path, engine: str, shape: str) -> None:
+    text = TEXT.replace("linear(hidden)", shape)
+    with pytest.raises(RunError, match="`batchnorm1` of Small would see one value a channel"):
+        run(small(text, batch="1"), tmp_path, engine)
+    assert list(tmp_path.iterdir()) == []
+    wide = TEXT.replace("linear(hidden)", "reshape([1, 8, 8]) -> conv(2, 3) -> batchnorm -> flatten -> linear(8)")
+    assert try_steps(small(wide, batch="1"), 1, device="cpu", quiet=True, engine=engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_run_that_diverges_within_an_epoch_ends_there(tmp_path: Path, engine: str) -> None:
+    run(small(), tmp_path, engine)
+    net = small(epochs="3")
+    assert net.recipe is not None
+    net.recipe.optimizer = OPTIMIZERS["sgd"](lr=1e38, momentum=0.9)
+    with pytest.raises(RunError, match=r"in epoch 2, by step 2 of 6: .*the last good checkpoint is kept"):
+        run(net, tmp_path, engine, resume=True, checkpoint_seconds=0.0)
+    tensors, facts = load_arrays(tmp_path / "checkpoint.safetensors")
+    assert facts["step"] == 1
+    assert all(np.isfinite(value).all() for value in under(tensors, "model/").values())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_is_no_number_is_never_the_best(tmp_path: Path, engine: str) -> None:
+    """No label counts for the metric, or for the loss: never 0, nor the best."""
+    (tmp_path / "alike.txt").write_text("a" * 400)
+    data = f'data text("{tmp_path / "alike.txt"}", length=4)'
+    text = "net S {{ input tokens int[4]\n embedding(2, 3)\n output m: linear(2) }}\ntrain S {{ " + data + "\n{} }}"
+    loss, blind = "loss (m, label) -> cross_entropy", "metric (m, label) -> accuracy(ignore=0)"
+    assert run(small(text.format(loss), epochs="1"), tmp_path / "a", engine).best
+    with pytest.raises(RunError, match="no epoch can be called the best"):
+        run(small(text.format(f"{loss}\n{blind}"), epochs="2"), tmp_path / "b", engine)
+    assert not (tmp_path / "b" / "weights.safetensors").exists()
+    with pytest.raises(RunError, match="nothing counts for the loss cross_entropy"):
+        run(small(text.format("loss (m, label) -> cross_entropy(ignore=0)")), tmp_path / "c", engine)
+
+
+# ---------------------------------------------------------------- going on otherwise
+
+
+@pytest.mark.parametrize("optimizer", [
+    "sgd(lr=0.1)", "sgd(lr=0.1, momentum=0.9)", "adam", "adamw", "rmsprop", "rmsprop(momentum=0.5, centered=true)",
+    "adagrad",
+])  # fmt: skip
+@pytest.mark.parametrize("engine", ENGINES)
+def test_slots_are_what_the_engines_remember(tmp_path: Path, optimizer: str, engine: str) -> None:
+    net = small(optimizer=optimizer)
+    slots = plan_of(net).optimizer.slots()
+    run(net, tmp_path, engine)
+    memory = under(load_arrays(tmp_path / "checkpoint.safetensors")[0], "optimizer/")
+    assert {key.rpartition("/")[2] for key in memory} == slots
+    carried = {c.name.rpartition(SEPARATOR)[2] for c in training_step(net).carried if SEPARATOR in c.name}
+    assert carried == slots
+    assert type(plan_of(net).optimizer) in OPTIMIZERS.values()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("optimizer", ["adam(lr=0.001)", "sgd(lr=0.1)", "rmsprop"])
+def test_another_optimizer_starts_without_memory(
+    finished: Path, tmp_path: Path, engine: str, optimizer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = shutil.copytree(finished, tmp_path / "run")
+    net = small(epochs="2", optimizer=optimizer)
+    done = train(net, kept, resume=True, device="cpu", engine=engine)
+    assert len(done.history) == 2
+    said = capsys.readouterr().out
+    assert "the optimizer starts without memory: that of the checkpoint is of sgd(lr=0.1, momentum=0.9)" in said
+    assert "changed since the checkpoint: optimizer sgd(lr=0.1, momentum=0.9) → " in said
+    memory = under(load_arrays(kept / "checkpoint.safetensors")[0], "optimizer/")
+    assert {key.rpartition("/")[2] for key in memory} == plan_of(net).optimizer.slots()
+
+
+def test_every_row_that_changed_is_said(finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = shutil.copytree(finished, tmp_path / "run")
+    rows = {"schedule": "cosine", "batch": "128", "data": "digits(mean=0.5)", "clip": "1.0", "epochs": "2"}
+    train(small(**rows), kept, resume=True, device="cpu")
+    said = capsys.readouterr().out
+    for row in ("schedule constant → cosine", "batch 256 → 128", "data digits → digits(mean=", "clip none → 1.0"):
+        assert f"changed since the checkpoint: {row}" in said
+    assert "without memory" not in said
+
+
+CHANGED = {
+    "a layer": ("linear(10)", "dropout(0.1) -> linear(10)"),
+    "a setting": ("-> relu", "-> tanh"),
+    "a loss": ("-> cross_entropy", "-> cross_entropy(smoothing=0.1)"),
+    "a metric": ("-> accuracy", "-> top_k(2)"),
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("change", CHANGED)
+def test_another_net_is_not_gone_on_with(finished: Path, tmp_path: Path, change: str, engine: str) -> None:
+    kept = shutil.copytree(finished, tmp_path / "run")
+    before = {p: p.read_bytes() for p in kept.rglob("*") if p.is_file()}
+    with pytest.raises(RunError, match=r"this is not the net of .*--resume\), or begin anew"):
+        run(small(TEXT.replace(*CHANGED[change]), epochs="2"), kept, engine, resume=True)
+    assert {p: p.read_bytes() for p in kept.rglob("*") if p.is_file()} == before
+
+
+# ---------------------------------------------------------------- a few steps
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_few_steps_are_those_of_a_run(
+    tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = TEXT.replace("epochs 1", "epochs 2")
+    losses = try_steps(small(text, batch="500"), 5, device="cpu", engine=engine)
+    assert list(tmp_path.iterdir()) == []
+    said = capsys.readouterr().out
+    assert "epoch 2, step 2 of 3: loss " in said
+    assert "validation, one batch: loss " in said
+    done = run(small(text, batch="500"), tmp_path / "run", engine)
+    sizes = np.array([500, 500, 439])
+    assert np.dot(losses[:3], sizes) / 1439 == pytest.approx(done.history[0]["train"]["loss"], rel=1e-5)
+
+
+# ---------------------------------------------------------------- what is said of a run
+
+
+def test_a_loss_that_guesses() -> None:
+    def history(*losses: float) -> list[dict[str, Any]]:
+        return [{"train": {"loss": v, "losses": {"cross_entropy": v}}} for v in losses]
+
+    losses = plan_of(small()).losses
+    said = guessing(history(2.31, 2.3026, 2.302), losses)
+    assert said is not None
+    assert "guessing among 10 classes scores 2.303" in said
+    assert guessing(history(2.31, 2.1), losses) is None
+    assert guessing([], losses) is None
