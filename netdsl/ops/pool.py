@@ -98,7 +98,8 @@ class Maxpool(_Pool):
     """The largest value in each window (Riesenhuber and Poggio, 1999; Ranzato et al., 2007).
 
     `[C, H, W] -> [C, O, P]` with `O = (H - K + 2P) / S + 1` rounded down (up with `ceil`), also with one or three
-    spatial axes. With `indices` there is a second result: where each maximum was, counted within its channel.
+    spatial axes. With `indices` there is a second result: where each maximum was, counted within its channel. `ceil`
+    and `indices` need a `pad` that is the same before and after, and at most half the kernel.
     """
 
     example: ClassVar[str] = "image [96, 55, 55] -> maxpool(3, stride=2) -> [96, 27, 27]"
@@ -152,7 +153,8 @@ def _to_maxima(tape: Tape, x: Value, pooled: Value, dy: Value, overlap: bool) ->
 class Avgpool(_Pool):
     """The mean of each window (LeCun et al., 1998).
 
-    Shapes as `maxpool`. `count_padding` says whether padding counts as zeros or is left out of the mean.
+    Shapes as `maxpool`. `count_padding` says whether padding counts as zeros or is left out of the mean. `ceil` and
+    `count_padding=false` need a `pad` that is the same before and after, and at most half the kernel.
     """
 
     example: ClassVar[str] = "image [6, 28, 28] -> avgpool(2) -> [6, 14, 14]"

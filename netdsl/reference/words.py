@@ -184,14 +184,16 @@ Everything is counted from shapes alone, for one batch at inference. Three numbe
 | `lrn` over n channels | 0 | n + 3 an element | 1 an element |
 | `maxpool` | 0 | kernel − 1 an output | 0 |
 | `avgpool` | 0 | kernel an output | 0 |
+| `adaptive_maxpool` | 0 | window − 1 an output | 0 |
 | `global_avgpool`, `adaptive_avgpool`, `mean` | 0 | 1 an input element | 0 |
 | `sum`, `reduce_max`, `reduce_min`, `global_maxpool`, `argmax` | 0 | input elements − outputs | 0 |
-| `resize(mode=bilinear)` | 0 | 7 an output of an image (1, 7, 15 for one to three spatial axes) | 0 |
+| `resize(mode=bilinear)` | 0 | 7 an output of an image (3, 7, 15 for one to three spatial axes) | 0 |
 | `add`, `mul`, `sub`, `div`, `minimum`, `maximum` | 0 | 1 an element and further operand | 0 |
 | everything that only moves numbers | 0 | 0 | 0 |
 
 What moves numbers: `flatten`, `reshape`, `concat`, `split`, `crop`, `pad`, `slice`, `transpose`, `resize` to the
-nearest, the unpoolings, `last`, and `dropout` at inference. Biases of recurrent layers are bias additions: `gates ·
-biases` a unit and step. An operation that does not state a number is listed under the report's table as not counted.
+nearest, `unpool`, `max_unpool`, `last`, and `dropout` and `spatial_dropout` at inference. Biases of recurrent layers
+are bias additions: `gates · biases` a unit and step. An operation that does not state a number is listed under the
+report's table as not counted.
 """
 """What is counted, as the operations state it."""
