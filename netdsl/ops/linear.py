@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from netdsl.dims import Extent
+from netdsl.ops.axes import find_axis, rank_at_least, together
 from netdsl.ops.base import (
     EVERYTHING,
     FEATURES,
@@ -18,7 +19,7 @@ from netdsl.ops.base import (
     require_dtype,
 )
 from netdsl.ops.conv import weigh
-from netdsl.ops.fields import Bool, Count, Initialiser
+from netdsl.ops.fields import Bool, Count, Initialiser, Int
 from netdsl.tensors import DType, Init, TensorType, Value, Weight
 
 
@@ -129,3 +130,70 @@ class Embedding(Op):
         from netdsl.ops.linear_backward import EmbeddingGradient
 
         return {"weight": tape(EmbeddingGradient, outgoing[0], self.x, tape.weight("weight"))}
+
+
+class Gather(Op):
+    """Look up parts of a table along an axis, by whole numbers from 0 on: `(table, places) -> gather`.
+
+    The axes of `places` stand where the axis was: `[count, width]` by `int[T]` is `[T, width]`. The table may be a
+    `param`, which is never copied, or a computed value. A look-up costs no arithmetic. A number out of range looks up
+    NaN in a bare ONNX file (-1 in a table of whole numbers); PyTorch refuses it.
+    """
+
+    example: ClassVar[str] = "(table [96, 64], tokens int[12]) -> gather -> [12, 64]"
+    broadcasts: ClassVar[bool] = True
+    positional: ClassVar[int] = 1
+
+    table: Value
+    places: Value
+    axis: Int = 0
+
+    def prepare(self) -> None:
+        rank_at_least(self.table, 1, self.name, "table")
+        require_dtype(
+            self.places, DType.INT, "`gather` looks up whole numbers", "places", "`(table, places) -> gather`"
+        )
+        self.along = find_axis(self.axis, self.table.type.rank, self.name)
+
+    @property
+    def count(self) -> Extent:
+        """How many parts the table has."""
+        return self.table.shape[self.along]
+
+    @property
+    def like_embedding(self) -> bool:
+        """True for one table of rows for all samples."""
+        return not self.table.type.batched and self.table.type.rank == 2 and self.along == 0
+
+    @property
+    def each(self) -> bool:
+        """Whether every sample has a table and numbers of its own."""
+        return self.table.type.batched and self.places.type.batched
+
+    def numberings(self) -> tuple[Numbering, ...]:
+        return (Numbering(self.places, self.count),)
+
+    def result(self) -> TensorType:
+        before, after = self.table.shape[: self.along], self.table.shape[self.along + 1 :]
+        return together(self.table.type, self.places.type).with_shape(*before, *self.places.shape, *after)
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        return ()
+
+    def pointwise(self) -> Extent:
+        return 0
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        taken = self.places.type.rank
+        if place == 1:
+            return tuple(Follows(self.along + i) for i in range(taken))
+        behind = range(self.along + 1, self.table.type.rank)
+        return (*map(Follows, range(self.along)), EVERYTHING, *(Follows(i + taken - 1) for i in behind))
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.linear_backward import EmbeddingGradient, GatherGradient
+
+        (dy,) = outgoing
+        if self.like_embedding and all(isinstance(size, int) for size in self.table.shape):
+            return {"table": tape(EmbeddingGradient, dy, self.places, self.table)}
+        return {"table": tape(GatherGradient, dy, self.places, self.table, self.along)}

@@ -2,6 +2,7 @@
 
 from netdsl.dims import Extent
 from netdsl.ops.backward import Backward
+from netdsl.ops.fields import Int
 from netdsl.tensors import TensorType, Value
 
 
@@ -40,6 +41,21 @@ class EmbeddingGradient(Backward):
 
     def result(self) -> TensorType:
         return self.weight.type
+
+    def pointwise(self) -> Extent:
+        return self.dy.type.elements
+
+
+class GatherGradient(Backward):
+    """Every part of `dy` added to the part of the table that it came from, along an axis of the table."""
+
+    dy: Value
+    places: Value
+    table: Value
+    axis: Int
+
+    def result(self) -> TensorType:
+        return self.table.type
 
     def pointwise(self) -> Extent:
         return self.dy.type.elements

@@ -21,6 +21,22 @@ def causal_mask(x):
     return torch.ones(steps, steps, dtype=torch.bool, device=x.device).triu(1)
 '''
 
+LOOK_UP = '''
+def look_up(table, places, dim):
+    """The parts of `table` along `dim` that whole numbers name."""
+    found = table.index_select(dim, places.flatten())
+    return found.reshape([*table.shape[:dim], *places.shape, *table.shape[dim + 1 :]])
+'''
+
+LOOK_UP_EACH = '''
+def look_up_each(table, places, dim):
+    """The parts of each sample's table along `dim` that its own numbers name."""
+    before, after = table.shape[:dim], table.shape[dim + 1 :]
+    rows = places.reshape(len(places), *[1] * (dim - 1), -1, *[1] * len(after))
+    found = table.gather(dim, rows.expand(*before, -1, *after))
+    return found.reshape(*before, *places.shape[1:], *after)
+'''
+
 HINGE_LOSS = '''
 def hinge_loss(scores, labels, margin=1.0):
     """The mean of `max(0, margin - y * score)`: y is 1 for labels above 0, else -1."""
@@ -54,6 +70,8 @@ class OneBias{kind}(nn.{kind}):
 FUNCTIONS: dict[str, str] = {
     "center_crop": CENTER_CROP.strip(),
     "causal_mask": CAUSAL_MASK.strip(),
+    "look_up": LOOK_UP.strip(),
+    "look_up_each": LOOK_UP_EACH.strip(),
     "hinge_loss": HINGE_LOSS.strip(),
     "drop_hidden_biases": DROP_HIDDEN_BIASES.strip(),
     **{f"OneBias{kind}": ONE_BIAS.format(kind=kind).strip() for kind in ("RNN", "LSTM", "GRU")},

@@ -5,7 +5,8 @@ from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.ranges import or_nan, within
-from netdsl.ops.linear import Embedding, Linear
+from netdsl.ops.linear import Embedding, Gather, Linear
+from netdsl.tensors import DType
 
 
 @rules.lowers(Linear)
@@ -22,3 +23,39 @@ def embedding(op: Embedding, inputs: Sequence[str], build: Builder) -> Any:
     safe, known = within(inputs[0], op.count, build)
     rows = build.node("Gather", [build.weight("weight"), safe], axis=0)
     return or_nan(build.node("Unsqueeze", [known, build.ints(-1)]), rows, build)
+
+
+@rules.lowers(Gather)
+def gather(op: Gather, inputs: Sequence[str], build: Builder) -> Any:
+    places, known = within(inputs[1], op.count, build)
+    found = _each(op, inputs[0], places, build) if op.each else _looked_up(op, inputs[0], places, build)
+    kind, behind = op.places.type, op.table.type.rank - op.along - 1
+    last = kind.batched + op.along * kind.batched + kind.rank
+    spread = [*range(1, 1 + op.along * kind.batched), *range(last, last + behind)]
+    known = build.node("Unsqueeze", [known, build.ints(*spread)]) if spread else known
+    if op.table.type.dtype is DType.FLOAT:
+        return or_nan(known, found, build)
+    nothing = build.constant(-1, "int64") if op.table.type.dtype is DType.INT else build.constant(False, "bool")
+    return build.node("Where", [known, found, nothing])
+
+
+def _looked_up(op: Gather, table: str, places: str, build: Builder) -> Any:
+    """Parts of one table for all samples, or the same parts of every sample's."""
+    found = build.node("Gather", [table, places], axis=op.along + op.table.type.batched)
+    if not op.places.type.batched or not op.along:
+        return found
+    rank = op.result().rank + 1
+    return build.node("Transpose", [found], perm=[op.along, *(a for a in range(rank) if a != op.along)])
+
+
+def _each(op: Gather, table: str, places: str, build: Builder) -> Any:
+    """Parts of each sample's table by its own numbers."""
+    rank, along, wide = op.table.type.rank, op.along, op.places.type.rank
+    if along:
+        first = [0, along + 1, *range(1, along + 1), *range(along + 2, rank + 1)]
+        table = build.node("Transpose", [table], perm=first)
+    found = build.node("GatherND", [table, build.node("Unsqueeze", [places, build.ints(-1)])], batch_dims=1)
+    if not along:
+        return found
+    moved = [*range(1 + wide, 1 + wide + along), *range(1, 1 + wide), *range(1 + wide + along, rank + wide)]
+    return build.node("Transpose", [found], perm=[0, *moved])

@@ -5,7 +5,7 @@ from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.ranges import within
-from netdsl.ops.linear_backward import EmbeddingGradient, LinearInputGradient, LinearWeightGradient
+from netdsl.ops.linear_backward import EmbeddingGradient, GatherGradient, LinearInputGradient, LinearWeightGradient
 
 
 @rules.lowers(LinearInputGradient)
@@ -48,3 +48,22 @@ def embedding_gradient(op: EmbeddingGradient, inputs: Sequence[str], build: Buil
     flat = [zeros, build.node("Reshape", [cells, line]), build.node("Reshape", [rows, line])]
     added = build.node("ScatterElements", flat, axis=0, reduction="add")
     return build.node("Reshape", [added, build.ints(count, width)])  # type: ignore[arg-type]
+
+
+@rules.lowers(GatherGradient)
+def gather_gradient(op: GatherGradient, inputs: Sequence[str], build: Builder) -> Any:
+    """One scatter along the axis: numbers that samples share a table by lie behind one another on it."""
+    dy, places, table = inputs
+    own, kind = op.table.type.batched, op.places.type
+    axis, rank = op.axis + own, op.table.type.rank + own
+    if kind.batched and not own and axis:  # [N, before, places, after] -> [before, N, places, after]
+        count = op.dy.type.rank + 1
+        dy = build.node("Transpose", [dy], perm=[*range(1, axis + 1), 0, *range(axis + 1, count)])
+    shape, after = build.shape_of(table), build.shape_of(table, axis + 1)
+    dy = build.node("Reshape", [dy, build.extents(*([build.shape_of(table, 0, axis)] if axis else []), -1, after)])
+    places, _ = within(places, op.table.shape[op.axis], build)
+    front = [build.shape_of(places, 0, 1)] if own and kind.batched else [1] * own
+    places = build.node("Reshape", [places, build.extents(*front, *(1,) * op.axis, -1, *(1,) * (rank - axis - 1))])
+    places = build.node("Expand", [places, build.shape_of(dy)])
+    zeros = build.node("ConstantOfShape", [shape])
+    return build.node("ScatterElements", [zeros, places, dy], axis=axis, reduction="add")

@@ -1,8 +1,10 @@
 """PyTorch spellings of fully connected layers and look-up tables."""
 
+from netdsl.codegen.pytorch.measures import dim
 from netdsl.codegen.pytorch.rules.conv import starts, unlike
-from netdsl.codegen.pytorch.spelling import Made, Spelling, rules
-from netdsl.ops.linear import Embedding, Linear
+from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Spelling, rules
+from netdsl.ops.linear import Embedding, Gather, Linear
+from netdsl.tensors import DType
 
 
 @rules.lowers(Linear)
@@ -14,3 +16,14 @@ def linear(op: Linear) -> Spelling:
 @rules.lowers(Embedding)
 def embedding(op: Embedding) -> Spelling:
     return Spelling(module=Made("nn.Embedding", (op.count, op.width)), init=starts(op))
+
+
+@rules.lowers(Gather)
+def gather(op: Gather) -> Spelling:
+    table, places, axis = op.table.type.batched, op.places.type.batched, dim(op.along, op.table)
+    if op.like_embedding and op.table.type.dtype is DType.FLOAT:
+        return Spelling(call=Made("F.embedding", (Operand(1), Operand(0))))
+    if table and places:
+        return Spelling(call=Made("look_up_each", (Operand(0), Operand(1), axis)), support=("look_up_each",))
+    front = f".movedim({axis}, 0)" if places and axis else ""
+    return Spelling(call=Infix(f"look_up({{0}}, {{1}}, {axis}){front}", tight=True), support=("look_up",))
