@@ -5,7 +5,10 @@ A graph cannot refuse a batch, so there a loss or metric is NaN, and a look-up g
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +16,25 @@ import onnxruntime
 import pytest
 import torch
 
-from netdsl.codegen.onnx.model import onnx_model
+from netdsl.codegen.onnx.model import onnx_model, save_onnx
 from netdsl.codegen.pytorch.module import torch_module
+from netdsl.ir import Net
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Op
 from netdsl.ops.metric import Metric
 from netdsl.program import load_text
+from netdsl.runtime.arrayfeed import ArrayFeed
+from netdsl.runtime.data import Arrays, Feed, Made
+from netdsl.runtime.datasets.digits import read
+from netdsl.runtime.engine import ENGINES
+from netdsl.runtime.errors import RunError
+from netdsl.runtime.evaluate import evaluate, evaluate_onnx
+from netdsl.runtime.folder import RunFolder
+from netdsl.runtime.parity import parity
+from netdsl.runtime.ranges import Ranges
+from netdsl.runtime.scoring_onnx import evaluate_run
+from netdsl.runtime.tensorfile import load_arrays
+from netdsl.runtime.train import train
 from netdsl.tensors import DType
 
 Array = np.ndarray[Any, Any]
@@ -144,3 +160,170 @@ def test_one_hot_refuses_nothing() -> None:
     wanted[0, 0, 0] = wanted[0, 2, 1] = 1
     assert (run(onnx_model(net), {"x": x})["y"] == wanted).all()
     assert (torch_module(net, 0)(torch.from_numpy(x)).numpy() == wanted).all()
+
+
+# ---------------------------------------------------------------- recipes: the batch is refused, by both engines alike
+
+RECIPE = """
+net A(classes = 10) {
+  input image [64]
+  output logits: linear(classes)
+}
+train A {
+  data   digits
+  loss   LOSS
+  metric METRIC
+  epochs 1
+  batch  400
+}
+"""
+
+
+def recipe(loss: str = "(logits, label) -> cross_entropy", metric: str = "(logits, label) -> accuracy") -> Net:
+    return load_text(RECIPE.replace("LOSS", loss).replace("METRIC", metric), "a.net").net()
+
+
+def mislabel(monkeypatch: pytest.MonkeyPatch, number: int, splits: bool = True) -> None:
+    """Forty labels of the digits become that number: some in every split, or one in the training split."""
+    images, labels = read()
+    labels[100 : 140 if splits else 101] = number
+    monkeypatch.setattr("netdsl.runtime.datasets.digits.read", lambda: (images, labels))
+
+
+def refusal(work: Any) -> str:
+    with pytest.raises(RunError) as raised:
+        work()
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("number", [-1, 10, 255, -100])
+def test_training_refuses_the_batch_in_the_same_words(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = recipe("(logits, label) -> cross_entropy(ignore=77)")
+    mislabel(monkeypatch, number)
+    said = {e: refusal(lambda e=e: train(net, tmp_path / e, engine=e, quiet=True, device="cpu")) for e in ENGINES}
+    assert len(set(said.values())) == 1
+    found = re.fullmatch(
+        r"`label` of sample (\d+) in the train split is (-?\d+), but `cross_entropy` at a.net:8:\d+ takes 0 to 9, "
+        "or 77 where nothing counts", said["torch"],
+    )  # fmt: skip
+    assert found is not None
+    assert int(found[2]) == number
+
+
+def test_evaluation_refuses_the_batch_in_the_same_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = recipe()
+    made = train(net, tmp_path / "run", quiet=True, device="cpu")
+    file = save_onnx(net, tmp_path / "a.onnx", weights=load_arrays(made.weights)[0])
+    mislabel(monkeypatch, 11)
+    works = (
+        lambda: evaluate(made.folder, device="cpu"),
+        lambda: evaluate_run(made.folder, device="cpu"),
+        lambda: evaluate_onnx(file, RunFolder(made.folder).load_net(), device="cpu"),
+    )
+    said = {refusal(work) for work in works}
+    assert len(said) == 1
+    assert "in the test split is 11, but `cross_entropy` at " in said.pop()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_nothing_looks_up_is_refused_by_nobody(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ignored label, and any number as one that `one_hot` reads."""
+    mislabel(monkeypatch, 255)
+    for name, loss in (
+        ("a", "(logits, label) -> cross_entropy(ignore=255)"),
+        ("b", "(logits, label -> one_hot(10)) -> mse"),
+    ):
+        net = recipe(loss, "(logits, label) -> accuracy(ignore=255)")
+        run = train(net, tmp_path / f"{engine}_{name}", engine=engine, quiet=True, device="cpu")
+        assert np.isfinite(run.history[-1]["train"]["loss"])
+
+
+def test_a_metric_and_a_loss_of_two_classes_refuse_as_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    mislabel(monkeypatch, 255)
+    net = recipe("(logits, label) -> cross_entropy(ignore=255)")
+    said = {refusal(lambda e=e: train(net, tmp_path / e, engine=e, quiet=True, device="cpu")) for e in ENGINES}
+    assert [s for s in said if "`accuracy` at a.net:9:" in s and "takes 0 to 9, or -100" in s] == list(said)
+
+
+class Count:
+    """A split of which each sample's field is its number."""
+
+    def __len__(self) -> int:
+        return 8
+
+    def fetch(self, indices: Array, flips: Array | None = None) -> dict[str, Array]:
+        return {"x": np.asarray(indices)}
+
+
+SPLITS = {
+    "in memory": lambda: Arrays({"x": np.arange(8)}),
+    "as stored": Count,
+    "made": lambda: Made(8, lambda number, turned: {"x": np.array(number)}),
+}
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("kind", SPLITS)
+def test_every_feed_shows_its_batches_to_the_check(kind: str, workers: int) -> None:
+    net = load_text("net A {\n  input x int[]\n  output y: embedding(6, 2)\n}\n", "a.net").net()
+    ranges = Ranges(net, (), {})
+    plan = np.split(np.array([5, 1, 2, 7, 6, 3]), 3)
+    feeds: list[Any] = [ArrayFeed(SPLITS[kind](), workers, partial(ranges.check, split="train"))]
+    if not workers:
+        feeds.append(Feed(SPLITS[kind](), "cpu", workers, partial(ranges.check, split="train")))
+    for feed in feeds:
+        seen: list[Any] = []
+        said = refusal(lambda feed=feed, seen=seen: seen.extend(feed.batches(plan)))
+        assert len(seen) == 1
+        assert said == "`x` of sample 7 in the train split is 7, but `embedding` at a.net:3:13 takes 0 to 5"
+
+
+READINGS = [
+    ("x int[4]", "x -> embedding(5, 2)", [0, 1, 2, 5], "`x` is 5"),
+    ("x int[4]", "x -> slice(0, start=1, end=3) -> embedding(5, 2)", [5, 1, 2, -9], None),
+    ("x int[4]", "x -> slice(0, start=1, end=3) -> embedding(5, 2)", [0, 1, -9, 2], "`x` gives -9"),
+    ("x int[4]", "(x, x) -> add -> embedding(5, 2)", [0, 1, 2, 3], "`x` gives 6"),
+    ("x int[4]", "x -> one_hot(9) -> argmax(axis=-1) -> embedding(5, 2)", [0, 1, 2, 7], "`x` gives 7"),
+    ("x int[4]", "x -> look", [0, 1, 2, 7], "`x` is 7"),
+    ("x int[4]", "x -> look -> softmax -> argmax -> embedding(1, 1)", [0, 1, 2, 7], "`x` is 7"),
+    ("x int[4]", "x -> steps", [0, 1, 2, 7], "`x` is 7"),
+    ("x int[4]", "x -> slice(0, start=1) -> steps", [9, 1, 2, 7], "`x` gives 7"),
+    ("x int[4]", "x -> one_hot(3)", [0, -1, 2, 7], None),
+]
+
+
+@pytest.mark.parametrize(("given", "body", "numbers", "wanted"), READINGS)
+def test_indices_are_followed_to_their_fields(given: str, body: str, numbers: list[int], wanted: str | None) -> None:
+    """Through blocks and recurrent blocks, and through what is computed of fields alone; PyTorch refuses the same."""
+    blocks = """
+block look() { input x
+  x -> embedding(5, 2)
+}
+recurrent steps() {
+  input x
+  state h [2] = 0
+  e: x -> embedding(5, 2)
+  next h: e + h
+  output h
+}
+"""
+    net = load_text(f"{blocks}net A {{\n  input {given}\n  output y: {body}\n}}\n", "a.net").net()
+    fields = {"x": np.array([numbers])}
+    if wanted is None:
+        Ranges(net, (), {}).check(fields)
+        torch_module(net, 0)(torch.from_numpy(fields["x"]))
+        return
+    assert wanted in refusal(lambda: Ranges(net, (), {}).check(fields))
+    with pytest.raises(IndexError):
+        torch_module(net, 0)(torch.from_numpy(fields["x"]))
+
+
+@pytest.mark.parametrize("text", ["x -> embedding(3, 2)", "x -> slice(0, start=1) -> embedding(3, 2)"])
+def test_parity_draws_numbers_that_are_there(text: str) -> None:
+    net = load_text(f"net A {{\n  input x int[9]\n  input w int[9]\n  a: {text} -> flatten\n"
+                    "  b: w -> embedding(200, 2) -> flatten\n  output y: (a, b) -> concat\n}\n").net()  # fmt: skip
+    assert parity(net, batch=40).worst < 1e-5

@@ -6,21 +6,30 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from netdsl.runtime.data import Made, Split
+from netdsl.runtime.data import Check, Made, Split
 from netdsl.runtime.pictures import Array
 
 Batch = dict[str, Array]
 
 
 class ArrayFeed:
-    """Batches in order; those that have to be made are made a few ahead by `workers` threads."""
+    """Batches in order; those that have to be made are made a few ahead by `workers` threads.
 
-    def __init__(self, split: Split, workers: int = 0) -> None:
+    `check` sees each batch, with its places in the split, and may refuse it.
+    """
+
+    def __init__(self, split: Split, workers: int = 0, check: Check | None = None) -> None:
         self.split = split
+        self.check = check or (lambda batch, indices: None)
         self.workers = workers if isinstance(split, Made) else 0
 
     def batches(self, plan: Sequence[Array], flips: Array | None = None) -> Iterator[Batch]:
         """The planned batches in order, by field name."""
+        for indices, batch in zip(plan, self._fetched(plan, flips), strict=True):
+            self.check(batch, indices)
+            yield batch
+
+    def _fetched(self, plan: Sequence[Array], flips: Array | None) -> Iterator[Batch]:
         parts = ((indices, None if flips is None else flips[indices]) for indices in plan)
         if not self.workers:
             yield from (self.split.fetch(indices, turned) for indices, turned in parts)

@@ -197,11 +197,35 @@ def share(batch: Array, rank: int, world: int) -> Share:
     return Share(own if len(own) else batch[:1], len(own), len(batch))
 
 
-class Feed:
-    """Batches of one split as tensors on the device, fetched ahead where samples have to be made."""
+Check = Callable[[Mapping[str, Any], Array], None]
+"""What looks at a batch before it is computed with: its fields, and its places in the split."""
 
-    def __init__(self, split: Split, device: Any, workers: int = 0) -> None:
+
+class Picked(Mapping[str, Array]):
+    """Some samples of fields that are held in memory, cut out when they are asked for."""
+
+    def __init__(self, fields: Mapping[str, Array], indices: Array) -> None:
+        self.fields, self.indices = fields, indices
+
+    def __getitem__(self, name: str) -> Array:
+        return np.asarray(self.fields[name][self.indices])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.fields)
+
+    def __len__(self) -> int:
+        return len(self.fields)
+
+
+class Feed:
+    """Batches of one split as tensors on the device, fetched ahead where samples have to be made.
+
+    `check` sees each batch on the CPU, with its places in the split, and may refuse it.
+    """
+
+    def __init__(self, split: Split, device: Any, workers: int = 0, check: Check | None = None) -> None:
         self.split = split
+        self.check = check or (lambda batch, indices: None)
         self.device = device
         self.workers = workers
         self.loader: Any = None
@@ -227,10 +251,13 @@ class Feed:
 
         if self.held is None:
             fetched = self.split.fetch(indices, flips)
+            self.check(fetched, indices)
             return {n: torch.from_numpy(v).to(self.device) for n, v in fetched.items()}
+        assert isinstance(self.split, Arrays)
+        self.check(Picked(self.split.fields, indices), indices)
         where = torch.from_numpy(np.ascontiguousarray(indices)).to(self.device)
         batch = {name: values[where] for name, values in self.held.items()}
-        flipped = self.split.flipped if isinstance(self.split, Arrays) else None
+        flipped = self.split.flipped
         if flips is not None and flipped is not None:
             turned = torch.from_numpy(flips).to(self.device)
             batch[flipped][turned] = batch[flipped][turned].flip(-1)
@@ -239,9 +266,10 @@ class Feed:
     def _made(self, plan: Sequence[Array], flips: Array | None) -> Iterator[dict[str, Any]]:
         turned = np.zeros(len(self.split), bool) if flips is None else flips
         self.plan[:] = [[(int(i), bool(turned[i])) for i in indices] for indices in plan]
-        for fetched in self._loader():
+        for indices, fetched in zip(plan, self._loader(), strict=False):
             if isinstance(fetched, DataError):
                 raise fetched
+            self.check(fetched, indices)
             yield {name: value.to(self.device, non_blocking=True) for name, value in fetched.items()}
 
     def _loader(self) -> Any:

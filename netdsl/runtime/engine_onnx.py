@@ -19,6 +19,7 @@ from netdsl.runtime.data import Dataset, Share
 from netdsl.runtime.engine import Fields
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.pictures import Array
+from netdsl.runtime.ranges import split_check
 from netdsl.runtime.recipes import Plan
 from netdsl.runtime.scoring_onnx import OnnxScoring, add_batch, size_of
 from netdsl.runtime.session import on_cuda
@@ -43,7 +44,8 @@ class OnnxEngine:
         self.graph = training_step(net, operands=True)
         self.stepping = Stepping(self.graph, device)
         self.scoring = OnnxScoring(net, plan, device)
-        self.feeds = {n: ArrayFeed(dataset.splits[n], plan.workers) for n in ("train", "validation")}
+        splits = [(n, dataset.splits[n]) for n in ("train", "validation")]
+        self.feeds = {n: ArrayFeed(split, plan.workers, split_check(net, plan, n)) for n, split in splits}
 
     @property
     def where(self) -> str:

@@ -17,6 +17,7 @@ from netdsl.runtime.engine import Fields
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.optimizers import make_optimizer
 from netdsl.runtime.pictures import Array
+from netdsl.runtime.ranges import split_check
 from netdsl.runtime.recipes import Plan
 from netdsl.runtime.scoring import Scoring, Totals, build_module, named, output_names
 from netdsl.runtime.tensorfile import beneath, under
@@ -37,7 +38,8 @@ class TorchEngine:
         self.module: nn.Module = build_module(net, plan.seed).to(place)
         self.scoring.to(place)
         self.optimizer = make_optimizer(plan.optimizer, self.module)
-        self.feeds = {n: Feed(dataset.splits[n], place, plan.workers) for n in ("train", "validation")}
+        splits = [(n, dataset.splits[n]) for n in ("train", "validation")]
+        self.feeds = {n: Feed(split, place, plan.workers, split_check(net, plan, n)) for n, split in splits}
 
     @property
     def where(self) -> str:

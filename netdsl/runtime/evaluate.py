@@ -18,6 +18,7 @@ from netdsl.runtime.device import choose_device
 from netdsl.runtime.fit import check_fit
 from netdsl.runtime.folder import RunFolder
 from netdsl.runtime.opening import open_quietly, run_once
+from netdsl.runtime.ranges import split_check
 from netdsl.runtime.recipes import data_of, plan_of
 from netdsl.runtime.scoring import Scoring, Totals, build_module, named, output_names
 
@@ -68,7 +69,8 @@ def score(net: Net, forward: Forward, split: str, data: Data | None, device: tor
     samples = dataset.split(split)
     scoring = Scoring(net, plan.losses, plan.metrics).to(device)
     totals = Totals()
-    for fields in Feed(samples, device, plan.workers).batches(cut(np.arange(len(samples)), plan.batch)):
+    feed = Feed(samples, device, plan.workers, split_check(net, plan, split))
+    for fields in feed.batches(cut(np.arange(len(samples)), plan.batch)):
         values = {**fields, **forward(fields)}
         scoring.loss(totals, values)
         scoring.count(totals, values)

@@ -16,6 +16,7 @@ from netdsl.runtime.checkpoint import load_tensors, load_weights
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.opening import open_net, run_once
 from netdsl.runtime.pictures import Array
+from netdsl.runtime.ranges import Ranges
 from netdsl.runtime.scoring import build_module, named, output_names
 from netdsl.tensors import DType, Value
 
@@ -75,18 +76,21 @@ def parity(
 
 
 def random_inputs(net: Net, sizes: Mapping[str, int], seed: int, batch: int) -> dict[str, Array]:
-    """Normal numbers; for whole numbers, those that every embedding that reads the input can look up."""
-    generator = np.random.default_rng(seed)
-    return {value.name: _random(net, value, sizes, generator, batch) for value in net.inputs}
+    """Normal numbers; for whole numbers, those that every layer that looks one up has."""
+    generator, ranges = np.random.default_rng(seed), Ranges(net.inference(), (), sizes)
+    below = {v.name: ranges.known(v.name) or _highest(net) for v in net.inputs}
+    inputs = {v.name: _random(v, sizes, generator, batch, below[v.name]) for v in net.inputs}
+    ranges.check(inputs)
+    return inputs
 
 
-def _random(net: Net, value: Value, sizes: Mapping[str, int], generator: np.random.Generator, batch: int) -> Array:
+def _random(value: Value, sizes: Mapping[str, int], generator: np.random.Generator, batch: int, below: int) -> Array:
     shape = (batch, *(at(extent, sizes) for extent in value.shape))
     if value.type.dtype is DType.FLOAT:
         return generator.standard_normal(shape, np.float32)
     if value.type.dtype is DType.BOOL:
         return generator.random(shape) < 0.5
-    return generator.integers(0, _highest(net), shape)
+    return generator.integers(0, below, shape)
 
 
 def _highest(net: Net) -> int:

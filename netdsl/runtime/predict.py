@@ -24,6 +24,7 @@ from netdsl.runtime.folder import RunFolder
 from netdsl.runtime.imagefile import ENDINGS, read_image
 from netdsl.runtime.opening import open_net, open_quietly, run_once
 from netdsl.runtime.pictures import Array, Picture, picture_for, picture_from
+from netdsl.runtime.ranges import Ranges
 from netdsl.runtime.recipes import data_of
 from netdsl.runtime.session import Session
 from netdsl.runtime.tensorfile import load_arrays, load_facts
@@ -89,9 +90,16 @@ def predict(
     opened = _file(model, device) if bare else OPENERS[engine](model, device)
     used = data_of(opened.net, data) if data is not None or not bare else None
     found = read_sample(opened, sample, used, split)
+    Ranges(opened.net.inference(), (), _sizes(opened.net, found.fields)).check(found.fields)
     outputs = {name: value[0] for name, value in opened.compute(found.fields).items()}
     names = found.classes or _class_names(opened, data, used)
     return Prediction(outputs, _guesses(next(iter(outputs.values())), names, top), found.truth, found.notes)
+
+
+def _sizes(net: Net, fields: Mapping[str, Array]) -> dict[str, int]:
+    """The numbers that a sample gives the symbols of the net's inputs."""
+    pairs = ((d, n) for v in net.inputs for d, n in zip(v.shape, fields[v.name].shape[1:], strict=True))
+    return {str(d): n for d, n in pairs if isinstance(d, Dim) and set(d.symbols) == {str(d)}}
 
 
 def net_of(session: Session) -> Net:

@@ -21,6 +21,7 @@ from netdsl.runtime.fit import check_fit
 from netdsl.runtime.folder import RunFolder
 from netdsl.runtime.opening import open_quietly
 from netdsl.runtime.pictures import Array
+from netdsl.runtime.ranges import split_check
 from netdsl.runtime.recipes import Plan, data_of, plan_of
 from netdsl.runtime.tensorfile import load_arrays
 from netdsl.runtime.terms import Terms
@@ -74,7 +75,8 @@ def evaluate_run(
     held = _held(net, scoring, folder.weights)
     totals = Totals()
     batches = cut(np.arange(len(samples)), plan.batch)
-    scoring.score(ArrayFeed(samples, plan.workers).batches(batches), held, totals)
+    feed = ArrayFeed(samples, plan.workers, split_check(net, plan, split))
+    scoring.score(feed.batches(batches), held, totals)
     found = scoring.terms.result(totals)
     return {"split": split, "samples": len(samples), "loss": found["loss"], "metrics": found["metrics"]}
 
