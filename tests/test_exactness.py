@@ -31,7 +31,7 @@ BODIES = [
     (IMAGE, "lrn"), (IMAGE, "lrn(4)"), (ROW, "softmax"), (IMAGE, "softmax"), (IMAGE, "log_softmax"),
     (ROWS, "log_softmax"), (ROW, "log_softmax"), (ROWS, "mean"), (IMAGE, "global_avgpool"), (IMAGE, "avgpool(3)"),
     (ROWS, "sum(axis=0)"), (IMAGE, "adaptive_avgpool(2)"), (ROW, "sigmoid"), (ROW, "softplus"), (ROW, "gelu"),
-    (IMAGE, "resize(size=(7, 9))"), ("q [7, 6]", "(q, q, q) -> attention"), (ROWS, "multihead_attention(heads=2)"),
+    (IMAGE, "resize(size=(7, 9))"), ("q [7, 6]", "(q, q, q) -> attention"), (ROWS, "multihead_attention(2)"),
 ]  # fmt: skip
 
 OFFSETS = [(10.0, 0.1), (100.0, 0.1), (1e4, 1.0)]

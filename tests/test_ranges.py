@@ -93,6 +93,8 @@ LOOKED = [
     Looked(f"{SCORES}; {LABEL}", "(y, label) -> multi_margin", 3),
     Looked("y []; label int[]", "(y -> sigmoid, label) -> binary_cross_entropy", 2, torch_takes_all=True),
     Looked("y [1]; label int[]", "(y, label) -> binary_cross_entropy_with_logits", 2, torch_takes_all=True),
+    Looked("y [5, 2]; label int[3]", "(y, label) -> gather", 5),
+    Looked("y [2, 5]; label int[]", "(y, label) -> gather(axis=1)", 5),
     Looked("y [2, 2, 3]; label int[2, 2, 3]", "(y, label) -> max_unpool(2)", 24),
 ]
 """Sizes that are open are 3."""
