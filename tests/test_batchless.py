@@ -194,3 +194,22 @@ def test_values_of_samples_beside_one_for_all(rows: str, batch: int) -> None:
     for ours, file in zip(results(module, *map(torch.from_numpy, feed.values())), files, strict=True):
         assert len(ours) == batch
         np.testing.assert_allclose(file, ours, rtol=1e-4, atol=1e-5)
+
+
+NUMBERS = {
+    "a loss": "(x, y) -> mse",
+    "a sum of losses": "((x, y) -> mse) + 2 * ((x, y) -> l1)",
+    "a loss of a block": "(x, y) -> apart",
+    "a number from a block": "(x, y) -> mse -> twice",
+}
+
+
+@pytest.mark.parametrize("row", NUMBERS.values(), ids=list(NUMBERS))
+def test_a_number_of_the_whole_batch_is_no_value_for_all_samples(row: str) -> None:
+    blocks = "block apart() { input a, b\n  ((a, b) -> mse) + 1 }\nblock twice() { _ * 2 }\n"
+    net = load_text(f"{blocks}net A {{\n  input x [3], y [3]\n  output z: {row}\n}}\n").net()
+    given = [torch.rand(4, 3), torch.rand(4, 3)]
+    (number,) = results(torch_module(net, 0), *given)
+    (file,) = opened(onnx_model(net, seed=0)).run(None, {"x": given[0].numpy(), "y": given[1].numpy()})
+    assert number.shape == file.shape == ()
+    np.testing.assert_allclose(number, file, rtol=1e-5)

@@ -26,6 +26,8 @@ from netdsl.elaborate.values import (
     arrows,
 )
 from netdsl.ir import Block, Graph, Output, Recurrent
+from netdsl.ops.loss import Loss
+from netdsl.ops.metric import Metric
 from netdsl.source import Span
 from netdsl.tensors import Value
 
@@ -82,15 +84,32 @@ def _settle_outputs(context: Context, build: Build, definition: syntax.Definitio
 
 def _repeat_outputs(context: Context, build: Build) -> None:
     """What leaves a net or a step is there for every sample, even where it is the same for all."""
+    free = [o for o in build.graph.outputs if not o.value.type.batched]
     like = next((v for v in build.graph.inputs if v.type.batched), None)
+    if not free or like is None:
+        return
+    whole = _numbers_of_batches(build.graph, set()) if build.keyword == "net" else set()
     repeats: dict[Value, Value] = {}
-    for output in build.graph.outputs:
+    for output in free:
         value = output.value
-        if like is not None and not value.type.batched:
-            if value not in repeats:
-                repeats[value] = layers.repeated(context, value, like, output.span)
-                build.graph.nodes[-1].name = build.names.number("per_sample")
-            output.value = repeats[value]
+        if value in whole:
+            continue
+        if value not in repeats:
+            repeats[value] = layers.repeated(context, value, like, output.span)
+            build.graph.nodes[-1].name = build.names.number("per_sample")
+        output.value = repeats[value]
+
+
+def _numbers_of_batches(graph: Graph, found: set[Value]) -> set[Value]:
+    """Losses and metrics, which are one number of all samples, and what is computed from them (`found` is too)."""
+    for node in graph.nodes:
+        if isinstance(node.op, Block):
+            inner = {v for v, outer in zip(node.op.body.inputs, node.inputs, strict=False) if outer in found}
+            inner = _numbers_of_batches(node.op.body, inner)
+            found.update(r for r, o in zip(node.results, node.op.body.outputs, strict=True) if o.value in inner)
+        elif isinstance(node.op, Loss | Metric) or not found.isdisjoint(node.inputs):
+            found.update(r for r in node.results if not r.type.batched)
+    return found
 
 
 def _note_unused(context: Context, build: Build, definition: syntax.Definition) -> None:
