@@ -84,9 +84,9 @@ def all_batched(values: Sequence[Value], name: str, field: str = "x") -> None:
 
 
 def meet(a: TensorType, b: TensorType, name: str, fields: tuple[str, str]) -> Iterator[Requirement]:
-    """What broadcasting needs: equal ranks and each axis equal or literally 1.
+    """What broadcasting needs: each axis, counted from the last, equal or literally 1, and ranks that are equal.
 
-    A value without a batch (a number, a `param`) may have fewer axes and aligns at the right.
+    What is the same for all samples (a number, a `param`, what is computed from these) may have fewer axes, not more.
     """
     message = f"the two sides of `{name}` have different shapes: {a} and {b}"
     if a.batched and b.batched:
@@ -94,11 +94,19 @@ def meet(a: TensorType, b: TensorType, name: str, fields: tuple[str, str]) -> It
         yield Requirement(a.rank, "==", b.rank, message, field=fields[1], help=same)
     elif a.batched or b.batched:
         free, full = (b, a) if a.batched else (a, b)
-        yield Requirement(full.rank, ">=", free.rank, message, field=fields[1])
+        more = "what is the same for all samples has no more axes than what it meets: `unsqueeze` the other side first"
+        yield Requirement(full.rank, ">=", free.rank, message, field=fields[1], help=more)
     for back, (left, right) in enumerate(zip(reversed(a.shape), reversed(b.shape), strict=False), 1):
         if not is_one(left) and not is_one(right):
-            help = remedy(left, a.rank, back) if a.rank == b.rank else None
+            help = remedy(left, a.rank, back) if a.rank == b.rank else _lined_up(a, b)
             yield Requirement(left, "==", right, message, field=fields[1], help=help)
+
+
+def _lined_up(a: TensorType, b: TensorType) -> str:
+    """How a shape with fewer axes meets the first ones of another instead of the last."""
+    few, many = sorted((a, b), key=lambda t: t.rank)
+    front = few.with_shape(*few.shape, *(1,) * (many.rank - few.rank))
+    return f"axes meet from the last one: to meet the first it would be {front}, which `unsqueeze` makes of it"
 
 
 def remedy(wanted: Extent, rank: int, back: int) -> str | None:
