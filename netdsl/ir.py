@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from netdsl.diagnostics import Diagnostic
 from netdsl.dims import Domain
 from netdsl.ops.base import Op
 from netdsl.ops.loss import ClassLoss, Loss
@@ -241,6 +242,8 @@ class Net(Graph):
     """Sizes that the file gives its symbols (`H = 224`)."""
     budgets: list[Budget] = anew(factory=list)
     recipe: Recipe | None = None
+    faults: list[Diagnostic] = anew(factory=list)
+    """What is wrong with its `train` section, which nothing but training and checking needs."""
     definition: syntax.Definition | None = None
     row_shapes: dict[int, str] = anew(factory=dict)
     """The shape at the end of each of its own rows, by the offset where the row begins (`netdsl fmt --shapes`)."""

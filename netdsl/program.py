@@ -34,8 +34,11 @@ class Program:
         """The nets of the file, in order."""
         return [i.name.id for i in self.file.items if isinstance(i, syntax.Definition) and i.keyword == "net"]
 
-    def net(self, name: str | None = None) -> Net:
-        """A net by name, or the first of the file. Raises `NetError` with everything that is wrong with it."""
+    def net(self, name: str | None = None, trained: bool = True) -> Net:
+        """A net by name, or the first of the file. Raises `NetError` with everything that is wrong with it.
+
+        One that is not to be `trained` may have a faulty `train` section, and has no recipe then.
+        """
         chosen = self._choose(name)
         if chosen.name.id not in self.built:
             self.collector.check()
@@ -44,6 +47,8 @@ class Program:
         self.collector.check()
         if net is None:
             raise NetError(self.collector.found)
+        if net.faults and trained:
+            raise NetError([*self.collector.found, *net.faults])
         return net
 
     def _choose(self, name: str | None) -> syntax.Definition:
@@ -74,6 +79,9 @@ class Program:
         for definition in nets:
             if definition.name.id not in self.built and self.module.own.get(definition.name.id) is definition:
                 self.built[definition.name.id] = self._build_safely(definition)
+        for net in self.built.values():
+            for fault in net.faults if net is not None else ():
+                self.collector.add(fault)
         self._check_trains()
         return self.collector.sorted()
 

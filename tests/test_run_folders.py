@@ -311,8 +311,9 @@ def test_a_loss_that_guesses() -> None:
         return [{"train": {"loss": v, "losses": {"cross_entropy": v}}} for v in losses]
 
     losses = plan_of(small()).losses
-    said = guessing(history(2.31, 2.3026, 2.302), losses)
+    said = guessing(history(2.31, 2.3026, 2.302), losses, 40)
     assert said is not None
     assert "guessing among 10 classes scores 2.303" in said
-    assert guessing(history(2.31, 2.1), losses) is None
-    assert guessing([], losses) is None
+    assert guessing(history(2.31, 2.1), losses, 60) is None
+    assert guessing(history(2.31, 2.3), losses, 49) is None
+    assert guessing([], losses, 900) is None

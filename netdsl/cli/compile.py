@@ -10,6 +10,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netdsl.cli.opening import open_net
 from netdsl.cli.options import add_net, whole
 
 if TYPE_CHECKING:
@@ -29,15 +30,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> None:
-    from netdsl.program import load_file
-
     if given.to != "pytorch" and given.output is None:
         given.parser.error("an ONNX model needs a file: -o model.onnx")
     if given.to == "pytorch" and given.weights is not None:
         given.parser.error("--weights: source holds no weights; load them into the module")
     if given.to != "onnx-train" and given.device is not None:
         given.parser.error(f"--device: a training step is spelt for a device, {given.to} runs on any as it is")
-    net = load_file(given.file, dict(given.settings)).net(given.net)
+    net = open_net(given, trained=given.to == "onnx-train").say()
     TARGETS[given.to](net, given)
     if given.output is not None:
         print(f"{net.name} → {given.output}")

@@ -10,6 +10,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
+from netdsl.cli.opening import say_of_run
 from netdsl.cli.options import add_device, add_engine
 
 
@@ -28,7 +29,9 @@ def add_split(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> None:
-    found = _score(given, parse_data(given.data))
+    data = parse_data(given.data)
+    say_of_run(given.folder)
+    found = _score(given, data)
     print(json.dumps(found, indent=2) if given.format == "json" else _text(found))
 
 

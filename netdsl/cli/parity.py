@@ -9,6 +9,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from netdsl.cli.opening import open_net
 from netdsl.cli.options import add_net, add_size, count, whole
 
 
@@ -22,10 +23,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> int:
-    from netdsl.program import load_file
     from netdsl.runtime.parity import parity
 
-    net = load_file(given.file, dict(given.settings)).net(given.net)
+    net = open_net(given).say()
     found = parity(net, given.weights, given.size or None, given.seed, given.batch)
     at = "".join(f", {s} = {n}" for s, n in found.sizes.items())
     print(f"{found.net}, batch {found.batch}{at}: PyTorch against onnxruntime")

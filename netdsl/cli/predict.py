@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from netdsl.cli.evaluate import add_split, parse_data
+from netdsl.cli.opening import say_of_run
 from netdsl.cli.options import add_device, add_engine, count
 
 
@@ -30,6 +31,8 @@ def run(given: Namespace) -> None:
 
     if given.output is not None and given.output.suffix != ".npz":
         given.parser.error("--output: outputs are kept in an .npz file")
+    if given.model.suffix != ".onnx":
+        say_of_run(given.model)
     options = {"split": given.split, "top": given.top, "device": given.device, "engine": given.engine}
     found = predict(given.model, given.sample, data=parse_data(given.data), **options)
     if given.output is not None:

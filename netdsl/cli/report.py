@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
 
+from netdsl.cli.opening import open_net
 from netdsl.cli.options import add_net, add_size, count, whole
-from netdsl.diagnostics import Collector, Diagnostic, Severity
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -25,28 +24,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> None:
-    from netdsl.analyzer import analyze, check_budgets
-    from netdsl.program import load_file
     from netdsl.reports import render
 
-    program = load_file(given.file, dict(given.settings))
-    net = program.net(given.net)
-    collector = Collector()
-    report = analyze(net, sizes=given.size, batch=given.batch, explained=given.explain, collector=collector)
-    check_budgets(net, report, collector)
-    others = tuple(n for n in program.names if n != net.name)
-    color = sys.stdout.isatty()
+    opened = open_net(given, explained=given.explain)
     shape = {"width": given.width, "depth": given.depth, "expand": given.expand}
-    print(render(report, given.format, others=others, color=color, **shape), end="")
+    print(render(opened.report, given.format, others=opened.others, color=sys.stdout.isatty(), **shape), end="")
     sys.stdout.flush()
-    show_warnings([*program.collector.found, *collector.found])
-    collector.check()
-
-
-def show_warnings(found: Sequence[Diagnostic]) -> None:
-    """Warnings go to stderr, so that the report can be piped."""
-    warnings = [d for d in found if d.severity is not Severity.ERROR]
-    if warnings:
-        from netdsl.reports.plain import render
-
-        print(render(warnings, color=sys.stderr.isatty()), file=sys.stderr)
+    opened.say()

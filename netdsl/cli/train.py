@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netdsl.cli.opening import open_net, say_of_run
 from netdsl.cli.options import add_choice, add_device, add_engine, count
 
 if TYPE_CHECKING:
@@ -46,11 +47,10 @@ def run(given: Namespace) -> None:
         if not given.resume:
             given.parser.error(f"{given.file} is a folder: add --resume to go on with its run")
         _refuse_changes(given, rows)
+        say_of_run(given.file)
         net, folder = None, given.file
     else:
-        from netdsl.program import load_file
-
-        net = load_file(given.file, dict(given.settings), rows).net(given.net)
+        net = open_net(given, rows, trained=True).say()
         folder = given.folder or free_folder(net.name, given.resume)
     if given.steps is not None:
         _try(given, net)

@@ -9,17 +9,18 @@ import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.layers as layers
 import netdsl.elaborate.rows as rows
 from netdsl import syntax
-from netdsl.diagnostics import Label, Severity, did_you_mean
+from netdsl.diagnostics import Collector, Label, Severity, did_you_mean
 from netdsl.elaborate.context import Context
+from netdsl.elaborate.expectations import warn_of_activations
 from netdsl.elaborate.files import Module
 from netdsl.elaborate.scope import Build, Names, Scope
-from netdsl.elaborate.values import Failed, arrows
-from netdsl.ir import Block, Divisor, Graph, Net, Node, Output, Recipe, Term
+from netdsl.elaborate.values import Exhausted, Failed, arrows
+from netdsl.ir import Divisor, Graph, Net, Output, Recipe, Term
 from netdsl.ops import REGISTRY
-from netdsl.ops.base import Declared, RuleError, read_setting
+from netdsl.ops.base import Declared, Op, RuleError, read_setting
 from netdsl.ops.fields import FieldError
 from netdsl.source import Span
-from netdsl.tensors import TensorType, Value
+from netdsl.tensors import DType, TensorType, Value
 
 DECLARED = ("data", "optimizer", "schedule")
 TERMS = ("loss", "metric")
@@ -28,7 +29,26 @@ TERMS = ("loss", "metric")
 def attach(
     context: Context, module: Module, definition: syntax.Definition, net: Net, overrides: Mapping[str, syntax.Expr]
 ) -> None:
-    """Resolve the `train` section of a net, with rows replaced by those given from outside."""
+    """Resolve the `train` section of a net, with rows replaced by those given from outside.
+
+    Mistakes in it are kept apart, in `net.faults`: the net itself can be used without.
+    """
+    outer, context.collector = context.collector, Collector()
+    try:
+        _resolve(context, module, definition, net, overrides)
+    except (Failed, Exhausted):
+        net.recipe = None
+    finally:
+        found, context.collector = context.collector.found, outer
+        net.faults = [d for d in found if d.severity is Severity.ERROR]
+        for diagnostic in found:
+            if diagnostic.severity is not Severity.ERROR:
+                outer.add(diagnostic)
+
+
+def _resolve(
+    context: Context, module: Module, definition: syntax.Definition, net: Net, overrides: Mapping[str, syntax.Expr]
+) -> None:
     sections = [i for i in module.file.items if isinstance(i, syntax.Train) and i.net.id == definition.name.id]
     if not sections:
         return
@@ -182,16 +202,17 @@ def _term_row(
     graph.inputs.extend(available.values())
     context.builds.append(build)
     try:
-        value = _term_value(context, scope, net, fields, row)
+        result = _scalar(context, _term_value(context, scope, net, fields, row), row)
+        name = row.label.id if row.label else graph.nodes[-1].kind if graph.nodes else result.name
+        if not graph.nodes and row.keyword.id == "loss":  # an output that is a loss by itself
+            result = layers.operate(context, "identity", (result,), row.value.span)
         for node in build.fresh:
             node.name = build.names.number(node.name)
     finally:
         context.builds.pop()
-    result = _scalar(context, value, row)
     read = {v for n in graph.nodes for v in n.inputs}
     graph.inputs = [v for v in graph.inputs if v in read]
     graph.outputs.append(Output("value", result, False, row.span))
-    name = row.label.id if row.label else graph.nodes[-1].kind if graph.nodes else result.name
     terms = recipe.losses if row.keyword.id == "loss" else recipe.metrics
     if any(t.name == name for t in terms):
         name = f"{name}{len(terms) + 1}"
@@ -251,6 +272,9 @@ def _scalar(context: Context, value: Any, row: syntax.RecipeRow) -> Value:
         shown = str(flat[0].type) if len(flat) == 1 else f"{len(flat)} arrows"
         message = f"a {row.keyword.id} is one number, but this is {shown}"
         context.error("not-a-scalar", message, row.value.span, help="end it with a loss such as `cross_entropy`")
+    if flat[0].type.dtype is not DType.FLOAT:
+        message = f"a {row.keyword.id} is a real number, but this is {flat[0].type}"
+        context.error("not-a-scalar", message, row.value.span, help="end it with a loss such as `cross_entropy`")
     return flat[0]
 
 
@@ -266,8 +290,23 @@ def _check_term(context: Context, net: Net, graph: Graph, row: syntax.RecipeRow)
         if isinstance(node.op, Metric) and row.keyword.id == "loss":
             message = f"`{node.op.name}` is a metric: it has no gradient, so nothing can learn from it"
             context.error("not-a-loss", message, row.value.span, help="train on a loss such as `cross_entropy`")
-        if node.op.name in SOFTENED and row.keyword.id == "loss":
-            _warn_softened(context, net, node, row)
+    if row.keyword.id == "loss":
+        warn_of_activations(context, net, graph, row.value.span)
+    _check_learning(context, net, graph, row)
+
+
+def _check_learning(context: Context, net: Net, graph: Graph, row: syntax.RecipeRow) -> None:
+    """A row computes with what the net gives: it owns no weights, and a loss depends on some of the net's."""
+    kind = row.keyword.id
+    owner = next((node for _, node in graph.walk() if isinstance(node.op, Op) and any(node.op.weights())), None)
+    if owner is not None:
+        message = f"`{owner.kind}` has weights, but those of a `{kind}` row would never be trained or kept"
+        help = "put it into the net, behind an `output` (one marked `aux` exists in training only)"
+        context.error("weights-in-loss", message, row.value.span, Label(owner.span, "here"), help=help)
+    outputs = {o.name for o in net.outputs}
+    if kind == "loss" and not outputs & {value.name for value in graph.inputs}:
+        message = f"this `loss` reads no output of `{net.name}`, so there is nothing that it could train"
+        context.error("nothing-to-learn", message, row.value.span, help=f"its outputs are {', '.join(outputs)}")
 
 
 def _check_classes(context: Context, net: Net, recipe: Recipe, data: Span | None) -> None:
@@ -313,35 +352,6 @@ def _counted(divisor: Divisor) -> str:
         return "samples"
     rest = "" if divisor.ignore == -100 else f" other than {divisor.ignore}"
     return f"labels of `{divisor.label.name}`{rest}" + (" by the weights of their classes" if divisor.weights else "")
-
-
-SOFTENED = {"cross_entropy": ("softmax", "log_softmax"), "binary_cross_entropy_with_logits": ("sigmoid",)}
-"""Losses that apply an activation themselves: applying it before as well flattens the gradient."""
-
-
-def _warn_softened(context: Context, net: Net, node: Node, row: syntax.RecipeRow) -> None:
-    output = next((o for o in net.outputs if o.name == node.inputs[0].name), None)
-    last = _last_op(net, output.value) if output else None
-    if last is not None and last[0] in SOFTENED[node.op.name]:
-        name, span = last
-        context.report(
-            "softmax-before-loss",
-            f"`{node.op.name}` applies {name} itself, and `{node.inputs[0].name}` has been through `{name}` already",
-            row.value.span,
-            Label(span, f"`{name}` here"),
-            severity=Severity.WARNING,
-            help=f"send the logits to the loss: leave `{name}` out of the net",
-        )
-
-
-def _last_op(graph: Graph, value: Value) -> tuple[str, Span] | None:
-    """The operation that made a value, looking into blocks."""
-    node = graph.producer().get(value)
-    if node is None:
-        return None
-    if isinstance(node.op, Block):
-        return _last_op(node.op.body, node.op.body.outputs[node.results.index(value)].value)
-    return node.op.name, node.span
 
 
 def read_data(text: str) -> Any:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netdsl.diagnostics import Collector, Diagnostic, Severity
 from netdsl.files import replacing
 from netdsl.ir import Net
 from netdsl.ops.fields import Word
@@ -156,6 +157,17 @@ class RunFolder:
         net = self.program(stored).net(stored["net"])
         apply_recipe(net, stored["recipe"], str(self.path / RECIPE))
         return net
+
+    def warnings(self) -> list[Diagnostic]:
+        """What is doubtful about the net of the run."""
+        from netdsl.analyzer import analyze
+
+        stored = self.stored()
+        program = self.program(stored)
+        net = program.net(stored["net"])
+        found = Collector([*program.collector.found])
+        analyze(net, collector=found)
+        return [d for d in found.found if d.severity is not Severity.ERROR]
 
     def program(self, stored: Mapping[str, Any]) -> Program:
         """The text kept in the folder, read with the run's settings."""

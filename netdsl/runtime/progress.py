@@ -15,6 +15,9 @@ from netdsl.ops.loss import CrossEntropy
 NEAR_GUESSING = 0.98
 """A loss above this share of what guessing scores has not learned anything."""
 
+ENOUGH_STEPS = 100
+"""A run of fewer steps has hardly begun."""
+
 BARS = "▁▂▃▄▅▆▇█"
 Row = Mapping[str, Any]
 
@@ -57,9 +60,9 @@ def overfitting_plot(history: Sequence[Row], epoch: int, kept: str) -> str:
     )
 
 
-def guessing(history: Sequence[Row], losses: Iterable[Term]) -> str | None:
-    """What to say when a loss has never come below what guessing among the classes scores."""
-    for term in losses:
+def guessing(history: Sequence[Row], losses: Iterable[Term], steps: int) -> str | None:
+    """What to say when a loss has never come below what guessing scores; `steps` are those of an epoch."""
+    for term in losses if len(history) * steps >= ENOUGH_STEPS else ():
         op: Any = term.graph.nodes[-1].op if term.graph.nodes else None
         if not isinstance(op, CrossEntropy) or not isinstance(op.classes, int) or op.weight is not None:
             continue

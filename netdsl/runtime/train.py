@@ -419,7 +419,7 @@ class Trainer:
             first = self._first_metric()
             by = "lowest validation loss" if first is None else f"best {first.name} on validation"
             self.reporter.warn(overfitting_plot(history, since, f"epoch {best['epoch']}, which has the {by}"))
-        guessed = guessing(history, self.plan.losses)
+        guessed = guessing(history, self.plan.losses, self.steps)
         if guessed is not None:
             self.reporter.warn(guessed)
 

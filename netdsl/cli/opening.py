@@ -1,0 +1,78 @@
+"""The net of a command: what is wrong with it stops every command alike, and what is doubtful is said once.
+
+Mistakes of a text stop the command, a failed `assert` like any other. Mistakes of its `train` section stop those that
+train (`train`, `evaluate`, `compile --to onnx-train`) and `check`; for all others they are warnings. Warnings go to
+stderr, so that what a command prints can be piped.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netdsl.diagnostics import Collector, Diagnostic, Severity
+
+if TYPE_CHECKING:
+    from netdsl.analysis.report import Report
+    from netdsl.ir import Net
+
+
+@dataclass
+class Opened:
+    """A net with its report, and everything there is to say of both."""
+
+    net: Net
+    report: Report
+    others: tuple[str, ...]
+    """The other nets of its file."""
+    found: Collector
+
+    def say(self) -> Net:
+        """Print the warnings; the net, or `NetError` with what is wrong."""
+        show_warnings(self.found.found)
+        self.found.check()
+        return self.net
+
+
+def open_net(
+    given: Namespace, rows: Mapping[str, str] | None = None, *, trained: bool = False, explained: bool = False
+) -> Opened:
+    """The net that the arguments of a command name. Raises `NetError` where there is none."""
+    from netdsl.analyzer import analyze, check_budgets
+    from netdsl.program import load_file
+
+    program = load_file(given.file, dict(given.settings), rows or {})
+    net = program.net(given.net, trained)
+    found = Collector([*program.collector.found, *map(_weakened, net.faults)])
+    sizes, batch = getattr(given, "size", {}), getattr(given, "batch", 1)
+    counted = batch if isinstance(batch, int) else 1
+    report = analyze(net, sizes=sizes, batch=counted, explained=explained, collector=found)
+    check_budgets(net, report, found)
+    return Opened(net, report, tuple(n for n in program.names if n != net.name), found)
+
+
+def _weakened(fault: Diagnostic) -> Diagnostic:
+    """A mistake that does not concern the command."""
+    notes = (*fault.notes, "the `train` section is left out")
+    return Diagnostic(fault.code, fault.message, fault.labels, Severity.WARNING, notes, fault.help, fault.fix)
+
+
+def say_of_run(folder: Path) -> None:
+    """Print what is doubtful about the net that a run's folder keeps."""
+    from netdsl.runtime.folder import RunFolder
+
+    show_warnings(RunFolder(folder).warnings())
+
+
+def show_warnings(found: Iterable[Diagnostic]) -> None:
+    """Print warnings to stderr; of several processes of one run only the first does."""
+    warnings = [d for d in found if d.severity is not Severity.ERROR]
+    if warnings and os.environ.get("RANK", "0") == "0":
+        from netdsl.reports.plain import render
+
+        print(render(warnings, color=sys.stderr.isatty()), file=sys.stderr)
