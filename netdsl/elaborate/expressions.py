@@ -170,7 +170,7 @@ def _tuple(context: Context, scope: Scope, expr: syntax.TupleOf) -> Any:
 def _arrow_of(context: Context, item: Any, expr: syntax.Expr) -> Any:
     """A number beside arrows is a constant arrow: `(x, 0.5) -> maximum`."""
     if isinstance(item, NUMBERS) and not isinstance(item, bool):
-        return layers.constant(context, float(item), expr.span)
+        return layers.constant(context, float(item), expr)
     return item
 
 

@@ -374,7 +374,8 @@ def operate(context: Context, name: str, operands: tuple[Value, ...], span: Span
     return result
 
 
-def constant(context: Context, number: float, span: Span) -> Value:
-    result = _add(context, REGISTRY["constant"](number), span, {})
+def constant(context: Context, number: float, written: syntax.Expr) -> Value:
+    span = written.span
+    result = _add(context, REGISTRY["constant"](number), span, {"value": Setting(number, span, written)})
     assert isinstance(result, Value)
     return result

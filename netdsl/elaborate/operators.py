@@ -87,7 +87,7 @@ def _arrow_arithmetic(context: Context, expr: syntax.Binary, left: Any, right: A
         if isinstance(value, Dim):
             context.error("wrong-kind", "an arrow cannot be combined with a size of the input", side.span)
         if isinstance(value, expressions.NUMBERS) and not isinstance(value, bool):
-            value = layers.constant(context, float(value), side.span)
+            value = layers.constant(context, float(value), side)
         if not isinstance(value, Value):
             help = _arrow_help(value, side)
             message = f"`{expr.operator}` joins two arrows, but this is {expressions.describe(value)}"

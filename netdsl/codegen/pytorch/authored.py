@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netdsl import syntax
-from netdsl.codegen.pytorch.terms import Term, name, term_of, translate
+from netdsl.codegen.pytorch.terms import Term, name, names_in, number, term_of, translate
 from netdsl.codegen.pytorch.text import identifier
-from netdsl.tensors import TensorType
+from netdsl.tensors import TensorType, Value
 
 if TYPE_CHECKING:
     from netdsl.codegen.pytorch.tracing import Use
@@ -22,34 +22,82 @@ class Names:
     def __init__(self, use: Use) -> None:
         self.use = use
         self.arrows: dict[str, TensorType] = {}
-        self.lets = {r.name.id: r.value for r in rows_of(use) if isinstance(r, syntax.LetRow)}
+        self.lets: dict[str, Any] = {r.name.id: r.value for r in rows_of(use) if isinstance(r, syntax.LetRow)}
         params = [r for r in rows_of(use) if isinstance(r, syntax.ParamRow)]
         self.frees = {r.name.id: syntax.TupleOf(r.span, r.dims) for r in params}
         """The shapes of free params."""
-        self.loose = _loop_names(use)
+        self.loops = _loop_words(use)
+        """Words that loops bind, each with what the loop goes over: they mean something else at every turn."""
+        self.symbols: dict[str, Any] = {}
+        """Sizes that the shape of an input names."""
         self.open: set[str] = set()
         self.told: set[int] = set()
         """Words of the author's expressions that are in the source as words."""
         self.lost: set[int] = set()
         """Those that became plain numbers somewhere."""
+        if use.block is None:
+            self.lets |= self._derived()
+
+    def _derived(self) -> dict[str, Any]:
+        """Settings of a net that follow other settings: `hidden = 4 * width` is written out where it is used."""
+        parameters = use_parameters(self.use)
+        words = {p.name.id for p in parameters}
+        found = {}
+        for parameter in parameters:
+            read = {p.id for p in parts_of(parameter.default) if isinstance(p, syntax.Name)}
+            value = self.use.settings.get(parameter.name.id)
+            if read & words and not isinstance(value, bool) and isinstance(value, int | float):
+                term = self.term(parameter.default)
+                if term is not None and term.holds(value, self.use.env):
+                    found[parameter.name.id] = parameter.default
+                    self.lets[parameter.name.id] = parameter.default
+        return found
+
+    def name_sizes(self, value: Value) -> None:
+        """Note the words in the declared shape of an input, once its sizes are traced."""
+        declared = [i for r in rows_of(self.use) if isinstance(r, syntax.InputRow) for i in r.items]
+        dims = next((i.dims for i in declared if i.name.id == self.use.inputs[value]), None) or ()
+        shape = self.use.types[value].shape
+        for dim, extent in zip(dims, shape, strict=False):
+            word = dim.name if isinstance(dim, syntax.SizedSymbol) else dim
+            if isinstance(word, syntax.Name) and word.id not in self.use.settings:
+                self.symbols.setdefault(word.id, extent)
 
     def term(self, expr: Any) -> Term | None:
-        return translate(expr, self._lookup, self._axis, self._length)
+        """An author's expression over the names of the class; None for one of another body, or one without a term."""
+        return translate(expr, self._lookup, self._axis, self._length) if self.is_own(expr) else None
+
+    def is_own(self, expr: Any) -> bool:
+        """Whether an expression stands in this body; layers that are handed in bring those of their own."""
+        own = self.use.definition.span if self.use.definition else None
+        span = getattr(expr, "span", None)
+        if own is None or span is None:
+            return True
+        return span.source is own.source and own.start <= span.start and span.end <= own.end
 
     def _lookup(self, word: str) -> Term | None:
-        if word in self.loose or word in self.open:
+        if word in self.loops or word in self.open:
             return None
         if word in self.lets:
             self.open.add(word)
             term = self.term(self.lets[word])
             self.open.discard(word)
             return term
-        known = word in self.use.settings and identifier(word) in self.use.env
-        return name(identifier(word)) if known else None
+        if word in self.symbols:
+            return term_of(self.symbols[word]) if isinstance(self.symbols[word], int) else None
+        return self._setting(word)
+
+    def _setting(self, word: str) -> Term | None:
+        """A setting by its name; one that is no argument is its number."""
+        argument, value = identifier(word), self.use.settings.get(word)
+        if argument in self.use.env and word in self.use.settings:
+            return name(argument)
+        hidden = argument in self.use.hidden and isinstance(value, int | float)
+        return number(value) if hidden and value is not None else None
 
     def _length(self, word: str) -> int | None:
         found = self.use.settings.get(word)
-        return len(found) if isinstance(found, tuple | list) and word not in self.loose else None
+        return len(found) if isinstance(found, tuple | list) and word not in self.loops else None
 
     def _axis(self, arrow: str, attribute: str, index: int | None) -> Term | None:
         found = self.arrows.get(arrow)
@@ -59,17 +107,57 @@ class Names:
         extent = found.shape[place]
         return term_of(extent) if isinstance(extent, int) else None
 
+    def truth(self, condition: Any) -> bool | None:
+        """Which way a condition goes here, None where its words do not tell."""
+        term = self.term(condition)
+        try:
+            return None if term is None else bool(term.value(self.use.env))
+        except (ArithmeticError, KeyError, TypeError):
+            return None
+
+    # ------------------------------------------------------------ what an expression follows
+
+    def sources(self, expr: Any) -> set[str]:
+        """Arguments that an expression of this body may follow, whatever it computes of them."""
+        found: set[str] = set()
+        for part in parts_of(expr) if self.is_own(expr) else ():
+            if isinstance(part, syntax.Name):
+                found |= self._source(part.id)
+            elif isinstance(part, syntax.Attribute) and isinstance(part.value, syntax.Name):
+                arrow = self.arrows.get(part.value.id)
+                found |= names_in(arrow.shape) if arrow else set()
+            elif isinstance(part, syntax.Previous):
+                found |= {n for type_ in self.use.types.values() for n in names_in(type_.shape)}
+        return found
+
+    def _source(self, word: str) -> set[str]:
+        if word in self.open:
+            return set()
+        self.open.add(word)
+        found = set().union(*(self.sources(items) for items in self.loops.get(word, ())))
+        if word in self.lets:
+            found |= self.sources(self.lets[word])
+        self.open.discard(word)
+        if word in self.symbols:
+            found |= names_in((self.symbols[word],))
+        known = word in self.use.settings and identifier(word) not in self.use.hidden
+        return found | ({identifier(word)} if known and word not in self.lets else set())
+
+
+def use_parameters(use: Use) -> tuple[syntax.Parameter, ...]:
+    return use.definition.parameters if use.definition else ()
+
 
 def rows_of(use: Use) -> tuple[Any, ...]:
     return use.definition.body.rows if use.definition else ()
 
 
-def _loop_names(use: Use) -> set[str]:
-    """Words that loops bind: they mean something else at every turn."""
-    found: set[str] = set()
+def _loop_words(use: Use) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
     for part in parts_of(rows_of(use)):
         if isinstance(part, syntax.ForRow | syntax.Each):
-            found.update(n.id for n in part.target)
+            for word in part.target:
+                found.setdefault(word.id, []).append(part.items)
     return found
 
 
@@ -91,13 +179,15 @@ def shaping_settings(definition: syntax.Definition | None) -> frozenset[str]:
         return frozenset()
     found: set[str] = set()
     for part in parts_of(definition.body.rows):
-        for controlling in _controlling(part):
-            found.update(p.id for p in parts_of(controlling) if isinstance(p, syntax.Name))
+        for decisive in controlling(part):
+            found.update(p.id for p in parts_of(decisive) if isinstance(p, syntax.Name))
     return frozenset(_through_lets(definition, found))
 
 
 def _through_lets(definition: syntax.Definition, found: set[str]) -> set[str]:
     lets = {r.name.id: r.value for r in definition.body.rows if isinstance(r, syntax.LetRow)}
+    if definition.keyword == "net":
+        lets |= {p.name.id: p.default for p in definition.parameters if p.default is not None}
     for let in reversed(lets):
         if let in found:
             found.update(p.id for p in parts_of(lets[let]) if isinstance(p, syntax.Name))
@@ -109,26 +199,29 @@ def baked_settings(definition: syntax.Definition | None, names: Sequence[Names])
     if definition is None:
         return frozenset()
     told, lost = (set[int]().union(*sets) for sets in ([n.told for n in names], [n.lost for n in names]))
-    free = {id(p) for part in parts_of(definition.body.rows) for c in _excused(part) for p in parts_of(c)}
+    free = {id(p) for part in parts_of(definition.body.rows) for c in _excused(part, names) for p in parts_of(c)}
     words = [p for p in parts_of(definition.body.rows) if isinstance(p, syntax.Name)]
     found = {p.id for p in words if id(p) in lost or (id(p) not in told and id(p) not in free)}
     return frozenset(_through_lets(definition, found) & {p.name.id for p in definition.parameters})
 
 
-def _excused(part: Any) -> tuple[Any, ...]:
+def _excused(part: Any, names: Sequence[Names]) -> tuple[Any, ...]:
     """Where a word makes no layer's number: claims, asserts, default sizes, `let` (followed), what shapes a body."""
     if isinstance(part, syntax.Claim | syntax.AssertRow | syntax.SizedSymbol):
         return (part,)
     if isinstance(part, syntax.LetRow):
         return (part.value,)
-    if isinstance(part, syntax.If):  # a branch may not have been taken
-        return part.condition, part.then, part.otherwise
+    if isinstance(part, syntax.If):
+        taken = {n.truth(part.condition) for n in names}
+        untaken = [body for truth, body in ((True, part.then), (False, part.otherwise)) if taken == {not truth}]
+        return (part.condition, *untaken)
     if isinstance(part, syntax.Call | syntax.Argument):
         return (part.function if isinstance(part, syntax.Call) else part.name,)
-    return _controlling(part)
+    return tuple(controlling(part))
 
 
-def _controlling(part: Any) -> tuple[Any, ...]:
+def controlling(part: Any) -> Sequence[Any]:
+    """The expressions that decide what this part of a body becomes: which branch, how many turns."""
     if isinstance(part, syntax.ForRow | syntax.Each):
         return (part.items,)
     if isinstance(part, syntax.If):

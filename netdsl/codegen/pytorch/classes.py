@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from netdsl.codegen.pytorch.families import Family
 from netdsl.codegen.pytorch.forward import Forward, commented
-from netdsl.codegen.pytorch.layout import Layout, Step, attribute_of
+from netdsl.codegen.pytorch.layout import Step, attribute_of
 from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.codegen.pytorch.recurrence import recurrent_lines
 from netdsl.codegen.pytorch.spelling import Made
 from netdsl.codegen.pytorch.starts import needs_bilinear, start_lines
 from netdsl.codegen.pytorch.support import SUPPORT
-from netdsl.codegen.pytorch.terms import Term
+from netdsl.codegen.pytorch.terms import Term, negated
 from netdsl.codegen.pytorch.text import INDENT, WIDTH, Atom, Called, clean, condition, docstring, lay, literal
 from netdsl.codegen.pytorch.tracing import Argument, Built, Use
 from netdsl.ir import Output, Recurrent, restrict
@@ -20,14 +21,14 @@ from netdsl.tensors import Value
 
 
 class ClassWriter:
-    """Writes the class that all `layouts` share. `conditions` say when a row is there at all."""
+    """Writes the class that the uses of a family share."""
 
-    def __init__(
-        self, name: str, layouts: Sequence[Layout], conditions: dict[str, Term], classes: dict[str, Built]
-    ) -> None:
+    def __init__(self, name: str, family: Family, classes: dict[str, Built]) -> None:
         self.name = name
-        self.layouts = list(layouts)
-        self.conditions = conditions
+        self.family = family
+        self.layouts = layouts = list(family.layouts)
+        self.conditions = family.conditions
+        """When a row is there at all."""
         self.parameters = Parameters(layouts, classes)
         self.uses: list[Use] = [layout.use for layout in layouts]
         self.main = max(layouts, key=lambda layout: len(layout.steps))
@@ -36,6 +37,7 @@ class ClassWriter:
     def write(self) -> Built:
         built = Built(self.name)
         constructed = self._attributes()
+        guards = [line for term, truth in self.family.guards for line in self._guard(term, truth)]
         starts = start_lines([s for s in self._all_starts() if not self._is_optional(s[0])], 2)
         forward = Forward(self.parameters, self.layouts, frozenset(self.conditions), self.taken)
         running = self._recurrent(forward) if isinstance(self.main.use.block, Recurrent) else self._forward(forward)
@@ -46,7 +48,7 @@ class ClassWriter:
         built.summary = summary
         built.lines = [f"class {self.name}(nn.Module):", *docstring(description, 1), ""]
         if constructed or kept:
-            body = [f"{INDENT * 2}super().__init__()", *kept, *constructed, *starts]
+            body = [f"{INDENT * 2}super().__init__()", *guards, *kept, *constructed, *starts]
             built.lines += [*self._signature(built.arguments), *body, ""]
         built.lines += running
         built.support = self._support()
@@ -67,6 +69,13 @@ class ClassWriter:
                 made = [layout.attributes[attribute] for layout in self.layouts]
                 lines += lay(self.parameters.write(made, self.uses, attribute), self._assigned(attribute), "", 2)
         return lines
+
+    def _guard(self, term: Term, truth: bool) -> list[str]:
+        """A class has the layers of one side of an `if`: arguments that lead to the other are refused."""
+        refused, needed = (negated(term), term) if truth else (term, negated(term))
+        text = self.parameters.condition(refused)
+        raised = Called("raise ValueError", (("", Atom(literal(f"{self.name} needs {needed.text()}"))),))
+        return [*condition(text, "if", ":", 2), *lay(raised, depth=3)]
 
     def _order(self) -> list[str]:
         return list(dict.fromkeys(a for layout in (self.main, *self.layouts) for a in layout.attributes))

@@ -22,6 +22,10 @@ class Family:
 
     layouts: list[Layout]
     conditions: dict[str, Term] = field(default_factory=dict)
+    followed: set[int] = field(default_factory=set)
+    """The author's conditions behind `conditions`."""
+    guards: list[tuple[Term, bool]] = field(default_factory=list)
+    """What must be true or false of the arguments for the layers to be these."""
     suffix: str = ""
     """What tells its class from the others of the block: `N2` where `n` is 2."""
 
@@ -123,11 +127,12 @@ def _merge(group: list[Layout]) -> Family | None:
                 return None
             conditions[row] = term
     opaque = frozenset(conditions)
+    followed = {id(main.use.graph.choices[row].condition) for row in conditions}
     for layout in group:
         missing = rows - _rows(layout)
         if form_of(main, missing, _defaults, opaque) != form_of(layout, frozenset(), _defaults, opaque):
             return None
-    return Family(group, conditions)
+    return Family(group, conditions, followed)
 
 
 def _contents(group: Sequence[Layout], row: str) -> set[Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from netdsl.codegen.pytorch.layout import Layout
 from netdsl.codegen.pytorch.signatures import Signature, known_signature
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Raw
-from netdsl.codegen.pytorch.terms import Scaled, Sized, Term, name, plain
+from netdsl.codegen.pytorch.terms import Scaled, Sized, Term, name, names_in, plain
 from netdsl.codegen.pytorch.text import (
     Atom,
     Called,
@@ -48,6 +48,8 @@ class Parameters:
         self.stored: set[str] = set()
         """Arguments that `forward` reads, kept as attributes."""
         self.extras: dict[str, list[Any]] = {}
+        self.baked: set[str] = set()
+        """Arguments that reach a plain number."""
 
     # ------------------------------------------------------------ values
 
@@ -70,13 +72,24 @@ class Parameters:
         if any(isinstance(v, Dim) for v in values):
             if size is None:
                 raise ValueError(f"{hint} depends on the size of the input")
+            for use, value in zip(uses, values, strict=True):
+                self.baked |= use.symbolic.get(value, set()) if isinstance(value, Dim) else names_in((value,))
             return Atom(size(values))
         if all(isinstance(v, tuple | list) for v in values) and len({len(v) for v in values}) == 1:
             return self._tuple(values, uses, hint, stored, size)
         term = self.term(values, uses)
-        if term is None and all(_same(v, values[0]) for v in values):
+        if term is None and all(_same(v, values[0]) for v in values) and not self._varies(values):
+            for use, value in zip(uses, values, strict=True):
+                self.baked |= names_in((value,))
+                use.reached |= names_in((value,))
             return Atom(literal(plain(values[0])))
         return self._spell(term or self._extra(values, uses, hint), stored)
+
+    def _varies(self, values: Sequence[Any]) -> bool:
+        """Whether the value follows an argument that differs between uses, although it comes to the same in these."""
+        sources = set[str]().union(*(names_in((v,)) for v in values))
+        known = [{n: use.env.get(n) for n in sources if isinstance(use.env.get(n), int | float)} for use in self.uses]
+        return any(other != known[0] for other in known)
 
     def _tuple(
         self, values: Sequence[Any], uses: Sequence[Use], hint: str, stored: bool, size: SizeText | None
@@ -107,6 +120,7 @@ class Parameters:
             extra = unused(identifier(hint), known)
         for use, value in zip(self.uses, wanted, strict=True):
             use.env[extra] = value
+            use.origins[extra] = names_in((own.get(id(use), 0),))
         self.extras[extra] = wanted
         return name(extra)
 
@@ -185,7 +199,7 @@ class Parameters:
     def arguments(self) -> tuple[Argument, ...]:
         """What `__init__` takes: axes of inputs, settings, what else differs; those with defaults last."""
         use = self.uses[0]
-        names = {identifier(word): word for word in use.settings}
+        names = {identifier(word): word for word in use.settings if identifier(word) not in use.hidden}
         defaults = defaults_of(use)
         axes = [Argument(n, "axis", "int", axis=at) for n, at in use.axes.items() if n in self.used]
         own = {n: word for n, word in names.items() if n in self.used and n not in {*use.axes, *self.extras}}

@@ -12,10 +12,11 @@ from netdsl.codegen.pytorch import rules as _rules  # noqa: F401  (fills the tab
 from netdsl.codegen.pytorch.authored import baked_settings, shaping_settings
 from netdsl.codegen.pytorch.classes import ClassWriter
 from netdsl.codegen.pytorch.families import Family, split
+from netdsl.codegen.pytorch.keeping import is_open, pinned
 from netdsl.codegen.pytorch.layout import Layout, lay_out
 from netdsl.codegen.pytorch.starts import BILINEAR
 from netdsl.codegen.pytorch.support import SUPPORT
-from netdsl.codegen.pytorch.text import class_name, clean, docstring
+from netdsl.codegen.pytorch.text import class_name, clean, docstring, identifier
 from netdsl.codegen.pytorch.tracing import Built, Use, new_use, trace
 from netdsl.diagnostics import Collector
 from netdsl.ir import Block, Graph, Net, verify
@@ -62,17 +63,40 @@ class _File:
         return self._assembled()
 
     def _define(self, blocks: list[Block]) -> None:
-        """The classes of a definition. A setting that all uses share is no argument when it is baked in somewhere."""
-        trials = [trace(new_use(b, b.body, b.settings), self.of_block.__getitem__, Collector()) for b in blocks]
-        baked = baked_settings(blocks[0].definition, trials)
-        same = frozenset(w for w in baked if len({repr(b.settings[w]) for b in blocks}) == 1)
-        layouts = [self._layout(new_use(b, b.body, b.settings, same)) for b in blocks]
-        if self.collector.failed:
-            for block, layout in zip(blocks, layouts, strict=True):
-                self.of_block[block] = (Built(block.name), layout.use)
-            return
-        for family in split(layouts):
+        """The classes of a definition, once nothing is an argument that reaches a plain number."""
+        hidden = dict.fromkeys(blocks, frozenset[str]())
+        while True:
+            layouts = [self._layout(new_use(b, b.body, b.settings, hidden[b])) for b in blocks]
+            if self.collector.failed:
+                for block, layout in zip(blocks, layouts, strict=True):
+                    self.of_block[block] = (Built(block.name), layout.use)
+                return
+            families = split(layouts)
+            found = [self._unkept(family) for family in families]
+            if not any(found):
+                break
+            for family, names in zip(families, found, strict=True):
+                for layout in family.layouts:
+                    hidden[layout.use.block] |= names  # type: ignore[index]
+        for family in families:
             self._write(family, blocks[0].name + family.suffix)
+
+    def _unkept(self, family: Family) -> frozenset[str]:
+        """What must not be an argument of a family's class; a name that differs between its uses has to be one."""
+        uses = [layout.use for layout in family.layouts]
+        known = [dict(use.env) for use in uses]
+        writer = ClassWriter("_", family, self.classes)
+        try:
+            writer.write()
+        except ValueError:  # said where the class is written
+            return frozenset()
+        for use, env in zip(uses, known, strict=True):
+            use.env = env
+        names = [layout.names for layout in family.layouts if layout.names]
+        found = {identifier(w) for w in baked_settings(uses[0].definition, names)}
+        found |= writer.parameters.baked.union(*(use.baked for use in uses))
+        found |= pinned(family)
+        return frozenset(n for n in found if is_open(n, uses))
 
     def _layout(self, use: Use) -> Layout:
         names = trace(use, self.of_block.__getitem__, self.collector)
@@ -82,7 +106,7 @@ class _File:
 
     def _write(self, family: Family, name: str) -> Built:
         made = class_name(name, {*self.classes, net_class_name(self.net), *SUPPORT})
-        return self._record(family, ClassWriter(made, family.layouts, family.conditions, self.classes))
+        return self._record(family, ClassWriter(made, family, self.classes))
 
     def _record(self, family: Family, writer: ClassWriter) -> Built:
         try:
@@ -99,13 +123,17 @@ class _File:
         return built
 
     def _write_net(self) -> None:
-        hidden = shaping_settings(self.net.definition)
-        trial = new_use(None, self.net, self.net.settings, hidden)
-        hidden |= baked_settings(self.net.definition, [trace(trial, self.of_block.__getitem__, Collector())])
-        layout = self._layout(new_use(None, self.net, self.net.settings, hidden))
-        if not self.collector.failed:
-            writer = ClassWriter(net_class_name(self.net), [layout], {}, self.classes)
-            self._record(Family([layout], {}), writer)
+        hidden = frozenset(map(identifier, shaping_settings(self.net.definition)))
+        while True:
+            layout = self._layout(new_use(None, self.net, self.net.settings, hidden))
+            if self.collector.failed:
+                return
+            family = Family([layout])
+            found = self._unkept(family)
+            if not found:
+                break
+            hidden |= found
+        self._record(family, ClassWriter(net_class_name(self.net), family, self.classes))
 
     def _assembled(self) -> str:
         parts = [*self._support(), *("\n".join(built.lines) for built in self.classes.values())]

@@ -7,7 +7,7 @@ operation's own shape rule on such numbers tells what each number of its result 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,10 @@ from netdsl import syntax
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """`operator` is `name`, `number`, an operator or a function; `parts` are its name, its number or its operands."""
+    """`operator` is `name`, `number`, an operator or a function; `parts` are its name, its number or its operands.
+
+    An `unsaid` term has the names that a number follows in a way that no expression here tells.
+    """
 
     operator: str
     parts: tuple[Any, ...]
@@ -25,6 +28,8 @@ class Term:
         """Every name that occurs."""
         if self.operator == "name":
             return {self.parts[0]}
+        if self.operator == "unsaid":
+            return set(self.parts[0])
         return {n for p in self.parts if isinstance(p, Term) for n in p.names()}
 
     def size(self) -> int:
@@ -37,6 +42,8 @@ class Term:
             return env[self.parts[0]]
         if self.operator == "number":
             return self.parts[0]
+        if self.operator == "unsaid":
+            raise KeyError(self.parts[0])
         if self.operator in ("and", "or"):
             left = self.parts[0].value(env)
             return left if bool(left) is (self.operator == "or") else self.parts[1].value(env)
@@ -69,11 +76,18 @@ class Term:
 
 PRECEDENCE = {
     "or": 1, "and": 2, "not": 3, "==": 4, "!=": 4, "<": 4, "<=": 4, ">": 4, ">=": 4,
-    "+": 6, "-": 6, "*": 8, "//": 8, "%": 8, "neg": 10, "**": 12,
+    "+": 6, "-": 6, "*": 8, "//": 8, "/": 8, "%": 8, "neg": 10, "**": 12,
 }  # fmt: skip
 
+
+def exactly(left: float, right: float) -> float:
+    """`/` of the language: whole where it comes out even."""
+    even = isinstance(left, int) and isinstance(right, int) and left % right == 0
+    return left // right if even else left / right
+
+
 COMPUTE: dict[str, Callable[..., Any]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "//": operator.floordiv, "%": operator.mod,
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "//": operator.floordiv, "%": operator.mod, "/": exactly,
     "**": pow, "neg": operator.neg, "not": operator.not_, "min": min, "max": max,
     "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
@@ -85,6 +99,72 @@ def name(text: str) -> Term:
 
 def number(value: float) -> Term:
     return Term("number", (value,))
+
+
+def unsaid(names: Iterable[str]) -> Term:
+    """What follows these names, nobody says how."""
+    return Term("unsaid", (frozenset(names),))
+
+
+def is_unsaid(term: Term) -> bool:
+    """Whether some part of it is."""
+    return term.operator == "unsaid" or any(is_unsaid(p) for p in term.parts if isinstance(p, Term))
+
+
+def replaced(term: Term, meanings: Mapping[str, Term]) -> Term:
+    """The term with other terms for its names; what is not known stays as it is."""
+    if term.operator == "name":
+        return meanings.get(term.parts[0], term)
+    if term.operator == "number":
+        return term
+    if term.operator == "unsaid":
+        found = [meanings[n].names() if n in meanings else {n} for n in sorted(term.parts[0])]
+        return unsaid(set[str]().union(*found))
+    parts = tuple(replaced(p, meanings) for p in term.parts)
+    if term.operator in ARITHMETIC:
+        return _combined(term.operator, *parts)
+    return Term(term.operator, parts)
+
+
+def _combined(sign: str, left: Term, right: Term) -> Term:
+    try:
+        return combine(sign, left, right)
+    except ArithmeticError:  # a number that cannot be: it is seen where it is computed
+        return Term(sign, (left, right))
+
+
+def settled(term: Term) -> Any:
+    """What a condition comes to whatever its names mean; None where that depends on them."""
+    if term.operator in ("and", "or"):
+        sides = [settled(p) for p in term.parts]
+        decides = term.operator == "or"
+        if any(s is not None and bool(s) is decides for s in sides):
+            return decides
+        return None if None in sides else not decides
+    if term.operator == "not":
+        inner = settled(term.parts[0])
+        return None if inner is None else not inner
+    if not term.names():
+        return term.value({})
+    if term.operator in SAME and term.parts[0] == term.parts[1] and not is_unsaid(term):
+        return SAME[term.operator]
+    return None
+
+
+ARITHMETIC = ("+", "-", "*", "//")
+"""What `combine` simplifies."""
+
+
+def negated(term: Term) -> Term:
+    """The opposite of a condition: `a != b` of `a == b`."""
+    if term.operator in OPPOSITE:
+        return Term(OPPOSITE[term.operator], term.parts)
+    return term.parts[0] if term.operator == "not" else Term("not", (term,))
+
+
+OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+SAME = {"==": True, "<=": True, ">=": True, "!=": False, "<": False, ">": False}
+"""What a comparison of a thing with itself comes to."""
 
 
 def combine(sign: str, left: Term, right: Term) -> Term:
@@ -156,6 +236,12 @@ class Sized(int):
     def __mod__(self, other: Any) -> Any:
         return self._with("%", other)
 
+    def __rmod__(self, other: Any) -> Any:
+        return self._with("%", other, True)
+
+    def __neg__(self) -> Sized:
+        return Sized(-int(self), Term("neg", (self.term,)))
+
 
 class Scaled(float):
     """A real number with the name it was written as: the `rate` of a dropout."""
@@ -179,8 +265,21 @@ def traced(value: Any, term: Term, given: bool = False) -> Any:
     if isinstance(value, bool) or not term.names():
         return value
     if isinstance(value, int):
-        return Sized(int(value), term, given)
+        return Sized(int(value), _whole(term), given)
     return Scaled(value, term) if isinstance(value, float) else value
+
+
+def names_in(value: Any) -> set[str]:
+    """The names that a value follows, those of all its items."""
+    if isinstance(value, tuple | list):
+        return {n for v in value for n in names_in(v)}
+    return value.term.names() if isinstance(value, Sized | Scaled) else set()
+
+
+def _whole(term: Term) -> Term:
+    """A term for a whole number: what divides without a rest is Python's `//`."""
+    parts = tuple(_whole(p) if isinstance(p, Term) else p for p in term.parts)
+    return Term("//" if term.operator == "/" else term.operator, parts)
 
 
 def plain(value: Any) -> Any:
@@ -240,8 +339,7 @@ def _compound(expr: Any, lookup: Lookup, axis: AxisOf, length: LengthOf) -> Term
     if isinstance(expr, syntax.Unary):
         operands, sign = (expr.operand,), {"-": "neg", "not": "not"}.get(expr.operator, "")
     elif isinstance(expr, syntax.Binary):
-        # `/` of the language is exact: where it leaves a whole number it is Python's `//`
-        operands, sign = (expr.left, expr.right), "//" if expr.operator == "/" else expr.operator  # type: ignore[assignment]
+        operands, sign = (expr.left, expr.right), expr.operator  # type: ignore[assignment]
     elif isinstance(expr, syntax.Call) and isinstance(expr.function, syntax.Name) and len(expr.arguments) > 1:
         operands, sign = tuple(a.value for a in expr.arguments), expr.function.id  # type: ignore[assignment]
     else:

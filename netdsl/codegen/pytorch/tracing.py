@@ -6,7 +6,7 @@ written for every use of a block at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,9 +14,22 @@ from netdsl import syntax
 from netdsl.codegen.pytorch.authored import Names, parts_of, rows_of
 from netdsl.codegen.pytorch.signatures import known_signature
 from netdsl.codegen.pytorch.spelling import Made, Spelling, rules
-from netdsl.codegen.pytorch.terms import Sized, name, traced
-from netdsl.codegen.pytorch.text import identifier
+from netdsl.codegen.pytorch.strays import names_in_fields, strays
+from netdsl.codegen.pytorch.terms import (
+    Sized,
+    Term,
+    name,
+    names_in,
+    replaced,
+    settled,
+    term_of,
+    traced,
+    translate,
+    unsaid,
+)
+from netdsl.codegen.pytorch.text import identifier, unused
 from netdsl.diagnostics import Collector
+from netdsl.dims import Dim
 from netdsl.ir import Block, Graph, Node, Recurrent, result_types
 from netdsl.ops.base import Op, RuleError
 from netdsl.tensors import TensorType, Value
@@ -52,6 +65,20 @@ class Use:
     env: dict[str, Any] = field(default_factory=dict)
     """What names mean here: settings, axes of inputs (`in_channels`), extra arguments."""
     axes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
+    """Settings and axes that are no arguments: something that they reach is a plain number."""
+    places: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Every axis of an input by its name, hidden ones too."""
+    baked: set[str] = field(default_factory=set)
+    """Names that were found to reach a plain number."""
+    symbolic: dict[Dim, set[str]] = field(default_factory=dict)
+    """Names that symbolic sizes follow: a stride, the factor of an enlargement."""
+    reached: set[str] = field(default_factory=set)
+    """Names behind the plain numbers of the class."""
+    origins: dict[str, set[str]] = field(default_factory=dict)
+    """The names behind each extra argument."""
+    decisions: list[Term] = field(default_factory=list)
+    """Conditions over names that must come out as they do here, for the layers to be these."""
     ops: dict[Node, Op] = field(default_factory=dict)
     types: dict[Value, TensorType] = field(default_factory=dict)
     spellings: dict[Node, Spelling] = field(default_factory=dict)
@@ -84,11 +111,11 @@ ClassOf = Callable[[Block], tuple[Built, Use]]
 
 
 def new_use(block: Block | None, graph: Graph, settings: dict[str, Any], hidden: frozenset[str] = frozenset()) -> Use:
-    """A use whose names are known; `trace` does the rest. Settings in `hidden` are left as numbers."""
+    """A use whose names are known; `trace` does the rest. Settings and axes in `hidden` are left as numbers."""
     definition = getattr(block if block else graph, "definition", None)
-    use = Use(block, graph, settings, definition)
+    use = Use(block, graph, settings, definition, hidden=hidden)
     use.inputs = dict(zip(graph.inputs, _input_names(use), strict=True))
-    use.env = {identifier(k): v for k, v in settings.items() if k not in hidden and _is_scalar(v)}
+    use.env = {identifier(k): v for k, v in settings.items() if identifier(k) not in hidden and _is_scalar(v)}
     if block is not None:
         _name_axes(use, len(block.sequences) if isinstance(block, Recurrent) else len(graph.inputs))
     return use
@@ -112,11 +139,15 @@ def _is_scalar(value: Any) -> bool:
 
 
 def _name_axes(use: Use, count: int) -> None:
+    taken = {identifier(word) for word in use.settings}
     for i, value in enumerate(use.graph.inputs[:count]):
         prefix = "in" if count == 1 else identifier(use.inputs[value])
-        for j, axis in enumerate(AXIS_NAMES.get(value.type.rank, ())):
-            argument = f"{prefix}_{axis}"
-            if argument not in use.env:
+        rank = value.type.rank
+        for j, axis in enumerate(AXIS_NAMES.get(rank) or [f"size{j + 1}" for j in range(rank)]):
+            argument = unused(f"{prefix}_{axis}", taken, first=2)
+            taken.add(argument)
+            use.places[argument] = (i, j)
+            if argument not in use.hidden:
                 use.axes[argument] = (i, j)
                 if isinstance(value.shape[j], int):
                     use.env[argument] = value.shape[j]
@@ -137,6 +168,7 @@ def trace(use: Use, class_of: ClassOf, collector: Collector) -> Names:
             for j, e in enumerate(value.shape)
         )
         use.types[value] = names.arrows[use.inputs[value]] = value.type.with_shape(*shape)
+        names.name_sizes(value)
     _name_states(use, names)
     for node in use.graph.nodes:
         types = _block(use, names, node, class_of) if isinstance(node.op, Block) else _op(use, names, node, collector)
@@ -162,17 +194,35 @@ def _name_states(use: Use, names: Names) -> None:
 
 
 def _retold(value: Any, written: Any, use: Use, names: Names) -> Any:
-    """A value with the author's expression for it, when that comes to the same."""
+    """A value with the author's expression for it, when that comes to the same; else with the names that it follows."""
     if isinstance(value, tuple) and isinstance(written, syntax.TupleOf | syntax.ListOf):
         if len(value) == len(written.items):
             return tuple(_retold(v, w, use, names) for v, w in zip(value, written.items, strict=True))
     term = names.term(written) if isinstance(value, int | float) and written is not None else None
     parts = list(parts_of(written))
-    measured = any(isinstance(p, syntax.Attribute) for p in parts)  # what a size comes from may differ between uses
-    again = traced(value, term, not measured) if term is not None and term.holds(value, use.env) else value
     words = {id(p) for p in parts if isinstance(p, syntax.Name)}
-    (names.told if again is not value else names.lost).update(words)
-    return again
+    if term is not None and term.holds(value, use.env):
+        measured = any(
+            isinstance(p, syntax.Attribute) for p in parts
+        )  # what a size comes from may differ in other uses
+        again = traced(value, term, not measured)
+        (names.told if again is not value or not _is_setting(parts, use) else names.lost).update(words)
+        return again
+    names.lost.update(words)
+    return _following(value, names.sources(written))
+
+
+def _is_setting(parts: Sequence[Any], use: Use) -> bool:
+    return any(isinstance(p, syntax.Name) and p.id in use.settings for p in parts)
+
+
+def _following(value: Any, sources: set[str]) -> Any:
+    """A value of which only the names are known that it follows."""
+    if not sources:
+        return value
+    if isinstance(value, tuple):
+        return tuple(_following(v, sources) for v in value)
+    return traced(value, unsaid(sources))
 
 
 def _merged(found: TensorType, stated: TensorType) -> TensorType:
@@ -186,12 +236,8 @@ def _merged(found: TensorType, stated: TensorType) -> TensorType:
 def _op(use: Use, names: Names, node: Node, collector: Collector) -> tuple[TensorType, ...]:
     op = node.op
     assert isinstance(op, Op)
-    known = {v: Value(v.name, use.types[v]) for v in node.inputs}
-    try:
-        again = type(op)(**_fields(op, known, node, use, names))
-        types = result_types(again)
-    except (RuleError, TypeError, ValueError, ArithmeticError):  # a fact that cannot be traced stays a number
-        again, types = op, tuple(r.type for r in node.results)
+    fields = _fields(op, {v: Value(v.name, use.types[v]) for v in node.inputs}, node, use, names)
+    again, types = _traced_op(op, fields, node)
     use.ops[node] = again
     rule = rules.find(op)
     if rule is None:
@@ -199,10 +245,37 @@ def _op(use: Use, names: Names, node: Node, collector: Collector) -> tuple[Tenso
         collector.report("not-supported-by-target", message, node.span)
         return types
     try:
-        use.spellings[node] = _completed(rule(again), again)
+        use.spellings[node] = spelling = _completed(rule(again), again)
     except RuleError as error:
         collector.report("not-supported-by-target", str(error), node.span, help=error.help)
+        return types
+    followed = names_in_fields(fields)
+    if followed:
+        found = strays(op, fields, (types, spelling), lambda op: _completed(rule(op), op), use.env)
+        use.baked |= found.names
+        types = tuple(_marked(use, t, row) for t, row in zip(types, found.sizes, strict=True))
     return types
+
+
+def _marked(use: Use, type_: TensorType, row: Sequence[set[str]]) -> TensorType:
+    """A type whose sizes follow names in a way that no term tells; of symbolic sizes that is noted apart."""
+    shape = []
+    for extent, names in zip(type_.shape, row, strict=True):
+        if names and isinstance(extent, Dim):
+            use.symbolic.setdefault(extent, set()).update(names)
+        shape.append(_following(int(extent), names) if names and isinstance(extent, int) else extent)
+    return type_.with_shape(*shape)
+
+
+def _traced_op(op: Op, fields: dict[str, Any], node: Node) -> tuple[Op, tuple[TensorType, ...]]:
+    """The operation on traced sizes, and its results."""
+    try:
+        again = type(op)(**fields)
+        return again, result_types(again)
+    except (RuleError, TypeError, ValueError, ArithmeticError):  # a fact that cannot be traced stays a number
+        sources = names_in_fields(fields)
+        shapes = [r.type.with_shape(*(_following(e, sources) for e in r.type.shape)) for r in node.results]
+        return op, tuple(shapes)
 
 
 def _completed(spelling: Spelling, op: Op) -> Spelling:
@@ -235,28 +308,68 @@ def _fields(op: Op, known: dict[Value, Value], node: Node, use: Use, names: Name
 
 def _block(use: Use, names: Names, node: Node, class_of: ClassOf) -> tuple[TensorType, ...]:
     stated = tuple(r.type for r in node.results)
-    if node.shares is not None:
-        return stated
     assert isinstance(node.op, Block)
-    built, inner = class_of(node.op)
-    use.calls[node] = (built, inner)
-    meanings = dict(inner.env)
-    for word in inner.settings:
-        if (argument := identifier(word)) in meanings:
-            meanings[argument] = _retold(meanings[argument], node.written.get(word), use, names)
-    offset = _sequence_offset(node.op)
-    for argument, (i, j) in inner.axes.items():
-        outer = use.types[node.inputs[i]].shape
-        if argument in meanings and j + offset < len(outer):
-            meanings[argument] = outer[j + offset]
-    use.spellings[node] = Spelling(module=_construct(built, meanings))
+    owner = node.owner.op
+    assert isinstance(owner, Block)
+    built, inner = class_of(owner)
+    meanings = _meanings(use, names, node, inner)
+    if node.shares is None:
+        use.calls[node] = (built, inner)
+        use.spellings[node] = Spelling(module=_construct(built, meanings))
+    elif [v.type for v in node.op.body.inputs] != [v.type for v in inner.graph.inputs]:
+        sources = set().union(*(names_in(use.types[v].shape) for v in node.inputs))
+        return tuple(t.with_shape(*(_following(e, sources) for e in t.shape)) for t in stated)
+    _note_decisions(use, inner, meanings)
     inside = [inner.types[o.value] for o in inner.graph.outputs]
     return tuple(_outside(t, meanings, s) for t, s in zip(inside, stated, strict=True))
 
 
-def _sequence_offset(block: Block) -> int:
-    """The body of a recurrent block sees one step: its axes lie one further outside."""
-    return 1 if isinstance(block, Recurrent) else 0
+def _meanings(use: Use, names: Names, node: Node, inner: Use) -> dict[str, Any]:
+    """What the names of a block's body mean here: its settings as they are written, its axes as they come in."""
+    meanings = dict(inner.env)
+    defaults = {p.name.id: p.default for p in inner.block.parameters} if inner.block else {}
+    for word in inner.settings:
+        argument = identifier(word)
+        if word in node.written:
+            value = meanings.get(argument, inner.settings[word])
+            meanings[argument] = _retold(value, node.written[word], use, names)
+        elif defaults.get(word) is not None and argument in meanings:
+            meanings[argument] = _by_default(meanings[argument], defaults[word], inner, meanings)
+        elif argument in inner.hidden:
+            meanings[argument] = inner.settings[word]
+    offset = 1 if isinstance(node.op, Recurrent) else 0  # a recurrent block's body sees one step
+    for argument, (i, j) in inner.places.items():
+        outer = use.types[node.inputs[i]].shape
+        if j + offset < len(outer) and isinstance(outer[j + offset], int):
+            meanings[argument] = outer[j + offset]
+    for extra, behind in inner.origins.items():
+        sources = set().union(*(names_in((meanings.get(n, 0),)) for n in behind))
+        meanings[extra] = _following(meanings[extra], sources)
+    return meanings
+
+
+def _by_default(value: Any, default: Any, inner: Use, meanings: dict[str, Any]) -> Any:
+    """A setting left out, whose default follows those before it: `mid = 4 * c`."""
+    words = {p.name.id for p in inner.block.parameters} if inner.block else set()
+    said = {w: name(identifier(w)) for w in words}
+    term = translate(default, said.get, lambda *_: None, lambda _: None)
+    outside = {n: term_of(v) for n, v in meanings.items()}
+    if term is None:
+        read = [identifier(p.id) for p in parts_of(default) if isinstance(p, syntax.Name) and p.id in words]
+        sources = [names_in((meanings[r],)) for r in read if r in meanings]
+        return _following(value, set().union(*sources))
+    return traced(value, replaced(term, outside))
+
+
+def _note_decisions(use: Use, inner: Use, meanings: dict[str, Any]) -> None:
+    """What the block has as plain numbers, and the conditions it was made for, in the names of the caller."""
+    for behind in inner.hidden | inner.reached:
+        use.baked |= names_in((meanings.get(behind, 0),))
+    outside = {n: term_of(v) for n, v in meanings.items() if isinstance(v, int | float)}
+    for term in inner.decisions:
+        again = replaced(term, outside)
+        if settled(again) is None:
+            use.decisions.append(again)
 
 
 def _construct(built: Built, meanings: dict[str, Any]) -> Made:
@@ -268,14 +381,10 @@ def _construct(built: Built, meanings: dict[str, Any]) -> Made:
 def _outside(inner: TensorType, meanings: dict[str, Any], stated: TensorType) -> TensorType:
     """A result's type in the words of the caller; a recurrent block puts the steps in front."""
     shape = list(stated.shape[: stated.rank - inner.rank])
+    terms = {n: term_of(v) for n, v in meanings.items() if isinstance(v, int | float)}
     for found, extent in zip(inner.shape, stated.shape[len(shape) :], strict=True):
-        outside = _substituted(found, meanings) if isinstance(found, Sized) else extent
-        shape.append(outside if isinstance(outside, Sized) and outside == extent else extent)
+        if isinstance(found, Sized) and isinstance(extent, int):
+            shape.append(traced(extent, replaced(found.term, terms)))
+        else:
+            shape.append(extent)
     return stated.with_shape(*shape)
-
-
-def _substituted(value: Sized, meanings: dict[str, Any]) -> Any:
-    try:
-        return value.term.value(meanings)
-    except (ArithmeticError, KeyError, TypeError):
-        return int(value)

@@ -1,0 +1,126 @@
+"""Where an operation does not follow its traced numbers: its rules are asked again at other values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from netdsl.codegen.pytorch.signatures import known_signature
+from netdsl.codegen.pytorch.spelling import Infix, Made, Spelling
+from netdsl.codegen.pytorch.terms import Scaled, Sized, is_unsaid, names_in, plain
+from netdsl.ir import result_types
+from netdsl.ops.base import Op, Requirement, RuleError
+from netdsl.tensors import TensorType, Value
+
+Found = tuple[tuple[TensorType, ...], Spelling]
+
+
+@dataclass
+class Strays:
+    """Names whose numbers the operation's spelling has not, and for each size of a result those it has not."""
+
+    names: set[str] = field(default_factory=set)
+    sizes: list[list[set[str]]] = field(default_factory=list)
+
+
+def names_in_fields(fields: Mapping[str, Any]) -> set[str]:
+    """The names that settings and inputs of an operation follow."""
+    return {n for v in fields.values() for n in names_in(_shown(v))}
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, Value):
+        return value.shape
+    return tuple(_shown(v) for v in value) if isinstance(value, tuple | list) else value
+
+
+def strays(
+    op: Op, fields: Mapping[str, Any], found: Found, spell: Callable[[Op], Spelling], env: Mapping[str, Any]
+) -> Strays:
+    """What does not follow: terms at other values of a name, against what the rules say there.
+
+    Values at which the operation cannot be are passed over.
+    """
+    types, spelling = found
+    result = Strays(sizes=[[set() for _ in t.shape] for t in types])
+    for name in sorted(n for n in names_in_fields(fields) if n in env):
+        for value in _others(env[name]):
+            there = {**env, name: value}
+            try:
+                again = type(op)(**{k: _at(v, there) for k, v in fields.items()})
+                if not all(map(_met, again.requirements())):
+                    continue
+                known, spelt = result_types(again), spell(again)
+            except (RuleError, TypeError, ValueError, ArithmeticError, KeyError):
+                continue
+            _compare(result, name, types, known, there)
+            if not _agree(_parts(spelling), _parts(spelt), there):
+                result.names.add(name)
+    return result
+
+
+def _met(requirement: Requirement) -> bool:
+    """Whether a requirement holds, as far as numbers tell."""
+    left, right = requirement.left, requirement.right
+    if not isinstance(left, int) or not isinstance(right, int):
+        return True
+    return left == right if requirement.relation == "==" else left >= right
+
+
+def _others(value: Any) -> list[Any]:
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, float):
+        return [value / 2 + 0.0625, 2 * value + 1]
+    if isinstance(value, int):
+        around = (value + 1, 2 * value, value - 1, 3 * value + 1, 4 * value, value // 2)
+        return [v for v in dict.fromkeys(around) if v > 0 and v != value]
+    return []
+
+
+def _at(value: Any, env: Mapping[str, Any]) -> Any:
+    """A traced value where names mean something else; what follows names in a way not told stays."""
+    if isinstance(value, Value):
+        return Value(value.name, value.type.with_shape(*(_at(e, env) for e in value.shape)))
+    if isinstance(value, tuple | list):
+        return type(value)(_at(v, env) for v in value)
+    if isinstance(value, Sized | Scaled):
+        return plain(value) if is_unsaid(value.term) else value.term.value(env)
+    return value
+
+
+def _compare(
+    result: Strays, name: str, types: Sequence[TensorType], known: Sequence[TensorType], env: Mapping[str, Any]
+) -> None:
+    for row, ours, theirs in zip(result.sizes, types, known, strict=True):
+        for i, extent in enumerate(ours.shape):
+            if i >= theirs.rank or not _agree(extent, theirs.shape[i], env):
+                row[i].add(name)
+
+
+def _parts(spelling: Spelling) -> Any:
+    return spelling.module, spelling.call, spelling.use
+
+
+def _agree(ours: Any, theirs: Any, env: Mapping[str, Any]) -> bool:
+    """Whether an expression comes to another one, its terms taken at `env`."""
+    if isinstance(ours, Made) and isinstance(theirs, Made):
+        return _same_call(ours, theirs, env)
+    if isinstance(ours, Infix) and isinstance(theirs, Infix):
+        return ours.template == theirs.template and _agree(ours.values, theirs.values, env)
+    if isinstance(ours, tuple | list) and isinstance(theirs, tuple | list):
+        return len(ours) == len(theirs) and all(_agree(a, b, env) for a, b in zip(ours, theirs, strict=True))
+    if isinstance(ours, Sized | Scaled):
+        return is_unsaid(ours.term) or ours.term.holds(theirs, env)
+    return bool(ours == theirs)
+
+
+def _same_call(ours: Made, theirs: Made, env: Mapping[str, Any]) -> bool:
+    """Keywords left out have PyTorch's default."""
+    signature = known_signature(ours.function)
+    defaults = signature.defaults if signature else {}
+    words = sorted({*ours.keywords, *theirs.keywords})
+    first, second = (tuple(m.keywords.get(w, defaults.get(w)) for w in words) for m in (ours, theirs))
+    called = ours.function == theirs.function and _agree(ours.arguments, theirs.arguments, env)
+    return called and _agree(first, second, env)

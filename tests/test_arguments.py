@@ -1,0 +1,276 @@
+"""Constructor arguments of emitted classes: `Class(k=v)` is the text at `k=v`, in the net's class and in those inside it."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from drawn_nets import Drawing
+from following import Emitted, strays
+from test_docs import READ, blocks
+from test_pytorch import CONTRIVED
+from test_stdlib import USES, Use
+
+from netdsl import program
+from netdsl.diagnostics import NetError
+from netdsl.surface import load, load_text
+
+torch.set_num_threads(1)
+
+SPECS = Path(__file__).parent.parent / "specs"
+NETS = [(spec, name) for spec in sorted(SPECS.glob("*.net")) for name in program.load_file(spec).names]
+QUICK = {"LeNet", "MLP", "CharRNNFused", "CharGRU", "UNetSame", "ResNet18"}
+DRAWN = 16
+"""Drawn nets of the quick tests."""
+
+FEED = """
+block feed() {
+  input x [T, C]
+  linear(2 * C) -> relu -> linear(C)
+}
+net N(width = 8) {
+  input x [T = 4, width]
+  output y: feed
+}
+"""
+MIXTURE = """
+block experts(count: int) {
+  input x
+  gates: x -> linear(count) -> softmax
+  parts: each i in range(count) { (x -> linear(2)) * (gates -> slice(0, start=i, end=i + 1)) }
+  parts -> add
+}
+net N(count = 3) {
+  input x [4]
+  output y: experts(count)
+}
+"""
+SHORTCUT = """
+block basic(c, stride = 1) {
+  input x
+  main: conv(c, 3, stride=stride, pad=1) -> bn
+  skip: if stride != 1 or x.channels != c { x -> conv(c, 1, stride=stride) } else { x }
+  main + skip -> relu
+}
+net N(width = 8) {
+  input x [3, 16, 16]
+  output y: conv(width, 1) -> basic(width) -> basic(width) -> global_avgpool -> linear(2)
+}
+"""
+BAKED = """
+block tail(k = 3) {
+  conv(4, k, pad=same) -> maxpool(k, stride=2) -> flatten -> linear(3)
+}
+net N(k = 3, width = 8, size = 15) {
+  input x [3, size, size]
+  output y: conv(width, 3, stride=2, pad=1) -> maxpool(2, ceil=true) -> tail(k)
+}
+"""
+DEFAULTS = """
+block bottle(c, mid = 2 * c) { linear(mid) -> relu -> linear(c) }
+net N(width = 8, hidden = 3 * width) {
+  input x [5]
+  output y: bottle(width) -> linear(hidden)
+}
+"""
+CHOICES = """
+block choose(c) {
+  input x
+  y: x -> linear(c)
+  if c > 8 { y -> relu -> linear(3) } else { y -> linear(3) }
+}
+net N(width = 8, on: bool = true, rate = 0.25, title = "plain") {
+  input x [5]
+  assert width < 100, "not that wide"
+  a: choose(width) -> dropout(rate)
+  output y: if on { a -> linear(2) } else { a -> linear(4) }
+}
+"""
+HANDED = """
+block beside(f: layer, width = 8) { input x
+ x + (x -> f) -> linear(width) }
+block listed(sizes: list) { input x
+ parts: each size in sizes { x -> linear(size) }
+ parts -> concat }
+net N(width = 8, k = 8) {
+  input x [8]
+  output y: beside(linear(k)) -> beside(linear(width), width=8) -> listed([width, 2 * width])
+}
+"""
+HEADS = """
+block attend(heads) {
+  input x [T, E]
+  let d = E // heads
+  (q, k, v): x -> linear(3 * E) -> split(3, axis=1)
+  a: q -> reshape((T, heads, d)) -> transpose((1, 0, 2))
+  b: k -> reshape((T, heads, d)) -> transpose((1, 2, 0))
+  c: v -> reshape((T, heads, d)) -> transpose((1, 0, 2))
+  w: (a, b) -> matmul -> softmax
+  (w / d ** 0.5, c) -> matmul -> transpose((1, 0, 2)) -> reshape((T, E)) -> linear(E)
+}
+net N(width = 8, heads = 2) {
+  input x [T = 4, width]
+  output y: attend(heads)
+}
+"""
+STEPS = """
+recurrent cell(hidden) {
+  input x
+  state h [hidden] = 0
+  next h: (x -> linear(hidden)) + (h -> linear(hidden)) -> tanh
+  output h
+}
+recurrent copy(start) {
+  input x [C]
+  state h [C] = start
+  next h: (x -> linear(C)) + (h -> linear(C)) -> tanh
+  output h
+}
+net N(hidden = 6, start = 0.5) {
+  input x [T = 4, 3]
+  output y: cell(hidden) -> copy(start)
+}
+"""
+SHARED = """
+block step(c) { linear(c) -> relu }
+net N(width = 8) {
+  input x [8], z [8]
+  shared s: step(width)
+  a: x -> s
+  b: z -> s
+  output y: (a, b) -> concat -> linear(width)
+}
+"""
+SCALED = """
+block scaled(s) { input x
+ x + s * (x -> linear(4)) }
+net N(scale = 0.5, by = 3) {
+  input x [4]
+  a: scaled(scale)
+  output y: a * (by / 2)
+}
+"""
+SYMBOLIC = """
+block enlarge(k) {
+  input x [C, H, W]
+  x -> unpool(k) -> resize((H // k, W // k)) -> reshape((C * k, H // k // k, W // k))
+}
+net N(k = 2) {
+  input x [4, H = 16, W = 16]
+  output y: enlarge(k) -> conv(3, 1) -> global_avgpool
+}
+"""
+KEPT = {
+    "feed": (FEED, {"width"}),
+    "mixture": (MIXTURE, set()),
+    "shortcut": (SHORTCUT, {"width"}),
+    "baked": (BAKED, {"width"}),
+    "defaults": (DEFAULTS, {"width"}),
+    "choices": (CHOICES, {"rate"}),
+    "handed": (HANDED, set()),
+    "heads": (HEADS, {"width"}),
+    "steps": (STEPS, {"hidden"}),
+    "shared": (SHARED, {"width"}),
+    "scaled": (SCALED, {"scale", "by"}),
+    "symbolic": (SYMBOLIC, set()),
+}
+"""Texts with the settings that stay arguments of the net."""
+
+
+@pytest.mark.parametrize("title", KEPT)
+def test_a_setting_is_an_argument_only_if_all_of_it_follows(title: str) -> None:
+    text, kept = KEPT[title]
+    assert not list(strays(partial(load_text, text), 4))
+    assert set(Emitted(load_text(text)).arguments()) == kept
+
+
+def test_a_class_refuses_the_side_of_an_if_that_it_has_no_layers_for() -> None:
+    emitted = Emitted(load_text(SHORTCUT))
+    assert "if in_channels != c:" in emitted.source
+    with pytest.raises(ValueError, match="Basic needs in_channels == c"):
+        emitted.names["Basic"](8, 16)
+
+
+def parameterised(use: Use) -> str:
+    """A net around a block, its numbers and those of the input's shape settings with names."""
+    numbers: list[str] = []
+
+    def named(found: re.Match[str]) -> str:
+        numbers.append(found[0])
+        return f"s{len(numbers)}"
+
+    call = re.sub(r"(?<![\w.])\d+(?![\w.])", named, use.call)
+    shape = ", ".join(re.sub(r"^\d+$", named, str(size)) for size in use.input)
+    settings = ", ".join(f"s{i} = {n}" for i, n in enumerate(numbers, 1))
+    library = "" if use.file == "prelude" else f"use std.{use.file} {{ {use.block} }}\n"
+    return f"{library}net N({settings}) {{\n  input x [{shape}]\n  output y: {call}\n}}\n"
+
+
+@pytest.mark.parametrize("use", USES, ids=str)
+def test_blocks_of_the_standard_library_follow(use: Use) -> None:
+    text = parameterised(use)
+    assert not list(strays(partial(load_text, text), 1))
+
+
+@pytest.mark.parametrize(("path", "net"), [n for n in NETS if n[1] in QUICK], ids=str)
+def test_specs_follow(path: Path, net: str) -> None:
+    assert not list(strays(partial(load, path, net), 1))
+
+
+@pytest.mark.parametrize(("title", "text"), CONTRIVED)
+def test_contrived_nets_follow(title: str, text: str) -> None:
+    assert not list(strays(partial(load_text, text, title), 1))
+
+
+@pytest.mark.parametrize("page", READ)
+def test_nets_of_the_pages_follow(page: str) -> None:
+    for block in blocks(page):
+        if block.kind != "net":
+            continue
+        for name in names_of(block.whole):
+            assert not list(strays(partial(load_text, block.whole, name), 1)), block.id
+
+
+def names_of(text: str) -> list[str]:
+    """The nets of a text that can be built alone: not those that show a mistake or lie beside another file."""
+    found = program.load_text(text)
+    return [name for name in found.names if right(text, name)]
+
+
+def right(text: str, name: str) -> bool:
+    try:
+        load_text(text, name)
+    except NetError:
+        return False
+    return True
+
+
+def follow(seed: int, most: int) -> tuple[int, list[str]]:
+    """How many arguments a drawn net has, and what does not follow; none where the text has a mistake."""
+    text = Drawing(seed).text()
+    try:
+        emitted = Emitted(load_text(text))
+    except NetError:
+        return 0, []
+    return len(emitted.arguments()), [f"seed {seed}, {s}" for s in strays(partial(load_text, text), most)]
+
+
+def test_drawn_nets_follow() -> None:
+    found = [follow(seed, 2) for seed in range(DRAWN)]
+    assert not [s for _, strange in found for s in strange]
+    assert sum(count for count, _ in found) >= 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(DRAWN, 1016, 50))
+def test_many_drawn_nets_follow(start: int) -> None:
+    assert not [s for seed in range(start, start + 50) for s in follow(seed, 8)[1]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("path", "net"), [n for n in NETS if n[1] not in QUICK], ids=str)
+def test_all_specs_follow(path: Path, net: str) -> None:
+    assert not list(strays(partial(load, path, net)))
