@@ -90,7 +90,7 @@ def others(value: Any) -> list[Any]:
         return [value / 2, value + 0.125]
     if isinstance(value, int):
         found = [2 * value, value + 1, value - 1, value // 2, 3 * value, value + 2, 4 * value]
-        return [v for v in dict.fromkeys(found) if v > 0 and v != value]
+        return [v for v in dict.fromkeys(found) if v >= 0 and v != value]
     return []
 
 

@@ -84,6 +84,8 @@ class _File:
     def _unkept(self, family: Family) -> frozenset[str]:
         """What must not be an argument of a family's class; a name that differs between its uses has to be one."""
         uses = [layout.use for layout in family.layouts]
+        if not uses[0].env:
+            return frozenset()
         known = [dict(use.env) for use in uses]
         writer = ClassWriter("_", family, self.classes)
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,15 @@ def _shown(value: Any) -> Any:
     return tuple(_shown(v) for v in value) if isinstance(value, tuple | list) else value
 
 
+def asked(value: Any) -> Any:
+    """A field as part of a key: numbers with their terms."""
+    if isinstance(value, Value):
+        return value.type.dtype, value.type.batched, asked(value.shape)
+    if isinstance(value, tuple | list):
+        return tuple(asked(v) for v in value)
+    return (value.term, plain(value)) if isinstance(value, Sized | Scaled) else (type(value), value)
+
+
 def strays(
     op: Op, fields: Mapping[str, Any], found: Found, spell: Callable[[Op], Spelling], env: Mapping[str, Any]
 ) -> Strays:
@@ -42,22 +51,32 @@ def strays(
 
     Values at which the operation cannot be are passed over.
     """
-    types, spelling = found
-    result = Strays(sizes=[[set() for _ in t.shape] for t in types])
+    result = Strays(sizes=[[set() for _ in t.shape] for t in found[0]])
     for name in sorted(n for n in names_in_fields(fields) if n in env):
         for value in _others(env[name]):
             there = {**env, name: value}
             try:
                 again = type(op)(**{k: _at(v, there) for k, v in fields.items()})
-                if not all(map(_met, again.requirements())):
-                    continue
-                known, spelt = result_types(again), spell(again)
+                known = result_types(again), spell(again)
             except (RuleError, TypeError, ValueError, ArithmeticError, KeyError):
                 continue
-            _compare(result, name, types, known, there)
-            if not _agree(_parts(spelling), _parts(spelt), there):
-                result.names.add(name)
+            if not _same(found, known, there) and all(map(_met, again.requirements())):
+                _note(result, name, found, known, there)
     return result
+
+
+def _same(found: Found, known: Found, env: Mapping[str, Any]) -> bool:
+    ours, theirs = ([t.shape for t in types] for types, _ in (found, known))
+    return _agree(_parts(found[1]), _parts(known[1]), env) and _agree(ours, theirs, env)
+
+
+def _note(result: Strays, name: str, found: Found, known: Found, env: Mapping[str, Any]) -> None:
+    for row, ours, theirs in zip(result.sizes, found[0], known[0], strict=True):
+        for i, extent in enumerate(ours.shape):
+            if i >= theirs.rank or not _agree(extent, theirs.shape[i], env):
+                row[i].add(name)
+    if not _agree(_parts(found[1]), _parts(known[1]), env):
+        result.names.add(name)
 
 
 def _met(requirement: Requirement) -> bool:
@@ -74,8 +93,8 @@ def _others(value: Any) -> list[Any]:
     if isinstance(value, float):
         return [value / 2 + 0.0625, 2 * value + 1]
     if isinstance(value, int):
-        around = (value + 1, 2 * value, value - 1, 3 * value + 1, 4 * value, value // 2)
-        return [v for v in dict.fromkeys(around) if v > 0 and v != value]
+        around = (value + 1, value - 1, 3 * value + 1, 4 * value, value // 2)
+        return [v for v in dict.fromkeys(around) if v >= 0 and v != value]
     return []
 
 
@@ -88,15 +107,6 @@ def _at(value: Any, env: Mapping[str, Any]) -> Any:
     if isinstance(value, Sized | Scaled):
         return plain(value) if is_unsaid(value.term) else value.term.value(env)
     return value
-
-
-def _compare(
-    result: Strays, name: str, types: Sequence[TensorType], known: Sequence[TensorType], env: Mapping[str, Any]
-) -> None:
-    for row, ours, theirs in zip(result.sizes, types, known, strict=True):
-        for i, extent in enumerate(ours.shape):
-            if i >= theirs.rank or not _agree(extent, theirs.shape[i], env):
-                row[i].add(name)
 
 
 def _parts(spelling: Spelling) -> Any:

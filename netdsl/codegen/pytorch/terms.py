@@ -34,6 +34,8 @@ class Term:
 
     def size(self) -> int:
         """How many names and numbers it is written with."""
+        if self.operator in ("name", "number", "unsaid"):
+            return 1
         return sum(p.size() if isinstance(p, Term) else 1 for p in self.parts)
 
     def value(self, env: Mapping[str, Any]) -> Any:
@@ -189,6 +191,10 @@ def combine(sign: str, left: Term, right: Term) -> Term:
     return Term(sign, (left, right))
 
 
+MOST = 32
+"""Names and numbers that a term remembers; of what is computed from more only the names are kept."""
+
+
 class Sized(int):
     """A whole number with the term it came from. Arithmetic keeps both; anything else sees the number alone."""
 
@@ -198,7 +204,7 @@ class Sized(int):
 
     def __new__(cls, value: int, term: Term, given: bool = False) -> Sized:
         made = super().__new__(cls, value)
-        made.term = term
+        made.term = term if term.size() <= MOST else unsaid(term.names())
         made.given = given
         return made
 

@@ -14,7 +14,7 @@ from netdsl import syntax
 from netdsl.codegen.pytorch.authored import Names, parts_of, rows_of
 from netdsl.codegen.pytorch.signatures import known_signature
 from netdsl.codegen.pytorch.spelling import Made, Spelling, rules
-from netdsl.codegen.pytorch.strays import names_in_fields, strays
+from netdsl.codegen.pytorch.strays import Strays, asked, names_in_fields, strays
 from netdsl.codegen.pytorch.terms import (
     Sized,
     Term,
@@ -31,7 +31,7 @@ from netdsl.codegen.pytorch.text import identifier, unused
 from netdsl.diagnostics import Collector
 from netdsl.dims import Dim
 from netdsl.ir import Block, Graph, Node, Recurrent, result_types
-from netdsl.ops.base import Op, RuleError
+from netdsl.ops.base import Elementwise, Op, RuleError
 from netdsl.tensors import TensorType, Value
 
 AXIS_NAMES = {
@@ -80,6 +80,8 @@ class Use:
     decisions: list[Term] = field(default_factory=list)
     """Conditions over names that must come out as they do here, for the layers to be these."""
     ops: dict[Node, Op] = field(default_factory=dict)
+    asked: dict[Any, Strays] = field(default_factory=dict)
+    """Operations that were asked at other values, by all that decides over the answer."""
     types: dict[Value, TensorType] = field(default_factory=dict)
     spellings: dict[Node, Spelling] = field(default_factory=dict)
     calls: dict[Node, tuple[Built, Use]] = field(default_factory=dict)
@@ -249,9 +251,13 @@ def _op(use: Use, names: Names, node: Node, collector: Collector) -> tuple[Tenso
     except RuleError as error:
         collector.report("not-supported-by-target", str(error), node.span, help=error.help)
         return types
-    followed = names_in_fields(fields)
-    if followed:
-        found = strays(op, fields, (types, spelling), lambda op: _completed(rule(op), op), use.env)
+    settings = {f.name for f in op.settings()}
+    plainly = isinstance(op, Elementwise) and not any(names_in((v,)) for k, v in fields.items() if k in settings)
+    if names_in_fields(fields) and not plainly:
+        key = type(op), *((k, asked(v)) for k, v in fields.items())
+        if key not in use.asked:
+            use.asked[key] = strays(op, fields, (types, spelling), lambda op: _completed(rule(op), op), use.env)
+        found = use.asked[key]
         use.baked |= found.names
         types = tuple(_marked(use, t, row) for t, row in zip(types, found.sizes, strict=True))
     return types
