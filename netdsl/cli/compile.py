@@ -7,6 +7,8 @@ the optimizer's update) as one ONNX file of ordinary operators.
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,16 +59,29 @@ def _onnx(net: Net, given: Namespace) -> None:
     from netdsl.codegen.onnx.model import save_onnx
     from netdsl.codegen.onnx.weights import load_weights
 
-    weights = load_weights(given.weights) if given.weights else None
-    save_onnx(net, given.output, weights=weights, seed=given.seed)
+    with naming(given.weights):
+        weights = load_weights(given.weights) if given.weights else None
+        save_onnx(net, given.output, weights=weights, seed=given.seed)
 
 
 def _onnx_train(net: Net, given: Namespace) -> None:
     from netdsl.codegen.onnx.step import save_step
     from netdsl.codegen.onnx.weights import load_weights
 
-    weights = load_weights(given.weights) if given.weights else None
-    save_step(net, given.output, weights=weights, seed=given.seed, cuda=given.device == "cuda")
+    with naming(given.weights):
+        weights = load_weights(given.weights) if given.weights else None
+        save_step(net, given.output, weights=weights, seed=given.seed, cuda=given.device == "cuda")
+
+
+@contextmanager
+def naming(path: Path | None) -> Iterator[None]:
+    """Whatever is wrong with weights is said with the name of their file."""
+    from netdsl.codegen.onnx.weights import WeightsError
+
+    try:
+        yield
+    except WeightsError as error:
+        raise error if str(path) in str(error) else WeightsError(f"{path}: {error}") from None
 
 
 TARGETS = {"pytorch": _pytorch, "onnx": _onnx, "onnx-train": _onnx_train}

@@ -17,9 +17,9 @@ from netdsl.runtime.data import Feed, cut, load_data
 from netdsl.runtime.device import choose_device
 from netdsl.runtime.fit import check_fit
 from netdsl.runtime.folder import RunFolder
-from netdsl.runtime.opening import open_quietly, run_once
+from netdsl.runtime.opening import check_outputs, open_quietly, run_once
 from netdsl.runtime.ranges import split_check
-from netdsl.runtime.recipes import data_of, plan_of
+from netdsl.runtime.recipes import data_of, plan_of, recipe_of
 from netdsl.runtime.scoring import Scoring, Totals, build_module, named, output_names
 
 Forward = Callable[[dict[str, Tensor]], Mapping[str, Tensor]]
@@ -51,6 +51,8 @@ def evaluate_onnx(
 ) -> dict[str, Any]:
     """As `evaluate`, with the outputs computed by onnxruntime from an ONNX file of the net."""
     session = open_quietly(path, device)
+    recipe = recipe_of(net)
+    check_outputs(session, net, {v.name for t in (*recipe.losses, *recipe.metrics) for v in t.graph.inputs})
 
     def forward(fields: dict[str, Tensor]) -> Mapping[str, Tensor]:
         found = run_once(session, {name: value.numpy() for name, value in fields.items()})

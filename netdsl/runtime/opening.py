@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
 from netdsl.ir import Net
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.pictures import Array
-from netdsl.runtime.session import Session, SessionError
+from netdsl.runtime.session import Port, Session, SessionError
+from netdsl.tensors import TensorType
 
 
 def open_quietly(model: Any, device: str | None, threads: int | None = None) -> Session:
@@ -25,8 +26,8 @@ def open_quietly(model: Any, device: str | None, threads: int | None = None) -> 
         raise RunError(str(error)) from None
 
 
-def open_net(net: Net, weights: Mapping[str, Array], device: str | None) -> Session:
-    """The inference graph of a net with these weights, of any size."""
+def open_net(net: Net, weights: Mapping[str, Array], device: str | None, name: str = "") -> Session:
+    """The inference graph of a net with these weights, of any size; `name` is the file that they come from."""
     from netdsl.codegen.onnx.model import save_onnx
     from netdsl.codegen.onnx.weights import WeightsError
 
@@ -34,7 +35,7 @@ def open_net(net: Net, weights: Mapping[str, Array], device: str | None) -> Sess
         try:
             return open_quietly(save_onnx(net, Path(folder) / f"{net.name}.onnx", weights=weights), device)
         except WeightsError as error:
-            raise RunError(str(error)) from None
+            raise RunError(f"{name}: {error}" if name else str(error)) from None
 
 
 def run_once(session: Session, fields: Mapping[str, Array]) -> dict[str, Array]:
@@ -45,4 +46,23 @@ def run_once(session: Session, fields: Mapping[str, Array]) -> dict[str, Array]:
     try:
         return session.run({port.name: fields[port.name] for port in session.inputs})
     except SessionError as error:
-        raise RunError(str(error)) from None
+        raise RunError(str(error) if session.name in str(error) else f"{session.name}: {error}") from None
+
+
+def check_outputs(session: Session, net: Net, read: Container[str]) -> None:
+    """Refuse a file whose outputs, of those that are `read`, are not the net's."""
+    ports = {port.name: port for port in session.outputs}
+    for output in net.inference().outputs:
+        if output.name in read:
+            if output.name not in ports:
+                raise RunError(f"{session.name} has no output `{output.name}`; its outputs are {', '.join(ports)}")
+            if not _alike(ports[output.name], output.value.type):
+                own = f"`{output.name}` {output.value.type} of {net.name}"
+                raise RunError(f"{session.name}: its output {ports[output.name]} is not {own}")
+
+
+def _alike(port: Port, type: TensorType) -> bool:
+    """Whether an output has the axes of a value: sizes that are numbers on both sides agree."""
+    sizes = port.shape[type.batched :]
+    pairs = zip(sizes, type.shape, strict=False)
+    return len(sizes) == len(type.shape) and all(a == b for a, b in pairs if isinstance(a, int) and isinstance(b, int))

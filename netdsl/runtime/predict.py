@@ -125,7 +125,9 @@ def _through_onnx(run: str | Path, device: str | None) -> Model:
     folder = RunFolder(run)
     net = folder.load_net()
     weights, facts = load_arrays(folder.weights)
-    return Model(net, partial(run_once, open_net(net, weights, device)), facts, str(folder.weights))
+    return Model(
+        net, partial(run_once, open_net(net, weights, device, str(folder.weights))), facts, str(folder.weights)
+    )
 
 
 def _through_torch(run: str | Path, device: str | None) -> Model:
