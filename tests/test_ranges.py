@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from netdsl.codegen.onnx.model import onnx_model, save_onnx
+from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.ir import Net
 from netdsl.ops import REGISTRY
@@ -329,3 +330,51 @@ def test_parity_draws_numbers_that_are_there(text: str) -> None:
     net = load_text(f"net A {{\n  input x int[9]\n  input w int[9]\n  a: {text} -> flatten\n"
                     "  b: w -> embedding(200, 2) -> flatten\n  output y: (a, b) -> concat\n}\n").net()  # fmt: skip
     assert parity(net, batch=40).worst < 1e-5
+
+
+# ---------------------------------------------------------------- steps
+
+LOSSES = {
+    "cross_entropy": -100,
+    "cross_entropy(ignore=255, smoothing=0.1)": 255,
+    "cross_entropy(ignore=-1, weight=[1, 2, 3])": -1,
+    "own": 255,
+    "multi_margin": None,
+}
+
+
+def step_of(loss: str) -> Any:
+    metrics = "".join(f"  metric {m}: (y, label) -> {m}\n" for m in ("accuracy", "top_k(2)", "miou(ignore=-100)")).replace(
+        "metric top_k(2)", "metric top_k").replace("metric miou(ignore=-100)", "metric miou")  # fmt: skip
+    return load_text(f"""
+block own() {{
+  input scores
+  input truth int[]
+  2 * ((scores, truth) -> cross_entropy(ignore=255))
+}}
+net A {{
+  input x [5]
+  output y: linear(3)
+}}
+train A {{
+  loss (y, label) -> {loss}
+{metrics}  optimizer sgd(lr=0.1)
+}}
+""").net()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_step_learns_nothing_from_labels_that_are_not_there(loss: str) -> None:
+    """Loss, metrics and next weights are NaN then; at the edge of the range and for what is ignored they are not."""
+    net, ignored = step_of(loss), LOSSES[loss]
+    model = onnx_step(net)
+    x = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
+    fields = {"x": x, "learning_rate": np.array(0.1, np.float32), "seed": np.array(0)}
+    for number in (0, 2, -1, 3, 255, -100, FAR):
+        found = run(model, {**fields, "label": np.array([0, 1, number])})
+        fine = number in (0, 2, ignored)
+        assert np.isfinite(found["loss"]) == fine, number
+        assert np.isfinite(found["y.weight:next"]).all() == fine
+        assert np.isnan(found["y.weight:next"]).all() == (not fine)
+        counted = number in (0, 2, -100)
+        assert all(np.isfinite(found[m]) == counted for m in ("accuracy", "top_k", "miou")), number

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import netdsl.elaborate.expressions as expressions
+import netdsl.elaborate.labels as labels
 import netdsl.elaborate.layers as layers
 import netdsl.elaborate.rows as rows
 from netdsl import syntax
@@ -24,6 +25,7 @@ from netdsl.tensors import DType, TensorType, Value
 
 DECLARED = ("data", "optimizer", "schedule")
 TERMS = ("loss", "metric")
+UNTYPED = "add a row such as `data digits`, or a block that declares it: `input {} int[]`"
 
 
 def attach(
@@ -65,15 +67,13 @@ def _resolve(
     declared = [r for r in kept + extra if r.keyword.id not in TERMS]
     for row in declared:
         _guarded(context, lambda row=row: _declared_row(context, module.scope, recipe, row))
-    if recipe.data is None and "data" not in given:
-        message = f"the recipe of `{net.name}` has no `data`"
-        context.report("missing-data", message, section.net.span, help="add a row such as `data digits`")
-    if recipe.data is not None:
+    if recipe.data is not None or "data" not in given:
         fields = _fields(context, net, recipe, section)
         for row in kept:
             if row.keyword.id in TERMS:
                 _guarded(context, lambda row=row: _term_row(context, module, net, recipe, fields, row))
-        _check_classes(context, net, recipe, next((r.value.span for r in declared if r.keyword.id == "data"), None))
+        if recipe.data is not None:
+            _check_classes(context, net, recipe, next((r.value.span for r in declared if r.keyword.id == "data"), None))
     if not any(r.keyword.id == "loss" for r in kept):
         message = f"the recipe of `{net.name}` has no `loss`"
         help = "add a row such as `loss (logits, label) -> cross_entropy`"
@@ -184,7 +184,9 @@ def _defaults(recipe: Recipe) -> None:
 
 
 def _fields(context: Context, net: Net, recipe: Recipe, section: syntax.Train) -> dict[str, TensorType]:
-    """The fields of a sample, given the net's inputs."""
+    """The fields of a sample, given the net's inputs: without data these alone, and what losses say of others."""
+    if recipe.data is None:
+        return {v.name: v.type for v in net.inputs}
     span = next((r.value.span for r in section.rows if r.keyword.id == "data"), section.net.span)
     try:
         return recipe.data.sample({v.name: v.type for v in net.inputs})  # type: ignore[no-any-return]
@@ -193,16 +195,21 @@ def _fields(context: Context, net: Net, recipe: Recipe, section: syntax.Train) -
 
 
 def _term_row(
-    context: Context, module: Module, net: Net, recipe: Recipe, fields: Mapping[str, TensorType], row: syntax.RecipeRow
+    context: Context, module: Module, net: Net, recipe: Recipe, fields: dict[str, TensorType], row: syntax.RecipeRow
 ) -> None:
     graph = Graph(row.keyword.id)
     scope = Scope(module.scope)
     available = _bind_values(context, scope, net, fields, row)
+    if recipe.data is None:
+        new = labels.inferred(context, scope, row)
+        fields.update((name, type) for name, type in new.items() if name not in _rows(net))
+        scope = Scope(module.scope)
+        available = _bind_values(context, scope, net, fields, row)
     build = Build(graph, Names(), scope)
     graph.inputs.extend(available.values())
     context.builds.append(build)
     try:
-        result = _scalar(context, _term_value(context, scope, net, fields, row), row)
+        result = _scalar(context, _term_value(context, scope, net, fields, row, recipe.data is not None), row)
         name = row.label.id if row.label else graph.nodes[-1].kind if graph.nodes else result.name
         if not graph.nodes and row.keyword.id == "loss":  # an output that is a loss by itself
             result = layers.operate(context, "identity", (result,), row.value.span)
@@ -238,19 +245,27 @@ def _bind_values(
 
 
 def _term_value(
-    context: Context, scope: Scope, net: Net, fields: Mapping[str, TensorType], row: syntax.RecipeRow
+    context: Context, scope: Scope, net: Net, fields: Mapping[str, TensorType], row: syntax.RecipeRow, data: bool
 ) -> Any:
-    labels = {n for item in net.nodes for n in [item.name]} | {v.name for n in net.nodes for v in n.results}
+    own = _rows(net)
     for name in _free_names(row.value):
-        if not scope.find(name.id) and name.id in labels:
+        if not scope.find(name.id) and name.id in own:
             message = f"`{name.id}` is a row of `{net.name}`, but not an output"
             context.error("not-an-output", message, name.span, help=f"add `output {name.id}` to the net")
         if not scope.find(name.id) and layers.find(context, scope, name) is None:
             known = [*fields, *(o.name for o in net.outputs)]
             help = did_you_mean(name.id, known) or f"there are {', '.join(known)}"
             message = f"neither the net nor its data has `{name.id}`"
+            if not data:
+                message = f"the net has no `{name.id}`, there is no `data`, and no loss says what `{name.id}` is"
+                help = did_you_mean(name.id, known) or UNTYPED.format(name.id)
             context.error("unknown-name", message, name.span, help=help)
     return rows.start(context, scope, row.value)
+
+
+def _rows(net: Net) -> set[str]:
+    """The names of its rows."""
+    return {node.name for node in net.nodes} | {v.name for node in net.nodes for v in node.results}
 
 
 def _free_names(expr: Any) -> list[syntax.Name]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from netdsl.diagnostics import Diagnostic, Label, NetError
 from netdsl.ir import Net, Recipe, Term
 from netdsl.ops.base import Declared, RuleError, read_setting
 from netdsl.ops.fields import FieldError
@@ -58,10 +59,12 @@ def recipe_of(net: Net) -> Recipe:
 
 
 def data_of(net: Net, data: Data | None = None) -> Data:
-    """The data to use: what was asked for, else what the recipe says."""
+    """The data to use: what was asked for, else what the recipe says; `NetError` when it says nothing."""
     found = data or recipe_of(net).data
     if found is None:
-        raise RunError(f"the `train` section of {net.name} has no `data` row")
+        message = f"the recipe of `{net.name}` has no `data`"
+        help = "add a row such as `data digits`, say --data, or feed the step that `compile --to onnx-train` writes"
+        raise NetError([Diagnostic("missing-data", message, (Label(recipe_of(net).span),), help=help)])
     assert isinstance(found, Data)
     found = located(found, net)
     try:

@@ -1,0 +1,123 @@
+"""What a recipe without data reads beside the net: fields whose types follow from the losses that they stand in.
+
+A training step is fed by its caller, so no data set need be named. A built-in loss says what label its scores want; a
+block of the author's own says it by its `input` row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import netdsl.elaborate.blocks as blocks
+import netdsl.elaborate.expressions as expressions
+import netdsl.elaborate.layers as layers
+import netdsl.elaborate.rows as rows
+from netdsl import syntax
+from netdsl.elaborate.context import Context
+from netdsl.elaborate.scope import Build, Names, Scope
+from netdsl.elaborate.values import BlockLayer, OpLayer, arrows
+from netdsl.ir import Graph
+from netdsl.ops.axes import find_axis, without
+from netdsl.ops.base import Op
+from netdsl.ops.loss import ClassLoss, MultiMargin, PairLoss
+from netdsl.ops.metric import Metric
+from netdsl.tensors import DType, TensorType
+
+Typed = TensorType | None
+
+
+def inferred(context: Context, scope: Scope, row: syntax.RecipeRow) -> dict[str, TensorType]:
+    """The types of names in a loss or metric that mean nothing yet, as far as its layers say them."""
+    found: dict[str, TensorType] = {}
+    for bundle, stage in _uses(row.value):
+        unknown = [isinstance(i, syntax.Name) and _means_nothing(context, scope, i) for i in bundle.items]
+        if not any(unknown) or all(unknown):
+            continue
+        function = stage.function if isinstance(stage, syntax.Call) else stage
+        layer = layers.find(context, scope, function) if isinstance(function, syntax.Name) else None
+        given = [None if u else _type(context, scope, i) for u, i in zip(unknown, bundle.items, strict=True)]
+        for item, type in zip(bundle.items, _wanted(context, scope, layer, given, stage), strict=False):
+            if isinstance(item, syntax.Name) and type is not None and _means_nothing(context, scope, item):
+                found.setdefault(item.id, type)
+    return found
+
+
+def _uses(expr: Any) -> Iterator[tuple[syntax.TupleOf, syntax.Expr]]:
+    """Every bundle with the layer that it is sent to."""
+    if isinstance(expr, syntax.Pipeline):
+        if len(expr.stages) > 1 and isinstance(expr.stages[0], syntax.TupleOf):
+            assert not isinstance(expr.stages[1], syntax.Claim)
+            yield expr.stages[0], expr.stages[1]
+        yield from _uses(expr.stages[0])
+    elif isinstance(expr, syntax.TupleOf):
+        for item in expr.items:
+            yield from _uses(item)
+    elif isinstance(expr, syntax.Binary):
+        yield from _uses(expr.left)
+        yield from _uses(expr.right)
+    elif isinstance(expr, syntax.Unary):
+        yield from _uses(expr.operand)
+
+
+def _means_nothing(context: Context, scope: Scope, name: syntax.Name) -> bool:
+    return not scope.find(name.id) and layers.find(context, scope, name) is None
+
+
+def _type(context: Context, scope: Scope, item: syntax.Expr) -> Typed:
+    """The type of one arrow of a bundle; it is built on the side to be known."""
+    build = Build(Graph("label"), Names(), scope)
+    context.builds.append(build)
+    try:
+        flat = arrows(rows.start(context, scope, syntax.Pipeline(item.span, (item,))))
+    finally:
+        context.builds.pop()
+    return flat[0].type if len(flat) == 1 else None
+
+
+def _wanted(
+    context: Context, scope: Scope, layer: object, given: Sequence[Typed], stage: syntax.Expr
+) -> Sequence[Typed]:
+    """The types that a layer takes beside those that are given."""
+    if isinstance(layer, BlockLayer):
+        return _of_block(context, layer, given)
+    if isinstance(layer, OpLayer) and len(given) == 2 and given[0] is not None:
+        return given[0], label_of(layer.op, given[0], _axis(context, scope, stage))
+    return given
+
+
+def _axis(context: Context, scope: Scope, stage: syntax.Expr) -> int | None:
+    named = stage.arguments if isinstance(stage, syntax.Call) else ()
+    value = next((a.value for a in named if a.name is not None and a.name.id == "axis"), None)
+    found = None if value is None else expressions.evaluate_setting(context, scope, value)
+    return found if isinstance(found, int) else None
+
+
+def label_of(op: type[Op], scores: TensorType, axis: int | None = None) -> Typed:
+    """The label that a loss or metric wants for scores of that type, where these alone decide it."""
+    if issubclass(op, PairLoss):
+        return scores
+    if not issubclass(op, ClassLoss | MultiMargin | Metric) or not scores.shape:
+        return None
+    along = int(scores.rank == 2) if axis is None else find_axis(axis, scores.rank, op.name)
+    return TensorType(without(scores.shape, along), DType.INT)
+
+
+def _of_block(context: Context, layer: BlockLayer, given: Sequence[Typed]) -> list[Typed]:
+    """The declared types of a block's inputs; names in their shapes stand for sizes of the inputs that are given."""
+    items = blocks.input_items(layer.definition)
+    scope = Scope(layer.home)
+    for item, type in zip(items, given, strict=False):
+        for dim, size in zip(item.dims or (), type.shape if type else (), strict=False):
+            if isinstance(dim, syntax.Name) and not scope.find(dim.id):
+                scope.bind(dim.id, size, dim.span)
+    return [type or _declared(context, scope, item) for item, type in zip(items, given, strict=False)]
+
+
+def _declared(context: Context, scope: Scope, item: syntax.InputItem) -> Typed:
+    if item.dims is None:
+        return None
+    kinds = {k.value: k for k in DType}
+    dims = (dim.name if isinstance(dim, syntax.SizedSymbol) else dim for dim in item.dims)
+    shape = tuple(expressions.extent(context, scope, dim) for dim in dims)
+    return TensorType(shape, kinds[item.kind.id] if item.kind and item.kind.id in kinds else DType.FLOAT)
