@@ -22,6 +22,8 @@ class Lexer(TokenStream):
         self.pattern = master(tables)
         self.comments: list[Comment] = []
         self.at = 0
+        self.blanks = False
+        """A space that is none was reported."""
 
     def run(self) -> list[Token]:
         """Cut the text. Raises `TooDeep`."""
@@ -96,6 +98,32 @@ class Lexer(TokenStream):
         else:
             self.emit(kind, text, start)
 
+    def take_curly(self, text: str, start: int) -> None:
+        """A text in the quotes that word processors make."""
+        where = self.span(start, start + len(text))
+        inner = text[1:-1].replace("\\", "/").replace('"', "'")
+        self.collector.report(
+            "unexpected-character",
+            "a text stands in straight double quotes",
+            where,
+            help=f'write `"{shown(inner)}"`',
+            fix=Fix(where, f'"{inner}"'),
+        )
+        self.emit("STRING", f'"{inner}"', start, start + len(text))
+
+    def take_blank(self, text: str, start: int) -> None:
+        """A space of web pages and word processors, told of once a text."""
+        if self.blanks:
+            return
+        self.blanks = True
+        self.collector.report(
+            "unexpected-character",
+            f"this is no ordinary space, but the character U+{ord(text[0]):04X}",
+            self.span(start, start + len(text)),
+            help="write ordinary spaces, here and wherever the text was copied from the same place",
+            fix=Fix(self.span(start, start + len(text)), " "),
+        )
+
     def take_foreign(self, text: str, start: int) -> None:
         kind, written = FOREIGN[text]
         if text == ":=" and self.row_begins_with(("LET", "PARAM", "STATE")):
@@ -108,7 +136,15 @@ class Lexer(TokenStream):
             help=f"write `{written.strip()}`",
             fix=Fix(where, written),
         )
-        self.emit(kind, written.strip(), start, start + len(text))
+        if kind == "comment":
+            line_end = self.text.find("\n", start)
+            self.at = line_end if line_end >= 0 else len(self.text)
+        elif kind in ("RPAR", "RSQB", "RBRACE"):
+            self.close(kind, written, start)
+        elif kind == "SEMICOLON":
+            self.take_semicolon(written, start)
+        else:
+            self.emit(kind, written.strip(), start, start + len(text))
 
     def take_semicolon(self, text: str, start: int) -> None:
         if self.frames[-1].kind == "LBRACE":

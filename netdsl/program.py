@@ -83,6 +83,9 @@ class Program:
             for fault in net.faults if net is not None else ():
                 self.collector.add(fault)
         self._check_trains()
+        if not self.file.items and not self.collector.failed:
+            span = Span(self.source, 0, 0)
+            self.collector.report("empty-file", "there is nothing in this file", span, help="write `net Name { … }`")
         return self.collector.sorted()
 
     @uncollected()
@@ -96,7 +99,8 @@ class Program:
     def _check_trains(self) -> None:
         for item in self.file.items:
             if isinstance(item, syntax.Train) and item.net.id not in self.names:
-                help = did_you_mean(item.net.id, self.names)
+                names = ", ".join(f"`{n}`" for n in self.names)
+                help = did_you_mean(item.net.id, self.names) or (f"the nets here are {names}" if names else None)
                 self.collector.report(
                     "unknown-net", f"there is no net called `{item.net.id}`", item.net.span, help=help
                 )

@@ -162,6 +162,10 @@ class TreeBuilder:
     def binary(self, span: Span, left: Expr, operator: Token, right: Expr) -> syntax.Binary:
         return syntax.Binary(span, operator.text, self.place(operator), left, right)
 
+    def outside(self, span: Span, left: Expr, operator: Token, inner: Token, right: Expr) -> syntax.Unary:
+        """`H not in [8, 16]` is `not H in [8, 16]`."""
+        return syntax.Unary(span, operator.text, syntax.Binary(span, inner.text, self.place(inner), left, right))
+
     def unary(self, span: Span, operator: Token, operand: Expr) -> syntax.Unary:
         return syntax.Unary(span, operator.text, operand)
 

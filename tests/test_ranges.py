@@ -79,7 +79,7 @@ LOOKED = [
     Looked("x int[]", "x -> embedding(5, 3) -> relu", 5),
     Looked("x int[2, 3]", "x -> embedding(200, 3)", 200),
     Looked("y [5, 3]; x int[4]", "(y, x) -> gather", 5),
-    Looked("y [3, 5]; x int[2, 2]", "(y, x) -> gather(1)", 5),
+    Looked("y [3, 5]; x int[2, 2]", "(y, x) -> gather(axis=1)", 5),
     Looked(f"{SCORES}; {LABEL}", "(y, label) -> cross_entropy", 3, (-100,)),
     Looked(f"{SCORES}; {LABEL}", "(y, label) -> cross_entropy(ignore=255)", 3, (255,)),
     Looked(f"{SCORES}; {LABEL}", "(y, label) -> cross_entropy(ignore=1)", 3, (1,)),

@@ -31,6 +31,8 @@ class Help(RawDescriptionHelpFormatter):
 def run(arguments: Sequence[str]) -> int:
     """Parse a command line and carry it out; only the module of the command at work is imported."""
     name = next((a for a in arguments if not a.startswith("-")), None)
+    if name is not None and name not in COMMANDS:
+        return _unknown(name)
     parser = _parser(name if name in COMMANDS else None)
     parsed = parser.parse_args(arguments)
     if parsed.command is None:
@@ -38,6 +40,20 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     code: int | None = parsed.run(parsed)
     return code or 0
+
+
+def _unknown(name: str) -> int:
+    """A word that is no command: misspelt, or a file."""
+    import sys
+
+    from netdsl.diagnostics import did_you_mean
+
+    if name.endswith(".net"):
+        help = f"a command stands before the file: `netdsl report {name}`"
+    else:
+        help = did_you_mean(name, COMMANDS) or f"commands are {', '.join(COMMANDS)}"
+    print(f"netdsl: there is no command `{name}`\n  {help}", file=sys.stderr)
+    return 2
 
 
 def _parser(chosen: str | None) -> ArgumentParser:

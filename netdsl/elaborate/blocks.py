@@ -188,7 +188,8 @@ def instantiate(context: Context, layer: BlockLayer, value: Arrows, span: Span) 
 def _instantiate(context: Context, layer: BlockLayer, value: Arrows, span: Span) -> Block:
     definition = layer.definition
     scope = Scope(layer.home)
-    frame = Frame(_call_text(layer), span, definition.span.source.name.startswith("std."))
+    library = definition.span.source.name.startswith("std.")
+    frame = Frame(_call_text(layer), span, library, recurrence.step_text(definition, arrows(value)))
     values = parameters.settle(context, scope, definition, layer.settings, layer.span)
     key = _cache_key(definition, values, value)
     if key is not None and key in context.bodies:

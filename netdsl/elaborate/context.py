@@ -16,6 +16,7 @@ from netdsl.source import Span
 from netdsl.tensors import Value
 
 if TYPE_CHECKING:
+    from netdsl import syntax
     from netdsl.elaborate.files import Library
 
 LIMIT = 30_000
@@ -45,6 +46,15 @@ class Demanded:
     contract: bool = False
 
 
+@record
+class Pass:
+    """One pass of a loop: what its names stand for, and how many blocks were at work around the loop."""
+
+    says: Values
+    span: Span
+    depth: int
+
+
 @entity
 class Context:
     """State of one elaboration."""
@@ -66,6 +76,12 @@ class Context:
     reported: set[tuple[str, Span]] = anew(factory=set)
     rows_seen: dict[Span, bool] = anew(factory=dict)
     """Row places with whether any use of the row was read."""
+    sets: dict[Span, tuple[str, bool, tuple[Span, ...]]] = anew(factory=dict)
+    """`set` rows by place: the operation, whether one stands above, and the places of what is set."""
+    reached: set[Span] = anew(factory=set)
+    """The places of settings in `set` rows that some layer took."""
+    passes: list[Pass] = anew(factory=list)
+    """The passes of loops at work, the outermost first."""
     inputs_seen: dict[Span, tuple[str, bool]] = anew(factory=dict)
     """As `rows_seen`, of the inputs of blocks, with how they are called in a message."""
 
@@ -109,7 +125,7 @@ class Context:
         if shown and shown[-1].call == span:
             shown = shown[:-1]
         labels = tuple(dict.fromkeys(labels))
-        notes = (*notes, *_chain(shown))
+        notes = (*notes, *_chain(shown, [p for p in self.passes if p.depth <= len(shown)]))
         more = {"text": text, "severity": severity, "help": help, "notes": notes, "fix": fix}
         self.collector.report(code, message, span, *labels, **more)  # type: ignore[arg-type]
         if len(self.reported) == MISTAKES:
@@ -122,6 +138,18 @@ class Context:
             yield
         finally:
             self.frames.pop()
+
+    @contextmanager
+    def going(self, target: Sequence[syntax.Name], item: Any, span: Span, count: int) -> Iterator[None]:
+        """One pass of a loop: errors in it say which. A loop of one pass goes without."""
+        if count > 1:
+            parts = item if len(target) > 1 else (item,)
+            self.passes.append(Pass(Values(target, parts), span, len(self.frames)))
+        try:
+            yield
+        finally:
+            if count > 1:
+                self.passes.pop()
 
     @contextmanager
     def times(self, count: int, span: Span) -> Iterator[None]:
@@ -180,9 +208,36 @@ class Context:
         return extent
 
 
-def _chain(frames: Sequence[Frame]) -> tuple[str, ...]:
-    """The blocks that led to a place, the innermost first."""
-    lines = [f"in `{f.title}`, used at {f.call.place}" for f in reversed(frames)]
+class Values:
+    """`c = 16`, worked out when it is shown."""
+
+    __slots__ = ("parts", "target")
+
+    def __init__(self, target: Sequence[syntax.Name], parts: Sequence[Any]) -> None:
+        self.target = target
+        self.parts = parts
+
+    def __str__(self) -> str:
+        shown = (_shown(v) for v in self.parts)
+        return ", ".join(f"`{n.id} = {text.strip('`')}`" for n, text in zip(self.target, shown, strict=False))
+
+
+def _shown(value: Any) -> str:
+    from netdsl.elaborate.expressions import describe
+
+    return describe(value)
+
+
+def _chain(frames: Sequence[Frame], passes: Sequence[Pass]) -> tuple[str, ...]:
+    """The blocks, and passes of loops, that led to a place, the innermost first."""
+    lines = []
+    for depth in range(len(frames), -1, -1):
+        lines += [
+            f"in the pass with {p.says} of the loop at {p.span.place}" for p in reversed(passes) if p.depth == depth
+        ]
+        if depth:
+            frame = frames[depth - 1]
+            lines.append(f"in `{frame.title}`, used at {frame.call.place}{frame.says}")
     if len(lines) > CHAIN:
         lines[CHAIN // 2 : 1 - CHAIN // 2] = ["…"]
     return tuple(lines)

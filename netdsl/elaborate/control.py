@@ -9,6 +9,7 @@ import netdsl.elaborate.functions as functions
 import netdsl.elaborate.rows as rows
 from netdsl import syntax
 from netdsl.diagnostics import Severity
+from netdsl.dims import Dim
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import (
@@ -31,7 +32,8 @@ def for_row(context: Context, scope: Scope, row: syntax.ForRow) -> None:
                 for name, value in expressions.unpack(context, row.target, item, row.items.span):
                     inner.bind(name.id, value, name.span)
                 before = len(context.collector.found)
-                rows.run(context, inner, row.body)
+                with context.going(row.target, item, row.items.span, len(items)):
+                    rows.run(context, inner, row.body)
                 if any(d.severity is Severity.ERROR for d in context.collector.found[before:]):
                     raise Failed  # the other rounds would say the same
     finally:
@@ -63,7 +65,32 @@ def choose(context: Context, scope: Scope, expr: syntax.If) -> Any:
     body = expr.then if taken else expr.otherwise
     if body is None:
         return rows.previous(context, expr.span)
+    number = _only_number(scope, body)
+    if number is not None:
+        return expressions.evaluate(context, scope, number)
     return branch_value(context, Scope(scope), body)
+
+
+def _only_number(scope: Scope, body: syntax.Body) -> syntax.Expr | None:
+    """The expression of a body that is one row without a name and can only be a number or a list."""
+    row = body.rows[0] if len(body.rows) == 1 else None
+    if not isinstance(row, syntax.LayerRow) or row.names or row.shared or len(row.pipeline.stages) != 1:
+        return None
+    stage = row.pipeline.stages[0]
+    return stage if not isinstance(stage, syntax.Claim) and _is_number(scope, stage) else None
+
+
+def _is_number(scope: Scope, expr: syntax.Expr) -> bool:
+    if isinstance(expr, syntax.Name):
+        found = scope.find(expr.id)
+        return found is not None and isinstance(found.value, int | float | str | list | Dim)
+    if isinstance(expr, syntax.Binary):
+        return _is_number(scope, expr.left) and _is_number(scope, expr.right)
+    if isinstance(expr, syntax.Unary):
+        return _is_number(scope, expr.operand)
+    if isinstance(expr, syntax.Attribute):
+        return expr.name.id in expressions.SHAPE_ATTRIBUTES
+    return isinstance(expr, syntax.Literal)
 
 
 def branch(context: Context, scope: Scope, expr: syntax.Each) -> Bundle:
@@ -75,7 +102,8 @@ def branch(context: Context, scope: Scope, expr: syntax.Each) -> Bundle:
             inner = Scope(scope)
             for name, value in expressions.unpack(context, expr.target, item, expr.items.span):
                 inner.bind(name.id, value, name.span)
-            made.append(branch_value(context, inner, expr.body))
+            with context.going(expr.target, item, expr.items.span, len(items)):
+                made.append(branch_value(context, inner, expr.body))
     return Bundle(functions.bounded(context, tuple(made), expr.span))
 
 

@@ -111,8 +111,13 @@ def _name(context: Context, scope: Scope, expr: syntax.Name) -> Any:
     return layer
 
 
-def unknown_name(context: Context, scope: Scope, name: syntax.Name, more: Sequence[str] = ()) -> NoReturn:
-    """A name without a meaning: that of a later row, a misspelt one, or none at all."""
+def unknown_name(
+    context: Context, scope: Scope, name: syntax.Name, more: Sequence[str] = (), arrows_only: bool = False
+) -> NoReturn:
+    """A name without a meaning: that of a later row, a misspelt one, or none at all.
+
+    Where only an arrow can stand, layers are not offered.
+    """
     if name.id in context.library.broken(scope) or context.library.damaged():
         raise Failed
     later = context.build.labels.get(name.id)
@@ -121,7 +126,9 @@ def unknown_name(context: Context, scope: Scope, name: syntax.Name, more: Sequen
         context.error("unknown-name", message, name.span, Label(later, "named here"), help="move this row below it")
     import netdsl.elaborate.advice as advice  # late: right texts need none
 
-    help = advice.unknown(context, scope, name.id, more=more)
+    help = (
+        did_you_mean(name.id, advice.own(scope)) if arrows_only else advice.unknown(context, scope, name.id, more=more)
+    )
     if help is None:
         arrows = [n for s in scope.chain() for n, b in s.names.items() if isinstance(b.value, Value | Bundle)]
         help = f"arrows in reach: {', '.join(arrows[-6:])}" if arrows else None

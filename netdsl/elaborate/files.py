@@ -76,9 +76,10 @@ class Library:
 
     def damaged(self) -> bool:
         """True when the body at work has lost rows to mistakes of syntax, so that names may be missing in it."""
-        if not self.at_work:
-            return False
-        body = self.at_work[-1].span
+        return bool(self.at_work) and self.damaged_within(self.at_work[-1].span)
+
+    def damaged_within(self, body: Span) -> bool:
+        """True when rows of a stretch of text could not be read."""
         return any(d.source is body.source and body.start <= d.start <= body.end for d in self.damage)
 
     # ------------------------------------------------------------ looking up

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import netdsl.elaborate.blocks as blocks
+import netdsl.elaborate.defaults as defaults
 import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.functions as functions
 import netdsl.elaborate.parameters as parameters
@@ -113,7 +114,7 @@ def _check_method(context: Context, scope: Scope, function: syntax.Attribute, ca
     import netdsl.elaborate.advice as advice  # late: right texts need none
 
     given = ", ".join([function.value.id, *(a.span.text for a in call.arguments)])
-    help = advice.unknown(context, scope, name, f"{name}({given})")
+    help = advice.unknown(context, scope, name, f"F.{name}({given})")
     message = f"an arrow has no `.{name}(…)`: layers are applied by `->`"
     context.error("unknown-attribute", message, function.name.span, help=help)
 
@@ -252,7 +253,7 @@ def apply(context: Context, scope: Scope, layer: Layer, value: Arrows, span: Spa
 
 
 def _apply_op(context: Context, scope: Scope, layer: OpLayer, value: Arrows, span: Span) -> Arrows:
-    settings = {**_read_defaults(context, scope, layer.op), **layer.settings}
+    settings = {**defaults.read(context, scope, layer.op), **layer.settings}
     operands = _operands(context, layer.op, value, span)
     missing = [f.name for f in layer.op.settings() if f.required and f.name not in settings]
     if missing:
@@ -267,13 +268,6 @@ def _apply_op(context: Context, scope: Scope, layer: OpLayer, value: Arrows, spa
         _rule_error(context, error, settings, span, value)
     except SizeTooComplex as error:
         too_complex(context, error, span)
-
-
-def _read_defaults(context: Context, scope: Scope, op: type[Op]) -> Mapping[str, Setting]:
-    merged: dict[str, Setting] = {}
-    for name in (op.name, *op.aliases):
-        merged.update(scope.defaults_of(name))
-    return merged
 
 
 def _usage(op: type[Op]) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import netdsl.elaborate.blocks as blocks
+import netdsl.elaborate.defaults as defaults
 import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.parameters as parameters
 import netdsl.elaborate.recipes as recipes
@@ -35,10 +36,13 @@ def elaborate(
     """
     context = Context(collector, library)
     library.at_work.append(definition)
+    before = len(collector.found)
     try:
         net = _net(context, module, definition, settings or {})
         _warn_unused(context)
-        recipes.attach(context, module, definition, net, recipe or {})
+        defaults.warn_unreached(context, net)
+        broken = any(d.severity is Severity.ERROR for d in collector.found[before:]) or library.damaged()
+        recipes.attach(context, module, definition, net, recipe or {}, broken)
     except (Failed, Exhausted):
         return None
     except SizeTooComplex as error:
@@ -97,6 +101,8 @@ def _overrides(
 
 def _input_items(context: Context, definition: syntax.Definition) -> list[syntax.InputItem]:
     items = [i for r in definition.body.rows if isinstance(r, syntax.InputRow) for i in r.items]
+    if not items and context.library.damaged():
+        raise Failed
     if not items:
         context.error(
             "missing-input", f"`{definition.name.id}` has no `input`", definition.name.span,

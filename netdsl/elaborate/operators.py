@@ -109,20 +109,58 @@ def _compare(context: Context, expr: syntax.Binary, left: Any, right: Any) -> An
     if expr.operator == "in":
         if not isinstance(right, list | tuple):
             context.error("wrong-kind", f"`in` looks into a list, not {expressions.describe(right)}", expr.right.span)
-        return left in list(right)
+        context.spend(len(right), expr.span)
+        return _among(context, expr, left, list(right))
     sizes = isinstance(left, Dim | int | float) and isinstance(right, Dim | int | float)
     if sizes and (isinstance(left, Dim) or isinstance(right, Dim)):
         left, right = (int(v) if isinstance(v, float) and v.is_integer() else v for v in (left, right))
         if not isinstance(left, float) and not isinstance(right, float):
             return compare(expr.operator, left, right)
     if expr.operator in ("==", "!="):
-        return (left == right) is (expr.operator == "==")
+        same = _equal(left, right)
+        return same if expr.operator == "==" else negate(same)
     if not sizes or isinstance(left, Dim) or isinstance(right, Dim):
         message = (
             f"`{expr.operator}` compares numbers, not {expressions.describe(left)} and {expressions.describe(right)}"
         )
         context.error("wrong-kind", message, expr.span)
     return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[expr.operator]
+
+
+LISTED = 100
+"""So many sizes may be named one by one where a size of the input is looked for among them."""
+
+
+def _among(context: Context, expr: syntax.Binary, left: Any, items: list[Any]) -> bool | Condition:
+    """`H in [8, 16]` is `H == 8 or H == 16`; steady steps such as those of a `range` are one condition."""
+    if not isinstance(left, Dim) and not any(isinstance(i, Dim | list | tuple) for i in items):
+        return left in items
+    step = items[1] - items[0] if len(items) > 2 and all(type(i) is int for i in items) else 0
+    if step > 0 and items == list(range(items[0], items[-1] + 1, step)) and isinstance(left, Dim):
+        within = both(compare(">=", left, items[0]), compare("<=", left, items[-1]))
+        return both(within, compare("==", (left - items[0]) % step, 0)) if step > 1 else within
+    if len(items) > LISTED:
+        context.error("size-too-complex", f"`{expr.right.span.text}` names {len(items):,} sizes", expr.right.span,
+                      help="compare with the first and the last of them")  # fmt: skip
+    found: bool | Condition = False
+    for item in items:
+        found = either(found, _equal(left, item))
+    return found
+
+
+def _equal(left: Any, right: Any) -> bool | Condition:
+    """Whether two values are the same: for sizes of the input a condition, for lists item by item."""
+    if isinstance(left, list | tuple) and isinstance(right, list | tuple):
+        if len(left) != len(right):
+            return False
+        same: bool | Condition = True
+        for a, b in zip(left, right, strict=True):
+            same = both(same, _equal(a, b))
+        return same
+    if isinstance(left, Dim) != isinstance(right, Dim) or isinstance(left, Dim):
+        whole = all(isinstance(v, Dim) or (isinstance(v, int) and not isinstance(v, bool)) for v in (left, right))
+        return compare("==", left, right) if whole else False
+    return bool(left == right)
 
 
 def _arithmetic(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:

@@ -29,15 +29,17 @@ UNTYPED = "add a row such as `data digits`, or a block that declares it: `input 
 
 
 def attach(
-    context: Context, module: Module, definition: syntax.Definition, net: Net, overrides: Mapping[str, syntax.Expr]
-) -> None:
+    context: Context, module: Module, definition: syntax.Definition, net: Net, overrides: Mapping[str, syntax.Expr],
+    broken: bool = False,
+) -> None:  # fmt: skip
     """Resolve the `train` section of a net, with rows replaced by those given from outside.
 
-    Mistakes in it are kept apart, in `net.faults`: the net itself can be used without.
+    Mistakes in it are kept apart, in `net.faults`: the net itself can be used without. Of a `broken` net outputs may be
+    missing: what its recipe says of them is not looked at.
     """
     outer, context.collector = context.collector, Collector()
     try:
-        _resolve(context, module, definition, net, overrides)
+        _resolve(context, module, definition, net, overrides, broken)
     except (Failed, Exhausted):
         net.recipe = None
     finally:
@@ -49,8 +51,9 @@ def attach(
 
 
 def _resolve(
-    context: Context, module: Module, definition: syntax.Definition, net: Net, overrides: Mapping[str, syntax.Expr]
-) -> None:
+    context: Context, module: Module, definition: syntax.Definition, net: Net, overrides: Mapping[str, syntax.Expr],
+    broken: bool,
+) -> None:  # fmt: skip
     sections = [i for i in module.file.items if isinstance(i, syntax.Train) and i.net.id == definition.name.id]
     if not sections:
         return
@@ -67,14 +70,15 @@ def _resolve(
     declared = [r for r in kept + extra if r.keyword.id not in TERMS]
     for row in declared:
         _guarded(context, lambda row=row: _declared_row(context, module.scope, recipe, row))
-    if recipe.data is not None or "data" not in given:
+    damaged = context.library.damaged_within(section.span)
+    if not broken and (recipe.data is not None or ("data" not in given and not damaged)):
         fields = _fields(context, net, recipe, section)
         for row in kept:
             if row.keyword.id in TERMS:
                 _guarded(context, lambda row=row: _term_row(context, module, net, recipe, fields, row))
         if recipe.data is not None:
             _check_classes(context, net, recipe, next((r.value.span for r in declared if r.keyword.id == "data"), None))
-    if not any(r.keyword.id == "loss" for r in kept):
+    if not damaged and not any(r.keyword.id == "loss" for r in kept):
         message = f"the recipe of `{net.name}` has no `loss`"
         help = "add a row such as `loss (logits, label) -> cross_entropy`"
         context.report("missing-loss", message, section.net.span, help=help)
@@ -260,7 +264,31 @@ def _term_value(
                 message = f"the net has no `{name.id}`, there is no `data`, and no loss says what `{name.id}` is"
                 help = did_you_mean(name.id, known) or UNTYPED.format(name.id)
             context.error("unknown-name", message, name.span, help=help)
+    _check_given(context, scope, net, fields, row)
     return rows.start(context, scope, row.value)
+
+
+def _check_given(
+    context: Context, scope: Scope, net: Net, fields: Mapping[str, TensorType], row: syntax.RecipeRow
+) -> None:
+    """`loss cross_entropy` says nothing of what goes in; `(label, logits) -> cross_entropy` says it in turn."""
+    stages, keyword = row.value.stages, row.keyword.id
+    first, last = stages[0], stages[-1]
+    outputs = [o.name for o in net.outputs if not o.aux] or [o.name for o in net.outputs]
+    labels = [n for n in fields if n not in {v.name for v in net.inputs}] or list(fields)
+    function = first.function if isinstance(first, syntax.Call) else first
+    if isinstance(function, syntax.Name) and not scope.find(function.id) and outputs and labels:
+        message = f"a {keyword} says what goes into it, as a row of a net does"
+        help = f"write `{keyword} ({outputs[0]}, {labels[0]}) -> {row.value.span.text}`"
+        context.error("nothing-before", message, row.value.span, help=help)
+    if isinstance(first, syntax.TupleOf) and len(first.items) == 2 and not isinstance(last, syntax.Claim):
+        names = [i.id if isinstance(i, syntax.Name) else "" for i in first.items]
+        types = [b.value.type for n in names if (b := scope.find(n)) and isinstance(b.value, Value)]
+        swapped = len(types) == 2 and types[0].dtype is DType.INT and types[1].dtype is DType.FLOAT
+        if swapped and names[0] in labels and names[1] in outputs:
+            message = f"`{last.span.text}` takes the scores first, then the label"
+            rest = "".join(f" -> {s.span.text}" for s in stages[1:])
+            context.error("wrong-inputs", message, first.span, help=f"write `({names[1]}, {names[0]}){rest}`")
 
 
 def _rows(net: Net) -> set[str]:

@@ -15,6 +15,8 @@ from netdsl.ir import State
 from netdsl.tensors import TensorType, Value
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from netdsl.source import Span
 
 
@@ -23,6 +25,13 @@ def initial_names(definition: syntax.Definition) -> set[str]:
     inputs = {i.name.id for r in definition.body.rows if isinstance(r, syntax.InputRow) for i in r.items}
     states = (r for r in definition.body.rows if isinstance(r, syntax.StateRow))
     return {r.initial.id for r in states if isinstance(r.initial, syntax.Name) and r.initial.id in inputs}
+
+
+def step_text(definition: syntax.Definition, given: Sequence[Value]) -> str:
+    """Said of a recurrent block in which something is wrong, when its input is a vector: a step is then one number."""
+    if definition.keyword != "recurrent" or not given or given[0].type.rank != 1:
+        return ""
+    return f", where each step is a single number of {given[0].type}: a sequence of vectors is [steps, features]"
 
 
 def per_step(context: Context, value: Value, span: Span) -> TensorType:
@@ -116,6 +125,10 @@ def next_row(context: Context, scope: Scope, row: syntax.NextRow) -> None:
     done = rows.finish(context, (row.name,), row.span, value, False, held)
     done.used = True
     _check_state(context, state, value, row)
+    if value is state.current:
+        message = f"the next value of `{state.name}` is `{state.name}` itself, so that it never changes"
+        help = f"leave the state out, and write the value it starts from where `{state.name}` is read"
+        context.error("missing-next", message, row.span, help=help)
     if not value.type.batched:
         value = layers.repeated(context, value, state.current, row.span)
     state.following = value

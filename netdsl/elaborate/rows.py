@@ -8,6 +8,7 @@ from itertools import zip_longest
 from typing import Any
 
 import netdsl.elaborate.control as control
+import netdsl.elaborate.defaults as defaults
 import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.layers as layers
 import netdsl.elaborate.recurrence as recurrence
@@ -22,7 +23,6 @@ from netdsl.elaborate.values import (
     Arrows,
     Bundle,
     Failed,
-    Setting,
     Shared,
     arrows,
 )
@@ -311,6 +311,8 @@ def _output_row(context: Context, scope: Scope, row: syntax.OutputRow) -> None:
 
 
 def _add_output(context: Context, scope: Scope, name: syntax.Name, row: syntax.OutputRow) -> None:
+    if not scope.find(name.id) and layers.find(context, scope, name) is None:
+        expressions.unknown_name(context, scope, name, arrows_only=True)
     value = expressions.evaluate(context, scope, name)
     if not isinstance(value, Value | Bundle):
         message = f"an output is an arrow, not {expressions.describe(value)}"
@@ -324,6 +326,10 @@ def _append_output(context: Context, name: str, value: Arrows, aux: bool, span: 
     for place, arrow in enumerate(flat, 1):
         title = name if len(flat) == 1 else f"{name}{place}"
         first = next((o.span for o in graph.outputs if o.name == title), None)
+        if first == span:
+            message = f"`{title}` is an output already: this row runs once for every pass of its loop"
+            help = f"write `output {title}: each i in … {{ … }}` in place of the `for`: a bundle can be an output"
+            context.error("duplicate-name", message, span, help=help)
         if first is not None:
             message = f"there are two outputs called `{title}`"
             context.error("duplicate-name", message, span, Label(first, "first here"))
@@ -377,9 +383,7 @@ def _set_row(context: Context, scope: Scope, row: syntax.SetRow) -> None:
 
         help = advice.unknown(context, scope, row.name.id, row.span.text.removeprefix("set").strip())
         context.error("unknown-layer", message, row.name.span, help=help)
-    bound = layers.bind_op(context, scope, op, row.arguments, row.span)
-    marked = {k: Setting(s.value, s.span) for k, s in bound.items()}
-    scope.defaults.setdefault(op.name, {}).update(marked)
+    defaults.keep(context, scope, op, row)
 
 
 def _assert_row(context: Context, scope: Scope, row: syntax.AssertRow) -> None:

@@ -169,4 +169,6 @@ class Frame:
     call: Span
     library: bool
     """True for a block of the standard library: errors inside point at the call."""
+    says: str = ""
+    """What is worth knowing of its inputs when something in it is wrong."""
     earlier: tuple[Frame, ...] = ()

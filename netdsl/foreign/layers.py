@@ -259,6 +259,7 @@ WAYS: tuple[Way, ...] = (
         "x [4, 16, 8], y [4, 16, 8], z [4, 16, 8]",
         "scaled_dot_product_attention sdpa dot_product_attention flash_attention",
     ),
+    Way("(x, y) -> gather", "x [16, 64], y int[8]", "take index_select IndexSelect batch_gather lookup fancy_indexing"),
     Way("last", SEQUENCE, "take_last last_step return_last"),
     Way("reverse", SEQUENCE, "flip reverse_sequence ReverseSequence fliplr"),
     Way("tokens", IMAGE, "flatten_patches img2seq"),
@@ -270,8 +271,8 @@ WAYS: tuple[Way, ...] = (
 
 MISSING: tuple[Missing, ...] = (
     # a word of this table that becomes a layer, a block of `std` or a function moves up to `WAYS`, or out
-    Missing("gather take GatherElements GatherND take_along_axis take_along_dim batch_gather"),
-    Missing("index_select index_add IndexSelect Take_layer"),
+    Missing("GatherElements GatherND take_along_axis take_along_dim"),
+    Missing("index_add index_fill index_put"),
     Missing("scatter scatter_add ScatterND ScatterElements tensor_scatter_nd_update"),
     Missing("where Where masked_fill masked_select condition tf_where"),
     Missing("sort argsort topk_values msort"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netdsl.diagnostics import Diagnostic, Fix
-from netdsl.mistakes.mistake import Mistake, line_rest, words
+from netdsl.mistakes.mistake import Mistake, line_rest, line_span, words
 from netdsl.source import Span
 from netdsl.tokens import END, ROW_END
 
@@ -19,7 +19,7 @@ def equals_for_colon(m: Mistake) -> Diagnostic | None:
         return m.say(
             "equals-for-space",
             "a row of a train section is a word and its value",
-            help=f"write `{name} …`",
+            help=f"write `{name} {line_rest(m, m.token.end)}`",
             fix=Fix(m.place(m.token), ""),
         )
     if m.head.kind in ("NEXT", "OUTPUT", "SHARED", "AUX"):
@@ -34,9 +34,19 @@ def equals_for_colon(m: Mistake) -> Diagnostic | None:
             fix=Fix(m.place(m.head), f"let {name}"),
         )
     rest = line_rest(m, m.token.end)
-    return m.say(
-        "missing-colon", "a row is named with a colon, not with `=`", help=f"write `{name}: {rest}`", fix=colon_fix(m)
-    )
+    meant = rewritten(m, rest)
+    fix = colon_fix(m) if meant == rest else Fix(line_span(m, m.head.start), f"{name}: {meant}")
+    return m.say("missing-colon", "a row is named with a colon, not with `=`", help=f"write `{name}: {meant}`", fix=fix)
+
+
+def rewritten(m: Mistake, rest: str) -> str:
+    """The calls of another framework behind the `=` as they are written here."""
+    from netdsl.foreign.calls import Reader
+
+    names = zip(m.tokens, m.tokens[1:], strict=False)
+    arrows = {a.text for a, b in names if a.kind == "NAME" and (a.first and b.kind in ("COLON", "ASSIGN"))}
+    inputs = {b.text for a, b in zip(m.tokens, m.tokens[1:], strict=False) if a.kind in ("INPUT", "COMMA")}
+    return Reader(arrows | inputs).rewrite(rest) or rest
 
 
 def colon_fix(m: Mistake) -> Fix:
@@ -77,14 +87,14 @@ def colon_for_equals(m: Mistake) -> Diagnostic | None:
         return m.say(
             "unexpected-colon",
             "an input's shape follows its name without a colon",
-            help=f"write `{words(m)} [ … ]`",
+            help=f"write `{words(m)} {line_rest(m, m.token.end)}`",
             fix=Fix(m.place(m.token), ""),
         )
     if m.level == "recipe_row" and m.last is m.head:
         return m.say(
             "unexpected-colon",
             "a row of a train section is a word and its value, without a colon",
-            help=f"write `{m.last.text} …`",
+            help=f"write `{m.last.text} {line_rest(m, m.token.end)}`",
             fix=Fix(m.place(m.token), ""),
         )
     settings = m.token.opener is not None and m.token.opener.kind == "LPAR" and m.last.kind == "NAME"
@@ -92,7 +102,7 @@ def colon_for_equals(m: Mistake) -> Diagnostic | None:
         return m.say(
             "colon-for-equals",
             "a value is given by `=`, not by `:`",
-            help=f"write `{m.last.text} = …`",
+            help=f"write `{m.last.text} = {m.following.text}`",
             fix=Fix(m.place(m.token), "="),
         )
     return None

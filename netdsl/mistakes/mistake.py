@@ -96,6 +96,13 @@ def line_rest(m: Mistake, start: int) -> str:
     return line if 0 < len(line) <= 50 else "…"
 
 
+def line_span(m: Mistake, start: int) -> Span:
+    """From an offset to the end of what its line says."""
+    end = m.source.text.find("\n", start)
+    text = m.source.text[start : end if end >= 0 else len(m.source.text)].split("#")[0].rstrip()
+    return Span(m.source, start, start + len(text))
+
+
 def described(token: Token) -> str:
     if token.kind in (ROW_END, END):
         return "the end"

@@ -98,8 +98,34 @@ def meet(a: TensorType, b: TensorType, name: str, fields: tuple[str, str]) -> It
         yield Requirement(full.rank, ">=", free.rank, message, field=fields[1], help=more)
     for back, (left, right) in enumerate(zip(reversed(a.shape), reversed(b.shape), strict=False), 1):
         if not is_one(left) and not is_one(right):
-            help = remedy(left, a.rank, back) if a.rank == b.rank else _lined_up(a, b)
+            help = (projection(a, b) or remedy(left, a.rank, back)) if a.rank == b.rank else _lined_up(a, b)
             yield Requirement(left, "==", right, message, field=fields[1], help=help)
+
+
+COLOURS = (1, 3, 4)
+
+
+def channels_last(shape: Sequence[Extent]) -> bool:
+    """Whether a shape looks like `[224, 224, 3]`: few channels behind two sizes that are none."""
+    if len(shape) != 3 or shape[-1] not in COLOURS:
+        return False
+    return all(not isinstance(size, int) or size >= 8 for size in shape[:-1])
+
+
+def projection(a: TensorType, b: TensorType) -> str | None:
+    """How the larger of two maps comes to the channels and the size of the smaller, as in a residual network."""
+    for large, small in ((a, b), (b, a)):
+        for stride in (2, 4, 8):
+            if large.rank >= 3 and all(
+                _strided(x, stride) == y for x, y in zip(large.spatial, small.spatial, strict=True)
+            ):
+                way = f"conv({small.channels}, 1, stride={stride})"
+                return f"bring the larger one to {small} by a projection, `{way}`"
+    return None
+
+
+def _strided(size: Extent, stride: int) -> Extent:
+    return (size + stride - 1) // stride
 
 
 def _lined_up(a: TensorType, b: TensorType) -> str:

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from netdsl.dims import Extent
-from netdsl.ops.axes import find_axis, rank_at_least, together
+from netdsl.ops.axes import channels_last, find_axis, rank_at_least, together
 from netdsl.ops.base import (
     EVERYTHING,
     FEATURES,
@@ -44,7 +44,7 @@ class Linear(Op):
                 f"`linear` needs [features] or [steps, features], but its input is {self.x.type}",
                 code="wrong-rank",
                 field="x",
-                help=f"put `flatten` before it, or use `conv({self.features}, 1)` for a sum at every position",
+                help=_way_out(self.x.type, self.features),
             )
         self.in_features = fixed(
             self.x.type.shape[-1],
@@ -85,6 +85,16 @@ class Linear(Op):
             "weight": tape(LinearWeightGradient, dy, self.x),
             "bias": tape(SumTo, dy, tape.weight("bias")) if self.bias else None,
         }
+
+
+def _way_out(type: TensorType, features: int) -> str | None:
+    """What to write for an input of more axes, which may have its channels first or last."""
+    if type.rank < 3:
+        return None
+    if channels_last(type.shape):
+        order = [type.rank - 1, *range(type.rank - 1)]
+        return f"channels come first: write `transpose({order}) -> conv({features}, 1)` for a sum at every position"
+    return f"put `flatten` before it, or write `conv({features}, 1)` for a sum over the channels at every position"
 
 
 class Embedding(Op):
@@ -142,7 +152,6 @@ class Gather(Op):
 
     example: ClassVar[str] = "(table [96, 64], tokens int[12]) -> gather -> [12, 64]"
     broadcasts: ClassVar[bool] = True
-    positional: ClassVar[int] = 1
 
     table: Value
     places: Value

@@ -1,0 +1,58 @@
+"""`set` rows: defaults of an operation for the rows below, and those that reach no layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import netdsl.elaborate.layers as layers
+from netdsl import syntax
+from netdsl.diagnostics import Severity
+from netdsl.elaborate.context import Context
+from netdsl.elaborate.scope import Scope
+from netdsl.elaborate.values import Setting
+from netdsl.ir import Block, Graph, Net
+from netdsl.ops.base import Op
+
+
+def keep(context: Context, scope: Scope, op: type[Op], row: syntax.SetRow) -> None:
+    """Remember what a `set` row says of an operation."""
+    bound = layers.bind_op(context, scope, op, row.arguments, row.span)
+    marked = {k: Setting(s.value, s.span) for k, s in bound.items()}
+    scope.defaults.setdefault(op.name, {}).update(marked)
+    before = any(node.kind == op.name for node in context.build.graph.nodes)
+    context.sets.setdefault(row.span, (op.name, before, tuple(s.span for s in marked.values())))
+
+
+def read(context: Context, scope: Scope, op: type[Op]) -> Mapping[str, Setting]:
+    """The defaults that reach a layer which stands in a scope."""
+    merged: dict[str, Setting] = {}
+    for name in (op.name, *op.aliases):
+        merged.update(scope.defaults_of(name))
+    if merged:
+        context.reached.update(setting.span for setting in merged.values())
+    return merged
+
+
+def warn_unreached(context: Context, net: Net) -> None:
+    """Warn of every `set` row of the author's that no layer reads."""
+    if context.collector.failed:
+        return
+    for span, (op, before, settings) in context.sets.items():
+        if span.source.name.startswith("std.") or any(s in context.reached for s in settings):
+            continue
+        message = f"this `set` reaches no `{op}`: it holds for the rows below it in its own body"
+        help = f"the `{op}` stands above it: move the `set` up" if before else _inside(net, op)
+        context.collector.report("unused-set", message, span, severity=Severity.WARNING, help=help)
+
+
+def _inside(net: Net, op: str) -> str:
+    """Where layers of that kind are, when not in reach."""
+    found = sorted({block.name for block in _blocks(net) if any(n.kind == op for n in block.body.nodes)})
+    if not found:
+        return "take it away, or move it above the layers that it is for"
+    return f"`{op}` stands inside `{found[0]}`, and a block has its own defaults: give them where it is defined"
+
+
+def _blocks(graph: Graph) -> list[Block]:
+    own = [node.op for node in graph.nodes if isinstance(node.op, Block)]
+    return [*own, *(inner for block in own for inner in _blocks(block.body))]
