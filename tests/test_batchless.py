@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from gradients import check
+from gradients import check, emit
 from single_op import POSITIVE, options
 
 from netdsl.analyzer import analyze
-from netdsl.codegen.onnx.model import onnx_model
+from netdsl.codegen.onnx.model import onnx_model, save_onnx
+from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.codegen.pytorch.source import torch_source
 from netdsl.ir import Net
@@ -128,6 +130,18 @@ MIXED = {
     "crop of a param": "input x [2, 3, 3]\nparam p [2, 6, 6]\n(p, x) -> crop\n_ * x",
     "crop to a param": "input x [2, 6, 6]\nparam p [2, 3, 3]\n(x, p) -> crop\n_ * p",
     "a size from a sample": "input x [2, 6, 6]\nparam p [2, 3, 3]\n(p, x) -> resize\n_ * x",
+    "a size from a param": "input x [2, 6, 6]\nparam p [2, 3, 3]\n(x, p) -> resize\n_ * p",
+    "one block twice": "input x [4]\nparam p [4]\n(x -> unit(4)) * (p -> unit(4))",
+    "blocks in a row": "input x [4]\nparam p [4]\np -> unit(4) * 3\n_ * x",
+    "parts of a loop": "input x [4]\nparam p [3, 4]\nparts: each i in range(3) { (p -> slice(0, start=i, end=i + 1) -> squeeze(0)) * x }\nparts -> add",
+    "an encoder": "input x [3, 8]\nparam p [3, 8]\n(p -> encoder(8)) * x",
+    "an encoder of both": "input x [3, 8]\nparam p [3, 8]\nshared f: encoder(8)\n(p -> f) + (x -> f)",
+    "pictures": "input x [4, 4, 4]\nparam p [4, 4, 4]\n(p -> picture) * x",
+    "an auxiliary output": "input x [2]\nparam p [3]\noutput y: x -> linear(2)\noutput aux side: p -> tanh",
+    "a number": "input x [2]\nparam p [3]\nx * (p -> tanh -> sum)",
+    "a power": "input x [2]\nparam p [2]\n(2 * p -> softplus) ** (x -> sigmoid)",
+    "a mean over params": "input x [3]\nparam p [5, 3]\nx - (p -> mean(axis=0))",
+    "distances": "input x [3]\nparam p [5, 3]\nd: (x -> unsqueeze(0)) - p\nd * d -> sum(axis=1)",
     "a grid that grows": "input x [2, 6, 6]\nparam p [3, 3, 3]\np -> conv_transpose(2, 2, stride=2) -> relu\n_ + x",
     "an axis of one": "input x [2, 6]\nparam p [2]\nx * (p -> unsqueeze(1) -> sigmoid)",
     "read twice": "input x [4]\nparam p [4]\nq: p -> linear(4) -> tanh\nx * q + q",
@@ -145,6 +159,11 @@ block unit(c) { flatten -> linear(c) -> relu -> linear(c) }
 block blend() { input a [C], b [C]
   u: b -> linear(C) -> tanh
   a * u + (b -> relu) }
+block encoder(c) {
+  a: layernorm -> multihead_attention(2)
+  b: a + _ -> layernorm -> linear(c) -> gelu -> linear(c)
+  b + a }
+block picture() { conv(4, 3, pad=1) -> groupnorm(2) -> relu -> conv(4, 1, bias=false) -> instancenorm -> prelu }
 recurrent cell(c) { input x [F]
   state h [c] = 0
   param start [c]
@@ -213,3 +232,74 @@ def test_a_number_of_the_whole_batch_is_no_value_for_all_samples(row: str) -> No
     (file,) = opened(onnx_model(net, seed=0)).run(None, {"x": given[0].numpy(), "y": given[1].numpy()})
     assert number.shape == file.shape == ()
     np.testing.assert_allclose(number, file, rtol=1e-5)
+
+
+@pytest.mark.parametrize("limit", [None, True])
+def test_a_param_may_leave_the_net_under_its_name(limit: bool | None, tmp_path: Path) -> None:
+    net = load_text("net A {\n  input x [2]\n  param p [3]\n  output p\n  output y: x -> linear(2)\n}\n").net()
+    module = torch_module(net, 0)
+    state = {k: v.detach().numpy() for k, v in module.state_dict().items()}
+    path = save_onnx(net, tmp_path / "a.onnx", weights=state, external=limit)
+    session = onnxruntime.InferenceSession(str(path), options(), providers=["CPUExecutionProvider"])
+    x = np.ones((4, 2), np.float32)
+    p, y = session.run(["p", "y"], {"x": x})
+    ours = dict(zip(("p", "y"), results(module, torch.from_numpy(x)), strict=True))
+    np.testing.assert_allclose(p, ours["p"])
+    np.testing.assert_allclose(y, ours["y"], rtol=1e-5)
+    assert p.shape == (4, 3)
+
+
+@pytest.mark.parametrize("rows", [*RECURRENT.values(), MIXED["a shared window"], MIXED["an encoder of both"]])
+def test_the_same_spelt_for_settled_sizes(rows: str) -> None:
+    check(text_of(rows), batch=3, tolerance=3e-4, cuda=True)
+
+
+@pytest.mark.parametrize(("layer", "shape"), [("dropout(0.5)", "[64]"), ("spatial_dropout(0.5)", "[16, 2, 2]")])
+def test_a_dropout_draws_one_mask_for_all(layer: str, shape: str) -> None:
+    text = f"net A {{\n  input x {shape}\n  param p {shape} = ones\n  output y: x * (p -> {layer})\n}}\n"
+    net = load_text(text).net()
+    emitted = emit(net, {"p": np.ones(net.inputs[0].shape, np.float32)})
+    ones = np.ones((3, *net.inputs[0].shape), np.float32)
+    masks = [emitted.run({"x": ones, "y.probe": ones, "seed": np.array(seed)}) for seed in (1, 2)]
+    for got in masks:
+        assert set(np.unique(got["y"])) == {0.0, 2.0}
+        assert (got["y"] == got["y"][:1]).all()
+        np.testing.assert_allclose(got["p:gradient"], 3 * got["y"][0])
+    assert (masks[0]["y"] != masks[1]["y"]).any()
+
+
+STEP = """
+net A {
+  input image [1, 8, 8]
+  param grid [1, 4, 4] = normal(1.0)
+  param table [10, 16] = normal(0.3)
+  shared look: conv(2, 3, pad=1) -> tanh
+  up: grid -> conv_transpose(1, 2, stride=2) -> look
+  (image -> look) * up -> flatten -> linear(16)
+  (_, table -> tanh -> transpose) -> matmul
+  output logits: _
+}
+train A {
+  data digits
+  loss (logits, label) -> cross_entropy
+  optimizer sgd(lr=0.1)
+}
+"""
+
+
+def test_a_training_step_moves_params_as_pytorch_does() -> None:
+    net = load_text(STEP).net()
+    module = torch_module(net, 4)
+    start = {k: v.detach().numpy().copy() for k, v in module.state_dict().items()}
+    generator = np.random.default_rng(0)
+    image = generator.normal(size=(5, 1, 8, 8)).astype(np.float32)
+    label = generator.integers(0, 10, 5)
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    torch.nn.functional.cross_entropy(module(torch.from_numpy(image)), torch.from_numpy(label)).backward()
+    optimizer.step()
+    session = opened(onnx_step(net, weights=start))
+    given = {"image": image, "label": label, "learning_rate": np.array(0.1, np.float32), "seed": np.array(0)}
+    feed = {i.name: given[i.name] for i in session.get_inputs()}
+    out = dict(zip([o.name for o in session.get_outputs()], session.run(None, feed), strict=True))
+    for key, value in module.state_dict().items():
+        np.testing.assert_allclose(out[f"{key}:next"], value.numpy(), rtol=1e-4, atol=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, NoReturn
 
 import netdsl.elaborate.blocks as blocks
@@ -295,12 +296,16 @@ def _operands(context: Context, op: type[Op], value: Arrows, span: Span) -> dict
 
 def _together(context: Context, op: type[Op], given: list[Value], span: Span) -> list[Value]:
     """The arrows as the operation takes them where some, or all, are the same for every sample."""
-    like = next((v for v in given if v.type.batched), None)
-    if like is None:
-        return list(arrows(alone(context, Bundle(tuple(given)), span))) if op.needs_batch else given
-    if op.broadcasts or all(v.type.batched for v in given):
+    if all(v.type.batched for v in given):
         return given
-    return [v if v.type.batched else repeated(context, v, like, span) for v in given]
+    measured = [f.name in op.measures for f, _ in zip(op.inputs(), given, strict=False)]
+    like = next((v for v, size in zip_longest(given, measured) if v.type.batched and not size), None)
+    if op.broadcasts if like else not op.needs_batch:
+        return given
+    return [
+        v if v.type.batched else repeated(context, v, like, span) if like and not size else one(context, v, span)
+        for v, size in zip_longest(given, measured)
+    ]
 
 
 def repeated(context: Context, value: Value, like: Value, span: Span) -> Value:
@@ -312,7 +317,12 @@ def alone(context: Context, given: Arrows, span: Span) -> Arrows:
     """Values that are the same for all samples, each as a batch of one."""
     if isinstance(given, Bundle):
         return Bundle(tuple(alone(context, item, span) for item in given.items), given.names)
-    return _add(context, BatchOfOne(given), span, {})
+    return one(context, given, span)
+
+
+def one(context: Context, value: Value, span: Span) -> Value:
+    """A value that is the same for all samples as a batch of one."""
+    return arrows(_add(context, BatchOfOne(value), span, {}))[0]
 
 
 def freed(context: Context, made: Arrows, span: Span) -> Arrows:

@@ -255,6 +255,8 @@ class Op(Declared, abstract=True):
     """Other words for it in the text (`bn`). The registry finds it under each; `name` is the one that is shown."""
     broadcasts: ClassVar[bool] = False
     """True when what is the same for all samples may stand beside values of samples; else it is repeated for each."""
+    measures: ClassVar[tuple[str, ...]] = ("like",)
+    """Inputs that are read for their size alone: whether they have a batch says nothing of the result."""
     needs_batch: ClassVar[bool] = False
     """True when it is spelt for a batch alone: what is the same for all samples is then a batch of one."""
     training_differs: ClassVar[bool] = False

@@ -70,7 +70,7 @@ def parity(
     inputs = random_inputs(net, known, seed, batch)
     with torch.no_grad():
         result = module(*(torch.from_numpy(inputs[v.name]) for v in net.inputs))
-    ours = {n: v.numpy() for n, v in named(result, output_names(net, False)).items()}
+    ours = {n: v.detach().numpy() for n, v in named(result, output_names(net, False)).items()}
     theirs = run_once(open_net(net, {k: v.numpy() for k, v in module.state_dict().items()}, "cpu"), inputs)
     return Parity(net.name, batch, dict(known), "cpu", [compare(n, ours[n], theirs[n]) for n in ours])
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -53,6 +53,8 @@ class Draft:
     model: ModelProto
     weights: dict[str, Weight]
     """Those that the graph uses."""
+    called: dict[str, str] = field(default_factory=dict)
+    """The names in the file of those that are not called as their key is."""
 
     @property
     def bytes(self) -> int:
@@ -116,8 +118,9 @@ def check(draft: Draft) -> None:
     checked.CopyFrom(draft.model)
     inputs = {value.name for value in checked.graph.input}
     for key, weight in draft.weights.items():
-        if key not in inputs:
-            checked.graph.input.append(helper.make_tensor_value_info(key, ELEMENTS[weight.dtype], weight.shape))
+        name = draft.called.get(key, key)
+        if name not in inputs:
+            checked.graph.input.append(helper.make_tensor_value_info(name, ELEMENTS[weight.dtype], weight.shape))
     onnx.checker.check_model(checked, full_check=True)
 
 
@@ -154,19 +157,19 @@ def save(draft: Draft, source: Source, path: str | Path, external: bool | None =
 def attach(draft: Draft, source: Source) -> None:
     """Put every weight into the model."""
     for key in draft.weights:
-        draft.model.graph.initializer.append(numpy_helper.from_array(source(key), key))
+        draft.model.graph.initializer.append(numpy_helper.from_array(source(key), draft.called.get(key, key)))
 
 
 def attach_beside(draft: Draft, source: Source, path: Path) -> None:
     """Write the large weights to a file one by one; the model says where each of them is."""
     with open(path, "wb") as file:
         for key, weight in draft.weights.items():
-            array = source(key)
+            array, name = source(key), draft.called.get(key, key)
             if array.nbytes < INLINE:
-                draft.model.graph.initializer.append(numpy_helper.from_array(array, key))
+                draft.model.graph.initializer.append(numpy_helper.from_array(array, name))
                 continue
             file.seek(-file.tell() % ALIGNMENT, os.SEEK_CUR)
-            tensor = TensorProto(name=key, data_type=ELEMENTS[weight.dtype], dims=weight.shape)
+            tensor = TensorProto(name=name, data_type=ELEMENTS[weight.dtype], dims=weight.shape)
             tensor.data_location = TensorProto.EXTERNAL
             place = {"location": path.name, "offset": file.tell(), "length": array.nbytes}
             for name, value in place.items():

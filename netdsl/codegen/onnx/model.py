@@ -68,6 +68,7 @@ def draft_model(net: Net, weights: Mapping[str, Array] | None = None) -> Draft:
     batch = batch_symbol({s for v in graph.inputs for d in v.shape for s in symbols_of(d)})
     reserved = [v.name for v in graph.inputs] + [o.name for o in graph.outputs]
     ledger = Ledger(reserved, dict(net.weights()), batch)
+    ledger.called = {o.name: ledger.unique(f"{o.name}/param") for o in graph.outputs if o.name in ledger.known}
     scope = Scope(ledger)
     read = {v for node in graph.nodes for v in node.inputs}
     lowering = Lowering(Sizes(scope, sorted(graph.inputs, key=lambda v: v not in read)), first_paths(net))
@@ -101,7 +102,8 @@ def assemble(
         value_info=[ledger.info(name, kind) for name, kind in scope.types.items() if name in arrows],
     )
     model = make_model(proto, net.doc, properties(net, trained))
-    return Draft(model, {key: w for key, w in ledger.weights.items() if key in used})
+    held = {key: w for key, w in ledger.weights.items() if ledger.called.get(key, key) in used}
+    return Draft(model, held, ledger.called)
 
 
 def properties(net: Net, trained: Mapping[str, Any] | None = None) -> dict[str, str]:

@@ -37,6 +37,8 @@ class Ledger:
         """Whether what has several spellings takes the one that is fast on CUDA, not the one for the CPU."""
         self.weights: dict[str, Weight] = {}
         """What the nodes use, by state-dict key, in order of first use."""
+        self.called: dict[str, str] = {}
+        """The names of weights whose key an output has: a `param` that leaves the net."""
         self.constants: dict[str, TensorProto] = {}
         self.contractions: set[str] = set()
         """Names of the nodes that belong to operations with multiply-accumulates."""
@@ -61,9 +63,9 @@ class Ledger:
         return self._names[key]
 
     def weight(self, key: str) -> str:
-        """Note that a weight is used; its initialiser has the key as its name."""
+        """Note that a weight is used; its initialiser has the key as its name, unless an output has that name."""
         self.weights[key] = self.known[key]
-        return key
+        return self.called.get(key, key)
 
     def info(self, name: str, type: TensorType) -> ValueInfoProto:
         """Name, element type and shape: symbols by name, other symbolic sizes as their text."""
