@@ -302,6 +302,8 @@ def bind_inputs(
         type = arrow.type if whole else recurrence.per_step(context, arrow, span)
         made = Value(item.name.id, type)
         context.origins[made] = item.name.span
+        if arrow in context.suspects:
+            context.suspects[made] = context.suspects[arrow]
         _match_input(context, scope, item, made, span)
         value = arrow if whole and recurrent else made
         if item.name.id in scope.names:

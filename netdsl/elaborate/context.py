@@ -55,6 +55,17 @@ class Pass:
     depth: int
 
 
+@record
+class Suspect:
+    """An input that may be laid out as another framework would: what is said when one of some operations reads it."""
+
+    code: str
+    message: str
+    help: str
+    span: Span
+    ops: frozenset[str]
+
+
 @entity
 class Context:
     """State of one elaboration."""
@@ -80,6 +91,8 @@ class Context:
     """`set` rows by place: the operation, whether one stands above, and the places of what is set."""
     reached: set[Span] = anew(factory=set)
     """The places of settings in `set` rows that some layer took."""
+    suspects: dict[Value, Suspect] = anew(factory=dict)
+    """Inputs that look as if channels stood last, or a batch first."""
     passes: list[Pass] = anew(factory=list)
     """The passes of loops at work, the outermost first."""
     inputs_seen: dict[Span, tuple[str, bool]] = anew(factory=dict)

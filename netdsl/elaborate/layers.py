@@ -10,6 +10,7 @@ import netdsl.elaborate.blocks as blocks
 import netdsl.elaborate.defaults as defaults
 import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.functions as functions
+import netdsl.elaborate.layouts as layouts
 import netdsl.elaborate.parameters as parameters
 import netdsl.elaborate.rows as rows
 import netdsl.elaborate.sharing as sharing
@@ -239,7 +240,10 @@ def apply(context: Context, scope: Scope, layer: Layer, value: Arrows, span: Spa
     """The result of a layer on some arrows; nodes are added to the body being built."""
     context.spend(1, span)
     if isinstance(layer, OpLayer):
-        return _apply_op(context, scope, layer, value, span)
+        if not context.suspects:
+            return _apply_op(context, scope, layer, value, span)
+        with layouts.watched(context, layer.op, value):
+            return _apply_op(context, scope, layer, value, span)
     if isinstance(layer, BlockLayer):
         return blocks.apply(context, scope, layer, value, span)
     if isinstance(layer, Repeat):

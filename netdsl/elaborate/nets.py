@@ -8,6 +8,7 @@ from typing import Any
 import netdsl.elaborate.blocks as blocks
 import netdsl.elaborate.defaults as defaults
 import netdsl.elaborate.expressions as expressions
+import netdsl.elaborate.layouts as layouts
 import netdsl.elaborate.parameters as parameters
 import netdsl.elaborate.recipes as recipes
 import netdsl.elaborate.sizes as sizes
@@ -118,6 +119,7 @@ def _input(context: Context, scope: Scope, net: Net, item: syntax.InputItem) -> 
             "missing-shape", f"the shape of the input `{item.name.id}` is missing", item.span,
             help=f"write for example `input {item.name.id} [3, H, W]`",
         )  # fmt: skip
+    layouts.refuse_batch(context, item)
     taken = scope.names.get(item.name.id)
     if taken:
         message = f"the name `{item.name.id}` is taken already"
@@ -134,6 +136,7 @@ def _input(context: Context, scope: Scope, net: Net, item: syntax.InputItem) -> 
         context.error("unknown-kind", f"there is no kind of number called `{kind}`", item.kind.span, help=help)
     value = Value(item.name.id, TensorType(shape, kinds[kind]))
     context.origins[value] = item.name.span
+    layouts.suspect(context, item, value)
     scope.bind(item.name.id, value, item.name.span)
     return value
 

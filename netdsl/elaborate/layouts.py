@@ -1,0 +1,94 @@
+"""Inputs that are laid out as another framework would: with the channels last, or with a batch.
+
+Both can be meant, so that an input alone is no mistake. When it goes into an operation that takes the first axis for
+the channels, a warning says so; where the operation cannot be, that is the mistake instead of what the operation says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from netdsl import syntax
+from netdsl.diagnostics import Severity
+from netdsl.dims import Extent
+from netdsl.elaborate.context import Context, Suspect
+from netdsl.elaborate.values import Arrows, Failed, arrows
+from netdsl.ops.axes import COLOURS, channels_last
+from netdsl.ops.base import Op
+from netdsl.tensors import Value
+
+BATCHES = frozenset(("none", "batch", "batchsize", "bs", "nbatch", "minibatch"))
+"""Names, without capitals and `_`, that can only mean the batch."""
+COUNTS = frozenset(("B", "N"))
+"""Names that mean the batch where colours follow."""
+SMALLEST = 8
+"""An image has at least so many rows."""
+
+CHANNELS_FIRST = frozenset(
+    ("conv", "conv_transpose", "locally_connected", "maxpool", "avgpool", "adaptive_avgpool", "adaptive_maxpool",
+     "global_avgpool", "global_maxpool", "batchnorm", "groupnorm", "instancenorm", "lrn", "spatial_dropout", "resize",
+     "unpool", "pixel_shuffle", "pixel_unshuffle")
+)  # fmt: skip
+"""Operations that take the first axis for the channels."""
+WHOLE = CHANNELS_FIRST | {"flatten", "linear", "softmax"}
+"""Operations that a batch among the axes would be mistaken by."""
+
+
+def refuse_batch(context: Context, item: syntax.InputItem) -> None:
+    """`[None, 784]`, `[-1, 3, 224, 224]`, `[batch, 784]`: nothing else can be meant."""
+    dims = item.dims or ()
+    first = dims[0].span.text if len(dims) > 1 else ""
+    if first.replace("_", "").replace(" ", "").lower() in BATCHES | {"-1"}:
+        message = f"`{first}` is no size: a shape is that of one sample"
+        context.error("batch-written", message, dims[0].span, help=without_batch(item))
+
+
+def without_batch(item: syntax.InputItem) -> str:
+    return f"the batch is never written: write {written(item, [d.span.text for d in item.dims or ()][1:])}"
+
+
+def written(item: syntax.InputItem, dims: list[str]) -> str:
+    kind = f"{item.kind.id}" if item.kind else ""
+    return f"`input {item.name.id} {kind}[{', '.join(dims)}]`"
+
+
+def suspect(context: Context, item: syntax.InputItem, value: Value) -> None:
+    """Remember an input that looks as if it were laid out otherwise."""
+    dims = [d.span.text for d in item.dims or ()]
+    shape = value.shape
+    if channels_last(shape):
+        message = f"`{item.name.id}` looks as if its channels stood last, but the first axis is taken for them"
+        way = f"channels come first: write {written(item, [dims[-1], *dims[:-1]])}"
+        context.suspects[value] = Suspect("channels-last", message, way, item.span, CHANNELS_FIRST)
+    elif looks_batched(shape, dims):
+        message = f"`{item.name.id}` looks as if its first axis were the batch, but a shape is that of one sample"
+        context.suspects[value] = Suspect("batch-written", message, without_batch(item), item.span, WHOLE)
+
+
+def looks_batched(shape: tuple[Extent, ...], dims: list[str]) -> bool:
+    """`[64, 3, 224, 224]`, `[N, 3, H, W]`, `[B, 784]`."""
+    if len(shape) == 4:
+        large = all(not isinstance(size, int) or size >= SMALLEST for size in shape[2:])
+        first = dims[0].partition("=")[0].strip()
+        counted = isinstance(shape[0], int) and shape[0] not in COLOURS
+        return large and shape[1] in COLOURS and (counted or first in COUNTS)
+    return len(shape) == 2 and dims[0].partition("=")[0].strip() == "B"
+
+
+@contextmanager
+def watched(context: Context, op: type[Op], value: Arrows) -> Iterator[None]:
+    """While an operation is applied: what it says of a suspect input is said of the input."""
+    found = next((context.suspects[v] for v in arrows(value) if v in context.suspects), None)
+    if found is None or op.name not in found.ops:
+        yield
+        return
+    before = len(context.collector.found)
+    try:
+        yield
+    except Failed:
+        del context.collector.found[before:]
+        context.collector.report(found.code, found.message, found.span, help=found.help)
+        raise
+    more = f"{found.help}, unless this is meant"
+    context.collector.report(found.code, found.message, found.span, severity=Severity.WARNING, help=more)
