@@ -130,6 +130,19 @@ def linked(run: Path) -> None:
     (run / "spec" / "Small.net").symlink_to("/etc/passwd")
 
 
+def vast(name: str) -> Damage:
+    """A file that claims, and seems to have, 64 GB: it has holes, and takes none of the disk."""
+
+    def damage(run: Path) -> None:
+        size = 64 << 30
+        tensor = {"dtype": "F32", "shape": [size // 4], "data_offsets": [0, size]}
+        head = json.dumps({"linear1.weight": tensor}).encode()
+        (run / name).write_bytes(struct.pack("<Q", len(head)) + head)
+        os.truncate(run / name, 8 + len(head) + size)
+
+    return damage
+
+
 def pickled(name: str) -> Damage:
     return lambda run: torch.save({"conv1.weight": torch.zeros(2)}, run / name)
 
@@ -158,7 +171,7 @@ CHECKPOINTS: dict[str, tuple[Damage, str]] = {
         "there is no `lion`",
     ),
     **{f"without {name}": (without_fact(name), f"`{name}` is missing")
-       for name in ("net", "epoch", "step", "batch", "seconds", "history", "scaler", "recipe", "tensors")},
+       for name in ("net", "epoch", "step", "batch", "seconds", "history", "scaler", "recipe", "samples", "tensors")},
     "a lost tensor": (with_tensors(without("optimizer/linear1.bias"), listed=False), "is lost"),
     "a new tensor": (with_tensors(lambda a: {**a, "model/x": np.zeros(1)}, listed=False), "is new"),
     "no memory": (with_tensors(without("optimizer/")), "the memory of adam(lr=0.01) is lost"),
@@ -183,6 +196,7 @@ CHECKPOINTS: dict[str, tuple[Damage, str]] = {
     "brackets": (written("checkpoint.safetensors", header("[" * 200_000)), "nested too deeply"),
     "facts that are a list": (written("checkpoint.safetensors", header("[]")), "says nothing of a run"),
     "a pickle": (pickled("checkpoint.safetensors"), "is a PyTorch pickle file"),
+    "vast": (vast("checkpoint.safetensors"), "is no file of Small: its 68,7"),
 }  # fmt: skip
 
 FOLDERS: dict[str, tuple[Damage, str]] = {
@@ -227,6 +241,7 @@ WEIGHTS: dict[str, tuple[Damage, str]] = {
     "too many": (with_tensors(lambda a: {**a, "more": np.zeros(1, np.float32)}, "weights"), "more"),
     "brackets": (written("weights.safetensors", header("[" * 200_000)), ""),
     "zeros": (written("weights.safetensors", bytes(4096)), "safetensors"),
+    "vast": (vast("weights.safetensors"), "weights.safetensors"),
     "cut": (lambda run: os.truncate(run / "weights.safetensors", 900), "safetensors"),
     "a pickle": (pickled("weights.safetensors"), "is a PyTorch pickle file, which could run code: turn it into safetensors"),
 }  # fmt: skip
@@ -268,7 +283,7 @@ def test_damaged_checkpoints(
     run = shutil.copytree(finished, tmp_path / "run")
     damage, message = CHECKPOINTS[name]
     damage(run)
-    before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    before = {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in run.rglob("*") if p.is_file()}
     for engine in ("torch", "onnx"):
         line = ["train", str(run), "--resume", "--quiet", "--device", "cpu", "--engine", engine]
         code, text = said(line, monkeypatch, capsys)
@@ -277,7 +292,7 @@ def test_damaged_checkpoints(
         assert "checkpoint.safetensors" in text
         assert "unexpectedly" not in text
         assert "Traceback" not in text
-    assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == before
+    assert {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in run.rglob("*") if p.is_file()} == before
 
 
 @pytest.mark.parametrize("name", FOLDERS)

@@ -18,6 +18,7 @@ from netdsl.passes.step import training_step
 from netdsl.program import load_text
 from netdsl.recipe import OPTIMIZERS
 from netdsl.runtime import folder as folders
+from netdsl.runtime import train as training
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.progress import guessing
 from netdsl.runtime.recipes import plan_of
@@ -266,6 +267,27 @@ def test_every_row_that_changed_is_said(finished: Path, tmp_path: Path, capsys: 
     assert "without memory" not in said
 
 
+@pytest.mark.parametrize("row", [{"data": "digits(mean=0.5)"}, {"seed": "3"}, {"batch": "128"}])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_cannot_change_within_an_epoch(
+    tmp_path: Path, row: dict[str, str], engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = training.Trainer._step
+
+    def stopped(self: Any, fed: Any, group: Any) -> Any:
+        if self.position.step == 2:
+            raise KeyboardInterrupt
+        return step(self, fed, group)
+
+    monkeypatch.setattr(training.Trainer, "_step", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(small(), tmp_path, engine, checkpoint_seconds=0.0)
+    monkeypatch.undo()
+    with pytest.raises(RunError, match="was made within an epoch"):
+        run(small(**row), tmp_path, engine, resume=True)
+    assert len(run(small(), tmp_path, engine, resume=True).history) == 1
+
+
 CHANGED = {
     "a layer": ("linear(10)", "dropout(0.1) -> linear(10)"),
     "a setting": ("-> relu", "-> tanh"),
@@ -304,6 +326,23 @@ def test_a_few_steps_are_those_of_a_run(
 
 
 # ---------------------------------------------------------------- what is said of a run
+
+
+def test_the_note_on_overfitting_stands_below_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(training, "overfitting", lambda history: 1 if len(history) > 1 else None)
+    done = train(small(epochs="4"), tmp_path, device="cpu")
+    lines = capsys.readouterr().out.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.split()[:2] == ["epoch", "loss"])
+    assert [line.split()[0] for line in lines[start + 1 : start + 5]] == ["1/4", "2/4", "3/4", "4/4"]
+    assert ["overfits" in line for line in lines[start + 1 : start + 5]] == [False, True, True, True]
+    note = "\n".join(lines[start + 5 :])
+    assert note.startswith("overfitting: validation loss was best at epoch 1")
+    kept = done.best["epoch"]
+    assert f"the weights kept are of epoch {kept}, which has the best accuracy on validation" in note
+    assert kept == 1 + int(np.argmax([row["validation"]["metrics"]["accuracy"] for row in done.history]))
+    assert note.count("overfitting") == 1
 
 
 def test_a_loss_that_guesses() -> None:

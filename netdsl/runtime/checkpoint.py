@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from netdsl.ir import Net
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.optimizers import parameter_names
 from netdsl.runtime.pictures import Array
@@ -17,9 +18,9 @@ from netdsl.runtime.tensorfile import load_arrays, require_finite
 Tensors = dict[str, Tensor]
 
 
-def load_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
-    """Tensors and facts; `RunError` names a file that is missing or damaged."""
-    arrays, facts = load_arrays(path)
+def load_tensors(path: Path, net: Net | None = None) -> tuple[Tensors, dict[str, Any]]:
+    """Tensors and facts, as `load_arrays` gives them."""
+    arrays, facts = load_arrays(path, net)
     return {name: torch.from_numpy(value) for name, value in arrays.items()}, facts
 
 

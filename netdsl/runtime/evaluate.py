@@ -84,7 +84,7 @@ def load_run(run_folder: str | Path, device: str | None = None) -> tuple[Net, nn
     """A run's net, and its module with the best weights, ready to compute."""
     folder = RunFolder(run_folder)
     net = folder.load_net()
-    weights, _ = load_tensors(folder.weights)
+    weights, _ = load_tensors(folder.weights, net)
     module = build_module(net, 0)
     load_weights(module, weights, str(folder.weights))
     return net, module.to(choose_device(device)).eval()

@@ -66,7 +66,7 @@ def parity(
         raise RunError(f"give {missing[0]} a number: --size {','.join(f'{s}=64' for s in missing)}")
     module = build_module(net, seed).eval()
     if weights is not None:
-        load_weights(module, load_tensors(Path(weights))[0], str(weights))
+        load_weights(module, load_tensors(Path(weights), net)[0], str(weights))
     inputs = random_inputs(net, known, seed, batch)
     with torch.no_grad():
         result = module(*(torch.from_numpy(inputs[v.name]) for v in net.inputs))

@@ -124,7 +124,7 @@ def _file(path: str | Path, device: str | None) -> Model:
 def _through_onnx(run: str | Path, device: str | None) -> Model:
     folder = RunFolder(run)
     net = folder.load_net()
-    weights, facts = load_arrays(folder.weights)
+    weights, facts = load_arrays(folder.weights, net)
     return Model(
         net, partial(run_once, open_net(net, weights, device, str(folder.weights))), facts, str(folder.weights)
     )

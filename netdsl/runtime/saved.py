@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ _facts = kinds.fields(
     history=kinds.listed(_row),
     scaler=kinds.optional(kinds.mapped(kinds.number)),
     recipe=recipe_kind,
+    samples=kinds.mapped(kinds.whole(0)),
     tensors=kinds.listed(kinds.text),
 )
 
@@ -70,7 +72,7 @@ def save(path: Path, tensors: Arrays, facts: Mapping[str, Any]) -> None:
 
 def read_saved(path: Path, net: Net) -> Saved:
     """A checkpoint of a net; `RunError` says what is wrong with it."""
-    tensors, facts = load_arrays(path)
+    tensors, facts = load_arrays(path, net)
     if not isinstance(facts, dict) or "format" not in facts:
         raise RunError(f"{path} is no checkpoint: it says nothing of a run")
     if facts["format"] != FORMAT:
@@ -89,6 +91,24 @@ def read_saved(path: Path, net: Net) -> Saved:
         raise RunError(f"{path} is damaged: {facts['epoch']} epochs, but {len(facts['history'])} in its history")
     require_finite(under(tensors, "model/"), path)
     return Saved(path, tensors, facts)
+
+
+def require_same(kept: Net, net: Net, folder: Path) -> None:
+    """Refuse to go on with another network, or with other losses and metrics: what is kept would mean nothing."""
+    before, after = (lines_of(n) for n in (kept, net))
+    if before != after:
+        pairs = zip_longest(before, after, fillvalue="nothing")
+        was, now = next((a.strip(), b.strip()) for a, b in pairs if a != b)
+        raise RunError(
+            f"this is not the net of {folder}, which has `{was}` where there is `{now}` now: go on with its own text "
+            f"(netdsl train {folder} --resume), or begin anew in another folder"
+        )
+
+
+def lines_of(net: Net) -> list[str]:
+    """A network with its losses and metrics, line by line."""
+    terms = [] if net.recipe is None else [*net.recipe.losses, *net.recipe.metrics]
+    return [line for graph in (net, *(t.graph for t in terms)) for line in str(graph).splitlines()]
 
 
 def with_memory(saved: Saved, optimizer: Optimizer, net: Net) -> tuple[Arrays, str | None]:
@@ -122,10 +142,13 @@ def _check_memory(saved: Saved, optimizer: Optimizer, memory: Mapping[str, np.nd
         )
 
 
-def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """The rows of two recipes that differ, in words."""
+def changes(
+    before: Mapping[str, Any], after: Mapping[str, Any], had: Mapping[str, int], has: Mapping[str, int]
+) -> list[str]:
+    """The rows of two recipes that differ, and the splits whose samples are others in number, in words."""
     pairs = [(row, before[row], after[row]) for row in ("data", "optimizer", "schedule")]
     pairs += [(row, before["settings"].get(row), value) for row, value in after["settings"].items()]
+    pairs += [(f"samples for {split}", had.get(split, 0), has[split]) for split in has]
     return [f"{row} {_shown(was)} → {_shown(now)}" for row, was, now in pairs if was != now]
 
 

@@ -83,7 +83,7 @@ def evaluate_run(
 
 def _held(net: Net, scoring: OnnxScoring, path: Path) -> dict[str, Any]:
     """The weights of a file, on the device."""
-    arrays, _ = load_arrays(path)
+    arrays, _ = load_arrays(path, net)
     try:
         check_weights(arrays, scoring.weights, (key for key, _ in net.weights()))
         device = Device(scoring.session.device)

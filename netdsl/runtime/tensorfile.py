@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from netdsl.codegen.onnx.weights import WeightsError, pickled, require_finite_array
+from netdsl.ir import Net
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.folder import replace_file
 from netdsl.runtime.kinds import parsed
@@ -29,16 +30,23 @@ def save_arrays(path: Path, arrays: Mapping[str, Array], facts: Mapping[str, Any
         raise RunError(f"{path} cannot be written: {error}") from None
 
 
-def load_arrays(path: Path) -> tuple[Arrays, dict[str, Any]]:
-    """Arrays and facts; `RunError` names a file that is missing or damaged."""
+def load_arrays(path: Path, net: Net | None = None) -> tuple[Arrays, dict[str, Any]]:
+    """Arrays and facts; `RunError` names a file that is missing or damaged, or far too large to be of that `net`."""
     if not path.is_file():
         raise RunError(f"{path}: no such file")
+    if net is not None and (size := path.stat().st_size) > largest(net):
+        raise RunError(f"{path} is no file of {net.name}: its {size:,} bytes are more than all that a run keeps")
     try:
         with safe_open(path, framework="numpy") as file:
             facts = parsed((file.metadata() or {}).get("netdsl", "{}"))
             return {name: np.asarray(file.get_tensor(name)) for name in file.keys()}, facts  # noqa: SIM118
     except (SafetensorError, ValueError, TypeError, OSError) as error:
         raise RunError(pickled(path) or f"{path}: not a whole safetensors file ({error})") from None
+
+
+def largest(net: Net) -> int:
+    """More bytes than a run ever keeps of a net: weights in double precision, three memories of each, and a history."""
+    return 8 * 4 * sum(weight.elements for _, weight in net.weights()) + (64 << 20)
 
 
 def require_finite(arrays: Mapping[str, Array], path: Path | str) -> None:

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from netdsl.runtime.fit import check_batches, check_fit
 from netdsl.runtime.folder import RunFolder
 from netdsl.runtime.progress import Reporter, guessing, overfitting, overfitting_plot
 from netdsl.runtime.recipes import Plan, plan_of, recipe_json
-from netdsl.runtime.saved import Saved, changes, read_saved, save, with_memory
+from netdsl.runtime.saved import Saved, changes, read_saved, require_same, save, with_memory
 from netdsl.runtime.tensorfile import beneath, save_arrays
 from netdsl.runtime.terms import Terms
 from netdsl.runtime.totals import Totals
@@ -107,24 +106,6 @@ def try_steps(
     return trainer.attempt(steps)
 
 
-def require_same(kept: Net, net: Net, folder: Path) -> None:
-    """Refuse to go on with another network, or with other losses and metrics: what is kept would mean nothing."""
-    before, after = (lines_of(n) for n in (kept, net))
-    if before != after:
-        pairs = zip_longest(before, after, fillvalue="nothing")
-        was, now = next((a.strip(), b.strip()) for a, b in pairs if a != b)
-        raise RunError(
-            f"this is not the net of {folder}, which has `{was}` where there is `{now}` now: go on with its own text "
-            f"(netdsl train {folder} --resume), or begin anew in another folder"
-        )
-
-
-def lines_of(net: Net) -> list[str]:
-    """A network with its losses and metrics, line by line."""
-    terms = [] if net.recipe is None else [*net.recipe.losses, *net.recipe.metrics]
-    return [line for graph in (net, *(t.graph for t in terms)) for line in str(graph).splitlines()]
-
-
 class Trainer:
     """One run in one process."""
 
@@ -182,21 +163,27 @@ class Trainer:
     def _take_up(self, saved: Saved) -> list[str]:
         """Go on from a checkpoint; what is different from now on, in words."""
         facts = saved.facts
+        changed = changes(facts["recipe"], recipe_json(self.plan), facts["samples"], self._samples())
         if facts["batch"] != self.plan.batch * self.plan.accumulate and facts["step"]:
             raise RunError(
                 f"{saved.path} was made within an epoch of batch {facts['batch']}: the batch cannot change there"
             )
+        other = next((c for c in changed if c.startswith(("data ", "seed ", "samples "))), None)
+        if facts["step"] and other is not None:
+            raise RunError(f"{saved.path} was made within an epoch, where this cannot change: {other}")
         if facts["step"] > self.steps:
             raise RunError(f"{saved.path} is damaged: it was made at step {facts['step']} of {self.steps}")
         tensors, note = with_memory(saved, self.plan.optimizer, self.net)
         self.engine.begin(tensors, facts, str(saved.path))
         totals = saved.totals(self.rank)
         self.position = Position(facts["epoch"], facts["step"], totals, facts["seconds"], facts["history"])
-        changed = changes(facts["recipe"], recipe_json(self.plan))
         return [
             *(f"changed since the checkpoint: {c}" for c in changed if not c.startswith("epochs ")),
             *filter(None, [note]),
         ]
+
+    def _samples(self) -> dict[str, int]:
+        return {name: len(split) for name, split in self.dataset.splits.items()}
 
     # ------------------------------------------------------------ a trial
 
@@ -396,6 +383,7 @@ class Trainer:
         return {
             "net": self.net.name,
             "recipe": recipe_json(self.plan),
+            "samples": self._samples(),
             "epoch": self.position.epoch,
             "step": self.position.step,
             "batch": self.plan.batch * self.plan.accumulate,

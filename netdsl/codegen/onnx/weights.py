@@ -41,6 +41,9 @@ class WeightFile(Mapping[str, Array]):
         except (SafetensorError, TypeError, OSError) as error:
             raise WeightsError(f"{self.path}: `{key}` cannot be read: {error}") from None
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._known  # without reading the tensor
+
     def shape(self, key: str) -> tuple[int, ...]:
         """The shape by the file's header, without reading the tensor."""
         return tuple(self._file.get_slice(key).get_shape())
