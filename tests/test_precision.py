@@ -36,7 +36,7 @@ net Two(classes = 4) {
   output logits: linear(classes)
 }
 train Two {
-  data      mnist("nowhere")
+  data      imagefolder("nowhere")
   loss      (logits, label) -> cross_entropy
   optimizer sgd(lr=0.1, momentum=0.9)
 }

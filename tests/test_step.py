@@ -36,7 +36,7 @@ SPECS = Path(__file__).parent.parent / "specs"
 STEPS, BATCH = 10, 4
 
 IMAGES = """
-  data      mnist("nowhere")
+  data      imagefolder("nowhere")
   loss      (logits, label) -> cross_entropy(smoothing=0.1)
   metric    (logits, label) -> accuracy
 """
@@ -52,7 +52,7 @@ TEXTS = """
   metric    (logits, label) -> accuracy
 """
 HINGE = """
-  data      mnist("nowhere")
+  data      imagefolder("nowhere")
   loss      (score, label) -> hinge
   metric    (score, label) -> accuracy
 """
@@ -74,7 +74,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "VGG11BN": {"recipe": IMAGES, "image": 32, "optimizer": MOMENTUM},
     "ResNet18": {"recipe": IMAGES, "sizes": {"H": 64, "W": 57}, **CLIPPED},
     "ResNet50": {"recipe": IMAGES, "sizes": {"H": 64, "W": 64}, **CLIPPED},
-    "UNetSame": {"recipe": MASKS, "sizes": {"H": 16, "W": 32}, "settings": {"width": "4"}, "optimizer": ADAM},
+    "UNetSame": {"recipe": MASKS, "sizes": {"H": 16, "W": 32}, "settings": {"width": "4", "classes": "4"}, "optimizer": ADAM},
     "UNetSameBN": {"sizes": {"H": 16, "W": 32}, "settings": {"width": "4"}, "optimizer": ADAMW},
     "CharRNN": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": ADAM},
     "CharRNNFused": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": MOMENTUM},
@@ -119,7 +119,10 @@ def small(name: str, case: dict[str, Any]) -> Net:
         text = WIDTHS.sub(lambda found: str(int(found[1]) // 8), text).replace("1000", "12")
     if "recipe" in case:
         output = re.findall(rf"^net {name}\b.*?^  output (\w+)", text, re.MULTILINE | re.DOTALL)[0]
-        text += f"\ntrain {name} {{{case['recipe'].replace('OUTPUT', output)}}}\n"
+        recipe = case["recipe"].replace("OUTPUT", output)
+        if "H" in case.get("sizes", {}):
+            recipe = recipe.replace('"nowhere"', '"nowhere", size=28')
+        text += f"\ntrain {name} {{{recipe}}}\n"
     rows = {row: case[row] for row in ("optimizer", "data", "clip") if row in case}
     return load_text(text, f"{name}.net", case.get("settings"), rows).net(name)
 
@@ -176,7 +179,7 @@ class Torch:
         result = self.module(*(values[v.name] for v in self.net.inputs))
         values |= named(result, output_names(self.net, True))
         totals = Totals()
-        loss = self.scoring.loss(totals, values, True)
+        loss = sum(self.scoring.loss(totals, values, True).values(), torch.zeros(()))
         self.scoring.count(totals, values, True)
         self.optimizer.zero_grad()
         loss.backward()
@@ -235,7 +238,7 @@ net Two(classes = 4) {
   output logits: trunk -> dropout(0.5) -> linear(classes)
 }
 train Two {
-  data      mnist("nowhere")
+  data      imagefolder("nowhere", size=16)
   loss      (logits, label) -> cross_entropy
   loss      extra: 0.4 * ((side, label) -> cross_entropy)
   metric    (logits, label) -> accuracy
