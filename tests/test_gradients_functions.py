@@ -260,7 +260,8 @@ def stepped(text: str, feed: dict[str, np.ndarray[Any, Any]]) -> None:
     got = dict(zip(outputs, session.run(None, {k: v for k, v in (feed | rate).items() if k in names}), strict=True))
     tensors = {k: torch.from_numpy(v) for k, v in feed.items()}
     made = named(module(*(tensors[v.name] for v in net.inputs)), output_names(net, True))
-    loss = Scoring(net, net.recipe.losses, []).loss(Totals(), tensors | made, training=True)
+    parts = Scoring(net, net.recipe.losses, []).loss(Totals(), tensors | made, training=True)
+    loss = sum(parts.values(), torch.zeros(()))
     loss.backward()
     np.testing.assert_allclose(got["loss"], loss.detach().numpy(), rtol=1e-5)
     for name, weight in module.named_parameters():

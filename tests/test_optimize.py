@@ -56,7 +56,9 @@ OPTIMIZERS = [
 
 
 def net_of(optimizer: str, **recipe: str) -> Net:
-    text = TEXT.replace("data digits(size=1)", 'data      imagefolder("nowhere", size=28)').replace("image [5]", "image [784]")
+    text = TEXT.replace("data digits(size=1)", 'data      imagefolder("nowhere", size=28)').replace(
+        "image [5]", "image [784]"
+    )
     return load_text(text, "pair.net", None, {"optimizer": optimizer, **recipe}).net("Pair")
 
 

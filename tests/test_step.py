@@ -74,7 +74,12 @@ QUICK: dict[str, dict[str, Any]] = {
     "VGG11BN": {"recipe": IMAGES, "image": 32, "optimizer": MOMENTUM},
     "ResNet18": {"recipe": IMAGES, "sizes": {"H": 64, "W": 57}, **CLIPPED},
     "ResNet50": {"recipe": IMAGES, "sizes": {"H": 64, "W": 64}, **CLIPPED},
-    "UNetSame": {"recipe": MASKS, "sizes": {"H": 16, "W": 32}, "settings": {"width": "4", "classes": "4"}, "optimizer": ADAM},
+    "UNetSame": {
+        "recipe": MASKS,
+        "sizes": {"H": 16, "W": 32},
+        "settings": {"width": "4", "classes": "4"},
+        "optimizer": ADAM,
+    },
     "UNetSameBN": {"sizes": {"H": 16, "W": 32}, "settings": {"width": "4"}, "optimizer": ADAMW},
     "CharRNN": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": ADAM},
     "CharRNNFused": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": MOMENTUM},

@@ -67,7 +67,7 @@ def miou(op: Miou, inputs: Sequence[str], build: Builder) -> Any:
     labelled, found = (_rows(op, name, counts, build) for name in (label, predicted(op, x, 0.0, build)))
     both = _columns(op, build.node("Mul", [labelled, found]), build)
     sizes = build.node("Add", [_columns(op, labelled, build), _columns(op, found, build)])
-    either = build.node("Sub", [sizes, both])
+    both, either = (_unignored(op, name, build) for name in (both, build.node("Sub", [sizes, both])))
     absent = build.node("Equal", [either, build.constant(0.0)])
     divisor = build.node("Where", [absent, build.constant(1.0), either])
     shares = build.node("Div", [both, divisor])
@@ -82,6 +82,14 @@ def _rows(op: Miou, classes: str, counts: str, build: Builder) -> Any:
     """`[…, C]`: 1 at the class of each position that counts."""
     rank = op.x.type.rank + 1
     return build.node("Mul", [hot(classes, max(op.classes, 2), rank - 1, rank, build), counts])
+
+
+def _unignored(op: Miou, columns: str, build: Builder) -> Any:
+    """The columns without that of the ignored class, which has no part in the mean."""
+    classes = range(max(op.classes, 2))
+    if op.ignore not in classes:
+        return columns
+    return build.node("Gather", [columns, build.ints(*(c for c in classes if c != op.ignore))])
 
 
 def _columns(op: Miou, rows: str, build: Builder) -> Any:
