@@ -163,7 +163,78 @@ net N(k = 2) {
   output y: enlarge(k) -> conv(3, 1) -> global_avgpool
 }
 """
+PERCEPTRON = """
+block mlp(c) {
+  input x
+  x + (x -> layernorm -> linear(2 * c) -> gelu -> linear(c))
+}
+"""
+ROWS = f"""{PERCEPTRON}
+net N(width = 8, depth = 3, more = 2) {{
+  input x [T = 4, 5]
+  first: linear(width) -> mlp(width) * depth
+  mlp(width) * (2 * more)
+  output y: layernorm -> linear(2)
+}}
+"""
+SOLE = f"""{PERCEPTRON}
+net N(width = 8, depth = 3) {{
+  input x [T = 4, width]
+  blocks: mlp(width) * depth
+  output y: blocks -> linear(2)
+}}
+"""
+STAGES = """
+block basic(c) {
+  input x
+  x + (x -> conv(c, 3, pad=1) -> bn -> relu)
+}
+block stage(c, n) {
+  conv(c, 3, stride=2, pad=1)
+  basic(c) * n
+}
+net N(width = 4, n1 = 2, n2 = 3) {
+  input x [3, H = 16, W = 16]
+  stage1: stage(width, n1)
+  stage2: stage(2 * width, n2)
+  stage3: stage(4 * width, 2)
+  output y: global_avgpool -> linear(2)
+}
+"""
+BESIDE = f"""{PERCEPTRON}
+net N(width = 8, depth = 2) {{
+  input x [T = 4, width]
+  a: x -> linear(width)
+  b: a -> mlp(width) * depth
+  a -> mlp(width) * depth
+  output z: (_ + b + a + x) -> linear(2)
+  output y: _ + 1
+}}
+"""
+NUMBERED_ON = f"""{PERCEPTRON}
+net N(width = 8, depth = 3, more = 2) {{
+  input x [T = 4, width]
+  blocks: mlp(width) * depth -> mlp(width) * more
+  mlp(width) * depth
+  mlp5: linear(width) -> relu -> linear(width)
+  output y: linear(2)
+}}
+"""
+NARROWING = f"""{PERCEPTRON}
+net N(width = 8, depth = 2) {{
+  input x [T = 4, 5]
+  a: linear(width) * depth
+  for i in range(2) {{ s: mlp(width) * depth -> relu }}
+  output y: linear(width, init=normal(0.02)) * depth
+}}
+"""
 KEPT = {
+    "rows": (ROWS, {"width", "depth", "more"}),
+    "sole": (SOLE, {"width", "depth"}),
+    "stages": (STAGES, {"width", "n1", "n2"}),
+    "beside": (BESIDE, {"width", "depth"}),
+    "numbered on": (NUMBERED_ON, {"width", "more"}),
+    "narrowing": (NARROWING, {"width"}),
     "feed": (FEED, {"width"}),
     "mixture": (MIXTURE, set()),
     "shortcut": (SHORTCUT, {"width"}),
@@ -192,6 +263,16 @@ def test_a_class_refuses_the_side_of_an_if_that_it_has_no_layers_for() -> None:
     assert "if in_channels != c:" in emitted.source
     with pytest.raises(ValueError, match="Basic needs in_channels == c"):
         emitted.names["Basic"](8, 16)
+
+
+def test_a_count_is_a_loop_of_the_source() -> None:
+    source = Emitted(load_text(ROWS)).source
+    assert '**{f"mlp{i}": Mlp(width, width) for i in range(1, depth + 1)},' in source
+    assert "        for i in range(1, 2 * more + 1):\n" in source
+    assert '            self.add_module(f"mlp{i}", Mlp(width, width))\n' in source
+    assert "        for i in range(1, 2 * self.more + 1):\n" in source
+    assert '            x = getattr(self, f"mlp{i}")(x)  # [T, width]\n' in source
+    assert "def __init__(self, in_channels: int, c: int, n: int) -> None:" in Emitted(load_text(STAGES)).source
 
 
 def parameterised(use: Use) -> str:

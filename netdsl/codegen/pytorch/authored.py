@@ -226,6 +226,11 @@ def controlling(part: Any) -> Sequence[Any]:
         return (part.items,)
     if isinstance(part, syntax.If):
         return (part.condition,)
-    if isinstance(part, syntax.Binary) and part.operator == "*" and isinstance(part.left, syntax.Call):
+    if isinstance(part, syntax.Binary) and part.operator == "*" and _is_layer(part.left):
         return (part.right,)
     return (part.index,) if isinstance(part, syntax.Index) else ()
+
+
+def _is_layer(part: Any) -> bool:
+    """Whether the left side of `*` is a layer: a call of one, or a chain in brackets."""
+    return isinstance(part, syntax.Call) or (isinstance(part, syntax.Pipeline) and len(part.stages) > 1)

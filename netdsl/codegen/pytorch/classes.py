@@ -10,7 +10,7 @@ from netdsl.codegen.pytorch.forward import Forward, commented
 from netdsl.codegen.pytorch.layout import Step, attribute_of
 from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.codegen.pytorch.recurrence import recurrent_lines
-from netdsl.codegen.pytorch.spelling import Made
+from netdsl.codegen.pytorch.spelling import Either, Made, Repeated
 from netdsl.codegen.pytorch.starts import needs_bilinear, start_lines
 from netdsl.codegen.pytorch.support import SUPPORT
 from netdsl.codegen.pytorch.terms import Term, negated
@@ -66,9 +66,23 @@ class ClassWriter:
             if attribute in self.conditions:
                 lines += self._optional(attribute)
             else:
-                made = [layout.attributes[attribute] for layout in self.layouts]
-                lines += lay(self.parameters.write(made, self.uses, attribute), self._assigned(attribute), "", 2)
+                lines += self._defined(attribute, [layout.attributes[attribute] for layout in self.layouts])
         return lines
+
+    def _defined(self, attribute: str, made: Sequence[Any]) -> list[str]:
+        """The definition of an attribute, or of several that a count numbers."""
+        if isinstance(made[0], Either):
+            count = self.parameters.value([m.count for m in made], self.uses, "count").text
+            alone, several = ([getattr(m, side) for m in made] for side in ("alone", "several"))
+            first, second = (self.parameters.write(side, self.uses, attribute) for side in (alone, several))
+            heads = [f"{INDENT * 2}if {count} == {made[0].number}:", f"{INDENT * 2}else:"]
+            before = self._assigned(attribute)
+            return [heads[0], *lay(first, before, "", 3), heads[1], *lay(second, before, "", 3)]
+        if isinstance(made[0], Repeated):
+            item = self.parameters.write([m.item for m in made], self.uses, made[0].base)
+            call = Called("self.add_module", (("", Atom(f'f"{made[0].base}{{i}}"')), ("", item)))
+            return [f"{INDENT * 2}for i in {self.parameters.turns(made, self.uses)}:", *lay(call, depth=3)]
+        return lay(self.parameters.write(made, self.uses, attribute), self._assigned(attribute), "", 2)
 
     def _guard(self, term: Term, truth: bool) -> list[str]:
         """A class has the layers of one side of an `if`: arguments that lead to the other are refused."""
@@ -83,7 +97,7 @@ class ClassWriter:
     def _assigned(self, attribute: str) -> str:
         """The left side of an attribute's definition; a free parameter lies in another table than a layer."""
         made = self.main.attributes.get(attribute)
-        free = made is not None and made.function == "nn.Parameter"
+        free = isinstance(made, Made) and made.function == "nn.Parameter"
         return f"{attribute_of(attribute).replace('_modules', '_parameters') if free else attribute_of(attribute)} = "
 
     def _optional(self, attribute: str) -> list[str]:

@@ -93,6 +93,9 @@ class Forward:
             self._step(i, step, steps)
 
     def _step(self, i: int, step: Step, steps: Sequence[Step]) -> None:
+        if step.loop:
+            self._loop(i, step)
+            return
         doc = self._expression(step)
         taken_in = [v for v in dict.fromkeys(step.inputs) if v in self.pending and self.pending[v].step.inputs]
         reads = self._reads(step)
@@ -106,6 +109,21 @@ class Forward:
             self.pending[step.results[0]] = Pending(doc, step, reads)
         else:
             self._assign(doc, step, i)
+
+    def _loop(self, index: int, step: Step) -> None:
+        """`for i in range(…): x = getattr(self, f"block{i}")(x)`."""
+        (source,), (result,) = step.inputs, step.results
+        if source in self.pending:
+            self._flush(source, index)
+        before, name = self.names[source], self._name(result, step, index, 0)
+        if name != before:
+            self.lines.append(f"{INDENT * self.depth}{name} = {before}")
+        place = self.order[self._main_index()][id(step)]
+        loops = [loop for steps in self.others if (loop := steps[place].loop)]
+        turns = self.parameters.turns(loops, self.uses, stored=True)
+        call = Called(str(step.expression.function), (("", Atom(name)),))  # type: ignore[union-attr]
+        body = commented(call, f"{name} = ", self.shapes.comment(step), self.depth + 1)
+        self.lines += [f"{INDENT * self.depth}for i in {turns}:", *body]
 
     def _reads(self, step: Step) -> frozenset[str]:
         """The variables behind a step's operands."""

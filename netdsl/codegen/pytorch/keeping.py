@@ -41,7 +41,7 @@ def pinned(family: Family) -> frozenset[str]:
     family.guards = []
     for part in parts_of(rows_of(main.use)):
         for decisive in controlling(part):
-            if id(decisive) in family.followed:
+            if id(decisive) in family.followed or all(id(decisive) in layout.followed for layout in family.layouts):
                 continue
             decisions = list(_decisions(names, decisive, uses)) if isinstance(part, syntax.If) else []
             if not decisions:

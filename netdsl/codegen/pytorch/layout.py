@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 from netdsl.codegen.pytorch.authored import Names
-from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Raw, Spelling
+from netdsl.codegen.pytorch.loops import Run, runs_of
+from netdsl.codegen.pytorch.spelling import Either, Infix, Made, Operand, Raw, Repeated, Spelling
 from netdsl.codegen.pytorch.text import CONTAINER_ATTRIBUTES, identifier, is_plain, unused
 from netdsl.codegen.pytorch.tracing import Use
 from netdsl.diagnostics import Collector
@@ -34,6 +35,8 @@ class Step:
     """Whether it may be written around the step before: it works element by element, or has only a bias or scale."""
     row: tuple[Node, ...] = ()
     """The layers of a chain."""
+    loop: Repeated | None = None
+    """The modules that a loop calls one after the other."""
 
 
 @dataclass(eq=False)
@@ -41,7 +44,7 @@ class Layout:
     """Attributes in order of definition, and steps in order of running."""
 
     use: Use
-    attributes: dict[str, Made] = field(default_factory=dict)
+    attributes: dict[str, Made | Repeated | Either] = field(default_factory=dict)
     inits: list[tuple[str, Init, Any]] = field(default_factory=list)
     """`(self.conv1.weight, how it starts, its shape)`."""
     steps: list[Step] = field(default_factory=list)
@@ -49,13 +52,17 @@ class Layout:
     """How `forward` reaches a layer: `self.main["conv1"]`."""
     names: Names | None = None
     """What the author's words mean here."""
+    followed: set[int] = field(default_factory=set)
+    """The author's counts that a loop has."""
 
 
-def lay_out(use: Use, collector: Collector) -> Layout:
+def lay_out(use: Use, names: Names, collector: Collector) -> Layout:
     """The attributes and steps of a use. Its nodes have been spelt."""
-    layout = Layout(use)
+    layout = Layout(use, names=names)
     groups = _groups(use)
     counts = _uses(use)
+    repeats = runs_of(use, names, counts)
+    loops = {run.nodes[0]: run for run in repeats if not run.prefix}
     chains = {p: c for p, c in ((p, _chain(use, p, nodes, counts)) for p, nodes in groups.items()) if c}
     inside = {n: p for p, chain in chains.items() for n in chain}
     runs = dict(_shared_runs(use, chains, counts))
@@ -65,7 +72,10 @@ def lay_out(use: Use, collector: Collector) -> Layout:
             continue
         if node in inside:
             done.update(chains[inside[node]])
-            _lay_chain(layout, inside[node], chains[inside[node]])
+            _lay_chain(layout, inside[node], chains[inside[node]], repeats)
+        elif node in loops:
+            done.update(loops[node].nodes)
+            _lay_loop(layout, loops[node])
         elif node in runs:
             prefix, run = runs[node]
             done.update(run)
@@ -178,10 +188,36 @@ def _call(node: Node, access: str, inputs: tuple[Value, ...], label: str, row: l
     return Step(node, made, inputs, node.results, label, label, row=tuple(row))
 
 
-def _lay_chain(layout: Layout, prefix: str, chain: list[Node]) -> None:
+def _lay_loop(layout: Layout, run: Run) -> None:
+    first, last, loop = run.nodes[0], run.nodes[-1], run.repeated
+    layout.attributes[first.name] = loop
+    layout.access.update((n, attribute_of(n.name)) for n in run.nodes)
+    layout.followed.add(id(run.written.right))
+    call = Made(f'getattr(self, f"{loop.base}{{i}}")', (Operand(),))
+    layout.steps.append(Step(last, call, first.inputs, last.results, loop.base, row=tuple(run.nodes), loop=loop))
+
+
+def _row_of(layout: Layout, prefix: str, names: dict[Node, str], repeats: Sequence[Run]) -> Made | Either:
+    """The modules of a chain by name; layers that a count repeats as one item."""
+    use = layout.use
+    modules: dict[str, Any] = {names[n]: use.spellings[n].module for n in names}
+    row = [n for n in use.graph.nodes if n.name.startswith(f"{prefix}.")]
+    runs = [run for run in repeats if run.prefix == prefix and set(run.nodes) <= names.keys()]
+    special = runs[0].alone(row, names) if len(runs) == 1 else None
+    if special is None:
+        return Made("nn.Sequential", (Made("OrderedDict", (), modules),))
+    (run,), (number, only) = runs, special
+    layout.followed.add(id(run.written.right))
+    kept = {k: v for k, v in modules.items() if k not in {names[n] for n in run.nodes[1:]}}
+    kept[names[run.nodes[0]]] = run.repeated
+    several = Made("nn.Sequential", (Made("OrderedDict", (), kept),))
+    alone = use.spellings[only].module if only else None
+    return Either(run.repeated.count, number, alone, several) if alone else several
+
+
+def _lay_chain(layout: Layout, prefix: str, chain: list[Node], repeats: Sequence[Run]) -> None:
     names = {n: n.name[len(prefix) + 1 :] for n in chain}
-    modules = {names[n]: layout.use.spellings[n].module for n in chain}
-    layout.attributes[prefix] = Made("nn.Sequential", (Made("OrderedDict", (), modules),))
+    layout.attributes[prefix] = _row_of(layout, prefix, names, repeats)
     for node in chain:
         layout.access[node] = f"{attribute_of(prefix)}.{names[node]}"
         _note_inits(layout, node)
@@ -238,6 +274,7 @@ def _register(
         )  # fmt: skip
     if grouped and (_weighted(node) or prefix not in chains):
         table = layout.attributes.setdefault(prefix, Made("nn.ModuleDict", (Made("{}", (), {}),)))
+        assert isinstance(table, Made)
         table.arguments[0].keywords[rest] = made
         layout.access[node] = f'{attribute_of(prefix)}["{rest}"]'
         _note_inits(layout, node)
@@ -281,6 +318,10 @@ def form(value: Any, defaults_of: Any) -> Any:
         defaults = defaults_of(value.function)
         keywords = tuple((k, form(v, defaults_of)) for k, v in value.keywords.items() if k not in defaults)
         return value.function, tuple(form(a, defaults_of) for a in value.arguments), keywords
+    if isinstance(value, Repeated):
+        return "repeated", value.base, value.start, form(value.item, defaults_of)
+    if isinstance(value, Either):
+        return value.number, form(value.alone, defaults_of), form(value.several, defaults_of)
     if isinstance(value, Infix):
         return value.template, len(value.values)
     if isinstance(value, Operand | Raw):

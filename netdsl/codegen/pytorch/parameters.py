@@ -9,11 +9,12 @@ from typing import Any
 
 from netdsl.codegen.pytorch.layout import Layout
 from netdsl.codegen.pytorch.signatures import Signature, known_signature
-from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Raw
+from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Raw, Repeated
 from netdsl.codegen.pytorch.terms import Scaled, Sized, Term, name, names_in, plain
 from netdsl.codegen.pytorch.text import (
     Atom,
     Called,
+    Comprehension,
     Doc,
     annotation,
     breakable,
@@ -152,6 +153,9 @@ class Parameters:
     ) -> Doc:  # fmt: skip
         """The source of an expression that has the same structure in every use."""
         first = values[0]
+        if isinstance(first, Repeated):
+            item = self.write([v.item for v in values], uses, hint)
+            return Comprehension(f'f"{first.base}{{i}}": ', item, f"for i in {self.turns(values, uses)}")
         if isinstance(first, Made):
             return self._made(values, uses, hint, operands, size, stored)
         if isinstance(first, Infix):
@@ -166,6 +170,11 @@ class Parameters:
                 return Called("", tuple(("", o) for o in operands[first.index :]), "[]")
             return operands[first.index]
         return Atom(first.text) if isinstance(first, Raw) else self.value(values, uses, hint, stored, size)
+
+    def turns(self, values: Sequence[Repeated], uses: Sequence[Use], stored: bool = False) -> str:
+        """`range(1, depth + 1)`: the numbers of modules that are made alike."""
+        count = self.value([v.count for v in values], uses, "count", stored)
+        return f"range({values[0].start}, {count.text} + {values[0].start})"
 
     def _made(
         self, values: Sequence[Made], uses: Sequence[Use], hint: str, operands: Sequence[Doc], size: SizeText | None,
@@ -183,7 +192,9 @@ class Parameters:
         for keyword in order:
             given = [v.keywords.get(keyword, signature.defaults.get(keyword)) for v in values]
             doc = self.write(given, uses, self._hint(hint, keyword, function), operands, size, stored)
-            if keyword not in signature.defaults or flat(doc) != literal(plain(signature.defaults[keyword])):
+            if isinstance(doc, Comprehension):
+                items.append(("", doc))
+            elif keyword not in signature.defaults or flat(doc) != literal(plain(signature.defaults[keyword])):
                 items.append((f'"{keyword}": ' if function == "{}" else f"{keyword}=", doc))
         return Called("", tuple(items), "{}") if function == "{}" else Called(function, _compressed(items), "()")
 

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterable
 
 from netdsl.codegen.pytorch import rules as _rules  # noqa: F401  (fills the table)
-from netdsl.codegen.pytorch.authored import baked_settings, shaping_settings
+from netdsl.codegen.pytorch.authored import baked_settings
 from netdsl.codegen.pytorch.classes import ClassWriter
 from netdsl.codegen.pytorch.families import Family, split
 from netdsl.codegen.pytorch.keeping import is_open, pinned
@@ -102,9 +102,7 @@ class _File:
 
     def _layout(self, use: Use) -> Layout:
         names = trace(use, self.of_block.__getitem__, self.collector)
-        layout = Layout(use) if self.collector.failed else lay_out(use, self.collector)
-        layout.names = names
-        return layout
+        return Layout(use, names=names) if self.collector.failed else lay_out(use, names, self.collector)
 
     def _write(self, family: Family, name: str) -> Built:
         made = class_name(name, {*self.classes, net_class_name(self.net), *SUPPORT})
@@ -125,7 +123,7 @@ class _File:
         return built
 
     def _write_net(self) -> None:
-        hidden = frozenset(map(identifier, shaping_settings(self.net.definition)))
+        hidden = frozenset[str]()
         while True:
             layout = self._layout(new_use(None, self.net, self.net.settings, hidden))
             if self.collector.failed:

@@ -36,6 +36,26 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeated:
+    """`count` modules made alike, called `base` with a number from `start` on."""
+
+    item: Made
+    base: str
+    start: int
+    count: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """A row whose name is that of its only layer, where a count comes to `number`; else it holds several."""
+
+    count: Any
+    number: int
+    alone: Made
+    several: Made
+
+
+@dataclass(frozen=True, slots=True)
 class Infix:
     """Source text with `{0}`, `{1}` for operands: `{0} + {1}`. `values` are the numbers it may use as `{v[0]}`."""
 

@@ -42,13 +42,24 @@ class Called:
     """What stands behind it: `[0]`."""
 
 
-Doc = Atom | Called
+@dataclass(frozen=True, slots=True)
+class Comprehension:
+    """`**{f"block{i}": item for i in range(1, depth + 1)}`."""
+
+    lead: str
+    item: Doc
+    loop: str
+
+
+Doc = Atom | Called | Comprehension
 
 
 def flat(doc: Doc) -> str:
     """The text on one line."""
     if isinstance(doc, Atom):
         return doc.text
+    if isinstance(doc, Comprehension):
+        return f"**{{{doc.lead}{flat(doc.item)} {doc.loop}}}"
     opening, closing = doc.brackets[0], doc.brackets[1]
     return f"{doc.function}{opening}{', '.join(before + flat(d) for before, d in doc.items)}{closing}{doc.after}"
 
@@ -61,7 +72,13 @@ def operand(doc: Doc) -> str:
 def lay(doc: Doc, before: str = "", after: str = "", depth: int = 0) -> list[str]:
     """The lines of `before doc after` at a depth of indentation."""
     line = f"{INDENT * depth}{before}{flat(doc)}{after}"
-    if len(line) <= WIDTH or isinstance(doc, Atom) or not doc.items:
+    if len(line) <= WIDTH or isinstance(doc, Atom):
+        return [line]
+    if isinstance(doc, Comprehension):
+        margin = INDENT * depth
+        inside = [*lay(doc.item, doc.lead, "", depth + 1), f"{margin}{INDENT}{doc.loop}"]
+        return [f"{margin}{before}**{{", *inside, f"{margin}}}{after}"]
+    if not doc.items:
         return [line]
     opening, closing = doc.brackets[0], doc.brackets[1]
     lines = [f"{INDENT * depth}{before}{doc.function}{opening}"]
