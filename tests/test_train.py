@@ -489,3 +489,36 @@ def test_a_recipe_survives_json() -> None:
     stored["optimizer"]["lr"] = "fast"
     with pytest.raises(RunError, match="`lr` takes a number"):
         apply_recipe(other, stored)
+
+
+FREE = """
+net Free {
+  input image [1, 8, 8]
+  param bias [10] = normal(1.0)
+  output logits: image -> flatten -> linear(10)
+  output bias
+  output flat: bias -> tanh
+}
+train Free {
+  data   digits
+  loss   (logits, label) -> cross_entropy
+  loss   (flat, label) -> cross_entropy
+  metric (bias, label) -> accuracy
+  epochs 1
+  workers 0
+}
+"""
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+def test_outputs_that_are_the_same_for_every_sample(tmp_path: Path, engine: str) -> None:
+    """They are trained, scored, predicted beside and exported as any other output."""
+    from netdsl.codegen.onnx.model import save_onnx
+
+    run = train(load_text(FREE, "free.net").net(), tmp_path / "run", device="cpu", engine=engine, quiet=True)
+    path = save_onnx(run.net, tmp_path / "free.onnx", weights={k: v.numpy() for k, v in load_file(run.weights).items()})
+    ours, theirs = evaluate(run.folder, device="cpu"), evaluate_onnx(path, run.net, device="cpu")
+    assert ours["metrics"] == theirs["metrics"]
+    assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
+    assert predict(run.folder, 3, device="cpu").truth == predict(path, "3", data=DATA["digits"](), device="cpu").truth
+    assert [o.output for o in parity(run.net, run.weights).outputs] == ["logits", "bias", "flat"]

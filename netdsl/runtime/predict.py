@@ -145,7 +145,7 @@ def _through_torch(run: str | Path, device: str | None) -> Model:
         with torch.no_grad():
             inputs = [torch.from_numpy(fields[v.name]).to(where) for v in net.inputs]
             found = named(module(*inputs), output_names(net, False))
-        return {name: value.float().cpu().numpy() for name, value in found.items()}
+        return {name: value.detach().float().cpu().numpy() for name, value in found.items()}
 
     return Model(net, compute, facts, str(run))
 
