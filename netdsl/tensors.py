@@ -37,6 +37,8 @@ class TensorType:
     batched: bool = True
     single: bool = False
     """The batch axis has length one: a value that is the same for all samples, for an operation that needs the axis."""
+    plane: tuple[Extent, ...] = ()
+    """Of places within a channel, as a pooling gives them: the sizes of the channel that they count through."""
 
     @property
     def rank(self) -> int:

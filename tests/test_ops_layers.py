@@ -434,8 +434,10 @@ def test_sliding_sizes_are_torchs(drawn: tuple[int, int, int, int, int, bool]) -
     except RuntimeError:
         assert not possible
     else:
-        assert possible
-        assert op.result().shape == tuple(made.shape[1:])  # type: ignore[union-attr]
+        # spread taps may all lie in the padding: -inf in PyTorch, the lowest number in onnxruntime, refused here
+        assert possible == bool(made.isfinite().all())
+        if possible:
+            assert op.result().shape == tuple(made.shape[1:])  # type: ignore[union-attr]
 
 
 @settings(max_examples=60, deadline=None)

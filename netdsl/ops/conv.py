@@ -137,6 +137,7 @@ class ConvTranspose(Op):
             sides = [max(0, -(-c // 2)) for c in cut]
             self.extra = tuple(2 * side - c for side, c in zip(sides, cut, strict=True))
             self.pads = tuple((side, side) for side in sides)
+            self._check_same(cut)
         else:
             self.pads = spread_padding(self.pad, self.kernels, self.dilations)
         if not even(self.pads):
@@ -146,11 +147,24 @@ class ConvTranspose(Op):
                 help="cut evenly and add at the far side with `output_padding`",
             )
         for extra, stride, dilation in zip(self.extra, self.strides, self.dilations, strict=True):
-            if extra >= max(stride, dilation):
+            if extra >= max(stride, dilation):  # of the author's own: `_check_same` has seen to the other
                 raise RuleError(
                     f"`output_padding` of {extra} must be smaller than the stride {stride} or the dilation {dilation}",
                     field="output_padding",
                 )
+
+    def _check_same(self, cut: list[int]) -> None:
+        """Refuse `same` where what is too much (or too little) cannot be taken off (or added) as PyTorch does it."""
+        axes = zip(cut, self.extra, self.kernels, self.strides, self.dilations, strict=True)
+        for much, extra, kernel, stride, dilation in axes:
+            if extra < max(stride, dilation):
+                continue
+            raise RuleError(
+                f"`pad=same` would cut {much} off each axis for a kernel of {kernel} at stride {stride}, more on one "
+                "side than on the other",
+                field="pad",
+                help=f"use an odd kernel, or `pad={much // 2}` and `crop` what is left over",
+            )
 
     def windows(self) -> tuple[Window, ...]:
         axes = zip(self.x.type.spatial, self.kernels, self.strides, self.pads, self.dilations, strict=True)

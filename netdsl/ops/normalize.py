@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
-from netdsl.dims import Dim, Extent
+from netdsl.dims import Extent
 from netdsl.ops.base import (
     EVERYTHING,
     FEATURES,
@@ -179,6 +179,13 @@ class Groupnorm(_Standardised):
     def weights(self) -> tuple[Weight, ...]:
         return affine_weights((self.channels,)) if self.affine else ()
 
+    def requirements(self) -> Iterator[Requirement]:
+        yield Requirement(
+            product(self.x.type.spatial) * (self.channels // self.groups), ">=", 2,
+            f"each of {self.groups} groups of {self.x.type} would be one number, which is its own mean",
+            code="size-not-positive", field="groups", help="use fewer groups",
+        )  # fmt: skip
+
     def rows(self) -> Extent:
         return self.groups
 
@@ -214,13 +221,11 @@ class Instancenorm(_Standardised):
         self.channels = fixed(self.x.type.channels, "the number of channels that `instancenorm` reads")
 
     def requirements(self) -> Iterator[Requirement]:
-        # With two symbols only the single size 1 × 1 is out, which no relation of one symbol can say.
-        if sum(isinstance(extent, Dim) for extent in self.x.type.spatial) < 2:
-            yield Requirement(
-                product(self.x.type.spatial), ">=", 2,
-                f"`instancenorm` needs more than one position, but its input is {self.x.type}",
-                code="size-not-positive", field="x",
-            )  # fmt: skip
+        yield Requirement(
+            product(self.x.type.spatial), ">=", 2,
+            f"`instancenorm` needs more than one position, but its input is {self.x.type}",
+            code="size-not-positive", field="x",
+        )  # fmt: skip
 
     def weights(self) -> tuple[Weight, ...]:
         return affine_weights((self.channels,)) if self.affine else ()

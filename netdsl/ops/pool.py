@@ -114,7 +114,18 @@ class Maxpool(_Pool):
 
     def result(self) -> TensorType | tuple[TensorType, ...]:
         pooled = self.pooled()
-        return (pooled, pooled.with_dtype(DType.INT)) if self.indices else pooled
+        places = TensorType(pooled.shape, DType.INT, pooled.batched, pooled.single, plane=self.x.type.spatial)
+        return (pooled, places) if self.indices else pooled
+
+    def requirements(self) -> Iterator[Requirement]:
+        yield from super().requirements()
+        for window in self.windows():
+            yield Requirement(
+                window.size, ">=", _sparse(window),
+                f"a window of {window.kernel} whose taps are {window.dilation} apart would see nothing of "
+                f"{window.size} but padding",
+                code="kernel-too-large", field="kernel", help="use a smaller dilation, less padding or a larger input",
+            )  # fmt: skip
 
     def pointwise(self) -> Extent:
         return self.pooled().elements * (count(self.kernels) - 1)
@@ -133,6 +144,12 @@ class Maxpool(_Pool):
         if outgoing[0] is None:
             return {}
         return {"x": _to_maxima(tape, self.x, results[0], outgoing[0], overlapping(self))}
+
+
+def _sparse(window: Window) -> int:
+    """From which size on every window that begins in the padding has a tap behind it."""
+    starts = range(-window.before, 0, window.stride)
+    return max((start % window.dilation + 1 for start in starts), default=1)
 
 
 def _to_maxima(tape: Tape, x: Value, pooled: Value, dy: Value, overlap: bool) -> Value:
@@ -165,6 +182,17 @@ class Avgpool(_Pool):
         super().prepare()
         if not self.count_padding:
             self.require_simple_pads("`count_padding=false`")
+
+    def requirements(self) -> Iterator[Requirement]:
+        yield from super().requirements()
+        if len(self.kernels) == 3 and self.simple_pads():  # PyTorch's own limit, which pad and ceil do not lift
+            for size, kernel in zip(self.x.type.spatial, self.kernels, strict=True):
+                yield Requirement(
+                    size, ">=", kernel,
+                    f"`avgpool` of a volume needs every axis to be at least its kernel {kernel}, which {size} is not",
+                    code="kernel-too-large", field="kernel",
+                    help="use a smaller kernel or a larger input, or the `pad` layer before it",
+                )  # fmt: skip
 
     def result(self) -> TensorType:
         return self.pooled()

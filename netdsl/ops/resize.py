@@ -267,6 +267,13 @@ class MaxUnpool(_Sampling):
             message = f"the indices of `max_unpool` are {self.indices.type}, its values {self.x.type}"
             yield Requirement(got, "==", wanted, message, field="indices")
         yield from positive(self.sizes, "`max_unpool`")
+        for size, counted in zip(self.sizes, self.indices.type.plane, strict=False):
+            yield Requirement(
+                size, "==", counted,
+                f"the indices count through an axis of {counted} that was pooled, but `max_unpool` would make {size}",
+                field="size",
+                help="give it the tensor that was pooled, `(x, where, pooled) -> max_unpool(…)`, or its `size`",
+            )  # fmt: skip
         for size, plain, stride in zip(self.sizes, map(grow, self.windows()), self.strides, strict=True):
             message = f"`max_unpool` cannot make {size} of what was pooled from about {plain}"
             yield Requirement(size, ">=", plain - stride + 1, message, field="size")

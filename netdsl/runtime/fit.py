@@ -56,6 +56,11 @@ def check_sizes(net: Net, data: Data) -> None:
         allowed = net.domain.sizes(symbol)
         if size not in allowed:
             raise RunError(f"`{data!r}` gives {symbol} = {size}, but {net.name} needs {allowed.describe(symbol)}")
+    for demand in net.domain.demands:
+        known = demand.source is not None and set(sizes) >= demand.condition.symbols
+        if known and not demand.condition.at(sizes):
+            given = ", ".join(f"{symbol} = {sizes[symbol]}" for symbol in sorted(demand.condition.symbols))
+            raise RunError(f"`{data!r}` gives {given}, which {net.name} cannot take: {demand.source.message}")
 
 
 def _check_classes(net: Net, data: Data, dataset: Dataset, term: Term) -> None:
