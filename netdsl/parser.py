@@ -115,13 +115,30 @@ class Reader:
         """Explain the mistake, unless it follows from a known one. Gives its code."""
         self.errors += 1
         first = bisect_left(self.known, mistake.head.start)
-        if first < len(self.known) and self.known[first] <= mistake.token.end:
+        if first < len(self.known) and self.known[first] <= self.row_end(mistake):
             return None
         from netdsl.mistakes import explain
 
         found = explain(mistake)
         self.collector.add(found)
+        if found.code == "missing-braces":
+            self.forget_brace(found.span.start)
         return found.code if mistake.level == "item" else None
+
+    def row_end(self, mistake: Mistake) -> int:
+        """Where the line of a mistake ends: brackets that do not match on it are what is wrong with it."""
+        end = self.source.text.find("\n", mistake.token.start)
+        return max(mistake.token.end, end if end >= 0 else len(self.source.text))
+
+    def forget_brace(self, start: int) -> None:
+        """A `}` that closes nothing closes the body whose `{` is missing."""
+        found = self.collector.found
+        stray = (
+            d for d in found if d.code == "unmatched-bracket" and d.span.text == "}" and d.span.source is self.source
+        )
+        later = next((d for d in stray if d.span.start > start), None)
+        if later is not None:
+            found.remove(later)
 
 
 class Automaton:
@@ -248,6 +265,8 @@ class Automaton:
         tokens = self.reader.tokens
         if level != "item" and mistake.head.kind not in STARTS_BODY:
             return
+        if mistake.head.kind == "NAME" and mistake.following.kind == "LBRACE":
+            return  # of what it is the body cannot be told
         at = mistake.at
         while tokens[at].kind not in (ROW_END, END, "LBRACE") or tokens[at].opener is not opener:
             if tokens[at].kind == END:

@@ -98,12 +98,17 @@ class Program:
 
     def _check_trains(self) -> None:
         for item in self.file.items:
-            if isinstance(item, syntax.Train) and item.net.id not in self.names:
+            if isinstance(item, syntax.Train) and item.net.id not in {*self.names, *self.module.broken}:
                 names = ", ".join(f"`{n}`" for n in self.names)
                 help = did_you_mean(item.net.id, self.names) or (f"the nets here are {names}" if names else None)
-                self.collector.report(
-                    "unknown-net", f"there is no net called `{item.net.id}`", item.net.span, help=help
-                )
+                near = [
+                    i.name.span
+                    for i in self.file.items
+                    if isinstance(i, syntax.Definition) and f"`{i.name.id}`" in (help or "")
+                ]
+                labels = [Label(span, "named here") for span in near]
+                message = f"there is no net called `{item.net.id}`"
+                self.collector.report("unknown-net", message, item.net.span, *labels, help=help)
 
 
 def _parsed(text: str, collector: Collector, name: str) -> syntax.Expr:

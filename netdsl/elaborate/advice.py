@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from netdsl import foreign, syntax
-from netdsl.diagnostics import did_you_mean
+from netdsl.diagnostics import Label, did_you_mean
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.files import STDLIB
 from netdsl.elaborate.functions import FUNCTIONS
@@ -18,6 +18,7 @@ from netdsl.foreign.values import NOWHERE, elsewhere, left_out, named_here, valu
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Declared
 from netdsl.ops.fields import IntKind, SizesKind
+from netdsl.source import Span
 from netdsl.spelling import nearest
 from netdsl.tensors import Value
 
@@ -118,6 +119,17 @@ def _misspelt_foreign(context: Context, scope: Scope, word: str, text: str) -> s
     return _foreign(context, scope, near, text.replace(word, near, 1) if text != word else near)
 
 
+def place(context: Context, scope: Scope, help: str | None, near: Span) -> tuple[Label, ...]:
+    """Where the name stands that a help offers, when that is one of the author's own: it may be the misspelt one."""
+    found = re.fullmatch(r"did you mean `(\w+)`\?", help or "")
+    if found is None:
+        return ()
+    bound = scope.find(found[1])
+    defined = context.library.definition(context, scope, found[1])
+    span = bound.span if bound else defined[0].name.span if defined else None
+    return (Label(span, "named here"),) if span is not None and span.source is near.source else ()
+
+
 # ---------------------------------------------------------------- settings
 
 
@@ -213,4 +225,4 @@ def _without_inputs(context: Context, scope: Scope, title: str, arguments: Seque
     return reader(context, scope).written(title, title, kept)
 
 
-__all__ = ["Given", "call_text", "parts", "takes", "too_many", "unknown", "unknown_setting"]
+__all__ = ["Given", "call_text", "parts", "place", "takes", "too_many", "unknown", "unknown_setting"]

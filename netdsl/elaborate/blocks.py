@@ -253,12 +253,12 @@ def _build(
     context: Context, scope: Scope, layer: BlockLayer, values: dict[str, Any], value: Arrows, span: Span
 ) -> Block:
     definition = layer.definition
-    before = len(context.collector.found)
+    before = context.failures
     graph = Graph(definition.name.id)
     recurrent = definition.keyword == "recurrent"
     inputs, sequences = bind_inputs(context, scope, definition, arrows(value), span, recurrent)
     build = build_graph(context, scope, definition, graph, inputs)
-    if any(d.severity == "error" for d in context.collector.found[before:]):
+    if context.failures > before or not graph.outputs:
         raise Failed
     shared: dict[str, Any] = {
         "name": definition.name.id,
@@ -284,6 +284,8 @@ def bind_inputs(
 ) -> tuple[list[Value], tuple[Value, ...]]:
     """Values of the body that stand for the arrows that come in, checked against the declared inputs."""
     items = input_items(definition)
+    if len(items) != len(given) and context.library.damaged_within(definition.span):
+        raise Failed
     if len(items) != len(given):
         names = ", ".join(f"`{i.name.id}`" for i in items)
         takes = f"{layers.counted(len(items), 'arrow')} ({names})"

@@ -84,6 +84,8 @@ class Context:
     rewrites: dict[Extent, Extent] = anew(factory=dict)
     """Sizes that a join has shown equal to a simpler one."""
     contracts: list[tuple[Condition, Span]] = anew(factory=list)
+    failures: int = 0
+    """Errors so far, those that were told of before counted too."""
     reported: set[tuple[str, Span]] = anew(factory=set)
     rows_seen: dict[Span, bool] = anew(factory=dict)
     """Row places with whether any use of the row was read."""
@@ -125,14 +127,19 @@ class Context:
 
         Inside the standard library the author's call is the place, with a note into the body.
         """
+        self.failures += severity is Severity.ERROR
         outer = next((i for i, f in enumerate(self.frames) if f.library), None)
         if outer is not None:
             inner = span
             labels, fix = (), None
             span = self.frames[outer].call
             notes = (*notes, f"inside `{self.frames[outer].title}`, at {inner.place}")
-        if (code, span) in self.reported:
+        if (code, span) in self.reported or (self.library.damage and self.library.hurt(span)):
             return
+        if severity is Severity.ERROR and (code, span) in self.library.told:
+            return
+        if self.frames:
+            self.library.told.add((code, span))
         self.reported.add((code, span))
         shown = self.frames if outer is None else self.frames[:outer]
         if shown and shown[-1].call == span:

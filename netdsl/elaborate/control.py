@@ -8,7 +8,6 @@ import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.functions as functions
 import netdsl.elaborate.rows as rows
 from netdsl import syntax
-from netdsl.diagnostics import Severity
 from netdsl.dims import Dim
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.scope import Scope
@@ -31,10 +30,10 @@ def for_row(context: Context, scope: Scope, row: syntax.ForRow) -> None:
                 inner = Scope(scope)
                 for name, value in expressions.unpack(context, row.target, item, row.items.span):
                     inner.bind(name.id, value, name.span)
-                before = len(context.collector.found)
+                before = context.failures
                 with context.going(row.target, item, row.items.span, len(items)):
                     rows.run(context, inner, row.body)
-                if any(d.severity is Severity.ERROR for d in context.collector.found[before:]):
+                if context.failures > before:
                     raise Failed  # the other rounds would say the same
     finally:
         build.loops -= 1

@@ -132,7 +132,10 @@ def unknown_name(
     if help is None:
         arrows = [n for s in scope.chain() for n, b in s.names.items() if isinstance(b.value, Value | Bundle)]
         help = f"arrows in reach: {', '.join(arrows[-6:])}" if arrows else None
-    context.error("unknown-name", f"nothing is called `{name.id}`", name.span, help=help)
+    if name.id not in context.build.labels:
+        context.build.scope.bind(name.id, UNKNOWN, name.span)  # told once
+    labels = advice.place(context, scope, help, name.span)
+    context.error("unknown-name", f"nothing is called `{name.id}`", name.span, *labels, help=help)
 
 
 def _read(context: Context, scope: Scope, expr: syntax.Name) -> Any:
@@ -203,6 +206,8 @@ def _attribute(context: Context, scope: Scope, expr: syntax.Attribute) -> Any:
     if isinstance(value, Bundle):
         if name in value.names:
             return value.items[value.names.index(name)]
+        if context.library.damage:
+            raise Failed
         help = did_you_mean(name, value.names) or (f"its outputs are {', '.join(value.names)}" if value.names else None)
         context.error("unknown-attribute", f"this bundle has no output `{name}`", expr.name.span, help=help)
     if not isinstance(value, Value):
@@ -210,6 +215,8 @@ def _attribute(context: Context, scope: Scope, expr: syntax.Attribute) -> Any:
             "unknown-attribute", f"{describe(value)} has no `.{name}`", expr.name.span,
             help="only arrows have shapes that can be asked: `x.channels`",
         )  # fmt: skip
+    if name not in SHAPE_ATTRIBUTES and context.library.damage:
+        raise Failed
     if name not in SHAPE_ATTRIBUTES:
         help = did_you_mean(name, SHAPE_ATTRIBUTES) or f"arrows have {', '.join(SHAPE_ATTRIBUTES)}"
         context.error("unknown-attribute", f"an arrow has no `.{name}`", expr.name.span, help=help)

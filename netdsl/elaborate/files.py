@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import netdsl.elaborate.losses as losses
 from netdsl import syntax
 from netdsl.diagnostics import Collector, Label, NetError, Severity, did_you_mean
 from netdsl.elaborate.scope import Scope
@@ -54,6 +55,8 @@ class Library:
         self.root: Path | None = None
         self.effort = 0
         """What building the nets of the program has cost so far (see `netdsl.elaborate.context.EFFORT`)."""
+        self.told: set[tuple[str, Span]] = set()
+        """Mistakes inside blocks by code and place: one that several nets use is told of once."""
         self.damage: list[Span] = []
         """Where texts could not be parsed: rows are missing there."""
 
@@ -63,6 +66,8 @@ class Library:
         self.root = path.resolve().parent if path else None
         module = self._load(str(path.resolve()) if path else file.source.name, file)
         self.damage = [d.span for d in self.collector.found if d.severity is Severity.ERROR]
+        whole = [d for d in self.damage if not any(i.span.start <= d.start <= i.span.end for i in file.items)]
+        module.broken |= losses.definitions([d for d in whole if d.source is file.source])
         return module
 
     @contextmanager
@@ -77,6 +82,10 @@ class Library:
     def damaged(self) -> bool:
         """True when the body at work has lost rows to mistakes of syntax, so that names may be missing in it."""
         return bool(self.at_work) and self.damaged_within(self.at_work[-1].span)
+
+    def hurt(self, span: Span) -> bool:
+        """True for a place on a line that was not read as it is written."""
+        return any(d.source is span.source and losses.line_start(d) == losses.line_start(span) for d in self.damage)
 
     def damaged_within(self, body: Span) -> bool:
         """True when rows of a stretch of text could not be read."""

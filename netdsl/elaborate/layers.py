@@ -102,7 +102,8 @@ def unknown_layer(context: Context, scope: Scope, place: syntax.Expr, word: str,
     if word in context.library.broken(scope) or context.library.damaged():
         raise Failed
     help = advice.unknown(context, scope, word, text)
-    context.error("unknown-layer", f"there is no layer called `{word}`", place.span, help=help)
+    labels = advice.place(context, scope, help, place.span)
+    context.error("unknown-layer", f"there is no layer called `{word}`", place.span, *labels, help=help)
 
 
 def _check_method(context: Context, scope: Scope, function: syntax.Attribute, call: syntax.Call) -> None:

@@ -37,12 +37,11 @@ def elaborate(
     """
     context = Context(collector, library)
     library.at_work.append(definition)
-    before = len(collector.found)
     try:
         net = _net(context, module, definition, settings or {})
         _warn_unused(context)
         defaults.warn_unreached(context, net)
-        broken = any(d.severity is Severity.ERROR for d in collector.found[before:]) or library.damaged()
+        broken = context.failures > 0 or bool(library.damage)
         recipes.attach(context, module, definition, net, recipe or {}, broken)
     except (Failed, Exhausted):
         return None

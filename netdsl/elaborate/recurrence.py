@@ -150,6 +150,8 @@ def _check_state(context: Context, state: State, value: Any, row: syntax.NextRow
 
 def check_states(context: Context, states: dict[str, State], span: Span) -> None:
     """Every state must have been given its next value."""
+    if context.library.damaged_within(span):
+        return
     for state in states.values():
         if state.following is state.current:
             context.error(

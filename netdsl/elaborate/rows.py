@@ -11,6 +11,7 @@ import netdsl.elaborate.control as control
 import netdsl.elaborate.defaults as defaults
 import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.layers as layers
+import netdsl.elaborate.losses as losses
 import netdsl.elaborate.recurrence as recurrence
 import netdsl.elaborate.sizes as sizes
 from netdsl import syntax
@@ -44,11 +45,25 @@ BUDGETS = (
 
 def run(context: Context, scope: Scope, body: syntax.Body) -> None:
     """All rows of a body, in order; a row that fails makes its names unknown and the rest goes on."""
+    lost = list(losses.between(body, context.library.damage)) if context.library.damage else []
     for row in body.rows:
+        while lost and lost[0].span.start < row.span.start:
+            _lose(context, scope, lost.pop(0))
         try:
             handlers()[type(row)](context, scope, row)
         except Failed:
             _fail(context, scope, row)
+    for place in lost:
+        _lose(context, scope, place)
+
+
+def _lose(context: Context, scope: Scope, place: losses.Lost) -> None:
+    """A row could not be read: what it would have given is unknown."""
+    for name in place.names:
+        if not is_layer(context, name):
+            context.build.scope.bind(name, UNKNOWN, place.span)
+            scope.bind(name, UNKNOWN, place.span)
+    context.build.previous = Row(place.span, UNKNOWN, used=True)
 
 
 def _fail(context: Context, scope: Scope, row: syntax.Row) -> None:

@@ -1,0 +1,50 @@
+"""Rows and definitions that could not be read: what depends on them is not known, and nothing is said of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from netdsl import syntax
+from netdsl.record import record
+from netdsl.source import Span
+
+LABEL = re.compile(r"\s*(?:output|aux|shared|next|let|param|state|\s)*\(?\s*(\w+(?:\s*,\s*\w+)*)\s*\)?\s*[:=\[]")
+
+
+@record
+class Lost:
+    """A place between the rows of a body where one could not be read, and the names it may have bound."""
+
+    span: Span
+    names: tuple[str, ...]
+
+
+def between(body: syntax.Body, damage: list[Span]) -> Iterator[Lost]:
+    """The places of damage in a body that no row of it covers, in order."""
+    for place in damage:
+        inside = place.source is body.span.source and body.span.start <= place.start <= body.span.end
+        if inside and not any(r.span.start <= place.start <= r.span.end for r in body.rows):
+            yield Lost(place, names(place))
+
+
+def names(place: Span) -> tuple[str, ...]:
+    """The names before the first `:` or `=` of the line of a place."""
+    found = LABEL.match(line(place))
+    return tuple(name.strip() for name in found[1].split(",")) if found else ()
+
+
+def line(place: Span) -> str:
+    text = place.source.text
+    start = line_start(place)
+    end = text.find("\n", place.start)
+    return text[start : end if end >= 0 else len(text)]
+
+
+def line_start(place: Span) -> int:
+    return place.source.text.rfind("\n", 0, place.start) + 1
+
+
+def definitions(damage: list[Span]) -> set[str]:
+    """Words of the heads that could not be read of nets, blocks and `use` rows: some of them are their names."""
+    return {word for place in damage for word in re.findall(r"[A-Za-z_]\w*", line(place).partition("#")[0])}
