@@ -111,7 +111,7 @@ def test_the_gradient_of_an_operation_on_a_param(name: str) -> None:
 def test_statistics_over_samples_need_samples() -> None:
     (found,) = check_text("net A {\n  input x [4]\n  param p [4]\n  x + (p -> batchnorm)\n}\n")
     assert (found.code, found.span.line) == ("not-batched", 4)
-    assert "per_sample" in (found.help or "")
+    assert "layernorm" in (found.help or "")
     assert not check_text("net A {\n  input x [4]\n  param p [4]\n  x + ((p, x) -> per_sample -> batchnorm)\n}\n")
 
 

@@ -41,7 +41,7 @@ def text_of(case: Case) -> str:
         rows += [f"param scores {listed(places, 5)}", "places: scores -> argmax(axis=-1)"]
     else:
         rows.append(f"input places int{listed(places)}")
-    rows += [f"(table, places) -> gather({axis})"]
+    rows += [f"(table, places) -> gather(axis={axis})"]
     return "net Look {\n" + "".join(f"  {row}\n" for row in rows) + "}\n"
 
 

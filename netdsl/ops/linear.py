@@ -159,9 +159,8 @@ class Gather(Op):
 
     def prepare(self) -> None:
         rank_at_least(self.table, 1, self.name, "table")
-        require_dtype(
-            self.places, DType.INT, "`gather` looks up whole numbers", "places", "`(table, places) -> gather`"
-        )
+        order = "the table comes first, `(table, places) -> gather`; whole numbers are declared as `int[T]`"
+        require_dtype(self.places, DType.INT, "`gather` looks up by whole numbers", "places", order)
         self.along = find_axis(self.axis, self.table.type.rank, self.name)
 
     @property

@@ -53,7 +53,7 @@ class Batchnorm(Elementwise):
             raise RuleError(
                 f"`batchnorm` takes mean and variance over the samples, but this {self.x.type} is the same for all",
                 code="not-batched", field="x",
-                help="normalise it alone, as `layernorm` does, or repeat it first: `(x, image) -> per_sample`",
+                help="`layernorm` and `groupnorm` normalise it alone",
             )  # fmt: skip
         self.channels = fixed(self.x.type.channels, "the number of channels that `batchnorm` reads")
 
