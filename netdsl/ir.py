@@ -194,7 +194,7 @@ class Term:
 
     def divisors(self) -> list[Divisor]:
         """What its losses were divided by, each once."""
-        return list(dict.fromkeys(_divisors(self.graph, {})))
+        return divisors_of(self.graph)
 
     @property
     def divisor(self) -> Divisor:
@@ -202,6 +202,11 @@ class Term:
         found = self.divisors()
         seen = len(found) == 1 and found[0].label in {*self.graph.inputs, *self.graph.producer()}
         return found[0] if seen else Divisor()
+
+
+def divisors_of(graph: Graph) -> list[Divisor]:
+    """What the losses in a graph were divided by, each once."""
+    return list(dict.fromkeys(_divisors(graph, {})))
 
 
 def _divisors(graph: Graph, outside: Mapping[Value, Value]) -> Iterator[Divisor]:

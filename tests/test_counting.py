@@ -241,3 +241,17 @@ def test_where_nothing_counts_there_is_no_loss() -> None:
     values = {k: torch.from_numpy(v[3:4]) for k, v in fields.items()}
     scoring.loss(totals, {**values, **build_module(net)(values["image"])})
     assert np.isnan(scoring.result(totals)["loss"])
+
+
+def test_what_counts_in_a_loss_of_the_net_itself_is_refused() -> None:
+    text = """net N {
+      input image [3, 8, 8], label int[8, 8]
+      scores: image -> conv(4, 1)
+      output cost: (scores, label) -> cross_entropy(IGNORE)
+    }
+    train N {
+      data shapes
+      loss cost
+    }"""
+    assert [d.code for d in check_text(text.replace("IGNORE", "ignore=3"))] == ["mixed-loss"]
+    assert check_text(text.replace("IGNORE", "")) == []

@@ -16,7 +16,7 @@ from netdsl.elaborate.expectations import warn_of_activations
 from netdsl.elaborate.files import Module
 from netdsl.elaborate.scope import Build, Names, Scope
 from netdsl.elaborate.values import Exhausted, Failed, arrows
-from netdsl.ir import Divisor, Graph, Net, Output, Recipe, Term
+from netdsl.ir import Divisor, Graph, Net, Output, Recipe, Term, divisors_of, restrict
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Declared, Op, RuleError, read_setting
 from netdsl.ops.fields import FieldError
@@ -230,7 +230,7 @@ def _term_row(
     _check_term(context, net, graph, row)
     term = Term(name, graph, row.span)
     if row.keyword.id == "loss":
-        _check_divisors(context, term, row)
+        _check_divisors(context, net, term, row)
     terms.append(term)
 
 
@@ -374,8 +374,15 @@ def _few(names: tuple[str, ...]) -> str:
     return ", ".join(names if len(names) <= 4 else (*names[:2], "…", names[-1]))
 
 
-def _check_divisors(context: Context, term: Term, row: syntax.RecipeRow) -> None:
-    """Batches of one row must add up: it may not mix means over different things."""
+def _check_divisors(context: Context, net: Net, term: Term, row: syntax.RecipeRow) -> None:
+    """Batches of one row must add up: it may not mix means over different things, nor hide what they are over."""
+    read = {value.name for value in term.graph.inputs}
+    for output in net.outputs:
+        inner = divisors_of(restrict(net, [output])) if output.name in read and not output.value.type.batched else ()
+        if not all(d.plain for d in inner):
+            message = f"what counts in the loss behind `{output.name}` cannot be seen from here"
+            help = "make what it reads outputs of the net, and write the loss in this row"
+            context.error("mixed-loss", message, row.value.span, Label(output.span, "here"), help=help)
     found = term.divisors()
     if all(d.plain for d in found):
         return

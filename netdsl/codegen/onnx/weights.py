@@ -71,7 +71,7 @@ def pickled(path: Path) -> str | None:
             head = file.read(2)
     except OSError:
         return None
-    if head not in (b"PK", b"\x80\x02"):
+    if head != b"PK" and head[:1] != b"\x80":  # a zip or a bare pickle
         return None
     target = path.with_suffix(".safetensors").name
     return (
