@@ -134,6 +134,8 @@ def _net_difference(emitted: Emitted, given: dict[str, Any], expected: nn.Module
     if shapes(found) != shapes(expected):
         odd = dict(set(shapes(found)) ^ set(shapes(expected)))
         return f"weights {dict(list(odd.items())[:4]) or 'in another order'}"
+    if settings(found) != settings(expected):
+        return f"layers {list(set(settings(found)) ^ set(settings(expected)))[:4]}"
     device = next((p.device for p in found.parameters()), torch.device("cpu")).type
     if device == "cpu":
         found.load_state_dict(expected.state_dict())
@@ -181,6 +183,12 @@ def _alike(block: Block, other: Block, given: dict[str, Any]) -> bool:
 
 def shapes(module: nn.Module) -> list[tuple[str, tuple[int, ...]]]:
     return [(k, tuple(v.shape)) for k, v in module.state_dict().items()]
+
+
+def settings(module: nn.Module) -> list[tuple[str, str]]:
+    """What PyTorch's own layers inside were made with, dropout rates among it."""
+    own = [(path, m) for path, m in module.named_modules() if type(m).__module__.startswith("torch.nn")]
+    return [(path, m.extra_repr()) for path, m in own if not isinstance(m, nn.Sequential | nn.ModuleDict)]
 
 
 def samples(net: Net, device: str, batch: int = 2) -> list[torch.Tensor]:

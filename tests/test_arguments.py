@@ -228,7 +228,33 @@ net N(width = 8, depth = 2) {{
   output y: linear(width, init=normal(0.02)) * depth
 }}
 """
+TURNS = """
+block many(i, c, n) {
+  input x [T, C]
+  linear(c)
+  for j in range(n) { layernorm -> linear(c) -> relu }
+  (linear(c) -> gelu) * i
+}
+net N(width = 8, depth = 3, n = 2, count = 2) {
+  input x [T = 4, 5]
+  h: linear(width)
+  for i in range(depth) { h: h -> linear(width) -> relu }
+  output y: many(n, width, count) -> linear(2)
+}
+"""
+UNLIKE = """
+net N(width = 8, depth = 3, n = 2) {
+  input x [T = 4, width]
+  for i in range(depth) { a: x -> linear(width) }
+  for i in range(n) { b: a + 1 -> linear(width) }
+  for i in range(n) { linear(width) -> dropout(0.1) }
+  for i in range(n) { c: linear(width + i) }
+  output y: linear(2)
+}
+"""
 KEPT = {
+    "turns": (TURNS, {"width", "depth", "n"}),
+    "unlike": (UNLIKE, set()),
     "rows": (ROWS, {"width", "depth", "more"}),
     "sole": (SOLE, {"width", "depth"}),
     "stages": (STAGES, {"width", "n1", "n2"}),

@@ -390,7 +390,7 @@ def test_settings_baked_into_a_layer_are_no_arguments() -> None:
 
 
 def test_settings_that_shape_the_net_are_no_arguments() -> None:
-    text = "net N(depth = 3) {\n input x [depth]\n for i in range(depth) { linear(depth) -> relu }\n}"
+    text = "net N(depth = 3) {\n input x [depth]\n for i in range(depth) { linear(depth + 0 * i) -> relu }\n}"
     source = torch_source(load_text(text).net())
     assert "depth" not in source
     assert "nn.Linear(3, 3)" in source

@@ -80,8 +80,8 @@ class ClassWriter:
             return [heads[0], *lay(first, before, "", 3), heads[1], *lay(second, before, "", 3)]
         if isinstance(made[0], Repeated):
             item = self.parameters.write([m.item for m in made], self.uses, made[0].base)
-            call = Called("self.add_module", (("", Atom(f'f"{made[0].base}{{i}}"')), ("", item)))
-            return [f"{INDENT * 2}for i in {self.parameters.turns(made, self.uses)}:", *lay(call, depth=3)]
+            call = Called("self.add_module", (("", Atom(made[0].name)), ("", item)))
+            return [f"{INDENT * 2}for {made[0].word} in {self.parameters.turns(made, self.uses)}:", *lay(call, depth=3)]
         return lay(self.parameters.write(made, self.uses, attribute), self._assigned(attribute), "", 2)
 
     def _guard(self, term: Term, truth: bool) -> list[str]:

@@ -111,19 +111,31 @@ class Forward:
             self._assign(doc, step, i)
 
     def _loop(self, index: int, step: Step) -> None:
-        """`for i in range(…): x = getattr(self, f"block{i}")(x)`."""
+        """Turns that are alike: `for i in range(…): x = getattr(self, f"block{i}")(x)`."""
         (source,), (result,) = step.inputs, step.results
         if source in self.pending:
             self._flush(source, index)
         before, name = self.names[source], self._name(result, step, index, 0)
         if name != before:
             self.lines.append(f"{INDENT * self.depth}{name} = {before}")
-        place = self.order[self._main_index()][id(step)]
-        loops = [loop for steps in self.others if (loop := steps[place].loop)]
+        same = [steps[self.order[self._main_index()][id(step)]] for steps in self.others]
+        loops = [s.loop for s in same if s.loop]
         turns = self.parameters.turns(loops, self.uses, stored=True)
-        call = Called(str(step.expression.function), (("", Atom(name)),))  # type: ignore[union-attr]
-        body = commented(call, f"{name} = ", self.shapes.comment(step), self.depth + 1)
-        self.lines += [f"{INDENT * self.depth}for i in {turns}:", *body]
+        self.lines.append(f"{INDENT * self.depth}for {loops[0].word} in {turns}:")
+        self.depth += 1
+        self._turn(name, step, [s.expression.arguments for s in same])  # type: ignore[union-attr]
+        self.depth -= 1
+
+    def _turn(self, name: str, step: Step, turns: Sequence[Sequence[Any]]) -> None:
+        """What a turn does to the value called `name`, in one line where it fits."""
+        doc: Doc = Atom(name)
+        for same in zip(*turns, strict=True):
+            again = self.parameters.write(same, self.uses, step.label, [doc], self._size, stored=True)
+            if self._width(again) > WIDTH and flat(doc) != name:
+                self.lines += lay(doc, f"{name} = ", "", self.depth)
+                again = self.parameters.write(same, self.uses, step.label, [Atom(name)], self._size, stored=True)
+            doc = again
+        self.lines += commented(doc, f"{name} = ", self.shapes.comment(step), self.depth)
 
     def _reads(self, step: Step) -> frozenset[str]:
         """The variables behind a step's operands."""

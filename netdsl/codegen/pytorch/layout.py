@@ -190,11 +190,11 @@ def _call(node: Node, access: str, inputs: tuple[Value, ...], label: str, row: l
 
 def _lay_loop(layout: Layout, run: Run) -> None:
     first, last, loop = run.nodes[0], run.nodes[-1], run.repeated
-    layout.attributes[first.name] = loop
+    layout.attributes[f"{loop.base}{loop.start}"] = loop
     layout.access.update((n, attribute_of(n.name)) for n in run.nodes)
-    layout.followed.add(id(run.written.right))
-    call = Made(f'getattr(self, f"{loop.base}{{i}}")', (Operand(),))
-    layout.steps.append(Step(last, call, first.inputs, last.results, loop.base, row=tuple(run.nodes), loop=loop))
+    layout.followed.add(id(run.decisive))
+    turn = Made("for", run.turn)
+    layout.steps.append(Step(last, turn, first.inputs, last.results, loop.base, row=tuple(run.nodes), loop=loop))
 
 
 def _row_of(layout: Layout, prefix: str, names: dict[Node, str], repeats: Sequence[Run]) -> Made | Either:
@@ -207,7 +207,7 @@ def _row_of(layout: Layout, prefix: str, names: dict[Node, str], repeats: Sequen
     if special is None:
         return Made("nn.Sequential", (Made("OrderedDict", (), modules),))
     (run,), (number, only) = runs, special
-    layout.followed.add(id(run.written.right))
+    layout.followed.add(id(run.decisive))
     kept = {k: v for k, v in modules.items() if k not in {names[n] for n in run.nodes[1:]}}
     kept[names[run.nodes[0]]] = run.repeated
     several = Made("nn.Sequential", (Made("OrderedDict", (), kept),))

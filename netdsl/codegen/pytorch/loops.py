@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise, repeat
 from typing import Any
 
 from netdsl import syntax
 from netdsl.codegen.pytorch.authored import Names, parts_of, rows_of
-from netdsl.codegen.pytorch.spelling import Made, Repeated
+from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Repeated, Spelling
 from netdsl.codegen.pytorch.strays import asked
 from netdsl.codegen.pytorch.terms import Sized
+from netdsl.codegen.pytorch.text import identifier, unused
 from netdsl.codegen.pytorch.tracing import Use
 from netdsl.ir import Block, Node
+from netdsl.source import Span
 from netdsl.tensors import Value
 
 
 @dataclass(eq=False)
 class Run:
-    """The layers of `block(c) * depth`, equal whatever `depth` is."""
+    """The layers of `block(c) * depth`, or of a `for` row, equal whatever `depth` is."""
 
     nodes: list[Node]
     repeated: Repeated
-    written: syntax.Binary
+    turn: tuple[Made | Infix, ...]
+    """What one turn does to a value."""
+    decisive: Any
+    """The author's count."""
     prefix: str
     """The label of their row, "" without one."""
 
@@ -43,16 +48,46 @@ class Run:
         return (0, weighted[0]) if weighted else (1, self.nodes[0])
 
 
+@dataclass(frozen=True)
+class Region:
+    """A part of a body that is repeated, `count` times; `label` is what each turn calls its value."""
+
+    span: Span
+    count: Any
+    decisive: Any
+    label: str = ""
+
+    def holds(self, node: Node) -> bool:
+        inside = self.span.start <= node.span.start and node.span.end <= self.span.end
+        return inside and node.span.source is self.span.source
+
+
 def runs_of(use: Use, names: Names, counts: Mapping[Value, int]) -> list[Run]:
-    """What can be said as a loop: one layer a turn, whose result has the shape of its input, numbered to the end."""
-    parts = [p for p in parts_of(rows_of(use)) if isinstance(p, syntax.Binary) and p.operator == "*"]
-    written = {(id(p.span.source), p.span.start, p.span.end): p for p in parts}
-    found = []
-    for place, group in groupby(use.graph.nodes, lambda n: (id(n.span.source), n.span.start, n.span.end)):
-        nodes = list(group)
-        if place in written and all(_stands_alone(use, n) for n in nodes):
-            found += list(_run(use, names, counts, written[place], nodes))
+    """What can be said as a loop: turns alike, of one layer with weights, each with a result of its input's shape."""
+    found: list[Run] = []
+    for region in filter(None, map(_region, parts_of(rows_of(use)))):
+        for inside, group in groupby(use.graph.nodes, region.holds):
+            nodes = list(group)
+            if inside and not any(set(nodes) & set(run.nodes) for run in found):
+                found += _run(use, names, counts, region, nodes)
     return found
+
+
+def _region(part: Any) -> Region | None:
+    if isinstance(part, syntax.Binary) and part.operator == "*":
+        return Region(part.span, part.right, part.right)
+    if not isinstance(part, syntax.ForRow) or not isinstance(part.items, syntax.Call) or len(part.body.rows) != 1:
+        return None
+    (row,), words = part.body.rows, {n.id for n in part.target}
+    if not isinstance(row, syntax.LayerRow):
+        return None
+    plain = not row.bundle and not row.shared and len(row.names) <= 1
+    ranged = isinstance(part.items.function, syntax.Name) and part.items.function.id == "range"
+    used = any(isinstance(p, syntax.Name) and p.id in words for p in parts_of(row))
+    if not plain or not ranged or used or len(part.items.arguments) != 1:
+        return None
+    label = row.names[0].id if row.names else ""
+    return Region(part.span, part.items.arguments[0].value, part.items, label)
 
 
 def _stands_alone(use: Use, node: Node) -> bool:
@@ -67,24 +102,50 @@ def owns_weights(node: Node) -> bool:
     return next(owned, None) is not None
 
 
-def _run(
-    use: Use, names: Names, counts: Mapping[Value, int], written: syntax.Binary, nodes: list[Node]
-) -> Iterator[Run]:
-    term = names.term(written.right)
-    first, kind = nodes[0], nodes[0].kind
-    head, dot, last = first.name.rpartition(".")
-    number = last.removeprefix(kind)
-    if term is None or not term.names() or not term.holds(len(nodes), use.env) or not number.isdecimal():
+def _run(use: Use, names: Names, counts: Mapping[Value, int], region: Region, nodes: list[Node]) -> Iterator[Run]:
+    term, makers = names.term(region.count), [n for n in nodes if owns_weights(n)]
+    if term is None or not term.names() or not makers or not term.holds(len(makers), use.env):
         return
-    start, scope = int(number), head + dot
-    numbered = all(n.name == f"{scope}{kind}{start + i}" for i, n in enumerate(nodes))
+    size = len(nodes) // len(makers)
+    turns = [nodes[i : i + size] for i in range(0, len(nodes), size)]
+    fits = len(turns) == len(makers) and all(_stands_alone(use, n) for n in makers)
+    if not fits or not all(map(_is_step, repeat(use), nodes)) or not _are_alike(use, counts, turns):
+        return
+    head, dot, last = makers[0].name.rpartition(".")
+    base = region.label or makers[0].kind
+    number, scope = last.removeprefix(base), head + dot + base
+    numbered = number.isdecimal() and all(n.name == f"{scope}{int(number) + i}" for i, n in enumerate(makers))
+    module = use.spellings[makers[0]].module
+    if module and numbered and (size == 1 or not head) and _is_last(use, nodes, scope, int(number)):
+        repeated = Repeated(module, base, int(number), Sized(len(makers), term, given=True), _counter(use))
+        turn = tuple(_call(use, n, repeated) for n in turns[0])
+        yield Run(nodes, repeated, turn, region.decisive, head)
+
+
+def _call(use: Use, node: Node, repeated: Repeated) -> Made | Infix:
+    called = None if owns_weights(node) else use.spellings[node].call
+    return called or Made(f"getattr(self, {repeated.name})", (Operand(),))
+
+
+def _counter(use: Use) -> str:
+    """A word for the number of a turn that nothing else in the class is called."""
+    rows = {n.name.partition(".")[0] for n in use.graph.nodes}
+    return unused("i", {*use.env, *use.axes, *map(identifier, (*use.settings, *use.inputs.values(), *rows))})
+
+
+def _is_step(use: Use, node: Node) -> bool:
+    """Whether a layer is one call from one value to one value."""
+    single = len(node.inputs) == len(node.results) == 1 and node.shares is None
+    return single and (owns_weights(node) or use.spellings.get(node, Spelling()).call is not None)
+
+
+def _are_alike(use: Use, counts: Mapping[Value, int], turns: Sequence[Sequence[Node]]) -> bool:
+    """Whether turns follow each other, each the same as the first, and leave the shape as it is."""
+    nodes = list(chain(*turns))
     linked = all(b.inputs == a.results and counts[a.results[0]] == 1 for a, b in pairwise(nodes))
-    shapes = [asked(use.types[v].shape) for v in (first.inputs[0], first.results[0])]
-    made = [use.spellings[n].module for n in nodes]
-    alike = all(_key(m) == _key(made[0]) for m in made) and shapes[0] == shapes[1]
-    if numbered and linked and alike and made[0] is not None and _is_last(use, nodes, scope + kind, start):
-        count = Sized(len(nodes), term, given=True)
-        yield Run(nodes, Repeated(made[0], kind, start, count), written, head)
+    first, last = (asked(use.types[v].shape) for v in (turns[0][0].inputs[0], turns[0][-1].results[0]))
+    keys = [[_key((use.spellings[n].module, use.spellings[n].call)) for n in turn] for turn in turns]
+    return linked and first == last and all(key == keys[0] for key in keys)
 
 
 def _is_last(use: Use, nodes: list[Node], base: str, start: int) -> bool:
@@ -97,6 +158,8 @@ def _is_last(use: Use, nodes: list[Node], base: str, start: int) -> bool:
 
 def _key(value: Any) -> Any:
     """An expression with the terms of its numbers."""
+    if isinstance(value, Infix):
+        return value.template, _key(value.values)
     if isinstance(value, Made):
         return value.function, _key(value.arguments), tuple((k, _key(v)) for k, v in value.keywords.items())
     return tuple(_key(v) for v in value) if isinstance(value, tuple | list) else asked(value)

@@ -155,7 +155,7 @@ class Parameters:
         first = values[0]
         if isinstance(first, Repeated):
             item = self.write([v.item for v in values], uses, hint)
-            return Comprehension(f'f"{first.base}{{i}}": ', item, f"for i in {self.turns(values, uses)}")
+            return Comprehension(f"{first.name}: ", item, f"for {first.word} in {self.turns(values, uses)}")
         if isinstance(first, Made):
             return self._made(values, uses, hint, operands, size, stored)
         if isinstance(first, Infix):

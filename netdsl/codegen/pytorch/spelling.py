@@ -37,12 +37,18 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """`count` modules made alike, called `base` with a number from `start` on."""
+    """`count` modules made alike, called `base` with a number from `start` on; `word` is the loop's variable."""
 
     item: Made
     base: str
     start: int
     count: Any
+    word: str = "i"
+
+    @property
+    def name(self) -> str:
+        """The source of a module's name: `f"block{i}"`."""
+        return f'f"{self.base}{{{self.word}}}"'
 
 
 @dataclass(frozen=True, slots=True)
