@@ -62,7 +62,7 @@ def _reducer(source: str) -> Any:
     """What a pickle keeps of a module: the source of its class, the class in it, the state."""
 
     def reduced(module: torch.nn.Module, _: Any) -> tuple[Any, ...]:
-        return _blank, (source, type(module).__qualname__), module.__dict__
+        return _blank, (source, type(module).__qualname__), module.__getstate__()
 
     return reduced
 
