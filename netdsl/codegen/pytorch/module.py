@@ -61,7 +61,7 @@ def _executed(source: str) -> ModuleType:
 def _reducer(source: str) -> Any:
     """What a pickle keeps of a module: the source of its class, the class in it, the state."""
 
-    def reduced(module: torch.nn.Module, _: Any) -> tuple[Any, ...]:
+    def reduced(module: Any, _: Any) -> tuple[Any, ...]:
         return _blank, (source, type(module).__qualname__), module.__getstate__()
 
     return reduced
