@@ -19,7 +19,7 @@ import torch
 from netdsl.codegen.pytorch.module import EXECUTED, torch_module
 from netdsl.codegen.pytorch.source import torch_source
 from netdsl.ir import Net
-from netdsl.program import load_file, load_text
+from netdsl.program import load_text
 
 torch.set_num_threads(1)
 
@@ -100,8 +100,7 @@ def test_two_modules_of_one_source_share_their_classes() -> None:
 
 
 def test_classes_go_when_nothing_uses_them() -> None:
-    spec = Path(__file__).parent.parent / "specs" / "lenet.net"
-    module: Any = torch_module(load_file(spec).net("LeNet"))
+    module: Any = torch_module(load_text("net Forgotten { input x [7]\n linear(11) -> relu }").net())
     filename = type(module).forward.__code__.co_filename
     assert filename in linecache.cache
     del module

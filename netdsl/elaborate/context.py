@@ -27,6 +27,8 @@ MISTAKES = 100
 """After so many in one net the rest of it is not looked at."""
 CHAIN = 8
 """How many blocks of a call chain are shown."""
+KEPT = frozenset({"training"})
+"""Words that no row, setting or `let` may have for a name: they are kept for conditions."""
 DEPTH = 60
 """How many blocks may be at work inside each other."""
 
@@ -113,6 +115,14 @@ class Context:
         """Report a mistake and give up the row."""
         self.report(code, message, span, *labels, text=text, help=help, notes=notes, fix=fix)
         raise Failed
+
+    def check_name(self, name: syntax.Name) -> None:
+        """Refuse a name that the language keeps for itself."""
+        if name.id in KEPT:
+            help = f"call it something else, such as `{name.id}1`"
+            self.error(
+                "reserved-word", f"`{name.id}` is kept for conditions and cannot be a name", name.span, help=help
+            )
 
     def abort(self, code: str, message: str, span: Span, help: str | None = None) -> NoReturn:
         """Report that a limit is reached, and give up the whole net."""

@@ -107,6 +107,7 @@ def settle(
     values: dict[str, Any] = {}
     for parameter in definition.parameters:
         name = parameter.name.id
+        context.check_name(parameter.name)
         if name in values:
             message = f"`{definition.name.id}` has two parameters called `{name}`"
             first = next(p for p in definition.parameters if p.name.id == name)

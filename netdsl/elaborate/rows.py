@@ -265,6 +265,7 @@ def _bind(context: Context, names: tuple[syntax.Name, ...], value: Any, bundle: 
 
 def _check_label(context: Context, name: syntax.Name) -> None:
     """A label must not hide a layer, nor name two rows."""
+    context.check_name(name)
     if is_layer(context, name.id):
         context.error(
             "shadowed-layer", f"`{name.id}` is the name of a layer: a row called so would hide it", name.span,
@@ -355,6 +356,7 @@ def _append_output(context: Context, name: str, value: Arrows, aux: bool, span: 
 
 
 def _let_row(context: Context, scope: Scope, row: syntax.LetRow) -> None:
+    context.check_name(row.name)
     value = expressions.evaluate_setting(context, scope, row.value)
     if isinstance(value, Value | Bundle):
         context.error(

@@ -95,10 +95,9 @@ class ClassWriter:
         return list(dict.fromkeys(a for layout in (self.main, *self.layouts) for a in layout.attributes))
 
     def _assigned(self, attribute: str) -> str:
-        """The left side of an attribute's definition; a free parameter lies in another table than a layer."""
+        """The left side of an attribute's definition."""
         made = self.main.attributes.get(attribute)
-        free = isinstance(made, Made) and made.function == "nn.Parameter"
-        return f"{attribute_of(attribute).replace('_modules', '_parameters') if free else attribute_of(attribute)} = "
+        return f"{attribute_of(attribute, free=isinstance(made, Made) and made.function == 'nn.Parameter')} = "
 
     def _optional(self, attribute: str) -> list[str]:
         """A row that some uses have: its module under the author's condition, else what the others have."""

@@ -10,7 +10,7 @@ from typing import Any
 from netdsl.codegen.pytorch.authored import Names
 from netdsl.codegen.pytorch.loops import Run, runs_of
 from netdsl.codegen.pytorch.spelling import Either, Infix, Made, Operand, Raw, Repeated, Spelling
-from netdsl.codegen.pytorch.text import CONTAINER_ATTRIBUTES, identifier, is_plain, unused
+from netdsl.codegen.pytorch.text import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, identifier, is_plain, unused
 from netdsl.codegen.pytorch.tracing import Use
 from netdsl.diagnostics import Collector
 from netdsl.dims import Dim
@@ -178,9 +178,16 @@ def _matching_run(use: Use, chain: list[Node], anchor: int, node: Node, counts: 
 # ---------------------------------------------------------------- attributes and steps
 
 
-def attribute_of(label: str) -> str:
-    """How an attribute is reached; one that `nn.Module` has a use for lies in the table alone."""
-    return f"self.{label}" if is_plain(label) else f'self._modules["{label}"]'
+def attribute_of(label: str, free: bool = False) -> str:
+    """How an attribute is reached; one that `nn.Module` has a use for lies in the table alone.
+
+    `row.layer` is a layer that the table of a row has under such a name.
+    """
+    row, dot, rest = label.partition(".")
+    if dot:
+        return f'{attribute_of(row)}._modules["{rest}"]'
+    table = "_parameters" if free else "_modules"
+    return f"self.{label}" if is_plain(label) else f'self.{table}["{label}"]'
 
 
 def _call(node: Node, access: str, inputs: tuple[Value, ...], label: str, row: list[Node]) -> Step:
@@ -266,26 +273,33 @@ def _register(
     spelling = layout.use.spellings[node]
     made = _parameter(layout.use.ops[node]) if spelling.parameter else spelling.module
     prefix, _, rest = node.name.partition(".")
+    assert made is not None
     grouped = prefix in groups and bool(rest)
-    if grouped and (spelling.parameter or not _table_name(rest)):
+    if grouped and (spelling.parameter or "." in rest):
         collector.report(
             "not-supported-by-target", f"PyTorch source cannot hold a layer named `{node.name}`", node.span,
             help="give the row a label of its own",
         )  # fmt: skip
     if grouped and (_weighted(node) or prefix not in chains):
         table = layout.attributes.setdefault(prefix, Made("nn.ModuleDict", (Made("{}", (), {}),)))
-        assert isinstance(table, Made)
-        table.arguments[0].keywords[rest] = made
-        layout.access[node] = f'{attribute_of(prefix)}["{rest}"]'
+        if _is_spoken_for(rest):
+            layout.attributes[node.name], layout.access[node] = made, attribute_of(node.name)
+        else:
+            assert isinstance(table, Made)
+            table.arguments[0].keywords[rest] = made
+            layout.access[node] = f'{attribute_of(prefix)}["{rest}"]'
         _note_inits(layout, node)
         return
     attribute = node.name if not rest else unused(identifier(node.name), layout.attributes)
-    assert made is not None
     layout.attributes[attribute] = made
-    layout.access[node] = attribute_of(attribute)
-    if spelling.parameter and not is_plain(attribute):
-        layout.access[node] = f'self._parameters["{attribute}"]'
+    layout.access[node] = attribute_of(attribute, spelling.parameter)
     _note_inits(layout, node)
+
+
+def _is_spoken_for(rest: str) -> bool:
+    """Whether `nn.ModuleDict` itself has something of that name, and would refuse the key."""
+    inner = rest.startswith("_") and not rest[-1].isdigit()
+    return inner or rest in MODULE_ATTRIBUTES | CONTAINER_ATTRIBUTES
 
 
 def _table_name(rest: str) -> bool:

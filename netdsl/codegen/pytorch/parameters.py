@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
@@ -20,6 +21,7 @@ from netdsl.codegen.pytorch.text import (
     breakable,
     flat,
     identifier,
+    is_plain,
     literal,
     operand,
     unused,
@@ -110,7 +112,9 @@ class Parameters:
     def attribute(self, argument: str) -> str:
         """Where an argument is kept for `forward`."""
         taken = self.layouts[0].attributes
-        return f"self.{argument}" if argument not in taken else f"self.{argument}_setting"
+        if is_plain(argument) and argument not in taken:
+            return f"self.{argument}"
+        return f"self.{unused(f'{argument}_setting', taken)}"
 
     def _extra(self, values: Sequence[Any], uses: Sequence[Use], hint: str) -> Term:
         own = dict(zip(map(id, uses), values, strict=True))
@@ -283,5 +287,6 @@ def _numbered(lead: str) -> tuple[str, int]:
 
 
 def _comprehension(items: list[tuple[str, Doc]]) -> str:
-    base, start = _numbered(items[0][0])
-    return f'**{{f"{base}{{i}}": {flat(items[0][1])} for i in range({start}, {start + len(items)})}}'
+    (base, start), made = _numbered(items[0][0]), flat(items[0][1])
+    i = unused("i", set(re.findall(r"\w+", made)))
+    return f'**{{f"{base}{{{i}}}": {made} for {i} in range({start}, {start + len(items)})}}'

@@ -23,14 +23,20 @@ def recurrent_lines(parameters: Parameters, main: Layout, layouts: Sequence[Layo
     results = list(dict.fromkeys([*outputs, *carried]))
     names = [forward.names[v] for v in block.body.inputs]
     forward.run(main.steps, results)
-    step = _step_lines(forward, names, results)
-    return [*step, "", *_Loop(parameters, main, layouts, forward, block, results).lines()]
+    method = "step" if "step" not in _own_names(main) else unused("one_step", _own_names(main))
+    step = _step_lines(method, forward, names, results)
+    return [*step, "", *_Loop(parameters, main, layouts, forward, block, results, method).lines()]
 
 
-def _step_lines(forward: Forward, names: Sequence[str], results: Sequence[Value]) -> list[str]:
+def _own_names(layout: Layout) -> set[str]:
+    """What the class may have attributes for: its layers, and settings."""
+    return {*layout.attributes, *layout.use.env}
+
+
+def _step_lines(method: str, forward: Forward, names: Sequence[str], results: Sequence[Value]) -> list[str]:
     kind = "Tensor" if len(results) == 1 else f"tuple[{', '.join(['Tensor'] * len(results))}]"
     items = tuple(("", Atom(i)) for i in ("self", *(f"{n}: Tensor" for n in names)))
-    head = lay(Called("step", items), "def ", f" -> {kind}:", 1)
+    head = lay(Called(method, items), "def ", f" -> {kind}:", 1)
     returned = [forward.returned(v) for v in results]
     if len(results) == 1:
         return [*head, *forward.lines, *commented(returned[0][0], "return ", returned[0][1], 2)]
@@ -43,10 +49,11 @@ class _Loop:
 
     def __init__(
         self, parameters: Parameters, main: Layout, layouts: Sequence[Layout], forward: Forward, block: Recurrent,
-        results: Sequence[Value],
+        results: Sequence[Value], method: str,
     ) -> None:  # fmt: skip
         self.parameters = parameters
-        self.attributes = main.attributes
+        self.taken_attributes = _own_names(main) | {method}
+        self.method = method
         self.uses = [layout.use for layout in layouts]
         self.forward = forward
         self.block = block
@@ -95,7 +102,7 @@ class _Loop:
 
     def _kept(self, state: State) -> str:
         """A buffer with the number that a state starts from, so that it is of the kind that the module is."""
-        attribute = unused(identifier(f"{state.name}_0"), {*self.attributes, *self.forward.buffers})
+        attribute = unused(identifier(f"{state.name}_0"), {*self.taken_attributes, *self.forward.buffers})
         assert not isinstance(state.initial, Value)
         self.forward.buffers[attribute] = literal(float(state.initial))
         return attribute
@@ -118,7 +125,7 @@ class _Loop:
         steps, over = ", ".join(self.steps), [f"{n}.unbind(1)" for n in self.sequences]
         source = over[0] if len(over) == 1 else f"zip({', '.join(over)}, strict=True)"
         names = [self._result_name(v) for v in self.results]
-        call = Called("self.step", tuple(("", Atom(n)) for n in (*self.steps, *self.states.values())))
+        call = Called(f"self.{self.method}", tuple(("", Atom(n)) for n in (*self.steps, *self.states.values())))
         lines = [f"{INDENT * 2}for {steps} in {source}:", *lay(call, f"{', '.join(names)} = ", "", 3)]
         lines += [f"{INDENT * 3}{stack}.append({self._result_name(v)})" for v, stack in self.stacks.items()]
         carried = {s.following: self.states[s.name] for s in self.block.states}

@@ -41,8 +41,9 @@ def torch_source(net: Net) -> str:
 
 
 def net_class_name(net: Net) -> str:
-    """The name of the net's own class in its source."""
-    return class_name(net.name)
+    """The name of the net's own class in its source, whatever else a file may need."""
+    made = class_name(net.name)
+    return f"{made}Net" if made in SUPPORT else made
 
 
 class _File:
@@ -51,6 +52,7 @@ class _File:
     def __init__(self, net: Net) -> None:
         self.net = net
         self.collector = Collector()
+        self.words = _setting_words(net)
         self.classes: dict[str, Built] = {}
         self.of_block: dict[Block, tuple[Built, Use]] = {}
 
@@ -105,7 +107,7 @@ class _File:
         return Layout(use, names=names) if self.collector.failed else lay_out(use, names, self.collector)
 
     def _write(self, family: Family, name: str) -> Built:
-        made = class_name(name, {*self.classes, net_class_name(self.net), *SUPPORT})
+        made = class_name(name, {*self.classes, net_class_name(self.net), *SUPPORT, *self.words})
         return self._record(family, ClassWriter(made, family, self.classes))
 
     def _record(self, family: Family, writer: ClassWriter) -> Built:
@@ -148,6 +150,13 @@ class _File:
             for name in sorted(built.support):
                 _want(name, known, wanted)
         return [known[name] for name in wanted]
+
+
+def _setting_words(net: Net) -> set[str]:
+    """Constructor arguments of the file, none of which may hide a class."""
+    heights: dict[Block, int] = {}
+    _measure(net, heights)
+    return {identifier(word) for settings in (net.settings, *(b.settings for b in heights)) for word in settings}
 
 
 def _title(net: Net) -> list[str]:

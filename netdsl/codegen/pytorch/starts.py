@@ -38,7 +38,7 @@ def start_lines(starts: Sequence[Start], depth: int) -> list[str]:
         groups.setdefault(kept, []).append(path)
     lines: list[str] = []
     for call, paths in groups.items():
-        if len(paths) < 3:
+        if len(paths) < 3 or depth > 2:  # `weight` may be a setting that later lines read
             lines += [line for path in paths for line in lay(call(path), depth=depth)]
             continue
         items = Called("", tuple(("", Atom(p)) for p in paths))

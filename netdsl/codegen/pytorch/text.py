@@ -150,10 +150,10 @@ MODULE_ATTRIBUTES = frozenset({
     "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook",
     "register_full_backward_pre_hook", "register_load_state_dict_post_hook", "register_load_state_dict_pre_hook",
     "register_module", "register_parameter", "register_state_dict_post_hook", "register_state_dict_pre_hook",
-    "requires_grad_", "set_extra_state", "set_submodule", "share_memory", "state_dict", "step", "to", "to_empty",
+    "requires_grad_", "set_extra_state", "set_submodule", "share_memory", "state_dict", "to", "to_empty",
     "train", "training", "type", "xpu", "zero_grad",
 })  # fmt: skip
-"""What a module has already, underscored names apart: no layer's attribute. `step` is a recurrent block's."""
+"""What a module has already, underscored names apart: no layer's attribute."""
 CONTAINER_ATTRIBUTES = frozenset({"append", "clear", "extend", "insert", "items", "keys", "pop", "update", "values"})
 """What `nn.Sequential` and `nn.ModuleDict` have beside those."""
 
@@ -165,11 +165,14 @@ def is_plain(name: str) -> bool:
 
 
 def identifier(name: str) -> str:
-    """A name for a variable or an argument: ASCII, no keyword, hides nothing that the source needs."""
-    made = re.sub(r"\W|[^\x00-\x7f]", "_", name).strip("_") or "x"
-    if made[0].isdigit():
+    """A name for a variable or an argument: ASCII, no keyword, hides nothing that the source needs.
+
+    Two names of a text never come to one. Classes have a way of their own with names that begin with `__`.
+    """
+    made = re.sub(r"\W|[^\x00-\x7f]", "_", name) or "x"
+    if made[0].isdigit() or re.match("x*__", made):
         made = f"x{made}"
-    return f"{made}_" if made in FORBIDDEN else made
+    return f"{made}_" if made.rstrip("_") in FORBIDDEN else made
 
 
 def class_name(name: str, taken: Collection[str] = ()) -> str:
