@@ -128,6 +128,8 @@ class Lexer(TokenStream):
         kind, written = FOREIGN[text]
         if text == ":=" and self.row_begins_with(("LET", "PARAM", "STATE")):
             kind, written = "ASSIGN", "="
+        if text == "×" and self.frames[-1].kind in ("LSQB", "CLAIM"):
+            kind, written = "COMMA", ","  # `[3×32×32]`
         where = self.span(start, start + len(text))
         self.collector.report(
             "unexpected-character",
@@ -177,7 +179,8 @@ class Lexer(TokenStream):
                 "unexpected-character",
                 "a text stands in double quotes",
                 where,
-                help=f'write `"{shown(inner)}"`',
+                help=f'write `"{shown(inner)}"`'
+                + (f", or `{inner}` where a word is meant" if inner.isidentifier() else ""),
                 fix=Fix(where, f'"{inner}"'),
             )
             self.emit("STRING", f'"{inner}"', start, self.at)

@@ -177,6 +177,14 @@ CALLS = {
     "softmax(1)": "softmax",
     "concat(1)": "concat",
     "flatten(1)": "flatten",
+    "softmax(dim=1)": "softmax",
+    "batchnorm2d(16)": "batchnorm",
+    "conv(32, 3, same)": "conv(32, 3, pad=same)",
+    "add(x, x)": "x + x",
+    "concat(x, x)": "(x, x) -> concat",
+    "dense(10, relu)": "flatten -> linear(10) -> relu",
+    'conv(64, 3, pad="same")': "same",
+    "conv(64, 3, init=glorot_uniform)": "xavier_uniform",
     "prelu(16)": "prelu(per_channel=16)",
 }
 """Calls on an image `x [16, 32, 32]`, with the text that the message writes for them."""
@@ -186,7 +194,7 @@ CALLS = {
 def test_calls_are_written_anew(call: str) -> None:
     help = helps(net("x [16, 32, 32]", call))
     assert written(help.partition("write ")[2]) == CALLS[call]
-    if call not in ("prelu(16)", "concat(1)"):
+    if call not in ("prelu(16)", "concat(1)") and CALLS[call] not in ("same", "xavier_uniform"):
         assert errors(net("x [16, 32, 32]", CALLS[call])) == []
 
 
@@ -206,6 +214,14 @@ def test_calls_on_vectors_are_written_anew(call: str) -> None:
     help = helps(net("x [784]", call))
     assert written(help.partition("write ")[2]) == VECTORS[call]
     assert errors(net("x [784]", VECTORS[call])) == []
+
+
+@pytest.mark.parametrize("name", foreign.LIBRARY)
+def test_words_for_blocks_of_the_library_lead_to_their_use_rows(name: str) -> None:
+    for word in foreign.LIBRARY[name].split():
+        use = written(helps(net("x [16, 32, 32]", f"{word}(4)")))
+        assert use.endswith(f"{{ {name} }}")
+        assert errors(f"{use}\n{net('x [16, 32, 32]', 'relu')}") == []
 
 
 # ---------------------------------------------------------------- recipes

@@ -17,7 +17,7 @@ from netdsl.foreign.calls import Given, Reader, call_text, given, layer_of, part
 from netdsl.foreign.values import NOWHERE, elsewhere, left_out, named_here, value_here
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Declared
-from netdsl.ops.fields import IntKind, SizesKind
+from netdsl.ops.fields import FloatKind, IntKind, SizesKind
 from netdsl.source import Span
 from netdsl.spelling import nearest
 from netdsl.tensors import Value
@@ -106,7 +106,8 @@ def _library(word: str) -> str | None:
     """A block of the standard library that no `use` row asks for."""
     for path in sorted(STDLIB.glob("*.net")):
         names = re.findall(r"^block (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
-        found = next((n for n in names if foreign.plain(n) == foreign.plain(word)), None)
+        wanted = foreign.plain(foreign.library(word) or word)
+        found = next((n for n in names if foreign.plain(n) == wanted), None)
         if found and path.stem != "prelude":
             return f"add `use std.{path.stem} {{ {found} }}` at the top of the file"
     return None
@@ -161,15 +162,22 @@ def too_many(
     """Help for more settings by place than a layer takes so."""
     call = f"{title}({', '.join(a.span.text for a in arguments)})"
     arrows = reader(context, scope).rewrite(call)
-    if arrows is not None and " -> " in arrows:
+    if arrows is not None and arrows != call and not arrows.startswith(f"{title}("):
         return f"layers are applied by arrows: write `{arrows}`"
     axis = _axis(title, names, arguments, most)
     if axis is not None:
         return axis
-    if declared is not None and len(names) == 1 == most:
+    listed_kind = declared is not None and not isinstance(
+        declared.settings()[0].kind if names else None, IntKind | FloatKind
+    )
+    if listed_kind and len(names) == 1 == most:
         listed = ", ".join(a.span.text for a in arguments)
         return f"several numbers are one setting in brackets: `{title}(({listed}))`"
     by_name = _by_name(title, names, arguments, most)
+    word = _word(declared, arguments, most)
+    if word is not None:
+        kept = [a.span.text for i, a in enumerate(arguments) if i != most]
+        return f"write `{title}({', '.join([*kept, word])})`"
     inferred = _without_inputs(context, scope, title, arguments)
     if inferred is None:
         return f"write `{by_name}`" if by_name else takes(title, names)
@@ -205,6 +213,13 @@ def _by_name(title: str, names: Sequence[str], arguments: Sequence[syntax.Argume
     texts = [a.span.text if i < most else f"{names[i]}={a.span.text}" for i, a in enumerate(placed)]
     texts += [a.span.text for a in arguments if a.name is not None]
     return f"{title}({', '.join(texts)})"
+
+
+def _word(declared: type[Declared] | None, arguments: Sequence[syntax.Argument], most: int) -> str | None:
+    """`pad=same` for a word by its place."""
+    text = arguments[most].span.text if len(arguments) > most else ""
+    fields = declared.settings() if declared else ()
+    return next((f"{f.name}={text}" for f in fields if f.kind is not None and text in f.kind.words()), None)
 
 
 def _number(declared: type[Declared] | None, names: Sequence[str], most: int) -> bool:

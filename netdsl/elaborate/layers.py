@@ -219,6 +219,12 @@ def _refuse_unknown(context: Context, scope: Scope, declared: Field, written: sy
 
 def _setting_help(declared: Field, value: Any, written: syntax.Expr) -> str | None:
     """The way out for a value that a setting does not take."""
+    if isinstance(value, str | Word):
+        from netdsl.foreign.values import known_value  # late: right texts need none
+
+        same = known_value(str(value), list(declared.kind.words()) if declared.kind else [])
+        if same is not None:
+            return f"write `{same}`" if same else f"leave `{declared.name}` out"
     if isinstance(value, Word):
         words = list(declared.kind.words()) if declared.kind else []
         return did_you_mean(value.name, words) or (f"there are {', '.join(words)}" if len(words) > 4 else None)

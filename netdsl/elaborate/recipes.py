@@ -147,7 +147,11 @@ def _declaration(
     call = stage if isinstance(stage, syntax.Call) else syntax.Call(stage.span, stage, ())
     what = row.keyword.id
     if not isinstance(call.function, syntax.Name):
-        context.error("wrong-kind", f"`{what}` takes a name such as `{next(iter(table))}`", stage.span)
+        from netdsl import foreign  # late: right texts need none
+
+        same = foreign.declared(call.function.span.text, table)
+        help = f"did you mean `{same}`?" if same else f"there are {', '.join(table)}"
+        context.error("wrong-kind", f"`{what}` takes a name such as `{next(iter(table))}`", stage.span, help=help)
     name = call.function.id
     if name not in table:
         from netdsl import foreign  # late: right texts need none
@@ -279,7 +283,12 @@ def _check_given(
     function = first.function if isinstance(first, syntax.Call) else first
     if isinstance(function, syntax.Name) and not scope.find(function.id) and outputs and labels:
         message = f"a {keyword} says what goes into it, as a row of a net does"
-        help = f"write `{keyword} ({outputs[0]}, {labels[0]}) -> {row.value.span.text}`"
+        from netdsl import foreign  # late: right texts need none
+
+        named = [a.span.text for a in first.arguments if a.name] if isinstance(first, syntax.Call) else []
+        call = function.id + (f"({', '.join(named)})" if named else "")
+        other = foreign.loss(function.id) if function.id not in REGISTRY else None
+        help = other or f"write `{keyword} ({outputs[0]}, {labels[0]}) -> {call}`"
         context.error("nothing-before", message, row.value.span, help=help)
     if isinstance(first, syntax.TupleOf) and len(first.items) == 2 and not isinstance(last, syntax.Claim):
         names = [i.id if isinstance(i, syntax.Name) else "" for i in first.items]

@@ -9,9 +9,25 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from netdsl.foreign import settings
-from netdsl.foreign.layers import MISSING, WAYS, Missing, Way
+from netdsl.foreign.layers import LIBRARY, MISSING, WAYS, Missing, Way
 
-__all__ = ["WAYS", "Missing", "Way", "declared", "gaps", "kind", "loss", "missing", "plain", "row", "way", "ways"]
+__all__ = [
+    "LIBRARY",
+    "MISSING",
+    "WAYS",
+    "Missing",
+    "Way",
+    "declared",
+    "gaps",
+    "kind",
+    "library",
+    "loss",
+    "missing",
+    "plain",
+    "row",
+    "way",
+    "ways",
+]
 
 
 def plain(word: str) -> str:
@@ -46,6 +62,11 @@ def missing(word: str) -> Missing | None:
     """The row of a layer that netdsl does not have yet."""
     found = gaps().get(plain(word))
     return found or (gaps().get(plain(word)[:-2]) if plain(word)[-2:] in ("1d", "2d", "3d") else None)
+
+
+def library(word: str) -> str | None:
+    """The block of the standard library that a word means."""
+    return _named(LIBRARY, word, LIBRARY)
 
 
 def loss(word: str) -> str | None:

@@ -108,7 +108,11 @@ class Reader:
         after: list[str] = []
         for place, argument in enumerate(self.by_place(word, arguments)):
             name = argument.name or (names[place] if place < len(names) else None)
-            value = argument.value if word == layer else without_batch(word, name, argument.value)
+            foreign = word != layer or argument.name in ("dim", "start_dim")
+            value = without_batch("F." if word == layer else word, name, argument.value) if foreign else argument.value
+            if argument.name is None and word != layer and place >= placed(layer, names) and (act := self.stage(value)):
+                after.append(act)
+                continue
             if name is None or not self.take(name, value, names, found, after):
                 return None
         if row is not None:
@@ -149,7 +153,9 @@ class Reader:
             return [a._replace(name=row.first) if a.name in (None, "size") else a for a in arguments]
         place = row.inferred if row else -1
         count = sum(a.name is None for a in arguments)
-        if place < 0 or not from_pytorch(word) or count <= place:
+        layer = layer_of(word)
+        told = from_pytorch(word) or (layer in REGISTRY and not REGISTRY[str(layer)].positional)
+        if place < 0 or not told or count <= place:
             return arguments
         return arguments[:place] + arguments[place + 1 :]
 
@@ -221,16 +227,20 @@ def from_pytorch(word: str) -> bool:
     return bool(PYTORCH.match(word)) or (leaf[:1].isupper() and leaf.endswith(("1d", "2d", "3d")))
 
 
+def placed(layer: str, names: Sequence[str]) -> int:
+    """How many settings of a layer may be given by place."""
+    return REGISTRY[layer].positional if layer in REGISTRY else len(names)
+
+
 def call_text(layer: str, names: Sequence[str], found: Mapping[str, str]) -> str:
     """`conv(6, 5, stride=2)`: by place what may be, the rest by name."""
-    most = REGISTRY[layer].positional if layer in REGISTRY else len(names)
-    placed: list[str] = []
-    for name in names[:most]:
+    first: list[str] = []
+    for name in names[: placed(layer, names)]:
         if name not in found:
             break
-        placed.append(found[name])
-    rest = [f"{n}={found[n]}" for n in names if n in found and n not in names[: len(placed)]]
-    given = ", ".join([*placed, *rest])
+        first.append(found[name])
+    rest = [f"{n}={found[n]}" for n in names if n in found and n not in names[: len(first)]]
+    given = ", ".join([*first, *rest])
     return f"{layer}({given})" if given else layer
 
 

@@ -269,6 +269,18 @@ WAYS: tuple[Way, ...] = (
     Way("residual(conv(16, 3, pad=1))", IMAGE, "skip_connection shortcut_connection res residual_connection"),
 )
 
+LIBRARY: dict[str, str] = {
+    "encoder_layer": "TransformerEncoderLayer transformer_encoder TransformerEncoder transformer_block encoder_block",
+    "bottleneck": "bottleneck_block BottleneckBlock ResNetBottleneck",
+    "basic": "BasicBlock basic_block residual_block ResBlock ResidualBlock resnet_block",
+    "preactivation": "PreActBlock preact_block pre_activation",
+    "inverted_residual": "InvertedResidual mbconv MBConv inverted_bottleneck",
+    "inception": "InceptionModule inception_block inception_module",
+    "pyramid": "PyramidPooling PPM psp_module pyramid_pooling",
+    "aspp": "ASPPModule atrous_spatial_pyramid_pooling",
+}
+"""Blocks of the standard library that a `use` row asks for, with what they are called elsewhere."""
+
 MISSING: tuple[Missing, ...] = (
     # a word of this table that becomes a layer, a block of `std` or a function moves up to `WAYS`, or out
     Missing("GatherElements GatherND take_along_axis take_along_dim"),

@@ -46,6 +46,12 @@ def _values() -> dict[str, str]:
     return {key(word): here for here, words in VALUES.items() for word in words.split()}
 
 
+def known_value(text: str, words: Sequence[str]) -> str | None:
+    """The word, one of `words`, that another framework writes so; "" where it says what leaving it out says."""
+    same = next((w for w in words if key(text) in map(key, [w, *VALUES.get(w, "").split()])), None)
+    return same or ("" if words and key(text) in NOTHING.split() else None)
+
+
 def value_here(text: str, setting: str | None = None) -> str | None:
     """The text of a value as it is written here; None where it says nothing: `None`, `valid`."""
     bare = re.sub(r"^(?:tf|torch|nn|F|keras)\.(?:\w+\.)*", "", text.strip().strip("'\""))

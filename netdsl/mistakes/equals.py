@@ -14,7 +14,11 @@ def equals_for_colon(m: Mistake) -> Diagnostic | None:
     """`x = conv(3)` in a body, `lr = 0.1` in a train section, `next h = …`."""
     if m.token.kind != "ASSIGN" or m.last is None or m.last.kind != "NAME":
         return None
-    name, at_head = m.last.text, m.last is m.head
+    if m.head.kind == "INPUT" and m.row_kinds() == ["INPUT", "NAME"]:
+        shape = line_rest(m, m.token.end)
+        return m.say("unexpected-equals", "an input's shape follows its name", help=f"write `{words(m)} {shape}`")
+    attribute = m.head.text == "self" and m.row_kinds() == ["NAME", "DOT", "NAME"]
+    name, at_head = m.last.text, m.last is m.head or attribute
     if m.level == "recipe_row" and at_head:
         return m.say(
             "equals-for-space",
