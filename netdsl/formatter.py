@@ -94,8 +94,13 @@ class Page:
         rows = [e for e in entries if isinstance(e, Row)]
         head = max((label_width(r) for r in rows if r.label), default=0)
         made: list[Line | str] = []
+        below = False  # whether a label stands above, in whose column a row without one goes on
         for entry in entries:
-            made.append(" " * indent + entry.text if isinstance(entry, Note) else self.row(entry, indent, head))
+            if isinstance(entry, Note):
+                made.append(" " * indent + entry.text)
+                continue
+            below = entry.flows and (below or bool(entry.label))
+            made.append(self.row(entry, indent, head if below or entry.label else 0))
         lines = [m for m in made if isinstance(m, Line)]
         place_claims(lines)
         place_comments(lines)

@@ -349,3 +349,13 @@ def test_formatting_is_stable_and_keeps_the_tree(rows: list[str]) -> None:
     assert same(tree, again)
     assert format_file(again) == once
     assert not any(line != line.rstrip() for line in once.splitlines())
+
+
+def test_a_first_row_without_a_label_is_no_continuation_of_the_input() -> None:
+    """It stands in the column of the input; below a label, rows without one go on in the label's column."""
+    text = (
+        "net N {\n  input x [3, 8, 8]\n  # said of the row\n  conv(4, 3) -> relu\n"
+        "  body: conv(4, 3)\n        linear(3)\n  param p [4]\n  conv(4, 3)\n}\n"
+    )
+    assert formatted(text) == text
+    assert formatted(text.replace("  conv(4, 3) -> relu", "        conv(4, 3) -> relu")) == text
