@@ -4,6 +4,7 @@ ONNX has the gates in another order than PyTorch and both directions in one tens
 them and are put in order by nodes that onnxruntime computes once, when it loads the model.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,10 +49,24 @@ def layer(op: Recurrence, x: str, number: int, build: Builder, **attributes: Any
         operands.append(sided([biases(op, s, build) for s in suffixes], build))
     direction = "bidirectional" if op.bidirectional else "forward"
     steps = build.node(op.name.upper(), operands, hidden_size=op.hidden, direction=direction, **attributes)
+    steps = build.node("Add", [steps, unknown_since(x, op.directions, build)])
     if not op.bidirectional:
         return build.node("Squeeze", [steps, build.ints(1)])
     together = build.node("Transpose", [steps], perm=[0, 2, 1, 3])
     return build.node("Reshape", [together, build.ints(0, 0, -1)])
+
+
+def unknown_since(x: str, directions: int, build: Builder) -> Any:
+    """`[T, directions, N, 1]`: NaN from a step with NaN on, else 0. onnxruntime's kernels clip their sums, NaN too."""
+    bad = build.node("Where", [build.node("IsNaN", [x]), build.constant(math.nan), build.constant(0.0)])
+    here, time = build.node("ReduceSum", [bad, build.ints(-1)], keepdims=1), build.constant(0, "int64")
+    return sided_by([build.node("CumSum", [here, time], reverse=back) for back in range(directions)], build)
+
+
+def sided_by(parts: list[str], build: Builder) -> Any:
+    """One tensor of both directions, the direction behind the steps."""
+    rows = [build.node("Unsqueeze", [part, build.ints(1)]) for part in parts]
+    return rows[0] if len(rows) == 1 else build.node("Concat", rows, axis=1)
 
 
 @rules.lowers(Rnn, Lstm, Gru)
