@@ -61,8 +61,7 @@ def read_image(path: Path) -> Scan:
         with _opened(path) as image:
             image.load()
             scan = _deep(path, image) if _is_deep(image) else _plain(image)
-            planes = np.ascontiguousarray(_upright(scan.planes, _orientation(image)))
-            return Scan(planes, scan.white, scan.transparent)
+            return Scan(_upright(scan.planes, _orientation(image)), scan.white, scan.transparent)
     except DataError:
         raise
     except UnidentifiedImageError:
@@ -106,9 +105,9 @@ def _plain(image: Image.Image) -> Scan:
         seen = image.convert("LA").convert("RGBA") if image.mode == "La" else image.convert("RGBA")
         transparent = seen.getchannel("A").getextrema()[0] < 255  # type: ignore[operator]
         image = Image.alpha_composite(Image.new("RGBA", seen.size, "black"), seen)
-    grey = image.mode in ("1", "L")
-    bands = [image.convert("L")] if grey else image.convert("RGB").split()
-    return Scan(np.stack([np.asarray(band) for band in bands]), 255.0, transparent)
+    kind = "L" if image.mode in ("1", "L") else "RGB"
+    pixels = np.asarray(image if image.mode == kind else image.convert(kind))
+    return Scan(pixels[None] if kind == "L" else pixels.transpose(2, 0, 1), 255.0, transparent)
 
 
 # ---------------------------------------------------------------- more bits

@@ -102,15 +102,22 @@ def in_channels(images: Array, channels: int) -> Array:
 
 def scaled(images: Array, height: int, width: int, fit: str) -> Array:
     """As Pillow does it: bilinear, with antialiasing when it shrinks; 8 bits stay 8 bits. `[N, c, h, w]`."""
-    from PIL import Image
-
     high, wide = images.shape[2:]
-    box = _box(wide, high, width, height) if fit == "crop" else (0.0, 0.0, float(wide), float(high))
     if (high, wide) == (height, width):
         return images
-    planes = images.reshape(-1, high, wide)
-    made = [Image.fromarray(p).resize((width, height), Image.Resampling.BILINEAR, box=box) for p in planes]
-    return np.stack([np.asarray(m) for m in made]).reshape(*images.shape[:2], height, width)
+    box = _box(wide, high, width, height) if fit == "crop" else (0.0, 0.0, float(wide), float(high))
+    return np.stack([_resized(planes, (width, height), box) for planes in images])
+
+
+def _resized(planes: Array, size: tuple[int, int], box: tuple[float, float, float, float]) -> Array:
+    """A part of `[c, h, w]` at another size: three planes of bytes at once, others one by one."""
+    from PIL import Image
+
+    if len(planes) == 3 and planes.dtype == np.uint8:
+        colours = Image.fromarray(planes.transpose(1, 2, 0))
+        return np.asarray(colours.resize(size, Image.Resampling.BILINEAR, box=box)).transpose(2, 0, 1)
+    made = [Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR, box=box) for plane in planes]
+    return np.stack([np.asarray(image) for image in made])
 
 
 def _box(wide: int, high: int, width: int, height: int) -> tuple[float, float, float, float]:
