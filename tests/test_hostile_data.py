@@ -220,7 +220,9 @@ class Table:
         engine = ["--engine", "onnx", "--device", "cpu"]
         data = ["--data", f'{name}("{place}")']
         spec = str(self.folder / f"{name}.net")
-        self.bad.append((["train", spec, "--run", str(self.folder / "new"), *data, *engine], str(file), fault))
+        self.bad.append(
+            (["train", spec, "--run", str(self.folder / f"new{len(self.bad)}"), *data, *engine], str(file), fault)
+        )
         if tested:
             self.bad.append((["evaluate", str(run), *data, *engine], str(file), fault))
             self.bad.append((["predict", str(run), "0", *data, *engine], str(file), fault))

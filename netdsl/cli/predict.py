@@ -27,6 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> None:
+    from netdsl.reports.plain import printable
     from netdsl.runtime.predict import predict
 
     if given.output is not None and given.output.suffix != ".npz":
@@ -38,11 +39,12 @@ def run(given: Namespace) -> None:
     if given.output is not None:
         _keep(given.output, found.outputs)
     for note in found.notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {printable(note)}", file=sys.stderr)
     if found.truth is not None:
-        print(f"truth: {found.truth}")
+        print(f"truth: {printable(found.truth)}")
     for guess in found.top:
-        print(f"{guess.name:>12}  {guess.probability:6.1%}  {'█' * round(30 * guess.probability)}")
+        name = printable(guess.name)
+        print(f"{name:>12}  {guess.probability:6.1%}  {'█' * round(30 * guess.probability)}")
     if not found.top:
         for name, value in found.outputs.items():
             print(f"{name}: {list(value.shape)}, from {value.min():.4g} to {value.max():.4g}")

@@ -96,8 +96,9 @@ class Images(Data, abstract=True):
     """Pictures with a class each: values from 0 to 1, then `(x - mean) / std` by channel.
 
     They are brought to the input's size by bilinear interpolation between pixel centres ("half-pixel"), without
-    antialiasing. A grey picture is repeated over three channels, a coloured one averaged into one. An input `[H, W]`
-    reads a grey picture as rows, an input `[N]` reads it flat.
+    antialiasing. A file of another size than the samples is first scaled and cut to theirs, with antialiasing. A grey
+    picture is repeated over three channels, a coloured one averaged into one. An input `[H, W]` reads a grey picture
+    as rows, an input `[N]` reads it flat.
     """
 
     native: ClassVar[tuple[int, int, int]] = (3, 0, 0)
