@@ -301,6 +301,14 @@ def test_a_count_is_a_loop_of_the_source() -> None:
     assert "def __init__(self, in_channels: int, c: int, n: int) -> None:" in Emitted(load_text(STAGES)).source
 
 
+def test_a_spread_that_counts_what_comes_in_fixes_it() -> None:
+    """PyTorch's function does not count as `he_normal` does here, so the source has a number of the net as it is."""
+    text = "net N(width = 8) {\n input x [4, 9, 9]\n conv(width, 1) -> locally_connected(3, 3, init=he_normal)\n}"
+    emitted = Emitted(load_text(text))
+    assert "std=0.1666" in emitted.source
+    assert not emitted.arguments()
+
+
 def parameterised(use: Use) -> str:
     """A net around a block, its numbers and those of the input's shape settings with names."""
     numbers: list[str] = []

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from netdsl.codegen.pytorch.text import Atom, Called, lay, literal
+from netdsl.codegen.pytorch.text import Atom, Called, flat, lay, literal
 from netdsl.tensors import Init
 
 BILINEAR = '''
@@ -45,6 +45,11 @@ def start_lines(starts: Sequence[Start], depth: int) -> list[str]:
         lines += lay(items, "for weight in ", ":", depth)
         lines += lay(call("weight"), depth=depth + 1)
     return lines
+
+
+def start_texts(inits: Mapping[str, Init], shapes: Mapping[str, Sequence[int]]) -> tuple[str, ...]:
+    """How each weight's start is written, wherever it lies."""
+    return tuple(flat(_call(init, tuple(shapes[name]))("weight")) for name, init in inits.items())
 
 
 def needs_bilinear(starts: Sequence[Start]) -> bool:

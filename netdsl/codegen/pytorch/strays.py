@@ -8,6 +8,7 @@ from typing import Any
 
 from netdsl.codegen.pytorch.signatures import known_signature
 from netdsl.codegen.pytorch.spelling import Infix, Made, Spelling
+from netdsl.codegen.pytorch.starts import start_texts
 from netdsl.codegen.pytorch.terms import Scaled, Sized, is_unsaid, names_in, plain
 from netdsl.ir import result_types
 from netdsl.ops.base import Op, Requirement, RuleError
@@ -60,9 +61,20 @@ def strays(
                 known = result_types(again), spell(again)
             except (RuleError, TypeError, ValueError, ArithmeticError, KeyError):
                 continue
-            if not _same(found, known, there) and all(map(_met, again.requirements())):
-                _note(result, name, found, known, there)
+            starts = _starts(op, found[1]) == _starts(again, known[1])
+            if (starts and _same(found, known, there)) or not all(map(_met, again.requirements())):
+                continue
+            _note(result, name, found, known, there)
+            if not starts:
+                result.names.add(name)
     return result
+
+
+def _starts(op: Op, spelling: Spelling) -> tuple[str, ...]:
+    """How its weights start: some ways count the numbers that come in."""
+    weights = op.weights() if spelling.parameter or spelling.init else ()
+    inits = {w.name: w.init for w in weights} if spelling.parameter else spelling.init
+    return start_texts(inits, {w.name: w.shape for w in weights})
 
 
 def _same(found: Found, known: Found, env: Mapping[str, Any]) -> bool:
