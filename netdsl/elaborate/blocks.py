@@ -28,6 +28,7 @@ from netdsl.elaborate.values import (
 from netdsl.ir import Block, Graph, Output, Recurrent
 from netdsl.ops.loss import Loss
 from netdsl.ops.metric import Metric
+from netdsl.ops.value import OnlyOne
 from netdsl.source import Span
 from netdsl.tensors import Value
 
@@ -54,6 +55,7 @@ def build_graph(
         _settle_outputs(context, build, definition)
         if definition.keyword != "block":
             _repeat_outputs(context, build)
+        _forget_ones(build)
     finally:
         context.builds.pop()
     _note_unused(context, build, definition)
@@ -98,6 +100,14 @@ def _repeat_outputs(context: Context, build: Build) -> None:
             repeats[value] = layers.repeated(context, value, like, output.span)
             build.graph.nodes[-1].name = build.names.number("per_sample")
         output.value = repeats[value]
+
+
+def _forget_ones(build: Build) -> None:
+    """What went on as a batch of one need not be there without the batch too."""
+    graph = build.graph
+    read = {v for node in graph.nodes for v in node.inputs} | {o.value for o in graph.outputs}
+    read |= {state.following for state in build.states.values()}
+    graph.nodes[:] = [n for n in graph.nodes if not isinstance(n.op, OnlyOne) or n.results[0] in read]
 
 
 def _numbers_of_batches(graph: Graph, found: set[Value]) -> set[Value]:

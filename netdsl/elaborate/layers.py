@@ -333,14 +333,23 @@ def alone(context: Context, given: Arrows, span: Span) -> Arrows:
 
 def one(context: Context, value: Value, span: Span) -> Value:
     """A value that is the same for all samples as a batch of one."""
-    return arrows(_add(context, BatchOfOne(value), span, {}))[0]
+    ones = context.build.ones
+    if value not in ones:
+        ones[value] = arrows(_add(context, BatchOfOne(value), span, {}))[0]
+    return ones[value]
+
+
+def _only_one(context: Context, value: Value, span: Span) -> Value:
+    only = arrows(_add(context, OnlyOne(value), span, {}))[0]
+    context.build.ones[only] = value
+    return only
 
 
 def freed(context: Context, made: Arrows, span: Span) -> Arrows:
     """What a layer made of a batch of one, without the batch."""
     if not any(v.type.single for v in arrows(made)):
         return made
-    free = tuple(arrows(_add(context, OnlyOne(v), span, {}))[0] if v.type.single else v for v in arrows(made))
+    free = tuple(_only_one(context, v, span) if v.type.single else v for v in arrows(made))
     return Bundle(free, made.names) if isinstance(made, Bundle) else free[0]
 
 

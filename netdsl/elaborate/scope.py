@@ -10,6 +10,7 @@ from netdsl.ir import Block, Graph, Node
 from netdsl.ops.value import BatchOfOne
 from netdsl.record import anew, entity
 from netdsl.source import Span
+from netdsl.tensors import Value
 
 if TYPE_CHECKING:
     from netdsl import syntax
@@ -122,6 +123,8 @@ class Build:
     labels: Mapping[str, Span] = anew(factory=dict)
     """Where the body names its rows, read or not yet read."""
     outputs: bool = False
+    ones: dict[Value, Value] = anew(factory=dict)
+    """By value that is the same for all samples: the batch of one that it is as well."""
 
 
 def owns_weights(node: Node) -> bool:
