@@ -15,6 +15,7 @@ OTHER: dict[str, str] = {
     "does-not-divide": "`/` of sizes is exact, and this quotient is a whole number for no size; `//` rounds down",
     "double-equals": "`==` compares; a setting is given with `=`",
     "import-outside-folder": "`use` reads only what lies beside or below the file, and `std`",
+    "missing-data": "training needs `data`, and the recipe names none",
     "missing-pipeline": "a row has a name, but nothing behind its colon",
     "no-gradient": "a training step needs the gradient of an operation that states none",
     "no-net": "a command needs a `net`, and the file has none",
