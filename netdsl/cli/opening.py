@@ -11,18 +11,18 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdsl.diagnostics import Collector, Diagnostic, Severity
+from netdsl.record import entity
 
 if TYPE_CHECKING:
     from netdsl.analysis.report import Report
     from netdsl.ir import Net
 
 
-@dataclass
+@entity
 class Opened:
     """A net with its report, and everything there is to say of both."""
 
