@@ -488,6 +488,20 @@ def test_a_passing_value_never_takes_the_name_of_one_still_read() -> None:
     torch.testing.assert_close(module(x), torch.cat([x, inner.two(x), small], 1))
 
 
+def test_arithmetic_reads_as_a_person_writes_it() -> None:
+    text = "net N {\n input x [3], n int[3]\n output a: x ** 2\n output b: -1 * x\n output c: x * (-1)\n"
+    text += " output d: (x * (-1)) ** 2\n output e: -(x * (-1))\n output f: (x - x * (-1)) ** 3\n output g: n * (-1)\n}"
+    net = load_text(text).net()
+    source = torch_source(net)
+    assert "x**2 " in source
+    assert source.count("= -x ") == 2
+    assert "--" not in source
+    x, n = torch.randn(2, 3), torch.tensor([[1, 2, 3], [4, 5, 6]])
+    expected = [x**2, -x, -x, x**2, x, (2 * x) ** 3, -n.float()]
+    for found, value in zip(torch_module(net)(x, n).values(), expected, strict=True):
+        torch.testing.assert_close(found.float(), value)
+
+
 # ---------------------------------------------------------------- recurrence
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +14,11 @@ from netdsl.codegen.pytorch.layout import Layout, Step
 from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.codegen.pytorch.shapes import Shapes
 from netdsl.codegen.pytorch.spelling import Infix
-from netdsl.codegen.pytorch.text import INDENT, WIDTH, Atom, Called, Doc, flat, identifier, lay, unused
+from netdsl.codegen.pytorch.text import INDENT, WIDTH, Atom, Called, Doc, flat, identifier, lay, operand, unused
 from netdsl.codegen.pytorch.tracing import Use
 from netdsl.dims import Dim
 from netdsl.ir import Block, Node
-from netdsl.tensors import Value
+from netdsl.tensors import DType, Value
 
 TEMPORARY = ("x", "y", "z", "out")
 """Names of values that only the next line reads."""
@@ -72,7 +73,7 @@ class Forward:
         reads += [(o.value, "") for o in self.main.use.graph.outputs]
         outside = {v for v, reader in reads if v in rows and rows[v] != reader}
         ends = [rows[s.results[0]] for s in self.main.steps if outside.intersection(s.results)]
-        return {row for row in ends if ends.count(row) > 1}
+        return {row for row, count in Counter(ends).items() if count > 1}
 
     def run(self, steps: Sequence[Step], results: Sequence[Value], later: Sequence[Value] = ()) -> None:
         """Write the lines that make `results`.
@@ -172,6 +173,9 @@ class Forward:
         index = self.order[self._main_index()][id(step)]
         values = [steps[index].expression for steps in self.others]
         hint = identifier(step.label.replace(".", "_"))
+        short = _shortened(step, operands)
+        if short is not None:
+            return short
         return self.parameters.write(values, self.uses, hint, operands, self._size, stored=True)
 
     def _main_index(self) -> int:
@@ -263,6 +267,22 @@ class Forward:
             waiting = self.pending[value]
             return waiting.doc, self.shapes.comment(waiting.step)
         return Atom(self.names[value]), ""
+
+
+def _shortened(step: Step, operands: Sequence[Doc]) -> Doc | None:
+    """`-x` for `x * (-1.0)`, `x ** 2` for `x ** 2.0`: the same for real numbers, and what a person writes."""
+    kinds = {v.type.dtype for v in step.inputs}
+    if len(operands) != 2 or kinds != {DType.FLOAT} or not isinstance(step.expression, Infix):
+        return None
+    left, right = map(flat, operands)
+    if step.node.op.name == "power" and re.fullmatch(r"-?\d+\.0", right):
+        base = operand(operands[0])
+        sign = "**" if re.fullmatch(r"[\w.]+", base) else " ** "  # as formatters have it
+        return Atom(f"{f'({base})' if base.startswith('-') else base}{sign}{right[:-2]}", tight=False)
+    if step.node.op.name == "mul" and "-1.0" in (left, right) and left != right:
+        other = operand(operands[1 if left == "-1.0" else 0])
+        return Atom(f"-({other})" if other.startswith("-") else f"-{other}", tight=False)
+    return None
 
 
 def bundle_names(use: Use, node: Node) -> list[str]:
