@@ -1,27 +1,115 @@
-"""Writing files so that nothing is ever half-written: under a temporary name, then renamed."""
+"""Writing files so that nothing is ever half-written: under a temporary name, then renamed.
+
+What stands at a path keeps what it is: a link goes on leading to its target, a device or a pipe gets the bytes, further
+names of one file (hard links) go on naming one file, and the rights of a file stay.
+"""
 
 from __future__ import annotations
 
+import itertools
 import os
+import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+MARK = "netdsl-part"
+"""In the names of temporary files, so that those which a kill left behind are known again."""
+LOOSE = ("/dev/", "/proc/")
+"""Whatever stands there belongs to the system, even where a shell has led it into a file."""
+
+counter = itertools.count()
+
+
+class WriteError(Exception):
+    """A file that cannot be written, or must not be."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`; it takes its place when the block ends well, and is gone when it does not."""
+    """A temporary path whose contents take the place of `path` when the block ends well, and which is gone afterwards.
+
+    Raises `WriteError` when `path` is a folder or may not be written.
+    """
+    found = kind_of(path)
+    if found is None or (stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and not is_loose(path)):
+        with beside(Path(os.path.realpath(path)), found) as temporary:
+            yield temporary
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        temporary = Path(folder) / (path.name or "output")
+        temporary.touch()
+        yield temporary
+        with temporary.open("rb") as source, path.open("wb") as target:
+            shutil.copyfileobj(source, target)
+
+
+def kind_of(path: Path) -> os.stat_result | None:
+    """What stands at a path, links followed; None for nothing. Raises `WriteError` when it must not be written."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(found.st_mode):
+        raise WriteError(f"{path} is a folder: name a file in it")
+    if stat.S_ISREG(found.st_mode) and not (found.st_mode & 0o222 and os.access(path, os.W_OK)):
+        raise WriteError(f"{path} is read-only: give it the right to be written, or name another file")
+    return found
+
+
+def is_loose(path: Path) -> bool:
+    return str(path).startswith(LOOSE)
+
+
+@contextmanager
+def beside(path: Path, found: os.stat_result | None) -> Iterator[Path]:
+    """A new file beside `path` that is renamed to it in the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    sweep(path)
+    temporary = path.with_name(f".{path.name[:100]}.{MARK}-{os.getpid()}-{next(counter)}{path.suffix}")
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
-        temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
+        if found is not None:
+            temporary.chmod(stat.S_IMODE(found.st_mode))
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(path: Path) -> None:
+    """Remove temporary files of `path` whose writers were killed."""
+    start = f".{path.name[:100]}.{MARK}-"
+    for left in path.parent.iterdir():
+        number = left.name.removeprefix(start).split("-")[0]
+        if left.name.startswith(start) and number.isdecimal() and not is_running(int(number)):
+            left.unlink(missing_ok=True)
+
+
+def is_running(process: int) -> bool:
+    """Whether a process of that number lives; taken for granted where the system has no safe way to ask."""
+    if os.name != "posix":
+        return True
+    with suppress(OverflowError):
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+    return True
+
+
+def keep_apart(output: Path | None, read: Iterable[Path]) -> None:
+    """Raise `WriteError` when an output is one of the files it is made from, under whatever name."""
+    if output is None or not output.exists():
+        return
+    for source in read:
+        if source.exists() and os.path.samefile(output, source):
+            same = "" if output == source else f", the same file as {source},"
+            raise WriteError(f"{output}{same} is what the output is made from: name another file")
 
 
 def write_text(path: Path, text: str) -> None:

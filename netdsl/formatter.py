@@ -135,7 +135,7 @@ class Page:
     def label(self, row: Row, head: int) -> str:
         """The row's name with the space behind it, or the space of one, where the rows of a run begin in one column."""
         if row.label:
-            return row.text(0, row.label).ljust(head) + (" " if label_width(row) > head else "")
+            return (row.text(0, row.label) + " ").ljust(head)
         return " " * head if row.carries_on and head else ""
 
     def must_break(self, row: Row, indent: int) -> bool:

@@ -7,6 +7,7 @@ and the next one read, so that several are found in one run.
 
 from __future__ import annotations
 
+import stat
 from bisect import bisect_left
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,15 +16,17 @@ from netdsl import syntax
 from netdsl.diagnostics import Collector, Diagnostic, Label, NetError
 from netdsl.garbage import uncollected
 from netdsl.lexer import Lexer
-from netdsl.source import Source, Span
+from netdsl.source import Source, Span, as_source
 from netdsl.stream import TooDeep
 from netdsl.tables import MISSING, Tables, tables
-from netdsl.tokens import END, ROW_END, SOFT, STARTS_ITEM, Token
+from netdsl.tokens import END, ROW_END, SOFT, STARTS_ITEM, Token, shown
 from netdsl.tree import TreeBuilder, action
 
 if TYPE_CHECKING:
     from netdsl.mistakes import Mistake
 
+LARGEST = 1_000_000
+"""Bytes that a file may hold."""
 MAX_ERRORS = 20
 """So many mistakes are reported in one file; then its reader stops."""
 
@@ -50,20 +53,40 @@ def parse_value(text: str, collector: Collector, name: str = "value") -> syntax.
 
 
 def read_source(path: str | Path) -> Source:
-    """The text of a file, a byte order mark and Windows line ends taken away. Raises `NetError`."""
+    """The text of a file. Raises `NetError` for what is no file, holds too much or is not UTF-8."""
     path = Path(path)
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        code = {FileNotFoundError: "file-not-found", IsADirectoryError: "not-a-file"}.get(
-            type(error), "unreadable-file"
-        )
-        raise NetError([Diagnostic(code, f"{path}: {error.strerror}", (nowhere(path),))]) from None
+        kind = kind_of(path)
+        if kind is not None:
+            raise NetError([Diagnostic("not-a-file", f"{path} is {kind}, not a text", (nowhere(path),))])
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except (OSError, ValueError) as error:
+        code = "file-not-found" if isinstance(error, FileNotFoundError) else "unreadable-file"
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise NetError([Diagnostic(code, f"{shown(str(path))}: {reason}", (nowhere(path),))]) from None
+    return read_text(data, str(path), path)
+
+
+def read_text(data: bytes, name: str, path: Path) -> Source:
+    """The text that some bytes hold, shown under a name. Raises `NetError`."""
+    if len(data) > LARGEST:
+        message = f"{name} holds more than {LARGEST:,} bytes"
+        help = "part the text into files that `use` one another"
+        raise NetError([Diagnostic("file-too-large", message, (nowhere(path),), help=help)])
     try:
-        text = data.decode("utf-8-sig")
+        return as_source(name, data.decode("utf-8"), path)
     except UnicodeDecodeError as error:
         raise NetError([not_utf8(path, data, error.start)]) from None
-    return Source(str(path), text.replace("\r\n", "\n"), path)
+
+
+def kind_of(path: Path) -> str | None:
+    """What a path leads to that is no file: reading it might never end. Pipes of a shell are as good as files."""
+    mode = path.stat().st_mode
+    if stat.S_ISREG(mode) or str(path).startswith(("/dev/fd/", "/dev/stdin", "/proc/self/fd/")):
+        return None
+    kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a named pipe"), (stat.S_ISSOCK, "a socket"))
+    return next((words for test, words in kinds if test(mode)), "a device")
 
 
 def nowhere(path: Path) -> Label:

@@ -13,7 +13,7 @@ from netdsl.garbage import uncollected
 from netdsl.ir import Net
 from netdsl.parser import parse, parse_value, read_source
 from netdsl.record import anew, entity
-from netdsl.source import Source, Span
+from netdsl.source import Source, Span, as_source
 
 
 @entity
@@ -133,7 +133,7 @@ def load_text(
     text: str, name: str = "text", settings: Mapping[str, str] | None = None, recipe: Mapping[str, str] | None = None
 ) -> Program:
     """A program from a text."""
-    return load_source(Source(name, text), settings, recipe)
+    return load_source(as_source(name, text), settings, recipe)
 
 
 def load_file(

@@ -17,6 +17,14 @@ class Source:
     text: str
     path: Path | None = None
     """Where it was read from: `use "./x.net"` looks beside it. None for a text given directly."""
+    ends: str = "\n"
+    """How the lines of the file end; in `text` they end in a line feed."""
+    mark: str = ""
+    """The byte order mark before the text of the file, if there is one."""
+
+    def written(self, text: str) -> str:
+        """A text as the file would hold it."""
+        return self.mark + (text if self.ends == "\n" else text.replace("\n", self.ends))
 
     @cached_property
     def line_starts(self) -> list[int]:
@@ -34,6 +42,18 @@ class Source:
         start = self.line_starts[number - 1]
         end = self.text.find("\n", start)
         return self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
+
+
+def as_source(name: str, written: str, path: Path | None = None) -> Source:
+    """A text as a file or an author gives it: with a byte order mark, and lines that end as on any system."""
+    mark = "\ufeff" if written.startswith("\ufeff") else ""
+    text = written[len(mark) :]
+    if "\r" not in text:
+        return Source(name, text, path, mark=mark)
+    both = text.count("\r\n")
+    counts = {"\n": text.count("\n") - both, "\r\n": both, "\r": text.count("\r") - both}
+    ends = max(counts, key=lambda end: counts[end])
+    return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"), path, ends, mark)
 
 
 @record

@@ -53,7 +53,7 @@ ROOMS: dict[str, set[str]] = {
     "passes": FACTS | {"recipe"},
     "analysis": FACTS,
     "analyzer": FACTS | {"garbage", "analysis"},
-    "codegen": FACTS | {"passes", "recipe"},
+    "codegen": FACTS | {"files", "passes", "recipe"},
     "program": FACTS | {"garbage", "parser", "elaborate", "analyzer"},
     "formatting": TEXT | {"parser", "formatter", "program"},
     "runtime": FACTS | {"files", "recipe", "passes", "codegen", "program", "elaborate", "analyzer"},

@@ -6,8 +6,10 @@ from __future__ import annotations
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from netdsl.reports import terminal_width
+from netdsl.reports.terminal import plain_lines
 
 COMMANDS = {
     "report": "print shapes, parameters, MACs, memory and receptive field of every layer",
@@ -26,6 +28,13 @@ class Help(RawDescriptionHelpFormatter):
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=terminal_width() - 2)
+
+
+class Parser(ArgumentParser):
+    """Of what it quotes of a command line, a terminal obeys nothing."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(plain_lines(message))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -59,7 +68,7 @@ def _unknown(name: str) -> int:
 def _parser(chosen: str | None) -> ArgumentParser:
     from netdsl import __version__
 
-    parser = ArgumentParser(
+    parser = Parser(
         "netdsl",
         description="Write a network down once, as the table in the paper; get the rest for nothing.",
         formatter_class=Help,

@@ -1,6 +1,7 @@
 """`netdsl check FILE…`: everything that is wrong with some files.
 
-Say everything that is wrong with some files. Exit code 1 when any of it is an error.
+Say everything that is wrong with some files, with all `.net` files in some folders, or with standard input (`-`). Exit
+code 1 when any of it is an error.
 """
 
 from __future__ import annotations
@@ -10,34 +11,38 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from netdsl.cli.streams import print_json
 from netdsl.diagnostics import Diagnostic, NetError, Severity
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="`.net` files")
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="`.net` files or folders, or `-`")
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
 
 def run(given: Namespace) -> int:
+    from netdsl.cli.specs import files_of
     from netdsl.reports.plain import render, to_json
 
-    found = [d for file in given.files for d in diagnose(file)]
+    said = [(file, diagnose(file)) for file in files_of(given.files)]
+    found = [d for _, diagnostics in said for d in diagnostics]
     errors = sum(d.severity is Severity.ERROR for d in found)
     if given.format == "json":
-        print(json.dumps(to_json(found), indent=2, ensure_ascii=False))
+        print_json(json.dumps(to_json(found), indent=2, ensure_ascii=False))
     else:
         if found:
             print(render(found, color=sys.stdout.isatty()), end="\n\n")
-        print(_summary(len(given.files), errors, len(found) - errors))
+        print(_summary(len(said), errors, len(found) - errors))
     return 1 if errors else 0
 
 
 def diagnose(path: Path) -> list[Diagnostic]:
     """All diagnostics of one file."""
-    from netdsl.program import check_program, load_file
+    from netdsl.cli.specs import program_of
+    from netdsl.program import check_program
 
     try:
-        return check_program(load_file(path))
+        return check_program(program_of(path))
     except NetError as error:
         return error.diagnostics
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from netdsl.cli.opening import open_net
 from netdsl.cli.options import add_net, whole
+from netdsl.cli.streams import print_file, say
 
 if TYPE_CHECKING:
     from netdsl.ir import Net
@@ -32,16 +33,21 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> None:
+    from netdsl.cli.specs import read_by
+    from netdsl.files import keep_apart
+
     if given.to != "pytorch" and given.output is None:
         given.parser.error("an ONNX model needs a file: -o model.onnx")
     if given.to == "pytorch" and given.weights is not None:
         given.parser.error("--weights: source holds no weights; load them into the module")
     if given.to != "onnx-train" and given.device is not None:
         given.parser.error(f"--device: a training step is spelt for a device, {given.to} runs on any as it is")
-    net = open_net(given, trained=given.to == "onnx-train").say()
+    opened = open_net(given, trained=given.to == "onnx-train")
+    net = opened.say()
+    keep_apart(given.output, [*read_by(opened.program), *filter(None, [given.weights])])
     TARGETS[given.to](net, given)
     if given.output is not None:
-        print(f"{net.name} → {given.output}")
+        say(f"{net.name} → {given.output}")
 
 
 def _pytorch(net: Net, given: Namespace) -> None:
@@ -50,7 +56,7 @@ def _pytorch(net: Net, given: Namespace) -> None:
 
     source = torch_source(net)
     if given.output is None:
-        print(source, end="")
+        print_file(source)
     else:
         write_text(given.output, source)
 

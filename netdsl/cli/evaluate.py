@@ -12,6 +12,7 @@ from typing import Any
 
 from netdsl.cli.opening import say_of_run
 from netdsl.cli.options import add_device, add_engine
+from netdsl.cli.streams import say
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -32,7 +33,7 @@ def run(given: Namespace) -> None:
     data = parse_data(given.data)
     say_of_run(given.folder)
     found = _score(given, data)
-    print(json.dumps(found, indent=2) if given.format == "json" else _text(found))
+    say(json.dumps(found, indent=2) if given.format == "json" else _text(found))
 
 
 def _score(given: Namespace, data: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from netdsl.record import entity
 if TYPE_CHECKING:
     from netdsl.analysis.report import Report
     from netdsl.ir import Net
+    from netdsl.program import Program
 
 
 @entity
@@ -31,6 +32,7 @@ class Opened:
     others: tuple[str, ...]
     """The other nets of its file."""
     found: Collector
+    program: Program
 
     def say(self) -> Net:
         """Print the warnings; the net, or `NetError` with what is wrong."""
@@ -44,16 +46,16 @@ def open_net(
 ) -> Opened:
     """The net that the arguments of a command name. Raises `NetError` where there is none."""
     from netdsl.analyzer import analyze, check_budgets
-    from netdsl.program import load_file
+    from netdsl.cli.specs import program_of
 
-    program = load_file(given.file, dict(given.settings), rows or {})
+    program = program_of(given.file, dict(given.settings), rows)
     net = program.net(given.net, trained)
     found = Collector([*program.collector.found, *map(_weakened, net.faults)])
     sizes, batch = getattr(given, "size", {}), getattr(given, "batch", 1)
     counted = batch if isinstance(batch, int) else 1
     report = analyze(net, sizes=sizes, batch=counted, explained=explained, collector=found)
     check_budgets(net, report, found)
-    return Opened(net, report, tuple(n for n in program.names if n != net.name), found)
+    return Opened(net, report, tuple(n for n in program.names if n != net.name), found, program)
 
 
 def _weakened(fault: Diagnostic) -> Diagnostic:

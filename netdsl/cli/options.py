@@ -8,7 +8,7 @@ from pathlib import Path
 
 def add_net(parser: ArgumentParser) -> None:
     """The file, which of its nets, and settings of the net."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="a `.net` file")
+    parser.add_argument("file", type=Path, metavar="FILE", help="a `.net` file, or `-` for standard input")
     add_choice(parser)
 
 

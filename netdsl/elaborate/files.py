@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from netdsl.elaborate.context import Context
 
 STDLIB = Path(__file__).parent.parent / "stdlib"
+CHAIN = 50
+"""How many files may be at work inside each other."""
 PRELUDE = "std.prelude"
 """Composites that every file may use without saying so."""
 
@@ -194,13 +196,19 @@ class Library:
             message = "a text without a file has no neighbours to use"
             self.collector.report("unknown-import", message, use.path_span)
             return None
-        target = (base.parent / use.path).resolve()
+        target = _resolved(base.parent, use.path)
+        if target is None:
+            return self._missing(use)
         if Path(use.path).is_absolute() or not target.is_relative_to(self.root):
-            message = f"`{use.path}` lies outside the folder of the file"
+            message = f"`{_cut(use.path)}` lies outside the folder of the file"
             help = "files may use only what lies beside or below them, and `std`"
             self.collector.report("import-outside-folder", message, use.path_span, help=help)
             return None
         return self._read_neighbour(base, target, use)
+
+    def _missing(self, use: syntax.Use, beside: Iterable[str] = ()) -> None:
+        near = did_you_mean(Path(use.path).name, beside)
+        self.collector.report("unknown-import", f"there is no file `{_cut(use.path)}`", use.path_span, help=near)
 
     def _read_neighbour(self, base: Path, target: Path, use: syntax.Use) -> Module | None:
         key = str(target)
@@ -211,9 +219,11 @@ class Library:
         if key in self.modules:
             return self.modules[key]
         if not target.is_file():
-            beside = [p.name for p in target.parent.glob("*.net")] if target.parent.is_dir() else []
-            near = did_you_mean(target.name, beside)
-            self.collector.report("unknown-import", f"there is no file `{use.path}`", use.path_span, help=near)
+            self._missing(use, [p.name for p in target.parent.glob("*.net")] if target.parent.is_dir() else [])
+            return None
+        if len(self.loading) >= CHAIN:
+            message = f"files use each other more than {CHAIN} deep"
+            self.collector.report("nested-too-deep", message, use.path_span, help="use the last of them directly")
             return None
         try:
             source = self.read(_shown(base, use, target))
@@ -221,6 +231,22 @@ class Library:
             self.collector.found.extend(error.diagnostics)
             return None
         return self._load(key, self.parse(source, self.collector))
+
+
+def _cut(path: str) -> str:
+    return path if len(path) <= 60 else f"{path[:60]}…"
+
+
+def _resolved(folder: Path, path: str) -> Path | None:
+    """Where a path leads, seen from a folder; None where it can lead nowhere."""
+    try:
+        target = (folder / path).resolve()
+        target.stat()
+    except FileNotFoundError:
+        return target
+    except (OSError, ValueError, RuntimeError):  # too long, a link to itself, a zero in it
+        return None
+    return target
 
 
 def _shown(base: Path, use: syntax.Use, target: Path) -> Path:

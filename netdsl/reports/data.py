@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from netdsl.analysis.report import Report, Row, Shape, key
+from netdsl.reports.terminal import escaped, printable
 
 WIDTH = 110
 """Values that fit into a line of this length are written in one."""
@@ -48,7 +49,7 @@ def _plain(value: Any) -> Any:
 
 def as_json(report: Report) -> str:
     """The document as text: short values in one line, the same bytes for the same report."""
-    return _layout(document(report), "") + "\n"
+    return escaped(_layout(document(report), "")) + "\n"
 
 
 def _layout(value: Any, indent: str) -> str:
@@ -85,7 +86,8 @@ def _record(row: Row) -> list[object]:
         "receptive_field": "" if seen is None else "all" if seen.whole else _by_axis(seen.size),
         "stride": "" if seen is None else _by_axis(seen.stride),
     }
-    return [special[name] if name in special else getattr(row, name) for name in CSV_COLUMNS]
+    found = [special[name] if name in special else getattr(row, name) for name in CSV_COLUMNS]
+    return [printable(value) if isinstance(value, str) else value for value in found]
 
 
 def _shapes(shapes: tuple[Shape, ...]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from netdsl.analysis.quantities import byte_size, grouped
 from netdsl.analysis.report import Report
 from netdsl.reports.folding import Line, lines
+from netdsl.reports.terminal import printable
 from netdsl.reports.text import NONE, UNKNOWN, conditions, facts, field_text, opening, ports, shape_text, share, title
 
 COLUMNS = ("name", "layer", "in", "out", "params", "MACs", "MACs %", "memory", "receptive field (stride)")
@@ -34,7 +35,7 @@ def as_markdown(
     out += ["", *_facts(report, others)]
     if explain:
         out += ["", *_explanations(shown)]
-    return "\n".join(out) + "\n"
+    return "\n".join(map(printable, out)) + "\n"
 
 
 def _line(cells: Sequence[str]) -> str:

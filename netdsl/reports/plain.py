@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from netdsl.diagnostics import Diagnostic, Label, Severity
+from netdsl.reports.terminal import printable
 from netdsl.source import Source, Span
 
 COLORS = {"error": "1;31", "warning": "1;33", "note": "1;36"}
@@ -102,11 +103,6 @@ def underline(label: Label, primary: bool, severity: Severity, paint: Paint, ski
     marks = ("^" if primary else "-") * length
     words = f" {one_line(label.text)}" if label.text else ""
     return " " * column + paint(marks + words, COLORS[severity.value] if primary else BLUE)
-
-
-def printable(text: str) -> str:
-    """Tabs and what a terminal would obey become one plain character each, so that carets stay in place."""
-    return "".join(c if c.isprintable() else " " if c == "\t" else "\ufffd" for c in text)
 
 
 def one_line(text: str) -> str:

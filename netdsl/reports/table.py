@@ -13,6 +13,7 @@ from typing import NamedTuple
 from netdsl.analysis.quantities import byte_size, grouped, scaled
 from netdsl.analysis.report import Report, Shape
 from netdsl.reports.folding import Line, lines
+from netdsl.reports.terminal import printable
 from netdsl.reports.text import NONE, UNKNOWN, conditions, facts, field_text, opening, ports, shape_text, share, title
 
 NAME_LEAST = 12
@@ -88,8 +89,8 @@ def table(
 
 def _painter(color: bool) -> Callable[[str, str], str]:
     if not color:
-        return lambda text, code: text
-    return lambda text, code: f"\x1b[{code}m{text}\x1b[0m" if code and text.strip() else text
+        return lambda text, code: printable(text)
+    return lambda text, code: f"\x1b[{code}m{printable(text)}\x1b[0m" if code and text.strip() else printable(text)
 
 
 Paint = Callable[[str, str], str]
@@ -127,7 +128,7 @@ def _footer(report: Report, shown: Sequence[Line], others: tuple[str, ...], widt
 def wrap(text: str, width: int) -> list[str]:
     """Lines of at most `width`, broken at spaces; a word that is longer has a line of its own."""
     out: list[str] = []
-    for word in text.split():
+    for word in map(printable, text.split()):
         if out and len(out[-1]) + 1 + len(word) <= width:
             out[-1] += " " + word
         else:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -16,6 +14,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 from netdsl.codegen.onnx.scope import ELEMENTS, Names, Scope, every_node
 from netdsl.codegen.onnx.simplify import rename
 from netdsl.codegen.onnx.weights import Array
+from netdsl.files import replacing
 from netdsl.tensors import Value, Weight
 
 OPSET = 21
@@ -139,18 +138,13 @@ def save(draft: Draft, source: Source, path: str | Path, external: bool | None =
     only one of them. Nothing stands under the final names until it is complete.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
+    with replacing(path) as new:
         if draft.bytes > LIMIT if external is None else external:
-            attach_beside(draft, source, folder / f"{path.name}.data")
+            with replacing(path.with_name(f"{path.name}.data")) as data:
+                attach_beside(draft, source, data, f"{path.name}.data")
         else:
             attach(draft, source)
-        (folder / path.name).write_bytes(draft.model.SerializeToString(deterministic=True))
-        for name in sorted(os.listdir(folder), key=len, reverse=True):  # the data before the model that reads it
-            os.replace(folder / name, path.parent / name)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        new.write_bytes(draft.model.SerializeToString(deterministic=True))
     return path
 
 
@@ -160,8 +154,8 @@ def attach(draft: Draft, source: Source) -> None:
         draft.model.graph.initializer.append(numpy_helper.from_array(source(key), draft.called.get(key, key)))
 
 
-def attach_beside(draft: Draft, source: Source, path: Path) -> None:
-    """Write the large weights to a file one by one; the model says where each of them is."""
+def attach_beside(draft: Draft, source: Source, path: Path, name: str) -> None:
+    """Write the large weights to a file one by one; the model says where in the file called `name` each of them is."""
     with open(path, "wb") as file:
         for key, weight in draft.weights.items():
             array, name = source(key), draft.called.get(key, key)
@@ -171,8 +165,8 @@ def attach_beside(draft: Draft, source: Source, path: Path) -> None:
             file.seek(-file.tell() % ALIGNMENT, os.SEEK_CUR)
             tensor = TensorProto(name=name, data_type=ELEMENTS[weight.dtype], dims=weight.shape)
             tensor.data_location = TensorProto.EXTERNAL
-            place = {"location": path.name, "offset": file.tell(), "length": array.nbytes}
-            for name, value in place.items():
-                tensor.external_data.add(key=name, value=str(value))
+            place = {"location": name, "offset": file.tell(), "length": array.nbytes}
+            for part, value in place.items():
+                tensor.external_data.add(key=part, value=str(value))
             draft.model.graph.initializer.append(tensor)
             array.tofile(file)

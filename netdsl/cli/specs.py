@@ -1,0 +1,59 @@
+"""The texts that a command line names: files, folders of them, and standard input as `-`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from netdsl.diagnostics import Diagnostic, NetError
+from netdsl.parser import LARGEST, nowhere, read_source, read_text
+from netdsl.program import Program, load_source
+from netdsl.source import Source
+
+INPUT = Path("-")
+"""Names standard input. Neighbours of a text that comes from there are looked for in the working folder."""
+
+
+def source_of(path: Path) -> Source:
+    """The text of a file or of standard input. Raises `NetError`."""
+    if path != INPUT:
+        return read_source(path)
+    if sys.stdin is None:
+        raise NetError([Diagnostic("unreadable-file", "standard input is closed", (nowhere(path),))])
+    return read_text(sys.stdin.buffer.read(LARGEST + 1), "standard input", path)
+
+
+def program_of(
+    path: Path, settings: Mapping[str, str] | None = None, recipe: Mapping[str, str] | None = None
+) -> Program:
+    """The program in a file or in standard input. Raises `NetError`."""
+    return load_source(source_of(path), settings, recipe)
+
+
+def files_of(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files that some paths name: of a folder every `.net` file in it and below it, hidden ones left out.
+
+    Raises `NetError` for a folder without any.
+    """
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        found = list(_inside(path))
+        if not found:
+            raise NetError([Diagnostic("no-file", f"{path} holds no `.net` file", (nowhere(path),))])
+        yield from found
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(n for n in folders if not n.startswith("."))
+        yield from (Path(place) / n for n in sorted(names) if n.endswith(".net") and not n.startswith("."))
+
+
+def read_by(program: Program) -> list[Path]:
+    """The files that a program was made from."""
+    sources = [program.source, *(m.file.source for m in program.library.modules.values())]
+    return [s.path for s in sources if s.path is not None and s.path != INPUT]
