@@ -27,7 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> None:
-    from netdsl.reports.plain import printable
+    from netdsl.reports.terminal import printable
     from netdsl.runtime.predict import predict
 
     if given.output is not None and given.output.suffix != ".npz":

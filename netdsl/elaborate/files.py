@@ -198,7 +198,8 @@ class Library:
             return None
         target = _resolved(base.parent, use.path)
         if target is None:
-            return self._missing(use)
+            self._missing(use)
+            return None
         if Path(use.path).is_absolute() or not target.is_relative_to(self.root):
             message = f"`{_cut(use.path)}` lies outside the folder of the file"
             help = "files may use only what lies beside or below them, and `std`"
