@@ -277,6 +277,11 @@ def test_so_many_mistakes_and_no_more() -> None:
     assert len(codes("net X {\n" + "relu relu\n" * 100 + "}")) == MAX_ERRORS
 
 
+@pytest.mark.parametrize("letter", ["\0", "$", "é", "→", "'", '"a\n', "1a ", "True ", ") "])
+def test_a_flood_is_stopped(letter: str) -> None:
+    assert 0 < len(codes(letter * 50_000)) <= 2 * MAX_ERRORS
+
+
 @pytest.mark.parametrize("text", ["", "-> x", "sgd(", "a b", "x = 3", "{", "1 +", "a\nb"])
 def test_values_that_are_none(text: str) -> None:
     collector = Collector()
