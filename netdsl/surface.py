@@ -15,14 +15,15 @@ from netdsl.program import load_text as program_from_text
 def load(path: str | os.PathLike[str], net: str | None = None, **settings: Any) -> Net:
     """A net of a `.net` file: the one called `net`, or the first. Settings replace the defaults of its parameters.
 
-    Raises `NetError` with everything that is wrong, each mistake with its place.
+    Raises `NetError` with everything that is wrong, each mistake with its place; those of its `train` section are
+    left to what trains.
     """
-    return load_file(path, _written(settings)).net(net)
+    return load_file(path, _written(settings)).net(net, trained=False)
 
 
 def load_text(text: str, net: str | None = None, name: str = "text", **settings: Any) -> Net:
     """As `load`, from a text; `name` is what diagnostics call it."""
-    return program_from_text(text, name, _written(settings)).net(net)
+    return program_from_text(text, name, _written(settings)).net(net, trained=False)
 
 
 def check(path: str | os.PathLike[str]) -> list[Diagnostic]:

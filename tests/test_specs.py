@@ -131,7 +131,7 @@ def report(
     file: str, net: str, settings: tuple[tuple[str, int], ...] = (), sizes: tuple[tuple[str, int], ...] = ()
 ) -> Report:
     program = load_file(SPECS / f"{file}.net", {name: str(value) for name, value in settings})
-    return analyze(program.net(net), sizes=dict(sizes))
+    return analyze(program.net(net, trained=False), sizes=dict(sizes))
 
 
 def row(report: Report, path: str) -> Row:

@@ -101,6 +101,8 @@ def training_step(net: Net, *, operands: bool = False) -> Step:
 def _recipe(net: Net) -> Recipe:
     """The recipe with everything that a step needs, or an error at its place."""
     assert net.span is not None
+    if net.faults:
+        raise NetError(list(net.faults))
     if net.recipe is None or not net.recipe.losses:
         help = f"add `train {net.name} {{ … }}` with a `loss` row"
         span = net.span if net.recipe is None else net.recipe.span

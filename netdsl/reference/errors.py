@@ -17,9 +17,12 @@ OTHER: dict[str, str] = {
     "import-outside-folder": "`use` reads only what lies beside or below the file, and `std`",
     "missing-data": "training needs `data`, and the recipe names none",
     "missing-pipeline": "a row has a name, but nothing behind its colon",
+    "file-too-large": "a text holds more bytes than are read",
+    "no-file": "a folder that a command was given holds no `.net` file",
     "no-gradient": "a training step needs the gradient of an operation that states none",
     "no-net": "a command needs a `net`, and the file has none",
     "no-result": "a body has no row that gives a value",
+    "not-a-file": "a device, a pipe or a folder stands where a text is read",
     "not-batched": "a value that is one for all samples (a `param`) stands where each sample needs its own",
     "not-supported-by-target": "the target cannot say an operation, or this use of it",
     "padding-too-large": "a pool's padding is more than half of its window, which could see nothing but padding",
@@ -27,6 +30,7 @@ OTHER: dict[str, str] = {
     "size-too-complex": "sizes repeat with too long a period to be reasoned about exactly",
     "too-much-work": "lists and repetitions take more steps to build than a file may cost",
     "unexpected-end": "the file ends within a row",
+    "unreadable-file": "a text may not be read",
     "wrong-data": "the data set of a recipe gives what the inputs of the net cannot take",
 }
 """Codes in words, for those that no test text shows: most need more than a text (a target, a size, a file)."""

@@ -168,7 +168,7 @@ Everything is counted from shapes alone, for one batch at inference. Three numbe
 | `rnn` | steps · hidden · (inputs + hidden) | 1 a unit (2 with relu) | 1 a unit (0 with relu) |
 | `gru` | 3 times as many | 14 a unit | 3 a unit |
 | `lstm` | 4 times as many | 17 a unit | 5 a unit |
-| `embedding`, `one_hot` | 0 | 0 | 0 |
+| `embedding`, `one_hot`, `gather` | 0 | 0 | 0 |
 | `relu`, `relu6`, `abs`, `neg`, `clamp` | 0 | 1 an element | 0 |
 | `leaky_relu`, `prelu` | 0 | 2 an element | 0 |
 | `sigmoid`, `elu` | 0 | 3 an element | 1 an element |

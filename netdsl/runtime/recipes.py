@@ -53,6 +53,8 @@ def plan_of(net: Net) -> Plan:
 
 
 def recipe_of(net: Net) -> Recipe:
+    if net.faults:
+        raise NetError(list(net.faults))
     if net.recipe is None:
         raise RunError(f"{net.name} has no `train` section")
     return net.recipe
