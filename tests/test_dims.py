@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from functools import reduce
 from itertools import product
 
 import pytest
+from calls import counted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -245,12 +245,12 @@ def test_too_complex_sizes_are_refused():
 
 
 def test_ten_thousand_operations_are_cheap():
-    begin = time.process_time()
-    size: Extent = H
-    for layer in range(10_000):
-        size = (size - 3 + 2) // (2 if layer % 2000 == 1999 else 1) + 1
-    text = str(size)
-    assert time.process_time() - begin < 1
+    with counted() as calls:
+        size: Extent = H
+        for layer in range(10_000):
+            size = (size - 3 + 2) // (2 if layer % 2000 == 1999 else 1) + 1
+        text = str(size)
+    assert calls[0] < 1_200_000
     assert text == "(H + 31) // 32"
 
 
@@ -264,15 +264,15 @@ def test_long_chains_of_unlike_steps_keep_short_texts():
 
 def test_six_thousand_demands_are_cheap():
     domain = Domain(["H"])
-    begin = time.process_time()
-    size: Extent = H
-    for _ in range(2_000):
-        domain.demand(compare(">=", size, 3), None)
-        domain.prefer(compare("==", (size - 3) % 1, 0), None)
-        size = size - 2
-        domain.demand(compare("==", size, 2 * (size // 2)), None)
-    assert domain.sizes("H").describe("H") == "even sizes from 4002"
-    assert time.process_time() - begin < 2
+    with counted() as calls:
+        size: Extent = H
+        for _ in range(2_000):
+            domain.demand(compare(">=", size, 3), None)
+            domain.prefer(compare("==", (size - 3) % 1, 0), None)
+            size = size - 2
+            domain.demand(compare("==", size, 2 * (size // 2)), None)
+        assert domain.sizes("H").describe("H") == "even sizes from 4002"
+    assert calls[0] < 2_200_000
 
 
 # ---------------------------------------------------------------- conditions
@@ -649,9 +649,9 @@ def test_verdicts_on_two_symbols(demands):
 def test_three_related_symbols_end_in_time():
     domain = Domain(["D", "H", "W"])
     volume = Dim.symbol("D") * H * W
-    begin = time.process_time()
-    assert domain.demand(compare("==", volume, 1000), "volume") is Verdict.SOMETIMES
-    assert all(h in domain.sizes("H") for h in range(1, 1001) if 1000 % h == 0)
-    assert domain.sizes("H").maximum == 1000
-    assert volume.at(domain.choose(at_least=1)) == 1000
-    assert time.process_time() - begin < 8
+    with counted() as calls:
+        assert domain.demand(compare("==", volume, 1000), "volume") is Verdict.SOMETIMES
+        assert all(h in domain.sizes("H") for h in range(1, 1001) if 1000 % h == 0)
+        assert domain.sizes("H").maximum == 1000
+        assert volume.at(domain.choose(at_least=1)) == 1000
+    assert calls[0] < 4_000_000

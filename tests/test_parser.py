@@ -7,11 +7,10 @@ import random
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from calls import counted
 
 from netdsl import syntax, tables
 from netdsl.diagnostics import Collector, NetError
@@ -315,21 +314,6 @@ def test_what_is_allowed_is_shallow_enough_for_recursion() -> None:
     for _ in range(45):
         inner = f"f(-{inner})"
     assert brief(value(inner)).count("f(") == 45
-
-
-@contextmanager
-def counted() -> Iterator[list[int]]:
-    """How many functions are called, of Python and of C: a measure of work that no other process disturbs."""
-    calls = [0]
-
-    def count(frame: object, event: str, argument: object) -> None:
-        calls[0] += event in ("call", "c_call")
-
-    sys.setprofile(count)
-    try:
-        yield calls
-    finally:
-        sys.setprofile(None)
 
 
 def test_long_files_take_linear_time() -> None:
