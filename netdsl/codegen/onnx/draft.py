@@ -154,8 +154,8 @@ def attach(draft: Draft, source: Source) -> None:
         draft.model.graph.initializer.append(numpy_helper.from_array(source(key), draft.called.get(key, key)))
 
 
-def attach_beside(draft: Draft, source: Source, path: Path, name: str) -> None:
-    """Write the large weights to a file one by one; the model says where in the file called `name` each of them is."""
+def attach_beside(draft: Draft, source: Source, path: Path, location: str) -> None:
+    """Write the large weights to a file one by one; the model says where at `location` each is."""
     with open(path, "wb") as file:
         for key, weight in draft.weights.items():
             array, name = source(key), draft.called.get(key, key)
@@ -165,7 +165,7 @@ def attach_beside(draft: Draft, source: Source, path: Path, name: str) -> None:
             file.seek(-file.tell() % ALIGNMENT, os.SEEK_CUR)
             tensor = TensorProto(name=name, data_type=ELEMENTS[weight.dtype], dims=weight.shape)
             tensor.data_location = TensorProto.EXTERNAL
-            place = {"location": name, "offset": file.tell(), "length": array.nbytes}
+            place = {"location": location, "offset": file.tell(), "length": array.nbytes}
             for part, value in place.items():
                 tensor.external_data.add(key=part, value=str(value))
             draft.model.graph.initializer.append(tensor)
