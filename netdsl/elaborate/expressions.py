@@ -23,10 +23,23 @@ from netdsl.tensors import Value
 
 LARGEST = 10**30
 NUMBERS = (int, float)
+LONG = (list, tuple, str, Bundle)
+"""Values that may be long: what is done with them takes time by their length."""
 
 
 def evaluate(context: Context, scope: Scope, expr: syntax.Expr) -> Any:
-    """The value of an expression: a number, a list, an arrow, a bundle or a layer."""
+    """The value of an expression: a number, a list, an arrow, a bundle or a layer.
+
+    Whoever asks may look at all of it, so that every item is counted as work, each time.
+    """
+    value = peek(context, scope, expr)
+    if isinstance(value, LONG):
+        context.spend(functions.weight(value), expr.span)
+    return value
+
+
+def peek(context: Context, scope: Scope, expr: syntax.Expr) -> Any:
+    """As `evaluate`, for somebody who looks at one item at most."""
     context.spend(1, expr.span)
     return evaluators()[type(expr)](context, scope, expr)
 
@@ -241,9 +254,9 @@ SHAPE_ATTRIBUTES: dict[str, tuple[int, Callable[[Value], Any]]] = {
 
 
 def _index(context: Context, scope: Scope, expr: syntax.Index) -> Any:
-    value = evaluate(context, scope, expr.value)
+    value = peek(context, scope, expr.value)
     if isinstance(value, Bundle):
-        value = list(value.items)
+        value = value.items
     if not isinstance(value, list | tuple):
         context.error("wrong-kind", f"only lists and bundles have items, not {describe(value)}", expr.value.span)
     place = number(context, scope, expr.index, "an index")

@@ -45,8 +45,18 @@ def bounded(context: Context, items: Any, span: Span) -> Any:
     if count is None:
         context.error("nested-too-deep", f"lists lie inside each other more than {DEPTH} deep", span)
     bounded_count(context, count, span)
-    context.spend(count, span)
     return items
+
+
+LETTERS = 16
+"""Letters of a string that are as much work as one item of a list."""
+
+
+def weight(value: Any) -> int:
+    """The work that one look at a long value takes: its items, those of lists inside it counted too."""
+    if isinstance(value, str):
+        return len(value) // LETTERS
+    return _weight(value.items if isinstance(value, Bundle) else value) or LIMIT
 
 
 def _weight(items: Any, depth: int = 0) -> int | None:

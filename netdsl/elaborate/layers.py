@@ -239,6 +239,8 @@ def _setting_help(declared: Field, value: Any, written: syntax.Expr) -> str | No
 
 # ---------------------------------------------------------------- applying
 
+RANK = 32
+"""Axes that an arrow may have, as many as other tools read at least."""
 MANY = 8
 """Arrows from which on a join is dear: each is compared with those before it."""
 
@@ -365,6 +367,10 @@ def _add(context: Context, op: Op, span: Span, settings: Mapping[str, Setting], 
     """Check an operation's requirements and append its node."""
     sizes.check_requirements(context, op, span, settings, operator)
     types = [sizes.simplified(context, t) for t in result_types(op)]
+    rank = max((t.rank for t in types), default=0)
+    if rank > RANK:
+        help = "`flatten` or `reshape` to fewer axes first"
+        context.error("wrong-rank", f"the result has {rank} axes; an arrow has {RANK} at most", span, help=help)
     return append(context, op.name, op, tuple(op.operands()), types, span, settings)
 
 

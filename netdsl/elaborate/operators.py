@@ -109,7 +109,6 @@ def _compare(context: Context, expr: syntax.Binary, left: Any, right: Any) -> An
     if expr.operator == "in":
         if not isinstance(right, list | tuple):
             context.error("wrong-kind", f"`in` looks into a list, not {expressions.describe(right)}", expr.right.span)
-        context.spend(len(right), expr.span)
         return _among(context, expr, left, list(right))
     sizes = isinstance(left, Dim | int | float) and isinstance(right, Dim | int | float)
     if sizes and (isinstance(left, Dim) or isinstance(right, Dim)):

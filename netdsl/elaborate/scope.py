@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -156,7 +157,8 @@ def _name_labelled(fresh: list[Node], named: list[Node], label: str) -> None:
         for node in fresh:
             node.name = f"{label}.{inner.number(node.name)}"
         return
-    repeated = {n.name for n in fresh if sum(m.name == n.name for m in fresh) > 1}
+    counts = Counter(n.name for n in fresh)
+    repeated = {name for name, count in counts.items() if count > 1}
     owner = weighted[0] if weighted else next((n for n in fresh[-1:] if n.name not in repeated), None)
     inner = Names()
     for node in fresh:
