@@ -52,12 +52,12 @@ MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge"}
 
 @rules.lowers(Pad)
 def pad(op: Pad, inputs: Sequence[str], build: Builder) -> Any:
-    untouched = [0] * (1 + op.x.type.batched)
     befores, afters = (list(side) for side in zip(*op.rims, strict=True))
-    operands = [inputs[0], build.ints(*untouched, *befores, *untouched, *afters)]
-    if op.value:
-        operands.append(_filling(op, build))
-    return build.node("Pad", operands, mode=MODES[op.mode])
+    filling = _filling(op, build) if op.value else ""
+    # With its axes named, onnxruntime does not take zeros for padding of a max-pooling that follows, which reads none.
+    first = 1 + op.x.type.batched
+    axes = build.ints(*range(first, first + len(befores)))
+    return build.node("Pad", [inputs[0], build.ints(*befores, *afters), filling, axes], mode=MODES[op.mode])
 
 
 def _filling(op: Pad, build: Builder) -> Any:
