@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+MOST = 10**18
+"""Numbers that one tensor may hold, and the largest setting of a layer: engines count in 64 bits."""
+
+
 class DType(StrEnum):
     FLOAT = "float"
     INT = "int"

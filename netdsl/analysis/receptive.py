@@ -13,6 +13,7 @@ from math import gcd, lcm
 from typing import TYPE_CHECKING, NamedTuple
 
 from netdsl.ops.base import Window
+from netdsl.tensors import MOST
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -62,13 +63,19 @@ PIXEL = Axis(((0, 0),), 1)
 
 
 def slide(axis: Axis, window: Window) -> Axis | None:
-    """One axis through one window; None when it has too many phases to follow."""
+    """One axis through one window; None when it has too many phases, or reaches too far, to follow."""
     if not window.upward and len(axis.phases) == 1 and axis.phases[0] != NOTHING:
         low, high = axis.phases[0]
         first = low - window.before * axis.jump
         last = high + (window.reach - 1 - window.before) * axis.jump
-        return Axis(((first, last),), axis.jump * window.stride)
-    return _shortest(*_slide(axis, window)) if axis.period * window.up <= MOST_PHASES else None
+        return _within(Axis(((first, last),), axis.jump * window.stride))
+    return _within(_shortest(*_slide(axis, window))) if axis.period * window.up <= MOST_PHASES else None
+
+
+def _within(axis: Axis) -> Axis | None:
+    """The same axis; None when it reaches further than any input does."""
+    ends = [end for phase in axis.phases if phase != NOTHING for end in phase]
+    return axis if all(abs(end) <= MOST for end in (axis.jump, *ends)) else None
 
 
 def _slide(axis: Axis, window: Window) -> tuple[list[Interval], int]:

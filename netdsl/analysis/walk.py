@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import prod
 from typing import NamedTuple
 
 from netdsl.analysis.counts import Count, arithmetic, reading_at, shape_at, windows_at
@@ -13,12 +14,12 @@ from netdsl.analysis.memory import Schedule
 from netdsl.analysis.quantities import quantity
 from netdsl.analysis.report import Row, Shape, Uncounted
 from netdsl.analysis.settings import layer_text
-from netdsl.diagnostics import Collector
+from netdsl.diagnostics import Collector, Diagnostic, Label, NetError
 from netdsl.ir import Block, Graph, Node, Recurrent
 from netdsl.ops.base import Follows, Op, Reading
 from netdsl.ops.value import BatchOfOne, Constant
 from netdsl.record import changed
-from netdsl.tensors import DType, TensorType, Value
+from netdsl.tensors import MOST, DType, TensorType, Value
 
 PLACEHOLDER = Row(name="", path="", op="", kind="", settings="", line=0, depth=0, inputs=(), outputs=())
 """Stands for a block until its rows, and with them its sums, are known."""
@@ -124,6 +125,7 @@ class Walk:
     # ------------------------------------------------------------ layers
 
     def layer(self, node: Node, op: Op, place: Place) -> Count:
+        self.bound(node, op)
         count = Count(layers=1)
         path = place.of(node.name)
         owned = self.owns(node, place)
@@ -140,6 +142,17 @@ class Walk:
         self.rows.append(self.row(node, place, count, owned, Remarks(missing, warnings, lines)))
         self.drawn.append(self.fields.get(node.results[0]))
         return count
+
+    def bound(self, node: Node, op: Op) -> None:
+        """Refuse weights and results too large for any machine: `NetError` at their row."""
+        tensors = [prod(shape_at(r.type, self.sizes)) for r in node.results]
+        weights = [weight.elements for weight in op.weights()]
+        if max((*tensors, *weights), default=0) > MOST:
+            message = f"`{layer_text(op, node.written)}` holds more than {MOST:,} numbers"
+            at = ", ".join(f"{s} = {n}" for s, n in self.sizes.items())
+            notes = (f"at {at}",) if at and len(at) < 100 else ()
+            found = Diagnostic("size-too-large", message, (Label(node.span),), notes=notes, help="use smaller sizes")
+            raise NetError([found])
 
     def see(self, node: Node, op: Op) -> None:
         """The fields of an operation's results."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 
+DIGITS = 18
+"""Numbers of more are no sizes of anything that a machine holds."""
+
 
 def add_net(parser: ArgumentParser) -> None:
     """The file, which of its nets, and settings of the net."""
@@ -56,13 +59,17 @@ def sizes(text: str) -> dict[str, int]:
 
 def count(text: str) -> int:
     """A whole number of 1 or more."""
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"`{text}` is not a whole number of 1 or more")
-    return int(text)
+    return _number(text, 1)
 
 
 def whole(text: str) -> int:
     """A whole number of 0 or more."""
-    if not text.isdecimal():
-        raise ArgumentTypeError(f"`{text}` is not a whole number of 0 or more")
+    return _number(text, 0)
+
+
+def _number(text: str, least: int) -> int:
+    if len(text) > DIGITS:
+        raise ArgumentTypeError(f"a number may have {DIGITS} digits, not {len(text):,}")
+    if not text.isdecimal() or int(text) < least:
+        raise ArgumentTypeError(f"`{text}` is not a whole number of {least} or more")
     return int(text)

@@ -367,6 +367,7 @@ def _add(context: Context, op: Op, span: Span, settings: Mapping[str, Setting], 
     """Check an operation's requirements and append its node."""
     sizes.check_requirements(context, op, span, settings, operator)
     types = [sizes.simplified(context, t) for t in result_types(op)]
+    sizes.check_amounts(context, types, span)
     rank = max((t.rank for t in types), default=0)
     if rank > RANK:
         help = "`flatten` or `reshape` to fewer axes first"

@@ -17,7 +17,10 @@ from netdsl.ops.base import Op, Requirement
 from netdsl.ops.windows import lost
 from netdsl.record import changed
 from netdsl.source import Span
-from netdsl.tensors import DType, TensorType, Value
+from netdsl.tensors import MOST, DType, TensorType, Value
+
+TOO_LARGE = f"a tensor of more than {MOST:,} numbers is made here"
+SMALLER = "use smaller sizes or fewer repetitions"
 
 
 def check_requirements(
@@ -85,6 +88,19 @@ def _counter_example(
         return ()
     at = ", ".join(f"{s} = {smallest[s]}" for s in sorted(symbols) if s in smallest)
     return (says.format(at=at, left=value_at(left, smallest), right=value_at(right, smallest)),)
+
+
+def check_amounts(context: Context, types: Sequence[TensorType], span: Span) -> None:
+    """Refuse what no machine can hold, before numbers grow too long to be computed with or written."""
+    for type_ in types:
+        fixed = 1
+        for extent in type_.shape:
+            fixed *= extent if isinstance(extent, int) else 1
+        # A coefficient shows at the first sizes that are no neutral element.
+        if fixed > MOST or any(
+            abs(value_at(d, dict.fromkeys(d.symbols, 2))) > MOST for d in type_.shape if not isinstance(d, int)
+        ):
+            context.error("size-too-large", TOO_LARGE, span, help=SMALLER)
 
 
 def simplified(context: Context, type: TensorType) -> TensorType:
