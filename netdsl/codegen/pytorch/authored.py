@@ -55,13 +55,10 @@ class Names:
 
     def name_sizes(self, value: Value) -> None:
         """Note the words in the declared shape of an input, once its sizes are traced."""
-        declared = [i for r in rows_of(self.use) if isinstance(r, syntax.InputRow) for i in r.items]
-        dims = next((i.dims for i in declared if i.name.id == self.use.inputs[value]), None) or ()
         shape = self.use.types[value].shape
-        for dim, extent in zip(dims, shape, strict=False):
-            word = dim.name if isinstance(dim, syntax.SizedSymbol) else dim
-            if isinstance(word, syntax.Name) and word.id not in self.use.settings:
-                self.symbols.setdefault(word.id, extent)
+        for (i, j), word in declared_axes(self.use).items():
+            if self.use.graph.inputs[i] is value and j < len(shape):
+                self.symbols.setdefault(word, shape[j])
 
     def term(self, expr: Any) -> Term | None:
         """An author's expression over the names of the class; None for one of another body, or one without a term."""
@@ -142,6 +139,18 @@ class Names:
             found |= names_in((self.symbols[word],))
         known = word in self.use.settings and identifier(word) not in self.use.hidden
         return found | ({identifier(word)} if known and word not in self.lets else set())
+
+
+def declared_axes(use: Use) -> dict[tuple[int, int], str]:
+    """What the text calls axes of inputs, by input and place: `[T, F]`."""
+    declared = {i.name.id: i.dims for r in rows_of(use) if isinstance(r, syntax.InputRow) for i in r.items}
+    found = {}
+    for i, value in enumerate(use.graph.inputs):
+        for j, dim in enumerate(declared.get(use.inputs[value]) or ()):
+            word = dim.name if isinstance(dim, syntax.SizedSymbol) else dim
+            if isinstance(word, syntax.Name) and word.id not in use.settings:
+                found[i, j] = word.id
+    return found
 
 
 def use_parameters(use: Use) -> tuple[syntax.Parameter, ...]:

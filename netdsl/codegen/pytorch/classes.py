@@ -128,9 +128,10 @@ class ClassWriter:
         plain = [o for o in graph.outputs if o not in aux]
         head = self._head("forward", forward, graph.inputs, _result_type(graph.outputs, self.main.use.block is None))
         if aux:
-            return [*head, *self._with_aux(forward, steps, plain, aux)]
+            body = self._with_aux(forward, steps, plain, aux)
+            return [*head, *forward.sized(), *body]
         forward.run(steps, [o.value for o in plain])
-        return [*head, *forward.lines, *self._returned(forward, plain)]
+        return [*head, *forward.sized(), *forward.lines, *self._returned(forward, plain)]
 
     def _with_aux(self, forward: Forward, steps: Sequence[Step], plain: list[Output], aux: list[Output]) -> list[str]:
         """Outputs of training come last, behind `if self.training`."""

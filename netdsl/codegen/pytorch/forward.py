@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netdsl import syntax
+from netdsl.codegen.pytorch.extents import Extents
 from netdsl.codegen.pytorch.layout import Layout, Step
 from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.codegen.pytorch.shapes import Shapes
@@ -17,7 +18,7 @@ from netdsl.codegen.pytorch.spelling import Infix
 from netdsl.codegen.pytorch.text import INDENT, WIDTH, Atom, Called, Doc, flat, identifier, lay, operand, unused
 from netdsl.codegen.pytorch.tracing import Use
 from netdsl.dims import Dim
-from netdsl.ir import Block, Node
+from netdsl.ir import Block, Node, Recurrent
 from netdsl.tensors import DType, Value
 
 TEMPORARY = ("x", "y", "z", "out")
@@ -63,6 +64,8 @@ class Forward:
             self.taken.add(self.names[value])
         self.inputs = set(self.names.values())
         self.alive = dict(self.names)
+        if not isinstance(self.main.use.block, Recurrent):
+            parameters.extents = Extents(self.main.use, self.names, self._own)
 
     # ------------------------------------------------------------ running through the steps
 
@@ -187,7 +190,8 @@ class Forward:
         common = [text for text in found[0] if all(text in other for other in found)]
         if not common:
             raise ValueError(f"the size {values[0]} cannot be had from the inputs")
-        return str(common[0])
+        extents = self.parameters.extents
+        return extents.spelt(common[0]) if extents else str(common[0])
 
     def _sizes(self, use: Use, size: Any) -> Any:
         axes = []
@@ -260,6 +264,16 @@ class Forward:
 
     def _unused(self, label: str) -> str:
         return unused(identifier(label.replace(".", "_")), self.taken)
+
+    def _own(self, label: str) -> str:
+        """A name that nothing else gets."""
+        name = self._unused(label)
+        self.taken.add(name)
+        return name
+
+    def sized(self) -> list[str]:
+        """The lines before all others, which read sizes of the inputs."""
+        return self.parameters.extents.lines(2) if self.parameters.extents else []
 
     def returned(self, value: Value) -> tuple[Doc, str]:
         """The expression of a result, with the comment it may carry."""

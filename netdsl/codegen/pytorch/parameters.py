@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
+from netdsl.codegen.pytorch.extents import Extents
 from netdsl.codegen.pytorch.layout import Layout
 from netdsl.codegen.pytorch.signatures import Signature, known_signature
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Raw, Repeated
@@ -50,6 +51,8 @@ class Parameters:
         self.used: set[str] = set()
         self.stored: set[str] = set()
         """Arguments that `forward` reads, kept as attributes."""
+        self.extents: Extents | None = None
+        """Where `forward` reads sizes of its inputs; None where it does not."""
         self.extras: dict[str, list[Any]] = {}
         self.baked: set[str] = set()
         """Arguments that reach a plain number."""
@@ -77,7 +80,8 @@ class Parameters:
                 raise ValueError(f"{hint} depends on the size of the input")
             for use, value in zip(uses, values, strict=True):
                 self.baked |= use.symbolic.get(value, set()) if isinstance(value, Dim) else names_in((value,))
-            return Atom(size(values))
+            text = size(values)
+            return Atom(text, tight=" " not in text)
         if all(isinstance(v, tuple | list) for v in values) and len({len(v) for v in values}) == 1:
             return self._tuple(values, uses, hint, stored, size)
         term = self.term(values, uses)
@@ -103,10 +107,12 @@ class Parameters:
         return Atom(f"({', '.join(items)}{',' if len(items) == 1 else ''})")
 
     def _spell(self, term: Term, stored: bool) -> Atom:
-        self.used |= term.names()
+        read = self.extents.argument if self.extents and stored else lambda _: None
+        local = {n: word for n in sorted(term.names()) if (word := read(n))}
+        self.used |= term.names() - set(local)
         if stored:
-            self.stored |= term.names()
-        text = term.text(self.attribute if stored else str)
+            self.stored |= term.names() - set(local)
+        text = term.text(lambda n: local.get(n) or (self.attribute(n) if stored else n))
         return Atom(text, tight=term.operator in ("name", "number", "min", "max"))
 
     def attribute(self, argument: str) -> str:
@@ -164,7 +170,7 @@ class Parameters:
             return self._made(values, uses, hint, operands, size, stored)
         if isinstance(first, Infix):
             texts = [
-                operand(self.value([v.values[i] for v in values], uses, hint, stored, size))
+                _place(first.template, i, self.value([v.values[i] for v in values], uses, hint, stored, size))
                 for i in range(len(first.values))
             ]
             sides = [flat(o) if _binds(first.template, i, o) else operand(o) for i, o in enumerate(operands)]
@@ -235,6 +241,13 @@ def _binds(template: str, place: int, side: Doc) -> bool:
     parsed = ast.parse(flat(side), mode="eval").body
     tighter = isinstance(parsed, ast.BinOp) and isinstance(parsed.op, ast.Mult | ast.Div | ast.Pow)
     return tighter or (place == 0 and isinstance(parsed, ast.BinOp) and isinstance(parsed.op, ast.Add | ast.Sub))
+
+
+def _place(template: str, index: int, doc: Doc) -> str:
+    """A number's source at its places of a template, without brackets where it stands alone between commas."""
+    word = re.escape(f"{{v[{index}]}}")
+    alone = re.findall(rf"[\[(,:]\s*{word}(?=\s*[,)\]:])", template)
+    return flat(doc) if len(alone) == len(re.findall(word, template)) else operand(doc)
 
 
 def _right(term: Term, values: Sequence[Any], uses: Sequence[Use]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from netdsl.codegen.pytorch.authored import declared_axes
 from netdsl.codegen.pytorch.layout import Layout, Step
 from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.codegen.pytorch.terms import Sized, term_of
@@ -41,6 +42,9 @@ class Shapes:
         self.steps = steps
         self.main = main
         self.order = {id(step): i for own in steps for i, step in enumerate(own)}
+        words = declared_axes(main.use)
+        self.declared = {n: words[at] for n, at in main.use.places.items() if at in words}
+        """What the text calls sizes of inputs that could be arguments."""
         self.axes = list(self._named_axes())
 
     def _named_axes(self) -> Iterator[Axis]:
@@ -114,10 +118,11 @@ class Shapes:
         for extent in extents:
             if isinstance(extent, Sized):
                 term = term_of(extent)
-                heights = {n for n in term.names() if n.endswith(("_height", "_width", "_depth"))}
+                unnamed = term.names() - set(self.declared)
+                heights = {n for n in unnamed if n.endswith(("_height", "_width", "_depth"))}
                 pairs = zip(extents, uses, strict=True)
                 if not heights and term.size() <= 6 and all(term.holds(e, u.env) for e, u in pairs):
-                    return term.text()
+                    return term.text(lambda n: self.declared.get(n, n))
         return ""
 
     def _by_axis(self, extents: Sequence[Any], uses: Sequence[Use], place: int) -> str:

@@ -98,7 +98,8 @@ def breakable(text: str, tight: bool) -> Doc:
     items = tuple((lead, Atom(ast.get_source_segment(text, a) or "")) for lead, a in leads)
     function, made = ast.get_source_segment(text, node.func) or "", text[: node.end_col_offset]
     doc = Called(function, items, "()", text[len(made) :])
-    return doc if whole.end_col_offset == len(text) and flat(doc) == text else Atom(text, tight)
+    same = whole.end_col_offset == len(text) and ast.dump(ast.parse(flat(doc), mode="eval").body) == ast.dump(whole)
+    return doc if same else Atom(text, tight)
 
 
 def condition(text: str, before: str, after: str, depth: int) -> list[str]:

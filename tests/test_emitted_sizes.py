@@ -1,0 +1,65 @@
+"""Sizes in emitted source: read in `forward` from the shape of the input, under the words of the text."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from netdsl.codegen.pytorch.module import torch_module
+from netdsl.codegen.pytorch.source import torch_source
+from netdsl.program import load_text
+
+WINDOWS = """
+block window(size) {
+  input x [H, W, C]
+  let rows = H // size
+  let cols = W // size
+  a: x -> reshape((rows, size, cols, size, C)) -> transpose((0, 2, 1, 3, 4))
+  b: a -> reshape((rows * cols * size * size, C)) -> linear(C)
+  b -> reshape((H, W, C))
+}
+net N {
+  input x [8, 8, 16]
+  output y: x -> window(2) -> conv(4, 1) -> window(4)
+}
+"""
+SYMBOLS = """
+net N {
+  input x [H, W, 16]
+  a: x -> reshape((H * W, 16)) -> linear(16)
+  output y: a -> reshape((H, W, 16))
+}
+"""
+
+
+def test_sizes_of_the_input_are_no_arguments() -> None:
+    source = torch_source(load_text(WINDOWS).net())
+    assert "H, W, C = x.shape[1:]" in source
+    assert "x.reshape(-1, H // self.size, self.size, W // self.size, self.size, C)" in source
+    assert "def __init__(self, in_width: int, size: int)" in source
+    assert "x [H, W, C] -> [H, W, C]" in source
+    assert max(map(len, source.split("\n"))) <= 88
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (3, 5), (1, 7)])
+def test_a_size_is_the_inputs_after_its_name_holds_something_else(height: int, width: int) -> None:
+    module = torch_module(load_text(SYMBOLS).net())
+    x = torch.randn(2, height, width, 16)
+    with torch.no_grad():
+        assert torch.allclose(module(x), module.a(x), atol=1e-6)
+
+
+def test_windows_are_what_torch_makes_of_the_same_steps() -> None:
+    module = torch_module(load_text(WINDOWS).net())
+    state = list(module.state_dict().values())
+    x = torch.randn(2, 8, 8, 16)
+    with torch.no_grad():
+        first = _windows(x, 2, *state[:2])
+        mixed = torch.nn.functional.conv2d(first, *state[2:4])
+        assert torch.allclose(module(x), _windows(mixed, 4, *state[4:]), atol=1e-5)
+
+
+def _windows(x: torch.Tensor, size: int, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    batch, first, second, third = x.shape
+    parts = x.reshape(batch, first // size, size, second // size, size, third).transpose(2, 3)
+    return torch.nn.functional.linear(parts.reshape(batch, -1, third), weight, bias).reshape(x.shape)
