@@ -78,7 +78,7 @@ def test_data_ships(site: Path, tmp_path: Path) -> None:
     done = run(site, tmp_path, ["report", str(SPEC)])
     assert done.returncode == 0
     names = {Path(name).name for name in contents(site)}
-    assert {"grammar.json", "grammar.lark", "prelude.net", "transformer.net"} <= names
+    assert {"py.typed", "grammar.json", "grammar.lark", "prelude.net", "transformer.net"} <= names
     assert any(name.endswith(".npz") for name in names)
 
 
