@@ -20,6 +20,10 @@ EFFORT = 40_000
 """Combinations of sizes that a domain tries in all its life to decide relations; more is refused."""
 
 
+TIED = 48
+"""How many symbols relations may tie together."""
+
+
 class Verdict(Enum):
     """For which sizes of a domain a condition holds."""
 
@@ -56,7 +60,8 @@ class Domain:
         self._order: list[str] = []
         self._effort = EFFORT
         self._verdicts: dict[Condition, Verdict] = {}
-        self._projections: dict[str, tuple[SizeSet, bool]] = {}
+        self._projection: projection.Projection | None = None
+        self._looks = search.Budget(projection.LOOKS)
         self.demands: list[Demand] = []
         self.preferences: list[Demand] = []
         for name in symbols:
@@ -95,7 +100,7 @@ class Domain:
             return Verdict.ALWAYS if resolved else Verdict.NEVER
         if len(resolved.symbols) == 1:
             (symbol,) = resolved.symbols
-            sizes, exact = self._projection(symbol)
+            sizes, exact = self._projected(symbol)
             if exact:
                 left = sizes & solve(resolved, symbol)
                 return Verdict.NEVER if left.empty else Verdict.ALWAYS if left == sizes else Verdict.SOMETIMES
@@ -104,9 +109,11 @@ class Domain:
         return self._verdicts[resolved]
 
     def _searched(self, condition: Condition) -> Verdict:
-        if self._member([condition]) is None:
+        if self._found([condition]) is None:
             return Verdict.NEVER
-        return Verdict.ALWAYS if self._member_where(negate(condition)) is None else Verdict.SOMETIMES
+        opposite = negate(condition)
+        assert not isinstance(opposite, bool)
+        return Verdict.ALWAYS if self._found([opposite]) is None else Verdict.SOMETIMES
 
     def demand(self, condition: bool | Condition, source: Any, soft: bool = False) -> Verdict:
         """Decide, and leave only the members for which it holds when it holds for some.
@@ -121,12 +128,22 @@ class Domain:
             return verdict
         resolved = self._resolved(condition)
         assert not isinstance(resolved, bool)
+        self._check_group(resolved)
+        before, known = dict(self._sets), set(map(id, self._relations))
         self._narrow(resolved)
-        self._sets = projection.tightened(self._sets, self._relations)
-        self._projections.clear()
+        moved = {s for s, sizes in self._sets.items() if sizes is not before[s]}
+        new = [r for r in self._relations if id(r) not in known or moved & r.symbols]
+        self._sets = projection.tightened(self._sets, self._relations, new)
+        self._projection = None
         self._verdicts.clear()
         self.demands.append(Demand(condition, source))
         return verdict
+
+    def _check_group(self, condition: Condition) -> None:
+        if len(condition.symbols) > 1 and len(group := self._component(condition.symbols)) > TIED:
+            few = ", ".join(f"`{s}`" for s in group[:3])
+            message = f"the sizes of {len(group)} inputs ({few}, …) depend on each other; the limit is {TIED}"
+            raise SizeTooComplex(message, "give sizes that must be the same one name, or fix them")
 
     def prefer(self, condition: bool | Condition, source: Any) -> None:
         """Note what would be good, such as windows that drop no pixel; a foregone conclusion is not noted."""
@@ -136,14 +153,14 @@ class Domain:
     def sizes(self, symbol: str) -> SizeSet:
         """The sizes of one symbol that work together with some sizes of the others.
 
-        Exact, but for a symbol in a relation that `netdsl.dims.projection.project` cannot solve:
+        Exact, but for a symbol in a relation that `netdsl.dims.projection` cannot solve:
         then some of them may not work.
         """
         alias = self._aliases.get(symbol)
         if alias is None:
-            return self._projected(symbol)
+            return self._projected(symbol)[0]
         other, distance = _offset(alias)
-        return self._projected(other).shifted(distance)
+        return self._projected(other)[0].shifted(distance)
 
     def exact_sizes(self, symbol: str) -> SizeSet:
         """The sizes that also fulfil every preference on this symbol alone."""
@@ -175,7 +192,7 @@ class Domain:
         return self._completed(chosen)
 
     def _chosen(self, group: tuple[str, ...], at_least: int) -> dict[str, int]:
-        sizes = {s: self._projected(s) for s in group}
+        sizes = {s: self._projected(s)[0] for s in group}
         exact = {s: sizes[s] & self._preferred(s) for s in group}
         big = SizeSet.between(at_least)
         if len(group) == 1:
@@ -268,13 +285,18 @@ class Domain:
             return self._member([]) if resolved else None
         return self._member([resolved])
 
-    def _member(self, conditions: list[Condition]) -> dict[str, int] | None:
-        """A small member for which the conditions hold, too."""
+    def _found(self, conditions: list[Condition]) -> dict[str, int] | None:
+        """Small sizes of the symbols that conditions are about, and of those tied to them, for which they hold."""
         asked = self._component(s for c in conditions for s in c.symbols)
         sets = {s: self._sets[s] for s in asked}
         budget = search.Budget()
         found = search.find(sets, [*self._relations_of(asked), *conditions], budget)
         self._spend(search.STEPS - budget.left)
+        return found
+
+    def _member(self, conditions: list[Condition]) -> dict[str, int] | None:
+        """A small member for which the conditions hold, too."""
+        found = self._found(conditions)
         if found is None:
             return None
         for group in self._groups():
@@ -300,18 +322,11 @@ class Domain:
                 out = out & solve(resolved, symbol)
         return out
 
-    def _projected(self, symbol: str) -> SizeSet:
-        return self._projection(symbol)[0]
-
-    def _projection(self, symbol: str) -> tuple[SizeSet, bool]:
+    def _projected(self, symbol: str) -> projection.Answer:
         """The sizes of a symbol that stands for itself, and whether they are exact."""
-        if not self._related((symbol,)):
-            return self._sets[symbol], True
-        if symbol not in self._projections:
-            group = self._component((symbol,))
-            sets = {s: self._sets[s] for s in group}
-            self._projections[symbol] = projection.project(sets, self._relations_of(group), symbol)
-        return self._projections[symbol]
+        if self._projection is None:
+            self._projection = projection.Projection(self._sets, self._relations, self._looks)
+        return self._projection.of(symbol)
 
 
 def _offset(alias: Dim) -> tuple[str, int]:

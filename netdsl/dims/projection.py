@@ -1,7 +1,8 @@
-"""What a relation between two symbols leaves of each of them."""
+"""What relations between symbols leave of each of them."""
 
 from __future__ import annotations
 
+from itertools import islice
 from math import gcd, lcm
 from typing import TYPE_CHECKING
 
@@ -12,23 +13,113 @@ from netdsl.dims.polynomial import Sum
 from netdsl.dims.sizeset import SizeSet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 SCANNED = 4096
 """How many sizes of a symbol are looked at one by one where that gives an exact answer."""
 GUESSED = 256
 """How many are looked at where it does not."""
+FAR = 1 << 40
+"""Beyond this no end of the sizes that a relation leaves is looked for."""
+LOOKS = 20_000
+"""How many combinations of sizes are tried to say what relations leave of all symbols of a domain."""
+Answer = tuple[SizeSet, bool]
+"""Sizes of a symbol, and whether they are exact."""
 
 
-def project(sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol: str) -> tuple[SizeSet, bool]:
-    """The sizes of a symbol that go together with some sizes of the others, and whether that is exact.
+class Projection:
+    """What relations leave of each of their symbols. `looks` is how many combinations of sizes all of it may try.
+
+    Where relations tie symbols together as a tree, each of two, a symbol is asked about neighbour by neighbour.
+    """
+
+    def __init__(self, sets: Mapping[str, SizeSet], relations: Sequence[Condition], looks: search.Budget) -> None:
+        self.sets = sets
+        self.relations = relations
+        self.looks = looks
+        self.answers: dict[str, Answer] = {}
+        self.messages: dict[tuple[str, str, SizeSet], Answer] = {}
+        self.tied: dict[str, dict[str, None]] = {}
+        for relation in relations:
+            for symbol in relation.symbols:
+                self.tied.setdefault(symbol, {}).update(dict.fromkeys(relation.symbols - {symbol}))
+
+    def of(self, symbol: str) -> Answer:
+        """The sizes of a symbol that go together with some sizes of the others, and whether that is exact."""
+        if symbol not in self.tied:
+            return self.sets[symbol], True
+        if symbol not in self.answers:
+            self.answers[symbol] = self._answer(symbol)
+        return self.answers[symbol]
+
+    def _answer(self, symbol: str) -> Answer:
+        order = self._outwards(symbol)
+        if order is None:
+            group = reached(self.tied, (symbol,))
+            relations = [r for r in self.relations if symbol in reached(self.tied, r.symbols)]
+            return _project({s: self.sets[s] for s in group}, relations, symbol, self.looks)
+        left = {symbol: (self.sets[symbol], True), **{child: (self.sets[child], True) for child, _ in order}}
+        for child, parent in reversed(order):
+            found, exact = self._message(child, parent, left[child][0])
+            sizes, sure = left[parent]
+            left[parent] = sizes & found, sure and exact and left[child][1]
+        return left[symbol]
+
+    def _outwards(self, symbol: str) -> list[tuple[str, str]] | None:
+        """Each symbol tied to this one with its neighbour on the way there; None when it is no tree of pairs."""
+        order: list[tuple[str, str]] = []
+        seen, front = {symbol}, [(symbol, "")]
+        while front:
+            at, before = front.pop()
+            for other in self.tied[at]:
+                if other != before and other in seen:
+                    return None
+                if other != before:
+                    seen.add(other)
+                    order.append((other, at))
+                    front.append((other, at))
+        return order
+
+    def _message(self, child: str, parent: str, sizes: SizeSet) -> Answer:
+        """The sizes of a symbol that go together with these of its neighbour."""
+        key = child, parent, sizes
+        if key not in self.messages:
+            relations = [r for r in self.relations if r.symbols == {child, parent}]
+            pair = {parent: self.sets[parent], child: sizes}
+            self.messages[key] = _project(pair, relations, parent, self.looks)
+        return self.messages[key]
+
+
+def reached(tied: Mapping[str, Iterable[str]], symbols: Iterable[str]) -> set[str]:
+    """These symbols with all that are tied to them."""
+    found = set(symbols)
+    front = list(found)
+    while front:
+        more = set(tied.get(front.pop(), ())) - found
+        found |= more
+        front.extend(more)
+    return found
+
+
+def _project(sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol: str, looks: search.Budget) -> Answer:
+    """As `Projection.of`, for symbols that are all tied together.
 
     Exact for finite sets of up to `SCANNED` sizes when two symbols are related, and for one equation
     `f(H) == g(W)` whose pattern repeats within `SCANNED` sizes. Otherwise the set may hold too much: beyond the first
     `GUESSED` sizes a relation is left out of account unless it excludes them all.
     """
     own = sets[symbol]
-    budget = search.Budget(2 * SCANNED)
+    budget = search.Budget(min(2 * SCANNED, looks.left))
+    before = budget.left
+    try:
+        return _found(sets, relations, symbol, own, budget)
+    finally:
+        looks.left -= before - budget.left
+
+
+def _found(
+    sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol: str, own: SizeSet, budget: search.Budget
+) -> Answer:
     pair = len(sets) == 2 and all(isinstance(r, Comparison) for r in relations)
     if own.size <= SCANNED:
         found = _scanned(sets, relations, symbol, own, budget)
@@ -42,34 +133,45 @@ def project(sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol:
     return head | (SizeSet.congruent(period, cycle) & SizeSet.between(start)), budget.left > 0
 
 
-def tightened(sets: Mapping[str, SizeSet], relations: Sequence[Condition]) -> dict[str, SizeSet]:
-    """The sets without the small and the large sizes that the ranges of the others already exclude."""
+def tightened(
+    sets: Mapping[str, SizeSet], relations: Sequence[Condition], asked: Iterable[Condition]
+) -> dict[str, SizeSet]:
+    """The sets without the small and the large sizes that the ranges of the others already exclude.
+
+    `asked` are the relations of which something is new: themselves, or the sizes of one of their symbols.
+    """
     sets = dict(sets)
-    changed = True
-    while changed:
-        changed = False
-        for relation in relations:
+    waiting = list(asked)
+    while waiting:
+        changed = set()
+        for relation in waiting:
             for symbol in sorted(relation.symbols) if isinstance(relation, Comparison) else ():
                 assert isinstance(relation, Comparison)
                 less = _cut(sets, relation, symbol)
-                changed = changed or less != sets[symbol]
-                sets[symbol] = less
+                if less != sets[symbol]:
+                    sets[symbol] = less
+                    changed.add(symbol)
+        waiting = [r for r in relations if changed & r.symbols]
     return sets
 
 
 def _cut(sets: Mapping[str, SizeSet], relation: Comparison, symbol: str) -> SizeSet:
     own = sets[symbol]
-    for size in own.first(SCANNED):
+    sets = {s: sets[s] for s in relation.symbols}
+    for size in islice(own, SCANNED):
         if not search.impossible(relation, {**sets, symbol: SizeSet.of([size])}):
             break
         own = own - SizeSet.of([size])
-    reach = own.minimum or 1
-    while reach < 1 << 40:
+    if not _too_far(relation, sets, symbol, own & SizeSet.between(FAR)):
+        return own  # what is possible that far is possible before
+    reach = 2 * (own.minimum or 1)
+    while not _too_far(relation, sets, symbol, own & SizeSet.between(reach)):
         reach *= 2
-        far = own & SizeSet.between(reach)
-        if far.empty or search.impossible(relation, {**sets, symbol: far}):
-            return own & SizeSet.between(1, reach - 1)
-    return own
+    return own & SizeSet.between(1, reach - 1)
+
+
+def _too_far(relation: Comparison, sets: Mapping[str, SizeSet], symbol: str, far: SizeSet) -> bool:
+    return far.empty or search.impossible(relation, {**sets, symbol: far})
 
 
 def _scanned(

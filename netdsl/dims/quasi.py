@@ -20,6 +20,10 @@ PERIOD_LIMIT = 100_000
 class SizeTooComplex(Exception):
     """A symbolic size whose exact form would be too large to keep: period, number of terms or degree."""
 
+    def __init__(self, message: str, help: str = "use a fixed input size") -> None:
+        super().__init__(message)
+        self.help = help
+
 
 @lru_cache(maxsize=4096)
 def primes(number: int) -> tuple[int, ...]:

@@ -275,7 +275,7 @@ def _chain(frames: Sequence[Frame], passes: Sequence[Pass]) -> tuple[str, ...]:
 
 def too_complex(context: Context, error: SizeTooComplex, span: Span) -> NoReturn:
     """Sizes whose pattern has too long a period to reason about."""
-    context.error("size-too-complex", str(error), span, help="use a fixed input size")
+    context.error("size-too-complex", str(error), span, help=error.help)
 
 
 def mark_used(row: Row | None) -> None:

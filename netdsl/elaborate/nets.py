@@ -46,7 +46,7 @@ def elaborate(
     except (Failed, Exhausted):
         return None
     except SizeTooComplex as error:
-        collector.report("size-too-complex", str(error), definition.name.span, help="use a fixed input size")
+        collector.report("size-too-complex", str(error), definition.name.span, help=error.help)
         return None
     except RecursionError:
         message = f"something in `{definition.name.id}` is nested too deep"
