@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test check check-slow format golden docs wheel benchmarks clean
+.PHONY: help install demo test check check-slow fuzz format golden docs wheel benchmarks clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -33,6 +33,9 @@ check: $(STAMP) ## Formatting, lint, types, tests and docs: what a change must p
 
 check-slow: $(STAMP) ## The longer checks
 	$(BIN)/python -m pytest -m slow
+
+fuzz: $(STAMP) ## Judge changed and drawn texts: SEED=0 SECONDS=60, or COUNT=1000
+	PYTHONPATH=tests SEED=$(SEED) SECONDS=$(SECONDS) COUNT=$(COUNT) FIRST=$(FIRST) $(BIN)/python -m fuzz
 
 check-cuda: $(STAMP) ## What needs a CUDA device: recorded steps, and the gradients of all operations there
 	$(BIN)/python -m pytest tests/test_cuda.py -n 2
