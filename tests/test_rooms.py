@@ -30,6 +30,7 @@ ROOMS: dict[str, set[str]] = {
     "garbage": set(),
     "source": {"record"},
     "spelling": set(),
+    "terminal": set(),
     "diagnostics": {"source", "record", "spelling"},
     "tables": {"record"},
     "tokens": {"tables"},
@@ -56,8 +57,8 @@ ROOMS: dict[str, set[str]] = {
     "codegen": FACTS | {"files", "passes", "recipe"},
     "program": FACTS | {"garbage", "parser", "elaborate", "analyzer"},
     "formatting": TEXT | {"parser", "formatter", "program"},
-    "runtime": FACTS | {"files", "recipe", "passes", "codegen", "program", "elaborate", "analyzer"},
-    "reports": FACTS | {"analysis"},
+    "runtime": FACTS | {"files", "terminal", "recipe", "passes", "codegen", "program", "elaborate", "analyzer"},
+    "reports": FACTS | {"analysis", "terminal"},
     "surface": FACTS | {"program", "analyzer", "reports"},
     # at the top: everything below
     "reference": FACTS | {"parser", "analysis", "codegen", "recipe", "program"},
@@ -67,6 +68,7 @@ ROOMS: dict[str, set[str]] = {
     | {
         "",
         "files",
+        "terminal",
         "parser",
         "program",
         "elaborate",

@@ -40,7 +40,7 @@ def attempt(arguments: list[str]) -> int:
     except NetError as error:
         from netdsl.reports.plain import render
 
-        print(render(error.diagnostics, color=_color()), file=sys.stderr)
+        print(render(error.diagnostics, color=streams.coloured(sys.stderr)), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -60,7 +60,3 @@ def _plain(error: Exception) -> str:
     if type(error).__module__.startswith("netdsl.") or isinstance(error, OSError):
         return str(error)
     return f"netdsl failed unexpectedly: {type(error).__name__}: {error} (set NETDSL_DEBUG=1 for details)"
-
-
-def _color() -> bool:
-    return sys.stderr.isatty() and "NO_COLOR" not in os.environ

@@ -3,13 +3,13 @@ second, where the libraries above it take as long as all the rest."""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, HelpFormatter
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
 from netdsl.reports import terminal_width
-from netdsl.reports.terminal import plain_lines
+from netdsl.terminal import plain_lines
 
 COMMANDS = {
     "report": "print shapes, parameters, MACs, memory and receptive field of every layer",
@@ -23,7 +23,7 @@ COMMANDS = {
 }
 
 
-class Help(RawDescriptionHelpFormatter):
+class Help(HelpFormatter):
     """Help as wide as the terminal, which argparse would import shutil to ask for."""
 
     def __init__(self, prog: str) -> None:
@@ -55,13 +55,14 @@ def _unknown(name: str) -> int:
     """A word that is no command: misspelt, or a file."""
     import sys
 
+    from netdsl.cli.streams import say
     from netdsl.diagnostics import did_you_mean
 
     if name.endswith(".net"):
         help = f"a command stands before the file: `netdsl report {name}`"
     else:
         help = did_you_mean(name, COMMANDS) or f"commands are {', '.join(COMMANDS)}"
-    print(f"netdsl: there is no command `{name}`\n  {help}", file=sys.stderr)
+    say(f"netdsl: there is no command `{name}`\n  {help}", sys.stderr)
     return 2
 
 

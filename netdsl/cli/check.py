@@ -11,7 +11,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from netdsl.cli.streams import print_json
+from netdsl.cli.streams import coloured, print_json
 from netdsl.diagnostics import Diagnostic, NetError, Severity
 
 
@@ -31,7 +31,7 @@ def run(given: Namespace) -> int:
         print_json(json.dumps(to_json(found), indent=2, ensure_ascii=False))
     else:
         if found:
-            print(render(found, color=sys.stdout.isatty()), end="\n\n")
+            print(render(found, color=coloured(sys.stdout)), end="\n\n")
         print(_summary(len(said), errors, len(found) - errors))
     return 1 if errors else 0
 

@@ -10,7 +10,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from netdsl.cli.streams import print_file, say
+from netdsl.cli.streams import coloured, print_file, say
 from netdsl.diagnostics import NetError
 
 
@@ -31,7 +31,7 @@ def run(given: Namespace) -> int:
             for file in files_of([path]):
                 changed |= _format(file, given)
         except NetError as error:
-            print(render(error.diagnostics, color=sys.stderr.isatty()), file=sys.stderr)
+            print(render(error.diagnostics, color=coloured(sys.stderr)), file=sys.stderr)
             failed = True
     return 1 if failed or (given.check and changed) else 0
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netdsl.cli.streams import coloured
 from netdsl.diagnostics import Collector, Diagnostic, Severity
 from netdsl.record import entity
 
@@ -77,4 +78,4 @@ def show_warnings(found: Iterable[Diagnostic]) -> None:
     if warnings and os.environ.get("RANK", "0") == "0":
         from netdsl.reports.plain import render
 
-        print(render(warnings, color=sys.stderr.isatty()), file=sys.stderr)
+        print(render(warnings, color=coloured(sys.stderr)), file=sys.stderr)

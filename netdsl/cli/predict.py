@@ -27,8 +27,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> None:
-    from netdsl.reports.terminal import printable
     from netdsl.runtime.predict import predict
+    from netdsl.terminal import printable
 
     if given.output is not None and given.output.suffix != ".npz":
         given.parser.error("--output: outputs are kept in an .npz file")

@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace
 
 from netdsl.cli.opening import open_net
 from netdsl.cli.options import add_net, add_size, count, whole
-from netdsl.cli.streams import print_json
+from netdsl.cli.streams import coloured, print_json
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def run(given: Namespace) -> None:
 
     opened = open_net(given, explained=given.explain)
     shape = {"width": given.width, "depth": given.depth, "expand": given.expand}
-    text = render(opened.report, given.format, others=opened.others, color=sys.stdout.isatty(), **shape)
+    text = render(opened.report, given.format, others=opened.others, color=coloured(sys.stdout), **shape)
     if given.format == "json":
         print_json(text.rstrip("\n"))
     else:

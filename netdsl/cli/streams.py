@@ -9,7 +9,7 @@ import os
 import sys
 from typing import TextIO
 
-from netdsl.reports.terminal import FALLBACK, escaped, plain_lines
+from netdsl.terminal import FALLBACK, escaped, plain_lines
 
 
 def prepare() -> None:
@@ -44,6 +44,11 @@ def print_file(text: str) -> None:
         return
     sys.stdout.flush()
     buffer.write(text.encode("utf-8", "surrogateescape"))
+
+
+def coloured(stream: TextIO) -> bool:
+    """Whether colours are shown there, and wanted (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def is_unicode(stream: TextIO) -> bool:

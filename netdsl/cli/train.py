@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from netdsl.cli.opening import open_net, say_of_run
 from netdsl.cli.options import add_choice, add_device, add_engine, count
+from netdsl.cli.streams import say
 
 if TYPE_CHECKING:
     from netdsl.ir import Net
@@ -61,7 +62,7 @@ def run(given: Namespace) -> None:
     done = train(net, folder, **options)
     if os.environ.get("RANK", "0") == "0":
         engine = " --engine onnx" if given.engine == "onnx" else ""
-        print(f"run kept in {done.folder}; next: netdsl evaluate {done.folder}{engine}")
+        say(f"run kept in {done.folder}; next: netdsl evaluate {done.folder}{engine}")
 
 
 def _try(given: Namespace, net: Net | None) -> None:
@@ -75,7 +76,7 @@ def _try(given: Namespace, net: Net | None) -> None:
     losses = try_steps(net, given.steps, device=given.device, quiet=given.quiet, engine=given.engine)
     if os.environ.get("RANK", "0") == "0":
         steps = f"{len(losses)} step{'s' * (len(losses) != 1)}"
-        print(f"tried {steps}: loss {losses[0]:.4f} to {losses[-1]:.4f}; nothing kept")
+        say(f"tried {steps}: loss {losses[0]:.4f} to {losses[-1]:.4f}; nothing kept")
 
 
 def _refuse_changes(given: Namespace, rows: Mapping[str, str]) -> None:

@@ -14,6 +14,8 @@ FORMATS = ("table", "json", "csv", "markdown")
 
 UNKNOWN_WIDTH = 120
 """Columns of a table that goes to no terminal."""
+NARROWEST, WIDEST = 40, 2000
+"""Columns beyond which nothing becomes easier to read."""
 
 
 def render(
@@ -37,7 +39,7 @@ def render(
     if format == "table":
         from netdsl.reports.table import table
 
-        columns = terminal_width() if width is None else width
+        columns = terminal_width() if width is None else min(width, WIDEST)
         return table(report, width=columns, depth=depth, explain=explain, expand=expand, color=color, others=others)
     if format == "markdown":
         from netdsl.reports.markdown import as_markdown
@@ -57,4 +59,4 @@ def terminal_width() -> int:
         columns = int(os.environ.get("COLUMNS", 0)) or os.get_terminal_size(sys.stdout.fileno()).columns
     except (OSError, ValueError):
         columns = 0
-    return max(columns or UNKNOWN_WIDTH, 40)
+    return min(max(columns or UNKNOWN_WIDTH, NARROWEST), WIDEST)

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from netdsl.ir import Term
 from netdsl.ops.loss import CrossEntropy
+from netdsl.terminal import plain_lines
 
 NEAR_GUESSING = 0.98
 """A loss above this share of what guessing scores has not learned anything."""
@@ -88,7 +89,7 @@ class Reporter:
 
     def head(self, lines: Sequence[str]) -> None:
         for line in lines:
-            self.console.print(line, style="dim", markup=False, soft_wrap=True)
+            self.console.print(plain_lines(line), style="dim", markup=False, soft_wrap=True)
 
     def begin(self, epoch: int, epochs: int, batches: int, done: int) -> None:
         """Start the live line of an epoch."""
@@ -132,7 +133,7 @@ class Reporter:
 
     def warn(self, text: str) -> None:
         self.end()
-        self.console.print(text, style="yellow", markup=False, soft_wrap=True)
+        self.console.print(plain_lines(text), style="yellow", markup=False, soft_wrap=True)
 
 
 def epoch_cells(row: Row, epochs: int, overfits: bool = False) -> dict[str, str]:

@@ -8,9 +8,11 @@ import re
 SPELLED = {
     "→": "->", "↦": "->", "─": "-", "│": "|", "├": "|", "└": "`", "█": "#", "×": "x", "·": "*", "−": "-", "–": "-",
     "—": "--", "…": "...", "≤": "<=", "≥": ">=", "≠": "!=", "“": '"', "”": '"', "‘": "'", "’": "'", "Σ": "sum",
-    "ᵀ": "^T", "⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")",
+    "ᵀ": "^T", "⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")", "―": "--", "„": '"', "«": '"', "»": '"', "÷": "/",
+    "、": ",", **dict.fromkeys("⇒⇨➔➜➝➞➡⟶⟹⭢⮕￫", "->"), **dict.fromkeys("‐‑‒", "-"),
+    **dict(zip("▁▂▃▄▅▆▇", "_.-:=+*", strict=True)),
 }  # fmt: skip
-"""Signs of reports and messages as they are written in letters of ASCII."""
+"""Signs of reports, curves and messages as they are written in letters of ASCII."""
 FALLBACK = "netdsl.spelled"
 BEYOND = re.compile(r"[^\x20-\x7e\n]")
 
