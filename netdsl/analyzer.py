@@ -14,12 +14,15 @@ from netdsl.analysis.counts import Count, shape_at
 from netdsl.analysis.explain import explain
 from netdsl.analysis.report import Port, Report, Row, Totals, report_schema
 from netdsl.analysis.settings import value_data
-from netdsl.analysis.sizes import choose_sizes, size_rules
+from netdsl.analysis.sizes import choose_sizes, named, refused, size_rules
 from netdsl.analysis.walk import Walk
-from netdsl.diagnostics import Collector
+from netdsl.diagnostics import Collector, Diagnostic, Label, NetError
+from netdsl.dims import Account, SizeTooComplex, charged
 from netdsl.garbage import uncollected
 from netdsl.ir import Graph, Net, narrow
-from netdsl.tensors import Value
+from netdsl.ops.fields import is_int
+from netdsl.source import Source, Span
+from netdsl.tensors import MOST, Value
 
 __all__ = ["Report", "Row", "Totals", "analyze", "check_budgets", "explain", "report_schema"]
 
@@ -33,31 +36,45 @@ def analyze(
     training: bool = False,
     explained: bool = False,
     collector: Collector | None = None,
+    listed: bool = True,
 ) -> Report:
     """Count a net and trace its receptive fields and memory.
 
     `sizes` gives numbers for symbols; those not given are the file's own or chosen. `training` keeps `aux` outputs
     in the rows. `explained` adds the arithmetic of each row. Warnings about pixels that no window reads go to the
-    collector. Raises `NetError` for sizes that the net cannot take.
+    collector. Without `listed` there are totals and warnings only, no rows. Raises `NetError` for sizes that the net
+    cannot take.
     """
-    at = choose_sizes(net, sizes or {})
+    if not is_int(batch) or not 1 <= batch <= MOST:
+        raise refused(net, f"a batch is a whole number from 1 to {MOST:,}, not {named(batch)}", None)
+    try:
+        with charged(Account()):
+            at = choose_sizes(net, sizes or {})
+            return _report(net, Walk(at, batch, training, explained, collector, listed))
+    except SizeTooComplex as error:
+        span = net.span or Span(Source(net.name, ""), 0, 0)
+        found = Diagnostic("size-too-complex", str(error), (Label(span),), help=error.help)
+        raise NetError([found]) from None
+
+
+def _report(net: Net, walk: Walk) -> Report:
+    at, training = walk.sizes, walk.training
     graph = narrow(net, net.outputs) if training else net.inference()
-    walk = Walk(at, batch, training, explained, collector)
     count = walk.net(graph)
     return Report(
         net=net.name,
         file=net.span.source.name if net.span else "",
         doc=net.doc,
         settings={name: value_data(value) for name, value in net.settings.items()},
-        batch=batch,
+        batch=walk.batch,
         training=training,
-        at=at,
+        at=dict(at),
         inputs=tuple(_port(v.name, v, at) for v in graph.inputs),
         outputs=tuple(_port(o.name, o.value, at) for o in graph.outputs),
         aux_outputs=() if training else tuple(o.name for o in net.outputs if o.aux),
         totals=_totals(net, graph, walk, count),
         sizes=size_rules(net),
-        rows=tuple(walk.rows),
+        rows=tuple(walk.rows) if walk.listed else (),
         not_counted=tuple(walk.uncounted),
     )
 
@@ -68,14 +85,16 @@ def _port(name: str, value: Value, at: Mapping[str, int]) -> Port:
 
 def _totals(net: Net, graph: Graph, walk: Walk, count: Count) -> Totals:
     peak, where = walk.schedule.peak()
-    wanted = _params(narrow(net, net.outputs))
+    kept = narrow(net, net.outputs)
+    wanted = _params(kept)
+    every = wanted if kept.nodes == net.nodes else _params(net)
     fields = [walk.sight.shown(walk.fields.get(o.value)) for o in graph.outputs]
     return Totals(
         layers=count.layers,
         params=count.params,
         trainable_params=count.trainable,
         aux_params=wanted - count.params,
-        unused_params=_params(net) - wanted,
+        unused_params=every - wanted,
         buffers=count.buffers,
         macs=count.macs,
         flops=count.flops,

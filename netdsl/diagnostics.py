@@ -64,6 +64,9 @@ class Collector:
     """Where the stages report to. Exact repeats are kept once."""
 
     found: list[Diagnostic] = anew(factory=list)
+    index: dict[tuple[str, str, int], list[Diagnostic]] = anew(factory=dict)
+    """What was found, by code and place."""
+    indexed: int = 0
 
     def report(
         self,
@@ -83,8 +86,15 @@ class Collector:
         return made
 
     def add(self, diagnostic: Diagnostic) -> None:
-        if diagnostic not in self.found:
+        if self.indexed != len(self.found):  # others have been put there since
+            self.index.clear()
+            for known in self.found:
+                self.index.setdefault(_place(known), []).append(known)
+        same = self.index.setdefault(_place(diagnostic), [])
+        if diagnostic not in same:
+            same.append(diagnostic)
             self.found.append(diagnostic)
+        self.indexed = len(self.found)
 
     def warn(self, code: str, message: str, span: Span, *labels: Label, **more: object) -> None:
         self.report(code, message, span, *labels, severity=Severity.WARNING, **more)  # type: ignore[arg-type]
@@ -100,6 +110,10 @@ class Collector:
         """Raise what was found, when any of it is an error."""
         if self.failed:
             raise NetError(self.found)
+
+
+def _place(diagnostic: Diagnostic) -> tuple[str, str, int]:
+    return diagnostic.code, diagnostic.span.source.name, diagnostic.span.start
 
 
 def did_you_mean(word: str, *known: Iterable[str]) -> str | None:

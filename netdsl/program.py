@@ -155,6 +155,6 @@ def check_program(program: Program) -> list[Diagnostic]:
     program.check()
     for net in program.built.values():
         if net is not None and not any(d.severity == "error" for d in program.collector.found):
-            report = analyze(net, collector=program.collector)
+            report = analyze(net, collector=program.collector, listed=False)
             check_budgets(net, report, program.collector)
     return program.collector.sorted()

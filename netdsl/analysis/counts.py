@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from netdsl.dims import Extent, at
 from netdsl.ops.base import Follows, Op, Read, Reading, Window
 from netdsl.record import changed
-from netdsl.tensors import TensorType
+from netdsl.tensors import TensorType, Weight
 
 
 class Count:
@@ -31,9 +31,9 @@ class Count:
         for name in self.__slots__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
-    def own(self, op: Op) -> None:
+    def own(self, weights: Iterable[Weight]) -> None:
         """Count the weights of an operation as its own."""
-        for weight in op.weights():
+        for weight in weights:
             elements = weight.elements
             if weight.buffer:
                 self.buffers += elements

@@ -68,8 +68,10 @@ def _by_place(expression: syntax.Expr | None) -> bool:
     """Whether a setting was given without its name."""
     if expression is None:
         return False
-    before = expression.span.source.text[: expression.span.start].rstrip()
-    return before.endswith(("(", ","))
+    text, place = expression.span.source.text, expression.span.start
+    while place and text[place - 1].isspace():
+        place -= 1
+    return text[place - 1 : place] in ("(", ",")
 
 
 def _is_default(default: syntax.Expr | None, value: Any) -> bool:

@@ -12,7 +12,9 @@ from netdsl.analysis.report import Congruence, Demand, SizeRule
 from netdsl.diagnostics import Diagnostic, Label, NetError, did_you_mean
 from netdsl.dims import SizeSet, Verdict, compare, solve
 from netdsl.ir import Net
+from netdsl.ops.fields import is_int, shown
 from netdsl.source import Source, Span
+from netdsl.tensors import MOST
 
 MOST_WEIGHED = 64
 """Demands on one symbol that are held against each other."""
@@ -26,7 +28,10 @@ def choose_sizes(net: Net, given: Mapping[str, int]) -> dict[str, int]:
     symbols = net.symbols
     for name in given:
         if name not in symbols:
-            raise _refused(net, f"`{net.name}` has no size called `{name}`", _known(name, symbols))
+            raise refused(net, f"`{net.name}` has no size called `{name}`", _known(name, symbols))
+    for name, size in given.items():
+        if not is_int(size) or not 1 <= size <= MOST:
+            raise refused(net, f"`{name}` is a whole number from 1 to {MOST:,}, not {named(size)}", None)
     if not symbols:
         return {}
     domain = net.domain.copy()
@@ -55,10 +60,16 @@ def _impossible(net: Net, given: Mapping[str, int]) -> NetError:
     says = "; ".join(f"{s}: {net.domain.sizes(s).describe(s)}" for s in involved)
     source = failing.source if failing is not None else None
     labels = [Label(source.span, source.message)] if source is not None else []
-    return _refused(net, f"`{net.name}` cannot take {shown}", says, labels)
+    return refused(net, f"`{net.name}` cannot take {shown}", says, labels)
 
 
-def _refused(net: Net, message: str, help: str | None, labels: Iterable[Label] = ()) -> NetError:
+def named(value: Any) -> str:
+    """A value from outside in a message."""
+    return shown(value) if not is_int(value) or abs(value) < 10**30 else "a number of more than 30 digits"
+
+
+def refused(net: Net, message: str, help: str | None, labels: Iterable[Label] = ()) -> NetError:
+    """What is raised for a size that cannot be."""
     span = net.span or Span(Source(net.name, ""), 0, 0)
     return NetError([Diagnostic("size-not-possible", message, (Label(span), *labels), help=help)])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import prod
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from netdsl.ir import Block, Graph, Node, Recurrent
 from netdsl.ops.base import Follows, Op, Reading
 from netdsl.ops.value import BatchOfOne, Constant
 from netdsl.record import changed
-from netdsl.tensors import MOST, DType, TensorType, Value
+from netdsl.tensors import MOST, DType, TensorType, Value, Weight
 
 PLACEHOLDER = Row(name="", path="", op="", kind="", settings="", line=0, depth=0, inputs=(), outputs=())
 """Stands for a block until its rows, and with them its sums, are known."""
@@ -60,11 +60,14 @@ class Walk:
         training: bool = False,
         explained: bool = False,
         collector: Collector | None = None,
+        listed: bool = True,
     ) -> None:
         self.sizes = sizes
         self.batch = batch
         self.training = training
         self.explained = explained
+        self.listed = listed
+        """False where nobody reads the rows: they are all `PLACEHOLDER`."""
         self.collector = collector
         self.rows: list[Row] = []
         self.sight = Fields()
@@ -88,6 +91,8 @@ class Walk:
 
     def _draw(self) -> None:
         """Give every row its receptive field."""
+        if not self.listed:
+            return
         shown = {field: self.sight.shown(field) for field in dict.fromkeys(self.drawn)}
         pairs = zip(self.rows, self.drawn, strict=True)
         self.rows = [changed(r, receptive_field=shown[f]) if shown[f] else _unseen(r) for r, f in pairs]
@@ -125,12 +130,13 @@ class Walk:
     # ------------------------------------------------------------ layers
 
     def layer(self, node: Node, op: Op, place: Place) -> Count:
-        self.bound(node, op)
+        weights = op.weights()
+        self.bound(node, op, weights)
         count = Count(layers=1)
         path = place.of(node.name)
         owned = self.owns(node, place)
         if owned:
-            count.own(op)
+            count.own(weights)
         batched = any(r.type.per_sample for r in node.results)
         missing = arithmetic(op, self.sizes, place.steps * (self.batch if batched else 1), count)
         if missing:
@@ -139,15 +145,15 @@ class Walk:
         self.see(node, op)
         warnings = self.losses(node, find_loss(windows_at(op, self.sizes) or ()))
         lines = self.explanation(node, op, place) if self.explained else ()
-        self.rows.append(self.row(node, place, count, owned, Remarks(missing, warnings, lines)))
+        row = self.row(node, place, count, owned, Remarks(missing, warnings, lines)) if self.listed else PLACEHOLDER
+        self.rows.append(row)
         self.drawn.append(self.fields.get(node.results[0]))
         return count
 
-    def bound(self, node: Node, op: Op) -> None:
+    def bound(self, node: Node, op: Op, weights: Iterable[Weight]) -> None:
         """Refuse weights and results too large for any machine: `NetError` at their row."""
         tensors = [prod(shape_at(r.type, self.sizes)) for r in node.results]
-        weights = [weight.elements for weight in op.weights()]
-        if max((*tensors, *weights), default=0) > MOST:
+        if max((*tensors, *(weight.elements for weight in weights)), default=0) > MOST:
             message = f"`{layer_text(op, node.written)}` holds more than {MOST:,} numbers"
             at = ", ".join(f"{s} = {n}" for s, n in self.sizes.items())
             notes = (f"at {at}",) if at and len(at) < 100 else ()
@@ -222,7 +228,8 @@ class Walk:
         else:
             count = self.body(node, op, inside)
         lines = tuple(explain(node, self.sizes)) if self.explained else ()
-        self.rows[index] = self.row(node, place, count, owned, Remarks(explanation=lines, steps=steps))
+        if self.listed:
+            self.rows[index] = self.row(node, place, count, owned, Remarks(explanation=lines, steps=steps))
         self.drawn[index] = self.fields.get(node.results[0])
         return count
 

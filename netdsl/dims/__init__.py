@@ -8,11 +8,12 @@ a network demands (`domain`; relations between symbols: `search`, `projection`).
 
 from netdsl.dims.condition import Condition, both, compare, either, negate, solve
 from netdsl.dims.domain import Demand, Domain, Verdict
+from netdsl.dims.effort import Account, SizeTooComplex, TooMuchEffort, charged
 from netdsl.dims.extent import Dim, Extent, at, exact_div, substitute
-from netdsl.dims.quasi import SizeTooComplex
 from netdsl.dims.sizeset import SizeSet
 
 __all__ = [
+    "Account",
     "Condition",
     "Demand",
     "Dim",
@@ -20,9 +21,11 @@ __all__ = [
     "Extent",
     "SizeSet",
     "SizeTooComplex",
+    "TooMuchEffort",
     "Verdict",
     "at",
     "both",
+    "charged",
     "compare",
     "either",
     "exact_div",

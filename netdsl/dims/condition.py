@@ -8,9 +8,9 @@ from itertools import pairwise
 from math import comb, gcd, inf
 from typing import TYPE_CHECKING
 
+from netdsl.dims.effort import SizeTooComplex, spend
 from netdsl.dims.extent import Dim, Extent, substitute, subtract
 from netdsl.dims.polynomial import Sum, quasi_polynomial
-from netdsl.dims.quasi import SizeTooComplex
 from netdsl.dims.sizeset import ANY, NONE, Run, Runs, SizeSet
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Comparison(Condition):
         return isinstance(other, Comparison) and self.op == other.op and self.difference == other.difference
 
     def __hash__(self) -> int:
-        return hash((self.op, self.difference))
+        return hash((self.op, self.difference.symbols, self.difference))
 
     def __str__(self) -> str:
         return f"{self.left} {self.op} {self.right}"
@@ -247,6 +247,7 @@ def _solved(op: str, difference: Dim) -> SizeSet:
     """The sizes for which `difference op 0`, one residue class after the other."""
     (symbol,) = difference.symbols
     period, degree = quasi_polynomial(difference)
+    spend(4 * period * (degree + 1))
     wanted = SIGNS[op]
     classes: list[Runs] = []
     for r in range(period):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from netdsl.dims import projection, search
 from netdsl.dims.condition import Combination, Comparison, Condition, negate, solve
+from netdsl.dims.effort import SizeTooComplex, TooMuchEffort
 from netdsl.dims.extent import Dim, Extent, Line, substitute
 from netdsl.dims.polynomial import Sum
-from netdsl.dims.quasi import SizeTooComplex
 from netdsl.dims.sizeset import ANY, SizeSet
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class Domain:
         self._effort = EFFORT
         self._verdicts: dict[Condition, Verdict] = {}
         self._projection: projection.Projection | None = None
+        self._wishes: dict[str, SizeSet] | None = None
         self._looks = search.Budget(projection.LOOKS)
         self.demands: list[Demand] = []
         self.preferences: list[Demand] = []
@@ -134,7 +135,7 @@ class Domain:
         moved = {s for s, sizes in self._sets.items() if sizes is not before[s]}
         new = [r for r in self._relations if id(r) not in known or moved & r.symbols]
         self._sets = projection.tightened(self._sets, self._relations, new)
-        self._projection = None
+        self._projection = self._wishes = None
         self._verdicts.clear()
         self.demands.append(Demand(condition, source))
         return verdict
@@ -149,6 +150,7 @@ class Domain:
         """Note what would be good, such as windows that drop no pixel; a foregone conclusion is not noted."""
         if not isinstance(condition, bool):
             self.preferences.append(Demand(condition, source))
+            self._wishes = None
 
     def sizes(self, symbol: str) -> SizeSet:
         """The sizes of one symbol that work together with some sizes of the others.
@@ -307,7 +309,7 @@ class Domain:
     def _spend(self, steps: int) -> None:
         self._effort -= steps
         if self._effort < 0:
-            raise SizeTooComplex("relations between the sizes of several symbols take too long to decide")
+            raise TooMuchEffort
 
     def _completed(self, sizes: Mapping[str, int]) -> dict[str, int]:
         values: dict[str, Extent] = dict(sizes)
@@ -315,12 +317,14 @@ class Domain:
         return {s: v for s, v in out.items() if isinstance(v, int)}
 
     def _preferred(self, symbol: str) -> SizeSet:
-        out = ANY
-        for condition in dict.fromkeys(p.condition for p in self.preferences):
-            resolved = self._resolved(condition)
-            if not isinstance(resolved, bool) and resolved.symbols == {symbol}:
-                out = out & solve(resolved, symbol)
-        return out
+        if self._wishes is None:
+            self._wishes = {}
+            for condition in dict.fromkeys(p.condition for p in self.preferences):
+                resolved = self._resolved(condition)
+                if not isinstance(resolved, bool) and len(resolved.symbols) == 1:
+                    (name,) = resolved.symbols
+                    self._wishes[name] = self._wishes.get(name, ANY) & solve(resolved, name)
+        return self._wishes.get(symbol, ANY)
 
     def _projected(self, symbol: str) -> projection.Answer:
         """The sizes of a symbol that stands for itself, and whether they are exact."""

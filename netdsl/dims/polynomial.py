@@ -11,9 +11,10 @@ from math import gcd, lcm
 from typing import TYPE_CHECKING
 
 from netdsl.dims import intervals, wording
+from netdsl.dims.effort import SizeTooComplex, spend
 from netdsl.dims.extent import Dim, Extent, Line, line, sample
 from netdsl.dims.intervals import Bounds
-from netdsl.dims.quasi import Quasi, SizeTooComplex
+from netdsl.dims.quasi import Quasi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,6 +121,7 @@ class Sum(Dim):
 
 def add(left: Extent, right: Extent) -> Extent:
     terms, more = _addends(left), _addends(right)
+    spend(2 * (len(terms) + len(more)))
     if isinstance(left, Sum):
         terms = dict(terms)
     new = False
@@ -131,6 +133,7 @@ def add(left: Extent, right: Extent) -> Extent:
 
 def multiply(left: Extent, right: Extent) -> Extent:
     terms: Terms = {}
+    spend(4 * len(_factored(left)) * len(_factored(right)))
     for p, c in _factored(left).items():
         for q, d in _factored(right).items():
             product = tuple(sorted(p + q, key=_order)) if p and q else p or q
@@ -324,6 +327,7 @@ def vanishes(terms: Terms) -> bool:
     points = {s: _points(terms, s) for s in symbols}
     if len(symbols) == 1:
         (symbol,) = symbols
+        spend(2 * points[symbol] * len(terms))
         return all(_value(terms, {symbol: x}) == 0 for x in range(_allowed(points[symbol])))
     # The symbol with most points comes last: by then it may have vanished from the terms.
     symbol = min(sorted(symbols), key=points.__getitem__)
@@ -381,6 +385,7 @@ def _collapsed(terms: Terms, symbol: str) -> Extent:
 
     if any(bends(sample(symbol, i)) for i in range(3)):
         return Sum(terms)
+    spend(2 * period * (degree + 2) * len(terms))
     values = [_value(terms, {symbol: x}) for x in range(_allowed(period * (degree + 2)))]
     rises = {b - a for a, b in zip(values, values[period:], strict=False)}
     if len(rises) > 1:

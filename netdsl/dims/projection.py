@@ -6,7 +6,7 @@ from itertools import islice
 from math import gcd, lcm
 from typing import TYPE_CHECKING
 
-from netdsl.dims import search
+from netdsl.dims import effort, search
 from netdsl.dims.condition import Comparison, Condition, compare, negate, solve
 from netdsl.dims.extent import Extent, Line
 from netdsl.dims.polynomial import Sum
@@ -21,7 +21,7 @@ GUESSED = 256
 """How many are looked at where it does not."""
 FAR = 1 << 40
 """Beyond this no end of the sizes that a relation leaves is looked for."""
-LOOKS = 20_000
+LOOKS = 4_000
 """How many combinations of sizes are tried to say what relations leave of all symbols of a domain."""
 Answer = tuple[SizeSet, bool]
 """Sizes of a symbol, and whether they are exact."""
@@ -114,7 +114,7 @@ def _project(sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol
     try:
         return _found(sets, relations, symbol, own, budget)
     finally:
-        looks.left -= before - budget.left
+        looks.left -= (before - budget.left) * len(relations)
 
 
 def _found(
@@ -157,10 +157,12 @@ def tightened(
 
 def _cut(sets: Mapping[str, SizeSet], relation: Comparison, symbol: str) -> SizeSet:
     own = sets[symbol]
+    effort.spend(100)
     sets = {s: sets[s] for s in relation.symbols}
     for size in islice(own, SCANNED):
         if not search.impossible(relation, {**sets, symbol: SizeSet.of([size])}):
             break
+        effort.spend(20)
         own = own - SizeSet.of([size])
     if not _too_far(relation, sets, symbol, own & SizeSet.between(FAR)):
         return own  # what is possible that far is possible before

@@ -11,18 +11,12 @@ from functools import lru_cache
 from math import gcd, lcm
 from typing import TYPE_CHECKING
 
+from netdsl.dims.effort import SizeTooComplex, spend
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 PERIOD_LIMIT = 100_000
-
-
-class SizeTooComplex(Exception):
-    """A symbolic size whose exact form would be too large to keep: period, number of terms or degree."""
-
-    def __init__(self, message: str, help: str = "use a fixed input size") -> None:
-        super().__init__(message)
-        self.help = help
 
 
 @lru_cache(maxsize=4096)
@@ -62,6 +56,7 @@ class Quasi:
     @staticmethod
     def of(period: int, increment: int, values: Sequence[int]) -> Quasi:
         """From one period of values f(0), …, f(period - 1), which need not be the least period."""
+        spend(period // 4)
         for prime in primes(period):
             while period % prime == 0 and _repeats(values, period, period // prime, increment):
                 period, increment = period // prime, increment // prime
@@ -74,6 +69,7 @@ class Quasi:
 
     def values(self, count: int) -> list[int]:
         """f(0), …, f(count - 1)."""
+        spend(count // 16)
         out: list[int] = []
         start = self.base
         while len(out) < count:

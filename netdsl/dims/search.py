@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netdsl.dims import effort
 from netdsl.dims.condition import Comparison, Condition, few, solve
 from netdsl.dims.sizeset import SizeSet
 
@@ -47,6 +48,7 @@ def find(
 
 
 def _descend(sets: Mapping[str, SizeSet], comparisons: Sequence[Comparison], budget: Budget) -> dict[str, int] | None:
+    effort.spend(50 * len(comparisons))
     sets = dict(sets)
     relations: list[Comparison] = []
     for comparison in comparisons:
@@ -79,6 +81,7 @@ def _try(
                 return None
         if budget.left <= 0:
             return None
+        effort.spend(20 * len(relations))
         budget.left -= 1
         rest = _with(relations, symbol, size)
         if rest is not None:

@@ -12,6 +12,7 @@ from itertools import count, islice, pairwise
 from math import inf, lcm
 from typing import TYPE_CHECKING
 
+from netdsl.dims.effort import spend
 from netdsl.dims.quasi import check_period, primes
 
 if TYPE_CHECKING:
@@ -203,6 +204,7 @@ class SizeSet:
 
     def _combined(self, other: SizeSet, join: Callable[[Runs, Runs], Runs]) -> SizeSet:
         step = check_period(lcm(self._step, other._step))
+        spend(5 + 4 * step)
         left, right = self._finer(step), other._finer(step)
         return SizeSet(step, tuple(join(a, b) for a, b in zip(left, right, strict=True)))
 

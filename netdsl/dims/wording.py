@@ -10,6 +10,8 @@ from itertools import pairwise
 from math import gcd
 from typing import TYPE_CHECKING
 
+from netdsl.dims.effort import spend
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -71,6 +73,7 @@ def derived(symbol: str, f: Quasi) -> Text | None:
     """A text with one floor-division or remainder, when there is one."""
     if f.period == 1:
         return affine(symbol, f.increment, f.base)
+    spend(f.period // 2)
     values = f.values(f.period + 1)
     steps = sorted({b - a for a, b in pairwise(values)})
     if len(steps) != 2:

@@ -166,7 +166,7 @@ class RunFolder:
         program = self.program(stored)
         net = program.net(stored["net"])
         found = Collector([*program.collector.found])
-        analyze(net, collector=found)
+        analyze(net, collector=found, listed=False)
         return [d for d in found.found if d.severity is not Severity.ERROR]
 
     def program(self, stored: Mapping[str, Any]) -> Program:
