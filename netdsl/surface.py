@@ -6,10 +6,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from netdsl.diagnostics import Diagnostic
+from netdsl.diagnostics import Diagnostic, Label, NetError
 from netdsl.ir import Net
 from netdsl.program import check_program, load_file
 from netdsl.program import load_text as program_from_text
+from netdsl.source import Source, Span
+from netdsl.tensors import LARGEST
 
 
 def load(path: str | os.PathLike[str], net: str | None = None, **settings: Any) -> Net:
@@ -46,12 +48,15 @@ def report(
 
 def _written(settings: Mapping[str, Any]) -> dict[str, str]:
     """Python values in the language's own syntax."""
-    return {name: _literal(value) for name, value in settings.items()}
+    return {name: _literal(name, value) for name, value in settings.items()}
 
 
-def _literal(value: Any) -> str:
+def _literal(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_literal(v) for v in value) + "]"
+        return "[" + ", ".join(_literal(name, v) for v in value) + "]"
+    if isinstance(value, int | float) and not abs(value) < LARGEST:
+        message = f"the setting `{name}` is no number that a net can have"
+        raise NetError([Diagnostic("number-too-large", message, (Label(Span(Source(f"setting {name}", ""), 0, 0)),))])
     return str(value)

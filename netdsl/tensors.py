@@ -21,6 +21,10 @@ MOST = 10**18
 """Numbers that one tensor may hold, and the largest setting of a layer: engines count in 64 bits."""
 
 
+LARGEST = 10**30
+"""Numbers of a text are smaller than this."""
+
+
 class DType(StrEnum):
     FLOAT = "float"
     INT = "int"

@@ -36,7 +36,7 @@ def rows(*lines: str, inputs: str = "x [4]") -> str:
 
 HARMFUL = {
     "repetition": ("too-many-layers", rows("linear(4) * 1M")),
-    "repetitions": ("too-many-layers", rows("linear(4) * 29999", "linear(4) * 29999")),
+    "repetitions": ("too-many-layers", rows("linear(4) * 11999", "linear(4) * 11999")),
     "loops": (
         "too-many-layers",
         rows("for a in range(1000) { for b in range(1000) { for c in range(1000) { linear(4) } } }"),

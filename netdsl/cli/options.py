@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError
+from math import inf
 from pathlib import Path
 
 DIGITS = 18
 """Numbers of more are no sizes of anything that a machine holds."""
+LONGEST = 100
+"""Letters of an argument that a message shows."""
 
 
 def add_net(parser: ArgumentParser) -> None:
@@ -44,7 +47,7 @@ def pair(text: str) -> tuple[str, str]:
     """`name=value`; anything else is bad usage."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip().isidentifier() or not value.strip():
-        raise ArgumentTypeError(f"`{text}` is not of the form name=value")
+        raise ArgumentTypeError(f"`{text[:LONGEST]}` is not of the form name=value")
     return name.strip(), value.strip()
 
 
@@ -65,6 +68,17 @@ def count(text: str) -> int:
 def whole(text: str) -> int:
     """A whole number of 0 or more."""
     return _number(text, 0)
+
+
+def positive(text: str) -> float:
+    """A number above 0, with or without a point."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < inf:
+        raise ArgumentTypeError(f"`{text[:DIGITS]}` is not a number above 0")
+    return number
 
 
 def _number(text: str, least: int) -> int:

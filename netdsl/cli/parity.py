@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from netdsl.cli.opening import open_net
-from netdsl.cli.options import add_net, add_size, count, whole
+from netdsl.cli.options import add_net, add_size, count, positive, whole
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, help="a safetensors file (default: drawn from the seed)")
     parser.add_argument("--seed", type=whole, default=0, help="draws weights and input")
     parser.add_argument("--batch", type=count, default=2, help="samples at a time (default: 2)")
-    parser.add_argument("--tolerance", type=float, default=1e-3, help="largest relative difference (default: 0.001)")
+    parser.add_argument("--tolerance", type=positive, default=1e-3, help="largest relative difference (default: 0.001)")
 
 
 def run(given: Namespace) -> int:

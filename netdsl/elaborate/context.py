@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from netdsl.diagnostics import Collector, Fix, Label, Severity
-from netdsl.dims import Condition, Domain, Extent, SizeTooComplex, Verdict, compare
+from netdsl.dims import Condition, Domain, Extent, SizeTooComplex, TooMuchEffort, Verdict, compare
 from netdsl.elaborate.scope import Build, Names, Row, Scope
 from netdsl.elaborate.values import Exhausted, Failed, Frame
 from netdsl.ir import Graph
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from netdsl.elaborate.files import Library
 
 LIMIT = 30_000
-"""Layers that a file may unroll to, and items that a list or loop may have."""
+"""Items that a list or loop may have."""
+LAYERS = 12_000
+"""Layers that a net may unroll to."""
 EFFORT = 500_000
 """Expressions, uses of layers and items of lists that a file may cost: it can keep nobody waiting for ever."""
 MISTAKES = 100
@@ -205,8 +207,8 @@ class Context:
 
     def count_layers(self, count: int, span: Span) -> None:
         self.layers += count
-        if self.layers > LIMIT:
-            message = f"the network unrolls to more than {LIMIT:,} layers"
+        if self.layers > LAYERS:
+            message = f"the network unrolls to more than {LAYERS:,} layers"
             self.abort("too-many-layers", message, span, help="use fewer repetitions")
 
     # ------------------------------------------------------------ sizes
@@ -274,7 +276,9 @@ def _chain(frames: Sequence[Frame], passes: Sequence[Pass]) -> tuple[str, ...]:
 
 
 def too_complex(context: Context, error: SizeTooComplex, span: Span) -> NoReturn:
-    """Sizes whose pattern has too long a period to reason about."""
+    """Sizes whose pattern has too long a period to reason about. Without any effort left the net is given up."""
+    if isinstance(error, TooMuchEffort):
+        context.abort("size-too-complex", str(error), span, help=error.help)
     context.error("size-too-complex", str(error), span, help=error.help)
 
 

@@ -21,7 +21,6 @@ from netdsl.ops.fields import Word, shown
 from netdsl.source import Span
 from netdsl.tensors import Value
 
-LARGEST = 10**30
 NUMBERS = (int, float)
 LONG = (list, tuple, str, Bundle)
 """Values that may be long: what is done with them takes time by their length."""

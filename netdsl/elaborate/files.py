@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import netdsl.elaborate.losses as losses
 from netdsl import syntax
 from netdsl.diagnostics import Collector, Label, NetError, Severity, did_you_mean
+from netdsl.dims import Account
 from netdsl.elaborate.scope import Scope
 from netdsl.ops import REGISTRY
 from netdsl.record import anew, entity
@@ -57,6 +58,8 @@ class Library:
         self.root: Path | None = None
         self.effort = 0
         """What building the nets of the program has cost so far (see `netdsl.elaborate.context.EFFORT`)."""
+        self.sizes = Account()
+        """What is left for following the sizes of the nets of the program."""
         self.told: set[tuple[str, Span]] = set()
         """Mistakes inside blocks by code and place: one that several nets use is told of once."""
         self.damage: list[Span] = []

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import netdsl.elaborate.expressions as expressions
+import netdsl.elaborate.operators as operators
 from netdsl import syntax
 from netdsl.dims import Dim
 from netdsl.elaborate.context import DEPTH, LIMIT, Context
 from netdsl.elaborate.scope import Scope
-from netdsl.elaborate.values import Bundle, Failed
+from netdsl.elaborate.values import Bundle, Failed, written
 from netdsl.source import Span
 
 
@@ -21,7 +22,7 @@ def builtin(context: Context, scope: Scope, expr: syntax.Call, name: str) -> Any
             context.error("unknown-setting", f"`{name}` takes no named values", argument.name.span)
     given = [expressions.evaluate(context, scope, a.value) for a in expr.arguments]
     try:
-        return FUNCTIONS[name](context, expr, *given)
+        result = FUNCTIONS[name](context, expr, *given)
     except Failed:
         raise
     except (TypeError, ValueError, OverflowError, AttributeError):
@@ -32,6 +33,8 @@ def builtin(context: Context, scope: Scope, expr: syntax.Call, name: str) -> Any
             f"`{name}` does not take {', '.join(map(expressions.describe, given)) or 'nothing'}",
             expr.span,
         )
+    operators.bounded_number(context, result, expr.span)
+    return result
 
 
 def bounded_count(context: Context, count: int, span: Span) -> None:
@@ -91,6 +94,16 @@ def _extreme(pick: Callable[..., Any]) -> Callable[..., Any]:
     return extreme
 
 
+DIGITS = 40
+"""Letters of a text that may be read as a number."""
+
+
+def _whole(context: Context, expr: syntax.Call, value: Any) -> int:
+    if isinstance(value, str) and len(value) > DIGITS:
+        context.error("number-too-large", f"`{written(expr.span)}` is too large", expr.span)
+    return int(value)
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": _extreme(min),
     "max": _extreme(max),
@@ -99,7 +112,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "round": lambda c, e, x: round(x),
     "floor": lambda c, e, x: math.floor(x),
     "ceil": lambda c, e, x: math.ceil(x),
-    "int": lambda c, e, x: int(x),
+    "int": _whole,
     "zip": lambda c, e, *lists: bounded(c, [tuple(t) for t in zip(*lists, strict=False)], e.span),
     "enumerate": lambda c, e, items: bounded(c, list(enumerate(items)), e.span),
     "reversed": lambda c, e, items: bounded(c, list(reversed(items)), e.span),

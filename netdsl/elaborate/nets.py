@@ -14,13 +14,16 @@ import netdsl.elaborate.recipes as recipes
 import netdsl.elaborate.sizes as sizes
 from netdsl import syntax
 from netdsl.diagnostics import Collector, Label, Severity, did_you_mean
-from netdsl.dims import Extent, SizeTooComplex
+from netdsl.dims import Extent, SizeTooComplex, charged
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.files import Library, Module
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import Exhausted, Failed, Setting
 from netdsl.ir import Net
 from netdsl.tensors import DType, TensorType, Value
+
+SYMBOLS = 256
+"""Names of sizes that the inputs of a net may have."""
 
 
 def elaborate(
@@ -38,7 +41,8 @@ def elaborate(
     context = Context(collector, library)
     library.at_work.append(definition)
     try:
-        net = _net(context, module, definition, settings or {})
+        with charged(library.sizes):
+            net = _net(context, module, definition, settings or {})
         _warn_unused(context)
         defaults.warn_unreached(context, net)
         broken = context.failures > 0 or bool(library.damage)
@@ -135,6 +139,7 @@ def _input(context: Context, scope: Scope, net: Net, item: syntax.InputItem) -> 
         help = f"did you mean `{same}`?" if same else did_you_mean(kind, kinds) or f"kinds are {', '.join(kinds)}"
         context.error("unknown-kind", f"there is no kind of number called `{kind}`", item.kind.span, help=help)
     value = Value(item.name.id, TensorType(shape, kinds[kind]))
+    sizes.check_amounts(context, [value.type], item.span)
     context.origins[value] = item.name.span
     layouts.suspect(context, item, value)
     scope.bind(item.name.id, value, item.name.span)
@@ -147,6 +152,7 @@ def _input_dim(context: Context, scope: Scope, net: Net, dim: syntax.Expr | synt
         if size < 1:
             message = f"a size is a whole number of 1 or more, not {expressions.describe(size)}"
             context.error("size-not-positive", message, dim.size.span)
+        sizes.check_amounts(context, [TensorType((size,))], dim.size.span)
         net.defaults[dim.name.id] = size
         return _symbol(context, scope, dim.name)
     if isinstance(dim, syntax.Name) and not scope.find(dim.id):
@@ -166,20 +172,25 @@ def _symbol(context: Context, scope: Scope, name: syntax.Name) -> Extent:
     found = scope.find(name.id)
     if found is not None and name.id in context.domain.symbols:
         return found.value  # type: ignore[no-any-return]
+    if len(context.domain.symbols) == SYMBOLS:
+        help = "give sizes that are the same one name, or fix them"
+        context.abort("size-too-complex", f"a net has more than {SYMBOLS} sizes left open", name.span, help)
     symbol = context.domain.declare(name.id)
     scope.bind(name.id, symbol, name.span)
     return symbol
 
 
 def _warn_unused(context: Context) -> None:
+    if context.collector.failed:
+        return
     for span, read in context.rows_seen.items():
-        if not read and not context.collector.failed:
+        if not read:
             context.collector.report(
                 "unused-row", "nothing reads the value of this row", span, severity=Severity.WARNING,
                 help="remove it, name it and use it, or make it an `output`",
             )  # fmt: skip
     for span, (title, read) in context.inputs_seen.items():
-        if not read and not context.collector.failed and not span.source.name.startswith("std."):
+        if not read and not span.source.name.startswith("std."):
             message = f"nothing reads the input {title}"
             context.collector.report("unused-input", message, span, severity=Severity.WARNING)
 

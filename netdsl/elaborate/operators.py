@@ -9,11 +9,12 @@ import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.functions as functions
 import netdsl.elaborate.layers as layers
 from netdsl import syntax
-from netdsl.dims import Condition, Dim, both, compare, either, exact_div, negate
+from netdsl.dims import Condition, Dim, at, both, compare, either, exact_div, negate
 from netdsl.elaborate.context import Context, Demanded
 from netdsl.elaborate.scope import Scope
-from netdsl.elaborate.values import LAYERS, Bundle, Repeat
-from netdsl.tensors import Value
+from netdsl.elaborate.values import LAYERS, Bundle, Repeat, written
+from netdsl.source import Span
+from netdsl.tensors import LARGEST, Value
 
 # ---------------------------------------------------------------- operators
 
@@ -29,7 +30,7 @@ def unary(context: Context, scope: Scope, expr: syntax.Unary) -> Any:
     if isinstance(value, bool) or not isinstance(value, (*expressions.NUMBERS, Dim)):
         context.error(
             "wrong-kind",
-            f"`{expr.operator}` takes a expressions.number, not {expressions.describe(value)}",
+            f"`{expr.operator}` takes a number, not {expressions.describe(value)}",
             expr.operand.span,
         )
     return -value
@@ -181,9 +182,15 @@ def _arithmetic(context: Context, expr: syntax.Binary, left: Any, right: Any) ->
         context.error("wrong-kind", f"`{expr.span.text}` cannot be computed for sizes of the input", expr.span)
     if isinstance(result, complex):
         context.error("wrong-kind", f"`{expr.span.text}` is the root of a negative number", expr.span)
-    if isinstance(result, expressions.NUMBERS) and not abs(result) < expressions.LARGEST:
-        context.error("number-too-large", f"`{expr.span.text}` is too large", expr.span)
+    bounded_number(context, result, expr.span)
     return result
+
+
+def bounded_number(context: Context, value: Any, span: Span) -> None:
+    """Refuse numbers beyond reason. A size is looked at where its symbols are no neutral elements."""
+    number = at(value, dict.fromkeys(value.symbols, 2)) if isinstance(value, Dim) else value
+    if isinstance(number, expressions.NUMBERS) and not abs(number) < LARGEST:
+        context.error("number-too-large", f"`{written(span)}` is too large", span)
 
 
 def _divide(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:

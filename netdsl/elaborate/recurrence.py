@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.layers as layers
+import netdsl.elaborate.sizes as sizes
 from netdsl import syntax
 from netdsl.diagnostics import Label, did_you_mean
 from netdsl.elaborate.context import Context, Demanded
@@ -55,6 +56,7 @@ def state_row(context: Context, scope: Scope, row: syntax.StateRow) -> None:
     _check_zeros(context, scope, row)
     initial = expressions.evaluate(context, scope, row.initial)
     current = Value(row.name.id, _state_type(context, scope, row, initial))
+    sizes.check_amounts(context, [current.type], row.span)
     context.origins[current] = row.name.span
     build.states[row.name.id] = State(row.name.id, current, current, initial)
     build.graph.inputs.append(current)

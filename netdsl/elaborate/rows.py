@@ -12,11 +12,13 @@ import netdsl.elaborate.defaults as defaults
 import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.layers as layers
 import netdsl.elaborate.losses as losses
+import netdsl.elaborate.params as params
 import netdsl.elaborate.recurrence as recurrence
 import netdsl.elaborate.sizes as sizes
 from netdsl import syntax
 from netdsl.diagnostics import Label
-from netdsl.elaborate.context import Context
+from netdsl.dims import SizeTooComplex
+from netdsl.elaborate.context import Context, too_complex
 from netdsl.elaborate.scope import Build, Names, Row, Scope, labels_of, name_row
 from netdsl.elaborate.values import (
     LAYERS,
@@ -29,7 +31,6 @@ from netdsl.elaborate.values import (
 )
 from netdsl.ir import Budget, Choice, Net, Output
 from netdsl.ops import REGISTRY
-from netdsl.ops.base import RuleError, read_setting
 from netdsl.ops.loss import Loss
 from netdsl.ops.metric import Metric
 from netdsl.source import Span
@@ -50,11 +51,18 @@ def run(context: Context, scope: Scope, body: syntax.Body) -> None:
         while lost and lost[0].span.start < row.span.start:
             _lose(context, scope, lost.pop(0))
         try:
-            handlers()[type(row)](context, scope, row)
+            _run(context, scope, row)
         except Failed:
             _fail(context, scope, row)
     for place in lost:
         _lose(context, scope, place)
+
+
+def _run(context: Context, scope: Scope, row: syntax.Row) -> None:
+    try:
+        handlers()[type(row)](context, scope, row)
+    except SizeTooComplex as error:
+        too_complex(context, error, row.span)
 
 
 def _lose(context: Context, scope: Scope, place: losses.Lost) -> None:
@@ -154,7 +162,7 @@ def _layer_row(context: Context, scope: Scope, row: syntax.LayerRow) -> None:
         _shared_row(context, scope, row)
         return
     for name in row.names:
-        _check_label(context, name)
+        check_label(context, name)
     held = begin(context, row.names if not row.bundle else ())
     value = _row_value(context, scope, row)
     finish(context, row.names, row.span, value, row.bundle, held)
@@ -263,7 +271,7 @@ def _bind(context: Context, names: tuple[syntax.Name, ...], value: Any, bundle: 
         scope.bind(name.id, item, name.span, row)
 
 
-def _check_label(context: Context, name: syntax.Name) -> None:
+def check_label(context: Context, name: syntax.Name) -> None:
     """A label must not hide a layer, nor name two rows."""
     context.check_name(name)
     if is_layer(context, name.id):
@@ -290,7 +298,7 @@ def is_layer(context: Context, name: str) -> bool:
 
 def _shared_row(context: Context, scope: Scope, row: syntax.LayerRow) -> None:
     name = row.names[0]
-    _check_label(context, name)
+    check_label(context, name)
     stages = row.pipeline.stages
     if len(stages) == 1 and not isinstance(stages[0], syntax.Claim):
         layer = expressions.evaluate(context, scope, stages[0])
@@ -313,7 +321,7 @@ def _output_row(context: Context, scope: Scope, row: syntax.OutputRow) -> None:
             _add_output(context, scope, name, row)
         return
     for name in row.names:
-        _check_label(context, name)
+        check_label(context, name)
     held = begin(context, row.names)
     before = context.build.previous
     value = start(context, scope, row.pipeline)
@@ -366,29 +374,6 @@ def _let_row(context: Context, scope: Scope, row: syntax.LetRow) -> None:
     scope.bind(row.name.id, value, row.name.span)
 
 
-def _param_row(context: Context, scope: Scope, row: syntax.ParamRow) -> None:
-    _check_label(context, row.name)
-    shape = tuple(expressions.number(context, scope, d, "a size of a param") for d in row.dims)
-    op_type = REGISTRY["free_param"]
-    fields = {f.name: f for f in op_type.settings()}
-    values: dict[str, Any] = {"shape": shape}
-    if row.init is not None:
-        given = expressions.evaluate_setting(context, scope, row.init)
-        try:
-            values["init"] = read_setting(fields["init"], given)
-        except RuleError as error:
-            context.error(error.code, f"{error} (in `param`)", row.init.span)
-    try:
-        op = op_type(**values)
-        types = [op.result()]
-    except RuleError as error:
-        context.error(error.code, str(error), row.span, help=error.help)
-    value = layers.append(context, row.name.id, op, (), types, row.span, {})
-    node = context.build.fresh.pop()
-    node.name = context.build.names.number(row.name.id) if context.build.loops else row.name.id
-    context.build.scope.bind(row.name.id, value, row.name.span, Row(row.span, value))
-
-
 def _set_row(context: Context, scope: Scope, row: syntax.SetRow) -> None:
     op = REGISTRY.get(row.name.id)
     if op is None:
@@ -434,7 +419,7 @@ def handlers() -> dict[type, Callable[[Context, Scope, Any], None]]:
         syntax.LayerRow: _layer_row,
         syntax.OutputRow: _output_row,
         syntax.LetRow: _let_row,
-        syntax.ParamRow: _param_row,
+        syntax.ParamRow: params.param_row,
         syntax.SetRow: _set_row,
         syntax.AssertRow: _assert_row,
         syntax.ForRow: control.for_row,

@@ -8,9 +8,9 @@ from typing import Any
 import netdsl.elaborate.expressions as expressions
 from netdsl import syntax
 from netdsl.diagnostics import Fix, Label
-from netdsl.dims import Condition, Domain, Extent, Verdict, compare
+from netdsl.dims import Condition, Domain, Extent, SizeTooComplex, Verdict, compare
 from netdsl.dims import at as value_at
-from netdsl.elaborate.context import Context, Demanded
+from netdsl.elaborate.context import Context, Demanded, too_complex
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import Arrows, Bundle, Setting, arrows
 from netdsl.ops.base import Op, Requirement
@@ -224,12 +224,25 @@ def _contract(context: Context, row: syntax.AssertRow, condition: Condition) -> 
 
 def check_contracts(context: Context) -> None:
     """The author's contracts together must allow no size that some row cannot take."""
+    if not context.contracts:
+        return
+    try:
+        _hold_contracts(context)
+    except SizeTooComplex as error:
+        too_complex(context, error, context.contracts[-1][1])
+
+
+def _hold_contracts(context: Context) -> None:
+    about = frozenset().union(*(c.symbols for c, _ in context.contracts))
+    needs = [d for d in _needs(context) if d.condition.symbols & about]
+    if not needs:
+        return
+    allowed = Domain(context.domain.symbols)
+    for contract, _ in context.contracts:
+        allowed.demand(contract, None)
+    weak = [d for d in needs if allowed.decide(d.condition) is not Verdict.ALWAYS]
     for condition, span in context.contracts:
-        allowed = Domain(context.domain.symbols)
-        for contract, _ in context.contracts:
-            allowed.demand(contract, None)
-        broken = [d for d in _needs(context) if d.condition.symbols & condition.symbols]
-        broken = [d for d in broken if allowed.decide(d.condition) is not Verdict.ALWAYS]
+        broken = [d for d in weak if d.condition.symbols & condition.symbols]
         if broken:
             _report_weak(context, allowed, span, max(broken, key=lambda d: "==" in str(d.condition)))
             return

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Protocol, Self, dataclass_transform, get_args, get_origin
 
 from netdsl.dims import Dim, Extent
-from netdsl.ops.fields import FieldError, Kind
+from netdsl.ops.fields import FieldError, Kind, beyond
 from netdsl.record import record
 from netdsl.tensors import DType, TensorType, Value, Weight
 
@@ -412,9 +412,13 @@ def read_setting(declared: Field, value: Any) -> Any:
     """A setting's value in normal form; `FieldError` with the field's name when it cannot be."""
     assert declared.kind is not None
     try:
-        return declared.kind.read(value)
+        read = declared.kind.read(value)
     except FieldError as error:
         raise RuleError(f"`{declared.name}` {error}", code="wrong-kind", field=declared.name) from None
+    wrong = beyond(read, declared.kind.most)
+    if wrong is not None:
+        raise RuleError(f"`{declared.name}`: {wrong}", code="number-too-large", field=declared.name)
+    return read
 
 
 def require_rank(value: Value, ranks: tuple[int, ...], what: str, help: str | None = None) -> None:

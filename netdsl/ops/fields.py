@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from netdsl.dims import Dim, Extent
 from netdsl.record import record
-from netdsl.tensors import Init, Value
+from netdsl.tensors import MOST, Init, Value
 
 
 class FieldError(Exception):
@@ -33,6 +33,8 @@ class Kind:
     """How one kind of setting is read; `says` completes "… takes …" in an error."""
 
     says = "a value"
+    most = MOST
+    """The largest whole number that it takes."""
 
     def read(self, value: Any) -> Any:
         raise NotImplementedError
@@ -45,6 +47,10 @@ class Kind:
         return FieldError(f"takes {self.says}, not {shown(value)}")
 
 
+GREATEST, LEAST = 3.4028234663852886e38, 1.1754943508222875e-38
+"""The largest number of 32 bits, and the smallest that has all its digits."""
+WIDEST = 2**31 - 1
+"""The largest window, stride or padding: engines place windows by whole numbers of 32 bits."""
 LISTED = 8
 """How many items of a list an error shows."""
 LONGEST = 60
@@ -67,6 +73,21 @@ def shown(value: Any) -> str:
 
 def is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def beyond(value: Any, most: int) -> str | None:
+    """What is said of the first number in a setting that no engine takes; None when there is none."""
+    if isinstance(value, list | tuple):
+        return next((found for v in value if (found := beyond(v, most))), None)
+    if isinstance(value, Init):
+        return beyond(value.values, most)
+    if is_int(value) and abs(value) > most:
+        return f"`{value}` is more than {most:,}, the most that engines take there"
+    if isinstance(value, float) and not abs(value) <= GREATEST:
+        return f"`{value}` is no number that engines can hold"
+    if isinstance(value, float) and 0 < abs(value) < LEAST:
+        return f"`{value}` is so small that engines take it for 0"
+    return None
 
 
 @record
@@ -164,6 +185,7 @@ class SizesKind(Kind):
     """One whole number for every spatial axis, or one number an axis: `3`, `(3, 5)`."""
 
     minimum: int = 1
+    most = WIDEST
 
     @property
     def says(self) -> str:  # type: ignore[override]
@@ -194,6 +216,7 @@ class PaddingKind(Kind):
     """`1`, one an axis `(1, 2)`, before and after an axis `((1, 2), (0, 0))`, or `same`."""
 
     says = "a whole number, one an axis `(1, 2)`, a pair an axis `((0, 1), (0, 1))`, or `same`"
+    most = WIDEST
 
     def words(self) -> Iterable[str]:
         return ("same",)

@@ -1,0 +1,41 @@
+"""`param scale [channels] = ones`: weights that are arrows of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import netdsl.elaborate.expressions as expressions
+import netdsl.elaborate.layers as layers
+import netdsl.elaborate.rows as rows
+import netdsl.elaborate.sizes as sizes
+from netdsl import syntax
+from netdsl.elaborate.context import Context
+from netdsl.elaborate.scope import Row, Scope
+from netdsl.ir import result_types
+from netdsl.ops import REGISTRY
+from netdsl.ops.base import RuleError, read_setting
+
+
+def param_row(context: Context, scope: Scope, row: syntax.ParamRow) -> None:
+    """A free parameter: an arrow that is a weight."""
+    rows.check_label(context, row.name)
+    shape = tuple(expressions.number(context, scope, d, "a size of a param") for d in row.dims)
+    op_type = REGISTRY["free_param"]
+    fields = {f.name: f for f in op_type.settings()}
+    values: dict[str, Any] = {"shape": shape}
+    if row.init is not None:
+        given = expressions.evaluate_setting(context, scope, row.init)
+        try:
+            values["init"] = read_setting(fields["init"], given)
+        except RuleError as error:
+            context.error(error.code, f"{error} (in `param`)", row.init.span)
+    try:
+        op = op_type(**values)
+        types = result_types(op)
+    except RuleError as error:
+        context.error(error.code, str(error), row.span, help=error.help)
+    sizes.check_amounts(context, types, row.span)
+    value = layers.append(context, row.name.id, op, (), types, row.span, {})
+    node = context.build.fresh.pop()
+    node.name = context.build.names.number(row.name.id) if context.build.loops else row.name.id
+    context.build.scope.bind(row.name.id, value, row.name.span, Row(row.span, value))
