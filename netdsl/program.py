@@ -155,6 +155,10 @@ def check_program(program: Program) -> list[Diagnostic]:
     program.check()
     for net in program.built.values():
         if net is not None and not any(d.severity == "error" for d in program.collector.found):
-            report = analyze(net, collector=program.collector, listed=False)
-            check_budgets(net, report, program.collector)
+            try:
+                report = analyze(net, collector=program.collector, listed=False)
+            except NetError as error:
+                program.collector.found.extend(error.diagnostics)
+            else:
+                check_budgets(net, report, program.collector)
     return program.collector.sorted()
