@@ -73,11 +73,13 @@ def read_text(data: bytes, name: str, path: Path) -> Source:
     if len(data) > LARGEST:
         message = f"{name} holds more than {LARGEST:,} bytes"
         help = "part the text into files that `use` one another"
-        raise NetError([Diagnostic("file-too-large", message, (nowhere(path),), help=help)])
+        raise NetError([Diagnostic("file-too-large", message, (nowhere(path, name),), help=help)])
     try:
         return as_source(name, data.decode("utf-8"), path)
     except UnicodeDecodeError as error:
-        raise NetError([not_utf8(path, data, error.start)]) from None
+        raise NetError(
+            [not_utf8(Source(name, data.decode("utf-8", errors="replace"), path), data, error.start)]
+        ) from None
 
 
 def kind_of(path: Path) -> str | None:
@@ -89,19 +91,18 @@ def kind_of(path: Path) -> str | None:
     return next((words for test, words in kinds if test(mode)), "a device")
 
 
-def nowhere(path: Path) -> Label:
-    return Label(Span(Source(str(path), "", path), 0, 0))
+def nowhere(path: Path, name: str | None = None) -> Label:
+    """The file itself, as a place."""
+    return Label(Span(Source(name or str(path), "", path), 0, 0))
 
 
-def not_utf8(path: Path, data: bytes, offset: int) -> Diagnostic:
+def not_utf8(source: Source, data: bytes, offset: int) -> Diagnostic:
     """The error shows the line as far as it can be read."""
-    text = data.decode("utf-8", errors="replace")
     at = len(data[:offset].decode("utf-8"))
-    span = Span(Source(str(path), text, path), at, at + 1)
     return Diagnostic(
         "not-utf8",
         f"the file is not UTF-8: byte {offset} is 0x{data[offset]:02x}",
-        (Label(span),),
+        (Label(Span(source, at, at + 1)),),
         help="save it as UTF-8",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -359,3 +360,37 @@ def test_a_first_row_without_a_label_is_no_continuation_of_the_input() -> None:
     )
     assert formatted(text) == text
     assert formatted(text.replace("  conv(4, 3) -> relu", "        conv(4, 3) -> relu")) == text
+
+
+LONG = """\
+block b(f: int) { linear(f) }
+net N(LABEL = 4) {
+  input LABELin [LABEL]
+  param LABELp [4] = zeros
+  LABELa: linear(4) -> relu
+  (LABELb, LABELc): split(2)
+  tiny: LABELb + LABELc
+  output LABELo: linear(2)
+}
+train N {
+  data digits
+  LABELw (x, label) -> mse
+  loss LABELl: (x, label) -> mse
+  metric LABELm: (x, label) -> mae
+}
+"""
+
+
+@pytest.mark.parametrize("length", range(18, 34))
+def test_names_of_any_length_stay_words(length: int) -> None:
+    """A column holds up to so many letters; what is longer is followed by one space at least, nothing is glued."""
+    text = LONG.replace("LABEL", "n" * length)
+    formatted = format_text(Source("long.net", text), Collector())
+    assert formatted is not None
+    assert words(formatted) == words(text)
+    assert format_text(Source("long.net", formatted), Collector()) == formatted
+
+
+def words(text: str) -> list[str]:
+    """What a text is made of, however it is laid out."""
+    return re.findall(r"\w+|->|[^\w\s]", text)

@@ -85,3 +85,24 @@ def test_data_ships(site: Path, tmp_path: Path) -> None:
 def test_the_command_is_installed(site: Path) -> None:
     (entries,) = site.glob("netdsl-*.dist-info/entry_points.txt")
     assert "netdsl = netdsl.cli:main" in entries.read_text(encoding="utf-8")
+
+
+TYPED = """
+import netdsl
+
+net = netdsl.load("lenet.net")
+text: str = netdsl.report(net)
+count: int = netdsl.report(net)  # a text is no number
+reveal_type(net)
+"""
+
+
+def test_a_type_checker_sees_the_types(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(TYPED, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), "script.py"]
+    environment = {**os.environ, "MYPYPATH": "", "PYTHONPATH": str(site)}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+    found = [line for line in done.stdout.splitlines() if line.startswith("script.py")]
+    assert [line.split(":")[1] for line in found] == ["6", "7"], done.stdout
+    assert 'expression has type "str", variable has type "int"' in found[0]
+    assert 'Revealed type is "netdsl.ir.Net"' in found[1]

@@ -3,6 +3,7 @@ second, where the libraries above it take as long as all the rest."""
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, HelpFormatter
 from collections.abc import Sequence
 from importlib import import_module
@@ -39,7 +40,7 @@ class Parser(ArgumentParser):
 
 def run(arguments: Sequence[str]) -> int:
     """Parse a command line and carry it out; only the module of the command at work is imported."""
-    name = next((a for a in arguments if not a.startswith("-")), None)
+    name = next((a for a in arguments if a == "-" or not a.startswith("-")), None)
     if name is not None and name not in COMMANDS:
         return _unknown(name)
     parser = _parser(name if name in COMMANDS else None)
@@ -58,10 +59,10 @@ def _unknown(name: str) -> int:
     from netdsl.cli.streams import say
     from netdsl.diagnostics import did_you_mean
 
-    if name.endswith(".net"):
-        help = f"a command stands before the file: `netdsl report {name}`"
-    else:
-        help = did_you_mean(name, COMMANDS) or f"commands are {', '.join(COMMANDS)}"
+    near, known = did_you_mean(name, COMMANDS), ", ".join(COMMANDS)
+    if name == "-" or name.endswith(".net") or (near is None and os.path.isfile(name)):
+        near = f"a command stands before the file, as in `netdsl report {name}`: {known}"
+    help = near or f"commands are {known}"
     say(f"netdsl: there is no command `{name}`\n  {help}", sys.stderr)
     return 2
 

@@ -38,7 +38,7 @@ def run(given: Namespace) -> int:
 
 def _format(file: Path, given: Namespace) -> bool:
     """Format one file; whether it is changed by that."""
-    from netdsl.cli.specs import INPUT, source_of
+    from netdsl.cli.specs import INPUT, NAME, source_of
     from netdsl.files import write_text
     from netdsl.formatting import formatted
 
@@ -50,5 +50,5 @@ def _format(file: Path, given: Namespace) -> bool:
     elif changed:
         if not given.check:
             write_text(file, source.written(text))
-        say(f"{'would change' if given.check else 'formatted'} {'standard input' if file == INPUT else file}")
+        say(f"{'would change' if given.check else 'formatted'} {NAME if file == INPUT else file}")
     return changed

@@ -14,6 +14,7 @@ from netdsl.source import Source
 
 INPUT = Path("-")
 """Names standard input. Neighbours of a text that comes from there are looked for in the working folder."""
+NAME = "standard input"
 
 
 def source_of(path: Path) -> Source:
@@ -21,8 +22,8 @@ def source_of(path: Path) -> Source:
     if path != INPUT:
         return read_source(path)
     if sys.stdin is None:
-        raise NetError([Diagnostic("unreadable-file", "standard input is closed", (nowhere(path),))])
-    return read_text(sys.stdin.buffer.read(LARGEST + 1), "standard input", path)
+        raise NetError([Diagnostic("unreadable-file", "standard input is closed", (nowhere(path, NAME),))])
+    return read_text(sys.stdin.buffer.read(LARGEST + 1), NAME, path)
 
 
 def program_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from netdsl.diagnostics import Collector, Label, NetError, Severity, did_you_mea
 from netdsl.dims import Account
 from netdsl.elaborate.scope import Scope
 from netdsl.ops import REGISTRY
+from netdsl.parser import kind_of
 from netdsl.record import anew, entity
 from netdsl.source import Source, Span
 
@@ -200,8 +202,8 @@ class Library:
             self.collector.report("unknown-import", message, use.path_span)
             return None
         target = _resolved(base.parent, use.path)
-        if target is None:
-            self._missing(use)
+        if isinstance(target, str):
+            self.collector.report("unknown-import", f"`{_cut(use.path)}` leads to no file: {target}", use.path_span)
             return None
         if Path(use.path).is_absolute() or not target.is_relative_to(self.root):
             message = f"`{_cut(use.path)}` lies outside the folder of the file"
@@ -222,8 +224,12 @@ class Library:
             return None
         if key in self.modules:
             return self.modules[key]
-        if not target.is_file():
+        if not target.exists():
             self._missing(use, [p.name for p in target.parent.glob("*.net")] if target.parent.is_dir() else [])
+            return None
+        kind = kind_of(target)
+        if kind is not None:
+            self.collector.report("unknown-import", f"`{_cut(use.path)}` is {kind}, not a text", use.path_span)
             return None
         if len(self.loading) >= CHAIN:
             message = f"files use each other more than {CHAIN} deep"
@@ -241,15 +247,19 @@ def _cut(path: str) -> str:
     return path if len(path) <= 60 else f"{path[:60]}…"
 
 
-def _resolved(folder: Path, path: str) -> Path | None:
-    """Where a path leads, seen from a folder; None where it can lead nowhere."""
+def _resolved(folder: Path, path: str) -> Path | str:
+    """Where a path leads, seen from a folder; in words why it can lead nowhere."""
     try:
         target = (folder / path).resolve()
         target.stat()
     except FileNotFoundError:
         return target
-    except (OSError, ValueError, RuntimeError):  # too long, a link to itself, a zero in it
-        return None
+    except OSError as error:  # too long, a link to itself
+        return error.strerror or "it cannot be read"
+    except RuntimeError:
+        return os.strerror(errno.ELOOP)
+    except ValueError:
+        return "a zero stands in it"
     return target
 
 

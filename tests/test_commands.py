@@ -1,0 +1,138 @@
+"""The command line's own words: commands, misspelt ones, files without a command, help, and standard input."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from netdsl.cli.app import COMMANDS, run
+
+TEXT = "net N {\n input x [4]\n linear(4)   ->   relu\n}\ntrain N {\n data digits\n loss (linear, label) -> mse\n}\n"
+BROKEN = "net N {\n  input x [4\n}\n"
+UNKNOWN = "net N {\n  input x [4]\n  lineer(4)\n}\n"
+
+
+def answered(capsys: pytest.CaptureFixture[str], arguments: Sequence[str], code: int = 0) -> pytest.CaptureResult[str]:
+    try:
+        ended: object = run(arguments)
+    except SystemExit as left:
+        ended = left.code
+    assert ended == code
+    return capsys.readouterr()
+
+
+WORDS = {
+    "reprot": "did you mean `report`?",
+    "chek": "did you mean `check`?",
+    "Train": "did you mean `train`?",
+    "complie": "did you mean `compile`?",
+    "lenet.net": "as in `netdsl report lenet.net`: " + ", ".join(COMMANDS),
+    "-": "as in `netdsl report -`: " + ", ".join(COMMANDS),
+    "a text": "as in `netdsl report a text`: " + ", ".join(COMMANDS),
+    "summary": "commands are " + ", ".join(COMMANDS),
+    "": "commands are " + ", ".join(COMMANDS),
+}
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_that_is_no_command(
+    word: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a text").write_text(TEXT)
+    for more in ([], ["lenet.net"], ["--format", "json"]):
+        said = answered(capsys, [word, *more], 2)
+        assert said.out == ""
+        assert said.err.startswith(f"netdsl: there is no command `{word}`\n")
+        assert WORDS[word] in said.err
+
+
+def test_nothing_is_answered_by_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    nothing, help = answered(capsys, []).out, answered(capsys, ["--help"]).out
+    assert nothing == help
+    for name, says in COMMANDS.items():
+        assert name in help
+        assert says.split()[0] in help
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    import netdsl
+
+    assert answered(capsys, ["--version"]).out == f"netdsl {netdsl.__version__}\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_every_command(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    said = answered(capsys, [name, "--help"]).out
+    assert said.startswith(f"usage: netdsl {name} ")
+    assert "-h, --help" in said
+    assert max(map(len, said.splitlines())) <= 80
+    assert len(said.split("\n\n")[1]) > 40, "a sentence of what it does"
+    assert answered(capsys, [name, "-h"]).out == said
+    wrong = answered(capsys, [name, "--nonsense"], 2)
+    assert wrong.out == ""
+    assert f"netdsl {name}: error: " in wrong.err
+
+
+# ---------------------------------------------------------------- standard input
+
+READ: dict[str, tuple[str, ...]] = {
+    "report": ("report", "-"),
+    "check": ("check", "-"),
+    "fmt": ("fmt", "-"),
+    "compile": ("compile", "-", "--to", "pytorch"),
+    "parity": ("parity", "-"),
+    "train": ("train", "-", "--steps", "1", "--device", "cpu"),
+}
+NO_TEXT = {"evaluate", "predict"}
+"""They read the folder of a run."""
+
+
+def piped(folder: Path, arguments: Sequence[str], text: bytes) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "netdsl", *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, input=text, capture_output=True, cwd=folder, env=environment, timeout=120)
+
+
+def test_every_command_has_its_case() -> None:
+    assert set(READ) | NO_TEXT == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", READ)
+def test_standard_input_is_named_in_every_mistake(name: str, tmp_path: Path) -> None:
+    """In its text, in a setting of the command line, and in what cannot be decoded."""
+    for text, place in ((BROKEN, "standard input:2:11"), (UNKNOWN, "standard input:3:3")):
+        if name == "fmt" and text == UNKNOWN:
+            continue  # what has a layer too many can be laid out
+        done = piped(tmp_path, READ[name], text.encode())
+        said = (done.stdout + done.stderr).decode()
+        assert (done.returncode, said.count(place), "Traceback" in said) == (1, 1, False), said
+    for data in (b"\xff\xfen\0e\0t\0", b"\0" * 5000, b"x" * 2_000_000):
+        done = piped(tmp_path, READ[name], data)
+        said = (done.stdout + done.stderr).decode()
+        assert (done.returncode, "standard input" in said, "unexpectedly" in said) == (1, True, False), said
+        assert len(said) < 20_000
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [n for n in READ if n not in ("parity", "train")])
+def test_a_folder_where_a_file_is_meant(name: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    done = piped(tmp_path, ["folder" if a == "-" else a for a in READ[name]], b"")
+    said = (done.stdout + done.stderr).decode()
+    assert done.returncode == 1
+    assert ("holds no `.net` file" if name in ("check", "fmt") else "is a folder, not a text") in said
+
+
+def test_neighbours_of_standard_input_lie_in_the_working_folder(tmp_path: Path) -> None:
+    (tmp_path / "unit.net").write_text("block unit() { linear(4) }\n")
+    text = b'use "./unit.net" { unit }\nnet N {\n  input x [4]\n  unit\n}\n'
+    assert b"no mistakes" in piped(tmp_path, ["check", "-"], text).stdout
+    wrong = piped(tmp_path, ["check", "-"], text.replace(b"{ unit }", b"{ unti }"))
+    assert b"standard input:1:20" in wrong.stdout
