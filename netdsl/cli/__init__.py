@@ -59,4 +59,7 @@ def _plain(error: Exception) -> str:
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
     if type(error).__module__.startswith("netdsl.") or isinstance(error, OSError):
         return str(error)
+    if isinstance(error, MemoryError):
+        what = f": {error}" if str(error) else ""
+        return f"there is not enough memory for these sizes{what}"
     return f"netdsl failed unexpectedly: {type(error).__name__}: {error} (set NETDSL_DEBUG=1 for details)"

@@ -84,6 +84,6 @@ def positive(text: str) -> float:
 def _number(text: str, least: int) -> int:
     if len(text) > DIGITS:
         raise ArgumentTypeError(f"a number may have {DIGITS} digits, not {len(text):,}")
-    if not text.isdecimal() or int(text) < least:
+    if not (text.isascii() and text.isdecimal()) or int(text) < least:
         raise ArgumentTypeError(f"`{text}` is not a whole number of {least} or more")
     return int(text)

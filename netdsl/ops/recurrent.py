@@ -13,6 +13,7 @@ from netdsl.ops.base import (
     Op,
     Read,
     Reading,
+    RuleError,
     Tape,
     fixed,
     require_rank,
@@ -23,6 +24,9 @@ from netdsl.tensors import Init, TensorType, Value, Weight
 
 if TYPE_CHECKING:
     from netdsl.ops.recurrent_backward import Steps
+
+
+MOST_LAYERS = 100
 
 
 class BiasCountKind(IntKind):
@@ -63,6 +67,9 @@ class Recurrence(Op, abstract=True):
         raise NotImplementedError(f"{self.name} states no training form")
 
     def prepare(self) -> None:
+        if self.layers > MOST_LAYERS:
+            message = f"`{self.name}` has {MOST_LAYERS:,} layers at most, not {self.layers:,}"
+            raise RuleError(message, code="number-too-large", field="layers")
         require_rank(self.x, (2,), f"`{self.name}` needs a sequence [T, F]", "images become sequences by `tokens`")
         float_of(self.x, self.name)
         samples_of(self.x, self.name)

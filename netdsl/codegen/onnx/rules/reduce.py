@@ -23,13 +23,18 @@ def argmax(op: Argmax, inputs: Sequence[str], build: Builder) -> Any:
     return build.node("ArgMax", inputs, axis=op.along + op.x.type.batched, keepdims=0)
 
 
+WRITTEN = 1 << 16
+"""So many class numbers are written out; more are counted when the model runs."""
+
+
 def class_numbers(size: Extent, axis: int, rank: int, build: Builder) -> Any:
     """0, 1, 2 … below the size, laid along that one of `rank` axes."""
     shape = [1] * rank
     shape[axis] = -1
-    if isinstance(size, int):
+    if isinstance(size, int) and size <= WRITTEN:
         return build.constant(np.arange(size).reshape(shape), "int64")
-    end = build.node("Squeeze", [build.extents(size), build.ints(0)])
+    known = isinstance(size, int)
+    end = build.constant(size, "int64") if known else build.node("Squeeze", [build.extents(size), build.ints(0)])
     numbers = build.node("Range", [build.constant(0, "int64"), end, build.constant(1, "int64")])
     return build.node("Reshape", [numbers, build.ints(*shape)])
 
