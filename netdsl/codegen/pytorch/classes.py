@@ -14,7 +14,21 @@ from netdsl.codegen.pytorch.spelling import Either, Made, Repeated
 from netdsl.codegen.pytorch.starts import needs_bilinear, start_lines
 from netdsl.codegen.pytorch.support import SUPPORT
 from netdsl.codegen.pytorch.terms import Term, negated
-from netdsl.codegen.pytorch.text import INDENT, WIDTH, Atom, Called, clean, condition, docstring, lay, literal
+from netdsl.codegen.pytorch.text import (
+    INDENT,
+    WIDTH,
+    Atom,
+    Called,
+    breakable,
+    clean,
+    condition,
+    docstring,
+    heading,
+    lay,
+    listed,
+    literal,
+    looped,
+)
 from netdsl.codegen.pytorch.tracing import Argument, Built, Use
 from netdsl.ir import Output, Recurrent, restrict
 from netdsl.tensors import Value
@@ -75,13 +89,14 @@ class ClassWriter:
             count = self.parameters.value([m.count for m in made], self.uses, "count").text
             alone, several = ([getattr(m, side) for m in made] for side in ("alone", "several"))
             first, second = (self.parameters.write(side, self.uses, attribute) for side in (alone, several))
-            heads = [f"{INDENT * 2}if {count} == {made[0].number}:", f"{INDENT * 2}else:"]
+            head = condition(f"{count} == {made[0].number}", "if", ":", 2)
             before = self._assigned(attribute)
-            return [heads[0], *lay(first, before, "", 3), heads[1], *lay(second, before, "", 3)]
+            return [*head, *lay(first, before, "", 3), f"{INDENT * 2}else:", *lay(second, before, "", 3)]
         if isinstance(made[0], Repeated):
             item = self.parameters.write([m.item for m in made], self.uses, made[0].base)
             call = Called("self.add_module", (("", Atom(made[0].name)), ("", item)))
-            return [f"{INDENT * 2}for {made[0].word} in {self.parameters.turns(made, self.uses)}:", *lay(call, depth=3)]
+            turns = breakable(self.parameters.turns(made, self.uses), tight=True)
+            return [*looped([made[0].word], turns, 2), *lay(call, depth=3)]
         return lay(self.parameters.write(made, self.uses, attribute), self._assigned(attribute), "", 2)
 
     def _guard(self, term: Term, truth: bool) -> list[str]:
@@ -155,15 +170,14 @@ class ClassWriter:
         if self.main.use.block is None:
             return self._table(forward, outputs, 2)
         names = [forward.returned(o.value)[0] for o in outputs]
-        return [f"{INDENT * 2}return {', '.join(d.text for d in names if isinstance(d, Atom))}"]
+        return listed([d.text for d in names if isinstance(d, Atom)], "return ", 2)
 
     def _table(self, forward: Forward, outputs: Sequence[Output], depth: int) -> list[str]:
         items = tuple((f"{literal(o.name)}: ", forward.returned(o.value)[0]) for o in outputs)
         return lay(Called("", items, "{}"), "return ", "", depth)
 
-    def _head(self, function: str, forward: Forward, inputs: Sequence[Value], result: str) -> list[str]:
-        items = ["self", *(f"{forward.names[v]}: Tensor" for v in inputs)]
-        return lay(Called(function, tuple(("", Atom(i)) for i in items)), "def ", f" -> {result}:", 1)
+    def _head(self, function: str, forward: Forward, inputs: Sequence[Value], result: int | str) -> list[str]:
+        return heading(function, ["self", *(f"{forward.names[v]}: Tensor" for v in inputs)], result)
 
     def _recurrent(self, forward: Forward) -> list[str]:
         return recurrent_lines(self.parameters, self.main, self.layouts, forward)
@@ -200,10 +214,8 @@ def _declared(argument: Argument) -> str:
     return f"{argument.name}: {argument.annotation} = {literal(argument.default)}"
 
 
-def _result_type(outputs: Sequence[Output], net: bool) -> str:
-    if net:
-        return _net_result(outputs)
-    return "Tensor" if len(outputs) == 1 else f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
+def _result_type(outputs: Sequence[Output], net: bool) -> int | str:
+    return _net_result(outputs) if net else len(outputs)
 
 
 def _net_result(outputs: Sequence[Output]) -> str:

@@ -15,7 +15,20 @@ from netdsl.codegen.pytorch.layout import Layout, Step
 from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.codegen.pytorch.shapes import Shapes
 from netdsl.codegen.pytorch.spelling import Infix
-from netdsl.codegen.pytorch.text import INDENT, WIDTH, Atom, Called, Doc, flat, identifier, lay, operand, unused
+from netdsl.codegen.pytorch.text import (
+    INDENT,
+    WIDTH,
+    Atom,
+    Called,
+    Doc,
+    breakable,
+    flat,
+    identifier,
+    lay,
+    looped,
+    operand,
+    unused,
+)
 from netdsl.codegen.pytorch.tracing import Use
 from netdsl.dims import Dim
 from netdsl.ir import Block, Node, Recurrent
@@ -125,7 +138,7 @@ class Forward:
         same = [steps[self.order[self._main_index()][id(step)]] for steps in self.others]
         loops = [s.loop for s in same if s.loop]
         turns = self.parameters.turns(loops, self.uses, stored=True)
-        self.lines.append(f"{INDENT * self.depth}for {loops[0].word} in {turns}:")
+        self.lines += looped([loops[0].word], breakable(turns, tight=True), self.depth)
         self.depth += 1
         self._turn(name, step, [s.expression.arguments for s in same])  # type: ignore[union-attr]
         self.depth -= 1

@@ -174,7 +174,7 @@ class Parameters:
                 for i in range(len(first.values))
             ]
             sides = [flat(o) if _binds(first.template, i, o) else operand(o) for i, o in enumerate(operands)]
-            return breakable(first.template.format(*sides, v=texts), first.tight)
+            return breakable(_roomy(first.template, texts).format(*sides, v=texts), first.tight)
         if isinstance(first, Operand):
             if first.rest:
                 return Called("", tuple(("", o) for o in operands[first.index :]), "[]")
@@ -250,6 +250,18 @@ def _place(template: str, index: int, doc: Doc) -> str:
     return flat(doc) if len(alone) == len(re.findall(word, template)) else operand(doc)
 
 
+def _roomy(template: str, texts: Sequence[str]) -> str:
+    """With room around the colon of a slice where a side is more than a name, as formatters have it."""
+
+    def spread(found: re.Match[str]) -> str:
+        sides = [texts[int(n)] for n in re.findall(r"\d+", found[0])]
+        if all(re.fullmatch(r"\w+", s) for s in sides):
+            return found[0]
+        return f"{found[1]} : {found[2]}".strip()
+
+    return re.sub(r"(?<=[\[ ])((?:\{v\[\d+\]\})?):((?:\{v\[\d+\]\})?)(?=[\],])", spread, template)
+
+
 def _right(term: Term, values: Sequence[Any], uses: Sequence[Use]) -> bool:
     return all(term.holds(v, u.env) for v, u in zip(values, uses, strict=True))
 
@@ -278,9 +290,9 @@ def _compressed(items: list[tuple[str, Doc]]) -> tuple[tuple[str, Doc], ...]:
         end = start + 1
         while end < len(items) and _copy(items[start], items[end], end - start):
             end += 1
-        comprehension = _comprehension(items[start:end]) if end - start > 2 else ""
-        if comprehension and len(comprehension) < 70:
-            made.append(("", Atom(comprehension)))
+        comprehension = _comprehension(items[start:end]) if end - start > 2 else None
+        if comprehension and (end - start > 5 or len(flat(comprehension)) < 70):
+            made.append(("", comprehension))
         else:
             made.extend(items[start:end])
         start = end
@@ -299,7 +311,7 @@ def _numbered(lead: str) -> tuple[str, int]:
     return (base, int(digits)) if digits and not digits.startswith("0") else ("", 0)
 
 
-def _comprehension(items: list[tuple[str, Doc]]) -> str:
-    (base, start), made = _numbered(items[0][0]), flat(items[0][1])
-    i = unused("i", set(re.findall(r"\w+", made)))
-    return f'**{{f"{base}{{{i}}}": {made} for {i} in range({start}, {start + len(items)})}}'
+def _comprehension(items: list[tuple[str, Doc]]) -> Comprehension:
+    (base, start), made = _numbered(items[0][0]), items[0][1]
+    i = unused("i", set(re.findall(r"\w+", flat(made))))
+    return Comprehension(f'f"{base}{{{i}}}": ', made, f"for {i} in range({start}, {start + len(items)})")

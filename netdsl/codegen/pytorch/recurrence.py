@@ -8,7 +8,19 @@ from typing import Any
 from netdsl.codegen.pytorch.forward import Forward, commented
 from netdsl.codegen.pytorch.layout import Layout
 from netdsl.codegen.pytorch.parameters import Parameters
-from netdsl.codegen.pytorch.text import INDENT, WIDTH, Atom, Called, identifier, lay, literal, unused
+from netdsl.codegen.pytorch.text import (
+    INDENT,
+    Atom,
+    Called,
+    breakable,
+    heading,
+    identifier,
+    lay,
+    listed,
+    literal,
+    looped,
+    unused,
+)
 from netdsl.dims import Dim
 from netdsl.ir import Recurrent, State
 from netdsl.tensors import DType, Value
@@ -34,14 +46,11 @@ def _own_names(layout: Layout) -> set[str]:
 
 
 def _step_lines(method: str, forward: Forward, names: Sequence[str], results: Sequence[Value]) -> list[str]:
-    kind = "Tensor" if len(results) == 1 else f"tuple[{', '.join(['Tensor'] * len(results))}]"
-    items = tuple(("", Atom(i)) for i in ("self", *(f"{n}: Tensor" for n in names)))
-    head = lay(Called(method, items), "def ", f" -> {kind}:", 1)
+    head = heading(method, ["self", *(f"{n}: Tensor" for n in names)], len(results))
     returned = [forward.returned(v) for v in results]
     if len(results) == 1:
         return [*head, *forward.lines, *commented(returned[0][0], "return ", returned[0][1], 2)]
-    made = ", ".join(doc.text for doc, _ in returned if isinstance(doc, Atom))
-    return [*head, *forward.lines, f"{INDENT * 2}return {made}"]
+    return [*head, *forward.lines, *listed([d.text for d, _ in returned if isinstance(d, Atom)], "return ", 2)]
 
 
 class _Loop:
@@ -75,9 +84,7 @@ class _Loop:
 
     def lines(self) -> list[str]:
         arguments = ["self", *(f"{n}: Tensor" for n in (*self.sequences, *self.given.values()))]
-        kind = "Tensor" if len(self.block.body.outputs) == 1 else (
-            f"tuple[{', '.join(['Tensor'] * len(self.block.body.outputs))}]")  # fmt: skip
-        head = lay(Called("forward", tuple(("", Atom(a)) for a in arguments)), "def ", f" -> {kind}:", 1)
+        head = heading("forward", arguments, len(self.block.body.outputs))
         starts = [line for s in self.block.states for line in self._start(s)]
         empty = [f"{INDENT * 2}{name} = []" for name in self.stacks.values()]
         return [*head, *starts, *empty, *self._loop(), *self._stacked()]
@@ -122,11 +129,11 @@ class _Loop:
         raise ValueError(f"the size {values[0]} of a state cannot be had from the inputs")
 
     def _loop(self) -> list[str]:
-        steps, over = ", ".join(self.steps), [f"{n}.unbind(1)" for n in self.sequences]
+        over = [f"{n}.unbind(1)" for n in self.sequences]
         source = over[0] if len(over) == 1 else f"zip({', '.join(over)}, strict=True)"
         names = [self._result_name(v) for v in self.results]
         call = Called(f"self.{self.method}", tuple(("", Atom(n)) for n in (*self.steps, *self.states.values())))
-        lines = [f"{INDENT * 2}for {steps} in {source}:", *lay(call, f"{', '.join(names)} = ", "", 3)]
+        lines = [*looped(self.steps, breakable(source, tight=True), 2), *lay(call, f"{', '.join(names)} = ", "", 3)]
         lines += [f"{INDENT * 3}{stack}.append({self._result_name(v)})" for v, stack in self.stacks.items()]
         carried = {s.following: self.states[s.name] for s in self.block.states}
         return [*lines, *self._carried(carried)]
@@ -149,10 +156,7 @@ class _Loop:
 
     def _stacked(self) -> list[str]:
         made = [f"torch.stack({self.stacks[o.value]}, dim=1)" for o in self.block.body.outputs]
-        if len(made) == 1:
-            return [f"{INDENT * 2}return {made[0]}"]
-        line = f"{INDENT * 2}return {', '.join(made)}"
-        return [line] if len(line) <= WIDTH else lay(Called("", tuple(("", Atom(m)) for m in made)), "return ", "", 2)
+        return listed(made, "return ", 2)
 
 
 def _is_real(value: Value) -> bool:

@@ -14,9 +14,11 @@ import math
 import re
 import textwrap
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from netdsl.codegen.pytorch.breaking import parts_of_sum, pieces_of_string
 
 WIDTH = 88
 INDENT = "    "
@@ -71,20 +73,71 @@ def operand(doc: Doc) -> str:
 
 def lay(doc: Doc, before: str = "", after: str = "", depth: int = 0) -> list[str]:
     """The lines of `before doc after` at a depth of indentation."""
-    line = f"{INDENT * depth}{before}{flat(doc)}{after}"
-    if len(line) <= WIDTH or isinstance(doc, Atom):
+    margin = INDENT * depth
+    line = f"{margin}{before}{flat(doc)}{after}"
+    if len(line) <= WIDTH:
         return [line]
     if isinstance(doc, Comprehension):
-        margin = INDENT * depth
-        inside = [*lay(doc.item, doc.lead, "", depth + 1), f"{margin}{INDENT}{doc.loop}"]
+        inside = [*lay(doc.item, doc.lead, "", depth + 1), *lay(Atom(doc.loop), depth=depth + 1)]
         return [f"{margin}{before}**{{", *inside, f"{margin}}}{after}"]
-    if not doc.items:
-        return [line]
-    opening, closing = doc.brackets[0], doc.brackets[1]
-    lines = [f"{INDENT * depth}{before}{doc.function}{opening}"]
+    start = flat(doc) if isinstance(doc, Atom) else f"{doc.function}("
+    if ", " in before and before.endswith(" = ") and len(margin + before + start) > WIDTH:
+        names = before.removesuffix(" = ").split(", ")
+        return [f"{margin}(", *(f"{margin}{INDENT}{n}," for n in names), *lay(doc, ") = ", after, depth)]
+    if isinstance(doc, Atom) or not doc.items:
+        return _lay_text(doc, before, after, depth)
+    head = f"{margin}{before}{doc.function}{doc.brackets[0]}"
+    if before.endswith((" = ", ": ")) and len(head) > WIDTH:
+        return [f"{margin}{before}(", *lay(doc, depth=depth + 1), f"{margin}){after}"]
+    lines = [head]
     for lead, item in doc.items:
         lines += lay(item, lead, ",", depth + 1)
-    return [*lines, f"{INDENT * depth}{closing}{doc.after}{after}"]
+    return [*lines, f"{margin}{doc.brackets[1]}{doc.after}{after}"]
+
+
+def _lay_text(doc: Doc, before: str, after: str, depth: int) -> list[str]:
+    """An expression that is no call: cut before its operators, in brackets where it does not stand in some."""
+    margin, text = INDENT * depth, flat(doc)
+    inside = after == "," and not before
+    deeper = margin if inside else margin + INDENT
+    parts = [text] if len(deeper + text) <= WIDTH and not inside else parts_of_sum(text)
+    parts = parts if len(parts) > 1 else pieces_of_string(text, WIDTH - len(deeper) - 1)
+    opened = before.endswith((" = ", ": ", "=", "return ", "if "))
+    if inside:
+        return [*(margin + p for p in parts[:-1]), f"{margin}{parts[-1]}{after}"]
+    if not opened or (len(parts) == 1 and re.fullmatch(r"\W*\w+", before)):
+        return [f"{margin}{before}{text}{after}"]
+    return [f"{margin}{before}(", *(deeper + p for p in parts), f"{margin}){after}"]
+
+
+def listed(names: Sequence[str], before: str, depth: int) -> list[str]:
+    """`return a, b`: with brackets where the names are too many for a line."""
+    line = f"{INDENT * depth}{before}{', '.join(names)}"
+    return [line] if len(line) <= WIDTH else lay(Called("", tuple(("", Atom(n)) for n in names)), before, "", depth)
+
+
+def heading(function: str, items: Sequence[str], results: int | str, depth: int = 1) -> list[str]:
+    """`def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:`; `results` is how many tensors come out, or a type."""
+    kind = results if isinstance(results, str) else "Tensor"
+    if isinstance(results, int) and results > 1:
+        kind = f"tuple[{', '.join(['Tensor'] * results)}]"
+    *lines, last = lay(Called(function, tuple(("", Atom(i)) for i in items)), "def ", f" -> {kind}:", depth)
+    if len(last) <= WIDTH or isinstance(results, str):
+        return [*lines, last]
+    margin = INDENT * depth
+    return [*lines, f"{margin}) -> tuple[", *[f"{margin}{INDENT}Tensor,"] * results, f"{margin}]:"]
+
+
+def looped(names: Sequence[str], items: Doc, depth: int) -> list[str]:
+    """`for a, b in zip(…):`, over several lines where one is too short."""
+    line = f"{INDENT * depth}for {', '.join(names)} in {flat(items)}:"
+    if len(line) <= WIDTH:
+        return [line]
+    if len(names) == 1:
+        return lay(items, f"for {names[0]} in ", ":", depth)
+    margin = INDENT * depth
+    rest = lay(items, ") in ", ":", depth)
+    return [f"{margin}for (", *(f"{margin}{INDENT}{n}," for n in names), *rest]
 
 
 def breakable(text: str, tight: bool) -> Doc:
@@ -104,13 +157,7 @@ def breakable(text: str, tight: bool) -> Doc:
 
 def condition(text: str, before: str, after: str, depth: int) -> list[str]:
     """`if a or b:`, broken before its outermost `or` or `and` when it is too long."""
-    line = f"{INDENT * depth}{before} {text}{after}"
-    word = next((w for w in (" or ", " and ") if w in text), None)
-    if len(line) <= WIDTH or word is None or "(" in text:
-        return [line]
-    first, *rest = text.split(word)
-    inner = [first, *(f"{word.strip()} {part}" for part in rest)]
-    return [f"{INDENT * depth}{before} (", *(INDENT * (depth + 1) + i for i in inner), f"{INDENT * depth}){after}"]
+    return lay(Atom(text), f"{before} ", after, depth)
 
 
 def literal(value: Any) -> str:
