@@ -6,13 +6,10 @@ import re
 
 from netdsl.diagnostics import Collector, Fix
 from netdsl.source import Source
-from netdsl.stream import TokenStream, TooDeep
+from netdsl.stream import TokenStream
 from netdsl.syntax import Comment
 from netdsl.tables import Tables
 from netdsl.tokens import END, FOREIGN, SOFT, STARTS_ROW, Token, character_help, master, shown
-
-MISTAKES = 20
-"""After so many signs that do not belong the rest of a text is not looked at."""
 
 
 class Lexer(TokenStream):
@@ -32,10 +29,8 @@ class Lexer(TokenStream):
         """Cut the text. Raises `TooDeep`, also after so many mistakes that no more of it is worth reading."""
         match = self.pattern.match
         size = len(self.text)
-        enough = len(self.collector.found) + MISTAKES
         while self.at < size:
-            if len(self.collector.found) >= enough:
-                raise TooDeep  # what follows would be more of the same
+            self.check_mistakes()
             found = match(self.text, self.at)
             assert found is not None  # the last alternative takes any character
             start, self.at = self.at, found.end()

@@ -23,6 +23,9 @@ from netdsl.tokens import (
     Token,
 )
 
+MISTAKES = 20
+"""After so many signs that do not belong, or brackets left open, the rest of a text is not looked at."""
+
 
 class Frame:
     """An open bracket, the `index`-th token; `depth` counts what encloses the present place, from `base` on."""
@@ -49,6 +52,7 @@ class TokenStream:
         self.source = source
         self.text = source.text
         self.collector = collector
+        self.enough = len(collector.found) + MISTAKES
         self.tokens: list[Token] = []
         self.frames = [Frame(None, 0, 0)]
         self.fresh = True
@@ -182,7 +186,13 @@ class TokenStream:
             self.report_unclosed(self.frames[-1])
             self.mend(start)
 
+    def check_mistakes(self) -> None:
+        """Raise `TooDeep` where there are so many that what follows would be more of the same."""
+        if len(self.collector.found) >= self.enough:
+            raise TooDeep
+
     def report_unclosed(self, frame: Frame) -> None:
+        self.check_mistakes()
         assert frame.opener is not None
         self.collector.report(
             "unclosed-bracket",

@@ -182,3 +182,37 @@ def test_products_are_counted_as_the_table_says(name: str, macs: int) -> None:
     op = example_node(next(op for op in OPERATIONS if op.name == name)).op
     assert isinstance(op, Op)
     assert op.macs() == macs
+
+
+AWKWARD = ("relu * 2", "relu -> tanh", "twin", "twin(c=3) * 2", "normal(relu * 2)", "kept", "kept * 2")
+"""Layers where numbers belong."""
+SETTING = [(op.name, f.name) for op in OPERATIONS for f in op.settings() if not op.example.startswith("param ")]
+
+
+@pytest.mark.parametrize("written", AWKWARD)
+def test_a_setting_shows_what_it_cannot_take_in_the_words_of_the_text(written: str) -> None:
+    settings = SETTING[AWKWARD.index(written) :: len(AWKWARD)]
+    seen = 0
+    for op, name in settings:
+        rows = f"  input x [3, 8, 8]\n  shared kept: relu\n  x -> {op}({name}={written})\n"
+        for d in check_text(f"block twin(c = 2) {{ relu -> tanh }}\nnet N {{\n{rows}}}\n"):
+            assert not re.search(r"Layer\(|Repeat|Chain|Shared|Span|object at", d.message), d.message
+            seen += written.split("(")[0] in d.message
+    assert seen > len(settings) // 2
+
+
+@pytest.mark.parametrize("declared", RECIPES, ids=lambda d: d.name)
+def test_a_recipe_refuses_what_it_cannot_take(declared: type[Declared]) -> None:
+    """Empty lists, lists of lists and words: said in a message, whatever the setting."""
+    word = next(word for word, table in KEYWORDS if declared in table.values())
+    for f in declared.settings():
+        for value in ("[]", "[[]]", "relu", "1e30"):
+            given = [f"{g.name}=1" for g in declared.settings() if g.required and g is not f]
+            row = f"  {word} {declared.name}({', '.join([*given, f'{f.name}={value}'])})"
+            rows = {"data": "  data digits", "optimizer": "  optimizer adam", word: row}
+            text = "net N {\n  input x [1, 8, 8]\n  output logits: flatten -> linear(10)\n}\ntrain N {\n"
+            text += "\n".join(rows.values()) + "\n  loss (logits, label) -> cross_entropy\n}\n"
+            assert all(d.message for d in check_text(text)), text
+
+
+KEYWORDS: tuple[tuple[str, dict[str, type]], ...] = (("data", DATA), ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES))

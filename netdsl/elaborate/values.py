@@ -65,8 +65,19 @@ def written(span: Span) -> str:
     return " ".join(span.text.split())
 
 
+class Titled:
+    """A layer as a value: what shows it shows its title."""
+
+    @property
+    def title(self) -> str:
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return self.title
+
+
 @record
-class OpLayer:
+class OpLayer(Titled):
     """`conv(64, 3)`: an operation with settings, waiting for its inputs."""
 
     op: type[Op]
@@ -84,7 +95,7 @@ class OpLayer:
 
 
 @record
-class BlockLayer:
+class BlockLayer(Titled):
     """`bottleneck(64)`: a block, recurrent block or net used as a layer."""
 
     definition: syntax.Definition
@@ -106,7 +117,7 @@ class BlockLayer:
 
 
 @record
-class Repeat:
+class Repeat(Titled):
     """`bottleneck(64) * 3`: copies one after the other, each with weights of its own."""
 
     layer: Layer
@@ -124,7 +135,7 @@ class Repeat:
 
 
 @record
-class Chain:
+class Chain(Titled):
     """A pipeline of layers used as one: the value of a layer parameter, or of a `shared` row."""
 
     pipeline: syntax.Pipeline
@@ -141,7 +152,7 @@ class Chain:
 
 
 @entity
-class Shared:
+class Shared(Titled):
     """One set of weights, used wherever its name is applied in the body that declares it."""
 
     name: str

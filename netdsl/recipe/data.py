@@ -113,8 +113,10 @@ class Images(Data, abstract=True):
             raise RuleError("`size` takes a side or `(height, width)`", field="size")
         if any(s <= 0 for s in self.std):
             raise RuleError("`std` must be above 0", field="std")
-        for name, values in (("mean", self.mean), ("std", self.std)):
-            if any(not abs(v) < 1e6 for v in values) or min(self.std) < 1e-6:
+        for name, values, least in (("mean", self.mean, 0.0), ("std", self.std, 1e-6)):
+            if not values:
+                raise RuleError(f"`{name}` takes one number, or one for each channel, not none", field=name)
+            if any(not least <= abs(v) < 1e6 for v in values):
                 raise RuleError(f"`{name}` is for pixels from 0 to 1: up to 1e6, and no `std` below 1e-6", field=name)
 
     def companions(self, type: TensorType) -> dict[str, TensorType]:
