@@ -84,6 +84,8 @@ class RunFolder:
         """Refuse to begin where something else is, or where nothing is to go on from."""
         if resume and not self.checkpoint.exists():
             raise RunError(f"{self.path} holds no checkpoint to resume from")
+        if resume:
+            self.require_own()
         if resume or not self.path.exists():
             return
         if not self.path.is_dir():
@@ -93,10 +95,25 @@ class RunFolder:
             raise RunError(f"{self.path} is no folder of a run, and holds {found[0]}: choose another folder")
         if found and overwrite:
             self.stored()  # what can be read as a run is one
+            self.require_own()
         elif found:
             rest = "" if CHECKPOINT in found else ", which was stopped before its first checkpoint"
             way = "resume it" if CHECKPOINT in found else "replace it with --overwrite"
             raise RunError(f"{self.path} holds a run already{rest}: {way} or choose another folder")
+
+    def require_own(self) -> None:
+        """Refuse to write where a run's files would be something else, or lie elsewhere: a link, a device, a folder."""
+        spec = self.path / SPEC
+        places = [self.path / name for name in (RECIPE, CHECKPOINT, WEIGHTS, METRICS, CURVES)]
+        places += sorted(p for p in spec.rglob("*") if p.is_symlink() or not p.is_dir())
+        wrong = next((p for p in places if p.is_symlink() or (p.exists() and not p.is_file())), None)
+        if wrong is None and (spec.is_symlink() or (spec.exists() and not spec.is_dir())):
+            wrong = spec
+        if wrong is not None:
+            kind = "link" if wrong.is_symlink() else "folder" if wrong.is_dir() else "file of another kind"
+            raise RunError(
+                f"{wrong} is a {kind}, where a run keeps what is its own: take it away, or choose another folder"
+            )
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -137,6 +154,8 @@ class RunFolder:
         """What `start` kept."""
         path = self.path / RECIPE
         try:
+            if path.exists() and not path.is_file():
+                raise ValueError("it is no file")
             if path.stat().st_size > MOST_BYTES:
                 raise ValueError(f"it is larger than {MOST_BYTES:,} bytes")
             found = kinds.parsed(path.read_text(encoding="utf-8"))
@@ -177,7 +196,7 @@ class RunFolder:
             raise RunError(f"{self.path} keeps no text of its net")
         kept = self.path / SPEC
         spec = kept / stored["spec"]
-        if not spec.resolve().is_relative_to(kept.resolve()):
+        if not Path(os.path.realpath(spec)).is_relative_to(os.path.realpath(kept)):
             raise RunError(f"{self.path / RECIPE} is damaged: its `spec` {stored['spec']} lies outside of {kept}")
         if not spec.is_file():
             raise RunError(f"{spec}: no such file, which the run's {RECIPE} names")

@@ -56,6 +56,8 @@ class WeightFile(Mapping[str, Array]):
 
 
 def _open(path: Path) -> Any:
+    if path.exists() and not path.is_file():  # reading a pipe or a device might never end
+        raise WeightsError(f"{path} is no file of weights, but a folder, a pipe or a device")
     try:
         return safe_open(str(path), framework="numpy")
     except FileNotFoundError:
