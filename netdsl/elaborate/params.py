@@ -10,7 +10,7 @@ import netdsl.elaborate.rows as rows
 import netdsl.elaborate.sizes as sizes
 from netdsl import syntax
 from netdsl.elaborate.context import Context
-from netdsl.elaborate.scope import Row, Scope
+from netdsl.elaborate.scope import Build, Row, Scope
 from netdsl.ir import result_types
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import RuleError, read_setting
@@ -37,5 +37,12 @@ def param_row(context: Context, scope: Scope, row: syntax.ParamRow) -> None:
     sizes.check_amounts(context, types, row.span)
     value = layers.append(context, row.name.id, op, (), types, row.span, {})
     node = context.build.fresh.pop()
-    node.name = context.build.names.number(row.name.id) if context.build.loops else row.name.id
+    node.name = _node_name(context.build, row.name.id)
     context.build.scope.bind(row.name.id, value, row.name.span, Row(row.span, value))
+
+
+def _node_name(build: Build, name: str) -> str:
+    """Its name, numbered where rows are repeated: by `for`, and from the second on by `each`."""
+    again = build.loops or name in build.params
+    build.params.add(name)
+    return build.names.number(name) if again else name

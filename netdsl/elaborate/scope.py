@@ -118,6 +118,8 @@ class Build:
     loops: int = 0
     nested: int = 0
     """How many values with rows of their own (`if`, `each`) are open."""
+    params: set[str] = anew(factory=set)
+    """Names of free params so far."""
     inner: Names = anew(factory=Names)
     """Names inside the outermost row at work."""
     states: dict[str, Any] = anew(factory=dict)

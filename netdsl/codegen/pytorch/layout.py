@@ -12,7 +12,6 @@ from netdsl.codegen.pytorch.loops import Run, runs_of
 from netdsl.codegen.pytorch.spelling import Either, Infix, Made, Operand, Raw, Repeated, Spelling
 from netdsl.codegen.pytorch.text import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, identifier, is_plain, unused
 from netdsl.codegen.pytorch.tracing import Use
-from netdsl.diagnostics import Collector
 from netdsl.dims import Dim
 from netdsl.ir import Block, Node
 from netdsl.ops.base import Elementwise, Op
@@ -56,7 +55,7 @@ class Layout:
     """The author's counts that a loop has."""
 
 
-def lay_out(use: Use, names: Names, collector: Collector) -> Layout:
+def lay_out(use: Use, names: Names) -> Layout:
     """The attributes and steps of a use. Its nodes have been spelt."""
     layout = Layout(use, names=names)
     groups = _groups(use)
@@ -81,7 +80,7 @@ def lay_out(use: Use, names: Names, collector: Collector) -> Layout:
             done.update(run)
             layout.steps.append(_call(run[-1], attribute_of(prefix), run[0].inputs, prefix, run))
         else:
-            _lay_node(layout, node, groups, chains, collector)
+            _lay_node(layout, node, groups, chains)
     return layout
 
 
@@ -183,7 +182,7 @@ def attribute_of(label: str, free: bool = False) -> str:
 
     `row.layer` is a layer that the table of a row has under such a name.
     """
-    row, dot, rest = label.partition(".")
+    row, dot, rest = label.rpartition(".")
     if dot:
         return f'{attribute_of(row)}._modules["{rest}"]'
     table = "_parameters" if free else "_modules"
@@ -231,12 +230,10 @@ def _lay_chain(layout: Layout, prefix: str, chain: list[Node], repeats: Sequence
     layout.steps.append(_call(chain[-1], attribute_of(prefix), chain[0].inputs, prefix, chain))
 
 
-def _lay_node(
-    layout: Layout, node: Node, groups: dict[str, list[Node]], chains: dict[str, list[Node]], collector: Collector
-) -> None:
+def _lay_node(layout: Layout, node: Node, groups: dict[str, list[Node]], chains: dict[str, list[Node]]) -> None:
     use = layout.use
     if owns_module(use, node):
-        _register(layout, node, groups, chains, collector)
+        _register(layout, node, groups, chains)
     if node.owner in layout.access:
         expression = _applied(use, node, layout.access[node.owner])
     else:
@@ -266,34 +263,37 @@ def _follows(node: Node) -> bool:
     return elementwise and len(node.results) == 1 and node.results[0].shape == node.inputs[0].shape
 
 
-def _register(
-    layout: Layout, node: Node, groups: dict[str, list[Node]], chains: dict[str, list[Node]], collector: Collector
-) -> None:
+def _register(layout: Layout, node: Node, groups: dict[str, list[Node]], chains: dict[str, list[Node]]) -> None:
     """Give a layer its place among the attributes: on its own, or in the table of its row."""
     spelling = layout.use.spellings[node]
     made = _parameter(layout.use.ops[node]) if spelling.parameter else spelling.module
     prefix, _, rest = node.name.partition(".")
     assert made is not None
-    grouped = prefix in groups and bool(rest)
-    if grouped and (spelling.parameter or "." in rest):
-        collector.report(
-            "not-supported-by-target", f"PyTorch source cannot hold a layer named `{node.name}`", node.span,
-            help="give the row a label of its own",
-        )  # fmt: skip
-    if grouped and (_weighted(node) or prefix not in chains):
-        table = layout.attributes.setdefault(prefix, Made("nn.ModuleDict", (Made("{}", (), {}),)))
-        if _is_spoken_for(rest):
+    if prefix in groups and rest and (_weighted(node) or prefix not in chains):
+        outer, _, last = node.name.rpartition(".")
+        table, access = _table(layout, outer)
+        if _is_spoken_for(last):
             layout.attributes[node.name], layout.access[node] = made, attribute_of(node.name)
         else:
-            assert isinstance(table, Made)
-            table.arguments[0].keywords[rest] = made
-            layout.access[node] = f'{attribute_of(prefix)}["{rest}"]'
+            table[last], layout.access[node] = made, f'{access}["{last}"]'
         _note_inits(layout, node)
         return
     attribute = node.name if not rest else unused(identifier(node.name), layout.attributes)
     layout.attributes[attribute] = made
     layout.access[node] = attribute_of(attribute, spelling.parameter)
     _note_inits(layout, node)
+
+
+def _table(layout: Layout, path: str) -> tuple[dict[str, Any], str]:
+    """What the table of a row holds, or that of a row inside its value, and how `forward` reaches it."""
+    outer, _, last = path.rpartition(".")
+    beside, access = _table(layout, outer) if outer else (layout.attributes, "")
+    empty = Made("nn.ModuleDict", (Made("{}", (), {}),))
+    if not outer or _is_spoken_for(last):
+        made, access = layout.attributes.setdefault(path, empty), attribute_of(path)
+    else:
+        made, access = beside.setdefault(last, empty), f'{access}["{last}"]'
+    return made.arguments[0].keywords, access
 
 
 def _is_spoken_for(rest: str) -> bool:

@@ -104,7 +104,7 @@ class _File:
 
     def _layout(self, use: Use) -> Layout:
         names = trace(use, self.of_block.__getitem__, self.collector)
-        return Layout(use, names=names) if self.collector.failed else lay_out(use, names, self.collector)
+        return Layout(use, names=names) if self.collector.failed else lay_out(use, names)
 
     def _write(self, family: Family, name: str) -> Built:
         made = class_name(name, {*self.classes, net_class_name(self.net), *SUPPORT, *self.words})
