@@ -180,8 +180,7 @@ class Lexer(TokenStream):
                 "unexpected-character",
                 "a text stands in double quotes",
                 where,
-                help=f'write `"{shown(inner)}"`'
-                + (f", or `{inner}` where a word is meant" if inner.isidentifier() else ""),
+                help=self.quoted_help(inner),
                 fix=Fix(where, f'"{inner}"'),
             )
             self.emit("STRING", f'"{inner}"', start, self.at)
@@ -195,6 +194,16 @@ class Lexer(TokenStream):
             help=f"end it with `{quote}`" if quote == '"' else 'texts stand in `"`, on one line',
         )
         self.emit("STRING", f'"{self.text[start + 1 : self.at]}"'.replace("\\", "/"), start, self.at)
+
+    def quoted_help(self, inner: str) -> str:
+        """The way out for a text in single quotes, its setting included where that is of another framework."""
+        from netdsl.foreign.values import word_here  # late: right texts need none
+
+        if not inner.isidentifier():
+            return f'write `"{shown(inner)}"`'
+        before = [token.text for token in self.tokens[-2:]]
+        same = word_here(before[0], inner) if before[1:] == ["="] else None
+        return same or f'write `"{inner}"`, or `{inner}` where a word is meant'
 
     def take_colon(self, start: int) -> None:
         """`name:` at the head of a line cannot stand within brackets: one of them was left open."""

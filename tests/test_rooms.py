@@ -36,7 +36,7 @@ ROOMS: dict[str, set[str]] = {
     "tokens": {"tables"},
     "syntax": {"source", "record"},
     "stream": WORDS,
-    "lexer": WORDS | {"stream", "syntax"},
+    "lexer": WORDS | {"stream", "syntax", "foreign"},
     "mistakes": WORDS | {"stream", "syntax", "foreign"},
     "tree": WORDS | {"syntax"},
     "parser": TEXT | {"garbage", "mistakes", "tree"},

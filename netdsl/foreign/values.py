@@ -31,6 +31,17 @@ def named_here(word: str, names: Sequence[str]) -> str | None:
     return same or next((n for n in _renamed().get(key(word), ()) if n in names), None)
 
 
+def word_here(setting: str, word: str) -> str | None:
+    """The way out for a setting of another framework that takes a word, of whatever layer; None for any other."""
+    if elsewhere(setting):
+        return f"an activation is a layer of its own: write `-> {value_here(word)}` behind the layer"
+    for here in _renamed().get(key(setting), ()):
+        found = value_here(word, here)
+        if here in ("mode", "init") or (here == "pad" and found in ("same", None)):
+            return f"`{setting}` is called `{here}` here: " + (f"write `{here}={found}`" if found else "leave it out")
+    return None
+
+
 def left_out(word: str) -> str | None:
     """Why a setting of another framework has no place here; None when nothing is known of it."""
     return next((row.says for row in LEFT_OUT if key(word) in map(key, row.words.split())), None)
