@@ -164,6 +164,8 @@ class Walk:
         """The fields of an operation's results."""
         like = getattr(op, "like", None)
         operands = [(i, v, f) for i, v in enumerate(node.inputs) if v is not like and (f := self.fields.get(v))]
+        if op.broadcasts and len(operands) > 2:  # what reads values alike is asked once for those that are alike
+            operands = list({(v.type, f): (i, v, f) for i, v, f in reversed(operands)}.values())[::-1]
         for number, result in enumerate(node.results):
             through = [self.through(op, (i, number), v, f) for i, v, f in operands]
             joined = len(through) > 1

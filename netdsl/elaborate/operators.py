@@ -153,6 +153,8 @@ def _equal(left: Any, right: Any) -> bool | Condition:
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
         if len(left) != len(right):
             return False
+        if not any(isinstance(i, Dim | list | tuple) for i in (*left, *right)):
+            return list(left) == list(right)
         same: bool | Condition = True
         for a, b in zip(left, right, strict=True):
             same = both(same, _equal(a, b))

@@ -59,6 +59,7 @@ def run(context: Context, scope: Scope, body: syntax.Body) -> None:
 
 
 def _run(context: Context, scope: Scope, row: syntax.Row) -> None:
+    context.spend(1, row.span)
     try:
         handlers()[type(row)](context, scope, row)
     except SizeTooComplex as error:

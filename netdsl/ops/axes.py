@@ -88,6 +88,8 @@ def meet(a: TensorType, b: TensorType, name: str, fields: tuple[str, str]) -> It
 
     What is the same for all samples (a number, a `param`, what is computed from these) may have fewer axes, not more.
     """
+    if a.shape == b.shape:
+        return
     message = f"the two sides of `{name}` have different shapes: {a} and {b}"
     if a.batched and b.batched:
         same = "bring both to the same number of axes first: `reshape`, `flatten`"
