@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 
-from netdsl.record import anew, entity, record
+from netdsl.limits import LABELS, MESSAGE, MISTAKES, QUOTED, WARNINGS
+from netdsl.record import anew, changed, entity, record
 from netdsl.source import Span
 
 
@@ -50,23 +52,47 @@ class Diagnostic:
     def order(self) -> tuple[str, int, int, str]:
         return self.span.source.name, self.span.start, self.span.end, self.code
 
+    def bounded(self) -> Diagnostic:
+        """The same with overlong words and thoughts cut: what they quote of a text may be as long as the text."""
+        labels = tuple(Label(label.span, shortened(label.text)) for label in self.labels[:LABELS])
+        help = self.help and shortened(self.help)
+        return changed(
+            self,
+            message=shortened(self.message),
+            labels=labels,
+            notes=tuple(map(shortened, self.notes[:LABELS])),
+            help=help,
+        )
+
+
+LONG = re.compile(rf"(\S{{{QUOTED * 3 // 4}}})\S{{{QUOTED // 4},}}(\S{{{QUOTED // 5}}})")
+
+
+def shortened(text: str) -> str:
+    """A text whose words and whose whole have a bounded length; what is left out is marked by `…`."""
+    if len(text) > QUOTED:
+        text = LONG.sub(r"\1…\2", text)
+    return text if len(text) <= MESSAGE else f"{text[: MESSAGE * 2 // 3]} … {text[-MESSAGE // 3 :]}"
+
 
 class NetError(Exception):
     """A text that cannot be used, with everything found wrong in it."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
-        self.diagnostics = sorted(diagnostics, key=Diagnostic.order)
+        self.diagnostics = sorted((d.bounded() for d in diagnostics), key=Diagnostic.order)
         super().__init__("; ".join(f"{d.span.place}: {d.message}" for d in self.diagnostics))
 
 
 @entity
 class Collector:
-    """Where the stages report to. Exact repeats are kept once."""
+    """Where the stages report to: one account of mistakes for a file and all that it uses.
+
+    Exact repeats are kept once. After so many errors, or warnings, one more says that there are others.
+    """
 
     found: list[Diagnostic] = anew(factory=list)
-    index: dict[tuple[str, str, int], list[Diagnostic]] = anew(factory=dict)
-    """What was found, by code and place."""
-    indexed: int = 0
+    words: int = 0
+    """Words that were read so far (see `netdsl.limits.WORDS`)."""
 
     def report(
         self,
@@ -86,15 +112,30 @@ class Collector:
         return made
 
     def add(self, diagnostic: Diagnostic) -> None:
-        if self.indexed != len(self.found):  # others have been put there since
-            self.index.clear()
-            for known in self.found:
-                self.index.setdefault(_place(known), []).append(known)
-        same = self.index.setdefault(_place(diagnostic), [])
-        if diagnostic not in same:
-            same.append(diagnostic)
-            self.found.append(diagnostic)
-        self.indexed = len(self.found)
+        alike = self._alike(diagnostic.severity)
+        most = _most(diagnostic.severity)
+        if alike > most:
+            return
+        made = diagnostic.bounded()
+        if any(d.span.start == made.span.start and d == made for d in self.found):
+            return
+        self.found.append(made if alike < most else _others(made, most))
+
+    def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
+        for diagnostic in diagnostics:
+            self.add(diagnostic)
+
+    @property
+    def full(self) -> bool:
+        """So many mistakes were found that nothing more of the text is worth looking at."""
+        return self.full_of(Severity.ERROR)
+
+    def full_of(self, severity: Severity) -> bool:
+        """Nothing more of that kind is taken."""
+        return self._alike(severity) > _most(severity)
+
+    def _alike(self, severity: Severity) -> int:
+        return sum((d.severity is Severity.ERROR) is (severity is Severity.ERROR) for d in self.found)
 
     def warn(self, code: str, message: str, span: Span, *labels: Label, **more: object) -> None:
         self.report(code, message, span, *labels, severity=Severity.WARNING, **more)  # type: ignore[arg-type]
@@ -114,6 +155,19 @@ class Collector:
 
 def _place(diagnostic: Diagnostic) -> tuple[str, str, int]:
     return diagnostic.code, diagnostic.span.source.name, diagnostic.span.start
+
+
+def _most(severity: Severity) -> int:
+    return MISTAKES if severity is Severity.ERROR else WARNINGS
+
+
+def _others(first: Diagnostic, told: int) -> Diagnostic:
+    """What is said in place of the first that is one too many."""
+    if first.severity is Severity.ERROR:
+        message = f"there are more than {told} mistakes: what follows was not looked at"
+        return Diagnostic("too-many-mistakes", message, (Label(first.span),), help="mend those first")
+    message = f"there are more than {told} warnings: the others are left out"
+    return Diagnostic("too-many-warnings", message, (Label(first.span),), first.severity)
 
 
 def did_you_mean(word: str, *known: Iterable[str]) -> str | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 
 from netdsl.diagnostics import Collector, Fix
+from netdsl.limits import LINE, NAME, WORDS
 from netdsl.source import Source
-from netdsl.stream import TokenStream
+from netdsl.stream import TokenStream, TooDeep
 from netdsl.syntax import Comment
 from netdsl.tables import Tables
 from netdsl.tokens import END, FOREIGN, SOFT, STARTS_ROW, Token, character_help, master, shown
@@ -26,20 +28,45 @@ class Lexer(TokenStream):
         """A space that is none was reported."""
 
     def run(self) -> list[Token]:
-        """Cut the text. Raises `TooDeep`, also after so many mistakes that no more of it is worth reading."""
+        """Cut the text. Raises `TooDeep` also where it holds too much, or too many mistakes to read on."""
+        self.check_lines()
         match = self.pattern.match
         size = len(self.text)
+        left = WORDS - self.collector.words
+        told = self.collector.found
         while self.at < size:
-            self.check_mistakes()
             found = match(self.text, self.at)
             assert found is not None  # the last alternative takes any character
             start, self.at = self.at, found.end()
             kind = found.lastgroup
             if kind == "space":
                 continue
+            left -= 1
+            if left < 0:
+                self.stop("file-too-long", f"the text has more than {WORDS:,} words and signs", start)
             getattr(self, f"take_{kind}")(found.group(), start)
+            if told:
+                self.check_mistakes()
         self.finish()
+        self.collector.words = WORDS - left
         return self.tokens
+
+    def check_lines(self) -> None:
+        """Refuse a line that nobody can have written."""
+        start = 0
+        while len(self.text) - start > LINE:
+            end = self.text.rfind("\n", start, start + LINE + 1)
+            if end < 0:
+                self.stop("line-too-long", f"this line has more than {LINE:,} letters", start)
+            start = end + 1
+
+    def stop(self, code: str, message: str, at: int) -> NoReturn:
+        """Report that a limit is passed."""
+        help = "within brackets, and behind `->`, a row goes on in the next line"
+        if code == "file-too-long":
+            help = "say what repeats with `for`, `*` and blocks"
+        self.collector.report(code, message, self.span(at, at + 1), help=help)
+        raise TooDeep
 
     def finish(self) -> None:
         size = len(self.text)
@@ -74,6 +101,9 @@ class Lexer(TokenStream):
         self.emit("NUMBER", digits.group(), start, start + len(text))
 
     def take_name(self, text: str, start: int) -> None:
+        if len(text) > NAME:
+            message, help = f"this name has more than {NAME} letters", "give it a shorter one"
+            self.collector.report("name-too-long", message, self.span(start, start + len(text)), help=help)
         kind = self.signs["_"] if text == "_" else self.keywords.get(text, "NAME")
         if text in ("True", "False"):
             where = self.span(start, start + len(text))

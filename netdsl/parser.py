@@ -16,6 +16,7 @@ from netdsl import syntax
 from netdsl.diagnostics import Collector, Diagnostic, Label, NetError
 from netdsl.garbage import uncollected
 from netdsl.lexer import Lexer
+from netdsl.limits import BYTES, MISTAKES
 from netdsl.source import Source, Span, as_source
 from netdsl.stream import TooDeep
 from netdsl.tables import MISSING, Tables, tables
@@ -24,11 +25,6 @@ from netdsl.tree import TreeBuilder, action
 
 if TYPE_CHECKING:
     from netdsl.mistakes import Mistake
-
-LARGEST = 1_000_000
-"""Bytes that a file may hold."""
-MAX_ERRORS = 20
-"""So many mistakes are reported in one file; then its reader stops."""
 
 STARTS_BODY = frozenset(("NET", "BLOCK", "RECURRENT", "TRAIN", "FOR", "IF"))
 LOOSE = frozenset(("row-outside-body", "missing-braces", "foreign-word"))
@@ -60,7 +56,7 @@ def read_source(path: str | Path) -> Source:
         if kind is not None:
             raise NetError([Diagnostic("not-a-file", f"{path} is {kind}, not a text", (nowhere(path),))])
         with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
+            data = file.read(BYTES + 1)
     except (OSError, ValueError) as error:
         code = "file-not-found" if isinstance(error, FileNotFoundError) else "unreadable-file"
         reason = error.strerror if isinstance(error, OSError) else str(error)
@@ -70,8 +66,8 @@ def read_source(path: str | Path) -> Source:
 
 def read_text(data: bytes, name: str, path: Path) -> Source:
     """The text that some bytes hold, shown under a name. Raises `NetError`."""
-    if len(data) > LARGEST:
-        message = f"{name} holds more than {LARGEST:,} bytes"
+    if len(data) > BYTES:
+        message = f"{name} holds more than {BYTES:,} bytes"
         help = "part the text into files that `use` one another"
         raise NetError([Diagnostic("file-too-large", message, (nowhere(path, name),), help=help)])
     try:
@@ -148,6 +144,10 @@ class Reader:
         if found.code == "missing-braces":
             self.forget_brace(found.span.start)
         return found.code if mistake.level == "item" else None
+
+    def enough(self) -> bool:
+        """So many mistakes that nobody reads on."""
+        return self.collector.full or self.errors > 2 * MISTAKES
 
     def row_end(self, mistake: Mistake) -> int:
         """Where the line of a mistake ends: brackets that do not match on it are what is wrong with it."""
@@ -249,7 +249,7 @@ class Automaton:
         level = self.unwind()
         mistake = Mistake(self.reader.source, self.reader.tokens, at, expected, level or "value")
         code = self.reader.report(mistake)
-        if level is None or self.reader.errors >= MAX_ERRORS or self.reader.tokens[at].kind == END:
+        if level is None or self.reader.enough() or self.reader.tokens[at].kind == END:
             return None
         if mistake.resumes:
             return at - 1

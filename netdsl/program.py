@@ -11,9 +11,13 @@ from netdsl.diagnostics import Collector, Diagnostic, Label, NetError, did_you_m
 from netdsl.elaborate import Library, Module, elaborate
 from netdsl.garbage import uncollected
 from netdsl.ir import Net
+from netdsl.limits import MISTAKES
 from netdsl.parser import parse, parse_value, read_source
 from netdsl.record import anew, entity
 from netdsl.source import Source, Span, as_source
+
+SHOWN = 10
+"""So many of the nets of a file a message names."""
 
 
 @entity
@@ -76,9 +80,13 @@ class Program:
     def check(self) -> list[Diagnostic]:
         """Everything that can be said about the file: all nets are built."""
         nets = [i for i in self.file.items if isinstance(i, syntax.Definition) and i.keyword == "net"]
+        faults = 0
         for definition in nets:
+            if self.collector.full or faults > MISTAKES:
+                break
             if definition.name.id not in self.built and self.module.own.get(definition.name.id) is definition:
-                self.built[definition.name.id] = self._build_safely(definition)
+                self.built[definition.name.id] = net = self._build_safely(definition)
+                faults += len(net.faults) if net is not None else 0
         for net in self.built.values():
             for fault in net.faults if net is not None else ():
                 self.collector.add(fault)
@@ -93,22 +101,26 @@ class Program:
         try:
             return elaborate(self.library, self.module, definition, self.collector)
         except NetError as error:
-            self.collector.found.extend(error.diagnostics)
+            self.collector.extend(error.diagnostics)
             return None
 
     def _check_trains(self) -> None:
+        known = {*self.names, *self.module.broken}
         for item in self.file.items:
-            if isinstance(item, syntax.Train) and item.net.id not in {*self.names, *self.module.broken}:
-                names = ", ".join(f"`{n}`" for n in self.names)
-                help = did_you_mean(item.net.id, self.names) or (f"the nets here are {names}" if names else None)
-                near = [
-                    i.name.span
-                    for i in self.file.items
-                    if isinstance(i, syntax.Definition) and f"`{i.name.id}`" in (help or "")
-                ]
-                labels = [Label(span, "named here") for span in near]
-                message = f"there is no net called `{item.net.id}`"
-                self.collector.report("unknown-net", message, item.net.span, *labels, help=help)
+            if self.collector.full:
+                return
+            if isinstance(item, syntax.Train) and item.net.id not in known:
+                self._report_train(item)
+
+    def _report_train(self, item: syntax.Train) -> None:
+        """A `train` section of a net that is not there."""
+        names = self.names[:SHOWN]
+        near = did_you_mean(item.net.id, self.names)
+        help = near or (f"the nets here are {', '.join(f'`{n}`' for n in names)}" if names else None)
+        defined = (i for i in self.file.items if isinstance(i, syntax.Definition))
+        labels = [Label(i.name.span, "named here") for i in defined if f"`{i.name.id}`" in (help or "")]
+        message = f"there is no net called `{item.net.id}`"
+        self.collector.report("unknown-net", message, item.net.span, *labels, help=help)
 
 
 def _parsed(text: str, collector: Collector, name: str) -> syntax.Expr:

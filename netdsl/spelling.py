@@ -6,13 +6,20 @@ from collections.abc import Iterable
 
 SHORTEST = 3
 """A word must have so many letters to stand for a name that it begins."""
+LONGEST = 100
+"""Longer words are no slips of anything."""
+NAMES = 500
+"""Of more names, so many are looked at."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The name that is nearest; None when none is near. Capitals and `_` do not count."""
     bare = plain(word)
     best: tuple[int, int, str] | None = None
-    for name in known:
+    names = list(known)
+    if len(bare) > LONGEST:
+        return None
+    for name in names if len(names) <= NAMES else sorted(names)[:NAMES]:
         far = distance(bare, plain(name), slips(bare))
         if far > slips(bare) and len(bare) >= SHORTEST and plain(name).startswith(bare):
             far = slips(bare)
@@ -35,7 +42,7 @@ def distance(a: str, b: str, most: int) -> int:
 
     Beyond `most` any larger number is given.
     """
-    if abs(len(a) - len(b)) > most:
+    if abs(len(a) - len(b)) > most or len(set(a) ^ set(b)) > 2 * most:
         return most + 1
     before: list[int] = []
     row = list(range(len(b) + 1))

@@ -8,13 +8,13 @@ once and mended in the stream of tokens, so that the parser does not stumble ove
 from __future__ import annotations
 
 from netdsl.diagnostics import Collector, Fix, Label
+from netdsl.limits import NESTING
 from netdsl.source import Source, Span
 from netdsl.tokens import (
     AS_NAME_BEFORE,
     CLOSER,
     CONTINUES,
     DEEPENS,
-    MAX_NESTING,
     NEXT_WORD,
     ROW_END,
     SIGN,
@@ -22,9 +22,6 @@ from netdsl.tokens import (
     STARTS_ITEM,
     Token,
 )
-
-MISTAKES = 20
-"""After so many signs that do not belong, or brackets left open, the rest of a text is not looked at."""
 
 
 class Frame:
@@ -52,7 +49,6 @@ class TokenStream:
         self.source = source
         self.text = source.text
         self.collector = collector
-        self.enough = len(collector.found) + MISTAKES
         self.tokens: list[Token] = []
         self.frames = [Frame(None, 0, 0)]
         self.fresh = True
@@ -94,10 +90,10 @@ class TokenStream:
         self.check_depth(top.depth, token)
 
     def check_depth(self, depth: int, token: Token) -> None:
-        if depth > MAX_NESTING:
+        if depth > NESTING:
             self.collector.report(
                 "nested-too-deep",
-                f"more than {MAX_NESTING} brackets or operators enclose this place",
+                f"more than {NESTING} brackets or operators enclose this place",
                 self.token_span(token),
                 help="name the parts: `let` for numbers, rows for arrows",
             )
@@ -188,7 +184,7 @@ class TokenStream:
 
     def check_mistakes(self) -> None:
         """Raise `TooDeep` where there are so many that what follows would be more of the same."""
-        if len(self.collector.found) >= self.enough:
+        if self.collector.full:
             raise TooDeep
 
     def report_unclosed(self, frame: Frame) -> None:

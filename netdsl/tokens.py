@@ -10,9 +10,6 @@ from netdsl.tables import Tables
 END: Final = "$END"
 ROW_END: Final = "_NL"
 
-MAX_NESTING: Final = 100
-"""Brackets and operators that may enclose one another: later stages walk the tree by recursion."""
-
 BINARY: Final = frozenset(
     (
         "OR",
@@ -121,7 +118,7 @@ def master(tables: Tables) -> re.Pattern[str]:
     number = tables.patterns["NUMBER"]
     groups = {
         "space": r"[ \t\r\f\v]+",
-        "newline": r"\n",
+        "newline": r"\n[ \t\r\f\v\n]*",
         "name": tables.patterns["NAME"],
         "number": rf"{number}(?![A-Za-z0-9_])",
         "badnumber": r"[0-9][A-Za-z0-9_]*",

@@ -89,7 +89,7 @@ HARMFUL = {
     ),
     "mistakes": ("too-many-mistakes", rows(*(f"a{i}: cnov(3)" for i in range(3000)))),
     "parts": ("wrong-setting", rows("split(1000000000) -> concat", inputs="x [1000000000]")),
-    "text": ("wrong-kind", rows(f'linear("{"z" * 100_000}")')),
+    "text": ("wrong-kind", rows(f'linear("{"z" * 40_000}")')),
 }
 
 CHECK = """

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "netdsl"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-WORDS = {"source", "diagnostics", "record", "tables", "tokens"}
+WORDS = {"source", "diagnostics", "record", "tables", "tokens", "limits"}
 TEXT = WORDS | {"syntax", "stream", "lexer"}
 FACTS = {"source", "record", "diagnostics", "syntax", "dims", "tensors", "ops", "ir"}
 
@@ -28,10 +28,11 @@ ROOMS: dict[str, set[str]] = {
     "record": set(),
     "files": set(),
     "garbage": set(),
+    "limits": set(),
     "source": {"record"},
     "spelling": set(),
     "terminal": set(),
-    "diagnostics": {"source", "record", "spelling"},
+    "diagnostics": {"source", "record", "spelling", "limits"},
     "tables": {"record"},
     "tokens": {"tables"},
     "syntax": {"source", "record"},
@@ -50,12 +51,12 @@ ROOMS: dict[str, set[str]] = {
     "recipe": {"record", "dims", "tensors", "ops", "ir"},
     "foreign": {"record", "ops"},
     # what is made of both
-    "elaborate": FACTS | {"parser", "recipe", "foreign", "spelling"},
+    "elaborate": FACTS | {"limits", "parser", "recipe", "foreign", "spelling"},
     "passes": FACTS | {"recipe"},
     "analysis": FACTS,
     "analyzer": FACTS | {"garbage", "analysis"},
     "codegen": FACTS | {"files", "passes", "recipe"},
-    "program": FACTS | {"garbage", "parser", "elaborate", "analyzer"},
+    "program": FACTS | {"garbage", "limits", "parser", "elaborate", "analyzer"},
     "formatting": TEXT | {"parser", "formatter", "program"},
     "runtime": FACTS | {"files", "terminal", "recipe", "passes", "codegen", "program", "elaborate", "analyzer"},
     "reports": FACTS | {"analysis", "terminal"},
@@ -68,6 +69,7 @@ ROOMS: dict[str, set[str]] = {
     | {
         "",
         "files",
+        "limits",
         "terminal",
         "parser",
         "program",

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from netdsl.diagnostics import Diagnostic, NetError
-from netdsl.parser import LARGEST, nowhere, read_source, read_text
+from netdsl.limits import BYTES
+from netdsl.parser import nowhere, read_source, read_text
 from netdsl.program import Program, load_source
 from netdsl.source import Source
 
@@ -23,7 +24,7 @@ def source_of(path: Path) -> Source:
         return read_source(path)
     if sys.stdin is None:
         raise NetError([Diagnostic("unreadable-file", "standard input is closed", (nowhere(path, NAME),))])
-    return read_text(sys.stdin.buffer.read(LARGEST + 1), NAME, path)
+    return read_text(sys.stdin.buffer.read(BYTES + 1), NAME, path)
 
 
 def program_of(

@@ -25,8 +25,6 @@ LAYERS = 12_000
 """Layers that a net may unroll to."""
 EFFORT = 500_000
 """Expressions, uses of layers and items of lists that a file may cost: it can keep nobody waiting for ever."""
-MISTAKES = 100
-"""After so many in one net the rest of it is not looked at."""
 CHAIN = 8
 """How many blocks of a call chain are shown."""
 KEPT = frozenset({"training"})
@@ -93,8 +91,8 @@ class Context:
     reported: set[tuple[str, Span]] = anew(factory=set)
     rows_seen: dict[Span, bool] = anew(factory=dict)
     """Row places with whether any use of the row was read."""
-    sets: dict[Span, tuple[str, bool, tuple[Span, ...]]] = anew(factory=dict)
-    """`set` rows by place: the operation, whether one stands above, and the places of what is set."""
+    sets: dict[Span, tuple[str, tuple[Graph, int], tuple[Span, ...]]] = anew(factory=dict)
+    """`set` rows by place: the operation, the nodes of the body that stand above, and the places of what is set."""
     reached: set[Span] = anew(factory=set)
     """The places of settings in `set` rows that some layer took."""
     suspects: dict[Value, Suspect] = anew(factory=dict)
@@ -160,8 +158,8 @@ class Context:
         notes = (*notes, *_chain(shown, [p for p in self.passes if p.depth <= len(shown)]))
         more = {"text": text, "severity": severity, "help": help, "notes": notes, "fix": fix}
         self.collector.report(code, message, span, *labels, **more)  # type: ignore[arg-type]
-        if len(self.reported) == MISTAKES:
-            self.abort("too-many-mistakes", f"these are {MISTAKES} mistakes: what follows was not looked at", span)
+        if self.collector.full:
+            raise Exhausted
 
     @contextmanager
     def within(self, frame: Frame) -> Iterator[None]:

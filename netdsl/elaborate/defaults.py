@@ -19,8 +19,8 @@ def keep(context: Context, scope: Scope, op: type[Op], row: syntax.SetRow) -> No
     bound = layers.bind_op(context, scope, op, row.arguments, row.span)
     marked = {k: Setting(s.value, s.span) for k, s in bound.items()}
     scope.defaults.setdefault(op.name, {}).update(marked)
-    before = any(node.kind == op.name for node in context.build.graph.nodes)
-    context.sets.setdefault(row.span, (op.name, before, tuple(s.span for s in marked.values())))
+    above = context.build.graph, len(context.build.graph.nodes)
+    context.sets.setdefault(row.span, (op.name, above, tuple(s.span for s in marked.values())))
 
 
 def read(context: Context, scope: Scope, op: type[Op]) -> Mapping[str, Setting]:
@@ -37,10 +37,13 @@ def warn_unreached(context: Context, net: Net) -> None:
     """Warn of every `set` row of the author's that no layer reads."""
     if context.collector.failed:
         return
-    for span, (op, before, settings) in context.sets.items():
+    for span, (op, (graph, count), settings) in context.sets.items():
+        if context.collector.full_of(Severity.WARNING):
+            return
         if span.source.name.startswith("std.") or any(s in context.reached for s in settings):
             continue
         message = f"this `set` reaches no `{op}`: it holds for the rows below it in its own body"
+        before = any(node.kind == op for node in graph.nodes[:count])
         help = f"the `{op}` stands above it: move the `set` up" if before else _inside(net, op)
         context.collector.report("unused-set", message, span, severity=Severity.WARNING, help=help)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from netdsl import syntax
 from netdsl.diagnostics import Collector, Label, NetError, Severity, did_you_mean
 from netdsl.dims import Account
 from netdsl.elaborate.scope import Scope
+from netdsl.limits import BYTES, NETS, USES
 from netdsl.ops import REGISTRY
 from netdsl.parser import kind_of
 from netdsl.record import anew, entity
@@ -43,6 +45,10 @@ class Module:
     used: dict[str, tuple[syntax.Definition, Scope]] = anew(factory=dict)
     places: dict[str, Span] = anew(factory=dict)
     """Where each used name was asked for."""
+    lets: deque[syntax.LetRow] = anew(factory=deque)
+    """Those of the file that no net has worked out yet."""
+    trains: dict[str, list[syntax.Train]] = anew(factory=dict)
+    """The `train` sections of each net."""
     broken: set[str] = anew(factory=set)
     """Names asked for in vain: that has been reported, so what reads them stays silent."""
 
@@ -58,6 +64,9 @@ class Library:
         self.loading: list[str] = []
         self.at_work: list[syntax.Definition] = []
         self.root: Path | None = None
+        self.uses = 0
+        self.letters = 0
+        """What the files that were read hold."""
         self.effort = 0
         """What building the nets of the program has cost so far (see `netdsl.elaborate.context.EFFORT`)."""
         self.sizes = Account()
@@ -71,6 +80,7 @@ class Library:
         """The program's own file."""
         path = file.source.path
         self.root = path.resolve().parent if path else None
+        self.letters = len(file.source.text)
         module = self._load(str(path.resolve()) if path else file.source.name, file)
         self.damage = [d.span for d in self.collector.found if d.severity is Severity.ERROR]
         whole = [d for d in self.damage if not any(i.span.start <= d.start <= i.span.end for i in file.items)]
@@ -137,19 +147,45 @@ class Library:
         if not path.is_file():
             return None
         source = Source(dotted, path.read_text(encoding="utf-8"))
-        return self._load(dotted, self.parse(source, self.collector))
+        words, self.collector.words = self.collector.words, 0
+        module = self._load(dotted, self.parse(source, self.collector))
+        self.collector.words = words  # the library's words are not the author's
+        return module
 
     def _load(self, key: str, file: syntax.File) -> Module:
         module = Module(key, file, Scope(path=key))
         self.modules[key] = module
         self.loading.append(key)
+        nets = 0
         for item in file.items:
-            if isinstance(item, syntax.Use):
-                self._use(module, item)
-            elif isinstance(item, syntax.Definition):
-                self._define(module, item)
+            nets += isinstance(item, syntax.Definition) and item.keyword == "net"
+            if self.collector.full or self._refuses(item, nets):
+                break
+            self._read_item(module, item)
         self.loading.pop()
         return module
+
+    def _read_item(self, module: Module, item: syntax.Item) -> None:
+        if isinstance(item, syntax.Use):
+            self._use(module, item)
+        elif isinstance(item, syntax.Definition):
+            self._define(module, item)
+        elif isinstance(item, syntax.LetRow):
+            module.lets.append(item)
+        else:
+            module.trains.setdefault(item.net.id, []).append(item)
+
+    def _refuses(self, item: syntax.Item, nets: int) -> bool:
+        """True for the item of a file that is one too many."""
+        self.uses += isinstance(item, syntax.Use)
+        message = f"the file has more than {NETS:,} nets" if nets > NETS else None
+        message = f"there are more than {USES:,} `use` rows" if self.uses > USES else message
+        if message:
+            help = "part it into files" if nets > NETS else "one `use` may name several blocks"
+            self.collector.report(
+                "file-too-long", message, Span(item.span.source, item.span.start, item.span.start + 1), help=help
+            )
+        return message is not None
 
     def _define(self, module: Module, item: syntax.Definition) -> None:
         name = item.name
@@ -166,6 +202,8 @@ class Library:
     def _use(self, module: Module, use: syntax.Use) -> None:
         target = self._neighbour(module, use) if use.is_file else self._standard_use(use)
         for name in use.names:
+            if self.collector.full:
+                return
             found = target.own.get(name.id) if target else None
             if found is None or target is None:
                 module.broken.add(name.id)
@@ -238,7 +276,12 @@ class Library:
         try:
             source = self.read(_shown(base, use, target))
         except NetError as error:
-            self.collector.found.extend(error.diagnostics)
+            self.collector.extend(error.diagnostics)
+            return None
+        self.letters += len(source.text)
+        if self.letters > BYTES:
+            message = f"the files that are used hold more than {BYTES:,} letters"
+            self.collector.report("file-too-large", message, use.path_span, help="use fewer of them")
             return None
         return self._load(key, self.parse(source, self.collector))
 

@@ -84,11 +84,13 @@ def _doc(module: Module, definition: syntax.Definition) -> str:
 
 
 def _bind_lets(context: Context, module: Module) -> None:
-    for item in module.file.items:
-        if isinstance(item, syntax.LetRow) and item.name.id not in module.scope.names:
+    while module.lets:
+        item = module.lets[0]
+        if item.name.id not in module.scope.names:
             context.check_name(item.name)
             value = expressions.evaluate_setting(context, module.scope, item.value)
             module.scope.bind(item.name.id, value, item.name.span)
+        module.lets.popleft()
 
 
 def _overrides(

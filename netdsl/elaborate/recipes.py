@@ -54,7 +54,7 @@ def _resolve(
     context: Context, module: Module, definition: syntax.Definition, net: Net, overrides: Mapping[str, syntax.Expr],
     broken: bool,
 ) -> None:  # fmt: skip
-    sections = [i for i in module.file.items if isinstance(i, syntax.Train) and i.net.id == definition.name.id]
+    sections = module.trains.get(definition.name.id)
     if not sections:
         return
     if len(sections) > 1:

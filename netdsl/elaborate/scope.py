@@ -186,7 +186,8 @@ def labels_of(body: syntax.Body) -> dict[str, Span]:
         for name in names:
             found.setdefault(name.id, name.span)
         for inner in _bodies(row):
-            found = labels_of(inner) | found
+            for name_of, span in labels_of(inner).items():
+                found.setdefault(name_of, span)
     return found
 
 
