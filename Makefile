@@ -32,7 +32,7 @@ check: $(STAMP) ## Formatting, lint, types, tests and docs: what a change must p
 	$(BIN)/python -m pytest -m "not slow" -n 2
 
 check-slow: $(STAMP) ## The longer checks
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadgroup
 
 fuzz: $(STAMP) ## Judge changed and drawn texts: SEED=0 SECONDS=60, or COUNT=1000
 	PYTHONPATH=tests SEED=$(SEED) SECONDS=$(SECONDS) COUNT=$(COUNT) FIRST=$(FIRST) $(BIN)/python -m fuzz

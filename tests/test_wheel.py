@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SPEC = ROOT / "specs" / "lenet.net"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]  # the wheel is built in the checkout
 
 
 @pytest.fixture(scope="module")
