@@ -34,8 +34,8 @@ check: $(STAMP) ## Formatting, lint, types, tests and docs: what a change must p
 check-slow: $(STAMP) ## The longer checks
 	$(BIN)/python -m pytest -m slow -n 2 --dist loadgroup
 
-fuzz: $(STAMP) ## Judge changed and drawn texts: SEED=0 SECONDS=60, or COUNT=1000
-	PYTHONPATH=tests SEED=$(SEED) SECONDS=$(SECONDS) COUNT=$(COUNT) FIRST=$(FIRST) $(BIN)/python -m fuzz
+fuzz: $(STAMP) ## Judge changed and drawn texts: SEED=0 SECONDS=60, COUNT=1000, DEEP=1
+	PYTHONPATH=tests SEED=$(SEED) SECONDS=$(SECONDS) COUNT=$(COUNT) FIRST=$(FIRST) DEEP=$(DEEP) $(BIN)/python -m fuzz
 
 check-cuda: $(STAMP) ## What needs a CUDA device: recorded steps, and the gradients of all operations there
 	$(BIN)/python -m pytest tests/test_cuda.py -n 2

@@ -20,13 +20,13 @@ RENEWED = 2000
 
 
 def main() -> int:
-    """Run for SECONDS (60), or over COUNT texts from FIRST (0) on, of SEED (0)."""
+    """Run for SECONDS (60), or over COUNT texts from FIRST (0) on, of SEED (0); with DEEP nets are run."""
     seed, first = (int(os.environ.get(name) or 0) for name in ("SEED", "FIRST"))
     many = int(os.environ.get("COUNT") or 0)
     end = time.monotonic() + float(os.environ.get("SECONDS") or 60)
     kept: dict[str, int] = {}
     number = first
-    with Worker() as worker:
+    with Worker(deep=bool(os.environ.get("DEEP"))) as worker:
         for number in count(first):
             if number - first >= many if many else time.monotonic() > end:
                 break

@@ -23,6 +23,8 @@ TESTS = Path(__file__).parent.parent
 SECONDS = 12
 """CPU time of one command on one text. What the limits of the language allow takes about one, but where the frames of
 Python happen to end at a page, system time multiplies it."""
+DEEP = 60
+"""CPU time of a net that is run on both engines."""
 MEMORY = 256 * 2**20
 """Bytes of address space beyond what the process has when it starts."""
 PATIENCE = 300
@@ -32,8 +34,14 @@ PATIENCE = 300
 class Worker:
     """A process that judges texts, started when it is needed and again when it died."""
 
-    def __init__(self, seconds: int = SECONDS, memory: int = MEMORY, program: Sequence[str] = ("-m", "fuzz.worker")):
-        self.bounds = seconds, memory
+    def __init__(
+        self,
+        seconds: int = SECONDS,
+        memory: int = MEMORY,
+        deep: bool = False,
+        program: Sequence[str] = ("-m", "fuzz.worker"),
+    ):
+        self.bounds = (DEEP, 0, 1) if deep else (seconds, memory, 0)
         self.program = program
         self.process: subprocess.Popen[bytes] | None = None
         self.slowest = 0.0
@@ -69,10 +77,10 @@ class Worker:
         return Breach(*said["breach"]) if said["breach"] else None
 
     def _start(self) -> subprocess.Popen[bytes]:
-        seconds, memory = map(str, self.bounds)
+        bounds = map(str, self.bounds)
         paths = os.pathsep.join([str(TESTS), str(TESTS.parent)])
         self.process = subprocess.Popen(
-            [sys.executable, *self.program, seconds, memory], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [sys.executable, *self.program, *bounds], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": paths},
         )  # fmt: skip
         return self.process
@@ -121,17 +129,31 @@ def confine(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
-def serve(seconds: int, memory: int) -> None:
-    """Judge a text a line, from standard input; answer a line each."""
+def run(data: bytes) -> Breach | None:
+    """What running its nets shows; PyTorch is only loaded for that."""
+    from fuzz import deep
+
+    most = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used()) + 1 + DEEP, most))
+    return deep.judge(data)
+
+
+def serve(seconds: int, memory: int, deep: bool = False) -> None:
+    """Judge a text a line, from standard input; answer a line each. With `deep` its nets are run as well."""
     timed = Timed(seconds)
     with tempfile.TemporaryDirectory() as folder:
         oracle.prepare(folder)
-        confine(memory)
+        if memory:
+            confine(memory)
         for line in sys.stdin.buffer:
-            breach = oracle.judge(b64decode(line), timed.ask)
+            data = b64decode(line)
+            breach = oracle.judge(data, timed.ask)
+            if deep and breach is None:
+                breach = run(data)
             print(json.dumps({"breach": breach, "slowest": timed.slowest}), flush=True)
         os.chdir("/")
 
 
 if __name__ == "__main__":
-    serve(*map(int, sys.argv[1:3]))
+    given = [int(word) for word in sys.argv[1:4]]
+    serve(given[0], given[1], bool(given[2]))
