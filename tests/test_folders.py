@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -87,6 +88,33 @@ def test_transparency_is_said(tmp_path: Path) -> None:
     fill(tmp_path / "cat", 20)
     fill(tmp_path / "dog", 20, "RGBA")
     assert any(n.startswith("transparent pixels lie on black, such as those of dog") for n in loaded(tmp_path).notes)
+
+
+@pytest.mark.parametrize("how", [["--engine", "torch"], ["--engine", "onnx"], ["--onnx", "o.onnx"]])
+def test_evaluate_says_what_training_said_of_its_files(
+    how: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "all" / "cat", 20)
+    fill(tmp_path / "all" / "dog", 20, "RGBA")
+    (tmp_path / "all" / "cat" / "list.txt").write_text("cats")
+    (tmp_path / "n.net").write_text(
+        "net N {\n  input image [3, 8, 8]\n  output logits: flatten -> linear(2)\n}\n"
+        'train N {\n  data imagefolder("all")\n  loss (logits, label) -> cross_entropy\n  epochs 1\n}\n'
+    )
+    assert command(["train", "n.net", "--folder", "run", "--device", "cpu"]) == 0
+    trained = capsys.readouterr().out
+    assert command(["compile", "n.net", "--to", "onnx", "-o", "o.onnx"]) == 0
+    capsys.readouterr()
+    assert command(["evaluate", "run", *how, "--device", "cpu", "--format", "json"]) == 0
+    said = capsys.readouterr()
+    notes = [line.removeprefix("note: ") for line in said.err.splitlines()]
+    assert [note.split(",")[0] for note in notes] == [
+        "1 file is no image of a class and left out",
+        "transparent pixels lie on black",
+    ]
+    assert all(note in trained for note in notes)
+    assert set(json.loads(said.out)) == {"split", "samples", "loss", "metrics"}
 
 
 # ---------------------------------------------------------------- little data

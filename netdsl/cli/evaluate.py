@@ -6,6 +6,7 @@ Score a trained net on a split of its data. Each metric is counted over the whol
 from __future__ import annotations
 
 import json
+import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ def run(given: Namespace) -> None:
     data = parse_data(given.data)
     say_of_run(given.folder)
     found = _score(given, data)
+    for note in found.pop("notes", ()):
+        say(f"note: {note}", sys.stderr)
     say(json.dumps(found, indent=2) if given.format == "json" else _text(found))
 
 

@@ -101,6 +101,8 @@ class Dataset:
     splits: dict[str, Split]
     classes: tuple[str, ...]
     notes: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    """The notes that concern scores as well."""
     flip: bool = False
     """Whether half of the training images are mirrored, drawn anew each epoch."""
     facts: dict[str, Any] = field(default_factory=dict)

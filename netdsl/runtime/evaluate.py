@@ -31,7 +31,10 @@ def evaluate(
     data: Data | None = None,
     device: str | None = None,
 ) -> dict[str, Any]:
-    """`{"split": …, "loss": …, "metrics": {name: …}}` of a run's best weights, through PyTorch."""
+    """`{"split": …, "loss": …, "metrics": {name: …}}` of a run's best weights, through PyTorch.
+
+    With `"notes"`, what is doubtful about the data, where there is anything.
+    """
     net, module = load_run(run_folder, device)
     where = choose_device(device)
     names = [value.name for value in net.inputs]
@@ -77,7 +80,8 @@ def score(net: Net, forward: Forward, split: str, data: Data | None, device: tor
         scoring.loss(totals, values)
         scoring.count(totals, values)
     found = scoring.result(totals)
-    return {"split": split, "samples": len(samples), "loss": found["loss"], "metrics": found["metrics"]}
+    notes = {"notes": dataset.doubts} if dataset.doubts else {}
+    return {"split": split, "samples": len(samples), "loss": found["loss"], "metrics": found["metrics"], **notes}
 
 
 def load_run(run_folder: str | Path, device: str | None = None) -> tuple[Net, nn.Module]:

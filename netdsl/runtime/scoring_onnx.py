@@ -78,7 +78,8 @@ def evaluate_run(
     feed = ArrayFeed(samples, plan.workers, split_check(net, plan, split))
     scoring.score(feed.batches(batches), held, totals)
     found = scoring.terms.result(totals)
-    return {"split": split, "samples": len(samples), "loss": found["loss"], "metrics": found["metrics"]}
+    notes = {"notes": dataset.doubts} if dataset.doubts else {}
+    return {"split": split, "samples": len(samples), "loss": found["loss"], "metrics": found["metrics"], **notes}
 
 
 def _held(net: Net, scoring: OnnxScoring, path: Path) -> dict[str, Any]:

@@ -86,9 +86,15 @@ class Found:
         """What a run should say of its folders."""
         few = self.classes if len(self.classes) <= 5 else (*self.classes[:3], "…", self.classes[-1])
         yield f"{len(self.classes):,} classes: {', '.join(few)}" if len(few) > 1 else f"one class: {few[0]}"
+        yield from self.doubts()
+
+    def doubts(self) -> Iterator[str]:
+        """What of that whoever scores a model should know too."""
         if self.strangers:
             shown = min(self.strangers).relative_to(self.folder)
-            yield f"{len(self.strangers):,} files are no images of a class and left out, such as {shown}"
+            many = len(self.strangers)
+            what = "1 file is no image" if many == 1 else f"{many:,} files are no images"
+            yield f"{what} of a class and left out, such as {shown}"
         clear = self._transparent()
         if clear is not None:
             yield f"transparent pixels lie on black, such as those of {clear.relative_to(self.folder)}"
@@ -178,4 +184,4 @@ def load(data: Imagefolder, request: Request) -> Dataset:
     splits: dict[str, Split] = {
         name: Made(len(own), Decoder(own, request.name, request.picture)) for name, own in found.splits.items()
     }
-    return Dataset(splits, found.classes, list(found.notes()))
+    return Dataset(splits, found.classes, list(found.notes()), doubts=list(found.doubts()))
