@@ -136,8 +136,10 @@ def _net_difference(emitted: Emitted, given: dict[str, Any], expected: nn.Module
         return f"weights {dict(list(odd.items())[:4]) or 'in another order'}"
     if settings(found) != settings(expected):
         return f"layers {list(set(settings(found)) ^ set(settings(expected)))[:4]}"
-    device = next((p.device for p in found.parameters()), torch.device("cpu")).type
-    if device == "cpu":
+    device = "meta" if any(p.is_meta for m in (found, expected) for p in m.parameters()) else "cpu"
+    if device == "meta":
+        found, expected = found.to("meta"), expected.to("meta")
+    else:
         found.load_state_dict(expected.state_dict())
     try:
         ours, theirs = (flat(m(*samples(net, device))) for m in (found, expected))

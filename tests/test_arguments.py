@@ -301,6 +301,14 @@ def test_a_count_is_a_loop_of_the_source() -> None:
     assert "def __init__(self, in_channels: int, c: int, n: int) -> None:" in Emitted(load_text(STAGES)).source
 
 
+def test_many_layers_alike_are_a_loop_whoever_counted_them() -> None:
+    emitted = Emitted(
+        load_text("net N {\n  input x [4]\n  linear(4) * 9\n  for i in range(7) { linear(4) -> relu }\n}")
+    )
+    assert "        for i in range(1, 10):\n" in emitted.source
+    assert [k for k, _ in emitted().named_parameters()] == [path for path, _ in emitted.net.weights()]
+
+
 def test_a_spread_that_counts_what_comes_in_fixes_it() -> None:
     """PyTorch's function does not count as `he_normal` does here, so the source has a number of the net as it is."""
     text = "net N(width = 8) {\n input x [4, 9, 9]\n conv(width, 1) -> locally_connected(3, 3, init=he_normal)\n}"

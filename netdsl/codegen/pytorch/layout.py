@@ -287,12 +287,12 @@ def _register(layout: Layout, node: Node, groups: dict[str, list[Node]], chains:
 def _table(layout: Layout, path: str) -> tuple[dict[str, Any], str]:
     """What the table of a row holds, or that of a row inside its value, and how `forward` reaches it."""
     outer, _, last = path.rpartition(".")
-    beside, access = _table(layout, outer) if outer else (layout.attributes, "")
-    empty = Made("nn.ModuleDict", (Made("{}", (), {}),))
+    beside, access = _table(layout, outer) if outer else ({}, "")
+    made: Any = Made("nn.ModuleDict", (Made("{}", (), {}),))
     if not outer or _is_spoken_for(last):
-        made, access = layout.attributes.setdefault(path, empty), attribute_of(path)
+        made, access = layout.attributes.setdefault(path, made), attribute_of(path)
     else:
-        made, access = beside.setdefault(last, empty), f'{access}["{last}"]'
+        made, access = beside.setdefault(last, made), f'{access}["{last}"]'
     return made.arguments[0].keywords, access
 
 

@@ -11,12 +11,15 @@ from netdsl import syntax
 from netdsl.codegen.pytorch.authored import Names, parts_of, rows_of
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Repeated, Spelling
 from netdsl.codegen.pytorch.strays import asked
-from netdsl.codegen.pytorch.terms import Sized
+from netdsl.codegen.pytorch.terms import traced
 from netdsl.codegen.pytorch.text import identifier, unused
 from netdsl.codegen.pytorch.tracing import Use
 from netdsl.ir import Block, Node
 from netdsl.source import Span
 from netdsl.tensors import Value
+
+MANY = 6
+"""Layers alike from which on a loop says it better, however often the text has them."""
 
 
 @dataclass(eq=False)
@@ -37,12 +40,13 @@ class Run:
 
         The layer is None where there is no such count; the whole is None where the row cannot be told for that count.
         """
-        rest = [n for n in row if n not in self.nodes]
+        own = set(self.nodes)
+        rest = [n for n in row if n not in own]
         weighted = [n for n in rest if owns_weights(n)]
         if len(weighted) > 1:
             return 0, None
         numbered = all(n.name.rpartition(".")[2].removeprefix(n.kind).isdecimal() for n in rest)
-        beside = [n for n in chain if n not in self.nodes]
+        beside = [n for n in chain if n not in own]
         if not numbered or beside != weighted:
             return None
         return (0, weighted[0]) if weighted else (1, self.nodes[0])
@@ -65,11 +69,14 @@ class Region:
 def runs_of(use: Use, names: Names, counts: Mapping[Value, int]) -> list[Run]:
     """What can be said as a loop: turns alike, of one layer with weights, each with a result of its input's shape."""
     found: list[Run] = []
+    taken: set[Node] = set()
     for region in filter(None, map(_region, parts_of(rows_of(use)))):
         for inside, group in groupby(use.graph.nodes, region.holds):
             nodes = list(group)
-            if inside and not any(set(nodes) & set(run.nodes) for run in found):
-                found += _run(use, names, counts, region, nodes)
+            if inside and taken.isdisjoint(nodes):
+                made = list(_run(use, names, counts, region, nodes))
+                taken.update(*(run.nodes for run in made))
+                found += made
     return found
 
 
@@ -104,7 +111,9 @@ def owns_weights(node: Node) -> bool:
 
 def _run(use: Use, names: Names, counts: Mapping[Value, int], region: Region, nodes: list[Node]) -> Iterator[Run]:
     term, makers = names.term(region.count), [n for n in nodes if owns_weights(n)]
-    if term is None or not term.names() or not makers or not term.holds(len(makers), use.env):
+    if term is None or not makers or not term.holds(len(makers), use.env):
+        return
+    if not term.names() and (len(makers) < MANY or "." in makers[0].name or _is_named(region.count)):
         return
     size = len(nodes) // len(makers)
     turns = [nodes[i : i + size] for i in range(0, len(nodes), size)]
@@ -116,10 +125,17 @@ def _run(use: Use, names: Names, counts: Mapping[Value, int], region: Region, no
     number, scope = last.removeprefix(base), head + dot + base
     numbered = number.isdecimal() and all(n.name == f"{scope}{int(number) + i}" for i, n in enumerate(makers))
     module = use.spellings[makers[0]].module
-    if module and numbered and (size == 1 or not head) and _is_last(use, nodes, scope, int(number)):
-        repeated = Repeated(module, base, int(number), Sized(len(makers), term, given=True), _counter(use))
+    fixed = not term.names() or (numbered and _is_last(use, nodes, scope, int(number)))
+    if module and numbered and fixed and (size == 1 or not head):
+        count = traced(len(makers), term, given=True)
+        repeated = Repeated(module, base, int(number), count, _counter(use))
         turn = tuple(_call(use, n, repeated) for n in turns[0])
         yield Run(nodes, repeated, turn, region.decisive, head)
+
+
+def _is_named(count: Any) -> bool:
+    """Whether a count has words, which may mean other numbers in other uses."""
+    return any(isinstance(p, syntax.Name | syntax.Attribute) for p in parts_of(count))
 
 
 def _call(use: Use, node: Node, repeated: Repeated) -> Made | Infix:
@@ -150,8 +166,9 @@ def _are_alike(use: Use, counts: Mapping[Value, int], turns: Sequence[Sequence[N
 
 def _is_last(use: Use, nodes: list[Node], base: str, start: int) -> bool:
     """Whether no other layer is numbered on behind these: its name would change with their number."""
+    own = set(nodes)
     numbers = [
-        n.name[len(base) :].partition(".")[0] for n in use.graph.nodes if n.name.startswith(base) and n not in nodes
+        n.name[len(base) :].partition(".")[0] for n in use.graph.nodes if n.name.startswith(base) and n not in own
     ]
     return not any(n.isdecimal() and int(n) > start for n in numbers)
 

@@ -183,8 +183,9 @@ class Parameters:
 
     def turns(self, values: Sequence[Repeated], uses: Sequence[Use], stored: bool = False) -> str:
         """`range(1, depth + 1)`: the numbers of modules that are made alike."""
-        count = self.value([v.count for v in values], uses, "count", stored)
-        return f"range({values[0].start}, {count.text} + {values[0].start})"
+        count = self.value([v.count for v in values], uses, "count", stored).text
+        start = values[0].start
+        return f"range({start}, {int(count) + start if count.isdecimal() else f'{count} + {start}'})"
 
     def _made(
         self, values: Sequence[Made], uses: Sequence[Use], hint: str, operands: Sequence[Doc], size: SizeText | None,

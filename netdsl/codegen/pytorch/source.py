@@ -6,6 +6,7 @@ One class a block, its settings as constructor arguments; attributes and state-d
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 
 from netdsl.codegen.pytorch import rules as _rules  # noqa: F401  (fills the table)
@@ -186,7 +187,8 @@ def _names(source: str) -> set[str]:
 
 def _imports(body: str) -> list[str]:
     """Import lines for the names that occur, in the order that sorters expect."""
-    used = _names(body)
+    code = re.sub(r'"""[\s\S]*?"""|"(?:\\.|[^"\\\n])*"|#.*', "", body)
+    used = set(re.findall(r"(?<![\w.])[A-Za-z]+\b(?! ?=[^=])", code))
     standard = [IMPORTS[n] for n in ("math", "OrderedDict") if n in used]
     torch = [IMPORTS[n] for n in ("torch", "F") if n in used]
     both = ", ".join(n for n in ("Tensor", "nn") if n in used)
