@@ -238,8 +238,22 @@ def recipe(row: str) -> str:
 def test_rows_of_recipes_have_foreign_words(row: settings.Row) -> None:
     assert errors(recipe(row.write)) == []
     for word in row.words.split():
-        help = helps(recipe("epochs 1").replace("epochs 1", f"{word} 1"))
-        assert help == f"write `{row.write}`", word
+        assert helps(recipe(f"{word} given")) == f"write `{row.write}`", word
+        said = written(helps(recipe(f"{word} 1")))
+        assert said == (row.given.format(1) if row.given else row.write), word
+        assert errors(recipe(said)) == []
+
+
+@pytest.mark.parametrize("says", settings.NO_ROWS)
+def test_rows_that_no_recipe_needs_are_said_to_be_needless(says: str) -> None:
+    for word in settings.NO_ROWS[says].split():
+        assert helps(recipe(f"{word} 1")) == says, word
+
+
+@pytest.mark.parametrize("what", settings.UNDECLARED)
+def test_what_is_not_there_yet_is_not_taken_for_what_looks_like_it(what: str) -> None:
+    for word in settings.UNDECLARED[what].split():
+        assert helps(recipe(f"{what} {word}")).startswith("there are "), word
 
 
 LOSSES = [(word, row) for row in settings.LOSSES for word in row.words.split()]
@@ -248,7 +262,9 @@ LOSSES = [(word, row) for row in settings.LOSSES for word in row.words.split()]
 @pytest.mark.parametrize(("word", "row"), LOSSES, ids=lambda v: v if isinstance(v, str) else "")
 def test_losses_have_foreign_words(word: str, row: settings.Row) -> None:
     keyword = "metric" if row.write.endswith(("accuracy", "top_k(5)")) else "loss"
-    assert written(helps(recipe(f"{keyword} (logits, label) -> {word}"))) == row.write
+    layer = row.write.rpartition(" -> ")[2]
+    assert written(helps(recipe(f"{keyword} (logits, label) -> {word}"))) == layer
+    assert written(helps(recipe(f"{keyword} {word}"))).endswith(f"{keyword} (logits, label) -> {layer}")
     assert errors(recipe(f"{keyword} {row.write}")) == []
 
 

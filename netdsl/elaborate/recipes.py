@@ -78,12 +78,19 @@ def _resolve(
                 _guarded(context, lambda row=row: _term_row(context, module, net, recipe, fields, row))
         if recipe.data is not None:
             _check_classes(context, net, recipe, next((r.value.span for r in declared if r.keyword.id == "data"), None))
-    if not damaged and not any(r.keyword.id == "loss" for r in kept):
+    if not damaged and not (any(r.keyword.id == "loss" for r in kept) or any(_means_loss(r) for r in kept)):
         message = f"the recipe of `{net.name}` has no `loss`"
         help = "add a row such as `loss (logits, label) -> cross_entropy`"
         context.report("missing-loss", message, section.net.span, help=help)
     _defaults(recipe)
     net.recipe = recipe
+
+
+def _means_loss(row: syntax.RecipeRow) -> bool:
+    """`criterion`, which is told to be a `loss`."""
+    from netdsl import foreign  # late: right texts need none
+
+    return (foreign.row(row.keyword.id) or "").startswith("loss ")
 
 
 def _check_repeats(context: Context, section: syntax.Train) -> None:
@@ -126,8 +133,7 @@ def _declared_row(context: Context, scope: Scope, recipe: Recipe, row: syntax.Re
         from netdsl import foreign  # late: right texts need none
 
         known = [*tables, *TERMS, *SETTINGS]
-        row_here = foreign.row(keyword)
-        help = f"write `{row_here}`" if row_here else did_you_mean(keyword, known)
+        help = foreign.row_help(keyword, row.value.span.text) or did_you_mean(keyword, known)
         help = help or f"rows of a recipe are {', '.join(known)}"
         context.error("unknown-setting", f"a recipe has no `{keyword}`", row.keyword.span, help=help)
 
@@ -157,7 +163,8 @@ def _declaration(
         from netdsl import foreign  # late: right texts need none
 
         same = foreign.declared(name, table)
-        help = f"did you mean `{same}`?" if same else did_you_mean(name, table) or f"there are {', '.join(table)}"
+        near = None if foreign.undeclared(name, what) else did_you_mean(name, table)
+        help = f"did you mean `{same}`?" if same else near or f"there are {', '.join(table)}"
         context.error(f"unknown-{what}", f"there is no {what} called `{name}`", call.function.span, help=help)
     bound = layers.bind_op(context, scope, table[name], call.arguments, call.span)  # type: ignore[arg-type]
     missing = [f.name for f in table[name].settings() if f.required and f.name not in bound]
@@ -261,6 +268,7 @@ def _term_value(
             message = f"`{name.id}` is a row of `{net.name}`, but not an output"
             context.error("not-an-output", message, name.span, help=f"add `output {name.id}` to the net")
         if not scope.find(name.id) and layers.find(context, scope, name) is None:
+            _check_given(context, scope, net, fields, row)
             known = [*fields, *(o.name for o in net.outputs)]
             help = did_you_mean(name.id, known) or f"there are {', '.join(known)}"
             message = f"neither the net nor its data has `{name.id}`"
@@ -272,24 +280,32 @@ def _term_value(
     return rows.start(context, scope, row.value)
 
 
+def _refuse_headless(context: Context, scope: Scope, row: syntax.RecipeRow, pair: str) -> None:
+    """`loss cross_entropy`, `loss CrossEntropyLoss`; a name that is no loss anywhere is another mistake."""
+    from netdsl import foreign  # late: right texts need none
+
+    first = row.value.stages[0]
+    word = first.function.span.text if isinstance(first, syntax.Call) else first.span.text
+    other = None if word in REGISTRY else foreign.loss_layer(word)
+    if other is None and not layers.find(context, scope, syntax.Name(first.span, word)):
+        return
+    named = [a.span.text for a in first.arguments if a.name] if isinstance(first, syntax.Call) else []
+    call = other or word + (f"({', '.join(named)})" if named else "")
+    message = f"a {row.keyword.id} says what goes into it, as a row of a net does"
+    context.error("nothing-before", message, row.value.span, help=f"write `{row.keyword.id} {pair} -> {call}`")
+
+
 def _check_given(
     context: Context, scope: Scope, net: Net, fields: Mapping[str, TensorType], row: syntax.RecipeRow
 ) -> None:
     """`loss cross_entropy` says nothing of what goes in; `(label, logits) -> cross_entropy` says it in turn."""
-    stages, keyword = row.value.stages, row.keyword.id
+    stages = row.value.stages
     first, last = stages[0], stages[-1]
     outputs = [o.name for o in net.outputs if not o.aux] or [o.name for o in net.outputs]
     labels = [n for n in fields if n not in {v.name for v in net.inputs}] or list(fields)
     function = first.function if isinstance(first, syntax.Call) else first
     if isinstance(function, syntax.Name) and not scope.find(function.id) and outputs and labels:
-        message = f"a {keyword} says what goes into it, as a row of a net does"
-        from netdsl import foreign  # late: right texts need none
-
-        named = [a.span.text for a in first.arguments if a.name] if isinstance(first, syntax.Call) else []
-        call = function.id + (f"({', '.join(named)})" if named else "")
-        other = foreign.loss(function.id) if function.id not in REGISTRY else None
-        help = other or f"write `{keyword} ({outputs[0]}, {labels[0]}) -> {call}`"
-        context.error("nothing-before", message, row.value.span, help=help)
+        _refuse_headless(context, scope, row, f"({outputs[0]}, {labels[0]})")
     if isinstance(first, syntax.TupleOf) and len(first.items) == 2 and not isinstance(last, syntax.Claim):
         names = [i.id if isinstance(i, syntax.Name) else "" for i in first.items]
         types = [b.value.type for n in names if (b := scope.find(n)) and isinstance(b.value, Value)]

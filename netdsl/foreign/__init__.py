@@ -5,6 +5,7 @@ Loaded when a mistake is made, never before: `check` of a right text does not re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 
@@ -22,9 +23,12 @@ __all__ = [
     "kind",
     "library",
     "loss",
+    "loss_layer",
     "missing",
     "plain",
     "row",
+    "row_help",
+    "undeclared",
     "way",
     "ways",
 ]
@@ -69,9 +73,15 @@ def library(word: str) -> str | None:
     return _named(LIBRARY, word, LIBRARY)
 
 
+def loss_layer(word: str) -> str | None:
+    """The loss or metric, as it is written here, that another framework calls so."""
+    found = _row((*settings.LOSSES, *settings.PAIRS), word)
+    return found.rpartition(" -> ")[2] if found is not None else None
+
+
 def loss(word: str) -> str | None:
     """Help for a loss or metric of another framework."""
-    found = _row((*settings.LOSSES, *settings.PAIRS), word)
+    found = loss_layer(word)
     if found is not None:
         return f"write `{found}`"
     unknown = plain(word) in map(plain, settings.NO_LOSS.split())
@@ -81,6 +91,22 @@ def loss(word: str) -> str | None:
 def row(word: str) -> str | None:
     """The row of a `train` section that another framework's word means."""
     return _row(settings.ROWS, word)
+
+
+def row_help(word: str, value: str) -> str | None:
+    """Help for a row of a `train` section, given `value`, that another framework's word means."""
+    found = next((r for r in settings.ROWS if plain(word) in map(plain, r.words.split())), None)
+    if found is None:
+        return next(
+            (says for says, words in settings.NO_ROWS.items() if plain(word) in map(plain, words.split())), None
+        )
+    number = re.fullmatch(r"[0-9][0-9.]*(?:e-?[0-9]+)?", value) is not None
+    return f"write `{found.given.format(value) if found.given and number else found.write}`"
+
+
+def undeclared(word: str, what: str) -> bool:
+    """Whether a word is an optimizer, schedule or data set (`what`) that netdsl does not have yet."""
+    return plain(word) in map(plain, settings.UNDECLARED.get(what, "").split())
 
 
 def _row(rows: Iterable[settings.Row], word: str) -> str | None:

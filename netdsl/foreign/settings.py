@@ -146,22 +146,55 @@ class Row:
 
     write: str
     words: str
+    given: str = ""
+    """The same with `{}` for the number that the author gave, where that number means the same here."""
 
 
 ROWS: tuple[Row, ...] = (
-    Row("batch 64", "batch_size batchsize bs"),
-    Row("epochs 20", "n_epochs num_epochs max_epochs max_iter iterations steps epoch"),
-    Row("optimizer sgd(lr=0.1)", "lr learning_rate base_lr momentum weight_decay optim optimiser solver"),
+    Row("batch 64", "batch_size batchsize bs mini_batch minibatch samples_per_batch ims_per_batch", "batch {}"),
+    Row("epochs 20", "n_epochs num_epochs max_epochs epoch", "epochs {}"),
+    Row("epochs 20", "max_iter iterations steps"),
+    Row("optimizer sgd(lr=0.1)", "lr learning_rate base_lr", "optimizer sgd(lr={})"),
+    Row("optimizer sgd(lr=0.1, momentum=0.9)", "momentum", "optimizer sgd(lr=0.1, momentum={})"),
+    Row("optimizer sgd(lr=0.1, weight_decay=0.0005)", "weight_decay", "optimizer sgd(lr=0.1, weight_decay={})"),
+    Row("optimizer sgd(lr=0.1)", "optim optimiser solver"),
     Row("schedule cosine", "scheduler lr_scheduler lr_policy learning_rate_schedule lr_schedule"),
     Row("data digits", "dataset data_loader dataloader train_data training_data datasource input"),
     Row("loss (logits, label) -> cross_entropy", "criterion objective loss_fn cost loss_function losses"),
     Row("metric (logits, label) -> accuracy", "metrics eval_metric evaluate score"),
-    Row("clip 1.0", "grad_clip gradient_clip clip_norm clip_grad_norm max_norm clipnorm"),
-    Row("accumulate 4", "gradient_accumulation grad_accum accumulation_steps accumulate_grad_batches"),
-    Row("precision bf16", "amp mixed_precision dtype fp16"),
-    Row("seed 1", "random_seed manual_seed random_state"),
-    Row("workers 2", "num_workers n_workers"),
+    Row(
+        "clip 1.0",
+        "grad_clip gradient_clip clip_norm clip_grad clip_gradient clip_grad_norm max_norm max_grad_norm clipnorm",
+        "clip {}",
+    ),
+    Row(
+        "accumulate 4",
+        "gradient_accumulation grad_accum accumulation accumulation_steps accumulate_grad_batches "
+        "gradient_accumulation_steps iter_size",
+        "accumulate {}",
+    ),
+    Row("precision bf16", "amp mixed_precision autocast dtype fp16 bf16"),
+    Row("seed 1", "random_seed manual_seed random_state", "seed {}"),
+    Row("workers 2", "num_workers n_workers", "workers {}"),
 )
+
+SELF = "leave the row out: "
+NO_ROWS: dict[str, str] = {
+    SELF + "the command says where it computes, as in `netdsl train FILE --device cuda`": "device gpu gpus cuda "
+    "devices accelerator use_gpu num_gpus solver_mode",
+    SELF + "training draws a new order every epoch by itself": "shuffle shuffling random_order",
+    SELF + "a run keeps its checkpoint and the weights of its best epoch by itself": "early_stopping early_stop "
+    "earlystopping patience checkpoint checkpoints save save_best save_dir callbacks callback snapshot",
+    SELF + "a run keeps its metrics, a line an epoch, and curves in its folder by itself": "log logger log_every "
+    "logging tensorboard wandb print_every display verbose",
+    SELF + 'what is held out is a setting of the data, as in `imagefolder("photos", validation=0.1)`': "val_split "
+    "validation validation_split test_split split val valid valid_split",
+    SELF + 'pictures are varied by settings of the data, as in `imagefolder("photos", flip=true)`': "augment "
+    "augmentation augmentations transform transforms aug flip",
+    SELF + "dropout is a layer of the net, as in `dropout(0.5)`": "dropout drop_rate dropout_rate",
+    SELF + "training is begun by the command `netdsl train FILE`": "fit run main train compile",
+}
+"""What is said of rows that a recipe does not need, with the words for them elsewhere."""
 
 LOSSES: tuple[Row, ...] = (
     Row(
@@ -184,7 +217,7 @@ PAIRS: tuple[Row, ...] = (
         "(x, label) -> binary_cross_entropy_with_logits",
         "BCEWithLogitsLoss SigmoidCrossEntropyLoss sigmoid_cross_entropy sigmoid_cross_entropy_with_logits",
     ),
-    Row("(x, label) -> binary_cross_entropy", "BCELoss bce BinaryCrossentropy"),
+    Row("(x, label) -> binary_cross_entropy", "BCELoss bce BinaryCrossentropy binary_crossentropy"),
     Row("(x, label) -> hinge", "HingeLoss HingeEmbeddingLoss"),
 )
 """Losses over two arrows of one shape."""
@@ -200,18 +233,27 @@ DECLARED: dict[str, str] = {
     "adam": "AdamOptimizer",
     "adamw": "AdamWeightDecay",
     "rmsprop": "RMSPropOptimizer",
-    "cosine": "CosineAnnealingLR CosineAnnealing CosineDecay cosine_lr CosineAnnealingWarmRestarts OneCycleLR",
-    "step": "StepLR MultiStepLR StepDecay step_decay piecewise_constant ExponentialLR exponential",
+    "cosine": "CosineAnnealingLR CosineAnnealing CosineDecay cosine_lr CosineAnnealing_LR",
+    "step": "StepLR StepDecay step_decay",
     "polynomial": "poly PolynomialLR PolynomialDecay",
     "linear": "LinearLR linear_decay",
     "constant": "ConstantLR fixed none",
     "imagefolder": "ImageFolder folder images image_folder imagenet image_dataset_from_directory directory",
-    "cifar10": "cifar CIFAR_10 cifar100",
+    "cifar10": "cifar CIFAR_10",
     "mnist": "FashionMNIST fashion_mnist",
     "text": "characters chars TextDataset shakespeare tinyshakespeare",
     "shapes": "synthetic fake FakeData toy",
 }
 """Data sets, optimizers and schedules, with what is near them elsewhere."""
+
+UNDECLARED: dict[str, str] = {
+    "optimizer": "nadam radam adadelta adamax lamb lars lion lbfgs ftrl adafactor shampoo sparse_adam asgd rprop muon",
+    "schedule": "plateau ReduceLROnPlateau onecycle OneCycleLR multistep MultiStepLR piecewise_constant exponential "
+    "ExponentialLR exponential_decay inverse_sqrt noam cyclic CyclicLR CosineAnnealingWarmRestarts sgdr lambda_lr",
+    "data": "cifar100 svhn coco voc ade20k cityscapes csv hdf5 tfrecord webdataset parquet lmdb celeba kmnist emnist "
+    "stl10 usps wikitext imdb librispeech",
+}
+"""Optimizers, schedules and data sets that netdsl does not have yet: no other is offered for the look of its name."""
 
 KINDS: dict[str, str] = {
     "int": "integer int32 int64 long int8 uint8 Integer size_t",
