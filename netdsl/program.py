@@ -82,7 +82,7 @@ class Program:
         nets = [i for i in self.file.items if isinstance(i, syntax.Definition) and i.keyword == "net"]
         faults = 0
         for definition in nets:
-            if self.collector.full or faults > MISTAKES:
+            if self.library.exhausted or self.collector.full or faults > MISTAKES:
                 break
             if definition.name.id not in self.built and self.module.own.get(definition.name.id) is definition:
                 self.built[definition.name.id] = net = self._build_safely(definition)

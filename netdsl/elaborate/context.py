@@ -25,6 +25,8 @@ LAYERS = 12_000
 """Layers that a net may unroll to."""
 EFFORT = 500_000
 """Expressions, uses of layers and items of lists that a file may cost: it can keep nobody waiting for ever."""
+LAYER, NET = 10, 200
+"""What a layer costs of that where it is made, and once more wherever it stands; and what a net does."""
 CHAIN = 8
 """How many blocks of a call chain are shown."""
 KEPT = frozenset({"training"})
@@ -200,11 +202,13 @@ class Context:
         """Count work that leaves no layer behind."""
         self.library.effort += cost
         if self.library.effort > EFFORT:
+            self.library.exhausted = True
             message = f"the file takes more than {EFFORT:,} steps to build"
             self.abort("too-much-work", message, span, help="use smaller lists and fewer repetitions")
 
     def count_layers(self, count: int, span: Span) -> None:
         self.layers += count
+        self.spend(LAYER * count, span)
         if self.layers > LAYERS:
             message = f"the network unrolls to more than {LAYERS:,} layers"
             self.abort("too-many-layers", message, span, help="use fewer repetitions")
@@ -276,6 +280,7 @@ def _chain(frames: Sequence[Frame], passes: Sequence[Pass]) -> tuple[str, ...]:
 def too_complex(context: Context, error: SizeTooComplex, span: Span) -> NoReturn:
     """Sizes whose pattern has too long a period to reason about. Without any effort left the net is given up."""
     if isinstance(error, TooMuchEffort):
+        context.library.exhausted = True
         context.abort("size-too-complex", str(error), span, help=error.help)
     context.error("size-too-complex", str(error), span, help=error.help)
 

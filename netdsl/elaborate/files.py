@@ -69,6 +69,8 @@ class Library:
         """What the files that were read hold."""
         self.effort = 0
         """What building the nets of the program has cost so far (see `netdsl.elaborate.context.EFFORT`)."""
+        self.exhausted = False
+        """True when a limit of the whole file is reached: no further net is built."""
         self.sizes = Account()
         """What is left for following the sizes of the nets of the program."""
         self.told: set[tuple[str, Span]] = set()

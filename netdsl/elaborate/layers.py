@@ -18,7 +18,7 @@ import netdsl.elaborate.sizes as sizes
 from netdsl import syntax
 from netdsl.diagnostics import Label, did_you_mean
 from netdsl.dims import Dim, SizeTooComplex
-from netdsl.elaborate.context import Context, too_complex
+from netdsl.elaborate.context import LAYER, Context, too_complex
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import (
     LAYERS,
@@ -291,7 +291,7 @@ def _usage(op: type[Op]) -> str | None:
 def _operands(context: Context, op: type[Op], value: Arrows, span: Span) -> dict[str, Any]:
     """The arrows of a value by the name of the input they are for."""
     given = list(arrows(value))
-    context.spend(len(given) if len(given) < MANY else 20 * len(given), span)
+    context.spend(len(given) if len(given) < MANY else 10 * len(given), span)
     inputs = op.inputs()
     many = next((f for f in inputs if f.many), None)
     least = sum(f.required for f in inputs)
@@ -381,7 +381,7 @@ def append(
 ) -> Arrows:  # fmt: skip
     """Append a node to the body being built."""
     context.count_layers(getattr(op, "layers", 1), span)
-    context.spend(len(types), span)
+    context.spend(LAYER + len(types), span)
     results = tuple(Value(name, t) for t in types)
     node = Node(name, op, inputs, results, span, written={k: s.written for k, s in settings.items() if s.written})
     context.build.graph.nodes.append(node)

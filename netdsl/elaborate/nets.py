@@ -15,7 +15,7 @@ import netdsl.elaborate.sizes as sizes
 from netdsl import syntax
 from netdsl.diagnostics import Collector, Label, Severity, did_you_mean
 from netdsl.dims import Extent, SizeTooComplex, charged
-from netdsl.elaborate.context import Context
+from netdsl.elaborate.context import NET, Context
 from netdsl.elaborate.files import Library, Module
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import Exhausted, Failed, Setting
@@ -62,6 +62,7 @@ def elaborate(
 
 
 def _net(context: Context, module: Module, definition: syntax.Definition, settings: Mapping[str, syntax.Expr]) -> Net:
+    context.spend(NET, definition.name.span)
     _bind_lets(context, module)
     scope = Scope(module.scope)
     given = _overrides(context, module.scope, definition, settings)

@@ -350,7 +350,7 @@ def _append_output(context: Context, name: str, value: Arrows, aux: bool, span: 
     flat = arrows(value)
     for place, arrow in enumerate(flat, 1):
         title = name if len(flat) == 1 else f"{name}{place}"
-        first = next((o.span for o in graph.outputs if o.name == title), None)
+        first = context.build.titles.get(title)
         if first == span:
             message = f"`{title}` is an output already: this row runs once for every pass of its loop"
             help = f"write `output {title}: each i in … {{ … }}` in place of the `for`: a bundle can be an output"
@@ -358,6 +358,7 @@ def _append_output(context: Context, name: str, value: Arrows, aux: bool, span: 
         if first is not None:
             message = f"there are two outputs called `{title}`"
             context.error("duplicate-name", message, span, Label(first, "first here"))
+        context.build.titles[title] = span
         graph.outputs.append(Output(title, arrow, aux, span))
 
 

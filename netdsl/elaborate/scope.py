@@ -126,6 +126,8 @@ class Build:
     labels: Mapping[str, Span] = anew(factory=dict)
     """Where the body names its rows, read or not yet read."""
     outputs: bool = False
+    titles: dict[str, Span] = anew(factory=dict)
+    """Where each output stands, by its name."""
     ones: dict[Value, Value] = anew(factory=dict)
     """By value that is the same for all samples: the batch of one that it is as well."""
 
