@@ -252,7 +252,40 @@ net N(width = 8, depth = 3, n = 2) {
   output y: linear(2)
 }
 """
+BEFORE = """
+block b() {
+  linear(2 * _.features) -> relu
+  let h = _.features // 2
+  tanh
+  slice(0, start=0, end=_.features // 2)
+  linear(h) -> linear(_.features)
+}
+net N(w = 8) {
+  input x [4]
+  linear(w)
+  linear(_.features + 1) -> relu
+  b
+  parts: each i in range(2) { linear(_.features) }
+  output y: parts -> concat -> linear(3)
+}
+"""
+PREVIOUS = """
+block b() {
+  linear(2 * _.features) -> relu
+  slice(0, start=0, end=_.features // 2)
+  linear(_.shape[0])
+}
+net N(w = 8) {
+  input x [4]
+  linear(w)
+  linear(_.features + 1) -> relu -> linear(_.features)
+  b
+  output y: linear(_.features)
+}
+"""
 KEPT = {
+    "row before, in a let": (BEFORE, set()),
+    "row before": (PREVIOUS, {"w"}),
     "turns": (TURNS, {"width", "depth", "n"}),
     "unlike": (UNLIKE, set()),
     "rows": (ROWS, {"width", "depth", "more"}),

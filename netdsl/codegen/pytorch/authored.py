@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netdsl import syntax
 from netdsl.codegen.pytorch.terms import Term, name, names_in, number, term_of, translate
 from netdsl.codegen.pytorch.text import identifier
+from netdsl.ir import Node
 from netdsl.tensors import TensorType, Value
 
 if TYPE_CHECKING:
@@ -77,7 +79,9 @@ class Names:
             return None
         if word in self.lets:
             self.open.add(word)
+            before = self.arrows.pop("_", None)  # another row stood before the `let`
             term = self.term(self.lets[word])
+            self.arrows |= {"_": before} if before else {}
             self.open.discard(word)
             return term
         if word in self.symbols:
@@ -139,6 +143,37 @@ class Names:
             found |= names_in((self.symbols[word],))
         known = word in self.use.settings and identifier(word) not in self.use.hidden
         return found | ({identifier(word)} if known and word not in self.lets else set())
+
+
+class Before:
+    """The type of the row before: what `_` is in the rows of a body, as far as these are plain."""
+
+    def __init__(self, use: Use) -> None:
+        self.use = use
+        self.rows = [
+            r for r in rows_of(use) if isinstance(r, syntax.LayerRow | syntax.OutputRow | syntax.ForRow | syntax.If)
+        ]
+        self.starts = [r.span.start for r in self.rows]
+        self.place = -1
+        self.last = use.graph.inputs[0] if len(use.graph.inputs) == 1 else None
+        self.found: TensorType | None = None
+
+    def __call__(self, node: Node) -> TensorType | None:
+        """What `_` is for a layer; None where nobody can tell. Layers are asked for in order."""
+        place = bisect_right(self.starts, node.span.start) - 1
+        if place != self.place:
+            follows = place == self.place + 1 and (place == 0 or self._is_plain(place - 1)) and self._is_plain(place)
+            self.found = self.use.types[self.last] if follows and self.last is not None else None
+            self.place = place
+        self.last = node.results[0] if len(node.results) == 1 else None
+        return self.found
+
+    def _is_plain(self, place: int) -> bool:
+        """Whether a row has no rows of its own."""
+        row = self.rows[place]
+        return isinstance(row, syntax.LayerRow | syntax.OutputRow) and not any(
+            isinstance(p, syntax.Each | syntax.If) for p in parts_of(row)
+        )
 
 
 def declared_axes(use: Use) -> dict[tuple[int, int], str]:

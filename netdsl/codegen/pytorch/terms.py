@@ -315,8 +315,8 @@ def translate(expr: Any, lookup: Lookup, axis: AxisOf, length: LengthOf) -> Term
         return number(expr.value) if isinstance(expr.value, int | float) else None
     if isinstance(expr, syntax.Name):
         return lookup(expr.id)
-    if isinstance(expr, syntax.Attribute) and isinstance(expr.value, syntax.Name):
-        return axis(expr.value.id, expr.name.id, None)
+    if isinstance(expr, syntax.Attribute) and isinstance(expr.value, syntax.Name | syntax.Previous):
+        return axis(_arrow(expr.value), expr.name.id, None)
     if isinstance(expr, syntax.Index):
         return _index(expr, axis)
     if isinstance(expr, syntax.Call) and len(expr.arguments) == 1:
@@ -335,10 +335,14 @@ def _length(expr: syntax.Call, length: LengthOf) -> Term | None:
 
 def _index(expr: syntax.Index, axis: AxisOf) -> Term | None:
     shape, index = expr.value, expr.index
-    if not isinstance(shape, syntax.Attribute) or not isinstance(shape.value, syntax.Name):
+    if not isinstance(shape, syntax.Attribute) or not isinstance(shape.value, syntax.Name | syntax.Previous):
         return None
     place = index.value if isinstance(index, syntax.Literal) else None
-    return axis(shape.value.id, shape.name.id, place) if isinstance(place, int) else None
+    return axis(_arrow(shape.value), shape.name.id, place) if isinstance(place, int) else None
+
+
+def _arrow(expr: syntax.Name | syntax.Previous) -> str:
+    return expr.id if isinstance(expr, syntax.Name) else "_"
 
 
 def _compound(expr: Any, lookup: Lookup, axis: AxisOf, length: LengthOf) -> Term | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from netdsl import syntax
-from netdsl.codegen.pytorch.authored import Names, parts_of, rows_of
+from netdsl.codegen.pytorch.authored import Before, Names, parts_of, rows_of
 from netdsl.codegen.pytorch.signatures import known_signature
 from netdsl.codegen.pytorch.spelling import Made, Spelling, rules
 from netdsl.codegen.pytorch.strays import Strays, asked, names_in_fields, strays
@@ -172,7 +172,11 @@ def trace(use: Use, class_of: ClassOf, collector: Collector) -> Names:
         use.types[value] = names.arrows[use.inputs[value]] = value.type.with_shape(*shape)
         names.name_sizes(value)
     _name_states(use, names)
+    before = Before(use)
     for node in use.graph.nodes:
+        previous = before(node)
+        names.arrows.pop("_", None)
+        names.arrows |= {"_": previous} if previous else {}
         types = _block(use, names, node, class_of) if isinstance(node.op, Block) else _op(use, names, node, collector)
         for value, type_ in zip(node.results, types, strict=True):
             use.types[value] = _merged(type_, value.type)
