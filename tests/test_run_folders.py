@@ -208,6 +208,17 @@ def test_a_run_that_diverges_within_an_epoch_ends_there(tmp_path: Path, engine: 
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("given", ["p * 3 + 2", "((p - 5) -> log)"])
+def test_a_probability_that_is_none_is_a_loss_that_is_no_number(tmp_path: Path, engine: str, given: str) -> None:
+    """PyTorch refuses it in its own words; a net that has diverged gives `sigmoid` nan as well."""
+    rows = "input x [1, 8, 8]\n output p: flatten -> linear(1) -> sigmoid -> reshape([1])"
+    loss = f"loss ({given}, p) -> binary_cross_entropy"
+    text = f"net P {{ {rows} }}\ntrain P {{ data shapes(count=64)\n optimizer sgd(lr=0.1)\n {loss}\n }}"
+    with pytest.raises(RunError, match=r"the loss became nan in epoch 1, by step 1"):
+        run(small(text, epochs="1"), tmp_path / "run", engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_what_is_no_number_is_never_the_best(tmp_path: Path, engine: str) -> None:
     """No label counts for the metric, or for the loss: never 0, nor the best."""
     (tmp_path / "alike.txt").write_text("a" * 400)

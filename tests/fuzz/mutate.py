@@ -42,8 +42,8 @@ def mutated(chance: random.Random) -> bytes:
     """A text of the corpus with a few changes, in words, rows or bytes."""
     text = some(chance)
     for _ in range(chance.choice((1, 1, 1, 2, 3, 6))):
-        text = chance.choice(CHANGES)(text, chance) or "\n"
-    data = text.encode("utf-8", "surrogatepass")
+        text = chance.choice(CHANGES)(text or "\n", chance)
+    data = text.encode("utf-8", "surrogatepass") or b"\n"
     return damaged(data, chance) if chance.random() < 0.08 else data
 
 
