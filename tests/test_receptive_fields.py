@@ -139,6 +139,22 @@ TABLE: dict[str, tuple[str, Any]] = {
     "words": ("x int[9] ; embedding(10, 4) -> transpose -> conv(2, 3)", ((3,), (1,), (0,))),
     "rows through a table": ("x [6, 3] ; param w [3, 5] ; (x, w) -> matmul", ((1,), (1,), (0,))),
     "channels grouped and spread": ("x [8, 4, 4] ; pixel_shuffle(2) -> conv(1, 3)", ((2, 2), (0.5, 0.5), (0, 0))),
+    "a rim around a cut": ("x [1, 14] ; crop(size=4, offset=0) -> pad(1) -> flatten -> linear(2)", ((4,), (0,), (0,))),
+    "copies around a cut": ("x [1, 14] ; crop(size=4) -> pad(2, mode=replicate) -> global_avgpool", ((4,), (0,), (5,))),
+    "an end of a rim": ("x [1, 14] ; pad(1) -> slice(1, start=-2) -> flatten -> linear(2)", ((1,), (0,), (13,))),
+    "an end of a mirrored rim": ("x [1, 13] ; pad(1, mode=reflect) -> slice(1, start=-2) -> flatten -> linear(2)", None),
+    "all of a mirrored rim": ("x [1, 13] ; pad(2, mode=reflect) -> conv(2, 3) -> global_avgpool", "all"),
+    "nothing but a rim": ("x [1, 9] ; pad(2) -> slice(1, start=-2) -> flatten -> linear(2)", None),
+    "nothing but holes": ("x [2, 9] ; unpool(3, mode=bed_of_nails) -> slice(1, start=-2) -> flatten -> linear(2)", None),
+    "a row that is skipped": (
+        "x [2, 14, 9] ; slice(1, step=3, end=-1) -> conv(2, 2, pad=same) -> global_avgpool", ((13, 9), (0, 0), (0, 0)),
+    ),
+    "a row that no window paints": ("x [1, 9] ; conv_transpose(2, 2, stride=3, pad=2) -> global_avgpool", ((7,), (0,), (1,))),
+    "pixels that are picked": ("x [1, 14] ; resize(size=3) -> global_avgpool", None),
+    "weighed where they are picked": ("x [1, 14] ; resize(size=4, mode=bilinear) -> flatten -> linear(2)", None),
+    "pixels that are repeated": ("x [1, 14] ; resize(size=20) -> global_avgpool", "all"),
+    "corners in place": ("x [1, 14] ; resize(scale=2, mode=bilinear, align_corners=true)", None),
+    "a summary beside its pixels": ("x [1, 9] ; m: mean(axis=1, keep=true) ; (x, m) -> concat(axis=1)", None),
     "a reshape that keeps an axis": ("x [2, 3, 10] ; reshape([6, 10]) -> conv(1, 3)", ((3, 3), (0, 1), (0, 0))),
 }  # fmt: skip
 

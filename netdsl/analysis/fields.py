@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from netdsl.analysis.receptive import NOTHING, PIXEL, Axis, Interval, between, hull, join_axes, slide
+from netdsl.analysis.receptive import NOTHING, PIXEL, Axis, Interval, between, clip, hull, join_axes, meet, slide
 from netdsl.analysis.report import ReceptiveField
 from netdsl.ops.base import Follows, Mingled, Read, Reading, Window
 from netdsl.ops.windows import lost
@@ -37,9 +37,13 @@ class Seen(NamedTuple):
     """The axes of the value along which it changes; none where every position sees the same. The steps of a recurrent
     block, inside it, are axis -1."""
     hull: Interval | None = None
-    """What all positions see together, inside the image; None where that is not known. Not needed beside `axis`."""
+    """What all positions see together, inside the image; None where that is not known."""
     axis: Axis | None = None
-    """What each position sees, where one axis is followed."""
+    """What each position sees, where one axis is followed, and as if nothing ended before the image does."""
+    real: Interval = NOTHING
+    """Beside `axis`: the first and last position that see anything; around them lies padding."""
+    mirrored: bool = False
+    """True when that padding shows again what lies inside."""
     growing: bool = False
     """True when the last position along its one axis sees what all see together."""
 
@@ -72,16 +76,16 @@ class Fields:
         """The field of an input, once all are followed: each position sees itself."""
         if all(t.source != source for t in self.tracked):
             return None
-        return tuple(Seen((t.axis,), None, PIXEL) if t.source == source else None for t in self.tracked)
+        return tuple(_itself(t) if t.source == source else None for t in self.tracked)
 
-    def through(self, field: Field, shape: Shape, reading: Reading) -> Field:
-        """What the result of an operation sees through one operand of that shape. Windows have numbers for sizes."""
+    def through(self, field: Field, shape: Shape, reading: Reading, made: Shape) -> Field:
+        """What a result of shape `made` sees through one operand of `shape`. Windows have numbers for sizes."""
         if all(isinstance(r, Follows) and r.axis == i and r.window is None for i, r in enumerate(reading)):
             return field
-        return tuple(seen and self._one(place, seen, shape, reading) for place, seen in enumerate(field))
+        return tuple(seen and self._one(place, seen, (shape, made), reading) for place, seen in enumerate(field))
 
-    def _one(self, place: int, seen: Seen, shape: Shape, reading: Reading) -> Seen | None:
-        size = self.tracked[place].size
+    def _one(self, place: int, seen: Seen, shapes: tuple[Shape, Shape], reading: Reading) -> Seen | None:
+        shape, made = shapes
         if seen.axis is None:
             return _scattered(seen, shape, reading)
         (axis,) = seen.axes
@@ -89,38 +93,35 @@ class Fields:
             return seen
         answer = reading[axis]
         if isinstance(answer, Follows):
-            moved = slide(seen.axis, answer.window) if answer.window else seen.axis
-            if moved is None:
-                return Seen((answer.axis,))
-            return Seen((answer.axis,), None, moved)
+            return _moved(seen, answer, made[answer.axis])
         if isinstance(answer, Mingled):
-            return Seen(answer.axes, self.hull(place, seen, shape), growing=answer.growing)
+            known = not (answer.picks and made[answer.axes[0]] < shape[axis])
+            return Seen(answer.axes, seen.hull if known else None, growing=answer.growing)
         if answer.features:
             self.features.add(place)
-        first, stop = _range(answer, shape[axis])
-        return _fixed(_inside(between(seen.axis, first, stop), size))
+        return _read(seen, _range(answer, shape[axis]), shape[axis])
 
-    def join(self, fields: Iterable[Field | None], shape: Shape) -> Field | None:
-        """The field of a value of that shape that is made from several: what any of them sees."""
+    def join(self, fields: Iterable[Field | None]) -> Field | None:
+        """The field of a value that is made from several: what any of them sees."""
         known = list(dict.fromkeys(f for f in fields if f is not None))
         if len(known) < 2:
             return known[0] if known else None
-        return tuple(self._together(place, each, shape) for place, each in enumerate(zip(*known, strict=True)))
+        return tuple(self._together(each) for each in zip(*known, strict=True))
 
-    def _together(self, place: int, several: Sequence[Seen | None], shape: Shape) -> Seen | None:
+    def _together(self, several: Sequence[Seen | None]) -> Seen | None:
         known = list(dict.fromkeys(s for s in several if s is not None))
         result = known[0] if known else None
         for other in known[1:]:
             assert result is not None
-            result = self._joined(place, result, other, shape)
+            result = self._joined(result, other)
         return result
 
-    def _joined(self, place: int, one: Seen, other: Seen, shape: Shape) -> Seen:
+    def _joined(self, one: Seen, other: Seen) -> Seen:
         if one.axis and other.axis and one.axes == other.axes:
             joined = join_axes(one.axis, other.axis)
             if joined is not None:
-                return Seen(one.axes, None, joined)
-        hulls = [self.hull(place, s, shape) for s in (one, other)]
+                return _side_by_side(one, other, joined)
+        hulls = [one.hull, other.hull]
         axes = tuple(sorted({*one.axes, *other.axes}))
         if hulls[0] is None or hulls[1] is None:
             return Seen(axes)
@@ -128,12 +129,6 @@ class Fields:
         constant = any(not s.axes and h == together for s, h in zip((one, other), hulls, strict=True))
         growing = any(s.growing and h == together for s, h in zip((one, other), hulls, strict=True))
         return Seen(() if constant else axes, together, growing=growing and len(axes) == 1)
-
-    def hull(self, place: int, seen: Seen, shape: Shape) -> Interval | None:
-        """What all positions of a value of that shape see together, inside the image."""
-        if seen.axis is None or seen.axes[0] < 0:
-            return seen.hull
-        return _inside(between(seen.axis, 0, shape[seen.axes[0]]), self.tracked[place].size)
 
     def inwards(self, field: Field | None, shape: Shape, recurs: bool) -> Field | None:
         """What one step of a sequence sees inside a recurrent block; the steps themselves are axis -1 there.
@@ -149,7 +144,7 @@ class Fields:
             self.features.add(place)
         if not recurs:
             return seen._replace(axes=tuple(axis - 1 for axis in seen.axes))
-        return Seen((-1,), self.hull(place, seen, shape), growing=True) if seen.axes == (0,) else UNKNOWN
+        return Seen((-1,), seen.hull, growing=True) if seen.axes == (0,) else UNKNOWN
 
     def places(self, source: int) -> list[int]:
         """The places in `tracked` of an input's axes along which its pixels or steps lie.
@@ -193,7 +188,7 @@ class Fields:
         known = [s for s in seen if s and (s.axis or (s.hull and not s.axes))]
         if len(known) < len(seen):
             return None
-        if all(s.hull == (0, size - 1) for s, size in zip(known, sizes, strict=True)):
+        if all(not s.axes and s.hull == (0, size - 1) for s, size in zip(known, sizes, strict=True)):
             return ReceptiveField(axes=axes, whole=True, size=sizes, smallest=sizes)
         spans = [_spans(s) for s in known]
         return ReceptiveField(
@@ -223,14 +218,47 @@ def _start(seen: Seen) -> int | None:
     return low if low <= high else None
 
 
-def _fixed(interval: Interval) -> Seen | None:
-    return None if interval[0] > interval[1] else Seen((), interval)
+def _itself(tracked: Tracked) -> Seen:
+    """What an input sees of one of its own axes."""
+    ends = (0, tracked.size - 1)
+    return Seen((tracked.axis,), ends, PIXEL, ends)
 
 
-def _inside(interval: Interval, size: int) -> Interval:
-    """The part of an interval that lies in the image."""
-    low, high = max(interval[0], 0), min(interval[1], size - 1)
-    return (low, high) if low <= high else NOTHING
+def _moved(seen: Seen, answer: Follows, count: int) -> Seen | None:
+    """What `count` positions see that follow an axis."""
+    assert seen.axis
+    assert seen.hull
+    window = answer.window
+    if window is None:
+        return seen._replace(axes=(answer.axis,))
+    moved = slide(seen.axis, window)
+    read, real = meet(window, seen.real, count)
+    together = clip(between(seen.axis, read[0], read[1] + 1), seen.hull)
+    if moved is None or (seen.mirrored and read != seen.real):
+        return Seen((answer.axis,))
+    mirrored = (window.mirrored or seen.mirrored) and real != (0, count - 1)
+    return None if together == NOTHING else Seen((answer.axis,), together, moved, real, mirrored=mirrored)
+
+
+def _read(seen: Seen, taken: tuple[int, int], size: int) -> Seen | None:
+    """What is seen by all positions alike that read a part of an axis."""
+    assert seen.axis
+    assert seen.hull
+    first, last = clip((taken[0], taken[1] - 1), seen.real)
+    if taken == (0, size):
+        return Seen((), seen.hull)
+    if seen.mirrored and (first, last + 1) != taken:
+        return UNKNOWN
+    together = clip(between(seen.axis, first, last + 1), seen.hull)
+    return None if together == NOTHING else Seen((), together)
+
+
+def _side_by_side(one: Seen, other: Seen, axis: Axis) -> Seen:
+    """Two fields that move alike as one."""
+    assert one.hull
+    assert other.hull
+    together = hull((one.hull, other.hull))
+    return Seen(one.axes, together, axis, hull((one.real, other.real)), mirrored=one.mirrored or other.mirrored)
 
 
 def _range(read: Read, size: int) -> tuple[int, int]:
@@ -242,7 +270,7 @@ def _range(read: Read, size: int) -> tuple[int, int]:
 
 def _scattered(seen: Seen, shape: Shape, reading: Reading) -> Seen:
     """What differs by no rule, or not at all, through an operation."""
-    axes: set[int] = set()
+    axes = {axis for answer in reading if isinstance(answer, Mingled) and answer.beside for axis in answer.axes}
     known, growing = seen.hull is not None, seen.growing
     for axis in seen.axes:
         if axis < 0:

@@ -84,6 +84,51 @@ def _slide(axis: Axis, window: Window) -> tuple[list[Interval], int]:
     return phases, period * window.stride * axis.jump // (window.up * axis.period)
 
 
+def meet(window: Window, real: Interval, count: int) -> tuple[Interval, Interval]:
+    """First and last of the positions `real` that `count` windows read, and first and last of the windows that do."""
+    first, last = real
+    up, stride = window.up, window.stride
+    if window.upward:
+        made = (-(-(first * up - window.before) // stride), (last * up + window.reach - 1 - window.before) // stride)
+    else:
+        made = (-(-(first + window.before - window.reach + 1) // stride), (last + window.before) // stride)
+    made = (max(made[0], 0), min(made[1], count - 1))
+    first, last = clip(real, _spanned(window, made))
+    if made[0] > made[1] or first > last:
+        return NOTHING, NOTHING
+    near, far = (
+        min(last, first + MOST_PHASES),
+        max(first, last - MOST_PHASES),
+    )  # taps far apart: as if none were skipped
+    low = next((i for i in range(first, near + 1) if _is_read(window, i, made)), first)
+    high = next((i for i in range(last, far - 1, -1) if _is_read(window, i, made)), last)
+    return (low, high), made
+
+
+def _spanned(window: Window, made: Interval) -> Interval:
+    """First and last position that the windows `made` span."""
+    low, high = made[0] * window.stride, made[1] * window.stride
+    if window.upward:
+        return -(-(low + window.before - window.reach + 1) // window.up), (high + window.before) // window.up
+    return low - window.before, high - window.before + window.reach - 1
+
+
+def _is_read(window: Window, position: int, made: Interval) -> bool:
+    """Whether one of the windows `made` has a tap on a position."""
+    place, step = position * window.up + window.before, window.dilation
+    if window.upward:
+        lows = range(position * window.up - window.before, position * window.up - window.before + window.reach, step)
+    else:
+        lows = range(place - window.reach + 1, place + 1, step)
+    return any(low % window.stride == 0 and made[0] * window.stride <= low <= made[1] * window.stride for low in lows)
+
+
+def clip(one: Interval, other: Interval) -> Interval:
+    """What two intervals share."""
+    low, high = max(one[0], other[0]), min(one[1], other[1])
+    return (low, high) if low <= high else NOTHING
+
+
 def _positions(window: Window, output: int) -> Sequence[int]:
     """The input positions that an output position reads, evenly spaced.
 

@@ -167,15 +167,16 @@ class Walk:
         if op.broadcasts and len(operands) > 2:  # what reads values alike is asked once for those that are alike
             operands = list({(v.type, f): (i, v, f) for i, v, f in reversed(operands)}.values())[::-1]
         for number, result in enumerate(node.results):
-            through = [self.through(op, (i, number), v, f) for i, v, f in operands]
+            through = [self.through(op, (i, number), (v, result), f) for i, v, f in operands]
             joined = len(through) > 1
-            self.fields[result] = self.sight.join(through, self.shape(result)) if joined else next(iter(through), None)
+            self.fields[result] = self.sight.join(through) if joined else next(iter(through), None)
 
-    def through(self, op: Op, place: tuple[int, int], operand: Value, field: Field) -> Field:
+    def through(self, op: Op, place: tuple[int, int], ends: tuple[Value, Value], field: Field) -> Field:
         """What a result sees through one operand; `place` has the number of either."""
-        if not any(seen and seen.axes for seen in field):
+        if len(tuple(op.operands())) == 1 and not any(seen and seen.axes for seen in field):
             return field
-        return self.sight.through(field, self.shape(operand), reading_at(op, *place, self.sizes))
+        before, after = map(self.shape, ends)
+        return self.sight.through(field, before, reading_at(op, *place, self.sizes), after)
 
     def run(self, node: Node, op: Op, path: str) -> int:
         """Put the layer on the schedule; the bytes of its results."""
@@ -277,7 +278,7 @@ class Walk:
             for i, v in enumerate(node.inputs)
         ]
         if recurs:
-            inner = [self.sight.join(inner, ())] * len(op.body.inputs)
+            inner = [self.sight.join(inner)] * len(op.body.inputs)
         self.fields.update(zip(op.body.inputs, inner, strict=True))
 
     # ------------------------------------------------------------ rows

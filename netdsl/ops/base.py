@@ -87,6 +87,8 @@ class Window:
     up: int = 1
     transposed: bool = False
     """Turned round: input positions, `up` apart, paint windows of the output, of which `before` are cut off."""
+    mirrored: bool = False
+    """True when what lies before and after shows positions of the input again, not nothing."""
 
     @property
     def reach(self) -> int:
@@ -126,6 +128,10 @@ class Mingled:
     axes: tuple[int, ...]
     growing: bool = False
     """True when a position reads all up to its own, the last one everything: what is causal."""
+    picks: bool = False
+    """True when fewer positions come out than go in because some are read by none."""
+    beside: bool = False
+    """True when other operands have places of their own along the same axis."""
 
 
 Reading = tuple[Follows | Read | Mingled, ...]

@@ -195,7 +195,8 @@ class Pad(Rearrangement):
 
     def windows(self) -> tuple[Window, ...]:
         axes = zip(self.x.type.spatial, self.rims, strict=True)
-        return tuple(Window(size, before=before, after=after) for size, (before, after) in axes)
+        mirrored = self.mode != "constant"
+        return tuple(Window(size, before=before, after=after, mirrored=mirrored) for size, (before, after) in axes)
 
     def in_place(self) -> bool:
         return False

@@ -121,23 +121,21 @@ class Resize(_Sampling):
         return None if any(f is None for f in found) else found  # type: ignore[return-value]
 
     def windows(self) -> tuple[Window, ...] | None:
-        """What a position reads, where the factor is whole either way; with `align_corners` the most it may read."""
+        """What a position reads, where the factor is whole either way; corners that stay in place move by none."""
         made = [self._window(s, f) for s, f in zip(self.x.type.spatial, self.factors() or (), strict=False)]
         return None if not made or None in made else tuple(w for w in made if w)
 
     def reading(self, place: int, result: int = 0) -> Reading:
         factors = self.factors() or (None,) * (self.x.type.rank - 1)
         found = (f and self._window(s, f) for s, f in zip(self.x.type.spatial, factors, strict=True))
-        return (Follows(0), *(Follows(i, w) if w else Mingled((i,)) for i, w in enumerate(found, 1)))
+        return (Follows(0), *(Follows(i, w) if w else Mingled((i,), picks=True) for i, w in enumerate(found, 1)))
 
     def _window(self, size: Extent, factor: "Fraction") -> Window | None:
         up, down = factor.numerator, factor.denominator
-        if up != 1 and down != 1:
+        if (up != 1 and down != 1) or (self.align_corners and up != down and self.mode == "bilinear"):
             return None
         if self.mode == "nearest":
             return Window(size, up, down, up=up)
-        if self.align_corners:
-            return None if down != 1 else Window(size, 3 * up, 1, up, up, up=up)
         if down != 1:
             skipped = -((down - 1) // 2)
             return Window(size, 2 - down % 2, down, skipped, skipped)

@@ -105,7 +105,7 @@ class Concat(Rearrangement):
     def reading(self, place: int, result: int = 0) -> Reading:
         several = len(self.x) > 1
         axes = range(self.x[place].type.rank)
-        return tuple(Mingled((i,)) if several and i == self.along else Follows(i) for i in axes)
+        return tuple(Mingled((i,), beside=True) if several and i == self.along else Follows(i) for i in axes)
 
     def in_place(self) -> bool:
         return False
