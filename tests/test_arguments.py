@@ -23,7 +23,7 @@ torch.set_num_threads(1)
 SPECS = Path(__file__).parent.parent / "specs"
 NETS = [(spec, name) for spec in sorted(SPECS.glob("*.net")) for name in program.load_file(spec).names]
 QUICK = {"LeNet", "MLP", "CharRNNFused", "CharGRU", "UNetSame", "ResNet18"}
-DRAWN = 16
+DRAWN = 8
 """Drawn nets of the quick tests."""
 
 FEED = """
@@ -417,7 +417,7 @@ def follow(seed: int, most: int) -> tuple[int, list[str]]:
 def test_drawn_nets_follow() -> None:
     found = [follow(seed, 2) for seed in range(DRAWN)]
     assert not [s for _, strange in found for s in strange]
-    assert sum(count for count, _ in found) >= 5
+    assert sum(count for count, _ in found) >= 3
 
 
 @pytest.mark.slow
