@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netdsl.ir import Net
 
 SPECS = Path(__file__).parent.parent / "specs"
 FOLDER = Path("runs") / "demo"
@@ -34,18 +38,27 @@ def main() -> int:
     return 0 if good else 1
 
 
+def load(name: str) -> Net:
+    """The net of a spec; what is doubtful about it goes to stderr, as with every command."""
+    import netdsl
+    from netdsl.cli.opening import show_warnings
+
+    show_warnings(netdsl.check(SPECS / name))
+    return netdsl.load(SPECS / name)
+
+
 def report() -> str:
     """AlexNet's report as a table."""
     import netdsl
 
-    return netdsl.report(netdsl.load(SPECS / "alexnet.net"))
+    return netdsl.report(load("alexnet.net"))
 
 
 def train() -> None:
     """LeNet's own recipe."""
     import netdsl
 
-    netdsl.train(netdsl.load(SPECS / "lenet.net"), FOLDER, overwrite=True)
+    netdsl.train(load("lenet.net"), FOLDER, overwrite=True)
 
 
 def accuracies() -> tuple[float, float]:

@@ -64,7 +64,7 @@ ROOMS: dict[str, set[str]] = {
     # at the top: everything below
     "reference": FACTS | {"parser", "analysis", "codegen", "recipe", "program"},
     "": {"surface", "diagnostics", "ir", "analyzer", "codegen", "runtime", "program"},
-    "demo": {"", "codegen", "runtime"},
+    "demo": {"", "cli", "codegen", "ir", "runtime"},
     "cli": FACTS
     | {
         "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from netdsl.program import load_text
 from netdsl.recipe import OPTIMIZERS
 from netdsl.runtime import folder as folders
 from netdsl.runtime import train as training
+from netdsl.runtime.data import load_data
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.progress import guessing
 from netdsl.runtime.recipes import plan_of
@@ -367,3 +369,37 @@ def test_a_loss_that_guesses() -> None:
     assert guessing(history(2.31, 2.1), losses, 60) is None
     assert guessing(history(2.31, 2.3), losses, 49) is None
     assert guessing([], losses, 900) is None
+
+
+SAME = """
+net Same {
+  input image [64]
+  output again: linear(64)
+}
+train Same {
+  data digits
+  loss (again, image) -> mse
+  optimizer adam(lr=RATE)
+  epochs 10
+  batch 128
+}
+"""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("rate", "said"), [("1e-12", True), ("0.01", False)])
+def test_a_loss_that_gives_the_mean(
+    rate: str, said: bool, engine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A net that copies learns to in ten epochs, or never: the mean of the digits is what it is measured by."""
+    net = small(SAME.replace("RATE", rate))
+    done = train(net, tmp_path / "run", device="cpu", engine=engine)
+    found = capsys.readouterr().out
+    assert ("nothing was learned: the training loss mse never came below" in found) == said
+    image = load_data(plan_of(net).data, net).split("train").fetch(np.arange(1439))["image"]
+    mean = np.square(image - image.mean(axis=0)).mean()
+    assert (min(row["train"]["loss"] for row in done.history) > mean) == said
+    if said:
+        shown = re.search(r"giving the mean of `image` for every sample scores ([0-9.]+)", found)
+        assert shown is not None
+        assert float(shown[1]) == pytest.approx(mean, rel=0.02)

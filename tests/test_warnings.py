@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from netdsl import demo
 from netdsl.cli.app import run as command
 from netdsl.diagnostics import NetError, Severity
 from netdsl.elaborate.expectations import BOUNDED, EXPECTED, GIVES
@@ -92,6 +93,23 @@ def test_an_assert_that_fails_stops_every_command(tmp_path: Path, capsys: pytest
             command(line)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.net"]
     assert command(["check", str(tmp_path / "a.net")]) == 1
+
+
+def test_the_demo_says_what_is_doubtful(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "lenet.net").write_text(DOUBTFUL)
+    monkeypatch.setattr(demo, "SPECS", tmp_path)
+    assert demo.load("lenet.net").name == "Doubtful"
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("softmax-before-loss")) == ("", 1)
+    monkeypatch.setattr(demo, "FOLDER", tmp_path / "run")
+    demo.train()
+    assert capsys.readouterr().err.count("softmax-before-loss") == 1
+    monkeypatch.undo()
+    for name in ("lenet.net", "alexnet.net"):
+        demo.load(name)
+        assert capsys.readouterr().err == ""
 
 
 # ---------------------------------------------------------------- what losses expect

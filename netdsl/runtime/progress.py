@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from netdsl.ir import Term
-from netdsl.ops.loss import CrossEntropy
+from netdsl.ops.loss import CrossEntropy, Mse
 from netdsl.terminal import plain_lines
 
 NEAR_GUESSING = 0.98
@@ -21,6 +21,12 @@ ENOUGH_STEPS = 100
 
 BARS = "▁▂▃▄▅▆▇█"
 Row = Mapping[str, Any]
+Targets = Callable[[str], Any]
+
+
+def no_targets(name: str) -> None:
+    """Where no data are at hand."""
+    del name
 
 
 def sparkline(values: Sequence[float], low: float, high: float, width: int = 60) -> str:
@@ -61,20 +67,36 @@ def overfitting_plot(history: Sequence[Row], epoch: int, kept: str) -> str:
     )
 
 
-def guessing(history: Sequence[Row], losses: Iterable[Term], steps: int) -> str | None:
-    """What to say when a loss has never come below what guessing scores; `steps` are those of an epoch."""
+def guessing(history: Sequence[Row], losses: Iterable[Term], steps: int, targets: Targets = no_targets) -> str | None:
+    """What to say when a loss has never come below what guessing scores; `steps` are those of an epoch.
+
+    `targets` gives values of a field of the training data, `[samples, …]`, or None for what is no field.
+    """
     for term in losses if len(history) * steps >= ENOUGH_STEPS else ():
-        op: Any = term.graph.nodes[-1].op if term.graph.nodes else None
-        if not isinstance(op, CrossEntropy) or not isinstance(op.classes, int) or op.weight is not None:
-            continue
+        guess = guess_at(term, targets)
         least = min((row["train"]["losses"].get(term.name, 0.0) for row in history), default=0.0)
-        if op.classes > 1 and least > NEAR_GUESSING * math.log(op.classes):
-            return (
-                f"nothing was learned: the training loss {term.name} never came below {least:.3f}, and guessing among "
-                f"{op.classes} classes scores {math.log(op.classes):.3f}\n"
-                f"  look at what reaches the loss (it takes scores, not probabilities), at the labels, and try another "
-                f"learning rate"
+        if guess is not None and least > NEAR_GUESSING * guess[0] > 0:
+            taken = (
+                "it takes scores, not probabilities" if "classes" in guess[1] else "its scale is that of the targets"
             )
+            return (
+                f"nothing was learned: the training loss {term.name} never came below {least:.3f}, and {guess[1]} "
+                f"scores {guess[0]:.3f}\n"
+                f"  look at what reaches the loss (it takes {taken}), at the labels, and try another learning rate"
+            )
+    return None
+
+
+def guess_at(term: Term, targets: Targets) -> tuple[float, str] | None:
+    """What a loss is without any look at the inputs, and how it is come by; None where that is not known."""
+    op: Any = term.graph.nodes[-1].op if term.graph.nodes else None
+    if isinstance(op, CrossEntropy) and isinstance(op.classes, int) and op.classes > 1 and op.weight is None:
+        return math.log(op.classes), f"guessing among {op.classes} classes"
+    if isinstance(op, Mse):
+        for name in (op.label.name, op.x.name):
+            values = targets(name)
+            if values is not None and len(values) > 1:
+                return float(values.var(axis=0, ddof=1).mean()), f"giving the mean of `{name}` for every sample"
     return None
 
 

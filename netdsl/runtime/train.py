@@ -29,6 +29,8 @@ OnEpoch = Callable[[Mapping[str, Any]], None]
 History = list[dict[str, Any]]
 CHECKPOINT_SECONDS = 60.0
 CURVES_SECONDS = 20.0
+TARGETS = 1000
+"""Samples of which the mean of a target is taken, at most."""
 
 
 @dataclass
@@ -407,9 +409,14 @@ class Trainer:
             first = self._first_metric()
             by = "lowest validation loss" if first is None else f"best {first.name} on validation"
             self.reporter.warn(overfitting_plot(history, since, f"epoch {best['epoch']}, which has the {by}"))
-        guessed = guessing(history, self.plan.losses, self.steps)
+        guessed = guessing(history, self.plan.losses, self.steps, self._targets)
         if guessed is not None:
             self.reporter.warn(guessed)
+
+    def _targets(self, name: str) -> Any:
+        """A field of some training samples, spread evenly; None for what is no field."""
+        samples = self.dataset.splits["train"]
+        return samples.fetch(np.arange(0, len(samples), 1 + len(samples) // TARGETS)).get(name)
 
 
 def _shown(declared: Declared) -> str:
