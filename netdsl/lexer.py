@@ -14,6 +14,16 @@ from netdsl.tables import Tables
 from netdsl.tokens import END, FOREIGN, SOFT, STARTS_ROW, Token, character_help, master, shown
 
 
+def by_x(text: str) -> str | None:
+    """Help for `3x3` and `16x30x30`, as papers write kernels and shapes."""
+    if re.fullmatch("[0-9]+(x[0-9]+)+", text) is None:
+        return None
+    listed = text.replace("x", ", ")
+    if text.count("x") > 1:
+        return f"a shape is written `[{listed}]`"
+    return f"a kernel is written `({listed})`, as in `conv(64, (3, 3))`, and a shape `[{listed}]`"
+
+
 class Lexer(TokenStream):
     """One pass over a text. `tokens` ends with `$END`; `comments` are in order."""
 
@@ -94,7 +104,7 @@ class Lexer(TokenStream):
             "bad-number",
             f"`{shown(text)}` is not a number",
             self.span(start, start + len(text)),
-            help="a name does not begin with a digit; numbers are `64`, `0.5`, `1e-3` or `300M`",
+            help=by_x(text) or "a name does not begin with a digit; numbers are `64`, `0.5`, `1e-3` or `300M`",
         )
         digits = re.match("[0-9]+", text)
         assert digits is not None

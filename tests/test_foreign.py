@@ -185,7 +185,7 @@ CALLS = {
     "dense(10, relu)": "flatten -> linear(10) -> relu",
     'conv(64, 3, pad="same")': "same",
     "conv(64, 3, init=glorot_uniform)": "xavier_uniform",
-    "prelu(16)": "prelu(per_channel=16)",
+    "prelu(16)": "prelu",
 }
 """Calls on an image `x [16, 32, 32]`, with the text that the message writes for them."""
 

@@ -17,7 +17,7 @@ from netdsl.foreign.calls import Given, Reader, call_text, given, layer_of, part
 from netdsl.foreign.values import NOWHERE, elsewhere, left_out, named_here, value_here
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Declared
-from netdsl.ops.fields import FloatKind, IntKind, SizesKind
+from netdsl.ops.fields import BoolKind, FloatKind, IntKind, SizesKind
 from netdsl.source import Span
 from netdsl.spelling import nearest
 from netdsl.tensors import Value
@@ -114,7 +114,7 @@ def _library(word: str) -> str | None:
 
 
 def _misspelt_foreign(context: Context, scope: Scope, word: str, text: str) -> str | None:
-    near = nearest(foreign.plain(word), [*foreign.ways(), *foreign.gaps()]) if len(word) > 4 else None
+    near = nearest(foreign.plain(word), foreign.ways()) if len(word) > 4 else None
     if near is None:
         return None
     return _foreign(context, scope, near, text.replace(word, near, 1) if text != word else near)
@@ -164,6 +164,10 @@ def too_many(
     arrows = reader(context, scope).rewrite(call)
     if arrows is not None and arrows != call and not arrows.startswith(f"{title}("):
         return f"layers are applied by arrows: write `{arrows}`"
+    inner = reader(context, scope).stage(arguments[0].span.text) if arguments else None
+    if inner is not None and most == 0:
+        rest = ", ".join(a.span.text for a in arguments[1:])
+        return f"layers are joined by arrows: write `{inner} -> {title}{f'({rest})' if rest else ''}`"
     axis = _axis(title, names, arguments, most)
     if axis is not None:
         return axis
@@ -173,6 +177,8 @@ def too_many(
     if listed_kind and len(names) == 1 == most:
         listed = ", ".join(a.span.text for a in arguments)
         return f"several numbers are one setting in brackets: `{title}(({listed}))`"
+    if most == 0 and names and len(arguments) == 1 and _switch(declared, names[0], arguments[0].span.text):
+        return f"write `{title}`, or `{title}({names[0]}=true)`"
     by_name = _by_name(title, names, arguments, most)
     word = _word(declared, arguments, most)
     if word is not None:
@@ -226,6 +232,12 @@ def _number(declared: type[Declared] | None, names: Sequence[str], most: int) ->
     """Whether the first setting behind those by place is a number, as a stride is."""
     fields = {f.name: f.kind for f in declared.settings()} if declared else {}
     return most > 0 and len(names) > most and isinstance(fields.get(names[most]), IntKind | SizesKind)
+
+
+def _switch(declared: type[Declared] | None, name: str, text: str) -> bool:
+    """Whether a setting is true or false, and a number is given for it."""
+    kind = next((f.kind for f in declared.settings() if f.name == name), None) if declared else None
+    return isinstance(kind, BoolKind) and text not in ("true", "false")
 
 
 def _without_inputs(context: Context, scope: Scope, title: str, arguments: Sequence[syntax.Argument]) -> str | None:

@@ -144,6 +144,8 @@ def unknown_name(
     if help is None:
         arrows = [n for s in scope.chain() for n, b in s.names.items() if isinstance(b.value, Value | Bundle)]
         help = f"arrows in reach: {', '.join(arrows[-6:])}" if arrows else None
+        if name.span.source.text[: name.span.start].rstrip().endswith("->"):
+            help = f"behind an arrow stands a layer; a row's name stands at its head, as in `{name.id}: conv(64, 3)`"
     if name.id not in context.build.labels:
         context.build.scope.bind(name.id, UNKNOWN, name.span)  # told once
     labels = advice.place(context, scope, help, name.span)

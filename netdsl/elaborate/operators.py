@@ -165,6 +165,18 @@ def _equal(left: Any, right: Any) -> bool | Condition:
     return bool(left == right)
 
 
+def _layer_help(expr: syntax.Binary, left: Any, right: Any) -> str | None:
+    """The way out for arithmetic on a layer: `conv(16, 3) - relu`, `3 * conv(16, 3)`, `conv(16, 3) + 1`."""
+    first, second = isinstance(left, LAYERS), isinstance(right, LAYERS)
+    if first and second:
+        return f"write `{expr.left.span.text} -> {expr.right.span.text}`"
+    if second and expr.operator == "*" and isinstance(left, int):
+        return f"a layer is repeated by `{expr.right.span.text} * {left}`"
+    if first or second:
+        return "arithmetic works on arrows: name the layer's row, as in `a: conv(64, 3)`, and write the name"
+    return None
+
+
 def _arithmetic(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:
     if expr.operator == "+" and isinstance(left, list) and isinstance(right, list):
         return functions.bounded(context, left + right, expr.span)
@@ -173,9 +185,8 @@ def _arithmetic(context: Context, expr: syntax.Binary, left: Any, right: Any) ->
         return functions.bounded(context, left * right, expr.span)
     for value, side in ((left, expr.left), (right, expr.right)):
         if isinstance(value, bool) or not isinstance(value, (*expressions.NUMBERS, Dim)):
-            context.error(
-                "wrong-kind", f"`{expr.operator}` works on numbers, not {expressions.describe(value)}", side.span
-            )
+            message = f"`{expr.operator}` works on numbers, not {expressions.describe(value)}"
+            context.error("wrong-kind", message, side.span, help=_layer_help(expr, left, right))
     try:
         result = ARITHMETIC[expr.operator](context, expr, left, right)
     except ZeroDivisionError:

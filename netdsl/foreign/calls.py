@@ -47,13 +47,26 @@ class Reader:
     def rewrite(self, text: str) -> str | None:
         """The pipeline that a call means; None where that is not certain."""
         found = CALL.fullmatch(text.strip())
-        if found is None or not balanced(found[2]):
+        if found is None:
             return None
+        if not balanced(found[2]):
+            return self.called_on(text.strip())
         word, arguments = found[1], [given(part) for part in parts(found[2])]
         if plain(word) in ("sequential", "stacksequential"):
             stages = [self.stage(a.value) for a in arguments]
             return " -> ".join(s for s in stages if s) if all(stages) and stages else None
         return self.call(word, arguments)
+
+    def called_on(self, text: str) -> str | None:
+        """`Conv2D(6, 5)(x)`, `Add()([a, b])`: Keras calls a layer on its inputs."""
+        found = re.fullmatch(r"((?:self\.)?([A-Za-z_][\w.]*)\s*\(.*\))\s*\(([^()]*)\)", text, re.DOTALL)
+        if found is None:
+            return None
+        layer, on = layer_of(found[2]), found[3].strip()
+        if layer in JOINS:
+            return self.join(layer, [Given(None, on)])
+        written = self.rewrite(found[1])
+        return f"{on} -> {written}" if written is not None and self.operand(on) else None
 
     def stage(self, text: str) -> str | None:
         """A layer given to another: a call, or a name."""
@@ -108,6 +121,8 @@ class Reader:
         after: list[str] = []
         for place, argument in enumerate(self.by_place(word, arguments)):
             name = argument.name or (names[place] if place < len(names) else None)
+            if layer in REGISTRY and name in names and self.rewrite(argument.value) is not None:
+                return None  # a layer where a number is wanted
             foreign = word != layer or argument.name in ("dim", "start_dim")
             value = without_batch("F." if word == layer else word, name, argument.value) if foreign else argument.value
             if argument.name is None and word != layer and place >= placed(layer, names) and (act := self.stage(value)):
@@ -154,7 +169,11 @@ class Reader:
         place = row.inferred if row else -1
         count = sum(a.name is None for a in arguments)
         layer = layer_of(word)
-        told = from_pytorch(word) or (layer in REGISTRY and not REGISTRY[str(layer)].positional)
+        told = (
+            from_pytorch(word)
+            or (layer in REGISTRY and not REGISTRY[str(layer)].positional)
+            or (layer == "linear" and plain(word) == "linear" and word != layer and count == place + 2)
+        )
         if place < 0 or not told or count <= place:
             return arguments
         return arguments[:place] + arguments[place + 1 :]

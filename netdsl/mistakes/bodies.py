@@ -57,7 +57,7 @@ def missing_body(m: Mistake) -> Diagnostic | None:
 
 
 def wrong_bracket(m: Mistake) -> Diagnostic | None:
-    if m.token.kind == "LPAR" and m.head.kind in ("INPUT", "PARAM", "STATE") and "LSQB" in m.expected:
+    if m.token.kind in ("LPAR", "LBRACE") and m.head.kind in ("INPUT", "PARAM", "STATE") and "LSQB" in m.expected:
         return m.say("wrong-bracket", "a shape stands in square brackets", help=f"write `{words(m)} {bracketed(m)}`")
     if m.token.kind == "LBRACE" and m.value_wanted:
         return m.say(
@@ -75,8 +75,8 @@ def wrong_bracket(m: Mistake) -> Diagnostic | None:
 
 
 def bracketed(m: Mistake) -> str:
-    """What stands in the round brackets, in square ones."""
-    inside = [t for t in m.tokens[m.at :] if t.opener is m.token and t.kind != "RPAR"]
+    """What stands in the brackets, in square ones."""
+    inside = [t for t in m.tokens[m.at :] if t.opener is m.token and t.kind not in ("RPAR", "RBRACE")]
     text = m.source.text[inside[0].start : inside[-1].end] if inside else " … "
     return f"[{text}]" if len(text) < 40 and "\n" not in text else "[ … ]"
 

@@ -59,6 +59,8 @@ def broken_off(m: Mistake) -> Diagnostic | None:
 
 
 def missing_value(m: Mistake) -> Diagnostic | None:
+    if m.token.kind == "GT" and m.last is not None and m.last.kind == "GT" and m.last.end == m.token.start:
+        return m.say("unexpected-token", "`>>` joins no layers", m.last, help="write `->`")
     if (
         m.value_wanted
         and m.last is not None
@@ -77,10 +79,19 @@ def chained_comparison(m: Mistake) -> Diagnostic | None:
 
 
 def bare_claim(m: Mistake) -> Diagnostic | None:
-    """`conv(64, 3) [64, 55, 55]`."""
+    """`conv(64, 3) [64, 55, 55]`; `conv[64, 3]` and `image: input [3, 32, 32]` are no claims."""
     opener = m.token.opener
     if m.token.kind != "COMMA" or opener is None or opener.kind != "LSQB" or m.value_wanted:
         return None
+    before = m.tokens[max(m.tokens.index(opener) - 1, 0)]
+    inside = line_rest(m, opener.end).partition("]")[0]
+    if before.text == "input" or m.head.text == "input":
+        name = m.head.text if before.text == "input" else before.text
+        help = f"write `input {name} [{inside}]`"
+        return m.say("missing-name", "an input is its word, its name and its shape", m.head, help=help)
+    if before.kind == "NAME" and before.end == opener.start:
+        help = f"write `{before.text}({inside})`"
+        return m.say("wrong-bracket", "settings stand in parentheses, not in square brackets", opener, help=help)
     return m.say(
         "missing-arrow",
         "a shape is claimed after an arrow",
@@ -121,6 +132,23 @@ def side_by_side(m: Mistake) -> Diagnostic | None:
             "missing-comma",
             f"`,` is missing between `{m.last.text}` and `{m.token.text}`",
             fix=Fix(Span(m.source, m.last.end, m.last.end), ","),
+        )
+    after = m.tokens[min(m.at + 1, len(m.tokens) - 1)]
+    if m.token.text == "x" and after.kind == "NUMBER":
+        return m.say("missing-arrow", "a repetition is written with `*`", help=f"write `* {after.text}`")
+    if m.token.kind == "NUMBER" and m.last.kind == "NAME" and after.kind == "COLON":
+        return m.say(
+            "bad-row-name",
+            f"`{words(m)} {m.token.text}` cannot name a row",
+            m.last,
+            help=f"a row's name is one word: write `{words(m)}{m.token.text}: …`",
+        )
+    if m.token.kind == "NUMBER" and m.last.kind == "NAME" and after.kind == "LBRACE":
+        return m.say(
+            "foreign-word",
+            f"`{m.last.text}` begins no loop",
+            m.last,
+            help=f"write `for i in range({m.token.text}) {{ … }}`",
         )
     if m.token.kind == "NUMBER" and m.last.kind == "NAME":
         return m.say("missing-brackets", "settings stand in parentheses", help=f"write `{m.last.text}({m.token.text})`")
