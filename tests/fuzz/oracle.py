@@ -24,7 +24,7 @@ SHAPES = ("fmt", TEXT, "--stdout", "--shapes")
 COMPILE = ("compile", TEXT, "--to", "pytorch")
 REPORTS: tuple[tuple[str, ...], ...] = (
     ("report", TEXT, "--format", "markdown", "--depth", "1"),
-    ("report", TEXT, "--explain", "--batch", "3", "--width", "70"),
+    ("report", TEXT, "--explain", "--width", "70"),
     ("report", TEXT, "--format", "csv", "--expand"),
 )
 
