@@ -1,7 +1,7 @@
 """Every loss and metric that reads class numbers, drawn from the registry with their settings, at the edges of labels.
 
 A training step in onnxruntime against PyTorch: labels that are the first or the last class, some or all of them
-ignored, and a number that is no class.
+ignored, and a number that is no class. The same for probabilities: 0 and 1 and what is outside.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ import pytest
 import torch
 from test_ranges import run
 
+from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.ir import Net
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Op
-from netdsl.ops.loss import Loss
+from netdsl.ops.loss import Loss, PairLoss
 from netdsl.ops.metric import Metric
 from netdsl.program import load_text
 from netdsl.runtime.errors import RunError
+from netdsl.runtime.parity import parity
 from netdsl.runtime.ranges import Ranges
 from netdsl.runtime.scoring import Scoring, Totals, named, output_names
 from netdsl.runtime.terms import MetricTerm
@@ -158,3 +160,116 @@ def test_labels_at_the_edges_mean_the_same(row: Row) -> None:
                 ranges.check(fields)
             found = run(model, {k: v for k, v in (fields | rest).items() if k in reads})
             assert np.isnan(found["loss" if row.kind in LOSSES else "m"]), number
+
+
+# ---------------------------------------------------------------- probabilities
+
+PROBABLE: dict[str, type[PairLoss]] = {
+    name: op
+    for name, op in REGISTRY.items()
+    if name == op.name and issubclass(op, PairLoss) and not op.internal and op.classes is not None
+}
+NONE = (-0.5, 1.5, float(np.nextafter(np.float32(1), np.float32(2))), -1e-30, np.inf, -np.inf, np.nan)
+"""No probabilities."""
+AROUND = {"a vector": ("[3]", "[3]"), "one score": ("[1]", "[]"), "a map": ("[1, 2, 2]", "[2, 2]")}
+KINDS = [(kind, shapes) for kind in sorted(PROBABLE) for shapes in AROUND]
+
+
+def recipe(kind: str, shapes: str, target: str = "t") -> Net:
+    """What `x` holds reaches the loss as it is, so long as nothing is learned; the target is declared by a block."""
+    scores, label = AROUND[shapes]
+    text = (
+        f"block own() {{\n  input p\n  input t {label}\n  (p, {target}) -> {kind}\n}}\n"
+        f"net A {{\n  input x {scores}\n  param scale [] = ones\n  output y: x * scale\n}}\n"
+        "train A {\n  loss own: (y, t) -> own\n  optimizer sgd(lr=0.1)\n}\n"
+    )
+    return load_text(text, "a.net").net()
+
+
+def drawn_shares(shapes: str) -> dict[str, Array]:
+    """Probabilities and targets, the ends among them."""
+    rng = np.random.default_rng(3)
+    given, target = (
+        rng.random((3, *map(int, part[1:-1].split(", ") if part != "[]" else ()))) for part in AROUND[shapes]
+    )
+    given.flat[:2], target.flat[:3] = [0, 1], [0, 1, 1]
+    return {"x": given.astype(np.float32), "t": target.astype(np.float32)}
+
+
+def steps_of(net: Net, fields: dict[str, Array]) -> Iterator[tuple[Array, Array]]:
+    """The loss and the next weight, by PyTorch and by onnxruntime."""
+    assert net.recipe is not None
+    module = torch_module(net, 0).train()
+    values = {k: torch.from_numpy(v) for k, v in fields.items()}
+    values |= named(module(values["x"]), output_names(net, True))
+    (loss,) = Scoring(net, net.recipe.losses, []).loss(Totals(), values, True).values()
+    loss.backward()
+    ((name, scale),) = module.named_parameters()
+    assert scale.grad is not None
+    model = onnx_step(net, weights={name: scale.detach().numpy()})
+    rest = {"learning_rate": np.array(0.1, np.float32), "seed": np.array(0)}
+    found = run(model, {k: v for k, v in (fields | rest).items() if k in {i.name for i in model.graph.input}})
+    yield loss.detach().numpy(), found["loss"]
+    yield (scale - 0.1 * scale.grad).detach().numpy(), found[f"{name}:next"]
+
+
+def spoilt(values: Array, number: float) -> Array:
+    values = values.copy()
+    values.reshape(-1)[-1] = number
+    return values
+
+
+@pytest.mark.parametrize(("kind", "shapes"), KINDS)
+def test_probabilities_mean_the_same(kind: str, shapes: str) -> None:
+    net, fields = recipe(kind, shapes), drawn_shares(shapes)
+    assert net.recipe is not None
+    ranges = Ranges(net, net.recipe.losses, {})
+    ranges.check(fields)
+    for ours, theirs in steps_of(net, fields):
+        assert np.isfinite(ours)
+        np.testing.assert_allclose(theirs, ours, rtol=1e-4)
+    for number in NONE:
+        target = fields | {"t": spoilt(fields["t"], number)}
+        with pytest.raises(RunError, match=f"`t` is .*, but `{kind}` at a.net:4:.* takes 0 to 1"):
+            ranges.check(target)
+        given = fields | {"x": spoilt(fields["x"], number)}
+        ranges.check(given)
+        for wrong in (target, *([given] if PROBABLE[kind].of_probabilities else [])):
+            for ours, theirs in steps_of(net, wrong):
+                assert np.isnan([ours, theirs]).all(), number
+
+
+@pytest.mark.parametrize(("kind", "shapes"), KINDS)
+def test_probabilities_that_are_made_of_fields(kind: str, shapes: str) -> None:
+    net, fields = recipe(kind, shapes, "t * 2 - 0.5"), drawn_shares(shapes)
+    assert net.recipe is not None
+    ranges = Ranges(net, net.recipe.losses, {})
+    ranges.check(fields | {"t": np.full_like(fields["t"], 0.75)})
+    with pytest.raises(RunError, match=f"`t` gives -0.5, but `{kind}` at a.net:4:.* takes 0 to 1"):
+        ranges.check(fields | {"t": np.zeros_like(fields["t"])})
+
+
+@pytest.mark.parametrize(("kind", "shapes"), KINDS)
+def test_a_net_that_computes_with_probabilities(kind: str, shapes: str) -> None:
+    """In its own rows: compared at inputs that it takes, and NaN on both sides where it made what is none."""
+    scores, label = AROUND[shapes]
+    fed = f"net A {{\n  input p {scores}\n  input t {label}\n  output l: (p, t) -> {kind}\n}}\n"
+    (found,) = parity(load_text(fed, "a.net").net()).outputs
+    assert found.relative < 1e-5
+    net = load_text(fed.replace("(p, t)", "(p, t * 2)"), "a.net").net()
+    wrong = {"p": np.full((2, *drawn_shares(shapes)["x"].shape[1:]), 0.5, np.float32)}
+    wrong["t"] = np.ones((2, *drawn_shares(shapes)["t"].shape[1:]), np.float32)
+    assert np.isnan(torch_module(net, 0)(*map(torch.from_numpy, wrong.values())).numpy())
+    assert np.isnan(run(onnx_model(net, seed=0), wrong)["l"])
+    with pytest.raises(RunError, match=r"`t` gives 2\.0, but"):
+        Ranges(net, (), {}).check(wrong)
+
+
+def test_what_takes_probabilities() -> None:
+    """Of what compares two values, all but those that take any number."""
+    pairs = {n for n, op in REGISTRY.items() if n == op.name and issubclass(op, PairLoss) and not op.internal}
+    declared = {
+        n for n, op in REGISTRY.items() if n == op.name and op.probabilities is not Op.probabilities and not op.internal
+    }
+    assert {*PROBABLE} == pairs - {"mse", "l1", "hinge"}
+    assert declared == pairs

@@ -322,10 +322,7 @@ class Op(Declared, abstract=True):
         return ()
 
     def reading(self, place: int, result: int = 0) -> Reading:
-        """How one of its results reads operand number `place`, axis by axis: receptive fields follow from it.
-
-        What is said here follows from `windows()`; an operation that moves axes about says it itself.
-        """
+        """How a result reads operand number `place`, axis by axis: as `windows()` say, unless it moves axes about."""
         operand = tuple(self.operands())[place].type
         windows = self.windows()
         if windows is None:
@@ -337,6 +334,10 @@ class Op(Declared, abstract=True):
 
     def numberings(self) -> tuple[Numbering, ...]:
         """The inputs whose numbers must lie in a range: labels and indices, but no numbers that are only counted."""
+        return ()
+
+    def probabilities(self) -> tuple[Value, ...]:
+        """The inputs whose numbers must lie from 0 to 1: probabilities, and targets that are such."""
         return ()
 
     def in_place(self) -> bool:

@@ -205,7 +205,12 @@ class PairLoss(Loss, abstract=True):
     flops_each: ClassVar[int] = 3
     transcendentals_each: ClassVar[int] = 0
     classes: ClassVar[int | None] = None
-    """How many classes whole numbers as labels tell apart; None where they are numbers like any other."""
+    """How many classes whole numbers as labels tell apart; None where they are numbers like any other.
+
+    Where there are two, a real number is the share of the second: from 0 to 1.
+    """
+    of_probabilities: ClassVar[bool] = False
+    """Whether `x` is one as well."""
 
     x: Value
     label: Value
@@ -218,6 +223,10 @@ class PairLoss(Loss, abstract=True):
     def numberings(self) -> tuple[Numbering, ...]:
         named = self.classes is not None and self.label.type.dtype is DType.INT
         return (Numbering(self.label, self.classes),) if named else ()  # type: ignore[arg-type]
+
+    def probabilities(self) -> tuple[Value, ...]:
+        target = (self.label,) if self.classes is not None and self.label.type.dtype is DType.FLOAT else ()
+        return (self.x, *target) if self.of_probabilities else target
 
     @property
     def lone(self) -> bool:
@@ -255,10 +264,14 @@ def share_of(tape: Tape, dy: Value | None, x: Value) -> Value:
 
 
 class BinaryCrossEntropy(PairLoss):
-    """Minus the log-probability of labels 0 and 1, from probabilities: what `sigmoid` gives."""
+    """Minus the log-probability of labels 0 and 1, from probabilities: what `sigmoid` gives.
+
+    A label may be any number from 0 to 1, the share of 1. NaN where a probability or a label is none.
+    """
 
     example: ClassVar[str] = "(p [8], label [8]) -> binary_cross_entropy"
     classes: ClassVar[int | None] = 2
+    of_probabilities: ClassVar[bool] = True
     flops_each: ClassVar[int] = 6
     transcendentals_each: ClassVar[int] = 2
 
@@ -274,7 +287,10 @@ class BinaryCrossEntropy(PairLoss):
 
 
 class BinaryCrossEntropyWithLogits(PairLoss):
-    """Minus the log-probability of labels 0 and 1, from scores: sigmoid is inside, computed without overflow."""
+    """Minus the log-probability of labels 0 and 1, from scores: sigmoid is inside, computed without overflow.
+
+    A label may be any number from 0 to 1, the share of 1. NaN where one is none.
+    """
 
     example: ClassVar[str] = "(logits [8], label [8]) -> binary_cross_entropy_with_logits"
     classes: ClassVar[int | None] = 2
@@ -282,8 +298,11 @@ class BinaryCrossEntropyWithLogits(PairLoss):
     transcendentals_each: ClassVar[int] = 2
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.loss_backward import Probability
+
         share = share_of(tape, outgoing[0], self.x)
-        found = {"x": tape(Mul, (tape(Sub, tape(Sigmoid, self.x), self.target(tape)), share))}
+        target = tape(Probability, self.target(tape))
+        found = {"x": tape(Mul, (tape(Sub, tape(Sigmoid, self.x), target), share))}
         if tape.wants("label"):
             found["label"] = self.of_label(tape, tape(Neg, tape(Mul, (self.x, share))))
         return found

@@ -3,7 +3,7 @@
 from netdsl.dims import Extent
 from netdsl.ops.backward import Backward
 from netdsl.ops.fields import Positive
-from netdsl.tensors import TensorType, Value
+from netdsl.tensors import DType, TensorType, Value
 
 
 class LossSlope(Backward, abstract=True):
@@ -19,8 +19,20 @@ class LossSlope(Backward, abstract=True):
         return self.x.type.elements * 4
 
 
+class Probability(Backward):
+    """The labels of two classes as real numbers, NaN outside 0 to 1."""
+
+    x: Value
+
+    def result(self) -> TensorType:
+        return TensorType(self.x.shape, DType.FLOAT, self.x.type.batched)
+
+    def pointwise(self) -> Extent:
+        return self.x.type.elements * 2
+
+
 class BinaryCrossEntropySlope(LossSlope):
-    """`(x - y) / (x (1 - x))`, whose divisor is no smaller than 1e-12, as in PyTorch."""
+    """`(x - y) / (x (1 - x))`, whose divisor is at least 1e-12, as in PyTorch; NaN where either is outside 0 to 1."""
 
 
 class HingeSlope(LossSlope):

@@ -76,10 +76,11 @@ def parity(
 
 
 def random_inputs(net: Net, sizes: Mapping[str, int], seed: int, batch: int) -> dict[str, Array]:
-    """Normal numbers; for whole numbers, those that every layer that looks one up has."""
+    """Normal numbers, from 0 to 1 what becomes a probability; whole ones that every layer that looks one up has."""
     generator, ranges = np.random.default_rng(seed), Ranges(net.inference(), (), sizes)
     below = {v.name: ranges.known(v.name) or _highest(net) for v in net.inputs}
     inputs = {v.name: _random(v, sizes, generator, batch, below[v.name]) for v in net.inputs}
+    inputs |= {name: generator.random(inputs[name].shape, np.float32) for name in ranges.shares()}
     ranges.check(inputs)
     return inputs
 

@@ -1,4 +1,4 @@
-"""Whether the labels and indices of a batch name something that is there: asked of the data, whatever engine computes.
+"""Whether labels, indices and probabilities of a batch are in range: asked of the data, whatever engine computes.
 
 PyTorch would refuse such a batch in words of its own, on a GPU without any, and an ONNX graph cannot refuse at all.
 """
@@ -14,7 +14,7 @@ import numpy as np
 
 from netdsl.dims import at
 from netdsl.ir import Graph, Net, Node, Output, Recurrent, Term, restrict, result_types
-from netdsl.ops.base import Numbering, Op
+from netdsl.ops.base import Op
 from netdsl.passes.inline import Place, opened
 from netdsl.runtime.data import Check, input_sizes
 from netdsl.runtime.errors import RunError
@@ -31,30 +31,31 @@ class Rule:
     value: Value
     """A field, or what is computed of fields alone."""
     fields: tuple[str, ...]
-    count: int
+    most: int
+    """They start at 0."""
     ignore: int | None
     node: Node
 
-    def wrong(self, numbers: Array) -> tuple[int, int] | None:
+    def wrong(self, numbers: Array) -> tuple[int, Any] | None:
         """The place of the first sample with a number out of range, and that number."""
-        if not numbers.size or (numbers.min() >= 0 and numbers.max() < self.count):
+        if not numbers.size or (numbers.min() >= 0 and numbers.max() <= self.most):
             return None
-        outside = (numbers < 0) | (numbers >= self.count)
+        outside = ~((numbers >= 0) & (numbers <= self.most))  # which NaN is
         if self.ignore is not None:
             outside &= numbers != self.ignore
         if not outside.any():
             return None
         place = int(outside.reshape(len(numbers), -1).any(axis=1).argmax())
-        return place, int(numbers[place][outside[place]].flat[0])
+        return place, numbers[place][outside[place]].flat[0].item()
 
     def __str__(self) -> str:
-        spared = self.ignore is not None and not 0 <= self.ignore < self.count
+        spared = self.ignore is not None and not 0 <= self.ignore <= self.most
         also = f", or {self.ignore} where nothing counts" if spared else ""
-        return f"`{self.node.kind}` at {self.node.span.place} takes 0 to {self.count - 1}{also}"
+        return f"`{self.node.kind}` at {self.node.span.place} takes 0 to {self.most}{also}"
 
 
 class Ranges:
-    """What the labels and indices of a net's data may be, where its layers, losses and metrics read them.
+    """What labels, indices and probabilities of a net's data may be, where its layers, losses and metrics read them.
 
     `sizes` gives the net's symbols numbers. What is made of fields alone, such as `label - 1`, is computed here too.
     """
@@ -91,7 +92,10 @@ class Ranges:
         """The results as values of the flat graph."""
         own = dict(zip(op.operands(), place.operands, strict=True))
         for numbering in op.numberings():
-            self._add(numbering, own[numbering.value], place.node)
+            most = at(numbering.count, self.sizes) - 1
+            self._add(own[numbering.value], DType.INT, most, numbering.ignore, place.node)
+        for value in op.probabilities():
+            self._add(own[value], DType.FLOAT, 1, None, place.node)
         results = tuple(Value(f"{place.path}.{i}", kind) for i, kind in enumerate(result_types(op)))
         sources = [self._sources(v) for v in place.operands]
         if whole and None not in sources and not op.weights() and not op.training_differs:
@@ -112,9 +116,9 @@ class Ranges:
             return (value.name,)
         return self.made[value][1] if value in self.made else None
 
-    def _add(self, numbering: Numbering, value: Value, node: Node) -> None:
-        if value.type.dtype is DType.INT and (fields := self._sources(value)):
-            self.rules.append(Rule(value, fields, at(numbering.count, self.sizes), numbering.ignore, node))
+    def _add(self, value: Value, kind: DType, most: int, ignore: int | None, node: Node) -> None:
+        if value.type.dtype is kind and (fields := self._sources(value)):
+            self.rules.append(Rule(value, fields, most, ignore, node))
 
     # ------------------------------------------------------------ looking at a batch
 
@@ -137,7 +141,12 @@ class Ranges:
 
     def known(self, field: str) -> int | None:
         """How many numbers from 0 every layer takes that reads the field as it comes."""
-        return min((r.count for r in self.rules if r.value is self.fields.get(field)), default=None)
+        return min((r.most + 1 for r in self.rules if r.value is self.fields.get(field)), default=None)
+
+    def shares(self) -> list[str]:
+        """The real fields of which probabilities are made."""
+        names = dict.fromkeys(n for rule in self.rules if rule.value.type.dtype is DType.FLOAT for n in rule.fields)
+        return [name for name in names if self.fields[name].type.dtype is DType.FLOAT]
 
     def _is_field(self, value: Value) -> bool:
         return value not in self.made

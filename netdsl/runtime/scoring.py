@@ -55,14 +55,7 @@ class Loss(LossTerm):
             self.labels = module_of(part, part.outputs, term)
 
     def __call__(self, values: Values) -> Tensor:
-        operands = [values[n] for n in self.reads]
-        try:
-            (result,) = named(self.module(*operands), [self.name]).values()
-        except RuntimeError as error:
-            if "between 0 and 1" not in str(error):
-                raise
-            # Of what is no probability, such as nan once a run has diverged, the other engine's loss is nan.
-            return torch.stack([v.float().sum() for v in operands]).sum() * float("nan")
+        (result,) = named(self.module(*(values[n] for n in self.reads)), [self.name]).values()
         return result.mean() if result.ndim else result
 
     def weight(self, values: Values) -> Tensor:

@@ -44,6 +44,27 @@ def hinge_loss(scores, labels, margin=1.0):
     return F.relu(margin - signs * scores).mean()
 '''
 
+NAN_OUTSIDE = '''
+def nan_outside(known, loss):
+    """The loss where all is known, else NaN, which its gradients are too."""
+    return loss * torch.ones_like(loss).where(known.all(), float("nan"))
+'''
+
+BINARY_CROSS_ENTROPY = '''
+def binary_cross_entropy(probabilities, labels):
+    """NaN where a probability or a label is outside 0 to 1."""
+    known = (probabilities >= 0) & (probabilities <= 1) & (labels >= 0) & (labels <= 1)
+    loss = F.binary_cross_entropy(probabilities.where(known, 0.5), labels.where(known, 0.5))
+    return nan_outside(known, loss)
+'''
+
+BINARY_CROSS_ENTROPY_WITH_LOGITS = '''
+def binary_cross_entropy_with_logits(scores, labels):
+    """NaN where a label is outside 0 to 1."""
+    loss = F.binary_cross_entropy_with_logits(scores, labels)
+    return nan_outside((labels >= 0) & (labels <= 1), loss)
+'''
+
 DROP_HIDDEN_BIASES = '''
 def drop_hidden_biases(layer):
     """Leave a recurrent layer one bias vector a gate.
@@ -73,6 +94,9 @@ FUNCTIONS: dict[str, str] = {
     "look_up": LOOK_UP.strip(),
     "look_up_each": LOOK_UP_EACH.strip(),
     "hinge_loss": HINGE_LOSS.strip(),
+    "nan_outside": NAN_OUTSIDE.strip(),
+    "binary_cross_entropy": BINARY_CROSS_ENTROPY.strip(),
+    "binary_cross_entropy_with_logits": BINARY_CROSS_ENTROPY_WITH_LOGITS.strip(),
     "drop_hidden_biases": DROP_HIDDEN_BIASES.strip(),
     **{f"OneBias{kind}": ONE_BIAS.format(kind=kind).strip() for kind in ("RNN", "LSTM", "GRU")},
 }

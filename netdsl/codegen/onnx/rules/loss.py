@@ -5,7 +5,7 @@ from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.arithmetic import as_real
-from netdsl.codegen.onnx.rules.ranges import or_nan, within
+from netdsl.codegen.onnx.rules.ranges import or_nan, probable, within
 from netdsl.codegen.onnx.rules.reduce import belongs, hot
 from netdsl.dims import Extent
 from netdsl.ops.loss import (
@@ -103,15 +103,11 @@ def _minus_mean(values: str, shares: str, whole: str, build: Builder) -> Any:
 
 
 def labels_of(op: PairLoss, label: str, build: Builder) -> Any:
-    """The labels in the shape of the scores, as real numbers; NaN for a whole one that is no class of the loss."""
+    """The labels in the shape of the scores, as real numbers; NaN for one that is outside the classes of the loss."""
     if op.lone:
         label = build.node("Unsqueeze", [label, build.ints(1)])
-    if op.label.type.dtype is DType.FLOAT:
-        return label
-    if op.label.type.dtype is DType.INT and op.classes is not None:
-        safe, known = within(label, op.classes, build)
-        return or_nan(known, as_real(safe, build), build)
-    return as_real(label, build)
+    real = label if op.label.type.dtype is DType.FLOAT else as_real(label, build)
+    return real if op.classes is None or op.label.type.dtype is DType.BOOL else probable(real, build)
 
 
 @rules.lowers(Mse, L1)
@@ -134,7 +130,7 @@ def bce_with_logits(op: BinaryCrossEntropyWithLogits, inputs: Sequence[str], bui
 
 @rules.lowers(BinaryCrossEntropy)
 def bce(op: BinaryCrossEntropy, inputs: Sequence[str], build: Builder) -> Any:
-    x, y = inputs[0], labels_of(op, inputs[1], build)
+    x, y = probable(inputs[0], build), labels_of(op, inputs[1], build)
     one = build.constant(1.0)
     hit = build.node("Mul", [y, _log(x, build)])
     miss = build.node("Mul", [build.node("Sub", [one, y]), _log(build.node("Sub", [one, x]), build)])
@@ -142,8 +138,10 @@ def bce(op: BinaryCrossEntropy, inputs: Sequence[str], build: Builder) -> Any:
 
 
 def _log(x: str, build: Builder) -> Any:
-    """The logarithm, no lower than -100, as PyTorch's loss has it."""
-    return build.node("Max", [build.node("Log", [x]), build.constant(-100.0)])
+    """The logarithm, no lower than -100, as PyTorch's loss has it; onnxruntime's `Max` would lose NaN."""
+    low = build.constant(-100.0)
+    log = build.node("Log", [x])
+    return build.node("Where", [build.node("Less", [log, low]), low, log])
 
 
 @rules.lowers(Hinge)

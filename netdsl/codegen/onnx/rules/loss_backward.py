@@ -5,22 +5,28 @@ from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.arithmetic import as_real
-from netdsl.codegen.onnx.rules.ranges import or_nan, within
+from netdsl.codegen.onnx.rules.ranges import or_nan, probable, within
 from netdsl.codegen.onnx.rules.reduce import hot
-from netdsl.ops.loss_backward import BinaryCrossEntropySlope, HingeSlope, MultiMarginSlope
+from netdsl.ops.loss_backward import BinaryCrossEntropySlope, HingeSlope, MultiMarginSlope, Probability
 from netdsl.tensors import DType
 
 LEAST = 1e-12
 """What PyTorch divides by at least, where a probability is 0 or 1."""
 
 
-def real_labels(op: BinaryCrossEntropySlope | HingeSlope, name: str, build: Builder) -> Any:
-    return name if op.label.type.dtype is DType.FLOAT else as_real(name, build)
+def real_labels(op: BinaryCrossEntropySlope | HingeSlope | Probability, name: str, build: Builder) -> Any:
+    label = op.x if isinstance(op, Probability) else op.label
+    return name if label.type.dtype is DType.FLOAT else as_real(name, build)
+
+
+@rules.lowers(Probability)
+def probability(op: Probability, inputs: Sequence[str], build: Builder) -> Any:
+    return probable(real_labels(op, inputs[0], build), build)
 
 
 @rules.lowers(BinaryCrossEntropySlope)
 def binary_cross_entropy_slope(op: BinaryCrossEntropySlope, inputs: Sequence[str], build: Builder) -> Any:
-    x, y = inputs[0], real_labels(op, inputs[1], build)
+    x, y = probable(inputs[0], build), probable(real_labels(op, inputs[1], build), build)
     spread = build.node("Mul", [x, build.node("Sub", [build.constant(1.0), x])])
     return build.node("Div", [build.node("Sub", [x, y]), build.node("Max", [spread, build.constant(LEAST)])])
 

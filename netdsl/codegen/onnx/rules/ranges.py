@@ -1,4 +1,4 @@
-"""Whole numbers that count something: a graph cannot refuse one that is out of range, so it answers with NaN."""
+"""Numbers that have a range, such as labels: a graph cannot refuse one that is outside, so it answers with NaN."""
 
 import math
 from typing import Any
@@ -19,6 +19,13 @@ def within(index: str, count: Extent | str, build: Builder) -> tuple[str, str]:
         last = build.node("Squeeze", [build.node("Sub", [size, build.ints(1)]), build.ints(0)])
     safe = build.node("Clip", [index, build.constant(0, "int64"), last])
     return safe, build.node("Equal", [safe, index])
+
+
+def probable(values: str, build: Builder) -> Any:
+    """The real numbers, NaN for those that are outside 0 to 1."""
+    above = build.node("GreaterOrEqual", [values, build.constant(0.0)])
+    below = build.node("LessOrEqual", [values, build.constant(1.0)])
+    return or_nan(build.node("And", [above, below]), values, build)
 
 
 def or_nan(known: str, values: str, build: Builder) -> Any:

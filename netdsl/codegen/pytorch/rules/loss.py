@@ -47,17 +47,16 @@ def label_of(op: PairLoss, real: bool) -> str:
     return f"{text}.to({{0}}.dtype)" if real and op.label.type.dtype is not DType.FLOAT else text
 
 
-FUNCTIONS = {
-    "binary_cross_entropy": "binary_cross_entropy",
-    "binary_cross_entropy_with_logits": "binary_cross_entropy_with_logits",
-    "mse": "mse_loss",
-    "l1": "l1_loss",
-}
+@rules.lowers(BinaryCrossEntropy, BinaryCrossEntropyWithLogits)
+def binary_loss(op: BinaryCrossEntropy | BinaryCrossEntropyWithLogits) -> Spelling:
+    """By functions that give NaN: PyTorch's raise for probabilities only, and on a GPU end the process."""
+    call = Infix(f"{op.name}({{0}}, {label_of(op, real=True)})", tight=True)
+    return Spelling(call=call, support=("nan_outside", op.name))
 
 
-@rules.lowers(BinaryCrossEntropy, BinaryCrossEntropyWithLogits, Mse, L1)
-def pair_loss(op: BinaryCrossEntropy | BinaryCrossEntropyWithLogits | Mse | L1) -> Spelling:
-    return Spelling(call=Infix(f"F.{FUNCTIONS[op.name]}({{0}}, {label_of(op, real=True)})", tight=True))
+@rules.lowers(Mse, L1)
+def distance(op: Mse | L1) -> Spelling:
+    return Spelling(call=Infix(f"F.{op.name}_loss({{0}}, {label_of(op, real=True)})", tight=True))
 
 
 def _margin(op: Hinge | MultiMargin, numbers: Numbers) -> str:
