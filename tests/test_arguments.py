@@ -283,6 +283,39 @@ net N(w = 8) {
   output y: linear(_.features)
 }
 """
+LET_IN_EACH = """
+net N(width = 8) {
+  input x [4]
+  parts: each i in range(2) { let d = 2 * width
+    linear(d) }
+  output y: parts -> add -> linear(width)
+}
+"""
+LETS_IN_TURNS = """
+net N(width = 8) {
+  input x [4]
+  for i in range(2) { let d = width + i
+    linear(d) }
+  for i in range(2) { let d = 2 * width
+    linear(d) }
+  output y: linear(width)
+}
+"""
+LABEL_IN_EACH = """
+net N(width = 8) {
+  input x [4]
+  parts: each i in range(2) { l: x -> linear(width)
+    l -> linear(2 * l.features) }
+  output y: parts -> concat -> linear(width)
+}
+"""
+PARTS = """
+net N(n = 2, width = 8) {
+  input x [8]
+  parts: x -> split(n, axis=0)
+  output y: parts -> add -> linear(width) -> linear(2)
+}
+"""
 KEPT = {
     "row before, in a let": (BEFORE, set()),
     "row before": (PREVIOUS, {"w"}),
@@ -301,7 +334,11 @@ KEPT = {
     "defaults": (DEFAULTS, {"width"}),
     "choices": (CHOICES, {"rate"}),
     "handed": (HANDED, set()),
-    "heads": (HEADS, {"width"}),
+    "heads": (HEADS, {"width", "heads"}),
+    "let in each": (LET_IN_EACH, {"width"}),
+    "lets in turns": (LETS_IN_TURNS, set()),
+    "label in each": (LABEL_IN_EACH, set()),
+    "as many parts": (PARTS, {"width"}),
     "steps": (STEPS, {"hidden"}),
     "shared": (SHARED, {"width"}),
     "scaled": (SCALED, {"scale", "by"}),

@@ -24,7 +24,10 @@ class Names:
     def __init__(self, use: Use) -> None:
         self.use = use
         self.arrows: dict[str, TensorType] = {}
-        self.lets: dict[str, Any] = {r.name.id: r.value for r in rows_of(use) if isinstance(r, syntax.LetRow)}
+        lets = lets_of(rows_of(use))
+        self.lets: dict[str, Any] = {w: values[0] for w, values in lets.items() if len(values) == 1}
+        self.several = {w: values for w, values in lets.items() if len(values) > 1}
+        """Words that several rows inside loops or branches define, each for itself."""
         params = [r for r in rows_of(use) if isinstance(r, syntax.ParamRow)]
         self.frees = {r.name.id: syntax.TupleOf(r.span, r.dims) for r in params}
         """The shapes of free params."""
@@ -75,7 +78,7 @@ class Names:
         return span.source is own.source and own.start <= span.start and span.end <= own.end
 
     def _lookup(self, word: str) -> Term | None:
-        if word in self.loops or word in self.open:
+        if word in self.loops or word in self.several or word in self.open:
             return None
         if word in self.lets:
             self.open.add(word)
@@ -126,23 +129,27 @@ class Names:
                 found |= self._source(part.id)
             elif isinstance(part, syntax.Attribute) and isinstance(part.value, syntax.Name):
                 arrow = self.arrows.get(part.value.id)
-                found |= names_in(arrow.shape) if arrow else set()
+                found |= names_in(arrow.shape) if arrow else self._anything()
             elif isinstance(part, syntax.Previous):
-                found |= {n for type_ in self.use.types.values() for n in names_in(type_.shape)}
+                found |= self._anything()
         return found
+
+    def _anything(self) -> set[str]:
+        """What the size of a row may follow that is not known here."""
+        return {n for type_ in self.use.types.values() for n in names_in(type_.shape)}
 
     def _source(self, word: str) -> set[str]:
         if word in self.open:
             return set()
         self.open.add(word)
-        found = set().union(*(self.sources(items) for items in self.loops.get(word, ())))
-        if word in self.lets:
-            found |= self.sources(self.lets[word])
+        behind = [*self.loops.get(word, ()), *self.several.get(word, ())]
+        behind += [self.lets[word]] if word in self.lets else []
+        found = set().union(*(self.sources(expr) for expr in behind))
         self.open.discard(word)
         if word in self.symbols:
             found |= names_in((self.symbols[word],))
         known = word in self.use.settings and identifier(word) not in self.use.hidden
-        return found | ({identifier(word)} if known and word not in self.lets else set())
+        return found | ({identifier(word)} if known and not behind else set())
 
 
 class Before:
@@ -228,10 +235,19 @@ def shaping_settings(definition: syntax.Definition | None) -> frozenset[str]:
     return frozenset(_through_lets(definition, found))
 
 
+def lets_of(rows: tuple[Any, ...]) -> dict[str, list[Any]]:
+    """What each word of a `let` is said to be, in order; rows inside loops and branches define words of their own."""
+    found: dict[str, list[Any]] = {}
+    for part in parts_of(rows):
+        if isinstance(part, syntax.LetRow):
+            found.setdefault(part.name.id, []).append(part.value)
+    return found
+
+
 def _through_lets(definition: syntax.Definition, found: set[str]) -> set[str]:
-    lets = {r.name.id: r.value for r in definition.body.rows if isinstance(r, syntax.LetRow)}
+    lets = {let: tuple(values) for let, values in lets_of(definition.body.rows).items()}
     if definition.keyword == "net":
-        lets |= {p.name.id: p.default for p in definition.parameters if p.default is not None}
+        lets |= {p.name.id: (p.default,) for p in definition.parameters if p.default is not None}
     for let in reversed(lets):
         if let in found:
             found.update(p.id for p in parts_of(lets[let]) if isinstance(p, syntax.Name))
@@ -251,10 +267,8 @@ def baked_settings(definition: syntax.Definition | None, names: Sequence[Names])
 
 def _excused(part: Any, names: Sequence[Names]) -> tuple[Any, ...]:
     """Where a word makes no layer's number: claims, asserts, default sizes, `let` (followed), what shapes a body."""
-    if isinstance(part, syntax.Claim | syntax.AssertRow | syntax.SizedSymbol):
+    if isinstance(part, syntax.Claim | syntax.AssertRow | syntax.SizedSymbol | syntax.LetRow):
         return (part,)
-    if isinstance(part, syntax.LetRow):
-        return (part.value,)
     if isinstance(part, syntax.If):
         taken = {n.truth(part.condition) for n in names}
         untaken = [body for truth, body in ((True, part.then), (False, part.otherwise)) if taken == {not truth}]

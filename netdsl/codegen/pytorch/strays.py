@@ -83,6 +83,9 @@ def _same(found: Found, known: Found, env: Mapping[str, Any]) -> bool:
 
 
 def _note(result: Strays, name: str, found: Found, known: Found, env: Mapping[str, Any]) -> None:
+    if len(found[0]) != len(known[0]):  # as many parts as a setting says
+        result.names.add(name)
+        return
     for row, ours, theirs in zip(result.sizes, found[0], known[0], strict=True):
         for i, extent in enumerate(ours.shape):
             if i >= theirs.rank or not _agree(extent, theirs.shape[i], env):
