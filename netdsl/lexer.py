@@ -34,6 +34,10 @@ class Lexer(TokenStream):
         self.pattern = master(tables)
         self.comments: list[Comment] = []
         self.at = 0
+        self.odd: set[str] = set()
+        """Characters that were reported: each is told of once."""
+        self.silent: list[int] = []
+        """Where they stand again."""
         self.blanks = False
         """A space that is none was reported."""
 
@@ -198,14 +202,31 @@ class Lexer(TokenStream):
     def take_other(self, text: str, start: int) -> None:
         if text in ('"', "'"):
             self.take_open_text(text, start)
+        elif text in self.odd:
+            self.silent.append(start)
         elif text != "\ufeff" or start:
+            self.odd.add(text)
             name = f"`{text}`" if text.isprintable() else f"the character U+{ord(text):04X}"
+            help = self.odd_help(text, start)
             self.collector.report(
-                "unexpected-character",
-                f"{name} does not belong here",
-                self.span(start, start + 1),
-                help=character_help(text),
+                "unexpected-character", f"{name} does not belong here", self.span(start, start + 1), help=help
             )
+        if text == "`" and self.text.startswith("```", start):
+            self.at = max(self.text.find("\n", start), start + 3)  # the language of a fence is no row
+
+    def odd_help(self, text: str, start: int) -> str | None:
+        """The way out for a character, by what it means elsewhere in such a place."""
+        if text == "`" and self.text.startswith("```", start):
+            return "the fences of Markdown are no part of a net: leave them out"
+        if text == "|" and self.fresh:
+            return "a table is no net: a row is a layer with its settings, as in `conv1: conv(64, 3) -> relu`"
+        if text == "?" and self.frames[-1].kind in ("LSQB", "CLAIM"):
+            return "a size that is not known has a name, as in `[3, H, W]`"
+        if text == "?":
+            found = re.search(r"(\w+)\s*\?\s*(\w+)\s*:\s*(\w+)", self.text[self.text.rfind("\n", 0, start) + 1 :][:200])
+            words = found.groups() if found else ("c", "1", "2")
+            return "a choice is written `if {} {{ {} }} else {{ {} }}`".format(*words)
+        return character_help(text)
 
     def take_open_text(self, quote: str, start: int) -> None:
         """A text in the wrong quotes, or one that the end of the line cuts off."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from netdsl.mistakes import Mistake
 
 STARTS_BODY = frozenset(("NET", "BLOCK", "RECURRENT", "TRAIN", "FOR", "IF"))
-LOOSE = frozenset(("row-outside-body", "missing-braces", "foreign-word"))
+LOOSE = frozenset(("row-outside-body", "missing-braces", "foreign-word", "foreign-file"))
 """After these at the top of a file, rows without a body are expected, and not told of one by one."""
 ITEM_STARTS = STARTS_ITEM | {"LET", END}
 
@@ -121,7 +121,7 @@ class Reader:
             getattr(self.build, action(r.name)) if r.name and not r.repeats else None for r in self.tables.rules
         ]
         self.errors = 0
-        self.known = sorted(d.span.start for d in collector.found if d.span.source is source)
+        self.known = sorted([*(d.span.start for d in collector.found if d.span.source is source), *lexer.silent])
         """Where the lexer found mistakes: what follows from one is not told again."""
 
     def read(self, start: str) -> Any:
@@ -153,6 +153,11 @@ class Reader:
         """Where the line of a mistake ends: brackets that do not match on it are what is wrong with it."""
         end = self.source.text.find("\n", mistake.token.start)
         return max(mistake.token.end, end if end >= 0 else len(self.source.text))
+
+    def forget(self, start: int, end: int) -> None:
+        """What was found in a stretch of another language says nothing."""
+        here = self.collector.found
+        here[:] = [d for d in here if d.span.source is not self.source or not start < d.span.start < end]
 
     def forget_brace(self, start: int) -> None:
         """A `}` that closes nothing closes the body whose `{` is missing."""
@@ -255,7 +260,12 @@ class Automaton:
             return at - 1
         opener = self.opener()
         self.read_body(mistake, opener, level)
-        return self.next_item(at) if code in LOOSE else self.next_row(at, opener)
+        if code not in LOOSE:
+            return self.next_row(at, opener)
+        resumed = self.next_item(at)
+        if code != "missing-braces":
+            self.reader.forget(mistake.head.start, self.reader.tokens[resumed].start)
+        return resumed
 
     def finish_row(self) -> None:
         """A row that ended well is kept, although the token that would have completed it cannot follow."""
@@ -289,7 +299,11 @@ class Automaton:
         tokens = self.reader.tokens
         if level != "item" and mistake.head.kind not in STARTS_BODY:
             return
-        if mistake.head.kind == "NAME" and mistake.following.kind == "LBRACE":
+        from netdsl.mistakes.heads import item_word
+
+        if mistake.head.kind in ("LBRACE", "LSQB") or (
+            mistake.head.kind == "NAME" and mistake.following.kind == "LBRACE"
+        ):
             return  # of what it is the body cannot be told
         at = mistake.at
         while tokens[at].kind not in (ROW_END, END, "LBRACE") or tokens[at].opener is not opener:
@@ -299,7 +313,8 @@ class Automaton:
         if tokens[at].kind != "LBRACE" or mistake.head.kind == "USE":
             return
         close = next(i for i in range(at, len(tokens)) if tokens[i].kind == "RBRACE" and tokens[i].opener is tokens[at])
-        start = "recipe" if mistake.head.kind == "TRAIN" else "body"
+        recipe = level == "item" and item_word(mistake.head.text) == "train"
+        start = "recipe" if recipe else "body"
         Automaton(self.reader, start, close + 1).run(at)
 
     def next_row(self, at: int, opener: Token | None) -> int:
@@ -323,8 +338,14 @@ class Automaton:
 
     def looks_like_item(self, at: int) -> bool:
         """A misspelt `net Name {`."""
+        from netdsl.mistakes.heads import PYTHON_WORDS
+
         kinds = [t.kind for t in self.reader.tokens[at : at + 3]]
-        return kinds[:2] == ["NAME", "NAME"] and kinds[2:] in (["LPAR"], ["LBRACE"])
+        return (
+            self.reader.tokens[at].text not in PYTHON_WORDS
+            and kinds[:2] == ["NAME", "NAME"]
+            and kinds[2:] in (["LPAR"], ["LBRACE"])
+        )
 
 
 def grow(spliced: tuple[int, ...], kept: list[Any]) -> list[Any]:

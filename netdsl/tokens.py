@@ -143,7 +143,7 @@ def character_help(text: str) -> str | None:
         "$": None,
         "@": "`a @ b` is `(a, b) -> matmul`",
         "\\": "a row goes on where the next line begins with `->`",
-        "|": "tensors are joined by a bundle: `(a, b) -> concat`",
+        "|": "layers are joined by `->`, arrows by a bundle: `(a, b) -> concat`",
     }.get(text)
 
 

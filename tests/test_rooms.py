@@ -38,7 +38,7 @@ ROOMS: dict[str, set[str]] = {
     "syntax": {"source", "record"},
     "stream": WORDS,
     "lexer": WORDS | {"stream", "syntax", "foreign"},
-    "mistakes": WORDS | {"stream", "syntax", "foreign"},
+    "mistakes": WORDS | {"stream", "syntax", "foreign", "spelling"},
     "tree": WORDS | {"syntax"},
     "parser": TEXT | {"garbage", "mistakes", "tree"},
     "rows": TEXT,

@@ -87,6 +87,9 @@ class Library:
         self.damage = [d.span for d in self.collector.found if d.severity is Severity.ERROR]
         whole = [d for d in self.damage if not any(i.span.start <= d.start <= i.span.end for i in file.items)]
         module.broken |= losses.definitions([d for d in whole if d.source is file.source])
+        for name in sorted(module.broken & {path.stem for path in STDLIB.glob("*.net")}):
+            asked = self.standard(f"std.{name}")  # `use std.resnet` without its braces
+            module.broken |= set(asked.own) if asked else set()
         return module
 
     @contextmanager

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from netdsl.diagnostics import Diagnostic, Label
+from netdsl.mistakes.heads import library_names
 from netdsl.mistakes.mistake import VALUES, Mistake, words
 from netdsl.tokens import SIGN
 
@@ -25,9 +28,17 @@ def open_bracket(m: Mistake) -> Diagnostic | None:
     )
 
 
+COMMENTS = re.compile(r"//|/\*|--|%")
+
+
 def comment_sign(m: Mistake) -> Diagnostic | None:
-    if m.token is m.head and m.token.kind in ("FLOOR", "SLASH"):
-        return m.say("foreign-comment", f"`{m.token.text}` begins no comment here", help="comments begin with `#`")
+    """`// words`, `% words`, `-- words`, `/* words */`, on a line of their own or behind a row."""
+    for token in m.tokens[m.head_at : m.at + 1]:
+        sign = COMMENTS.match(m.source.text, token.start) if token.opener is m.head.opener else None
+        worded = token is m.head or m.token.kind in ("NAME", "STAR") or m.token.kind in OPENS_BODY
+        if worded and (sign is not None or (token is m.head and token.kind == "SLASH")):
+            text = sign[0] if sign is not None else token.text
+            return m.say("foreign-comment", f"`{text}` begins no comment here", token, help="comments begin with `#`")
     return None
 
 
@@ -43,12 +54,9 @@ def missing_body(m: Mistake) -> Diagnostic | None:
     if m.token.opener is not None and m.token.opener.kind != "LBRACE":
         return None
     if m.head.kind == "USE":
-        return m.say(
-            "missing-braces",
-            "`use` says which names it takes, in braces",
-            m.last,
-            help=f"write `{words(m)} {{ name, other }}`",
-        )
+        taken = library_names(m, words(m).removeprefix("use ").strip())
+        help = f"write `{words(m)} {{ {taken} }}`"
+        return m.say("missing-braces", "`use` says which names it takes, in braces", m.last, help=help)
     if m.token.kind == "COLON" and not OPENS_BODY & {m.head.kind, *m.row_kinds()}:
         return None
     if m.token.kind == "COLON":

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from netdsl.diagnostics import Diagnostic, Fix, did_you_mean
-from netdsl.mistakes.mistake import Mistake, described, words
+from netdsl.mistakes.mistake import Mistake, described, line_rest, words
+from netdsl.spelling import nearest
 from netdsl.tokens import STARTS_ITEM
 
 ITEM_WORDS = ("net", "block", "recurrent", "train", "use", "let")
@@ -24,10 +28,84 @@ PYTHON_WORDS = {
 }
 
 
+STDLIB = Path(__file__).parent.parent / "stdlib"
+ITEMS = {
+    "train": "training trainer recipe fit learn optimize optimise",
+    "net": "network model module class architecture graph",
+    "block": "function def layer fn func subnet macro template component",
+    "use": "include require using",
+    "let": "const var int float static define val auto double bool",
+}
+"""Words with which other languages begin what the items of a file are."""
+
+
+def item_word(word: str) -> str | None:
+    """The word that begins an item for one that is misspelt, or of another language."""
+    if word.lower() in ITEM_WORDS:
+        return word.lower()
+    return next((here for here, words in ITEMS.items() if word.lower() in words.split()), nearest(word, ITEM_WORDS))
+
+
 def python_word(m: Mistake) -> Diagnostic | None:
     if m.head.kind != "NAME" or m.head.text not in PYTHON_WORDS or m.at - m.head_at > 1:
         return None
-    return m.say("foreign-word", f"`{m.head.text}` means nothing here", m.head, help=PYTHON_WORDS[m.head.text])
+    help = imported(m) or PYTHON_WORDS[m.head.text]
+    return m.say("foreign-word", f"`{m.head.text}` means nothing here", m.head, help=help)
+
+
+def imported(m: Mistake) -> str | None:
+    """The `use` row that an `import` of the library means; of any other library nothing can be read."""
+    line = line_rest(m, m.head.start)
+    found = re.match(r"(?:import|from)\s+([\w.]+)(?:\s+import\s+([\w, ]+))?", line)
+    if found is None or m.level != "item":
+        return None
+    if not found[1].startswith("std"):
+        return "this reads like Python: a net is a text of its own, `net Name { … }` with a row for each layer"
+    return f"write `use {found[1]} {{ {(found[2] or '').strip() or library_names(m, found[1])} }}`"
+
+
+def library_names(m: Mistake, path: str) -> str:
+    """The blocks of a file of the library that a text names."""
+    file = STDLIB.joinpath(*path.split(".")[1:]).with_suffix(".net")
+    blocks = re.findall(r"^block (\w+)", file.read_text(encoding="utf-8"), re.MULTILINE) if file.is_file() else []
+    return ", ".join(b for b in blocks if re.search(rf"\b{b}\b", m.source.text)) or ", ".join(blocks[:1]) or "name"
+
+
+def foreign_file(m: Mistake) -> Diagnostic | None:
+    """JSON, a table of settings, and other data."""
+    if m.level != "item" or m.at != m.head_at or m.token.kind not in ("LBRACE", "LSQB"):
+        return None
+    return m.say(
+        "foreign-file",
+        f"`{m.token.text}` begins nothing at the top of a file: this reads like data, not like a net",
+        help="write `net Name { … }` with a row for each layer, as in `conv1: conv(64, 3) -> relu`",
+    )
+
+
+def let_word(m: Mistake) -> Diagnostic | None:
+    """`const c = 3`, `int c = 3`, as other languages name a number."""
+    if m.head.text not in ITEMS["let"].split() or m.at - m.head_at > 1 or m.tokens[m.head_at + 1].kind != "NAME":
+        return None
+    if m.tokens[m.head_at + 2].kind != "ASSIGN":
+        return None
+    rest = line_rest(m, m.tokens[m.head_at + 1].start)
+    fix = Fix(m.place(m.head), "let")
+    return m.say("foreign-word", f"`{m.head.text}` names no number here", m.head, help=f"write `let {rest}`", fix=fix)
+
+
+def dashed_name(m: Mistake) -> Diagnostic | None:
+    """`net LeNet-5 {`, `num-classes = 10`, `conv-1: …`."""
+    if m.last is None:
+        return None
+    line = m.source.text[: m.source.text.find("\n", m.token.start) % (len(m.source.text) + 1)]
+    start = m.last.start if m.token.kind == "MINUS" else m.head.start
+    found = re.match(r"[A-Za-z_]\w*(?:-\w+)+", line[start:])
+    naming = m.token.kind == "MINUS" or (m.token.kind == "COLON" and m.level == "row")
+    if found is None or not naming or m.value_wanted or start + found.end() < m.token.start:
+        return None
+    place = next(t for t in m.tokens if t.start == start)
+    message = f"`{found[0]}` is no name: `-` subtracts"
+    return m.say("bad-name", message, place, help=f"write `{found[0].replace('-', '_')}`")
 
 
 def misplaced_definition(m: Mistake) -> Diagnostic | None:
@@ -47,7 +125,10 @@ def unknown_item(m: Mistake) -> Diagnostic | None:
     if m.level != "item" or m.at != m.head_at or m.token.opener is not None:
         return None
     named = m.token.kind == "NAME" and m.following.kind in ("NAME", "LBRACE")
-    guess = did_you_mean(m.token.text, ITEM_WORDS) if named else None
+    word = item_word(m.token.text) if m.following.kind == "NAME" else None
+    guess = f"did you mean `{word}`?" if word else None
+    if named and not word and m.following.kind == "NAME" and m.tokens[m.at + 2].kind not in ("LBRACE", "LPAR"):
+        named = False  # prose
     if guess or named:
         return m.say(
             "unknown-word",
@@ -88,9 +169,15 @@ def row_name(m: Mistake) -> Diagnostic | None:
             "bad-row-name",
             f"`{words(m)}` cannot name a row",
             m.head,
-            help="a row's name is one word, several arrows' are `(a, b)`",
+            help=row_label(words(m)) or "a row's name is one word, several arrows' are `(a, b)`",
         )
     return None
+
+
+def row_label(text: str) -> str | None:
+    """The label for a dotted one."""
+    dotted = re.fullmatch(r"[\w ]+(?:\. ?\w+)+", text)
+    return f"write `{re.sub(r'[. ]+', '_', text.removeprefix('self.'))}: …`" if dotted else None
 
 
 def misspelt_row_word(m: Mistake) -> Diagnostic | None:
@@ -118,6 +205,11 @@ def missing_name(m: Mistake) -> Diagnostic | None:
         return None
     if m.last.kind in ("DOT", "COMMA", "LPAR"):
         return m.say("missing-name", f"expected a name after `{m.last.text}`", m.last)
+    if m.last.kind == "USE" and m.token.kind == "LBRACE":
+        found = re.match(r"\{\s*([\w, ]+?)\s*\}\s*from\s+(\S+)", line_rest(m, m.token.start))
+        written = (found[2], found[1]) if found else ("std.resnet", "basic")
+        help = "write `use {} {{ {} }}`".format(*written)
+        return m.say("missing-name", "`use` says first where its names come from", m.last, help=help)
     if m.last.text.isalpha() and m.last.kind != "NAME":
         return m.say("missing-name", f"`{m.last.text}` needs a name behind it", m.last, help=NAMED.get(m.last.kind))
     return None
