@@ -191,13 +191,30 @@ def test_a_camera_may_be_held_in_any_way(tmp_path: Path, orientation: int, endin
     np.testing.assert_allclose(read_image(path).planes[0], expected, atol=2)
 
 
-@pytest.mark.parametrize("mode", ["I;16", "F"])
-def test_deep_pictures_are_turned_too(tmp_path: Path, mode: str) -> None:
+TURNED: dict[int, Callable[[Any], Any]] = {
+    2: lambda planes: planes[:, :, ::-1],
+    3: lambda planes: planes[:, ::-1, ::-1],
+    4: lambda planes: planes[:, ::-1],
+    5: lambda planes: planes.swapaxes(1, 2),
+    6: lambda planes: np.rot90(planes, -1, (1, 2)),
+    7: lambda planes: planes[:, ::-1, ::-1].swapaxes(1, 2),
+    8: lambda planes: np.rot90(planes, 1, (1, 2)),
+}
+"""What EXIF's numbers mean for `[c, h, w]`."""
+
+
+@pytest.mark.parametrize("orientation", sorted(TURNED))
+@pytest.mark.parametrize("ending", [".png", ".tif"])
+@pytest.mark.parametrize("mode", sorted(DRAWN))
+def test_pictures_of_every_mode_are_turned(tmp_path: Path, mode: str, ending: str, orientation: int) -> None:
     tag = Image.Exif()
-    tag[ORIENTATION] = 6
-    DRAWN[mode]().save(tmp_path / "a.tif", exif=tag)
-    scan = read_image(tmp_path / "a.tif")
-    np.testing.assert_allclose(scan.planes[0] / scan.white, np.rot90(GREY, -1), atol=1e-6)
+    tag[ORIENTATION] = orientation
+    oblong = DRAWN[mode]().crop((0, 0, 7, 4))
+    if not written(oblong, tmp_path / f"upright{ending}"):
+        pytest.skip(f"{ending} has no mode {mode}")
+    oblong.save(tmp_path / f"turned{ending}", exif=tag)
+    upright, turned = (read_image(tmp_path / f"{name}{ending}") for name in ("upright", "turned"))
+    np.testing.assert_array_equal(turned.planes, TURNED[orientation](upright.planes))
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,12 +84,13 @@ def has_transparency(path: Path) -> bool:
     return False
 
 
-def _opened(path: Path) -> Image.Image:
-    image = Image.open(path, formats=sorted(set(FORMATS.values())))
-    if image.width * image.height > PIXELS:
-        image.close()
-        raise DataError(_too_large(path, f" ({image.width:,}×{image.height:,})"))
-    return image
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The head of an image file. Pillow gets a stream: by its name it would map a file, and turn what it maps wrong."""
+    with path.open("rb") as file, Image.open(file, formats=sorted(set(FORMATS.values()))) as image:
+        if image.width * image.height > PIXELS:
+            raise DataError(_too_large(path, f" ({image.width:,}×{image.height:,})"))
+        yield image
 
 
 def _too_large(path: Path, size: str = "") -> str:
