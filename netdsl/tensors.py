@@ -79,6 +79,11 @@ class TensorType:
         """Whether every sample has its own."""
         return self.batched and not self.single
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a size of it is not a number."""
+        return any(type(d) is not int for d in self.shape)
+
     def with_shape(self, *shape: Extent) -> TensorType:
         return TensorType(shape, self.dtype, self.batched, self.single)
 

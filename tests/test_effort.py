@@ -86,6 +86,9 @@ GROWING = {
     "shared": lambda n: net("shared s: linear(4)\n  " + each("s", n), "x [4]"),
     "nets": lambda n: "".join(f"net N{i} {{\n  input x [4]\n  linear(4)\n}}\n" for i in range(n)),
     "recurrent": lambda n: net(f"for i in range({n}) {{ r }}", "x [T, 4]", "recurrent r { input a\n state h [4] = 0\n next h: h + a\n output h }\n"),
+    "parts": lambda n: net(f"split({2 * n}) -> add", f"x [{2 * n}, 4]"),
+    "listed parts": lambda n: net("split(ones) -> add", f"x [{2 * n}, 4]", f"let ones = [{', '.join('1' * 2 * n)}]\n"),
+    "slices": lambda n: net(f"a: each i in range({n}) {{ x -> slice(1, start=i, end=i + 1) }}\n  a -> add", f"x [4, {n}]"),
     "lost": lambda n: net(each("maxpool(2, stride=3, pad=0) -> resize(3) -> conv(4, 2, pad=1)", n), "x [4, 32, 32]"),
 }  # fmt: skip
 
@@ -141,6 +144,17 @@ def test_layers_have_a_bound() -> None:
     assert codes(net("relu * 10001", "x [4]")) == set()
     assert codes(net("relu * 12001", "x [4]")) == {"too-many-layers"}
     assert codes(net("lstm(4, layers=100) * 121", "x [T, 4]")) == {"too-many-layers"}
+
+
+@pytest.mark.parametrize("layers", ["relu * {n}", "conv(4, 3, pad=1) * {n}", "b * {m}"])
+def test_layers_of_open_sizes_cost_more(layers: str) -> None:
+    block = "block b {\n  input x\n  conv(4, 3, pad=1) * 100\n}\n"
+
+    def said(count: int) -> set[str]:
+        return codes(net(layers.format(n=count, m=count // 100), before=block))
+
+    assert said(4000) == set()
+    assert said(11_900) == {"too-much-work"}
 
 
 def test_axes_have_a_bound() -> None:

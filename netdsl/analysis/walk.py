@@ -166,17 +166,27 @@ class Walk:
         operands = [(i, v, f) for i, v in enumerate(node.inputs) if v is not like and (f := self.fields.get(v))]
         if op.broadcasts and len(operands) > 2:  # what reads values alike is asked once for those that are alike
             operands = list({(v.type, f): (i, v, f) for i, v, f in reversed(operands)}.values())[::-1]
+        readings: dict[TensorType, Reading] = {}
         for number, result in enumerate(node.results):
-            through = [self.through(op, (i, number), (v, result), f) for i, v, f in operands]
+            through = [self.through(op, (i, number), (v, result), f, readings) for i, v, f in operands]
             joined = len(through) > 1
             self.fields[result] = self.sight.join(through) if joined else next(iter(through), None)
 
-    def through(self, op: Op, place: tuple[int, int], ends: tuple[Value, Value], field: Field) -> Field:
-        """What a result sees through one operand; `place` has the number of either."""
-        if len(tuple(op.operands())) == 1 and not any(seen and seen.axes for seen in field):
+    def through(
+        self, op: Op, place: tuple[int, int], ends: tuple[Value, Value], field: Field,
+        readings: dict[TensorType, Reading],
+    ) -> Field:  # fmt: skip
+        """What a result sees through one operand; `place` has the number of either.
+
+        Where values of one type are read alike, `readings` keeps how.
+        """
+        if place[0] == 0 and len(tuple(op.operands())) == 1 and not any(seen and seen.axes for seen in field):
             return field
         before, after = map(self.shape, ends)
-        return self.sight.through(field, before, reading_at(op, *place, self.sizes), after)
+        reading = readings.get(ends[0].type) or reading_at(op, *place, self.sizes)
+        if op.broadcasts:
+            readings[ends[0].type] = reading
+        return self.sight.through(field, before, reading, after)
 
     def run(self, node: Node, op: Op, path: str) -> int:
         """Put the layer on the schedule; the bytes of its results."""

@@ -150,7 +150,8 @@ def apply(context: Context, scope: Scope, layer: BlockLayer, value: Arrows, span
     if isinstance(block, Recurrent):
         outer = _recurrent_inputs(layer.definition, block, outer)
         types = [t.with_shape(outer[0].shape[0], *t.shape) for t in types]
-    context.count_layers(sum(1 for _ in block.body.walk()), span)
+    inside = [any(r.type.is_open for r in node.results) for _, node in block.body.walk()]
+    context.count_layers(len(inside), span, sum(inside))
     result = layers.append(context, block.name, block, outer, types, span, layer.settings)
     names = tuple(o.name for o in block.body.outputs)
     made = Bundle(result.items, names) if isinstance(result, Bundle) else result

@@ -27,6 +27,8 @@ EFFORT = 500_000
 """Expressions, uses of layers and items of lists that a file may cost: it can keep nobody waiting for ever."""
 LAYER, NET = 10, 200
 """What a layer costs of that where it is made, and once more wherever it stands; and what a net does."""
+OPEN, SYMBOL = 60, 400
+"""What a layer whose sizes are left open costs besides, and what such a size of an input does."""
 CHAIN = 8
 """How many blocks of a call chain are shown."""
 KEPT = frozenset({"training"})
@@ -203,12 +205,14 @@ class Context:
         self.library.effort += cost
         if self.library.effort > EFFORT:
             self.library.exhausted = True
+            help = "use smaller lists, fewer repetitions, or numbers for sizes that are left open"
             message = f"the file takes more than {EFFORT:,} steps to build"
-            self.abort("too-much-work", message, span, help="use smaller lists and fewer repetitions")
+            self.abort("too-much-work", message, span, help=help)
 
-    def count_layers(self, count: int, span: Span) -> None:
+    def count_layers(self, count: int, span: Span, opened: int = 0) -> None:
+        """Count layers that stand at a place; of so many of them sizes are left open."""
         self.layers += count
-        self.spend(LAYER * count, span)
+        self.spend(LAYER * count + OPEN * opened, span)
         if self.layers > LAYERS:
             message = f"the network unrolls to more than {LAYERS:,} layers"
             self.abort("too-many-layers", message, span, help="use fewer repetitions")

@@ -380,7 +380,7 @@ def append(
     settings: Mapping[str, Setting],
 ) -> Arrows:  # fmt: skip
     """Append a node to the body being built."""
-    context.count_layers(getattr(op, "layers", 1), span)
+    context.count_layers(getattr(op, "layers", 1), span, any(t.is_open for t in types))
     context.spend(LAYER + len(types), span)
     results = tuple(Value(name, t) for t in types)
     node = Node(name, op, inputs, results, span, written={k: s.written for k, s in settings.items() if s.written})

@@ -15,7 +15,7 @@ import netdsl.elaborate.sizes as sizes
 from netdsl import syntax
 from netdsl.diagnostics import Collector, Label, Severity, did_you_mean
 from netdsl.dims import Extent, SizeTooComplex, charged
-from netdsl.elaborate.context import NET, Context
+from netdsl.elaborate.context import NET, SYMBOL, Context
 from netdsl.elaborate.files import Library, Module
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import Exhausted, Failed, Setting
@@ -178,6 +178,7 @@ def _symbol(context: Context, scope: Scope, name: syntax.Name) -> Extent:
     if len(context.domain.symbols) == SYMBOLS:
         help = "give sizes that are the same one name, or fix them"
         context.abort("size-too-complex", f"a net has more than {SYMBOLS} sizes left open", name.span, help)
+    context.spend(SYMBOL, name.span)
     symbol = context.domain.declare(name.id)
     scope.bind(name.id, symbol, name.span)
     return symbol

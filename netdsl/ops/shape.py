@@ -1,6 +1,8 @@
 """Joining, cutting and rearranging values: no arithmetic, no weights."""
 
 from collections.abc import Iterator
+from functools import cached_property
+from itertools import accumulate
 from typing import Annotated, Any, ClassVar
 
 from netdsl.dims import Dim, Extent
@@ -189,6 +191,7 @@ class Split(Rearrangement):
     axis: Int = 0
 
     def prepare(self) -> None:
+        self.__dict__.pop("ends", None)
         rank_at_least(self.x, 1, self.name)
         self.along = find_axis(self.axis, self.x.type.rank, self.name)
         if isinstance(self.parts, int) and self.parts > MOST_PARTS:
@@ -212,16 +215,19 @@ class Split(Rearrangement):
             return (self.x.shape[self.along] // self.parts,) * self.parts
         return tuple(self.parts)
 
+    @cached_property
+    def ends(self) -> tuple[Extent, ...]:
+        """Where the parts begin, and where the last one ends."""
+        return tuple(accumulate(self.sizes, initial=0))
+
     def result(self) -> tuple[TensorType, ...]:
         before, after = self.x.shape[: self.along], self.x.shape[self.along + 1 :]
         return tuple(self.x.type.with_shape(*before, size, *after) for size in self.sizes)
 
     def reading(self, place: int, result: int = 0) -> Reading:
-        first: Extent = 0
-        for size in self.sizes[:result]:
-            first = first + size
         whole = self.x.shape[self.along]
-        part = Window(whole, before=-first, after=first + self.sizes[result] - whole)  # type: ignore[arg-type]
+        first, stop = self.ends[result : result + 2]
+        part = Window(whole, before=-first, after=stop - whole)  # type: ignore[arg-type]
         return tuple(Follows(i, part if i == self.along else None) for i in range(self.x.type.rank))
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
