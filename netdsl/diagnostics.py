@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Final
 
 from netdsl.limits import LABELS, MESSAGE, MISTAKES, QUOTED, WARNINGS
 from netdsl.record import anew, changed, entity, record
 from netdsl.source import Span
+
+TOO_MANY_MISTAKES: Final = "too-many-mistakes"
+TOO_MANY_WARNINGS: Final = "too-many-warnings"
+"""What is said when no more of either is told of."""
 
 
 class Severity(StrEnum):
@@ -112,14 +117,13 @@ class Collector:
         return made
 
     def add(self, diagnostic: Diagnostic) -> None:
-        alike = self._alike(diagnostic.severity)
-        most = _most(diagnostic.severity)
-        if alike > most:
+        if self.full_of(diagnostic.severity):
             return
         made = diagnostic.bounded()
         if any(d.span.start == made.span.start and d == made for d in self.found):
             return
-        self.found.append(made if alike < most else _others(made, most))
+        most = _most(made.severity)
+        self.found.append(made if self._alike(made.severity) < most else _others(made, most))
 
     def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
         for diagnostic in diagnostics:
@@ -131,8 +135,9 @@ class Collector:
         return self.full_of(Severity.ERROR)
 
     def full_of(self, severity: Severity) -> bool:
-        """Nothing more of that kind is taken."""
-        return self._alike(severity) > _most(severity)
+        """Nothing more of that kind is taken: the last of them says so."""
+        last = TOO_MANY_MISTAKES if severity is Severity.ERROR else TOO_MANY_WARNINGS
+        return any(d.code == last for d in reversed(self.found))
 
     def _alike(self, severity: Severity) -> int:
         return sum((d.severity is Severity.ERROR) is (severity is Severity.ERROR) for d in self.found)
@@ -165,9 +170,9 @@ def _others(first: Diagnostic, told: int) -> Diagnostic:
     """What is said in place of the first that is one too many."""
     if first.severity is Severity.ERROR:
         message = f"there are more than {told} mistakes: what follows was not looked at"
-        return Diagnostic("too-many-mistakes", message, (Label(first.span),), help="mend those first")
+        return Diagnostic(TOO_MANY_MISTAKES, message, (Label(first.span),), help="mend those first")
     message = f"there are more than {told} warnings: the others are left out"
-    return Diagnostic("too-many-warnings", message, (Label(first.span),), first.severity)
+    return Diagnostic(TOO_MANY_WARNINGS, message, (Label(first.span),), first.severity)
 
 
 def did_you_mean(word: str, *known: Iterable[str]) -> str | None:

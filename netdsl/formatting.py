@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
-from netdsl.diagnostics import Collector
+from netdsl.diagnostics import Collector, Diagnostic, Label, NetError
 from netdsl.formatter import format_file
+from netdsl.lexer import Lexer
+from netdsl.limits import BYTES
 from netdsl.parser import parse
-from netdsl.source import Source
+from netdsl.source import Source, Span
+from netdsl.stream import TooDeep
+from netdsl.tables import tables
 
 
 def formatted(source: Source, *, shapes: bool = False) -> str:
-    """The canonical text of a source. Raises `NetError` when it does not parse, or with `shapes` when it is wrong."""
+    """The canonical text of a source. Raises `NetError` when it does not parse, with `shapes` when it is wrong, and
+    when that text would pass a limit: it has more lines, and more spaces, than the one at hand may have."""
     collector = Collector()
     file = parse(source, collector)
     collector.check()
-    return format_file(file, row_shapes(source) if shapes else None)
+    text = format_file(file, row_shapes(source) if shapes else None)
+    found = None if text == source.text else _passed(source.written(text))
+    if found:
+        code, message = found
+        place = Label(Span(Source(source.name, "", source.path), 0, 0))
+        help = "part the text into files that `use` one another, and long rows into several"
+        raise NetError([Diagnostic(code, f"in canonical form {message}", (place,), help=help)])
+    return text
+
+
+def _passed(text: str) -> tuple[str, str] | None:
+    """The limit that a text passes: its code, and what would be said of it."""
+    if len(text.encode()) > BYTES:
+        return "file-too-large", f"the text has more than {BYTES:,} bytes"
+    collector = Collector()
+    try:
+        Lexer(Source("", text), collector, tables()).run()
+    except TooDeep:
+        return collector.found[0].code, collector.found[0].message
+    return None
 
 
 def row_shapes(source: Source) -> dict[int, str]:

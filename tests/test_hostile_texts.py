@@ -15,8 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from netdsl.diagnostics import Collector, NetError
+from netdsl.formatting import formatted
 from netdsl.limits import BYTES, LINE, MESSAGE, MISTAKES, NAME, NETS, USES, WORDS
+from netdsl.parser import parse
 from netdsl.program import check_text
+from netdsl.source import Source
 
 ROOT = Path(__file__).parent.parent
 SECONDS = 10
@@ -139,12 +143,12 @@ CONSTRUCTS: dict[str, tuple[str, Unit, str]] = {
 """Head, what is repeated, tail. A name before a comma is that of a rule of the grammar."""
 
 WORKER = """
-import contextlib, io, json, resource, sys
+import contextlib, io, json, sys
 from netdsl.cli import attempt
 for path in sys.argv[2:]:
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-        code = attempt([sys.argv[1], path])
+        code = attempt([*sys.argv[1].split(), path])
     said = out.getvalue()
     peak = next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith("VmHWM"))
     print(json.dumps([path, code, len(said), peak, "unexpectedly" in said]), flush=True)
@@ -168,16 +172,17 @@ def confine(seconds: int) -> Callable[[], None]:
     return limit
 
 
-def answers(command: str, files: list[Path], seconds: int) -> None:
-    """Hold a command on some files to the limits."""
+def answers(command: str, files: list[Path], seconds: int, letters: int = 60_000) -> list[int]:
+    """Hold a command on some files to the limits, also in what it prints; the exit codes."""
     done = subprocess.run(
         [sys.executable, "-c", WORKER, command, *map(str, files)], text=True, capture_output=True, check=False,
         preexec_fn=confine(seconds),
     )  # fmt: skip
     said = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(said) == len(files), f"{files[len(said)]}: {done.returncode} {done.stderr[-500:]}"
-    wrong = [s for s in said if s[1] not in (0, 1) or s[2] > 60_000 or s[3] > PEAK or s[4]]
+    wrong = [s for s in said if s[1] not in (0, 1) or s[2] > letters or s[3] > PEAK or s[4]]
     assert not wrong
+    return [s[1] for s in said]
 
 
 def written(folder: Path, name: str, words: int) -> Path:
@@ -207,8 +212,15 @@ def test_each_construct_is_answered(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", [WORDS - 1000, 4 * WORDS], ids=["allowed", "beyond"])
 @pytest.mark.parametrize("name", CONSTRUCTS)
 def test_each_construct_at_the_limits(name: str, words: int, tmp_path: Path) -> None:
-    for command in ("check", "fmt"):
-        answers(command, [written(tmp_path, name, words)], SECONDS)
+    file = written(tmp_path, name, words)
+    right = answers("check", [file], SECONDS)
+    if right == [0]:
+        letters = 60_000 + 40 * file.stat().st_size
+        for command in ("report", "report --explain", "report --format json", "report --format markdown"):
+            answers(command, [file], 3 * SECONDS, letters)
+        answers("compile --to pytorch", [file], 3 * SECONDS, letters)
+    answers("fmt", [file], SECONDS)
+    assert answers("check", [file], SECONDS) == right
 
 
 # ---------------------------------------------------------------- the limits themselves
@@ -226,6 +238,20 @@ LIMITS = {
 def test_what_passes_a_limit_is_told(limit: str) -> None:
     code, given = LIMITS[limit]
     assert code in [d.code for d in check_text(given)]
+
+
+@pytest.mark.parametrize(("code", "given"), [
+    ("file-too-long", text("definition, recurrent", WORDS - 1000)),
+    ("line-too-long", f"{NET}#{'c' * (LINE - 1)}\nrelu\n}}\n"),
+    ("file-too-large", NET + f"#{'c' * 480}\n" * 2070 + "relu\n}\n"),
+])  # fmt: skip
+def test_the_canonical_form_stays_within_the_limits(code: str, given: str) -> None:
+    source = Source("a.net", given)
+    assert len(given) <= BYTES
+    assert parse(source, Collector()).items
+    with pytest.raises(NetError) as told:
+        formatted(source)
+    assert [d.code for d in told.value.diagnostics] == [code]
 
 
 def test_what_stands_at_a_limit_is_read() -> None:
