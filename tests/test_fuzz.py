@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from fuzz.worker import Worker
 from netdsl.reference.operations import operations
 
 FOUND = sorted(FINDINGS.glob("*.net"))
-FEW = 30
+FEW = 6
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +36,9 @@ def test_what_was_found_is_cured(path: Path, worker: Worker) -> None:
     assert worker.judge(data) is None
 
 
-def test_a_few_texts_break_no_rule(worker: Worker) -> None:
-    found = {number: worker.judge(text(1, number)) for number in range(FEW)}
+@pytest.mark.parametrize("numbers", [range(FEW), pytest.param(range(FEW, 60), marks=pytest.mark.slow)], ids=str)
+def test_a_few_texts_break_no_rule(numbers: range, worker: Worker) -> None:
+    found = {number: worker.judge(text(1, number)) for number in numbers}
     assert {number: breach for number, breach in found.items() if breach} == {}
 
 
@@ -63,9 +65,13 @@ def test_every_operation_and_setting_is_drawn() -> None:
 
 def test_every_word_and_sign_is_drawn() -> None:
     chance = random.Random(0)
-    drawn = {word for _ in range(1500) for word in sentence(chance).split()}
     _, words = rules()
-    assert {word for name, word in words.items() if name != "_NL"} - drawn == set()
+    missing = {word for name, word in words.items() if name != "_NL"}
+    for _ in range(400):
+        missing.difference_update(sentence(chance).split())
+        if not missing:
+            break
+    assert missing == set()
 
 
 # ---------------------------------------------------------------- what is seen
@@ -122,13 +128,19 @@ FAULTS = {
 }  # fmt: skip
 
 
+@cache
+def answer(arguments: Sequence[str], data: bytes) -> Answer:
+    """What a command says, which every fault spoils in another way."""
+    return oracle.ask(arguments, data)
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_seen(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rule, data, change = FAULTS[name]
     monkeypatch.chdir(tmp_path)
     oracle.prepare(tmp_path)
-    assert oracle.judge(data) is None
-    seen = oracle.breaches(data, lambda arguments, data: change(arguments, oracle.ask(arguments, data)))
+    assert oracle.judge(data, answer) is None
+    seen = oracle.breaches(data, lambda arguments, data: change(arguments, answer(arguments, data)))
     assert rule in {breach.rule for breach in seen}
 
 
