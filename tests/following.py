@@ -190,7 +190,8 @@ def shapes(module: nn.Module) -> list[tuple[str, tuple[int, ...]]]:
 def settings(module: nn.Module) -> list[tuple[str, str]]:
     """What PyTorch's own layers inside were made with, dropout rates among it."""
     own = [(path, m) for path, m in module.named_modules() if type(m).__module__.startswith("torch.nn")]
-    return [(path, m.extra_repr()) for path, m in own if not isinstance(m, nn.Sequential | nn.ModuleDict)]
+    plain = [(path, m.extra_repr()) for path, m in own if not isinstance(m, nn.Sequential | nn.ModuleDict)]
+    return [(path, said) for path, said in plain if said]  # a ReLU is as good as a function
 
 
 def samples(net: Net, device: str, batch: int = 2) -> list[torch.Tensor]:

@@ -316,7 +316,83 @@ net N(n = 2, width = 8) {
   output y: parts -> add -> linear(width) -> linear(2)
 }
 """
+BRANCHES = """
+block tower(c, n) {
+  input x [T, E]
+  wide: each i in range(n) { l: x -> linear(c + i, init=normal(0.02))
+    l -> layernorm -> relu -> linear(2 * E) }
+  wide -> concat(axis=1) -> linear(E)
+}
+block heads(n) {
+  input x [T, E]
+  h: x -> linear(n * 4)
+  parts: each j in range(n) { param scale [4]
+    (h -> slice(1, start=4 * j, end=4 * j + 4)) * scale -> tanh }
+  parts -> stack(axis=1) -> mean(axis=1) -> linear(E)
+}
+net N(width = 4, n = 3, m = 2, k = 2) {
+  input x [T = 4, 6]
+  a: tower(width, n)
+  b: (a -> heads(m)) + (x -> tower(2 * width, n))
+  parts: each i in range(2 * k) { (b -> linear(width)) + (a -> linear(width)) -> dropout(0.1 * i) }
+  parts -> add
+  output y: linear(2)
+}
+"""
+UNLIKE_BRANCHES = """
+block odd(n) {
+  input x
+  y: each i in range(n) { if i == 0 { x -> linear(4) } else { x -> linear(4) -> relu } }
+  y -> add
+}
+block wider(n) {
+  input x
+  y: each i in range(n) { x -> linear(i + 1) -> relu }
+  y -> concat
+}
+block deeper(n) {
+  input x
+  y: each i in range(n) { x -> linear(4) * (i + 1) }
+  y -> add
+}
+block listed(n, sizes: list) {
+  input x
+  y: each i in range(n) { x -> linear(sizes[i]) }
+  y -> concat
+}
+block numbered(n) {
+  input x
+  linear7: linear(4)
+  each i in range(n) { x -> linear(4) } -> add
+}
+block kernel(n) {
+  input x
+  y: each i in range(n) { x -> unsqueeze(0) -> conv(1, 2 * i + 1, pad=same) -> flatten -> linear(3) }
+  y -> add
+}
+net N(n = 2, m = 2, k = 2, l = 2, o = 2, p = 2) {
+  input x [4]
+  a: odd(n)
+  b: wider(m)
+  c: x -> deeper(k)
+  d: x -> listed(l, [4, 5, 6, 7])
+  e: x -> numbered(o)
+  f: x -> kernel(p)
+  output y: (a, b, c, d, e, f) -> concat -> linear(2)
+}
+"""
+ALONE = """
+net N(n = 2, m = 2) {
+  input x [4]
+  a: each i in range(n) { linear(3) } -> concat
+  each i in range(m) { x -> linear(3) } -> concat
+  output y: (a, _) -> concat -> linear(2)
+}
+"""
 KEPT = {
+    "branches": (BRANCHES, {"width", "n", "m", "k"}),
+    "unlike branches": (UNLIKE_BRANCHES, set()),
+    "alone": (ALONE, set()),
     "row before, in a let": (BEFORE, set()),
     "row before": (PREVIOUS, {"w"}),
     "turns": (TURNS, {"width", "depth", "n"}),
@@ -328,7 +404,7 @@ KEPT = {
     "numbered on": (NUMBERED_ON, {"width", "more"}),
     "narrowing": (NARROWING, {"width"}),
     "feed": (FEED, {"width"}),
-    "mixture": (MIXTURE, set()),
+    "mixture": (MIXTURE, {"count"}),
     "shortcut": (SHORTCUT, {"width"}),
     "baked": (BAKED, {"width"}),
     "defaults": (DEFAULTS, {"width"}),
@@ -369,6 +445,17 @@ def test_a_count_is_a_loop_of_the_source() -> None:
     assert "        for i in range(1, 2 * self.more + 1):\n" in source
     assert '            x = getattr(self, f"mlp{i}")(x)  # [T, width]\n' in source
     assert "def __init__(self, in_channels: int, c: int, n: int) -> None:" in Emitted(load_text(STAGES)).source
+
+
+def test_branches_that_a_setting_counts_are_a_loop() -> None:
+    source = Emitted(load_text(MIXTURE)).source
+    assert "        for i in range(count):\n" in source
+    assert '            self.parts[f"linear{i + 1}"] = nn.Linear(in_features, 2)\n' in source
+    assert '            parts.append(self.parts[f"linear{i + 1}"](x) * gates[:, i : i + 1])' in source
+    assert "        return sum(parts)" in source
+    branches = Emitted(load_text(BRANCHES)).source
+    assert "self.register_parameter(f\"scale{j or ''}\", nn.Parameter(torch.empty(4)))" in branches
+    assert "torch.stack(branches, dim=2)" in branches
 
 
 def test_many_layers_alike_are_a_loop_whoever_counted_them() -> None:

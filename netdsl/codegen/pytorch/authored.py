@@ -33,6 +33,8 @@ class Names:
         """The shapes of free params."""
         self.loops = _loop_words(use)
         """Words that loops bind, each with what the loop goes over: they mean something else at every turn."""
+        self.turn: dict[str, str] = {}
+        """The word of the loop whose turn is looked at, with the variable that has its number in the source."""
         self.symbols: dict[str, Any] = {}
         """Sizes that the shape of an input names."""
         self.open: set[str] = set()
@@ -78,6 +80,8 @@ class Names:
         return span.source is own.source and own.start <= span.start and span.end <= own.end
 
     def _lookup(self, word: str) -> Term | None:
+        if word in self.turn:
+            return name(self.turn[word])
         if word in self.loops or word in self.several or word in self.open:
             return None
         if word in self.lets:
@@ -144,7 +148,8 @@ class Names:
         self.open.add(word)
         behind = [*self.loops.get(word, ()), *self.several.get(word, ())]
         behind += [self.lets[word]] if word in self.lets else []
-        found = set().union(*(self.sources(expr) for expr in behind))
+        found = {self.turn[word]} if word in self.turn else set()
+        found = found.union(*(self.sources(expr) for expr in behind))
         self.open.discard(word)
         if word in self.symbols:
             found |= names_in((self.symbols[word],))
@@ -284,11 +289,15 @@ def controlling(part: Any) -> Sequence[Any]:
         return (part.items,)
     if isinstance(part, syntax.If):
         return (part.condition,)
-    if isinstance(part, syntax.Binary) and part.operator == "*" and _is_layer(part.left):
+    if isinstance(part, syntax.Binary) and part.operator == "*" and _is_layer(part.left) and not _is_chain(part.right):
         return (part.right,)
     return (part.index,) if isinstance(part, syntax.Index) else ()
 
 
 def _is_layer(part: Any) -> bool:
     """Whether the left side of `*` is a layer: a call of one, or a chain in brackets."""
-    return isinstance(part, syntax.Call) or (isinstance(part, syntax.Pipeline) and len(part.stages) > 1)
+    return isinstance(part, syntax.Call) or _is_chain(part)
+
+
+def _is_chain(part: Any) -> bool:
+    return isinstance(part, syntax.Pipeline) and len(part.stages) > 1

@@ -10,7 +10,7 @@ from netdsl.codegen.pytorch.forward import Forward, commented
 from netdsl.codegen.pytorch.layout import Step, attribute_of
 from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.codegen.pytorch.recurrence import recurrent_lines
-from netdsl.codegen.pytorch.spelling import Either, Made, Repeated
+from netdsl.codegen.pytorch.spelling import Branched, Either, Made, Repeated
 from netdsl.codegen.pytorch.starts import needs_bilinear, start_lines
 from netdsl.codegen.pytorch.support import SUPPORT
 from netdsl.codegen.pytorch.terms import Term, negated
@@ -92,12 +92,29 @@ class ClassWriter:
             head = condition(f"{count} == {made[0].number}", "if", ":", 2)
             before = self._assigned(attribute)
             return [*head, *lay(first, before, "", 3), f"{INDENT * 2}else:", *lay(second, before, "", 3)]
+        if isinstance(made[0], Branched):
+            return self._branched(made)
         if isinstance(made[0], Repeated):
             item = self.parameters.write([m.item for m in made], self.uses, made[0].base)
             call = Called("self.add_module", (("", Atom(made[0].name)), ("", item)))
             turns = breakable(self.parameters.turns(made, self.uses), tight=True)
             return [*looped([made[0].word], turns, 2), *lay(call, depth=3)]
         return lay(self.parameters.write(made, self.uses, attribute), self._assigned(attribute), "", 2)
+
+    def _branched(self, made: Sequence[Branched]) -> list[str]:
+        """A loop that makes the modules of every turn."""
+        first, table = made[0], attribute_of(made[0].table) if made[0].table else ""
+        count = self.parameters.value([m.count for m in made], self.uses, "count").text
+        lines = [f"{INDENT * 2}{table} = nn.ModuleDict()"] if table else []
+        lines += looped([first.word], breakable(f"range({count})", tight=True), 2)
+        with self.parameters.turning(first.word):
+            for i, item in enumerate(first.items):
+                doc = self.parameters.write([m.items[i].made for m in made], self.uses, first.table)
+                function = "self.register_parameter" if item.free else "self.add_module"
+                call = Called(function, (("", Atom(item.key)), ("", doc)))
+                kept = lay(doc, f"{table}[{item.key}] = ", "", 3) if table and not item.free else lay(call, depth=3)
+                lines += [*kept, *start_lines(item.starts, 3)]
+        return lines
 
     def _guard(self, term: Term, truth: bool) -> list[str]:
         """A class has the layers of one side of an `if`: arguments that lead to the other are refused."""
@@ -127,8 +144,11 @@ class ClassWriter:
             lines += [*head, *lay(doc, f"{attribute_of(attribute)} = ", "", 3), *start_lines(starts, 3)]
         return lines
 
-    def _all_starts(self) -> list[Any]:
-        return list({s[0]: s for layout in (self.main, *self.layouts) for s in layout.inits}.values())
+    def _all_starts(self, turns: bool = False) -> list[Any]:
+        made = [a for layout in self.layouts for a in layout.attributes.values() if isinstance(a, Branched)]
+        turned = [s for branched in made for item in branched.items for s in item.starts]
+        own = [s for layout in (self.main, *self.layouts) for s in layout.inits]
+        return list({s[0]: s for s in ([*own, *turned] if turns else own)}.values())
 
     def _is_optional(self, path: str) -> bool:
         return any(path.startswith(f"{attribute_of(a)}.") or path == attribute_of(a) for a in self.conditions)
@@ -199,7 +219,7 @@ class ClassWriter:
 
     def _support(self) -> set[str]:
         found = {name for layout in self.layouts for s in layout.use.spellings.values() for name in s.support}
-        return found | ({"bilinear_"} if needs_bilinear(self._all_starts()) else set())
+        return found | ({"bilinear_"} if needs_bilinear(self._all_starts(turns=True)) else set())
 
 
 def _buffer(name: str, number: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,7 @@ class Forward:
         self.uses: list[Use] = [layout.use for layout in layouts]
         self.main = max(layouts, key=lambda layout: len(layout.steps))
         self.optional = optional
-        self.others = [[s for s in layout.steps if s.label not in optional] for layout in layouts]
+        self.others = [[s for s in _with_turns(layout) if s.label not in optional] for layout in layouts]
         self.shapes = Shapes(parameters, layouts, self.others, self.main)
         self.order = [{id(s): i for i, s in enumerate(steps)} for steps in self.others]
         self.lasts = {s.label.split(".")[0]: s for s in self.main.steps}
@@ -97,6 +97,11 @@ class Forward:
         Values in `later`, inputs among them, are read by what is written after these steps: they keep a name, and it
         is no other value's.
         """
+        self._begin(steps, results, later)
+        for i, step in enumerate(steps):
+            self._step(i, step, steps)
+
+    def _begin(self, steps: Sequence[Step], results: Sequence[Value], later: Sequence[Value]) -> None:
         self.steps = steps
         self.readers: dict[Value, list[int]] = {}
         for i, step in enumerate(steps):
@@ -106,12 +111,13 @@ class Forward:
         for value in self.results:
             self.readers.setdefault(value, []).append(len(steps))
         self.returns_one = len(self.results) == 1 and not later
-        for i, step in enumerate(steps):
-            self._step(i, step, steps)
 
     def _step(self, i: int, step: Step, steps: Sequence[Step]) -> None:
         if step.loop:
             self._loop(i, step)
+            return
+        if step.branches:
+            self._gather(i, step)
             return
         doc = self._expression(step)
         taken_in = [v for v in dict.fromkeys(step.inputs) if v in self.pending and self.pending[v].step.inputs]
@@ -135,13 +141,43 @@ class Forward:
         before, name = self.names[source], self._name(result, step, index, 0)
         if name != before:
             self.lines.append(f"{INDENT * self.depth}{name} = {before}")
-        same = [steps[self.order[self._main_index()][id(step)]] for steps in self.others]
+        same = self._same(step)
         loops = [s.loop for s in same if s.loop]
         turns = self.parameters.turns(loops, self.uses, stored=True)
         self.lines += looped([loops[0].word], breakable(turns, tight=True), self.depth)
         self.depth += 1
         self._turn(name, step, [s.expression.arguments for s in same])  # type: ignore[union-attr]
         self.depth -= 1
+
+    def _gather(self, index: int, step: Step) -> None:
+        """Turns whose results are gathered: `parts.append(self.parts[f"linear{i + 1}"](x))`."""
+        for value in [v for v in step.inputs if v in self.pending and self.pending[v].step.inputs]:
+            self._flush(value, index)
+        name = self._own(step.label)
+        branches = [s.branches for s in self._same(step) if s.branches]
+        count = self.parameters.value([b.count for b in branches], self.uses, "count", stored=True).text
+        turns = breakable(f"range({count})", tight=True)
+        self.lines += [f"{INDENT * self.depth}{name} = []", *looped([branches[0].word], turns, self.depth)]
+        around = self.steps, self.readers, self.results, self.returns_one, dict(self.alive)
+        later = [v for v in self.alive if any(r > index for r in self.readers.get(v, ())) or v in step.inputs]
+        end = step.turn[-1].results[0]
+        self._begin(step.turn, [end], later)
+        self.returns_one = True
+        self.depth += 1
+        with self.parameters.turning(branches[0].word):
+            for i, inner in enumerate(step.turn):
+                self._step(i, inner, step.turn)
+        doc, comment = self.returned(end)
+        self.pending.pop(end, None)
+        self.lines += commented(Called(f"{name}.append", (("", doc),)), "", comment, self.depth)
+        self.depth -= 1
+        self.steps, self.readers, self.results, self.returns_one, self.alive = around
+        self.names[step.results[0]] = self.alive[step.results[0]] = name
+
+    def _same(self, step: Step) -> list[Step]:
+        """The step as the uses have it."""
+        index = self.order[self._main_index()][id(step)]
+        return [steps[index] for steps in self.others]
 
     def _turn(self, name: str, step: Step, turns: Sequence[Sequence[Any]]) -> None:
         """What a turn does to the value called `name`, in one line where it fits."""
@@ -186,8 +222,7 @@ class Forward:
         operands = [self.pending[v].doc if v in self.pending else Atom(self.names[v]) for v in step.inputs]
         if step.label in self.optional:
             return Called(step.expression.function, tuple(("", o) for o in operands))  # type: ignore[union-attr]
-        index = self.order[self._main_index()][id(step)]
-        values = [steps[index].expression for steps in self.others]
+        values = [same.expression for same in self._same(step)]
         hint = identifier(step.label.replace(".", "_"))
         short = _shortened(step, operands)
         if short is not None:
@@ -259,7 +294,8 @@ class Forward:
 
     def _is_passing(self, value: Value, step: Step, index: int) -> bool:
         """Whether a value only goes on to the next line, and is no side of a join that has a name."""
-        if value in self.results or self._is_branch(step, index):
+        gathering = index + 1 < len(self.steps) and self.steps[index + 1].branches
+        if value in self.results or self._is_branch(step, index) or gathering:
             return False
         return _unnamed(step) or index + 1 >= len(self.steps) or len(self.steps[index + 1].inputs) == 1
 
@@ -294,6 +330,13 @@ class Forward:
             waiting = self.pending[value]
             return waiting.doc, self.shapes.comment(waiting.step)
         return Atom(self.names[value]), ""
+
+
+def _with_turns(layout: Layout) -> Iterator[Step]:
+    """Every step, and those inside a step."""
+    for step in layout.steps:
+        yield step
+        yield from step.turn
 
 
 def _shortened(step: Step, operands: Sequence[Doc]) -> Doc | None:

@@ -16,6 +16,8 @@ from netdsl.codegen.pytorch.tracing import Use
 def is_open(name: str, uses: Sequence[Use]) -> bool:
     """Whether a name is an argument so far, and could as well be none: it is the same in every use."""
     use = uses[0]
+    if any(b.word == name for b in use.branches):
+        return name not in use.hidden
     values = [_value(u, name) for u in uses]
     known = name in use.places or any(identifier(w) == name for w in use.settings)
     return known and name not in use.hidden and all(repr(v) == repr(values[0]) for v in values)
@@ -50,6 +52,8 @@ def pinned(family: Family) -> frozenset[str]:
                 found |= _kept(family, term, truth, uses)
     for use in uses:
         use.decisions += [term for term, _ in family.guards]
+    words = {b.word for use in uses for b in use.branches}
+    found |= {n for use in uses for term in use.decisions for n in term.names()} & words
     if main.use.block is None:
         found |= {n for term in main.use.decisions for n in term.names()}
     return frozenset(found)

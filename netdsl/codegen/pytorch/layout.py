@@ -3,64 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 from netdsl.codegen.pytorch.authored import Names
+from netdsl.codegen.pytorch.branches import taking_list
 from netdsl.codegen.pytorch.loops import Run, runs_of
-from netdsl.codegen.pytorch.spelling import Either, Infix, Made, Operand, Raw, Repeated, Spelling
-from netdsl.codegen.pytorch.text import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, identifier, is_plain, unused
+from netdsl.codegen.pytorch.spelling import Branched, Either, Infix, Made, Operand, Raw, Repeated, Spelling
+from netdsl.codegen.pytorch.steps import (
+    Layout,
+    Step,
+    applied,
+    attribute_of,
+    follows,
+    is_spoken_for,
+    owns_module,
+    parameter,
+    weighted,
+)
+from netdsl.codegen.pytorch.text import CONTAINER_ATTRIBUTES, identifier, is_plain, unused
 from netdsl.codegen.pytorch.tracing import Use
+from netdsl.codegen.pytorch.turns import lay_branches, plans_of
 from netdsl.dims import Dim
 from netdsl.ir import Block, Node
-from netdsl.ops.base import Elementwise, Op
 from netdsl.tensors import Init, Value
-
-
-@dataclass(eq=False)
-class Step:
-    """One call of `forward`."""
-
-    node: Node
-    """The last layer it runs."""
-    expression: Made | Infix
-    inputs: tuple[Value, ...]
-    results: tuple[Value, ...]
-    label: str
-    attribute: str = ""
-    """The attribute it calls, for a chain that is one module."""
-    follows: bool = False
-    """Whether it may be written around the step before: it works element by element, or has only a bias or scale."""
-    row: tuple[Node, ...] = ()
-    """The layers of a chain."""
-    loop: Repeated | None = None
-    """The modules that a loop calls one after the other."""
-
-
-@dataclass(eq=False)
-class Layout:
-    """Attributes in order of definition, and steps in order of running."""
-
-    use: Use
-    attributes: dict[str, Made | Repeated | Either] = field(default_factory=dict)
-    inits: list[tuple[str, Init, Any]] = field(default_factory=list)
-    """`(self.conv1.weight, how it starts, its shape)`."""
-    steps: list[Step] = field(default_factory=list)
-    access: dict[Node, str] = field(default_factory=dict)
-    """How `forward` reaches a layer: `self.main["conv1"]`."""
-    names: Names | None = None
-    """What the author's words mean here."""
-    followed: set[int] = field(default_factory=set)
-    """The author's counts that a loop has."""
 
 
 def lay_out(use: Use, names: Names) -> Layout:
     """The attributes and steps of a use. Its nodes have been spelt."""
     layout = Layout(use, names=names)
     groups = _groups(use)
+    gathered = {plan.branches.nodes[0]: plan for plan in plans_of(use)}
+    in_turns = {n for plan in gathered.values() for n in plan.branches.nodes}
+    groups = {p: nodes for p, nodes in groups.items() if in_turns.isdisjoint(nodes)}
     counts = _uses(use)
-    repeats = runs_of(use, names, counts)
+    repeats = [run for run in runs_of(use, names, counts) if in_turns.isdisjoint(run.nodes)]
     loops = {run.nodes[0]: run for run in repeats if not run.prefix}
     chains = {p: c for p, c in ((p, _chain(use, p, nodes, counts)) for p, nodes in groups.items()) if c}
     inside = {n: p for p, chain in chains.items() for n in chain}
@@ -69,7 +46,10 @@ def lay_out(use: Use, names: Names) -> Layout:
     for node in use.graph.nodes:
         if node in done or (node not in use.spellings and node.shares is None):
             continue
-        if node in inside:
+        if node in gathered:
+            done.update(gathered[node].branches.nodes)
+            lay_branches(layout, gathered[node])
+        elif node in inside:
             done.update(chains[inside[node]])
             _lay_chain(layout, inside[node], chains[inside[node]], repeats)
         elif node in loops:
@@ -84,18 +64,6 @@ def lay_out(use: Use, names: Names) -> Layout:
     return layout
 
 
-def owns_module(use: Use, node: Node) -> bool:
-    """Whether a layer is constructed in `__init__`."""
-    if node.shares is not None or node not in use.spellings:
-        return False
-    spelling = use.spellings[node]
-    return isinstance(node.op, Block) or bool(node.op.weights()) or spelling.call is None or spelling.parameter
-
-
-def _weighted(node: Node) -> bool:
-    return isinstance(node.op, Block) or bool(node.op.weights())
-
-
 def _groups(use: Use) -> dict[str, list[Node]]:
     """Rows of several layers that own weights, by label, with all of their layers."""
     rows: dict[str, list[Node]] = {}
@@ -103,7 +71,7 @@ def _groups(use: Use) -> dict[str, list[Node]]:
         label, dot, _ = node.name.partition(".")
         if dot:
             rows.setdefault(label, []).append(node)
-    return {p: nodes for p, nodes in rows.items() if any(n.shares is None and _weighted(n) for n in nodes)}
+    return {p: nodes for p, nodes in rows.items() if any(n.shares is None and weighted(n) for n in nodes)}
 
 
 # ---------------------------------------------------------------- chains
@@ -170,23 +138,11 @@ def _matching_run(use: Use, chain: list[Node], anchor: int, node: Node, counts: 
         if after is None or counts[run[-1].results[0]] != 1:
             return []
         run.append(after)
-    same = all(r.kind == c.kind and (r.shares is c or not _weighted(c)) for r, c in zip(run, chain, strict=True))
+    same = all(r.kind == c.kind and (r.shares is c or not weighted(c)) for r, c in zip(run, chain, strict=True))
     return run if same else []
 
 
 # ---------------------------------------------------------------- attributes and steps
-
-
-def attribute_of(label: str, free: bool = False) -> str:
-    """How an attribute is reached; one that `nn.Module` has a use for lies in the table alone.
-
-    `row.layer` is a layer that the table of a row has under such a name.
-    """
-    row, dot, rest = label.rpartition(".")
-    if dot:
-        return f'{attribute_of(row)}._modules["{rest}"]'
-    table = "_parameters" if free else "_modules"
-    return f"self.{label}" if is_plain(label) else f'self.{table}["{label}"]'
 
 
 def _call(node: Node, access: str, inputs: tuple[Value, ...], label: str, row: list[Node]) -> Step:
@@ -235,44 +191,27 @@ def _lay_node(layout: Layout, node: Node, groups: dict[str, list[Node]], chains:
     if owns_module(use, node):
         _register(layout, node, groups, chains)
     if node.owner in layout.access:
-        expression = _applied(use, node, layout.access[node.owner])
+        expression = applied(use, node, layout.access[node.owner])
     else:
         called = use.spellings[node].call
         assert called is not None
         expression = called
-    layout.steps.append(
-        Step(node, expression, node.inputs, node.results, node.name, follows=_follows(node), row=(node,))
-    )
-
-
-def _applied(use: Use, node: Node, access: str) -> Made | Infix:
-    """A module, called on its operands; a free parameter stands for itself."""
-    spelling = use.spellings.get(node.owner, Spelling())
-    if spelling.parameter:
-        return Infix(access, tight=True)
-    if spelling.use:
-        return Infix(spelling.use.replace("{m}", access), tight=True)
-    return Made(access, tuple(Operand(i) for i in range(len(node.inputs))))
-
-
-def _follows(node: Node) -> bool:
-    if isinstance(node.op, Block) or len(node.inputs) != 1:
-        return False
-    thin = all(len(w.shape) <= 1 for w in node.op.weights())
-    elementwise = isinstance(node.op, Elementwise) or (bool(node.op.weights()) and thin)
-    return elementwise and len(node.results) == 1 and node.results[0].shape == node.inputs[0].shape
+    inputs = node.inputs
+    if inputs in layout.lists:
+        expression, inputs = taking_list(expression), (layout.lists[inputs],)
+    layout.steps.append(Step(node, expression, inputs, node.results, node.name, follows=follows(node), row=(node,)))
 
 
 def _register(layout: Layout, node: Node, groups: dict[str, list[Node]], chains: dict[str, list[Node]]) -> None:
     """Give a layer its place among the attributes: on its own, or in the table of its row."""
     spelling = layout.use.spellings[node]
-    made = _parameter(layout.use.ops[node]) if spelling.parameter else spelling.module
+    made = parameter(layout.use.ops[node]) if spelling.parameter else spelling.module
     prefix, _, rest = node.name.partition(".")
     assert made is not None
-    if prefix in groups and rest and (_weighted(node) or prefix not in chains):
+    if prefix in groups and rest and (weighted(node) or prefix not in chains):
         outer, _, last = node.name.rpartition(".")
         table, access = _table(layout, outer)
-        if _is_spoken_for(last):
+        if is_spoken_for(last):
             layout.attributes[node.name], layout.access[node] = made, attribute_of(node.name)
         else:
             table[last], layout.access[node] = made, f'{access}["{last}"]'
@@ -289,25 +228,15 @@ def _table(layout: Layout, path: str) -> tuple[dict[str, Any], str]:
     outer, _, last = path.rpartition(".")
     beside, access = _table(layout, outer) if outer else ({}, "")
     made: Any = Made("nn.ModuleDict", (Made("{}", (), {}),))
-    if not outer or _is_spoken_for(last):
+    if not outer or is_spoken_for(last):
         made, access = layout.attributes.setdefault(path, made), attribute_of(path)
     else:
         made, access = beside.setdefault(last, made), f'{access}["{last}"]'
     return made.arguments[0].keywords, access
 
 
-def _is_spoken_for(rest: str) -> bool:
-    """Whether `nn.ModuleDict` itself has something of that name, and would refuse the key."""
-    inner = rest.startswith("_") and not rest[-1].isdigit()
-    return inner or rest in MODULE_ATTRIBUTES | CONTAINER_ATTRIBUTES
-
-
 def _table_name(rest: str) -> bool:
     return "." not in rest and is_plain(rest) and rest not in CONTAINER_ATTRIBUTES
-
-
-def _parameter(op: Op) -> Made:
-    return Made("nn.Parameter", (Made("torch.empty", tuple(op.weights()[0].shape) or ((),)),))
 
 
 def _note_inits(layout: Layout, node: Node) -> None:
@@ -332,6 +261,8 @@ def form(value: Any, defaults_of: Any) -> Any:
         defaults = defaults_of(value.function)
         keywords = tuple((k, form(v, defaults_of)) for k, v in value.keywords.items() if k not in defaults)
         return value.function, tuple(form(a, defaults_of) for a in value.arguments), keywords
+    if isinstance(value, Branched):
+        return value.table, tuple((t.key, t.free, form(t.made, defaults_of), _started(t.starts)) for t in value.items)
     if isinstance(value, Repeated):
         return "repeated", value.base, value.start, form(value.item, defaults_of)
     if isinstance(value, Either):
@@ -341,6 +272,10 @@ def form(value: Any, defaults_of: Any) -> Any:
     if isinstance(value, Operand | Raw):
         return value
     return "size" if isinstance(value, Dim) else "value"
+
+
+def _started(starts: Sequence[tuple[str, Init, Any]]) -> tuple[Any, ...]:
+    return tuple((path, init.kind, init.values) for path, init, _ in starts)
 
 
 def form_of(
@@ -363,7 +298,7 @@ def form_of(
         number.update({v: (step.label, i) for i, v in enumerate(step.results)})
     attributes = tuple((a, form(m, defaults_of)) for a, m in layout.attributes.items() if a not in hidden)
     rows = tuple(f"{attribute_of(label)}." for label in hidden)
-    inits = tuple((p, i.kind, i.values) for p, i, _ in layout.inits if not p.startswith(rows))
+    inits = _started([start for start in layout.inits if not start[0].startswith(rows)])
     outputs = tuple((o.name, number[o.value]) for o in use.graph.outputs)
     states = tuple(
         (s.name, number[s.current], number[s.following], s.initial if isinstance(s.initial, int | float) else "given")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
@@ -51,6 +52,8 @@ class Parameters:
         self.used: set[str] = set()
         self.stored: set[str] = set()
         """Arguments that `forward` reads, kept as attributes."""
+        self.local: set[str] = set()
+        """The variable of the loop that is written."""
         self.extents: Extents | None = None
         """Where `forward` reads sizes of its inputs; None where it does not."""
         self.extras: dict[str, list[Any]] = {}
@@ -108,7 +111,7 @@ class Parameters:
 
     def _spell(self, term: Term, stored: bool) -> Atom:
         read = self.extents.argument if self.extents and stored else lambda _: None
-        local = {n: word for n in sorted(term.names()) if (word := read(n))}
+        local = {n: word for n in sorted(term.names()) if (word := n if n in self.local else read(n))}
         self.used |= term.names() - set(local)
         if stored:
             self.stored |= term.names() - set(local)
@@ -123,6 +126,7 @@ class Parameters:
         return f"self.{unused(f'{argument}_setting', taken)}"
 
     def _extra(self, values: Sequence[Any], uses: Sequence[Use], hint: str) -> Term:
+        self.baked |= self.local.intersection(*(names_in((v,)) for v in values))
         own = dict(zip(map(id, uses), values, strict=True))
         wanted = [plain(own.get(id(use), values[0])) for use in self.uses]
         extra = self._word(values, wanted)
@@ -141,6 +145,17 @@ class Parameters:
         free = words - set(self.uses[0].axes) - self.used
         fits = [w for w in free if all(u.env.get(w, v) == v for u, v in zip(self.uses, wanted, strict=True))]
         return str(fits[0]) if len(fits) == 1 else ""
+
+    @contextmanager
+    def turning(self, word: str) -> Iterator[None]:
+        """While what a loop does is written, its variable is known."""
+        self.local.add(word)
+        for use in self.uses:
+            use.env[word] = 0
+        yield
+        self.local.discard(word)
+        for use in self.uses:
+            use.env.pop(word, None)
 
     def condition(self, term: Term) -> str:
         self.used |= term.names()

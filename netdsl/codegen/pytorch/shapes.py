@@ -45,6 +45,7 @@ class Shapes:
         words = declared_axes(main.use)
         self.declared = {n: words[at] for n, at in main.use.places.items() if at in words}
         """What the text calls sizes of inputs that could be arguments."""
+        self.words = {b.word for use in self.uses for b in use.branches}
         self.axes = list(self._named_axes())
 
     def _named_axes(self) -> Iterator[Axis]:
@@ -105,6 +106,8 @@ class Shapes:
         return f"[{', '.join(words)}]"
 
     def _extent(self, extents: Sequence[Any], uses: Sequence[Use], place: int) -> str:
+        if any(isinstance(e, Sized) and e.term.names() & self.words for e in extents):
+            return "..."  # another one in every turn of a loop
         own = self._own_term(extents, uses)
         if own:
             return own

@@ -62,6 +62,27 @@ class Either:
 
 
 @dataclass(frozen=True, slots=True)
+class Turned:
+    """A module, or a free parameter, of every turn of a loop; `key` is the source of its name."""
+
+    key: str
+    made: Made
+    starts: tuple[Any, ...] = ()
+    """How its weights start, as `starts.Start`."""
+    free: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Branched:
+    """The modules that `count` turns have, in a table of the name `table` or, with none, in the class itself."""
+
+    table: str
+    word: str
+    count: Any
+    items: tuple[Turned, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Infix:
     """Source text with `{0}`, `{1}` for operands: `{0} + {1}`. `values` are the numbers it may use as `{v[0]}`."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from netdsl.codegen.pytorch.signatures import known_signature
 from netdsl.codegen.pytorch.spelling import Infix, Made, Spelling
 from netdsl.codegen.pytorch.starts import start_texts
-from netdsl.codegen.pytorch.terms import Scaled, Sized, is_unsaid, names_in, plain
+from netdsl.codegen.pytorch.terms import Scaled, Sized, is_unsaid, names_in, plain, traced
 from netdsl.ir import result_types
 from netdsl.ops.base import Op, Requirement, RuleError
 from netdsl.tensors import TensorType, Value
@@ -120,7 +120,7 @@ def _at(value: Any, env: Mapping[str, Any]) -> Any:
     if isinstance(value, tuple | list):
         return type(value)(_at(v, env) for v in value)
     if isinstance(value, Sized | Scaled):
-        return plain(value) if is_unsaid(value.term) else value.term.value(env)
+        return plain(value) if is_unsaid(value.term) else traced(value.term.value(env), value.term)
     return value
 
 

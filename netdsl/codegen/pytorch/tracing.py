@@ -12,6 +12,7 @@ from typing import Any
 
 from netdsl import syntax
 from netdsl.codegen.pytorch.authored import Before, Names, parts_of, rows_of
+from netdsl.codegen.pytorch.branches import Branches, branches_in, enter, gathered_types, settled_type
 from netdsl.codegen.pytorch.signatures import known_signature
 from netdsl.codegen.pytorch.spelling import Made, Spelling, rules
 from netdsl.codegen.pytorch.strays import Strays, asked, names_in_fields, strays
@@ -86,6 +87,8 @@ class Use:
     spellings: dict[Node, Spelling] = field(default_factory=dict)
     calls: dict[Node, tuple[Built, Use]] = field(default_factory=dict)
     """For nodes that apply a block: the class and the use behind it."""
+    branches: list[Branches] = field(default_factory=list)
+    """Rows of `each` that may be a loop; the words of these loops are in `env` while their turns are traced."""
     inputs: dict[Value, str] = field(default_factory=dict)
     """What the author calls each input."""
 
@@ -173,14 +176,18 @@ def trace(use: Use, class_of: ClassOf, collector: Collector) -> Names:
         names.name_sizes(value)
     _name_states(use, names)
     before = Before(use)
+    use.branches = list(branches_in(use))
     for node in use.graph.nodes:
+        turn = enter(use, names, node)
         previous = before(node)
         names.arrows.pop("_", None)
         names.arrows |= {"_": previous} if previous else {}
         types = _block(use, names, node, class_of) if isinstance(node.op, Block) else _op(use, names, node, collector)
         for value, type_ in zip(node.results, types, strict=True):
-            use.types[value] = _merged(type_, value.type)
+            ends = turn is not None and value in turn.ends
+            use.types[value] = settled_type(_merged(type_, value.type), turn, names, last=ends)
         names.arrows[node.name] = names.arrows[node.name.split(".")[0]] = use.types[node.results[0]]
+    enter(use, names, None)
     return names
 
 
@@ -258,13 +265,13 @@ def _op(use: Use, names: Names, node: Node, collector: Collector) -> tuple[Tenso
     settings = {f.name for f in op.settings()}
     plainly = isinstance(op, Elementwise) and not any(names_in((v,)) for k, v in fields.items() if k in settings)
     if names_in_fields(fields) and not plainly:
-        key = type(op), *((k, asked(v)) for k, v in fields.items())
+        key = type(op), tuple(names.turn), *((k, asked(v)) for k, v in fields.items())
         if key not in use.asked:
             use.asked[key] = strays(op, fields, (types, spelling), lambda op: _completed(rule(op), op), use.env)
         found = use.asked[key]
         use.baked |= found.names
         types = tuple(_marked(use, t, row) for t, row in zip(types, found.sizes, strict=True))
-    return types
+    return gathered_types(use, node, types)
 
 
 def _marked(use: Use, type_: TensorType, row: Sequence[set[str]]) -> TensorType:

@@ -5,6 +5,7 @@ from typing import Any
 from netdsl.codegen.pytorch.measures import Numbers, dim
 from netdsl.codegen.pytorch.rules.conv import unlike
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Spelling, rules
+from netdsl.codegen.pytorch.terms import Sized
 from netdsl.dims import Extent
 from netdsl.ops.cut import Crop, Pad, Slice
 from netdsl.tensors import Value
@@ -13,7 +14,7 @@ from netdsl.tensors import Value
 @rules.lowers(Slice)
 def slice_(op: Slice) -> Spelling:
     numbers = Numbers()
-    start = "" if op.start == 0 else numbers.size(op.start, (op.x,))
+    start = "" if op.start == 0 and not isinstance(op.start, Sized) else numbers.size(op.start, (op.x,))
     end = "" if op.end is None else numbers.size(op.end, (op.x,))
     step = f":{numbers.put(op.step)}" if op.step != 1 else ""
     return _index(op.x, op.along, [_stretch(start, end) + step], numbers)

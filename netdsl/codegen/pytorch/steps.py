@@ -1,0 +1,114 @@
+"""The calls of a `forward`, the attributes that they call, and how both are reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from netdsl.codegen.pytorch.authored import Names
+from netdsl.codegen.pytorch.branches import Branches
+from netdsl.codegen.pytorch.spelling import Branched, Either, Infix, Made, Operand, Repeated, Spelling
+from netdsl.codegen.pytorch.text import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, is_plain
+from netdsl.codegen.pytorch.tracing import Use
+from netdsl.ir import Block, Node
+from netdsl.ops.base import Elementwise, Op
+from netdsl.tensors import Init, Value
+
+
+@dataclass(eq=False)
+class Step:
+    """One call of `forward`."""
+
+    node: Node
+    """The last layer it runs."""
+    expression: Made | Infix
+    inputs: tuple[Value, ...]
+    results: tuple[Value, ...]
+    label: str
+    attribute: str = ""
+    """The attribute it calls, for a chain that is one module."""
+    follows: bool = False
+    """Whether it may be written around the step before: it works element by element, or has only a bias or scale."""
+    row: tuple[Node, ...] = ()
+    """The layers of a chain."""
+    loop: Repeated | None = None
+    """The modules that a loop calls one after the other."""
+    turn: tuple[Step, ...] = ()
+    """The calls of one turn, where the turns of a loop are gathered in a list."""
+    branches: Branches | None = None
+
+
+@dataclass(eq=False)
+class Layout:
+    """Attributes in order of definition, and steps in order of running."""
+
+    use: Use
+    attributes: dict[str, Made | Repeated | Either | Branched] = field(default_factory=dict)
+    inits: list[tuple[str, Init, Any]] = field(default_factory=list)
+    """`(self.conv1.weight, how it starts, its shape)`."""
+    steps: list[Step] = field(default_factory=list)
+    access: dict[Node, str] = field(default_factory=dict)
+    """How `forward` reaches a layer: `self.main["conv1"]`."""
+    names: Names | None = None
+    """What the author's words mean here."""
+    lists: dict[tuple[Value, ...], Value] = field(default_factory=dict)
+    """Branches that a loop gathers, with what stands for their list."""
+    followed: set[int] = field(default_factory=set)
+    """The author's counts that a loop has."""
+
+
+def owns_module(use: Use, node: Node) -> bool:
+    """Whether a layer is constructed in `__init__`."""
+    if node.shares is not None or node not in use.spellings:
+        return False
+    spelling = use.spellings[node]
+    return isinstance(node.op, Block) or bool(node.op.weights()) or spelling.call is None or spelling.parameter
+
+
+def weighted(node: Node) -> bool:
+    return isinstance(node.op, Block) or bool(node.op.weights())
+
+
+def attribute_of(label: str, free: bool = False) -> str:
+    """How an attribute is reached; one that `nn.Module` has a use for lies in the table alone.
+
+    `row.layer` is a layer that the table of a row has under such a name.
+    """
+    row, dot, rest = label.rpartition(".")
+    if dot:
+        return f'{attribute_of(row)}._modules["{rest}"]'
+    table = "_parameters" if free else "_modules"
+    return f"self.{label}" if is_plain(label) else f'self.{table}["{label}"]'
+
+
+def applied(use: Use, node: Node, access: str) -> Made | Infix:
+    """A module, called on its operands; a free parameter stands for itself."""
+    spelling = use.spellings.get(node.owner, Spelling())
+    if spelling.parameter:
+        return Infix(_escaped(access), tight=True)
+    if spelling.use:
+        return Infix(spelling.use.replace("{m}", _escaped(access)), tight=True)
+    return Made(access, tuple(Operand(i) for i in range(len(node.inputs))))
+
+
+def _escaped(access: str) -> str:
+    """Source as it stands in a template."""
+    return access.replace("{", "{{").replace("}", "}}")
+
+
+def follows(node: Node) -> bool:
+    if isinstance(node.op, Block) or len(node.inputs) != 1:
+        return False
+    thin = all(len(w.shape) <= 1 for w in node.op.weights())
+    elementwise = isinstance(node.op, Elementwise) or (bool(node.op.weights()) and thin)
+    return elementwise and len(node.results) == 1 and node.results[0].shape == node.inputs[0].shape
+
+
+def is_spoken_for(rest: str) -> bool:
+    """Whether `nn.ModuleDict` itself has something of that name, and would refuse the key."""
+    inner = rest.startswith("_") and not rest[-1].isdigit()
+    return inner or rest in MODULE_ATTRIBUTES | CONTAINER_ATTRIBUTES
+
+
+def parameter(op: Op) -> Made:
+    return Made("nn.Parameter", (Made("torch.empty", tuple(op.weights()[0].shape) or ((),)),))
