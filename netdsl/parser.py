@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import stat
 from bisect import bisect_left
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netdsl import syntax
-from netdsl.diagnostics import Collector, Diagnostic, Label, NetError
+from netdsl.diagnostics import Collector, Diagnostic, Label, NetError, did_you_mean
 from netdsl.garbage import uncollected
 from netdsl.lexer import Lexer
 from netdsl.limits import BYTES, MISTAKES
@@ -60,8 +61,37 @@ def read_source(path: str | Path) -> Source:
     except (OSError, ValueError) as error:
         code = "file-not-found" if isinstance(error, FileNotFoundError) else "unreadable-file"
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise NetError([Diagnostic(code, f"{shown(str(path))}: {reason}", (nowhere(path),))]) from None
+        help = beside(path) if code == "file-not-found" else None
+        raise NetError([Diagnostic(code, f"{shown(str(path))}: {reason}", (nowhere(path),), help=help)]) from None
+    held = next((words for words, endings in HOLDS.items() if path.suffix.lower() in endings.split()), None)
+    if held is not None:
+        help = "the text of a net stands in a file of its own, such as `LeNet.net`"
+        raise NetError(
+            [Diagnostic("not-a-net", f"{path.name} holds {held}, not the text of a net", (nowhere(path),), help=help)]
+        )
     return read_text(data, str(path), path)
+
+
+HOLDS = {
+    "weights": ".pth .pt .h5 .hdf5 .keras .pb .safetensors .ckpt .bin .npz .pkl .caffemodel .tflite",
+    "a model": ".onnx",
+    "a picture": ".png .jpg .jpeg .gif .bmp .webp .tif .tiff",
+    "a notebook": ".ipynb",
+    "a program in Python": ".py",
+    "settings of another program": ".yaml .yml .json .toml .prototxt .cfg",
+    "numbers": ".npy .csv",
+}
+"""What files hold whose names end so."""
+
+
+def beside(path: Path) -> str | None:
+    """The way out for a file that is not there: one like it that is."""
+    named = path.with_name(f"{path.name}.net") if path.suffix != ".net" else path
+    if named != path and named.is_file():
+        return f"did you mean `{named}`?"
+    folder = path.parent
+    near = did_you_mean(named.name, [p.name for p in islice(folder.glob("*.net"), 500)]) if folder.is_dir() else None
+    return near or "a net is named by its file, such as `LeNet.net`, from the folder where the command runs"
 
 
 def read_text(data: bytes, name: str, path: Path) -> Source:

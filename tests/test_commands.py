@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from netdsl.cli.app import COMMANDS, run
+from netdsl.cli.app import COMMANDS, Parser, _parser, run
+from netdsl.cli.foreign import SAME, help_of
+from netdsl.diagnostics import NetError
+from netdsl.parser import HOLDS, read_source
 
 TEXT = "net N {\n input x [4]\n linear(4)   ->   relu\n}\ntrain N {\n data digits\n loss (linear, label) -> mse\n}\n"
 BROKEN = "net N {\n  input x [4\n}\n"
@@ -136,3 +141,60 @@ def test_neighbours_of_standard_input_lie_in_the_working_folder(tmp_path: Path) 
     assert b"no mistakes" in piped(tmp_path, ["check", "-"], text).stdout
     wrong = piped(tmp_path, ["check", "-"], text.replace(b"{ unit }", b"{ unti }"))
     assert b"standard input:1:20" in wrong.stdout
+
+
+ALIEN = {
+    "--batch-size 32": "write `--batch 32`",
+    "--batch_size=32": "write `--batch 32`",
+    "--lr 0.1": "write `--optimizer 'sgd(lr=0.1)'`",
+    "--gpu": "write `--device cuda`",
+    "--output x": "write `--folder x`",
+    "-v": "leave it out",
+    "--num-epochs 3": "write `--epochs 3`",
+    "--folderr x": "did you mean `--folder`?",
+    "--num_classes 3": "`--set num_classes=3`",
+    "other.net": "one file",
+}
+
+
+@pytest.mark.parametrize("words", ALIEN)
+def test_an_option_of_another_program(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = answered(capsys, ["train", "a.net", *words.split()], 2)
+    assert said.out == ""
+    assert ALIEN[words] in said.err
+    assert len(said.err.splitlines()) == 2
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_offered_option_is_taken(name: str) -> None:
+    """What is offered for each word of the table is read by the very command."""
+    parser = _parser(name)
+    places = {"predict": ["a", "3"], "compile": ["a", "--to", "onnx"]}.get(name, ["a"])
+    command = parser.parse_args([name, *places]).parser
+    assert isinstance(command, Parser)
+    for word in " ".join(SAME.values()).split():
+        for text in re.findall("write `(.*)`", help_of([f"--{word}", "3"], command.option_strings())):
+            choice = {"--split 3": "--split test", "--to 3": "--to onnx", "--output 3": "--output a.npz"}
+            _, left = parser.parse_known_args([name, *places, *shlex.split(choice.get(text, text))])
+            assert not left, f"{name} --{word}: {text}"
+
+
+@pytest.mark.parametrize("ending", " ".join(HOLDS.values()).split())
+def test_a_file_that_holds_something_else(ending: str, tmp_path: Path) -> None:
+    file = tmp_path / f"LeNet{ending}"
+    file.write_bytes(b"\x89\x00\x08PK\n" * 40)
+    with pytest.raises(NetError) as raised:
+        read_source(file)
+    (found,) = raised.value.diagnostics
+    assert (found.code, found.span.start) == ("not-a-net", 0)
+    assert found.help is not None
+
+
+def test_a_file_that_is_not_there_is_looked_for_beside(tmp_path: Path) -> None:
+    (tmp_path / "lenet.net").write_text(TEXT)
+    for name, help in {"lenet": "lenet.net", "lenett.net": "lenet.net", "other.net": "LeNet.net"}.items():
+        with pytest.raises(NetError) as raised:
+            read_source(tmp_path / name)
+        (found,) = raised.value.diagnostics
+        assert found.code == "file-not-found"
+        assert help in str(found.help)

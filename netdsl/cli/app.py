@@ -4,7 +4,7 @@ second, where the libraries above it take as long as all the rest."""
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser, HelpFormatter
+from argparse import ArgumentParser, HelpFormatter, Namespace
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
@@ -37,6 +37,9 @@ class Parser(ArgumentParser):
     def error(self, message: str) -> NoReturn:
         super().error(plain_lines(message))
 
+    def option_strings(self) -> tuple[str, ...]:
+        return tuple(self._option_string_actions)
+
 
 def run(arguments: Sequence[str]) -> int:
     """Parse a command line and carry it out; only the module of the command at work is imported."""
@@ -44,7 +47,9 @@ def run(arguments: Sequence[str]) -> int:
     if name is not None and name not in COMMANDS:
         return _unknown(name)
     parser = _parser(name if name in COMMANDS else None)
-    parsed = parser.parse_args(arguments)
+    parsed, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        return _unknown_option(parsed, unknown)
     if parsed.command is None:
         parser.print_help()
         return 0
@@ -64,6 +69,21 @@ def _unknown(name: str) -> int:
         near = f"a command stands before the file, as in `netdsl report {name}`: {known}"
     help = near or f"commands are {known}"
     say(f"netdsl: there is no command `{name}`\n  {help}", sys.stderr)
+    return 2
+
+
+def _unknown_option(parsed: Namespace, unknown: Sequence[str]) -> int:
+    """An argument that the command does not take: an option of another program, or one file too many."""
+    import sys
+
+    from netdsl.cli.foreign import help_of
+    from netdsl.cli.streams import say
+
+    parser = getattr(parsed, "parser", None)
+    options = parser.option_strings() if isinstance(parser, Parser) else ("--help", "--version")
+    kind = "option" if unknown[0].startswith("-") else "place for"
+    name = f"netdsl {parsed.command}" if parsed.command else "netdsl"
+    say(plain_lines(f"{name}: there is no {kind} `{unknown[0]}`\n  {help_of(unknown, options)}"), sys.stderr)
     return 2
 
 

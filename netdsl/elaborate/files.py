@@ -257,6 +257,8 @@ class Library:
 
     def _missing(self, use: syntax.Use, beside: Iterable[str] = ()) -> None:
         near = did_you_mean(Path(use.path).name, beside)
+        if use.path.startswith("std."):
+            near = f"the library is named without quotes: `use {use.path} {{ … }}`"
         self.collector.report("unknown-import", f"there is no file `{_cut(use.path)}`", use.path_span, help=near)
 
     def _read_neighbour(self, base: Path, target: Path, use: syntax.Use) -> Module | None:

@@ -153,6 +153,9 @@ class RunFolder:
     def stored(self) -> dict[str, Any]:
         """What `start` kept."""
         path = self.path / RECIPE
+        if self.path.is_file() or not self.path.exists():
+            what = "is a file" if self.path.is_file() else "is not there"
+            raise RunError(f"{self.path} {what}: the folder of a run is wanted, as `netdsl train` leaves in runs/")
         try:
             if path.exists() and not path.is_file():
                 raise ValueError("it is no file")

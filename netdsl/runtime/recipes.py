@@ -56,7 +56,8 @@ def recipe_of(net: Net) -> Recipe:
     if net.faults:
         raise NetError(list(net.faults))
     if net.recipe is None:
-        raise RunError(f"{net.name} has no `train` section")
+        section = f"train {net.name} {{ … }}"
+        raise RunError(f"{net.name} has no `train` section: write `{section}` behind it")
     return net.recipe
 
 
