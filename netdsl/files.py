@@ -17,6 +17,8 @@ from pathlib import Path
 
 MARK = "netdsl-part"
 """In the names of temporary files, so that those which a kill left behind are known again."""
+WORK = (".net", ".py", ".onnx", ".safetensors", ".json", ".jsonl", ".csv", ".npy", ".npz", ".png", ".jpg", ".jpeg")
+"""Endings of files that hold work: a text, code, a model, what a run keeps, data."""
 LOOSE = ("/dev/", "/proc/")
 """Whatever stands there belongs to the system, even where a shell has led it into a file."""
 
@@ -102,14 +104,20 @@ def is_running(process: int) -> bool:
     return True
 
 
-def keep_apart(output: Path | None, read: Iterable[Path]) -> None:
-    """Raise `WriteError` when an output is one of the files it is made from, under whatever name."""
+def keep_apart(output: Path | None, read: Iterable[Path], ending: str) -> None:
+    """Raise `WriteError` when an output would replace a file it is made from, under whatever name, or other work.
+
+    `ending` is that of the output's own kind.
+    """
     if output is None or not output.exists():
         return
     for source in read:
         if source.exists() and os.path.samefile(output, source):
             same = "" if output == source else f", the same file as {source},"
             raise WriteError(f"{output}{same} is what the output is made from: name another file")
+    kind = Path(os.path.realpath(output)).suffix.lower()
+    if kind in WORK and kind != ending and output.is_file() and output.stat().st_size:
+        raise WriteError(f"{output} is there already and no `{ending}` file: name another file, or remove it first")
 
 
 def write_text(path: Path, text: str) -> None:

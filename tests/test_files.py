@@ -153,6 +153,31 @@ def test_compile_leaves_its_sources(output: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", ["pytorch", "onnx"])
+@pytest.mark.parametrize(
+    "name", ["b.net", "B.NET", "run/weights.safetensors", "run/recipe.json", "run/metrics.jsonl", "link"]
+)
+def test_compile_leaves_work_of_another_kind(target: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / "a.net").write_text(NEAT)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "link").symlink_to("run/weights.safetensors")
+    (tmp_path / "run/weights.safetensors").write_text("precious")
+    (tmp_path / name).write_text("precious")
+    done = netdsl("compile", "a.net", "--to", target, "-o", name, cwd=tmp_path)
+    assert (done.returncode, b"is there already" in done.stderr) == (1, True)
+    assert (tmp_path / name).read_text() == "precious"
+
+
+@pytest.mark.parametrize("target", ["pytorch", "onnx"])
+def test_compile_replaces_what_is_of_its_kind(target: str, tmp_path: Path) -> None:
+    (tmp_path / "a.net").write_text(NEAT)
+    own, other = ("o.py", "o.onnx") if target == "pytorch" else ("o.onnx", "o.py")
+    for name, code in ((own, 0), ("o.txt", 0), ("o", 0), (other, 1)):
+        (tmp_path / name).write_text("old")
+        done = netdsl("compile", "a.net", "--to", target, "-o", name, cwd=tmp_path)
+        assert (done.returncode, (tmp_path / name).read_bytes() == b"old") == (code, code == 1), name
+
+
+@pytest.mark.parametrize("target", ["pytorch", "onnx"])
 def test_compile_writes_through_links_and_into_devices(target: str, tmp_path: Path) -> None:
     (tmp_path / "a.net").write_text(NEAT)
     (tmp_path / "link").symlink_to("made")

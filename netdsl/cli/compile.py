@@ -44,7 +44,11 @@ def run(given: Namespace) -> None:
         given.parser.error(f"--device: a training step is spelt for a device, {given.to} runs on any as it is")
     opened = open_net(given, trained=given.to == "onnx-train")
     net = opened.say()
-    keep_apart(given.output, [*read_by(opened.program), *filter(None, [given.weights])])
+    keep_apart(
+        given.output,
+        [*read_by(opened.program), *filter(None, [given.weights])],
+        ".py" if given.to == "pytorch" else ".onnx",
+    )
     TARGETS[given.to](net, given)
     if given.output is not None:
         say(f"{net.name} → {given.output}")
