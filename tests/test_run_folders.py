@@ -386,6 +386,17 @@ train Same {
 """
 
 
+def test_a_loss_that_gives_the_median() -> None:
+    image = np.random.default_rng(0).random((501, 64)) ** 3
+    losses = plan_of(small(SAME.replace("RATE", "0.1").replace("mse", "l1"))).losses
+    best = min(np.abs(image[:, 0] - image[i, 0]).mean() for i in range(501))
+    for share, said in ((1.01, True), (0.9, False)):
+        history = [{"train": {"losses": {"l1": share * best}}}]
+        found = guessing(history, losses, 100, {"image": np.repeat(image[:, :1], 64, axis=1)}.get)
+        assert (found is not None) == said
+        assert found is None or f"giving the median of `image` for every sample scores {best:.3f}" in found
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(("rate", "said"), [("1e-12", True), ("0.01", False)])
 def test_a_loss_that_gives_the_mean(

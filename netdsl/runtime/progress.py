@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from netdsl.ir import Term
-from netdsl.ops.loss import CrossEntropy, Mse
+from netdsl.ops.loss import L1, CrossEntropy, Mse, PairLoss
 from netdsl.terminal import plain_lines
 
 NEAR_GUESSING = 0.98
@@ -92,12 +92,25 @@ def guess_at(term: Term, targets: Targets) -> tuple[float, str] | None:
     op: Any = term.graph.nodes[-1].op if term.graph.nodes else None
     if isinstance(op, CrossEntropy) and isinstance(op.classes, int) and op.classes > 1 and op.weight is None:
         return math.log(op.classes), f"guessing among {op.classes} classes"
-    if isinstance(op, Mse):
-        for name in (op.label.name, op.x.name):
+    for kind, (what, score) in CONSTANT.items():
+        for name in (op.label.name, op.x.name) if isinstance(op, kind) else ():
             values = targets(name)
             if values is not None and len(values) > 1:
-                return float(values.var(axis=0, ddof=1).mean()), f"giving the mean of `{name}` for every sample"
+                return float(score(values)), f"giving the {what} of `{name}` for every sample"
     return None
+
+
+def _apart(values: Any) -> Any:
+    import numpy as np
+
+    return np.abs(values - np.median(values, axis=0)).mean()
+
+
+CONSTANT: dict[type[PairLoss], tuple[str, Callable[[Any], Any]]] = {
+    Mse: ("mean", lambda values: values.var(axis=0, ddof=1).mean()),
+    L1: ("median", _apart),
+}
+"""By loss: the constant that is nearest to all targets `[samples, …]`, and what it scores."""
 
 
 class Reporter:
