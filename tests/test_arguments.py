@@ -389,7 +389,18 @@ net N(n = 2, m = 2) {
   output y: (a, _) -> concat -> linear(2)
 }
 """
+PARAMS_IN_TURNS = """
+net N(width = 4, n = 2) {
+  input x [4]
+  for i in range(2) { param s [width]
+    (_ -> linear(width)) * s }
+  parts: each i in range(n) { param t [2 * width]
+    (_ -> linear(2 * width)) * t }
+  output y: parts -> add -> linear(width)
+}
+"""
 KEPT = {
+    "params in turns": (PARAMS_IN_TURNS, {"width"}),
     "branches": (BRANCHES, {"width", "n", "m", "k"}),
     "unlike branches": (UNLIKE_BRANCHES, set()),
     "alone": (ALONE, set()),

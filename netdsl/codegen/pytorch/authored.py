@@ -28,9 +28,9 @@ class Names:
         self.lets: dict[str, Any] = {w: values[0] for w, values in lets.items() if len(values) == 1}
         self.several = {w: values for w, values in lets.items() if len(values) > 1}
         """Words that several rows inside loops or branches define, each for itself."""
-        params = [r for r in rows_of(use) if isinstance(r, syntax.ParamRow)]
-        self.frees = {r.name.id: syntax.TupleOf(r.span, r.dims) for r in params}
-        """The shapes of free params."""
+        params = [p for p in parts_of(rows_of(use)) if isinstance(p, syntax.ParamRow)]
+        self.frees = {(r.span.start, r.span.end): syntax.TupleOf(r.span, r.dims) for r in params}
+        """The shapes of free params by the place of their rows, those inside loops and branches too."""
         self.loops = _loop_words(use)
         """Words that loops bind, each with what the loop goes over: they mean something else at every turn."""
         self.turn: dict[str, str] = {}

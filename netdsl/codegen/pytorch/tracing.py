@@ -314,7 +314,9 @@ def _fields(op: Op, known: dict[Value, Value], node: Node, use: Use, names: Name
     for declared in op.fields:
         value = getattr(op, declared.name)
         if declared.kind is not None:
-            written = node.written.get(declared.name) or names.frees.get(node.name if declared.name == "shape" else "")
+            written = node.written.get(declared.name)
+            if declared.name == "shape":
+                written = written or names.frees.get((node.span.start, node.span.end))
             given[declared.name] = _retold(value, written, use, names)
         elif declared.many:
             given[declared.name] = tuple(known[v] for v in value)
