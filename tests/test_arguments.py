@@ -399,6 +399,38 @@ net N(width = 4, n = 2) {
   output y: parts -> add -> linear(width)
 }
 """
+TRUTH_BY_DEFAULT = """
+block biased(c, bias = c > 8) { linear(c, bias=bias) }
+net N(width = 4) {
+  input x [3]
+  output y: biased(width)
+}
+"""
+TRUTH_OF_A_LET = """
+block biased(c, on: bool) { linear(c, bias=on) }
+net N(width = 4, more = 2) {
+  input x [3]
+  let wide = width > 6
+  output y: biased(3, wide) -> linear(more, bias=wide)
+}
+"""
+TRUTH_OF_A_SIZE = """
+block biased(c) { input x [F]
+ linear(c, bias=F > 6) }
+net N(width = 4) {
+  input x [3]
+  output y: linear(width) -> biased(3) -> biased(4)
+}
+"""
+TRUTH_OF_AN_AXIS = """
+block halved(c) { input x
+ let odd = x.height % 2 == 1
+ maxpool(2, ceil=odd) -> conv(c, 1) }
+net N(height = 8, width = 4) {
+  input x [2, height, 12]
+  output y: halved(width) -> global_avgpool
+}
+"""
 KEPT = {
     "params in turns": (PARAMS_IN_TURNS, {"width"}),
     "branches": (BRANCHES, {"width", "n", "m", "k"}),
@@ -408,6 +440,10 @@ KEPT = {
     "row before": (PREVIOUS, {"w"}),
     "turns": (TURNS, {"width", "depth", "n"}),
     "unlike": (UNLIKE, set()),
+    "truth by default": (TRUTH_BY_DEFAULT, set()),
+    "truth of a let": (TRUTH_OF_A_LET, {"more"}),
+    "truth of a size": (TRUTH_OF_A_SIZE, set()),
+    "truth of an axis": (TRUTH_OF_AN_AXIS, {"width"}),
     "rows": (ROWS, {"width", "depth", "more"}),
     "sole": (SOLE, {"width", "depth"}),
     "stages": (STAGES, {"width", "n1", "n2"}),
@@ -446,6 +482,13 @@ def test_a_class_refuses_the_side_of_an_if_that_it_has_no_layers_for() -> None:
     assert "if in_channels != c:" in emitted.source
     with pytest.raises(ValueError, match="Basic needs in_channels == c"):
         emitted.names["Basic"](8, 16)
+
+
+def test_a_class_refuses_sizes_at_which_its_layers_would_be_set_otherwise() -> None:
+    biased = Emitted(load_text(TRUTH_OF_A_SIZE)).names["Biased"]
+    assert biased(6, 3).linear1.bias is None
+    with pytest.raises(ValueError, match="Biased needs in_features <= 6"):
+        biased(7, 3)
 
 
 def test_a_count_is_a_loop_of_the_source() -> None:

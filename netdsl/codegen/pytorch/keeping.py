@@ -31,7 +31,7 @@ def _value(use: Use, name: str) -> Any:
 
 
 def pinned(family: Family) -> frozenset[str]:
-    """Names that decide over the layers of a family, where no line of its class says so.
+    """Names that decide over the layers of a family and their truths, where no line of its class says so.
 
     A condition between several arguments becomes a guard of the class.
     """
@@ -50,6 +50,9 @@ def pinned(family: Family) -> frozenset[str]:
                 found |= names.sources(decisive)
             for term, truth in decisions:
                 found |= _kept(family, term, truth, uses)
+    for written in dict.fromkeys(t for use in uses for t in use.truths):
+        for term, truth in _halves(written, uses):
+            found |= _kept(family, term, truth, uses)
     for use in uses:
         use.decisions += [term for term, _ in family.guards]
     words = {b.word for use in uses for b in use.branches}

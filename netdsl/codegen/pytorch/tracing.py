@@ -80,6 +80,8 @@ class Use:
     """The names behind each extra argument."""
     decisions: list[Term] = field(default_factory=list)
     """Conditions over names that must come out as they do here, for the layers to be these."""
+    truths: list[Term] = field(default_factory=list)
+    """Settings of layers that are true or false, as conditions over names: `bias=c > 8`."""
     ops: dict[Node, Op] = field(default_factory=dict)
     asked: dict[Any, Strays] = field(default_factory=dict)
     """Operations that were asked at other values, by all that decides over the answer."""
@@ -215,13 +217,15 @@ def _retold(value: Any, written: Any, use: Use, names: Names) -> Any:
     parts = list(parts_of(written))
     words = {id(p) for p in parts if isinstance(p, syntax.Name)}
     if term is not None and term.holds(value, use.env):
-        measured = any(
-            isinstance(p, syntax.Attribute) for p in parts
-        )  # what a size comes from may differ in other uses
+        if isinstance(value, bool):
+            use.truths.append(term)
+        measured = any(isinstance(p, syntax.Attribute) for p in parts)  # a size may come from elsewhere in other uses
         again = traced(value, term, not measured)
         (names.told if again is not value or not _is_setting(parts, use) else names.lost).update(words)
         return again
     names.lost.update(words)
+    if isinstance(value, bool | str):
+        use.baked |= names.sources(written)
     return _following(value, names.sources(written))
 
 
@@ -352,6 +356,8 @@ def _meanings(use: Use, names: Names, node: Node, inner: Use) -> dict[str, Any]:
         if word in node.written:
             value = meanings.get(argument, inner.settings[word])
             meanings[argument] = _retold(value, node.written[word], use, names)
+        elif defaults.get(word) is not None and isinstance(inner.settings[word], bool | str):
+            use.baked |= _behind(defaults[word], inner, meanings)
         elif defaults.get(word) is not None and argument in meanings:
             meanings[argument] = _by_default(meanings[argument], defaults[word], inner, meanings)
         elif argument in inner.hidden:
@@ -374,15 +380,19 @@ def _by_default(value: Any, default: Any, inner: Use, meanings: dict[str, Any]) 
     term = translate(default, said.get, lambda *_: None, lambda _: None)
     outside = {n: term_of(v) for n, v in meanings.items()}
     if term is None:
-        read = [identifier(p.id) for p in parts_of(default) if isinstance(p, syntax.Name) and p.id in words]
-        sources = [names_in((meanings[r],)) for r in read if r in meanings]
-        return _following(value, set().union(*sources))
+        return _following(value, _behind(default, inner, meanings))
     return traced(value, replaced(term, outside))
+
+
+def _behind(default: Any, inner: Use, meanings: dict[str, Any]) -> set[str]:
+    """The caller's names that the default of a setting follows."""
+    read = {identifier(p.id) for p in parts_of(default) if isinstance(p, syntax.Name) and p.id in inner.settings}
+    return {n for word in read for n in names_in((meanings.get(word, 0),))}
 
 
 def _note_decisions(use: Use, inner: Use, meanings: dict[str, Any]) -> None:
     """What the block has as plain numbers, and the conditions it was made for, in the names of the caller."""
-    for behind in inner.hidden | inner.reached:
+    for behind in inner.hidden | inner.reached | inner.baked:
         use.baked |= names_in((meanings.get(behind, 0),))
     outside = {n: term_of(v) for n, v in meanings.items() if isinstance(v, int | float)}
     for term in inner.decisions:
