@@ -164,8 +164,9 @@ class Reader:
     def by_place(self, word: str, arguments: list[Given]) -> list[Given]:
         """The arguments without the one by which PyTorch is told the size of the input."""
         row = way(word)
-        if row is not None and row.first:
-            return [a._replace(name=row.first) if a.name in (None, "size") else a for a in arguments]
+        if row is not None and row.first and not PYTORCH.match(word):  # PyTorch's first number is a size
+            meant = (None, "size") if word.endswith("D") else (None,)
+            return [a._replace(name=row.first) if a.name in meant else a for a in arguments]
         place = row.inferred if row else -1
         count = sum(a.name is None for a in arguments)
         layer = layer_of(word)

@@ -144,11 +144,15 @@ WAYS: tuple[Way, ...] = (
     Way(
         "resize(scale=2)",
         IMAGE,
-        "upsample Upsample2d UpsamplingNearest2d up_sample Upsampling interpolate resize_nearest "
-        "nearest_neighbor_upsample "
-        "ResizeNearestNeighbor image_resize",
+        "interpolate ResizeNearestNeighbor image_resize",
     ),
-    Way("resize(scale=2)", IMAGE, "UpSampling1D UpSampling2D UpSampling3D upscale", first="scale"),
+    Way(
+        "resize(scale=2)",
+        IMAGE,
+        "UpSampling1D UpSampling2D UpSampling3D upscale upsample Upsample2d UpsamplingNearest2d up_sample Upsampling "
+        "resize_nearest nearest_neighbor_upsample",
+        first="scale",
+    ),
     Way(
         "resize(scale=2, mode=bilinear)",
         IMAGE,
