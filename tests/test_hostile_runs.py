@@ -210,6 +210,7 @@ FOLDERS: dict[str, tuple[Damage, str]] = {
     "the passwords": (recipe(spec="/etc/passwd"), "its `spec` /etc/passwd lies outside"),
     "the passwords from here": (recipe(spec="../../../../../../etc/passwd"), "lies outside"),
     "the passwords by a link": (linked, "lies outside"),
+    "no name of a file": (recipe(spec="\0"), "is no name of a file"),
     "a number for a text": (recipe(spec=5), "`spec` is not a text"),
     "no text": (recipe(spec=""), "keeps no text of its net"),
     "a text that is gone": (lambda run: (run / "spec" / "Small.net").unlink(), "Small.net: no such file"),

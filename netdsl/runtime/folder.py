@@ -197,6 +197,8 @@ class RunFolder:
 
         if not stored["spec"]:
             raise RunError(f"{self.path} keeps no text of its net")
+        if "\0" in stored["spec"]:
+            raise RunError(f"{self.path / RECIPE} is damaged: its `spec` is no name of a file")
         kept = self.path / SPEC
         spec = kept / stored["spec"]
         if not Path(os.path.realpath(spec)).is_relative_to(os.path.realpath(kept)):
