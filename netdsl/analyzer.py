@@ -14,7 +14,7 @@ from netdsl.analysis.counts import Count, shape_at
 from netdsl.analysis.explain import explain
 from netdsl.analysis.report import Port, Report, Row, Totals, report_schema
 from netdsl.analysis.settings import value_data
-from netdsl.analysis.sizes import choose_sizes, named, refused, size_rules
+from netdsl.analysis.sizes import choose_sizes, named, refused, size_rules, warn_of_single_sizes
 from netdsl.analysis.walk import Walk
 from netdsl.diagnostics import Collector, Diagnostic, Label, NetError
 from netdsl.dims import Account, SizeTooComplex, charged
@@ -61,6 +61,8 @@ def _report(net: Net, walk: Walk) -> Report:
     at, training = walk.sizes, walk.training
     graph = narrow(net, net.outputs) if training else net.inference()
     count = walk.net(graph)
+    if walk.collector is not None:
+        warn_of_single_sizes(net, walk.collector)
     return Report(
         net=net.name,
         file=net.span.source.name if net.span else "",

@@ -9,7 +9,7 @@ from typing import Any
 
 from netdsl import dims
 from netdsl.analysis.report import Congruence, Demand, SizeRule
-from netdsl.diagnostics import Diagnostic, Label, NetError, did_you_mean
+from netdsl.diagnostics import Collector, Diagnostic, Label, NetError, did_you_mean
 from netdsl.dims import SizeSet, Verdict, compare, solve
 from netdsl.ir import Net
 from netdsl.ops.fields import is_int, shown
@@ -86,6 +86,21 @@ def _rule(net: Net, symbol: str) -> SizeRule:
         exact=Congruence(**_congruence(exact, symbol)),
         demands=tuple(dict.fromkeys(_demands(net, symbol))),
     )
+
+
+def warn_of_single_sizes(net: Net, collector: Collector) -> None:
+    """A symbol that stands for one number only is seldom what was meant: told at the row that leaves no other."""
+    told: dict[tuple[Span, str], dict[str, int]] = {}
+    for symbol in net.symbols:
+        every = net.domain.sizes(symbol)
+        if symbol in net.defaults or every.minimum is None or every.minimum != every.maximum:
+            continue
+        for demand in _telling(net, symbol)[:1]:
+            told.setdefault((demand.source.span, demand.source.message), {})[symbol] = every.minimum
+    for (span, message), only in told.items():
+        sizes = " and ".join(f"`{symbol}` can only be {size}" for symbol, size in only.items())
+        help = "write numbers in the input if that is meant, else change this row"
+        collector.warn("single-size", sizes, span, help=help, notes=(message,))
 
 
 def _congruence(found: SizeSet, symbol: str) -> dict[str, Any]:

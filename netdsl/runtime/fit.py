@@ -52,15 +52,18 @@ def check_batches(net: Net, plan: Plan, dataset: Dataset, world: int) -> None:
 def check_sizes(net: Net, data: Data) -> None:
     """Refuse sizes at which some layer of the net is impossible."""
     sizes = input_sizes(data, net, net.defaults)
-    for symbol, size in sizes.items():
-        allowed = net.domain.sizes(symbol)
-        if size not in allowed:
-            raise RunError(f"`{data!r}` gives {symbol} = {size}, but {net.name} needs {allowed.describe(symbol)}")
     for demand in net.domain.demands:
         known = demand.source is not None and set(sizes) >= demand.condition.symbols
         if known and not demand.condition.at(sizes):
             given = ", ".join(f"{symbol} = {sizes[symbol]}" for symbol in sorted(demand.condition.symbols))
-            raise RunError(f"`{data!r}` gives {given}, which {net.name} cannot take: {demand.source.message}")
+            raise RunError(
+                f"`{data!r}` gives {given}, which {net.name} cannot take: "
+                f"{demand.source.message} (line {demand.source.span.line})"
+            )
+    for symbol, size in sizes.items():
+        allowed = net.domain.sizes(symbol)
+        if size not in allowed:
+            raise RunError(f"`{data!r}` gives {symbol} = {size}, but {net.name} needs {allowed.describe(symbol)}")
 
 
 def _check_classes(net: Net, data: Data, dataset: Dataset, term: Term) -> None:
