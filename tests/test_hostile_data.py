@@ -116,7 +116,7 @@ PICTURES: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "a bomb": ("pixels", lambda p: write(p, huge_png(60_000))),
     "PostScript": ("cannot be decoded", lambda p: write(p, postscript())),
     "words": ("cannot be decoded", lambda p: write(p, b"not a picture")),
-    "nothing": ("cannot be decoded", lambda p: write(p, b"")),
+    "nothing": ("the file is empty", lambda p: write(p, b"")),
     "a pickle": ("cannot be decoded", lambda p: write(p, pickle.dumps([1]))),
     "half a picture": ("cannot be decoded", lambda p: write(p, huge_png(5000))),
     "NaN": ("from nan", nan_picture),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from PIL import Image
 
 from netdsl.codegen.onnx.model import onnx_model, save_onnx
 from netdsl.codegen.onnx.weights import load_weights
+from netdsl.elaborate.recipes import read_data
 from netdsl.ir import Net
 from netdsl.program import load_text
 from netdsl.recipe import DATA
@@ -28,6 +29,8 @@ from netdsl.runtime.session import Session
 from netdsl.runtime.train import train
 
 GREY, COLOUR = "mean=0.3, std=0.2", "mean=(0.3, 0.4, 0.5), std=(0.2, 0.3, 0.4)"
+
+PICTURES = [(name, '"x", ' * data.positional) for name, data in DATA.items() if issubclass(data, Images)]
 
 CASES = [
     ("digits", "[1, 8, 8]", ""), ("digits", "[1, 28, 28]", GREY), ("digits", "[3, 5, 11]", COLOUR),
@@ -193,6 +196,42 @@ def test_arrays_of_any_kind_of_number(tmp_path: Path, dtype: str, batch: tuple[i
     found = read_sample(Model(net, dict, {}, "m"), str(tmp_path / "a.npy"), None, "test").fields["x"]
     assert found.dtype == np.float32
     assert found.tolist() == np.arange(6).reshape(1, 3, 2).astype(dtype).astype(float).tolist()
+
+
+@pytest.mark.parametrize(
+    ("data", "most", "said"),
+    [
+        ("digits", 1, ""), ("digits", 255, "from 0 to 255, where pictures are numbers from 0 to 1"),
+        *((f"{name}({folder}{GREY})", 1, "without the `mean` and `std`") for name, folder in PICTURES),
+    ],
+)  # fmt: skip
+def test_an_array_is_taken_as_it_is_and_a_note_says_so(tmp_path: Path, data: str, most: int, said: str) -> None:
+    net = array_net("[3, 8, 8]")
+    declared = read_data(data)
+    array = np.linspace(0, most, 192, dtype=np.float32).reshape(3, 8, 8)
+    np.save(tmp_path / "a.npy", array)
+    facts = declared.facts({"x": net.inputs[0].type})
+    for model, used in ((Model(net, dict, {}, "m"), declared), (Model(net, dict, facts, "m"), None)):
+        found = read_sample(model, str(tmp_path / "a.npy"), used, "test")
+        assert np.array_equal(found.fields["x"][0], array)
+        assert len(found.notes) == bool(said)
+        assert said in "".join(found.notes)
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda p: p.mkdir(), "is a folder: name one"), (lambda p: p.touch(), "the file is empty"),
+        (lambda p: p.write_text("words"), "by its content it is none"), (lambda p: None, "no such file"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["a", "a.png"])
+def test_what_is_no_sample(tmp_path: Path, made: Callable[[Path], object], message: str, name: str) -> None:
+    made(tmp_path / name)
+    if name == "a" and "content" in message:
+        message = "neither an image"
+    with pytest.raises(DataError, match=message):
+        read_sample(Model(array_net("[3, 8, 8]"), dict, {}, "m"), str(tmp_path / name), None, "test")
 
 
 def test_mnist_is_written_as_it_is_read(tmp_path: Path) -> None:

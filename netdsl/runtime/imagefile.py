@@ -58,6 +58,8 @@ def read_image(path: Path) -> Scan:
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
+    if not path.stat().st_size:
+        raise DataError(f"{path}: the file is empty")
     try:
         with _opened(path) as image:
             image.load()
@@ -66,9 +68,7 @@ def read_image(path: Path) -> Scan:
     except DataError:
         raise
     except UnidentifiedImageError:
-        known = ", ".join(sorted(set(FORMATS.values())))
-        kinds = f"it is none of {known}, or of a kind of pixel that Pillow does not read"
-        raise DataError(f"{path}: cannot be decoded as an image: {kinds}") from None
+        raise DataError(f"{path}: cannot be decoded as an image: by its content it is none that Pillow reads") from None
     except Image.DecompressionBombError:
         raise DataError(_too_large(path)) from None
     except Exception as error:  # Pillow's decoders raise many kinds: OSError, SyntaxError, struct.error …

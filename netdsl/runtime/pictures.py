@@ -51,9 +51,14 @@ class Picture:
             images[flips] = images[flips][..., ::-1]
         return self.finish(images)
 
+    @property
+    def normalises(self) -> bool:
+        """Whether numbers from 0 to 1 are still moved or scaled."""
+        return self.mean != (0.0,) or self.std != (1.0,)
+
     def finish(self, images: Array) -> Array:
         """Normalise `[N, C, H, W]` from 0 to 1 and lay it out."""
-        if self.mean != (0.0,) or self.std != (1.0,):
+        if self.normalises:
             mean, std = (np.asarray(v, np.float32).reshape(1, -1, 1, 1) for v in (self.mean, self.std))
             images = (images - mean) / std
         return np.ascontiguousarray(images, np.float32).reshape(len(images), *self.shape)

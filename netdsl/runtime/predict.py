@@ -82,7 +82,8 @@ def predict(
     A run folder is computed by `engine`: "torch", or "onnx" for onnxruntime without PyTorch, as an `.onnx` file is.
     Probabilities are the softmax of the first output, or the output itself when it is one already (no value below
     0, a sum of 1). An image file becomes an input as a sample of the training data does: by the data of the run, by
-    what an ONNX file of ours says of it, or by `data`, which wins. Samples by number need data.
+    what an ONNX file of ours says of it, or by `data`, which wins. An array is taken as it is. Samples by number need
+    data.
     """
     if engine not in OPENERS:
         raise no_engine(engine)
@@ -173,18 +174,41 @@ def read_sample(model: Model, sample: str | int, data: Data | None, split: str) 
     if isinstance(sample, int) or (sample.isdecimal() and not Path(sample).exists()):
         return _numbered(net, int(sample), data, split)
     path = Path(sample)
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
+    _require_file(path)
     if len(net.inputs) != 1:
         raise RunError(f"one file cannot give the {len(net.inputs)} inputs of {net.name}")
     value = net.inputs[0]
     if path.suffix == ".npy":
-        return Sample({value.name: read_array(path, value)})
+        array = read_array(path, value)
+        return Sample({value.name: array}, notes=_unprepared(path, array, model, data))
     if path.suffix.lower() not in ENDINGS:
         raise DataError(f"{path}: neither an image ({', '.join(sorted(ENDINGS))}) nor an .npy file")
     scan = read_image(path)
     notes = (f"{path}: transparent pixels are laid on black",) if scan.transparent else ()
     return Sample({value.name: _picture(model, data).inputs(scan.planes[None], scan.white)}, notes=notes)
+
+
+def _require_file(path: Path) -> None:
+    if path.is_dir():
+        raise DataError(f"{path} is a folder: name one picture or one .npy file in it")
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    if not path.stat().st_size:
+        raise DataError(f"{path}: the file is empty")
+
+
+def _unprepared(path: Path, array: Array, model: Model, data: Data | None) -> tuple[str, ...]:
+    """What a picture would have become before it was an input, and the numbers of an array have not."""
+    if not isinstance(data, Images) and model.facts.get("picture") is None:
+        return ()
+    with contextlib.suppress(RunError):
+        picture = _picture(model, data)
+        if picture.normalises:
+            return (f"{path}: the array is taken as it is, without the `mean` and `std` that pictures are given",)
+        if array.min() < 0 or array.max() > 1:
+            span = f"from {array.min():g} to {array.max():g}"
+            return (f"{path}: the array is taken as it is, {span}, where pictures are numbers from 0 to 1",)
+    return ()
 
 
 def _numbered(net: Net, number: int, data: Data | None, split: str) -> Sample:
