@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from netdsl.cli import attempt as command
 from netdsl.ir import Net
 from netdsl.passes.optimize import SEPARATOR
 from netdsl.passes.step import training_step
@@ -69,6 +70,30 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path, name: str, over
     with pytest.raises(RunError, match=f"is no folder of a run, and holds {name}: choose another folder"):
         run(small(), tmp_path, overwrite=overwrite)
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [(name, "mine")]
+
+
+def test_folders_of_runs_are_numbered_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.net").write_text(TEXT)
+    first = "runs/Small"
+    said: list[str] = []
+    for more in ([], [], ["--resume"], ["--quiet"], ["--folder", first]):
+        code = command(["train", "small.net", "--device", "cpu", "--engine", "onnx", *more])
+        answer = capsys.readouterr()
+        said.append(answer.out + answer.err)
+        assert code == ("--folder" in more)
+    assert "already" not in said[0]
+    assert f"{first} holds a run already: this one goes to {first}-2\n" in said[1]
+    assert f"going on with {first}-2\n" in said[2]
+    assert f"nothing left to do: 1 of 1 epochs are done; the `.net` file with `--folder {first}-2 --resume" in said[2]
+    assert said[3].startswith(f"run kept in {first}-3")
+    assert "--resume" in said[4]
+    assert "--overwrite" in said[4]
+    capsys.readouterr()
+    assert command(["train", "small.net", "--folder", first, "--resume", "--epochs", "2", "--engine", "onnx"]) == 0
+    assert "resumed after epoch 1" in capsys.readouterr().out
 
 
 def test_a_recipe_of_somebody_else_is_left_alone(tmp_path: Path) -> None:

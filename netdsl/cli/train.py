@@ -29,7 +29,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_choice(parser)
     parser.add_argument(
         "--folder", "--run", type=Path, dest="folder",
-        help="the run's folder (default: runs/NAME); behind `torchrun -m netdsl train` say --folder",
+        help="the run's folder (default: runs/NAME, or runs/NAME-2, … where that holds a run; with --resume the last "
+        "of them); behind `torchrun -m netdsl train` say --folder",
     )  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="go on where the last checkpoint was made")
     parser.add_argument("--overwrite", action="store_true", help="begin anew in a folder that holds a run")
@@ -52,10 +53,13 @@ def run(given: Namespace) -> None:
         net, folder = None, given.file
     else:
         net = open_net(given, rows, trained=True).say()
-        folder = given.folder or free_folder(net.name, given.resume)
+        folder = given.folder
     if given.steps is not None:
         _try(given, net)
         return
+    if folder is None:
+        assert net is not None, "a text was read"
+        folder = _chosen(net.name, given.resume, given.quiet)
     from netdsl.runtime.train import train
 
     options = {name: getattr(given, name) for name in ("resume", "overwrite", "device", "quiet", "engine")}
@@ -90,11 +94,20 @@ def _refuse_changes(given: Namespace, rows: Mapping[str, str]) -> None:
         )
 
 
-def free_folder(name: str, resume: bool) -> Path:
-    """`runs/LeNet`, then `runs/LeNet-2` …; with `--resume` the newest there is."""
-    folder, count = Path("runs") / name, 1
-    newest = folder
+def _chosen(name: str, resume: bool, quiet: bool) -> Path:
+    """The folder of a run that was given none, said where it is not simply `runs/NAME`."""
+    taken, free = folders(name)
+    folder = taken[-1] if resume and taken else free
+    if taken and not quiet and os.environ.get("RANK", "0") == "0":
+        held = "holds a run" if (taken[-1] / "recipe.json").exists() else "is there"
+        say(f"going on with {folder}" if resume else f"{taken[-1]} {held} already: this one goes to {folder}")
+    return folder
+
+
+def folders(name: str) -> tuple[list[Path], Path]:
+    """Those there are of `runs/LeNet`, `runs/LeNet-2` …, and the next that is free."""
+    folder, taken = Path("runs") / name, list[Path]()
     while folder.exists():
-        newest, count = folder, count + 1
-        folder = Path("runs") / f"{name}-{count}"
-    return newest if resume else folder
+        taken.append(folder)
+        folder = Path("runs") / f"{name}-{len(taken) + 1}"
+    return taken, folder

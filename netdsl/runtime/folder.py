@@ -98,8 +98,10 @@ class RunFolder:
             self.require_own()
         elif found:
             rest = "" if CHECKPOINT in found else ", which was stopped before its first checkpoint"
-            way = "resume it" if CHECKPOINT in found else "replace it with --overwrite"
-            raise RunError(f"{self.path} holds a run already{rest}: {way} or choose another folder")
+            way = "go on with it by --resume, " if CHECKPOINT in found else ""
+            raise RunError(
+                f"{self.path} holds a run already{rest}: {way}replace it with --overwrite, or choose another folder"
+            )
 
     def require_own(self) -> None:
         """Refuse to write where a run's files would be something else, or lie elsewhere: a link, a device, a folder."""

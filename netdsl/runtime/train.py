@@ -159,7 +159,10 @@ class Trainer:
         yield f"{self.net.name}: {self.engine.trained:,} trained weights on {self.engine.where}, {where}"
         yield f"{_shown(self.plan.data)}: {counts}" + "".join(f"; {note}" for note in self.dataset.notes)
         yield f"{_shown(self.plan.optimizer)}, {_shown(self.plan.schedule)}, batch {self.plan.batch}"
-        if resume:
+        if resume and self.position.epoch >= self.plan.epochs:
+            done = f"{self.position.epoch} of {self.plan.epochs} epochs are done"
+            yield f"nothing left to do: {done}; the `.net` file with `--folder {where} --resume --epochs N` goes on"
+        elif resume:
             yield f"resumed after epoch {self.position.epoch}, step {self.position.step} of {self.steps}"
 
     def _take_up(self, saved: Saved) -> list[str]:
