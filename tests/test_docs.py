@@ -322,6 +322,17 @@ def test_every_recipe_word_is_taught() -> None:
         assert re.search(rf"`{word}\b", section), f"docs/language.md does not mention {word}"
 
 
+def test_the_words_of_settings_are_those_of_settings_there_are() -> None:
+    from netdsl.reference.operations import operations
+    from netdsl.reference.words import OWN, SETTINGS
+
+    there = {op.name: {f.name: f.kind for f in op.settings()} for op in operations()}
+    assert all(OWN[name].keys() <= there[name].keys() for name in OWN)
+    assert SETTINGS.keys() == {setting for settings in there.values() for setting in settings}
+    told = [kind.says for settings in there.values() for kind in settings.values() if kind is not None]
+    assert not [words for words in told if words.startswith(("a list of a ", "a list of `"))]
+
+
 def test_every_command_is_taught() -> None:
     from netdsl.cli.app import COMMANDS
 

@@ -79,6 +79,24 @@ def test_given_weights_are_used(tmp_path: Path) -> None:
         np.testing.assert_allclose(got, reference(image, weights), atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("recipe", "owner"),
+    [('{"net": "Other"}', " (they are of a run of Other)"), ('{"net": 1}', ""), ("[]", ""), ("", ""), (None, "")],
+)
+def test_of_many_weights_that_do_not_fit_three_are_named(tmp_path: Path, recipe: str | None, owner: str) -> None:
+    net = conv_net(3, 8, 10)
+    count = len(dict(net.weights()))
+    save_file({f"other{i}": np.zeros(1, np.float32) for i in range(9)}, tmp_path / "w.safetensors")
+    if recipe is not None:
+        (tmp_path / "recipe.json").write_text(recipe)
+    with pytest.raises(WeightsError) as caught:
+        onnx_model(net, weights=load_weights(tmp_path / "w.safetensors"))
+    said = str(caught.value)
+    assert said.startswith(f"the weights do not fit this net{owner}: missing `")
+    assert f" and {count - 3} more; unexpected `other0`, `other1`, `other2` and 6 more" in said
+    assert said.count("`") == 12
+
+
 def test_weights_that_do_not_fit_are_all_named(tmp_path: Path) -> None:
     net = conv_net(3, 8, 10)
     weights = given(net)

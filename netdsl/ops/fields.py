@@ -244,7 +244,7 @@ class ListKind(Kind):
 
     @property
     def says(self) -> str:  # type: ignore[override]
-        return f"a list of {self.item.says}"
+        return f"{self.item.says}, or a list of them"
 
     def read(self, value: Any) -> tuple[Any, ...]:
         items: Sequence[Any] = value if isinstance(value, (list, tuple)) else [value]

@@ -15,7 +15,7 @@ from netdsl.ir import Node
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Declared, Field, Op
 from netdsl.program import load_text
-from netdsl.reference.words import CONVENTION, FAMILIES, INITIALISERS, RECIPE, ROWS, SETTINGS
+from netdsl.reference.words import CONVENTION, FAMILIES, INITIALISERS, OWN, RECIPE, ROWS, SETTINGS
 from netdsl.tensors import Weight
 
 STDLIB = Path(__file__).parent.parent / "stdlib"
@@ -125,7 +125,7 @@ def entry(op: type[Op]) -> list[str]:
         "",
         f"Example: `{op.example}`",
         "",
-        *table(op.settings(), SETTINGS),
+        *table(op.settings(), {**SETTINGS, **OWN.get(op.name, {})}),
         *facts(op, node),
         "",
     ]

@@ -45,7 +45,7 @@ SETTINGS: dict[str, str] = {
     "dilation": "the distance between the taps of a window",
     "end": "the first position not taken; `none` is the end",
     "eps": "added to the variance",
-    "factor": "how many times larger each axis becomes, or smaller",
+    "factor": "how many times larger each axis becomes",
     "features": "outputs",
     "groups": "into how many groups the channels are split",
     "heads": "how many parts attend side by side",
@@ -54,12 +54,12 @@ SETTINGS: dict[str, str] = {
     "ignore": "the label that counts nowhere",
     "indices": "whether the places of the maxima are a second result",
     "init": "how the weights start",
-    "k": "the constant in the sum, or how many of the highest scores count",
+    "k": "how many of the highest scores count",
     "keep": "whether the axes stay, of size 1",
     "kernel": "the size of the window",
     "layers": "how many layers read one another",
     "low": "the smallest value that stays; `none` for no bound",
-    "margin": "what is cut off each side, or how far the right score shall be ahead",
+    "margin": "how far the right score shall be ahead",
     "mode": "how new positions get their values",
     "momentum": "the share of a new batch in the running averages",
     "offset": "where the part begins; `none` is the middle",
@@ -71,10 +71,10 @@ SETTINGS: dict[str, str] = {
     "rate": "the probability of becoming zero",
     "scale": "what the sizes are multiplied by",
     "shape": "the size of each axis",
-    "size": "the size that comes out, or how many neighbours take part",
+    "size": "the size that comes out",
     "slope": "the factor below zero",
     "smoothing": "the share of the target that all classes get alike",
-    "start": "the first position, or axis, taken",
+    "start": "the first position taken",
     "step": "take every so many",
     "stride": "from one window to the next; `none` is the size of the window",
     "threshold": "where a lone score begins to say class 1",
@@ -83,6 +83,18 @@ SETTINGS: dict[str, str] = {
     "width": "numbers in each vector",
 }
 """What each setting of an operation is, by its name."""
+
+OWN: dict[str, dict[str, str]] = {
+    "crop": {"margin": "what is cut off each side"},
+    "flatten": {"start": "the first axis taken"},
+    "lrn": {
+        "alpha": "the factor before the sum of squares",
+        "k": "the constant in the sum",
+        "size": "how many neighbouring channels take part",
+    },
+    "pixel_unshuffle": {"factor": "how many times smaller each axis becomes"},
+}
+"""What a setting is in one operation, where its name means something else in others."""
 
 RECIPE: dict[str, str] = {
     "alpha": "the share that the old average keeps",

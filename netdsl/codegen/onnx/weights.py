@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,13 +112,39 @@ def check_weights(given: Mapping[str, Array], needed: Mapping[str, Weight], know
     PyTorch's batch counters (`num_batches_tracked`) are passed over.
     """
     known = set(known)
-    problems = [f"missing `{key}` {list(w.shape)}" for key, w in needed.items() if key not in given]
-    problems += [f"unexpected `{key}`" for key in given if key not in known and not key.endswith("num_batches_tracked")]
-    for key, weight in needed.items():
-        if key in given and _shape(given, key) != weight.shape:
-            problems.append(f"`{key}` is {list(_shape(given, key))}, not {list(weight.shape)}")
+    missing = [f"`{key}` {list(w.shape)}" for key, w in needed.items() if key not in given]
+    unexpected = [f"`{key}`" for key in given if key not in known and not key.endswith("num_batches_tracked")]
+    shapes = [(key, _shape(given, key), w.shape) for key, w in needed.items() if key in given]
+    other = [f"`{key}` is {list(found)}, not {list(wanted)}" for key, found, wanted in shapes if found != wanted]
+    problems = [*_some("missing ", missing), *_some("unexpected ", unexpected), *_some("", other)]
     if problems:
-        raise WeightsError("the weights do not fit this net: " + "; ".join(problems))
+        raise WeightsError(f"the weights do not fit this net{_owner(given)}: " + "; ".join(problems))
+
+
+NAMED = 3
+"""How many weights of a kind of problem are named."""
+
+
+def _some(title: str, found: Sequence[str]) -> list[str]:
+    """The first few of one kind of problem, and how many more there are; nothing where there is none."""
+    more = f" and {len(found) - NAMED:,} more" if len(found) > NAMED else ""
+    return [title + ", ".join(found[:NAMED]) + more] if found else []
+
+
+def _owner(given: Mapping[str, Array]) -> str:
+    """Whose the weights are, where a run keeps them and says it."""
+    if not isinstance(given, WeightFile):
+        return ""
+    try:
+        with (given.path.parent / "recipe.json").open("rb") as file:
+            stored = json.loads(file.read(MOST_BYTES))
+        return f" (they are of a run of {stored['net'][:NAME]})"
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ""
+
+
+MOST_BYTES, NAME = 1 << 20, 60
+"""How much of a run's recipe is read, and how many letters of its net's name are shown."""
 
 
 def _shape(given: Mapping[str, Array], key: str) -> tuple[int, ...]:
