@@ -6,10 +6,15 @@ import math
 
 import pytest
 
+from netdsl.diagnostics import NetError
 from netdsl.dims import Dim
-from netdsl.ops.base import RuleError, read_setting
+from netdsl.ops.base import Op, RuleError, read_setting
 from netdsl.ops.fields import Word
+from netdsl.ops.loss import ClassLoss
+from netdsl.ops.metric import Metric
+from netdsl.program import load_text
 from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS, default_settings
+from netdsl.reference.operations import operations
 from netdsl.tensors import DType, TensorType
 
 GREY = TensorType((1, 28, 28))
@@ -157,3 +162,20 @@ def test_schedules_stay_between_0_and_1(name: str) -> None:
     values = [made.scale(step, 30, 10) for step in range(30)]
     assert all(0 <= v <= 1 and math.isfinite(v) for v in values)
     assert values[5:] == sorted(values[5:], reverse=True)
+
+
+COUNTED = [op for op in operations() if issubclass(op, Metric | ClassLoss) and not op.positional]
+
+
+@pytest.mark.parametrize("op", COUNTED, ids=lambda op: op.name)
+@pytest.mark.parametrize("rest", ["", "ignore=255"])
+def test_a_number_of_classes_is_never_given(op: type[Op], rest: str) -> None:
+    row = "metric" if issubclass(op, Metric) else "loss"
+    text = (
+        "net N {\n  input image [3, 8, 8]\n  output logits: conv(4, 1)\n}\ntrain N {\n  data shapes\n"
+        f"  {row} (logits, label) -> {op.name}(4{', ' + rest if rest else ''})\n}}\n"
+    )
+    with pytest.raises(NetError) as caught:
+        load_text(text).net(None, True)
+    meant = f"{op.name}({rest})" if rest else op.name
+    assert f"the classes are inferred: write `{meant}`" in [d.help for d in caught.value.diagnostics]

@@ -18,6 +18,8 @@ from netdsl.foreign.values import NOWHERE, elsewhere, left_out, named_here, valu
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Declared
 from netdsl.ops.fields import BoolKind, FloatKind, IntKind, SizesKind
+from netdsl.ops.loss import ClassLoss
+from netdsl.ops.metric import Metric
 from netdsl.source import Span
 from netdsl.spelling import nearest
 from netdsl.tensors import Value
@@ -168,7 +170,7 @@ def too_many(
     if inner is not None and most == 0:
         rest = ", ".join(a.span.text for a in arguments[1:])
         return f"layers are joined by arrows: write `{inner} -> {title}{f'({rest})' if rest else ''}`"
-    axis = _axis(title, names, arguments, most)
+    axis = _counted(title, declared, arguments, most) or _axis(title, names, arguments, most)
     if axis is not None:
         return axis
     listed_kind = declared is not None and not isinstance(
@@ -197,6 +199,18 @@ def takes(title: str, names: Sequence[str]) -> str:
 
 
 AXES = ("axis", "axes", "start")
+
+
+def _counted(
+    title: str, declared: type[Declared] | None, arguments: Sequence[syntax.Argument], most: int
+) -> str | None:
+    """`miou(4)`: other libraries are told how many classes there are."""
+    if declared is None or most or not issubclass(declared, Metric | ClassLoss):
+        return None
+    if not arguments[0].span.text.isdecimal():
+        return None
+    rest = ", ".join(a.span.text for a in arguments if a.name is not None)
+    return f"the classes are inferred: write `{title}{f'({rest})' if rest else ''}`"
 
 
 def _axis(title: str, names: Sequence[str], arguments: Sequence[syntax.Argument], most: int) -> str | None:
