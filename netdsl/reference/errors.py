@@ -28,6 +28,7 @@ OTHER: dict[str, str] = {
     "no-net": "a command needs a `net`, and the file has none",
     "no-result": "a body has no row that gives a value",
     "not-a-file": "a device, a pipe or a folder stands where a text is read",
+    "not-a-net": "a file whose ending says that it holds weights, a picture, a program or settings is given as a net",
     "not-batched": "a value that is one for all samples (a `param`) stands where each sample needs its own",
     "not-supported-by-target": "the target cannot say an operation, or this use of it",
     "padding-too-large": "a pool's padding is more than half of its window, which could see nothing but padding",
