@@ -186,6 +186,11 @@ CALLS = {
     'conv(64, 3, pad="same")': "same",
     "conv(64, 3, init=glorot_uniform)": "xavier_uniform",
     "prelu(16)": "prelu",
+    "conv1x1(24)": "conv(24, 1)",
+    "pointwise(24)": "conv(24, 1)",
+    "conv3x3(24)": "conv(24, 3, pad=1)",
+    "conv1x1(16, 24)": "conv(64, 1)",
+    "conv3x3(24, stride=2)": "conv(24, 3, stride=2, pad=1)",
 }
 """Calls on an image `x [16, 32, 32]`, with the text that the message writes for them."""
 

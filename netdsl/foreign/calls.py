@@ -130,6 +130,8 @@ class Reader:
                 continue
             if name is None or not self.take(name, value, names, found, after):
                 return None
+        if row is not None and row.names_kernel and (sum(a.name is None for a in arguments) > 1 or "kernel" in found):
+            return None  # the sizes of the input and of the output, in an order that is not certain
         if row is not None:
             found = {**kept(row), **found}
         if any(name not in found for name in self.required(layer)):
@@ -211,6 +213,8 @@ KEPT = frozenset(("dilation", "groups", "mode", "approximate", "bidirectional"))
 
 def kept(row: Way) -> dict[str, str]:
     found = [given(part) for part in parts(row.write.partition("(")[2][:-1])]
+    if row.names_kernel:
+        return {"kernel": found[1].value, **{g.name: g.value for g in found if g.name}}
     return {g.name: g.value for g in found if g.name in KEPT}
 
 

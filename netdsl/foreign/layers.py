@@ -30,6 +30,8 @@ class Way:
     """A sentence that stands before the text."""
     first: str = ""
     """The setting that the first number, or a `size`, is for, where that is not the first here."""
+    names_kernel: bool = False
+    """Whether the word itself says the kernel, so that a call gives the channels alone: `conv1x1(16)`."""
 
 
 @record
@@ -51,11 +53,13 @@ WAYS: tuple[Way, ...] = (
         IMAGE,
         "Convolution Convolution1D Convolution2D Convolution3D ConvolutionLayer SpatialConvolution",
     ),
-    Way("conv(64, 3, pad=1)", IMAGE, "conv3x3 conv2d_same Conv2dSame SamePadConv same_conv"),
+    Way("conv(64, 3, pad=1)", IMAGE, "conv3x3", names_kernel=True),
+    Way("conv(64, 3, pad=1)", IMAGE, "conv2d_same Conv2dSame SamePadConv same_conv"),
     Way(
         "conv(64, 1)",
         IMAGE,
         "conv1x1 pointwise pointwise_conv PointwiseConv2D OneByOneConv network_in_network nin mlpconv",
+        names_kernel=True,
     ),
     Way(
         "conv_transpose(64, 2, stride=2)",
@@ -236,6 +240,8 @@ WAYS: tuple[Way, ...] = (
         says="it takes the number of parts",
     ),
     Way("one_hot(10)", WORDS, "OneHot onehot to_categorical OneHotEncoding"),
+    Way("identity", IMAGE, "contiguous cuda", says="memory and devices are no part of a net"),
+    Way("linear(256) -> gelu -> linear(64)", VECTOR, "mlp ffn feed_forward", says="it is a row of layers"),
     Way("identity", IMAGE, "noop Lambda StopGradient_off pass_through passthrough"),
     Way("mean(axis=(1, 2))", IMAGE, "reduce_mean ReduceMean torch_mean mean_hw"),
     Way("sum(axis=0)", IMAGE, "reduce_sum ReduceSum Reduction"),
