@@ -135,9 +135,9 @@ net N {
 }
 """,
     "slices": """
-net N(keep = 2, some_number_of_features_that_are_left_out = 1) {
+net N(keep = 2, features_that_are_left_out = 1) {
   input x [4, 9]
-  output y: slice(1, start=some_number_of_features_that_are_left_out, end=some_number_of_features_that_are_left_out + keep)
+  output y: slice(1, start=features_that_are_left_out, end=features_that_are_left_out + keep)
   output z: x -> slice(1, start=0, end=keep) -> slice(1, start=keep - 1)
 }
 """,

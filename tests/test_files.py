@@ -132,9 +132,9 @@ def test_an_output_is_not_what_it_is_made_from(tmp_path: Path) -> None:
     os.link(tmp_path / "real.net", tmp_path / "hard.net")
     for output in (link, tmp_path / "real.net", tmp_path / "hard.net"):
         with pytest.raises(WriteError, match="made from"):
-            keep_apart(output, [tmp_path / "other.net", tmp_path / "real.net"])
-    keep_apart(tmp_path / "new", [link])
-    keep_apart(None, [link])
+            keep_apart(output, [tmp_path / "other.net", tmp_path / "real.net"], ".net")
+    keep_apart(tmp_path / "new", [link], ".net")
+    keep_apart(None, [link], ".net")
 
 
 # ---------------------------------------------------------------- compile

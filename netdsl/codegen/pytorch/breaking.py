@@ -14,7 +14,9 @@ def parts_of_sum(text: str) -> list[str]:
     try:
         node = ast.parse(text, mode="eval").body
     except SyntaxError:
-        return [text]
+        start, colon, end = text.partition(" : ")  # of a slice, whose end may be a sum
+        first, *rest = parts_of_sum(end) if colon else [text]
+        return [f"{start}{colon}{first}", *rest] if colon else [text]
     cuts = sorted(_cuts(node, text)) if text.isascii() and "\n" not in text else []
     return [text[a:b].strip() for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
 
@@ -36,6 +38,19 @@ def _cuts(node: ast.expr, text: str) -> Iterator[int]:
 def _level(operator: ast.operator) -> int:
     """Operators of one level stand in one sum."""
     return 0 if isinstance(operator, ast.Add | ast.Sub) else 2 if isinstance(operator, ast.Pow) else 1
+
+
+def slices(text: str) -> tuple[str, list[str]] | None:
+    """What is sliced, and the slices: `x` and `:`, `a : b` of `x[:, a : b]`; None for what is no such thing."""
+    try:
+        node = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return None
+    if not isinstance(node, ast.Subscript) or not isinstance(node.slice, ast.Tuple) or not text.isascii():
+        return None
+    found = [ast.get_source_segment(text, item) or ":" for item in node.slice.elts]
+    value = ast.get_source_segment(text, node.value) or ""
+    return (value, found) if f"{value}[{', '.join(found)}]" == text else None
 
 
 def pieces_of_string(text: str, width: int) -> list[str]:

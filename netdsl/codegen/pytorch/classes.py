@@ -56,7 +56,8 @@ class ClassWriter:
         forward = Forward(self.parameters, self.layouts, frozenset(self.conditions), self.taken)
         running = self._recurrent(forward) if isinstance(self.main.use.block, Recurrent) else self._forward(forward)
         built.arguments = self.parameters.arguments()
-        kept = [f"{INDENT * 2}{self.parameters.attribute(n)} = {n}" for n in sorted(self.parameters.stored)]
+        stored = sorted(self.parameters.stored)
+        kept = [line for n in stored for line in lay(Atom(n), f"{self.parameters.attribute(n)} = ", depth=2)]
         kept += [line for name, number in forward.buffers.items() for line in _buffer(name, number)]
         summary, description = self._docstring(forward)
         built.summary = summary

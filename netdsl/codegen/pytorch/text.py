@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from netdsl.codegen.pytorch.breaking import parts_of_sum, pieces_of_string
+from netdsl.codegen.pytorch.breaking import parts_of_sum, pieces_of_string, slices
 
 WIDTH = 88
 INDENT = "    "
@@ -77,6 +77,8 @@ def lay(doc: Doc, before: str = "", after: str = "", depth: int = 0) -> list[str
     line = f"{margin}{before}{flat(doc)}{after}"
     if len(line) <= WIDTH:
         return [line]
+    if isinstance(doc, Atom) and (sliced := slices(flat(doc))):
+        doc = Called(sliced[0], tuple(("", Atom(part)) for part in sliced[1]), "[]")
     if isinstance(doc, Comprehension):
         inside = [*lay(doc.item, doc.lead, "", depth + 1), *lay(Atom(doc.loop), depth=depth + 1)]
         return [f"{margin}{before}**{{", *inside, f"{margin}}}{after}"]
