@@ -138,7 +138,7 @@ def zipped(path: Path) -> Path:
 
 ARRAYS: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "words": ("not an .npy file", lambda p: write(p, b"1 2 3\n")),
-    "nothing": ("not an .npy file", lambda p: write(p, b"")),
+    "nothing": ("the file is empty", lambda p: write(p, b"")),
     "a zip": ("not an .npy file", zipped),
     "a pickle": ("not an .npy file", lambda p: write(p, pickle.dumps(np.zeros(3)))),
     "objects": ("whole array", lambda p: write(p, array_head("(1, 8, 8)", "|O", pickle.dumps([1])))),

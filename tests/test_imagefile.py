@@ -243,7 +243,8 @@ def test_a_truncated_file_is_named(tmp_path: Path, ending: str, share: float) ->
     image = Image.fromarray(noise).convert("L" if ending == ".pgm" else "RGB")
     image.save(path)
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with pytest.raises(DataError, match=rf"a\{ending}: cannot be decoded as an image"):
+    said = "cannot be decoded as an image" if share else "the file is empty"
+    with pytest.raises(DataError, match=rf"a\{ending}: {said}"):
         read_image(path)
 
 
@@ -257,8 +258,8 @@ def icon() -> bytes:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (postscript(), "it is none of BMP"), (icon(), "it is none of BMP"), (b"not a picture", "it is none of"),
-        (b"\x93NUMPY", "it is none of"), (huge_png(9000), f"more than {PIXELS:,} pixels"),
+        (postscript(), "it is no picture"), (icon(), "it is no picture"), (b"not a picture", "it is no picture"),
+        (b"\x93NUMPY", "it is no picture"), (huge_png(9000), f"more than {PIXELS:,} pixels"),
         (huge_png(2**31 - 1), f"more than {PIXELS:,} pixels"),
     ],
     ids=["eps", "icon", "words", "array", "large", "bomb"],

@@ -68,7 +68,8 @@ def read_image(path: Path) -> Scan:
     except DataError:
         raise
     except UnidentifiedImageError:
-        raise DataError(f"{path}: cannot be decoded as an image: by its content it is none that Pillow reads") from None
+        kind = "by its content it is no picture, or has a kind of pixel that Pillow does not read"
+        raise DataError(f"{path}: cannot be decoded as an image: {kind}") from None
     except Image.DecompressionBombError:
         raise DataError(_too_large(path)) from None
     except Exception as error:  # Pillow's decoders raise many kinds: OSError, SyntaxError, struct.error …
