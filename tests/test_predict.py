@@ -222,7 +222,7 @@ def test_an_array_is_taken_as_it_is_and_a_note_says_so(tmp_path: Path, data: str
     ("made", "message"),
     [
         (lambda p: p.mkdir(), "is a folder: name one"), (lambda p: p.touch(), "the file is empty"),
-        (lambda p: p.write_text("words"), "by its content it is none"), (lambda p: None, "no such file"),
+        (lambda p: p.write_text("words"), "by its content it is no picture"), (lambda p: None, "no such file"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["a", "a.png"])
