@@ -275,7 +275,7 @@ def test_a_finished_run_is_left_alone_and_can_be_prolonged(tmp_path: Path) -> No
 def test_runs_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no checkpoint to resume from"):
         train(mlp(), tmp_path / "a", resume=True, quiet=True)
-    with pytest.raises(RunError, match="not the folder of a run"):
+    with pytest.raises(RunError, match="the folder of a run is wanted"):
         evaluate(tmp_path / "a")
     with pytest.raises(RunError, match="`abacus` is no device"):
         train(mlp(), tmp_path / "a", device="abacus", quiet=True)

@@ -54,7 +54,8 @@ BINARY_CROSS_ENTROPY = '''
 def binary_cross_entropy(probabilities, labels):
     """NaN where a probability or a label is outside 0 to 1."""
     known = (probabilities >= 0) & (probabilities <= 1) & (labels >= 0) & (labels <= 1)
-    loss = F.binary_cross_entropy(probabilities.where(known, 0.5), labels.where(known, 0.5))
+    pair = probabilities.where(known, 0.5), labels.where(known, 0.5)
+    loss = F.binary_cross_entropy(*pair)
     return nan_outside(known, loss)
 '''
 
