@@ -10,6 +10,7 @@ from netdsl.codegen.pytorch.authored import Names
 from netdsl.codegen.pytorch.branches import taking_list
 from netdsl.codegen.pytorch.loops import Run, runs_of
 from netdsl.codegen.pytorch.spelling import Branched, Either, Infix, Made, Operand, Raw, Repeated, Spelling
+from netdsl.codegen.pytorch.starts import begun
 from netdsl.codegen.pytorch.steps import (
     Layout,
     Step,
@@ -246,8 +247,7 @@ def _note_inits(layout: Layout, node: Node) -> None:
     op = node.op
     if isinstance(op, Block):
         return
-    inits = {w.name: w.init for w in op.weights()} if spelling.parameter else spelling.init
-    shapes = {w.name: w.shape for w in op.weights()}
+    inits, shapes = begun(spelling, op)
     for name, init in inits.items():
         layout.inits.append((f"{path}.{name}" if name else path, init, shapes[name]))
 

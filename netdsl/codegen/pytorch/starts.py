@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+from netdsl.codegen.pytorch.spelling import Spelling
 from netdsl.codegen.pytorch.text import Atom, Called, flat, lay, literal
+from netdsl.ops.base import Op
 from netdsl.tensors import Init
 
 BILINEAR = '''
@@ -26,6 +29,15 @@ def bilinear_(weight: Tensor) -> None:
 
 Start = tuple[str, Init, Sequence[int]]
 """`(self.conv1.weight, how it starts, its shape)`."""
+
+
+def begun(spelling: Spelling, op: Op) -> tuple[Mapping[str, Init], dict[str, Any]]:
+    """How the weights of a layer start where the source has to say it, and then the shapes of all its weights."""
+    if not (spelling.parameter or spelling.init):
+        return {}, {}
+    weights = tuple(op.weights())
+    inits = {w.name: w.init for w in weights} if spelling.parameter else spelling.init
+    return inits, {w.name: w.shape for w in weights}
 
 
 def start_lines(starts: Sequence[Start], depth: int) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from netdsl.codegen.pytorch.signatures import known_signature
 from netdsl.codegen.pytorch.spelling import Infix, Made, Spelling
-from netdsl.codegen.pytorch.starts import start_texts
+from netdsl.codegen.pytorch.starts import begun, start_texts
 from netdsl.codegen.pytorch.terms import Scaled, Sized, is_unsaid, names_in, plain, traced
 from netdsl.ir import result_types
 from netdsl.ops.base import Op, Requirement, RuleError
@@ -72,9 +72,7 @@ def strays(
 
 def _starts(op: Op, spelling: Spelling) -> tuple[str, ...]:
     """How its weights start: some ways count the numbers that come in."""
-    weights = op.weights() if spelling.parameter or spelling.init else ()
-    inits = {w.name: w.init for w in weights} if spelling.parameter else spelling.init
-    return start_texts(inits, {w.name: w.shape for w in weights})
+    return start_texts(*begun(spelling, op))
 
 
 def _same(found: Found, known: Found, env: Mapping[str, Any]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ from netdsl import syntax
 from netdsl.codegen.pytorch.authored import parts_of, rows_of
 from netdsl.codegen.pytorch.branches import Branches, are_alike, needs_two, numbered, told
 from netdsl.codegen.pytorch.spelling import Branched, Made, Raw, Turned
-from netdsl.codegen.pytorch.starts import start_texts
+from netdsl.codegen.pytorch.starts import begun, start_texts
 from netdsl.codegen.pytorch.steps import (
     Layout,
     Step,
@@ -25,7 +25,7 @@ from netdsl.codegen.pytorch.steps import (
 from netdsl.codegen.pytorch.text import is_plain
 from netdsl.codegen.pytorch.tracing import Use
 from netdsl.ir import Block, Node
-from netdsl.tensors import Value
+from netdsl.tensors import Init, Value
 
 
 @dataclass(eq=False)
@@ -50,12 +50,16 @@ def plans_of(use: Use) -> Iterator[Plan]:
 
 def _key(use: Use, word: str, node: Node) -> Any:
     """All that a layer does, numbers by their terms."""
-    spelling, op = use.spellings[node], use.ops.get(node, node.op)
-    weights = () if isinstance(op, Block) else op.weights()
-    inits = {w.name: w.init for w in weights} if spelling.parameter else spelling.init
-    shapes = [told(w.shape, word) for w in weights] if spelling.parameter else []
-    starts = start_texts(inits, {w.name: w.shape for w in weights}) if inits else ()
+    spelling = use.spellings[node]
+    inits, sizes = _begun(use, node)
+    shapes = [told(shape, word) for shape in sizes.values()] if spelling.parameter else []
+    starts = start_texts(inits, sizes) if inits else ()
     return node.kind, told((spelling.module, spelling.call), word), spelling.use, spelling.parameter, shapes, starts
+
+
+def _begun(use: Use, node: Node) -> tuple[Mapping[str, Init], dict[str, Any]]:
+    op = use.ops.get(node, node.op)
+    return ({}, {}) if isinstance(op, Block) else begun(use.spellings[node], op)
 
 
 def _plan(use: Use, branches: Branches) -> Plan | None:
@@ -135,12 +139,10 @@ def _access(plan: Plan, use: Use, node: Node) -> str:
 
 
 def _turned(use: Use, node: Node, plan: Plan, access: str) -> Turned:
-    spelling, op = use.spellings[node], use.ops.get(node, node.op)
+    spelling = use.spellings[node]
     made = parameter(use.ops[node]) if spelling.parameter else spelling.module
     assert made is not None
-    weights = () if isinstance(op, Block) else op.weights()
-    inits = {w.name: w.init for w in weights} if spelling.parameter else spelling.init
-    shapes = {w.name: w.shape for w in weights}
+    inits, shapes = _begun(use, node)
     starts = tuple(
         (f"{access}.{n}" if n and not spelling.parameter else access, i, shapes[n]) for n, i in inits.items()
     )
