@@ -170,7 +170,7 @@ def check_program(program: Program) -> list[Diagnostic]:
             try:
                 report = analyze(net, collector=program.collector, listed=False)
             except NetError as error:
-                program.collector.found.extend(error.diagnostics)
+                program.collector.extend(error.diagnostics)
             else:
                 check_budgets(net, report, program.collector)
     return program.collector.sorted()

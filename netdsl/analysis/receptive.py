@@ -96,10 +96,8 @@ def meet(window: Window, real: Interval, count: int) -> tuple[Interval, Interval
     first, last = clip(real, _spanned(window, made))
     if made[0] > made[1] or first > last:
         return NOTHING, NOTHING
-    near, far = (
-        min(last, first + MOST_PHASES),
-        max(first, last - MOST_PHASES),
-    )  # taps far apart: as if none were skipped
+    # Taps far apart: as if none were skipped.
+    near, far = min(last, first + MOST_PHASES), max(first, last - MOST_PHASES)
     low = next((i for i in range(first, near + 1) if _is_read(window, i, made)), first)
     high = next((i for i in range(last, far - 1, -1) if _is_read(window, i, made)), last)
     return (low, high), made
