@@ -12,20 +12,14 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from fuzz.corpus import library
+
 from netdsl.diagnostics import Diagnostic
 from netdsl.program import check_text
 
 ROOT = Path(__file__).parent.parent
 WORD = re.compile(r"[A-Za-z_]\w*|\d+|->|[-+*/=:,()\[\]{}]")
 SIGNS = {"->": "-", "=": ":", ":": "=", "+": "->", "(": "[", ")": "]", "[": "(", "]": ")", ",": ""}
-USES = {
-    "inception": "inception(8, 4, 8, 4, 8, 8)",
-    "mobilenet": "inverted_residual(8) -> inverted_residual(8, stride=2)",
-    "prelude": "residual(conv_bn_relu(8)) -> squeeze_excite(4) -> separable_conv(8, 3) -> depthwise(3)",
-    "pyramid": "pyramid(bins=[1, 2]) -> aspp(8)",
-    "resnet": "basic(8) -> bottleneck(8, stride=2) -> preactivation(8)",
-    "transformer": "tokens -> encoder_layer(2, 16) -> encoder_layer(2, 16, first=true)",
-}
 
 
 class Slip(NamedTuple):
@@ -37,9 +31,7 @@ class Slip(NamedTuple):
 def texts() -> dict[str, str]:
     """Right texts by name, those of the standard library with a net that uses them."""
     found = {f"specs/{p.name}": p.read_text(encoding="utf-8") for p in sorted((ROOT / "specs").glob("*.net"))}
-    for name, rows in USES.items():
-        text = (ROOT / f"netdsl/stdlib/{name}.net").read_text(encoding="utf-8")
-        found[f"std.{name}"] = f"{text}\nnet Used {{\n  input image [8, 32, 32]\n  {rows}\n}}\n"
+    found |= {f"std.{name}": text for name, text in library().items()}
     blocks = re.findall(r"^```net\n(.*?)^```", (ROOT / "docs/language.md").read_text(encoding="utf-8"), re.M | re.S)
     for number, text in enumerate(b for b in blocks if re.search(r"^net ", b, re.M)):
         if 'use "' not in text and not check_text(text):

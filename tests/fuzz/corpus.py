@@ -21,13 +21,23 @@ USES = {
 """Rows that use every file of the standard library."""
 
 
+def library() -> dict[str, str]:
+    """The files of the standard library by name, each with a net that uses it."""
+    return {
+        name: f"{_library_text(name)}\nnet Used {{\n  input image [8, 32, 32]\n  {rows}\n}}\n"
+        for name, rows in USES.items()
+    }
+
+
+def _library_text(name: str) -> str:
+    return (ROOT / f"netdsl/stdlib/{name}.net").read_text(encoding="utf-8")
+
+
 @cache
 def texts() -> tuple[str, ...]:
     """Every whole text there is, in an order that stays."""
     found = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "specs").glob("*.net"))]
-    for name, rows in USES.items():
-        text = (ROOT / f"netdsl/stdlib/{name}.net").read_text(encoding="utf-8")
-        found.append(f"{text}\nnet Used {{\n  input image [8, 32, 32]\n  {rows}\n}}\n")
+    found += library().values()
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "tests/language").glob("*.md"))]
     for page in pages:
         found += re.findall(r"^```net\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
