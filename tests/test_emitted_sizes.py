@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import re
+from functools import partial
+
 import pytest
 import torch
+from following import Emitted, others
+from test_arguments import KEPT, NETS, QUICK
 
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.codegen.pytorch.source import torch_source
+from netdsl.diagnostics import NetError
+from netdsl.dims import at
+from netdsl.ir import Net
 from netdsl.program import load_text
+from netdsl.surface import load
+from netdsl.surface import load_text as load_net
 
 WINDOWS = """
 block window(size) {
@@ -63,3 +74,55 @@ def _windows(x: torch.Tensor, size: int, weight: torch.Tensor, bias: torch.Tenso
     batch, first, second, third = x.shape
     parts = x.reshape(batch, first // size, size, second // size, size, third).transpose(2, 3)
     return torch.nn.functional.linear(parts.reshape(batch, -1, third), weight, bias).reshape(x.shape)
+
+
+FEEDING = """
+net N(classes = 4, width = 8, rows = 6, hidden = 2 * width) {
+  input x [width, H = 8, W = 6], y [rows, width]
+  a: x -> conv(hidden, 3, pad=1) -> maxpool(2)
+  output z: a -> conv(classes, 1)
+  output mid: y -> linear(hidden + classes)
+}
+"""
+LOADED = {
+    "feeding": partial(load_net, FEEDING),
+    **{title: partial(load_net, text) for title, (text, _) in KEPT.items()},
+    **{name: partial(load, path, name) for path, name in NETS if name in QUICK - {"UNetSame"}},
+}
+
+
+@pytest.mark.parametrize("title", LOADED)
+def test_a_docstring_says_shapes_in_the_words_of_the_arguments(title: str) -> None:
+    """At every other value that the text takes: the words come to the shapes of the text with that setting."""
+    emitted = Emitted(LOADED[title]())
+    arguments = emitted.arguments()
+    said = _told_shapes(emitted)
+    assert _in_numbers(said, emitted.net, arguments) == _shapes(emitted.net)
+    for word in [w for w in arguments if w in emitted.net.settings]:
+        for value in others(arguments[word]):
+            try:
+                net = LOADED[title](**{word: value})
+            except NetError:
+                continue
+            assert _in_numbers(said, net, {**arguments, word: value}) == _shapes(net), (word, value)
+
+
+def test_a_docstring_names_settings() -> None:
+    said = _told_shapes(Emitted(load_net(FEEDING)))
+    assert said == ["width, H, W", "6, width", "classes, H // 2, W // 2", "6, 2 * width + classes"]
+
+
+def _told_shapes(emitted: Emitted) -> list[str]:
+    doc = next(c.__doc__ or "" for c in emitted.classes() if c.__name__ == emitted.net.name)
+    return re.findall(r"\[([^\]]*)\]", doc.split("\n\n")[0])
+
+
+def _in_numbers(said: list[str], net: Net, arguments: dict[str, object]) -> list[tuple[int, ...]]:
+    known = {**dict.fromkeys(net.symbols, 64), **net.defaults, **arguments, "ceil": math.ceil}
+    return [tuple(int(n) for n in eval(f"[{inside}]", {}, known)) for inside in said]
+
+
+def _shapes(net: Net) -> list[tuple[int, ...]]:
+    known = {**dict.fromkeys(net.symbols, 64), **net.defaults}
+    values = [*net.inputs, *(o.value for o in net.outputs if not o.aux)]
+    return [tuple(int(at(e, known)) for e in v.shape) for v in values]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class AlexNet(nn.Module):
-    """image [3, 227, 227] -> fc8 [1000]"""
+    """image [3, 227, 227] -> fc8 [classes]"""
 
     def __init__(self, classes: int = 1000, groups: int = 1) -> None:
         super().__init__()

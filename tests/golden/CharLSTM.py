@@ -27,7 +27,7 @@ class OneHot(nn.Module):
 
 
 class CharLSTM(nn.Module):
-    """tokens int[T] -> logits [T, 65]"""
+    """tokens int[T] -> logits [T, vocab]"""
 
     def __init__(self, vocab: int = 65, hidden: int = 128, layers: int = 2) -> None:
         super().__init__()

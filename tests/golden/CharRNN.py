@@ -38,7 +38,7 @@ class Vanilla(nn.Module):
 
 
 class CharRNN(nn.Module):
-    """tokens int[T] -> logits [T, 96]"""
+    """tokens int[T] -> logits [T, vocab]"""
 
     def __init__(self, vocab: int = 96, hidden: int = 256) -> None:
         super().__init__()

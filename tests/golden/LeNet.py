@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class LeNet(nn.Module):
-    """image [1, 28, 28] -> logits [10]"""
+    """image [1, 28, 28] -> logits [classes]"""
 
     def __init__(self, classes: int = 10) -> None:
         super().__init__()

@@ -80,7 +80,7 @@ class Classifier(nn.Module):
 
 
 class ResNet18(nn.Module):
-    """image [3, H, W] -> logits [1000]"""
+    """image [3, H, W] -> logits [classes]"""
 
     def __init__(self, classes: int = 1000) -> None:
         super().__init__()

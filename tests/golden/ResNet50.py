@@ -76,7 +76,7 @@ class Classifier(nn.Module):
 
 
 class ResNet50(nn.Module):
-    """image [3, H, W] -> logits [1000]"""
+    """image [3, H, W] -> logits [classes]"""
 
     def __init__(self, classes: int = 1000) -> None:
         super().__init__()

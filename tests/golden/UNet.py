@@ -48,8 +48,8 @@ class Up(nn.Module):
 
 
 class UNet(nn.Module):
-    """image [1, H, W]
-    -> mask [2, 16 * ((H - 172) // 16) - 12, 16 * ((W - 172) // 16) - 12]
+    """image [channels, H, W]
+    -> mask [classes, 16 * ((H - 172) // 16) - 12, 16 * ((W - 172) // 16) - 12]
     """
 
     def __init__(self, channels: int = 1, classes: int = 2, width: int = 64) -> None:

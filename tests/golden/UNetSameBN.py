@@ -45,7 +45,7 @@ class UpSame(nn.Module):
 
 
 class UNetSameBN(nn.Module):
-    """image [3, H, W] -> mask [2, H, W]"""
+    """image [channels, H, W] -> mask [classes, H, W]"""
 
     def __init__(self, channels: int = 3, classes: int = 2, width: int = 64) -> None:
         super().__init__()

@@ -76,7 +76,7 @@ class StageN3(nn.Module):
 
 
 class VGG16BN(nn.Module):
-    """image [3, 224, 224] -> logits [1000]"""
+    """image [3, 224, 224] -> logits [classes]"""
 
     def __init__(self, classes: int = 1000) -> None:
         super().__init__()

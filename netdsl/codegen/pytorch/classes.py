@@ -263,9 +263,9 @@ def _flow(reads: str, makes: str) -> str:
 
 def _net_paragraphs(use: Use, forward: Forward) -> list[str]:
     graph = use.graph
-    reads = ", ".join(f"{forward.names[v]} {v.type}" for v in graph.inputs)
+    reads = ", ".join(f"{forward.names[v]} {_told_type(forward, v)}" for v in graph.inputs)
     plain = [o for o in graph.outputs if not o.aux]
-    makes = ", ".join(f"{o.name} {o.value.type}" for o in plain)
+    makes = ", ".join(f"{o.name} {_told_type(forward, o.value)}" for o in plain)
     aux = [o.name for o in graph.outputs if o.aux]
     lines = [_flow(clean(reads), clean(makes))]
     if len(plain) > 1:
@@ -274,6 +274,13 @@ def _net_paragraphs(use: Use, forward: Forward) -> list[str]:
         names = ", ".join(f"`{n}`" for n in aux)
         lines.append(f"While training the result is a dict by output name that has {names} too.")
     return lines
+
+
+def _told_type(forward: Forward, value: Value) -> str:
+    """A type in the words of the constructor's arguments, as comments have it; in numbers where these cannot tell."""
+    words = forward.shapes.text([value])
+    kind = str(value.type).partition("[")[0]
+    return f"{kind}{words}" if words and "..." not in words else str(value.type)
 
 
 __all__ = ["WIDTH", "ClassWriter", "Step"]
