@@ -7,7 +7,8 @@ exponentials, roots and their like are counted apart. Everything is for one batc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from netdsl.analysis.budgets import check_budgets
 from netdsl.analysis.counts import Count, shape_at
@@ -24,7 +25,7 @@ from netdsl.ops.fields import is_int
 from netdsl.source import Source, Span
 from netdsl.tensors import MOST, Value
 
-__all__ = ["Report", "Row", "Totals", "analyze", "check_budgets", "explain", "report_schema"]
+__all__ = ["Report", "Row", "Totals", "analyze", "check_budgets", "explain", "report_schema", "survey"]
 
 
 @uncollected()
@@ -47,10 +48,26 @@ def analyze(
     """
     if not is_int(batch) or not 1 <= batch <= MOST:
         raise refused(net, f"a batch is a whole number from 1 to {MOST:,}, not {named(batch)}", None)
+    with _bounded(net):
+        at = choose_sizes(net, sizes or {})
+        return _report(net, Walk(at, batch, training, explained, collector, listed))
+
+
+@uncollected()
+def survey(net: Net, collector: Collector) -> None:
+    """Everything that `analyze` warns of or fails at, without its numbers. Raises `NetError` as it does."""
+    with _bounded(net):
+        Walk(choose_sizes(net, {}), collector=collector).survey(net.inference())
+        warn_of_single_sizes(net, collector)
+        size_rules(net)
+
+
+@contextmanager
+def _bounded(net: Net) -> Iterator[None]:
+    """Exact sizes may cost what one account holds: `NetError` at the net when they cost more."""
     try:
         with charged(Account()):
-            at = choose_sizes(net, sizes or {})
-            return _report(net, Walk(at, batch, training, explained, collector, listed))
+            yield
     except SizeTooComplex as error:
         span = net.span or Span(Source(net.name, ""), 0, 0)
         found = Diagnostic("size-too-complex", str(error), (Label(span),), help=error.help)

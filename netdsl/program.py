@@ -162,15 +162,21 @@ def check_text(text: str, name: str = "text") -> list[Diagnostic]:
 
 def check_program(program: Program) -> list[Diagnostic]:
     """All diagnostics of a program, budgets and lost pixels included."""
-    from netdsl.analyzer import analyze, check_budgets
-
     program.check()
     for net in program.built.values():
-        if net is not None and not any(d.severity == "error" for d in program.collector.found):
+        if net is not None and not program.collector.failed:
             try:
-                report = analyze(net, collector=program.collector, listed=False)
+                _examine(net, program.collector)
             except NetError as error:
                 program.collector.extend(error.diagnostics)
-            else:
-                check_budgets(net, report, program.collector)
     return program.collector.sorted()
+
+
+def _examine(net: Net, collector: Collector) -> None:
+    """What only the numbers of a net can show. Only a budget asks for all of them."""
+    from netdsl.analyzer import analyze, check_budgets, survey
+
+    if net.budgets:
+        check_budgets(net, analyze(net, collector=collector, listed=False), collector)
+    else:
+        survey(net, collector)

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from netdsl.analysis.numbered import numbered
+from netdsl.analysis.sizes import choose_sizes
 from netdsl.analyzer import analyze
+from netdsl.dims import at
 from netdsl.ir import Graph, Net, Node, Output, narrow, verify
+from netdsl.ops.base import Op
 from netdsl.passes.inline import opened
 from netdsl.program import load_file, load_text
 from netdsl.record import changed
@@ -15,6 +19,7 @@ from netdsl.tensors import Value
 
 SPECS = sorted((Path(__file__).parent.parent / "specs").glob("*.net"))
 COUNTS = ("params", "trainable_params", "buffers", "macs", "flops", "flops_core", "transcendentals", "receptive_field")
+FACTS = ("macs", "bias_adds", "pointwise", "transcendentals")
 MEMORY = ("activation_bytes", "peak_inference_bytes")
 
 ROWS = """
@@ -127,3 +132,12 @@ def test_a_second_operand_is_held_until_it_is_read() -> None:
     totals = analyze(built(f"net N {{\n  input x [1, 4, 4]\n{rows}}}\n")).totals
     assert totals.peak_inference_bytes == 64 + 64 + 16 + 64, "x, a, b and c"
     assert totals.peak_at == "c"
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda p: p.stem)
+def test_numbers_put_in_before_are_numbers_put_in_after(path: Path) -> None:
+    for net in map(load_file(path).net, load_file(path).names):
+        sizes = choose_sizes(net, {})
+        for node in flat(net).nodes:
+            for fact in FACTS if isinstance(node.op, Op) else ():
+                assert getattr(numbered(node.op, sizes), fact)() == at(getattr(node.op, fact)(), sizes), node.name

@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 import torch
+from test_language import FOLDER, cases
 
 from netdsl import demo
+from netdsl.analyzer import analyze, check_budgets
 from netdsl.cli.app import run as command
-from netdsl.diagnostics import NetError, Severity
+from netdsl.diagnostics import Diagnostic, NetError, Severity
 from netdsl.elaborate.expectations import BOUNDED, EXPECTED, GIVES
 from netdsl.ops import REGISTRY
 from netdsl.ops.loss import Loss
 from netdsl.program import check_text, load_text
+from netdsl.reports.plain import to_json
 from netdsl.runtime.train import train
 
 DOUBTFUL = """
@@ -216,3 +219,35 @@ def test_rows_that_could_not_train(row: str, code: str) -> None:
     block = "block learned() { input x, y\n (x -> linear(10), y) -> cross_entropy }\n"
     found: list[Any] = check_text(block + recipe("relu", row.removeprefix("loss ")))
     assert [d.code for d in found] == [code]
+
+
+LOOKED = {"pixels-dropped", "single-size", "size-too-large", "assertion-failed"}
+"""What is found by looking at a net that is built."""
+
+
+def texts() -> list[str]:
+    """The language tests that stand alone and are right or wrong by their numbers only."""
+    shown = [case for file in sorted(FOLDER.glob("*.md")) for case in cases(file) if not case.beside]
+    return [case.text for case in shown if "error[" not in case.said or any(code in case.said for code in LOOKED)]
+
+
+def reported(text: str) -> list[Diagnostic]:
+    """What the reports of all nets warn of or fail at, beside what building them says."""
+    program = load_text(text)
+    program.check()
+    for net in program.built.values():
+        if net is not None and not program.collector.failed:
+            try:
+                check_budgets(net, analyze(net, collector=program.collector), program.collector)
+            except NetError as error:
+                program.collector.extend(error.diagnostics)
+    return program.collector.sorted()
+
+
+def test_check_says_what_reports_say() -> None:
+    codes = set()
+    for text in texts():
+        said = to_json(reported(text))
+        assert to_json(check_text(text)) == said, text
+        codes |= {one["code"] for one in said}
+    assert codes >= LOOKED

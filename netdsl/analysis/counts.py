@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from netdsl.analysis.numbered import numbered
 from netdsl.dims import Extent, at
 from netdsl.ops.base import Follows, Op, Read, Reading, Window
 from netdsl.record import changed
@@ -87,32 +88,22 @@ def _window_at(window: Window, sizes: Mapping[str, int]) -> Window:
     return changed(window, size=size, before=before, after=after)
 
 
-def macs_at(op: Op, sizes: Mapping[str, int]) -> int:
-    """Multiply-accumulates for one sample."""
-    total = 0
-    for factors in op.contractions():
-        term = 1
-        for factor in factors:
-            term *= number(factor, sizes)
-        total += term
-    return total
-
-
 def arithmetic(op: Op, sizes: Mapping[str, int], scale: int, count: Count) -> tuple[str, ...]:
     """Add an operation's arithmetic, `scale` times, to a count; the names of the numbers it does not state."""
     missing: list[str] = []
+    fixed = numbered(op, sizes)
 
-    def ask(what: str, question: Callable[[], int]) -> int:
+    def ask(what: str, question: Callable[[], Extent]) -> int:
         try:
-            return question() * scale
+            return number(question(), sizes) * scale
         except NotImplementedError:
             missing.append(what)
             return 0
 
-    count.macs = ask("macs", lambda: macs_at(op, sizes))
-    bias = ask("bias additions", lambda: number(op.bias_adds(), sizes))
-    pointwise = ask("elementwise flops", lambda: number(op.pointwise(), sizes))
-    count.transcendentals = ask("transcendentals", lambda: number(op.transcendentals(), sizes))
+    count.macs = ask("macs", fixed.macs)
+    bias = ask("bias additions", fixed.bias_adds)
+    pointwise = ask("elementwise flops", fixed.pointwise)
+    count.transcendentals = ask("transcendentals", fixed.transcendentals)
     count.core = 2 * count.macs + bias
     count.flops = count.core + pointwise
     return tuple(missing)

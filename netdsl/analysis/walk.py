@@ -74,6 +74,7 @@ class Walk:
         self.fields: dict[Value, Field | None] = {}
         self.drawn: list[Field | None] = []
         """What each of the rows sees; it can be shown once all rows are known."""
+        self.texts: dict[Value, str] = {}
         self.schedule = Schedule()
         self.uncounted: list[Uncounted] = []
         self.counted: set[str] = set()  # paths of the nodes whose weights are counted
@@ -89,6 +90,21 @@ class Walk:
         self._draw()
         return total
 
+    def survey(self, graph: Graph, known: set[int] | None = None) -> None:
+        """Warn and refuse as for a report. Bodies are the same wherever they are used: each is looked at once."""
+        known = set() if known is None else known
+        for node in graph.nodes:
+            if not isinstance(node.op, Block):
+                self.look(node, node.op, node.op.weights())
+            elif id(node.op.body) not in known:
+                known.add(id(node.op.body))
+                self.survey(node.op.body, known)
+
+    def look(self, node: Node, op: Op, weights: Iterable[Weight]) -> tuple[str, ...]:
+        """What is doubtful about a layer; `NetError` where no machine could hold it."""
+        self.bound(node, op, weights)
+        return self.losses(node, find_loss(windows_at(op, self.sizes) or ()))
+
     def _draw(self) -> None:
         """Give every row its receptive field."""
         if not self.listed:
@@ -99,6 +115,13 @@ class Walk:
 
     def shape(self, value: Value) -> Shape:
         return shape_at(value.type, self.sizes)
+
+    def symbolic(self, values: tuple[Value, ...]) -> tuple[str, ...]:
+        """Shapes as texts with their symbols; () where there are none. Those of a body are the same in all its uses."""
+        if not self.sizes:
+            return ()
+        self.texts.update({v: str(v.type) for v in values if v not in self.texts})
+        return tuple([self.texts[v] for v in values])
 
     def graph(self, graph: Graph, place: Place) -> Count:
         total = Count()
@@ -131,7 +154,7 @@ class Walk:
 
     def layer(self, node: Node, op: Op, place: Place) -> Count:
         weights = op.weights()
-        self.bound(node, op, weights)
+        warnings = self.look(node, op, weights)
         count = Count(layers=1)
         path = place.of(node.name)
         owned = self.owns(node, place)
@@ -143,7 +166,6 @@ class Walk:
             self.uncounted.append(Uncounted(path=path, op=op.name, what=missing))
         count.activation = self.run(node, op, path) * place.steps
         self.see(node, op)
-        warnings = self.losses(node, find_loss(windows_at(op, self.sizes) or ()))
         lines = self.explanation(node, op, place) if self.explained else ()
         row = self.row(node, place, count, owned, Remarks(missing, warnings, lines)) if self.listed else PLACEHOLDER
         self.rows.append(row)
@@ -305,8 +327,8 @@ class Walk:
             depth=place.depth,
             inputs=tuple([shape_at(v.type, self.sizes) for v in node.inputs]),
             outputs=tuple([shape_at(v.type, self.sizes) for v in node.results]),
-            symbolic_in=tuple(str(v.type) for v in node.inputs) if self.sizes else (),
-            symbolic_out=tuple(str(v.type) for v in node.results) if self.sizes else (),
+            symbolic_in=self.symbolic(node.inputs),
+            symbolic_out=self.symbolic(node.results),
             params=count.params,
             trainable_params=count.trainable,
             buffers=count.buffers,

@@ -184,13 +184,13 @@ class RunFolder:
 
     def warnings(self) -> list[Diagnostic]:
         """What is doubtful about the net of the run."""
-        from netdsl.analyzer import analyze
+        from netdsl.analyzer import survey
 
         stored = self.stored()
         program = self.program(stored)
         net = program.net(stored["net"])
         found = Collector([*program.collector.found])
-        analyze(net, collector=found, listed=False)
+        survey(net, found)
         return [d for d in found.found if d.severity is not Severity.ERROR]
 
     def program(self, stored: Mapping[str, Any]) -> Program:

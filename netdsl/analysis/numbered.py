@@ -1,0 +1,36 @@
+"""An operation with numbers for symbols: its arithmetic is then reckoned in plain numbers, not in exact sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from netdsl.dims import Dim
+from netdsl.ops.base import Op
+from netdsl.record import contents
+from netdsl.tensors import TensorType, Value
+
+
+def numbered(op: Op, sizes: Mapping[str, int]) -> Op:
+    """The same operation at some sizes: counts and windows agree, names and settings of the text are kept."""
+    if not sizes:
+        return op
+    made = object.__new__(type(op))
+    arrows: dict[Value, Value] = {}
+    made.__dict__.update({name: _at(thing, sizes, arrows) for name, thing in vars(op).items()})
+    return made
+
+
+def _at(thing: Any, sizes: Mapping[str, int], arrows: dict[Value, Value]) -> Any:
+    """A setting or operand with numbers; an arrow that comes in twice stays one."""
+    if isinstance(thing, Dim):
+        return thing.at(sizes)
+    if type(thing) is tuple:
+        return tuple([_at(each, sizes, arrows) for each in thing])
+    if isinstance(thing, TensorType):
+        return TensorType(**{name: _at(each, sizes, arrows) for name, each in contents(thing).items()})
+    if isinstance(thing, Value):
+        if thing not in arrows:
+            arrows[thing] = Value(thing.name, _at(thing.type, sizes, arrows))
+        return arrows[thing]
+    return thing
