@@ -303,3 +303,39 @@ def test_a_training_step_moves_params_as_pytorch_does() -> None:
     out = dict(zip([o.name for o in session.get_outputs()], session.run(None, feed), strict=True))
     for key, value in module.state_dict().items():
         np.testing.assert_allclose(out[f"{key}:next"], value.numpy(), rtol=1e-4, atol=1e-6)
+
+
+USED_ON_BOTH = {
+    "linear(C) -> relu": 1,
+    "layernorm": 1,
+    "param q [C]\n  x * q": 1,
+    "softmax(axis=0)": 2,
+    "softmax": 2,
+    "(a, b): x -> split(2, axis=0)\n  a + b": 2,
+    "(x, x) -> concat(axis=0)": 2,
+    "unsqueeze(0)": 2,
+    "reshape((C, T))": 2,
+    "transpose((1, 0)) -> linear(3)": 2,
+    "slice(0, start=1, end=3) -> mean(axis=0)": 2,
+    "flatten -> linear(4)": 2,
+    "conv(3, 3, pad=1) -> maxpool(2)": 2,
+    "a: x -> transpose((1, 0))\n  (x, a) -> matmul": 2,
+}
+"""Bodies of a block on a `param` and on samples, with how many classes say them as a person would."""
+
+
+@pytest.mark.parametrize("body", USED_ON_BOTH)
+def test_a_block_on_a_param_and_on_samples_has_a_class_for_each_that_counts_axes(body: str) -> None:
+    block = f"block both() {{\n  input x [T, C]\n  {body}\n}}\n"
+    rows = ("input x [4, 6]", "param p [4, 6]", "output a: x -> both", "output b: p -> both")
+    net = load_text(block + "net N {\n" + "\n".join(rows) + "\n}\n").net()
+    source = torch_source(net)
+    assert source.count("class Both") == USED_ON_BOTH[body]
+    assert "_dim: int" not in source
+    module = torch_module(net).eval()
+    state = module.state_dict()
+    module.load_state_dict({k: state.get(f"a.{k[2:]}", v) if k.startswith("b.") else v for k, v in state.items()})
+    with torch.no_grad():
+        other = module(torch.randn(3, 4, 6))["b"]
+        expected = module(module.p[None])["a"]
+    assert torch.allclose(other, expected.expand_as(other), atol=1e-5)

@@ -274,6 +274,21 @@ def form(value: Any, defaults_of: Any) -> Any:
     return "size" if isinstance(value, Dim) else "value"
 
 
+def _batches(step: Step) -> tuple[bool, ...]:
+    """Which operands have a batch, where the step has numbers: axes and sizes are counted from the batch on."""
+    return tuple(v.type.batched for v in step.inputs) if _is_numbered(step.expression) else ()
+
+
+def _is_numbered(value: Any) -> bool:
+    if isinstance(value, Made):
+        return any(map(_is_numbered, (*value.arguments, *value.keywords.values())))
+    if isinstance(value, Infix):
+        return any(map(_is_numbered, value.values))
+    if isinstance(value, tuple | list):
+        return any(map(_is_numbered, value))
+    return isinstance(value, int | Dim) and not isinstance(value, bool)
+
+
 def _started(starts: Sequence[tuple[str, Init, Any]]) -> tuple[Any, ...]:
     return tuple((path, init.kind, init.values) for path, init, _ in starts)
 
@@ -294,7 +309,8 @@ def form_of(
             number[step.results[0]] = number[step.inputs[0]]
             continue
         reads = tuple(number[v] for v in step.inputs)
-        steps.append((step.label, form(step.expression, defaults_of), reads, step.follows, len(step.results)))
+        told = form(step.expression, defaults_of), _batches(step)
+        steps.append((step.label, told, reads, step.follows, len(step.results)))
         number.update({v: (step.label, i) for i, v in enumerate(step.results)})
     attributes = tuple((a, form(m, defaults_of)) for a, m in layout.attributes.items() if a not in hidden)
     rows = tuple(f"{attribute_of(label)}." for label in hidden)

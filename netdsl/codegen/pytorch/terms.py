@@ -170,7 +170,7 @@ SAME = {"==": True, "<=": True, ">=": True, "!=": False, "<": False, ">": False}
 
 
 def combine(sign: str, left: Term, right: Term) -> Term:
-    """`left sign right`, without what adds nothing: `x * 1`, `x + 0`, `2 * x // 2`."""
+    """`left sign right`, without what adds nothing: `x * 1`, `x + 0`, `x - 1 + 1`, `2 * x // 2`."""
     if left.operator == right.operator == "number":
         return number(COMPUTE[sign](left.parts[0], right.parts[0]))
     if (sign in "+-" and right == number(0)) or (sign in ("*", "//") and right == number(1)):
@@ -180,6 +180,9 @@ def combine(sign: str, left: Term, right: Term) -> Term:
     if sign == "//" and left.operator == "*" and right in left.parts:
         kept: Term = left.parts[1] if left.parts[0] == right else left.parts[0]
         return kept
+    gap = _signed(sign, right)
+    if gap is not None and left.operator in ("+", "-") and (own := _signed(left.operator, left.parts[1])) is not None:
+        return combine("-" if gap + own < 0 else "+", left.parts[0], number(abs(gap + own)))
     if sign == "+" and left.operator == "+":
         last = combine("+", left.parts[1], right)
         if last.operator != "+":  # `a + k + k` is `a + 2 * k`
@@ -189,6 +192,13 @@ def combine(sign: str, left: Term, right: Term) -> Term:
     if sign == "+" and left.operator == "*" and left.parts[1] == right and left.parts[0].operator == "number":
         return combine("*", number(left.parts[0].parts[0] + 1), right)
     return Term(sign, (left, right))
+
+
+def _signed(sign: str, term: Term) -> int | None:
+    """What a whole number after `+` or `-` adds; None for anything else."""
+    if sign not in ("+", "-") or term.operator != "number" or not isinstance(term.parts[0], int):
+        return None
+    return term.parts[0] if sign == "+" else -term.parts[0]
 
 
 MOST = 32
