@@ -431,7 +431,29 @@ net N(height = 8, width = 4) {
   output y: halved(width) -> global_avgpool
 }
 """
+BETWEEN = """
+block tower(n, c) {
+  input x [T, E]
+  parts: each i in range(1, n) { x -> linear(c * i) -> relu -> linear(E) }
+  parts -> add
+}
+block slices(n) {
+  input x [T, E]
+  h: x -> linear(4 * n)
+  parts: each i in range(2, n) { h -> slice(1, start=i, end=4 + i) -> tanh }
+  parts -> stack(axis=1) -> mean(axis=1) -> linear(E)
+}
+net N(width = 8, depth = 4, n = 4, m = 3, k = 6, from = 1) {
+  input x [T = 4, 5]
+  h: linear(width)
+  for i in range(1, depth) { h: h -> linear(width) -> relu }
+  for i in range(from, m) { a: h -> linear(width) }
+  for i in range(2, 2 * k) { linear(width) }
+  output y: tower(n, 2) -> slices(k) -> linear(2)
+}
+"""
 KEPT = {
+    "between": (BETWEEN, {"width", "depth", "n", "k"}),
     "params in turns": (PARAMS_IN_TURNS, {"width"}),
     "branches": (BRANCHES, {"width", "n", "m", "k"}),
     "unlike branches": (UNLIKE_BRANCHES, set()),

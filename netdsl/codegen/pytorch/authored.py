@@ -33,8 +33,8 @@ class Names:
         """The shapes of free params by the place of their rows, those inside loops and branches too."""
         self.loops = _loop_words(use)
         """Words that loops bind, each with what the loop goes over: they mean something else at every turn."""
-        self.turn: dict[str, str] = {}
-        """The word of the loop whose turn is looked at, with the variable that has its number in the source."""
+        self.turn: dict[str, Term] = {}
+        """The word of the loop whose turn is looked at, in terms of the variable that counts turns in the source."""
         self.symbols: dict[str, Any] = {}
         """Sizes that the shape of an input names."""
         self.open: set[str] = set()
@@ -81,7 +81,7 @@ class Names:
 
     def _lookup(self, word: str) -> Term | None:
         if word in self.turn:
-            return name(self.turn[word])
+            return self.turn[word]
         if word in self.loops or word in self.several or word in self.open:
             return None
         if word in self.lets:
@@ -148,7 +148,7 @@ class Names:
         self.open.add(word)
         behind = [*self.loops.get(word, ()), *self.several.get(word, ())]
         behind += [self.lets[word]] if word in self.lets else []
-        found = {self.turn[word]} if word in self.turn else set()
+        found = self.turn[word].names() if word in self.turn else set()
         found = found.union(*(self.sources(expr) for expr in behind))
         self.open.discard(word)
         if word in self.symbols:
@@ -281,6 +281,21 @@ def _excused(part: Any, names: Sequence[Names]) -> tuple[Any, ...]:
     if isinstance(part, syntax.Call | syntax.Argument):
         return (part.function if isinstance(part, syntax.Call) else part.name,)
     return tuple(controlling(part))
+
+
+def bounds_of(items: Any) -> tuple[int, Any] | None:
+    """Where `range(count)` or `range(1, count)` begins, and the author's expression for how many turns it has.
+
+    None for anything else, and where the beginning is no plain number.
+    """
+    ranged = isinstance(items, syntax.Call) and isinstance(items.function, syntax.Name) and items.function.id == "range"
+    given = [argument.value for argument in items.arguments] if ranged else []
+    if len(given) == 1:
+        return 0, given[0]
+    first = getattr(given[0], "value", None) if len(given) == 2 else None
+    if type(first) is not int or first < 0:
+        return None
+    return first, syntax.Binary(items.span, "-", items.span, given[1], given[0])
 
 
 def controlling(part: Any) -> Sequence[Any]:

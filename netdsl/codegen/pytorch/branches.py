@@ -8,9 +8,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from netdsl import syntax
-from netdsl.codegen.pytorch.authored import Names, parts_of, rows_of
+from netdsl.codegen.pytorch.authored import Names, bounds_of, parts_of, rows_of
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand
-from netdsl.codegen.pytorch.terms import Scaled, Sized, Term, is_unsaid, number, plain, replaced, traced, unsaid
+from netdsl.codegen.pytorch.terms import (
+    Scaled,
+    Sized,
+    Term,
+    combine,
+    is_unsaid,
+    name,
+    number,
+    plain,
+    replaced,
+    traced,
+    unsaid,
+)
 from netdsl.codegen.pytorch.text import identifier, unused
 from netdsl.ir import Node, Recurrent
 from netdsl.ops.arithmetic import Add
@@ -29,6 +41,8 @@ class Branches:
     word: str
     """The loop's variable in the source."""
     nodes: list[Node]
+    first: int = 0
+    """What the author's word is in the first turn."""
     own: set[Node] = field(init=False)
     count: Any = 1
     """How many turns, as the author wrote it; a plain number where no loop can be."""
@@ -53,7 +67,8 @@ class Branches:
 
     def begin(self, names: Names) -> None:
         """Find the count, at the first layer."""
-        term = names.term(self.counted.arguments[0].value)
+        self.first, count = bounds_of(self.counted) or (0, None)
+        term = names.term(count)
         try:
             found = term.value(names.use.env) if term and term.names() else 0
         except (ArithmeticError, KeyError, TypeError):
@@ -95,9 +110,7 @@ def _outermost(part: Any) -> Iterator[syntax.Each]:
 
 def _is_ranged(each: syntax.Each) -> bool:
     """Whether it goes over `range(count)`, and no row of it depends on more than the number of the turn."""
-    items = each.items
-    ranged = isinstance(items, syntax.Call) and isinstance(items.function, syntax.Name) and items.function.id == "range"
-    if not ranged or len(items.arguments) != 1 or len(each.target) != 1:  # type: ignore[union-attr]
+    if bounds_of(each.items) is None or len(each.target) != 1:
         return False
     inner = list(parts_of(each.body))
     loops = [n.id for p in inner if isinstance(p, syntax.Each | syntax.ForRow) for n in p.target]
@@ -123,7 +136,7 @@ def enter(use: Use, names: Names, node: Node | None) -> Branches | None:
     if found and node is found.nodes[0]:
         found.begin(names)
     if found and node and found.follows():
-        names.turn[found.each.target[0].id] = found.word
+        names.turn[found.each.target[0].id] = combine("+", name(found.word), number(found.first))
         use.env[found.word] = found.nodes.index(node) * int(found.count) // len(found.nodes)
         return found
     return None

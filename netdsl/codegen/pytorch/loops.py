@@ -8,7 +8,7 @@ from itertools import chain, groupby, pairwise, repeat
 from typing import Any
 
 from netdsl import syntax
-from netdsl.codegen.pytorch.authored import Names, parts_of, rows_of
+from netdsl.codegen.pytorch.authored import Names, bounds_of, parts_of, rows_of
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Repeated, Spelling
 from netdsl.codegen.pytorch.strays import asked
 from netdsl.codegen.pytorch.terms import traced
@@ -83,18 +83,18 @@ def runs_of(use: Use, names: Names, counts: Mapping[Value, int]) -> list[Run]:
 def _region(part: Any) -> Region | None:
     if isinstance(part, syntax.Binary) and part.operator == "*":
         return Region(part.span, part.right, part.right)
-    if not isinstance(part, syntax.ForRow) or not isinstance(part.items, syntax.Call) or len(part.body.rows) != 1:
+    bounds = bounds_of(part.items) if isinstance(part, syntax.ForRow) and len(part.body.rows) == 1 else None
+    if bounds is None:
         return None
     (row,), words = part.body.rows, {n.id for n in part.target}
     if not isinstance(row, syntax.LayerRow):
         return None
     plain = not row.bundle and not row.shared and len(row.names) <= 1
-    ranged = isinstance(part.items.function, syntax.Name) and part.items.function.id == "range"
     used = any(isinstance(p, syntax.Name) and p.id in words for p in parts_of(row))
-    if not plain or not ranged or used or len(part.items.arguments) != 1:
+    if not plain or used:
         return None
     label = row.names[0].id if row.names else ""
-    return Region(part.span, part.items.arguments[0].value, part.items, label)
+    return Region(part.span, bounds[1], part.items, label)
 
 
 def _stands_alone(use: Use, node: Node) -> bool:

@@ -13,7 +13,7 @@ from netdsl.codegen.pytorch.extents import Extents
 from netdsl.codegen.pytorch.layout import Layout
 from netdsl.codegen.pytorch.signatures import Signature, known_signature
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Raw, Repeated
-from netdsl.codegen.pytorch.terms import Scaled, Sized, Term, name, names_in, plain
+from netdsl.codegen.pytorch.terms import Scaled, Sized, Term, combine, name, names_in, number, plain, term_of, traced
 from netdsl.codegen.pytorch.text import (
     Atom,
     Called,
@@ -198,9 +198,9 @@ class Parameters:
 
     def turns(self, values: Sequence[Repeated], uses: Sequence[Use], stored: bool = False) -> str:
         """`range(1, depth + 1)`: the numbers of modules that are made alike."""
-        count = self.value([v.count for v in values], uses, "count", stored).text
         start = values[0].start
-        return f"range({start}, {int(count) + start if count.isdecimal() else f'{count} + {start}'})"
+        last = self.value([_moved(v.count, start) for v in values], uses, "count", stored).text
+        return f"range({start}, {last})" if start else f"range({last})"
 
     def _made(
         self, values: Sequence[Made], uses: Sequence[Use], hint: str, operands: Sequence[Doc], size: SizeText | None,
@@ -248,6 +248,11 @@ class Parameters:
         values = [u.settings[word] for u in self.uses]
         kind = next((annotation(v) for v in values if isinstance(v, float)), annotation(values[0]))
         return Argument(argument, "param", kind, defaults.get(word), word in defaults)
+
+
+def _moved(count: Any, by: int) -> Any:
+    """A count with a number added, still the author's expression where it was."""
+    return traced(int(count) + by, combine("+", term_of(count), number(by)), given=getattr(count, "given", False))
 
 
 def _binds(template: str, place: int, side: Doc) -> bool:
