@@ -19,7 +19,7 @@ from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.formatting import formatted
 from netdsl.ir import Net
-from netdsl.program import check_program, load_file, load_text
+from netdsl.program import check_program, check_text, load_file, load_text
 from netdsl.source import Source
 
 torch.set_num_threads(1)
@@ -360,3 +360,10 @@ def test_mobilenet_v2_from_its_table() -> None:
     """
     totals = analyze(load_text(text).net()).totals
     assert (totals.params, totals.macs) == (3_504_872, 300_774_272)
+
+
+def test_the_library_is_parsed_once_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "net N {\n  input x [4, 8, 8]\n  conv(3, 1)\n  conv_bn_relu(3, 1)\n  flatten\n}\n"
+    before = [d.message for d in check_text(text)]
+    monkeypatch.setattr(Path, "read_text", lambda *given, **named: pytest.fail("the library is read again"))
+    assert [d.message for d in check_text(text)] == before

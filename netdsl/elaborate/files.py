@@ -7,6 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -148,14 +149,8 @@ class Library:
         """A file of the standard library, by its dotted name; None when there is none."""
         if dotted in self.modules:
             return self.modules[dotted]
-        path = STDLIB.joinpath(*dotted.split(".")[1:]).with_suffix(".net")
-        if not path.is_file():
-            return None
-        source = Source(dotted, path.read_text(encoding="utf-8"))
-        words, self.collector.words = self.collector.words, 0
-        module = self._load(dotted, self.parse(source, self.collector))
-        self.collector.words = words  # the library's words are not the author's
-        return module
+        file = shipped(self.parse, dotted)
+        return self._load(dotted, file) if file else None
 
     def _load(self, key: str, file: syntax.File) -> Module:
         module = Module(key, file, Scope(path=key))
@@ -291,6 +286,18 @@ class Library:
             self.collector.report("file-too-large", message, use.path_span, help="use fewer of them")
             return None
         return self._load(key, self.parse(source, self.collector))
+
+
+@lru_cache(maxsize=64)
+def shipped(parse: Parse, dotted: str) -> syntax.File | None:
+    """A file of the standard library, parsed once a process: it is part of the package, and its words no author's."""
+    path = STDLIB.joinpath(*dotted.split(".")[1:]).with_suffix(".net")
+    if not path.is_file():
+        return None
+    collector = Collector()
+    file = parse(Source(dotted, path.read_text(encoding="utf-8")), collector)
+    collector.check()
+    return file
 
 
 def _cut(path: str) -> str:
