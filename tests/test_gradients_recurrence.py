@@ -269,6 +269,46 @@ net N {
   output y
 }
 """,
+    "a loop back that gives nothing but sums": """
+recurrent cell(c) {
+  input x [C, L]
+  state h [c, L] = 0.25
+  next h: (x -> conv(c, 3, pad=1)) + 0.5 * h -> tanh
+  output h
+}
+net N {
+  input tokens int[T]
+  y: tokens -> one_hot(5) -> reshape([T, 5, 1]) -> cell(2) -> last
+  output y
+}
+""",
+    "the same from the end": """
+recurrent cell(c) {
+  input x [C, L]
+  state h [c, L] = 0.25
+  next h: (x -> conv(c, 3, pad=1)) + 0.5 * h -> tanh
+  output h
+}
+net N {
+  input tokens int[T]
+  y: tokens -> one_hot(5) -> reshape([T, 5, 1]) -> reverse -> cell(2) -> reverse -> last
+  output y
+}
+""",
+    "a start that is read at each step": """
+recurrent cell(c) {
+  input x, start
+  state h [c] = start
+  state kept [c] = start
+  next kept: kept
+  next h: (x -> linear(c)) + (h -> linear(c)) * kept -> tanh
+  output h
+}
+net N {
+  input x [T, 3], start [4]
+  (x, start -> linear(4)) -> cell(4)
+}
+""",
     "a state handed on": """
 recurrent cell(c) {
   input x

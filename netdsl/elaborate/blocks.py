@@ -283,6 +283,9 @@ def _build(
     if not recurrent:
         return Block(**shared)
     recurrence.check_states(context, build.states, definition.span)
+    static = recurrence.initial_names(definition)
+    whole = {a: i.name.id for i, a in zip(input_items(definition), arrows(value), strict=True) if i.name.id in static}
+    recurrence.check_reads(context, graph, build.states, whole)
     return Recurrent(**shared, sequences=sequences, states=tuple(build.states.values()))
 
 

@@ -36,6 +36,7 @@ from netdsl.elaborate.values import (
 )
 from netdsl.ir import Node, result_types
 from netdsl.ops import REGISTRY
+from netdsl.ops.activation import Identity
 from netdsl.ops.base import Declared, Field, Op, RuleError, read_setting
 from netdsl.ops.fields import Word
 from netdsl.ops.value import BatchOfOne, OnlyOne, PerSample
@@ -324,6 +325,11 @@ def _together(context: Context, op: type[Op], given: list[Value], span: Span) ->
 def repeated(context: Context, value: Value, like: Value, span: Span) -> Value:
     """A value that is the same for all samples, once for each sample of another."""
     return arrows(_add(context, PerSample(value, like), span, {}))[0]
+
+
+def carried(context: Context, value: Value, span: Span) -> Value:
+    """A value as one more arrow: what a state becomes that stays as it is."""
+    return arrows(_add(context, Identity(value), span, {}))[0]
 
 
 def alone(context: Context, given: Arrows, span: Span) -> Arrows:

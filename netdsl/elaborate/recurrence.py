@@ -12,7 +12,7 @@ from netdsl.diagnostics import Label, did_you_mean
 from netdsl.elaborate.context import Context, Demanded
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import UNKNOWN, Bundle, Failed
-from netdsl.ir import State
+from netdsl.ir import Graph, State
 from netdsl.tensors import TensorType, Value
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def state_row(context: Context, scope: Scope, row: syntax.StateRow) -> None:
         context.error("duplicate-name", f"there are two states called `{row.name.id}`", row.name.span, first)
     _check_zeros(context, scope, row)
     initial = expressions.evaluate(context, scope, row.initial)
+    _check_initial(context, row, initial)
     current = Value(row.name.id, _state_type(context, scope, row, initial))
     sizes.check_amounts(context, [current.type], row.span)
     context.origins[current] = row.name.span
@@ -72,6 +73,16 @@ def _check_zeros(context: Context, scope: Scope, row: syntax.StateRow) -> None:
             "unknown-name", f"nothing is called `{first.id}`", first.span,
             help=f"a number stands for every value of a state: write `{int(number)}`",
         )  # fmt: skip
+
+
+def _check_initial(context: Context, row: syntax.StateRow, initial: Any) -> None:
+    """A state starts before the first step: nothing that a step has or makes is there yet, only inputs."""
+    graph = context.build.graph
+    within = [*graph.inputs, *(v for n in graph.nodes for v in n.results)]
+    if isinstance(initial, Value) and any(initial is v for v in within):
+        message = f"`{row.name.id}` starts before the first step, but `{row.initial.span.text}` is of a step"
+        help = f"compute it outside and send it in: with `input x, start` write `state {row.name.id} = start`"
+        context.error("wrong-kind", message, row.initial.span, help=help)
 
 
 def _state_type(context: Context, scope: Scope, row: syntax.StateRow, initial: Any) -> TensorType:
@@ -127,6 +138,8 @@ def next_row(context: Context, scope: Scope, row: syntax.NextRow) -> None:
     done = rows.finish(context, (row.name,), row.span, value, False, held)
     done.used = True
     _check_state(context, state, value, row)
+    if value is state.current and isinstance(state.initial, Value):
+        value = layers.carried(context, value, row.span)
     if value is state.current:
         message = f"the next value of `{state.name}` is `{state.name}` itself, so that it never changes"
         help = f"leave the state out, and write the value it starts from where `{state.name}` is read"
@@ -148,6 +161,20 @@ def _check_state(context: Context, state: State, value: Any, row: syntax.NextRow
         label = Label(context.origins[state.current], str(wanted))
         message = f"`{state.name}` is {wanted}, but its next value is {got}"
         context.error("state-shape", message, row.span, label)
+
+
+def check_reads(context: Context, graph: Graph, states: dict[str, State], whole: dict[Value, str]) -> None:
+    """No row of a step reads an input that is the start of a state, of which `whole` has the names."""
+    read = [(v, n.span) for n in graph.nodes for v in n.inputs]
+    read += [(s.following, context.origins[s.following]) for s in states.values() if s.following in whole]
+    read += [(o.value, o.span) for o in graph.outputs]
+    for value, span in read:
+        if value in whole:
+            name = whole[value]
+            state = next(s.name for s in states.values() if s.initial is value)
+            message = f"`{name}` is what `{state}` starts as: it is there before the first step only"
+            help = f"to read it at each step, keep it in a state of its own: `state kept = {name}`, `next kept: kept`"
+            context.error("wrong-kind", message, span, help=help)
 
 
 def check_states(context: Context, states: dict[str, State], span: Span) -> None:

@@ -46,7 +46,7 @@ def write_recurrent(
             body=body,
             num_scan_inputs=len(sequences),
             scan_input_axes=[axis for _, axis in read],
-            scan_output_axes=axes,
+            **({"scan_output_axes": axes} if axes else {}),
             **_directions(block),
         )
         results = (made,) if isinstance(made, str) else made
@@ -66,13 +66,13 @@ def write_recurrent(
 
 
 def _directions(block: Recurrent) -> dict[str, list[int]]:
-    """Attributes of a scan that begins at the end."""
+    """Attributes of a scan that begins at the end; an empty list is none to ONNX."""
     if not block.reverse:
         return {}
-    return {
-        "scan_input_directions": [1] * len(block.sequences),
-        "scan_output_directions": [1] * len(block.body.outputs),
-    }
+    directions = {"scan_input_directions": [1] * len(block.sequences)}
+    if block.body.outputs:
+        directions["scan_output_directions"] = [1] * len(block.body.outputs)
+    return directions
 
 
 def _named(value: Value, names: Names, build: NodeBuilder) -> str:
