@@ -141,6 +141,25 @@ def drawn(seed: int) -> Case:
     return Case(f"drawn {seed}", f"{text}  output {made[-1]}\n{outs}}}\n")
 
 
+ROWS = (
+    "output z: a * b", "output z: b - a", "output z: (b, a) -> concat", "output z: (b -> relu) / ((a -> abs) + 1)",
+    "output z: (a -> tanh) + b", "c: a -> relu\n  output z: (b -> tanh) + c", "output z: (b, a, b) -> add",
+    "c: b * 2\n  d: a + 1\n  output z: d * c", "output z: (a -> conv(2, 1)) + (b -> conv(2, 1))", "output aux w: a\n  output z: b",
+    "output z: (a -> unit) + (b -> unit) * (x -> unit)", "output z: 2 * (a -> unit)\n  output w: (b -> unit) + (x -> unit)",
+)  # fmt: skip
+SHARED = ("conv(2, 1) -> batchnorm -> relu", "batchnorm", "conv(2, 1) -> batchnorm", "both")
+
+
+def ordered() -> Iterator[Case]:
+    """A normalisation that several rows share counts what it is shown in the order of the rows, however they are read."""
+    for row in ROWS:
+        for shared in SHARED:
+            rows = f"shared s: {shared}\n  shared unit: conv(2, 1) -> batchnorm\n  a: x -> s\n  b: y -> s\n  {row}"
+            head = "block both {\n  input x\n  x + (x -> conv(2, 1) -> batchnorm)\n}\n"
+            text = f"{head}net Twice {{\n  input x [2, 3, 4], y [2, 3, 4]\n  {rows}\n}}\n"
+            yield Case(f"{shared}: {row}", text)
+
+
 # ---------------------------------------------------------------- comparing
 
 ROUNDING, LEAST = 10.0, 1e-5
@@ -332,6 +351,11 @@ WIDE = [*specs(), *library(), *pages(), *(drawn(seed) for seed in range(12, 150)
 @pytest.mark.parametrize("case", QUICK, ids=str)
 def test_one_meaning(case: Case) -> None:
     check(case, (1, 2))
+
+
+@pytest.mark.parametrize("case", ordered(), ids=str)
+def test_what_is_shared_counts_in_the_order_of_the_rows(case: Case) -> None:
+    check(case, (2,))
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from typing import Any
 
 from netdsl.codegen.pytorch.families import Family
 from netdsl.codegen.pytorch.forward import Forward, commented
-from netdsl.codegen.pytorch.layout import Step, attribute_of
+from netdsl.codegen.pytorch.layout import Step, attribute_of, called_in_order
 from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.codegen.pytorch.recurrence import recurrent_lines
 from netdsl.codegen.pytorch.spelling import Branched, Either, Made, Repeated
@@ -30,7 +30,7 @@ from netdsl.codegen.pytorch.text import (
     looped,
 )
 from netdsl.codegen.pytorch.tracing import Argument, Built, Use
-from netdsl.ir import Output, Recurrent, restrict
+from netdsl.ir import Node, Output, Recurrent, restrict
 from netdsl.tensors import Value
 
 
@@ -172,7 +172,7 @@ class ClassWriter:
     def _with_aux(self, forward: Forward, steps: Sequence[Step], plain: list[Output], aux: list[Output]) -> list[str]:
         """Outputs of training come last, behind `if self.training`."""
         graph = self.main.use.graph
-        needed = set(restrict(graph, plain).nodes)
+        needed = self._early(steps, plain)
         early = [s for s in steps if needed.intersection(s.row)]
         late = [s for s in steps if s not in early]
         read = [v for s in late for v in s.inputs]
@@ -183,6 +183,18 @@ class ClassWriter:
         extra = forward.lines[start:]
         everything = self._table(forward, [*plain, *aux], 3)
         return [*forward.lines[:start], f"{INDENT * 2}if self.training:", *extra, *everything, *ends]
+
+    def _early(self, steps: Sequence[Step], plain: list[Output]) -> set[Node]:
+        """What runs at inference as well: what `plain` needs, and what has to be counted before something of that."""
+        use, again = self.main.use, False
+        needed = set(restrict(use.graph, plain).nodes)
+        for step in reversed(steps):
+            counts = called_in_order(use, step)
+            if counts and again:
+                ends = [Output(v.name, v, False, step.node.span) for v in step.results]
+                needed |= set(restrict(use.graph, ends).nodes)
+            again |= counts and not needed.isdisjoint(step.row)
+        return needed
 
     def _returned(self, forward: Forward, outputs: Sequence[Output]) -> list[str]:
         if len(outputs) == 1:

@@ -11,7 +11,7 @@ from typing import Any
 
 from netdsl import syntax
 from netdsl.codegen.pytorch.extents import Extents
-from netdsl.codegen.pytorch.layout import Layout, Step
+from netdsl.codegen.pytorch.layout import Layout, Step, called_in_order
 from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.codegen.pytorch.shapes import Shapes
 from netdsl.codegen.pytorch.spelling import Infix
@@ -46,6 +46,8 @@ class Pending:
     step: Step
     reads: frozenset[str]
     """Variables it will read when it is written."""
+    ordered: bool
+    """Whether it calls a module that counts what it is shown, and is called elsewhere as well: in the text's order."""
 
 
 class Forward:
@@ -126,10 +128,10 @@ class Forward:
             for value in taken_in:
                 self._flush(value, i)
             doc, reads = self._expression(step), self._reads(step)
-        for value in taken_in:
-            self.pending.pop(value, None)
-        if self._may_wait(i, step, steps):
-            self.pending[step.results[0]] = Pending(doc, step, reads)
+        taken = [self.pending.pop(value, None) for value in taken_in]
+        ordered = called_in_order(self.main.use, step) or any(p.ordered for p in taken if p)
+        if self._may_wait(i, step, steps, ordered):
+            self.pending[step.results[0]] = Pending(doc, step, reads, ordered)
         else:
             self._assign(doc, step, i)
 
@@ -196,9 +198,11 @@ class Forward:
         own = frozenset(self.names[v] for v in step.inputs if v not in self.pending)
         return own.union(*waiting)
 
-    def _may_wait(self, i: int, step: Step, steps: Sequence[Step]) -> bool:
+    def _may_wait(self, i: int, step: Step, steps: Sequence[Step], ordered: bool) -> bool:
         """Whether a step's expression can become part of the one that reads it."""
         if len(step.results) != 1:
+            return False
+        if ordered and self.readers.get(step.results[0]) != [i + 1]:
             return False
         if not step.inputs and isinstance(step.expression, Infix):
             return True  # a number or a free parameter is written where it is used

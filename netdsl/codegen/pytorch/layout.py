@@ -27,7 +27,7 @@ from netdsl.codegen.pytorch.tracing import Use
 from netdsl.codegen.pytorch.turns import lay_branches, plans_of
 from netdsl.dims import Dim
 from netdsl.ir import Block, Node
-from netdsl.tensors import Init, Value
+from netdsl.tensors import Init, Value, Weight
 
 
 def lay_out(use: Use, names: Names) -> Layout:
@@ -63,6 +63,19 @@ def lay_out(use: Use, names: Names) -> Layout:
         else:
             _lay_node(layout, node, groups, chains)
     return layout
+
+
+def called_in_order(use: Use, step: Step) -> bool:
+    """Whether it calls a module with running statistics that other steps call too: the order of these is the text's."""
+    again = {n.shares for n in use.graph.nodes if n.shares}
+    return any(n.owner in again and any(w.buffer for w in _owned(n)) for n in step.row)
+
+
+def _owned(node: Node) -> Iterator[Weight]:
+    if isinstance(node.op, Block):
+        yield from (w for _, w in node.op.body.weights())
+    else:
+        yield from node.op.weights()
 
 
 def _groups(use: Use) -> dict[str, list[Node]]:
