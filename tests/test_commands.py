@@ -198,3 +198,9 @@ def test_a_file_that_is_not_there_is_looked_for_beside(tmp_path: Path) -> None:
         (found,) = raised.value.diagnostics
         assert found.code == "file-not-found"
         assert help in str(found.help)
+
+
+@pytest.mark.parametrize("written", ["224x224", "224", "224 × 224"])
+def test_a_size_without_its_name_is_told_how_it_is_given(written: str, capsys: pytest.CaptureFixture[str]) -> None:
+    err = answered(capsys, ["report", "specs/unet.net", "--size", written], 2).err
+    assert "each has the name of the text, as in H=224,W=224" in err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from argparse import ArgumentParser, ArgumentTypeError
 from math import inf
 from pathlib import Path
@@ -55,6 +56,10 @@ def sizes(text: str) -> dict[str, int]:
     """`H=512,W=1024` as numbers."""
     found: dict[str, int] = {}
     for part in filter(str.strip, text.split(",")):
+        if re.fullmatch(r"\s*\d+(\s*[x×]\s*\d+)*\s*", part):
+            raise ArgumentTypeError(
+                f"`{part[:LONGEST]}` names no size: each has the name of the text, as in H=224,W=224"
+            )
         name, value = pair(part)
         found[name] = count(value)
     return found

@@ -60,10 +60,14 @@ def layers_known(context: Context, scope: Scope) -> list[str]:
 # ---------------------------------------------------------------- words
 
 
+TRUTHS = {**dict.fromkeys(("yes", "on"), "write `true`"), **dict.fromkeys(("no", "off"), "write `false`")}
+
+
 def unknown(context: Context, scope: Scope, word: str, text: str = "", more: Iterable[str] = ()) -> str | None:
     """Help for a word that names nothing; `text` is the call in which it stands."""
     return (
-        _foreign(context, scope, word, text or word)
+        TRUTHS.get(word)
+        or _foreign(context, scope, word, text or word)
         or _library(word)
         or did_you_mean(word, own(scope), [*layers_known(context, scope), *more])
         or _misspelt_foreign(context, scope, word, text or word)

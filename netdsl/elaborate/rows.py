@@ -267,9 +267,16 @@ def _bind(context: Context, names: tuple[syntax.Name, ...], value: Any, bundle: 
     if len(items) != len(names):
         what = f"a bundle of {len(items)}" if isinstance(value, Bundle) else "one arrow"
         message = f"{layers.counted(len(names), 'name')} for {what}"
-        context.error("wrong-bundle", message, names[0].span.to(names[-1].span))
+        last = " (the state behind the last step is `-> last` of it)" if _is_sequence(value) else ""
+        help = None if isinstance(value, Bundle) else f"the row gives one arrow{last}: `{names[0].id}: …` names it"
+        context.error("wrong-bundle", message, names[0].span.to(names[-1].span), help=help)
     for name, item in zip(names, items, strict=True):
         scope.bind(name.id, item, name.span, row)
+
+
+def _is_sequence(value: Any) -> bool:
+    """Whether a value can be what a recurrent layer gives: an output for each step."""
+    return isinstance(value, Value) and value.type.rank == 2 and value.type.batched
 
 
 def check_label(context: Context, name: syntax.Name) -> None:

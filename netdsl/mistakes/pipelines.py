@@ -46,7 +46,8 @@ def broken_off(m: Mistake) -> Diagnostic | None:
             "missing-pipeline", f"nothing follows `{words(m)}`", m.last, help="as in `conv1: conv(64, 3) -> relu`"
         )
     if kind in BINARY or kind in ("NOT", "ASSIGN"):
-        return m.say("missing-value", f"expected a value after `{text}`", m.last)
+        help = "a share is a number: 50% is 0.5" if text == "%" else None
+        return m.say("missing-value", f"expected a value after `{text}`", m.last, help=help)
     if kind in ("COMMA", "LPAR") and m.value_wanted:
         return m.say("missing-value", f"expected a value between `{text}` and `{m.token.text or 'the end'}`", m.last)
     if m.level == "recipe_row" and m.last is m.head:

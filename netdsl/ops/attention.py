@@ -26,6 +26,9 @@ from netdsl.ops.fields import Bool, Count
 from netdsl.ops.shape import Concat, Reshape, Split, Transpose
 from netdsl.tensors import Init, TensorType, Value, Weight
 
+MOST_HEADS = 32
+"""Numbers of heads that a message tries."""
+
 
 def pairs(queries: Extent, keys: Extent, causal: bool) -> Extent:
     """How many pairs of a query and a key are read: a causal query reads the keys up to its own."""
@@ -178,7 +181,9 @@ class MultiheadAttention(Op):
         )
         if self.width % self.heads:
             message = f"a width of {self.width} does not divide into {self.heads} heads"
-            raise RuleError(message, code="heads-do-not-divide", field="heads")
+            fitting = [n for n in range(1, MOST_HEADS + 1) if self.width % n == 0]
+            help = f"of up to {MOST_HEADS} heads, {', '.join(map(str, fitting))} divide it"
+            raise RuleError(message, code="heads-do-not-divide", field="heads", help=help)
 
     @property
     def keys(self) -> Value:

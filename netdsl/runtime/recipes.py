@@ -56,8 +56,8 @@ def recipe_of(net: Net) -> Recipe:
     if net.faults:
         raise NetError(list(net.faults))
     if net.recipe is None:
-        section = f"train {net.name} {{ … }}"
-        raise RunError(f"{net.name} has no `train` section: write `{section}` behind it")
+        section = f"train {net.name} {{ data …  loss …  optimizer … }}"
+        raise RunError(f"{net.name} has no `train` section: write `{section}` behind it (docs/language.md, Training)")
     return net.recipe
 
 
