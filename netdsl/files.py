@@ -71,11 +71,12 @@ def beside(path: Path, found: os.stat_result | None) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path)
     temporary = path.with_name(f".{path.name[:100]}.{MARK}-{os.getpid()}-{next(counter)}{path.suffix}")
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    rights = stat.S_IMODE((found or os.fstat(handle)).st_mode)
+    os.close(handle)
     try:
         yield temporary
-        if found is not None:
-            temporary.chmod(stat.S_IMODE(found.st_mode))
+        temporary.chmod(rights)  # whoever wrote it may have made it anew, with rights of their own
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from netdsl.limits import BYTES, MISTAKES
 from netdsl.source import Source, Span, as_source
 from netdsl.stream import TooDeep
 from netdsl.tables import MISSING, Tables, tables
-from netdsl.tokens import END, ROW_END, SOFT, STARTS_ITEM, Token, shown
+from netdsl.tokens import END, ROW_END, SOFT, STARTS_ITEM, Token
 from netdsl.tree import TreeBuilder, action
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def read_source(path: str | Path) -> Source:
         code = "file-not-found" if isinstance(error, FileNotFoundError) else "unreadable-file"
         reason = error.strerror if isinstance(error, OSError) else str(error)
         help = beside(path) if code == "file-not-found" else None
-        raise NetError([Diagnostic(code, f"{shown(str(path))}: {reason}", (nowhere(path),), help=help)]) from None
+        raise NetError([Diagnostic(code, f"{path}: {reason}", (nowhere(path),), help=help)]) from None
     held = next((words for words, endings in HOLDS.items() if path.suffix.lower() in endings.split()), None)
     if held is not None:
         help = "the text of a net stands in a file of its own, such as `LeNet.net`"

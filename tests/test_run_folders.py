@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import resource
 import shutil
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from netdsl.cli import attempt as command
+from netdsl.elaborate.recipes import read_data
 from netdsl.ir import Net
 from netdsl.passes.optimize import SEPARATOR
 from netdsl.passes.step import training_step
@@ -24,7 +26,7 @@ from netdsl.runtime import train as training
 from netdsl.runtime.data import load_data
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.progress import guessing
-from netdsl.runtime.recipes import plan_of
+from netdsl.runtime.recipes import describe, plan_of, written
 from netdsl.runtime.tensorfile import load_arrays, under
 from netdsl.runtime.train import Run, train, try_steps
 
@@ -300,8 +302,9 @@ def test_every_row_that_changed_is_said(finished: Path, tmp_path: Path, capsys: 
     rows = {"schedule": "cosine", "batch": "128", "data": "digits(mean=0.5)", "clip": "1.0", "epochs": "2"}
     train(small(**rows), kept, resume=True, device="cpu")
     said = capsys.readouterr().out
-    for row in ("schedule constant → cosine", "batch 256 → 128", "data digits → digits(mean=", "clip none → 1.0"):
-        assert f"changed since the checkpoint: {row}" in said
+    for row in ("schedule constant → cosine", "batch 256 → 128", "data digits → digits(mean=0.5)",
+                "clip none → 1.0", "epochs 1 → 2"):  # fmt: skip
+        assert f"changed since the checkpoint: {row}\n" in said
     assert "without memory" not in said
 
 
@@ -319,11 +322,43 @@ def test_what_cannot_change_within_an_epoch(
 
     monkeypatch.setattr(training.Trainer, "_step", stopped)
     with pytest.raises(KeyboardInterrupt):
-        run(small(), tmp_path, engine, checkpoint_seconds=0.0)
+        run(small(data="digits(std=0.5)"), tmp_path, engine, checkpoint_seconds=0.0)
     monkeypatch.undo()
     with pytest.raises(RunError, match="was made within an epoch"):
-        run(small(**row), tmp_path, engine, resume=True)
-    assert len(run(small(), tmp_path, engine, resume=True).history) == 1
+        run(small(**{"data": "digits(std=0.5)", **row}), tmp_path, engine, resume=True)
+    assert len(run(small(data="digits(std=0.5)"), tmp_path, engine, resume=True).history) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ("data", "digits(size=(8, 9), mean=0.5, std=0.25)"),
+        ("data", 'mnist("a \\"b\\" c", mean=0.5)'),
+        ("data", 'imagefolder("pets", size=(8, 9), mean=(0.5, 0.25, 0.1), fit=stretch, flip=true, validation=0.25)'),
+        ("optimizer", "sgd(lr=1e-05, momentum=0.9, nesterov=true)"),
+        ("optimizer", "adamw(beta1=0.8, no_decay=true)"),
+        ("schedule", "step(every=2, factor=0.5, warmup=1)"),
+    ],
+)
+def test_a_row_is_shown_as_an_author_writes_it(row: str, text: str) -> None:
+    """What is shown can be written, and means the same, also when it was stored in between."""
+    first = read(row, text)
+    again = read(row, written(first))
+    assert written(again) == written(first)
+    assert describe(again) == describe(first)
+    assert not set(written(first)) & {"'", "["}
+
+
+def read(row: str, text: str) -> Any:
+    return read_data(text) if row == "data" else getattr(small(**{row: text}).recipe, row)
+
+
+def test_what_is_the_same_has_not_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Lists come back from a file as lists: a row that has one is the same all the same."""
+    rows = {"data": "digits(mean=0.5, std=0.25)", "optimizer": "adam(beta1=0.8)"}
+    run(small(**rows), tmp_path / "run")
+    train(small(**rows), tmp_path / "run", resume=True, device="cpu")
+    assert "changed" not in capsys.readouterr().out
 
 
 CHANGED = {
@@ -439,3 +474,32 @@ def test_a_loss_that_gives_the_mean(
         shown = re.search(r"giving the mean of `image` for every sample scores ([0-9.]+)", found)
         assert shown is not None
         assert float(shown[1]) == pytest.approx(mean, rel=0.02)
+
+
+def test_files_of_a_run_have_the_rights_of_any_file(tmp_path: Path) -> None:
+    """A library that writes weights for their owner alone does not decide who may read a run."""
+    for umask, rights in ((0o022, 0o644), (0o007, 0o660)):
+        before = os.umask(umask)
+        try:
+            made = run(small(), tmp_path / str(umask)).folder
+        finally:
+            os.umask(before)
+        assert {p.name: p.stat().st_mode & 0o777 for p in made.rglob("*") if p.is_file()} == dict.fromkeys(
+            (
+                "checkpoint.safetensors",
+                "weights.safetensors",
+                "metrics.jsonl",
+                "curves.png",
+                "recipe.json",
+                "Small.net",
+            ),
+            rights,
+        )
+
+
+def test_a_folder_that_is_a_link_to_nothing(tmp_path: Path) -> None:
+    (tmp_path / "run").symlink_to(tmp_path / "gone")
+    for overwrite in (False, True):
+        with pytest.raises(RunError, match="run is a link that leads nowhere"):
+            run(small(), tmp_path / "run", overwrite=overwrite)
+    assert not (tmp_path / "gone").exists()

@@ -6,6 +6,7 @@ A kind reads a value and either returns it in its normal form or raises `FieldEr
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
@@ -69,6 +70,18 @@ def shown(value: Any) -> str:
         inner = [shown(v).strip("`") for v in value[:LISTED]] + ["…"] * (len(value) > LISTED)
         return "[" + ", ".join(inner) + "]"
     return f"`{value}`"
+
+
+def spelled(kind: Any, value: Any) -> str:
+    """A setting's value in normal form as an author would write it."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False) if isinstance(kind, TextKind) else value
+    if isinstance(value, (list, tuple)):
+        items = [spelled(getattr(kind, "item", kind), v) for v in value]
+        return items[0] if len(items) == 1 else f"({', '.join(items)})"
+    return str(value)
 
 
 def is_int(value: Any) -> bool:

@@ -14,6 +14,7 @@ from netdsl.dims import at
 from netdsl.recipe.data import Data, Images
 from netdsl.runtime.errors import DataError
 from netdsl.runtime.pictures import Array, Picture, picture_for
+from netdsl.runtime.recipes import written
 
 if TYPE_CHECKING:
     from netdsl.ir import Graph
@@ -144,7 +145,7 @@ def load_data(data: Data, net: Graph, defaults: Mapping[str, int] | None = None)
     dataset.flip = bool(getattr(data, "flip", False))
     dataset.facts = {**data.facts(inputs, known), "classes": dataset.classes}
     if not len(dataset.splits["train"]):
-        raise DataError(f"`{data!r}` has no samples to train on")
+        raise DataError(f"`{written(data)}` has no samples to train on")
     if not len(dataset.splits["validation"]):
         dataset.notes.append("nothing is held out for validation, so the best epoch is told by training")
     return dataset

@@ -14,7 +14,7 @@ from netdsl.recipe import Data
 from netdsl.recipe.classes import shortages
 from netdsl.runtime.data import Dataset, cut, input_sizes
 from netdsl.runtime.errors import RunError
-from netdsl.runtime.recipes import Plan
+from netdsl.runtime.recipes import Plan, written
 
 ENCODES = {"embedding": "count", "one_hot": "classes"}
 """Layers that read characters as numbers, with the setting that says how many there are."""
@@ -57,13 +57,15 @@ def check_sizes(net: Net, data: Data) -> None:
         if known and not demand.condition.at(sizes):
             given = ", ".join(f"{symbol} = {sizes[symbol]}" for symbol in sorted(demand.condition.symbols))
             raise RunError(
-                f"`{data!r}` gives {given}, which {net.name} cannot take: "
+                f"`{written(data)}` gives {given}, which {net.name} cannot take: "
                 f"{demand.source.message} (line {demand.source.span.line})"
             )
     for symbol, size in sizes.items():
         allowed = net.domain.sizes(symbol)
         if size not in allowed:
-            raise RunError(f"`{data!r}` gives {symbol} = {size}, but {net.name} needs {allowed.describe(symbol)}")
+            raise RunError(
+                f"`{written(data)}` gives {symbol} = {size}, but {net.name} needs {allowed.describe(symbol)}"
+            )
 
 
 def _check_classes(net: Net, data: Data, dataset: Dataset, term: Term) -> None:

@@ -86,6 +86,8 @@ class RunFolder:
             raise RunError(f"{self.path} holds no checkpoint to resume from")
         if resume:
             self.require_own()
+        if self.path.is_symlink() and not self.path.exists():
+            raise RunError(f"{self.path} is a link that leads nowhere: remove it, or choose another folder")
         if resume or not self.path.exists():
             return
         if not self.path.is_dir():

@@ -10,7 +10,7 @@ from typing import Any
 from netdsl.diagnostics import Diagnostic, Label, NetError
 from netdsl.ir import Net, Recipe, Term
 from netdsl.ops.base import Declared, RuleError, read_setting
-from netdsl.ops.fields import FieldError
+from netdsl.ops.fields import FieldError, spelled
 from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS, Data, Optimizer, Schedule, default_settings
 from netdsl.recipe.optimizers import Adam
 from netdsl.recipe.schedules import Constant
@@ -91,6 +91,13 @@ def located(data: Data, net: Net) -> Data:
 def describe(declared: Declared) -> dict[str, Any]:
     """A declaration as JSON: its name and the settings that were given."""
     return {"name": declared.name, **declared.given()}
+
+
+def written(declared: Declared) -> str:
+    """A declaration as an author would write it."""
+    kinds = {f.name: f.kind for f in declared.settings()}
+    given = ", ".join(f"{name}={spelled(kinds[name], value)}" for name, value in declared.given().items())
+    return f"{declared.name}({given})" if given else declared.name
 
 
 def restore(table: Mapping[str, type[Declared]], stored: Mapping[str, Any]) -> Any:

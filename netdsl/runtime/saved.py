@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from netdsl.ir import Net
-from netdsl.recipe import OPTIMIZERS, Optimizer
+from netdsl.ops.base import Declared, RuleError
+from netdsl.ops.fields import FieldError
+from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS, Optimizer
 from netdsl.runtime import kinds
 from netdsl.runtime.errors import RunError
-from netdsl.runtime.recipes import recipe_kind, restore_safely
+from netdsl.runtime.recipes import recipe_kind, restore, restore_safely, written
 from netdsl.runtime.tensorfile import Arrays, load_arrays, require_finite, save_arrays, under
 from netdsl.runtime.totals import Totals
 
@@ -119,7 +121,7 @@ def with_memory(saved: Saved, optimizer: Optimizer, net: Net) -> tuple[Arrays, s
     if before.slots() == optimizer.slots():
         return saved.tensors, None
     kept = {k: v for k, v in saved.tensors.items() if not k.startswith("optimizer/")}
-    note = f"the optimizer starts without memory: that of the checkpoint is of {before!r}" if memory else None
+    note = f"the optimizer starts without memory: that of the checkpoint is of {written(before)}" if memory else None
     return kept, note
 
 
@@ -132,13 +134,14 @@ def _check_memory(saved: Saved, optimizer: Optimizer, memory: Mapping[str, np.nd
         if name not in shapes:
             raise RunError(f"{saved.path} remembers a weight `{name}` that the net has not")
         if slot not in optimizer.slots() or value.shape != (() if slot == "step" else shapes[name]):
-            raise RunError(f"{saved.path} is damaged: its memory `{key}` is not one of {optimizer!r}")
+            raise RunError(f"{saved.path} is damaged: its memory `{key}` is not one of {written(optimizer)}")
         found.setdefault(name, set()).add(slot)
     partial = next((name for name, slots in found.items() if slots != optimizer.slots()), None)
     begun = saved.facts["epoch"] or saved.facts["step"]
     if partial or (begun and optimizer.slots() and not found):
         raise RunError(
-            f"{saved.path} is damaged: the memory of {optimizer!r} is lost" + (f" of `{partial}`" * bool(partial))
+            f"{saved.path} is damaged: the memory of {written(optimizer)} is lost"
+            + (f" of `{partial}`" * bool(partial))
         )
 
 
@@ -146,14 +149,20 @@ def changes(
     before: Mapping[str, Any], after: Mapping[str, Any], had: Mapping[str, int], has: Mapping[str, int]
 ) -> list[str]:
     """The rows of two recipes that differ, and the splits whose samples are others in number, in words."""
-    pairs = [(row, before[row], after[row]) for row in ("data", "optimizer", "schedule")]
-    pairs += [(row, before["settings"].get(row), value) for row, value in after["settings"].items()]
-    pairs += [(f"samples for {split}", had.get(split, 0), has[split]) for split in has]
-    return [f"{row} {_shown(was)} → {_shown(now)}" for row, was, now in pairs if was != now]
+    tables: dict[str, Mapping[str, type[Declared]]] = {"data": DATA, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+    pairs = [(row, *(_declared(table, recipe[row]) for recipe in (before, after))) for row, table in tables.items()]
+    pairs += [(row, *(_setting(recipe["settings"].get(row)) for recipe in (before, after))) for row in SETTINGS]
+    pairs += [(f"samples for {split}", str(had.get(split, 0)), str(has[split])) for split in has]
+    return [f"{row} {was} → {now}" for row, was, now in pairs if was != now]
 
 
-def _shown(value: Any) -> str:
-    if not isinstance(value, dict):
-        return "none" if value is None else str(value)
-    given = ", ".join(f"{k}={v}" for k, v in value.items() if k != "name")
-    return f"{value.get('name')}({given})" if given else str(value.get("name"))
+def _declared(table: Mapping[str, type[Declared]], stored: Mapping[str, Any]) -> str:
+    """As an author would write it; that of a version which declared other things as it is stored."""
+    try:
+        return written(restore(table, stored))
+    except (RuleError, FieldError):
+        return str(dict(stored))
+
+
+def _setting(value: Any) -> str:
+    return "none" if value is None else str(value)

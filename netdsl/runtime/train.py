@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 
 from netdsl.ir import Net
-from netdsl.ops.base import Declared
 from netdsl.runtime.data import Dataset, Share, cut, input_sizes, load_data, mirrored, share, shuffled
 from netdsl.runtime.engine import Fields, open_engine
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.fit import check_batches, check_fit
 from netdsl.runtime.folder import RunFolder
 from netdsl.runtime.progress import Reporter, guessing, overfitting, overfitting_plot
-from netdsl.runtime.recipes import Plan, plan_of, recipe_json
+from netdsl.runtime.recipes import Plan, plan_of, recipe_json, written
 from netdsl.runtime.saved import Saved, changes, read_saved, require_same, save, with_memory
 from netdsl.runtime.tensorfile import beneath, save_arrays
 from netdsl.runtime.terms import Terms
@@ -157,8 +156,8 @@ class Trainer:
     def _head(self, resume: bool, where: str) -> Iterator[str]:
         counts = ", ".join(f"{len(s):,} {n}" for n, s in self.dataset.splits.items() if len(s))
         yield f"{self.net.name}: {self.engine.trained:,} trained weights on {self.engine.where}, {where}"
-        yield f"{_shown(self.plan.data)}: {counts}" + "".join(f"; {note}" for note in self.dataset.notes)
-        yield f"{_shown(self.plan.optimizer)}, {_shown(self.plan.schedule)}, batch {self.plan.batch}"
+        yield f"{written(self.plan.data)}: {counts}" + "".join(f"; {note}" for note in self.dataset.notes)
+        yield f"{written(self.plan.optimizer)}, {written(self.plan.schedule)}, batch {self.plan.batch}"
         if resume and self.position.epoch >= self.plan.epochs:
             done = f"{self.position.epoch} of {self.plan.epochs} epochs are done"
             yield f"nothing left to do: {done}; the `.net` file with `--folder {where} --resume --epochs N` goes on"
@@ -183,7 +182,7 @@ class Trainer:
         totals = saved.totals(self.rank)
         self.position = Position(facts["epoch"], facts["step"], totals, facts["seconds"], facts["history"])
         return [
-            *(f"changed since the checkpoint: {c}" for c in changed if not c.startswith("epochs ")),
+            *(f"changed since the checkpoint: {c}" for c in changed),
             *filter(None, [note]),
         ]
 
@@ -420,8 +419,3 @@ class Trainer:
         """A field of some training samples, spread evenly; None for what is no field."""
         samples = self.dataset.splits["train"]
         return samples.fetch(np.arange(0, len(samples), 1 + len(samples) // TARGETS)).get(name)
-
-
-def _shown(declared: Declared) -> str:
-    """A declaration as an author would write it."""
-    return repr(declared).removesuffix("()")

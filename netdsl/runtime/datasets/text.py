@@ -48,4 +48,4 @@ def load(data: Characters, request: Request) -> Dataset:
     kept = len(text) - 2 * tenth
     parts = {"train": numbers[:kept], "validation": numbers[kept : kept + tenth], "test": numbers[kept + tenth :]}
     splits = {name: pieces(part, length, request.name) for name, part in parts.items()}
-    return Dataset(dict(splits), tuple(vocabulary))
+    return Dataset(dict(splits), tuple(vocabulary), [f"{len(vocabulary)} different characters"])
