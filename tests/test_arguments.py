@@ -452,7 +452,23 @@ net N(width = 8, depth = 4, n = 4, m = 3, k = 6, from = 1) {
   output y: tower(n, 2) -> slices(k) -> linear(2)
 }
 """
+SCALES = """
+block scaled(c, by, n) {
+  input x [T, E]
+  a: x + (x -> linear(c) -> relu -> linear(E)) * by
+  b: (a + x -> linear(E)) * by + (_ -> tanh) * by
+  parts: each i in range(n) { (b -> linear(E)) * i }
+  parts -> add
+}
+net N(width = 8, scale = 0.5, more = 0.25, c = 2, n = 3) {
+  input x [T = 4, 5]
+  shared twice: linear(5) -> relu
+  a: ((x, x) -> add -> linear(min(width, 64) * c)) * more
+  output y: scaled(4, scale, n) -> linear(2)
+}
+"""
 KEPT = {
+    "scales": (SCALES, {"width", "scale", "more", "c", "n"}),
     "between": (BETWEEN, {"width", "depth", "n", "k"}),
     "params in turns": (PARAMS_IN_TURNS, {"width"}),
     "branches": (BRANCHES, {"width", "n", "m", "k"}),

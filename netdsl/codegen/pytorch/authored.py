@@ -15,6 +15,8 @@ from netdsl.tensors import TensorType, Value
 if TYPE_CHECKING:
     from netdsl.codegen.pytorch.tracing import Use
 
+NUMBERS = ("min", "max", "len", "round", "floor", "ceil", "int")
+"""Functions of numbers: a call of one is no layer."""
 AXES = {"channels": 0, "height": -2, "width": -1, "features": -1}
 
 
@@ -234,8 +236,9 @@ def shaping_settings(definition: syntax.Definition | None) -> frozenset[str]:
     if definition is None:
         return frozenset()
     found: set[str] = set()
+    values = values_in(definition.body.rows)
     for part in parts_of(definition.body.rows):
-        for decisive in controlling(part):
+        for decisive in controlling(part, values):
             found.update(p.id for p in parts_of(decisive) if isinstance(p, syntax.Name))
     return frozenset(_through_lets(definition, found))
 
@@ -264,13 +267,15 @@ def baked_settings(definition: syntax.Definition | None, names: Sequence[Names])
     if definition is None:
         return frozenset()
     told, lost = (set[int]().union(*sets) for sets in ([n.told for n in names], [n.lost for n in names]))
-    free = {id(p) for part in parts_of(definition.body.rows) for c in _excused(part, names) for p in parts_of(c)}
+    values = values_in(definition.body.rows)
+    excused = [c for part in parts_of(definition.body.rows) for c in _excused(part, names, values)]
+    free = {id(p) for c in excused for p in parts_of(c)}
     words = [p for p in parts_of(definition.body.rows) if isinstance(p, syntax.Name)]
     found = {p.id for p in words if id(p) in lost or (id(p) not in told and id(p) not in free)}
     return frozenset(_through_lets(definition, found) & {p.name.id for p in definition.parameters})
 
 
-def _excused(part: Any, names: Sequence[Names]) -> tuple[Any, ...]:
+def _excused(part: Any, names: Sequence[Names], values: frozenset[str]) -> tuple[Any, ...]:
     """Where a word makes no layer's number: claims, asserts, default sizes, `let` (followed), what shapes a body."""
     if isinstance(part, syntax.Claim | syntax.AssertRow | syntax.SizedSymbol | syntax.LetRow):
         return (part,)
@@ -280,7 +285,7 @@ def _excused(part: Any, names: Sequence[Names]) -> tuple[Any, ...]:
         return (part.condition, *untaken)
     if isinstance(part, syntax.Call | syntax.Argument):
         return (part.function if isinstance(part, syntax.Call) else part.name,)
-    return tuple(controlling(part))
+    return tuple(controlling(part, values))
 
 
 def bounds_of(items: Any) -> tuple[int, Any] | None:
@@ -298,20 +303,41 @@ def bounds_of(items: Any) -> tuple[int, Any] | None:
     return first, syntax.Binary(items.span, "-", items.span, given[1], given[0])
 
 
-def controlling(part: Any) -> Sequence[Any]:
-    """The expressions that decide what this part of a body becomes: which branch, how many turns."""
+def controlling(part: Any, values: frozenset[str]) -> Sequence[Any]:
+    """The expressions that decide what this part of a body becomes: which branch, how many turns.
+
+    `values` are the words of the body that are values, not layers.
+    """
     if isinstance(part, syntax.ForRow | syntax.Each):
         return (part.items,)
     if isinstance(part, syntax.If):
         return (part.condition,)
-    if isinstance(part, syntax.Binary) and part.operator == "*" and _is_layer(part.left) and not _is_chain(part.right):
-        return (part.right,)
+    if isinstance(part, syntax.Binary) and part.operator == "*":
+        return (part.right,) if _is_layer(part.left, values) and not _is_chain(part.right) else ()
     return (part.index,) if isinstance(part, syntax.Index) else ()
 
 
-def _is_layer(part: Any) -> bool:
-    """Whether the left side of `*` is a layer: a call of one, or a chain in brackets."""
-    return isinstance(part, syntax.Call) or _is_chain(part)
+def values_in(rows: tuple[Any, ...]) -> frozenset[str]:
+    """What a body calls its values: inputs, params, states and rows, those that are shared layers not."""
+    found: set[str] = set()
+    for part in parts_of(rows):
+        if isinstance(part, syntax.InputItem | syntax.ParamRow | syntax.StateRow):
+            found.add(part.name.id)
+        elif isinstance(part, syntax.OutputRow | syntax.LayerRow) and not getattr(part, "shared", False):
+            found.update(n.id for n in part.names)
+    return frozenset(found)
+
+
+def _is_layer(part: Any, values: frozenset[str]) -> bool:
+    """Whether the left side of `*` is a layer: a call of one, or a chain in brackets that begins with no value."""
+    if isinstance(part, syntax.Call):
+        return not (isinstance(part.function, syntax.Name) and part.function.id in NUMBERS)
+    if not _is_chain(part):
+        return False
+    first = part.stages[0]
+    if isinstance(first, syntax.Call):
+        return True
+    return not any(isinstance(p, syntax.Previous) or getattr(p, "id", "") in values for p in parts_of(first))
 
 
 def _is_chain(part: Any) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from netdsl import syntax
-from netdsl.codegen.pytorch.authored import Names, controlling, parts_of, rows_of
+from netdsl.codegen.pytorch.authored import Names, controlling, parts_of, rows_of, values_in
 from netdsl.codegen.pytorch.families import Family
 from netdsl.codegen.pytorch.terms import Term
 from netdsl.codegen.pytorch.text import identifier
@@ -41,8 +41,9 @@ def pinned(family: Family) -> frozenset[str]:
     if names is None:
         return frozenset()
     family.guards = []
+    values = values_in(rows_of(main.use))
     for part in parts_of(rows_of(main.use)):
-        for decisive in controlling(part):
+        for decisive in controlling(part, values):
             if id(decisive) in family.followed or all(id(decisive) in layout.followed for layout in family.layouts):
                 continue
             decisions = list(_decisions(names, decisive, uses)) if isinstance(part, syntax.If) else []
