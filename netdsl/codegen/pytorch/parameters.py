@@ -70,7 +70,7 @@ class Parameters:
         traced = [v for v in values if isinstance(v, Sized | Scaled)]
         given = {v.term for v in traced if v.given}
         for term in dict.fromkeys(v.term for v in traced):
-            if given <= {term} and term.size() <= LONGEST and term.names() and _right(term, values, uses):
+            if given <= {term} and term.size <= LONGEST and term.names() and _right(term, values, uses):
                 return term
         return None
 

@@ -125,7 +125,7 @@ class Shapes:
                 heights = {n for n in unnamed if n.endswith(("_height", "_width", "_depth"))}
                 pairs = zip(extents, uses, strict=True)
                 known = unnamed <= self.parameters.used | set(uses[0].axes)
-                if known and not heights and term.size() <= 6 and all(term.holds(e, u.env) for e, u in pairs):
+                if known and not heights and term.size <= 6 and all(term.holds(e, u.env) for e, u in pairs):
                     return term.text(lambda n: self.declared.get(n, n))
         return ""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from netdsl import syntax
@@ -23,6 +23,13 @@ class Term:
 
     operator: str
     parts: tuple[Any, ...]
+    size: int = field(init=False, compare=False, repr=False)
+    """How many names and numbers it is written with."""
+
+    def __post_init__(self) -> None:
+        leaf = self.operator in ("name", "number", "unsaid")
+        size = 1 if leaf else sum(p.size if isinstance(p, Term) else 1 for p in self.parts)
+        object.__setattr__(self, "size", size)
 
     def names(self) -> set[str]:
         """Every name that occurs."""
@@ -31,12 +38,6 @@ class Term:
         if self.operator == "unsaid":
             return set(self.parts[0])
         return {n for p in self.parts if isinstance(p, Term) for n in p.names()}
-
-    def size(self) -> int:
-        """How many names and numbers it is written with."""
-        if self.operator in ("name", "number", "unsaid"):
-            return 1
-        return sum(p.size() if isinstance(p, Term) else 1 for p in self.parts)
 
     def value(self, env: Mapping[str, Any]) -> Any:
         """What it comes to; raises ArithmeticError, KeyError or TypeError when it comes to nothing."""
@@ -214,7 +215,7 @@ class Sized(int):
 
     def __new__(cls, value: int, term: Term, given: bool = False) -> Sized:
         made = super().__new__(cls, value)
-        made.term = term if term.size() <= MOST else unsaid(term.names())
+        made.term = term if term.size <= MOST else unsaid(term.names())
         made.given = given
         return made
 
