@@ -104,15 +104,26 @@ class Lexer(TokenStream):
         self.emit("NUMBER", text, start)
 
     def take_badnumber(self, text: str, start: int) -> None:
-        self.collector.report(
-            "bad-number",
-            f"`{shown(text)}` is not a number",
-            self.span(start, start + len(text)),
-            help=by_x(text) or "a name does not begin with a digit; numbers are `64`, `0.5`, `1e-3` or `300M`",
-        )
+        help = self.table_help(text, start)
+        help = help or "a name does not begin with a digit; numbers are `64`, `0.5`, `1e-3` or `300M`"
+        where = self.span(start, start + len(text))
+        self.collector.report("bad-number", f"`{shown(text)}` is not a number", where, help=help)
         digits = re.match("[0-9]+", text)
         assert digits is not None
         self.emit("NUMBER", digits.group(), start, start + len(text))
+
+    def table_help(self, text: str, start: int) -> str | None:
+        """The way out for `3x3 conv, 64` as a row of its own, or for `3x3` alone."""
+        if self.frames[-1].kind == "LBRACE" and by_x(text):
+            from netdsl.foreign.papers import row_of  # late: right texts need none
+
+            begin, end = self.text.rfind("\n", 0, start) + 1, self.text.find("\n", start)
+            line = self.text[begin : end if end >= 0 else len(self.text)].partition("#")[0].strip()
+            label = re.match(r"\w+\s*:\s*", line)
+            written = row_of(line[label.end() :] if label else line)
+            if written is not None and len(line) <= 60:
+                return f"write `{label[0] if label else ''}{written}`"
+        return by_x(text)
 
     def take_name(self, text: str, start: int) -> None:
         if len(text) > NAME:

@@ -49,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
     parser = _parser(name if name in COMMANDS else None)
     parsed, unknown = parser.parse_known_args(arguments)
     if unknown:
-        return _unknown_option(parsed, unknown)
+        return _unknown_option(parsed, unknown, arguments)
     if parsed.command is None:
         parser.print_help()
         return 0
@@ -67,12 +67,14 @@ def _unknown(name: str) -> int:
     near, known = did_you_mean(name, COMMANDS), ", ".join(COMMANDS)
     if name == "-" or name.endswith(".net") or (near is None and os.path.isfile(name)):
         near = f"a command stands before the file, as in `netdsl report {name}`: {known}"
-    help = near or f"commands are {known}"
+    from netdsl.cli.foreign import command_of
+
+    help = command_of(name) or near or f"commands are {known}"
     say(f"netdsl: there is no command `{name}`\n  {help}", sys.stderr)
     return 2
 
 
-def _unknown_option(parsed: Namespace, unknown: Sequence[str]) -> int:
+def _unknown_option(parsed: Namespace, unknown: Sequence[str], arguments: Sequence[str]) -> int:
     """An argument that the command does not take: an option of another program, or one file too many."""
     import sys
 
@@ -83,7 +85,7 @@ def _unknown_option(parsed: Namespace, unknown: Sequence[str]) -> int:
     options = parser.option_strings() if isinstance(parser, Parser) else ("--help", "--version")
     kind = "option" if unknown[0].startswith("-") else "place for"
     name = f"netdsl {parsed.command}" if parsed.command else "netdsl"
-    say(plain_lines(f"{name}: there is no {kind} `{unknown[0]}`\n  {help_of(unknown, options)}"), sys.stderr)
+    say(plain_lines(f"{name}: there is no {kind} `{unknown[0]}`\n  {help_of(unknown, options, arguments)}"), sys.stderr)
     return 2
 
 

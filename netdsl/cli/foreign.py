@@ -36,24 +36,57 @@ SAME = {
 }
 """Texts of options here, and what other programs call them."""
 
+TRAINING = frozenset(("--optimizer", "--epochs", "--data", "--workers", "--precision", "--seed", "--resume"))
+"""Options that other commands may lack: `netdsl train` has them."""
 
-def help_of(unknown: Sequence[str], options: Iterable[str]) -> str:
-    """The way out for arguments that a command with some options does not take."""
+COMMANDS: dict[str, str] = {
+    "report": "summary summarize summarise show print info describe inspect view visualize plot stats flops params",
+    "check": "lint validate verify",
+    "fmt": "format reformat beautify",
+    "compile": "convert export build generate emit translate to",
+    "train": "fit run learn resume finetune",
+    "evaluate": "eval test score validation val",
+    "predict": "infer inference classify forward detect",
+    "parity": "compare diff",
+    "--help": "help usage",
+    "--version": "version",
+}
+"""Commands here, and what other programs call them."""
+
+
+def command_of(word: str) -> str | None:
+    """The way out for a command of another program."""
+    found = next((here for here, words in COMMANDS.items() if word.lower() in words.split()), None)
+    return f"write `netdsl {found}`" if found else None
+
+
+def help_of(unknown: Sequence[str], options: Iterable[str], line: Sequence[str] = ()) -> str:
+    """The way out for arguments that a command with some options does not take; `line` is the whole command line.
+
+    The value of an option is what stands behind it there: where a value is no argument that the command has a place
+    for, argparse takes it for the file, and the file for one too many.
+    """
     first, known = unknown[0], sorted(o for o in options if o.startswith("--"))
     if not first.startswith("-"):
+        if re.fullmatch(r"[A-Za-z_]\w*=\S+", first) and "--set" in known:
+            return f"a setting of the net is given by `--set {first}`"
         return "a command takes one file: give the others their own"
     word, _, glued = first.lstrip("-").partition("=")
-    value = glued or next(iter([u for u in unknown[1:2] if not u.startswith("-")]), "…")
+    after = [*line[line.index(first) + 1 :]] if first in line else [*unknown[1:]]
+    value = glued or next(iter([u for u in after[:1] if not u.startswith("-") and not u.endswith(".net")]), "…")
     plain = word.lower().replace("_", "-")
     for text, words in SAME.items():
         if plain in words.split() and text.split()[0] in known:
             return f"write `{text.replace('VALUE', value)}`"
+    elsewhere = next((text for text, words in SAME.items() if plain in [text.split()[0][2:], *words.split()]), "")
+    if elsewhere.split()[:1] and elsewhere.split()[0] in TRAINING and "--set" in known:
+        return f"training is told of it: `netdsl train FILE {elsewhere.replace('VALUE', value)}`"
     if plain in SAME["--explain"].split():
         return "leave it out: everything there is to say is printed"
     near = did_you_mean(f"--{word}", known)
     if near is not None:
         return near
-    if "--set" in known and re.fullmatch(r"\w+", plain.replace("-", "_")) and len(word) > 1:
+    if not elsewhere and "--set" in known and re.fullmatch(r"\w+", plain.replace("-", "_")) and len(word) > 1:
         return (
             f"a setting of the net is given by `--set {word.replace('-', '_')}={value}`; options are {', '.join(known)}"
         )

@@ -60,9 +60,9 @@ def open_net(
 
 
 def _weakened(fault: Diagnostic) -> Diagnostic:
-    """A mistake that does not concern the command."""
+    """A mistake that does not concern the command: its place alone is shown, for `netdsl check` shows all of it."""
     notes = (*fault.notes, "the `train` section is left out")
-    return Diagnostic(fault.code, fault.message, fault.labels, Severity.WARNING, notes, fault.help, fault.fix)
+    return Diagnostic(fault.code, fault.message, fault.labels[:1], Severity.WARNING, notes, fault.help, fault.fix)
 
 
 def say_of_run(folder: Path) -> None:

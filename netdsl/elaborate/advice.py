@@ -14,6 +14,7 @@ from netdsl.elaborate.functions import FUNCTIONS
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import LAYERS, UNKNOWN, Bundle
 from netdsl.foreign.calls import Given, Reader, call_text, given, layer_of, parts
+from netdsl.foreign.settings import OF_SCORES
 from netdsl.foreign.values import NOWHERE, elsewhere, left_out, named_here, value_here
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Declared
@@ -81,6 +82,9 @@ def _foreign(context: Context, scope: Scope, word: str, text: str) -> str | None
     found = foreign.way(word)
     if written is not None:
         return f"write `{written}`"
+    needless = foreign.needless(word)
+    if needless is not None:
+        return needless
     if found is not None:
         return f"{found.says}: write `{found.write}`" if found.says else f"write `{found.write}`"
     loss = foreign.loss(word)
@@ -146,6 +150,11 @@ def unknown_setting(
     """Help for a setting that a layer does not take."""
     assert argument.name is not None
     name = argument.name.id
+    declared = REGISTRY.get(title)
+    if declared is not None and issubclass(declared, Metric | ClassLoss):
+        said = _of_scores(title, name, argument, call)
+        if said is not None:
+            return said
     reading = reader(context, scope)
     written = reading.rewrite(call) if reading.settings(title) is not None else None
     so = f": write `{written}`" if written else ""
@@ -177,12 +186,9 @@ def too_many(
     axis = _counted(title, declared, arguments, most) or _axis(title, names, arguments, most)
     if axis is not None:
         return axis
-    listed_kind = declared is not None and not isinstance(
-        declared.settings()[0].kind if names else None, IntKind | FloatKind
-    )
-    if listed_kind and len(names) == 1 == most:
-        listed = ", ".join(a.span.text for a in arguments)
-        return f"several numbers are one setting in brackets: `{title}(({listed}))`"
+    listed = _bracketed(title, declared, names, arguments, most)
+    if listed is not None:
+        return listed
     if most == 0 and names and len(arguments) == 1 and _switch(declared, names[0], arguments[0].span.text):
         return f"write `{title}`, or `{title}({names[0]}=true)`"
     by_name = _by_name(title, names, arguments, most)
@@ -198,8 +204,32 @@ def too_many(
     return f"the inputs are inferred: write `{inferred}`, or `{by_name}` where that is the {names[most]}"
 
 
+def _bracketed(
+    title: str, declared: type[Declared] | None, names: Sequence[str], arguments: Sequence[syntax.Argument], most: int
+) -> str | None:
+    """`resize(64, 64)`, `crop(24, 24)`: where a second number could be no stride, all are of one setting."""
+    if declared is None or most != 1 or isinstance(declared.settings()[0].kind, IntKind | FloatKind):
+        return None
+    placed = [a.span.text for a in arguments if a.name is None]
+    numbers = all(re.fullmatch(r"-?\w+", text) for text in placed)
+    if not numbers or (len(names) > 1 and (names[1] == "stride" or placed[1].isalpha())):
+        return None
+    rest = "".join(f", {a.span.text}" for a in arguments if a.name is not None)
+    return f"several numbers are one setting in brackets: `{title}(({', '.join(placed)}){rest})`"
+
+
 def takes(title: str, names: Sequence[str]) -> str:
     return f"`{title}` takes " + (", ".join(names) if names else "no settings")
+
+
+def _of_scores(title: str, name: str, argument: syntax.Argument, call: str) -> str | None:
+    """`miou(num_classes=4)`, `accuracy(topk=5)`: what losses and metrics of other libraries are told."""
+    kept = [part for part in parts(call.partition("(")[2][:-1]) if part != argument.span.text]
+    without = f"{title}({', '.join(kept)})" if kept else title
+    if title == "accuracy" and foreign.plain(name) in ("topk", "k", "top"):
+        return f"write `top_k({argument.value.span.text})`"
+    why = left_out(name, OF_SCORES)
+    return f"{why}: write `{without}`" if why else None
 
 
 AXES = ("axis", "axes", "start")

@@ -100,7 +100,8 @@ def describe(value: Any) -> str:
         return f"an arrow of shape {value.type}"
     if isinstance(value, Bundle):
         return f"a bundle of {len(value.items)} arrows"
-    if isinstance(value, list | tuple) and any(isinstance(v, (list, tuple, Condition, *LAYERS)) for v in value):
+    parts = (list, tuple, Condition, Value, Bundle, *LAYERS)
+    if isinstance(value, list | tuple) and any(isinstance(v, parts) for v in value):
         return f"a list of {len(value)}"
     if isinstance(value, LAYERS):
         return f"the layer `{value.title}`"
@@ -137,8 +138,9 @@ def unknown_name(
         message = f"`{name.id}` is named only further down: rows read what stands above them"
         context.error("unknown-name", message, name.span, Label(later, "named here"), help="move this row below it")
     import netdsl.elaborate.advice as advice  # late: right texts need none
+    import netdsl.elaborate.habits as habits
 
-    help = (
+    help = habits.of_place(name) or (
         did_you_mean(name.id, advice.own(scope)) if arrows_only else advice.unknown(context, scope, name.id, more=more)
     )
     if help is None:
@@ -225,10 +227,10 @@ def _attribute(context: Context, scope: Scope, expr: syntax.Attribute) -> Any:
         help = did_you_mean(name, value.names) or (f"its outputs are {', '.join(value.names)}" if value.names else None)
         context.error("unknown-attribute", f"this bundle has no output `{name}`", expr.name.span, help=help)
     if not isinstance(value, Value):
-        context.error(
-            "unknown-attribute", f"{describe(value)} has no `.{name}`", expr.name.span,
-            help="only arrows have shapes that can be asked: `x.channels`",
-        )  # fmt: skip
+        help = "only arrows have shapes that can be asked: `x.channels`"
+        if isinstance(expr.value, syntax.Literal) and layers.find(context, scope, expr.name):
+            help = "a row begins with no number: leave it out"
+        context.error("unknown-attribute", f"{describe(value)} has no `.{name}`", expr.name.span, help=help)
     if name not in SHAPE_ATTRIBUTES and context.library.damage:
         raise Failed
     if name not in SHAPE_ATTRIBUTES:
@@ -259,7 +261,10 @@ def _index(context: Context, scope: Scope, expr: syntax.Index) -> Any:
     if isinstance(value, Bundle):
         value = value.items
     if not isinstance(value, list | tuple):
-        context.error("wrong-kind", f"only lists and bundles have items, not {describe(value)}", expr.value.span)
+        import netdsl.elaborate.habits as habits  # late: right texts need none
+
+        message = f"only lists and bundles have items, not {describe(value)}"
+        context.error("wrong-kind", message, expr.value.span, help=habits.item_of(expr, value))
     place = number(context, scope, expr.index, "an index")
     if not -len(value) <= place < len(value):
         context.error("index-out-of-range", f"there is no item {place}: the list has {len(value)}", expr.index.span)
@@ -288,9 +293,16 @@ def _pipeline(context: Context, scope: Scope, expr: syntax.Pipeline) -> Any:
     if isinstance(value, LAYERS):
         return layers.chain(context, expr, scope)
     if not isinstance(value, Value | Bundle):
-        message = f"a pipeline starts with an arrow or a layer, not {describe(value)}"
-        context.error("wrong-kind", message, head.span)
+        not_a_start(context, "pipeline", expr, value)
     return rows.flow(context, scope, value, expr.stages[1:])
+
+
+def not_a_start(context: Context, what: str, pipeline: syntax.Pipeline, value: Any) -> NoReturn:
+    """A row, or a pipeline, starts with what nothing can be done with."""
+    import netdsl.elaborate.habits as habits  # late: right texts need none
+
+    message = f"a {what} starts with an arrow or a layer, not {describe(value)}"
+    context.error("wrong-kind", message, pipeline.stages[0].span, help=habits.instead_of_row(pipeline, value))
 
 
 def _if(context: Context, scope: Scope, expr: syntax.If) -> Any:

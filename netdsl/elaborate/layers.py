@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from typing import Any, NoReturn
 
 import netdsl.elaborate.blocks as blocks
@@ -38,7 +39,7 @@ from netdsl.ir import Node, result_types
 from netdsl.ops import REGISTRY
 from netdsl.ops.activation import Identity
 from netdsl.ops.base import Declared, Field, Op, RuleError, read_setting
-from netdsl.ops.fields import Word
+from netdsl.ops.fields import BoolKind, FloatKind, Word
 from netdsl.ops.value import BatchOfOne, OnlyOne, PerSample
 from netdsl.source import Span
 from netdsl.tensors import Value
@@ -66,15 +67,24 @@ def chain(context: Context, pipeline: syntax.Pipeline, scope: Scope) -> Chain:
 
 def configure(context: Context, scope: Scope, call: syntax.Call) -> Layer:
     """`conv(64, 3)`: the layer with its settings bound."""
-    function = call.function
     layer = _callee(context, scope, call)
     if not isinstance(layer, OpLayer | BlockLayer) or layer.settings:
-        message = f"`{layer.title}` has its settings already"
-        context.error("unknown-setting", message, call.span, help=f"write `{function.span.text}` without brackets")
+        _called_twice(context, scope, layer, call)
     if isinstance(layer, OpLayer):
         return OpLayer(layer.op, bind_op(context, scope, layer.op, call.arguments, call.span), call.span)
     given = parameters.bind(context, scope, layer.definition, call.arguments, call.span)
     return BlockLayer(layer.definition, layer.home, given, call.span, tuple(context.library.at_work))
+
+
+def _called_twice(context: Context, scope: Scope, layer: Layer, call: syntax.Call) -> NoReturn:
+    """`conv(6, 5)(image)`, as Keras and PyTorch apply a layer."""
+    import netdsl.elaborate.advice as advice  # late: right texts need none
+
+    applied = advice.reader(context, scope).rewrite(call.span.text)
+    help = f"layers are applied by arrows: write `{applied}`" if applied else None
+    message = f"`{layer.title}` has its settings already"
+    help = help or f"write `{call.function.span.text}` without brackets"
+    context.error("unknown-setting", message, call.span, help=help)
 
 
 def _callee(context: Context, scope: Scope, call: syntax.Call) -> Layer:
@@ -84,9 +94,14 @@ def _callee(context: Context, scope: Scope, call: syntax.Call) -> Layer:
         if layer is None:
             unknown_layer(context, scope, function, function.id, call.span.text)
         return layer
-    dotted = expressions.dotted_name(context, scope, function)
+    root = function
+    while isinstance(root, syntax.Call):
+        root = root.function
+    if isinstance(root, syntax.Name) and not scope.find(root.id) and find(context, scope, root) is None:
+        unknown_layer(context, scope, root, root.id, call.span.text)
+    dotted = expressions.dotted_name(context, scope, root)
     if dotted:
-        unknown_layer(context, scope, function, dotted, call.span.text)
+        unknown_layer(context, scope, root, dotted, call.span.text)
     if isinstance(function, syntax.Attribute):
         _check_method(context, scope, function, call)
     value = expressions.evaluate(context, scope, function)
@@ -132,6 +147,7 @@ def match_arguments(
     `most` settings may be given by their place.
     """
     placed = [a for a in arguments if a.name is None]
+    _refuse_decimal_comma(context, names, arguments, most, declared)
     if len(placed) > most:
         _too_many(context, scope, title, names, arguments, most, declared)
     matched = dict(zip(names, placed, strict=False))
@@ -149,6 +165,25 @@ def match_arguments(
             )
         matched[name] = argument
     return matched
+
+
+def _refuse_decimal_comma(
+    context: Context, names: Sequence[str], arguments: Sequence[syntax.Argument], most: int,
+    declared: type[Declared] | None,
+) -> None:  # fmt: skip
+    """`sgd(momentum=0,9)`, `dropout(0,5)`: two numbers that nothing but a comma parts, where one real number goes."""
+    kinds = {f.name: f.kind for f in declared.settings()} if declared is not None else {}
+    placed = [a for a in arguments if a.name is None]
+    places = dict(zip(placed, names, strict=False)) if len(placed) > most else {}
+    for first, second in pairwise(arguments):
+        whole, part = first.value.span, second.span
+        name = first.name.id if first.name is not None else places.get(first, "")
+        written = f"{whole.text},{part.text}"
+        kind = kinds.get(name)
+        real = isinstance(getattr(kind, "item", kind), FloatKind) or (first.name is not None and name not in kinds)
+        if part.start == whole.end + 1 and second.name is None and real and re.fullmatch(r"-?[0-9]+,[0-9]+", written):
+            help = f"a decimal has a point: write `{written.replace(',', '.')}`"
+            context.error("decimal-comma", f"`{written}` is two numbers", whole.to(part), help=help)
 
 
 def _too_many(
@@ -213,13 +248,22 @@ def bind_op(
 def _refuse_unknown(context: Context, scope: Scope, declared: Field, written: syntax.Expr) -> None:
     """A word where words mean nothing is a misspelt name."""
     words = declared.kind.words() if declared.kind else ()
+    if isinstance(written, syntax.Name) and written.id in NOTHING and not scope.find(written.id):
+        return
     if isinstance(written, syntax.Name) and not words and not scope.find(written.id):
         if find(context, scope, written) is None and written.id not in functions.FUNCTIONS:
             expressions.unknown_name(context, scope, written)
 
 
+NOTHING = frozenset(("None", "none", "null", "nil", "NULL", "nullptr", "undefined"))
+"""Words of other languages for no value."""
+
+
 def _setting_help(declared: Field, value: Any, written: syntax.Expr) -> str | None:
     """The way out for a value that a setting does not take."""
+    if isinstance(value, Word) and value.name in NOTHING:
+        without = isinstance(declared.kind, BoolKind) and declared.default is True
+        return f"write `{declared.name}=false`" if without else f"leave `{declared.name}` out"
     if isinstance(value, str | Word):
         from netdsl.foreign.values import known_value  # late: right texts need none
 
@@ -280,7 +324,7 @@ def _apply_op(context: Context, scope: Scope, layer: OpLayer, value: Arrows, spa
         made = _add(context, op, span, settings)
         return made if any(v.type.single for v in arrows(value)) else freed(context, made, span)
     except RuleError as error:
-        _rule_error(context, error, settings, span, value)
+        _rule_error(context, error, settings, span, value, layer)
     except SizeTooComplex as error:
         too_complex(context, error, span)
 
@@ -362,11 +406,17 @@ def freed(context: Context, made: Arrows, span: Span) -> Arrows:
 
 
 def _rule_error(
-    context: Context, error: RuleError, settings: Mapping[str, Setting], span: Span, value: Arrows
-) -> NoReturn:
+    context: Context, error: RuleError, settings: Mapping[str, Setting], span: Span, value: Arrows,
+    layer: OpLayer | None = None,
+) -> NoReturn:  # fmt: skip
     at = settings[error.field].span if error.field and error.field in settings else span
     labels = [label for v in arrows(value) if (label := context.shape_label(v)) and label.span != at]
-    context.error(error.code, str(error), at, *labels[:3], help=error.help)
+    help = error.help
+    if layer is not None and error.code in ("wrong-rank", "wrong-dtype"):
+        import netdsl.elaborate.habits as habits  # late: right texts need none
+
+        help = habits.whole_numbers(layer.op, layer.span.text, value) or help
+    context.error(error.code, str(error), at, *labels[:3], help=help)
 
 
 def _add(context: Context, op: Op, span: Span, settings: Mapping[str, Setting], operator: str = "") -> Arrows:

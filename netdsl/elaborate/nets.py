@@ -112,10 +112,10 @@ def _input_items(context: Context, definition: syntax.Definition) -> list[syntax
     if not items and context.library.damaged():
         raise Failed
     if not items:
-        context.error(
-            "missing-input", f"`{definition.name.id}` has no `input`", definition.name.span,
-            help="add a row such as `input image [3, 224, 224]`",
-        )  # fmt: skip
+        import netdsl.elaborate.habits as habits  # late: right texts need none
+
+        place, help = habits.missing_input(definition)
+        context.error("missing-input", f"`{definition.name.id}` has no `input`", place, help=help)
     return items
 
 

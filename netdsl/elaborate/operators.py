@@ -28,18 +28,23 @@ def unary(context: Context, scope: Scope, expr: syntax.Unary) -> Any:
     if isinstance(value, Value):
         return layers.operate(context, "neg", (value,), expr.span)
     if isinstance(value, bool) or not isinstance(value, (*expressions.NUMBERS, Dim)):
-        context.error(
-            "wrong-kind",
-            f"`{expr.operator}` takes a number, not {expressions.describe(value)}",
-            expr.operand.span,
-        )
+        help = f"a row begins with no sign: write `{expr.operand.span.text}`" if isinstance(value, LAYERS) else None
+        message = f"`{expr.operator}` takes a number, not {expressions.describe(value)}"
+        context.error("wrong-kind", message, expr.operand.span, help=help)
     return -value
+
+
+COMMENTS = ("//", "%")
+"""Operators that work on numbers alone, and begin comments in other languages."""
 
 
 def binary(context: Context, scope: Scope, expr: syntax.Binary) -> Any:
     if expr.operator in ("and", "or"):
         return _logic(context, scope, expr)
     left = expressions.evaluate(context, scope, expr.left)
+    if expr.operator in COMMENTS and isinstance(left, (Value, Bundle, *LAYERS)) and _unbound(scope, expr.right):
+        help = "comments begin with `#`"
+        context.error("foreign-comment", f"`{expr.operator}` begins no comment here", expr.operator_span, help=help)
     right = expressions.evaluate(context, scope, expr.right)
     if isinstance(left, Value | Bundle) or isinstance(right, Value | Bundle):
         return _arrow_arithmetic(context, expr, left, right)
@@ -48,6 +53,11 @@ def binary(context: Context, scope: Scope, expr: syntax.Binary) -> Any:
     if expr.operator in COMPARISONS:
         return _compare(context, expr, left, right)
     return _arithmetic(context, expr, left, right)
+
+
+def _unbound(scope: Scope, expr: syntax.Expr) -> bool:
+    """A word of prose, which names nothing here."""
+    return isinstance(expr, syntax.Name) and scope.find(expr.id) is None
 
 
 def _logic(context: Context, scope: Scope, expr: syntax.Binary) -> Any:

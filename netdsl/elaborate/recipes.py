@@ -25,6 +25,8 @@ from netdsl.tensors import DType, TensorType, Value
 
 DECLARED = ("data", "optimizer", "schedule")
 TERMS = ("loss", "metric")
+EXAMPLES = {"lr": "as in `sgd(lr=0.1)`", "every": "as in `step(every=10)`"}
+"""How the settings are given that an optimizer or a schedule cannot do without."""
 UNTYPED = "add a row such as `data digits`, or a block that declares it: `input {} int[]`"
 
 
@@ -169,7 +171,7 @@ def _declaration(
     bound = layers.bind_op(context, scope, table[name], call.arguments, call.span)  # type: ignore[arg-type]
     missing = [f.name for f in table[name].settings() if f.required and f.name not in bound]
     if missing:
-        files = getattr(table[name], "files", None)
+        files = getattr(table[name], "files", None) or EXAMPLES.get(missing[0])
         context.error("missing-setting", f"`{name}` needs its `{missing[0]}`", call.span, help=files)
     try:
         return table[name](**{k: s.value for k, s in bound.items()})
@@ -368,7 +370,8 @@ def _check_learning(context: Context, net: Net, graph: Graph, row: syntax.Recipe
     kind = row.keyword.id
     owner = next((node for _, node in graph.walk() if isinstance(node.op, Op) and any(node.op.weights())), None)
     if owner is not None:
-        message = f"`{owner.kind}` has weights, but those of a `{kind}` row would never be trained or kept"
+        what = f"`{owner.kind}` has weights" if owner.kind != "free_param" else "a `param` is a weight"
+        message = f"{what}, but those of a `{kind}` row would never be trained or kept"
         help = "put it into the net, behind an `output` (one marked `aux` exists in training only)"
         context.error("weights-in-loss", message, row.value.span, Label(owner.span, "here"), help=help)
     outputs = {o.name for o in net.outputs}

@@ -122,13 +122,7 @@ def start(context: Context, scope: Scope, pipeline: syntax.Pipeline) -> Any:
     if isinstance(value, LAYERS):
         value = layers.apply(context, scope, value, previous(context, head.span), head.span)
     elif not isinstance(value, Value | Bundle):
-        help = None
-        if isinstance(value, list) and len(pipeline.stages) == 1:
-            help = "a shape claim follows an arrow: `-> [64, 8, 8]`"
-        elif isinstance(value, int | float):
-            help = "rows carry tensors; `let` names numbers"
-        message = f"a row starts with an arrow or a layer, not {expressions.describe(value)}"
-        context.error("wrong-kind", message, head.span, help=help)
+        expressions.not_a_start(context, "row", pipeline, value)
     return flow(context, scope, value, pipeline.stages[1:])
 
 
@@ -148,9 +142,9 @@ def flow(context: Context, scope: Scope, value: Arrows, stages: Sequence[syntax.
 
 
 def _not_a_layer(context: Context, stage: syntax.Expr, value: Any) -> None:
-    help = None
-    if isinstance(value, Value | Bundle):
-        help = "to join arrows write `(a, b) -> concat`; to start from an arrow begin the row with it"
+    import netdsl.elaborate.habits as habits  # late: right texts need none
+
+    help = habits.not_a_layer(stage, value)
     message = f"`{stage.span.text}` is {expressions.describe(value)}, but an arrow leads into a layer"
     context.error("not-a-layer", message, stage.span, help=help)
 

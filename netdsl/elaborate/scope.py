@@ -179,7 +179,7 @@ def labels_of(body: syntax.Body) -> dict[str, Span]:
     found: dict[str, Span] = {}
     for row in body.rows:
         names: Iterable[syntax.Name] = ()
-        if isinstance(row, s.LayerRow | s.OutputRow):
+        if isinstance(row, s.LayerRow) or (isinstance(row, s.OutputRow) and row.pipeline is not None):
             names = row.names
         elif isinstance(row, s.ParamRow | s.LetRow | s.StateRow):
             names = (row.name,)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from netdsl.foreign import settings
-from netdsl.foreign.layers import LIBRARY, MISSING, WAYS, Missing, Way
+from netdsl.foreign.layers import LIBRARY, MISSING, NO_LAYERS, WAYS, Missing, Way
 
 __all__ = [
     "LIBRARY",
@@ -20,11 +20,13 @@ __all__ = [
     "Way",
     "declared",
     "gaps",
+    "input_row",
     "kind",
     "library",
     "loss",
     "loss_layer",
     "missing",
+    "needless",
     "plain",
     "row",
     "row_help",
@@ -68,6 +70,11 @@ def missing(word: str) -> Missing | None:
     return found or (gaps().get(plain(word)[:-2]) if plain(word)[-2:] in ("1d", "2d", "3d") else None)
 
 
+def needless(word: str) -> str | None:
+    """What is said of a word that needs no layer here."""
+    return next((says for says, words in NO_LAYERS.items() if plain(word) in map(plain, words.split())), None)
+
+
 def library(word: str) -> str | None:
     """The block of the standard library that a word means."""
     return _named(LIBRARY, word, LIBRARY)
@@ -102,6 +109,19 @@ def row_help(word: str, value: str) -> str | None:
         )
     number = re.fullmatch(r"[0-9][0-9.]*(?:e-?[0-9]+)?", value) is not None
     return f"write `{found.given.format(value) if found.given and number else found.write}`"
+
+
+def input_row(name: str, sizes: str) -> str | None:
+    """The row of an input whose shape another framework writes so: without a batch, channels first."""
+    dims = [size for part in sizes.split(",") if (size := part.strip().strip("'\""))]
+    if not dims or not all(re.fullmatch(r"[1-9]\d*|-1|\?|[A-Za-z_]\w*", size) for size in dims):
+        return None
+    if len(dims) > 1 and (dims[0] in ("None", "-1", "?") or (len(dims) == 4 and dims[0] == "1")):
+        dims = dims[1:]
+    if len(dims) == 3 and dims[2] in ("1", "3", "4") and dims[0] not in ("1", "3", "4"):
+        dims = [dims[2], *dims[:2]]
+    open_sizes = iter("HWDT" if len(dims) > 2 else "TUVW")
+    return f"input {name} [{', '.join(next(open_sizes) if d in ('None', '-1', '?') else d for d in dims)}]"
 
 
 def undeclared(word: str, what: str) -> bool:

@@ -17,6 +17,8 @@ from netdsl.ops import REGISTRY
 CALL = re.compile(r"(?:self\.)?([A-Za-z_][\w.]*)\s*\((.*)\)", re.DOTALL)
 NAME = re.compile(r"(?:self\.)?([A-Za-z_]\w*)")
 PYTORCH = re.compile(r"(torch|nn|F|functional)\.")
+WRAPPERS = frozenset(("timedistributed", "batchapply", "jit", "checkpoint", "dataparallel"))
+"""Words around a layer that say nothing here."""
 JOINS = {"concat": "->", "stack": "->", "add": "+", "mul": "*", "sub": "-", "div": "/", "matmul": "->", "maximum": "->"}
 
 
@@ -52,21 +54,27 @@ class Reader:
         if not balanced(found[2]):
             return self.called_on(text.strip())
         word, arguments = found[1], [given(part) for part in parts(found[2])]
-        if plain(word) in ("sequential", "stacksequential"):
-            stages = [self.stage(a.value) for a in arguments]
+        if plain(word) in ("sequential", "stacksequential", "modulelist"):
+            listed = arguments[0].value if len(arguments) == 1 and arguments else ""
+            items = parts(listed[1:-1]) if listed[:1] == "[" else [a.value for a in arguments]
+            stages = [self.stage(item) for item in items]
             return " -> ".join(s for s in stages if s) if all(stages) and stages else None
+        if plain(word) in WRAPPERS and arguments and arguments[0].name is None:
+            inner = self.stage(arguments[0].value)
+            return inner.removeprefix("flatten -> ") if inner is not None else None
         return self.call(word, arguments)
 
     def called_on(self, text: str) -> str | None:
         """`Conv2D(6, 5)(x)`, `Add()([a, b])`: Keras calls a layer on its inputs."""
-        found = re.fullmatch(r"((?:self\.)?([A-Za-z_][\w.]*)\s*\(.*\))\s*\(([^()]*)\)", text, re.DOTALL)
+        head, on = applied(text)
+        found = re.match(r"(?:self\.)?([A-Za-z_][\w.]*)\s*\(", head)
         if found is None:
             return None
-        layer, on = layer_of(found[2]), found[3].strip()
+        layer = layer_of(found[1])
         if layer in JOINS:
             return self.join(layer, [Given(None, on)])
-        written = self.rewrite(found[1])
-        return f"{on} -> {written}" if written is not None and self.operand(on) else None
+        written, arrow = self.rewrite(head), self.operand(on)
+        return f"{arrow} -> {written}" if written is not None and arrow is not None else None
 
     def stage(self, text: str) -> str | None:
         """A layer given to another: a call, or a name."""
@@ -94,6 +102,8 @@ class Reader:
         if found:
             return found[1] if found[1] in self.arrows else None
         call = CALL.fullmatch(text)
+        if call is not None and not balanced(call[2]):
+            return self.called_on(text)
         inner = given(parts(call[2])[0]) if call and parts(call[2]) else None
         if inner is None or inner.name is not None or self.operand(inner.value) is None:
             return None
@@ -283,6 +293,17 @@ def parts(text: str) -> list[str]:
             found.append(text[start:at].strip())
             start = at + 1
     return [part for part in [*found, text[start:].strip()] if part]
+
+
+def applied(text: str) -> tuple[str, str]:
+    """A call of a call in two: `Conv2D(6, 5)(x)` as `Conv2D(6, 5)` and `x`; the first is empty for any other text."""
+    depth = 0
+    for at in range(len(text) - 1, -1, -1):
+        depth += (text[at] in ")]}") - (text[at] in "([{")
+        if depth == 0:
+            head = text[:at].rstrip()
+            return (head, text[at + 1 : -1].strip()) if head.endswith(")") else ("", "")
+    return "", ""
 
 
 def balanced(text: str) -> bool:

@@ -291,6 +291,22 @@ LIBRARY: dict[str, str] = {
 }
 """Blocks of the standard library that a `use` row asks for, with what they are called elsewhere."""
 
+NO_LAYERS: dict[str, str] = {
+    "leave it out: `netdsl report FILE` prints the shape of every row": "print printf println print_shape "
+    "print_summary summary show display debug torchinfo plot_model",
+    "the kind of number is said at the input, as in `input x [8]` or `input words int[8]`; `embedding` and `one_hot` "
+    "make real numbers of whole ones": "cast astype CastLayer to_float ToFloat as_type type_as float32 ToTensor",
+    "a layer acts on every step of a sequence by itself: write the layer alone": "TimeDistributed BatchApply "
+    "TimeDistributedDense",
+    "a net begins with a row such as `input image [3, 224, 224]`": "Input InputLayer placeholder InputSpec Placeholder "
+    "DummyData",
+    "leave it out: training is a section of its own, as in `train Name { … }`": "fit backward zero_grad train_on_batch "
+    "optimizer_step init_weights initialize",
+    "leave it out: memory and devices are no part of a net": "to_device requires_grad_ eval_mode checkpoint "
+    "data_parallel DataParallel",
+}
+"""What is said of words that need no layer, with the words for them elsewhere."""
+
 MISSING: tuple[Missing, ...] = (
     # a word of this table that becomes a layer, a block of `std` or a function moves up to `WAYS`, or out
     Missing("GatherElements GatherND take_along_axis take_along_dim"),

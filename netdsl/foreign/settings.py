@@ -113,6 +113,14 @@ LEFT_OUT: tuple[LeftOut, ...] = (
     ),
 )
 
+OF_SCORES: tuple[LeftOut, ...] = (
+    LeftOut("the classes are inferred", "num_classes n_classes classes nc num_labels num_class"),
+    LeftOut("a loss is the mean over what counts", "reduction reduce size_average average normalization normalize"),
+    LeftOut("scores are taken as they come, before any softmax", "from_logits logits with_logits"),
+    LeftOut("what it computes follows from its inputs", "task multiclass mdmc_average subset_accuracy sparse"),
+)
+"""What losses and metrics of other libraries are told, and need no telling here."""
+
 ACTIVATIONS = "activation act activation_fn nonlinearity activation_function act_layer act_type hidden_act"
 """Settings that name a layer of its own."""
 

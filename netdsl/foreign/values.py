@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from netdsl.foreign.settings import ACTIVATIONS, LEFT_OUT, NOTHING, RENAMED, VALUES
+from netdsl.foreign.settings import ACTIVATIONS, LEFT_OUT, NOTHING, RENAMED, VALUES, LeftOut
 
 NOWHERE = frozenset(("per_sample", "constant", "free_param"))
 """Operations that the language has other words for, or makes by itself: no message offers them."""
@@ -42,9 +42,9 @@ def word_here(setting: str, word: str) -> str | None:
     return None
 
 
-def left_out(word: str) -> str | None:
+def left_out(word: str, rows: Sequence[LeftOut] = LEFT_OUT) -> str | None:
     """Why a setting of another framework has no place here; None when nothing is known of it."""
-    return next((row.says for row in LEFT_OUT if key(word) in map(key, row.words.split())), None)
+    return next((row.says for row in rows if key(word) in map(key, row.words.split())), None)
 
 
 def elsewhere(word: str) -> bool:

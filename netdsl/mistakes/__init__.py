@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from netdsl.diagnostics import Diagnostic
-from netdsl.mistakes import bodies, equals, heads, pipelines
+from netdsl.mistakes import bodies, elsewhere, equals, heads, pipelines
 from netdsl.mistakes.mistake import Mistake, described, words
 
 __all__ = ["Mistake", "explain"]
@@ -54,10 +54,15 @@ def wanted(m: Mistake) -> str | None:
 
 GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     bodies.comment_sign,
+    elsewhere.slices,
+    elsewhere.counted,
     bodies.ellipsis,
     bodies.open_bracket,
     heads.let_word,
     heads.python_word,
+    elsewhere.input_row,
+    elsewhere.listed_input,
+    elsewhere.table_row,
     heads.foreign_file,
     heads.dashed_name,
     heads.misplaced_definition,
@@ -69,6 +74,8 @@ GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     equals.equals_for_colon,
     bodies.missing_body,
     equals.colon_for_equals,
+    pipelines.decimal_comma,
+    pipelines.joined_by_comma,
     heads.row_name,
     heads.missing_name,
     bodies.wrong_bracket,

@@ -31,9 +31,10 @@ def equals_for_colon(m: Mistake) -> Diagnostic | None:
     if not at_head:
         return None
     if m.following.kind in ("NUMBER", "STRING", "TRUE", "FALSE", "LSQB"):
+        value = line_rest(m, m.following.start) if m.following.kind == "LSQB" else m.following.text
         return m.say(
             "missing-let",
-            f"a number is named with `let`: `let {name} = {m.following.text}`",
+            f"a number is named with `let`: `let {name} = {value}`",
             m.head,
             fix=Fix(m.place(m.head), f"let {name}"),
         )

@@ -71,6 +71,40 @@ def missing_value(m: Mistake) -> Diagnostic | None:
     return None
 
 
+def decimal_comma(m: Mistake) -> Diagnostic | None:
+    """`let rate = 0,5`, `clip 1,0`."""
+    last, after = m.last, m.following
+    if m.token.kind != "COMMA" or last is None or (last.kind, after.kind) != ("NUMBER", "NUMBER"):
+        return None
+    if (last.end, m.token.end) != (m.token.start, after.start) or not (last.text + after.text).isdecimal():
+        return None
+    number = f"{last.text}.{after.text}"
+    fix = Fix(m.place(m.token), ".")
+    return m.say("decimal-comma", f"`{last.text},{after.text}` is two numbers", help=f"write `{number}`", fix=fix)
+
+
+def joined_by_comma(m: Mistake) -> Diagnostic | None:
+    """`conv(16, 3), relu`: layers in a row as in a list."""
+    if m.token.kind != "COMMA" or m.level != "row" or m.last is None or m.head.kind in NO_PIPELINES:
+        return None
+    if m.token.opener is not None and m.token.opener.kind != "LBRACE":
+        return None
+    rest = line_rest(m, m.last.end)
+    if rest == "," and m.last is not m.head:
+        fix = Fix(m.place(m.token), "")
+        return m.say("unexpected-comma", "a row ends with its line", help="leave the comma out", fix=fix)
+    if m.last.kind not in ("NAME", "RPAR", "RSQB") or ":" in rest or not re.match(r",\s*[A-Za-z_]", rest):
+        return None
+    from netdsl.foreign.calls import parts
+
+    row = line_rest(m, m.head.start)
+    help = f"write `{' -> '.join(parts(row))}`" if row != "…" else "as in `conv(64, 3) -> relu`"
+    return m.say("missing-arrow", "layers are joined by arrows, not by commas", help=help)
+
+
+NO_PIPELINES = ("INPUT", "LET", "PARAM", "SET", "ASSERT", "STATE", "USE", "TRAIN", "NET", "BLOCK", "RECURRENT")
+
+
 def chained_comparison(m: Mistake) -> Diagnostic | None:
     if m.token.kind not in COMPARISONS or m.value_wanted:
         return None
@@ -134,6 +168,10 @@ def side_by_side(m: Mistake) -> Diagnostic | None:
             f"`,` is missing between `{m.last.text}` and `{m.token.text}`",
             fix=Fix(Span(m.source, m.last.end, m.last.end), ","),
         )
+    if m.last.text == "output" and m.tokens[m.at - 2].kind == "ARROW":
+        row = m.source.text[m.head.start : m.tokens[m.at - 2].start].strip()
+        help = f"write `output {m.token.text}: {row}`" if "\n" not in row else f"write `output {m.token.text}: …`"
+        return m.say("misplaced-output", "`output` stands at the head of a row", m.last, help=help)
     after = m.tokens[min(m.at + 1, len(m.tokens) - 1)]
     if m.token.text == "x" and after.kind == "NUMBER":
         return m.say("missing-arrow", "a repetition is written with `*`", help=f"write `* {after.text}`")

@@ -197,11 +197,19 @@ def _number(device: str | None) -> int:
     return int(given)
 
 
+WEIGHTS = (".pth", ".pt", ".safetensors", ".ckpt", ".bin", ".npz")
+"""How files of weights end."""
+
+
 def _create(content: str | bytes, name: str, options: Any, providers: list[Any]) -> Any:
     try:
         return runtime().InferenceSession(content, options, providers=providers, enable_fallback=0)
     except Exception as error:  # onnxruntime's own classes share no other base
-        raise SessionError(f"{name} cannot be loaded: {_first_line(error)}") from error
+        reason = _first_line(error)
+        if "protobuf" in reason.lower():
+            holds = "holds weights, not an ONNX model" if name.endswith(WEIGHTS) else "is no ONNX model"
+            raise SessionError(f"{name} {holds}: `netdsl compile FILE --to onnx` writes one") from error
+        raise SessionError(f"{name} cannot be loaded: {reason}") from error
 
 
 def _first_line(error: Exception) -> str:

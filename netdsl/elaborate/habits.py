@@ -1,0 +1,113 @@
+"""The way out where something stands in the place of something else: a list of arrows for a bundle, an index for a
+layer, a tuple for a claim, a size for an input. Read when a mistake is made."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from netdsl import foreign, syntax
+from netdsl.elaborate.values import LAYERS, Bundle
+from netdsl.foreign.papers import row_of
+from netdsl.ops.base import Op
+from netdsl.source import Span
+from netdsl.tensors import DType, Value
+
+
+def instead_of_row(pipeline: syntax.Pipeline, value: Any) -> str | None:
+    """Help for a row that starts with a list or a number."""
+    head = pipeline.stages[0]
+    rest = "".join(f" -> {stage.span.text}" for stage in pipeline.stages[1:])
+    if isinstance(value, (list, tuple)):
+        return _listed(head, list(value), rest)
+    return "rows carry tensors; `let` names numbers" if isinstance(value, int | float) else None
+
+
+def _listed(head: syntax.Expr | syntax.Claim, items: list[Any], rest: str) -> str | None:
+    repeated = isinstance(head, syntax.Binary) and head.operator == "*"
+    listed = head.left if isinstance(head, syntax.Binary) else head
+    times = head.right.span.text if isinstance(head, syntax.Binary) and repeated else ""
+    texts = [i.span.text for i in listed.items] if isinstance(listed, syntax.ListOf | syntax.TupleOf) else []
+    if texts and all(isinstance(i, LAYERS) for i in items):
+        row = " -> ".join(texts)
+        inner = f"({row})" if times and len(texts) > 1 else row
+        what = "layers are joined by arrows" if len(texts) > 1 else "a layer needs no brackets around it"
+        return f"{what}: write `{inner}{f' * {times}' if times else ''}{rest}`"
+    if texts and not times and all(isinstance(i, Value | Bundle) for i in items):
+        bundle = f"({', '.join(texts)})" if len(texts) > 1 else texts[0]
+        return f"arrows stand side by side in round brackets: write `{bundle}{rest or ' -> concat'}`"
+    return "a shape claim follows an arrow: `-> [64, 8, 8]`" if not rest else None
+
+
+def not_a_layer(stage: syntax.Expr, value: Any) -> str | None:
+    """Help for what stands behind an arrow and is no layer."""
+    if isinstance(value, Value | Bundle):
+        return "to join arrows write `(a, b) -> concat`; to start from an arrow begin the row with it"
+    if isinstance(stage, syntax.TupleOf) and isinstance(value, tuple):
+        if all(isinstance(i, LAYERS) for i in value):
+            return f"layers are joined by arrows: write `{' -> '.join(i.span.text for i in stage.items)}`"
+        return f"a shape is claimed in square brackets: write `-> [{', '.join(i.span.text for i in stage.items)}]`"
+    if isinstance(value, int) and not isinstance(value, bool):
+        text = stage.span.text
+        return f"write `linear({text})` for a layer of {text} features, or `-> [{text}]` to claim the shape"
+    return None
+
+
+def of_place(name: syntax.Name) -> str | None:
+    """Help for a word that means something elsewhere by where it stands."""
+    text, start = name.span.source.text, name.span.start
+    before = text[text.rfind("\n", 0, start) + 1 : start].rstrip()
+    if name.id in ("output", "outputs", "out", "Output", "result") and before.endswith("->"):
+        label = re.match(r"\s*(\w+)\s*:", before)
+        named = f"`output {label[1]}` in the next row" if label else "the row `output y: …`"
+        return f"the last row is what comes out; {named} says it aloud: take ` -> {name.id}` away"
+    dashed = re.match(r"[A-Za-z]\w*(?:-\w+)+", text[start:])
+    if dashed and (written := row_of(dashed[0])):
+        return f"write `{written}`"
+    if name.id in ("None", "null", "nil"):
+        return "there is no such value: leave out what has none"
+    return None
+
+
+def item_of(expr: syntax.Index, value: Any) -> str | None:
+    """Help for `h[-1]`, where `h` is an arrow."""
+    if not isinstance(value, Value):
+        return None
+    name, at = expr.value.span.text, expr.index.span.text
+    if re.fullmatch(r"-?\d+", at) is None:
+        return f"an arrow is cut by a layer, as in `{name} -> slice(0, start=0, end=1)`"
+    if at == "-1" and value.type.rank == 2:
+        return f"the last step of a sequence is `{name} -> last`"
+    start = int(at)
+    end = f", end={start + 1}" if start != -1 else ""
+    return f"an arrow is cut by a layer: write `{name} -> slice(0, start={start}{end}) -> squeeze(0)`"
+
+
+def whole_numbers(op: type[Op], call: str, value: Any) -> str | None:
+    """Help for a layer of real numbers that words, or other whole numbers, come into."""
+    if not isinstance(value, Value) or value.type.dtype is not DType.INT or op.name in ("embedding", "one_hot"):
+        return None
+    if value.type.rank <= 1:
+        after = f" -> {call}" if call else ""
+        return f"whole numbers, such as those of words, are looked up first: write `embedding(1000, 64){after}`"
+    return f"real numbers need no kind: write `input {value.name} {value.type}`".replace("int[", "[")
+
+
+# ---------------------------------------------------------------- inputs
+
+SHAPED = re.compile(
+    r"\b(?:(?:in_|input_|batch_)?(?:shape|size|dims?)|input|inputs|image|x|size)\s*[:=]\s*[\[(]([^\[\]()]*)[\])]"
+)
+"""A shape that is given as a setting or a number would be."""
+
+
+def missing_input(definition: syntax.Definition) -> tuple[Span, str]:
+    """Where a net without an input is wrong, and its help: the row that is meant, where a shape stands elsewhere."""
+    text = re.sub(r"#[^\n]*", lambda found: " " * len(found[0]), definition.span.text)
+    found = SHAPED.search(text)
+    row = foreign.input_row("image", found[1]) if found else None
+    if found is None or row is None:
+        return definition.name.span, "add a row such as `input image [3, 224, 224]`"
+    start = definition.span.start
+    place = Span(definition.span.source, start + found.start(), start + found.end())
+    return place, f"an input is a row of its own: write `{row}`"

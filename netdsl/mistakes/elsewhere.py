@@ -1,0 +1,124 @@
+"""Rows as other languages and papers write them: inputs, slices, ranges, tables."""
+
+from __future__ import annotations
+
+import re
+
+from netdsl.diagnostics import Diagnostic
+from netdsl.mistakes.mistake import Mistake, line_rest
+from netdsl.tokens import Token
+
+CALLED = re.compile(
+    r"(?:(\w+)\s*[:=]\s*)?(?:\w+\.)*(?:Input|InputLayer|placeholder|randn|rand|zeros|ones|TensorSpec)\s*\((.*)\)"
+)
+SETTING = re.compile(r"(?:self\.)?(?:(?:in|input|image|img|batch)_(?:shape|size|dims?)|shape)\s*[:=]\s*(.*)")
+SIZES = re.compile(r"[\[(]([^\[\]()]*)[\])]|((?:\d+|None)(?:\s*,\s*\d+)+)|(\d+)")
+
+
+def input_row(m: Mistake) -> Diagnostic | None:
+    """`x = Input(shape=(3, 32, 32))`, `input_shape = [3, 32, 32]`."""
+    if m.level != "row" or m.token.kind not in ("ASSIGN", "COLON") or m.value_wanted:
+        return None
+    line = line_rest(m, m.head.start)
+    called, setting = CALLED.fullmatch(line), SETTING.fullmatch(line)
+    name, given = (called[1], called[2]) if called else ("image", setting[1] if setting else "")
+    sizes = SIZES.search(given)
+    if sizes is None:
+        return None
+    from netdsl.foreign import input_row
+
+    row = input_row(name or "image", sizes[1] or sizes[2] or sizes[3])
+    return m.say("unexpected-equals", "an input is a row of its own", m.head, help=f"write `{row}`") if row else None
+
+
+def listed_input(m: Mistake) -> Diagnostic | None:
+    """`net N(x: [4])`: an input among the settings."""
+    if m.level != "item" or m.token.kind != "LSQB" or m.last is None or m.last.kind not in ("COLON", "NAME"):
+        return None
+    opener = m.token.opener
+    name = m.tokens[m.at - (2 if m.last.kind == "COLON" else 1)]
+    if opener is None or opener.kind != "LPAR" or name.kind != "NAME" or m.head.kind != "NET":
+        return None
+    help = f"write `input {name.text} [{inside(m, m.token)}]` as the first row of the body"
+    return m.say("misplaced-input", "settings are numbers; an input is a row of the body", name, help=help)
+
+
+def inside(m: Mistake, opener: Token) -> str:
+    """What stands in a pair of brackets on one line."""
+    return line_rest(m, opener.end).partition("]")[0].strip()
+
+
+def slices(m: Mistake) -> Diagnostic | None:
+    """`x[:, -1]`, `x[1:3]`, `x[0, :]`, as arrays of Python are cut."""
+    opener = m.token.opener
+    if opener is None or opener.kind != "LSQB" or m.token.kind not in ("COLON", "COMMA", "DOT"):
+        return None
+    before = m.tokens[max(m.tokens.index(opener) - 1, 0)]
+    text = inside(m, opener)
+    if before.kind != "NAME" or before.end != opener.start or not re.fullmatch(r"[\w\s:,.-]+", text):
+        return None
+    if m.token.kind != "COLON" and ":" not in text and ".." not in text:
+        return None
+    help = f"write `{before.text} -> {cut(text)}`"
+    return m.say("foreign-slice", "an arrow is cut by a layer, not in brackets", opener, help=help)
+
+
+def cut(text: str) -> str:
+    """The layers that cut as an index of numpy does; a first `:` or `...` of several is the batch."""
+    items = [item.strip() for item in text.split(",")]
+    if len(items) > 1 and items[0] == ":":
+        items = items[1:]
+    if items[0] == "-1" and all(i == ":" for i in items[1:]):
+        return "last"
+    if items[0] == "..." and len(items) == 2:
+        return f"transpose -> {cut(items[1])}" if items[1] != ":" else "identity"
+    stages, gone = [], 0
+    for axis, item in enumerate(items):
+        start, colon, rest = item.partition(":")
+        if colon and item != ":":
+            end, _, step = rest.partition(":")
+            given = {"start": start.strip(), "end": end.strip(), "step": step.strip()}
+            stages.append(f"slice({axis - gone}{''.join(f', {k}={v}' for k, v in given.items() if v)})")
+        elif re.fullmatch(r"-?\d+", item):
+            end = f", end={int(item) + 1}" if int(item) != -1 else ""
+            stages.append(f"slice({axis - gone}, start={item}{end}) -> squeeze({axis - gone})")
+            gone += 1
+    return " -> ".join(stages) or "identity"
+
+
+def counted(m: Mistake) -> Diagnostic | None:
+    """`1..3`, `for i in 1:3`, `for i = 1, 3`."""
+    found = re.match(r"(\d+)\s*(?:\.\.\.?=?|:|,|to\b)\s*(\d+)", m.source.text[(m.last or m.token).start :][:40])
+    dots = m.token.kind == "DOT" and m.last is not None and m.last.kind == "DOT"
+    if dots:
+        found = re.match(r"(\d+)\s*\.\.\.?=?\s*(\d+)", m.source.text[m.tokens[max(m.at - 2, 0)].start :][:40])
+    if found is None or not (dots or m.head.kind == "FOR") or m.last is None:
+        return None
+    first, last = int(found[1]), int(found[2])
+    shown = m.tokens[m.at - 2] if dots else m.last
+    if not first <= last < first + 1000:
+        return None
+    how = f"`range({first}, {last + 1})` counts from {first} to {last}"
+    return m.say("foreign-range", "numbers are counted by `range`, which leaves its end out", shown, help=how)
+
+
+def table_row(m: Mistake) -> Diagnostic | None:
+    """`conv 64`, `max pool 2`, `- conv: 16`: a row as the tables of papers have it."""
+    if m.level != "row" or m.head.kind not in ("NAME", "NUMBER", "MINUS", "STAR") or m.ends:
+        return None
+    if m.token.opener is not None and m.token.opener.kind != "LBRACE":
+        return None
+    line = line_rest(m, m.head.start)
+    label, colon, row = line.partition(":")
+    labelled = bool(colon) and re.fullmatch(r"\w+", label) is not None and not re.fullmatch(r"\s*\d+", row)
+    from netdsl.foreign.papers import row_of
+
+    bare = re.sub(r"^[-*]\s+", "", line)
+    written = row_of(row if labelled else line.replace(":", " "))
+    if bare != line and "(" in bare:
+        return m.say("unexpected-token", "a row begins with no sign", m.head, help=f"write `{bare}`")
+    if written is None or line == "…" or re.fullmatch(r"(?:linear|dropout|\w+pool)\s+[\d.]+", row.strip() or line):
+        return None
+    row = f"{label}: {written}" if labelled else written
+    message = "a row says its layer, and then the settings in brackets"
+    return m.say("table-row", message, m.head, help=f"write `{row}`")

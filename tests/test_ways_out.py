@@ -1,0 +1,117 @@
+"""Rows as newcomers write them: one error, at the row, and the way out that it names leads to a text that checks."""
+
+from __future__ import annotations
+
+import pytest
+
+from netdsl.program import check_text
+
+IMAGE = "input x [3, 32, 32]"
+SEQUENCE = "input h [16, 8]"
+PAIR = "input a [8, 4, 4], b [8, 4, 4]"
+WORDS = "input words int[16]"
+
+ROWS: tuple[tuple[str, str, str], ...] = (
+    # several numbers of one setting
+    (IMAGE, "resize(64, 64)", "resize((64, 64))"),
+    (IMAGE, "crop(24, 24)", "crop((24, 24))"),
+    (IMAGE, "adaptive_avgpool(7, 7)", "adaptive_avgpool((7, 7))"),
+    (IMAGE, "unpool(2, 2)", "unpool((2, 2))"),
+    (IMAGE, "reshape(3, 1024)", "reshape((3, 1024))"),
+    (IMAGE, "transpose(1, 2, 0)", "transpose((1, 2, 0))"),
+    (IMAGE, "pad(1, 1)", "pad((1, 1))"),
+    # arrows cut and joined
+    (SEQUENCE, "h[-1] -> linear(2)", "h -> last"),
+    (SEQUENCE, "h[0]", "h -> slice(0, start=0, end=1) -> squeeze(0)"),
+    (SEQUENCE, "h[:, -1]", "h -> last"),
+    (SEQUENCE, "h[:, -1, :]", "h -> last"),
+    (SEQUENCE, "h[:, 0]", "h -> slice(0, start=0, end=1) -> squeeze(0)"),
+    (SEQUENCE, "h[2:4]", "h -> slice(0, start=2, end=4)"),
+    (SEQUENCE, "h[::2]", "h -> slice(0, step=2)"),
+    (SEQUENCE, "h[:, :, 1:3]", "h -> slice(1, start=1, end=3)"),
+    (PAIR, "[a, b] -> concat", "(a, b) -> concat"),
+    (PAIR, "[a, b]", "(a, b) -> concat"),
+    (PAIR, "Add()([a, b])", "a + b"),
+    (PAIR, "Multiply()([a, b])", "a * b"),
+    (PAIR, "Concatenate(axis=-1)([a, b])", "(a, b) -> concat"),
+    (PAIR, "c: Conv2D(32, 3)(a)", "a -> conv(32, 3)"),
+    (PAIR, "layers.Conv2D(32, 3)(a)", "a -> conv(32, 3)"),
+    (PAIR, "conv(32, 3)(a)", "a -> conv(32, 3)"),
+    (PAIR, "BatchNormalization()(Conv2D(8, 3)(a))", "a -> conv(8, 3) -> batchnorm"),
+    # whole numbers
+    (WORDS, "lstm(8)", "embedding(1000, 64) -> lstm(8)"),
+    (WORDS, "gru(8)", "embedding(1000, 64) -> gru(8)"),
+    (WORDS, "rnn(8)", "embedding(1000, 64) -> rnn(8)"),
+    (WORDS, "linear(8)", "embedding(1000, 64) -> linear(8)"),
+    # layers in a row
+    (IMAGE, "conv(16, 3), relu", "conv(16, 3) -> relu"),
+    (IMAGE, "[conv(3, 3)] * 3", "conv(3, 3) * 3"),
+    (IMAGE, "[conv(3, 3), relu]", "conv(3, 3) -> relu"),
+    (IMAGE, "[conv(3, 3), relu] * 2", "(conv(3, 3) -> relu) * 2"),
+    (IMAGE, "- conv(16, 3)", "conv(16, 3)"),
+    (IMAGE, "* conv(16, 3)", "conv(16, 3)"),
+    (IMAGE, "conv(16, 3) -> (16, 30, 30)", "-> [16, 30, 30]"),
+    (IMAGE, "conv(16, 3) -> output y", "output y: conv(16, 3)"),
+    (IMAGE, "conv(16, 3, bias=None)", "bias=false"),
+    (IMAGE, "dropout(0,5)", "0.5"),
+    (IMAGE, "x * 0,5", "0.5"),
+    (SEQUENCE, "TimeDistributed(Dense(8))", "linear(8)"),
+    (SEQUENCE, "time_distributed(linear(8))", "linear(8)"),
+    # tables of papers
+    (IMAGE, "3x3 conv, 64", "conv(64, 3, pad=1)"),
+    (IMAGE, "3x3 conv, 64, stride 2", "conv(64, 3, stride=2, pad=1)"),
+    (IMAGE, "7x7 conv, 64, /2", "conv(64, 7, stride=2, pad=3)"),
+    (IMAGE, "conv1: 7x7, 64, stride 2", "conv1: conv(64, 7, stride=2, pad=3)"),
+    (IMAGE, "conv 3x3, 64", "conv(64, 3, pad=1)"),
+    (IMAGE, "conv3-64", "conv(64, 3, pad=1)"),
+    (IMAGE, "conv 64", "conv(64, 3, pad=1)"),
+    (IMAGE, "- conv: 16", "conv(16, 3, pad=1)"),
+    (IMAGE, "fc-4096", "flatten -> linear(4096)"),
+    (IMAGE, "FC 1000", "flatten -> linear(1000)"),
+    (IMAGE, "max pool", "maxpool(2)"),
+    (IMAGE, "3x3 max pool, stride 2", "maxpool(3, stride=2)"),
+    (IMAGE, "global average pool", "global_avgpool"),
+    (IMAGE, "3x3 conv, 64, BN, relu", "conv(64, 3, pad=1) -> batchnorm -> relu"),
+)
+"""An input, a row that is wrong, and what is to be written for it, or for the wrong part of it."""
+
+
+def net(given: str, row: str) -> str:
+    return f"net N {{\n  {given}\n  {row}\n}}\n"
+
+
+@pytest.mark.parametrize(("given", "row", "way"), ROWS, ids=[row for _, row, _ in ROWS])
+def test_the_way_out_of_a_row_leads_to_a_text_that_checks(given: str, row: str, way: str) -> None:
+    found = [d for d in check_text(net(given, row)) if d.severity == "error"]
+    assert [d.span.line for d in found] == [3], [d.message for d in found]
+    assert f"`{way}`" in (found[0].help or ""), found[0].help
+    mended = {
+        "-> [16, 30, 30]": f"conv(16, 3) {way}", "bias=false": f"conv(16, 3, {way})",
+        "0.5": row.replace("0,5", way),
+    }.get(way, way)  # fmt: skip
+    assert [d.message for d in check_text(net(given, mended)) if d.severity == "error"] == []
+
+
+INPUTS: tuple[tuple[str, str, str], ...] = (
+    ("", "input_shape = [3, 32, 32]", "input image [3, 32, 32]"),
+    ("", "input_shape = (32, 32, 3)", "input image [3, 32, 32]"),
+    ("", "x = Input(shape=(3, 32, 32))", "input x [3, 32, 32]"),
+    ("", "x = tf.keras.Input((28, 28, 1))", "input x [1, 28, 28]"),
+    ("", "x = Input(shape=(None, 128))", "input x [128]"),
+    ("", "x = torch.randn(1, 3, 32, 32)", "input x [3, 32, 32]"),
+    ("", "x: Input(shape=[3, 32, 32])", "input image [3, 32, 32]"),
+    ("", "Input(shape=(3, 32, 32))", "input image [3, 32, 32]"),
+    ("", "conv(4, 3, input_shape=(3, 32, 32))", "input image [3, 32, 32]"),
+    ("(input_shape = [3, 32, 32])", "", "input image [3, 32, 32]"),
+    ("(x: [3, 32, 32])", "", "input x [3, 32, 32]"),
+)
+"""The settings of a net, a row in place of its input, and the row that is meant."""
+
+
+@pytest.mark.parametrize(("settings", "row", "way"), INPUTS, ids=[row or settings for settings, row, _ in INPUTS])
+def test_an_input_declared_as_elsewhere_is_told_its_row(settings: str, row: str, way: str) -> None:
+    text = f"net N{settings} {{\n  {row}\n  flatten -> linear(3)\n}}\n"
+    found = [d for d in check_text(text) if d.severity == "error"]
+    assert [d.span.line for d in found] == [2 if row else 1], [d.message for d in found]
+    assert f"`{way}`" in (found[0].help or ""), found[0].help
+    assert check_text(f"net N {{\n  {way}\n  flatten -> linear(3)\n}}\n") == []
