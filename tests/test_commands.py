@@ -39,7 +39,9 @@ WORDS = {
     "lenet.net": "as in `netdsl report lenet.net`: " + ", ".join(COMMANDS),
     "-": "as in `netdsl report -`: " + ", ".join(COMMANDS),
     "a text": "as in `netdsl report a text`: " + ", ".join(COMMANDS),
-    "summary": "commands are " + ", ".join(COMMANDS),
+    "summary": "write `netdsl report`",
+    "export": "write `netdsl compile`",
+    "frobnicate": "commands are " + ", ".join(COMMANDS),
     "": "commands are " + ", ".join(COMMANDS),
 }
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from itertools import pairwise, zip_longest
+from itertools import zip_longest
 from typing import Any, NoReturn
 
 import netdsl.elaborate.blocks as blocks
+import netdsl.elaborate.decimals as decimals
 import netdsl.elaborate.defaults as defaults
 import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.functions as functions
@@ -39,7 +39,7 @@ from netdsl.ir import Node, result_types
 from netdsl.ops import REGISTRY
 from netdsl.ops.activation import Identity
 from netdsl.ops.base import Declared, Field, Op, RuleError, read_setting
-from netdsl.ops.fields import BoolKind, FloatKind, Word
+from netdsl.ops.fields import BoolKind, Word
 from netdsl.ops.value import BatchOfOne, OnlyOne, PerSample
 from netdsl.source import Span
 from netdsl.tensors import Value
@@ -147,7 +147,7 @@ def match_arguments(
     `most` settings may be given by their place.
     """
     placed = [a for a in arguments if a.name is None]
-    _refuse_decimal_comma(context, names, arguments, most, declared)
+    decimals.refuse_comma(context, names, arguments, most, declared)
     if len(placed) > most:
         _too_many(context, scope, title, names, arguments, most, declared)
     matched = dict(zip(names, placed, strict=False))
@@ -165,25 +165,6 @@ def match_arguments(
             )
         matched[name] = argument
     return matched
-
-
-def _refuse_decimal_comma(
-    context: Context, names: Sequence[str], arguments: Sequence[syntax.Argument], most: int,
-    declared: type[Declared] | None,
-) -> None:  # fmt: skip
-    """`sgd(momentum=0,9)`, `dropout(0,5)`: two numbers that nothing but a comma parts, where one real number goes."""
-    kinds = {f.name: f.kind for f in declared.settings()} if declared is not None else {}
-    placed = [a for a in arguments if a.name is None]
-    places = dict(zip(placed, names, strict=False)) if len(placed) > most else {}
-    for first, second in pairwise(arguments):
-        whole, part = first.value.span, second.span
-        name = first.name.id if first.name is not None else places.get(first, "")
-        written = f"{whole.text},{part.text}"
-        kind = kinds.get(name)
-        real = isinstance(getattr(kind, "item", kind), FloatKind) or (first.name is not None and name not in kinds)
-        if part.start == whole.end + 1 and second.name is None and real and re.fullmatch(r"-?[0-9]+,[0-9]+", written):
-            help = f"a decimal has a point: write `{written.replace(',', '.')}`"
-            context.error("decimal-comma", f"`{written}` is two numbers", whole.to(part), help=help)
 
 
 def _too_many(

@@ -26,7 +26,6 @@ from netdsl.tensors import DType, TensorType, Value
 DECLARED = ("data", "optimizer", "schedule")
 TERMS = ("loss", "metric")
 EXAMPLES = {"lr": "as in `sgd(lr=0.1)`", "every": "as in `step(every=10)`"}
-"""How the settings are given that an optimizer or a schedule cannot do without."""
 UNTYPED = "add a row such as `data digits`, or a block that declares it: `input {} int[]`"
 
 
