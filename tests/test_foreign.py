@@ -221,6 +221,26 @@ def test_calls_on_vectors_are_written_anew(call: str) -> None:
     assert errors(net("x [784]", VECTORS[call])) == []
 
 
+SEQUENCES = {
+    "LSTM(32, 64)": "lstm(64)",
+    "nn.LSTM(32, 64, 2)": "lstm(64, layers=2)",
+    "LSTM(64)": "lstm(64)",
+    "RNN(32, 64)": "rnn(64)",
+    "GRU(32, 64, num_layers=2)": "gru(64, layers=2)",
+    "MultiheadAttention(32, 4)": "multihead_attention(4)",
+    "MultiHeadAttention(4, 64)": "multihead_attention(4)",
+    "layers.MultiHeadAttention(num_heads=2, key_dim=16)": "multihead_attention(2)",
+    "GroupNorm(4, 12)": "groupnorm(4)",
+    'Dense(10, "relu")': "flatten -> linear(10) -> relu",
+}
+
+
+@pytest.mark.parametrize("call", SEQUENCES)
+def test_calls_on_sequences_are_written_anew(call: str) -> None:
+    assert written(helps(net("x [12, 32]", call)).partition("write ")[2]) == SEQUENCES[call]
+    assert errors(net("x [12, 32]", SEQUENCES[call])) == []
+
+
 @pytest.mark.parametrize("name", foreign.LIBRARY)
 def test_words_for_blocks_of_the_library_lead_to_their_use_rows(name: str) -> None:
     for word in foreign.LIBRARY[name].split():

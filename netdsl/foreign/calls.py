@@ -13,6 +13,7 @@ from typing import NamedTuple
 from netdsl.foreign import Way, gaps, plain, way, ways
 from netdsl.foreign.values import NOWHERE, elsewhere, left_out, named_here, value_here
 from netdsl.ops import REGISTRY
+from netdsl.ops.fields import BoolKind
 
 CALL = re.compile(r"(?:self\.)?([A-Za-z_][\w.]*)\s*\((.*)\)", re.DOTALL)
 NAME = re.compile(r"(?:self\.)?([A-Za-z_]\w*)")
@@ -135,13 +136,17 @@ class Reader:
                 return None  # a layer where a number is wanted
             foreign = word != layer or argument.name in ("dim", "start_dim")
             value = without_batch("F." if word == layer else word, name, argument.value) if foreign else argument.value
-            if argument.name is None and word != layer and place >= placed(layer, names) and (act := self.stage(value)):
-                after.append(act)
-                continue
+            if argument.name is None and word != layer and place >= placed(layer, names):
+                act = self.stage(value_here(value) or value)
+                if act is not None:
+                    after.append(act)
+                    continue
             if name is None or not self.take(name, value, names, found, after):
                 return None
         if row is not None and row.names_kernel and (sum(a.name is None for a in arguments) > 1 or "kernel" in found):
             return None  # the sizes of the input and of the output, in an order that is not certain
+        if any(not truth(layer, name, value) for name, value in found.items()):
+            return None
         if row is not None:
             found = {**kept(row), **found}
         if any(name not in found for name in self.required(layer)):
@@ -180,12 +185,14 @@ class Reader:
             meant = (None, "size") if word.endswith("D") else (None,)
             return [a._replace(name=row.first) if a.name in meant else a for a in arguments]
         place = row.inferred if row else -1
+        if word.endswith("MultiHeadAttention"):  # Keras: heads, then the width of a key
+            place = 1
         count = sum(a.name is None for a in arguments)
         layer = layer_of(word)
         told = (
             from_pytorch(word)
             or (layer in REGISTRY and not REGISTRY[str(layer)].positional)
-            or (layer == "linear" and plain(word) == "linear" and word != layer and count == place + 2)
+            or (layer in REGISTRY and word != layer and two_sizes(str(layer), arguments))
         )
         if place < 0 or not told or count <= place:
             return arguments
@@ -248,6 +255,18 @@ def leading(write: str) -> str | None:
         return SIGNS[write]
     found = re.fullmatch(r"(?:flatten -> |\(x, y\) -> )?(\w+)(\(.*\))?", write)
     return found[1] if found else None
+
+
+def truth(layer: str, name: str, value: str) -> bool:
+    """Whether a value can be meant for a setting, as far as that is one of true and false."""
+    kind = next((f.kind for f in REGISTRY[layer].settings() if f.name == name), None) if layer in REGISTRY else None
+    return not isinstance(kind, BoolKind) or not re.fullmatch(r"[\d.]+", value)
+
+
+def two_sizes(layer: str, arguments: Sequence[Given]) -> bool:
+    """Whether two numbers stand by their place where the layer here has one: the other tells the size of the input."""
+    first = [a.value for a in arguments[:2] if a.name is None]
+    return REGISTRY[layer].positional == 1 and len(first) == 2 and all(re.fullmatch(r"\d+", v) for v in first)
 
 
 def flattened(word: str) -> list[str]:

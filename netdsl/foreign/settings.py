@@ -90,6 +90,7 @@ INFERRED = LeftOut(
 
 LEFT_OUT: tuple[LeftOut, ...] = (
     INFERRED,
+    LeftOut("each head has its share of the width", "key_dim value_dim head_dim"),
     LeftOut("a row is named by its label: `name: …`", "name scope layer_name"),
     LeftOut("nothing is changed in place", "inplace in_place"),
     LeftOut("`pad(1, mode=reflect)` before the layer says what a border holds", "padding_mode"),
