@@ -69,6 +69,44 @@ net N(k = 3, width = 8, size = 15) {
   output y: conv(width, 3, stride=2, pad=1) -> maxpool(2, ceil=true) -> tail(k)
 }
 """
+SIDES = """
+block down(c, k = 2) {
+  input x [C, H, W]
+  h: if C != c { x -> conv(c, 1) } else { x }
+  h -> maxpool(k, ceil=true)
+}
+net N(c = 4, k = 2) {
+  input x [4, 9, 9]
+  output y: down(c, k=k) -> down(2 * c) -> down(2 * c, k=3) -> global_avgpool
+}
+"""
+STRIDED = """
+block down(c, s = 1) {
+  input x [C, H, W]
+  h: if s != 1 { x -> conv(c, 3, stride=s, pad=1) } else { x }
+  h -> relu
+}
+net N(c = 4, s = 2) {
+  input x [4, 9, 9]
+  output y: down(c) -> down(c, s=s) -> down(c, s=1) -> conv(c, 1)
+}
+"""
+GROWING = """
+block wide(c, more = true) {
+  input x [F]
+  h: if more { x -> linear(2 * c) } else { x }
+  h -> relu -> linear(c)
+}
+block ends(c, more = true) {
+  input x [F]
+  h: if more { x -> linear(2 * c) } else { x }
+  h -> relu
+}
+net N(c = 4) {
+  input x [8]
+  output y: wide(c) -> wide(c, more=false) -> ends(c) -> ends(c, more=false) -> linear(c)
+}
+"""
 DEFAULTS = """
 block bottle(c, mid = 2 * c) { linear(mid) -> relu -> linear(c) }
 net N(width = 8, hidden = 3 * width) {
@@ -469,6 +507,9 @@ net N(width = 8, scale = 0.5, more = 0.25, c = 2, n = 3) {
 """
 KEPT = {
     "scales": (SCALES, {"width", "scale", "more", "c", "n"}),
+    "sides": (SIDES, {"c", "k"}),
+    "strided": (STRIDED, {"s"}),
+    "growing": (GROWING, set()),
     "between": (BETWEEN, {"width", "depth", "n", "k"}),
     "params in turns": (PARAMS_IN_TURNS, {"width"}),
     "branches": (BRANCHES, {"width", "n", "m", "k"}),

@@ -11,7 +11,7 @@ from netdsl.codegen.pytorch.authored import shaping_settings
 from netdsl.codegen.pytorch.layout import Layout, form, form_of
 from netdsl.codegen.pytorch.parameters import defaults_of
 from netdsl.codegen.pytorch.signatures import known_signature
-from netdsl.codegen.pytorch.terms import Term
+from netdsl.codegen.pytorch.terms import Term, plain, term_of, traced, unsaid
 from netdsl.codegen.pytorch.tracing import Use
 from netdsl.ir import Node
 
@@ -133,6 +133,28 @@ def _merge(group: list[Layout]) -> Family | None:
         if form_of(main, missing, _defaults, opaque) != form_of(layout, frozenset(), _defaults, opaque):
             return None
     return Family(group, conditions, followed)
+
+
+def settle_results(family: Family) -> None:
+    """Sizes of results that the sides of an `if` have from elsewhere (`c`, what comes in), in words right on both."""
+    uses = [layout.use for layout in family.layouts]
+    for outputs in zip(*(use.graph.outputs for use in uses), strict=True):
+        types = [use.types[o.value] for use, o in zip(uses, outputs, strict=True)]
+        if len({t.rank for t in types}) > 1:
+            continue
+        axes = [_agreed(uses, sizes) for sizes in zip(*(t.shape for t in types), strict=True)]
+        for i, (use, output) in enumerate(zip(uses, outputs, strict=True)):
+            use.types[output.value] = types[i].with_shape(*(axis[i] for axis in axes))
+
+
+def _agreed(uses: Sequence[Use], sizes: Sequence[Any]) -> Sequence[Any]:
+    """The sizes with the one expression of them that fits every use; without one, with the names behind them."""
+    terms = {term.text(): term for term in map(term_of, sizes)} if all(isinstance(e, int) for e in sizes) else {}
+    if len(terms) < 2:
+        return sizes
+    fitting = [t for t in terms.values() if all(t.holds(e, u.env) for e, u in zip(sizes, uses, strict=True))]
+    names = set().union(*(t.names() for t in terms.values()))
+    return [traced(plain(e), fitting[0] if len(fitting) == 1 else unsaid(names)) for e in sizes]
 
 
 def _contents(group: Sequence[Layout], row: str) -> set[Any]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from netdsl.codegen.pytorch import rules as _rules  # noqa: F401  (fills the table)
 from netdsl.codegen.pytorch.authored import baked_settings
 from netdsl.codegen.pytorch.classes import ClassWriter
-from netdsl.codegen.pytorch.families import Family, split
+from netdsl.codegen.pytorch.families import Family, settle_results, split
 from netdsl.codegen.pytorch.keeping import is_open, pinned
 from netdsl.codegen.pytorch.layout import Layout, lay_out
 from netdsl.codegen.pytorch.starts import BILINEAR
@@ -120,6 +120,8 @@ class _File:
             self.collector.report("not-supported-by-target", f"PyTorch source: {error}", span)
             built = Built(writer.name)
         self.classes[built.name] = built
+        if family.conditions:
+            settle_results(family)
         for layout in family.layouts:
             if layout.use.block is not None:
                 self.of_block[layout.use.block] = (built, layout.use)
