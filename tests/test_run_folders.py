@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from netdsl.cli import attempt as command
 from netdsl.elaborate.recipes import read_data
@@ -455,6 +456,22 @@ def test_a_loss_that_gives_the_median() -> None:
         found = guessing(history, losses, 100, {"image": np.repeat(image[:, :1], 64, axis=1)}.get)
         assert (found is not None) == said
         assert found is None or f"giving the median of `image` for every sample scores {best:.3f}" in found
+
+
+@pytest.mark.parametrize("loss", ["binary_cross_entropy", "binary_cross_entropy_with_logits"])
+@pytest.mark.parametrize("weight", ["", "0.4 * "])
+def test_a_loss_that_gives_the_share_of_ones(loss: str, weight: str) -> None:
+    """Torch's own loss of the constant answer is what the sentence names, whatever the row multiplies it by."""
+    ones = torch.tensor(np.random.default_rng(0).random((400, 1)) < 0.3, dtype=torch.float32).repeat(1, 64)
+    least = torch.nn.functional.binary_cross_entropy(ones.mean(0).expand_as(ones), ones).item()
+    least *= 0.4 if weight else 1.0
+    row = f"loss {weight}((again, image) -> {loss})"
+    losses = plan_of(small(SAME.replace("RATE", "0.1").replace("loss (again, image) -> mse", row))).losses
+    for share, said in ((1.01, True), (0.9, False)):
+        history = [{"train": {"losses": {losses[0].name: share * least}}}]
+        found = guessing(history, losses, 100, {"image": ones.numpy()}.get)
+        assert (found is not None) == said
+        assert found is None or f"giving the mean of `image` for every sample scores {least:.3f}" in found
 
 
 @pytest.mark.parametrize("engine", ENGINES)

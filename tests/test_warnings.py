@@ -47,8 +47,8 @@ def commands(file: Path, folder: Path) -> dict[str, list[str]]:
         "onnx": ["compile", file_, "--to", "onnx", "-o", f"{out}.onnx"],
         "onnx-train": ["compile", file_, "--to", "onnx-train", "-o", f"{out}.step.onnx"],
         "parity": ["parity", file_],
-        "train": ["train", file_, "--device", "cpu", "--quiet", "--folder", out],
-        "steps": ["train", file_, "--device", "cpu", "--quiet", "--steps", "1"],
+        "train": ["train", file_, "--device", "cpu", "--folder", out],
+        "steps": ["train", file_, "--device", "cpu", "--steps", "1"],
     }
 
 
@@ -67,7 +67,7 @@ def test_warnings_are_said_once_by_every_command(tmp_path: Path, capsys: pytest.
         "evaluate": ["evaluate", run, "--device", "cpu"],
         "evaluate onnx": ["evaluate", run, "--engine", "onnx", "--device", "cpu"],
         "predict": ["predict", run, "0", "--device", "cpu"],
-        "resume": ["train", run, "--resume", "--device", "cpu", "--quiet"],
+        "resume": ["train", run, "--resume", "--device", "cpu"],
     }
     for name, line in (write(tmp_path, DOUBTFUL) | later).items():
         assert command(line) == 0, name

@@ -35,9 +35,10 @@ class Opened:
     found: Collector
     program: Program
 
-    def say(self) -> Net:
-        """Print the warnings; the net, or `NetError` with what is wrong."""
-        show_warnings(self.found.found)
+    def say(self, quiet: bool = False) -> Net:
+        """Print the warnings, unless `quiet`; the net, or `NetError` with what is wrong."""
+        if not quiet:
+            show_warnings(self.found.found)
         self.found.check()
         return self.net
 

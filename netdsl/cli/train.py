@@ -37,7 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_engine(parser)
     add_device(parser)
     parser.add_argument("--steps", type=count, help="only try the recipe for so many steps, and keep nothing")
-    parser.add_argument("--quiet", action="store_true", help="print nothing but the result")
+    parser.add_argument("--quiet", action="store_true", help="say only the result, and what is wrong")
     rows = parser.add_argument_group("rows of the recipe")
     for name in ROWS:
         rows.add_argument(f"--{name}", metavar=name.upper())
@@ -49,10 +49,11 @@ def run(given: Namespace) -> None:
         if not given.resume:
             given.parser.error(f"{given.file} is a folder: add --resume to go on with its run")
         _refuse_changes(given, rows)
-        say_of_run(given.file)
+        if not given.quiet:
+            say_of_run(given.file)
         net, folder = None, given.file
     else:
-        net = open_net(given, rows, trained=True).say()
+        net = open_net(given, rows, trained=True).say(given.quiet)
         folder = given.folder
     if given.steps is not None:
         _try(given, net)

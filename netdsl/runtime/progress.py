@@ -9,8 +9,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from netdsl.ir import Term
-from netdsl.ops.loss import L1, CrossEntropy, Mse, PairLoss
+from netdsl.ir import Graph, Term
+from netdsl.ops.arithmetic import Mul
+from netdsl.ops.loss import L1, BinaryCrossEntropy, BinaryCrossEntropyWithLogits, CrossEntropy, Mse, PairLoss
+from netdsl.ops.value import Constant
+from netdsl.runtime.terms import numbered
 from netdsl.terminal import plain_lines
 
 NEAR_GUESSING = 0.98
@@ -72,32 +75,49 @@ def guessing(history: Sequence[Row], losses: Iterable[Term], steps: int, targets
 
     `targets` gives values of a field of the training data, `[samples, …]`, or None for what is no field.
     """
-    for term in losses if len(history) * steps >= ENOUGH_STEPS else ():
+    for term in numbered(losses) if len(history) * steps >= ENOUGH_STEPS else ():
         guess = guess_at(term, targets)
         least = min((row["train"]["losses"].get(term.name, 0.0) for row in history), default=0.0)
         if guess is not None and least > NEAR_GUESSING * guess[0] > 0:
-            taken = (
-                "it takes scores, not probabilities" if "classes" in guess[1] else "its scale is that of the targets"
-            )
             return (
                 f"nothing was learned: the training loss {term.name} never came below {least:.3f}, and {guess[1]} "
                 f"scores {guess[0]:.3f}\n"
-                f"  look at what reaches the loss (it takes {taken}), at the labels, and try another learning rate"
+                f"  look at what reaches the loss ({_takes(term)}), at the labels, and try another learning rate"
             )
     return None
+
+
+def _takes(term: Term) -> str:
+    """What a loss is to be given."""
+    op, _ = _weighed(term.graph)
+    if isinstance(op, BinaryCrossEntropy):
+        return "it takes probabilities"
+    scores = isinstance(op, CrossEntropy | BinaryCrossEntropyWithLogits)
+    return "it takes scores, not probabilities" if scores else "its scale is that of the targets"
 
 
 def guess_at(term: Term, targets: Targets) -> tuple[float, str] | None:
     """What a loss is without any look at the inputs, and how it is come by; None where that is not known."""
-    op: Any = term.graph.nodes[-1].op if term.graph.nodes else None
+    op, share = _weighed(term.graph)
     if isinstance(op, CrossEntropy) and isinstance(op.classes, int) and op.classes > 1 and op.weight is None:
-        return math.log(op.classes), f"guessing among {op.classes} classes"
+        return share * math.log(op.classes), f"guessing among {op.classes} classes"
     for kind, (what, score) in CONSTANT.items():
         for name in (op.label.name, op.x.name) if isinstance(op, kind) else ():
             values = targets(name)
             if values is not None and len(values) > 1:
-                return float(score(values)), f"giving the {what} of `{name}` for every sample"
+                return share * float(score(values)), f"giving the {what} of `{name}` for every sample"
     return None
+
+
+def _weighed(graph: Graph) -> tuple[Any, float]:
+    """The loss that a term computes, and the number of the text that it is multiplied by: `0.4 * mse`."""
+    made = {value: node.op for node in graph.nodes for value in node.results}
+    op: Any = graph.nodes[-1].op if graph.nodes else None
+    if not isinstance(op, Mul) or len(graph.nodes[-1].inputs) != 2:
+        return op, 1.0
+    left, right = (made.get(value) for value in graph.nodes[-1].inputs)
+    loss, weight = (right, left) if isinstance(left, Constant) else (left, right)
+    return (loss, float(weight.value)) if isinstance(weight, Constant) else (op, 1.0)
 
 
 def _apart(values: Any) -> Any:
@@ -106,9 +126,19 @@ def _apart(values: Any) -> Any:
     return np.abs(values - np.median(values, axis=0)).mean()
 
 
+def _uncertain(values: Any) -> Any:
+    """The entropy of shares, in nats: what a cross-entropy is whose every answer is the mean."""
+    import numpy as np
+
+    share = np.clip(values.mean(axis=0, dtype=np.float64), 1e-12, 1 - 1e-12)
+    return -(share * np.log(share) + (1 - share) * np.log(1 - share)).mean()
+
+
 CONSTANT: dict[type[PairLoss], tuple[str, Callable[[Any], Any]]] = {
     Mse: ("mean", lambda values: values.var(axis=0, ddof=1).mean()),
     L1: ("median", _apart),
+    BinaryCrossEntropy: ("mean", _uncertain),
+    BinaryCrossEntropyWithLogits: ("mean", _uncertain),
 }
 """By loss: the constant that is nearest to all targets `[samples, …]`, and what it scores."""
 
