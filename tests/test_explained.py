@@ -15,6 +15,7 @@ import pytest
 import netdsl
 from netdsl.analysis.report import Report, Row
 from netdsl.program import load_file
+from netdsl.reports.text import field_text
 
 FOLDER = Path(__file__).parent.parent / "specs"
 SPECS = sorted(FOLDER.glob("*.net"))
@@ -57,7 +58,7 @@ def size_of(text: str) -> int:
     exact = equation(formula)
     if not rounded:
         return int(exact)
-    (made,) = (int(m.group()) for m in NUMBER.finditer(rounded))
+    (made,) = (int(m.group().replace(",", "")) for m in NUMBER.finditer(rounded))
     if rounded.startswith("rounded down"):
         assert made == math.floor(exact)
     elif rounded.startswith("rounded up"):
@@ -106,7 +107,7 @@ def check_field(row: Row, text: str) -> None:
     )
     size, _, phases = grown.partition(" over ")
     found = [equation(part) for part in size.split(" to ")]
-    assert not phases or int(phases.split()[0]) >= 1
+    assert not phases or int(phases.split()[0].replace(",", "")) >= 1
     assert found[-1] in field.size, (row.path, text)
     assert found[0] in field.smallest or not phases, (row.path, text)
 
@@ -163,3 +164,21 @@ def test_lines_of_every_net_of_the_specs(file: str, name: str) -> None:
     report = netdsl.analyze(load_file(FOLDER / file).net(name), explained=True)
     for row in report.rows:
         check_row(row, report)
+
+
+LARGE = """net Large {
+  input x [1, 20000]
+  a: conv(2, 1201, dilation=3, stride=2, pad=1500) -> maxpool(3, stride=1100, ceil=true) -> conv_transpose(2, 2, stride=1500)
+  b: x -> pad(1200) -> crop(margin=1100) -> conv(2, 1001, stride=1000)
+  output y: (a -> flatten -> linear(2)) + (b -> flatten -> linear(2))
+}
+"""
+
+
+def test_large_numbers_have_separators() -> None:
+    report = netdsl.analyze(netdsl.load_text(LARGE), batch=2000, explained=True)
+    lines = [line for row in report.rows for line in row.explanation]
+    assert [line for line in lines if re.search(r"[0-9]{4}", re.sub(r"[.][0-9]+", "", line))] == []
+    for row in report.rows:
+        check_row(row, report)
+    assert "3,605 (2,200)" in [field_text(row.receptive_field) for row in report.rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
+from typing import TYPE_CHECKING
 
 from netdsl.analysis.counts import factors_at, number, shape_at, windows_at
 from netdsl.analysis.quantities import grouped, product
@@ -11,6 +12,9 @@ from netdsl.analysis.receptive import Axis
 from netdsl.ir import Node, Recurrent, result_types
 from netdsl.ops.base import Op, Window
 from netdsl.tensors import TensorType
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 Followed = tuple[Axis, Axis, Window]
 """What is seen along an axis before and after a window."""
@@ -70,45 +74,45 @@ def _window(window: Window, out: int, slides: bool) -> str:
     text = _upward(window, out) if window.upward else _downward(window, out)
     if window.dilation == 1:
         return text
-    return f"{text}, where {window.reach} = {window.dilation}·({window.kernel} − 1) + 1"
+    return f"{text}, where {window.reach:,} = {window.dilation:,}·({window.kernel:,} − 1) + 1"
 
 
 def _rim(window: Window, out: int) -> str:
     """What padding adds or a crop takes away: `64 − 4 − 4 = 56`."""
-    ends = [f" {'−' if end < 0 else '+'} {abs(end)}" for end in (window.before, window.after) if end]
-    return f"{window.size}{''.join(ends)} = {out}" if ends else f"{out}"
+    ends = [f" {'−' if end < 0 else '+'} {grouped(abs(end))}" for end in (window.before, window.after) if end]
+    return f"{window.size:,}{''.join(ends)} = {out:,}" if ends else grouped(out)
 
 
 def _padding(window: Window) -> str:
     if window.before == window.after:
-        return f"2·{window.before}"
-    return f"{window.before} + {window.after}"
+        return f"2·{window.before:,}"
+    return f"{window.before:,} + {window.after:,}"
 
 
 def _downward(window: Window, out: int) -> str:
     free = int(window.size) + window.before + window.after - window.reach  # type: ignore[arg-type]
-    formula = f"({window.size} − {window.reach} + {_padding(window)}) / {window.stride} + 1"
+    formula = f"({window.size:,} − {window.reach:,} + {_padding(window)}) / {window.stride:,} + 1"
     if free % window.stride == 0:
-        return f"{formula} = {out}"
-    exact = f"{free / window.stride + 1:.4f}".rstrip("0")
+        return f"{formula} = {out:,}"
+    exact = f"{free / window.stride + 1:,.4f}".rstrip("0")
     if not window.ceil:
-        return f"{formula} = {exact}, rounded down to {out}"
+        return f"{formula} = {exact}, rounded down to {out:,}"
     started = out == -(-free // window.stride) + 1
-    reason = f"rounded up to {out}" if started else f"of which {out} windows start inside"
+    reason = f"rounded up to {out:,}" if started else f"of which {out:,} windows start inside"
     return f"{formula} = {exact}, {reason}"
 
 
 def _upward(window: Window, out: int) -> str:
     size = int(window.size)  # type: ignore[arg-type]
     if window.stride != 1:
-        return f"{size}·{window.up} / {window.stride} = {out}"
+        return f"{size:,}·{window.up:,} / {window.stride:,} = {out:,}"
     plain = (size - 1) * window.up + window.reach - window.before - window.after
-    extra = f" + {out - plain}" if out > plain else ""
+    extra = f" + {out - plain:,}" if out > plain else ""
     if window.before == window.after:
-        pad = f"2·{window.before}"
+        pad = f"2·{window.before:,}"
     else:
-        pad = f"({window.before} + {window.after})"
-    return f"({size} − 1)·{window.up} − {pad} + {window.reach}{extra} = {out}"
+        pad = f"({window.before:,} + {window.after:,})"
+    return f"({size:,} − 1)·{window.up:,} − {pad} + {window.reach:,}{extra} = {out:,}"
 
 
 # ---------------------------------------------------------------- counts
@@ -127,7 +131,7 @@ def _params(node: Node) -> Iterator[str]:
 
 def _sum(terms: list[str], total: int) -> str:
     text = " + ".join(terms)
-    return text if text == str(total) and total < 1000 else f"{text} = {grouped(total)}"
+    return text if text == str(total) else f"{text} = {grouped(total)}"
 
 
 def _arithmetic(op: Op, sizes: Mapping[str, int], scale: tuple[int, int]) -> Iterator[str]:
@@ -161,7 +165,7 @@ def _each(op: Op, pointwise: int, sizes: Mapping[str, int]) -> str:
 
 
 def _scaled(terms: list[str], total: int, scale: tuple[int, int]) -> str:
-    times = [f"{count}" for count in scale if count != 1]
+    times = [grouped(count) for count in scale if count != 1]
     if not times:
         return _sum(terms, total)
     inner = " + ".join(terms)
@@ -189,10 +193,14 @@ def _receptive(fields: Sequence[Followed]) -> Iterator[str]:
         if window.reach == window.stride == window.up == 1:
             continue
         if old.period == new.period == 1 and not window.upward:
-            grown = f"{large} + ({window.reach} − 1)·{old.jump} = {new.sizes()[1]}"
-            lines[f"receptive field: {grown}, stride {old.jump}·{window.stride} = {new.jump}"] = None
+            grown = f"{large:,} + ({window.reach:,} − 1)·{old.jump:,} = {new.sizes()[1]:,}"
+            lines[f"receptive field: {grown}, stride {old.jump:,}·{window.stride:,} = {new.jump:,}"] = None
         else:
             small, large = new.sizes()
-            span = f"{large}" if small == large else f"{small} to {large}"
-            lines[f"receptive field: {span} over {new.period} phases, stride {new.stride}"] = None
+            span = f"{large:,}" if small == large else f"{small:,} to {large:,}"
+            lines[f"receptive field: {span} over {new.period:,} phases, stride {_fraction(new.stride)}"] = None
     yield from lines
+
+
+def _fraction(stride: int | Fraction) -> str:
+    return grouped(stride) if isinstance(stride, int) else f"{stride.numerator:,}/{stride.denominator:,}"

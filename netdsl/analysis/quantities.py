@@ -39,7 +39,14 @@ def percent(part: int, whole: int) -> str:
 
 def product(factors: Iterable[object]) -> str:
     """`11·11·3·96`."""
-    return "·".join(str(f) for f in factors)
+    return "·".join(grouped(f) if isinstance(f, int) else str(f) for f in factors)
+
+
+def step(length: float) -> str:
+    """From one output to the next, in pixels: `32`, `0.5`, `1,048,576`."""
+    if isinstance(length, int):
+        return grouped(length)
+    return f"{length:g}" if length < 1000 else f"{length:,.3f}"
 
 
 def quantity(count: int, one: str, many: str | None = None) -> str:

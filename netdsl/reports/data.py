@@ -95,4 +95,4 @@ def _shapes(shapes: tuple[Shape, ...]) -> str:
 
 
 def _by_axis(numbers: tuple[float, ...]) -> str:
-    return "x".join(f"{n:g}" if isinstance(n, float) else str(n) for n in numbers)
+    return "x".join(f"{n:.12g}" if isinstance(n, float) else str(n) for n in numbers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netdsl.analysis.quantities import byte_size, grouped, percent
+from netdsl.analysis.quantities import byte_size, grouped, percent, step
 from netdsl.analysis.report import ReceptiveField, Report, Row, Shape
 from netdsl.analysis.settings import value_text
 
@@ -24,8 +24,10 @@ def field_text(found: ReceptiveField | None) -> str:
         return NONE
     if found.whole:
         return "all"
-    sizes = [f"{a}–{b}" if a != b else str(b) for a, b in zip(found.smallest, found.size, strict=True)]
-    return f"{_axes(sizes)} ({_axes([f'{s:g}' for s in found.stride])})"
+    sizes = [
+        f"{grouped(a)}–{grouped(b)}" if a != b else grouped(b) for a, b in zip(found.smallest, found.size, strict=True)
+    ]
+    return f"{_axes(sizes)} ({_axes([step(s) for s in found.stride])})"
 
 
 def _axes(texts: list[str]) -> str:
