@@ -107,7 +107,7 @@ def _totals(net: Net, graph: Graph, walk: Walk, count: Count) -> Totals:
     kept = narrow(net, net.outputs)
     wanted = _params(kept)
     every = wanted if kept.nodes == net.nodes else _params(net)
-    fields = [walk.sight.shown(walk.fields.get(o.value)) for o in graph.outputs]
+    fields = [walk.sight.shown(walk.fields.get(o.value), o.value.type.rank) for o in graph.outputs]
     return Totals(
         layers=count.layers,
         params=count.params,

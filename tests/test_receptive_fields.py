@@ -54,7 +54,7 @@ def check_axis(field: ReceptiveField, axis: int, seen: list[Interval | None], si
 def check_moving(field: ReceptiveField, axis: int, seen: list[Interval | None], size: int) -> None:
     """Positions near the border are cut off, in the image or in what lies between: those in the middle are not."""
     start, first = field.start[axis], seen[0]
-    assert first is None or (start is not None and first[0] >= start)
+    assert first is None or start is None or first[0] >= start
     assert first is not None or start is None or start < 0
     middle = [s for s in seen[len(seen) // 3 : -len(seen) // 3] if s and s[0] > 0 and s[1] < size - 1]
     spans = {s[1] - s[0] + 1 for s in middle}
@@ -155,6 +155,24 @@ TABLE: dict[str, tuple[str, Any]] = {
     "pixels that are repeated": ("x [1, 14] ; resize(size=20) -> global_avgpool", "all"),
     "corners in place": ("x [1, 14] ; resize(scale=2, mode=bilinear, align_corners=true)", None),
     "a summary beside its pixels": ("x [1, 9] ; m: mean(axis=1, keep=true) ; (x, m) -> concat(axis=1)", None),
+    "one part of two": ("x [2, 9] ; a: conv(2, 3, pad=1) ; b: x -> conv(2, 5, pad=2) ; (a, b) -> concat -> slice(0, end=2)", None),
+    "both parts": (
+        "x [2, 9] ; a: conv(2, 3, pad=1) ; b: x -> conv(2, 5, pad=2) ; (a, b) -> concat -> conv(2, 1)", ((5,), (1,), (-2,)),
+    ),
+    "groups of parts": (
+        "x [2, 9] ; a: conv(2, 1) ; b: x -> conv(2, 3, pad=1) ; (a, b) -> concat -> conv(2, 1, groups=2) -> slice(0, end=1)",
+        None,
+    ),
+    "one of a stack": ("x [2, 9] ; m: global_avgpool(keep=true) ; n: x -> crop(size=3) -> global_avgpool(keep=true) ; (n, m) -> stack -> slice(0, end=1)", None),
+    "one direction": ("x [6, 3] ; lstm(4, bidirectional=true) -> slice(1, end=4)", None),
+    "a corner of each patch": ("x [1, 8, 8] ; pixel_unshuffle(2) -> slice(0, end=1)", None),
+    "a rim where the image was": ("x [1, 14] ; crop(margin=3) -> pad(3)", ((1,), (1,), (None,))),
+    "windows over such a rim": ("x [1, 14] ; crop(margin=3) -> pad(3) -> conv(1, 5)", ((5,), (1,), (3,))),
+    "steps over a spread window": (
+        "x [1, 13] ; conv(1, 3, dilation=2, pad=1) -> slice(1, step=2) -> flatten -> linear(2)", None,
+    ),
+    "the rim of a summary": ("x [1, 9] ; global_avgpool(keep=true) -> pad(1) -> slice(1, end=1) -> flatten -> linear(2)", None),
+    "a window on a summary": ("x [1, 9] ; global_avgpool(keep=true) -> conv(2, 3, pad=1)", "all"),
     "a reshape that keeps an axis": ("x [2, 3, 10] ; reshape([6, 10]) -> conv(1, 3)", ((3, 3), (0, 1), (0, 0))),
 }  # fmt: skip
 

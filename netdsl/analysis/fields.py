@@ -10,7 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from netdsl.analysis.receptive import NOTHING, PIXEL, Axis, Interval, between, clip, hull, join_axes, meet, slide
+from netdsl.analysis.receptive import (
+    NOTHING,
+    PIXEL,
+    Axis,
+    Interval,
+    between,
+    clip,
+    covers,
+    hull,
+    join_axes,
+    meet,
+    slide,
+    spanned,
+)
 from netdsl.analysis.report import ReceptiveField
 from netdsl.ops.base import Follows, Mingled, Read, Reading, Window
 from netdsl.ops.windows import lost
@@ -30,6 +43,16 @@ class Tracked(NamedTuple):
     size: int
 
 
+class Rough(NamedTuple):
+    """At which end of an axis positions may see less than is said."""
+
+    first: bool = False
+    last: bool = False
+
+
+SMOOTH = Rough()
+
+
 class Seen(NamedTuple):
     """What a value sees of one axis of an input."""
 
@@ -44,8 +67,12 @@ class Seen(NamedTuple):
     """Beside `axis`: the first and last position that see anything; around them lies padding."""
     mirrored: bool = False
     """True when that padding shows again what lies inside."""
+    rough: Rough = SMOOTH
+    """Where positions may see less than what `axis` and `hull` share."""
     growing: bool = False
     """True when the last position along its one axis sees what all see together."""
+    parts: tuple[int, ...] = ()
+    """The axes of the value along which parts lie that see different things, and together what is said here."""
 
 
 Field = tuple[Seen | None, ...]
@@ -85,20 +112,27 @@ class Fields:
         return tuple(seen and self._one(place, seen, (shape, made), reading) for place, seen in enumerate(field))
 
     def _one(self, place: int, seen: Seen, shapes: tuple[Shape, Shape], reading: Reading) -> Seen | None:
+        parts = _parts(seen.parts, shapes[0], reading)
+        if parts is None:
+            return UNKNOWN
+        found = self._all_parts(place, seen, shapes, reading)
+        return found and found._replace(parts=parts)
+
+    def _all_parts(self, place: int, seen: Seen, shapes: tuple[Shape, Shape], reading: Reading) -> Seen | None:
         shape, made = shapes
         if seen.axis is None:
-            return _scattered(seen, shape, reading)
+            return _scattered(seen, shapes, reading)
         (axis,) = seen.axes
         if axis < 0:
             return seen
         answer = reading[axis]
         if isinstance(answer, Follows):
             return _moved(seen, answer, made[answer.axis])
+        if answer.features:
+            self.features.add(place)
         if isinstance(answer, Mingled):
             known = not (answer.picks and made[answer.axes[0]] < shape[axis])
             return Seen(answer.axes, seen.hull if known else None, growing=answer.growing)
-        if answer.features:
-            self.features.add(place)
         return _read(seen, _range(answer, shape[axis]), shape[axis])
 
     def join(self, fields: Iterable[Field | None]) -> Field | None:
@@ -107,6 +141,13 @@ class Fields:
         if len(known) < 2:
             return known[0] if known else None
         return tuple(self._together(each) for each in zip(*known, strict=True))
+
+    def beside(self, fields: Sequence[Field], axis: int, others: bool) -> Field | None:
+        """The field of a value whose parts along an axis are what is given; `others` see no pixel, or not this."""
+        joined = self.join(fields)
+        unlike = [others or len(set(each)) > 1 for each in zip(*fields, strict=True)]
+        along = [any(s and axis in s.axes for s in each) for each in zip(*fields, strict=True)]
+        return joined and tuple(s and _parted(s, axis, u, a) for s, u, a in zip(joined, unlike, along, strict=True))
 
     def _together(self, several: Sequence[Seen | None]) -> Seen | None:
         known = list(dict.fromkeys(s for s in several if s is not None))
@@ -123,12 +164,13 @@ class Fields:
                 return _side_by_side(one, other, joined)
         hulls = [one.hull, other.hull]
         axes = tuple(sorted({*one.axes, *other.axes}))
+        parts = tuple(sorted({*one.parts, *other.parts}))
         if hulls[0] is None or hulls[1] is None:
             return Seen(axes)
         together = hull((hulls[0], hulls[1]))
         constant = any(not s.axes and h == together for s, h in zip((one, other), hulls, strict=True))
         growing = any(s.growing and h == together for s, h in zip((one, other), hulls, strict=True))
-        return Seen(() if constant else axes, together, growing=growing and len(axes) == 1)
+        return Seen(() if constant else axes, together, growing=growing and len(axes) == 1, parts=parts)
 
     def inwards(self, field: Field | None, shape: Shape, recurs: bool) -> Field | None:
         """What one step of a sequence sees inside a recurrent block; the steps themselves are axis -1 there.
@@ -138,12 +180,14 @@ class Fields:
         return field and tuple(s and self._inwards(i, s, shape, recurs) for i, s in enumerate(field))
 
     def _inwards(self, place: int, seen: Seen, shape: Shape, recurs: bool) -> Seen:
+        if 0 in seen.parts or (recurs and seen.parts):
+            return UNKNOWN
         if not seen.axes:
-            return seen
+            return _shifted(seen, -1)
         if len(shape) == 2 and seen.axes == (1,):  # a vector a step
             self.features.add(place)
         if not recurs:
-            return seen._replace(axes=tuple(axis - 1 for axis in seen.axes))
+            return _shifted(seen, -1)
         return Seen((-1,), seen.hull, growing=True) if seen.axes == (0,) else UNKNOWN
 
     def places(self, source: int) -> list[int]:
@@ -159,13 +203,20 @@ class Fields:
 
     # ------------------------------------------------------------ what is shown
 
-    def shown(self, field: Field | None) -> ReceptiveField | None:
-        """A field as the report shows it; None where it is not known, or where no pixel reaches the value."""
+    def shown(self, field: Field | None, rank: int) -> ReceptiveField | None:
+        """The field of a value of a rank as the report shows it, that of a position of all its channels together.
+
+        None where it is not known, or where no pixel reaches the value.
+        """
         if field is None:
             return None
         sources = dict.fromkeys(t.source for t, seen in zip(self.tracked, field, strict=True) if seen)
         images = [places for places in map(self.places, sources) if places]
         if not images or any(self._sizes(p) != self._sizes(images[0]) for p in images):
+            return None
+        moving = {axis for seen in field if seen for axis in seen.axes}
+        sequence = moving == {0} if moving else self.tracked[images[0][0]].axis == 0 or len(images[0]) > 1
+        if any(seen and seen.parts not in ((), (int(rank == 2 and sequence),)) for seen in field):
             return None
         seen = [self._over(each, field) for each in zip(*images, strict=True)]
         return self._drawn(seen, self._sizes(images[0]), tuple(self.tracked[i].axis for i in images[0]))
@@ -178,11 +229,8 @@ class Fields:
         known = dict.fromkeys(field[i] for i in places)
         if len(known) == 1:
             return next(iter(known))
-        axes = [s.axis for s in known if s and s.axis and s.axes == next(iter(known)).axes]  # type: ignore[union-attr]
-        joined = axes[0] if len(axes) == len(known) else None
-        for other in axes[1:]:
-            joined = joined and join_axes(joined, other)
-        return Seen((0,), None, joined) if joined else None
+        joined = self._together(list(known)) if None not in known else None
+        return joined if joined and joined.axis else None
 
     def _drawn(self, seen: Sequence[Seen | None], sizes: Shape, axes: tuple[int, ...]) -> ReceptiveField | None:
         known = [s for s in seen if s and (s.axis or (s.hull and not s.axes))]
@@ -213,9 +261,17 @@ def _plain(stride: int | Fraction) -> float:
 
 
 def _start(seen: Seen) -> int | None:
-    """The first pixel that the first position sees, if it sees any."""
+    """The first pixel that the first position sees, or that it would see in the padding of the image.
+
+    None if it sees none, or where that is not known.
+    """
     low, high = seen.axis.phases[0] if seen.axis else seen.hull or NOTHING
-    return low if low <= high else None
+    if low > high or seen.hull is None:
+        return None
+    if low < 0 == seen.hull[0]:
+        return low
+    exact = not seen.axis or (seen.real[0] == 0 and not seen.rough.first and not seen.mirrored)
+    return max(low, seen.hull[0]) if exact and seen.hull[0] <= high else None
 
 
 def _itself(tracked: Tracked) -> Seen:
@@ -227,38 +283,96 @@ def _itself(tracked: Tracked) -> Seen:
 def _moved(seen: Seen, answer: Follows, count: int) -> Seen | None:
     """What `count` positions see that follow an axis."""
     assert seen.axis
-    assert seen.hull
     window = answer.window
     if window is None:
         return seen._replace(axes=(answer.axis,))
     moved = slide(seen.axis, window)
     read, real = meet(window, seen.real, count)
-    together = clip(between(seen.axis, read[0], read[1] + 1), seen.hull)
-    if moved is None or (seen.mirrored and read != seen.real):
+    everything = read == seen.real and covers(window, real, read)
+    if moved is None or (seen.mirrored and not everything):
         return Seen((answer.axis,))
+    together = seen.hull if everything else _together(seen, read, window)
+    if together == NOTHING or not moved.sees:
+        return None
     mirrored = (window.mirrored or seen.mirrored) and real != (0, count - 1)
-    return None if together == NOTHING else Seen((answer.axis,), together, moved, real, mirrored=mirrored)
+    return Seen((answer.axis,), together, moved, real, mirrored, _roughness(seen, window, count))
+
+
+def _together(seen: Seen, read: Interval, window: Window) -> Interval | None:
+    """What the positions from the first to the last that a window reads see together, if that is known."""
+    assert seen.axis
+    skipping = window.dilation > 1 or window.stride > window.reach
+    if read == NOTHING:
+        return NOTHING
+    if seen.hull is None or any(seen.rough) or (skipping and not seen.axis.rises):
+        return None
+    return clip(between(seen.axis, read[0], read[1] + 1), seen.hull)
+
+
+def _roughness(seen: Seen, window: Window, count: int) -> Rough:
+    """Where windows that reach beyond what is real may see less than their whole span would."""
+    assert seen.axis
+    if window.dilation == 1 and seen.axis.rises:
+        return seen.rough
+    first, last = spanned(window, (0, count - 1))
+    return Rough(seen.rough.first or first < seen.real[0], seen.rough.last or last > seen.real[1])
 
 
 def _read(seen: Seen, taken: tuple[int, int], size: int) -> Seen | None:
     """What is seen by all positions alike that read a part of an axis."""
     assert seen.axis
-    assert seen.hull
-    first, last = clip((taken[0], taken[1] - 1), seen.real)
     if taken == (0, size):
         return Seen((), seen.hull)
-    if seen.mirrored and (first, last + 1) != taken:
+    read = clip((taken[0], taken[1] - 1), seen.real)
+    if seen.hull is None or any(seen.rough) or (seen.mirrored and (read[0], read[1] + 1) != taken):
         return UNKNOWN
-    together = clip(between(seen.axis, first, last + 1), seen.hull)
+    together = clip(between(seen.axis, read[0], read[1] + 1), seen.hull)
     return None if together == NOTHING else Seen((), together)
 
 
 def _side_by_side(one: Seen, other: Seen, axis: Axis) -> Seen:
     """Two fields that move alike as one."""
-    assert one.hull
-    assert other.hull
-    together = hull((one.hull, other.hull))
-    return Seen(one.axes, together, axis, hull((one.real, other.real)), mirrored=one.mirrored or other.mirrored)
+    together = hull((one.hull, other.hull)) if one.hull and other.hull else None
+    real = hull((one.real, other.real))
+    assert one.axis
+    assert other.axis
+    alike = (one.hull, one.real) == (other.hull, other.real) and one.axis.rises and other.axis.rises
+    rough = Rough(*map(max, one.rough, other.rough)) if alike else Rough(True, True)
+    wider = next((s for s in (one, other) if (s.axis, s.hull, s.real) == (axis, together, real)), None)
+    parts = tuple(sorted({*one.parts, *other.parts}))
+    return Seen(
+        one.axes, together, axis, real, one.mirrored or other.mirrored, wider.rough if wider else rough, parts=parts
+    )
+
+
+def _parted(seen: Seen, axis: int, unlike: bool, along: bool) -> Seen:
+    """The same, of parts along an axis that are `unlike`, or of which some change along it."""
+    axes, parts = {*seen.axes, axis} if along else seen.axes, {*seen.parts, axis} if unlike else seen.parts
+    return seen._replace(axes=tuple(sorted(axes)), parts=tuple(sorted(parts)))
+
+
+def _shifted(seen: Seen, by: int) -> Seen:
+    """The same where the value has axes more or fewer in front."""
+    return seen._replace(axes=tuple(a + by for a in seen.axes), parts=tuple(p + by for p in seen.parts))
+
+
+def _parts(parts: tuple[int, ...], shape: Shape, reading: Reading) -> tuple[int, ...] | None:
+    """The axes along which parts lie in a result; None where it may have only some of them."""
+    found: set[int] = set()
+    for part in parts:
+        answer = reading[part]
+        if isinstance(answer, Read):
+            if _range(answer, shape[part]) != (0, shape[part]):
+                return None
+        elif isinstance(answer, Mingled):
+            if answer.picks:
+                return None
+            found |= {*answer.axes}
+        elif answer.window is None or answer.window == Window(shape[part]):
+            found.add(answer.axis)
+        else:
+            return None
+    return tuple(sorted(found))
 
 
 def _range(read: Read, size: int) -> tuple[int, int]:
@@ -268,10 +382,11 @@ def _range(read: Read, size: int) -> tuple[int, int]:
     return read.first, stop
 
 
-def _scattered(seen: Seen, shape: Shape, reading: Reading) -> Seen:
+def _scattered(seen: Seen, shapes: tuple[Shape, Shape], reading: Reading) -> Seen:
     """What differs by no rule, or not at all, through an operation."""
-    axes = {axis for answer in reading if isinstance(answer, Mingled) and answer.beside for axis in answer.axes}
-    known, growing = seen.hull is not None, seen.growing
+    shape, _ = shapes
+    axes, growing = _unfed(seen, shapes, reading), seen.growing
+    known = seen.hull is not None and not axes
     for axis in seen.axes:
         if axis < 0:
             axes.add(axis)
@@ -287,6 +402,22 @@ def _scattered(seen: Seen, shape: Shape, reading: Reading) -> Seen:
     return Seen(tuple(sorted(axes)), seen.hull if known else None, growing=growing and len(axes) == 1)
 
 
+def _unfed(seen: Seen, shapes: tuple[Shape, Shape], reading: Reading) -> set[int]:
+    """The result's axes along which a position may see nothing where all positions of an operand saw the same."""
+    shape, made = shapes
+    windows = [(i, r.axis, r.window) for i, r in enumerate(reading) if isinstance(r, Follows) and i not in seen.axes]
+    return {axis for i, axis, window in windows if window and not _feeds(window, shape[i], made[axis])}
+
+
+def _feeds(window: Window, size: int, count: int) -> bool:
+    """Whether each of `count` windows is sure to read a position."""
+    if window.mirrored:
+        return True
+    inside = min(spanned(window, (0, count - 1))) >= 0 and max(spanned(window, (0, count - 1))) < size
+    dense = window.reach >= window.up if window.dilation == 1 else inside and not window.upward
+    return dense and meet(window, (0, size - 1), count)[1] == (0, count - 1)
+
+
 def _skips(window: Window) -> bool:
     """Whether some position may be read by no window."""
     if min(window.before, window.after) < 0 or window.upward or window.dilation > 1:
@@ -296,4 +427,4 @@ def _skips(window: Window) -> bool:
 
 def outwards(field: Field | None) -> Field | None:
     """What the results of a recurrent block see, one step after the other."""
-    return field and tuple(s and s._replace(axes=tuple(axis + 1 for axis in s.axes)) for s in field)
+    return field and tuple(s and _shifted(s, 1) for s in field)

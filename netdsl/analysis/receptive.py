@@ -47,6 +47,17 @@ class Axis(NamedTuple):
 
         return Fraction(self.jump, self.period)
 
+    @property
+    def rises(self) -> bool:
+        """True when no position sees nothing, or what lies before what an earlier one sees."""
+        ends = zip(self.phases, (*self.phases[1:], self.at(self.period)), strict=True)
+        return NOTHING not in self.phases and all(a[0] <= b[0] and a[1] <= b[1] for a, b in ends)
+
+    @property
+    def sees(self) -> bool:
+        """False when no position sees anything."""
+        return any(phase != NOTHING for phase in self.phases)
+
     def at(self, position: int) -> Interval:
         turn, phase = divmod(position, len(self.phases))
         low, high = self.phases[phase]
@@ -93,7 +104,7 @@ def meet(window: Window, real: Interval, count: int) -> tuple[Interval, Interval
     else:
         made = (-(-(first + window.before - window.reach + 1) // stride), (last + window.before) // stride)
     made = (max(made[0], 0), min(made[1], count - 1))
-    first, last = clip(real, _spanned(window, made))
+    first, last = clip(real, spanned(window, made))
     if made[0] > made[1] or first > last:
         return NOTHING, NOTHING
     # Taps far apart: as if none were skipped.
@@ -103,7 +114,7 @@ def meet(window: Window, real: Interval, count: int) -> tuple[Interval, Interval
     return (low, high), made
 
 
-def _spanned(window: Window, made: Interval) -> Interval:
+def spanned(window: Window, made: Interval) -> Interval:
     """First and last position that the windows `made` span."""
     low, high = made[0] * window.stride, made[1] * window.stride
     if window.upward:
@@ -119,6 +130,15 @@ def _is_read(window: Window, position: int, made: Interval) -> bool:
     else:
         lows = range(place - window.reach + 1, place + 1, step)
     return any(low % window.stride == 0 and made[0] * window.stride <= low <= made[1] * window.stride for low in lows)
+
+
+def covers(window: Window, made: Interval, read: Interval) -> bool:
+    """Whether the windows `made` read all positions between the first and the last that they read."""
+    if window.dilation == 1:
+        return window.stride <= window.reach
+    if window.stride == 1 and not window.upward and made[1] - made[0] + 1 >= window.dilation:
+        return True
+    return read[1] - read[0] < MOST_PHASES and all(_is_read(window, i, made) for i in range(read[0], read[1] + 1))
 
 
 def clip(one: Interval, other: Interval) -> Interval:

@@ -72,8 +72,8 @@ class Walk:
         self.rows: list[Row] = []
         self.sight = Fields()
         self.fields: dict[Value, Field | None] = {}
-        self.drawn: list[Field | None] = []
-        """What each of the rows sees; it can be shown once all rows are known."""
+        self.drawn: list[tuple[Field | None, int]] = []
+        """What each of the rows sees, and its rank; it can be shown once all rows are known."""
         self.texts: dict[Value, str] = {}
         self.schedule = Schedule()
         self.uncounted: list[Uncounted] = []
@@ -109,9 +109,12 @@ class Walk:
         """Give every row its receptive field."""
         if not self.listed:
             return
-        shown = {field: self.sight.shown(field) for field in dict.fromkeys(self.drawn)}
+        shown = {found: self.sight.shown(*found) for found in dict.fromkeys(self.drawn)}
         pairs = zip(self.rows, self.drawn, strict=True)
         self.rows = [changed(r, receptive_field=shown[f]) if shown[f] else _unseen(r) for r, f in pairs]
+
+    def drawing(self, node: Node) -> tuple[Field | None, int]:
+        return self.fields.get(node.results[0]), node.results[0].type.rank
 
     def shape(self, value: Value) -> Shape:
         return shape_at(value.type, self.sizes)
@@ -169,7 +172,7 @@ class Walk:
         lines = self.explanation(node, op, place) if self.explained else ()
         row = self.row(node, place, count, owned, Remarks(missing, warnings, lines)) if self.listed else PLACEHOLDER
         self.rows.append(row)
-        self.drawn.append(self.fields.get(node.results[0]))
+        self.drawn.append(self.drawing(node))
         return count
 
     def bound(self, node: Node, op: Op, weights: Iterable[Weight]) -> None:
@@ -191,8 +194,14 @@ class Walk:
         readings: dict[TensorType, Reading] = {}
         for number, result in enumerate(node.results):
             through = [self.through(op, (i, number), (v, result), f, readings) for i, v, f in operands]
-            joined = len(through) > 1
-            self.fields[result] = self.sight.join(through) if joined else next(iter(through), None)
+            self.fields[result] = self.joined(op, through, len(node.inputs))
+
+    def joined(self, op: Op, through: list[Field], operands: int) -> Field | None:
+        """What a result sees through those of its operands that see anything."""
+        axis = op.beside()
+        if axis is not None and through:
+            return self.sight.beside(through, axis, operands == 1 or len(through) < operands)
+        return self.sight.join(through) if len(through) > 1 else next(iter(through), None)
 
     def through(
         self, op: Op, place: tuple[int, int], ends: tuple[Value, Value], field: Field,
@@ -202,7 +211,7 @@ class Walk:
 
         Where values of one type are read alike, `readings` keeps how.
         """
-        if place[0] == 0 and len(tuple(op.operands())) == 1 and not any(seen and seen.axes for seen in field):
+        if place[0] == 0 and len(tuple(op.operands())) == 1 and _settled(field) and not op.windows():
             return field
         before, after = map(self.shape, ends)
         reading = readings.get(ends[0].type) or reading_at(op, *place, self.sizes)
@@ -254,7 +263,7 @@ class Walk:
         owned = self.owns(node, place)
         inside = Place(place.of(node.name), place.depth + 1, place.steps, owned)
         self.rows.append(PLACEHOLDER)
-        self.drawn.append(None)
+        self.drawn.append((None, 0))
         steps = None
         if isinstance(op, Recurrent):
             steps = place.steps * self.steps(node)
@@ -265,7 +274,7 @@ class Walk:
         lines = tuple(explain(node, self.sizes)) if self.explained else ()
         if self.listed:
             self.rows[index] = self.row(node, place, count, owned, Remarks(explanation=lines, steps=steps))
-        self.drawn[index] = self.fields.get(node.results[0])
+        self.drawn[index] = self.drawing(node)
         return count
 
     def body(self, node: Node, op: Block, inside: Place) -> Count:
@@ -369,3 +378,8 @@ def _without(row: Row, missing: tuple[str, ...]) -> Row:
         flops=None if total else row.flops,
         transcendentals=None if "transcendentals" in missing else row.transcendentals,
     )
+
+
+def _settled(field: Field) -> bool:
+    """Whether all positions see the same of all axes."""
+    return not any(seen and (seen.axes or seen.parts) for seen in field)

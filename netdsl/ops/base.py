@@ -7,6 +7,8 @@ other annotated field), in the order in which the text may give them, and answer
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
+from operator import add, mul
 from typing import Annotated, Any, ClassVar, Protocol, Self, dataclass_transform, get_args, get_origin
 
 from netdsl.dims import Dim, Extent
@@ -130,8 +132,8 @@ class Mingled:
     """True when a position reads all up to its own, the last one everything: what is causal."""
     picks: bool = False
     """True when fewer positions come out than go in because some are read by none."""
-    beside: bool = False
-    """True when other operands have places of their own along the same axis."""
+    features: bool = False
+    """As `Read.features`, where only some of them are read: those of a group."""
 
 
 Reading = tuple[Follows | Read | Mingled, ...]
@@ -139,6 +141,7 @@ Reading = tuple[Follows | Read | Mingled, ...]
 
 EVERYTHING = Read()
 FEATURES = Read(features=True)
+GROUP = Mingled((0,), features=True)
 
 
 @dataclass_transform()
@@ -297,13 +300,7 @@ class Op(Declared, abstract=True):
 
     def macs(self) -> Extent:
         """Multiply-accumulates of contractions for one sample: no bias, padding counted as if dense."""
-        total: Extent = 0
-        for factors in self.contractions():
-            term: Extent = 1
-            for factor in factors:
-                term = term * factor
-            total = total + term
-        return total
+        return reduce(add, (reduce(mul, factors, 1) for factors in self.contractions()), 0)
 
     def bias_adds(self) -> Extent:
         """Additions of a bias: the output elements of a layer that has one."""
@@ -329,8 +326,12 @@ class Op(Declared, abstract=True):
             return (EVERYTHING,) * operand.rank
         if not windows:
             return aligned(operand.shape, _type(self, result).shape)
-        channels = FEATURES if self.weights() else Follows(0)
+        channels = GROUP if getattr(self, "groups", 1) > 1 else FEATURES if self.weights() else Follows(0)
         return (channels, *(Follows(i, window) for i, window in enumerate(windows, 1)))
+
+    def beside(self) -> int | None:
+        """The axis of the result along which operands, or places of one operand, come to lie side by side."""
+        return None
 
     def numberings(self) -> tuple[Numbering, ...]:
         """The inputs whose numbers must lie in a range: labels and indices, but no numbers that are only counted."""
@@ -374,10 +375,7 @@ class Op(Declared, abstract=True):
         """The values it reads, in order."""
         for declared in self.inputs():
             value = getattr(self, declared.name)
-            if declared.many:
-                yield from value
-            elif value is not None:
-                yield value
+            yield from value if declared.many else () if value is None else (value,)
 
 
 def _type(op: Op, place: int) -> TensorType:
@@ -389,7 +387,7 @@ def aligned(operand: Sequence[Extent], result: Sequence[Extent]) -> Reading:
     """One to one, aligned at the last axis; an axis of size 1 that is repeated is read by every position."""
     start = len(result) - len(operand)
     pairs = zip(operand, result[start:], strict=True)
-    return tuple(EVERYTHING if o == 1 != r else Follows(start + i) for i, (o, r) in enumerate(pairs))
+    return tuple(EVERYTHING if o == 1 != r else Follows(i) for i, (o, r) in enumerate(pairs, start))
 
 
 class Elementwise(Op, abstract=True):

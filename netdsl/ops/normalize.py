@@ -7,9 +7,11 @@ from netdsl.dims import Extent
 from netdsl.ops.base import (
     EVERYTHING,
     FEATURES,
+    GROUP,
     Elementwise,
     Follows,
     Gradients,
+    Mingled,
     Reading,
     Requirement,
     RuleError,
@@ -192,6 +194,9 @@ class Groupnorm(_Standardised):
     def scaled(self) -> bool:
         return self.affine
 
+    def reading(self, place: int, result: int = 0) -> Reading:
+        return (Mingled((0,)) if self.groups > 1 else EVERYTHING, *(EVERYTHING,) * (self.x.type.rank - 1))
+
     def training(self, tape: Tape) -> tuple[Value, ...]:
         import netdsl.ops.normalize_backward as backward
 
@@ -275,7 +280,7 @@ class Lrn(Elementwise):
         return self.x.type.elements * (self.size + 3)
 
     def reading(self, place: int, result: int = 0) -> Reading:
-        return (FEATURES, *map(Follows, range(1, self.x.type.rank)))
+        return (GROUP, *map(Follows, range(1, self.x.type.rank)))
 
     def training(self, tape: Tape) -> tuple[Value, ...]:
         import netdsl.ops.normalize_backward as backward

@@ -132,6 +132,9 @@ class Recurrence(Op, abstract=True):
     def reading(self, place: int, result: int = 0) -> Reading:
         return (EVERYTHING if self.directions > 1 else Mingled((0,), growing=True), FEATURES)
 
+    def beside(self) -> int | None:
+        return 1 if self.directions > 1 else None  # what either direction has seen
+
     def training(self, tape: Tape) -> tuple[Value, ...]:
         from netdsl.ops.recurrent_backward import recurrence_training
 

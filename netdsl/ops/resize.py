@@ -319,6 +319,9 @@ class PixelShuffle(Rearrangement):
     def windows(self) -> tuple[Window, ...]:
         return tuple(Window(size, self.factor, up=self.factor) for size in self.x.type.spatial)
 
+    def reading(self, place: int, result: int = 0) -> Reading:
+        return (Mingled((0, 1, 2)), *super().reading(place, result)[1:])
+
     def in_place(self) -> bool:
         return False
 
@@ -351,6 +354,12 @@ class PixelUnshuffle(Rearrangement):
 
     def windows(self) -> tuple[Window, ...]:
         return tuple(Window(size, self.factor, self.factor) for size in self.x.type.spatial)
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        return (Mingled((0,)), *super().reading(place, result)[1:])
+
+    def beside(self) -> int:
+        return 0
 
     def in_place(self) -> bool:
         return False

@@ -105,9 +105,11 @@ class Concat(Rearrangement):
         return self.x[0].type.with_shape(*shape)
 
     def reading(self, place: int, result: int = 0) -> Reading:
-        several = len(self.x) > 1
         axes = range(self.x[place].type.rank)
-        return tuple(Mingled((i,), beside=True) if several and i == self.along else Follows(i) for i in axes)
+        return tuple(Mingled((i,)) if len(self.x) > 1 and i == self.along else Follows(i) for i in axes)
+
+    def beside(self) -> int | None:
+        return self.along if len(self.x) > 1 else None
 
     def in_place(self) -> bool:
         return False
@@ -151,6 +153,9 @@ class Stack(Rearrangement):
 
     def reading(self, place: int, result: int = 0) -> Reading:
         return with_axis(self.x[place].type.rank, self.along)
+
+    def beside(self) -> int:
+        return self.along
 
     def in_place(self) -> bool:
         return False
