@@ -511,7 +511,7 @@ def test_explanations_show_the_arithmetic_with_its_numbers() -> None:
         "memory: 96·55·55·4 = 1,161,600 bytes",
         "receptive field: 1 + (11 − 1)·1 = 11, stride 1·4 = 4",
     )
-    assert "params: 9216·4096 + 4096 = 37,752,832" in row(report, "fc6").explanation
+    assert "params: 9,216·4,096 + 4,096 = 37,752,832" in row(report, "fc6").explanation
     assert row(report, "fc6.flatten").explanation == ("memory: a view of its input, none of its own",)
     assert "receptive field: 35 + (5 − 1)·8 = 67, stride 8·1 = 8" not in row(report, "conv2").explanation
     assert "receptive field: 19 + (5 − 1)·8 = 51, stride 8·1 = 8" in row(report, "conv2").explanation
