@@ -113,6 +113,39 @@ def test_a_run_and_its_onnx_file_say_the_same_of_a_file(tmp_path: Path, trained:
     assert moved.top == without.top
 
 
+ASKED = [case for case in CASES if case[0] not in ("text", "shapes", "imagefolder")]
+
+
+@pytest.mark.parametrize(("name", "shape", "settings"), ASKED)
+def test_data_asked_for_by_name_is_prepared_as_in_training(
+    tmp_path: Path, name: str, shape: str, settings: str
+) -> None:
+    """A sample of data without any setting is what the sample of the run's own data is, in a run and its ONNX file."""
+    if name in MADE:
+        MADE[name](tmp_path)
+    net = load_text(source(name, shape, settings, tmp_path), "n.net").net()
+    bare = read_data("digits" if name == "digits" else f'{name}("{tmp_path}")')
+    assert net.recipe is not None
+    assert net.recipe.data is not None
+    model = Model(net, dict, {}, "run")
+    for split in ("train", "test"):
+        whole = read_sample(model, "0", net.recipe.data, split).fields
+        asked = read_sample(model, "0", data_of(net, bare), split).fields
+        for field, values in whole.items():
+            np.testing.assert_array_equal(values, asked[field])
+
+
+def test_settings_that_are_asked_for_win_and_are_told(tmp_path: Path) -> None:
+    net = load_text(source("digits", "[1, 8, 8]", GREY, tmp_path), "n.net").net()
+    exported = save_onnx(net, tmp_path / "n.onnx")
+    own, other = read_data("digits(mean=0.3)"), read_data("digits(mean=0.5)")
+    plain, same, apart = (predict(exported, 0, data=d, device="cpu") for d in (read_data("digits"), own, other))
+    assert plain.top == same.top
+    assert plain.notes == same.notes == ()
+    assert apart.notes == ("digits is asked for with mean=0.5, but the net was trained with mean=0.3",)
+    assert not np.array_equal(apart.outputs["logits"], plain.outputs["logits"])
+
+
 def test_what_an_onnx_file_says_of_its_data(tmp_path: Path) -> None:
     digit = load_text(source("digits", "[1, 28, 28]", GREY, tmp_path), "n.net").net()
     told = names_of(onnx_model(digit))

@@ -40,6 +40,11 @@ class Data(Declared, abstract=True):
         if not abstract:
             DATA[cls.name] = cls
 
+    def __init__(self, *given: Any, **named: Any) -> None:
+        """`said` is which settings were given, be it with their defaults."""
+        self.said = frozenset(named) | {f.name for f, _ in zip(self.fields, given, strict=False)}
+        super().__init__(*given, **named)
+
     def companions(self, type: TensorType) -> dict[str, TensorType]:
         """The fields beside the main one, given the type of the main one; `RuleError` when it cannot be."""
         raise NotImplementedError
@@ -56,6 +61,16 @@ class Data(Declared, abstract=True):
         """What a model should know to read files as it read its samples: `classes` by number, `picture`."""
         names = self.class_names()
         return {"classes": names} if names else {}
+
+    def prepared(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
+        """The settings by which a sample becomes an input, as they are in force."""
+        return {}
+
+    def prepared_like(self, known: Mapping[str, Any]) -> "Data":
+        """The same data, prepared as is `known` of other data wherever this declaration leaves it unsaid."""
+        own = {f.name for f in self.settings()}
+        said = {name: getattr(self, name) for name in self.said}
+        return type(self)(**{**{name: value for name, value in known.items() if name in own}, **said})
 
     def input_name(self, inputs: Inputs) -> str:
         """Which input of the network the main field feeds."""
@@ -76,6 +91,14 @@ class Data(Declared, abstract=True):
                 f"`{self.name}` gives {_listed(found)}, but the net also needs `{missing[0]}`", code="wrong-data"
             )
         return found
+
+
+def prepared_picture(picture: Mapping[str, Any], type: TensorType) -> dict[str, Any]:
+    """The settings that make such a picture (`Images.preparation`) of samples of any set, for an input of a type."""
+    found = {name: picture[name] for name in ("mean", "std", "fit")}
+    if any(isinstance(axis, Dim) for axis in type.shape):
+        found["size"] = (picture["height"], picture["width"])
+    return found
 
 
 def _listed(names: Mapping[str, Any]) -> str:
@@ -181,6 +204,10 @@ class Images(Data, abstract=True):
         type = inputs[self.input_name(inputs)]
         self.check(type)
         return {**super().facts(inputs, defaults), "picture": self.preparation(type, defaults)}
+
+    def prepared(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
+        type = inputs[self.input_name(inputs)]
+        return prepared_picture(self.preparation(type, defaults), type)
 
     def preparation(self, type: TensorType, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
         """All that makes an input of a stored picture, under the names that an ONNX file's metadata has too."""
@@ -376,3 +403,6 @@ class Characters(Data):
         type = inputs[self.input_name(inputs)]
         known = {} if self.length is not None else defaults or {}
         return _assign(type.shape, (self.length or self.native,), known)
+
+    def prepared(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
+        return {"length": next(iter(self.sizes(inputs, defaults).values()), self.length)}

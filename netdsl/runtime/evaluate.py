@@ -19,7 +19,7 @@ from netdsl.runtime.fit import check_fit
 from netdsl.runtime.folder import RunFolder
 from netdsl.runtime.opening import check_outputs, open_quietly, run_once
 from netdsl.runtime.ranges import split_check
-from netdsl.runtime.recipes import data_of, plan_of, recipe_of
+from netdsl.runtime.recipes import data_of, departures, known_of, plan_of, recipe_of
 from netdsl.runtime.scoring import Scoring, Totals, build_module, named, output_names
 
 Forward = Callable[[dict[str, Tensor]], Mapping[str, Tensor]]
@@ -80,7 +80,8 @@ def score(net: Net, forward: Forward, split: str, data: Data | None, device: tor
         scoring.loss(totals, values)
         scoring.count(totals, values)
     found = scoring.result(totals)
-    notes = {"notes": dataset.doubts} if dataset.doubts else {}
+    doubts = [*departures(data, known_of(net)), *dataset.doubts]
+    notes = {"notes": doubts} if doubts else {}
     return {"split": split, "samples": len(samples), "loss": found["loss"], "metrics": found["metrics"], **notes}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 from netdsl.dims import Dim
 from netdsl.ir import Net
 from netdsl.recipe import Data
-from netdsl.recipe.data import Images
+from netdsl.recipe.data import Images, prepared_picture
 from netdsl.runtime.arrayfile import read_array
 from netdsl.runtime.data import load_data
 from netdsl.runtime.engine import no_engine
@@ -25,7 +25,7 @@ from netdsl.runtime.imagefile import ENDINGS, read_image
 from netdsl.runtime.opening import open_net, open_quietly, run_once
 from netdsl.runtime.pictures import Array, Picture, picture_for, picture_from
 from netdsl.runtime.ranges import Ranges
-from netdsl.runtime.recipes import data_of
+from netdsl.runtime.recipes import data_of, departures, known_of
 from netdsl.runtime.session import Session
 from netdsl.runtime.tensorfile import load_arrays, load_facts
 from netdsl.tensors import DType, TensorType, Value
@@ -82,19 +82,30 @@ def predict(
     A run folder is computed by `engine`: "torch", or "onnx" for onnxruntime without PyTorch, as an `.onnx` file is.
     Probabilities are the softmax of the first output, or the output itself when it is one already (no value below
     0, a sum of 1). An image file becomes an input as a sample of the training data does: by the data of the run, by
-    what an ONNX file of ours says of it, or by `data`, which wins. An array is taken as it is. Samples by number need
-    data.
+    what an ONNX file of ours says of it, or by `data`, which wins in what it says and leaves all else as it was in
+    training. An array is taken as it is. Samples by number need data.
     """
     if engine not in OPENERS:
         raise no_engine(engine)
     bare = Path(model).suffix == ".onnx"
     opened = _file(model, device) if bare else OPENERS[engine](model, device)
-    used = data_of(opened.net, data) if data is not None or not bare else None
+    known = _known(opened) if data is not None else {}
+    used = data_of(opened.net, data, known) if data is not None or not bare else None
     found = read_sample(opened, sample, used, split)
     Ranges(opened.net.inference(), (), _sizes(opened.net, found.fields)).check(found.fields)
     outputs = {name: value[0] for name, value in opened.compute(found.fields).items()}
     names = found.classes or _class_names(opened, data, used)
-    return Prediction(outputs, _guesses(next(iter(outputs.values())), names, top), found.truth, found.notes)
+    notes = (*departures(data, known), *found.notes)
+    return Prediction(outputs, _guesses(next(iter(outputs.values())), names, top), found.truth, notes)
+
+
+def _known(model: Model) -> dict[str, Any]:
+    """The settings by which the inputs of a model were made in training, as far as it knows."""
+    if model.net.recipe is not None or model.facts.get("picture") is None or len(model.net.inputs) != 1:
+        return known_of(model.net)
+    type = model.net.inputs[0].type
+    picture = picture_from(model.facts["picture"], type, model.name)
+    return prepared_picture(asdict(picture), type)
 
 
 def _sizes(net: Net, fields: Mapping[str, Array]) -> dict[str, int]:
@@ -211,9 +222,16 @@ def _unprepared(path: Path, array: Array, model: Model, data: Data | None) -> tu
     return ()
 
 
+UNNUMBERED = (
+    "a sample by number needs data: say --data with the set that it is in, such as --data digits or "
+    "--data 'mnist(\"folder\")'; settings such as `mean` and `std` that this leaves out are those of training, where "
+    "the model knows them"
+)
+
+
 def _numbered(net: Net, number: int, data: Data | None, split: str) -> Sample:
     if data is None:
-        raise RunError("a sample by number needs data: say --data, such as --data digits")
+        raise RunError(UNNUMBERED)
     dataset = load_data(data, net, net.defaults)
     samples = dataset.split(split)
     if number >= len(samples):

@@ -61,8 +61,14 @@ def recipe_of(net: Net) -> Recipe:
     return net.recipe
 
 
-def data_of(net: Net, data: Data | None = None) -> Data:
-    """The data to use: what was asked for, else what the recipe says; `NetError` when it says nothing."""
+def data_of(net: Net, data: Data | None = None, known: Mapping[str, Any] | None = None) -> Data:
+    """The data to use: what was asked for, else what the recipe says; `NetError` when it says nothing.
+
+    What was asked for leaves `known` settings as they are wherever it does not say them: those by which an input was
+    made in training, by the recipe unless they are given.
+    """
+    if data is not None:
+        data = data.prepared_like(known_of(net) if known is None else known)
     found = data or recipe_of(net).data
     if found is None:
         message = f"the recipe of `{net.name}` has no `data`"
@@ -75,6 +81,38 @@ def data_of(net: Net, data: Data | None = None) -> Data:
     except RuleError as error:
         raise RunError(f"{error}" + (f" ({error.help})" if error.help else "")) from None
     return found
+
+
+def known_of(net: Net) -> dict[str, Any]:
+    """The settings by which the data of a net's recipe makes an input; empty without data, or where it does not fit."""
+    data = None if net.recipe is None else net.recipe.data
+    try:
+        return {} if data is None else data.prepared({v.name: v.type for v in net.inputs}, net.defaults)
+    except RuleError:
+        return {}
+
+
+def departures(data: Data | None, known: Mapping[str, Any]) -> list[str]:
+    """What was asked for of data and is not as it was in training, in words."""
+    said = data.said & known.keys() if data is not None else ()
+    pairs = [(name, getattr(data, name), known[name]) for name in known if name in said]
+    return [
+        f"{data.name} is asked for with {name}={_spelt(now)}, but the net was trained with {name}={_spelt(was)}"
+        for name, now, was in pairs
+        if data is not None and not _alike(now, was)
+    ]
+
+
+def _alike(now: Any, was: Any) -> bool:
+    """Whether two values mean the same; one number stands for all channels or both sides."""
+    a, b = (tuple(v) if isinstance(v, (list, tuple)) else (v,) for v in (now, was))
+    most = max(len(a), len(b))
+    return (a * most if len(a) == 1 else a) == (b * most if len(b) == 1 else b)
+
+
+def _spelt(value: Any) -> str:
+    items = value if isinstance(value, (list, tuple)) else (value,)
+    return str(items[0]) if len(items) == 1 else f"({', '.join(map(str, items))})"
 
 
 def located(data: Data, net: Net) -> Data:

@@ -22,7 +22,7 @@ from netdsl.runtime.folder import RunFolder
 from netdsl.runtime.opening import open_quietly
 from netdsl.runtime.pictures import Array
 from netdsl.runtime.ranges import split_check
-from netdsl.runtime.recipes import Plan, data_of, plan_of
+from netdsl.runtime.recipes import Plan, data_of, departures, known_of, plan_of
 from netdsl.runtime.tensorfile import load_arrays
 from netdsl.runtime.terms import Terms
 from netdsl.runtime.totals import Totals
@@ -78,7 +78,8 @@ def evaluate_run(
     feed = ArrayFeed(samples, plan.workers, split_check(net, plan, split))
     scoring.score(feed.batches(batches), held, totals)
     found = scoring.terms.result(totals)
-    notes = {"notes": dataset.doubts} if dataset.doubts else {}
+    doubts = [*departures(data, known_of(net)), *dataset.doubts]
+    notes = {"notes": doubts} if doubts else {}
     return {"split": split, "samples": len(samples), "loss": found["loss"], "metrics": found["metrics"], **notes}
 
 
