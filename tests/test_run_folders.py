@@ -99,6 +99,32 @@ def test_folders_of_runs_are_numbered_and_said(
     assert "resumed after epoch 1" in capsys.readouterr().out
 
 
+def test_a_run_that_never_began_hides_none_and_the_last_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.net").write_text(TEXT)
+    begin = ["train", "small.net", "--device", "cpu", "--engine", "onnx"]
+    assert command(begin) == command(begin) == 0
+    (tmp_path / "runs/Small-2/checkpoint.safetensors").unlink()
+    assert command([*begin, "--resume", "--epochs", "2"]) == 0
+    assert "going on with runs/Small\n" in capsys.readouterr().out
+    assert command([*begin, "--overwrite"]) == 0
+    assert "replacing runs/Small-2\n" in capsys.readouterr().out
+    assert sorted(p.name for p in (tmp_path / "runs").iterdir()) == ["Small", "Small-2"]
+    assert (tmp_path / "runs/Small-2/checkpoint.safetensors").exists()
+
+
+@pytest.mark.parametrize(("classes", "said"), [(10, False), (12, True)])
+def test_scores_for_classes_that_are_not_there_are_said(
+    classes: int, said: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    net = load_text(TEXT.replace("linear(10)", f"linear({classes})")).net()
+    train(net, tmp_path / "run", device="cpu", engine="onnx")
+    told = f"has scores for {classes}, of which digits has 10: give `logits` 10 scores, one a class"
+    assert (told in capsys.readouterr().out.replace("\n", " ")) == said
+
+
 def test_a_recipe_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "recipe.json").write_text('{"cake": "2 eggs"}')
     for overwrite in (False, True):

@@ -60,7 +60,7 @@ def run(given: Namespace) -> None:
         return
     if folder is None:
         assert net is not None, "a text was read"
-        folder = _chosen(net.name, given.resume, given.quiet)
+        folder = _chosen(net.name, given)
     from netdsl.runtime.train import train
 
     options = {name: getattr(given, name) for name in ("resume", "overwrite", "device", "quiet", "engine")}
@@ -95,14 +95,29 @@ def _refuse_changes(given: Namespace, rows: Mapping[str, str]) -> None:
         )
 
 
-def _chosen(name: str, resume: bool, quiet: bool) -> Path:
-    """The folder of a run that was given none, said where it is not simply `runs/NAME`."""
+def _chosen(name: str, given: Namespace) -> Path:
+    """The folder of a run that was given none, said where it is not simply `runs/NAME`.
+
+    `--resume` goes on with the last that holds a checkpoint, `--overwrite` replaces the last.
+    """
+    from netdsl.runtime.folder import CHECKPOINT, RECIPE
+
     taken, free = folders(name)
-    folder = taken[-1] if resume and taken else free
-    if taken and not quiet and os.environ.get("RANK", "0") == "0":
-        held = "holds a run" if (taken[-1] / "recipe.json").exists() else "is there"
-        say(f"going on with {folder}" if resume else f"{taken[-1]} {held} already: this one goes to {folder}")
-    return folder
+    begun = [f for f in taken if (f / CHECKPOINT).exists()] or taken
+    if not taken or os.environ.get("RANK", "0") != "0":
+        notice = None
+    elif given.resume:
+        notice = f"going on with {begun[-1]}"
+    elif given.overwrite:
+        notice = f"replacing {taken[-1]}"
+    else:
+        held = "holds a run" if (taken[-1] / RECIPE).exists() else "is there"
+        notice = f"{taken[-1]} {held} already: this one goes to {free}"
+    if notice and not given.quiet:
+        say(notice)
+    if taken and given.resume:
+        return begun[-1]
+    return taken[-1] if taken and given.overwrite else free
 
 
 def folders(name: str) -> tuple[list[Path], Path]:

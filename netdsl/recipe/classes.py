@@ -14,8 +14,8 @@ SCORED = (ClassLoss, MultiMargin, Metric)
 
 
 @record
-class Shortage:
-    """A loss or metric that can tell fewer classes apart than the data has."""
+class Scored:
+    """A loss or metric that reads labels, and how many classes it can tell apart: those of the data, or not."""
 
     node: Node
     scores: Value
@@ -34,15 +34,29 @@ class Shortage:
         return f"`{self.scores.name}`, which `{self.node.kind}` reads, has scores for {self.found}"
 
 
-def shortages(graph: Graph, classes: int) -> Iterator[Shortage]:
+def shortages(graph: Graph, classes: int) -> Iterator[Scored]:
     """Every use of the data's `label` in the graph of a loss or metric that knows too few classes for it."""
+    for use in _uses(graph):
+        op: Any = use.node.op
+        if use.found < _needed(classes, getattr(op, "ignore", -100)):
+            yield use
+
+
+def surpluses(graph: Graph, classes: int) -> Iterator[Scored]:
+    """Every such use that has scores for more classes than there are: the others can never be right."""
+    for use in _uses(graph):
+        if use.found > max(classes, 2):
+            yield use
+
+
+def _uses(graph: Graph) -> Iterator[Scored]:
     for label in graph.inputs:
         if label.name == "label":
             for node in _readers(graph, label):
                 op: Any = node.op
                 found = _known(op)
-                if found is not None and found < _needed(classes, getattr(op, "ignore", -100)):
-                    yield Shortage(node, op.x, found)
+                if found is not None:
+                    yield Scored(node, op.x, found)
 
 
 def _known(op: Any) -> int | None:

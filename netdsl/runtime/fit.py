@@ -11,7 +11,7 @@ from netdsl.dims import at
 from netdsl.ir import Net, Node, Term
 from netdsl.ops.normalize import Batchnorm
 from netdsl.recipe import Data
-from netdsl.recipe.classes import shortages
+from netdsl.recipe.classes import shortages, surpluses
 from netdsl.runtime.data import Dataset, cut, input_sizes
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.recipes import Plan, written
@@ -72,6 +72,15 @@ def _check_classes(net: Net, data: Data, dataset: Dataset, term: Term) -> None:
     count = len(dataset.classes)
     for short in shortages(term.graph, count):
         raise RunError(f"{data.name} has {count} classes, but {short} of {net.name}: {short.help(count)}")
+
+
+def spare_scores(net: Net, plan: Plan, dataset: Dataset) -> str | None:
+    """What to say of scores for classes that the data do not have; None where there are none, or for characters."""
+    count = len(dataset.classes)
+    found = [use for term in plan.losses for use in surpluses(term.graph, count)] if count else []
+    if not found or plan.data.main == "tokens":
+        return None
+    return f"{found[0]}, of which {plan.data.name} has {count}: {found[0].help(count)}"
 
 
 def _check_vocabulary(data: Data, dataset: Dataset, path: str, node: Node) -> None:

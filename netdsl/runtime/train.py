@@ -15,7 +15,7 @@ from netdsl.ir import Net
 from netdsl.runtime.data import Dataset, Share, cut, input_sizes, load_data, mirrored, share, shuffled
 from netdsl.runtime.engine import Fields, open_engine
 from netdsl.runtime.errors import RunError
-from netdsl.runtime.fit import check_batches, check_fit
+from netdsl.runtime.fit import check_batches, check_fit, spare_scores
 from netdsl.runtime.folder import RunFolder
 from netdsl.runtime.progress import Reporter, guessing, overfitting, overfitting_plot
 from netdsl.runtime.recipes import Plan, plan_of, recipe_json, written
@@ -125,6 +125,8 @@ class Trainer:
         self.checkpoint_seconds = checkpoint_seconds
         self.dataset: Dataset = load_data(self.plan.data, net, net.defaults)
         check_fit(net, self.plan, self.dataset)
+        spare = spare_scores(net, self.plan, self.dataset)
+        self.dataset.notes += [spare] if spare else []
         self.terms = Terms(net, self.plan.losses, self.plan.metrics)
         self.engine = open_engine(engine, net, self.plan, self.dataset, device)
         self.rank, self.world = self.engine.rank, self.engine.world
