@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from netdsl import foreign
+from netdsl.diagnostics import Diagnostic
 from netdsl.elaborate.files import STDLIB
 from netdsl.elaborate.functions import FUNCTIONS
 from netdsl.foreign import settings
@@ -104,6 +105,20 @@ def test_inner_words_are_never_offered(word: str) -> None:
 
 # ---------------------------------------------------------------- settings
 
+SETTINGS = ("too-many-settings", "unknown-setting", "repeated-setting", "wrong-kind", "wrong-setting")
+
+
+def unfit(name: str, help: str, around: str) -> list[str]:
+    """What is wrong with the settings of the calls of `name` that a help offers, each put into a text."""
+    offered = [t for t in re.findall(r"`([^`]+)`", help) if re.match(rf"{name}\b[(]", t) and "…" not in t]
+    found = [(t, d) for t in offered for d in check_text(around.replace("{}", t)) if d.severity == "error"]
+    return [f"{t}: {d.message}" for t, d in found if d.code in SETTINGS and said_of(name, d)]
+
+
+def said_of(name: str, found: Diagnostic) -> bool:
+    """Whether a message is about a setting of a layer, and not about what comes into it."""
+    return (f"(in `{name}`)" if found.code == "wrong-kind" else f"`{name}`") in found.message
+
 
 def takers(setting: str) -> list[str]:
     """A layer that has a setting of that name, as its example writes it."""
@@ -125,6 +140,7 @@ def test_foreign_settings_are_named_here(word: str, here: str) -> None:
         named = re.match(r"it is called `(\w+)` here", help)
         assert named is not None or "a layer of its own" in help, (name, help)
         assert named is None or named[1] in names
+        assert unfit(name, help, net("x [16, 32, 32]", "{}")) == [], (name, help)
 
 
 CALLS = {
@@ -334,6 +350,49 @@ def test_more_by_place_than_declared_is_refused(name: str) -> None:
     given = ", ".join(["1"] * (op.positional + 1))
     found = check_text(net("x [16, 32, 32]", f"{name}({given})"))
     assert [d.code for d in found if d.severity == "error"] == ["too-many-settings"]
+
+
+LITERALS = ("1", "2", "0.5", "true", "(1, 2)")
+DECLARATIONS = {"data": DATA, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+OPERATIONS = sorted({op.name for op in REGISTRY.values()} - set(INNER))
+
+
+def calls(name: str, most: int) -> list[str]:
+    """Calls with one to three settings too many by their place."""
+    return [f"{name}({', '.join([literal] * (most + more))})" for literal in LITERALS for more in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_what_is_offered_for_settings_by_place_can_be_given(name: str) -> None:
+    around = net("x [16, 32, 32]", "{}")
+    for call in calls(name, REGISTRY[name].positional):
+        found = [d for d in check_text(around.replace("{}", call)) if d.code == "too-many-settings"]
+        assert len(found) == 1, call
+        assert found[0].help, call
+        assert unfit(name, found[0].help, around) == [], (call, found[0].help)
+
+
+@pytest.mark.parametrize("what", DECLARATIONS)
+def test_what_is_offered_for_settings_of_a_recipe_can_be_given(what: str) -> None:
+    for name, declared in DECLARATIONS[what].items():
+        texts = ", ".join(['"x"'] * (declared.positional + 1))
+        for call in (f"{name}({texts})", *calls(name, declared.positional)):
+            found = [d for d in check_text(recipe(f"{what} {call}")) if d.code == "too-many-settings"]
+            assert len(found) == 1, call
+            assert unfit(name, found[0].help or "", recipe(f"{what} {{}}")) == [], call
+
+
+def test_a_call_of_another_framework_loses_what_nothing_takes() -> None:
+    offered = {
+        "resize(64, 64)": "resize((64, 64))", "unpool(2, 2)": "unpool((2, 2))", "crop(28, 28)": "crop((28, 28))",
+        "pad(1, 1, 1, 1)": "pad(1)", "dropout(0.5, true)": "dropout(0.5)", "leaky_relu(0.2, true)": "leaky_relu(0.2)",
+        "relu(true)": "relu", "layernorm(32)": "layernorm", "lstm(32, 64, 2)": "lstm(64, layers=2)",
+    }  # fmt: skip
+    for call, wanted in offered.items():
+        on = "x [16, 32]" if call.startswith("lstm") else "x [16, 32, 32]"
+        help = helps(net(on, call))
+        assert re.findall(r"`([^`]+)`", help)[0] == wanted, help
+        assert errors(net(on, wanted)) == []
 
 
 def test_right_texts_read_no_table() -> None:

@@ -13,11 +13,11 @@ from netdsl.elaborate.files import STDLIB
 from netdsl.elaborate.functions import FUNCTIONS
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import LAYERS, UNKNOWN, Bundle
-from netdsl.foreign.calls import Given, Reader, call_text, given, layer_of, parts
+from netdsl.foreign.calls import ONE_OF, Given, Reader, call_text, given, layer_of, parts
 from netdsl.foreign.settings import OF_SCORES
 from netdsl.foreign.values import NOWHERE, elsewhere, left_out, named_here, value_here
 from netdsl.ops import REGISTRY
-from netdsl.ops.base import Declared
+from netdsl.ops.base import Declared, Field, RuleError, read_setting
 from netdsl.ops.fields import BoolKind, FloatKind, IntKind, SizesKind
 from netdsl.ops.loss import ClassLoss
 from netdsl.ops.metric import Metric
@@ -157,8 +157,11 @@ def unknown_setting(
             return said
     reading = reader(context, scope)
     written = reading.rewrite(call) if reading.settings(title) is not None else None
+    op = REGISTRY.get(title)
     so = f": write `{written}`" if written else ""
     here = named_here(name, names)
+    if here is not None and written and not fits(op, _calling(title, written)):
+        return f"it is called `{here}` here{_taking(op, here)}"
     if here is not None:
         return f"it is called `{here}` here{so}"
     if elsewhere(name):
@@ -170,6 +173,17 @@ def unknown_setting(
     return did_you_mean(name, names)
 
 
+def _calling(title: str, written: str) -> str:
+    """The call of a layer in a pipeline of several."""
+    return next((part for part in written.split(" -> ") if re.match(rf"{title}\b", part)), title)
+
+
+def _taking(op: type[Declared] | None, name: str) -> str:
+    kinds = {f.name: f.kind for f in op.settings()} if op else {}
+    kind = kinds.get(name)
+    return f", and takes {kind.says}" if kind is not None else ""
+
+
 def too_many(
     context: Context, scope: Scope, title: str, declared: type[Declared] | None, names: Sequence[str],
     arguments: Sequence[syntax.Argument], most: int,
@@ -177,7 +191,7 @@ def too_many(
     """Help for more settings by place than a layer takes so."""
     call = f"{title}({', '.join(a.span.text for a in arguments)})"
     arrows = reader(context, scope).rewrite(call)
-    if arrows is not None and arrows != call and not arrows.startswith(f"{title}("):
+    if arrows is not None and arrows not in (call, title) and not arrows.startswith(f"{title}("):
         return f"layers are applied by arrows: write `{arrows}`"
     inner = reader(context, scope).stage(arguments[0].span.text) if arguments else None
     if inner is not None and most == 0:
@@ -186,22 +200,84 @@ def too_many(
     axis = _counted(title, declared, arguments, most) or _axis(title, names, arguments, most)
     if axis is not None:
         return axis
-    listed = _bracketed(title, declared, names, arguments, most)
-    if listed is not None:
-        return listed
+    bracketed = _bracketed(title, declared, names, arguments, most)
+    if bracketed is not None and fits(declared, bracketed):
+        return f"several numbers are one setting in brackets: `{bracketed}`"
     if most == 0 and names and len(arguments) == 1 and _switch(declared, names[0], arguments[0].span.text):
         return f"write `{title}`, or `{title}({names[0]}=true)`"
-    by_name = _by_name(title, names, arguments, most)
+    by_name = _by_name(title, declared, names, arguments, most)
     word = _word(declared, arguments, most)
     if word is not None:
         kept = [a.span.text for i, a in enumerate(arguments) if i != most]
         return f"write `{title}({', '.join([*kept, word])})`"
-    inferred = _without_inputs(context, scope, title, arguments)
-    if inferred is None:
-        return f"write `{by_name}`" if by_name else takes(title, names)
-    if by_name is None or not _number(declared, names, most):
-        return f"the inputs are inferred: write `{inferred}`"
-    return f"the inputs are inferred: write `{inferred}`, or `{by_name}` where that is the {names[most]}"
+    inferred = _without_inputs(context, scope, title, arguments) if REGISTRY.get(title) is declared else None
+    if inferred is not None and fits(declared, inferred):
+        also = by_name is not None and _number(declared, names, most)
+        return f"the inputs are inferred: write `{inferred}`" + (
+            f", or `{by_name}` where that is the {names[most]}" if also else ""
+        )
+    if by_name is not None:
+        return f"write `{by_name}`" if most else f"write `{title}`, or `{by_name}` where that is the {names[0]}"
+    listed = _listed(title, declared, arguments) if most else None
+    return listed or _shortened(title, declared, names, arguments, most)
+
+
+def _listed(title: str, declared: type[Declared] | None, arguments: Sequence[syntax.Argument]) -> str | None:
+    """`unpool(2, 2)`: one number an axis."""
+    texts = [a.span.text for a in arguments]
+    if declared is None or any(a.name for a in arguments) or len(texts) > 3 or not all(map(_whole, texts)):
+        return None
+    written = f"{title}(({', '.join(texts)}))"
+    return f"several numbers are one setting in brackets: `{written}`" if fits(declared, written) else None
+
+
+def _whole(text: str) -> bool:
+    return re.fullmatch(r"-?\d+", text) is not None
+
+
+def _shortened(
+    title: str, declared: type[Declared] | None, names: Sequence[str], arguments: Sequence[syntax.Argument], most: int
+) -> str:
+    """The call with no more than it takes, and what that is."""
+    written = call_text(title, names, {n: a.span.text for n, a in zip(names, arguments[:most], strict=False)})
+    if declared is None or not fits(declared, written) or any(a.name for a in arguments):
+        return takes(title, names)
+    return f"write `{written}`; {takes(title, names)}"
+
+
+def fits(declared: type[Declared] | None, written: str) -> bool:
+    """Whether every setting of a call that a help offers is of a kind that it may have; names may stand for any."""
+    if declared is None:
+        return True
+    fields = {f.name: f for f in declared.settings()}
+    texts = [given(p) for p in parts(written.partition("(")[2].rpartition(")")[0])]
+    names = [g.name or name for g, name in zip(texts, [*fields, *[""] * len(texts)], strict=False)]
+    both = [n for n in ONE_OF.get(declared.name, ()) if n in names and n in ("size", "scale", "margin")]
+    return len(both) < 2 and all(n in fields and _reads(fields[n], g.value) for n, g in zip(names, texts, strict=True))
+
+
+def _reads(field: Field, text: str) -> bool:
+    value = _literal(text)
+    if value is None or field.kind is None:
+        return True
+    try:
+        read_setting(field, value)
+    except RuleError:
+        return False
+    return True
+
+
+def _literal(text: str) -> bool | int | float | str | list[object] | None:
+    """A value as it is written in a text; None for a name, which may stand for any."""
+    if text in ("true", "false"):
+        return text == "true"
+    if text[:1] == text[-1:] == '"':
+        return text[1:-1]
+    if text[:1] in ("(", "[") and text[-1:] in (")", "]"):
+        return [_literal(p) for p in parts(text[1:-1])]
+    if _whole(text):
+        return int(text)
+    return float(text) if re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", text) else None
 
 
 def _bracketed(
@@ -212,10 +288,12 @@ def _bracketed(
         return None
     placed = [a.span.text for a in arguments if a.name is None]
     numbers = all(re.fullmatch(r"-?\w+", text) for text in placed)
+    if len(placed) > 3 and names[0] in ("amount", "size"):  # no image has so many axes
+        return None
     if not numbers or (len(names) > 1 and (names[1] == "stride" or placed[1].isalpha())):
         return None
     rest = "".join(f", {a.span.text}" for a in arguments if a.name is not None)
-    return f"several numbers are one setting in brackets: `{title}(({', '.join(placed)}){rest})`"
+    return f"{title}(({', '.join(placed)}){rest})"
 
 
 def takes(title: str, names: Sequence[str]) -> str:
@@ -259,14 +337,17 @@ def _axis(title: str, names: Sequence[str], arguments: Sequence[syntax.Argument]
     return f"axes are counted without the batch: write `{shifted}`, or `{here}` where that axis is meant"
 
 
-def _by_name(title: str, names: Sequence[str], arguments: Sequence[syntax.Argument], most: int) -> str | None:
-    """The same call with names for what may not stand by its place."""
+def _by_name(
+    title: str, declared: type[Declared] | None, names: Sequence[str], arguments: Sequence[syntax.Argument], most: int
+) -> str | None:
+    """The same call with names for what may not stand by its place, where the values are of the kinds of these."""
     placed = [a for a in arguments if a.name is None]
     if len(placed) > len(names):
         return None
     texts = [a.span.text if i < most else f"{names[i]}={a.span.text}" for i, a in enumerate(placed)]
     texts += [a.span.text for a in arguments if a.name is not None]
-    return f"{title}({', '.join(texts)})"
+    written = f"{title}({', '.join(texts)})"
+    return written if fits(declared, written) else None
 
 
 def _word(declared: type[Declared] | None, arguments: Sequence[syntax.Argument], most: int) -> str | None:

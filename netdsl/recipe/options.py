@@ -26,13 +26,26 @@ class OptionKind(Kind):
             raise self.refuse(value) from None
 
 
+@record
+class AboveKind(FloatKind):
+    """A number above 0: a norm of at most 0 would leave nothing of a gradient."""
+
+    says = "a number above 0"
+
+    def read(self, value: Any) -> float:
+        found = FloatKind.read(self, value)
+        if found <= 0:
+            raise self.refuse(value)
+        return found
+
+
 SETTINGS: dict[str, Field] = {
     f.name: f
     for f in (
         Field("epochs", IntKind(1), 10),
         Field("batch", IntKind(1), 64),
         Field("seed", IntKind(0), 0),
-        Field("clip", OptionKind(FloatKind(0.0)), None),
+        Field("clip", OptionKind(AboveKind()), None),
         Field("accumulate", IntKind(1), 1),
         Field("precision", ChoiceKind(("no", "fp16", "bf16")), "no"),
         Field("workers", IntKind(0), 2),
