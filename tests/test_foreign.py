@@ -10,13 +10,13 @@ import pytest
 
 from netdsl import foreign
 from netdsl.diagnostics import Diagnostic
-from netdsl.elaborate.files import STDLIB
 from netdsl.elaborate.functions import FUNCTIONS
 from netdsl.foreign import settings
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import INTERNAL
 from netdsl.program import check_text
 from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES
+from netdsl.stdlib import STDLIB
 
 BLOCKS = {n for p in STDLIB.glob("*.net") for n in re.findall(r"^block (\w+)", p.read_text(encoding="utf-8"), re.M)}
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from netdsl import foreign, syntax
 from netdsl.diagnostics import Label, did_you_mean
 from netdsl.elaborate.context import Context
-from netdsl.elaborate.files import STDLIB
 from netdsl.elaborate.functions import FUNCTIONS
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import LAYERS, UNKNOWN, Bundle
@@ -23,6 +22,7 @@ from netdsl.ops.loss import ClassLoss
 from netdsl.ops.metric import Metric
 from netdsl.source import Span
 from netdsl.spelling import nearest
+from netdsl.stdlib import STDLIB
 from netdsl.tensors import Value
 
 NOT_YET = "netdsl has no such layer yet"

@@ -21,11 +21,11 @@ from netdsl.ops import REGISTRY
 from netdsl.parser import kind_of
 from netdsl.record import anew, entity
 from netdsl.source import Source, Span
+from netdsl.stdlib import STDLIB
 
 if TYPE_CHECKING:
     from netdsl.elaborate.context import Context
 
-STDLIB = Path(__file__).parent.parent / "stdlib"
 CHAIN = 50
 """How many files may be at work inside each other."""
 PRELUDE = "std.prelude"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from netdsl.diagnostics import Diagnostic, Fix, did_you_mean
 from netdsl.mistakes.mistake import Mistake, described, line_rest, words
 from netdsl.spelling import nearest
+from netdsl.stdlib import STDLIB
 from netdsl.tokens import STARTS_ITEM
 
 ITEM_WORDS = ("net", "block", "recurrent", "train", "use", "let")
@@ -28,7 +28,6 @@ PYTHON_WORDS = {
 }
 
 
-STDLIB = Path(__file__).parent.parent / "stdlib"
 ITEMS = {
     "train": "training trainer recipe fit learn optimize optimise",
     "net": "network model module class architecture graph",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from netdsl import syntax
 from netdsl.analysis.counts import Count, arithmetic
@@ -16,9 +15,9 @@ from netdsl.ops import REGISTRY
 from netdsl.ops.base import Declared, Field, Op
 from netdsl.program import load_text
 from netdsl.reference.words import CONVENTION, FAMILIES, INITIALISERS, OWN, RECIPE, ROWS, SETTINGS
+from netdsl.stdlib import STDLIB
 from netdsl.tensors import Weight
 
-STDLIB = Path(__file__).parent.parent / "stdlib"
 ARROW = re.compile(r"(\w+) ((?:int|bool)?\[[^\]]*\])")
 
 
