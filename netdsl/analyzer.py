@@ -17,9 +17,9 @@ from netdsl.analysis.report import Port, Report, Row, Totals, report_schema
 from netdsl.analysis.settings import value_data
 from netdsl.analysis.sizes import choose_sizes, named, refused, size_rules, warn_of_single_sizes
 from netdsl.analysis.walk import Walk
+from netdsl.base.collector import uncollected
 from netdsl.diagnostics import Collector, Diagnostic, Label, NetError
 from netdsl.dims import Account, SizeTooComplex, charged
-from netdsl.garbage import uncollected
 from netdsl.ir import Graph, Net, narrow
 from netdsl.ops.fields import is_int
 from netdsl.source import Source, Span

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
+from netdsl.base.record import anew, changed, entity, record
 from netdsl.limits import LABELS, MESSAGE, MISTAKES, QUOTED, WARNINGS
-from netdsl.record import anew, changed, entity, record
 from netdsl.source import Span
 
 TOO_MANY_MISTAKES: Final = "too-many-mistakes"
@@ -178,7 +178,7 @@ def _others(first: Diagnostic, told: int) -> Diagnostic:
 def did_you_mean(word: str, *known: Iterable[str]) -> str | None:
     """`did you mean `x`?` for a near name; names of an earlier group go before nearer ones of a later. None when
     nothing is near."""
-    from netdsl.spelling import nearest  # only mistakes need it
+    from netdsl.base.slips import nearest  # only mistakes need it
 
     near = next((found for group in known if (found := nearest(word, group))), None)
     return f"did you mean `{near}`?" if near else None

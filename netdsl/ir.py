@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from netdsl.base.record import anew, changed, entity, record
 from netdsl.diagnostics import Diagnostic
 from netdsl.dims import Domain
 from netdsl.ops.base import Op
 from netdsl.ops.loss import ClassLoss, Loss
-from netdsl.record import anew, changed, entity, record
 from netdsl.source import Span
 from netdsl.tensors import TensorType, Value, Weight, WeightValue
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netdsl import syntax
+from netdsl.base.collector import uncollected
 from netdsl.diagnostics import Collector, Diagnostic, Label, NetError, did_you_mean
-from netdsl.garbage import uncollected
 from netdsl.lexer import Lexer
 from netdsl.limits import BYTES, MISTAKES
 from netdsl.source import Source, Span, as_source

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from netdsl import syntax
+from netdsl.base.collector import uncollected
+from netdsl.base.record import anew, entity
 from netdsl.diagnostics import Collector, Diagnostic, Label, NetError, did_you_mean
 from netdsl.elaborate import Library, Module, elaborate
-from netdsl.garbage import uncollected
 from netdsl.ir import Net
 from netdsl.limits import MISTAKES
 from netdsl.parser import parse, parse_value, read_source
-from netdsl.record import anew, entity
 from netdsl.source import Source, Span, as_source
 
 SHOWN = 10

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from functools import cached_property
 from pathlib import Path
 
-from netdsl.record import entity, record
+from netdsl.base.record import entity, record
 
 
 @entity

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netdsl.record import record
+from netdsl.base.record import record
 from netdsl.source import Source, Span
 
 # ---------------------------------------------------------------- expressions

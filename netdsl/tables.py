@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from netdsl.record import record
+from netdsl.base.record import record
 
 FOLDER = Path(__file__).parent
 GRAMMAR = FOLDER / "grammar.lark"

@@ -10,8 +10,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from netdsl.base.record import record
 from netdsl.dims import Extent, at
-from netdsl.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

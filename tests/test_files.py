@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from netdsl.files import MARK, WriteError, keep_apart, replacing, write_text
+from netdsl.base.files import MARK, WriteError, keep_apart, replacing, write_text
 
 RAGGED = "net N {\n input x [4]\n linear(4)   ->   relu\n}\n"
 NEAT = "net N {\n  input x [4]\n  linear(4) -> relu\n}\n"
@@ -108,7 +108,7 @@ def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_kill_leaves_nothing_for_ever(tmp_path: Path) -> None:
     killed = (
-        "import os, sys; from pathlib import Path; from netdsl.files import replacing\n"
+        "import os, sys; from pathlib import Path; from netdsl.base.files import replacing\n"
         "with replacing(Path(sys.argv[1])) as temporary:\n"
         "    temporary.write_text('half'); os._exit(9)"
     )

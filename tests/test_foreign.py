@@ -399,7 +399,7 @@ def test_right_texts_read_no_table() -> None:
     code = (
         "import sys; from netdsl.program import check_text\n"
         "check_text('net N { input image [3, 8, 8]\\n conv(4, 3) -> relu }')\n"
-        "print([m for m in sys.modules if m.startswith(('netdsl.foreign', 'netdsl.spelling', 'netdsl.elaborate.advice'))])"
+        "print([m for m in sys.modules if m.startswith(('netdsl.foreign', 'netdsl.base.slips', 'netdsl.elaborate.advice'))])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -13,9 +13,9 @@ import pytest
 
 from netdsl.analysis.report import PARTS, Report, Row, published
 from netdsl.analyzer import analyze
+from netdsl.base.record import contents
 from netdsl.diagnostics import NetError
 from netdsl.program import load_text
-from netdsl.record import contents
 from netdsl.reports import FORMATS, render
 from netdsl.reports.data import document
 from netdsl.reports.folding import lines

@@ -9,12 +9,12 @@ import pytest
 from netdsl.analysis.numbered import numbered
 from netdsl.analysis.sizes import choose_sizes
 from netdsl.analyzer import analyze
+from netdsl.base.record import changed
 from netdsl.dims import at
 from netdsl.ir import Graph, Net, Node, Output, narrow, verify
 from netdsl.ops.base import Op
 from netdsl.passes.inline import opened
 from netdsl.program import load_file, load_text
-from netdsl.record import changed
 from netdsl.tensors import Value
 
 SPECS = sorted((Path(__file__).parent.parent / "specs").glob("*.net"))

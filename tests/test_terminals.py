@@ -20,8 +20,8 @@ import pytest
 from PIL import Image
 
 import netdsl.cli as cli
+from netdsl.base.terminal import SPELLED, spelled
 from netdsl.cli.app import COMMANDS
-from netdsl.terminal import SPELLED, spelled
 
 OBEYED = "\x1b[31m\x07\x9b5m\x7f\b\u202e\u2066\u200f\u2028"
 """A colour, a bell, another colour, a letter rubbed out, and text that runs backwards."""

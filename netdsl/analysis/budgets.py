@@ -9,9 +9,9 @@ from typing import Any
 from netdsl import syntax
 from netdsl.analysis.quantities import grouped
 from netdsl.analysis.report import Report
+from netdsl.base.record import contents
 from netdsl.diagnostics import Collector, did_you_mean
 from netdsl.ir import Budget, Net
-from netdsl.record import contents
 from netdsl.source import Span
 
 ALIASES = {"peak_memory": "peak_inference_bytes", "model_size": "model_bytes", "parameters": "params"}

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from netdsl.analysis.numbered import numbered
+from netdsl.base.record import changed
 from netdsl.dims import Extent, at
 from netdsl.ops.base import Follows, Op, Read, Reading, Window
-from netdsl.record import changed
 from netdsl.tensors import TensorType, Weight
 
 

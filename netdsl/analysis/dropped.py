@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from netdsl.analysis.quantities import grouped, quantity
+from netdsl.base.record import changed
 from netdsl.ops.base import Window
 from netdsl.ops.windows import lost, slide
-from netdsl.record import changed
 
 AXES = {1: (("position", "positions", "end"),), 2: (("row", "rows", "bottom"), ("column", "columns", "right"))}
 VOLUME = (("plane", "planes", "back"), *AXES[2])

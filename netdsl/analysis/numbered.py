@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from netdsl.base.record import contents
 from netdsl.dims import Dim
 from netdsl.ops.base import Op
-from netdsl.record import contents
 from netdsl.tensors import TensorType, Value
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from netdsl.record import Fresh, anew, keyed
+from netdsl.base.record import Fresh, anew, keyed
 
 VERSION = 2
 """Of the document's form: it grows when a key changes its meaning or goes."""

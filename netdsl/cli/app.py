@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
+from netdsl.base.terminal import plain_lines
 from netdsl.reports import terminal_width
-from netdsl.terminal import plain_lines
 
 COMMANDS = {
     "report": "print shapes, parameters, MACs, memory and receptive field of every layer",

@@ -33,8 +33,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> None:
+    from netdsl.base.files import keep_apart
     from netdsl.cli.specs import read_by
-    from netdsl.files import keep_apart
 
     if given.to != "pytorch" and given.output is None:
         given.parser.error("an ONNX model needs a file: -o model.onnx")
@@ -55,8 +55,8 @@ def run(given: Namespace) -> None:
 
 
 def _pytorch(net: Net, given: Namespace) -> None:
+    from netdsl.base.files import write_text
     from netdsl.codegen.pytorch.source import torch_source
-    from netdsl.files import write_text
 
     source = torch_source(net)
     if given.output is None:

@@ -38,8 +38,8 @@ def run(given: Namespace) -> int:
 
 def _format(file: Path, given: Namespace) -> bool:
     """Format one file; whether it is changed by that."""
+    from netdsl.base.files import write_text
     from netdsl.cli.specs import INPUT, NAME, source_of
-    from netdsl.files import write_text
     from netdsl.formatting import formatted
 
     source = source_of(file)

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netdsl.base.record import entity
 from netdsl.cli.streams import coloured
 from netdsl.diagnostics import Collector, Diagnostic, Severity
-from netdsl.record import entity
 
 if TYPE_CHECKING:
     from netdsl.analysis.report import Report

@@ -27,8 +27,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> None:
+    from netdsl.base.terminal import printable
     from netdsl.runtime.predict import predict
-    from netdsl.terminal import printable
 
     if given.output is not None and given.output.suffix != ".npz":
         given.parser.error("--output: outputs are kept in an .npz file")
@@ -53,7 +53,7 @@ def run(given: Namespace) -> None:
 def _keep(path: Path, outputs: dict[str, Any]) -> None:
     import numpy as np
 
-    from netdsl.files import replacing
+    from netdsl.base.files import replacing
 
     with replacing(path) as temporary:
         np.savez(temporary, **outputs)

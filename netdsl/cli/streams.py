@@ -9,7 +9,7 @@ import os
 import sys
 from typing import TextIO
 
-from netdsl.terminal import FALLBACK, escaped, plain_lines
+from netdsl.base.terminal import FALLBACK, escaped, plain_lines
 
 
 def prepare() -> None:

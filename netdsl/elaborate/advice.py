@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from netdsl import foreign, syntax
+from netdsl.base.slips import nearest
 from netdsl.diagnostics import Label, did_you_mean
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.functions import FUNCTIONS
@@ -21,7 +22,6 @@ from netdsl.ops.fields import BoolKind, FloatKind, IntKind, SizesKind
 from netdsl.ops.loss import ClassLoss
 from netdsl.ops.metric import Metric
 from netdsl.source import Span
-from netdsl.spelling import nearest
 from netdsl.stdlib import STDLIB
 from netdsl.tensors import Value
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from netdsl.base.record import anew, entity, record
 from netdsl.diagnostics import Collector, Fix, Label, Severity
 from netdsl.dims import Condition, Domain, Extent, SizeTooComplex, TooMuchEffort, Verdict, compare
 from netdsl.elaborate.scope import Build, Names, Row, Scope
 from netdsl.elaborate.values import Exhausted, Failed, Frame
 from netdsl.ir import Graph
-from netdsl.record import anew, entity, record
 from netdsl.source import Span
 from netdsl.tensors import Value
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from netdsl.base.record import record
 from netdsl.diagnostics import Label, Severity
 from netdsl.elaborate.context import Context
 from netdsl.ir import Block, Graph, Net, Node
-from netdsl.record import record
 from netdsl.source import Span
 from netdsl.tensors import Value
 

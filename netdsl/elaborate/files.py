@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import netdsl.elaborate.losses as losses
 from netdsl import syntax
+from netdsl.base.record import anew, entity
 from netdsl.diagnostics import Collector, Label, NetError, Severity, did_you_mean
 from netdsl.dims import Account
 from netdsl.elaborate.scope import Scope
 from netdsl.limits import BYTES, NETS, USES
 from netdsl.ops import REGISTRY
 from netdsl.parser import kind_of
-from netdsl.record import anew, entity
 from netdsl.source import Source, Span
 from netdsl.stdlib import STDLIB
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from netdsl import syntax
-from netdsl.record import record
+from netdsl.base.record import record
 from netdsl.source import Span
 
 LABEL = re.compile(r"\s*(?:output|aux|shared|next|let|param|state|\s)*\(?\s*(\w+(?:\s*,\s*\w+)*)\s*\)?\s*[:=\[]")

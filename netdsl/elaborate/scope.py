@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from netdsl.base.record import anew, entity
 from netdsl.elaborate.values import Setting
 from netdsl.ir import Block, Graph, Node
 from netdsl.ops.value import BatchOfOne
-from netdsl.record import anew, entity
 from netdsl.source import Span
 from netdsl.tensors import Value
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import netdsl.elaborate.expressions as expressions
 from netdsl import syntax
+from netdsl.base.record import changed
 from netdsl.diagnostics import Fix, Label
 from netdsl.dims import Condition, Domain, Extent, SizeTooComplex, Verdict, compare
 from netdsl.dims import at as value_at
@@ -15,7 +16,6 @@ from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import Arrows, Bundle, Setting, arrows
 from netdsl.ops.base import Op, Requirement
 from netdsl.ops.windows import lost
-from netdsl.record import changed
 from netdsl.source import Span
 from netdsl.tensors import MOST, DType, TensorType, Value
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from netdsl.base.record import entity, record
 from netdsl.ir import Graph, Node
-from netdsl.record import entity, record
 from netdsl.source import Span
 from netdsl.tensors import Value
 

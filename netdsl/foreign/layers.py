@@ -7,7 +7,7 @@ tests/test_foreign.py. Words are compared without capitals, `_` and dots (see `n
 
 from __future__ import annotations
 
-from netdsl.record import record
+from netdsl.base.record import record
 
 IMAGE = "x [16, 32, 32]"
 PAIR = "x [16, 32, 32], y [16, 32, 32]"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netdsl.record import record
+from netdsl.base.record import record
 
 RENAMED: dict[str, str] = {
     "channels": "out_channels filters num_filter num_filters num_output nout n_filters out_ch "

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from netdsl.base.slips import nearest
 from netdsl.diagnostics import Diagnostic, Fix, did_you_mean
 from netdsl.mistakes.mistake import Mistake, described, line_rest, words
-from netdsl.spelling import nearest
 from netdsl.stdlib import STDLIB
 from netdsl.tokens import STARTS_ITEM
 

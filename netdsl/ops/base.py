@@ -11,9 +11,9 @@ from functools import reduce
 from operator import add, mul
 from typing import Annotated, Any, ClassVar, Protocol, Self, dataclass_transform, get_args, get_origin
 
+from netdsl.base.record import record
 from netdsl.dims import Dim, Extent
 from netdsl.ops.fields import FieldError, Kind, beyond
-from netdsl.record import record
 from netdsl.tensors import DType, TensorType, Value, Weight
 
 Values = tuple[Value, ...]

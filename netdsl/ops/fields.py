@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
+from netdsl.base.record import record
 from netdsl.dims import Dim, Extent
-from netdsl.record import record
 from netdsl.tensors import MOST, Init, Value
 
 

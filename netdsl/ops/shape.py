@@ -5,6 +5,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Annotated, Any, ClassVar
 
+from netdsl.base.record import record
 from netdsl.dims import Dim, Extent
 from netdsl.ops.axes import (
     all_batched,
@@ -31,7 +32,6 @@ from netdsl.ops.base import (
     require_rank,
 )
 from netdsl.ops.fields import Int, IntKind, Kind, ListKind, is_int
-from netdsl.record import record
 from netdsl.tensors import TensorType, Value
 
 

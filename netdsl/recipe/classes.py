@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+from netdsl.base.record import record
 from netdsl.ir import Block, Graph, Node
 from netdsl.ops.loss import BinaryCrossEntropy, BinaryCrossEntropyWithLogits, ClassLoss, Hinge, MultiMargin
 from netdsl.ops.metric import Metric
-from netdsl.record import record
 from netdsl.tensors import Value
 
 BINARY = (BinaryCrossEntropy, BinaryCrossEntropyWithLogits, Hinge)

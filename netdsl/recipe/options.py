@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from netdsl.base.record import record
 from netdsl.ops.base import Field
 from netdsl.ops.fields import ChoiceKind, FieldError, FloatKind, IntKind, Kind, Word
-from netdsl.record import record
 
 
 @record

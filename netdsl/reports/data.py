@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from netdsl.analysis.report import Report, Row, Shape, key
-from netdsl.terminal import escaped, printable
+from netdsl.base.terminal import escaped, printable
 
 WIDTH = 110
 """Values that fit into a line of this length are written in one."""

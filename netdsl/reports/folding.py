@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from netdsl.analysis.report import Row
-from netdsl.record import changed
+from netdsl.base.record import changed
 
 NUMBERS = re.compile(r"\d+")
 

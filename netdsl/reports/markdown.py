@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from netdsl.analysis.quantities import byte_size, grouped
 from netdsl.analysis.report import Report
+from netdsl.base.terminal import printable
 from netdsl.reports.folding import Line, lines
 from netdsl.reports.text import NONE, UNKNOWN, conditions, facts, field_text, opening, ports, shape_text, share, title
-from netdsl.terminal import printable
 
 COLUMNS = ("name", "layer", "in", "out", "params", "MACs", "MACs %", "memory", "receptive field (stride)")
 RIGHT = 4

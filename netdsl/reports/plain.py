@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from netdsl.base.terminal import printable
 from netdsl.diagnostics import Diagnostic, Label, Severity
 from netdsl.source import Source, Span
-from netdsl.terminal import printable
 
 COLORS = {"error": "1;31", "warning": "1;33", "note": "1;36"}
 BLUE = "1;34"

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from netdsl.analysis.quantities import byte_size, grouped, scaled
 from netdsl.analysis.report import Report, Shape
+from netdsl.base.terminal import printable
 from netdsl.reports.folding import Line, lines
 from netdsl.reports.text import NONE, UNKNOWN, conditions, facts, field_text, opening, ports, shape_text, share, title
-from netdsl.terminal import printable
 
 NAME_LEAST = 12
 LAYER_LEAST = 14

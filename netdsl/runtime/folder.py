@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netdsl.base.files import replacing
 from netdsl.diagnostics import Collector, Diagnostic, Severity
-from netdsl.files import replacing
 from netdsl.ir import Net
 from netdsl.ops.fields import Word
 from netdsl.runtime import kinds

@@ -9,12 +9,12 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from netdsl.base.terminal import plain_lines
 from netdsl.ir import Graph, Term
 from netdsl.ops.arithmetic import Mul
 from netdsl.ops.loss import L1, BinaryCrossEntropy, BinaryCrossEntropyWithLogits, CrossEntropy, Mse, PairLoss
 from netdsl.ops.value import Constant
 from netdsl.runtime.terms import numbered
-from netdsl.terminal import plain_lines
 
 NEAR_GUESSING = 0.98
 """A loss above this share of what guessing scores has not learned anything."""
