@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from netdsl.codegen.onnx.step import onnx_step, save_step
     from netdsl.codegen.pytorch.module import torch_module
     from netdsl.codegen.pytorch.source import torch_source
-    from netdsl.diagnostics import Diagnostic, NetError
     from netdsl.ir import Net
     from netdsl.runtime.evaluate import evaluate
     from netdsl.runtime.train import train
     from netdsl.surface import check, load, load_text, report
+    from netdsl.text.diagnostics import Diagnostic, NetError
 
 __version__ = "0.1.0"
 
 HOMES = {
-    "Diagnostic": "netdsl.diagnostics",
+    "Diagnostic": "netdsl.text.diagnostics",
     "Net": "netdsl.ir",
-    "NetError": "netdsl.diagnostics",
+    "NetError": "netdsl.text.diagnostics",
     "Report": "netdsl.analyzer",
     "analyze": "netdsl.analyzer",
     "check": "netdsl.surface",

@@ -18,12 +18,12 @@ from netdsl.analysis.settings import value_data
 from netdsl.analysis.sizes import choose_sizes, named, refused, size_rules, warn_of_single_sizes
 from netdsl.analysis.walk import Walk
 from netdsl.base.collector import uncollected
-from netdsl.diagnostics import Collector, Diagnostic, Label, NetError
 from netdsl.dims import Account, SizeTooComplex, charged
 from netdsl.ir import Graph, Net, narrow
 from netdsl.ops.fields import is_int
-from netdsl.source import Source, Span
 from netdsl.tensors import MOST, Value
+from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError
+from netdsl.text.source import Source, Span
 
 __all__ = ["Report", "Row", "Totals", "analyze", "check_budgets", "explain", "report_schema", "survey"]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from netdsl.diagnostics import Collector, Diagnostic, Label, NetError
-from netdsl.formatter import format_file
-from netdsl.lexer import Lexer
-from netdsl.limits import BYTES
-from netdsl.parser import parse
-from netdsl.source import Source, Span
-from netdsl.stream import TooDeep
-from netdsl.tables import tables
+from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError
+from netdsl.text.formatter import format_file
+from netdsl.text.lexer import Lexer
+from netdsl.text.limits import BYTES
+from netdsl.text.parser import parse
+from netdsl.text.source import Source, Span
+from netdsl.text.stream import TooDeep
+from netdsl.text.tables import tables
 
 
 def formatted(source: Source, *, shapes: bool = False) -> str:

@@ -11,15 +11,15 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from netdsl.base.record import anew, changed, entity, record
-from netdsl.diagnostics import Diagnostic
 from netdsl.dims import Domain
 from netdsl.ops.base import Op
 from netdsl.ops.loss import ClassLoss, Loss
-from netdsl.source import Span
 from netdsl.tensors import TensorType, Value, Weight, WeightValue
+from netdsl.text.diagnostics import Diagnostic
+from netdsl.text.source import Span
 
 if TYPE_CHECKING:
-    from netdsl import syntax
+    from netdsl.text import syntax
 
 
 @entity

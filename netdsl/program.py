@@ -6,15 +6,15 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from netdsl import syntax
 from netdsl.base.collector import uncollected
 from netdsl.base.record import anew, entity
-from netdsl.diagnostics import Collector, Diagnostic, Label, NetError, did_you_mean
 from netdsl.elaborate import Library, Module, elaborate
 from netdsl.ir import Net
-from netdsl.limits import MISTAKES
-from netdsl.parser import parse, parse_value, read_source
-from netdsl.source import Source, Span, as_source
+from netdsl.text import syntax
+from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError, did_you_mean
+from netdsl.text.limits import MISTAKES
+from netdsl.text.parser import parse, parse_value, read_source
+from netdsl.text.source import Source, Span, as_source
 
 SHOWN = 10
 """So many of the nets of a file a message names."""

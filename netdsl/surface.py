@@ -6,12 +6,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from netdsl.diagnostics import Diagnostic, Label, NetError
 from netdsl.ir import Net
 from netdsl.program import check_program, load_file
 from netdsl.program import load_text as program_from_text
-from netdsl.source import Source, Span
 from netdsl.tensors import LARGEST
+from netdsl.text.diagnostics import Diagnostic, Label, NetError
+from netdsl.text.source import Source, Span
 
 
 def load(path: str | os.PathLike[str], net: str | None = None, **settings: Any) -> Net:

@@ -13,8 +13,8 @@ from netdsl.ir import Block, Graph, Net, Node, Output, result_types
 from netdsl.ops.activation import Relu
 from netdsl.ops.base import Op
 from netdsl.ops.conv import Conv
-from netdsl.source import Source, Span
 from netdsl.tensors import DType, TensorType, Value
+from netdsl.text.source import Source, Span
 
 SPAN = Span(Source("test", "x"), 0, 1)
 H, W = Dim.symbol("H"), Dim.symbol("W")

@@ -12,21 +12,21 @@ from typing import Any
 
 import pytest
 
-from netdsl import syntax
 from netdsl.analysis.budgets import budget_values, check_budgets, evaluate
 from netdsl.analysis.dropped import find_loss, nearest_sizes
 from netdsl.analysis.memory import Schedule
 from netdsl.analysis.receptive import NOTHING, PIXEL, Axis, join_axes, slide
 from netdsl.analysis.report import Report, report_schema
 from netdsl.analyzer import analyze
-from netdsl.diagnostics import Collector, NetError, Severity
 from netdsl.ir import Block, Budget, Graph, Net, Node, Output, Recurrent, State, result_types
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Op, Window
 from netdsl.ops.windows import grow
 from netdsl.ops.windows import slide as positions
-from netdsl.source import Source, Span
 from netdsl.tensors import TensorType, Value
+from netdsl.text import syntax
+from netdsl.text.diagnostics import Collector, NetError, Severity
+from netdsl.text.source import Source, Span
 
 SPAN = Span(Source("test.net", "row\n"), 0, 3)
 ROOT = Path(__file__).parent.parent

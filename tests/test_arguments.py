@@ -15,8 +15,8 @@ from test_pytorch import CONTRIVED
 from test_stdlib import USES, Use
 
 from netdsl import program
-from netdsl.diagnostics import NetError
 from netdsl.surface import load, load_text
+from netdsl.text.diagnostics import NetError
 
 torch.set_num_threads(1)
 

@@ -12,8 +12,8 @@ from single_op import options
 
 from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.pytorch.module import torch_module
-from netdsl.diagnostics import Severity
 from netdsl.program import check_text, load_text
+from netdsl.text.diagnostics import Severity
 
 FREE = {
     "param": "param b {shape}",

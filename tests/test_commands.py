@@ -14,8 +14,8 @@ import pytest
 
 from netdsl.cli.app import COMMANDS, Parser, _parser, run
 from netdsl.cli.foreign import SAME, help_of
-from netdsl.diagnostics import NetError
-from netdsl.parser import HOLDS, read_source
+from netdsl.text.diagnostics import NetError
+from netdsl.text.parser import HOLDS, read_source
 
 TEXT = "net N {\n input x [4]\n linear(4)   ->   relu\n}\ntrain N {\n data digits\n loss (linear, label) -> mse\n}\n"
 BROKEN = "net N {\n  input x [4\n}\n"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from netdsl.diagnostics import Diagnostic, NetError
 from netdsl.ir import Block, Net, Node, Recurrent, verify
 from netdsl.program import check_text, load_text
+from netdsl.text.diagnostics import Diagnostic, NetError
 
 
 def net(text: str, name: str | None = None, **settings: str) -> Net:

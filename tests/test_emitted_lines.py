@@ -17,9 +17,9 @@ from test_stdlib import USES
 
 from netdsl.codegen.pytorch.source import torch_source
 from netdsl.codegen.pytorch.text import WIDTH
-from netdsl.diagnostics import NetError
 from netdsl.ir import Net
 from netdsl.surface import load, load_text
+from netdsl.text.diagnostics import NetError
 
 LONG = "a_rather_long_name_of_a_row_that_says_all_of_it"
 BLOCK = """

@@ -32,7 +32,6 @@ from test_stdlib import USES
 from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
-from netdsl.diagnostics import NetError
 from netdsl.ir import Net
 from netdsl.ops.dropout import Dropout
 from netdsl.ops.normalize import Batchnorm
@@ -41,6 +40,7 @@ from netdsl.runtime.errors import RunError
 from netdsl.runtime.ranges import Ranges
 from netdsl.runtime.scoring import named, output_names
 from netdsl.tensors import DType, Value
+from netdsl.text.diagnostics import NetError
 
 Array = np.ndarray[Any, Any]
 RATE = 0.1

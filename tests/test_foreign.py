@@ -8,15 +8,15 @@ import sys
 
 import pytest
 
-from netdsl import foreign
-from netdsl.diagnostics import Diagnostic
 from netdsl.elaborate.functions import FUNCTIONS
-from netdsl.foreign import settings
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import INTERNAL
 from netdsl.program import check_text
 from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES
 from netdsl.stdlib import STDLIB
+from netdsl.text import foreign
+from netdsl.text.diagnostics import Diagnostic
+from netdsl.text.foreign import settings
 
 BLOCKS = {n for p in STDLIB.glob("*.net") for n in re.findall(r"^block (\w+)", p.read_text(encoding="utf-8"), re.M)}
 
@@ -85,7 +85,7 @@ def test_missing_layers_are_called_missing(word: str) -> None:
     found = known.get(foreign.plain(word))
     assert found is None, (
         f"netdsl has `{found}` now: take `{word}` out of the row `{foreign.missing(word).words}` of MISSING "  # type: ignore[union-attr]
-        f"in netdsl/foreign/layers.py; words that mean it elsewhere go to WAYS"
+        f"in netdsl/text/foreign/layers.py; words that mean it elsewhere go to WAYS"
     )
     assert foreign.way(word) is None, f"`{word}` stands in WAYS too"
     assert "no such layer yet" in helps(net("x [16, 32, 32]", word))
@@ -399,7 +399,7 @@ def test_right_texts_read_no_table() -> None:
     code = (
         "import sys; from netdsl.program import check_text\n"
         "check_text('net N { input image [3, 8, 8]\\n conv(4, 3) -> relu }')\n"
-        "print([m for m in sys.modules if m.startswith(('netdsl.foreign', 'netdsl.base.slips', 'netdsl.elaborate.advice'))])"
+        "print([m for m in sys.modules if m.startswith(('netdsl.text.foreign', 'netdsl.base.slips', 'netdsl.elaborate.advice'))])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netdsl.diagnostics import Collector
-from netdsl.formatter import format_file, format_text
-from netdsl.parser import parse
-from netdsl.source import Source, Span
-from netdsl.syntax import Comment, Definition, File, LayerRow, OutputRow
+from netdsl.text.diagnostics import Collector
+from netdsl.text.formatter import format_file, format_text
+from netdsl.text.parser import parse
+from netdsl.text.source import Source, Span
+from netdsl.text.syntax import Comment, Definition, File, LayerRow, OutputRow
 
 ALEXNET = """\
 # AlexNet as the cs231n slides draw it, not grouped (Krizhevsky, Sutskever and Hinton, 2012).

@@ -17,7 +17,6 @@ from netdsl.codegen.onnx.lowering import rules as lowerings
 from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
-from netdsl.diagnostics import NetError
 from netdsl.ops.base import Op
 from netdsl.ops.fields import Word
 from netdsl.ops.metric import Metric
@@ -25,6 +24,7 @@ from netdsl.passes.differentiate import differentiate
 from netdsl.program import load_text
 from netdsl.runtime.scoring import Scoring, Totals, named, output_names
 from netdsl.tensors import DType
+from netdsl.text.diagnostics import NetError
 
 ELSEWHERE = ("rnn", "lstm", "gru", "argmax", "one_hot")
 """Recurrent layers have tests of their own; the last two have no gradient."""

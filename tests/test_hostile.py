@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from netdsl.diagnostics import Diagnostic, NetError
 from netdsl.ir import verify
 from netdsl.program import Program, check_program, check_text, load_file, load_text
 from netdsl.reports.plain import render
+from netdsl.text.diagnostics import Diagnostic, NetError
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 120
@@ -94,7 +94,7 @@ HARMFUL = {
 
 CHECK = """
 import json, sys
-from netdsl.diagnostics import NetError
+from netdsl.text.diagnostics import NetError
 from netdsl.program import check_text
 from netdsl.reports.plain import render
 for name, text in json.load(sys.stdin).items():

@@ -16,12 +16,12 @@ from typing import NamedTuple
 
 import pytest
 
-from netdsl.diagnostics import Collector, NetError
 from netdsl.formatting import formatted
-from netdsl.limits import BYTES, LINE, MESSAGE, MISTAKES, NAME, NETS, USES, WORDS
-from netdsl.parser import parse
 from netdsl.program import check_text
-from netdsl.source import Source
+from netdsl.text.diagnostics import Collector, NetError
+from netdsl.text.limits import BYTES, LINE, MESSAGE, MISTAKES, NAME, NETS, USES, WORDS
+from netdsl.text.parser import parse
+from netdsl.text.source import Source
 
 ROOT = Path(__file__).parent.parent
 SECONDS = 10

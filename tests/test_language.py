@@ -23,9 +23,9 @@ from pathlib import Path
 
 import pytest
 
-from netdsl.diagnostics import Diagnostic
 from netdsl.program import check_program, check_text, load_file
 from netdsl.reports.plain import render
+from netdsl.text.diagnostics import Diagnostic
 
 FOLDER = Path(__file__).parent / "language"
 SECTION = re.compile(r"^## (?P<title>[^\n]+)\n(?P<body>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from fuzz.corpus import library
 
-from netdsl.diagnostics import Diagnostic
 from netdsl.program import check_text
+from netdsl.text.diagnostics import Diagnostic
 
 ROOT = Path(__file__).parent.parent
 WORD = re.compile(r"[A-Za-z_]\w*|\d+|->|[-+*/=:,()\[\]{}]")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from netdsl.diagnostics import Diagnostic, NetError
 from netdsl.elaborate.files import CHAIN
 from netdsl.program import check_program, load_file
+from netdsl.text.diagnostics import Diagnostic, NetError
 
 NET = 'use "{}" {{ unit }}\nnet N {{\n  input x [4]\n  unit\n}}\n'
 UNIT = "block unit() { linear(4) }\n"

@@ -29,7 +29,6 @@ from netdsl.codegen.onnx import draft as onnx_target
 from netdsl.codegen.onnx.lowering import rules
 from netdsl.codegen.onnx.model import ModelTooLarge, onnx_model, save_onnx
 from netdsl.codegen.onnx.scope import names_read
-from netdsl.diagnostics import NetError
 from netdsl.dims import Dim
 from netdsl.ir import Graph, Net, Node, Recurrent, State
 from netdsl.ops.activation import Relu
@@ -38,6 +37,7 @@ from netdsl.ops.conv import Conv
 from netdsl.program import load_file, load_text
 from netdsl.runtime.session import Session
 from netdsl.tensors import DType, Init, TensorType, Value, Weight
+from netdsl.text.diagnostics import NetError
 
 SPECS = Path(__file__).parent.parent / "specs"
 

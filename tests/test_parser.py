@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from calls import counted
 
-from netdsl import syntax, tables
-from netdsl.diagnostics import Collector, NetError
-from netdsl.limits import MISTAKES
-from netdsl.parser import parse, parse_value, read_source
 from netdsl.reports.plain import render, to_json
-from netdsl.source import Source
+from netdsl.text import syntax, tables
+from netdsl.text.diagnostics import Collector, NetError
+from netdsl.text.limits import MISTAKES
+from netdsl.text.parser import parse, parse_value, read_source
+from netdsl.text.source import Source
 
 
 def read(text: str) -> syntax.File:
@@ -452,8 +452,8 @@ def test_stale_tables_are_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_parsing_imports_neither_lark_nor_numbers() -> None:
     code = (
-        "import sys; from netdsl.parser import parse; from netdsl.source import Source\n"
-        "from netdsl.diagnostics import Collector\n"
+        "import sys; from netdsl.text.parser import parse; from netdsl.text.source import Source\n"
+        "from netdsl.text.diagnostics import Collector\n"
         "c = Collector(); parse(Source('x', 'net X { relu }'), c); assert not c.found\n"
         "print([m for m in ('lark', 'numpy', 'torch', 'onnx', 'pydantic', 'rich') if m in sys.modules])"
     )

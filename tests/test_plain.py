@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from netdsl.diagnostics import Diagnostic, Fix, Label, Severity
 from netdsl.reports.plain import render, to_json
-from netdsl.source import Source, Span
+from netdsl.text.diagnostics import Diagnostic, Fix, Label, Severity
+from netdsl.text.source import Source, Span
 
 RESNET = Source(
     "specs/resnet.net",

@@ -6,7 +6,6 @@ import math
 
 import pytest
 
-from netdsl.diagnostics import NetError
 from netdsl.dims import Dim
 from netdsl.ops.base import Op, RuleError, read_setting
 from netdsl.ops.fields import Word
@@ -16,6 +15,7 @@ from netdsl.program import load_text
 from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS, default_settings
 from netdsl.reference.operations import operations
 from netdsl.tensors import DType, TensorType
+from netdsl.text.diagnostics import NetError
 
 GREY = TensorType((1, 28, 28))
 H, W, T = Dim.symbol("H"), Dim.symbol("W"), Dim.symbol("T")

@@ -14,12 +14,12 @@ import pytest
 from netdsl.analysis.report import PARTS, Report, Row, published
 from netdsl.analyzer import analyze
 from netdsl.base.record import contents
-from netdsl.diagnostics import NetError
 from netdsl.program import load_text
 from netdsl.reports import FORMATS, render
 from netdsl.reports.data import document
 from netdsl.reports.folding import lines
 from netdsl.reports.table import break_layer, table, wrap
+from netdsl.text.diagnostics import NetError
 
 ALEXNET = """
 # AlexNet as the slides draw it (Krizhevsky, Sutskever and Hinton, 2012).

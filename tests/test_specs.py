@@ -15,10 +15,10 @@ import pytest
 
 from netdsl.analysis.report import Report, Row
 from netdsl.analyzer import analyze
-from netdsl.diagnostics import NetError
 from netdsl.formatting import formatted
 from netdsl.program import check_program, load_file, load_text
-from netdsl.source import Source
+from netdsl.text.diagnostics import NetError
+from netdsl.text.source import Source
 
 SPECS = Path(__file__).parent.parent / "specs"
 FILES = sorted(SPECS.glob("*.net"))

@@ -20,7 +20,7 @@ from netdsl.codegen.pytorch.module import torch_module
 from netdsl.formatting import formatted
 from netdsl.ir import Net
 from netdsl.program import check_program, check_text, load_file, load_text
-from netdsl.source import Source
+from netdsl.text.source import Source
 
 torch.set_num_threads(1)
 

@@ -19,7 +19,6 @@ from netdsl.cli.app import run as command
 from netdsl.codegen.onnx.simplify import key_of
 from netdsl.codegen.onnx.step import NEXT, onnx_step, save_step
 from netdsl.codegen.pytorch.module import torch_module
-from netdsl.diagnostics import NetError
 from netdsl.dims import at
 from netdsl.ir import Net
 from netdsl.program import load_file, load_text
@@ -27,6 +26,7 @@ from netdsl.runtime.optimizers import make_optimizer
 from netdsl.runtime.recipes import plan_of
 from netdsl.runtime.scoring import Scoring, Totals, named, output_names
 from netdsl.tensors import DType
+from netdsl.text.diagnostics import NetError
 
 torch.set_num_threads(1)
 onnxruntime.set_default_logger_severity(3)

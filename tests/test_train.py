@@ -18,7 +18,6 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
-from netdsl.diagnostics import NetError
 from netdsl.ir import Net
 from netdsl.program import load_file as read_program
 from netdsl.program import load_text
@@ -35,6 +34,7 @@ from netdsl.runtime.progress import Reporter, overfitting, overfitting_plot, spa
 from netdsl.runtime.recipes import apply_recipe, plan_of, recipe_json
 from netdsl.runtime.scoring import Scoring, Totals
 from netdsl.runtime.train import train
+from netdsl.text.diagnostics import NetError
 
 torch.set_num_threads(1)
 

@@ -14,13 +14,13 @@ from test_language import FOLDER, cases
 from netdsl import demo
 from netdsl.analyzer import analyze, check_budgets
 from netdsl.cli.app import run as command
-from netdsl.diagnostics import Diagnostic, NetError, Severity
 from netdsl.elaborate.expectations import BOUNDED, EXPECTED, GIVES
 from netdsl.ops import REGISTRY
 from netdsl.ops.loss import Loss
 from netdsl.program import check_text, load_text
 from netdsl.reports.plain import to_json
 from netdsl.runtime.train import train
+from netdsl.text.diagnostics import Diagnostic, NetError, Severity
 
 DOUBTFUL = """
 net Doubtful {

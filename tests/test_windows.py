@@ -18,10 +18,10 @@ import torch
 
 from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.pytorch.module import torch_module
-from netdsl.diagnostics import NetError
 from netdsl.ir import Net
 from netdsl.ops import REGISTRY
 from netdsl.program import load_text
+from netdsl.text.diagnostics import NetError
 
 SYMBOLS = ("D", "H", "W")
 SIZES = range(1, 7)

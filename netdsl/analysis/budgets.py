@@ -6,13 +6,13 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from netdsl import syntax
 from netdsl.analysis.quantities import grouped
 from netdsl.analysis.report import Report
 from netdsl.base.record import contents
-from netdsl.diagnostics import Collector, did_you_mean
 from netdsl.ir import Budget, Net
-from netdsl.source import Span
+from netdsl.text import syntax
+from netdsl.text.diagnostics import Collector, did_you_mean
+from netdsl.text.source import Span
 
 ALIASES = {"peak_memory": "peak_inference_bytes", "model_size": "model_bytes", "parameters": "params"}
 """Other names that a budget may use."""

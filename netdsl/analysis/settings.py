@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from netdsl import syntax
 from netdsl.dims import Dim
 from netdsl.ir import Block
 from netdsl.ops.base import Declared
 from netdsl.ops.fields import TextKind
 from netdsl.tensors import Init
+from netdsl.text import syntax
 
 Written = Mapping[str, syntax.Expr]
 """The author's expression of each setting that was given."""

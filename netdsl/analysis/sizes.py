@@ -9,12 +9,12 @@ from typing import Any
 
 from netdsl import dims
 from netdsl.analysis.report import Congruence, Demand, SizeRule
-from netdsl.diagnostics import Collector, Diagnostic, Label, NetError, did_you_mean
 from netdsl.dims import SizeSet, Verdict, compare, solve
 from netdsl.ir import Net
 from netdsl.ops.fields import is_int, shown
-from netdsl.source import Source, Span
 from netdsl.tensors import MOST
+from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError, did_you_mean
+from netdsl.text.source import Source, Span
 
 MOST_WEIGHED = 64
 """Demands on one symbol that are held against each other."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from netdsl.diagnostics import NetError
+from netdsl.text.diagnostics import NetError
 
 
 def main() -> None:

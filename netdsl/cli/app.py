@@ -62,7 +62,7 @@ def _unknown(name: str) -> int:
     import sys
 
     from netdsl.cli.streams import say
-    from netdsl.diagnostics import did_you_mean
+    from netdsl.text.diagnostics import did_you_mean
 
     near, known = did_you_mean(name, COMMANDS), ", ".join(COMMANDS)
     if name == "-" or name.endswith(".net") or (near is None and os.path.isfile(name)):

@@ -12,7 +12,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from netdsl.cli.streams import coloured, print_json
-from netdsl.diagnostics import Diagnostic, NetError, Severity
+from netdsl.text.diagnostics import Diagnostic, NetError, Severity
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from netdsl.cli.streams import coloured, print_file, say
-from netdsl.diagnostics import NetError
+from netdsl.text.diagnostics import NetError
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from netdsl.diagnostics import did_you_mean
+from netdsl.text.diagnostics import did_you_mean
 
 SAME = {
     "--batch VALUE": "batch-size bs batchsize b mini-batch",

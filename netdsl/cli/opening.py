@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from netdsl.base.record import entity
 from netdsl.cli.streams import coloured
-from netdsl.diagnostics import Collector, Diagnostic, Severity
+from netdsl.text.diagnostics import Collector, Diagnostic, Severity
 
 if TYPE_CHECKING:
     from netdsl.analysis.report import Report

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from netdsl.diagnostics import Diagnostic, NetError
-from netdsl.limits import BYTES
-from netdsl.parser import nowhere, read_source, read_text
 from netdsl.program import Program, load_source
-from netdsl.source import Source
+from netdsl.text.diagnostics import Diagnostic, NetError
+from netdsl.text.limits import BYTES
+from netdsl.text.parser import nowhere, read_source, read_text
+from netdsl.text.source import Source
 
 INPUT = Path("-")
 """Names standard input. Neighbours of a text that comes from there are looked for in the working folder."""

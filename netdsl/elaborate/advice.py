@@ -6,24 +6,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from netdsl import foreign, syntax
 from netdsl.base.slips import nearest
-from netdsl.diagnostics import Label, did_you_mean
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.functions import FUNCTIONS
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import LAYERS, UNKNOWN, Bundle
-from netdsl.foreign.calls import ONE_OF, Given, Reader, call_text, given, layer_of, parts
-from netdsl.foreign.settings import OF_SCORES
-from netdsl.foreign.values import NOWHERE, elsewhere, left_out, named_here, value_here
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Declared, Field, RuleError, read_setting
 from netdsl.ops.fields import BoolKind, FloatKind, IntKind, SizesKind
 from netdsl.ops.loss import ClassLoss
 from netdsl.ops.metric import Metric
-from netdsl.source import Span
 from netdsl.stdlib import STDLIB
 from netdsl.tensors import Value
+from netdsl.text import foreign, syntax
+from netdsl.text.diagnostics import Label, did_you_mean
+from netdsl.text.foreign.calls import ONE_OF, Given, Reader, call_text, given, layer_of, parts
+from netdsl.text.foreign.settings import OF_SCORES
+from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here, value_here
+from netdsl.text.source import Span
 
 NOT_YET = "netdsl has no such layer yet"
 

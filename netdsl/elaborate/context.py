@@ -7,17 +7,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from netdsl.base.record import anew, entity, record
-from netdsl.diagnostics import Collector, Fix, Label, Severity
 from netdsl.dims import Condition, Domain, Extent, SizeTooComplex, TooMuchEffort, Verdict, compare
 from netdsl.elaborate.scope import Build, Names, Row, Scope
 from netdsl.elaborate.values import Exhausted, Failed, Frame
 from netdsl.ir import Graph
-from netdsl.source import Span
 from netdsl.tensors import Value
+from netdsl.text.diagnostics import Collector, Fix, Label, Severity
+from netdsl.text.source import Span
 
 if TYPE_CHECKING:
-    from netdsl import syntax
     from netdsl.elaborate.files import Library
+    from netdsl.text import syntax
 
 LIMIT = 30_000
 """Items that a list or loop may have."""

@@ -7,7 +7,6 @@ from typing import Any
 import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.functions as functions
 import netdsl.elaborate.rows as rows
-from netdsl import syntax
 from netdsl.dims import Dim
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.scope import Scope
@@ -16,6 +15,7 @@ from netdsl.elaborate.values import (
     Bundle,
     Failed,
 )
+from netdsl.text import syntax
 
 # ---------------------------------------------------------------- compile-time control
 

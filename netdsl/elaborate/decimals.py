@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from netdsl import syntax
 from netdsl.elaborate.context import Context
 from netdsl.ops.base import Declared
 from netdsl.ops.fields import FloatKind
+from netdsl.text import syntax
 
 
 def refuse_comma(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import netdsl.elaborate.layers as layers
-from netdsl import syntax
-from netdsl.diagnostics import Severity
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import Setting
 from netdsl.ir import Block, Graph, Net
 from netdsl.ops.base import Op
+from netdsl.text import syntax
+from netdsl.text.diagnostics import Severity
 
 
 def keep(context: Context, scope: Scope, op: type[Op], row: syntax.SetRow) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from netdsl.base.record import record
-from netdsl.diagnostics import Label, Severity
 from netdsl.elaborate.context import Context
 from netdsl.ir import Block, Graph, Net, Node
-from netdsl.source import Span
 from netdsl.tensors import Value
+from netdsl.text.diagnostics import Label, Severity
+from netdsl.text.source import Span
 
 GIVES = {
     "softmax": "0 to 1", "sigmoid": "0 to 1", "hardsigmoid": "0 to 1", "tanh": "-1 to 1", "relu": "0 and more",

@@ -11,15 +11,15 @@ import netdsl.elaborate.functions as functions
 import netdsl.elaborate.layers as layers
 import netdsl.elaborate.operators as operators
 import netdsl.elaborate.rows as rows
-from netdsl import syntax
-from netdsl.diagnostics import Label, did_you_mean
 from netdsl.dims import Condition, Dim, Extent, Verdict
 from netdsl.elaborate.context import Context, mark_used
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import LAYERS, UNKNOWN, Bundle, Failed
 from netdsl.ops.fields import Word, shown
-from netdsl.source import Span
 from netdsl.tensors import Value
+from netdsl.text import syntax
+from netdsl.text.diagnostics import Label, did_you_mean
+from netdsl.text.source import Span
 
 NUMBERS = (int, float)
 LONG = (list, tuple, str, Bundle)

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import netdsl.elaborate.losses as losses
-from netdsl import syntax
 from netdsl.base.record import anew, entity
-from netdsl.diagnostics import Collector, Label, NetError, Severity, did_you_mean
 from netdsl.dims import Account
 from netdsl.elaborate.scope import Scope
-from netdsl.limits import BYTES, NETS, USES
 from netdsl.ops import REGISTRY
-from netdsl.parser import kind_of
-from netdsl.source import Source, Span
 from netdsl.stdlib import STDLIB
+from netdsl.text import syntax
+from netdsl.text.diagnostics import Collector, Label, NetError, Severity, did_you_mean
+from netdsl.text.limits import BYTES, NETS, USES
+from netdsl.text.parser import kind_of
+from netdsl.text.source import Source, Span
 
 if TYPE_CHECKING:
     from netdsl.elaborate.context import Context

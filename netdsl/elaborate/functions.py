@@ -8,12 +8,12 @@ from typing import Any
 
 import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.operators as operators
-from netdsl import syntax
 from netdsl.dims import Dim
 from netdsl.elaborate.context import DEPTH, LIMIT, Context
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import Bundle, Failed, written
-from netdsl.source import Span
+from netdsl.text import syntax
+from netdsl.text.source import Span
 
 
 def builtin(context: Context, scope: Scope, expr: syntax.Call, name: str) -> Any:

@@ -6,12 +6,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from netdsl import foreign, syntax
 from netdsl.elaborate.values import LAYERS, Bundle
-from netdsl.foreign.papers import row_of
 from netdsl.ops.base import Op
-from netdsl.source import Span
 from netdsl.tensors import DType, Value
+from netdsl.text import foreign, syntax
+from netdsl.text.foreign.papers import row_of
+from netdsl.text.source import Span
 
 
 def instead_of_row(pipeline: syntax.Pipeline, value: Any) -> str | None:

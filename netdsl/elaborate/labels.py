@@ -13,7 +13,6 @@ import netdsl.elaborate.blocks as blocks
 import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.layers as layers
 import netdsl.elaborate.rows as rows
-from netdsl import syntax
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.scope import Build, Names, Scope
 from netdsl.elaborate.values import BlockLayer, OpLayer, arrows
@@ -23,6 +22,7 @@ from netdsl.ops.base import Op
 from netdsl.ops.loss import ClassLoss, MultiMargin, PairLoss
 from netdsl.ops.metric import Metric
 from netdsl.tensors import DType, TensorType
+from netdsl.text import syntax
 
 Typed = TensorType | None
 

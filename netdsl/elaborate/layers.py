@@ -16,8 +16,6 @@ import netdsl.elaborate.parameters as parameters
 import netdsl.elaborate.rows as rows
 import netdsl.elaborate.sharing as sharing
 import netdsl.elaborate.sizes as sizes
-from netdsl import syntax
-from netdsl.diagnostics import Label, did_you_mean
 from netdsl.dims import Dim, SizeTooComplex
 from netdsl.elaborate.context import LAYER, Context, too_complex
 from netdsl.elaborate.scope import Scope
@@ -41,8 +39,10 @@ from netdsl.ops.activation import Identity
 from netdsl.ops.base import Declared, Field, Op, RuleError, read_setting
 from netdsl.ops.fields import BoolKind, Word
 from netdsl.ops.value import BatchOfOne, OnlyOne, PerSample
-from netdsl.source import Span
 from netdsl.tensors import Value
+from netdsl.text import syntax
+from netdsl.text.diagnostics import Label, did_you_mean
+from netdsl.text.source import Span
 
 # ---------------------------------------------------------------- finding and configuring
 
@@ -246,7 +246,7 @@ def _setting_help(declared: Field, value: Any, written: syntax.Expr) -> str | No
         without = isinstance(declared.kind, BoolKind) and declared.default is True
         return f"write `{declared.name}=false`" if without else f"leave `{declared.name}` out"
     if isinstance(value, str | Word):
-        from netdsl.foreign.values import known_value  # late: right texts need none
+        from netdsl.text.foreign.values import known_value  # late: right texts need none
 
         same = known_value(str(value), list(declared.kind.words()) if declared.kind else [])
         if same is not None:

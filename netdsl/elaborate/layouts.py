@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from netdsl import syntax
-from netdsl.diagnostics import Severity
 from netdsl.dims import Extent
 from netdsl.elaborate.context import Context, Suspect
 from netdsl.elaborate.values import Arrows, Failed, arrows
 from netdsl.ops.axes import COLOURS, channels_last
 from netdsl.ops.base import Op
 from netdsl.tensors import Value
+from netdsl.text import syntax
+from netdsl.text.diagnostics import Severity
 
 BATCHES = frozenset(("none", "batch", "batchsize", "bs", "nbatch", "minibatch"))
 """Names, without capitals and `_`, that can only mean the batch."""

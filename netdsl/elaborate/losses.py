@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from netdsl import syntax
 from netdsl.base.record import record
-from netdsl.source import Span
+from netdsl.text import syntax
+from netdsl.text.source import Span
 
 LABEL = re.compile(r"\s*(?:output|aux|shared|next|let|param|state|\s)*\(?\s*(\w+(?:\s*,\s*\w+)*)\s*\)?\s*[:=\[]")
 

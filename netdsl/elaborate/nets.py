@@ -12,8 +12,6 @@ import netdsl.elaborate.layouts as layouts
 import netdsl.elaborate.parameters as parameters
 import netdsl.elaborate.recipes as recipes
 import netdsl.elaborate.sizes as sizes
-from netdsl import syntax
-from netdsl.diagnostics import Collector, Label, Severity, did_you_mean
 from netdsl.dims import Extent, SizeTooComplex, charged
 from netdsl.elaborate.context import NET, SYMBOL, Context
 from netdsl.elaborate.files import Library, Module
@@ -21,6 +19,8 @@ from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import Exhausted, Failed, Setting
 from netdsl.ir import Net
 from netdsl.tensors import DType, TensorType, Value
+from netdsl.text import syntax
+from netdsl.text.diagnostics import Collector, Label, Severity, did_you_mean
 
 SYMBOLS = 256
 """Names of sizes that the inputs of a net may have."""
@@ -136,7 +136,7 @@ def _input(context: Context, scope: Scope, net: Net, item: syntax.InputItem) -> 
     kind = item.kind.id if item.kind else "float"
     if kind not in kinds:
         assert item.kind is not None
-        from netdsl import foreign  # late: right texts need none
+        from netdsl.text import foreign  # late: right texts need none
 
         same = foreign.kind(kind, kinds)
         help = f"did you mean `{same}`?" if same else did_you_mean(kind, kinds) or f"kinds are {', '.join(kinds)}"

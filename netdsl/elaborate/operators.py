@@ -8,13 +8,13 @@ from typing import Any
 import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.functions as functions
 import netdsl.elaborate.layers as layers
-from netdsl import syntax
 from netdsl.dims import Condition, Dim, at, both, compare, either, exact_div, negate
 from netdsl.elaborate.context import Context, Demanded
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import LAYERS, Bundle, Repeat, written
-from netdsl.source import Span
 from netdsl.tensors import LARGEST, Value
+from netdsl.text import syntax
+from netdsl.text.source import Span
 
 # ---------------------------------------------------------------- operators
 

@@ -8,8 +8,6 @@ from typing import Any
 import netdsl.elaborate.blocks as blocks
 import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.layers as layers
-from netdsl import syntax
-from netdsl.diagnostics import Label, did_you_mean
 from netdsl.dims import Dim
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.scope import Scope
@@ -19,8 +17,10 @@ from netdsl.elaborate.values import (
     Setting,
 )
 from netdsl.ops.fields import Word
-from netdsl.source import Span
 from netdsl.tensors import Value
+from netdsl.text import syntax
+from netdsl.text.diagnostics import Label, did_you_mean
+from netdsl.text.source import Span
 
 KINDS: dict[str, tuple[str, Any]] = {
     "int": ("a whole number", lambda v: isinstance(v, int | Dim) and not isinstance(v, bool)),
@@ -86,7 +86,7 @@ def _checked(context: Context, parameter: syntax.Parameter, value: Any, span: Sp
         return value
     if kind not in KINDS:
         assert parameter.kind is not None
-        from netdsl import foreign  # late: right texts need none
+        from netdsl.text import foreign  # late: right texts need none
 
         same = foreign.kind(kind, KINDS)
         help = f"did you mean `{same}`?" if same else did_you_mean(kind, KINDS) or f"kinds are {', '.join(KINDS)}"

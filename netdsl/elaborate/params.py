@@ -8,12 +8,12 @@ import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.layers as layers
 import netdsl.elaborate.rows as rows
 import netdsl.elaborate.sizes as sizes
-from netdsl import syntax
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.scope import Build, Row, Scope
 from netdsl.ir import result_types
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import RuleError, read_setting
+from netdsl.text import syntax
 
 
 def param_row(context: Context, scope: Scope, row: syntax.ParamRow) -> None:

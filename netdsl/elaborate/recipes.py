@@ -9,8 +9,6 @@ import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.labels as labels
 import netdsl.elaborate.layers as layers
 import netdsl.elaborate.rows as rows
-from netdsl import syntax
-from netdsl.diagnostics import Collector, Label, Severity, did_you_mean
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.expectations import warn_of_activations
 from netdsl.elaborate.files import Module
@@ -20,8 +18,10 @@ from netdsl.ir import Divisor, Graph, Net, Output, Recipe, Term, divisors_of, re
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Declared, Op, RuleError, read_setting
 from netdsl.ops.fields import FieldError
-from netdsl.source import Span
 from netdsl.tensors import DType, TensorType, Value
+from netdsl.text import syntax
+from netdsl.text.diagnostics import Collector, Label, Severity, did_you_mean
+from netdsl.text.source import Span
 
 DECLARED = ("data", "optimizer", "schedule")
 TERMS = ("loss", "metric")
@@ -89,7 +89,7 @@ def _resolve(
 
 def _means_loss(row: syntax.RecipeRow) -> bool:
     """`criterion`, which is told to be a `loss`."""
-    from netdsl import foreign  # late: right texts need none
+    from netdsl.text import foreign  # late: right texts need none
 
     return (foreign.row(row.keyword.id) or "").startswith("loss ")
 
@@ -131,7 +131,7 @@ def _declared_row(context: Context, scope: Scope, recipe: Recipe, row: syntax.Re
     elif keyword in SETTINGS:
         recipe.settings[keyword] = _setting(context, scope, SETTINGS[keyword], row)
     else:
-        from netdsl import foreign  # late: right texts need none
+        from netdsl.text import foreign  # late: right texts need none
 
         known = [*tables, *TERMS, *SETTINGS]
         help = foreign.row_help(keyword, row.value.span.text) or did_you_mean(keyword, known)
@@ -154,14 +154,14 @@ def _declaration(
     call = stage if isinstance(stage, syntax.Call) else syntax.Call(stage.span, stage, ())
     what = row.keyword.id
     if not isinstance(call.function, syntax.Name):
-        from netdsl import foreign  # late: right texts need none
+        from netdsl.text import foreign  # late: right texts need none
 
         same = foreign.declared(call.function.span.text, table)
         help = f"did you mean `{same}`?" if same else f"there are {', '.join(table)}"
         context.error("wrong-kind", f"`{what}` takes a name such as `{next(iter(table))}`", stage.span, help=help)
     name = call.function.id
     if name not in table:
-        from netdsl import foreign  # late: right texts need none
+        from netdsl.text import foreign  # late: right texts need none
 
         same = foreign.declared(name, table)
         near = None if foreign.undeclared(name, what) else did_you_mean(name, table)
@@ -283,7 +283,7 @@ def _term_value(
 
 def _refuse_headless(context: Context, scope: Scope, row: syntax.RecipeRow, pair: str) -> None:
     """`loss cross_entropy`, `loss CrossEntropyLoss`; a name that is no loss anywhere is another mistake."""
-    from netdsl import foreign  # late: right texts need none
+    from netdsl.text import foreign  # late: right texts need none
 
     first = row.value.stages[0]
     word = first.function.span.text if isinstance(first, syntax.Call) else first.span.text
@@ -433,10 +433,10 @@ def _counted(divisor: Divisor) -> str:
 
 def read_data(text: str) -> Any:
     """A data declaration given on its own, `mnist("folder")`. Raises `NetError` when it cannot be read."""
-    from netdsl.diagnostics import Collector
     from netdsl.elaborate.files import Library
-    from netdsl.parser import parse, parse_value, read_source
     from netdsl.recipe import DATA
+    from netdsl.text.diagnostics import Collector
+    from netdsl.text.parser import parse, parse_value, read_source
 
     collector = Collector()
     expr = parse_value(text, collector, "--data")

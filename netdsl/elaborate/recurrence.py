@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.layers as layers
 import netdsl.elaborate.sizes as sizes
-from netdsl import syntax
-from netdsl.diagnostics import Label, did_you_mean
 from netdsl.elaborate.context import Context, Demanded
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import UNKNOWN, Bundle, Failed
 from netdsl.ir import Graph, State
 from netdsl.tensors import TensorType, Value
+from netdsl.text import syntax
+from netdsl.text.diagnostics import Label, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from netdsl.source import Span
+    from netdsl.text.source import Span
 
 
 def initial_names(definition: syntax.Definition) -> set[str]:

@@ -15,8 +15,6 @@ import netdsl.elaborate.losses as losses
 import netdsl.elaborate.params as params
 import netdsl.elaborate.recurrence as recurrence
 import netdsl.elaborate.sizes as sizes
-from netdsl import syntax
-from netdsl.diagnostics import Label
 from netdsl.dims import SizeTooComplex
 from netdsl.elaborate.context import Context, too_complex
 from netdsl.elaborate.scope import Build, Names, Row, Scope, labels_of, name_row
@@ -33,8 +31,10 @@ from netdsl.ir import Budget, Choice, Net, Output
 from netdsl.ops import REGISTRY
 from netdsl.ops.loss import Loss
 from netdsl.ops.metric import Metric
-from netdsl.source import Span
 from netdsl.tensors import DType, Value
+from netdsl.text import syntax
+from netdsl.text.diagnostics import Label
+from netdsl.text.source import Span
 
 BUDGETS = (
     "params", "parameters", "trainable_params", "aux_params", "macs", "flops", "flops_core", "transcendentals",

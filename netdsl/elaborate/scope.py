@@ -10,11 +10,11 @@ from netdsl.base.record import anew, entity
 from netdsl.elaborate.values import Setting
 from netdsl.ir import Block, Graph, Node
 from netdsl.ops.value import BatchOfOne
-from netdsl.source import Span
 from netdsl.tensors import Value
+from netdsl.text.source import Span
 
 if TYPE_CHECKING:
-    from netdsl import syntax
+    from netdsl.text import syntax
 
 
 @entity
@@ -174,7 +174,7 @@ def _name_labelled(fresh: list[Node], named: list[Node], label: str) -> None:
 
 def labels_of(body: syntax.Body) -> dict[str, Span]:
     """Every row label that may be bound in a body with its place, so that numbered names keep clear of them."""
-    from netdsl import syntax as s
+    from netdsl.text import syntax as s
 
     found: dict[str, Span] = {}
     for row in body.rows:
@@ -194,7 +194,7 @@ def labels_of(body: syntax.Body) -> dict[str, Span]:
 
 
 def _bodies(row: syntax.Row) -> tuple[syntax.Body, ...]:
-    from netdsl import syntax as s
+    from netdsl.text import syntax as s
 
     if isinstance(row, s.ForRow):
         return (row.body,)

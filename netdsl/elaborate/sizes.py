@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import netdsl.elaborate.expressions as expressions
-from netdsl import syntax
 from netdsl.base.record import changed
-from netdsl.diagnostics import Fix, Label
 from netdsl.dims import Condition, Domain, Extent, SizeTooComplex, Verdict, compare
 from netdsl.dims import at as value_at
 from netdsl.elaborate.context import Context, Demanded, too_complex
@@ -16,8 +14,10 @@ from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import Arrows, Bundle, Setting, arrows
 from netdsl.ops.base import Op, Requirement
 from netdsl.ops.windows import lost
-from netdsl.source import Span
 from netdsl.tensors import MOST, DType, TensorType, Value
+from netdsl.text import syntax
+from netdsl.text.diagnostics import Fix, Label
+from netdsl.text.source import Span
 
 TOO_LARGE = f"a tensor of more than {MOST:,} numbers is made here"
 SMALLER = "use smaller sizes or fewer repetitions"

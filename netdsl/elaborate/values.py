@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from netdsl.base.record import entity, record
 from netdsl.ir import Graph, Node
-from netdsl.source import Span
 from netdsl.tensors import Value
+from netdsl.text.source import Span
 
 if TYPE_CHECKING:
-    from netdsl import syntax
     from netdsl.elaborate.scope import Scope
     from netdsl.ops.base import Op
+    from netdsl.text import syntax
 
 
 class Failed(Exception):

@@ -6,7 +6,6 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from netdsl.diagnostics import Diagnostic, Label, NetError
 from netdsl.ir import Divisor, Graph, Net, Node, Output, Recipe, Term
 from netdsl.ops.arithmetic import Add, Div, Maximum, Mul
 from netdsl.ops.backward import BatchSize
@@ -19,8 +18,9 @@ from netdsl.passes.optimize import SEPARATOR, UPDATES, Update, clipping, slot_of
 from netdsl.passes.prune import prune
 from netdsl.passes.tape import Pen
 from netdsl.recipe import OPTIMIZERS, Optimizer, default_settings
-from netdsl.source import Span
 from netdsl.tensors import DType, Init, TensorType, Value, Weight, WeightValue
+from netdsl.text.diagnostics import Diagnostic, Label, NetError
+from netdsl.text.source import Span
 
 RATE = "learning_rate"
 SEED = "seed"

@@ -8,8 +8,8 @@ from typing import Any
 
 from netdsl.ir import Graph, Node, result_types
 from netdsl.ops.base import REGISTRY, Op
-from netdsl.source import Span
 from netdsl.tensors import Value, Weight, WeightValue
+from netdsl.text.source import Span
 
 
 @dataclass(eq=False)

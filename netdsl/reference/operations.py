@@ -6,7 +6,6 @@ import inspect
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from netdsl import syntax
 from netdsl.analysis.counts import Count, arithmetic
 from netdsl.analysis.settings import value_text
 from netdsl.codegen.target import Rules
@@ -17,6 +16,7 @@ from netdsl.program import load_text
 from netdsl.reference.words import CONVENTION, FAMILIES, INITIALISERS, OWN, RECIPE, ROWS, SETTINGS
 from netdsl.stdlib import STDLIB
 from netdsl.tensors import Weight
+from netdsl.text import syntax
 
 ARROW = re.compile(r"(\w+) ((?:int|bool)?\[[^\]]*\])")
 
@@ -239,9 +239,9 @@ def gradient(op: type[Op]) -> str:
 
 def composites() -> dict[str, list[syntax.Definition]]:
     """The blocks of the standard library by the name of their file, `std.prelude` first."""
-    from netdsl.diagnostics import Collector
-    from netdsl.parser import parse
-    from netdsl.source import Source
+    from netdsl.text.diagnostics import Collector
+    from netdsl.text.parser import parse
+    from netdsl.text.source import Source
 
     found: dict[str, list[syntax.Definition]] = {}
     for path in sorted(STDLIB.glob("*.net"), key=lambda p: (p.stem != "prelude", p.stem)):

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from netdsl.base.terminal import printable
-from netdsl.diagnostics import Diagnostic, Label, Severity
-from netdsl.source import Source, Span
+from netdsl.text.diagnostics import Diagnostic, Label, Severity
+from netdsl.text.source import Source, Span
 
 COLORS = {"error": "1;31", "warning": "1;33", "note": "1;36"}
 BLUE = "1;34"

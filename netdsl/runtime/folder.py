@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netdsl.base.files import replacing
-from netdsl.diagnostics import Collector, Diagnostic, Severity
 from netdsl.ir import Net
 from netdsl.ops.fields import Word
 from netdsl.runtime import kinds
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.lock import FolderLock
 from netdsl.runtime.recipes import apply_recipe, recipe_kind
+from netdsl.text.diagnostics import Collector, Diagnostic, Severity
 
 if TYPE_CHECKING:
     from netdsl.program import Program

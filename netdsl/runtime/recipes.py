@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netdsl.diagnostics import Diagnostic, Label, NetError
 from netdsl.ir import Net, Recipe, Term
 from netdsl.ops.base import Declared, RuleError, read_setting
 from netdsl.ops.fields import FieldError, spelled
@@ -16,6 +15,7 @@ from netdsl.recipe.optimizers import Adam
 from netdsl.recipe.schedules import Constant
 from netdsl.runtime import kinds
 from netdsl.runtime.errors import RunError
+from netdsl.text.diagnostics import Diagnostic, Label, NetError
 
 
 @dataclass

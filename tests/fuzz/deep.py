@@ -7,9 +7,9 @@ from pathlib import Path
 
 from fuzz.oracle import TEXT, Breach
 from netdsl.analyzer import analyze
-from netdsl.diagnostics import NetError
 from netdsl.ir import Net
 from netdsl.program import Program, check_program, load_file
+from netdsl.text.diagnostics import NetError
 
 MOST = 3_000_000
 """Weights, bytes of activations and multiply-accumulates (in tens) beyond which a net is not run."""

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import netdsl.tables
+import netdsl.text.tables
 from fuzz.mutate import NAMES, NUMBERS
 
 DEEPEST = 14
@@ -41,8 +41,8 @@ def rules() -> tuple[dict[str, list[Sequence[Any]]], dict[str, str]]:
     """The expansions of every symbol of the grammar, and its words and signs."""
     from lark import Lark
 
-    text = Path(netdsl.tables.GRAMMAR).read_text(encoding="utf-8")
-    made = Lark(text, parser="lalr", lexer="basic", start=list(netdsl.tables.STARTS), maybe_placeholders=True)
+    text = Path(netdsl.text.tables.GRAMMAR).read_text(encoding="utf-8")
+    made = Lark(text, parser="lalr", lexer="basic", start=list(netdsl.text.tables.STARTS), maybe_placeholders=True)
     found: dict[str, list[Sequence[Any]]] = {}
     for rule in made.rules:
         found.setdefault(rule.origin.name, []).append(rule.expansion)

@@ -22,12 +22,12 @@ from netdsl.codegen.onnx.scope import ELEMENTS, Ledger, Names, Scope, names_used
 from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.sizes import Sizes
 from netdsl.codegen.onnx.weights import Array, check_weights, initial, stored
-from netdsl.diagnostics import Diagnostic, Label, NetError
 from netdsl.dims.extent import symbols_of
 from netdsl.ir import Net
 from netdsl.passes.step import Step, training_step
 from netdsl.recipe import OPTIMIZERS
 from netdsl.tensors import TensorType, Value
+from netdsl.text.diagnostics import Diagnostic, Label, NetError
 
 NEXT = ":next"
 """What the output is called that an input becomes."""

@@ -6,11 +6,11 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netdsl import syntax
 from netdsl.codegen.pytorch.terms import Term, name, names_in, number, term_of, translate
 from netdsl.codegen.pytorch.text import identifier
 from netdsl.ir import Node
 from netdsl.tensors import TensorType, Value
+from netdsl.text import syntax
 
 if TYPE_CHECKING:
     from netdsl.codegen.pytorch.tracing import Use

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from netdsl import syntax
 from netdsl.codegen.pytorch.authored import Names, bounds_of, parts_of, rows_of
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand
 from netdsl.codegen.pytorch.terms import (
@@ -28,6 +27,7 @@ from netdsl.ir import Node, Recurrent
 from netdsl.ops.arithmetic import Add
 from netdsl.ops.shape import Concat, Stack
 from netdsl.tensors import TensorType, Value
+from netdsl.text import syntax
 
 if TYPE_CHECKING:
     from netdsl.codegen.pytorch.tracing import Use

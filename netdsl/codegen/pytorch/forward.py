@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from netdsl import syntax
 from netdsl.codegen.pytorch.extents import Extents
 from netdsl.codegen.pytorch.layout import Layout, Step, called_in_order
 from netdsl.codegen.pytorch.parameters import Parameters
@@ -33,6 +32,7 @@ from netdsl.codegen.pytorch.tracing import Use
 from netdsl.dims import Dim
 from netdsl.ir import Block, Node, Recurrent
 from netdsl.tensors import DType, Value
+from netdsl.text import syntax
 
 TEMPORARY = ("x", "y", "z", "out")
 """Names of values that only the next line reads."""

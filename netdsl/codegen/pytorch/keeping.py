@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from netdsl import syntax
 from netdsl.codegen.pytorch.authored import Names, controlling, parts_of, rows_of, values_in
 from netdsl.codegen.pytorch.families import Family
 from netdsl.codegen.pytorch.terms import Term
 from netdsl.codegen.pytorch.text import identifier
 from netdsl.codegen.pytorch.tracing import Use
+from netdsl.text import syntax
 
 
 def is_open(name: str, uses: Sequence[Use]) -> bool:

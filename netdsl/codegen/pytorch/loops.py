@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import chain, groupby, pairwise, repeat
 from typing import Any
 
-from netdsl import syntax
 from netdsl.codegen.pytorch.authored import Names, bounds_of, parts_of, rows_of
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Repeated, Spelling
 from netdsl.codegen.pytorch.strays import asked
@@ -15,8 +14,9 @@ from netdsl.codegen.pytorch.terms import traced
 from netdsl.codegen.pytorch.text import identifier, unused
 from netdsl.codegen.pytorch.tracing import Use
 from netdsl.ir import Block, Node
-from netdsl.source import Span
 from netdsl.tensors import Value
+from netdsl.text import syntax
+from netdsl.text.source import Span
 
 MANY = 6
 """Layers alike from which on a loop says it better, however often the text has them."""

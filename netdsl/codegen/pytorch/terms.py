@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from netdsl import syntax
+from netdsl.text import syntax
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from netdsl import syntax
 from netdsl.codegen.pytorch.authored import Before, Names, parts_of, rows_of
 from netdsl.codegen.pytorch.branches import Branches, branches_in, enter, gathered_types, settled_type
 from netdsl.codegen.pytorch.signatures import known_signature
@@ -29,11 +28,12 @@ from netdsl.codegen.pytorch.terms import (
     unsaid,
 )
 from netdsl.codegen.pytorch.text import identifier, unused
-from netdsl.diagnostics import Collector
 from netdsl.dims import Dim
 from netdsl.ir import Block, Graph, Node, Recurrent, result_types
 from netdsl.ops.base import Elementwise, Op, RuleError
 from netdsl.tensors import TensorType, Value
+from netdsl.text import syntax
+from netdsl.text.diagnostics import Collector
 
 AXIS_NAMES = {
     0: (), 1: ("features",), 2: ("channels", "features"), 3: ("channels", "height", "width"),

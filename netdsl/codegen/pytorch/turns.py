@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from netdsl import syntax
 from netdsl.codegen.pytorch.authored import parts_of, rows_of
 from netdsl.codegen.pytorch.branches import Branches, are_alike, needs_two, numbered, told
 from netdsl.codegen.pytorch.spelling import Branched, Made, Raw, Turned
@@ -26,6 +25,7 @@ from netdsl.codegen.pytorch.text import is_plain
 from netdsl.codegen.pytorch.tracing import Use
 from netdsl.ir import Block, Node
 from netdsl.tensors import Init, Value
+from netdsl.text import syntax
 
 
 @dataclass(eq=False)

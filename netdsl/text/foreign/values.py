@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from netdsl.foreign.settings import ACTIVATIONS, LEFT_OUT, NOTHING, RENAMED, VALUES, LeftOut
+from netdsl.text.foreign.settings import ACTIVATIONS, LEFT_OUT, NOTHING, RENAMED, VALUES, LeftOut
 
 NOWHERE = frozenset(("per_sample", "constant", "free_param"))
 """Operations that the language has other words for, or makes by itself: no message offers them."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from netdsl.base.slips import nearest
-from netdsl.diagnostics import Diagnostic, Fix, did_you_mean
-from netdsl.mistakes.mistake import Mistake, described, line_rest, words
 from netdsl.stdlib import STDLIB
-from netdsl.tokens import STARTS_ITEM
+from netdsl.text.diagnostics import Diagnostic, Fix, did_you_mean
+from netdsl.text.mistakes.mistake import Mistake, described, line_rest, words
+from netdsl.text.tokens import STARTS_ITEM
 
 ITEM_WORDS = ("net", "block", "recurrent", "train", "use", "let")
 ROW_WORDS = ("input", "output", "shared", "let", "param", "set", "assert", "for", "state", "next")

@@ -10,10 +10,10 @@ import re
 from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
-from netdsl.foreign import Way, gaps, plain, way, ways
-from netdsl.foreign.values import NOWHERE, elsewhere, left_out, named_here, value_here
 from netdsl.ops import REGISTRY
 from netdsl.ops.fields import BoolKind
+from netdsl.text.foreign import Way, gaps, plain, way, ways
+from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here, value_here
 
 CALL = re.compile(r"(?:self\.)?([A-Za-z_][\w.]*)\s*\((.*)\)", re.DOTALL)
 NAME = re.compile(r"(?:self\.)?([A-Za-z_]\w*)")

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-from netdsl.foreign import settings
-from netdsl.foreign.layers import LIBRARY, MISSING, NO_LAYERS, WAYS, Missing, Way
+from netdsl.text.foreign import settings
+from netdsl.text.foreign.layers import LIBRARY, MISSING, NO_LAYERS, WAYS, Missing, Way
 
 __all__ = [
     "LIBRARY",

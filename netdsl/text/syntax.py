@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netdsl.base.record import record
-from netdsl.source import Source, Span
+from netdsl.text.source import Source, Span
 
 # ---------------------------------------------------------------- expressions
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from netdsl.diagnostics import Diagnostic, Fix
-from netdsl.mistakes.mistake import Mistake, line_rest, line_span, words
-from netdsl.source import Span
-from netdsl.tokens import END, ROW_END
+from netdsl.text.diagnostics import Diagnostic, Fix
+from netdsl.text.mistakes.mistake import Mistake, line_rest, line_span, words
+from netdsl.text.source import Span
+from netdsl.text.tokens import END, ROW_END
 
 DEFINITIONS = ("NET", "BLOCK", "RECURRENT")
 
@@ -46,7 +46,7 @@ def equals_for_colon(m: Mistake) -> Diagnostic | None:
 
 def rewritten(m: Mistake, rest: str) -> str:
     """The calls of another framework behind the `=` as they are written here."""
-    from netdsl.foreign.calls import Reader
+    from netdsl.text.foreign.calls import Reader
 
     names = zip(m.tokens, m.tokens[1:], strict=False)
     arrows = {a.text for a, b in names if a.kind == "NAME" and (a.first and b.kind in ("COLON", "ASSIGN"))}

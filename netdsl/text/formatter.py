@@ -9,12 +9,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 
-from netdsl.diagnostics import Collector
-from netdsl.parser import parse
-from netdsl.rows import Braces, Layout, Note, Row
-from netdsl.source import Source
-from netdsl.syntax import Comment, File
-from netdsl.tokens import Token
+from netdsl.text.diagnostics import Collector
+from netdsl.text.layout import Braces, Layout, Note, Row
+from netdsl.text.parser import parse
+from netdsl.text.source import Source
+from netdsl.text.syntax import Comment, File
+from netdsl.text.tokens import Token
 
 WIDTH = 120
 CLAIM_COLUMNS = (50, 65, 80, 95)

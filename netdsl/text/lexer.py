@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import NoReturn
 
-from netdsl.diagnostics import Collector, Fix
-from netdsl.limits import LINE, NAME, WORDS
-from netdsl.source import Source
-from netdsl.stream import TokenStream, TooDeep
-from netdsl.syntax import Comment
-from netdsl.tables import Tables
-from netdsl.tokens import END, FOREIGN, SOFT, STARTS_ROW, Token, character_help, master, shown
+from netdsl.text.diagnostics import Collector, Fix
+from netdsl.text.limits import LINE, NAME, WORDS
+from netdsl.text.source import Source
+from netdsl.text.stream import TokenStream, TooDeep
+from netdsl.text.syntax import Comment
+from netdsl.text.tables import Tables
+from netdsl.text.tokens import END, FOREIGN, SOFT, STARTS_ROW, Token, character_help, master, shown
 
 
 def by_x(text: str) -> str | None:
@@ -115,7 +115,7 @@ class Lexer(TokenStream):
     def table_help(self, text: str, start: int) -> str | None:
         """The way out for `3x3 conv, 64` as a row of its own, or for `3x3` alone."""
         if self.frames[-1].kind == "LBRACE" and by_x(text):
-            from netdsl.foreign.papers import row_of  # late: right texts need none
+            from netdsl.text.foreign.papers import row_of  # late: right texts need none
 
             begin, end = self.text.rfind("\n", 0, start) + 1, self.text.find("\n", start)
             line = self.text[begin : end if end >= 0 else len(self.text)].partition("#")[0].strip()
@@ -269,7 +269,7 @@ class Lexer(TokenStream):
 
     def quoted_help(self, inner: str) -> str:
         """The way out for a text in single quotes, its setting included where that is of another framework."""
-        from netdsl.foreign.values import word_here  # late: right texts need none
+        from netdsl.text.foreign.values import word_here  # late: right texts need none
 
         if not inner.isidentifier():
             return f'write `"{shown(inner)}"`'

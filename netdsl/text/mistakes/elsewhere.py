@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from netdsl.diagnostics import Diagnostic
-from netdsl.mistakes.mistake import Mistake, line_rest
-from netdsl.tokens import Token
+from netdsl.text.diagnostics import Diagnostic
+from netdsl.text.mistakes.mistake import Mistake, line_rest
+from netdsl.text.tokens import Token
 
 CALLED = re.compile(
     r"(?:(\w+)\s*[:=]\s*)?(?:\w+\.)*(?:Input|InputLayer|placeholder|randn|rand|zeros|ones|TensorSpec)\s*\((.*)\)"
@@ -25,7 +25,7 @@ def input_row(m: Mistake) -> Diagnostic | None:
     sizes = SIZES.search(given)
     if sizes is None:
         return None
-    from netdsl.foreign import input_row
+    from netdsl.text.foreign import input_row
 
     row = input_row(name or "image", sizes[1] or sizes[2] or sizes[3])
     return m.say("unexpected-equals", "an input is a row of its own", m.head, help=f"write `{row}`") if row else None
@@ -111,7 +111,7 @@ def table_row(m: Mistake) -> Diagnostic | None:
     line = line_rest(m, m.head.start)
     label, colon, row = line.partition(":")
     labelled = bool(colon) and re.fullmatch(r"\w+", label) is not None and not re.fullmatch(r"\s*\d+", row)
-    from netdsl.foreign.papers import row_of
+    from netdsl.text.foreign.papers import row_of
 
     bare = re.sub(r"^[-*]\s+", "", line)
     written = row_of(row if labelled else line.replace(":", " "))

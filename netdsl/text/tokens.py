@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from netdsl.tables import Tables
+from netdsl.text.tables import Tables
 
 END: Final = "$END"
 ROW_END: Final = "_NL"

@@ -7,10 +7,10 @@ once and mended in the stream of tokens, so that the parser does not stumble ove
 
 from __future__ import annotations
 
-from netdsl.diagnostics import Collector, Fix, Label
-from netdsl.limits import NESTING
-from netdsl.source import Source, Span
-from netdsl.tokens import (
+from netdsl.text.diagnostics import Collector, Fix, Label
+from netdsl.text.limits import NESTING
+from netdsl.text.source import Source, Span
+from netdsl.text.tokens import (
     AS_NAME_BEFORE,
     CLOSER,
     CONTINUES,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from netdsl.diagnostics import Diagnostic, Label
-from netdsl.mistakes.heads import library_names
-from netdsl.mistakes.mistake import VALUES, Mistake, words
-from netdsl.tokens import SIGN
+from netdsl.text.diagnostics import Diagnostic, Label
+from netdsl.text.mistakes.heads import library_names
+from netdsl.text.mistakes.mistake import VALUES, Mistake, words
+from netdsl.text.tokens import SIGN
 
 OPENS_BODY = frozenset(("NET", "BLOCK", "RECURRENT", "TRAIN", "FOR", "IF", "EACH", "ELSE"))
 

@@ -13,19 +13,19 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netdsl import syntax
 from netdsl.base.collector import uncollected
-from netdsl.diagnostics import Collector, Diagnostic, Label, NetError, did_you_mean
-from netdsl.lexer import Lexer
-from netdsl.limits import BYTES, MISTAKES
-from netdsl.source import Source, Span, as_source
-from netdsl.stream import TooDeep
-from netdsl.tables import MISSING, Tables, tables
-from netdsl.tokens import END, ROW_END, SOFT, STARTS_ITEM, Token
-from netdsl.tree import TreeBuilder, action
+from netdsl.text import syntax
+from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError, did_you_mean
+from netdsl.text.lexer import Lexer
+from netdsl.text.limits import BYTES, MISTAKES
+from netdsl.text.source import Source, Span, as_source
+from netdsl.text.stream import TooDeep
+from netdsl.text.tables import MISSING, Tables, tables
+from netdsl.text.tokens import END, ROW_END, SOFT, STARTS_ITEM, Token
+from netdsl.text.tree import TreeBuilder, action
 
 if TYPE_CHECKING:
-    from netdsl.mistakes import Mistake
+    from netdsl.text.mistakes import Mistake
 
 STARTS_BODY = frozenset(("NET", "BLOCK", "RECURRENT", "TRAIN", "FOR", "IF"))
 LOOSE = frozenset(("row-outside-body", "missing-braces", "foreign-word", "foreign-file"))
@@ -167,7 +167,7 @@ class Reader:
         first = bisect_left(self.known, mistake.head.start)
         if first < len(self.known) and self.known[first] <= self.row_end(mistake):
             return None
-        from netdsl.mistakes import explain
+        from netdsl.text.mistakes import explain
 
         found = explain(mistake)
         self.collector.add(found)
@@ -276,7 +276,7 @@ class Automaton:
 
     def recover(self, at: int) -> int | None:
         """Report the mistake at a token, forget the row it stands in, and say which token to go on with."""
-        from netdsl.mistakes import Mistake  # late: most texts hold none
+        from netdsl.text.mistakes import Mistake  # late: most texts hold none
 
         self.finish_row()
         row = self.reader.tables.states[self.states[-1]]
@@ -329,7 +329,7 @@ class Automaton:
         tokens = self.reader.tokens
         if level != "item" and mistake.head.kind not in STARTS_BODY:
             return
-        from netdsl.mistakes.heads import item_word
+        from netdsl.text.mistakes.heads import item_word
 
         if mistake.head.kind in ("LBRACE", "LSQB") or (
             mistake.head.kind == "NAME" and mistake.following.kind == "LBRACE"
@@ -368,7 +368,7 @@ class Automaton:
 
     def looks_like_item(self, at: int) -> bool:
         """A misspelt `net Name {`."""
-        from netdsl.mistakes.heads import PYTHON_WORDS
+        from netdsl.text.mistakes.heads import PYTHON_WORDS
 
         kinds = [t.kind for t in self.reader.tokens[at : at + 3]]
         return (

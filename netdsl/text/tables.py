@@ -16,7 +16,7 @@ from zlib import crc32
 
 from netdsl.base.record import record
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent.parent
 GRAMMAR = FOLDER / "grammar.lark"
 STORED = FOLDER / "grammar.json"
 STARTS = ("file", "value", "body", "recipe")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from netdsl.diagnostics import Diagnostic, Fix, Label
-from netdsl.source import Source, Span
-from netdsl.tokens import END, ROW_END, Token
+from netdsl.text.diagnostics import Diagnostic, Fix, Label
+from netdsl.text.source import Source, Span
+from netdsl.text.tokens import END, ROW_END, Token
 
 VALUES = ("NAME", "NUMBER", "STRING", "TRUE", "FALSE", "PREVIOUS")
 

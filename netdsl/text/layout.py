@@ -5,12 +5,12 @@ The syntax tree would not do: it holds no parentheses, no spelling of numbers, a
 
 from __future__ import annotations
 
-from netdsl.diagnostics import Collector
-from netdsl.lexer import Lexer
-from netdsl.source import Source
-from netdsl.syntax import Comment
-from netdsl.tables import tables
-from netdsl.tokens import END, ROW_END, SOFT, Token
+from netdsl.text.diagnostics import Collector
+from netdsl.text.lexer import Lexer
+from netdsl.text.source import Source
+from netdsl.text.syntax import Comment
+from netdsl.text.tables import tables
+from netdsl.text.tokens import END, ROW_END, SOFT, Token
 
 VALUE_ENDS = frozenset(("NAME", "NUMBER", "STRING", "TRUE", "FALSE", "PREVIOUS", "RPAR", "RSQB", "KIND"))
 ROW_HEADS = SOFT | {"FOR", "IF"}

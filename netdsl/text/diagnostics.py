@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Final
 
 from netdsl.base.record import anew, changed, entity, record
-from netdsl.limits import LABELS, MESSAGE, MISTAKES, QUOTED, WARNINGS
-from netdsl.source import Span
+from netdsl.text.limits import LABELS, MESSAGE, MISTAKES, QUOTED, WARNINGS
+from netdsl.text.source import Span
 
 TOO_MANY_MISTAKES: Final = "too-many-mistakes"
 TOO_MANY_WARNINGS: Final = "too-many-warnings"
@@ -97,7 +97,7 @@ class Collector:
 
     found: list[Diagnostic] = anew(factory=list)
     words: int = 0
-    """Words that were read so far (see `netdsl.limits.WORDS`)."""
+    """Words that were read so far (see `netdsl.text.limits.WORDS`)."""
 
     def report(
         self,

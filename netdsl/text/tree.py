@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import cast
 
-from netdsl import syntax
-from netdsl.diagnostics import Collector
-from netdsl.source import Source, Span
-from netdsl.syntax import Expr, Name
-from netdsl.tokens import Token
+from netdsl.text import syntax
+from netdsl.text.diagnostics import Collector
+from netdsl.text.source import Source, Span
+from netdsl.text.syntax import Expr, Name
+from netdsl.text.tokens import Token
 
 LARGEST = 10**30
 SUFFIXES = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from netdsl.diagnostics import Diagnostic
-from netdsl.mistakes import bodies, elsewhere, equals, heads, pipelines
-from netdsl.mistakes.mistake import Mistake, described, words
+from netdsl.text.diagnostics import Diagnostic
+from netdsl.text.mistakes import bodies, elsewhere, equals, heads, pipelines
+from netdsl.text.mistakes.mistake import Mistake, described, words
 
 __all__ = ["Mistake", "explain"]
 
