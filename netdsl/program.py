@@ -180,3 +180,15 @@ def _examine(net: Net, collector: Collector) -> None:
         check_budgets(net, analyze(net, collector=collector, listed=False), collector)
     else:
         survey(net, collector)
+
+
+def row_shapes(source: Source) -> dict[int, str]:
+    """The shape at the end of each row of the file's nets, by the row's offset.
+
+    Rows inside blocks have a shape for every use, so only those of nets are given.
+    """
+    program = load_source(source)
+    found: dict[int, str] = {}
+    for name in program.names:
+        found.update(program.net(name).row_shapes)
+    return found

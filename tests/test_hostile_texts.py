@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import pytest
 
-from netdsl.formatting import formatted
 from netdsl.program import check_text
 from netdsl.text.diagnostics import Collector, NetError
+from netdsl.text.formatter import formatted
 from netdsl.text.limits import BYTES, LINE, MESSAGE, MISTAKES, NAME, NETS, USES, WORDS
 from netdsl.text.parser import parse
 from netdsl.text.source import Source

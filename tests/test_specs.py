@@ -15,9 +15,9 @@ import pytest
 
 from netdsl.analysis.report import Report, Row
 from netdsl.analyzer import analyze
-from netdsl.formatting import formatted
 from netdsl.program import check_program, load_file, load_text
 from netdsl.text.diagnostics import NetError
+from netdsl.text.formatter import formatted
 from netdsl.text.source import Source
 
 SPECS = Path(__file__).parent.parent / "specs"

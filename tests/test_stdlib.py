@@ -17,9 +17,9 @@ import netdsl
 from netdsl.analyzer import analyze
 from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.pytorch.module import torch_module
-from netdsl.formatting import formatted
 from netdsl.ir import Net
 from netdsl.program import check_program, check_text, load_file, load_text
+from netdsl.text.formatter import formatted
 from netdsl.text.source import Source
 
 torch.set_num_threads(1)

@@ -40,10 +40,11 @@ def _format(file: Path, given: Namespace) -> bool:
     """Format one file; whether it is changed by that."""
     from netdsl.base.files import write_text
     from netdsl.cli.specs import INPUT, NAME, source_of
-    from netdsl.formatting import formatted
+    from netdsl.program import row_shapes
+    from netdsl.text.formatter import formatted
 
     source = source_of(file)
-    text = formatted(source, shapes=given.shapes)
+    text = formatted(source, row_shapes if given.shapes else None)
     changed = text != source.text
     if given.stdout or (file == INPUT and not given.check):
         print_file(source.written(text))

@@ -7,13 +7,17 @@ shapes that rows claim. What stands on one line between braces stays there while
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from netdsl.text.diagnostics import Collector
+from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError
 from netdsl.text.layout import Braces, Layout, Note, Row
+from netdsl.text.lexer import Lexer
+from netdsl.text.limits import BYTES
 from netdsl.text.parser import parse
-from netdsl.text.source import Source
+from netdsl.text.source import Source, Span
+from netdsl.text.stream import TooDeep
 from netdsl.text.syntax import Comment, File
+from netdsl.text.tables import tables
 from netdsl.text.tokens import Token
 
 WIDTH = 120
@@ -265,3 +269,34 @@ def interrupted(line: str, comments: list[Comment], indent: int) -> Iterator[str
     for comment in comments:
         if comment.own_line:
             yield " " * indent + comment.span.text
+
+
+def formatted(source: Source, shapes: Callable[[Source], Mapping[int, str]] | None = None) -> str:
+    """The canonical text of a source, with the shapes that a function has for its rows, by the row's offset.
+
+    Raises `NetError` when it does not parse, and when that text would pass a limit: it has more lines, and more spaces,
+    than the one at hand may have.
+    """
+    collector = Collector()
+    file = parse(source, collector)
+    collector.check()
+    text = format_file(file, shapes(source) if shapes else None)
+    found = None if text == source.text else _passed(source.written(text))
+    if found:
+        code, message = found
+        place = Label(Span(Source(source.name, "", source.path), 0, 0))
+        help = "part the text into files that `use` one another, and long rows into several"
+        raise NetError([Diagnostic(code, f"in canonical form {message}", (place,), help=help)])
+    return text
+
+
+def _passed(text: str) -> tuple[str, str] | None:
+    """The limit that a text passes: its code, and what would be said of it."""
+    if len(text.encode()) > BYTES:
+        return "file-too-large", f"the text has more than {BYTES:,} bytes"
+    collector = Collector()
+    try:
+        Lexer(Source("", text), collector, tables()).run()
+    except TooDeep:
+        return collector.found[0].code, collector.found[0].message
+    return None
