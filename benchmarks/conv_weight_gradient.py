@@ -63,10 +63,10 @@ from netdsl.codegen.onnx.builder import NodeBuilder
 from netdsl.codegen.onnx.rules.conv_weight_gradient import conv_weight_gradient
 from netdsl.codegen.onnx.scope import Ledger, Scope
 from netdsl.codegen.onnx.sizes import Sizes
+from netdsl.dims.tensors import Value
 from netdsl.ops.conv import Conv
 from netdsl.ops.conv_backward import ConvWeightGradient
 from netdsl.program import load_text
-from netdsl.tensors import Value
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 
 from netdsl.dims import at
+from netdsl.dims.tensors import DType
 from netdsl.ir import Net
 from netdsl.program import load_text
-from netdsl.tensors import DType
 
 SPECS = Path(__file__).parent.parent / "specs"
 ENGINES = ("onnx", "torch", "compiled")

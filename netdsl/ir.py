@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from netdsl.base.record import anew, changed, entity, record
 from netdsl.dims import Domain
+from netdsl.dims.tensors import TensorType, Value, Weight, WeightValue
 from netdsl.ops.base import Op
 from netdsl.ops.loss import ClassLoss, Loss
-from netdsl.tensors import TensorType, Value, Weight, WeightValue
 from netdsl.text.diagnostics import Diagnostic
 from netdsl.text.source import Span
 

@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from netdsl.dims.tensors import LARGEST
 from netdsl.ir import Net
 from netdsl.program import check_program, load_file
 from netdsl.program import load_text as program_from_text
-from netdsl.tensors import LARGEST
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
 from netdsl.text.source import Source, Span
 

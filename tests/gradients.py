@@ -27,6 +27,7 @@ from netdsl.codegen.onnx.sizes import Sizes
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.dims import at
 from netdsl.dims.extent import symbols_of
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ir import Graph, Net, Node, Output, Term
 from netdsl.ops.arithmetic import Mul
 from netdsl.ops.backward import Backward
@@ -35,7 +36,6 @@ from netdsl.passes.differentiate import Differentiator, _span, _write_term, forg
 from netdsl.passes.prune import prune
 from netdsl.passes.tape import Pen, Writer
 from netdsl.program import load_text
-from netdsl.tensors import DType, TensorType, Value
 
 torch.set_num_threads(1)
 Array = np.ndarray[Any, Any]

@@ -23,9 +23,9 @@ from netdsl.codegen.pytorch.spelling import rules as spellings
 from netdsl.codegen.pytorch.support_functions import FUNCTIONS
 from netdsl.codegen.pytorch.support_layers import LAYERS
 from netdsl.dims import Dim, Extent, at
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ir import result_types
 from netdsl.ops.base import REGISTRY, Op, read_setting
-from netdsl.tensors import DType, TensorType, Value
 
 torch.set_num_threads(1)
 __all__ = ["onnx_rules", "torch_rules"]  # imported for what they register

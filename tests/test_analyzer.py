@@ -18,12 +18,12 @@ from netdsl.analysis.memory import Schedule
 from netdsl.analysis.receptive import NOTHING, PIXEL, Axis, join_axes, slide
 from netdsl.analysis.report import Report, report_schema
 from netdsl.analyzer import analyze
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.ir import Block, Budget, Graph, Net, Node, Output, Recurrent, State, result_types
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Op, Window
 from netdsl.ops.windows import grow
 from netdsl.ops.windows import slide as positions
-from netdsl.tensors import TensorType, Value
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Collector, NetError, Severity
 from netdsl.text.source import Source, Span

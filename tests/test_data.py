@@ -15,13 +15,13 @@ import torch
 from PIL import Image
 
 from netdsl.dims import Dim
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ir import Graph
 from netdsl.recipe import DATA
 from netdsl.runtime.data import Arrays, Dataset, Feed, Made, Stored, cut, load_data, mirrored, share, shuffled
 from netdsl.runtime.datasets import digits, shapes
 from netdsl.runtime.errors import DataError
 from netdsl.runtime.pictures import in_channels, resize
-from netdsl.tensors import DType, TensorType, Value
 
 
 def net(*shape: Any, name: str = "image", dtype: DType = DType.FLOAT) -> Graph:

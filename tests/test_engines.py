@@ -32,6 +32,7 @@ from test_stdlib import USES
 from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
+from netdsl.dims.tensors import DType, Value
 from netdsl.ir import Net
 from netdsl.ops.dropout import Dropout
 from netdsl.ops.normalize import Batchnorm
@@ -39,7 +40,6 @@ from netdsl.program import load_text
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.ranges import Ranges
 from netdsl.runtime.scoring import named, output_names
-from netdsl.tensors import DType, Value
 from netdsl.text.diagnostics import NetError
 
 Array = np.ndarray[Any, Any]

@@ -18,6 +18,7 @@ from netdsl.analyzer import analyze
 from netdsl.cli.app import COMMANDS
 from netdsl.codegen.onnx.model import draft_model
 from netdsl.codegen.pytorch.source import torch_source
+from netdsl.dims.tensors import MOST
 from netdsl.ops.base import Field, Op, RuleError, read_setting
 from netdsl.ops.fields import (
     ExtentKind,
@@ -31,7 +32,6 @@ from netdsl.ops.fields import (
 )
 from netdsl.program import check_text, load_text
 from netdsl.reference.operations import example_net, operations
-from netdsl.tensors import MOST
 from netdsl.text.diagnostics import NetError
 
 WHOLE = (

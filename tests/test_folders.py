@@ -11,13 +11,13 @@ import pytest
 from PIL import Image
 
 from netdsl.cli.app import run as command
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.ir import Graph
 from netdsl.program import load_text
 from netdsl.recipe import DATA
 from netdsl.runtime.data import Dataset, load_data
 from netdsl.runtime.errors import DataError
 from netdsl.runtime.train import train
-from netdsl.tensors import TensorType, Value
 
 IMAGE = Graph("net", [Value("image", TensorType((3, 8, 8)))])
 

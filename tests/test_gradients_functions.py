@@ -17,13 +17,13 @@ from netdsl.codegen.onnx.lowering import rules as lowerings
 from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
+from netdsl.dims.tensors import DType
 from netdsl.ops.base import Op
 from netdsl.ops.fields import Word
 from netdsl.ops.metric import Metric
 from netdsl.passes.differentiate import differentiate
 from netdsl.program import load_text
 from netdsl.runtime.scoring import Scoring, Totals, named, output_names
-from netdsl.tensors import DType
 from netdsl.text.diagnostics import NetError
 
 ELSEWHERE = ("rnn", "lstm", "gru", "argmax", "one_hot")

@@ -7,10 +7,10 @@ import pytest
 import torch
 from single_op import make
 
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops import REGISTRY
 from netdsl.ops.fields import Word
 from netdsl.ops.metric import Metric, Miou
-from netdsl.tensors import DType, TensorType, Value
 
 
 def measure(metric: Metric, *batches: tuple[object, object]) -> float:

@@ -30,13 +30,13 @@ from netdsl.codegen.onnx.lowering import rules
 from netdsl.codegen.onnx.model import ModelTooLarge, onnx_model, save_onnx
 from netdsl.codegen.onnx.scope import names_read
 from netdsl.dims import Dim
+from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight
 from netdsl.ir import Graph, Net, Node, Recurrent, State
 from netdsl.ops.activation import Relu
 from netdsl.ops.base import Op
 from netdsl.ops.conv import Conv
 from netdsl.program import load_file, load_text
 from netdsl.runtime.session import Session
-from netdsl.tensors import DType, Init, TensorType, Value, Weight
 from netdsl.text.diagnostics import NetError
 
 SPECS = Path(__file__).parent.parent / "specs"

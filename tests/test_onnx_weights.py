@@ -12,9 +12,9 @@ from safetensors.numpy import save_file
 
 from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.onnx.weights import WeightsError, initial, load_weights
+from netdsl.dims.tensors import Init, Weight
 from netdsl.ir import Net
 from netdsl.runtime.session import Session
-from netdsl.tensors import Init, Weight
 
 
 def test_weights_of_one_layer_do_not_depend_on_others() -> None:

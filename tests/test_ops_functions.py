@@ -12,13 +12,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from netdsl.codegen.onnx.lowering import rules as lowerings
 from netdsl.codegen.pytorch.spelling import rules as spellings
 from netdsl.dims import Dim, at
+from netdsl.dims.tensors import DType
 from netdsl.ir import result_types
 from netdsl.ops.base import REGISTRY, Op, RuleError
 from netdsl.ops.fields import Word
 from netdsl.ops.loss import Loss
 from netdsl.ops.metric import Metric
 from netdsl.program import load_text
-from netdsl.tensors import DType
 
 FAMILIES = (
     "activation", "arithmetic", "shape", "cut", "reduce", "attention", "recurrent", "loss", "metric", "value",

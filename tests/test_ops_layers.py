@@ -28,13 +28,13 @@ from netdsl.codegen.pytorch.spelling import rules as spellings
 from netdsl.codegen.pytorch.support import SUPPORT
 from netdsl.codegen.target import Unsupported
 from netdsl.dims import Dim, at
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ir import result_types
 from netdsl.ops.base import REGISTRY, Op, RuleError, read_setting
 from netdsl.ops.fields import Word
 from netdsl.ops.linear import Gather
 from netdsl.ops.windows import lost
 from netdsl.program import load_text
-from netdsl.tensors import DType, TensorType, Value
 
 torch.set_num_threads(1)
 __all__ = ["onnx_rules", "torch_rules"]  # imported for what they register

@@ -22,12 +22,12 @@ from netdsl.codegen.pytorch.support import SUPPORT
 from netdsl.codegen.pytorch.terms import Sized, combine, name, number
 from netdsl.codegen.pytorch.text import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, clean, docstring
 from netdsl.dims import at
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.ir import Net, Node, Output, result_types
 from netdsl.ops.activation import Relu
 from netdsl.ops.base import Elementwise
 from netdsl.ops.conv import Conv
 from netdsl.program import load_file, load_text
-from netdsl.tensors import TensorType, Value
 from netdsl.text.diagnostics import NetError
 from netdsl.text.source import Source, Span
 

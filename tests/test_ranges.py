@@ -19,6 +19,7 @@ import torch
 from netdsl.codegen.onnx.model import onnx_model, save_onnx
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
+from netdsl.dims.tensors import DType
 from netdsl.ir import Net
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Op
@@ -36,7 +37,6 @@ from netdsl.runtime.ranges import Ranges
 from netdsl.runtime.scoring_onnx import evaluate_run
 from netdsl.runtime.tensorfile import load_arrays
 from netdsl.runtime.train import train
-from netdsl.tensors import DType
 
 Array = np.ndarray[Any, Any]
 FAR = 2**40

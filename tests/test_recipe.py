@@ -7,6 +7,7 @@ import math
 import pytest
 
 from netdsl.dims import Dim
+from netdsl.dims.tensors import DType, TensorType
 from netdsl.ops.base import Op, RuleError, read_setting
 from netdsl.ops.fields import Word
 from netdsl.ops.loss import ClassLoss
@@ -14,7 +15,6 @@ from netdsl.ops.metric import Metric
 from netdsl.program import load_text
 from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS, default_settings
 from netdsl.reference.operations import operations
-from netdsl.tensors import DType, TensorType
 from netdsl.text.diagnostics import NetError
 
 GREY = TensorType((1, 28, 28))

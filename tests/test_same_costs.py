@@ -11,11 +11,11 @@ from netdsl.analysis.sizes import choose_sizes
 from netdsl.analyzer import analyze
 from netdsl.base.record import changed
 from netdsl.dims import at
+from netdsl.dims.tensors import Value
 from netdsl.ir import Graph, Net, Node, Output, narrow, verify
 from netdsl.ops.base import Op
 from netdsl.passes.inline import opened
 from netdsl.program import load_file, load_text
-from netdsl.tensors import Value
 
 SPECS = sorted((Path(__file__).parent.parent / "specs").glob("*.net"))
 COUNTS = ("params", "trainable_params", "buffers", "macs", "flops", "flops_core", "transcendentals", "receptive_field")

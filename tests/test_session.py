@@ -12,10 +12,10 @@ from onnx_graphs import H, apply, conv_net, leave, numbers, value
 from netdsl.codegen.onnx.lowering import rules
 from netdsl.codegen.onnx.model import onnx_model
 from netdsl.dims import Dim, Domain, compare
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.ir import Net
 from netdsl.ops.activation import Relu
 from netdsl.runtime.session import Session, SessionError, cuda_devices
-from netdsl.tensors import TensorType, Value
 
 
 def test_inputs_that_do_not_fit_are_refused_in_words() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from netdsl.analysis.numbered import numbered
 from netdsl.base.record import changed
 from netdsl.dims import Extent, at
+from netdsl.dims.tensors import TensorType, Weight
 from netdsl.ops.base import Follows, Op, Read, Reading, Window
-from netdsl.tensors import TensorType, Weight
 
 
 class Count:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from netdsl.tensors import Value
+from netdsl.dims.tensors import Value
 
 
 class Storage:

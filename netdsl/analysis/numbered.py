@@ -7,8 +7,8 @@ from typing import Any
 
 from netdsl.base.record import contents
 from netdsl.dims import Dim
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.base import Op
-from netdsl.tensors import TensorType, Value
 
 
 def numbered(op: Op, sizes: Mapping[str, int]) -> Op:

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import gcd, lcm
 from typing import TYPE_CHECKING, NamedTuple
 
+from netdsl.dims.tensors import MOST
 from netdsl.ops.base import Window
-from netdsl.tensors import MOST
 
 if TYPE_CHECKING:
     from fractions import Fraction

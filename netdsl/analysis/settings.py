@@ -7,10 +7,10 @@ from types import MappingProxyType
 from typing import Any
 
 from netdsl.dims import Dim
+from netdsl.dims.tensors import Init
 from netdsl.ir import Block
 from netdsl.ops.base import Declared
 from netdsl.ops.fields import TextKind
-from netdsl.tensors import Init
 from netdsl.text import syntax
 
 Written = Mapping[str, syntax.Expr]

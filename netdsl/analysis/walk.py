@@ -15,10 +15,10 @@ from netdsl.analysis.quantities import quantity
 from netdsl.analysis.report import Row, Shape, Uncounted
 from netdsl.analysis.settings import layer_text
 from netdsl.base.record import changed
+from netdsl.dims.tensors import MOST, DType, TensorType, Value, Weight
 from netdsl.ir import Block, Graph, Node, Recurrent
 from netdsl.ops.base import Follows, Op, Reading
 from netdsl.ops.value import BatchOfOne, Constant
-from netdsl.tensors import MOST, DType, TensorType, Value, Weight
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError
 
 PLACEHOLDER = Row(name="", path="", op="", kind="", settings="", line=0, depth=0, inputs=(), outputs=())

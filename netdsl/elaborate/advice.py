@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from netdsl.base.slips import nearest
+from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.functions import FUNCTIONS
 from netdsl.elaborate.scope import Scope
@@ -17,7 +18,6 @@ from netdsl.ops.fields import BoolKind, FloatKind, IntKind, SizesKind
 from netdsl.ops.loss import ClassLoss
 from netdsl.ops.metric import Metric
 from netdsl.stdlib import STDLIB
-from netdsl.tensors import Value
 from netdsl.text import foreign, syntax
 from netdsl.text.diagnostics import Label, did_you_mean
 from netdsl.text.foreign.calls import ONE_OF, Given, Reader, call_text, given, layer_of, parts

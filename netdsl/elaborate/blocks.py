@@ -10,6 +10,7 @@ import netdsl.elaborate.layers as layers
 import netdsl.elaborate.parameters as parameters
 import netdsl.elaborate.recurrence as recurrence
 import netdsl.elaborate.rows as rows
+from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import DEPTH, Context, Demanded
 from netdsl.elaborate.scope import Build, Names, Row, Scope, labels_of
 from netdsl.elaborate.values import (
@@ -27,7 +28,6 @@ from netdsl.ir import Block, Graph, Output, Recurrent
 from netdsl.ops.loss import Loss
 from netdsl.ops.metric import Metric
 from netdsl.ops.value import OnlyOne
-from netdsl.tensors import Value
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label
 from netdsl.text.source import Span

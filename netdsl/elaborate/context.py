@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from netdsl.base.record import anew, entity, record
 from netdsl.dims import Condition, Domain, Extent, SizeTooComplex, TooMuchEffort, Verdict, compare
+from netdsl.dims.tensors import Value
 from netdsl.elaborate.scope import Build, Names, Row, Scope
 from netdsl.elaborate.values import Exhausted, Failed, Frame
 from netdsl.ir import Graph
-from netdsl.tensors import Value
 from netdsl.text.diagnostics import Collector, Fix, Label, Severity
 from netdsl.text.source import Span
 

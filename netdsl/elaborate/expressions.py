@@ -12,11 +12,11 @@ import netdsl.elaborate.layers as layers
 import netdsl.elaborate.operators as operators
 import netdsl.elaborate.rows as rows
 from netdsl.dims import Condition, Dim, Extent, Verdict
+from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Context, mark_used
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import LAYERS, UNKNOWN, Bundle, Failed
 from netdsl.ops.fields import Word, shown
-from netdsl.tensors import Value
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label, did_you_mean
 from netdsl.text.source import Span

@@ -6,9 +6,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.values import LAYERS, Bundle
 from netdsl.ops.base import Op
-from netdsl.tensors import DType, Value
 from netdsl.text import foreign, syntax
 from netdsl.text.foreign.papers import row_of
 from netdsl.text.source import Span

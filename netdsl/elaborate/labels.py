@@ -13,6 +13,7 @@ import netdsl.elaborate.blocks as blocks
 import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.layers as layers
 import netdsl.elaborate.rows as rows
+from netdsl.dims.tensors import DType, TensorType
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.scope import Build, Names, Scope
 from netdsl.elaborate.values import BlockLayer, OpLayer, arrows
@@ -21,7 +22,6 @@ from netdsl.ops.axes import find_axis, without
 from netdsl.ops.base import Op
 from netdsl.ops.loss import ClassLoss, MultiMargin, PairLoss
 from netdsl.ops.metric import Metric
-from netdsl.tensors import DType, TensorType
 from netdsl.text import syntax
 
 Typed = TensorType | None

@@ -17,6 +17,7 @@ import netdsl.elaborate.rows as rows
 import netdsl.elaborate.sharing as sharing
 import netdsl.elaborate.sizes as sizes
 from netdsl.dims import Dim, SizeTooComplex
+from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import LAYER, Context, too_complex
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import (
@@ -39,7 +40,6 @@ from netdsl.ops.activation import Identity
 from netdsl.ops.base import Declared, Field, Op, RuleError, read_setting
 from netdsl.ops.fields import BoolKind, Word
 from netdsl.ops.value import BatchOfOne, OnlyOne, PerSample
-from netdsl.tensors import Value
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label, did_you_mean
 from netdsl.text.source import Span

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Context, Suspect
 from netdsl.elaborate.values import Arrows, Failed, arrows
 from netdsl.ops.axes import COLOURS, channels_last
 from netdsl.ops.base import Op
-from netdsl.tensors import Value
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Severity
 

@@ -13,12 +13,12 @@ import netdsl.elaborate.parameters as parameters
 import netdsl.elaborate.recipes as recipes
 import netdsl.elaborate.sizes as sizes
 from netdsl.dims import Extent, SizeTooComplex, charged
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.elaborate.context import NET, SYMBOL, Context
 from netdsl.elaborate.files import Library, Module
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import Exhausted, Failed, Setting
 from netdsl.ir import Net
-from netdsl.tensors import DType, TensorType, Value
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Collector, Label, Severity, did_you_mean
 

@@ -9,10 +9,10 @@ import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.functions as functions
 import netdsl.elaborate.layers as layers
 from netdsl.dims import Condition, Dim, at, both, compare, either, exact_div, negate
+from netdsl.dims.tensors import LARGEST, Value
 from netdsl.elaborate.context import Context, Demanded
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import LAYERS, Bundle, Repeat, written
-from netdsl.tensors import LARGEST, Value
 from netdsl.text import syntax
 from netdsl.text.source import Span
 

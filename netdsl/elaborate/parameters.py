@@ -9,6 +9,7 @@ import netdsl.elaborate.blocks as blocks
 import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.layers as layers
 from netdsl.dims import Dim
+from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import (
@@ -17,7 +18,6 @@ from netdsl.elaborate.values import (
     Setting,
 )
 from netdsl.ops.fields import Word
-from netdsl.tensors import Value
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label, did_you_mean
 from netdsl.text.source import Span

@@ -9,6 +9,7 @@ import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.labels as labels
 import netdsl.elaborate.layers as layers
 import netdsl.elaborate.rows as rows
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.expectations import warn_of_activations
 from netdsl.elaborate.files import Module
@@ -18,7 +19,6 @@ from netdsl.ir import Divisor, Graph, Net, Output, Recipe, Term, divisors_of, re
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Declared, Op, RuleError, read_setting
 from netdsl.ops.fields import FieldError
-from netdsl.tensors import DType, TensorType, Value
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Collector, Label, Severity, did_you_mean
 from netdsl.text.source import Span

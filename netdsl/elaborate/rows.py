@@ -16,6 +16,7 @@ import netdsl.elaborate.params as params
 import netdsl.elaborate.recurrence as recurrence
 import netdsl.elaborate.sizes as sizes
 from netdsl.dims import SizeTooComplex
+from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.context import Context, too_complex
 from netdsl.elaborate.scope import Build, Names, Row, Scope, labels_of, name_row
 from netdsl.elaborate.values import (
@@ -31,7 +32,6 @@ from netdsl.ir import Budget, Choice, Net, Output
 from netdsl.ops import REGISTRY
 from netdsl.ops.loss import Loss
 from netdsl.ops.metric import Metric
-from netdsl.tensors import DType, Value
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label
 from netdsl.text.source import Span

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from netdsl.base.record import anew, entity
+from netdsl.dims.tensors import Value
 from netdsl.elaborate.values import Setting
 from netdsl.ir import Block, Graph, Node
 from netdsl.ops.value import BatchOfOne
-from netdsl.tensors import Value
 from netdsl.text.source import Span
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import netdsl.elaborate.layers as layers
+from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.scope import Build, Names, Scope
 from netdsl.elaborate.values import (
@@ -16,7 +17,6 @@ from netdsl.elaborate.values import (
 from netdsl.ir import Block, Graph, Node, Output
 from netdsl.ops.fields import shown
 from netdsl.ops.value import OnlyOne
-from netdsl.tensors import Value
 from netdsl.text.diagnostics import Label
 from netdsl.text.source import Span
 

@@ -9,12 +9,12 @@ import netdsl.elaborate.expressions as expressions
 from netdsl.base.record import changed
 from netdsl.dims import Condition, Domain, Extent, SizeTooComplex, Verdict, compare
 from netdsl.dims import at as value_at
+from netdsl.dims.tensors import MOST, DType, TensorType, Value
 from netdsl.elaborate.context import Context, Demanded, too_complex
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import Arrows, Bundle, Setting, arrows
 from netdsl.ops.base import Op, Requirement
 from netdsl.ops.windows import lost
-from netdsl.tensors import MOST, DType, TensorType, Value
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Fix, Label
 from netdsl.text.source import Span

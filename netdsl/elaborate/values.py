@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from netdsl.base.record import entity, record
+from netdsl.dims.tensors import Value
 from netdsl.ir import Graph, Node
-from netdsl.tensors import Value
 from netdsl.text.source import Span
 
 if TYPE_CHECKING:

@@ -3,13 +3,13 @@
 from typing import Annotated, ClassVar
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import Init, Value, Weight
 from netdsl.ops.arithmetic import Add, Exp, Mul, Sub
 from netdsl.ops.axes import Axis, class_axis, find_axis, float_of, product, rank_at_least, without
 from netdsl.ops.base import EVERYTHING, Elementwise, Follows, Gradients, Reading, Tape, Window, fixed
 from netdsl.ops.fields import Bool, ChoiceKind, Float, Initialiser
 from netdsl.ops.reduce import Sum
 from netdsl.ops.shape import Reshape
-from netdsl.tensors import Init, Value, Weight
 
 
 class Activation(Elementwise, abstract=True):

@@ -3,10 +3,10 @@
 from typing import Annotated, ClassVar
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.backward import Backward
 from netdsl.ops.base import RuleError
 from netdsl.ops.fields import Bool, ChoiceKind, FloatKind
-from netdsl.tensors import TensorType, Value
 
 
 class Choose(Backward):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.axes import broadcast, float_of, meet, number_of
 from netdsl.ops.base import (
     EVERYTHING,
@@ -25,7 +26,6 @@ from netdsl.ops.base import (
 )
 from netdsl.ops.fields import FloatKind
 from netdsl.ops.shape import Unsqueeze
-from netdsl.tensors import DType, TensorType, Value
 
 
 class Bundle(Op, abstract=True):

@@ -3,11 +3,11 @@
 from typing import Annotated, ClassVar
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.backward import Backward, SumTo
 from netdsl.ops.base import Tape
 from netdsl.ops.fields import ChoiceKind
 from netdsl.ops.shape import Transpose
-from netdsl.tensors import TensorType, Value
 
 
 def fit(tape: Tape, gradient: Value | None, like: Value) -> Value:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import Init, TensorType, Value, Weight
 from netdsl.ops.activation import softmax_gradient
 from netdsl.ops.arithmetic import Add, Div, Matmul, Mul, Sqrt
 from netdsl.ops.axes import all_batched, float_of, product, samples_of
@@ -24,7 +25,6 @@ from netdsl.ops.base import (
 )
 from netdsl.ops.fields import Bool, Count
 from netdsl.ops.shape import Concat, Reshape, Split, Transpose
-from netdsl.tensors import Init, TensorType, Value, Weight
 
 MOST_HEADS = 32
 """Numbers of heads that a message tries."""

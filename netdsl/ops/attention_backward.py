@@ -1,9 +1,9 @@
 """What attention keeps for its gradient."""
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.backward import Backward
 from netdsl.ops.fields import Bool
-from netdsl.tensors import TensorType, Value
 
 
 class Match(Backward):

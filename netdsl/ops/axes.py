@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.base import EVERYTHING, Follows, Mingled, Reading, Requirement, RuleError
 from netdsl.ops.fields import IntKind, ListKind
-from netdsl.tensors import DType, TensorType, Value
 
 Axis = Annotated[int | None, IntKind()]
 """An axis counted from 0, or from the end when negative; None lets the operation choose."""

@@ -6,10 +6,10 @@ None of them can be named in a text. Values without a batch are gradients of wei
 from typing import Annotated, Any, ClassVar
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.axes import together
 from netdsl.ops.base import Op
 from netdsl.ops.fields import Kind
-from netdsl.tensors import DType, TensorType, Value
 
 Forward = Annotated[Any, Kind()]
 """The operation whose gradient something is: read for its settings, never for its values."""

@@ -13,8 +13,8 @@ from typing import Annotated, Any, ClassVar, Protocol, Self, dataclass_transform
 
 from netdsl.base.record import record
 from netdsl.dims import Dim, Extent
+from netdsl.dims.tensors import DType, TensorType, Value, Weight
 from netdsl.ops.fields import FieldError, Kind, beyond
-from netdsl.tensors import DType, TensorType, Value, Weight
 
 Values = tuple[Value, ...]
 """The annotation of an input that takes a bundle of any number of arrows."""

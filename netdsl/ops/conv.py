@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight
 from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape, Window, fixed, require_dtype, require_rank
 from netdsl.ops.fields import Bool, Count, Initialiser, Offsets, Padding, Sizes
 from netdsl.ops.windows import SPATIAL_RANKS, count, even, fits, grow, positive, slide, spread, spread_padding
-from netdsl.tensors import DType, Init, TensorType, Value, Weight
 
 
 def weigh(shape: tuple[int, ...], init: Init, bias: tuple[int, ...], fans: tuple[int, int]) -> tuple[Weight, ...]:

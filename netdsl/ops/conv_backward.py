@@ -5,8 +5,8 @@ thing read from the other side: the input gradient of each is the other, and bot
 """
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.backward import Backward, Forward
-from netdsl.tensors import TensorType, Value
 
 
 class ConvBiasGradient(Backward):

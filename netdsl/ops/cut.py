@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, cast
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.axes import find_axis, float_of, rank_at_least
 from netdsl.ops.base import Follows, Gradients, Reading, Requirement, RuleError, Tape, Window
 from netdsl.ops.fields import (
@@ -19,7 +20,6 @@ from netdsl.ops.fields import (
     SizesKind,
 )
 from netdsl.ops.shape import Rearrangement
-from netdsl.tensors import TensorType, Value
 
 
 def cut(size: Extent, before: Extent, after: Extent, stride: int = 1) -> Window:

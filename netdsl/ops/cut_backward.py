@@ -3,9 +3,9 @@
 from typing import Annotated
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.backward import Backward
 from netdsl.ops.fields import ChoiceKind, Count, ExtentKind, Int, ListKind, Padding, Size
-from netdsl.tensors import TensorType, Value
 
 Margins = Annotated[tuple[Extent, ...], ListKind(ExtentKind())]
 """One size an axis, the channels included."""

@@ -2,11 +2,11 @@
 
 from typing import ClassVar
 
+from netdsl.dims.tensors import DType, Value
 from netdsl.ops.arithmetic import Mul
 from netdsl.ops.base import Elementwise, Gradients, Tape, require_dtype, require_rank
 from netdsl.ops.fields import Share
 from netdsl.ops.windows import SPATIAL_RANKS
-from netdsl.tensors import DType, Value
 
 
 class Dropout(Elementwise):

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.backward import Backward
 from netdsl.ops.fields import Bool, Count, Share
-from netdsl.tensors import DType, TensorType, Value
 
 
 class KeepMask(Backward):

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from netdsl.base.record import record
 from netdsl.dims import Dim, Extent
-from netdsl.tensors import MOST, Init, Value
+from netdsl.dims.tensors import MOST, Init, Value
 
 
 class FieldError(Exception):

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight
 from netdsl.ops.axes import channels_last, find_axis, rank_at_least, together
 from netdsl.ops.base import (
     EVERYTHING,
@@ -20,7 +21,6 @@ from netdsl.ops.base import (
 )
 from netdsl.ops.conv import weigh
 from netdsl.ops.fields import Bool, Count, Initialiser, Int
-from netdsl.tensors import DType, Init, TensorType, Value, Weight
 
 
 class Linear(Op):

@@ -1,9 +1,9 @@
 """Backward forms of fully connected layers and look-up tables."""
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.backward import Backward
 from netdsl.ops.fields import Int
-from netdsl.tensors import TensorType, Value
 
 
 class LinearInputGradient(Backward):

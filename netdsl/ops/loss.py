@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.activation import Sigmoid
 from netdsl.ops.arithmetic import Add, Div, Log, Mul, Neg, Sub
 from netdsl.ops.axes import Axis, find_axis, float_of, is_one, product, rank_at_least, samples_of, without
 from netdsl.ops.base import Gradients, Numbering, Op, Requirement, RuleError, Tape
 from netdsl.ops.fields import FloatKind, Int, ListKind, Positive, Share
 from netdsl.ops.shape import Squeeze, Unsqueeze
-from netdsl.tensors import DType, TensorType, Value
 
 SCALAR = TensorType((), DType.FLOAT, batched=False)
 """One number for a whole batch."""

@@ -1,9 +1,9 @@
 """Backward forms of losses, one score at a time: before they are divided by the number of scores."""
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.backward import Backward
 from netdsl.ops.fields import Positive
-from netdsl.tensors import DType, TensorType, Value
 
 
 class LossSlope(Backward, abstract=True):

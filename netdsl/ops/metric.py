@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.axes import Axis, float_of, product, samples_of, without
 from netdsl.ops.base import Gradients, NoGradient, Numbering, Op, Requirement, Tape, fixed
 from netdsl.ops.fields import ChoiceKind, Count, Float, Int
 from netdsl.ops.loss import SCALAR, class_axis_of, class_numbers, classes_match
-from netdsl.tensors import TensorType, Value
 
 if TYPE_CHECKING:
     import numpy

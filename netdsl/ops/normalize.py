@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import DType, Init, Value, Weight
 from netdsl.ops.base import (
     EVERYTHING,
     FEATURES,
@@ -23,7 +24,6 @@ from netdsl.ops.base import (
 )
 from netdsl.ops.fields import Bool, Count, Float, Positive, Share
 from netdsl.ops.windows import SPATIAL_RANKS, product
-from netdsl.tensors import DType, Init, Value, Weight
 
 
 def affine_weights(shape: tuple[int, ...]) -> tuple[Weight, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.base import (
     EVERYTHING,
     Follows,
@@ -21,7 +22,6 @@ from netdsl.ops.base import (
 )
 from netdsl.ops.fields import Bool, Padding, Sizes
 from netdsl.ops.windows import SPATIAL_RANKS, count, even, fits, product, slide, spread, spread_padding
-from netdsl.tensors import DType, TensorType, Value
 
 
 class _Weightless(Op, abstract=True):

@@ -1,10 +1,10 @@
 """Backward forms of pooling, and the training forms that tell where each maximum was."""
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.backward import Backward, Forward
 from netdsl.ops.base import Op
 from netdsl.ops.fields import Bool
-from netdsl.tensors import DType, TensorType, Value
 
 
 class MaxpoolPlaces(Backward):

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import Init, TensorType, Value, Weight
 from netdsl.ops.axes import float_of, rank_at_least, samples_of
 from netdsl.ops.base import (
     EVERYTHING,
@@ -20,7 +21,6 @@ from netdsl.ops.base import (
 )
 from netdsl.ops.fields import Bool, ChoiceKind, Count, Initialiser, IntKind
 from netdsl.ops.shape import Rearrangement, Unsqueeze
-from netdsl.tensors import Init, TensorType, Value, Weight
 
 if TYPE_CHECKING:
     from netdsl.ops.recurrent_backward import Steps

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 import netdsl.ops.arithmetic as arithmetic
 import netdsl.ops.shape as shape
 from netdsl.dims import Extent
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.backward import Backward
 from netdsl.ops.base import Gradients, Tape, Values, fixed
 from netdsl.ops.fields import Bool
-from netdsl.tensors import TensorType, Value
 
 
 class Steps(Backward, abstract=True):

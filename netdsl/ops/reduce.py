@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.arithmetic import Div, Mul
 from netdsl.ops.axes import (
     Axes,
@@ -20,7 +21,6 @@ from netdsl.ops.axes import (
 from netdsl.ops.base import Gradients, NoGradient, Op, Reading, RuleError, Tape, Window
 from netdsl.ops.fields import Bool, Count, Int
 from netdsl.ops.shape import Unsqueeze
-from netdsl.tensors import DType, TensorType, Value
 
 
 class Reduction(Op, abstract=True):

@@ -1,8 +1,8 @@
 """Backward forms of summaries: how many numbers were summed up."""
 
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.backward import Backward
 from netdsl.ops.fields import Ints
-from netdsl.tensors import DType, TensorType, Value
 
 
 class Positions(Backward):

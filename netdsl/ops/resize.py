@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from netdsl.dims import Dim, Extent, at
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.axes import samples_of
 from netdsl.ops.base import (
     Follows,
@@ -30,7 +31,6 @@ from netdsl.ops.windows import (
     spread,
     spread_padding,
 )
-from netdsl.tensors import DType, TensorType, Value
 
 if TYPE_CHECKING:
     from fractions import Fraction

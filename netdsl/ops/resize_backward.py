@@ -1,8 +1,8 @@
 """Backward forms of resizing and unpooling."""
 
 from netdsl.dims import Extent
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.backward import Backward, Forward
-from netdsl.tensors import TensorType, Value
 
 
 class ResizeGradient(Backward):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from netdsl.base.record import record
 from netdsl.dims import Dim, Extent
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.axes import (
     all_batched,
     find_axis,
@@ -32,7 +33,6 @@ from netdsl.ops.base import (
     require_rank,
 )
 from netdsl.ops.fields import Int, IntKind, Kind, ListKind, is_int
-from netdsl.tensors import TensorType, Value
 
 
 class Rearrangement(Op, abstract=True):

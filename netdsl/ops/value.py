@@ -3,9 +3,9 @@
 from math import prod
 from typing import Annotated, ClassVar
 
+from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight
 from netdsl.ops.base import Gradients, Op, RuleError, Tape
 from netdsl.ops.fields import Float, Initialiser, IntKind, ListKind
-from netdsl.tensors import DType, Init, TensorType, Value, Weight
 
 
 class Given(Op, abstract=True):

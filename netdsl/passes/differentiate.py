@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import netdsl.passes.recurrence as recurrence
+from netdsl.dims.tensors import DType, TensorType, Value, WeightValue
 from netdsl.ir import Graph, Net, Node, Recurrent, Term
 from netdsl.ops.arithmetic import Add
 from netdsl.ops.base import NoGradient, Op
 from netdsl.passes.inline import Place, opened
 from netdsl.passes.tape import Pen, Writer
-from netdsl.tensors import DType, TensorType, Value, WeightValue
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
 from netdsl.text.source import Span
 

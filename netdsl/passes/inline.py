@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from netdsl.dims.tensors import Value
 from netdsl.ir import Block, Graph, Node, Recurrent
 from netdsl.ops.base import Op
-from netdsl.tensors import Value
 
 
 @dataclass(frozen=True, slots=True)

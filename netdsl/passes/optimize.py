@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from netdsl.dims.tensors import Init, Value, Weight, WeightValue
 from netdsl.ops.arithmetic import Add, Div, Minimum, Mul, Sqrt, Sub
 from netdsl.ops.step import Correction, SquaredNorm
 from netdsl.passes.tape import Pen
 from netdsl.recipe import Optimizer
 from netdsl.recipe.optimizers import Adagrad, Adam, Adamw, Rmsprop, Sgd
-from netdsl.tensors import Init, Value, Weight, WeightValue
 
 SEPARATOR = ":"
 """Between the key of a weight and the name of what is remembered of it."""

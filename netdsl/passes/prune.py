@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from netdsl.dims.tensors import Value
 from netdsl.ir import Graph, Node
-from netdsl.tensors import Value
 
 
 def prune(graph: Graph, needed: Iterable[Value]) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import netdsl.passes.differentiate as differentiate
+from netdsl.dims.tensors import DType, TensorType, Value, WeightValue
 from netdsl.ir import Graph, Node, Output, Recurrent, State
 from netdsl.ops.arithmetic import Add, Mul
 from netdsl.ops.backward import SumTo
@@ -21,7 +22,6 @@ from netdsl.ops.dropout_backward import StepSeeds
 from netdsl.ops.linear_backward import LinearWeightGradient
 from netdsl.passes.prune import prune
 from netdsl.passes.tape import Pen, Writer
-from netdsl.tensors import DType, TensorType, Value, WeightValue
 
 if TYPE_CHECKING:
     from netdsl.passes.differentiate import Differentiator, Entry

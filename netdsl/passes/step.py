@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight, WeightValue
 from netdsl.ir import Divisor, Graph, Net, Node, Output, Recipe, Term
 from netdsl.ops.arithmetic import Add, Div, Maximum, Mul
 from netdsl.ops.backward import BatchSize
@@ -18,7 +19,6 @@ from netdsl.passes.optimize import SEPARATOR, UPDATES, Update, clipping, slot_of
 from netdsl.passes.prune import prune
 from netdsl.passes.tape import Pen
 from netdsl.recipe import OPTIMIZERS, Optimizer, default_settings
-from netdsl.tensors import DType, Init, TensorType, Value, Weight, WeightValue
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
 from netdsl.text.source import Span
 

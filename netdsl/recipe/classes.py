@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from netdsl.base.record import record
+from netdsl.dims.tensors import Value
 from netdsl.ir import Block, Graph, Node
 from netdsl.ops.loss import BinaryCrossEntropy, BinaryCrossEntropyWithLogits, ClassLoss, Hinge, MultiMargin
 from netdsl.ops.metric import Metric
-from netdsl.tensors import Value
 
 BINARY = (BinaryCrossEntropy, BinaryCrossEntropyWithLogits, Hinge)
 SCORED = (ClassLoss, MultiMargin, Metric)

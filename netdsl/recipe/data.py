@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from netdsl.dims import Dim, Extent
+from netdsl.dims.tensors import DType, TensorType
 from netdsl.ops.base import Declared, RuleError
 from netdsl.ops.fields import Bool, ChoiceKind, Count, Floats, IntKind, ListKind, Share, SizesKind, Text, Whole
 from netdsl.recipe.options import OptionKind
-from netdsl.tensors import DType, TensorType
 
 DATA: dict[str, type["Data"]] = {}
 

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from netdsl.analysis.counts import Count, arithmetic
 from netdsl.analysis.settings import value_text
 from netdsl.codegen.target import Rules
+from netdsl.dims.tensors import Weight
 from netdsl.ir import Node
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Declared, Field, Op
 from netdsl.program import load_text
 from netdsl.reference.words import CONVENTION, FAMILIES, INITIALISERS, OWN, RECIPE, ROWS, SETTINGS
 from netdsl.stdlib import STDLIB
-from netdsl.tensors import Weight
 from netdsl.text import syntax
 
 ARROW = re.compile(r"(\w+) ((?:int|bool)?\[[^\]]*\])")

@@ -10,6 +10,7 @@ import numpy as np
 
 from netdsl.codegen.onnx.scope import NUMPY
 from netdsl.codegen.onnx.weights import initial
+from netdsl.dims.tensors import DType, Weight
 from netdsl.ir import Net
 from netdsl.passes.optimize import SEPARATOR
 from netdsl.passes.step import FLAG, RATE, SCALE, SEED, STEADY, gathers, training_step
@@ -26,7 +27,6 @@ from netdsl.runtime.session import on_cuda
 from netdsl.runtime.stepping import Stepping
 from netdsl.runtime.tensorfile import beneath, under
 from netdsl.runtime.totals import Totals
-from netdsl.tensors import DType, Weight
 
 
 class OnnxEngine:

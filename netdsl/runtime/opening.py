@@ -8,11 +8,11 @@ from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
+from netdsl.dims.tensors import TensorType
 from netdsl.ir import Net
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.pictures import Array
 from netdsl.runtime.session import Port, Session, SessionError
-from netdsl.tensors import TensorType
 
 
 def open_quietly(model: Any, device: str | None, threads: int | None = None) -> Session:

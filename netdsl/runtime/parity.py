@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from netdsl.dims import at
+from netdsl.dims.tensors import DType, Value
 from netdsl.ir import Net
 from netdsl.runtime.checkpoint import load_tensors, load_weights
 from netdsl.runtime.errors import RunError
@@ -18,7 +19,6 @@ from netdsl.runtime.opening import open_net, run_once
 from netdsl.runtime.pictures import Array
 from netdsl.runtime.ranges import Ranges
 from netdsl.runtime.scoring import build_module, named, output_names
-from netdsl.tensors import DType, Value
 
 
 @dataclass

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdsl.dims import at
+from netdsl.dims.tensors import TensorType
 from netdsl.recipe.data import Images
 from netdsl.runtime.errors import RunError
-from netdsl.tensors import TensorType
 
 Array = NDArray[Any]
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from netdsl.dims import Dim
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ir import Net
 from netdsl.recipe import Data
 from netdsl.recipe.data import Images, prepared_picture
@@ -28,7 +29,6 @@ from netdsl.runtime.ranges import Ranges
 from netdsl.runtime.recipes import data_of, departures, known_of
 from netdsl.runtime.session import Session
 from netdsl.runtime.tensorfile import load_arrays, load_facts
-from netdsl.tensors import DType, TensorType, Value
 
 Compute = Callable[[dict[str, Array]], dict[str, Array]]
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from netdsl.dims import at
+from netdsl.dims.tensors import DType, Value
 from netdsl.ir import Graph, Net, Node, Output, Recurrent, Term, restrict, result_types
 from netdsl.ops.base import Op
 from netdsl.passes.inline import Place, opened
@@ -21,7 +22,6 @@ from netdsl.runtime.errors import RunError
 from netdsl.runtime.opening import open_net, run_once
 from netdsl.runtime.pictures import Array
 from netdsl.runtime.recipes import Plan
-from netdsl.tensors import DType, Value
 
 
 @dataclass(eq=False)

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from netdsl.codegen.onnx.step import NEXT, draft_step
+from netdsl.dims.tensors import Weight
 from netdsl.passes.step import Step
 from netdsl.runtime.binding import Binding, Device, Recording, shrinking
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.opening import open_quietly
 from netdsl.runtime.pictures import Array
 from netdsl.runtime.session import Session, SessionError, on_cuda
-from netdsl.tensors import Weight
 
 NEAR = 1e-2
 """How far the loss of a recording may be from that of the open step: other kernels, TF32 or half precision."""

@@ -15,7 +15,7 @@ from netdsl.base.files import replacing
 from netdsl.codegen.onnx.scope import ELEMENTS, Names, Scope, every_node
 from netdsl.codegen.onnx.simplify import rename
 from netdsl.codegen.onnx.weights import Array
-from netdsl.tensors import Value, Weight
+from netdsl.dims.tensors import Value, Weight
 
 OPSET = 21
 """The newest opset all of whose operators onnxruntime 1.31 has for CUDA too: max-pooling of 22 and later it computes on

@@ -14,7 +14,7 @@ from netdsl.codegen.onnx.scope import Scope
 from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.unroll import steps_of, unroll
 from netdsl.dims import Extent
-from netdsl.tensors import TensorType
+from netdsl.dims.tensors import TensorType
 
 Step = Callable[[Builder, Sequence[str], Sequence[str]], tuple[Sequence[str], Sequence[str]]]
 """`(build, states, elements) -> (next states, outputs)` by name."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from onnx import AttributeProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from netdsl.tensors import DType, TensorType, Value, Weight
+from netdsl.dims.tensors import DType, TensorType, Value, Weight
 
 Names = dict[Value, str]
 """The ONNX name of each arrow."""

@@ -18,10 +18,10 @@ from netdsl.codegen.onnx.scope import ELEMENTS, Ledger, Names, Scope, names_used
 from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.sizes import Sizes
 from netdsl.dims.extent import symbols_of
+from netdsl.dims.tensors import Value
 from netdsl.ir import Graph, Net, Node, Term
 from netdsl.ops.loss import Counted
 from netdsl.passes.step import averaged
-from netdsl.tensors import Value
 
 
 @dataclass

@@ -13,7 +13,7 @@ from netdsl.dims import Dim, Extent, at
 from netdsl.dims.extent import Line, symbols_of
 from netdsl.dims.polynomial import Floor, Sum
 from netdsl.dims.quasi import Quasi
-from netdsl.tensors import Value
+from netdsl.dims.tensors import Value
 
 PATH = "/sizes"
 """Where the nodes stand by name."""

@@ -13,7 +13,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from netdsl.codegen.onnx.scope import NUMPY
-from netdsl.tensors import Weight
+from netdsl.dims.tensors import Weight
 
 Array = np.ndarray[Any, Any]
 

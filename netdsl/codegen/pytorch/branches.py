@@ -23,10 +23,10 @@ from netdsl.codegen.pytorch.terms import (
     unsaid,
 )
 from netdsl.codegen.pytorch.text import identifier, unused
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.ir import Node, Recurrent
 from netdsl.ops.arithmetic import Add
 from netdsl.ops.shape import Concat, Stack
-from netdsl.tensors import TensorType, Value
 from netdsl.text import syntax
 
 if TYPE_CHECKING:

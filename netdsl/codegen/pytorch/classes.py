@@ -30,8 +30,8 @@ from netdsl.codegen.pytorch.text import (
     looped,
 )
 from netdsl.codegen.pytorch.tracing import Argument, Built, Use
+from netdsl.dims.tensors import Value
 from netdsl.ir import Node, Output, Recurrent, restrict
-from netdsl.tensors import Value
 
 
 class ClassWriter:

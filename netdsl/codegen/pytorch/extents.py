@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from netdsl.codegen.pytorch.authored import declared_axes
 from netdsl.codegen.pytorch.text import INDENT, WIDTH
 from netdsl.codegen.pytorch.tracing import Use
-from netdsl.tensors import Value
+from netdsl.dims.tensors import Value
 
 
 class Extents:

@@ -26,8 +26,8 @@ from netdsl.codegen.pytorch.text import CONTAINER_ATTRIBUTES, identifier, is_pla
 from netdsl.codegen.pytorch.tracing import Use
 from netdsl.codegen.pytorch.turns import lay_branches, plans_of
 from netdsl.dims import Dim
+from netdsl.dims.tensors import Init, Value, Weight
 from netdsl.ir import Block, Node
-from netdsl.tensors import Init, Value, Weight
 
 
 def lay_out(use: Use, names: Names) -> Layout:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netdsl.dims import Dim, Extent
-from netdsl.tensors import Value
+from netdsl.dims.tensors import Value
 
 RATIOS = (2, 3, 4, 5, 6, 7, 8, 16, 32, 64)
 """Numbers by which a size may be larger or smaller than an operand's, to be found without naming a symbol."""

@@ -22,8 +22,8 @@ from netdsl.codegen.pytorch.text import (
     unused,
 )
 from netdsl.dims import Dim
+from netdsl.dims.tensors import DType, Value
 from netdsl.ir import Recurrent, State
-from netdsl.tensors import DType, Value
 
 
 def recurrent_lines(parameters: Parameters, main: Layout, layouts: Sequence[Layout], forward: Forward) -> list[str]:

@@ -13,7 +13,7 @@ from netdsl.codegen.pytorch.terms import Sized, term_of
 from netdsl.codegen.pytorch.text import identifier
 from netdsl.codegen.pytorch.tracing import Use
 from netdsl.dims import Dim
-from netdsl.tensors import Value
+from netdsl.dims.tensors import Value
 
 SPATIAL = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 """What the axes after the channels are called, by their number."""

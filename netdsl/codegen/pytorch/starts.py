@@ -8,8 +8,8 @@ from typing import Any
 
 from netdsl.codegen.pytorch.spelling import Spelling
 from netdsl.codegen.pytorch.text import Atom, Called, flat, lay, literal
+from netdsl.dims.tensors import Init
 from netdsl.ops.base import Op
-from netdsl.tensors import Init
 
 BILINEAR = '''
 def bilinear_(weight: Tensor) -> None:

@@ -10,9 +10,9 @@ from netdsl.codegen.pytorch.branches import Branches
 from netdsl.codegen.pytorch.spelling import Branched, Either, Infix, Made, Operand, Repeated, Spelling
 from netdsl.codegen.pytorch.text import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, is_plain
 from netdsl.codegen.pytorch.tracing import Use
+from netdsl.dims.tensors import Init, Value
 from netdsl.ir import Block, Node
 from netdsl.ops.base import Elementwise, Op
-from netdsl.tensors import Init, Value
 
 
 @dataclass(eq=False)

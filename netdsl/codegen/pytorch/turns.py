@@ -23,8 +23,8 @@ from netdsl.codegen.pytorch.steps import (
 )
 from netdsl.codegen.pytorch.text import is_plain
 from netdsl.codegen.pytorch.tracing import Use
+from netdsl.dims.tensors import Init, Value
 from netdsl.ir import Block, Node
-from netdsl.tensors import Init, Value
 from netdsl.text import syntax
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.dims.tensors import DType
 from netdsl.ops.arithmetic import (
     Abs,
     Add,
@@ -21,7 +22,6 @@ from netdsl.ops.arithmetic import (
     Sub,
 )
 from netdsl.ops.base import Op
-from netdsl.tensors import DType
 
 FLOAT = 1
 """TensorProto.FLOAT"""

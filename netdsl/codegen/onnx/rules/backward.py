@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.dims.tensors import TensorType
 from netdsl.ops.axes import is_one
 from netdsl.ops.backward import AtLeast, BatchSize, Equal, ExpandTo, Gate, Greater, ReshapeLike, SumTo
-from netdsl.tensors import TensorType
 
 
 @rules.lowers(SumTo)

@@ -6,9 +6,9 @@ from typing import Any
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.target import Unsupported
 from netdsl.dims import Extent
+from netdsl.dims.tensors import Value
 from netdsl.ops.conv import Conv, ConvTranspose, LocallyConnected
 from netdsl.ops.windows import Sides, count
-from netdsl.tensors import Value
 
 
 def both_sides(pads: Sides) -> list[int]:

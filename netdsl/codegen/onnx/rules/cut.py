@@ -5,8 +5,8 @@ from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.dims import Extent
+from netdsl.dims.tensors import DType
 from netdsl.ops.cut import Crop, Pad, Slice
-from netdsl.tensors import DType
 
 END = 2**63 - 1
 """An index past the end of any axis."""

@@ -5,8 +5,8 @@ from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.ranges import or_nan, within
+from netdsl.dims.tensors import DType
 from netdsl.ops.linear import Embedding, Gather, Linear
-from netdsl.tensors import DType
 
 
 @rules.lowers(Linear)

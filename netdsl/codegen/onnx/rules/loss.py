@@ -8,6 +8,7 @@ from netdsl.codegen.onnx.rules.arithmetic import as_real
 from netdsl.codegen.onnx.rules.ranges import or_nan, probable, within
 from netdsl.codegen.onnx.rules.reduce import belongs, hot
 from netdsl.dims import Extent
+from netdsl.dims.tensors import DType
 from netdsl.ops.loss import (
     L1,
     BinaryCrossEntropy,
@@ -23,7 +24,6 @@ from netdsl.ops.loss import (
     NllGradient,
     PairLoss,
 )
-from netdsl.tensors import DType
 
 
 def mean(name: str, build: Builder) -> Any:

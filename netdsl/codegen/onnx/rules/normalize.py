@@ -6,8 +6,8 @@ from typing import Any
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.conv import require_batch
 from netdsl.dims import Dim
+from netdsl.dims.tensors import TensorType
 from netdsl.ops.normalize import Batchnorm, Groupnorm, Instancenorm, Layernorm, Lrn
-from netdsl.tensors import TensorType
 
 
 def scale_and_shift(op: Batchnorm | Instancenorm, build: Builder) -> list[str]:

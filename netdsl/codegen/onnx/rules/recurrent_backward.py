@@ -12,6 +12,7 @@ from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.backward import column_sums
 from netdsl.codegen.onnx.scan import Scan, write_scan
 from netdsl.codegen.onnx.unroll import LAST, steps_of
+from netdsl.dims.tensors import TensorType
 from netdsl.ops.recurrent_backward import (
     GruSteps,
     GruStepsGradient,
@@ -24,7 +25,6 @@ from netdsl.ops.recurrent_backward import (
     TanhSteps,
     TanhStepsGradient,
 )
-from netdsl.tensors import TensorType
 
 
 def swapped(name: str, build: Builder) -> str:

@@ -10,10 +10,10 @@ from netdsl.codegen.onnx.rules.conv import axes, both_sides, rim
 from netdsl.codegen.onnx.rules.pool import upto
 from netdsl.codegen.onnx.unroll import LAST, side_by_side
 from netdsl.dims import Extent
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops import windows
 from netdsl.ops.conv import Conv, ConvTranspose
 from netdsl.ops.windows import Sides
-from netdsl.tensors import TensorType, Value
 
 WIDE = 400
 """Positions from which an image outweighs the filters: turning them round pays, and so does a product a sample."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Spelling, rules
+from netdsl.dims.tensors import Value
 from netdsl.ops.arithmetic import (
     Abs,
     Add,
@@ -19,7 +20,6 @@ from netdsl.ops.arithmetic import (
     Sqrt,
     Sub,
 )
-from netdsl.tensors import Value
 
 SIGNS = {"add": "+", "mul": "*", "sub": "-", "div": "/", "power": "**", "matmul": "@"}
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 from netdsl.codegen.pytorch.spelling import Made, Spelling, rules
+from netdsl.dims.tensors import Init
 from netdsl.ops.conv import Conv, ConvTranspose, LocallyConnected
 from netdsl.ops.windows import Sides, even, spread_padding
-from netdsl.tensors import Init
 
 
 def flat(sizes: tuple[Any, ...]) -> Any:

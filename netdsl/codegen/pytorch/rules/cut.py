@@ -7,8 +7,8 @@ from netdsl.codegen.pytorch.rules.conv import unlike
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Spelling, rules
 from netdsl.codegen.pytorch.terms import Sized
 from netdsl.dims import Extent
+from netdsl.dims.tensors import Value
 from netdsl.ops.cut import Crop, Pad, Slice
-from netdsl.tensors import Value
 
 
 @rules.lowers(Slice)

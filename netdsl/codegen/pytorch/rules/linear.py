@@ -3,8 +3,8 @@
 from netdsl.codegen.pytorch.measures import dim
 from netdsl.codegen.pytorch.rules.conv import starts, unlike
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Spelling, rules
+from netdsl.dims.tensors import DType
 from netdsl.ops.linear import Embedding, Gather, Linear
-from netdsl.tensors import DType
 
 
 @rules.lowers(Linear)

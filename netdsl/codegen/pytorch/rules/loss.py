@@ -2,6 +2,7 @@
 
 from netdsl.codegen.pytorch.measures import Numbers
 from netdsl.codegen.pytorch.spelling import Infix, Spelling, rules
+from netdsl.dims.tensors import DType
 from netdsl.ops.loss import (
     L1,
     BinaryCrossEntropy,
@@ -14,7 +15,6 @@ from netdsl.ops.loss import (
     Nll,
     PairLoss,
 )
-from netdsl.tensors import DType
 
 
 def operands(op: ClassLoss) -> str:

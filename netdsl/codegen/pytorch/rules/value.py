@@ -1,8 +1,8 @@
 """PyTorch spellings of numbers and free parameters."""
 
 from netdsl.codegen.pytorch.spelling import Infix, Spelling, rules
+from netdsl.dims.tensors import DType
 from netdsl.ops.value import BatchOfOne, Constant, FreeParam, OnlyOne, PerSample
-from netdsl.tensors import DType
 
 
 @rules.lowers(Constant)
