@@ -27,7 +27,7 @@ import numpy as np
 
 from netdsl.dims import at
 from netdsl.dims.tensors import DType
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.program import load_text
 
 SPECS = Path(__file__).parent.parent / "specs"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from netdsl.codegen.onnx.step import onnx_step, save_step
     from netdsl.codegen.pytorch.module import torch_module
     from netdsl.codegen.pytorch.source import torch_source
-    from netdsl.ir import Net
+    from netdsl.graph import Net
     from netdsl.runtime.evaluate import evaluate
     from netdsl.runtime.train import train
     from netdsl.surface import check, load, load_text, report
@@ -34,7 +34,7 @@ __version__ = "0.1.0"
 
 HOMES = {
     "Diagnostic": "netdsl.text.diagnostics",
-    "Net": "netdsl.ir",
+    "Net": "netdsl.graph",
     "NetError": "netdsl.text.diagnostics",
     "Report": "netdsl.analyzer",
     "analyze": "netdsl.analyzer",

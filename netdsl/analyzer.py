@@ -20,7 +20,7 @@ from netdsl.analysis.walk import Walk
 from netdsl.base.collector import uncollected
 from netdsl.dims import Account, SizeTooComplex, charged
 from netdsl.dims.tensors import MOST, Value
-from netdsl.ir import Graph, Net, narrow
+from netdsl.graph import Graph, Net, narrow
 from netdsl.ops.fields import is_int
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError
 from netdsl.text.source import Source, Span

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from netdsl.ir import Net
+    from netdsl.graph import Net
 
 SPECS = Path(__file__).parent.parent / "specs"
 FOLDER = Path("runs") / "demo"

@@ -9,7 +9,7 @@ from pathlib import Path
 from netdsl.base.collector import uncollected
 from netdsl.base.record import anew, entity
 from netdsl.elaborate import Library, Module, elaborate
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError, did_you_mean
 from netdsl.text.limits import MISTAKES

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from netdsl.dims.tensors import LARGEST
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.program import check_program, load_file
 from netdsl.program import load_text as program_from_text
 from netdsl.text.diagnostics import Diagnostic, Label, NetError

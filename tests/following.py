@@ -14,7 +14,7 @@ from torch import nn
 from netdsl.codegen.pytorch.source import net_class_name, torch_source
 from netdsl.codegen.pytorch.tracing import new_use
 from netdsl.dims import at
-from netdsl.ir import Block, Net
+from netdsl.graph import Block, Net
 from netdsl.text.diagnostics import NetError
 
 Load = Callable[..., Net]

@@ -28,7 +28,7 @@ from netdsl.codegen.pytorch.module import torch_module
 from netdsl.dims import at
 from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import DType, TensorType, Value
-from netdsl.ir import Graph, Net, Node, Output, Term
+from netdsl.graph import Graph, Net, Node, Output, Term
 from netdsl.ops.arithmetic import Mul
 from netdsl.ops.backward import Backward
 from netdsl.ops.base import Gradients, Tape

@@ -10,7 +10,7 @@ from onnx import numpy_helper
 
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, TensorType, Value
-from netdsl.ir import Block, Graph, Net, Node, Output, result_types
+from netdsl.graph import Block, Graph, Net, Node, Output, result_types
 from netdsl.ops.activation import Relu
 from netdsl.ops.base import Op
 from netdsl.ops.conv import Conv

@@ -24,7 +24,7 @@ from netdsl.codegen.pytorch.support_functions import FUNCTIONS
 from netdsl.codegen.pytorch.support_layers import LAYERS
 from netdsl.dims import Dim, Extent, at
 from netdsl.dims.tensors import DType, TensorType, Value
-from netdsl.ir import result_types
+from netdsl.graph import result_types
 from netdsl.ops.base import REGISTRY, Op, read_setting
 
 torch.set_num_threads(1)

@@ -19,7 +19,7 @@ from netdsl.analysis.receptive import NOTHING, PIXEL, Axis, join_axes, slide
 from netdsl.analysis.report import Report, report_schema
 from netdsl.analyzer import analyze
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.ir import Block, Budget, Graph, Net, Node, Output, Recurrent, State, result_types
+from netdsl.graph import Block, Budget, Graph, Net, Node, Output, Recurrent, State, result_types
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Op, Window
 from netdsl.ops.windows import grow

@@ -19,7 +19,7 @@ from netdsl.codegen.onnx.model import onnx_model, save_onnx
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.codegen.pytorch.source import torch_source
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.ops.base import REGISTRY
 from netdsl.ops.loss import Loss
 from netdsl.ops.metric import Metric

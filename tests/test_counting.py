@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from netdsl.codegen.onnx.step import onnx_step
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.ops import REGISTRY
 from netdsl.ops.loss import Loss
 from netdsl.program import check_text, load_text

@@ -12,7 +12,7 @@ import torch
 from test_step import QUICK, SLOW, STEPS, Torch, batch_of, small
 
 from netdsl.codegen.onnx.weights import initial
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.passes.step import training_step
 from netdsl.program import load_text
 from netdsl.runtime.session import cuda_devices

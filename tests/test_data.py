@@ -16,7 +16,7 @@ from PIL import Image
 
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, TensorType, Value
-from netdsl.ir import Graph
+from netdsl.graph import Graph
 from netdsl.recipe import DATA
 from netdsl.runtime.data import Arrays, Dataset, Feed, Made, Stored, cut, load_data, mirrored, share, shuffled
 from netdsl.runtime.datasets import digits, shapes

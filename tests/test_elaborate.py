@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from netdsl.ir import Block, Net, Node, Recurrent, verify
+from netdsl.graph import Block, Net, Node, Recurrent, verify
 from netdsl.program import check_text, load_text
 from netdsl.text.diagnostics import Diagnostic, NetError
 

@@ -17,7 +17,7 @@ from test_stdlib import USES
 
 from netdsl.codegen.pytorch.source import torch_source
 from netdsl.codegen.pytorch.text import WIDTH
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.surface import load, load_text
 from netdsl.text.diagnostics import NetError
 

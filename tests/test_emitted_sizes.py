@@ -14,7 +14,7 @@ from test_arguments import KEPT, NETS, QUICK
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.codegen.pytorch.source import torch_source
 from netdsl.dims import at
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.program import load_text
 from netdsl.surface import load
 from netdsl.surface import load_text as load_net

@@ -15,7 +15,7 @@ import torch
 from safetensors.numpy import load_file
 
 from netdsl.cli.app import run as command
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.program import load_text
 from netdsl.recipe import OPTIMIZERS
 from netdsl.runtime import train as training

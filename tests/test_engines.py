@@ -33,7 +33,7 @@ from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.dims.tensors import DType, Value
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.ops.dropout import Dropout
 from netdsl.ops.normalize import Batchnorm
 from netdsl.program import load_text

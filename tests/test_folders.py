@@ -12,7 +12,7 @@ from PIL import Image
 
 from netdsl.cli.app import run as command
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.ir import Graph
+from netdsl.graph import Graph
 from netdsl.program import load_text
 from netdsl.recipe import DATA
 from netdsl.runtime.data import Dataset, load_data

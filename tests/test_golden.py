@@ -14,7 +14,7 @@ from conftest import GOLDEN, Golden
 
 from netdsl.analyzer import analyze
 from netdsl.codegen.pytorch.source import torch_source
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.program import load_text
 from netdsl.reports import render
 

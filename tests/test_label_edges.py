@@ -19,7 +19,7 @@ from test_ranges import run
 from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Op
 from netdsl.ops.loss import Loss, PairLoss

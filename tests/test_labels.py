@@ -14,7 +14,7 @@ from netdsl.cli.app import run as command
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.dims.tensors import DType
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.program import load_text
 from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.scoring import Scoring, Totals, named, output_names

@@ -18,7 +18,7 @@ import torch
 
 from netdsl.codegen.pytorch.module import EXECUTED, torch_module
 from netdsl.codegen.pytorch.source import torch_source
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.program import load_text
 
 torch.set_num_threads(1)

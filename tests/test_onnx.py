@@ -31,7 +31,7 @@ from netdsl.codegen.onnx.model import ModelTooLarge, onnx_model, save_onnx
 from netdsl.codegen.onnx.scope import names_read
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight
-from netdsl.ir import Graph, Net, Node, Recurrent, State
+from netdsl.graph import Graph, Net, Node, Recurrent, State
 from netdsl.ops.activation import Relu
 from netdsl.ops.base import Op
 from netdsl.ops.conv import Conv

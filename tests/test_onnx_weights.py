@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.onnx.weights import WeightsError, initial, load_weights
 from netdsl.dims.tensors import Init, Weight
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.runtime.session import Session
 
 

@@ -13,7 +13,7 @@ from netdsl.codegen.onnx.lowering import rules as lowerings
 from netdsl.codegen.pytorch.spelling import rules as spellings
 from netdsl.dims import Dim, at
 from netdsl.dims.tensors import DType
-from netdsl.ir import result_types
+from netdsl.graph import result_types
 from netdsl.ops.base import REGISTRY, Op, RuleError
 from netdsl.ops.fields import Word
 from netdsl.ops.loss import Loss

@@ -29,7 +29,7 @@ from netdsl.codegen.pytorch.support import SUPPORT
 from netdsl.codegen.target import Unsupported
 from netdsl.dims import Dim, at
 from netdsl.dims.tensors import DType, TensorType, Value
-from netdsl.ir import result_types
+from netdsl.graph import result_types
 from netdsl.ops.base import REGISTRY, Op, RuleError, read_setting
 from netdsl.ops.fields import Word
 from netdsl.ops.linear import Gather

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 
 from netdsl.codegen.onnx.step import NEXT, onnx_step
 from netdsl.codegen.pytorch.module import torch_module
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.program import load_text
 from netdsl.runtime.optimizers import make_optimizer, parameter_names
 

@@ -17,7 +17,7 @@ from netdsl.codegen.onnx.precision import HALVES
 from netdsl.codegen.onnx.scope import subgraphs
 from netdsl.codegen.onnx.step import NEXT, onnx_step
 from netdsl.codegen.pytorch.module import torch_module
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.program import load_text
 from netdsl.runtime.engine_onnx import scale_of
 from netdsl.runtime.errors import RunError

@@ -16,7 +16,7 @@ from PIL import Image
 from netdsl.codegen.onnx.model import onnx_model, save_onnx
 from netdsl.codegen.onnx.weights import load_weights
 from netdsl.elaborate.recipes import read_data
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.program import load_text
 from netdsl.recipe import DATA
 from netdsl.recipe.data import Images

@@ -23,7 +23,7 @@ from netdsl.codegen.pytorch.terms import Sized, combine, name, number
 from netdsl.codegen.pytorch.text import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, clean, docstring
 from netdsl.dims import at
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.ir import Net, Node, Output, result_types
+from netdsl.graph import Net, Node, Output, result_types
 from netdsl.ops.activation import Relu
 from netdsl.ops.base import Elementwise
 from netdsl.ops.conv import Conv

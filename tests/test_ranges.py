@@ -20,7 +20,7 @@ from netdsl.codegen.onnx.model import onnx_model, save_onnx
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.dims.tensors import DType
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Op
 from netdsl.ops.metric import Metric

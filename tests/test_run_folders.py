@@ -17,7 +17,7 @@ import torch
 
 from netdsl.cli import attempt as command
 from netdsl.elaborate.recipes import read_data
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.passes.optimize import SEPARATOR
 from netdsl.passes.step import training_step
 from netdsl.program import load_text

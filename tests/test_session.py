@@ -13,7 +13,7 @@ from netdsl.codegen.onnx.lowering import rules
 from netdsl.codegen.onnx.model import onnx_model
 from netdsl.dims import Dim, Domain, compare
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.ops.activation import Relu
 from netdsl.runtime.session import Session, SessionError, cuda_devices
 

@@ -10,7 +10,7 @@ import torch
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.dims import at
 from netdsl.dims.tensors import DType
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.ops.metric import Metric
 from netdsl.program import load_text
 from netdsl.reference.operations import example_net, operations

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.dims.tensors import DType
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.program import load_file
 from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.train import train

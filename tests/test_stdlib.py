@@ -17,7 +17,7 @@ import netdsl
 from netdsl.analyzer import analyze
 from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.pytorch.module import torch_module
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.program import check_program, check_text, load_file, load_text
 from netdsl.text.formatter import formatted
 from netdsl.text.source import Source

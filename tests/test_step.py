@@ -21,7 +21,7 @@ from netdsl.codegen.onnx.step import NEXT, onnx_step, save_step
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.dims import at
 from netdsl.dims.tensors import DType
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.program import load_file, load_text
 from netdsl.runtime.optimizers import make_optimizer
 from netdsl.runtime.recipes import plan_of

@@ -18,7 +18,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.program import load_file as read_program
 from netdsl.program import load_text
 from netdsl.recipe import DATA, OPTIMIZERS

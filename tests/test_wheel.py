@@ -105,4 +105,4 @@ def test_a_type_checker_sees_the_types(site: Path, tmp_path: Path) -> None:
     found = [line for line in done.stdout.splitlines() if line.startswith("script.py")]
     assert [line.split(":")[1] for line in found] == ["6", "7"], done.stdout
     assert 'expression has type "str", variable has type "int"' in found[0]
-    assert 'Revealed type is "netdsl.ir.Net"' in found[1]
+    assert 'Revealed type is "netdsl.graph.Net"' in found[1]

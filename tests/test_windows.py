@@ -18,7 +18,7 @@ import torch
 
 from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.pytorch.module import torch_module
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.ops import REGISTRY
 from netdsl.program import load_text
 from netdsl.text.diagnostics import NetError

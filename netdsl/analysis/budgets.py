@@ -9,7 +9,7 @@ from typing import Any
 from netdsl.analysis.quantities import grouped
 from netdsl.analysis.report import Report
 from netdsl.base.record import contents
-from netdsl.ir import Budget, Net
+from netdsl.graph import Budget, Net
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Collector, did_you_mean
 from netdsl.text.source import Span

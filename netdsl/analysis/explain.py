@@ -10,7 +10,7 @@ from netdsl.analysis.counts import factors_at, number, shape_at, windows_at
 from netdsl.analysis.quantities import grouped, product
 from netdsl.analysis.receptive import Axis
 from netdsl.dims.tensors import TensorType
-from netdsl.ir import Node, Recurrent, result_types
+from netdsl.graph import Node, Recurrent, result_types
 from netdsl.ops.base import Op, Window
 
 if TYPE_CHECKING:

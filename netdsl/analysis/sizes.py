@@ -11,7 +11,7 @@ from netdsl import dims
 from netdsl.analysis.report import Congruence, Demand, SizeRule
 from netdsl.dims import SizeSet, Verdict, compare, solve
 from netdsl.dims.tensors import MOST
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.ops.fields import is_int, shown
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError, did_you_mean
 from netdsl.text.source import Source, Span

@@ -16,7 +16,7 @@ from netdsl.analysis.report import Row, Shape, Uncounted
 from netdsl.analysis.settings import layer_text
 from netdsl.base.record import changed
 from netdsl.dims.tensors import MOST, DType, TensorType, Value, Weight
-from netdsl.ir import Block, Graph, Node, Recurrent
+from netdsl.graph import Block, Graph, Node, Recurrent
 from netdsl.ops.base import Follows, Op, Reading
 from netdsl.ops.value import BatchOfOne, Constant
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError

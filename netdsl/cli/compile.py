@@ -17,7 +17,7 @@ from netdsl.cli.options import add_net, whole
 from netdsl.cli.streams import print_file, say
 
 if TYPE_CHECKING:
-    from netdsl.ir import Net
+    from netdsl.graph import Net
 
 
 def add_arguments(parser: ArgumentParser) -> None:

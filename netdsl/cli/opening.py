@@ -20,7 +20,7 @@ from netdsl.text.diagnostics import Collector, Diagnostic, Severity
 
 if TYPE_CHECKING:
     from netdsl.analysis.report import Report
-    from netdsl.ir import Net
+    from netdsl.graph import Net
     from netdsl.program import Program
 
 

@@ -17,7 +17,7 @@ from netdsl.cli.options import add_choice, add_device, add_engine, count
 from netdsl.cli.streams import say
 
 if TYPE_CHECKING:
-    from netdsl.ir import Net
+    from netdsl.graph import Net
 
 ROWS = ("data", "optimizer", "schedule", "epochs", "batch", "seed", "clip", "accumulate", "precision", "workers")
 

@@ -24,7 +24,7 @@ from netdsl.elaborate.values import (
     OpLayer,
     arrows,
 )
-from netdsl.ir import Block, Graph, Output, Recurrent
+from netdsl.graph import Block, Graph, Output, Recurrent
 from netdsl.ops.loss import Loss
 from netdsl.ops.metric import Metric
 from netdsl.ops.value import OnlyOne

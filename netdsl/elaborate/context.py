@@ -11,7 +11,7 @@ from netdsl.dims import Condition, Domain, Extent, SizeTooComplex, TooMuchEffort
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.scope import Build, Names, Row, Scope
 from netdsl.elaborate.values import Exhausted, Failed, Frame
-from netdsl.ir import Graph
+from netdsl.graph import Graph
 from netdsl.text.diagnostics import Collector, Fix, Label, Severity
 from netdsl.text.source import Span
 

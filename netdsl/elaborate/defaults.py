@@ -8,7 +8,7 @@ import netdsl.elaborate.layers as layers
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import Setting
-from netdsl.ir import Block, Graph, Net
+from netdsl.graph import Block, Graph, Net
 from netdsl.ops.base import Op
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Severity

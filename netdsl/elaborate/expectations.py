@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from netdsl.base.record import record
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Context
-from netdsl.ir import Block, Graph, Net, Node
+from netdsl.graph import Block, Graph, Net, Node
 from netdsl.text.diagnostics import Label, Severity
 from netdsl.text.source import Span
 

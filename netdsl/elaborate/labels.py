@@ -17,7 +17,7 @@ from netdsl.dims.tensors import DType, TensorType
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.scope import Build, Names, Scope
 from netdsl.elaborate.values import BlockLayer, OpLayer, arrows
-from netdsl.ir import Graph
+from netdsl.graph import Graph
 from netdsl.ops.axes import find_axis, without
 from netdsl.ops.base import Op
 from netdsl.ops.loss import ClassLoss, MultiMargin, PairLoss

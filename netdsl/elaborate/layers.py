@@ -34,7 +34,7 @@ from netdsl.elaborate.values import (
     Shared,
     arrows,
 )
-from netdsl.ir import Node, result_types
+from netdsl.graph import Node, result_types
 from netdsl.ops import REGISTRY
 from netdsl.ops.activation import Identity
 from netdsl.ops.base import Declared, Field, Op, RuleError, read_setting

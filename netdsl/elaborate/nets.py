@@ -18,7 +18,7 @@ from netdsl.elaborate.context import NET, SYMBOL, Context
 from netdsl.elaborate.files import Library, Module
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import Exhausted, Failed, Setting
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Collector, Label, Severity, did_you_mean
 

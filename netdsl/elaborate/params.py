@@ -10,7 +10,7 @@ import netdsl.elaborate.rows as rows
 import netdsl.elaborate.sizes as sizes
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.scope import Build, Row, Scope
-from netdsl.ir import result_types
+from netdsl.graph import result_types
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import RuleError, read_setting
 from netdsl.text import syntax

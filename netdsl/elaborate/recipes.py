@@ -15,7 +15,7 @@ from netdsl.elaborate.expectations import warn_of_activations
 from netdsl.elaborate.files import Module
 from netdsl.elaborate.scope import Build, Names, Scope
 from netdsl.elaborate.values import Exhausted, Failed, arrows
-from netdsl.ir import Divisor, Graph, Net, Output, Recipe, Term, divisors_of, restrict
+from netdsl.graph import Divisor, Graph, Net, Output, Recipe, Term, divisors_of, restrict
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Declared, Op, RuleError, read_setting
 from netdsl.ops.fields import FieldError

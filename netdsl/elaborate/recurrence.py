@@ -11,7 +11,7 @@ from netdsl.dims.tensors import TensorType, Value
 from netdsl.elaborate.context import Context, Demanded
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import UNKNOWN, Bundle, Failed
-from netdsl.ir import Graph, State
+from netdsl.graph import Graph, State
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label, did_you_mean
 

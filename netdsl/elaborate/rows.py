@@ -28,7 +28,7 @@ from netdsl.elaborate.values import (
     Shared,
     arrows,
 )
-from netdsl.ir import Budget, Choice, Net, Output
+from netdsl.graph import Budget, Choice, Net, Output
 from netdsl.ops import REGISTRY
 from netdsl.ops.loss import Loss
 from netdsl.ops.metric import Metric

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from netdsl.base.record import anew, entity
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.values import Setting
-from netdsl.ir import Block, Graph, Node
+from netdsl.graph import Block, Graph, Node
 from netdsl.ops.value import BatchOfOne
 from netdsl.text.source import Span
 
@@ -138,7 +138,7 @@ def owns_weights(node: Node) -> bool:
 
 
 def name_row(build: Build, label: str | None) -> None:
-    """Give the nodes of a finished row their names (see `netdsl.ir` for what names mean)."""
+    """Give the nodes of a finished row their names (see `netdsl.graph` for what names mean)."""
     for node in [n for n in build.fresh if isinstance(n.op, BatchOfOne)]:
         node.name = build.names.number(node.name)
         build.fresh.remove(node)

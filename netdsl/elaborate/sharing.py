@@ -14,7 +14,7 @@ from netdsl.elaborate.values import (
     Shared,
     arrows,
 )
-from netdsl.ir import Block, Graph, Node, Output
+from netdsl.graph import Block, Graph, Node, Output
 from netdsl.ops.fields import shown
 from netdsl.ops.value import OnlyOne
 from netdsl.text.diagnostics import Label

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from netdsl.base.record import entity, record
 from netdsl.dims.tensors import Value
-from netdsl.ir import Graph, Node
+from netdsl.graph import Graph, Node
 from netdsl.text.source import Span
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Any
 
 import netdsl.passes.recurrence as recurrence
 from netdsl.dims.tensors import DType, TensorType, Value, WeightValue
-from netdsl.ir import Graph, Net, Node, Recurrent, Term
+from netdsl.graph import Graph, Net, Node, Recurrent, Term
 from netdsl.ops.arithmetic import Add
 from netdsl.ops.base import NoGradient, Op
 from netdsl.passes.inline import Place, opened

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from netdsl.dims.tensors import Value
-from netdsl.ir import Block, Graph, Node, Recurrent
+from netdsl.graph import Block, Graph, Node, Recurrent
 from netdsl.ops.base import Op
 
 

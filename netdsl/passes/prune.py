@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from netdsl.dims.tensors import Value
-from netdsl.ir import Graph, Node
+from netdsl.graph import Graph, Node
 
 
 def prune(graph: Graph, needed: Iterable[Value]) -> None:

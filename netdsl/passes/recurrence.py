@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import netdsl.passes.differentiate as differentiate
 from netdsl.dims.tensors import DType, TensorType, Value, WeightValue
-from netdsl.ir import Graph, Node, Output, Recurrent, State
+from netdsl.graph import Graph, Node, Output, Recurrent, State
 from netdsl.ops.arithmetic import Add, Mul
 from netdsl.ops.backward import SumTo
 from netdsl.ops.base import Op

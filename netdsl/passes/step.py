@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight, WeightValue
-from netdsl.ir import Divisor, Graph, Net, Node, Output, Recipe, Term
+from netdsl.graph import Divisor, Graph, Net, Node, Output, Recipe, Term
 from netdsl.ops.arithmetic import Add, Div, Maximum, Mul
 from netdsl.ops.backward import BatchSize
 from netdsl.ops.base import Op

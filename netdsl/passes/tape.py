@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netdsl.dims.tensors import Value, Weight, WeightValue
-from netdsl.ir import Graph, Node, result_types
+from netdsl.graph import Graph, Node, result_types
 from netdsl.ops.base import REGISTRY, Op
 from netdsl.text.source import Span
 

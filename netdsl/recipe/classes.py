@@ -5,7 +5,7 @@ from typing import Any
 
 from netdsl.base.record import record
 from netdsl.dims.tensors import Value
-from netdsl.ir import Block, Graph, Node
+from netdsl.graph import Block, Graph, Node
 from netdsl.ops.loss import BinaryCrossEntropy, BinaryCrossEntropyWithLogits, ClassLoss, Hinge, MultiMargin
 from netdsl.ops.metric import Metric
 

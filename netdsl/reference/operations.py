@@ -10,7 +10,7 @@ from netdsl.analysis.counts import Count, arithmetic
 from netdsl.analysis.settings import value_text
 from netdsl.codegen.target import Rules
 from netdsl.dims.tensors import Weight
-from netdsl.ir import Node
+from netdsl.graph import Node
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Declared, Field, Op
 from netdsl.program import load_text

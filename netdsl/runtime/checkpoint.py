@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.optimizers import parameter_names
 from netdsl.runtime.pictures import Array

@@ -17,7 +17,7 @@ from netdsl.runtime.pictures import Array, Picture, picture_for
 from netdsl.runtime.recipes import written
 
 if TYPE_CHECKING:
-    from netdsl.ir import Graph
+    from netdsl.graph import Graph
 
 SPLITS = ("train", "validation", "test")
 SMALL = 256 * 2**20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.runtime.data import Dataset, Share
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.pictures import Array

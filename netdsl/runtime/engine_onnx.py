@@ -11,7 +11,7 @@ import numpy as np
 from netdsl.codegen.onnx.scope import NUMPY
 from netdsl.codegen.onnx.weights import initial
 from netdsl.dims.tensors import DType, Weight
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.passes.optimize import SEPARATOR
 from netdsl.passes.step import FLAG, RATE, SCALE, SEED, STEADY, gathers, training_step
 from netdsl.runtime.arrayfeed import ArrayFeed

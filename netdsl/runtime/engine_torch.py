@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.runtime import checkpoint
 from netdsl.runtime.data import Dataset, Feed, Share
 from netdsl.runtime.device import make_accelerator

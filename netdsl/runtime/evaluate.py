@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.recipe import Data
 from netdsl.runtime.checkpoint import load_tensors, load_weights
 from netdsl.runtime.data import Feed, cut, load_data

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from netdsl.dims import at
-from netdsl.ir import Net, Node, Term
+from netdsl.graph import Net, Node, Term
 from netdsl.ops.normalize import Batchnorm
 from netdsl.recipe import Data
 from netdsl.recipe.classes import shortages, surpluses

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netdsl.base.files import replacing
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.ops.fields import Word
 from netdsl.runtime import kinds
 from netdsl.runtime.errors import RunError

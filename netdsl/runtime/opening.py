@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from netdsl.dims.tensors import TensorType
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.pictures import Array
 from netdsl.runtime.session import Port, Session, SessionError

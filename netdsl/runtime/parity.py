@@ -12,7 +12,7 @@ import torch
 
 from netdsl.dims import at
 from netdsl.dims.tensors import DType, Value
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.runtime.checkpoint import load_tensors, load_weights
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.opening import open_net, run_once

@@ -14,7 +14,7 @@ import numpy as np
 
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, TensorType, Value
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.recipe import Data
 from netdsl.recipe.data import Images, prepared_picture
 from netdsl.runtime.arrayfile import read_array

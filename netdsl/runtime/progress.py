@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from netdsl.base.terminal import plain_lines
-from netdsl.ir import Graph, Term
+from netdsl.graph import Graph, Term
 from netdsl.ops.arithmetic import Mul
 from netdsl.ops.loss import L1, BinaryCrossEntropy, BinaryCrossEntropyWithLogits, CrossEntropy, Mse, PairLoss
 from netdsl.ops.value import Constant

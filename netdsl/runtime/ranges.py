@@ -14,7 +14,7 @@ import numpy as np
 
 from netdsl.dims import at
 from netdsl.dims.tensors import DType, Value
-from netdsl.ir import Graph, Net, Node, Output, Recurrent, Term, restrict, result_types
+from netdsl.graph import Graph, Net, Node, Output, Recurrent, Term, restrict, result_types
 from netdsl.ops.base import Op
 from netdsl.passes.inline import Place, opened
 from netdsl.runtime.data import Check, input_sizes

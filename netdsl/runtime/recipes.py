@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netdsl.ir import Net, Recipe, Term
+from netdsl.graph import Net, Recipe, Term
 from netdsl.ops.base import Declared, RuleError, read_setting
 from netdsl.ops.fields import FieldError, spelled
 from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS, Data, Optimizer, Schedule, default_settings

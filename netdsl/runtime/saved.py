@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.ops.base import Declared, RuleError
 from netdsl.ops.fields import FieldError
 from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS, Optimizer

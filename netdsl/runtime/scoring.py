@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from netdsl.ir import Graph, Net, Output, Term, restrict
+from netdsl.graph import Graph, Net, Output, Term, restrict
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.pictures import Array
 from netdsl.runtime.terms import LossTerm, MetricTerm, Terms

@@ -10,7 +10,7 @@ import numpy as np
 
 from netdsl.codegen.onnx.scoring import ScoringGraph, draft_scoring
 from netdsl.codegen.onnx.weights import WeightsError, check_weights, stored
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.passes.step import Step
 from netdsl.recipe import Data
 from netdsl.runtime.arrayfeed import ArrayFeed

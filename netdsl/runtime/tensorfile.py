@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from netdsl.codegen.onnx.weights import WeightsError, pickled, require_finite_array
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.folder import replace_file
 from netdsl.runtime.kinds import parsed

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from netdsl.ir import Graph, Term
+from netdsl.graph import Graph, Term
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.pictures import Array
 from netdsl.runtime.totals import Totals

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.runtime.data import Dataset, Share, cut, input_sizes, load_data, mirrored, share, shuffled
 from netdsl.runtime.engine import Fields, open_engine
 from netdsl.runtime.errors import RunError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fuzz.oracle import TEXT, Breach
 from netdsl.analyzer import analyze
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.program import Program, check_program, load_file
 from netdsl.text.diagnostics import NetError
 

@@ -11,7 +11,7 @@ from netdsl.codegen.onnx.scope import Names, Scope
 from netdsl.codegen.onnx.sizes import Sizes
 from netdsl.codegen.target import Unsupported
 from netdsl.dims.tensors import Value
-from netdsl.ir import Block, Graph, Node, Recurrent
+from netdsl.graph import Block, Graph, Node, Recurrent
 from netdsl.ops.base import Op, RuleError
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
 

@@ -27,7 +27,7 @@ from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.sizes import Sizes
 from netdsl.codegen.onnx.weights import Array, WeightsError, check_weights, initial, stored
 from netdsl.dims.extent import symbols_of
-from netdsl.ir import Graph, Net
+from netdsl.graph import Graph, Net
 from netdsl.ops.base import RuleError
 
 

@@ -17,7 +17,7 @@ from netdsl.codegen.onnx.scope import NUMPY, Names, Scope
 from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.unroll import steps_of, unroll
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.ir import Node, Recurrent, State
+from netdsl.graph import Node, Recurrent, State
 
 if TYPE_CHECKING:
     from netdsl.codegen.onnx.lower import Lowering, Place

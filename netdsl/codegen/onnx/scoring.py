@@ -19,7 +19,7 @@ from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.sizes import Sizes
 from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import Value
-from netdsl.ir import Graph, Net, Node, Term
+from netdsl.graph import Graph, Net, Node, Term
 from netdsl.ops.loss import Counted
 from netdsl.passes.step import averaged
 

@@ -24,7 +24,7 @@ from netdsl.codegen.onnx.sizes import Sizes
 from netdsl.codegen.onnx.weights import Array, check_weights, initial, stored
 from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.ir import Net
+from netdsl.graph import Net
 from netdsl.passes.step import Step, training_step
 from netdsl.recipe import OPTIMIZERS
 from netdsl.text.diagnostics import Diagnostic, Label, NetError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from netdsl.codegen.pytorch.terms import Term, name, names_in, number, term_of, translate
 from netdsl.codegen.pytorch.text import identifier
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.ir import Node
+from netdsl.graph import Node
 from netdsl.text import syntax
 
 if TYPE_CHECKING:

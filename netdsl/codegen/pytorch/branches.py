@@ -24,7 +24,7 @@ from netdsl.codegen.pytorch.terms import (
 )
 from netdsl.codegen.pytorch.text import identifier, unused
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.ir import Node, Recurrent
+from netdsl.graph import Node, Recurrent
 from netdsl.ops.arithmetic import Add
 from netdsl.ops.shape import Concat, Stack
 from netdsl.text import syntax

@@ -31,7 +31,7 @@ from netdsl.codegen.pytorch.text import (
 )
 from netdsl.codegen.pytorch.tracing import Argument, Built, Use
 from netdsl.dims.tensors import Value
-from netdsl.ir import Node, Output, Recurrent, restrict
+from netdsl.graph import Node, Output, Recurrent, restrict
 
 
 class ClassWriter:

@@ -13,7 +13,7 @@ from netdsl.codegen.pytorch.parameters import defaults_of
 from netdsl.codegen.pytorch.signatures import known_signature
 from netdsl.codegen.pytorch.terms import Term, plain, term_of, traced, unsaid
 from netdsl.codegen.pytorch.tracing import Use
-from netdsl.ir import Node
+from netdsl.graph import Node
 
 
 @dataclass

@@ -31,7 +31,7 @@ from netdsl.codegen.pytorch.text import (
 from netdsl.codegen.pytorch.tracing import Use
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, Value
-from netdsl.ir import Block, Node, Recurrent
+from netdsl.graph import Block, Node, Recurrent
 from netdsl.text import syntax
 
 TEMPORARY = ("x", "y", "z", "out")

@@ -27,7 +27,7 @@ from netdsl.codegen.pytorch.tracing import Use
 from netdsl.codegen.pytorch.turns import lay_branches, plans_of
 from netdsl.dims import Dim
 from netdsl.dims.tensors import Init, Value, Weight
-from netdsl.ir import Block, Node
+from netdsl.graph import Block, Node
 
 
 def lay_out(use: Use, names: Names) -> Layout:

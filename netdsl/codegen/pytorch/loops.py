@@ -14,7 +14,7 @@ from netdsl.codegen.pytorch.terms import traced
 from netdsl.codegen.pytorch.text import identifier, unused
 from netdsl.codegen.pytorch.tracing import Use
 from netdsl.dims.tensors import Value
-from netdsl.ir import Block, Node
+from netdsl.graph import Block, Node
 from netdsl.text import syntax
 from netdsl.text.source import Span
 

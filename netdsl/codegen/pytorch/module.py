@@ -15,7 +15,7 @@ from typing import Any, cast
 import torch
 
 from netdsl.codegen.pytorch.source import net_class_name, torch_source
-from netdsl.ir import Net
+from netdsl.graph import Net
 
 EXECUTED: weakref.WeakValueDictionary[str, ModuleType] = weakref.WeakValueDictionary()
 """Sources that live modules come from, executed, by their digest."""

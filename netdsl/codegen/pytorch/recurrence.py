@@ -23,7 +23,7 @@ from netdsl.codegen.pytorch.text import (
 )
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, Value
-from netdsl.ir import Recurrent, State
+from netdsl.graph import Recurrent, State
 
 
 def recurrent_lines(parameters: Parameters, main: Layout, layouts: Sequence[Layout], forward: Forward) -> list[str]:

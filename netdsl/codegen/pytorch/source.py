@@ -19,7 +19,7 @@ from netdsl.codegen.pytorch.starts import BILINEAR
 from netdsl.codegen.pytorch.support import SUPPORT
 from netdsl.codegen.pytorch.text import class_name, clean, docstring, identifier
 from netdsl.codegen.pytorch.tracing import Built, Use, new_use, trace
-from netdsl.ir import Block, Graph, Net, verify
+from netdsl.graph import Block, Graph, Net, verify
 from netdsl.text.diagnostics import Collector
 
 IMPORTS = {

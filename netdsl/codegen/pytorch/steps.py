@@ -11,7 +11,7 @@ from netdsl.codegen.pytorch.spelling import Branched, Either, Infix, Made, Opera
 from netdsl.codegen.pytorch.text import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, is_plain
 from netdsl.codegen.pytorch.tracing import Use
 from netdsl.dims.tensors import Init, Value
-from netdsl.ir import Block, Node
+from netdsl.graph import Block, Node
 from netdsl.ops.base import Elementwise, Op
 
 

@@ -11,7 +11,7 @@ from netdsl.codegen.pytorch.spelling import Infix, Made, Spelling
 from netdsl.codegen.pytorch.starts import begun, start_texts
 from netdsl.codegen.pytorch.terms import Scaled, Sized, is_unsaid, names_in, plain, traced
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.ir import result_types
+from netdsl.graph import result_types
 from netdsl.ops.base import Op, Requirement, RuleError
 
 Found = tuple[tuple[TensorType, ...], Spelling]

@@ -30,7 +30,7 @@ from netdsl.codegen.pytorch.terms import (
 from netdsl.codegen.pytorch.text import identifier, unused
 from netdsl.dims import Dim
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.ir import Block, Graph, Node, Recurrent, result_types
+from netdsl.graph import Block, Graph, Node, Recurrent, result_types
 from netdsl.ops.base import Elementwise, Op, RuleError
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Collector

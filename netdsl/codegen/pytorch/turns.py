@@ -24,7 +24,7 @@ from netdsl.codegen.pytorch.steps import (
 from netdsl.codegen.pytorch.text import is_plain
 from netdsl.codegen.pytorch.tracing import Use
 from netdsl.dims.tensors import Init, Value
-from netdsl.ir import Block, Node
+from netdsl.graph import Block, Node
 from netdsl.text import syntax
 
 
