@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(STAMP) ## Report AlexNet, train LeNet on real digits, export it, test it in PyTorch and onnxruntime
-	$(BIN)/python -m netdsl.demo
+	$(BIN)/python -m netdsl.cli.demo
 
 test: $(STAMP) ## Run the test suite
 	$(BIN)/python -m pytest -m "not slow" -n 2

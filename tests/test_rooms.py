@@ -50,7 +50,6 @@ ROOMS: dict[str, set[str]] = {
         "reports",
         "",
     },
-    "demo": {"graph", "codegen", "runtime", "", "cli"},
     "__main__": {"cli"},
 }
 """Each room (a module or folder of the package, "" for its front) with the rooms that it may import, early or late."""
@@ -61,7 +60,7 @@ HEAVY: dict[str, tuple[str, ...]] = {
     "onnxruntime": ("runtime/",),
     "numpy": ("codegen/onnx/", "runtime/", "ops/metric.py", "cli/predict.py"),
     "pydantic": ("analysis/report.py",),
-    "rich": ("runtime/", "demo.py"),
+    "rich": ("runtime/", "cli/demo.py"),
     "accelerate": ("runtime/",),
     "lark": ("text/tables.py",),
 }

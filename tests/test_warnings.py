@@ -11,8 +11,8 @@ import pytest
 import torch
 from test_language import FOLDER, cases
 
-from netdsl import demo
 from netdsl.analyzer import analyze, check_budgets
+from netdsl.cli import demo
 from netdsl.cli.app import run as command
 from netdsl.elaborate.expectations import BOUNDED, EXPECTED, GIVES
 from netdsl.ops import REGISTRY

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from netdsl.graph import Net
 
-SPECS = Path(__file__).parent.parent / "specs"
+SPECS = Path(__file__).parents[2] / "specs"
 FOLDER = Path("runs") / "demo"
 WANTED = 0.97
 """What LeNet must reach on the test split."""
