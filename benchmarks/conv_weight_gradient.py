@@ -64,8 +64,8 @@ from netdsl.codegen.onnx.rules.conv_weight_gradient import conv_weight_gradient
 from netdsl.codegen.onnx.scope import Ledger, Scope
 from netdsl.codegen.onnx.sizes import Sizes
 from netdsl.dims.tensors import Value
+from netdsl.ops.backward.conv import ConvWeightGradient
 from netdsl.ops.conv import Conv
-from netdsl.ops.conv_backward import ConvWeightGradient
 from netdsl.program import load_text
 
 

@@ -30,7 +30,7 @@ from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.graph import Graph, Net, Node, Output, Term
 from netdsl.ops.arithmetic import Mul
-from netdsl.ops.backward import Backward
+from netdsl.ops.backward.base import Backward
 from netdsl.ops.base import Gradients, Tape
 from netdsl.passes.differentiate import Differentiator, _span, _write_term, forget_unread, summed
 from netdsl.passes.prune import prune

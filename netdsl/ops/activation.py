@@ -38,8 +38,8 @@ class Relu(Activation):
     example: ClassVar[str] = "image [3, 8, 8] -> relu"
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.backward import Gate
-        from netdsl.ops.pool_backward import ScatterLike
+        from netdsl.ops.backward.base import Gate
+        from netdsl.ops.backward.pool import ScatterLike
 
         (dy,) = outgoing
         assert dy is not None
@@ -59,7 +59,7 @@ class LeakyRelu(Activation):
     slope: Float = 0.01
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.activation_backward import Choose
+        from netdsl.ops.backward.activation import Choose
 
         (dy,) = outgoing
         return {"x": tape(Choose, self.x, dy, tape(Mul, (dy, tape.number(self.slope))))}
@@ -86,9 +86,9 @@ class PRelu(Activation):
         return (Weight("weight", (self.slopes,), self.init),)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.activation_backward import Choose
-        from netdsl.ops.arithmetic_backward import fit
-        from netdsl.ops.backward import ReshapeLike
+        from netdsl.ops.backward.activation import Choose
+        from netdsl.ops.backward.arithmetic import fit
+        from netdsl.ops.backward.base import ReshapeLike
 
         (dy,) = outgoing
         slope = tape.weight("weight")
@@ -107,7 +107,7 @@ class Relu6(Activation):
     example: ClassVar[str] = "image [3, 8, 8] -> relu6"
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.activation_backward import Between
+        from netdsl.ops.backward.activation import Between
 
         return {"x": tape(Between, outgoing[0], results[0], 0.0, 6.0)}
 
@@ -123,7 +123,7 @@ class Elu(Activation):
     alpha: Float = 1.0
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.activation_backward import Choose
+        from netdsl.ops.backward.activation import Choose
 
         (dy,) = outgoing
         falling = tape(Mul, (dy, tape(Add, (results[0], tape.number(self.alpha)))))
@@ -145,7 +145,7 @@ class Gelu(Activation):
         return self.x.type.elements * (8 if self.approximate == "tanh" else 4)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.activation_backward import GeluGradient
+        from netdsl.ops.backward.activation import GeluGradient
 
         return {"x": tape(GeluGradient, outgoing[0], self.x, self.approximate)}
 
@@ -170,7 +170,7 @@ class Hardswish(Activation):
     flops_each: ClassVar[int] = 4
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.activation_backward import HardswishGradient
+        from netdsl.ops.backward.activation import HardswishGradient
 
         return {"x": tape(HardswishGradient, outgoing[0], self.x)}
 
@@ -194,7 +194,7 @@ class Hardsigmoid(Activation):
     flops_each: ClassVar[int] = 3
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.activation_backward import Between
+        from netdsl.ops.backward.activation import Between
 
         scaled = tape(Mul, (outgoing[0], tape.number(1 / 6)))
         return {"x": tape(Between, scaled, self.x, -3.0, 3.0)}

@@ -63,7 +63,7 @@ class Add(Bundle):
     example: ClassVar[str] = "(a [8], b [8]) -> add"
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.arithmetic_backward import fit
+        from netdsl.ops.backward.arithmetic import fit
 
         return {"x": tuple(fit(tape, outgoing[0], v) for v in self.x)}
 
@@ -74,7 +74,7 @@ class Mul(Bundle):
     example: ClassVar[str] = "(a [8], b [8]) -> mul"
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.arithmetic_backward import fit
+        from netdsl.ops.backward.arithmetic import fit
 
         (dy,) = outgoing
         others = (tuple(v for j, v in enumerate(self.x) if j != i) for i in range(len(self.x)))
@@ -117,7 +117,7 @@ class Sub(Pairwise):
     example: ClassVar[str] = "(a [8], b [8]) -> sub"
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.arithmetic_backward import fit
+        from netdsl.ops.backward.arithmetic import fit
 
         (dy,) = outgoing
         return {"a": fit(tape, dy, self.a), "b": tape(Neg, fit(tape, dy, self.b))}
@@ -132,7 +132,7 @@ class Div(Pairwise):
         return super().result().with_dtype(DType.FLOAT)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.arithmetic_backward import fit
+        from netdsl.ops.backward.arithmetic import fit
 
         scaled = tape(Div, outgoing[0], self.b)
         return {
@@ -149,7 +149,7 @@ class Power(Pairwise):
     transcendentals_each: ClassVar[int] = 1
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.arithmetic_backward import PowerBaseGradient, PowerExponentGradient, fit
+        from netdsl.ops.backward.arithmetic import PowerBaseGradient, PowerExponentGradient, fit
 
         (dy,) = outgoing
         base = tape(PowerBaseGradient, dy, self.a, self.b) if tape.wants("a") else None
@@ -165,7 +165,7 @@ def share_of(tape: Tape, dy: Value | None, own: Value, larger: Value, smaller: V
 
     Equal values have half each; beside one number the value has it all, as PyTorch's clamp does.
     """
-    from netdsl.ops.arithmetic_backward import Won, fit
+    from netdsl.ops.backward.arithmetic import Won, fit
 
     other = smaller if own is larger else larger
     lone, met = (v.type.rank == 0 and not v.type.batched for v in (own, other))
@@ -245,7 +245,7 @@ class Abs(Elementwise):
         number_of(self.x, self.name)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.arithmetic_backward import Sign
+        from netdsl.ops.backward.arithmetic import Sign
 
         return {"x": tape(Mul, (outgoing[0], tape(Sign, self.x)))}
 
@@ -279,7 +279,7 @@ class Clamp(Elementwise):
             raise RuleError(f"`low` is {self.low:g}, which is above `high`, {self.high:g}", field="high")
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.activation_backward import Between
+        from netdsl.ops.backward.activation import Between
 
         return {"x": tape(Between, outgoing[0], self.x, self.low, self.high, closed=True)}
 
@@ -340,7 +340,7 @@ class Matmul(Op):
         return (*rows, *((Follows(made - 2), summed), (summed, Follows(made - 1)))[place]) if rank > 1 else (summed,)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.arithmetic_backward import fit, turned
+        from netdsl.ops.backward.arithmetic import fit, turned
 
         (dy,) = outgoing
         assert dy is not None
@@ -350,8 +350,8 @@ class Matmul(Op):
         }
 
     def _gradient_of_b(self, tape: Tape, dy: Value) -> Value:
-        from netdsl.ops.arithmetic_backward import fit, turned
-        from netdsl.ops.linear_backward import LinearWeightGradient
+        from netdsl.ops.backward.arithmetic import fit, turned
+        from netdsl.ops.backward.linear import LinearWeightGradient
 
         fixed = isinstance(self.a.shape[-1], int) and isinstance(dy.shape[-1], int)
         if fixed and not self.b.type.batched and self.b.type.rank == 2:

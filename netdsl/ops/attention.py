@@ -49,7 +49,7 @@ def softmax_flops(rows: Extent, width: Extent) -> Extent:
 
 def attend(tape: Tape, q: Value, k: Value, v: Value, causal: bool) -> Value:
     """The training form of attention: keeps what it multiplies, and how much each query reads of each key."""
-    from netdsl.ops.attention_backward import Match
+    from netdsl.ops.backward.attention import Match
 
     scaled = tape(Mul, (q, scale_of(tape, q)))
     match = tape(Match, scaled, k, causal)
@@ -61,7 +61,7 @@ def attend(tape: Tape, q: Value, k: Value, v: Value, causal: bool) -> Value:
 
 def attend_gradient(tape: Tape, dy: Value | None) -> tuple[Value, Value, Value]:
     """Gradients of queries, keys and values."""
-    from netdsl.ops.arithmetic_backward import turned
+    from netdsl.ops.backward.arithmetic import turned
 
     q, k, v, match = map(tape.saved, ("q", "k", "v", "match"))
     scores = softmax_gradient(tape, tape(Matmul, dy, turned(tape, v)), match, match.type.rank - 1)
@@ -71,7 +71,7 @@ def attend_gradient(tape: Tape, dy: Value | None) -> tuple[Value, Value, Value]:
 
 def scale_of(tape: Tape, q: Value) -> Value:
     """`1 / sqrt(d)` for queries that are d wide."""
-    from netdsl.ops.reduce_backward import Positions
+    from netdsl.ops.backward.reduce import Positions
 
     width = q.shape[-1]
     if isinstance(width, int):
@@ -263,8 +263,8 @@ class MultiheadAttention(Op):
         return (affine(tape, joined, tape.weight("out_proj.weight"), bias),)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.backward import SumTo
-        from netdsl.ops.linear_backward import LinearInputGradient, LinearWeightGradient
+        from netdsl.ops.backward.base import SumTo
+        from netdsl.ops.backward.linear import LinearInputGradient, LinearWeightGradient
 
         (dy,) = outgoing
         found = {"out_proj.weight": tape(LinearWeightGradient, dy, tape.saved("joined"))}
@@ -300,8 +300,8 @@ class MultiheadAttention(Op):
         return list(tape(Split, tape.weight("in_proj_bias"), 3, 0)) if self.bias else [None] * 3
 
     def _joint_gradient(self, tape: Tape, parts: list[Value]) -> dict[str, Value]:
-        from netdsl.ops.backward import SumTo
-        from netdsl.ops.linear_backward import LinearInputGradient, LinearWeightGradient
+        from netdsl.ops.backward.base import SumTo
+        from netdsl.ops.backward.linear import LinearInputGradient, LinearWeightGradient
 
         whole, weight = tape(Concat, tuple(parts), 1), tape.weight("in_proj_weight")
         found = {"in_proj_weight": tape(LinearWeightGradient, whole, self.q)}
@@ -312,8 +312,8 @@ class MultiheadAttention(Op):
         return found
 
     def _gradients(self, tape: Tape, parts: list[Value]) -> dict[str, Value]:
-        from netdsl.ops.backward import SumTo
-        from netdsl.ops.linear_backward import LinearWeightGradient
+        from netdsl.ops.backward.base import SumTo
+        from netdsl.ops.backward.linear import LinearWeightGradient
 
         read = (self.q, self.keys, self.values)
         matrices = [tape(LinearWeightGradient, dy, x) for dy, x in zip(parts, read, strict=True)]
@@ -328,7 +328,7 @@ class MultiheadAttention(Op):
 
     def _input_gradients(self, tape: Tape, parts: list[Value]) -> dict[str, Value]:
         """By input; one that stands for keys and values as well gets all of theirs."""
-        from netdsl.ops.linear_backward import LinearInputGradient
+        from netdsl.ops.backward.linear import LinearInputGradient
 
         keys = "q" if self.k is None else "k"
         values = keys if self.v is None else "v"

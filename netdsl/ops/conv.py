@@ -86,7 +86,7 @@ class Conv(Op):
         return 0
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.conv_backward import ConvBiasGradient, ConvInputGradient, ConvWeightGradient
+        from netdsl.ops.backward.conv import ConvBiasGradient, ConvInputGradient, ConvWeightGradient
 
         (dy,) = outgoing
         weight = tape.weight("weight")
@@ -193,7 +193,7 @@ class ConvTranspose(Op):
         return 0
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.conv_backward import ConvBiasGradient, ConvTransposeInputGradient, ConvWeightGradient
+        from netdsl.ops.backward.conv import ConvBiasGradient, ConvTransposeInputGradient, ConvWeightGradient
 
         (dy,) = outgoing
         weight = tape.weight("weight")
@@ -264,8 +264,8 @@ class LocallyConnected(Op):
         return 0
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.backward import SumTo
-        from netdsl.ops.conv_backward import LocalInputGradient, LocalWeightGradient
+        from netdsl.ops.backward.base import SumTo
+        from netdsl.ops.backward.conv import LocalInputGradient, LocalWeightGradient
 
         (dy,) = outgoing
         return {

@@ -75,7 +75,7 @@ class Slice(Rearrangement):
         return tuple(sized)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.cut_backward import Stretch, Surround
+        from netdsl.ops.backward.cut import Stretch, Surround
 
         dy, taken = outgoing[0], self.stop - self.first
         if self.step > 1:
@@ -155,7 +155,7 @@ class Crop(Rearrangement):
         return tuple(cut(have, offset, have - want - offset) for have, want, offset in axes)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.cut_backward import Surround
+        from netdsl.ops.backward.cut import Surround
 
         axes = zip(self.x.type.spatial, self.target, self.offsets, strict=True)
         rest = tuple(have - want - offset for have, want, offset in axes)
@@ -202,7 +202,7 @@ class Pad(Rearrangement):
         return False
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.cut_backward import Fold
+        from netdsl.ops.backward.cut import Fold
 
         if self.mode == "constant":
             return {"x": tape(Crop, outgoing[0], margin=self.rims)}

@@ -30,7 +30,7 @@ class Dropout(Elementwise):
         return True
 
     def training(self, tape: Tape) -> tuple[Value, ...] | None:
-        from netdsl.ops.dropout_backward import KeepMask
+        from netdsl.ops.backward.dropout import KeepMask
 
         if not self.rate:
             return None

@@ -76,8 +76,8 @@ class Linear(Op):
         return (*(Follows(i) for i in range(rank - 1)), FEATURES if rank > 1 else EVERYTHING)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.backward import SumTo
-        from netdsl.ops.linear_backward import LinearInputGradient, LinearWeightGradient
+        from netdsl.ops.backward.base import SumTo
+        from netdsl.ops.backward.linear import LinearInputGradient, LinearWeightGradient
 
         (dy,) = outgoing
         return {
@@ -137,7 +137,7 @@ class Embedding(Op):
         return tuple(map(Follows, range(self.x.type.rank)))
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.linear_backward import EmbeddingGradient
+        from netdsl.ops.backward.linear import EmbeddingGradient
 
         return {"weight": tape(EmbeddingGradient, outgoing[0], self.x, tape.weight("weight"))}
 
@@ -199,7 +199,7 @@ class Gather(Op):
         return (*map(Follows, range(self.along)), EVERYTHING, *(Follows(i + taken - 1) for i in behind))
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.linear_backward import EmbeddingGradient, GatherGradient
+        from netdsl.ops.backward.linear import EmbeddingGradient, GatherGradient
 
         (dy,) = outgoing
         if self.like_embedding and all(isinstance(size, int) for size in self.table.shape):

@@ -257,7 +257,7 @@ class PairLoss(Loss, abstract=True):
 
 def share_of(tape: Tape, dy: Value | None, x: Value) -> Value:
     """What one element has in a mean over all."""
-    from netdsl.ops.reduce_backward import Elements
+    from netdsl.ops.backward.reduce import Elements
 
     share: Value = tape(Div, dy, tape(Elements, x))
     return share
@@ -276,7 +276,7 @@ class BinaryCrossEntropy(PairLoss):
     transcendentals_each: ClassVar[int] = 2
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.loss_backward import BinaryCrossEntropySlope
+        from netdsl.ops.backward.loss import BinaryCrossEntropySlope
 
         slope, share = tape(BinaryCrossEntropySlope, self.x, self.target(tape)), share_of(tape, outgoing[0], self.x)
         found = {"x": tape(Mul, (slope, share))}
@@ -298,7 +298,7 @@ class BinaryCrossEntropyWithLogits(PairLoss):
     transcendentals_each: ClassVar[int] = 2
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.loss_backward import Probability
+        from netdsl.ops.backward.loss import Probability
 
         share = share_of(tape, outgoing[0], self.x)
         target = tape(Probability, self.target(tape))
@@ -325,7 +325,7 @@ class L1(PairLoss):
     example: ClassVar[str] = "(x [8], label [8]) -> l1"
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.arithmetic_backward import Sign
+        from netdsl.ops.backward.arithmetic import Sign
 
         sign = tape(Sign, tape(Sub, self.x, self.target(tape)))
         slope = tape(Mul, (sign, share_of(tape, outgoing[0], self.x)))
@@ -343,7 +343,7 @@ class Hinge(PairLoss):
     margin: Positive = 1.0
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.loss_backward import HingeSlope
+        from netdsl.ops.backward.loss import HingeSlope
 
         slope = tape(HingeSlope, self.x, self.target(tape), self.margin)
         return {"x": tape(Mul, (slope, share_of(tape, outgoing[0], self.x)))}
@@ -380,7 +380,7 @@ class MultiMargin(Loss):
         return self.x.type.elements * 4
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.loss_backward import MultiMarginSlope
+        from netdsl.ops.backward.loss import MultiMarginSlope
 
         slope = tape(MultiMarginSlope, self.x, self.label, self.margin)
         return {"x": tape(Mul, (slope, share_of(tape, outgoing[0], self.x)))}

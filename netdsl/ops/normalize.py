@@ -69,12 +69,12 @@ class Batchnorm(Elementwise):
         )
 
     def training(self, tape: Tape) -> tuple[Value, ...]:
-        import netdsl.ops.normalize_backward as backward
+        import netdsl.ops.backward.normalize as backward
 
         return backward.batchnorm_training(tape, self.x, self.eps, self.momentum, self.affine)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        import netdsl.ops.normalize_backward as backward
+        import netdsl.ops.backward.normalize as backward
 
         return backward.batchnorm_gradient(tape, outgoing[0], self.eps, self.affine)
 
@@ -143,12 +143,12 @@ class Layernorm(_Standardised):
         return () if self.x.type.rank == 2 and self.axes == 1 else None
 
     def training(self, tape: Tape) -> tuple[Value, ...]:
-        import netdsl.ops.normalize_backward as backward
+        import netdsl.ops.backward.normalize as backward
 
         return backward.layernorm_training(tape, self.x, self.axes, self.eps, self.affine)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        import netdsl.ops.normalize_backward as backward
+        import netdsl.ops.backward.normalize as backward
 
         return backward.layernorm_gradient(tape, outgoing[0], self.x, self.axes, self.affine)
 
@@ -198,12 +198,12 @@ class Groupnorm(_Standardised):
         return (Mingled((0,)) if self.groups > 1 else EVERYTHING, *(EVERYTHING,) * (self.x.type.rank - 1))
 
     def training(self, tape: Tape) -> tuple[Value, ...]:
-        import netdsl.ops.normalize_backward as backward
+        import netdsl.ops.backward.normalize as backward
 
         return backward.groupnorm_training(tape, self.x, self.groups, self.eps, self.affine)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        import netdsl.ops.normalize_backward as backward
+        import netdsl.ops.backward.normalize as backward
 
         return backward.groupnorm_gradient(tape, outgoing[0], self.groups, self.affine)
 
@@ -245,12 +245,12 @@ class Instancenorm(_Standardised):
         return (Follows(0), *(EVERYTHING,) * (self.x.type.rank - 1))
 
     def training(self, tape: Tape) -> tuple[Value, ...]:
-        import netdsl.ops.normalize_backward as backward
+        import netdsl.ops.backward.normalize as backward
 
         return backward.groupnorm_training(tape, self.x, self.channels, self.eps, self.affine)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        import netdsl.ops.normalize_backward as backward
+        import netdsl.ops.backward.normalize as backward
 
         return backward.groupnorm_gradient(tape, outgoing[0], self.channels, self.affine)
 
@@ -283,11 +283,11 @@ class Lrn(Elementwise):
         return (GROUP, *map(Follows, range(1, self.x.type.rank)))
 
     def training(self, tape: Tape) -> tuple[Value, ...]:
-        import netdsl.ops.normalize_backward as backward
+        import netdsl.ops.backward.normalize as backward
 
         return backward.lrn_training(tape, self.x, self.size, (self.alpha, self.beta, self.k))
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        import netdsl.ops.normalize_backward as backward
+        import netdsl.ops.backward.normalize as backward
 
         return backward.lrn_gradient(tape, outgoing[0], self.x, self.size, (self.alpha, self.beta))

@@ -132,14 +132,14 @@ class Maxpool(_Pool):
 
     def training(self, tape: Tape) -> tuple[Value, ...]:
         """The same with the places of the maxima, which the gradient needs."""
-        from netdsl.ops.pool_backward import MaxpoolPlaces, PlacesInChannel
+        from netdsl.ops.backward.pool import MaxpoolPlaces, PlacesInChannel
 
         pooled, places = tape(MaxpoolPlaces, self.x, of=self)
         tape.save("places", places)
         return (pooled, tape(PlacesInChannel, places, self.x)) if self.indices else (pooled,)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.pool_backward import overlapping
+        from netdsl.ops.backward.pool import overlapping
 
         if outgoing[0] is None:
             return {}
@@ -158,8 +158,8 @@ def _to_maxima(tape: Tape, x: Value, pooled: Value, dy: Value, overlap: bool) ->
     Behind a relu its gate is applied to the maxima, which are fewer: one that is 0 lets nothing through.
     """
     from netdsl.ops.activation import Relu
-    from netdsl.ops.backward import Gate
-    from netdsl.ops.pool_backward import ScatterLike
+    from netdsl.ops.backward.base import Gate
+    from netdsl.ops.backward.pool import ScatterLike
 
     gated = isinstance(tape.maker(x), Relu)
     dy = tape(Gate, dy, pooled) if gated else dy
@@ -201,7 +201,7 @@ class Avgpool(_Pool):
         return self.result().elements * count(self.kernels)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.pool_backward import AvgpoolGradient
+        from netdsl.ops.backward.pool import AvgpoolGradient
 
         return {"x": tape(AvgpoolGradient, outgoing[0], self.x, of=self)}
 
@@ -251,7 +251,7 @@ class AdaptiveAvgpool(_Adaptive):
         return self.x.type.elements
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.pool_backward import AdaptiveAvgGradient
+        from netdsl.ops.backward.pool import AdaptiveAvgGradient
 
         return {"x": tape(AdaptiveAvgGradient, outgoing[0], self.x, of=self)}
 
@@ -273,7 +273,7 @@ class AdaptiveMaxpool(_Adaptive):
 
     def training(self, tape: Tape) -> tuple[Value, ...] | None:
         """Where the sizes divide, a sliding pool with the places of the maxima."""
-        from netdsl.ops.pool_backward import MaxpoolPlaces
+        from netdsl.ops.backward.pool import MaxpoolPlaces
 
         windows = self.windows()
         if windows is None:
@@ -284,7 +284,7 @@ class AdaptiveMaxpool(_Adaptive):
         return (pooled,)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.pool_backward import AdaptiveMaxGradient
+        from netdsl.ops.backward.pool import AdaptiveMaxGradient
 
         (dy,) = outgoing
         assert dy is not None
@@ -329,7 +329,7 @@ class GlobalAvgpool(_Global):
         return self.x.type.elements
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.pool_backward import MeanGradient
+        from netdsl.ops.backward.pool import MeanGradient
 
         return {"x": tape(MeanGradient, outgoing[0], self.x)}
 
@@ -346,6 +346,6 @@ class GlobalMaxpool(_Global):
         return self.x.type.elements - self.x.type.channels
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.pool_backward import GlobalMaxGradient
+        from netdsl.ops.backward.pool import GlobalMaxGradient
 
         return {"x": tape(GlobalMaxGradient, outgoing[0], self.x, results[0])}

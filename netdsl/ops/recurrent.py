@@ -23,7 +23,7 @@ from netdsl.ops.fields import Bool, ChoiceKind, Count, Initialiser, IntKind
 from netdsl.ops.shape import Rearrangement, Unsqueeze
 
 if TYPE_CHECKING:
-    from netdsl.ops.recurrent_backward import Steps
+    from netdsl.ops.backward.recurrent import Steps
 
 
 MOST_LAYERS = 100
@@ -136,12 +136,12 @@ class Recurrence(Op, abstract=True):
         return 1 if self.directions > 1 else None  # what either direction has seen
 
     def training(self, tape: Tape) -> tuple[Value, ...]:
-        from netdsl.ops.recurrent_backward import recurrence_training
+        from netdsl.ops.backward.recurrent import recurrence_training
 
         return recurrence_training(tape, self.steps(), self.x, self.sides, self.biases)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.recurrent_backward import recurrence_gradient
+        from netdsl.ops.backward.recurrent import recurrence_gradient
 
         return recurrence_gradient(tape, self.steps(), outgoing[0], self.sides, self.biases)
 
@@ -164,7 +164,7 @@ class Rnn(Recurrence):
         return self.units if self.activation == "tanh" else 0
 
     def steps(self) -> "type[Steps]":
-        from netdsl.ops.recurrent_backward import ReluSteps, TanhSteps
+        from netdsl.ops.backward.recurrent import ReluSteps, TanhSteps
 
         return TanhSteps if self.activation == "tanh" else ReluSteps
 
@@ -182,7 +182,7 @@ class Lstm(Recurrence):
     unit_transcendentals: ClassVar[int] = 5
 
     def steps(self) -> "type[Steps]":
-        from netdsl.ops.recurrent_backward import LstmSteps
+        from netdsl.ops.backward.recurrent import LstmSteps
 
         return LstmSteps
 
@@ -200,7 +200,7 @@ class Gru(Recurrence):
     unit_transcendentals: ClassVar[int] = 3
 
     def steps(self) -> "type[Steps]":
-        from netdsl.ops.recurrent_backward import GruSteps
+        from netdsl.ops.backward.recurrent import GruSteps
 
         return GruSteps
 
@@ -226,7 +226,7 @@ class Last(Rearrangement):
         return (Read(steps - 1, steps), *map(Follows, range(self.x.type.rank - 1)))
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.cut_backward import Surround
+        from netdsl.ops.backward.cut import Surround
 
         dy = tape(Unsqueeze, outgoing[0], 0)
         none = (0,) * (self.x.type.rank - 1)

@@ -63,7 +63,7 @@ class Reduction(Op, abstract=True):
 
     def repeated(self, tape: Tape, value: Value | None) -> Value:
         """A result in the shape of the input."""
-        from netdsl.ops.backward import ExpandTo
+        from netdsl.ops.backward.base import ExpandTo
 
         whole: Value = tape(ExpandTo, self.kept(tape, value), self.x)
         return whole
@@ -82,7 +82,7 @@ class Mean(Reduction):
         return self.x.type.elements
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.reduce_backward import Positions
+        from netdsl.ops.backward.reduce import Positions
 
         share = tape(Div, outgoing[0], tape(Positions, self.x, self.along))
         return {"x": self.repeated(tape, share)}
@@ -99,7 +99,7 @@ class Sum(Reduction):
 
 def extreme_gradient(op: Reduction, tape: Tape, dy: Value | None, y: Value) -> Value:
     """The gradient shared evenly among the elements that are the largest (or smallest), as PyTorch's amax does."""
-    from netdsl.ops.backward import Equal
+    from netdsl.ops.backward.base import Equal
 
     taken = tape(Equal, op.x, op.kept(tape, y))
     share = tape(Div, op.kept(tape, dy), tape(Sum, taken, axis=op.along, keep=True))

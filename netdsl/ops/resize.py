@@ -148,7 +148,7 @@ class Resize(_Sampling):
         return self.result().elements * (2 * taps - 1)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.resize_backward import ResizeGradient
+        from netdsl.ops.backward.resize import ResizeGradient
 
         return {"x": tape(ResizeGradient, outgoing[0], self.x, of=self)}
 
@@ -211,7 +211,7 @@ class Unpool(_Sampling):
         return tuple(Window(size, kernel=tap, up=f) for size, f, tap in axes)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.resize_backward import NailsGradient, RepeatGradient
+        from netdsl.ops.backward.resize import NailsGradient, RepeatGradient
 
         backward = RepeatGradient if self.mode == "nearest" else NailsGradient
         return {"x": tape(backward, outgoing[0], self.x, of=self)}
@@ -288,7 +288,7 @@ class MaxUnpool(_Sampling):
         return tuple(Window(size, k, 1, before, after, up=s, transposed=True) for size, k, s, (before, after) in axes)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.resize_backward import GatherPlaces
+        from netdsl.ops.backward.resize import GatherPlaces
 
         return {"x": tape(GatherPlaces, outgoing[0], self.indices)}
 

@@ -62,7 +62,7 @@ class Reshaping(Rearrangement, abstract=True):
         return regrouped(self.x.shape, made.shape)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.backward import ReshapeLike
+        from netdsl.ops.backward.base import ReshapeLike
 
         return {"x": tape(ReshapeLike, outgoing[0], self.x)}
 
@@ -236,7 +236,7 @@ class Split(Rearrangement):
         return tuple(Follows(i, part if i == self.along else None) for i in range(self.x.type.rank))
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.backward import ExpandTo
+        from netdsl.ops.backward.base import ExpandTo
 
         pairs = zip(results, outgoing, strict=True)
         whole = tuple(tape(ExpandTo, tape.number(0.0), part) if dy is None else dy for part, dy in pairs)
@@ -368,7 +368,7 @@ class Tokens(Rearrangement):
         return (Follows(1), *regrouped(self.x.type.spatial, (product(self.x.type.spatial),)))
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.backward import ReshapeLike
+        from netdsl.ops.backward.base import ReshapeLike
 
         return {"x": tape(ReshapeLike, tape(Transpose, outgoing[0]), self.x)}
 

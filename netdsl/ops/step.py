@@ -4,7 +4,7 @@ from typing import Any
 
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.arithmetic import Div
-from netdsl.ops.backward import Backward, BatchSize, ExpandTo
+from netdsl.ops.backward.base import Backward, BatchSize, ExpandTo
 from netdsl.ops.base import Gradients, Tape
 from netdsl.ops.fields import Share
 

@@ -117,6 +117,6 @@ class PerSample(Op):
         return ()
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.backward import SumTo
+        from netdsl.ops.backward.base import SumTo
 
         return {"x": tape(SumTo, outgoing[0], self.x)}

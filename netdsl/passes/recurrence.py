@@ -16,10 +16,10 @@ import netdsl.passes.differentiate as differentiate
 from netdsl.dims.tensors import DType, TensorType, Value, WeightValue
 from netdsl.graph import Graph, Node, Output, Recurrent, State
 from netdsl.ops.arithmetic import Add, Mul
-from netdsl.ops.backward import SumTo
+from netdsl.ops.backward.base import SumTo
+from netdsl.ops.backward.dropout import StepSeeds
+from netdsl.ops.backward.linear import LinearWeightGradient
 from netdsl.ops.base import Op
-from netdsl.ops.dropout_backward import StepSeeds
-from netdsl.ops.linear_backward import LinearWeightGradient
 from netdsl.passes.prune import prune
 from netdsl.passes.tape import Pen, Writer
 

@@ -9,7 +9,7 @@ from typing import Any
 from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight, WeightValue
 from netdsl.graph import Divisor, Graph, Net, Node, Output, Recipe, Term
 from netdsl.ops.arithmetic import Add, Div, Maximum, Mul
-from netdsl.ops.backward import BatchSize
+from netdsl.ops.backward.base import BatchSize
 from netdsl.ops.base import Op
 from netdsl.ops.loss import Counted
 from netdsl.ops.step import BatchMean, Both, Finite, Rescale, Select

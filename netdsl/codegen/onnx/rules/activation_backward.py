@@ -5,7 +5,7 @@ from math import pi
 from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
-from netdsl.ops.activation_backward import Between, Choose, GeluGradient, HardswishGradient
+from netdsl.ops.backward.activation import Between, Choose, GeluGradient, HardswishGradient
 
 CUBIC = 0.044715
 """The share of the cube in gelu's formula with tanh."""

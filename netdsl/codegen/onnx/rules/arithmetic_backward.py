@@ -5,7 +5,7 @@ from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.arithmetic import alike
-from netdsl.ops.arithmetic_backward import PowerBaseGradient, PowerExponentGradient, Sign, Won
+from netdsl.ops.backward.arithmetic import PowerBaseGradient, PowerExponentGradient, Sign, Won
 
 
 @rules.lowers(Won)

@@ -5,7 +5,7 @@ from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.attention import match
-from netdsl.ops.attention_backward import Match
+from netdsl.ops.backward.attention import Match
 
 
 @rules.lowers(Match)

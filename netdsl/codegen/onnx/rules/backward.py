@@ -6,7 +6,7 @@ from typing import Any
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.dims.tensors import TensorType
 from netdsl.ops.axes import is_one
-from netdsl.ops.backward import AtLeast, BatchSize, Equal, ExpandTo, Gate, Greater, ReshapeLike, SumTo
+from netdsl.ops.backward.base import AtLeast, BatchSize, Equal, ExpandTo, Gate, Greater, ReshapeLike, SumTo
 
 
 @rules.lowers(SumTo)

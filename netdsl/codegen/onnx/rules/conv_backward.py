@@ -12,14 +12,14 @@ from netdsl.codegen.onnx.rules.resize_backward import along
 from netdsl.codegen.onnx.rules.unfold import has_readers, readers, rests, swap, wide
 from netdsl.dims import Extent
 from netdsl.ops import windows
-from netdsl.ops.base import Window
-from netdsl.ops.conv_backward import (
+from netdsl.ops.backward.conv import (
     ConvBiasGradient,
     ConvInputGradient,
     ConvTransposeInputGradient,
     LocalInputGradient,
     LocalWeightGradient,
 )
+from netdsl.ops.base import Window
 
 
 @rules.lowers(ConvBiasGradient)

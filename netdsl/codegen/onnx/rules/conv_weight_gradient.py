@@ -11,9 +11,9 @@ from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.conv import both_sides, taken
 from netdsl.codegen.onnx.rules.unfold import LANES, has_readers, laid, readers, rests, swap, unfold, wide
 from netdsl.ops import windows
+from netdsl.ops.backward.conv import ConvWeightGradient
 from netdsl.ops.base import fixed
 from netdsl.ops.conv import Conv, ConvTranspose
-from netdsl.ops.conv_backward import ConvWeightGradient
 from netdsl.ops.windows import Sides
 
 MANY = 25

@@ -6,7 +6,7 @@ from typing import Any
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.cut import END
 from netdsl.dims import Extent
-from netdsl.ops.cut_backward import Fold, Stretch, Surround
+from netdsl.ops.backward.cut import Fold, Stretch, Surround
 
 BEGIN = -(2**63)
 """An index before the beginning of any axis."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
-from netdsl.ops.dropout_backward import KeepMask, StepSeeds
+from netdsl.ops.backward.dropout import KeepMask, StepSeeds
 
 PRIME = 2**31 - 1
 """5 does not divide PRIME - 1, so that raising to the fifth power is one to one. Squares fit into int64."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.ranges import within
-from netdsl.ops.linear_backward import EmbeddingGradient, GatherGradient, LinearInputGradient, LinearWeightGradient
+from netdsl.ops.backward.linear import EmbeddingGradient, GatherGradient, LinearInputGradient, LinearWeightGradient
 
 
 @rules.lowers(LinearInputGradient)

@@ -8,7 +8,7 @@ from netdsl.codegen.onnx.rules.arithmetic import as_real
 from netdsl.codegen.onnx.rules.ranges import or_nan, probable, within
 from netdsl.codegen.onnx.rules.reduce import hot
 from netdsl.dims.tensors import DType
-from netdsl.ops.loss_backward import BinaryCrossEntropySlope, HingeSlope, MultiMarginSlope, Probability
+from netdsl.ops.backward.loss import BinaryCrossEntropySlope, HingeSlope, MultiMarginSlope, Probability
 
 LEAST = 1e-12
 """What PyTorch divides by at least, where a probability is 0 or 1."""

@@ -6,8 +6,7 @@ from typing import Any
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.backward import per_channel
 from netdsl.codegen.onnx.rules.normalize import spread_out
-from netdsl.ops.base import fixed
-from netdsl.ops.normalize_backward import (
+from netdsl.ops.backward.normalize import (
     AlongChannels,
     BatchnormInputGradient,
     Centred,
@@ -22,6 +21,7 @@ from netdsl.ops.normalize_backward import (
     Running,
     StandardChannels,
 )
+from netdsl.ops.base import fixed
 
 
 @rules.lowers(ChannelMean, ChannelSum)

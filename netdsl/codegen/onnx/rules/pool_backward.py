@@ -9,9 +9,7 @@ from netdsl.codegen.onnx.rules.pool import reads, shares, upto, window_of
 from netdsl.codegen.onnx.rules.resize import enlarge, nail
 from netdsl.codegen.onnx.rules.resize_backward import along
 from netdsl.dims import Extent
-from netdsl.ops.base import Window
-from netdsl.ops.pool import Avgpool
-from netdsl.ops.pool_backward import (
+from netdsl.ops.backward.pool import (
     AdaptiveAvgGradient,
     AdaptiveMaxGradient,
     AvgpoolGradient,
@@ -21,6 +19,8 @@ from netdsl.ops.pool_backward import (
     PlacesInChannel,
     ScatterLike,
 )
+from netdsl.ops.base import Window
+from netdsl.ops.pool import Avgpool
 from netdsl.ops.windows import count
 
 

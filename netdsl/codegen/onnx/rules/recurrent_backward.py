@@ -13,7 +13,7 @@ from netdsl.codegen.onnx.rules.backward import column_sums
 from netdsl.codegen.onnx.scan import Scan, write_scan
 from netdsl.codegen.onnx.unroll import LAST, steps_of
 from netdsl.dims.tensors import TensorType
-from netdsl.ops.recurrent_backward import (
+from netdsl.ops.backward.recurrent import (
     GruSteps,
     GruStepsGradient,
     LstmSteps,

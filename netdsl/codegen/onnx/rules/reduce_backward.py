@@ -6,7 +6,7 @@ from typing import Any
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.arithmetic import as_real
 from netdsl.ops.axes import product
-from netdsl.ops.reduce_backward import Elements, Positions
+from netdsl.ops.backward.reduce import Elements, Positions
 
 
 @rules.lowers(Positions)

@@ -6,8 +6,8 @@ from typing import Any
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.pool import upto
 from netdsl.codegen.onnx.rules.ranges import within
+from netdsl.ops.backward.resize import GatherPlaces, NailsGradient, RepeatGradient, ResizeGradient
 from netdsl.ops.resize import Resize
-from netdsl.ops.resize_backward import GatherPlaces, NailsGradient, RepeatGradient, ResizeGradient
 from netdsl.ops.windows import count
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.ops.backward import Backward
+from netdsl.ops.backward.base import Backward
 from netdsl.ops.fields import ChoiceKind, Count, ExtentKind, Int, ListKind, Padding, Size
 
 Margins = Annotated[tuple[Extent, ...], ListKind(ExtentKind())]

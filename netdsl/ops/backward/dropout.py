@@ -3,7 +3,7 @@
 from typing import Any
 
 from netdsl.dims.tensors import DType, TensorType, Value
-from netdsl.ops.backward import Backward
+from netdsl.ops.backward.base import Backward
 from netdsl.ops.fields import Bool, Count, Share
 
 

@@ -12,7 +12,7 @@ import netdsl.ops.arithmetic as arithmetic
 import netdsl.ops.shape as shape
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.ops.backward import Backward
+from netdsl.ops.backward.base import Backward
 from netdsl.ops.base import Gradients, Tape, Values, fixed
 from netdsl.ops.fields import Bool
 

@@ -2,7 +2,7 @@
 
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
-from netdsl.ops.backward import Backward, Forward
+from netdsl.ops.backward.base import Backward, Forward
 from netdsl.ops.base import Op
 from netdsl.ops.fields import Bool
 

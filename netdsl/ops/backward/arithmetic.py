@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.ops.backward import Backward, SumTo
+from netdsl.ops.backward.base import Backward, SumTo
 from netdsl.ops.base import Tape
 from netdsl.ops.fields import ChoiceKind
 from netdsl.ops.shape import Transpose

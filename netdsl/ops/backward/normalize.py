@@ -11,7 +11,7 @@ import netdsl.ops.arithmetic as arithmetic
 import netdsl.ops.reduce as reduce
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.axes import product
-from netdsl.ops.backward import Backward, ReshapeLike, SumTo
+from netdsl.ops.backward.base import Backward, ReshapeLike, SumTo
 from netdsl.ops.base import Gradients, Tape, fixed
 from netdsl.ops.fields import Count, Int, Positive, Share
 

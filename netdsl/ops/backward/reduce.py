@@ -1,7 +1,7 @@
 """Backward forms of summaries: how many numbers were summed up."""
 
 from netdsl.dims.tensors import DType, TensorType, Value
-from netdsl.ops.backward import Backward
+from netdsl.ops.backward.base import Backward
 from netdsl.ops.fields import Ints
 
 

@@ -6,7 +6,7 @@ thing read from the other side: the input gradient of each is the other, and bot
 
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.ops.backward import Backward, Forward
+from netdsl.ops.backward.base import Backward, Forward
 
 
 class ConvBiasGradient(Backward):

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.ops.backward import Backward
+from netdsl.ops.backward.base import Backward
 from netdsl.ops.base import RuleError
 from netdsl.ops.fields import Bool, ChoiceKind, FloatKind
 
