@@ -38,7 +38,7 @@ fewer than 8 channels are unfolded as in `identity_conv`):
     unet16 3x3 at 64                   82.97           0.08           0.04           0.02           0.03           0.02
     depthwise 3x3 at 28                11.31           0.20           0.16           0.10           0.15           0.09
 
-`emitted` is what `netdsl/codegen/onnx/rules/conv_weight_gradient.py` chooses: `swapped` for few channels under many
+`emitted` is what `netdsl/codegen/onnx/rules/backward/conv_weight.py` chooses: `swapped` for few channels under many
 taps, `identity_conv` for strides and for fewer than 8 channels, on small maps one product with what the input gradient
 has unfolded already, and on wide maps one product of both values unfolded, each along some of the axes.
 """
@@ -60,7 +60,7 @@ from running import interleaved, runner
 
 import netdsl.codegen.onnx.rules  # noqa: F401
 from netdsl.codegen.onnx.builder import NodeBuilder
-from netdsl.codegen.onnx.rules.conv_weight_gradient import conv_weight_gradient
+from netdsl.codegen.onnx.rules.backward.conv_weight import conv_weight_gradient
 from netdsl.codegen.onnx.scope import Ledger, Scope
 from netdsl.codegen.onnx.sizes import Sizes
 from netdsl.dims.tensors import Value

@@ -15,7 +15,7 @@ first of equal maxima. Found on a shared machine with two cores, onnxruntime 1.3
 
 On one H200 (`--device cuda`) `compared` took 0.98 to 1.15 of it, the other two 2.5 to 68.
 
-So `netdsl/codegen/onnx/rules/pool_backward.py` scatters, by the places that MaxPool tells in the forward pass.
+So `netdsl/codegen/onnx/rules/backward/pool.py` scatters, by the places that MaxPool tells in the forward pass.
 """
 
 from __future__ import annotations

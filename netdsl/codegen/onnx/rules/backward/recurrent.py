@@ -9,7 +9,7 @@ from typing import Any
 
 from netdsl.codegen.onnx.builder import NodeBuilder
 from netdsl.codegen.onnx.lowering import Builder, rules
-from netdsl.codegen.onnx.rules.backward import column_sums
+from netdsl.codegen.onnx.rules.backward.base import column_sums
 from netdsl.codegen.onnx.scan import Scan, write_scan
 from netdsl.codegen.onnx.unroll import LAST, steps_of
 from netdsl.dims.tensors import TensorType

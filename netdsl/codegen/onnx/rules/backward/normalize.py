@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
-from netdsl.codegen.onnx.rules.backward import per_channel
+from netdsl.codegen.onnx.rules.backward.base import per_channel
 from netdsl.codegen.onnx.rules.normalize import spread_out
 from netdsl.ops.backward.normalize import (
     AlongChannels,

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.rules.backward.resize import along
 from netdsl.codegen.onnx.rules.conv import require_batch, rim, taken
 from netdsl.codegen.onnx.rules.pool import reads, shares, upto, window_of
 from netdsl.codegen.onnx.rules.resize import enlarge, nail
-from netdsl.codegen.onnx.rules.resize_backward import along
 from netdsl.dims import Extent
 from netdsl.ops.backward.pool import (
     AdaptiveAvgGradient,

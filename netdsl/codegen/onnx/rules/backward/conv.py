@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from netdsl.codegen.onnx.lowering import Builder, rules
-from netdsl.codegen.onnx.rules.backward import per_channel
+from netdsl.codegen.onnx.rules.backward.base import per_channel
+from netdsl.codegen.onnx.rules.backward.resize import along
 from netdsl.codegen.onnx.rules.conv import axes, both_sides, patches, rim, taken
-from netdsl.codegen.onnx.rules.resize_backward import along
 from netdsl.codegen.onnx.rules.unfold import has_readers, readers, rests, swap, wide
 from netdsl.dims import Extent
 from netdsl.ops import windows
