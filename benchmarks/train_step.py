@@ -78,7 +78,7 @@ def onnx_stepper(net: Net, fields: dict[str, Any], device: str, threads: int) ->
     """The step as `netdsl train --engine onnx` runs it."""
     from netdsl.codegen.onnx.weights import initial
     from netdsl.passes.step import training_step
-    from netdsl.runtime.stepping import Stepping
+    from netdsl.runtime.sessions.stepping import Stepping
 
     step = Stepping(training_step(net, operands=True), device, threads)
     step.begin(step.weights, lambda key, weight: initial(key, weight, 0))
@@ -97,7 +97,7 @@ def torch_stepper(net: Net, fields: dict[str, Any], device: str, threads: int, c
     import torch
 
     from netdsl.codegen.pytorch.module import torch_module
-    from netdsl.runtime.optimizers import make_optimizer
+    from netdsl.runtime.engines.optimizers import make_optimizer
 
     torch.set_num_threads(threads)
     assert net.recipe is not None

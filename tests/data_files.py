@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from netdsl.recipe import DATA
+from netdsl.runtime.data.imagefile import ORIENTATION
 from netdsl.runtime.datasets import digits, shapes
-from netdsl.runtime.imagefile import ORIENTATION
 
 Files = list[Path]
 

@@ -17,11 +17,11 @@ from netdsl.graph import Net
 from netdsl.ops import REGISTRY
 from netdsl.ops.loss import Loss
 from netdsl.program import check_text, load_text
-from netdsl.runtime.data import Arrays, Dataset, Share
-from netdsl.runtime.engine import Engine, open_engine
-from netdsl.runtime.recipes import plan_of
-from netdsl.runtime.scoring import Scoring, build_module, named
-from netdsl.runtime.totals import Totals
+from netdsl.runtime.data.sets import Arrays, Dataset, Share
+from netdsl.runtime.engines.engine import Engine, open_engine
+from netdsl.runtime.runs.recipes import plan_of
+from netdsl.runtime.scoring.pytorch import Scoring, build_module, named
+from netdsl.runtime.scoring.totals import Totals
 
 onnxruntime.set_default_logger_severity(4)
 Array = np.ndarray[Any, Any]

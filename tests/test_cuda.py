@@ -15,8 +15,8 @@ from netdsl.codegen.onnx.weights import initial
 from netdsl.graph import Net
 from netdsl.passes.step import training_step
 from netdsl.program import load_text
-from netdsl.runtime.session import cuda_devices
-from netdsl.runtime.stepping import Stepping
+from netdsl.runtime.sessions.session import cuda_devices
+from netdsl.runtime.sessions.stepping import Stepping
 from netdsl.runtime.train import train
 
 pytestmark = [

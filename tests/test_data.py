@@ -18,7 +18,7 @@ from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.graph import Graph
 from netdsl.recipe import DATA
-from netdsl.runtime.data import Arrays, Dataset, Feed, Made, Stored, cut, load_data, mirrored, share, shuffled
+from netdsl.runtime.data.sets import Arrays, Dataset, Feed, Made, Stored, cut, load_data, mirrored, share, shuffled
 from netdsl.runtime.datasets import digits, shapes
 from netdsl.runtime.errors import DataError
 from netdsl.runtime.pictures import in_channels, resize
@@ -372,7 +372,7 @@ def test_a_feed_gives_the_same_from_memory_and_from_workers(workers: int) -> Non
 
 def test_small_sets_are_made_ready_and_large_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(load_data(DATA["digits"](), net(1, 28, 28)).splits["train"], Arrays)
-    monkeypatch.setattr("netdsl.runtime.data.SMALL", 1000)
+    monkeypatch.setattr("netdsl.runtime.data.sets.SMALL", 1000)
     large = load_data(DATA["digits"](), net(1, 28, 28))
     assert isinstance(large.splits["train"], Stored)
     monkeypatch.undo()

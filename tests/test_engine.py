@@ -19,15 +19,15 @@ from netdsl.graph import Net
 from netdsl.program import load_text
 from netdsl.recipe import OPTIMIZERS
 from netdsl.runtime import train as training
-from netdsl.runtime.arrayfeed import ArrayFeed
-from netdsl.runtime.data import Feed, Made
-from netdsl.runtime.engine_onnx import step_seed
+from netdsl.runtime.data.feed import ArrayFeed
+from netdsl.runtime.data.sets import Feed, Made
+from netdsl.runtime.engines.onnx import step_seed
 from netdsl.runtime.errors import DataError, RunError
 from netdsl.runtime.evaluate import evaluate
-from netdsl.runtime.folder import RunFolder
 from netdsl.runtime.predict import predict
-from netdsl.runtime.scoring_onnx import evaluate_run
-from netdsl.runtime.tensorfile import load_arrays, save_arrays, under
+from netdsl.runtime.runs.folder import RunFolder
+from netdsl.runtime.runs.tensorfile import load_arrays, save_arrays, under
+from netdsl.runtime.scoring.onnx import evaluate_run
 from netdsl.runtime.train import train
 
 torch.set_num_threads(1)

@@ -38,8 +38,8 @@ from netdsl.ops.dropout import Dropout
 from netdsl.ops.normalize import Batchnorm
 from netdsl.program import load_text
 from netdsl.runtime.errors import RunError
-from netdsl.runtime.ranges import Ranges
-from netdsl.runtime.scoring import named, output_names
+from netdsl.runtime.scoring.pytorch import named, output_names
+from netdsl.runtime.scoring.ranges import Ranges
 from netdsl.text.diagnostics import NetError
 
 Array = np.ndarray[Any, Any]

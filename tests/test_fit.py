@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from netdsl.program import load_text
-from netdsl.runtime.data import load_data
+from netdsl.runtime.data.fit import check_fit
+from netdsl.runtime.data.sets import load_data
 from netdsl.runtime.errors import RunError
-from netdsl.runtime.fit import check_fit
-from netdsl.runtime.recipes import plan_of
+from netdsl.runtime.runs.recipes import plan_of
 
 
 def reader(file: Path, first: str) -> str:

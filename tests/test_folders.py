@@ -15,7 +15,7 @@ from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Graph
 from netdsl.program import load_text
 from netdsl.recipe import DATA
-from netdsl.runtime.data import Dataset, load_data
+from netdsl.runtime.data.sets import Dataset, load_data
 from netdsl.runtime.errors import DataError
 from netdsl.runtime.train import train
 

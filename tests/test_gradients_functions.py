@@ -23,7 +23,7 @@ from netdsl.ops.fields import Word
 from netdsl.ops.metric import Metric
 from netdsl.passes.differentiate import differentiate
 from netdsl.program import load_text
-from netdsl.runtime.scoring import Scoring, Totals, named, output_names
+from netdsl.runtime.scoring.pytorch import Scoring, Totals, named, output_names
 from netdsl.text.diagnostics import NetError
 
 ELSEWHERE = ("rnn", "lstm", "gru", "argmax", "one_hot")

@@ -17,7 +17,7 @@ import torch
 
 import netdsl.cli as cli
 from netdsl.program import load_text
-from netdsl.runtime.tensorfile import load_arrays, save_arrays
+from netdsl.runtime.runs.tensorfile import load_arrays, save_arrays
 from netdsl.runtime.train import train
 
 TEXT = """

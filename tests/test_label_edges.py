@@ -27,9 +27,9 @@ from netdsl.ops.metric import Metric
 from netdsl.program import load_text
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.parity import parity
-from netdsl.runtime.ranges import Ranges
-from netdsl.runtime.scoring import Scoring, Totals, named, output_names
-from netdsl.runtime.terms import MetricTerm
+from netdsl.runtime.scoring.pytorch import Scoring, Totals, named, output_names
+from netdsl.runtime.scoring.ranges import Ranges
+from netdsl.runtime.scoring.terms import MetricTerm
 
 Array = np.ndarray[Any, Any]
 CLASSES = 3

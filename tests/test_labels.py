@@ -17,7 +17,7 @@ from netdsl.dims.tensors import DType
 from netdsl.graph import Net
 from netdsl.program import load_text
 from netdsl.runtime.evaluate import evaluate
-from netdsl.runtime.scoring import Scoring, Totals, named, output_names
+from netdsl.runtime.scoring.pytorch import Scoring, Totals, named, output_names
 from netdsl.runtime.train import train
 from netdsl.text.diagnostics import NetError
 

@@ -36,7 +36,7 @@ from netdsl.ops.activation import Relu
 from netdsl.ops.base import Op
 from netdsl.ops.conv import Conv
 from netdsl.program import load_file, load_text
-from netdsl.runtime.session import Session
+from netdsl.runtime.sessions.session import Session
 from netdsl.text.diagnostics import NetError
 
 SPECS = Path(__file__).parent.parent / "specs"

@@ -14,7 +14,7 @@ from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.onnx.weights import WeightsError, initial, load_weights
 from netdsl.dims.tensors import Init, Weight
 from netdsl.graph import Net
-from netdsl.runtime.session import Session
+from netdsl.runtime.sessions.session import Session
 
 
 def test_weights_of_one_layer_do_not_depend_on_others() -> None:

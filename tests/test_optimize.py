@@ -15,7 +15,7 @@ from netdsl.codegen.onnx.step import NEXT, onnx_step
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.graph import Net
 from netdsl.program import load_text
-from netdsl.runtime.optimizers import make_optimizer, parameter_names
+from netdsl.runtime.engines.optimizers import make_optimizer, parameter_names
 
 torch.set_num_threads(1)
 onnxruntime.set_default_logger_severity(3)

@@ -19,10 +19,10 @@ from netdsl.codegen.onnx.step import NEXT, onnx_step
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.graph import Net
 from netdsl.program import load_text
-from netdsl.runtime.engine_onnx import scale_of
+from netdsl.runtime.engines.onnx import scale_of
 from netdsl.runtime.errors import RunError
-from netdsl.runtime.folder import RunFolder
-from netdsl.runtime.tensorfile import load_arrays
+from netdsl.runtime.runs.folder import RunFolder
+from netdsl.runtime.runs.tensorfile import load_arrays
 from netdsl.runtime.train import train
 from tests.test_step import Onnx
 

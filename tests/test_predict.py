@@ -20,12 +20,12 @@ from netdsl.graph import Net
 from netdsl.program import load_text
 from netdsl.recipe import DATA
 from netdsl.recipe.data import Images
-from netdsl.runtime.data import load_data
+from netdsl.runtime.data.sets import load_data
 from netdsl.runtime.datasets import mnist
 from netdsl.runtime.errors import DataError, RunError
 from netdsl.runtime.predict import Model, net_of, predict, read_sample
-from netdsl.runtime.recipes import data_of
-from netdsl.runtime.session import Session
+from netdsl.runtime.runs.recipes import data_of
+from netdsl.runtime.sessions.session import Session
 from netdsl.runtime.train import train
 
 GREY, COLOUR = "mean=0.3, std=0.2", "mean=(0.3, 0.4, 0.5), std=(0.2, 0.3, 0.4)"

@@ -25,17 +25,17 @@ from netdsl.ops import REGISTRY
 from netdsl.ops.base import Op
 from netdsl.ops.metric import Metric
 from netdsl.program import load_text
-from netdsl.runtime.arrayfeed import ArrayFeed
-from netdsl.runtime.data import Arrays, Feed, Made
+from netdsl.runtime.data.feed import ArrayFeed
+from netdsl.runtime.data.sets import Arrays, Feed, Made
 from netdsl.runtime.datasets.digits import read
-from netdsl.runtime.engine import ENGINES
+from netdsl.runtime.engines.engine import ENGINES
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.evaluate import evaluate, evaluate_onnx
-from netdsl.runtime.folder import RunFolder
 from netdsl.runtime.parity import parity
-from netdsl.runtime.ranges import Ranges
-from netdsl.runtime.scoring_onnx import evaluate_run
-from netdsl.runtime.tensorfile import load_arrays
+from netdsl.runtime.runs.folder import RunFolder
+from netdsl.runtime.runs.tensorfile import load_arrays
+from netdsl.runtime.scoring.onnx import evaluate_run
+from netdsl.runtime.scoring.ranges import Ranges
 from netdsl.runtime.train import train
 
 Array = np.ndarray[Any, Any]

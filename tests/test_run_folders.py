@@ -22,13 +22,13 @@ from netdsl.passes.optimize import SEPARATOR
 from netdsl.passes.step import training_step
 from netdsl.program import load_text
 from netdsl.recipe import OPTIMIZERS
-from netdsl.runtime import folder as folders
 from netdsl.runtime import train as training
-from netdsl.runtime.data import load_data
+from netdsl.runtime.data.sets import load_data
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.progress import guessing
-from netdsl.runtime.recipes import describe, plan_of, written
-from netdsl.runtime.tensorfile import load_arrays, under
+from netdsl.runtime.runs import folder as folders
+from netdsl.runtime.runs.recipes import describe, plan_of, written
+from netdsl.runtime.runs.tensorfile import load_arrays, under
 from netdsl.runtime.train import Run, train, try_steps
 
 ENGINES = ["torch", "onnx"]
@@ -162,7 +162,7 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
 
 HOLD = """
 import sys, time
-from netdsl.runtime.folder import RunFolder
+from netdsl.runtime.runs.folder import RunFolder
 RunFolder(sys.argv[1]).hold(overwrite=True)
 print("held", flush=True)
 time.sleep(600)

@@ -15,7 +15,7 @@ from netdsl.dims import Dim, Domain, compare
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Net
 from netdsl.ops.activation import Relu
-from netdsl.runtime.session import Session, SessionError, cuda_devices
+from netdsl.runtime.sessions.session import Session, SessionError, cuda_devices
 
 
 def test_inputs_that_do_not_fit_are_refused_in_words() -> None:

@@ -23,9 +23,9 @@ from netdsl.dims import at
 from netdsl.dims.tensors import DType
 from netdsl.graph import Net
 from netdsl.program import load_file, load_text
-from netdsl.runtime.optimizers import make_optimizer
-from netdsl.runtime.recipes import plan_of
-from netdsl.runtime.scoring import Scoring, Totals, named, output_names
+from netdsl.runtime.engines.optimizers import make_optimizer
+from netdsl.runtime.runs.recipes import plan_of
+from netdsl.runtime.scoring.pytorch import Scoring, Totals, named, output_names
 from netdsl.text.diagnostics import NetError
 
 torch.set_num_threads(1)

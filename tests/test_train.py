@@ -23,16 +23,16 @@ from netdsl.program import load_file as read_program
 from netdsl.program import load_text
 from netdsl.recipe import DATA, OPTIMIZERS
 from netdsl.runtime import train as training
-from netdsl.runtime.checkpoint import load_tensors
+from netdsl.runtime.engines.checkpoint import load_tensors
+from netdsl.runtime.engines.optimizers import make_optimizer
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.evaluate import evaluate, evaluate_onnx
-from netdsl.runtime.folder import RunFolder, replace_file
-from netdsl.runtime.optimizers import make_optimizer
 from netdsl.runtime.parity import compare, parity
 from netdsl.runtime.predict import predict
 from netdsl.runtime.progress import Reporter, overfitting, overfitting_plot, sparkline
-from netdsl.runtime.recipes import apply_recipe, plan_of, recipe_json
-from netdsl.runtime.scoring import Scoring, Totals
+from netdsl.runtime.runs.folder import RunFolder, replace_file
+from netdsl.runtime.runs.recipes import apply_recipe, plan_of, recipe_json
+from netdsl.runtime.scoring.pytorch import Scoring, Totals
 from netdsl.runtime.train import train
 from netdsl.text.diagnostics import NetError
 
@@ -391,7 +391,7 @@ def test_auxiliary_outputs_count_in_training_only(tmp_path: Path) -> None:
 
 
 def test_no_decay_exempts_biases_and_normalisations() -> None:
-    from netdsl.runtime.scoring import build_module
+    from netdsl.runtime.scoring.pytorch import build_module
 
     module = build_module(mlp())
     plain = make_optimizer(OPTIMIZERS["adamw"](), module)

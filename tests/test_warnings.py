@@ -161,7 +161,7 @@ def test_activations_that_a_loss_cannot_mean(loss: str, layer: str | None) -> No
 def test_what_layers_are_said_to_give(layer: str) -> None:
     """Against PyTorch, over large and small numbers."""
     net = load_text(f"net N {{ input x [64]\n output y: {layer} }}").net()
-    from netdsl.runtime.scoring import build_module
+    from netdsl.runtime.scoring.pytorch import build_module
 
     found = build_module(net)(100 * torch.randn(50, 64))
     low, high = {

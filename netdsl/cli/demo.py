@@ -66,7 +66,7 @@ def accuracies() -> tuple[float, float]:
     from netdsl.codegen.onnx.model import save_onnx
     from netdsl.codegen.onnx.weights import load_weights
     from netdsl.runtime.evaluate import evaluate, evaluate_onnx
-    from netdsl.runtime.folder import RunFolder
+    from netdsl.runtime.runs.folder import RunFolder
 
     folder = RunFolder(FOLDER)
     net = folder.load_net()

@@ -41,11 +41,11 @@ def run(given: Namespace) -> None:
 
 def _score(given: Namespace, data: Any) -> dict[str, Any]:
     if given.onnx is None and given.engine == "onnx":
-        from netdsl.runtime.scoring_onnx import evaluate_run
+        from netdsl.runtime.scoring.onnx import evaluate_run
 
         return evaluate_run(given.folder, given.split, data, given.device)
     from netdsl.runtime.evaluate import evaluate, evaluate_onnx
-    from netdsl.runtime.folder import RunFolder
+    from netdsl.runtime.runs.folder import RunFolder
 
     if given.onnx is None:
         return evaluate(given.folder, given.split, data, given.device)

@@ -68,7 +68,7 @@ def _weakened(fault: Diagnostic) -> Diagnostic:
 
 def say_of_run(folder: Path) -> None:
     """Print what is doubtful about the net that a run's folder keeps."""
-    from netdsl.runtime.folder import RunFolder
+    from netdsl.runtime.runs.folder import RunFolder
 
     show_warnings(RunFolder(folder).warnings())
 

@@ -100,7 +100,7 @@ def _chosen(name: str, given: Namespace) -> Path:
 
     `--resume` goes on with the last that holds a checkpoint, `--overwrite` replaces the last.
     """
-    from netdsl.runtime.folder import CHECKPOINT, RECIPE
+    from netdsl.runtime.runs.folder import CHECKPOINT, RECIPE
 
     taken, free = folders(name)
     begun = [f for f in taken if (f / CHECKPOINT).exists()] or taken

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from netdsl.runtime.folder import replace_file
+from netdsl.runtime.runs.folder import replace_file
 
 
 def draw_curves(path: Path, name: str, history: Sequence[Mapping[str, Any]]) -> None:

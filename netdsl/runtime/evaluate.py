@@ -12,15 +12,15 @@ from torch import Tensor, nn
 
 from netdsl.graph import Net
 from netdsl.recipe import Data
-from netdsl.runtime.checkpoint import load_tensors, load_weights
-from netdsl.runtime.data import Feed, cut, load_data
-from netdsl.runtime.device import choose_device
-from netdsl.runtime.fit import check_fit
-from netdsl.runtime.folder import RunFolder
-from netdsl.runtime.opening import check_outputs, open_quietly, run_once
-from netdsl.runtime.ranges import split_check
-from netdsl.runtime.recipes import data_of, departures, known_of, plan_of, recipe_of
-from netdsl.runtime.scoring import Scoring, Totals, build_module, named, output_names
+from netdsl.runtime.data.fit import check_fit
+from netdsl.runtime.data.sets import Feed, cut, load_data
+from netdsl.runtime.engines.checkpoint import load_tensors, load_weights
+from netdsl.runtime.engines.device import choose_device
+from netdsl.runtime.runs.folder import RunFolder
+from netdsl.runtime.runs.recipes import data_of, departures, known_of, plan_of, recipe_of
+from netdsl.runtime.scoring.pytorch import Scoring, Totals, build_module, named, output_names
+from netdsl.runtime.scoring.ranges import split_check
+from netdsl.runtime.sessions.opening import check_outputs, open_quietly, run_once
 
 Forward = Callable[[dict[str, Tensor]], Mapping[str, Tensor]]
 

@@ -17,18 +17,18 @@ from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.graph import Net
 from netdsl.recipe import Data
 from netdsl.recipe.data import Images, prepared_picture
-from netdsl.runtime.arrayfile import read_array
-from netdsl.runtime.data import load_data
-from netdsl.runtime.engine import no_engine
+from netdsl.runtime.data.arrayfile import read_array
+from netdsl.runtime.data.imagefile import ENDINGS, read_image
+from netdsl.runtime.data.sets import load_data
+from netdsl.runtime.engines.engine import no_engine
 from netdsl.runtime.errors import DataError, RunError
-from netdsl.runtime.folder import RunFolder
-from netdsl.runtime.imagefile import ENDINGS, read_image
-from netdsl.runtime.opening import open_net, open_quietly, run_once
 from netdsl.runtime.pictures import Array, Picture, picture_for, picture_from
-from netdsl.runtime.ranges import Ranges
-from netdsl.runtime.recipes import data_of, departures, known_of
-from netdsl.runtime.session import Session
-from netdsl.runtime.tensorfile import load_arrays, load_facts
+from netdsl.runtime.runs.folder import RunFolder
+from netdsl.runtime.runs.recipes import data_of, departures, known_of
+from netdsl.runtime.runs.tensorfile import load_arrays, load_facts
+from netdsl.runtime.scoring.ranges import Ranges
+from netdsl.runtime.sessions.opening import open_net, open_quietly, run_once
+from netdsl.runtime.sessions.session import Session
 
 Compute = Callable[[dict[str, Array]], dict[str, Array]]
 
@@ -145,9 +145,9 @@ def _through_onnx(run: str | Path, device: str | None) -> Model:
 def _through_torch(run: str | Path, device: str | None) -> Model:
     import torch
 
-    from netdsl.runtime.device import choose_device
+    from netdsl.runtime.engines.device import choose_device
     from netdsl.runtime.evaluate import load_run
-    from netdsl.runtime.scoring import named, output_names
+    from netdsl.runtime.scoring.pytorch import named, output_names
 
     net, module = load_run(run, device)
     facts = load_facts(RunFolder(run).weights)

@@ -14,7 +14,7 @@ from netdsl.graph import Graph, Term
 from netdsl.ops.arithmetic import Mul
 from netdsl.ops.loss import L1, BinaryCrossEntropy, BinaryCrossEntropyWithLogits, CrossEntropy, Mse, PairLoss
 from netdsl.ops.value import Constant
-from netdsl.runtime.terms import numbered
+from netdsl.runtime.scoring.terms import numbered
 
 NEAR_GUESSING = 0.98
 """A loss above this share of what guessing scores has not learned anything."""

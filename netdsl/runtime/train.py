@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 
 from netdsl.graph import Net
-from netdsl.runtime.data import Dataset, Share, cut, input_sizes, load_data, mirrored, share, shuffled
-from netdsl.runtime.engine import Fields, open_engine
+from netdsl.runtime.data.fit import check_batches, check_fit, spare_scores
+from netdsl.runtime.data.sets import Dataset, Share, cut, input_sizes, load_data, mirrored, share, shuffled
+from netdsl.runtime.engines.engine import Fields, open_engine
 from netdsl.runtime.errors import RunError
-from netdsl.runtime.fit import check_batches, check_fit, spare_scores
-from netdsl.runtime.folder import RunFolder
 from netdsl.runtime.progress import Reporter, guessing, overfitting, overfitting_plot
-from netdsl.runtime.recipes import Plan, plan_of, recipe_json, written
+from netdsl.runtime.runs.folder import RunFolder
+from netdsl.runtime.runs.recipes import Plan, plan_of, recipe_json, written
+from netdsl.runtime.runs.tensorfile import beneath, save_arrays
 from netdsl.runtime.saved import Saved, changes, read_saved, require_same, save, with_memory
-from netdsl.runtime.tensorfile import beneath, save_arrays
-from netdsl.runtime.terms import Terms
-from netdsl.runtime.totals import Totals
+from netdsl.runtime.scoring.terms import Terms
+from netdsl.runtime.scoring.totals import Totals
 
 OnEpoch = Callable[[Mapping[str, Any]], None]
 History = list[dict[str, Any]]

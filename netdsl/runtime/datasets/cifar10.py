@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from netdsl.recipe.data import Cifar10
-from netdsl.runtime.data import LARGEST, Dataset, Request, Stored, existing
+from netdsl.runtime.data.sets import LARGEST, Dataset, Request, Stored, existing
 from netdsl.runtime.datasets.mnist import held_out, opened, take
 from netdsl.runtime.errors import DataError
 from netdsl.runtime.pictures import Array

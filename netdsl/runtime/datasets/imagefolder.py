@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from netdsl.recipe.data import Imagefolder
-from netdsl.runtime.data import Dataset, Made, Request, Split, existing
+from netdsl.runtime.data.imagefile import ENDINGS, has_transparency, read_image
+from netdsl.runtime.data.sets import Dataset, Made, Request, Split, existing
 from netdsl.runtime.datasets.digits import stratified
 from netdsl.runtime.errors import DataError
-from netdsl.runtime.imagefile import ENDINGS, has_transparency, read_image
 from netdsl.runtime.pictures import Array, Picture
 
 FOLDERS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}

@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from netdsl.recipe.data import Mnist
-from netdsl.runtime.data import LARGEST, Dataset, Request, Stored, existing
+from netdsl.runtime.data.sets import LARGEST, Dataset, Request, Stored, existing
 from netdsl.runtime.errors import DataError
 from netdsl.runtime.pictures import Array
 

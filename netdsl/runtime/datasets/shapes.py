@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netdsl.recipe.data import Shapes
-from netdsl.runtime.data import SMALL, Arrays, Dataset, Made, Request, Split
+from netdsl.runtime.data.sets import SMALL, Arrays, Dataset, Made, Request, Split
 from netdsl.runtime.pictures import Array, Picture
 
 

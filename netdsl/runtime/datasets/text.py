@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netdsl.recipe.data import Characters
-from netdsl.runtime.data import Arrays, Dataset, Request, existing
+from netdsl.runtime.data.sets import Arrays, Dataset, Request, existing
 from netdsl.runtime.errors import DataError
 from netdsl.runtime.pictures import Array
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from netdsl.dims.tensors import DType, Value
-from netdsl.runtime.data import LARGEST
+from netdsl.runtime.data.sets import LARGEST
 from netdsl.runtime.errors import DataError
 from netdsl.runtime.pictures import Array
 

@@ -12,7 +12,7 @@ from netdsl.dims.tensors import TensorType
 from netdsl.graph import Net
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.pictures import Array
-from netdsl.runtime.session import Port, Session, SessionError
+from netdsl.runtime.sessions.session import Port, Session, SessionError
 
 
 def open_quietly(model: Any, device: str | None, threads: int | None = None) -> Session:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from netdsl.graph import Net
+from netdsl.runtime.engines.optimizers import parameter_names
 from netdsl.runtime.errors import RunError
-from netdsl.runtime.optimizers import parameter_names
 from netdsl.runtime.pictures import Array
-from netdsl.runtime.tensorfile import load_arrays, require_finite
+from netdsl.runtime.runs.tensorfile import load_arrays, require_finite
 
 Tensors = dict[str, Tensor]
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from netdsl.base.files import replacing
 from netdsl.graph import Net
 from netdsl.ops.fields import Word
-from netdsl.runtime import kinds
+from netdsl.runtime.runs import kinds
 from netdsl.runtime.errors import RunError
-from netdsl.runtime.lock import FolderLock
-from netdsl.runtime.recipes import apply_recipe, recipe_kind
+from netdsl.runtime.runs.lock import FolderLock
+from netdsl.runtime.runs.recipes import apply_recipe, recipe_kind
 from netdsl.text.diagnostics import Collector, Diagnostic, Severity
 
 if TYPE_CHECKING:

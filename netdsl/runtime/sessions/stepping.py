@@ -17,11 +17,11 @@ import numpy as np
 from netdsl.codegen.onnx.step import NEXT, draft_step
 from netdsl.dims.tensors import Weight
 from netdsl.passes.step import Step
-from netdsl.runtime.binding import Binding, Device, Recording, shrinking
 from netdsl.runtime.errors import RunError
-from netdsl.runtime.opening import open_quietly
 from netdsl.runtime.pictures import Array
-from netdsl.runtime.session import Session, SessionError, on_cuda
+from netdsl.runtime.sessions.binding import Binding, Device, Recording, shrinking
+from netdsl.runtime.sessions.opening import open_quietly
+from netdsl.runtime.sessions.session import Session, SessionError, on_cuda
 
 NEAR = 1e-2
 """How far the loss of a recording may be from that of the open step: other kernels, TF32 or half precision."""

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from netdsl.graph import Net
-from netdsl.runtime.data import Dataset, Share
+from netdsl.runtime.data.sets import Dataset, Share
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.pictures import Array
-from netdsl.runtime.recipes import Plan
-from netdsl.runtime.totals import Totals
+from netdsl.runtime.runs.recipes import Plan
+from netdsl.runtime.scoring.totals import Totals
 
 ENGINES = ("torch", "onnx")
 
@@ -67,11 +67,11 @@ class Engine(Protocol):
 def open_engine(engine: str, net: Net, plan: Plan, dataset: Dataset, device: str | None) -> Engine:
     """An engine by name; only its own libraries are loaded."""
     if engine == "onnx":
-        from netdsl.runtime.engine_onnx import OnnxEngine
+        from netdsl.runtime.engines.onnx import OnnxEngine
 
         return OnnxEngine(net, plan, dataset, device)
     if engine == "torch":
-        from netdsl.runtime.engine_torch import TorchEngine
+        from netdsl.runtime.engines.pytorch import TorchEngine
 
         return TorchEngine(net, plan, dataset, device)
     raise no_engine(engine)

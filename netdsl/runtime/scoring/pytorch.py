@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from netdsl.graph import Graph, Net, Output, Term, restrict
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.pictures import Array
-from netdsl.runtime.terms import LossTerm, MetricTerm, Terms
-from netdsl.runtime.totals import Totals
+from netdsl.runtime.scoring.terms import LossTerm, MetricTerm, Terms
+from netdsl.runtime.scoring.totals import Totals
 
 Values = Mapping[str, Tensor]
 

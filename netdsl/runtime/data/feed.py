@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from netdsl.runtime.data import Check, Made, Split
+from netdsl.runtime.data.sets import Check, Made, Split
 from netdsl.runtime.pictures import Array
 
 Batch = dict[str, Array]

@@ -12,9 +12,9 @@ from netdsl.graph import Net, Node, Term
 from netdsl.ops.normalize import Batchnorm
 from netdsl.recipe import Data
 from netdsl.recipe.classes import shortages, surpluses
-from netdsl.runtime.data import Dataset, cut, input_sizes
+from netdsl.runtime.data.sets import Dataset, cut, input_sizes
 from netdsl.runtime.errors import RunError
-from netdsl.runtime.recipes import Plan, written
+from netdsl.runtime.runs.recipes import Plan, written
 
 ENCODES = {"embedding": "count", "one_hot": "classes"}
 """Layers that read characters as numbers, with the setting that says how many there are."""

@@ -10,7 +10,7 @@ import numpy as np
 from netdsl.graph import Graph, Term
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.pictures import Array
-from netdsl.runtime.totals import Totals
+from netdsl.runtime.scoring.totals import Totals
 
 
 class LossTerm:

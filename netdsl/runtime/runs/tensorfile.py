@@ -14,8 +14,8 @@ from safetensors.numpy import save_file
 from netdsl.codegen.onnx.weights import WeightsError, pickled, require_finite_array
 from netdsl.graph import Net
 from netdsl.runtime.errors import RunError
-from netdsl.runtime.folder import replace_file
-from netdsl.runtime.kinds import parsed
+from netdsl.runtime.runs.folder import replace_file
+from netdsl.runtime.runs.kinds import parsed
 from netdsl.runtime.pictures import Array
 
 Arrays = dict[str, Array]

@@ -13,7 +13,7 @@ from netdsl.ops.fields import FieldError, spelled
 from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS, Data, Optimizer, Schedule, default_settings
 from netdsl.recipe.optimizers import Adam
 from netdsl.recipe.schedules import Constant
-from netdsl.runtime import kinds
+from netdsl.runtime.runs import kinds
 from netdsl.runtime.errors import RunError
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
 

@@ -14,7 +14,7 @@ from netdsl.dims import at
 from netdsl.recipe.data import Data, Images
 from netdsl.runtime.errors import DataError
 from netdsl.runtime.pictures import Array, Picture, picture_for
-from netdsl.runtime.recipes import written
+from netdsl.runtime.runs.recipes import written
 
 if TYPE_CHECKING:
     from netdsl.graph import Graph

@@ -10,17 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from netdsl.graph import Net
-from netdsl.runtime import checkpoint
-from netdsl.runtime.data import Dataset, Feed, Share
-from netdsl.runtime.device import make_accelerator
-from netdsl.runtime.engine import Fields
+from netdsl.runtime.data.sets import Dataset, Feed, Share
+from netdsl.runtime.engines import checkpoint
+from netdsl.runtime.engines.device import make_accelerator
+from netdsl.runtime.engines.engine import Fields
+from netdsl.runtime.engines.optimizers import make_optimizer
 from netdsl.runtime.errors import RunError
-from netdsl.runtime.optimizers import make_optimizer
 from netdsl.runtime.pictures import Array
-from netdsl.runtime.ranges import split_check
-from netdsl.runtime.recipes import Plan
-from netdsl.runtime.scoring import Scoring, Totals, build_module, named, output_names
-from netdsl.runtime.tensorfile import beneath, under
+from netdsl.runtime.runs.recipes import Plan
+from netdsl.runtime.runs.tensorfile import beneath, under
+from netdsl.runtime.scoring.pytorch import Scoring, Totals, build_module, named, output_names
+from netdsl.runtime.scoring.ranges import split_check
 
 
 class TorchEngine:

@@ -13,19 +13,19 @@ from netdsl.codegen.onnx.weights import WeightsError, check_weights, stored
 from netdsl.graph import Net
 from netdsl.passes.step import Step
 from netdsl.recipe import Data
-from netdsl.runtime.arrayfeed import ArrayFeed
-from netdsl.runtime.binding import Binding, Device
-from netdsl.runtime.data import cut, load_data
+from netdsl.runtime.data.feed import ArrayFeed
+from netdsl.runtime.data.fit import check_fit
+from netdsl.runtime.data.sets import cut, load_data
 from netdsl.runtime.errors import RunError
-from netdsl.runtime.fit import check_fit
-from netdsl.runtime.folder import RunFolder
-from netdsl.runtime.opening import open_quietly
 from netdsl.runtime.pictures import Array
-from netdsl.runtime.ranges import split_check
-from netdsl.runtime.recipes import Plan, data_of, departures, known_of, plan_of
-from netdsl.runtime.tensorfile import load_arrays
-from netdsl.runtime.terms import Terms
-from netdsl.runtime.totals import Totals
+from netdsl.runtime.runs.folder import RunFolder
+from netdsl.runtime.runs.recipes import Plan, data_of, departures, known_of, plan_of
+from netdsl.runtime.runs.tensorfile import load_arrays
+from netdsl.runtime.scoring.ranges import split_check
+from netdsl.runtime.scoring.terms import Terms
+from netdsl.runtime.scoring.totals import Totals
+from netdsl.runtime.sessions.binding import Binding, Device
+from netdsl.runtime.sessions.opening import open_quietly
 
 
 class OnnxScoring:

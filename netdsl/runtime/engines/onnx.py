@@ -14,19 +14,19 @@ from netdsl.dims.tensors import DType, Weight
 from netdsl.graph import Net
 from netdsl.passes.optimize import SEPARATOR
 from netdsl.passes.step import FLAG, RATE, SCALE, SEED, STEADY, gathers, training_step
-from netdsl.runtime.arrayfeed import ArrayFeed
-from netdsl.runtime.binding import arrays_of
-from netdsl.runtime.data import Dataset, Share
-from netdsl.runtime.engine import Fields
+from netdsl.runtime.data.feed import ArrayFeed
+from netdsl.runtime.data.sets import Dataset, Share
+from netdsl.runtime.engines.engine import Fields
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.pictures import Array
-from netdsl.runtime.ranges import split_check
-from netdsl.runtime.recipes import Plan
-from netdsl.runtime.scoring_onnx import OnnxScoring, add_batch, size_of
-from netdsl.runtime.session import on_cuda
-from netdsl.runtime.stepping import Stepping
-from netdsl.runtime.tensorfile import beneath, under
-from netdsl.runtime.totals import Totals
+from netdsl.runtime.runs.recipes import Plan
+from netdsl.runtime.runs.tensorfile import beneath, under
+from netdsl.runtime.scoring.onnx import OnnxScoring, add_batch, size_of
+from netdsl.runtime.scoring.ranges import split_check
+from netdsl.runtime.scoring.totals import Totals
+from netdsl.runtime.sessions.binding import arrays_of
+from netdsl.runtime.sessions.session import on_cuda
+from netdsl.runtime.sessions.stepping import Stepping
 
 
 class OnnxEngine:

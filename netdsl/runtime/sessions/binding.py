@@ -9,7 +9,7 @@ import numpy as np
 
 from netdsl.runtime.errors import RunError
 from netdsl.runtime.pictures import Array
-from netdsl.runtime.session import Session, runtime
+from netdsl.runtime.sessions.session import Session, runtime
 
 
 class Device:

@@ -1,0 +1,1 @@
+"""onnxruntime: models opened, tensors bound to the device, recorded training steps."""
