@@ -17,6 +17,7 @@ import torch
 from onnx import helper, numpy_helper
 
 import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table of rules)
+from netdsl.base.arrays import Array
 from netdsl.codegen.onnx.draft import make_model
 from netdsl.codegen.onnx.lower import Lowering, Place
 from netdsl.codegen.onnx.lowering import Builder, rules
@@ -38,7 +39,6 @@ from netdsl.passes.tape import Pen, Writer
 from netdsl.program import load_text
 
 torch.set_num_threads(1)
-Array = np.ndarray[Any, Any]
 BATCH = 2
 DTYPES = {DType.FLOAT: np.float32, DType.INT: np.int64, DType.BOOL: np.bool_}
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from netdsl.base.arrays import Array
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.graph import Net
 from netdsl.ops import REGISTRY
@@ -24,7 +25,6 @@ from netdsl.runtime.scoring.pytorch import Scoring, build_module, named
 from netdsl.runtime.scoring.totals import Totals
 
 onnxruntime.set_default_logger_severity(4)
-Array = np.ndarray[Any, Any]
 Fields = dict[str, Array]
 
 PIXELS = """

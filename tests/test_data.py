@@ -14,13 +14,13 @@ import pytest
 import torch
 from PIL import Image
 
+from netdsl.base.errors import DataError
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.graph import Graph
 from netdsl.recipe import DATA
 from netdsl.runtime.data.sets import Arrays, Dataset, Feed, Made, Stored, cut, load_data, mirrored, share, shuffled
 from netdsl.runtime.datasets import digits, shapes
-from netdsl.runtime.errors import DataError
 from netdsl.runtime.pictures import in_channels, resize
 
 

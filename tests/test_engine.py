@@ -14,6 +14,8 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import DataError, RunError
 from netdsl.cli.app import run as command
 from netdsl.graph import Net
 from netdsl.program import load_text
@@ -22,7 +24,6 @@ from netdsl.runtime import train as training
 from netdsl.runtime.data.feed import ArrayFeed
 from netdsl.runtime.data.sets import Feed, Made
 from netdsl.runtime.engines.onnx import step_seed
-from netdsl.runtime.errors import DataError, RunError
 from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.predict import predict
 from netdsl.runtime.runs.folder import RunFolder
@@ -32,7 +33,6 @@ from netdsl.runtime.train import train
 
 torch.set_num_threads(1)
 ROOT = Path(__file__).parent.parent
-Array = np.ndarray[Any, Any]
 
 TEXT = """
 net Two(classes = 10) {

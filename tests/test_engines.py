@@ -29,6 +29,8 @@ from test_docs import TEXTS
 from test_specs_run import SMALL, SPECS, Sizes, draw_statistics
 from test_stdlib import USES
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
 from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
@@ -37,12 +39,10 @@ from netdsl.graph import Net
 from netdsl.ops.dropout import Dropout
 from netdsl.ops.normalize import Batchnorm
 from netdsl.program import load_text
-from netdsl.runtime.errors import RunError
 from netdsl.runtime.scoring.pytorch import named, output_names
 from netdsl.runtime.scoring.ranges import Ranges
 from netdsl.text.diagnostics import NetError
 
-Array = np.ndarray[Any, Any]
 RATE = 0.1
 
 

@@ -15,11 +15,10 @@ import pytest
 import torch
 from gradients import draw, emit, expected
 
+from netdsl.base.arrays import Array
 from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.program import load_text
-
-Array = np.ndarray[Any, Any]
 
 IMAGE, ROWS, ROW, LINE = "image [4, 5, 6]", "rows [7, 6]", "row [12]", "line [4, 9]"
 BODIES = [

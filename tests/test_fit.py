@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from netdsl.base.errors import RunError
 from netdsl.program import load_text
 from netdsl.runtime.data.fit import check_fit
 from netdsl.runtime.data.sets import load_data
-from netdsl.runtime.errors import RunError
 from netdsl.runtime.runs.recipes import plan_of
 
 

@@ -16,6 +16,8 @@ import pytest
 import torch
 from test_ranges import run
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
 from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
@@ -25,13 +27,11 @@ from netdsl.ops.base import Op
 from netdsl.ops.loss import Loss, PairLoss
 from netdsl.ops.metric import Metric
 from netdsl.program import load_text
-from netdsl.runtime.errors import RunError
 from netdsl.runtime.parity import parity
 from netdsl.runtime.scoring.pytorch import Scoring, Totals, named, output_names
 from netdsl.runtime.scoring.ranges import Ranges
 from netdsl.runtime.scoring.terms import MetricTerm
 
-Array = np.ndarray[Any, Any]
 CLASSES = 3
 SHAPES = {
     "a label": ("x [4]", f"linear({CLASSES})", ()),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -11,6 +10,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
+from netdsl.base.arrays import Array
 from netdsl.codegen.onnx.step import NEXT, onnx_step
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.graph import Net
@@ -19,7 +19,6 @@ from netdsl.runtime.engines.optimizers import make_optimizer, parameter_names
 
 torch.set_num_threads(1)
 onnxruntime.set_default_logger_severity(3)
-Array = np.ndarray[Any, Any]
 
 TEXT = """
 net Pair(classes = 3) {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -13,6 +12,8 @@ import torch
 from onnx import TensorProto
 from onnx.reference import ReferenceEvaluator
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
 from netdsl.codegen.onnx.precision import HALVES
 from netdsl.codegen.onnx.scope import subgraphs
 from netdsl.codegen.onnx.step import NEXT, onnx_step
@@ -20,14 +21,12 @@ from netdsl.codegen.pytorch.module import torch_module
 from netdsl.graph import Net
 from netdsl.program import load_text
 from netdsl.runtime.engines.onnx import scale_of
-from netdsl.runtime.errors import RunError
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.tensorfile import load_arrays
 from netdsl.runtime.train import train
 from tests.test_step import Onnx
 
 torch.set_num_threads(1)
-Array = np.ndarray[Any, Any]
 
 TEXT = """
 net Two(classes = 4) {

@@ -13,6 +13,7 @@ import pytest
 from data_files import MADE, mnist_files, photographs
 from PIL import Image
 
+from netdsl.base.errors import DataError, RunError
 from netdsl.codegen.onnx.model import onnx_model, save_onnx
 from netdsl.codegen.onnx.weights import load_weights
 from netdsl.elaborate.recipes import read_data
@@ -22,7 +23,6 @@ from netdsl.recipe import DATA
 from netdsl.recipe.data import Images
 from netdsl.runtime.data.sets import load_data
 from netdsl.runtime.datasets import mnist
-from netdsl.runtime.errors import DataError, RunError
 from netdsl.runtime.predict import Model, net_of, predict, read_sample
 from netdsl.runtime.runs.recipes import data_of
 from netdsl.runtime.sessions.session import Session

@@ -16,6 +16,8 @@ import onnxruntime
 import pytest
 import torch
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
 from netdsl.codegen.onnx.model import onnx_model, save_onnx
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
@@ -29,7 +31,6 @@ from netdsl.runtime.data.feed import ArrayFeed
 from netdsl.runtime.data.sets import Arrays, Feed, Made
 from netdsl.runtime.datasets.digits import read
 from netdsl.runtime.engines.engine import ENGINES
-from netdsl.runtime.errors import RunError
 from netdsl.runtime.evaluate import evaluate, evaluate_onnx
 from netdsl.runtime.parity import parity
 from netdsl.runtime.runs.folder import RunFolder
@@ -38,7 +39,6 @@ from netdsl.runtime.scoring.onnx import evaluate_run
 from netdsl.runtime.scoring.ranges import Ranges
 from netdsl.runtime.train import train
 
-Array = np.ndarray[Any, Any]
 FAR = 2**40
 
 

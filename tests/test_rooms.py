@@ -58,7 +58,7 @@ HEAVY: dict[str, tuple[str, ...]] = {
     "torch": ("codegen/pytorch/module.py", "runtime/"),
     "onnx": ("codegen/onnx/", "runtime/"),
     "onnxruntime": ("runtime/",),
-    "numpy": ("codegen/onnx/", "runtime/", "ops/metric.py", "cli/predict.py"),
+    "numpy": ("base/arrays.py", "codegen/onnx/", "runtime/", "ops/metric.py", "cli/predict.py"),
     "pydantic": ("analysis/report.py",),
     "rich": ("runtime/", "cli/demo.py"),
     "accelerate": ("runtime/",),

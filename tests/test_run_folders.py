@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from netdsl.base.errors import RunError
 from netdsl.cli import attempt as command
 from netdsl.elaborate.recipes import read_data
 from netdsl.graph import Net
@@ -24,7 +25,6 @@ from netdsl.program import load_text
 from netdsl.recipe import OPTIMIZERS
 from netdsl.runtime import train as training
 from netdsl.runtime.data.sets import load_data
-from netdsl.runtime.errors import RunError
 from netdsl.runtime.progress import guessing
 from netdsl.runtime.runs import folder as folders
 from netdsl.runtime.runs.recipes import describe, plan_of, written

@@ -15,6 +15,7 @@ import onnxruntime
 import pytest
 import torch
 
+from netdsl.base.arrays import Array
 from netdsl.cli.app import run as command
 from netdsl.codegen.onnx.simplify import key_of
 from netdsl.codegen.onnx.step import NEXT, onnx_step, save_step
@@ -31,7 +32,6 @@ from netdsl.text.diagnostics import NetError
 torch.set_num_threads(1)
 onnxruntime.set_default_logger_severity(3)
 
-Array = np.ndarray[Any, Any]
 SPECS = Path(__file__).parent.parent / "specs"
 STEPS, BATCH = 10, 4
 

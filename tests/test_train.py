@@ -18,6 +18,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
+from netdsl.base.errors import RunError
 from netdsl.graph import Net
 from netdsl.program import load_file as read_program
 from netdsl.program import load_text
@@ -25,7 +26,6 @@ from netdsl.recipe import DATA, OPTIMIZERS
 from netdsl.runtime import train as training
 from netdsl.runtime.engines.checkpoint import load_tensors
 from netdsl.runtime.engines.optimizers import make_optimizer
-from netdsl.runtime.errors import RunError
 from netdsl.runtime.evaluate import evaluate, evaluate_onnx
 from netdsl.runtime.parity import compare, parity
 from netdsl.runtime.predict import predict

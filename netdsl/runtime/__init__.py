@@ -1,5 +1,5 @@
 """Carrying recipes out: data, training, evaluation, running. The only room that runs torch and onnxruntime."""
 
-from netdsl.runtime.errors import DataError, RunError
+from netdsl.base.errors import DataError, RunError
 
 __all__ = ["DataError", "RunError"]

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
 from netdsl.dims import at
 from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Net
 from netdsl.runtime.engines.checkpoint import load_tensors, load_weights
-from netdsl.runtime.errors import RunError
-from netdsl.runtime.pictures import Array
 from netdsl.runtime.scoring.pytorch import build_module, named, output_names
 from netdsl.runtime.scoring.ranges import Ranges
 from netdsl.runtime.sessions.opening import open_net, run_once

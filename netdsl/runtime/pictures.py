@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
 from netdsl.dims import at
 from netdsl.dims.tensors import TensorType
 from netdsl.recipe.data import Images
-from netdsl.runtime.errors import RunError
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import DataError, RunError
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.graph import Net
@@ -21,8 +23,7 @@ from netdsl.runtime.data.arrayfile import read_array
 from netdsl.runtime.data.imagefile import ENDINGS, read_image
 from netdsl.runtime.data.sets import load_data
 from netdsl.runtime.engines.engine import no_engine
-from netdsl.runtime.errors import DataError, RunError
-from netdsl.runtime.pictures import Array, Picture, picture_for, picture_from
+from netdsl.runtime.pictures import Picture, picture_for, picture_from
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import data_of, departures, known_of
 from netdsl.runtime.runs.tensorfile import load_arrays, load_facts

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from netdsl.base.errors import RunError
 from netdsl.graph import Net
 from netdsl.ops.base import Declared, RuleError
 from netdsl.ops.fields import FieldError
 from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS, Optimizer
-from netdsl.runtime.errors import RunError
 from netdsl.runtime.runs import kinds
 from netdsl.runtime.runs.recipes import recipe_kind, restore, restore_safely, written
 from netdsl.runtime.runs.tensorfile import Arrays, load_arrays, require_finite, save_arrays, under

@@ -11,10 +11,10 @@ from pathlib import Path
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from netdsl.base.arrays import Array
 from netdsl.base.files import replacing
 from netdsl.codegen.onnx.scope import ELEMENTS, Names, Scope, every_node
 from netdsl.codegen.onnx.simplify import rename
-from netdsl.codegen.onnx.weights import Array
 from netdsl.dims.tensors import Value, Weight
 
 OPSET = 21

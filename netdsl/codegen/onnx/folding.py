@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from onnx import NodeProto, helper
 
-Array = np.ndarray[Any, Any]
+from netdsl.base.arrays import Array
 
 LARGEST = 1024
 """Elements of a result that is stored rather than computed."""

@@ -10,6 +10,7 @@ from typing import Any
 from onnx import ModelProto, NodeProto, helper
 
 import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table of rules)
+from netdsl.base.arrays import Array
 from netdsl.codegen.onnx.draft import (
     Draft,
     ModelTooLarge,
@@ -25,7 +26,7 @@ from netdsl.codegen.onnx.lower import Lowering, Place, first_paths
 from netdsl.codegen.onnx.scope import Ledger, Names, Scope, names_used
 from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.sizes import Sizes
-from netdsl.codegen.onnx.weights import Array, WeightsError, check_weights, initial, stored
+from netdsl.codegen.onnx.weights import WeightsError, check_weights, initial, stored
 from netdsl.dims.extent import symbols_of
 from netdsl.graph import Graph, Net
 from netdsl.ops.base import RuleError

@@ -14,6 +14,7 @@ from pathlib import Path
 from onnx import ModelProto, NodeProto, helper
 
 import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table of rules)
+from netdsl.base.arrays import Array
 from netdsl.codegen.onnx.draft import Draft, Source, batch_symbol, bind_outputs, check, complete, make_model, save
 from netdsl.codegen.onnx.lower import Lowering, Place
 from netdsl.codegen.onnx.model import properties
@@ -21,7 +22,7 @@ from netdsl.codegen.onnx.precision import HALVES, in_half
 from netdsl.codegen.onnx.scope import ELEMENTS, Ledger, Names, Scope, names_used
 from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.sizes import Sizes
-from netdsl.codegen.onnx.weights import Array, check_weights, initial, stored
+from netdsl.codegen.onnx.weights import check_weights, initial, stored
 from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Net

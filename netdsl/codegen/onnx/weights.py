@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from netdsl.base.arrays import Array
 from netdsl.codegen.onnx.scope import NUMPY
 from netdsl.dims.tensors import Weight
-
-Array = np.ndarray[Any, Any]
 
 
 class WeightsError(ValueError):

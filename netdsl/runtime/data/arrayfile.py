@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import DataError
 from netdsl.dims.tensors import DType, Value
 from netdsl.runtime.data.sets import LARGEST
-from netdsl.runtime.errors import DataError
-from netdsl.runtime.pictures import Array
 
 KINDS = {DType.FLOAT: "fiub", DType.INT: "iu", DType.BOOL: "b"}
 """By kind of input: the kinds of number (as numpy's letters) that an array may have."""

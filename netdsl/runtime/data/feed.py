@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from netdsl.base.arrays import Array
 from netdsl.runtime.data.sets import Check, Made, Split
-from netdsl.runtime.pictures import Array
 
 Batch = dict[str, Array]
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from netdsl.base.errors import RunError
 from netdsl.dims import at
 from netdsl.graph import Net, Node, Term
 from netdsl.ops.normalize import Batchnorm
 from netdsl.recipe import Data
 from netdsl.recipe.classes import shortages, surpluses
 from netdsl.runtime.data.sets import Dataset, cut, input_sizes
-from netdsl.runtime.errors import RunError
 from netdsl.runtime.runs.recipes import Plan, written
 
 ENCODES = {"embedding": "count", "one_hot": "classes"}

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from netdsl.runtime.errors import DataError
-from netdsl.runtime.pictures import Array
+from netdsl.base.arrays import Array
+from netdsl.base.errors import DataError
 
 FORMATS = {
     ".bmp": "BMP", ".gif": "GIF", ".jpeg": "JPEG", ".jpg": "JPEG", ".pgm": "PPM", ".png": "PNG", ".ppm": "PPM",

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import DataError
 from netdsl.dims import at
 from netdsl.recipe.data import Data, Images
-from netdsl.runtime.errors import DataError
-from netdsl.runtime.pictures import Array, Picture, picture_for
+from netdsl.runtime.pictures import Picture, picture_for
 from netdsl.runtime.runs.recipes import written
 
 if TYPE_CHECKING:

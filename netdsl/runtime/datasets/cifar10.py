@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import DataError
 from netdsl.recipe.data import Cifar10
 from netdsl.runtime.data.sets import LARGEST, Dataset, Request, Stored, existing
 from netdsl.runtime.datasets.mnist import held_out, opened, take
-from netdsl.runtime.errors import DataError
-from netdsl.runtime.pictures import Array
 
 RECORD = 1 + 3 * 32 * 32
 

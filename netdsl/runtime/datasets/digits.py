@@ -10,9 +10,9 @@ from importlib.resources import files
 
 import numpy as np
 
+from netdsl.base.arrays import Array
 from netdsl.recipe.data import Digits
 from netdsl.runtime.data.sets import Dataset, Request, Stored
-from netdsl.runtime.pictures import Array
 
 SPLIT_SEED = 1998
 

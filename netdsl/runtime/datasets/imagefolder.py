@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import DataError
 from netdsl.recipe.data import Imagefolder
 from netdsl.runtime.data.imagefile import ENDINGS, has_transparency, read_image
 from netdsl.runtime.data.sets import Dataset, Made, Request, Split, existing
 from netdsl.runtime.datasets.digits import stratified
-from netdsl.runtime.errors import DataError
-from netdsl.runtime.pictures import Array, Picture
+from netdsl.runtime.pictures import Picture
 
 FOLDERS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
 SPLIT_SEED = 2009

@@ -12,10 +12,10 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import DataError
 from netdsl.recipe.data import Mnist
 from netdsl.runtime.data.sets import LARGEST, Dataset, Request, Stored, existing
-from netdsl.runtime.errors import DataError
-from netdsl.runtime.pictures import Array
 
 UNSIGNED_BYTE = 0x08
 PIECE = 2**20

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netdsl.base.arrays import Array
 from netdsl.recipe.data import Shapes
 from netdsl.runtime.data.sets import SMALL, Arrays, Dataset, Made, Request, Split
-from netdsl.runtime.pictures import Array, Picture
+from netdsl.runtime.pictures import Picture
 
 
 def disc(generator: np.random.Generator, y: Array, x: Array, size: float) -> Array:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import DataError
 from netdsl.recipe.data import Characters
 from netdsl.runtime.data.sets import Arrays, Dataset, Request, existing
-from netdsl.runtime.errors import DataError
-from netdsl.runtime.pictures import Array
 
 LONGEST = 2**28
 """The largest text that is read, in bytes: its characters become numbers of 8 bytes each."""

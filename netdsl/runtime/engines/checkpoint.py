@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
 from netdsl.graph import Net
 from netdsl.runtime.engines.optimizers import parameter_names
-from netdsl.runtime.errors import RunError
-from netdsl.runtime.pictures import Array
 from netdsl.runtime.runs.tensorfile import load_arrays, require_finite
 
 Tensors = dict[str, Tensor]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from netdsl.runtime.errors import RunError
+from netdsl.base.errors import RunError
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

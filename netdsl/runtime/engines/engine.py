@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
 from netdsl.graph import Net
 from netdsl.runtime.data.sets import Dataset, Share
-from netdsl.runtime.errors import RunError
-from netdsl.runtime.pictures import Array
 from netdsl.runtime.runs.recipes import Plan
 from netdsl.runtime.scoring.totals import Totals
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
 from netdsl.codegen.onnx.scope import NUMPY
 from netdsl.codegen.onnx.weights import initial
 from netdsl.dims.tensors import DType, Weight
@@ -17,8 +19,6 @@ from netdsl.passes.step import FLAG, RATE, SCALE, SEED, STEADY, gathers, trainin
 from netdsl.runtime.data.feed import ArrayFeed
 from netdsl.runtime.data.sets import Dataset, Share
 from netdsl.runtime.engines.engine import Fields
-from netdsl.runtime.errors import RunError
-from netdsl.runtime.pictures import Array
 from netdsl.runtime.runs.recipes import Plan
 from netdsl.runtime.runs.tensorfile import beneath, under
 from netdsl.runtime.scoring.onnx import OnnxScoring, add_batch, size_of

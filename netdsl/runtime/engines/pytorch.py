@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
 from netdsl.graph import Net
 from netdsl.runtime.data.sets import Dataset, Feed, Share
 from netdsl.runtime.engines import checkpoint
 from netdsl.runtime.engines.device import make_accelerator
 from netdsl.runtime.engines.engine import Fields
 from netdsl.runtime.engines.optimizers import make_optimizer
-from netdsl.runtime.errors import RunError
-from netdsl.runtime.pictures import Array
 from netdsl.runtime.runs.recipes import Plan
 from netdsl.runtime.runs.tensorfile import beneath, under
 from netdsl.runtime.scoring.pytorch import Scoring, Totals, build_module, named, output_names

@@ -13,7 +13,7 @@ from netdsl.base.files import replacing
 from netdsl.graph import Net
 from netdsl.ops.fields import Word
 from netdsl.runtime.runs import kinds
-from netdsl.runtime.errors import RunError
+from netdsl.base.errors import RunError
 from netdsl.runtime.runs.lock import FolderLock
 from netdsl.runtime.runs.recipes import apply_recipe, recipe_kind
 from netdsl.text.diagnostics import Collector, Diagnostic, Severity

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from netdsl.runtime.errors import RunError
+from netdsl.base.errors import RunError
 
 if sys.platform == "win32":
     import msvcrt

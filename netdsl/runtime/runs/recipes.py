@@ -14,7 +14,7 @@ from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS, Data, Optimizer
 from netdsl.recipe.optimizers import Adam
 from netdsl.recipe.schedules import Constant
 from netdsl.runtime.runs import kinds
-from netdsl.runtime.errors import RunError
+from netdsl.base.errors import RunError
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
 
 

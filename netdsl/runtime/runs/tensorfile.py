@@ -13,10 +13,10 @@ from safetensors.numpy import save_file
 
 from netdsl.codegen.onnx.weights import WeightsError, pickled, require_finite_array
 from netdsl.graph import Net
-from netdsl.runtime.errors import RunError
+from netdsl.base.errors import RunError
 from netdsl.runtime.runs.folder import replace_file
 from netdsl.runtime.runs.kinds import parsed
-from netdsl.runtime.pictures import Array
+from netdsl.base.arrays import Array
 
 Arrays = dict[str, Array]
 

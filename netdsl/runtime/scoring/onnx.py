@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
 from netdsl.codegen.onnx.scoring import ScoringGraph, draft_scoring
 from netdsl.codegen.onnx.weights import WeightsError, check_weights, stored
 from netdsl.graph import Net
@@ -16,8 +18,6 @@ from netdsl.recipe import Data
 from netdsl.runtime.data.feed import ArrayFeed
 from netdsl.runtime.data.fit import check_fit
 from netdsl.runtime.data.sets import cut, load_data
-from netdsl.runtime.errors import RunError
-from netdsl.runtime.pictures import Array
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import Plan, data_of, departures, known_of, plan_of
 from netdsl.runtime.runs.tensorfile import load_arrays

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
 from netdsl.graph import Graph, Net, Output, Term, restrict
-from netdsl.runtime.errors import RunError
-from netdsl.runtime.pictures import Array
 from netdsl.runtime.scoring.terms import LossTerm, MetricTerm, Terms
 from netdsl.runtime.scoring.totals import Totals
 

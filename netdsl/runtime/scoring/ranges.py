@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
 from netdsl.dims import at
 from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Graph, Net, Node, Output, Recurrent, Term, restrict, result_types
 from netdsl.ops.base import Op
 from netdsl.passes.inline import Place, opened
 from netdsl.runtime.data.sets import Check, input_sizes
-from netdsl.runtime.errors import RunError
-from netdsl.runtime.pictures import Array
 from netdsl.runtime.runs.recipes import Plan
 from netdsl.runtime.sessions.opening import open_net, run_once
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
 from netdsl.graph import Graph, Term
-from netdsl.runtime.errors import RunError
-from netdsl.runtime.pictures import Array
 from netdsl.runtime.scoring.totals import Totals
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from netdsl.runtime.pictures import Array
+from netdsl.base.arrays import Array
 
 
 @dataclass

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from netdsl.runtime.errors import RunError
-from netdsl.runtime.pictures import Array
+from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
 from netdsl.runtime.sessions.session import Session, runtime
 
 

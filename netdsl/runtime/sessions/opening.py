@@ -8,10 +8,10 @@ from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
 from netdsl.dims.tensors import TensorType
 from netdsl.graph import Net
-from netdsl.runtime.errors import RunError
-from netdsl.runtime.pictures import Array
 from netdsl.runtime.sessions.session import Port, Session, SessionError
 
 

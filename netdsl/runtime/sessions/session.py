@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from netdsl.base.arrays import Array
 
 ELEMENTS: dict[str, np.dtype[Any]] = {
     "tensor(float)": np.dtype(np.float32),

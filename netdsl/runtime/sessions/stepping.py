@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
 from netdsl.codegen.onnx.step import NEXT, draft_step
 from netdsl.dims.tensors import Weight
 from netdsl.passes.step import Step
-from netdsl.runtime.errors import RunError
-from netdsl.runtime.pictures import Array
 from netdsl.runtime.sessions.binding import Binding, Device, Recording, shrinking
 from netdsl.runtime.sessions.opening import open_quietly
 from netdsl.runtime.sessions.session import Session, SessionError, on_cuda
