@@ -276,7 +276,7 @@ def recipe(row: str) -> str:
 
 
 @pytest.mark.parametrize("row", settings.ROWS, ids=lambda row: row.write)
-def test_rows_of_recipes_have_foreign_words(row: settings.Row) -> None:
+def test_rows_of_recipes_have_foreign_words(row: settings.ForeignRow) -> None:
     assert errors(recipe(row.write)) == []
     for word in row.words.split():
         assert helps(recipe(f"{word} given")) == f"write `{row.write}`", word
@@ -301,7 +301,7 @@ LOSSES = [(word, row) for row in settings.LOSSES for word in row.words.split()]
 
 
 @pytest.mark.parametrize(("word", "row"), LOSSES, ids=lambda v: v if isinstance(v, str) else "")
-def test_losses_have_foreign_words(word: str, row: settings.Row) -> None:
+def test_losses_have_foreign_words(word: str, row: settings.ForeignRow) -> None:
     keyword = "metric" if row.write.endswith(("accuracy", "top_k(5)")) else "loss"
     layer = row.write.rpartition(" -> ")[2]
     assert written(helps(recipe(f"{keyword} (logits, label) -> {word}"))) == layer
@@ -310,7 +310,7 @@ def test_losses_have_foreign_words(word: str, row: settings.Row) -> None:
 
 
 @pytest.mark.parametrize("row", settings.PAIRS, ids=lambda row: row.write)
-def test_losses_of_pairs_check(row: settings.Row) -> None:
+def test_losses_of_pairs_check(row: settings.ForeignRow) -> None:
     text = "net N { input image [1, 8, 8]\n flatten\n output x: linear(64) }\n"
     text += f"train N {{ data digits\n loss {row.write.replace('label', 'x')} }}"
     assert errors(text) == []

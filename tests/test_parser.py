@@ -27,7 +27,7 @@ def read(text: str) -> syntax.File:
     return file
 
 
-def rows(text: str) -> tuple[syntax.Row, ...]:
+def rows(text: str) -> tuple[syntax.BodyRow, ...]:
     (item,) = read(f"block b {{\n{text}\n}}").items
     assert isinstance(item, syntax.Definition)
     return item.body.rows

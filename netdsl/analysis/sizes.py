@@ -120,7 +120,7 @@ def _demands(net: Net, symbol: str) -> Iterable[Demand]:
         yield Demand(line=source.span.line, text=source.message, others=others)
 
 
-def _telling(net: Net, symbol: str) -> list[dims.Demand]:
+def _telling(net: Net, symbol: str) -> list[dims.Limitation]:
     """The demands without which more sizes would do: of nested convolutions that all need room, the neediest."""
     demands = [d for d in net.domain.demands if symbol in d.condition.symbols and d.source is not None]
     alone = [d for d in demands if d.condition.symbols == {symbol}]

@@ -7,7 +7,7 @@ a network demands (`domain`; relations between symbols: `search`, `projection`).
 """
 
 from netdsl.dims.condition import Condition, both, compare, either, negate, solve
-from netdsl.dims.domain import Demand, Domain, Verdict
+from netdsl.dims.domain import Domain, Limitation, Verdict
 from netdsl.dims.effort import Account, SizeTooComplex, TooMuchEffort, charged
 from netdsl.dims.extent import Dim, Extent, at, exact_div, substitute
 from netdsl.dims.sizeset import SizeSet
@@ -15,10 +15,10 @@ from netdsl.dims.sizeset import SizeSet
 __all__ = [
     "Account",
     "Condition",
-    "Demand",
     "Dim",
     "Domain",
     "Extent",
+    "Limitation",
     "SizeSet",
     "SizeTooComplex",
     "TooMuchEffort",

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from netdsl.dims.effort import SizeTooComplex, spend
 from netdsl.dims.extent import Dim, Extent, substitute, subtract
-from netdsl.dims.polynomial import Sum, quasi_polynomial
-from netdsl.dims.sizeset import ANY, NONE, Run, Runs, SizeSet
+from netdsl.dims.polynomial import SumOfProducts, quasi_polynomial
+from netdsl.dims.sizeset import ANY, NONE, Runs, Segment, SizeSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -176,7 +176,7 @@ def _possible_signs(difference: Dim, ranges: Mapping[str, tuple[int, int | None]
 
 def _indivisible(difference: Dim) -> bool:
     """True when a common divisor of all terms but the constant shows that the sum is never zero."""
-    if not isinstance(difference, Sum):
+    if not isinstance(difference, SumOfProducts):
         return False
     common = gcd(*(c for p, c in difference.terms.items() if p))
     return difference.terms.get((), 0) % common != 0
@@ -258,7 +258,7 @@ def _solved(op: str, difference: Dim) -> SizeSet:
 
 
 def _runs(pieces: Sequence[tuple[int, int]], wanted: tuple[int, ...], first: int, step: int) -> Runs:
-    out: list[Run] = []
+    out: list[Segment] = []
     for (begin, sign), end in zip(pieces, [*(p[0] for p in pieces[1:]), None], strict=True):
         if sign not in wanted:
             continue

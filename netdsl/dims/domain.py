@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from netdsl.dims import projection, search
 from netdsl.dims.condition import Combination, Comparison, Condition, negate, solve
 from netdsl.dims.effort import SizeTooComplex, TooMuchEffort
-from netdsl.dims.extent import Dim, Extent, Line, substitute
-from netdsl.dims.polynomial import Sum
+from netdsl.dims.extent import Dim, Extent, QuasiAffine, substitute
+from netdsl.dims.polynomial import SumOfProducts
 from netdsl.dims.sizeset import ANY, SizeSet
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Verdict(Enum):
     NEVER = "never"
 
 
-class Demand:
+class Limitation:
     """A condition and where it comes from."""
 
     __slots__ = ("condition", "source")
@@ -62,9 +62,9 @@ class Domain:
         self._verdicts: dict[Condition, Verdict] = {}
         self._projection: projection.Projection | None = None
         self._wishes: dict[str, SizeSet] | None = None
-        self._looks = search.Budget(projection.LOOKS)
-        self.demands: list[Demand] = []
-        self.preferences: list[Demand] = []
+        self._looks = search.Attempts(projection.LOOKS)
+        self.demands: list[Limitation] = []
+        self.preferences: list[Limitation] = []
         for name in symbols:
             self.declare(name)
 
@@ -137,7 +137,7 @@ class Domain:
         self._sets = projection.tightened(self._sets, self._relations, new)
         self._projection = self._wishes = None
         self._verdicts.clear()
-        self.demands.append(Demand(condition, source))
+        self.demands.append(Limitation(condition, source))
         return verdict
 
     def _check_group(self, condition: Condition) -> None:
@@ -149,7 +149,7 @@ class Domain:
     def prefer(self, condition: bool | Condition, source: Any) -> None:
         """Note what would be good, such as windows that drop no pixel; a foregone conclusion is not noted."""
         if not isinstance(condition, bool):
-            self.preferences.append(Demand(condition, source))
+            self.preferences.append(Limitation(condition, source))
             self._wishes = None
 
     def sizes(self, symbol: str) -> SizeSet:
@@ -232,7 +232,11 @@ class Domain:
 
     def _equal(self, condition: Condition) -> tuple[str, str, int] | None:
         """(a, b, n) when the condition says a == b + n, a being declared later."""
-        if not (isinstance(condition, Comparison) and condition.op == "==" and isinstance(condition.difference, Sum)):
+        if not (
+            isinstance(condition, Comparison)
+            and condition.op == "=="
+            and isinstance(condition.difference, SumOfProducts)
+        ):
             return None
         slopes = condition.difference.slopes()
         if slopes is None or sorted(slopes.values()) != [-1, 1]:
@@ -291,7 +295,7 @@ class Domain:
         """Small sizes of the symbols that conditions are about, and of those tied to them, for which they hold."""
         asked = self._component(s for c in conditions for s in c.symbols)
         sets = {s: self._sets[s] for s in asked}
-        budget = search.Budget()
+        budget = search.Attempts()
         found = search.find(sets, [*self._relations_of(asked), *conditions], budget)
         self._spend(search.STEPS - budget.left)
         return found
@@ -335,5 +339,5 @@ class Domain:
 
 def _offset(alias: Dim) -> tuple[str, int]:
     """(b, n) of an alias b + n."""
-    assert isinstance(alias, Line)
+    assert isinstance(alias, QuasiAffine)
     return alias.name, alias.quasi.base

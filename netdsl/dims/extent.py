@@ -1,9 +1,9 @@
 """Exact symbolic sizes: `Dim`, with the arithmetic of integers.
 
-A `Line` is a function of one symbol that is quasi-affine (see `netdsl.dims.quasi`); everything a network does to one
-axis gives one. A `Sum` is the rest: products of lines, over several symbols or of higher degree, added up, with floors
-of such sums as factors. Both are quasi-polynomials, so a sum is zero for every size exactly when it is on finitely many
-points; that decides equality.
+A `QuasiAffine` is a function of one symbol that is quasi-affine (see `netdsl.dims.quasi`); everything a network does
+to one axis gives one. A `SumOfProducts` is the rest: products of lines, over several symbols or of higher degree,
+added up, with floors of such sums as factors. Both are quasi-polynomials, so a sum is zero for every size exactly
+when it is on finitely many points; that decides equality.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Dim:
     @staticmethod
     def symbol(name: str) -> Dim:
         """The size that has this name."""
-        return Line(name, Quasi.affine(1, 0))
+        return QuasiAffine(name, Quasi.affine(1, 0))
 
     @property
     @abstractmethod
@@ -51,7 +51,7 @@ class Dim:
         """Numbers that its values lie between, when symbols lie in the given ranges (default: 1 and up)."""
 
     @abstractmethod
-    def text(self) -> wording.Text:
+    def text(self) -> wording.RankedText:
         """How it is written, and how tightly that binds."""
 
     def __add__(self, other: Extent) -> Extent:
@@ -117,7 +117,7 @@ class Dim:
 Extent = int | Dim
 
 
-class Line(Dim):
+class QuasiAffine(Dim):
     """A quasi-affine function of one symbol."""
 
     __slots__ = ("name", "origin", "quasi", "weight")
@@ -141,7 +141,7 @@ class Line(Dim):
             return self
         if isinstance(inner, int):
             return self.quasi(inner)
-        if isinstance(inner, Line):
+        if isinstance(inner, QuasiAffine):
             return line(inner.name, self.quasi.after(inner.quasi))
         return _spread(self.quasi, inner)
 
@@ -149,7 +149,7 @@ class Line(Dim):
         first, last = ranges.get(self.name, (1, None))
         return self.quasi.low(first, last), self.quasi.high(first, last)
 
-    def text(self) -> wording.Text:
+    def text(self) -> wording.RankedText:
         derived = wording.derived(self.name, self.quasi)
         if derived is not None:
             return derived
@@ -159,7 +159,7 @@ class Line(Dim):
         return wording.infix(op, _text(left), _text(right))
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Line):
+        if isinstance(other, QuasiAffine):
             return self.name == other.name and self.quasi == other.quasi
         return super().__eq__(other)
 
@@ -172,13 +172,13 @@ Origin = tuple[str, Extent, Extent]
 def line(name: str, quasi: Quasi, origin: Origin | None = None) -> Extent:
     """The function as an extent: a plain number when it is constant."""
     if quasi.period == 1:
-        return Line(name, quasi) if quasi.increment else quasi.base
+        return QuasiAffine(name, quasi) if quasi.increment else quasi.base
     if origin is None:
-        return Line(name, quasi)
-    weight = 1 + sum(e.weight for e in origin[1:] if isinstance(e, Line))
+        return QuasiAffine(name, quasi)
+    weight = 1 + sum(e.weight for e in origin[1:] if isinstance(e, QuasiAffine))
     if weight > WEIGHT_LIMIT or (weight > WEIGHT_CHECKED and wording.derived(name, quasi) is not None):
-        return Line(name, quasi)
-    return Line(name, quasi, origin, weight)
+        return QuasiAffine(name, quasi)
+    return QuasiAffine(name, quasi, origin, weight)
 
 
 @lru_cache(maxsize=1024)
@@ -190,7 +190,7 @@ def sample(symbol: str, index: int) -> int:
 def add(left: Extent, right: Extent) -> Extent:
     if isinstance(left, int) or isinstance(right, int):
         return _add_number(left, right) if isinstance(right, int) else _add_number(right, left)
-    if isinstance(left, Line) and isinstance(right, Line) and left.name == right.name:
+    if isinstance(left, QuasiAffine) and isinstance(right, QuasiAffine) and left.name == right.name:
         return line(left.name, left.quasi.plus(right.quasi), ("+", left, right))
     return _add_sums(left, right)
 
@@ -202,7 +202,7 @@ def _add_number(left: Extent, right: Extent) -> Extent:
         left, right = right, left
     if right == 0:
         return left
-    if not (isinstance(left, Line) and isinstance(right, int)):
+    if not (isinstance(left, QuasiAffine) and isinstance(right, int)):
         return _add_sums(left, right)
     inner: Extent = left
     total = right
@@ -217,7 +217,7 @@ def _add_number(left: Extent, right: Extent) -> Extent:
 def subtract(left: Extent, right: Extent) -> Extent:
     if isinstance(right, int):
         return add(left, -right)
-    if isinstance(left, Line) and isinstance(right, Line) and left.name == right.name:
+    if isinstance(left, QuasiAffine) and isinstance(right, QuasiAffine) and left.name == right.name:
         return line(left.name, left.quasi.plus(right.quasi.times(-1)), ("-", left, right))
     return add(left, multiply(right, -1))
 
@@ -227,7 +227,7 @@ def multiply(left: Extent, right: Extent) -> Extent:
         return left * right
     if isinstance(left, int):
         left, right = right, left
-    if isinstance(right, int) and isinstance(left, Line):
+    if isinstance(right, int) and isinstance(left, QuasiAffine):
         if right in (0, 1):
             return left if right else 0
         return line(left.name, left.quasi.times(right), ("*", right, left))
@@ -240,14 +240,14 @@ def divide(left: Extent, number: int) -> Extent:
         return left // number
     if number == 1:
         return left
-    if isinstance(left, Line):
+    if isinstance(left, QuasiAffine):
         return line(left.name, left.quasi.divided(number), ("//", left, number))
     return _divide_sum(left, number)
 
 
 def remainder(left: Extent, number: int) -> Extent:
     """left - number * floor(left / number)."""
-    if isinstance(left, Line):
+    if isinstance(left, QuasiAffine):
         floor = left.quasi.divided(number)
         return line(left.name, left.quasi.plus(floor.times(-number)), ("%", left, number))
     if isinstance(left, int):
@@ -287,7 +287,7 @@ def _spread(f: Quasi, inner: Dim) -> Extent:
     return total
 
 
-def _text(extent: Extent) -> wording.Text:
+def _text(extent: Extent) -> wording.RankedText:
     return (str(extent), wording.ATOM) if isinstance(extent, int) else extent.text()
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from netdsl.dims import intervals, wording
 from netdsl.dims.effort import SizeTooComplex, spend
-from netdsl.dims.extent import Dim, Extent, Line, line, sample
+from netdsl.dims.extent import Dim, Extent, QuasiAffine, line, sample
 from netdsl.dims.intervals import Bounds
 from netdsl.dims.quasi import Quasi
 
@@ -29,7 +29,7 @@ class Floor(Dim):
 
     __slots__ = ("inner", "number")
 
-    def __init__(self, inner: Sum, number: int) -> None:
+    def __init__(self, inner: SumOfProducts, number: int) -> None:
         self.inner = inner
         self.number = number
 
@@ -47,7 +47,7 @@ class Floor(Dim):
         low, high = self.inner.bounds(ranges)
         return None if low is None else low // self.number, None if high is None else high // self.number
 
-    def text(self) -> wording.Text:
+    def text(self) -> wording.RankedText:
         return wording.divided(self.inner.text(), self.number)
 
     def __eq__(self, other: object) -> bool:
@@ -57,17 +57,17 @@ class Floor(Dim):
     __hash__ = Dim.__hash__
 
 
-Factor = Line | Floor
+Factor = QuasiAffine | Floor
 Product = tuple[Factor, ...]
-Terms = dict[Product, int]
+Coefficients = dict[Product, int]
 
 
-class Sum(Dim):
+class SumOfProducts(Dim):
     """Coefficients of products of factors; the empty product carries the constant."""
 
     __slots__ = ("remainder_of", "symbols_", "terms")
 
-    def __init__(self, terms: Terms, remainder_of: tuple[Dim, int] | None = None) -> None:
+    def __init__(self, terms: Coefficients, remainder_of: tuple[Dim, int] | None = None) -> None:
         self.terms = terms
         self.symbols_ = _symbols(terms)
         self.remainder_of = remainder_of
@@ -84,9 +84,11 @@ class Sum(Dim):
         """The factor of each symbol when the sum is affine in all of them; None otherwise."""
         out: dict[str, int] = {}
         for product, coefficient in self.terms.items():
-            if product and not (len(product) == 1 and isinstance(product[0], Line) and product[0].quasi.period == 1):
+            if product and not (
+                len(product) == 1 and isinstance(product[0], QuasiAffine) and product[0].quasi.period == 1
+            ):
                 return None
-            out.update((f.name, coefficient) for f in product if isinstance(f, Line))
+            out.update((f.name, coefficient) for f in product if isinstance(f, QuasiAffine))
         return out
 
     def at(self, sizes: Mapping[str, int]) -> int:
@@ -113,7 +115,7 @@ class Sum(Dim):
             total = intervals.plus(total, term)
         return total
 
-    def text(self) -> wording.Text:
+    def text(self) -> wording.RankedText:
         if self.remainder_of is not None:
             return wording.divided(self.remainder_of[0].text(), self.remainder_of[1], "%")
         return wording.signed((c, _product_text(p)) for p, c in sorted(self.terms.items(), key=_shown_order))
@@ -122,7 +124,7 @@ class Sum(Dim):
 def add(left: Extent, right: Extent) -> Extent:
     terms, more = _addends(left), _addends(right)
     spend(2 * (len(terms) + len(more)))
-    if isinstance(left, Sum):
+    if isinstance(left, SumOfProducts):
         terms = dict(terms)
     new = False
     for product, coefficient in more.items():
@@ -132,7 +134,7 @@ def add(left: Extent, right: Extent) -> Extent:
 
 
 def multiply(left: Extent, right: Extent) -> Extent:
-    terms: Terms = {}
+    terms: Coefficients = {}
     spend(4 * len(_factored(left)) * len(_factored(right)))
     for p, c in _factored(left).items():
         for q, d in _factored(right).items():
@@ -144,13 +146,13 @@ def multiply(left: Extent, right: Extent) -> Extent:
 def divide(left: Extent, number: int) -> Extent:
     """floor(left / number): exact on the terms whose coefficients divide, an opaque factor for the others."""
     terms = _addends(left)
-    whole: Terms = {p: c // number for p, c in terms.items() if c % number == 0}
+    whole: Coefficients = {p: c // number for p, c in terms.items() if c % number == 0}
     rest = _settled({p: c for p, c in terms.items() if c % number}, merge=False)
     return _settled(whole, merge=False) + _floor(rest, number)
 
 
 def _floor(rest: Extent, number: int) -> Extent:
-    if not isinstance(rest, Sum):
+    if not isinstance(rest, SumOfProducts):
         return rest // number
     common = gcd(number, *(c for p, c in rest.terms.items() if p))
     if common > 1:
@@ -167,29 +169,29 @@ def _floor(rest: Extent, number: int) -> Extent:
 
 def with_remainder_text(extent: Extent, of: Dim, number: int) -> Extent:
     """The same sum, to be written as `of % number`."""
-    return Sum(extent.terms, (of, number)) if isinstance(extent, Sum) else extent
+    return SumOfProducts(extent.terms, (of, number)) if isinstance(extent, SumOfProducts) else extent
 
 
-def _addends(extent: Extent) -> Terms:
+def _addends(extent: Extent) -> Coefficients:
     """Terms to add: a line gives its constant away."""
     if isinstance(extent, int):
         return {(): extent} if extent else {}
-    if isinstance(extent, Line):
+    if isinstance(extent, QuasiAffine):
         base = extent.quasi.base
         terms = _factored(line(extent.name, extent.quasi.shifted(-base)))
         return {**terms, (): base} if base else terms
-    return extent.terms if isinstance(extent, Sum) else {(extent,): 1}  # type: ignore[dict-item]
+    return extent.terms if isinstance(extent, SumOfProducts) else {(extent,): 1}  # type: ignore[dict-item]
 
 
-def _factored(extent: Extent) -> Terms:
+def _factored(extent: Extent) -> Coefficients:
     """Terms to multiply: a line becomes a number times a line without common divisor that does not fall."""
-    if not isinstance(extent, Line):
+    if not isinstance(extent, QuasiAffine):
         return _addends(extent)
     quasi = extent.quasi
     content = quasi.content() * _sign(quasi)
     origin = extent.origin if content == 1 else None
     primitive = quasi.reduced(content)
-    return {(Line(extent.name, primitive, origin, extent.weight if origin else 1),): content}
+    return {(QuasiAffine(extent.name, primitive, origin, extent.weight if origin else 1),): content}
 
 
 def _sign(quasi: Quasi) -> int:
@@ -197,7 +199,7 @@ def _sign(quasi: Quasi) -> int:
     return 1 if leading > 0 else -1
 
 
-def _settled(terms: Terms, merge: bool) -> Extent:
+def _settled(terms: Coefficients, merge: bool) -> Extent:
     """The extent with these terms, in its simplest form."""
     terms = {p: c for p, c in (_merged(terms) if merge else terms).items() if c}
     if len(terms) > TERMS_LIMIT or any(len(p) > DEGREE_LIMIT for p in terms):
@@ -214,10 +216,10 @@ def _settled(terms: Terms, merge: bool) -> Extent:
                 return _settled(_fixed(terms, symbol, 1), merge=True)
         if len(symbols) == 1:
             return _collapsed(terms, *symbols)
-    return Sum(terms)
+    return SumOfProducts(terms)
 
 
-def _as_line(terms: Terms, symbols: frozenset[str]) -> Extent | None:
+def _as_line(terms: Coefficients, symbols: frozenset[str]) -> Extent | None:
     if len(symbols) > 1 or any(len(p) > 1 or isinstance(p[0], Floor) for p in terms if p):
         return None
     total: Extent = terms.get((), 0)
@@ -227,7 +229,7 @@ def _as_line(terms: Terms, symbols: frozenset[str]) -> Extent | None:
     return total
 
 
-def _merged(terms: Terms) -> Terms:
+def _merged(terms: Coefficients) -> Coefficients:
     """Lines of one symbol added up, and products that agree but for one line merged."""
     terms = _plain(terms)
     while True:
@@ -244,23 +246,23 @@ def _merged(terms: Terms) -> Terms:
         terms = {p: c for p, c in terms.items() if c}
 
 
-def _plain(terms: Terms) -> Terms:
+def _plain(terms: Coefficients) -> Coefficients:
     """The terms with the constant of every line that stands alone moved into the constant."""
-    if not any(len(p) == 1 and isinstance(p[0], Line) and p[0].quasi.base for p in terms):
+    if not any(len(p) == 1 and isinstance(p[0], QuasiAffine) and p[0].quasi.base for p in terms):
         return terms
-    out: Terms = {}
+    out: Coefficients = {}
     for product, c in terms.items():
         for p, d in (_addends(product[0]) if len(product) == 1 else {product: 1}).items():
             out[p] = out.get(p, 0) + c * d
     return out
 
 
-def _mergeable(terms: Terms) -> tuple[tuple[Product, int], tuple[Product, int]] | None:
+def _mergeable(terms: Coefficients) -> tuple[tuple[Product, int], tuple[Product, int]] | None:
     seen: dict[tuple[Product, str], tuple[Product, int]] = {}
     for product in terms:
         for i, factor in enumerate(product):
             rest = product[:i] + product[i + 1 :]
-            if not isinstance(factor, Line) or any(factor.name in r.symbols for r in rest):
+            if not isinstance(factor, QuasiAffine) or any(factor.name in r.symbols for r in rest):
                 continue
             other = seen.setdefault((rest, factor.name), (product, i))
             if other[0] != product:
@@ -268,11 +270,11 @@ def _mergeable(terms: Terms) -> tuple[tuple[Product, int], tuple[Product, int]] 
     return None
 
 
-def _symbols(terms: Terms) -> frozenset[str]:
+def _symbols(terms: Coefficients) -> frozenset[str]:
     return frozenset().union(*(f.symbols for p in terms for f in p))
 
 
-def _value(terms: Terms, sizes: Mapping[str, int]) -> int:
+def _value(terms: Coefficients, sizes: Mapping[str, int]) -> int:
     total = 0
     for product, coefficient in terms.items():
         for factor in product:
@@ -281,9 +283,9 @@ def _value(terms: Terms, sizes: Mapping[str, int]) -> int:
     return total
 
 
-def _fixed(terms: Terms, symbol: str, size: int) -> Terms:
+def _fixed(terms: Coefficients, symbol: str, size: int) -> Coefficients:
     """The terms with a number for one symbol, like products added up but not brought into simplest form."""
-    out: Terms = {}
+    out: Coefficients = {}
     sizes = {symbol: size}
     for product, coefficient in terms.items():
         kept: list[Factor] = []
@@ -299,13 +301,13 @@ def _fixed(terms: Terms, symbol: str, size: int) -> Terms:
     return {p: c for p, c in out.items() if c}
 
 
-def _grows(terms: Terms) -> bool:
+def _grows(terms: Coefficients) -> bool:
     """True when it certainly depends on each of its symbols: everything in it rises together."""
     signs = {c > 0 for p, c in terms.items() if p}
-    return len(signs) == 1 and all(isinstance(f, Line) and f.quasi.increment > 0 for p in terms for f in p)
+    return len(signs) == 1 and all(isinstance(f, QuasiAffine) and f.quasi.increment > 0 for p in terms for f in p)
 
 
-def _depends(terms: Terms, symbol: str) -> bool:
+def _depends(terms: Coefficients, symbol: str) -> bool:
     names = _symbols(terms)
     for i in range(3):
         point = {n: sample(n, i) for n in names}
@@ -317,7 +319,7 @@ def _depends(terms: Terms, symbol: str) -> bool:
     return not vanishes({p: c for p, c in difference.items() if c})
 
 
-def vanishes(terms: Terms) -> bool:
+def vanishes(terms: Coefficients) -> bool:
     """True when the sum is zero for every size of every symbol, decided on finitely many points."""
     symbols = _symbols(terms)
     if not symbols:
@@ -340,12 +342,12 @@ def _allowed(points: int) -> int:
     return points
 
 
-def _points(terms: Terms, symbol: str) -> int:
+def _points(terms: Coefficients, symbol: str) -> int:
     period, degree = _shape(terms, symbol)
     return period * (degree + 1)
 
 
-def _shape(terms: Terms, symbol: str) -> tuple[int, int]:
+def _shape(terms: Coefficients, symbol: str) -> tuple[int, int]:
     """(period, degree) of the sum as a quasi-polynomial in one symbol."""
     period, degree = 1, 0
     for product in terms:
@@ -360,7 +362,7 @@ def _shape(terms: Terms, symbol: str) -> tuple[int, int]:
 def _factor_shape(factor: Factor, symbol: str) -> tuple[int, int]:
     if symbol not in factor.symbols:
         return 1, 0
-    if isinstance(factor, Line):
+    if isinstance(factor, QuasiAffine):
         return factor.quasi.period, 1 if factor.quasi.increment else 0
     period, degree = _shape(factor.inner.terms, symbol)
     # binomial(k, i) repeats modulo n after n * lcm(1, …, i) steps, and a polynomial is a sum of binomials.
@@ -369,13 +371,13 @@ def _factor_shape(factor: Factor, symbol: str) -> tuple[int, int]:
 
 def quasi_polynomial(dim: Dim) -> tuple[int, int]:
     """(period, degree) of a size of one symbol: on each residue class it is a polynomial of that degree."""
-    if isinstance(dim, Line):
+    if isinstance(dim, QuasiAffine):
         return dim.quasi.period, 1 if dim.quasi.increment else 0
     (symbol,) = dim.symbols
     return _shape(_addends(dim), symbol)
 
 
-def _collapsed(terms: Terms, symbol: str) -> Extent:
+def _collapsed(terms: Coefficients, symbol: str) -> Extent:
     """A line when the sum of one symbol is quasi-affine after all, such as (H + 1) * (H + 1) - H * H."""
     period, degree = _shape(terms, symbol)
 
@@ -384,17 +386,17 @@ def _collapsed(terms: Terms, symbol: str) -> Extent:
         return a + c != 2 * b
 
     if any(bends(sample(symbol, i)) for i in range(3)):
-        return Sum(terms)
+        return SumOfProducts(terms)
     spend(2 * period * (degree + 2) * len(terms))
     values = [_value(terms, {symbol: x}) for x in range(_allowed(period * (degree + 2)))]
     rises = {b - a for a, b in zip(values, values[period:], strict=False)}
     if len(rises) > 1:
-        return Sum(terms)
+        return SumOfProducts(terms)
     return line(symbol, Quasi.of(period, rises.pop(), values[:period]))
 
 
 def _order(factor: Factor) -> tuple[int, str, str, tuple[int, ...]]:
-    if isinstance(factor, Line):
+    if isinstance(factor, QuasiAffine):
         q = factor.quasi
         return 0, factor.name, "", (q.period, q.increment, q.base, *q.table)
     return 1, "", str(factor), ()
@@ -404,7 +406,7 @@ def _shown_order(item: tuple[Product, int]) -> tuple[int, list[str]]:
     return -len(item[0]), [f.text()[0] for f in item[0]]
 
 
-def _product_text(product: Product) -> wording.Text:
+def _product_text(product: Product) -> wording.RankedText:
     if len(product) == 1:
         return product[0].text()
     return wording.product(f.text() for f in product)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from netdsl.dims import effort, search
 from netdsl.dims.condition import Comparison, Condition, compare, negate, solve
-from netdsl.dims.extent import Extent, Line
-from netdsl.dims.polynomial import Sum
+from netdsl.dims.extent import Extent, QuasiAffine
+from netdsl.dims.polynomial import SumOfProducts
 from netdsl.dims.sizeset import SizeSet
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Projection:
     Where relations tie symbols together as a tree, each of two, a symbol is asked about neighbour by neighbour.
     """
 
-    def __init__(self, sets: Mapping[str, SizeSet], relations: Sequence[Condition], looks: search.Budget) -> None:
+    def __init__(self, sets: Mapping[str, SizeSet], relations: Sequence[Condition], looks: search.Attempts) -> None:
         self.sets = sets
         self.relations = relations
         self.looks = looks
@@ -101,7 +101,9 @@ def reached(tied: Mapping[str, Iterable[str]], symbols: Iterable[str]) -> set[st
     return found
 
 
-def _project(sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol: str, looks: search.Budget) -> Answer:
+def _project(
+    sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol: str, looks: search.Attempts
+) -> Answer:
     """As `Projection.of`, for symbols that are all tied together.
 
     Exact for finite sets of up to `SCANNED` sizes when two symbols are related, and for one equation
@@ -109,7 +111,7 @@ def _project(sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol
     `GUESSED` sizes a relation is left out of account unless it excludes them all.
     """
     own = sets[symbol]
-    budget = search.Budget(min(2 * SCANNED, looks.left))
+    budget = search.Attempts(min(2 * SCANNED, looks.left))
     before = budget.left
     try:
         return _found(sets, relations, symbol, own, budget)
@@ -118,7 +120,7 @@ def _project(sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol
 
 
 def _found(
-    sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol: str, own: SizeSet, budget: search.Budget
+    sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol: str, own: SizeSet, budget: search.Attempts
 ) -> Answer:
     pair = len(sets) == 2 and all(isinstance(r, Comparison) for r in relations)
     if own.size <= SCANNED:
@@ -181,7 +183,7 @@ def _scanned(
     relations: Sequence[Condition],
     symbol: str,
     candidates: SizeSet,
-    budget: search.Budget,
+    budget: search.Attempts,
 ) -> SizeSet:
     """The candidates that go together with sizes of the others; those not looked at within the budget stay."""
     read = _reads(relations, symbol)
@@ -197,23 +199,23 @@ def _scanned(
     return SizeSet.of(good)
 
 
-def _reads(relations: Sequence[Condition], symbol: str) -> list[Line] | None:
+def _reads(relations: Sequence[Condition], symbol: str) -> list[QuasiAffine] | None:
     """The functions of a symbol through which alone relations depend on it; None when they are not so simple."""
-    out: dict[Line, None] = {}
+    out: dict[QuasiAffine, None] = {}
     for comparison in (c for r in relations for a in r.alternatives() for c in a):
         difference = comparison.difference
-        factors = [f for p in difference.terms for f in p] if isinstance(difference, Sum) else [difference]
+        factors = [f for p in difference.terms for f in p] if isinstance(difference, SumOfProducts) else [difference]
         for factor in factors:
             if symbol not in factor.symbols:
                 continue
-            if not isinstance(factor, Line):
+            if not isinstance(factor, QuasiAffine):
                 return None
             out[factor] = None
     return list(out)
 
 
 def _guessed(
-    sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol: str, budget: search.Budget
+    sets: Mapping[str, SizeSet], relations: Sequence[Condition], symbol: str, budget: search.Attempts
 ) -> SizeSet:
     own = sets[symbol]
     last = own.first(GUESSED)[-1]
@@ -245,7 +247,7 @@ def _repetition(sets: Mapping[str, SizeSet], relation: Condition, symbol: str) -
     return (start, period) if start + period <= SCANNED else None
 
 
-def _beyond(f: Line, g: Line, symbol: str, start: int) -> int:
+def _beyond(f: QuasiAffine, g: QuasiAffine, symbol: str, start: int) -> int:
     """From which size of the symbol on f(H) + g(W) == 0 has only solutions W >= start."""
     values = [g.quasi(w) for w in range(1, min(start, SCANNED) + 1)]
     far: bool | Condition = compare(">", f, -min(values)) if f.quasi.increment > 0 else compare("<", f, -max(values))
@@ -255,17 +257,19 @@ def _beyond(f: Line, g: Line, symbol: str, start: int) -> int:
     return 1 if near is False else (solve(near, symbol).maximum or SCANNED) + 1
 
 
-def _separated(relation: Condition) -> dict[str, Line] | None:
+def _separated(relation: Condition) -> dict[str, QuasiAffine] | None:
     """f and g when the relation says f(H) + g(W) == 0."""
-    if not (isinstance(relation, Comparison) and relation.op == "==" and isinstance(relation.difference, Sum)):
+    if not (
+        isinstance(relation, Comparison) and relation.op == "==" and isinstance(relation.difference, SumOfProducts)
+    ):
         return None
     out: dict[str, Extent] = {}
     for product, coefficient in relation.difference.terms.items():
         if not product:
             continue
-        if len(product) > 1 or not isinstance(product[0], Line):
+        if len(product) > 1 or not isinstance(product[0], QuasiAffine):
             return None
         out[product[0].name] = product[0] * coefficient
     first = min(out)
     out[first] = out[first] + relation.difference.constant
-    return {s: f for s, f in out.items() if isinstance(f, Line)}
+    return {s: f for s, f in out.items() if isinstance(f, QuasiAffine)}

@@ -25,7 +25,7 @@ LOOK_AHEAD = 32
 """How often it is asked whether larger sizes can help at all."""
 
 
-class Budget:
+class Attempts:
     """How many more combinations may be tried."""
 
     __slots__ = ("left",)
@@ -35,10 +35,10 @@ class Budget:
 
 
 def find(
-    sets: Mapping[str, SizeSet], conditions: Sequence[Condition], budget: Budget | None = None
+    sets: Mapping[str, SizeSet], conditions: Sequence[Condition], budget: Attempts | None = None
 ) -> dict[str, int] | None:
     """A member with small sizes: for each symbol of the sets its number; None when there is none (see above)."""
-    budget = budget or Budget()
+    budget = budget or Attempts()
     alternatives: list[list[Comparison]] = [[]]
     for condition in conditions:
         alternatives = few([a + b for a in alternatives for b in condition.alternatives()])
@@ -47,7 +47,7 @@ def find(
     return min(members, key=lambda m: (sum(m.values()), sorted(m.items())), default=None)
 
 
-def _descend(sets: Mapping[str, SizeSet], comparisons: Sequence[Comparison], budget: Budget) -> dict[str, int] | None:
+def _descend(sets: Mapping[str, SizeSet], comparisons: Sequence[Comparison], budget: Attempts) -> dict[str, int] | None:
     effort.spend(50 * len(comparisons))
     sets = dict(sets)
     relations: list[Comparison] = []
@@ -72,7 +72,7 @@ def _chosen(sets: Mapping[str, SizeSet], relations: Sequence[Comparison]) -> str
 
 
 def _try(
-    symbol: str, sets: Mapping[str, SizeSet], relations: Sequence[Comparison], budget: Budget
+    symbol: str, sets: Mapping[str, SizeSet], relations: Sequence[Comparison], budget: Attempts
 ) -> dict[str, int] | None:
     for i, size in enumerate(sets[symbol].first(TRIED)):
         if i % LOOK_AHEAD == LOOK_AHEAD - 1:

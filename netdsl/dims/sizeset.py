@@ -18,9 +18,9 @@ from netdsl.dims.quasi import check_period, primes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-Run = tuple[int, float]
+Segment = tuple[int, float]
 """First and last member; the last is `inf` for a run without end."""
-Runs = tuple[Run, ...]
+Runs = tuple[Segment, ...]
 
 
 class SizeSet:
@@ -51,7 +51,7 @@ class SizeSet:
     @staticmethod
     def of(members: Iterable[int]) -> SizeSet:
         """Exactly these sizes."""
-        runs: list[Run] = []
+        runs: list[Segment] = []
         for x in sorted({m for m in members if m >= 1}):
             if runs and runs[-1][1] == x - 1:
                 runs[-1] = (runs[-1][0], x)
@@ -141,7 +141,7 @@ class SizeSet:
         first, last = self.minimum or 1, self.maximum or 0
         return sum((last - r) // modulus - (first - 1 - r) // modulus for r in remainders)
 
-    def _runs(self) -> Iterator[Run]:
+    def _runs(self) -> Iterator[Segment]:
         return (run for runs in self._classes for run in runs)
 
     def __contains__(self, size: int) -> bool:
@@ -243,7 +243,7 @@ def _same_runs(step: int, left: tuple[Runs, ...], right: tuple[Runs, ...]) -> bo
 
 def _joined(runs: Runs, step: int) -> Runs:
     """Runs that follow each other without a gap as one."""
-    out: list[Run] = []
+    out: list[Segment] = []
     for first, last in runs:
         if out and out[-1][1] + step >= first:
             out[-1] = (out[-1][0], last)
@@ -279,7 +279,7 @@ def _common(left: Runs, right: Runs) -> Runs:
 
 def _rest(first: int, step: int, runs: Runs) -> Runs:
     """What runs leave out of the class that begins at first."""
-    out: list[Run] = []
+    out: list[Segment] = []
     for a, b in runs:
         if first < a:
             out.append((first, a - step))
@@ -305,7 +305,7 @@ def _interleaved(parts: tuple[Runs, ...], short: int, prime: int) -> Runs | None
     """Runs of step short * prime as runs of step short, each made of whole runs."""
     ordered = sorted(run for runs in parts for run in runs)
     step = short * prime
-    out: list[Run] = []
+    out: list[Segment] = []
     i = 0
     while i < len(ordered):
         group = 1

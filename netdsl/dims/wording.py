@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from netdsl.dims.quasi import Quasi
 
 SUM, PRODUCT, FACTORS, ATOM = range(4)
-Text = tuple[str, int]
+RankedText = tuple[str, int]
 """A text and how tightly it binds."""
 
 STEPS_SHOWN = 8
 
 
-def signed(parts: Iterable[tuple[int, Text]]) -> Text:
+def signed(parts: Iterable[tuple[int, RankedText]]) -> RankedText:
     """`2 * x - y + 3` from coefficients and texts; a text of "" stands for 1."""
     kept = [(c, t) for c, t in parts if c]
     if any(c > 0 for c, _ in kept) and kept[0][0] < 0:
@@ -43,7 +43,7 @@ def signed(parts: Iterable[tuple[int, Text]]) -> Text:
     return out, SUM if coefficient < 0 else scaled(coefficient, text)[1]
 
 
-def scaled(coefficient: int, text: Text) -> Text:
+def scaled(coefficient: int, text: RankedText) -> RankedText:
     """`coefficient * text` for a positive coefficient."""
     if not text[0]:
         return str(coefficient), ATOM
@@ -52,24 +52,24 @@ def scaled(coefficient: int, text: Text) -> Text:
     return f"{coefficient} * {text[0] if text[1] == FACTORS else grouped(text)}", PRODUCT
 
 
-def product(texts: Iterable[Text]) -> Text:
+def product(texts: Iterable[RankedText]) -> RankedText:
     """`(H // 32) * (W // 32)`; a number in front of it needs no parentheses."""
     return " * ".join(grouped(t) for t in texts), FACTORS
 
 
-def grouped(text: Text) -> str:
+def grouped(text: RankedText) -> str:
     return text[0] if text[1] == ATOM else f"({text[0]})"
 
 
-def affine(symbol: str, slope: int, base: int) -> Text:
+def affine(symbol: str, slope: int, base: int) -> RankedText:
     return signed([(slope, (symbol, ATOM)), (base, ("", ATOM))])
 
 
-def divided(text: Text, number: int, sign: str = "//") -> Text:
+def divided(text: RankedText, number: int, sign: str = "//") -> RankedText:
     return f"{grouped(text)} {sign} {number}", PRODUCT
 
 
-def derived(symbol: str, f: Quasi) -> Text | None:
+def derived(symbol: str, f: Quasi) -> RankedText | None:
     """A text with one floor-division or remainder, when there is one."""
     if f.period == 1:
         return affine(symbol, f.increment, f.base)
@@ -105,7 +105,7 @@ def _floor(f: Quasi, slope: int, step: int) -> tuple[int, int, int, int] | None:
     return factor, rise, offset, values[0]
 
 
-def _single(symbol: str, f: Quasi, slope: int, step: int) -> Text | None:
+def _single(symbol: str, f: Quasi, slope: int, step: int) -> RankedText | None:
     found = _floor(f, slope, step)
     if found is None:
         return None
@@ -119,7 +119,7 @@ def _single(symbol: str, f: Quasi, slope: int, step: int) -> Text | None:
     return signed([(slope, (symbol, ATOM)), (factor, inner), (base - factor * shift, ("", ATOM))])
 
 
-def _remainder(symbol: str, f: Quasi, low: int, high: int) -> Text | None:
+def _remainder(symbol: str, f: Quasi, low: int, high: int) -> RankedText | None:
     for slope in (high, low):
         found = _floor(f, slope, high - low)
         if found is None or found[0] != -slope * f.period or found[1] != 1:
@@ -134,7 +134,7 @@ def _remainder(symbol: str, f: Quasi, low: int, high: int) -> Text | None:
     return None
 
 
-def stepped(symbol: str, f: Quasi) -> Text:
+def stepped(symbol: str, f: Quasi) -> RankedText:
     """f as a sum of floor-divisions, one for each step within a period; shortened when there are many."""
     values = f.values(f.period + 1)
     rises = [(b - a, i) for i, (a, b) in enumerate(pairwise(values), 1) if a != b]
@@ -144,7 +144,7 @@ def stepped(symbol: str, f: Quasi) -> Text:
     return signed([*parts, (f.base, ("", ATOM))])
 
 
-def infix(op: str, left: Text, right: Text) -> Text:
+def infix(op: str, left: RankedText, right: RankedText) -> RankedText:
     """The text of an operation on two texts, with only the parentheses that help."""
     if op in "+-":
         return f"{left[0]} {op} {grouped(right) if right[1] == SUM else right[0]}", SUM

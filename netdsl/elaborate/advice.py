@@ -20,7 +20,7 @@ from netdsl.ops.metric import Metric
 from netdsl.stdlib import STDLIB
 from netdsl.text import foreign, syntax
 from netdsl.text.diagnostics import Label, did_you_mean
-from netdsl.text.foreign.calls import ONE_OF, Given, Reader, call_text, given, layer_of, parts
+from netdsl.text.foreign.calls import ONE_OF, CallReader, GivenArgument, call_text, given, layer_of, parts
 from netdsl.text.foreign.settings import OF_SCORES
 from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here, value_here
 from netdsl.text.source import Span
@@ -28,14 +28,14 @@ from netdsl.text.source import Span
 NOT_YET = "netdsl has no such layer yet"
 
 
-def reader(context: Context, scope: Scope) -> Reader:
+def reader(context: Context, scope: Scope) -> CallReader:
     """How calls are read that stand in a scope."""
     arrows = {n for s in scope.chain() for n, b in s.names.items() if _flows(b.value)}
     blocks = {
         name: {p.name.id: p.default is None for p in found.parameters}
         for name, found in definitions(context, scope).items()
     }
-    return Reader(arrows, blocks)
+    return CallReader(arrows, blocks)
 
 
 def _flows(value: object) -> bool:
@@ -381,4 +381,4 @@ def _without_inputs(context: Context, scope: Scope, title: str, arguments: Seque
     return reader(context, scope).written(title, title, kept)
 
 
-__all__ = ["Given", "call_text", "parts", "place", "takes", "too_many", "unknown", "unknown_setting"]
+__all__ = ["GivenArgument", "call_text", "parts", "place", "takes", "too_many", "unknown", "unknown_setting"]

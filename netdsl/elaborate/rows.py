@@ -58,7 +58,7 @@ def run(context: Context, scope: Scope, body: syntax.Body) -> None:
         _lose(context, scope, place)
 
 
-def _run(context: Context, scope: Scope, row: syntax.Row) -> None:
+def _run(context: Context, scope: Scope, row: syntax.BodyRow) -> None:
     context.spend(1, row.span)
     try:
         handlers()[type(row)](context, scope, row)
@@ -75,7 +75,7 @@ def _lose(context: Context, scope: Scope, place: losses.Lost) -> None:
     context.build.previous = Row(place.span, UNKNOWN, used=True)
 
 
-def _fail(context: Context, scope: Scope, row: syntax.Row) -> None:
+def _fail(context: Context, scope: Scope, row: syntax.BodyRow) -> None:
     build = context.build
     for node in build.fresh:
         node.name = build.names.number(node.name)
@@ -89,7 +89,7 @@ def _fail(context: Context, scope: Scope, row: syntax.Row) -> None:
         build.previous = Row(row.span, UNKNOWN, used=True)
 
 
-def _bound_names(row: syntax.Row) -> dict[str, Span]:
+def _bound_names(row: syntax.BodyRow) -> dict[str, Span]:
     """The names that a row would have bound, with those of rows inside it."""
     if isinstance(row, syntax.OutputRow) and row.pipeline is None:
         return {}

@@ -193,7 +193,7 @@ def labels_of(body: syntax.Body) -> dict[str, Span]:
     return found
 
 
-def _bodies(row: syntax.Row) -> tuple[syntax.Body, ...]:
+def _bodies(row: syntax.BodyRow) -> tuple[syntax.Body, ...]:
     from netdsl.text import syntax as s
 
     if isinstance(row, s.ForRow):

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError
-from netdsl.text.layout import Braces, Layout, Note, Row
+from netdsl.text.layout import Braces, LaidRow, Layout, Note
 from netdsl.text.lexer import Lexer
 from netdsl.text.limits import BYTES
 from netdsl.text.parser import parse
@@ -47,7 +47,7 @@ def format_file(file: File, shapes: Mapping[int, str] | None = None) -> str:
     return "\n".join(lines) + "\n" if lines else ""
 
 
-class Line:
+class AlignedRow:
     """A row while its run is being aligned: its text without the claim, the claim, the comment behind."""
 
     def __init__(self, lines: list[str], claim: str, comment: str) -> None:
@@ -75,11 +75,11 @@ class Page:
             first = False
             yield from self.run(run, indent)
 
-    def runs(self, braces: Braces, indent: int) -> Iterator[list[Row | Note]]:
+    def runs(self, braces: Braces, indent: int) -> Iterator[list[LaidRow | Note]]:
         """Entries between which neither an empty line stands nor a row of several lines."""
-        run: list[Row | Note] = []
+        run: list[LaidRow | Note] = []
         for entry in braces.entries:
-            alone = isinstance(entry, Row) and self.must_break(entry, indent)
+            alone = isinstance(entry, LaidRow) and self.must_break(entry, indent)
             if entry.blank and run:
                 yield run
                 run = []
@@ -94,10 +94,10 @@ class Page:
         if run:
             yield run
 
-    def run(self, entries: list[Row | Note], indent: int) -> Iterator[str]:
-        rows = [e for e in entries if isinstance(e, Row)]
+    def run(self, entries: list[LaidRow | Note], indent: int) -> Iterator[str]:
+        rows = [e for e in entries if isinstance(e, LaidRow)]
         head = max((label_width(r) for r in rows if r.label), default=0)
-        made: list[Line | str] = []
+        made: list[AlignedRow | str] = []
         below = False  # whether a label stands above, in whose column a row without one goes on
         for entry in entries:
             if isinstance(entry, Note):
@@ -105,7 +105,7 @@ class Page:
                 continue
             below = entry.flows and (below or bool(entry.label))
             made.append(self.row(entry, indent, head if below or entry.label else 0))
-        lines = [m for m in made if isinstance(m, Line)]
+        lines = [m for m in made if isinstance(m, AlignedRow)]
         place_claims(lines)
         place_comments(lines)
         for m in made:
@@ -113,7 +113,7 @@ class Page:
 
     # ------------------------------------------------ one row
 
-    def row(self, row: Row, indent: int, head: int) -> Line:
+    def row(self, row: LaidRow, indent: int, head: int) -> AlignedRow:
         stop, claim = self.claim(row)
         label = self.label(row, head)
         comment = "  ".join(c.span.text for c in row.comments.get(len(row.pieces) - 1, []))
@@ -123,9 +123,9 @@ class Page:
             text = " " * indent + label + row.text(row.label, stop)
             fits = len(text) + bool(claim) + len(claim) <= WIDTH
             lines = [text] if fits else self.wrapped(row, indent, label, stop, claim)
-        return Line(lines, claim, comment)
+        return AlignedRow(lines, claim, comment)
 
-    def claim(self, row: Row) -> tuple[int, str]:
+    def claim(self, row: LaidRow) -> tuple[int, str]:
         """How many pieces stand before the claim at the row's end, and that claim as it shall be."""
         size = len(row.pieces)
         at = row.claim()
@@ -136,13 +136,13 @@ class Page:
             return at or size, f"-> {wanted}"
         return (size, "") if at is None else (at, row.text(at))
 
-    def label(self, row: Row, head: int) -> str:
+    def label(self, row: LaidRow, head: int) -> str:
         """The row's name with the space behind it, or the space of one, where the rows of a run begin in one column."""
         if row.label:
             return (row.text(0, row.label) + " ").ljust(head)
         return " " * head if row.carries_on and head else ""
 
-    def must_break(self, row: Row, indent: int) -> bool:
+    def must_break(self, row: LaidRow, indent: int) -> bool:
         """Whether the row's bodies are written out in lines, or a comment inside it forces it onto several."""
         if row.inner_comments():
             return True
@@ -151,7 +151,7 @@ class Page:
             return False
         return not all(fits_one_line(b) for b in braces) or indent + len(row.text()) > WIDTH
 
-    def broken(self, row: Row, indent: int, label: str, stop: int) -> list[str]:
+    def broken(self, row: LaidRow, indent: int, label: str, stop: int) -> list[str]:
         lines: list[str] = []
         line = " " * indent + label
         fresh = True
@@ -179,7 +179,7 @@ class Page:
     def written_out(self, braces: Braces) -> bool:
         return bool(braces.entries or braces.comments)
 
-    def wrapped(self, row: Row, indent: int, label: str, stop: int, claim: str) -> list[str]:
+    def wrapped(self, row: LaidRow, indent: int, label: str, stop: int, claim: str) -> list[str]:
         """An over-long pipeline, as many stages on a line as fit, further lines beginning with their arrow."""
         cuts = [row.label, *(a for a in row.arrows() if a < stop), stop]
         stages = [row.text(a, b) for a, b in itertools.pairwise(cuts) if a < b]
@@ -199,7 +199,7 @@ class Page:
         return lines
 
 
-def at_commas(before: str, row: Row, start: int, stop: int, indent: int) -> list[str]:
+def at_commas(before: str, row: LaidRow, start: int, stop: int, indent: int) -> list[str]:
     """Some of a row behind `before`, broken behind the commas of its brackets where the line is full."""
     lines = [before]
     begun = start
@@ -219,7 +219,7 @@ def at_commas(before: str, row: Row, start: int, stop: int, indent: int) -> list
     return lines
 
 
-def part_notes(run: list[Row | Note]) -> tuple[list[Row | Note], list[Row | Note]]:
+def part_notes(run: list[LaidRow | Note]) -> tuple[list[LaidRow | Note], list[LaidRow | Note]]:
     """A run up to its last row, and the comments behind that, which belong to what follows."""
     cut = len(run)
     while cut and isinstance(run[cut - 1], Note):
@@ -227,9 +227,9 @@ def part_notes(run: list[Row | Note]) -> tuple[list[Row | Note], list[Row | Note
     return run[:cut], run[cut:]
 
 
-def starts_definition(run: list[Row | Note]) -> bool:
+def starts_definition(run: list[LaidRow | Note]) -> bool:
     """Nets and blocks are set apart, with the comments right above them."""
-    rows = [e for e in run if isinstance(e, Row)]
+    rows = [e for e in run if isinstance(e, LaidRow)]
     return bool(rows) and rows[0].defines
 
 
@@ -237,13 +237,13 @@ def fits_one_line(braces: Braces) -> bool:
     return braces.one_line and not braces.comments
 
 
-def label_width(row: Row) -> int:
+def label_width(row: LaidRow) -> int:
     """The columns of a row's name and the space behind it; an overlong name moves no other row."""
     width = len(row.text(0, row.label)) + 1
     return width if width <= LONGEST_LABEL else 0
 
 
-def place_claims(lines: list[Line]) -> None:
+def place_claims(lines: list[AlignedRow]) -> None:
     claiming = [line for line in lines if line.claim]
     longest = max((line.end for line in claiming if line.end < CLAIM_COLUMNS[-1]), default=0)
     column = next(c for c in CLAIM_COLUMNS if c > longest)
@@ -252,7 +252,7 @@ def place_claims(lines: list[Line]) -> None:
         line.lines[-1] += " " * gap + line.claim
 
 
-def place_comments(lines: list[Line]) -> None:
+def place_comments(lines: list[AlignedRow]) -> None:
     noted = [line for line in lines if line.comment]
     column = 2 + max((line.end for line in noted if line.end <= COMMENT_LIMIT), default=0)
     for line in noted:

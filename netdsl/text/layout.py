@@ -26,7 +26,7 @@ class Note:
         """An empty line stands before it."""
 
 
-class Row:
+class LaidRow:
     """The tokens of a row, a body among them as one piece; `comments[i]` stand behind piece `i`."""
 
     def __init__(self, opener: Token | None, in_recipe: bool, blank: bool) -> None:
@@ -158,13 +158,13 @@ class Braces:
     def __init__(self, opener: Token | None, in_recipe: bool) -> None:
         self.opener = opener
         self.in_recipe = in_recipe
-        self.entries: list[Row | Note] = []
+        self.entries: list[LaidRow | Note] = []
         self.comments: list[Comment] = []
         """Behind the opening brace, on its line."""
         self.one_line = True
 
     def line(self) -> str:
-        inner = "; ".join(e.text() for e in self.entries if isinstance(e, Row))
+        inner = "; ".join(e.text() for e in self.entries if isinstance(e, LaidRow))
         return f"{{ {inner} }}" if inner else "{}"
 
 
@@ -179,7 +179,7 @@ class Layout:
         self.next_comment = 0
         self.file = Braces(None, False)
         self.open = [self.file]
-        self.rows: list[Row | None] = [None]
+        self.rows: list[LaidRow | None] = [None]
         self.end = 0  # of what was last placed
 
     def read(self) -> Braces:
@@ -197,7 +197,7 @@ class Layout:
         row = self.rows[-1]
         if row is None:
             body = self.open[-1]
-            row = self.rows[-1] = Row(body.opener, body.in_recipe, self.blank_before(token.start))
+            row = self.rows[-1] = LaidRow(body.opener, body.in_recipe, self.blank_before(token.start))
             body.entries.append(row)
         self.end = token.end
         if token.kind != "LBRACE":
@@ -240,7 +240,7 @@ class Layout:
             row.comments.setdefault(len(row.pieces) - 1, []).append(comment)
         elif comment.own_line:
             body.entries.append(Note(comment, self.blank_before(comment.span.start)))
-        elif body.entries and isinstance(last := body.entries[-1], Row):
+        elif body.entries and isinstance(last := body.entries[-1], LaidRow):
             last.comments.setdefault(len(last.pieces) - 1, []).append(comment)
         else:
             body.comments.append(comment)

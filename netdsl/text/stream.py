@@ -24,7 +24,7 @@ from netdsl.text.tokens import (
 )
 
 
-class Frame:
+class OpenBracket:
     """An open bracket, the `index`-th token; `depth` counts what encloses the present place, from `base` on."""
 
     __slots__ = ("base", "depth", "elses", "index", "kind", "opener")
@@ -50,7 +50,7 @@ class TokenStream:
         self.text = source.text
         self.collector = collector
         self.tokens: list[Token] = []
-        self.frames = [Frame(None, 0, 0)]
+        self.frames = [OpenBracket(None, 0, 0)]
         self.fresh = True
         """Nothing but space so far on this line."""
         self.broken = False
@@ -79,9 +79,9 @@ class TokenStream:
         self.check_depth(depth, token)
         if token.kind != "LBRACE":
             self.frames[-1].depth = depth  # a call of a call lies deeper than the call
-        self.frames.append(Frame(token, depth, len(self.tokens) - 1))
+        self.frames.append(OpenBracket(token, depth, len(self.tokens) - 1))
 
-    def deepen(self, kind: str, top: Frame, token: Token) -> None:
+    def deepen(self, kind: str, top: OpenBracket, token: Token) -> None:
         if kind == "ELSE":
             top.elses += 1
             top.depth = top.base + top.elses
@@ -187,7 +187,7 @@ class TokenStream:
         if self.collector.full:
             raise TooDeep
 
-    def report_unclosed(self, frame: Frame) -> None:
+    def report_unclosed(self, frame: OpenBracket) -> None:
         self.check_mistakes()
         assert frame.opener is not None
         self.collector.report(
@@ -226,7 +226,7 @@ class TokenStream:
         self.frames.pop()
         return True
 
-    def in_parameters(self, frame: Frame) -> bool:
+    def in_parameters(self, frame: OpenBracket) -> bool:
         """Inside `net Name( … )`: there `c: int` at the head of a line is a parameter."""
         if frame.opener is None or frame.kind != "LPAR":
             return False

@@ -150,7 +150,7 @@ class Body:
     """The rows between two braces."""
 
     span: Span
-    rows: tuple[Row, ...]
+    rows: tuple[BodyRow, ...]
 
 
 @record
@@ -275,7 +275,7 @@ class RecipeRow:
     value: Pipeline
 
 
-Row = (
+BodyRow = (
     InputRow
     | OutputRow
     | LayerRow

@@ -28,7 +28,7 @@ MISSING = -1
 
 
 @record
-class Rule:
+class Production:
     """`origin` is reduced from `size` symbols; those listed in `kept` are handed to the action `name`.
 
     `name` is None where the one kept symbol stands for itself; `repeats` marks the lists that `*` and `+` make, and
@@ -48,7 +48,7 @@ class Tables:
     """An action table: a state's entry is the next state, or `~rule` to reduce; rules' names index the gotos."""
 
     states: list[dict[str, int]]
-    rules: list[Rule]
+    rules: list[Production]
     starts: dict[str, tuple[int, int]]
     """For each start symbol the state to begin in and the one that accepts."""
     keywords: dict[str, str]
@@ -107,7 +107,7 @@ def render(data: dict[str, Any]) -> str:
 
 def revive(data: dict[str, Any]) -> Tables:
     rules = [
-        Rule(o, size, name, tuple(kept), tuple(spliced), repeats)
+        Production(o, size, name, tuple(kept), tuple(spliced), repeats)
         for o, size, name, kept, spliced, repeats in data["rules"]
     ]
     starts = {name: (begin, end) for name, (begin, end) in data["starts"].items()}
@@ -167,7 +167,7 @@ def words(made: Any) -> dict[str, dict[str, str]]:
 
 
 def describe(rule: Any) -> list[Any]:
-    """A lark rule as the fields of a `Rule`, with lark's conventions applied: what it filters out, what it inlines."""
+    """A lark rule as the fields of a `Production`, lark's conventions applied: what it filters out and inlines."""
     holes = rule.options.empty_indices or [False] * len(rule.expansion)
     kept: list[int] = []
     position = 0

@@ -69,7 +69,7 @@ class TreeBuilder:
 
     # ------------------------------------------------ rows
 
-    def body(self, span: Span, *rows: syntax.Row) -> syntax.Body:
+    def body(self, span: Span, *rows: syntax.BodyRow) -> syntax.Body:
         return syntax.Body(span, rows)
 
     def input(self, span: Span, *items: syntax.InputItem) -> syntax.InputRow:

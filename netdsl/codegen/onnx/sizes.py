@@ -10,8 +10,8 @@ import numpy as np
 from netdsl.codegen.onnx.scope import Scope
 from netdsl.codegen.target import Unsupported
 from netdsl.dims import Dim, Extent, at
-from netdsl.dims.extent import Line, symbols_of
-from netdsl.dims.polynomial import Floor, Sum
+from netdsl.dims.extent import QuasiAffine, symbols_of
+from netdsl.dims.polynomial import Floor, SumOfProducts
 from netdsl.dims.quasi import Quasi
 from netdsl.dims.tensors import Value
 
@@ -46,14 +46,14 @@ class Sizes:
 
     def name(self, size: Dim) -> str:
         """The tensor that holds a size."""
-        if isinstance(size, Line):
+        if isinstance(size, QuasiAffine):
             return self.quasi(size.quasi, self.symbol(size.name))
-        if isinstance(size, Sum):
+        if isinstance(size, SumOfProducts):
             return self._sum(size)
         assert isinstance(size, Floor)
         return self._floor(self.name(size.inner), size.number)
 
-    def _sum(self, size: Sum) -> str:
+    def _sum(self, size: SumOfProducts) -> str:
         terms = []
         for factors, coefficient in size.terms.items():
             if factors:

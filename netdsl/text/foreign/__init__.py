@@ -129,7 +129,7 @@ def undeclared(word: str, what: str) -> bool:
     return plain(word) in map(plain, settings.UNDECLARED.get(what, "").split())
 
 
-def _row(rows: Iterable[settings.Row], word: str) -> str | None:
+def _row(rows: Iterable[settings.ForeignRow], word: str) -> str | None:
     return next((r.write for r in rows if plain(word) in map(plain, r.words.split())), None)
 
 

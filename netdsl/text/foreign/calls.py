@@ -23,14 +23,14 @@ WRAPPERS = frozenset(("timedistributed", "batchapply", "jit", "checkpoint", "dat
 JOINS = {"concat": "->", "stack": "->", "add": "+", "mul": "*", "sub": "-", "div": "/", "matmul": "->", "maximum": "->"}
 
 
-class Given(NamedTuple):
+class GivenArgument(NamedTuple):
     """One argument: its name, or None where it is given by its place, and the text of its value."""
 
     name: str | None
     value: str
 
 
-class Reader:
+class CallReader:
     """How texts of calls are read.
 
     `arrows` are names that stand for arrows and layers of the file; `blocks` are its blocks with their parameters, each
@@ -73,7 +73,7 @@ class Reader:
             return None
         layer = layer_of(found[1])
         if layer in JOINS:
-            return self.join(layer, [Given(None, on)])
+            return self.join(layer, [GivenArgument(None, on)])
         written, arrow = self.rewrite(head), self.operand(on)
         return f"{arrow} -> {written}" if written is not None and arrow is not None else None
 
@@ -83,7 +83,7 @@ class Reader:
             return layer if self.settings(layer) is not None else None
         return self.rewrite(text)
 
-    def call(self, word: str, arguments: list[Given]) -> str | None:
+    def call(self, word: str, arguments: list[GivenArgument]) -> str | None:
         first = arguments[0] if arguments else None
         head = self.operand(first.value) if first and first.name is None else None
         rest = arguments[1:] if head else arguments
@@ -110,7 +110,7 @@ class Reader:
             return None
         return self.rewrite(text)
 
-    def join(self, layer: str, arguments: list[Given]) -> str | None:
+    def join(self, layer: str, arguments: list[GivenArgument]) -> str | None:
         """`torch.cat([a, b], dim=1)`: a bundle into a layer, or two arrows around an operator."""
         first = arguments[0].value if arguments else ""
         inside = first[1:-1] if first[:1] in "[(" and first else ", ".join(a.value for a in arguments if not a.name)
@@ -122,7 +122,7 @@ class Reader:
             return f" {sign} ".join(str(n) for n in names)
         return f"({', '.join(str(n) for n in names)}) -> {layer}"
 
-    def written(self, word: str, layer: str, arguments: list[Given]) -> str | None:
+    def written(self, word: str, layer: str, arguments: list[GivenArgument]) -> str | None:
         """The layer with its settings, and the activation that another framework takes as a setting."""
         names = self.settings(layer)
         row = way(word) if word != layer else None
@@ -178,7 +178,7 @@ class Reader:
             return [f.name for f in REGISTRY[layer].settings() if f.required]
         return [name for name, needed in self.blocks[layer].items() if needed]
 
-    def by_place(self, word: str, arguments: list[Given]) -> list[Given]:
+    def by_place(self, word: str, arguments: list[GivenArgument]) -> list[GivenArgument]:
         """The arguments without the one by which PyTorch is told the size of the input."""
         row = way(word)
         if row is not None and row.first and not PYTORCH.match(word):  # PyTorch's first number is a size
@@ -263,7 +263,7 @@ def truth(layer: str, name: str, value: str) -> bool:
     return not isinstance(kind, BoolKind) or not re.fullmatch(r"[\d.]+", value)
 
 
-def two_sizes(layer: str, arguments: Sequence[Given]) -> bool:
+def two_sizes(layer: str, arguments: Sequence[GivenArgument]) -> bool:
     """Whether two numbers stand by their place where the layer here has one: the other tells the size of the input."""
     first = [a.value for a in arguments[:2] if a.name is None]
     return REGISTRY[layer].positional == 1 and len(first) == 2 and all(re.fullmatch(r"\d+", v) for v in first)
@@ -297,10 +297,10 @@ def call_text(layer: str, names: Sequence[str], found: Mapping[str, str]) -> str
     return f"{layer}({given})" if given else layer
 
 
-def given(text: str) -> Given:
+def given(text: str) -> GivenArgument:
     """`padding=1` or `3`."""
     found = re.match(r"([A-Za-z_]\w*)\s*=(?!=)\s*(.*)", text, re.DOTALL)
-    return Given(found[1], found[2].strip()) if found else Given(None, text)
+    return GivenArgument(found[1], found[2].strip()) if found else GivenArgument(None, text)
 
 
 def parts(text: str) -> list[str]:

@@ -150,7 +150,7 @@ NOTHING = "valid none null notset"
 
 
 @record
-class Row:
+class ForeignRow:
     """A row of a `train` section, for words of other frameworks' training code."""
 
     write: str
@@ -159,32 +159,32 @@ class Row:
     """The same with `{}` for the number that the author gave, where that number means the same here."""
 
 
-ROWS: tuple[Row, ...] = (
-    Row("batch 64", "batch_size batchsize bs mini_batch minibatch samples_per_batch ims_per_batch", "batch {}"),
-    Row("epochs 20", "n_epochs num_epochs max_epochs epoch", "epochs {}"),
-    Row("epochs 20", "max_iter iterations steps"),
-    Row("optimizer sgd(lr=0.1)", "lr learning_rate base_lr", "optimizer sgd(lr={})"),
-    Row("optimizer sgd(lr=0.1, momentum=0.9)", "momentum", "optimizer sgd(lr=0.1, momentum={})"),
-    Row("optimizer sgd(lr=0.1, weight_decay=0.0005)", "weight_decay", "optimizer sgd(lr=0.1, weight_decay={})"),
-    Row("optimizer sgd(lr=0.1)", "optim optimiser solver"),
-    Row("schedule cosine", "scheduler lr_scheduler lr_policy learning_rate_schedule lr_schedule"),
-    Row("data digits", "dataset data_loader dataloader train_data training_data datasource input"),
-    Row("loss (logits, label) -> cross_entropy", "criterion objective loss_fn cost loss_function losses"),
-    Row("metric (logits, label) -> accuracy", "metrics eval_metric evaluate score"),
-    Row(
+ROWS: tuple[ForeignRow, ...] = (
+    ForeignRow("batch 64", "batch_size batchsize bs mini_batch minibatch samples_per_batch ims_per_batch", "batch {}"),
+    ForeignRow("epochs 20", "n_epochs num_epochs max_epochs epoch", "epochs {}"),
+    ForeignRow("epochs 20", "max_iter iterations steps"),
+    ForeignRow("optimizer sgd(lr=0.1)", "lr learning_rate base_lr", "optimizer sgd(lr={})"),
+    ForeignRow("optimizer sgd(lr=0.1, momentum=0.9)", "momentum", "optimizer sgd(lr=0.1, momentum={})"),
+    ForeignRow("optimizer sgd(lr=0.1, weight_decay=0.0005)", "weight_decay", "optimizer sgd(lr=0.1, weight_decay={})"),
+    ForeignRow("optimizer sgd(lr=0.1)", "optim optimiser solver"),
+    ForeignRow("schedule cosine", "scheduler lr_scheduler lr_policy learning_rate_schedule lr_schedule"),
+    ForeignRow("data digits", "dataset data_loader dataloader train_data training_data datasource input"),
+    ForeignRow("loss (logits, label) -> cross_entropy", "criterion objective loss_fn cost loss_function losses"),
+    ForeignRow("metric (logits, label) -> accuracy", "metrics eval_metric evaluate score"),
+    ForeignRow(
         "clip 1.0",
         "grad_clip gradient_clip clip_norm clip_grad clip_gradient clip_grad_norm max_norm max_grad_norm clipnorm",
         "clip {}",
     ),
-    Row(
+    ForeignRow(
         "accumulate 4",
         "gradient_accumulation grad_accum accumulation accumulation_steps accumulate_grad_batches "
         "gradient_accumulation_steps iter_size",
         "accumulate {}",
     ),
-    Row("precision bf16", "amp mixed_precision autocast dtype fp16 bf16"),
-    Row("seed 1", "random_seed manual_seed random_state", "seed {}"),
-    Row("workers 2", "num_workers n_workers", "workers {}"),
+    ForeignRow("precision bf16", "amp mixed_precision autocast dtype fp16 bf16"),
+    ForeignRow("seed 1", "random_seed manual_seed random_state", "seed {}"),
+    ForeignRow("workers 2", "num_workers n_workers", "workers {}"),
 )
 
 SELF = "leave the row out: "
@@ -205,29 +205,31 @@ NO_ROWS: dict[str, str] = {
 }
 """What is said of rows that a recipe does not need, with the words for them elsewhere."""
 
-LOSSES: tuple[Row, ...] = (
-    Row(
+LOSSES: tuple[ForeignRow, ...] = (
+    ForeignRow(
         "(logits, label) -> cross_entropy",
         "CrossEntropyLoss SoftmaxWithLoss CrossEntropy softmax_cross_entropy "
         "categorical_crossentropy sparse_categorical_crossentropy SparseCategoricalCrossentropy "
         "SoftmaxCrossEntropyLoss "
         "softmax_loss xent softmax_cross_entropy_with_logits ce",
     ),
-    Row("(logits, label) -> nll", "NLLLoss negative_log_likelihood nll_loss NegativeLogLikelihoodLoss"),
-    Row("(logits, label) -> multi_margin", "MultiMarginLoss multiclass_hinge"),
-    Row("(logits, label) -> accuracy", "acc categorical_accuracy binary_accuracy sparse_categorical_accuracy top1"),
-    Row("(logits, label) -> top_k(5)", "top5 top5_accuracy topk_accuracy top_k_categorical_accuracy"),
+    ForeignRow("(logits, label) -> nll", "NLLLoss negative_log_likelihood nll_loss NegativeLogLikelihoodLoss"),
+    ForeignRow("(logits, label) -> multi_margin", "MultiMarginLoss multiclass_hinge"),
+    ForeignRow(
+        "(logits, label) -> accuracy", "acc categorical_accuracy binary_accuracy sparse_categorical_accuracy top1"
+    ),
+    ForeignRow("(logits, label) -> top_k(5)", "top5 top5_accuracy topk_accuracy top_k_categorical_accuracy"),
 )
 """Losses and metrics over the scores and the label of a sample."""
-PAIRS: tuple[Row, ...] = (
-    Row("(x, label) -> mse", "MSELoss mean_squared_error l2 l2_loss EuclideanLoss MeanSquaredError"),
-    Row("(x, label) -> l1", "L1Loss mae mean_absolute_error absolute_error MeanAbsoluteError"),
-    Row(
+PAIRS: tuple[ForeignRow, ...] = (
+    ForeignRow("(x, label) -> mse", "MSELoss mean_squared_error l2 l2_loss EuclideanLoss MeanSquaredError"),
+    ForeignRow("(x, label) -> l1", "L1Loss mae mean_absolute_error absolute_error MeanAbsoluteError"),
+    ForeignRow(
         "(x, label) -> binary_cross_entropy_with_logits",
         "BCEWithLogitsLoss SigmoidCrossEntropyLoss sigmoid_cross_entropy sigmoid_cross_entropy_with_logits",
     ),
-    Row("(x, label) -> binary_cross_entropy", "BCELoss bce BinaryCrossentropy binary_crossentropy"),
-    Row("(x, label) -> hinge", "HingeLoss HingeEmbeddingLoss"),
+    ForeignRow("(x, label) -> binary_cross_entropy", "BCELoss bce BinaryCrossentropy binary_crossentropy"),
+    ForeignRow("(x, label) -> hinge", "HingeLoss HingeEmbeddingLoss"),
 )
 """Losses over two arrows of one shape."""
 NO_LOSS = (

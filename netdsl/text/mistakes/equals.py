@@ -46,12 +46,12 @@ def equals_for_colon(m: Mistake) -> Diagnostic | None:
 
 def rewritten(m: Mistake, rest: str) -> str:
     """The calls of another framework behind the `=` as they are written here."""
-    from netdsl.text.foreign.calls import Reader
+    from netdsl.text.foreign.calls import CallReader
 
     names = zip(m.tokens, m.tokens[1:], strict=False)
     arrows = {a.text for a, b in names if a.kind == "NAME" and (a.first and b.kind in ("COLON", "ASSIGN"))}
     inputs = {b.text for a, b in zip(m.tokens, m.tokens[1:], strict=False) if a.kind in ("INPUT", "COMMA")}
-    return Reader(arrows | inputs).rewrite(rest) or rest
+    return CallReader(arrows | inputs).rewrite(rest) or rest
 
 
 def colon_fix(m: Mistake) -> Fix:
