@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from netdsl.analysis.budgets import check_budgets
-from netdsl.analysis.counts import Count, shape_at
+from netdsl.analysis.counts import Tally, shape_at
 from netdsl.analysis.explain import explain
 from netdsl.analysis.report import Port, Report, Row, Totals, report_schema
 from netdsl.analysis.settings import value_data
@@ -102,7 +102,7 @@ def _port(name: str, value: Value, at: Mapping[str, int]) -> Port:
     return Port(name=name, shape=shape_at(value.type, at), symbolic=str(value.type) if at else "")
 
 
-def _totals(net: Net, graph: Graph, walk: Walk, count: Count) -> Totals:
+def _totals(net: Net, graph: Graph, walk: Walk, count: Tally) -> Totals:
     peak, where = walk.schedule.peak()
     kept = narrow(net, net.outputs)
     wanted = _params(kept)

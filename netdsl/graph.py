@@ -184,7 +184,7 @@ class Divisor:
 
 
 @entity
-class Term:
+class RecipeTerm:
     """One `loss` or `metric` row: `graph` takes outputs of the net and fields of the data by name."""
 
     name: str
@@ -227,8 +227,8 @@ class Recipe:
 
     span: Span
     data: Any = None
-    losses: list[Term] = anew(factory=list)
-    metrics: list[Term] = anew(factory=list)
+    losses: list[RecipeTerm] = anew(factory=list)
+    metrics: list[RecipeTerm] = anew(factory=list)
     optimizer: Any = None
     schedule: Any = None
     settings: dict[str, Any] = anew(factory=dict)

@@ -29,7 +29,7 @@ from netdsl.codegen.pytorch.module import torch_module
 from netdsl.dims import at
 from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import DType, TensorType, Value
-from netdsl.graph import Graph, Net, Node, Output, Term
+from netdsl.graph import Graph, Net, Node, Output, RecipeTerm
 from netdsl.ops.arithmetic import Mul
 from netdsl.ops.backward.base import Backward
 from netdsl.ops.base import Gradients, Tape
@@ -81,13 +81,15 @@ class Emitted:
         return dict(zip(names, self.session.run(None, given), strict=True))
 
 
-def term_of(output: Output, net: Net) -> Term:
+def term_of(output: Output, net: Net) -> RecipeTerm:
     """A loss that is a random linear functional of one output; its coefficients are a field `<output>.probe`."""
     x, probe = Value(output.name, output.value.type), Value(f"{output.name}.probe", output.value.type)
     op = Functional(x, probe)
     loss = Value(f"{output.name}.loss", op.result())
     node = Node("functional", op, (x, probe), (loss,), _span(net))
-    return Term(output.name, Graph("loss", [x, probe], [node], [Output("loss", loss, False, _span(net))]), _span(net))
+    return RecipeTerm(
+        output.name, Graph("loss", [x, probe], [node], [Output("loss", loss, False, _span(net))]), _span(net)
+    )
 
 
 def emit(

@@ -14,8 +14,8 @@ import pytest
 
 from netdsl.analysis.budgets import budget_values, check_budgets, evaluate
 from netdsl.analysis.dropped import find_loss, nearest_sizes
-from netdsl.analysis.memory import Schedule
-from netdsl.analysis.receptive import NOTHING, PIXEL, Axis, join_axes, slide
+from netdsl.analysis.memory import Timeline
+from netdsl.analysis.receptive import NOTHING, PIXEL, AxisField, join_axes, slide
 from netdsl.analysis.report import Report, report_schema
 from netdsl.analyzer import analyze
 from netdsl.dims.tensors import TensorType, Value
@@ -308,7 +308,7 @@ def brute(field: list[set[int]], window: Window) -> list[set[int]]:
     return outputs
 
 
-def check_axis(axis: Axis, field: list[set[int]], size: int) -> None:
+def check_axis(axis: AxisField, field: list[set[int]], size: int) -> None:
     for position, seen in enumerate(field):
         low, high = axis.at(position)
         if seen:
@@ -343,7 +343,7 @@ def test_random_chains_agree_with_brute_force() -> None:
 
 def test_bed_of_nails_leaves_positions_that_see_nothing() -> None:
     axis = slide(PIXEL, Window(4, kernel=1, up=2))
-    assert axis == Axis(((0, 0), NOTHING), 1)
+    assert axis == AxisField(((0, 0), NOTHING), 1)
     blurred = slide(axis, Window(8, kernel=2))
     assert blurred is not None
     assert blurred.sizes() == (1, 1)
@@ -364,7 +364,7 @@ def test_joins_take_the_hull_and_refuse_what_does_not_line_up() -> None:
     assert narrow is not None
     assert wide is not None
     assert strided is not None
-    assert join_axes(narrow, wide) == Axis(((-4, 1),), 1)
+    assert join_axes(narrow, wide) == AxisField(((-4, 1),), 1)
     assert join_axes(narrow, strided) is None
 
 
@@ -414,7 +414,7 @@ def test_peak_memory_of_alexnet_is_the_measured_one() -> None:
 
 def test_memory_is_freed_after_the_last_reader() -> None:
     a, b, c, d = (Value(n, TensorType((1,))) for n in "abcd")
-    schedule = Schedule()
+    schedule = Timeline()
     schedule.hold(a, 10)
     schedule.run("b", (a,), [(b, 100)])
     schedule.run("c", (b,), [(c, 1)])

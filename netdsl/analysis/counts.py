@@ -12,7 +12,7 @@ from netdsl.dims.tensors import TensorType, Weight
 from netdsl.ops.base import Follows, Op, Read, Reading, Window
 
 
-class Count:
+class Tally:
     """Numbers of one row, or their sums."""
 
     __slots__ = (
@@ -28,12 +28,12 @@ class Count:
         self.activation = 0
         """Bytes of the results."""
 
-    def add(self, other: Count) -> None:
+    def add(self, other: Tally) -> None:
         for name in self.__slots__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
     def own(self, weights: Iterable[Weight]) -> None:
-        """Count the weights of an operation as its own."""
+        """Tally the weights of an operation as its own."""
         for weight in weights:
             elements = weight.elements
             if weight.buffer:
@@ -88,7 +88,7 @@ def _window_at(window: Window, sizes: Mapping[str, int]) -> Window:
     return changed(window, size=size, before=before, after=after)
 
 
-def arithmetic(op: Op, sizes: Mapping[str, int], scale: int, count: Count) -> tuple[str, ...]:
+def arithmetic(op: Op, sizes: Mapping[str, int], scale: int, count: Tally) -> tuple[str, ...]:
     """Add an operation's arithmetic, `scale` times, to a count; the names of the numbers it does not state."""
     missing: list[str] = []
     fixed = numbered(op, sizes)

@@ -13,7 +13,7 @@ AXES = {1: (("position", "positions", "end"),), 2: (("row", "rows", "bottom"), (
 VOLUME = (("plane", "planes", "back"), *AXES[2])
 
 
-class Loss(NamedTuple):
+class LostPixels(NamedTuple):
     """Pixels of one window that are never read."""
 
     text: str
@@ -30,7 +30,7 @@ def pixels_lost(window: Window) -> int:
     return left - max(window.after, 0) if left > allowed else 0
 
 
-def find_loss(windows: tuple[Window, ...]) -> Loss | None:
+def find_loss(windows: tuple[Window, ...]) -> LostPixels | None:
     """What a layer drops, or None when every pixel is read."""
     each = [pixels_lost(w) for w in windows]
     if not any(each):
@@ -39,7 +39,7 @@ def find_loss(windows: tuple[Window, ...]) -> Loss | None:
     parts = [f"{quantity(n, one, many)} at the {side}" for n, (one, many, side) in zip(each, words, strict=False) if n]
     plural = len(parts) > 1 or sum(each) > 1
     text = f"{' and '.join(parts)} {'are' if plural else 'is'} never read{_share(windows, each)}"
-    return Loss(text, _help(windows, each))
+    return LostPixels(text, _help(windows, each))
 
 
 def _share(windows: tuple[Window, ...], each: list[int]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from netdsl.analysis.counts import factors_at, number, shape_at, windows_at
 from netdsl.analysis.quantities import grouped, product
-from netdsl.analysis.receptive import Axis
+from netdsl.analysis.receptive import AxisField
 from netdsl.dims.tensors import TensorType
 from netdsl.graph import Node, Recurrent, result_types
 from netdsl.ops.base import Op, Window
@@ -16,7 +16,7 @@ from netdsl.ops.base import Op, Window
 if TYPE_CHECKING:
     from fractions import Fraction
 
-Followed = tuple[Axis, Axis, Window]
+Followed = tuple[AxisField, AxisField, Window]
 """What is seen along an axis before and after a window."""
 
 AXIS_NAMES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}

@@ -1,7 +1,7 @@
 """Receptive fields on any graph: what the positions of a value see of each axis of each input.
 
 Every operation says how its result reads its operands (`Op.reading`); here that is followed from the inputs on. What a
-value sees of an input's axis either moves along one of its own axes (`Axis`, exact), is the same for all positions, or
+value sees of an input's axis either moves along one of its axes (`AxisField`, exact), is the same for all positions, or
 differs by no rule that is followed: then it is not known, and the report leaves it out.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from netdsl.analysis.receptive import (
     NOTHING,
     PIXEL,
-    Axis,
+    AxisField,
     Interval,
     between,
     clip,
@@ -24,14 +24,12 @@ from netdsl.analysis.receptive import (
     slide,
     spanned,
 )
-from netdsl.analysis.report import ReceptiveField
+from netdsl.analysis.report import ReceptiveField, Shape
 from netdsl.ops.base import Follows, Mingled, Read, Reading, Window
 from netdsl.ops.windows import lost
 
 if TYPE_CHECKING:
     from fractions import Fraction
-
-Shape = tuple[int, ...]
 
 
 class Tracked(NamedTuple):
@@ -61,7 +59,7 @@ class Seen(NamedTuple):
     block, inside it, are axis -1."""
     hull: Interval | None = None
     """What all positions see together, inside the image; None where that is not known."""
-    axis: Axis | None = None
+    axis: AxisField | None = None
     """What each position sees, where one axis is followed, and as if nothing ended before the image does."""
     real: Interval = NOTHING
     """Beside `axis`: the first and last position that see anything; around them lies padding."""
@@ -75,13 +73,13 @@ class Seen(NamedTuple):
     """The axes of the value along which parts lie that see different things, and together what is said here."""
 
 
-Field = tuple[Seen | None, ...]
+AxisViews = tuple[Seen | None, ...]
 """For each tracked axis; None where no pixel reaches the value, as with a free parameter."""
 
 UNKNOWN = Seen()
 
 
-class Fields:
+class FollowedAxes:
     """The axes that are followed, and which of them turned out to be no places in an image or a sequence."""
 
     def __init__(self) -> None:
@@ -99,13 +97,13 @@ class Fields:
         if whole_numbers:
             self.whole_numbers.add(source)
 
-    def of_input(self, source: int) -> Field | None:
+    def of_input(self, source: int) -> AxisViews | None:
         """The field of an input, once all are followed: each position sees itself."""
         if all(t.source != source for t in self.tracked):
             return None
         return tuple(_itself(t) if t.source == source else None for t in self.tracked)
 
-    def through(self, field: Field, shape: Shape, reading: Reading, made: Shape) -> Field:
+    def through(self, field: AxisViews, shape: Shape, reading: Reading, made: Shape) -> AxisViews:
         """What a result of shape `made` sees through one operand of `shape`. Windows have numbers for sizes."""
         if all(isinstance(r, Follows) and r.axis == i and r.window is None for i, r in enumerate(reading)):
             return field
@@ -135,14 +133,14 @@ class Fields:
             return Seen(answer.axes, seen.hull if known else None, growing=answer.growing)
         return _read(seen, _range(answer, shape[axis]), shape[axis])
 
-    def join(self, fields: Iterable[Field | None]) -> Field | None:
+    def join(self, fields: Iterable[AxisViews | None]) -> AxisViews | None:
         """The field of a value that is made from several: what any of them sees."""
         known = list(dict.fromkeys(f for f in fields if f is not None))
         if len(known) < 2:
             return known[0] if known else None
         return tuple(self._together(each) for each in zip(*known, strict=True))
 
-    def beside(self, fields: Sequence[Field], axis: int, others: bool) -> Field | None:
+    def beside(self, fields: Sequence[AxisViews], axis: int, others: bool) -> AxisViews | None:
         """The field of a value whose parts along an axis are what is given; `others` see no pixel, or not this."""
         joined = self.join(fields)
         unlike = [others or len(set(each)) > 1 for each in zip(*fields, strict=True)]
@@ -172,7 +170,7 @@ class Fields:
         growing = any(s.growing and h == together for s, h in zip((one, other), hulls, strict=True))
         return Seen(() if constant else axes, together, growing=growing and len(axes) == 1, parts=parts)
 
-    def inwards(self, field: Field | None, shape: Shape, recurs: bool) -> Field | None:
+    def inwards(self, field: AxisViews | None, shape: Shape, recurs: bool) -> AxisViews | None:
         """What one step of a sequence sees inside a recurrent block; the steps themselves are axis -1 there.
 
         With a state a step also sees what the steps before it saw.
@@ -203,7 +201,7 @@ class Fields:
 
     # ------------------------------------------------------------ what is shown
 
-    def shown(self, field: Field | None, rank: int) -> ReceptiveField | None:
+    def shown(self, field: AxisViews | None, rank: int) -> ReceptiveField | None:
         """The field of a value of a rank as the report shows it, that of a position of all its channels together.
 
         None where it is not known, or where no pixel reaches the value.
@@ -224,7 +222,7 @@ class Fields:
     def _sizes(self, places: Sequence[int]) -> Shape:
         return tuple(self.tracked[i].size for i in places)
 
-    def _over(self, places: Sequence[int], field: Field) -> Seen | None:
+    def _over(self, places: Sequence[int], field: AxisViews) -> Seen | None:
         """The same axis of several inputs as one."""
         known = dict.fromkeys(field[i] for i in places)
         if len(known) == 1:
@@ -330,7 +328,7 @@ def _read(seen: Seen, taken: tuple[int, int], size: int) -> Seen | None:
     return None if together == NOTHING else Seen((), together)
 
 
-def _side_by_side(one: Seen, other: Seen, axis: Axis) -> Seen:
+def _side_by_side(one: Seen, other: Seen, axis: AxisField) -> Seen:
     """Two fields that move alike as one."""
     together = hull((one.hull, other.hull)) if one.hull and other.hull else None
     real = hull((one.real, other.real))
@@ -425,6 +423,6 @@ def _skips(window: Window) -> bool:
     return window.stride > window.reach or lost(window)[0] != 0
 
 
-def outwards(field: Field | None) -> Field | None:
+def outwards(field: AxisViews | None) -> AxisViews | None:
     """What the results of a recurrent block see, one step after the other."""
     return field and tuple(s and _shifted(s, 1) for s in field)

@@ -25,7 +25,7 @@ class Storage:
         self.last_use = -1
 
 
-class Step(NamedTuple):
+class TimedOp(NamedTuple):
     """One operation of the schedule."""
 
     path: str
@@ -34,14 +34,14 @@ class Step(NamedTuple):
     """Bytes that it takes inside itself beside its results: the body of a recurrent block."""
 
 
-class Schedule:
+class Timeline:
     """The steps in order, filled while the graph is walked.
 
     `held` are the bytes that stay for the whole run: the inputs. A value without storage takes no memory of its own.
     """
 
     def __init__(self) -> None:
-        self.steps: list[Step] = []
+        self.steps: list[TimedOp] = []
         self.held = 0
         self.storages: dict[Value, Storage | None] = {}
 
@@ -62,14 +62,14 @@ class Schedule:
             self.storages[value] = storage
             made.append(storage)
         self._read(reads)
-        self.steps.append(Step(path, tuple(made), workspace))
+        self.steps.append(TimedOp(path, tuple(made), workspace))
 
     def view(self, path: str, reads: Sequence[Value], results: Iterable[Value]) -> None:
         """One operation whose results stand in the memory of the first value that it reads."""
         self._read(reads)
         for result in results:
             self.alias(result, reads[0])
-        self.steps.append(Step(path, ()))
+        self.steps.append(TimedOp(path, ()))
 
     def keep(self, values: Iterable[Value]) -> None:
         """Values that are wanted after the last step."""

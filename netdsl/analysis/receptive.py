@@ -26,7 +26,7 @@ NOTHING: Interval = (1 << 62, -(1 << 62))
 """The interval of a position that no input pixel reaches: the neutral element of the hull."""
 
 
-class Axis(NamedTuple):
+class AxisField(NamedTuple):
     """The field of every position along one axis."""
 
     phases: tuple[Interval, ...]
@@ -69,27 +69,27 @@ class Axis(NamedTuple):
         return (min(spans), max(spans)) if spans else (0, 0)
 
 
-PIXEL = Axis(((0, 0),), 1)
+PIXEL = AxisField(((0, 0),), 1)
 """The field of the input itself."""
 
 
-def slide(axis: Axis, window: Window) -> Axis | None:
+def slide(axis: AxisField, window: Window) -> AxisField | None:
     """One axis through one window; None when it has too many phases, or reaches too far, to follow."""
     if not window.upward and len(axis.phases) == 1 and axis.phases[0] != NOTHING:
         low, high = axis.phases[0]
         first = low - window.before * axis.jump
         last = high + (window.reach - 1 - window.before) * axis.jump
-        return _within(Axis(((first, last),), axis.jump * window.stride))
+        return _within(AxisField(((first, last),), axis.jump * window.stride))
     return _within(_shortest(*_slide(axis, window))) if axis.period * window.up <= MOST_PHASES else None
 
 
-def _within(axis: Axis) -> Axis | None:
+def _within(axis: AxisField) -> AxisField | None:
     """The same axis; None when it reaches further than any input does."""
     ends = [end for phase in axis.phases if phase != NOTHING for end in phase]
     return axis if all(abs(end) <= MOST for end in (axis.jump, *ends)) else None
 
 
-def _slide(axis: Axis, window: Window) -> tuple[list[Interval], int]:
+def _slide(axis: AxisField, window: Window) -> tuple[list[Interval], int]:
     period = axis.period * window.up // gcd(axis.period * window.up, window.stride)
     phases = [hull(axis.at(i) for i in _ends(_positions(window, output), axis.period)) for output in range(period)]
     return phases, period * window.stride * axis.jump // (window.up * axis.period)
@@ -177,23 +177,23 @@ def hull(intervals: Iterable[Interval]) -> Interval:
     return low, high
 
 
-def between(axis: Axis, first: int, stop: int) -> Interval:
+def between(axis: AxisField, first: int, stop: int) -> Interval:
     """What positions `first` to `stop` see together."""
     return hull(axis.at(i) for i in _ends(range(first, stop), axis.period))
 
 
-def _shortest(phases: list[Interval], jump: int) -> Axis:
+def _shortest(phases: list[Interval], jump: int) -> AxisField:
     """The same axis with as few phases as say it."""
-    axis = Axis(tuple(phases), jump)
+    axis = AxisField(tuple(phases), jump)
     for period in range(1, len(phases)):
         if len(phases) % period == 0 and jump * period % len(phases) == 0:
-            shorter = Axis(tuple(phases[:period]), jump * period // len(phases))
+            shorter = AxisField(tuple(phases[:period]), jump * period // len(phases))
             if all(shorter.at(i) == axis.at(i) for i in range(len(phases))):
                 return shorter
     return axis
 
 
-def join_axes(one: Axis, other: Axis) -> Axis | None:
+def join_axes(one: AxisField, other: AxisField) -> AxisField | None:
     """The hull of two fields position by position; None where they do not line up."""
     period = lcm(one.period, other.period)
     if one.stride != other.stride or period > MOST_PHASES:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import prod
 from typing import NamedTuple
 
-from netdsl.analysis.counts import Count, arithmetic, reading_at, shape_at, windows_at
-from netdsl.analysis.dropped import Loss, find_loss
+from netdsl.analysis.counts import Tally, arithmetic, reading_at, shape_at, windows_at
+from netdsl.analysis.dropped import LostPixels, find_loss
 from netdsl.analysis.explain import Followed, explain
-from netdsl.analysis.fields import Field, Fields, outwards
-from netdsl.analysis.memory import Schedule
+from netdsl.analysis.fields import AxisViews, FollowedAxes, outwards
+from netdsl.analysis.memory import Timeline
 from netdsl.analysis.quantities import quantity
 from netdsl.analysis.report import Row, Shape, Uncounted
 from netdsl.analysis.settings import layer_text
@@ -25,7 +25,7 @@ PLACEHOLDER = Row(name="", path="", op="", kind="", settings="", line=0, depth=0
 """Stands for a block until its rows, and with them its sums, are known."""
 
 
-class Place(NamedTuple):
+class Nesting(NamedTuple):
     """Where in the nesting a graph stands."""
 
     path: str = ""
@@ -70,22 +70,22 @@ class Walk:
         """False where nobody reads the rows: they are all `PLACEHOLDER`."""
         self.collector = collector
         self.rows: list[Row] = []
-        self.sight = Fields()
-        self.fields: dict[Value, Field | None] = {}
-        self.drawn: list[tuple[Field | None, int]] = []
+        self.sight = FollowedAxes()
+        self.fields: dict[Value, AxisViews | None] = {}
+        self.drawn: list[tuple[AxisViews | None, int]] = []
         """What each of the rows sees, and its rank; it can be shown once all rows are known."""
         self.texts: dict[Value, str] = {}
-        self.schedule = Schedule()
+        self.schedule = Timeline()
         self.uncounted: list[Uncounted] = []
         self.counted: set[str] = set()  # paths of the nodes whose weights are counted
 
-    def net(self, graph: Graph) -> Count:
+    def net(self, graph: Graph) -> Tally:
         """The whole inference graph; rows, fields and schedule are complete afterwards."""
         for source, value in enumerate(graph.inputs):
             self.sight.start(source, self.shape(value), value.type.dtype is not DType.FLOAT)
             self.schedule.hold(value, self.bytes(value.type))
         self.fields.update({v: self.sight.of_input(source) for source, v in enumerate(graph.inputs)})
-        total = self.graph(graph, Place())
+        total = self.graph(graph, Nesting())
         self.schedule.keep(o.value for o in graph.outputs)
         self._draw()
         return total
@@ -113,7 +113,7 @@ class Walk:
         pairs = zip(self.rows, self.drawn, strict=True)
         self.rows = [changed(r, receptive_field=shown[f]) if shown[f] else _unseen(r) for r, f in pairs]
 
-    def drawing(self, node: Node) -> tuple[Field | None, int]:
+    def drawing(self, node: Node) -> tuple[AxisViews | None, int]:
         return self.fields.get(node.results[0]), node.results[0].type.rank
 
     def shape(self, value: Value) -> Shape:
@@ -126,8 +126,8 @@ class Walk:
         self.texts.update({v: str(v.type) for v in values if v not in self.texts})
         return tuple([self.texts[v] for v in values])
 
-    def graph(self, graph: Graph, place: Place) -> Count:
-        total = Count()
+    def graph(self, graph: Graph, place: Nesting) -> Tally:
+        total = Tally()
         for node in graph.nodes:
             if isinstance(node.op, Block):
                 total.add(self.block(node, node.op, place))
@@ -145,7 +145,7 @@ class Walk:
             total *= extent
         return total
 
-    def owns(self, node: Node, place: Place) -> bool:
+    def owns(self, node: Node, place: Nesting) -> bool:
         """True at the first use of the node's weights."""
         path = place.of(node.owner.name)
         first = place.owned and path not in self.counted
@@ -155,10 +155,10 @@ class Walk:
 
     # ------------------------------------------------------------ layers
 
-    def layer(self, node: Node, op: Op, place: Place) -> Count:
+    def layer(self, node: Node, op: Op, place: Nesting) -> Tally:
         weights = op.weights()
         warnings = self.look(node, op, weights)
-        count = Count(layers=1)
+        count = Tally(layers=1)
         path = place.of(node.name)
         owned = self.owns(node, place)
         if owned:
@@ -196,7 +196,7 @@ class Walk:
             through = [self.through(op, (i, number), (v, result), f, readings) for i, v, f in operands]
             self.fields[result] = self.joined(op, through, len(node.inputs))
 
-    def joined(self, op: Op, through: list[Field], operands: int) -> Field | None:
+    def joined(self, op: Op, through: list[AxisViews], operands: int) -> AxisViews | None:
         """What a result sees through those of its operands that see anything."""
         axis = op.beside()
         if axis is not None and through:
@@ -204,9 +204,9 @@ class Walk:
         return self.sight.join(through) if len(through) > 1 else next(iter(through), None)
 
     def through(
-        self, op: Op, place: tuple[int, int], ends: tuple[Value, Value], field: Field,
+        self, op: Op, place: tuple[int, int], ends: tuple[Value, Value], field: AxisViews,
         readings: dict[TensorType, Reading],
-    ) -> Field:  # fmt: skip
+    ) -> AxisViews:  # fmt: skip
         """What a result sees through one operand; `place` has the number of either.
 
         Where values of one type are read alike, `readings` keeps how.
@@ -230,7 +230,7 @@ class Walk:
         self.schedule.run(path, node.inputs, sizes)
         return sum(size for _, size in sizes)
 
-    def losses(self, node: Node, loss: Loss | None) -> tuple[str, ...]:
+    def losses(self, node: Node, loss: LostPixels | None) -> tuple[str, ...]:
         """Warn of pixels that no window reads."""
         if loss is None:
             return ()
@@ -240,7 +240,7 @@ class Walk:
             self.collector.warn("pixels-dropped", message, node.span, help=loss.help, notes=(f"at {at}",) if at else ())
         return (loss.text,)
 
-    def explanation(self, node: Node, op: Op, place: Place) -> tuple[str, ...]:
+    def explanation(self, node: Node, op: Op, place: Nesting) -> tuple[str, ...]:
         followed = tuple(self.followed(node, op))
         return tuple(explain(node, self.sizes, batch=self.batch, steps=place.steps, fields=followed))
 
@@ -258,10 +258,10 @@ class Walk:
 
     # ------------------------------------------------------------ blocks
 
-    def block(self, node: Node, op: Block, place: Place) -> Count:
+    def block(self, node: Node, op: Block, place: Nesting) -> Tally:
         index = len(self.rows)
         owned = self.owns(node, place)
-        inside = Place(place.of(node.name), place.depth + 1, place.steps, owned)
+        inside = Nesting(place.of(node.name), place.depth + 1, place.steps, owned)
         self.rows.append(PLACEHOLDER)
         self.drawn.append((None, 0))
         steps = None
@@ -277,7 +277,7 @@ class Walk:
         self.drawn[index] = self.drawing(node)
         return count
 
-    def body(self, node: Node, op: Block, inside: Place) -> Count:
+    def body(self, node: Node, op: Block, inside: Nesting) -> Tally:
         for inner, outer in zip(op.body.inputs, node.inputs, strict=True):
             self.fields[inner] = self.fields.get(outer)
             self.schedule.alias(inner, outer)
@@ -291,10 +291,10 @@ class Walk:
         """Length of the sequence that a recurrent block runs over."""
         return shape_at(node.results[0].type, self.sizes)[0]
 
-    def recurrent(self, node: Node, op: Recurrent, inside: Place) -> Count:
+    def recurrent(self, node: Node, op: Recurrent, inside: Nesting) -> Tally:
         """The body once, counted for every step; its tensors live for one step, its states from step to step."""
         self.enter(node, op)
-        outside, self.schedule = self.schedule, Schedule()
+        outside, self.schedule = self.schedule, Timeline()
         for state in op.states:
             self.schedule.hold(state.current, self.bytes(state.current.type))
         count = self.graph(op.body, inside)
@@ -324,7 +324,7 @@ class Walk:
 
     # ------------------------------------------------------------ rows
 
-    def row(self, node: Node, place: Place, count: Count, owned: bool, remarks: Remarks) -> Row:
+    def row(self, node: Node, place: Nesting, count: Tally, owned: bool, remarks: Remarks) -> Row:
         shares = place.of(node.owner.name) if node.owner is not node else None
         row = Row(
             name=node.name,
@@ -380,6 +380,6 @@ def _without(row: Row, missing: tuple[str, ...]) -> Row:
     )
 
 
-def _settled(field: Field) -> bool:
+def _settled(field: AxisViews) -> bool:
     """Whether all positions see the same of all axes."""
     return not any(seen and (seen.axes or seen.parts) for seen in field)

@@ -12,15 +12,15 @@ import netdsl.elaborate.recurrence as recurrence
 import netdsl.elaborate.rows as rows
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import DEPTH, Context, Demanded
-from netdsl.elaborate.scope import Build, Names, Row, Scope, labels_of
+from netdsl.elaborate.scope import Build, NodeNames, RowValue, Scope, labels_of
 from netdsl.elaborate.values import (
     LAYERS,
     UNKNOWN,
     Arrows,
     BlockLayer,
     Bundle,
+    CallFrame,
     Failed,
-    Frame,
     OpLayer,
     arrows,
 )
@@ -43,12 +43,14 @@ def build_graph(
 ) -> Build:
     """Run the rows of a body whose inputs are bound; outputs and unused rows are settled."""
     reserved = labels_of(definition.body)
-    build = Build(graph, Names(reserved), scope, definition.keyword, labels=reserved)
+    build = Build(graph, NodeNames(reserved), scope, definition.keyword, labels=reserved)
     graph.inputs.extend(inputs)
     if len(graph.inputs) == 1:
         only = graph.inputs[0]
         binding = scope.names.get(only.name)
-        build.previous = (binding.row if binding else None) or Row(context.origins.get(only, definition.span), only)
+        build.previous = (binding.row if binding else None) or RowValue(
+            context.origins.get(only, definition.span), only
+        )
     context.builds.append(build)
     try:
         rows.run(context, scope, definition.body)
@@ -200,7 +202,7 @@ def _instantiate(context: Context, layer: BlockLayer, value: Arrows, span: Span)
     definition = layer.definition
     scope = Scope(layer.home)
     library = definition.span.source.name.startswith("std.")
-    frame = Frame(_call_text(layer), span, library, recurrence.step_text(definition, arrows(value)))
+    frame = CallFrame(_call_text(layer), span, library, recurrence.step_text(definition, arrows(value)))
     values = parameters.settle(context, scope, definition, layer.settings, layer.span)
     key = _cache_key(definition, values, value)
     if key is not None and key in context.bodies:
@@ -326,7 +328,7 @@ def bind_inputs(
             first = scope.names[item.name.id].span
             message = f"the name `{item.name.id}` is taken already"
             context.error("duplicate-name", message, item.name.span, Label(first, "first here"))
-        scope.bind(item.name.id, value, item.name.span, Row(item.name.span, value))
+        scope.bind(item.name.id, value, item.name.span, RowValue(item.name.span, value))
         if recurrent and whole:
             continue
         inputs.append(made)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from netdsl.base.record import anew, entity, record
 from netdsl.dims import Condition, Domain, Extent, SizeTooComplex, TooMuchEffort, Verdict, compare
 from netdsl.dims.tensors import Value
-from netdsl.elaborate.scope import Build, Names, Row, Scope
-from netdsl.elaborate.values import Exhausted, Failed, Frame
+from netdsl.elaborate.scope import Build, NodeNames, RowValue, Scope
+from netdsl.elaborate.values import CallFrame, Exhausted, Failed
 from netdsl.graph import Graph
 from netdsl.text.diagnostics import Collector, Fix, Label, Severity
 from netdsl.text.source import Span
@@ -39,7 +39,7 @@ DEPTH = 60
 
 def outside() -> Build:
     """Where the values of a file stand that belong to no body: there is no row before them."""
-    return Build(Graph("file"), Names(), Scope(), "file")
+    return Build(Graph("file"), NodeNames(), Scope(), "file")
 
 
 @record
@@ -56,7 +56,7 @@ class Demanded:
 class Pass:
     """One pass of a loop: what its names stand for, and how many blocks were at work around the loop."""
 
-    says: Values
+    says: ShownValues
     span: Span
     depth: int
 
@@ -79,7 +79,7 @@ class Context:
     collector: Collector
     library: Library
     domain: Domain = anew(factory=Domain)
-    frames: list[Frame] = anew(factory=list)
+    frames: list[CallFrame] = anew(factory=list)
     origins: dict[Value, Span] = anew(factory=dict)
     """Where each arrow was made, to point at both sides of a clash."""
     builds: list[Build] = anew(factory=lambda: [outside()])
@@ -94,7 +94,7 @@ class Context:
     """Errors so far, those that were told of before counted too."""
     reported: set[tuple[str, Span]] = anew(factory=set)
     rows_seen: dict[Span, bool] = anew(factory=dict)
-    """Row places with whether any use of the row was read."""
+    """RowValue places with whether any use of the row was read."""
     sets: dict[Span, tuple[str, tuple[Graph, int], tuple[Span, ...]]] = anew(factory=dict)
     """`set` rows by place: the operation, the nodes of the body that stand above, and the places of what is set."""
     reached: set[Span] = anew(factory=set)
@@ -166,7 +166,7 @@ class Context:
             raise Exhausted
 
     @contextmanager
-    def within(self, frame: Frame) -> Iterator[None]:
+    def within(self, frame: CallFrame) -> Iterator[None]:
         self.frames.append(frame)
         try:
             yield
@@ -178,7 +178,7 @@ class Context:
         """One pass of a loop: errors in it say which. A loop of one pass goes without."""
         if count > 1:
             parts = item if len(target) > 1 else (item,)
-            self.passes.append(Pass(Values(target, parts), span, len(self.frames)))
+            self.passes.append(Pass(ShownValues(target, parts), span, len(self.frames)))
         try:
             yield
         finally:
@@ -246,7 +246,7 @@ class Context:
         return extent
 
 
-class Values:
+class ShownValues:
     """`c = 16`, worked out when it is shown."""
 
     __slots__ = ("parts", "target")
@@ -266,7 +266,7 @@ def _shown(value: Any) -> str:
     return describe(value)
 
 
-def _chain(frames: Sequence[Frame], passes: Sequence[Pass]) -> tuple[str, ...]:
+def _chain(frames: Sequence[CallFrame], passes: Sequence[Pass]) -> tuple[str, ...]:
     """The blocks, and passes of loops, that led to a place, the innermost first."""
     lines = []
     for depth in range(len(frames), -1, -1):
@@ -289,6 +289,6 @@ def too_complex(context: Context, error: SizeTooComplex, span: Span) -> NoReturn
     context.error("size-too-complex", str(error), span, help=error.help)
 
 
-def mark_used(row: Row | None) -> None:
+def mark_used(row: RowValue | None) -> None:
     if row is not None:
         row.used = True

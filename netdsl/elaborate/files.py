@@ -32,7 +32,7 @@ PRELUDE = "std.prelude"
 """Composites that every file may use without saying so."""
 
 Parse = Callable[[Source, Collector], syntax.File]
-Read = Callable[[Path], Source]
+ReadFile = Callable[[Path], Source]
 
 
 @entity
@@ -57,7 +57,7 @@ class Module:
 class Library:
     """All files of one program, each read once."""
 
-    def __init__(self, parse: Parse, read: Read, collector: Collector) -> None:
+    def __init__(self, parse: Parse, read: ReadFile, collector: Collector) -> None:
         self.parse = parse
         self.read = read
         self.collector = collector

@@ -15,7 +15,7 @@ import netdsl.elaborate.layers as layers
 import netdsl.elaborate.rows as rows
 from netdsl.dims.tensors import DType, TensorType
 from netdsl.elaborate.context import Context
-from netdsl.elaborate.scope import Build, Names, Scope
+from netdsl.elaborate.scope import Build, NodeNames, Scope
 from netdsl.elaborate.values import BlockLayer, OpLayer, arrows
 from netdsl.graph import Graph
 from netdsl.ops.axes import find_axis, without
@@ -66,7 +66,7 @@ def _means_nothing(context: Context, scope: Scope, name: syntax.Name) -> bool:
 
 def _type(context: Context, scope: Scope, item: syntax.Expr) -> Typed:
     """The type of one arrow of a bundle; it is built on the side to be known."""
-    build = Build(Graph("label"), Names(), scope)
+    build = Build(Graph("label"), NodeNames(), scope)
     context.builds.append(build)
     try:
         flat = arrows(rows.start(context, scope, syntax.Pipeline(item.span, (item,))))

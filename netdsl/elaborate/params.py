@@ -9,7 +9,7 @@ import netdsl.elaborate.layers as layers
 import netdsl.elaborate.rows as rows
 import netdsl.elaborate.sizes as sizes
 from netdsl.elaborate.context import Context
-from netdsl.elaborate.scope import Build, Row, Scope
+from netdsl.elaborate.scope import Build, RowValue, Scope
 from netdsl.graph import result_types
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import RuleError, read_setting
@@ -38,7 +38,7 @@ def param_row(context: Context, scope: Scope, row: syntax.ParamRow) -> None:
     value = layers.append(context, row.name.id, op, (), types, row.span, {})
     node = context.build.fresh.pop()
     node.name = _node_name(context.build, row.name.id)
-    context.build.scope.bind(row.name.id, value, row.name.span, Row(row.span, value))
+    context.build.scope.bind(row.name.id, value, row.name.span, RowValue(row.span, value))
 
 
 def _node_name(build: Build, name: str) -> str:

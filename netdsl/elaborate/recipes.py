@@ -13,9 +13,9 @@ from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.expectations import warn_of_activations
 from netdsl.elaborate.files import Module
-from netdsl.elaborate.scope import Build, Names, Scope
+from netdsl.elaborate.scope import Build, NodeNames, Scope
 from netdsl.elaborate.values import Exhausted, Failed, arrows
-from netdsl.graph import Divisor, Graph, Net, Output, Recipe, Term, divisors_of, restrict
+from netdsl.graph import Divisor, Graph, Net, Output, Recipe, RecipeTerm, divisors_of, restrict
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Declared, Op, RuleError, read_setting
 from netdsl.ops.fields import FieldError
@@ -221,7 +221,7 @@ def _term_row(
         fields.update((name, type) for name, type in new.items() if name not in _rows(net))
         scope = Scope(module.scope)
         available = _bind_values(context, scope, net, fields, row)
-    build = Build(graph, Names(), scope)
+    build = Build(graph, NodeNames(), scope)
     graph.inputs.extend(available.values())
     context.builds.append(build)
     try:
@@ -240,7 +240,7 @@ def _term_row(
     if any(t.name == name for t in terms):
         name = f"{name}{len(terms) + 1}"
     _check_term(context, net, graph, row)
-    term = Term(name, graph, row.span)
+    term = RecipeTerm(name, graph, row.span)
     if row.keyword.id == "loss":
         _check_divisors(context, net, term, row)
     terms.append(term)
@@ -323,7 +323,7 @@ def _rows(net: Net) -> set[str]:
 
 
 def _free_names(expr: Any) -> list[syntax.Name]:
-    """Names that stand for arrows at the head of a pipeline."""
+    """NodeNames that stand for arrows at the head of a pipeline."""
     if isinstance(expr, syntax.Name):
         return [expr]
     if isinstance(expr, syntax.Pipeline):
@@ -401,7 +401,7 @@ def _few(names: tuple[str, ...]) -> str:
     return ", ".join(names if len(names) <= 4 else (*names[:2], "…", names[-1]))
 
 
-def _check_divisors(context: Context, net: Net, term: Term, row: syntax.RecipeRow) -> None:
+def _check_divisors(context: Context, net: Net, term: RecipeTerm, row: syntax.RecipeRow) -> None:
     """Batches of one row must add up: it may not mix means over different things, nor hide what they are over."""
     read = {value.name for value in term.graph.inputs}
     for output in net.outputs:

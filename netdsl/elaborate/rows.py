@@ -18,7 +18,7 @@ import netdsl.elaborate.sizes as sizes
 from netdsl.dims import SizeTooComplex
 from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.context import Context, too_complex
-from netdsl.elaborate.scope import Build, Names, Row, Scope, labels_of, name_row
+from netdsl.elaborate.scope import Build, NodeNames, RowValue, Scope, labels_of, name_row
 from netdsl.elaborate.values import (
     LAYERS,
     UNKNOWN,
@@ -72,7 +72,7 @@ def _lose(context: Context, scope: Scope, place: losses.Lost) -> None:
         if not is_layer(context, name):
             context.build.scope.bind(name, UNKNOWN, place.span)
             scope.bind(name, UNKNOWN, place.span)
-    context.build.previous = Row(place.span, UNKNOWN, used=True)
+    context.build.previous = RowValue(place.span, UNKNOWN, used=True)
 
 
 def _fail(context: Context, scope: Scope, row: syntax.BodyRow) -> None:
@@ -86,7 +86,7 @@ def _fail(context: Context, scope: Scope, row: syntax.BodyRow) -> None:
         build.scope.bind(name, UNKNOWN, span)
         scope.bind(name, UNKNOWN, span)
     if isinstance(row, syntax.LayerRow | syntax.OutputRow | syntax.If | syntax.ForRow | syntax.NextRow):
-        build.previous = Row(row.span, UNKNOWN, used=True)
+        build.previous = RowValue(row.span, UNKNOWN, used=True)
 
 
 def _bound_names(row: syntax.BodyRow) -> dict[str, Span]:
@@ -170,7 +170,7 @@ def begin(context: Context, names: tuple[syntax.Name, ...]) -> tuple[list[Any], 
     held = build.fresh, build.named
     build.fresh, build.named = [], []
     if not build.nested:
-        build.inner = Names() if names else build.names
+        build.inner = NodeNames() if names else build.names
     return held
 
 
@@ -186,12 +186,12 @@ def _row_value(context: Context, scope: Scope, row: syntax.LayerRow) -> Any:
 def finish(
     context: Context, names: tuple[syntax.Name, ...], span: Span, value: Any, bundle: bool,
     held: tuple[list[Any], list[Any]],
-) -> Row:  # fmt: skip
+) -> RowValue:  # fmt: skip
     """Name a row's nodes and bind its labels."""
     build = context.build
     made = {result for node in build.fresh + build.named for result in node.results}
     _name_nodes(build, names[0].id if names and not bundle else None, held)
-    row = Row(span, value)
+    row = RowValue(span, value)
     _bind(context, names, value, bundle, row)
     if isinstance(value, Value) and value in made and names:
         value.name = names[0].id
@@ -249,7 +249,7 @@ def _name_nodes(build: Build, label: str | None, held: tuple[list[Any], list[Any
     build.fresh, build.named = held[0], held[1] + done
 
 
-def _bind(context: Context, names: tuple[syntax.Name, ...], value: Any, bundle: bool, row: Row) -> None:
+def _bind(context: Context, names: tuple[syntax.Name, ...], value: Any, bundle: bool, row: RowValue) -> None:
     scope = context.build.scope
     if not bundle:
         for name in names:

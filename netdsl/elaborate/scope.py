@@ -1,4 +1,4 @@
-"""Names in reach of a row, and the names that layers get."""
+"""NodeNames in reach of a row, and the names that layers get."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Binding:
 
     value: Any
     span: Span
-    row: Row | None = None
+    row: RowValue | None = None
 
 
 @entity
-class Row:
+class RowValue:
     """The value of a row with whether anything has read it."""
 
     span: Span
@@ -46,7 +46,7 @@ class Scope:
         self.defaults: dict[str, dict[str, Setting]] = {}
         self.path: str = path or (parent.path if parent else "")
 
-    def bind(self, name: str, value: Any, span: Span, row: Row | None = None) -> None:
+    def bind(self, name: str, value: Any, span: Span, row: RowValue | None = None) -> None:
         self.names[name] = Binding(value, span, row)
 
     def find(self, name: str) -> Binding | None:
@@ -76,7 +76,7 @@ class Scope:
         return merged
 
 
-class Names:
+class NodeNames:
     """Gives nodes their names: unique in a body, made from row labels and operation names."""
 
     def __init__(self, reserved: Iterable[str] = ()) -> None:
@@ -105,23 +105,23 @@ class Build:
     """A body being built: its graph, and what its rows have brought so far."""
 
     graph: Graph
-    names: Names
+    names: NodeNames
     scope: Scope
     """Where row labels are bound."""
     keyword: str = "block"
-    previous: Row | None = None
+    previous: RowValue | None = None
     fresh: list[Node] = anew(factory=list)
     """Nodes of the row at work that have no final name yet."""
     named: list[Node] = anew(factory=list)
     """Nodes of the row at work that an inner row has named."""
-    rows: list[Row] = anew(factory=list)
+    rows: list[RowValue] = anew(factory=list)
     loops: int = 0
     nested: int = 0
     """How many values with rows of their own (`if`, `each`) are open."""
     params: set[str] = anew(factory=set)
-    """Names of free params so far."""
-    inner: Names = anew(factory=Names)
-    """Names inside the outermost row at work."""
+    """NodeNames of free params so far."""
+    inner: NodeNames = anew(factory=NodeNames)
+    """NodeNames inside the outermost row at work."""
     states: dict[str, Any] = anew(factory=dict)
     labels: Mapping[str, Span] = anew(factory=dict)
     """Where the body names its rows, read or not yet read."""
@@ -157,14 +157,14 @@ def _name_labelled(fresh: list[Node], named: list[Node], label: str) -> None:
     for node in named:
         node.name = f"{label}.{node.name}"
     if named or len(weighted) > 1:
-        inner = Names(n.name.removeprefix(label + ".") for n in named)
+        inner = NodeNames(n.name.removeprefix(label + ".") for n in named)
         for node in fresh:
             node.name = f"{label}.{inner.number(node.name)}"
         return
     counts = Counter(n.name for n in fresh)
     repeated = {name for name, count in counts.items() if count > 1}
     owner = weighted[0] if weighted else next((n for n in fresh[-1:] if n.name not in repeated), None)
-    inner = Names()
+    inner = NodeNames()
     for node in fresh:
         if node is owner:
             node.name = label

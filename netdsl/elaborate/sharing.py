@@ -5,7 +5,7 @@ from __future__ import annotations
 import netdsl.elaborate.layers as layers
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Context
-from netdsl.elaborate.scope import Build, Names, Scope
+from netdsl.elaborate.scope import Build, NodeNames, Scope
 from netdsl.elaborate.values import (
     Arrows,
     BlockLayer,
@@ -72,7 +72,7 @@ def _inline_block(context: Context, scope: Scope, shared: Shared, value: Arrows)
     graph = Graph(shared.name)
     inputs = [Value("x" if len(arrows(value)) == 1 else f"x{i}", a.type) for i, a in enumerate(arrows(value), 1)]
     graph.inputs.extend(inputs)
-    build = Build(graph, Names(), scope)
+    build = Build(graph, NodeNames(), scope)
     context.builds.append(build)
     try:
         inner = inputs[0] if len(inputs) == 1 else Bundle(tuple(inputs))

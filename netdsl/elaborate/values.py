@@ -173,7 +173,7 @@ LAYERS = (OpLayer, BlockLayer, Repeat, Chain, Shared)
 
 
 @record
-class Frame:
+class CallFrame:
     """One step of the call chain: a block at work on behalf of a row."""
 
     title: str
@@ -182,4 +182,4 @@ class Frame:
     """True for a block of the standard library: errors inside point at the call."""
     says: str = ""
     """What is worth knowing of its inputs when something in it is wrong."""
-    earlier: tuple[Frame, ...] = ()
+    earlier: tuple[CallFrame, ...] = ()

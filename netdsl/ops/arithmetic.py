@@ -28,7 +28,7 @@ from netdsl.ops.fields import FloatKind
 from netdsl.ops.shape import Unsqueeze
 
 
-class Bundle(Op, abstract=True):
+class Variadic(Op, abstract=True):
     """An operation on two or more values at once, one FLOP an element for every value after the first."""
 
     broadcasts: ClassVar[bool] = True
@@ -57,7 +57,7 @@ class Bundle(Op, abstract=True):
         return self.result().elements * (len(self.x) - 1)
 
 
-class Add(Bundle):
+class Add(Variadic):
     """The sum of values: a residual connection (He et al., 2015)."""
 
     example: ClassVar[str] = "(a [8], b [8]) -> add"
@@ -68,7 +68,7 @@ class Add(Bundle):
         return {"x": tuple(fit(tape, outgoing[0], v) for v in self.x)}
 
 
-class Mul(Bundle):
+class Mul(Variadic):
     """The product of values, element by element: a gate, a scale."""
 
     example: ClassVar[str] = "(a [8], b [8]) -> mul"

@@ -5,7 +5,7 @@ from typing import ClassVar
 from netdsl.dims.tensors import DType, Value
 from netdsl.ops.arithmetic import Mul
 from netdsl.ops.base import Elementwise, Gradients, Tape, require_dtype, require_rank
-from netdsl.ops.fields import Share
+from netdsl.ops.fields import Fraction
 from netdsl.ops.windows import SPATIAL_RANKS
 
 
@@ -21,7 +21,7 @@ class Dropout(Elementwise):
     flops_each: ClassVar[int] = 0
     by_channel: ClassVar[bool] = False
 
-    rate: Share = 0.5
+    rate: Fraction = 0.5
 
     def prepare(self) -> None:
         require_dtype(self.x, DType.FLOAT, f"`{self.name}` needs real numbers")

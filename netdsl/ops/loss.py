@@ -9,7 +9,7 @@ from netdsl.ops.activation import Sigmoid
 from netdsl.ops.arithmetic import Add, Div, Log, Mul, Neg, Sub
 from netdsl.ops.axes import Axis, find_axis, float_of, is_one, product, rank_at_least, samples_of, without
 from netdsl.ops.base import Gradients, Numbering, Op, Requirement, RuleError, Tape
-from netdsl.ops.fields import FloatKind, Int, ListKind, Positive, Share
+from netdsl.ops.fields import FloatKind, Fraction, Int, ListKind, NonNegative
 from netdsl.ops.shape import Squeeze, Unsqueeze
 
 SCALAR = TensorType((), DType.FLOAT, batched=False)
@@ -111,7 +111,7 @@ class CrossEntropy(ClassLoss):
 
     example: ClassVar[str] = "(logits [10], label int[]) -> cross_entropy"
 
-    smoothing: Share = 0.0
+    smoothing: Fraction = 0.0
     axis: Axis = None
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
@@ -135,7 +135,7 @@ class CrossEntropyGradient(ClassLoss):
     ignore: Int = -100
     weight: ClassWeights = None
     axis: Axis = None
-    smoothing: Share = 0.0
+    smoothing: Fraction = 0.0
 
     def result(self) -> TensorType:
         return self.x.type
@@ -340,7 +340,7 @@ class Hinge(PairLoss):
 
     example: ClassVar[str] = "(score [1], label int[1]) -> hinge"
 
-    margin: Positive = 1.0
+    margin: NonNegative = 1.0
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         from netdsl.ops.backward.loss import HingeSlope
@@ -359,7 +359,7 @@ class MultiMargin(Loss):
 
     x: Value
     label: Value
-    margin: Positive = 1.0
+    margin: NonNegative = 1.0
 
     def prepare(self) -> None:
         samples_of(self.x, self.name)

@@ -22,7 +22,7 @@ from netdsl.ops.base import (
     require_dtype,
     require_rank,
 )
-from netdsl.ops.fields import Bool, Count, Float, Positive, Share
+from netdsl.ops.fields import Bool, Count, Float, Fraction, NonNegative
 from netdsl.ops.windows import SPATIAL_RANKS, product
 
 
@@ -44,8 +44,8 @@ class Batchnorm(Elementwise):
     training_differs: ClassVar[bool] = True
     flops_each: ClassVar[int] = 2
 
-    eps: Positive = 1e-5
-    momentum: Share = 0.1
+    eps: NonNegative = 1e-5
+    momentum: Fraction = 0.1
     affine: Bool = True
 
     def prepare(self) -> None:
@@ -109,7 +109,7 @@ class Layernorm(_Standardised):
 
     example: ClassVar[str] = "tokens [197, 768] -> layernorm"
 
-    eps: Positive = 1e-5
+    eps: NonNegative = 1e-5
     axes: Count = 1
     affine: Bool = True
 
@@ -164,7 +164,7 @@ class Groupnorm(_Standardised):
     needs_batch: ClassVar[bool] = True
 
     groups: Count
-    eps: Positive = 1e-5
+    eps: NonNegative = 1e-5
     affine: Bool = True
 
     def prepare(self) -> None:
@@ -217,7 +217,7 @@ class Instancenorm(_Standardised):
     example: ClassVar[str] = "image [16, 8, 8] -> instancenorm"
     needs_batch: ClassVar[bool] = True
 
-    eps: Positive = 1e-5
+    eps: NonNegative = 1e-5
     affine: Bool = False
 
     def prepare(self) -> None:

@@ -6,7 +6,7 @@ from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.arithmetic import Div
 from netdsl.ops.backward.base import Backward, BatchSize, ExpandTo
 from netdsl.ops.base import Gradients, Tape
-from netdsl.ops.fields import Share
+from netdsl.ops.fields import Fraction
 
 SCALAR = TensorType((), DType.FLOAT, batched=False)
 
@@ -30,7 +30,7 @@ class Correction(Backward):
     """
 
     steps: Value
-    beta: Share
+    beta: Fraction
 
     def result(self) -> TensorType:
         return SCALAR

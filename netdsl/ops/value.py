@@ -8,7 +8,7 @@ from netdsl.ops.base import Gradients, Op, RuleError, Tape
 from netdsl.ops.fields import Float, Initialiser, IntKind, ListKind
 
 
-class Given(Op, abstract=True):
+class ReadsNothing(Op, abstract=True):
     """Something that reads nothing and costs nothing."""
 
     def contractions(self) -> tuple[tuple[int, ...], ...]:
@@ -18,7 +18,7 @@ class Given(Op, abstract=True):
         return 0
 
 
-class Constant(Given):
+class Constant(ReadsNothing):
     """A number of the text beside an arrow: the `2` of `2 * x`. It has no axes and no batch."""
 
     example: ClassVar[str] = "2 * x [8]"
@@ -30,7 +30,7 @@ class Constant(Given):
         return TensorType((), DType.FLOAT, batched=False)
 
 
-class FreeParam(Given):
+class FreeParam(ReadsNothing):
     """A learned tensor that no layer owns, one for all samples: `param position [197, 768] = normal(0.02)`."""
 
     example: ClassVar[str] = "param position [197, 768] = normal(0.02)"

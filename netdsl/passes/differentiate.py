@@ -14,17 +14,17 @@ from typing import Any
 
 import netdsl.passes.recurrence as recurrence
 from netdsl.dims.tensors import DType, TensorType, Value, WeightValue
-from netdsl.graph import Graph, Net, Node, Recurrent, Term
+from netdsl.graph import Graph, Net, Node, RecipeTerm, Recurrent
 from netdsl.ops.arithmetic import Add
 from netdsl.ops.base import NoGradient, Op
-from netdsl.passes.inline import Place, opened
+from netdsl.passes.inline import FlatPlace, opened
 from netdsl.passes.tape import Pen, Writer
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
 from netdsl.text.source import Span
 
 
 @dataclass(eq=False)
-class Gradients:
+class Differentiated:
     """A differentiated network."""
 
     graph: Graph
@@ -84,7 +84,7 @@ class Differentiator:
             results = self.write(place)
             values.update(zip(place.node.results, results, strict=True))
 
-    def write(self, place: Place) -> tuple[Value, ...]:
+    def write(self, place: FlatPlace) -> tuple[Value, ...]:
         if isinstance(place.op, Recurrent):
             return recurrence.write(self, place, place.op)
         op = place.op.on(place.operands)
@@ -217,10 +217,10 @@ def summed(gradients: list[Value], pen: Pen) -> Value | None:
 
 def differentiate(
     net: Net,
-    losses: Iterable[Term] | None = None,
+    losses: Iterable[RecipeTerm] | None = None,
     scale: Value | None = None,
     groups: Sequence[Sequence[int]] | None = None,
-) -> Gradients:
+) -> Differentiated:
     """The forward and backward pass of a net's losses (its recipe's, or those given).
 
     Gradients are multiplied by `scale` from the first on, where there is one. `groups` of losses, by their numbers, get
@@ -247,7 +247,9 @@ def differentiate(
     apart = [each] if groups is None else [[each[number] for number in group] for group in groups]
     parts = [worker.propagated([(one, start) for one in group], pen) for group in apart]
     writer = worker.writer
-    return Gradients(graph, fields, loss, found, outputs, writer.weights, parts, writer.carried, seed, writer, arrows)
+    return Differentiated(
+        graph, fields, loss, found, outputs, writer.weights, parts, writer.carried, seed, writer, arrows
+    )
 
 
 def _numbered(names: Iterable[str]) -> Iterator[str]:
@@ -264,7 +266,11 @@ def _span(net: Net) -> Span:
 
 
 def _write_term(
-    worker: Differentiator, term: Term, known: Mapping[str, Value], fields: dict[str, Value], values: dict[Value, Value]
+    worker: Differentiator,
+    term: RecipeTerm,
+    known: Mapping[str, Value],
+    fields: dict[str, Value],
+    values: dict[Value, Value],
 ) -> Value:
     """The forward pass of one loss; labels that are new become inputs. `values` learns what stands for its arrows."""
     for wanted in term.graph.inputs:

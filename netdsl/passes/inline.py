@@ -11,7 +11,7 @@ from netdsl.ops.base import Op
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FlatPlace:
     """A node of the source with its path, the key of its weights and its operands in the flat graph."""
 
     node: Node
@@ -25,7 +25,7 @@ class Place:
         return self.node.op
 
 
-def opened(graph: Graph, values: dict[Value, Value], path: str = "", key: str = "") -> Iterator[Place]:
+def opened(graph: Graph, values: dict[Value, Value], path: str = "", key: str = "") -> Iterator[FlatPlace]:
     """Every operation and recurrent block in order. The caller sets `values[r]` for each result before going on.
 
     `values` maps arrows of the source to those of the flat graph; inputs must be in it.
@@ -42,7 +42,7 @@ def opened(graph: Graph, values: dict[Value, Value], path: str = "", key: str = 
                 inner.update((r, values[r]) for r in place.node.results)
             _hand_out(node, inner, values)
         else:
-            yield Place(node, here, keys[node], operands)
+            yield FlatPlace(node, here, keys[node], operands)
 
 
 def _joined(path: str, name: str) -> str:

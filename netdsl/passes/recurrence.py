@@ -25,7 +25,7 @@ from netdsl.passes.tape import Pen, Writer
 
 if TYPE_CHECKING:
     from netdsl.passes.differentiate import Differentiator, Entry
-    from netdsl.passes.inline import Place
+    from netdsl.passes.inline import FlatPlace
 
 OVER_TIME = (LinearWeightGradient, SumTo)
 """Sums over samples that may as well run over samples and steps."""
@@ -46,7 +46,7 @@ def over_time(type: TensorType, steps: object) -> TensorType:
     return type.with_shape(steps, *type.shape)  # type: ignore[arg-type]
 
 
-def write(worker: Differentiator, place: Place, block: Recurrent) -> tuple[Value, ...]:
+def write(worker: Differentiator, place: FlatPlace, block: Recurrent) -> tuple[Value, ...]:
     """Append the forward loop, its body in training form; the results of the block."""
     outer, operands = worker.writer, place.operands
     inner = differentiate.Differentiator(Writer(Graph(block.name), outer.weights, dict(outer.carried)))
@@ -78,7 +78,7 @@ def write(worker: Differentiator, place: Place, block: Recurrent) -> tuple[Value
 
 
 def _loop(
-    block: Recurrent, place: Place, inner: Differentiator, sequences: dict[Value, Value], states: tuple[State, ...],
+    block: Recurrent, place: FlatPlace, inner: Differentiator, sequences: dict[Value, Value], states: tuple[State, ...],
     buffers: tuple[State, ...],
 ) -> Taped:  # fmt: skip
     """The forward loop as a node whose results are those of the block, then the buffers after the last step."""
@@ -99,7 +99,7 @@ def _loop(
     return taped
 
 
-def _seeds(outer: Writer, place: Place) -> Value:
+def _seeds(outer: Writer, place: FlatPlace) -> Value:
     """A seed for each step."""
     assert outer.seed is not None
     return outer.append(f"{place.path}.seeds", StepSeeds(outer.seed, place.operands[0]), place.node.span)[0]

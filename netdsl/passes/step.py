@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight, WeightValue
-from netdsl.graph import Divisor, Graph, Net, Node, Output, Recipe, Term
+from netdsl.graph import Divisor, Graph, Net, Node, Output, Recipe, RecipeTerm
 from netdsl.ops.arithmetic import Add, Div, Maximum, Mul
 from netdsl.ops.backward.base import BatchSize
 from netdsl.ops.base import Op
 from netdsl.ops.loss import Counted
 from netdsl.ops.step import BatchMean, Both, Finite, Rescale, Select
-from netdsl.passes.differentiate import Gradients, differentiate
+from netdsl.passes.differentiate import Differentiated, differentiate
 from netdsl.passes.inline import opened
 from netdsl.passes.optimize import SEPARATOR, UPDATES, Update, clipping, slot_of, squared_norm
 from netdsl.passes.prune import prune
@@ -57,7 +57,7 @@ class Carried:
 
 
 @dataclass(eq=False)
-class Step:
+class TrainingStep:
     """One training step of a net by its recipe."""
 
     net: Net
@@ -89,7 +89,7 @@ class Step:
         return [*self.fields.values(), self.rate, self.seed, *([self.flag] if self.flag else [])]
 
 
-def training_step(net: Net, *, operands: bool = False) -> Step:
+def training_step(net: Net, *, operands: bool = False) -> TrainingStep:
     """The training step of a net's recipe.
 
     Metrics are reported as their value on the batch; with `operands` what they count on comes out instead, and what
@@ -125,18 +125,20 @@ class _Stepper:
         self.divisors = [t.divisor for t in recipe.losses]
         self.groups = alike(recipe.losses) if gathers else [list(range(len(recipe.losses)))]
         losses = [averaged(t) for t in recipe.losses]
-        self.found: Gradients = differentiate(net, losses, self.scale, self.groups)
+        self.found: Differentiated = differentiate(net, losses, self.scale, self.groups)
         self.counts: dict[tuple[Any, ...], Value] = {}
         self.rate = Value(RATE, TensorType((), DType.FLOAT, batched=False))
         self.flag = Value(FLAG, TensorType((), DType.BOOL, batched=False)) if gathers else None
         self.ready = self.flag
         """Whether weights change in this step: it must be complete, and with a loss scale its gradients finite."""
 
-    def write(self, operands: bool) -> Step:
+    def write(self, operands: bool) -> TrainingStep:
         found = self.found
         passes = len(found.graph.nodes)
         carried = [*self._updates(), *(Carried(found.weights[k], v) for k, v in found.carried.items())]
-        step = Step(self.net, found.graph, found.fields, self.rate, found.seed, self.flag, carried, [], found.loss)
+        step = TrainingStep(
+            self.net, found.graph, found.fields, self.rate, found.seed, self.flag, carried, [], found.loss
+        )
         step.precision = self.precision
         self._report_losses(step, operands)
         for term in self.recipe.metrics:
@@ -236,14 +238,14 @@ class _Stepper:
 
     # ------------------------------------------------------------ what comes out
 
-    def _report_losses(self, step: Step, counts: bool) -> None:
+    def _report_losses(self, step: TrainingStep, counts: bool) -> None:
         several = len(self.found.losses) > 1
         for (name, value), divisor in zip(self.found.losses.items(), self.divisors, strict=True):
             step.terms[name] = self._report(step, name, value) if several else "loss"
             if counts and divisor.label is not None:
                 step.counts[name] = self._report(step, f"{name}_count", self._count(divisor))
 
-    def _report(self, step: Step, name: str, value: Value) -> str:
+    def _report(self, step: TrainingStep, name: str, value: Value) -> str:
         """Let a value out under a name of its own."""
         known = next((n for n, v in step.reported.items() if v is value), None)
         if known is not None:
@@ -255,7 +257,7 @@ class _Stepper:
         step.reported[free] = value
         return free
 
-    def _report_metric(self, step: Step, term: Term, operands: bool) -> None:
+    def _report_metric(self, step: TrainingStep, term: RecipeTerm, operands: bool) -> None:
         last = term.graph.nodes[-1]
         graph = Graph(term.name, term.graph.inputs, term.graph.nodes[:-1] if operands else term.graph.nodes)
         values = self._fields_of(term)
@@ -270,7 +272,7 @@ class _Stepper:
         read = [values.get(v, v) for v in last.inputs]
         step.operands[term.name] = tuple(v.name if v in fields else self._report(step, v.name, v) for v in read)
 
-    def _fields_of(self, term: Term) -> dict[Value, Value]:
+    def _fields_of(self, term: RecipeTerm) -> dict[Value, Value]:
         """What stands for each input of a term; a label that no loss reads becomes an input."""
         found = self.found
         known: Mapping[str, Value] = {**found.fields, **found.outputs}
@@ -283,7 +285,7 @@ class _Stepper:
         return values
 
 
-def alike(losses: Sequence[Term]) -> list[list[int]]:
+def alike(losses: Sequence[RecipeTerm]) -> list[list[int]]:
     """The numbers of losses, those together that are divided by the same; labels of one name are one."""
     found: dict[tuple[Any, ...], list[int]] = {}
     for number, term in enumerate(losses):
@@ -317,7 +319,7 @@ def hoisted(nodes: list[Node], first: int) -> list[Node]:
     return sorted(nodes, key=keys.__getitem__)
 
 
-def averaged(term: Term) -> Term:
+def averaged(term: RecipeTerm) -> RecipeTerm:
     """The term as one number a batch: the mean where it gives one a sample."""
     output = term.graph.outputs[0]
     if not output.value.type.batched:
@@ -327,7 +329,7 @@ def averaged(term: Term) -> Term:
     node = Node(f"{term.name}.mean", op, (output.value,), (mean,), term.span)
     graph = Graph(term.graph.name, term.graph.inputs, [*term.graph.nodes, node])
     graph.outputs.append(Output(output.name, mean, False, term.span))
-    return Term(term.name, graph, term.span)
+    return RecipeTerm(term.name, graph, term.span)
 
 
 def _span(net: Net) -> Span:

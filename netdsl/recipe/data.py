@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from netdsl.dims import Dim, Extent
 from netdsl.dims.tensors import DType, TensorType
 from netdsl.ops.base import Declared, RuleError
-from netdsl.ops.fields import Bool, ChoiceKind, Count, Floats, IntKind, ListKind, Share, SizesKind, Text, Whole
+from netdsl.ops.fields import Bool, ChoiceKind, Count, Floats, Fraction, IntKind, ListKind, SizesKind, Text, Whole
 from netdsl.recipe.options import OptionKind
 
 DATA: dict[str, type["Data"]] = {}
@@ -316,8 +316,8 @@ class Imagefolder(Images):
     flip: Bool = False
     mean: Floats = (0.0,)
     std: Floats = (1.0,)
-    validation: Share = 0.1
-    test: Share = 0.1
+    validation: Fraction = 0.1
+    test: Fraction = 0.1
 
     def preparation(self, type: TensorType, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
         return {**super().preparation(type, defaults), "fit": self.fit}
@@ -344,7 +344,7 @@ class Shapes(Images):
     classes: Figures = FIGURES
     seed: Whole = 0
     figures: Count = 4
-    noise: Share = 0.05
+    noise: Fraction = 0.05
     mean: Floats = (0.0,)
     std: Floats = (1.0,)
 

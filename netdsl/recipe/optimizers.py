@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from netdsl.ops.base import Declared, RuleError
-from netdsl.ops.fields import Bool, Positive, Share
+from netdsl.ops.fields import Bool, Fraction, NonNegative
 
 OPTIMIZERS: dict[str, type["Optimizer"]] = {}
 
@@ -16,8 +16,8 @@ class Optimizer(Declared, abstract=True):
 
     positional: ClassVar[int] = 1
 
-    lr: Positive = 1e-3
-    weight_decay: Positive = 0.0
+    lr: NonNegative = 1e-3
+    weight_decay: NonNegative = 0.0
     no_decay: Bool = False
 
     def __init_subclass__(cls, abstract: bool = False) -> None:
@@ -33,10 +33,10 @@ class Optimizer(Declared, abstract=True):
 class Sgd(Optimizer):
     """Stochastic gradient descent, with momentum if asked (Polyak, 1964; Nesterov, 1983)."""
 
-    lr: Positive
-    momentum: Positive = 0.0
+    lr: NonNegative
+    momentum: NonNegative = 0.0
     nesterov: Bool = False
-    weight_decay: Positive = 0.0
+    weight_decay: NonNegative = 0.0
     no_decay: Bool = False
 
     def prepare(self) -> None:
@@ -50,11 +50,11 @@ class Sgd(Optimizer):
 class Adam(Optimizer):
     """Adam (Kingma and Ba, 2015); weight decay is added to the gradient."""
 
-    lr: Positive = 1e-3
-    beta1: Share = 0.9
-    beta2: Share = 0.999
-    eps: Positive = 1e-8
-    weight_decay: Positive = 0.0
+    lr: NonNegative = 1e-3
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0.0
     no_decay: Bool = False
 
     def prepare(self) -> None:
@@ -69,23 +69,23 @@ class Adam(Optimizer):
 class Adamw(Adam):
     """Adam with weight decay apart from the gradient (Loshchilov and Hutter, 2019)."""
 
-    lr: Positive = 1e-3
-    beta1: Share = 0.9
-    beta2: Share = 0.999
-    eps: Positive = 1e-8
-    weight_decay: Positive = 0.01
+    lr: NonNegative = 1e-3
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0.01
     no_decay: Bool = False
 
 
 class Rmsprop(Optimizer):
     """RMSprop (Hinton, lecture 6e, 2012)."""
 
-    lr: Positive = 1e-2
-    alpha: Share = 0.99
-    eps: Positive = 1e-8
-    momentum: Positive = 0.0
+    lr: NonNegative = 1e-2
+    alpha: Fraction = 0.99
+    eps: NonNegative = 1e-8
+    momentum: NonNegative = 0.0
     centered: Bool = False
-    weight_decay: Positive = 0.0
+    weight_decay: NonNegative = 0.0
     no_decay: Bool = False
 
     def slots(self) -> frozenset[str]:
@@ -96,10 +96,10 @@ class Rmsprop(Optimizer):
 class Adagrad(Optimizer):
     """Adagrad (Duchi, Hazan and Singer, 2011)."""
 
-    lr: Positive = 1e-2
-    lr_decay: Positive = 0.0
-    eps: Positive = 1e-10
-    weight_decay: Positive = 0.0
+    lr: NonNegative = 1e-2
+    lr_decay: NonNegative = 0.0
+    eps: NonNegative = 1e-10
+    weight_decay: NonNegative = 0.0
     no_decay: Bool = False
 
     def slots(self) -> frozenset[str]:

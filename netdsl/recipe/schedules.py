@@ -4,7 +4,7 @@ import math
 from typing import ClassVar
 
 from netdsl.ops.base import Declared
-from netdsl.ops.fields import Count, Positive, Share
+from netdsl.ops.fields import Count, Fraction, NonNegative
 
 SCHEDULES: dict[str, type["Schedule"]] = {}
 
@@ -12,7 +12,7 @@ SCHEDULES: dict[str, type["Schedule"]] = {}
 class Schedule(Declared, abstract=True):
     """How the learning rate changes: `scale` is what it is multiplied by. `warmup` epochs climb to it linearly."""
 
-    warmup: Positive = 0.0
+    warmup: NonNegative = 0.0
 
     def __init_subclass__(cls, abstract: bool = False) -> None:
         super().__init_subclass__(abstract)
@@ -31,10 +31,11 @@ class Schedule(Declared, abstract=True):
         raise NotImplementedError
 
 
-class Constant(Schedule):
+class ConstantRate(Schedule):
     """The same learning rate throughout."""
 
-    warmup: Positive = 0.0
+    name: ClassVar[str] = "constant"
+    warmup: NonNegative = 0.0
 
     def curve(self, step: int, total_steps: int, steps_per_epoch: int) -> float:
         return 1.0
@@ -43,22 +44,23 @@ class Constant(Schedule):
 class Cosine(Schedule):
     """Half a cosine from 1 down to `floor` (Loshchilov and Hutter, 2017, without restarts)."""
 
-    warmup: Positive = 0.0
-    floor: Share = 0.0
+    warmup: NonNegative = 0.0
+    floor: Fraction = 0.0
 
     def curve(self, step: int, total_steps: int, steps_per_epoch: int) -> float:
         share = min(1.0, step / total_steps)
         return self.floor + (1 - self.floor) * (1 + math.cos(math.pi * share)) / 2
 
 
-class Step(Schedule):
+class StepDecay(Schedule):
     """Multiply by `factor` every `every` epochs."""
 
+    name: ClassVar[str] = "step"
     positional: ClassVar[int] = 1
 
     every: Count  # type: ignore[misc]  # ours are ordered by their class, not by the base
-    factor: Positive = 0.1
-    warmup: Positive = 0.0
+    factor: NonNegative = 0.1
+    warmup: NonNegative = 0.0
 
     def curve(self, step: int, total_steps: int, steps_per_epoch: int) -> float:
         return float(self.factor ** (step // (self.every * steps_per_epoch)))
@@ -69,18 +71,19 @@ class Polynomial(Schedule):
 
     positional: ClassVar[int] = 1
 
-    power: Positive = 0.9
-    warmup: Positive = 0.0
+    power: NonNegative = 0.9
+    warmup: NonNegative = 0.0
 
     def curve(self, step: int, total_steps: int, steps_per_epoch: int) -> float:
         return float(max(0.0, 1 - step / total_steps) ** self.power)
 
 
-class Linear(Schedule):
+class LinearDecay(Schedule):
     """A straight line from 1 down to `floor`."""
 
-    floor: Share = 0.0
-    warmup: Positive = 0.0
+    name: ClassVar[str] = "linear"
+    floor: Fraction = 0.0
+    warmup: NonNegative = 0.0
 
     def curve(self, step: int, total_steps: int, steps_per_epoch: int) -> float:
         return 1 - (1 - self.floor) * min(1.0, step / total_steps)

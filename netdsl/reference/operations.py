@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from netdsl.analysis.counts import Count, arithmetic
+from netdsl.analysis.counts import Tally, arithmetic
 from netdsl.analysis.settings import value_text
 from netdsl.codegen.target import Rules
 from netdsl.dims.tensors import Weight
@@ -203,7 +203,7 @@ def _weight(weight: Weight) -> str:
 
 
 def _counted(op: Op) -> str:
-    count = Count()
+    count = Tally()
     missing = arithmetic(op, {}, 1, count)
     numbers = {
         "MACs": count.macs, "bias additions": count.core - 2 * count.macs,

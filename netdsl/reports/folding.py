@@ -24,7 +24,7 @@ class Branch:
         self.last = row.name
 
 
-class Line(NamedTuple):
+class DrawnRow(NamedTuple):
     """A row as drawn: `tree` are the glyphs before its name."""
 
     row: Row
@@ -102,7 +102,7 @@ def _times(row: Row, copies: int) -> Row:
     )
 
 
-def lines(rows: Sequence[Row], depth: int | None = None, expand: bool = False) -> list[Line]:
+def lines(rows: Sequence[Row], depth: int | None = None, expand: bool = False) -> list[DrawnRow]:
     """What to draw: `depth` levels of nesting (None for all), copies drawn once unless `expand`."""
     if depth == 0:
         return []
@@ -110,7 +110,7 @@ def lines(rows: Sequence[Row], depth: int | None = None, expand: bool = False) -
     return list(_lines(branches if expand else collapse(branches), "", 1, depth))
 
 
-def _lines(branches: list[Branch], margin: str, level: int, depth: int | None) -> Iterator[Line]:
+def _lines(branches: list[Branch], margin: str, level: int, depth: int | None) -> Iterator[DrawnRow]:
     for index, branch in enumerate(branches):
         nested = level > 1
         final = index == len(branches) - 1
@@ -119,7 +119,7 @@ def _lines(branches: list[Branch], margin: str, level: int, depth: int | None) -
         open_ = bool(branch.inside) and (depth is None or level < depth)
         layer = branch.row.settings + (f" × {branch.copies}" if branch.copies > 1 else "")
         folded = branch.row.kind != "layer" and not open_
-        yield Line(branch.row, tree, below + ("│  " if open_ else ""), _name(branch), layer, folded)
+        yield DrawnRow(branch.row, tree, below + ("│  " if open_ else ""), _name(branch), layer, folded)
         if open_:
             yield from _lines(branch.inside, below, level + 1, depth)
 

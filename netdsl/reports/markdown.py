@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from netdsl.analysis.quantities import byte_size, grouped
 from netdsl.analysis.report import Report
 from netdsl.base.terminal import printable
-from netdsl.reports.folding import Line, lines
+from netdsl.reports.folding import DrawnRow, lines
 from netdsl.reports.text import NONE, UNKNOWN, conditions, facts, field_text, opening, ports, shape_text, share, title
 
 COLUMNS = ("name", "layer", "in", "out", "params", "MACs", "MACs %", "memory", "receptive field (stride)")
@@ -51,7 +51,7 @@ def _code(text: str) -> str:
     return "`" + text.replace("|", "\\|") + "`"
 
 
-def _cells(line: Line, report: Report) -> list[str]:
+def _cells(line: DrawnRow, report: Report) -> list[str]:
     row = line.row
     return [
         "&emsp;" * row.depth + _code(line.name),
@@ -80,7 +80,7 @@ def _prose(sentence: str) -> str:
     return "`".join(part if index % 2 else escape(part) for index, part in enumerate(parts))
 
 
-def _explanations(shown: Sequence[Line]) -> list[str]:
+def _explanations(shown: Sequence[DrawnRow]) -> list[str]:
     out = []
     for line in shown:
         if line.row.explanation:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from netdsl.analysis.quantities import byte_size, grouped, scaled
 from netdsl.analysis.report import Report, Shape
 from netdsl.base.terminal import printable
-from netdsl.reports.folding import Line, lines
+from netdsl.reports.folding import DrawnRow, lines
 from netdsl.reports.text import NONE, UNKNOWN, conditions, facts, field_text, opening, ports, shape_text, share, title
 
 NAME_LEAST = 12
@@ -93,12 +93,12 @@ def _painter(color: bool) -> Callable[[str, str], str]:
     return lambda text, code: f"\x1b[{code}m{printable(text)}\x1b[0m" if code and text.strip() else printable(text)
 
 
-Paint = Callable[[str, str], str]
+Colouring = Callable[[str, str], str]
 
 # ---------------------------------------------------------------- header and footer
 
 
-def _header(report: Report, width: int, paint: Paint) -> Iterator[str]:
+def _header(report: Report, width: int, paint: Colouring) -> Iterator[str]:
     name, file = title(report), report.file
     room = width - len(name) - len(file)
     if room >= 2:
@@ -111,7 +111,9 @@ def _header(report: Report, width: int, paint: Paint) -> Iterator[str]:
             yield from wrap(text, width)
 
 
-def _footer(report: Report, shown: Sequence[Line], others: tuple[str, ...], width: int, paint: Paint) -> Iterator[str]:
+def _footer(
+    report: Report, shown: Sequence[DrawnRow], others: tuple[str, ...], width: int, paint: Colouring
+) -> Iterator[str]:
     found = list(facts(report, others))
     margin = max(len(heading) for heading, _ in found) + 2
     for heading, sentence in found:
@@ -139,7 +141,7 @@ def wrap(text: str, width: int) -> list[str]:
 # ---------------------------------------------------------------- table
 
 
-def _body(report: Report, shown: Sequence[Line], width: int, paint: Paint, explain: bool) -> Iterator[str]:
+def _body(report: Report, shown: Sequence[DrawnRow], width: int, paint: Colouring, explain: bool) -> Iterator[str]:
     columns, gap = fit(report, shown, width)
     widths = [c.width for c in columns]
     heads = [
@@ -160,19 +162,19 @@ def _body(report: Report, shown: Sequence[Line], width: int, paint: Paint, expla
     yield rule
 
 
-def _cell(text: str, column: Column, width: int, paint: Paint) -> str:
+def _cell(text: str, column: Column, width: int, paint: Colouring) -> str:
     padded = text.rjust(width) if column.right else text.ljust(width)
     return paint(padded, DIM if text.strip() in (NONE, "→") else column.colour)
 
 
-def _explanation(line: Line, width: int, paint: Paint) -> Iterator[str]:
+def _explanation(line: DrawnRow, width: int, paint: Colouring) -> Iterator[str]:
     margin = f"{line.below}    "
     for text in line.row.explanation:
         for part in wrap(text, max(width - len(margin), 20)):
             yield paint(margin + part, DIM)
 
 
-def fit(report: Report, shown: Sequence[Line], width: int) -> tuple[list[Column], str]:
+def fit(report: Report, shown: Sequence[DrawnRow], width: int) -> tuple[list[Column], str]:
     """The columns in the best style that fits the width, with the gap between them."""
     names = Column("name", [[line.tree + line.name] for line in shown])
     layers = sorted(len(line.layer) for line in shown)
@@ -193,7 +195,7 @@ def fit(report: Report, shown: Sequence[Line], width: int) -> tuple[list[Column]
     return [names, layer, *rest], style.gap
 
 
-def _squeeze(shown: Sequence[Line], names: Column, room: int) -> tuple[int, Column]:
+def _squeeze(shown: Sequence[DrawnRow], names: Column, room: int) -> tuple[int, Column]:
     """Share what is left between names and layers, both broken."""
     layer = max(LAYER_LEAST, room - names.width)
     name = max(room - layer, NAME_LEAST)
@@ -201,7 +203,7 @@ def _squeeze(shown: Sequence[Line], names: Column, room: int) -> tuple[int, Colu
     return layer, Column("name", cells)
 
 
-def _break_name(line: Line, width: int) -> list[str]:
+def _break_name(line: DrawnRow, width: int) -> list[str]:
     """A long name over several lines, at its dots where that can be."""
     room = max(width - len(line.tree), 6)
     parts = [""]
@@ -231,7 +233,7 @@ def break_layer(layer: str, width: int) -> list[str]:
     return out
 
 
-def _columns(report: Report, shown: Sequence[Line], style: Style) -> list[Column]:
+def _columns(report: Report, shown: Sequence[DrawnRow], style: Style) -> list[Column]:
     shapes = _stacked(shown, style) if style.stacked else _side_by_side(shown, style)
     return [*shapes, *(_numbers(report, shown, style, name) for name in style.columns)]
 
@@ -240,7 +242,7 @@ def _shapes(shapes: Sequence[Shape], style: Style) -> list[str]:
     return [shape_text(s, style.separator) for s in shapes] or [NONE]
 
 
-def _side_by_side(shown: Sequence[Line], style: Style) -> list[Column]:
+def _side_by_side(shown: Sequence[DrawnRow], style: Style) -> list[Column]:
     inputs = Column("in", [_shapes(line.row.inputs, style) for line in shown])
     arrow_out = Column("→ out", [_after_arrow(_shapes(line.row.outputs, style)) for line in shown])
     return [inputs, arrow_out]
@@ -250,7 +252,7 @@ def _after_arrow(shapes: list[str]) -> list[str]:
     return ["→ " + shapes[0], *("  " + s for s in shapes[1:])]
 
 
-def _stacked(shown: Sequence[Line], style: Style) -> list[Column]:
+def _stacked(shown: Sequence[DrawnRow], style: Style) -> list[Column]:
     cells = [
         [*("  " + s for s in _shapes(line.row.inputs, style)), *_after_arrow(_shapes(line.row.outputs, style))]
         for line in shown
@@ -258,7 +260,7 @@ def _stacked(shown: Sequence[Line], style: Style) -> list[Column]:
     return [Column("in → out", cells)]
 
 
-def _numbers(report: Report, shown: Sequence[Line], style: Style, name: str) -> Column:
+def _numbers(report: Report, shown: Sequence[DrawnRow], style: Style, name: str) -> Column:
     rows = [line.row for line in shown]
     header = HEADERS.get(name, name)
     if name == "%":

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from netdsl.base.terminal import plain_lines
-from netdsl.graph import Graph, Term
+from netdsl.graph import Graph, RecipeTerm
 from netdsl.ops.arithmetic import Mul
 from netdsl.ops.loss import L1, BinaryCrossEntropy, BinaryCrossEntropyWithLogits, CrossEntropy, Mse, PairLoss
 from netdsl.ops.value import Constant
@@ -70,7 +70,9 @@ def overfitting_plot(history: Sequence[Row], epoch: int, kept: str) -> str:
     )
 
 
-def guessing(history: Sequence[Row], losses: Iterable[Term], steps: int, targets: Targets = no_targets) -> str | None:
+def guessing(
+    history: Sequence[Row], losses: Iterable[RecipeTerm], steps: int, targets: Targets = no_targets
+) -> str | None:
     """What to say when a loss has never come below what guessing scores; `steps` are those of an epoch.
 
     `targets` gives values of a field of the training data, `[samples, …]`, or None for what is no field.
@@ -87,7 +89,7 @@ def guessing(history: Sequence[Row], losses: Iterable[Term], steps: int, targets
     return None
 
 
-def _takes(term: Term) -> str:
+def _takes(term: RecipeTerm) -> str:
     """What a loss is to be given."""
     op, _ = _weighed(term.graph)
     if isinstance(op, BinaryCrossEntropy):
@@ -96,7 +98,7 @@ def _takes(term: Term) -> str:
     return "it takes scores, not probabilities" if scores else "its scale is that of the targets"
 
 
-def guess_at(term: Term, targets: Targets) -> tuple[float, str] | None:
+def guess_at(term: RecipeTerm, targets: Targets) -> tuple[float, str] | None:
     """What a loss is without any look at the inputs, and how it is come by; None where that is not known."""
     op, share = _weighed(term.graph)
     if isinstance(op, CrossEntropy) and isinstance(op.classes, int) and op.classes > 1 and op.weight is None:

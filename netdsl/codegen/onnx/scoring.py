@@ -19,7 +19,7 @@ from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.sizes import Sizes
 from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import Value
-from netdsl.graph import Graph, Net, Node, Term
+from netdsl.graph import Graph, Net, Node, RecipeTerm
 from netdsl.ops.loss import Counted
 from netdsl.passes.step import averaged
 
@@ -39,7 +39,7 @@ class ScoringGraph:
     """By `metric` row: the outputs or fields that it counts on."""
 
 
-def draft_scoring(net: Net, losses: Iterable[Term], metrics: Iterable[Term]) -> ScoringGraph:
+def draft_scoring(net: Net, losses: Iterable[RecipeTerm], metrics: Iterable[RecipeTerm]) -> ScoringGraph:
     """Write and check the graph. Terms that read `aux` outputs are left out: these exist in training only."""
     return _Writer(net).write(list(losses), list(metrics))
 
@@ -52,7 +52,7 @@ class _Writer:
         self.aux = {o.name for o in net.outputs if o.aux}
         self.outputs: list[tuple[str, Value]] = []
 
-    def write(self, losses: list[Term], metrics: list[Term]) -> ScoringGraph:
+    def write(self, losses: list[RecipeTerm], metrics: list[RecipeTerm]) -> ScoringGraph:
         losses = [averaged(t) for t in losses if not self._in_training_only(t)]
         metrics = [t for t in metrics if not self._in_training_only(t)]
         for term in (*losses, *metrics):
@@ -72,20 +72,20 @@ class _Writer:
         self.lowering.check()
         return ScoringGraph(self._draft(), list(self.fields), terms, counts, operands)
 
-    def _in_training_only(self, term: Term) -> bool:
+    def _in_training_only(self, term: RecipeTerm) -> bool:
         return any(v.name in self.aux for v in term.graph.inputs)
 
-    def _add_labels(self, term: Term) -> None:
+    def _add_labels(self, term: RecipeTerm) -> None:
         outputs = {o.name for o in self.graph.outputs}
         for wanted in term.graph.inputs:
             if wanted.name not in outputs:
                 self.fields.setdefault(wanted.name, Value(wanted.name, wanted.type))
 
-    def _write_loss(self, term: Term) -> str:
+    def _write_loss(self, term: RecipeTerm) -> str:
         self._write_term(term.graph, f"/loss/{term.name}")
         return self._out(term.graph.outputs[0].value)
 
-    def _write_count(self, term: Term) -> str:
+    def _write_count(self, term: RecipeTerm) -> str:
         divisor = term.divisor
         assert divisor.label is not None
         op = Counted(divisor.label, ignore=divisor.ignore, weight=divisor.weights)
@@ -95,7 +95,7 @@ class _Writer:
         self.lowering.write(Graph(term.name, [divisor.label], [node]), self.scope, self.names, place)
         return self._out(count)
 
-    def _write_operands(self, term: Term) -> tuple[str, ...]:
+    def _write_operands(self, term: RecipeTerm) -> tuple[str, ...]:
         *before, last = term.graph.nodes
         self._write_term(Graph(term.name, term.graph.inputs, before), f"/metric/{term.name}")
         fields = set(self.fields)

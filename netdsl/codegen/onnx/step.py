@@ -26,7 +26,7 @@ from netdsl.codegen.onnx.weights import check_weights, initial, stored
 from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Net
-from netdsl.passes.step import Step, training_step
+from netdsl.passes.step import TrainingStep, training_step
 from netdsl.recipe import OPTIMIZERS
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
 
@@ -63,7 +63,7 @@ def save_step(
     return save(draft, step_source(net, draft, weights, seed), path, external)
 
 
-def draft_step(step: Step, sizes: Mapping[str, int] | None = None, *, cuda: bool = False) -> Draft:
+def draft_step(step: TrainingStep, sizes: Mapping[str, int] | None = None, *, cuda: bool = False) -> Draft:
     """Write and check the graph without the numbers it starts from; `cuda` spells it for that, to the same meaning.
 
     With `sizes`, the size of every symbol, recurrences of that length are written out, so that nothing is control flow.
@@ -106,12 +106,12 @@ def ends_last(nodes: list[NodeProto]) -> list[NodeProto]:
     return [*(node for node in nodes if node.name not in last), *reversed(ends)]
 
 
-def outputs_of(step: Step) -> list[tuple[str, Value]]:
+def outputs_of(step: TrainingStep) -> list[tuple[str, Value]]:
     """What comes out, in order."""
     return [("loss", step.loss), *step.reported.items(), *((f"{c.name}{NEXT}", c.following) for c in step.carried)]
 
 
-def _check_names(step: Step, inputs: list[str], outputs: list[str]) -> None:
+def _check_names(step: TrainingStep, inputs: list[str], outputs: list[str]) -> None:
     """Names of inputs and outputs are the contract: none can be changed to make room for another."""
     twice = [name for name, count in Counter([*inputs, *outputs]).items() if count > 1]
     if twice:
@@ -121,7 +121,7 @@ def _check_names(step: Step, inputs: list[str], outputs: list[str]) -> None:
         raise NetError([Diagnostic("not-supported-by-target", message, (Label(step.net.span),), help=help)])
 
 
-def _model(step: Step, scope: Scope, nodes: list[NodeProto]) -> ModelProto:
+def _model(step: TrainingStep, scope: Scope, nodes: list[NodeProto]) -> ModelProto:
     ledger = scope.ledger
     used = names_used(nodes)
     outputs = outputs_of(step)
@@ -142,7 +142,7 @@ def _plain(type: TensorType) -> bool:
     return all(isinstance(d, int) for d in type.shape)
 
 
-def _contract(step: Step, ledger: Ledger) -> dict[str, str]:
+def _contract(step: TrainingStep, ledger: Ledger) -> dict[str, str]:
     """The contract in the file itself, for a program that has nothing but the file."""
     assert step.net.recipe is not None
     optimizer = step.net.recipe.optimizer or OPTIMIZERS["adam"]()

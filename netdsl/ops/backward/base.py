@@ -11,7 +11,7 @@ from netdsl.ops.axes import together
 from netdsl.ops.base import Op
 from netdsl.ops.fields import Kind
 
-Forward = Annotated[Any, Kind()]
+ForwardOp = Annotated[Any, Kind()]
 """The operation whose gradient something is: read for its settings, never for its values."""
 
 

@@ -6,7 +6,7 @@ thing read from the other side: the input gradient of each is the other, and bot
 
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.ops.backward.base import Backward, Forward
+from netdsl.ops.backward.base import Backward, ForwardOp
 
 
 class ConvBiasGradient(Backward):
@@ -27,7 +27,7 @@ class InputGradient(Backward, abstract=True):
     dy: Value
     weight: Value
     x: Value
-    of: Forward
+    of: ForwardOp
 
     def result(self) -> TensorType:
         return self.x.type
@@ -56,7 +56,7 @@ class ConvWeightGradient(Backward):
 
     dy: Value
     x: Value
-    of: Forward
+    of: ForwardOp
 
     def result(self) -> TensorType:
         shape = (self.dy.shape[0], self.x.shape[0] // self.of.groups, *self.of.kernels)
@@ -78,7 +78,7 @@ class LocalWeightGradient(Backward):
 
     dy: Value
     x: Value
-    of: Forward
+    of: ForwardOp
 
     def result(self) -> TensorType:
         shape = (*self.of.positions, self.of.channels, self.of.in_channels, *self.of.kernels)

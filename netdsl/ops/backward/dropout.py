@@ -4,7 +4,7 @@ from typing import Any
 
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.backward.base import Backward
-from netdsl.ops.fields import Bool, Count, Share
+from netdsl.ops.fields import Bool, Count, Fraction
 
 
 class KeepMask(Backward):
@@ -17,7 +17,7 @@ class KeepMask(Backward):
     x: Value
     seed: Value
     place: Count
-    rate: Share
+    rate: Fraction
     channels: Bool = False
 
     def result(self) -> TensorType:

@@ -3,7 +3,7 @@
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.backward.base import Backward
-from netdsl.ops.fields import Positive
+from netdsl.ops.fields import NonNegative
 
 
 class LossSlope(Backward, abstract=True):
@@ -38,10 +38,10 @@ class BinaryCrossEntropySlope(LossSlope):
 class HingeSlope(LossSlope):
     """`-y` where a score is short of the margin, else 0; y is 1 for a positive label and -1 for any other."""
 
-    margin: Positive = 1.0
+    margin: NonNegative = 1.0
 
 
 class MultiMarginSlope(LossSlope):
     """1 for each wrong class within the margin, and minus their number for the right one."""
 
-    margin: Positive = 1.0
+    margin: NonNegative = 1.0

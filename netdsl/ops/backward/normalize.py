@@ -13,7 +13,7 @@ from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.axes import product
 from netdsl.ops.backward.base import Backward, ReshapeLike, SumTo
 from netdsl.ops.base import Gradients, Tape, fixed
-from netdsl.ops.fields import Count, Int, Positive, Share
+from netdsl.ops.fields import Count, Fraction, Int, NonNegative
 
 
 class PerChannel(Backward, abstract=True):
@@ -56,7 +56,7 @@ class StandardChannels(Backward):
     variance: Value
     weight: Value | None = None
     bias: Value | None = None
-    eps: Positive = 1e-5
+    eps: NonNegative = 1e-5
 
     def result(self) -> TensorType:
         return self.d.type
@@ -77,7 +77,7 @@ class BatchnormInputGradient(Backward):
     shift: Value
     spread: Value
     weight: Value | None = None
-    eps: Positive = 1e-5
+    eps: NonNegative = 1e-5
 
     def result(self) -> TensorType:
         return self.d.type
@@ -90,7 +90,7 @@ class Deviation(Backward):
     """`1 / sqrt(variance + eps)`."""
 
     variance: Value
-    eps: Positive = 1e-5
+    eps: NonNegative = 1e-5
 
     def result(self) -> TensorType:
         return self.variance.type
@@ -105,7 +105,7 @@ class Running(Backward):
     old: Value
     batch: Value
     x: Value
-    momentum: Share
+    momentum: Fraction
     unbiased: Int = 0
 
     def result(self) -> TensorType:
@@ -128,7 +128,7 @@ class LayernormTraining(Backward):
     weight: Value | None = None
     bias: Value | None = None
     axes: Count = 1
-    eps: Positive = 1e-5
+    eps: NonNegative = 1e-5
 
     def result(self) -> tuple[TensorType, ...]:
         rows = self.x.type.with_shape(*self.x.shape[: -self.axes], *(1,) * self.axes)
@@ -290,7 +290,7 @@ class InversePower(Backward):
     """`x ** -power` of what is positive."""
 
     x: Value
-    power: Positive
+    power: NonNegative
 
     def result(self) -> TensorType:
         return self.x.type

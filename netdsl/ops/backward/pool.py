@@ -2,7 +2,7 @@
 
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
-from netdsl.ops.backward.base import Backward, Forward
+from netdsl.ops.backward.base import Backward, ForwardOp
 from netdsl.ops.base import Op
 from netdsl.ops.fields import Bool
 
@@ -14,7 +14,7 @@ class MaxpoolPlaces(Backward):
     """
 
     x: Value
-    of: Forward
+    of: ForwardOp
 
     def result(self) -> tuple[TensorType, TensorType]:
         pooled = self.of.pooled()
@@ -69,19 +69,19 @@ class FromX(Backward, abstract=True):
 class AvgpoolGradient(FromX):
     """Each number of `dy` divided among the positions of its window."""
 
-    of: Forward
+    of: ForwardOp
 
 
 class AdaptiveAvgGradient(FromX):
     """As `AvgpoolGradient`, with the windows of `adaptive_avgpool`."""
 
-    of: Forward
+    of: ForwardOp
 
 
 class AdaptiveMaxGradient(FromX):
     """Each number of `dy` at the first maximum of its window, of windows that do not divide evenly."""
 
-    of: Forward
+    of: ForwardOp
 
 
 class MeanGradient(FromX):

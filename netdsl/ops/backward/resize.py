@@ -2,7 +2,7 @@
 
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.ops.backward.base import Backward, Forward
+from netdsl.ops.backward.base import Backward, ForwardOp
 
 
 class ResizeGradient(Backward):
@@ -13,7 +13,7 @@ class ResizeGradient(Backward):
 
     dy: Value
     x: Value
-    of: Forward
+    of: ForwardOp
 
     def result(self) -> TensorType:
         return self.x.type
@@ -27,7 +27,7 @@ class RepeatGradient(Backward):
 
     dy: Value
     x: Value
-    of: Forward
+    of: ForwardOp
 
     def result(self) -> TensorType:
         return self.x.type
@@ -41,7 +41,7 @@ class NailsGradient(Backward):
 
     dy: Value
     x: Value
-    of: Forward
+    of: ForwardOp
 
     def result(self) -> TensorType:
         return self.x.type

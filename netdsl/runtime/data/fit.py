@@ -9,7 +9,7 @@ import numpy as np
 
 from netdsl.base.errors import RunError
 from netdsl.dims import at
-from netdsl.graph import Net, Node, Term
+from netdsl.graph import Net, Node, RecipeTerm
 from netdsl.ops.normalize import Batchnorm
 from netdsl.recipe import Data
 from netdsl.recipe.classes import shortages, surpluses
@@ -68,7 +68,7 @@ def check_sizes(net: Net, data: Data) -> None:
             )
 
 
-def _check_classes(net: Net, data: Data, dataset: Dataset, term: Term) -> None:
+def _check_classes(net: Net, data: Data, dataset: Dataset, term: RecipeTerm) -> None:
     count = len(dataset.classes)
     for short in shortages(term.graph, count):
         raise RunError(f"{data.name} has {count} classes, but {short} of {net.name}: {short.help(count)}")

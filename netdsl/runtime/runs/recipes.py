@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netdsl.graph import Net, Recipe, Term
+from netdsl.graph import Net, Recipe, RecipeTerm
 from netdsl.ops.base import Declared, RuleError, read_setting
 from netdsl.ops.fields import FieldError, spelled
 from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS, Data, Optimizer, Schedule, default_settings
 from netdsl.recipe.optimizers import Adam
-from netdsl.recipe.schedules import Constant
+from netdsl.recipe.schedules import ConstantRate
 from netdsl.runtime.runs import kinds
 from netdsl.base.errors import RunError
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
@@ -23,8 +23,8 @@ class Plan:
     """A recipe with everything decided."""
 
     data: Data
-    losses: list[Term]
-    metrics: list[Term]
+    losses: list[RecipeTerm]
+    metrics: list[RecipeTerm]
     optimizer: Optimizer
     schedule: Schedule
     epochs: int
@@ -47,7 +47,7 @@ def plan_of(net: Net) -> Plan:
         recipe.losses,
         recipe.metrics,
         recipe.optimizer or Adam(),
-        recipe.schedule or Constant(),
+        recipe.schedule or ConstantRate(),
         **settings,
     )
 

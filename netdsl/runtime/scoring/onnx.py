@@ -13,7 +13,7 @@ from netdsl.base.errors import RunError
 from netdsl.codegen.onnx.scoring import ScoringGraph, draft_scoring
 from netdsl.codegen.onnx.weights import WeightsError, check_weights, stored
 from netdsl.graph import Net
-from netdsl.passes.step import Step
+from netdsl.passes.step import TrainingStep
 from netdsl.recipe import Data
 from netdsl.runtime.data.feed import ArrayFeed
 from netdsl.runtime.data.fit import check_fit
@@ -44,7 +44,9 @@ class OnnxScoring:
             add_batch(self.terms, self.graph, {**fields, **binding.run(fields)}, size_of(fields), totals)
 
 
-def add_batch(terms: Terms, graph: ScoringGraph | Step, found: Mapping[str, Array], size: int, totals: Totals) -> None:
+def add_batch(
+    terms: Terms, graph: ScoringGraph | TrainingStep, found: Mapping[str, Array], size: int, totals: Totals
+) -> None:
     """Add what a graph gave for one batch of a size: losses times what they were divided by, counts of metrics."""
     for term in terms.losses:
         if term.name in graph.terms:

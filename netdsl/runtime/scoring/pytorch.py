@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
-from netdsl.graph import Graph, Net, Output, Term, restrict
+from netdsl.graph import Graph, Net, Output, RecipeTerm, restrict
 from netdsl.runtime.scoring.terms import LossTerm, MetricTerm, Terms
 from netdsl.runtime.scoring.totals import Totals
 
@@ -24,7 +24,7 @@ def build_module(net: Net, seed: int = 0) -> nn.Module:
     return torch_module(net, seed)
 
 
-def module_of(graph: Graph, outputs: list[Output], term: Term) -> nn.Module:
+def module_of(graph: Graph, outputs: list[Output], term: RecipeTerm) -> nn.Module:
     """A module for a part of a term's graph; its inputs are the graph's, in order."""
     part = restrict(graph, outputs)
     name = "".join(word.capitalize() for word in term.name.split("_")) or "Term"
@@ -43,7 +43,7 @@ def output_names(graph: Graph, training: bool) -> list[str]:
 class Loss(LossTerm):
     """One loss term as a module."""
 
-    def __init__(self, term: Term) -> None:
+    def __init__(self, term: RecipeTerm) -> None:
         super().__init__(term)
         self.module = module_of(term.graph, term.graph.outputs, term)
         label, self.labels = self.divisor.label, None
@@ -75,7 +75,7 @@ class Loss(LossTerm):
 class Metric(MetricTerm):
     """One metric; what lies between the net's outputs and the metric itself is a module."""
 
-    def __init__(self, term: Term) -> None:
+    def __init__(self, term: RecipeTerm) -> None:
         super().__init__(term)
         last = term.graph.producer()[term.graph.outputs[0].value]
         self.operands = [value.name for value in last.inputs]
@@ -100,14 +100,14 @@ def _array(tensor: Tensor) -> Array:
 class Scoring(Terms):
     """The losses and metrics of a net's recipe."""
 
-    def __init__(self, net: Graph, losses: Iterable[Term], metrics: Iterable[Term]) -> None:
+    def __init__(self, net: Graph, losses: Iterable[RecipeTerm], metrics: Iterable[RecipeTerm]) -> None:
         super().__init__(net, losses, metrics)
         self.modules = [t.module for t in (*self.losses, *self.metrics) if t.module is not None]
 
-    def loss_term(self, term: Term) -> Loss:
+    def loss_term(self, term: RecipeTerm) -> Loss:
         return Loss(term)
 
-    def metric_term(self, term: Term) -> Metric:
+    def metric_term(self, term: RecipeTerm) -> Metric:
         return Metric(term)
 
     def to(self, device: Any) -> Scoring:

@@ -16,9 +16,9 @@ from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.dims import at
 from netdsl.dims.tensors import DType, Value
-from netdsl.graph import Graph, Net, Node, Output, Recurrent, Term, restrict, result_types
+from netdsl.graph import Graph, Net, Node, Output, RecipeTerm, Recurrent, restrict, result_types
 from netdsl.ops.base import Op
-from netdsl.passes.inline import Place, opened
+from netdsl.passes.inline import FlatPlace, opened
 from netdsl.runtime.data.sets import Check, input_sizes
 from netdsl.runtime.runs.recipes import Plan
 from netdsl.runtime.sessions.opening import open_net, run_once
@@ -60,7 +60,7 @@ class Ranges:
     `sizes` gives the net's symbols numbers. What is made of fields alone, such as `label - 1`, is computed here too.
     """
 
-    def __init__(self, net: Graph, terms: Iterable[Term], sizes: Mapping[str, int]) -> None:
+    def __init__(self, net: Graph, terms: Iterable[RecipeTerm], sizes: Mapping[str, int]) -> None:
         self.sizes = sizes
         self.fields = {value.name: value for value in net.inputs}
         self.made: dict[Value, tuple[Node, tuple[str, ...]]] = {}
@@ -88,7 +88,7 @@ class Ranges:
                 self._read_steps(place, place.op)
             values.update(zip(place.node.results, results, strict=True))
 
-    def _read_layer(self, place: Place, op: Op, whole: bool) -> tuple[Value, ...]:
+    def _read_layer(self, place: FlatPlace, op: Op, whole: bool) -> tuple[Value, ...]:
         """The results as values of the flat graph."""
         own = dict(zip(op.operands(), place.operands, strict=True))
         for numbering in op.numberings():
@@ -105,7 +105,7 @@ class Ranges:
             self.made.update((r, (node, fields)) for r in results)
         return results
 
-    def _read_steps(self, place: Place, block: Recurrent) -> None:
+    def _read_steps(self, place: FlatPlace, block: Recurrent) -> None:
         """A step of a sequence holds some of its numbers, and all steps hold them all."""
         sequences = list(zip(block.sequences, place.operands, strict=False))
         self._read(block.body, {v: v for v in block.body.inputs} | dict(sequences), whole=False)

@@ -9,14 +9,14 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
-from netdsl.graph import Graph, Term
+from netdsl.graph import Graph, RecipeTerm
 from netdsl.runtime.scoring.totals import Totals
 
 
 class LossTerm:
     """One loss term: a mean over the samples of a batch, or over what else its divisor counts."""
 
-    def __init__(self, term: Term) -> None:
+    def __init__(self, term: RecipeTerm) -> None:
         self.name = term.name
         self.reads = [value.name for value in term.graph.inputs]
         self.divisor = term.divisor
@@ -25,7 +25,7 @@ class LossTerm:
 class MetricTerm:
     """One metric: counts of a batch, and the value of counts added up over a set."""
 
-    def __init__(self, term: Term) -> None:
+    def __init__(self, term: RecipeTerm) -> None:
         self.name = term.name
         self.reads = [value.name for value in term.graph.inputs]
         last = term.graph.producer()[term.graph.outputs[0].value]
@@ -54,16 +54,16 @@ class Terms:
     losses: list[Any]
     metrics: list[Any]
 
-    def __init__(self, net: Graph, losses: Iterable[Term], metrics: Iterable[Term]) -> None:
+    def __init__(self, net: Graph, losses: Iterable[RecipeTerm], metrics: Iterable[RecipeTerm]) -> None:
         aux = {o.name for o in net.outputs if o.aux}
         self.losses = [self.loss_term(t) for t in numbered(losses)]
         self.metrics = [self.metric_term(t) for t in numbered(metrics)]
         self.training_only = {t.name for t in (*self.losses, *self.metrics) if aux.intersection(t.reads)}
 
-    def loss_term(self, term: Term) -> LossTerm:
+    def loss_term(self, term: RecipeTerm) -> LossTerm:
         return LossTerm(term)
 
-    def metric_term(self, term: Term) -> MetricTerm:
+    def metric_term(self, term: RecipeTerm) -> MetricTerm:
         return MetricTerm(term)
 
     @property
@@ -78,12 +78,12 @@ class Terms:
         return {"loss": sum(losses.values()), "losses": losses, "metrics": metrics}
 
 
-def numbered(terms: Iterable[Term]) -> list[Term]:
+def numbered(terms: Iterable[RecipeTerm]) -> list[RecipeTerm]:
     """Terms with names of their own: a second `cross_entropy` is `cross_entropy2`."""
     seen: dict[str, int] = {}
-    found: list[Term] = []
+    found: list[RecipeTerm] = []
     for term in terms:
         seen[term.name] = seen.get(term.name, 0) + 1
         number = seen[term.name]
-        found.append(term if number == 1 else Term(f"{term.name}{number}", term.graph, term.span))
+        found.append(term if number == 1 else RecipeTerm(f"{term.name}{number}", term.graph, term.span))
     return found

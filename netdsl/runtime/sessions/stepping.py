@@ -18,7 +18,7 @@ from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.codegen.onnx.step import NEXT, draft_step
 from netdsl.dims.tensors import Weight
-from netdsl.passes.step import Step
+from netdsl.passes.step import TrainingStep
 from netdsl.runtime.sessions.binding import Binding, Device, Recording, shrinking
 from netdsl.runtime.sessions.opening import open_quietly
 from netdsl.runtime.sessions.session import Session, SessionError, on_cuda
@@ -30,7 +30,7 @@ NEAR = 1e-2
 class Stepping:
     """The step of a graph on a device; `weights` are those it reads, all of which `begin` gives their numbers."""
 
-    def __init__(self, graph: Step, device: str | None, threads: int | None = None) -> None:
+    def __init__(self, graph: TrainingStep, device: str | None, threads: int | None = None) -> None:
         self.graph = graph
         draft = draft_step(graph, cuda=on_cuda(device))
         self.weights = draft.weights
