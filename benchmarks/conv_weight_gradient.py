@@ -61,8 +61,8 @@ from running import interleaved, runner
 import netdsl.codegen.onnx.rules  # noqa: F401
 from netdsl.codegen.onnx.builder import NodeBuilder
 from netdsl.codegen.onnx.rules.backward.conv_weight import conv_weight_gradient
-from netdsl.codegen.onnx.scope import Ledger, Scope
-from netdsl.codegen.onnx.sizes import Sizes
+from netdsl.codegen.onnx.scope import GraphScope, Ledger
+from netdsl.codegen.onnx.sizes import RuntimeSizes
 from netdsl.dims.tensors import Value
 from netdsl.ops.backward.conv import ConvWeightGradient
 from netdsl.ops.conv import Conv
@@ -242,9 +242,9 @@ def emitted(s: Script, layer: Layer, cuda: bool = False) -> str:
     shape = f"[{layer.channels}, {layer.size}, {layer.size}]"
     conv = load_text(f"net Layer {{\n input x {shape}\n output y: conv({given})\n}}").net().nodes[0].op
     assert isinstance(conv, Conv)
-    dy, scope = Value("dy", conv.result()), Scope(Ledger(["x", "dy"], {}, "N", cuda))
+    dy, scope = Value("dy", conv.result()), GraphScope(Ledger(["x", "dy"], {}, "N", cuda))
     op = ConvWeightGradient(dy, conv.x, of=conv)
-    name = conv_weight_gradient(op, ["dy", "x"], NodeBuilder(scope, Sizes(scope, [conv.x, dy]), "", "", {}))
+    name = conv_weight_gradient(op, ["dy", "x"], NodeBuilder(scope, RuntimeSizes(scope, [conv.x, dy]), "", "", {}))
     s.nodes += scope.nodes
     s.tensors += scope.ledger.constants.values()
     return str(name)

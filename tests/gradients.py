@@ -19,12 +19,12 @@ from onnx import helper, numpy_helper
 import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table of rules)
 from netdsl.base.arrays import Array
 from netdsl.codegen.onnx.draft import make_model
-from netdsl.codegen.onnx.lower import Lowering, Place
+from netdsl.codegen.onnx.lower import Lowering, NodePlace
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.model import batch_symbol
-from netdsl.codegen.onnx.scope import ELEMENTS, Ledger, Names, Scope, names_used
+from netdsl.codegen.onnx.scope import ELEMENTS, GraphScope, Ledger, ValueNames, names_used
 from netdsl.codegen.onnx.simplify import simplify
-from netdsl.codegen.onnx.sizes import Sizes
+from netdsl.codegen.onnx.sizes import RuntimeSizes
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.dims import at
 from netdsl.dims.extent import symbols_of
@@ -137,10 +137,10 @@ def _written(
     known = dict(net.weights())
     batch = batch_symbol({s for v in fields.values() for d in v.shape for s in symbols_of(d)})
     ledger = Ledger([*fields, *found], known, batch, settled is not None)
-    scope = Scope(ledger)
-    names: Names = {v: v.name for v in fields.values()}
-    lowering = Lowering(Sizes(scope, [v for k, v in fields.items() if k != "seed"], settled), {})
-    lowering.write(graph, scope, names, Place())
+    scope = GraphScope(ledger)
+    names: ValueNames = {v: v.name for v in fields.values()}
+    lowering = Lowering(RuntimeSizes(scope, [v for k, v in fields.items() if k != "seed"], settled), {})
+    lowering.write(graph, scope, names, NodePlace())
     lowering.check()
     for name, value in found.items():
         source = names[value] if value in names else ledger.weight(value.name)

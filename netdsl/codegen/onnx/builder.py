@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from netdsl.codegen.onnx.scope import Scope
-from netdsl.codegen.onnx.sizes import Sizes
+from netdsl.codegen.onnx.scope import GraphScope
+from netdsl.codegen.onnx.sizes import RuntimeSizes
 
 
 class NodeBuilder:
@@ -17,7 +17,13 @@ class NodeBuilder:
     training = False
 
     def __init__(
-        self, scope: Scope, sizes: Sizes, path: str, key: str, notes: dict[str, str], contracts: bool = False
+        self,
+        scope: GraphScope,
+        sizes: RuntimeSizes,
+        path: str,
+        key: str,
+        notes: dict[str, str],
+        contracts: bool = False,
     ) -> None:
         self.scope = scope
         self.sizes = sizes

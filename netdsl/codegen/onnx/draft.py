@@ -13,7 +13,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 from netdsl.base.arrays import Array
 from netdsl.base.files import replacing
-from netdsl.codegen.onnx.scope import ELEMENTS, Names, Scope, every_node
+from netdsl.codegen.onnx.scope import ELEMENTS, GraphScope, ValueNames, every_node
 from netdsl.codegen.onnx.simplify import rename
 from netdsl.dims.tensors import Value, Weight
 
@@ -37,7 +37,7 @@ ALIGNMENT = 4096
 INLINE = 1024
 """Tensors of fewer bytes stay in the first file."""
 
-Source = Callable[[str], Array]
+ArraySource = Callable[[str], Array]
 """Where the numbers of a weight come from, by its key."""
 
 
@@ -65,7 +65,7 @@ def batch_symbol(taken: Collection[str]) -> str:
     return next(name for name in ("N", "batch", "batch_size", "samples") if name not in taken)
 
 
-def bind_outputs(outputs: Collection[tuple[str, Value]], scope: Scope, names: Names) -> None:
+def bind_outputs(outputs: Collection[tuple[str, Value]], scope: GraphScope, names: ValueNames) -> None:
     """Give the values that leave the graph the names of its outputs.
 
     The first output that a value leaves by becomes its name everywhere; further ones, and values that were not made
@@ -123,7 +123,7 @@ def check(draft: Draft) -> None:
     onnx.checker.check_model(checked, full_check=True)
 
 
-def complete(draft: Draft, source: Source) -> ModelProto:
+def complete(draft: Draft, source: ArraySource) -> ModelProto:
     """The model with every weight in it; `ModelTooLarge` above 2 GB."""
     if draft.bytes > LIMIT:
         raise ModelTooLarge(f"{draft.bytes:,} bytes of weights do not fit into one protobuf: save it to a file instead")
@@ -131,7 +131,7 @@ def complete(draft: Draft, source: Source) -> ModelProto:
     return draft.model
 
 
-def save(draft: Draft, source: Source, path: str | Path, external: bool | None = None) -> Path:
+def save(draft: Draft, source: ArraySource, path: str | Path, external: bool | None = None) -> Path:
     """Write the model to a file, and return its path.
 
     With `external` (by itself above 2 GB) the large weights go to `<path>.data`, one at a time, so that memory holds
@@ -148,13 +148,13 @@ def save(draft: Draft, source: Source, path: str | Path, external: bool | None =
     return path
 
 
-def attach(draft: Draft, source: Source) -> None:
+def attach(draft: Draft, source: ArraySource) -> None:
     """Put every weight into the model."""
     for key in draft.weights:
         draft.model.graph.initializer.append(numpy_helper.from_array(source(key), draft.called.get(key, key)))
 
 
-def attach_beside(draft: Draft, source: Source, path: Path, location: str) -> None:
+def attach_beside(draft: Draft, source: ArraySource, path: Path, location: str) -> None:
     """Write the large weights to a file one by one; the model says where at `location` each is."""
     with open(path, "wb") as file:
         for key, weight in draft.weights.items():

@@ -7,52 +7,52 @@ from dataclasses import dataclass, field
 from netdsl.codegen.onnx.builder import NodeBuilder
 from netdsl.codegen.onnx.lowering import rules
 from netdsl.codegen.onnx.recurrent import write_recurrent
-from netdsl.codegen.onnx.scope import Names, Scope
-from netdsl.codegen.onnx.sizes import Sizes
+from netdsl.codegen.onnx.scope import GraphScope, ValueNames
+from netdsl.codegen.onnx.sizes import RuntimeSizes
 from netdsl.codegen.target import Unsupported
 from netdsl.dims.tensors import Value
 from netdsl.graph import Block, Graph, Node, Recurrent
 from netdsl.ops.base import Op, RuleError
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
 
-Chain = tuple[Node, ...]
+Trail = tuple[Node, ...]
 """The blocks around a node, outermost first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NodePlace:
     """Where a node stands: `/b/conv` by name, `a.conv` where its weights are (`b` shares those of `a`)."""
 
     path: str = ""
     key: str = ""
-    chain: Chain = ()
+    chain: Trail = ()
 
     def key_of(self, node: Node) -> str:
         """The key of a node of this block that owns its weights."""
         return f"{self.key}.{node.name}" if self.key else node.name
 
-    def inside(self, node: Node) -> Place:
-        return Place(self.path, self.key, (*self.chain, node))
+    def inside(self, node: Node) -> NodePlace:
+        return NodePlace(self.path, self.key, (*self.chain, node))
 
 
 @dataclass(frozen=True)
 class Lowering:
     """What every part of the walk needs: sizes at run time, and where the state dict has each node's weights."""
 
-    sizes: Sizes
+    sizes: RuntimeSizes
     owners: dict[Node, str]
     """By node the first path that leads to it: one body may stand for several equal blocks."""
     found: list[Diagnostic] = field(default_factory=list)
     mixed: bool = False
     """Whether products are to be told from the rest: they will have another precision."""
 
-    def write(self, graph: Graph, scope: Scope, names: Names, at: Place) -> None:
+    def write(self, graph: Graph, scope: GraphScope, names: ValueNames, at: NodePlace) -> None:
         """Append the ONNX nodes of a graph; `names` knows its inputs and learns every result."""
         keys: dict[Node, str] = {}
         for node in graph.nodes:
             owner = node.shares
             keys[node] = node.keyed or (at.key_of(node) if owner is None else keys.get(owner) or self.owners[owner])
-            here = Place(f"{at.path}/{node.name}", keys[node], at.chain)
+            here = NodePlace(f"{at.path}/{node.name}", keys[node], at.chain)
             try:
                 results = self._node(node, scope, names, here)
             except (Unsupported, RuleError) as problem:
@@ -60,7 +60,7 @@ class Lowering:
                 results = tuple(scope.ledger.unique(f"{here.path}/missing") for _ in node.results)
             names.update(zip(node.results, results, strict=True))
 
-    def _node(self, node: Node, scope: Scope, names: Names, at: Place) -> tuple[str, ...]:
+    def _node(self, node: Node, scope: GraphScope, names: ValueNames, at: NodePlace) -> tuple[str, ...]:
         if isinstance(node.op, Op):
             return self._operation(node, node.op, scope, names, self.builder(node, scope, at))
         if isinstance(node.op, Recurrent):
@@ -70,7 +70,9 @@ class Lowering:
         self.write(body, scope, inner, at.inside(node))
         return tuple(inner[o.value] for o in body.outputs)
 
-    def _operation(self, node: Node, op: Op, scope: Scope, names: Names, build: NodeBuilder) -> tuple[str, ...]:
+    def _operation(
+        self, node: Node, op: Op, scope: GraphScope, names: ValueNames, build: NodeBuilder
+    ) -> tuple[str, ...]:
         rule = rules.find(op)
         if rule is None:
             raise Unsupported(f"`{op.name}` has no ONNX form")
@@ -80,7 +82,7 @@ class Lowering:
             scope.types.setdefault(name, value.type)
         return results
 
-    def _report(self, problem: Exception, node: Node, chain: Chain) -> None:
+    def _report(self, problem: Exception, node: Node, chain: Trail) -> None:
         """Note what cannot be said, once a place: in the author's text, not in a block of the library."""
         library = next(
             (i for i, n in enumerate(chain) if isinstance(n.op, Block) and n.op.origin.startswith("std.")), None
@@ -97,7 +99,7 @@ class Lowering:
                 Diagnostic("not-supported-by-target", message, (Label(place),), notes=tuple(notes), help=help)
             )
 
-    def builder(self, node: Node, scope: Scope, at: Place) -> NodeBuilder:
+    def builder(self, node: Node, scope: GraphScope, at: NodePlace) -> NodeBuilder:
         """The place where one node's rule writes, with notes for whoever opens the file."""
         notes = {"netdsl.layer": at.key, "netdsl.op": repr(node.op) if isinstance(node.op, Op) else node.kind}
         if at.chain:
@@ -111,7 +113,7 @@ class Lowering:
             raise NetError(self.found)
 
 
-def named(value: Value, names: Names, scope: Scope) -> str:
+def named(value: Value, names: ValueNames, scope: GraphScope) -> str:
     """The ONNX name of an operand; a weight of a training graph goes by its key, in bodies of recurrences too."""
     return names[value] if value in names else scope.ledger.weight(value.name)
 

@@ -12,9 +12,9 @@ from onnx import ModelProto, NodeProto, helper
 import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table of rules)
 from netdsl.base.arrays import Array
 from netdsl.codegen.onnx.draft import (
+    ArraySource,
     Draft,
     ModelTooLarge,
-    Source,
     batch_symbol,
     bind_outputs,
     check,
@@ -22,10 +22,10 @@ from netdsl.codegen.onnx.draft import (
     make_model,
     save,
 )
-from netdsl.codegen.onnx.lower import Lowering, Place, first_paths
-from netdsl.codegen.onnx.scope import Ledger, Names, Scope, names_used
+from netdsl.codegen.onnx.lower import Lowering, NodePlace, first_paths
+from netdsl.codegen.onnx.scope import GraphScope, Ledger, ValueNames, names_used
 from netdsl.codegen.onnx.simplify import simplify
-from netdsl.codegen.onnx.sizes import Sizes
+from netdsl.codegen.onnx.sizes import RuntimeSizes
 from netdsl.codegen.onnx.weights import WeightsError, check_weights, initial, stored
 from netdsl.dims.extent import symbols_of
 from netdsl.graph import Graph, Net
@@ -70,11 +70,11 @@ def draft_model(net: Net, weights: Mapping[str, Array] | None = None) -> Draft:
     reserved = [v.name for v in graph.inputs] + [o.name for o in graph.outputs]
     ledger = Ledger(reserved, dict(net.weights()), batch)
     ledger.called = {o.name: ledger.unique(f"{o.name}/param") for o in graph.outputs if o.name in ledger.known}
-    scope = Scope(ledger)
+    scope = GraphScope(ledger)
     read = {v for node in graph.nodes for v in node.inputs}
-    lowering = Lowering(Sizes(scope, sorted(graph.inputs, key=lambda v: v not in read)), first_paths(net))
-    names: Names = {v: v.name for v in graph.inputs}
-    lowering.write(graph, scope, names, Place())
+    lowering = Lowering(RuntimeSizes(scope, sorted(graph.inputs, key=lambda v: v not in read)), first_paths(net))
+    names: ValueNames = {v: v.name for v in graph.inputs}
+    lowering.write(graph, scope, names, NodePlace())
     lowering.check()
     bind_outputs([(o.name, o.value) for o in graph.outputs], scope, names)
     kept = [o.name for o in graph.outputs]
@@ -84,7 +84,7 @@ def draft_model(net: Net, weights: Mapping[str, Array] | None = None) -> Draft:
 
 
 def assemble(
-    net: Net, graph: Graph, scope: Scope, nodes: list[NodeProto], trained: Mapping[str, Any] | None = None
+    net: Net, graph: Graph, scope: GraphScope, nodes: list[NodeProto], trained: Mapping[str, Any] | None = None
 ) -> Draft:
     """The model around the nodes: typed inputs, outputs and arrows, constants, and what a reader wants to know."""
     ledger = scope.ledger
@@ -133,7 +133,7 @@ def _declared(net: Net) -> dict[str, Any]:
         return {}
 
 
-def weight_source(net: Net, draft: Draft, weights: Mapping[str, Array] | None, seed: int) -> Source:
+def weight_source(net: Net, draft: Draft, weights: Mapping[str, Array] | None, seed: int) -> ArraySource:
     """Where each weight comes from; given ones are compared with the net first."""
     if weights is None:
         return lambda key: initial(key, draft.weights[key], seed)

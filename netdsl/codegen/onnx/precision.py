@@ -41,7 +41,7 @@ ALL = {"Add", "Concat", "ConvTranspose", *PRODUCTS}
 
 def in_half(nodes: Sequence[NodeProto], kept: Collection[str], ledger: Ledger, half: Half) -> list[NodeProto]:
     """The same nodes in mixed precision; the kept names are float32 as before."""
-    walk = _Walk(ledger, half)
+    walk = _HalfPrecision(ledger, half)
     for node in nodes:
         walk.add(node)
     for name in kept:
@@ -49,10 +49,12 @@ def in_half(nodes: Sequence[NodeProto], kept: Collection[str], ledger: Ledger, h
     return walk.nodes
 
 
-class _Walk:
+class _HalfPrecision:
     """One graph as it is written anew, and the graph around it, where that is the body of a recurrence."""
 
-    def __init__(self, ledger: Ledger, half: Half, own: Collection[str] = (), outer: _Walk | None = None) -> None:
+    def __init__(
+        self, ledger: Ledger, half: Half, own: Collection[str] = (), outer: _HalfPrecision | None = None
+    ) -> None:
         self.ledger, self.half, self.outer = ledger, half, outer
         self.nodes: list[NodeProto] = []
         self.own = set(own)
@@ -119,7 +121,7 @@ class _Walk:
     def _add_body(self, body: GraphProto) -> None:
         """A body is written anew inside; its results are float32."""
         given = [v.name for v in body.input]
-        inside = _Walk(self.ledger, self.half, given, self)
+        inside = _HalfPrecision(self.ledger, self.half, given, self)
         for node in list(body.node):
             inside.add(node)
         for result in body.output:

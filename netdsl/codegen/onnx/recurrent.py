@@ -13,18 +13,18 @@ from onnx import GraphProto, helper, numpy_helper
 
 from netdsl.codegen.onnx.builder import NodeBuilder
 from netdsl.codegen.onnx.scan import own_names
-from netdsl.codegen.onnx.scope import NUMPY, Names, Scope
+from netdsl.codegen.onnx.scope import NUMPY, GraphScope, ValueNames
 from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.unroll import steps_of, unroll
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Node, Recurrent, State
 
 if TYPE_CHECKING:
-    from netdsl.codegen.onnx.lower import Lowering, Place
+    from netdsl.codegen.onnx.lower import Lowering, NodePlace
 
 
 def write_recurrent(
-    lowering: Lowering, node: Node, block: Recurrent, scope: Scope, names: Names, at: Place
+    lowering: Lowering, node: Node, block: Recurrent, scope: GraphScope, names: ValueNames, at: NodePlace
 ) -> tuple[str, ...]:
     """Append the Scan. Time is axis 1 of what it reads and makes: the batch stays in front."""
     build = lowering.builder(node, scope, at)
@@ -54,7 +54,7 @@ def write_recurrent(
 
         def step(states: Sequence[str], elements: Sequence[str]) -> tuple[list[str], list[str]]:
             entering = [*(s.current for s in block.states), *block.sequences]
-            inner: Names = dict(zip(entering, [*states, *elements], strict=True))
+            inner: ValueNames = dict(zip(entering, [*states, *elements], strict=True))
             leaving = _step(lowering, node, block, scope, inner, batch, at)
             return leaving[: len(states)], leaving[len(states) :]
 
@@ -75,12 +75,12 @@ def _directions(block: Recurrent) -> dict[str, list[int]]:
     return directions
 
 
-def _named(value: Value, names: Names, build: NodeBuilder) -> str:
+def _named(value: Value, names: ValueNames, build: NodeBuilder) -> str:
     """The name of a value; a weight of a training graph goes by its key."""
     return names[value] if value in names else build.scope.ledger.weight(value.name)
 
 
-def _initial(state: State, given: Iterator[Value], batch: str, names: Names, build: NodeBuilder) -> str:
+def _initial(state: State, given: Iterator[Value], batch: str, names: ValueNames, build: NodeBuilder) -> str:
     """The state before the first step: the next of the node's inputs, or filled with a number."""
     if not isinstance(state.initial, Value):
         return _filled(state, batch, build)
@@ -114,7 +114,7 @@ def _leaving(node: Node, block: Recurrent) -> list[tuple[Value, bool]]:
 
 
 def _step(
-    lowering: Lowering, node: Node, block: Recurrent, scope: Scope, inner: Names, batch: str, at: Place
+    lowering: Lowering, node: Node, block: Recurrent, scope: GraphScope, inner: ValueNames, batch: str, at: NodePlace
 ) -> list[str]:
     """Append the nodes of one step, whose inputs `inner` names; what it gives."""
     lowering.write(block.body, scope, inner, at.inside(node))
@@ -125,9 +125,11 @@ def _step(
     ]
 
 
-def _body(lowering: Lowering, node: Node, block: Recurrent, outside: Scope, batch: str, at: Place) -> GraphProto:
+def _body(
+    lowering: Lowering, node: Node, block: Recurrent, outside: GraphScope, batch: str, at: NodePlace
+) -> GraphProto:
     """One step: states, then one element of each sequence; gives the next states, then the step's outputs."""
-    scope = Scope(outside.ledger)
+    scope = GraphScope(outside.ledger)
     entering = [*(s.current for s in block.states), *block.sequences]
     inner = {v: outside.ledger.unique(f"{at.path}/{v.name}") for v in entering}
     made = _step(lowering, node, block, scope, inner, batch, at)

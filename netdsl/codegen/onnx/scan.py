@@ -1,4 +1,4 @@
-"""`Scan` nodes that a rule writes by hand: a function makes the body, time is the first axis of everything."""
+"""`ScanTypes` nodes that a rule writes by hand: a function makes the body, time is the first axis of everything."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from onnx import helper
 
 from netdsl.codegen.onnx.builder import NodeBuilder
 from netdsl.codegen.onnx.lowering import Builder
-from netdsl.codegen.onnx.scope import Scope
+from netdsl.codegen.onnx.scope import GraphScope
 from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.unroll import steps_of, unroll
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType
 
-Step = Callable[[Builder, Sequence[str], Sequence[str]], tuple[Sequence[str], Sequence[str]]]
+ScanBody = Callable[[Builder, Sequence[str], Sequence[str]], tuple[Sequence[str], Sequence[str]]]
 """`(build, states, elements) -> (next states, outputs)` by name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
+class ScanTypes:
     """What a scan reads and gives: names outside with the type of one step, and the types of its outputs."""
 
     length: Extent
@@ -31,12 +31,12 @@ class Scan:
     backwards: bool = False
 
 
-def write_scan(build: Builder, scan: Scan, step: Step) -> list[str]:
+def write_scan(build: Builder, scan: ScanTypes, step: ScanBody) -> list[str]:
     """Append the node, or its steps where it is to be written out; the names of its stacked outputs."""
     assert isinstance(build, NodeBuilder)
     ledger = build.scope.ledger
     length = steps_of(scan.length, build)
-    scope = Scope(ledger) if length is None else build.scope
+    scope = GraphScope(ledger) if length is None else build.scope
     inside = NodeBuilder(scope, build.sizes, f"{build.path}/step", build.key, build.notes, build.contracts)
     if length is not None:
         states, sequences = [name for name, _ in scan.states], [(name, 0) for name, _ in scan.sequences]
@@ -68,7 +68,7 @@ def write_scan(build: Builder, scan: Scan, step: Step) -> list[str]:
     return list(results[count:])
 
 
-def own_names(names: Sequence[str], scope: Scope, build: Builder) -> list[str]:
+def own_names(names: Sequence[str], scope: GraphScope, build: Builder) -> list[str]:
     """Results of a body must be made in it, each under its own name: a copy where one is handed on as it came."""
     made = {name for node in scope.nodes for name in node.output}
     results: list[str] = []

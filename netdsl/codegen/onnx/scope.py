@@ -1,4 +1,4 @@
-"""What an ONNX model stores once (`Ledger`) and one graph of it while its nodes are written (`Scope`)."""
+"""What an ONNX model stores once (`Ledger`) and one graph of it while its nodes are written (`GraphScope`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from onnx import AttributeProto, NodeProto, TensorProto, ValueInfoProto, helper,
 
 from netdsl.dims.tensors import DType, TensorType, Value, Weight
 
-Names = dict[Value, str]
+ValueNames = dict[Value, str]
 """The ONNX name of each arrow."""
 
 ELEMENTS: dict[DType, int] = {
@@ -26,7 +26,7 @@ NUMPY: dict[DType, np.dtype[Any]] = {
 
 
 class Ledger:
-    """Names, constants and weights of a whole model, bodies of recurrences included."""
+    """ValueNames, constants and weights of a whole model, bodies of recurrences included."""
 
     def __init__(self, reserved: Sequence[str], weights: dict[str, Weight], batch: str, cuda: bool = False) -> None:
         self.taken = set(reserved) | set(weights)
@@ -74,7 +74,7 @@ class Ledger:
         return helper.make_tensor_value_info(name, ELEMENTS[type.dtype], [*front, *shape])
 
 
-class Scope:
+class GraphScope:
     """The nodes of one graph in order, the types of its arrows, and what it has computed already."""
 
     def __init__(self, ledger: Ledger) -> None:

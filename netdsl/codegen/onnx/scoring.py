@@ -12,11 +12,11 @@ from onnx import helper
 
 import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table of rules)
 from netdsl.codegen.onnx.draft import Draft, batch_symbol, bind_outputs, check, make_model
-from netdsl.codegen.onnx.lower import Lowering, Place, first_paths
+from netdsl.codegen.onnx.lower import Lowering, NodePlace, first_paths
 from netdsl.codegen.onnx.model import properties
-from netdsl.codegen.onnx.scope import ELEMENTS, Ledger, Names, Scope, names_used
+from netdsl.codegen.onnx.scope import ELEMENTS, GraphScope, Ledger, ValueNames, names_used
 from netdsl.codegen.onnx.simplify import simplify
-from netdsl.codegen.onnx.sizes import Sizes
+from netdsl.codegen.onnx.sizes import RuntimeSizes
 from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import Value
 from netdsl.graph import Graph, Net, Node, RecipeTerm
@@ -59,12 +59,12 @@ class _Writer:
             self._add_labels(term)
         batch = batch_symbol({s for v in self.fields.values() for d in v.shape for s in symbols_of(d)})
         reserved = [*self.fields, *(f"score_{i}" for i in range(2 * len(losses) + 2 * len(metrics)))]
-        self.scope = Scope(Ledger(reserved, dict(self.net.weights()), batch))
+        self.scope = GraphScope(Ledger(reserved, dict(self.net.weights()), batch))
         read = {v for node in self.graph.nodes for v in node.inputs}
         inputs = sorted(self.fields.values(), key=lambda v: v not in read)
-        self.lowering = Lowering(Sizes(self.scope, inputs), first_paths(self.net))
-        self.names: Names = {v: v.name for v in self.fields.values()}
-        self.lowering.write(self.graph, self.scope, self.names, Place())
+        self.lowering = Lowering(RuntimeSizes(self.scope, inputs), first_paths(self.net))
+        self.names: ValueNames = {v: v.name for v in self.fields.values()}
+        self.lowering.write(self.graph, self.scope, self.names, NodePlace())
         self.values = {**self.fields, **{o.name: o.value for o in self.graph.outputs}}
         terms = {t.name: self._write_loss(t) for t in losses}
         counts = {t.name: self._write_count(t) for t in losses if t.divisor.label is not None}
@@ -91,7 +91,7 @@ class _Writer:
         op = Counted(divisor.label, ignore=divisor.ignore, weight=divisor.weights)
         count = Value("count", op.result())
         node = Node("count", op, (divisor.label,), (count,), term.span)
-        place = Place(f"/loss/{term.name}/count", f"loss.{term.name}.count")
+        place = NodePlace(f"/loss/{term.name}/count", f"loss.{term.name}.count")
         self.lowering.write(Graph(term.name, [divisor.label], [node]), self.scope, self.names, place)
         return self._out(count)
 
@@ -103,7 +103,7 @@ class _Writer:
 
     def _write_term(self, graph: Graph, path: str) -> None:
         self.names.update({v: self.names[self.values[v.name]] for v in graph.inputs})
-        self.lowering.write(graph, self.scope, self.names, Place(path, path.strip("/").replace("/", ".")))
+        self.lowering.write(graph, self.scope, self.names, NodePlace(path, path.strip("/").replace("/", ".")))
 
     def _out(self, value: Value) -> str:
         """Let a value out, once."""

@@ -25,11 +25,11 @@ def simplify(nodes: list[NodeProto], kept: Collection[str], ledger: Ledger | Non
 
     Bodies of recurrences were simplified when they were made.
     """
-    walk = _Walk(frozenset(kept), ledger)
+    walk = _Known(frozenset(kept), ledger)
     return drop_dead([node for node in nodes if walk.keeps(node)], kept)
 
 
-class _Walk:
+class _Known:
     """What is known so far of the names of one graph."""
 
     def __init__(self, kept: Collection[str], ledger: Ledger | None) -> None:

@@ -7,7 +7,7 @@ from functools import reduce
 
 import numpy as np
 
-from netdsl.codegen.onnx.scope import Scope
+from netdsl.codegen.onnx.scope import GraphScope
 from netdsl.codegen.target import Unsupported
 from netdsl.dims import Dim, Extent, at
 from netdsl.dims.extent import QuasiAffine, symbols_of
@@ -22,13 +22,13 @@ SHORT = 64
 """Periods up to this one are searched for a plain floor division."""
 
 
-class Sizes:
+class RuntimeSizes:
     """Sizes computed once, in the outermost graph: bodies of recurrences see them from there.
 
     Every result is a 1-D int64 tensor with one number. Of several inputs with one symbol the first is asked.
     """
 
-    def __init__(self, root: Scope, inputs: Sequence[Value], given: Mapping[str, int] | None = None) -> None:
+    def __init__(self, root: GraphScope, inputs: Sequence[Value], given: Mapping[str, int] | None = None) -> None:
         self.root = root
         self.given = given
         """The size of every symbol, where a graph is written for those sizes alone."""

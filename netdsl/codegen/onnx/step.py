@@ -15,13 +15,13 @@ from onnx import ModelProto, NodeProto, helper
 
 import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table of rules)
 from netdsl.base.arrays import Array
-from netdsl.codegen.onnx.draft import Draft, Source, batch_symbol, bind_outputs, check, complete, make_model, save
-from netdsl.codegen.onnx.lower import Lowering, Place
+from netdsl.codegen.onnx.draft import ArraySource, Draft, batch_symbol, bind_outputs, check, complete, make_model, save
+from netdsl.codegen.onnx.lower import Lowering, NodePlace
 from netdsl.codegen.onnx.model import properties
 from netdsl.codegen.onnx.precision import HALVES, in_half
-from netdsl.codegen.onnx.scope import ELEMENTS, Ledger, Names, Scope, names_used
+from netdsl.codegen.onnx.scope import ELEMENTS, GraphScope, Ledger, ValueNames, names_used
 from netdsl.codegen.onnx.simplify import simplify
-from netdsl.codegen.onnx.sizes import Sizes
+from netdsl.codegen.onnx.sizes import RuntimeSizes
 from netdsl.codegen.onnx.weights import check_weights, initial, stored
 from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import TensorType, Value
@@ -75,12 +75,12 @@ def draft_step(step: TrainingStep, sizes: Mapping[str, int] | None = None, *, cu
     outputs = outputs_of(step)
     _check_names(step, [*(v.name for v in step.inputs), *known], [name for name, _ in outputs])
     ledger = Ledger([*(v.name for v in step.inputs), *(name for name, _ in outputs)], known, batch, cuda)
-    scope = Scope(ledger)
-    names: Names = {v: v.name for v in step.inputs}
+    scope = GraphScope(ledger)
+    names: ValueNames = {v: v.name for v in step.inputs}
     names.update({c.value: c.name for c in step.carried})
     names.update({w: w.name for w in step.constant})
-    lowering = Lowering(Sizes(scope, fields, sizes), {}, mixed=step.precision != "no")
-    lowering.write(step.graph, scope, names, Place())
+    lowering = Lowering(RuntimeSizes(scope, fields, sizes), {}, mixed=step.precision != "no")
+    lowering.write(step.graph, scope, names, NodePlace())
     lowering.check()
     bind_outputs(outputs, scope, names)
     kept = [name for name, _ in outputs]
@@ -121,7 +121,7 @@ def _check_names(step: TrainingStep, inputs: list[str], outputs: list[str]) -> N
         raise NetError([Diagnostic("not-supported-by-target", message, (Label(step.net.span),), help=help)])
 
 
-def _model(step: TrainingStep, scope: Scope, nodes: list[NodeProto]) -> ModelProto:
+def _model(step: TrainingStep, scope: GraphScope, nodes: list[NodeProto]) -> ModelProto:
     ledger = scope.ledger
     used = names_used(nodes)
     outputs = outputs_of(step)
@@ -161,7 +161,7 @@ def _contract(step: TrainingStep, ledger: Ledger) -> dict[str, str]:
     }
 
 
-def step_source(net: Net, draft: Draft, weights: Mapping[str, Array] | None, seed: int) -> Source:
+def step_source(net: Net, draft: Draft, weights: Mapping[str, Array] | None, seed: int) -> ArraySource:
     """Where each carried tensor starts: given ones are compared with the net first, state may be left out."""
     given = {} if weights is None else weights
     if weights is not None:

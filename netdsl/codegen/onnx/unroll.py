@@ -21,7 +21,7 @@ which a recording would find changed."""
 LAST = 2**31 - 1
 """An end of a slice behind every axis."""
 
-Step = Callable[[Sequence[str], Sequence[str]], tuple[Sequence[str], Sequence[str]]]
+UnrolledBody = Callable[[Sequence[str], Sequence[str]], tuple[Sequence[str], Sequence[str]]]
 """`(states, elements) -> (next states, outputs)` by name."""
 
 
@@ -37,7 +37,7 @@ def unroll(
     axes: Sequence[int],
     length: int,
     backwards: bool,
-    step: Step,
+    step: UnrolledBody,
     build: NodeBuilder,
 ) -> list[str]:
     """As a `Scan` gives them: the states after the last step, then the outputs stacked along `axes`.

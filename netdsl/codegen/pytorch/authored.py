@@ -13,17 +13,17 @@ from netdsl.graph import Node
 from netdsl.text import syntax
 
 if TYPE_CHECKING:
-    from netdsl.codegen.pytorch.tracing import Use
+    from netdsl.codegen.pytorch.tracing import BlockUse
 
 NUMBERS = ("min", "max", "len", "round", "floor", "ceil", "int")
 """Functions of numbers: a call of one is no layer."""
 AXES = {"channels": 0, "height": -2, "width": -1, "features": -1}
 
 
-class Names:
+class Vocabulary:
     """What the words of a body stand for, as terms."""
 
-    def __init__(self, use: Use) -> None:
+    def __init__(self, use: BlockUse) -> None:
         self.use = use
         self.arrows: dict[str, TensorType] = {}
         lets = lets_of(rows_of(use))
@@ -162,7 +162,7 @@ class Names:
 class Before:
     """The type of the row before: what `_` is in the rows of a body, as far as these are plain."""
 
-    def __init__(self, use: Use) -> None:
+    def __init__(self, use: BlockUse) -> None:
         self.use = use
         self.rows = [
             r for r in rows_of(use) if isinstance(r, syntax.LayerRow | syntax.OutputRow | syntax.ForRow | syntax.If)
@@ -190,7 +190,7 @@ class Before:
         )
 
 
-def declared_axes(use: Use) -> dict[tuple[int, int], str]:
+def declared_axes(use: BlockUse) -> dict[tuple[int, int], str]:
     """What the text calls axes of inputs, by input and place: `[T, F]`."""
     declared = {i.name.id: i.dims for r in rows_of(use) if isinstance(r, syntax.InputRow) for i in r.items}
     found = {}
@@ -202,15 +202,15 @@ def declared_axes(use: Use) -> dict[tuple[int, int], str]:
     return found
 
 
-def use_parameters(use: Use) -> tuple[syntax.Parameter, ...]:
+def use_parameters(use: BlockUse) -> tuple[syntax.Parameter, ...]:
     return use.definition.parameters if use.definition else ()
 
 
-def rows_of(use: Use) -> tuple[Any, ...]:
+def rows_of(use: BlockUse) -> tuple[Any, ...]:
     return use.definition.body.rows if use.definition else ()
 
 
-def _loop_words(use: Use) -> dict[str, list[Any]]:
+def _loop_words(use: BlockUse) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for part in parts_of(rows_of(use)):
         if isinstance(part, syntax.ForRow | syntax.Each):
@@ -262,7 +262,7 @@ def _through_lets(definition: syntax.Definition, found: set[str]) -> set[str]:
     return found
 
 
-def baked_settings(definition: syntax.Definition | None, names: Sequence[Names]) -> frozenset[str]:
+def baked_settings(definition: syntax.Definition | None, names: Sequence[Vocabulary]) -> frozenset[str]:
     """Settings that some layer has as a plain number: as an argument they would promise what the class cannot keep."""
     if definition is None:
         return frozenset()
@@ -275,7 +275,7 @@ def baked_settings(definition: syntax.Definition | None, names: Sequence[Names])
     return frozenset(_through_lets(definition, found) & {p.name.id for p in definition.parameters})
 
 
-def _excused(part: Any, names: Sequence[Names], values: frozenset[str]) -> tuple[Any, ...]:
+def _excused(part: Any, names: Sequence[Vocabulary], values: frozenset[str]) -> tuple[Any, ...]:
     """Where a word makes no layer's number: claims, asserts, default sizes, `let` (followed), what shapes a body."""
     if isinstance(part, syntax.Claim | syntax.AssertRow | syntax.SizedSymbol | syntax.LetRow):
         return (part,)

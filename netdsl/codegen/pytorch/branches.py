@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from netdsl.codegen.pytorch.authored import Names, bounds_of, parts_of, rows_of
+from netdsl.codegen.pytorch.authored import Vocabulary, bounds_of, parts_of, rows_of
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand
 from netdsl.codegen.pytorch.terms import (
     Scaled,
@@ -30,7 +30,7 @@ from netdsl.ops.shape import Concat, Stack
 from netdsl.text import syntax
 
 if TYPE_CHECKING:
-    from netdsl.codegen.pytorch.tracing import Use
+    from netdsl.codegen.pytorch.tracing import BlockUse
 
 
 @dataclass(eq=False)
@@ -65,7 +65,7 @@ class Branches:
         """What the turns make, each by its last layer."""
         return tuple(turn[-1].results[0] for turn in self.turns)
 
-    def begin(self, names: Names) -> None:
+    def begin(self, names: Vocabulary) -> None:
         """Find the count, at the first layer."""
         self.first, count = bounds_of(self.counted) or (0, None)
         term = names.term(count)
@@ -80,7 +80,7 @@ class Branches:
         return isinstance(self.count, Sized)
 
 
-def branches_in(use: Use) -> Iterator[Branches]:
+def branches_in(use: BlockUse) -> Iterator[Branches]:
     """Those whose turns could be a loop."""
     for each in () if isinstance(use.block, Recurrent) else _outermost(rows_of(use)):
         places = [i for i, n in enumerate(use.graph.nodes) if _holds(each, n)]
@@ -118,7 +118,7 @@ def _is_ranged(each: syntax.Each) -> bool:
     return each.target[0].id not in loops and not shared and not any(isinstance(p, syntax.If) for p in inner)
 
 
-def _word(use: Use, word: str) -> str:
+def _word(use: BlockUse, word: str) -> str:
     """A variable for the number of a turn that nothing else in the class is called."""
     rows = {n.name.partition(".")[0] for n in use.graph.nodes}
     return unused(identifier(word), {*use.places, *map(identifier, (*use.settings, *use.inputs.values(), *rows))})
@@ -127,7 +127,7 @@ def _word(use: Use, word: str) -> str:
 # ---------------------------------------------------------------- while sizes are traced
 
 
-def enter(use: Use, names: Names, node: Node | None) -> Branches | None:
+def enter(use: BlockUse, names: Vocabulary, node: Node | None) -> Branches | None:
     """Let the word of a loop mean the number of the turn that a layer stands in, and nothing elsewhere."""
     names.turn.clear()
     for known in use.branches:
@@ -142,14 +142,14 @@ def enter(use: Use, names: Names, node: Node | None) -> Branches | None:
     return None
 
 
-def settled_type(type_: TensorType, branches: Branches | None, names: Names, last: bool) -> TensorType:
+def settled_type(type_: TensorType, branches: Branches | None, names: Vocabulary, last: bool) -> TensorType:
     """A type without the number of the turn where it follows that in no way, or (`last`) leaves the turn."""
     if branches is None:
         return type_
     return type_.with_shape(*(_settled(e, branches, names, last) for e in type_.shape))
 
 
-def _settled(extent: Any, branches: Branches, names: Names, last: bool) -> Any:
+def _settled(extent: Any, branches: Branches, names: Vocabulary, last: bool) -> Any:
     if not isinstance(extent, Sized) or branches.word not in extent.term.names():
         return extent
     flat = _polynomial(extent.term)
@@ -180,7 +180,7 @@ def _polynomial(term: Term) -> dict[tuple[Any, ...], float] | None:
     return {key: factor for key, factor in made.items() if factor}
 
 
-def gathered_types(use: Use, node: Node, types: tuple[TensorType, ...]) -> tuple[TensorType, ...]:
+def gathered_types(use: BlockUse, node: Node, types: tuple[TensorType, ...]) -> tuple[TensorType, ...]:
     """Types of what reads every branch: as many parts as the count says."""
     branches = next((b for b in use.branches if b.follows() and node.inputs == b.ends), None)
     op = node.op
@@ -198,7 +198,7 @@ def gathered_types(use: Use, node: Node, types: tuple[TensorType, ...]) -> tuple
 # ---------------------------------------------------------------- whether turns are alike
 
 
-def are_alike(use: Use, branches: Branches, key: Callable[[Node], Any]) -> bool:
+def are_alike(use: BlockUse, branches: Branches, key: Callable[[Node], Any]) -> bool:
     """Whether all turns are the first one with another number, and only what they make is read elsewhere."""
     turns, number_of = branches.turns, {v: (i, r) for turn in branches.turns for i, r, v in _results(turn)}
     first = _wiring(turns[0], number_of)
@@ -224,7 +224,7 @@ def _wiring(turn: list[Node], number_of: Mapping[Value, tuple[int, int]]) -> lis
     return [tuple(number_of[v] if v in own else stray if v in number_of else v for v in n.inputs) for n in turn]
 
 
-def _leaves(use: Use, branches: Branches) -> bool:
+def _leaves(use: BlockUse, branches: Branches) -> bool:
     """Whether the branches go, all in order, into layers that take a list."""
     made = {v for n in branches.nodes for v in n.results}
     readers = [n for n in use.graph.nodes if n not in branches.own and made.intersection(n.inputs)]
@@ -232,7 +232,7 @@ def _leaves(use: Use, branches: Branches) -> bool:
     return bool(readers) and fits and not made.intersection(o.value for o in use.graph.outputs)
 
 
-def needs_two(use: Use, branches: Branches) -> bool:
+def needs_two(use: BlockUse, branches: Branches) -> bool:
     """Whether something that reads the branches refuses a single one."""
     return any(n.inputs == branches.ends and isinstance(n.op, Add) for n in use.graph.nodes)
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from netdsl.codegen.pytorch.families import Family
-from netdsl.codegen.pytorch.forward import Forward, commented
-from netdsl.codegen.pytorch.layout import Step, attribute_of, called_in_order
+from netdsl.codegen.pytorch.forward import ForwardWriter, commented
+from netdsl.codegen.pytorch.layout import ForwardCall, attribute_of, called_in_order
 from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.codegen.pytorch.recurrence import recurrent_lines
 from netdsl.codegen.pytorch.spelling import Branched, Either, Made, Repeated
@@ -29,7 +29,7 @@ from netdsl.codegen.pytorch.text import (
     literal,
     looped,
 )
-from netdsl.codegen.pytorch.tracing import Argument, Built, Use
+from netdsl.codegen.pytorch.tracing import BlockUse, Built, ClassArgument
 from netdsl.dims.tensors import Value
 from netdsl.graph import Node, Output, Recurrent, restrict
 
@@ -44,7 +44,7 @@ class ClassWriter:
         self.conditions = family.conditions
         """When a row is there at all."""
         self.parameters = Parameters(layouts, classes)
-        self.uses: list[Use] = [layout.use for layout in layouts]
+        self.uses: list[BlockUse] = [layout.use for layout in layouts]
         self.main = max(layouts, key=lambda layout: len(layout.steps))
         self.taken = {*classes, name, *SUPPORT}
 
@@ -53,7 +53,7 @@ class ClassWriter:
         constructed = self._attributes()
         guards = [line for term, truth in self.family.guards for line in self._guard(term, truth)]
         starts = start_lines([s for s in self._all_starts() if not self._is_optional(s[0])], 2)
-        forward = Forward(self.parameters, self.layouts, frozenset(self.conditions), self.taken)
+        forward = ForwardWriter(self.parameters, self.layouts, frozenset(self.conditions), self.taken)
         running = self._recurrent(forward) if isinstance(self.main.use.block, Recurrent) else self._forward(forward)
         built.arguments = self.parameters.arguments()
         stored = sorted(self.parameters.stored)
@@ -71,7 +71,7 @@ class ClassWriter:
 
     # ------------------------------------------------------------ constructor
 
-    def _signature(self, arguments: Sequence[Argument]) -> list[str]:
+    def _signature(self, arguments: Sequence[ClassArgument]) -> list[str]:
         items = [Atom("self"), *(Atom(_declared(a)) for a in arguments)]
         return lay(Called("__init__", tuple(("", i) for i in items)), "def ", " -> None:", 1)
 
@@ -156,7 +156,7 @@ class ClassWriter:
 
     # ------------------------------------------------------------ forward
 
-    def _forward(self, forward: Forward) -> list[str]:
+    def _forward(self, forward: ForwardWriter) -> list[str]:
         graph = self.main.use.graph
         live = set(restrict(graph, graph.outputs).nodes)
         steps = [s for s in self.main.steps if live.intersection(s.row)]
@@ -169,7 +169,9 @@ class ClassWriter:
         forward.run(steps, [o.value for o in plain])
         return [*head, *forward.sized(), *forward.lines, *self._returned(forward, plain)]
 
-    def _with_aux(self, forward: Forward, steps: Sequence[Step], plain: list[Output], aux: list[Output]) -> list[str]:
+    def _with_aux(
+        self, forward: ForwardWriter, steps: Sequence[ForwardCall], plain: list[Output], aux: list[Output]
+    ) -> list[str]:
         """Outputs of training come last, behind `if self.training`."""
         graph = self.main.use.graph
         needed = self._early(steps, plain)
@@ -184,7 +186,7 @@ class ClassWriter:
         everything = self._table(forward, [*plain, *aux], 3)
         return [*forward.lines[:start], f"{INDENT * 2}if self.training:", *extra, *everything, *ends]
 
-    def _early(self, steps: Sequence[Step], plain: list[Output]) -> set[Node]:
+    def _early(self, steps: Sequence[ForwardCall], plain: list[Output]) -> set[Node]:
         """What runs at inference as well: what `plain` needs, and what has to be counted before something of that."""
         use, again = self.main.use, False
         needed = set(restrict(use.graph, plain).nodes)
@@ -196,7 +198,7 @@ class ClassWriter:
             again |= counts and not needed.isdisjoint(step.row)
         return needed
 
-    def _returned(self, forward: Forward, outputs: Sequence[Output]) -> list[str]:
+    def _returned(self, forward: ForwardWriter, outputs: Sequence[Output]) -> list[str]:
         if len(outputs) == 1:
             doc, comment = forward.returned(outputs[0].value)
             return commented(doc, "return ", comment, 2)
@@ -205,19 +207,19 @@ class ClassWriter:
         names = [forward.returned(o.value)[0] for o in outputs]
         return listed([d.text for d in names if isinstance(d, Atom)], "return ", 2)
 
-    def _table(self, forward: Forward, outputs: Sequence[Output], depth: int) -> list[str]:
+    def _table(self, forward: ForwardWriter, outputs: Sequence[Output], depth: int) -> list[str]:
         items = tuple((f"{literal(o.name)}: ", forward.returned(o.value)[0]) for o in outputs)
         return lay(Called("", items, "{}"), "return ", "", depth)
 
-    def _head(self, function: str, forward: Forward, inputs: Sequence[Value], result: int | str) -> list[str]:
+    def _head(self, function: str, forward: ForwardWriter, inputs: Sequence[Value], result: int | str) -> list[str]:
         return heading(function, ["self", *(f"{forward.names[v]}: Tensor" for v in inputs)], result)
 
-    def _recurrent(self, forward: Forward) -> list[str]:
+    def _recurrent(self, forward: ForwardWriter) -> list[str]:
         return recurrent_lines(self.parameters, self.main, self.layouts, forward)
 
     # ------------------------------------------------------------ docstring
 
-    def _docstring(self, forward: Forward) -> tuple[str, list[str]]:
+    def _docstring(self, forward: ForwardWriter) -> tuple[str, list[str]]:
         use = self.main.use
         if use.block is None:
             return "", _net_paragraphs(use, forward)
@@ -241,7 +243,7 @@ def _buffer(name: str, number: str) -> list[str]:
     return lay(Called("self.register_buffer", items), depth=2)
 
 
-def _declared(argument: Argument) -> str:
+def _declared(argument: ClassArgument) -> str:
     if not argument.optional:
         return f"{argument.name}: {argument.annotation}"
     return f"{argument.name}: {argument.annotation} = {literal(argument.default)}"
@@ -258,11 +260,11 @@ def _net_result(outputs: Sequence[Output]) -> str:
     return "Tensor" if len(plain) == len(outputs) else "Tensor | dict[str, Tensor]"
 
 
-def _shown_inputs(use: Use) -> Sequence[Value]:
+def _shown_inputs(use: BlockUse) -> Sequence[Value]:
     return use.block.sequences if isinstance(use.block, Recurrent) else use.graph.inputs
 
 
-def _described(forward: Forward, value: Value, place: int) -> str:
+def _described(forward: ForwardWriter, value: Value, place: int) -> str:
     text = forward.shapes.text([use.graph.inputs[place] for use in forward.uses])
     return f"{forward.names[value]} {text}".strip()
 
@@ -273,7 +275,7 @@ def _flow(reads: str, makes: str) -> str:
     return line if len(line) + len(INDENT) + 6 <= WIDTH else f"{reads}\n-> {makes}"
 
 
-def _net_paragraphs(use: Use, forward: Forward) -> list[str]:
+def _net_paragraphs(use: BlockUse, forward: ForwardWriter) -> list[str]:
     graph = use.graph
     reads = ", ".join(f"{forward.names[v]} {_told_type(forward, v)}" for v in graph.inputs)
     plain = [o for o in graph.outputs if not o.aux]
@@ -288,11 +290,11 @@ def _net_paragraphs(use: Use, forward: Forward) -> list[str]:
     return lines
 
 
-def _told_type(forward: Forward, value: Value) -> str:
+def _told_type(forward: ForwardWriter, value: Value) -> str:
     """A type in the words of the constructor's arguments, as comments have it; in numbers where these cannot tell."""
     words = forward.shapes.text([value])
     kind = str(value.type).partition("[")[0]
     return f"{kind}{words}" if words and "..." not in words else str(value.type)
 
 
-__all__ = ["WIDTH", "ClassWriter", "Step"]
+__all__ = ["WIDTH", "ClassWriter", "ForwardCall"]

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 
 from netdsl.codegen.pytorch.authored import declared_axes
 from netdsl.codegen.pytorch.text import INDENT, WIDTH
-from netdsl.codegen.pytorch.tracing import Use
+from netdsl.codegen.pytorch.tracing import BlockUse
 from netdsl.dims.tensors import Value
 
 
-class Extents:
+class AxisNames:
     """Local names for axes of the inputs, each taken once it is asked for."""
 
-    def __init__(self, use: Use, names: Mapping[Value, str], unused: Callable[[str], str]) -> None:
+    def __init__(self, use: BlockUse, names: Mapping[Value, str], unused: Callable[[str], str]) -> None:
         self.use = use
         self.names = dict(names)
         self.unused = unused

@@ -8,11 +8,11 @@ from itertools import combinations
 from typing import Any
 
 from netdsl.codegen.pytorch.authored import shaping_settings
-from netdsl.codegen.pytorch.layout import Layout, form, form_of
+from netdsl.codegen.pytorch.layout import ClassLayout, form, form_of
 from netdsl.codegen.pytorch.parameters import defaults_of
 from netdsl.codegen.pytorch.signatures import known_signature
 from netdsl.codegen.pytorch.terms import Term, plain, term_of, traced, unsaid
-from netdsl.codegen.pytorch.tracing import Use
+from netdsl.codegen.pytorch.tracing import BlockUse
 from netdsl.graph import Node
 
 
@@ -20,7 +20,7 @@ from netdsl.graph import Node
 class Family:
     """Layouts of one structure; rows that only some of them have, with the condition that says which."""
 
-    layouts: list[Layout]
+    layouts: list[ClassLayout]
     conditions: dict[str, Term] = field(default_factory=dict)
     followed: set[int] = field(default_factory=set)
     """The author's conditions behind `conditions`."""
@@ -30,9 +30,9 @@ class Family:
     """What tells its class from the others of the block: `N2` where `n` is 2."""
 
 
-def split(layouts: Sequence[Layout]) -> list[Family]:
+def split(layouts: Sequence[ClassLayout]) -> list[Family]:
     """The classes that the uses of a block need: one where the author's own `if` tells its variants apart."""
-    loose: dict[Any, list[Layout]] = {}
+    loose: dict[Any, list[ClassLayout]] = {}
     for layout in layouts:
         loose.setdefault(form_of(layout, _rows(layout), _defaults), []).append(layout)
     families: list[Family] = []
@@ -63,12 +63,12 @@ def _one_each(families: Sequence[Family], word: str) -> bool:
     return named and all(len(v) == 1 for v in values)
 
 
-def _part(use: Use, word: str) -> str:
+def _part(use: BlockUse, word: str) -> str:
     value = use.settings[word]
     return "" if value == defaults_of(use).get(word) and value is not True else _suffix(word, value)
 
 
-def _telling(use: Use) -> list[str]:
+def _telling(use: BlockUse) -> list[str]:
     """Settings that decide over layers: words first, then those with a default."""
     shaping = shaping_settings(use.definition)
     words = [w for w, v in use.settings.items() if w in shaping or isinstance(v, str | bool)]
@@ -87,12 +87,12 @@ def _defaults(function: str) -> dict[str, Any]:
     return signature.defaults if signature else {}
 
 
-def _rows(layout: Layout) -> frozenset[str]:
+def _rows(layout: ClassLayout) -> frozenset[str]:
     """Rows made by a compile-time `if` that are one module here, from one value to one value."""
     return frozenset(row for row in layout.use.graph.choices if _is_module(layout, row))
 
 
-def _is_module(layout: Layout, row: str) -> bool:
+def _is_module(layout: ClassLayout, row: str) -> bool:
     own = _nodes(layout, row)
     steps = [s for s in layout.steps if s.label == row]
     if len(steps) != 1 or row not in layout.attributes or set(steps[0].row) != set(own):
@@ -100,18 +100,18 @@ def _is_module(layout: Layout, row: str) -> bool:
     return len(steps[0].inputs) == 1 and len(steps[0].results) == 1
 
 
-def _nodes(layout: Layout, row: str) -> list[Node]:
+def _nodes(layout: ClassLayout, row: str) -> list[Node]:
     return [n for n in layout.use.graph.nodes if n.name == row or n.name.startswith(f"{row}.")]
 
 
-def _strict(group: Sequence[Layout]) -> list[list[Layout]]:
-    found: dict[Any, list[Layout]] = {}
+def _strict(group: Sequence[ClassLayout]) -> list[list[ClassLayout]]:
+    found: dict[Any, list[ClassLayout]] = {}
     for layout in group:
         found.setdefault(form_of(layout, frozenset(), _defaults), []).append(layout)
     return list(found.values())
 
 
-def _merge(group: list[Layout]) -> Family | None:
+def _merge(group: list[ClassLayout]) -> Family | None:
     """One family of the whole group, or None when no condition tells its variants apart."""
     if len(_strict(group)) == 1:
         return Family(group)
@@ -147,7 +147,7 @@ def settle_results(family: Family) -> None:
             use.types[output.value] = types[i].with_shape(*(axis[i] for axis in axes))
 
 
-def _agreed(uses: Sequence[Use], sizes: Sequence[Any]) -> Sequence[Any]:
+def _agreed(uses: Sequence[BlockUse], sizes: Sequence[Any]) -> Sequence[Any]:
     """The sizes with the one expression of them that fits every use; without one, with the names behind them."""
     terms = {term.text(): term for term in map(term_of, sizes)} if all(isinstance(e, int) for e in sizes) else {}
     if len(terms) < 2:
@@ -157,11 +157,11 @@ def _agreed(uses: Sequence[Use], sizes: Sequence[Any]) -> Sequence[Any]:
     return [traced(plain(e), fitting[0] if len(fitting) == 1 else unsaid(names)) for e in sizes]
 
 
-def _contents(group: Sequence[Layout], row: str) -> set[Any]:
+def _contents(group: Sequence[ClassLayout], row: str) -> set[Any]:
     return {form(layout.attributes.get(row), _defaults) for layout in group}
 
 
-def _alike(group: Sequence[Layout], row: str) -> bool:
+def _alike(group: Sequence[ClassLayout], row: str) -> bool:
     """Whether every use that took the same branch has the same layers there."""
     for taken in (True, False):
         some = [g for g in group if row in g.use.graph.choices and g.use.graph.choices[row].taken is taken]
@@ -170,7 +170,7 @@ def _alike(group: Sequence[Layout], row: str) -> bool:
     return all(row in g.use.graph.choices for g in group)
 
 
-def _condition(group: Sequence[Layout], row: str) -> Term | None:
+def _condition(group: Sequence[ClassLayout], row: str) -> Term | None:
     """The author's condition as an expression that is right for every use."""
     choices = [g.use.graph.choices[row] for g in group]
     for layout in group:

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from netdsl.codegen.pytorch.extents import Extents
-from netdsl.codegen.pytorch.layout import Layout, Step, called_in_order
+from netdsl.codegen.pytorch.extents import AxisNames
+from netdsl.codegen.pytorch.layout import ClassLayout, ForwardCall, called_in_order
 from netdsl.codegen.pytorch.parameters import Parameters
-from netdsl.codegen.pytorch.shapes import Shapes
+from netdsl.codegen.pytorch.shapes import ShapeComments
 from netdsl.codegen.pytorch.spelling import Infix
 from netdsl.codegen.pytorch.text import (
     INDENT,
@@ -28,7 +28,7 @@ from netdsl.codegen.pytorch.text import (
     operand,
     unused,
 )
-from netdsl.codegen.pytorch.tracing import Use
+from netdsl.codegen.pytorch.tracing import BlockUse
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Block, Node, Recurrent
@@ -43,25 +43,25 @@ class Pending:
     """An expression that no line holds yet, because the step that reads it may take it in."""
 
     doc: Doc
-    step: Step
+    step: ForwardCall
     reads: frozenset[str]
     """Variables it will read when it is written."""
     ordered: bool
     """Whether it calls a module that counts what it is shown, and is called elsewhere as well: in the text's order."""
 
 
-class Forward:
+class ForwardWriter:
     """Writes the lines of one `forward`; `layouts` have the same structure, rows in `optional` apart."""
 
     def __init__(
-        self, parameters: Parameters, layouts: Sequence[Layout], optional: frozenset[str], taken: set[str]
+        self, parameters: Parameters, layouts: Sequence[ClassLayout], optional: frozenset[str], taken: set[str]
     ) -> None:
         self.parameters = parameters
-        self.uses: list[Use] = [layout.use for layout in layouts]
+        self.uses: list[BlockUse] = [layout.use for layout in layouts]
         self.main = max(layouts, key=lambda layout: len(layout.steps))
         self.optional = optional
         self.others = [[s for s in _with_turns(layout) if s.label not in optional] for layout in layouts]
-        self.shapes = Shapes(parameters, layouts, self.others, self.main)
+        self.shapes = ShapeComments(parameters, layouts, self.others, self.main)
         self.order = [{id(s): i for i, s in enumerate(steps)} for steps in self.others]
         self.lasts = {s.label.split(".")[0]: s for s in self.main.steps}
         self.branched = self._branched()
@@ -80,7 +80,7 @@ class Forward:
         self.inputs = set(self.names.values())
         self.alive = dict(self.names)
         if not isinstance(self.main.use.block, Recurrent):
-            parameters.extents = Extents(self.main.use, self.names, self._own)
+            parameters.extents = AxisNames(self.main.use, self.names, self._own)
 
     # ------------------------------------------------------------ running through the steps
 
@@ -93,7 +93,7 @@ class Forward:
         ends = [rows[s.results[0]] for s in self.main.steps if outside.intersection(s.results)]
         return {row for row, count in Counter(ends).items() if count > 1}
 
-    def run(self, steps: Sequence[Step], results: Sequence[Value], later: Sequence[Value] = ()) -> None:
+    def run(self, steps: Sequence[ForwardCall], results: Sequence[Value], later: Sequence[Value] = ()) -> None:
         """Write the lines that make `results`.
 
         Values in `later`, inputs among them, are read by what is written after these steps: they keep a name, and it
@@ -103,7 +103,7 @@ class Forward:
         for i, step in enumerate(steps):
             self._step(i, step, steps)
 
-    def _begin(self, steps: Sequence[Step], results: Sequence[Value], later: Sequence[Value]) -> None:
+    def _begin(self, steps: Sequence[ForwardCall], results: Sequence[Value], later: Sequence[Value]) -> None:
         self.steps = steps
         self.readers: dict[Value, list[int]] = {}
         for i, step in enumerate(steps):
@@ -114,7 +114,7 @@ class Forward:
             self.readers.setdefault(value, []).append(len(steps))
         self.returns_one = len(self.results) == 1 and not later
 
-    def _step(self, i: int, step: Step, steps: Sequence[Step]) -> None:
+    def _step(self, i: int, step: ForwardCall, steps: Sequence[ForwardCall]) -> None:
         if step.loop:
             self._loop(i, step)
             return
@@ -135,7 +135,7 @@ class Forward:
         else:
             self._assign(doc, step, i)
 
-    def _loop(self, index: int, step: Step) -> None:
+    def _loop(self, index: int, step: ForwardCall) -> None:
         """Turns that are alike: `for i in range(…): x = getattr(self, f"block{i}")(x)`."""
         (source,), (result,) = step.inputs, step.results
         if source in self.pending:
@@ -151,7 +151,7 @@ class Forward:
         self._turn(name, step, [s.expression.arguments for s in same])  # type: ignore[union-attr]
         self.depth -= 1
 
-    def _gather(self, index: int, step: Step) -> None:
+    def _gather(self, index: int, step: ForwardCall) -> None:
         """Turns whose results are gathered: `parts.append(self.parts[f"linear{i + 1}"](x))`."""
         for value in [v for v in step.inputs if v in self.pending and self.pending[v].step.inputs]:
             self._flush(value, index)
@@ -176,12 +176,12 @@ class Forward:
         self.steps, self.readers, self.results, self.returns_one, self.alive = around
         self.names[step.results[0]] = self.alive[step.results[0]] = name
 
-    def _same(self, step: Step) -> list[Step]:
+    def _same(self, step: ForwardCall) -> list[ForwardCall]:
         """The step as the uses have it."""
         index = self.order[self._main_index()][id(step)]
         return [steps[index] for steps in self.others]
 
-    def _turn(self, name: str, step: Step, turns: Sequence[Sequence[Any]]) -> None:
+    def _turn(self, name: str, step: ForwardCall, turns: Sequence[Sequence[Any]]) -> None:
         """What a turn does to the value called `name`, in one line where it fits."""
         doc: Doc = Atom(name)
         for same in zip(*turns, strict=True):
@@ -192,13 +192,13 @@ class Forward:
             doc = again
         self.lines += commented(doc, f"{name} = ", self.shapes.comment(step), self.depth)
 
-    def _reads(self, step: Step) -> frozenset[str]:
+    def _reads(self, step: ForwardCall) -> frozenset[str]:
         """The variables behind a step's operands."""
         waiting = [self.pending[v].reads for v in step.inputs if v in self.pending]
         own = frozenset(self.names[v] for v in step.inputs if v not in self.pending)
         return own.union(*waiting)
 
-    def _may_wait(self, i: int, step: Step, steps: Sequence[Step], ordered: bool) -> bool:
+    def _may_wait(self, i: int, step: ForwardCall, steps: Sequence[ForwardCall], ordered: bool) -> bool:
         """Whether a step's expression can become part of the one that reads it."""
         if len(step.results) != 1:
             return False
@@ -222,7 +222,7 @@ class Forward:
 
     # ------------------------------------------------------------ expressions
 
-    def _expression(self, step: Step) -> Doc:
+    def _expression(self, step: ForwardCall) -> Doc:
         operands = [self.pending[v].doc if v in self.pending else Atom(self.names[v]) for v in step.inputs]
         if step.label in self.optional:
             return Called(step.expression.function, tuple(("", o) for o in operands))  # type: ignore[union-attr]
@@ -245,7 +245,7 @@ class Forward:
         extents = self.parameters.extents
         return extents.spelt(common[0]) if extents else str(common[0])
 
-    def _sizes(self, use: Use, size: Any) -> Any:
+    def _sizes(self, use: BlockUse, size: Any) -> Any:
         axes = []
         for ours, value in zip(self.main.use.graph.inputs, use.graph.inputs, strict=True):
             offset = 1 if value.type.batched else 0
@@ -269,13 +269,13 @@ class Forward:
         waiting = self.pending.pop(value)
         self._assign(waiting.doc, waiting.step, before - 1)
 
-    def _assign(self, doc: Doc, step: Step, index: int) -> None:
+    def _assign(self, doc: Doc, step: ForwardCall, index: int) -> None:
         names = [self._name(v, step, index, place) for place, v in enumerate(step.results)]
         if [flat(doc)] == names:  # an identity
             return
         self.lines += commented(doc, f"{', '.join(names)} = ", self.shapes.comment(step), self.depth)
 
-    def _name(self, value: Value, step: Step, index: int, place: int) -> str:
+    def _name(self, value: Value, step: ForwardCall, index: int, place: int) -> str:
         readers = self.readers.get(value, [])
         if not readers:
             name = "_" if len(step.results) > 1 else self._unused("unused")
@@ -287,7 +287,7 @@ class Forward:
         self.names[value] = self.alive[value] = name
         return name
 
-    def _label(self, step: Step, place: int) -> str:
+    def _label(self, step: ForwardCall, place: int) -> str:
         """What the author calls a result: the row's name for its last layer, names of a bundle for its parts."""
         if len(step.results) > 1:
             return bundle_names(self.main.use, step.node)[place]
@@ -296,14 +296,14 @@ class Forward:
         label = row if alone and identifier(row) not in self.taken else step.label
         return f"next_{label}" if label in self.inputs else label
 
-    def _is_passing(self, value: Value, step: Step, index: int) -> bool:
+    def _is_passing(self, value: Value, step: ForwardCall, index: int) -> bool:
         """Whether a value only goes on to the next line, and is no side of a join that has a name."""
         gathering = index + 1 < len(self.steps) and self.steps[index + 1].branches
         if value in self.results or self._is_branch(step, index) or gathering:
             return False
         return _unnamed(step) or index + 1 >= len(self.steps) or len(self.steps[index + 1].inputs) == 1
 
-    def _is_branch(self, step: Step, index: int) -> bool:
+    def _is_branch(self, step: ForwardCall, index: int) -> bool:
         """Whether it is the end of one branch of a bundle: these are all called alike."""
         row = step.label.split(".")[0]
         following = self.steps[index + 1].label.split(".")[0] if index + 1 < len(self.steps) else ""
@@ -336,14 +336,14 @@ class Forward:
         return Atom(self.names[value]), ""
 
 
-def _with_turns(layout: Layout) -> Iterator[Step]:
+def _with_turns(layout: ClassLayout) -> Iterator[ForwardCall]:
     """Every step, and those inside a step."""
     for step in layout.steps:
         yield step
         yield from step.turn
 
 
-def _shortened(step: Step, operands: Sequence[Doc]) -> Doc | None:
+def _shortened(step: ForwardCall, operands: Sequence[Doc]) -> Doc | None:
     """`-x` for `x * (-1.0)`, `x ** 2` for `x ** 2.0`: the same for real numbers, and what a person writes."""
     kinds = {v.type.dtype for v in step.inputs}
     if len(operands) != 2 or kinds != {DType.FLOAT} or not isinstance(step.expression, Infix):
@@ -359,7 +359,7 @@ def _shortened(step: Step, operands: Sequence[Doc]) -> Doc | None:
     return None
 
 
-def bundle_names(use: Use, node: Node) -> list[str]:
+def bundle_names(use: BlockUse, node: Node) -> list[str]:
     """The names that a row gives to the results of its last layer: `(keep, where): maxpool(2, indices=true)`."""
     for row in use.definition.body.rows if use.definition else ():
         if isinstance(row, syntax.LayerRow) and row.bundle and len(row.names) == len(node.results):
@@ -373,13 +373,13 @@ def bundle_names(use: Use, node: Node) -> list[str]:
     return [f"{node.name}_{i + 1}" for i in range(len(words))]
 
 
-def _continues(step: Step, reader: Step) -> bool:
+def _continues(step: ForwardCall, reader: ForwardCall) -> bool:
     """A reader without a label of its own, or of the same row, goes on with the line."""
     row, other = step.label.split(".")[0], reader.label.split(".")[0]
     return row == other or _unnamed(reader) or reader.label.startswith(f"{row}.")
 
 
-def _prepares(step: Step, reader: Step) -> bool:
+def _prepares(step: ForwardCall, reader: ForwardCall) -> bool:
     """A pooling (or the like) right before the layer that has the row's label."""
     if len(step.inputs) != 1 or not step.label.startswith(f"{reader.label}.") or step.node.op.name in RESHAPING:
         return False
@@ -398,7 +398,7 @@ def commented(doc: Doc, before: str, comment: str, depth: int) -> list[str]:
     return [above, *lines] if comment and len(above) <= WIDTH else lines
 
 
-def _unnamed(step: Step) -> bool:
+def _unnamed(step: ForwardCall) -> bool:
     """Whether a name is only the operation's with a number."""
     return step.label.split(".")[-1].rstrip("0123456789") in (step.node.kind, "")
 

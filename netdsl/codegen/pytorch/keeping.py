@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from netdsl.codegen.pytorch.authored import Names, controlling, parts_of, rows_of, values_in
+from netdsl.codegen.pytorch.authored import Vocabulary, controlling, parts_of, rows_of, values_in
 from netdsl.codegen.pytorch.families import Family
 from netdsl.codegen.pytorch.terms import Term
 from netdsl.codegen.pytorch.text import identifier
-from netdsl.codegen.pytorch.tracing import Use
+from netdsl.codegen.pytorch.tracing import BlockUse
 from netdsl.text import syntax
 
 
-def is_open(name: str, uses: Sequence[Use]) -> bool:
+def is_open(name: str, uses: Sequence[BlockUse]) -> bool:
     """Whether a name is an argument so far, and could as well be none: it is the same in every use."""
     use = uses[0]
     if any(b.word == name for b in use.branches):
@@ -23,7 +23,7 @@ def is_open(name: str, uses: Sequence[Use]) -> bool:
     return known and name not in use.hidden and all(repr(v) == repr(values[0]) for v in values)
 
 
-def _value(use: Use, name: str) -> Any:
+def _value(use: BlockUse, name: str) -> Any:
     if name in use.places:
         i, j = use.places[name]
         return use.graph.inputs[i].shape[j]
@@ -63,14 +63,14 @@ def pinned(family: Family) -> frozenset[str]:
     return frozenset(found)
 
 
-def _decisions(names: Names, condition: Any, uses: Sequence[Use]) -> Iterator[tuple[Term, bool]]:
+def _decisions(names: Vocabulary, condition: Any, uses: Sequence[BlockUse]) -> Iterator[tuple[Term, bool]]:
     """The parts of a condition whose truth alone makes its own, each with that truth; nothing when it has no term."""
     term = names.term(condition)
     if term is not None:
         yield from _halves(term, uses)
 
 
-def _halves(term: Term, uses: Sequence[Use]) -> Iterator[tuple[Term, bool]]:
+def _halves(term: Term, uses: Sequence[BlockUse]) -> Iterator[tuple[Term, bool]]:
     truths = {_truth(term, use) for use in uses}
     (truth,) = truths if len(truths) == 1 else (None,)
     if truth is not None and term.operator == ("and" if truth else "or"):
@@ -82,15 +82,15 @@ def _halves(term: Term, uses: Sequence[Use]) -> Iterator[tuple[Term, bool]]:
         yield term, False
 
 
-def _truth(term: Term, use: Use) -> bool | None:
+def _truth(term: Term, use: BlockUse) -> bool | None:
     try:
         return bool(term.value(use.env))
     except (ArithmeticError, KeyError, TypeError):
         return None
 
 
-def _kept(family: Family, term: Term, truth: bool, uses: Sequence[Use]) -> set[str]:
-    """Names to be left out for a condition, or none of them where it can be a guard."""
+def _kept(family: Family, term: Term, truth: bool, uses: Sequence[BlockUse]) -> set[str]:
+    """Vocabulary to be left out for a condition, or none of them where it can be a guard."""
     names = term.names()
     if not names or all(name in uses[0].hidden for name in names):
         return set()

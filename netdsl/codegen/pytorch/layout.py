@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from netdsl.codegen.pytorch.authored import Names
+from netdsl.codegen.pytorch.authored import Vocabulary
 from netdsl.codegen.pytorch.branches import taking_list
-from netdsl.codegen.pytorch.loops import Run, runs_of
+from netdsl.codegen.pytorch.loops import LayerRun, runs_of
 from netdsl.codegen.pytorch.spelling import Branched, Either, Infix, Made, Operand, Raw, Repeated, Spelling
 from netdsl.codegen.pytorch.starts import begun
 from netdsl.codegen.pytorch.steps import (
-    Layout,
-    Step,
+    ClassLayout,
+    ForwardCall,
     applied,
     attribute_of,
     follows,
@@ -23,16 +23,16 @@ from netdsl.codegen.pytorch.steps import (
     weighted,
 )
 from netdsl.codegen.pytorch.text import CONTAINER_ATTRIBUTES, identifier, is_plain, unused
-from netdsl.codegen.pytorch.tracing import Use
+from netdsl.codegen.pytorch.tracing import BlockUse
 from netdsl.codegen.pytorch.turns import lay_branches, plans_of
 from netdsl.dims import Dim
 from netdsl.dims.tensors import Init, Value, Weight
 from netdsl.graph import Block, Node
 
 
-def lay_out(use: Use, names: Names) -> Layout:
+def lay_out(use: BlockUse, names: Vocabulary) -> ClassLayout:
     """The attributes and steps of a use. Its nodes have been spelt."""
-    layout = Layout(use, names=names)
+    layout = ClassLayout(use, names=names)
     groups = _groups(use)
     gathered = {plan.branches.nodes[0]: plan for plan in plans_of(use)}
     in_turns = {n for plan in gathered.values() for n in plan.branches.nodes}
@@ -65,7 +65,7 @@ def lay_out(use: Use, names: Names) -> Layout:
     return layout
 
 
-def called_in_order(use: Use, step: Step) -> bool:
+def called_in_order(use: BlockUse, step: ForwardCall) -> bool:
     """Whether it calls a module with running statistics that other steps call too: the order of these is the text's."""
     again = {n.shares for n in use.graph.nodes if n.shares}
     return any(n.owner in again and any(w.buffer for w in _owned(n)) for n in step.row)
@@ -78,7 +78,7 @@ def _owned(node: Node) -> Iterator[Weight]:
         yield from node.op.weights()
 
 
-def _groups(use: Use) -> dict[str, list[Node]]:
+def _groups(use: BlockUse) -> dict[str, list[Node]]:
     """Rows of several layers that own weights, by label, with all of their layers."""
     rows: dict[str, list[Node]] = {}
     for node in use.graph.nodes:
@@ -91,7 +91,7 @@ def _groups(use: Use) -> dict[str, list[Node]]:
 # ---------------------------------------------------------------- chains
 
 
-def _chain(use: Use, prefix: str, nodes: list[Node], uses: dict[Value, int]) -> list[Node]:
+def _chain(use: BlockUse, prefix: str, nodes: list[Node], uses: dict[Value, int]) -> list[Node]:
     """The layers of a row as one sequence that holds every module of the row; [] when they are not one."""
     modules = [i for i, n in enumerate(nodes) if owns_module(use, n)]
     first, last = modules[0], modules[-1]
@@ -107,7 +107,7 @@ def _chain(use: Use, prefix: str, nodes: list[Node], uses: dict[Value, int]) -> 
     return chain if fits and single and named and not free else []
 
 
-def _uses(use: Use) -> dict[Value, int]:
+def _uses(use: BlockUse) -> dict[Value, int]:
     """How often each value is read, outputs included."""
     counts: dict[Value, int] = {}
     states = [s.following for s in getattr(use.block, "states", ())]
@@ -116,7 +116,7 @@ def _uses(use: Use) -> dict[Value, int]:
     return counts
 
 
-def _linked(use: Use, before: Node, after: Node, uses: dict[Value, int]) -> bool:
+def _linked(use: BlockUse, before: Node, after: Node, uses: dict[Value, int]) -> bool:
     """Whether two layers can stand side by side in an `nn.Sequential`."""
     for node in (before, after):
         spelling = use.spellings.get(node)
@@ -126,7 +126,7 @@ def _linked(use: Use, before: Node, after: Node, uses: dict[Value, int]) -> bool
 
 
 def _shared_runs(
-    use: Use, chains: dict[str, list[Node]], counts: dict[Value, int]
+    use: BlockUse, chains: dict[str, list[Node]], counts: dict[Value, int]
 ) -> Iterator[tuple[Node, tuple[str, list[Node]]]]:
     """Further uses of a chain of shared layers, by their first layer."""
     sharing = [n for n in use.graph.nodes if n.shares is not None]
@@ -139,7 +139,7 @@ def _shared_runs(
                     yield run[0], (prefix, run)
 
 
-def _matching_run(use: Use, chain: list[Node], anchor: int, node: Node, counts: dict[Value, int]) -> list[Node]:
+def _matching_run(use: BlockUse, chain: list[Node], anchor: int, node: Node, counts: dict[Value, int]) -> list[Node]:
     producers = use.graph.producer()
     run = [node]
     while len(run) <= anchor:
@@ -159,21 +159,21 @@ def _matching_run(use: Use, chain: list[Node], anchor: int, node: Node, counts: 
 # ---------------------------------------------------------------- attributes and steps
 
 
-def _call(node: Node, access: str, inputs: tuple[Value, ...], label: str, row: list[Node]) -> Step:
+def _call(node: Node, access: str, inputs: tuple[Value, ...], label: str, row: list[Node]) -> ForwardCall:
     made = Made(access, tuple(Operand(i) for i in range(len(inputs))))
-    return Step(node, made, inputs, node.results, label, label, row=tuple(row))
+    return ForwardCall(node, made, inputs, node.results, label, label, row=tuple(row))
 
 
-def _lay_loop(layout: Layout, run: Run) -> None:
+def _lay_loop(layout: ClassLayout, run: LayerRun) -> None:
     first, last, loop = run.nodes[0], run.nodes[-1], run.repeated
     layout.attributes[f"{loop.base}{loop.start}"] = loop
     layout.access.update((n, attribute_of(n.name)) for n in run.nodes)
     layout.followed.add(id(run.decisive))
     turn = Made("for", run.turn)
-    layout.steps.append(Step(last, turn, first.inputs, last.results, loop.base, row=tuple(run.nodes), loop=loop))
+    layout.steps.append(ForwardCall(last, turn, first.inputs, last.results, loop.base, row=tuple(run.nodes), loop=loop))
 
 
-def _row_of(layout: Layout, prefix: str, names: dict[Node, str], repeats: Sequence[Run]) -> Made | Either:
+def _row_of(layout: ClassLayout, prefix: str, names: dict[Node, str], repeats: Sequence[LayerRun]) -> Made | Either:
     """The modules of a chain by name; layers that a count repeats as one item."""
     use = layout.use
     modules: dict[str, Any] = {names[n]: use.spellings[n].module for n in names}
@@ -191,7 +191,7 @@ def _row_of(layout: Layout, prefix: str, names: dict[Node, str], repeats: Sequen
     return Either(run.repeated.count, number, alone, several) if alone else several
 
 
-def _lay_chain(layout: Layout, prefix: str, chain: list[Node], repeats: Sequence[Run]) -> None:
+def _lay_chain(layout: ClassLayout, prefix: str, chain: list[Node], repeats: Sequence[LayerRun]) -> None:
     names = {n: n.name[len(prefix) + 1 :] for n in chain}
     layout.attributes[prefix] = _row_of(layout, prefix, names, repeats)
     for node in chain:
@@ -200,7 +200,7 @@ def _lay_chain(layout: Layout, prefix: str, chain: list[Node], repeats: Sequence
     layout.steps.append(_call(chain[-1], attribute_of(prefix), chain[0].inputs, prefix, chain))
 
 
-def _lay_node(layout: Layout, node: Node, groups: dict[str, list[Node]], chains: dict[str, list[Node]]) -> None:
+def _lay_node(layout: ClassLayout, node: Node, groups: dict[str, list[Node]], chains: dict[str, list[Node]]) -> None:
     use = layout.use
     if owns_module(use, node):
         _register(layout, node, groups, chains)
@@ -213,10 +213,12 @@ def _lay_node(layout: Layout, node: Node, groups: dict[str, list[Node]], chains:
     inputs = node.inputs
     if inputs in layout.lists:
         expression, inputs = taking_list(expression), (layout.lists[inputs],)
-    layout.steps.append(Step(node, expression, inputs, node.results, node.name, follows=follows(node), row=(node,)))
+    layout.steps.append(
+        ForwardCall(node, expression, inputs, node.results, node.name, follows=follows(node), row=(node,))
+    )
 
 
-def _register(layout: Layout, node: Node, groups: dict[str, list[Node]], chains: dict[str, list[Node]]) -> None:
+def _register(layout: ClassLayout, node: Node, groups: dict[str, list[Node]], chains: dict[str, list[Node]]) -> None:
     """Give a layer its place among the attributes: on its own, or in the table of its row."""
     spelling = layout.use.spellings[node]
     made = parameter(layout.use.ops[node]) if spelling.parameter else spelling.module
@@ -237,7 +239,7 @@ def _register(layout: Layout, node: Node, groups: dict[str, list[Node]], chains:
     _note_inits(layout, node)
 
 
-def _table(layout: Layout, path: str) -> tuple[dict[str, Any], str]:
+def _table(layout: ClassLayout, path: str) -> tuple[dict[str, Any], str]:
     """What the table of a row holds, or that of a row inside its value, and how `forward` reaches it."""
     outer, _, last = path.rpartition(".")
     beside, access = _table(layout, outer) if outer else ({}, "")
@@ -253,7 +255,7 @@ def _table_name(rest: str) -> bool:
     return "." not in rest and is_plain(rest) and rest not in CONTAINER_ATTRIBUTES
 
 
-def _note_inits(layout: Layout, node: Node) -> None:
+def _note_inits(layout: ClassLayout, node: Node) -> None:
     """Keep how its weights start, where the module's own way is not meant."""
     path = layout.access[node]
     spelling = layout.use.spellings[node]
@@ -287,7 +289,7 @@ def form(value: Any, defaults_of: Any) -> Any:
     return "size" if isinstance(value, Dim) else "value"
 
 
-def _batches(step: Step) -> tuple[bool, ...]:
+def _batches(step: ForwardCall) -> tuple[bool, ...]:
     """Which operands have a batch, where the step has numbers: axes and sizes are counted from the batch on."""
     return tuple(v.type.batched for v in step.inputs) if _is_numbered(step.expression) else ()
 
@@ -307,7 +309,7 @@ def _started(starts: Sequence[tuple[str, Init, Any]]) -> tuple[Any, ...]:
 
 
 def form_of(
-    layout: Layout, without: frozenset[str], defaults_of: Any, opaque: frozenset[str] = frozenset()
+    layout: ClassLayout, without: frozenset[str], defaults_of: Any, opaque: frozenset[str] = frozenset()
 ) -> tuple[Any, ...]:
     """The structure of a layout.
 
@@ -337,4 +339,4 @@ def form_of(
     return inputs, tuple(steps), attributes, inits, outputs, states
 
 
-__all__ = ["Layout", "Spelling", "Step", "attribute_of", "form", "form_of", "lay_out", "owns_module"]
+__all__ = ["ClassLayout", "ForwardCall", "Spelling", "attribute_of", "form", "form_of", "lay_out", "owns_module"]

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import chain, groupby, pairwise, repeat
 from typing import Any
 
-from netdsl.codegen.pytorch.authored import Names, bounds_of, parts_of, rows_of
+from netdsl.codegen.pytorch.authored import Vocabulary, bounds_of, parts_of, rows_of
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Repeated, Spelling
 from netdsl.codegen.pytorch.strays import asked
 from netdsl.codegen.pytorch.terms import traced
 from netdsl.codegen.pytorch.text import identifier, unused
-from netdsl.codegen.pytorch.tracing import Use
+from netdsl.codegen.pytorch.tracing import BlockUse
 from netdsl.dims.tensors import Value
 from netdsl.graph import Block, Node
 from netdsl.text import syntax
@@ -23,7 +23,7 @@ MANY = 6
 
 
 @dataclass(eq=False)
-class Run:
+class LayerRun:
     """The layers of `block(c) * depth`, or of a `for` row, equal whatever `depth` is."""
 
     nodes: list[Node]
@@ -66,9 +66,9 @@ class Region:
         return inside and node.span.source is self.span.source
 
 
-def runs_of(use: Use, names: Names, counts: Mapping[Value, int]) -> list[Run]:
+def runs_of(use: BlockUse, names: Vocabulary, counts: Mapping[Value, int]) -> list[LayerRun]:
     """What can be said as a loop: turns alike, of one layer with weights, each with a result of its input's shape."""
-    found: list[Run] = []
+    found: list[LayerRun] = []
     taken: set[Node] = set()
     for region in filter(None, map(_region, parts_of(rows_of(use)))):
         for inside, group in groupby(use.graph.nodes, region.holds):
@@ -97,7 +97,7 @@ def _region(part: Any) -> Region | None:
     return Region(part.span, bounds[1], part.items, label)
 
 
-def _stands_alone(use: Use, node: Node) -> bool:
+def _stands_alone(use: BlockUse, node: Node) -> bool:
     spelling = use.spellings.get(node)
     plain = spelling is not None and spelling.module is not None and not (spelling.use or spelling.init)
     return plain and node.shares is None and len(node.inputs) == len(node.results) == 1 and owns_weights(node)
@@ -109,7 +109,9 @@ def owns_weights(node: Node) -> bool:
     return next(owned, None) is not None
 
 
-def _run(use: Use, names: Names, counts: Mapping[Value, int], region: Region, nodes: list[Node]) -> Iterator[Run]:
+def _run(
+    use: BlockUse, names: Vocabulary, counts: Mapping[Value, int], region: Region, nodes: list[Node]
+) -> Iterator[LayerRun]:
     term, makers = names.term(region.count), [n for n in nodes if owns_weights(n)]
     if term is None or not makers or not term.holds(len(makers), use.env):
         return
@@ -130,7 +132,7 @@ def _run(use: Use, names: Names, counts: Mapping[Value, int], region: Region, no
         count = traced(len(makers), term, given=True)
         repeated = Repeated(module, base, int(number), count, _counter(use))
         turn = tuple(_call(use, n, repeated) for n in turns[0])
-        yield Run(nodes, repeated, turn, region.decisive, head)
+        yield LayerRun(nodes, repeated, turn, region.decisive, head)
 
 
 def _is_named(count: Any) -> bool:
@@ -138,24 +140,24 @@ def _is_named(count: Any) -> bool:
     return any(isinstance(p, syntax.Name | syntax.Attribute) for p in parts_of(count))
 
 
-def _call(use: Use, node: Node, repeated: Repeated) -> Made | Infix:
+def _call(use: BlockUse, node: Node, repeated: Repeated) -> Made | Infix:
     called = None if owns_weights(node) else use.spellings[node].call
     return called or Made(f"getattr(self, {repeated.name})", (Operand(),))
 
 
-def _counter(use: Use) -> str:
+def _counter(use: BlockUse) -> str:
     """A word for the number of a turn that nothing else in the class is called."""
     rows = {n.name.partition(".")[0] for n in use.graph.nodes}
     return unused("i", {*use.env, *use.axes, *map(identifier, (*use.settings, *use.inputs.values(), *rows))})
 
 
-def _is_step(use: Use, node: Node) -> bool:
+def _is_step(use: BlockUse, node: Node) -> bool:
     """Whether a layer is one call from one value to one value."""
     single = len(node.inputs) == len(node.results) == 1 and node.shares is None
     return single and (owns_weights(node) or use.spellings.get(node, Spelling()).call is not None)
 
 
-def _are_alike(use: Use, counts: Mapping[Value, int], turns: Sequence[Sequence[Node]]) -> bool:
+def _are_alike(use: BlockUse, counts: Mapping[Value, int], turns: Sequence[Sequence[Node]]) -> bool:
     """Whether turns follow each other, each the same as the first, and leave the shape as it is."""
     nodes = list(chain(*turns))
     linked = all(b.inputs == a.results and counts[a.results[0]] == 1 for a, b in pairwise(nodes))
@@ -164,7 +166,7 @@ def _are_alike(use: Use, counts: Mapping[Value, int], turns: Sequence[Sequence[N
     return linked and first == last and all(key == keys[0] for key in keys)
 
 
-def _is_last(use: Use, nodes: list[Node], base: str, start: int) -> bool:
+def _is_last(use: BlockUse, nodes: list[Node], base: str, start: int) -> bool:
     """Whether no other layer is numbered on behind these: its name would change with their number."""
     own = set(nodes)
     numbers = [

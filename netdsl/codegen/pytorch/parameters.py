@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
-from netdsl.codegen.pytorch.extents import Extents
-from netdsl.codegen.pytorch.layout import Layout
+from netdsl.codegen.pytorch.extents import AxisNames
+from netdsl.codegen.pytorch.layout import ClassLayout
 from netdsl.codegen.pytorch.signatures import Signature, known_signature
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Raw, Repeated
 from netdsl.codegen.pytorch.terms import Scaled, Sized, Term, combine, name, names_in, number, plain, term_of, traced
@@ -28,7 +28,7 @@ from netdsl.codegen.pytorch.text import (
     operand,
     unused,
 )
-from netdsl.codegen.pytorch.tracing import Argument, Built, Use
+from netdsl.codegen.pytorch.tracing import BlockUse, Built, ClassArgument
 from netdsl.dims import Dim
 
 SHORT = {
@@ -45,16 +45,16 @@ SizeText = Callable[[Sequence[Any]], str]
 class Parameters:
     """The arguments that a class turns out to need, collected while its text is made."""
 
-    def __init__(self, layouts: Sequence[Layout], classes: dict[str, Built]) -> None:
+    def __init__(self, layouts: Sequence[ClassLayout], classes: dict[str, Built]) -> None:
         self.layouts = layouts
-        self.uses: list[Use] = [layout.use for layout in layouts]
+        self.uses: list[BlockUse] = [layout.use for layout in layouts]
         self.classes = classes
         self.used: set[str] = set()
         self.stored: set[str] = set()
         """Arguments that `forward` reads, kept as attributes."""
         self.local: set[str] = set()
         """The variable of the loop that is written."""
-        self.extents: Extents | None = None
+        self.extents: AxisNames | None = None
         """Where `forward` reads sizes of its inputs; None where it does not."""
         self.extras: dict[str, list[Any]] = {}
         self.baked: set[str] = set()
@@ -62,7 +62,7 @@ class Parameters:
 
     # ------------------------------------------------------------ values
 
-    def term(self, values: Sequence[Any], uses: Sequence[Use]) -> Term | None:
+    def term(self, values: Sequence[Any], uses: Sequence[BlockUse]) -> Term | None:
         """One expression for the value in every use: the author's, or how it follows from sizes; else None.
 
         An expression that merely comes to the right numbers is none: where an author wrote a setting, only that holds.
@@ -75,7 +75,12 @@ class Parameters:
         return None
 
     def value(
-        self, values: Sequence[Any], uses: Sequence[Use], hint: str, stored: bool = False, size: SizeText | None = None
+        self,
+        values: Sequence[Any],
+        uses: Sequence[BlockUse],
+        hint: str,
+        stored: bool = False,
+        size: SizeText | None = None,
     ) -> Atom:
         """The source of a value in every use; a new argument where nothing else is right."""
         if any(isinstance(v, Dim) for v in values):
@@ -102,7 +107,7 @@ class Parameters:
         return any(other != known[0] for other in known)
 
     def _tuple(
-        self, values: Sequence[Any], uses: Sequence[Use], hint: str, stored: bool, size: SizeText | None
+        self, values: Sequence[Any], uses: Sequence[BlockUse], hint: str, stored: bool, size: SizeText | None
     ) -> Atom:
         items = [
             self.value([v[i] for v in values], uses, f"{hint}{i + 1}", stored, size).text for i in range(len(values[0]))
@@ -125,7 +130,7 @@ class Parameters:
             return f"self.{argument}"
         return f"self.{unused(f'{argument}_setting', taken)}"
 
-    def _extra(self, values: Sequence[Any], uses: Sequence[Use], hint: str) -> Term:
+    def _extra(self, values: Sequence[Any], uses: Sequence[BlockUse], hint: str) -> Term:
         self.baked |= self.local.intersection(*(names_in((v,)) for v in values))
         own = dict(zip(map(id, uses), values, strict=True))
         wanted = [plain(own.get(id(use), values[0])) for use in self.uses]
@@ -173,7 +178,7 @@ class Parameters:
         return signature.defaults if signature else {}
 
     def write(
-        self, values: Sequence[Any], uses: Sequence[Use], hint: str, operands: Sequence[Doc] = (),
+        self, values: Sequence[Any], uses: Sequence[BlockUse], hint: str, operands: Sequence[Doc] = (),
         size: SizeText | None = None, stored: bool = False,
     ) -> Doc:  # fmt: skip
         """The source of an expression that has the same structure in every use."""
@@ -196,15 +201,15 @@ class Parameters:
             return operands[first.index]
         return Atom(first.text) if isinstance(first, Raw) else self.value(values, uses, hint, stored, size)
 
-    def turns(self, values: Sequence[Repeated], uses: Sequence[Use], stored: bool = False) -> str:
+    def turns(self, values: Sequence[Repeated], uses: Sequence[BlockUse], stored: bool = False) -> str:
         """`range(1, depth + 1)`: the numbers of modules that are made alike."""
         start = values[0].start
         last = self.value([_moved(v.count, start) for v in values], uses, "count", stored).text
         return f"range({start}, {last})" if start else f"range({last})"
 
     def _made(
-        self, values: Sequence[Made], uses: Sequence[Use], hint: str, operands: Sequence[Doc], size: SizeText | None,
-        stored: bool,
+        self, values: Sequence[Made], uses: Sequence[BlockUse], hint: str, operands: Sequence[Doc],
+        size: SizeText | None, stored: bool,
     ) -> Doc:  # fmt: skip
         function = values[0].function
         signature = self.signature(function) or Signature((), {})
@@ -233,21 +238,21 @@ class Parameters:
 
     # ------------------------------------------------------------ the constructor
 
-    def arguments(self) -> tuple[Argument, ...]:
+    def arguments(self) -> tuple[ClassArgument, ...]:
         """What `__init__` takes: axes of inputs, settings, what else differs; those with defaults last."""
         use = self.uses[0]
         names = {identifier(word): word for word in use.settings if identifier(word) not in use.hidden}
         defaults = defaults_of(use)
-        axes = [Argument(n, "axis", "int", axis=at) for n, at in use.axes.items() if n in self.used]
+        axes = [ClassArgument(n, "axis", "int", axis=at) for n, at in use.axes.items() if n in self.used]
         own = {n: word for n, word in names.items() if n in self.used and n not in {*use.axes, *self.extras}}
         settings = [self._setting(n, word, defaults) for n, word in own.items()]
-        extras = [Argument(n, "extra", annotation(v[0])) for n, v in self.extras.items() if n in self.used]
+        extras = [ClassArgument(n, "extra", annotation(v[0])) for n, v in self.extras.items() if n in self.used]
         return tuple(sorted([*axes, *settings, *extras], key=lambda a: a.optional))
 
-    def _setting(self, argument: str, word: str, defaults: dict[str, Any]) -> Argument:
+    def _setting(self, argument: str, word: str, defaults: dict[str, Any]) -> ClassArgument:
         values = [u.settings[word] for u in self.uses]
         kind = next((annotation(v) for v in values if isinstance(v, float)), annotation(values[0]))
-        return Argument(argument, "param", kind, defaults.get(word), word in defaults)
+        return ClassArgument(argument, "param", kind, defaults.get(word), word in defaults)
 
 
 def _moved(count: Any, by: int) -> Any:
@@ -283,7 +288,7 @@ def _roomy(template: str, texts: Sequence[str]) -> str:
     return re.sub(r"(?<=[\[ ])((?:\{v\[\d+\]\})?):((?:\{v\[\d+\]\})?)(?=[\],])", spread, template)
 
 
-def _right(term: Term, values: Sequence[Any], uses: Sequence[Use]) -> bool:
+def _right(term: Term, values: Sequence[Any], uses: Sequence[BlockUse]) -> bool:
     return all(term.holds(v, u.env) for v, u in zip(values, uses, strict=True))
 
 
@@ -291,7 +296,7 @@ def _same(a: Any, b: Any) -> bool:
     return type(plain(a)) is type(plain(b)) and bool(a == b)
 
 
-def defaults_of(use: Use) -> dict[str, Any]:
+def defaults_of(use: BlockUse) -> dict[str, Any]:
     """Literal defaults of a block's parameters; a net's own settings are its defaults."""
     if use.block is None:
         return use.settings

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from netdsl.codegen.pytorch.forward import Forward, commented
-from netdsl.codegen.pytorch.layout import Layout
+from netdsl.codegen.pytorch.forward import ForwardWriter, commented
+from netdsl.codegen.pytorch.layout import ClassLayout
 from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.codegen.pytorch.text import (
     INDENT,
@@ -26,7 +26,9 @@ from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Recurrent, State
 
 
-def recurrent_lines(parameters: Parameters, main: Layout, layouts: Sequence[Layout], forward: Forward) -> list[str]:
+def recurrent_lines(
+    parameters: Parameters, main: ClassLayout, layouts: Sequence[ClassLayout], forward: ForwardWriter
+) -> list[str]:
     """`step` and `forward`."""
     block = main.use.block
     assert isinstance(block, Recurrent)
@@ -40,12 +42,12 @@ def recurrent_lines(parameters: Parameters, main: Layout, layouts: Sequence[Layo
     return [*step, "", *_Loop(parameters, main, layouts, forward, block, results, method).lines()]
 
 
-def _own_names(layout: Layout) -> set[str]:
+def _own_names(layout: ClassLayout) -> set[str]:
     """What the class may have attributes for: its layers, and settings."""
     return {*layout.attributes, *layout.use.env}
 
 
-def _step_lines(method: str, forward: Forward, names: Sequence[str], results: Sequence[Value]) -> list[str]:
+def _step_lines(method: str, forward: ForwardWriter, names: Sequence[str], results: Sequence[Value]) -> list[str]:
     head = heading(method, ["self", *(f"{n}: Tensor" for n in names)], len(results))
     returned = [forward.returned(v) for v in results]
     if len(results) == 1:
@@ -57,8 +59,8 @@ class _Loop:
     """The lines of `forward`: states start, steps run, outputs are stacked."""
 
     def __init__(
-        self, parameters: Parameters, main: Layout, layouts: Sequence[Layout], forward: Forward, block: Recurrent,
-        results: Sequence[Value], method: str,
+        self, parameters: Parameters, main: ClassLayout, layouts: Sequence[ClassLayout], forward: ForwardWriter,
+        block: Recurrent, results: Sequence[Value], method: str,
     ) -> None:  # fmt: skip
         self.parameters = parameters
         self.taken_attributes = _own_names(main) | {method}

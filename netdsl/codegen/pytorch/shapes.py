@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from netdsl.codegen.pytorch.authored import declared_axes
-from netdsl.codegen.pytorch.layout import Layout, Step
+from netdsl.codegen.pytorch.layout import ClassLayout, ForwardCall
 from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.codegen.pytorch.terms import Sized, term_of
 from netdsl.codegen.pytorch.text import identifier
-from netdsl.codegen.pytorch.tracing import Use
+from netdsl.codegen.pytorch.tracing import BlockUse
 from netdsl.dims import Dim
 from netdsl.dims.tensors import Value
 
@@ -20,7 +20,7 @@ SPATIAL = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
+class CommentedAxis:
     """An axis of an input, with what comments call it and its size in every use."""
 
     letter: str
@@ -30,15 +30,19 @@ class Axis:
     sizes: list[Any]
 
 
-class Shapes:
+class ShapeComments:
     """What comments say of the results of a class."""
 
     def __init__(
-        self, parameters: Parameters, layouts: Sequence[Layout], steps: Sequence[Sequence[Step]], main: Layout
+        self,
+        parameters: Parameters,
+        layouts: Sequence[ClassLayout],
+        steps: Sequence[Sequence[ForwardCall]],
+        main: ClassLayout,
     ) -> None:
         self.parameters = parameters
         self.layouts = layouts
-        self.uses: list[Use] = [layout.use for layout in layouts]
+        self.uses: list[BlockUse] = [layout.use for layout in layouts]
         self.steps = steps
         self.main = main
         self.order = {id(step): i for own in steps for i, step in enumerate(own)}
@@ -48,9 +52,9 @@ class Shapes:
         self.words = {b.word for use in self.uses for b in use.branches}
         self.axes = list(self._named_axes())
 
-    def _named_axes(self) -> Iterator[Axis]:
+    def _named_axes(self) -> Iterator[CommentedAxis]:
         """The axes of inputs that have a name. Those of one size in every use share it; `H` is never two sizes."""
-        made: list[Axis] = []
+        made: list[CommentedAxis] = []
         for i, value in enumerate(self.main.use.graph.inputs):
             shapes = [use.graph.inputs[i].shape for use in self.uses]
             letters = _letters(value.type.rank, all(isinstance(s[0], Dim) for s in shapes if s))
@@ -62,10 +66,10 @@ class Shapes:
                 if not isinstance(sizes[0], Dim) and not _differ(sizes):
                     text = str(int(sizes[0]))
                 if letter:
-                    made.append(Axis(letter, text, i, place, sizes))
+                    made.append(CommentedAxis(letter, text, i, place, sizes))
                     yield made[-1]
 
-    def comment(self, step: Step) -> str:
+    def comment(self, step: ForwardCall) -> str:
         """`  # [64, 56, 56]`, or nothing when no words are right for every use."""
         if len(step.results) != 1:
             return ""
@@ -74,7 +78,7 @@ class Shapes:
             return self._said(self.uses, [self._optional(layout, step) for layout in self.layouts])
         return self._said(self.uses, [own[index].results[0] for own in self.steps])
 
-    def _optional(self, layout: Layout, step: Step) -> Value:
+    def _optional(self, layout: ClassLayout, step: ForwardCall) -> Value:
         """The result of a row where it is, else the value that goes on in its place."""
         own = next((s for s in layout.steps if s.label == step.label), None)
         if own is not None:
@@ -87,11 +91,11 @@ class Shapes:
         same = next((s for s in layout.steps if s.label == source.label), None)
         return same.results[source.results.index(read)] if same else self._optional(layout, source)
 
-    def _said(self, uses: Sequence[Use], values: Sequence[Value]) -> str:
+    def _said(self, uses: Sequence[BlockUse], values: Sequence[Value]) -> str:
         text = self.text(values, uses)
         return f"  # {text}" if text else ""
 
-    def text(self, values: Sequence[Value], uses: Sequence[Use] = ()) -> str:
+    def text(self, values: Sequence[Value], uses: Sequence[BlockUse] = ()) -> str:
         """A shape in words that are right for every use, or ""."""
         uses = uses or self.uses
         types = [use.types[v] for use, v in zip(uses, values, strict=True)]
@@ -105,7 +109,7 @@ class Shapes:
             words = [*words[: words.index("...")], "..."]
         return f"[{', '.join(words)}]"
 
-    def _extent(self, extents: Sequence[Any], uses: Sequence[Use], place: int) -> str:
+    def _extent(self, extents: Sequence[Any], uses: Sequence[BlockUse], place: int) -> str:
         if any(isinstance(e, Sized) and e.term.names() & self.words for e in extents):
             return "..."  # another one in every turn of a loop
         own = self._own_term(extents, uses)
@@ -116,7 +120,7 @@ class Shapes:
             return self._by_axis(extents, uses, place) or "..."
         return str(first) if not _differ(extents) else "..."
 
-    def _own_term(self, extents: Sequence[Any], uses: Sequence[Use]) -> str:
+    def _own_term(self, extents: Sequence[Any], uses: Sequence[BlockUse]) -> str:
         """In the names of the class's arguments, unless those are sizes of its input."""
         for extent in extents:
             if isinstance(extent, Sized):
@@ -129,7 +133,7 @@ class Shapes:
                     return term.text(lambda n: self.declared.get(n, n))
         return ""
 
-    def _by_axis(self, extents: Sequence[Any], uses: Sequence[Use], place: int) -> str:
+    def _by_axis(self, extents: Sequence[Any], uses: Sequence[BlockUse], place: int) -> str:
         """`H`, `H // 2`, `2 * W`: in terms of an axis of an input, the one at the same place before others."""
         ordered = sorted(self.axes, key=lambda axis: (axis.input, axis.place != place))
         for axis in [a for a in ordered if all(map(_equal, self._sizes(a, uses), extents))]:
@@ -141,10 +145,10 @@ class Shapes:
                 return found
         return ""
 
-    def _sizes(self, axis: Axis, uses: Sequence[Use]) -> list[Any]:
+    def _sizes(self, axis: CommentedAxis, uses: Sequence[BlockUse]) -> list[Any]:
         return [use.graph.inputs[axis.input].shape[axis.place] for use in uses]
 
-    def _by_setting(self, axis: str, bases: Sequence[Any], extents: Sequence[Any], uses: Sequence[Use]) -> str:
+    def _by_setting(self, axis: str, bases: Sequence[Any], extents: Sequence[Any], uses: Sequence[BlockUse]) -> str:
         """`H // stride`, `ceil(H / stride)`, `factor * H`."""
         for argument in sorted(self.parameters.used):
             factors = [use.env.get(argument) for use in uses]
@@ -202,4 +206,4 @@ def _equal(a: Any, b: Any) -> bool:
     return isinstance(a, Dim) is isinstance(b, Dim) and bool(a == b)
 
 
-__all__ = ["Shapes"]
+__all__ = ["ShapeComments"]

@@ -14,11 +14,11 @@ from netdsl.codegen.pytorch.authored import baked_settings
 from netdsl.codegen.pytorch.classes import ClassWriter
 from netdsl.codegen.pytorch.families import Family, settle_results, split
 from netdsl.codegen.pytorch.keeping import is_open, pinned
-from netdsl.codegen.pytorch.layout import Layout, lay_out
+from netdsl.codegen.pytorch.layout import ClassLayout, lay_out
 from netdsl.codegen.pytorch.starts import BILINEAR
 from netdsl.codegen.pytorch.support import SUPPORT
 from netdsl.codegen.pytorch.text import class_name, clean, docstring, identifier
-from netdsl.codegen.pytorch.tracing import Built, Use, new_use, trace
+from netdsl.codegen.pytorch.tracing import BlockUse, Built, new_use, trace
 from netdsl.graph import Block, Graph, Net, verify
 from netdsl.text.diagnostics import Collector
 
@@ -55,7 +55,7 @@ class _File:
         self.collector = Collector()
         self.words = _setting_words(net)
         self.classes: dict[str, Built] = {}
-        self.of_block: dict[Block, tuple[Built, Use]] = {}
+        self.of_block: dict[Block, tuple[Built, BlockUse]] = {}
 
     def text(self) -> str:
         for blocks in _by_height(self.net):
@@ -103,9 +103,9 @@ class _File:
         found |= pinned(family)
         return frozenset(n for n in found if is_open(n, uses))
 
-    def _layout(self, use: Use) -> Layout:
+    def _layout(self, use: BlockUse) -> ClassLayout:
         names = trace(use, self.of_block.__getitem__, self.collector)
-        return Layout(use, names=names) if self.collector.failed else lay_out(use, names)
+        return ClassLayout(use, names=names) if self.collector.failed else lay_out(use, names)
 
     def _write(self, family: Family, name: str) -> Built:
         made = class_name(name, {*self.classes, net_class_name(self.net), *SUPPORT, *self.words})

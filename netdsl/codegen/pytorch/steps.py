@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from netdsl.codegen.pytorch.authored import Names
+from netdsl.codegen.pytorch.authored import Vocabulary
 from netdsl.codegen.pytorch.branches import Branches
 from netdsl.codegen.pytorch.spelling import Branched, Either, Infix, Made, Operand, Repeated, Spelling
 from netdsl.codegen.pytorch.text import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, is_plain
-from netdsl.codegen.pytorch.tracing import Use
+from netdsl.codegen.pytorch.tracing import BlockUse
 from netdsl.dims.tensors import Init, Value
 from netdsl.graph import Block, Node
 from netdsl.ops.base import Elementwise, Op
 
 
 @dataclass(eq=False)
-class Step:
+class ForwardCall:
     """One call of `forward`."""
 
     node: Node
@@ -33,23 +33,23 @@ class Step:
     """The layers of a chain."""
     loop: Repeated | None = None
     """The modules that a loop calls one after the other."""
-    turn: tuple[Step, ...] = ()
+    turn: tuple[ForwardCall, ...] = ()
     """The calls of one turn, where the turns of a loop are gathered in a list."""
     branches: Branches | None = None
 
 
 @dataclass(eq=False)
-class Layout:
+class ClassLayout:
     """Attributes in order of definition, and steps in order of running."""
 
-    use: Use
+    use: BlockUse
     attributes: dict[str, Made | Repeated | Either | Branched] = field(default_factory=dict)
     inits: list[tuple[str, Init, Any]] = field(default_factory=list)
     """`(self.conv1.weight, how it starts, its shape)`."""
-    steps: list[Step] = field(default_factory=list)
+    steps: list[ForwardCall] = field(default_factory=list)
     access: dict[Node, str] = field(default_factory=dict)
     """How `forward` reaches a layer: `self.main["conv1"]`."""
-    names: Names | None = None
+    names: Vocabulary | None = None
     """What the author's words mean here."""
     lists: dict[tuple[Value, ...], Value] = field(default_factory=dict)
     """Branches that a loop gathers, with what stands for their list."""
@@ -57,7 +57,7 @@ class Layout:
     """The author's counts that a loop has."""
 
 
-def owns_module(use: Use, node: Node) -> bool:
+def owns_module(use: BlockUse, node: Node) -> bool:
     """Whether a layer is constructed in `__init__`."""
     if node.shares is not None or node not in use.spellings:
         return False
@@ -81,7 +81,7 @@ def attribute_of(label: str, free: bool = False) -> str:
     return f"self.{label}" if is_plain(label) else f'self.{table}["{label}"]'
 
 
-def applied(use: Use, node: Node, access: str) -> Made | Infix:
+def applied(use: BlockUse, node: Node, access: str) -> Made | Infix:
     """A module, called on its operands; a free parameter stands for itself."""
     spelling = use.spellings.get(node.owner, Spelling())
     if spelling.parameter:

@@ -14,7 +14,7 @@ from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import result_types
 from netdsl.ops.base import Op, Requirement, RuleError
 
-Found = tuple[tuple[TensorType, ...], Spelling]
+SpeltAt = tuple[tuple[TensorType, ...], Spelling]
 
 
 @dataclass
@@ -46,7 +46,7 @@ def asked(value: Any) -> Any:
 
 
 def strays(
-    op: Op, fields: Mapping[str, Any], found: Found, spell: Callable[[Op], Spelling], env: Mapping[str, Any]
+    op: Op, fields: Mapping[str, Any], found: SpeltAt, spell: Callable[[Op], Spelling], env: Mapping[str, Any]
 ) -> Strays:
     """What does not follow: terms at other values of a name, against what the rules say there.
 
@@ -75,12 +75,12 @@ def _starts(op: Op, spelling: Spelling) -> tuple[str, ...]:
     return start_texts(*begun(spelling, op))
 
 
-def _same(found: Found, known: Found, env: Mapping[str, Any]) -> bool:
+def _same(found: SpeltAt, known: SpeltAt, env: Mapping[str, Any]) -> bool:
     ours, theirs = ([t.shape for t in types] for types, _ in (found, known))
     return _agree(_parts(found[1]), _parts(known[1]), env) and _agree(ours, theirs, env)
 
 
-def _note(result: Strays, name: str, found: Found, known: Found, env: Mapping[str, Any]) -> None:
+def _note(result: Strays, name: str, found: SpeltAt, known: SpeltAt, env: Mapping[str, Any]) -> None:
     if len(found[0]) != len(known[0]):  # as many parts as a setting says
         result.names.add(name)
         return

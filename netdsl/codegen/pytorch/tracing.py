@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from netdsl.codegen.pytorch.authored import Before, Names, parts_of, rows_of
+from netdsl.codegen.pytorch.authored import Before, Vocabulary, parts_of, rows_of
 from netdsl.codegen.pytorch.branches import Branches, branches_in, enter, gathered_types, settled_type
 from netdsl.codegen.pytorch.signatures import known_signature
 from netdsl.codegen.pytorch.spelling import Made, Spelling, rules
@@ -43,7 +43,7 @@ AXIS_NAMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Argument:
+class ClassArgument:
     """A constructor argument of an emitted class."""
 
     name: str
@@ -56,7 +56,7 @@ class Argument:
 
 
 @dataclass(eq=False)
-class Use:
+class BlockUse:
     """A definition with one choice of settings and input types."""
 
     block: Block | None
@@ -71,11 +71,11 @@ class Use:
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Every axis of an input by its name, hidden ones too."""
     baked: set[str] = field(default_factory=set)
-    """Names that were found to reach a plain number."""
+    """Vocabulary that were found to reach a plain number."""
     symbolic: dict[Dim, set[str]] = field(default_factory=dict)
     """Names that symbolic sizes follow: a stride, the factor of an enlargement."""
     reached: set[str] = field(default_factory=set)
-    """Names behind the plain numbers of the class."""
+    """Vocabulary behind the plain numbers of the class."""
     origins: dict[str, set[str]] = field(default_factory=dict)
     """The names behind each extra argument."""
     decisions: list[Term] = field(default_factory=list)
@@ -87,7 +87,7 @@ class Use:
     """Operations that were asked at other values, by all that decides over the answer."""
     types: dict[Value, TensorType] = field(default_factory=dict)
     spellings: dict[Node, Spelling] = field(default_factory=dict)
-    calls: dict[Node, tuple[Built, Use]] = field(default_factory=dict)
+    calls: dict[Node, tuple[Built, BlockUse]] = field(default_factory=dict)
     """For nodes that apply a block: the class and the use behind it."""
     branches: list[Branches] = field(default_factory=list)
     """Rows of `each` that may be a loop; the words of these loops are in `env` while their turns are traced."""
@@ -100,7 +100,7 @@ class Built:
     """An emitted class."""
 
     name: str
-    arguments: tuple[Argument, ...] = ()
+    arguments: tuple[ClassArgument, ...] = ()
     lines: list[str] = field(default_factory=list)
     support: set[str] = field(default_factory=set)
     summary: str = ""
@@ -114,13 +114,15 @@ class Built:
         return {a.name: a.default for a in self.arguments if a.optional}
 
 
-ClassOf = Callable[[Block], tuple[Built, Use]]
+ClassOf = Callable[[Block], tuple[Built, BlockUse]]
 
 
-def new_use(block: Block | None, graph: Graph, settings: dict[str, Any], hidden: frozenset[str] = frozenset()) -> Use:
+def new_use(
+    block: Block | None, graph: Graph, settings: dict[str, Any], hidden: frozenset[str] = frozenset()
+) -> BlockUse:
     """A use whose names are known; `trace` does the rest. Settings and axes in `hidden` are left as numbers."""
     definition = getattr(block if block else graph, "definition", None)
-    use = Use(block, graph, settings, definition, hidden=hidden)
+    use = BlockUse(block, graph, settings, definition, hidden=hidden)
     use.inputs = dict(zip(graph.inputs, _input_names(use), strict=True))
     use.env = {identifier(k): v for k, v in settings.items() if identifier(k) not in hidden and _is_scalar(v)}
     if block is not None:
@@ -128,7 +130,7 @@ def new_use(block: Block | None, graph: Graph, settings: dict[str, Any], hidden:
     return use
 
 
-def _input_names(use: Use) -> list[str]:
+def _input_names(use: BlockUse) -> list[str]:
     """As declared; without a declaration, as the values are called."""
     names = [v.name if v.name.isidentifier() and v.name != "_" else "x" for v in use.graph.inputs]
     rows = rows_of(use)
@@ -145,7 +147,7 @@ def _is_scalar(value: Any) -> bool:
     return isinstance(value, int | float)
 
 
-def _name_axes(use: Use, count: int) -> None:
+def _name_axes(use: BlockUse, count: int) -> None:
     taken = {identifier(word) for word in use.settings}
     for i, value in enumerate(use.graph.inputs[:count]):
         prefix = "in" if count == 1 else identifier(use.inputs[value])
@@ -163,9 +165,9 @@ def _name_axes(use: Use, count: int) -> None:
 # ---------------------------------------------------------------- running the body on traced sizes
 
 
-def trace(use: Use, class_of: ClassOf, collector: Collector) -> Names:
+def trace(use: BlockUse, class_of: ClassOf, collector: Collector) -> Vocabulary:
     """Fill in `ops`, `types` and `spellings`; an operation without a rule is reported."""
-    names = Names(use)
+    names = Vocabulary(use)
     items = [i for r in rows_of(use) if isinstance(r, syntax.InputRow) and use.block is None for i in r.items]
     declared = {i.name.id: i.dims for i in items}
     for i, value in enumerate(use.graph.inputs):
@@ -193,12 +195,12 @@ def trace(use: Use, class_of: ClassOf, collector: Collector) -> Names:
     return names
 
 
-def _named_extent(use: Use, i: int, j: int, extent: Any) -> Any:
+def _named_extent(use: BlockUse, i: int, j: int, extent: Any) -> Any:
     argument = next((a for a, at in use.axes.items() if at == (i, j)), None)
     return Sized(extent, name(argument)) if argument and isinstance(extent, int) else extent
 
 
-def _name_states(use: Use, names: Names) -> None:
+def _name_states(use: BlockUse, names: Vocabulary) -> None:
     """The axes of a recurrent block's states are what its `state` rows say."""
     rows = {r.name.id: r.dims for r in rows_of(use) if isinstance(r, syntax.StateRow) and r.dims}
     for state in getattr(use.block, "states", ()):
@@ -208,7 +210,7 @@ def _name_states(use: Use, names: Names) -> None:
             use.types[state.current] = names.arrows[state.current.name] = state.current.type.with_shape(*shape)
 
 
-def _retold(value: Any, written: Any, use: Use, names: Names) -> Any:
+def _retold(value: Any, written: Any, use: BlockUse, names: Vocabulary) -> Any:
     """A value with the author's expression for it, when that comes to the same; else with the names that it follows."""
     if isinstance(value, tuple) and isinstance(written, syntax.TupleOf | syntax.ListOf):
         if len(value) == len(written.items):
@@ -229,7 +231,7 @@ def _retold(value: Any, written: Any, use: Use, names: Names) -> Any:
     return _following(value, names.sources(written))
 
 
-def _is_setting(parts: Sequence[Any], use: Use) -> bool:
+def _is_setting(parts: Sequence[Any], use: BlockUse) -> bool:
     return any(isinstance(p, syntax.Name) and p.id in use.settings for p in parts)
 
 
@@ -250,7 +252,7 @@ def _merged(found: TensorType, stated: TensorType) -> TensorType:
     return stated.with_shape(*(f if isinstance(f, Sized) and isinstance(s, int) and f == s else s for f, s in pairs))
 
 
-def _op(use: Use, names: Names, node: Node, collector: Collector) -> tuple[TensorType, ...]:
+def _op(use: BlockUse, names: Vocabulary, node: Node, collector: Collector) -> tuple[TensorType, ...]:
     op = node.op
     assert isinstance(op, Op)
     fields = _fields(op, {v: Value(v.name, use.types[v]) for v in node.inputs}, node, use, names)
@@ -278,7 +280,7 @@ def _op(use: Use, names: Names, node: Node, collector: Collector) -> tuple[Tenso
     return gathered_types(use, node, types)
 
 
-def _marked(use: Use, type_: TensorType, row: Sequence[set[str]]) -> TensorType:
+def _marked(use: BlockUse, type_: TensorType, row: Sequence[set[str]]) -> TensorType:
     """A type whose sizes follow names in a way that no term tells; of symbolic sizes that is noted apart."""
     shape = []
     for extent, names in zip(type_.shape, row, strict=True):
@@ -313,7 +315,7 @@ def _completed(spelling: Spelling, op: Op) -> Spelling:
     return replace(spelling, module=replace(spelling.module, keywords={**given, **more})) if more else spelling
 
 
-def _fields(op: Op, known: dict[Value, Value], node: Node, use: Use, names: Names) -> dict[str, Any]:
+def _fields(op: Op, known: dict[Value, Value], node: Node, use: BlockUse, names: Vocabulary) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for declared in op.fields:
         value = getattr(op, declared.name)
@@ -329,7 +331,7 @@ def _fields(op: Op, known: dict[Value, Value], node: Node, use: Use, names: Name
     return given
 
 
-def _block(use: Use, names: Names, node: Node, class_of: ClassOf) -> tuple[TensorType, ...]:
+def _block(use: BlockUse, names: Vocabulary, node: Node, class_of: ClassOf) -> tuple[TensorType, ...]:
     stated = tuple(r.type for r in node.results)
     assert isinstance(node.op, Block)
     owner = node.owner.op
@@ -347,7 +349,7 @@ def _block(use: Use, names: Names, node: Node, class_of: ClassOf) -> tuple[Tenso
     return tuple(_outside(t, meanings, s) for t, s in zip(inside, stated, strict=True))
 
 
-def _meanings(use: Use, names: Names, node: Node, inner: Use) -> dict[str, Any]:
+def _meanings(use: BlockUse, names: Vocabulary, node: Node, inner: BlockUse) -> dict[str, Any]:
     """What the names of a block's body mean here: its settings as they are written, its axes as they come in."""
     meanings = dict(inner.env)
     defaults = {p.name.id: p.default for p in inner.block.parameters} if inner.block else {}
@@ -373,7 +375,7 @@ def _meanings(use: Use, names: Names, node: Node, inner: Use) -> dict[str, Any]:
     return meanings
 
 
-def _by_default(value: Any, default: Any, inner: Use, meanings: dict[str, Any]) -> Any:
+def _by_default(value: Any, default: Any, inner: BlockUse, meanings: dict[str, Any]) -> Any:
     """A setting left out, whose default follows those before it: `mid = 4 * c`."""
     words = {p.name.id for p in inner.block.parameters} if inner.block else set()
     said = {w: name(identifier(w)) for w in words}
@@ -384,13 +386,13 @@ def _by_default(value: Any, default: Any, inner: Use, meanings: dict[str, Any]) 
     return traced(value, replaced(term, outside))
 
 
-def _behind(default: Any, inner: Use, meanings: dict[str, Any]) -> set[str]:
+def _behind(default: Any, inner: BlockUse, meanings: dict[str, Any]) -> set[str]:
     """The caller's names that the default of a setting follows."""
     read = {identifier(p.id) for p in parts_of(default) if isinstance(p, syntax.Name) and p.id in inner.settings}
     return {n for word in read for n in names_in((meanings.get(word, 0),))}
 
 
-def _note_decisions(use: Use, inner: Use, meanings: dict[str, Any]) -> None:
+def _note_decisions(use: BlockUse, inner: BlockUse, meanings: dict[str, Any]) -> None:
     """What the block has as plain numbers, and the conditions it was made for, in the names of the caller."""
     for behind in inner.hidden | inner.reached | inner.baked:
         use.baked |= names_in((meanings.get(behind, 0),))

@@ -12,8 +12,8 @@ from netdsl.codegen.pytorch.branches import Branches, are_alike, needs_two, numb
 from netdsl.codegen.pytorch.spelling import Branched, Made, Raw, Turned
 from netdsl.codegen.pytorch.starts import begun, start_texts
 from netdsl.codegen.pytorch.steps import (
-    Layout,
-    Step,
+    ClassLayout,
+    ForwardCall,
     applied,
     attribute_of,
     follows,
@@ -22,14 +22,14 @@ from netdsl.codegen.pytorch.steps import (
     parameter,
 )
 from netdsl.codegen.pytorch.text import is_plain
-from netdsl.codegen.pytorch.tracing import Use
+from netdsl.codegen.pytorch.tracing import BlockUse
 from netdsl.dims.tensors import Init, Value
 from netdsl.graph import Block, Node
 from netdsl.text import syntax
 
 
 @dataclass(eq=False)
-class Plan:
+class LoopPlan:
     """Branches that are a loop, and how the modules of a turn are called."""
 
     branches: Branches
@@ -39,7 +39,7 @@ class Plan:
     """The source of each module's name, by the layer of the first turn."""
 
 
-def plans_of(use: Use) -> Iterator[Plan]:
+def plans_of(use: BlockUse) -> Iterator[LoopPlan]:
     """The loops of a body."""
     for branches in use.branches:
         if branches.follows() and are_alike(use, branches, partial(_key, use, branches.word)):
@@ -48,7 +48,7 @@ def plans_of(use: Use) -> Iterator[Plan]:
                 yield plan
 
 
-def _key(use: Use, word: str, node: Node) -> Any:
+def _key(use: BlockUse, word: str, node: Node) -> Any:
     """All that a layer does, numbers by their terms."""
     spelling = use.spellings[node]
     inits, sizes = _begun(use, node)
@@ -57,12 +57,12 @@ def _key(use: Use, word: str, node: Node) -> Any:
     return node.kind, told((spelling.module, spelling.call), word), spelling.use, spelling.parameter, shapes, starts
 
 
-def _begun(use: Use, node: Node) -> tuple[Mapping[str, Init], dict[str, Any]]:
+def _begun(use: BlockUse, node: Node) -> tuple[Mapping[str, Init], dict[str, Any]]:
     op = use.ops.get(node, node.op)
     return ({}, {}) if isinstance(op, Block) else begun(use.spellings[node], op)
 
 
-def _plan(use: Use, branches: Branches) -> Plan | None:
+def _plan(use: BlockUse, branches: Branches) -> LoopPlan | None:
     turns = branches.turns
     owners = [i for i, n in enumerate(turns[0]) if owns_module(use, n)]
     modules = [i for i in owners if not use.spellings[turns[0][i]].parameter]
@@ -78,23 +78,23 @@ def _plan(use: Use, branches: Branches) -> Plan | None:
     if names is None or any(not is_plain(r) or is_spoken_for(r) for found in rests for r in found):
         return None
     keys = {turns[0][i]: 'f"' + name.replace("@", branches.word) + '"' for i, name in zip(owners, names, strict=True)}
-    return Plan(branches, table, keys)
+    return LoopPlan(branches, table, keys)
 
 
-def _crowded(use: Use, branches: Branches, table: str) -> bool:
+def _crowded(use: BlockUse, branches: Branches, table: str) -> bool:
     """Whether the row has modules beside those of the branches."""
     row = [n for n in use.graph.nodes if n.name == table or n.name.startswith(f"{table}.")] if table else []
     return any(n not in branches.own and owns_module(use, n) for n in row) or table in use.graph.choices
 
 
-def _is_never_alone(use: Use, branches: Branches, owners: list[Node]) -> bool:
+def _is_never_alone(use: BlockUse, branches: Branches, owners: list[Node]) -> bool:
     """Whether no count leaves a row with one module, which would have the name of the row itself."""
     labelled = any(isinstance(p, syntax.LayerRow) and p.names for p in parts_of(branches.each.body))
     weighted = [n for n in owners if not use.spellings[n].parameter]
     return labelled or len(weighted) > 1 or needs_two(use, branches)
 
 
-def _others(use: Use, branches: Branches, inside: str) -> set[str]:
+def _others(use: BlockUse, branches: Branches, inside: str) -> set[str]:
     """What else has a name beside the modules of the turns: in the table `inside`, or in the whole body."""
     names = [n.name for n in use.graph.nodes if n not in branches.own and n.name.startswith(inside)]
     body = branches.each.body if inside else rows_of(use)
@@ -107,7 +107,7 @@ def _others(use: Use, branches: Branches, inside: str) -> set[str]:
 # ---------------------------------------------------------------- the step
 
 
-def lay_branches(layout: Layout, plan: Plan) -> None:
+def lay_branches(layout: ClassLayout, plan: LoopPlan) -> None:
     """The modules of every turn, and the step that gathers what the turns make."""
     use, branches = layout.use, plan.branches
     access = {n: _access(plan, use, n) for n in plan.keys}
@@ -128,17 +128,19 @@ def lay_branches(layout: Layout, plan: Plan) -> None:
     whole = Made("each", (wired, *(step.expression for step in turn)))
     use.types[gathered] = use.types[branches.ends[0]]
     row = tuple(branches.nodes)
-    layout.steps.append(Step(row[-1], whole, outer, (gathered,), gathered.name, row=row, turn=turn, branches=branches))
+    layout.steps.append(
+        ForwardCall(row[-1], whole, outer, (gathered,), gathered.name, row=row, turn=turn, branches=branches)
+    )
 
 
-def _access(plan: Plan, use: Use, node: Node) -> str:
+def _access(plan: LoopPlan, use: BlockUse, node: Node) -> str:
     key = plan.keys[node]
     if use.spellings[node].parameter or not plan.table:
         return f"getattr(self, {key})"
     return f"{attribute_of(plan.table)}[{key}]"
 
 
-def _turned(use: Use, node: Node, plan: Plan, access: str) -> Turned:
+def _turned(use: BlockUse, node: Node, plan: LoopPlan, access: str) -> Turned:
     spelling = use.spellings[node]
     made = parameter(use.ops[node]) if spelling.parameter else spelling.module
     assert made is not None
@@ -149,9 +151,9 @@ def _turned(use: Use, node: Node, plan: Plan, access: str) -> Turned:
     return Turned(plan.keys[node], made, starts, spelling.parameter)
 
 
-def _step(use: Use, node: Node, access: dict[Node, str]) -> Step:
+def _step(use: BlockUse, node: Node, access: dict[Node, str]) -> ForwardCall:
     called = use.spellings[node].call
     expression = applied(use, node, access[node]) if node in access else called
     assert expression is not None
     label = node.name.rpartition(".")[2]
-    return Step(node, expression, node.inputs, node.results, label, follows=follows(node), row=(node,))
+    return ForwardCall(node, expression, node.inputs, node.results, label, follows=follows(node), row=(node,))

@@ -10,7 +10,7 @@ from typing import Any
 from netdsl.codegen.onnx.builder import NodeBuilder
 from netdsl.codegen.onnx.lowering import Builder, rules
 from netdsl.codegen.onnx.rules.backward.base import column_sums
-from netdsl.codegen.onnx.scan import Scan, write_scan
+from netdsl.codegen.onnx.scan import ScanTypes, write_scan
 from netdsl.codegen.onnx.unroll import LAST, steps_of
 from netdsl.dims.tensors import TensorType
 from netdsl.ops.backward.recurrent import (
@@ -32,7 +32,7 @@ def swapped(name: str, build: Builder) -> str:
     return str(build.node("Transpose", [name], perm=[1, 0, 2]))
 
 
-class Layer:
+class LayerPass:
     """What forward and backward of one layer and direction have in common."""
 
     def __init__(self, op: Steps | StepsGradient, x: str, build: Builder) -> None:
@@ -120,14 +120,14 @@ def weights_of(op: Steps, inputs: Sequence[str]) -> tuple[str, str, str | None, 
     return weight_ih, weight_hh, padded[0], padded[1]
 
 
-def total(first: str | None, second: str | None, layer: Layer) -> str | None:
+def total(first: str | None, second: str | None, layer: LayerPass) -> str | None:
     """Both bias vectors as one."""
     return str(layer.node("Add", first, second)) if first and second else first
 
 
 @rules.lowers(TanhSteps, ReluSteps)
 def rnn_steps(op: TanhSteps | ReluSteps, inputs: Sequence[str], build: Builder) -> Any:
-    layer = Layer(op, inputs[0], build)
+    layer = LayerPass(op, inputs[0], build)
     weight_ih, weight_hh, bias_ih, bias_hh = weights_of(op, inputs)
     gates = layer.projected(weight_ih, total(bias_ih, bias_hh, layer))
     across = layer.node("Transpose", weight_hh, perm=[1, 0])
@@ -138,14 +138,14 @@ def rnn_steps(op: TanhSteps | ReluSteps, inputs: Sequence[str], build: Builder) 
         return [h], [h]
 
     one = layer.width(1)
-    scan = Scan(layer.length, [(layer.zeros(), one)], [(gates, one)], [one], op.backwards)
+    scan = ScanTypes(layer.length, [(layer.zeros(), one)], [(gates, one)], [one], op.backwards)
     return (swapped(write_scan(build, scan, step)[0], build),)
 
 
 @rules.lowers(TanhStepsGradient, ReluStepsGradient)
 def rnn_steps_gradient(op: TanhStepsGradient | ReluStepsGradient, inputs: Sequence[str], build: Builder) -> Any:
     dy, x, weight_ih, weight_hh, y = inputs
-    layer = Layer(op, x, build)
+    layer = LayerPass(op, x, build)
     y = swapped(y, build)
     if isinstance(op, TanhStepsGradient):
         factor = layer.bend(y)
@@ -158,7 +158,7 @@ def rnn_steps_gradient(op: TanhStepsGradient | ReluStepsGradient, inputs: Sequen
         return [inner.node("MatMul", [da, weight_hh])], [da]
 
     one = layer.width(1)
-    scan = Scan(
+    scan = ScanTypes(
         layer.length, [(layer.zeros(), one)], [(swapped(dy, build), one), (factor, one)], [one], not op.backwards
     )
     da = write_scan(build, scan, step)[0]
@@ -168,7 +168,7 @@ def rnn_steps_gradient(op: TanhStepsGradient | ReluStepsGradient, inputs: Sequen
 @rules.lowers(LstmSteps)
 def lstm_steps(op: LstmSteps, inputs: Sequence[str], build: Builder) -> Any:
     assert isinstance(build, NodeBuilder)
-    layer = Layer(op, inputs[0], build)
+    layer = LayerPass(op, inputs[0], build)
     weight_ih, weight_hh, bias_ih, bias_hh = weights_of(op, inputs)
     length = steps_of(layer.length, build)
     if build.cuda and length is not None and not build.contracts:
@@ -189,14 +189,14 @@ def lstm_steps(op: LstmSteps, inputs: Sequence[str], build: Builder) -> Any:
         return [h, c], [i, f, g, o, remembered, bent]
 
     one, zeros = layer.width(1), layer.zeros()
-    scan = Scan(layer.length, [(zeros, one), (zeros, one)], [(gates, layer.width(4))], [one] * 6, op.backwards)
+    scan = ScanTypes(layer.length, [(zeros, one), (zeros, one)], [(gates, layer.width(4))], [one] * 6, op.backwards)
     kept = write_scan(build, scan, step)
     # h again for all steps at once: given out by the scan, it would be copied at each, being a state as well
     return tuple(swapped(name, build) for name in (layer.node("Mul", kept[3], kept[5]), *kept))
 
 
 def fused_lstm(
-    layer: Layer, length: int, weight_ih: str, weight_hh: str, bias_ih: str | None, bias_hh: str | None
+    layer: LayerPass, length: int, weight_ih: str, weight_hh: str, bias_ih: str | None, bias_hh: str | None
 ) -> list[str]:
     """What `lstm_steps` gives, from ONNX's own `LSTM`, which on CUDA is one call of cuDNN; time in front.
 
@@ -237,7 +237,7 @@ def fused_lstm(
 def lstm_steps_gradient(op: LstmStepsGradient, inputs: Sequence[str], build: Builder) -> Any:
     """With `d` the gradient of a step's h and `e` that of its cell, those of the gates are `(e, e, e, d) * factors`."""
     dy, x, weight_ih, weight_hh, *kept = inputs
-    layer = Layer(op, x, build)
+    layer = LayerPass(op, x, build)
     y, i, f, g, o, remembered, bent = (swapped(name, build) for name in kept)
     added = layer.node("Mul", i, g)
     through = layer.less(o, y, bent)
@@ -259,13 +259,13 @@ def lstm_steps_gradient(op: LstmStepsGradient, inputs: Sequence[str], build: Bui
 
     one, zeros = layer.width(1), layer.zeros()
     sequences = [(swapped(dy, build), one), (through, one), (f, one), (factors, layer.width(4))]
-    scan = Scan(layer.length, [(zeros, one), (zeros, one)], sequences, [layer.width(4)], not op.backwards)
+    scan = ScanTypes(layer.length, [(zeros, one), (zeros, one)], sequences, [layer.width(4)], not op.backwards)
     return layer.gradients(write_scan(build, scan, step)[0], layer.before(y), weight_ih)
 
 
 @rules.lowers(GruSteps)
 def gru_steps(op: GruSteps, inputs: Sequence[str], build: Builder) -> Any:
-    layer = Layer(op, inputs[0], build)
+    layer = LayerPass(op, inputs[0], build)
     weight_ih, weight_hh, bias_ih, bias_hh = weights_of(op, inputs)
     outer, new = layer.split(layer.projected(weight_ih, bias_ih), 2, 1)
     across = layer.node("Transpose", weight_hh, perm=[1, 0])
@@ -282,7 +282,9 @@ def gru_steps(op: GruSteps, inputs: Sequence[str], build: Builder) -> Any:
         return [h], [h, gates, n, inward]
 
     one, two = layer.width(1), layer.width(2)
-    scan = Scan(layer.length, [(layer.zeros(), one)], [(outer, two), (new, one)], [one, two, one, one], op.backwards)
+    scan = ScanTypes(
+        layer.length, [(layer.zeros(), one)], [(outer, two), (new, one)], [one, two, one, one], op.backwards
+    )
     return tuple(swapped(name, build) for name in write_scan(build, scan, step))
 
 
@@ -290,7 +292,7 @@ def gru_steps(op: GruSteps, inputs: Sequence[str], build: Builder) -> Any:
 def gru_steps_gradient(op: GruStepsGradient, inputs: Sequence[str], build: Builder) -> Any:
     """With `d` the gradient of a step's h, those of the recurrent sums of the gates are `(d, d, d) * factors`."""
     dy, x, weight_ih, weight_hh, *kept = inputs
-    layer = Layer(op, x, build)
+    layer = LayerPass(op, x, build)
     y, gates, n, inward = (swapped(name, build) for name in kept)
     before = layer.before(y)
     r, z = layer.split(gates, 1, 1)
@@ -311,7 +313,7 @@ def gru_steps_gradient(op: GruStepsGradient, inputs: Sequence[str], build: Build
 
     one, three = layer.width(1), layer.width(3)
     sequences = [(swapped(dy, build), one), (factors, three), (z, one)]
-    scan = Scan(layer.length, [(layer.zeros(), one)], sequences, [three, one], not op.backwards)
+    scan = ScanTypes(layer.length, [(layer.zeros(), one)], sequences, [three, one], not op.backwards)
     da, d = write_scan(build, scan, step)
     outer, _ = layer.split(da, 2, 1)
     inputs_da = layer.node("Concat", outer, layer.node("Mul", d, new), axis=-1)
