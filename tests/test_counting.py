@@ -18,11 +18,11 @@ from netdsl.graph import Net
 from netdsl.ops import REGISTRY
 from netdsl.ops.loss import Loss
 from netdsl.program import check_text, load_text
-from netdsl.runtime.data.sets import Arrays, Dataset, Share
+from netdsl.runtime.data.sets import BatchPart, Dataset, InMemory
 from netdsl.runtime.engines.engine import Engine, open_engine
 from netdsl.runtime.runs.recipes import plan_of
 from netdsl.runtime.scoring.pytorch import Scoring, build_module, named
-from netdsl.runtime.scoring.totals import Totals
+from netdsl.runtime.scoring.totals import RunningTotals
 
 onnxruntime.set_default_logger_severity(4)
 Fields = dict[str, Array]
@@ -174,18 +174,18 @@ def test_every_loss_is_here() -> None:
 def test_batches_added_up_are_one_batch(name: str, engine: str) -> None:
     net, fields = net_of(name), fields_of(CASES[name][0])
     wanted, before, after = expected(net, name, fields)
-    split = Arrays(fields)
+    split = InMemory(fields)
     made: Engine = open_engine(engine, net, plan_of(net), Dataset({"train": split, "validation": split}, ()), "cpu")
     made.begin({f"model/{k}": v for k, v in before.items()}, {"scaler": None}, "weights")
-    totals, first, group = Totals(), 0, []
+    totals, first, group = RunningTotals(), 0, []
     for size in SIZES:
-        group.append(Share(np.arange(first, first + size), size, size))
+        group.append(BatchPart(np.arange(first, first + size), size, size))
         first += size
     made.step(made.batches("train", [s.indices for s in group]), group, 0.5, 0, totals)
     for key, value in made.weights().items():
         np.testing.assert_allclose(value, after[key], atol=3e-6, err_msg=key)
     assert sum(totals.means().values()) == pytest.approx(wanted, rel=1e-5)
-    scored = Totals()
+    scored = RunningTotals()
     made.begin({f"model/{k}": v for k, v in before.items()}, {"scaler": None}, "weights")
     made.score(made.batches("validation", [s.indices for s in group]), scored)
     assert sum(scored.means().values()) == pytest.approx(wanted, rel=1e-5)
@@ -237,7 +237,7 @@ def test_where_nothing_counts_there_is_no_loss() -> None:
     """Not 0, which would be the best there is."""
     net, fields = net_of("cross_entropy"), fields_of(PIXELS)
     plan = plan_of(net)
-    scoring, totals = Scoring(net, plan.losses, plan.metrics), Totals()
+    scoring, totals = Scoring(net, plan.losses, plan.metrics), RunningTotals()
     values = {k: torch.from_numpy(v[3:4]) for k, v in fields.items()}
     scoring.loss(totals, {**values, **build_module(net)(values["image"])})
     assert np.isnan(scoring.result(totals)["loss"])

@@ -19,7 +19,18 @@ from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.graph import Graph
 from netdsl.recipe import DATA
-from netdsl.runtime.data.sets import Arrays, Dataset, Feed, Made, Stored, cut, load_data, mirrored, share, shuffled
+from netdsl.runtime.data.sets import (
+    Dataset,
+    Feed,
+    InMemory,
+    MadeSplit,
+    Stored,
+    cut,
+    load_data,
+    mirrored,
+    share,
+    shuffled,
+)
 from netdsl.runtime.datasets import digits, shapes
 from netdsl.runtime.pictures import in_channels, resize
 
@@ -357,8 +368,8 @@ def sample_of(index: int, flip: bool) -> dict[str, Any]:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_feed_gives_the_same_from_memory_and_from_workers(workers: int) -> None:
-    made = Made(6, sample_of)
-    held = Arrays(made.fetch(np.arange(6)), "image")
+    made = MadeSplit(6, sample_of)
+    held = InMemory(made.fetch(np.arange(6)), "image")
     plan = [np.array([5, 1]), np.array([2, 0, 3])]
     flips = np.array([True, False, False, True, False, True])
     state = torch.get_rng_state()
@@ -371,7 +382,7 @@ def test_a_feed_gives_the_same_from_memory_and_from_workers(workers: int) -> Non
 
 
 def test_small_sets_are_made_ready_and_large_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(load_data(DATA["digits"](), net(1, 28, 28)).splits["train"], Arrays)
+    assert isinstance(load_data(DATA["digits"](), net(1, 28, 28)).splits["train"], InMemory)
     monkeypatch.setattr("netdsl.runtime.data.sets.SMALL", 1000)
     large = load_data(DATA["digits"](), net(1, 28, 28))
     assert isinstance(large.splits["train"], Stored)

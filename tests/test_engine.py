@@ -22,7 +22,7 @@ from netdsl.program import load_text
 from netdsl.recipe import OPTIMIZERS
 from netdsl.runtime import train as training
 from netdsl.runtime.data.feed import ArrayFeed
-from netdsl.runtime.data.sets import Feed, Made
+from netdsl.runtime.data.sets import Feed, MadeSplit
 from netdsl.runtime.engines.onnx import step_seed
 from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.predict import predict
@@ -280,7 +280,7 @@ def test_samples_made_by_threads_come_in_order() -> None:
     def make(number: int, mirrored: bool) -> dict[str, Array]:
         return {"x": np.full(3, number, np.float32), "m": np.array(mirrored)}
 
-    made, flips = Made(23, make), np.arange(23) % 3 == 0
+    made, flips = MadeSplit(23, make), np.arange(23) % 3 == 0
     plan = [np.arange(i, min(i + 4, 23)) for i in range(0, 23, 4)]
     for workers in (0, 3):
         found = list(ArrayFeed(made, workers).batches(plan, flips))
@@ -297,7 +297,7 @@ def test_a_bad_sample_arrives_as_what_it_is() -> None:
         return {"x": np.zeros(1)}
 
     with pytest.raises(DataError, match="nine"):
-        list(ArrayFeed(Made(12, make), 2).batches([np.arange(i, i + 3) for i in range(0, 12, 3)]))
+        list(ArrayFeed(MadeSplit(12, make), 2).batches([np.arange(i, i + 3) for i in range(0, 12, 3)]))
 
 
 def test_parts_of_a_file() -> None:

@@ -23,7 +23,7 @@ from netdsl.ops.fields import Word
 from netdsl.ops.metric import Metric
 from netdsl.passes.differentiate import differentiate
 from netdsl.program import load_text
-from netdsl.runtime.scoring.pytorch import Scoring, Totals, named, output_names
+from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, named, output_names
 from netdsl.text.diagnostics import NetError
 
 ELSEWHERE = ("rnn", "lstm", "gru", "argmax", "one_hot")
@@ -260,7 +260,7 @@ def stepped(text: str, feed: dict[str, np.ndarray[Any, Any]]) -> None:
     got = dict(zip(outputs, session.run(None, {k: v for k, v in (feed | rate).items() if k in names}), strict=True))
     tensors = {k: torch.from_numpy(v) for k, v in feed.items()}
     made = named(module(*(tensors[v.name] for v in net.inputs)), output_names(net, True))
-    parts = Scoring(net, net.recipe.losses, []).loss(Totals(), tensors | made, training=True)
+    parts = Scoring(net, net.recipe.losses, []).loss(RunningTotals(), tensors | made, training=True)
     loss = sum(parts.values(), torch.zeros(()))
     loss.backward()
     np.testing.assert_allclose(got["loss"], loss.detach().numpy(), rtol=1e-5)

@@ -28,7 +28,7 @@ from netdsl.ops.loss import Loss, PairLoss
 from netdsl.ops.metric import Metric
 from netdsl.program import load_text
 from netdsl.runtime.parity import parity
-from netdsl.runtime.scoring.pytorch import Scoring, Totals, named, output_names
+from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, named, output_names
 from netdsl.runtime.scoring.ranges import Ranges
 from netdsl.runtime.scoring.terms import MetricTerm
 
@@ -123,7 +123,7 @@ def by_pytorch(net: Net, fields: dict[str, Array]) -> dict[str, Array]:
     values = {k: torch.from_numpy(v) for k, v in fields.items()}
     values |= named(module(values["x"]), output_names(net, True))
     assert net.recipe is not None
-    (loss,) = Scoring(net, net.recipe.losses, []).loss(Totals(), values, True).values()
+    (loss,) = Scoring(net, net.recipe.losses, []).loss(RunningTotals(), values, True).values()
     loss.backward()
     found = {"loss": loss.detach().numpy()}
     found |= {
@@ -202,7 +202,7 @@ def steps_of(net: Net, fields: dict[str, Array]) -> Iterator[tuple[Array, Array]
     module = torch_module(net, 0).train()
     values = {k: torch.from_numpy(v) for k, v in fields.items()}
     values |= named(module(values["x"]), output_names(net, True))
-    (loss,) = Scoring(net, net.recipe.losses, []).loss(Totals(), values, True).values()
+    (loss,) = Scoring(net, net.recipe.losses, []).loss(RunningTotals(), values, True).values()
     loss.backward()
     ((name, scale),) = module.named_parameters()
     assert scale.grad is not None

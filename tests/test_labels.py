@@ -17,7 +17,7 @@ from netdsl.dims.tensors import DType
 from netdsl.graph import Net
 from netdsl.program import load_text
 from netdsl.runtime.evaluate import evaluate
-from netdsl.runtime.scoring.pytorch import Scoring, Totals, named, output_names
+from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, named, output_names
 from netdsl.runtime.train import train
 from netdsl.text.diagnostics import NetError
 
@@ -100,7 +100,7 @@ def reference(net: Net, fields: dict[str, Any]) -> float:
     values = {n: torch.from_numpy(v) for n, v in fields.items()}
     module = torch_module(net, 0).train()
     values |= named(module(*(values[v.name] for v in net.inputs)), output_names(net, True))
-    losses = Scoring(net, net.recipe.losses, []).loss(Totals(), values, True)
+    losses = Scoring(net, net.recipe.losses, []).loss(RunningTotals(), values, True)
     return float(torch.stack(list(losses.values())).sum())
 
 

@@ -28,7 +28,7 @@ from netdsl.ops.base import Op
 from netdsl.ops.metric import Metric
 from netdsl.program import load_text
 from netdsl.runtime.data.feed import ArrayFeed
-from netdsl.runtime.data.sets import Arrays, Feed, Made
+from netdsl.runtime.data.sets import Feed, InMemory, MadeSplit
 from netdsl.runtime.datasets.digits import read
 from netdsl.runtime.engines.engine import ENGINES
 from netdsl.runtime.evaluate import evaluate, evaluate_onnx
@@ -263,9 +263,9 @@ class Count:
 
 
 SPLITS = {
-    "in memory": lambda: Arrays({"x": np.arange(8)}),
+    "in memory": lambda: InMemory({"x": np.arange(8)}),
     "as stored": Count,
-    "made": lambda: Made(8, lambda number, turned: {"x": np.array(number)}),
+    "made": lambda: MadeSplit(8, lambda number, turned: {"x": np.array(number)}),
 }
 
 

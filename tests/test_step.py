@@ -26,7 +26,7 @@ from netdsl.graph import Net
 from netdsl.program import load_file, load_text
 from netdsl.runtime.engines.optimizers import make_optimizer
 from netdsl.runtime.runs.recipes import plan_of
-from netdsl.runtime.scoring.pytorch import Scoring, Totals, named, output_names
+from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, named, output_names
 from netdsl.text.diagnostics import NetError
 
 torch.set_num_threads(1)
@@ -183,7 +183,7 @@ class Torch:
         values = {k: torch.from_numpy(v) for k, v in fields.items()}
         result = self.module(*(values[v.name] for v in self.net.inputs))
         values |= named(result, output_names(self.net, True))
-        totals = Totals()
+        totals = RunningTotals()
         loss = sum(self.scoring.loss(totals, values, True).values(), torch.zeros(()))
         self.scoring.count(totals, values, True)
         self.optimizer.zero_grad()

@@ -32,7 +32,7 @@ from netdsl.runtime.predict import predict
 from netdsl.runtime.progress import Reporter, overfitting, overfitting_plot, sparkline
 from netdsl.runtime.runs.folder import RunFolder, replace_file
 from netdsl.runtime.runs.recipes import apply_recipe, plan_of, recipe_json
-from netdsl.runtime.scoring.pytorch import Scoring, Totals
+from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring
 from netdsl.runtime.train import train
 from netdsl.text.diagnostics import NetError
 
@@ -334,7 +334,7 @@ def test_metrics_and_losses_add_up_over_uneven_batches() -> None:
         "label": torch.randint(0, 3, (13, 4, 4), generator=generator),
     }
     values["label"][4:6] = 2  # a batch of which nothing counts
-    whole, parts, second = Totals(), Totals(), Totals()
+    whole, parts, second = RunningTotals(), RunningTotals(), RunningTotals()
     scoring.loss(whole, values)
     scoring.count(whole, values)
     for first, last, totals in ((0, 4, parts), (4, 6, parts), (6, 7, second), (7, 13, second)):
@@ -342,7 +342,7 @@ def test_metrics_and_losses_add_up_over_uneven_batches() -> None:
         scoring.loss(totals, batch)
         scoring.count(totals, batch)
     parts.add(second.settled())
-    restored = Totals.from_arrays(parts.arrays())
+    restored = RunningTotals.from_arrays(parts.arrays())
     expected = scoring.result(whole)
     reference = torch.nn.functional.cross_entropy(
         values["mask"], values["label"], torch.tensor([1.0, 3.0, 2.0]), ignore_index=2, label_smoothing=0.1

@@ -18,11 +18,11 @@ from netdsl.runtime.engines.checkpoint import load_tensors, load_weights
 from netdsl.runtime.engines.device import choose_device
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import data_of, departures, known_of, plan_of, recipe_of
-from netdsl.runtime.scoring.pytorch import Scoring, Totals, build_module, named, output_names
+from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, build_module, named, output_names
 from netdsl.runtime.scoring.ranges import split_check
 from netdsl.runtime.sessions.opening import check_outputs, open_quietly, run_once
 
-Forward = Callable[[dict[str, Tensor]], Mapping[str, Tensor]]
+Predictor = Callable[[dict[str, Tensor]], Mapping[str, Tensor]]
 
 
 def evaluate(
@@ -65,7 +65,7 @@ def evaluate_onnx(
 
 
 @torch.no_grad()
-def score(net: Net, forward: Forward, split: str, data: Data | None, device: torch.device) -> dict[str, Any]:
+def score(net: Net, forward: Predictor, split: str, data: Data | None, device: torch.device) -> dict[str, Any]:
     """Losses and metrics of the recipe over a whole split."""
     plan = plan_of(net)
     plan.data = data_of(net, data)
@@ -73,7 +73,7 @@ def score(net: Net, forward: Forward, split: str, data: Data | None, device: tor
     check_fit(net, plan, dataset)
     samples = dataset.split(split)
     scoring = Scoring(net, plan.losses, plan.metrics).to(device)
-    totals = Totals()
+    totals = RunningTotals()
     feed = Feed(samples, device, plan.workers, split_check(net, plan, split))
     for fields in feed.batches(cut(np.arange(len(samples)), plan.batch)):
         values = {**fields, **forward(fields)}

@@ -23,7 +23,7 @@ ENOUGH_STEPS = 100
 """A run of fewer steps has hardly begun."""
 
 BARS = "▁▂▃▄▅▆▇█"
-Row = Mapping[str, Any]
+EpochRow = Mapping[str, Any]
 Targets = Callable[[str], Any]
 
 
@@ -38,13 +38,13 @@ def sparkline(values: Sequence[float], low: float, high: float, width: int = 60)
     return "".join(BARS[round((v - low) / span * (len(BARS) - 1))] for v in list(values)[-width:])
 
 
-def comparable(row: Row) -> tuple[float, float]:
+def comparable(row: EpochRow) -> tuple[float, float]:
     """Train and validation loss over the terms that both have (those of `aux` outputs are for training only)."""
     shared = row["validation"]["losses"]
     return sum(row["train"]["losses"][n] for n in shared), sum(shared.values())
 
 
-def overfitting(history: Sequence[Row], patience: int = 3) -> int | None:
+def overfitting(history: Sequence[EpochRow], patience: int = 3) -> int | None:
     """The epoch since which validation loss has risen for `patience` epochs or more while training loss fell."""
     pairs = [comparable(row) for row in history if row["validation"] is not None]
     validation = [v for _, v in pairs]
@@ -57,7 +57,7 @@ def overfitting(history: Sequence[Row], patience: int = 3) -> int | None:
     return best + 1 if rising and falling else None
 
 
-def overfitting_plot(history: Sequence[Row], epoch: int, kept: str) -> str:
+def overfitting_plot(history: Sequence[EpochRow], epoch: int, kept: str) -> str:
     """A warning in words, with both curves on one scale; `kept` says which epoch's weights are."""
     pairs = [comparable(row) for row in history if row["validation"] is not None]
     low, high = min(min(p) for p in pairs), max(max(p) for p in pairs)
@@ -71,7 +71,7 @@ def overfitting_plot(history: Sequence[Row], epoch: int, kept: str) -> str:
 
 
 def guessing(
-    history: Sequence[Row], losses: Iterable[RecipeTerm], steps: int, targets: Targets = no_targets
+    history: Sequence[EpochRow], losses: Iterable[RecipeTerm], steps: int, targets: Targets = no_targets
 ) -> str | None:
     """What to say when a loss has never come below what guessing scores; `steps` are those of an epoch.
 
@@ -189,7 +189,7 @@ class Reporter:
             self.bar.stop()
             self.bar = None
 
-    def epoch(self, row: Row, epochs: int, overfits: bool = False) -> None:
+    def epoch(self, row: EpochRow, epochs: int, overfits: bool = False) -> None:
         """One line of the table, under a head the first time."""
         self.end()
         cells = epoch_cells(row, epochs, overfits)
@@ -203,7 +203,7 @@ class Reporter:
         self.console.print(plain_lines(text), style="yellow", markup=False, soft_wrap=True)
 
 
-def epoch_cells(row: Row, epochs: int, overfits: bool = False) -> dict[str, str]:
+def epoch_cells(row: EpochRow, epochs: int, overfits: bool = False) -> dict[str, str]:
     """Heading and text of each column of an epoch's line."""
     train, validation = row["train"], row["validation"]
     cells = {"epoch": f"{row['epoch']}/{epochs}", "loss": f"{train['loss']:.4f}"}

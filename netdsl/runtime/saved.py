@@ -17,8 +17,8 @@ from netdsl.ops.fields import FieldError
 from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS, Optimizer
 from netdsl.runtime.runs import kinds
 from netdsl.runtime.runs.recipes import recipe_kind, restore, restore_safely, written
-from netdsl.runtime.runs.tensorfile import Arrays, load_arrays, require_finite, save_arrays, under
-from netdsl.runtime.scoring.totals import Totals
+from netdsl.runtime.runs.tensorfile import NamedArrays, load_arrays, require_finite, save_arrays, under
+from netdsl.runtime.scoring.totals import RunningTotals
 
 FORMAT = 2
 
@@ -50,7 +50,7 @@ class Saved:
     """Tensors and facts of a checkpoint, each of the kind it has to be."""
 
     path: Path
-    tensors: Arrays
+    tensors: NamedArrays
     facts: dict[str, Any]
 
     @property
@@ -59,15 +59,15 @@ class Saved:
         found: Optimizer = restore_safely(OPTIMIZERS, self.facts["recipe"]["optimizer"], str(self.path))
         return found
 
-    def totals(self, rank: int) -> Totals:
+    def totals(self, rank: int) -> RunningTotals:
         """What the epoch under way has added up to."""
         try:
-            return Totals.from_arrays(under(self.tensors, f"totals/{rank}/"))
+            return RunningTotals.from_arrays(under(self.tensors, f"totals/{rank}/"))
         except (ValueError, TypeError, IndexError):
             raise RunError(f"{self.path}: the sums of its epoch cannot be read") from None
 
 
-def save(path: Path, tensors: Arrays, facts: Mapping[str, Any]) -> None:
+def save(path: Path, tensors: NamedArrays, facts: Mapping[str, Any]) -> None:
     """Replace a checkpoint; it lists its own tensors, so that none can be lost."""
     save_arrays(path, tensors, {"format": FORMAT, **facts, "tensors": sorted(tensors)})
 
@@ -113,7 +113,7 @@ def lines_of(net: Net) -> list[str]:
     return [line for graph in (net, *(t.graph for t in terms)) for line in str(graph).splitlines()]
 
 
-def with_memory(saved: Saved, optimizer: Optimizer, net: Net) -> tuple[Arrays, str | None]:
+def with_memory(saved: Saved, optimizer: Optimizer, net: Net) -> tuple[NamedArrays, str | None]:
     """The tensors to go on with, and a note where the optimizer has to start without memory."""
     memory = under(saved.tensors, "optimizer/")
     before = saved.optimizer

@@ -14,15 +14,15 @@ import numpy as np
 from netdsl.base.errors import RunError
 from netdsl.graph import Net
 from netdsl.runtime.data.fit import check_batches, check_fit, spare_scores
-from netdsl.runtime.data.sets import Dataset, Share, cut, input_sizes, load_data, mirrored, share, shuffled
-from netdsl.runtime.engines.engine import Fields, open_engine
+from netdsl.runtime.data.sets import BatchPart, Dataset, cut, input_sizes, load_data, mirrored, share, shuffled
+from netdsl.runtime.engines.engine import BatchFields, open_engine
 from netdsl.runtime.progress import Reporter, guessing, overfitting, overfitting_plot
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import Plan, plan_of, recipe_json, written
 from netdsl.runtime.runs.tensorfile import beneath, save_arrays
 from netdsl.runtime.saved import Saved, changes, read_saved, require_same, save, with_memory
 from netdsl.runtime.scoring.terms import Terms
-from netdsl.runtime.scoring.totals import Totals
+from netdsl.runtime.scoring.totals import RunningTotals
 
 OnEpoch = Callable[[Mapping[str, Any]], None]
 History = list[dict[str, Any]]
@@ -53,7 +53,7 @@ class Position:
 
     epoch: int = 0
     step: int = 0
-    totals: Totals = field(default_factory=Totals)
+    totals: RunningTotals = field(default_factory=RunningTotals)
     seconds: float = 0.0
     history: History = field(default_factory=list)
 
@@ -206,8 +206,8 @@ class Trainer:
         self._score_one()
         return losses
 
-    def _attempt(self, fed: Iterator[Fields], group: list[Share]) -> float:
-        started, self.position.totals = time.monotonic(), Totals()
+    def _attempt(self, fed: Iterator[BatchFields], group: list[BatchPart]) -> float:
+        started, self.position.totals = time.monotonic(), RunningTotals()
         self._step(fed, group)
         self.position.step += 1
         self._require_finite(self.position.totals)
@@ -217,7 +217,7 @@ class Trainer:
         return loss
 
     def _score_one(self) -> None:
-        totals, validation = Totals(), np.arange(len(self.dataset.splits["validation"]))
+        totals, validation = RunningTotals(), np.arange(len(self.dataset.splits["validation"]))
         if not len(validation):
             return
         self.engine.score(self.engine.batches("validation", cut(validation, self.plan.batch)[:1]), totals)
@@ -247,7 +247,7 @@ class Trainer:
                 "no weights are kept"
             )
 
-    def _planned(self) -> tuple[Iterator[Fields], list[list[Share]]]:
+    def _planned(self) -> tuple[Iterator[BatchFields], list[list[BatchPart]]]:
         """What is left of the epoch: its batches in order, and which of them make a step together."""
         epoch, count, seed = self.position.epoch, len(self.dataset.splits["train"]), self.plan.seed
         batches = cut(shuffled(count, seed, epoch), self.plan.batch)
@@ -271,7 +271,7 @@ class Trainer:
                 self._require_sound()
                 self._save()
 
-    def _step(self, fed: Iterator[Fields], group: list[Share]) -> Any:
+    def _step(self, fed: Iterator[BatchFields], group: list[BatchPart]) -> Any:
         """One step of the optimizer, over `accumulate` batches of all processes."""
         number = self.position.epoch * self.steps + self.position.step
         return self.engine.step(fed, group, self._rate(number), number, self.position.totals)
@@ -288,7 +288,7 @@ class Trainer:
             self._require_finite(self.position.totals)
             self.shown = now
 
-    def _require_finite(self, totals: Totals) -> None:
+    def _require_finite(self, totals: RunningTotals) -> None:
         """End a run that has diverged: what follows would be lost time, and what it keeps of no use."""
         wrong = next((value for value in totals.settled().losses.values() if not math.isfinite(value)), None)
         if wrong is not None:
@@ -331,17 +331,17 @@ class Trainer:
         """Losses and metrics of the validation split; None when nothing is held out."""
         if not len(self.dataset.splits["validation"]):
             return None
-        totals = Totals()
+        totals = RunningTotals()
         batches = cut(np.arange(len(self.dataset.splits["validation"])), self.plan.batch)
         shares = [own for b in batches if len(own := b[self.rank :: self.world])]
         self.engine.score(self.engine.batches("validation", shares), totals)
         return self.terms.result(self._gathered(totals))
 
-    def _gathered(self, totals: Totals) -> Totals:
+    def _gathered(self, totals: RunningTotals) -> RunningTotals:
         """The sum over all processes."""
         if self.world == 1:
             return totals
-        whole = Totals()
+        whole = RunningTotals()
         for part in self.engine.gathered(totals.settled()):
             whole.add(part)
         return whole

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from netdsl.base.arrays import Array
-from netdsl.runtime.data.sets import Check, Made, Split
+from netdsl.runtime.data.sets import Check, MadeSplit, SampleSplit
 
 Batch = dict[str, Array]
 
@@ -18,10 +18,10 @@ class ArrayFeed:
     `check` sees each batch, with its places in the split, and may refuse it.
     """
 
-    def __init__(self, split: Split, workers: int = 0, check: Check | None = None) -> None:
+    def __init__(self, split: SampleSplit, workers: int = 0, check: Check | None = None) -> None:
         self.split = split
         self.check = check or (lambda batch, indices: None)
-        self.workers = workers if isinstance(split, Made) else 0
+        self.workers = workers if isinstance(split, MadeSplit) else 0
 
     def batches(self, plan: Sequence[Array], flips: Array | None = None) -> Iterator[Batch]:
         """The planned batches in order, by field name."""

@@ -38,7 +38,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")  # remarks on odd files, whic
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
+class DecodedImage:
     """A decoded image file."""
 
     planes: Array
@@ -49,7 +49,7 @@ class Scan:
     """Whether some pixels were transparent, and so lie on black."""
 
 
-def read_image(path: Path) -> Scan:
+def read_image(path: Path) -> DecodedImage:
     """An image file upright, opaque, grey or in colours; `DataError` names a file that is none or too large.
 
     Integers are from 0 (black) to the largest number of their type: 255 for 8 bits, 65,535 for 16. Floats are from 0
@@ -64,7 +64,7 @@ def read_image(path: Path) -> Scan:
         with _opened(path) as image:
             image.load()
             scan = _deep(path, image) if _is_deep(image) else _plain(image)
-            return Scan(_upright(scan.planes, _orientation(image)), scan.white, scan.transparent)
+            return DecodedImage(_upright(scan.planes, _orientation(image)), scan.white, scan.transparent)
     except DataError:
         raise
     except UnidentifiedImageError:
@@ -101,7 +101,7 @@ def _too_large(path: Path, size: str = "") -> str:
 # ---------------------------------------------------------------- 8 bits
 
 
-def _plain(image: Image.Image) -> Scan:
+def _plain(image: Image.Image) -> DecodedImage:
     """Eight bits a channel, whatever the colours are called."""
     transparent = False
     if image.has_transparency_data:
@@ -110,7 +110,7 @@ def _plain(image: Image.Image) -> Scan:
         image = Image.alpha_composite(Image.new("RGBA", seen.size, "black"), seen)
     kind = "L" if image.mode in ("1", "L") else "RGB"
     pixels = np.asarray(image if image.mode == kind else image.convert(kind))
-    return Scan(pixels[None] if kind == "L" else pixels.transpose(2, 0, 1), 255.0, transparent)
+    return DecodedImage(pixels[None] if kind == "L" else pixels.transpose(2, 0, 1), 255.0, transparent)
 
 
 # ---------------------------------------------------------------- more bits
@@ -125,7 +125,7 @@ def _is_deep(image: Image.Image) -> bool:
     return image.mode.startswith("I") or image.mode == "F" or signed
 
 
-def _deep(path: Path, image: Image.Image) -> Scan:
+def _deep(path: Path, image: Image.Image) -> DecodedImage:
     """One channel of 16 or 32 bits, of a signed type or of floats."""
     stored, white = _numbers(image)
     low, high = stored.min(initial=0), stored.max(initial=0)
@@ -139,7 +139,7 @@ def _deep(path: Path, image: Image.Image) -> Scan:
     gone = stored == hidden if isinstance(hidden, int) else np.zeros(1, bool)
     if gone.any():
         values[gone] = 0
-    return Scan(values[None], white, bool(gone.any()))
+    return DecodedImage(values[None], white, bool(gone.any()))
 
 
 def _numbers(image: Image.Image) -> tuple[Array, float]:

@@ -27,7 +27,7 @@ LARGEST = 2**30
 """Files of up to so many bytes are read whole."""
 
 
-class Split(Protocol):
+class SampleSplit(Protocol):
     """Samples of one split; `fetch` gives a batch by field name, mirrored where `flips` says so."""
 
     def __len__(self) -> int: ...
@@ -36,7 +36,7 @@ class Split(Protocol):
 
 
 @dataclass
-class Arrays:
+class InMemory:
     """Samples held ready in memory: `[N, …]` by field."""
 
     fields: dict[str, Array]
@@ -71,16 +71,16 @@ class Stored:
         images = self.picture.inputs(self.images[indices], self.scale, flips)
         return {self.name: images, "label": self.labels[indices]}
 
-    def ready(self, flip: bool = False) -> Split:
+    def ready(self, flip: bool = False) -> SampleSplit:
         """The same set made ready at once, when it is small; not where mirrored pictures would have to be unfolded."""
         flat = len(self.picture.shape) == 1
         if 4 * len(self) * int(np.prod(self.picture.shape)) > SMALL or (flip and flat):
             return self
-        return Arrays(self.fetch(np.arange(len(self))), None if flat else self.name)
+        return InMemory(self.fetch(np.arange(len(self))), None if flat else self.name)
 
 
 @dataclass
-class Made:
+class MadeSplit:
     """Samples that are decoded or drawn one at a time: ahead of their use, by workers."""
 
     count: int
@@ -100,7 +100,7 @@ class Made:
 class Dataset:
     """A data set made ready for a network: its splits, its classes by number, and what was done to fit it."""
 
-    splits: dict[str, Split]
+    splits: dict[str, SampleSplit]
     classes: tuple[str, ...]
     notes: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
@@ -110,7 +110,7 @@ class Dataset:
     facts: dict[str, Any] = field(default_factory=dict)
     """What trained weights are kept with, so that files can be read as the samples were: classes and `picture`."""
 
-    def split(self, name: str) -> Split:
+    def split(self, name: str) -> SampleSplit:
         """A split that has samples."""
         if name not in self.splits:
             raise DataError(f"there is no split `{name}`: choose one of {', '.join(self.splits)}")
@@ -187,7 +187,7 @@ def cut(order: Array, batch: int) -> list[Array]:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class BatchPart:
     """This process's part of a batch: `indices` to compute, of which `counted` are its own, of `total` in all."""
 
     indices: Array
@@ -195,10 +195,10 @@ class Share:
     total: int
 
 
-def share(batch: Array, rank: int, world: int) -> Share:
+def share(batch: Array, rank: int, world: int) -> BatchPart:
     """Deal a batch out among processes; one that gets nothing computes a sample that does not count."""
     own = batch[rank::world]
-    return Share(own if len(own) else batch[:1], len(own), len(batch))
+    return BatchPart(own if len(own) else batch[:1], len(own), len(batch))
 
 
 Check = Callable[[Mapping[str, Any], Array], None]
@@ -227,24 +227,24 @@ class Feed:
     `check` sees each batch on the CPU, with its places in the split, and may refuse it.
     """
 
-    def __init__(self, split: Split, device: Any, workers: int = 0, check: Check | None = None) -> None:
+    def __init__(self, split: SampleSplit, device: Any, workers: int = 0, check: Check | None = None) -> None:
         self.split = split
         self.check = check or (lambda batch, indices: None)
         self.device = device
         self.workers = workers
         self.loader: Any = None
         self.plan: list[list[tuple[int, bool]]] = []
-        self.held = self._hold() if isinstance(split, Arrays) else None
+        self.held = self._hold() if isinstance(split, InMemory) else None
 
     def _hold(self) -> dict[str, Any]:
         import torch
 
-        assert isinstance(self.split, Arrays)
+        assert isinstance(self.split, InMemory)
         return {n: torch.from_numpy(np.ascontiguousarray(v)).to(self.device) for n, v in self.split.fields.items()}
 
     def batches(self, plan: Sequence[Array], flips: Array | None = None) -> Iterator[dict[str, Any]]:
         """The planned batches in order, by field name."""
-        if isinstance(self.split, Made):
+        if isinstance(self.split, MadeSplit):
             yield from self._made(plan, flips)
         else:
             for indices in plan:
@@ -257,7 +257,7 @@ class Feed:
             fetched = self.split.fetch(indices, flips)
             self.check(fetched, indices)
             return {n: torch.from_numpy(v).to(self.device) for n, v in fetched.items()}
-        assert isinstance(self.split, Arrays)
+        assert isinstance(self.split, InMemory)
         self.check(Picked(self.split.fields, indices), indices)
         where = torch.from_numpy(np.ascontiguousarray(indices)).to(self.device)
         batch = {name: values[where] for name, values in self.held.items()}
@@ -299,14 +299,14 @@ class Feed:
 class _Samples:
     """What the workers see. A bad file travels back as a value: as an exception it would arrive as a traceback."""
 
-    split: Split
+    split: SampleSplit
 
     def __len__(self) -> int:
         return len(self.split)
 
     def __getitem__(self, item: tuple[int, bool]) -> dict[str, Array] | DataError:
         try:
-            assert isinstance(self.split, Made)
+            assert isinstance(self.split, MadeSplit)
             return self.split.make(*item)
         except DataError as error:
             return error

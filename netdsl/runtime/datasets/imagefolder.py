@@ -13,7 +13,7 @@ from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.recipe.data import Imagefolder
 from netdsl.runtime.data.imagefile import ENDINGS, has_transparency, read_image
-from netdsl.runtime.data.sets import Dataset, Made, Request, Split, existing
+from netdsl.runtime.data.sets import Dataset, MadeSplit, Request, SampleSplit, existing
 from netdsl.runtime.datasets.digits import stratified
 from netdsl.runtime.pictures import Picture
 
@@ -49,7 +49,7 @@ class Decoder:
 
 
 @dataclass
-class Found:
+class FolderImages:
     """The images of a data set by split, with what else lies in its folders. Hidden files and folders are no data."""
 
     folder: Path
@@ -138,13 +138,13 @@ def split_folders(folder: Path) -> dict[str, Path]:
 # ---------------------------------------------------------------- splits
 
 
-def divided(data: Imagefolder, folder: Path) -> Found:
+def divided(data: Imagefolder, folder: Path) -> FolderImages:
     """The files of each split: by folders where there are any, the rest from the training files."""
     folders = split_folders(folder)
     base = folders.get("train", folder)
     if folders and "train" not in folders:
         raise DataError(f"{folder}: has {', '.join(p.name for p in folders.values())} but no folder `train`")
-    found = Found(folder, class_names(base))
+    found = FolderImages(folder, class_names(base))
     held = {split: found.images(path) for split, path in folders.items() if split != "train"}
     everything = found.images(base)
     shares = {split: 0.0 if split in held else getattr(data, split) for split in ("validation", "test")}
@@ -182,7 +182,7 @@ def load(data: Imagefolder, request: Request) -> Dataset:
         raise DataError(f"{folder}: not a folder. {data.files}")
     found = divided(data, folder)
     assert request.picture is not None
-    splits: dict[str, Split] = {
-        name: Made(len(own), Decoder(own, request.name, request.picture)) for name, own in found.splits.items()
+    splits: dict[str, SampleSplit] = {
+        name: MadeSplit(len(own), Decoder(own, request.name, request.picture)) for name, own in found.splits.items()
     }
     return Dataset(splits, found.classes, list(found.notes()), doubts=list(found.doubts()))

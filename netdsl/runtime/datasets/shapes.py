@@ -9,7 +9,7 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.recipe.data import Shapes
-from netdsl.runtime.data.sets import SMALL, Arrays, Dataset, Made, Request, Split
+from netdsl.runtime.data.sets import SMALL, Dataset, InMemory, MadeSplit, Request, SampleSplit
 from netdsl.runtime.pictures import Picture
 
 
@@ -80,9 +80,9 @@ def load(data: Shapes, request: Request) -> Dataset:
     ranges = {"train": (0, data.count - 2 * held), "validation": (data.count - 2 * held, held)}
     ranges["test"] = (data.count - held, held)
     assert request.picture is not None
-    splits: dict[str, Split] = {}
+    splits: dict[str, SampleSplit] = {}
     for name, (first, count) in ranges.items():
-        made = Made(count, Painter(data, first, request.name, request.picture))
+        made = MadeSplit(count, Painter(data, first, request.name, request.picture))
         small = 12 * count * int(np.prod(request.shape)) <= SMALL
-        splits[name] = Arrays(made.fetch(np.arange(count))) if small else made
+        splits[name] = InMemory(made.fetch(np.arange(count))) if small else made
     return Dataset(splits, data.class_names())

@@ -7,7 +7,7 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.recipe.data import Characters
-from netdsl.runtime.data.sets import Arrays, Dataset, Request, existing
+from netdsl.runtime.data.sets import Dataset, InMemory, Request, existing
 
 LONGEST = 2**28
 """The largest text that is read, in bytes: its characters become numbers of 8 bytes each."""
@@ -27,12 +27,12 @@ def read(data: Characters) -> str:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
-def pieces(numbers: Array, length: int, name: str) -> Arrays:
+def pieces(numbers: Array, length: int, name: str) -> InMemory:
     """Pieces of `length` characters that do not overlap, and the same shifted by one."""
     count = (len(numbers) - 1) // length
     used = count * length
     fields = {name: numbers[:used].reshape(count, length), "label": numbers[1 : used + 1].reshape(count, length)}
-    return Arrays(fields)
+    return InMemory(fields)
 
 
 def load(data: Characters, request: Request) -> Dataset:

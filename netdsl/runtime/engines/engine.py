@@ -8,13 +8,13 @@ from typing import Any, Protocol
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.graph import Net
-from netdsl.runtime.data.sets import Dataset, Share
+from netdsl.runtime.data.sets import BatchPart, Dataset
 from netdsl.runtime.runs.recipes import Plan
-from netdsl.runtime.scoring.totals import Totals
+from netdsl.runtime.scoring.totals import RunningTotals
 
 ENGINES = ("torch", "onnx")
 
-Fields = Mapping[str, Any]
+BatchFields = Mapping[str, Any]
 """A batch by field name, as the engine holds it."""
 
 
@@ -36,16 +36,18 @@ class Engine(Protocol):
     def begin(self, tensors: Mapping[str, Array], facts: Mapping[str, Any], name: str) -> None:
         """Seed; take up the tensors of a checkpoint called `name`, if there are any."""
 
-    def batches(self, split: str, plan: Sequence[Array], flips: Array | None = None) -> Iterator[Fields]:
+    def batches(self, split: str, plan: Sequence[Array], flips: Array | None = None) -> Iterator[BatchFields]:
         """The planned batches in order."""
 
-    def step(self, fed: Iterator[Fields], group: Sequence[Share], rate: float, number: int, totals: Totals) -> Any:
+    def step(
+        self, fed: Iterator[BatchFields], group: Sequence[BatchPart], rate: float, number: int, totals: RunningTotals
+    ) -> Any:
         """One step of the optimizer over the next batches, weighted by their samples; returns the last one's loss.
 
         `number` counts the steps of the run.
         """
 
-    def score(self, fed: Iterator[Fields], totals: Totals) -> None:
+    def score(self, fed: Iterator[BatchFields], totals: RunningTotals) -> None:
         """Add losses and counts of batches, computed as for inference."""
 
     def weights(self) -> dict[str, Array]:

@@ -17,13 +17,13 @@ from netdsl.graph import Net
 from netdsl.passes.optimize import SEPARATOR
 from netdsl.passes.step import FLAG, RATE, SCALE, SEED, STEADY, gathers, training_step
 from netdsl.runtime.data.feed import ArrayFeed
-from netdsl.runtime.data.sets import Dataset, Share
-from netdsl.runtime.engines.engine import Fields
+from netdsl.runtime.data.sets import BatchPart, Dataset
+from netdsl.runtime.engines.engine import BatchFields
 from netdsl.runtime.runs.recipes import Plan
 from netdsl.runtime.runs.tensorfile import beneath, under
 from netdsl.runtime.scoring.onnx import OnnxScoring, add_batch, size_of
 from netdsl.runtime.scoring.ranges import split_check
-from netdsl.runtime.scoring.totals import Totals
+from netdsl.runtime.scoring.totals import RunningTotals
 from netdsl.runtime.sessions.binding import arrays_of
 from netdsl.runtime.sessions.session import on_cuda
 from netdsl.runtime.sessions.stepping import Stepping
@@ -84,10 +84,12 @@ class OnnxEngine:
 
     # ------------------------------------------------------------ computing
 
-    def batches(self, split: str, plan: Sequence[Array], flips: Array | None = None) -> Iterator[Fields]:
+    def batches(self, split: str, plan: Sequence[Array], flips: Array | None = None) -> Iterator[BatchFields]:
         return self.feeds[split].batches(plan, flips)
 
-    def step(self, fed: Iterator[Fields], group: Sequence[Share], rate: float, number: int, totals: Totals) -> float:
+    def step(
+        self, fed: Iterator[BatchFields], group: Sequence[BatchPart], rate: float, number: int, totals: RunningTotals
+    ) -> float:
         for count in range(1, len(group) + 1):
             fields = next(fed)
             seed = step_seed(self.plan.seed, number, count)
@@ -96,7 +98,7 @@ class OnnxEngine:
             add_batch(self.scoring.terms, self.graph, {**fields, **found}, size_of(fields), totals)
         return float(found["loss"])
 
-    def score(self, fed: Iterator[Fields], totals: Totals) -> None:
+    def score(self, fed: Iterator[BatchFields], totals: RunningTotals) -> None:
         self.scoring.score(fed, self.stepping.held, totals)
 
     # ------------------------------------------------------------ keeping

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.graph import Net
-from netdsl.runtime.data.sets import Dataset, Feed, Share
+from netdsl.runtime.data.sets import BatchPart, Dataset, Feed
 from netdsl.runtime.engines import checkpoint
 from netdsl.runtime.engines.device import make_accelerator
-from netdsl.runtime.engines.engine import Fields
+from netdsl.runtime.engines.engine import BatchFields
 from netdsl.runtime.engines.optimizers import make_optimizer
 from netdsl.runtime.runs.recipes import Plan
 from netdsl.runtime.runs.tensorfile import beneath, under
-from netdsl.runtime.scoring.pytorch import Scoring, Totals, build_module, named, output_names
+from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, build_module, named, output_names
 from netdsl.runtime.scoring.ranges import split_check
 
 
@@ -68,10 +68,12 @@ class TorchEngine:
 
     # ------------------------------------------------------------ computing
 
-    def batches(self, split: str, plan: Sequence[Array], flips: Array | None = None) -> Iterator[Fields]:
+    def batches(self, split: str, plan: Sequence[Array], flips: Array | None = None) -> Iterator[BatchFields]:
         return self.feeds[split].batches(plan, flips)
 
-    def step(self, fed: Iterator[Fields], group: Sequence[Share], rate: float, number: int, totals: Totals) -> Tensor:
+    def step(
+        self, fed: Iterator[BatchFields], group: Sequence[BatchPart], rate: float, number: int, totals: RunningTotals
+    ) -> Tensor:
         self.model.train()
         batches = [next(fed) for _ in group]
         shares = self._shares(batches, group)
@@ -85,7 +87,7 @@ class TorchEngine:
         self.stepper.zero_grad()
         return loss
 
-    def _shares(self, batches: Sequence[Fields], group: Sequence[Share]) -> list[dict[str, float] | None]:
+    def _shares(self, batches: Sequence[BatchFields], group: Sequence[BatchPart]) -> list[dict[str, float] | None]:
         """What each loss of each batch counts in the step, so that all batches of all processes are as one."""
         if len(batches) == self.world == 1:
             return [None]
@@ -98,7 +100,12 @@ class TorchEngine:
         return [dict(zip(names, shares.tolist(), strict=True)) for shares in each]
 
     def _backward(
-        self, fields: Fields, part: Share, shares: Mapping[str, float] | None, last: bool, totals: Totals
+        self,
+        fields: BatchFields,
+        part: BatchPart,
+        shares: Mapping[str, float] | None,
+        last: bool,
+        totals: RunningTotals,
     ) -> Tensor:
         """Add the gradients of one batch; its loss as such."""
         with contextlib.nullcontext() if last else self.accelerator.no_sync(self.model):
@@ -111,13 +118,13 @@ class TorchEngine:
                 self.scoring.count(totals, values, True)
         return torch.stack(list(losses.values())).sum().detach()
 
-    def _forward(self, model: Any, fields: Fields, training: bool) -> dict[str, Tensor]:
+    def _forward(self, model: Any, fields: BatchFields, training: bool) -> dict[str, Tensor]:
         """Outputs and fields by name."""
         result = model(*(fields[name] for name in self.inputs))
         return {**fields, **named(result, output_names(self.net, training))}
 
     @torch.no_grad()
-    def score(self, fed: Iterator[Fields], totals: Totals) -> None:
+    def score(self, fed: Iterator[BatchFields], totals: RunningTotals) -> None:
         self.model.eval()
         plain = self.accelerator.unwrap_model(self.model)
         for fields in fed:

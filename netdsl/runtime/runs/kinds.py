@@ -7,11 +7,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-Kind = Callable[[Any, str], str | None]
+JsonKind = Callable[[Any, str], str | None]
 """What is wrong with a value called by some name, in words; None where nothing is."""
 
 
-def _plain(says: str, holds: Callable[[Any], bool]) -> Kind:
+def _plain(says: str, holds: Callable[[Any], bool]) -> JsonKind:
     return lambda value, name: None if holds(value) else f"`{name}` is not {says}"
 
 
@@ -22,17 +22,17 @@ duration = _plain("a time", lambda v: isinstance(v, int | float) and not isinsta
 anything = _plain("", lambda v: True)
 
 
-def whole(least: int) -> Kind:
+def whole(least: int) -> JsonKind:
     """A whole number that is no smaller."""
     says = f"a whole number of {least} or more"
     return _plain(says, lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= least)
 
 
-def optional(kind: Kind) -> Kind:
+def optional(kind: JsonKind) -> JsonKind:
     return lambda value, name: None if value is None else kind(value, name)
 
 
-def listed(kind: Kind) -> Kind:
+def listed(kind: JsonKind) -> JsonKind:
     """A list of items of one kind."""
 
     def check(value: Any, name: str) -> str | None:
@@ -43,7 +43,7 @@ def listed(kind: Kind) -> Kind:
     return check
 
 
-def mapped(kind: Kind) -> Kind:
+def mapped(kind: JsonKind) -> JsonKind:
     """Values of one kind under any names."""
 
     def check(value: Any, name: str) -> str | None:
@@ -54,7 +54,7 @@ def mapped(kind: Kind) -> Kind:
     return check
 
 
-def fields(**kinds: Kind) -> Kind:
+def fields(**kinds: JsonKind) -> JsonKind:
     """A table that has at least these names."""
 
     def check(value: Any, name: str) -> str | None:

@@ -18,7 +18,7 @@ from netdsl.runtime.runs.folder import replace_file
 from netdsl.runtime.runs.kinds import parsed
 from netdsl.base.arrays import Array
 
-Arrays = dict[str, Array]
+NamedArrays = dict[str, Array]
 
 
 def save_arrays(path: Path, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> None:
@@ -30,7 +30,7 @@ def save_arrays(path: Path, arrays: Mapping[str, Array], facts: Mapping[str, Any
         raise RunError(f"{path} cannot be written: {error}") from None
 
 
-def load_arrays(path: Path, net: Net | None = None) -> tuple[Arrays, dict[str, Any]]:
+def load_arrays(path: Path, net: Net | None = None) -> tuple[NamedArrays, dict[str, Any]]:
     """Arrays and facts; `RunError` names a file that is missing or damaged, or far too large to be of that `net`."""
     if not path.is_file():
         raise RunError(f"{path}: no such file")

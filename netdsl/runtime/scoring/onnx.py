@@ -23,8 +23,8 @@ from netdsl.runtime.runs.recipes import Plan, data_of, departures, known_of, pla
 from netdsl.runtime.runs.tensorfile import load_arrays
 from netdsl.runtime.scoring.ranges import split_check
 from netdsl.runtime.scoring.terms import Terms
-from netdsl.runtime.scoring.totals import Totals
-from netdsl.runtime.sessions.binding import Binding, Device
+from netdsl.runtime.scoring.totals import RunningTotals
+from netdsl.runtime.sessions.binding import Device, DeviceBinding
 from netdsl.runtime.sessions.opening import open_quietly
 
 
@@ -37,15 +37,15 @@ class OnnxScoring:
         self.session = open_quietly(self.graph.draft.model, device)
         self.weights = self.graph.draft.weights
 
-    def score(self, fed: Iterable[Mapping[str, Array]], held: Mapping[str, Any], totals: Totals) -> None:
+    def score(self, fed: Iterable[Mapping[str, Array]], held: Mapping[str, Any], totals: RunningTotals) -> None:
         """Add losses and counts of batches, computed with the held weights."""
-        binding = Binding(self.session, {name: held[name] for name in self.weights}, {})
+        binding = DeviceBinding(self.session, {name: held[name] for name in self.weights}, {})
         for fields in fed:
             add_batch(self.terms, self.graph, {**fields, **binding.run(fields)}, size_of(fields), totals)
 
 
 def add_batch(
-    terms: Terms, graph: ScoringGraph | TrainingStep, found: Mapping[str, Array], size: int, totals: Totals
+    terms: Terms, graph: ScoringGraph | TrainingStep, found: Mapping[str, Array], size: int, totals: RunningTotals
 ) -> None:
     """Add what a graph gave for one batch of a size: losses times what they were divided by, counts of metrics."""
     for term in terms.losses:
@@ -75,7 +75,7 @@ def evaluate_run(
     samples = dataset.split(split)
     scoring = OnnxScoring(net, plan, device)
     held = _held(net, scoring, folder.weights)
-    totals = Totals()
+    totals = RunningTotals()
     batches = cut(np.arange(len(samples)), plan.batch)
     feed = ArrayFeed(samples, plan.workers, split_check(net, plan, split))
     scoring.score(feed.batches(batches), held, totals)

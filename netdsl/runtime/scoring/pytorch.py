@@ -12,9 +12,9 @@ from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.graph import Graph, Net, Output, RecipeTerm, restrict
 from netdsl.runtime.scoring.terms import LossTerm, MetricTerm, Terms
-from netdsl.runtime.scoring.totals import Totals
+from netdsl.runtime.scoring.totals import RunningTotals
 
-Values = Mapping[str, Tensor]
+TensorsByName = Mapping[str, Tensor]
 
 
 def build_module(net: Net, seed: int = 0) -> nn.Module:
@@ -40,7 +40,7 @@ def output_names(graph: Graph, training: bool) -> list[str]:
     return [o.name for o in graph.outputs if training or not o.aux]
 
 
-class Loss(LossTerm):
+class LossModule(LossTerm):
     """One loss term as a module."""
 
     def __init__(self, term: RecipeTerm) -> None:
@@ -54,11 +54,11 @@ class Loss(LossTerm):
             self.label_reads = [v.name for v in part.inputs]
             self.labels = module_of(part, part.outputs, term)
 
-    def __call__(self, values: Values) -> Tensor:
+    def __call__(self, values: TensorsByName) -> Tensor:
         (result,) = named(self.module(*(values[n] for n in self.reads)), [self.name]).values()
         return result.mean() if result.ndim else result
 
-    def weight(self, values: Values) -> Tensor:
+    def weight(self, values: TensorsByName) -> Tensor:
         """What the batch's mean was divided by."""
         divisor = self.divisor
         if divisor.label is None:
@@ -72,7 +72,7 @@ class Loss(LossTerm):
         return torch.tensor(divisor.weights, device=label.device)[label[kept]].sum()
 
 
-class Metric(MetricTerm):
+class MetricModule(MetricTerm):
     """One metric; what lies between the net's outputs and the metric itself is a module."""
 
     def __init__(self, term: RecipeTerm) -> None:
@@ -84,7 +84,7 @@ class Metric(MetricTerm):
         self.made = [v.name for v in made]
         self.module = module_of(term.graph, outputs, term) if made else None
 
-    def counts(self, values: Values) -> dict[str, Array]:
+    def counts(self, values: TensorsByName) -> dict[str, Array]:
         """The counts of one batch."""
         found = {n: values[n] for n in self.reads}
         if self.module is not None:
@@ -104,18 +104,20 @@ class Scoring(Terms):
         super().__init__(net, losses, metrics)
         self.modules = [t.module for t in (*self.losses, *self.metrics) if t.module is not None]
 
-    def loss_term(self, term: RecipeTerm) -> Loss:
-        return Loss(term)
+    def loss_term(self, term: RecipeTerm) -> LossModule:
+        return LossModule(term)
 
-    def metric_term(self, term: RecipeTerm) -> Metric:
-        return Metric(term)
+    def metric_term(self, term: RecipeTerm) -> MetricModule:
+        return MetricModule(term)
 
     def to(self, device: Any) -> Scoring:
         for module in self.modules:
             module.to(device)
         return self
 
-    def loss(self, totals: Totals, values: Values, training: bool = False, counted: bool = True) -> dict[str, Tensor]:
+    def loss(
+        self, totals: RunningTotals, values: TensorsByName, training: bool = False, counted: bool = True
+    ) -> dict[str, Tensor]:
         """The losses of a batch by name, added to the totals if it is counted."""
         parts: dict[str, Tensor] = {}
         for term in self.losses:
@@ -125,7 +127,7 @@ class Scoring(Terms):
                     _add(totals, term.name, parts[term.name], term.weight(values))
         return parts
 
-    def weights(self, fields: Values) -> Tensor:
+    def weights(self, fields: TensorsByName) -> Tensor:
         """What each loss of a batch is divided by, from its fields: `[terms]`, float64."""
         try:
             found = [term.weight(fields).to("cpu", torch.float64) for term in self.losses]
@@ -133,18 +135,18 @@ class Scoring(Terms):
             raise RunError(f"a label that is made of the output {error} cannot be added up over batches") from None
         return torch.stack(found)
 
-    def count(self, totals: Totals, values: Values, training: bool = False) -> None:
+    def count(self, totals: RunningTotals, values: TensorsByName, training: bool = False) -> None:
         """Add the counts of a batch."""
         for metric in self.metrics:
             if training or metric.name not in self.training_only:
                 totals.add_counts(metric.name, metric.counts(values))
 
 
-def _add(totals: Totals, name: str, loss: Tensor, weight: Tensor) -> None:
+def _add(totals: RunningTotals, name: str, loss: Tensor, weight: Tensor) -> None:
     """Add the mean of a batch, times what it was divided by; it stays on the device until asked for."""
     wide = torch.float32 if loss.device.type == "mps" else torch.float64
     many = weight.to(loss.device, wide)
     totals.add_loss(name, torch.where(many > 0, loss.detach().to(wide) * many, 0.0), many)
 
 
-__all__ = ["Scoring", "Totals", "build_module", "named", "output_names"]
+__all__ = ["RunningTotals", "Scoring", "build_module", "named", "output_names"]

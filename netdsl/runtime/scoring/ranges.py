@@ -25,7 +25,7 @@ from netdsl.runtime.sessions.opening import open_net, run_once
 
 
 @dataclass(eq=False)
-class Rule:
+class RangeRule:
     """Numbers that one layer reads of a sample, and what they may be."""
 
     value: Value
@@ -65,7 +65,7 @@ class Ranges:
         self.fields = {value.name: value for value in net.inputs}
         self.made: dict[Value, tuple[Node, tuple[str, ...]]] = {}
         """By value that fields alone decide: the flat node that gives it, and those fields."""
-        self.rules: list[Rule] = []
+        self.rules: list[RangeRule] = []
         values = {value: value for value in net.inputs}
         self._read(net, values)
         outputs = {o.name: values[o.value] for o in net.outputs}
@@ -118,7 +118,7 @@ class Ranges:
 
     def _add(self, value: Value, kind: DType, most: int, ignore: int | None, node: Node) -> None:
         if value.type.dtype is kind and (fields := self._sources(value)):
-            self.rules.append(Rule(value, fields, most, ignore, node))
+            self.rules.append(RangeRule(value, fields, most, ignore, node))
 
     # ------------------------------------------------------------ looking at a batch
 
@@ -151,7 +151,7 @@ class Ranges:
     def _is_field(self, value: Value) -> bool:
         return value not in self.made
 
-    def _numbers(self, given: Mapping[str, Array]) -> Iterator[tuple[Rule, Array]]:
+    def _numbers(self, given: Mapping[str, Array]) -> Iterator[tuple[RangeRule, Array]]:
         computed: dict[str, Array] | None = None
         for number, rule in enumerate(self.rules):
             if not given.keys() >= set(rule.fields):

@@ -10,7 +10,7 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.graph import Graph, RecipeTerm
-from netdsl.runtime.scoring.totals import Totals
+from netdsl.runtime.scoring.totals import RunningTotals
 
 
 class LossTerm:
@@ -71,7 +71,7 @@ class Terms:
         """Every output and field that some loss reads."""
         return {name for loss in self.losses for name in loss.reads}
 
-    def result(self, totals: Totals) -> dict[str, Any]:
+    def result(self, totals: RunningTotals) -> dict[str, Any]:
         """`{"loss": …, "losses": {term: …}, "metrics": {name: …}}` over everything added up."""
         losses = totals.means()
         metrics = {m.name: m.value(totals.counts[m.name]) for m in self.metrics if m.name in totals.counts}

@@ -13,7 +13,7 @@ from netdsl.base.arrays import Array
 
 
 @dataclass
-class Totals:
+class RunningTotals:
     """What has been added up so far: each loss times its weight, the weights, and the counts of each metric.
 
     Sums are numbers, or whatever adds up like them: those of PyTorch stay on the device until asked for.
@@ -33,16 +33,16 @@ class Totals:
         for key, value in counts.items():
             own[key] = own[key] + value if key in own else value
 
-    def add(self, other: Totals) -> None:
+    def add(self, other: RunningTotals) -> None:
         """Add another process's totals."""
         for name, value in other.losses.items():
             self.add_loss(name, value, other.weights[name])
         for name, counts in other.counts.items():
             self.add_counts(name, counts)
 
-    def settled(self) -> Totals:
+    def settled(self) -> RunningTotals:
         """The same with plain numbers, so that it can travel between processes."""
-        settled = Totals(counts=self.counts)
+        settled = RunningTotals(counts=self.counts)
         settled.losses.update((n, float(v)) for n, v in self.losses.items())
         settled.weights.update((n, float(v)) for n, v in self.weights.items())
         return settled
@@ -63,8 +63,8 @@ class Totals:
         return found
 
     @staticmethod
-    def from_arrays(arrays: Mapping[str, Array]) -> Totals:
-        totals = Totals()
+    def from_arrays(arrays: Mapping[str, Array]) -> RunningTotals:
+        totals = RunningTotals()
         for key, value in arrays.items():
             kind, _, name = key.partition("/")
             if kind == "count":

@@ -44,7 +44,7 @@ def _run(session: Session, io: Any, options: Any) -> None:
         raise RunError(f"{session.name} failed while running: {str(error).splitlines()[0]}") from error
 
 
-class Binding:
+class DeviceBinding:
     """One way to run a session: some inputs and outputs are tensors on the device, the others come and go as arrays."""
 
     def __init__(self, session: Session, held: Mapping[str, Any], written: Mapping[str, Any]) -> None:

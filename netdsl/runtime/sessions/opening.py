@@ -12,7 +12,7 @@ from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.dims.tensors import TensorType
 from netdsl.graph import Net
-from netdsl.runtime.sessions.session import Port, Session, SessionError
+from netdsl.runtime.sessions.session import ModelPort, Session, SessionError
 
 
 def open_quietly(model: Any, device: str | None, threads: int | None = None) -> Session:
@@ -61,7 +61,7 @@ def check_outputs(session: Session, net: Net, read: Container[str]) -> None:
                 raise RunError(f"{session.name}: its output {ports[output.name]} is not {own}")
 
 
-def _alike(port: Port, type: TensorType) -> bool:
+def _alike(port: ModelPort, type: TensorType) -> bool:
     """Whether an output has the axes of a value: sizes that are numbers on both sides agree."""
     sizes = port.shape[type.batched :]
     pairs = zip(sizes, type.shape, strict=False)

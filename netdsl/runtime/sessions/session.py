@@ -30,7 +30,7 @@ class SessionError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Port:
+class ModelPort:
     """An input or output of a model: name, sizes (a number, or a symbol's name) and element type."""
 
     name: str
@@ -218,13 +218,13 @@ def _first_line(error: Exception) -> str:
     return text.rpartition(" : ")[2] if text.startswith("[ONNXRuntimeError]") else text
 
 
-def _port(port: Any) -> Port:
+def _port(port: Any) -> ModelPort:
     if port.type not in ELEMENTS:
         raise SessionError(f"`{port.name}` is a {port.type}; only float32, int64 and bool tensors are supported")
-    return Port(port.name, tuple(port.shape), ELEMENTS[port.type])
+    return ModelPort(port.name, tuple(port.shape), ELEMENTS[port.type])
 
 
-def _fitted(port: Port, inputs: Mapping[str, Any], symbols: dict[str, int]) -> Array:
+def _fitted(port: ModelPort, inputs: Mapping[str, Any], symbols: dict[str, int]) -> Array:
     """The array for an input, in its element type, once its shape is what the model says."""
     if port.name not in inputs:
         raise SessionError(f"the input {port} is missing")

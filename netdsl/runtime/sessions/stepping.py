@@ -19,7 +19,7 @@ from netdsl.base.errors import RunError
 from netdsl.codegen.onnx.step import NEXT, draft_step
 from netdsl.dims.tensors import Weight
 from netdsl.passes.step import TrainingStep
-from netdsl.runtime.sessions.binding import Binding, Device, Recording, shrinking
+from netdsl.runtime.sessions.binding import Device, DeviceBinding, Recording, shrinking
 from netdsl.runtime.sessions.opening import open_quietly
 from netdsl.runtime.sessions.session import Session, SessionError, on_cuda
 
@@ -46,7 +46,7 @@ class Stepping:
             held[key] = self.device.hold(array)
             other[key] = self.device.empty(array) if key in self.carried else held[key]
         self.sides = [held, other]
-        self.bindings = [Binding(self.session, reads, writes) for reads, writes in self._ways()]
+        self.bindings = [DeviceBinding(self.session, reads, writes) for reads, writes in self._ways()]
         self.recordings: list[Recording] = []
         self.sizes: dict[str, int] | None = None
         """Those of the first batch."""
