@@ -14,6 +14,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+from figures import House
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "netdsl"
@@ -179,6 +180,10 @@ def test_modules_are_rooms_not_halls() -> None:
     longest = sorted(lengths.items(), key=lambda item: -item[1])[:5]
     print("longest modules: " + ", ".join(f"{name} {lines}" for name, lines in longest))
     assert {name: lines for name, lines in lengths.items() if lines > MODULE} == {}
+
+
+def test_no_name_of_a_type_stands_for_two_things() -> None:
+    assert House(ROOT).classes == {}
 
 
 def test_no_module_is_named_after_nothing() -> None:
