@@ -38,7 +38,7 @@ def test_models_that_cannot_be_loaded_are_named(tmp_path: Path) -> None:
     with pytest.raises(SessionError, match=r"none\.onnx: no such file"):
         Session(tmp_path / "none.onnx")
     (tmp_path / "bad.onnx").write_bytes(b"this is not a model")
-    with pytest.raises(SessionError, match=r"bad\.onnx cannot be loaded"):
+    with pytest.raises(SessionError, match=r"bad\.onnx is no ONNX model"):
         Session(tmp_path / "bad.onnx")
 
 
