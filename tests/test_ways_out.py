@@ -115,3 +115,9 @@ def test_an_input_declared_as_elsewhere_is_told_its_row(settings: str, row: str,
     assert [d.span.line for d in found] == [2 if row else 1], [d.message for d in found]
     assert f"`{way}`" in (found[0].help or ""), found[0].help
     assert check_text(f"net N {{\n  {way}\n  flatten -> linear(3)\n}}\n") == []
+
+
+@pytest.mark.parametrize("row", ["batchnorm(16,1)", "lrn(5,1,2)", "pad(1,1,1,1)", "conv(16,3,1,1)"])
+def test_numbers_side_by_side_are_no_decimal_where_none_goes(row: str) -> None:
+    found = [d for d in check_text(net(IMAGE, row)) if d.severity == "error"]
+    assert [d.code for d in found] == ["too-many-settings"]

@@ -19,7 +19,7 @@ def refuse_comma(
     """`sgd(momentum=0,9)`, `dropout(0,5)`: two numbers that nothing but a comma parts, where one real number goes."""
     kinds = {f.name: f.kind for f in declared.settings()} if declared is not None else {}
     placed = [a for a in arguments if a.name is None]
-    places = dict(zip(placed, names, strict=False)) if len(placed) > most else {}
+    places = dict(zip(placed[:most], names, strict=False)) if len(placed) == most + 1 else {}
     for first, second in pairwise(arguments):
         whole, part = first.value.span, second.span
         name = first.name.id if first.name is not None else places.get(first, "")
