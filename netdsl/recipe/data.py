@@ -405,4 +405,5 @@ class Characters(Data):
         return _assign(type.shape, (self.length or self.native,), known)
 
     def prepared(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
-        return {"length": next(iter(self.sizes(inputs, defaults).values()), self.length)}
+        length = inputs[self.input_name(inputs)].shape[0]
+        return {"length": next(iter(self.sizes(inputs, defaults).values()), length)}
