@@ -320,6 +320,7 @@ def test_another_optimizer_starts_without_memory(
     said = capsys.readouterr().out
     assert "the optimizer starts without memory: that of the checkpoint is of sgd(lr=0.1, momentum=0.9)" in said
     assert "changed since the checkpoint: optimizer sgd(lr=0.1, momentum=0.9) → " in said
+    assert "which is best" not in said
     memory = under(load_arrays(kept / "checkpoint.safetensors")[0], "optimizer/")
     assert {key.rpartition("/")[2] for key in memory} == plan_of(net).optimizer.slots()
 
@@ -332,6 +333,7 @@ def test_every_row_that_changed_is_said(finished: Path, tmp_path: Path, capsys: 
     for row in ("schedule constant → cosine", "batch 256 → 128", "data digits → digits(mean=0.5)",
                 "clip none → 1.0", "epochs 1 → 2"):  # fmt: skip
         assert f"changed since the checkpoint: {row}\n" in said
+    assert "which is best is told across both" in said
     assert "without memory" not in said
 
 

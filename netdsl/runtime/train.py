@@ -107,6 +107,12 @@ def try_steps(
     return trainer.attempt(steps)
 
 
+OTHER_DATA = (
+    "epochs so far were scored on the data as they were: which is best is told across both, so begin a run of its own "
+    "where that matters"
+)
+
+
 class Trainer:
     """One run in one process."""
 
@@ -186,6 +192,7 @@ class Trainer:
         return [
             *(f"changed since the checkpoint: {c}" for c in changed),
             *filter(None, [note]),
+            *([OTHER_DATA] if any(c.startswith("data ") for c in changed) and facts["history"] else []),
         ]
 
     def _samples(self) -> dict[str, int]:
