@@ -157,11 +157,10 @@ def unknown_setting(
             return said
     reading = reader(context, scope)
     written = reading.rewrite(call) if reading.settings(title) is not None else None
-    op = REGISTRY.get(title)
     so = f": write `{written}`" if written else ""
     here = named_here(name, names)
-    if here is not None and written and not fits(op, _calling(title, written)):
-        return f"it is called `{here}` here{_taking(op, here)}"
+    if here is not None and written and not fits(declared, _calling(title, written)):
+        return f"it is called `{here}` here{_taking(declared, here)}"
     if here is not None:
         return f"it is called `{here}` here{so}"
     if elsewhere(name):

@@ -94,12 +94,15 @@ def known_of(net: Net) -> dict[str, Any]:
 
 def departures(data: Data | None, known: Mapping[str, Any]) -> list[str]:
     """What was asked for of data and is not as it was in training, in words."""
-    said = data.said & known.keys() if data is not None else ()
-    pairs = [(name, getattr(data, name), known[name]) for name in known if name in said]
+    if data is None:
+        return []
+    kinds = {f.name: f.kind for f in data.settings()}
+    pairs = [(name, getattr(data, name), was) for name, was in known.items() if name in data.said]
     return [
-        f"{data.name} is asked for with {name}={_spelt(now)}, but the net was trained with {name}={_spelt(was)}"
+        f"{data.name} is asked for with {name}={spelled(kinds[name], now)}, "
+        f"but the net was trained with {name}={spelled(kinds[name], was)}"
         for name, now, was in pairs
-        if data is not None and not _alike(now, was)
+        if not _alike(now, was)
     ]
 
 
@@ -108,11 +111,6 @@ def _alike(now: Any, was: Any) -> bool:
     a, b = (tuple(v) if isinstance(v, (list, tuple)) else (v,) for v in (now, was))
     most = max(len(a), len(b))
     return (a * most if len(a) == 1 else a) == (b * most if len(b) == 1 else b)
-
-
-def _spelt(value: Any) -> str:
-    items = value if isinstance(value, (list, tuple)) else (value,)
-    return str(items[0]) if len(items) == 1 else f"({', '.join(map(str, items))})"
 
 
 def located(data: Data, net: Net) -> Data:
