@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from netdsl.graph import Block, Net, Node, Recurrent, verify
+from netdsl.graph import Block, Net, Node, Recurrent
+from netdsl.graph.invariants import verify
 from netdsl.program import check_text, load_text
 from netdsl.text.diagnostics import Diagnostic, NetError
 

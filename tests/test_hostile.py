@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from netdsl.graph import verify
+from netdsl.graph.invariants import verify
 from netdsl.program import Program, check_program, check_text, load_file, load_text
 from netdsl.reports.plain import render
 from netdsl.text.diagnostics import Diagnostic, NetError

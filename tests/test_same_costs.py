@@ -12,7 +12,8 @@ from netdsl.analyzer import analyze
 from netdsl.base.record import changed
 from netdsl.dims import at
 from netdsl.dims.tensors import Value
-from netdsl.graph import Graph, Net, Node, Output, narrow, verify
+from netdsl.graph import Graph, Net, Node, Output, narrow
+from netdsl.graph.invariants import verify
 from netdsl.ops.base import Op
 from netdsl.passes.inline import opened
 from netdsl.program import load_file, load_text

@@ -19,7 +19,8 @@ from netdsl.codegen.pytorch.starts import BILINEAR
 from netdsl.codegen.pytorch.support import SUPPORT
 from netdsl.codegen.pytorch.text import class_name, clean, docstring, identifier
 from netdsl.codegen.pytorch.tracing import BlockUse, Built, new_use, trace
-from netdsl.graph import Block, Graph, Net, verify
+from netdsl.graph import Block, Graph, Net
+from netdsl.graph.invariants import verify
 from netdsl.text.diagnostics import Collector
 
 IMPORTS = {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from netdsl.base.record import anew, changed, entity, record
 from netdsl.dims import Domain
-from netdsl.dims.tensors import TensorType, Value, Weight, WeightValue
+from netdsl.dims.tensors import TensorType, Value, Weight
 from netdsl.ops.base import Op
 from netdsl.ops.loss import ClassLoss, Loss
 from netdsl.text.diagnostics import Diagnostic
@@ -96,7 +96,9 @@ class Graph:
         return {value: node for node in self.nodes for value in node.results}
 
     def __str__(self) -> str:
-        return "\n".join(_lines(self, 0))
+        from netdsl.graph.form import printed
+
+        return printed(self)
 
 
 def _weights(graph: Graph, path: str) -> Iterator[tuple[str, Weight]]:
@@ -347,67 +349,6 @@ def _carried(block: Recurrent, outputs: list[Output]) -> tuple[State, ...]:
         if len(found) == len(kept):
             return kept
         kept = found
-
-
-def _lines(graph: Graph, depth: int) -> Iterator[str]:
-    indent = "  " * depth
-    called = _references(graph)
-    for value in graph.inputs:
-        yield f"{indent}input {value.name} {value.type}"
-    for node in graph.nodes:
-        operands = ", ".join(called.get(v, v.name) for v in node.inputs)
-        results = ", ".join(map(str, (v.type for v in node.results)))
-        shared = f" shares {node.shares.name}" if node.shares else ""
-        what = node.op if isinstance(node.op, Op) else f"{node.op.name}({_settings(node.op)})"
-        yield f"{indent}{node.name}: ({operands}) -> {what}{shared} -> {results}"
-        if isinstance(node.op, Block):
-            yield from _lines(node.op.body, depth + 1)
-    for output in graph.outputs:
-        source = called.get(output.value, output.value.name)
-        yield f"{indent}output {'aux ' if output.aux else ''}{output.name} = {source}"
-
-
-def _references(graph: Graph) -> dict[Value, str]:
-    """What the printed text calls each value: the node it comes from, with `#1`, `#2` … where that makes several."""
-    found = {value: value.name for value in graph.inputs}
-    for node in graph.nodes:
-        several = len(node.results) > 1
-        found.update({v: f"{node.name}#{i}" if several else node.name for i, v in enumerate(node.results, 1)})
-    return found
-
-
-def _settings(block: Block) -> str:
-    return ", ".join(f"{k}={v}" for k, v in block.settings.items())
-
-
-class BrokenGraph(AssertionError):
-    """An invariant that does not hold: a mistake of ours, never of an author's text."""
-
-
-def verify(graph: Graph) -> Graph:
-    """State every invariant; returns the graph."""
-    known = set(graph.inputs)
-    names: set[str] = set()
-    for node in graph.nodes:
-        _require(node.name not in names, f"two nodes are called {node.name}")
-        names.add(node.name)
-        _require(
-            all(v in known or isinstance(v, WeightValue) for v in node.inputs),
-            f"{node.name} reads a value that is not there yet",
-        )
-        _require(node.shares is None or node.shares.shares is None, f"{node.name} shares with a sharer")
-        if isinstance(node.op, Op):
-            _require(tuple(node.op.operands()) == node.inputs, f"{node.name} and its operation differ in inputs")
-        else:
-            verify(node.op.body)
-        known.update(node.results)
-    _require(all(o.value in known for o in graph.outputs), f"an output of {graph.name} is not there")
-    return graph
-
-
-def _require(holds: bool, message: str) -> None:
-    if not holds:
-        raise BrokenGraph(message)
 
 
 def result_types(op: Op) -> tuple[TensorType, ...]:
