@@ -109,9 +109,11 @@ def meet(window: Window, real: Interval, count: int) -> tuple[Interval, Interval
         return NOTHING, NOTHING
     # Taps far apart: as if none were skipped.
     near, far = min(last, first + MOST_PHASES), max(first, last - MOST_PHASES)
-    low = next((i for i in range(first, near + 1) if _is_read(window, i, made)), first)
+    low = next((i for i in range(first, near + 1) if _is_read(window, i, made)), None)
+    if low is None and near == last:
+        return NOTHING, NOTHING
     high = next((i for i in range(last, far - 1, -1) if _is_read(window, i, made)), last)
-    return (low, high), made
+    return (first if low is None else low, high), made
 
 
 def spanned(window: Window, made: Interval) -> Interval:

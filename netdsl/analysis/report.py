@@ -34,7 +34,7 @@ class ReceptiveField:
     whole: bool = False
     """Every output sees all of the input; `size` is then that of the input."""
     size: tuple[int, ...]
-    """The largest over the phases of the output, not cut off at the border of the image."""
+    """The largest over the phases of the output, cut off at no border but those of two cuts in the text."""
     smallest: tuple[int, ...]
     """The smallest over the phases: differs from `size` where upsampling makes positions unlike."""
     stride: tuple[float, ...] = ()

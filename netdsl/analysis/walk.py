@@ -9,10 +9,11 @@ from typing import NamedTuple
 from netdsl.analysis.counts import Tally, arithmetic, reading_at, shape_at, windows_at
 from netdsl.analysis.dropped import LostPixels, find_loss
 from netdsl.analysis.explain import Followed, explain
-from netdsl.analysis.fields import AxisViews, FollowedAxes, outwards
+from netdsl.analysis.fields import FollowedAxes, outwards
 from netdsl.analysis.memory import Timeline
 from netdsl.analysis.quantities import quantity
 from netdsl.analysis.report import Row, Shape, Uncounted
+from netdsl.analysis.seen import AxisViews
 from netdsl.analysis.settings import layer_text
 from netdsl.base.record import changed
 from netdsl.dims.tensors import MOST, DType, TensorType, Value, Weight
