@@ -19,7 +19,6 @@ from netdsl.elaborate.values import (
     Arrows,
     BlockLayer,
     Bundle,
-    CallFrame,
     Failed,
     OpLayer,
     arrows,
@@ -31,6 +30,7 @@ from netdsl.ops.value import OnlyOne
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label
 from netdsl.text.source import Span
+from netdsl.text.trail import CallFrame
 
 # ---------------------------------------------------------------- building a body
 

@@ -10,10 +10,11 @@ from netdsl.base.record import anew, entity, record
 from netdsl.dims import Condition, Domain, Extent, SizeTooComplex, TooMuchEffort, Verdict, compare
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.scope import Build, NodeNames, RowValue, Scope
-from netdsl.elaborate.values import CallFrame, Exhausted, Failed
+from netdsl.elaborate.values import Exhausted, Failed
 from netdsl.graph import Graph
 from netdsl.text.diagnostics import Collector, Fix, Label, Severity
 from netdsl.text.source import Span
+from netdsl.text.trail import CallFrame, Pass, trail
 
 if TYPE_CHECKING:
     from netdsl.elaborate.files import Library
@@ -29,8 +30,6 @@ LAYER, NET = 10, 200
 """What a layer costs of that where it is made, and once more wherever it stands; and what a net does."""
 OPEN, SYMBOL = 60, 400
 """What a layer whose sizes are left open costs besides, and what such a size of an input does."""
-CHAIN = 8
-"""How many blocks of a call chain are shown."""
 KEPT = frozenset({"training"})
 """Words that no row, setting or `let` may have for a name: they are kept for conditions."""
 DEPTH = 60
@@ -50,15 +49,6 @@ class Demanded:
     message: str
     others: tuple[Span, ...] = ()
     contract: bool = False
-
-
-@record
-class Pass:
-    """One pass of a loop: what its names stand for, and how many blocks were at work around the loop."""
-
-    says: ShownValues
-    span: Span
-    depth: int
 
 
 @record
@@ -142,12 +132,10 @@ class Context:
         Inside the standard library the author's call is the place, with a note into the body.
         """
         self.failures += severity is Severity.ERROR
-        outer = next((i for i, f in enumerate(self.frames) if f.library), None)
-        if outer is not None:
-            inner = span
+        found = trail(span, self.frames)
+        if found.inside is not None:
             labels, fix = (), None
-            span = self.frames[outer].call
-            notes = (*notes, f"inside `{self.frames[outer].title}`, at {inner.place}")
+        span = found.span
         if (code, span) in self.reported or (self.library.damage and self.library.hurt(span)):
             return
         if severity is Severity.ERROR and (code, span) in self.library.told:
@@ -155,11 +143,8 @@ class Context:
         if self.frames:
             self.library.told.add((code, span))
         self.reported.add((code, span))
-        shown = self.frames if outer is None else self.frames[:outer]
-        if shown and shown[-1].call == span:
-            shown = shown[:-1]
         labels = tuple(dict.fromkeys(labels))
-        notes = (*notes, *_chain(shown, [p for p in self.passes if p.depth <= len(shown)]))
+        notes = (*notes, *found.notes(self.passes))
         more = {"text": text, "severity": severity, "help": help, "notes": notes, "fix": fix}
         self.collector.report(code, message, span, *labels, **more)  # type: ignore[arg-type]
         if self.collector.full:
@@ -264,21 +249,6 @@ def _shown(value: Any) -> str:
     from netdsl.elaborate.expressions import describe
 
     return describe(value)
-
-
-def _chain(frames: Sequence[CallFrame], passes: Sequence[Pass]) -> tuple[str, ...]:
-    """The blocks, and passes of loops, that led to a place, the innermost first."""
-    lines = []
-    for depth in range(len(frames), -1, -1):
-        lines += [
-            f"in the pass with {p.says} of the loop at {p.span.place}" for p in reversed(passes) if p.depth == depth
-        ]
-        if depth:
-            frame = frames[depth - 1]
-            lines.append(f"in `{frame.title}`, used at {frame.call.place}{frame.says}")
-    if len(lines) > CHAIN:
-        lines[CHAIN // 2 : 1 - CHAIN // 2] = ["…"]
-    return tuple(lines)
 
 
 def too_complex(context: Context, error: SizeTooComplex, span: Span) -> NoReturn:

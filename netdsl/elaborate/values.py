@@ -170,16 +170,3 @@ class Shared(Titled):
 
 Layer = OpLayer | BlockLayer | Repeat | Chain | Shared
 LAYERS = (OpLayer, BlockLayer, Repeat, Chain, Shared)
-
-
-@record
-class CallFrame:
-    """One step of the call chain: a block at work on behalf of a row."""
-
-    title: str
-    call: Span
-    library: bool
-    """True for a block of the standard library: errors inside point at the call."""
-    says: str = ""
-    """What is worth knowing of its inputs when something in it is wrong."""
-    earlier: tuple[CallFrame, ...] = ()

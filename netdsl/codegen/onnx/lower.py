@@ -15,9 +15,6 @@ from netdsl.graph import Block, Graph, Node, Recurrent
 from netdsl.ops.base import Op, RuleError
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
 
-Trail = tuple[Node, ...]
-"""The blocks around a node, outermost first."""
-
 
 @dataclass(frozen=True, slots=True)
 class NodePlace:
@@ -25,7 +22,8 @@ class NodePlace:
 
     path: str = ""
     key: str = ""
-    chain: Trail = ()
+    chain: tuple[Node, ...] = ()
+    """The blocks around it, outermost first."""
 
     def key_of(self, node: Node) -> str:
         """The key of a node of this block that owns its weights."""
@@ -82,7 +80,7 @@ class Lowering:
             scope.types.setdefault(name, value.type)
         return results
 
-    def _report(self, problem: Exception, node: Node, chain: Trail) -> None:
+    def _report(self, problem: Exception, node: Node, chain: tuple[Node, ...]) -> None:
         """Note what cannot be said, once a place: in the author's text, not in a block of the library."""
         library = next(
             (i for i, n in enumerate(chain) if isinstance(n.op, Block) and n.op.origin.startswith("std.")), None
