@@ -15,8 +15,8 @@ from test_docs import READ, blocks
 from test_pytorch import CONTRIVED
 from test_stdlib import USES
 
+from netdsl.codegen.python.text import WIDTH
 from netdsl.codegen.pytorch.source import torch_source
-from netdsl.codegen.pytorch.text import WIDTH
 from netdsl.graph import Net
 from netdsl.surface import load, load_text
 from netdsl.text.diagnostics import NetError

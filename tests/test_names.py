@@ -18,10 +18,10 @@ import torch
 from torch import nn
 
 from netdsl.codegen.onnx.model import onnx_model
+from netdsl.codegen.python.text import identifier
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.codegen.pytorch.source import net_class_name, torch_source
 from netdsl.codegen.pytorch.support import SUPPORT
-from netdsl.codegen.pytorch.text import identifier
 from netdsl.graph import Net
 from netdsl.ops import REGISTRY
 from netdsl.program import check_text, load_text

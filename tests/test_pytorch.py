@@ -14,13 +14,13 @@ import pytest
 import torch
 from torch import nn
 
+from netdsl.codegen.python.terms import Sized, combine, name, number
+from netdsl.codegen.python.text import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, clean, docstring
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.codegen.pytorch.signatures import DECLARED, known_signature
 from netdsl.codegen.pytorch.source import net_class_name, torch_source
 from netdsl.codegen.pytorch.starts import BILINEAR
 from netdsl.codegen.pytorch.support import SUPPORT
-from netdsl.codegen.pytorch.terms import Sized, combine, name, number
-from netdsl.codegen.pytorch.text import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, clean, docstring
 from netdsl.dims import at
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Net, Node, Output, result_types

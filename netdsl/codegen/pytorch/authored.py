@@ -6,8 +6,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netdsl.codegen.pytorch.terms import Term, name, names_in, number, term_of, translate
-from netdsl.codegen.pytorch.text import identifier
+from netdsl.codegen.python.terms import Term, name, names_in, number, term_of, translate
+from netdsl.codegen.python.text import identifier
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Node
 from netdsl.text import syntax

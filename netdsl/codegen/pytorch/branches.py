@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from netdsl.codegen.pytorch.authored import Vocabulary, bounds_of, parts_of, rows_of
-from netdsl.codegen.pytorch.spelling import Infix, Made, Operand
-from netdsl.codegen.pytorch.terms import (
+from netdsl.codegen.python.terms import (
     Scaled,
     Sized,
     Term,
@@ -22,7 +20,9 @@ from netdsl.codegen.pytorch.terms import (
     traced,
     unsaid,
 )
-from netdsl.codegen.pytorch.text import identifier, unused
+from netdsl.codegen.python.text import identifier, unused
+from netdsl.codegen.pytorch.authored import Vocabulary, bounds_of, parts_of, rows_of
+from netdsl.codegen.pytorch.spelling import Infix, Made, Operand
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Node, Recurrent
 from netdsl.ops.arithmetic import Add

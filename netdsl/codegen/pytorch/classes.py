@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from netdsl.codegen.pytorch.families import Family
-from netdsl.codegen.pytorch.forward import ForwardWriter, commented
-from netdsl.codegen.pytorch.layout import ForwardCall, attribute_of, called_in_order
-from netdsl.codegen.pytorch.parameters import Parameters
-from netdsl.codegen.pytorch.recurrence import recurrent_lines
-from netdsl.codegen.pytorch.spelling import Branched, Either, Made, Repeated
-from netdsl.codegen.pytorch.starts import needs_bilinear, start_lines
-from netdsl.codegen.pytorch.support import SUPPORT
-from netdsl.codegen.pytorch.terms import Term, negated
-from netdsl.codegen.pytorch.text import (
+from netdsl.codegen.python.terms import Term, negated
+from netdsl.codegen.python.text import (
     INDENT,
     WIDTH,
     Atom,
@@ -29,6 +21,14 @@ from netdsl.codegen.pytorch.text import (
     literal,
     looped,
 )
+from netdsl.codegen.pytorch.families import Family
+from netdsl.codegen.pytorch.forward import ForwardWriter, commented
+from netdsl.codegen.pytorch.layout import ForwardCall, attribute_of, called_in_order
+from netdsl.codegen.pytorch.parameters import Parameters
+from netdsl.codegen.pytorch.recurrence import recurrent_lines
+from netdsl.codegen.pytorch.spelling import Branched, Either, Made, Repeated
+from netdsl.codegen.pytorch.starts import needs_bilinear, start_lines
+from netdsl.codegen.pytorch.support import SUPPORT
 from netdsl.codegen.pytorch.tracing import BlockUse, Built, ClassArgument
 from netdsl.dims.tensors import Value
 from netdsl.graph import Node, Output, Recurrent, restrict

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
+from netdsl.codegen.python.text import CONTAINER_ATTRIBUTES, identifier, is_plain, unused
 from netdsl.codegen.pytorch.authored import Vocabulary
 from netdsl.codegen.pytorch.branches import taking_list
 from netdsl.codegen.pytorch.loops import LayerRun, runs_of
@@ -22,7 +23,6 @@ from netdsl.codegen.pytorch.steps import (
     parameter,
     weighted,
 )
-from netdsl.codegen.pytorch.text import CONTAINER_ATTRIBUTES, identifier, is_plain, unused
 from netdsl.codegen.pytorch.tracing import BlockUse
 from netdsl.codegen.pytorch.turns import lay_branches, plans_of
 from netdsl.dims import Dim

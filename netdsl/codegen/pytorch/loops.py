@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import chain, groupby, pairwise, repeat
 from typing import Any
 
+from netdsl.codegen.python.terms import traced
+from netdsl.codegen.python.text import identifier, unused
 from netdsl.codegen.pytorch.authored import Vocabulary, bounds_of, parts_of, rows_of
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Repeated, Spelling
 from netdsl.codegen.pytorch.strays import asked
-from netdsl.codegen.pytorch.terms import traced
-from netdsl.codegen.pytorch.text import identifier, unused
 from netdsl.codegen.pytorch.tracing import BlockUse
 from netdsl.dims.tensors import Value
 from netdsl.graph import Block, Node

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from netdsl.codegen.pytorch.forward import ForwardWriter, commented
-from netdsl.codegen.pytorch.layout import ClassLayout
-from netdsl.codegen.pytorch.parameters import Parameters
-from netdsl.codegen.pytorch.text import (
+from netdsl.codegen.python.text import (
     INDENT,
     Atom,
     Called,
@@ -21,6 +18,9 @@ from netdsl.codegen.pytorch.text import (
     looped,
     unused,
 )
+from netdsl.codegen.pytorch.forward import ForwardWriter, commented
+from netdsl.codegen.pytorch.layout import ClassLayout
+from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Recurrent, State

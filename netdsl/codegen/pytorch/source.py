@@ -9,6 +9,7 @@ import ast
 import re
 from collections.abc import Iterable
 
+from netdsl.codegen.python.text import class_name, clean, docstring, identifier
 from netdsl.codegen.pytorch import rules as _rules  # noqa: F401  (fills the table)
 from netdsl.codegen.pytorch.authored import baked_settings
 from netdsl.codegen.pytorch.classes import ClassWriter
@@ -17,7 +18,6 @@ from netdsl.codegen.pytorch.keeping import is_open, pinned
 from netdsl.codegen.pytorch.layout import ClassLayout, lay_out
 from netdsl.codegen.pytorch.starts import BILINEAR
 from netdsl.codegen.pytorch.support import SUPPORT
-from netdsl.codegen.pytorch.text import class_name, clean, docstring, identifier
 from netdsl.codegen.pytorch.tracing import BlockUse, Built, new_use, trace
 from netdsl.graph import Block, Graph, Net
 from netdsl.graph.invariants import verify

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from netdsl.codegen.python.text import is_plain
 from netdsl.codegen.pytorch.authored import parts_of, rows_of
 from netdsl.codegen.pytorch.branches import Branches, are_alike, needs_two, numbered, told
 from netdsl.codegen.pytorch.spelling import Branched, Made, Raw, Turned
@@ -21,7 +22,6 @@ from netdsl.codegen.pytorch.steps import (
     owns_module,
     parameter,
 )
-from netdsl.codegen.pytorch.text import is_plain
 from netdsl.codegen.pytorch.tracing import BlockUse
 from netdsl.dims.tensors import Init, Value
 from netdsl.graph import Block, Node

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from netdsl.codegen.pytorch.measures import dim
+from netdsl.codegen.python.measures import dim
 from netdsl.codegen.pytorch.rules.conv import unlike
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Spelling, rules
 from netdsl.ops.activation import (

@@ -1,6 +1,6 @@
 """PyTorch spellings of fully connected layers and look-up tables."""
 
-from netdsl.codegen.pytorch.measures import dim
+from netdsl.codegen.python.measures import dim
 from netdsl.codegen.pytorch.rules.conv import starts, unlike
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Spelling, rules
 from netdsl.dims.tensors import DType

@@ -1,6 +1,6 @@
 """PyTorch spellings of losses."""
 
-from netdsl.codegen.pytorch.measures import Numbers
+from netdsl.codegen.python.measures import Numbers
 from netdsl.codegen.pytorch.spelling import Infix, Spelling, rules
 from netdsl.dims.tensors import DType
 from netdsl.ops.loss import (

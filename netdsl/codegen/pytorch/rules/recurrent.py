@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from netdsl.codegen.pytorch.measures import dim
+from netdsl.codegen.python.measures import dim
 from netdsl.codegen.pytorch.rules.conv import starts, unlike
 from netdsl.codegen.pytorch.spelling import Infix, Made, Spelling, rules
 from netdsl.ops.recurrent import Gru, Last, Lstm, Recurrence, Reverse, Rnn

@@ -1,6 +1,6 @@
 """PyTorch spellings of summaries."""
 
-from netdsl.codegen.pytorch.measures import dim
+from netdsl.codegen.python.measures import dim
 from netdsl.codegen.pytorch.spelling import Infix, Made, Spelling, rules
 from netdsl.ops.reduce import Argmax, Mean, OneHot, ReduceMax, ReduceMin, Sum
 

@@ -1,6 +1,6 @@
 """PyTorch spellings of joining and rearranging."""
 
-from netdsl.codegen.pytorch.measures import Numbers, dim, measure
+from netdsl.codegen.python.measures import Numbers, dim, measure
 from netdsl.codegen.pytorch.rules.conv import unlike
 from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Spelling, rules
 from netdsl.dims import Dim

@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from netdsl.codegen.pytorch.breaking import parts_of_sum, pieces_of_string, slices
+from netdsl.codegen.python.breaking import parts_of_sum, pieces_of_string, slices
 
 WIDTH = 88
 INDENT = "    "
