@@ -18,7 +18,7 @@ from torch import nn
 import netdsl.codegen.onnx.rules as onnx_rules
 import netdsl.codegen.pytorch.rules as torch_rules
 from netdsl.codegen.onnx.lowering import rules as lowerings
-from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Raw, Spelling
+from netdsl.codegen.python.spelling import Infix, Made, Operand, Raw, Spelling
 from netdsl.codegen.pytorch.spelling import rules as spellings
 from netdsl.codegen.pytorch.support_functions import FUNCTIONS
 from netdsl.codegen.pytorch.support_layers import LAYERS

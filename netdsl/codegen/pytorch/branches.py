@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from netdsl.codegen.python.spelling import Infix, Made, Operand
 from netdsl.codegen.python.terms import (
     Scaled,
     Sized,
@@ -22,7 +23,6 @@ from netdsl.codegen.python.terms import (
 )
 from netdsl.codegen.python.text import identifier, unused
 from netdsl.codegen.pytorch.authored import Vocabulary, bounds_of, parts_of, rows_of
-from netdsl.codegen.pytorch.spelling import Infix, Made, Operand
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Node, Recurrent
 from netdsl.ops.arithmetic import Add

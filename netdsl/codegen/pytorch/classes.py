@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from netdsl.codegen.python.spelling import Branched, Either, Made, Repeated
 from netdsl.codegen.python.terms import Term, negated
 from netdsl.codegen.python.text import (
     INDENT,
@@ -26,7 +27,6 @@ from netdsl.codegen.pytorch.forward import ForwardWriter, commented
 from netdsl.codegen.pytorch.layout import ForwardCall, attribute_of, called_in_order
 from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.codegen.pytorch.recurrence import recurrent_lines
-from netdsl.codegen.pytorch.spelling import Branched, Either, Made, Repeated
 from netdsl.codegen.pytorch.starts import needs_bilinear, start_lines
 from netdsl.codegen.pytorch.support import SUPPORT
 from netdsl.codegen.pytorch.tracing import BlockUse, Built, ClassArgument

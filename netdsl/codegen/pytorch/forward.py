@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from netdsl.codegen.python.spelling import Infix
 from netdsl.codegen.python.text import (
     INDENT,
     WIDTH,
@@ -27,7 +28,6 @@ from netdsl.codegen.pytorch.extents import AxisNames
 from netdsl.codegen.pytorch.layout import ClassLayout, ForwardCall, called_in_order
 from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.codegen.pytorch.shapes import ShapeComments
-from netdsl.codegen.pytorch.spelling import Infix
 from netdsl.codegen.pytorch.tracing import BlockUse
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, Value

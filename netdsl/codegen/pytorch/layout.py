@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
+from netdsl.codegen.python.spelling import Branched, Either, Infix, Made, Operand, Raw, Repeated, Spelling
 from netdsl.codegen.python.text import CONTAINER_ATTRIBUTES, identifier, is_plain, unused
 from netdsl.codegen.pytorch.authored import Vocabulary
 from netdsl.codegen.pytorch.branches import taking_list
 from netdsl.codegen.pytorch.loops import LayerRun, runs_of
-from netdsl.codegen.pytorch.spelling import Branched, Either, Infix, Made, Operand, Raw, Repeated, Spelling
 from netdsl.codegen.pytorch.starts import begun
 from netdsl.codegen.pytorch.steps import (
     ClassLayout,

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from netdsl.codegen.python.spelling import Spelling
 from netdsl.codegen.python.text import Atom, Called, flat, lay, literal
-from netdsl.codegen.pytorch.spelling import Spelling
 from netdsl.dims.tensors import Init
 from netdsl.ops.base import Op
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from netdsl.codegen.python.spelling import Infix, Made, Spelling
 from netdsl.codegen.python.terms import Scaled, Sized, is_unsaid, names_in, plain, traced
 from netdsl.codegen.pytorch.signatures import known_signature
-from netdsl.codegen.pytorch.spelling import Infix, Made, Spelling
 from netdsl.codegen.pytorch.starts import begun, start_texts
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import result_types

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from netdsl.codegen.python.spelling import Branched, Made, Raw, Turned
 from netdsl.codegen.python.text import is_plain
 from netdsl.codegen.pytorch.authored import parts_of, rows_of
 from netdsl.codegen.pytorch.branches import Branches, are_alike, needs_two, numbered, told
-from netdsl.codegen.pytorch.spelling import Branched, Made, Raw, Turned
 from netdsl.codegen.pytorch.starts import begun, start_texts
 from netdsl.codegen.pytorch.steps import (
     ClassLayout,

@@ -3,8 +3,9 @@
 from typing import Any
 
 from netdsl.codegen.python.measures import dim
+from netdsl.codegen.python.spelling import Infix, Made, Operand, Spelling
 from netdsl.codegen.pytorch.rules.conv import unlike
-from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Spelling, rules
+from netdsl.codegen.pytorch.spelling import rules
 from netdsl.ops.activation import (
     Elu,
     Gelu,

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Spelling, rules
+from netdsl.codegen.python.spelling import Infix, Made, Operand, Spelling
+from netdsl.codegen.pytorch.spelling import rules
 from netdsl.dims.tensors import Value
 from netdsl.ops.arithmetic import (
     Abs,

@@ -1,7 +1,8 @@
 """PyTorch spellings of attention."""
 
+from netdsl.codegen.python.spelling import Made, Operand, Spelling
 from netdsl.codegen.pytorch.rules.conv import unlike
-from netdsl.codegen.pytorch.spelling import Made, Operand, Spelling, rules
+from netdsl.codegen.pytorch.spelling import rules
 from netdsl.ops.attention import Attention, MultiheadAttention
 
 

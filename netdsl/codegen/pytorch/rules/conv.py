@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from netdsl.codegen.pytorch.spelling import Made, Spelling, rules
+from netdsl.codegen.python.spelling import Made, Spelling
+from netdsl.codegen.pytorch.spelling import rules
 from netdsl.dims.tensors import Init
 from netdsl.ops.conv import Conv, ConvTranspose, LocallyConnected
 from netdsl.ops.windows import Sides, even, spread_padding

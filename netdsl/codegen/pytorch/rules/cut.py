@@ -3,9 +3,10 @@
 from typing import Any
 
 from netdsl.codegen.python.measures import Numbers, dim
+from netdsl.codegen.python.spelling import Infix, Made, Operand, Spelling
 from netdsl.codegen.python.terms import Sized
 from netdsl.codegen.pytorch.rules.conv import unlike
-from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Spelling, rules
+from netdsl.codegen.pytorch.spelling import rules
 from netdsl.dims import Extent
 from netdsl.dims.tensors import Value
 from netdsl.ops.cut import Crop, Pad, Slice

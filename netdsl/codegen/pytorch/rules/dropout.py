@@ -1,6 +1,7 @@
 """PyTorch spellings of dropout. Only as modules: those know whether they train."""
 
-from netdsl.codegen.pytorch.spelling import Made, Spelling, rules
+from netdsl.codegen.python.spelling import Made, Spelling
+from netdsl.codegen.pytorch.spelling import rules
 from netdsl.ops.dropout import Dropout, SpatialDropout
 
 

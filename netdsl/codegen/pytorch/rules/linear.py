@@ -1,8 +1,9 @@
 """PyTorch spellings of fully connected layers and look-up tables."""
 
 from netdsl.codegen.python.measures import dim
+from netdsl.codegen.python.spelling import Infix, Made, Operand, Spelling
 from netdsl.codegen.pytorch.rules.conv import starts, unlike
-from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Spelling, rules
+from netdsl.codegen.pytorch.spelling import rules
 from netdsl.dims.tensors import DType
 from netdsl.ops.linear import Embedding, Gather, Linear
 

@@ -1,7 +1,8 @@
 """PyTorch spellings of losses."""
 
 from netdsl.codegen.python.measures import Numbers
-from netdsl.codegen.pytorch.spelling import Infix, Spelling, rules
+from netdsl.codegen.python.spelling import Infix, Spelling
+from netdsl.codegen.pytorch.spelling import rules
 from netdsl.dims.tensors import DType
 from netdsl.ops.loss import (
     L1,

@@ -1,7 +1,8 @@
 """PyTorch spellings of normalisation layers."""
 
+from netdsl.codegen.python.spelling import Infix, Made, Operand, Spelling
 from netdsl.codegen.pytorch.rules.conv import unlike
-from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Spelling, rules
+from netdsl.codegen.pytorch.spelling import rules
 from netdsl.dims import Dim
 from netdsl.ops.normalize import Batchnorm, Groupnorm, Instancenorm, Layernorm, Lrn
 

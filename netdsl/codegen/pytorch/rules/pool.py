@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from netdsl.codegen.python.spelling import Infix, Made, Operand, Raw, Spelling
 from netdsl.codegen.pytorch.rules.conv import flat, torch_pads, unlike
-from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Raw, Spelling, rules
+from netdsl.codegen.pytorch.spelling import rules
 from netdsl.ops.pool import AdaptiveAvgpool, AdaptiveMaxpool, Avgpool, GlobalAvgpool, GlobalMaxpool, Maxpool
 
 

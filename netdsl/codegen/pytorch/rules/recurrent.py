@@ -3,8 +3,9 @@
 from typing import Any
 
 from netdsl.codegen.python.measures import dim
+from netdsl.codegen.python.spelling import Infix, Made, Spelling
 from netdsl.codegen.pytorch.rules.conv import starts, unlike
-from netdsl.codegen.pytorch.spelling import Infix, Made, Spelling, rules
+from netdsl.codegen.pytorch.spelling import rules
 from netdsl.ops.recurrent import Gru, Last, Lstm, Recurrence, Reverse, Rnn
 
 ONE_BIAS = "OneBias"

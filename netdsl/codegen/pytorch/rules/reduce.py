@@ -1,7 +1,8 @@
 """PyTorch spellings of summaries."""
 
 from netdsl.codegen.python.measures import dim
-from netdsl.codegen.pytorch.spelling import Infix, Made, Spelling, rules
+from netdsl.codegen.python.spelling import Infix, Made, Spelling
+from netdsl.codegen.pytorch.spelling import rules
 from netdsl.ops.reduce import Argmax, Mean, OneHot, ReduceMax, ReduceMin, Sum
 
 METHODS = {"mean": "mean", "sum": "sum", "reduce_max": "amax", "reduce_min": "amin"}

@@ -3,8 +3,9 @@
 from fractions import Fraction
 from typing import Any
 
+from netdsl.codegen.python.spelling import Infix, Made, Operand, Spelling
 from netdsl.codegen.pytorch.rules.conv import flat, unlike
-from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Spelling, rules
+from netdsl.codegen.pytorch.spelling import rules
 from netdsl.dims import Dim
 from netdsl.ops.resize import MaxUnpool, PixelShuffle, PixelUnshuffle, Resize, Unpool
 

@@ -1,8 +1,9 @@
 """PyTorch spellings of joining and rearranging."""
 
 from netdsl.codegen.python.measures import Numbers, dim, measure
+from netdsl.codegen.python.spelling import Infix, Made, Operand, Spelling
 from netdsl.codegen.pytorch.rules.conv import unlike
-from netdsl.codegen.pytorch.spelling import Infix, Made, Operand, Spelling, rules
+from netdsl.codegen.pytorch.spelling import rules
 from netdsl.dims import Dim
 from netdsl.ops.shape import (
     Concat,

@@ -1,6 +1,7 @@
 """PyTorch spellings of numbers and free parameters."""
 
-from netdsl.codegen.pytorch.spelling import Infix, Spelling, rules
+from netdsl.codegen.python.spelling import Infix, Spelling
+from netdsl.codegen.pytorch.spelling import rules
 from netdsl.dims.tensors import DType
 from netdsl.ops.value import BatchOfOne, Constant, FreeParam, OnlyOne, PerSample
 

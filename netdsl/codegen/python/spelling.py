@@ -1,0 +1,109 @@
+"""How an operation is spelt in Python source: as data, so that constructor arguments can be made parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Text that stands in the source as it is: `torch.float32`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """The operation's input number `index`, or the rest of them as a list when `rest`."""
+
+    index: int = 0
+    rest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """`function(*arguments, **keywords)`; arguments are plain values, `Raw`, `Operand` or other `Made`."""
+
+    function: str
+    arguments: tuple[Any, ...] = ()
+    keywords: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """`count` modules made alike, called `base` with a number from `start` on; `word` is the loop's variable."""
+
+    item: Made
+    base: str
+    start: int
+    count: Any
+    word: str = "i"
+
+    @property
+    def name(self) -> str:
+        """The source of a module's name: `f"block{i}"`."""
+        return f'f"{self.base}{{{self.word}}}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """A row whose name is that of its only layer, where a count comes to `number`; else it holds several."""
+
+    count: Any
+    number: int
+    alone: Made
+    several: Made
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """A module, or a free parameter, of every turn of a loop; `key` is the source of its name."""
+
+    key: str
+    made: Made
+    starts: tuple[Any, ...] = ()
+    """How its weights start, as `starts.Start`."""
+    free: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Branched:
+    """The modules that `count` turns have, in a table of the name `table` or, with none, in the class itself."""
+
+    table: str
+    word: str
+    count: Any
+    items: tuple[Turned, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Infix:
+    """Source text with `{0}`, `{1}` for operands: `{0} + {1}`. `values` are the numbers it may use as `{v[0]}`."""
+
+    template: str
+    values: tuple[Any, ...] = ()
+    tight: bool = False
+    """True when it needs no brackets around it inside a larger expression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """Both ways to write an operation.
+
+    `module` is an `nn.Module` to construct in `__init__` and call with the operands: needed when it owns weights.
+    `call` is an expression for `forward`. At least one of them is there; with both, `nn.Sequential` uses the module
+    and `forward` the call. `support` names classes or functions from `support.py` that the file must contain.
+    """
+
+    module: Made | None = None
+    call: Made | Infix | None = None
+    support: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+    parameter: bool = False
+    """The node is a free `nn.Parameter` of the module itself."""
+    init: dict[str, Any] = field(default_factory=dict)
+    """Weights whose initial value is not the module's own: name to `tensors.Init`."""
+    use: str = ""
+    """How `forward` calls the module when `{m}({0}, {1})` is not it: `{m}({0})[0]` for `nn.LSTM`, whose result is a
+    tuple. `{m}` is the module, `{0}` and `{1}` the operands. Such a module cannot stand in `nn.Sequential`."""
