@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from netdsl.codegen.python.tracing import new_use
 from netdsl.codegen.pytorch.source import net_class_name, torch_source
-from netdsl.codegen.pytorch.tracing import new_use
 from netdsl.dims import at
 from netdsl.graph import Block, Net
 from netdsl.text.diagnostics import NetError

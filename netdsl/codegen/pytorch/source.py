@@ -9,16 +9,16 @@ import ast
 import re
 from collections.abc import Iterable
 
+from netdsl.codegen.python.authored import baked_settings
+from netdsl.codegen.python.classes import ClassWriter
+from netdsl.codegen.python.families import Family, settle_results, split
+from netdsl.codegen.python.keeping import is_open, pinned
+from netdsl.codegen.python.layout import ClassLayout, lay_out
 from netdsl.codegen.python.text import class_name, clean, docstring, identifier
+from netdsl.codegen.python.tracing import BlockUse, Built, new_use, trace
 from netdsl.codegen.pytorch import rules as _rules  # noqa: F401  (fills the table)
-from netdsl.codegen.pytorch.authored import baked_settings
-from netdsl.codegen.pytorch.classes import ClassWriter
-from netdsl.codegen.pytorch.families import Family, settle_results, split
-from netdsl.codegen.pytorch.keeping import is_open, pinned
-from netdsl.codegen.pytorch.layout import ClassLayout, lay_out
 from netdsl.codegen.pytorch.starts import BILINEAR
 from netdsl.codegen.pytorch.support import SUPPORT
-from netdsl.codegen.pytorch.tracing import BlockUse, Built, new_use, trace
 from netdsl.graph import Block, Graph, Net
 from netdsl.graph.invariants import verify
 from netdsl.text.diagnostics import Collector

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
+from netdsl.codegen.python.extents import AxisNames
+from netdsl.codegen.python.layout import ClassLayout
 from netdsl.codegen.python.spelling import Infix, Made, Operand, Raw, Repeated
 from netdsl.codegen.python.terms import Scaled, Sized, Term, combine, name, names_in, number, plain, term_of, traced
 from netdsl.codegen.python.text import (
@@ -25,10 +27,8 @@ from netdsl.codegen.python.text import (
     operand,
     unused,
 )
-from netdsl.codegen.pytorch.extents import AxisNames
-from netdsl.codegen.pytorch.layout import ClassLayout
+from netdsl.codegen.python.tracing import BlockUse, Built, ClassArgument
 from netdsl.codegen.pytorch.signatures import Signature, known_signature
-from netdsl.codegen.pytorch.tracing import BlockUse, Built, ClassArgument
 from netdsl.dims import Dim
 
 SHORT = {

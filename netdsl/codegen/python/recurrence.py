@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from netdsl.codegen.python.forward import ForwardWriter, commented
+from netdsl.codegen.python.layout import ClassLayout
+from netdsl.codegen.python.parameters import Parameters
 from netdsl.codegen.python.text import (
     INDENT,
     Atom,
@@ -18,9 +21,6 @@ from netdsl.codegen.python.text import (
     looped,
     unused,
 )
-from netdsl.codegen.pytorch.forward import ForwardWriter, commented
-from netdsl.codegen.pytorch.layout import ClassLayout
-from netdsl.codegen.pytorch.parameters import Parameters
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Recurrent, State

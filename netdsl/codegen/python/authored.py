@@ -13,7 +13,7 @@ from netdsl.graph import Node
 from netdsl.text import syntax
 
 if TYPE_CHECKING:
-    from netdsl.codegen.pytorch.tracing import BlockUse
+    from netdsl.codegen.python.tracing import BlockUse
 
 NUMBERS = ("min", "max", "len", "round", "floor", "ceil", "int")
 """Functions of numbers: a call of one is no layer."""

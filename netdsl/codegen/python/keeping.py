@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from netdsl.codegen.python.authored import Vocabulary, controlling, parts_of, rows_of, values_in
+from netdsl.codegen.python.families import Family
 from netdsl.codegen.python.terms import Term
 from netdsl.codegen.python.text import identifier
-from netdsl.codegen.pytorch.authored import Vocabulary, controlling, parts_of, rows_of, values_in
-from netdsl.codegen.pytorch.families import Family
-from netdsl.codegen.pytorch.tracing import BlockUse
+from netdsl.codegen.python.tracing import BlockUse
 from netdsl.text import syntax
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from netdsl.codegen.python.authored import declared_axes
 from netdsl.codegen.python.text import INDENT, WIDTH
-from netdsl.codegen.pytorch.authored import declared_axes
-from netdsl.codegen.pytorch.tracing import BlockUse
+from netdsl.codegen.python.tracing import BlockUse
 from netdsl.dims.tensors import Value
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import chain, groupby, pairwise, repeat
 from typing import Any
 
+from netdsl.codegen.python.authored import Vocabulary, bounds_of, parts_of, rows_of
 from netdsl.codegen.python.spelling import Infix, Made, Operand, Repeated, Spelling
+from netdsl.codegen.python.strays import asked
 from netdsl.codegen.python.terms import traced
 from netdsl.codegen.python.text import identifier, unused
-from netdsl.codegen.pytorch.authored import Vocabulary, bounds_of, parts_of, rows_of
-from netdsl.codegen.pytorch.strays import asked
-from netdsl.codegen.pytorch.tracing import BlockUse
+from netdsl.codegen.python.tracing import BlockUse
 from netdsl.dims.tensors import Value
 from netdsl.graph import Block, Node
 from netdsl.text import syntax

@@ -9,6 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from netdsl.codegen.python.extents import AxisNames
+from netdsl.codegen.python.layout import ClassLayout, ForwardCall, called_in_order
+from netdsl.codegen.python.parameters import Parameters
+from netdsl.codegen.python.shapes import ShapeComments
 from netdsl.codegen.python.spelling import Infix
 from netdsl.codegen.python.text import (
     INDENT,
@@ -24,11 +28,7 @@ from netdsl.codegen.python.text import (
     operand,
     unused,
 )
-from netdsl.codegen.pytorch.extents import AxisNames
-from netdsl.codegen.pytorch.layout import ClassLayout, ForwardCall, called_in_order
-from netdsl.codegen.pytorch.parameters import Parameters
-from netdsl.codegen.pytorch.shapes import ShapeComments
-from netdsl.codegen.pytorch.tracing import BlockUse
+from netdsl.codegen.python.tracing import BlockUse
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Block, Node, Recurrent

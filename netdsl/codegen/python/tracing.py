@@ -10,7 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from netdsl.codegen.python.authored import Before, Vocabulary, parts_of, rows_of
+from netdsl.codegen.python.branches import Branches, branches_in, enter, gathered_types, settled_type
 from netdsl.codegen.python.spelling import Made, Spelling
+from netdsl.codegen.python.strays import Strays, asked, names_in_fields, strays
 from netdsl.codegen.python.terms import (
     Sized,
     Term,
@@ -24,11 +27,8 @@ from netdsl.codegen.python.terms import (
     unsaid,
 )
 from netdsl.codegen.python.text import identifier, unused
-from netdsl.codegen.pytorch.authored import Before, Vocabulary, parts_of, rows_of
-from netdsl.codegen.pytorch.branches import Branches, branches_in, enter, gathered_types, settled_type
 from netdsl.codegen.pytorch.signatures import known_signature
 from netdsl.codegen.pytorch.spelling import rules
-from netdsl.codegen.pytorch.strays import Strays, asked, names_in_fields, strays
 from netdsl.dims import Dim
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Block, Graph, Node, Recurrent, result_types

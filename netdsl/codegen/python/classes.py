@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from netdsl.codegen.python.families import Family
+from netdsl.codegen.python.forward import ForwardWriter, commented
+from netdsl.codegen.python.layout import ForwardCall, attribute_of, called_in_order
+from netdsl.codegen.python.parameters import Parameters
+from netdsl.codegen.python.recurrence import recurrent_lines
 from netdsl.codegen.python.spelling import Branched, Either, Made, Repeated
 from netdsl.codegen.python.terms import Term, negated
 from netdsl.codegen.python.text import (
@@ -22,14 +27,9 @@ from netdsl.codegen.python.text import (
     literal,
     looped,
 )
-from netdsl.codegen.pytorch.families import Family
-from netdsl.codegen.pytorch.forward import ForwardWriter, commented
-from netdsl.codegen.pytorch.layout import ForwardCall, attribute_of, called_in_order
-from netdsl.codegen.pytorch.parameters import Parameters
-from netdsl.codegen.pytorch.recurrence import recurrent_lines
+from netdsl.codegen.python.tracing import BlockUse, Built, ClassArgument
 from netdsl.codegen.pytorch.starts import needs_bilinear, start_lines
 from netdsl.codegen.pytorch.support import SUPPORT
-from netdsl.codegen.pytorch.tracing import BlockUse, Built, ClassArgument
 from netdsl.dims.tensors import Value
 from netdsl.graph import Node, Output, Recurrent, restrict
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from netdsl.codegen.python.authored import declared_axes
+from netdsl.codegen.python.layout import ClassLayout, ForwardCall
+from netdsl.codegen.python.parameters import Parameters
 from netdsl.codegen.python.terms import Sized, term_of
 from netdsl.codegen.python.text import identifier
-from netdsl.codegen.pytorch.authored import declared_axes
-from netdsl.codegen.pytorch.layout import ClassLayout, ForwardCall
-from netdsl.codegen.pytorch.parameters import Parameters
-from netdsl.codegen.pytorch.tracing import BlockUse
+from netdsl.codegen.python.tracing import BlockUse
 from netdsl.dims import Dim
 from netdsl.dims.tensors import Value
 

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from netdsl.codegen.python.authored import parts_of, rows_of
+from netdsl.codegen.python.branches import Branches, are_alike, needs_two, numbered, told
 from netdsl.codegen.python.spelling import Branched, Made, Raw, Turned
-from netdsl.codegen.python.text import is_plain
-from netdsl.codegen.pytorch.authored import parts_of, rows_of
-from netdsl.codegen.pytorch.branches import Branches, are_alike, needs_two, numbered, told
-from netdsl.codegen.pytorch.starts import begun, start_texts
-from netdsl.codegen.pytorch.steps import (
+from netdsl.codegen.python.steps import (
     ClassLayout,
     ForwardCall,
     applied,
@@ -22,7 +20,9 @@ from netdsl.codegen.pytorch.steps import (
     owns_module,
     parameter,
 )
-from netdsl.codegen.pytorch.tracing import BlockUse
+from netdsl.codegen.python.text import is_plain
+from netdsl.codegen.python.tracing import BlockUse
+from netdsl.codegen.pytorch.starts import begun, start_texts
 from netdsl.dims.tensors import Init, Value
 from netdsl.graph import Block, Node
 from netdsl.text import syntax

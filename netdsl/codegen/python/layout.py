@@ -6,13 +6,11 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
+from netdsl.codegen.python.authored import Vocabulary
+from netdsl.codegen.python.branches import taking_list
+from netdsl.codegen.python.loops import LayerRun, runs_of
 from netdsl.codegen.python.spelling import Branched, Either, Infix, Made, Operand, Raw, Repeated, Spelling
-from netdsl.codegen.python.text import CONTAINER_ATTRIBUTES, identifier, is_plain, unused
-from netdsl.codegen.pytorch.authored import Vocabulary
-from netdsl.codegen.pytorch.branches import taking_list
-from netdsl.codegen.pytorch.loops import LayerRun, runs_of
-from netdsl.codegen.pytorch.starts import begun
-from netdsl.codegen.pytorch.steps import (
+from netdsl.codegen.python.steps import (
     ClassLayout,
     ForwardCall,
     applied,
@@ -23,8 +21,10 @@ from netdsl.codegen.pytorch.steps import (
     parameter,
     weighted,
 )
-from netdsl.codegen.pytorch.tracing import BlockUse
-from netdsl.codegen.pytorch.turns import lay_branches, plans_of
+from netdsl.codegen.python.text import CONTAINER_ATTRIBUTES, identifier, is_plain, unused
+from netdsl.codegen.python.tracing import BlockUse
+from netdsl.codegen.python.turns import lay_branches, plans_of
+from netdsl.codegen.pytorch.starts import begun
 from netdsl.dims import Dim
 from netdsl.dims.tensors import Init, Value, Weight
 from netdsl.graph import Block, Node

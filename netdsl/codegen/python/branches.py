@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from netdsl.codegen.python.authored import Vocabulary, bounds_of, parts_of, rows_of
 from netdsl.codegen.python.spelling import Infix, Made, Operand
 from netdsl.codegen.python.terms import (
     Scaled,
@@ -22,7 +23,6 @@ from netdsl.codegen.python.terms import (
     unsaid,
 )
 from netdsl.codegen.python.text import identifier, unused
-from netdsl.codegen.pytorch.authored import Vocabulary, bounds_of, parts_of, rows_of
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Node, Recurrent
 from netdsl.ops.arithmetic import Add
@@ -30,7 +30,7 @@ from netdsl.ops.shape import Concat, Stack
 from netdsl.text import syntax
 
 if TYPE_CHECKING:
-    from netdsl.codegen.pytorch.tracing import BlockUse
+    from netdsl.codegen.python.tracing import BlockUse
 
 
 @dataclass(eq=False)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
+from netdsl.codegen.python.authored import shaping_settings
+from netdsl.codegen.python.layout import ClassLayout, form, form_of
+from netdsl.codegen.python.parameters import defaults_of
 from netdsl.codegen.python.terms import Term, plain, term_of, traced, unsaid
-from netdsl.codegen.pytorch.authored import shaping_settings
-from netdsl.codegen.pytorch.layout import ClassLayout, form, form_of
-from netdsl.codegen.pytorch.parameters import defaults_of
+from netdsl.codegen.python.tracing import BlockUse
 from netdsl.codegen.pytorch.signatures import known_signature
-from netdsl.codegen.pytorch.tracing import BlockUse
 from netdsl.graph import Node
 
 
