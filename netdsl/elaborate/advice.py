@@ -22,7 +22,7 @@ from netdsl.text import foreign, syntax
 from netdsl.text.diagnostics import Label, did_you_mean
 from netdsl.text.foreign.calls import ONE_OF, CallReader, GivenArgument, call_text, given, layer_of, parts
 from netdsl.text.foreign.settings import OF_SCORES
-from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here, value_here
+from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here, several_here, value_here
 from netdsl.text.source import Span
 
 NOT_YET = "netdsl has no such layer yet"
@@ -158,6 +158,9 @@ def unknown_setting(
     reading = reader(context, scope)
     written = reading.rewrite(call) if reading.settings(title) is not None else None
     so = f": write `{written}`" if written else ""
+    several = several_here(name, argument.value.span.text, names)
+    if several is not None:
+        return f"write `{several}`"
     here = named_here(name, names)
     if here is not None and written and not fits(declared, _calling(title, written)):
         return f"it is called `{here}` here{_taking(declared, here)}"

@@ -230,6 +230,9 @@ def _attribute(context: Context, scope: Scope, expr: syntax.Attribute) -> Any:
         help = "only arrows have shapes that can be asked: `x.channels`"
         if isinstance(expr.value, syntax.Literal) and layers.find(context, scope, expr.name):
             help = "a row begins with no number: leave it out"
+        known = scope.find(name)
+        if known is not None and isinstance(known.value, Value):  # the net's output, in its recipe
+            help = f"write `{name}`"
         context.error("unknown-attribute", f"{describe(value)} has no `.{name}`", expr.name.span, help=help)
     if name not in SHAPE_ATTRIBUTES and context.library.damage:
         raise Failed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -100,15 +101,19 @@ def _arrow_arithmetic(context: Context, expr: syntax.Binary, left: Any, right: A
         if isinstance(value, expressions.NUMBERS) and not isinstance(value, bool):
             value = layers.constant(context, float(value), side)
         if not isinstance(value, Value):
-            help = _arrow_help(value, side)
+            help = _arrow_help(value, side, expr)
             message = f"`{expr.operator}` joins two arrows, but this is {expressions.describe(value)}"
             context.error("wrong-kind", message, side.span, help=help)
         operands.append(value)
     return layers.operate(context, name, tuple(operands), expr.span, operator=expr.operator)
 
 
-def _arrow_help(value: Any, side: syntax.Expr) -> str | None:
+def _arrow_help(value: Any, side: syntax.Expr, whole: syntax.Binary) -> str | None:
     if isinstance(value, Bundle):
+        rest = re.match(r"\s*->\s*([^\n#]*[^\n#\s])", side.span.source.text[side.span.end :])
+        if rest and side is whole.right:  # `0.5 * (a, b) -> layer`
+            first = f"{whole.left.span.text} {whole.operator}"
+            return f"an arrow leads on from all before it: write `{first} ({side.span.text} -> {rest[1]})`"
         return f"take one of them, `{side.span.text}[0]`, or name them: `(a, b): …`"
     return f"apply it with an arrow: `(x -> {side.span.text})`" if isinstance(value, LAYERS) else None
 

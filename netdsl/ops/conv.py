@@ -1,6 +1,7 @@
 """Convolutions, transposed and unshared ones, in one, two and three dimensions."""
 
 from collections.abc import Iterator
+from math import gcd
 from typing import ClassVar
 
 from netdsl.dims import Extent
@@ -23,9 +24,16 @@ def require_groups(groups: int, given: int, made: int) -> None:
         if channels % groups:
             raise RuleError(
                 f"{channels} {what} channels do not divide into {groups} groups",
-                code="groups-do-not-divide",
-                field="groups",
-            )
+                code="groups-do-not-divide", field="groups", help=_dividing(given, made),
+            )  # fmt: skip
+
+
+def _dividing(given: int, made: int) -> str | None:
+    """The other numbers of groups there can be."""
+    both = gcd(given, made)
+    found = [str(n) for n in range(2, min(both, 4096) + 1) if both % n == 0]
+    several = ", ".join(found[:6]) + (", …" if len(found) > 6 else "")
+    return f"{given} channels in and {made} out divide into {several} groups" if found else None
 
 
 class Conv(Op):

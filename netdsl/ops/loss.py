@@ -236,7 +236,9 @@ class PairLoss(Loss, abstract=True):
     def requirements(self) -> Iterator[Requirement]:
         message = f"`{self.name}` compares values of one shape, not {self.x.type} and {self.label.type}"
         shape = self.x.shape[1:] if self.lone else self.x.shape
-        yield Requirement(len(shape), "==", self.label.type.rank, message, field="label")
+        classes = self.x.type.rank == self.label.type.rank + 1 and self.label.type.dtype is DType.INT
+        help = "scores are held against class numbers by `cross_entropy`" if classes else None
+        yield Requirement(len(shape), "==", self.label.type.rank, message, field="label", help=help)
         for left, right in zip(shape, self.label.shape, strict=False):
             yield Requirement(left, "==", right, message, field="label")
 

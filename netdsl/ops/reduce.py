@@ -178,8 +178,9 @@ class OneHot(Op):
     def prepare(self) -> None:
         if self.x.type.dtype is not DType.INT:
             raise RuleError(
-                f"`one_hot` reads whole numbers, but its input is {self.x.type}", code="wrong-kind", field="x"
-            )
+                f"`one_hot` reads whole numbers, but its input is {self.x.type}",
+                code="wrong-kind", field="x", help="declare the input with `int`, as in `input label int[]`",
+            )  # fmt: skip
         self.along = find_axis(self.axis, self.x.type.rank + 1, self.name)
 
     def result(self) -> TensorType:

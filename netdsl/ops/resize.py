@@ -310,7 +310,9 @@ class PixelShuffle(Rearrangement):
     def requirements(self) -> Iterator[Requirement]:
         square = self.factor**2
         channels = self.x.type.channels
-        yield Requirement(channels % square, "==", 0, f"{channels} channels do not divide by {square}", field="factor")
+        help = f"`conv({channels * square}, 1)` before it keeps {channels} channels" if square > 1 else None
+        message = f"{channels} channels do not divide by {square}"
+        yield Requirement(channels % square, "==", 0, message, field="factor", help=help)
 
     def result(self) -> TensorType:
         channels, height, width = self.x.shape

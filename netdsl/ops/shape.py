@@ -387,9 +387,9 @@ class Squeeze(Reshaping):
 
     def requirements(self) -> Iterator[Requirement]:
         size = self.x.shape[self.along]
-        yield Requirement(
-            size, "==", 1, f"`squeeze` takes out an axis of size 1, but this one has {size}", field="axis"
-        )
+        message = f"`squeeze` takes out an axis of size 1, but this one has {size}"
+        help = f"`slice({self.along}, end=1)` or `mean(axis={self.along}, keep=true)` before it leaves one"
+        yield Requirement(size, "==", 1, message, field="axis", help=help)
 
     def result(self) -> TensorType:
         return self.x.type.with_shape(*without(self.x.shape, self.along))

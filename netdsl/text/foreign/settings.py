@@ -114,6 +114,9 @@ LEFT_OUT: tuple[LeftOut, ...] = (
     ),
 )
 
+SEVERAL: dict[str, tuple[str, ...]] = {"betas": ("beta1", "beta2")}
+"""Settings that elsewhere hold in one what is several here."""
+
 OF_SCORES: tuple[LeftOut, ...] = (
     LeftOut("the classes are inferred", "num_classes n_classes classes nc num_labels num_class"),
     LeftOut("a loss is the mean over what counts", "reduction reduce size_average average normalization normalize"),

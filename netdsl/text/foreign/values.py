@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from netdsl.text.foreign.settings import ACTIVATIONS, LEFT_OUT, NOTHING, RENAMED, VALUES, LeftOut
+from netdsl.text.foreign.settings import ACTIVATIONS, LEFT_OUT, NOTHING, RENAMED, SEVERAL, VALUES, LeftOut
 
 NOWHERE = frozenset(("per_sample", "constant", "free_param"))
 """Operations that the language has other words for, or makes by itself: no message offers them."""
@@ -45,6 +45,16 @@ def word_here(setting: str, word: str) -> str | None:
 def left_out(word: str, rows: Sequence[LeftOut] = LEFT_OUT) -> str | None:
     """Why a setting of another framework has no place here; None when nothing is known of it."""
     return next((row.says for row in rows if key(word) in map(key, row.words.split())), None)
+
+
+def several_here(word: str, value: str, names: Sequence[str]) -> str | None:
+    """The settings that say together what another framework's one setting does: `beta1=0.9, beta2=0.99`."""
+    own = SEVERAL.get(word.lower(), ())
+    values = [v.strip() for v in value.strip("()[]").split(",")]
+    if not own or not set(own) <= set(names):
+        return None
+    given = values if len(values) == len(own) and all(values) else ["…"] * len(own)
+    return ", ".join(f"{name}={text}" for name, text in zip(own, given, strict=True))
 
 
 def elsewhere(word: str) -> bool:

@@ -69,6 +69,7 @@ GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     heads.unknown_item,
     heads.misspelt_row_word,
     heads.use_names,
+    heads.named_recipe,
     heads.reserved_word,
     equals.single_equals,
     equals.equals_for_colon,

@@ -214,6 +214,15 @@ def missing_name(m: Mistake) -> Diagnostic | None:
     return None
 
 
+def named_recipe(m: Mistake) -> Diagnostic | None:
+    """`train small of LeNet {`: a net has one recipe, named by the net alone."""
+    if m.head.kind != "TRAIN" or m.token.kind != "NAME" or m.at - m.head_at != 2 or m.level != "item":
+        return None
+    net = re.search(r"([A-Za-z_]\w*)\s*\{", line_rest(m, m.token.start))
+    help = f"write `train {net[1]} {{ … }}`" if net else NAMED["TRAIN"]
+    return m.say("unexpected-token", "a net has one recipe, which has no name of its own", m.token, help=help)
+
+
 NAMED = {
     "INPUT": "as in `input image [3, 224, 224]`",
     "OUTPUT": "as in `output scores`, or `output mask: conv(2, 1)`",
