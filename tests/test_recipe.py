@@ -179,3 +179,12 @@ def test_a_number_of_classes_is_never_given(op: type[Op], rest: str) -> None:
         load_text(text).net(None, True)
     meant = f"{op.name}({rest})" if rest else op.name
     assert f"the classes are inferred: write `{meant}`" in [d.help for d in caught.value.diagnostics]
+
+
+def test_a_weighed_loss_is_called_by_what_it_is() -> None:
+    net = load_text(
+        "net N {\n  input image [1, 8, 8]\n  output logits: flatten -> linear(10)\n}\n"
+        "train N {\n  data digits\n  loss 0.5 * ((logits, label) -> cross_entropy)\n  loss mean(logits ** 2)\n}\n"
+    )
+    assert net.recipe is not None
+    assert [term.name for term in net.recipe.losses] == ["cross_entropy", "mean"]

@@ -13,14 +13,15 @@ import netdsl.elaborate.blocks as blocks
 import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.layers as layers
 import netdsl.elaborate.rows as rows
-from netdsl.dims.tensors import DType, TensorType
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.scope import Build, NodeNames, Scope
 from netdsl.elaborate.values import BlockLayer, OpLayer, arrows
 from netdsl.graph import Graph
+from netdsl.ops import REGISTRY
 from netdsl.ops.axes import find_axis, without
 from netdsl.ops.base import Op
-from netdsl.ops.loss import ClassLoss, MultiMargin, PairLoss
+from netdsl.ops.loss import ClassLoss, Loss, MultiMargin, PairLoss
 from netdsl.ops.metric import Metric
 from netdsl.text import syntax
 
@@ -121,3 +122,10 @@ def _declared(context: Context, scope: Scope, item: syntax.InputItem) -> Typed:
     dims = (dim.name if isinstance(dim, syntax.SizedSymbol) else dim for dim in item.dims)
     shape = tuple(expressions.extent(context, scope, dim) for dim in dims)
     return TensorType(shape, kinds[item.kind.id] if item.kind and item.kind.id in kinds else DType.FLOAT)
+
+
+def term_name(graph: Graph, result: Value) -> str:
+    """What a loss or metric without a label is called: what it is, however it is weighed."""
+    kinds = [node.kind for node in graph.nodes]
+    named = [kind for kind in kinds if kind in REGISTRY and issubclass(REGISTRY[kind], Loss | Metric)]
+    return named[0] if len(named) == 1 else kinds[-1] if kinds else result.name

@@ -226,7 +226,7 @@ def _term_row(
     context.builds.append(build)
     try:
         result = _scalar(context, _term_value(context, scope, net, fields, row, recipe.data is not None), row)
-        name = row.label.id if row.label else graph.nodes[-1].kind if graph.nodes else result.name
+        name = row.label.id if row.label else labels.term_name(graph, result)
         if not graph.nodes and row.keyword.id == "loss":  # an output that is a loss by itself
             result = layers.operate(context, "identity", (result,), row.value.span)
         for node in build.fresh:
