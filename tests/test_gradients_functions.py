@@ -348,7 +348,7 @@ def measured(op: Op, scores: np.ndarray[Any, Any], labels: np.ndarray[Any, Any])
     result = lowerings.find(op)(op, ["x", "label"], build)
     ins = [helper.make_tensor_value_info("x", 1, scores.shape), helper.make_tensor_value_info("label", 7, labels.shape)]
     graph = helper.make_graph(
-        build.nodes, "one", ins, [helper.make_tensor_value_info(result, 1, [])], list(build.tensors.values())
+        build.written, "one", ins, [helper.make_tensor_value_info(result, 1, [])], list(build.tensors.values())
     )
     model = make_model(graph, "", {})
     onnx.checker.check_model(model, full_check=True)

@@ -177,7 +177,7 @@ def test_every_size_is_computed_at_run_time(size: Any, rule: Any) -> None:
     SIZE[0] = size
 
     def fill(op: Op, inputs: Any, build: Any) -> str:
-        return str(build.node("Expand", [build.constant(1.0), build.extents(build.shape_of(inputs[0], 0, 1), size)]))
+        return build.node("Expand", [build.constant(1.0), build.extents(build.shape_of(inputs[0], 0, 1), size)])
 
     rule(Extent, fill)
     net = Net("Sizes", [value("image", H, W)])
@@ -194,7 +194,7 @@ def test_constants_are_stored_once_and_copies_and_dead_ends_are_dropped(rule: An
     def wasteful(op: Op, inputs: Any, build: Any) -> str:
         build.node("Sigmoid", inputs)
         doubled = build.node("Mul", [build.node("Identity", inputs), build.constant(2.0)])
-        return str(build.node("Identity", [build.node("Add", [doubled, build.constant([2.0, 3.0])])]))
+        return build.node("Identity", [build.node("Add", [doubled, build.constant([2.0, 3.0])])])
 
     rule(Relu, wasteful)
     net = Net("Waste", [value("x", 2)])
@@ -226,7 +226,7 @@ class Cell(Op, abstract=True):
 def cell(op: Op, inputs: Any, build: Any) -> str:
     x = build.node("MatMul", [inputs[0], build.weight("w")])
     h = build.node("MatMul", [inputs[1], build.weight("u")])
-    return str(build.node("Tanh", [build.node("Add", [x, h])]))
+    return build.node("Tanh", [build.node("Add", [x, h])])
 
 
 def recurrent_net(initial_value: float | None) -> Net:

@@ -266,16 +266,19 @@ class Script:
     cuda = False
 
     def __init__(self, weights: dict[str, np.ndarray], sizes: dict[str, int]) -> None:
-        self.nodes: list[onnx.NodeProto] = []
+        self.written: list[onnx.NodeProto] = []
         self.tensors: dict[str, onnx.TensorProto] = {}
         self.weights = weights
         self.sizes = sizes
         self.names: Iterator[str] = (f"t{i}" for i in range(10**6))
 
-    def node(self, op_type: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> Any:
+    def node(self, op_type: str, inputs: Sequence[str], **attributes: Any) -> str:
+        return self.nodes(op_type, inputs, 1, **attributes)[0]
+
+    def nodes(self, op_type: str, inputs: Sequence[str], outputs: int, **attributes: Any) -> tuple[str, ...]:
         names = tuple(next(self.names) for _ in range(outputs))
-        self.nodes.append(helper.make_node(op_type, list(inputs), list(names), **attributes))
-        return names[0] if outputs == 1 else names
+        self.written.append(helper.make_node(op_type, list(inputs), list(names), **attributes))
+        return names
 
     def weight(self, name: str = "") -> str:
         return self._keep(f"weight.{name}", self.weights[name])
@@ -288,11 +291,11 @@ class Script:
 
     def shape_of(self, name: str, start: int | None = None, end: int | None = None) -> str:
         bounds = {k: v for k, v in (("start", start), ("end", end)) if v is not None}
-        return self.node("Shape", [name], **bounds)  # type: ignore[no-any-return]
+        return self.node("Shape", [name], **bounds)
 
     def extents(self, *values: Any) -> str:
         parts = [v if isinstance(v, str) else self.ints(at(v, self.sizes)) for v in values]
-        return self.node("Concat", parts, axis=0)  # type: ignore[no-any-return]
+        return self.node("Concat", parts, axis=0)
 
     def _keep(self, name: str, value: np.ndarray) -> str:
         self.tensors[name] = numpy_helper.from_array(value, name)
@@ -314,7 +317,7 @@ def session_of(op: Op, module: nn.Module, sizes: dict[str, int]) -> Callable[[li
     results = results if isinstance(results, tuple) else (results,)
     ins = [_declared(n, v) for n, v in zip(names, op.operands(), strict=True)]
     outs = [_declared(n, Value(n, t)) for n, t in zip(results, result_types(op), strict=True)]
-    graph = helper.make_graph(build.nodes, "one", ins, outs, list(build.tensors.values()))
+    graph = helper.make_graph(build.written, "one", ins, outs, list(build.tensors.values()))
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
     onnx.checker.check_model(model, full_check=True)
     session = onnxruntime.InferenceSession(model.SerializeToString(), options(), providers=["CPUExecutionProvider"])

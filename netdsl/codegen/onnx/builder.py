@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from netdsl.codegen.onnx.lowering import NodeSetting, TensorName
 from netdsl.codegen.onnx.scope import GraphScope
 from netdsl.codegen.onnx.sizes import RuntimeSizes
+from netdsl.dims import Extent
 
 
 class NodeBuilder:
@@ -39,28 +41,33 @@ class NodeBuilder:
     def cuda(self) -> bool:
         return self.scope.ledger.cuda
 
-    def node(self, op_type: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> Any:
-        results = self.scope.add(self.path, op_type, inputs, outputs, self.notes, **attributes)
+    def node(self, op_type: str, inputs: Sequence[str], **attributes: NodeSetting) -> TensorName:
+        return self.nodes(op_type, inputs, 1, **attributes)[0]
+
+    def nodes(
+        self, op_type: str, inputs: Sequence[str], outputs: int, **attributes: NodeSetting
+    ) -> tuple[TensorName, ...]:
+        results = self.scope.add(self.path, op_type, inputs, attributes, outputs, self.notes)
         if self.contracts:
             self.scope.ledger.contractions.add(self.scope.nodes[-1].name)
-        return results[0] if outputs == 1 else results
+        return results
 
-    def weight(self, name: str = "") -> str:
+    def weight(self, name: str = "") -> TensorName:
         return self.scope.ledger.weight(f"{self.key}.{name}" if name else self.key)
 
-    def constant(self, value: Any, dtype: str = "float32") -> str:
+    def constant(self, value: ArrayLike, dtype: str = "float32") -> TensorName:
         return self.scope.ledger.constant(np.array(value, dtype))
 
-    def ints(self, *values: int) -> str:
+    def ints(self, *values: int) -> TensorName:
         return self.constant(list(values), "int64")
 
-    def shape_of(self, name: str, start: int | None = None, end: int | None = None) -> str:
+    def shape_of(self, name: TensorName, start: int | None = None, end: int | None = None) -> TensorName:
         bounds = {k: v for k, v in (("start", start), ("end", end)) if v is not None}
         return self.scope.once(self.path, "Shape", [name], **bounds)
 
-    def extents(self, *values: Any) -> str:
+    def extents(self, *values: Extent | TensorName) -> TensorName:
         """Sizes side by side; neighbouring numbers become one constant."""
-        pieces: list[str] = []
+        pieces: list[TensorName] = []
         run: list[int] = []
         for value in values:
             if isinstance(value, (int, np.integer)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,6 +13,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 from netdsl.base.arrays import Array
 from netdsl.base.files import replacing
+from netdsl.codegen.onnx.lowering import TensorName
 from netdsl.codegen.onnx.scope import ELEMENTS, GraphScope, ValueNames, every_node
 from netdsl.codegen.onnx.simplify import rename
 from netdsl.dims.tensors import Value, Weight
@@ -52,7 +53,7 @@ class Draft:
     model: ModelProto
     weights: dict[str, Weight]
     """Those that the graph uses."""
-    called: dict[str, str] = field(default_factory=dict)
+    called: Mapping[str, str] = field(default_factory=dict)
     """The names in the file of those that are not called as their key is."""
 
     @property
@@ -72,12 +73,12 @@ def bind_outputs(outputs: Collection[tuple[str, Value]], scope: GraphScope, name
     here, are copied.
     """
     made = {name for node in scope.nodes for name in node.output}
-    renamed: dict[str, str] = {}
-    copies: list[tuple[str, str]] = []
+    renamed: dict[str, TensorName] = {}
+    copies: list[tuple[TensorName, str]] = []
     for output, value in outputs:
         name = names[value]
         if name in made and name not in renamed:
-            renamed[name] = output
+            renamed[name] = TensorName(output)
         elif name != output:
             copies.append((name, output))
     for node in scope.nodes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from netdsl.codegen.onnx.builder import NodeBuilder
-from netdsl.codegen.onnx.lowering import rules
+from netdsl.codegen.onnx.lowering import TensorName, rules
 from netdsl.codegen.onnx.recurrent import write_recurrent
 from netdsl.codegen.onnx.scope import GraphScope, ValueNames
 from netdsl.codegen.onnx.sizes import RuntimeSizes
@@ -58,7 +58,7 @@ class Lowering:
                 results = tuple(scope.ledger.unique(f"{here.path}/missing") for _ in node.results)
             names.update(zip(node.results, results, strict=True))
 
-    def _node(self, node: Node, scope: GraphScope, names: ValueNames, at: NodePlace) -> tuple[str, ...]:
+    def _node(self, node: Node, scope: GraphScope, names: ValueNames, at: NodePlace) -> tuple[TensorName, ...]:
         if isinstance(node.op, Op):
             return self._operation(node, node.op, scope, names, self.builder(node, scope, at))
         if isinstance(node.op, Recurrent):
@@ -70,7 +70,7 @@ class Lowering:
 
     def _operation(
         self, node: Node, op: Op, scope: GraphScope, names: ValueNames, build: NodeBuilder
-    ) -> tuple[str, ...]:
+    ) -> tuple[TensorName, ...]:
         rule = rules.find(op)
         if rule is None:
             raise Unsupported(f"`{op.name}` has no ONNX form")
@@ -111,7 +111,7 @@ class Lowering:
             raise NetError(self.found)
 
 
-def named(value: Value, names: ValueNames, scope: GraphScope) -> str:
+def named(value: Value, names: ValueNames, scope: GraphScope) -> TensorName:
     """The ONNX name of an operand; a weight of a training graph goes by its key, in bodies of recurrences too."""
     return names[value] if value in names else scope.ledger.weight(value.name)
 

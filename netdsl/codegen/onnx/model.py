@@ -23,6 +23,7 @@ from netdsl.codegen.onnx.draft import (
     save,
 )
 from netdsl.codegen.onnx.lower import Lowering, NodePlace, first_paths
+from netdsl.codegen.onnx.lowering import TensorName
 from netdsl.codegen.onnx.scope import GraphScope, Ledger, ValueNames, names_used
 from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.sizes import RuntimeSizes
@@ -73,7 +74,7 @@ def draft_model(net: Net, weights: Mapping[str, Array] | None = None) -> Draft:
     scope = GraphScope(ledger)
     read = {v for node in graph.nodes for v in node.inputs}
     lowering = Lowering(RuntimeSizes(scope, sorted(graph.inputs, key=lambda v: v not in read)), first_paths(net))
-    names: ValueNames = {v: v.name for v in graph.inputs}
+    names: ValueNames = {v: TensorName(v.name) for v in graph.inputs}
     lowering.write(graph, scope, names, NodePlace())
     lowering.check()
     bind_outputs([(o.name, o.value) for o in graph.outputs], scope, names)

@@ -12,6 +12,7 @@ import numpy as np
 from onnx import GraphProto, helper, numpy_helper
 
 from netdsl.codegen.onnx.builder import NodeBuilder
+from netdsl.codegen.onnx.lowering import TensorName
 from netdsl.codegen.onnx.scan import own_names
 from netdsl.codegen.onnx.scope import NUMPY, GraphScope, ValueNames
 from netdsl.codegen.onnx.simplify import simplify
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 def write_recurrent(
     lowering: Lowering, node: Node, block: Recurrent, scope: GraphScope, names: ValueNames, at: NodePlace
-) -> tuple[str, ...]:
+) -> tuple[TensorName, ...]:
     """Append the Scan. Time is axis 1 of what it reads and makes: the batch stays in front."""
     build = lowering.builder(node, scope, at)
     sequences = node.inputs[: len(block.sequences)]
@@ -39,7 +40,7 @@ def write_recurrent(
     length = steps_of(sequences[0].shape[0], build)
     if length is None:
         body = _body(lowering, node, block, scope, batch, at)
-        made = build.node(
+        results = build.nodes(
             "Scan",
             [*initial, *(name for name, _ in read)],
             len(body.output),
@@ -49,10 +50,11 @@ def write_recurrent(
             **({"scan_output_axes": axes} if axes else {}),
             **_directions(block),
         )
-        results = (made,) if isinstance(made, str) else made
     else:
 
-        def step(states: Sequence[str], elements: Sequence[str]) -> tuple[list[str], list[str]]:
+        def step(
+            states: Sequence[TensorName], elements: Sequence[TensorName]
+        ) -> tuple[list[TensorName], list[TensorName]]:
             entering = [*(s.current for s in block.states), *block.sequences]
             inner: ValueNames = dict(zip(entering, [*states, *elements], strict=True))
             leaving = _step(lowering, node, block, scope, inner, batch, at)
@@ -75,12 +77,14 @@ def _directions(block: Recurrent) -> dict[str, list[int]]:
     return directions
 
 
-def _named(value: Value, names: ValueNames, build: NodeBuilder) -> str:
+def _named(value: Value, names: ValueNames, build: NodeBuilder) -> TensorName:
     """The name of a value; a weight of a training graph goes by its key."""
     return names[value] if value in names else build.scope.ledger.weight(value.name)
 
 
-def _initial(state: State, given: Iterator[Value], batch: str, names: ValueNames, build: NodeBuilder) -> str:
+def _initial(
+    state: State, given: Iterator[Value], batch: TensorName, names: ValueNames, build: NodeBuilder
+) -> TensorName:
     """The state before the first step: the next of the node's inputs, or filled with a number."""
     if not isinstance(state.initial, Value):
         return _filled(state, batch, build)
@@ -94,17 +98,17 @@ def _batched(state: State) -> bool:
     return state.current.type.batched or state.following.type.batched
 
 
-def _filled(state: State, batch: str, build: NodeBuilder) -> str:
+def _filled(state: State, batch: TensorName, build: NodeBuilder) -> TensorName:
     """The state before the first step where that is a number."""
     kind = state.current.type
     shape = build.extents(*([batch] if _batched(state) else []), *kind.shape)
     value = np.array([state.initial], NUMPY[kind.dtype])
-    return str(build.node("ConstantOfShape", [shape], value=numpy_helper.from_array(value)))
+    return build.node("ConstantOfShape", [shape], value=numpy_helper.from_array(value))
 
 
-def _per_sample(name: str, type: TensorType, batch: str, build: NodeBuilder) -> str:
+def _per_sample(name: TensorName, type: TensorType, batch: TensorName, build: NodeBuilder) -> TensorName:
     """The value with a batch axis in front, repeated for every sample when it has none."""
-    return name if type.batched else str(build.node("Expand", [name, build.extents(batch, *type.shape)]))
+    return name if type.batched else build.node("Expand", [name, build.extents(batch, *type.shape)])
 
 
 def _leaving(node: Node, block: Recurrent) -> list[tuple[Value, bool]]:
@@ -114,8 +118,14 @@ def _leaving(node: Node, block: Recurrent) -> list[tuple[Value, bool]]:
 
 
 def _step(
-    lowering: Lowering, node: Node, block: Recurrent, scope: GraphScope, inner: ValueNames, batch: str, at: NodePlace
-) -> list[str]:
+    lowering: Lowering,
+    node: Node,
+    block: Recurrent,
+    scope: GraphScope,
+    inner: ValueNames,
+    batch: TensorName,
+    at: NodePlace,
+) -> list[TensorName]:
     """Append the nodes of one step, whose inputs `inner` names; what it gives."""
     lowering.write(block.body, scope, inner, at.inside(node))
     build = lowering.builder(node, scope, at)
@@ -126,7 +136,7 @@ def _step(
 
 
 def _body(
-    lowering: Lowering, node: Node, block: Recurrent, outside: GraphScope, batch: str, at: NodePlace
+    lowering: Lowering, node: Node, block: Recurrent, outside: GraphScope, batch: TensorName, at: NodePlace
 ) -> GraphProto:
     """One step: states, then one element of each sequence; gives the next states, then the step's outputs."""
     scope = GraphScope(outside.ledger)

@@ -9,14 +9,16 @@ from functools import partial
 from onnx import helper
 
 from netdsl.codegen.onnx.builder import NodeBuilder
-from netdsl.codegen.onnx.lowering import Builder
+from netdsl.codegen.onnx.lowering import Builder, TensorName
 from netdsl.codegen.onnx.scope import GraphScope
 from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.unroll import steps_of, unroll
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType
 
-ScanBody = Callable[[Builder, Sequence[str], Sequence[str]], tuple[Sequence[str], Sequence[str]]]
+ScanBody = Callable[
+    [Builder, Sequence[TensorName], Sequence[TensorName]], tuple[Sequence[TensorName], Sequence[TensorName]]
+]
 """`(build, states, elements) -> (next states, outputs)` by name."""
 
 
@@ -25,13 +27,13 @@ class ScanTypes:
     """What a scan reads and gives: names outside with the type of one step, and the types of its outputs."""
 
     length: Extent
-    states: Sequence[tuple[str, TensorType]]
-    sequences: Sequence[tuple[str, TensorType]]
+    states: Sequence[tuple[TensorName, TensorType]]
+    sequences: Sequence[tuple[TensorName, TensorType]]
     outputs: Sequence[TensorType]
     backwards: bool = False
 
 
-def write_scan(build: Builder, scan: ScanTypes, step: ScanBody) -> list[str]:
+def write_scan(build: Builder, scan: ScanTypes, step: ScanBody) -> list[TensorName]:
     """Append the node, or its steps where it is to be written out; the names of its stacked outputs."""
     assert isinstance(build, NodeBuilder)
     ledger = build.scope.ledger
@@ -56,7 +58,7 @@ def write_scan(build: Builder, scan: ScanTypes, step: ScanBody) -> list[str]:
         [ledger.info(name, t) for name, t in zip(leaving, kinds, strict=True)],
     )
     way = int(scan.backwards)
-    results = build.node(
+    results = build.nodes(
         "Scan",
         [name for name, _ in (*scan.states, *scan.sequences)],
         len(leaving),
@@ -68,11 +70,11 @@ def write_scan(build: Builder, scan: ScanTypes, step: ScanBody) -> list[str]:
     return list(results[count:])
 
 
-def own_names(names: Sequence[str], scope: GraphScope, build: Builder) -> list[str]:
+def own_names(names: Sequence[TensorName], scope: GraphScope, build: Builder) -> list[TensorName]:
     """Results of a body must be made in it, each under its own name: a copy where one is handed on as it came."""
     made = {name for node in scope.nodes for name in node.output}
-    results: list[str] = []
+    results: list[TensorName] = []
     for name in names:
         own = name in made and name not in results
-        results.append(name if own else str(build.node("Identity", [name])))
+        results.append(name if own else build.node("Identity", [name]))
     return results

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from onnx import AttributeProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
+from netdsl.base.arrays import Array
+from netdsl.codegen.onnx.lowering import NodeSetting, TensorName
 from netdsl.dims.tensors import DType, TensorType, Value, Weight
 
-ValueNames = dict[Value, str]
+ValueNames = dict[Value, TensorName]
 """The ONNX name of each arrow."""
 
 ELEMENTS: dict[DType, int] = {
@@ -37,23 +39,23 @@ class Ledger:
         """Whether what has several spellings takes the one that is fast on CUDA, not the one for the CPU."""
         self.weights: dict[str, Weight] = {}
         """What the nodes use, by state-dict key, in order of first use."""
-        self.called: dict[str, str] = {}
+        self.called: dict[str, TensorName] = {}
         """The names of weights whose key an output has: a `param` that leaves the net."""
         self.constants: dict[str, TensorProto] = {}
         self.contractions: set[str] = set()
         """Names of the nodes that belong to operations with multiply-accumulates."""
-        self._names: dict[tuple[Any, ...], str] = {}
+        self._names: dict[tuple[str, tuple[int, ...], bytes], TensorName] = {}
 
-    def unique(self, wanted: str) -> str:
+    def unique(self, wanted: str) -> TensorName:
         """The name, with a number behind it when it is taken."""
         name, count = wanted, 0
         while name in self.taken:
             count += 1
             name = f"{wanted}_{count}"
         self.taken.add(name)
-        return name
+        return TensorName(name)
 
-    def constant(self, array: np.ndarray[Any, Any]) -> str:
+    def constant(self, array: Array) -> TensorName:
         """The initialiser that holds these numbers; equal ones are one."""
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._names:
@@ -62,10 +64,10 @@ class Ledger:
             self.constants[name] = numpy_helper.from_array(array, name)
         return self._names[key]
 
-    def weight(self, key: str) -> str:
+    def weight(self, key: str) -> TensorName:
         """Note that a weight is used; its initialiser has the key as its name, unless an output has that name."""
         self.weights[key] = self.known[key]
-        return self.called.get(key, key)
+        return self.called.get(key, TensorName(key))
 
     def info(self, name: str, type: TensorType) -> ValueInfoProto:
         """Name, element type and shape: symbols by name, other symbolic sizes as their text."""
@@ -81,30 +83,31 @@ class GraphScope:
         self.ledger = ledger
         self.nodes: list[NodeProto] = []
         self.types: dict[str, TensorType] = {}
-        self.computed: dict[tuple[Any, ...], str] = {}
+        self.computed: dict[tuple[object, ...], TensorName] = {}
 
     def add(
         self,
         path: str,
         op_type: str,
         inputs: Sequence[str],
+        attributes: Mapping[str, NodeSetting],
         outputs: int = 1,
         notes: dict[str, str] | None = None,
-        **attributes: Any,
-    ) -> tuple[str, ...]:
+    ) -> tuple[TensorName, ...]:
         """Append a node named `path/op_type`; returns its result names."""
         name = self.ledger.unique(f"{path}/{op_type}")
         results = tuple(self.ledger.unique(f"{name}_output_{i}") for i in range(outputs))
-        self.nodes.append(helper.make_node(op_type, list(inputs), list(results), name=name, **attributes))
+        settings: dict[str, Any] = dict(attributes)
+        self.nodes.append(helper.make_node(op_type, list(inputs), list(results), name=name, **settings))
         if notes:
             helper.set_metadata_props(self.nodes[-1], notes)
         return results
 
-    def once(self, path: str, op_type: str, inputs: Sequence[str], **attributes: Any) -> str:
+    def once(self, path: str, op_type: str, inputs: Sequence[str], **attributes: NodeSetting) -> TensorName:
         """The result of a pure node that this graph needs to compute only once."""
         key = (op_type, *inputs, *sorted(attributes.items()))
         if key not in self.computed:
-            self.computed[key] = self.add(path, op_type, inputs, **attributes)[0]
+            self.computed[key] = self.add(path, op_type, inputs, attributes)[0]
         return self.computed[key]
 
 
@@ -113,7 +116,7 @@ def names_used(nodes: Iterable[NodeProto]) -> set[str]:
     return {name for node in nodes for name in names_read(node)}
 
 
-def subgraphs(node: NodeProto) -> Iterator[Any]:
+def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
     """The graphs a node holds: bodies of Scan, Loop and If."""
     for attribute in node.attribute:
         if attribute.type == AttributeProto.GRAPH:

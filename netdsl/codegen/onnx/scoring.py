@@ -13,6 +13,7 @@ from onnx import helper
 import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table of rules)
 from netdsl.codegen.onnx.draft import Draft, batch_symbol, bind_outputs, check, make_model
 from netdsl.codegen.onnx.lower import Lowering, NodePlace, first_paths
+from netdsl.codegen.onnx.lowering import TensorName
 from netdsl.codegen.onnx.model import properties
 from netdsl.codegen.onnx.scope import ELEMENTS, GraphScope, Ledger, ValueNames, names_used
 from netdsl.codegen.onnx.simplify import simplify
@@ -63,7 +64,7 @@ class _Writer:
         read = {v for node in self.graph.nodes for v in node.inputs}
         inputs = sorted(self.fields.values(), key=lambda v: v not in read)
         self.lowering = Lowering(RuntimeSizes(self.scope, inputs), first_paths(self.net))
-        self.names: ValueNames = {v: v.name for v in self.fields.values()}
+        self.names: ValueNames = {v: TensorName(v.name) for v in self.fields.values()}
         self.lowering.write(self.graph, self.scope, self.names, NodePlace())
         self.values = {**self.fields, **{o.name: o.value for o in self.graph.outputs}}
         terms = {t.name: self._write_loss(t) for t in losses}

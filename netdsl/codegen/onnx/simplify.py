@@ -7,10 +7,10 @@ is computed; then what no output needs is left out, from the end. Linear in the 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from onnx import NodeProto, numpy_helper
 
+from netdsl.base.arrays import Array
 from netdsl.codegen.onnx.folding import fold
 from netdsl.codegen.onnx.scope import Ledger, names_read, subgraphs
 
@@ -37,7 +37,7 @@ class _Known:
         self.ledger = ledger
         self.known: dict[str, str] = {}
         """What to read instead of a name."""
-        self.seen: dict[tuple[Any, ...], NodeProto] = {}
+        self.seen: dict[tuple[object, ...], NodeProto] = {}
 
     def keeps(self, node: NodeProto) -> bool:
         """Whether a node is needed beside the earlier ones; its inputs are brought up to date."""
@@ -77,7 +77,7 @@ class _Known:
         self.known.update(zip(node.output, first.output, strict=True))
         return True
 
-    def _array(self, name: str) -> Any:
+    def _array(self, name: str) -> Array | None:
         assert self.ledger is not None
         tensor = self.ledger.constants.get(name)
         return None if tensor is None else numpy_helper.to_array(tensor)
@@ -88,12 +88,12 @@ class _Known:
         return None if weight is None else weight.shape
 
 
-def _is_one(array: Any) -> bool:
+def _is_one(array: Array | None) -> bool:
     """One real number without axes, which changes neither values nor shapes."""
     return array is not None and array.ndim == 0 and array.dtype.kind == "f" and float(array) == 1.0
 
 
-def key_of(node: NodeProto) -> tuple[Any, ...]:
+def key_of(node: NodeProto) -> tuple[object, ...]:
     """What two nodes have in common that compute the same; nodes with bodies and random ones equal only themselves."""
     if node.op_type in RANDOM or any(True for _ in subgraphs(node)):
         return (id(node),)

@@ -7,6 +7,7 @@ from functools import reduce
 
 import numpy as np
 
+from netdsl.codegen.onnx.lowering import TensorName
 from netdsl.codegen.onnx.scope import GraphScope
 from netdsl.codegen.target import Unsupported
 from netdsl.dims import Dim, Extent, at
@@ -32,9 +33,9 @@ class RuntimeSizes:
         self.root = root
         self.given = given
         """The size of every symbol, where a graph is written for those sizes alone."""
-        self.batched = [value.name for value in inputs if value.type.batched]
+        self.batched = [TensorName(value.name) for value in inputs if value.type.batched]
         self.places = {
-            next(iter(size.symbols)): (value.name, axis)
+            next(iter(size.symbols)): (TensorName(value.name), axis)
             for value in reversed(inputs)
             for axis, size in reversed(list(enumerate(value.shape, start=1)))
             if isinstance(size, Dim) and size.symbols == {str(size)}
@@ -44,7 +45,7 @@ class RuntimeSizes:
         """The number that a size is, in a graph that is written for settled sizes."""
         return at(size, self.given) if self.given is not None and symbols_of(size) <= set(self.given) else None
 
-    def name(self, size: Dim) -> str:
+    def name(self, size: Dim) -> TensorName:
         """The tensor that holds a size."""
         if isinstance(size, QuasiAffine):
             return self.quasi(size.quasi, self.symbol(size.name))
@@ -53,7 +54,7 @@ class RuntimeSizes:
         assert isinstance(size, Floor)
         return self._floor(self.name(size.inner), size.number)
 
-    def _sum(self, size: SumOfProducts) -> str:
+    def _sum(self, size: SumOfProducts) -> TensorName:
         terms = []
         for factors, coefficient in size.terms.items():
             if factors:
@@ -61,25 +62,25 @@ class RuntimeSizes:
                 terms.append(self._times(product, coefficient))
         return self._add(reduce(lambda a, b: self._node("Add", a, b), terms), size.terms.get((), 0))
 
-    def _floor(self, x: str, number: int) -> str:
+    def _floor(self, x: TensorName, number: int) -> TensorName:
         """floor(x / number) for any sign: ONNX divides integers towards zero, but its `Mod` has the divisor's sign."""
         divisor = self._number(number)
         return self._node("Div", self._node("Sub", x, self._node("Mod", x, divisor)), divisor)
 
-    def batch(self) -> str:
+    def batch(self) -> TensorName:
         """How many samples there are."""
         if not self.batched:
             raise Unsupported("without an input there is no batch")
         return self._node("Shape", self.batched[0], start=0, end=1)
 
-    def symbol(self, name: str) -> str:
+    def symbol(self, name: str) -> TensorName:
         """The size of the axis that the author gave this symbol to."""
         if name not in self.places:
             raise Unsupported(f"no input has an axis of size `{name}`")
         value, axis = self.places[name]
         return self._node("Shape", value, start=axis, end=axis + 1)
 
-    def quasi(self, f: Quasi, x: str) -> str:
+    def quasi(self, f: Quasi, x: TensorName) -> TensorName:
         """`f(x)` as a line, a floor division, or in general a division and a look-up.
 
         Only sizes of inputs are divided here, which are never negative.
@@ -97,16 +98,16 @@ class RuntimeSizes:
         table = self.root.ledger.constant(np.array([v + f.base for v in f.table], np.int64))
         return self._node("Add", turns, self._node("Gather", table, rest, axis=0))
 
-    def _add(self, x: str, number: int) -> str:
+    def _add(self, x: TensorName, number: int) -> TensorName:
         return x if number == 0 else self._node("Add", x, self._number(number))
 
-    def _times(self, x: str, number: int) -> str:
+    def _times(self, x: TensorName, number: int) -> TensorName:
         return x if number == 1 else self._node("Mul", x, self._number(number))
 
-    def _number(self, number: int) -> str:
+    def _number(self, number: int) -> TensorName:
         return self.root.ledger.constant(np.array([number], np.int64))
 
-    def _node(self, op_type: str, *inputs: str, **attributes: int) -> str:
+    def _node(self, op_type: str, *inputs: TensorName, **attributes: int) -> TensorName:
         return self.root.once(PATH, op_type, inputs, **attributes)
 
 

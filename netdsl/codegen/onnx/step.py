@@ -17,6 +17,7 @@ import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table of rules)
 from netdsl.base.arrays import Array
 from netdsl.codegen.onnx.draft import ArraySource, Draft, batch_symbol, bind_outputs, check, complete, make_model, save
 from netdsl.codegen.onnx.lower import Lowering, NodePlace
+from netdsl.codegen.onnx.lowering import TensorName
 from netdsl.codegen.onnx.model import properties
 from netdsl.codegen.onnx.precision import HALVES, in_half
 from netdsl.codegen.onnx.scope import ELEMENTS, GraphScope, Ledger, ValueNames, names_used
@@ -76,9 +77,9 @@ def draft_step(step: TrainingStep, sizes: Mapping[str, int] | None = None, *, cu
     _check_names(step, [*(v.name for v in step.inputs), *known], [name for name, _ in outputs])
     ledger = Ledger([*(v.name for v in step.inputs), *(name for name, _ in outputs)], known, batch, cuda)
     scope = GraphScope(ledger)
-    names: ValueNames = {v: v.name for v in step.inputs}
-    names.update({c.value: c.name for c in step.carried})
-    names.update({w: w.name for w in step.constant})
+    names: ValueNames = {v: TensorName(v.name) for v in step.inputs}
+    names.update({c.value: TensorName(c.name) for c in step.carried})
+    names.update({w: TensorName(w.name) for w in step.constant})
     lowering = Lowering(RuntimeSizes(scope, fields, sizes), {}, mixed=step.precision != "no")
     lowering.write(step.graph, scope, names, NodePlace())
     lowering.check()

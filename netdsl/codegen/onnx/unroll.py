@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from netdsl.codegen.onnx.builder import NodeBuilder
-from netdsl.codegen.onnx.lowering import Builder
+from netdsl.codegen.onnx.lowering import Builder, TensorName
 from netdsl.dims import Extent
 
 LONGEST = 256
@@ -21,7 +21,7 @@ which a recording would find changed."""
 LAST = 2**31 - 1
 """An end of a slice behind every axis."""
 
-UnrolledBody = Callable[[Sequence[str], Sequence[str]], tuple[Sequence[str], Sequence[str]]]
+UnrolledBody = Callable[[Sequence[TensorName], Sequence[TensorName]], tuple[Sequence[TensorName], Sequence[TensorName]]]
 """`(states, elements) -> (next states, outputs)` by name."""
 
 
@@ -32,20 +32,20 @@ def steps_of(length: Extent, build: NodeBuilder) -> int | None:
 
 
 def unroll(
-    states: Sequence[str],
-    sequences: Sequence[tuple[str, int]],
+    states: Sequence[TensorName],
+    sequences: Sequence[tuple[TensorName, int]],
     axes: Sequence[int],
     length: int,
     backwards: bool,
     step: UnrolledBody,
     build: NodeBuilder,
-) -> list[str]:
+) -> list[TensorName]:
     """As a `Scan` gives them: the states after the last step, then the outputs stacked along `axes`.
 
     `sequences` are names with the axis along which they are read.
     """
     elements = list(zip(*(apart(name, axis, length, build) for name, axis in sequences), strict=True))
-    made: list[Sequence[str]] = []
+    made: list[Sequence[TensorName]] = []
     for place in reversed(elements) if backwards else elements:
         states, outputs = step(states, place)
         made.append(outputs)
@@ -57,12 +57,12 @@ def unroll(
     ]
 
 
-def apart(name: str, axis: int, length: int, build: NodeBuilder) -> list[str]:
+def apart(name: TensorName, axis: int, length: int, build: NodeBuilder) -> list[TensorName]:
     """The elements of a sequence along an axis, which they do not have any more."""
     counts = parts(length)
     pieces = zip(cut(name, axis, counts, build), counts, strict=True)
     thin = [one for piece, count in pieces for one in cut(piece, axis, [1] * count, build)]
-    return [str(build.node("Squeeze", [one, build.ints(axis)])) for one in thin]
+    return [build.node("Squeeze", [one, build.ints(axis)]) for one in thin]
 
 
 def parts(length: int) -> list[int]:
@@ -70,17 +70,17 @@ def parts(length: int) -> list[int]:
     return [min(TOGETHER, length - start) for start in range(0, length, TOGETHER)]
 
 
-def cut(name: str, axis: int, sizes: list[int], build: NodeBuilder) -> list[str]:
+def cut(name: TensorName, axis: int, sizes: list[int], build: NodeBuilder) -> list[TensorName]:
     """The tensor in pieces of these sizes."""
     if len(sizes) == 1:
         return [name]
-    return list(build.node("Split", [name, build.ints(*sizes)], len(sizes), axis=axis))
+    return list(build.nodes("Split", [name, build.ints(*sizes)], len(sizes), axis=axis))
 
 
-def side_by_side(names: Sequence[str], axis: int, build: Builder) -> str:
+def side_by_side(names: Sequence[TensorName], axis: int, build: Builder) -> TensorName:
     """Tensors along a new axis."""
-    joined = [str(build.node("Unsqueeze", [name, build.ints(axis)])) for name in names]
+    joined = [build.node("Unsqueeze", [name, build.ints(axis)]) for name in names]
     while len(joined) > 1:
         groups = [joined[start : start + TOGETHER] for start in range(0, len(joined), TOGETHER)]
-        joined = [group[0] if len(group) == 1 else str(build.node("Concat", group, axis=axis)) for group in groups]
+        joined = [group[0] if len(group) == 1 else build.node("Concat", group, axis=axis) for group in groups]
     return joined[0]

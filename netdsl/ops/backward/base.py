@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.axes import together
-from netdsl.ops.base import Op
+from netdsl.ops.base import Op, fixed
 from netdsl.ops.fields import Kind
 
 ForwardOp = Annotated[Any, Kind()]
@@ -110,3 +110,8 @@ class Gate(Backward):
 
     def pointwise(self) -> Extent:
         return self.dy.type.elements
+
+
+def fixed_shape(weight: TensorType) -> tuple[int, ...]:
+    """The shape of a weight, whose sizes are numbers."""
+    return tuple(fixed(size, "a weight's size") for size in weight.shape)

@@ -1,9 +1,8 @@
 """ONNX nodes of arithmetic. ONNX mixes no kinds of numbers, so whole ones become real beside real ones."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.dims.tensors import DType
 from netdsl.ops.arithmetic import (
     Abs,
@@ -29,12 +28,12 @@ FLOAT = 1
 PAIRS = {"sub": "Sub", "div": "Div", "power": "Pow", "maximum": "Max", "minimum": "Min"}
 
 
-def as_real(name: str, build: Builder) -> Any:
+def as_real(name: TensorName, build: Builder) -> TensorName:
     """The tensor as float32."""
     return build.node("Cast", [name], to=FLOAT)
 
 
-def alike(op: Op, real: bool, inputs: Sequence[str], build: Builder) -> list[str]:
+def alike(op: Op, real: bool, inputs: Sequence[TensorName], build: Builder) -> list[TensorName]:
     """The inputs, whole numbers as real ones when the result is real."""
     kinds = [v.type.dtype for v in op.operands()]
     return [
@@ -44,7 +43,7 @@ def alike(op: Op, real: bool, inputs: Sequence[str], build: Builder) -> list[str
 
 
 @rules.lowers(Add, Mul)
-def bundle(op: Add | Mul, inputs: Sequence[str], build: Builder) -> Any:
+def bundle(op: Add | Mul, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     total, *others = alike(op, op.result().dtype is DType.FLOAT, inputs, build)
     for other in others:
         total = build.node("Add" if isinstance(op, Add) else "Mul", [total, other])
@@ -52,22 +51,22 @@ def bundle(op: Add | Mul, inputs: Sequence[str], build: Builder) -> Any:
 
 
 @rules.lowers(Sub, Div, Power, Maximum, Minimum)
-def pair(op: Sub | Div | Power | Maximum | Minimum, inputs: Sequence[str], build: Builder) -> Any:
+def pair(op: Sub | Div | Power | Maximum | Minimum, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     sides = alike(op, op.result().dtype is DType.FLOAT, inputs, build)
     return build.node(PAIRS[op.name], sides)
 
 
 @rules.lowers(Exp, Log, Sqrt, Abs, Neg)
-def function(op: Exp | Log | Sqrt | Abs | Neg, inputs: Sequence[str], build: Builder) -> Any:
+def function(op: Exp | Log | Sqrt | Abs | Neg, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     return build.node(op.name.capitalize(), inputs)
 
 
 @rules.lowers(Clamp)
-def clamp(op: Clamp, inputs: Sequence[str], build: Builder) -> Any:
+def clamp(op: Clamp, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     bounds = ["" if b is None else build.constant(b) for b in (op.low, op.high)]
     return build.node("Clip", [inputs[0], *(bounds if bounds[1] else bounds[:1])])
 
 
 @rules.lowers(Matmul)
-def matmul(op: Matmul, inputs: Sequence[str], build: Builder) -> Any:
+def matmul(op: Matmul, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     return build.node("MatMul", inputs)

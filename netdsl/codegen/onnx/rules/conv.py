@@ -1,9 +1,8 @@
 """ONNX nodes of convolutions."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, NodeSetting, TensorName, rules
 from netdsl.codegen.target import Unsupported
 from netdsl.dims import Extent
 from netdsl.dims.tensors import Value
@@ -27,19 +26,22 @@ def axes(rank: int, first: int = 2) -> range:
     return range(first, first + rank)
 
 
-def taken(x: str, starts: Sequence[int], sizes: Sequence[Extent], build: Builder, strides: Sequence[int] = ()) -> Any:
+def taken(
+    x: TensorName, starts: Sequence[int], sizes: Sequence[Extent], build: Builder, strides: Sequence[int] = ()
+) -> TensorName:
     """`sizes` positions of each spatial axis from `starts` on, every `strides`."""
     steps = strides or [1] * len(starts)
     reach = build.extents(*((size - 1) * step + 1 for size, step in zip(sizes, steps, strict=True)))
-    if all(isinstance(size, int) for size in sizes):
-        ends = build.ints(*((n - 1) * s + 1 + a for n, s, a in zip(sizes, steps, starts, strict=True)))  # type: ignore[arg-type]
+    settled = [size for size in sizes if isinstance(size, int)]
+    if len(settled) == len(sizes):
+        ends = build.ints(*((n - 1) * s + 1 + a for n, s, a in zip(settled, steps, starts, strict=True)))
     else:
         ends = build.node("Add", [reach, build.ints(*starts)]) if any(starts) else reach
     where = [build.ints(*starts), ends, build.ints(*axes(len(starts)))]
     return build.node("Slice", [x, *where, *([build.ints(*steps)] if strides else [])])
 
 
-def rim(x: str, befores: Sequence[int], afters: Sequence[int], build: Builder) -> Any:
+def rim(x: TensorName, befores: Sequence[int], afters: Sequence[int], build: Builder) -> TensorName:
     """Zeros around the spatial axes."""
     if not any(befores) and not any(afters):
         return x
@@ -47,7 +49,7 @@ def rim(x: str, befores: Sequence[int], afters: Sequence[int], build: Builder) -
 
 
 @rules.lowers(Conv)
-def conv(op: Conv, inputs: Sequence[str], build: Builder) -> Any:
+def conv(op: Conv, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     require_batch(op.x, "conv")
     operands = [inputs[0], build.weight("weight")] + ([build.weight("bias")] if op.bias else [])
     return build.node(
@@ -57,7 +59,7 @@ def conv(op: Conv, inputs: Sequence[str], build: Builder) -> Any:
 
 
 @rules.lowers(ConvTranspose)
-def conv_transpose(op: ConvTranspose, inputs: Sequence[str], build: Builder) -> Any:
+def conv_transpose(op: ConvTranspose, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     require_batch(op.x, "conv_transpose")
     if any(extra >= stride for extra, stride in zip(op.extra, op.strides, strict=True)):
         return _extended(op, inputs, build)
@@ -68,9 +70,9 @@ def conv_transpose(op: ConvTranspose, inputs: Sequence[str], build: Builder) -> 
     )  # fmt: skip
 
 
-def _extended(op: ConvTranspose, inputs: Sequence[str], build: Builder) -> Any:
+def _extended(op: ConvTranspose, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """With more `output_padding` than a stride, which onnxruntime refuses: the full result, then cut and filled."""
-    settings: dict[str, Any] = {"strides": op.strides, "dilations": op.dilations, "group": op.groups}
+    settings: dict[str, NodeSetting] = {"strides": op.strides, "dilations": op.dilations, "group": op.groups}
     made = build.node("ConvTranspose", [inputs[0], build.weight("weight")], kernel_shape=op.kernels, **settings)
     befores = [before for before, _ in op.pads]
     short = [max(0, extra - after) for extra, (_, after) in zip(op.extra, op.pads, strict=True)]
@@ -82,7 +84,7 @@ def _extended(op: ConvTranspose, inputs: Sequence[str], build: Builder) -> Any:
 
 
 @rules.lowers(LocallyConnected)
-def locally_connected(op: LocallyConnected, inputs: Sequence[str], build: Builder) -> Any:
+def locally_connected(op: LocallyConnected, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """Patches times filters, one matrix product a position."""
     require_batch(op.x, "locally_connected")
     rank, positions = len(op.sizes), count(op.positions)
@@ -96,7 +98,7 @@ def locally_connected(op: LocallyConnected, inputs: Sequence[str], build: Builde
     return build.node("Add", [shaped, build.weight("bias")]) if op.bias else shaped
 
 
-def patches(op: LocallyConnected, x: str, build: Builder) -> Any:
+def patches(op: LocallyConnected, x: TensorName, build: Builder) -> TensorName:
     """`[N, C, H, W]` as `[O, P, N, C, K, L]`: positions first, then what each of them reads."""
     rank = len(op.sizes)
     if any(map(any, op.pads)):

@@ -1,9 +1,8 @@
 """ONNX nodes of cutting and padding."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType
 from netdsl.ops.cut import Crop, Pad, Slice
@@ -13,7 +12,7 @@ END = 2**63 - 1
 
 
 @rules.lowers(Slice)
-def slice_(op: Slice, inputs: Sequence[str], build: Builder) -> Any:
+def slice_(op: Slice, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     start: Extent = op.start
     end: Extent = END if op.end is None else op.end
     bounds = [build.extents(start), build.extents(end), build.ints(op.along + op.x.type.batched)]
@@ -22,7 +21,7 @@ def slice_(op: Slice, inputs: Sequence[str], build: Builder) -> Any:
 
 
 @rules.lowers(Crop)
-def crop(op: Crop, inputs: Sequence[str], build: Builder) -> Any:
+def crop(op: Crop, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     first = 1 + op.x.type.batched
     axes = build.ints(*range(first, op.x.type.rank + op.x.type.batched))
     if op.margin is not None:
@@ -33,7 +32,7 @@ def crop(op: Crop, inputs: Sequence[str], build: Builder) -> Any:
     return build.node("Slice", [inputs[0], starts, ends, axes])
 
 
-def _from_sizes(op: Crop, inputs: Sequence[str], build: Builder, first: int) -> tuple[str, str]:
+def _from_sizes(op: Crop, inputs: Sequence[TensorName], build: Builder, first: int) -> tuple[TensorName, TensorName]:
     """Where a crop begins and ends, computed when it runs unless all is known."""
     offsets, target = op.offsets, op.target
     if all(isinstance(s, int) for s in (*offsets, *target)):
@@ -51,7 +50,7 @@ MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge"}
 
 
 @rules.lowers(Pad)
-def pad(op: Pad, inputs: Sequence[str], build: Builder) -> Any:
+def pad(op: Pad, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     befores, afters = (list(side) for side in zip(*op.rims, strict=True))
     filling = _filling(op, build) if op.value else ""
     # With its axes named, onnxruntime does not take zeros for padding of a max-pooling that follows, which reads none.
@@ -60,5 +59,5 @@ def pad(op: Pad, inputs: Sequence[str], build: Builder) -> Any:
     return build.node("Pad", [inputs[0], build.ints(*befores, *afters), filling, axes], mode=MODES[op.mode])
 
 
-def _filling(op: Pad, build: Builder) -> Any:
+def _filling(op: Pad, build: Builder) -> TensorName:
     return build.constant(int(op.value), "int64") if op.x.type.dtype is DType.INT else build.constant(op.value)

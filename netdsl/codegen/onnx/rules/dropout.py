@@ -1,13 +1,12 @@
 """ONNX nodes of dropout."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.ops.dropout import Dropout, SpatialDropout
 
 
 @rules.lowers(Dropout, SpatialDropout)
-def dropout(op: Dropout, inputs: Sequence[str], build: Builder) -> Any:
+def dropout(op: Dropout, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """At inference the identity; runtimes remove the node, viewers still show where the layer was."""
     return build.node("Identity", [inputs[0]])

@@ -1,16 +1,15 @@
 """ONNX nodes of fully connected layers and look-up tables."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.codegen.onnx.rules.ranges import or_nan, within
 from netdsl.dims.tensors import DType
 from netdsl.ops.linear import Embedding, Gather, Linear
 
 
 @rules.lowers(Linear)
-def linear(op: Linear, inputs: Sequence[str], build: Builder) -> Any:
+def linear(op: Linear, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     weight, bias = build.weight("weight"), [build.weight("bias")] if op.bias else []
     if op.x.type.rank == 1 and op.x.type.batched:
         return build.node("Gemm", [inputs[0], weight, *bias], transB=1)
@@ -19,14 +18,14 @@ def linear(op: Linear, inputs: Sequence[str], build: Builder) -> Any:
 
 
 @rules.lowers(Embedding)
-def embedding(op: Embedding, inputs: Sequence[str], build: Builder) -> Any:
+def embedding(op: Embedding, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     safe, known = within(inputs[0], op.count, build)
     rows = build.node("Gather", [build.weight("weight"), safe], axis=0)
     return or_nan(build.node("Unsqueeze", [known, build.ints(-1)]), rows, build)
 
 
 @rules.lowers(Gather)
-def gather(op: Gather, inputs: Sequence[str], build: Builder) -> Any:
+def gather(op: Gather, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     places, known = within(inputs[1], op.count, build)
     found = _each(op, inputs[0], places, build) if op.each else _looked_up(op, inputs[0], places, build)
     kind, behind = op.places.type, op.table.type.rank - op.along - 1
@@ -39,7 +38,7 @@ def gather(op: Gather, inputs: Sequence[str], build: Builder) -> Any:
     return build.node("Where", [known, found, nothing])
 
 
-def _looked_up(op: Gather, table: str, places: str, build: Builder) -> Any:
+def _looked_up(op: Gather, table: TensorName, places: TensorName, build: Builder) -> TensorName:
     """Parts of one table for all samples, or the same parts of every sample's."""
     found = build.node("Gather", [table, places], axis=op.along + op.table.type.batched)
     if not op.places.type.batched or not op.along:
@@ -48,7 +47,7 @@ def _looked_up(op: Gather, table: str, places: str, build: Builder) -> Any:
     return build.node("Transpose", [found], perm=[op.along, *(a for a in range(rank) if a != op.along)])
 
 
-def _each(op: Gather, table: str, places: str, build: Builder) -> Any:
+def _each(op: Gather, table: TensorName, places: TensorName, build: Builder) -> TensorName:
     """Parts of each sample's table by its own numbers."""
     rank, along, wide = op.table.type.rank, op.along, op.places.type.rank
     if along:

@@ -1,9 +1,8 @@
 """ONNX nodes of losses, in ordinary operators."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.codegen.onnx.rules.arithmetic import as_real
 from netdsl.codegen.onnx.rules.ranges import or_nan, probable, within
 from netdsl.codegen.onnx.rules.reduce import belongs, hot
@@ -26,17 +25,17 @@ from netdsl.ops.loss import (
 )
 
 
-def mean(name: str, build: Builder) -> Any:
+def mean(name: TensorName, build: Builder) -> TensorName:
     """The mean of all elements, without axes."""
     return build.node("ReduceMean", [name], keepdims=0)
 
 
-def total(name: str, build: Builder) -> Any:
+def total(name: TensorName, build: Builder) -> TensorName:
     return build.node("ReduceSum", [name], keepdims=0)
 
 
 @rules.lowers(CrossEntropy, Nll)
-def class_loss(op: CrossEntropy | Nll, inputs: Sequence[str], build: Builder) -> Any:
+def class_loss(op: CrossEntropy | Nll, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     x, label = inputs
     axis = op.along + 1
     logs = log_softmax(x, axis, op.x.type.rank, build) if isinstance(op, CrossEntropy) else x
@@ -52,7 +51,7 @@ def class_loss(op: CrossEntropy | Nll, inputs: Sequence[str], build: Builder) ->
     return loss
 
 
-def log_softmax(x: str, axis: int, last: int, build: Builder) -> Any:
+def log_softmax(x: TensorName, axis: int, last: int, build: Builder) -> TensorName:
     """`LogSoftmax`, spelt out where the classes are not the last axis: onnxruntime would turn the axes round twice.
 
     On the CPU it takes a tenth of the time for images of 16 to 64 classes.
@@ -65,7 +64,9 @@ def log_softmax(x: str, axis: int, last: int, build: Builder) -> Any:
     return build.node("Sub", [below, build.node("Log", [whole])])
 
 
-def counted_labels(ignore: int, classes: Extent | None, label: str, build: Builder) -> tuple[str, str]:
+def counted_labels(
+    ignore: int, classes: Extent | None, label: TensorName, build: Builder
+) -> tuple[TensorName, TensorName]:
     """1 or 0 for labels that count or do not, NaN for those that are no class; and labels that can be looked up."""
     ignored = build.node("Equal", [label, build.constant(ignore, "int64")])
     counted = as_real(build.node("Not", [ignored]), build)
@@ -75,7 +76,7 @@ def counted_labels(ignore: int, classes: Extent | None, label: str, build: Build
     return or_nan(known, counted, build), safe
 
 
-def _shares(op: ClassLoss | Counted, label: str, build: Builder) -> tuple[str, str, str]:
+def _shares(op: ClassLoss | Counted, label: TensorName, build: Builder) -> tuple[TensorName, TensorName, TensorName]:
     """What labels count (`counted_labels`), a label that can be looked up, and how much each one counts."""
     counted, safe = counted_labels(op.ignore, op.classes, label, build)
     if op.weight is None:
@@ -85,24 +86,24 @@ def _shares(op: ClassLoss | Counted, label: str, build: Builder) -> tuple[str, s
 
 
 @rules.lowers(Counted)
-def counted(op: Counted, inputs: Sequence[str], build: Builder) -> Any:
+def counted(op: Counted, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     return total(_shares(op, inputs[0], build)[2], build)
 
 
-def _over_classes(op: CrossEntropy, logs: str, axis: int, build: Builder) -> Any:
+def _over_classes(op: CrossEntropy, logs: TensorName, axis: int, build: Builder) -> TensorName:
     if op.weight is not None:
         shape = [len(op.weight) if i == axis else 1 for i in range(op.x.type.rank + 1)]
         logs = build.node("Mul", [logs, build.node("Reshape", [build.constant(list(op.weight)), build.ints(*shape)])])
     return build.node("ReduceMean", [logs, build.ints(axis)], keepdims=0)
 
 
-def _minus_mean(values: str, shares: str, whole: str, build: Builder) -> Any:
+def _minus_mean(values: TensorName, shares: TensorName, whole: TensorName, build: Builder) -> TensorName:
     """`-sum(values * shares) / sum(whole)`."""
     above = total(build.node("Mul", [values, shares]), build)
     return build.node("Neg", [build.node("Div", [above, total(whole, build)])])
 
 
-def labels_of(op: PairLoss, label: str, build: Builder) -> Any:
+def labels_of(op: PairLoss, label: TensorName, build: Builder) -> TensorName:
     """The labels in the shape of the scores, as real numbers; NaN for one that is outside the classes of the loss."""
     if op.lone:
         label = build.node("Unsqueeze", [label, build.ints(1)])
@@ -111,7 +112,7 @@ def labels_of(op: PairLoss, label: str, build: Builder) -> Any:
 
 
 @rules.lowers(Mse, L1)
-def distance(op: Mse | L1, inputs: Sequence[str], build: Builder) -> Any:
+def distance(op: Mse | L1, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     difference = build.node("Sub", [inputs[0], labels_of(op, inputs[1], build)])
     if isinstance(op, L1):
         return mean(build.node("Abs", [difference]), build)
@@ -119,7 +120,7 @@ def distance(op: Mse | L1, inputs: Sequence[str], build: Builder) -> Any:
 
 
 @rules.lowers(BinaryCrossEntropyWithLogits)
-def bce_with_logits(op: BinaryCrossEntropyWithLogits, inputs: Sequence[str], build: Builder) -> Any:
+def bce_with_logits(op: BinaryCrossEntropyWithLogits, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     # max(x, 0) - x * y + log(1 + exp(-|x|)), which never overflows
     x, y = inputs[0], labels_of(op, inputs[1], build)
     small = build.node("Exp", [build.node("Neg", [build.node("Abs", [x])])])
@@ -129,7 +130,7 @@ def bce_with_logits(op: BinaryCrossEntropyWithLogits, inputs: Sequence[str], bui
 
 
 @rules.lowers(BinaryCrossEntropy)
-def bce(op: BinaryCrossEntropy, inputs: Sequence[str], build: Builder) -> Any:
+def bce(op: BinaryCrossEntropy, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     x, y = probable(inputs[0], build), labels_of(op, inputs[1], build)
     one = build.constant(1.0)
     hit = build.node("Mul", [y, _log(x, build)])
@@ -137,7 +138,7 @@ def bce(op: BinaryCrossEntropy, inputs: Sequence[str], build: Builder) -> Any:
     return build.node("Neg", [mean(build.node("Add", [hit, miss]), build)])
 
 
-def _log(x: str, build: Builder) -> Any:
+def _log(x: TensorName, build: Builder) -> TensorName:
     """The logarithm, no lower than -100, as PyTorch's loss has it; onnxruntime's `Max` would lose NaN."""
     low = build.constant(-100.0)
     log = build.node("Log", [x])
@@ -145,7 +146,7 @@ def _log(x: str, build: Builder) -> Any:
 
 
 @rules.lowers(Hinge)
-def hinge(op: Hinge, inputs: Sequence[str], build: Builder) -> Any:
+def hinge(op: Hinge, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     y = labels_of(op, inputs[1], build)
     positive = build.node("Greater", [y, build.constant(0.0)])
     signs = build.node("Where", [positive, build.constant(1.0), build.constant(-1.0)])
@@ -154,7 +155,7 @@ def hinge(op: Hinge, inputs: Sequence[str], build: Builder) -> Any:
 
 
 @rules.lowers(MultiMargin)
-def multi_margin(op: MultiMargin, inputs: Sequence[str], build: Builder) -> Any:
+def multi_margin(op: MultiMargin, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     x, label = inputs
     label, known = within(label, op.x.shape[0], build)
     row = build.node("Unsqueeze", [label, build.ints(1)])
@@ -166,7 +167,7 @@ def multi_margin(op: MultiMargin, inputs: Sequence[str], build: Builder) -> Any:
 
 
 @rules.lowers(CrossEntropyGradient)
-def cross_entropy_gradient(op: CrossEntropyGradient, inputs: Sequence[str], build: Builder) -> Any:
+def cross_entropy_gradient(op: CrossEntropyGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """`(softmax * (sum of the target) - target) * share`, where the target of a label is its class, smoothed."""
     dy, x, label = inputs
     axis = op.along + 1
@@ -186,7 +187,7 @@ def cross_entropy_gradient(op: CrossEntropyGradient, inputs: Sequence[str], buil
     return build.node("Mul", [build.node("Sub", [soft, target]), _one_share(dy, shares, build)])
 
 
-def _one_share(dy: str, shares: str, build: Builder) -> Any:
+def _one_share(dy: TensorName, shares: TensorName, build: Builder) -> TensorName:
     """What each label has in the mean; where none counts there is nothing to divide, and no gradient."""
     whole, none = total(shares, build), build.constant(0.0)
     divisor = build.node("Where", [build.node("Equal", [whole, none]), build.constant(1.0), whole])
@@ -194,7 +195,7 @@ def _one_share(dy: str, shares: str, build: Builder) -> Any:
 
 
 @rules.lowers(NllGradient)
-def nll_gradient(op: NllGradient, inputs: Sequence[str], build: Builder) -> Any:
+def nll_gradient(op: NllGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     dy, _, label = inputs
     axis = op.along + 1
     _, safe, shares = _shares(op, label, build)
@@ -203,12 +204,12 @@ def nll_gradient(op: NllGradient, inputs: Sequence[str], build: Builder) -> Any:
     return build.node("Mul", [right, build.node("Unsqueeze", [below, build.ints(axis)])])
 
 
-def _real_size(op: CrossEntropyGradient, build: Builder) -> Any:
+def _real_size(op: CrossEntropyGradient, build: Builder) -> TensorName:
     size = build.node("Cast", [build.extents(op.classes)], to=1)
     return build.node("Squeeze", [size, build.ints(0)])
 
 
-def _along(op: CrossEntropyGradient, axis: int, build: Builder) -> Any:
+def _along(op: CrossEntropyGradient, axis: int, build: Builder) -> TensorName:
     """The class weights, laid along the axis of the classes."""
     assert op.weight is not None
     shape = [1] * (op.x.type.rank + 1)

@@ -4,21 +4,20 @@ NaN when no label counts, and when one that counts is no class.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.codegen.onnx.rules.arithmetic import as_real
 from netdsl.codegen.onnx.rules.loss import counted_labels, total
 from netdsl.codegen.onnx.rules.reduce import class_numbers, hot
 from netdsl.ops.metric import Accuracy, Metric, Miou, PixelAccuracy, TopK
 
 
-def counted(op: Metric, label: str, build: Builder) -> tuple[str, str]:
+def counted(op: Metric, label: TensorName, build: Builder) -> tuple[TensorName, TensorName]:
     """Which labels count and labels that can be looked up, as `counted_labels` has them."""
     return counted_labels(op.ignore, op.labels, label, build)
 
 
-def predicted(op: Metric, x: str, threshold: float, build: Builder) -> Any:
+def predicted(op: Metric, x: TensorName, threshold: float, build: Builder) -> TensorName:
     """The class with the highest score, the first of equal ones; a lone score says 1 above the threshold."""
     axis = op.along + 1
     size = op.x.shape[op.along]
@@ -28,21 +27,21 @@ def predicted(op: Metric, x: str, threshold: float, build: Builder) -> Any:
     return build.node("ArgMax", [x], axis=axis, keepdims=0)
 
 
-def share(right: str, counts: str, build: Builder) -> Any:
+def share(right: TensorName, counts: TensorName, build: Builder) -> TensorName:
     """How many of the labels that count are right, over their number."""
     found = total(build.node("Mul", [as_real(right, build), counts]), build)
     return build.node("Div", [found, total(counts, build)])
 
 
 @rules.lowers(Accuracy, PixelAccuracy)
-def accuracy(op: Accuracy, inputs: Sequence[str], build: Builder) -> Any:
+def accuracy(op: Accuracy, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     x, label = inputs
     counts, label = counted(op, label, build)
     return share(build.node("Equal", [predicted(op, x, op.threshold, build), label]), counts, build)
 
 
 @rules.lowers(TopK)
-def top_k(op: TopK, inputs: Sequence[str], build: Builder) -> Any:
+def top_k(op: TopK, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """A label is right when fewer than k classes lie ahead: a higher score, or an equal one of a lower class."""
     x, label = inputs
     axis = op.along + 1
@@ -59,7 +58,7 @@ def top_k(op: TopK, inputs: Sequence[str], build: Builder) -> Any:
 
 
 @rules.lowers(Miou)
-def miou(op: Miou, inputs: Sequence[str], build: Builder) -> Any:
+def miou(op: Miou, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """Labels and predictions as one row a position and one column a class, summed over positions."""
     x, label = inputs
     counts, label = counted(op, label, build)
@@ -78,13 +77,13 @@ def miou(op: Miou, inputs: Sequence[str], build: Builder) -> Any:
     return build.node("ReduceMean", [filled], keepdims=0)
 
 
-def _rows(op: Miou, classes: str, counts: str, build: Builder) -> Any:
+def _rows(op: Miou, classes: TensorName, counts: TensorName, build: Builder) -> TensorName:
     """`[…, C]`: 1 at the class of each position that counts."""
     rank = op.x.type.rank + 1
     return build.node("Mul", [hot(classes, max(op.classes, 2), rank - 1, rank, build), counts])
 
 
-def _unignored(op: Miou, columns: str, build: Builder) -> Any:
+def _unignored(op: Miou, columns: TensorName, build: Builder) -> TensorName:
     """The columns without that of the ignored class, which has no part in the mean."""
     classes = range(max(op.classes, 2))
     if op.ignore not in classes:
@@ -92,6 +91,6 @@ def _unignored(op: Miou, columns: str, build: Builder) -> Any:
     return build.node("Gather", [columns, build.ints(*(c for c in classes if c != op.ignore))])
 
 
-def _columns(op: Miou, rows: str, build: Builder) -> Any:
+def _columns(op: Miou, rows: TensorName, build: Builder) -> TensorName:
     """How many positions each class has."""
     return build.node("ReduceSum", [rows, build.ints(*range(op.x.type.rank))], keepdims=0)

@@ -1,38 +1,37 @@
 """ONNX nodes of normalisation layers, as they act at inference."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, NodeSetting, TensorName, rules
 from netdsl.codegen.onnx.rules.conv import require_batch
 from netdsl.dims import Dim
 from netdsl.dims.tensors import TensorType
 from netdsl.ops.normalize import Batchnorm, Groupnorm, Instancenorm, Layernorm, Lrn
 
 
-def scale_and_shift(op: Batchnorm | Instancenorm, build: Builder) -> list[str]:
+def scale_and_shift(op: Batchnorm | Instancenorm, build: Builder) -> list[TensorName]:
     """The learned pair, or ones and zeros where a layer has none but ONNX wants it."""
     if op.affine:
         return [build.weight("weight"), build.weight("bias")]
     return [build.constant([1.0] * op.channels), build.constant([0.0] * op.channels)]
 
 
-def spread_out(name: str, type: TensorType, build: Builder) -> str:
+def spread_out(name: TensorName, type: TensorType, build: Builder) -> TensorName:
     """`[C]` as `[C, 1, …]`, to meet values of that type."""
     if type.rank == 1:
         return name
-    return str(build.node("Unsqueeze", [name, build.ints(*range(1, type.rank))]))
+    return build.node("Unsqueeze", [name, build.ints(*range(1, type.rank))])
 
 
 @rules.lowers(Batchnorm)
-def batchnorm(op: Batchnorm, inputs: Sequence[str], build: Builder) -> Any:
+def batchnorm(op: Batchnorm, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     require_batch(op.x, "batchnorm")
     running = [build.weight("running_mean"), build.weight("running_var")]
     return build.node("BatchNormalization", [inputs[0], *scale_and_shift(op, build), *running], epsilon=op.eps)
 
 
 @rules.lowers(Layernorm)
-def layernorm(op: Layernorm, inputs: Sequence[str], build: Builder) -> Any:
+def layernorm(op: Layernorm, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     x, sizes = inputs[0], op.x.shape[-op.axes :]
     if op.affine:
         operands = [build.weight("weight"), build.weight("bias")]
@@ -44,7 +43,7 @@ def layernorm(op: Layernorm, inputs: Sequence[str], build: Builder) -> Any:
 
 
 @rules.lowers(Groupnorm)
-def groupnorm(op: Groupnorm, inputs: Sequence[str], build: Builder) -> Any:
+def groupnorm(op: Groupnorm, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """Each group as a channel of its own: onnxruntime's `GroupNormalization` takes `E[x²] - E[x]²` for the variance."""
     require_batch(op.x, "groupnorm")
     ones, zeros = build.constant([1.0] * op.groups), build.constant([0.0] * op.groups)
@@ -58,17 +57,17 @@ def groupnorm(op: Groupnorm, inputs: Sequence[str], build: Builder) -> Any:
 
 
 @rules.lowers(Instancenorm)
-def instancenorm(op: Instancenorm, inputs: Sequence[str], build: Builder) -> Any:
+def instancenorm(op: Instancenorm, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     require_batch(op.x, "instancenorm")
     return build.node("InstanceNormalization", [inputs[0], *scale_and_shift(op, build)], epsilon=op.eps)
 
 
 @rules.lowers(Lrn)
-def lrn(op: Lrn, inputs: Sequence[str], build: Builder) -> Any:
+def lrn(op: Lrn, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     require_batch(op.x, "lrn")
     if op.size % 2 == 0:
         return _even_lrn(op, inputs[0], build)
-    settings: dict[str, Any] = {"size": op.size, "alpha": op.alpha, "beta": op.beta, "bias": op.k}
+    settings: dict[str, NodeSetting] = {"size": op.size, "alpha": op.alpha, "beta": op.beta, "bias": op.k}
     if op.x.type.rank == 3:
         return build.node("LRN", [inputs[0]], **settings)
     # onnxruntime takes images only; the positions may lie in any order.
@@ -76,7 +75,7 @@ def lrn(op: Lrn, inputs: Sequence[str], build: Builder) -> Any:
     return build.node("Reshape", [build.node("LRN", [image], **settings), build.shape_of(inputs[0])])
 
 
-def _even_lrn(op: Lrn, x: str, build: Builder) -> Any:
+def _even_lrn(op: Lrn, x: TensorName, build: Builder) -> TensorName:
     """A window of even size lies one channel back in PyTorch and one ahead in ONNX, so it is spelt out."""
     before, after = op.size // 2, (op.size - 1) // 2
     flat = build.node("Reshape", [build.node("Mul", [x, x]), build.ints(0, 0, -1)])

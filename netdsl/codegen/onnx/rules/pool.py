@@ -1,9 +1,8 @@
 """ONNX nodes of pooling."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, NodeSetting, TensorName, rules
 from netdsl.codegen.onnx.rules.conv import both_sides, require_batch
 from netdsl.dims import Extent
 from netdsl.ops.pool import (
@@ -17,7 +16,7 @@ from netdsl.ops.pool import (
 )
 
 
-def window_of(op: Maxpool | Avgpool) -> dict[str, Any]:
+def window_of(op: Maxpool | Avgpool) -> dict[str, NodeSetting]:
     """The attributes that both sliding pools have."""
     return {
         "kernel_shape": op.kernels, "strides": op.strides, "pads": both_sides(op.pads), "ceil_mode": int(op.ceil)
@@ -25,24 +24,24 @@ def window_of(op: Maxpool | Avgpool) -> dict[str, Any]:
 
 
 @rules.lowers(Maxpool)
-def maxpool(op: Maxpool, inputs: Sequence[str], build: Builder) -> Any:
+def maxpool(op: Maxpool, inputs: Sequence[TensorName], build: Builder) -> TensorName | tuple[TensorName, TensorName]:
     require_batch(op.x, "maxpool")
     if not op.indices:
         return build.node("MaxPool", inputs, dilations=op.dilations, **window_of(op))
-    pooled, places = build.node("MaxPool", inputs, outputs=2, dilations=op.dilations, **window_of(op))
+    pooled, places = build.nodes("MaxPool", inputs, 2, dilations=op.dilations, **window_of(op))
     # ONNX counts through batch and channels too; PyTorch and `max_unpool` count within a channel.
     plane = build.node("ReduceProd", [build.shape_of(inputs[0], 2)], keepdims=1)
     return pooled, build.node("Mod", [places, plane])
 
 
 @rules.lowers(Avgpool)
-def avgpool(op: Avgpool, inputs: Sequence[str], build: Builder) -> Any:
+def avgpool(op: Avgpool, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     require_batch(op.x, "avgpool")
     return build.node("AveragePool", inputs, count_include_pad=int(op.count_padding), **window_of(op))
 
 
 @rules.lowers(GlobalAvgpool, GlobalMaxpool)
-def global_pool(op: GlobalAvgpool | GlobalMaxpool, inputs: Sequence[str], build: Builder) -> Any:
+def global_pool(op: GlobalAvgpool | GlobalMaxpool, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     mean = isinstance(op, GlobalAvgpool)
     if op.keep and op.x.type.batched:
         return build.node("GlobalAveragePool" if mean else "GlobalMaxPool", inputs)
@@ -51,7 +50,7 @@ def global_pool(op: GlobalAvgpool | GlobalMaxpool, inputs: Sequence[str], build:
 
 
 @rules.lowers(AdaptiveAvgpool, AdaptiveMaxpool)
-def adaptive(op: AdaptiveAvgpool | AdaptiveMaxpool, inputs: Sequence[str], build: Builder) -> Any:
+def adaptive(op: AdaptiveAvgpool | AdaptiveMaxpool, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """One global or sliding pool where the sizes divide; else exactly, one axis after the other."""
     require_batch(op.x, op.name)
     mean = isinstance(op, AdaptiveAvgpool)
@@ -69,7 +68,7 @@ def adaptive(op: AdaptiveAvgpool | AdaptiveMaxpool, inputs: Sequence[str], build
     return x
 
 
-def _means(x: str, axis: int, rank: int, size: Extent, parts: int, build: Builder) -> Any:
+def _means(x: TensorName, axis: int, rank: int, size: Extent, parts: int, build: Builder) -> TensorName:
     """Averages along one axis as a product with a matrix of shares."""
     perm = [i for i in range(rank) if i != axis] + [axis]
     last = axis == rank - 1
@@ -78,7 +77,7 @@ def _means(x: str, axis: int, rank: int, size: Extent, parts: int, build: Builde
     return product if last else build.node("Transpose", [product], perm=[perm.index(i) for i in range(rank)])
 
 
-def shares(x: str, axis: int, size: Extent, parts: int, build: Builder) -> Any:
+def shares(x: TensorName, axis: int, size: Extent, parts: int, build: Builder) -> TensorName:
     """`[size, parts]`: which share of each part a position of that axis of `x` is."""
     if not isinstance(size, int):
         return _shares(build.shape_of(x, axis, axis + 1), parts, build)
@@ -86,14 +85,14 @@ def shares(x: str, axis: int, size: Extent, parts: int, build: Builder) -> Any:
     return build.constant([[float(a <= i < b) / (b - a) for a, b in stretches] for i in range(size)])
 
 
-def _maxima(x: str, axis: int, rank: int, size: Extent, parts: int, build: Builder) -> Any:
+def _maxima(x: TensorName, axis: int, rank: int, size: Extent, parts: int, build: Builder) -> TensorName:
     """Maxima along one axis: gather every stretch, the short ones with their last position repeated."""
     places = reads(x, axis, size, parts, build)
     gathered = build.node("Gather", [x, places], axis=axis)
     return build.node("ReduceMax", [gathered, build.ints(axis + 1)], keepdims=0)
 
 
-def reads(x: str, axis: int, size: Extent, parts: int, build: Builder) -> Any:
+def reads(x: TensorName, axis: int, size: Extent, parts: int, build: Builder) -> TensorName:
     """`[parts, longest]`: the positions of each part of that axis of `x`, the last one repeated in short parts."""
     if not isinstance(size, int):
         return _places(build.shape_of(x, axis, axis + 1), parts, build)
@@ -102,7 +101,7 @@ def reads(x: str, axis: int, size: Extent, parts: int, build: Builder) -> Any:
     return build.constant([[min(a + i, b - 1) for i in range(longest)] for a, b in stretches], "int64")
 
 
-def _stretches(size: str, parts: int, build: Builder) -> tuple[str, str]:
+def _stretches(size: TensorName, parts: int, build: Builder) -> tuple[TensorName, TensorName]:
     """`bins` of a size that is known only at run time."""
     total, first = build.ints(parts), build.ints(*range(parts))
     start = build.node("Div", [build.node("Mul", [first, size]), total])
@@ -111,13 +110,13 @@ def _stretches(size: str, parts: int, build: Builder) -> tuple[str, str]:
     return start, end
 
 
-def upto(stop: str, build: Builder) -> Any:
+def upto(stop: TensorName, build: Builder) -> TensorName:
     """0, 1, … below a number that is known at run time."""
     scalar = build.node("Squeeze", [stop])
     return build.node("Range", [build.constant(0, "int64"), scalar, build.constant(1, "int64")])
 
 
-def _shares(size: str, parts: int, build: Builder) -> Any:
+def _shares(size: TensorName, parts: int, build: Builder) -> TensorName:
     start, end = _stretches(size, parts, build)
     place = build.node("Unsqueeze", [upto(size, build), build.ints(1)])
     inside = build.node("And", [build.node("GreaterOrEqual", [place, start]), build.node("Less", [place, end])])
@@ -125,7 +124,7 @@ def _shares(size: str, parts: int, build: Builder) -> Any:
     return build.node("Div", [build.node("Cast", [inside], to=1), length])
 
 
-def _places(size: str, parts: int, build: Builder) -> Any:
+def _places(size: TensorName, parts: int, build: Builder) -> TensorName:
     start, end = _stretches(size, parts, build)
     longest = build.node("ReduceMax", [build.node("Sub", [end, start])], keepdims=0)
     column = build.ints(1)

@@ -1,13 +1,12 @@
 """Numbers that have a range, such as labels: a graph cannot refuse one that is outside, so it answers with NaN."""
 
 import math
-from typing import Any
 
-from netdsl.codegen.onnx.lowering import Builder
+from netdsl.codegen.onnx.lowering import Builder, TensorName
 from netdsl.dims import Extent
 
 
-def within(index: str, count: Extent | str, build: Builder) -> tuple[str, str]:
+def within(index: TensorName, count: Extent | TensorName, build: Builder) -> tuple[TensorName, TensorName]:
     """The numbers moved into 0 … `count - 1`, where anything may look them up, and which of them were there already.
 
     `count` may be the name of an int64 tensor of one element.
@@ -21,13 +20,13 @@ def within(index: str, count: Extent | str, build: Builder) -> tuple[str, str]:
     return safe, build.node("Equal", [safe, index])
 
 
-def probable(values: str, build: Builder) -> Any:
+def probable(values: TensorName, build: Builder) -> TensorName:
     """The real numbers, NaN for those that are outside 0 to 1."""
     above = build.node("GreaterOrEqual", [values, build.constant(0.0)])
     below = build.node("LessOrEqual", [values, build.constant(1.0)])
     return or_nan(build.node("And", [above, below]), values, build)
 
 
-def or_nan(known: str, values: str, build: Builder) -> Any:
+def or_nan(known: TensorName, values: TensorName, build: Builder) -> TensorName:
     """The values, NaN where the number that they follow from is out of range."""
     return build.node("Where", [known, values, build.constant(math.nan)])

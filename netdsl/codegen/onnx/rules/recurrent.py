@@ -6,9 +6,8 @@ them and are put in order by nodes that onnxruntime computes once, when it loads
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, NodeSetting, TensorName, rules
 from netdsl.ops.recurrent import Gru, Last, Lstm, Recurrence, Reverse, Rnn
 
 ORDER = {"rnn": (0,), "lstm": (0, 3, 1, 2), "gru": (1, 0, 2)}
@@ -18,22 +17,22 @@ SMALLEST = -(2**63)
 """An index before the start of any axis."""
 
 
-def ordered(op: Recurrence, name: str, build: Builder) -> Any:
+def ordered(op: Recurrence, name: str, build: Builder) -> TensorName:
     """A weight with its gates in ONNX's order."""
     weight = build.weight(name)
     if op.gates == 1:
         return weight
-    gates = build.node("Split", [weight], op.gates, axis=0, num_outputs=op.gates)
+    gates = build.nodes("Split", [weight], op.gates, axis=0, num_outputs=op.gates)
     return build.node("Concat", [gates[i] for i in ORDER[op.name]], axis=0)
 
 
-def sided(parts: list[str], build: Builder) -> Any:
+def sided(parts: list[TensorName], build: Builder) -> TensorName:
     """One tensor of both directions, the direction in front."""
     rows = [build.node("Unsqueeze", [part, build.ints(0)]) for part in parts]
     return rows[0] if len(rows) == 1 else build.node("Concat", rows, axis=0)
 
 
-def biases(op: Recurrence, suffix: str, build: Builder) -> Any:
+def biases(op: Recurrence, suffix: str, build: Builder) -> TensorName:
     """Both bias vectors of a direction one after the other; one that is not there is zero."""
     own = [ordered(op, f"bias_{which}{suffix}", build) for which in ("ih", "hh")[: op.biases]]
     if op.biases == 1:
@@ -41,7 +40,7 @@ def biases(op: Recurrence, suffix: str, build: Builder) -> Any:
     return build.node("Concat", own, axis=0)
 
 
-def layer(op: Recurrence, x: str, number: int, build: Builder, **attributes: Any) -> Any:
+def layer(op: Recurrence, x: TensorName, number: int, build: Builder, **attributes: NodeSetting) -> TensorName:
     """One layer on `[T, N, F]`, giving `[T, N, directions * hidden]`."""
     suffixes = op.suffixes(number)
     operands = [x, *(sided([ordered(op, f"weight_{w}{s}", build) for s in suffixes], build) for w in ("ih", "hh"))]
@@ -56,22 +55,22 @@ def layer(op: Recurrence, x: str, number: int, build: Builder, **attributes: Any
     return build.node("Reshape", [together, build.ints(0, 0, -1)])
 
 
-def unknown_since(x: str, directions: int, build: Builder) -> Any:
+def unknown_since(x: TensorName, directions: int, build: Builder) -> TensorName:
     """`[T, directions, N, 1]`: NaN from a step with NaN on, else 0. onnxruntime's kernels clip their sums, NaN too."""
     bad = build.node("Where", [build.node("IsNaN", [x]), build.constant(math.nan), build.constant(0.0)])
     here, time = build.node("ReduceSum", [bad, build.ints(-1)], keepdims=1), build.constant(0, "int64")
     return sided_by([build.node("CumSum", [here, time], reverse=back) for back in range(directions)], build)
 
 
-def sided_by(parts: list[str], build: Builder) -> Any:
+def sided_by(parts: list[TensorName], build: Builder) -> TensorName:
     """One tensor of both directions, the direction behind the steps."""
     rows = [build.node("Unsqueeze", [part, build.ints(1)]) for part in parts]
     return rows[0] if len(rows) == 1 else build.node("Concat", rows, axis=1)
 
 
 @rules.lowers(Rnn, Lstm, Gru)
-def recurrence(op: Rnn | Lstm | Gru, inputs: Sequence[str], build: Builder) -> Any:
-    attributes: dict[str, Any] = {}
+def recurrence(op: Rnn | Lstm | Gru, inputs: Sequence[TensorName], build: Builder) -> TensorName:
+    attributes: dict[str, NodeSetting] = {}
     if isinstance(op, Gru):
         attributes["linear_before_reset"] = 1
     if isinstance(op, Rnn):
@@ -83,11 +82,11 @@ def recurrence(op: Rnn | Lstm | Gru, inputs: Sequence[str], build: Builder) -> A
 
 
 @rules.lowers(Last)
-def last(op: Last, inputs: Sequence[str], build: Builder) -> Any:
+def last(op: Last, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     return build.node("Gather", [inputs[0], build.constant(-1, "int64")], axis=int(op.x.type.batched))
 
 
 @rules.lowers(Reverse)
-def reverse(op: Reverse, inputs: Sequence[str], build: Builder) -> Any:
+def reverse(op: Reverse, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     bounds = [build.ints(-1), build.ints(SMALLEST), build.ints(int(op.x.type.batched)), build.ints(-1)]
     return build.node("Slice", [inputs[0], *bounds])

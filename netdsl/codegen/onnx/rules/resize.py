@@ -1,24 +1,27 @@
 """ONNX nodes of resizing and unpooling."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, NodeSetting, TensorName, rules
 from netdsl.codegen.onnx.rules.conv import require_batch
 from netdsl.codegen.onnx.rules.ranges import or_nan, within
 from netdsl.dims import Extent
 from netdsl.ops.resize import MaxUnpool, PixelShuffle, PixelUnshuffle, Resize, Unpool
 
-NEAREST: dict[str, Any] = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+NEAREST: dict[str, NodeSetting] = {
+    "mode": "nearest",
+    "coordinate_transformation_mode": "asymmetric",
+    "nearest_mode": "floor",
+}
 
 
-def enlarge(x: str, factors: Sequence[int], build: Builder) -> Any:
+def enlarge(x: TensorName, factors: Sequence[int], build: Builder) -> TensorName:
     """Repeat every position a whole number of times."""
     return build.node("Resize", [x, "", build.constant([1.0, 1.0, *map(float, factors)])], **NEAREST)
 
 
 @rules.lowers(Resize)
-def resize(op: Resize, inputs: Sequence[str], build: Builder) -> Any:
+def resize(op: Resize, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     require_batch(op.x, "resize")
     factors = op.factors()
     if op.mode == "nearest" and factors and all(f.denominator == 1 for f in factors):
@@ -31,7 +34,7 @@ def resize(op: Resize, inputs: Sequence[str], build: Builder) -> Any:
     return build.node("Resize", [inputs[0], "", "", full], mode="linear", coordinate_transformation_mode=corners)
 
 
-def _nearest(op: Resize, x: str, sizes: str, build: Builder) -> Any:
+def _nearest(op: Resize, x: TensorName, sizes: TensorName, build: Builder) -> TensorName:
     """Gather the positions that PyTorch takes: `floor(o * float32(H / O))`, which rounds where `Resize` would not."""
     for i in range(op.x.type.rank - 1):
         made = build.node("Slice", [sizes, build.ints(i), build.ints(i + 1)])
@@ -46,14 +49,14 @@ def _nearest(op: Resize, x: str, sizes: str, build: Builder) -> Any:
 
 
 @rules.lowers(Unpool)
-def unpool(op: Unpool, inputs: Sequence[str], build: Builder) -> Any:
+def unpool(op: Unpool, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     require_batch(op.x, "unpool")
     if op.mode == "nearest":
         return enlarge(inputs[0], op.factors, build)
     return nail(inputs[0], op.factors, op.result().spatial, build)
 
 
-def nail(x: str, factors: Sequence[int], sizes: Sequence[Extent], build: Builder) -> Any:
+def nail(x: TensorName, factors: Sequence[int], sizes: Sequence[Extent], build: Builder) -> TensorName:
     """Each position at the front corner of a cell of zeros; `sizes` are those of the result."""
     rank = len(factors)
     cells = build.node("Unsqueeze", [x, build.ints(*(3 + 2 * i for i in range(rank)))])
@@ -63,7 +66,7 @@ def nail(x: str, factors: Sequence[int], sizes: Sequence[Extent], build: Builder
 
 
 @rules.lowers(MaxUnpool)
-def max_unpool(op: MaxUnpool, inputs: Sequence[str], build: Builder) -> Any:
+def max_unpool(op: MaxUnpool, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """Scatter into planes of zeros: unlike ONNX's `MaxUnpool` it counts within a channel, and runs everywhere.
 
     A plane for which some place is out of range is NaN wherever nothing else is put.
@@ -82,12 +85,12 @@ def max_unpool(op: MaxUnpool, inputs: Sequence[str], build: Builder) -> Any:
 
 
 @rules.lowers(PixelShuffle)
-def pixel_shuffle(op: PixelShuffle, inputs: Sequence[str], build: Builder) -> Any:
+def pixel_shuffle(op: PixelShuffle, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     return build.node("DepthToSpace", inputs, blocksize=op.factor, mode="CRD")
 
 
 @rules.lowers(PixelUnshuffle)
-def pixel_unshuffle(op: PixelUnshuffle, inputs: Sequence[str], build: Builder) -> Any:
+def pixel_unshuffle(op: PixelUnshuffle, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     # SpaceToDepth puts a pixel's place in its cell before its channel; PyTorch the other way round
     square = op.factor**2
     gathered = build.node("SpaceToDepth", inputs, blocksize=op.factor)

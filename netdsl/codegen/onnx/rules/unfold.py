@@ -1,11 +1,11 @@
 """What several windows read or are read by, laid side by side: how the gradients of a convolution become products."""
 
 from collections.abc import Sequence
-from typing import Any
+from types import EllipsisType
 
 import numpy as np
 
-from netdsl.codegen.onnx.lowering import Builder
+from netdsl.codegen.onnx.lowering import Builder, NodeSetting, TensorName
 from netdsl.codegen.onnx.rules.conv import axes, both_sides, rim
 from netdsl.codegen.onnx.rules.pool import upto
 from netdsl.codegen.onnx.unroll import LAST, side_by_side
@@ -31,12 +31,12 @@ def wide(conv: Conv | ConvTranspose, dy: TensorType) -> bool:
     return area >= WIDE if isinstance(area, int) else conv.channels * conv.in_channels // conv.groups < DEEP
 
 
-def swap(name: str, rank: int, build: Builder) -> Any:
+def swap(name: TensorName, rank: int, build: Builder) -> TensorName:
     """The first two axes in the other order; `rank` counts the spatial ones."""
     return build.node("Transpose", [name], perm=[1, 0, *axes(rank)])
 
 
-def unfold(x: str, channels: int, conv: Conv | ConvTranspose, build: Builder) -> Any:
+def unfold(x: TensorName, channels: int, conv: Conv | ConvTranspose, build: Builder) -> TensorName:
     """`[N, C K…, O…]`: what every window reads of `x`."""
     return laid(x, channels, conv.kernels, conv.dilations, conv.pads, build, strides=conv.strides)
 
@@ -60,7 +60,7 @@ def has_readers(conv: Conv | ConvTranspose, dy: TensorType, build: Builder) -> b
     return deep and fits
 
 
-def readers(conv: Conv | ConvTranspose, dy: Value, name: str, build: Builder) -> Any:
+def readers(conv: Conv | ConvTranspose, dy: Value, name: TensorName, build: Builder) -> TensorName:
     """`[N positions, K… O]`: the gradient of every window that reads a position, by tap and filter.
 
     With channels last it is a gathering of rows, which takes a third of the time of laying maps side by side. Taps come
@@ -74,34 +74,34 @@ def readers(conv: Conv | ConvTranspose, dy: Value, name: str, build: Builder) ->
     return build.node("Reshape", [rows, build.ints(-1, windows.count(conv.kernels) * conv.channels)])
 
 
-def _readers_of(conv: Conv | ConvTranspose, sizes: Sequence[Extent], build: Builder) -> Any:
+def _readers_of(conv: Conv | ConvTranspose, sizes: Sequence[Extent], build: Builder) -> TensorName:
     """`[positions, K…]`: which window reads a position by a tap, counted from 1; 0 where none does."""
     taps, pads = windows.count(conv.kernels), rests(conv)
     known = tuple(size for size in sizes if isinstance(size, int))
     if len(known) == len(sizes):
         numbers = np.pad(np.arange(windows.count(known)).reshape(known) + 1, pads)
         reach = [d * (k - 1) + 1 for k, d in zip(conv.kernels, conv.dilations, strict=True)]
-        backwards: Any = (..., *(slice(None, None, -d) for d in conv.dilations))
+        backwards: tuple[EllipsisType | slice, ...] = (..., *(slice(None, None, -d) for d in conv.dilations))
         found = np.lib.stride_tricks.sliding_window_view(numbers, reach)[backwards]
         return build.constant(found.reshape(-1, taps), "int64")
     count = build.node("ReduceProd", [build.extents(*sizes)])
-    numbers = build.node("Add", [upto(count, build), build.ints(1)])
-    numbers = build.node("Reshape", [numbers, build.extents(1, 1, *sizes)])
+    counted = build.node("Add", [upto(count, build), build.ints(1)])
+    counted = build.node("Reshape", [counted, build.extents(1, 1, *sizes)])
     ones = [1] * len(sizes)
-    rows = _sliced(numbers, 1, conv.kernels, conv.dilations, ones, pads, build, backwards=True)
+    rows = _sliced(counted, 1, conv.kernels, conv.dilations, ones, pads, build, backwards=True)
     return build.node("Transpose", [build.node("Reshape", [rows, build.ints(taps, -1)])], perm=[1, 0])
 
 
 def laid(
-    x: str,
+    x: TensorName,
     channels: int,
     kernels: Sequence[int],
     dilations: Sequence[int],
     pads: Sides,
     build: Builder,
     backwards: bool = False,
-    **settings: Any,
-) -> Any:
+    strides: Sequence[int] | None = None,
+) -> TensorName:
     """`[N, C K…, positions]`: the taps of every window side by side, `backwards` the last one first.
 
     It is a convolution with filters that are 1 at one tap. On CUDA that took half of ResNet-18's step (H100; cuDNN's
@@ -109,16 +109,17 @@ def laid(
     """
     taps = windows.count(tuple(kernels))
     if build.cuda and channels >= LANES:
-        steps = settings.get("strides", (1,) * len(kernels))
+        steps = strides or (1,) * len(kernels)
         return _sliced(x, channels, kernels, dilations, steps, pads, build, backwards)
     ones = np.eye(taps)[:: -1 if backwards else 1].reshape(-1, 1, *kernels)
     filters = build.constant(np.tile(ones, (channels, 1, *[1] * len(kernels))))
+    settings: dict[str, NodeSetting] = {} if strides is None else {"strides": strides}
     settings |= {"dilations": dilations, "group": channels, "pads": both_sides(pads)}
     return build.node("Conv", [x, filters], kernel_shape=kernels, **settings)
 
 
 def _sliced(
-    x: str,
+    x: TensorName,
     channels: int,
     kernels: Sequence[int],
     dilations: Sequence[int],
@@ -126,7 +127,7 @@ def _sliced(
     pads: Sides,
     build: Builder,
     backwards: bool,
-) -> Any:
+) -> TensorName:
     """The same, each tap a slice of the padded maps."""
     rank = len(kernels)
     x = rim(x, [before for before, _ in pads], [after for _, after in pads], build)

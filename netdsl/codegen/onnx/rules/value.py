@@ -1,29 +1,28 @@
 """ONNX tensors of numbers and free parameters."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.ops.value import BatchOfOne, Constant, FreeParam, OnlyOne, PerSample
 
 
 @rules.lowers(Constant)
-def constant(op: Constant, inputs: Sequence[str], build: Builder) -> Any:
+def constant(op: Constant, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     return build.constant(op.value)
 
 
 @rules.lowers(FreeParam)
-def free_param(op: FreeParam, inputs: Sequence[str], build: Builder) -> Any:
+def free_param(op: FreeParam, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     return build.weight()
 
 
 @rules.lowers(BatchOfOne, OnlyOne)
-def batch_of_one(op: BatchOfOne, inputs: Sequence[str], build: Builder) -> Any:
+def batch_of_one(op: BatchOfOne, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     return build.node("Squeeze" if isinstance(op, OnlyOne) else "Unsqueeze", [inputs[0], build.ints(0)])
 
 
 @rules.lowers(PerSample)
-def per_sample(op: PerSample, inputs: Sequence[str], build: Builder) -> Any:
+def per_sample(op: PerSample, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     x, like = inputs
     shape = build.extents(build.shape_of(like, 0, 1), *op.x.shape)
     return build.node("Expand", [x, shape])

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from math import pi
-from typing import Any
 
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.ops.backward.activation import Between, Choose, GeluGradient, HardswishGradient
 
 CUBIC = 0.044715
@@ -12,13 +11,13 @@ CUBIC = 0.044715
 
 
 @rules.lowers(Choose)
-def choose(op: Choose, inputs: Sequence[str], build: Builder) -> Any:
+def choose(op: Choose, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     x, above, below = inputs
     return build.node("Where", [build.node("Greater", [x, build.constant(0.0)]), above, below])
 
 
 @rules.lowers(Between)
-def between(op: Between, inputs: Sequence[str], build: Builder) -> Any:
+def between(op: Between, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     dy, x = inputs
     equal = "OrEqual" if op.closed else ""
     sides = []
@@ -31,7 +30,7 @@ def between(op: Between, inputs: Sequence[str], build: Builder) -> Any:
 
 
 @rules.lowers(HardswishGradient)
-def hardswish_gradient(op: HardswishGradient, inputs: Sequence[str], build: Builder) -> Any:
+def hardswish_gradient(op: HardswishGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     dy, x = inputs
     slope = build.node("Add", [_times(x, 1 / 3, build), build.constant(0.5)])
     rising = build.node("Less", [x, build.constant(3.0)])
@@ -40,13 +39,13 @@ def hardswish_gradient(op: HardswishGradient, inputs: Sequence[str], build: Buil
 
 
 @rules.lowers(GeluGradient)
-def gelu_gradient(op: GeluGradient, inputs: Sequence[str], build: Builder) -> Any:
+def gelu_gradient(op: GeluGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     dy, x = inputs
     slope = _slope_of_tanh_form(x, build) if op.approximate == "tanh" else _slope_of_gelu(x, build)
     return build.node("Mul", [dy, slope])
 
 
-def _slope_of_gelu(x: str, build: Builder) -> Any:
+def _slope_of_gelu(x: TensorName, build: Builder) -> TensorName:
     error = build.node("Erf", [_times(x, 0.5**0.5, build)])
     below = _times(build.node("Add", [error, build.constant(1.0)]), 0.5, build)
     bell = build.node("Exp", [_times(build.node("Mul", [x, x]), -0.5, build)])
@@ -54,7 +53,7 @@ def _slope_of_gelu(x: str, build: Builder) -> Any:
     return build.node("Add", [below, build.node("Mul", [x, density])])
 
 
-def _slope_of_tanh_form(x: str, build: Builder) -> Any:
+def _slope_of_tanh_form(x: TensorName, build: Builder) -> TensorName:
     """`(1 + t) / 2 + x (1 - t^2) u' / 2` with `t = tanh(u)` and `u = sqrt(2 / pi) (x + 0.044715 x^3)`."""
     one, root = build.constant(1.0), (2 / pi) ** 0.5
     square = build.node("Mul", [x, x])
@@ -65,5 +64,5 @@ def _slope_of_tanh_form(x: str, build: Builder) -> Any:
     return _times(build.node("Add", [build.node("Add", [t, one]), rest]), 0.5, build)
 
 
-def _times(x: str, factor: float, build: Builder) -> Any:
+def _times(x: TensorName, factor: float, build: Builder) -> TensorName:
     return build.node("Mul", [x, build.constant(factor)])

@@ -1,15 +1,14 @@
 """ONNX nodes of the backward forms of arithmetic."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.codegen.onnx.rules.arithmetic import alike
 from netdsl.ops.backward.arithmetic import PowerBaseGradient, PowerExponentGradient, Sign, Won
 
 
 @rules.lowers(Won)
-def won(op: Won, inputs: Sequence[str], build: Builder) -> Any:
+def won(op: Won, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     dy, a, b = alike(op, True, inputs, build)
     zero = build.constant(0.0)
     if op.ties != "half":
@@ -20,12 +19,12 @@ def won(op: Won, inputs: Sequence[str], build: Builder) -> Any:
 
 
 @rules.lowers(Sign)
-def sign(op: Sign, inputs: Sequence[str], build: Builder) -> Any:
+def sign(op: Sign, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     return build.node("Sign", inputs)
 
 
 @rules.lowers(PowerBaseGradient)
-def power_base_gradient(op: PowerBaseGradient, inputs: Sequence[str], build: Builder) -> Any:
+def power_base_gradient(op: PowerBaseGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     dy, a, b = alike(op, True, inputs, build)
     slope = build.node("Mul", [b, build.node("Pow", [a, build.node("Sub", [b, build.constant(1.0)])])])
     flat = build.node("Equal", [b, build.constant(0.0)])
@@ -33,7 +32,7 @@ def power_base_gradient(op: PowerBaseGradient, inputs: Sequence[str], build: Bui
 
 
 @rules.lowers(PowerExponentGradient)
-def power_exponent_gradient(op: PowerExponentGradient, inputs: Sequence[str], build: Builder) -> Any:
+def power_exponent_gradient(op: PowerExponentGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     dy, a, b, power = alike(op, True, inputs, build)
     zero = build.constant(0.0)
     growth = build.node("Mul", [power, build.node("Log", [a])])

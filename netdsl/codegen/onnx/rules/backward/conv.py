@@ -1,17 +1,17 @@
 """ONNX nodes of the backward forms of convolutions, those of shared weights apart (`conv_weight_gradient.py`)."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.codegen.onnx.rules.backward.base import per_channel
 from netdsl.codegen.onnx.rules.backward.resize import along
 from netdsl.codegen.onnx.rules.conv import axes, both_sides, patches, rim, taken
 from netdsl.codegen.onnx.rules.unfold import has_readers, readers, rests, swap, wide
 from netdsl.dims import Extent
 from netdsl.ops import windows
+from netdsl.ops.backward.base import fixed_shape
 from netdsl.ops.backward.conv import (
     ConvBiasGradient,
     ConvInputGradient,
@@ -23,12 +23,12 @@ from netdsl.ops.base import Window
 
 
 @rules.lowers(ConvBiasGradient)
-def conv_bias_gradient(op: ConvBiasGradient, inputs: Sequence[str], build: Builder) -> Any:
+def conv_bias_gradient(op: ConvBiasGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     return per_channel("ReduceSum", inputs[0], op.dy.type.rank, build)
 
 
 @rules.lowers(ConvInputGradient)
-def conv_input_gradient(op: ConvInputGradient, inputs: Sequence[str], build: Builder) -> Any:
+def conv_input_gradient(op: ConvInputGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """A convolution with the filters turned round where the stride is 1, else a transposed convolution.
 
     Against the transposed one it took on the CPU (`benchmarks/conv_input_gradient.py`) 0.64 of the time for ResNet's
@@ -46,7 +46,7 @@ def conv_input_gradient(op: ConvInputGradient, inputs: Sequence[str], build: Bui
     return _transposed(op, inputs, build)
 
 
-def _from_readers(op: ConvInputGradient, inputs: Sequence[str], build: Builder) -> Any:
+def _from_readers(op: ConvInputGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """One product over taps and filters."""
     filters, channels, rank = op.of.channels, op.of.in_channels, len(op.of.kernels)
     weight = build.node("Transpose", [build.node("Reshape", [inputs[1], build.ints(filters, -1)])], perm=[1, 0])
@@ -55,13 +55,13 @@ def _from_readers(op: ConvInputGradient, inputs: Sequence[str], build: Builder) 
     return swap(build.node("Reshape", [made, build.extents(channels, -1, *op.x.type.spatial)]), rank, build)
 
 
-def _turned(op: ConvInputGradient, weight: str, build: Builder) -> Any:
+def _turned(op: ConvInputGradient, weight: TensorName, build: Builder) -> TensorName:
     """`[O, C / g, K…]` as `[C, O / g, K…]` with the taps in reverse order."""
-    groups, (filters, channels, *kernels), rank = op.of.groups, op.weight.shape, len(op.of.kernels)
+    groups, (filters, channels, *kernels), rank = op.of.groups, fixed_shape(op.weight.type), len(op.of.kernels)
     if groups > 1:
-        weight = build.node("Reshape", [weight, build.ints(groups, filters // groups, channels, *kernels)])  # type: ignore[arg-type]
+        weight = build.node("Reshape", [weight, build.ints(groups, filters // groups, channels, *kernels)])
         weight = build.node("Transpose", [weight], perm=[0, 2, 1, *axes(rank, 3)])
-        weight = build.node("Reshape", [weight, build.ints(groups * channels, filters // groups, *kernels)])  # type: ignore[arg-type]
+        weight = build.node("Reshape", [weight, build.ints(groups * channels, filters // groups, *kernels)])
     else:
         weight = swap(weight, rank, build)
     if windows.count(op.of.kernels) == 1:
@@ -71,7 +71,7 @@ def _turned(op: ConvInputGradient, weight: str, build: Builder) -> Any:
     return build.node("Slice", [weight, backwards, ends, build.ints(*axes(rank)), backwards])
 
 
-def _transposed(op: ConvInputGradient, inputs: Sequence[str], build: Builder) -> Any:
+def _transposed(op: ConvInputGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """The attributes alone where sizes are known; else the full result, cut at run time.
 
     The last `rest` positions of a padded axis belong to no window. They are within the far padding or get zeros.
@@ -101,7 +101,9 @@ def _left_over(window: Window) -> Extent:
 
 
 @rules.lowers(ConvTransposeInputGradient)
-def conv_transpose_input_gradient(op: ConvTransposeInputGradient, inputs: Sequence[str], build: Builder) -> Any:
+def conv_transpose_input_gradient(
+    op: ConvTransposeInputGradient, inputs: Sequence[TensorName], build: Builder
+) -> TensorName:
     conv = op.of
     made = build.node(
         "Conv", inputs[:2], kernel_shape=conv.kernels, strides=conv.strides, dilations=conv.dilations,
@@ -116,17 +118,17 @@ def conv_transpose_input_gradient(op: ConvTransposeInputGradient, inputs: Sequen
 
 
 @rules.lowers(LocalWeightGradient)
-def local_weight_gradient(op: LocalWeightGradient, inputs: Sequence[str], build: Builder) -> Any:
+def local_weight_gradient(op: LocalWeightGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     layer = op.of
     positions, taps = windows.count(layer.positions), layer.in_channels * windows.count(layer.kernels)
     reads = build.node("Reshape", [patches(layer, inputs[1], build), build.ints(positions, -1, taps)])
     dy = build.node("Reshape", [inputs[0], build.ints(0, layer.channels, positions)])
     made = build.node("MatMul", [build.node("Transpose", [dy], perm=[2, 1, 0]), reads])
-    return build.node("Reshape", [made, build.ints(*op.result().shape)])  # type: ignore[arg-type]
+    return build.node("Reshape", [made, build.ints(*fixed_shape(op.result()))])
 
 
 @rules.lowers(LocalInputGradient)
-def local_input_gradient(op: LocalInputGradient, inputs: Sequence[str], build: Builder) -> Any:
+def local_input_gradient(op: LocalInputGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """What every place read gets its share, then the places are added back one axis after the other."""
     layer, rank = op.of, len(op.of.sizes)
     positions, taps = windows.count(layer.positions), layer.in_channels * windows.count(layer.kernels)

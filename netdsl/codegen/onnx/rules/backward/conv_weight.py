@@ -5,12 +5,12 @@ CUDA a convolution by the outgoing gradient pays nowhere: 2.4 ms for ResNet's 3x
 """
 
 from collections.abc import Sequence
-from typing import Any
 
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.codegen.onnx.rules.conv import both_sides, taken
 from netdsl.codegen.onnx.rules.unfold import LANES, has_readers, laid, readers, rests, swap, unfold, wide
 from netdsl.ops import windows
+from netdsl.ops.backward.base import fixed_shape
 from netdsl.ops.backward.conv import ConvWeightGradient
 from netdsl.ops.base import fixed
 from netdsl.ops.conv import Conv, ConvTranspose
@@ -21,7 +21,7 @@ MANY = 25
 
 
 @rules.lowers(ConvWeightGradient)
-def conv_weight_gradient(op: ConvWeightGradient, inputs: Sequence[str], build: Builder) -> Any:
+def conv_weight_gradient(op: ConvWeightGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """Few channels under many taps: a convolution by the outgoing gradient. Else one matrix product.
 
     For it the taps are laid side by side: all of those that read `x`, or on wide maps (where that is much) some beside
@@ -42,10 +42,10 @@ def conv_weight_gradient(op: ConvWeightGradient, inputs: Sequence[str], build: B
     if not large:
         dy, x = (swap(name, len(conv.kernels), build) for name in (dy, x))
     made = _product(dy, filters, x, channels * taps, op, build)
-    return build.node("Reshape", [made, build.ints(*op.result().shape)])  # type: ignore[arg-type]
+    return build.node("Reshape", [made, build.ints(*fixed_shape(op.result()))])
 
 
-def _swapped(op: ConvWeightGradient, inputs: Sequence[str], build: Builder) -> Any:
+def _swapped(op: ConvWeightGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """A convolution with batch and channels swapped, whose filter is the outgoing gradient."""
     conv, rank = op.of, len(op.of.kernels)
     dy, x = (swap(name, rank, build) for name in inputs)
@@ -53,16 +53,16 @@ def _swapped(op: ConvWeightGradient, inputs: Sequence[str], build: Builder) -> A
     return swap(taken(made, [0] * rank, conv.kernels, build), rank, build)
 
 
-def _from_readers(op: ConvWeightGradient, inputs: Sequence[str], build: Builder) -> Any:
+def _from_readers(op: ConvWeightGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """One product over positions and samples, with what the input gradient has laid side by side already."""
     conv = op.of
     x = build.node("Reshape", [swap(inputs[1], len(conv.kernels), build), build.ints(conv.in_channels, -1)])
     made = build.node("Gemm", [x, readers(conv, op.dy, inputs[0], build)])
     made = build.node("Transpose", [build.node("Reshape", [made, build.ints(-1, conv.channels)])], perm=[1, 0])
-    return build.node("Reshape", [made, build.ints(*op.result().shape)])  # type: ignore[arg-type]
+    return build.node("Reshape", [made, build.ints(*fixed_shape(op.result()))])
 
 
-def _unfolded(op: ConvWeightGradient, x: str, channels: int, build: Builder) -> Any:
+def _unfolded(op: ConvWeightGradient, x: TensorName, channels: int, build: Builder) -> TensorName:
     """`[N, C K…, O…]`: what every window reads."""
     made = unfold(x, channels, op.of, build)
     if all(extra < stride for extra, stride in zip(_extra(op.of), op.of.strides, strict=True)):
@@ -80,7 +80,9 @@ def _can_cross(conv: Conv | ConvTranspose) -> bool:
     return set(conv.strides) == {1} and not any(_extra(conv)) and all(min(rest) >= 0 for rest in rests(conv))
 
 
-def _crossed(op: ConvWeightGradient, filters: int, channels: int, inputs: Sequence[str], build: Builder) -> Any:
+def _crossed(
+    op: ConvWeightGradient, filters: int, channels: int, inputs: Sequence[TensorName], build: Builder
+) -> TensorName:
     """`dy` once for each tap of the first spatial axis, `x` once for each of the others: a 3x3 is three by three.
 
     Reading row `i` and column `j` of a window is reading `x` moved by `j` beside `dy` moved back by `i`.
@@ -95,11 +97,13 @@ def _crossed(op: ConvWeightGradient, filters: int, channels: int, inputs: Sequen
         x = laid(x, channels, (1, *others), conv.dilations, ((0, 0), *conv.pads[1:]), build)
     made = _product(dy, filters * first, x, channels * windows.count(others), op, build)
     made = build.node("Reshape", [made, build.ints(filters, first, channels // conv.groups, -1)])
-    shape = build.ints(*op.result().shape)  # type: ignore[arg-type]
+    shape = build.ints(*fixed_shape(op.result()))
     return build.node("Reshape", [build.node("Transpose", [made], perm=[0, 2, 1, 3]), shape])
 
 
-def _product(dy: str, rows: int, x: str, columns: int, op: ConvWeightGradient, build: Builder) -> Any:
+def _product(
+    dy: TensorName, rows: int, x: TensorName, columns: int, op: ConvWeightGradient, build: Builder
+) -> TensorName:
     """`[G, rows / G, columns / G]`: sample by sample on wide maps, else over the batch, which then lies inside."""
     groups, large = op.of.groups, wide(op.of, op.dy.type)
     sample = [0] * large

@@ -1,9 +1,8 @@
 """ONNX nodes of the backward forms of cutting and padding."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.codegen.onnx.rules.cut import END
 from netdsl.dims import Extent
 from netdsl.ops.backward.cut import Fold, Stretch, Surround
@@ -13,13 +12,13 @@ BEGIN = -(2**63)
 
 
 @rules.lowers(Surround)
-def surround(op: Surround, inputs: Sequence[str], build: Builder) -> Any:
+def surround(op: Surround, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     batch = [0] * op.x.type.batched
     return build.node("Pad", [inputs[0], build.extents(*batch, *op.before, *batch, *op.after)])
 
 
 @rules.lowers(Stretch)
-def stretch(op: Stretch, inputs: Sequence[str], build: Builder) -> Any:
+def stretch(op: Stretch, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """A new axis holds each number and its zeros; read as one, the two axes are the stretched one."""
     axis, rank = op.axis + op.x.type.batched, op.x.type.rank + op.x.type.batched
     apart = build.node("Unsqueeze", [inputs[0], build.ints(axis + 1)])
@@ -34,7 +33,7 @@ def stretch(op: Stretch, inputs: Sequence[str], build: Builder) -> Any:
 
 
 @rules.lowers(Fold)
-def fold(op: Fold, inputs: Sequence[str], build: Builder) -> Any:
+def fold(op: Fold, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     name = inputs[0]
     for i, (before, after) in enumerate(op.rims, start=1):
         if before or after:
@@ -42,7 +41,7 @@ def fold(op: Fold, inputs: Sequence[str], build: Builder) -> Any:
     return name
 
 
-def _fold_axis(op: Fold, name: str, i: int, before: int, after: int, build: Builder) -> Any:
+def _fold_axis(op: Fold, name: TensorName, i: int, before: int, after: int, build: Builder) -> TensorName:
     """The middle of an axis with both rims added: a mirrored rim turned over, a repeated one summed up at the edge."""
     axis, mirror = i + op.x.type.batched, op.mode == "reflect"
     last, near = op.like.shape[i] - 1, int(mirror)
@@ -58,15 +57,15 @@ def _fold_axis(op: Fold, name: str, i: int, before: int, after: int, build: Buil
     return total
 
 
-def _part(name: str, axis: int, start: int, end: int, step: int, build: Builder) -> Any:
+def _part(name: TensorName, axis: int, start: int, end: int, step: int, build: Builder) -> TensorName:
     return build.node("Slice", [name, build.ints(start), build.ints(end), build.ints(axis), build.ints(step)])
 
 
-def _sum(name: str, axis: int, start: int, end: int, build: Builder) -> Any:
+def _sum(name: TensorName, axis: int, start: int, end: int, build: Builder) -> TensorName:
     return build.node("ReduceSum", [_part(name, axis, start, end, 1, build), build.ints(axis)], keepdims=1)
 
 
-def _placed(op: Fold, piece: str, axis: int, before: Extent, after: Extent, build: Builder) -> Any:
+def _placed(op: Fold, piece: TensorName, axis: int, before: Extent, after: Extent, build: Builder) -> TensorName:
     """A piece of an axis among zeros."""
     rank = op.x.type.rank + op.x.type.batched
     pads: list[Extent] = [0] * (2 * rank)

@@ -8,9 +8,8 @@ The hash of rows and columns is exact in int64: x -> (x + key)⁵ mod p, twice, 
 """
 
 from collections.abc import Sequence
-from typing import Any
 
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.ops.backward.dropout import KeepMask, StepSeeds
 
 PRIME = 2**31 - 1
@@ -29,34 +28,34 @@ class Hash:
         self.build = build
         self.prime = build.constant(PRIME, "int64")
 
-    def times(self, a: str, b: str) -> str:
-        return str(self.build.node("Mod", [self.build.node("Mul", [a, b]), self.prime]))
+    def times(self, a: TensorName, b: TensorName) -> TensorName:
+        return self.build.node("Mod", [self.build.node("Mul", [a, b]), self.prime])
 
-    def fifth(self, x: str) -> str:
+    def fifth(self, x: TensorName) -> TensorName:
         square = self.times(x, x)
         return self.times(self.times(square, square), x)
 
-    def plus(self, a: str, b: str) -> str:
-        return str(self.build.node("Mod", [self.build.node("Add", [a, b]), self.prime]))
+    def plus(self, a: TensorName, b: TensorName) -> TensorName:
+        return self.build.node("Mod", [self.build.node("Add", [a, b]), self.prime])
 
-    def number(self, value: int) -> str:
+    def number(self, value: int) -> TensorName:
         return self.build.constant(value, "int64")
 
-    def key(self, seed: str, place: int, salt: int) -> str:
+    def key(self, seed: TensorName, place: int, salt: int) -> TensorName:
         """A hashed number below PRIME of the step, the place and the use."""
         step = self.fifth(self.plus(seed, self.number(salt)))
         return self.fifth(self.plus(step, self.number(place * PLACES % PRIME)))
 
-    def odd(self, count: str, key: str, other: str) -> str:
+    def odd(self, count: TensorName, key: TensorName, other: TensorName) -> TensorName:
         """That many odd int32 numbers, all different."""
         zero, one = self.number(0), self.number(1)
         x = self.build.node("Range", [zero, count, one])
         x = self.fifth(self.plus(self.times(self.fifth(self.plus(x, key)), other), key))
         doubled = self.build.node("Mul", [x, self.number(2)])
-        return str(self.build.node("Cast", [self.build.node("Sub", [doubled, self.number(HALF - 1)])], to=6))
+        return self.build.node("Cast", [self.build.node("Sub", [doubled, self.number(HALF - 1)])], to=6)
 
 
-def sides(op: KeepMask, x: str, build: Builder) -> tuple[str, str]:
+def sides(op: KeepMask, x: TensorName, build: Builder) -> tuple[TensorName, TensorName]:
     """How many rows and columns the mask has: the axes up to the channels, or up to the last one, and the rest."""
     rank = op.x.type.rank + op.x.type.batched
     if op.channels:
@@ -65,12 +64,12 @@ def sides(op: KeepMask, x: str, build: Builder) -> tuple[str, str]:
     return scalar(build.shape_of(x, 0, cut), build), scalar(build.shape_of(x, cut), build)
 
 
-def scalar(sizes: str, build: Builder) -> str:
-    return str(build.node("ReduceProd", [sizes], keepdims=0))
+def scalar(sizes: TensorName, build: Builder) -> TensorName:
+    return build.node("ReduceProd", [sizes], keepdims=0)
 
 
 @rules.lowers(KeepMask)
-def keep_mask(op: KeepMask, inputs: Sequence[str], build: Builder) -> Any:
+def keep_mask(op: KeepMask, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     x, seed = inputs
     hash = Hash(build)
     rows, columns = sides(op, x, build)
@@ -88,7 +87,7 @@ def keep_mask(op: KeepMask, inputs: Sequence[str], build: Builder) -> Any:
 
 
 @rules.lowers(StepSeeds)
-def step_seeds(op: StepSeeds, inputs: Sequence[str], build: Builder) -> Any:
+def step_seeds(op: StepSeeds, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     hash = Hash(build)
     axis = int(op.x.type.batched)
     count = scalar(build.shape_of(inputs[1], axis, axis + 1), build)

@@ -1,9 +1,8 @@
 """ONNX nodes of the training forms and gradients of normalisation layers."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.codegen.onnx.rules.backward.base import per_channel
 from netdsl.codegen.onnx.rules.normalize import spread_out
 from netdsl.ops.backward.normalize import (
@@ -25,24 +24,26 @@ from netdsl.ops.base import fixed
 
 
 @rules.lowers(ChannelMean, ChannelSum)
-def channel_reduction(op: ChannelMean | ChannelSum, inputs: Sequence[str], build: Builder) -> Any:
+def channel_reduction(op: ChannelMean | ChannelSum, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     kind = "ReduceMean" if isinstance(op, ChannelMean) else "ReduceSum"
     return per_channel(kind, inputs[0], op.x.type.rank, build)
 
 
 @rules.lowers(Centred)
-def centred(op: Centred, inputs: Sequence[str], build: Builder) -> Any:
+def centred(op: Centred, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     return build.node("Sub", [inputs[0], spread_out(inputs[1], op.x.type, build)])
 
 
-def by_channel(x: str, weight: str, bias: str, variance: str, channels: int, eps: float, build: Builder) -> Any:
+def by_channel(
+    x: TensorName, weight: TensorName, bias: TensorName, variance: TensorName, channels: int, eps: float, build: Builder
+) -> TensorName:
     """One fused pass over `x`: the mean has been taken off already."""
     zeros = build.constant([0.0] * channels)
     return build.node("BatchNormalization", [x, weight, bias, zeros, variance], epsilon=eps)
 
 
 @rules.lowers(StandardChannels)
-def standard_channels(op: StandardChannels, inputs: Sequence[str], build: Builder) -> Any:
+def standard_channels(op: StandardChannels, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     d, variance, *affine = inputs
     channels = fixed(op.variance.shape[0], "the number of channels")
     weight, bias = affine or (build.constant([1.0] * channels), build.constant([0.0] * channels))
@@ -50,12 +51,12 @@ def standard_channels(op: StandardChannels, inputs: Sequence[str], build: Builde
 
 
 @rules.lowers(Deviation)
-def deviation(op: Deviation, inputs: Sequence[str], build: Builder) -> Any:
+def deviation(op: Deviation, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     shifted = build.node("Add", [inputs[0], build.constant(op.eps)])
     return build.node("Reciprocal", [build.node("Sqrt", [shifted])])
 
 
-def positions(x: str, build: Builder) -> Any:
+def positions(x: TensorName, build: Builder) -> TensorName:
     """How many numbers one channel of the batch has, as a real number."""
     batch = build.node("ReduceProd", [build.shape_of(x, 0, 1)], keepdims=0)
     along = build.node("ReduceProd", [build.shape_of(x, 2)], keepdims=0)
@@ -63,7 +64,7 @@ def positions(x: str, build: Builder) -> Any:
 
 
 @rules.lowers(BatchnormInputGradient)
-def batchnorm_input_gradient(op: BatchnormInputGradient, inputs: Sequence[str], build: Builder) -> Any:
+def batchnorm_input_gradient(op: BatchnormInputGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """`a dy + (b d + c)`, with the three numbers of each channel worked out first."""
     dy, d, variance, shift, spread, *weight = inputs
     inverse = deviation(Deviation(op.variance, eps=op.eps), [variance], build)
@@ -77,7 +78,7 @@ def batchnorm_input_gradient(op: BatchnormInputGradient, inputs: Sequence[str], 
 
 
 @rules.lowers(Running)
-def running(op: Running, inputs: Sequence[str], build: Builder) -> Any:
+def running(op: Running, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     old, batch, x = inputs
     if op.unbiased:
         count = positions(x, build)
@@ -87,29 +88,29 @@ def running(op: Running, inputs: Sequence[str], build: Builder) -> Any:
 
 
 @rules.lowers(Increment)
-def increment(op: Increment, inputs: Sequence[str], build: Builder) -> Any:
+def increment(op: Increment, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     return build.node("Add", [inputs[0], build.constant(1, "int64")])
 
 
 @rules.lowers(LayernormTraining)
-def layernorm_training(op: LayernormTraining, inputs: Sequence[str], build: Builder) -> Any:
+def layernorm_training(op: LayernormTraining, inputs: Sequence[TensorName], build: Builder) -> tuple[TensorName, ...]:
     x, *affine = inputs
     operands = affine or [build.node("Expand", [build.constant(1.0), build.shape_of(x, -op.axes)])]
-    return build.node("LayerNormalization", [x, *operands], 3, axis=-op.axes, epsilon=op.eps)
+    return build.nodes("LayerNormalization", [x, *operands], 3, axis=-op.axes, epsilon=op.eps)
 
 
 @rules.lowers(Groups)
-def groups(op: Groups, inputs: Sequence[str], build: Builder) -> Any:
+def groups(op: Groups, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     return build.node("Reshape", [inputs[0], build.ints(0, op.groups, -1)])
 
 
 @rules.lowers(AlongChannels)
-def along_channels(op: AlongChannels, inputs: Sequence[str], build: Builder) -> Any:
+def along_channels(op: AlongChannels, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     return spread_out(inputs[0], op.like.type, build)
 
 
 @rules.lowers(ChannelWindow)
-def channel_window(op: ChannelWindow, inputs: Sequence[str], build: Builder) -> Any:
+def channel_window(op: ChannelWindow, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """The channels as the height of an image of one channel, which is pooled."""
     flat = build.node("Reshape", [inputs[0], build.ints(0, 0, -1)])
     image = build.node("Unsqueeze", [flat, build.ints(1)])
@@ -119,7 +120,7 @@ def channel_window(op: ChannelWindow, inputs: Sequence[str], build: Builder) -> 
 
 
 @rules.lowers(InversePower)
-def inverse_power(op: InversePower, inputs: Sequence[str], build: Builder) -> Any:
+def inverse_power(op: InversePower, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """Square roots where they do: onnxruntime's `Pow` takes one element after another."""
     x = inputs[0]
     if op.power == 0.75:

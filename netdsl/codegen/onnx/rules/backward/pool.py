@@ -1,9 +1,8 @@
 """ONNX nodes of the backward forms of pooling."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.codegen.onnx.rules.backward.resize import along
 from netdsl.codegen.onnx.rules.conv import require_batch, rim, taken
 from netdsl.codegen.onnx.rules.pool import reads, shares, upto, window_of
@@ -25,20 +24,20 @@ from netdsl.ops.windows import count
 
 
 @rules.lowers(MaxpoolPlaces)
-def maxpool_places(op: MaxpoolPlaces, inputs: Sequence[str], build: Builder) -> Any:
+def maxpool_places(op: MaxpoolPlaces, inputs: Sequence[TensorName], build: Builder) -> tuple[TensorName, ...]:
     """MaxPool's own indices name the first maximum of each window, as PyTorch does."""
     require_batch(op.x, "maxpool")
-    return build.node("MaxPool", inputs, outputs=2, dilations=op.of.dilations, **window_of(op.of))
+    return build.nodes("MaxPool", inputs, 2, dilations=op.of.dilations, **window_of(op.of))
 
 
 @rules.lowers(PlacesInChannel)
-def places_in_channel(op: PlacesInChannel, inputs: Sequence[str], build: Builder) -> Any:
+def places_in_channel(op: PlacesInChannel, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     plane = build.node("ReduceProd", [build.shape_of(inputs[1], 2)], keepdims=1)
     return build.node("Mod", [inputs[0], plane])
 
 
 @rules.lowers(ScatterLike)
-def scatter_like(op: ScatterLike, inputs: Sequence[str], build: Builder) -> Any:
+def scatter_like(op: ScatterLike, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """One scatter over the whole batch.
 
     Medians on the CPU of `benchmarks/pool_gradient.py`, forward and backward together against this: comparing each
@@ -57,7 +56,7 @@ def scatter_like(op: ScatterLike, inputs: Sequence[str], build: Builder) -> Any:
 
 
 @rules.lowers(AvgpoolGradient)
-def avgpool_gradient(op: AvgpoolGradient, inputs: Sequence[str], build: Builder) -> Any:
+def avgpool_gradient(op: AvgpoolGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """Each number repeated over its window, or where windows overlap an average over a grid of the numbers."""
     pool: Avgpool = op.of
     sizes, made = op.x.type.spatial, op.dy.type.spatial
@@ -81,7 +80,7 @@ def avgpool_gradient(op: AvgpoolGradient, inputs: Sequence[str], build: Builder)
     return build.node("AveragePool", [spread], kernel_shape=pool.kernels)
 
 
-def _evened(pool: Avgpool, made: Sequence[Extent], dy: str, build: Builder) -> Any:
+def _evened(pool: Avgpool, made: Sequence[Extent], dy: TensorName, build: Builder) -> TensorName:
     """`dy` scaled as if every window divided by all its taps, where some see less because they hang over."""
     if not pool.ceil and (pool.count_padding or not any(map(any, pool.pads))):
         return dy
@@ -95,7 +94,7 @@ def _evened(pool: Avgpool, made: Sequence[Extent], dy: str, build: Builder) -> A
     return dy
 
 
-def _seen(window: Window, made: Extent, padding: bool, build: Builder) -> Any:
+def _seen(window: Window, made: Extent, padding: bool, build: Builder) -> TensorName:
     """How many positions of an axis each window divides by, with or without the padding."""
     first, end = (-window.before, window.size + window.after) if padding else (0, window.size)
     place = build.node("Mul", [upto(build.extents(made), build), build.constant(window.stride, "int64")])
@@ -106,7 +105,7 @@ def _seen(window: Window, made: Extent, padding: bool, build: Builder) -> Any:
 
 
 @rules.lowers(AdaptiveAvgGradient)
-def adaptive_avg_gradient(op: AdaptiveAvgGradient, inputs: Sequence[str], build: Builder) -> Any:
+def adaptive_avg_gradient(op: AdaptiveAvgGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     dy, x = inputs
     windows, rank = op.of.windows(), op.x.type.rank - 1
     if set(op.of.sizes) == {1}:
@@ -120,7 +119,7 @@ def adaptive_avg_gradient(op: AdaptiveAvgGradient, inputs: Sequence[str], build:
 
 
 @rules.lowers(MeanGradient)
-def mean_gradient(op: MeanGradient, inputs: Sequence[str], build: Builder) -> Any:
+def mean_gradient(op: MeanGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     dy, x = inputs
     ones = [1] * (op.x.type.rank - 1)
     if op.dy.type.rank < op.x.type.rank:
@@ -128,7 +127,7 @@ def mean_gradient(op: MeanGradient, inputs: Sequence[str], build: Builder) -> An
     return _repeated_mean(dy, x, build)
 
 
-def _repeated_mean(dy: str, x: str, build: Builder) -> Any:
+def _repeated_mean(dy: TensorName, x: TensorName, build: Builder) -> TensorName:
     """`dy`, whose spatial axes are 1, over the number of positions of `x`, at each of them."""
     whole, one = build.shape_of(x), build.shape_of(dy)
     sizes = [build.node("ReduceProd", [name], keepdims=0) for name in (whole, one)]
@@ -139,13 +138,13 @@ def _repeated_mean(dy: str, x: str, build: Builder) -> Any:
 # ---------------------------------------------------------------- maxima
 
 
-def _first(same: str, order: str, beyond: str, build: Builder) -> Any:
+def _first(same: TensorName, order: TensorName, beyond: TensorName, build: Builder) -> TensorName:
     """The lowest number of `order` along the last axis where `same` holds. (ArgMax need not take the first on CUDA.)"""
     return build.node("ReduceMin", [build.node("Where", [same, order, beyond]), build.ints(-1)], keepdims=1)
 
 
 @rules.lowers(GlobalMaxGradient)
-def global_max_gradient(op: GlobalMaxGradient, inputs: Sequence[str], build: Builder) -> Any:
+def global_max_gradient(op: GlobalMaxGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     dy, x, y = inputs
     front = op.x.type.batched + 1
     row = build.ints(*[0] * front, -1)
@@ -159,7 +158,7 @@ def global_max_gradient(op: GlobalMaxGradient, inputs: Sequence[str], build: Bui
 
 
 @rules.lowers(AdaptiveMaxGradient)
-def adaptive_max_gradient(op: AdaptiveMaxGradient, inputs: Sequence[str], build: Builder) -> Any:
+def adaptive_max_gradient(op: AdaptiveMaxGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """Every window gathered, its first maximum found, and the gradient added there, channel by channel."""
     dy, x = inputs
     rank = op.x.type.rank - 1
@@ -184,7 +183,7 @@ def adaptive_max_gradient(op: AdaptiveMaxGradient, inputs: Sequence[str], build:
     return build.node("Reshape", [added, build.shape_of(x)])
 
 
-def _numbered(op: AdaptiveMaxGradient, tables: Sequence[str], x: str, build: Builder) -> Any:
+def _numbered(op: AdaptiveMaxGradient, tables: Sequence[TensorName], x: TensorName, build: Builder) -> TensorName:
     """`[windows, cells]`: each cell's place within its channel, which grows in the order of the window."""
     rank, total = len(tables), ""
     for axis, table in enumerate(tables):

@@ -5,10 +5,9 @@ Steps are time first inside; the transposes at both ends meet those of the next 
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from netdsl.codegen.onnx.builder import NodeBuilder
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, NodeSetting, TensorName, rules
 from netdsl.codegen.onnx.rules.backward.base import column_sums
 from netdsl.codegen.onnx.scan import ScanTypes, write_scan
 from netdsl.codegen.onnx.unroll import LAST, steps_of
@@ -27,82 +26,84 @@ from netdsl.ops.backward.recurrent import (
 )
 
 
-def swapped(name: str, build: Builder) -> str:
+def swapped(name: TensorName, build: Builder) -> TensorName:
     """`[N, T, F]` as `[T, N, F]`, and back."""
-    return str(build.node("Transpose", [name], perm=[1, 0, 2]))
+    return build.node("Transpose", [name], perm=[1, 0, 2])
 
 
 class LayerPass:
     """What forward and backward of one layer and direction have in common."""
 
-    def __init__(self, op: Steps | StepsGradient, x: str, build: Builder) -> None:
+    def __init__(self, op: Steps | StepsGradient, x: TensorName, build: Builder) -> None:
         self.op, self.build = op, build
         self.x = swapped(x, build)
         self.batch = build.shape_of(x, 0, 1)
         self.hidden = op.hidden
         self.length = op.x.shape[0]
 
-    def node(self, kind: str, *inputs: str, **attributes: Any) -> Any:
+    def node(self, kind: str, *inputs: TensorName, **attributes: NodeSetting) -> TensorName:
         return self.build.node(kind, list(inputs), **attributes)
 
     def width(self, count: int) -> TensorType:
         """One step of a sequence of that many times `hidden`."""
         return TensorType((count * self.hidden,))
 
-    def zeros(self, *steps: int) -> str:
+    def zeros(self, *steps: int) -> TensorName:
         """A state before the first step, or several in front of each other."""
         shape = self.build.extents(*steps, self.batch, self.hidden)
-        return str(self.node("Expand", self.build.constant(0.0), shape))
+        return self.node("Expand", self.build.constant(0.0), shape)
 
-    def flat(self, name: str) -> str:
+    def flat(self, name: TensorName) -> TensorName:
         """All samples and steps as rows."""
         width = self.build.node("Shape", [name], start=2, end=3)
-        return str(self.node("Reshape", name, self.build.extents(-1, width)))
+        return self.node("Reshape", name, self.build.extents(-1, width))
 
-    def steps(self, rows: str) -> str:
+    def steps(self, rows: TensorName) -> TensorName:
         """Rows as `[T, N, …]` again."""
         shape = self.build.extents(self.build.shape_of(self.x, 0, 2), -1)
-        return str(self.node("Reshape", rows, shape))
+        return self.node("Reshape", rows, shape)
 
-    def split(self, name: str, *counts: int) -> Any:
+    def split(self, name: TensorName, *counts: int) -> tuple[TensorName, ...]:
         """The last axis in pieces of so many times `hidden`."""
         sizes = self.build.ints(*(n * self.hidden for n in counts))
-        return self.build.node("Split", [name, sizes], len(counts), axis=-1)
+        return self.build.nodes("Split", [name, sizes], len(counts), axis=-1)
 
-    def projected(self, weight: str, bias: str | None) -> str:
+    def projected(self, weight: TensorName, bias: TensorName | None) -> TensorName:
         """The input's part in every gate of every step, in one product."""
         rows = [self.flat(self.x), weight, *([bias] if bias else [])]
         return self.steps(self.node("Gemm", *rows, transB=1))
 
-    def before(self, name: str, steps: int = 1) -> str:
+    def before(self, name: TensorName, steps: int = 1) -> TensorName:
         """The sequence some steps earlier in the direction of reading, zeros at its start. (`Pad` takes longer.)"""
         bounds = (steps, LAST) if self.op.backwards else (0, -steps)
         kept = self.node("Slice", name, *(self.build.ints(n) for n in (*bounds, 0)))
         parts = (kept, self.zeros(steps)) if self.op.backwards else (self.zeros(steps), kept)
-        return str(self.node("Concat", *parts, axis=0))
+        return self.node("Concat", *parts, axis=0)
 
-    def one_minus(self, name: str) -> str:
-        return str(self.node("Sub", self.build.constant(1.0), name))
+    def one_minus(self, name: TensorName) -> TensorName:
+        return self.node("Sub", self.build.constant(1.0), name)
 
-    def less(self, name: str, *factors: str) -> str:
+    def less(self, name: TensorName, *factors: TensorName) -> TensorName:
         """The value less a product: `g i (1 - i)` is `less(g i, g i, i)`, which takes two passes and no constant."""
-        return str(self.node("Sub", name, self.node("Mul", *factors)))
+        return self.node("Sub", name, self.node("Mul", *factors))
 
-    def slope(self, gate: str) -> str:
+    def slope(self, gate: TensorName) -> TensorName:
         """The derivative of a sigmoid from its value: `s (1 - s)`."""
         return self.less(gate, gate, gate)
 
-    def bend(self, value: str) -> str:
+    def bend(self, value: TensorName) -> TensorName:
         """The derivative of tanh from its value: `1 - t²`."""
         return self.one_minus(self.node("Mul", value, value))
 
-    def products(self, da: str, read: str) -> str:
+    def products(self, da: TensorName, read: TensorName) -> TensorName:
         """`daᵀ read`. On the CPU it takes 0.95 of the time with the wider operand as it lies."""
         if self.build.cuda:
-            return str(self.node("Gemm", da, read, transA=1))
-        return str(self.node("Transpose", self.node("Gemm", read, da, transA=1), perm=[1, 0]))
+            return self.node("Gemm", da, read, transA=1)
+        return self.node("Transpose", self.node("Gemm", read, da, transA=1), perm=[1, 0])
 
-    def gradients(self, da: str, before: str, weight_ih: str, hidden_da: str | None = None) -> tuple[str, ...]:
+    def gradients(
+        self, da: TensorName, before: TensorName, weight_ih: TensorName, hidden_da: TensorName | None = None
+    ) -> tuple[TensorName, ...]:
         """From the gradient of the gates: those of the input, both weights and both bias vectors."""
         rows = self.flat(da)
         other = self.flat(hidden_da) if hidden_da else rows
@@ -113,27 +114,31 @@ class LayerPass:
         return dx, dw_ih, dw_hh, db_ih, db_hh
 
 
-def weights_of(op: Steps, inputs: Sequence[str]) -> tuple[str, str, str | None, str | None]:
+def weights_of(
+    op: Steps, inputs: Sequence[TensorName]
+) -> tuple[TensorName, TensorName, TensorName | None, TensorName | None]:
     """Weights, then bias vectors or None."""
     weight_ih, weight_hh, *biases = inputs[1:]
     padded = [*biases, None, None]
     return weight_ih, weight_hh, padded[0], padded[1]
 
 
-def total(first: str | None, second: str | None, layer: LayerPass) -> str | None:
+def total(first: TensorName | None, second: TensorName | None, layer: LayerPass) -> TensorName | None:
     """Both bias vectors as one."""
-    return str(layer.node("Add", first, second)) if first and second else first
+    return layer.node("Add", first, second) if first and second else first
 
 
 @rules.lowers(TanhSteps, ReluSteps)
-def rnn_steps(op: TanhSteps | ReluSteps, inputs: Sequence[str], build: Builder) -> Any:
+def rnn_steps(op: TanhSteps | ReluSteps, inputs: Sequence[TensorName], build: Builder) -> tuple[TensorName, ...]:
     layer = LayerPass(op, inputs[0], build)
     weight_ih, weight_hh, bias_ih, bias_hh = weights_of(op, inputs)
     gates = layer.projected(weight_ih, total(bias_ih, bias_hh, layer))
     across = layer.node("Transpose", weight_hh, perm=[1, 0])
     activation = "Tanh" if isinstance(op, TanhSteps) else "Relu"
 
-    def step(inner: Builder, states: Sequence[str], elements: Sequence[str]) -> tuple[list[str], list[str]]:
+    def step(
+        inner: Builder, states: Sequence[TensorName], elements: Sequence[TensorName]
+    ) -> tuple[list[TensorName], list[TensorName]]:
         h = inner.node(activation, [inner.node("Gemm", [states[0], across, elements[0]])])
         return [h], [h]
 
@@ -143,7 +148,9 @@ def rnn_steps(op: TanhSteps | ReluSteps, inputs: Sequence[str], build: Builder) 
 
 
 @rules.lowers(TanhStepsGradient, ReluStepsGradient)
-def rnn_steps_gradient(op: TanhStepsGradient | ReluStepsGradient, inputs: Sequence[str], build: Builder) -> Any:
+def rnn_steps_gradient(
+    op: TanhStepsGradient | ReluStepsGradient, inputs: Sequence[TensorName], build: Builder
+) -> tuple[TensorName, ...]:
     dy, x, weight_ih, weight_hh, y = inputs
     layer = LayerPass(op, x, build)
     y = swapped(y, build)
@@ -152,7 +159,9 @@ def rnn_steps_gradient(op: TanhStepsGradient | ReluStepsGradient, inputs: Sequen
     else:
         factor = layer.node("Cast", layer.node("Greater", y, build.constant(0.0)), to=1)
 
-    def step(inner: Builder, states: Sequence[str], elements: Sequence[str]) -> tuple[list[str], list[str]]:
+    def step(
+        inner: Builder, states: Sequence[TensorName], elements: Sequence[TensorName]
+    ) -> tuple[list[TensorName], list[TensorName]]:
         dy, factor = elements
         da = inner.node("Mul", [inner.node("Add", [dy, states[0]]), factor])
         return [inner.node("MatMul", [da, weight_hh])], [da]
@@ -166,7 +175,7 @@ def rnn_steps_gradient(op: TanhStepsGradient | ReluStepsGradient, inputs: Sequen
 
 
 @rules.lowers(LstmSteps)
-def lstm_steps(op: LstmSteps, inputs: Sequence[str], build: Builder) -> Any:
+def lstm_steps(op: LstmSteps, inputs: Sequence[TensorName], build: Builder) -> tuple[TensorName, ...]:
     assert isinstance(build, NodeBuilder)
     layer = LayerPass(op, inputs[0], build)
     weight_ih, weight_hh, bias_ih, bias_hh = weights_of(op, inputs)
@@ -176,10 +185,12 @@ def lstm_steps(op: LstmSteps, inputs: Sequence[str], build: Builder) -> Any:
         return tuple(swapped(name, build) for name in made)
     gates = layer.projected(weight_ih, total(bias_ih, bias_hh, layer))
 
-    def step(inner: Builder, states: Sequence[str], elements: Sequence[str]) -> tuple[list[str], list[str]]:
+    def step(
+        inner: Builder, states: Sequence[TensorName], elements: Sequence[TensorName]
+    ) -> tuple[list[TensorName], list[TensorName]]:
         h, c = states
         sums = inner.node("Gemm", [h, weight_hh, elements[0]], transB=1)
-        parts = inner.node("Split", [sums], 4, axis=-1, num_outputs=4)
+        parts = inner.nodes("Split", [sums], 4, axis=-1, num_outputs=4)
         kinds = ("Sigmoid", "Sigmoid", "Tanh", "Sigmoid")
         i, f, g, o = (inner.node(kind, [part]) for kind, part in zip(kinds, parts, strict=True))
         remembered = inner.node("Mul", [f, c])
@@ -196,8 +207,13 @@ def lstm_steps(op: LstmSteps, inputs: Sequence[str], build: Builder) -> Any:
 
 
 def fused_lstm(
-    layer: LayerPass, length: int, weight_ih: str, weight_hh: str, bias_ih: str | None, bias_hh: str | None
-) -> list[str]:
+    layer: LayerPass,
+    length: int,
+    weight_ih: TensorName,
+    weight_hh: TensorName,
+    bias_ih: TensorName | None,
+    bias_hh: TensorName | None,
+) -> list[TensorName]:
     """What `lstm_steps` gives, from ONNX's own `LSTM`, which on CUDA is one call of cuDNN; time in front.
 
     It keeps no gates. They are computed again for all steps at once, and from them the cells: `c = f * before + i * g`
@@ -205,12 +221,12 @@ def fused_lstm(
     """
     build, hidden = layer.build, layer.hidden
 
-    def ordered(name: str) -> Any:
+    def ordered(name: TensorName) -> TensorName:
         """ONNX has the output gate second."""
-        i, f, g, o = build.node("Split", [name], 4, axis=0, num_outputs=4)
+        i, f, g, o = build.nodes("Split", [name], 4, axis=0, num_outputs=4)
         return build.node("Concat", [i, o, f, g], axis=0)
 
-    def in_front(name: str) -> Any:
+    def in_front(name: TensorName) -> TensorName:
         return layer.node("Unsqueeze", name, build.ints(0))
 
     given = [layer.x, in_front(ordered(weight_ih)), in_front(ordered(weight_hh))]
@@ -234,7 +250,7 @@ def fused_lstm(
 
 
 @rules.lowers(LstmStepsGradient)
-def lstm_steps_gradient(op: LstmStepsGradient, inputs: Sequence[str], build: Builder) -> Any:
+def lstm_steps_gradient(op: LstmStepsGradient, inputs: Sequence[TensorName], build: Builder) -> tuple[TensorName, ...]:
     """With `d` the gradient of a step's h and `e` that of its cell, those of the gates are `(e, e, e, d) * factors`."""
     dy, x, weight_ih, weight_hh, *kept = inputs
     layer = LayerPass(op, x, build)
@@ -250,7 +266,9 @@ def lstm_steps_gradient(op: LstmStepsGradient, inputs: Sequence[str], build: Bui
         axis=-1,
     )
 
-    def step(inner: Builder, states: Sequence[str], elements: Sequence[str]) -> tuple[list[str], list[str]]:
+    def step(
+        inner: Builder, states: Sequence[TensorName], elements: Sequence[TensorName]
+    ) -> tuple[list[TensorName], list[TensorName]]:
         dy, through, f, factors = elements
         d = inner.node("Add", [dy, states[0]])
         e = inner.node("Add", [inner.node("Mul", [d, through]), states[1]])
@@ -264,7 +282,7 @@ def lstm_steps_gradient(op: LstmStepsGradient, inputs: Sequence[str], build: Bui
 
 
 @rules.lowers(GruSteps)
-def gru_steps(op: GruSteps, inputs: Sequence[str], build: Builder) -> Any:
+def gru_steps(op: GruSteps, inputs: Sequence[TensorName], build: Builder) -> tuple[TensorName, ...]:
     layer = LayerPass(op, inputs[0], build)
     weight_ih, weight_hh, bias_ih, bias_hh = weights_of(op, inputs)
     outer, new = layer.split(layer.projected(weight_ih, bias_ih), 2, 1)
@@ -272,11 +290,13 @@ def gru_steps(op: GruSteps, inputs: Sequence[str], build: Builder) -> Any:
     bias = [bias_hh] if bias_hh else []
     widths = build.ints(2 * op.hidden, op.hidden)
 
-    def step(inner: Builder, states: Sequence[str], elements: Sequence[str]) -> tuple[list[str], list[str]]:
+    def step(
+        inner: Builder, states: Sequence[TensorName], elements: Sequence[TensorName]
+    ) -> tuple[list[TensorName], list[TensorName]]:
         (h,), (outer, new) = states, elements
-        a, inward = inner.node("Split", [inner.node("Gemm", [h, across, *bias]), widths], 2, axis=-1)
+        a, inward = inner.nodes("Split", [inner.node("Gemm", [h, across, *bias]), widths], 2, axis=-1)
         gates = inner.node("Sigmoid", [inner.node("Add", [outer, a])])
-        r, z = inner.node("Split", [gates], 2, axis=-1, num_outputs=2)
+        r, z = inner.nodes("Split", [gates], 2, axis=-1, num_outputs=2)
         n = inner.node("Tanh", [inner.node("Add", [new, inner.node("Mul", [r, inward])])])
         h = inner.node("Add", [n, inner.node("Mul", [z, inner.node("Sub", [h, n])])])
         return [h], [h, gates, n, inward]
@@ -289,7 +309,7 @@ def gru_steps(op: GruSteps, inputs: Sequence[str], build: Builder) -> Any:
 
 
 @rules.lowers(GruStepsGradient)
-def gru_steps_gradient(op: GruStepsGradient, inputs: Sequence[str], build: Builder) -> Any:
+def gru_steps_gradient(op: GruStepsGradient, inputs: Sequence[TensorName], build: Builder) -> tuple[TensorName, ...]:
     """With `d` the gradient of a step's h, those of the recurrent sums of the gates are `(d, d, d) * factors`."""
     dy, x, weight_ih, weight_hh, *kept = inputs
     layer = LayerPass(op, x, build)
@@ -305,7 +325,9 @@ def gru_steps_gradient(op: GruStepsGradient, inputs: Sequence[str], build: Build
     ]
     factors = layer.node("Concat", *parts, axis=-1)
 
-    def step(inner: Builder, states: Sequence[str], elements: Sequence[str]) -> tuple[list[str], list[str]]:
+    def step(
+        inner: Builder, states: Sequence[TensorName], elements: Sequence[TensorName]
+    ) -> tuple[list[TensorName], list[TensorName]]:
         dy, factors, z = elements
         d = inner.node("Add", [dy, states[0]])
         da = inner.node("Mul", [inner.node("Concat", [d, d, d], axis=-1), factors])

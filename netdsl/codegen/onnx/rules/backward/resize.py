@@ -1,9 +1,8 @@
 """ONNX nodes of the backward forms of resizing and unpooling."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from netdsl.codegen.onnx.lowering import Builder, rules
+from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.codegen.onnx.rules.pool import upto
 from netdsl.codegen.onnx.rules.ranges import within
 from netdsl.ops.backward.resize import GatherPlaces, NailsGradient, RepeatGradient, ResizeGradient
@@ -11,7 +10,7 @@ from netdsl.ops.resize import Resize
 from netdsl.ops.windows import count
 
 
-def along(x: str, axis: int, rank: int, matrix: str, build: Builder) -> Any:
+def along(x: TensorName, axis: int, rank: int, matrix: TensorName, build: Builder) -> TensorName:
     """`matrix [new, old]` times a spatial axis of `x [N, C, …]`, which becomes `new` long."""
     if axis == rank - 1:
         return build.node("MatMul", [x, build.node("Transpose", [matrix], perm=[1, 0])])
@@ -23,14 +22,14 @@ def along(x: str, axis: int, rank: int, matrix: str, build: Builder) -> Any:
     return build.node("Reshape", [build.node("MatMul", [matrix, flat]), shape])
 
 
-def added_up(x: str, factors: Sequence[int], build: Builder) -> Any:
+def added_up(x: TensorName, factors: Sequence[int], build: Builder) -> TensorName:
     """The sum of each cell of `factors` positions."""
     mean = build.node("AveragePool", [x], kernel_shape=factors, strides=factors)
     return build.node("Mul", [mean, build.constant(float(count(tuple(factors))))])
 
 
 @rules.lowers(ResizeGradient)
-def resize_gradient(op: ResizeGradient, inputs: Sequence[str], build: Builder) -> Any:
+def resize_gradient(op: ResizeGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     dy, x = inputs
     resize: Resize = op.of
     factors = resize.factors()
@@ -45,7 +44,7 @@ def resize_gradient(op: ResizeGradient, inputs: Sequence[str], build: Builder) -
     return dy
 
 
-def _shares(resize: Resize, old: str, new: str, build: Builder) -> Any:
+def _shares(resize: Resize, old: TensorName, new: TensorName, build: Builder) -> TensorName:
     """`[old, new]`: the share that each position of the input has in each of the result."""
     places, column = upto(old, build), build.ints(1)
     position = build.node("Unsqueeze", [build.node("Cast", [places], to=1), column])
@@ -56,7 +55,7 @@ def _shares(resize: Resize, old: str, new: str, build: Builder) -> Any:
     return build.node("Relu", [build.node("Sub", [build.constant(1.0), distance])])
 
 
-def _sources(resize: Resize, old: str, new: str, build: Builder) -> Any:
+def _sources(resize: Resize, old: TensorName, new: TensorName, build: Builder) -> TensorName:
     """Where on the input each position of the result lies, as a real number within the input."""
     given, made = (build.node("Cast", [name], to=1) for name in (old, new))
     position = build.node("Cast", [upto(new, build)], to=1)
@@ -75,19 +74,19 @@ def _sources(resize: Resize, old: str, new: str, build: Builder) -> Any:
 
 
 @rules.lowers(RepeatGradient)
-def repeat_gradient(op: RepeatGradient, inputs: Sequence[str], build: Builder) -> Any:
+def repeat_gradient(op: RepeatGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     return added_up(inputs[0], op.of.factors, build)
 
 
 @rules.lowers(NailsGradient)
-def nails_gradient(op: NailsGradient, inputs: Sequence[str], build: Builder) -> Any:
+def nails_gradient(op: NailsGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     rank = len(op.of.factors)
     starts, axes = build.ints(*[0] * rank), build.ints(*range(2, 2 + rank))
     return build.node("Slice", [inputs[0], starts, build.shape_of(inputs[0], 2), axes, build.ints(*op.of.factors)])
 
 
 @rules.lowers(GatherPlaces)
-def gather_places(op: GatherPlaces, inputs: Sequence[str], build: Builder) -> Any:
+def gather_places(op: GatherPlaces, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     x, places = (build.node("Reshape", [name, build.ints(0, 0, -1)]) for name in inputs)
     places, _ = within(places, build.shape_of(x, 2), build)
     return build.node("Reshape", [build.node("GatherElements", [x, places], axis=2), build.shape_of(inputs[1])])
