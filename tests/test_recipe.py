@@ -184,7 +184,7 @@ def test_a_number_of_classes_is_never_given(op: type[Op], rest: str) -> None:
 def test_a_weighed_loss_is_called_by_what_it_is() -> None:
     net = load_text(
         "net N {\n  input image [1, 8, 8]\n  output logits: flatten -> linear(10)\n}\n"
-        "train N {\n  data digits\n  loss 0.5 * ((logits, label) -> cross_entropy)\n  loss mean(logits ** 2)\n}\n"
-    )
+        "train N {\n  data digits\n  loss 0.5 * ((logits, label) -> cross_entropy)\n  loss logits ** 2 -> mean(axis=0)\n}\n"
+    ).net(None, True)
     assert net.recipe is not None
     assert [term.name for term in net.recipe.losses] == ["cross_entropy", "mean"]
