@@ -77,7 +77,7 @@ Step = Callable[[], float]
 def onnx_stepper(net: Net, fields: dict[str, Any], device: str, threads: int) -> Step:
     """The step as `netdsl train --engine onnx` runs it."""
     from netdsl.codegen.onnx.weights import initial
-    from netdsl.passes.step import training_step
+    from netdsl.passes.pipeline import training_step
     from netdsl.runtime.sessions.stepping import Stepping
 
     step = Stepping(training_step(net, operands=True), device, threads)

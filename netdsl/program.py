@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from netdsl.base.collector import uncollected
 from netdsl.base.record import anew, entity
 from netdsl.elaborate import Library, Module, elaborate
 from netdsl.graph import Net
+from netdsl.graph.invariants import problems, watched
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError, did_you_mean
 from netdsl.text.limits import MISTAKES
@@ -75,7 +77,7 @@ class Program:
         settings = {n: _parsed(t, self.collector, f"--set {n}") for n, t in self.settings.items()}
         recipe = {n: _parsed(t, self.collector, f"--{n}") for n, t in self.recipe.items()}
         self.collector.check()
-        return elaborate(self.library, self.module, definition, self.collector, settings, recipe)
+        return _watched(elaborate(self.library, self.module, definition, self.collector, settings, recipe))
 
     def check(self) -> list[Diagnostic]:
         """Everything that can be said about the file: all nets are built."""
@@ -99,7 +101,7 @@ class Program:
     @uncollected()
     def _build_safely(self, definition: syntax.Definition) -> Net | None:
         try:
-            return elaborate(self.library, self.module, definition, self.collector)
+            return _watched(elaborate(self.library, self.module, definition, self.collector))
         except NetError as error:
             self.collector.extend(error.diagnostics)
             return None
@@ -121,6 +123,12 @@ class Program:
         labels = [Label(i.name.span, "named here") for i in defined if f"`{i.name.id}`" in (help or "")]
         message = f"there is no net called `{item.net.id}`"
         self.collector.report("unknown-net", message, item.net.span, *labels, help=help)
+
+
+def _watched(net: Net | None) -> Net | None:
+    if net is not None:
+        watched("elaborate", partial(problems, net))
+    return net
 
 
 def _parsed(text: str, collector: Collector, name: str) -> syntax.Expr:

@@ -1,4 +1,4 @@
-"""What all tests share: golden files, one thread, and the specs by net."""
+"""What all tests share: golden files, every pass verified, and the device that graphs run on."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 
 import onnxruntime
 import pytest
+
+from netdsl.graph.invariants import WATCHES, hold
 
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE = os.environ.get("UPDATE_GOLDEN") == "1"
@@ -50,6 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    WATCHES.append(hold)
     if config.getoption("--cuda"):
         runtime: Any = onnxruntime
         assert "CUDAExecutionProvider" in runtime.get_available_providers(), "no CUDA here"

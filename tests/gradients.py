@@ -29,12 +29,11 @@ from netdsl.codegen.pytorch.module import torch_module
 from netdsl.dims import at
 from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import DType, TensorType, Value
-from netdsl.graph import Graph, Net, Node, Output, RecipeTerm
+from netdsl.graph import Graph, Net, Node, Output, RecipeTerm, leading_to
 from netdsl.ops.arithmetic import Mul
 from netdsl.ops.backward.base import Backward
 from netdsl.ops.base import Gradients, Tape
 from netdsl.passes.differentiate import Differentiator, _span, _write_term, forget_unread, summed
-from netdsl.passes.prune import prune
 from netdsl.passes.tape import Pen, Writer
 from netdsl.program import load_text
 
@@ -126,7 +125,7 @@ def emit(
         if (gradient := summed(parts, pen)) is not None:
             found[f"{key}:gradient"] = gradient
     found |= {f"{key}:next": value for key, value in worker.writer.carried.items()}
-    prune(graph, found.values())
+    graph.nodes = leading_to(graph.nodes, found.values())
     return _written(net, graph, {**fields, "seed": seed}, found, weights, options, settled)
 
 

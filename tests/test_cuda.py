@@ -13,7 +13,7 @@ from test_step import QUICK, SLOW, STEPS, Torch, batch_of, small
 
 from netdsl.codegen.onnx.weights import initial
 from netdsl.graph import Net
-from netdsl.passes.step import training_step
+from netdsl.passes.pipeline import training_step
 from netdsl.program import load_text
 from netdsl.runtime.sessions.session import cuda_devices
 from netdsl.runtime.sessions.stepping import Stepping

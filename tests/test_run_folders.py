@@ -20,7 +20,7 @@ from netdsl.cli import attempt as command
 from netdsl.elaborate.recipes import read_data
 from netdsl.graph import Net
 from netdsl.passes.optimize import SEPARATOR
-from netdsl.passes.step import training_step
+from netdsl.passes.pipeline import training_step
 from netdsl.program import load_text
 from netdsl.recipe import OPTIMIZERS
 from netdsl.runtime import train as training

@@ -114,7 +114,7 @@ def test_states_that_nothing_needs_cost_nothing() -> None:
 @pytest.mark.parametrize("text", [BLOCK, NESTED, AUX, CELL], ids=["block", "nested", "aux", "cell"])
 def test_a_narrowed_graph_is_a_graph(text: str) -> None:
     net = built(text)
-    kept = verify(narrow(net, [o for o in net.outputs if not o.aux]))
+    kept = verify(narrow(net, [o for o in net.outputs if not o.aux]), net.domain)
     assert isinstance(kept, Graph)
     assert not any(n.name == "unread" for _, n in kept.walk())
 

@@ -7,7 +7,7 @@ Joined along the path they are the PyTorch attribute, the state-dict key and the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netdsl.base.record import anew, changed, entity, record
@@ -265,15 +265,21 @@ class Net(Graph):
         return narrow(self, [o for o in self.outputs if not o.aux])
 
 
+def leading_to(nodes: Sequence[Node], values: Iterable[Value]) -> list[Node]:
+    """The nodes that some values come from, in order."""
+    wanted = set(values)
+    kept: list[Node] = []
+    for node in reversed(nodes):
+        if any(r in wanted for r in node.results):
+            kept.append(node)
+            wanted.update(node.inputs)
+    return kept[::-1]
+
+
 def restrict(graph: Graph, outputs: list[Output]) -> Graph:
-    """The nodes that some outputs need, in order."""
-    needed = {o.value for o in outputs}
-    nodes: list[Node] = []
-    for node in reversed(graph.nodes):
-        if any(r in needed for r in node.results):
-            nodes.append(node)
-            needed.update(node.inputs)
-    return Graph(graph.name, graph.inputs, nodes[::-1], outputs, graph.choices)
+    """The graph with the nodes that some outputs need."""
+    nodes = leading_to(graph.nodes, (o.value for o in outputs))
+    return Graph(graph.name, graph.inputs, nodes, outputs, graph.choices)
 
 
 Narrowed = dict[tuple[int, tuple[int, ...]], "Block"]

@@ -14,43 +14,13 @@ from typing import Any
 
 import netdsl.passes.recurrence as recurrence
 from netdsl.dims.tensors import DType, TensorType, Value, WeightValue
-from netdsl.graph import Graph, Net, Node, RecipeTerm, Recurrent
+from netdsl.graph import Graph, Net, Node, RecipeTerm, Recurrent, leading_to
 from netdsl.ops.arithmetic import Add
 from netdsl.ops.base import NoGradient, Op
 from netdsl.passes.inline import FlatPlace, opened
 from netdsl.passes.tape import Pen, Writer
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
 from netdsl.text.source import Span
-
-
-@dataclass(eq=False)
-class Differentiated:
-    """A differentiated network."""
-
-    graph: Graph
-    fields: dict[str, Value]
-    """What a sample brings by name: inputs of the network and labels."""
-    loss: Value
-    losses: dict[str, Value]
-    """Each `loss` row by name."""
-    outputs: dict[str, Value]
-    """The network's outputs by name, those in training mode."""
-    weights: dict[str, WeightValue]
-    """Every weight that the graph reads or changes, by state-dict key."""
-    parts: list[dict[str, Value]]
-    """By group of losses: their gradient of each trainable weight that they depend on, by key."""
-    carried: dict[str, Value]
-    """Buffers that the forward pass changes (running statistics), by key, with their next value."""
-    seed: Value
-    writer: Writer
-    arrows: dict[Value, Value]
-    """What stands for each arrow of the losses' own graphs."""
-
-    @property
-    def gradients(self) -> dict[str, Value]:
-        """Those of all losses together, where they are one group."""
-        (whole,) = self.parts
-        return whole
 
 
 @dataclass(eq=False)
@@ -190,11 +160,9 @@ class Differentiator:
 
 def forget_unread(worker: Differentiator, wanted: Iterable[Value]) -> None:
     """Rows that nothing reads change no running statistics: PyTorch does not compute them either."""
-    needed = set(wanted)
-    for node in reversed(worker.writer.graph.nodes):
-        if any(r in needed for r in node.results):
-            needed.update(node.inputs)
-    live = {e.pen.key for e in worker.entries if any(r in needed for r in e.results)}
+    ends = set(wanted)
+    needed = ends.union(*(node.inputs for node in leading_to(worker.writer.graph.nodes, ends)))
+    live = {e.pen.key for e in worker.entries if not needed.isdisjoint(e.results)}
     for entry in worker.entries:
         if entry.pen.key not in live and isinstance(entry.op, Op):
             for weight in entry.op.weights():
@@ -215,41 +183,94 @@ def summed(gradients: list[Value], pen: Pen) -> Value | None:
     return gradients[0] if gradients else None
 
 
-def differentiate(
-    net: Net,
-    losses: Iterable[RecipeTerm] | None = None,
-    scale: Value | None = None,
-    groups: Sequence[Sequence[int]] | None = None,
-) -> Differentiated:
-    """The forward and backward pass of a net's losses (its recipe's, or those given).
+@dataclass(eq=False)
+class Differentiated:
+    """A network being differentiated, and differentiated."""
 
-    Gradients are multiplied by `scale` from the first on, where there is one. `groups` of losses, by their numbers, get
-    gradients of their own: one backward pass each.
+    net: Net
+    worker: Differentiator
+    fields: dict[str, Value]
+    """What a sample brings by name: inputs of the network and labels."""
+    outputs: dict[str, Value] = field(default_factory=dict)
+    """The network's outputs by name, those in training mode."""
+    losses: dict[str, Value] = field(default_factory=dict)
+    """Each `loss` row by name."""
+    arrows: dict[Value, Value] = field(default_factory=dict)
+    """What stands for each arrow of the losses' own graphs."""
+    parts: list[dict[str, Value]] = field(default_factory=list)
+    """By group of losses: their gradient of each trainable weight that they depend on, by key."""
+
+    @property
+    def writer(self) -> Writer:
+        return self.worker.writer
+
+    @property
+    def graph(self) -> Graph:
+        return self.writer.graph
+
+    @property
+    def seed(self) -> Value:
+        assert self.writer.seed is not None
+        return self.writer.seed
+
+    @property
+    def weights(self) -> dict[str, WeightValue]:
+        """Every weight that the graph reads or changes, by state-dict key."""
+        return self.writer.weights
+
+    @property
+    def carried(self) -> dict[str, Value]:
+        """Buffers that the forward pass changes (running statistics), by key, with their next value."""
+        return self.writer.carried
+
+    @property
+    def gradients(self) -> dict[str, Value]:
+        """Those of all losses together, where they are one group."""
+        (whole,) = self.parts
+        return whole
+
+    def forward(self, losses: Iterable[RecipeTerm]) -> None:
+        """Write the forward pass of the net and of some losses, with their sum."""
+        terms = list(losses)
+        values: dict[Value, Value] = {v: v for v in self.net.inputs}
+        self.worker.forward(self.net, values)
+        self.outputs = {o.name: values[o.value] for o in self.net.outputs}
+        for name, term in zip(_numbered(t.name for t in terms), terms, strict=True):
+            known = {**self.fields, **self.outputs}
+            self.losses[name] = _write_term(self.worker, term, known, self.fields, self.arrows)
+        self.pen = Pen(self.writer, next(iter(self.worker.entries)).pen.op, "loss", "", _span(self.net))
+        loss = summed(list(self.losses.values()), self.pen)
+        assert loss is not None, "a net without a loss cannot be differentiated"
+        self.loss = loss
+        forget_unread(self.worker, [*self.outputs.values(), *self.losses.values()])
+
+    def backward(self, scale: Value | None = None, groups: Sequence[Sequence[int]] | None = None) -> None:
+        """Write the backward pass, one for each of the `groups` of losses by their numbers; all are one without.
+
+        Gradients are multiplied by `scale` from the first on, where there is one.
+        """
+        start = scale or self.pen.number(1.0)
+        each = list(self.losses.values())
+        apart = [each] if groups is None else [[each[number] for number in group] for group in groups]
+        self.parts = [self.worker.propagated([(one, start) for one in group], self.pen) for group in apart]
+
+
+def started(net: Net) -> Differentiated:
+    """A differentiation of which nothing is written: a graph with the net's inputs and the seed of a step."""
+    seed = Value("seed", TensorType((), DType.INT, batched=False))
+    graph = Graph(net.name, [*net.inputs, seed])
+    return Differentiated(net, Differentiator(Writer(graph, seed=seed)), {v.name: v for v in net.inputs})
+
+
+def differentiate(net: Net, losses: Iterable[RecipeTerm]) -> Differentiated:
+    """The forward and backward pass of some losses of a net.
+
     Raises `NetError` (`no-gradient`) where a loss depends on an operation that nothing can be learned through.
     """
-    terms = list(losses) if losses is not None else list(net.recipe.losses if net.recipe else [])
-    graph = Graph(net.name, list(net.inputs))
-    seed = Value("seed", TensorType((), DType.INT, batched=False))
-    worker = Differentiator(Writer(graph, seed=seed))
-    values: dict[Value, Value] = {v: v for v in net.inputs}
-    worker.forward(net, values)
-    outputs = {o.name: values[o.value] for o in net.outputs}
-    fields = {v.name: v for v in net.inputs}
-    named = zip(_numbered(t.name for t in terms), terms, strict=True)
-    arrows: dict[Value, Value] = {}
-    found = {name: _write_term(worker, t, {**fields, **outputs}, fields, arrows) for name, t in named}
-    pen = Pen(worker.writer, next(iter(worker.entries)).pen.op, "loss", "", _span(net))
-    loss = summed(list(found.values()), pen)
-    assert loss is not None, "a net without a loss cannot be differentiated"
-    forget_unread(worker, [*outputs.values(), *found.values()])
-    start = scale or pen.number(1.0)
-    each = list(found.values())
-    apart = [each] if groups is None else [[each[number] for number in group] for group in groups]
-    parts = [worker.propagated([(one, start) for one in group], pen) for group in apart]
-    writer = worker.writer
-    return Differentiated(
-        graph, fields, loss, found, outputs, writer.weights, parts, writer.carried, seed, writer, arrows
-    )
+    found = started(net)
+    found.forward(losses)
+    found.backward()
+    return found
 
 
 def _numbered(names: Iterable[str]) -> Iterator[str]:

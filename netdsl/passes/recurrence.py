@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 
 import netdsl.passes.differentiate as differentiate
 from netdsl.dims.tensors import DType, TensorType, Value, WeightValue
-from netdsl.graph import Graph, Node, Output, Recurrent, State
+from netdsl.graph import Graph, Node, Output, Recurrent, State, leading_to
 from netdsl.ops.arithmetic import Add, Mul
 from netdsl.ops.backward.base import SumTo
 from netdsl.ops.backward.dropout import StepSeeds
 from netdsl.ops.backward.linear import LinearWeightGradient
 from netdsl.ops.base import Op
-from netdsl.passes.prune import prune
 from netdsl.passes.tape import Pen, Writer
 
 if TYPE_CHECKING:
@@ -307,7 +306,7 @@ def _after(loop: BackwardLoop, key: str, node: Node, produced: dict[Value, Node]
 def _append(loop: BackwardLoop, ends: dict[State, Value]) -> None:
     """Append the loop: prune its body, and bring in what the body reads from outside."""
     taped, graph = loop.taped, loop.graph
-    prune(graph, [*loop.outputs, *(s.following for s in loop.states)])
+    graph.nodes = leading_to(graph.nodes, [*loop.outputs, *(s.following for s in loop.states)])
     _bring_in(loop)
     entry, outer = loop.entry, loop.outer.writer
     reads = {v for node in graph.nodes for v in node.inputs} | {*loop.outputs, *(s.following for s in loop.states)}

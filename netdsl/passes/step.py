@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight, WeightValue
-from netdsl.graph import Divisor, Graph, Net, Node, Output, Recipe, RecipeTerm
+from netdsl.graph import Divisor, Graph, Net, Node, Output, Recipe, RecipeTerm, leading_to
+from netdsl.graph.invariants import problems
 from netdsl.ops.arithmetic import Add, Div, Maximum, Mul
 from netdsl.ops.backward.base import BatchSize
 from netdsl.ops.base import Op
 from netdsl.ops.loss import Counted
 from netdsl.ops.step import BatchMean, Both, Finite, Rescale, Select
-from netdsl.passes.differentiate import Differentiated, differentiate
+from netdsl.passes.differentiate import Differentiated, started
 from netdsl.passes.inline import opened
 from netdsl.passes.optimize import SEPARATOR, UPDATES, Update, clipping, slot_of, squared_norm
-from netdsl.passes.prune import prune
 from netdsl.passes.tape import Pen
 from netdsl.recipe import OPTIMIZERS, Optimizer, default_settings
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
@@ -35,6 +35,9 @@ LEAST = 1e-30
 
 SCALE, STEADY = "loss_scale", "loss_scale_steps"
 """With `precision fp16`: what gradients are multiplied by on their way, and for how many steps it has been so."""
+
+NEXT = ":next"
+"""What the output is called that an input becomes."""
 
 FIRST_SCALE = 65536.0
 """What `torch.amp.GradScaler` begins with."""
@@ -88,14 +91,10 @@ class TrainingStep:
         """Everything that is given anew at each step, in order."""
         return [*self.fields.values(), self.rate, self.seed, *([self.flag] if self.flag else [])]
 
-
-def training_step(net: Net, *, operands: bool = False) -> TrainingStep:
-    """The training step of a net's recipe.
-
-    Metrics are reported as their value on the batch; with `operands` what they count on comes out instead, and what
-    each loss was divided by, so that a set can be counted whole. Raises `NetError` where something cannot be learned.
-    """
-    return _Stepper(net, _recipe(net)).write(operands)
+    @property
+    def outputs(self) -> list[tuple[str, Value]]:
+        """Everything that comes out, in order: the loss, what is reported, and the next value of what is carried."""
+        return [(o.name, o.value) for o in self.graph.outputs]
 
 
 def _recipe(net: Net) -> Recipe:
@@ -112,68 +111,125 @@ def _recipe(net: Net) -> Recipe:
     return net.recipe
 
 
-class _Stepper:
-    """The step of one net being written."""
+@dataclass(eq=False)
+class StepWriter:
+    """The step of one net being written; its methods without an underscore are passes, in the order of the pipeline.
 
-    def __init__(self, net: Net, recipe: Recipe) -> None:
-        self.net = net
-        self.recipe = recipe
-        self.settings = {**default_settings(), **recipe.settings}
+    With `operands` what metrics count on is reported instead of their values, and what each loss was divided by.
+    """
+
+    net: Net
+    operands: bool
+    carried: list[Carried] = field(default_factory=list)
+    reported: dict[str, Value] = field(default_factory=dict)
+    terms: dict[str, str] = field(default_factory=dict)
+    read: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    counted: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.recipe = _recipe(self.net)
+        self.settings = {**default_settings(), **self.recipe.settings}
         self.precision: str = self.settings["precision"]
         self.scale = _scalar(SCALE, FIRST_SCALE) if self.precision == "fp16" else None
-        gathers = self.settings["accumulate"] > 1
-        self.divisors = [t.divisor for t in recipe.losses]
-        self.groups = alike(recipe.losses) if gathers else [list(range(len(recipe.losses)))]
-        losses = [averaged(t) for t in recipe.losses]
-        self.found: Differentiated = differentiate(net, losses, self.scale, self.groups)
+        self.gathers = self.settings["accumulate"] > 1
+        self.losses = self.recipe.losses
+        self.divisors = [t.divisor for t in self.losses]
         self.counts: dict[tuple[Any, ...], Value] = {}
         self.rate = Value(RATE, TensorType((), DType.FLOAT, batched=False))
-        self.flag = Value(FLAG, TensorType((), DType.BOOL, batched=False)) if gathers else None
+        self.flag = Value(FLAG, TensorType((), DType.BOOL, batched=False)) if self.gathers else None
         self.ready = self.flag
         """Whether weights change in this step: it must be complete, and with a loss scale its gradients finite."""
+        self.found: Differentiated = started(self.net)
+        self.found.graph.inputs += [self.rate, *([self.flag] if self.flag else [])]
 
-    def write(self, operands: bool) -> TrainingStep:
+    def problems(self) -> Iterable[str]:
+        return problems(self.found.graph, self.net.domain)
+
+    def step(self) -> TrainingStep:
+        """What was written."""
         found = self.found
-        passes = len(found.graph.nodes)
-        carried = [*self._updates(), *(Carried(found.weights[k], v) for k, v in found.carried.items())]
-        step = TrainingStep(
-            self.net, found.graph, found.fields, self.rate, found.seed, self.flag, carried, [], found.loss
-        )
-        step.precision = self.precision
-        self._report_losses(step, operands)
-        for term in self.recipe.metrics:
-            self._report_metric(step, term, operands)
-        found.graph.nodes = hoisted(found.graph.nodes, passes)
-        prune(found.graph, [found.loss, *step.reported.values(), *(c.following for c in carried)])
-        changed = {c.name for c in carried}
-        step.constant = [w for k, w in found.weights.items() if k not in changed]
-        return step
+        changed = {c.name for c in self.carried}
+        constant = [w for k, w in found.weights.items() if k not in changed]
+        return TrainingStep(
+            self.net, found.graph, found.fields, self.rate, found.seed, self.flag, self.carried, constant, found.loss,
+            self.reported, self.terms, self.precision, self.read, self.counted,
+        )  # fmt: skip
 
     def pen(self, path: str) -> Pen:
         """Where updates and metrics are written."""
         some = next(n.op for n in self.found.graph.nodes if isinstance(n.op, Op))
         return Pen(self.found.writer, some, path, "", _span(self.net))
 
+    # ------------------------------------------------------------ both ways
+
+    def average(self) -> None:
+        self.losses = [averaged(t) for t in self.losses]
+
+    def forward(self) -> None:
+        self.found.forward(self.losses)
+
+    def backward(self) -> None:
+        self.found.backward(self.scale, alike(self.recipe.losses) if self.gathers else None)
+        self.passes = len(self.found.graph.nodes)
+        self.gradients = self.found.parts[0]
+
     # ------------------------------------------------------------ updates
 
-    def _updates(self) -> Iterator[Carried]:
-        optimizer = self.recipe.optimizer or OPTIMIZERS["adam"]()
-        parts = self.found.parts
+    def unscale(self) -> None:
         if self.scale is not None:
             pen = self.pen("unscaled")
             share = pen(Div, pen.number(1.0), self.scale)
-            parts = [{k: pen(Mul, (g, share)) for k, g in part.items()} for part in parts]
-        gradients = parts[0]
-        if self.flag is not None:
-            gradients = yield from self._gather(parts)
-        if self.scale is not None:
-            yield from self._rescale(self.scale, gradients)
-        if self.settings["clip"] is not None and gradients:
+            self.found.parts = [{k: pen(Mul, (g, share)) for k, g in part.items()} for part in self.found.parts]
+            self.gradients = self.found.parts[0]
+
+    def gather(self) -> None:
+        """Gradients become those of all batches since the last step; each loss counts by what it is the mean of."""
+        if not self.gathers:
+            return
+        pen, groups = self.pen("accumulate"), alike(self.recipe.losses)
+        found: dict[str, list[Value]] = {}
+        for number, (group, part) in enumerate(zip(groups, self.found.parts, strict=True)):
+            suffix = str(number + 1) if number else ""
+            count = self._count(self.divisors[group[0]])
+            before = _scalar(f"{COUNTED}{suffix}", 0.0)
+            whole = pen(Add, (before, count))
+            self._gathered(before, whole)
+            divisor = pen(Maximum, whole, pen.number(LEAST))
+            for key, gradient in part.items():
+                held = slot_of(key, f"{ACCUMULATED}{suffix}", self.found.weights[key].weight.shape)
+                total = pen(Add, (held, pen(Mul, (gradient, count))))
+                self._gathered(held, total)
+                found.setdefault(key, []).append(pen(Div, total, divisor))
+        self.gradients = {key: pen(Add, tuple(each)) if len(each) > 1 else each[0] for key, each in found.items()}
+
+    def _gathered(self, before: WeightValue, after: Value) -> None:
+        """A sum that starts again from zero with the next step."""
+        pen = self.pen("accumulate")
+        self.carried.append(Carried(before, pen(Select, self.flag, pen.number(0.0), after)))
+
+    def rescale(self) -> None:
+        """A step with gradients that are not finite is left out; the scale follows."""
+        if self.scale is None:
+            return
+        pen, steps = self.pen(SCALE), _scalar(STEADY, 0.0)
+        finite = pen(Finite, squared_norm(self.gradients.values(), pen))
+        following = pen(Rescale, self.scale, steps, finite)
+        for before, after in zip((self.scale, steps), following, strict=True):
+            self.carried.append(Carried(before, pen(Select, self.flag, after, before) if self.flag else after))
+        self.ready = pen(Both, self.flag, finite) if self.flag else finite
+
+    def clip(self) -> None:
+        if self.settings["clip"] is not None and self.gradients:
             pen = self.pen("clip")
-            scale = clipping(gradients.values(), self.settings["clip"], pen)
-            gradients = {k: pen(Mul, (g, scale)) for k, g in gradients.items()}
-        for key, gradient in gradients.items():
-            yield from self._update(optimizer, key, gradient)
+            scale = clipping(self.gradients.values(), self.settings["clip"], pen)
+            self.gradients = {k: pen(Mul, (g, scale)) for k, g in self.gradients.items()}
+
+    def update(self) -> None:
+        """The optimizer's rule for each weight; running statistics have their next value from the forward pass."""
+        optimizer = self.recipe.optimizer or OPTIMIZERS["adam"]()
+        for key, gradient in self.gradients.items():
+            self.carried += self._update(optimizer, key, gradient)
+        self.carried += [Carried(self.found.weights[k], v) for k, v in self.found.carried.items()]
 
     def _update(self, optimizer: Optimizer, key: str, gradient: Value) -> Iterator[Carried]:
         """The next value of one weight and of what is remembered of it."""
@@ -191,38 +247,6 @@ class _Stepper:
         result: Value = pen(Select, self.ready, after, before)
         return result
 
-    def _rescale(self, scale: WeightValue, gradients: Mapping[str, Value]) -> Iterator[Carried]:
-        """A step with gradients that are not finite is left out; the scale follows."""
-        pen, steps = self.pen(SCALE), _scalar(STEADY, 0.0)
-        finite = pen(Finite, squared_norm(gradients.values(), pen))
-        following = pen(Rescale, scale, steps, finite)
-        for before, after in zip((scale, steps), following, strict=True):
-            yield Carried(before, pen(Select, self.flag, after, before) if self.flag else after)
-        self.ready = pen(Both, self.flag, finite) if self.flag else finite
-
-    def _gather(self, parts: Sequence[Mapping[str, Value]]) -> Generator[Carried, None, dict[str, Value]]:
-        """Gradients become those of all batches since the last step; each loss counts by what it is the mean of."""
-        pen = self.pen("accumulate")
-        found: dict[str, list[Value]] = {}
-        for number, (group, part) in enumerate(zip(self.groups, parts, strict=True)):
-            suffix = str(number + 1) if number else ""
-            count = self._count(self.divisors[group[0]])
-            before = _scalar(f"{COUNTED}{suffix}", 0.0)
-            whole = pen(Add, (before, count))
-            yield self._gathered(before, whole)
-            divisor = pen(Maximum, whole, pen.number(LEAST))
-            for key, gradient in part.items():
-                held = slot_of(key, f"{ACCUMULATED}{suffix}", self.found.weights[key].weight.shape)
-                total = pen(Add, (held, pen(Mul, (gradient, count))))
-                yield self._gathered(held, total)
-                found.setdefault(key, []).append(pen(Div, total, divisor))
-        return {key: pen(Add, tuple(each)) if len(each) > 1 else each[0] for key, each in found.items()}
-
-    def _gathered(self, before: WeightValue, after: Value) -> Carried:
-        """A sum that starts again from zero with the next step."""
-        pen = self.pen("accumulate")
-        return Carried(before, pen(Select, self.flag, pen.number(0.0), after))
-
     def _count(self, divisor: Divisor) -> Value:
         """What a loss was divided by in this batch."""
         label = None if divisor.label is None else self.found.arrows[divisor.label]
@@ -238,39 +262,41 @@ class _Stepper:
 
     # ------------------------------------------------------------ what comes out
 
-    def _report_losses(self, step: TrainingStep, counts: bool) -> None:
+    def report(self) -> None:
         several = len(self.found.losses) > 1
         for (name, value), divisor in zip(self.found.losses.items(), self.divisors, strict=True):
-            step.terms[name] = self._report(step, name, value) if several else "loss"
-            if counts and divisor.label is not None:
-                step.counts[name] = self._report(step, f"{name}_count", self._count(divisor))
+            self.terms[name] = self._report(name, value) if several else "loss"
+            if self.operands and divisor.label is not None:
+                self.counted[name] = self._report(f"{name}_count", self._count(divisor))
+        for term in self.recipe.metrics:
+            self._report_metric(term)
 
-    def _report(self, step: TrainingStep, name: str, value: Value) -> str:
+    def _report(self, name: str, value: Value) -> str:
         """Let a value out under a name of its own."""
-        known = next((n for n, v in step.reported.items() if v is value), None)
+        known = next((n for n, v in self.reported.items() if v is value), None)
         if known is not None:
             return known
         free, number = name, 1
-        while free in step.reported or free in step.fields or free in ("loss", RATE, SEED, FLAG):
+        while free in self.reported or free in self.found.fields or free in ("loss", RATE, SEED, FLAG):
             number += 1
             free = f"{name}{number}"
-        step.reported[free] = value
+        self.reported[free] = value
         return free
 
-    def _report_metric(self, step: TrainingStep, term: RecipeTerm, operands: bool) -> None:
+    def _report_metric(self, term: RecipeTerm) -> None:
         last = term.graph.nodes[-1]
-        graph = Graph(term.name, term.graph.inputs, term.graph.nodes[:-1] if operands else term.graph.nodes)
+        graph = Graph(term.name, term.graph.inputs, term.graph.nodes[:-1] if self.operands else term.graph.nodes)
         values = self._fields_of(term)
         for place in opened(graph, values, f"metric.{term.name}"):
             assert isinstance(place.op, Op)
             results = self.found.writer.append(place.path, place.op.on(place.operands), place.node.span)
             values.update(zip(place.node.results, results, strict=True))
-        if not operands:
-            self._report(step, term.name, values[term.graph.outputs[0].value])
+        if not self.operands:
+            self._report(term.name, values[term.graph.outputs[0].value])
             return
-        fields = set(step.fields.values())
+        fields = set(self.found.fields.values())
         read = [values.get(v, v) for v in last.inputs]
-        step.operands[term.name] = tuple(v.name if v in fields else self._report(step, v.name, v) for v in read)
+        self.read[term.name] = tuple(v.name if v in fields else self._report(v.name, v) for v in read)
 
     def _fields_of(self, term: RecipeTerm) -> dict[Value, Value]:
         """What stands for each input of a term; a label that no loss reads becomes an input."""
@@ -283,6 +309,18 @@ class _Stepper:
                 found.graph.inputs.append(found.fields[wanted.name])
             values[wanted] = known.get(wanted.name) or found.fields[wanted.name]
         return values
+
+    # ------------------------------------------------------------ the order
+
+    def hoist(self) -> None:
+        self.found.graph.nodes = hoisted(self.found.graph.nodes, self.passes)
+
+    def prune(self) -> None:
+        """Name what comes out, and keep what that needs."""
+        named = {"loss": self.found.loss, **self.reported, **{f"{c.name}{NEXT}": c.following for c in self.carried}}
+        graph = self.found.graph
+        graph.outputs = [Output(name, value, False, _span(self.net)) for name, value in named.items()]
+        graph.nodes = leading_to(graph.nodes, named.values())
 
 
 def alike(losses: Sequence[RecipeTerm]) -> list[list[int]]:

@@ -24,13 +24,14 @@ from netdsl.codegen.onnx.draft import (
 )
 from netdsl.codegen.onnx.lower import Lowering, NodePlace, first_paths
 from netdsl.codegen.onnx.lowering import TensorName
+from netdsl.codegen.onnx.passes import finished
 from netdsl.codegen.onnx.scope import GraphScope, Ledger, ValueNames, names_used
-from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.sizes import RuntimeSizes
 from netdsl.codegen.onnx.weights import WeightsError, check_weights, initial, stored
 from netdsl.dims.extent import symbols_of
 from netdsl.graph import Graph, Net
 from netdsl.ops.base import RuleError
+from netdsl.passes.pipeline import inference
 
 
 def onnx_model(net: Net, *, weights: Mapping[str, Array] | None = None, seed: int = 0) -> ModelProto:
@@ -66,7 +67,7 @@ def save_onnx(
 
 def draft_model(net: Net, weights: Mapping[str, Array] | None = None) -> Draft:
     """Write and check the graph, without any weight; `weights` tell what they were trained on, if they know."""
-    graph = net.inference()
+    graph = inference(net)
     batch = batch_symbol({s for v in graph.inputs for d in v.shape for s in symbols_of(d)})
     reserved = [v.name for v in graph.inputs] + [o.name for o in graph.outputs]
     ledger = Ledger(reserved, dict(net.weights()), batch)
@@ -79,7 +80,7 @@ def draft_model(net: Net, weights: Mapping[str, Array] | None = None) -> Draft:
     lowering.check()
     bind_outputs([(o.name, o.value) for o in graph.outputs], scope, names)
     kept = [o.name for o in graph.outputs]
-    draft = assemble(net, graph, scope, simplify(scope.nodes, kept, ledger), getattr(weights, "facts", {}))
+    draft = assemble(net, graph, scope, finished(scope.nodes, kept, ledger), getattr(weights, "facts", {}))
     check(draft)
     return draft
 

@@ -15,13 +15,14 @@ from netdsl.codegen.onnx.draft import Draft, batch_symbol, bind_outputs, check, 
 from netdsl.codegen.onnx.lower import Lowering, NodePlace, first_paths
 from netdsl.codegen.onnx.lowering import TensorName
 from netdsl.codegen.onnx.model import properties
+from netdsl.codegen.onnx.passes import finished
 from netdsl.codegen.onnx.scope import ELEMENTS, GraphScope, Ledger, ValueNames, names_used
-from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.sizes import RuntimeSizes
 from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import Value
 from netdsl.graph import Graph, Net, Node, RecipeTerm
 from netdsl.ops.loss import Counted
+from netdsl.passes.pipeline import inference
 from netdsl.passes.step import averaged
 
 
@@ -48,7 +49,7 @@ def draft_scoring(net: Net, losses: Iterable[RecipeTerm], metrics: Iterable[Reci
 class _Writer:
     def __init__(self, net: Net) -> None:
         self.net = net
-        self.graph = net.inference()
+        self.graph = inference(net)
         self.fields: dict[str, Value] = {v.name: v for v in self.graph.inputs}
         self.aux = {o.name for o in net.outputs if o.aux}
         self.outputs: list[tuple[str, Value]] = []
@@ -117,7 +118,7 @@ class _Writer:
     def _draft(self) -> Draft:
         scope, ledger = self.scope, self.scope.ledger
         bind_outputs(self.outputs, scope, self.names)
-        nodes = simplify(scope.nodes, [name for name, _ in self.outputs], ledger)
+        nodes = finished(scope.nodes, [name for name, _ in self.outputs], ledger)
         used = names_used(nodes)
         own = {k: w for k, w in ledger.weights.items() if k in used}
         inputs = [ledger.info(v.name, v.type) for v in self.fields.values()]

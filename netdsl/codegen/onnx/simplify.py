@@ -25,8 +25,13 @@ def simplify(nodes: list[NodeProto], kept: Collection[str], ledger: Ledger | Non
 
     Bodies of recurrences were simplified when they were made.
     """
+    return drop_dead(known_once(nodes, kept, ledger), kept)
+
+
+def known_once(nodes: list[NodeProto], kept: Collection[str], ledger: Ledger | None = None) -> list[NodeProto]:
+    """The nodes that say something new; they read past those that do not."""
     walk = _Known(frozenset(kept), ledger)
-    return drop_dead([node for node in nodes if walk.keeps(node)], kept)
+    return [node for node in nodes if walk.keeps(node)]
 
 
 class _Known:

@@ -19,20 +19,17 @@ from netdsl.codegen.onnx.draft import ArraySource, Draft, batch_symbol, bind_out
 from netdsl.codegen.onnx.lower import Lowering, NodePlace
 from netdsl.codegen.onnx.lowering import TensorName
 from netdsl.codegen.onnx.model import properties
-from netdsl.codegen.onnx.precision import HALVES, in_half
+from netdsl.codegen.onnx.passes import finished_step
 from netdsl.codegen.onnx.scope import ELEMENTS, GraphScope, Ledger, ValueNames, names_used
-from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.sizes import RuntimeSizes
 from netdsl.codegen.onnx.weights import check_weights, initial, stored
 from netdsl.dims.extent import symbols_of
-from netdsl.dims.tensors import TensorType, Value
+from netdsl.dims.tensors import TensorType
 from netdsl.graph import Net
-from netdsl.passes.step import TrainingStep, training_step
+from netdsl.passes.pipeline import training_step
+from netdsl.passes.step import NEXT, TrainingStep
 from netdsl.recipe import OPTIMIZERS
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
-
-NEXT = ":next"
-"""What the output is called that an input becomes."""
 
 CONTRACT = "1"
 """The version of `docs/onnx-training.md` that a file follows."""
@@ -73,7 +70,7 @@ def draft_step(step: TrainingStep, sizes: Mapping[str, int] | None = None, *, cu
     batch = batch_symbol({s for v in fields for d in v.shape for s in symbols_of(d)})
     carried = {c.name: c.weight for c in step.carried}
     known = {**carried, **{w.name: w.weight for w in step.constant}}
-    outputs = outputs_of(step)
+    outputs = step.outputs
     _check_names(step, [*(v.name for v in step.inputs), *known], [name for name, _ in outputs])
     ledger = Ledger([*(v.name for v in step.inputs), *(name for name, _ in outputs)], known, batch, cuda)
     scope = GraphScope(ledger)
@@ -85,31 +82,13 @@ def draft_step(step: TrainingStep, sizes: Mapping[str, int] | None = None, *, cu
     lowering.check()
     bind_outputs(outputs, scope, names)
     kept = [name for name, _ in outputs]
-    nodes = scope.nodes if step.precision == "no" else in_half(scope.nodes, kept, ledger, HALVES[step.precision])
-    nodes = ends_last(simplify(nodes, kept, ledger))
+    nodes = finished_step(scope.nodes, kept, ledger, step.precision)
     used = names_used(nodes)
     draft = Draft(_model(step, scope, nodes), {k: w for k, w in known.items() if k in carried or k in used})
     for key, weight in draft.weights.items():
         draft.model.graph.input.append(helper.make_tensor_value_info(key, ELEMENTS[weight.dtype], weight.shape))
     check(draft)
     return draft
-
-
-def ends_last(nodes: list[NodeProto]) -> list[NodeProto]:
-    """The nodes that nothing reads behind all others, the first of them last.
-
-    onnxruntime works its order out from the ends, the last one first, each with all it needs. So the loss comes out
-    first, then weight after weight as gradients reach them, and nothing waits in memory for its turn.
-    """
-    used = names_used(nodes)
-    ends = [node for node in nodes if used.isdisjoint(node.output)]
-    last = {node.name for node in ends}
-    return [*(node for node in nodes if node.name not in last), *reversed(ends)]
-
-
-def outputs_of(step: TrainingStep) -> list[tuple[str, Value]]:
-    """What comes out, in order."""
-    return [("loss", step.loss), *step.reported.items(), *((f"{c.name}{NEXT}", c.following) for c in step.carried)]
 
 
 def _check_names(step: TrainingStep, inputs: list[str], outputs: list[str]) -> None:
@@ -125,7 +104,7 @@ def _check_names(step: TrainingStep, inputs: list[str], outputs: list[str]) -> N
 def _model(step: TrainingStep, scope: GraphScope, nodes: list[NodeProto]) -> ModelProto:
     ledger = scope.ledger
     used = names_used(nodes)
-    outputs = outputs_of(step)
+    outputs = step.outputs
     arrows = {name for node in nodes for name in node.output} - {name for name, _ in outputs}
     graph = helper.make_graph(
         nodes,
@@ -177,4 +156,4 @@ def step_source(net: Net, draft: Draft, weights: Mapping[str, Array] | None, see
     return source
 
 
-__all__ = ["CONTRACT", "NEXT", "draft_step", "onnx_step", "outputs_of", "save_step", "step_source"]
+__all__ = ["CONTRACT", "NEXT", "draft_step", "onnx_step", "save_step", "step_source"]

@@ -15,7 +15,8 @@ from netdsl.codegen.onnx.weights import initial
 from netdsl.dims.tensors import DType, Weight
 from netdsl.graph import Net
 from netdsl.passes.optimize import SEPARATOR
-from netdsl.passes.step import FLAG, RATE, SCALE, SEED, STEADY, gathers, training_step
+from netdsl.passes.pipeline import training_step
+from netdsl.passes.step import FLAG, RATE, SCALE, SEED, STEADY, gathers
 from netdsl.runtime.data.feed import ArrayFeed
 from netdsl.runtime.data.sets import BatchPart, Dataset
 from netdsl.runtime.engines.engine import BatchFields
