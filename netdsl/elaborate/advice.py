@@ -44,7 +44,7 @@ def _flows(value: object) -> bool:
 
 def definitions(context: Context, scope: Scope) -> dict[str, syntax.Definition]:
     """The blocks and nets in reach."""
-    found = {name: context.library.definition(context, scope, name) for name in context.library.names(scope)}
+    found = {name: context.library.definition(scope, name) for name in context.library.names(scope)}
     return {name: definition[0] for name, definition in found.items() if definition is not None}
 
 
@@ -136,7 +136,7 @@ def place(context: Context, scope: Scope, help: str | None, near: Span) -> tuple
     if found is None:
         return ()
     bound = scope.find(found[1])
-    defined = context.library.definition(context, scope, found[1])
+    defined = context.library.definition(scope, found[1])
     span = bound.span if bound else defined[0].name.span if defined else None
     return (Label(span, "named here"),) if span is not None and span.source is near.source else ()
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import netdsl.elaborate.losses as losses
 from netdsl.base.record import anew, entity
@@ -22,9 +21,6 @@ from netdsl.text.diagnostics import Collector, Label, NetError, Severity, did_yo
 from netdsl.text.limits import BYTES, NETS, USES
 from netdsl.text.parser import kind_of
 from netdsl.text.source import Source, Span
-
-if TYPE_CHECKING:
-    from netdsl.elaborate.context import Context
 
 CHAIN = 50
 """How many files may be at work inside each other."""
@@ -116,9 +112,8 @@ class Library:
 
     # ------------------------------------------------------------ looking up
 
-    def definition(self, context: Context, scope: Scope, name: str) -> tuple[syntax.Definition, Scope] | None:
+    def definition(self, scope: Scope, name: str) -> tuple[syntax.Definition, Scope] | None:
         """The block, net or composite of that name as the file around a scope sees it."""
-        del context
         module = self.modules.get(scope.path)
         if module is None:
             return None

@@ -50,7 +50,7 @@ from netdsl.text.source import Span
 def find(context: Context, scope: Scope, name: syntax.Name) -> Layer | None:
     """The operation, block or composite of that name, without settings."""
     op = REGISTRY.get(name.id)
-    definition = context.library.definition(context, scope, name.id)
+    definition = context.library.definition(scope, name.id)
     if definition is not None:
         return BlockLayer(definition[0], definition[1], {}, name.span, tuple(context.library.at_work))
     return OpLayer(op, {}, name.span) if op is not None else None

@@ -295,7 +295,7 @@ def is_layer(context: Context, name: str) -> bool:
     """
     op = REGISTRY.get(name)
     hidden = op is not None and not issubclass(op, Loss | Metric)
-    return hidden or context.library.definition(context, context.build.scope, name) is not None
+    return hidden or context.library.definition(context.build.scope, name) is not None
 
 
 def _shared_row(context: Context, scope: Scope, row: syntax.LayerRow) -> None:
