@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from calls import counted
 
-from netdsl.elaborate.expressions import evaluators
+from netdsl.elaborate.core import EVALUATE
 from netdsl.elaborate.functions import FUNCTIONS
 from netdsl.elaborate.operators import ARITHMETIC, COMPARISONS
 from netdsl.program import check_text
@@ -43,7 +43,7 @@ def codes(text: str) -> set[str]:
 
 def test_every_word_and_kind_has_a_case() -> None:
     assert {*FUNCTIONS, *ARITHMETIC, *COMPARISONS} <= set(WORDS)
-    assert {kind.__name__ for kind in evaluators()} == {*KINDS, *ARROWS}
+    assert {kind.__name__ for kind in EVALUATE} == {*KINDS, *ARROWS}
 
 
 @pytest.mark.parametrize(("look", "said"), [*WORDS.values(), *KINDS.values()], ids=[*WORDS, *KINDS])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from netdsl.elaborate.core import APPLY, EVALUATE, RUN
+from netdsl.elaborate.values import Layer
 from netdsl.graph import Block, Net, Node, Recurrent
 from netdsl.graph.invariants import verify
 from netdsl.program import check_text, load_text
+from netdsl.text import syntax
 from netdsl.text.diagnostics import Diagnostic, NetError
 
 
@@ -572,3 +575,12 @@ def test_a_layer_parameter_that_is_the_identity_makes_no_layer() -> None:
     assert nodes(plain.op.body) == ["conv1", "relu1"]
     assert nodes(normed.op.body) == ["conv1", "batchnorm1", "relu1"]
     assert (same.name, same.kind) == ("same", "identity")
+
+
+# ---------------------------------------------------------------- the tables
+
+
+def test_every_kind_of_expression_row_and_layer_stands_in_its_table() -> None:
+    assert set(EVALUATE) == set(get_args(syntax.Expr))
+    assert set(RUN) == set(get_args(syntax.BodyRow)) - {syntax.RecipeRow}, "rows of a recipe stand in no body"
+    assert set(APPLY) == {*get_args(Layer), syntax.Claim}

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from figures import House
 
+from netdsl.elaborate import LEAVES
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "netdsl"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -111,6 +113,22 @@ def test_the_rooms_have_an_order() -> None:
     order = list(TopologicalSorter(ROOMS).static_order())
     assert set(order) == set(ROOMS)
     print("rooms:", " → ".join(name or "netdsl" for name in order))
+
+
+def test_elaboration_is_a_star() -> None:
+    """What says what a kind of row, layer or expression does knows the tables, and nothing else that registers there."""
+    house, leaves = House(ROOT), {leaf.__name__ for leaf in LEAVES}
+    registering = {n for n in house.files if n.startswith("netdsl.elaborate.") and _registers(house.trees[n])}
+    assert registering == leaves
+    assert {leaf: sorted(house.imports[leaf] & leaves) for leaf in leaves if house.imports[leaf] & leaves} == {}
+    assert house.imports["netdsl.elaborate.core"] & leaves == set()
+
+
+def _registers(tree: ast.Module) -> bool:
+    found = [
+        d.func for n in tree.body if isinstance(n, ast.FunctionDef) for d in n.decorator_list if isinstance(d, ast.Call)
+    ]
+    return any(isinstance(f, ast.Attribute) and f.attr in ("evaluates", "applies", "runs") for f in found)
 
 
 def test_every_room_is_described() -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import netdsl.elaborate.expressions as expressions
-import netdsl.elaborate.layers as layers
+import netdsl.elaborate.core as core
+import netdsl.elaborate.nodes as nodes
 import netdsl.elaborate.parameters as parameters
-import netdsl.elaborate.recurrence as recurrence
-import netdsl.elaborate.rows as rows
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import DEPTH, Context, Demanded
-from netdsl.elaborate.scope import Build, NodeNames, RowValue, Scope, labels_of
+from netdsl.elaborate.outline import initial_names, input_items, labels_of, step_text
+from netdsl.elaborate.scope import Build, NodeNames, RowValue, Scope
+from netdsl.elaborate.sequences import check_lengths, check_reads, check_states, node_inputs, over_samples, per_step
 from netdsl.elaborate.values import (
     LAYERS,
     UNKNOWN,
@@ -22,6 +22,8 @@ from netdsl.elaborate.values import (
     Failed,
     OpLayer,
     arrows,
+    counted,
+    holds,
 )
 from netdsl.graph import Block, Graph, Output, Recurrent
 from netdsl.ops.loss import Loss
@@ -53,7 +55,7 @@ def build_graph(
         )
     context.builds.append(build)
     try:
-        rows.run(context, scope, definition.body)
+        core.run(context, scope, definition.body)
         _settle_outputs(context, build, definition)
         if definition.keyword != "block":
             _repeat_outputs(context, build)
@@ -99,7 +101,7 @@ def _repeat_outputs(context: Context, build: Build) -> None:
         if value in whole:
             continue
         if value not in repeats:
-            repeats[value] = layers.repeated(context, value, like, output.span)
+            repeats[value] = nodes.repeated(context, value, like, output.span)
             build.graph.nodes[-1].name = build.names.number("per_sample")
         output.value = repeats[value]
 
@@ -141,54 +143,24 @@ def _note_unused(context: Context, build: Build, definition: syntax.Definition) 
 # ---------------------------------------------------------------- a block as a layer
 
 
+@core.applies(BlockLayer)
 def apply(context: Context, scope: Scope, layer: BlockLayer, value: Arrows, span: Span) -> Arrows:
     """Use a block on some arrows: one node that holds the built body."""
     before = context.layers
-    value, same = _over_samples(context, layer.definition, value, span)
+    value, same = over_samples(context, layer.definition, value, span)
     block = instantiate(context, layer, value, span)
     context.layers = before
     outer = arrows(value)
     types = [o.value.type for o in block.body.outputs]
     if isinstance(block, Recurrent):
-        outer = _recurrent_inputs(layer.definition, block, outer)
+        outer = node_inputs(layer.definition, block, outer)
         types = [t.with_shape(outer[0].shape[0], *t.shape) for t in types]
     inside = [any(r.type.is_open for r in node.results) for _, node in block.body.walk()]
     context.count_layers(len(inside), span, sum(inside))
-    result = layers.append(context, block.name, block, outer, types, span, layer.settings)
+    result = nodes.append(context, block.name, block, outer, types, span, layer.settings)
     names = tuple(o.name for o in block.body.outputs)
     made = Bundle(result.items, names) if isinstance(result, Bundle) else result
-    return layers.freed(context, made, span) if same else made
-
-
-def _over_samples(context: Context, definition: syntax.Definition, value: Arrows, span: Span) -> tuple[Arrows, bool]:
-    """Sequences of a recurrent block as those of samples, and whether that is a batch of one."""
-    given = arrows(value)
-    if definition.keyword != "recurrent" or all(v.type.batched for v in given):
-        return value, False
-    like = next((v for v in given if v.type.batched), None)
-    names = (i.name.id for i in input_items(definition))
-    whole = recurrence.initial_names(definition)
-    free = {v for v, n in zip(given, names, strict=False) if n not in whole and not v.type.batched}
-    wide = [_over(context, v, like, span) if v in free else v for v in given]
-    return (Bundle(tuple(wide)) if isinstance(value, Bundle) else wide[0]), like is None
-
-
-def _over(context: Context, value: Value, like: Value | None, span: Span) -> Arrows:
-    return layers.alone(context, value, span) if like is None else layers.repeated(context, value, like, span)
-
-
-def _recurrent_inputs(definition: syntax.Definition, block: Recurrent, given: Sequence[Value]) -> tuple[Value, ...]:
-    """The node's inputs in order: sequences, then the initial states that are values."""
-    static = recurrence.initial_names(definition)
-    items = input_items(definition)
-    sequences = [g for i, g in zip(items, given, strict=True) if i.name.id not in static]
-    return (*sequences, *(s.initial for s in block.states if isinstance(s.initial, Value)))
-
-
-def input_items(definition: syntax.Definition) -> list[syntax.InputItem]:
-    """The declared inputs; a block without any has one called `x`."""
-    items = [i for r in definition.body.rows if isinstance(r, syntax.InputRow) for i in r.items]
-    return items or [syntax.InputItem(definition.name.span, syntax.Name(definition.name.span, "x"), None, None)]
+    return nodes.freed(context, made, span) if same else made
 
 
 def instantiate(context: Context, layer: BlockLayer, value: Arrows, span: Span) -> Block:
@@ -202,7 +174,7 @@ def _instantiate(context: Context, layer: BlockLayer, value: Arrows, span: Span)
     definition = layer.definition
     scope = Scope(layer.home)
     library = definition.span.source.name.startswith("std.")
-    frame = CallFrame(_call_text(layer), span, library, recurrence.step_text(definition, arrows(value)))
+    frame = CallFrame(_call_text(layer), span, library, step_text(definition, arrows(value)))
     values = parameters.settle(context, scope, definition, layer.settings, layer.span)
     key = _cache_key(definition, values, value)
     if key is not None and key in context.bodies:
@@ -238,7 +210,7 @@ def _check_recursion(context: Context, layer: BlockLayer, span: Span) -> None:
 def _cache_key(definition: syntax.Definition, values: Mapping[str, Any], value: Arrows) -> Any:
     """What makes two uses of a block the same; None when that cannot be told."""
     parts = []
-    if recurrence.initial_names(definition):
+    if initial_names(definition):
         return None
     for setting in values.values():
         if isinstance(setting, OpLayer) and not setting.settings:
@@ -255,11 +227,6 @@ def _frozen(value: Any) -> tuple[str, Any]:
     """A setting by its kind and value: 1, 1.0 and true are not the same."""
     inner = tuple(_frozen(v) for v in value) if isinstance(value, list | tuple) else value
     return type(value).__name__, inner
-
-
-def holds(value: Any, kinds: tuple[type, ...]) -> bool:
-    """True for something of these kinds, or a list with it somewhere inside."""
-    return isinstance(value, kinds) or (isinstance(value, list | tuple) and any(holds(v, kinds) for v in value))
 
 
 def _build(
@@ -284,10 +251,10 @@ def _build(
     }
     if not recurrent:
         return Block(**shared)
-    recurrence.check_states(context, build.states, definition.span)
-    static = recurrence.initial_names(definition)
+    check_states(context, build.states, definition.span)
+    static = initial_names(definition)
     whole = {a: i.name.id for i, a in zip(input_items(definition), arrows(value), strict=True) if i.name.id in static}
-    recurrence.check_reads(context, graph, build.states, whole)
+    check_reads(context, graph, build.states, whole)
     return Recurrent(**shared, sequences=sequences, states=tuple(build.states.values()))
 
 
@@ -304,7 +271,7 @@ def bind_inputs(
         raise Failed
     if len(items) != len(given):
         names = ", ".join(f"`{i.name.id}`" for i in items)
-        takes = f"{layers.counted(len(items), 'arrow')} ({names})"
+        takes = f"{counted(len(items), 'arrow')} ({names})"
         comes = "1 comes" if len(given) == 1 else f"{len(given)} come"
         message = f"`{definition.name.id}` takes {takes}, but {comes} in"
         help = "send a bundle: `(a, b) -> " + definition.name.id + "`" if len(items) > len(given) else None
@@ -312,12 +279,12 @@ def bind_inputs(
         says = "declared here" if declared else "it has no `input` row, so it takes one"
         label = Label(items[0].span.to(items[-1].span), says)
         context.error("wrong-inputs", message, span, label, help=help)
-    static = recurrence.initial_names(definition) if recurrent else set()
+    static = initial_names(definition) if recurrent else set()
     inputs: list[Value] = []
     sequences: list[Value] = []
     for item, arrow in zip(items, given, strict=True):
         whole = not recurrent or item.name.id in static
-        type = arrow.type if whole else recurrence.per_step(context, arrow, span)
+        type = arrow.type if whole else per_step(context, arrow, span)
         made = Value(item.name.id, type)
         context.origins[made] = item.name.span
         if arrow in context.suspects:
@@ -334,16 +301,8 @@ def bind_inputs(
         inputs.append(made)
         sequences.append(made)
     if recurrent:
-        _check_lengths(context, [g for i, g in zip(items, given, strict=True) if i.name.id not in static], span)
+        check_lengths(context, [g for i, g in zip(items, given, strict=True) if i.name.id not in static], span)
     return inputs, tuple(sequences)
-
-
-def _check_lengths(context: Context, sequences: Sequence[Value], span: Span) -> None:
-    for other in sequences[1:]:
-        message = f"the sequences have {sequences[0].shape[0]} and {other.shape[0]} steps"
-        if not context.demand(sequences[0].shape[0], "==", other.shape[0], Demanded(span, message)):
-            labels = [label for s in (sequences[0], other) if (label := context.shape_label(s))]
-            context.error("shape-mismatch", message, span, *labels)
 
 
 def _match_input(context: Context, scope: Scope, item: syntax.InputItem, made: Value, span: Span) -> None:
@@ -360,7 +319,7 @@ def _match_input(context: Context, scope: Scope, item: syntax.InputItem, made: V
             continue
         if isinstance(dim, syntax.SizedSymbol):
             continue
-        wanted = expressions.extent(context, scope, dim)
+        wanted = core.extent(context, scope, dim)
         message = f"`{item.name.id}` has {actual} where `{dim.span.text}` = {wanted} is declared"
         if not context.demand(actual, "==", wanted, Demanded(span, message, (item.span,))):
             context.error("shape-mismatch", message, span, Label(item.span, "declared here"))

@@ -10,7 +10,7 @@ from netdsl.base.record import anew, entity, record
 from netdsl.dims import Condition, Domain, Extent, SizeTooComplex, TooMuchEffort, Verdict, compare
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.scope import Build, NodeNames, RowValue, Scope
-from netdsl.elaborate.values import Exhausted, Failed
+from netdsl.elaborate.values import Exhausted, Failed, describe
 from netdsl.graph import Graph
 from netdsl.text.diagnostics import Collector, Fix, Label, Severity
 from netdsl.text.source import Span
@@ -241,14 +241,8 @@ class ShownValues:
         self.parts = parts
 
     def __str__(self) -> str:
-        shown = (_shown(v) for v in self.parts)
+        shown = (describe(v) for v in self.parts)
         return ", ".join(f"`{n.id} = {text.strip('`')}`" for n, text in zip(self.target, shown, strict=False))
-
-
-def _shown(value: Any) -> str:
-    from netdsl.elaborate.expressions import describe
-
-    return describe(value)
 
 
 def too_complex(context: Context, error: SizeTooComplex, span: Span) -> NoReturn:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import netdsl.elaborate.expressions as expressions
+import netdsl.elaborate.core as core
 import netdsl.elaborate.functions as functions
-import netdsl.elaborate.rows as rows
 from netdsl.dims import Dim
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.scope import Scope
-from netdsl.elaborate.values import (
-    UNKNOWN,
-    Bundle,
-    Failed,
-)
+from netdsl.elaborate.values import SHAPE_ATTRIBUTES, UNKNOWN, Bundle, Failed, describe
 from netdsl.text import syntax
 
 # ---------------------------------------------------------------- compile-time control
 
 
+@core.runs(syntax.ForRow)
 def for_row(context: Context, scope: Scope, row: syntax.ForRow) -> None:
     items = _items(context, scope, row.items)
     build = context.build
@@ -28,11 +24,11 @@ def for_row(context: Context, scope: Scope, row: syntax.ForRow) -> None:
         with context.times(len(items), row.span):
             for item in items:
                 inner = Scope(scope)
-                for name, value in expressions.unpack(context, row.target, item, row.items.span):
+                for name, value in core.unpack(context, row.target, item, row.items.span):
                     inner.bind(name.id, value, name.span)
                 before = context.failures
                 with context.going(row.target, item, row.items.span, len(items)):
-                    rows.run(context, inner, row.body)
+                    core.run(context, inner, row.body)
                 if context.failures > before:
                     raise Failed  # the other rounds would say the same
     finally:
@@ -40,33 +36,35 @@ def for_row(context: Context, scope: Scope, row: syntax.ForRow) -> None:
 
 
 def _items(context: Context, scope: Scope, expr: syntax.Expr) -> list[Any]:
-    value = expressions.evaluate(context, scope, expr)
+    value = core.evaluate(context, scope, expr)
     if isinstance(value, Bundle):
         return list(value.items)
     if not isinstance(value, list | tuple):
-        message = f"a loop goes over a list, not {expressions.describe(value)}"
+        message = f"a loop goes over a list, not {describe(value)}"
         help = f"write `range({expr.span.text})`" if isinstance(value, int) else None
         context.error("wrong-kind", message, expr.span, help=help)
     return list(value)
 
 
+@core.runs(syntax.If)
 def if_row(context: Context, scope: Scope, row: syntax.If) -> None:
     """An `if` as a row of its own: its rows, in the body around it."""
-    taken = expressions.truth(context, scope, row.condition)
+    taken = core.truth(context, scope, row.condition)
     body = row.then if taken else row.otherwise
     if body is not None:
-        rows.run(context, Scope(scope), body)
+        core.run(context, Scope(scope), body)
 
 
+@core.evaluates(syntax.If)
 def choose(context: Context, scope: Scope, expr: syntax.If) -> Any:
     """An `if` as a value: that of the last row of the branch taken. Without `else`, what comes in goes on."""
-    taken = expressions.truth(context, scope, expr.condition)
+    taken = core.truth(context, scope, expr.condition)
     body = expr.then if taken else expr.otherwise
     if body is None:
-        return rows.previous(context, expr.span)
+        return core.previous(context, expr.span)
     number = _only_number(scope, body)
     if number is not None:
-        return expressions.evaluate(context, scope, number)
+        return core.evaluate(context, scope, number)
     return branch_value(context, Scope(scope), body)
 
 
@@ -88,10 +86,11 @@ def _is_number(scope: Scope, expr: syntax.Expr) -> bool:
     if isinstance(expr, syntax.Unary):
         return _is_number(scope, expr.operand)
     if isinstance(expr, syntax.Attribute):
-        return expr.name.id in expressions.SHAPE_ATTRIBUTES
+        return expr.name.id in SHAPE_ATTRIBUTES
     return isinstance(expr, syntax.Literal)
 
 
+@core.evaluates(syntax.Each)
 def branch(context: Context, scope: Scope, expr: syntax.Each) -> Bundle:
     """`each`: one branch an item, all starting from the same row before."""
     items = _items(context, scope, expr.items)
@@ -99,7 +98,7 @@ def branch(context: Context, scope: Scope, expr: syntax.Each) -> Bundle:
     with context.times(len(items), expr.span):
         for item in items:
             inner = Scope(scope)
-            for name, value in expressions.unpack(context, expr.target, item, expr.items.span):
+            for name, value in core.unpack(context, expr.target, item, expr.items.span):
                 inner.bind(name.id, value, name.span)
             with context.going(expr.target, item, expr.items.span, len(items)):
                 made.append(branch_value(context, inner, expr.body))
@@ -114,7 +113,7 @@ def branch_value(context: Context, scope: Scope, body: syntax.Body) -> Any:
     build.scope = scope
     build.nested += 1
     try:
-        rows.run(context, scope, body)
+        core.run(context, scope, body)
         last = build.previous
     finally:
         build.nested -= 1

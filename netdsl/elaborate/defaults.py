@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import netdsl.elaborate.layers as layers
+from netdsl.elaborate.arguments import bind_op
 from netdsl.elaborate.context import Context
-from netdsl.elaborate.scope import Scope
-from netdsl.elaborate.values import Setting
+from netdsl.elaborate.scope import Scope, Setting
 from netdsl.graph import Block, Graph, Net
 from netdsl.ops.base import Op
 from netdsl.text import syntax
@@ -16,7 +15,7 @@ from netdsl.text.diagnostics import Severity
 
 def keep(context: Context, scope: Scope, op: type[Op], row: syntax.SetRow) -> None:
     """Remember what a `set` row says of an operation."""
-    bound = layers.bind_op(context, scope, op, row.arguments, row.span)
+    bound = bind_op(context, scope, op, row.arguments, row.span)
     marked = {k: Setting(s.value, s.span) for k, s in bound.items()}
     scope.defaults.setdefault(op.name, {}).update(marked)
     above = context.build.graph, len(context.build.graph.nodes)

@@ -1,4 +1,4 @@
-"""The few functions that a text may call: all of numbers and lists, all bounded."""
+"""The few functions that a text may call, all of numbers and lists, and the bounds of both."""
 
 from __future__ import annotations
 
@@ -6,35 +6,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import netdsl.elaborate.expressions as expressions
-import netdsl.elaborate.operators as operators
-from netdsl.dims import Dim
+from netdsl.dims import Dim, at
+from netdsl.dims.tensors import LARGEST
 from netdsl.elaborate.context import DEPTH, LIMIT, Context
-from netdsl.elaborate.scope import Scope
-from netdsl.elaborate.values import Bundle, Failed, written
+from netdsl.elaborate.values import NUMBERS, Bundle, written
 from netdsl.text import syntax
 from netdsl.text.source import Span
-
-
-def builtin(context: Context, scope: Scope, expr: syntax.Call, name: str) -> Any:
-    for argument in expr.arguments:
-        if argument.name:
-            context.error("unknown-setting", f"`{name}` takes no named values", argument.name.span)
-    given = [expressions.evaluate(context, scope, a.value) for a in expr.arguments]
-    try:
-        result = FUNCTIONS[name](context, expr, *given)
-    except Failed:
-        raise
-    except (TypeError, ValueError, OverflowError, AttributeError):
-        if any(isinstance(g, Dim) for g in given):
-            context.error("not-known-yet", f"`{expr.span.text}` depends on the size of the input", expr.span)
-        context.error(
-            "wrong-kind",
-            f"`{name}` does not take {', '.join(map(expressions.describe, given)) or 'nothing'}",
-            expr.span,
-        )
-    operators.bounded_number(context, result, expr.span)
-    return result
 
 
 def bounded_count(context: Context, count: int, span: Span) -> None:
@@ -117,3 +94,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "enumerate": lambda c, e, items: bounded(c, list(enumerate(items)), e.span),
     "reversed": lambda c, e, items: bounded(c, list(reversed(items)), e.span),
 }
+
+
+def bounded_number(context: Context, value: Any, span: Span) -> None:
+    """Refuse numbers beyond reason. A size is looked at where its symbols are no neutral elements."""
+    number = at(value, dict.fromkeys(value.symbols, 2)) if isinstance(value, Dim) else value
+    if isinstance(number, NUMBERS) and not abs(number) < LARGEST:
+        context.error("number-too-large", f"`{written(span)}` is too large", span)

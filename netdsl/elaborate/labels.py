@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import netdsl.elaborate.blocks as blocks
-import netdsl.elaborate.expressions as expressions
-import netdsl.elaborate.layers as layers
-import netdsl.elaborate.rows as rows
+import netdsl.elaborate.core as core
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.elaborate.context import Context
+from netdsl.elaborate.lookup import find_layer
+from netdsl.elaborate.outline import input_items
 from netdsl.elaborate.scope import Build, NodeNames, Scope
 from netdsl.elaborate.values import BlockLayer, OpLayer, arrows
 from netdsl.graph import Graph
@@ -36,7 +35,7 @@ def inferred(context: Context, scope: Scope, row: syntax.RecipeRow) -> dict[str,
         if not any(unknown) or all(unknown):
             continue
         function = stage.function if isinstance(stage, syntax.Call) else stage
-        layer = layers.find(context, scope, function) if isinstance(function, syntax.Name) else None
+        layer = find_layer(context, scope, function) if isinstance(function, syntax.Name) else None
         given = [None if u else _type(context, scope, i) for u, i in zip(unknown, bundle.items, strict=True)]
         for item, type in zip(bundle.items, _wanted(context, scope, layer, given, stage), strict=False):
             if isinstance(item, syntax.Name) and type is not None and _means_nothing(context, scope, item):
@@ -62,7 +61,7 @@ def _uses(expr: Any) -> Iterator[tuple[syntax.TupleOf, syntax.Expr]]:
 
 
 def _means_nothing(context: Context, scope: Scope, name: syntax.Name) -> bool:
-    return not scope.find(name.id) and layers.find(context, scope, name) is None
+    return not scope.find(name.id) and find_layer(context, scope, name) is None
 
 
 def _type(context: Context, scope: Scope, item: syntax.Expr) -> Typed:
@@ -70,7 +69,7 @@ def _type(context: Context, scope: Scope, item: syntax.Expr) -> Typed:
     build = Build(Graph("label"), NodeNames(), scope)
     context.builds.append(build)
     try:
-        flat = arrows(rows.start(context, scope, syntax.Pipeline(item.span, (item,))))
+        flat = arrows(core.start(context, scope, syntax.Pipeline(item.span, (item,))))
     finally:
         context.builds.pop()
     return flat[0].type if len(flat) == 1 else None
@@ -90,7 +89,7 @@ def _wanted(
 def _axis(context: Context, scope: Scope, stage: syntax.Expr) -> int | None:
     named = stage.arguments if isinstance(stage, syntax.Call) else ()
     value = next((a.value for a in named if a.name is not None and a.name.id == "axis"), None)
-    found = None if value is None else expressions.evaluate_setting(context, scope, value)
+    found = None if value is None else core.evaluate_setting(context, scope, value)
     return found if isinstance(found, int) else None
 
 
@@ -106,7 +105,7 @@ def label_of(op: type[Op], scores: TensorType, axis: int | None = None) -> Typed
 
 def _of_block(context: Context, layer: BlockLayer, given: Sequence[Typed]) -> list[Typed]:
     """The declared types of a block's inputs; names in their shapes stand for sizes of the inputs that are given."""
-    items = blocks.input_items(layer.definition)
+    items = input_items(layer.definition)
     scope = Scope(layer.home)
     for item, type in zip(items, given, strict=False):
         for dim, size in zip(item.dims or (), type.shape if type else (), strict=False):
@@ -120,7 +119,7 @@ def _declared(context: Context, scope: Scope, item: syntax.InputItem) -> Typed:
         return None
     kinds = {k.value: k for k in DType}
     dims = (dim.name if isinstance(dim, syntax.SizedSymbol) else dim for dim in item.dims)
-    shape = tuple(expressions.extent(context, scope, dim) for dim in dims)
+    shape = tuple(core.extent(context, scope, dim) for dim in dims)
     return TensorType(shape, kinds[item.kind.id] if item.kind and item.kind.id in kinds else DType.FLOAT)
 
 

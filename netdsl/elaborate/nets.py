@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import netdsl.elaborate.blocks as blocks
+import netdsl.elaborate.core as core
 import netdsl.elaborate.defaults as defaults
-import netdsl.elaborate.expressions as expressions
 import netdsl.elaborate.layouts as layouts
 import netdsl.elaborate.parameters as parameters
 import netdsl.elaborate.recipes as recipes
-import netdsl.elaborate.sizes as sizes
 from netdsl.dims import Extent, SizeTooComplex, charged
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.elaborate.context import NET, SYMBOL, Context
 from netdsl.elaborate.files import Library, Module
-from netdsl.elaborate.scope import Scope
-from netdsl.elaborate.values import Exhausted, Failed, Setting
+from netdsl.elaborate.outline import names_in
+from netdsl.elaborate.requirements import check_amounts, check_contracts
+from netdsl.elaborate.scope import Scope, Setting
+from netdsl.elaborate.values import Exhausted, Failed, describe
 from netdsl.graph import Net
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Collector, Label, Severity, did_you_mean
@@ -72,7 +73,7 @@ def _net(context: Context, module: Module, definition: syntax.Definition, settin
     net.definition = definition
     inputs = [_input(context, scope, net, item) for item in _input_items(context, definition)]
     blocks.build_graph(context, scope, definition, net, inputs)
-    sizes.check_contracts(context)
+    check_contracts(context)
     _check_unused_inputs(context, net)
     return net
 
@@ -89,7 +90,7 @@ def _bind_lets(context: Context, module: Module) -> None:
         item = module.lets[0]
         if item.name.id not in module.scope.names:
             context.check_name(item.name)
-            value = expressions.evaluate_setting(context, module.scope, item.value)
+            value = core.evaluate_setting(context, module.scope, item.value)
             module.scope.bind(item.name.id, value, item.name.span)
         module.lets.popleft()
 
@@ -142,7 +143,7 @@ def _input(context: Context, scope: Scope, net: Net, item: syntax.InputItem) -> 
         help = f"did you mean `{same}`?" if same else did_you_mean(kind, kinds) or f"kinds are {', '.join(kinds)}"
         context.error("unknown-kind", f"there is no kind of number called `{kind}`", item.kind.span, help=help)
     value = Value(item.name.id, TensorType(shape, kinds[kind]))
-    sizes.check_amounts(context, [value.type], item.span)
+    check_amounts(context, [value.type], item.span)
     context.origins[value] = item.name.span
     layouts.suspect(context, item, value)
     scope.bind(item.name.id, value, item.name.span)
@@ -151,22 +152,22 @@ def _input(context: Context, scope: Scope, net: Net, item: syntax.InputItem) -> 
 
 def _input_dim(context: Context, scope: Scope, net: Net, dim: syntax.Expr | syntax.SizedSymbol) -> Extent:
     if isinstance(dim, syntax.SizedSymbol):
-        size = expressions.number(context, scope, dim.size, "a size")
+        size = core.number(context, scope, dim.size, "a size")
         if size < 1:
-            message = f"a size is a whole number of 1 or more, not {expressions.describe(size)}"
+            message = f"a size is a whole number of 1 or more, not {describe(size)}"
             context.error("size-not-positive", message, dim.size.span)
-        sizes.check_amounts(context, [TensorType((size,))], dim.size.span)
+        check_amounts(context, [TensorType((size,))], dim.size.span)
         net.defaults[dim.name.id] = size
         return _symbol(context, scope, dim.name)
     if isinstance(dim, syntax.Name) and not scope.find(dim.id):
         return _symbol(context, scope, dim)
-    for name in sizes.names_in(dim):
+    for name in names_in(dim):
         if not scope.find(name.id):
             help = f"name the size itself, as in `input x [{name.id}]`, and compute with it in the rows"
             context.error("unknown-name", f"nothing is called `{name.id}`", name.span, help=help)
-    value: Any = expressions.evaluate(context, scope, dim)
+    value: Any = core.evaluate(context, scope, dim)
     if isinstance(value, bool) or not isinstance(value, Extent) or (isinstance(value, int) and value < 1):
-        message = f"a size is a whole number of 1 or more, not {expressions.describe(value)}"
+        message = f"a size is a whole number of 1 or more, not {describe(value)}"
         context.error("size-not-positive" if isinstance(value, int) else "wrong-kind", message, dim.span)
     return value
 

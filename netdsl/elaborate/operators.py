@@ -6,31 +6,31 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import netdsl.elaborate.expressions as expressions
+import netdsl.elaborate.core as core
 import netdsl.elaborate.functions as functions
-import netdsl.elaborate.layers as layers
-from netdsl.dims import Condition, Dim, at, both, compare, either, exact_div, negate
-from netdsl.dims.tensors import LARGEST, Value
+import netdsl.elaborate.nodes as nodes
+from netdsl.dims import Condition, Dim, both, compare, either, exact_div, negate
+from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Context, Demanded
 from netdsl.elaborate.scope import Scope
-from netdsl.elaborate.values import LAYERS, Bundle, Repeat, written
+from netdsl.elaborate.values import LAYERS, NUMBERS, Bundle, Repeat, describe
 from netdsl.text import syntax
-from netdsl.text.source import Span
 
 # ---------------------------------------------------------------- operators
 
 
+@core.evaluates(syntax.Unary)
 def unary(context: Context, scope: Scope, expr: syntax.Unary) -> Any:
-    value = expressions.evaluate(context, scope, expr.operand)
+    value = core.evaluate(context, scope, expr.operand)
     if expr.operator == "not":
         if isinstance(value, bool | Condition):
             return negate(value)
-        context.error("wrong-kind", f"`not` takes a condition, not {expressions.describe(value)}", expr.operand.span)
+        context.error("wrong-kind", f"`not` takes a condition, not {describe(value)}", expr.operand.span)
     if isinstance(value, Value):
-        return layers.operate(context, "neg", (value,), expr.span)
-    if isinstance(value, bool) or not isinstance(value, (*expressions.NUMBERS, Dim)):
+        return nodes.operate(context, "neg", (value,), expr.span)
+    if isinstance(value, bool) or not isinstance(value, (*NUMBERS, Dim)):
         help = f"a row begins with no sign: write `{expr.operand.span.text}`" if isinstance(value, LAYERS) else None
-        message = f"`{expr.operator}` takes a number, not {expressions.describe(value)}"
+        message = f"`{expr.operator}` takes a number, not {describe(value)}"
         context.error("wrong-kind", message, expr.operand.span, help=help)
     return -value
 
@@ -39,14 +39,15 @@ COMMENTS = ("//", "%")
 """Operators that work on numbers alone, and begin comments in other languages."""
 
 
+@core.evaluates(syntax.Binary)
 def binary(context: Context, scope: Scope, expr: syntax.Binary) -> Any:
     if expr.operator in ("and", "or"):
         return _logic(context, scope, expr)
-    left = expressions.evaluate(context, scope, expr.left)
+    left = core.evaluate(context, scope, expr.left)
     if expr.operator in COMMENTS and isinstance(left, (Value, Bundle, *LAYERS)) and _unbound(scope, expr.right):
         help = "comments begin with `#`"
         context.error("foreign-comment", f"`{expr.operator}` begins no comment here", expr.operator_span, help=help)
-    right = expressions.evaluate(context, scope, expr.right)
+    right = core.evaluate(context, scope, expr.right)
     if isinstance(left, Value | Bundle) or isinstance(right, Value | Bundle):
         return _arrow_arithmetic(context, expr, left, right)
     if isinstance(left, LAYERS) and expr.operator == "*":
@@ -62,15 +63,13 @@ def _unbound(scope: Scope, expr: syntax.Expr) -> bool:
 
 
 def _logic(context: Context, scope: Scope, expr: syntax.Binary) -> Any:
-    left = expressions.evaluate(context, scope, expr.left)
+    left = core.evaluate(context, scope, expr.left)
     if left is (expr.operator == "or"):
         return left
-    right = expressions.evaluate(context, scope, expr.right)
+    right = core.evaluate(context, scope, expr.right)
     for value, side in ((left, expr.left), (right, expr.right)):
         if not isinstance(value, bool | Condition):
-            context.error(
-                "wrong-kind", f"`{expr.operator}` joins conditions, not {expressions.describe(value)}", side.span
-            )
+            context.error("wrong-kind", f"`{expr.operator}` joins conditions, not {describe(value)}", side.span)
     return both(left, right) if expr.operator == "and" else either(left, right)
 
 
@@ -81,7 +80,7 @@ def _repeat(context: Context, expr: syntax.Binary, layer: Any, count: Any) -> Re
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
         context.error(
             "wrong-kind",
-            f"a layer is repeated a whole number of times, not {expressions.describe(count)}",
+            f"a layer is repeated a whole number of times, not {describe(count)}",
             expr.right.span,
         )
     return Repeat(layer, count, expr.span)
@@ -98,14 +97,14 @@ def _arrow_arithmetic(context: Context, expr: syntax.Binary, left: Any, right: A
     for value, side in ((left, expr.left), (right, expr.right)):
         if isinstance(value, Dim):
             context.error("wrong-kind", "an arrow cannot be combined with a size of the input", side.span)
-        if isinstance(value, expressions.NUMBERS) and not isinstance(value, bool):
-            value = layers.constant(context, float(value), side)
+        if isinstance(value, NUMBERS) and not isinstance(value, bool):
+            value = nodes.constant(context, float(value), side)
         if not isinstance(value, Value):
             help = _arrow_help(value, side, expr)
-            message = f"`{expr.operator}` joins two arrows, but this is {expressions.describe(value)}"
+            message = f"`{expr.operator}` joins two arrows, but this is {describe(value)}"
             context.error("wrong-kind", message, side.span, help=help)
         operands.append(value)
-    return layers.operate(context, name, tuple(operands), expr.span, operator=expr.operator)
+    return nodes.operate(context, name, tuple(operands), expr.span, operator=expr.operator)
 
 
 def _arrow_help(value: Any, side: syntax.Expr, whole: syntax.Binary) -> str | None:
@@ -124,7 +123,7 @@ COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in")
 def _compare(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:
     if expr.operator == "in":
         if not isinstance(right, list | tuple):
-            context.error("wrong-kind", f"`in` looks into a list, not {expressions.describe(right)}", expr.right.span)
+            context.error("wrong-kind", f"`in` looks into a list, not {describe(right)}", expr.right.span)
         return _among(context, expr, left, list(right))
     sizes = isinstance(left, Dim | int | float) and isinstance(right, Dim | int | float)
     if sizes and (isinstance(left, Dim) or isinstance(right, Dim)):
@@ -135,9 +134,7 @@ def _compare(context: Context, expr: syntax.Binary, left: Any, right: Any) -> An
         same = _equal(left, right)
         return same if expr.operator == "==" else negate(same)
     if not sizes or isinstance(left, Dim) or isinstance(right, Dim):
-        message = (
-            f"`{expr.operator}` compares numbers, not {expressions.describe(left)} and {expressions.describe(right)}"
-        )
+        message = f"`{expr.operator}` compares numbers, not {describe(left)} and {describe(right)}"
         context.error("wrong-kind", message, expr.span)
     return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[expr.operator]
 
@@ -199,8 +196,8 @@ def _arithmetic(context: Context, expr: syntax.Binary, left: Any, right: Any) ->
         functions.bounded_count(context, len(left) * right, expr.span)
         return functions.bounded(context, left * right, expr.span)
     for value, side in ((left, expr.left), (right, expr.right)):
-        if isinstance(value, bool) or not isinstance(value, (*expressions.NUMBERS, Dim)):
-            message = f"`{expr.operator}` works on numbers, not {expressions.describe(value)}"
+        if isinstance(value, bool) or not isinstance(value, (*NUMBERS, Dim)):
+            message = f"`{expr.operator}` works on numbers, not {describe(value)}"
             context.error("wrong-kind", message, side.span, help=_layer_help(expr, left, right))
     try:
         result = ARITHMETIC[expr.operator](context, expr, left, right)
@@ -210,15 +207,8 @@ def _arithmetic(context: Context, expr: syntax.Binary, left: Any, right: Any) ->
         context.error("wrong-kind", f"`{expr.span.text}` cannot be computed for sizes of the input", expr.span)
     if isinstance(result, complex):
         context.error("wrong-kind", f"`{expr.span.text}` is the root of a negative number", expr.span)
-    bounded_number(context, result, expr.span)
+    functions.bounded_number(context, result, expr.span)
     return result
-
-
-def bounded_number(context: Context, value: Any, span: Span) -> None:
-    """Refuse numbers beyond reason. A size is looked at where its symbols are no neutral elements."""
-    number = at(value, dict.fromkeys(value.symbols, 2)) if isinstance(value, Dim) else value
-    if isinstance(number, expressions.NUMBERS) and not abs(number) < LARGEST:
-        context.error("number-too-large", f"`{written(span)}` is too large", span)
 
 
 def _divide(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:

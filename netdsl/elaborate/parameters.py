@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import netdsl.elaborate.blocks as blocks
-import netdsl.elaborate.expressions as expressions
-import netdsl.elaborate.layers as layers
+import netdsl.elaborate.core as core
 from netdsl.dims import Dim
 from netdsl.dims.tensors import Value
+from netdsl.elaborate.arguments import match_arguments
 from netdsl.elaborate.context import Context
-from netdsl.elaborate.scope import Scope
-from netdsl.elaborate.values import (
-    LAYERS,
-    Bundle,
-    Setting,
-)
+from netdsl.elaborate.lookup import chain, find_layer
+from netdsl.elaborate.scope import Scope, Setting
+from netdsl.elaborate.values import LAYERS, Bundle, describe, holds
 from netdsl.ops.fields import Word
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label, did_you_mean
@@ -43,9 +39,7 @@ def bind(
 ) -> dict[str, Setting]:
     """The settings of a call of a block, each checked against what its parameter is declared to be."""
     parameters = {p.name.id: p for p in definition.parameters}
-    matched = layers.match_arguments(
-        context, scope, definition.name.id, list(parameters), arguments, definition.positional
-    )
+    matched = match_arguments(context, scope, definition.name.id, list(parameters), arguments, definition.positional)
     bound: dict[str, Setting] = {}
     for name, argument in matched.items():
         value = _argument(context, scope, parameters[name], argument.value)
@@ -68,18 +62,18 @@ def _kind(parameter: syntax.Parameter) -> str | None:
 def _argument(context: Context, scope: Scope, parameter: syntax.Parameter, expr: syntax.Expr) -> Any:
     kind = _kind(parameter)
     if kind == "layer" and isinstance(expr, syntax.Pipeline) and len(expr.stages) > 1:
-        return layers.chain(context, expr, scope)
+        return chain(context, expr, scope)
     if kind in ("word", "init"):
-        return expressions.evaluate_setting(context, scope, expr)
+        return core.evaluate_setting(context, scope, expr)
     if kind is None and isinstance(expr, syntax.Name) and not scope.find(expr.id):
-        return layers.find(context, scope, expr) or Word(expr.id)
-    return expressions.evaluate(context, scope, expr)
+        return find_layer(context, scope, expr) or Word(expr.id)
+    return core.evaluate(context, scope, expr)
 
 
 def _checked(context: Context, parameter: syntax.Parameter, value: Any, span: Span) -> Any:
     kind = _kind(parameter)
-    if blocks.holds(value, (Value, Bundle)):
-        message = f"`{parameter.name.id}` is a setting, but this is {expressions.describe(value)}"
+    if holds(value, (Value, Bundle)):
+        message = f"`{parameter.name.id}` is a setting, but this is {describe(value)}"
         help = "settings are known before the network runs; arrows lead into a block by `->`"
         context.error("wrong-kind", message, span, Label(parameter.span, "declared here"), help=help)
     if kind is None:
@@ -95,7 +89,7 @@ def _checked(context: Context, parameter: syntax.Parameter, value: Any, span: Sp
     if kind == "int" and isinstance(value, float) and value.is_integer():
         value = int(value)
     if not accepts(value) and not (kind == "number" and isinstance(value, Dim)):
-        message = f"`{parameter.name.id}` takes {says}, not {expressions.describe(value)}"
+        message = f"`{parameter.name.id}` takes {says}, not {describe(value)}"
         context.error("wrong-kind", message, span, Label(parameter.span, "declared here"))
     return value
 

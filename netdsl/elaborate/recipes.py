@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import netdsl.elaborate.expressions as expressions
+import netdsl.elaborate.core as core
 import netdsl.elaborate.labels as labels
-import netdsl.elaborate.layers as layers
-import netdsl.elaborate.rows as rows
+import netdsl.elaborate.nodes as nodes
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.elaborate.context import Context
+from netdsl.elaborate.declarations import TERMS, declaration, declared_row, fill_defaults
 from netdsl.elaborate.expectations import warn_of_activations
 from netdsl.elaborate.files import Module
+from netdsl.elaborate.lookup import find_layer
 from netdsl.elaborate.scope import Build, NodeNames, Scope
 from netdsl.elaborate.values import Exhausted, Failed, arrows
 from netdsl.graph import Divisor, Graph, Net, Output, Recipe, RecipeTerm, divisors_of, restrict
 from netdsl.ops import REGISTRY
-from netdsl.ops.base import Declared, Op, RuleError, read_setting
-from netdsl.ops.fields import FieldError
+from netdsl.ops.base import Op, RuleError
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Collector, Label, Severity, did_you_mean
 from netdsl.text.source import Span
 
-DECLARED = ("data", "optimizer", "schedule")
-TERMS = ("loss", "metric")
-EXAMPLES = {"lr": "as in `sgd(lr=0.1)`", "every": "as in `step(every=10)`"}
 UNTYPED = "add a row such as `data digits`, or a block that declares it: `input {} int[]`"
 
 
@@ -70,7 +67,7 @@ def _resolve(
     extra = [_row(keyword, expr) for keyword, expr in overrides.items()]
     declared = [r for r in kept + extra if r.keyword.id not in TERMS]
     for row in declared:
-        _guarded(context, lambda row=row: _declared_row(context, module.scope, recipe, row))
+        _guarded(context, lambda row=row: declared_row(context, module.scope, recipe, row))
     damaged = context.library.damaged_within(section.span)
     if not broken and (recipe.data is not None or ("data" not in given and not damaged)):
         fields = _fields(context, net, recipe, section)
@@ -83,7 +80,7 @@ def _resolve(
         message = f"the recipe of `{net.name}` has no `loss`"
         help = "add a row such as `loss (logits, label) -> cross_entropy`"
         context.report("missing-loss", message, section.net.span, help=help)
-    _defaults(recipe)
+    fill_defaults(recipe)
     net.recipe = recipe
 
 
@@ -118,84 +115,6 @@ def _row(keyword: str, expr: syntax.Expr) -> syntax.RecipeRow:
     return syntax.RecipeRow(expr.span, syntax.Name(expr.span, keyword), None, pipeline)
 
 
-# ---------------------------------------------------------------- data, optimizer, schedule, settings
-
-
-def _declared_row(context: Context, scope: Scope, recipe: Recipe, row: syntax.RecipeRow) -> None:
-    from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS
-
-    keyword = row.keyword.id
-    tables: dict[str, Mapping[str, type[Declared]]] = {"data": DATA, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
-    if keyword in tables:
-        setattr(recipe, keyword, _declaration(context, scope, tables[keyword], row))
-    elif keyword in SETTINGS:
-        recipe.settings[keyword] = _setting(context, scope, SETTINGS[keyword], row)
-    else:
-        from netdsl.text import foreign  # late: right texts need none
-
-        known = [*tables, *TERMS, *SETTINGS]
-        help = foreign.row_help(keyword, row.value.span.text) or did_you_mean(keyword, known)
-        help = help or f"rows of a recipe are {', '.join(known)}"
-        context.error("unknown-setting", f"a recipe has no `{keyword}`", row.keyword.span, help=help)
-
-
-def _only_stage(context: Context, row: syntax.RecipeRow) -> syntax.Expr:
-    stage = row.value.stages[0]
-    if len(row.value.stages) > 1 or isinstance(stage, syntax.Claim):
-        context.error("wrong-kind", f"`{row.keyword.id}` takes one value, not a pipeline", row.value.span)
-    return stage
-
-
-def _declaration(
-    context: Context, scope: Scope, table: Mapping[str, type[Declared]], row: syntax.RecipeRow
-) -> Declared:
-    """`sgd(lr=0.05)`: looked up by name, its settings bound like an operation's."""
-    stage = _only_stage(context, row)
-    call = stage if isinstance(stage, syntax.Call) else syntax.Call(stage.span, stage, ())
-    what = row.keyword.id
-    if not isinstance(call.function, syntax.Name):
-        from netdsl.text import foreign  # late: right texts need none
-
-        same = foreign.declared(call.function.span.text, table)
-        help = f"did you mean `{same}`?" if same else f"there are {', '.join(table)}"
-        context.error("wrong-kind", f"`{what}` takes a name such as `{next(iter(table))}`", stage.span, help=help)
-    name = call.function.id
-    if name not in table:
-        from netdsl.text import foreign  # late: right texts need none
-
-        same = foreign.declared(name, table)
-        near = None if foreign.undeclared(name, what) else did_you_mean(name, table)
-        help = f"did you mean `{same}`?" if same else near or f"there are {', '.join(table)}"
-        context.error(f"unknown-{what}", f"there is no {what} called `{name}`", call.function.span, help=help)
-    bound = layers.bind_op(context, scope, table[name], call.arguments, call.span)  # type: ignore[arg-type]
-    missing = [f.name for f in table[name].settings() if f.required and f.name not in bound]
-    if missing:
-        files = getattr(table[name], "files", None) or EXAMPLES.get(missing[0])
-        context.error("missing-setting", f"`{name}` needs its `{missing[0]}`", call.span, help=files)
-    try:
-        return table[name](**{k: s.value for k, s in bound.items()})
-    except RuleError as error:
-        place = bound[error.field].span if error.field in bound else call.span
-        context.error(error.code, str(error), place, help=error.help)
-
-
-def _setting(context: Context, scope: Scope, field: Any, row: syntax.RecipeRow) -> Any:
-    stage = _only_stage(context, row)
-    value = expressions.evaluate_setting(context, scope, stage)
-    try:
-        return read_setting(field, value)
-    except (RuleError, FieldError) as error:
-        context.error("wrong-kind", str(error), stage.span)
-
-
-def _defaults(recipe: Recipe) -> None:
-    from netdsl.recipe import OPTIMIZERS, SCHEDULES, default_settings
-
-    recipe.settings = {**default_settings(), **recipe.settings}
-    recipe.optimizer = recipe.optimizer or OPTIMIZERS["adam"]()
-    recipe.schedule = recipe.schedule or SCHEDULES["constant"]()
-
-
 # ---------------------------------------------------------------- losses and metrics
 
 
@@ -228,7 +147,7 @@ def _term_row(
         result = _scalar(context, _term_value(context, scope, net, fields, row, recipe.data is not None), row)
         name = row.label.id if row.label else labels.term_name(graph, result)
         if not graph.nodes and row.keyword.id == "loss":  # an output that is a loss by itself
-            result = layers.operate(context, "identity", (result,), row.value.span)
+            result = nodes.operate(context, "identity", (result,), row.value.span)
         for node in build.fresh:
             node.name = build.names.number(node.name)
     finally:
@@ -268,7 +187,7 @@ def _term_value(
         if not scope.find(name.id) and name.id in own:
             message = f"`{name.id}` is a row of `{net.name}`, but not an output"
             context.error("not-an-output", message, name.span, help=f"add `output {name.id}` to the net")
-        if not scope.find(name.id) and layers.find(context, scope, name) is None:
+        if not scope.find(name.id) and find_layer(context, scope, name) is None:
             _check_given(context, scope, net, fields, row)
             known = [*fields, *(o.name for o in net.outputs)]
             help = did_you_mean(name.id, known) or f"there are {', '.join(known)}"
@@ -278,7 +197,7 @@ def _term_value(
                 help = did_you_mean(name.id, known) or UNTYPED.format(name.id)
             context.error("unknown-name", message, name.span, help=help)
     _check_given(context, scope, net, fields, row)
-    return rows.start(context, scope, row.value)
+    return core.start(context, scope, row.value)
 
 
 def _refuse_headless(context: Context, scope: Scope, row: syntax.RecipeRow, pair: str) -> None:
@@ -288,7 +207,7 @@ def _refuse_headless(context: Context, scope: Scope, row: syntax.RecipeRow, pair
     first = row.value.stages[0]
     word = first.function.span.text if isinstance(first, syntax.Call) else first.span.text
     other = None if word in REGISTRY else foreign.loss_layer(word)
-    if other is None and not layers.find(context, scope, syntax.Name(first.span, word)):
+    if other is None and not find_layer(context, scope, syntax.Name(first.span, word)):
         return
     named = [a.span.text for a in first.arguments if a.name] if isinstance(first, syntax.Call) else []
     call = other or word + (f"({', '.join(named)})" if named else "")
@@ -444,7 +363,7 @@ def read_data(text: str) -> Any:
     assert expr is not None
     context = Context(collector, Library(parse, read_source, collector))
     try:
-        return _declaration(context, Scope(), DATA, _row("data", expr))
+        return declaration(context, Scope(), DATA, _row("data", expr))
     except Failed:
         collector.check()
         raise

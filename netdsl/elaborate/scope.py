@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from netdsl.base.record import anew, entity
+from netdsl.base.record import anew, entity, record
 from netdsl.dims.tensors import Value
-from netdsl.elaborate.values import Setting
-from netdsl.graph import Block, Graph, Node
-from netdsl.ops.value import BatchOfOne
+from netdsl.graph import Graph, Node
 from netdsl.text.source import Span
 
 if TYPE_CHECKING:
@@ -132,72 +129,10 @@ class Build:
     """By value that is the same for all samples: the batch of one that it is as well."""
 
 
-def owns_weights(node: Node) -> bool:
-    """True for a layer that a module must hold: it has weights, or is a block."""
-    return isinstance(node.op, Block) or bool(node.op.weights())
+@record
+class Setting:
+    """A setting's value with the place and the expression it was written as."""
 
-
-def name_row(build: Build, label: str | None) -> None:
-    """Give the nodes of a finished row their names (see `netdsl.graph` for what names mean)."""
-    for node in [n for n in build.fresh if isinstance(n.op, BatchOfOne)]:
-        node.name = build.names.number(node.name)
-        build.fresh.remove(node)
-    fresh, named = build.fresh, build.named
-    if label is None:
-        for node in fresh:
-            node.name = build.names.number(node.name)
-    elif not named and len(fresh) == 1:
-        fresh[0].name = label
-    else:
-        _name_labelled(fresh, named, label)
-
-
-def _name_labelled(fresh: list[Node], named: list[Node], label: str) -> None:
-    weighted = [n for n in fresh if owns_weights(n)]
-    for node in named:
-        node.name = f"{label}.{node.name}"
-    if named or len(weighted) > 1:
-        inner = NodeNames(n.name.removeprefix(label + ".") for n in named)
-        for node in fresh:
-            node.name = f"{label}.{inner.number(node.name)}"
-        return
-    counts = Counter(n.name for n in fresh)
-    repeated = {name for name, count in counts.items() if count > 1}
-    owner = weighted[0] if weighted else next((n for n in fresh[-1:] if n.name not in repeated), None)
-    inner = NodeNames()
-    for node in fresh:
-        if node is owner:
-            node.name = label
-        else:
-            node.name = f"{label}.{inner.number(node.name) if node.name in repeated else node.name}"
-
-
-def labels_of(body: syntax.Body) -> dict[str, Span]:
-    """Every row label that may be bound in a body with its place, so that numbered names keep clear of them."""
-    from netdsl.text import syntax as s
-
-    found: dict[str, Span] = {}
-    for row in body.rows:
-        names: Iterable[syntax.Name] = ()
-        if isinstance(row, s.LayerRow) or (isinstance(row, s.OutputRow) and row.pipeline is not None):
-            names = row.names
-        elif isinstance(row, s.ParamRow | s.LetRow | s.StateRow):
-            names = (row.name,)
-        elif isinstance(row, s.InputRow):
-            names = (i.name for i in row.items)
-        for name in names:
-            found.setdefault(name.id, name.span)
-        for inner in _bodies(row):
-            for name_of, span in labels_of(inner).items():
-                found.setdefault(name_of, span)
-    return found
-
-
-def _bodies(row: syntax.BodyRow) -> tuple[syntax.Body, ...]:
-    from netdsl.text import syntax as s
-
-    if isinstance(row, s.ForRow):
-        return (row.body,)
-    if isinstance(row, s.If):
-        return (row.then, row.otherwise) if row.otherwise else (row.then,)
-    return ()
+    value: Any
+    span: Span
+    written: syntax.Expr | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import netdsl.elaborate.layers as layers
+import netdsl.elaborate.core as core
+import netdsl.elaborate.nodes as nodes
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.scope import Build, NodeNames, Scope
@@ -23,6 +24,7 @@ from netdsl.text.source import Span
 # ---------------------------------------------------------------- shared layers
 
 
+@core.applies(Shared)
 def apply_shared(context: Context, scope: Scope, shared: Shared, value: Arrows, span: Span) -> Arrows:
     """Use a shared layer: the first use owns the weights, later ones must need the same ones."""
     if context.build.graph is not shared.graph:
@@ -42,22 +44,22 @@ def apply_shared(context: Context, scope: Scope, shared: Shared, value: Arrows, 
 
 def _use(context: Context, scope: Scope, shared: Shared, value: Arrows, span: Span) -> tuple[Arrows, Node]:
     if isinstance(shared.layer, OpLayer):
-        result = layers.apply(context, scope, shared.layer, value, span)
+        result = core.apply(context, scope, shared.layer, value, span)
         return result, _maker(context, result)
     same = not any(v.type.batched for v in arrows(value))
     if same:  # one body for all uses: what is the same for all samples comes as a batch of one
-        value = layers.alone(context, value, span)
+        value = nodes.alone(context, value, span)
     result = _use_block(context, scope, shared, value, span)
     node = _maker(context, result)
-    return layers.freed(context, result, span) if same else result, node
+    return nodes.freed(context, result, span) if same else result, node
 
 
 def _use_block(context: Context, scope: Scope, shared: Shared, value: Arrows, span: Span) -> Arrows:
     if isinstance(shared.layer, BlockLayer):
-        return layers.apply(context, scope, shared.layer, value, span)
+        return core.apply(context, scope, shared.layer, value, span)
     block = _inline_block(context, scope, shared, value)
     types = [o.value.type for o in block.body.outputs]
-    return layers.append(context, shared.name, block, arrows(value), types, span, {})
+    return nodes.append(context, shared.name, block, arrows(value), types, span, {})
 
 
 def _maker(context: Context, made: Arrows) -> Node:
@@ -76,7 +78,7 @@ def _inline_block(context: Context, scope: Scope, shared: Shared, value: Arrows)
     context.builds.append(build)
     try:
         inner = inputs[0] if len(inputs) == 1 else Bundle(tuple(inputs))
-        result = layers.apply(context, scope, shared.layer, inner, shared.span)
+        result = core.apply(context, scope, shared.layer, inner, shared.span)
         for node in build.fresh:
             node.name = build.names.number(node.name)
     finally:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from netdsl.base.record import entity, record
+from netdsl.dims import Condition
 from netdsl.dims.tensors import Value
+from netdsl.elaborate.scope import Scope, Setting
 from netdsl.graph import Graph, Node
+from netdsl.ops.fields import shown
 from netdsl.text.source import Span
 
 if TYPE_CHECKING:
-    from netdsl.elaborate.scope import Scope
     from netdsl.ops.base import Op
     from netdsl.text import syntax
 
@@ -49,15 +51,6 @@ Arrows = Value | Bundle
 def arrows(value: Arrows) -> tuple[Value, ...]:
     """The single arrows of a value, nested bundles opened."""
     return tuple(value.flat()) if isinstance(value, Bundle) else (value,)
-
-
-@record
-class Setting:
-    """A setting's value with the place and the expression it was written as."""
-
-    value: Any
-    span: Span
-    written: syntax.Expr | None = None
 
 
 def written(span: Span) -> str:
@@ -170,3 +163,47 @@ class Shared(Titled):
 
 Layer = OpLayer | BlockLayer | Repeat | Chain | Shared
 LAYERS = (OpLayer, BlockLayer, Repeat, Chain, Shared)
+
+
+NUMBERS = (int, float)
+LONG = (list, tuple, str, Bundle)
+"""Values that may be long: what is done with them takes time by their length."""
+
+
+def describe(value: Any) -> str:
+    """A value in an error message."""
+    if isinstance(value, Value):
+        return f"an arrow of shape {value.type}"
+    if isinstance(value, Bundle):
+        return f"a bundle of {len(value.items)} arrows"
+    parts = (list, tuple, Condition, Value, Bundle, *LAYERS)
+    if isinstance(value, list | tuple) and any(isinstance(v, parts) for v in value):
+        return f"a list of {len(value)}"
+    if isinstance(value, LAYERS):
+        return f"the layer `{value.title}`"
+    if isinstance(value, Condition):
+        return f"the condition `{value}`"
+    return shown(value)
+
+
+SHAPE_ATTRIBUTES: dict[str, tuple[int, Callable[[Value], Any]]] = {
+    "channels": (1, lambda v: v.shape[0]),
+    "height": (2, lambda v: v.shape[-2]),
+    "width": (2, lambda v: v.shape[-1]),
+    "depth": (4, lambda v: v.shape[1]),
+    "length": (1, lambda v: v.shape[0] if v.type.rank < 3 else v.shape[1]),
+    "features": (1, lambda v: v.shape[-1]),
+    "shape": (0, lambda v: list(v.shape)),
+    "rank": (0, lambda v: v.type.rank),
+    "elements": (0, lambda v: v.type.elements),
+}
+
+
+def holds(value: Any, kinds: tuple[type, ...]) -> bool:
+    """True for something of these kinds, or a list with it somewhere inside."""
+    return isinstance(value, kinds) or (isinstance(value, list | tuple) and any(holds(v, kinds) for v in value))
+
+
+def counted(count: int, what: str) -> str:
+    """`1 arrow`, `2 arrows`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import netdsl.elaborate.expressions as expressions
-import netdsl.elaborate.layers as layers
-import netdsl.elaborate.sizes as sizes
+import netdsl.elaborate.core as core
+import netdsl.elaborate.labelling as labelling
+import netdsl.elaborate.nodes as nodes
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.elaborate.context import Context, Demanded
+from netdsl.elaborate.requirements import check_amounts
 from netdsl.elaborate.scope import Scope
-from netdsl.elaborate.values import UNKNOWN, Bundle, Failed
-from netdsl.graph import Graph, State
+from netdsl.elaborate.values import UNKNOWN, Bundle, Failed, describe
+from netdsl.graph import State
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label, did_you_mean
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
-    from netdsl.text.source import Span
-
-
-def initial_names(definition: syntax.Definition) -> set[str]:
-    """Inputs that are the initial value of a state: whole values, not sequences."""
-    inputs = {i.name.id for r in definition.body.rows if isinstance(r, syntax.InputRow) for i in r.items}
-    states = (r for r in definition.body.rows if isinstance(r, syntax.StateRow))
-    return {r.initial.id for r in states if isinstance(r.initial, syntax.Name) and r.initial.id in inputs}
-
-
-def step_text(definition: syntax.Definition, given: Sequence[Value]) -> str:
-    """Said of a recurrent block in which something is wrong, when its input is a vector: a step is then one number."""
-    if definition.keyword != "recurrent" or not given or given[0].type.rank != 1:
-        return ""
-    return f", where each step is a single number of {given[0].type}: a sequence of vectors is [steps, features]"
-
-
-def per_step(context: Context, value: Value, span: Span) -> TensorType:
-    """The type of one step of a sequence."""
-    if value.type.rank < 1:
-        label = context.shape_label(value)
-        message = f"a recurrent block goes over a sequence [time, …], but {value.type} has no time axis"
-        context.error("wrong-rank", message, span, *([label] if label else []))
-    return value.type.with_shape(*value.shape[1:])
-
-
+@core.runs(syntax.StateRow)
 def state_row(context: Context, scope: Scope, row: syntax.StateRow) -> None:
     """`state h [hidden] = 0`: the value carried from the step before."""
     build = context.build
@@ -54,10 +28,10 @@ def state_row(context: Context, scope: Scope, row: syntax.StateRow) -> None:
         first = Label(context.origins[build.states[row.name.id].current], "first here")
         context.error("duplicate-name", f"there are two states called `{row.name.id}`", row.name.span, first)
     _check_zeros(context, scope, row)
-    initial = expressions.evaluate(context, scope, row.initial)
+    initial = core.evaluate(context, scope, row.initial)
     _check_initial(context, row, initial)
     current = Value(row.name.id, _state_type(context, scope, row, initial))
-    sizes.check_amounts(context, [current.type], row.span)
+    check_amounts(context, [current.type], row.span)
     context.origins[current] = row.name.span
     build.states[row.name.id] = State(row.name.id, current, current, initial)
     build.graph.inputs.append(current)
@@ -92,12 +66,12 @@ def _state_type(context: Context, scope: Scope, row: syntax.StateRow, initial: A
         if row.dims is None:
             message = f"the shape of `{row.name.id}` is not known"
             context.error("missing-shape", message, row.span, help=f"write `state {row.name.id} [size] = 0`")
-        return _of_samples(context, TensorType(tuple(expressions.extent(context, scope, d) for d in row.dims)))
+        return _of_samples(context, TensorType(tuple(core.extent(context, scope, d) for d in row.dims)))
     else:
-        message = f"a state starts as a number or an input, not {expressions.describe(initial)}"
+        message = f"a state starts as a number or an input, not {describe(initial)}"
         context.error("wrong-kind", message, row.initial.span)
     dims = row.dims or ()
-    shape = tuple(expressions.extent(context, scope, d) for d in dims) or declared.shape
+    shape = tuple(core.extent(context, scope, d) for d in dims) or declared.shape
     same = len(shape) == declared.rank and all(
         context.demand(a, "==", b, Demanded(row.span, f"`{row.name.id}` starts as {declared}"))
         for a, b in zip(shape, declared.shape, strict=True)
@@ -114,9 +88,9 @@ def _of_samples(context: Context, type: TensorType) -> TensorType:
     return context.build.graph.inputs[0].type.with_shape(*type.shape).with_dtype(type.dtype)
 
 
+@core.runs(syntax.NextRow)
 def next_row(context: Context, scope: Scope, row: syntax.NextRow) -> None:
     """`next h: …`: the value for the step after. From here on the name means the new value."""
-    import netdsl.elaborate.rows as rows
 
     build = context.build
     state: State | None = build.states.get(row.name.id)
@@ -133,19 +107,19 @@ def next_row(context: Context, scope: Scope, row: syntax.NextRow) -> None:
         first = context.origins.get(state.following)
         labels = [Label(first, "first here")] if first else []
         context.error("duplicate-name", f"`next {row.name.id}` is there twice", row.name.span, *labels)
-    held = rows.begin(context, (row.name,))
-    value = rows.start(context, scope, row.pipeline)
-    done = rows.finish(context, (row.name,), row.span, value, False, held)
+    held = labelling.begin(context, (row.name,))
+    value = core.start(context, scope, row.pipeline)
+    done = labelling.finish(context, (row.name,), row.span, value, False, held)
     done.used = True
     _check_state(context, state, value, row)
     if value is state.current and isinstance(state.initial, Value):
-        value = layers.carried(context, value, row.span)
+        value = nodes.carried(context, value, row.span)
     if value is state.current:
         message = f"the next value of `{state.name}` is `{state.name}` itself, so that it never changes"
         help = f"leave the state out, and write the value it starts from where `{state.name}` is read"
         context.error("missing-next", message, row.span, help=help)
     if not value.type.batched:
-        value = layers.repeated(context, value, state.current, row.span)
+        value = nodes.repeated(context, value, state.current, row.span)
     state.following = value
 
 
@@ -161,29 +135,3 @@ def _check_state(context: Context, state: State, value: Any, row: syntax.NextRow
         label = Label(context.origins[state.current], str(wanted))
         message = f"`{state.name}` is {wanted}, but its next value is {got}"
         context.error("state-shape", message, row.span, label)
-
-
-def check_reads(context: Context, graph: Graph, states: dict[str, State], whole: dict[Value, str]) -> None:
-    """No row of a step reads an input that is the start of a state, of which `whole` has the names."""
-    read = [(v, n.span) for n in graph.nodes for v in n.inputs]
-    read += [(s.following, context.origins[s.following]) for s in states.values() if s.following in whole]
-    read += [(o.value, o.span) for o in graph.outputs]
-    for value, span in read:
-        if value in whole:
-            name = whole[value]
-            state = next(s.name for s in states.values() if s.initial is value)
-            message = f"`{name}` is what `{state}` starts as: it is there before the first step only"
-            help = f"to read it at each step, keep it in a state of its own: `state kept = {name}`, `next kept: kept`"
-            context.error("wrong-kind", message, span, help=help)
-
-
-def check_states(context: Context, states: dict[str, State], span: Span) -> None:
-    """Every state must have been given its next value."""
-    if context.library.damaged_within(span):
-        return
-    for state in states.values():
-        if state.following is state.current:
-            context.error(
-                "missing-next", f"the state `{state.name}` never gets a next value", context.origins[state.current],
-                help=f"add a row `next {state.name}: …`",
-            )  # fmt: skip

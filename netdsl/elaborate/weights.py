@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import netdsl.elaborate.expressions as expressions
-import netdsl.elaborate.layers as layers
-import netdsl.elaborate.rows as rows
-import netdsl.elaborate.sizes as sizes
+import netdsl.elaborate.core as core
+import netdsl.elaborate.nodes as nodes
 from netdsl.elaborate.context import Context
+from netdsl.elaborate.lookup import check_label
+from netdsl.elaborate.requirements import check_amounts
 from netdsl.elaborate.scope import Build, RowValue, Scope
 from netdsl.graph import result_types
 from netdsl.ops import REGISTRY
@@ -16,15 +16,16 @@ from netdsl.ops.base import RuleError, read_setting
 from netdsl.text import syntax
 
 
+@core.runs(syntax.ParamRow)
 def param_row(context: Context, scope: Scope, row: syntax.ParamRow) -> None:
     """A free parameter: an arrow that is a weight."""
-    rows.check_label(context, row.name)
-    shape = tuple(expressions.number(context, scope, d, "a size of a param") for d in row.dims)
+    check_label(context, row.name)
+    shape = tuple(core.number(context, scope, d, "a size of a param") for d in row.dims)
     op_type = REGISTRY["free_param"]
     fields = {f.name: f for f in op_type.settings()}
     values: dict[str, Any] = {"shape": shape}
     if row.init is not None:
-        given = expressions.evaluate_setting(context, scope, row.init)
+        given = core.evaluate_setting(context, scope, row.init)
         try:
             values["init"] = read_setting(fields["init"], given)
         except RuleError as error:
@@ -34,8 +35,8 @@ def param_row(context: Context, scope: Scope, row: syntax.ParamRow) -> None:
         types = result_types(op)
     except RuleError as error:
         context.error(error.code, str(error), row.span, help=error.help)
-    sizes.check_amounts(context, types, row.span)
-    value = layers.append(context, row.name.id, op, (), types, row.span, {})
+    check_amounts(context, types, row.span)
+    value = nodes.append(context, row.name.id, op, (), types, row.span, {})
     node = context.build.fresh.pop()
     node.name = _node_name(context.build, row.name.id)
     context.build.scope.bind(row.name.id, value, row.name.span, RowValue(row.span, value))

@@ -1,25 +1,24 @@
-"""Which sizes work: requirements of operations, claims of rows and asserts of authors, held against the domain."""
+"""Which sizes work: requirements of operations and contracts of authors, held against the domain."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import netdsl.elaborate.expressions as expressions
 from netdsl.base.record import changed
 from netdsl.dims import Condition, Domain, Extent, SizeTooComplex, Verdict, compare
 from netdsl.dims import at as value_at
-from netdsl.dims.tensors import MOST, DType, TensorType, Value
+from netdsl.dims.tensors import MOST, TensorType
 from netdsl.elaborate.context import Context, Demanded, too_complex
-from netdsl.elaborate.scope import Scope
-from netdsl.elaborate.values import Arrows, Bundle, Setting, arrows
+from netdsl.elaborate.scope import Setting
 from netdsl.ops.base import Op, Requirement
 from netdsl.ops.windows import lost
-from netdsl.text import syntax
-from netdsl.text.diagnostics import Fix, Label
+from netdsl.text.diagnostics import Label
 from netdsl.text.source import Span
 
 TOO_LARGE = f"a tensor of more than {MOST:,} numbers is made here"
+
+
 SMALLER = "use smaller sizes or fewer repetitions"
 
 
@@ -48,12 +47,12 @@ def _impossible(context: Context, requirement: Requirement, op: Op, place: Span)
     message = requirement.message
     condition = compare(requirement.relation, requirement.left, requirement.right)
     says = "for example at {at} one side is {left} and the other {right}"
-    notes = _counter_example(context, requirement.left, requirement.right, condition, says)
-    labels = [*dict.fromkeys(labels)][:4] + _culprits(context, condition, place)
+    notes = counter_example(context, requirement.left, requirement.right, condition, says)
+    labels = [*dict.fromkeys(labels)][:4] + culprits(context, condition, place)
     context.error(requirement.code, message, place, *labels, help=requirement.help, notes=notes)
 
 
-def _culprits(context: Context, condition: Condition | bool, place: Span) -> list[Label]:
+def culprits(context: Context, condition: Condition | bool, place: Span) -> list[Label]:
     """The rows that left only sizes for which a condition does not hold: each of them alone where one is enough."""
     if isinstance(condition, bool):
         return []
@@ -75,7 +74,7 @@ def _leaves(demand: Any) -> Domain:
     return domain
 
 
-def _counter_example(
+def counter_example(
     context: Context, left: Extent, right: Extent, condition: Condition | bool, says: str
 ) -> tuple[str, ...]:
     """Numbers for the smallest sizes that were still possible: why no size works."""
@@ -108,118 +107,6 @@ def simplified(context: Context, type: TensorType) -> TensorType:
     if not context.rewrites:
         return type
     return type.with_shape(*(context.simpler(d) for d in type.shape))
-
-
-# ---------------------------------------------------------------- claims
-
-
-def check_claim(context: Context, scope: Scope, value: Arrows, claim: syntax.Claim) -> Arrows:
-    """`-> [64, H, W]`: the shape must be that, for the sizes that are left."""
-    if isinstance(value, Bundle) and len(arrows(value)) != 1:
-        count = len(arrows(value))
-        message = f"a claim is about one arrow, but {count} come in"
-        context.error("claim-fails", message, claim.span, help="name them first, `(a, b): …`, and claim one by one")
-    arrow = arrows(value)[0]
-    claimed = [_claimed_dim(context, scope, d) for d in claim.dims]
-    kind = claim.kind.id if claim.kind else None
-    if len(claimed) != arrow.type.rank or (kind is not None and kind != arrow.type.dtype):
-        _claim_fails(context, arrow, claim)
-    shape = [
-        _claim_dim(context, arrow, claim, claimed, axis) if wanted is not None else arrow.shape[axis]
-        for axis, wanted in enumerate(claimed)
-    ]
-    arrow.type = arrow.type.with_shape(*shape)
-    return value
-
-
-def _claimed_dim(context: Context, scope: Scope, expr: syntax.Expr) -> Extent | None:
-    """A size of a claim; `_` claims nothing."""
-    if isinstance(expr, syntax.Previous):
-        return None
-    value = expressions.evaluate(context, scope, expr)
-    if isinstance(value, bool) or not isinstance(value, Extent):
-        message = f"a size is a whole number, not {expressions.describe(value)}"
-        context.error("wrong-kind", message, expr.span)
-    return value
-
-
-def _claim_dim(context: Context, arrow: Value, claim: syntax.Claim, claimed: list[Any], axis: int) -> Extent:
-    wanted: Extent = claimed[axis]
-    actual = arrow.shape[axis]
-    message = f"the claim `{claim.span.text}` is not the shape {arrow.type}"
-    if not context.demand(actual, "==", wanted, Demanded(claim.dims[axis].span, message)):
-        condition = compare("==", actual, wanted)
-        says = "for example at {at} the size is {left}, but {right} is claimed"
-        notes = _counter_example(context, actual, wanted, condition, says)
-        _claim_fails(context, arrow, claim, notes, _culprits(context, condition, claim.span))
-    return wanted
-
-
-def _claim_fails(
-    context: Context, arrow: Value, claim: syntax.Claim, notes: tuple[str, ...] = (), culprits: Sequence[Label] = ()
-) -> None:
-    origin = context.shape_label(arrow)
-    labels = [origin] if origin and origin.span != claim.span else []
-    kind = f" of {KIND_NAMES[arrow.type.dtype]}" if claim.kind and claim.kind.id != arrow.type.dtype else ""
-    context.error(
-        "claim-fails",
-        f"the row claims `{claim.span.text}`, but the shape is {arrow.type}{kind}",
-        claim.span,
-        *labels,
-        *culprits,
-        notes=notes,
-        help=f"write `{arrow.type}`, or change the layers before it",
-        fix=Fix(claim.span, str(arrow.type)),
-    )
-
-
-KIND_NAMES = {DType.FLOAT: "real numbers", DType.INT: "whole numbers", DType.BOOL: "truth values"}
-
-
-# ---------------------------------------------------------------- asserts
-
-
-def check_assert(context: Context, scope: Scope, row: syntax.AssertRow) -> None:
-    """An `assert` of settings is decided now; one of input sizes is a contract."""
-    value = expressions.evaluate(context, scope, row.condition)
-    if isinstance(value, Condition):
-        _contract(context, row, value)
-        return
-    if not isinstance(value, bool):
-        message = f"`assert` takes a condition, not {expressions.describe(value)}"
-        context.error("wrong-kind", message, row.condition.span)
-    if not value:
-        message = row.message or f"`{row.condition.span.text}` does not hold"
-        context.error("assertion-failed", message, row.condition.span, notes=_values_in(scope, row.condition))
-
-
-def _values_in(scope: Scope, expr: syntax.Expr) -> tuple[str, ...]:
-    """`classes = 1`: what the names of a condition stand for."""
-    shown = []
-    for part in names_in(expr):
-        found = scope.find(part.id)
-        if found is not None and isinstance(found.value, int | float | str):
-            shown.append(f"{part.id} = {found.value}")
-    return ("here " + ", ".join(dict.fromkeys(shown)),) if shown else ()
-
-
-def names_in(expr: Any) -> list[syntax.Name]:
-    """The names that stand in arithmetic and conditions."""
-    if isinstance(expr, syntax.Name):
-        return [expr]
-    if isinstance(expr, syntax.Binary):
-        return names_in(expr.left) + names_in(expr.right)
-    return names_in(expr.operand) if isinstance(expr, syntax.Unary) else []
-
-
-def _contract(context: Context, row: syntax.AssertRow, condition: Condition) -> None:
-    """A contract narrows the domain; whether it is strong enough is known when the whole net is."""
-    span = row.condition.span
-    demanded = Demanded(span, f"`{span.text}` does not hold", contract=True)
-    if context.domain.demand(condition, demanded) is Verdict.NEVER:
-        message = row.message or f"`{span.text}` holds for no size that the rows above can take"
-        context.error("assertion-failed", message, span, *_culprits(context, condition, span))
-    context.contracts.append((condition, span))
 
 
 def check_contracts(context: Context) -> None:

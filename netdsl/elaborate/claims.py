@@ -1,0 +1,154 @@
+"""Claims of shapes in rows, and `assert` rows: of settings, of sizes, and of what a net may cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import netdsl.elaborate.core as core
+from netdsl.dims import Condition, Extent, Verdict, compare
+from netdsl.dims.tensors import DType, Value
+from netdsl.elaborate.context import Context, Demanded
+from netdsl.elaborate.lookup import find_layer, unknown_name
+from netdsl.elaborate.outline import names_in
+from netdsl.elaborate.requirements import counter_example, culprits
+from netdsl.elaborate.scope import Scope
+from netdsl.elaborate.values import Arrows, Bundle, arrows, describe
+from netdsl.graph import Budget
+from netdsl.text import syntax
+from netdsl.text.diagnostics import Fix, Label
+from netdsl.text.source import Span
+
+# ---------------------------------------------------------------- claims
+
+
+@core.applies(syntax.Claim)
+def check_claim(context: Context, scope: Scope, claim: syntax.Claim, value: Arrows, span: Span) -> Arrows:
+    """`-> [64, H, W]`: the shape must be that, for the sizes that are left."""
+    if isinstance(value, Bundle) and len(arrows(value)) != 1:
+        count = len(arrows(value))
+        message = f"a claim is about one arrow, but {count} come in"
+        context.error("claim-fails", message, claim.span, help="name them first, `(a, b): …`, and claim one by one")
+    arrow = arrows(value)[0]
+    claimed = [_claimed_dim(context, scope, d) for d in claim.dims]
+    kind = claim.kind.id if claim.kind else None
+    if len(claimed) != arrow.type.rank or (kind is not None and kind != arrow.type.dtype):
+        _claim_fails(context, arrow, claim)
+    shape = [
+        _claim_dim(context, arrow, claim, claimed, axis) if wanted is not None else arrow.shape[axis]
+        for axis, wanted in enumerate(claimed)
+    ]
+    arrow.type = arrow.type.with_shape(*shape)
+    return value
+
+
+def _claimed_dim(context: Context, scope: Scope, expr: syntax.Expr) -> Extent | None:
+    """A size of a claim; `_` claims nothing."""
+    if isinstance(expr, syntax.Previous):
+        return None
+    value = core.evaluate(context, scope, expr)
+    if isinstance(value, bool) or not isinstance(value, Extent):
+        message = f"a size is a whole number, not {describe(value)}"
+        context.error("wrong-kind", message, expr.span)
+    return value
+
+
+def _claim_dim(context: Context, arrow: Value, claim: syntax.Claim, claimed: list[Any], axis: int) -> Extent:
+    wanted: Extent = claimed[axis]
+    actual = arrow.shape[axis]
+    message = f"the claim `{claim.span.text}` is not the shape {arrow.type}"
+    if not context.demand(actual, "==", wanted, Demanded(claim.dims[axis].span, message)):
+        condition = compare("==", actual, wanted)
+        says = "for example at {at} the size is {left}, but {right} is claimed"
+        notes = counter_example(context, actual, wanted, condition, says)
+        _claim_fails(context, arrow, claim, notes, culprits(context, condition, claim.span))
+    return wanted
+
+
+def _claim_fails(
+    context: Context, arrow: Value, claim: syntax.Claim, notes: tuple[str, ...] = (), culprits: Sequence[Label] = ()
+) -> None:
+    origin = context.shape_label(arrow)
+    labels = [origin] if origin and origin.span != claim.span else []
+    kind = f" of {KIND_NAMES[arrow.type.dtype]}" if claim.kind and claim.kind.id != arrow.type.dtype else ""
+    context.error(
+        "claim-fails",
+        f"the row claims `{claim.span.text}`, but the shape is {arrow.type}{kind}",
+        claim.span,
+        *labels,
+        *culprits,
+        notes=notes,
+        help=f"write `{arrow.type}`, or change the layers before it",
+        fix=Fix(claim.span, str(arrow.type)),
+    )
+
+
+KIND_NAMES = {DType.FLOAT: "real numbers", DType.INT: "whole numbers", DType.BOOL: "truth values"}
+
+
+# ---------------------------------------------------------------- asserts
+
+
+def check_assert(context: Context, scope: Scope, row: syntax.AssertRow) -> None:
+    """An `assert` of settings is decided now; one of input sizes is a contract."""
+    value = core.evaluate(context, scope, row.condition)
+    if isinstance(value, Condition):
+        _contract(context, row, value)
+        return
+    if not isinstance(value, bool):
+        message = f"`assert` takes a condition, not {describe(value)}"
+        context.error("wrong-kind", message, row.condition.span)
+    if not value:
+        message = row.message or f"`{row.condition.span.text}` does not hold"
+        context.error("assertion-failed", message, row.condition.span, notes=_values_in(scope, row.condition))
+
+
+def _values_in(scope: Scope, expr: syntax.Expr) -> tuple[str, ...]:
+    """`classes = 1`: what the names of a condition stand for."""
+    shown = []
+    for part in names_in(expr):
+        found = scope.find(part.id)
+        if found is not None and isinstance(found.value, int | float | str):
+            shown.append(f"{part.id} = {found.value}")
+    return ("here " + ", ".join(dict.fromkeys(shown)),) if shown else ()
+
+
+def _contract(context: Context, row: syntax.AssertRow, condition: Condition) -> None:
+    """A contract narrows the domain; whether it is strong enough is known when the whole net is."""
+    span = row.condition.span
+    demanded = Demanded(span, f"`{span.text}` does not hold", contract=True)
+    if context.domain.demand(condition, demanded) is Verdict.NEVER:
+        message = row.message or f"`{span.text}` holds for no size that the rows above can take"
+        context.error("assertion-failed", message, span, *culprits(context, condition, span))
+    context.contracts.append((condition, span))
+
+
+BUDGETS = (
+    "params", "parameters", "trainable_params", "aux_params", "macs", "flops", "flops_core", "transcendentals",
+    "activation_bytes", "peak_inference_bytes", "peak_memory", "param_bytes", "model_size", "model_bytes", "buffers",
+    "buffer_bytes", "layers", "receptive_field",
+)  # fmt: skip
+"""Totals that an `assert` at the end of a net may hold to a budget."""
+
+
+@core.runs(syntax.AssertRow)
+def _assert_row(context: Context, scope: Scope, row: syntax.AssertRow) -> None:
+    if _mentions(row.condition, BUDGETS, scope):
+        budgets = getattr(context.build.graph, "budgets", None)
+        if budgets is None:
+            message = "a budget is a promise of a whole net: write it at the end of the net"
+            context.error("budget-in-block", message, row.span)
+        values = {n: b.value for s in scope.chain() for n, b in s.names.items() if isinstance(b.value, int | float)}
+        budgets.append(Budget(row.condition, row.message, row.condition.span, values))
+        return
+    for name in names_in(row.condition):
+        if not scope.find(name.id) and find_layer(context, scope, name) is None:
+            unknown_name(context, scope, name, BUDGETS)
+    check_assert(context, scope, row)
+
+
+def _mentions(expr: Any, names: Sequence[str], scope: Scope) -> bool:
+    if isinstance(expr, syntax.Name):
+        return expr.id in names and scope.find(expr.id) is None
+    parts = [getattr(expr, part, None) for part in ("left", "right", "operand")]
+    return any(_mentions(p, names, scope) for p in parts if p is not None)

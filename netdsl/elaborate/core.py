@@ -1,0 +1,255 @@
+"""The middle of the elaboration: three tables say what each kind of expression is, each layer does and each row does.
+
+Modules about one kind of thing register in the tables and import this module; it knows none of them, and they none of
+one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TypeVar
+
+import netdsl.elaborate.functions as functions
+import netdsl.elaborate.losses as losses
+from netdsl.dims import Condition, Dim, Extent, SizeTooComplex, Verdict
+from netdsl.dims.tensors import Value
+from netdsl.elaborate.context import Context, too_complex
+from netdsl.elaborate.lookup import is_identity, is_layer, read_name
+from netdsl.elaborate.outline import bound_names
+from netdsl.elaborate.scope import RowValue, Scope
+from netdsl.elaborate.values import LAYERS, LONG, UNKNOWN, Arrows, Bundle, Failed, Layer, describe
+from netdsl.ops.fields import Word
+from netdsl.text import syntax
+from netdsl.text.diagnostics import Label
+from netdsl.text.source import Span
+
+Registered = TypeVar("Registered", bound=Callable[..., Any])
+Evaluator = Callable[[Context, Scope, Any], Any]
+Applier = Callable[[Context, Scope, Any, Arrows, Span], Arrows]
+Runner = Callable[[Context, Scope, Any], None]
+
+EVALUATE: dict[type, Evaluator] = {}
+"""What an expression of each kind is worth."""
+APPLY: dict[type, Applier] = {}
+"""What a layer of each kind, or a claim, makes of the arrows that are sent to it."""
+RUN: dict[type, Runner] = {}
+"""What a row of each kind does to the body being built."""
+
+
+def evaluates(*kinds: type) -> Callable[[Registered], Registered]:
+    """Register a function for kinds of expressions."""
+    return _registers(EVALUATE, kinds)
+
+
+def applies(*kinds: type) -> Callable[[Registered], Registered]:
+    """Register a function for kinds of layers."""
+    return _registers(APPLY, kinds)
+
+
+def runs(*kinds: type) -> Callable[[Registered], Registered]:
+    """Register a function for kinds of rows."""
+    return _registers(RUN, kinds)
+
+
+def _registers(table: dict[type, Any], kinds: Sequence[type]) -> Callable[[Registered], Registered]:
+    def register(function: Registered) -> Registered:
+        table.update(dict.fromkeys(kinds, function))
+        return function
+
+    return register
+
+
+# ---------------------------------------------------------------- expressions
+
+
+def evaluate(context: Context, scope: Scope, expr: syntax.Expr) -> Any:
+    """The value of an expression: a number, a list, an arrow, a bundle or a layer.
+
+    Whoever asks may look at all of it, so that every item is counted as work, each time.
+    """
+    value = peek(context, scope, expr)
+    if isinstance(value, LONG):
+        context.spend(functions.weight(value), expr.span)
+    return value
+
+
+def peek(context: Context, scope: Scope, expr: syntax.Expr) -> Any:
+    """As `evaluate`, for somebody who looks at one item at most."""
+    context.spend(1, expr.span)
+    return EVALUATE[type(expr)](context, scope, expr)
+
+
+def evaluate_setting(context: Context, scope: Scope, expr: syntax.Expr) -> Any:
+    """As `evaluate`, where a word that means nothing else stands for itself: `same`, `normal(0.02)`."""
+    if isinstance(expr, syntax.Name):
+        found = scope.find(expr.id)
+        return read_name(context, scope, expr) if found and not isinstance(found.value, LAYERS) else Word(expr.id)
+    if (
+        isinstance(expr, syntax.Call)
+        and isinstance(expr.function, syntax.Name)
+        and expr.function.id not in functions.FUNCTIONS
+    ):
+        given = tuple(evaluate_setting(context, scope, a.value) for a in expr.arguments)
+        return Word(expr.function.id, given)
+    return evaluate(context, scope, expr)
+
+
+def number(context: Context, scope: Scope, expr: syntax.Expr, what: str) -> int:
+    """A whole number that is known now."""
+    value = evaluate(context, scope, expr)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, Dim):
+        context.error("not-known-yet", f"{what} must be a number, but `{value}` depends on the input", expr.span)
+    if not isinstance(value, int) or isinstance(value, bool):
+        context.error("wrong-kind", f"{what} must be a whole number, not {describe(value)}", expr.span)
+    return value
+
+
+def extent(context: Context, scope: Scope, expr: syntax.Expr) -> Extent:
+    """A size: a whole number, or an expression of the input's sizes."""
+    value = evaluate(context, scope, expr)
+    if isinstance(value, bool) or not isinstance(value, int | Dim):
+        context.error("wrong-kind", f"a size is a whole number, not {describe(value)}", expr.span)
+    return value
+
+
+def truth(context: Context, scope: Scope, expr: syntax.Expr) -> bool:
+    """A condition that is decided now."""
+    value = evaluate(context, scope, expr)
+    if isinstance(value, Condition):
+        verdict = context.domain.decide(value)
+        if verdict is Verdict.SOMETIMES:
+            context.error(
+                "undecided-condition", f"whether `{expr.span.text}` holds depends on the size of the input", expr.span,
+                help="decide by a setting, or fix the size of the input",
+            )  # fmt: skip
+        return verdict is Verdict.ALWAYS
+    if not isinstance(value, bool):
+        context.error("wrong-kind", f"a condition is true or false, not {describe(value)}", expr.span)
+    return value
+
+
+def not_a_start(context: Context, what: str, pipeline: syntax.Pipeline, value: Any) -> NoReturn:
+    """A row, or a pipeline, starts with what nothing can be done with."""
+    import netdsl.elaborate.habits as habits  # late: right texts need none
+
+    message = f"a {what} starts with an arrow or a layer, not {describe(value)}"
+    context.error("wrong-kind", message, pipeline.stages[0].span, help=habits.instead_of_row(pipeline, value))
+
+
+def unpack(context: Context, targets: tuple[syntax.Name, ...], item: Any, span: Span) -> list[tuple[syntax.Name, Any]]:
+    """`for (expand, c) in …`: the names with their parts of an item."""
+    if len(targets) == 1:
+        return [(targets[0], item)]
+    if not isinstance(item, list | tuple) or len(item) != len(targets):
+        message = f"{len(targets)} names need items of {len(targets)} values, but one is {describe(item)}"
+        context.error("wrong-kind", message, span, Label(targets[0].span.to(targets[-1].span)))
+    return list(zip(targets, item, strict=True))
+
+
+# ---------------------------------------------------------------- rows
+
+
+def run(context: Context, scope: Scope, body: syntax.Body) -> None:
+    """All rows of a body, in order; a row that fails makes its names unknown and the rest goes on."""
+    lost = list(losses.between(body, context.library.damage)) if context.library.damage else []
+    for row in body.rows:
+        while lost and lost[0].span.start < row.span.start:
+            _lose(context, scope, lost.pop(0))
+        try:
+            _run(context, scope, row)
+        except Failed:
+            _fail(context, scope, row)
+    for place in lost:
+        _lose(context, scope, place)
+
+
+def _run(context: Context, scope: Scope, row: syntax.BodyRow) -> None:
+    context.spend(1, row.span)
+    try:
+        RUN[type(row)](context, scope, row)
+    except SizeTooComplex as error:
+        too_complex(context, error, row.span)
+
+
+def _lose(context: Context, scope: Scope, place: losses.Lost) -> None:
+    """A row could not be read: what it would have given is unknown."""
+    for name in place.names:
+        if not is_layer(context, name):
+            context.build.scope.bind(name, UNKNOWN, place.span)
+            scope.bind(name, UNKNOWN, place.span)
+    context.build.previous = RowValue(place.span, UNKNOWN, used=True)
+
+
+def _fail(context: Context, scope: Scope, row: syntax.BodyRow) -> None:
+    build = context.build
+    for node in build.fresh:
+        node.name = build.names.number(node.name)
+    build.fresh, build.named = [], []
+    for name, span in bound_names(row).items():
+        if is_layer(context, name):
+            continue
+        build.scope.bind(name, UNKNOWN, span)
+        scope.bind(name, UNKNOWN, span)
+    if isinstance(row, syntax.LayerRow | syntax.OutputRow | syntax.If | syntax.ForRow | syntax.NextRow):
+        build.previous = RowValue(row.span, UNKNOWN, used=True)
+
+
+# ---------------------------------------------------------------- pipelines
+
+
+def apply(context: Context, scope: Scope, layer: Layer, value: Arrows, span: Span) -> Arrows:
+    """The result of a layer on some arrows; nodes are added to the body being built."""
+    context.spend(1, span)
+    return APPLY[type(layer)](context, scope, layer, value, span)
+
+
+def previous(context: Context, span: Span) -> Any:
+    """The value of the row before, for `_` and for rows that begin with a layer."""
+    row = context.build.previous
+    if row is None:
+        inputs = context.build.graph.inputs
+        first = f"such as `{inputs[0].name}`" if inputs else "such as the name of an input"
+        message = "there is no row before this one to carry on from"
+        context.error("nothing-before", message, span, help=f"start the row with an arrow, {first}")
+    row.used = True
+    if row.value is UNKNOWN:
+        raise Failed
+    return row.value
+
+
+def start(context: Context, scope: Scope, pipeline: syntax.Pipeline) -> Any:
+    """The value of a row's pipeline; one that begins with a layer carries on from the row before."""
+    head = pipeline.stages[0]
+    if isinstance(head, syntax.Claim):
+        return flow(context, scope, previous(context, head.span), pipeline.stages)
+    value = evaluate(context, scope, head)
+    if isinstance(value, LAYERS):
+        value = apply(context, scope, value, previous(context, head.span), head.span)
+    elif not isinstance(value, Value | Bundle):
+        not_a_start(context, "row", pipeline, value)
+    return flow(context, scope, value, pipeline.stages[1:])
+
+
+def flow(context: Context, scope: Scope, value: Arrows, stages: Sequence[syntax.Expr | syntax.Claim]) -> Arrows:
+    """Send arrows through the later stages of a pipeline."""
+    for stage in stages:
+        if isinstance(stage, syntax.Claim):
+            value = APPLY[syntax.Claim](context, scope, stage, value, stage.span)
+            continue
+        layer = evaluate(context, scope, stage)
+        if not isinstance(layer, LAYERS):
+            _not_a_layer(context, stage, layer)
+        if isinstance(stage, syntax.Name) and scope.find(stage.id) and is_identity(layer):
+            continue  # a layer parameter that stands for no layer: no row of a report, no node
+        value = apply(context, scope, layer, value, stage.span)
+    return value
+
+
+def _not_a_layer(context: Context, stage: syntax.Expr, value: Any) -> None:
+    import netdsl.elaborate.habits as habits  # late: right texts need none
+
+    help = habits.not_a_layer(stage, value)
+    message = f"`{stage.span.text}` is {describe(value)}, but an arrow leads into a layer"
+    context.error("not-a-layer", message, stage.span, help=help)

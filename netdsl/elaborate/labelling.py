@@ -1,0 +1,122 @@
+"""A row at work: its nodes get their names, its labels their values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from netdsl.dims.tensors import Value
+from netdsl.elaborate.context import Context
+from netdsl.elaborate.scope import Build, NodeNames, RowValue
+from netdsl.elaborate.values import Bundle, Failed, arrows, counted
+from netdsl.graph import Block, Node
+from netdsl.ops.value import BatchOfOne
+from netdsl.text import syntax
+from netdsl.text.source import Span
+
+
+def begin(context: Context, names: tuple[syntax.Name, ...]) -> tuple[list[Any], list[Any]]:
+    """Set the nodes of the row around aside while a row is at work."""
+    build = context.build
+    held = build.fresh, build.named
+    build.fresh, build.named = [], []
+    if not build.nested:
+        build.inner = NodeNames() if names else build.names
+    return held
+
+
+def finish(
+    context: Context, names: tuple[syntax.Name, ...], span: Span, value: Any, bundle: bool,
+    held: tuple[list[Any], list[Any]],
+) -> RowValue:  # fmt: skip
+    """Name a row's nodes and bind its labels."""
+    build = context.build
+    made = {result for node in build.fresh + build.named for result in node.results}
+    _name_nodes(build, names[0].id if names and not bundle else None, held)
+    row = RowValue(span, value)
+    _bind(context, names, value, bundle, row)
+    if isinstance(value, Value) and value in made and names:
+        value.name = names[0].id
+    for arrow in arrows(value):
+        if arrow in made:
+            context.origins[arrow] = names[0].span if names and not bundle else span
+    build.previous = row
+    build.rows.append(row)
+    return row
+
+
+def _name_nodes(build: Build, label: str | None, held: tuple[list[Any], list[Any]]) -> None:
+    """Name a row's nodes. Inside a value with rows of its own, what has no label is left to the row around it."""
+    if build.nested and label is None:
+        build.fresh, build.named = held[0] + build.fresh, held[1] + build.named
+        return
+    if label is not None:
+        names = build.inner if build.nested else build.names
+        label = names.number(label) if build.loops else names.unique(label) if build.nested else label
+    name_row(build, label)
+    done = build.named + build.fresh if build.nested else []
+    build.fresh, build.named = held[0], held[1] + done
+
+
+def _bind(context: Context, names: tuple[syntax.Name, ...], value: Any, bundle: bool, row: RowValue) -> None:
+    scope = context.build.scope
+    if not bundle:
+        for name in names:
+            scope.bind(name.id, value, name.span, row)
+        return
+    items = value.items if isinstance(value, Bundle) else (value,)
+    if not names:
+        raise Failed
+    if len(items) != len(names):
+        what = f"a bundle of {len(items)}" if isinstance(value, Bundle) else "one arrow"
+        message = f"{counted(len(names), 'name')} for {what}"
+        last = " (the state behind the last step is `-> last` of it)" if _is_sequence(value) else ""
+        help = None if isinstance(value, Bundle) else f"the row gives one arrow{last}: `{names[0].id}: …` names it"
+        context.error("wrong-bundle", message, names[0].span.to(names[-1].span), help=help)
+    for name, item in zip(names, items, strict=True):
+        scope.bind(name.id, item, name.span, row)
+
+
+def _is_sequence(value: Any) -> bool:
+    """Whether a value can be what a recurrent layer gives: an output for each step."""
+    return isinstance(value, Value) and value.type.rank == 2 and value.type.batched
+
+
+def owns_weights(node: Node) -> bool:
+    """True for a layer that a module must hold: it has weights, or is a block."""
+    return isinstance(node.op, Block) or bool(node.op.weights())
+
+
+def name_row(build: Build, label: str | None) -> None:
+    """Give the nodes of a finished row their names (see `netdsl.graph` for what names mean)."""
+    for node in [n for n in build.fresh if isinstance(n.op, BatchOfOne)]:
+        node.name = build.names.number(node.name)
+        build.fresh.remove(node)
+    fresh, named = build.fresh, build.named
+    if label is None:
+        for node in fresh:
+            node.name = build.names.number(node.name)
+    elif not named and len(fresh) == 1:
+        fresh[0].name = label
+    else:
+        _name_labelled(fresh, named, label)
+
+
+def _name_labelled(fresh: list[Node], named: list[Node], label: str) -> None:
+    weighted = [n for n in fresh if owns_weights(n)]
+    for node in named:
+        node.name = f"{label}.{node.name}"
+    if named or len(weighted) > 1:
+        inner = NodeNames(n.name.removeprefix(label + ".") for n in named)
+        for node in fresh:
+            node.name = f"{label}.{inner.number(node.name)}"
+        return
+    counts = Counter(n.name for n in fresh)
+    repeated = {name for name, count in counts.items() if count > 1}
+    owner = weighted[0] if weighted else next((n for n in fresh[-1:] if n.name not in repeated), None)
+    inner = NodeNames()
+    for node in fresh:
+        if node is owner:
+            node.name = label
+        else:
+            node.name = f"{label}.{inner.number(node.name) if node.name in repeated else node.name}"

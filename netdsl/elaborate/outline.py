@@ -1,0 +1,73 @@
+"""What a body says before any of it is built: its inputs, the names of its rows, where its states start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from netdsl.dims.tensors import Value
+from netdsl.text import syntax
+from netdsl.text.source import Span
+
+
+def labels_of(body: syntax.Body) -> dict[str, Span]:
+    """Every row label that may be bound in a body with its place, so that numbered names keep clear of them."""
+    found: dict[str, Span] = {}
+    for row in body.rows:
+        names: Iterable[syntax.Name] = ()
+        if isinstance(row, syntax.LayerRow) or (isinstance(row, syntax.OutputRow) and row.pipeline is not None):
+            names = row.names
+        elif isinstance(row, syntax.ParamRow | syntax.LetRow | syntax.StateRow):
+            names = (row.name,)
+        elif isinstance(row, syntax.InputRow):
+            names = (i.name for i in row.items)
+        for name in names:
+            found.setdefault(name.id, name.span)
+        for inner in _bodies(row):
+            for name_of, span in labels_of(inner).items():
+                found.setdefault(name_of, span)
+    return found
+
+
+def _bodies(row: syntax.BodyRow) -> tuple[syntax.Body, ...]:
+    if isinstance(row, syntax.ForRow):
+        return (row.body,)
+    if isinstance(row, syntax.If):
+        return (row.then, row.otherwise) if row.otherwise else (row.then,)
+    return ()
+
+
+def input_items(definition: syntax.Definition) -> list[syntax.InputItem]:
+    """The declared inputs; a block without any has one called `x`."""
+    items = [i for r in definition.body.rows if isinstance(r, syntax.InputRow) for i in r.items]
+    return items or [syntax.InputItem(definition.name.span, syntax.Name(definition.name.span, "x"), None, None)]
+
+
+def initial_names(definition: syntax.Definition) -> set[str]:
+    """Inputs that are the initial value of a state: whole values, not sequences."""
+    inputs = {i.name.id for r in definition.body.rows if isinstance(r, syntax.InputRow) for i in r.items}
+    states = (r for r in definition.body.rows if isinstance(r, syntax.StateRow))
+    return {r.initial.id for r in states if isinstance(r.initial, syntax.Name) and r.initial.id in inputs}
+
+
+def step_text(definition: syntax.Definition, given: Sequence[Value]) -> str:
+    """Said of a recurrent block in which something is wrong, when its input is a vector: a step is then one number."""
+    if definition.keyword != "recurrent" or not given or given[0].type.rank != 1:
+        return ""
+    return f", where each step is a single number of {given[0].type}: a sequence of vectors is [steps, features]"
+
+
+def names_in(expr: Any) -> list[syntax.Name]:
+    """The names that stand in arithmetic and conditions."""
+    if isinstance(expr, syntax.Name):
+        return [expr]
+    if isinstance(expr, syntax.Binary):
+        return names_in(expr.left) + names_in(expr.right)
+    return names_in(expr.operand) if isinstance(expr, syntax.Unary) else []
+
+
+def bound_names(row: syntax.BodyRow) -> dict[str, Span]:
+    """The names that a row would have bound, with those of rows inside it."""
+    if isinstance(row, syntax.OutputRow) and row.pipeline is None:
+        return {}
+    return labels_of(syntax.Body(row.span, (row,)))
