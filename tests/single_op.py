@@ -111,6 +111,8 @@ def source(part: Any, operands: list[str], sizes: dict[str, int]) -> str:
         return f"{part.function}({', '.join(arguments)})"
     if isinstance(part, Infix):
         return part.template.format(*operands, v=[source(v, operands, sizes) for v in part.values])
+    if isinstance(part, tuple):
+        return f"({', '.join(source(p, operands, sizes) for p in part)},)"
     return str(at(part, sizes)) if isinstance(part, Dim) else repr(part)
 
 

@@ -1,0 +1,54 @@
+"""Fully connected layers and look-up tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cases.case import Given, reference, use
+
+CASES = [
+    use("linear(5)", "12"),
+    use("linear(4)", "3"),
+    use("linear(5, bias=false)", "4 12"),
+    use("linear(4, bias=false)", "3"),
+    use("linear(5, init=xavier_uniform)", "4 12"),
+    use("linear(4)", "T 3"),
+    use("linear(5)", "6 8", macs=6 * 8 * 5, costs=(0, 0)),
+    use("embedding(9, 4)", "int<9 6", costs=(0, 0)),
+    use("embedding(9, 4, init=normal(0.02))", "int<9"),
+    use("embedding(9, 4)", "int<9 2 3"),
+    use("embedding(5, 4)", "int<5 6"),
+    use("embedding(300, 4)", "int<5 6"),
+    *(use(f"embedding({count}, 4)", f"int<5 {shape}") for count in (5, 300) for shape in ("T", "2 3")),
+    use("gather", "5 4", "int<5 3", costs=(0, 0)),
+    use("gather(axis=1)", "3 5", "int<5 2 3"),
+    use("gather(axis=-1)", "2 3 5", "int<5"),
+    use("gather", "param 5 4", "int<5 3"),
+    use("gather(axis=1)", "param 2 5 3", "int<5 T"),
+]
+
+
+@reference
+def linear(g: Given, features: int, *, bias: bool = True, init: Any = None) -> Tensor:
+    return F.linear(g.x, g.weights["weight"], g.weight("bias"))
+
+
+@reference
+def embedding(g: Given, count: int, width: int, *, init: Any = None) -> Tensor:
+    return F.embedding(g.x, g.weights["weight"])
+
+
+@reference
+def gather(g: Given, *, axis: int = 0) -> Tensor:
+    """One sample after the other."""
+    table, places = g.xs
+    tables = table if g.batched[0] else [table] * len(places)
+    along = axis if axis >= 0 else axis + tables[0].dim()
+    return torch.stack([
+        torch.index_select(t, along, p.flatten()).unflatten(along, p.shape) if p.dim() else t.select(along, int(p))
+        for t, p in zip(tables, places, strict=True)
+    ])  # fmt: skip

@@ -1,0 +1,113 @@
+"""Every operation of the registry by its cases: numbers, gradients and costs against PyTorch's own functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cases
+import numpy as np
+import pytest
+import torch
+from cases.case import REFERENCES, SIZES, Case
+from one_layer import Layer, close, layers_of, ran, widths
+from torch.utils.flop_counter import FlopCounterMode
+
+from netdsl.dims import at
+from netdsl.graph import result_types
+from netdsl.ops.base import REGISTRY, Op
+from netdsl.ops.metric import Metric
+from netdsl.reference.operations import family, operations
+
+CASES = list(dict.fromkeys(cases.CASES))
+LEARNING = [case for case in CASES if case.learns]
+ALONE = {"constant": "a number: it reads nothing", "free_param": "a tensor of its own: it reads nothing"}
+"""Operations that no layer can be made of."""
+
+
+@pytest.mark.parametrize("op", operations(), ids=lambda op: op.name)
+def test_every_operation_has_cases_beside_its_family(op: type[Op]) -> None:
+    own = [case for case in cases.cases_of(family(op)) if REGISTRY[case.op] is op]
+    assert own or op.name in ALONE, f"tests/cases/{family(op)}.py says nothing of `{op.name}`"
+    assert op.name in REFERENCES or op.name in ALONE
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if not issubclass(REGISTRY[c.op], Metric)], ids=str)
+def test_pytorch_gives_the_reference(case: Case) -> None:
+    for layer in layers_of(case):
+        wanted = layer.expected()
+        for module in layer.modules():
+            assert [(w.name, w.shape) for w in layer.op.weights()] == [
+                (k.removeprefix("layer."), tuple(v.shape)) for k, v in module.state_dict().items()
+            ] or not module.state_dict()
+            for got, result in zip(listed(module(*layer.read(layer.inputs))), wanted, strict=True):
+                close(got.detach(), result.detach(), str(case), 1e-9)
+        made = layer.module()(*layer.fields())
+        for got, result in zip(listed(made), layer.whole(wanted), strict=True):
+            close(got.detach(), result.detach(), str(case), 1e-9)
+
+
+def listed(made: Any) -> list[torch.Tensor]:
+    """The results of a module: one, several, or by name."""
+    return list(made.values() if isinstance(made, dict) else made if isinstance(made, (tuple, list)) else (made,))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_onnxruntime_gives_the_reference(case: Case) -> None:
+    for layer in layers_of(case):
+        wanted = [r.detach() for r in layer.expected()]
+        assert [tuple(r.shape[t.batched :]) for r, t in zip(wanted, result_types(layer.op), strict=True)] == [
+            tuple(at(d, layer.sizes) for d in t.shape) for t in result_types(layer.op)
+        ]
+        for model, kind, tolerance in widths(layer.model):
+            got = ran(model, layer.feed(kind))
+            for i, result in enumerate(layer.whole(wanted)):
+                close(got[f"y{i}"], result, f"{case}, {kind.__name__}", tolerance)
+
+
+@pytest.mark.parametrize("case", LEARNING, ids=str)
+def test_gradients_are_autograds(case: Case) -> None:
+    for layer in layers_of(case):
+        for step in layer.steps():
+            for model, kind, tolerance in widths(step):
+                learned(layer, model, kind, tolerance)
+
+
+def learned(layer: Layer, model: Any, kind: Any, tolerance: float) -> None:
+    """A training step's results, gradients of all that is real, and buffers after it."""
+    shapes = {f"y{i}": r.shape for i, r in enumerate(layer.whole(layer.expected())) if r.is_floating_point()}
+    rng = np.random.default_rng(3)
+    real = list(shapes)
+    probes = {k: rng.standard_normal(shape).astype(np.float32) for k, shape in shapes.items()}
+    feed = layer.feed(kind) | {f"{k}.probe": v.astype(kind) for k, v in probes.items()}
+    got = ran(model, feed)
+    made = [torch.from_numpy(got[k]) for k in real]
+    gradients, after = layer.gradients([torch.from_numpy(probes[k]).double() for k in real], made)
+    for i, result in enumerate(layer.whole(layer.expected(True, made))):
+        close(got[f"y{i}"], result.detach(), f"{layer.case}, {kind.__name__}", tolerance)
+    for key, gradient in gradients.items():
+        if f"{key}:gradient" in got or gradient.any():
+            close(got[f"{key}:gradient"], gradient, f"gradient of {key} of {layer.case}, {kind.__name__}", tolerance)
+    for key, buffer in after.items():
+        close(got[f"{key}:next"], buffer.detach(), f"{key} after a step of {layer.case}", tolerance)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_products_are_what_pytorch_multiplies(case: Case) -> None:
+    """Half the floating-point operations that PyTorch counts in the reference, or what the case says."""
+    layer = Layer(case, SIZES, 1)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        layer.expected()
+    counted = counter.get_total_flops() // 2
+    assert at(layer.op.macs(), layer.sizes) == (case.macs if case.macs is not None else counted)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.costs is not None], ids=str)
+def test_costs_are_those_of_the_convention(case: Case) -> None:
+    layer = Layer(case, SIZES)
+    assert tuple(at(n, SIZES) for n in (layer.op.pointwise(), layer.op.transcendentals())) == case.costs
+
+
+@pytest.mark.parametrize("op", operations(), ids=lambda op: op.name)
+def test_every_operation_has_its_costs_stated(op: type[Op]) -> None:
+    counted = issubclass(op, Metric) or op.name in ALONE
+    assert counted or any(case.costs is not None for case in CASES if REGISTRY[case.op] is op)
