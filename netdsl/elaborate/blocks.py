@@ -31,7 +31,7 @@ from netdsl.ops.metric import Metric
 from netdsl.ops.value import OnlyOne
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label
-from netdsl.text.source import Span
+from netdsl.text.source import Span, is_library
 from netdsl.text.trail import CallFrame
 
 # ---------------------------------------------------------------- building a body
@@ -173,7 +173,7 @@ def instantiate(context: Context, layer: BlockLayer, value: Arrows, span: Span) 
 def _instantiate(context: Context, layer: BlockLayer, value: Arrows, span: Span) -> Block:
     definition = layer.definition
     scope = Scope(layer.home)
-    library = definition.span.source.name.startswith("std.")
+    library = is_library(definition.span.source.name)
     frame = CallFrame(_call_text(layer), span, library, step_text(definition, arrows(value)))
     values = parameters.settle(context, scope, definition, layer.settings, layer.span)
     key = _cache_key(definition, values, value)

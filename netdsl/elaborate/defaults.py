@@ -11,6 +11,7 @@ from netdsl.graph import Block, Graph, Net
 from netdsl.ops.base import Op
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Severity
+from netdsl.text.source import is_library
 
 
 def keep(context: Context, scope: Scope, op: type[Op], row: syntax.SetRow) -> None:
@@ -39,7 +40,7 @@ def warn_unreached(context: Context, net: Net) -> None:
     for span, (op, (graph, count), settings) in context.sets.items():
         if context.collector.full_of(Severity.WARNING):
             return
-        if span.source.name.startswith("std.") or any(s in context.reached for s in settings):
+        if is_library(span.source.name) or any(s in context.reached for s in settings):
             continue
         message = f"this `set` reaches no `{op}`: it holds for the rows below it in its own body"
         before = any(node.kind == op for node in graph.nodes[:count])

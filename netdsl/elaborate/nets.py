@@ -22,6 +22,7 @@ from netdsl.elaborate.values import Exhausted, Failed, describe
 from netdsl.graph import Net
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Collector, Label, Severity, did_you_mean
+from netdsl.text.source import is_library
 
 SYMBOLS = 256
 """Names of sizes that the inputs of a net may have."""
@@ -195,7 +196,7 @@ def _warn_unused(context: Context) -> None:
                 help="remove it, name it and use it, or make it an `output`",
             )  # fmt: skip
     for span, (title, read) in context.inputs_seen.items():
-        if not read and not span.source.name.startswith("std."):
+        if not read and not is_library(span.source.name):
             message = f"nothing reads the input {title}"
             context.collector.report("unused-input", message, span, severity=Severity.WARNING)
 

@@ -37,6 +37,8 @@ class Node:
     """The author's expression of each setting that was given, for readable source."""
     keyed: str | None = None
     """In a flat graph: the key of its weights, where that is not its name (`shared` layers)."""
+    within: tuple[Node, ...] = ()
+    """In a flat graph: the blocks that it came out of, outermost first."""
 
     @property
     def owner(self) -> Node:

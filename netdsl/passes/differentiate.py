@@ -15,6 +15,7 @@ from typing import Any
 import netdsl.passes.recurrence as recurrence
 from netdsl.dims.tensors import DType, TensorType, Value, WeightValue
 from netdsl.graph import Graph, Net, Node, RecipeTerm, Recurrent, leading_to
+from netdsl.graph.trail import trail_to
 from netdsl.ops.arithmetic import Add
 from netdsl.ops.base import NoGradient, Op
 from netdsl.passes.inline import FlatPlace, opened
@@ -48,9 +49,11 @@ class Differentiator:
 
     # ------------------------------------------------------------ forward
 
-    def forward(self, graph: Graph, values: dict[Value, Value], path: str = "", key: str = "") -> None:
+    def forward(
+        self, graph: Graph, values: dict[Value, Value], path: str = "", key: str = "", within: tuple[Node, ...] = ()
+    ) -> None:
         """Write the training form of a graph; `values` learns what stands for each of its arrows."""
-        for place in opened(graph, values, path, key):
+        for place in opened(graph, values, path, key, within):
             results = self.write(place)
             values.update(zip(place.node.results, results, strict=True))
 
@@ -58,7 +61,7 @@ class Differentiator:
         if isinstance(place.op, Recurrent):
             return recurrence.write(self, place, place.op)
         op = place.op.on(place.operands)
-        pen = Pen(self.writer, op, place.path, place.key, place.node.span)
+        pen = Pen(self.writer, op, place.path, place.key, place.node.span, place.within)
         results = op.training(pen) or self.plain(op, pen)
         self.note(place.node, op, pen, place.operands, results)
         return results
@@ -67,7 +70,7 @@ class Differentiator:
         """The operation as it is; its weights become values of the graph, under the same keys."""
         for weight in op.weights():
             self.writer.weight(pen.key_of(weight.name), weight)
-        results = self.writer.append(pen.path, op, pen.span)
+        results = self.writer.append(pen.path, op, pen.span, pen.within)
         self.writer.graph.nodes[-1].keyed = pen.key
         return results
 
@@ -114,7 +117,9 @@ class Differentiator:
             if not wanted:
                 return
             help = "nothing can be learned through it: take it out of the way from the weights to the loss"
-            raise NetError([Diagnostic("no-gradient", str(error), (Label(entry.node.span),), help=help)]) from None
+            at = trail_to(entry.node.span, entry.pen.within)
+            told = Diagnostic("no-gradient", str(error), (Label(at.span),), notes=at.notes(), help=help)
+            raise NetError([told]) from None
         self.spread(entry, found)
 
     def wanted(self, entry: Entry) -> Iterator[str]:

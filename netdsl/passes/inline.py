@@ -18,6 +18,8 @@ class FlatPlace:
     path: str
     key: str
     operands: tuple[Value, ...]
+    within: tuple[Node, ...]
+    """The blocks around it, outermost first."""
 
     @property
     def op(self) -> Op | Recurrent:
@@ -25,10 +27,13 @@ class FlatPlace:
         return self.node.op
 
 
-def opened(graph: Graph, values: dict[Value, Value], path: str = "", key: str = "") -> Iterator[FlatPlace]:
+def opened(
+    graph: Graph, values: dict[Value, Value], path: str = "", key: str = "", within: tuple[Node, ...] = ()
+) -> Iterator[FlatPlace]:
     """Every operation and recurrent block in order. The caller sets `values[r]` for each result before going on.
 
-    `values` maps arrows of the source to those of the flat graph; inputs must be in it.
+    `values` maps arrows of the source to those of the flat graph; inputs must be in it. `within` are blocks
+    around the whole graph.
     """
     keys: dict[Node, str] = {}
     for node in graph.nodes:
@@ -37,12 +42,12 @@ def opened(graph: Graph, values: dict[Value, Value], path: str = "", key: str = 
         operands = tuple(values.get(v, v) for v in node.inputs)
         if isinstance(node.op, Block) and not isinstance(node.op, Recurrent):
             inner: dict[Value, Value] = dict(zip(node.op.body.inputs, operands, strict=True))
-            for place in opened(node.op.body, inner, here, keys[node]):
+            for place in opened(node.op.body, inner, here, keys[node], (*within, node)):
                 yield place
                 inner.update((r, values[r]) for r in place.node.results)
             _hand_out(node, inner, values)
         else:
-            yield FlatPlace(node, here, keys[node], operands)
+            yield FlatPlace(node, here, keys[node], operands, within)
 
 
 def _joined(path: str, name: str) -> str:

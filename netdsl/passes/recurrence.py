@@ -55,7 +55,7 @@ def write(worker: Differentiator, place: FlatPlace, block: Recurrent) -> tuple[V
     trained = any(w.trainable and not w.buffer for _, w in block.body.weights())
     learns = trained or any(v in worker.learned for v in operands)
     _learned(worker, inner, block, values, operands, learns)
-    inner.forward(block.body, values, key=place.key)
+    inner.forward(block.body, values, key=place.key, within=(*place.within, place.node))
     sequences = {values[own]: outside for own, outside in zip(block.sequences, operands, strict=False)}
     if inner.writer.draws > outer.draws:
         sequences[seeds] = _seeds(outer, place)
@@ -71,7 +71,7 @@ def write(worker: Differentiator, place: FlatPlace, block: Recurrent) -> tuple[V
     outer.carried |= {s.name: v for s, v in zip(buffers, taped.node.results[count:], strict=True)}
     if learns:
         worker.learned.update(results)
-    pen = Pen(outer, _first_op(taped.body), place.path, place.key, place.node.span)
+    pen = Pen(outer, _first_op(taped.body), place.path, place.key, place.node.span, place.within)
     worker.entries.append(differentiate.Entry(place.node, taped, pen, taped.node.inputs, results, learns))
     return results
 
@@ -91,7 +91,7 @@ def _loop(
     inputs = (*sequences.values(), *(s.initial for s in states if isinstance(s.initial, Value)))
     ends = (Value(s.name, s.current.type) for s in buffers)
     taped.worker = inner
-    taped.node = Node(place.path, taped, inputs, (*results, *ends), place.node.span)
+    taped.node = Node(place.path, taped, inputs, (*results, *ends), place.node.span, within=place.within)
     whole = zip(graph.outputs, results, strict=True)
     alike = {o.value: r for o, r in whole if r.type.batched == o.value.type.batched}
     taped.stacked = {**sequences, **alike}
@@ -101,7 +101,8 @@ def _loop(
 def _seeds(outer: Writer, place: FlatPlace) -> Value:
     """A seed for each step."""
     assert outer.seed is not None
-    return outer.append(f"{place.path}.seeds", StepSeeds(outer.seed, place.operands[0]), place.node.span)[0]
+    op = StepSeeds(outer.seed, place.operands[0])
+    return outer.append(f"{place.path}.seeds", op, place.node.span, place.within)[0]
 
 
 def _states(block: Recurrent, values: dict[Value, Value], initial: tuple[Value, ...]) -> list[State]:
@@ -207,7 +208,7 @@ def step(worker: Differentiator, entry: Entry, outgoing: tuple[Value | None, ...
     graph = Graph(f"{taped.name}_gradient")
     inner.writer.graph, inner.writer.numbers = graph, {}
     loop = BackwardLoop(worker, entry, taped, graph)
-    pen = Pen(inner.writer, _first_op(taped.body), "gradient", "", entry.node.span)
+    pen = Pen(inner.writer, _first_op(taped.body), "gradient", "", entry.node.span, entry.pen.within)
     carried = _begin(loop, outgoing, pen)
     inner.backward()
     for state, before in carried:
@@ -264,8 +265,10 @@ def _hand_out(loop: BackwardLoop, carried: list[tuple[State, State]], pen: Pen) 
             gradient = entry.pen(SumTo, gradient, operand)
         outer.add(operand, gradient)
     for key, made in later:
-        path, span = f"{entry.pen.path}.{made.name}", entry.node.span
-        outer.add_weight(key, outer.writer.append(path, made, span)[0] if isinstance(made, Op) else made)
+        if isinstance(made, Op):
+            path, here = f"{entry.pen.path}.{made.name}", entry.pen
+            made = outer.writer.append(path, made, here.span, here.within)[0]
+        outer.add_weight(key, made)
 
 
 def _needed(outer: Differentiator, value: Value) -> bool:
@@ -308,20 +311,20 @@ def _append(loop: BackwardLoop, ends: dict[State, Value]) -> None:
     taped, graph = loop.taped, loop.graph
     graph.nodes = leading_to(graph.nodes, [*loop.outputs, *(s.following for s in loop.states)])
     _bring_in(loop)
-    entry, outer = loop.entry, loop.outer.writer
+    pen, outer = loop.entry.pen, loop.outer.writer
     reads = {v for node in graph.nodes for v in node.inputs} | {*loop.outputs, *(s.following for s in loop.states)}
     sequences = {v: outside for v, outside in loop.sequences.items() if v in reads}
     if not sequences:  # a loop must go over something
         sequences = dict(list(loop.sequences.items())[:1])
     graph.inputs = [*sequences, *(s.current for s in loop.states)]
-    graph.outputs = [Output(v.name, v, False, entry.node.span) for v in loop.outputs]
+    graph.outputs = [Output(v.name, v, False, pen.span) for v in loop.outputs]
     block = Recurrent(
-        graph.name, {}, graph, taped.span, sequences=tuple(sequences), states=tuple(loop.states),
+        graph.name, {}, graph, taped.span, origin=taped.origin, sequences=tuple(sequences), states=tuple(loop.states),
         reverse=not taped.reverse, final=tuple(ends),
     )  # fmt: skip
     results = (*loop.outputs.values(), *ends.values())
     outer.graph.nodes.append(
-        Node(outer.unique(entry.pen.path), block, tuple(sequences.values()), results, entry.node.span)
+        Node(outer.unique(pen.path), block, tuple(sequences.values()), results, pen.span, within=pen.within)
     )
 
 

@@ -289,7 +289,7 @@ class StepWriter:
         values = self._fields_of(term)
         for place in opened(graph, values, f"metric.{term.name}"):
             assert isinstance(place.op, Op)
-            results = self.found.writer.append(place.path, place.op.on(place.operands), place.node.span)
+            results = self.found.writer.append(place.path, place.op.on(place.operands), place.node.span, place.within)
             values.update(zip(place.node.results, results, strict=True))
         if not self.operands:
             self._report(term.name, values[term.graph.outputs[0].value])

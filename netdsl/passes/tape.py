@@ -26,10 +26,10 @@ class Writer:
     taken: dict[str, int] = field(default_factory=dict)
     draws: int = 0
 
-    def append(self, name: str, op: Op, span: Span) -> tuple[Value, ...]:
-        """Append a node; its results."""
+    def append(self, name: str, op: Op, span: Span, within: tuple[Node, ...] = ()) -> tuple[Value, ...]:
+        """Append a node that comes from a place inside some blocks; its results."""
         results = tuple(Value(name, t) for t in result_types(op))
-        self.graph.nodes.append(Node(self.unique(name), op, tuple(op.operands()), results, span))
+        self.graph.nodes.append(Node(self.unique(name), op, tuple(op.operands()), results, span, within=within))
         self.makers.update(dict.fromkeys(results, op))
         return results
 
@@ -53,19 +53,21 @@ class Pen:
     path: str
     key: str
     span: Span
+    within: tuple[Node, ...] = ()
+    """The blocks around the operation, outermost first."""
     kept: dict[str, Value] = field(default_factory=dict)
     wanted: Callable[[str], bool] = lambda name: True
 
     def __call__(self, op: type[Op], *operands: Any, **settings: Any) -> Any:
         made = op(*operands, **settings)
-        results = self.writer.append(f"{self.path}.{made.name}", made, self.span)
+        results = self.writer.append(f"{self.path}.{made.name}", made, self.span, self.within)
         return results[0] if len(results) == 1 else results
 
     def number(self, value: float) -> Value:
         numbers = self.writer.numbers
         if value not in numbers:
             constant = REGISTRY["constant"](float(value))
-            numbers[value] = self.writer.append(f"number{len(numbers)}", constant, self.span)[0]
+            numbers[value] = self.writer.append(f"number{len(numbers)}", constant, self.span, self.within)[0]
         return numbers[value]
 
     def weight(self, name: str) -> Value:

@@ -56,6 +56,11 @@ def as_source(name: str, written: str, path: Path | None = None) -> Source:
     return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"), path, ends, mark)
 
 
+def is_library(name: str) -> bool:
+    """Whether a source of that name is a file of the standard library, `std.resnet`; a `.net` file is its author's."""
+    return name.startswith("std.") and not name.endswith(".net")
+
+
 @record
 class Span:
     """A stretch of a source, as offsets; `end` is not included."""

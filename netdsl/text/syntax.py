@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netdsl.base.record import record
-from netdsl.text.source import Source, Span
+from netdsl.text.source import Source, Span, is_library
 
 # ---------------------------------------------------------------- expressions
 
@@ -320,7 +320,7 @@ class Definition:
 
         All of an author's own; of the standard library's those without a default and a `kernel`, or the first.
         """
-        if not self.span.source.name.startswith("std."):
+        if not is_library(self.span.source.name):
             return len(self.parameters)
         behind = (i for i, p in enumerate(self.parameters) if i and p.default is not None and p.name.id != "kernel")
         return next(behind, len(self.parameters))
