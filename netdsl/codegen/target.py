@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from netdsl.ops.base import Op
+from netdsl.graph import Node
+from netdsl.graph.trail import Around, trail_of
+from netdsl.ops.base import Op, RuleError
+from netdsl.text.diagnostics import Collector
+from netdsl.text.source import Span
+from netdsl.text.trail import Trail
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 
 class Unsupported(Exception):
-    """A use of an operation that a target cannot say. Becomes a diagnostic at the operation's place."""
+    """An operation that a target declines, or a use of one that it cannot say. Becomes a diagnostic at its place."""
+
+    def __init__(self, message: str, help: str | None = None) -> None:
+        super().__init__(message)
+        self.help = help
 
 
 class Rules:
-    """One rule an operation; an operation without one is an error at its place in the text, never a skip."""
+    """One rule an operation; an operation without one is an error at its place in the text, never a skip.
 
-    def __init__(self, target: str) -> None:
+    `lacks` is what is said of such an operation, `{}` its name. `declines` are operations that have no rule on purpose,
+    by class, with the reason: what an author can do instead. It holds for all operations of the class.
+    """
+
+    def __init__(self, target: str, lacks: str, declines: Mapping[type[Op], str] | None = None) -> None:
         self.target = target
+        self.lacks = lacks
+        self.declines = dict(declines or {})
         self.table: dict[str, Callable[..., Any]] = {}
 
     def lowers(self, *ops: type[Op]) -> Callable[[Rule], Rule]:
@@ -34,3 +49,44 @@ class Rules:
 
     def find(self, op: Op) -> Callable[..., Any] | None:
         return self.table.get(op.name)
+
+    def rule(self, op: Op) -> Callable[..., Any]:
+        """The rule of an operation. Raises `Unsupported` where there is none, with the reason."""
+        found = self.find(op)
+        if found is None:
+            raise Unsupported(self.lacks.format(op.name), self.declined(type(op)))
+        return found
+
+    def declined(self, op: type[Op]) -> str | None:
+        """Why an operation has no rule, where that is on purpose."""
+        return next((self.declines[c] for c in op.__mro__ if c in self.declines), None)
+
+
+class Refusals:
+    """What a target cannot say of a graph, once a place, each where the elaborator would show it."""
+
+    def __init__(self) -> None:
+        self.collector = Collector()
+        self.places: set[Span] = set()
+
+    def add(self, problem: Unsupported | RuleError, node: Node, chain: Around) -> None:
+        """What is wrong with a node; `chain` are the nodes of blocks around it."""
+        self.report(str(problem), trail_of(node, chain), problem.help)
+
+    def report(self, message: str, at: Trail, help: str | None = None) -> None:
+        if at.span not in self.places:
+            self.places.add(at.span)
+            self.collector.report("not-supported-by-target", message, at.span, notes=at.notes(), help=help)
+
+    @property
+    def full(self) -> bool:
+        """Nothing more is taken."""
+        return self.collector.full
+
+    @property
+    def failed(self) -> bool:
+        return self.collector.failed
+
+    def check(self) -> None:
+        """Raise `NetError` with everything that cannot be said."""
+        self.collector.check()

@@ -132,7 +132,7 @@ class Context:
         Inside the standard library the author's call is the place, with a note into the body.
         """
         self.failures += severity is Severity.ERROR
-        found = trail(span, self.frames)
+        found = trail(span, self.frames).of_call()
         if found.inside is not None:
             labels, fix = (), None
         span = found.span

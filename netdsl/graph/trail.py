@@ -8,7 +8,7 @@ from netdsl.graph import Block, Graph, Node
 from netdsl.text.source import Span, is_library
 from netdsl.text.trail import CallFrame, Trail, trail
 
-Chain = tuple[Node, ...]
+Around = tuple[Node, ...]
 """Nodes that hold a block, outermost first."""
 
 
@@ -23,12 +23,12 @@ def trail_to(span: Span, chain: Iterable[Node]) -> Trail:
     return trail(span, [_frame(node) for node in chain])
 
 
-def trail_of(node: Node, chain: Chain) -> Trail:
+def trail_of(node: Node, chain: Around) -> Trail:
     """Where something is shown that is found at a node; one of a flat graph knows the blocks that it came out of."""
     return trail_to(node.span, node.within or chain)
 
 
-def chains(graph: Graph, around: Chain = ()) -> Iterator[tuple[Chain, Node]]:
+def chains(graph: Graph, around: Around = ()) -> Iterator[tuple[Around, Node]]:
     """Every node behind every way that leads to it: one body may stand for several equal blocks."""
     for node in graph.nodes:
         yield around, node

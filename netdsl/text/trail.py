@@ -47,6 +47,11 @@ class Trail:
     inside: tuple[CallFrame, Span] | None = None
     """The library's block that it is in, and where in it."""
 
+    def of_call(self) -> Trail:
+        """Without the block that is called at the place itself: what is wrong with a call is not in the block."""
+        called = bool(self.frames) and self.frames[-1].call == self.span
+        return Trail(self.span, self.frames[:-1], self.inside) if called else self
+
     def notes(self, passes: Sequence[Pass] = ()) -> tuple[str, ...]:
         """The way into the library, then the blocks and passes of loops that led to the place, the innermost first."""
         into = (f"inside `{self.inside[0].title}`, at {self.inside[1].place}",) if self.inside else ()
@@ -61,10 +66,7 @@ def trail(span: Span, frames: Sequence[CallFrame]) -> Trail:
     outer = next((i for i, f in enumerate(frames) if f.library), None)
     inside = None if outer is None else (frames[outer], span)
     place = span if outer is None else frames[outer].call
-    around = tuple(frames[:outer])
-    if around and around[-1].call == place:
-        around = around[:-1]
-    return Trail(place, around, inside)
+    return Trail(place, tuple(frames[:outer]), inside)
 
 
 def _chain(frames: Sequence[CallFrame], passes: Sequence[Pass]) -> tuple[str, ...]:

@@ -9,11 +9,11 @@ from netdsl.codegen.onnx.lowering import TensorName, rules
 from netdsl.codegen.onnx.recurrent import write_recurrent
 from netdsl.codegen.onnx.scope import GraphScope, ValueNames
 from netdsl.codegen.onnx.sizes import RuntimeSizes
-from netdsl.codegen.target import Unsupported
+from netdsl.codegen.target import Refusals, Unsupported
 from netdsl.dims.tensors import Value
-from netdsl.graph import Block, Graph, Node, Recurrent
+from netdsl.graph import Graph, Node, Recurrent
+from netdsl.graph.trail import Around, title
 from netdsl.ops.base import Op, RuleError
-from netdsl.text.diagnostics import Diagnostic, Label, NetError
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class NodePlace:
 
     path: str = ""
     key: str = ""
-    chain: tuple[Node, ...] = ()
+    chain: Around = ()
     """The blocks around it, outermost first."""
 
     def key_of(self, node: Node) -> str:
@@ -40,7 +40,7 @@ class Lowering:
     sizes: RuntimeSizes
     owners: dict[Node, str]
     """By node the first path that leads to it: one body may stand for several equal blocks."""
-    found: list[Diagnostic] = field(default_factory=list)
+    refusals: Refusals = field(default_factory=Refusals)
     mixed: bool = False
     """Whether products are to be told from the rest: they will have another precision."""
 
@@ -54,7 +54,7 @@ class Lowering:
             try:
                 results = self._node(node, scope, names, here)
             except (Unsupported, RuleError) as problem:
-                self._report(problem, node, at.chain)
+                self.refusals.add(problem, node, at.chain)
                 results = tuple(scope.ledger.unique(f"{here.path}/missing") for _ in node.results)
             names.update(zip(node.results, results, strict=True))
 
@@ -71,31 +71,11 @@ class Lowering:
     def _operation(
         self, node: Node, op: Op, scope: GraphScope, names: ValueNames, build: NodeBuilder
     ) -> tuple[TensorName, ...]:
-        rule = rules.find(op)
-        if rule is None:
-            raise Unsupported(f"`{op.name}` has no ONNX form")
-        result = rule(op, [named(v, names, scope) for v in node.inputs], build)
+        result = rules.rule(op)(op, [named(v, names, scope) for v in node.inputs], build)
         results = (result,) if isinstance(result, str) else tuple(result)
         for name, value in zip(results, node.results, strict=True):
             scope.types.setdefault(name, value.type)
         return results
-
-    def _report(self, problem: Exception, node: Node, chain: tuple[Node, ...]) -> None:
-        """Note what cannot be said, once a place: in the author's text, not in a block of the library."""
-        library = next(
-            (i for i, n in enumerate(chain) if isinstance(n.op, Block) and n.op.origin.startswith("std.")), None
-        )
-        notes: list[str] = []
-        place, shown = node.span, chain
-        if library is not None:
-            place, shown = chain[library].span, chain[:library]
-            notes.append(f"inside `{title(chain[library])}`, at {node.span.place}")
-        notes += [f"in `{title(n)}`, used at {n.span.place}" for n in reversed(shown)]
-        if not any(d.span == place for d in self.found):
-            message, help = str(problem), getattr(problem, "help", None)
-            self.found.append(
-                Diagnostic("not-supported-by-target", message, (Label(place),), notes=tuple(notes), help=help)
-            )
 
     def builder(self, node: Node, scope: GraphScope, at: NodePlace) -> NodeBuilder:
         """The place where one node's rule writes, with notes for whoever opens the file."""
@@ -107,19 +87,12 @@ class Lowering:
 
     def check(self) -> None:
         """Raise everything that ONNX cannot say, at its places."""
-        if self.found:
-            raise NetError(self.found)
+        self.refusals.check()
 
 
 def named(value: Value, names: ValueNames, scope: GraphScope) -> TensorName:
     """The ONNX name of an operand; a weight of a training graph goes by its key, in bodies of recurrences too."""
     return names[value] if value in names else scope.ledger.weight(value.name)
-
-
-def title(node: Node) -> str:
-    """`double_conv(c=64)`: a block with its settings."""
-    assert isinstance(node.op, Block)
-    return f"{node.op.name}({', '.join(f'{k}={v}' for k, v in node.op.settings.items())})"
 
 
 def first_paths(graph: Graph) -> dict[Node, str]:

@@ -11,7 +11,7 @@ from onnx import GraphProto, TensorProto
 from netdsl.codegen.target import Rules
 from netdsl.dims import Extent
 
-rules = Rules("onnx")
+rules = Rules("onnx", "`{}` has no ONNX form")
 """Rules take `(op, inputs, build)` and return the name of the result, or a tuple of names."""
 
 TensorName = NewType("TensorName", str)

@@ -29,12 +29,12 @@ from netdsl.codegen.python.terms import (
 from netdsl.codegen.python.text import identifier, unused
 from netdsl.codegen.pytorch.signatures import known_signature
 from netdsl.codegen.pytorch.spelling import rules
+from netdsl.codegen.target import Unsupported
 from netdsl.dims import Dim
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Block, Graph, Node, Recurrent, result_types
 from netdsl.ops.base import Elementwise, Op, RuleError
 from netdsl.text import syntax
-from netdsl.text.diagnostics import Collector
 
 AXIS_NAMES = {
     0: (), 1: ("features",), 2: ("channels", "features"), 3: ("channels", "height", "width"),
@@ -116,6 +116,7 @@ class Built:
 
 
 ClassOf = Callable[[Block], tuple[Built, BlockUse]]
+Refuse = Callable[[Unsupported | RuleError, Node], None]
 
 
 def new_use(
@@ -166,8 +167,8 @@ def _name_axes(use: BlockUse, count: int) -> None:
 # ---------------------------------------------------------------- running the body on traced sizes
 
 
-def trace(use: BlockUse, class_of: ClassOf, collector: Collector) -> Vocabulary:
-    """Fill in `ops`, `types` and `spellings`; an operation without a rule is reported."""
+def trace(use: BlockUse, class_of: ClassOf, refuse: Refuse) -> Vocabulary:
+    """Fill in `ops`, `types` and `spellings`; what has no spelling goes to `refuse`."""
     names = Vocabulary(use)
     items = [i for r in rows_of(use) if isinstance(r, syntax.InputRow) and use.block is None for i in r.items]
     declared = {i.name.id: i.dims for i in items}
@@ -187,7 +188,7 @@ def trace(use: BlockUse, class_of: ClassOf, collector: Collector) -> Vocabulary:
         previous = before(node)
         names.arrows.pop("_", None)
         names.arrows |= {"_": previous} if previous else {}
-        types = _block(use, names, node, class_of) if isinstance(node.op, Block) else _op(use, names, node, collector)
+        types = _block(use, names, node, class_of) if isinstance(node.op, Block) else _op(use, names, node, refuse)
         for value, type_ in zip(node.results, types, strict=True):
             ends = turn is not None and value in turn.ends
             use.types[value] = settled_type(_merged(type_, value.type), turn, names, last=ends)
@@ -253,21 +254,17 @@ def _merged(found: TensorType, stated: TensorType) -> TensorType:
     return stated.with_shape(*(f if isinstance(f, Sized) and isinstance(s, int) and f == s else s for f, s in pairs))
 
 
-def _op(use: BlockUse, names: Vocabulary, node: Node, collector: Collector) -> tuple[TensorType, ...]:
+def _op(use: BlockUse, names: Vocabulary, node: Node, refuse: Refuse) -> tuple[TensorType, ...]:
     op = node.op
     assert isinstance(op, Op)
     fields = _fields(op, {v: Value(v.name, use.types[v]) for v in node.inputs}, node, use, names)
     again, types = _traced_op(op, fields, node)
     use.ops[node] = again
-    rule = rules.find(op)
-    if rule is None:
-        message = f"PyTorch source has no spelling for `{op.name}`"
-        collector.report("not-supported-by-target", message, node.span)
-        return types
     try:
+        rule = rules.rule(op)
         use.spellings[node] = spelling = _completed(rule(again), again)
-    except RuleError as error:
-        collector.report("not-supported-by-target", str(error), node.span, help=error.help)
+    except (Unsupported, RuleError) as problem:
+        refuse(problem, node)
         return types
     settings = {f.name for f in op.settings()}
     plainly = isinstance(op, Elementwise) and not any(names_in((v,)) for k, v in fields.items() if k in settings)

@@ -19,8 +19,10 @@ from netdsl.codegen.python.tracing import BlockUse, Built, new_use, trace
 from netdsl.codegen.pytorch import rules as _rules  # noqa: F401  (fills the table)
 from netdsl.codegen.pytorch.starts import BILINEAR
 from netdsl.codegen.pytorch.support import SUPPORT
-from netdsl.graph import Block, Graph, Net
-from netdsl.text.diagnostics import Collector
+from netdsl.codegen.target import Refusals, Unsupported
+from netdsl.graph import Block, Graph, Net, Node
+from netdsl.graph.trail import chains, trail_to
+from netdsl.ops.base import RuleError
 
 IMPORTS = {
     "math": "import math",
@@ -51,7 +53,7 @@ class _File:
 
     def __init__(self, net: Net) -> None:
         self.net = net
-        self.collector = Collector()
+        self.refusals = Refusals()
         self.words = _setting_words(net)
         self.classes: dict[str, Built] = {}
         self.of_block: dict[Block, tuple[Built, BlockUse]] = {}
@@ -61,7 +63,7 @@ class _File:
             for definition in _by_definition(blocks):
                 self._define(definition)
         self._write_net()
-        self.collector.check()
+        self.refusals.check()
         return self._assembled()
 
     def _define(self, blocks: list[Block]) -> None:
@@ -69,7 +71,7 @@ class _File:
         hidden = dict.fromkeys(blocks, frozenset[str]())
         while True:
             layouts = [self._layout(new_use(b, b.body, b.settings, hidden[b])) for b in blocks]
-            if self.collector.failed:
+            if self.refusals.failed:
                 for block, layout in zip(blocks, layouts, strict=True):
                     self.of_block[block] = (Built(block.name), layout.use)
                 return
@@ -103,8 +105,8 @@ class _File:
         return frozenset(n for n in found if is_open(n, uses))
 
     def _layout(self, use: BlockUse) -> ClassLayout:
-        names = trace(use, self.of_block.__getitem__, self.collector)
-        return ClassLayout(use, names=names) if self.collector.failed else lay_out(use, names)
+        names = trace(use, self.of_block.__getitem__, self._refuse)
+        return ClassLayout(use, names=names) if self.refusals.failed else lay_out(use, names)
 
     def _write(self, family: Family, name: str) -> Built:
         made = class_name(name, {*self.classes, net_class_name(self.net), *SUPPORT, *self.words})
@@ -114,9 +116,7 @@ class _File:
         try:
             built = writer.write()
         except ValueError as error:
-            use = family.layouts[0].use
-            span = use.block.span if use.block else self.net.span or self.net.nodes[0].span
-            self.collector.report("not-supported-by-target", f"PyTorch source: {error}", span)
+            self._refuse_use(family.layouts[0].use, f"PyTorch source: {error}")
             built = Built(writer.name)
         self.classes[built.name] = built
         if family.conditions:
@@ -126,11 +126,25 @@ class _File:
                 self.of_block[layout.use.block] = (built, layout.use)
         return built
 
+    def _refuse(self, problem: Unsupported | RuleError, node: Node) -> None:
+        """Report a node on every way to it: its class is one, the rows that are to be mended may be several."""
+        if not self.refusals.full:
+            for chain in (c for c, n in chains(self.net) if n is node):
+                self.refusals.add(problem, node, chain)
+
+    def _refuse_use(self, use: BlockUse, message: str) -> None:
+        """Report a whole block, or the net."""
+        if use.block is None:
+            self.refusals.report(message, trail_to(self.net.span or self.net.nodes[0].span, ()))
+        for chain, node in chains(self.net):
+            if use.block is node.op:
+                self.refusals.report(message, trail_to(use.block.span, (*chain, node)))
+
     def _write_net(self) -> None:
         hidden = frozenset[str]()
         while True:
             layout = self._layout(new_use(None, self.net, self.net.settings, hidden))
-            if self.collector.failed:
+            if self.refusals.failed:
                 return
             family = Family([layout])
             found = self._unkept(family)
