@@ -337,6 +337,29 @@ def test_every_row_that_changed_is_said(finished: Path, tmp_path: Path, capsys: 
     assert "without memory" not in said
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_interrupted_training_says_how_to_go_on(
+    tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    step = training.Trainer._step
+
+    def stopped(self: Any, fed: Any, group: Any) -> Any:
+        if self.position.epoch == 1:
+            raise KeyboardInterrupt
+        return step(self, fed, group)
+
+    (tmp_path / "x.net").write_text(TEXT)
+    folder = tmp_path / "run"
+    words = ["train", str(tmp_path / "x.net"), "--folder", str(folder), "--epochs", "2", "--engine", engine]
+    monkeypatch.setattr(training.Trainer, "_step", stopped)
+    assert command(words) == 130
+    said = capsys.readouterr().err
+    way_on = said.partition("go on: netdsl ")[2].splitlines()[0]
+    monkeypatch.undo()
+    assert command(way_on.split()) == 0
+    assert "resumed after epoch 1" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("row", [{"data": "digits(mean=0.5)"}, {"seed": "3"}, {"batch": "128"}])
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_cannot_change_within_an_epoch(

@@ -7,8 +7,10 @@ replace them, in the language's own syntax: --data 'mnist("folder")', --optimize
 from __future__ import annotations
 
 import os
+import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,10 +66,24 @@ def run(given: Namespace) -> None:
     from netdsl.runtime.train import train
 
     options = {name: getattr(given, name) for name in ("resume", "overwrite", "device", "quiet", "engine")}
-    done = train(net, folder, **options)
+    engine = " --engine onnx" if given.engine == "onnx" else ""
+    with _way_on(folder, engine):
+        done = train(net, folder, **options)
     if os.environ.get("RANK", "0") == "0":
-        engine = " --engine onnx" if given.engine == "onnx" else ""
         say(f"run kept in {done.folder}; next: netdsl evaluate {done.folder}{engine}")
+
+
+@contextmanager
+def _way_on(folder: Path, engine: str) -> Iterator[None]:
+    """A training that is interrupted says how to go on with it."""
+    from netdsl.runtime.runs.folder import CHECKPOINT
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        if (folder / CHECKPOINT).exists() and os.environ.get("RANK", "0") == "0":
+            say(f"\n{folder} keeps what was reached; go on: netdsl train {folder} --resume{engine}", sys.stderr)
+        raise
 
 
 def _try(given: Namespace, net: Net | None) -> None:
