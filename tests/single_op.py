@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import onnx
 import onnxruntime
 import torch
 import torch.nn.functional as F
-from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 import netdsl.codegen.onnx.rules as onnx_rules
 import netdsl.codegen.pytorch.rules as torch_rules
-from netdsl.codegen.onnx.lowering import rules as lowerings
 from netdsl.codegen.python.spelling import Infix, Made, Operand, Raw, Spelling
 from netdsl.codegen.pytorch.spelling import rules as spellings
 from netdsl.codegen.pytorch.support_functions import FUNCTIONS
 from netdsl.codegen.pytorch.support_layers import LAYERS
 from netdsl.dims import Dim, Extent, at
 from netdsl.dims.tensors import DType, TensorType, Value
-from netdsl.graph import result_types
 from netdsl.ops.base import REGISTRY, Op, read_setting
 
 torch.set_num_threads(1)
@@ -34,7 +29,7 @@ BATCH = 2
 
 
 @dataclass(frozen=True)
-class Case:
+class Use:
     """One use: inputs such as `3 H W`, `int 5`, `param 4`, and settings."""
 
     op: str
@@ -45,8 +40,8 @@ class Case:
         return f"{self.op}({','.join(f'{k}={v}' for k, v in self.settings.items())})-{'-'.join(self.inputs)}"
 
 
-def use(op: str, *inputs: str, **settings: Any) -> Case:
-    return Case(op, inputs, settings)
+def use(op: str, *inputs: str, **settings: Any) -> Use:
+    return Use(op, inputs, settings)
 
 
 def type_of(text: str) -> TensorType:
@@ -67,11 +62,11 @@ def size_of(word: str) -> Extent:
     return Dim.symbol(word)
 
 
-def make(op: str, *inputs: str, **settings: Any) -> Op:
+def make(op: str, *inputs: str | TensorType, **settings: Any) -> Op:
     """The operation as the elaborator makes it: settings read, then prepared."""
     cls = REGISTRY[op]
     kinds = {declared.name: declared for declared in cls.settings()}
-    values = [Value(f"x{i}", type_of(text)) for i, text in enumerate(inputs)]
+    values = [Value(f"x{i}", type_of(text) if isinstance(text, str) else text) for i, text in enumerate(inputs)]
     declared = cls.inputs()
     if declared and declared[0].many:
         taken: dict[str, Any] = {declared[0].name: tuple(values)}
@@ -90,7 +85,7 @@ def failures(op: Op, sizes: dict[str, int] | None = None) -> list[str]:
     return found
 
 
-def built(case: Case, sizes: dict[str, int] | None = None) -> Op:
+def built(case: Use, sizes: dict[str, int] | None = None) -> Op:
     op = make(case.op, *case.inputs, **case.settings)
     assert failures(op, sizes) == []
     return op
@@ -182,71 +177,6 @@ def samples(op: Op, sizes: dict[str, int] | None = None, batch: int = BATCH, bel
 
 POSITIVE = ("log", "sqrt", "power", "binary_cross_entropy", "binary_cross_entropy_with_logits")
 
-# ---------------------------------------------------------------- ONNX, from a lowering
-
-
-class Script:
-    """The smallest builder of a model with one layer."""
-
-    training = False
-    cuda = False
-
-    def __init__(self, weights: dict[str, torch.Tensor], sizes: dict[str, int]) -> None:
-        self.written: list[onnx.NodeProto] = []
-        self.tensors: dict[str, onnx.TensorProto] = {}
-        self.weights = weights
-        self.sizes = sizes
-        self.names: Iterator[str] = (f"t{i}" for i in range(10**6))
-
-    def node(self, op_type: str, inputs: Sequence[str], **attributes: Any) -> str:
-        return self.nodes(op_type, inputs, 1, **attributes)[0]
-
-    def nodes(self, op_type: str, inputs: Sequence[str], outputs: int, **attributes: Any) -> tuple[str, ...]:
-        names = tuple(next(self.names) for _ in range(outputs))
-        self.written.append(helper.make_node(op_type, list(inputs), list(names), **attributes))
-        return names
-
-    def weight(self, name: str = "") -> str:
-        return self._keep(f"weight.{name}", self.weights[name].numpy())
-
-    def constant(self, value: Any, dtype: str = "float32") -> str:
-        return self._keep(f"constant{len(self.tensors)}", np.array(value, dtype))
-
-    def ints(self, *values: int) -> str:
-        return self.constant(list(values), "int64")
-
-    def shape_of(self, name: str, start: int | None = None, end: int | None = None) -> str:
-        bounds = {k: v for k, v in (("start", start), ("end", end)) if v is not None}
-        return self.node("Shape", [name], **bounds)
-
-    def extents(self, *values: Any) -> str:
-        parts = [v if isinstance(v, str) else self.ints(at(v, self.sizes)) for v in values]
-        return self.node("Concat", parts, axis=0) if parts else self.constant([], "int64")
-
-    def _keep(self, name: str, value: np.ndarray[Any, Any]) -> str:
-        self.tensors[name] = numpy_helper.from_array(np.ascontiguousarray(value).reshape(value.shape), name)
-        return name
-
-
-Run = Callable[[list[torch.Tensor]], list[np.ndarray[Any, Any]]]
-
-
-def session_of(op: Op, module: nn.Module, sizes: dict[str, int] | None = None) -> Run:
-    """onnxruntime with the lowering of one layer; the batch and symbolic sizes are left open."""
-    build = Script(state_of(module), sizes or {})
-    rule = lowerings.find(op)
-    assert rule is not None, f"no ONNX rule for {op.name}"
-    names = [f"in{i}" for i, _ in enumerate(op.operands())]
-    results = rule(op, names, build)
-    results = results if isinstance(results, tuple) else (results,)
-    ins = [_declared(n, v.type) for n, v in zip(names, op.operands(), strict=True)]
-    outs = [_declared(n, t) for n, t in zip(results, result_types(op), strict=True)]
-    graph = helper.make_graph(build.written, "one", ins, outs, list(build.tensors.values()))
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
-    onnx.checker.check_model(model, full_check=True)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options(), providers=["CPUExecutionProvider"])
-    return lambda inputs: session.run(None, {n: x.numpy() for n, x in zip(names, inputs, strict=True)})
-
 
 @functools.cache
 def options() -> onnxruntime.SessionOptions:
@@ -254,13 +184,3 @@ def options() -> onnxruntime.SessionOptions:
     made.intra_op_num_threads = 1
     made.log_severity_level = 3
     return made
-
-
-def _declared(name: str, type: TensorType) -> onnx.ValueInfoProto:
-    sizes = [f"{name}_{i}" if isinstance(s, Dim) else s for i, s in enumerate(type.shape)]
-    kind = {DType.FLOAT: TensorProto.FLOAT, DType.INT: TensorProto.INT64}[type.dtype]
-    return helper.make_tensor_value_info(name, int(kind), ["N", *sizes] if type.batched else sizes)
-
-
-def arrays(result: Any) -> list[np.ndarray[Any, Any]]:
-    return [r.detach().numpy() for r in (result if isinstance(result, (tuple, list)) else (result,))]

@@ -10,16 +10,18 @@ import pytest
 import torch
 from cases.case import REFERENCES, SIZES, Case
 from one_layer import Layer, close, layers_of, ran, widths
+from single_op import modules
 from torch.utils.flop_counter import FlopCounterMode
 
 from netdsl.dims import at
+from netdsl.dims.tensors import DType
 from netdsl.graph import result_types
 from netdsl.ops.base import REGISTRY, Op
 from netdsl.ops.metric import Metric
 from netdsl.reference.operations import family, operations
 
 CASES = list(dict.fromkeys(cases.CASES))
-LEARNING = [case for case in CASES if case.learns]
+LEARNING = [pytest.param(c, marks=pytest.mark.in_order if c.op.endswith("maxpool") else ()) for c in CASES if c.learns]
 ALONE = {"constant": "a number: it reads nothing", "free_param": "a tensor of its own: it reads nothing"}
 """Operations that no layer can be made of."""
 
@@ -51,13 +53,49 @@ def listed(made: Any) -> list[torch.Tensor]:
     return list(made.values() if isinstance(made, dict) else made if isinstance(made, (tuple, list)) else (made,))
 
 
+@pytest.mark.parametrize("case", [c for c in CASES if REGISTRY[c.op].training_differs], ids=str)
+def test_pytorch_trains_as_the_reference(case: Case) -> None:
+    """What is drawn at random is seen by the results; buffers follow."""
+    layer = Layer(case, SIZES)
+    for module in [*layer.modules(training=True), layer.module(training=True)]:
+        made = listed(module(*layer.inputs))
+        weights = {k: w.clone() for k, w in layer.weights.items()}
+        (wanted,) = layer.referred(layer.inputs, weights, True, made)
+        close(made[0].detach(), wanted, str(case), 1e-9)
+        for key, tensor in module.state_dict().items():
+            close(tensor, weights[key.partition(".")[2]], f"{key} after a step of {case}", 1e-9)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if issubclass(REGISTRY[c.op], Metric)], ids=str)
+def test_metrics_are_counted_as_the_reference(case: Case) -> None:
+    for layer in layers_of(case):
+        assert isinstance(layer.op, Metric)
+        got = layer.op.value(layer.op.counts(*(x.numpy() for x in layer.inputs)))
+        assert got == pytest.approx(float(layer.expected()[0]), rel=1e-9)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if "init" not in c.layer], ids=str)
+def test_initial_values_are_pytorchs(case: Case) -> None:
+    """`torch` is uniform within `fan_in ** -0.5`; norms start at one and zero."""
+    layer = Layer(case, SIZES)
+    state = modules(layer.op, SIZES)[0].state_dict() if layer.op.weights() else {}
+    for weight in layer.op.weights():
+        tensor, init = state[f"layer.{weight.name}"].float(), weight.init
+        bound = {"torch": init.fan_in**-0.5, "xavier_uniform": (6 / (init.fan_in + init.fan_out)) ** 0.5}.get(init.kind)
+        assert (weight.dtype is DType.FLOAT) == state[f"layer.{weight.name}"].is_floating_point()
+        if bound is not None:
+            assert tensor.abs().max() <= bound
+            assert tensor.numel() < 30 or tensor.abs().max() > 0.8 * bound
+        elif init.kind != "normal":
+            assert (tensor == {"zeros": 0.0, "ones": 1.0}.get(init.kind, (*init.values, 0.0)[0])).all()
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_onnxruntime_gives_the_reference(case: Case) -> None:
     for layer in layers_of(case):
         wanted = [r.detach() for r in layer.expected()]
-        assert [tuple(r.shape[t.batched :]) for r, t in zip(wanted, result_types(layer.op), strict=True)] == [
-            tuple(at(d, layer.sizes) for d in t.shape) for t in result_types(layer.op)
-        ]
+        shapes = [tuple(at(d, layer.sizes) for d in t.shape) for t in result_types(layer.op)]
+        assert [tuple(r.shape[t.batched :]) for r, t in zip(wanted, result_types(layer.op), strict=True)] == shapes
         for model, kind, tolerance in widths(layer.model):
             got = ran(model, layer.feed(kind))
             for i, result in enumerate(layer.whole(wanted)):
@@ -105,6 +143,15 @@ def test_products_are_what_pytorch_multiplies(case: Case) -> None:
 def test_costs_are_those_of_the_convention(case: Case) -> None:
     layer = Layer(case, SIZES)
     assert tuple(at(n, SIZES) for n in (layer.op.pointwise(), layer.op.transcendentals())) == case.costs
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.symbols], ids=str)
+def test_costs_of_open_sizes_are_those_of_numbers(case: Case) -> None:
+    """Windows of `adaptive_maxpool` that do not divide are counted by their mean."""
+    for layer in layers_of(case):
+        numbers = Layer(case.at(layer.sizes), layer.sizes)
+        for fact in ("macs", "bias_adds", "pointwise", "transcendentals")[: 2 if case.op == "adaptive_maxpool" else 4]:
+            assert at(getattr(layer.op, fact)(), layer.sizes) == getattr(numbers.op, fact)(), fact
 
 
 @pytest.mark.parametrize("op", operations(), ids=lambda op: op.name)

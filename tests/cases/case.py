@@ -13,6 +13,7 @@ from torch import Tensor
 SIZES = {"H": 7, "W": 6, "T": 5, "S": 3}
 """What symbols are; every case with open sizes is run on `OTHERS` too, by the same model."""
 OTHERS = {"H": 8, "W": 9, "T": 6, "S": 4}
+SYMBOL = re.compile(r"\b[HWTS]\b")
 NET = """
 net One {{
 {rows}
@@ -65,6 +66,15 @@ class Case:
         found: tuple[Any, Any] = eval(f"__taken{given}", Words(sizes, __taken=lambda *a, **k: (a, k)))
         return found
 
+    def at(self, sizes: Mapping[str, int]) -> Case:
+        """With numbers in place of symbols."""
+
+        def number(found: re.Match[str]) -> str:
+            return str(sizes[found[0]])
+
+        inputs = (" ".join(sized(w, sizes) for w in text.split()) for text in self.inputs)
+        return Case(SYMBOL.sub(number, self.layer), tuple(inputs))
+
     @property
     def text(self) -> str:
         """A net of this layer alone, with inputs `x0`, `x1`… and outputs `y0`, `y1`…"""
@@ -88,7 +98,12 @@ class Case:
     @property
     def symbols(self) -> bool:
         """Whether sizes are left open."""
-        return any(re.search(r"\b[HWTS]\b", text) for text in self.inputs)
+        return any(SYMBOL.search(text) for text in self.inputs)
+
+
+def sized(word: str, sizes: Mapping[str, int]) -> str:
+    """`H//2` as a number."""
+    return str(eval(word, {}, dict(sizes))) if SYMBOL.search(word) else word
 
 
 def declared(name: str, text: str) -> str:

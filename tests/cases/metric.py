@@ -66,5 +66,7 @@ def miou(g: Given, *, ignore: int = 255, absent: str = "skip", axis: int | None 
         either = ((found == number) | (labels == number)).sum()
         if number != ignore and (either or absent != "skip"):
             both = ((found == number) & (labels == number)).sum()
-            shares.append(both / either if either else torch.tensor(float(absent == "one")))
+            shares.append(
+                both.double() / either if either else torch.tensor(float(absent == "one"), dtype=torch.float64)
+            )
     return torch.stack(shares).mean().to(g.x.dtype)
