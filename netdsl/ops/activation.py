@@ -38,8 +38,7 @@ class Relu(Activation):
     example: ClassVar[str] = "image [3, 8, 8] -> relu"
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.backward.base import Gate
-        from netdsl.ops.backward.pool import ScatterLike
+        from netdsl.ops.backward.base import Gate, ScatterLike
 
         (dy,) = outgoing
         assert dy is not None

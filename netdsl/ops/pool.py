@@ -158,8 +158,7 @@ def _to_maxima(tape: Tape, x: Value, pooled: Value, dy: Value, overlap: bool) ->
     Behind a relu its gate is applied to the maxima, which are fewer: one that is 0 lets nothing through.
     """
     from netdsl.ops.activation import Relu
-    from netdsl.ops.backward.base import Gate
-    from netdsl.ops.backward.pool import ScatterLike
+    from netdsl.ops.backward.base import Gate, ScatterLike
 
     gated = isinstance(tape.maker(x), Relu)
     dy = tape(Gate, dy, pooled) if gated else dy

@@ -1,6 +1,6 @@
 """Arithmetic shared by everything that slides a window: `O = (W - K + 2P) / S + 1`, exactly, per axis."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from netdsl.dims import Extent
@@ -53,7 +53,7 @@ def product(extents: tuple[Extent, ...]) -> Extent:
     return total
 
 
-def count(sizes: tuple[int, ...]) -> int:
+def count(sizes: Iterable[int]) -> int:
     """As `product`, of numbers."""
     total = 1
     for size in sizes:

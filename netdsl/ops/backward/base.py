@@ -3,16 +3,18 @@
 None of them can be named in a text. Values without a batch are gradients of weights, or one number for all samples.
 """
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar, TypeVar
 
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.axes import together
 from netdsl.ops.base import Op, fixed
-from netdsl.ops.fields import Kind
+from netdsl.ops.fields import Bool, Kind
 
-ForwardOp = Annotated[Any, Kind()]
-"""The operation whose gradient something is: read for its settings, never for its values."""
+Forward = TypeVar("Forward", bound=Op)
+
+ForwardOp = Annotated[Forward, Kind()]
+"""The operation whose gradient something is, `of: ForwardOp[Conv]`: read for its settings, never for its values."""
 
 
 class Backward(Op, abstract=True):
@@ -110,6 +112,25 @@ class Gate(Backward):
 
     def pointwise(self) -> Extent:
         return self.dy.type.elements
+
+
+class ScatterLike(Backward):
+    """Zeros of the shape of `x` to which each number of `dy` is added at its place, counted through the whole batch.
+
+    `overlap` says whether one place may be named twice; `gated` that nothing arrives where `x` is not positive.
+    """
+
+    dy: Value
+    places: Value
+    x: Value
+    overlap: Bool = True
+    gated: Bool = False
+
+    def result(self) -> TensorType:
+        return self.x.type
+
+    def pointwise(self) -> Extent:
+        return self.dy.type.elements if self.overlap else 0
 
 
 def fixed_shape(weight: TensorType) -> tuple[int, ...]:

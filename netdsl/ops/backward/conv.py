@@ -7,6 +7,7 @@ thing read from the other side: the input gradient of each is the other, and bot
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.backward.base import Backward, ForwardOp
+from netdsl.ops.conv import Conv, ConvTranspose, LocallyConnected
 
 
 class ConvBiasGradient(Backward):
@@ -22,12 +23,11 @@ class ConvBiasGradient(Backward):
 
 
 class InputGradient(Backward, abstract=True):
-    """What each position of `x` adds to the loss, from `dy` through the filters of the operation `of`."""
+    """What each position of `x` adds to the loss, from `dy` through the filters of an operation."""
 
     dy: Value
     weight: Value
     x: Value
-    of: ForwardOp
 
     def result(self) -> TensorType:
         return self.x.type
@@ -36,12 +36,16 @@ class InputGradient(Backward, abstract=True):
 class ConvInputGradient(InputGradient):
     """Every position of `dy` paints its window into what was read: a transposed convolution to the size of `x`."""
 
+    of: ForwardOp[Conv]
+
     def contractions(self) -> tuple[tuple[Extent, ...], ...]:
         return ((*self.dy.type.spatial, *self.weight.shape),)
 
 
 class ConvTransposeInputGradient(InputGradient):
     """What each input position painted, gathered again: a convolution of `dy`, cut to the size of `x`."""
+
+    of: ForwardOp[ConvTranspose]
 
     def contractions(self) -> tuple[tuple[Extent, ...], ...]:
         return ((*self.x.type.spatial, *self.weight.shape),)
@@ -56,7 +60,7 @@ class ConvWeightGradient(Backward):
 
     dy: Value
     x: Value
-    of: ForwardOp
+    of: ForwardOp[Conv | ConvTranspose]
 
     def result(self) -> TensorType:
         shape = (self.dy.shape[0], self.x.shape[0] // self.of.groups, *self.of.kernels)
@@ -69,6 +73,8 @@ class ConvWeightGradient(Backward):
 class LocalInputGradient(InputGradient):
     """As `ConvInputGradient`, with filters that differ from place to place."""
 
+    of: ForwardOp[LocallyConnected]
+
     def contractions(self) -> tuple[tuple[Extent, ...], ...]:
         return (self.weight.shape,)
 
@@ -78,7 +84,7 @@ class LocalWeightGradient(Backward):
 
     dy: Value
     x: Value
-    of: ForwardOp
+    of: ForwardOp[LocallyConnected]
 
     def result(self) -> TensorType:
         shape = (*self.of.positions, self.of.channels, self.of.in_channels, *self.of.kernels)

@@ -4,7 +4,7 @@ from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.backward.base import Backward, ForwardOp
 from netdsl.ops.base import Op
-from netdsl.ops.fields import Bool
+from netdsl.ops.pool import AdaptiveAvgpool, AdaptiveMaxpool, Avgpool, Maxpool
 
 
 class MaxpoolPlaces(Backward):
@@ -14,14 +14,14 @@ class MaxpoolPlaces(Backward):
     """
 
     x: Value
-    of: ForwardOp
+    of: ForwardOp[Maxpool]
 
     def result(self) -> tuple[TensorType, TensorType]:
         pooled = self.of.pooled()
         return pooled, pooled.with_dtype(DType.INT)
 
     def pointwise(self) -> Extent:
-        return self.of.pointwise()  # type: ignore[no-any-return]
+        return self.of.pointwise()
 
 
 class PlacesInChannel(Backward):
@@ -32,25 +32,6 @@ class PlacesInChannel(Backward):
 
     def result(self) -> TensorType:
         return self.places.type
-
-
-class ScatterLike(Backward):
-    """Zeros of the shape of `x` to which each number of `dy` is added at its place, counted through the whole batch.
-
-    `overlap` says whether one place may be named twice; `gated` that nothing arrives where `x` is not positive.
-    """
-
-    dy: Value
-    places: Value
-    x: Value
-    overlap: Bool = True
-    gated: Bool = False
-
-    def result(self) -> TensorType:
-        return self.x.type
-
-    def pointwise(self) -> Extent:
-        return self.dy.type.elements if self.overlap else 0
 
 
 class FromX(Backward, abstract=True):
@@ -69,19 +50,19 @@ class FromX(Backward, abstract=True):
 class AvgpoolGradient(FromX):
     """Each number of `dy` divided among the positions of its window."""
 
-    of: ForwardOp
+    of: ForwardOp[Avgpool]
 
 
 class AdaptiveAvgGradient(FromX):
     """As `AvgpoolGradient`, with the windows of `adaptive_avgpool`."""
 
-    of: ForwardOp
+    of: ForwardOp[AdaptiveAvgpool]
 
 
 class AdaptiveMaxGradient(FromX):
     """Each number of `dy` at the first maximum of its window, of windows that do not divide evenly."""
 
-    of: ForwardOp
+    of: ForwardOp[AdaptiveMaxpool]
 
 
 class MeanGradient(FromX):

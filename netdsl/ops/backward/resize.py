@@ -3,6 +3,7 @@
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.backward.base import Backward, ForwardOp
+from netdsl.ops.resize import Resize, Unpool
 
 
 class ResizeGradient(Backward):
@@ -13,7 +14,7 @@ class ResizeGradient(Backward):
 
     dy: Value
     x: Value
-    of: ForwardOp
+    of: ForwardOp[Resize]
 
     def result(self) -> TensorType:
         return self.x.type
@@ -27,7 +28,7 @@ class RepeatGradient(Backward):
 
     dy: Value
     x: Value
-    of: ForwardOp
+    of: ForwardOp[Unpool]
 
     def result(self) -> TensorType:
         return self.x.type
@@ -41,7 +42,7 @@ class NailsGradient(Backward):
 
     dy: Value
     x: Value
-    of: ForwardOp
+    of: ForwardOp[Unpool]
 
     def result(self) -> TensorType:
         return self.x.type

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
+from netdsl.codegen.onnx.lowering import Builder, NodeSetting, TensorName, rules
 from netdsl.codegen.onnx.rules.backward.base import per_channel
 from netdsl.codegen.onnx.rules.backward.resize import along
 from netdsl.codegen.onnx.rules.conv import axes, both_sides, patches, rim, taken
@@ -77,7 +77,7 @@ def _transposed(op: ConvInputGradient, inputs: Sequence[TensorName], build: Buil
     The last `rest` positions of a padded axis belong to no window. They are within the far padding or get zeros.
     """
     conv, sizes = op.of, op.x.type.spatial
-    settings = {"kernel_shape": conv.kernels, "strides": conv.strides}
+    settings: dict[str, NodeSetting] = {"kernel_shape": conv.kernels, "strides": conv.strides}
     settings |= {"dilations": conv.dilations, "group": conv.groups}
     left = [_left_over(w) for w in conv.windows()]
     extra = [
@@ -142,6 +142,6 @@ def local_input_gradient(op: LocalInputGradient, inputs: Sequence[TensorName], b
     made = build.node("Reshape", [made, build.ints(0, 0, *sides)])
     for axis, window in enumerate(layer.windows()):
         places = window.stride * np.arange(layer.positions[axis])[:, None] + np.arange(window.kernel) - window.before
-        back = np.equal(np.arange(window.size)[:, None], places.ravel())
+        back = np.equal(np.arange(layer.sizes[axis])[:, None], places.ravel())
         made = along(made, axis, rank, build.constant(back), build)
     return made

@@ -8,6 +8,7 @@ from netdsl.codegen.onnx.rules.conv import require_batch, rim, taken
 from netdsl.codegen.onnx.rules.pool import reads, shares, upto, window_of
 from netdsl.codegen.onnx.rules.resize import enlarge, nail
 from netdsl.dims import Extent
+from netdsl.ops.backward.base import ScatterLike
 from netdsl.ops.backward.pool import (
     AdaptiveAvgGradient,
     AdaptiveMaxGradient,
@@ -16,7 +17,6 @@ from netdsl.ops.backward.pool import (
     MaxpoolPlaces,
     MeanGradient,
     PlacesInChannel,
-    ScatterLike,
 )
 from netdsl.ops.base import Window
 from netdsl.ops.pool import Avgpool

@@ -31,7 +31,7 @@ def added_up(x: TensorName, factors: Sequence[int], build: Builder) -> TensorNam
 @rules.lowers(ResizeGradient)
 def resize_gradient(op: ResizeGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     dy, x = inputs
-    resize: Resize = op.of
+    resize = op.of
     factors = resize.factors()
     if resize.mode == "nearest" and factors and all(f.denominator == 1 for f in factors):
         return added_up(dy, [f.numerator for f in factors], build)
