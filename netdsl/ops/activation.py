@@ -253,8 +253,7 @@ class Normalised(Activation, abstract=True):
 def softmax_gradient(tape: Tape, dy: Value | None, y: Value, axis: int) -> Value:
     """`y * (dy - sum(dy * y))`, from the result of a softmax along an axis."""
     total = tape(Sum, tape(Mul, (dy, y)), axis=(axis,), keep=True)
-    gradient: Value = tape(Mul, (y, tape(Sub, dy, total)))
-    return gradient
+    return tape(Mul, (y, tape(Sub, dy, total)))
 
 
 class Softmax(Normalised):

@@ -356,8 +356,7 @@ class Matmul(Op):
         fixed = isinstance(self.a.shape[-1], int) and isinstance(dy.shape[-1], int)
         if fixed and not self.b.type.batched and self.b.type.rank == 2:
             # one matrix for all samples and positions: a single product sums over them
-            whole: Value = tape(LinearWeightGradient, self.a, dy)
-            return whole
+            return tape(LinearWeightGradient, self.a, dy)
         if self.a.type.rank == 1:
             return fit(tape, tape(Matmul, tape(Unsqueeze, self.a, 1), tape(Unsqueeze, dy, 0)), self.b)
         return fit(tape, tape(Matmul, turned(tape, self.a), dy), self.b)

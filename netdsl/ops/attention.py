@@ -55,8 +55,7 @@ def attend(tape: Tape, q: Value, k: Value, v: Value, causal: bool) -> Value:
     match = tape(Match, scaled, k, causal)
     for name, value in (("q", scaled), ("k", k), ("v", v), ("match", match)):
         tape.save(name, value)
-    mixed: Value = tape(Matmul, match, v)
-    return mixed
+    return tape(Matmul, match, v)
 
 
 def attend_gradient(tape: Tape, dy: Value | None) -> tuple[Value, Value, Value]:
@@ -76,13 +75,12 @@ def scale_of(tape: Tape, q: Value) -> Value:
     width = q.shape[-1]
     if isinstance(width, int):
         return tape.number(width**-0.5)
-    scale: Value = tape(Div, tape.number(1.0), tape(Sqrt, tape(Positions, q, (q.type.rank - 1,))))
-    return scale
+    return tape(Div, tape.number(1.0), tape(Sqrt, tape(Positions, q, (q.type.rank - 1,))))
 
 
 def affine(tape: Tape, x: Value, weight: Value, bias: Value | None) -> Value:
     """`W x + b` at each step."""
-    product: Value = tape(Matmul, x, tape(Transpose, weight))
+    product = tape(Matmul, x, tape(Transpose, weight))
     return product if bias is None else tape(Add, (product, bias))
 
 
@@ -276,28 +274,26 @@ class MultiheadAttention(Op):
 
     def _apart(self, tape: Tape, x: Value) -> Value:
         """`[T, E] -> [heads, T, E / heads]`."""
-        parts: Value = tape(Transpose, tape(Reshape, x, (-1, self.heads, self.width // self.heads)), (1, 0, 2))
-        return parts
+        return tape(Transpose, tape(Reshape, x, (-1, self.heads, self.width // self.heads)), (1, 0, 2))
 
     def _joined(self, tape: Tape, x: Value) -> Value:
         """`[heads, T, E / heads] -> [T, E]`."""
-        whole: Value = tape(Reshape, tape(Transpose, x, (1, 0, 2)), (-1, self.width))
-        return whole
+        return tape(Reshape, tape(Transpose, x, (1, 0, 2)), (-1, self.width))
 
     def _projected(self, tape: Tape) -> list[Value]:
         if self.joint:
             bias = tape.weight("in_proj_bias") if self.bias else None
-            return list(tape(Split, affine(tape, self.q, tape.weight("in_proj_weight"), bias), 3, 1))
+            return list(tape.several(Split, affine(tape, self.q, tape.weight("in_proj_weight"), bias), 3, 1))
         weights, biases = self._matrices(tape), self._biases(tape)
         return [affine(tape, *each) for each in zip((self.q, self.keys, self.values), weights, biases, strict=True)]
 
     def _matrices(self, tape: Tape) -> list[Value]:
         if self.packed:
-            return list(tape(Split, tape.weight("in_proj_weight"), 3, 0))
+            return list(tape.several(Split, tape.weight("in_proj_weight"), 3, 0))
         return [tape.weight(f"{which}_proj_weight") for which in "qkv"]
 
     def _biases(self, tape: Tape) -> list[Value | None]:
-        return list(tape(Split, tape.weight("in_proj_bias"), 3, 0)) if self.bias else [None] * 3
+        return list(tape.several(Split, tape.weight("in_proj_bias"), 3, 0)) if self.bias else [None] * 3
 
     def _joint_gradient(self, tape: Tape, parts: list[Value]) -> dict[str, Value]:
         from netdsl.ops.backward.base import SumTo

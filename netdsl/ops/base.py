@@ -214,8 +214,11 @@ def _field(cls: type, name: str, annotation: Any) -> Field:
 class Tape(Protocol):
     """Where an operation writes its training form and its gradient: a graph under construction."""
 
-    def __call__(self, op: type["Op"], *operands: Any, **settings: Any) -> Any:
-        """Append an operation; returns its result, or a tuple of them."""
+    def __call__(self, op: type["Op"], *operands: Any, **settings: Any) -> Value:
+        """Append an operation of one result; returns it."""
+
+    def several(self, op: type["Op"], *operands: Any, **settings: Any) -> tuple[Value, ...]:
+        """Append an operation; returns its results."""
 
     def number(self, value: float) -> Value:
         """A scalar constant."""
@@ -242,7 +245,7 @@ class Tape(Protocol):
         """The step's seed, a whole number, and a number that no other place that draws random numbers has."""
 
 
-Gradients = Mapping[str, Any]
+Gradients = Mapping[str, Value | Sequence[Value | None] | None]
 """Gradients by the name of the input field (a tuple for a field of many) or weight; None or left out is zero."""
 
 

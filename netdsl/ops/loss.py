@@ -261,8 +261,7 @@ def share_of(tape: Tape, dy: Value | None, x: Value) -> Value:
     """What one element has in a mean over all."""
     from netdsl.ops.backward.reduce import Elements
 
-    share: Value = tape(Div, dy, tape(Elements, x))
-    return share
+    return tape(Div, dy, tape(Elements, x))
 
 
 class BinaryCrossEntropy(PairLoss):

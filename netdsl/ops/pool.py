@@ -134,7 +134,7 @@ class Maxpool(_Pool):
         """The same with the places of the maxima, which the gradient needs."""
         from netdsl.ops.backward.pool import MaxpoolPlaces, PlacesInChannel
 
-        pooled, places = tape(MaxpoolPlaces, self.x, of=self)
+        pooled, places = tape.several(MaxpoolPlaces, self.x, of=self)
         tape.save("places", places)
         return (pooled, tape(PlacesInChannel, places, self.x)) if self.indices else (pooled,)
 
@@ -162,8 +162,7 @@ def _to_maxima(tape: Tape, x: Value, pooled: Value, dy: Value, overlap: bool) ->
 
     gated = isinstance(tape.maker(x), Relu)
     dy = tape(Gate, dy, pooled) if gated else dy
-    made: Value = tape(ScatterLike, dy, tape.saved("places"), x, overlap=overlap, gated=gated)
-    return made
+    return tape(ScatterLike, dy, tape.saved("places"), x, overlap=overlap, gated=gated)
 
 
 class Avgpool(_Pool):
@@ -278,7 +277,7 @@ class AdaptiveMaxpool(_Adaptive):
         if windows is None:
             return None
         pool = Maxpool(self.x, tuple(window.kernel for window in windows))
-        pooled, places = tape(MaxpoolPlaces, self.x, of=pool)
+        pooled, places = tape.several(MaxpoolPlaces, self.x, of=pool)
         tape.save("places", places)
         return (pooled,)
 

@@ -65,8 +65,7 @@ class Reduction(Op, abstract=True):
         """A result in the shape of the input."""
         from netdsl.ops.backward.base import ExpandTo
 
-        whole: Value = tape(ExpandTo, self.kept(tape, value), self.x)
-        return whole
+        return tape(ExpandTo, self.kept(tape, value), self.x)
 
 
 class Mean(Reduction):
@@ -103,8 +102,7 @@ def extreme_gradient(op: Reduction, tape: Tape, dy: Value | None, y: Value) -> V
 
     taken = tape(Equal, op.x, op.kept(tape, y))
     share = tape(Div, op.kept(tape, dy), tape(Sum, taken, axis=op.along, keep=True))
-    gradient: Value = tape(Mul, (taken, share))
-    return gradient
+    return tape(Mul, (taken, share))
 
 
 class ReduceMax(Reduction):

@@ -117,7 +117,7 @@ class Concat(Rearrangement):
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         if len(self.x) == 1:
             return {"x": outgoing}
-        return {"x": tape(Split, outgoing[0], tuple(v.shape[self.along] for v in self.x), self.along)}
+        return {"x": tape.several(Split, outgoing[0], tuple(v.shape[self.along] for v in self.x), self.along)}
 
 
 class Stack(Rearrangement):
@@ -162,7 +162,7 @@ class Stack(Rearrangement):
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         count = len(self.x)
-        parts = tape(Split, outgoing[0], count, self.along) if count > 1 else outgoing
+        parts = tape.several(Split, outgoing[0], count, self.along) if count > 1 else outgoing
         return {"x": tuple(tape(Squeeze, part, self.along) for part in parts)}
 
 

@@ -1,7 +1,6 @@
 """What only training steps are written with: a norm, the correction of running averages, a choice, a batch's mean."""
 
-from typing import Any
-
+from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.arithmetic import Div
 from netdsl.ops.backward.base import Backward, BatchSize, ExpandTo
@@ -19,7 +18,7 @@ class SquaredNorm(Backward):
     def result(self) -> TensorType:
         return SCALAR
 
-    def pointwise(self) -> Any:
+    def pointwise(self) -> Extent:
         return 2 * self.x.type.elements
 
 

@@ -190,5 +190,4 @@ def squared_norm(gradients: Iterable[Value], pen: Pen) -> Value:
 def clipping(gradients: Iterable[Value], limit: float, pen: Pen) -> Value:
     """What all gradients are multiplied by so that their norm together is no larger than `limit`."""
     norm = pen(Add, (pen(Sqrt, squared_norm(gradients, pen)), pen.number(CLIP_EPS)))
-    result: Value = pen(Minimum, pen(Div, pen.number(limit), norm), pen.number(1.0))
-    return result
+    return pen(Minimum, pen(Div, pen.number(limit), norm), pen.number(1.0))

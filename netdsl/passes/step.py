@@ -213,7 +213,7 @@ class StepWriter:
             return
         pen, steps = self.pen(SCALE), _scalar(STEADY, 0.0)
         finite = pen(Finite, squared_norm(self.gradients.values(), pen))
-        following = pen(Rescale, self.scale, steps, finite)
+        following = pen.several(Rescale, self.scale, steps, finite)
         for before, after in zip((self.scale, steps), following, strict=True):
             self.carried.append(Carried(before, pen(Select, self.flag, after, before) if self.flag else after))
         self.ready = pen(Both, self.flag, finite) if self.flag else finite
@@ -244,8 +244,7 @@ class StepWriter:
         """The new value, or the old one where nothing changes."""
         if self.ready is None:
             return after
-        result: Value = pen(Select, self.ready, after, before)
-        return result
+        return pen(Select, self.ready, after, before)
 
     def _count(self, divisor: Divisor) -> Value:
         """What a loss was divided by in this batch."""

@@ -58,10 +58,13 @@ class Pen:
     kept: dict[str, Value] = field(default_factory=dict)
     wanted: Callable[[str], bool] = lambda name: True
 
-    def __call__(self, op: type[Op], *operands: Any, **settings: Any) -> Any:
+    def __call__(self, op: type[Op], *operands: Any, **settings: Any) -> Value:
+        (result,) = self.several(op, *operands, **settings)
+        return result
+
+    def several(self, op: type[Op], *operands: Any, **settings: Any) -> tuple[Value, ...]:
         made = op(*operands, **settings)
-        results = self.writer.append(f"{self.path}.{made.name}", made, self.span, self.within)
-        return results[0] if len(results) == 1 else results
+        return self.writer.append(f"{self.path}.{made.name}", made, self.span, self.within)
 
     def number(self, value: float) -> Value:
         numbers = self.writer.numbers

@@ -15,15 +15,13 @@ def fit(tape: Tape, gradient: Value | None, like: Value) -> Value:
     assert gradient is not None
     if gradient.type == like.type:
         return gradient
-    fitted: Value = tape(SumTo, gradient, like)
-    return fitted
+    return tape(SumTo, gradient, like)
 
 
 def turned(tape: Tape, matrices: Value) -> Value:
     """Matrices with their rows as columns."""
     rank = matrices.type.rank
-    made: Value = tape(Transpose, matrices, (*range(rank - 2), rank - 1, rank - 2))
-    return made
+    return tape(Transpose, matrices, (*range(rank - 2), rank - 1, rank - 2))
 
 
 class Won(Backward):

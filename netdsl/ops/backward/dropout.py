@@ -1,7 +1,6 @@
 """Random masks of a training step, the same for the same seed on every machine."""
 
-from typing import Any
-
+from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.backward.base import Backward
 from netdsl.ops.fields import Bool, Count, Fraction
@@ -24,7 +23,7 @@ class KeepMask(Backward):
         shape = (*self.x.shape[:1], *(1,) * (self.x.type.rank - 1)) if self.channels else self.x.shape
         return self.x.type.with_shape(*shape).with_dtype(DType.FLOAT)
 
-    def pointwise(self) -> Any:
+    def pointwise(self) -> Extent:
         return self.result().elements * 3
 
 

@@ -5,10 +5,11 @@ loses all digits where the mean is large against the spread. ONNX's own `BatchNo
 choice: onnxruntime's CUDA kernel takes no notice of the mode and normalises by the running averages.
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import netdsl.ops.arithmetic as arithmetic
 import netdsl.ops.reduce as reduce
+from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.axes import product
 from netdsl.ops.backward.base import Backward, ReshapeLike, SumTo
@@ -24,7 +25,7 @@ class PerChannel(Backward, abstract=True):
     def result(self) -> TensorType:
         return TensorType(self.x.shape[:1], DType.FLOAT, batched=False)
 
-    def pointwise(self) -> Any:
+    def pointwise(self) -> Extent:
         return self.x.type.elements
 
 
@@ -45,7 +46,7 @@ class Centred(Backward):
     def result(self) -> TensorType:
         return self.x.type
 
-    def pointwise(self) -> Any:
+    def pointwise(self) -> Extent:
         return self.x.type.elements
 
 
@@ -61,7 +62,7 @@ class StandardChannels(Backward):
     def result(self) -> TensorType:
         return self.d.type
 
-    def pointwise(self) -> Any:
+    def pointwise(self) -> Extent:
         return self.d.type.elements * 2
 
 
@@ -82,7 +83,7 @@ class BatchnormInputGradient(Backward):
     def result(self) -> TensorType:
         return self.d.type
 
-    def pointwise(self) -> Any:
+    def pointwise(self) -> Extent:
         return self.d.type.elements * 4
 
 
@@ -134,7 +135,7 @@ class LayernormTraining(Backward):
         rows = self.x.type.with_shape(*self.x.shape[: -self.axes], *(1,) * self.axes)
         return self.x.type, rows, rows
 
-    def pointwise(self) -> Any:
+    def pointwise(self) -> Extent:
         return self.x.type.elements * 8
 
 
@@ -178,7 +179,7 @@ class ChannelWindow(Backward):
     def result(self) -> TensorType:
         return self.x.type
 
-    def pointwise(self) -> Any:
+    def pointwise(self) -> Extent:
         return self.x.type.elements * (self.before + self.after + 1)
 
 
@@ -216,7 +217,7 @@ def batchnorm_gradient(tape: Tape, dy: Value | None, eps: float, affine: bool) -
 
 
 def layernorm_training(tape: Tape, x: Value, axes: int, eps: float, affine: bool) -> tuple[Value, ...]:
-    y, mean, inverse = tape(LayernormTraining, x, axes=axes, eps=eps, **_affine(tape, affine))
+    y, mean, inverse = tape.several(LayernormTraining, x, axes=axes, eps=eps, **_affine(tape, affine))
     tape.save("mean", mean)
     tape.save("inverse", inverse)
     return (y,)
@@ -241,8 +242,7 @@ def rows_gradient(tape: Tape, g: Value | None, standard: Value, inverse: Value, 
     mean = tape(reduce.Mean, g, axis=axes, keep=True)
     along = tape(reduce.Mean, tape(arithmetic.Mul, (g, standard)), axis=axes, keep=True)
     rest = tape(arithmetic.Sub, tape(arithmetic.Sub, g, mean), tape(arithmetic.Mul, (standard, along)))
-    result: Value = tape(arithmetic.Mul, (rest, inverse))
-    return result
+    return tape(arithmetic.Mul, (rest, inverse))
 
 
 def groupnorm_training(tape: Tape, x: Value, groups: int, eps: float, affine: bool) -> tuple[Value, ...]:
@@ -295,7 +295,7 @@ class InversePower(Backward):
     def result(self) -> TensorType:
         return self.x.type
 
-    def transcendentals(self) -> Any:
+    def transcendentals(self) -> Extent:
         return self.x.type.elements
 
 

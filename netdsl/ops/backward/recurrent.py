@@ -6,7 +6,7 @@ product with the recurrent weights. Gradients of weights are one matrix product 
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import netdsl.ops.arithmetic as arithmetic
 import netdsl.ops.shape as shape
@@ -41,7 +41,7 @@ class Steps(Backward, abstract=True):
     def contractions(self) -> tuple[tuple[Extent, ...], ...]:
         return ((self.x.shape[0], self.gates, self.hidden, self.x.shape[1] + self.hidden),)
 
-    def pointwise(self) -> Any:
+    def pointwise(self) -> Extent:
         return self.x.shape[0] * (self.hidden * 5 * self.gates)
 
 
@@ -95,7 +95,7 @@ class StepsGradient(Backward, abstract=True):
     def contractions(self) -> tuple[tuple[Extent, ...], ...]:
         return ((self.x.shape[0], self.gates, self.hidden, 2, self.x.shape[1] + self.hidden),)
 
-    def pointwise(self) -> Any:
+    def pointwise(self) -> Extent:
         return self.x.shape[0] * (self.hidden * 7 * self.gates)
 
 
@@ -136,8 +136,7 @@ def recurrence_training(tape: Tape, steps: type[Steps], x: Value, layers: Layers
         sides = []
         for back, suffix in enumerate(suffixes):
             own = {name: tape.weight(f"{name}{suffix}") for name in OPERANDS[: 2 + biases]}
-            results = tape(steps, x, backwards=bool(back), **own)
-            results = results if isinstance(results, tuple) else (results,)
+            results = tape.several(steps, x, backwards=bool(back), **own)
             for i, value in enumerate((x, *results)):
                 tape.save(f"{i}{suffix}", value)
             sides.append(results[0])
@@ -148,12 +147,12 @@ def recurrence_training(tape: Tape, steps: type[Steps], x: Value, layers: Layers
 def recurrence_gradient(tape: Tape, steps: type[Steps], dy: Value | None, layers: Layers, biases: int) -> Gradients:
     found: dict[str, Value] = {}
     for suffixes in reversed(layers):
-        parts = (dy,) if len(suffixes) == 1 else tape(shape.Split, dy, 2, axis=-1)
+        parts = (dy,) if len(suffixes) == 1 else tape.several(shape.Split, dy, 2, axis=-1)
         inputs = []
         for back, (suffix, part) in enumerate(zip(suffixes, parts, strict=True)):
             x, y, *kept = (tape.saved(f"{i}{suffix}") for i in range(2 + len(steps.kept)))
             weights = [tape.weight(f"{name}{suffix}") for name in OPERANDS[:2]]
-            dx, *own = tape(GRADIENTS[steps], part, x, *weights, y, tuple(kept), backwards=bool(back))
+            dx, *own = tape.several(GRADIENTS[steps], part, x, *weights, y, tuple(kept), backwards=bool(back))
             inputs.append(dx)
             found |= {f"{name}{suffix}": g for name, g in zip(OPERANDS[: 2 + biases], own, strict=False)}
         dy = inputs[0] if len(inputs) == 1 else tape(arithmetic.Add, tuple(inputs))
