@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from netdsl.codegen.python.terms import Term, name, names_in, number, term_of, translate
 from netdsl.codegen.python.text import identifier
+from netdsl.codegen.python.uses import BlockUse
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Node
 from netdsl.text import syntax
-
-if TYPE_CHECKING:
-    from netdsl.codegen.python.tracing import BlockUse
 
 NUMBERS = ("min", "max", "len", "round", "floor", "ceil", "int")
 """Functions of numbers: a call of one is no layer."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from netdsl.codegen.python.authored import Vocabulary, bounds_of, parts_of, rows_of
 from netdsl.codegen.python.spelling import Infix, Made, Operand
@@ -23,61 +22,12 @@ from netdsl.codegen.python.terms import (
     unsaid,
 )
 from netdsl.codegen.python.text import identifier, unused
+from netdsl.codegen.python.uses import BlockUse, Branches
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Node, Recurrent
 from netdsl.ops.arithmetic import Add
 from netdsl.ops.shape import Concat, Stack
 from netdsl.text import syntax
-
-if TYPE_CHECKING:
-    from netdsl.codegen.python.tracing import BlockUse
-
-
-@dataclass(eq=False)
-class Branches:
-    """The layers of one `each` over a range."""
-
-    each: syntax.Each
-    word: str
-    """The loop's variable in the source."""
-    nodes: list[Node]
-    first: int = 0
-    """What the author's word is in the first turn."""
-    own: set[Node] = field(init=False)
-    count: Any = 1
-    """How many turns, as the author wrote it; a plain number where no loop can be."""
-
-    def __post_init__(self) -> None:
-        self.own = set(self.nodes)
-
-    @property
-    def counted(self) -> Any:
-        """The author's expression behind the count."""
-        return self.each.items
-
-    @property
-    def turns(self) -> list[list[Node]]:
-        size = len(self.nodes) // int(self.count)
-        return [self.nodes[i : i + size] for i in range(0, len(self.nodes), size)]
-
-    @property
-    def ends(self) -> tuple[Value, ...]:
-        """What the turns make, each by its last layer."""
-        return tuple(turn[-1].results[0] for turn in self.turns)
-
-    def begin(self, names: Vocabulary) -> None:
-        """Find the count, at the first layer."""
-        self.first, count = bounds_of(self.counted) or (0, None)
-        term = names.term(count)
-        try:
-            found = term.value(names.use.env) if term and term.names() else 0
-        except (ArithmeticError, KeyError, TypeError):
-            return
-        if term and type(plain(found)) is int and found > 1 and len(self.nodes) % found == 0:
-            self.count = traced(int(found), term, given=True)
-
-    def follows(self) -> bool:
-        return isinstance(self.count, Sized)
 
 
 def branches_in(use: BlockUse) -> Iterator[Branches]:
@@ -134,12 +84,24 @@ def enter(use: BlockUse, names: Vocabulary, node: Node | None) -> Branches | Non
         use.env.pop(known.word, None)
     found = next((b for b in use.branches if node in b.own), None)
     if found and node is found.nodes[0]:
-        found.begin(names)
+        _begin(found, names)
     if found and node and found.follows():
         names.turn[found.each.target[0].id] = combine("+", name(found.word), number(found.first))
         use.env[found.word] = found.nodes.index(node) * int(found.count) // len(found.nodes)
         return found
     return None
+
+
+def _begin(branches: Branches, names: Vocabulary) -> None:
+    """Find the count, at the first layer."""
+    branches.first, count = bounds_of(branches.counted) or (0, None)
+    term = names.term(count)
+    try:
+        found = term.value(names.use.env) if term and term.names() else 0
+    except (ArithmeticError, KeyError, TypeError):
+        return
+    if term and type(plain(found)) is int and found > 1 and len(branches.nodes) % found == 0:
+        branches.count = traced(int(found), term, given=True)
 
 
 def settled_type(type_: TensorType, branches: Branches | None, names: Vocabulary, last: bool) -> TensorType:

@@ -27,7 +27,7 @@ from netdsl.codegen.python.text import (
     literal,
     looped,
 )
-from netdsl.codegen.python.tracing import BlockUse, Built, ClassArgument
+from netdsl.codegen.python.uses import BlockUse, Built, ClassArgument
 from netdsl.codegen.pytorch.starts import needs_bilinear, start_lines
 from netdsl.codegen.pytorch.support import SUPPORT
 from netdsl.dims.tensors import Value

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from netdsl.codegen.python.authored import declared_axes
 from netdsl.codegen.python.text import INDENT, WIDTH
-from netdsl.codegen.python.tracing import BlockUse
+from netdsl.codegen.python.uses import BlockUse
 from netdsl.dims.tensors import Value
 
 

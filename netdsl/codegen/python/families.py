@@ -11,7 +11,7 @@ from netdsl.codegen.python.authored import shaping_settings
 from netdsl.codegen.python.layout import ClassLayout, form, form_of
 from netdsl.codegen.python.parameters import defaults_of
 from netdsl.codegen.python.terms import Term, plain, term_of, traced, unsaid
-from netdsl.codegen.python.tracing import BlockUse
+from netdsl.codegen.python.uses import BlockUse
 from netdsl.codegen.pytorch.signatures import known_signature
 from netdsl.graph import Node
 

@@ -28,7 +28,7 @@ from netdsl.codegen.python.text import (
     operand,
     unused,
 )
-from netdsl.codegen.python.tracing import BlockUse
+from netdsl.codegen.python.uses import BlockUse
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Block, Node, Recurrent

@@ -9,7 +9,7 @@ from netdsl.codegen.python.authored import Vocabulary, controlling, parts_of, ro
 from netdsl.codegen.python.families import Family
 from netdsl.codegen.python.terms import Term
 from netdsl.codegen.python.text import identifier
-from netdsl.codegen.python.tracing import BlockUse
+from netdsl.codegen.python.uses import BlockUse
 from netdsl.text import syntax
 
 

@@ -22,8 +22,8 @@ from netdsl.codegen.python.steps import (
     weighted,
 )
 from netdsl.codegen.python.text import CONTAINER_ATTRIBUTES, identifier, is_plain, unused
-from netdsl.codegen.python.tracing import BlockUse
 from netdsl.codegen.python.turns import lay_branches, plans_of
+from netdsl.codegen.python.uses import BlockUse
 from netdsl.codegen.pytorch.starts import begun
 from netdsl.dims import Dim
 from netdsl.dims.tensors import Init, Value, Weight

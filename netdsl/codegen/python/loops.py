@@ -12,7 +12,7 @@ from netdsl.codegen.python.spelling import Infix, Made, Operand, Repeated, Spell
 from netdsl.codegen.python.strays import asked
 from netdsl.codegen.python.terms import traced
 from netdsl.codegen.python.text import identifier, unused
-from netdsl.codegen.python.tracing import BlockUse
+from netdsl.codegen.python.uses import BlockUse
 from netdsl.dims.tensors import Value
 from netdsl.graph import Block, Node
 from netdsl.text import syntax

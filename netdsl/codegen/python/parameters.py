@@ -27,7 +27,7 @@ from netdsl.codegen.python.text import (
     operand,
     unused,
 )
-from netdsl.codegen.python.tracing import BlockUse, Built, ClassArgument
+from netdsl.codegen.python.uses import BlockUse, Built, ClassArgument
 from netdsl.codegen.pytorch.signatures import Signature, known_signature
 from netdsl.dims import Dim
 

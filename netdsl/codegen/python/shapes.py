@@ -11,7 +11,7 @@ from netdsl.codegen.python.layout import ClassLayout, ForwardCall
 from netdsl.codegen.python.parameters import Parameters
 from netdsl.codegen.python.terms import Sized, term_of
 from netdsl.codegen.python.text import identifier
-from netdsl.codegen.python.tracing import BlockUse
+from netdsl.codegen.python.uses import BlockUse
 from netdsl.dims import Dim
 from netdsl.dims.tensors import Value
 

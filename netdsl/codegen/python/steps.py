@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netdsl.codegen.python.authored import Vocabulary
-from netdsl.codegen.python.branches import Branches
 from netdsl.codegen.python.spelling import Branched, Either, Infix, Made, Operand, Repeated, Spelling
 from netdsl.codegen.python.text import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, is_plain
-from netdsl.codegen.python.tracing import BlockUse
+from netdsl.codegen.python.uses import BlockUse, Branches
 from netdsl.dims.tensors import Init, Value
 from netdsl.graph import Block, Node
 from netdsl.ops.base import Elementwise, Op

@@ -7,16 +7,15 @@ written for every use of a block at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from netdsl.codegen.python.authored import Before, Vocabulary, parts_of, rows_of
-from netdsl.codegen.python.branches import Branches, branches_in, enter, gathered_types, settled_type
+from netdsl.codegen.python.branches import branches_in, enter, gathered_types, settled_type
 from netdsl.codegen.python.spelling import Made, Spelling
-from netdsl.codegen.python.strays import Strays, asked, names_in_fields, strays
+from netdsl.codegen.python.strays import asked, names_in_fields, strays
 from netdsl.codegen.python.terms import (
     Sized,
-    Term,
     name,
     names_in,
     replaced,
@@ -27,6 +26,7 @@ from netdsl.codegen.python.terms import (
     unsaid,
 )
 from netdsl.codegen.python.text import identifier, unused
+from netdsl.codegen.python.uses import BlockUse, Built
 from netdsl.codegen.pytorch.signatures import known_signature
 from netdsl.codegen.pytorch.spelling import rules
 from netdsl.codegen.target import Unsupported
@@ -41,78 +41,6 @@ AXIS_NAMES = {
     4: ("channels", "depth", "height", "width"),
 }  # fmt: skip
 """What the axes of a block's input are called when they become constructor arguments, by rank."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClassArgument:
-    """A constructor argument of an emitted class."""
-
-    name: str
-    kind: str
-    """`param` of the block, `axis` of an input, or `extra`: neither, but different between uses."""
-    annotation: str
-    default: Any = None
-    optional: bool = False
-    axis: tuple[int, int] = (0, 0)
-
-
-@dataclass(eq=False)
-class BlockUse:
-    """A definition with one choice of settings and input types."""
-
-    block: Block | None
-    graph: Graph
-    settings: dict[str, Any]
-    definition: syntax.Definition | None
-    env: dict[str, Any] = field(default_factory=dict)
-    """What names mean here: settings, axes of inputs (`in_channels`), extra arguments."""
-    axes: dict[str, tuple[int, int]] = field(default_factory=dict)
-    hidden: frozenset[str] = frozenset()
-    """Settings and axes that are no arguments: something that they reach is a plain number."""
-    places: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Every axis of an input by its name, hidden ones too."""
-    baked: set[str] = field(default_factory=set)
-    """Vocabulary that were found to reach a plain number."""
-    symbolic: dict[Dim, set[str]] = field(default_factory=dict)
-    """Names that symbolic sizes follow: a stride, the factor of an enlargement."""
-    reached: set[str] = field(default_factory=set)
-    """Vocabulary behind the plain numbers of the class."""
-    origins: dict[str, set[str]] = field(default_factory=dict)
-    """The names behind each extra argument."""
-    decisions: list[Term] = field(default_factory=list)
-    """Conditions over names that must come out as they do here, for the layers to be these."""
-    truths: list[Term] = field(default_factory=list)
-    """Settings of layers that are true or false, as conditions over names: `bias=c > 8`."""
-    ops: dict[Node, Op] = field(default_factory=dict)
-    asked: dict[Any, Strays] = field(default_factory=dict)
-    """Operations that were asked at other values, by all that decides over the answer."""
-    types: dict[Value, TensorType] = field(default_factory=dict)
-    spellings: dict[Node, Spelling] = field(default_factory=dict)
-    calls: dict[Node, tuple[Built, BlockUse]] = field(default_factory=dict)
-    """For nodes that apply a block: the class and the use behind it."""
-    branches: list[Branches] = field(default_factory=list)
-    """Rows of `each` that may be a loop; the words of these loops are in `env` while their turns are traced."""
-    inputs: dict[Value, str] = field(default_factory=dict)
-    """What the author calls each input."""
-
-
-@dataclass(eq=False)
-class Built:
-    """An emitted class."""
-
-    name: str
-    arguments: tuple[ClassArgument, ...] = ()
-    lines: list[str] = field(default_factory=list)
-    support: set[str] = field(default_factory=set)
-    summary: str = ""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(a.name for a in self.arguments)
-
-    @property
-    def defaults(self) -> dict[str, Any]:
-        return {a.name: a.default for a in self.arguments if a.optional}
 
 
 ClassOf = Callable[[Block], tuple[Built, BlockUse]]

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from netdsl.codegen.python.authored import parts_of, rows_of
-from netdsl.codegen.python.branches import Branches, are_alike, needs_two, numbered, told
+from netdsl.codegen.python.branches import are_alike, needs_two, numbered, told
 from netdsl.codegen.python.spelling import Branched, Made, Raw, Turned
 from netdsl.codegen.python.steps import (
     ClassLayout,
@@ -21,7 +21,7 @@ from netdsl.codegen.python.steps import (
     parameter,
 )
 from netdsl.codegen.python.text import is_plain
-from netdsl.codegen.python.tracing import BlockUse
+from netdsl.codegen.python.uses import BlockUse, Branches
 from netdsl.codegen.pytorch.starts import begun, start_texts
 from netdsl.dims.tensors import Init, Value
 from netdsl.graph import Block, Node

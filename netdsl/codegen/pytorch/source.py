@@ -15,7 +15,8 @@ from netdsl.codegen.python.families import Family, settle_results, split
 from netdsl.codegen.python.keeping import is_open, pinned
 from netdsl.codegen.python.layout import ClassLayout, lay_out
 from netdsl.codegen.python.text import class_name, clean, docstring, identifier
-from netdsl.codegen.python.tracing import BlockUse, Built, new_use, trace
+from netdsl.codegen.python.tracing import new_use, trace
+from netdsl.codegen.python.uses import BlockUse, Built
 from netdsl.codegen.pytorch import rules as _rules  # noqa: F401  (fills the table)
 from netdsl.codegen.pytorch.starts import BILINEAR
 from netdsl.codegen.pytorch.support import SUPPORT
