@@ -15,9 +15,10 @@ import torch
 from torch import nn
 
 from netdsl.codegen.python.terms import Sized, combine, name, number
-from netdsl.codegen.python.text import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, clean, docstring
+from netdsl.codegen.python.text import clean, docstring
+from netdsl.codegen.pytorch.dialect import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, PYTORCH
 from netdsl.codegen.pytorch.module import torch_module
-from netdsl.codegen.pytorch.signatures import DECLARED, known_signature
+from netdsl.codegen.pytorch.signatures import DECLARED
 from netdsl.codegen.pytorch.source import net_class_name, torch_source
 from netdsl.codegen.pytorch.starts import BILINEAR
 from netdsl.codegen.pytorch.support import SUPPORT
@@ -628,7 +629,7 @@ def test_operation_without_a_rule_is_named_at_its_place() -> None:
 
 @pytest.mark.parametrize("function", sorted(DECLARED))
 def test_signatures_are_pytorchs(function: str) -> None:
-    declared = known_signature(function)
+    declared = PYTORCH.signature(function)
     assert declared is not None
     real = getattr(nn, function.removeprefix("nn."))
     if function in ("nn.RNN", "nn.LSTM", "nn.GRU"):

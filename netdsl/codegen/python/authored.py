@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from netdsl.codegen.python.terms import Term, name, names_in, number, term_of, translate
-from netdsl.codegen.python.text import identifier
 from netdsl.codegen.python.uses import BlockUse
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Node
@@ -97,7 +96,7 @@ class Vocabulary:
 
     def _setting(self, word: str) -> Term | None:
         """A setting by its name; one that is no argument is its number."""
-        argument, value = identifier(word), self.use.settings.get(word)
+        argument, value = self.use.dialect.identifier(word), self.use.settings.get(word)
         if argument in self.use.env and word in self.use.settings:
             return name(argument)
         hidden = argument in self.use.hidden and isinstance(value, int | float)
@@ -153,8 +152,9 @@ class Vocabulary:
         self.open.discard(word)
         if word in self.symbols:
             found |= names_in((self.symbols[word],))
-        known = word in self.use.settings and identifier(word) not in self.use.hidden
-        return found | ({identifier(word)} if known and not behind else set())
+        argument = self.use.dialect.identifier(word)
+        known = word in self.use.settings and argument not in self.use.hidden
+        return found | ({argument} if known and not behind else set())
 
 
 class Before:

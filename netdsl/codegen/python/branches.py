@@ -21,7 +21,7 @@ from netdsl.codegen.python.terms import (
     traced,
     unsaid,
 )
-from netdsl.codegen.python.text import identifier, unused
+from netdsl.codegen.python.text import unused
 from netdsl.codegen.python.uses import BlockUse, Branches
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Node, Recurrent
@@ -71,6 +71,7 @@ def _is_ranged(each: syntax.Each) -> bool:
 def _word(use: BlockUse, word: str) -> str:
     """A variable for the number of a turn that nothing else in the class is called."""
     rows = {n.name.partition(".")[0] for n in use.graph.nodes}
+    identifier = use.dialect.identifier
     return unused(identifier(word), {*use.places, *map(identifier, (*use.settings, *use.inputs.values(), *rows))})
 
 

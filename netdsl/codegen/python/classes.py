@@ -7,10 +7,11 @@ from typing import Any
 
 from netdsl.codegen.python.families import Family
 from netdsl.codegen.python.forward import ForwardWriter, commented
-from netdsl.codegen.python.layout import ForwardCall, attribute_of, called_in_order
+from netdsl.codegen.python.layout import ForwardCall, called_in_order
 from netdsl.codegen.python.parameters import Parameters
 from netdsl.codegen.python.recurrence import recurrent_lines
 from netdsl.codegen.python.spelling import Branched, Either, Made, Repeated
+from netdsl.codegen.python.starts import start_functions, start_lines
 from netdsl.codegen.python.terms import Term, negated
 from netdsl.codegen.python.text import (
     INDENT,
@@ -28,8 +29,6 @@ from netdsl.codegen.python.text import (
     looped,
 )
 from netdsl.codegen.python.uses import BlockUse, Built, ClassArgument
-from netdsl.codegen.pytorch.starts import needs_bilinear, start_lines
-from netdsl.codegen.pytorch.support import SUPPORT
 from netdsl.dims.tensors import Value
 from netdsl.graph import Node, Output, Recurrent, restrict
 
@@ -46,24 +45,26 @@ class ClassWriter:
         self.parameters = Parameters(layouts, classes)
         self.uses: list[BlockUse] = [layout.use for layout in layouts]
         self.main = max(layouts, key=lambda layout: len(layout.steps))
-        self.taken = {*classes, name, *SUPPORT}
+        self.dialect = self.main.use.dialect
+        self.taken = {*classes, name, *self.dialect.support}
 
     def write(self) -> Built:
         built = Built(self.name)
         constructed = self._attributes()
         guards = [line for term, truth in self.family.guards for line in self._guard(term, truth)]
-        starts = start_lines([s for s in self._all_starts() if not self._is_optional(s[0])], 2)
+        starts = start_lines(self.dialect, [s for s in self._all_starts() if not self._is_optional(s[0])], 2)
         forward = ForwardWriter(self.parameters, self.layouts, frozenset(self.conditions), self.taken)
         running = self._recurrent(forward) if isinstance(self.main.use.block, Recurrent) else self._forward(forward)
         built.arguments = self.parameters.arguments()
         stored = sorted(self.parameters.stored)
         kept = [line for n in stored for line in lay(Atom(n), f"{self.parameters.attribute(n)} = ", depth=2)]
-        kept += [line for name, number in forward.buffers.items() for line in _buffer(name, number)]
+        kept += [line for made in forward.buffers.values() for line in lay(made, depth=2)]
         summary, description = self._docstring(forward)
         built.summary = summary
-        built.lines = [f"class {self.name}(nn.Module):", *docstring(description, 1), ""]
+        built.lines = [f"class {self.name}({self.dialect.module}):", *docstring(description, 1), ""]
         if constructed or kept:
-            body = [f"{INDENT * 2}super().__init__()", *guards, *kept, *constructed, *starts]
+            opening = [f"{INDENT * 2}{self.dialect.opening}"] if self.dialect.opening else []
+            body = [*opening, *guards, *kept, *constructed, *starts]
             built.lines += [*self._signature(built.arguments), *body, ""]
         built.lines += running
         built.support = self._support()
@@ -97,24 +98,24 @@ class ClassWriter:
             return self._branched(made)
         if isinstance(made[0], Repeated):
             item = self.parameters.write([m.item for m in made], self.uses, made[0].base)
-            call = Called("self.add_module", (("", Atom(made[0].name)), ("", item)))
+            call = self.dialect.registered(made[0].name, item, False)
             turns = breakable(self.parameters.turns(made, self.uses), tight=True)
             return [*looped([made[0].word], turns, 2), *lay(call, depth=3)]
         return lay(self.parameters.write(made, self.uses, attribute), self._assigned(attribute), "", 2)
 
     def _branched(self, made: Sequence[Branched]) -> list[str]:
         """A loop that makes the modules of every turn."""
-        first, table = made[0], attribute_of(made[0].table) if made[0].table else ""
+        first = made[0]
+        table = self.dialect.attribute(first.table) if first.table else ""
         count = self.parameters.value([m.count for m in made], self.uses, "count").text
-        lines = [f"{INDENT * 2}{table} = nn.ModuleDict()"] if table else []
+        lines = [f"{INDENT * 2}{table} = {self.dialect.table}()"] if table else []
         lines += looped([first.word], breakable(f"range({count})", tight=True), 2)
         with self.parameters.turning(first.word):
             for i, item in enumerate(first.items):
                 doc = self.parameters.write([m.items[i].made for m in made], self.uses, first.table)
-                function = "self.register_parameter" if item.free else "self.add_module"
-                call = Called(function, (("", Atom(item.key)), ("", doc)))
+                call = self.dialect.registered(item.key, doc, item.free)
                 kept = lay(doc, f"{table}[{item.key}] = ", "", 3) if table and not item.free else lay(call, depth=3)
-                lines += [*kept, *start_lines(item.starts, 3)]
+                lines += [*kept, *start_lines(self.dialect, item.starts, 3)]
         return lines
 
     def _guard(self, term: Term, truth: bool) -> list[str]:
@@ -130,19 +131,20 @@ class ClassWriter:
     def _assigned(self, attribute: str) -> str:
         """The left side of an attribute's definition."""
         made = self.main.attributes.get(attribute)
-        return f"{attribute_of(attribute, free=isinstance(made, Made) and made.function == 'nn.Parameter')} = "
+        free = isinstance(made, Made) and made.function == self.dialect.parameter
+        return f"{self.dialect.attribute(attribute, free)} = "
 
     def _optional(self, attribute: str) -> list[str]:
         """A row that some uses have: its module under the author's condition, else what the others have."""
-        term = self.conditions[attribute]
+        term, path = self.conditions[attribute], self.dialect.attribute(attribute)
         lines: list[str] = []
         for taken in (True, False):
             some = [layout for layout in self.layouts if layout.use.graph.choices[attribute].taken is taken]
-            made = [layout.attributes.get(attribute, Made("nn.Identity")) for layout in some]
+            made = [layout.attributes.get(attribute, Made(self.dialect.identity)) for layout in some]
             doc = self.parameters.write(made, [layout.use for layout in some], attribute)
             head = condition(self.parameters.condition(term), "if", ":", 2) if taken else [f"{INDENT * 2}else:"]
-            starts = [s for s in some[0].inits if s[0].startswith(f"{attribute_of(attribute)}.")]
-            lines += [*head, *lay(doc, f"{attribute_of(attribute)} = ", "", 3), *start_lines(starts, 3)]
+            starts = [s for s in some[0].inits if s[0].startswith(f"{path}.")]
+            lines += [*head, *lay(doc, f"{path} = ", "", 3), *start_lines(self.dialect, starts, 3)]
         return lines
 
     def _all_starts(self, turns: bool = False) -> list[Any]:
@@ -152,7 +154,8 @@ class ClassWriter:
         return list({s[0]: s for s in ([*own, *turned] if turns else own)}.values())
 
     def _is_optional(self, path: str) -> bool:
-        return any(path.startswith(f"{attribute_of(a)}.") or path == attribute_of(a) for a in self.conditions)
+        rows = map(self.dialect.attribute, self.conditions)
+        return any(path.startswith(f"{row}.") or path == row for row in rows)
 
     # ------------------------------------------------------------ forward
 
@@ -162,7 +165,7 @@ class ClassWriter:
         steps = [s for s in self.main.steps if live.intersection(s.row)]
         aux = [o for o in graph.outputs if o.aux] if self.main.use.block is None else []
         plain = [o for o in graph.outputs if o not in aux]
-        head = self._head("forward", forward, graph.inputs, _result_type(graph.outputs, self.main.use.block is None))
+        head = self._head(forward)
         if aux:
             body = self._with_aux(forward, steps, plain, aux)
             return [*head, *forward.sized(), *body]
@@ -184,7 +187,7 @@ class ClassWriter:
         forward.run(late, [o.value for o in aux], [o.value for o in plain])
         extra = forward.lines[start:]
         everything = self._table(forward, [*plain, *aux], 3)
-        return [*forward.lines[:start], f"{INDENT * 2}if self.training:", *extra, *everything, *ends]
+        return [*forward.lines[:start], f"{INDENT * 2}if {self.dialect.training}:", *extra, *everything, *ends]
 
     def _early(self, steps: Sequence[ForwardCall], plain: list[Output]) -> set[Node]:
         """What runs at inference as well: what `plain` needs, and what has to be counted before something of that."""
@@ -211,8 +214,11 @@ class ClassWriter:
         items = tuple((f"{literal(o.name)}: ", forward.returned(o.value)[0]) for o in outputs)
         return lay(Called("", items, "{}"), "return ", "", depth)
 
-    def _head(self, function: str, forward: ForwardWriter, inputs: Sequence[Value], result: int | str) -> list[str]:
-        return heading(function, ["self", *(f"{forward.names[v]}: Tensor" for v in inputs)], result)
+    def _head(self, forward: ForwardWriter) -> list[str]:
+        graph, tensor = self.main.use.graph, self.dialect.tensor
+        items = ["self", *(f"{forward.names[v]}: {tensor}" for v in graph.inputs)]
+        results = [tensor] * len(graph.outputs) if self.main.use.block else [_net_result(graph.outputs, tensor)]
+        return heading(self.dialect.forward, items, results)
 
     def _recurrent(self, forward: ForwardWriter) -> list[str]:
         return recurrent_lines(self.parameters, self.main, self.layouts, forward)
@@ -229,18 +235,14 @@ class ClassWriter:
         makes = ", ".join(t for t in (forward.shapes.text(values) for values in outputs) if t)
         flow = _flow(reads, makes) if "[" in reads + makes else ""
         if isinstance(use.block, Recurrent):
-            flow = f"One step: {flow}; `forward` runs it over axis 1." if flow else "`forward` runs over axis 1."
+            runs = f"`{self.dialect.forward}` runs"
+            flow = f"One step: {flow}; {runs} it over axis 1." if flow else f"{runs} over axis 1."
         return flow, [doc, flow]
 
     def _support(self) -> set[str]:
         found = {name for layout in self.layouts for s in layout.use.spellings.values() for name in s.support}
-        return found | ({"bilinear_"} if needs_bilinear(self._all_starts(turns=True)) else set())
-
-
-def _buffer(name: str, number: str) -> list[str]:
-    made = Called("torch.tensor", (("", Atom(number)),))
-    items = (("", Atom(literal(name))), ("", made), ("persistent=", Atom("False")))
-    return lay(Called("self.register_buffer", items), depth=2)
+        starts = start_functions(self.dialect, self._all_starts(turns=True))
+        return found | starts.intersection(self.dialect.start_support)
 
 
 def _declared(argument: ClassArgument) -> str:
@@ -249,15 +251,11 @@ def _declared(argument: ClassArgument) -> str:
     return f"{argument.name}: {argument.annotation} = {literal(argument.default)}"
 
 
-def _result_type(outputs: Sequence[Output], net: bool) -> int | str:
-    return _net_result(outputs) if net else len(outputs)
-
-
-def _net_result(outputs: Sequence[Output]) -> str:
+def _net_result(outputs: Sequence[Output], tensor: str) -> str:
     plain = [o for o in outputs if not o.aux]
     if len(plain) > 1:
-        return "dict[str, Tensor]"
-    return "Tensor" if len(plain) == len(outputs) else "Tensor | dict[str, Tensor]"
+        return f"dict[str, {tensor}]"
+    return tensor if len(plain) == len(outputs) else f"{tensor} | dict[str, {tensor}]"
 
 
 def _shown_inputs(use: BlockUse) -> Sequence[Value]:

@@ -12,7 +12,6 @@ from netdsl.codegen.python.layout import ClassLayout, form, form_of
 from netdsl.codegen.python.parameters import defaults_of
 from netdsl.codegen.python.terms import Term, plain, term_of, traced, unsaid
 from netdsl.codegen.python.uses import BlockUse
-from netdsl.codegen.pytorch.signatures import known_signature
 from netdsl.graph import Node
 
 
@@ -34,7 +33,7 @@ def split(layouts: Sequence[ClassLayout]) -> list[Family]:
     """The classes that the uses of a block need: one where the author's own `if` tells its variants apart."""
     loose: dict[Any, list[ClassLayout]] = {}
     for layout in layouts:
-        loose.setdefault(form_of(layout, _rows(layout), _defaults), []).append(layout)
+        loose.setdefault(form_of(layout, _rows(layout)), []).append(layout)
     families: list[Family] = []
     for group in loose.values():
         merged = _merge(group)
@@ -82,11 +81,6 @@ def _suffix(word: str, value: Any) -> str:
     return "" if value is False else f"_{word}" if value is True else f"_{word}{value}"
 
 
-def _defaults(function: str) -> dict[str, Any]:
-    signature = known_signature(function)
-    return signature.defaults if signature else {}
-
-
 def _rows(layout: ClassLayout) -> frozenset[str]:
     """Rows made by a compile-time `if` that are one module here, from one value to one value."""
     return frozenset(row for row in layout.use.graph.choices if _is_module(layout, row))
@@ -107,7 +101,7 @@ def _nodes(layout: ClassLayout, row: str) -> list[Node]:
 def _strict(group: Sequence[ClassLayout]) -> list[list[ClassLayout]]:
     found: dict[Any, list[ClassLayout]] = {}
     for layout in group:
-        found.setdefault(form_of(layout, frozenset(), _defaults), []).append(layout)
+        found.setdefault(form_of(layout, frozenset()), []).append(layout)
     return list(found.values())
 
 
@@ -130,7 +124,7 @@ def _merge(group: list[ClassLayout]) -> Family | None:
     followed = {id(main.use.graph.choices[row].condition) for row in conditions}
     for layout in group:
         missing = rows - _rows(layout)
-        if form_of(main, missing, _defaults, opaque) != form_of(layout, frozenset(), _defaults, opaque):
+        if form_of(main, missing, opaque) != form_of(layout, frozenset(), opaque):
             return None
     return Family(group, conditions, followed)
 
@@ -158,7 +152,7 @@ def _agreed(uses: Sequence[BlockUse], sizes: Sequence[Any]) -> Sequence[Any]:
 
 
 def _contents(group: Sequence[ClassLayout], row: str) -> set[Any]:
-    return {form(layout.attributes.get(row), _defaults) for layout in group}
+    return {form(layout.attributes.get(row), layout.use.dialect) for layout in group}
 
 
 def _alike(group: Sequence[ClassLayout], row: str) -> bool:

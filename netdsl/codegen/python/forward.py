@@ -22,7 +22,6 @@ from netdsl.codegen.python.text import (
     Doc,
     breakable,
     flat,
-    identifier,
     lay,
     looped,
     operand,
@@ -59,6 +58,7 @@ class ForwardWriter:
         self.parameters = parameters
         self.uses: list[BlockUse] = [layout.use for layout in layouts]
         self.main = max(layouts, key=lambda layout: len(layout.steps))
+        self.dialect = self.main.use.dialect
         self.optional = optional
         self.others = [[s for s in _with_turns(layout) if s.label not in optional] for layout in layouts]
         self.shapes = ShapeComments(parameters, layouts, self.others, self.main)
@@ -71,8 +71,8 @@ class ForwardWriter:
         self.taken = set(taken) | {"self"}
         self.pending: dict[Value, Pending] = {}
         self.lines: list[str] = []
-        self.buffers: dict[str, str] = {}
-        """Numbers that the module keeps as buffers, none of them saved."""
+        self.buffers: dict[str, Doc] = {}
+        """The statements that keep numbers as attributes, none of them saved."""
         self.depth = 2
         for value in self.main.use.graph.inputs:
             self.names[value] = self._unused(self.main.use.inputs[value])
@@ -227,7 +227,7 @@ class ForwardWriter:
         if step.label in self.optional:
             return Called(step.expression.function, tuple(("", o) for o in operands))  # type: ignore[union-attr]
         values = [same.expression for same in self._same(step)]
-        hint = identifier(step.label.replace(".", "_"))
+        hint = self.dialect.identifier(step.label.replace(".", "_"))
         short = _shortened(step, operands)
         if short is not None:
             return short
@@ -293,7 +293,7 @@ class ForwardWriter:
             return bundle_names(self.main.use, step.node)[place]
         row, _, rest = step.label.partition(".")
         alone = rest and self.lasts[row] is step and row not in self.branched
-        label = row if alone and identifier(row) not in self.taken else step.label
+        label = row if alone and self.dialect.identifier(row) not in self.taken else step.label
         return f"next_{label}" if label in self.inputs else label
 
     def _is_passing(self, value: Value, step: ForwardCall, index: int) -> bool:
@@ -316,7 +316,7 @@ class ForwardWriter:
         return next(n for n in (*TEMPORARY, unused("x", busy)) if n not in busy)
 
     def _unused(self, label: str) -> str:
-        return unused(identifier(label.replace(".", "_")), self.taken)
+        return unused(self.dialect.identifier(label.replace(".", "_")), self.taken)
 
     def _own(self, label: str) -> str:
         """A name that nothing else gets."""

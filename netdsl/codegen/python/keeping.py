@@ -8,7 +8,6 @@ from typing import Any
 from netdsl.codegen.python.authored import Vocabulary, controlling, parts_of, rows_of, values_in
 from netdsl.codegen.python.families import Family
 from netdsl.codegen.python.terms import Term
-from netdsl.codegen.python.text import identifier
 from netdsl.codegen.python.uses import BlockUse
 from netdsl.text import syntax
 
@@ -19,7 +18,7 @@ def is_open(name: str, uses: Sequence[BlockUse]) -> bool:
     if any(b.word == name for b in use.branches):
         return name not in use.hidden
     values = [_value(u, name) for u in uses]
-    known = name in use.places or any(identifier(w) == name for w in use.settings)
+    known = name in use.places or any(use.dialect.identifier(w) == name for w in use.settings)
     return known and name not in use.hidden and all(repr(v) == repr(values[0]) for v in values)
 
 
@@ -27,7 +26,7 @@ def _value(use: BlockUse, name: str) -> Any:
     if name in use.places:
         i, j = use.places[name]
         return use.graph.inputs[i].shape[j]
-    return next((v for w, v in use.settings.items() if identifier(w) == name), None)
+    return next((v for w, v in use.settings.items() if use.dialect.identifier(w) == name), None)
 
 
 def pinned(family: Family) -> frozenset[str]:

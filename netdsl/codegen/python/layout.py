@@ -8,23 +8,22 @@ from typing import Any
 
 from netdsl.codegen.python.authored import Vocabulary
 from netdsl.codegen.python.branches import taking_list
+from netdsl.codegen.python.dialect import Dialect
 from netdsl.codegen.python.loops import LayerRun, runs_of
 from netdsl.codegen.python.spelling import Branched, Either, Infix, Made, Operand, Raw, Repeated, Spelling
+from netdsl.codegen.python.starts import begun
 from netdsl.codegen.python.steps import (
     ClassLayout,
     ForwardCall,
     applied,
-    attribute_of,
     follows,
-    is_spoken_for,
     owns_module,
     parameter,
     weighted,
 )
-from netdsl.codegen.python.text import CONTAINER_ATTRIBUTES, identifier, is_plain, unused
+from netdsl.codegen.python.text import unused
 from netdsl.codegen.python.turns import lay_branches, plans_of
 from netdsl.codegen.python.uses import BlockUse
-from netdsl.codegen.pytorch.starts import begun
 from netdsl.dims import Dim
 from netdsl.dims.tensors import Init, Value, Weight
 from netdsl.graph import Block, Node
@@ -59,7 +58,7 @@ def lay_out(use: BlockUse, names: Vocabulary) -> ClassLayout:
         elif node in runs:
             prefix, run = runs[node]
             done.update(run)
-            layout.steps.append(_call(run[-1], attribute_of(prefix), run[0].inputs, prefix, run))
+            layout.steps.append(_call(run[-1], use.dialect.attribute(prefix), run[0].inputs, prefix, run))
         else:
             _lay_node(layout, node, groups, chains)
     return layout
@@ -102,7 +101,7 @@ def _chain(use: BlockUse, prefix: str, nodes: list[Node], uses: dict[Value, int]
     chain = nodes[first : last + 1]
     fits = all(_linked(use, a, b, uses) for a, b in pairwise(chain))
     single = len(chain[0].inputs) == 1 and len(chain[-1].results) == 1
-    named = all(_table_name(n.name[len(prefix) + 1 :]) for n in chain)
+    named = all(_is_key(use, n.name[len(prefix) + 1 :]) for n in chain)
     free = any(use.spellings[n].parameter for n in chain if n in use.spellings)
     return chain if fits and single and named and not free else []
 
@@ -117,7 +116,7 @@ def _uses(use: BlockUse) -> dict[Value, int]:
 
 
 def _linked(use: BlockUse, before: Node, after: Node, uses: dict[Value, int]) -> bool:
-    """Whether two layers can stand side by side in an `nn.Sequential`."""
+    """Whether two layers can stand side by side in one sequence of modules."""
     for node in (before, after):
         spelling = use.spellings.get(node)
         if node.shares is not None or spelling is None or spelling.module is None or spelling.use:
@@ -167,7 +166,7 @@ def _call(node: Node, access: str, inputs: tuple[Value, ...], label: str, row: l
 def _lay_loop(layout: ClassLayout, run: LayerRun) -> None:
     first, last, loop = run.nodes[0], run.nodes[-1], run.repeated
     layout.attributes[f"{loop.base}{loop.start}"] = loop
-    layout.access.update((n, attribute_of(n.name)) for n in run.nodes)
+    layout.access.update((n, layout.use.dialect.attribute(n.name)) for n in run.nodes)
     layout.followed.add(id(run.decisive))
     turn = Made("for", run.turn)
     layout.steps.append(ForwardCall(last, turn, first.inputs, last.results, loop.base, row=tuple(run.nodes), loop=loop))
@@ -181,23 +180,28 @@ def _row_of(layout: ClassLayout, prefix: str, names: dict[Node, str], repeats: S
     runs = [run for run in repeats if run.prefix == prefix and set(run.nodes) <= names.keys()]
     special = runs[0].alone(row, names) if len(runs) == 1 else None
     if special is None:
-        return Made("nn.Sequential", (Made("OrderedDict", (), modules),))
+        return _sequence(use, modules)
     (run,), (number, only) = runs, special
     layout.followed.add(id(run.decisive))
     kept = {k: v for k, v in modules.items() if k not in {names[n] for n in run.nodes[1:]}}
     kept[names[run.nodes[0]]] = run.repeated
-    several = Made("nn.Sequential", (Made("OrderedDict", (), kept),))
+    several = _sequence(use, kept)
     alone = use.spellings[only].module if only else None
     return Either(run.repeated.count, number, alone, several) if alone else several
+
+
+def _sequence(use: BlockUse, modules: dict[str, Any]) -> Made:
+    return Made(use.dialect.sequence, (Made("OrderedDict", (), modules),))
 
 
 def _lay_chain(layout: ClassLayout, prefix: str, chain: list[Node], repeats: Sequence[LayerRun]) -> None:
     names = {n: n.name[len(prefix) + 1 :] for n in chain}
     layout.attributes[prefix] = _row_of(layout, prefix, names, repeats)
+    access = layout.use.dialect.attribute(prefix)
     for node in chain:
-        layout.access[node] = f"{attribute_of(prefix)}.{names[node]}"
+        layout.access[node] = f"{access}.{names[node]}"
         _note_inits(layout, node)
-    layout.steps.append(_call(chain[-1], attribute_of(prefix), chain[0].inputs, prefix, chain))
+    layout.steps.append(_call(chain[-1], access, chain[0].inputs, prefix, chain))
 
 
 def _lay_node(layout: ClassLayout, node: Node, groups: dict[str, list[Node]], chains: dict[str, list[Node]]) -> None:
@@ -220,22 +224,22 @@ def _lay_node(layout: ClassLayout, node: Node, groups: dict[str, list[Node]], ch
 
 def _register(layout: ClassLayout, node: Node, groups: dict[str, list[Node]], chains: dict[str, list[Node]]) -> None:
     """Give a layer its place among the attributes: on its own, or in the table of its row."""
-    spelling = layout.use.spellings[node]
-    made = parameter(layout.use.ops[node]) if spelling.parameter else spelling.module
+    spelling, dialect = layout.use.spellings[node], layout.use.dialect
+    made = parameter(layout.use, node) if spelling.parameter else spelling.module
     prefix, _, rest = node.name.partition(".")
     assert made is not None
     if prefix in groups and rest and (weighted(node) or prefix not in chains):
         outer, _, last = node.name.rpartition(".")
         table, access = _table(layout, outer)
-        if is_spoken_for(last):
-            layout.attributes[node.name], layout.access[node] = made, attribute_of(node.name)
+        if dialect.is_spoken_for(last):
+            layout.attributes[node.name], layout.access[node] = made, dialect.attribute(node.name)
         else:
             table[last], layout.access[node] = made, f'{access}["{last}"]'
         _note_inits(layout, node)
         return
-    attribute = node.name if not rest else unused(identifier(node.name), layout.attributes)
+    attribute = node.name if not rest else unused(dialect.identifier(node.name), layout.attributes)
     layout.attributes[attribute] = made
-    layout.access[node] = attribute_of(attribute, spelling.parameter)
+    layout.access[node] = dialect.attribute(attribute, spelling.parameter)
     _note_inits(layout, node)
 
 
@@ -243,16 +247,18 @@ def _table(layout: ClassLayout, path: str) -> tuple[dict[str, Any], str]:
     """What the table of a row holds, or that of a row inside its value, and how `forward` reaches it."""
     outer, _, last = path.rpartition(".")
     beside, access = _table(layout, outer) if outer else ({}, "")
-    made: Any = Made("nn.ModuleDict", (Made("{}", (), {}),))
-    if not outer or is_spoken_for(last):
-        made, access = layout.attributes.setdefault(path, made), attribute_of(path)
+    dialect = layout.use.dialect
+    made: Any = Made(dialect.table, (Made("{}", (), {}),))
+    if not outer or dialect.is_spoken_for(last):
+        made, access = layout.attributes.setdefault(path, made), dialect.attribute(path)
     else:
         made, access = beside.setdefault(last, made), f'{access}["{last}"]'
     return made.arguments[0].keywords, access
 
 
-def _table_name(rest: str) -> bool:
-    return "." not in rest and is_plain(rest) and rest not in CONTAINER_ATTRIBUTES
+def _is_key(use: BlockUse, rest: str) -> bool:
+    plain = "." not in rest and use.dialect.is_plain(rest)
+    return plain and rest not in use.dialect.container_attributes
 
 
 def _note_inits(layout: ClassLayout, node: Node) -> None:
@@ -270,18 +276,18 @@ def _note_inits(layout: ClassLayout, node: Node) -> None:
 # ---------------------------------------------------------------- sameness
 
 
-def form(value: Any, defaults_of: Any) -> Any:
+def form(value: Any, dialect: Dialect) -> Any:
     """The structure of an expression: everything but the values that an argument could stand for."""
     if isinstance(value, Made):
-        defaults = defaults_of(value.function)
-        keywords = tuple((k, form(v, defaults_of)) for k, v in value.keywords.items() if k not in defaults)
-        return value.function, tuple(form(a, defaults_of) for a in value.arguments), keywords
+        defaults = dialect.defaults(value.function)
+        keywords = tuple((k, form(v, dialect)) for k, v in value.keywords.items() if k not in defaults)
+        return value.function, tuple(form(a, dialect) for a in value.arguments), keywords
     if isinstance(value, Branched):
-        return value.table, tuple((t.key, t.free, form(t.made, defaults_of), _started(t.starts)) for t in value.items)
+        return value.table, tuple((t.key, t.free, form(t.made, dialect), _started(t.starts)) for t in value.items)
     if isinstance(value, Repeated):
-        return "repeated", value.base, value.start, form(value.item, defaults_of)
+        return "repeated", value.base, value.start, form(value.item, dialect)
     if isinstance(value, Either):
-        return value.number, form(value.alone, defaults_of), form(value.several, defaults_of)
+        return value.number, form(value.alone, dialect), form(value.several, dialect)
     if isinstance(value, Infix):
         return value.template, len(value.values)
     if isinstance(value, Operand | Raw):
@@ -308,14 +314,12 @@ def _started(starts: Sequence[tuple[str, Init, Any]]) -> tuple[Any, ...]:
     return tuple((path, init.kind, init.values) for path, init, _ in starts)
 
 
-def form_of(
-    layout: ClassLayout, without: frozenset[str], defaults_of: Any, opaque: frozenset[str] = frozenset()
-) -> tuple[Any, ...]:
+def form_of(layout: ClassLayout, without: frozenset[str], opaque: frozenset[str] = frozenset()) -> tuple[Any, ...]:
     """The structure of a layout.
 
     Rows in `without` count as if their value were what they read; of rows in `opaque` only the place counts.
     """
-    use = layout.use
+    use, dialect = layout.use, layout.use.dialect
     hidden = without | opaque
     number: dict[Value, Any] = {v: i for i, v in enumerate(use.graph.inputs)}
     steps = []
@@ -324,11 +328,11 @@ def form_of(
             number[step.results[0]] = number[step.inputs[0]]
             continue
         reads = tuple(number[v] for v in step.inputs)
-        told = form(step.expression, defaults_of), _batches(step)
+        told = form(step.expression, dialect), _batches(step)
         steps.append((step.label, told, reads, step.follows, len(step.results)))
         number.update({v: (step.label, i) for i, v in enumerate(step.results)})
-    attributes = tuple((a, form(m, defaults_of)) for a, m in layout.attributes.items() if a not in hidden)
-    rows = tuple(f"{attribute_of(label)}." for label in hidden)
+    attributes = tuple((a, form(m, dialect)) for a, m in layout.attributes.items() if a not in hidden)
+    rows = tuple(f"{dialect.attribute(label)}." for label in hidden)
     inits = _started([start for start in layout.inits if not start[0].startswith(rows)])
     outputs = tuple((o.name, number[o.value]) for o in use.graph.outputs)
     states = tuple(
@@ -339,4 +343,4 @@ def form_of(
     return inputs, tuple(steps), attributes, inits, outputs, states
 
 
-__all__ = ["ClassLayout", "ForwardCall", "Spelling", "attribute_of", "form", "form_of", "lay_out", "owns_module"]
+__all__ = ["ClassLayout", "ForwardCall", "Spelling", "form", "form_of", "lay_out", "owns_module"]

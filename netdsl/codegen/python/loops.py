@@ -11,7 +11,7 @@ from netdsl.codegen.python.authored import Vocabulary, bounds_of, parts_of, rows
 from netdsl.codegen.python.spelling import Infix, Made, Operand, Repeated, Spelling
 from netdsl.codegen.python.strays import asked
 from netdsl.codegen.python.terms import traced
-from netdsl.codegen.python.text import identifier, unused
+from netdsl.codegen.python.text import unused
 from netdsl.codegen.python.uses import BlockUse
 from netdsl.dims.tensors import Value
 from netdsl.graph import Block, Node
@@ -148,7 +148,8 @@ def _call(use: BlockUse, node: Node, repeated: Repeated) -> Made | Infix:
 def _counter(use: BlockUse) -> str:
     """A word for the number of a turn that nothing else in the class is called."""
     rows = {n.name.partition(".")[0] for n in use.graph.nodes}
-    return unused("i", {*use.env, *use.axes, *map(identifier, (*use.settings, *use.inputs.values(), *rows))})
+    others = map(use.dialect.identifier, (*use.settings, *use.inputs.values(), *rows))
+    return unused("i", {*use.env, *use.axes, *others})
 
 
 def _is_step(use: BlockUse, node: Node) -> bool:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
+from netdsl.codegen.python.dialect import Signature
 from netdsl.codegen.python.extents import AxisNames
 from netdsl.codegen.python.layout import ClassLayout
 from netdsl.codegen.python.spelling import Infix, Made, Operand, Raw, Repeated
@@ -21,20 +22,13 @@ from netdsl.codegen.python.text import (
     annotation,
     breakable,
     flat,
-    identifier,
-    is_plain,
     literal,
     operand,
     unused,
 )
 from netdsl.codegen.python.uses import BlockUse, Built, ClassArgument
-from netdsl.codegen.pytorch.signatures import Signature, known_signature
 from netdsl.dims import Dim
 
-SHORT = {
-    "out_channels": "channels", "out_features": "features", "kernel_size": "kernel", "num_features": "features",
-    "num_channels": "channels", "normalized_shape": "shape", "hidden_size": "hidden", "input_size": "features",
-}  # fmt: skip
 LONGEST = 6
 """Names and numbers in an expression, at most: a longer one says less than an argument of its own."""
 
@@ -49,6 +43,7 @@ class Parameters:
         self.layouts = layouts
         self.uses: list[BlockUse] = [layout.use for layout in layouts]
         self.classes = classes
+        self.dialect = layouts[0].use.dialect
         self.used: set[str] = set()
         self.stored: set[str] = set()
         """Arguments that `forward` reads, kept as attributes."""
@@ -126,7 +121,7 @@ class Parameters:
     def attribute(self, argument: str) -> str:
         """Where an argument is kept for `forward`."""
         taken = self.layouts[0].attributes
-        if is_plain(argument) and argument not in taken:
+        if self.dialect.is_plain(argument) and argument not in taken:
             return f"self.{argument}"
         return f"self.{unused(f'{argument}_setting', taken)}"
 
@@ -137,7 +132,7 @@ class Parameters:
         extra = self._word(values, wanted)
         if not extra:
             known = {n for u in self.uses for n in u.env} | set(self.uses[0].axes)
-            extra = unused(identifier(hint), known)
+            extra = unused(self.dialect.identifier(hint), known)
         for use, value in zip(self.uses, wanted, strict=True):
             use.env[extra] = value
             use.origins[extra] = names_in((own.get(id(use), 0),))
@@ -171,11 +166,7 @@ class Parameters:
     def signature(self, function: str) -> Signature | None:
         """Names and defaults of what is called, of the file's own classes too."""
         built = self.classes.get(function)
-        return Signature(built.names, built.defaults) if built else known_signature(function)
-
-    def defaults(self, function: str) -> dict[str, Any]:
-        signature = self.signature(function)
-        return signature.defaults if signature else {}
+        return Signature(built.names, built.defaults) if built else self.dialect.signature(function)
 
     def write(
         self, values: Sequence[Any], uses: Sequence[BlockUse], hint: str, operands: Sequence[Doc] = (),
@@ -230,18 +221,15 @@ class Parameters:
         return Called("", tuple(items), "{}") if function == "{}" else Called(function, _compressed(items), "()")
 
     def _hint(self, hint: str, slot: str, function: str) -> str:
-        if function in ("nn.Sequential", "nn.ModuleDict", "nn.Parameter", "torch.empty"):
-            return hint
-        if slot == "2" and function.startswith("F.") and "pool" in function:
-            slot = "size" if "adaptive" in function else "kernel"
-        return f"{hint}_{SHORT.get(slot, slot)}".strip("_")
+        word = self.dialect.slot(function, slot)
+        return f"{hint}_{word}".strip("_") if word else hint
 
     # ------------------------------------------------------------ the constructor
 
     def arguments(self) -> tuple[ClassArgument, ...]:
         """What `__init__` takes: axes of inputs, settings, what else differs; those with defaults last."""
         use = self.uses[0]
-        names = {identifier(word): word for word in use.settings if identifier(word) not in use.hidden}
+        names = {n: word for word in use.settings if (n := use.dialect.identifier(word)) not in use.hidden}
         defaults = defaults_of(use)
         axes = [ClassArgument(n, "axis", "int", axis=at) for n, at in use.axes.items() if n in self.used]
         own = {n: word for n, word in names.items() if n in self.used and n not in {*use.axes, *self.extras}}

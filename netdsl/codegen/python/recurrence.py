@@ -14,7 +14,6 @@ from netdsl.codegen.python.text import (
     Called,
     breakable,
     heading,
-    identifier,
     lay,
     listed,
     literal,
@@ -48,7 +47,8 @@ def _own_names(layout: ClassLayout) -> set[str]:
 
 
 def _step_lines(method: str, forward: ForwardWriter, names: Sequence[str], results: Sequence[Value]) -> list[str]:
-    head = heading(method, ["self", *(f"{n}: Tensor" for n in names)], len(results))
+    tensor = forward.dialect.tensor
+    head = heading(method, ["self", *(f"{n}: {tensor}" for n in names)], [tensor] * len(results))
     returned = [forward.returned(v) for v in results]
     if len(results) == 1:
         return [*head, *forward.lines, *commented(returned[0][0], "return ", returned[0][1], 2)]
@@ -67,6 +67,10 @@ class _Loop:
         self.method = method
         self.uses = [layout.use for layout in layouts]
         self.forward = forward
+        self.dialect = forward.dialect
+        if self.dialect.unrolling is None:
+            raise ValueError("a recurrent block cannot be said")
+        self.forms = self.dialect.unrolling
         self.block = block
         self.results = results
         self.sequences = [forward.names[v] for v in block.sequences]
@@ -85,8 +89,9 @@ class _Loop:
         return name
 
     def lines(self) -> list[str]:
-        arguments = ["self", *(f"{n}: Tensor" for n in (*self.sequences, *self.given.values()))]
-        head = heading("forward", arguments, len(self.block.body.outputs))
+        tensor = self.dialect.tensor
+        arguments = ["self", *(f"{n}: {tensor}" for n in (*self.sequences, *self.given.values()))]
+        head = heading(self.dialect.forward, arguments, [tensor] * len(self.block.body.outputs))
         starts = [line for s in self.block.states for line in self._start(s)]
         empty = [f"{INDENT * 2}{name} = []" for name in self.stacks.values()]
         return [*head, *starts, *empty, *self._loop(), *self._stacked()]
@@ -97,23 +102,20 @@ class _Loop:
         if isinstance(state.initial, Value):
             given = self.given[state.name]
             once = not state.initial.type.batched
-            made = f"{given}.expand({first}.shape[0], *{given}.shape)" if once else given
+            made = self.forms.repeated(given, f"{first}.shape[0]") if once else given
             return [f"{INDENT * 2}{name} = {made}"]
         sizes = [self._extent(state, i) for i in range(state.current.type.rank)]
-        size = tuple(("", Atom(s)) for s in (f"{first}.shape[0]", *sizes))
+        size = (f"{first}.shape[0]", *sizes)
         real = next((n for n, s in zip(self.sequences, self.block.sequences, strict=True) if _is_real(s)), "")
         if not real:
-            return lay(Called(f"self.{self._kept(state)}.expand", size), f"{name} = ", "", 2)
-        if not state.initial:
-            return lay(Called(f"{real}.new_zeros", size), f"{name} = ", "", 2)
-        filled = (("", Called("", size)), ("", Atom(literal(float(state.initial)))))
-        return lay(Called(f"{real}.new_full", filled), f"{name} = ", "", 2)
+            return lay(self.forms.spread(f"self.{self._kept(state)}", size), f"{name} = ", "", 2)
+        return lay(self.forms.filled(real, size, float(state.initial)), f"{name} = ", "", 2)
 
     def _kept(self, state: State) -> str:
         """A buffer with the number that a state starts from, so that it is of the kind that the module is."""
-        attribute = unused(identifier(f"{state.name}_0"), {*self.taken_attributes, *self.forward.buffers})
+        attribute = unused(self.dialect.identifier(f"{state.name}_0"), {*self.taken_attributes, *self.forward.buffers})
         assert not isinstance(state.initial, Value)
-        self.forward.buffers[attribute] = literal(float(state.initial))
+        self.forward.buffers[attribute] = self.forms.buffer(attribute, literal(float(state.initial)))
         return attribute
 
     def _extent(self, state: State, axis: int) -> str:
@@ -131,7 +133,7 @@ class _Loop:
         raise ValueError(f"the size {values[0]} of a state cannot be had from the inputs")
 
     def _loop(self) -> list[str]:
-        over = [f"{n}.unbind(1)" for n in self.sequences]
+        over = [self.forms.steps(n) for n in self.sequences]
         source = over[0] if len(over) == 1 else f"zip({', '.join(over)}, strict=True)"
         names = [self._result_name(v) for v in self.results]
         call = Called(f"self.{self.method}", tuple(("", Atom(n)) for n in (*self.steps, *self.states.values())))
@@ -157,7 +159,7 @@ class _Loop:
         ]
 
     def _stacked(self) -> list[str]:
-        made = [f"torch.stack({self.stacks[o.value]}, dim=1)" for o in self.block.body.outputs]
+        made = [self.forms.stacked(self.stacks[o.value]) for o in self.block.body.outputs]
         return listed(made, "return ", 2)
 
 

@@ -10,7 +10,6 @@ from netdsl.codegen.python.authored import declared_axes
 from netdsl.codegen.python.layout import ClassLayout, ForwardCall
 from netdsl.codegen.python.parameters import Parameters
 from netdsl.codegen.python.terms import Sized, term_of
-from netdsl.codegen.python.text import identifier
 from netdsl.codegen.python.uses import BlockUse
 from netdsl.dims import Dim
 from netdsl.dims.tensors import Value
@@ -61,7 +60,7 @@ class ShapeComments:
             for place, letter in enumerate(letters, start=-len(letters)):
                 sizes = [shape[place] for shape in shapes]
                 same = next((a.text for a in made if a.letter == letter and all(map(_equal, a.sizes, sizes))), "")
-                own = f"{identifier(self.main.use.inputs[value])}_{letter}"
+                own = f"{self.main.use.dialect.identifier(self.main.use.inputs[value])}_{letter}"
                 text = same or (own if letter in {a.text for a in made} else letter)
                 if not isinstance(sizes[0], Dim) and not _differ(sizes):
                     text = str(int(sizes[0]))

@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """Text that stands in the source as it is: `torch.float32`."""
+    """Text that stands in the source as it is: `float("-inf")`."""
 
     text: str
 
@@ -91,19 +91,18 @@ class Infix:
 class Spelling:
     """Both ways to write an operation.
 
-    `module` is an `nn.Module` to construct in `__init__` and call with the operands: needed when it owns weights.
-    `call` is an expression for `forward`. At least one of them is there; with both, `nn.Sequential` uses the module
-    and `forward` the call. `support` names classes or functions from `support.py` that the file must contain.
+    `module` is a module to construct in `__init__` and call with the operands: needed when it owns weights. `call` is
+    an expression for `forward`. At least one of them is there; with both, a sequence of modules uses the module and
+    `forward` the call. `support` names classes or functions of the dialect's that the file must contain.
     """
 
     module: Made | None = None
     call: Made | Infix | None = None
     support: tuple[str, ...] = ()
-    imports: tuple[str, ...] = ()
     parameter: bool = False
-    """The node is a free `nn.Parameter` of the module itself."""
+    """The node is a free parameter of the module itself."""
     init: dict[str, Any] = field(default_factory=dict)
     """Weights whose initial value is not the module's own: name to `tensors.Init`."""
     use: str = ""
-    """How `forward` calls the module when `{m}({0}, {1})` is not it: `{m}({0})[0]` for `nn.LSTM`, whose result is a
-    tuple. `{m}` is the module, `{0}` and `{1}` the operands. Such a module cannot stand in `nn.Sequential`."""
+    """How `forward` calls the module when `{m}({0}, {1})` is not it: `{m}({0})[0]` for one whose result is a tuple.
+    `{m}` is the module, `{0}` and `{1}` the operands. Such a module cannot stand in a sequence."""

@@ -7,11 +7,10 @@ from typing import Any
 
 from netdsl.codegen.python.authored import Vocabulary
 from netdsl.codegen.python.spelling import Branched, Either, Infix, Made, Operand, Repeated, Spelling
-from netdsl.codegen.python.text import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, is_plain
 from netdsl.codegen.python.uses import BlockUse, Branches
 from netdsl.dims.tensors import Init, Value
 from netdsl.graph import Block, Node
-from netdsl.ops.base import Elementwise, Op
+from netdsl.ops.base import Elementwise
 
 
 @dataclass(eq=False)
@@ -68,18 +67,6 @@ def weighted(node: Node) -> bool:
     return isinstance(node.op, Block) or bool(node.op.weights())
 
 
-def attribute_of(label: str, free: bool = False) -> str:
-    """How an attribute is reached; one that `nn.Module` has a use for lies in the table alone.
-
-    `row.layer` is a layer that the table of a row has under such a name.
-    """
-    row, dot, rest = label.rpartition(".")
-    if dot:
-        return f'{attribute_of(row)}._modules["{rest}"]'
-    table = "_parameters" if free else "_modules"
-    return f"self.{label}" if is_plain(label) else f'self.{table}["{label}"]'
-
-
 def applied(use: BlockUse, node: Node, access: str) -> Made | Infix:
     """A module, called on its operands; a free parameter stands for itself."""
     spelling = use.spellings.get(node.owner, Spelling())
@@ -103,11 +90,6 @@ def follows(node: Node) -> bool:
     return elementwise and len(node.results) == 1 and node.results[0].shape == node.inputs[0].shape
 
 
-def is_spoken_for(rest: str) -> bool:
-    """Whether `nn.ModuleDict` itself has something of that name, and would refuse the key."""
-    inner = rest.startswith("_") and not rest[-1].isdigit()
-    return inner or rest in MODULE_ATTRIBUTES | CONTAINER_ATTRIBUTES
-
-
-def parameter(op: Op) -> Made:
-    return Made("nn.Parameter", (Made("torch.empty", tuple(op.weights()[0].shape) or ((),)),))
+def parameter(use: BlockUse, node: Node) -> Made:
+    """The free parameter that a layer is."""
+    return use.dialect.free_parameter(tuple(use.ops[node].weights()[0].shape))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from netdsl.codegen.python.dialect import Dialect
 from netdsl.codegen.python.spelling import Infix, Made, Spelling
+from netdsl.codegen.python.starts import begun, start_texts
 from netdsl.codegen.python.terms import Scaled, Sized, is_unsaid, names_in, plain, traced
-from netdsl.codegen.pytorch.signatures import known_signature
-from netdsl.codegen.pytorch.starts import begun, start_texts
+from netdsl.codegen.target import Unsupported
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import result_types
 from netdsl.ops.base import Op, Requirement, RuleError
@@ -23,6 +24,31 @@ class Strays:
 
     names: set[str] = field(default_factory=set)
     sizes: list[list[set[str]]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What names mean where the rules are asked again."""
+
+    env: Mapping[str, Any]
+    dialect: Dialect
+
+
+def spelt(dialect: Dialect, op: Op) -> Spelling:
+    """What the operation's rule gives. Raises `Unsupported` where it has none.
+
+    A setting that the author wrote in words is said even where its value is the target's default: `stride=stride`.
+    """
+    spelling: Spelling = dialect.rules.rule(op)(op)
+    signature = dialect.signature(spelling.module.function) if spelling.module else None
+    if spelling.module is None or signature is None:
+        return spelling
+    written = {dialect.keywords.get(f.name, f.name): getattr(op, f.name) for f in op.settings()}
+    given = spelling.module.keywords
+    more = {
+        k: v for k, v in written.items() if k not in given and isinstance(v, Sized) and signature.defaults.get(k) == v
+    }
+    return replace(spelling, module=replace(spelling.module, keywords={**given, **more})) if more else spelling
 
 
 def names_in_fields(fields: Mapping[str, Any]) -> set[str]:
@@ -45,9 +71,7 @@ def asked(value: Any) -> Any:
     return (value.term, plain(value)) if isinstance(value, Sized | Scaled) else (type(value), value)
 
 
-def strays(
-    op: Op, fields: Mapping[str, Any], found: SpeltAt, spell: Callable[[Op], Spelling], env: Mapping[str, Any]
-) -> Strays:
+def strays(op: Op, fields: Mapping[str, Any], found: SpeltAt, dialect: Dialect, env: Mapping[str, Any]) -> Strays:
     """What does not follow: terms at other values of a name, against what the rules say there.
 
     Values at which the operation cannot be are passed over.
@@ -55,13 +79,13 @@ def strays(
     result = Strays(sizes=[[set() for _ in t.shape] for t in found[0]])
     for name in sorted(n for n in names_in_fields(fields) if n in env):
         for value in _others(env[name]):
-            there = {**env, name: value}
+            there = Elsewhere({**env, name: value}, dialect)
             try:
-                again = type(op)(**{k: _at(v, there) for k, v in fields.items()})
-                known = result_types(again), spell(again)
-            except (RuleError, TypeError, ValueError, ArithmeticError, KeyError):
+                again = type(op)(**{k: _at(v, there.env) for k, v in fields.items()})
+                known = result_types(again), spelt(dialect, again)
+            except (Unsupported, RuleError, TypeError, ValueError, ArithmeticError, KeyError):
                 continue
-            starts = _starts(op, found[1]) == _starts(again, known[1])
+            starts = _starts(dialect, op, found[1]) == _starts(dialect, again, known[1])
             if (starts and _same(found, known, there)) or not all(map(_met, again.requirements())):
                 continue
             _note(result, name, found, known, there)
@@ -70,25 +94,25 @@ def strays(
     return result
 
 
-def _starts(op: Op, spelling: Spelling) -> tuple[str, ...]:
+def _starts(dialect: Dialect, op: Op, spelling: Spelling) -> tuple[str, ...]:
     """How its weights start: some ways count the numbers that come in."""
-    return start_texts(*begun(spelling, op))
+    return start_texts(dialect, *begun(spelling, op))
 
 
-def _same(found: SpeltAt, known: SpeltAt, env: Mapping[str, Any]) -> bool:
+def _same(found: SpeltAt, known: SpeltAt, there: Elsewhere) -> bool:
     ours, theirs = ([t.shape for t in types] for types, _ in (found, known))
-    return _agree(_parts(found[1]), _parts(known[1]), env) and _agree(ours, theirs, env)
+    return _agree(_parts(found[1]), _parts(known[1]), there) and _agree(ours, theirs, there)
 
 
-def _note(result: Strays, name: str, found: SpeltAt, known: SpeltAt, env: Mapping[str, Any]) -> None:
+def _note(result: Strays, name: str, found: SpeltAt, known: SpeltAt, there: Elsewhere) -> None:
     if len(found[0]) != len(known[0]):  # as many parts as a setting says
         result.names.add(name)
         return
     for row, ours, theirs in zip(result.sizes, found[0], known[0], strict=True):
         for i, extent in enumerate(ours.shape):
-            if i >= theirs.rank or not _agree(extent, theirs.shape[i], env):
+            if i >= theirs.rank or not _agree(extent, theirs.shape[i], there):
                 row[i].add(name)
-    if not _agree(_parts(found[1]), _parts(known[1]), env):
+    if not _agree(_parts(found[1]), _parts(known[1]), there):
         result.names.add(name)
 
 
@@ -126,24 +150,23 @@ def _parts(spelling: Spelling) -> Any:
     return spelling.module, spelling.call, spelling.use
 
 
-def _agree(ours: Any, theirs: Any, env: Mapping[str, Any]) -> bool:
+def _agree(ours: Any, theirs: Any, there: Elsewhere) -> bool:
     """Whether an expression comes to another one, its terms taken at `env`."""
     if isinstance(ours, Made) and isinstance(theirs, Made):
-        return _same_call(ours, theirs, env)
+        return _same_call(ours, theirs, there)
     if isinstance(ours, Infix) and isinstance(theirs, Infix):
-        return ours.template == theirs.template and _agree(ours.values, theirs.values, env)
+        return ours.template == theirs.template and _agree(ours.values, theirs.values, there)
     if isinstance(ours, tuple | list) and isinstance(theirs, tuple | list):
-        return len(ours) == len(theirs) and all(_agree(a, b, env) for a, b in zip(ours, theirs, strict=True))
+        return len(ours) == len(theirs) and all(_agree(a, b, there) for a, b in zip(ours, theirs, strict=True))
     if isinstance(ours, Sized | Scaled):
-        return is_unsaid(ours.term) or ours.term.holds(theirs, env)
+        return is_unsaid(ours.term) or ours.term.holds(theirs, there.env)
     return bool(ours == theirs)
 
 
-def _same_call(ours: Made, theirs: Made, env: Mapping[str, Any]) -> bool:
-    """Keywords left out have PyTorch's default."""
-    signature = known_signature(ours.function)
-    defaults = signature.defaults if signature else {}
+def _same_call(ours: Made, theirs: Made, there: Elsewhere) -> bool:
+    """Keywords left out have the target's default."""
+    defaults = there.dialect.defaults(ours.function)
     words = sorted({*ours.keywords, *theirs.keywords})
     first, second = (tuple(m.keywords.get(w, defaults.get(w)) for w in words) for m in (ours, theirs))
-    called = ours.function == theirs.function and _agree(ours.arguments, theirs.arguments, env)
-    return called and _agree(first, second, env)
+    called = ours.function == theirs.function and _agree(ours.arguments, theirs.arguments, there)
+    return called and _agree(first, second, there)

@@ -7,9 +7,7 @@ line length from `WIDTH` on.
 from __future__ import annotations
 
 import ast
-import builtins
 import json
-import keyword
 import math
 import re
 import textwrap
@@ -118,16 +116,14 @@ def listed(names: Sequence[str], before: str, depth: int) -> list[str]:
     return [line] if len(line) <= WIDTH else lay(Called("", tuple(("", Atom(n)) for n in names)), before, "", depth)
 
 
-def heading(function: str, items: Sequence[str], results: int | str, depth: int = 1) -> list[str]:
-    """`def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:`; `results` is how many tensors come out, or a type."""
-    kind = results if isinstance(results, str) else "Tensor"
-    if isinstance(results, int) and results > 1:
-        kind = f"tuple[{', '.join(['Tensor'] * results)}]"
+def heading(function: str, items: Sequence[str], results: Sequence[str], depth: int = 1) -> list[str]:
+    """`def step(self, x: Tensor) -> tuple[Tensor, Tensor]:`; `results` are the types of what comes out."""
+    kind = results[0] if len(results) == 1 else f"tuple[{', '.join(results)}]"
     *lines, last = lay(Called(function, tuple(("", Atom(i)) for i in items)), "def ", f" -> {kind}:", depth)
-    if len(last) <= WIDTH or isinstance(results, str):
+    if len(last) <= WIDTH or len(results) == 1:
         return [*lines, last]
     margin = INDENT * depth
-    return [*lines, f"{margin}) -> tuple[", *[f"{margin}{INDENT}Tensor,"] * results, f"{margin}]:"]
+    return [*lines, f"{margin}) -> tuple[", *(f"{margin}{INDENT}{r}," for r in results), f"{margin}]:"]
 
 
 def looped(names: Sequence[str], items: Doc, depth: int) -> list[str]:
@@ -184,55 +180,6 @@ def annotation(value: Any) -> str:
         kinds = {annotation(v) for v in value}
         return f"tuple[{kinds.pop() if len(kinds) == 1 else 'float'}, ...]"
     return next((t.__name__ for t in (bool, int, float) if isinstance(value, t)), "str")
-
-
-# ---------------------------------------------------------------- names
-
-BUILTINS = frozenset(dir(builtins))
-IMPORTED = frozenset({"torch", "nn", "F", "math", "Tensor", "OrderedDict", "self"})
-FORBIDDEN = BUILTINS | IMPORTED | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
-
-MODULE_ATTRIBUTES = frozenset({
-    "T_destination", "add_module", "apply", "bfloat16", "buffers", "call_super_init", "children", "compile", "cpu",
-    "cuda", "double", "dump_patches", "eval", "extra_repr", "float", "forward", "get_buffer", "get_extra_state",
-    "get_parameter", "get_submodule", "half", "ipu", "load_state_dict", "modules", "mtia", "named_buffers",
-    "named_children", "named_modules", "named_parameters", "parameters", "register_backward_hook", "register_buffer",
-    "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook",
-    "register_full_backward_pre_hook", "register_load_state_dict_post_hook", "register_load_state_dict_pre_hook",
-    "register_module", "register_parameter", "register_state_dict_post_hook", "register_state_dict_pre_hook",
-    "requires_grad_", "set_extra_state", "set_submodule", "share_memory", "state_dict", "to", "to_empty",
-    "train", "training", "type", "xpu", "zero_grad",
-})  # fmt: skip
-"""What a module has already, underscored names apart: no layer's attribute."""
-CONTAINER_ATTRIBUTES = frozenset({"append", "clear", "extend", "insert", "items", "keys", "pop", "update", "values"})
-"""What `nn.Sequential` and `nn.ModuleDict` have beside those."""
-
-
-def is_plain(name: str) -> bool:
-    """Whether a layer's name can be an attribute as it is."""
-    ordinary = name.isidentifier() and name.isascii() and not keyword.iskeyword(name)
-    return ordinary and not name.startswith("_") and name not in MODULE_ATTRIBUTES
-
-
-def identifier(name: str) -> str:
-    """A name for a variable or an argument: ASCII, no keyword, hides nothing that the source needs.
-
-    Two names of a text never come to one. Classes have a way of their own with names that begin with `__`.
-    """
-    made = re.sub(r"\W|[^\x00-\x7f]", "_", name) or "x"
-    if made[0].isdigit() or re.match("x*__", made):
-        made = f"x{made}"
-    return f"{made}_" if made.rstrip("_") in FORBIDDEN else made
-
-
-def class_name(name: str, taken: Collection[str] = ()) -> str:
-    """`double_conv` → `DoubleConv`; numbered when it is taken."""
-    words = [w for w in re.split(r"\W|_|[^\x00-\x7f]", name) if w]
-    made = "".join(w[0].upper() + w[1:] for w in words) or "Block"
-    made = f"Net{made}" if made[0].isdigit() else made
-    if made in FORBIDDEN or made == "F":
-        made += "Block"
-    return unused(made, taken, first=2)
 
 
 def unused(base: str, taken: Collection[str], first: int = 2) -> str:

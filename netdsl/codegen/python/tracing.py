@@ -1,19 +1,19 @@
 """One use of a definition (a block with its settings, or the net): its layers spelt, its numbers traced to names.
 
-A body is run once more on sizes that remember where they come from, so that `nn.Conv2d(in_channels, 4 * c, 1)` can be
+A body is run once more on sizes that remember where they come from, so that `Conv2d(in_channels, 4 * c, 1)` can be
 written for every use of a block at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from netdsl.codegen.python.authored import Before, Vocabulary, parts_of, rows_of
 from netdsl.codegen.python.branches import branches_in, enter, gathered_types, settled_type
+from netdsl.codegen.python.dialect import Dialect
 from netdsl.codegen.python.spelling import Made, Spelling
-from netdsl.codegen.python.strays import asked, names_in_fields, strays
+from netdsl.codegen.python.strays import asked, names_in_fields, spelt, strays
 from netdsl.codegen.python.terms import (
     Sized,
     name,
@@ -25,10 +25,8 @@ from netdsl.codegen.python.terms import (
     translate,
     unsaid,
 )
-from netdsl.codegen.python.text import identifier, unused
+from netdsl.codegen.python.text import unused
 from netdsl.codegen.python.uses import BlockUse, Built
-from netdsl.codegen.pytorch.signatures import known_signature
-from netdsl.codegen.pytorch.spelling import rules
 from netdsl.codegen.target import Unsupported
 from netdsl.dims import Dim
 from netdsl.dims.tensors import TensorType, Value
@@ -48,13 +46,14 @@ Refuse = Callable[[Unsupported | RuleError, Node], None]
 
 
 def new_use(
-    block: Block | None, graph: Graph, settings: dict[str, Any], hidden: frozenset[str] = frozenset()
+    dialect: Dialect, block: Block | None, graph: Graph, settings: dict[str, Any], hidden: frozenset[str] = frozenset()
 ) -> BlockUse:
     """A use whose names are known; `trace` does the rest. Settings and axes in `hidden` are left as numbers."""
     definition = getattr(block if block else graph, "definition", None)
-    use = BlockUse(block, graph, settings, definition, hidden=hidden)
+    use = BlockUse(dialect, block, graph, settings, definition, hidden=hidden)
     use.inputs = dict(zip(graph.inputs, _input_names(use), strict=True))
-    use.env = {identifier(k): v for k, v in settings.items() if identifier(k) not in hidden and _is_scalar(v)}
+    named = {dialect.identifier(k): v for k, v in settings.items()}
+    use.env = {k: v for k, v in named.items() if k not in hidden and _is_scalar(v)}
     if block is not None:
         _name_axes(use, len(block.sequences) if isinstance(block, Recurrent) else len(graph.inputs))
     return use
@@ -78,9 +77,9 @@ def _is_scalar(value: Any) -> bool:
 
 
 def _name_axes(use: BlockUse, count: int) -> None:
-    taken = {identifier(word) for word in use.settings}
+    taken = {use.dialect.identifier(word) for word in use.settings}
     for i, value in enumerate(use.graph.inputs[:count]):
-        prefix = "in" if count == 1 else identifier(use.inputs[value])
+        prefix = "in" if count == 1 else use.dialect.identifier(use.inputs[value])
         rank = value.type.rank
         for j, axis in enumerate(AXIS_NAMES.get(rank) or [f"size{j + 1}" for j in range(rank)]):
             argument = unused(f"{prefix}_{axis}", taken, first=2)
@@ -189,8 +188,7 @@ def _op(use: BlockUse, names: Vocabulary, node: Node, refuse: Refuse) -> tuple[T
     again, types = _traced_op(op, fields, node)
     use.ops[node] = again
     try:
-        rule = rules.rule(op)
-        use.spellings[node] = spelling = _completed(rule(again), again)
+        use.spellings[node] = spelling = spelt(use.dialect, again)
     except (Unsupported, RuleError) as problem:
         refuse(problem, node)
         return types
@@ -199,7 +197,7 @@ def _op(use: BlockUse, names: Vocabulary, node: Node, refuse: Refuse) -> tuple[T
     if names_in_fields(fields) and not plainly:
         key = type(op), tuple(names.turn), *((k, asked(v)) for k, v in fields.items())
         if key not in use.asked:
-            use.asked[key] = strays(op, fields, (types, spelling), lambda op: _completed(rule(op), op), use.env)
+            use.asked[key] = strays(op, fields, (types, spelling), use.dialect, use.env)
         found = use.asked[key]
         use.baked |= found.names
         types = tuple(_marked(use, t, row) for t, row in zip(types, found.sizes, strict=True))
@@ -225,20 +223,6 @@ def _traced_op(op: Op, fields: dict[str, Any], node: Node) -> tuple[Op, tuple[Te
         sources = names_in_fields(fields)
         shapes = [r.type.with_shape(*(_following(e, sources) for e in r.type.shape)) for r in node.results]
         return op, tuple(shapes)
-
-
-def _completed(spelling: Spelling, op: Op) -> Spelling:
-    """A setting that the author wrote in words is said even where its value is PyTorch's default: `stride=stride`."""
-    signature = known_signature(spelling.module.function) if spelling.module else None
-    if spelling.module is None or signature is None:
-        return spelling
-    settings = {"pad": "padding"}
-    written = {settings.get(f.name, f.name): getattr(op, f.name) for f in op.settings()}
-    given = spelling.module.keywords
-    more = {
-        k: v for k, v in written.items() if k not in given and isinstance(v, Sized) and signature.defaults.get(k) == v
-    }
-    return replace(spelling, module=replace(spelling.module, keywords={**given, **more})) if more else spelling
 
 
 def _fields(op: Op, known: dict[Value, Value], node: Node, use: BlockUse, names: Vocabulary) -> dict[str, Any]:
@@ -280,7 +264,7 @@ def _meanings(use: BlockUse, names: Vocabulary, node: Node, inner: BlockUse) -> 
     meanings = dict(inner.env)
     defaults = {p.name.id: p.default for p in inner.block.parameters} if inner.block else {}
     for word in inner.settings:
-        argument = identifier(word)
+        argument = use.dialect.identifier(word)
         if word in node.written:
             value = meanings.get(argument, inner.settings[word])
             meanings[argument] = _retold(value, node.written[word], use, names)
@@ -304,7 +288,7 @@ def _meanings(use: BlockUse, names: Vocabulary, node: Node, inner: BlockUse) -> 
 def _by_default(value: Any, default: Any, inner: BlockUse, meanings: dict[str, Any]) -> Any:
     """A setting left out, whose default follows those before it: `mid = 4 * c`."""
     words = {p.name.id for p in inner.block.parameters} if inner.block else set()
-    said = {w: name(identifier(w)) for w in words}
+    said = {w: name(inner.dialect.identifier(w)) for w in words}
     term = translate(default, said.get, lambda *_: None, lambda _: None)
     outside = {n: term_of(v) for n, v in meanings.items()}
     if term is None:
@@ -314,7 +298,11 @@ def _by_default(value: Any, default: Any, inner: BlockUse, meanings: dict[str, A
 
 def _behind(default: Any, inner: BlockUse, meanings: dict[str, Any]) -> set[str]:
     """The caller's names that the default of a setting follows."""
-    read = {identifier(p.id) for p in parts_of(default) if isinstance(p, syntax.Name) and p.id in inner.settings}
+    read = {
+        inner.dialect.identifier(p.id)
+        for p in parts_of(default)
+        if isinstance(p, syntax.Name) and p.id in inner.settings
+    }
     return {n for word in read for n in names_in((meanings.get(word, 0),))}
 
 

@@ -10,19 +10,16 @@ from typing import Any
 from netdsl.codegen.python.authored import parts_of, rows_of
 from netdsl.codegen.python.branches import are_alike, needs_two, numbered, told
 from netdsl.codegen.python.spelling import Branched, Made, Raw, Turned
+from netdsl.codegen.python.starts import begun, start_texts
 from netdsl.codegen.python.steps import (
     ClassLayout,
     ForwardCall,
     applied,
-    attribute_of,
     follows,
-    is_spoken_for,
     owns_module,
     parameter,
 )
-from netdsl.codegen.python.text import is_plain
 from netdsl.codegen.python.uses import BlockUse, Branches
-from netdsl.codegen.pytorch.starts import begun, start_texts
 from netdsl.dims.tensors import Init, Value
 from netdsl.graph import Block, Node
 from netdsl.text import syntax
@@ -53,7 +50,7 @@ def _key(use: BlockUse, word: str, node: Node) -> Any:
     spelling = use.spellings[node]
     inits, sizes = _begun(use, node)
     shapes = [told(shape, word) for shape in sizes.values()] if spelling.parameter else []
-    starts = start_texts(inits, sizes) if inits else ()
+    starts = start_texts(use.dialect, inits, sizes) if inits else ()
     return node.kind, told((spelling.module, spelling.call), word), spelling.use, spelling.parameter, shapes, starts
 
 
@@ -75,7 +72,9 @@ def _plan(use: BlockUse, branches: Branches) -> LoopPlan | None:
         return None
     inside = f"{table}." if table and modules == owners else ""
     names = numbered(rests, _others(use, branches, inside))
-    if names is None or any(not is_plain(r) or is_spoken_for(r) for found in rests for r in found):
+    if names is None or any(
+        not use.dialect.is_plain(r) or use.dialect.is_spoken_for(r) for found in rests for r in found
+    ):
         return None
     keys = {turns[0][i]: 'f"' + name.replace("@", branches.word) + '"' for i, name in zip(owners, names, strict=True)}
     return LoopPlan(branches, table, keys)
@@ -137,12 +136,12 @@ def _access(plan: LoopPlan, use: BlockUse, node: Node) -> str:
     key = plan.keys[node]
     if use.spellings[node].parameter or not plan.table:
         return f"getattr(self, {key})"
-    return f"{attribute_of(plan.table)}[{key}]"
+    return f"{use.dialect.attribute(plan.table)}[{key}]"
 
 
 def _turned(use: BlockUse, node: Node, plan: LoopPlan, access: str) -> Turned:
     spelling = use.spellings[node]
-    made = parameter(use.ops[node]) if spelling.parameter else spelling.module
+    made = parameter(use, node) if spelling.parameter else spelling.module
     assert made is not None
     inits, shapes = _begun(use, node)
     starts = tuple(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from netdsl.codegen.python.dialect import Dialect
 from netdsl.codegen.python.spelling import Spelling
 from netdsl.codegen.python.strays import Strays
 from netdsl.codegen.python.terms import Sized, Term
@@ -68,6 +69,7 @@ class ClassArgument:
 class BlockUse:
     """A definition with one choice of settings and input types."""
 
+    dialect: Dialect
     block: Block | None
     graph: Graph
     settings: dict[str, Any]

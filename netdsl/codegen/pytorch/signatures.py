@@ -4,11 +4,6 @@ setting left at its default can share one class. A test holds them against PyTor
 
 from __future__ import annotations
 
-import ast
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
-
 _CONV = "in_channels, out_channels, kernel_size, stride=1, padding=0"
 _GROUPS = "dilation=1, groups=1, bias=True, padding_mode='zeros'"
 _TRANSPOSED = f"{_CONV}, output_padding=0, groups=1, bias=True, dilation=1"
@@ -44,21 +39,3 @@ DECLARED = {
     "nn.LSTM": _RNN,
     "nn.GRU": _RNN,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """Names in order, and the defaults of those that have one."""
-
-    names: tuple[str, ...]
-    defaults: dict[str, Any]
-
-
-@cache
-def known_signature(function: str) -> Signature | None:
-    """The signature of a function of PyTorch, None when it is not listed here."""
-    if function not in DECLARED:
-        return None
-    fields = [f.strip().split("=") for f in DECLARED[function].split(", ")]
-    defaults = {f[0]: ast.literal_eval(f[1]) for f in fields if len(f) > 1}
-    return Signature(tuple(f[0] for f in fields), defaults)

@@ -1,15 +1,11 @@
-"""How weights start, where an author chose it: lines of `nn.init` at the end of a constructor."""
+"""How weights start in PyTorch, where an author chose it: the functions of `nn.init`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-from netdsl.codegen.python.spelling import Spelling
-from netdsl.codegen.python.text import Atom, Called, flat, lay, literal
+from netdsl.codegen.python.text import literal
 from netdsl.dims.tensors import Init
-from netdsl.ops.base import Op
 
 BILINEAR = '''
 def bilinear_(weight: Tensor) -> None:
@@ -27,54 +23,9 @@ def bilinear_(weight: Tensor) -> None:
             weight[channel, channel if weight.shape[1] > 1 else 0] = window
 '''.strip()
 
-Start = tuple[str, Init, Sequence[int]]
-"""`(self.conv1.weight, how it starts, its shape)`."""
 
-
-def begun(spelling: Spelling, op: Op) -> tuple[Mapping[str, Init], dict[str, Any]]:
-    """How the weights of a layer start where the source has to say it, and then the shapes of all its weights."""
-    if not (spelling.parameter or spelling.init):
-        return {}, {}
-    weights = tuple(op.weights())
-    inits = {w.name: w.init for w in weights} if spelling.parameter else spelling.init
-    return inits, {w.name: w.shape for w in weights}
-
-
-def start_lines(starts: Sequence[Start], depth: int) -> list[str]:
-    """The lines; several weights that start alike share a loop."""
-    groups: dict[Callable[[str], Called], list[str]] = {}
-    texts: dict[str, Callable[[str], Called]] = {}
-    for path, init, shape in starts:
-        call = _call(init, tuple(shape))
-        kept = texts.setdefault(repr(call("weight")), call)
-        groups.setdefault(kept, []).append(path)
-    lines: list[str] = []
-    for call, paths in groups.items():
-        if len(paths) < 3 or depth > 2:  # `weight` may be a setting that later lines read
-            lines += [line for path in paths for line in lay(call(path), depth=depth)]
-            continue
-        items = Called("", tuple(("", Atom(p)) for p in paths))
-        lines += lay(items, "for weight in ", ":", depth)
-        lines += lay(call("weight"), depth=depth + 1)
-    return lines
-
-
-def start_texts(inits: Mapping[str, Init], shapes: Mapping[str, Sequence[int]]) -> tuple[str, ...]:
-    """How each weight's start is written, wherever it lies."""
-    return tuple(flat(_call(init, tuple(shapes[name]))("weight")) for name, init in inits.items())
-
-
-def needs_bilinear(starts: Sequence[Start]) -> bool:
-    return any(init.kind == "bilinear" for _, init, _ in starts)
-
-
-def _call(init: Init, shape: tuple[int, ...]) -> Callable[[str], Called]:
-    """The call that starts a weight, given its path."""
-    function, more = _function(init, shape)
-    return lambda path: Called(function, (("", Atom(path)), *((f"{k}=", Atom(v)) for k, v in more.items())))
-
-
-def _function(init: Init, shape: tuple[int, ...]) -> tuple[str, dict[str, str]]:
+def start(init: Init, shape: tuple[int, ...]) -> tuple[str, dict[str, str]]:
+    """The function that starts a weight of a shape, and what it is given besides the weight."""
     value = literal(init.values[0]) if init.values else ""
     if init.kind in ("zeros", "ones", "orthogonal"):
         return f"nn.init.{init.kind}_", {}
@@ -110,6 +61,3 @@ def _scaled(init: Init, shape: tuple[int, ...]) -> tuple[str, dict[str, str]]:
         return "nn.init.normal_", {"std": literal(math.sqrt(variance))}
     bound = math.sqrt(3 * variance)
     return "nn.init.uniform_", {"a": literal(-bound), "b": literal(bound)}
-
-
-__all__ = ["BILINEAR", "needs_bilinear", "start_lines"]
