@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test check check-slow fuzz format golden docs wheel benchmarks clean
+.PHONY: help install demo test lint check check-slow check-cuda fuzz format golden docs wheel benchmarks clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -25,11 +25,12 @@ demo: $(STAMP) ## Report AlexNet, train LeNet on real digits, export it, test it
 test: $(STAMP) ## Run the test suite
 	$(BIN)/python -m pytest -m "not slow" -n 2
 
-check: $(STAMP) ## Formatting, lint, types, tests and docs: what a change must pass
+lint: $(STAMP) ## Formatting, lint and types
 	$(BIN)/ruff format --check netdsl tests benchmarks
 	$(BIN)/ruff check netdsl tests benchmarks
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not slow" -n 2
+
+check: lint test ## Formatting, lint, types, tests and docs: what a change must pass
 
 check-slow: $(STAMP) ## The longer checks
 	$(BIN)/python -m pytest -m slow -n 2 --dist loadgroup

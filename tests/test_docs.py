@@ -318,7 +318,7 @@ def test_the_readme_opens_with_a_spec_its_report_and_two_commands() -> None:
     assert spec.kind == "net"
     assert spec.text in (ROOT / spec.note.removeprefix("from ")).read_text(encoding="utf-8")
     assert report.text.startswith("$ netdsl report specs/lenet.net\nLeNet(classes=10)")
-    assert two.text == "$ make demo\n$ make test\n"
+    assert two.text == "$ make demo\n$ make check\n"
 
 
 def test_every_recipe_word_is_taught() -> None:
