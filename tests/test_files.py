@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from netdsl.base.files import MARK, WriteError, keep_apart, replacing, write_text
+from netdsl.codegen.target import TARGETS
 
 RAGGED = "net N {\n input x [4]\n linear(4)   ->   relu\n}\n"
 NEAT = "net N {\n  input x [4]\n  linear(4) -> relu\n}\n"
+UNTRAINED = [name for name, target in TARGETS.items() if not target.trains]
+"""Targets that take a net without a recipe."""
 BROKEN = "net N {\n  input x [4\n}\n"
 
 
@@ -152,7 +155,7 @@ def test_compile_leaves_its_sources(output: str, tmp_path: Path) -> None:
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == before
 
 
-@pytest.mark.parametrize("target", ["pytorch", "onnx"])
+@pytest.mark.parametrize("target", UNTRAINED)
 @pytest.mark.parametrize(
     "name", ["b.net", "B.NET", "run/weights.safetensors", "run/recipe.json", "run/metrics.jsonl", "link"]
 )
@@ -167,17 +170,18 @@ def test_compile_leaves_work_of_another_kind(target: str, name: str, tmp_path: P
     assert (tmp_path / name).read_text() == "precious"
 
 
-@pytest.mark.parametrize("target", ["pytorch", "onnx"])
+@pytest.mark.parametrize("target", UNTRAINED)
 def test_compile_replaces_what_is_of_its_kind(target: str, tmp_path: Path) -> None:
     (tmp_path / "a.net").write_text(NEAT)
-    own, other = ("o.py", "o.onnx") if target == "pytorch" else ("o.onnx", "o.py")
+    own = f"o{TARGETS[target].ending}"
+    other = next(f"o{t.ending}" for t in TARGETS.values() if not own.endswith(t.ending))
     for name, code in ((own, 0), ("o.txt", 0), ("o", 0), (other, 1)):
         (tmp_path / name).write_text("old")
         done = netdsl("compile", "a.net", "--to", target, "-o", name, cwd=tmp_path)
         assert (done.returncode, (tmp_path / name).read_bytes() == b"old") == (code, code == 1), name
 
 
-@pytest.mark.parametrize("target", ["pytorch", "onnx"])
+@pytest.mark.parametrize("target", UNTRAINED)
 def test_compile_writes_through_links_and_into_devices(target: str, tmp_path: Path) -> None:
     (tmp_path / "a.net").write_text(NEAT)
     (tmp_path / "link").symlink_to("made")

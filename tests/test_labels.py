@@ -13,6 +13,7 @@ import torch
 from netdsl.cli.app import run as command
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
+from netdsl.codegen.target import TARGETS
 from netdsl.dims.tensors import DType
 from netdsl.graph import Net
 from netdsl.program import load_text
@@ -129,7 +130,7 @@ def test_training_asks_for_data_at_its_place(tmp_path: Path) -> None:
     assert all(way in str(found.help) for way in ("`data digits`", "--data", "compile --to onnx-train"))
     for rest in (["check"], ["report"], ["parity"]):
         assert command([*rest, str(file)]) == 0
-    for target in ("pytorch", "onnx", "onnx-train"):
+    for target in TARGETS:
         assert command(["compile", str(file), "--to", target, "-o", str(tmp_path / target)]) == 0
 
 

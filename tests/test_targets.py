@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import ast
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-import netdsl.codegen.onnx.rules
-import netdsl.codegen.pytorch.rules  # noqa: F401
-from netdsl.codegen.onnx.lowering import rules as onnx
-from netdsl.codegen.onnx.model import onnx_model
+import netdsl
+from netdsl.base.files import WriteError
+from netdsl.cli.app import run
+from netdsl.cli.compile import OPTIONS
 from netdsl.codegen.onnx.step import onnx_step
-from netdsl.codegen.pytorch.source import torch_source
-from netdsl.codegen.pytorch.spelling import rules as pytorch
+from netdsl.codegen.onnx.weights import WeightsError
+from netdsl.codegen.target import TARGETS
 from netdsl.graph import Net
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import NoGradient, RuleError
 from netdsl.program import load_file
 from netdsl.text.diagnostics import Diagnostic, NetError
 
-EMIT: dict[str, Callable[[Net], object]] = {"pytorch": torch_source, "onnx": onnx_model, "onnx-train": onnx_step}
+PACKAGE = Path(netdsl.__file__).parent
+SPEC = PACKAGE.parent / "specs" / "lenet.net"
 HEAD = "net N {\n  input x [1, 8, 8]\n"
 REST = (
     "  output y: flatten -> linear(10)\n}\n"
@@ -86,6 +90,10 @@ def told(failing: Callable[[], object], code: str) -> list[Diagnostic]:
     return caught.value.diagnostics
 
 
+def write(target: str, net: Net, folder: Path) -> None:
+    TARGETS[target].write(net, folder / "made", {"weights": None, "seed": 0, "device": None})
+
+
 def check_place(found: list[Diagnostic], name: str, window: int = 1) -> None:
     """The place is that of the layer, or of the setting in it that is wrong."""
     _, before, at, notes = PLACES[name]
@@ -104,18 +112,17 @@ def test_what_is_wrong_is_shown_there_by_the_elaborator(name: str, tmp_path: Pat
     check_place(caught.value.diagnostics, name, 50)
 
 
-@pytest.mark.parametrize("target", EMIT)
+@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("name", PLACES)
 def test_what_a_target_lacks_is_shown_there(
     name: str, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net = net_of(name, tmp_path)
-    for rules in (pytorch, onnx):
-        monkeypatch.delitem(rules.table, "conv")
-    check_place(told(lambda: EMIT[target](net), "not-supported-by-target"), name)
+    monkeypatch.delitem(TARGETS[target].rules().table, "conv")
+    check_place(told(lambda: write(target, net, tmp_path), "not-supported-by-target"), name)
 
 
-@pytest.mark.parametrize("target", EMIT)
+@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("name", PLACES)
 def test_what_a_target_cannot_say_is_shown_there(
     name: str, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -124,9 +131,8 @@ def test_what_a_target_cannot_say_is_shown_there(
         raise RuleError("not here", help="elsewhere")
 
     net = net_of(name, tmp_path)
-    for rules in (pytorch, onnx):
-        monkeypatch.setitem(rules.table, "conv", refuse)
-    found = told(lambda: EMIT[target](net), "not-supported-by-target")
+    monkeypatch.setitem(TARGETS[target].rules().table, "conv", refuse)
+    found = told(lambda: write(target, net, tmp_path), "not-supported-by-target")
     check_place(found, name)
     assert (found[0].message, found[0].help) == ("not here", "elsewhere")
 
@@ -139,3 +145,63 @@ def test_what_has_no_gradient_is_shown_there(name: str, tmp_path: Path, monkeypa
     net = net_of(name, tmp_path)
     monkeypatch.setattr(REGISTRY["conv"], "gradient", refuse)
     check_place(told(lambda: onnx_step(net), "no-gradient"), name)
+
+
+# ---------------------------------------------------------------- the table
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_target_says_what_commands_ask_of_it(name: str) -> None:
+    target = TARGETS[name]
+    assert target.name == name
+    assert target.title
+    assert target.makes
+    assert target.ending.startswith(".")
+    assert (target.emit is None) is (target.save is not None)
+    assert target.options <= set(OPTIONS)
+
+
+def test_names_and_declarations_of_targets_are_had_without_their_libraries() -> None:
+    code = (
+        "import sys\nfrom netdsl.codegen.target import TARGETS\nassert len(list(TARGETS)) == len(TARGETS) > 2\n"
+        "assert not [m for m in sys.modules if m.startswith(('netdsl.codegen.pytorch', 'netdsl.codegen.onnx'))]\n"
+        "assert all(t.title for t in TARGETS.values())\n"
+        "assert not {'torch', 'onnx', 'numpy'} & {m.partition('.')[0] for m in sys.modules}\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+ENGINES = {"onnx"}
+"""Names of targets that are names of engines too."""
+
+
+def test_nobody_but_its_own_room_names_a_target() -> None:
+    """A command that compares with a name would have to know every target."""
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        place = path.relative_to(PACKAGE).as_posix()
+        words = {*TARGETS, *(t.title for t in TARGETS.values())} - (ENGINES if place != "cli/compile.py" else set())
+        if not place.startswith(("codegen/pytorch/", "codegen/onnx/", "codegen/target.py")):
+            nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+            found += [f"{place}: {n.value}" for n in nodes if isinstance(n, ast.Constant) and n.value in words]
+    assert found == []
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_option_is_taken_or_refused(target: str, capsys: pytest.CaptureFixture[str]) -> None:
+    made = TARGETS[target]
+    for option, value in {"weights": "none.safetensors", "device": "cpu"}.items():
+        with pytest.raises((SystemExit, WeightsError, WriteError)):
+            run(["compile", str(SPEC), "--to", target, "-o", str(PACKAGE), f"--{option}", value])
+        assert (f"--{option}: " in capsys.readouterr().err) is (option not in made.options)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_what_is_no_text_needs_a_file(target: str, capsys: pytest.CaptureFixture[str]) -> None:
+    made = TARGETS[target]
+    if not made.needs_file:
+        assert run(["compile", str(SPEC), "--to", target]) == 0
+        return
+    with pytest.raises(SystemExit):
+        run(["compile", str(SPEC), "--to", target])
+    assert f"{made.makes} needs a file: -o model{made.ending}" in capsys.readouterr().err

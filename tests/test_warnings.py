@@ -14,6 +14,7 @@ from test_language import FOLDER, cases
 from netdsl.analyzer import analyze, check_budgets
 from netdsl.cli import demo
 from netdsl.cli.app import run as command
+from netdsl.codegen.target import TARGETS
 from netdsl.elaborate.expectations import BOUNDED, EXPECTED, GIVES
 from netdsl.ops import REGISTRY
 from netdsl.ops.loss import Loss
@@ -43,17 +44,19 @@ def commands(file: Path, folder: Path) -> dict[str, list[str]]:
     file_, out = str(file), str(folder)
     return {
         "report": ["report", file_],
-        "pytorch": ["compile", file_, "--to", "pytorch"],
-        "onnx": ["compile", file_, "--to", "onnx", "-o", f"{out}.onnx"],
-        "onnx-train": ["compile", file_, "--to", "onnx-train", "-o", f"{out}.step.onnx"],
+        **{name: ["compile", file_, "--to", name, *_output(name, out)] for name in TARGETS},
         "parity": ["parity", file_],
         "train": ["train", file_, "--device", "cpu", "--folder", out],
         "steps": ["train", file_, "--device", "cpu", "--steps", "1"],
     }
 
 
-LENIENT = ("report", "pytorch", "onnx", "parity")
-STRICT = ("onnx-train", "train", "steps")
+def _output(target: str, out: str) -> list[str]:
+    return ["-o", f"{out}.{target}{TARGETS[target].ending}"] if TARGETS[target].needs_file else []
+
+
+LENIENT = ("report", *(name for name, target in TARGETS.items() if not target.trains), "parity")
+STRICT = (*(name for name, target in TARGETS.items() if target.trains), "train", "steps")
 
 
 def write(tmp_path: Path, text: str) -> dict[str, list[str]]:

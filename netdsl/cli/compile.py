@@ -7,91 +7,69 @@ the optimizer's update) as one ONNX file of ordinary operators.
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from netdsl.cli.opening import open_net
 from netdsl.cli.options import add_net, whole
 from netdsl.cli.streams import print_file, say
+from netdsl.codegen.target import TARGETS, Target
+from netdsl.graph import Net
 
-if TYPE_CHECKING:
-    from netdsl.graph import Net
+OPTIONS: dict[str, dict[str, Any]] = {
+    "weights": {"type": Path, "help": "a safetensors file with the model's weights ({})"},
+    "seed": {"type": whole, "default": 0, "help": "draws the weights when none are given ({})"},
+    "device": {
+        "choices": ("cpu", "cuda"),
+        "help": "what a training step should be fast on (default: cpu); it runs on both",
+    },
+}
+"""Options that only some targets take, with how they are declared; `{}` stands for the titles of these targets."""
+
+REFUSALS = {
+    "weights": "source holds no weights; load them into the module",
+    "device": "a training step is spelt for a device, {} runs on any as it is",
+}
+"""What is said where a target does not take an option; `{}` stands for its name. A seed that draws nothing is idle."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    targets = TARGETS.values()
+    shown = " or ".join(t.makes for t in targets if not t.needs_file)
     add_net(parser)
     parser.add_argument("--to", choices=tuple(TARGETS), required=True)
-    parser.add_argument("-o", "--output", type=Path, help="where to write (PyTorch source goes to the terminal)")
-    parser.add_argument("--weights", type=Path, help="a safetensors file with the model's weights (ONNX)")
-    parser.add_argument("--seed", type=whole, default=0, help="draws the weights when none are given (ONNX)")
-    parser.add_argument(
-        "--device", choices=("cpu", "cuda"),
-        help="what a training step should be fast on (default: cpu); it runs on both",
-    )  # fmt: skip
+    parser.add_argument("-o", "--output", type=Path, help=f"where to write ({shown} goes to the terminal)")
+    for name, declared in OPTIONS.items():
+        takers = ", ".join(dict.fromkeys(t.title for t in targets if name in t.options))
+        parser.add_argument(f"--{name}", **{**declared, "help": declared["help"].format(takers)})
 
 
 def run(given: Namespace) -> None:
     from netdsl.base.files import keep_apart
     from netdsl.cli.specs import read_by
 
-    if given.to != "pytorch" and given.output is None:
-        given.parser.error("an ONNX model needs a file: -o model.onnx")
-    if given.to == "pytorch" and given.weights is not None:
-        given.parser.error("--weights: source holds no weights; load them into the module")
-    if given.to != "onnx-train" and given.device is not None:
-        given.parser.error(f"--device: a training step is spelt for a device, {given.to} runs on any as it is")
-    opened = open_net(given, trained=given.to == "onnx-train")
+    target = TARGETS[given.to]
+    _refuse(target, given)
+    opened = open_net(given, trained=target.trains)
     net = opened.say()
-    keep_apart(
-        given.output,
-        [*read_by(opened.program), *filter(None, [given.weights])],
-        ".py" if given.to == "pytorch" else ".onnx",
-    )
-    TARGETS[given.to](net, given)
+    keep_apart(given.output, [*read_by(opened.program), *filter(None, [given.weights])], target.ending)
+    _write(target, net, given)
     if given.output is not None:
         say(f"{net.name} → {given.output}")
 
 
-def _pytorch(net: Net, given: Namespace) -> None:
-    from netdsl.base.files import write_text
-    from netdsl.codegen.pytorch.source import torch_source
-
-    source = torch_source(net)
-    if given.output is None:
-        print_file(source)
-    else:
-        write_text(given.output, source)
+def _refuse(target: Target, given: Namespace) -> None:
+    """End the command where it asks for what the target has no use for."""
+    if target.needs_file and given.output is None:
+        given.parser.error(f"{target.makes} needs a file: -o model{target.ending}")
+    for option, refusal in REFUSALS.items():
+        if option not in target.options and getattr(given, option) is not None:
+            given.parser.error(f"--{option}: {refusal.format(target.name)}")
 
 
-def _onnx(net: Net, given: Namespace) -> None:
-    from netdsl.codegen.onnx.model import save_onnx
-    from netdsl.codegen.onnx.weights import load_weights
-
-    with naming(given.weights):
-        weights = load_weights(given.weights) if given.weights else None
-        save_onnx(net, given.output, weights=weights, seed=given.seed)
-
-
-def _onnx_train(net: Net, given: Namespace) -> None:
-    from netdsl.codegen.onnx.step import save_step
-    from netdsl.codegen.onnx.weights import load_weights
-
-    with naming(given.weights):
-        weights = load_weights(given.weights) if given.weights else None
-        save_step(net, given.output, weights=weights, seed=given.seed, cuda=given.device == "cuda")
-
-
-@contextmanager
-def naming(path: Path | None) -> Iterator[None]:
-    """Whatever is wrong with weights is said with the name of their file."""
-    from netdsl.codegen.onnx.weights import WeightsError
-
-    try:
-        yield
-    except WeightsError as error:
-        raise error if str(path) in str(error) else WeightsError(f"{path}: {error}") from None
-
-
-TARGETS = {"pytorch": _pytorch, "onnx": _onnx, "onnx-train": _onnx_train}
+def _write(target: Target, net: Net, given: Namespace) -> None:
+    options = {name: getattr(given, name) for name in target.options}
+    if given.output is not None:
+        target.write(net, given.output, options)
+    elif target.emit is not None:
+        print_file(target.emit(net, options))

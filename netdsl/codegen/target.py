@@ -1,11 +1,18 @@
-"""What a target is: rules by operation name, looked up late so that its libraries load only when it is used."""
+"""What a target is: a name, what it makes, rules by operation name. All that depends on a target is asked of it.
+
+`TARGETS` is the table that commands, pages and tests read. A target is imported when it is asked for, and its rules and
+libraries only when it is used.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
 from typing import Any, TypeVar
 
-from netdsl.graph import Node
+from netdsl.base.record import keyed
+from netdsl.graph import Net, Node
 from netdsl.graph.trail import Around, trail_of
 from netdsl.ops.base import Op, RuleError
 from netdsl.text.diagnostics import Collector
@@ -90,3 +97,69 @@ class Refusals:
     def check(self) -> None:
         """Raise `NetError` with everything that cannot be said."""
         self.collector.check()
+
+
+@keyed
+class Target:
+    """What nets can be written as. Either `emit` or `save` is given."""
+
+    name: str
+    """The word behind `--to`."""
+    title: str
+    """What people call it; targets that share their rules share it."""
+    makes: str
+    """What it gives, in a sentence: `an ONNX model`."""
+    ending: str
+    """The ending of its files."""
+    rules: Callable[[], Rules]
+    """Its rules, all there. Nothing of it is imported before."""
+    emit: Callable[[Net, Mapping[str, Any]], str] | None = None
+    """A net as a text, for a terminal or a file. Raises `NetError` with what cannot be said."""
+    save: Callable[[Net, Path, Mapping[str, Any]], None] | None = None
+    """Write a net to a file, where that is no text. Raises `NetError` with what cannot be said."""
+    options: frozenset[str] = frozenset()
+    """Options of `netdsl compile` that it takes, which `emit` and `save` get by name."""
+    trains: bool = False
+    """Whether it needs the `train` section."""
+
+    @property
+    def needs_file(self) -> bool:
+        """Whether what it makes is nothing for a terminal."""
+        return self.emit is None
+
+    def write(self, net: Net, path: Path, options: Mapping[str, Any]) -> None:
+        """Write a net to a file, the whole of it or nothing."""
+        from netdsl.base.files import write_text
+
+        if self.emit is not None:
+            write_text(path, self.emit(net, options))
+        elif self.save is not None:
+            self.save(net, path, options)
+
+
+class TargetTable(Mapping[str, Target]):
+    """Targets by name. `places` has where each is declared, as `module:attribute`: known without any import."""
+
+    def __init__(self, places: dict[str, str]) -> None:
+        self.places = places
+
+    def __getitem__(self, name: str) -> Target:
+        module, _, attribute = self.places[name].partition(":")
+        target: Target = getattr(import_module(module), attribute)
+        return target
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+TARGETS = TargetTable(
+    {
+        "pytorch": "netdsl.codegen.pytorch.target:PYTORCH",
+        "onnx": "netdsl.codegen.onnx.target:ONNX",
+        "onnx-train": "netdsl.codegen.onnx.target:ONNX_TRAIN",
+    }
+)
+"""Everything that a net can be written as: a target more is a line here."""

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from netdsl.analysis.counts import Tally, arithmetic
 from netdsl.analysis.settings import value_text
-from netdsl.codegen.target import Rules
-from netdsl.dims.tensors import Weight
+from netdsl.codegen.target import TARGETS, Rules
 from netdsl.graph import Node
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Declared, Field, Op
@@ -198,10 +197,6 @@ def facts(op: type[Op], node: Node) -> list[str]:
     return lines
 
 
-def _weight(weight: Weight) -> str:
-    return f"`{weight.name or 'itself'}` {list(weight.shape)}{' (buffer)' if weight.buffer else ''}"
-
-
 def _counted(op: Op) -> str:
     count = Tally()
     missing = arithmetic(op, {}, 1, count)
@@ -220,13 +215,8 @@ def targets(op: type[Op]) -> str:
 
 
 def target_rules() -> dict[str, Rules]:
-    """The tables of rules by the name of their target."""
-    import netdsl.codegen.onnx.rules
-    import netdsl.codegen.pytorch.rules  # noqa: F401  (fill the tables)
-    from netdsl.codegen.onnx.lowering import rules as onnx
-    from netdsl.codegen.pytorch.spelling import rules as pytorch
-
-    return {"PyTorch": pytorch, "ONNX": onnx}
+    """The tables of rules by the title of their target."""
+    return {target.title: target.rules() for target in TARGETS.values()}
 
 
 def gradient(op: type[Op]) -> str:

@@ -1,0 +1,56 @@
+"""ONNX as two targets: a model, and a training step. Light, so that a command line may ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netdsl.codegen.target import Rules, Target
+from netdsl.graph import Net
+
+if TYPE_CHECKING:
+    from netdsl.base.arrays import Array
+
+
+def _rules() -> Rules:
+    import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table)
+    from netdsl.codegen.onnx.lowering import rules
+
+    return rules
+
+
+def _save_model(net: Net, path: Path, options: Mapping[str, Any]) -> None:
+    from netdsl.codegen.onnx.model import save_onnx
+
+    with _weights(options["weights"]) as weights:
+        save_onnx(net, path, weights=weights, seed=options["seed"])
+
+
+def _save_step(net: Net, path: Path, options: Mapping[str, Any]) -> None:
+    from netdsl.codegen.onnx.step import save_step
+
+    with _weights(options["weights"]) as weights:
+        save_step(net, path, weights=weights, seed=options["seed"], cuda=options["device"] == "cuda")
+
+
+@contextmanager
+def _weights(path: Path | None) -> Iterator[Mapping[str, Array] | None]:
+    """The weights in a file; whatever is wrong with them is said with its name."""
+    from netdsl.codegen.onnx.weights import WeightsError, load_weights
+
+    try:
+        yield load_weights(path) if path else None
+    except WeightsError as error:
+        raise error if str(path) in str(error) else WeightsError(f"{path}: {error}") from None
+
+
+ONNX = Target(
+    name="onnx", title="ONNX", makes="an ONNX model", ending=".onnx", rules=_rules, save=_save_model,
+    options=frozenset({"weights", "seed"}),
+)  # fmt: skip
+ONNX_TRAIN = Target(
+    name="onnx-train", title="ONNX", makes="an ONNX model", ending=".onnx", rules=_rules, save=_save_step,
+    options=frozenset({"weights", "seed", "device"}), trains=True,
+)  # fmt: skip
