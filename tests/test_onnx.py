@@ -285,9 +285,8 @@ def test_a_state_may_be_handed_on_as_it_came(rule: Any) -> None:
 
 
 def test_an_operation_without_a_rule_is_an_error_at_its_place() -> None:
-    net = Net("None", [value("x", 3, 4)])
-    leave(net, "y", apply(net, "a", Cell(net.inputs[0], value("x", 3))))
-    net.nodes[0].inputs = (net.inputs[0], net.inputs[0])
+    net = Net("None", [value("x", 3, 4), value("h", 3)])
+    leave(net, "y", apply(net, "a", Cell(*net.inputs)))
     with pytest.raises(NetError) as caught:
         onnx_model(net)
     (problem,) = caught.value.diagnostics

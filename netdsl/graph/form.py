@@ -1,45 +1,127 @@
-"""The form of a graph as text."""
+"""The form of a graph as text, which `netdsl/graph/reading.py` reads back.
+
+    graph LeNet
+    input image [1, 28, 28]
+    conv1: (image) -> conv(channels=6, kernel=5, pad=2) -> [6, 28, 28]
+    output logits = fc1
+
+A line a node: its name, what it reads, the operation or block with its settings, and the types of what it gives. The
+body of a block stands behind it, set in; that of a loop has `over` for a sequence, `state h [4] = 0.0` for what is
+carried (`given`: it starts as an input of the node), `next h = …`, and `end h` where the last value is a result too.
+An arrow is called by its node, `#2` is its second result; `@2` is the second input where a node has its name.
+A value that is the same for all samples is `[4] for all`. What an author wrote and where is not in it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from netdsl.dims.tensors import Value
-from netdsl.graph import Block, Graph
-from netdsl.ops.base import Op
+from netdsl.dims import Dim
+from netdsl.dims.tensors import Init, TensorType, Value, WeightValue
+from netdsl.graph import Block, Graph, Node, Recurrent
+from netdsl.ops.base import Declared, Op
+from netdsl.ops.fields import Word
+
+INDENT = "  "
 
 
 def printed(graph: Graph) -> str:
     """A line a node, with the bodies of blocks set in."""
-    return "\n".join(_lines(graph, 0))
+    return "\n".join([f"graph {graph.name}", *_lines(graph)])
 
 
-def _lines(graph: Graph, depth: int) -> Iterator[str]:
-    indent = "  " * depth
-    called = _references(graph)
-    for value in graph.inputs:
-        yield f"{indent}input {value.name} {value.type}"
+def _lines(graph: Graph, loop: Recurrent | None = None) -> Iterator[str]:
+    """Of a graph, or of the body of a loop."""
+    called = references(graph)
+    if loop is None:
+        yield from (f"input {v.name} {type_text(v.type)}" for v in graph.inputs)
+    else:
+        yield from _entries(loop)
     for node in graph.nodes:
-        operands = ", ".join(called.get(v, v.name) for v in node.inputs)
-        results = ", ".join(map(str, (v.type for v in node.results)))
-        shared = f" shares {node.shares.name}" if node.shares else ""
-        what = node.op if isinstance(node.op, Op) else f"{node.op.name}({_settings(node.op)})"
-        yield f"{indent}{node.name}: ({operands}) -> {what}{shared} -> {results}"
+        yield _node(node, called)
         if isinstance(node.op, Block):
-            yield from _lines(node.op.body, depth + 1)
+            inner = _lines(node.op.body, node.op if isinstance(node.op, Recurrent) else None)
+            yield from map(INDENT.__add__, inner)
     for output in graph.outputs:
-        source = called.get(output.value, output.value.name)
-        yield f"{indent}output {'aux ' if output.aux else ''}{output.name} = {source}"
+        yield f"output {'aux ' if output.aux else ''}{output.name} = {_reference(output.value, called)}"
+    if loop is not None:
+        yield from (f"next {s.name} = {_reference(s.following, called)}" for s in loop.states)
+        yield from (f"end {s.name}" for s in loop.final)
 
 
-def _references(graph: Graph) -> dict[Value, str]:
-    """What the printed text calls each value: the node it comes from, with `#1`, `#2` … where that makes several."""
-    found = {value: value.name for value in graph.inputs}
+def _node(node: Node, called: Mapping[Value, str]) -> str:
+    results = ", ".join(type_text(v.type) for v in node.results)
+    given = node.op.given() if isinstance(node.op, Op) else node.op.settings
+    what = f"{node.kind}({', '.join(f'{k}={literal(v)}' for k, v in given.items())})"
+    shares = f" shares {node.shares.name}" if node.shares else ""
+    keyed = f" keyed {node.keyed}" if node.keyed else ""
+    return f"{node.name}: ({', '.join(_operands(node, called))}) -> {what}{shares}{keyed} -> {results}"
+
+
+def _entries(loop: Recurrent) -> Iterator[str]:
+    """What the body of a loop takes: elements of sequences, then its states."""
+    if loop.reverse:
+        yield "backwards"
+    yield from (f"over {v.name} {type_text(v.type)}" for v in loop.sequences)
+    for state in loop.states:
+        start = "given" if isinstance(state.initial, Value) else f"= {literal(state.initial)}"
+        yield f"state {state.name} {type_text(state.current.type)} {start}"
+
+
+def references(graph: Graph) -> dict[Value, str]:
+    """What the form calls each value of a graph."""
+    taken = Counter([*(v.name for v in graph.inputs), *(n.name for n in graph.nodes)])
+    found = {v: v.name if taken[v.name] == 1 else f"@{i}" for i, v in enumerate(graph.inputs, 1)}
     for node in graph.nodes:
         several = len(node.results) > 1
         found.update({v: f"{node.name}#{i}" if several else node.name for i, v in enumerate(node.results, 1)})
     return found
 
 
-def _settings(block: Block) -> str:
-    return ", ".join(f"{k}={v}" for k, v in block.settings.items())
+def _reference(value: Value, called: Mapping[Value, str]) -> str:
+    """Its name here. A weight of a training graph goes by its key; `?` marks what is not there."""
+    if value in called:
+        return called[value]
+    return f"{'%' if isinstance(value, WeightValue) else '?'}{value.name}"
+
+
+def _operands(node: Node, called: Mapping[Value, str]) -> Iterator[str]:
+    """What is read, by place; by name behind an input that is left out, in brackets where there are several kinds."""
+    if not isinstance(node.op, Op):
+        yield from (_reference(v, called) for v in node.inputs)
+        return
+    declared, by_name = node.op.inputs(), False
+    for each in declared:
+        value = getattr(node.op, each.name)
+        if value is None:
+            by_name = True
+            continue
+        names = [_reference(v, called) for v in (value if each.many else (value,))]
+        text = f"[{', '.join(names)}]" if each.many and len(declared) > 1 else ", ".join(names)
+        yield f"{each.name}={text}" if by_name else text
+
+
+def type_text(type: TensorType) -> str:
+    """`[3, H, W]`, `int[T]`, `[4] for all` samples, `[4] for one` where the batch has length one."""
+    kept = f" within [{', '.join(map(str, type.plane))}]" if type.plane else ""
+    whose = " for one" if type.single else "" if type.batched else " for all"
+    return f"{type}{kept}{whose}"
+
+
+def literal(value: Any) -> str:
+    """A setting's value: a number, a text in quotes, a size, a list of them."""
+    if isinstance(value, Dim):
+        return str(value)
+    if isinstance(value, tuple):
+        return f"({', '.join(map(literal, value))}{',' * (len(value) == 1)})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(literal, value))}]"
+    if isinstance(value, Word):
+        return f"Word({', '.join(map(literal, (value.name, *value.values)))})"
+    if isinstance(value, Init):
+        return f"Init({', '.join(map(literal, (value.kind, value.values, value.fan_in, value.fan_out)))})"
+    if isinstance(value, Declared):
+        return f"{value.name}({', '.join(f'{k}={literal(v)}' for k, v in value.given().items())})"
+    return repr(str(value) if isinstance(value, str) else value)
