@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test lint check check-slow check-cuda fuzz format golden docs wheel benchmarks clean
+.PHONY: help install demo test lint check check-slow check-cuda fuzz mutations format golden docs wheel benchmarks clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -37,6 +37,9 @@ check-slow: $(STAMP) ## The longer checks
 
 fuzz: $(STAMP) ## Judge changed and drawn texts: SEED=0 SECONDS=60, COUNT=1000, DEEP=1
 	PYTHONPATH=tests SEED=$(SEED) SECONDS=$(SECONDS) COUNT=$(COUNT) FIRST=$(FIRST) DEEP=$(DEEP) $(BIN)/python -m fuzz
+
+mutations: $(STAMP) ## Change the package in small ways and see whether the tests notice: SEED=0, ROOM=ops, AGAIN=1
+	PYTHONPATH=.:tests $(BIN)/python -m mutations
 
 check-cuda: $(STAMP) ## What needs a CUDA device: recorded steps, and the gradients of all operations there
 	$(BIN)/python -m pytest tests/test_cuda.py -n 2

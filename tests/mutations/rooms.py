@@ -1,0 +1,87 @@
+"""Which tests belong to which room, the most telling files first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mutations import TESTS
+from mutations.change import Change, Finder, changes, modules
+from mutations.small import small
+from mutations.whole import factors, gradients, rules
+
+GRADIENTS = (
+    "test_cases.py", "test_gradients_functions.py", "test_gradients_layers.py", "test_gradients_recurrence.py",
+    "test_gradients_dropout.py", "test_gradients_state.py", "test_gradients_graphs.py",
+)  # fmt: skip
+NUMBERS = (
+    "test_ops_layers.py", "test_ops_functions.py", "test_gather.py", "test_metrics.py", "test_broadcasting.py",
+    "test_ranges.py", "test_onnx.py",
+)  # fmt: skip
+COSTS = ("test_registry.py", "test_stated_costs.py", "test_same_costs.py", "test_analyzer.py")
+TEXTS = ("test_language.py", "test_elaborate.py", "test_stdlib.py", "test_warnings.py", "test_ways_out.py")
+
+
+@dataclass(frozen=True)
+class Room:
+    """Folders of the package with the test files that are theirs."""
+
+    folders: tuple[str, ...]
+    tests: tuple[str, ...]
+
+    def files(self) -> list[str]:
+        """Those of its test files that there are."""
+        return [name for name in dict.fromkeys(self.tests) if (TESTS / name).exists()]
+
+
+ROOMS = {
+    "ops": Room(
+        ("netdsl/ops",),
+        (*GRADIENTS, *NUMBERS, *COSTS, "test_language.py", "test_receptive_fields.py"),
+    ),
+    "dims": Room(("netdsl/dims",), ("test_dims.py", "test_effort.py", *TEXTS, "test_analyzer.py")),
+    "analysis": Room(
+        ("netdsl/analysis",),
+        (
+            "test_analyzer.py", "test_explained.py", "test_receptive_fields.py", "test_reports.py",
+            "test_same_costs.py", "test_golden.py", "test_plain.py", "test_warnings.py", "test_specs.py",
+        ),
+    ),
+    "passes": Room(
+        ("netdsl/passes",),
+        (*GRADIENTS, "test_optimize.py", "test_golden.py", "test_language.py", "test_step.py"),
+    ),
+    "elaborate": Room(
+        ("netdsl/elaborate",),
+        (
+            *TEXTS, "test_asked_data.py", "test_neighbours.py", "test_nested_rows.py", "test_labels.py",
+            "test_names.py", "test_effort.py", "test_files.py", "test_recipe.py",
+        ),
+    ),
+    "PyTorch's rules": Room(
+        ("netdsl/codegen/pytorch/rules",),
+        ("test_cases.py", *NUMBERS, "test_pytorch.py", "test_golden.py"),
+    ),
+    "ONNX's rules": Room(("netdsl/codegen/onnx/rules",), (*GRADIENTS, *NUMBERS, "test_optimize.py")),
+}  # fmt: skip
+
+FINDERS: dict[str, Finder] = {"rule": rules, "gradient": gradients, "factor": factors, "small": small}
+WHOLE = {
+    "rule": ("PyTorch's rules", "ONNX's rules"),
+    "gradient": ("ops",),
+    "factor": ("ops",),
+}
+"""Of which rooms every change of a kind is made."""
+
+
+def everywhere(kind: str) -> Iterable[tuple[str, Change]]:
+    """Every change of a kind that is made at every place there is, with its room."""
+    for room in WHOLE[kind]:
+        for file in modules(*ROOMS[room].folders):
+            yield from ((room, change) for change in changes(file, FINDERS[kind]))
+
+
+def drawn(room: str, seed: int, count: int) -> list[Change]:
+    """A sample of a room's small changes. What else changes in a file leaves the others where they are."""
+    found = [change for file in modules(*ROOMS[room].folders) for change in changes(file, small)]
+    return sorted(found, key=lambda change: change.rank(seed))[:count]
