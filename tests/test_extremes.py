@@ -19,7 +19,8 @@ from netdsl.cli.app import COMMANDS
 from netdsl.codegen.onnx.model import draft_model
 from netdsl.codegen.pytorch.source import torch_source
 from netdsl.dims.tensors import MOST
-from netdsl.ops.base import Field, Op, RuleError, read_setting
+from netdsl.ops.base import Op, RuleError, read_setting
+from netdsl.ops.declared import Field
 from netdsl.ops.fields import (
     ExtentKind,
     ExtentsKind,

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from netdsl.codegen.target import TARGETS
-from netdsl.ops.base import INTERNAL, Declared, Op
+from netdsl.ops.base import INTERNAL, Op
+from netdsl.ops.declared import Declared
 from netdsl.ops.fields import INITIALISERS
 from netdsl.program import check_text
 from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES

@@ -9,7 +9,7 @@ from typing import Any
 from netdsl.dims import Dim
 from netdsl.dims.tensors import Init
 from netdsl.graph import Block
-from netdsl.ops.base import Declared
+from netdsl.ops.declared import Declared
 from netdsl.ops.fields import TextKind
 from netdsl.text import syntax
 

@@ -13,7 +13,8 @@ from netdsl.elaborate.functions import FUNCTIONS
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import LAYERS, UNKNOWN, Bundle
 from netdsl.ops import REGISTRY
-from netdsl.ops.base import Declared, Field, RuleError, read_setting
+from netdsl.ops.base import RuleError, read_setting
+from netdsl.ops.declared import Declared, Field
 from netdsl.ops.fields import BoolKind, FloatKind, IntKind, SizesKind
 from netdsl.ops.loss import ClassLoss
 from netdsl.ops.metric import Metric

@@ -17,7 +17,8 @@ from netdsl.elaborate.values import (
     Bundle,
     counted,
 )
-from netdsl.ops.base import Declared, Field, Op, RuleError, read_setting
+from netdsl.ops.base import Op, RuleError, read_setting
+from netdsl.ops.declared import Declared, Field
 from netdsl.ops.fields import BoolKind, Word
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label, did_you_mean

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from netdsl.elaborate.context import Context
-from netdsl.ops.base import Declared
+from netdsl.ops.declared import Declared
 from netdsl.ops.fields import FloatKind
 from netdsl.text import syntax
 

@@ -10,7 +10,8 @@ from netdsl.elaborate.arguments import bind_op
 from netdsl.elaborate.context import Context
 from netdsl.elaborate.scope import Scope
 from netdsl.graph import Recipe
-from netdsl.ops.base import Declared, RuleError, read_setting
+from netdsl.ops.base import RuleError, read_setting
+from netdsl.ops.declared import Declared
 from netdsl.ops.fields import FieldError
 from netdsl.text import syntax
 from netdsl.text.diagnostics import did_you_mean

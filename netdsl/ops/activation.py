@@ -7,7 +7,7 @@ from netdsl.dims.tensors import Init, Value, Weight
 from netdsl.ops.arithmetic import Add, Exp, Mul, Sub
 from netdsl.ops.axes import Axis, class_axis, find_axis, float_of, product, rank_at_least, without
 from netdsl.ops.base import EVERYTHING, Elementwise, Follows, Gradients, Reading, Tape, Window, fixed
-from netdsl.ops.fields import Bool, ChoiceKind, Float, Initialiser
+from netdsl.ops.fields import Bool, ChoiceKind, Float, Initialiser, derived
 from netdsl.ops.reduce import Sum
 from netdsl.ops.shape import Reshape
 
@@ -73,6 +73,8 @@ class PRelu(Activation):
 
     per_channel: Bool = False
     init: Initialiser = Init("constant", (0.25,))
+
+    slopes: int = derived()
 
     def prepare(self) -> None:
         super().prepare()
@@ -227,6 +229,8 @@ class Normalised(Activation, abstract=True):
     transcendentals_each: ClassVar[int] = 1
 
     axis: Axis = None
+
+    along: int = derived()
 
     def prepare(self) -> None:
         super().prepare()

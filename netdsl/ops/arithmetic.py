@@ -21,9 +21,9 @@ from netdsl.ops.base import (
     Requirement,
     RuleError,
     Tape,
-    Values,
     aligned,
 )
+from netdsl.ops.declared import Values
 from netdsl.ops.fields import FloatKind
 from netdsl.ops.shape import Unsqueeze
 

@@ -23,7 +23,7 @@ from netdsl.ops.base import (
     fixed,
     require_rank,
 )
-from netdsl.ops.fields import Bool, Count
+from netdsl.ops.fields import Bool, Count, derived
 from netdsl.ops.shape import Concat, Reshape, Split, Transpose
 
 MOST_HEADS = 32
@@ -168,6 +168,10 @@ class MultiheadAttention(Op):
     heads: Count  # type: ignore[misc]  # settings follow the inputs, of which some may be left out
     bias: Bool = True
     causal: Bool = False
+
+    width: int = derived()
+    key_width: int = derived()
+    value_width: int = derived()
 
     def prepare(self) -> None:
         for field, value in (("q", self.q), ("k", self.keys), ("v", self.values)):

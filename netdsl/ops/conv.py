@@ -7,8 +7,8 @@ from typing import ClassVar
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight
 from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape, Window, fixed, require_dtype, require_rank
-from netdsl.ops.fields import Bool, Count, Initialiser, Offsets, Padding, Sizes
-from netdsl.ops.windows import SPATIAL_RANKS, count, even, fits, grow, positive, slide, spread, spread_padding
+from netdsl.ops.fields import Bool, Count, Initialiser, Offsets, Padding, Sizes, derived
+from netdsl.ops.windows import SPATIAL_RANKS, Sides, count, even, fits, grow, positive, slide, spread, spread_padding
 
 
 def weigh(shape: tuple[int, ...], init: Init, bias: tuple[int, ...], fans: tuple[int, int]) -> tuple[Weight, ...]:
@@ -57,6 +57,12 @@ class Conv(Op):
     groups: Count = 1
     bias: Bool = True
     init: Initialiser = Init("torch")
+
+    in_channels: int = derived()
+    kernels: tuple[int, ...] = derived()
+    strides: tuple[int, ...] = derived()
+    dilations: tuple[int, ...] = derived()
+    pads: Sides = derived()
 
     def prepare(self) -> None:
         require_rank(self.x, SPATIAL_RANKS, "`conv` needs [channels, …] with one to three spatial axes")
@@ -126,6 +132,14 @@ class ConvTranspose(Op):
     groups: Count = 1
     bias: Bool = True
     init: Initialiser = Init("torch")
+
+    in_channels: int = derived()
+    kernels: tuple[int, ...] = derived()
+    strides: tuple[int, ...] = derived()
+    dilations: tuple[int, ...] = derived()
+    pads: Sides = derived()
+    extra: tuple[int, ...] = derived()
+    """What each axis is longer by at the far side."""
 
     def prepare(self) -> None:
         require_rank(self.x, SPATIAL_RANKS, "`conv_transpose` needs [channels, …] with one to three spatial axes")
@@ -230,6 +244,12 @@ class LocallyConnected(Op):
     pad: Padding = 0
     bias: Bool = True
     init: Initialiser = Init("torch")
+
+    in_channels: int = derived()
+    sizes: tuple[int, ...] = derived()
+    kernels: tuple[int, ...] = derived()
+    strides: tuple[int, ...] = derived()
+    pads: Sides = derived()
 
     def prepare(self) -> None:
         require_rank(self.x, SPATIAL_RANKS, "`locally_connected` needs [channels, …] with one to three spatial axes")

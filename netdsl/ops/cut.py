@@ -18,8 +18,10 @@ from netdsl.ops.fields import (
     PaddingKind,
     Size,
     SizesKind,
+    derived,
 )
 from netdsl.ops.shape import Rearrangement
+from netdsl.ops.windows import Sides
 
 
 def cut(size: Extent, before: Extent, after: Extent, stride: int = 1) -> Window:
@@ -41,6 +43,11 @@ class Slice(Rearrangement):
     start: Size = 0
     end: Annotated[Extent | None, ExtentKind()] = None
     step: Count = 1
+
+    along: int = derived()
+    size: Extent = derived()
+    first: Extent = derived()
+    stop: Extent = derived()
 
     def prepare(self) -> None:
         rank_at_least(self.x, 1, self.name)
@@ -103,7 +110,11 @@ class Crop(Rearrangement):
     margin: Annotated[Any, PaddingKind()] = None
     offset: Annotated[Any, SizesKind(0)] = None
 
+    margins: Sides = derived()
+    """Of each spatial axis; none where a size says what is left."""
+
     def prepare(self) -> None:
+        self.margins = ()
         rank_at_least(self.x, 2, self.name)
         ways = [w for w in (self.like, self.size, self.margin) if w is not None]
         if len(ways) != 1 or (self.margin is not None and self.offset is not None):
@@ -172,6 +183,8 @@ class Pad(Rearrangement):
     amount: Padding
     mode: Annotated[str, ChoiceKind(("constant", "reflect", "replicate"))] = "constant"
     value: Float = 0.0
+
+    rims: Sides = derived()
 
     def prepare(self) -> None:
         rank_at_least(self.x, 2, self.name)

@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from netdsl.base.record import record
 from netdsl.dims import Dim, Extent
 from netdsl.dims.tensors import MOST, Init, Value
+
+DERIVED: Any = object()
+
+
+def derived(*, init: Literal[False] = False) -> Any:
+    """`kernels: tuple[int, ...] = derived()`: an attribute that nobody gives, since `prepare()` works it out."""
+    return DERIVED
 
 
 class FieldError(Exception):

@@ -20,7 +20,7 @@ from netdsl.ops.base import (
     require_dtype,
 )
 from netdsl.ops.conv import weigh
-from netdsl.ops.fields import Bool, Count, Initialiser, Int
+from netdsl.ops.fields import Bool, Count, Initialiser, Int, derived
 
 
 class Linear(Op):
@@ -36,6 +36,8 @@ class Linear(Op):
     features: Count
     bias: Bool = True
     init: Initialiser = Init("torch")
+
+    in_features: int = derived()
 
     def prepare(self) -> None:
         require_dtype(self.x, DType.FLOAT, "`linear` needs real numbers")
@@ -156,6 +158,8 @@ class Gather(Op):
     table: Value
     places: Value
     axis: Int = 0
+
+    along: int = derived()
 
     def prepare(self) -> None:
         rank_at_least(self.table, 1, self.name, "table")

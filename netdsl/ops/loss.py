@@ -9,7 +9,7 @@ from netdsl.ops.activation import Sigmoid
 from netdsl.ops.arithmetic import Add, Div, Log, Mul, Neg, Sub
 from netdsl.ops.axes import Axis, find_axis, float_of, is_one, product, rank_at_least, samples_of, without
 from netdsl.ops.base import Gradients, Numbering, Op, Requirement, RuleError, Tape
-from netdsl.ops.fields import FloatKind, Fraction, Int, ListKind, NonNegative
+from netdsl.ops.fields import FloatKind, Fraction, Int, ListKind, NonNegative, derived
 from netdsl.ops.shape import Squeeze, Unsqueeze
 
 SCALAR = TensorType((), DType.FLOAT, batched=False)
@@ -71,6 +71,8 @@ class ClassLoss(Loss, abstract=True):
     ignore: Int = -100
     weight: ClassWeights = None
     axis: Axis = None
+
+    along: int = derived()
 
     def prepare(self) -> None:
         samples_of(self.x, self.name)

@@ -7,7 +7,7 @@ from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.axes import Axis, float_of, product, samples_of, without
 from netdsl.ops.base import Gradients, NoGradient, Numbering, Op, Requirement, Tape, fixed
-from netdsl.ops.fields import ChoiceKind, Count, Float, Int
+from netdsl.ops.fields import ChoiceKind, Count, Float, Int, derived
 from netdsl.ops.loss import SCALAR, class_axis_of, class_numbers, classes_match
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ class Metric(Op, abstract=True):
     label: Value
     ignore: Int = -100
     axis: Axis = None
+
+    along: int = derived()
 
     def prepare(self) -> None:
         samples_of(self.x, self.name)
@@ -172,6 +174,8 @@ class Miou(Metric):
     ignore: Int = 255
     absent: Annotated[str, ChoiceKind(("skip", "zero", "one"))] = "skip"
     axis: Axis = None
+
+    classes: int = derived()
 
     def prepare(self) -> None:
         super().prepare()

@@ -22,7 +22,7 @@ from netdsl.ops.base import (
     require_dtype,
     require_rank,
 )
-from netdsl.ops.fields import Bool, Count, Float, Fraction, NonNegative
+from netdsl.ops.fields import Bool, Count, Float, Fraction, NonNegative, derived
 from netdsl.ops.windows import SPATIAL_RANKS, product
 
 
@@ -47,6 +47,8 @@ class Batchnorm(Elementwise):
     eps: NonNegative = 1e-5
     momentum: Fraction = 0.1
     affine: Bool = True
+
+    channels: int = derived()
 
     def prepare(self) -> None:
         require_rank(self.x, (1, *SPATIAL_RANKS), "`batchnorm` needs [channels, …] with up to three spatial axes")
@@ -113,6 +115,8 @@ class Layernorm(_Standardised):
     axes: Count = 1
     affine: Bool = True
 
+    shape: tuple[int, ...] = derived()
+
     def prepare(self) -> None:
         require_dtype(self.x, DType.FLOAT, "`layernorm` needs real numbers")
         if self.axes > self.x.type.rank:
@@ -167,6 +171,8 @@ class Groupnorm(_Standardised):
     eps: NonNegative = 1e-5
     affine: Bool = True
 
+    channels: int = derived()
+
     def prepare(self) -> None:
         require_rank(self.x, (1, *SPATIAL_RANKS), "`groupnorm` needs [channels, …] with up to three spatial axes")
         require_dtype(self.x, DType.FLOAT, "`groupnorm` needs real numbers")
@@ -219,6 +225,8 @@ class Instancenorm(_Standardised):
 
     eps: NonNegative = 1e-5
     affine: Bool = False
+
+    channels: int = derived()
 
     def prepare(self) -> None:
         require_rank(self.x, SPATIAL_RANKS, "`instancenorm` needs [channels, …] with one to three spatial axes")

@@ -20,8 +20,8 @@ from netdsl.ops.base import (
     require_dtype,
     require_rank,
 )
-from netdsl.ops.fields import Bool, Padding, Sizes
-from netdsl.ops.windows import SPATIAL_RANKS, count, even, fits, product, slide, spread, spread_padding
+from netdsl.ops.fields import Bool, Padding, Sizes, derived
+from netdsl.ops.windows import SPATIAL_RANKS, Sides, count, even, fits, product, slide, spread, spread_padding
 
 
 class _Weightless(Op, abstract=True):
@@ -48,6 +48,11 @@ class _Pool(_Weightless, abstract=True):
     stride: Sizes = None
     pad: Padding = 0
     ceil: Bool = False
+
+    kernels: tuple[int, ...] = derived()
+    strides: tuple[int, ...] = derived()
+    dilations: tuple[int, ...] = derived()
+    pads: Sides = derived()
 
     def prepare(self) -> None:
         super().prepare()
@@ -215,6 +220,8 @@ class _Adaptive(_Weightless, abstract=True):
     positional: ClassVar[int] = 1
 
     size: Sizes
+
+    sizes: tuple[int, ...] = derived()
 
     def prepare(self) -> None:
         super().prepare()

@@ -19,7 +19,7 @@ from netdsl.ops.base import (
     fixed,
     require_rank,
 )
-from netdsl.ops.fields import Bool, ChoiceKind, Count, Initialiser, IntKind
+from netdsl.ops.fields import Bool, ChoiceKind, Count, Initialiser, IntKind, derived
 from netdsl.ops.shape import Rearrangement, Unsqueeze
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ class Recurrence(Op, abstract=True):
     bidirectional: Bool = False
     biases: Annotated[int, BiasCountKind()] = 2
     init: Initialiser = Init("torch")
+
+    features: int = derived()
+    directions: int = derived()
 
     def steps(self) -> "type[Steps]":
         """One layer in one direction as training runs it."""

@@ -19,7 +19,7 @@ from netdsl.ops.axes import (
     without_axes,
 )
 from netdsl.ops.base import Gradients, NoGradient, Op, Reading, RuleError, Tape, Window
-from netdsl.ops.fields import Bool, Count, Int
+from netdsl.ops.fields import Bool, Count, Int, derived
 from netdsl.ops.shape import Unsqueeze
 
 
@@ -29,6 +29,8 @@ class Reduction(Op, abstract=True):
     x: Value
     axis: Axes = None
     keep: Bool = False
+
+    along: tuple[int, ...] = derived()
 
     def prepare(self) -> None:
         number_of(self.x, self.name)
@@ -134,6 +136,8 @@ class Argmax(Op):
     x: Value
     axis: Axis = None
 
+    along: int = derived()
+
     def prepare(self) -> None:
         number_of(self.x, self.name)
         rank = self.x.type.rank
@@ -172,6 +176,8 @@ class OneHot(Op):
     x: Value
     classes: Count
     axis: Int = -1
+
+    along: int = derived()
 
     def prepare(self) -> None:
         if self.x.type.dtype is not DType.INT:

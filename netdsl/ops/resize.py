@@ -21,10 +21,11 @@ from netdsl.ops.base import (
     require_dtype,
     require_rank,
 )
-from netdsl.ops.fields import Bool, ChoiceKind, Count, Extents, FloatKind, ListKind, Padding, Sizes
+from netdsl.ops.fields import Bool, ChoiceKind, Count, Extents, FloatKind, ListKind, Padding, Sizes, derived
 from netdsl.ops.shape import Rearrangement
 from netdsl.ops.windows import (
     SPATIAL_RANKS,
+    Sides,
     grow,
     positive,
     product,
@@ -82,6 +83,8 @@ class Resize(_Sampling):
     scale: Annotated[Any, ListKind(FloatKind())] = None
     mode: Annotated[str, ChoiceKind(("nearest", "bilinear"))] = "nearest"
     align_corners: Bool = False
+
+    sizes: tuple[Extent, ...] = derived()
 
     def prepare(self) -> None:
         require_rank(self.x, SPATIAL_RANKS, "`resize` needs [channels, …] with one to three spatial axes")
@@ -196,6 +199,8 @@ class Unpool(_Sampling):
     factor: Sizes = 2
     mode: Annotated[str, ChoiceKind(("nearest", "bed_of_nails"))] = "nearest"
 
+    factors: tuple[int, ...] = derived()
+
     def prepare(self) -> None:
         require_rank(self.x, SPATIAL_RANKS, "`unpool` needs [channels, …] with one to three spatial axes")
         require_dtype(self.x, DType.FLOAT, "`unpool` needs real numbers")
@@ -234,6 +239,11 @@ class MaxUnpool(_Sampling):
     stride: Sizes = None
     pad: Padding = 0
     size: Extents = None
+
+    kernels: tuple[int, ...] = derived()
+    strides: tuple[int, ...] = derived()
+    pads: Sides = derived()
+    sizes: tuple[Extent, ...] = derived()
 
     def prepare(self) -> None:
         require_rank(self.x, SPATIAL_RANKS, "`max_unpool` needs [channels, …] with one to three spatial axes")

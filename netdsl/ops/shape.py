@@ -19,20 +19,9 @@ from netdsl.ops.axes import (
     without,
     without_axes,
 )
-from netdsl.ops.base import (
-    Follows,
-    Gradients,
-    Mingled,
-    Op,
-    Reading,
-    Requirement,
-    RuleError,
-    Tape,
-    Values,
-    Window,
-    require_rank,
-)
-from netdsl.ops.fields import Int, IntKind, Kind, ListKind, is_int
+from netdsl.ops.base import Follows, Gradients, Mingled, Op, Reading, Requirement, RuleError, Tape, Window, require_rank
+from netdsl.ops.declared import Values
+from netdsl.ops.fields import Int, IntKind, Kind, ListKind, derived, is_int
 
 
 class Rearrangement(Op, abstract=True):
@@ -74,6 +63,8 @@ class Concat(Rearrangement):
 
     x: Values
     axis: Int = 0
+
+    along: int = derived()
 
     def prepare(self) -> None:
         if not self.x:
@@ -127,6 +118,8 @@ class Stack(Rearrangement):
 
     x: Values
     axis: Int = 0
+
+    along: int = derived()
 
     def prepare(self) -> None:
         if not self.x:
@@ -195,6 +188,8 @@ class Split(Rearrangement):
     parts: Annotated[Any, PartsKind()]
     axis: Int = 0
 
+    along: int = derived()
+
     def prepare(self) -> None:
         self.__dict__.pop("ends", None)
         rank_at_least(self.x, 1, self.name)
@@ -250,6 +245,8 @@ class Flatten(Reshaping):
 
     start: Int = 0
 
+    begin: int = derived()
+
     def prepare(self) -> None:
         self.begin = find_axis(self.start, max(1, self.x.type.rank), self.name, "start")
 
@@ -279,6 +276,11 @@ class Reshape(Reshaping):
     positional: ClassVar[int] = 1
 
     shape: Annotated[tuple[Extent, ...], ShapeKind()]
+
+    unknown: int | None = derived()
+    """The place of the size that is `-1`."""
+    _have: Extent = derived()
+    _want: Extent = derived()
 
     def prepare(self) -> None:
         self.unknown = next((i for i, s in enumerate(self.shape) if isinstance(s, int) and s == -1), None)
@@ -324,6 +326,8 @@ class Transpose(Rearrangement):
 
     x: Value
     order: Annotated[tuple[int, ...], ListKind(IntKind())] = ()
+
+    axes: tuple[int, ...] = derived()
 
     def prepare(self) -> None:
         rank = self.x.type.rank
@@ -381,6 +385,8 @@ class Squeeze(Reshaping):
 
     axis: Int
 
+    along: int = derived()
+
     def prepare(self) -> None:
         rank_at_least(self.x, 1, self.name)
         self.along = find_axis(self.axis, self.x.type.rank, self.name)
@@ -405,6 +411,8 @@ class Unsqueeze(Reshaping):
     positional: ClassVar[int] = 1
 
     axis: Int
+
+    along: int = derived()
 
     def prepare(self) -> None:
         self.along = find_axis(self.axis, self.x.type.rank + 1, self.name)

@@ -6,8 +6,21 @@ from typing import Annotated, Any, ClassVar
 
 from netdsl.dims import Dim, Extent
 from netdsl.dims.tensors import DType, TensorType
-from netdsl.ops.base import Declared, RuleError
-from netdsl.ops.fields import Bool, ChoiceKind, Count, Floats, Fraction, IntKind, ListKind, SizesKind, Text, Whole
+from netdsl.ops.base import RuleError
+from netdsl.ops.declared import Declared
+from netdsl.ops.fields import (
+    Bool,
+    ChoiceKind,
+    Count,
+    Floats,
+    Fraction,
+    IntKind,
+    ListKind,
+    SizesKind,
+    Text,
+    Whole,
+    derived,
+)
 from netdsl.recipe.options import OptionKind
 
 DATA: dict[str, type["Data"]] = {}
@@ -35,13 +48,15 @@ class Data(Declared, abstract=True):
     files: ClassVar[str] = ""
     """What has to lie where the declaration says: the files by their standard names, and whose they are."""
 
+    said: frozenset[str] = derived()
+    """Which settings were given, be it with their defaults."""
+
     def __init_subclass__(cls, abstract: bool = False) -> None:
         super().__init_subclass__(abstract)
         if not abstract:
             DATA[cls.name] = cls
 
     def __init__(self, *given: Any, **named: Any) -> None:
-        """`said` is which settings were given, be it with their defaults."""
         self.said = frozenset(named) | {f.name for f, _ in zip(self.fields, given, strict=False)}
         super().__init__(*given, **named)
 

@@ -2,7 +2,8 @@
 
 from typing import ClassVar
 
-from netdsl.ops.base import Declared, RuleError
+from netdsl.ops.base import RuleError
+from netdsl.ops.declared import Declared
 from netdsl.ops.fields import Bool, Fraction, NonNegative
 
 OPTIMIZERS: dict[str, type["Optimizer"]] = {}

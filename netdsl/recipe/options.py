@@ -3,7 +3,7 @@
 from typing import Any
 
 from netdsl.base.record import record
-from netdsl.ops.base import Field
+from netdsl.ops.declared import Field
 from netdsl.ops.fields import ChoiceKind, FieldError, FloatKind, IntKind, Kind, Word
 
 

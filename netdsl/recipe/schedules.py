@@ -3,7 +3,7 @@
 import math
 from typing import ClassVar
 
-from netdsl.ops.base import Declared
+from netdsl.ops.declared import Declared
 from netdsl.ops.fields import Count, Fraction, NonNegative
 
 SCHEDULES: dict[str, type["Schedule"]] = {}

@@ -11,7 +11,8 @@ from netdsl.analysis.settings import value_text
 from netdsl.codegen.target import TARGETS, Rules
 from netdsl.graph import Node
 from netdsl.ops import REGISTRY
-from netdsl.ops.base import Declared, Field, Op
+from netdsl.ops.base import Op
+from netdsl.ops.declared import Declared, Field
 from netdsl.program import load_text
 from netdsl.reference.words import CONVENTION, FAMILIES, INITIALISERS, OWN, RECIPE, ROWS, SETTINGS
 from netdsl.stdlib import STDLIB

@@ -12,7 +12,8 @@ import numpy as np
 
 from netdsl.base.errors import RunError
 from netdsl.graph import Net
-from netdsl.ops.base import Declared, RuleError
+from netdsl.ops.base import RuleError
+from netdsl.ops.declared import Declared
 from netdsl.ops.fields import FieldError
 from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS, Optimizer
 from netdsl.runtime.runs import kinds

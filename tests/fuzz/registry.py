@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from fuzz.mutate import VALUES
-from netdsl.ops.base import Declared, Op
+from netdsl.ops.base import Op
+from netdsl.ops.declared import Declared
 from netdsl.ops.fields import (
     INITIALISERS,
     BoolKind,

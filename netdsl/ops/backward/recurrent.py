@@ -13,7 +13,8 @@ import netdsl.ops.shape as shape
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.backward.base import Backward
-from netdsl.ops.base import Gradients, Tape, Values, fixed
+from netdsl.ops.base import Gradients, Tape, fixed
+from netdsl.ops.declared import Values
 from netdsl.ops.fields import Bool
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from netdsl.graph import Net, Recipe, RecipeTerm
-from netdsl.ops.base import Declared, RuleError, read_setting
+from netdsl.ops.base import RuleError, read_setting
+from netdsl.ops.declared import Declared
 from netdsl.ops.fields import FieldError, spelled
 from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS, Data, Optimizer, Schedule, default_settings
 from netdsl.recipe.optimizers import Adam
