@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from netdsl.codegen.python.tracing import new_use
-from netdsl.codegen.pytorch.dialect import PYTORCH
+from netdsl.codegen.pytorch.dialect import DIALECT
 from netdsl.codegen.pytorch.source import net_class_name, torch_source
 from netdsl.dims import at
 from netdsl.graph import Block, Net
@@ -176,7 +176,7 @@ def _alike(block: Block, other: Block, given: dict[str, Any]) -> bool:
     """Whether two uses of a block differ in nothing but what the class has arguments for."""
     if block.name != other.name or any(p.kind and p.kind.id == "layer" for p in block.parameters):
         return False
-    ours, theirs = (new_use(PYTORCH, b, b.body, b.settings) for b in (block, other))
+    ours, theirs = (new_use(DIALECT, b, b.body, b.settings) for b in (block, other))
     same = {w: v for w, v in block.settings.items() if w not in given}
     if any(other.settings[w] != v for w, v in same.items()) or ours.places.keys() != theirs.places.keys():
         return False

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from netdsl.codegen.onnx.model import onnx_model
-from netdsl.codegen.pytorch.dialect import PYTORCH
+from netdsl.codegen.pytorch.dialect import DIALECT
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.codegen.pytorch.source import net_class_name, torch_source
 from netdsl.codegen.pytorch.support import SUPPORT
@@ -190,8 +190,8 @@ def test_a_net_called_like_what_its_file_needs(name: str) -> None:
 
 def test_two_names_never_become_one() -> None:
     names = [*WORDS, *(f"{w}_" for w in WORDS), *(f"_{w}" for w in WORDS), *(f"x{w}" for w in WORDS)]
-    assert len({PYTORCH.identifier(n) for n in set(names)}) == len(set(names))
-    for made in map(PYTORCH.identifier, names):
+    assert len({DIALECT.identifier(n) for n in set(names)}) == len(set(names))
+    for made in map(DIALECT.identifier, names):
         assert made.isidentifier()
         assert made not in dir(builtins)
         assert not made.startswith("__")

@@ -16,7 +16,7 @@ from torch import nn
 
 from netdsl.codegen.python.terms import Sized, combine, name, number
 from netdsl.codegen.python.text import clean, docstring
-from netdsl.codegen.pytorch.dialect import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, PYTORCH
+from netdsl.codegen.pytorch.dialect import CONTAINER_ATTRIBUTES, DIALECT, MODULE_ATTRIBUTES
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.codegen.pytorch.signatures import DECLARED
 from netdsl.codegen.pytorch.source import net_class_name, torch_source
@@ -629,7 +629,7 @@ def test_operation_without_a_rule_is_named_at_its_place() -> None:
 
 @pytest.mark.parametrize("function", sorted(DECLARED))
 def test_signatures_are_pytorchs(function: str) -> None:
-    declared = PYTORCH.signature(function)
+    declared = DIALECT.signature(function)
     assert declared is not None
     real = getattr(nn, function.removeprefix("nn."))
     if function in ("nn.RNN", "nn.LSTM", "nn.GRU"):

@@ -57,6 +57,9 @@ ROOMS: dict[str, set[str]] = {
 }
 """Each room (a module or folder of the package, "" for its front) with the rooms that it may import, early or late."""
 
+TARGETS: dict[str, set[str]] = {"python": set(), "pytorch": {"python"}, "onnx": set()}
+"""Each room of `codegen` with those that it may import; what is in none of them is open to all."""
+
 HEAVY: dict[str, tuple[str, ...]] = {
     "torch": ("codegen/pytorch/module.py", "runtime/"),
     "onnx": ("codegen/onnx/", "runtime/"),
@@ -129,6 +132,31 @@ def _registers(tree: ast.Module) -> bool:
         d.func for n in tree.body if isinstance(n, ast.FunctionDef) for d in n.decorator_list if isinstance(d, ast.Call)
     ]
     return any(isinstance(f, ast.Attribute) and f.attr in ("evaluates", "applies", "runs") for f in found)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_targets_share_what_is_no_target_s(target: str) -> None:
+    folder = PACKAGE / "codegen" / target
+    found = {name.split(".")[2] for path in folder.rglob("*.py") for name in imports(path) if _is_codegen(name)}
+    assert found & TARGETS.keys() - {target} <= TARGETS[target]
+
+
+def _is_codegen(name: str) -> bool:
+    return name.startswith("netdsl.codegen.")
+
+
+def test_every_room_of_a_target_is_known() -> None:
+    assert {p.parent.name for p in (PACKAGE / "codegen").glob("*/__init__.py")} == set(TARGETS)
+
+
+def test_python_source_knows_no_target() -> None:
+    found = {path.name: re.findall(r"(?i)torch|\bnn\.", path.read_text("utf-8")) for path in FILES if _is_shared(path)}
+    assert len(found) > 20
+    assert {name: words for name, words in found.items() if words} == {}
+
+
+def _is_shared(path: Path) -> bool:
+    return path.is_relative_to(PACKAGE / "codegen" / "python")
 
 
 def test_every_room_is_described() -> None:

@@ -91,7 +91,7 @@ UNROLLING = Unrolling(
     spread=spread,
 )
 
-PYTORCH = Dialect(
+DIALECT = Dialect(
     title="PyTorch source",
     rules=rules,
     header=header,

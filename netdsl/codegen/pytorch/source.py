@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import netdsl.codegen.python.source as python
 from netdsl.codegen.pytorch import rules as _rules  # noqa: F401  (fills the table)
-from netdsl.codegen.pytorch.dialect import PYTORCH
+from netdsl.codegen.pytorch.dialect import DIALECT
 from netdsl.graph import Net
 
 
@@ -14,9 +14,9 @@ def torch_source(net: Net) -> str:
     The net's `forward` returns a tensor, or a dict by name where there are several outputs; outputs marked `aux` are
     there only while training. Raises `NetError` (`not-supported-by-target`) for what PyTorch source cannot say.
     """
-    return python.python_source(net, PYTORCH)
+    return python.python_source(net, DIALECT)
 
 
 def net_class_name(net: Net) -> str:
     """The name of the net's own class in its source, whatever else a file may need."""
-    return python.net_class_name(net, PYTORCH)
+    return python.net_class_name(net, DIALECT)
