@@ -19,7 +19,8 @@ from netdsl.ops import REGISTRY
 from netdsl.ops.loss import Loss
 from netdsl.program import check_text, load_text
 from netdsl.runtime.data.sets import BatchPart, Dataset, InMemory
-from netdsl.runtime.engines.engine import Engine, open_engine
+from netdsl.runtime.engines.choice import open_engine
+from netdsl.runtime.engines.engine import Engine
 from netdsl.runtime.runs.recipes import plan_of
 from netdsl.runtime.scoring.pytorch import Scoring, build_module, named
 from netdsl.runtime.scoring.totals import RunningTotals

@@ -30,7 +30,7 @@ from netdsl.program import load_text
 from netdsl.runtime.data.feed import ArrayFeed
 from netdsl.runtime.data.sets import Feed, InMemory, MadeSplit
 from netdsl.runtime.datasets.digits import read
-from netdsl.runtime.engines.engine import ENGINES
+from netdsl.runtime.engines.choice import ENGINES
 from netdsl.runtime.evaluate import evaluate, evaluate_onnx
 from netdsl.runtime.parity import parity
 from netdsl.runtime.runs.folder import RunFolder

@@ -22,7 +22,7 @@ from netdsl.recipe.data import Images, prepared_picture
 from netdsl.runtime.data.arrayfile import read_array
 from netdsl.runtime.data.imagefile import ENDINGS, read_image
 from netdsl.runtime.data.sets import load_data
-from netdsl.runtime.engines.engine import no_engine
+from netdsl.runtime.engines.choice import no_engine
 from netdsl.runtime.pictures import Picture, picture_for, picture_from
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import data_of, departures, known_of

@@ -15,7 +15,8 @@ from netdsl.base.errors import RunError
 from netdsl.graph import Net
 from netdsl.runtime.data.fit import check_batches, check_fit, spare_scores
 from netdsl.runtime.data.sets import BatchPart, Dataset, cut, input_sizes, load_data, mirrored, share, shuffled
-from netdsl.runtime.engines.engine import BatchFields, open_engine
+from netdsl.runtime.engines.choice import open_engine
+from netdsl.runtime.engines.engine import BatchFields
 from netdsl.runtime.progress import Reporter, guessing, overfitting, overfitting_plot
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import Plan, plan_of, recipe_json, written

@@ -6,13 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from netdsl.base.arrays import Array
-from netdsl.base.errors import RunError
-from netdsl.graph import Net
-from netdsl.runtime.data.sets import BatchPart, Dataset
-from netdsl.runtime.runs.recipes import Plan
+from netdsl.runtime.data.sets import BatchPart
 from netdsl.runtime.scoring.totals import RunningTotals
-
-ENGINES = ("torch", "onnx")
 
 BatchFields = Mapping[str, Any]
 """A batch by field name, as the engine holds it."""
@@ -64,20 +59,3 @@ class Engine(Protocol):
 
     def wait(self) -> None:
         """Until all processes have come here."""
-
-
-def open_engine(engine: str, net: Net, plan: Plan, dataset: Dataset, device: str | None) -> Engine:
-    """An engine by name; only its own libraries are loaded."""
-    if engine == "onnx":
-        from netdsl.runtime.engines.onnx import OnnxEngine
-
-        return OnnxEngine(net, plan, dataset, device)
-    if engine == "torch":
-        from netdsl.runtime.engines.pytorch import TorchEngine
-
-        return TorchEngine(net, plan, dataset, device)
-    raise no_engine(engine)
-
-
-def no_engine(name: str) -> RunError:
-    return RunError(f"there is no engine `{name}`: choose one of {', '.join(ENGINES)}")
