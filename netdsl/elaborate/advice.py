@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from netdsl.base.slips import nearest
 from netdsl.dims.tensors import Value
-from netdsl.elaborate.context import Context
+from netdsl.elaborate.context import Site
 from netdsl.elaborate.functions import FUNCTIONS
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import LAYERS, UNKNOWN, Bundle
@@ -29,12 +29,11 @@ from netdsl.text.source import Span
 NOT_YET = "netdsl has no such layer yet"
 
 
-def reader(context: Context, scope: Scope) -> CallReader:
+def reader(site: Site) -> CallReader:
     """How calls are read that stand in a scope."""
-    arrows = {n for s in scope.chain() for n, b in s.names.items() if _flows(b.value)}
+    arrows = {n for s in site.scope.chain() for n, b in s.names.items() if _flows(b.value)}
     blocks = {
-        name: {p.name.id: p.default is None for p in found.parameters}
-        for name, found in definitions(context, scope).items()
+        name: {p.name.id: p.default is None for p in found.parameters} for name, found in definitions(site).items()
     }
     return CallReader(arrows, blocks)
 
@@ -43,9 +42,9 @@ def _flows(value: object) -> bool:
     return value is UNKNOWN or isinstance(value, (Value, Bundle, *LAYERS))
 
 
-def definitions(context: Context, scope: Scope) -> dict[str, syntax.Definition]:
+def definitions(site: Site) -> dict[str, syntax.Definition]:
     """The blocks and nets in reach."""
-    found = {name: context.library.definition(scope, name) for name in context.library.names(scope)}
+    found = {name: site.library.definition(site.scope, name) for name in site.library.names(site.scope)}
     return {name: definition[0] for name, definition in found.items() if definition is not None}
 
 
@@ -54,9 +53,9 @@ def own(scope: Scope) -> list[str]:
     return list(scope.known())
 
 
-def layers_known(context: Context, scope: Scope) -> list[str]:
+def layers_known(site: Site) -> list[str]:
     """The layers and functions that may be offered."""
-    return sorted((set(REGISTRY) - NOWHERE) | context.library.names(scope) | set(FUNCTIONS))
+    return sorted((set(REGISTRY) - NOWHERE) | site.library.names(site.scope) | set(FUNCTIONS))
 
 
 # ---------------------------------------------------------------- words
@@ -65,21 +64,21 @@ def layers_known(context: Context, scope: Scope) -> list[str]:
 TRUTHS = {**dict.fromkeys(("yes", "on"), "write `true`"), **dict.fromkeys(("no", "off"), "write `false`")}
 
 
-def unknown(context: Context, scope: Scope, word: str, text: str = "", more: Iterable[str] = ()) -> str | None:
+def unknown(site: Site, word: str, text: str = "", more: Iterable[str] = ()) -> str | None:
     """Help for a word that names nothing; `text` is the call in which it stands."""
     return (
         TRUTHS.get(word)
-        or _foreign(context, scope, word, text or word)
+        or _foreign(site, word, text or word)
         or _library(word)
-        or did_you_mean(word, own(scope), [*layers_known(context, scope), *more])
-        or _misspelt_foreign(context, scope, word, text or word)
+        or did_you_mean(word, own(site.scope), [*layers_known(site), *more])
+        or _misspelt_foreign(site, word, text or word)
     )
 
 
-def _foreign(context: Context, scope: Scope, word: str, text: str) -> str | None:
-    if any(word in s.names for s in scope.chain()):
+def _foreign(site: Site, word: str, text: str) -> str | None:
+    if any(word in s.names for s in site.scope.chain()):
         return None
-    written = reader(context, scope).rewrite(text) if text != word else None
+    written = reader(site).rewrite(text) if text != word else None
     found = foreign.way(word)
     if written is not None:
         return f"write `{written}`"
@@ -124,20 +123,20 @@ def _library(word: str) -> str | None:
     return None
 
 
-def _misspelt_foreign(context: Context, scope: Scope, word: str, text: str) -> str | None:
+def _misspelt_foreign(site: Site, word: str, text: str) -> str | None:
     near = nearest(foreign.plain(word), foreign.ways()) if len(word) > 4 else None
     if near is None:
         return None
-    return _foreign(context, scope, near, text.replace(word, near, 1) if text != word else near)
+    return _foreign(site, near, text.replace(word, near, 1) if text != word else near)
 
 
-def place(context: Context, scope: Scope, help: str | None, near: Span) -> tuple[Label, ...]:
+def place(site: Site, help: str | None, near: Span) -> tuple[Label, ...]:
     """Where the name stands that a help offers, when that is one of the author's own: it may be the misspelt one."""
     found = re.fullmatch(r"did you mean `(\w+)`\?", help or "")
     if found is None:
         return ()
-    bound = scope.find(found[1])
-    defined = context.library.definition(scope, found[1])
+    bound = site.scope.find(found[1])
+    defined = site.library.definition(site.scope, found[1])
     span = bound.span if bound else defined[0].name.span if defined else None
     return (Label(span, "named here"),) if span is not None and span.source is near.source else ()
 
@@ -145,9 +144,7 @@ def place(context: Context, scope: Scope, help: str | None, near: Span) -> tuple
 # ---------------------------------------------------------------- settings
 
 
-def unknown_setting(
-    context: Context, scope: Scope, title: str, names: Sequence[str], argument: syntax.Argument, call: str
-) -> str | None:
+def unknown_setting(site: Site, title: str, names: Sequence[str], argument: syntax.Argument, call: str) -> str | None:
     """Help for a setting that a layer does not take."""
     assert argument.name is not None
     name = argument.name.id
@@ -156,7 +153,7 @@ def unknown_setting(
         said = _of_scores(title, name, argument, call)
         if said is not None:
             return said
-    reading = reader(context, scope)
+    reading = reader(site)
     written = reading.rewrite(call) if reading.settings(title) is not None else None
     so = f": write `{written}`" if written else ""
     several = several_here(name, argument.value.span.text, names)
@@ -188,15 +185,15 @@ def _taking(op: type[Declared] | None, name: str) -> str:
 
 
 def too_many(
-    context: Context, scope: Scope, title: str, declared: type[Declared] | None, names: Sequence[str],
+    site: Site, title: str, declared: type[Declared] | None, names: Sequence[str],
     arguments: Sequence[syntax.Argument], most: int,
 ) -> str:  # fmt: skip
     """Help for more settings by place than a layer takes so."""
     call = f"{title}({', '.join(a.span.text for a in arguments)})"
-    arrows = reader(context, scope).rewrite(call)
+    arrows = reader(site).rewrite(call)
     if arrows is not None and arrows not in (call, title) and not arrows.startswith(f"{title}("):
         return f"layers are applied by arrows: write `{arrows}`"
-    inner = reader(context, scope).stage(arguments[0].span.text) if arguments else None
+    inner = reader(site).stage(arguments[0].span.text) if arguments else None
     if inner is not None and most == 0:
         rest = ", ".join(a.span.text for a in arguments[1:])
         return f"layers are joined by arrows: write `{inner} -> {title}{f'({rest})' if rest else ''}`"
@@ -213,7 +210,7 @@ def too_many(
     if word is not None:
         kept = [a.span.text for i, a in enumerate(arguments) if i != most]
         return f"write `{title}({', '.join([*kept, word])})`"
-    inferred = _without_inputs(context, scope, title, arguments) if REGISTRY.get(title) is declared else None
+    inferred = _without_inputs(site, title, arguments) if REGISTRY.get(title) is declared else None
     if inferred is not None and fits(declared, inferred):
         also = by_name is not None and _number(declared, names, most)
         return f"the inputs are inferred: write `{inferred}`" + (
@@ -372,7 +369,7 @@ def _switch(declared: type[Declared] | None, name: str, text: str) -> bool:
     return isinstance(kind, BoolKind) and text not in ("true", "false")
 
 
-def _without_inputs(context: Context, scope: Scope, title: str, arguments: Sequence[syntax.Argument]) -> str | None:
+def _without_inputs(site: Site, title: str, arguments: Sequence[syntax.Argument]) -> str | None:
     """What PyTorch's call means here, where a layer of PyTorch is told the size of its input."""
     place = next((w.inferred for w in foreign.WAYS if w.inferred >= 0 and w.write.split("(")[0] == title), -1)
     if place < 0:
@@ -381,7 +378,7 @@ def _without_inputs(context: Context, scope: Scope, title: str, arguments: Seque
     if any(a.value in ("true", "false") for a in texts[: place + 2]):
         return None
     kept = texts[:place] + texts[place + 1 :]
-    return reader(context, scope).written(title, title, kept)
+    return reader(site).written(title, title, kept)
 
 
 __all__ = ["GivenArgument", "call_text", "parts", "place", "takes", "too_many", "unknown", "unknown_setting"]

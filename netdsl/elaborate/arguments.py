@@ -10,9 +10,9 @@ import netdsl.elaborate.decimals as decimals
 import netdsl.elaborate.functions as functions
 from netdsl.dims import Dim
 from netdsl.dims.tensors import Value
-from netdsl.elaborate.context import Context
+from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import find_layer, unknown_name
-from netdsl.elaborate.scope import Scope, Setting
+from netdsl.elaborate.scope import Setting
 from netdsl.elaborate.values import (
     Bundle,
     counted,
@@ -26,7 +26,7 @@ from netdsl.text.source import Span
 
 
 def match_arguments(
-    context: Context, scope: Scope, title: str, names: Sequence[str], arguments: Sequence[syntax.Argument],
+    site: Site, title: str, names: Sequence[str], arguments: Sequence[syntax.Argument],
     most: int, declared: type[Declared] | None = None,
 ) -> dict[str, syntax.Argument]:  # fmt: skip
     """Arguments by the name of the setting they are for; every way to get that wrong is reported.
@@ -34,16 +34,16 @@ def match_arguments(
     `most` settings may be given by their place.
     """
     placed = [a for a in arguments if a.name is None]
-    decimals.refuse_comma(context, names, arguments, most, declared)
+    decimals.refuse_comma(site, names, arguments, most, declared)
     if len(placed) > most:
-        _too_many(context, scope, title, names, arguments, most, declared)
+        _too_many(site, title, names, arguments, most, declared)
     matched = dict(zip(names, placed, strict=False))
     for argument in arguments:
         if argument.name is None:
             continue
-        name = _argument_name(context, scope, title, names, argument, arguments)
+        name = _argument_name(site, title, names, argument, arguments)
         if name in matched:
-            context.error(
+            site.error(
                 "repeated-setting",
                 f"`{name}` of `{title}` is given twice",
                 argument.span,
@@ -55,7 +55,7 @@ def match_arguments(
 
 
 def _too_many(
-    context: Context, scope: Scope, title: str, names: Sequence[str], arguments: Sequence[syntax.Argument],
+    site: Site, title: str, names: Sequence[str], arguments: Sequence[syntax.Argument],
     most: int, declared: type[Declared] | None,
 ) -> NoReturn:  # fmt: skip
     import netdsl.elaborate.advice as advice  # late: right texts need none
@@ -64,30 +64,30 @@ def _too_many(
     takes = "no settings" if not names else "no setting by its place" if not most else (
         f"{counted(most, 'setting')} by {'its' if most == 1 else 'their'} place")  # fmt: skip
     message = f"`{title}` takes {takes}, but {len(placed)} {'is' if len(placed) == 1 else 'are'} given"
-    help = advice.too_many(context, scope, title, declared, names, arguments, most)
-    context.error("too-many-settings", message, placed[most].span, help=help)
+    help = advice.too_many(site, title, declared, names, arguments, most)
+    site.error("too-many-settings", message, placed[most].span, help=help)
 
 
 def _argument_name(
-    context: Context, scope: Scope, title: str, names: Sequence[str], argument: syntax.Argument,
+    site: Site, title: str, names: Sequence[str], argument: syntax.Argument,
     arguments: Sequence[syntax.Argument],
 ) -> str:  # fmt: skip
     assert argument.name is not None
     if argument.name.id not in names:
-        _unknown_setting(context, scope, title, names, argument, arguments)
+        _unknown_setting(site, title, names, argument, arguments)
     return argument.name.id
 
 
 def _unknown_setting(
-    context: Context, scope: Scope, title: str, names: Sequence[str], argument: syntax.Argument,
+    site: Site, title: str, names: Sequence[str], argument: syntax.Argument,
     arguments: Sequence[syntax.Argument],
 ) -> NoReturn:  # fmt: skip
     import netdsl.elaborate.advice as advice  # late: right texts need none
 
     assert argument.name is not None
     call = f"{title}({', '.join(a.span.text for a in arguments)})"
-    help = advice.unknown_setting(context, scope, title, names, argument, call) or advice.takes(title, names)
-    context.error("unknown-setting", f"`{title}` takes no `{argument.name.id}`", argument.name.span, help=help)
+    help = advice.unknown_setting(site, title, names, argument, call) or advice.takes(title, names)
+    site.error("unknown-setting", f"`{title}` takes no `{argument.name.id}`", argument.name.span, help=help)
 
 
 NOTHING = frozenset(("None", "none", "null", "nil", "NULL", "nullptr", "undefined"))
@@ -117,29 +117,27 @@ def _setting_help(declared: Field, value: Any, written: syntax.Expr) -> str | No
     return None
 
 
-def bind_op(
-    context: Context, scope: Scope, op: type[Op], arguments: Sequence[syntax.Argument], span: Span
-) -> dict[str, Setting]:
+def bind_op(site: Site, op: type[Op], arguments: Sequence[syntax.Argument], span: Span) -> dict[str, Setting]:
     """The settings of a call of an operation, each read by its kind."""
     fields = {f.name: f for f in op.settings()}
-    matched = match_arguments(context, scope, op.name, list(fields), arguments, op.positional, op)
+    matched = match_arguments(site, op.name, list(fields), arguments, op.positional, op)
     bound: dict[str, Setting] = {}
     for name, argument in matched.items():
-        value = core.evaluate_setting(context, scope, argument.value)
+        value = core.evaluate_setting(site, argument.value)
         try:
             bound[name] = Setting(read_setting(fields[name], value), argument.span, argument.value)
         except RuleError as error:
-            _refuse_unknown(context, scope, fields[name], argument.value)
+            _refuse_unknown(site, fields[name], argument.value)
             help = error.help or _setting_help(fields[name], value, argument.value)
-            context.error(error.code, f"{error} (in `{op.name}`)", argument.value.span, help=help)
+            site.error(error.code, f"{error} (in `{op.name}`)", argument.value.span, help=help)
     return bound
 
 
-def _refuse_unknown(context: Context, scope: Scope, declared: Field, written: syntax.Expr) -> None:
+def _refuse_unknown(site: Site, declared: Field, written: syntax.Expr) -> None:
     """A word where words mean nothing is a misspelt name."""
     words = declared.kind.words() if declared.kind else ()
-    if isinstance(written, syntax.Name) and written.id in NOTHING and not scope.find(written.id):
+    if isinstance(written, syntax.Name) and written.id in NOTHING and not site.scope.find(written.id):
         return
-    if isinstance(written, syntax.Name) and not words and not scope.find(written.id):
-        if find_layer(context, scope, written) is None and written.id not in functions.FUNCTIONS:
-            unknown_name(context, scope, written)
+    if isinstance(written, syntax.Name) and not words and not site.scope.find(written.id):
+        if find_layer(site, written) is None and written.id not in functions.FUNCTIONS:
+            unknown_name(site, written)

@@ -9,7 +9,9 @@ import netdsl.elaborate.core as core
 import netdsl.elaborate.nodes as nodes
 import netdsl.elaborate.parameters as parameters
 from netdsl.dims.tensors import Value
-from netdsl.elaborate.context import DEPTH, Context, Demanded
+from netdsl.elaborate.bounds import DEPTH
+from netdsl.elaborate.context import Site
+from netdsl.elaborate.demands import Demanded
 from netdsl.elaborate.outline import initial_names, input_items, labels_of, step_text
 from netdsl.elaborate.scope import Build, NodeNames, RowValue, Scope
 from netdsl.elaborate.sequences import check_lengths, check_reads, check_states, node_inputs, over_samples, per_step
@@ -40,42 +42,40 @@ GIVING = (syntax.LayerRow, syntax.OutputRow, syntax.NextRow, syntax.ForRow, synt
 """Rows that can give a body its result."""
 
 
-def build_graph(
-    context: Context, scope: Scope, definition: syntax.Definition, graph: Graph, inputs: Sequence[Value]
-) -> Build:
+def build_graph(site: Site, definition: syntax.Definition, graph: Graph, inputs: Sequence[Value]) -> Build:
     """Run the rows of a body whose inputs are bound; outputs and unused rows are settled."""
     reserved = labels_of(definition.body)
-    build = Build(graph, NodeNames(reserved), scope, definition.keyword, labels=reserved)
+    build = Build(graph, NodeNames(reserved), site.scope, definition.keyword, labels=reserved)
     graph.inputs.extend(inputs)
     if len(graph.inputs) == 1:
         only = graph.inputs[0]
-        binding = scope.names.get(only.name)
+        binding = site.scope.names.get(only.name)
         build.previous = (binding.row if binding else None) or RowValue(
-            context.origins.get(only, definition.span), only
+            site.errors.origins.get(only, definition.span), only
         )
-    context.builds.append(build)
+    site.context.builds.append(build)
     try:
-        core.run(context, scope, definition.body)
-        _settle_outputs(context, build, definition)
+        core.run(site, definition.body)
+        _settle_outputs(site, build, definition)
         if definition.keyword != "block":
-            _repeat_outputs(context, build)
+            _repeat_outputs(site, build)
         _forget_ones(build)
     finally:
-        context.builds.pop()
-    _note_unused(context, build, definition)
+        site.context.builds.pop()
+    _note_unused(site, build, definition)
     return build
 
 
-def _settle_outputs(context: Context, build: Build, definition: syntax.Definition) -> None:
-    if context.library.damaged() and not any(isinstance(r, GIVING) for r in definition.body.rows):
+def _settle_outputs(site: Site, build: Build, definition: syntax.Definition) -> None:
+    if site.library.damaged() and not any(isinstance(r, GIVING) for r in definition.body.rows):
         raise Failed
     if not build.outputs and not any(isinstance(r, GIVING) for r in definition.body.rows):
         help = "the last row of a body is its result; an `output` row says which rows are"
         message = f"`{definition.name.id}` has no row that gives a result"
-        context.error("no-result", message, definition.name.span, help=help)
+        site.error("no-result", message, definition.name.span, help=help)
     if build.outputs or build.previous is None:
         if not build.outputs:
-            context.error("no-result", f"`{definition.name.id}` has no row that gives a result", definition.name.span)
+            site.error("no-result", f"`{definition.name.id}` has no row that gives a result", definition.name.span)
         return
     last = build.previous
     last.used = True
@@ -88,7 +88,7 @@ def _settle_outputs(context: Context, build: Build, definition: syntax.Definitio
         build.graph.outputs.append(Output(title, arrow, False, last.span))
 
 
-def _repeat_outputs(context: Context, build: Build) -> None:
+def _repeat_outputs(site: Site, build: Build) -> None:
     """What leaves a net or a step is there for every sample, even where it is the same for all."""
     free = [o for o in build.graph.outputs if not o.value.type.batched]
     like = next((v for v in build.graph.inputs if v.type.batched), None)
@@ -101,7 +101,7 @@ def _repeat_outputs(context: Context, build: Build) -> None:
         if value in whole:
             continue
         if value not in repeats:
-            repeats[value] = nodes.repeated(context, value, like, output.span)
+            repeats[value] = nodes.repeated(site, value, like, output.span)
             build.graph.nodes[-1].name = build.names.number("per_sample")
         output.value = repeats[value]
 
@@ -126,68 +126,70 @@ def _numbers_of_batches(graph: Graph, found: set[Value]) -> set[Value]:
     return found
 
 
-def _note_unused(context: Context, build: Build, definition: syntax.Definition) -> None:
+def _note_unused(site: Site, build: Build, definition: syntax.Definition) -> None:
     """Remember by place which rows were read: a row is unused when no use of its block read it."""
     results = {o.value for o in build.graph.outputs}
     for row in build.rows:
         read = row.used or row.value is UNKNOWN or any(a in results for a in arrows(row.value))
-        context.rows_seen[row.span] = context.rows_seen.get(row.span, False) or read
+        site.context.rows_seen[row.span] = site.context.rows_seen.get(row.span, False) or read
     for item in (i for r in definition.body.rows if isinstance(r, syntax.InputRow) for i in r.items):
         binding = build.scope.names.get(item.name.id)
         if binding is None or binding.row is None or binding.span != item.name.span:
             continue
-        read = binding.row.used or binding.value in results or context.inputs_seen.get(binding.span, ("", False))[1]
-        context.inputs_seen[binding.span] = f"`{item.name.id}` of `{definition.name.id}`", read
+        read = (
+            binding.row.used or binding.value in results or site.context.inputs_seen.get(binding.span, ("", False))[1]
+        )
+        site.context.inputs_seen[binding.span] = f"`{item.name.id}` of `{definition.name.id}`", read
 
 
 # ---------------------------------------------------------------- a block as a layer
 
 
 @core.applies(BlockLayer)
-def apply(context: Context, scope: Scope, layer: BlockLayer, value: Arrows, span: Span) -> Arrows:
+def apply(site: Site, layer: BlockLayer, value: Arrows, span: Span) -> Arrows:
     """Use a block on some arrows: one node that holds the built body."""
-    before = context.layers
-    value, same = over_samples(context, layer.definition, value, span)
-    block = instantiate(context, layer, value, span)
-    context.layers = before
+    before = site.limits.layers
+    value, same = over_samples(site, layer.definition, value, span)
+    block = instantiate(site, layer, value, span)
+    site.limits.layers = before
     outer = arrows(value)
     types = [o.value.type for o in block.body.outputs]
     if isinstance(block, Recurrent):
         outer = node_inputs(layer.definition, block, outer)
         types = [t.with_shape(outer[0].shape[0], *t.shape) for t in types]
     inside = [any(r.type.is_open for r in node.results) for _, node in block.body.walk()]
-    context.count_layers(len(inside), span, sum(inside))
-    result = nodes.append(context, block.name, block, outer, types, span, layer.settings)
+    site.limits.count_layers(len(inside), span, sum(inside))
+    result = nodes.append(site, block.name, block, outer, types, span, layer.settings)
     names = tuple(o.name for o in block.body.outputs)
     made = Bundle(result.items, names) if isinstance(result, Bundle) else result
-    return nodes.freed(context, made, span) if same else made
+    return nodes.freed(site, made, span) if same else made
 
 
-def instantiate(context: Context, layer: BlockLayer, value: Arrows, span: Span) -> Block:
+def instantiate(site: Site, layer: BlockLayer, value: Arrows, span: Span) -> Block:
     """The block's body for these settings and input types; built once for equal ones."""
-    _check_recursion(context, layer, span)
-    with context.library.inside((*layer.within, layer.definition)):
-        return _instantiate(context, layer, value, span)
+    _check_recursion(site, layer, span)
+    with site.library.inside((*layer.within, layer.definition)):
+        return _instantiate(site, layer, value, span)
 
 
-def _instantiate(context: Context, layer: BlockLayer, value: Arrows, span: Span) -> Block:
+def _instantiate(site: Site, layer: BlockLayer, value: Arrows, span: Span) -> Block:
     definition = layer.definition
-    scope = Scope(layer.home)
+    inner = site.at(Scope(layer.home))
     library = is_library(definition.span.source.name)
     frame = CallFrame(_call_text(layer), span, library, step_text(definition, arrows(value)))
-    values = parameters.settle(context, scope, definition, layer.settings, layer.span)
+    values = parameters.settle(inner, definition, layer.settings, layer.span)
     key = _cache_key(definition, values, value)
-    if key is not None and key in context.bodies:
-        found: Block | None = context.bodies[key]
+    if key is not None and key in site.context.bodies:
+        found: Block | None = site.context.bodies[key]
         if found is None:
             raise Failed
         return found
     if key is not None:
-        context.bodies[key] = None
-    with context.within(frame):
-        block = _build(context, scope, layer, values, value, span)
+        site.context.bodies[key] = None
+    with site.errors.within(frame):
+        block = _build(inner, layer, values, value, span)
     if key is not None:
-        context.bodies[key] = block
+        site.context.bodies[key] = block
     return block
 
 
@@ -196,14 +198,14 @@ def _call_text(layer: BlockLayer) -> str:
     return f"{layer.title}({given})" if given else layer.title
 
 
-def _check_recursion(context: Context, layer: BlockLayer, span: Span) -> None:
+def _check_recursion(site: Site, layer: BlockLayer, span: Span) -> None:
     """A block must not use itself. It may be handed to itself, as in `residual(residual(relu))`: that ends."""
     definition = layer.definition
-    if len(context.frames) >= DEPTH:
-        context.error("nested-too-deep", f"blocks use each other more than {DEPTH} levels deep", span)
+    if len(site.errors.frames) >= DEPTH:
+        site.error("nested-too-deep", f"blocks use each other more than {DEPTH} levels deep", span)
     if any(d is definition for d in layer.within):
         message = f"`{definition.name.id}` uses itself"
-        context.error("recursion", message, span, Label(definition.name.span, "defined here"),
+        site.error("recursion", message, span, Label(definition.name.span, "defined here"),
                       help="a network is finite: repeat a block with `* n` or a `for` row")  # fmt: skip
 
 
@@ -229,16 +231,14 @@ def _frozen(value: Any) -> tuple[str, Any]:
     return type(value).__name__, inner
 
 
-def _build(
-    context: Context, scope: Scope, layer: BlockLayer, values: dict[str, Any], value: Arrows, span: Span
-) -> Block:
+def _build(site: Site, layer: BlockLayer, values: dict[str, Any], value: Arrows, span: Span) -> Block:
     definition = layer.definition
-    before = context.failures
+    before = site.errors.failures
     graph = Graph(definition.name.id)
     recurrent = definition.keyword == "recurrent"
-    inputs, sequences = bind_inputs(context, scope, definition, arrows(value), span, recurrent)
-    build = build_graph(context, scope, definition, graph, inputs)
-    if context.failures > before or not graph.outputs:
+    inputs, sequences = bind_inputs(site, definition, arrows(value), span, recurrent)
+    build = build_graph(site, definition, graph, inputs)
+    if site.errors.failures > before or not graph.outputs:
         raise Failed
     shared: dict[str, Any] = {
         "name": definition.name.id,
@@ -251,10 +251,10 @@ def _build(
     }
     if not recurrent:
         return Block(**shared)
-    check_states(context, build.states, definition.span)
+    check_states(site, build.states, definition.span)
     static = initial_names(definition)
     whole = {a: i.name.id for i, a in zip(input_items(definition), arrows(value), strict=True) if i.name.id in static}
-    check_reads(context, graph, build.states, whole)
+    check_reads(site, graph, build.states, whole)
     return Recurrent(**shared, sequences=sequences, states=tuple(build.states.values()))
 
 
@@ -263,11 +263,11 @@ def _setting_text(value: Any) -> Any:
 
 
 def bind_inputs(
-    context: Context, scope: Scope, definition: syntax.Definition, given: Sequence[Value], span: Span, recurrent: bool
+    site: Site, definition: syntax.Definition, given: Sequence[Value], span: Span, recurrent: bool
 ) -> tuple[list[Value], tuple[Value, ...]]:
     """Values of the body that stand for the arrows that come in, checked against the declared inputs."""
     items = input_items(definition)
-    if len(items) != len(given) and context.library.damaged_within(definition.span):
+    if len(items) != len(given) and site.library.damaged_within(definition.span):
         raise Failed
     if len(items) != len(given):
         names = ", ".join(f"`{i.name.id}`" for i in items)
@@ -278,48 +278,48 @@ def bind_inputs(
         declared = any(isinstance(r, syntax.InputRow) for r in definition.body.rows)
         says = "declared here" if declared else "it has no `input` row, so it takes one"
         label = Label(items[0].span.to(items[-1].span), says)
-        context.error("wrong-inputs", message, span, label, help=help)
+        site.error("wrong-inputs", message, span, label, help=help)
     static = initial_names(definition) if recurrent else set()
     inputs: list[Value] = []
     sequences: list[Value] = []
     for item, arrow in zip(items, given, strict=True):
         whole = not recurrent or item.name.id in static
-        type = arrow.type if whole else per_step(context, arrow, span)
+        type = arrow.type if whole else per_step(site, arrow, span)
         made = Value(item.name.id, type)
-        context.origins[made] = item.name.span
-        if arrow in context.suspects:
-            context.suspects[made] = context.suspects[arrow]
-        _match_input(context, scope, item, made, span)
+        site.errors.origins[made] = item.name.span
+        if arrow in site.context.suspects:
+            site.context.suspects[made] = site.context.suspects[arrow]
+        _match_input(site, item, made, span)
         value = arrow if whole and recurrent else made
-        if item.name.id in scope.names:
-            first = scope.names[item.name.id].span
+        if item.name.id in site.scope.names:
+            first = site.scope.names[item.name.id].span
             message = f"the name `{item.name.id}` is taken already"
-            context.error("duplicate-name", message, item.name.span, Label(first, "first here"))
-        scope.bind(item.name.id, value, item.name.span, RowValue(item.name.span, value))
+            site.error("duplicate-name", message, item.name.span, Label(first, "first here"))
+        site.scope.bind(item.name.id, value, item.name.span, RowValue(item.name.span, value))
         if recurrent and whole:
             continue
         inputs.append(made)
         sequences.append(made)
     if recurrent:
-        check_lengths(context, [g for i, g in zip(items, given, strict=True) if i.name.id not in static], span)
+        check_lengths(site, [g for i, g in zip(items, given, strict=True) if i.name.id not in static], span)
     return inputs, tuple(sequences)
 
 
-def _match_input(context: Context, scope: Scope, item: syntax.InputItem, made: Value, span: Span) -> None:
+def _match_input(site: Site, item: syntax.InputItem, made: Value, span: Span) -> None:
     """A declared shape is a pattern: known names must agree, new names stand for the sizes that come in."""
     if item.dims is None:
         return
     if len(item.dims) != made.type.rank or (item.kind is not None and item.kind.id != made.type.dtype):
         message = f"`{item.name.id}` is declared as {item.span.text.removeprefix(item.name.id).strip()}"
-        context.error("shape-mismatch", f"{message}, but {made.type} comes in", span, Label(item.span, "declared here"))
+        site.error("shape-mismatch", f"{message}, but {made.type} comes in", span, Label(item.span, "declared here"))
     for dim, actual in zip(item.dims, made.shape, strict=True):
         name = dim.name if isinstance(dim, syntax.SizedSymbol) else dim
-        if isinstance(name, syntax.Name) and not scope.find(name.id):
-            scope.bind(name.id, actual, name.span)
+        if isinstance(name, syntax.Name) and not site.scope.find(name.id):
+            site.scope.bind(name.id, actual, name.span)
             continue
         if isinstance(dim, syntax.SizedSymbol):
             continue
-        wanted = core.extent(context, scope, dim)
+        wanted = core.extent(site, dim)
         message = f"`{item.name.id}` has {actual} where `{dim.span.text}` = {wanted} is declared"
-        if not context.demand(actual, "==", wanted, Demanded(span, message, (item.span,))):
-            context.error("shape-mismatch", message, span, Label(item.span, "declared here"))
+        if not site.sizes.demand(actual, "==", wanted, Demanded(span, message, (item.span,))):
+            site.error("shape-mismatch", message, span, Label(item.span, "declared here"))

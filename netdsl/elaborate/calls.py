@@ -10,9 +10,8 @@ import netdsl.elaborate.parameters as parameters
 from netdsl.dims import Dim
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.arguments import bind_op
-from netdsl.elaborate.context import Context
+from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import dotted_name, find_layer, unknown_layer
-from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import (
     LAYERS,
     SHAPE_ATTRIBUTES,
@@ -27,91 +26,91 @@ from netdsl.text import syntax
 
 
 @core.evaluates(syntax.Call)
-def _call(context: Context, scope: Scope, expr: syntax.Call) -> Any:
+def _call(site: Site, expr: syntax.Call) -> Any:
     function = expr.function
-    if isinstance(function, syntax.Name) and function.id in functions.FUNCTIONS and not scope.find(function.id):
-        return builtin(context, scope, expr, function.id)
-    return configure(context, scope, expr)
+    if isinstance(function, syntax.Name) and function.id in functions.FUNCTIONS and not site.scope.find(function.id):
+        return builtin(site, expr, function.id)
+    return configure(site, expr)
 
 
-def builtin(context: Context, scope: Scope, expr: syntax.Call, name: str) -> Any:
+def builtin(site: Site, expr: syntax.Call, name: str) -> Any:
     for argument in expr.arguments:
         if argument.name:
-            context.error("unknown-setting", f"`{name}` takes no named values", argument.name.span)
-    given = [core.evaluate(context, scope, a.value) for a in expr.arguments]
+            site.error("unknown-setting", f"`{name}` takes no named values", argument.name.span)
+    given = [core.evaluate(site, a.value) for a in expr.arguments]
     try:
-        result = functions.FUNCTIONS[name](context, expr, *given)
+        result = functions.FUNCTIONS[name](site, expr, *given)
     except Failed:
         raise
     except (TypeError, ValueError, OverflowError, AttributeError):
         if any(isinstance(g, Dim) for g in given):
-            context.error("not-known-yet", f"`{expr.span.text}` depends on the size of the input", expr.span)
-        context.error(
+            site.error("not-known-yet", f"`{expr.span.text}` depends on the size of the input", expr.span)
+        site.error(
             "wrong-kind",
             f"`{name}` does not take {', '.join(map(describe, given)) or 'nothing'}",
             expr.span,
         )
-    functions.bounded_number(context, result, expr.span)
+    functions.bounded_number(site, result, expr.span)
     return result
 
 
-def configure(context: Context, scope: Scope, call: syntax.Call) -> Layer:
+def configure(site: Site, call: syntax.Call) -> Layer:
     """`conv(64, 3)`: the layer with its settings bound."""
-    layer = _callee(context, scope, call)
+    layer = _callee(site, call)
     if not isinstance(layer, OpLayer | BlockLayer) or layer.settings:
-        _called_twice(context, scope, layer, call)
+        _called_twice(site, layer, call)
     if isinstance(layer, OpLayer):
-        return OpLayer(layer.op, bind_op(context, scope, layer.op, call.arguments, call.span), call.span)
-    given = parameters.bind(context, scope, layer.definition, call.arguments, call.span)
-    return BlockLayer(layer.definition, layer.home, given, call.span, tuple(context.library.at_work))
+        return OpLayer(layer.op, bind_op(site, layer.op, call.arguments, call.span), call.span)
+    given = parameters.bind(site, layer.definition, call.arguments, call.span)
+    return BlockLayer(layer.definition, layer.home, given, call.span, tuple(site.library.at_work))
 
 
-def _called_twice(context: Context, scope: Scope, layer: Layer, call: syntax.Call) -> NoReturn:
+def _called_twice(site: Site, layer: Layer, call: syntax.Call) -> NoReturn:
     """`conv(6, 5)(image)`, as Keras and PyTorch apply a layer."""
     import netdsl.elaborate.advice as advice  # late: right texts need none
 
-    applied = advice.reader(context, scope).rewrite(call.span.text)
+    applied = advice.reader(site).rewrite(call.span.text)
     help = f"layers are applied by arrows: write `{applied}`" if applied else None
     message = f"`{layer.title}` has its settings already"
     help = help or f"write `{call.function.span.text}` without brackets"
-    context.error("unknown-setting", message, call.span, help=help)
+    site.error("unknown-setting", message, call.span, help=help)
 
 
-def _callee(context: Context, scope: Scope, call: syntax.Call) -> Layer:
+def _callee(site: Site, call: syntax.Call) -> Layer:
     function = call.function
-    if isinstance(function, syntax.Name) and not scope.find(function.id):
-        layer = find_layer(context, scope, function)
+    if isinstance(function, syntax.Name) and not site.scope.find(function.id):
+        layer = find_layer(site, function)
         if layer is None:
-            unknown_layer(context, scope, function, function.id, call.span.text)
+            unknown_layer(site, function, function.id, call.span.text)
         return layer
     root = function
     while isinstance(root, syntax.Call):
         root = root.function
-    if isinstance(root, syntax.Name) and not scope.find(root.id) and find_layer(context, scope, root) is None:
-        unknown_layer(context, scope, root, root.id, call.span.text)
-    dotted = dotted_name(context, scope, root)
+    if isinstance(root, syntax.Name) and not site.scope.find(root.id) and find_layer(site, root) is None:
+        unknown_layer(site, root, root.id, call.span.text)
+    dotted = dotted_name(site, root)
     if dotted:
-        unknown_layer(context, scope, root, dotted, call.span.text)
+        unknown_layer(site, root, dotted, call.span.text)
     if isinstance(function, syntax.Attribute):
-        _check_method(context, scope, function, call)
-    value = core.evaluate(context, scope, function)
+        _check_method(site, function, call)
+    value = core.evaluate(site, function)
     if not isinstance(value, LAYERS):
         message = f"`{function.span.text}` is {describe(value)}, not a layer"
-        context.error("not-a-layer", message, function.span, help="only layers take settings in brackets")
+        site.error("not-a-layer", message, function.span, help="only layers take settings in brackets")
     return value
 
 
-def _check_method(context: Context, scope: Scope, function: syntax.Attribute, call: syntax.Call) -> None:
+def _check_method(site: Site, function: syntax.Attribute, call: syntax.Call) -> None:
     """`image.relu()`: arrows have no methods."""
     name = function.name.id
     if name in SHAPE_ATTRIBUTES or not isinstance(function.value, syntax.Name):
         return
-    found = scope.find(function.value.id)
+    found = site.scope.find(function.value.id)
     if found is None or not isinstance(found.value, Value | Bundle):
         return
     import netdsl.elaborate.advice as advice  # late: right texts need none
 
     given = ", ".join([function.value.id, *(a.span.text for a in call.arguments)])
-    help = advice.unknown(context, scope, name, f"F.{name}({given})")
+    help = advice.unknown(site, name, f"F.{name}({given})")
     message = f"an arrow has no `.{name}(…)`: layers are applied by `->`"
-    context.error("unknown-attribute", message, function.name.span, help=help)
+    site.error("unknown-attribute", message, function.name.span, help=help)

@@ -8,7 +8,8 @@ from typing import Any
 import netdsl.elaborate.core as core
 from netdsl.dims import Condition, Extent, Verdict, compare
 from netdsl.dims.tensors import DType, Value
-from netdsl.elaborate.context import Context, Demanded
+from netdsl.elaborate.context import Site
+from netdsl.elaborate.demands import Demanded
 from netdsl.elaborate.lookup import find_layer, unknown_name
 from netdsl.elaborate.outline import names_in
 from netdsl.elaborate.requirements import counter_example, culprits
@@ -23,55 +24,55 @@ from netdsl.text.source import Span
 
 
 @core.applies(syntax.Claim)
-def check_claim(context: Context, scope: Scope, claim: syntax.Claim, value: Arrows, span: Span) -> Arrows:
+def check_claim(site: Site, claim: syntax.Claim, value: Arrows, span: Span) -> Arrows:
     """`-> [64, H, W]`: the shape must be that, for the sizes that are left."""
     if isinstance(value, Bundle) and len(arrows(value)) != 1:
         count = len(arrows(value))
         message = f"a claim is about one arrow, but {count} come in"
-        context.error("claim-fails", message, claim.span, help="name them first, `(a, b): …`, and claim one by one")
+        site.error("claim-fails", message, claim.span, help="name them first, `(a, b): …`, and claim one by one")
     arrow = arrows(value)[0]
-    claimed = [_claimed_dim(context, scope, d) for d in claim.dims]
+    claimed = [_claimed_dim(site, d) for d in claim.dims]
     kind = claim.kind.id if claim.kind else None
     if len(claimed) != arrow.type.rank or (kind is not None and kind != arrow.type.dtype):
-        _claim_fails(context, arrow, claim)
+        _claim_fails(site, arrow, claim)
     shape = [
-        _claim_dim(context, arrow, claim, claimed, axis) if wanted is not None else arrow.shape[axis]
+        _claim_dim(site, arrow, claim, claimed, axis) if wanted is not None else arrow.shape[axis]
         for axis, wanted in enumerate(claimed)
     ]
     arrow.type = arrow.type.with_shape(*shape)
     return value
 
 
-def _claimed_dim(context: Context, scope: Scope, expr: syntax.Expr) -> Extent | None:
+def _claimed_dim(site: Site, expr: syntax.Expr) -> Extent | None:
     """A size of a claim; `_` claims nothing."""
     if isinstance(expr, syntax.Previous):
         return None
-    value = core.evaluate(context, scope, expr)
+    value = core.evaluate(site, expr)
     if isinstance(value, bool) or not isinstance(value, Extent):
         message = f"a size is a whole number, not {describe(value)}"
-        context.error("wrong-kind", message, expr.span)
+        site.error("wrong-kind", message, expr.span)
     return value
 
 
-def _claim_dim(context: Context, arrow: Value, claim: syntax.Claim, claimed: list[Any], axis: int) -> Extent:
+def _claim_dim(site: Site, arrow: Value, claim: syntax.Claim, claimed: list[Any], axis: int) -> Extent:
     wanted: Extent = claimed[axis]
     actual = arrow.shape[axis]
     message = f"the claim `{claim.span.text}` is not the shape {arrow.type}"
-    if not context.demand(actual, "==", wanted, Demanded(claim.dims[axis].span, message)):
+    if not site.sizes.demand(actual, "==", wanted, Demanded(claim.dims[axis].span, message)):
         condition = compare("==", actual, wanted)
         says = "for example at {at} the size is {left}, but {right} is claimed"
-        notes = counter_example(context, actual, wanted, condition, says)
-        _claim_fails(context, arrow, claim, notes, culprits(context, condition, claim.span))
+        notes = counter_example(site, actual, wanted, condition, says)
+        _claim_fails(site, arrow, claim, notes, culprits(site, condition, claim.span))
     return wanted
 
 
 def _claim_fails(
-    context: Context, arrow: Value, claim: syntax.Claim, notes: tuple[str, ...] = (), culprits: Sequence[Label] = ()
+    site: Site, arrow: Value, claim: syntax.Claim, notes: tuple[str, ...] = (), culprits: Sequence[Label] = ()
 ) -> None:
-    origin = context.shape_label(arrow)
+    origin = site.errors.label(arrow)
     labels = [origin] if origin and origin.span != claim.span else []
     kind = f" of {KIND_NAMES[arrow.type.dtype]}" if claim.kind and claim.kind.id != arrow.type.dtype else ""
-    context.error(
+    site.error(
         "claim-fails",
         f"the row claims `{claim.span.text}`, but the shape is {arrow.type}{kind}",
         claim.span,
@@ -89,18 +90,18 @@ KIND_NAMES = {DType.FLOAT: "real numbers", DType.INT: "whole numbers", DType.BOO
 # ---------------------------------------------------------------- asserts
 
 
-def check_assert(context: Context, scope: Scope, row: syntax.AssertRow) -> None:
+def check_assert(site: Site, row: syntax.AssertRow) -> None:
     """An `assert` of settings is decided now; one of input sizes is a contract."""
-    value = core.evaluate(context, scope, row.condition)
+    value = core.evaluate(site, row.condition)
     if isinstance(value, Condition):
-        _contract(context, row, value)
+        _contract(site, row, value)
         return
     if not isinstance(value, bool):
         message = f"`assert` takes a condition, not {describe(value)}"
-        context.error("wrong-kind", message, row.condition.span)
+        site.error("wrong-kind", message, row.condition.span)
     if not value:
         message = row.message or f"`{row.condition.span.text}` does not hold"
-        context.error("assertion-failed", message, row.condition.span, notes=_values_in(scope, row.condition))
+        site.error("assertion-failed", message, row.condition.span, notes=_values_in(site.scope, row.condition))
 
 
 def _values_in(scope: Scope, expr: syntax.Expr) -> tuple[str, ...]:
@@ -113,14 +114,14 @@ def _values_in(scope: Scope, expr: syntax.Expr) -> tuple[str, ...]:
     return ("here " + ", ".join(dict.fromkeys(shown)),) if shown else ()
 
 
-def _contract(context: Context, row: syntax.AssertRow, condition: Condition) -> None:
+def _contract(site: Site, row: syntax.AssertRow, condition: Condition) -> None:
     """A contract narrows the domain; whether it is strong enough is known when the whole net is."""
     span = row.condition.span
     demanded = Demanded(span, f"`{span.text}` does not hold", contract=True)
-    if context.domain.demand(condition, demanded) is Verdict.NEVER:
+    if site.sizes.domain.demand(condition, demanded) is Verdict.NEVER:
         message = row.message or f"`{span.text}` holds for no size that the rows above can take"
-        context.error("assertion-failed", message, span, *culprits(context, condition, span))
-    context.contracts.append((condition, span))
+        site.error("assertion-failed", message, span, *culprits(site, condition, span))
+    site.sizes.contracts.append((condition, span))
 
 
 BUDGETS = (
@@ -132,19 +133,21 @@ BUDGETS = (
 
 
 @core.runs(syntax.AssertRow)
-def _assert_row(context: Context, scope: Scope, row: syntax.AssertRow) -> None:
-    if _mentions(row.condition, BUDGETS, scope):
-        budgets = getattr(context.build.graph, "budgets", None)
+def _assert_row(site: Site, row: syntax.AssertRow) -> None:
+    if _mentions(row.condition, BUDGETS, site.scope):
+        budgets = getattr(site.build.graph, "budgets", None)
         if budgets is None:
             message = "a budget is a promise of a whole net: write it at the end of the net"
-            context.error("budget-in-block", message, row.span)
-        values = {n: b.value for s in scope.chain() for n, b in s.names.items() if isinstance(b.value, int | float)}
+            site.error("budget-in-block", message, row.span)
+        values = {
+            n: b.value for s in site.scope.chain() for n, b in s.names.items() if isinstance(b.value, int | float)
+        }
         budgets.append(Budget(row.condition, row.message, row.condition.span, values))
         return
     for name in names_in(row.condition):
-        if not scope.find(name.id) and find_layer(context, scope, name) is None:
-            unknown_name(context, scope, name, BUDGETS)
-    check_assert(context, scope, row)
+        if not site.scope.find(name.id) and find_layer(site, name) is None:
+            unknown_name(site, name, BUDGETS)
+    check_assert(site, row)
 
 
 def _mentions(expr: Any, names: Sequence[str], scope: Scope) -> bool:

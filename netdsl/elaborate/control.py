@@ -7,7 +7,7 @@ from typing import Any
 import netdsl.elaborate.core as core
 import netdsl.elaborate.functions as functions
 from netdsl.dims import Dim
-from netdsl.elaborate.context import Context
+from netdsl.elaborate.context import Site
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import SHAPE_ATTRIBUTES, UNKNOWN, Bundle, Failed, describe
 from netdsl.text import syntax
@@ -16,56 +16,56 @@ from netdsl.text import syntax
 
 
 @core.runs(syntax.ForRow)
-def for_row(context: Context, scope: Scope, row: syntax.ForRow) -> None:
-    items = _items(context, scope, row.items)
-    build = context.build
+def for_row(site: Site, row: syntax.ForRow) -> None:
+    items = _items(site, row.items)
+    build = site.build
     build.loops += 1
     try:
-        with context.times(len(items), row.span):
+        with site.limits.times(len(items), row.span):
             for item in items:
-                inner = Scope(scope)
-                for name, value in core.unpack(context, row.target, item, row.items.span):
-                    inner.bind(name.id, value, name.span)
-                before = context.failures
-                with context.going(row.target, item, row.items.span, len(items)):
-                    core.run(context, inner, row.body)
-                if context.failures > before:
+                inner = site.inner()
+                for name, value in core.unpack(site, row.target, item, row.items.span):
+                    inner.scope.bind(name.id, value, name.span)
+                before = site.errors.failures
+                with site.errors.going(row.target, item, row.items.span, len(items)):
+                    core.run(inner, row.body)
+                if site.errors.failures > before:
                     raise Failed  # the other rounds would say the same
     finally:
         build.loops -= 1
 
 
-def _items(context: Context, scope: Scope, expr: syntax.Expr) -> list[Any]:
-    value = core.evaluate(context, scope, expr)
+def _items(site: Site, expr: syntax.Expr) -> list[Any]:
+    value = core.evaluate(site, expr)
     if isinstance(value, Bundle):
         return list(value.items)
     if not isinstance(value, list | tuple):
         message = f"a loop goes over a list, not {describe(value)}"
         help = f"write `range({expr.span.text})`" if isinstance(value, int) else None
-        context.error("wrong-kind", message, expr.span, help=help)
+        site.error("wrong-kind", message, expr.span, help=help)
     return list(value)
 
 
 @core.runs(syntax.If)
-def if_row(context: Context, scope: Scope, row: syntax.If) -> None:
+def if_row(site: Site, row: syntax.If) -> None:
     """An `if` as a row of its own: its rows, in the body around it."""
-    taken = core.truth(context, scope, row.condition)
+    taken = core.truth(site, row.condition)
     body = row.then if taken else row.otherwise
     if body is not None:
-        core.run(context, Scope(scope), body)
+        core.run(site.inner(), body)
 
 
 @core.evaluates(syntax.If)
-def choose(context: Context, scope: Scope, expr: syntax.If) -> Any:
+def choose(site: Site, expr: syntax.If) -> Any:
     """An `if` as a value: that of the last row of the branch taken. Without `else`, what comes in goes on."""
-    taken = core.truth(context, scope, expr.condition)
+    taken = core.truth(site, expr.condition)
     body = expr.then if taken else expr.otherwise
     if body is None:
-        return core.previous(context, expr.span)
-    number = _only_number(scope, body)
+        return core.previous(site, expr.span)
+    number = _only_number(site.scope, body)
     if number is not None:
-        return core.evaluate(context, scope, number)
-    return branch_value(context, Scope(scope), body)
+        return core.evaluate(site, number)
+    return branch_value(site.inner(), body)
 
 
 def _only_number(scope: Scope, body: syntax.Body) -> syntax.Expr | None:
@@ -91,35 +91,35 @@ def _is_number(scope: Scope, expr: syntax.Expr) -> bool:
 
 
 @core.evaluates(syntax.Each)
-def branch(context: Context, scope: Scope, expr: syntax.Each) -> Bundle:
+def branch(site: Site, expr: syntax.Each) -> Bundle:
     """`each`: one branch an item, all starting from the same row before."""
-    items = _items(context, scope, expr.items)
+    items = _items(site, expr.items)
     made = []
-    with context.times(len(items), expr.span):
+    with site.limits.times(len(items), expr.span):
         for item in items:
-            inner = Scope(scope)
-            for name, value in core.unpack(context, expr.target, item, expr.items.span):
-                inner.bind(name.id, value, name.span)
-            with context.going(expr.target, item, expr.items.span, len(items)):
-                made.append(branch_value(context, inner, expr.body))
-    return Bundle(functions.bounded(context, tuple(made), expr.span))
+            inner = site.inner()
+            for name, value in core.unpack(site, expr.target, item, expr.items.span):
+                inner.scope.bind(name.id, value, name.span)
+            with site.errors.going(expr.target, item, expr.items.span, len(items)):
+                made.append(branch_value(inner, expr.body))
+    return Bundle(functions.bounded(site, tuple(made), expr.span))
 
 
-def branch_value(context: Context, scope: Scope, body: syntax.Body) -> Any:
+def branch_value(site: Site, body: syntax.Body) -> Any:
     """The value of a small body inside a row. Its labels are its own."""
-    build = context.build
+    build = site.build
     held = build.previous, build.scope, build.loops
     count = len(build.rows)
-    build.scope = scope
+    build.scope = site.scope
     build.nested += 1
     try:
-        core.run(context, scope, body)
+        core.run(site, body)
         last = build.previous
     finally:
         build.nested -= 1
         build.previous, build.scope, build.loops = held
     if last is None or (last is build.previous and len(build.rows) == count):
-        context.error("empty-body", "this has no row that gives a value", body.span)
+        site.error("empty-body", "this has no row that gives a value", body.span)
     last.used = True
     if last.value is UNKNOWN:
         raise Failed

@@ -13,10 +13,10 @@ import netdsl.elaborate.functions as functions
 import netdsl.elaborate.losses as losses
 from netdsl.dims import Condition, Dim, Extent, SizeTooComplex, Verdict
 from netdsl.dims.tensors import Value
-from netdsl.elaborate.context import Context, too_complex
+from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import is_identity, is_layer, read_name
 from netdsl.elaborate.outline import bound_names
-from netdsl.elaborate.scope import RowValue, Scope
+from netdsl.elaborate.scope import RowValue
 from netdsl.elaborate.values import LAYERS, LONG, UNKNOWN, Arrows, Bundle, Failed, Layer, describe
 from netdsl.ops.fields import Word
 from netdsl.text import syntax
@@ -24,9 +24,9 @@ from netdsl.text.diagnostics import Label
 from netdsl.text.source import Span
 
 Registered = TypeVar("Registered", bound=Callable[..., Any])
-Evaluator = Callable[[Context, Scope, Any], Any]
-Applier = Callable[[Context, Scope, Any, Arrows, Span], Arrows]
-Runner = Callable[[Context, Scope, Any], None]
+Evaluator = Callable[[Site, Any], Any]
+Applier = Callable[[Site, Any, Arrows, Span], Arrows]
+Runner = Callable[[Site, Any], None]
 
 EVALUATE: dict[type, Evaluator] = {}
 """What an expression of each kind is worth."""
@@ -62,136 +62,136 @@ def _registers(table: dict[type, Any], kinds: Sequence[type]) -> Callable[[Regis
 # ---------------------------------------------------------------- expressions
 
 
-def evaluate(context: Context, scope: Scope, expr: syntax.Expr) -> Any:
+def evaluate(site: Site, expr: syntax.Expr) -> Any:
     """The value of an expression: a number, a list, an arrow, a bundle or a layer.
 
     Whoever asks may look at all of it, so that every item is counted as work, each time.
     """
-    value = peek(context, scope, expr)
+    value = peek(site, expr)
     if isinstance(value, LONG):
-        context.spend(functions.weight(value), expr.span)
+        site.limits.spend(functions.weight(value), expr.span)
     return value
 
 
-def peek(context: Context, scope: Scope, expr: syntax.Expr) -> Any:
+def peek(site: Site, expr: syntax.Expr) -> Any:
     """As `evaluate`, for somebody who looks at one item at most."""
-    context.spend(1, expr.span)
-    return EVALUATE[type(expr)](context, scope, expr)
+    site.limits.spend(1, expr.span)
+    return EVALUATE[type(expr)](site, expr)
 
 
-def evaluate_setting(context: Context, scope: Scope, expr: syntax.Expr) -> Any:
+def evaluate_setting(site: Site, expr: syntax.Expr) -> Any:
     """As `evaluate`, where a word that means nothing else stands for itself: `same`, `normal(0.02)`."""
     if isinstance(expr, syntax.Name):
-        found = scope.find(expr.id)
-        return read_name(context, scope, expr) if found and not isinstance(found.value, LAYERS) else Word(expr.id)
+        found = site.scope.find(expr.id)
+        return read_name(site, expr) if found and not isinstance(found.value, LAYERS) else Word(expr.id)
     if (
         isinstance(expr, syntax.Call)
         and isinstance(expr.function, syntax.Name)
         and expr.function.id not in functions.FUNCTIONS
     ):
-        given = tuple(evaluate_setting(context, scope, a.value) for a in expr.arguments)
+        given = tuple(evaluate_setting(site, a.value) for a in expr.arguments)
         return Word(expr.function.id, given)
-    return evaluate(context, scope, expr)
+    return evaluate(site, expr)
 
 
-def number(context: Context, scope: Scope, expr: syntax.Expr, what: str) -> int:
+def number(site: Site, expr: syntax.Expr, what: str) -> int:
     """A whole number that is known now."""
-    value = evaluate(context, scope, expr)
+    value = evaluate(site, expr)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, Dim):
-        context.error("not-known-yet", f"{what} must be a number, but `{value}` depends on the input", expr.span)
+        site.error("not-known-yet", f"{what} must be a number, but `{value}` depends on the input", expr.span)
     if not isinstance(value, int) or isinstance(value, bool):
-        context.error("wrong-kind", f"{what} must be a whole number, not {describe(value)}", expr.span)
+        site.error("wrong-kind", f"{what} must be a whole number, not {describe(value)}", expr.span)
     return value
 
 
-def extent(context: Context, scope: Scope, expr: syntax.Expr) -> Extent:
+def extent(site: Site, expr: syntax.Expr) -> Extent:
     """A size: a whole number, or an expression of the input's sizes."""
-    value = evaluate(context, scope, expr)
+    value = evaluate(site, expr)
     if isinstance(value, bool) or not isinstance(value, int | Dim):
-        context.error("wrong-kind", f"a size is a whole number, not {describe(value)}", expr.span)
+        site.error("wrong-kind", f"a size is a whole number, not {describe(value)}", expr.span)
     return value
 
 
-def truth(context: Context, scope: Scope, expr: syntax.Expr) -> bool:
+def truth(site: Site, expr: syntax.Expr) -> bool:
     """A condition that is decided now."""
-    value = evaluate(context, scope, expr)
+    value = evaluate(site, expr)
     if isinstance(value, Condition):
-        verdict = context.domain.decide(value)
+        verdict = site.sizes.domain.decide(value)
         if verdict is Verdict.SOMETIMES:
-            context.error(
+            site.error(
                 "undecided-condition", f"whether `{expr.span.text}` holds depends on the size of the input", expr.span,
                 help="decide by a setting, or fix the size of the input",
             )  # fmt: skip
         return verdict is Verdict.ALWAYS
     if not isinstance(value, bool):
-        context.error("wrong-kind", f"a condition is true or false, not {describe(value)}", expr.span)
+        site.error("wrong-kind", f"a condition is true or false, not {describe(value)}", expr.span)
     return value
 
 
-def not_a_start(context: Context, what: str, pipeline: syntax.Pipeline, value: Any) -> NoReturn:
+def not_a_start(site: Site, what: str, pipeline: syntax.Pipeline, value: Any) -> NoReturn:
     """A row, or a pipeline, starts with what nothing can be done with."""
     import netdsl.elaborate.habits as habits  # late: right texts need none
 
     message = f"a {what} starts with an arrow or a layer, not {describe(value)}"
-    context.error("wrong-kind", message, pipeline.stages[0].span, help=habits.instead_of_row(pipeline, value))
+    site.error("wrong-kind", message, pipeline.stages[0].span, help=habits.instead_of_row(pipeline, value))
 
 
-def unpack(context: Context, targets: tuple[syntax.Name, ...], item: Any, span: Span) -> list[tuple[syntax.Name, Any]]:
+def unpack(site: Site, targets: tuple[syntax.Name, ...], item: Any, span: Span) -> list[tuple[syntax.Name, Any]]:
     """`for (expand, c) in …`: the names with their parts of an item."""
     if len(targets) == 1:
         return [(targets[0], item)]
     if not isinstance(item, list | tuple) or len(item) != len(targets):
         message = f"{len(targets)} names need items of {len(targets)} values, but one is {describe(item)}"
-        context.error("wrong-kind", message, span, Label(targets[0].span.to(targets[-1].span)))
+        site.error("wrong-kind", message, span, Label(targets[0].span.to(targets[-1].span)))
     return list(zip(targets, item, strict=True))
 
 
 # ---------------------------------------------------------------- rows
 
 
-def run(context: Context, scope: Scope, body: syntax.Body) -> None:
+def run(site: Site, body: syntax.Body) -> None:
     """All rows of a body, in order; a row that fails makes its names unknown and the rest goes on."""
-    lost = list(losses.between(body, context.library.damage)) if context.library.damage else []
+    lost = list(losses.between(body, site.library.damage)) if site.library.damage else []
     for row in body.rows:
         while lost and lost[0].span.start < row.span.start:
-            _lose(context, scope, lost.pop(0))
+            _lose(site, lost.pop(0))
         try:
-            _run(context, scope, row)
+            _run(site, row)
         except Failed:
-            _fail(context, scope, row)
+            _fail(site, row)
     for place in lost:
-        _lose(context, scope, place)
+        _lose(site, place)
 
 
-def _run(context: Context, scope: Scope, row: syntax.BodyRow) -> None:
-    context.spend(1, row.span)
+def _run(site: Site, row: syntax.BodyRow) -> None:
+    site.limits.spend(1, row.span)
     try:
-        RUN[type(row)](context, scope, row)
+        RUN[type(row)](site, row)
     except SizeTooComplex as error:
-        too_complex(context, error, row.span)
+        site.limits.too_complex(error, row.span)
 
 
-def _lose(context: Context, scope: Scope, place: losses.Lost) -> None:
+def _lose(site: Site, place: losses.Lost) -> None:
     """A row could not be read: what it would have given is unknown."""
     for name in place.names:
-        if not is_layer(context, name):
-            context.build.scope.bind(name, UNKNOWN, place.span)
-            scope.bind(name, UNKNOWN, place.span)
-    context.build.previous = RowValue(place.span, UNKNOWN, used=True)
+        if not is_layer(site, name):
+            site.build.scope.bind(name, UNKNOWN, place.span)
+            site.scope.bind(name, UNKNOWN, place.span)
+    site.build.previous = RowValue(place.span, UNKNOWN, used=True)
 
 
-def _fail(context: Context, scope: Scope, row: syntax.BodyRow) -> None:
-    build = context.build
+def _fail(site: Site, row: syntax.BodyRow) -> None:
+    build = site.build
     for node in build.fresh:
         node.name = build.names.number(node.name)
     build.fresh, build.named = [], []
     for name, span in bound_names(row).items():
-        if is_layer(context, name):
+        if is_layer(site, name):
             continue
         build.scope.bind(name, UNKNOWN, span)
-        scope.bind(name, UNKNOWN, span)
+        site.scope.bind(name, UNKNOWN, span)
     if isinstance(row, syntax.LayerRow | syntax.OutputRow | syntax.If | syntax.ForRow | syntax.NextRow):
         build.previous = RowValue(row.span, UNKNOWN, used=True)
 
@@ -199,57 +199,57 @@ def _fail(context: Context, scope: Scope, row: syntax.BodyRow) -> None:
 # ---------------------------------------------------------------- pipelines
 
 
-def apply(context: Context, scope: Scope, layer: Layer, value: Arrows, span: Span) -> Arrows:
+def apply(site: Site, layer: Layer, value: Arrows, span: Span) -> Arrows:
     """The result of a layer on some arrows; nodes are added to the body being built."""
-    context.spend(1, span)
-    return APPLY[type(layer)](context, scope, layer, value, span)
+    site.limits.spend(1, span)
+    return APPLY[type(layer)](site, layer, value, span)
 
 
-def previous(context: Context, span: Span) -> Any:
+def previous(site: Site, span: Span) -> Any:
     """The value of the row before, for `_` and for rows that begin with a layer."""
-    row = context.build.previous
+    row = site.build.previous
     if row is None:
-        inputs = context.build.graph.inputs
+        inputs = site.build.graph.inputs
         first = f"such as `{inputs[0].name}`" if inputs else "such as the name of an input"
         message = "there is no row before this one to carry on from"
-        context.error("nothing-before", message, span, help=f"start the row with an arrow, {first}")
+        site.error("nothing-before", message, span, help=f"start the row with an arrow, {first}")
     row.used = True
     if row.value is UNKNOWN:
         raise Failed
     return row.value
 
 
-def start(context: Context, scope: Scope, pipeline: syntax.Pipeline) -> Any:
+def start(site: Site, pipeline: syntax.Pipeline) -> Any:
     """The value of a row's pipeline; one that begins with a layer carries on from the row before."""
     head = pipeline.stages[0]
     if isinstance(head, syntax.Claim):
-        return flow(context, scope, previous(context, head.span), pipeline.stages)
-    value = evaluate(context, scope, head)
+        return flow(site, previous(site, head.span), pipeline.stages)
+    value = evaluate(site, head)
     if isinstance(value, LAYERS):
-        value = apply(context, scope, value, previous(context, head.span), head.span)
+        value = apply(site, value, previous(site, head.span), head.span)
     elif not isinstance(value, Value | Bundle):
-        not_a_start(context, "row", pipeline, value)
-    return flow(context, scope, value, pipeline.stages[1:])
+        not_a_start(site, "row", pipeline, value)
+    return flow(site, value, pipeline.stages[1:])
 
 
-def flow(context: Context, scope: Scope, value: Arrows, stages: Sequence[syntax.Expr | syntax.Claim]) -> Arrows:
+def flow(site: Site, value: Arrows, stages: Sequence[syntax.Expr | syntax.Claim]) -> Arrows:
     """Send arrows through the later stages of a pipeline."""
     for stage in stages:
         if isinstance(stage, syntax.Claim):
-            value = APPLY[syntax.Claim](context, scope, stage, value, stage.span)
+            value = APPLY[syntax.Claim](site, stage, value, stage.span)
             continue
-        layer = evaluate(context, scope, stage)
+        layer = evaluate(site, stage)
         if not isinstance(layer, LAYERS):
-            _not_a_layer(context, stage, layer)
-        if isinstance(stage, syntax.Name) and scope.find(stage.id) and is_identity(layer):
+            _not_a_layer(site, stage, layer)
+        if isinstance(stage, syntax.Name) and site.scope.find(stage.id) and is_identity(layer):
             continue  # a layer parameter that stands for no layer: no row of a report, no node
-        value = apply(context, scope, layer, value, stage.span)
+        value = apply(site, layer, value, stage.span)
     return value
 
 
-def _not_a_layer(context: Context, stage: syntax.Expr, value: Any) -> None:
+def _not_a_layer(site: Site, stage: syntax.Expr, value: Any) -> None:
     import netdsl.elaborate.habits as habits  # late: right texts need none
 
     help = habits.not_a_layer(stage, value)
     message = f"`{stage.span.text}` is {describe(value)}, but an arrow leads into a layer"
-    context.error("not-a-layer", message, stage.span, help=help)
+    site.error("not-a-layer", message, stage.span, help=help)

@@ -6,14 +6,14 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from netdsl.elaborate.context import Context
+from netdsl.elaborate.context import Site
 from netdsl.ops.declared import Declared
 from netdsl.ops.fields import FloatKind
 from netdsl.text import syntax
 
 
 def refuse_comma(
-    context: Context, names: Sequence[str], arguments: Sequence[syntax.Argument], most: int,
+    site: Site, names: Sequence[str], arguments: Sequence[syntax.Argument], most: int,
     declared: type[Declared] | None,
 ) -> None:  # fmt: skip
     """`sgd(momentum=0,9)`, `dropout(0,5)`: two numbers that nothing but a comma parts, where one real number goes."""
@@ -28,4 +28,4 @@ def refuse_comma(
         real = isinstance(getattr(kind, "item", kind), FloatKind) or (first.name is not None and name not in kinds)
         if part.start == whole.end + 1 and second.name is None and real and re.fullmatch(r"-?[0-9]+,[0-9]+", written):
             help = f"a decimal has a point: write `{written.replace(',', '.')}`"
-            context.error("decimal-comma", f"`{written}` is two numbers", whole.to(part), help=help)
+            site.error("decimal-comma", f"`{written}` is two numbers", whole.to(part), help=help)

@@ -7,8 +7,7 @@ from typing import Any
 
 import netdsl.elaborate.core as core
 from netdsl.elaborate.arguments import bind_op
-from netdsl.elaborate.context import Context
-from netdsl.elaborate.scope import Scope
+from netdsl.elaborate.context import Site
 from netdsl.graph import Recipe
 from netdsl.ops.base import RuleError, read_setting
 from netdsl.ops.declared import Declared
@@ -21,35 +20,35 @@ TERMS = ("loss", "metric")
 EXAMPLES = {"lr": "as in `sgd(lr=0.1)`", "every": "as in `step(every=10)`"}
 
 
-def declared_row(context: Context, scope: Scope, recipe: Recipe, row: syntax.RecipeRow) -> None:
+def declared_row(site: Site, recipe: Recipe, row: syntax.RecipeRow) -> None:
     """Keep what a row declares."""
     from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS
 
     keyword = row.keyword.id
     tables: dict[str, Mapping[str, type[Declared]]] = {"data": DATA, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
     if keyword in tables:
-        setattr(recipe, keyword, declaration(context, scope, tables[keyword], row))
+        setattr(recipe, keyword, declaration(site, tables[keyword], row))
     elif keyword in SETTINGS:
-        recipe.settings[keyword] = _setting(context, scope, SETTINGS[keyword], row)
+        recipe.settings[keyword] = _setting(site, SETTINGS[keyword], row)
     else:
         from netdsl.text import foreign  # late: right texts need none
 
         known = [*tables, *TERMS, *SETTINGS]
         help = foreign.row_help(keyword, row.value.span.text) or did_you_mean(keyword, known)
         help = help or f"rows of a recipe are {', '.join(known)}"
-        context.error("unknown-setting", f"a recipe has no `{keyword}`", row.keyword.span, help=help)
+        site.error("unknown-setting", f"a recipe has no `{keyword}`", row.keyword.span, help=help)
 
 
-def _only_stage(context: Context, row: syntax.RecipeRow) -> syntax.Expr:
+def _only_stage(site: Site, row: syntax.RecipeRow) -> syntax.Expr:
     stage = row.value.stages[0]
     if len(row.value.stages) > 1 or isinstance(stage, syntax.Claim):
-        context.error("wrong-kind", f"`{row.keyword.id}` takes one value, not a pipeline", row.value.span)
+        site.error("wrong-kind", f"`{row.keyword.id}` takes one value, not a pipeline", row.value.span)
     return stage
 
 
-def declaration(context: Context, scope: Scope, table: Mapping[str, type[Declared]], row: syntax.RecipeRow) -> Declared:
+def declaration(site: Site, table: Mapping[str, type[Declared]], row: syntax.RecipeRow) -> Declared:
     """`sgd(lr=0.05)`: looked up by name, its settings bound like an operation's."""
-    stage = _only_stage(context, row)
+    stage = _only_stage(site, row)
     call = stage if isinstance(stage, syntax.Call) else syntax.Call(stage.span, stage, ())
     what = row.keyword.id
     if not isinstance(call.function, syntax.Name):
@@ -57,7 +56,7 @@ def declaration(context: Context, scope: Scope, table: Mapping[str, type[Declare
 
         same = foreign.declared(call.function.span.text, table)
         help = f"did you mean `{same}`?" if same else f"there are {', '.join(table)}"
-        context.error("wrong-kind", f"`{what}` takes a name such as `{next(iter(table))}`", stage.span, help=help)
+        site.error("wrong-kind", f"`{what}` takes a name such as `{next(iter(table))}`", stage.span, help=help)
     name = call.function.id
     if name not in table:
         from netdsl.text import foreign  # late: right texts need none
@@ -65,26 +64,26 @@ def declaration(context: Context, scope: Scope, table: Mapping[str, type[Declare
         same = foreign.declared(name, table)
         near = None if foreign.undeclared(name, what) else did_you_mean(name, table)
         help = f"did you mean `{same}`?" if same else near or f"there are {', '.join(table)}"
-        context.error(f"unknown-{what}", f"there is no {what} called `{name}`", call.function.span, help=help)
-    bound = bind_op(context, scope, table[name], call.arguments, call.span)  # type: ignore[arg-type]
+        site.error(f"unknown-{what}", f"there is no {what} called `{name}`", call.function.span, help=help)
+    bound = bind_op(site, table[name], call.arguments, call.span)  # type: ignore[arg-type]
     missing = [f.name for f in table[name].settings() if f.required and f.name not in bound]
     if missing:
         files = getattr(table[name], "files", None) or EXAMPLES.get(missing[0])
-        context.error("missing-setting", f"`{name}` needs its `{missing[0]}`", call.span, help=files)
+        site.error("missing-setting", f"`{name}` needs its `{missing[0]}`", call.span, help=files)
     try:
         return table[name](**{k: s.value for k, s in bound.items()})
     except RuleError as error:
         place = bound[error.field].span if error.field in bound else call.span
-        context.error(error.code, str(error), place, help=error.help)
+        site.error(error.code, str(error), place, help=error.help)
 
 
-def _setting(context: Context, scope: Scope, field: Any, row: syntax.RecipeRow) -> Any:
-    stage = _only_stage(context, row)
-    value = core.evaluate_setting(context, scope, stage)
+def _setting(site: Site, field: Any, row: syntax.RecipeRow) -> Any:
+    stage = _only_stage(site, row)
+    value = core.evaluate_setting(site, stage)
     try:
         return read_setting(field, value)
     except (RuleError, FieldError) as error:
-        context.error("wrong-kind", str(error), stage.span)
+        site.error("wrong-kind", str(error), stage.span)
 
 
 def fill_defaults(recipe: Recipe) -> None:

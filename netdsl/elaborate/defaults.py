@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from netdsl.elaborate.arguments import bind_op
-from netdsl.elaborate.context import Context
-from netdsl.elaborate.scope import Scope, Setting
+from netdsl.elaborate.context import Site
+from netdsl.elaborate.scope import Setting
 from netdsl.graph import Block, Graph, Net
 from netdsl.ops.base import Op
 from netdsl.text import syntax
@@ -14,38 +14,38 @@ from netdsl.text.diagnostics import Severity
 from netdsl.text.source import is_library
 
 
-def keep(context: Context, scope: Scope, op: type[Op], row: syntax.SetRow) -> None:
+def keep(site: Site, op: type[Op], row: syntax.SetRow) -> None:
     """Remember what a `set` row says of an operation."""
-    bound = bind_op(context, scope, op, row.arguments, row.span)
+    bound = bind_op(site, op, row.arguments, row.span)
     marked = {k: Setting(s.value, s.span) for k, s in bound.items()}
-    scope.defaults.setdefault(op.name, {}).update(marked)
-    above = context.build.graph, len(context.build.graph.nodes)
-    context.sets.setdefault(row.span, (op.name, above, tuple(s.span for s in marked.values())))
+    site.scope.defaults.setdefault(op.name, {}).update(marked)
+    above = site.build.graph, len(site.build.graph.nodes)
+    site.context.sets.setdefault(row.span, (op.name, above, tuple(s.span for s in marked.values())))
 
 
-def read(context: Context, scope: Scope, op: type[Op]) -> Mapping[str, Setting]:
+def read(site: Site, op: type[Op]) -> Mapping[str, Setting]:
     """The defaults that reach a layer which stands in a scope."""
     merged: dict[str, Setting] = {}
     for name in (op.name, *op.aliases):
-        merged.update(scope.defaults_of(name))
+        merged.update(site.scope.defaults_of(name))
     if merged:
-        context.reached.update(setting.span for setting in merged.values())
+        site.context.reached.update(setting.span for setting in merged.values())
     return merged
 
 
-def warn_unreached(context: Context, net: Net) -> None:
+def warn_unreached(site: Site, net: Net) -> None:
     """Warn of every `set` row of the author's that no layer reads."""
-    if context.collector.failed:
+    if site.errors.collector.failed:
         return
-    for span, (op, (graph, count), settings) in context.sets.items():
-        if context.collector.full_of(Severity.WARNING):
+    for span, (op, (graph, count), settings) in site.context.sets.items():
+        if site.errors.collector.full_of(Severity.WARNING):
             return
-        if is_library(span.source.name) or any(s in context.reached for s in settings):
+        if is_library(span.source.name) or any(s in site.context.reached for s in settings):
             continue
         message = f"this `set` reaches no `{op}`: it holds for the rows below it in its own body"
         before = any(node.kind == op for node in graph.nodes[:count])
         help = f"the `{op}` stands above it: move the `set` up" if before else _inside(net, op)
-        context.collector.report("unused-set", message, span, severity=Severity.WARNING, help=help)
+        site.errors.collector.report("unused-set", message, span, severity=Severity.WARNING, help=help)
 
 
 def _inside(net: Net, op: str) -> str:

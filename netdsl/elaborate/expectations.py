@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from netdsl.base.record import record
 from netdsl.dims.tensors import Value
-from netdsl.elaborate.context import Context
+from netdsl.elaborate.context import Site
 from netdsl.graph import Block, Graph, Net, Node
 from netdsl.text.diagnostics import Label, Severity
 from netdsl.text.source import Span
@@ -59,7 +59,7 @@ KEEPING = frozenset({
 """Layers that hand numbers on as they are."""
 
 
-def warn_of_activations(context: Context, net: Net, term: Graph, span: Span) -> None:
+def warn_of_activations(site: Site, net: Net, term: Graph, span: Span) -> None:
     """Say where a loss of a row reads what it cannot mean, through the row and the net that made it."""
     makers: dict[Value, Node] = {}
     stands: dict[Value, Value] = {}
@@ -71,7 +71,7 @@ def warn_of_activations(context: Context, net: Net, term: Graph, span: Span) -> 
         expected = EXPECTED.get(node.kind)
         found = _maker(node.inputs[0], makers, stands) if expected else None
         if expected and found and found.kind in expected.wrong:
-            _warn(context, node, found, expected, span)
+            _warn(site, node, found, expected, span)
 
 
 def _trace(graph: Graph, makers: dict[Value, Node], stands: dict[Value, Value]) -> None:
@@ -96,7 +96,7 @@ def _maker(value: Value, makers: Mapping[Value, Node], stands: Mapping[Value, Va
             return makers.get(value)
 
 
-def _warn(context: Context, node: Node, found: Node, expected: Expectation, span: Span) -> None:
+def _warn(site: Site, node: Node, found: Node, expected: Expectation, span: Span) -> None:
     name, loss, read = found.kind, node.kind, node.inputs[0].name
     if name in APPLIES.get(loss, ()):
         message = f"`{loss}` applies {name} itself, and `{read}` has been through `{name}` already"
@@ -106,4 +106,4 @@ def _warn(context: Context, node: Node, found: Node, expected: Expectation, span
         message = f"`{loss}` takes {expected.takes}, but {source} {GIVES[name]}"
         help = expected.way if name in ("linear", "conv") else f"{expected.way}: leave `{name}` out"
     label = Label(found.span, f"`{name}` here")
-    context.report("softmax-before-loss", message, span, label, severity=Severity.WARNING, help=help)
+    site.errors.report("softmax-before-loss", message, span, label, severity=Severity.WARNING, help=help)

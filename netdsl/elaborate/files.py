@@ -65,7 +65,7 @@ class Library:
         self.letters = 0
         """What the files that were read hold."""
         self.effort = 0
-        """What building the nets of the program has cost so far (see `netdsl.elaborate.context.EFFORT`)."""
+        """What building the nets of the program has cost so far (see `netdsl.elaborate.bounds.EFFORT`)."""
         self.exhausted = False
         """True when a limit of the whole file is reached: no further net is built."""
         self.sizes = Account()

@@ -8,23 +8,24 @@ from typing import Any
 
 from netdsl.dims import Dim, at
 from netdsl.dims.tensors import LARGEST
-from netdsl.elaborate.context import DEPTH, LIMIT, Context
+from netdsl.elaborate.bounds import DEPTH, LIMIT
+from netdsl.elaborate.context import Site
 from netdsl.elaborate.values import NUMBERS, Bundle, written
 from netdsl.text import syntax
 from netdsl.text.source import Span
 
 
-def bounded_count(context: Context, count: int, span: Span) -> None:
+def bounded_count(site: Site, count: int, span: Span) -> None:
     if count > LIMIT:
-        context.error("too-many-layers", f"a list of {count:,} items is more than {LIMIT:,}", span)
+        site.error("too-many-layers", f"a list of {count:,} items is more than {LIMIT:,}", span)
 
 
-def bounded(context: Context, items: Any, span: Span) -> Any:
+def bounded(site: Site, items: Any, span: Span) -> Any:
     """A list that with everything in it is not too long; lists of lists of lists grow beyond all bounds."""
     count = _weight(items)
     if count is None:
-        context.error("nested-too-deep", f"lists lie inside each other more than {DEPTH} deep", span)
-    bounded_count(context, count, span)
+        site.error("nested-too-deep", f"lists lie inside each other more than {DEPTH} deep", span)
+    bounded_count(site, count, span)
     return items
 
 
@@ -55,17 +56,17 @@ def _weight(items: Any, depth: int = 0) -> int | None:
     return total
 
 
-def _range(context: Context, expr: syntax.Call, *bounds: int) -> list[int]:
+def _range(site: Site, expr: syntax.Call, *bounds: int) -> list[int]:
     items = range(*bounds)
-    bounded_count(context, len(items), expr.span)
-    return bounded(context, list(items), expr.span)  # type: ignore[no-any-return]
+    bounded_count(site, len(items), expr.span)
+    return bounded(site, list(items), expr.span)  # type: ignore[no-any-return]
 
 
 def _extreme(pick: Callable[..., Any]) -> Callable[..., Any]:
-    def extreme(context: Context, expr: syntax.Call, *given: Any) -> Any:
+    def extreme(site: Site, expr: syntax.Call, *given: Any) -> Any:
         items: Sequence[Any] = given[0] if len(given) == 1 else given
         if any(isinstance(i, Dim) for i in items):
-            context.error("not-known-yet", f"`{expr.span.text}` depends on the size of the input", expr.span)
+            site.error("not-known-yet", f"`{expr.span.text}` depends on the size of the input", expr.span)
         return pick(items)
 
     return extreme
@@ -75,9 +76,9 @@ DIGITS = 40
 """Letters of a text that may be read as a number."""
 
 
-def _whole(context: Context, expr: syntax.Call, value: Any) -> int:
+def _whole(site: Site, expr: syntax.Call, value: Any) -> int:
     if isinstance(value, str) and len(value) > DIGITS:
-        context.error("number-too-large", f"`{written(expr.span)}` is too large", expr.span)
+        site.error("number-too-large", f"`{written(expr.span)}` is too large", expr.span)
     return int(value)
 
 
@@ -96,8 +97,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-def bounded_number(context: Context, value: Any, span: Span) -> None:
+def bounded_number(site: Site, value: Any, span: Span) -> None:
     """Refuse numbers beyond reason. A size is looked at where its symbols are no neutral elements."""
     number = at(value, dict.fromkeys(value.symbols, 2)) if isinstance(value, Dim) else value
     if isinstance(number, NUMBERS) and not abs(number) < LARGEST:
-        context.error("number-too-large", f"`{written(span)}` is too large", span)
+        site.error("number-too-large", f"`{written(span)}` is too large", span)

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from netdsl.dims.tensors import Value
-from netdsl.elaborate.context import Context
+from netdsl.elaborate.context import Site
 from netdsl.elaborate.scope import Build, NodeNames, RowValue
 from netdsl.elaborate.values import Bundle, Failed, arrows, counted
 from netdsl.graph import Block, Node
@@ -15,9 +15,9 @@ from netdsl.text import syntax
 from netdsl.text.source import Span
 
 
-def begin(context: Context, names: tuple[syntax.Name, ...]) -> tuple[list[Any], list[Any]]:
+def begin(site: Site, names: tuple[syntax.Name, ...]) -> tuple[list[Any], list[Any]]:
     """Set the nodes of the row around aside while a row is at work."""
-    build = context.build
+    build = site.build
     held = build.fresh, build.named
     build.fresh, build.named = [], []
     if not build.nested:
@@ -26,20 +26,20 @@ def begin(context: Context, names: tuple[syntax.Name, ...]) -> tuple[list[Any], 
 
 
 def finish(
-    context: Context, names: tuple[syntax.Name, ...], span: Span, value: Any, bundle: bool,
+    site: Site, names: tuple[syntax.Name, ...], span: Span, value: Any, bundle: bool,
     held: tuple[list[Any], list[Any]],
 ) -> RowValue:  # fmt: skip
     """Name a row's nodes and bind its labels."""
-    build = context.build
+    build = site.build
     made = {result for node in build.fresh + build.named for result in node.results}
     _name_nodes(build, names[0].id if names and not bundle else None, held)
     row = RowValue(span, value)
-    _bind(context, names, value, bundle, row)
+    _bind(site, names, value, bundle, row)
     if isinstance(value, Value) and value in made and names:
         value.name = names[0].id
     for arrow in arrows(value):
         if arrow in made:
-            context.origins[arrow] = names[0].span if names and not bundle else span
+            site.errors.origins[arrow] = names[0].span if names and not bundle else span
     build.previous = row
     build.rows.append(row)
     return row
@@ -58,8 +58,8 @@ def _name_nodes(build: Build, label: str | None, held: tuple[list[Any], list[Any
     build.fresh, build.named = held[0], held[1] + done
 
 
-def _bind(context: Context, names: tuple[syntax.Name, ...], value: Any, bundle: bool, row: RowValue) -> None:
-    scope = context.build.scope
+def _bind(site: Site, names: tuple[syntax.Name, ...], value: Any, bundle: bool, row: RowValue) -> None:
+    scope = site.build.scope
     if not bundle:
         for name in names:
             scope.bind(name.id, value, name.span, row)
@@ -72,7 +72,7 @@ def _bind(context: Context, names: tuple[syntax.Name, ...], value: Any, bundle: 
         message = f"{counted(len(names), 'name')} for {what}"
         last = " (the state behind the last step is `-> last` of it)" if _is_sequence(value) else ""
         help = None if isinstance(value, Bundle) else f"the row gives one arrow{last}: `{names[0].id}: …` names it"
-        context.error("wrong-bundle", message, names[0].span.to(names[-1].span), help=help)
+        site.error("wrong-bundle", message, names[0].span.to(names[-1].span), help=help)
     for name, item in zip(names, items, strict=True):
         scope.bind(name.id, item, name.span, row)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import netdsl.elaborate.core as core
 from netdsl.dims.tensors import DType, TensorType, Value
-from netdsl.elaborate.context import Context
+from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import find_layer
 from netdsl.elaborate.outline import input_items
 from netdsl.elaborate.scope import Build, NodeNames, Scope
@@ -27,18 +27,18 @@ from netdsl.text import syntax
 Typed = TensorType | None
 
 
-def inferred(context: Context, scope: Scope, row: syntax.RecipeRow) -> dict[str, TensorType]:
+def inferred(site: Site, row: syntax.RecipeRow) -> dict[str, TensorType]:
     """The types of names in a loss or metric that mean nothing yet, as far as its layers say them."""
     found: dict[str, TensorType] = {}
     for bundle, stage in _uses(row.value):
-        unknown = [isinstance(i, syntax.Name) and _means_nothing(context, scope, i) for i in bundle.items]
+        unknown = [isinstance(i, syntax.Name) and _means_nothing(site, i) for i in bundle.items]
         if not any(unknown) or all(unknown):
             continue
         function = stage.function if isinstance(stage, syntax.Call) else stage
-        layer = find_layer(context, scope, function) if isinstance(function, syntax.Name) else None
-        given = [None if u else _type(context, scope, i) for u, i in zip(unknown, bundle.items, strict=True)]
-        for item, type in zip(bundle.items, _wanted(context, scope, layer, given, stage), strict=False):
-            if isinstance(item, syntax.Name) and type is not None and _means_nothing(context, scope, item):
+        layer = find_layer(site, function) if isinstance(function, syntax.Name) else None
+        given = [None if u else _type(site, i) for u, i in zip(unknown, bundle.items, strict=True)]
+        for item, type in zip(bundle.items, _wanted(site, layer, given, stage), strict=False):
+            if isinstance(item, syntax.Name) and type is not None and _means_nothing(site, item):
                 found.setdefault(item.id, type)
     return found
 
@@ -60,36 +60,34 @@ def _uses(expr: Any) -> Iterator[tuple[syntax.TupleOf, syntax.Expr]]:
         yield from _uses(expr.operand)
 
 
-def _means_nothing(context: Context, scope: Scope, name: syntax.Name) -> bool:
-    return not scope.find(name.id) and find_layer(context, scope, name) is None
+def _means_nothing(site: Site, name: syntax.Name) -> bool:
+    return not site.scope.find(name.id) and find_layer(site, name) is None
 
 
-def _type(context: Context, scope: Scope, item: syntax.Expr) -> Typed:
+def _type(site: Site, item: syntax.Expr) -> Typed:
     """The type of one arrow of a bundle; it is built on the side to be known."""
-    build = Build(Graph("label"), NodeNames(), scope)
-    context.builds.append(build)
+    build = Build(Graph("label"), NodeNames(), site.scope)
+    site.context.builds.append(build)
     try:
-        flat = arrows(core.start(context, scope, syntax.Pipeline(item.span, (item,))))
+        flat = arrows(core.start(site, syntax.Pipeline(item.span, (item,))))
     finally:
-        context.builds.pop()
+        site.context.builds.pop()
     return flat[0].type if len(flat) == 1 else None
 
 
-def _wanted(
-    context: Context, scope: Scope, layer: object, given: Sequence[Typed], stage: syntax.Expr
-) -> Sequence[Typed]:
+def _wanted(site: Site, layer: object, given: Sequence[Typed], stage: syntax.Expr) -> Sequence[Typed]:
     """The types that a layer takes beside those that are given."""
     if isinstance(layer, BlockLayer):
-        return _of_block(context, layer, given)
+        return _of_block(site, layer, given)
     if isinstance(layer, OpLayer) and len(given) == 2 and given[0] is not None:
-        return given[0], label_of(layer.op, given[0], _axis(context, scope, stage))
+        return given[0], label_of(layer.op, given[0], _axis(site, stage))
     return given
 
 
-def _axis(context: Context, scope: Scope, stage: syntax.Expr) -> int | None:
+def _axis(site: Site, stage: syntax.Expr) -> int | None:
     named = stage.arguments if isinstance(stage, syntax.Call) else ()
     value = next((a.value for a in named if a.name is not None and a.name.id == "axis"), None)
-    found = None if value is None else core.evaluate_setting(context, scope, value)
+    found = None if value is None else core.evaluate_setting(site, value)
     return found if isinstance(found, int) else None
 
 
@@ -103,7 +101,7 @@ def label_of(op: type[Op], scores: TensorType, axis: int | None = None) -> Typed
     return TensorType(without(scores.shape, along), DType.INT)
 
 
-def _of_block(context: Context, layer: BlockLayer, given: Sequence[Typed]) -> list[Typed]:
+def _of_block(site: Site, layer: BlockLayer, given: Sequence[Typed]) -> list[Typed]:
     """The declared types of a block's inputs; names in their shapes stand for sizes of the inputs that are given."""
     items = input_items(layer.definition)
     scope = Scope(layer.home)
@@ -111,15 +109,15 @@ def _of_block(context: Context, layer: BlockLayer, given: Sequence[Typed]) -> li
         for dim, size in zip(item.dims or (), type.shape if type else (), strict=False):
             if isinstance(dim, syntax.Name) and not scope.find(dim.id):
                 scope.bind(dim.id, size, dim.span)
-    return [type or _declared(context, scope, item) for item, type in zip(items, given, strict=False)]
+    return [type or _declared(site.at(scope), item) for item, type in zip(items, given, strict=False)]
 
 
-def _declared(context: Context, scope: Scope, item: syntax.InputItem) -> Typed:
+def _declared(site: Site, item: syntax.InputItem) -> Typed:
     if item.dims is None:
         return None
     kinds = {k.value: k for k in DType}
     dims = (dim.name if isinstance(dim, syntax.SizedSymbol) else dim for dim in item.dims)
-    shape = tuple(core.extent(context, scope, dim) for dim in dims)
+    shape = tuple(core.extent(site, dim) for dim in dims)
     return TensorType(shape, kinds[item.kind.id] if item.kind and item.kind.id in kinds else DType.FLOAT)
 
 

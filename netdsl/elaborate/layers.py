@@ -11,8 +11,7 @@ import netdsl.elaborate.layouts as layouts
 import netdsl.elaborate.nodes as nodes
 from netdsl.dims import SizeTooComplex
 from netdsl.dims.tensors import Value
-from netdsl.elaborate.context import Context, too_complex
-from netdsl.elaborate.scope import Scope
+from netdsl.elaborate.context import Site
 from netdsl.elaborate.values import (
     Arrows,
     Chain,
@@ -30,53 +29,53 @@ MANY = 8
 
 
 @core.applies(OpLayer)
-def _apply_op(context: Context, scope: Scope, layer: OpLayer, value: Arrows, span: Span) -> Arrows:
-    if not context.suspects:
-        return _operation(context, scope, layer, value, span)
-    with layouts.watched(context, layer.op, value):
-        return _operation(context, scope, layer, value, span)
+def _apply_op(site: Site, layer: OpLayer, value: Arrows, span: Span) -> Arrows:
+    if not site.context.suspects:
+        return _operation(site, layer, value, span)
+    with layouts.watched(site, layer.op, value):
+        return _operation(site, layer, value, span)
 
 
 @core.applies(Repeat)
-def _apply_repeat(context: Context, scope: Scope, layer: Repeat, value: Arrows, span: Span) -> Arrows:
-    with context.times(layer.count, layer.span):
+def _apply_repeat(site: Site, layer: Repeat, value: Arrows, span: Span) -> Arrows:
+    with site.limits.times(layer.count, layer.span):
         for _ in range(layer.count):
-            value = core.apply(context, scope, layer.layer, value, span)
+            value = core.apply(site, layer.layer, value, span)
     return value
 
 
 @core.applies(Chain)
-def _apply_chain(context: Context, scope: Scope, layer: Chain, value: Arrows, span: Span) -> Arrows:
-    with context.library.inside(layer.within):
-        return core.flow(context, layer.scope, value, layer.pipeline.stages)
+def _apply_chain(site: Site, layer: Chain, value: Arrows, span: Span) -> Arrows:
+    with site.library.inside(layer.within):
+        return core.flow(site.at(layer.scope), value, layer.pipeline.stages)
 
 
-def _operation(context: Context, scope: Scope, layer: OpLayer, value: Arrows, span: Span) -> Arrows:
-    settings = {**defaults.read(context, scope, layer.op), **layer.settings}
-    operands = _operands(context, layer.op, value, span)
+def _operation(site: Site, layer: OpLayer, value: Arrows, span: Span) -> Arrows:
+    settings = {**defaults.read(site, layer.op), **layer.settings}
+    operands = _operands(site, layer.op, value, span)
     missing = [f.name for f in layer.op.settings() if f.required and f.name not in settings]
     if missing:
         message = f"`{layer.op.name}` needs its `{missing[0]}`"
-        context.error("missing-setting", message, layer.span, help=_usage(layer.op))
+        site.error("missing-setting", message, layer.span, help=_usage(layer.op))
     values = {k: s.value for k, s in settings.items()}
     try:
         op = layer.op(**operands, **values)
-        made = nodes.add(context, op, span, settings)
-        return made if any(v.type.single for v in arrows(value)) else nodes.freed(context, made, span)
+        made = nodes.add(site, op, span, settings)
+        return made if any(v.type.single for v in arrows(value)) else nodes.freed(site, made, span)
     except RuleError as error:
-        nodes.refuse(context, error, settings, span, value, layer)
+        nodes.refuse(site, error, settings, span, value, layer)
     except SizeTooComplex as error:
-        too_complex(context, error, span)
+        site.limits.too_complex(error, span)
 
 
 def _usage(op: type[Op]) -> str | None:
     return f"for example `{op.example}`" if op.example else None
 
 
-def _operands(context: Context, op: type[Op], value: Arrows, span: Span) -> dict[str, Any]:
+def _operands(site: Site, op: type[Op], value: Arrows, span: Span) -> dict[str, Any]:
     """The arrows of a value by the name of the input they are for."""
     given = list(arrows(value))
-    context.spend(len(given) if len(given) < MANY else 10 * len(given), span)
+    site.limits.spend(len(given) if len(given) < MANY else 10 * len(given), span)
     inputs = op.inputs()
     many = next((f for f in inputs if f.many), None)
     least = sum(f.required for f in inputs)
@@ -85,14 +84,14 @@ def _operands(context: Context, op: type[Op], value: Arrows, span: Span) -> dict
             f"{least} to {len(inputs)} arrows")  # fmt: skip
         help = _usage(op) if len(given) < least else "join them first: `(a, b) -> concat`"
         comes = "1 comes" if len(given) == 1 else f"{len(given)} come"
-        context.error("wrong-inputs", f"`{op.name}` takes {takes}, but {comes} in", span, help=help)
-    given = _together(context, op, given, span)
+        site.error("wrong-inputs", f"`{op.name}` takes {takes}, but {comes} in", span, help=help)
+    given = _together(site, op, given, span)
     if many:
         return {many.name: tuple(given)}
     return dict(zip((f.name for f in inputs), given, strict=False))
 
 
-def _together(context: Context, op: type[Op], given: list[Value], span: Span) -> list[Value]:
+def _together(site: Site, op: type[Op], given: list[Value], span: Span) -> list[Value]:
     """The arrows as the operation takes them where some, or all, are the same for every sample."""
     if all(v.type.batched for v in given):
         return given
@@ -101,10 +100,6 @@ def _together(context: Context, op: type[Op], given: list[Value], span: Span) ->
     if op.broadcasts if like else not op.needs_batch:
         return given
     return [
-        v
-        if v.type.batched
-        else nodes.repeated(context, v, like, span)
-        if like and not size
-        else nodes.one(context, v, span)
+        v if v.type.batched else nodes.repeated(site, v, like, span) if like and not size else nodes.one(site, v, span)
         for v, size in zip_longest(given, measured)
     ]

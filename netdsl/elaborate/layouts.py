@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from netdsl.dims import Extent
 from netdsl.dims.tensors import Value
-from netdsl.elaborate.context import Context, Suspect
+from netdsl.elaborate.context import Site, Suspect
 from netdsl.elaborate.values import Arrows, Failed, arrows
 from netdsl.ops.axes import COLOURS, channels_last
 from netdsl.ops.base import Op
@@ -35,13 +35,13 @@ WHOLE = CHANNELS_FIRST | {"flatten", "linear", "softmax"}
 """Operations that a batch among the axes would be mistaken by."""
 
 
-def refuse_batch(context: Context, item: syntax.InputItem) -> None:
+def refuse_batch(site: Site, item: syntax.InputItem) -> None:
     """`[None, 784]`, `[-1, 3, 224, 224]`, `[batch, 784]`: nothing else can be meant."""
     dims = item.dims or ()
     first = dims[0].span.text if len(dims) > 1 else ""
     if first.replace("_", "").replace(" ", "").lower() in BATCHES | {"-1"}:
         message = f"`{first}` is no size: a shape is that of one sample"
-        context.error("batch-written", message, dims[0].span, help=without_batch(item))
+        site.error("batch-written", message, dims[0].span, help=without_batch(item))
 
 
 def without_batch(item: syntax.InputItem) -> str:
@@ -53,17 +53,17 @@ def written(item: syntax.InputItem, dims: list[str]) -> str:
     return f"`input {item.name.id} {kind}[{', '.join(dims)}]`"
 
 
-def suspect(context: Context, item: syntax.InputItem, value: Value) -> None:
+def suspect(site: Site, item: syntax.InputItem, value: Value) -> None:
     """Remember an input that looks as if it were laid out otherwise."""
     dims = [d.span.text for d in item.dims or ()]
     shape = value.shape
     if channels_last(shape):
         message = f"`{item.name.id}` looks as if its channels stood last, but the first axis is taken for them"
         way = f"channels come first: write {written(item, [dims[-1], *dims[:-1]])}"
-        context.suspects[value] = Suspect("channels-last", message, way, item.span, CHANNELS_FIRST)
+        site.context.suspects[value] = Suspect("channels-last", message, way, item.span, CHANNELS_FIRST)
     elif looks_batched(shape, dims):
         message = f"`{item.name.id}` looks as if its first axis were the batch, but a shape is that of one sample"
-        context.suspects[value] = Suspect("batch-written", message, without_batch(item), item.span, WHOLE)
+        site.context.suspects[value] = Suspect("batch-written", message, without_batch(item), item.span, WHOLE)
 
 
 def looks_batched(shape: tuple[Extent, ...], dims: list[str]) -> bool:
@@ -77,18 +77,18 @@ def looks_batched(shape: tuple[Extent, ...], dims: list[str]) -> bool:
 
 
 @contextmanager
-def watched(context: Context, op: type[Op], value: Arrows) -> Iterator[None]:
+def watched(site: Site, op: type[Op], value: Arrows) -> Iterator[None]:
     """While an operation is applied: what it says of a suspect input is said of the input."""
-    found = next((context.suspects[v] for v in arrows(value) if v in context.suspects), None)
+    found = next((site.context.suspects[v] for v in arrows(value) if v in site.context.suspects), None)
     if found is None or op.name not in found.ops:
         yield
         return
-    before = len(context.collector.found)
+    before = len(site.errors.collector.found)
     try:
         yield
     except Failed:
-        del context.collector.found[before:]
-        context.collector.report(found.code, found.message, found.span, help=found.help)
+        del site.errors.collector.found[before:]
+        site.errors.collector.report(found.code, found.message, found.span, help=found.help)
         raise
     more = f"{found.help}, unless this is meant"
-    context.collector.report(found.code, found.message, found.span, severity=Severity.WARNING, help=more)
+    site.errors.collector.report(found.code, found.message, found.span, severity=Severity.WARNING, help=more)

@@ -7,7 +7,8 @@ from typing import Any, NoReturn
 
 from netdsl.dims import SizeTooComplex
 from netdsl.dims.tensors import Value
-from netdsl.elaborate.context import LAYER, Context, too_complex
+from netdsl.elaborate.bounds import LAYER
+from netdsl.elaborate.context import Site
 from netdsl.elaborate.requirements import check_amounts, check_requirements, simplified
 from netdsl.elaborate.scope import Setting
 from netdsl.elaborate.values import (
@@ -28,103 +29,103 @@ RANK = 32
 """Axes that an arrow may have, as many as other tools read at least."""
 
 
-def repeated(context: Context, value: Value, like: Value, span: Span) -> Value:
+def repeated(site: Site, value: Value, like: Value, span: Span) -> Value:
     """A value that is the same for all samples, once for each sample of another."""
-    return arrows(add(context, PerSample(value, like), span, {}))[0]
+    return arrows(add(site, PerSample(value, like), span, {}))[0]
 
 
-def carried(context: Context, value: Value, span: Span) -> Value:
+def carried(site: Site, value: Value, span: Span) -> Value:
     """A value as one more arrow: what a state becomes that stays as it is."""
-    return arrows(add(context, Identity(value), span, {}))[0]
+    return arrows(add(site, Identity(value), span, {}))[0]
 
 
-def alone(context: Context, given: Arrows, span: Span) -> Arrows:
+def alone(site: Site, given: Arrows, span: Span) -> Arrows:
     """Values that are the same for all samples, each as a batch of one."""
     if isinstance(given, Bundle):
-        return Bundle(tuple(alone(context, item, span) for item in given.items), given.names)
-    return one(context, given, span)
+        return Bundle(tuple(alone(site, item, span) for item in given.items), given.names)
+    return one(site, given, span)
 
 
-def one(context: Context, value: Value, span: Span) -> Value:
+def one(site: Site, value: Value, span: Span) -> Value:
     """A value that is the same for all samples as a batch of one."""
-    ones = context.build.ones
+    ones = site.build.ones
     if value not in ones:
-        ones[value] = arrows(add(context, BatchOfOne(value), span, {}))[0]
+        ones[value] = arrows(add(site, BatchOfOne(value), span, {}))[0]
     return ones[value]
 
 
-def _only_one(context: Context, value: Value, span: Span) -> Value:
-    only = arrows(add(context, OnlyOne(value), span, {}))[0]
-    context.build.ones[only] = value
+def _only_one(site: Site, value: Value, span: Span) -> Value:
+    only = arrows(add(site, OnlyOne(value), span, {}))[0]
+    site.build.ones[only] = value
     return only
 
 
-def freed(context: Context, made: Arrows, span: Span) -> Arrows:
+def freed(site: Site, made: Arrows, span: Span) -> Arrows:
     """What a layer made of a batch of one, without the batch."""
     if not any(v.type.single for v in arrows(made)):
         return made
-    free = tuple(_only_one(context, v, span) if v.type.single else v for v in arrows(made))
+    free = tuple(_only_one(site, v, span) if v.type.single else v for v in arrows(made))
     return Bundle(free, made.names) if isinstance(made, Bundle) else free[0]
 
 
 def refuse(
-    context: Context, error: RuleError, settings: Mapping[str, Setting], span: Span, value: Arrows,
+    site: Site, error: RuleError, settings: Mapping[str, Setting], span: Span, value: Arrows,
     layer: OpLayer | None = None,
 ) -> NoReturn:  # fmt: skip
     at = settings[error.field].span if error.field and error.field in settings else span
-    labels = [label for v in arrows(value) if (label := context.shape_label(v)) and label.span != at]
+    labels = [label for v in arrows(value) if (label := site.errors.label(v)) and label.span != at]
     help = error.help
     if layer is not None and error.code in ("wrong-rank", "wrong-dtype"):
         import netdsl.elaborate.habits as habits  # late: right texts need none
 
         help = habits.whole_numbers(layer.op, layer.span.text, value) or help
-    context.error(error.code, str(error), at, *labels[:3], help=help)
+    site.error(error.code, str(error), at, *labels[:3], help=help)
 
 
-def add(context: Context, op: Op, span: Span, settings: Mapping[str, Setting], operator: str = "") -> Arrows:
+def add(site: Site, op: Op, span: Span, settings: Mapping[str, Setting], operator: str = "") -> Arrows:
     """Check an operation's requirements and append its node."""
-    check_requirements(context, op, span, settings, operator)
-    types = [simplified(context, t) for t in result_types(op)]
-    check_amounts(context, types, span)
+    check_requirements(site, op, span, settings, operator)
+    types = [simplified(site, t) for t in result_types(op)]
+    check_amounts(site, types, span)
     rank = max((t.rank for t in types), default=0)
     if rank > RANK:
         help = "`flatten` or `reshape` to fewer axes first"
-        context.error("wrong-rank", f"the result has {rank} axes; an arrow has {RANK} at most", span, help=help)
-    return append(context, op.name, op, tuple(op.operands()), types, span, settings)
+        site.error("wrong-rank", f"the result has {rank} axes; an arrow has {RANK} at most", span, help=help)
+    return append(site, op.name, op, tuple(op.operands()), types, span, settings)
 
 
 def append(
-    context: Context, name: str, op: Any, inputs: tuple[Value, ...], types: Sequence[Any], span: Span,
+    site: Site, name: str, op: Any, inputs: tuple[Value, ...], types: Sequence[Any], span: Span,
     settings: Mapping[str, Setting],
 ) -> Arrows:  # fmt: skip
     """Append a node to the body being built."""
-    context.count_layers(getattr(op, "layers", 1), span, any(t.is_open for t in types))
-    context.spend(LAYER + len(types), span)
+    site.limits.count_layers(getattr(op, "layers", 1), span, any(t.is_open for t in types))
+    site.limits.spend(LAYER + len(types), span)
     results = tuple(Value(name, t) for t in types)
     node = Node(name, op, inputs, results, span, written={k: s.written for k, s in settings.items() if s.written})
-    context.build.graph.nodes.append(node)
-    context.build.fresh.append(node)
+    site.build.graph.nodes.append(node)
+    site.build.fresh.append(node)
     for result in results:
-        context.origins[result] = span
+        site.errors.origins[result] = span
     return results[0] if len(results) == 1 else Bundle(results)
 
 
-def operate(context: Context, name: str, operands: tuple[Value, ...], span: Span, operator: str = "") -> Value:
+def operate(site: Site, name: str, operands: tuple[Value, ...], span: Span, operator: str = "") -> Value:
     """An operator between arrows, as the operation of that name."""
     op_type = REGISTRY[name]
     given = operands if not any(f.many for f in op_type.inputs()) else (operands,)
     try:
-        result = add(context, op_type(*given), span, {}, operator)
+        result = add(site, op_type(*given), span, {}, operator)
     except RuleError as error:
-        refuse(context, error, {}, span, Bundle(operands))
+        refuse(site, error, {}, span, Bundle(operands))
     except SizeTooComplex as error:
-        too_complex(context, error, span)
+        site.limits.too_complex(error, span)
     assert isinstance(result, Value)
     return result
 
 
-def constant(context: Context, number: float, written: syntax.Expr) -> Value:
+def constant(site: Site, number: float, written: syntax.Expr) -> Value:
     span = written.span
-    result = add(context, REGISTRY["constant"](number), span, {"value": Setting(number, span, written)})
+    result = add(site, REGISTRY["constant"](number), span, {"value": Setting(number, span, written)})
     assert isinstance(result, Value)
     return result

@@ -11,7 +11,8 @@ import netdsl.elaborate.functions as functions
 import netdsl.elaborate.nodes as nodes
 from netdsl.dims import Condition, Dim, both, compare, either, exact_div, negate
 from netdsl.dims.tensors import Value
-from netdsl.elaborate.context import Context, Demanded
+from netdsl.elaborate.context import Site
+from netdsl.elaborate.demands import Demanded
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import LAYERS, NUMBERS, Bundle, Repeat, describe
 from netdsl.text import syntax
@@ -20,18 +21,18 @@ from netdsl.text import syntax
 
 
 @core.evaluates(syntax.Unary)
-def unary(context: Context, scope: Scope, expr: syntax.Unary) -> Any:
-    value = core.evaluate(context, scope, expr.operand)
+def unary(site: Site, expr: syntax.Unary) -> Any:
+    value = core.evaluate(site, expr.operand)
     if expr.operator == "not":
         if isinstance(value, bool | Condition):
             return negate(value)
-        context.error("wrong-kind", f"`not` takes a condition, not {describe(value)}", expr.operand.span)
+        site.error("wrong-kind", f"`not` takes a condition, not {describe(value)}", expr.operand.span)
     if isinstance(value, Value):
-        return nodes.operate(context, "neg", (value,), expr.span)
+        return nodes.operate(site, "neg", (value,), expr.span)
     if isinstance(value, bool) or not isinstance(value, (*NUMBERS, Dim)):
         help = f"a row begins with no sign: write `{expr.operand.span.text}`" if isinstance(value, LAYERS) else None
         message = f"`{expr.operator}` takes a number, not {describe(value)}"
-        context.error("wrong-kind", message, expr.operand.span, help=help)
+        site.error("wrong-kind", message, expr.operand.span, help=help)
     return -value
 
 
@@ -40,21 +41,21 @@ COMMENTS = ("//", "%")
 
 
 @core.evaluates(syntax.Binary)
-def binary(context: Context, scope: Scope, expr: syntax.Binary) -> Any:
+def binary(site: Site, expr: syntax.Binary) -> Any:
     if expr.operator in ("and", "or"):
-        return _logic(context, scope, expr)
-    left = core.evaluate(context, scope, expr.left)
-    if expr.operator in COMMENTS and isinstance(left, (Value, Bundle, *LAYERS)) and _unbound(scope, expr.right):
+        return _logic(site, expr)
+    left = core.evaluate(site, expr.left)
+    if expr.operator in COMMENTS and isinstance(left, (Value, Bundle, *LAYERS)) and _unbound(site.scope, expr.right):
         help = "comments begin with `#`"
-        context.error("foreign-comment", f"`{expr.operator}` begins no comment here", expr.operator_span, help=help)
-    right = core.evaluate(context, scope, expr.right)
+        site.error("foreign-comment", f"`{expr.operator}` begins no comment here", expr.operator_span, help=help)
+    right = core.evaluate(site, expr.right)
     if isinstance(left, Value | Bundle) or isinstance(right, Value | Bundle):
-        return _arrow_arithmetic(context, expr, left, right)
+        return _arrow_arithmetic(site, expr, left, right)
     if isinstance(left, LAYERS) and expr.operator == "*":
-        return _repeat(context, expr, left, right)
+        return _repeat(site, expr, left, right)
     if expr.operator in COMPARISONS:
-        return _compare(context, expr, left, right)
-    return _arithmetic(context, expr, left, right)
+        return _compare(site, expr, left, right)
+    return _arithmetic(site, expr, left, right)
 
 
 def _unbound(scope: Scope, expr: syntax.Expr) -> bool:
@@ -62,23 +63,23 @@ def _unbound(scope: Scope, expr: syntax.Expr) -> bool:
     return isinstance(expr, syntax.Name) and scope.find(expr.id) is None
 
 
-def _logic(context: Context, scope: Scope, expr: syntax.Binary) -> Any:
-    left = core.evaluate(context, scope, expr.left)
+def _logic(site: Site, expr: syntax.Binary) -> Any:
+    left = core.evaluate(site, expr.left)
     if left is (expr.operator == "or"):
         return left
-    right = core.evaluate(context, scope, expr.right)
+    right = core.evaluate(site, expr.right)
     for value, side in ((left, expr.left), (right, expr.right)):
         if not isinstance(value, bool | Condition):
-            context.error("wrong-kind", f"`{expr.operator}` joins conditions, not {describe(value)}", side.span)
+            site.error("wrong-kind", f"`{expr.operator}` joins conditions, not {describe(value)}", side.span)
     return both(left, right) if expr.operator == "and" else either(left, right)
 
 
-def _repeat(context: Context, expr: syntax.Binary, layer: Any, count: Any) -> Repeat:
+def _repeat(site: Site, expr: syntax.Binary, layer: Any, count: Any) -> Repeat:
     if isinstance(count, Dim):
         message = f"how often a layer is repeated must be known now, but `{count}` depends on the input"
-        context.error("not-known-yet", message, expr.right.span)
+        site.error("not-known-yet", message, expr.right.span)
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        context.error(
+        site.error(
             "wrong-kind",
             f"a layer is repeated a whole number of times, not {describe(count)}",
             expr.right.span,
@@ -89,22 +90,22 @@ def _repeat(context: Context, expr: syntax.Binary, layer: Any, count: Any) -> Re
 ARROW_OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "**": "power"}
 
 
-def _arrow_arithmetic(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Value:
+def _arrow_arithmetic(site: Site, expr: syntax.Binary, left: Any, right: Any) -> Value:
     name = ARROW_OPERATORS.get(expr.operator)
     if name is None:
-        context.error("wrong-kind", f"`{expr.operator}` does not work on arrows", expr.operator_span)
+        site.error("wrong-kind", f"`{expr.operator}` does not work on arrows", expr.operator_span)
     operands = []
     for value, side in ((left, expr.left), (right, expr.right)):
         if isinstance(value, Dim):
-            context.error("wrong-kind", "an arrow cannot be combined with a size of the input", side.span)
+            site.error("wrong-kind", "an arrow cannot be combined with a size of the input", side.span)
         if isinstance(value, NUMBERS) and not isinstance(value, bool):
-            value = nodes.constant(context, float(value), side)
+            value = nodes.constant(site, float(value), side)
         if not isinstance(value, Value):
             help = _arrow_help(value, side, expr)
             message = f"`{expr.operator}` joins two arrows, but this is {describe(value)}"
-            context.error("wrong-kind", message, side.span, help=help)
+            site.error("wrong-kind", message, side.span, help=help)
         operands.append(value)
-    return nodes.operate(context, name, tuple(operands), expr.span, operator=expr.operator)
+    return nodes.operate(site, name, tuple(operands), expr.span, operator=expr.operator)
 
 
 def _arrow_help(value: Any, side: syntax.Expr, whole: syntax.Binary) -> str | None:
@@ -120,11 +121,11 @@ def _arrow_help(value: Any, side: syntax.Expr, whole: syntax.Binary) -> str | No
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in")
 
 
-def _compare(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:
+def _compare(site: Site, expr: syntax.Binary, left: Any, right: Any) -> Any:
     if expr.operator == "in":
         if not isinstance(right, list | tuple):
-            context.error("wrong-kind", f"`in` looks into a list, not {describe(right)}", expr.right.span)
-        return _among(context, expr, left, list(right))
+            site.error("wrong-kind", f"`in` looks into a list, not {describe(right)}", expr.right.span)
+        return _among(site, expr, left, list(right))
     sizes = isinstance(left, Dim | int | float) and isinstance(right, Dim | int | float)
     if sizes and (isinstance(left, Dim) or isinstance(right, Dim)):
         left, right = (int(v) if isinstance(v, float) and v.is_integer() else v for v in (left, right))
@@ -135,7 +136,7 @@ def _compare(context: Context, expr: syntax.Binary, left: Any, right: Any) -> An
         return same if expr.operator == "==" else negate(same)
     if not sizes or isinstance(left, Dim) or isinstance(right, Dim):
         message = f"`{expr.operator}` compares numbers, not {describe(left)} and {describe(right)}"
-        context.error("wrong-kind", message, expr.span)
+        site.error("wrong-kind", message, expr.span)
     return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[expr.operator]
 
 
@@ -143,7 +144,7 @@ LISTED = 100
 """So many sizes may be named one by one where a size of the input is looked for among them."""
 
 
-def _among(context: Context, expr: syntax.Binary, left: Any, items: list[Any]) -> bool | Condition:
+def _among(site: Site, expr: syntax.Binary, left: Any, items: list[Any]) -> bool | Condition:
     """`H in [8, 16]` is `H == 8 or H == 16`; steady steps such as those of a `range` are one condition."""
     if not isinstance(left, Dim) and not any(isinstance(i, Dim | list | tuple) for i in items):
         return left in items
@@ -152,7 +153,7 @@ def _among(context: Context, expr: syntax.Binary, left: Any, items: list[Any]) -
         within = both(compare(">=", left, items[0]), compare("<=", left, items[-1]))
         return both(within, compare("==", (left - items[0]) % step, 0)) if step > 1 else within
     if len(items) > LISTED:
-        context.error("size-too-complex", f"`{expr.right.span.text}` names {len(items):,} sizes", expr.right.span,
+        site.error("size-too-complex", f"`{expr.right.span.text}` names {len(items):,} sizes", expr.right.span,
                       help="compare with the first and the last of them")  # fmt: skip
     found: bool | Condition = False
     for item in items:
@@ -189,46 +190,46 @@ def _layer_help(expr: syntax.Binary, left: Any, right: Any) -> str | None:
     return None
 
 
-def _arithmetic(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:
+def _arithmetic(site: Site, expr: syntax.Binary, left: Any, right: Any) -> Any:
     if expr.operator == "+" and isinstance(left, list) and isinstance(right, list):
-        return functions.bounded(context, left + right, expr.span)
+        return functions.bounded(site, left + right, expr.span)
     if expr.operator == "*" and isinstance(left, list) and isinstance(right, int):
-        functions.bounded_count(context, len(left) * right, expr.span)
-        return functions.bounded(context, left * right, expr.span)
+        functions.bounded_count(site, len(left) * right, expr.span)
+        return functions.bounded(site, left * right, expr.span)
     for value, side in ((left, expr.left), (right, expr.right)):
         if isinstance(value, bool) or not isinstance(value, (*NUMBERS, Dim)):
             message = f"`{expr.operator}` works on numbers, not {describe(value)}"
-            context.error("wrong-kind", message, side.span, help=_layer_help(expr, left, right))
+            site.error("wrong-kind", message, side.span, help=_layer_help(expr, left, right))
     try:
-        result = ARITHMETIC[expr.operator](context, expr, left, right)
+        result = ARITHMETIC[expr.operator](site, expr, left, right)
     except ZeroDivisionError:
-        context.error("division-by-zero", f"`{expr.span.text}` divides by zero", expr.span)
+        site.error("division-by-zero", f"`{expr.span.text}` divides by zero", expr.span)
     except (TypeError, ValueError, OverflowError):
-        context.error("wrong-kind", f"`{expr.span.text}` cannot be computed for sizes of the input", expr.span)
+        site.error("wrong-kind", f"`{expr.span.text}` cannot be computed for sizes of the input", expr.span)
     if isinstance(result, complex):
-        context.error("wrong-kind", f"`{expr.span.text}` is the root of a negative number", expr.span)
-    functions.bounded_number(context, result, expr.span)
+        site.error("wrong-kind", f"`{expr.span.text}` is the root of a negative number", expr.span)
+    functions.bounded_number(site, result, expr.span)
     return result
 
 
-def _divide(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:
+def _divide(site: Site, expr: syntax.Binary, left: Any, right: Any) -> Any:
     """Exact division: of sizes it demands that it comes out even."""
     if isinstance(left, Dim):
         message = f"`{left}` does not divide by {right}"
-        if not context.demand(left % right, "==", 0, Demanded(expr.span, message)):
-            context.error("does-not-divide", f"{message} for any size", expr.span, help="use `//` to round down")
+        if not site.sizes.demand(left % right, "==", 0, Demanded(expr.span, message)):
+            site.error("does-not-divide", f"{message} for any size", expr.span, help="use `//` to round down")
         return exact_div(left, right)
     quotient = left / right
     return left // right if isinstance(left, int) and isinstance(right, int) and left % right == 0 else quotient
 
 
-def _power(context: Context, expr: syntax.Binary, left: Any, right: Any) -> Any:
+def _power(site: Site, expr: syntax.Binary, left: Any, right: Any) -> Any:
     if abs(right) > 100 or (isinstance(left, int | float) and abs(left) > 10**9 and right > 3):
-        context.error("number-too-large", f"`{expr.span.text}` is too large", expr.span)
+        site.error("number-too-large", f"`{expr.span.text}` is too large", expr.span)
     return left**right
 
 
-ARITHMETIC: dict[str, Callable[[Context, syntax.Binary, Any, Any], Any]] = {
+ARITHMETIC: dict[str, Callable[[Site, syntax.Binary, Any, Any], Any]] = {
     "+": lambda c, e, a, b: a + b,
     "-": lambda c, e, a, b: a - b,
     "*": lambda c, e, a, b: a * b,

@@ -9,9 +9,9 @@ import netdsl.elaborate.core as core
 from netdsl.dims import Dim
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.arguments import match_arguments
-from netdsl.elaborate.context import Context
-from netdsl.elaborate.lookup import chain, find_layer
-from netdsl.elaborate.scope import Scope, Setting
+from netdsl.elaborate.context import Site
+from netdsl.elaborate.lookup import chain, check_name, find_layer
+from netdsl.elaborate.scope import Setting
 from netdsl.elaborate.values import LAYERS, Bundle, describe, holds
 from netdsl.ops.fields import Word
 from netdsl.text import syntax
@@ -35,15 +35,15 @@ KINDS: dict[str, tuple[str, Any]] = {
 
 
 def bind(
-    context: Context, scope: Scope, definition: syntax.Definition, arguments: Sequence[syntax.Argument], span: Span
+    site: Site, definition: syntax.Definition, arguments: Sequence[syntax.Argument], span: Span
 ) -> dict[str, Setting]:
     """The settings of a call of a block, each checked against what its parameter is declared to be."""
     parameters = {p.name.id: p for p in definition.parameters}
-    matched = match_arguments(context, scope, definition.name.id, list(parameters), arguments, definition.positional)
+    matched = match_arguments(site, definition.name.id, list(parameters), arguments, definition.positional)
     bound: dict[str, Setting] = {}
     for name, argument in matched.items():
-        value = _argument(context, scope, parameters[name], argument.value)
-        checked = _checked(context, parameters[name], value, argument.value.span)
+        value = _argument(site, parameters[name], argument.value)
+        checked = _checked(site, parameters[name], value, argument.value.span)
         bound[name] = Setting(checked, argument.span, argument.value)
     return bound
 
@@ -59,23 +59,23 @@ def _kind(parameter: syntax.Parameter) -> str | None:
     return "list" if isinstance(default, syntax.ListOf) else None
 
 
-def _argument(context: Context, scope: Scope, parameter: syntax.Parameter, expr: syntax.Expr) -> Any:
+def _argument(site: Site, parameter: syntax.Parameter, expr: syntax.Expr) -> Any:
     kind = _kind(parameter)
     if kind == "layer" and isinstance(expr, syntax.Pipeline) and len(expr.stages) > 1:
-        return chain(context, expr, scope)
+        return chain(site, expr)
     if kind in ("word", "init"):
-        return core.evaluate_setting(context, scope, expr)
-    if kind is None and isinstance(expr, syntax.Name) and not scope.find(expr.id):
-        return find_layer(context, scope, expr) or Word(expr.id)
-    return core.evaluate(context, scope, expr)
+        return core.evaluate_setting(site, expr)
+    if kind is None and isinstance(expr, syntax.Name) and not site.scope.find(expr.id):
+        return find_layer(site, expr) or Word(expr.id)
+    return core.evaluate(site, expr)
 
 
-def _checked(context: Context, parameter: syntax.Parameter, value: Any, span: Span) -> Any:
+def _checked(site: Site, parameter: syntax.Parameter, value: Any, span: Span) -> Any:
     kind = _kind(parameter)
     if holds(value, (Value, Bundle)):
         message = f"`{parameter.name.id}` is a setting, but this is {describe(value)}"
         help = "settings are known before the network runs; arrows lead into a block by `->`"
-        context.error("wrong-kind", message, span, Label(parameter.span, "declared here"), help=help)
+        site.error("wrong-kind", message, span, Label(parameter.span, "declared here"), help=help)
     if kind is None:
         return value
     if kind not in KINDS:
@@ -84,39 +84,37 @@ def _checked(context: Context, parameter: syntax.Parameter, value: Any, span: Sp
 
         same = foreign.kind(kind, KINDS)
         help = f"did you mean `{same}`?" if same else did_you_mean(kind, KINDS) or f"kinds are {', '.join(KINDS)}"
-        context.error("unknown-kind", f"there is no kind of setting called `{kind}`", parameter.kind.span, help=help)
+        site.error("unknown-kind", f"there is no kind of setting called `{kind}`", parameter.kind.span, help=help)
     says, accepts = KINDS[kind]
     if kind == "int" and isinstance(value, float) and value.is_integer():
         value = int(value)
     if not accepts(value) and not (kind == "number" and isinstance(value, Dim)):
         message = f"`{parameter.name.id}` takes {says}, not {describe(value)}"
-        context.error("wrong-kind", message, span, Label(parameter.span, "declared here"))
+        site.error("wrong-kind", message, span, Label(parameter.span, "declared here"))
     return value
 
 
-def settle(
-    context: Context, scope: Scope, definition: syntax.Definition, given: Mapping[str, Setting], span: Span
-) -> dict[str, Any]:
+def settle(site: Site, definition: syntax.Definition, given: Mapping[str, Setting], span: Span) -> dict[str, Any]:
     """Every parameter's value, bound in the scope of the body; defaults may use earlier parameters."""
     values: dict[str, Any] = {}
     for parameter in definition.parameters:
         name = parameter.name.id
-        context.check_name(parameter.name)
+        check_name(site, parameter.name)
         if name in values:
             message = f"`{definition.name.id}` has two parameters called `{name}`"
             first = next(p for p in definition.parameters if p.name.id == name)
-            context.error("duplicate-name", message, parameter.name.span, Label(first.name.span, "first here"))
+            site.error("duplicate-name", message, parameter.name.span, Label(first.name.span, "first here"))
         if name in given:
             values[name] = given[name].value
         elif parameter.default is not None:
-            value = _argument(context, scope, parameter, parameter.default)
-            values[name] = _checked(context, parameter, value, parameter.default.span)
+            value = _argument(site, parameter, parameter.default)
+            values[name] = _checked(site, parameter, value, parameter.default.span)
         else:
             message = f"`{definition.name.id}` needs its `{name}`"
             label = Label(parameter.span, "declared here")
             help = f"write `{definition.name.id}({name}=…)`"
             if definition.keyword == "net":
                 help = f"give it a default, `{name} = …`, or a value from outside: `--set {name}=…`"
-            context.error("missing-setting", message, span, label, help=help)
-        scope.bind(name, values[name], parameter.name.span)
+            site.error("missing-setting", message, span, label, help=help)
+        site.scope.bind(name, values[name], parameter.name.span)
     return values

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import netdsl.elaborate.core as core
 import netdsl.elaborate.labels as labels
 import netdsl.elaborate.nodes as nodes
 from netdsl.dims.tensors import DType, TensorType, Value
-from netdsl.elaborate.context import Context
+from netdsl.elaborate.context import Site, site_of
 from netdsl.elaborate.declarations import TERMS, declaration, declared_row, fill_defaults
 from netdsl.elaborate.expectations import warn_of_activations
 from netdsl.elaborate.files import Module
@@ -27,7 +28,7 @@ UNTYPED = "add a row such as `data digits`, or a block that declares it: `input 
 
 
 def attach(
-    context: Context, module: Module, definition: syntax.Definition, net: Net, overrides: Mapping[str, syntax.Expr],
+    site: Site, module: Module, definition: syntax.Definition, net: Net, overrides: Mapping[str, syntax.Expr],
     broken: bool = False,
 ) -> None:  # fmt: skip
     """Resolve the `train` section of a net, with rows replaced by those given from outside.
@@ -35,13 +36,13 @@ def attach(
     Mistakes in it are kept apart, in `net.faults`: the net itself can be used without. Of a `broken` net outputs may be
     missing: what its recipe says of them is not looked at.
     """
-    outer, context.collector = context.collector, Collector()
+    outer, site.errors.collector = site.errors.collector, Collector()
     try:
-        _resolve(context, module, definition, net, overrides, broken)
+        _resolve(site, module, definition, net, overrides, broken)
     except (Failed, Exhausted):
         net.recipe = None
     finally:
-        found, context.collector = context.collector.found, outer
+        found, site.errors.collector = site.errors.collector.found, outer
         net.faults = [d for d in found if d.severity is Severity.ERROR]
         for diagnostic in found:
             if diagnostic.severity is not Severity.ERROR:
@@ -49,7 +50,7 @@ def attach(
 
 
 def _resolve(
-    context: Context, module: Module, definition: syntax.Definition, net: Net, overrides: Mapping[str, syntax.Expr],
+    site: Site, module: Module, definition: syntax.Definition, net: Net, overrides: Mapping[str, syntax.Expr],
     broken: bool,
 ) -> None:  # fmt: skip
     sections = module.trains.get(definition.name.id)
@@ -58,28 +59,30 @@ def _resolve(
     if len(sections) > 1:
         span = sections[1].net.span
         first = Label(sections[0].net.span, "first here")
-        context.error("duplicate-name", f"`{net.name}` has two `train` sections", span, first)
+        site.error("duplicate-name", f"`{net.name}` has two `train` sections", span, first)
     section = sections[0]
     given = {r.keyword.id for r in section.rows}
     recipe = Recipe(section.span)
-    _check_repeats(context, section)
+    _check_repeats(site, section)
     kept = [r for r in section.rows if r.keyword.id not in overrides]
     extra = [_row(keyword, expr) for keyword, expr in overrides.items()]
     declared = [r for r in kept + extra if r.keyword.id not in TERMS]
     for row in declared:
-        _guarded(context, lambda row=row: declared_row(context, module.scope, recipe, row))
-    damaged = context.library.damaged_within(section.span)
+        with suppress(Failed):  # one bad row does not silence the others
+            declared_row(site, recipe, row)
+    damaged = site.library.damaged_within(section.span)
     if not broken and (recipe.data is not None or ("data" not in given and not damaged)):
-        fields = _fields(context, net, recipe, section)
+        fields = _fields(site, net, recipe, section)
         for row in kept:
             if row.keyword.id in TERMS:
-                _guarded(context, lambda row=row: _term_row(context, module, net, recipe, fields, row))
+                with suppress(Failed):
+                    _term_row(site, net, recipe, fields, row)
         if recipe.data is not None:
-            _check_classes(context, net, recipe, next((r.value.span for r in declared if r.keyword.id == "data"), None))
+            _check_classes(site, net, recipe, next((r.value.span for r in declared if r.keyword.id == "data"), None))
     if not damaged and not (any(r.keyword.id == "loss" for r in kept) or any(_means_loss(r) for r in kept)):
         message = f"the recipe of `{net.name}` has no `loss`"
         help = "add a row such as `loss (logits, label) -> cross_entropy`"
-        context.report("missing-loss", message, section.net.span, help=help)
+        site.errors.report("missing-loss", message, section.net.span, help=help)
     fill_defaults(recipe)
     net.recipe = recipe
 
@@ -91,23 +94,15 @@ def _means_loss(row: syntax.RecipeRow) -> bool:
     return (foreign.row(row.keyword.id) or "").startswith("loss ")
 
 
-def _check_repeats(context: Context, section: syntax.Train) -> None:
+def _check_repeats(site: Site, section: syntax.Train) -> None:
     """Only losses and metrics may be several."""
     first: dict[str, syntax.RecipeRow] = {}
     for row in section.rows:
         keyword = row.keyword.id
         if keyword in first and keyword not in TERMS:
             label = Label(first[keyword].keyword.span, "first here")
-            context.report("repeated-setting", f"`{keyword}` is given twice", row.keyword.span, label)
+            site.errors.report("repeated-setting", f"`{keyword}` is given twice", row.keyword.span, label)
         first.setdefault(keyword, row)
-
-
-def _guarded(context: Context, work: Any) -> None:
-    """One bad row does not silence the others."""
-    try:
-        work()
-    except Failed:
-        del context
 
 
 def _row(keyword: str, expr: syntax.Expr) -> syntax.RecipeRow:
@@ -118,7 +113,7 @@ def _row(keyword: str, expr: syntax.Expr) -> syntax.RecipeRow:
 # ---------------------------------------------------------------- losses and metrics
 
 
-def _fields(context: Context, net: Net, recipe: Recipe, section: syntax.Train) -> dict[str, TensorType]:
+def _fields(site: Site, net: Net, recipe: Recipe, section: syntax.Train) -> dict[str, TensorType]:
     """The fields of a sample, given the net's inputs: without data these alone, and what losses say of others."""
     if recipe.data is None:
         return {v.name: v.type for v in net.inputs}
@@ -126,114 +121,106 @@ def _fields(context: Context, net: Net, recipe: Recipe, section: syntax.Train) -
     try:
         return recipe.data.sample({v.name: v.type for v in net.inputs})  # type: ignore[no-any-return]
     except RuleError as error:
-        context.error(error.code, str(error), span, help=error.help)
+        site.error(error.code, str(error), span, help=error.help)
 
 
-def _term_row(
-    context: Context, module: Module, net: Net, recipe: Recipe, fields: dict[str, TensorType], row: syntax.RecipeRow
-) -> None:
+def _term_row(site: Site, net: Net, recipe: Recipe, fields: dict[str, TensorType], row: syntax.RecipeRow) -> None:
     graph = Graph(row.keyword.id)
-    scope = Scope(module.scope)
-    available = _bind_values(context, scope, net, fields, row)
+    inner = site.inner()
+    available = _bind_values(inner, net, fields, row)
     if recipe.data is None:
-        new = labels.inferred(context, scope, row)
+        new = labels.inferred(inner, row)
         fields.update((name, type) for name, type in new.items() if name not in _rows(net))
-        scope = Scope(module.scope)
-        available = _bind_values(context, scope, net, fields, row)
-    build = Build(graph, NodeNames(), scope)
+        inner = site.inner()
+        available = _bind_values(inner, net, fields, row)
+    build = Build(graph, NodeNames(), inner.scope)
     graph.inputs.extend(available.values())
-    context.builds.append(build)
+    site.context.builds.append(build)
     try:
-        result = _scalar(context, _term_value(context, scope, net, fields, row, recipe.data is not None), row)
+        result = _scalar(site, _term_value(inner, net, fields, row, recipe.data is not None), row)
         name = row.label.id if row.label else labels.term_name(graph, result)
         if not graph.nodes and row.keyword.id == "loss":  # an output that is a loss by itself
-            result = nodes.operate(context, "identity", (result,), row.value.span)
+            result = nodes.operate(site, "identity", (result,), row.value.span)
         for node in build.fresh:
             node.name = build.names.number(node.name)
     finally:
-        context.builds.pop()
+        site.context.builds.pop()
     read = {v for n in graph.nodes for v in n.inputs}
     graph.inputs = [v for v in graph.inputs if v in read]
     graph.outputs.append(Output("value", result, False, row.span))
     terms = recipe.losses if row.keyword.id == "loss" else recipe.metrics
     if any(t.name == name for t in terms):
         name = f"{name}{len(terms) + 1}"
-    _check_term(context, net, graph, row)
+    _check_term(site, net, graph, row)
     term = RecipeTerm(name, graph, row.span)
     if row.keyword.id == "loss":
-        _check_divisors(context, net, term, row)
+        _check_divisors(site, net, term, row)
     terms.append(term)
 
 
-def _bind_values(
-    context: Context, scope: Scope, net: Net, fields: Mapping[str, TensorType], row: syntax.RecipeRow
-) -> dict[str, Value]:
+def _bind_values(site: Site, net: Net, fields: Mapping[str, TensorType], row: syntax.RecipeRow) -> dict[str, Value]:
     """Outputs of the net and fields of the data, by name; an output wins over an input of the same name."""
     types = {**fields, **{o.name: o.value.type for o in net.outputs}}
     values = {name: Value(name, type) for name, type in types.items()}
     places = {o.name: o.span for o in net.outputs}
     for name, value in values.items():
-        scope.bind(name, value, row.span)
+        site.scope.bind(name, value, row.span)
         if name in places:
-            context.origins[value] = places[name]
+            site.errors.origins[value] = places[name]
     return values
 
 
-def _term_value(
-    context: Context, scope: Scope, net: Net, fields: Mapping[str, TensorType], row: syntax.RecipeRow, data: bool
-) -> Any:
+def _term_value(site: Site, net: Net, fields: Mapping[str, TensorType], row: syntax.RecipeRow, data: bool) -> Any:
     own = _rows(net)
     for name in _free_names(row.value):
-        if not scope.find(name.id) and name.id in own:
+        if not site.scope.find(name.id) and name.id in own:
             message = f"`{name.id}` is a row of `{net.name}`, but not an output"
-            context.error("not-an-output", message, name.span, help=f"add `output {name.id}` to the net")
-        if not scope.find(name.id) and find_layer(context, scope, name) is None:
-            _check_given(context, scope, net, fields, row)
+            site.error("not-an-output", message, name.span, help=f"add `output {name.id}` to the net")
+        if not site.scope.find(name.id) and find_layer(site, name) is None:
+            _check_given(site, net, fields, row)
             known = [*fields, *(o.name for o in net.outputs)]
             help = did_you_mean(name.id, known) or f"there are {', '.join(known)}"
             message = f"neither the net nor its data has `{name.id}`"
             if not data:
                 message = f"the net has no `{name.id}`, there is no `data`, and no loss says what `{name.id}` is"
                 help = did_you_mean(name.id, known) or UNTYPED.format(name.id)
-            context.error("unknown-name", message, name.span, help=help)
-    _check_given(context, scope, net, fields, row)
-    return core.start(context, scope, row.value)
+            site.error("unknown-name", message, name.span, help=help)
+    _check_given(site, net, fields, row)
+    return core.start(site, row.value)
 
 
-def _refuse_headless(context: Context, scope: Scope, row: syntax.RecipeRow, pair: str) -> None:
+def _refuse_headless(site: Site, row: syntax.RecipeRow, pair: str) -> None:
     """`loss cross_entropy`, `loss CrossEntropyLoss`; a name that is no loss anywhere is another mistake."""
     from netdsl.text import foreign  # late: right texts need none
 
     first = row.value.stages[0]
     word = first.function.span.text if isinstance(first, syntax.Call) else first.span.text
     other = None if word in REGISTRY else foreign.loss_layer(word)
-    if other is None and not find_layer(context, scope, syntax.Name(first.span, word)):
+    if other is None and not find_layer(site, syntax.Name(first.span, word)):
         return
     named = [a.span.text for a in first.arguments if a.name] if isinstance(first, syntax.Call) else []
     call = other or word + (f"({', '.join(named)})" if named else "")
     message = f"a {row.keyword.id} says what goes into it, as a row of a net does"
-    context.error("nothing-before", message, row.value.span, help=f"write `{row.keyword.id} {pair} -> {call}`")
+    site.error("nothing-before", message, row.value.span, help=f"write `{row.keyword.id} {pair} -> {call}`")
 
 
-def _check_given(
-    context: Context, scope: Scope, net: Net, fields: Mapping[str, TensorType], row: syntax.RecipeRow
-) -> None:
+def _check_given(site: Site, net: Net, fields: Mapping[str, TensorType], row: syntax.RecipeRow) -> None:
     """`loss cross_entropy` says nothing of what goes in; `(label, logits) -> cross_entropy` says it in turn."""
     stages = row.value.stages
     first, last = stages[0], stages[-1]
     outputs = [o.name for o in net.outputs if not o.aux] or [o.name for o in net.outputs]
     labels = [n for n in fields if n not in {v.name for v in net.inputs}] or list(fields)
     function = first.function if isinstance(first, syntax.Call) else first
-    if isinstance(function, syntax.Name) and not scope.find(function.id) and outputs and labels:
-        _refuse_headless(context, scope, row, f"({outputs[0]}, {labels[0]})")
+    if isinstance(function, syntax.Name) and not site.scope.find(function.id) and outputs and labels:
+        _refuse_headless(site, row, f"({outputs[0]}, {labels[0]})")
     if isinstance(first, syntax.TupleOf) and len(first.items) == 2 and not isinstance(last, syntax.Claim):
         names = [i.id if isinstance(i, syntax.Name) else "" for i in first.items]
-        types = [b.value.type for n in names if (b := scope.find(n)) and isinstance(b.value, Value)]
+        types = [b.value.type for n in names if (b := site.scope.find(n)) and isinstance(b.value, Value)]
         swapped = len(types) == 2 and types[0].dtype is DType.INT and types[1].dtype is DType.FLOAT
         if swapped and names[0] in labels and names[1] in outputs:
             message = f"`{last.span.text}` takes the scores first, then the label"
             rest = "".join(f" -> {s.span.text}" for s in stages[1:])
-            context.error("wrong-inputs", message, first.span, help=f"write `({names[1]}, {names[0]}){rest}`")
+            site.error("wrong-inputs", message, first.span, help=f"write `({names[1]}, {names[0]}){rest}`")
 
 
 def _rows(net: Net) -> set[str]:
@@ -254,36 +241,36 @@ def _free_names(expr: Any) -> list[syntax.Name]:
     return []
 
 
-def _scalar(context: Context, value: Any, row: syntax.RecipeRow) -> Value:
+def _scalar(site: Site, value: Any, row: syntax.RecipeRow) -> Value:
     flat = arrows(value)
     if len(flat) != 1 or flat[0].type.shape != ():
         shown = str(flat[0].type) if len(flat) == 1 else f"{len(flat)} arrows"
         message = f"a {row.keyword.id} is one number, but this is {shown}"
-        context.error("not-a-scalar", message, row.value.span, help="end it with a loss such as `cross_entropy`")
+        site.error("not-a-scalar", message, row.value.span, help="end it with a loss such as `cross_entropy`")
     if flat[0].type.dtype is not DType.FLOAT:
         message = f"a {row.keyword.id} is a real number, but this is {flat[0].type}"
-        context.error("not-a-scalar", message, row.value.span, help="end it with a loss such as `cross_entropy`")
+        site.error("not-a-scalar", message, row.value.span, help="end it with a loss such as `cross_entropy`")
     return flat[0]
 
 
-def _check_term(context: Context, net: Net, graph: Graph, row: syntax.RecipeRow) -> None:
+def _check_term(site: Site, net: Net, graph: Graph, row: syntax.RecipeRow) -> None:
     from netdsl.ops.metric import Metric
 
     last = graph.nodes[-1].op if graph.nodes else None
     if row.keyword.id == "metric" and not isinstance(last, Metric):
         known = ", ".join(sorted(n for n, op in REGISTRY.items() if issubclass(op, Metric) and n == op.name))
         what = last.name if last else row.value.span.text
-        context.error("not-a-metric", f"`{what}` is not a metric", row.value.span, help=f"metrics are {known}")
+        site.error("not-a-metric", f"`{what}` is not a metric", row.value.span, help=f"metrics are {known}")
     for node in graph.nodes:
         if isinstance(node.op, Metric) and row.keyword.id == "loss":
             message = f"`{node.op.name}` is a metric: it has no gradient, so nothing can learn from it"
-            context.error("not-a-loss", message, row.value.span, help="train on a loss such as `cross_entropy`")
+            site.error("not-a-loss", message, row.value.span, help="train on a loss such as `cross_entropy`")
     if row.keyword.id == "loss":
-        warn_of_activations(context, net, graph, row.value.span)
-    _check_learning(context, net, graph, row)
+        warn_of_activations(site, net, graph, row.value.span)
+    _check_learning(site, net, graph, row)
 
 
-def _check_learning(context: Context, net: Net, graph: Graph, row: syntax.RecipeRow) -> None:
+def _check_learning(site: Site, net: Net, graph: Graph, row: syntax.RecipeRow) -> None:
     """A row computes with what the net gives: it owns no weights, and a loss depends on some of the net's."""
     kind = row.keyword.id
     owner = next((node for _, node in graph.walk() if isinstance(node.op, Op) and any(node.op.weights())), None)
@@ -291,14 +278,14 @@ def _check_learning(context: Context, net: Net, graph: Graph, row: syntax.Recipe
         what = f"`{owner.kind}` has weights" if owner.kind != "free_param" else "a `param` is a weight"
         message = f"{what}, but those of a `{kind}` row would never be trained or kept"
         help = "put it into the net, behind an `output` (one marked `aux` exists in training only)"
-        context.error("weights-in-loss", message, row.value.span, Label(owner.span, "here"), help=help)
+        site.error("weights-in-loss", message, row.value.span, Label(owner.span, "here"), help=help)
     outputs = {o.name for o in net.outputs}
     if kind == "loss" and not outputs & {value.name for value in graph.inputs}:
         message = f"this `loss` reads no output of `{net.name}`, so there is nothing that it could train"
-        context.error("nothing-to-learn", message, row.value.span, help=f"its outputs are {', '.join(outputs)}")
+        site.error("nothing-to-learn", message, row.value.span, help=f"its outputs are {', '.join(outputs)}")
 
 
-def _check_classes(context: Context, net: Net, recipe: Recipe, data: Span | None) -> None:
+def _check_classes(site: Site, net: Net, recipe: Recipe, data: Span | None) -> None:
     """Say once which scores are too few for the classes that the data is known to have."""
     from netdsl.recipe.classes import shortages
 
@@ -312,7 +299,7 @@ def _check_classes(context: Context, net: Net, recipe: Recipe, data: Span | None
             labels = [Label(data, f"{len(names)} classes: {_few(names)}")] if data else []
             labels += [Label(o.span, f"{o.value.type}") for o in net.outputs if o.name == short.scores.name]
             message = f"`{recipe.data.name}` has {len(names)} classes, but {short}"
-            context.report("wrong-data", message, term.span, *labels, help=short.help(len(names)))
+            site.errors.report("wrong-data", message, term.span, *labels, help=short.help(len(names)))
 
 
 def _few(names: tuple[str, ...]) -> str:
@@ -320,7 +307,7 @@ def _few(names: tuple[str, ...]) -> str:
     return ", ".join(names if len(names) <= 4 else (*names[:2], "…", names[-1]))
 
 
-def _check_divisors(context: Context, net: Net, term: RecipeTerm, row: syntax.RecipeRow) -> None:
+def _check_divisors(site: Site, net: Net, term: RecipeTerm, row: syntax.RecipeRow) -> None:
     """Batches of one row must add up: it may not mix means over different things, nor hide what they are over."""
     read = {value.name for value in term.graph.inputs}
     for output in net.outputs:
@@ -328,18 +315,18 @@ def _check_divisors(context: Context, net: Net, term: RecipeTerm, row: syntax.Re
         if not all(d.plain for d in inner):
             message = f"what counts in the loss behind `{output.name}` cannot be seen from here"
             help = "make what it reads outputs of the net, and write the loss in this row"
-            context.error("mixed-loss", message, row.value.span, Label(output.span, "here"), help=help)
+            site.error("mixed-loss", message, row.value.span, Label(output.span, "here"), help=help)
     found = term.divisors()
     if all(d.plain for d in found):
         return
     if len(found) > 1:
         message = f"this `loss` adds means over different things: {', '.join(map(_counted, found))}"
         help = "give each its own `loss` row: rows add up"
-        context.error("mixed-loss", message, row.value.span, help=help)
+        site.error("mixed-loss", message, row.value.span, help=help)
     label = found[0].label
     if label not in term.graph.inputs and label not in term.graph.producer():
         message = "the label of this loss is made inside a block, where what counts cannot be seen"
-        context.error("mixed-loss", message, row.value.span, help="make the label in the `loss` row itself")
+        site.error("mixed-loss", message, row.value.span, help="make the label in the `loss` row itself")
 
 
 def _counted(divisor: Divisor) -> str:
@@ -361,9 +348,9 @@ def read_data(text: str) -> Any:
     expr = parse_value(text, collector, "--data")
     collector.check()
     assert expr is not None
-    context = Context(collector, Library(parse, read_source, collector))
+    site = site_of(collector, Library(parse, read_source, collector), Scope())
     try:
-        return declaration(context, Scope(), DATA, _row("data", expr))
+        return declaration(site, DATA, _row("data", expr))
     except Failed:
         collector.check()
         raise

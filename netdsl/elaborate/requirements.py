@@ -9,7 +9,8 @@ from netdsl.base.record import changed
 from netdsl.dims import Condition, Domain, Extent, SizeTooComplex, Verdict, compare
 from netdsl.dims import at as value_at
 from netdsl.dims.tensors import MOST, TensorType
-from netdsl.elaborate.context import Context, Demanded, too_complex
+from netdsl.elaborate.context import Site
+from netdsl.elaborate.demands import Demanded
 from netdsl.elaborate.scope import Setting
 from netdsl.ops.base import Op, Requirement
 from netdsl.ops.windows import lost
@@ -22,11 +23,9 @@ TOO_LARGE = f"a tensor of more than {MOST:,} numbers is made here"
 SMALLER = "use smaller sizes or fewer repetitions"
 
 
-def check_requirements(
-    context: Context, op: Op, span: Span, settings: Mapping[str, Setting], operator: str = ""
-) -> None:
+def check_requirements(site: Site, op: Op, span: Span, settings: Mapping[str, Setting], operator: str = "") -> None:
     """Every requirement holds for some size at least; the domain keeps the sizes for which it does."""
-    others = tuple(context.origins[v] for v in op.operands() if v in context.origins)
+    others = tuple(site.errors.origins[v] for v in op.operands() if v in site.errors.origins)
     for requirement in op.requirements():
         if operator:
             message = requirement.message.replace(f"`{op.name}`", f"`{operator}`")
@@ -34,29 +33,29 @@ def check_requirements(
         field = requirement.field
         place = settings[field].span if field and field in settings else span
         demanded = Demanded(span, requirement.message, others)
-        if not context.demand(requirement.left, requirement.relation, requirement.right, demanded):
-            _impossible(context, requirement, op, place)
+        if not site.sizes.demand(requirement.left, requirement.relation, requirement.right, demanded):
+            _impossible(site, requirement, op, place)
     for window in op.windows() or ():
         left_over, allowed = lost(window)
         if not isinstance(left_over, int):
-            context.domain.prefer(compare("<=", left_over, allowed), Demanded(span, "drops no pixel"))
+            site.sizes.domain.prefer(compare("<=", left_over, allowed), Demanded(span, "drops no pixel"))
 
 
-def _impossible(context: Context, requirement: Requirement, op: Op, place: Span) -> None:
-    labels = [label for v in op.operands() if (label := context.shape_label(v)) and label.span != place]
+def _impossible(site: Site, requirement: Requirement, op: Op, place: Span) -> None:
+    labels = [label for v in op.operands() if (label := site.errors.label(v)) and label.span != place]
     message = requirement.message
     condition = compare(requirement.relation, requirement.left, requirement.right)
     says = "for example at {at} one side is {left} and the other {right}"
-    notes = counter_example(context, requirement.left, requirement.right, condition, says)
-    labels = [*dict.fromkeys(labels)][:4] + culprits(context, condition, place)
-    context.error(requirement.code, message, place, *labels, help=requirement.help, notes=notes)
+    notes = counter_example(site, requirement.left, requirement.right, condition, says)
+    labels = [*dict.fromkeys(labels)][:4] + culprits(site, condition, place)
+    site.error(requirement.code, message, place, *labels, help=requirement.help, notes=notes)
 
 
-def culprits(context: Context, condition: Condition | bool, place: Span) -> list[Label]:
+def culprits(site: Site, condition: Condition | bool, place: Span) -> list[Label]:
     """The rows that left only sizes for which a condition does not hold: each of them alone where one is enough."""
     if isinstance(condition, bool):
         return []
-    demands = [d for d in context.domain.demands if d.source is not None and d.condition.symbols & condition.symbols]
+    demands = [d for d in site.sizes.domain.demands if d.source is not None and d.condition.symbols & condition.symbols]
     alone = [d for d in demands if _leaves(d).decide(condition) is Verdict.NEVER]
     found: dict[Span, Label] = {}
     for demand in alone or [d for d in demands if "==" in str(d.condition)]:
@@ -74,22 +73,20 @@ def _leaves(demand: Any) -> Domain:
     return domain
 
 
-def counter_example(
-    context: Context, left: Extent, right: Extent, condition: Condition | bool, says: str
-) -> tuple[str, ...]:
+def counter_example(site: Site, left: Extent, right: Extent, condition: Condition | bool, says: str) -> tuple[str, ...]:
     """Numbers for the smallest sizes that were still possible: why no size works."""
     symbols = frozenset().union(*(e.symbols for e in (left, right) if not isinstance(e, int)))
     if not symbols or isinstance(condition, bool):
-        smallest = context.domain.smallest() if symbols else {}
+        smallest = site.sizes.domain.smallest() if symbols else {}
     else:
-        smallest = context.domain.failing(condition) or {}
+        smallest = site.sizes.domain.failing(condition) or {}
     if not smallest:
         return ()
     at = ", ".join(f"{s} = {smallest[s]}" for s in sorted(symbols) if s in smallest)
     return (says.format(at=at, left=value_at(left, smallest), right=value_at(right, smallest)),)
 
 
-def check_amounts(context: Context, types: Sequence[TensorType], span: Span) -> None:
+def check_amounts(site: Site, types: Sequence[TensorType], span: Span) -> None:
     """Refuse what no machine can hold, before numbers grow too long to be computed with or written."""
     for type_ in types:
         fixed = 1
@@ -99,54 +96,54 @@ def check_amounts(context: Context, types: Sequence[TensorType], span: Span) -> 
         if fixed > MOST or any(
             abs(value_at(d, dict.fromkeys(d.symbols, 2))) > MOST for d in type_.shape if not isinstance(d, int)
         ):
-            context.error("size-too-large", TOO_LARGE, span, help=SMALLER)
+            site.error("size-too-large", TOO_LARGE, span, help=SMALLER)
 
 
-def simplified(context: Context, type: TensorType) -> TensorType:
+def simplified(site: Site, type: TensorType) -> TensorType:
     """The same type with sizes that a join has shown equal to simpler ones written in the simpler way."""
-    if not context.rewrites:
+    if not site.sizes.rewrites:
         return type
-    return type.with_shape(*(context.simpler(d) for d in type.shape))
+    return type.with_shape(*(site.sizes.simpler(d) for d in type.shape))
 
 
-def check_contracts(context: Context) -> None:
+def check_contracts(site: Site) -> None:
     """The author's contracts together must allow no size that some row cannot take."""
-    if not context.contracts:
+    if not site.sizes.contracts:
         return
     try:
-        _hold_contracts(context)
+        _hold_contracts(site)
     except SizeTooComplex as error:
-        too_complex(context, error, context.contracts[-1][1])
+        site.limits.too_complex(error, site.sizes.contracts[-1][1])
 
 
-def _hold_contracts(context: Context) -> None:
-    about = frozenset().union(*(c.symbols for c, _ in context.contracts))
-    needs = [d for d in _needs(context) if d.condition.symbols & about]
+def _hold_contracts(site: Site) -> None:
+    about = frozenset().union(*(c.symbols for c, _ in site.sizes.contracts))
+    needs = [d for d in _needs(site) if d.condition.symbols & about]
     if not needs:
         return
-    allowed = Domain(context.domain.symbols)
-    for contract, _ in context.contracts:
+    allowed = Domain(site.sizes.domain.symbols)
+    for contract, _ in site.sizes.contracts:
         allowed.demand(contract, None)
     weak = [d for d in needs if allowed.decide(d.condition) is not Verdict.ALWAYS]
-    for condition, span in context.contracts:
+    for condition, span in site.sizes.contracts:
         broken = [d for d in weak if d.condition.symbols & condition.symbols]
         if broken:
-            _report_weak(context, allowed, span, max(broken, key=lambda d: "==" in str(d.condition)))
+            _report_weak(site, allowed, span, max(broken, key=lambda d: "==" in str(d.condition)))
             return
 
 
-def _needs(context: Context) -> list[Any]:
+def _needs(site: Site) -> list[Any]:
     """What rows demand, apart from contracts."""
-    return [d for d in context.domain.demands if d.source is not None and not d.source.contract]
+    return [d for d in site.sizes.domain.demands if d.source is not None and not d.source.contract]
 
 
-def _report_weak(context: Context, allowed: Domain, span: Span, demand: Any) -> None:
+def _report_weak(site: Site, allowed: Domain, span: Span, demand: Any) -> None:
     sizes = allowed.failing(demand.condition) or {}
     shown = ", ".join(f"{k} = {v}" for k, v in sizes.items() if k in demand.condition.symbols)
     symbols = sorted(demand.condition.symbols)
-    says = " and ".join(f"{s}: {context.domain.sizes(s).describe(s)}" for s in symbols)
+    says = " and ".join(f"{s}: {site.sizes.domain.sizes(s).describe(s)}" for s in symbols)
     others = [Label(o) for o in demand.source.others if o != demand.source.span]
-    context.report(
+    site.errors.report(
         "contract-too-weak",
         f"`{span.text}` lets {shown} pass, where {demand.source.message}",
         span,

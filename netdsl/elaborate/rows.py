@@ -10,8 +10,8 @@ import netdsl.elaborate.core as core
 import netdsl.elaborate.defaults as defaults
 import netdsl.elaborate.labelling as labelling
 from netdsl.dims.tensors import DType, Value
-from netdsl.elaborate.context import Context
-from netdsl.elaborate.lookup import chain, check_label, find_layer, is_layer, unknown_name
+from netdsl.elaborate.context import Site
+from netdsl.elaborate.lookup import chain, check_label, check_name, find_layer, is_layer, unknown_name
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import LAYERS, Arrows, Bundle, Shared, arrows, describe
 from netdsl.graph import Choice, Net, Output
@@ -24,53 +24,51 @@ from netdsl.text.source import Span
 
 
 @core.runs(syntax.InputRow)
-def _input_row(context: Context, scope: Scope, row: syntax.InputRow) -> None:
+def _input_row(site: Site, row: syntax.InputRow) -> None:
     """Inputs are bound before the first row runs."""
 
 
 @core.runs(syntax.LayerRow)
-def _layer_row(context: Context, scope: Scope, row: syntax.LayerRow) -> None:
+def _layer_row(site: Site, row: syntax.LayerRow) -> None:
     if row.shared:
-        _shared_row(context, scope, row)
+        _shared_row(site, row)
         return
     for name in row.names:
-        check_label(context, name)
-    held = labelling.begin(context, row.names if not row.bundle else ())
-    value = _row_value(context, scope, row)
-    labelling.finish(context, row.names, row.span, value, row.bundle, held)
-    _note_shape(context, scope, row, value)
+        check_label(site, name)
+    held = labelling.begin(site, row.names if not row.bundle else ())
+    value = _row_value(site, row)
+    labelling.finish(site, row.names, row.span, value, row.bundle, held)
+    _note_shape(site, row, value)
 
 
-def _row_value(context: Context, scope: Scope, row: syntax.LayerRow) -> Any:
+def _row_value(site: Site, row: syntax.LayerRow) -> Any:
     """The pipeline's value; a row that is one `if` is remembered as a choice, for readable source."""
     stages = row.pipeline.stages
     if len(row.names) == 1 and len(stages) == 1 and isinstance(stages[0], syntax.If):
-        taken = core.truth(context, scope, stages[0].condition)
-        context.build.graph.choices[row.names[0].id] = Choice(stages[0].condition, taken)
-    return core.start(context, scope, row.pipeline)
+        taken = core.truth(site, stages[0].condition)
+        site.build.graph.choices[row.names[0].id] = Choice(stages[0].condition, taken)
+    return core.start(site, row.pipeline)
 
 
-def _note_shape(context: Context, scope: Scope, row: syntax.LayerRow | syntax.OutputRow, value: Any) -> None:
+def _note_shape(site: Site, row: syntax.LayerRow | syntax.OutputRow, value: Any) -> None:
     """Keep the shape of a row of a net for `fmt --shapes`. Sizes that settings give are written as the settings."""
-    build = context.build
+    build = site.build
     if not isinstance(build.graph, Net) or not isinstance(value, Value) or build.loops or build.nested:
         return
     assert row.pipeline is not None
     last = row.pipeline.stages[-1]
     written = last.dims if isinstance(last, syntax.Claim) and len(last.dims) == value.type.rank else ()
-    words = _setting_words(scope, row.pipeline, build.graph)
-    dims = [_dim_text(context, scope, d, w, words) for d, w in zip_longest(value.shape, written)]
+    words = _setting_words(site.scope, row.pipeline, build.graph)
+    dims = [_dim_text(site, d, w, words) for d, w in zip_longest(value.shape, written)]
     kind = "" if value.type.dtype is DType.FLOAT else str(value.type.dtype)
     build.graph.row_shapes[row.span.start] = f"{kind}[{', '.join(dims)}]"
 
 
-def _dim_text(
-    context: Context, scope: Scope, actual: Any, written: syntax.Expr | None, words: Mapping[int, str]
-) -> str:
+def _dim_text(site: Site, actual: Any, written: syntax.Expr | None, words: Mapping[int, str]) -> str:
     """One size of a claim: as the author wrote it while that holds, by the setting it comes from, else as it is."""
     if isinstance(written, syntax.Previous):
         return "_"
-    if written is not None and core.evaluate(context, scope, written) == actual:
+    if written is not None and core.evaluate(site, written) == actual:
         return written.span.text
     return words.get(actual, str(actual)) if isinstance(actual, int) else str(actual)
 
@@ -83,69 +81,69 @@ def _setting_words(scope: Scope, pipeline: syntax.Pipeline, net: Net) -> dict[in
     return {b.value: n for n, b in found.items() if b is not None and type(b.value) is int}
 
 
-def _shared_row(context: Context, scope: Scope, row: syntax.LayerRow) -> None:
+def _shared_row(site: Site, row: syntax.LayerRow) -> None:
     name = row.names[0]
-    check_label(context, name)
+    check_label(site, name)
     stages = row.pipeline.stages
     if len(stages) == 1 and not isinstance(stages[0], syntax.Claim):
-        layer = core.evaluate(context, scope, stages[0])
+        layer = core.evaluate(site, stages[0])
         if not isinstance(layer, LAYERS):
             message = f"`shared` names a layer, not {describe(layer)}"
-            context.error("not-a-layer", message, stages[0].span)
+            site.error("not-a-layer", message, stages[0].span)
     else:
-        layer = chain(context, row.pipeline, scope)
-    shared = Shared(name.id, layer, context.build.graph, name.span)
-    context.build.scope.bind(name.id, shared, name.span)
+        layer = chain(site, row.pipeline)
+    shared = Shared(name.id, layer, site.build.graph, name.span)
+    site.build.scope.bind(name.id, shared, name.span)
 
 
 # ---------------------------------------------------------------- inputs, outputs
 
 
 @core.runs(syntax.OutputRow)
-def _output_row(context: Context, scope: Scope, row: syntax.OutputRow) -> None:
-    context.build.outputs |= not row.aux
+def _output_row(site: Site, row: syntax.OutputRow) -> None:
+    site.build.outputs |= not row.aux
     if row.pipeline is None:
         for name in row.names:
-            _add_output(context, scope, name, row)
+            _add_output(site, name, row)
         return
     for name in row.names:
-        check_label(context, name)
-    held = labelling.begin(context, row.names)
-    before = context.build.previous
-    value = core.start(context, scope, row.pipeline)
-    done = labelling.finish(context, row.names, row.span, value, False, held)
+        check_label(site, name)
+    held = labelling.begin(site, row.names)
+    before = site.build.previous
+    value = core.start(site, row.pipeline)
+    done = labelling.finish(site, row.names, row.span, value, False, held)
     done.used = True
-    _note_shape(context, scope, row, value)
+    _note_shape(site, row, value)
     if row.aux:
-        context.build.previous = before
+        site.build.previous = before
     title = row.names[0].id if row.names else "output"
-    _append_output(context, title, value, row.aux, row.span)
+    _append_output(site, title, value, row.aux, row.span)
 
 
-def _add_output(context: Context, scope: Scope, name: syntax.Name, row: syntax.OutputRow) -> None:
-    if not scope.find(name.id) and find_layer(context, scope, name) is None:
-        unknown_name(context, scope, name, arrows_only=True)
-    value = core.evaluate(context, scope, name)
+def _add_output(site: Site, name: syntax.Name, row: syntax.OutputRow) -> None:
+    if not site.scope.find(name.id) and find_layer(site, name) is None:
+        unknown_name(site, name, arrows_only=True)
+    value = core.evaluate(site, name)
     if not isinstance(value, Value | Bundle):
         message = f"an output is an arrow, not {describe(value)}"
-        context.error("wrong-kind", message, name.span)
-    _append_output(context, name.id, value, row.aux, name.span)
+        site.error("wrong-kind", message, name.span)
+    _append_output(site, name.id, value, row.aux, name.span)
 
 
-def _append_output(context: Context, name: str, value: Arrows, aux: bool, span: Span) -> None:
-    graph = context.build.graph
+def _append_output(site: Site, name: str, value: Arrows, aux: bool, span: Span) -> None:
+    graph = site.build.graph
     flat = arrows(value)
     for place, arrow in enumerate(flat, 1):
         title = name if len(flat) == 1 else f"{name}{place}"
-        first = context.build.titles.get(title)
+        first = site.build.titles.get(title)
         if first == span:
             message = f"`{title}` is an output already: this row runs once for every pass of its loop"
             help = f"write `output {title}: each i in … {{ … }}` in place of the `for`: a bundle can be an output"
-            context.error("duplicate-name", message, span, help=help)
+            site.error("duplicate-name", message, span, help=help)
         if first is not None:
             message = f"there are two outputs called `{title}`"
-            context.error("duplicate-name", message, span, Label(first, "first here"))
-        context.build.titles[title] = span
+            site.error("duplicate-name", message, span, Label(first, "first here"))
+        site.build.titles[title] = span
         graph.outputs.append(Output(title, arrow, aux, span))
 
 
@@ -153,27 +151,27 @@ def _append_output(context: Context, name: str, value: Arrows, aux: bool, span: 
 
 
 @core.runs(syntax.LetRow)
-def _let_row(context: Context, scope: Scope, row: syntax.LetRow) -> None:
-    context.check_name(row.name)
-    value = core.evaluate_setting(context, scope, row.value)
+def _let_row(site: Site, row: syntax.LetRow) -> None:
+    check_name(site, row.name)
+    value = core.evaluate_setting(site, row.value)
     if isinstance(value, Value | Bundle):
-        context.error(
+        site.error(
             "wrong-kind", "`let` names a number or a list; rows name arrows", row.span,
             help=f"write `{row.name.id}: {row.value.span.text}`",
         )  # fmt: skip
-    scope.bind(row.name.id, value, row.name.span)
+    site.scope.bind(row.name.id, value, row.name.span)
 
 
 @core.runs(syntax.SetRow)
-def _set_row(context: Context, scope: Scope, row: syntax.SetRow) -> None:
+def _set_row(site: Site, row: syntax.SetRow) -> None:
     op = REGISTRY.get(row.name.id)
     if op is None:
-        if is_layer(context, row.name.id):
+        if is_layer(site, row.name.id):
             message = f"`set` gives defaults of operations, but `{row.name.id}` is a block"
-            context.error("wrong-kind", message, row.name.span, help="give its parameters defaults where it is defined")
+            site.error("wrong-kind", message, row.name.span, help="give its parameters defaults where it is defined")
         message = f"`set` gives defaults of an operation, and none is called `{row.name.id}`"
         import netdsl.elaborate.advice as advice  # late: right texts need none
 
-        help = advice.unknown(context, scope, row.name.id, row.span.text.removeprefix("set").strip())
-        context.error("unknown-layer", message, row.name.span, help=help)
-    defaults.keep(context, scope, op, row)
+        help = advice.unknown(site, row.name.id, row.span.text.removeprefix("set").strip())
+        site.error("unknown-layer", message, row.name.span, help=help)
+    defaults.keep(site, op, row)

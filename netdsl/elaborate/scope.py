@@ -32,6 +32,12 @@ class RowValue:
     used: bool = False
 
 
+def mark_used(row: RowValue | None) -> None:
+    """Note that something has read a row."""
+    if row is not None:
+        row.used = True
+
+
 class Scope:
     """A chain of tables from names to bindings. A file's outermost scope holds its definitions."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import netdsl.elaborate.core as core
 import netdsl.elaborate.nodes as nodes
 from netdsl.dims.tensors import Value
-from netdsl.elaborate.context import Context
-from netdsl.elaborate.scope import Build, NodeNames, Scope
+from netdsl.elaborate.context import Site
+from netdsl.elaborate.scope import Build, NodeNames
 from netdsl.elaborate.values import (
     Arrows,
     BlockLayer,
@@ -25,76 +25,76 @@ from netdsl.text.source import Span
 
 
 @core.applies(Shared)
-def apply_shared(context: Context, scope: Scope, shared: Shared, value: Arrows, span: Span) -> Arrows:
+def apply_shared(site: Site, shared: Shared, value: Arrows, span: Span) -> Arrows:
     """Use a shared layer: the first use owns the weights, later ones must need the same ones."""
-    if context.build.graph is not shared.graph:
+    if site.build.graph is not shared.graph:
         message = f"`{shared.name}` is shared in the body that declares it, and this is another one"
-        context.error("shared-outside", message, span, Label(shared.span, "declared here"))
-    result, node = _use(context, scope, shared, value, span)
-    context.build.fresh.remove(node)
+        site.error("shared-outside", message, span, Label(shared.span, "declared here"))
+    result, node = _use(site, shared, value, span)
+    site.build.fresh.remove(node)
     if shared.first is None:
         shared.first = node
         node.name = shared.name
     else:
-        node.name = context.build.names.number(f"{shared.name}_use")
+        node.name = site.build.names.number(f"{shared.name}_use")
         node.shares = shared.first
-        _check_weights(context, shared, node, span)
+        _check_weights(site, shared, node, span)
     return result
 
 
-def _use(context: Context, scope: Scope, shared: Shared, value: Arrows, span: Span) -> tuple[Arrows, Node]:
+def _use(site: Site, shared: Shared, value: Arrows, span: Span) -> tuple[Arrows, Node]:
     if isinstance(shared.layer, OpLayer):
-        result = core.apply(context, scope, shared.layer, value, span)
-        return result, _maker(context, result)
+        result = core.apply(site, shared.layer, value, span)
+        return result, _maker(site, result)
     same = not any(v.type.batched for v in arrows(value))
     if same:  # one body for all uses: what is the same for all samples comes as a batch of one
-        value = nodes.alone(context, value, span)
-    result = _use_block(context, scope, shared, value, span)
-    node = _maker(context, result)
-    return nodes.freed(context, result, span) if same else result, node
+        value = nodes.alone(site, value, span)
+    result = _use_block(site, shared, value, span)
+    node = _maker(site, result)
+    return nodes.freed(site, result, span) if same else result, node
 
 
-def _use_block(context: Context, scope: Scope, shared: Shared, value: Arrows, span: Span) -> Arrows:
+def _use_block(site: Site, shared: Shared, value: Arrows, span: Span) -> Arrows:
     if isinstance(shared.layer, BlockLayer):
-        return core.apply(context, scope, shared.layer, value, span)
-    block = _inline_block(context, scope, shared, value)
+        return core.apply(site, shared.layer, value, span)
+    block = _inline_block(site, shared, value)
     types = [o.value.type for o in block.body.outputs]
-    return nodes.append(context, shared.name, block, arrows(value), types, span, {})
+    return nodes.append(site, shared.name, block, arrows(value), types, span, {})
 
 
-def _maker(context: Context, made: Arrows) -> Node:
+def _maker(site: Site, made: Arrows) -> Node:
     """The node of the layer that made some arrows."""
     value = arrows(made)[0]
-    node = next(n for n in reversed(context.build.graph.nodes) if value in n.results)
-    return _maker(context, node.inputs[0]) if isinstance(node.op, OnlyOne) else node
+    node = next(n for n in reversed(site.build.graph.nodes) if value in n.results)
+    return _maker(site, node.inputs[0]) if isinstance(node.op, OnlyOne) else node
 
 
-def _inline_block(context: Context, scope: Scope, shared: Shared, value: Arrows) -> Block:
+def _inline_block(site: Site, shared: Shared, value: Arrows) -> Block:
     """A shared pipeline of several layers as a block of its own."""
     graph = Graph(shared.name)
     inputs = [Value("x" if len(arrows(value)) == 1 else f"x{i}", a.type) for i, a in enumerate(arrows(value), 1)]
     graph.inputs.extend(inputs)
-    build = Build(graph, NodeNames(), scope)
-    context.builds.append(build)
+    build = Build(graph, NodeNames(), site.scope)
+    site.context.builds.append(build)
     try:
         inner = inputs[0] if len(inputs) == 1 else Bundle(tuple(inputs))
-        result = core.apply(context, scope, shared.layer, inner, shared.span)
+        result = core.apply(site, shared.layer, inner, shared.span)
         for node in build.fresh:
             node.name = build.names.number(node.name)
     finally:
-        context.builds.pop()
+        site.context.builds.pop()
     graph.outputs.extend(Output("output", a, False, shared.span) for a in arrows(result))
     return Block(shared.name, {}, graph, shared.layer.span, origin=shared.span.source.name)
 
 
-def _check_weights(context: Context, shared: Shared, node: Node, span: Span) -> None:
+def _check_weights(site: Site, shared: Shared, node: Node, span: Span) -> None:
     assert shared.first is not None
     first, here = (_weight_shapes(n) for n in (shared.first, node))
     if first != here:
         name = next(iter(sorted(k for k in first | here if first.get(k) != here.get(k))))
         message = f"`{shared.name}` has one set of weights, but `{name}` would be {shown(here.get(name, ()))} here"
         label = Label(shared.first.span, f"{shown(first.get(name, ()))} here")
-        context.error("shared-mismatch", message, span, label, help="a shared layer needs the same channels everywhere")
+        site.error("shared-mismatch", message, span, label, help="a shared layer needs the same channels everywhere")
 
 
 def _weight_shapes(node: Node) -> dict[str, tuple[int, ...]]:

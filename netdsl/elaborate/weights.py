@@ -6,10 +6,10 @@ from typing import Any
 
 import netdsl.elaborate.core as core
 import netdsl.elaborate.nodes as nodes
-from netdsl.elaborate.context import Context
+from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import check_label
 from netdsl.elaborate.requirements import check_amounts
-from netdsl.elaborate.scope import Build, RowValue, Scope
+from netdsl.elaborate.scope import Build, RowValue
 from netdsl.graph import result_types
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import RuleError, read_setting
@@ -17,29 +17,29 @@ from netdsl.text import syntax
 
 
 @core.runs(syntax.ParamRow)
-def param_row(context: Context, scope: Scope, row: syntax.ParamRow) -> None:
+def param_row(site: Site, row: syntax.ParamRow) -> None:
     """A free parameter: an arrow that is a weight."""
-    check_label(context, row.name)
-    shape = tuple(core.number(context, scope, d, "a size of a param") for d in row.dims)
+    check_label(site, row.name)
+    shape = tuple(core.number(site, d, "a size of a param") for d in row.dims)
     op_type = REGISTRY["free_param"]
     fields = {f.name: f for f in op_type.settings()}
     values: dict[str, Any] = {"shape": shape}
     if row.init is not None:
-        given = core.evaluate_setting(context, scope, row.init)
+        given = core.evaluate_setting(site, row.init)
         try:
             values["init"] = read_setting(fields["init"], given)
         except RuleError as error:
-            context.error(error.code, f"{error} (in `param`)", row.init.span)
+            site.error(error.code, f"{error} (in `param`)", row.init.span)
     try:
         op = op_type(**values)
         types = result_types(op)
     except RuleError as error:
-        context.error(error.code, str(error), row.span, help=error.help)
-    check_amounts(context, types, row.span)
-    value = nodes.append(context, row.name.id, op, (), types, row.span, {})
-    node = context.build.fresh.pop()
-    node.name = _node_name(context.build, row.name.id)
-    context.build.scope.bind(row.name.id, value, row.name.span, RowValue(row.span, value))
+        site.error(error.code, str(error), row.span, help=error.help)
+    check_amounts(site, types, row.span)
+    value = nodes.append(site, row.name.id, op, (), types, row.span, {})
+    node = site.build.fresh.pop()
+    node.name = _node_name(site.build, row.name.id)
+    site.build.scope.bind(row.name.id, value, row.name.span, RowValue(row.span, value))
 
 
 def _node_name(build: Build, name: str) -> str:
