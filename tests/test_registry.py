@@ -217,3 +217,8 @@ def test_a_recipe_refuses_what_it_cannot_take(declared: type[Declared]) -> None:
 
 
 KEYWORDS: tuple[tuple[str, dict[str, type]], ...] = (("data", DATA), ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES))
+
+
+@pytest.mark.parametrize("op", [*OPERATIONS, *INTERNAL.values()], ids=by_name)
+def test_an_operation_has_a_gradient_or_says_why_not(op: type[Op]) -> None:
+    assert (op.gradient is not Op.gradient) != bool(op.no_gradient)

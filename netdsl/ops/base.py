@@ -187,6 +187,9 @@ class Op(Declared, abstract=True):
     training_differs: ClassVar[bool] = False
     """True when training computes something else than inference: dropout, batchnorm."""
 
+    no_gradient: ClassVar[str] = ""
+    """Why nothing can be learned through it, as the rest of a sentence; one that does not say so has a `gradient`."""
+
     internal: ClassVar[bool] = False
     """True for an operation that only passes make."""
 
@@ -270,7 +273,7 @@ class Op(Declared, abstract=True):
 
         `outgoing` has None for a result that nothing learns from. Raises `NoGradient` where there is none.
         """
-        raise NoGradient(f"`{self.name}` has no gradient")
+        raise NoGradient(f"`{self.name}` {self.no_gradient or 'has no gradient'}")
 
     def on(self, operands: Sequence[Value]) -> Self:
         """The same operation on other values of the same types."""

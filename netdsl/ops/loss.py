@@ -15,6 +15,8 @@ from netdsl.ops.shape import Squeeze, Unsqueeze
 SCALAR = TensorType((), DType.FLOAT, batched=False)
 """One number for a whole batch."""
 
+SLOPE = "is a slope already, of which no other is taken"
+
 ClassWeights = Annotated[tuple[float, ...] | None, ListKind(FloatKind(0.0))]
 
 
@@ -130,6 +132,7 @@ class CrossEntropyGradient(ClassLoss):
     """How each score changes the loss: softmax minus target, over the number (or weight) of labels that count."""
 
     internal: ClassVar[bool] = True
+    no_gradient: ClassVar[str] = SLOPE
 
     dy: Value  # type: ignore[misc]  # inputs in front, settings behind, as they are read
     x: Value
@@ -150,6 +153,7 @@ class NllGradient(ClassLoss):
     """How each log-probability changes the loss: minus the share of its label at the right class, else 0."""
 
     internal: ClassVar[bool] = True
+    no_gradient: ClassVar[str] = SLOPE
 
     dy: Value  # type: ignore[misc]  # inputs in front, settings behind, as they are read
     x: Value
@@ -184,6 +188,7 @@ class Counted(Loss):
     """
 
     internal: ClassVar[bool] = True
+    no_gradient: ClassVar[str] = "counts, so nothing can be learned from it"
 
     label: Value
     ignore: Int = -100

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.axes import Axis, float_of, product, samples_of, without
-from netdsl.ops.base import Gradients, NoGradient, Numbering, Op, Requirement, Tape, fixed
+from netdsl.ops.base import Numbering, Op, Requirement, fixed
 from netdsl.ops.fields import ChoiceKind, Count, Float, Int, derived
 from netdsl.ops.loss import SCALAR, class_axis_of, class_numbers, classes_match
 
@@ -22,6 +22,8 @@ class Metric(Op, abstract=True):
     `counts` counts one batch (numpy arrays, the batch axis in front); the counts of all batches are added up and
     `value` makes one number of the totals, NaN when nothing was counted.
     """
+
+    no_gradient: ClassVar[str] = "counts, so nothing can be learned from it; a loss such as `cross_entropy` can"
 
     x: Value
     label: Value
@@ -91,9 +93,6 @@ class Metric(Op, abstract=True):
             wrong = flat[(flat < 0) | (flat >= max(classes, 2))][0]
             raise ValueError(f"{self.name} met the label {wrong}, but there are {classes} classes")
         return rows, flat
-
-    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        raise NoGradient(f"`{self.name}` counts, so nothing can be learned from it; a loss such as `cross_entropy` can")
 
 
 class Share(Metric, abstract=True):

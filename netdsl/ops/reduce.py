@@ -18,7 +18,7 @@ from netdsl.ops.axes import (
     without,
     without_axes,
 )
-from netdsl.ops.base import Gradients, NoGradient, Op, Reading, RuleError, Tape, Window
+from netdsl.ops.base import Gradients, Op, Reading, RuleError, Tape, Window
 from netdsl.ops.fields import Bool, Count, Int, derived
 from netdsl.ops.shape import Unsqueeze
 
@@ -132,6 +132,7 @@ class Argmax(Op):
     """
 
     example: ClassVar[str] = "scores [10, 8, 8] -> argmax -> int[8, 8]"
+    no_gradient: ClassVar[str] = "jumps from one class to the next and has no gradient; `softmax` is its smooth form"
 
     x: Value
     axis: Axis = None
@@ -160,9 +161,6 @@ class Argmax(Op):
     def reading(self, place: int, result: int = 0) -> Reading:
         return without_axes(self.x.type.rank, (self.along,), (self.along,))
 
-    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        raise NoGradient("`argmax` jumps from one class to the next and has no gradient; `softmax` is its smooth form")
-
 
 class OneHot(Op):
     """A class number as a vector of zeros with a one at its place, as real numbers, on a new axis (the last).
@@ -171,6 +169,7 @@ class OneHot(Op):
     """
 
     example: ClassVar[str] = "tokens int[16] -> one_hot(96) -> [16, 96]"
+    no_gradient: ClassVar[str] = "has no gradient: class numbers are no scores; `softmax` is its smooth form"
     positional: ClassVar[int] = 1
 
     x: Value
@@ -202,6 +201,3 @@ class OneHot(Op):
 
     def reading(self, place: int, result: int = 0) -> Reading:
         return with_axis(self.x.type.rank, self.along)
-
-    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        raise NoGradient("`one_hot` has no gradient: class numbers are no scores; `softmax` is its smooth form")

@@ -1,5 +1,7 @@
 """What only training steps are written with: a norm, the correction of running averages, a choice, a batch's mean."""
 
+from typing import ClassVar
+
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.arithmetic import Div
@@ -91,6 +93,8 @@ class Rescale(Backward):
 
 class BatchMean(Backward):
     """The mean over all samples of a loss that is one number a sample."""
+
+    no_gradient: ClassVar[str] = ""
 
     x: Value
 

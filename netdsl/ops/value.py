@@ -22,6 +22,7 @@ class Constant(ReadsNothing):
     """A number of the text beside an arrow: the `2` of `2 * x`. It has no axes and no batch."""
 
     example: ClassVar[str] = "2 * x [8]"
+    no_gradient: ClassVar[str] = "is a number of the text, which nothing changes"
     positional: ClassVar[int] = 1
 
     value: Float

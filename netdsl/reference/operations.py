@@ -222,7 +222,7 @@ def target_rules() -> dict[str, Rules]:
 
 def gradient(op: type[Op]) -> str:
     """Whether the operation states a gradient of its own (PyTorch finds its own in any case)."""
-    return "stated" if op.gradient is not Op.gradient else "none of its own"
+    return "none of its own" if op.no_gradient else "stated"
 
 
 # ---------------------------------------------------------------- blocks and recipes

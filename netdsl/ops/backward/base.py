@@ -21,6 +21,7 @@ class Backward(Op, abstract=True):
     """An operation of a training graph that is not counted in the reports of networks."""
 
     internal: ClassVar[bool] = True
+    no_gradient: ClassVar[str] = "stands in a training step, which is not differentiated again"
     broadcasts: ClassVar[bool] = True
 
     def contractions(self) -> tuple[tuple[Extent, ...], ...]:
