@@ -6,8 +6,8 @@ import inspect
 import re
 
 import pytest
+from jax_like import EVERY
 
-from netdsl.codegen.target import TARGETS
 from netdsl.ops.base import INTERNAL, Op
 from netdsl.ops.declared import Declared
 from netdsl.ops.fields import INITIALISERS
@@ -59,18 +59,18 @@ def test_every_operation_states_its_costs(op: type[Op]) -> None:
         assert fact >= 0
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EVERY)
 @pytest.mark.parametrize("op", OPERATIONS, ids=by_name)
 def test_every_target_has_a_rule_or_declines(op: type[Op], target: str) -> None:
     """What it declines it says a reason for, which an author can act upon."""
-    rules = TARGETS[target].rules()
+    rules = EVERY[target].rules()
     assert op.name in rules.table or rules.declined(op)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EVERY)
 def test_no_rule_is_for_nothing(target: str) -> None:
     known = {op.name for op in OPERATIONS} | {op.name for op in INTERNAL.values()}
-    assert set(TARGETS[target].rules().table) <= known
+    assert set(EVERY[target].rules().table) <= known
 
 
 def test_every_setting_is_explained() -> None:

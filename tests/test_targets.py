@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from jax_like import EVERY, PLACE
 
 import netdsl
 from netdsl.base.files import WriteError
@@ -31,7 +32,7 @@ REST = (
     "train N {\n  data digits\n  optimizer adam\n  loss (y, label) -> cross_entropy\n}\n"
 )
 UNIT = "block unit(c) {\n  conv(c, K)\n}\n"
-CELL = "recurrent cell {\n  input x\n  state h [1, 8] = 0\n  next h: (x -> conv(1, K)) + h\n  output h\n}\n"
+CELL = "recurrent cell {\n  input x\n  state h [8, 8] = 0\n  next h: (x -> conv(8, K)) + h\n  output h\n}\n"
 
 PLACES: dict[str, tuple[str, str, str, list[str]]] = {
     "a row of the net": (f"{HEAD}  x -> conv(4, K)\n{REST}", "  x -> ", "conv(4, K)", []),
@@ -67,14 +68,20 @@ PLACES: dict[str, tuple[str, str, str, list[str]]] = {
         ["in `imported("],
     ),
     "a recurrent block": (
-        f"{CELL}{HEAD}  x -> reshape([8, 1, 8]) -> cell\n{REST}",
+        f"{CELL}{HEAD}  x -> cell\n{REST}",
         "  next h: (x -> ",
-        "conv(1, K)",
+        "conv(8, K)",
         ["in `cell"],
     ),
 }
 """Where an operation stands, by name: a text with `K` for its window, what stands before the place and at it, how the
 notes begin."""
+
+
+@pytest.fixture(autouse=True)
+def one_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A target that somebody else has added, which has to do as well."""
+    monkeypatch.setitem(TARGETS.places, "jax", PLACE)
 
 
 def net_of(name: str, folder: Path, window: int = 1) -> Net:
@@ -91,7 +98,7 @@ def told(failing: Callable[[], object], code: str) -> list[Diagnostic]:
 
 
 def write(target: str, net: Net, folder: Path) -> None:
-    TARGETS[target].write(net, folder / "made", {"weights": None, "seed": 0, "device": None})
+    EVERY[target].write(net, folder / "made", {"weights": None, "seed": 0, "device": None})
 
 
 def check_place(found: list[Diagnostic], name: str, window: int = 1) -> None:
@@ -112,17 +119,17 @@ def test_what_is_wrong_is_shown_there_by_the_elaborator(name: str, tmp_path: Pat
     check_place(caught.value.diagnostics, name, 50)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EVERY)
 @pytest.mark.parametrize("name", PLACES)
 def test_what_a_target_lacks_is_shown_there(
     name: str, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net = net_of(name, tmp_path)
-    monkeypatch.delitem(TARGETS[target].rules().table, "conv")
+    monkeypatch.delitem(EVERY[target].rules().table, "conv")
     check_place(told(lambda: write(target, net, tmp_path), "not-supported-by-target"), name)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EVERY)
 @pytest.mark.parametrize("name", PLACES)
 def test_what_a_target_cannot_say_is_shown_there(
     name: str, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -131,7 +138,7 @@ def test_what_a_target_cannot_say_is_shown_there(
         raise RuleError("not here", help="elsewhere")
 
     net = net_of(name, tmp_path)
-    monkeypatch.setitem(TARGETS[target].rules().table, "conv", refuse)
+    monkeypatch.setitem(EVERY[target].rules().table, "conv", refuse)
     found = told(lambda: write(target, net, tmp_path), "not-supported-by-target")
     check_place(found, name)
     assert (found[0].message, found[0].help) == ("not here", "elsewhere")
@@ -150,9 +157,9 @@ def test_what_has_no_gradient_is_shown_there(name: str, tmp_path: Path, monkeypa
 # ---------------------------------------------------------------- the table
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_target_says_what_commands_ask_of_it(name: str) -> None:
-    target = TARGETS[name]
+    target = EVERY[name]
     assert target.name == name
     assert target.title
     assert target.makes
@@ -187,18 +194,18 @@ def test_nobody_but_its_own_room_names_a_target() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EVERY)
 def test_every_option_is_taken_or_refused(target: str, capsys: pytest.CaptureFixture[str]) -> None:
-    made = TARGETS[target]
+    made = EVERY[target]
     for option, value in {"weights": "none.safetensors", "device": "cpu"}.items():
         with pytest.raises((SystemExit, WeightsError, WriteError)):
             run(["compile", str(SPEC), "--to", target, "-o", str(PACKAGE), f"--{option}", value])
         assert (f"--{option}: " in capsys.readouterr().err) is (option not in made.options)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EVERY)
 def test_what_is_no_text_needs_a_file(target: str, capsys: pytest.CaptureFixture[str]) -> None:
-    made = TARGETS[target]
+    made = EVERY[target]
     if not made.needs_file:
         assert run(["compile", str(SPEC), "--to", target]) == 0
         return

@@ -159,9 +159,15 @@ class _File:
         known = {**self.dialect.support, **self.dialect.start_support}
         wanted: list[str] = []
         for built in self.classes.values():
-            for name in sorted(built.support):
+            for name in sorted(built.support | self._own_words(built)):
                 _want(name, known, wanted)
         return [known[name] for name in wanted]
+
+    def _own_words(self, built: Built) -> set[str]:
+        """The dialect's words for containers and the like in a class, where a file has to bring them along."""
+        words = {self.dialect.module, self.dialect.sequence, self.dialect.table, self.dialect.identity}
+        brought = words.intersection(self.dialect.support)
+        return brought & _names("\n".join(built.lines)) if brought else set()
 
     def _imports(self, body: str) -> list[str]:
         """Import lines for the names that occur, in the order that sorters expect."""
