@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netdsl.base.errors import RunError
 from netdsl.base.files import replacing
 from netdsl.graph import Net
 from netdsl.ops.fields import Word
 from netdsl.runtime.runs import kinds
-from netdsl.base.errors import RunError
 from netdsl.runtime.runs.lock import FolderLock
 from netdsl.runtime.runs.recipes import apply_recipe, recipe_kind
 from netdsl.text.diagnostics import Collector, Diagnostic, Severity

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from netdsl.base.errors import RunError
 from netdsl.graph import Net, Recipe, RecipeTerm
 from netdsl.ops.base import RuleError, read_setting
 from netdsl.ops.declared import Declared
@@ -15,7 +16,6 @@ from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS, Data, Optimizer
 from netdsl.recipe.optimizers import Adam
 from netdsl.recipe.schedules import ConstantRate
 from netdsl.runtime.runs import kinds
-from netdsl.base.errors import RunError
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
 from netdsl.codegen.onnx.weights import WeightsError, pickled, require_finite_array
 from netdsl.graph import Net
-from netdsl.base.errors import RunError
 from netdsl.runtime.runs.folder import replace_file
 from netdsl.runtime.runs.kinds import parsed
-from netdsl.base.arrays import Array
 
 NamedArrays = dict[str, Array]
 

@@ -1,0 +1,2 @@
+# after: COMMANDS = {
+    "layers": "say how many layers a net has",
