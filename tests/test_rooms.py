@@ -118,6 +118,13 @@ def test_the_rooms_have_an_order() -> None:
     print("rooms:", " → ".join(name or "netdsl" for name in order))
 
 
+def test_no_circle_of_imports_has_more_than_two_files() -> None:
+    """Early or late: where three files need one another, what they share has no place of its own yet."""
+    circles = House(ROOT).circles
+    print("circles of two:", ", ".join(" ↔ ".join(c) for c in circles) or "none")
+    assert [c for c in circles if len(c) > 2] == []
+
+
 def test_elaboration_is_a_star() -> None:
     """What says what a kind of row, layer or expression does knows the tables, and nothing else that registers there."""
     house, leaves = House(ROOT), {leaf.__name__ for leaf in LEAVES}
