@@ -9,7 +9,7 @@ a network demands (`domain`; relations between symbols: `search`, `projection`).
 from netdsl.dims.condition import Condition, both, compare, either, negate, solve
 from netdsl.dims.domain import Domain, Limitation, Verdict
 from netdsl.dims.effort import Account, SizeTooComplex, TooMuchEffort, charged
-from netdsl.dims.extent import Dim, Extent, at, exact_div, substitute
+from netdsl.dims.extent import Dim, Extent, at, substitute
 from netdsl.dims.sizeset import SizeSet
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "charged",
     "compare",
     "either",
-    "exact_div",
     "negate",
     "solve",
     "substitute",

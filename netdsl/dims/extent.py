@@ -256,11 +256,6 @@ def remainder(left: Extent, number: int) -> Extent:
     return _named_remainder(rest, left, number)
 
 
-def exact_div(extent: Extent, number: int) -> Extent:
-    """extent / number. The floor of it where the division leaves a rest: demand divisibility apart."""
-    return divide(extent, _divisor(number))
-
-
 def at(extent: Extent, sizes: Mapping[str, int]) -> int:
     """The extent as a number, given a size for each of its symbols."""
     return extent if isinstance(extent, int) else extent.at(sizes)

@@ -9,7 +9,7 @@ from typing import Any
 import netdsl.elaborate.core as core
 import netdsl.elaborate.functions as functions
 import netdsl.elaborate.nodes as nodes
-from netdsl.dims import Condition, Dim, both, compare, either, exact_div, negate
+from netdsl.dims import Condition, Dim, both, compare, either, negate
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.demands import Demanded
@@ -218,7 +218,7 @@ def _divide(site: Site, expr: syntax.Binary, left: Any, right: Any) -> Any:
         message = f"`{left}` does not divide by {right}"
         if not site.sizes.demand(left % right, "==", 0, Demanded(expr.span, message)):
             site.error("does-not-divide", f"{message} for any size", expr.span, help="use `//` to round down")
-        return exact_div(left, right)
+        return left // right
     quotient = left / right
     return left // right if isinstance(left, int) and isinstance(right, int) and left % right == 0 else quotient
 
