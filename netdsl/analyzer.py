@@ -17,7 +17,7 @@ from netdsl.analysis.report import Port, Report, Row, Totals, report_schema
 from netdsl.analysis.settings import value_data
 from netdsl.analysis.sizes import choose_sizes, named, refused, size_rules, warn_of_single_sizes
 from netdsl.analysis.walk import Walk
-from netdsl.base.collector import uncollected
+from netdsl.base.collector import collector_paused
 from netdsl.dims import Account, SizeTooComplex, charged
 from netdsl.dims.tensors import MOST, Value
 from netdsl.graph import Graph, Net, narrow
@@ -28,7 +28,7 @@ from netdsl.text.source import Source, Span
 __all__ = ["Report", "Row", "Totals", "analyze", "check_budgets", "explain", "report_schema", "survey"]
 
 
-@uncollected()
+@collector_paused()
 def analyze(
     net: Net,
     *,
@@ -53,7 +53,7 @@ def analyze(
         return _report(net, Walk(at, batch, training, explained, collector, listed))
 
 
-@uncollected()
+@collector_paused()
 def survey(net: Net, collector: Collector) -> None:
     """Everything that `analyze` warns of or fails at, without its numbers. Raises `NetError` as it does."""
     with _bounded(net):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from netdsl.base.collector import uncollected
+from netdsl.base.collector import collector_paused
 from netdsl.base.record import anew, entity
 from netdsl.elaborate import Library, Module, elaborate
 from netdsl.graph import Net
@@ -72,7 +72,7 @@ class Program:
             raise NetError([Diagnostic("unknown-net", f"there is no net called `{wanted}`", (Label(span),), help=help)])
         return definition
 
-    @uncollected()
+    @collector_paused()
     def _build(self, definition: syntax.Definition) -> Net | None:
         settings = {n: _parsed(t, self.collector, f"--set {n}") for n, t in self.settings.items()}
         recipe = {n: _parsed(t, self.collector, f"--{n}") for n, t in self.recipe.items()}
@@ -98,7 +98,7 @@ class Program:
             self.collector.report("empty-file", "there is nothing in this file", span, help="write `net Name { … }`")
         return self.collector.sorted()
 
-    @uncollected()
+    @collector_paused()
     def _build_safely(self, definition: syntax.Definition) -> Net | None:
         try:
             return _watched(elaborate(self.library, self.module, definition, self.collector))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def collector_paused() -> Iterator[None]:
     """Nothing that is made here is garbage, and looking for some takes a third of the time of a long file."""
     running = gc.isenabled()
     gc.disable()

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netdsl.base.collector import uncollected
+from netdsl.base.collector import collector_paused
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError, did_you_mean
 from netdsl.text.lexer import Lexer
@@ -158,7 +158,7 @@ class Reader:
         """What the text is as a `start` symbol; None when nothing could be made of it."""
         if not self.tokens:
             return None
-        with uncollected():
+        with collector_paused():
             return Automaton(self, start, len(self.tokens) - 1).run(0)
 
     def report(self, mistake: Mistake) -> str | None:
