@@ -42,7 +42,7 @@ class ModelPort:
 
 
 @contextlib.contextmanager
-def hushed() -> Iterator[None]:
+def silenced_output() -> Iterator[None]:
     """Silence what native code writes while it looks for devices that a machine need not have."""
     sys.stderr.flush()
     kept = os.dup(2)
@@ -60,7 +60,7 @@ def hushed() -> Iterator[None]:
 @cache
 def runtime() -> Any:
     """The onnxruntime module, told to report through exceptions alone."""
-    with hushed():
+    with silenced_output():
         import onnxruntime
     onnxruntime.set_default_logger_severity(4)
     return onnxruntime
@@ -79,7 +79,7 @@ def cuda_devices() -> int:
     if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
         return 0
     if hasattr(runtime(), "preload_dlls"):
-        with hushed(), contextlib.suppress(Exception):
+        with silenced_output(), contextlib.suppress(Exception):
             runtime().preload_dlls()
     return count.value
 
@@ -180,7 +180,7 @@ def _open(content: str | bytes, name: str, device: str | None, options: Any, rec
     number = _number(device)
     settings = {"device_id": number, "enable_cuda_graph": int(recorded)}
     wanted = [("CUDAExecutionProvider", settings), "CPUExecutionProvider"]
-    with hushed(), contextlib.nullcontext() if recorded else contextlib.suppress(SessionError):
+    with silenced_output(), contextlib.nullcontext() if recorded else contextlib.suppress(SessionError):
         session = _create(content, name, options, wanted)
         if "CUDAExecutionProvider" in session.get_providers():
             return f"cuda:{number}", session
