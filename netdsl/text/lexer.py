@@ -86,7 +86,7 @@ class Lexer(TokenStream):
         size = len(self.text)
         while len(self.frames) > 1:
             self.report_unclosed(self.frames[-1])
-            self.mend(size)
+            self.close_bracket(size)
         self.end_row()
         self.tokens.append(Token(END, "", size, size, True, None))
 

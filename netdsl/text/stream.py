@@ -60,7 +60,7 @@ class TokenStream:
         if self.broken:
             self.broken = False
             self.break_row(kind)
-        kind = self.settle(kind)
+        kind = self.kind_beside(kind)
         top = self.frames[-1]
         token = Token(kind, text, start, start + len(text) if end < 0 else end, self.fresh, top.opener)
         self.fresh = False
@@ -99,7 +99,7 @@ class TokenStream:
             )
             raise TooDeep
 
-    def settle(self, kind: str) -> str:
+    def kind_beside(self, kind: str) -> str:
         """What the word before, and this one, are by standing beside one another."""
         if not self.tokens:
             return kind
@@ -175,12 +175,12 @@ class TokenStream:
         if kind in STARTS_ITEM and line_start:
             while len(self.frames) > 1:
                 self.report_unclosed(self.frames[-1])
-                self.mend(start)
+                self.close_bracket(start)
 
     def close_to_brace(self, start: int) -> None:
         while self.frames[-1].kind != "LBRACE":
             self.report_unclosed(self.frames[-1])
-            self.mend(start)
+            self.close_bracket(start)
 
     def check_mistakes(self) -> None:
         """Raise `TooDeep` where there are so many that what follows would be more of the same."""
@@ -197,10 +197,10 @@ class TokenStream:
             help=f"add the `{SIGN[CLOSER[frame.kind]]}`",
         )
 
-    def mend(self, start: int) -> None:
+    def close_bracket(self, start: int) -> None:
         """Put the closing bracket in that the text lacks."""
         kind = CLOSER[self.frames[-1].kind]
-        if self.mend_call():
+        if self.close_call():
             return
         place = min(start, self.tokens[-1].end)
         if kind == "RBRACE":
@@ -209,7 +209,7 @@ class TokenStream:
         self.emit(kind, "", place, place)
         self.broken = True
 
-    def mend_call(self) -> bool:
+    def close_call(self) -> bool:
         """`conv(64, 3 -> relu`: the arrow stands behind the call, not in it."""
         frame = self.frames[-1]
         opener, index = frame.opener, frame.index
