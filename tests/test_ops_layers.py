@@ -22,7 +22,7 @@ from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.base import REGISTRY, Op, RuleError
 from netdsl.ops.fields import Word
-from netdsl.ops.windows import lost
+from netdsl.ops.windows import left_over
 from netdsl.program import load_text
 
 H, W = Dim.symbol("H"), Dim.symbol("W")
@@ -208,7 +208,7 @@ def test_onnx_refuses_what_has_no_batch() -> None:
 
 def test_alexnet_at_224_loses_pixels() -> None:
     op = make("conv", type_of((3, 224, 224)), channels=96, kernel=11, stride=4)
-    over, allowed = lost((op.windows() or ())[0])
+    over, allowed = left_over((op.windows() or ())[0])
     assert (over, allowed) == (1, 0)
 
 

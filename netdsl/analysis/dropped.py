@@ -7,7 +7,7 @@ from typing import NamedTuple
 from netdsl.analysis.quantities import grouped, quantity
 from netdsl.base.record import changed
 from netdsl.ops.base import Window
-from netdsl.ops.windows import lost, slide
+from netdsl.ops.windows import left_over, slide
 
 AXES = {1: (("position", "positions", "end"),), 2: (("row", "rows", "bottom"), ("column", "columns", "right"))}
 VOLUME = (("plane", "planes", "back"), *AXES[2])
@@ -25,7 +25,7 @@ def pixels_lost(window: Window) -> int:
     """How many real pixels at the far side of an axis no window reads because the stride does not divide."""
     if window.up != 1 or window.stride == 1:
         return 0
-    left, allowed = lost(window)
+    left, allowed = left_over(window)
     assert isinstance(left, int), "sizes are numbers here"
     return left - max(window.after, 0) if left > allowed else 0
 
@@ -60,7 +60,7 @@ def _help(windows: tuple[Window, ...], each: list[int]) -> str:
 
 
 def nearest_sizes(window: Window) -> tuple[int, ...]:
-    """The nearest sizes of the input, below and above, at which nothing is lost."""
+    """The nearest sizes of the input, below and above, at which nothing is left over."""
     size = int(window.size)  # type: ignore[arg-type]
     below = next((s for s in range(size - 1, size - window.stride - 1, -1) if _fits(window, s)), None)
     above = next((s for s in range(size + 1, size + window.stride + 1) if _fits(window, s)), None)

@@ -19,7 +19,7 @@ from netdsl.analysis.receptive import (
 )
 from netdsl.analysis.report import Shape
 from netdsl.ops.base import Follows, Mingled, Read, Reading, Window
-from netdsl.ops.windows import lost
+from netdsl.ops.windows import left_over
 
 
 class Tracked(NamedTuple):
@@ -249,4 +249,4 @@ def _skips(window: Window) -> bool:
     """Whether some position may be read by no window."""
     if min(window.before, window.after) < 0 or window.upward or window.dilation > 1:
         return True
-    return window.stride > window.reach or lost(window)[0] != 0
+    return window.stride > window.reach or left_over(window)[0] != 0

@@ -13,7 +13,7 @@ from netdsl.elaborate.context import Site
 from netdsl.elaborate.demands import Demanded
 from netdsl.elaborate.scope import Setting
 from netdsl.ops.base import Op, Requirement
-from netdsl.ops.windows import lost
+from netdsl.ops.windows import left_over
 from netdsl.text.diagnostics import Label
 from netdsl.text.source import Span
 
@@ -36,9 +36,9 @@ def check_requirements(site: Site, op: Op, span: Span, settings: Mapping[str, Se
         if not site.sizes.demand(requirement.left, requirement.relation, requirement.right, demanded):
             _impossible(site, requirement, op, place)
     for window in op.windows() or ():
-        left_over, allowed = lost(window)
-        if not isinstance(left_over, int):
-            site.sizes.domain.prefer(compare("<=", left_over, allowed), Demanded(span, "drops no pixel"))
+        over, allowed = left_over(window)
+        if not isinstance(over, int):
+            site.sizes.domain.prefer(compare("<=", over, allowed), Demanded(span, "drops no pixel"))
 
 
 def _impossible(site: Site, requirement: Requirement, op: Op, place: Span) -> None:

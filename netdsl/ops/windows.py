@@ -102,7 +102,7 @@ def positive(extents: tuple[Extent, ...], what: str, help: str | None = None) ->
         )
 
 
-def lost(window: Window) -> tuple[Extent, int]:
+def left_over(window: Window) -> tuple[Extent, int]:
     """`(left over, allowed)`: real pixels are dropped at the far side exactly when left over exceeds allowed.
 
     Padding that no window reaches is no loss, nor are pixels that a stride wider than its window skips anyway.
