@@ -56,7 +56,7 @@ def build_graph(site: Site, definition: syntax.Definition, graph: Graph, inputs:
     site.context.builds.append(build)
     try:
         core.run(site, definition.body)
-        _settle_outputs(site, build, definition)
+        _take_last_row(site, build, definition)
         if definition.keyword != "block":
             _repeat_outputs(site, build)
         _forget_ones(build)
@@ -66,7 +66,7 @@ def build_graph(site: Site, definition: syntax.Definition, graph: Graph, inputs:
     return build
 
 
-def _settle_outputs(site: Site, build: Build, definition: syntax.Definition) -> None:
+def _take_last_row(site: Site, build: Build, definition: syntax.Definition) -> None:
     if site.library.damaged() and not any(isinstance(r, GIVING) for r in definition.body.rows):
         raise Failed
     if not build.outputs and not any(isinstance(r, GIVING) for r in definition.body.rows):
@@ -177,7 +177,7 @@ def _instantiate(site: Site, layer: BlockLayer, value: Arrows, span: Span) -> Bl
     inner = site.at(Scope(layer.home))
     library = is_library(definition.span.source.name)
     frame = CallFrame(_call_text(layer), span, library, step_text(definition, arrows(value)))
-    values = parameters.settle(inner, definition, layer.settings, layer.span)
+    values = parameters.bind_parameters(inner, definition, layer.settings, layer.span)
     key = _cache_key(definition, values, value)
     if key is not None and key in site.context.bodies:
         found: Block | None = site.context.bodies[key]

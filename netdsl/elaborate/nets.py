@@ -70,7 +70,7 @@ def _net(site: Site, module: Module, definition: syntax.Definition, settings: Ma
     _bind_lets(site, module)
     given = _overrides(site, definition, settings)
     inner = site.inner()
-    values = parameters.settle(inner, definition, given, definition.name.span)
+    values = parameters.bind_parameters(inner, definition, given, definition.name.span)
     net = Net(definition.name.id, span=definition.span, doc=_doc(module, definition), settings=values)
     net.domain = site.sizes.domain
     net.definition = definition

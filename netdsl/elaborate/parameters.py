@@ -94,7 +94,9 @@ def _checked(site: Site, parameter: syntax.Parameter, value: Any, span: Span) ->
     return value
 
 
-def settle(site: Site, definition: syntax.Definition, given: Mapping[str, Setting], span: Span) -> dict[str, Any]:
+def bind_parameters(
+    site: Site, definition: syntax.Definition, given: Mapping[str, Setting], span: Span
+) -> dict[str, Any]:
     """Every parameter's value, bound in the scope of the body; defaults may use earlier parameters."""
     values: dict[str, Any] = {}
     for parameter in definition.parameters:
