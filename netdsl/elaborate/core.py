@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
+import netdsl.elaborate.damage as damage
 import netdsl.elaborate.functions as functions
-import netdsl.elaborate.losses as losses
 from netdsl.dims import Condition, Dim, Extent, SizeTooComplex, Verdict
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
@@ -153,16 +153,16 @@ def unpack(site: Site, targets: tuple[syntax.Name, ...], item: Any, span: Span) 
 
 def run(site: Site, body: syntax.Body) -> None:
     """All rows of a body, in order; a row that fails makes its names unknown and the rest goes on."""
-    lost = list(losses.between(body, site.library.damage)) if site.library.damage else []
+    unread = list(damage.unread_rows(body, site.library.damage)) if site.library.damage else []
     for row in body.rows:
-        while lost and lost[0].span.start < row.span.start:
-            _lose(site, lost.pop(0))
+        while unread and unread[0].span.start < row.span.start:
+            _bind_unknown(site, unread.pop(0))
         try:
             _run(site, row)
         except Failed:
             _fail(site, row)
-    for place in lost:
-        _lose(site, place)
+    for place in unread:
+        _bind_unknown(site, place)
 
 
 def _run(site: Site, row: syntax.BodyRow) -> None:
@@ -173,7 +173,7 @@ def _run(site: Site, row: syntax.BodyRow) -> None:
         site.limits.too_complex(error, row.span)
 
 
-def _lose(site: Site, place: losses.Lost) -> None:
+def _bind_unknown(site: Site, place: damage.UnreadRow) -> None:
     """A row could not be read: what it would have given is unknown."""
     for name in place.names:
         if not is_layer(site, name):

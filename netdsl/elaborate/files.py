@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-import netdsl.elaborate.losses as losses
+import netdsl.elaborate.damage as damage
 from netdsl.base.record import anew, entity
 from netdsl.dims import Account
 from netdsl.elaborate.scope import Scope
@@ -70,8 +70,8 @@ class Library:
         """True when a limit of the whole file is reached: no further net is built."""
         self.sizes = Account()
         """What is left for following the sizes of the nets of the program."""
-        self.told: set[tuple[str, Span]] = set()
-        """Mistakes inside blocks by code and place: one that several nets use is told of once."""
+        self.reported: set[tuple[str, Span]] = set()
+        """Mistakes inside blocks by code and place: one that several nets use is reported once."""
         self.damage: list[Span] = []
         """Where texts could not be parsed: rows are missing there."""
 
@@ -83,7 +83,7 @@ class Library:
         module = self._load(str(path.resolve()) if path else file.source.name, file)
         self.damage = [d.span for d in self.collector.found if d.severity is Severity.ERROR]
         whole = [d for d in self.damage if not any(i.span.start <= d.start <= i.span.end for i in file.items)]
-        module.broken |= losses.definitions([d for d in whole if d.source is file.source])
+        module.broken |= damage.definitions([d for d in whole if d.source is file.source])
         for name in sorted(module.broken & {path.stem for path in STDLIB.glob("*.net")}):
             asked = self.standard(f"std.{name}")  # `use std.resnet` without its braces
             module.broken |= set(asked.own) if asked else set()
@@ -104,7 +104,7 @@ class Library:
 
     def hurt(self, span: Span) -> bool:
         """True for a place on a line that was not read as it is written."""
-        return any(d.source is span.source and losses.line_start(d) == losses.line_start(span) for d in self.damage)
+        return any(d.source is span.source and damage.line_start(d) == damage.line_start(span) for d in self.damage)
 
     def damaged_within(self, body: Span) -> bool:
         """True when rows of a stretch of text could not be read."""

@@ -73,10 +73,10 @@ class Errors:
         span = found.span
         if (code, span) in self.reported or (self.library.damage and self.library.hurt(span)):
             return
-        if severity is Severity.ERROR and (code, span) in self.library.told:
+        if severity is Severity.ERROR and (code, span) in self.library.reported:
             return
         if self.frames:
-            self.library.told.add((code, span))
+            self.library.reported.add((code, span))
         self.reported.add((code, span))
         labels = tuple(dict.fromkeys(labels))
         notes = (*notes, *found.notes(self.passes))

@@ -13,19 +13,19 @@ LABEL = re.compile(r"\s*(?:output|aux|shared|next|let|param|state|\s)*\(?\s*(\w+
 
 
 @record
-class Lost:
+class UnreadRow:
     """A place between the rows of a body where one could not be read, and the names it may have bound."""
 
     span: Span
     names: tuple[str, ...]
 
 
-def between(body: syntax.Body, damage: list[Span]) -> Iterator[Lost]:
+def unread_rows(body: syntax.Body, damage: list[Span]) -> Iterator[UnreadRow]:
     """The places of damage in a body that no row of it covers, in order."""
     for place in damage:
         inside = place.source is body.span.source and body.span.start <= place.start <= body.span.end
         if inside and not any(r.span.start <= place.start <= r.span.end for r in body.rows):
-            yield Lost(place, names(place))
+            yield UnreadRow(place, names(place))
 
 
 def names(place: Span) -> tuple[str, ...]:
