@@ -21,7 +21,8 @@ from typing import Any
 from netdsl.dims import Dim
 from netdsl.dims.tensors import Init, TensorType, Value, WeightValue
 from netdsl.graph import Block, Graph, Node, Recurrent
-from netdsl.ops.base import Declared, Op
+from netdsl.ops.base import Op
+from netdsl.ops.declared import Declared
 from netdsl.ops.fields import Word
 
 INDENT = "  "
