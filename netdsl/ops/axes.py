@@ -1,7 +1,7 @@
 """Axes: which one a setting names, and how the shapes of several values meet. The batch axis is never counted."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
@@ -194,7 +194,7 @@ def regrouped(operand: Sequence[Extent], result: Sequence[Extent]) -> Reading:
     )
 
 
-def same_shape(a: Value, b: Value, message: str, field: Any = None) -> Iterator[Requirement]:
+def same_shape(a: Value, b: Value, message: str, field: str | None = None) -> Iterator[Requirement]:
     """Two values must have one shape, axis by axis."""
     yield Requirement(a.type.rank, "==", b.type.rank, message, field=field)
     for left, right in zip(a.shape, b.shape, strict=False):

@@ -1,7 +1,7 @@
 """Taking a part of a value, or putting a rim around it."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, cast
+from typing import Annotated, ClassVar, cast
 
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
@@ -11,17 +11,17 @@ from netdsl.ops.fields import (
     ChoiceKind,
     Count,
     ExtentKind,
-    ExtentsKind,
+    Extents,
     Float,
     Int,
+    Offsets,
     Padding,
-    PaddingKind,
+    Pads,
     Size,
-    SizesKind,
     derived,
 )
 from netdsl.ops.shape import Rearrangement
-from netdsl.ops.windows import Sides
+from netdsl.ops.windows import Sides, spread, spread_sides
 
 
 def cut(size: Extent, before: Extent, after: Extent, stride: int = 1) -> Window:
@@ -106,9 +106,9 @@ class Crop(Rearrangement):
 
     x: Value
     like: Value | None = None
-    size: Annotated[Any, ExtentsKind()] = None
-    margin: Annotated[Any, PaddingKind()] = None
-    offset: Annotated[Any, SizesKind(0)] = None
+    size: Extents | None = None
+    margin: Padding | None = None
+    offset: Offsets | None = None
 
     margins: Sides = derived()
     """Of each spatial axis; none where a size says what is left."""
@@ -123,7 +123,7 @@ class Crop(Rearrangement):
                 field="size", help="`crop(56)`, `crop(margin=4)` or `(skip, x) -> crop`",
             )  # fmt: skip
         for field in ("size", "offset"):
-            _one_an_axis(getattr(self, field), self.x, field)
+            spread(getattr(self, field), self.x.type.rank - 1, field)
         if self.margin is not None:
             self.margins = rims(self.margin, self.x, "margin", self.name)
         elif self.like is not None and self.like.type.rank != self.x.type.rank:
@@ -140,7 +140,8 @@ class Crop(Rearrangement):
         if self.margin is not None:
             pairs = zip(self.x.type.spatial, self.margins, strict=True)
             return tuple(size - before - after for size, (before, after) in pairs)
-        return _one_an_axis(self.size, self.x, "size")
+        assert self.size is not None
+        return spread(self.size, self.x.type.rank - 1, "size")
 
     @property
     def offsets(self) -> tuple[Extent, ...]:
@@ -148,7 +149,7 @@ class Crop(Rearrangement):
         if self.margin is not None:
             return tuple(before for before, _ in self.margins)
         if self.offset is not None:
-            return _one_an_axis(self.offset, self.x, "offset")
+            return spread(self.offset, self.x.type.rank - 1, "offset")
         return tuple((have - want) // 2 for have, want in zip(self.x.type.spatial, self.target, strict=True))
 
     def requirements(self) -> Iterator[Requirement]:
@@ -222,20 +223,8 @@ class Pad(Rearrangement):
         return {"x": tape(Fold, outgoing[0], self.x, self.rims, self.mode)}
 
 
-def rims(amount: Any, value: Value, field: str, name: str) -> tuple[tuple[int, int], ...]:
+def rims(amount: Pads, value: Value, field: str, name: str) -> Sides:
     """`1`, `(1, 2)` or `((0, 1), (2, 2))` as before and after each spatial axis."""
     if amount == "same":
         raise RuleError(f"`{name}` needs numbers, `same` is for windows", code="wrong-kind", field=field)
-    sides = _one_an_axis(amount, value, field)
-    return tuple((s[0], s[-1]) if isinstance(s, tuple) else (s, s) for s in sides)
-
-
-def _one_an_axis(given: Any, value: Value, field: str) -> tuple[Any, ...]:
-    axes = value.type.rank - 1
-    if not isinstance(given, tuple):
-        return (given,) * axes
-    if len(given) != axes:
-        raise RuleError(
-            f"`{field}` has {len(given)} numbers, but the input has {axes} spatial axes", code="wrong-rank", field=field
-        )
-    return given
+    return spread_sides(amount, value.type.rank - 1, field)

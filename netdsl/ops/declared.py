@@ -95,9 +95,15 @@ def _annotations(cls: type) -> Mapping[str, Any]:
 
 def _field(cls: type, name: str, annotation: Any) -> Field:
     default = cls.__dict__.get(name, MISSING)
-    if get_origin(annotation) is Annotated:
-        kind = next(k for k in get_args(annotation)[1:] if isinstance(k, Kind))
+    kind = _kind(annotation) or next(filter(None, map(_kind, get_args(annotation))), None)
+    if kind is not None:
         return Field(name, kind, default)
     many = annotation == Values
     optional = type(None) in get_args(annotation)
     return Field(name, None, default, many, optional)
+
+
+def _kind(annotation: Any) -> Kind | None:
+    """The kind that a setting is annotated with; None of an input."""
+    parts = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    return next((part for part in parts if isinstance(part, Kind)), None)

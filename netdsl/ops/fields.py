@@ -231,6 +231,10 @@ class ExtentsKind(Kind):
         return items if isinstance(value, (list, tuple)) else items[0]
 
 
+Pads = Literal["same"] | int | tuple[int | tuple[int, ...], ...]
+"""Padding as a text gives it; `windows.spread_padding` makes it before and after each axis."""
+
+
 @record
 class PaddingKind(Kind):
     """`1`, one an axis `(1, 2)`, before and after an axis `((1, 2), (0, 0))`, or `same`."""
@@ -241,11 +245,11 @@ class PaddingKind(Kind):
     def words(self) -> Iterable[str]:
         return ("same",)
 
-    def read(self, value: Any) -> Any:
+    def read(self, value: Any) -> Pads:
         if isinstance(value, Word) and value == Word("same"):
             return "same"
         if is_int(value) and value >= 0:
-            return value
+            return value  # type: ignore[no-any-return]
         if isinstance(value, (list, tuple)) and value and all(self._side(v) for v in value):
             return tuple(tuple(v) if isinstance(v, (list, tuple)) else v for v in value)
         raise self.refuse(value)
@@ -306,11 +310,11 @@ Fraction = Annotated[float, FloatKind(0.0, 1.0)]
 Bool = Annotated[bool, BoolKind()]
 Text = Annotated[str, TextKind()]
 Size = Annotated[Extent, ExtentKind()]
-Sizes = Annotated[Any, SizesKind()]
+Sizes = Annotated[int | tuple[int, ...], SizesKind()]
 """An int, or a tuple with one int an axis; `windows.spread` makes it one an axis."""
-Offsets = Annotated[Any, SizesKind(0)]
-Extents = Annotated[Any, ExtentsKind()]
-Padding = Annotated[Any, PaddingKind()]
+Offsets = Annotated[int | tuple[int, ...], SizesKind(0)]
+Extents = Annotated[Extent | tuple[Extent, ...], ExtentsKind()]
+Padding = Annotated[Pads, PaddingKind()]
 Initialiser = Annotated[Init, InitKind()]
 Ints = Annotated[tuple[int, ...], ListKind(IntKind())]
 Floats = Annotated[tuple[float, ...], ListKind(FloatKind())]

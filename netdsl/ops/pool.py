@@ -45,7 +45,7 @@ class _Pool(_Weightless, abstract=True):
     positional: ClassVar[int] = 1
 
     kernel: Sizes
-    stride: Sizes = None
+    stride: Sizes | None = None
     pad: Padding = 0
     ceil: Bool = False
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from netdsl.dims import Dim, Extent, at
 from netdsl.dims.tensors import DType, TensorType, Value
@@ -21,7 +21,7 @@ from netdsl.ops.base import (
     require_dtype,
     require_rank,
 )
-from netdsl.ops.fields import Bool, ChoiceKind, Count, Extents, FloatKind, ListKind, Padding, Sizes, derived
+from netdsl.ops.fields import Bool, ChoiceKind, Count, Extents, Floats, Padding, Sizes, derived
 from netdsl.ops.shape import Rearrangement
 from netdsl.ops.windows import (
     SPATIAL_RANKS,
@@ -35,11 +35,6 @@ from netdsl.ops.windows import (
 
 if TYPE_CHECKING:
     from fractions import Fraction
-
-
-def spread_extents(value: object, rank: int, field: str) -> tuple[Extent, ...]:
-    """One size an axis, each a number or a symbolic size."""
-    return spread(value, rank, field)
 
 
 def require_like(like: Value, x: Value, what: str) -> tuple[Extent, ...]:
@@ -79,8 +74,8 @@ class Resize(_Sampling):
     positional: ClassVar[int] = 1
 
     like: Value | None = None
-    size: Extents = None
-    scale: Annotated[Any, ListKind(FloatKind())] = None
+    size: Extents | None = None
+    scale: Floats | None = None
     mode: Annotated[str, ChoiceKind(("nearest", "bilinear"))] = "nearest"
     align_corners: Bool = False
 
@@ -106,11 +101,14 @@ class Resize(_Sampling):
         return require_like(self.like, self.x, "resize")
 
     def _from_size(self, rank: int) -> tuple[Extent, ...]:
-        return spread_extents(self.size, rank, "size")
+        assert self.size is not None
+        return spread(self.size, rank, "size")
 
     def _from_scale(self, rank: int) -> tuple[Extent, ...]:
+        assert self.scale is not None
         scales = self.scale * rank if len(self.scale) == 1 else self.scale
-        return tuple(map(_scaled, self.x.type.spatial, spread(tuple(scales), rank, "scale")))
+        each: tuple[float, ...] = spread(scales, rank, "scale")
+        return tuple(map(_scaled, self.x.type.spatial, each))
 
     def requirements(self) -> Iterator[Requirement]:
         yield from positive(self.sizes, "`resize`", help="give it a larger `size` or `scale`")
@@ -236,9 +234,9 @@ class MaxUnpool(_Sampling):
     indices: Value
     like: Value | None = None
     kernel: Sizes = 2
-    stride: Sizes = None
+    stride: Sizes | None = None
     pad: Padding = 0
-    size: Extents = None
+    size: Extents | None = None
 
     kernels: tuple[int, ...] = derived()
     strides: tuple[int, ...] = derived()
@@ -267,7 +265,7 @@ class MaxUnpool(_Sampling):
         if self.like is not None:
             return require_like(self.like, self.x, "max_unpool")
         if self.size is not None:
-            return spread_extents(self.size, rank, "size")
+            return spread(self.size, rank, "size")
         return tuple(map(grow, self.windows()))
 
     def requirements(self) -> Iterator[Requirement]:

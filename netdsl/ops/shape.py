@@ -185,7 +185,7 @@ class Split(Rearrangement):
     positional: ClassVar[int] = 1
 
     x: Value
-    parts: Annotated[Any, PartsKind()]
+    parts: Annotated[int | tuple[Extent, ...], PartsKind()]
     axis: Int = 0
 
     along: int = derived()

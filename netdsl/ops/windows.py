@@ -1,20 +1,23 @@
 """Arithmetic shared by everything that slides a window: `O = (W - K + 2P) / S + 1`, exactly, per axis."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TypeVar
 
 from netdsl.dims import Extent
 from netdsl.ops.base import Requirement, RuleError, Window
+from netdsl.ops.fields import Pads
 
 SPATIAL_RANKS = (2, 3, 4)
 """`[C, L]`, `[C, H, W]` and `[C, D, H, W]`."""
+
+T = TypeVar("T")
 
 Sides = tuple[tuple[int, int], ...]
 """Padding before and after, for each axis."""
 
 
-def spread(value: Any, rank: int, field: str) -> tuple[int, ...]:
-    """One number an axis: `3` on two axes is (3, 3)."""
+def spread(value: T | tuple[T, ...], rank: int, field: str) -> tuple[T, ...]:
+    """One number an axis, or size: `3` on two axes is (3, 3)."""
     if not isinstance(value, tuple):
         return (value,) * rank
     if len(value) != rank:
@@ -24,20 +27,19 @@ def spread(value: Any, rank: int, field: str) -> tuple[int, ...]:
     return value
 
 
-def spread_padding(value: Any, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> Sides:
+def spread_padding(value: Pads, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> Sides:
     """Padding before and after each axis. `same` keeps the size at stride 1: an even reach pads more after."""
     rank = len(kernel)
     if value == "same":
         totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
         return tuple((t // 2, t - t // 2) for t in totals)
-    sides = spread(value, rank, "pad")
-    return tuple(_side(s) for s in sides)
+    return spread_sides(value, rank, "pad")
 
 
-def _side(value: Any) -> tuple[int, int]:
-    if isinstance(value, tuple):
-        return (value[0], value[-1])
-    return (value, value)
+def spread_sides(value: int | tuple[int | tuple[int, ...], ...], rank: int, field: str) -> Sides:
+    """`1`, `(1, 2)` or `((0, 1), (2, 2))` as before and after each axis."""
+    sides: tuple[int | tuple[int, ...], ...] = spread(value, rank, field)
+    return tuple((s[0], s[-1]) if isinstance(s, tuple) else (s, s) for s in sides)
 
 
 def even(pads: Sides) -> bool:

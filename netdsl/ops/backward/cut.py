@@ -5,7 +5,8 @@ from typing import Annotated
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.backward.base import Backward
-from netdsl.ops.fields import ChoiceKind, Count, ExtentKind, Int, ListKind, Padding, Size
+from netdsl.ops.fields import ChoiceKind, Count, ExtentKind, Int, ListKind, PaddingKind, Size
+from netdsl.ops.windows import Sides
 
 Margins = Annotated[tuple[Extent, ...], ListKind(ExtentKind())]
 """One size an axis, the channels included."""
@@ -40,7 +41,7 @@ class Fold(Backward):
 
     x: Value
     like: Value
-    rims: Padding
+    rims: Annotated[Sides, PaddingKind()]
     mode: Annotated[str, ChoiceKind(("reflect", "replicate"))]
 
     def result(self) -> TensorType:
