@@ -70,6 +70,7 @@ class Emitted:
     model: onnx.ModelProto
     fields: dict[str, Value]
     session: onnxruntime.InferenceSession
+    graph: Graph
     weights: dict[str, Array] = field(default_factory=dict)
 
     def run(self, feed: Mapping[str, Array]) -> dict[str, Array]:
@@ -159,7 +160,7 @@ def _written(
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
     session = onnxruntime.InferenceSession(whole.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return Emitted(net, whole, fields, session, {k: weights[k] for k in kept})
+    return Emitted(net, whole, fields, session, graph, {k: weights[k] for k in kept})
 
 
 def draw(value: Value, sizes: Mapping[str, int], batch: int, below: int, rng: np.random.Generator) -> Array:

@@ -109,6 +109,10 @@ class Layer:
         """The results by the reference."""
         return self.referred(self.inputs, {k: w.clone() for k, w in self.weights.items()}, training, made)
 
+    def types(self) -> tuple[TensorType, ...]:
+        """Of the results."""
+        return result_types(self.op)
+
     def referred(self, xs: list[Tensor], weights: Tensors, training: bool, made: Sequence[Tensor] = ()) -> list[Tensor]:
         args, more = self.case.settings(self.sizes)
         batched = [v.type.batched for v in self.node.inputs]
