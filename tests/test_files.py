@@ -194,6 +194,14 @@ def test_compile_writes_through_links_and_into_devices(target: str, tmp_path: Pa
     assert netdsl("compile", "a.net", "--to", "pytorch", "-o", "/dev/stdout", cwd=tmp_path).stdout.startswith(b'"""')
 
 
+@pytest.mark.parametrize("target", UNTRAINED)
+def test_a_dash_is_the_terminal(target: str, tmp_path: Path) -> None:
+    (tmp_path / "a.net").write_text(NEAT)
+    plain, dash = (netdsl("compile", "a.net", "--to", target, *more, cwd=tmp_path) for more in ((), ("-o", "-")))
+    assert (dash.returncode, dash.stdout, dash.stderr) == (plain.returncode, plain.stdout, plain.stderr)
+    assert not (tmp_path / "-").exists()
+
+
 def test_outputs_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "a.net").write_text(NEAT)
     (tmp_path / "folder").mkdir()

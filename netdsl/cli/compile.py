@@ -49,6 +49,8 @@ def run(given: Namespace) -> None:
     from netdsl.cli.specs import read_by
 
     target = TARGETS[given.to]
+    if given.output == Path("-"):  # the terminal, as with other programs, and no file of that name
+        given.output = None
     _refuse(target, given)
     opened = open_net(given, trained=target.trains)
     net = opened.say()
