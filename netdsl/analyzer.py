@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from netdsl.analysis.budgets import check_budgets
-from netdsl.analysis.counts import Tally, shape_at
+from netdsl.analysis.columns import Tally
+from netdsl.analysis.counts import shape_at
 from netdsl.analysis.explain import explain
 from netdsl.analysis.report import Port, Report, Row, Totals, report_schema
 from netdsl.analysis.settings import value_data
@@ -108,25 +110,15 @@ def _totals(net: Net, graph: Graph, walk: Walk, count: Tally) -> Totals:
     wanted = _params(kept)
     every = wanted if kept.nodes == net.nodes else _params(net)
     fields = [walk.sight.shown(walk.fields.get(o.value), o.value.type.rank) for o in graph.outputs]
-    return Totals(
-        layers=count.layers,
-        params=count.params,
-        trainable_params=count.trainable,
-        aux_params=wanted - count.params,
-        unused_params=every - wanted,
-        buffers=count.buffers,
-        macs=count.macs,
-        flops=count.flops,
-        flops_core=count.core,
-        transcendentals=count.transcendentals,
-        activation_bytes=count.activation,
-        peak_inference_bytes=peak,
-        peak_at=where,
-        param_bytes=count.param_bytes,
-        buffer_bytes=count.buffer_bytes,
-        model_bytes=count.param_bytes + count.buffer_bytes,
-        receptive_field=min((min(f.size) for f in fields if f is not None and f.size), default=None),
-    )
+    found = {
+        "aux_params": wanted - count["params"],
+        "unused_params": every - wanted,
+        "peak_inference_bytes": peak,
+        "peak_at": where,
+        "receptive_field": min((min(f.size) for f in fields if f is not None and f.size), default=None),
+    }
+    numbers: dict[str, Any] = {**count, **found}
+    return Totals(**numbers)
 
 
 def _params(graph: Graph) -> int:

@@ -28,6 +28,11 @@ TRIALS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("pytest", "-k", "generated", "tests/test_docs.py"),
     ),
     "composite": (("netdsl", "report", "wide.net"),),
+    "column": (
+        ("netdsl.reference", "docs"),
+        ("pytest", "-k", "schema", "tests/test_analyzer.py"),
+        ("netdsl", "report", "few.net", "--format", "csv"),
+    ),
     "pass": (
         ("pytest", "-k", "LeNet and not cuda", "tests/test_step.py"),
         ("netdsl", "compile", "specs/lenet.net", "--to", "onnx-train", "-o", "step.onnx"),
@@ -78,6 +83,9 @@ def test_a_change_costs_no_more_files_than_its_recipe_says(kind: str, tmp_path: 
         said = carried_out(words, copy)
     if kind == "data set":
         assert float(re.findall(r"accuracy +([\d.]+)", said)[-1]) > 0.9, said
+    if kind == "column":
+        heads, *rows = [line.split(",") for line in said.splitlines()]
+        assert rows[-1][heads.index("stored")] == str(2 * 64 + 2)
     if kind == "command":
         assert said.strip() == "2"
     if kind == "pass":

@@ -29,7 +29,7 @@ ROOMS: dict[str, set[str]] = {
     "text": {"base", "ops", "stdlib"},
     "graph": {"base", "dims", "ops", "text"},
     "recipe": {"base", "dims", "ops", "graph"},
-    "elaborate": {"base", "dims", "ops", "stdlib", "text", "graph", "recipe"},
+    "elaborate": {"base", "dims", "ops", "stdlib", "text", "graph", "recipe", "analysis"},
     "passes": {"dims", "ops", "text", "graph", "recipe"},
     "analysis": {"base", "dims", "ops", "text", "graph"},
     "analyzer": {"base", "dims", "ops", "text", "graph", "analysis"},

@@ -6,16 +6,13 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from netdsl.analysis.columns import Form, budget_words
 from netdsl.analysis.quantities import grouped
 from netdsl.analysis.report import Report
-from netdsl.base.record import contents
 from netdsl.graph import Budget, Net
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Collector, did_you_mean
 from netdsl.text.source import Span
-
-ALIASES = {"peak_memory": "peak_inference_bytes", "model_size": "model_bytes", "parameters": "params"}
-"""Other names that a budget may use."""
 
 MOST_BITS = 4096
 """Numbers in a condition stay below this size, so that no power takes for ever."""
@@ -27,7 +24,6 @@ ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul,
     "/": operator.truediv, "//": operator.floordiv, "%": operator.mod, "**": operator.pow,
 }  # fmt: skip
-BYTES = {"activation_bytes", "peak_inference_bytes", "param_bytes", "buffer_bytes", "model_bytes"}
 
 
 class BudgetError(Exception):
@@ -42,8 +38,8 @@ class BudgetError(Exception):
 
 def budget_values(report: Report) -> dict[str, Any]:
     """Everything of the totals that a budget may name."""
-    totals = {name: value for name, value in contents(report.totals).items() if isinstance(value, int)}
-    return {**totals, **{alias: totals[name] for alias, name in ALIASES.items()}}
+    found = {word: getattr(report.totals, column.name) for word, column in budget_words().items()}
+    return {word: value for word, value in found.items() if value is not None}
 
 
 def check_budgets(net: Net, report: Report, collector: Collector) -> None:
@@ -74,7 +70,7 @@ def _broken(budget: Budget, values: Mapping[str, Any], report: Report, collector
 
 
 def _actual(name: str, value: int) -> str:
-    unit = " bytes" if ALIASES.get(name, name) in BYTES else ""
+    unit = " bytes" if budget_words()[name].form is Form.BYTES else ""
     return f"{name} is {grouped(value)}{unit}"
 
 

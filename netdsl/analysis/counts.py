@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from netdsl.analysis.numbered import numbered
@@ -12,37 +12,42 @@ from netdsl.dims.tensors import TensorType, Weight
 from netdsl.ops.base import Follows, Op, Read, Reading, Window
 
 
-class Tally:
-    """Numbers of one row, or their sums."""
+class LayerAt:
+    """One layer at given sizes: what the columns of a report are reckoned from.
 
-    __slots__ = (
-        "activation", "buffer_bytes", "buffers", "core", "flops", "layers", "macs", "param_bytes", "params",
-        "trainable", "transcendentals",
-    )  # fmt: skip
+    `scale` is how often it runs (the samples of the batch times the steps of a sequence). `weights` are those counted
+    here rather than at an earlier use. `activation` are the bytes of its results, for all its steps.
+    """
 
-    def __init__(self, layers: int = 0) -> None:
-        self.layers = layers
-        self.params = self.trainable = self.param_bytes = 0
-        self.buffers = self.buffer_bytes = 0
-        self.macs = self.core = self.flops = self.transcendentals = 0
-        self.activation = 0
-        """Bytes of the results."""
+    __slots__ = ("activation", "known", "missing", "op", "scale", "silent", "sizes", "weights")
 
-    def add(self, other: Tally) -> None:
-        for name in self.__slots__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+    def __init__(
+        self, op: Op, sizes: Mapping[str, int], scale: int = 1, weights: Sequence[Weight] = (), activation: int = 0
+    ) -> None:
+        self.op = numbered(op, sizes)
+        self.sizes = sizes
+        self.scale = scale
+        self.weights = [(weight, weight.elements) for weight in weights]
+        """Each with how many numbers it holds."""
+        self.activation = activation
+        self.known: dict[str, int] = {}
+        self.missing: list[str] = []
+        """What was asked and is not stated."""
+        self.silent = False
+        """Whether an answer was missing since this was last set."""
 
-    def own(self, weights: Iterable[Weight]) -> None:
-        """Tally the weights of an operation as its own."""
-        for weight in weights:
-            elements = weight.elements
-            if weight.buffer:
-                self.buffers += elements
-                self.buffer_bytes += elements * weight.dtype.size
-                continue
-            self.params += elements
-            self.param_bytes += elements * weight.dtype.size
-            self.trainable += elements if weight.trainable else 0
+    def asked(self, what: str, question: Callable[[], Extent]) -> int:
+        """What the operation states, `scale` times; 0 and a word in `missing` where it does not."""
+        if what in self.known:
+            self.silent = self.silent or what in self.missing
+            return self.known[what]
+        try:
+            found = number(question(), self.sizes) * self.scale
+        except NotImplementedError:
+            self.missing.append(what)
+            self.silent, found = True, 0
+        self.known[what] = found
+        return found
 
 
 def number(extent: Extent, sizes: Mapping[str, int]) -> int:
@@ -88,22 +93,60 @@ def _window_at(window: Window, sizes: Mapping[str, int]) -> Window:
     return changed(window, size=size, before=before, after=after)
 
 
-def arithmetic(op: Op, sizes: Mapping[str, int], scale: int, count: Tally) -> tuple[str, ...]:
-    """Add an operation's arithmetic, `scale` times, to a count; the names of the numbers it does not state."""
-    missing: list[str] = []
-    fixed = numbered(op, sizes)
+# ---------------------------------------------------------------- numbers of the columns
 
-    def ask(what: str, question: Callable[[], Extent]) -> int:
-        try:
-            return number(question(), sizes) * scale
-        except NotImplementedError:
-            missing.append(what)
-            return 0
 
-    count.macs = ask("macs", fixed.macs)
-    bias = ask("bias additions", fixed.bias_adds)
-    pointwise = ask("elementwise flops", fixed.pointwise)
-    count.transcendentals = ask("transcendentals", fixed.transcendentals)
-    count.core = 2 * count.macs + bias
-    count.flops = count.core + pointwise
-    return tuple(missing)
+def one(layer: LayerAt) -> int:
+    return 1
+
+
+def params(layer: LayerAt) -> int:
+    return sum([n for w, n in layer.weights if not w.buffer])
+
+
+def trainable_params(layer: LayerAt) -> int:
+    return sum([n for w, n in layer.weights if w.trainable and not w.buffer])
+
+
+def buffers(layer: LayerAt) -> int:
+    return sum([n for w, n in layer.weights if w.buffer])
+
+
+def param_bytes(layer: LayerAt) -> int:
+    return sum([n * w.dtype.size for w, n in layer.weights if not w.buffer])
+
+
+def buffer_bytes(layer: LayerAt) -> int:
+    return sum([n * w.dtype.size for w, n in layer.weights if w.buffer])
+
+
+def model_bytes(layer: LayerAt) -> int:
+    return sum([n * w.dtype.size for w, n in layer.weights])
+
+
+def macs(layer: LayerAt) -> int:
+    return layer.asked("macs", layer.op.macs)
+
+
+def bias_adds(layer: LayerAt) -> int:
+    return layer.asked("bias additions", layer.op.bias_adds)
+
+
+def pointwise(layer: LayerAt) -> int:
+    return layer.asked("elementwise flops", layer.op.pointwise)
+
+
+def flops_core(layer: LayerAt) -> int:
+    return 2 * macs(layer) + bias_adds(layer)
+
+
+def flops(layer: LayerAt) -> int:
+    return flops_core(layer) + pointwise(layer)
+
+
+def transcendentals(layer: LayerAt) -> int:
+    return layer.asked("transcendentals", layer.op.transcendentals)
+
+
+def activation_bytes(layer: LayerAt) -> int:
+    return layer.activation

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from netdsl.analysis.columns import ReceptiveField
 from netdsl.analysis.receptive import NOTHING, hull, join_axes
-from netdsl.analysis.report import ReceptiveField, Shape
+from netdsl.analysis.report import Shape
 from netdsl.analysis.seen import (
     UNKNOWN,
     AxisViews,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from netdsl.analysis.columns import Columns, OfNet, OfRow, ReceptiveField, of_rows, of_totals
 from netdsl.base.record import Fresh, anew, keyed
 
 VERSION = 2
@@ -26,25 +27,8 @@ def key(name: str) -> str:
 
 
 @keyed
-class ReceptiveField:
-    """The input pixels that one output position sees, axis by axis."""
-
-    axes: tuple[int, ...] = ()
-    """Which axes of the input these are: those of its pixels or steps, not of its channels."""
-    whole: bool = False
-    """Every output sees all of the input; `size` is then that of the input."""
-    size: tuple[int, ...]
-    """The largest over the phases of the output, cut off at no border but those of two cuts in the text."""
-    smallest: tuple[int, ...]
-    """The smallest over the phases: differs from `size` where upsampling makes positions unlike."""
-    stride: tuple[float, ...] = ()
-    """Input pixels from one output position to the next; 0 where all see the same."""
-    start: tuple[int | None, ...] = ()
-    """The first pixel that the first output position sees; negative in the padding, None if it sees none."""
-
-
-@keyed
-class Row:
+@of_rows(after="symbolic_out")
+class Row(Columns, OfRow):
     """One layer, or one block with the sums over what is inside it."""
 
     name: str
@@ -64,22 +48,6 @@ class Row:
     symbolic_in: tuple[str, ...] = ()
     """The same shapes in terms of the symbols; empty where there are none."""
     symbolic_out: tuple[str, ...] = ()
-    params: int = 0
-    """Weights, trained or not, without buffers; 0 where they are counted at an earlier use."""
-    trainable_params: int = 0
-    buffers: int = 0
-    """Numbers kept with the model that are no parameters: running statistics."""
-    macs: int | None = 0
-    """Multiply-accumulates of contractions; None where the operation does not say (see `not_counted`)."""
-    flops_core: int | None = 0
-    """Twice the multiply-accumulates and the additions of a bias."""
-    flops: int | None = 0
-    """`flops_core` and what is done element by element."""
-    transcendentals: int | None = 0
-    activation_bytes: int = 0
-    """Memory of the results; a view of the input takes none. For a block the sum over its rows."""
-    receptive_field: ReceptiveField | None = None
-    """None where no pixel reaches it, or where positions differ by no rule that is followed."""
     steps: int = 1
     """How many times a recurrent block runs; its numbers and those inside are for all steps."""
     shares: str | None = None
@@ -91,32 +59,9 @@ class Row:
 
 
 @keyed
-class Totals:
+@of_totals
+class Totals(Columns, OfNet):
     """Sums over the inference graph, for the batch of the report."""
-
-    layers: int
-    params: int
-    trainable_params: int
-    aux_params: int
-    """Parameters that only `aux` outputs need: in training only, not in `params`."""
-    unused_params: int
-    """Parameters of layers that no output needs, not in `params`."""
-    buffers: int
-    macs: int
-    flops: int
-    flops_core: int
-    transcendentals: int
-    activation_bytes: int
-    peak_inference_bytes: int
-    """The most that inputs and activations take at one moment."""
-    peak_at: str
-    """Path of the row at which it happens."""
-    param_bytes: int
-    buffer_bytes: int
-    model_bytes: int
-    """Parameters and buffers."""
-    receptive_field: int | None
-    """The smallest over axes and outputs."""
 
 
 @keyed

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from netdsl.analysis.counts import Tally, arithmetic, reading_at, shape_at, windows_at
+from netdsl.analysis.columns import Tally, in_rows, summed
+from netdsl.analysis.counts import LayerAt, reading_at, shape_at, windows_at
 from netdsl.analysis.dropped import LostPixels, find_loss
 from netdsl.analysis.explain import Followed, explain
 from netdsl.analysis.fields import FollowedAxes, outwards
@@ -25,6 +26,9 @@ from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError
 PLACEHOLDER = Row(name="", path="", op="", kind="", settings="", line=0, depth=0, inputs=(), outputs=())
 """Stands for a block until its rows, and with them its sums, are known."""
 
+SUMMED = tuple((column.name, number, column.partial) for column, number in summed())
+IN_ROWS = tuple(column.name for column in in_rows() if column.number)
+
 
 class Nesting(NamedTuple):
     """Where in the nesting a graph stands."""
@@ -42,7 +46,8 @@ class Nesting(NamedTuple):
 class Remarks(NamedTuple):
     """What only some rows have."""
 
-    missing: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+    """Columns whose number its operation does not state."""
     warnings: tuple[str, ...] = ()
     explanation: tuple[str, ...] = ()
     steps: int | None = None
@@ -128,15 +133,15 @@ class Walk:
         return tuple([self.texts[v] for v in values])
 
     def graph(self, graph: Graph, place: Nesting) -> Tally:
-        total = Tally()
+        total = dict.fromkeys((name for name, _, _ in SUMMED), 0)
         for node in graph.nodes:
             if isinstance(node.op, Block):
-                total.add(self.block(node, node.op, place))
+                _add(total, self.block(node, node.op, place))
             elif isinstance(node.op, BatchOfOne):  # an axis for the layer behind or before it
                 self.schedule.alias(node.results[0], node.inputs[0])
                 self.fields[node.results[0]] = self.fields.get(node.inputs[0])
             elif not isinstance(node.op, Constant):  # a number of the text is no layer
-                total.add(self.layer(node, node.op, place))
+                _add(total, self.layer(node, node.op, place))
         return total
 
     def bytes(self, type_: TensorType) -> int:
@@ -159,19 +164,18 @@ class Walk:
     def layer(self, node: Node, op: Op, place: Nesting) -> Tally:
         weights = op.weights()
         warnings = self.look(node, op, weights)
-        count = Tally(layers=1)
         path = place.of(node.name)
         owned = self.owns(node, place)
-        if owned:
-            count.own(weights)
         batched = any(r.type.per_sample for r in node.results)
-        missing = arithmetic(op, self.sizes, place.steps * (self.batch if batched else 1), count)
-        if missing:
-            self.uncounted.append(Uncounted(path=path, op=op.name, what=missing))
-        count.activation = self.run(node, op, path) * place.steps
+        scale = place.steps * (self.batch if batched else 1)
+        activation = self.run(node, op, path) * place.steps
+        at = LayerAt(op, self.sizes, scale, tuple(weights) if owned else (), activation)
+        count, silent = measured(at)
+        if at.missing:
+            self.uncounted.append(Uncounted(path=path, op=op.name, what=tuple(at.missing)))
         self.see(node, op)
         lines = self.explanation(node, op, place) if self.explained else ()
-        row = self.row(node, place, count, owned, Remarks(missing, warnings, lines)) if self.listed else PLACEHOLDER
+        row = self.row(node, place, count, owned, Remarks(silent, warnings, lines)) if self.listed else PLACEHOLDER
         self.rows.append(row)
         self.drawn.append(self.drawing(node))
         return count
@@ -269,7 +273,7 @@ class Walk:
         if isinstance(op, Recurrent):
             steps = place.steps * self.steps(node)
             count = self.recurrent(node, op, inside._replace(steps=steps))
-            count.activation += place.steps * sum(self.bytes(r.type) for r in node.results)
+            count["activation_bytes"] += place.steps * sum(self.bytes(r.type) for r in node.results)
         else:
             count = self.body(node, op, inside)
         lines = tuple(explain(node, self.sizes)) if self.explained else ()
@@ -327,6 +331,7 @@ class Walk:
 
     def row(self, node: Node, place: Nesting, count: Tally, owned: bool, remarks: Remarks) -> Row:
         shares = place.of(node.owner.name) if node.owner is not node else None
+        numbers: dict[str, Any] = {name: count[name] for name in IN_ROWS} | dict.fromkeys(remarks.silent)
         row = Row(
             name=node.name,
             path=place.of(node.name),
@@ -339,22 +344,31 @@ class Walk:
             outputs=tuple([shape_at(v.type, self.sizes) for v in node.results]),
             symbolic_in=self.symbolic(node.inputs),
             symbolic_out=self.symbolic(node.results),
-            params=count.params,
-            trainable_params=count.trainable,
-            buffers=count.buffers,
-            macs=count.macs,
-            flops_core=count.core,
-            flops=count.flops,
-            transcendentals=count.transcendentals,
-            activation_bytes=count.activation,
             steps=place.steps,
             shares=shares,
             notes=(f"uses the weights of `{shares}`",) if shares and not owned else (),
             warnings=remarks.warnings,
             explanation=remarks.explanation,
+            **numbers,
         )
-        row = _without(row, remarks.missing) if remarks.missing else row
         return _recurring(row, remarks.steps) if remarks.steps is not None else row
+
+
+def measured(layer: LayerAt) -> tuple[Tally, tuple[str, ...]]:
+    """The numbers of a layer by column, and the columns of which a part is not stated."""
+    count: Tally = {}
+    silent: list[str] = []
+    for name, number, partial in SUMMED:
+        layer.silent = False
+        count[name] = number(layer)
+        if layer.silent and partial:
+            silent.append(name)
+    return count, tuple(silent)
+
+
+def _add(total: Tally, count: Tally) -> None:
+    for name, number in count.items():
+        total[name] += number
 
 
 def _unseen(row: Row) -> Row:
@@ -366,19 +380,6 @@ def _unseen(row: Row) -> Row:
 def _recurring(row: Row, steps: int) -> Row:
     notes = (*row.notes, f"runs {quantity(steps, 'step')}")
     return changed(row, kind="recurrent", steps=steps, notes=notes)
-
-
-def _without(row: Row, missing: tuple[str, ...]) -> Row:
-    """The row without the numbers that its operation does not state."""
-    core = {"macs", "bias additions"} & set(missing)
-    total = core or "elementwise flops" in missing
-    return changed(
-        row,
-        macs=None if "macs" in missing else row.macs,
-        flops_core=None if core else row.flops_core,
-        flops=None if total else row.flops,
-        transcendentals=None if "transcendentals" in missing else row.transcendentals,
-    )
 
 
 def _settled(field: AxisViews) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import netdsl.elaborate.core as core
+from netdsl.analysis.columns import budget_words
 from netdsl.dims import Condition, Extent, Verdict, compare
 from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.context import Site
@@ -124,17 +125,10 @@ def _contract(site: Site, row: syntax.AssertRow, condition: Condition) -> None:
     site.sizes.contracts.append((condition, span))
 
 
-BUDGETS = (
-    "params", "parameters", "trainable_params", "aux_params", "macs", "flops", "flops_core", "transcendentals",
-    "activation_bytes", "peak_inference_bytes", "peak_memory", "param_bytes", "model_size", "model_bytes", "buffers",
-    "buffer_bytes", "layers", "receptive_field",
-)  # fmt: skip
-"""Totals that an `assert` at the end of a net may hold to a budget."""
-
-
 @core.runs(syntax.AssertRow)
 def _assert_row(site: Site, row: syntax.AssertRow) -> None:
-    if _mentions(row.condition, BUDGETS, site.scope):
+    words = tuple(budget_words())
+    if _mentions(row.condition, words, site.scope):
         budgets = getattr(site.build.graph, "budgets", None)
         if budgets is None:
             message = "a budget is a promise of a whole net: write it at the end of the net"
@@ -146,7 +140,7 @@ def _assert_row(site: Site, row: syntax.AssertRow) -> None:
         return
     for name in names_in(row.condition):
         if not site.scope.find(name.id) and find_layer(site, name) is None:
-            unknown_name(site, name, BUDGETS)
+            unknown_name(site, name, words)
     check_assert(site, row)
 
 

@@ -6,7 +6,8 @@ import inspect
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from netdsl.analysis.counts import Tally, arithmetic
+from netdsl.analysis import counts
+from netdsl.analysis.counts import LayerAt
 from netdsl.analysis.settings import value_text
 from netdsl.codegen.target import TARGETS, Rules
 from netdsl.graph import Node
@@ -199,14 +200,13 @@ def facts(op: type[Op], node: Node) -> list[str]:
 
 
 def _counted(op: Op) -> str:
-    count = Tally()
-    missing = arithmetic(op, {}, 1, count)
+    layer = LayerAt(op, {})
     numbers = {
-        "MACs": count.macs, "bias additions": count.core - 2 * count.macs,
-        "elementwise FLOPs": count.flops - count.core, "transcendentals": count.transcendentals,
+        "MACs": counts.macs(layer), "bias additions": counts.bias_adds(layer),
+        "elementwise FLOPs": counts.pointwise(layer), "transcendentals": counts.transcendentals(layer),
     }  # fmt: skip
     said = [f"{value:,} {name}" for name, value in numbers.items() if value]
-    said += [f"{name} not stated" for name in missing]
+    said += [f"{name} not stated" for name in layer.missing]
     return ", ".join(said) or "nothing"
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
+from netdsl.analysis.columns import Column, Form, ReceptiveField, in_rows
 from netdsl.analysis.report import Report, Row, Shape, key
 from netdsl.base.terminal import escaped, printable
 
@@ -21,10 +24,8 @@ NAMES: dict[type, tuple[tuple[str, str], ...]] = {}
 
 encode = json.JSONEncoder(ensure_ascii=False).encode
 
-CSV_COLUMNS = (
-    "path", "name", "op", "kind", "settings", "line", "depth", "in", "out", "params", "trainable_params", "buffers",
-    "macs", "flops_core", "flops", "transcendentals", "activation_bytes", "receptive_field", "stride",
-)  # fmt: skip
+FIRST = ("path", "name", "op", "kind", "settings", "line", "depth", "in", "out")
+"""Columns of CSV that hold no numbers; those of the report follow."""
 
 
 def document(report: Report) -> dict[str, Any]:
@@ -73,21 +74,29 @@ def as_csv(report: Report) -> str:
 
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    writer.writerows(_record(row) for row in report.rows)
+    columns = in_rows()
+    writer.writerow([*FIRST, *chain.from_iterable(map(_headings, columns))])
+    writer.writerows(_record(row, columns) for row in report.rows)
     return out.getvalue()
 
 
-def _record(row: Row) -> list[object]:
-    seen = row.receptive_field
-    special = {
-        "in": _shapes(row.inputs),
-        "out": _shapes(row.outputs),
-        "receptive_field": "" if seen is None else "all" if seen.whole else _by_axis(seen.size),
-        "stride": "" if seen is None else _by_axis(seen.stride),
-    }
-    found = [special[name] if name in special else getattr(row, name) for name in CSV_COLUMNS]
+def _headings(column: Column[Any, Any]) -> tuple[str, ...]:
+    return (column.name, "stride") if column.form is Form.FIELD else (column.name,)
+
+
+def _record(row: Row, columns: Sequence[Column[Any, Any]]) -> list[object]:
+    shapes = {"in": _shapes(row.inputs), "out": _shapes(row.outputs)}
+    found = [shapes[name] if name in shapes else getattr(row, name) for name in FIRST]
+    for column in columns:
+        value = getattr(row, column.name)
+        found += _field(value) if column.form is Form.FIELD else (value,)
     return [printable(value) if isinstance(value, str) else value for value in found]
+
+
+def _field(seen: ReceptiveField | None) -> tuple[str, str]:
+    if seen is None:
+        return "", ""
+    return "all" if seen.whole else _by_axis(seen.size), _by_axis(seen.stride)
 
 
 def _shapes(shapes: tuple[Shape, ...]) -> str:

@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from netdsl.analysis.columns import in_rows
 from netdsl.analysis.report import Row
 from netdsl.base.record import changed
 
 NUMBERS = re.compile(r"\d+")
+SUMS = tuple(column.name for column in in_rows() if column.number)
+OTHERS = tuple(column.name for column in in_rows() if not column.number)
 
 
 class Branch:
@@ -77,29 +80,17 @@ def _repeats(first: Branch, other: Branch) -> bool:
 
 
 def _numbers(row: Row) -> tuple[object, ...]:
-    counts = (row.params, row.trainable_params, row.macs, row.flops, row.transcendentals, row.activation_bytes)
-    return (row.settings, row.inputs, row.outputs, *counts, row.notes, row.warnings)
+    return (row.settings, row.inputs, row.outputs, *[getattr(row, n) for n in SUMS], row.notes, row.warnings)
 
 
 def _without_sums(first: Row, last: Row) -> Row:
-    """The first copy, seeing as much as the last one does."""
-    return changed(first, receptive_field=last.receptive_field)
+    """The first copy, with what is no sum as the last one has it: it sees as much."""
+    return changed(first, **{name: getattr(last, name) for name in OTHERS})
 
 
 def _times(row: Row, copies: int) -> Row:
-    def scaled(number: int | None) -> int | None:
-        return None if number is None else number * copies
-
-    return changed(
-        row,
-        params=row.params * copies,
-        trainable_params=row.trainable_params * copies,
-        macs=scaled(row.macs),
-        flops=scaled(row.flops),
-        flops_core=scaled(row.flops_core),
-        transcendentals=scaled(row.transcendentals),
-        activation_bytes=row.activation_bytes * copies,
-    )
+    numbers = {name: getattr(row, name) for name in SUMS}
+    return changed(row, **{name: None if n is None else n * copies for name, n in numbers.items()})
 
 
 def lines(rows: Sequence[Row], depth: int | None = None, expand: bool = False) -> list[DrawnRow]:

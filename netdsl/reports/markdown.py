@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from netdsl.analysis.quantities import byte_size, grouped
-from netdsl.analysis.report import Report
+from netdsl.analysis.columns import drawn
+from netdsl.analysis.report import Report, Row
 from netdsl.base.terminal import printable
 from netdsl.reports.folding import DrawnRow, lines
-from netdsl.reports.text import NONE, UNKNOWN, conditions, facts, field_text, opening, ports, shape_text, share, title
+from netdsl.reports.text import NONE, conditions, facts, opening, ports, shape_text, share, title, writer
 
-COLUMNS = ("name", "layer", "in", "out", "params", "MACs", "MACs %", "memory", "receptive field (stride)")
-RIGHT = 4
-"""Columns from this one on hold numbers."""
+FIRST = ("name", "layer", "in", "out")
+"""Columns that hold no numbers; those of the report follow."""
 
 
 def as_markdown(
@@ -30,8 +29,10 @@ def as_markdown(
         part for text in (opening(report), ports(report), conditions(report)) if text for part in (escape(text), "")
     ]
     if shown:
-        out += [_line(COLUMNS), "|" + "|".join([" --- "] * RIGHT + [" ---: "] * (len(COLUMNS) - RIGHT)) + "|"]
-    out += [_line(_cells(line, report)) for line in shown]
+        headings, numbers = zip(*_numbers(report, [line.row for line in shown]), strict=True)
+        out += [_line([*FIRST, *headings])]
+        out += ["|" + "|".join([" --- "] * len(FIRST) + [" ---: "] * len(headings)) + "|"]
+        out += [_line(_cells(*each)) for each in zip(shown, zip(*numbers, strict=True), strict=True)]
     out += ["", *_facts(report, others)]
     if explain:
         out += ["", *_explanations(shown)]
@@ -51,18 +52,23 @@ def _code(text: str) -> str:
     return "`" + text.replace("|", "\\|") + "`"
 
 
-def _cells(line: DrawnRow, report: Report) -> list[str]:
+def _numbers(report: Report, rows: Sequence[Row]) -> Iterator[tuple[str, list[str]]]:
+    """The columns that hold numbers: a heading, and a cell for each row."""
+    for column in drawn():
+        write, name = writer(column), column.name
+        yield column.title or column.heading, [write(getattr(row, name)) for row in rows]
+        if column.share:
+            yield column.share, [share(column, row, report) for row in rows]
+
+
+def _cells(line: DrawnRow, numbers: Sequence[str]) -> list[str]:
     row = line.row
     return [
         "&emsp;" * row.depth + _code(line.name),
         _code(line.layer),
         "<br>".join(escape(shape_text(s)) for s in row.inputs) or NONE,
         "<br>".join(escape(shape_text(s)) for s in row.outputs) or NONE,
-        grouped(row.params) if row.params else NONE,
-        UNKNOWN if row.macs is None else grouped(row.macs) if row.macs else NONE,
-        share(row, report),
-        byte_size(row.activation_bytes) if row.activation_bytes else NONE,
-        field_text(row.receptive_field),
+        *numbers,
     ]
 
 

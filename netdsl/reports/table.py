@@ -8,13 +8,13 @@ characters say.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from netdsl.analysis.quantities import byte_size, grouped, scaled
-from netdsl.analysis.report import Report, Shape
+from netdsl.analysis.columns import Column, Form, drawn
+from netdsl.analysis.report import Report, Row, Shape
 from netdsl.base.terminal import printable
 from netdsl.reports.folding import DrawnRow, lines
-from netdsl.reports.text import NONE, UNKNOWN, conditions, facts, field_text, opening, ports, shape_text, share, title
+from netdsl.reports.text import NONE, conditions, facts, opening, ports, shape_text, share, title, writer
 
 NAME_LEAST = 12
 LAYER_LEAST = 14
@@ -29,32 +29,30 @@ class Style(NamedTuple):
 
     separator: str
     exact: bool
-    columns: tuple[str, ...]
+    lost: int
+    """Columns of this number and those below it are not drawn."""
     gap: str = "  "
     stacked: bool = False
     """Input above output in one column."""
 
 
-ALL = ("params", "MACs", "%", "memory", "RF")
 STYLES = (
-    Style(", ", True, ALL),
-    Style(", ", False, ALL),
-    Style(",", False, ALL),
-    Style(",", False, ("params", "MACs", "memory", "RF")),
-    Style(",", False, ("params", "MACs", "RF")),
-    Style(",", False, ("params", "MACs", "RF"), gap=" "),
-    Style(",", False, ("params", "MACs", "RF"), gap=" ", stacked=True),
-    Style(",", False, ("params", "MACs"), gap=" ", stacked=True),
+    Style(", ", True, 0),
+    Style(", ", False, 0),
+    Style(",", False, 0),
+    Style(",", False, 1),
+    Style(",", False, 2),
+    Style(",", False, 2, gap=" "),
+    Style(",", False, 2, gap=" ", stacked=True),
+    Style(",", False, 3, gap=" ", stacked=True),
 )
 """In order of preference: the share goes first, for the MACs say it too, then memory, then the receptive field."""
 
 BROAD = 4
 """Styles that are tried with layers in one line before layers are broken over several."""
 
-HEADERS = {"%": "MACs %", "memory": "memory", "RF": "RF (stride)"}
 
-
-class Column(NamedTuple):
+class DrawnColumn(NamedTuple):
     """Cells of one column, each with its lines."""
 
     header: str
@@ -162,7 +160,7 @@ def _body(report: Report, shown: Sequence[DrawnRow], width: int, paint: Colourin
     yield rule
 
 
-def _cell(text: str, column: Column, width: int, paint: Colouring) -> str:
+def _cell(text: str, column: DrawnColumn, width: int, paint: Colouring) -> str:
     padded = text.rjust(width) if column.right else text.ljust(width)
     return paint(padded, DIM if text.strip() in (NONE, "→") else column.colour)
 
@@ -174,15 +172,15 @@ def _explanation(line: DrawnRow, width: int, paint: Colouring) -> Iterator[str]:
             yield paint(margin + part, DIM)
 
 
-def fit(report: Report, shown: Sequence[DrawnRow], width: int) -> tuple[list[Column], str]:
+def fit(report: Report, shown: Sequence[DrawnRow], width: int) -> tuple[list[DrawnColumn], str]:
     """The columns in the best style that fits the width, with the gap between them."""
-    names = Column("name", [[line.tree + line.name] for line in shown])
+    names = DrawnColumn("name", [[line.tree + line.name] for line in shown])
     layers = sorted(len(line.layer) for line in shown)
     most = layers[min(int(ONE_LINE * len(layers)), len(layers) - 1)] if layers else 0
     pieces = max((len(p) for line in shown for p in line.layer.split(", ")), default=0)
     least = min(most, max(LAYER_LEAST, min(pieces, 2 * LAYER_LEAST)))
     tries = [(style, most) for style in STYLES[:BROAD]] + [(style, least) for style in STYLES[1:]]
-    drawn: dict[Style, list[Column]] = {}
+    drawn: dict[Style, list[DrawnColumn]] = {}
     for style, wanted in tries:
         rest = drawn.setdefault(style, []) or _columns(report, shown, style)
         drawn[style] = rest
@@ -191,16 +189,16 @@ def fit(report: Report, shown: Sequence[DrawnRow], width: int) -> tuple[list[Col
             break
     else:
         room, names = _squeeze(shown, names, width - sum(c.width + len(style.gap) for c in rest) - len(style.gap))
-    layer = Column("layer", [break_layer(line.layer, room) for line in shown], colour=CYAN)
+    layer = DrawnColumn("layer", [break_layer(line.layer, room) for line in shown], colour=CYAN)
     return [names, layer, *rest], style.gap
 
 
-def _squeeze(shown: Sequence[DrawnRow], names: Column, room: int) -> tuple[int, Column]:
+def _squeeze(shown: Sequence[DrawnRow], names: DrawnColumn, room: int) -> tuple[int, DrawnColumn]:
     """Share what is left between names and layers, both broken."""
     layer = max(LAYER_LEAST, room - names.width)
     name = max(room - layer, NAME_LEAST)
     cells = [_break_name(line, name) for line in shown]
-    return layer, Column("name", cells)
+    return layer, DrawnColumn("name", cells)
 
 
 def _break_name(line: DrawnRow, width: int) -> list[str]:
@@ -233,18 +231,18 @@ def break_layer(layer: str, width: int) -> list[str]:
     return out
 
 
-def _columns(report: Report, shown: Sequence[DrawnRow], style: Style) -> list[Column]:
+def _columns(report: Report, shown: Sequence[DrawnRow], style: Style) -> list[DrawnColumn]:
     shapes = _stacked(shown, style) if style.stacked else _side_by_side(shown, style)
-    return [*shapes, *(_numbers(report, shown, style, name) for name in style.columns)]
+    return [*shapes, *_numbers(report, [line.row for line in shown], style)]
 
 
 def _shapes(shapes: Sequence[Shape], style: Style) -> list[str]:
     return [shape_text(s, style.separator) for s in shapes] or [NONE]
 
 
-def _side_by_side(shown: Sequence[DrawnRow], style: Style) -> list[Column]:
-    inputs = Column("in", [_shapes(line.row.inputs, style) for line in shown])
-    arrow_out = Column("→ out", [_after_arrow(_shapes(line.row.outputs, style)) for line in shown])
+def _side_by_side(shown: Sequence[DrawnRow], style: Style) -> list[DrawnColumn]:
+    inputs = DrawnColumn("in", [_shapes(line.row.inputs, style) for line in shown])
+    arrow_out = DrawnColumn("→ out", [_after_arrow(_shapes(line.row.outputs, style)) for line in shown])
     return [inputs, arrow_out]
 
 
@@ -252,35 +250,27 @@ def _after_arrow(shapes: list[str]) -> list[str]:
     return ["→ " + shapes[0], *("  " + s for s in shapes[1:])]
 
 
-def _stacked(shown: Sequence[DrawnRow], style: Style) -> list[Column]:
+def _stacked(shown: Sequence[DrawnRow], style: Style) -> list[DrawnColumn]:
     cells = [
         [*("  " + s for s in _shapes(line.row.inputs, style)), *_after_arrow(_shapes(line.row.outputs, style))]
         for line in shown
     ]
-    return [Column("in → out", cells)]
+    return [DrawnColumn("in → out", cells)]
 
 
-def _numbers(report: Report, shown: Sequence[DrawnRow], style: Style, name: str) -> Column:
-    rows = [line.row for line in shown]
-    header = HEADERS.get(name, name)
-    if name == "%":
-        return Column(header, [[share(r, report)] for r in rows], right=True)
-    if name == "RF":
-        seen = [field_text(r.receptive_field) for r in rows]
-        header = header if any(len(t) >= len(header) for t in seen) or style.exact else name
-        return Column(header, [[t] for t in seen], right=True)
-    if name == "memory":
-        return Column(
-            header, [[byte_size(r.activation_bytes) if r.activation_bytes else NONE] for r in rows], right=True
-        )
-    numbers = [r.params if name == "params" else r.macs for r in rows]
-    texts = [_count(n, style.exact) for n in numbers]
-    # Numbers without a prefix stand under the digits of those that have one.
-    units = any(t[-1:].isalpha() for t in texts)
-    return Column(name, [[t if t[-1:].isalpha() or not units else t + "  "] for t in texts], right=True)
+def _numbers(report: Report, rows: Sequence[Row], style: Style) -> Iterator[DrawnColumn]:
+    for column in drawn():
+        if not 0 < column.dropped <= style.lost:
+            yield _number(column, rows, style)
+        if column.share and not style.lost:
+            yield DrawnColumn(column.share, [[share(column, r, report)] for r in rows], right=True)
 
 
-def _count(number: int | None, exact: bool) -> str:
-    if not number:
-        return UNKNOWN if number is None else NONE
-    return grouped(number) if exact else scaled(number)
+def _number(column: Column[Any, Any], rows: Sequence[Row], style: Style) -> DrawnColumn:
+    write, name = writer(column, style.exact), column.name
+    texts = [write(getattr(row, name)) for row in rows]
+    wide = column.wide and (style.exact or any(len(t) >= len(column.wide) for t in texts))
+    if column.form is Form.COUNT and any(t[-1:].isalpha() for t in texts):
+        # Numbers without a prefix stand under the digits of those that have one.
+        texts = [t if t[-1:].isalpha() else t + "  " for t in texts]
+    return DrawnColumn(column.wide if wide else column.heading, [[t] for t in texts], right=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
-from netdsl.analysis.quantities import byte_size, grouped, percent, step
-from netdsl.analysis.report import ReceptiveField, Report, Row, Shape
+from netdsl.analysis.columns import Column, Form, ReceptiveField, in_totals
+from netdsl.analysis.quantities import byte_size, grouped, percent, scaled, step
+from netdsl.analysis.report import Report, Row, Shape
 from netdsl.analysis.settings import value_text
 
 NONE = "–"
@@ -34,9 +36,18 @@ def _axes(texts: list[str]) -> str:
     return texts[0] if len(set(texts)) == 1 else "×".join(texts)
 
 
-def share(row: Row, report: Report) -> str:
-    """Share of all multiply-accumulates, in percent."""
-    return percent(row.macs, report.totals.macs) if row.macs else UNKNOWN if row.macs is None else NONE
+def writer(column: Column[Any, Any], exact: bool = True) -> Callable[[Any], str]:
+    """How a number of a column is written for people: `1,135,256,096`, or `1.14 G` if not exact."""
+    if column.form is Form.FIELD:
+        return field_text
+    write = byte_size if column.form is Form.BYTES else grouped if exact else scaled
+    return lambda number: write(number) if number else UNKNOWN if number is None else NONE
+
+
+def share(column: Column[Any, Any], row: Row, report: Report) -> str:
+    """A row's share of a total, in percent."""
+    value = getattr(row, column.name)
+    return percent(value, getattr(report.totals, column.name)) if value else UNKNOWN if value is None else NONE
 
 
 def title(report: Report) -> str:
@@ -82,21 +93,37 @@ def facts(report: Report, others: tuple[str, ...] = ()) -> Iterator[tuple[str, s
 
 
 def _counts(report: Report) -> Iterator[tuple[str, str]]:
+    for column in in_totals():
+        if column.name in SENTENCES:
+            yield SENTENCES[column.name](report)
+        elif column.says:
+            total = getattr(report.totals, column.name)
+            number = byte_size(total) if column.form is Form.BYTES else grouped(total)
+            if total or column.heading:
+                bound = _bound(report) if column.partial else ""
+                yield column.heading or column.name, bound + column.says.format(number)
+
+
+def _bound(report: Report) -> str:
+    """What stands before a sum that lacks some numbers."""
+    return "at least " if report.not_counted else ""
+
+
+def _params(report: Report) -> tuple[str, str]:
     totals = report.totals
     fixed = totals.params - totals.trainable_params
     trained = f"{grouped(totals.trainable_params)} trainable, {grouped(fixed)} not" if fixed else "all trainable"
-    yield "parameters", f"{grouped(totals.params)}" + (f", {trained}" if totals.params else "")
-    if totals.buffers:
-        yield "buffers", f"{grouped(totals.buffers)} numbers kept but not trained, not among the parameters"
-    bound = "at least " if report.not_counted else ""
-    yield "MACs", f"{bound}{grouped(totals.macs)} multiply-accumulates, padding counted as if dense"
-    core = f"{bound}{grouped(totals.flops_core)} = 2·MACs + bias additions"
-    yield "FLOPs", f"{core}; {bound}{grouped(totals.flops)} with elementwise operations"
-    if totals.transcendentals:
-        yield (
-            "transcendentals",
-            f"{bound}{grouped(totals.transcendentals)} exp, log, pow, sqrt, tanh, not among the FLOPs",
-        )
+    return "parameters", f"{grouped(totals.params)}" + (f", {trained}" if totals.params else "")
+
+
+def _flops(report: Report) -> tuple[str, str]:
+    bound = _bound(report)
+    core = f"{bound}{grouped(report.totals.flops_core)} = 2·MACs + bias additions"
+    return "FLOPs", f"{core}; {bound}{grouped(report.totals.flops)} with elementwise operations"
+
+
+SENTENCES: Mapping[str, Callable[[Report], tuple[str, str]]] = {"params": _params, "flops_core": _flops}
+"""What is said of a total together with others, by its name."""
 
 
 def _memory(report: Report) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,4 @@
+
+
+def stored(layer: LayerAt) -> int:
+    return params(layer) + buffers(layer)
