@@ -77,7 +77,12 @@ class Program:
         settings = {n: _parsed(t, self.collector, f"--set {n}") for n, t in self.settings.items()}
         recipe = {n: _parsed(t, self.collector, f"--{n}") for n, t in self.recipe.items()}
         self.collector.check()
-        return _watched(elaborate(self.library, self.module, definition, self.collector, settings, recipe))
+        return self._watched(elaborate(self.library, self.module, definition, self.collector, settings, recipe))
+
+    def _watched(self, net: Net | None) -> Net | None:
+        if net is not None and not self.collector.failed:  # of a net with mistakes rows are missing
+            watched("elaborate", partial(problems, net))
+        return net
 
     def check(self) -> list[Diagnostic]:
         """Everything that can be said about the file: all nets are built."""
@@ -101,7 +106,7 @@ class Program:
     @collector_paused()
     def _build_safely(self, definition: syntax.Definition) -> Net | None:
         try:
-            return _watched(elaborate(self.library, self.module, definition, self.collector))
+            return self._watched(elaborate(self.library, self.module, definition, self.collector))
         except NetError as error:
             self.collector.extend(error.diagnostics)
             return None
@@ -123,12 +128,6 @@ class Program:
         labels = [Label(i.name.span, "named here") for i in defined if f"`{i.name.id}`" in (help or "")]
         message = f"there is no net called `{item.net.id}`"
         self.collector.report("unknown-net", message, item.net.span, *labels, help=help)
-
-
-def _watched(net: Net | None) -> Net | None:
-    if net is not None:
-        watched("elaborate", partial(problems, net))
-    return net
 
 
 def _parsed(text: str, collector: Collector, name: str) -> syntax.Expr:
