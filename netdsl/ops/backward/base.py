@@ -67,8 +67,8 @@ class ReshapeLike(Backward):
         return True
 
 
-class Mask(Backward, abstract=True):
-    """A comparison as numbers: 1 where it holds, else 0. The operands broadcast."""
+class Equal(Backward):
+    """1 where `a == b`, else 0. The operands broadcast."""
 
     a: Value
     b: Value
@@ -79,18 +79,6 @@ class Mask(Backward, abstract=True):
 
     def pointwise(self) -> Extent:
         return self.result().elements
-
-
-class Greater(Mask):
-    """1 where `a > b`."""
-
-
-class AtLeast(Mask):
-    """1 where `a >= b`."""
-
-
-class Equal(Mask):
-    """1 where `a == b`."""
 
 
 class BatchSize(Backward):

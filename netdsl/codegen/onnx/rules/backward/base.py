@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.dims.tensors import TensorType
 from netdsl.ops.axes import is_one
-from netdsl.ops.backward.base import AtLeast, BatchSize, Equal, ExpandTo, Gate, Greater, ReshapeLike, SumTo
+from netdsl.ops.backward.base import BatchSize, Equal, ExpandTo, Gate, ReshapeLike, SumTo
 
 
 @rules.lowers(SumTo)
@@ -64,10 +64,9 @@ def reshape_like(op: ReshapeLike, inputs: Sequence[TensorName], build: Builder) 
     return build.node("Reshape", [inputs[0], build.shape_of(inputs[1])])
 
 
-@rules.lowers(Greater, AtLeast, Equal)
-def mask(op: Greater | AtLeast | Equal, inputs: Sequence[TensorName], build: Builder) -> TensorName:
-    names = {"greater": "Greater", "at_least": "GreaterOrEqual", "equal": "Equal"}
-    return build.node("Cast", [build.node(names[op.name], inputs)], to=1)
+@rules.lowers(Equal)
+def equal(op: Equal, inputs: Sequence[TensorName], build: Builder) -> TensorName:
+    return build.node("Cast", [build.node("Equal", inputs)], to=1)
 
 
 @rules.lowers(BatchSize)
