@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+import torch.nn.functional as F
 from numpy.testing import assert_allclose
 
 from netdsl.base.arrays import Array
@@ -54,9 +55,11 @@ OPTIMIZERS = [
 ]
 
 
-def net_of(optimizer: str, **recipe: str) -> Net:
-    text = TEXT.replace("data digits(size=1)", 'data      imagefolder("nowhere", size=28)').replace(
-        "image [5]", "image [784]"
+def net_of(optimizer: str, loss: str = "(logits, label) -> cross_entropy", **recipe: str) -> Net:
+    text = (
+        TEXT.replace("(logits, label) -> cross_entropy", loss)
+        .replace("data digits(size=1)", 'data      imagefolder("nowhere", size=28)')
+        .replace("image [5]", "image [784]")
     )
     return load_text(text, "pair.net", None, {"optimizer": optimizer, **recipe}).net("Pair")
 
@@ -94,6 +97,7 @@ class Reference:
         self.module = torch_module(net, 0).train()
         self.optimizer = make_optimizer(net.recipe.optimizer, self.module)
         self.clip = net.recipe.settings.get("clip")
+        self.loss = F.cross_entropy
 
     def weights(self) -> dict[str, Array]:
         return {k: v.numpy().copy() for k, v in self.module.state_dict().items()}
@@ -113,7 +117,7 @@ class Reference:
         losses = []
         for fields in batches:
             logits = self.module(torch.from_numpy(fields["image"]))
-            loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(fields["label"]))
+            loss = self.loss(logits, torch.from_numpy(fields["label"]))
             (loss * (len(fields["image"]) / whole)).backward()
             losses.append(loss.item())
         if self.clip is not None:
@@ -170,6 +174,37 @@ def test_uneven_micro_batches_are_one_batch(optimizer: str) -> None:
         gathered = {k for k in ours.state if "accumulated" in k}
         assert len(gathered) == 1 + len(list(reference.module.parameters()))
         assert not any(ours.state[k].any() for k in gathered)
+    assert_same_state({k: v for k, v in ours.state.items() if "accumulated" not in k}, reference)
+
+
+def squares(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    return logits.square().mean()
+
+
+def images(fields: dict[str, Array]) -> dict[str, Array]:
+    return {"image": fields["image"]}
+
+
+def test_a_loss_of_each_sample_is_a_mean_over_them() -> None:
+    net = net_of("sgd(lr=0.1)", "(logits * logits) -> mean")
+    reference = Reference(net)
+    reference.loss = squares
+    ours = Stepped(net, reference.weights())
+    for step, size in enumerate((6, 1, 4)):
+        found = ours(images(batch(step, size)), rate_of(step))
+        assert float(found["loss"]) == pytest.approx(reference([batch(step, size)], rate_of(step)), rel=1e-5)
+    assert_same_state(ours.state, reference)
+
+
+def test_micro_batches_without_labels_count_by_their_samples() -> None:
+    net = net_of("sgd(lr=0.1)", "(logits * logits) -> mean", accumulate="3")
+    reference = Reference(net)
+    reference.loss = squares
+    ours = Stepped(net, reference.weights())
+    group = [batch(number, size) for number, size in enumerate((4, 7, 2))]
+    for i, fields in enumerate(group, 1):
+        found = ours(images(fields), 0.1, update=np.array(i == len(group)))
+    assert float(found["loss"]) == pytest.approx(reference(group, 0.1), rel=1e-5)
     assert_same_state({k: v for k, v in ours.state.items() if "accumulated" not in k}, reference)
 
 
