@@ -14,12 +14,10 @@ GRADIENTS = (
     "test_cases.py", "test_gradients_functions.py", "test_gradients_layers.py", "test_gradients_recurrence.py",
     "test_gradients_dropout.py", "test_gradients_state.py", "test_gradients_graphs.py",
 )  # fmt: skip
-NUMBERS = (
-    "test_ops_layers.py", "test_ops_functions.py", "test_gather.py", "test_metrics.py", "test_broadcasting.py",
-    "test_ranges.py", "test_onnx.py", "test_averages.py",
-)  # fmt: skip
-COSTS = ("test_registry.py", "test_stated_costs.py", "test_same_costs.py", "test_analyzer.py")
-TEXTS = ("test_language.py", "test_elaborate.py", "test_stdlib.py", "test_warnings.py", "test_ways_out.py")
+NUMBERS = ("test_cases.py", "test_ops_layers.py", "test_ops_functions.py", "test_gather.py", "test_metrics.py",
+    "test_broadcasting.py", "test_ranges.py", "test_averages.py")  # fmt: skip
+STEPS = ("test_optimize.py", "test_precision.py")
+COSTS = ("test_registry.py", "test_stated_costs.py", "test_analyzer.py")
 
 
 @dataclass(frozen=True)
@@ -35,33 +33,28 @@ class Room:
 
 
 ROOMS = {
-    "ops": Room(
-        ("netdsl/ops",),
-        (*GRADIENTS, *NUMBERS, *COSTS, "test_language.py", "test_receptive_fields.py"),
-    ),
+    "ops": Room(("netdsl/ops",), (*GRADIENTS, *NUMBERS, *STEPS, *COSTS, "test_receptive_fields.py")),
     "dims": Room(("netdsl/dims",), ("test_dims.py", "test_language.py", "test_elaborate.py", "test_analyzer.py")),
     "analysis": Room(
         ("netdsl/analysis",),
         (
-            "test_analyzer.py", "test_explained.py", "test_receptive_fields.py", "test_reports.py",
-            "test_same_costs.py", "test_golden.py", "test_plain.py", "test_warnings.py",
+            "test_analyzer.py", "test_explained.py", "test_receptive_fields.py", "test_reports.py", "test_golden.py",
+            "test_plain.py", "test_warnings.py",
         ),
     ),
     "passes": Room(
         ("netdsl/passes",),
-        (*GRADIENTS, "test_optimize.py", "test_golden.py", "test_language.py"),
+        (*GRADIENTS, *STEPS, "test_averages.py", "test_golden.py", "test_language.py"),
     ),
     "elaborate": Room(
         ("netdsl/elaborate",),
         (
-            *TEXTS, "test_nested_rows.py", "test_labels.py", "test_names.py", "test_files.py", "test_recipe.py",
+            "test_language.py", "test_elaborate.py", "test_warnings.py", "test_ways_out.py", "test_labels.py",
+            "test_recipe.py",
         ),
     ),
-    "PyTorch's rules": Room(
-        ("netdsl/codegen/pytorch/rules",),
-        ("test_cases.py", *NUMBERS, "test_pytorch.py", "test_golden.py"),
-    ),
-    "ONNX's rules": Room(("netdsl/codegen/onnx/rules",), (*GRADIENTS, *NUMBERS, "test_optimize.py")),
+    "PyTorch's rules": Room(("netdsl/codegen/pytorch/rules",), (*NUMBERS, "test_pytorch.py", "test_golden.py")),
+    "ONNX's rules": Room(("netdsl/codegen/onnx/rules",), (*GRADIENTS, *NUMBERS, *STEPS)),
 }  # fmt: skip
 
 FINDERS: dict[str, Finder] = {"rule": rules, "gradient": gradients, "factor": factors, "small": small}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import resource
 import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from cProfile import Profile
 from hashlib import sha256
 from pathlib import Path
@@ -22,8 +24,8 @@ from mutations import ROOT
 from mutations.change import Change, Finder
 from mutations.place import Loaded, NotInPlace, outermost
 
-PATIENCE = 600
-"""Seconds of the clock for one fork: tests that wait for something."""
+PATIENCE = 30
+"""Seconds of the clock for one of CPU time: on a busy machine, or where tests wait for something."""
 ARGUMENTS = [
     "-q",
     "-p",
@@ -60,7 +62,7 @@ def forked(work: Callable[[], dict[str, Any]], seconds: float) -> dict[str, Any]
         _in_fork(work, seconds, here)
     os.close(here)
     try:
-        found = _read(there, pid)
+        found = _read(there, pid, PATIENCE * seconds)
     finally:
         os.close(there)
         status = os.waitpid(pid, 0)[1]
@@ -83,9 +85,9 @@ def _in_fork(work: Callable[[], dict[str, Any]], seconds: float, answer: int) ->
         os._exit(status)
 
 
-def _read(there: int, pid: int) -> bytes:
+def _read(there: int, pid: int, seconds: float) -> bytes:
     """What the fork writes until it ends; it is ended when that takes too long."""
-    found, end = b"", time.monotonic() + PATIENCE
+    found, end = b"", time.monotonic() + seconds
     while time.monotonic() < end:
         if select.select([there], [], [], 1)[0]:
             part = os.read(there, 1 << 16)
@@ -123,16 +125,29 @@ class Server:
         """Which functions each test calls: looked up, or found by running the tests of a file, in a fork."""
         for path in sorted({item.path for item in self.items}):
             kept = self.cache / f"{path.stem}-{sha256(path.read_bytes()).hexdigest()[:12]}.json"
-            if not kept.exists():
-                items = [item for item in self.items if item.path == path]
+            known = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+            items = [i for i in learnt(item for item in self.items if item.path == path) if i.nodeid not in known]
+            if items:
                 found = forked(lambda items=items: self._calls_of(items), 2000)  # type: ignore[misc]
                 if "died" in found:
                     print(f"{path.name}: signal {found['died']}", file=sys.stderr)
                     continue
+                known |= found
                 kept.parent.mkdir(parents=True, exist_ok=True)
-                kept.write_text(json.dumps(found), encoding="utf-8")
+                kept.write_text(json.dumps(known), encoding="utf-8")
                 print(f"{path.name}: {len(found)} tests", file=sys.stderr, flush=True)
-            self.calls |= json.loads(kept.read_text(encoding="utf-8"))
+            self.calls |= known
+        self._suppose()
+
+    def _suppose(self) -> None:
+        """Of a test that was not run to learn from: it calls what its like do, in the same time."""
+        known: dict[str, list[Any]] = defaultdict(list)
+        for test, found in self.calls.items():
+            known[alike(test)] += [found] if found else []
+        for item in self.items:
+            if item.nodeid not in self.calls and (like := known[alike(item.nodeid)]):
+                cost = sum(cost for cost, _ in like) / len(like)
+                self.calls[item.nodeid] = [cost, sorted({name for _, names in like for name in names})]
 
     def _calls_of(self, items: Sequence[pytest.Item]) -> dict[str, Any]:
         inside, beside, found = f"{ROOT}/netdsl/", len(f"{ROOT}/"), {}
@@ -188,6 +203,25 @@ class Server:
             if self.watch.failed:
                 return {"outcome": "killed", "by": self.watch.failed}
         return {"outcome": "survived", "tests": len(items)}
+
+
+FEW = 2
+"""So many tests that are alike are all learnt from, of more the first."""
+
+
+def alike(test: str) -> str:
+    """What tests of one function with the same words have in common: `test_numbers[conv(4, 3, stride=2)-3 8 8]`."""
+    name, _, values = test.partition("[")
+    return f"{name}[{re.sub(r'[^A-Za-z_=]+', ' ', values.split('-')[0])}"
+
+
+def learnt(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
+    """The tests of a file that are run to learn what they call."""
+    groups: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        groups[alike(item.nodeid)].append(item)
+    for group in groups.values():
+        yield from group if len(group) <= FEW else group[:1]
 
 
 def serve(files: Iterable[str], cache: Path, work: Callable[[Server], None]) -> int:
