@@ -51,7 +51,7 @@ def _written(settings: Mapping[str, Any]) -> dict[str, str]:
     return {name: _literal(name, value) for name, value in settings.items()}
 
 
-def _literal(name: str, value: Any) -> str:
+def _literal(name: str, value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):

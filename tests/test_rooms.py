@@ -235,6 +235,18 @@ def test_modules_are_rooms_not_halls() -> None:
     assert {name: lines for name, lines in lengths.items() if lines > MODULE} == {}
 
 
+UNTYPED, SLACK = 0.051, 0.003
+"""The largest share of annotations that hold `Any`, and how far it may fall before this number has to follow."""
+
+
+def test_no_more_types_are_left_open() -> None:
+    untyped, annotations = House(ROOT).any
+    share = untyped / annotations
+    print(f"{untyped} of {annotations} annotations hold Any ({share:.1%})")
+    assert share <= UNTYPED, "say what it is, rather than Any"
+    assert share > UNTYPED - SLACK, f"fewer types are left open: lower UNTYPED to {share + SLACK / 3:.3f}"
+
+
 def test_no_name_of_a_type_stands_for_two_things() -> None:
     assert House(ROOT).classes == {}
 

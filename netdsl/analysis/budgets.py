@@ -74,7 +74,7 @@ def _actual(name: str, value: int) -> str:
     return f"{name} is {grouped(value)}{unit}"
 
 
-def names(expr: Any) -> list[str]:
+def names(expr: object) -> list[str]:
     """The names in a condition, in order."""
     if isinstance(expr, syntax.Name):
         return [expr.id]

@@ -75,7 +75,7 @@ def reading_at(op: Op, place: int, result: int, sizes: Mapping[str, int]) -> Rea
     return tuple([_answer_at(answer, sizes) for answer in op.reading(place, result)])
 
 
-def _answer_at(answer: Any, sizes: Mapping[str, int]) -> Any:
+def _answer_at(answer: object, sizes: Mapping[str, int]) -> Any:
     if isinstance(answer, Follows) and answer.window is not None:
         return Follows(answer.axis, _window_at(answer.window, sizes))
     if isinstance(answer, Read) and (answer.first != 0 or answer.stop is not None):

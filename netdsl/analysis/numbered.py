@@ -21,7 +21,7 @@ def numbered(op: Op, sizes: Mapping[str, int]) -> Op:
     return made
 
 
-def _at(thing: Any, sizes: Mapping[str, int], arrows: dict[Value, Value]) -> Any:
+def _at(thing: object, sizes: Mapping[str, int], arrows: dict[Value, Value]) -> Any:
     """A setting or operand with numbers; an arrow that comes in twice stays one."""
     if isinstance(thing, Dim):
         return thing.at(sizes)

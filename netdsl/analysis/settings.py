@@ -74,20 +74,20 @@ def _by_place(expression: syntax.Expr | None) -> bool:
     return text[place - 1 : place] in ("(", ",")
 
 
-def _is_default(default: syntax.Expr | None, value: Any) -> bool:
+def _is_default(default: syntax.Expr | None, value: object) -> bool:
     if isinstance(default, syntax.Literal):
         return bool(default.value == value) and isinstance(default.value, bool) == isinstance(value, bool)
     return default is not None and default.span.text.strip() == value_text(value)
 
 
-def value_data(value: Any) -> Any:
+def value_data(value: object) -> Any:
     """One compile-time value as JSON holds it: numbers, truth values, texts and lists as they are, the rest as text."""
     if isinstance(value, list | tuple):
         return [value_data(v) for v in value]
     return value if isinstance(value, bool | int | float | str) else value_text(value)
 
 
-def value_text(value: Any) -> str:
+def value_text(value: object) -> str:
     """One compile-time value as the language spells it."""
     if isinstance(value, bool):
         return str(value).lower()

@@ -332,7 +332,7 @@ class Elementwise(Op, abstract=True):
         return self.x.type.elements * self.transcendentals_each
 
 
-def read_setting(declared: Field, value: Any) -> Any:
+def read_setting(declared: Field, value: object) -> Any:
     """A setting's value in normal form; `FieldError` with the field's name when it cannot be."""
     assert declared.kind is not None
     try:

@@ -93,7 +93,7 @@ def _annotations(cls: type) -> Mapping[str, Any]:
     return cls.__annotations__ if "__annotations__" in cls.__dict__ or not hasattr(cls, "__mro__") else {}
 
 
-def _field(cls: type, name: str, annotation: Any) -> Field:
+def _field(cls: type, name: str, annotation: object) -> Field:
     default = cls.__dict__.get(name, MISSING)
     kind = _kind(annotation) or next(filter(None, map(_kind, get_args(annotation))), None)
     if kind is not None:
@@ -103,7 +103,7 @@ def _field(cls: type, name: str, annotation: Any) -> Field:
     return Field(name, None, default, many, optional)
 
 
-def _kind(annotation: Any) -> Kind | None:
+def _kind(annotation: object) -> Kind | None:
     """The kind that a setting is annotated with; None of an input."""
     parts = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
     return next((part for part in parts if isinstance(part, Kind)), None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeGuard
 
 from netdsl.base.record import record
 from netdsl.dims import Dim, Extent
@@ -44,14 +44,14 @@ class Kind:
     most = MOST
     """The largest whole number that it takes."""
 
-    def read(self, value: Any) -> Any:
+    def read(self, value: object) -> Any:
         raise NotImplementedError
 
     def words(self) -> Iterable[str]:
         """The words it takes, for "did you mean"."""
         return ()
 
-    def refuse(self, value: Any) -> FieldError:
+    def refuse(self, value: object) -> FieldError:
         return FieldError(f"takes {self.says}, not {shown(value)}")
 
 
@@ -65,7 +65,7 @@ LONGEST = 60
 """How many letters of a text an error shows."""
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value as an author would write it."""
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
@@ -79,7 +79,7 @@ def shown(value: Any) -> str:
     return f"`{value}`"
 
 
-def spelled(kind: Any, value: Any) -> str:
+def spelled(kind: object, value: object) -> str:
     """A setting's value in normal form as an author would write it."""
     if value is None or isinstance(value, bool):
         return str(value).lower()
@@ -91,7 +91,7 @@ def spelled(kind: Any, value: Any) -> str:
     return str(value)
 
 
-def is_int(value: Any) -> bool:
+def is_int(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -134,7 +134,7 @@ class ExtentKind(Kind):
 
     def read(self, value: Any) -> Extent:
         if isinstance(value, Dim) or is_int(value):
-            return value  # type: ignore[no-any-return]
+            return value
         raise self.refuse(value)
 
 
@@ -149,7 +149,7 @@ class FloatKind(Kind):
             return f"a number from {self.minimum:g} to {self.maximum:g}"
         return "a number" + ("" if self.minimum is None else f" of {self.minimum:g} or more")
 
-    def read(self, value: Any) -> float:
+    def read(self, value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self.refuse(value)
         low = self.minimum is not None and value < self.minimum
@@ -162,7 +162,7 @@ class FloatKind(Kind):
 class BoolKind(Kind):
     says = "`true` or `false`"
 
-    def read(self, value: Any) -> bool:
+    def read(self, value: object) -> bool:
         if not isinstance(value, bool):
             raise self.refuse(value)
         return value
@@ -174,7 +174,7 @@ class TextKind(Kind):
 
     says = "a text in quotes"
 
-    def read(self, value: Any) -> str:
+    def read(self, value: object) -> str:
         if not isinstance(value, str):
             raise self.refuse(value)
         return value
@@ -193,7 +193,7 @@ class ChoiceKind(Kind):
     def words(self) -> Iterable[str]:
         return self.choices
 
-    def read(self, value: Any) -> str:
+    def read(self, value: object) -> str:
         name = value.name if isinstance(value, Word) and not value.values else value
         if name not in self.choices:
             raise self.refuse(value)
@@ -211,7 +211,7 @@ class SizesKind(Kind):
     def says(self) -> str:  # type: ignore[override]
         return f"a whole number of {self.minimum} or more, or one an axis such as `(3, 5)`"
 
-    def read(self, value: Any) -> int | tuple[int, ...]:
+    def read(self, value: object) -> int | tuple[int, ...]:
         items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
         if not items or not all(is_int(v) and v >= self.minimum for v in items):
             raise self.refuse(value)
@@ -224,7 +224,7 @@ class ExtentsKind(Kind):
 
     says = "a size, or one an axis such as `(H, W)`"
 
-    def read(self, value: Any) -> Extent | tuple[Extent, ...]:
+    def read(self, value: object) -> Extent | tuple[Extent, ...]:
         items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
         if not items or not all(is_int(v) or isinstance(v, Dim) for v in items):
             raise self.refuse(value)
@@ -249,13 +249,13 @@ class PaddingKind(Kind):
         if isinstance(value, Word) and value == Word("same"):
             return "same"
         if is_int(value) and value >= 0:
-            return value  # type: ignore[no-any-return]
+            return value
         if isinstance(value, (list, tuple)) and value and all(self._side(v) for v in value):
             return tuple(tuple(v) if isinstance(v, (list, tuple)) else v for v in value)
         raise self.refuse(value)
 
     @staticmethod
-    def _side(value: Any) -> bool:
+    def _side(value: object) -> bool:
         pair = value if isinstance(value, (list, tuple)) else (value,)
         return len(pair) <= 2 and all(is_int(v) and v >= 0 for v in pair)
 
@@ -270,7 +270,7 @@ class ListKind(Kind):
     def says(self) -> str:  # type: ignore[override]
         return f"{self.item.says}, or a list of them"
 
-    def read(self, value: Any) -> tuple[Any, ...]:
+    def read(self, value: object) -> tuple[Any, ...]:
         items: Sequence[Any] = value if isinstance(value, (list, tuple)) else [value]
         return tuple(self.item.read(v) for v in items)
 

@@ -1,8 +1,9 @@
 """Metrics: what is counted over a whole set and divided once, never a mean of batch means."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
+from netdsl.base.arrays import Array
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.axes import Axis, float_of, product, samples_of, without
@@ -10,10 +11,7 @@ from netdsl.ops.base import Numbering, Op, Requirement, fixed
 from netdsl.ops.fields import ChoiceKind, Count, Float, Int, derived
 from netdsl.ops.loss import SCALAR, class_axis_of, class_numbers, classes_match
 
-if TYPE_CHECKING:
-    import numpy
-
-Counts = dict[str, "numpy.ndarray[Any, Any]"]
+Counts = dict[str, Array]
 
 
 class Metric(Op, abstract=True):
@@ -69,15 +67,15 @@ class Metric(Op, abstract=True):
         """How many labels one sample has."""
         return product(without(self.x.shape, self.along))
 
-    def counts(self, scores: Any, labels: Any) -> Counts:
+    def counts(self, scores: Array, labels: Array) -> Counts:
         """What this batch adds to the totals; `scores` and `labels` are numpy arrays."""
         raise NotImplementedError(f"{self.name} does not say what it counts")
 
-    def value(self, totals: Mapping[str, Any]) -> float:
+    def value(self, totals: Mapping[str, Array]) -> float:
         """The measure, from the sums of all counts."""
         raise NotImplementedError(f"{self.name} does not say what its counts mean")
 
-    def columns(self, scores: Any, labels: Any) -> tuple[Any, Any]:
+    def columns(self, scores: Array, labels: Array) -> tuple[Array, Array]:
         """`[positions, classes]` and `[positions]` of a batch, without what is to be ignored.
 
         `ValueError` when a label that counts is no class.
@@ -98,17 +96,17 @@ class Metric(Op, abstract=True):
 class Share(Metric, abstract=True):
     """The share of positions that are right."""
 
-    def right(self, rows: Any, labels: Any) -> Any:
+    def right(self, rows: Array, labels: Array) -> Array:
         """For each position whether it counts as right."""
         raise NotImplementedError
 
-    def counts(self, scores: Any, labels: Any) -> Counts:
+    def counts(self, scores: Array, labels: Array) -> Counts:
         import numpy as np
 
         rows, flat = self.columns(scores, labels)
         return {"right": np.array([self.right(rows, flat).sum()]), "seen": np.array([flat.size])}
 
-    def value(self, totals: Mapping[str, Any]) -> float:
+    def value(self, totals: Mapping[str, Array]) -> float:
         right, seen = (int(totals[k].sum()) for k in ("right", "seen"))
         return right / seen if seen else float("nan")
 
@@ -122,8 +120,9 @@ class Accuracy(Share):
     ignore: Int = -100
     axis: Axis = None
 
-    def right(self, rows: Any, labels: Any) -> Any:
-        return predicted(rows, self.threshold) == labels
+    def right(self, rows: Array, labels: Array) -> Array:
+        found: Array = predicted(rows, self.threshold) == labels
+        return found
 
 
 class PixelAccuracy(Accuracy):
@@ -151,13 +150,14 @@ class TopK(Share):
         message = f"`top_k({self.k})` needs at least {self.k} classes, not {classes}"
         yield Requirement(classes, ">=", self.k, message, code="wrong-setting", field="k")
 
-    def right(self, rows: Any, labels: Any) -> Any:
+    def right(self, rows: Array, labels: Array) -> Array:
         import numpy as np
 
         own = np.take_along_axis(rows, labels[:, None], axis=1)
         earlier = np.arange(rows.shape[1]) < labels[:, None]
         ahead = ((rows > own) | ((rows == own) & earlier)).sum(axis=1)
-        return (ahead < self.k) & ~np.isnan(own[:, 0])
+        found: Array = (ahead < self.k) & ~np.isnan(own[:, 0])
+        return found
 
 
 class Miou(Metric):
@@ -180,7 +180,7 @@ class Miou(Metric):
         super().prepare()
         self.classes = fixed(self.x.shape[self.along], "the number of classes of `miou`")
 
-    def counts(self, scores: Any, labels: Any) -> Counts:
+    def counts(self, scores: Array, labels: Array) -> Counts:
         import numpy as np
 
         rows, flat = self.columns(scores, labels)
@@ -188,7 +188,7 @@ class Miou(Metric):
         pairs = flat.astype(np.int64) * classes + predicted(rows, 0.0)
         return {"confusion": np.bincount(pairs, minlength=classes**2).reshape(classes, classes)}
 
-    def value(self, totals: Mapping[str, Any]) -> float:
+    def value(self, totals: Mapping[str, Array]) -> float:
         shares = self.shares(totals)
         found = [s for s in shares if s is not None]
         if self.absent != "skip":
@@ -196,7 +196,7 @@ class Miou(Metric):
             found += [float(self.absent == "one")] * (counted - len(found))
         return sum(found) / len(found) if found else float("nan")
 
-    def shares(self, totals: Mapping[str, Any]) -> list[float | None]:
+    def shares(self, totals: Mapping[str, Array]) -> list[float | None]:
         """Intersection over union of each class, None for one that is absent or ignored."""
         confusion = totals["confusion"]
         both = confusion.diagonal()
@@ -205,8 +205,9 @@ class Miou(Metric):
         return [float(b) / float(e) if e and number != self.ignore else None for number, (b, e) in pairs]
 
 
-def predicted(rows: Any, threshold: float) -> Any:
+def predicted(rows: Array, threshold: float) -> Array:
     """The class of each row of scores: the highest, or for one score alone whether it is above the threshold."""
     if rows.shape[1] == 1:
         return (rows[:, 0] > threshold).astype("int64")
-    return rows.argmax(axis=1)
+    found: Array = rows.argmax(axis=1)
+    return found

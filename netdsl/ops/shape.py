@@ -260,7 +260,7 @@ class ShapeKind(Kind):
 
     says = "a list of sizes, of which one may be -1"
 
-    def read(self, value: Any) -> tuple[Extent, ...]:
+    def read(self, value: object) -> tuple[Extent, ...]:
         items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
         if not all(isinstance(v, Dim) or (is_int(v) and (v >= 1 or v == -1)) for v in items):
             raise self.refuse(value)

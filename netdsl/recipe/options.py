@@ -17,7 +17,7 @@ class OptionKind(Kind):
     def says(self) -> str:  # type: ignore[override]
         return f"{self.item.says}, or `none`"
 
-    def read(self, value: Any) -> Any:
+    def read(self, value: object) -> Any:
         if value is None or value == Word("none"):
             return None
         try:
@@ -32,7 +32,7 @@ class AboveKind(FloatKind):
 
     says = "a number above 0"
 
-    def read(self, value: Any) -> float:
+    def read(self, value: object) -> float:
         found = FloatKind.read(self, value)
         if found <= 0:
             raise self.refuse(value)

@@ -53,7 +53,7 @@ def as_json(report: Report) -> str:
     return escaped(_layout(document(report), "")) + "\n"
 
 
-def _layout(value: Any, indent: str) -> str:
+def _layout(value: object, indent: str) -> str:
     if not isinstance(value, (dict, list)) or not value:
         return encode(value)
     if len(value) <= SHORT:

@@ -88,7 +88,7 @@ def picture_from(kept: Any, type: TensorType, name: str) -> Picture:
 SIDES = ("channels", "height", "width")
 
 
-def _size(value: Any, most: int) -> int:
+def _size(value: object, most: int) -> int:
     if type(value) is not int or not 0 < value <= most:
         raise ValueError
     return value

@@ -165,5 +165,5 @@ def _declared(table: Mapping[str, type[Declared]], stored: Mapping[str, Any]) ->
         return str(dict(stored))
 
 
-def _setting(value: Any) -> str:
+def _setting(value: object) -> str:
     return "none" if value is None else str(value)

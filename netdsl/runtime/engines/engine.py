@@ -54,7 +54,7 @@ class Engine(Protocol):
     def facts(self) -> dict[str, Any]:
         """What a checkpoint keeps beside tensors."""
 
-    def gathered(self, part: Any) -> list[Any]:
+    def gathered(self, part: object) -> list[Any]:
         """The parts of all processes."""
 
     def wait(self) -> None:

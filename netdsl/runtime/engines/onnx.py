@@ -120,7 +120,7 @@ class OnnxEngine:
         now = arrays_of(self.stepping.held, (SCALE, STEADY))
         return {"scaler": {**SCALER, "scale": float(now[SCALE]), "_growth_tracker": int(now[STEADY])}}
 
-    def gathered(self, part: Any) -> list[Any]:
+    def gathered(self, part: object) -> list[Any]:
         return [part]
 
     def wait(self) -> None:

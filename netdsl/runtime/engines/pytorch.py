@@ -149,7 +149,7 @@ class TorchEngine:
         scaler = self.accelerator.scaler
         return {"scaler": scaler.state_dict() if scaler is not None else None}
 
-    def gathered(self, part: Any) -> list[Any]:
+    def gathered(self, part: object) -> list[Any]:
         if self.world == 1:
             return [part]
         from accelerate.utils import gather_object

@@ -216,7 +216,7 @@ class RunFolder:
         replace_text(self.metrics, "".join(json.dumps(row) + "\n" for row in history))
 
 
-def spelt(value: Any) -> str | None:
+def spelt(value: object) -> str | None:
     """A setting in the language's own syntax, or None for what has none."""
     if isinstance(value, bool):
         return str(value).lower()

@@ -35,7 +35,7 @@ def optional(kind: JsonKind) -> JsonKind:
 def listed(kind: JsonKind) -> JsonKind:
     """A list of items of one kind."""
 
-    def check(value: Any, name: str) -> str | None:
+    def check(value: object, name: str) -> str | None:
         if not isinstance(value, list):
             return f"`{name}` is not a list"
         return next((said for i, v in enumerate(value) if (said := kind(v, f"{name}[{i}]"))), None)
@@ -46,7 +46,7 @@ def listed(kind: JsonKind) -> JsonKind:
 def mapped(kind: JsonKind) -> JsonKind:
     """Values of one kind under any names."""
 
-    def check(value: Any, name: str) -> str | None:
+    def check(value: object, name: str) -> str | None:
         if not isinstance(value, dict):
             return f"`{name}` is not a table"
         return next((said for k, v in value.items() if (said := kind(v, f"{name}.{k}"))), None)
@@ -57,7 +57,7 @@ def mapped(kind: JsonKind) -> JsonKind:
 def fields(**kinds: JsonKind) -> JsonKind:
     """A table that has at least these names."""
 
-    def check(value: Any, name: str) -> str | None:
+    def check(value: object, name: str) -> str | None:
         if not isinstance(value, dict):
             return f"`{name}` is not a table"
         for key, kind in kinds.items():

@@ -107,7 +107,7 @@ def departures(data: Data | None, known: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _alike(now: Any, was: Any) -> bool:
+def _alike(now: object, was: object) -> bool:
     """Whether two values mean the same; one number stands for all channels or both sides."""
     a, b = (tuple(v) if isinstance(v, (list, tuple)) else (v,) for v in (now, was))
     most = max(len(a), len(b))

@@ -110,7 +110,7 @@ class Scoring(Terms):
     def metric_term(self, term: RecipeTerm) -> MetricModule:
         return MetricModule(term)
 
-    def to(self, device: Any) -> Scoring:
+    def to(self, device: object) -> Scoring:
         for module in self.modules:
             module.to(device)
         return self

@@ -23,7 +23,7 @@ class RunningTotals:
     weights: dict[str, Any] = field(default_factory=dict)
     counts: dict[str, dict[str, Array]] = field(default_factory=dict)
 
-    def add_loss(self, name: str, value: Any, weight: Any) -> None:
+    def add_loss(self, name: str, value: object, weight: object) -> None:
         """Add a batch's mean times what it was divided by, and that."""
         self.losses[name] = self.losses.get(name, 0.0) + value
         self.weights[name] = self.weights.get(name, 0.0) + weight

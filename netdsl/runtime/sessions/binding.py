@@ -37,7 +37,7 @@ def _plain(array: Array) -> Array:
     return array if array.flags.c_contiguous else array.copy(order="C")
 
 
-def _run(session: Session, io: Any, options: Any) -> None:
+def _run(session: Session, io: object, options: object) -> None:
     try:
         session.native.run_with_iobinding(io, options)
     except Exception as error:  # onnxruntime's own classes share no other base

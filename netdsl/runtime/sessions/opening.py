@@ -6,7 +6,6 @@ import os
 import tempfile
 from collections.abc import Container, Mapping
 from pathlib import Path
-from typing import Any
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
@@ -15,7 +14,7 @@ from netdsl.graph import Net
 from netdsl.runtime.sessions.session import ModelPort, Session, SessionError
 
 
-def open_quietly(model: Any, device: str | None, threads: int | None = None) -> Session:
+def open_quietly(model: object, device: str | None, threads: int | None = None) -> Session:
     """A session. `OMP_NUM_THREADS` bounds its threads, as it does PyTorch's."""
     bound = os.environ.get("OMP_NUM_THREADS", "")
     if threads is None and bound.isdecimal():

@@ -102,7 +102,7 @@ class Session:
 
     def __init__(
         self,
-        model: Any,
+        model: object,
         device: str | None = None,
         *,
         threads: int | None = None,
@@ -172,7 +172,7 @@ def _options(threads: int | None, pattern: bool) -> Any:
     return options
 
 
-def _open(content: str | bytes, name: str, device: str | None, options: Any, recorded: bool) -> tuple[str, Any]:
+def _open(content: str | bytes, name: str, device: str | None, options: object, recorded: bool) -> tuple[str, Any]:
     if device not in (None, "cpu") and not device.startswith("cuda"):
         raise SessionError(f"unknown device `{device}`: use cpu, cuda or cuda:1")
     if not on_cuda(device):
@@ -201,7 +201,7 @@ WEIGHTS = (".pth", ".pt", ".safetensors", ".ckpt", ".bin", ".npz")
 """How files of weights end."""
 
 
-def _create(content: str | bytes, name: str, options: Any, providers: list[Any]) -> Any:
+def _create(content: str | bytes, name: str, options: object, providers: list[Any]) -> Any:
     try:
         return runtime().InferenceSession(content, options, providers=providers, enable_fallback=0)
     except Exception as error:  # onnxruntime's own classes share no other base
