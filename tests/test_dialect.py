@@ -22,7 +22,7 @@ from netdsl.codegen.target import Rules
 from netdsl.graph import Net
 from netdsl.ops.base import Op
 from netdsl.program import load_file, load_text
-from netdsl.text.diagnostics import NetError
+from netdsl.text.diagnostics import Diagnostic, NetError
 
 SPECS = Path(__file__).parent.parent / "specs"
 EXCHANGED = {
@@ -158,8 +158,26 @@ def test_every_word_is_said_somewhere() -> None:
 
 
 def test_a_dialect_needs_no_recurrent_blocks() -> None:
-    with pytest.raises(NetError) as raised:
-        python_source(NETS["states"], replace(DIALECT, unrolling=None))
-    (told,) = raised.value.diagnostics
+    (told,) = refused("states", unrolling=None)
     assert told.code == "not-supported-by-target"
     assert "recurrent block" in told.message
+
+
+STARTS = {"free parameters": "param", "starts": "conv", "loops": "linear|param"}
+"""Texts with what stands where the start of a weight is written."""
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_a_dialect_needs_no_starts(name: str) -> None:
+    (plain,) = (f.default for f in fields(Dialect) if f.name == "start")
+    for told in refused(name, start=plain):
+        assert told.code == "not-supported-by-target"
+        assert "cannot start" in told.message
+        assert re.match(STARTS[name], told.span.source.text[told.span.start : told.span.end])
+
+
+def refused(name: str, **words: Any) -> list[Diagnostic]:
+    """What a dialect without some words says of a net."""
+    with pytest.raises(NetError) as raised:
+        python_source(NETS[name], replace(DIALECT, **words))
+    return list(raised.value.diagnostics)

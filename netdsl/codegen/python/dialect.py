@@ -13,7 +13,7 @@ from typing import Any
 
 from netdsl.codegen.python.spelling import Made
 from netdsl.codegen.python.text import Atom, Called, Doc, unused
-from netdsl.codegen.target import Rules
+from netdsl.codegen.target import Rules, Unsupported
 from netdsl.dims.tensors import Init
 
 BUILTINS = frozenset(dir(builtins))
@@ -64,7 +64,7 @@ def _same(function: str, slot: str) -> str:
 
 
 def _no_start(init: Init, shape: tuple[int, ...]) -> tuple[str, dict[str, str]]:
-    raise ValueError(f"weights cannot start as `{init.kind}` says")
+    raise Unsupported(f"weights cannot start as `{init.kind}` says")
 
 
 @dataclass(frozen=True, eq=False)

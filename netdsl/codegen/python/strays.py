@@ -35,11 +35,12 @@ class Elsewhere:
 
 
 def spelt(dialect: Dialect, op: Op) -> Spelling:
-    """What the operation's rule gives. Raises `Unsupported` where it has none.
+    """What the operation's rule gives. Raises `Unsupported` where it has none, or its weights cannot start so.
 
     A setting that the author wrote in words is said even where its value is the target's default: `stride=stride`.
     """
     spelling: Spelling = dialect.rules.rule(op)(op)
+    _starts(dialect, op, spelling)
     signature = dialect.signature(spelling.module.function) if spelling.module else None
     if spelling.module is None or signature is None:
         return spelling
