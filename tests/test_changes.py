@@ -37,6 +37,11 @@ TRIALS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("pytest", "-k", "LeNet and not cuda", "tests/test_step.py"),
         ("netdsl", "compile", "specs/lenet.net", "--to", "onnx-train", "-o", "step.onnx"),
     ),
+    "target": (
+        ("netdsl", "compile", "few.net", "--to", "jax", "-o", "few.py"),
+        ("netdsl.reference", "docs"),
+        ("pytest", "-k", "target or rule or generated or room", "tests/test_registry.py", "tests/test_docs.py"),
+    ),
     "data set": (
         ("netdsl", "train", "dots.net", "--optimizer", "adam(lr=0.03)", "--epochs", "20"),
         ("netdsl", "evaluate", "runs/Few"),
@@ -75,6 +80,7 @@ def test_a_change_costs_no_more_files_than_its_recipe_says(kind: str, tmp_path: 
     shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
     for file in files_of(kind):
         more, place = (CHANGES / kind / file).read_text("utf-8"), copy / file
+        place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(add(place.read_text("utf-8"), more) if place.exists() else more, "utf-8")
     (copy / "few.net").write_text(NET)
     (copy / "dots.net").write_text(NET + RECIPE)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from jax_like import PLACE
-from jax_like.dialect import DIALECT
-from jax_like.rules import rules
-from jax_like.stand_in import modules
-from jax_like.target import JAX
+from numpy_jax import modules
+from one_more import EVERY, PLACE
 
 from netdsl.cli.app import run
+from netdsl.codegen.python.dialect import Dialect
 from netdsl.codegen.python.source import net_class_name
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.codegen.target import TARGETS
@@ -26,6 +25,7 @@ from netdsl.program import load_file, load_text
 from netdsl.reference.operations import example_net, operations
 from netdsl.text.diagnostics import NetError
 
+JAX = EVERY["jax"]
 SPECS = Path(__file__).parent.parent / "specs"
 NETS = {
     "windows": (
@@ -50,13 +50,18 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TARGETS.places, "jax", PLACE)
 
 
+def dialect() -> Dialect:
+    found: Dialect = import_module("netdsl.codegen.jax.dialect").DIALECT
+    return found
+
+
 def executed(source: str, net: Net, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Any]:
     """An instance of the net's class, where JAX is or its stand-in."""
     for name, module in modules().items():
         monkeypatch.setitem(sys.modules, name, module)
     space: dict[str, Any] = {}
     exec(compile(source, "<source>", "exec"), space)
-    made: Callable[[Any], Any] = space[net_class_name(net, DIALECT)]()
+    made: Callable[[Any], Any] = space[net_class_name(net, dialect())]()
     return made
 
 
@@ -107,13 +112,13 @@ def refused(net: Net) -> NetError:
     return caught.value
 
 
-@pytest.mark.parametrize("op", [o for o in operations() if o.name not in rules.table], ids=lambda op: op.name)
+@pytest.mark.parametrize("op", [o for o in operations() if o.name not in JAX.rules().table], ids=lambda op: op.name)
 def test_what_it_declines_is_an_error_at_its_place(op: type[Op]) -> None:
     net = load_text(example_net(op)).net()
     (node,) = (n for _, n in net.walk() if n.op.name == op.name)
     (problem,) = (d for d in refused(net).diagnostics if f"`{op.name}`" in d.message)
     assert problem.span == node.span
-    assert problem.help == rules.declined(op)
+    assert problem.help == JAX.rules().declined(op)
 
 
 USES = ("maxpool(2, ceil=true)", "conv(3, 3, init=zeros)", "flatten(start=1)")

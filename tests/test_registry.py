@@ -6,7 +6,7 @@ import inspect
 import re
 
 import pytest
-from jax_like import EVERY
+from one_more import EVERY
 
 from netdsl.ops.base import INTERNAL, Op
 from netdsl.ops.declared import Declared

@@ -16,7 +16,7 @@ from netdsl.ops.shape import Flatten
 
 rules = Rules("jax", "JAX source has no words for `{}`", {Op: "compile the net to another target"})
 
-FUNCTIONS = {Relu: "jax.nn.relu", Sigmoid: "jax.nn.sigmoid", Tanh: "jnp.tanh"}
+FUNCTIONS: dict[type[Op], str] = {Relu: "jax.nn.relu", Sigmoid: "jax.nn.sigmoid", Tanh: "jnp.tanh"}
 
 
 @rules.lowers(*FUNCTIONS)

@@ -10,13 +10,13 @@ from netdsl.graph import Net
 
 
 def _rules() -> Rules:
-    from jax_like.rules import rules
+    from netdsl.codegen.jax.rules import rules
 
     return rules
 
 
 def _emit(net: Net, options: Mapping[str, Any]) -> str:
-    from jax_like.dialect import DIALECT
+    from netdsl.codegen.jax.dialect import DIALECT
     from netdsl.codegen.python.source import python_source
 
     return python_source(net, DIALECT)

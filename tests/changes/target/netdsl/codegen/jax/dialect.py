@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jax_like.rules import rules
+from netdsl.codegen.jax.rules import rules
 from netdsl.codegen.python.dialect import Dialect
 from netdsl.codegen.python.spelling import Made
 
