@@ -37,9 +37,9 @@ class Vocabulary:
         self.symbols: dict[str, Any] = {}
         """Sizes that the shape of an input names."""
         self.open: set[str] = set()
-        self.told: set[int] = set()
+        self.as_words: set[int] = set()
         """Words of the author's expressions that are in the source as words."""
-        self.lost: set[int] = set()
+        self.as_numbers: set[int] = set()
         """Those that became plain numbers somewhere."""
         if use.block is None:
             self.lets |= self._derived()
@@ -264,12 +264,12 @@ def baked_settings(definition: syntax.Definition | None, names: Sequence[Vocabul
     """Settings that some layer has as a plain number: as an argument they would promise what the class cannot keep."""
     if definition is None:
         return frozenset()
-    told, lost = (set[int]().union(*sets) for sets in ([n.told for n in names], [n.lost for n in names]))
+    worded, numbered = (set[int]().union(*s) for s in ([n.as_words for n in names], [n.as_numbers for n in names]))
     values = values_in(definition.body.rows)
     excused = [c for part in parts_of(definition.body.rows) for c in _excused(part, names, values)]
     free = {id(p) for c in excused for p in parts_of(c)}
     words = [p for p in parts_of(definition.body.rows) if isinstance(p, syntax.Name)]
-    found = {p.id for p in words if id(p) in lost or (id(p) not in told and id(p) not in free)}
+    found = {p.id for p in words if id(p) in numbered or (id(p) not in worded and id(p) not in free)}
     return frozenset(_through_lets(definition, found) & {p.name.id for p in definition.parameters})
 
 

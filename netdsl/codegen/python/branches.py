@@ -200,14 +200,18 @@ def needs_two(use: BlockUse, branches: Branches) -> bool:
     return any(n.inputs == branches.ends and isinstance(n.op, Add) for n in use.graph.nodes)
 
 
-def told(value: Any, word: str) -> Any:
+def key_of(value: Any, word: str) -> Any:
     """An expression as part of a key: of a number that follows the turn only its term, where it has one."""
     if isinstance(value, Infix):
-        return value.template, told(value.values, word)
+        return value.template, key_of(value.values, word)
     if isinstance(value, Made):
-        return value.function, told(value.arguments, word), tuple((k, told(v, word)) for k, v in value.keywords.items())
+        return (
+            value.function,
+            key_of(value.arguments, word),
+            tuple((k, key_of(v, word)) for k, v in value.keywords.items()),
+        )
     if isinstance(value, tuple | list):
-        return tuple(told(v, word) for v in value)
+        return tuple(key_of(v, word) for v in value)
     if isinstance(value, Sized | Scaled) and word in value.term.names() and not is_unsaid(value.term):
         return value.term
     return (type(plain(value)), plain(value))

@@ -102,7 +102,7 @@ def trace(use: BlockUse, class_of: ClassOf, refuse: Refuse) -> Vocabulary:
     for i, value in enumerate(use.graph.inputs):
         written = declared.get(use.inputs[value]) or ()
         shape = tuple(
-            _retold(e, written[j], use, names) if j < len(written) else _named_extent(use, i, j, e)
+            _as_written(e, written[j], use, names) if j < len(written) else _named_extent(use, i, j, e)
             for j, e in enumerate(value.shape)
         )
         use.types[value] = names.arrows[use.inputs[value]] = value.type.with_shape(*shape)
@@ -135,15 +135,15 @@ def _name_states(use: BlockUse, names: Vocabulary) -> None:
     for state in getattr(use.block, "states", ()):
         dims = rows.get(state.name, ())
         if len(dims) == state.current.type.rank:
-            shape = tuple(_retold(v, d, use, names) for v, d in zip(state.current.shape, dims, strict=True))
+            shape = tuple(_as_written(v, d, use, names) for v, d in zip(state.current.shape, dims, strict=True))
             use.types[state.current] = names.arrows[state.current.name] = state.current.type.with_shape(*shape)
 
 
-def _retold(value: Any, written: Any, use: BlockUse, names: Vocabulary) -> Any:
+def _as_written(value: Any, written: Any, use: BlockUse, names: Vocabulary) -> Any:
     """A value with the author's expression for it, when that comes to the same; else with the names that it follows."""
     if isinstance(value, tuple) and isinstance(written, syntax.TupleOf | syntax.ListOf):
         if len(value) == len(written.items):
-            return tuple(_retold(v, w, use, names) for v, w in zip(value, written.items, strict=True))
+            return tuple(_as_written(v, w, use, names) for v, w in zip(value, written.items, strict=True))
     term = names.term(written) if isinstance(value, int | float) and written is not None else None
     parts = list(parts_of(written))
     words = {id(p) for p in parts if isinstance(p, syntax.Name)}
@@ -152,9 +152,9 @@ def _retold(value: Any, written: Any, use: BlockUse, names: Vocabulary) -> Any:
             use.truths.append(term)
         measured = any(isinstance(p, syntax.Attribute) for p in parts)  # a size may come from elsewhere in other uses
         again = traced(value, term, not measured)
-        (names.told if again is not value or not _is_setting(parts, use) else names.lost).update(words)
+        (names.as_words if again is not value or not _is_setting(parts, use) else names.as_numbers).update(words)
         return again
-    names.lost.update(words)
+    names.as_numbers.update(words)
     if isinstance(value, bool | str):
         use.baked |= names.sources(written)
     return _following(value, names.sources(written))
@@ -233,7 +233,7 @@ def _fields(op: Op, known: dict[Value, Value], node: Node, use: BlockUse, names:
             written = node.written.get(declared.name)
             if declared.name == "shape":
                 written = written or names.frees.get((node.span.start, node.span.end))
-            given[declared.name] = _retold(value, written, use, names)
+            given[declared.name] = _as_written(value, written, use, names)
         elif declared.many:
             given[declared.name] = tuple(known[v] for v in value)
         else:
@@ -267,7 +267,7 @@ def _meanings(use: BlockUse, names: Vocabulary, node: Node, inner: BlockUse) -> 
         argument = use.dialect.identifier(word)
         if word in node.written:
             value = meanings.get(argument, inner.settings[word])
-            meanings[argument] = _retold(value, node.written[word], use, names)
+            meanings[argument] = _as_written(value, node.written[word], use, names)
         elif defaults.get(word) is not None and isinstance(inner.settings[word], bool | str):
             use.baked |= _behind(defaults[word], inner, meanings)
         elif defaults.get(word) is not None and argument in meanings:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from netdsl.codegen.python.authored import parts_of, rows_of
-from netdsl.codegen.python.branches import are_alike, needs_two, numbered, told
+from netdsl.codegen.python.branches import are_alike, key_of, needs_two, numbered
 from netdsl.codegen.python.spelling import Branched, Made, Raw, Turned
 from netdsl.codegen.python.starts import begun, start_texts
 from netdsl.codegen.python.steps import (
@@ -49,9 +49,9 @@ def _key(use: BlockUse, word: str, node: Node) -> Any:
     """All that a layer does, numbers by their terms."""
     spelling = use.spellings[node]
     inits, sizes = _begun(use, node)
-    shapes = [told(shape, word) for shape in sizes.values()] if spelling.parameter else []
+    shapes = [key_of(shape, word) for shape in sizes.values()] if spelling.parameter else []
     starts = start_texts(use.dialect, inits, sizes) if inits else ()
-    return node.kind, told((spelling.module, spelling.call), word), spelling.use, spelling.parameter, shapes, starts
+    return node.kind, key_of((spelling.module, spelling.call), word), spelling.use, spelling.parameter, shapes, starts
 
 
 def _begun(use: BlockUse, node: Node) -> tuple[Mapping[str, Init], dict[str, Any]]:
