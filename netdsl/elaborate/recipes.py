@@ -229,7 +229,7 @@ def _rows(net: Net) -> set[str]:
 
 
 def _free_names(expr: Any) -> list[syntax.Name]:
-    """NodeNames that stand for arrows at the head of a pipeline."""
+    """Names that stand for arrows at the head of a pipeline."""
     if isinstance(expr, syntax.Name):
         return [expr]
     if isinstance(expr, syntax.Pipeline):

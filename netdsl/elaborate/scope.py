@@ -1,4 +1,4 @@
-"""NodeNames in reach of a row, and the names that layers get."""
+"""Names in reach of a row, and the names that layers get."""
 
 from __future__ import annotations
 
@@ -122,9 +122,9 @@ class Build:
     nested: int = 0
     """How many values with rows of their own (`if`, `each`) are open."""
     params: set[str] = anew(factory=set)
-    """NodeNames of free params so far."""
+    """Names of free params so far."""
     inner: NodeNames = anew(factory=NodeNames)
-    """NodeNames inside the outermost row at work."""
+    """Names inside the outermost row at work."""
     states: dict[str, Any] = anew(factory=dict)
     labels: Mapping[str, Span] = anew(factory=dict)
     """Where the body names its rows, read or not yet read."""
