@@ -134,6 +134,21 @@ def test_elaboration_is_a_star() -> None:
     assert house.imports["netdsl.elaborate.core"] & leaves == set()
 
 
+def test_the_drawing_of_the_elaboration_holds() -> None:
+    """No module of ARCHITECTURE's drawing imports one that stands above it."""
+    house, text = House(ROOT), (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    drawing = text.partition("**Elaboration is a star.**")[2].split("```")[1].strip("\n").splitlines()
+    steps = {
+        f"netdsl.elaborate.{name}": len(line) - len(line.lstrip())
+        for line in drawing
+        for name in re.split(r"\s{3,}", line.strip())[0].split()
+    }
+    assert set(steps) <= set(house.files), "what is drawn is there"
+    assert {leaf.__name__ for leaf in LEAVES} <= set(steps), "and what registers is drawn"
+    arrows = ((name, other) for name in steps for other in house.imports[name] if other in steps)
+    assert [(name, other) for name, other in arrows if steps[other] < steps[name]] == []
+
+
 def _registers(tree: ast.Module) -> bool:
     found = [
         d.func for n in tree.body if isinstance(n, ast.FunctionDef) for d in n.decorator_list if isinstance(d, ast.Call)
