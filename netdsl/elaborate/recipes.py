@@ -119,7 +119,7 @@ def _fields(site: Site, net: Net, recipe: Recipe, section: syntax.Train) -> dict
         return {v.name: v.type for v in net.inputs}
     span = next((r.value.span for r in section.rows if r.keyword.id == "data"), section.net.span)
     try:
-        return recipe.data.sample({v.name: v.type for v in net.inputs})  # type: ignore[no-any-return]
+        return recipe.data.sample({v.name: v.type for v in net.inputs})
     except RuleError as error:
         site.error(error.code, str(error), span, help=error.help)
 
@@ -287,8 +287,9 @@ def _check_learning(site: Site, net: Net, graph: Graph, row: syntax.RecipeRow) -
 
 def _check_classes(site: Site, net: Net, recipe: Recipe, data: Span | None) -> None:
     """Say once which scores are too few for the classes that the data is known to have."""
-    from netdsl.recipe.classes import shortages
+    from netdsl.graph.classes import shortages
 
+    assert recipe.data is not None
     names = recipe.data.class_names()
     said: set[str] = set()
     for term in (*recipe.losses, *recipe.metrics) if names else ():

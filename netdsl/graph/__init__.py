@@ -19,6 +19,7 @@ from netdsl.text.diagnostics import Diagnostic
 from netdsl.text.source import Span
 
 if TYPE_CHECKING:
+    from netdsl.recipe import Data, Optimizer, Schedule
     from netdsl.text import syntax
 
 
@@ -227,14 +228,14 @@ def _divisors(graph: Graph, outside: Mapping[Value, Value]) -> Iterator[Divisor]
 
 @entity
 class Recipe:
-    """A `train` section, resolved. `data`, `optimizer` and `schedule` are `netdsl.recipe` declarations."""
+    """A `train` section, resolved."""
 
     span: Span
-    data: Any = None
+    data: Data | None = None
     losses: list[RecipeTerm] = anew(factory=list)
     metrics: list[RecipeTerm] = anew(factory=list)
-    optimizer: Any = None
-    schedule: Any = None
+    optimizer: Optimizer | None = None
+    schedule: Schedule | None = None
     settings: dict[str, Any] = anew(factory=dict)
     """`epochs`, `batch`, `seed`, `clip` … by keyword."""
 

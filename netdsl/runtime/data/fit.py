@@ -10,9 +10,9 @@ import numpy as np
 from netdsl.base.errors import RunError
 from netdsl.dims import at
 from netdsl.graph import Net, Node, RecipeTerm
+from netdsl.graph.classes import shortages, surpluses
 from netdsl.ops.normalize import Batchnorm
 from netdsl.recipe import Data
-from netdsl.recipe.classes import shortages, surpluses
 from netdsl.runtime.data.sets import Dataset, cut, input_sizes
 from netdsl.runtime.runs.recipes import Plan, written
 
