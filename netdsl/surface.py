@@ -46,7 +46,7 @@ def report(
     return render(analyze(net, sizes=sizes, batch=batch), format, **options)
 
 
-def _written(settings: Mapping[str, Any]) -> dict[str, str]:
+def _written(settings: Mapping[str, object]) -> dict[str, str]:
     """Python values in the language's own syntax."""
     return {name: _literal(name, value) for name, value in settings.items()}
 

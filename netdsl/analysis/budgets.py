@@ -87,7 +87,7 @@ def names(expr: object) -> list[str]:
     return []
 
 
-def evaluate(expr: Any, values: Mapping[str, Any]) -> Any:
+def evaluate(expr: Any, values: Mapping[str, object]) -> Any:
     """The value of arithmetic, comparisons, `and`, `or`, `not` over known names; `BudgetError` for anything else."""
     if isinstance(expr, syntax.Literal):
         return expr.value
@@ -104,7 +104,7 @@ def evaluate(expr: Any, values: Mapping[str, Any]) -> Any:
     raise BudgetError("wrong-kind", message, expr.span)
 
 
-def _named(expr: syntax.Name, values: Mapping[str, Any]) -> Any:
+def _named(expr: syntax.Name, values: Mapping[str, object]) -> Any:
     if expr.id in values:
         return values[expr.id]
     if expr.id == "receptive_field":
@@ -112,7 +112,7 @@ def _named(expr: syntax.Name, values: Mapping[str, Any]) -> Any:
     raise BudgetError("unknown-name", f"nothing is called `{expr.id}` here", expr.span, did_you_mean(expr.id, values))
 
 
-def _binary(expr: syntax.Binary, values: Mapping[str, Any]) -> Any:
+def _binary(expr: syntax.Binary, values: Mapping[str, object]) -> Any:
     left = evaluate(expr.left, values)
     if expr.operator in ("and", "or"):
         return evaluate(expr.right, values) if bool(left) is (expr.operator == "and") else left

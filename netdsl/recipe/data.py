@@ -81,7 +81,7 @@ class Data(Declared, abstract=True):
         """The settings by which a sample becomes an input, as they are in force."""
         return {}
 
-    def prepared_like(self, known: Mapping[str, Any]) -> "Data":
+    def prepared_like(self, known: Mapping[str, object]) -> "Data":
         """The same data, prepared as is `known` of other data wherever this declaration leaves it unsaid."""
         own = {f.name for f in self.settings()}
         said = {name: getattr(self, name) for name in self.said}
@@ -108,7 +108,7 @@ class Data(Declared, abstract=True):
         return found
 
 
-def prepared_picture(picture: Mapping[str, Any], type: TensorType) -> dict[str, Any]:
+def prepared_picture(picture: Mapping[str, object], type: TensorType) -> dict[str, Any]:
     """The settings that make such a picture (`Images.preparation`) of samples of any set, for an input of a type."""
     found = {name: picture[name] for name in ("mean", "std", "fit")}
     if any(isinstance(axis, Dim) for axis in type.shape):
@@ -116,7 +116,7 @@ def prepared_picture(picture: Mapping[str, Any], type: TensorType) -> dict[str, 
     return found
 
 
-def _listed(names: Mapping[str, Any]) -> str:
+def _listed(names: Mapping[str, object]) -> str:
     return " and ".join(f"`{n}`" for n in names)
 
 

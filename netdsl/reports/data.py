@@ -84,7 +84,7 @@ def _headings(column: Column[Any, Any]) -> tuple[str, ...]:
     return (column.name, "stride") if column.form is Form.FIELD else (column.name,)
 
 
-def _record(row: Row, columns: Sequence[Column[Any, Any]]) -> list[object]:
+def _record(row: Row, columns: Sequence[Column[object, object]]) -> list[object]:
     shapes = {"in": _shapes(row.inputs), "out": _shapes(row.outputs)}
     found = [shapes[name] if name in shapes else getattr(row, name) for name in FIRST]
     for column in columns:

@@ -68,7 +68,7 @@ class Saved:
             raise RunError(f"{self.path}: the sums of its epoch cannot be read") from None
 
 
-def save(path: Path, tensors: NamedArrays, facts: Mapping[str, Any]) -> None:
+def save(path: Path, tensors: NamedArrays, facts: Mapping[str, object]) -> None:
     """Replace a checkpoint; it lists its own tensors, so that none can be lost."""
     save_arrays(path, tensors, {"format": FORMAT, **facts, "tensors": sorted(tensors)})
 
@@ -157,7 +157,7 @@ def changes(
     return [f"{row} {was} → {now}" for row, was, now in pairs if was != now]
 
 
-def _declared(table: Mapping[str, type[Declared]], stored: Mapping[str, Any]) -> str:
+def _declared(table: Mapping[str, type[Declared]], stored: Mapping[str, object]) -> str:
     """As an author would write it; that of a version which declared other things as it is stored."""
     try:
         return written(restore(table, stored))

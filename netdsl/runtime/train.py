@@ -354,7 +354,7 @@ class Trainer:
             whole.add(part)
         return whole
 
-    def _is_best(self, row: Mapping[str, Any]) -> bool:
+    def _is_best(self, row: Mapping[str, object]) -> bool:
         """Whether an epoch is better than all before; one whose measure is no number never is."""
         own = self._merit(row)
         earlier = (self._merit(r) for r in self.position.history)

@@ -86,7 +86,7 @@ def draft_model(net: Net, weights: Mapping[str, Array] | None = None) -> Draft:
 
 
 def assemble(
-    net: Net, graph: Graph, scope: GraphScope, nodes: list[NodeProto], trained: Mapping[str, Any] | None = None
+    net: Net, graph: Graph, scope: GraphScope, nodes: list[NodeProto], trained: Mapping[str, object] | None = None
 ) -> Draft:
     """The model around the nodes: typed inputs, outputs and arrows, constants, and what a reader wants to know."""
     ledger = scope.ledger
@@ -109,7 +109,7 @@ def assemble(
     return Draft(model, held, ledger.called)
 
 
-def properties(net: Net, trained: Mapping[str, Any] | None = None) -> dict[str, str]:
+def properties(net: Net, trained: Mapping[str, object] | None = None) -> dict[str, str]:
     """What the file says about its origin: the net's name, its settings, what its sizes must obey, and its data.
 
     What files have to become before the net reads them (`netdsl.picture`) and what its classes are called

@@ -28,7 +28,7 @@ class Engine(Protocol):
     def trained(self) -> int:
         """How many numbers are trained."""
 
-    def begin(self, tensors: Mapping[str, Array], facts: Mapping[str, Any], name: str) -> None:
+    def begin(self, tensors: Mapping[str, Array], facts: Mapping[str, object], name: str) -> None:
         """Seed; take up the tensors of a checkpoint called `name`, if there are any."""
 
     def batches(self, split: str, plan: Sequence[Array], flips: Array | None = None) -> Iterator[BatchFields]:

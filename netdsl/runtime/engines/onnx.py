@@ -56,7 +56,7 @@ class OnnxEngine:
     def trained(self) -> int:
         return sum(w.elements for w in self.own.values() if w.trainable and not w.buffer)
 
-    def begin(self, tensors: Mapping[str, Array], facts: Mapping[str, Any], name: str) -> None:
+    def begin(self, tensors: Mapping[str, Array], facts: Mapping[str, object], name: str) -> None:
         given = self._given(tensors, name) | scale_of(facts) if tensors else None
         self.stepping.begin({**self.own, **self.stepping.weights}, lambda k, weight: self._start(k, weight, given))
 

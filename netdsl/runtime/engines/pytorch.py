@@ -50,13 +50,13 @@ class TorchEngine:
     def trained(self) -> int:
         return sum(p.numel() for p in self.module.parameters() if p.requires_grad)
 
-    def begin(self, tensors: Mapping[str, Array], facts: Mapping[str, Any], name: str) -> None:
+    def begin(self, tensors: Mapping[str, Array], facts: Mapping[str, object], name: str) -> None:
         torch.manual_seed(self.plan.seed + self.rank)
         if tensors:
             self._restore({k: torch.from_numpy(v) for k, v in tensors.items()}, facts, name)
         self.model, self.stepper = self.accelerator.prepare(self.module, self.optimizer)
 
-    def _restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], name: str) -> None:
+    def _restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, object], name: str) -> None:
         checkpoint.load_weights(self.module, under(tensors, "model/"), name)
         checkpoint.load_optimizer(self.module, self.optimizer, under(tensors, "optimizer/"))
         checkpoint.load_generators(under(tensors, f"random/{self.rank}/"), name)

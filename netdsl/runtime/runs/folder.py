@@ -138,7 +138,7 @@ class RunFolder:
             if everything:
                 (self.path / name).unlink(missing_ok=True)
 
-    def start(self, net: Net, recipe: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
+    def start(self, net: Net, recipe: Mapping[str, object], sizes: Mapping[str, int]) -> None:
         """Keep the text and all settings, so that the run needs nothing else to be loaded again."""
         files = dict(spec_files(net))
         for path, text in files.items():
@@ -211,7 +211,7 @@ class RunFolder:
             raise RunError(f"{spec}: no such file, which the run's {RECIPE} names")
         return load_file(spec, settings=stored["settings"])
 
-    def write_history(self, history: Iterable[Mapping[str, Any]]) -> None:
+    def write_history(self, history: Iterable[Mapping[str, object]]) -> None:
         """One line of JSON an epoch."""
         replace_text(self.metrics, "".join(json.dumps(row) + "\n" for row in history))
 

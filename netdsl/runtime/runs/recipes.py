@@ -62,7 +62,7 @@ def recipe_of(net: Net) -> Recipe:
     return net.recipe
 
 
-def data_of(net: Net, data: Data | None = None, known: Mapping[str, Any] | None = None) -> Data:
+def data_of(net: Net, data: Data | None = None, known: Mapping[str, object] | None = None) -> Data:
     """The data to use: what was asked for, else what the recipe says; `NetError` when it says nothing.
 
     What was asked for leaves `known` settings as they are wherever it does not say them: those by which an input was
@@ -93,7 +93,7 @@ def known_of(net: Net) -> dict[str, Any]:
         return {}
 
 
-def departures(data: Data | None, known: Mapping[str, Any]) -> list[str]:
+def departures(data: Data | None, known: Mapping[str, object]) -> list[str]:
     """What was asked for of data and is not as it was in training, in words."""
     if data is None:
         return []
@@ -152,7 +152,7 @@ def restore(table: Mapping[str, type[Declared]], stored: Mapping[str, Any]) -> A
     return table[name](**{f.name: read_setting(f, stored[f.name]) for f in known.values() if f.name in stored})
 
 
-def restore_safely(table: Mapping[str, type[Declared]], stored: Mapping[str, Any], name: str) -> Any:
+def restore_safely(table: Mapping[str, type[Declared]], stored: Mapping[str, object], name: str) -> Any:
     """As `restore`; a `RunError` names the file."""
     try:
         return restore(table, stored)

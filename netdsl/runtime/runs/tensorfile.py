@@ -21,7 +21,7 @@ from netdsl.runtime.runs.kinds import parsed
 NamedArrays = dict[str, Array]
 
 
-def save_arrays(path: Path, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> None:
+def save_arrays(path: Path, arrays: Mapping[str, Array], facts: Mapping[str, object]) -> None:
     """Replace a file with these arrays and JSON facts, all or nothing."""
     held = {name: value if value.flags.c_contiguous else value.copy(order="C") for name, value in arrays.items()}
     try:
@@ -65,11 +65,11 @@ def load_facts(path: Path) -> dict[str, Any]:
         return found
 
 
-def under(arrays: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+def under(arrays: Mapping[str, object], prefix: str) -> dict[str, Any]:
     """The arrays of one part, without its prefix."""
     return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
 
 
-def beneath(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+def beneath(prefix: str, arrays: Mapping[str, object]) -> dict[str, Any]:
     """The arrays of one part, under its prefix."""
     return {f"{prefix}{k}": v for k, v in arrays.items()}

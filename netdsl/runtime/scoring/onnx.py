@@ -37,7 +37,7 @@ class OnnxScoring:
         self.session = open_quietly(self.graph.draft.model, device)
         self.weights = self.graph.draft.weights
 
-    def score(self, fed: Iterable[Mapping[str, Array]], held: Mapping[str, Any], totals: RunningTotals) -> None:
+    def score(self, fed: Iterable[Mapping[str, Array]], held: Mapping[str, object], totals: RunningTotals) -> None:
         """Add losses and counts of batches, computed with the held weights."""
         binding = DeviceBinding(self.session, {name: held[name] for name in self.weights}, {})
         for fields in fed:

@@ -127,7 +127,7 @@ class Ranges:
         """The fields that matter."""
         return {name for rule in self.rules for name in rule.fields}
 
-    def check(self, batch: Mapping[str, Any], indices: Any = None, split: str = "") -> None:
+    def check(self, batch: Mapping[str, object], indices: Any = None, split: str = "") -> None:
         """`RunError` for the first number out of range; `indices` are the batch's places in the split."""
         given = {name: np.asarray(batch[name]) for name in self.reads if name in batch}
         for rule, numbers in self._numbers(given):

@@ -128,7 +128,7 @@ class Session:
         """What the model says about itself, such as `netdsl.net` and `netdsl.settings`."""
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
-    def run(self, inputs: Mapping[str, Any]) -> dict[str, Array]:
+    def run(self, inputs: Mapping[str, object]) -> dict[str, Array]:
         """Outputs by name. Raises `SessionError` for missing or unknown names, wrong ranks, sizes or elements."""
         unknown = sorted(set(inputs) - {p.name for p in self.inputs})
         if unknown:
@@ -224,7 +224,7 @@ def _port(port: Any) -> ModelPort:
     return ModelPort(port.name, tuple(port.shape), ELEMENTS[port.type])
 
 
-def _fitted(port: ModelPort, inputs: Mapping[str, Any], symbols: dict[str, int]) -> Array:
+def _fitted(port: ModelPort, inputs: Mapping[str, object], symbols: dict[str, int]) -> Array:
     """The array for an input, in its element type, once its shape is what the model says."""
     if port.name not in inputs:
         raise SessionError(f"the input {port} is missing")

@@ -63,7 +63,7 @@ class Stepping:
         """What the next step reads."""
         return self.sides[0]
 
-    def run(self, given: Mapping[str, Any]) -> dict[str, Array]:
+    def run(self, given: Mapping[str, object]) -> dict[str, Array]:
         """One step; what is reported of it."""
         sizes = self._sizes(given)
         if self.sizes is None:
@@ -82,7 +82,7 @@ class Stepping:
         pairs = [pair for port in ports for pair in zip(port.shape, np.shape(given[port.name]), strict=True)]
         return {symbol: size for symbol, size in pairs if isinstance(symbol, str)}
 
-    def _record(self, given: Mapping[str, Any], sizes: Mapping[str, int]) -> list[Recording]:
+    def _record(self, given: Mapping[str, object], sizes: Mapping[str, int]) -> list[Recording]:
         """The step for these sizes alone, recorded both ways; nothing where it cannot be, as with a recurrence of open
         length or an operator that CUDA does not have."""
         draft = draft_step(self.graph, sizes, cuda=True)

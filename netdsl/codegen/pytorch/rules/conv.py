@@ -9,7 +9,7 @@ from netdsl.ops.conv import Conv, ConvTranspose, LocallyConnected
 from netdsl.ops.windows import Sides, even, spread_padding
 
 
-def flat(sizes: tuple[Any, ...]) -> Any:
+def flat(sizes: tuple[object, ...]) -> Any:
     """`3` instead of `(3, 3)`."""
     return sizes[0] if all(size == sizes[0] for size in sizes) else sizes
 
