@@ -86,10 +86,6 @@ def _between_cuts(seen: Seen) -> bool:
     return all(seen.cut) and seen.hull is not None
 
 
-def is_cut_short(seen: Seen) -> bool:
-    return seen.axis is not None and spans(seen) != seen.axis.sizes()
-
-
 def itself(tracked: Tracked) -> Seen:
     """What an input sees of one of its own axes."""
     ends = (0, tracked.size - 1)

@@ -278,10 +278,6 @@ class Domain:
                 return tuple(s for s in self._sets if s in names)
             names |= more
 
-    def _related(self, symbols: Iterable[str]) -> bool:
-        names = frozenset(symbols)
-        return any(names & r.symbols for r in self._relations)
-
     def _relations_of(self, group: Iterable[str]) -> list[Condition]:
         names = frozenset(group)
         return [r for r in self._relations if names & r.symbols]

@@ -199,9 +199,6 @@ class SizeSet:
     def difference(self, other: SizeSet) -> SizeSet:
         return self - other
 
-    def complement(self) -> SizeSet:
-        return ~self
-
     def _combined(self, other: SizeSet, join: Callable[[Runs, Runs], Runs]) -> SizeSet:
         step = check_period(lcm(self._step, other._step))
         spend(5 + 4 * step)
