@@ -32,6 +32,7 @@ def without(shape: Sequence[Extent], axis: int) -> tuple[Extent, ...]:
 
 
 def product(extents: Sequence[Extent]) -> Extent:
+    """All sizes multiplied."""
     total: Extent = 1
     for extent in extents:
         total = total * extent

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, Init, Value, Weight
+from netdsl.ops.axes import product
 from netdsl.ops.base import (
     EVERYTHING,
     FEATURES,
@@ -23,7 +24,7 @@ from netdsl.ops.base import (
     require_rank,
 )
 from netdsl.ops.fields import Bool, Count, Float, Fraction, NonNegative, derived
-from netdsl.ops.windows import SPATIAL_RANKS, product
+from netdsl.ops.windows import SPATIAL_RANKS
 
 
 def affine_weights(shape: tuple[int, ...]) -> tuple[Weight, ...]:

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
+from netdsl.ops.axes import product
 from netdsl.ops.base import (
     EVERYTHING,
     Follows,
@@ -21,7 +22,7 @@ from netdsl.ops.base import (
     require_rank,
 )
 from netdsl.ops.fields import Bool, Padding, Sizes, derived
-from netdsl.ops.windows import SPATIAL_RANKS, Sides, count, even, fits, product, slide, spread, spread_padding
+from netdsl.ops.windows import SPATIAL_RANKS, Sides, count, even, fits, slide, spread, spread_padding
 
 
 class _Weightless(Op, abstract=True):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from netdsl.dims import Dim, Extent, at
 from netdsl.dims.tensors import DType, TensorType, Value
-from netdsl.ops.axes import samples_of
+from netdsl.ops.axes import product, samples_of
 from netdsl.ops.base import (
     Follows,
     Gradients,
@@ -28,7 +28,6 @@ from netdsl.ops.windows import (
     Sides,
     grow,
     positive,
-    product,
     spread,
     spread_padding,
 )

@@ -47,16 +47,8 @@ def even(pads: Sides) -> bool:
     return all(before == after for before, after in pads)
 
 
-def product(extents: tuple[Extent, ...]) -> Extent:
-    """All sizes multiplied."""
-    total: Extent = 1
-    for extent in extents:
-        total = total * extent
-    return total
-
-
 def count(sizes: Iterable[int]) -> int:
-    """As `product`, of numbers."""
+    """All numbers multiplied."""
     total = 1
     for size in sizes:
         total *= size

@@ -12,6 +12,7 @@ from netdsl.codegen.onnx.unroll import LAST, side_by_side
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops import windows
+from netdsl.ops.axes import product
 from netdsl.ops.conv import Conv, ConvTranspose
 from netdsl.ops.windows import Sides
 
@@ -27,7 +28,7 @@ DEEP = 2**15
 
 def wide(conv: Conv | ConvTranspose, dy: TensorType) -> bool:
     """Whether the maps outweigh the filters; where sizes are open, the depth of the layer tells."""
-    area = windows.product(dy.spatial)
+    area = product(dy.spatial)
     return area >= WIDE if isinstance(area, int) else conv.channels * conv.in_channels // conv.groups < DEEP
 
 
