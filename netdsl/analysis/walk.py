@@ -18,7 +18,7 @@ from netdsl.analysis.seen import AxisViews
 from netdsl.analysis.settings import layer_text
 from netdsl.base.record import changed
 from netdsl.dims.tensors import MOST, DType, TensorType, Value, Weight
-from netdsl.graph import Block, Graph, Node, Recurrent
+from netdsl.graph import Block, Graph, Node, Recurrent, joined
 from netdsl.ops.base import Follows, Op, Reading
 from netdsl.ops.value import BatchOfOne, Constant
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError
@@ -40,7 +40,7 @@ class Nesting(NamedTuple):
     """False inside a block whose weights are counted at an earlier use."""
 
     def of(self, name: str) -> str:
-        return f"{self.path}.{name}" if self.path else name
+        return joined(self.path, name)
 
 
 class Remarks(NamedTuple):

@@ -85,7 +85,7 @@ class Graph:
     def walk(self, path: str = "") -> Iterator[tuple[str, Node]]:
         """Every node with its path, blocks before what is inside them."""
         for node in self.nodes:
-            here = f"{path}.{node.name}" if path else node.name
+            here = joined(path, node.name)
             yield here, node
             if isinstance(node.op, Block):
                 yield from node.op.body.walk(here)
@@ -104,16 +104,21 @@ class Graph:
         return printed(self)
 
 
+def joined(path: str, name: str) -> str:
+    """The path of what is called so inside another; the path itself where it has no name."""
+    return f"{path}.{name}" if path and name else path or name
+
+
 def _weights(graph: Graph, path: str) -> Iterator[tuple[str, Weight]]:
     for node in graph.nodes:
         if node.shares is not None:
             continue
-        here = f"{path}.{node.name}" if path else node.name
+        here = joined(path, node.name)
         if isinstance(node.op, Block):
             yield from _weights(node.op.body, here)
         else:
             for weight in node.op.weights():
-                yield (f"{here}.{weight.name}" if weight.name else here), weight
+                yield joined(here, weight.name), weight
 
 
 @entity

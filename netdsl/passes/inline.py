@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from netdsl.dims.tensors import Value
-from netdsl.graph import Block, Graph, Node, Recurrent
+from netdsl.graph import Block, Graph, Node, Recurrent, joined
 from netdsl.ops.base import Op
 
 
@@ -37,8 +37,8 @@ def opened(
     """
     keys: dict[Node, str] = {}
     for node in graph.nodes:
-        here = _joined(path, node.name)
-        keys[node] = keys[node.shares] if node.shares else _joined(key, node.name)
+        here = joined(path, node.name)
+        keys[node] = keys[node.shares] if node.shares else joined(key, node.name)
         operands = tuple(values.get(v, v) for v in node.inputs)
         if isinstance(node.op, Block) and not isinstance(node.op, Recurrent):
             inner: dict[Value, Value] = dict(zip(node.op.body.inputs, operands, strict=True))
@@ -48,10 +48,6 @@ def opened(
             _hand_out(node, inner, values)
         else:
             yield FlatPlace(node, here, keys[node], operands, within)
-
-
-def _joined(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
 
 
 def _hand_out(node: Node, inner: Mapping[Value, Value], values: dict[Value, Value]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netdsl.dims.tensors import Value, Weight, WeightValue
-from netdsl.graph import Graph, Node, result_types
+from netdsl.graph import Graph, Node, joined, result_types
 from netdsl.ops.base import REGISTRY, Op
 from netdsl.text.source import Span
 
@@ -80,7 +80,7 @@ class Pen:
         return self.writer.carried.get(value.name, value)
 
     def key_of(self, name: str) -> str:
-        return f"{self.key}.{name}" if name else self.key
+        return joined(self.key, name)
 
     def carry(self, name: str, value: Value) -> None:
         self.weight(name)

@@ -11,6 +11,7 @@ from netdsl.codegen.onnx.lowering import NodeSetting, TensorName
 from netdsl.codegen.onnx.scope import GraphScope
 from netdsl.codegen.onnx.sizes import RuntimeSizes
 from netdsl.dims import Extent
+from netdsl.graph import joined
 
 
 class NodeBuilder:
@@ -53,7 +54,7 @@ class NodeBuilder:
         return results
 
     def weight(self, name: str = "") -> TensorName:
-        return self.scope.ledger.weight(f"{self.key}.{name}" if name else self.key)
+        return self.scope.ledger.weight(joined(self.key, name))
 
     def constant(self, value: ArrayLike, dtype: str = "float32") -> TensorName:
         return self.scope.ledger.constant(np.array(value, dtype))

@@ -11,7 +11,7 @@ from netdsl.codegen.onnx.scope import GraphScope, ValueNames
 from netdsl.codegen.onnx.sizes import RuntimeSizes
 from netdsl.codegen.target import Refusals, Unsupported
 from netdsl.dims.tensors import Value
-from netdsl.graph import Graph, Node, Recurrent
+from netdsl.graph import Graph, Node, Recurrent, joined
 from netdsl.graph.trail import Around, title
 from netdsl.ops.base import Op, RuleError
 
@@ -27,7 +27,7 @@ class NodePlace:
 
     def key_of(self, node: Node) -> str:
         """The key of a node of this block that owns its weights."""
-        return f"{self.key}.{node.name}" if self.key else node.name
+        return joined(self.key, node.name)
 
     def inside(self, node: Node) -> NodePlace:
         return NodePlace(self.path, self.key, (*self.chain, node))

@@ -26,7 +26,7 @@ from netdsl.codegen.python.turns import lay_branches, plans_of
 from netdsl.codegen.python.uses import BlockUse
 from netdsl.dims import Dim
 from netdsl.dims.tensors import Init, Value, Weight
-from netdsl.graph import Block, Node
+from netdsl.graph import Block, Node, joined
 
 
 def lay_out(use: BlockUse, names: Vocabulary) -> ClassLayout:
@@ -270,7 +270,7 @@ def _note_inits(layout: ClassLayout, node: Node) -> None:
         return
     inits, shapes = begun(spelling, op)
     for name, init in inits.items():
-        layout.inits.append((f"{path}.{name}" if name else path, init, shapes[name]))
+        layout.inits.append((joined(path, name), init, shapes[name]))
 
 
 # ---------------------------------------------------------------- sameness
