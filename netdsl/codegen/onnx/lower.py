@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from netdsl.codegen.onnx.builder import NodeBuilder
 from netdsl.codegen.onnx.lowering import TensorName, rules
 from netdsl.codegen.onnx.recurrent import write_recurrent
-from netdsl.codegen.onnx.scope import GraphScope, ValueNames
+from netdsl.codegen.onnx.scope import GraphScope, ValueNames, named
 from netdsl.codegen.onnx.sizes import RuntimeSizes
 from netdsl.codegen.target import Refusals, Unsupported
-from netdsl.dims.tensors import Value
 from netdsl.graph import Graph, Node, Recurrent, joined
 from netdsl.graph.trail import Around, title
 from netdsl.ops.base import Op, RuleError
@@ -88,11 +87,6 @@ class Lowering:
     def check(self) -> None:
         """Raise everything that ONNX cannot say, at its places."""
         self.refusals.check()
-
-
-def named(value: Value, names: ValueNames, scope: GraphScope) -> TensorName:
-    """The ONNX name of an operand; a weight of a training graph goes by its key, in bodies of recurrences too."""
-    return names[value] if value in names else scope.ledger.weight(value.name)
 
 
 def first_paths(graph: Graph) -> dict[Node, str]:

@@ -14,7 +14,7 @@ from onnx import GraphProto, helper, numpy_helper
 from netdsl.codegen.onnx.builder import NodeBuilder
 from netdsl.codegen.onnx.lowering import TensorName
 from netdsl.codegen.onnx.scan import own_names
-from netdsl.codegen.onnx.scope import NUMPY, GraphScope, ValueNames
+from netdsl.codegen.onnx.scope import NUMPY, GraphScope, ValueNames, named
 from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.unroll import steps_of, unroll
 from netdsl.dims.tensors import TensorType, Value
@@ -35,7 +35,7 @@ def write_recurrent(
     given = iter(node.inputs[len(block.sequences) :])
     initial = [_initial(state, given, batch, names, build) for state in block.states]
     stacked = node.results[: len(block.body.outputs)]
-    read = [(_named(v, names, build), int(v.type.batched)) for v in sequences]
+    read = [(named(v, names, build.scope), int(v.type.batched)) for v in sequences]
     axes = [int(v.type.batched) for v in stacked]
     length = steps_of(sequences[0].shape[0], build)
     if length is None:
@@ -77,11 +77,6 @@ def _directions(block: Recurrent) -> dict[str, list[int]]:
     return directions
 
 
-def _named(value: Value, names: ValueNames, build: NodeBuilder) -> TensorName:
-    """The name of a value; a weight of a training graph goes by its key."""
-    return names[value] if value in names else build.scope.ledger.weight(value.name)
-
-
 def _initial(
     state: State, given: Iterator[Value], batch: TensorName, names: ValueNames, build: NodeBuilder
 ) -> TensorName:
@@ -89,7 +84,7 @@ def _initial(
     if not isinstance(state.initial, Value):
         return _filled(state, batch, build)
     value = next(given)
-    name = _named(value, names, build)
+    name = named(value, names, build.scope)
     return _per_sample(name, value.type, batch, build) if _batched(state) else name
 
 
@@ -130,7 +125,7 @@ def _step(
     lowering.write(block.body, scope, inner, at.inside(node))
     build = lowering.builder(node, scope, at)
     return [
-        _per_sample(_named(v, inner, build), v.type, batch, build) if batched else _named(v, inner, build)
+        _per_sample(named(v, inner, build.scope), v.type, batch, build) if batched else named(v, inner, build.scope)
         for v, batched in _leaving(node, block)
     ]
 

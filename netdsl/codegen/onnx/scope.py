@@ -140,3 +140,8 @@ def names_read(node: NodeProto) -> Iterator[str]:
         yield from (o.name for o in graph.output)
         for inner in graph.node:
             yield from names_read(inner)
+
+
+def named(value: Value, names: ValueNames, scope: GraphScope) -> TensorName:
+    """The ONNX name of an operand; a weight of a training graph goes by its key, in bodies of recurrences too."""
+    return names[value] if value in names else scope.ledger.weight(value.name)
