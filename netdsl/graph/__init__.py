@@ -104,6 +104,14 @@ class Graph:
         return printed(self)
 
 
+def told_apart(names: Iterable[str]) -> Iterator[str]:
+    """Names that differ: a second `cross_entropy` is `cross_entropy2`."""
+    seen: dict[str, int] = {}
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        yield name if seen[name] == 1 else f"{name}{seen[name]}"
+
+
 def joined(path: str, name: str) -> str:
     """The path of what is called so inside another; the path itself where it has no name."""
     return f"{path}.{name}" if path and name else path or name

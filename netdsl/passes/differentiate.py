@@ -14,7 +14,7 @@ from typing import Any
 
 import netdsl.passes.recurrence as recurrence
 from netdsl.dims.tensors import DType, TensorType, Value, WeightValue
-from netdsl.graph import Graph, Net, Node, RecipeTerm, Recurrent, leading_to
+from netdsl.graph import Graph, Net, Node, RecipeTerm, Recurrent, leading_to, told_apart
 from netdsl.graph.trail import trail_to
 from netdsl.ops.arithmetic import Add
 from netdsl.ops.base import NoGradient, Op
@@ -240,10 +240,10 @@ class Differentiated:
         values: dict[Value, Value] = {v: v for v in self.net.inputs}
         self.worker.forward(self.net, values)
         self.outputs = {o.name: values[o.value] for o in self.net.outputs}
-        for name, term in zip(_numbered(t.name for t in terms), terms, strict=True):
+        for name, term in zip(told_apart(t.name for t in terms), terms, strict=True):
             known = {**self.fields, **self.outputs}
             self.losses[name] = _write_term(self.worker, term, known, self.fields, self.arrows)
-        self.pen = Pen(self.writer, next(iter(self.worker.entries)).pen.op, "loss", "", _span(self.net))
+        self.pen = Pen(self.writer, next(iter(self.worker.entries)).pen.op, "loss", "", span_of(self.net))
         loss = summed(list(self.losses.values()), self.pen)
         assert loss is not None, "a net without a loss cannot be differentiated"
         self.loss = loss
@@ -278,15 +278,7 @@ def differentiate(net: Net, losses: Iterable[RecipeTerm]) -> Differentiated:
     return found
 
 
-def _numbered(names: Iterable[str]) -> Iterator[str]:
-    """Names that differ: a second `cross_entropy` is `cross_entropy2`."""
-    seen: dict[str, int] = {}
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        yield name if seen[name] == 1 else f"{name}{seen[name]}"
-
-
-def _span(net: Net) -> Span:
+def span_of(net: Net) -> Span:
     assert net.span is not None
     return net.span
 

@@ -14,13 +14,12 @@ from netdsl.ops.backward.base import BatchSize
 from netdsl.ops.base import Op
 from netdsl.ops.loss import Counted
 from netdsl.ops.step import BatchMean, Both, Finite, Rescale, Select
-from netdsl.passes.differentiate import Differentiated, started
+from netdsl.passes.differentiate import Differentiated, span_of, started
 from netdsl.passes.inline import opened
 from netdsl.passes.optimize import SEPARATOR, UPDATES, Update, clipping, slot_of, squared_norm
 from netdsl.passes.tape import Pen
 from netdsl.recipe import OPTIMIZERS, Optimizer, default_settings
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
-from netdsl.text.source import Span
 
 RATE = "learning_rate"
 SEED = "seed"
@@ -158,7 +157,7 @@ class StepWriter:
     def pen(self, path: str) -> Pen:
         """Where updates and metrics are written."""
         some = next(n.op for n in self.found.graph.nodes if isinstance(n.op, Op))
-        return Pen(self.found.writer, some, path, "", _span(self.net))
+        return Pen(self.found.writer, some, path, "", span_of(self.net))
 
     # ------------------------------------------------------------ both ways
 
@@ -318,7 +317,7 @@ class StepWriter:
         """Name what comes out, and keep what that needs."""
         named = {"loss": self.found.loss, **self.reported, **{f"{c.name}{NEXT}": c.following for c in self.carried}}
         graph = self.found.graph
-        graph.outputs = [Output(name, value, False, _span(self.net)) for name, value in named.items()]
+        graph.outputs = [Output(name, value, False, span_of(self.net)) for name, value in named.items()]
         graph.nodes = leading_to(graph.nodes, named.values())
 
 
@@ -367,8 +366,3 @@ def averaged(term: RecipeTerm) -> RecipeTerm:
     graph = Graph(term.graph.name, term.graph.inputs, [*term.graph.nodes, node])
     graph.outputs.append(Output(output.name, mean, False, term.span))
     return RecipeTerm(term.name, graph, term.span)
-
-
-def _span(net: Net) -> Span:
-    assert net.span is not None
-    return net.span

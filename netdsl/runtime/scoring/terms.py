@@ -9,7 +9,7 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
-from netdsl.graph import Graph, RecipeTerm
+from netdsl.graph import Graph, RecipeTerm, told_apart
 from netdsl.runtime.scoring.totals import RunningTotals
 
 
@@ -80,10 +80,7 @@ class Terms:
 
 def numbered(terms: Iterable[RecipeTerm]) -> list[RecipeTerm]:
     """Terms with names of their own: a second `cross_entropy` is `cross_entropy2`."""
-    seen: dict[str, int] = {}
-    found: list[RecipeTerm] = []
-    for term in terms:
-        seen[term.name] = seen.get(term.name, 0) + 1
-        number = seen[term.name]
-        found.append(term if number == 1 else RecipeTerm(f"{term.name}{number}", term.graph, term.span))
-    return found
+    listed = list(terms)
+    names = told_apart(term.name for term in listed)
+    pairs = zip(names, listed, strict=True)
+    return [term if term.name == name else RecipeTerm(name, term.graph, term.span) for name, term in pairs]
