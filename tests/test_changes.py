@@ -23,7 +23,15 @@ RECIPE = "train Few {\n  data dots\n  loss (logits, label) -> cross_entropy\n  m
 
 TRIALS: dict[str, tuple[tuple[str, ...], ...]] = {
     "operation": (
-        ("pytest", "-k", "cube", "tests/test_cases.py", "tests/test_registry.py"),
+        (
+            "pytest",
+            "-k",
+            "cube",
+            "tests/test_cases.py",
+            "tests/test_facts.py",
+            "tests/test_registry.py",
+            "tests/test_stated_costs.py",
+        ),
         ("netdsl.reference", "docs"),
         ("pytest", "-k", "generated", "tests/test_docs.py"),
     ),

@@ -1,5 +1,5 @@
 class Cube(Activation):
-    """`x³`."""
+    """`x³`: two FLOPs an element."""
 
     example: ClassVar[str] = "image [3, 8, 8] -> cube"
     flops_each: ClassVar[int] = 2
