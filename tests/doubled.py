@@ -9,9 +9,8 @@ import onnx
 from onnx import GraphProto, TensorProto, numpy_helper
 
 SINGLE_ONLY = {
-    "AveragePool", "BatchNormalization", "Conv", "ConvTranspose", "Elu", "Erf", "GlobalAveragePool", "GlobalMaxPool", "GRU", "Gelu",
-    "HardSigmoid", "HardSwish", "InstanceNormalization", "LRN", "LSTM", "LeakyRelu", "MaxUnpool", "MeanVarianceNormalization",
-    "PRelu", "Pad", "RNN", "Resize", "Softplus", "ThresholdedRelu",
+    "AveragePool", "Conv", "ConvTranspose", "Elu", "Erf", "GRU", "Gelu", "GlobalAveragePool", "GlobalMaxPool",
+    "HardSigmoid", "HardSwish", "InstanceNormalization", "LRN", "LSTM", "LeakyRelu", "PRelu", "RNN", "Resize", "Softplus",
 }  # fmt: skip
 """Operators that onnxruntime's CPU has for float32 alone."""
 

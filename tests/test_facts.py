@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from netdsl.dims import at
-from netdsl.ops.base import Follows, Op, Read, Window
+from netdsl.ops.base import REGISTRY, Follows, Op, Read, Window
 from netdsl.ops.loss import Loss
 
 CASES = list(dict.fromkeys(cases.CASES))
@@ -84,6 +84,31 @@ def test_what_needs_no_memory_is_a_view(case: Case) -> None:
     layer = Layer(case, SIZES)
     xs = {x.untyped_storage().data_ptr() for x in layer.inputs}
     assert layer.op.in_place() == all(r.untyped_storage().data_ptr() in xs for r in layer.expected())
+
+
+@pytest.mark.parametrize("op", sorted({c.op for c in CASES}))
+def test_training_differs_where_the_reference_does(op: str) -> None:
+    layers = [Layer(case, SIZES) for case in CASES if case.op == op]
+    pairs = [(layer.expected(True, [torch.zeros_like(layer.inputs[0])]), layer.expected()) for layer in layers]
+    differ = any(not torch.equal(a, b) for pair in pairs for a, b in zip(*pair, strict=True))
+    assert REGISTRY[op].training_differs == differ
+
+
+ELEMENT = ("add", "mul", "sub", "div", "power", "minimum", "maximum", "matmul", "per_sample", "gather")
+"""PyTorch and ONNX repeat what lacks an axis in front of these by themselves, or their second value says how often."""
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.op in ELEMENT and "param" in "".join(c.inputs)], ids=str)
+def test_a_param_stands_beside_samples_as_it_is(case: Case) -> None:
+    for text, value in zip(case.inputs, Layer(case, SIZES).node.inputs, strict=True):
+        assert value.type.batched != ("param" in text.split())
+
+
+def test_other_words_for_operations() -> None:
+    assert {word: op.name for word, op in REGISTRY.items() if word != op.name} == {
+        "bn": "batchnorm",
+        "dropout2d": "spatial_dropout",
+    }
 
 
 # ---------------------------------------------------------------- what a result reads

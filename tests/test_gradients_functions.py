@@ -157,6 +157,24 @@ def test_rows_of_losses_add_up() -> None:
     stepped(SIDES, {"image": image, "label": label})
 
 
+EACH = """
+net Each {
+  input image [1, 8, 8]
+  output scores: flatten -> linear(10)
+}
+train Each {
+  data digits
+  loss (scores * scores) -> mean
+  loss 0.5 * (scores -> slice(0, end=2) -> sum)
+  optimizer sgd(lr=1)
+}
+"""
+
+
+def test_a_loss_of_one_number_a_sample_is_its_mean_over_the_batch() -> None:
+    stepped(EACH, {"image": np.random.default_rng(0).standard_normal((4, 1, 8, 8)).astype(np.float32)})
+
+
 LEARNING = "net N {\n input a [4], label int[]\n h: a -> linear(3)\n "
 
 

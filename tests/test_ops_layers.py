@@ -193,11 +193,6 @@ def test_impossible_sizes_are_requirements(name: str, shapes: list[Any], chosen:
     assert {r.code for r in failed} == {code}
 
 
-def test_aliases_are_the_same_operation() -> None:
-    assert REGISTRY["bn"] is REGISTRY["batchnorm"]
-    assert REGISTRY["dropout2d"] is REGISTRY["spatial_dropout"]
-
-
 def test_onnx_refuses_what_has_no_batch() -> None:
     op = REGISTRY["maxpool"](Value("param", TensorType((3, 4, 4), batched=False)), 2)
     rule = lowerings.find(op)
