@@ -52,14 +52,14 @@ def analyze(
         raise refused(net, f"a batch is a whole number from 1 to {MOST:,}, not {named(batch)}", None)
     with _bounded(net):
         at = choose_sizes(net, sizes or {})
-        return _report(net, Walk(at, batch, training, explained, collector, listed))
+        return _report(net, Walk(at, net.written, batch, training, explained, collector, listed))
 
 
 @collector_paused()
 def survey(net: Net, collector: Collector) -> None:
     """Everything that `analyze` warns of or fails at, without its numbers. Raises `NetError` as it does."""
     with _bounded(net):
-        Walk(choose_sizes(net, {}), collector=collector).survey(net.inference())
+        Walk(choose_sizes(net, {}), net.written, collector=collector).survey(net.inference())
         warn_of_single_sizes(net, collector)
         size_rules(net)
 

@@ -197,5 +197,5 @@ def row_shapes(source: Source) -> dict[int, str]:
     program = load_source(source)
     found: dict[int, str] = {}
     for name in program.names:
-        found.update(program.net(name).row_shapes)
+        found.update(program.net(name).written.shapes)
     return found

@@ -160,7 +160,8 @@ def _inner_difference(emitted: Emitted, expected: nn.Module, there: Net) -> str:
         given, made = module.__dict__.get("made_with"), emitted.names.get(type(module).__name__)
         if path not in blocks or given is None or made is None or arguments(made).keys() != given.keys():
             continue
-        if not any(_alike(blocks[path], other, given) for other in emitted.blocks.get(made.__name__, ())):
+        others = emitted.blocks.get(made.__name__, ())
+        if not any(_alike((there, blocks[path]), (emitted.net, other), given) for other in others):
             continue
         try:
             with torch.device(emitted.device):
@@ -172,11 +173,12 @@ def _inner_difference(emitted: Emitted, expected: nn.Module, there: Net) -> str:
     return ""
 
 
-def _alike(block: Block, other: Block, given: dict[str, Any]) -> bool:
+def _alike(one: tuple[Net, Block], another: tuple[Net, Block], given: dict[str, Any]) -> bool:
     """Whether two uses of a block differ in nothing but what the class has arguments for."""
-    if block.name != other.name or any(p.kind and p.kind.id == "layer" for p in block.parameters):
+    (_, block), (_, other) = one, another
+    ours, theirs = (new_use(net, b, DIALECT) for net, b in (one, another))
+    if block.name != other.name or any(p.kind and p.kind.id == "layer" for p in ours.parameters):
         return False
-    ours, theirs = (new_use(DIALECT, b, b.body, b.settings) for b in (block, other))
     same = {w: v for w, v in block.settings.items() if w not in given}
     if any(other.settings[w] != v for w, v in same.items()) or ours.places.keys() != theirs.places.keys():
         return False

@@ -583,7 +583,7 @@ def binary(left: syntax.Expr, operator: str, right: syntax.Expr) -> syntax.Binar
 
 def broken(condition: syntax.Expr, scope: dict[str, Any] | None = None, message: str | None = None) -> Collector:
     net = alexnet()
-    net.budgets = [Budget(condition, message, SPAN, scope or {})]
+    net.budgets = [Budget(net.written.note(condition), message, scope or {})]
     collector = Collector()
     check_budgets(net, analyze(net), collector)
     return collector

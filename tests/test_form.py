@@ -17,7 +17,7 @@ from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.dims.tensors import Value
-from netdsl.graph import Graph, Net
+from netdsl.graph import Block, Graph, Net
 from netdsl.graph.invariants import verify
 from netdsl.graph.reading import FormError, read_graph
 from netdsl.ops.base import REGISTRY, Op
@@ -25,6 +25,8 @@ from netdsl.passes.inline import opened
 from netdsl.program import load_file, load_text
 from netdsl.reference.operations import example_net
 from netdsl.text.diagnostics import NetError
+from netdsl.text.source import Source
+from netdsl.text.written import Written
 
 SPECS = sorted((Path(__file__).parent.parent / "specs").glob("*.net"))
 NETS = [(path, name) for path in SPECS for name in load_file(path).names]
@@ -163,6 +165,48 @@ BROKEN = {
 def test_what_is_no_form_is_refused_at_its_line(text: str) -> None:
     with pytest.raises(FormError, match=BROKEN[text]):
         read_graph(text)
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda p: p.stem)
+def test_a_graph_holds_no_syntax(path: Path) -> None:
+    """What an author wrote is reached by its place alone, in one table beside the graph."""
+    for name in load_file(path).names:
+        net = load_file(path).net(name)
+        assert {type(found).__name__ for found in reached(net, (Written,)) if of_syntax(found)} == set()
+        assert any(map(of_syntax, reached(net.written, ())))
+
+
+def test_places_lead_to_what_stands_there() -> None:
+    net = next(load_file(p).net(n) for p, n in NETS if n == "ResNet18")
+    for _, node in net.walk():
+        for word, expr in net.written.given(node.written).items():
+            assert expr.span == node.written[word]
+            assert expr.span.text.strip()
+        if isinstance(node.op, Block):
+            assert net.written.definitions[node.op.span].name.id == node.op.name
+
+
+def of_syntax(found: object) -> bool:
+    return type(found).__module__ == "netdsl.text.syntax"
+
+
+def reached(root: object, without: tuple[type, ...]) -> list[object]:
+    """Every object that one leads to, none of some kinds, nor what they lead to."""
+    seen: dict[int, object] = {}
+    todo = [root]
+    while todo:
+        found = todo.pop()
+        if id(found) in seen or isinstance(found, (*without, str, int, float, type, Source)):
+            continue
+        seen[id(found)] = found
+        if isinstance(found, dict):
+            todo += [*found.keys(), *found.values()]
+        elif isinstance(found, list | tuple | set | frozenset):
+            todo += found
+        else:
+            slots = [n for kind in type(found).__mro__ for n in getattr(kind, "__slots__", ())]
+            todo += [getattr(found, n, None) for n in slots] + list(getattr(found, "__dict__", {}).values())
+    return list(seen.values())
 
 
 def model(net: Net) -> bytes:

@@ -46,27 +46,29 @@ def check_budgets(net: Net, report: Report, collector: Collector) -> None:
     """Report every budget of the net that its totals break, at the budget's line, with the actual numbers."""
     values = budget_values(report)
     for budget in net.budgets:
-        known = {**values, **budget.scope}
+        condition, known = net.written.expressions[budget.condition], {**values, **budget.scope}
         try:
-            holds = evaluate(budget.condition, known)
+            holds = evaluate(condition, known)
         except BudgetError as error:
             collector.report(error.code, str(error), error.span, help=error.help)
             continue
         if not holds:
-            _broken(budget, values, report, collector)
+            _broken(budget, condition, values, report, collector)
 
 
-def _broken(budget: Budget, values: Mapping[str, Any], report: Report, collector: Collector) -> None:
-    named = dict.fromkeys(n for n in names(budget.condition) if n in values and n not in budget.scope)
+def _broken(
+    budget: Budget, condition: syntax.Expr, values: Mapping[str, Any], report: Report, collector: Collector
+) -> None:
+    named = dict.fromkeys(n for n in names(condition) if n in values and n not in budget.scope)
     actual = " and ".join(_actual(name, values[name]) for name in named)
-    text = budget.condition.span.text.strip()
+    text = budget.condition.text.strip()
     said = budget.message or f"`{text}` does not hold" + (f": {actual}" if actual else "")
     notes = [actual] if budget.message and actual else []
     if report.at:
         notes.append("at " + ", ".join(f"{symbol} = {size}" for symbol, size in report.at.items()))
     if report.not_counted:
         notes.append("not everything is counted, so the real numbers are higher")
-    collector.report("assertion-failed", said, budget.span, notes=notes)
+    collector.report("assertion-failed", said, budget.condition, notes=notes)
 
 
 def _actual(name: str, value: int) -> str:

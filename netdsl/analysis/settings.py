@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from netdsl.dims import Dim
 from netdsl.dims.tensors import Init
-from netdsl.graph import Block
-from netdsl.ops.declared import Declared
+from netdsl.graph import Block, Node
+from netdsl.ops.base import Op
 from netdsl.ops.fields import TextKind
 from netdsl.text import syntax
+from netdsl.text.written import Written
 
-Written = Mapping[str, syntax.Expr]
+Given = Mapping[str, syntax.Expr]
 """The author's expression of each setting that was given."""
 
 
-def layer_text(op: Declared | Block, written: Written = MappingProxyType({})) -> str:
+def layer_text(node: Node, written: Written) -> str:
     """The call that makes it: leading settings by place if required or so written, others by name unless defaults.
 
     A number that its author wrote is there in any case: `lrn(5)`, though 5 is what it is without.
     """
-    positional, named = _block_settings(op, written) if isinstance(op, Block) else _op_settings(op, written)
+    given = written.given(node.written)
+    if isinstance(node.op, Block):
+        positional, named = _block_settings(node.op, given, written.definitions.get(node.op.span))
+    else:
+        positional, named = _op_settings(node.op, given)
     parts = [*positional, *(f"{name}={text}" for name, text in named)]
-    return f"{op.name}({', '.join(parts)})" if parts else op.name
+    return f"{node.kind}({', '.join(parts)})" if parts else node.kind
 
 
-def _op_settings(op: Declared, written: Written) -> tuple[list[str], list[tuple[str, str]]]:
+def _op_settings(op: Op, given: Given) -> tuple[list[str], list[tuple[str, str]]]:
     positional: list[str] = []
     named: list[tuple[str, str]] = []
     leading = True
     for declared in op.settings():
         value = getattr(op, declared.name)
         text = f'"{value}"' if isinstance(declared.kind, TextKind) else value_text(value)
-        shown = declared.required or value != declared.default or _is_number(written.get(declared.name))
-        leading = leading and (declared.required or (shown and _by_place(written.get(declared.name))))
+        shown = declared.required or value != declared.default or _is_number(given.get(declared.name))
+        leading = leading and (declared.required or (shown and _by_place(given.get(declared.name))))
         if leading:
             positional.append(text)
         elif shown:
@@ -43,15 +47,17 @@ def _op_settings(op: Declared, written: Written) -> tuple[list[str], list[tuple[
     return positional, named
 
 
-def _block_settings(block: Block, written: Written) -> tuple[list[str], list[tuple[str, str]]]:
-    defaults = {p.name.id: p.default for p in block.parameters}
+def _block_settings(
+    block: Block, given: Given, definition: syntax.Definition | None
+) -> tuple[list[str], list[tuple[str, str]]]:
+    defaults = {p.name.id: p.default for p in definition.parameters} if definition else {}
     positional: list[str] = []
     named: list[tuple[str, str]] = []
     leading = True
     for name, value in block.settings.items():
         default = defaults.get(name)
-        shown = not _is_default(default, value) or _is_number(written.get(name))
-        leading = leading and ((name in defaults and default is None) or (shown and _by_place(written.get(name))))
+        shown = not _is_default(default, value) or _is_number(given.get(name))
+        leading = leading and ((name in defaults and default is None) or (shown and _by_place(given.get(name))))
         if leading:
             positional.append(value_text(value))
         elif shown:

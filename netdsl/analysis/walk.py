@@ -22,6 +22,7 @@ from netdsl.graph import Block, Graph, Node, Recurrent, joined
 from netdsl.ops.base import Follows, Op, Reading
 from netdsl.ops.value import BatchOfOne, Constant
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError
+from netdsl.text.written import Written
 
 PLACEHOLDER = Row(name="", path="", op="", kind="", settings="", line=0, depth=0, inputs=(), outputs=())
 """Stands for a block until its rows, and with them its sums, are known."""
@@ -62,6 +63,7 @@ class Walk:
     def __init__(
         self,
         sizes: Mapping[str, int],
+        written: Written,
         batch: int = 1,
         training: bool = False,
         explained: bool = False,
@@ -69,6 +71,7 @@ class Walk:
         listed: bool = True,
     ) -> None:
         self.sizes = sizes
+        self.written = written
         self.batch = batch
         self.training = training
         self.explained = explained
@@ -184,7 +187,7 @@ class Walk:
         """Refuse weights and results too large for any machine: `NetError` at their row."""
         tensors = [prod(shape_at(r.type, self.sizes)) for r in node.results]
         if max((*tensors, *(weight.elements for weight in weights)), default=0) > MOST:
-            message = f"`{layer_text(op, node.written)}` holds more than {MOST:,} numbers"
+            message = f"`{layer_text(node, self.written)}` holds more than {MOST:,} numbers"
             at = ", ".join(f"{s} = {n}" for s, n in self.sizes.items())
             notes = (f"at {at}",) if at and len(at) < 100 else ()
             found = Diagnostic("size-too-large", message, (Label(node.span),), notes=notes, help="use smaller sizes")
@@ -240,7 +243,7 @@ class Walk:
         if loss is None:
             return ()
         if self.collector is not None:
-            message = f"the windows of `{layer_text(node.op, node.written)}` do not divide its input: {loss.text}"
+            message = f"the windows of `{layer_text(node, self.written)}` do not divide its input: {loss.text}"
             at = ", ".join(f"{s} = {n}" for s, n in self.sizes.items())
             self.collector.warn("pixels-dropped", message, node.span, help=loss.help, notes=(f"at {at}",) if at else ())
         return (loss.text,)
@@ -337,7 +340,7 @@ class Walk:
             path=place.of(node.name),
             op=node.kind,
             kind="block" if isinstance(node.op, Block) else "layer",
-            settings=layer_text(node.op, node.written),
+            settings=layer_text(node, self.written),
             line=node.span.line,
             depth=place.depth,
             inputs=tuple([shape_at(v.type, self.sizes) for v in node.inputs]),

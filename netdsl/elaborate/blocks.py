@@ -244,10 +244,8 @@ def _build(site: Site, layer: BlockLayer, values: dict[str, Any], value: Arrows,
         "name": definition.name.id,
         "settings": {k: _setting_text(v) for k, v in values.items()},
         "body": graph,
-        "span": definition.span,
-        "parameters": definition.parameters,
+        "span": site.context.written.define(definition),
         "origin": definition.span.source.name,
-        "definition": definition,
     }
     if not recurrent:
         return Block(**shared)

@@ -136,7 +136,7 @@ def _assert_row(site: Site, row: syntax.AssertRow) -> None:
         values = {
             n: b.value for s in site.scope.chain() for n, b in s.names.items() if isinstance(b.value, int | float)
         }
-        budgets.append(Budget(row.condition, row.message, row.condition.span, values))
+        budgets.append(Budget(site.context.written.note(row.condition), row.message, values))
         return
     for name in names_in(row.condition):
         if not site.scope.find(name.id) and find_layer(site, name) is None:

@@ -14,6 +14,7 @@ from netdsl.elaborate.scope import Build, NodeNames, Scope
 from netdsl.graph import Graph
 from netdsl.text.diagnostics import Collector, Fix, Label
 from netdsl.text.source import Span
+from netdsl.text.written import Written
 
 
 def outside() -> Build:
@@ -44,6 +45,8 @@ class Context:
     """The bodies being built, each inside the one before."""
     bodies: dict[Any, Any] = anew(factory=dict)
     """Blocks built before, by definition, settings and input types: the same call is built once."""
+    written: Written = anew(factory=Written)
+    """What the author wrote of the graph, by place."""
     suspects: dict[Value, Suspect] = anew(factory=dict)
     """Inputs that look as if channels stood last, or a batch first."""
     rows_seen: dict[Span, bool] = anew(factory=dict)

@@ -73,7 +73,8 @@ def _net(site: Site, module: Module, definition: syntax.Definition, settings: Ma
     values = parameters.bind_parameters(inner, definition, given, definition.name.span)
     net = Net(definition.name.id, span=definition.span, doc=_doc(module, definition), settings=values)
     net.domain = site.sizes.domain
-    net.definition = definition
+    net.written = site.context.written
+    net.written.define(definition)
     inputs = [_input(inner, net, item) for item in _input_items(site, definition)]
     blocks.build_graph(inner, definition, net, inputs)
     check_contracts(site)

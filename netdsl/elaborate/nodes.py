@@ -102,7 +102,8 @@ def append(
     site.limits.count_layers(getattr(op, "layers", 1), span, any(t.is_open for t in types))
     site.limits.spend(LAYER + len(types), span)
     results = tuple(Value(name, t) for t in types)
-    node = Node(name, op, inputs, results, span, written={k: s.written for k, s in settings.items() if s.written})
+    places = {k: site.context.written.note(s.written) for k, s in settings.items() if s.written}
+    node = Node(name, op, inputs, results, span, written=places)
     site.build.graph.nodes.append(node)
     site.build.fresh.append(node)
     for result in results:

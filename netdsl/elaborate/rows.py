@@ -46,7 +46,7 @@ def _row_value(site: Site, row: syntax.LayerRow) -> Any:
     stages = row.pipeline.stages
     if len(row.names) == 1 and len(stages) == 1 and isinstance(stages[0], syntax.If):
         taken = core.truth(site, stages[0].condition)
-        site.build.graph.choices[row.names[0].id] = Choice(stages[0].condition, taken)
+        site.build.graph.choices[row.names[0].id] = Choice(site.context.written.note(stages[0].condition), taken)
     return core.start(site, row.pipeline)
 
 
@@ -61,7 +61,7 @@ def _note_shape(site: Site, row: syntax.LayerRow | syntax.OutputRow, value: Any)
     words = _setting_words(site.scope, row.pipeline, build.graph)
     dims = [_dim_text(site, d, w, words) for d, w in zip_longest(value.shape, written)]
     kind = "" if value.type.dtype is DType.FLOAT else str(value.type.dtype)
-    build.graph.row_shapes[row.span.start] = f"{kind}[{', '.join(dims)}]"
+    site.context.written.shapes[row.span.start] = f"{kind}[{', '.join(dims)}]"
 
 
 def _dim_text(site: Site, actual: Any, written: syntax.Expr | None, words: Mapping[int, str]) -> str:

@@ -17,10 +17,10 @@ from netdsl.ops.base import Op
 from netdsl.ops.loss import ClassLoss, Loss
 from netdsl.text.diagnostics import Diagnostic
 from netdsl.text.source import Span
+from netdsl.text.written import Written
 
 if TYPE_CHECKING:
     from netdsl.recipe import Data, Optimizer, Schedule
-    from netdsl.text import syntax
 
 
 @entity
@@ -34,8 +34,8 @@ class Node:
     span: Span
     shares: Node | None = None
     """The node whose weights this one uses (`shared` layers), always the first of them; else None."""
-    written: dict[str, syntax.Expr] = anew(factory=dict)
-    """The author's expression of each setting that was given, for readable source."""
+    written: dict[str, Span] = anew(factory=dict)
+    """The place of the author's expression of each setting that was given (`Net.written` has them)."""
     keyed: str | None = None
     """In a flat graph: the key of its weights, where that is not its name (`shared` layers)."""
     within: tuple[Node, ...] = ()
@@ -66,7 +66,7 @@ class Output:
 class Choice:
     """A compile-time `if` that made (or left out) the nodes of a row, kept for readable source."""
 
-    condition: syntax.Expr
+    condition: Span
     taken: bool
     """Which branch this instance has."""
 
@@ -139,10 +139,8 @@ class Block:
     body: Graph
     span: Span
     """Where the block is defined."""
-    parameters: tuple[syntax.Parameter, ...] = ()
     origin: str = ""
     """The file it was defined in, as its name is shown, or `std.resnet`."""
-    definition: syntax.Definition | None = None
 
 
 @entity
@@ -179,9 +177,8 @@ class Recurrent(Block):
 class Budget:
     """`assert macs < 300M`: checked when the net has been counted. Names that may occur are those of the totals."""
 
-    condition: syntax.Expr
+    condition: Span
     message: str | None
-    span: Span
     scope: dict[str, Any]
     """Compile-time values that the condition may use."""
 
@@ -267,9 +264,8 @@ class Net(Graph):
     recipe: Recipe | None = None
     faults: list[Diagnostic] = anew(factory=list)
     """What is wrong with its `train` section, which nothing but training and checking needs."""
-    definition: syntax.Definition | None = None
-    row_shapes: dict[int, str] = anew(factory=dict)
-    """The shape at the end of each of its own rows, by the offset where the row begins (`netdsl fmt --shapes`)."""
+    written: Written = anew(factory=Written)
+    """What its author wrote, by place."""
 
     @property
     def symbols(self) -> tuple[str, ...]:

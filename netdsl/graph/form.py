@@ -57,7 +57,7 @@ def _node(node: Node, called: Mapping[Value, str]) -> str:
     given = node.op.given() if isinstance(node.op, Op) else node.op.settings
     what = f"{node.kind}({', '.join(f'{k}={literal(v)}' for k, v in given.items())})"
     shares = f" shares {node.shares.name}" if node.shares else ""
-    keyed = f" keyed {node.keyed}" if node.keyed else ""
+    keyed = f" keyed {node.keyed}" if node.keyed not in (None, node.name) else ""
     return f"{node.name}: ({', '.join(_operands(node, called))}) -> {what}{shares}{keyed} -> {results}"
 
 

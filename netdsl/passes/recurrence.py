@@ -84,7 +84,7 @@ def _loop(
     graph = inner.writer.graph
     graph.inputs = [*sequences, *(s.current for s in states)]
     taped = Taped(
-        block.name, block.settings, graph, block.span, block.parameters, block.origin, block.definition,
+        block.name, block.settings, graph, block.span, block.origin,
         tuple(sequences), states, final=buffers,
     )  # fmt: skip
     results = [Value(r.name, r.type) for r in place.node.results]

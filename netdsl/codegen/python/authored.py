@@ -46,7 +46,7 @@ class Vocabulary:
 
     def _derived(self) -> dict[str, Any]:
         """Settings of a net that follow other settings: `hidden = 4 * width` is written out where it is used."""
-        parameters = use_parameters(self.use)
+        parameters = self.use.parameters
         words = {p.name.id for p in parameters}
         found = {}
         for parameter in parameters:
@@ -198,10 +198,6 @@ def declared_axes(use: BlockUse) -> dict[tuple[int, int], str]:
             if isinstance(word, syntax.Name) and word.id not in use.settings:
                 found[i, j] = word.id
     return found
-
-
-def use_parameters(use: BlockUse) -> tuple[syntax.Parameter, ...]:
-    return use.definition.parameters if use.definition else ()
 
 
 def rows_of(use: BlockUse) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ from netdsl.codegen.python.parameters import defaults_of
 from netdsl.codegen.python.terms import Term, plain, term_of, traced, unsaid
 from netdsl.codegen.python.uses import BlockUse
 from netdsl.graph import Node
+from netdsl.text import syntax
 
 
 @dataclass
@@ -121,7 +122,7 @@ def _merge(group: list[ClassLayout]) -> Family | None:
                 return None
             conditions[row] = term
     opaque = frozenset(conditions)
-    followed = {id(main.use.graph.choices[row].condition) for row in conditions}
+    followed = {id(_decisive(main, row)) for row in conditions}
     for layout in group:
         missing = rows - _rows(layout)
         if form_of(main, missing, opaque) != form_of(layout, frozenset(), opaque):
@@ -164,11 +165,16 @@ def _alike(group: Sequence[ClassLayout], row: str) -> bool:
     return all(row in g.use.graph.choices for g in group)
 
 
+def _decisive(layout: ClassLayout, row: str) -> syntax.Expr:
+    """The author's condition of a row that is an `if`."""
+    return layout.use.written.expressions[layout.use.graph.choices[row].condition]
+
+
 def _condition(group: Sequence[ClassLayout], row: str) -> Term | None:
     """The author's condition as an expression that is right for every use."""
     choices = [g.use.graph.choices[row] for g in group]
     for layout in group:
-        term = layout.names.term(choices[0].condition) if layout.names else None
+        term = layout.names.term(_decisive(group[0], row)) if layout.names else None
         if term and all(term.holds(c.taken, g.use.env) for c, g in zip(choices, group, strict=True)):
             return term
     return None

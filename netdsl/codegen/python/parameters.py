@@ -289,7 +289,7 @@ def defaults_of(use: BlockUse) -> dict[str, Any]:
     if use.block is None:
         return use.settings
     found = {}
-    for parameter in use.block.parameters:
+    for parameter in use.parameters:
         value = getattr(parameter.default, "value", None)
         if isinstance(value, int | float | str):
             found[parameter.name.id] = value

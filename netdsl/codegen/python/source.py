@@ -66,7 +66,7 @@ class _File:
         """The classes of a definition, once nothing is an argument that reaches a plain number."""
         hidden = dict.fromkeys(blocks, frozenset[str]())
         while True:
-            layouts = [self._layout(new_use(self.dialect, b, b.body, b.settings, hidden[b])) for b in blocks]
+            layouts = [self._layout(new_use(self.net, b, self.dialect, hidden[b])) for b in blocks]
             if self.refusals.failed:
                 for block, layout in zip(blocks, layouts, strict=True):
                     self.of_block[block] = (Built(block.name), layout.use)
@@ -139,7 +139,7 @@ class _File:
     def _write_net(self) -> None:
         hidden = frozenset[str]()
         while True:
-            layout = self._layout(new_use(self.dialect, None, self.net, self.net.settings, hidden))
+            layout = self._layout(new_use(self.net, None, self.dialect, hidden))
             if self.refusals.failed:
                 return
             family = Family([layout])

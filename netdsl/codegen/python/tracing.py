@@ -30,7 +30,7 @@ from netdsl.codegen.python.uses import BlockUse, Built
 from netdsl.codegen.target import Unsupported
 from netdsl.dims import Dim
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.graph import Block, Graph, Node, Recurrent, result_types
+from netdsl.graph import Block, Net, Node, Recurrent, result_types
 from netdsl.ops.base import Elementwise, Op, RuleError
 from netdsl.text import syntax
 
@@ -45,12 +45,14 @@ ClassOf = Callable[[Block], tuple[Built, BlockUse]]
 Refuse = Callable[[Unsupported | RuleError, Node], None]
 
 
-def new_use(
-    dialect: Dialect, block: Block | None, graph: Graph, settings: dict[str, Any], hidden: frozenset[str] = frozenset()
-) -> BlockUse:
-    """A use whose names are known; `trace` does the rest. Settings and axes in `hidden` are left as numbers."""
-    definition = getattr(block if block else graph, "definition", None)
-    use = BlockUse(dialect, block, graph, settings, definition, hidden=hidden)
+def new_use(net: Net, block: Block | None, dialect: Dialect, hidden: frozenset[str] = frozenset()) -> BlockUse:
+    """A use of a block of a net, or of the net itself, whose names are known; `trace` does the rest.
+
+    Settings and axes in `hidden` are left as numbers.
+    """
+    graph, settings, place = (block.body, block.settings, block.span) if block else (net, net.settings, net.span)
+    definition = None if place is None else net.written.definitions.get(place)
+    use = BlockUse(dialect, block, graph, settings, net.written, definition, hidden=hidden)
     use.inputs = dict(zip(graph.inputs, _input_names(use), strict=True))
     named = {dialect.identifier(k): v for k, v in settings.items()}
     use.env = {k: v for k, v in named.items() if k not in hidden and _is_scalar(v)}
@@ -230,7 +232,8 @@ def _fields(op: Op, known: dict[Value, Value], node: Node, use: BlockUse, names:
     for declared in op.fields:
         value = getattr(op, declared.name)
         if declared.kind is not None:
-            written = node.written.get(declared.name)
+            place = node.written.get(declared.name)
+            written = None if place is None else use.written.expressions[place]
             if declared.name == "shape":
                 written = written or names.frees.get((node.span.start, node.span.end))
             given[declared.name] = _as_written(value, written, use, names)
@@ -262,12 +265,13 @@ def _block(use: BlockUse, names: Vocabulary, node: Node, class_of: ClassOf) -> t
 def _meanings(use: BlockUse, names: Vocabulary, node: Node, inner: BlockUse) -> dict[str, Any]:
     """What the names of a block's body mean here: its settings as they are written, its axes as they come in."""
     meanings = dict(inner.env)
-    defaults = {p.name.id: p.default for p in inner.block.parameters} if inner.block else {}
+    defaults = {p.name.id: p.default for p in inner.parameters}
+    written = use.written.given(node.written)
     for word in inner.settings:
         argument = use.dialect.identifier(word)
-        if word in node.written:
+        if word in written:
             value = meanings.get(argument, inner.settings[word])
-            meanings[argument] = _as_written(value, node.written[word], use, names)
+            meanings[argument] = _as_written(value, written[word], use, names)
         elif defaults.get(word) is not None and isinstance(inner.settings[word], bool | str):
             use.baked |= _behind(defaults[word], inner, meanings)
         elif defaults.get(word) is not None and argument in meanings:
@@ -287,7 +291,7 @@ def _meanings(use: BlockUse, names: Vocabulary, node: Node, inner: BlockUse) -> 
 
 def _by_default(value: Any, default: Any, inner: BlockUse, meanings: dict[str, Any]) -> Any:
     """A setting left out, whose default follows those before it: `mid = 4 * c`."""
-    words = {p.name.id for p in inner.block.parameters} if inner.block else set()
+    words = {p.name.id for p in inner.parameters}
     said = {w: name(inner.dialect.identifier(w)) for w in words}
     term = translate(default, said.get, lambda *_: None, lambda _: None)
     outside = {n: term_of(v) for n, v in meanings.items()}

@@ -14,6 +14,7 @@ from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Block, Graph, Node
 from netdsl.ops.base import Op
 from netdsl.text import syntax
+from netdsl.text.written import Written
 
 
 @dataclass(eq=False)
@@ -73,6 +74,8 @@ class BlockUse:
     block: Block | None
     graph: Graph
     settings: dict[str, Any]
+    written: Written
+    """What the author wrote, by place."""
     definition: syntax.Definition | None
     env: dict[str, Any] = field(default_factory=dict)
     """What names mean here: settings, axes of inputs (`in_channels`), extra arguments."""
@@ -104,6 +107,11 @@ class BlockUse:
     """Rows of `each` that may be a loop; the words of these loops are in `env` while their turns are traced."""
     inputs: dict[Value, str] = field(default_factory=dict)
     """What the author calls each input."""
+
+    @property
+    def parameters(self) -> tuple[syntax.Parameter, ...]:
+        """What the definition takes, as declared."""
+        return self.definition.parameters if self.definition else ()
 
 
 @dataclass(eq=False)
