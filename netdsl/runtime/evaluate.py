@@ -20,6 +20,7 @@ from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import data_of, departures, known_of, plan_of, recipe_of
 from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, build_module, named, output_names
 from netdsl.runtime.scoring.ranges import split_check
+from netdsl.runtime.scoring.terms import evaluation
 from netdsl.runtime.sessions.opening import check_outputs, open_quietly, run_once
 
 Predictor = Callable[[dict[str, Tensor]], Mapping[str, Tensor]]
@@ -81,8 +82,7 @@ def score(net: Net, forward: Predictor, split: str, data: Data | None, device: t
         scoring.count(totals, values)
     found = scoring.result(totals)
     doubts = [*departures(data, known_of(net)), *dataset.doubts]
-    notes = {"notes": doubts} if doubts else {}
-    return {"split": split, "samples": len(samples), "loss": found["loss"], "metrics": found["metrics"], **notes}
+    return evaluation(split, len(samples), found, doubts)
 
 
 def load_run(run_folder: str | Path, device: str | None = None) -> tuple[Net, nn.Module]:

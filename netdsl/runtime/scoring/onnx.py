@@ -22,7 +22,7 @@ from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import Plan, data_of, departures, known_of, plan_of
 from netdsl.runtime.runs.tensorfile import load_arrays
 from netdsl.runtime.scoring.ranges import split_check
-from netdsl.runtime.scoring.terms import Terms
+from netdsl.runtime.scoring.terms import Terms, evaluation
 from netdsl.runtime.scoring.totals import RunningTotals
 from netdsl.runtime.sessions.binding import Device, DeviceBinding
 from netdsl.runtime.sessions.opening import open_quietly
@@ -81,8 +81,7 @@ def evaluate_run(
     scoring.score(feed.batches(batches), held, totals)
     found = scoring.terms.result(totals)
     doubts = [*departures(data, known_of(net)), *dataset.doubts]
-    notes = {"notes": doubts} if doubts else {}
-    return {"split": split, "samples": len(samples), "loss": found["loss"], "metrics": found["metrics"], **notes}
+    return evaluation(split, len(samples), found, doubts)
 
 
 def _held(net: Net, scoring: OnnxScoring, path: Path) -> dict[str, Any]:

@@ -84,3 +84,9 @@ def numbered(terms: Iterable[RecipeTerm]) -> list[RecipeTerm]:
     names = told_apart(term.name for term in listed)
     pairs = zip(names, listed, strict=True)
     return [term if term.name == name else RecipeTerm(name, term.graph, term.span) for name, term in pairs]
+
+
+def evaluation(split: str, samples: int, found: Mapping[str, Any], doubts: list[str]) -> dict[str, Any]:
+    """What an evaluation gives, whatever computed it: `found` are losses and metrics, `doubts` what is to be known."""
+    notes = {"notes": doubts} if doubts else {}
+    return {"split": split, "samples": samples, "loss": found["loss"], "metrics": found["metrics"], **notes}
