@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netdsl.text.diagnostics import Collector
-from netdsl.text.formatter import format_file, format_text
+from netdsl.text import formatter
+from netdsl.text.diagnostics import Collector, NetError
+from netdsl.text.formatter import format_file
 from netdsl.text.parser import parse
 from netdsl.text.source import Source, Span
 from netdsl.text.syntax import Comment, Definition, File, LayerRow, OutputRow
@@ -304,9 +305,9 @@ def test_shapes_are_written_and_refreshed() -> None:
 
 
 def test_wrong_text_is_not_formatted() -> None:
-    collector = Collector()
-    assert format_text(Source("x", "net X {"), collector) is None
-    assert [d.code for d in collector.found] == ["unclosed-bracket"]
+    with pytest.raises(NetError) as caught:
+        formatter.formatted(Source("x", "net X {"))
+    assert [d.code for d in caught.value.diagnostics] == ["unclosed-bracket"]
 
 
 NAMES = st.sampled_from(["x", "skip", "conv", "relu", "_", "x.state", "longer_name"])
@@ -385,10 +386,9 @@ train N {
 def test_names_of_any_length_stay_words(length: int) -> None:
     """A column holds up to so many letters; what is longer is followed by one space at least, nothing is glued."""
     text = LONG.replace("LABEL", "n" * length)
-    formatted = format_text(Source("long.net", text), Collector())
-    assert formatted is not None
-    assert words(formatted) == words(text)
-    assert format_text(Source("long.net", formatted), Collector()) == formatted
+    laid = formatter.formatted(Source("long.net", text))
+    assert words(laid) == words(text)
+    assert formatter.formatted(Source("long.net", laid)) == laid
 
 
 def words(text: str) -> list[str]:

@@ -29,13 +29,6 @@ COMMENT_LIMIT = 90
 STEP = 2
 
 
-def format_text(source: Source, collector: Collector) -> str | None:
-    """The canonical text of a source; None when it does not parse, with the reasons in `collector`."""
-    before = len(collector.found)
-    file = parse(source, collector)
-    return format_file(file) if len(collector.found) == before else None
-
-
 def format_file(file: File, shapes: Mapping[int, str] | None = None) -> str:
     """The canonical text of a file that parsed without an error.
 
