@@ -33,7 +33,7 @@ from netdsl.graph import Graph, Net, Node, Output, RecipeTerm, leading_to
 from netdsl.ops.arithmetic import Mul
 from netdsl.ops.backward.base import Backward
 from netdsl.ops.base import Gradients, Tape
-from netdsl.passes.differentiate import Differentiator, _span, _write_term, forget_unread, summed
+from netdsl.passes.differentiate import Differentiator, _write_term, forget_unread, span_of, summed
 from netdsl.passes.tape import Pen, Writer
 from netdsl.program import load_text
 
@@ -86,9 +86,9 @@ def term_of(output: Output, net: Net) -> RecipeTerm:
     x, probe = Value(output.name, output.value.type), Value(f"{output.name}.probe", output.value.type)
     op = Functional(x, probe)
     loss = Value(f"{output.name}.loss", op.result())
-    node = Node("functional", op, (x, probe), (loss,), _span(net))
+    node = Node("functional", op, (x, probe), (loss,), span_of(net))
     return RecipeTerm(
-        output.name, Graph("loss", [x, probe], [node], [Output("loss", loss, False, _span(net))]), _span(net)
+        output.name, Graph("loss", [x, probe], [node], [Output("loss", loss, False, span_of(net))]), span_of(net)
     )
 
 
@@ -113,7 +113,7 @@ def emit(
     fields = {v.name: v for v in net.inputs}
     terms = [term_of(o, net) for o in net.outputs if o.value.type.dtype is DType.FLOAT]
     losses = [_write_term(worker, t, {**fields, **outputs}, fields, {}) for t in terms]
-    pen = Pen(worker.writer, worker.entries[0].pen.op, "loss", "", _span(net))
+    pen = Pen(worker.writer, worker.entries[0].pen.op, "loss", "", span_of(net))
     total = summed(list(losses), pen)
     assert total is not None
     forget_unread(worker, [*outputs.values(), *losses])
