@@ -17,7 +17,7 @@ GRADIENTS = (
 NUMBERS = ("test_cases.py", "test_ops_layers.py", "test_ops_functions.py", "test_gather.py", "test_metrics.py",
     "test_broadcasting.py", "test_ranges.py", "test_averages.py")  # fmt: skip
 STEPS = ("test_optimize.py", "test_precision.py")
-COSTS = ("test_facts.py", "test_registry.py", "test_stated_costs.py", "test_analyzer.py")
+COSTS = ("test_step_costs.py", "test_facts.py", "test_registry.py", "test_stated_costs.py", "test_analyzer.py")
 
 
 @dataclass(frozen=True)
