@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from mutations import ROOT, TESTS
 from mutations.change import changed, changes, modules
-from mutations.results import Results
+from mutations.reasons import REASONS
+from mutations.results import Results, page
 from mutations.rooms import FINDERS, ROOMS, everywhere
 from mutations.small import small
 
@@ -133,3 +134,15 @@ def test_a_small_run_notices_what_is_tested_and_goes_on_where_it_was(tmp_path: P
     (tmp_path / "results.jsonl").write_text("\n".join(lines[1:]) + "\n")
     assert "1 to be tried" in run(tmp_path, ONLY=ONLY)
     assert sorted((tmp_path / "results.jsonl").read_text().splitlines()) == sorted(lines)
+
+
+def test_what_was_found_is_told_and_every_survivor_named() -> None:
+    """The page is made of the results, and no reason is given for what is noticed."""
+    results = Results(TESTS / "mutations/results.jsonl")
+    assert (TESTS / "mutations/RESULTS.md").read_text(encoding="utf-8") == page(results.sorted(), 0)
+    survivors = {key for key, result in results.found.items() if result["outcome"] != "killed"}
+    assert set(REASONS) <= survivors
+    whole = [r for r in results.found.values() if r["kind"] in ("rule", "gradient", "factor")]
+    assert [
+        r["key"] for r in whole if r["outcome"] != "killed" and not REASONS.get(r["key"], "").startswith("equivalent")
+    ] == []
