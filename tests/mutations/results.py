@@ -64,6 +64,7 @@ def _head(seed: int) -> list[str]:
         "",
         "Made by `make mutations`; the list of all changes, with the test that noticed each, is `results.jsonl`.",
         f"Deleted rules, turned gradients and dropped factors are all there are; the others are a sample, of seed {seed}.",
+        "Where `SECONDS` is small a survivor may be noticed by tests that were left out: `make mutations AGAIN=1` asks again.",
         "",
     ]
 
