@@ -34,5 +34,5 @@ class Written:
         return definition.span
 
     def given(self, places: Mapping[str, Span]) -> dict[str, syntax.Expr]:
-        """The expressions at some places, by the same names."""
-        return {name: self.expressions[place] for name, place in places.items()}
+        """The expressions at some places, by the same names; those that were kept, which a recipe's graph has not."""
+        return {name: self.expressions[place] for name, place in places.items() if place in self.expressions}

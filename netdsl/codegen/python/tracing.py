@@ -233,7 +233,7 @@ def _fields(op: Op, known: dict[Value, Value], node: Node, use: BlockUse, names:
         value = getattr(op, declared.name)
         if declared.kind is not None:
             place = node.written.get(declared.name)
-            written = None if place is None else use.written.expressions[place]
+            written = None if place is None else use.written.expressions.get(place)
             if declared.name == "shape":
                 written = written or names.frees.get((node.span.start, node.span.end))
             given[declared.name] = _as_written(value, written, use, names)
