@@ -49,6 +49,7 @@ class Functional(Backward):
     probe: Value
 
     name: ClassVar[str] = "test_functional"
+    no_gradient: ClassVar[str] = ""
 
     def result(self) -> TensorType:
         return TensorType((), DType.FLOAT, batched=False)
