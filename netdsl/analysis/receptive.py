@@ -8,7 +8,7 @@ join takes the hull of its operands, phase by phase.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import gcd, lcm
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -103,17 +103,30 @@ def meet(window: Window, real: Interval, count: int) -> tuple[Interval, Interval
         made = (-(-(first * up - window.before) // stride), (last * up + window.reach - 1 - window.before) // stride)
     else:
         made = (-(-(first + window.before - window.reach + 1) // stride), (last + window.before) // stride)
-    made = (max(made[0], 0), min(made[1], count - 1))
-    first, last = clip(real, spanned(window, made))
-    if made[0] > made[1] or first > last:
-        return NOTHING, NOTHING
-    # Taps far apart: as if none were skipped.
+    made = _ends_that(lambda output: _reads(window, output, real), max(made[0], 0), min(made[1], count - 1))
+    first, last = clip(real, spanned(window, made)) if made != NOTHING else NOTHING
+    read = _ends_that(lambda position: _is_read(window, position, made), first, last)
+    return (NOTHING, NOTHING) if read == NOTHING else (read, made)
+
+
+def _ends_that(holds: Callable[[int], bool], first: int, last: int) -> Interval:
+    """The first and last number in between of which something holds; of very many those near the ends are asked."""
     near, far = min(last, first + MOST_PHASES), max(first, last - MOST_PHASES)
-    low = next((i for i in range(first, near + 1) if _is_read(window, i, made)), None)
-    if low is None and near == last:
-        return NOTHING, NOTHING
-    high = next((i for i in range(last, far - 1, -1) if _is_read(window, i, made)), last)
-    return (first if low is None else low, high), made
+    low = next((i for i in range(first, near + 1) if holds(i)), None)
+    if low is None and near >= last:
+        return NOTHING
+    high = next((i for i in range(last, far - 1, -1) if holds(i)), last)
+    return (first if low is None else low), high
+
+
+def _reads(window: Window, output: int, real: Interval) -> bool:
+    """Whether a window has a tap on one of the positions that are real."""
+    places = _positions(window, output)
+    if not places:
+        return False
+    step = places[1] - places[0] if len(places) > 1 else 1
+    following = max(0, -((places[0] - real[0]) // step))
+    return following < len(places) and places[following] <= real[1]
 
 
 def spanned(window: Window, made: Interval) -> Interval:
@@ -136,8 +149,8 @@ def _is_read(window: Window, position: int, made: Interval) -> bool:
 
 def covers(window: Window, made: Interval, read: Interval) -> bool:
     """Whether the windows `made` read all positions between the first and the last that they read."""
-    if window.dilation == 1:
-        return window.stride <= window.reach
+    if window.dilation == 1 and window.stride <= window.reach:
+        return True
     if window.stride == 1 and not window.upward and made[1] - made[0] + 1 >= window.dilation:
         return True
     return read[1] - read[0] < MOST_PHASES and all(_is_read(window, i, made) for i in range(read[0], read[1] + 1))
