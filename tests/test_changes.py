@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 CHANGES = ROOT / "tests/changes"
-LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "changes", "golden", "*.egg-info")
+LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "golden", "*.egg-info")
 NET = "net Few {\n  input image [1, 8, 8]\n  output logits: flatten -> linear(2)\n}\n"
 RECIPE = "train Few {\n  data dots\n  loss (logits, label) -> cross_entropy\n  metric (logits, label) -> accuracy\n}\n"
 

@@ -59,7 +59,8 @@ def test_small_changes_are_made_where_they_can_matter() -> None:
 def test_every_rule_is_deleted_once() -> None:
     deleted = [change.file for _, change in everywhere("rule")]
     for rules in target_rules().values():
-        assert sum(f"codegen/{rules.target.lower()}/" in file for file in deleted) == len(rules.table)
+        own = [rule for rule in rules.table.values() if rule.__module__.startswith("netdsl.")]
+        assert sum(f"codegen/{rules.target.lower()}/" in file for file in deleted) == len(own)
 
 
 def test_every_gradient_is_turned() -> None:
