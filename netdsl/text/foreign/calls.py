@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from netdsl.ops import REGISTRY
 from netdsl.ops.fields import BoolKind
-from netdsl.text.foreign import Way, gaps, plain, way, ways
+from netdsl.text.foreign import Way, arithmetic, gaps, plain, way, ways
 from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here, value_here
 
 CALL = re.compile(r"(?:self\.)?([A-Za-z_][\w.]*)\s*\((.*)\)", re.DOTALL)
@@ -20,7 +20,8 @@ NAME = re.compile(r"(?:self\.)?([A-Za-z_]\w*)")
 PYTORCH = re.compile(r"(torch|nn|F|functional)\.")
 WRAPPERS = frozenset(("timedistributed", "batchapply", "jit", "checkpoint", "dataparallel"))
 """Words around a layer that say nothing here."""
-JOINS = {"concat": "->", "stack": "->", "add": "+", "mul": "*", "sub": "-", "div": "/", "matmul": "->", "maximum": "->"}
+JOINS = {"concat": "->", "stack": "->", "add": "+", "mul": "*", "sub": "-", "div": "/", "matmul": "->", "maximum": "->",
+         "minimum": "->", "power": "**"}  # fmt: skip
 
 
 class GivenArgument(NamedTuple):
@@ -84,10 +85,10 @@ class CallReader:
         return self.rewrite(text)
 
     def call(self, word: str, arguments: list[GivenArgument]) -> str | None:
-        first = arguments[0] if arguments else None
-        head = self.operand(first.value) if first and first.name is None else None
-        rest = arguments[1:] if head else arguments
         layer = layer_of(word)
+        arrows = self.inputs(layer or word, arguments)
+        head = f"({', '.join(arrows)})" if len(arrows) > 1 else "".join(arrows)
+        rest = arguments[len(arrows) :]
         if layer is None:
             return f"{head} -> {word}" if head and word in self.arrows and not rest else None
         if layer in JOINS:
@@ -98,10 +99,16 @@ class CallReader:
         return f"{head} -> {written}" if head else written
 
     def operand(self, text: str) -> str | None:
-        """An arrow that a call is given: a row, or a call of layers on one."""
+        """An arrow that a call is given: a row, a call of layers on one, a pipeline, or arithmetic with one."""
         found = NAME.fullmatch(text)
         if found:
-            return found[1] if found[1] in self.arrows else None
+            return found[1] if found[1] == "_" or found[1] in self.arrows else None
+        if len(arithmetic.split(text)) > 1 or text[:1] == "-":
+            return self.computed(text)
+        inside = arithmetic.bracketed(text)
+        if inside is not None:
+            within = self.operand(inside) if len(parts(inside)) == 1 else None
+            return f"({within})" if within else None
         call = CALL.fullmatch(text)
         if call is not None and not balanced(call[2]):
             return self.called_on(text)
@@ -110,17 +117,47 @@ class CallReader:
             return None
         return self.rewrite(text)
 
+    def computed(self, text: str) -> str | None:
+        """`0.5 * x`, `relu(a) + b`: arithmetic with an arrow in it, each call in it written anew."""
+        pieces = arithmetic.split(text)
+        if "->" in pieces[1::2]:
+            head = self.operand(text.partition("->")[0].strip()) if pieces[1] == "->" else None
+            return f"{head} -> {text.partition('->')[2].strip()}" if head else None
+        if not all(sign in arithmetic.JOINS_ARROWS for sign in pieces[1::2]):
+            return None
+        minus = [piece[: len(piece) - len(piece.lstrip("-+ "))] for piece in pieces[::2]]
+        terms = [piece[len(sign) :] for piece, sign in zip(pieces[::2], minus, strict=True)]
+        arrows = [self.operand(term) for term in terms]
+        if not any(arrows) or not all(a or arithmetic.number(t) for a, t in zip(arrows, terms, strict=True)):
+            return None
+        texts = [f"({a})" if a and arithmetic.flowing(a) else a or t for a, t in zip(arrows, terms, strict=True)]
+        signed = [f"{sign}{t}" for sign, t in zip(minus, texts, strict=True)]
+        return "".join([signed[0], *(f" {s} {t}" for s, t in zip(pieces[1::2], signed[1:], strict=True))])
+
+    def inputs(self, layer: str, arguments: list[GivenArgument]) -> list[str]:
+        """The arrows, as far as they come first, that a layer is given, as many as it may take."""
+        fields = REGISTRY[layer].inputs() if layer in REGISTRY else ()
+        found: list[str] = []
+        for argument in arguments[: max(len(fields), 1)]:
+            arrow = self.operand(argument.value) if argument.name is None else None
+            if arrow is None:
+                break
+            found.append(arrow)
+        return found
+
     def join(self, layer: str, arguments: list[GivenArgument]) -> str | None:
         """`torch.cat([a, b], dim=1)`: a bundle into a layer, or two arrows around an operator."""
         first = arguments[0].value if arguments else ""
-        inside = first[1:-1] if first[:1] in "[(" and first else ", ".join(a.value for a in arguments if not a.name)
-        names = [self.operand(part) for part in parts(inside)]
-        if len(names) < 2 or not all(names):
-            return None
+        several = first[:1] in ("[", "(") and len(parts(first[1:-1])) > 1 and first[-1:] in ("]", ")")
+        inside = first[1:-1] if several else ", ".join(a.value for a in arguments if not a.name)
         sign = JOINS[layer]
+        numbers = sign != "->" or layer in ("maximum", "minimum")
+        names = [self.operand(part) or (part if numbers and arithmetic.number(part) else "") for part in parts(inside)]
+        if len(names) < 2 or not all(names) or not any(map(self.operand, parts(inside))):
+            return None
         if sign != "->":
-            return f" {sign} ".join(str(n) for n in names)
-        return f"({', '.join(str(n) for n in names)}) -> {layer}"
+            return f" {sign} ".join(map(arithmetic.enclosed, names))
+        return f"({', '.join(names)}) -> {layer}"
 
     def written(self, word: str, layer: str, arguments: list[GivenArgument]) -> str | None:
         """The layer with its settings, and the activation that another framework takes as a setting."""
@@ -132,8 +169,8 @@ class CallReader:
         after: list[str] = []
         for place, argument in enumerate(self.by_place(word, arguments)):
             name = argument.name or (names[place] if place < len(names) else None)
-            if layer in REGISTRY and name in names and self.rewrite(argument.value) is not None:
-                return None  # a layer where a number is wanted
+            if layer in REGISTRY and name in names and (self.rewrite(argument.value) or self.operand(argument.value)):
+                return None  # a layer or an arrow where a number is wanted
             foreign = word != layer or argument.name in ("dim", "start_dim")
             value = without_batch("F." if word == layer else word, name, argument.value) if foreign else argument.value
             if argument.name is None and word != layer and place >= placed(layer, names):
