@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -25,6 +25,7 @@ from netdsl.program import load_text
 from netdsl.recipe import DATA, OPTIMIZERS
 from netdsl.runtime import train as training
 from netdsl.runtime.engines.checkpoint import load_tensors
+from netdsl.runtime.engines.device import make_accelerator
 from netdsl.runtime.engines.optimizers import make_optimizer
 from netdsl.runtime.evaluate import evaluate, evaluate_onnx
 from netdsl.runtime.parity import compare, parity
@@ -522,3 +523,65 @@ def test_outputs_that_are_the_same_for_every_sample(tmp_path: Path, engine: str)
     assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
     assert predict(run.folder, 3, device="cpu").truth == predict(path, "3", data=DATA["digits"](), device="cpu").truth
     assert [o.output for o in parity(run.net, run.weights).outputs] == ["logits", "bias", "flat"]
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run, which nothing changes."""
+    return train(mlp(epochs="1"), tmp_path_factory.mktemp("kept"), device="cpu", quiet=True).folder
+
+
+UNKNOWN = [
+    "abacus",
+    "mps",
+    "xpu",
+    "tpu",
+    "meta",
+    "cpu:0",
+    "cpu:1",
+    "cudax",
+    "cuda:",
+    "cuda:x",
+    "cuda:-1",
+    "CUDA",
+    "0",
+    "",
+]
+"""Words for no device; PyTorch and onnxruntime would take some of them for another."""
+
+
+@pytest.mark.parametrize("device", [*UNKNOWN, "cuda:99"])
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+def test_a_device_that_is_not_there_computes_nothing(
+    device: str, engine: Literal["torch", "onnx"], kept: Path, tmp_path: Path
+) -> None:
+    from netdsl.codegen.onnx.model import save_onnx
+    from netdsl.runtime.scoring.onnx import evaluate_run
+
+    net, path = mlp(), save_onnx(mlp(), tmp_path / "m.onnx")
+    score = evaluate if engine == "torch" else evaluate_run
+    for compute in (
+        lambda: train(net, tmp_path / "a", device=device, quiet=True, engine=engine),
+        lambda: training.try_steps(net, 1, device=device, quiet=True, engine=engine),
+        lambda: score(kept, device=device),
+        lambda: evaluate_onnx(path, net, device=device),
+        lambda: predict(kept, 0, device=device, engine=engine),
+        lambda: predict(path, 0, device=device),
+    ):
+        with pytest.raises(
+            RunError, match=f"no device `{device}` here" if device == "cuda:99" else "is no device that"
+        ):
+            compute()
+    assert not (tmp_path / "a").exists()
+
+
+def test_what_else_chooses_the_device_is_not_obeyed_in_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCELERATE_TORCH_DEVICE", "meta")
+    with pytest.raises(RunError, match="accelerate computes on meta, not on cpu"):
+        train(mlp(), tmp_path / "a", device="cpu", quiet=True)
+    monkeypatch.undo()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(RunError, match="each process of a launcher has a device of its own: say cuda, not cuda:1"):
+        make_accelerator("cuda:1", "no", False)

@@ -34,7 +34,7 @@ def add_size(parser: ArgumentParser) -> None:
 
 
 def add_device(parser: ArgumentParser) -> None:
-    parser.add_argument("--device", help="cpu or cuda (default: what is there)")
+    parser.add_argument("--device", help="cpu, cuda or, of several, cuda:1 (default: what is there)")
 
 
 def add_engine(parser: ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from netdsl.base.errors import RunError
+from netdsl.runtime.devices import missing, number_of
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -19,13 +20,11 @@ def choose_device(device: str | None) -> torch.device:
     """The device asked for, or the best there is; `RunError` when it is not there."""
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        found = torch.device(device)
-    except RuntimeError:
-        raise RunError(f"`{device}` is no device: say cpu, cuda or cuda:1") from None
-    if found.type == "cuda" and (not torch.cuda.is_available() or (found.index or 0) >= torch.cuda.device_count()):
-        raise RunError(f"there is no device `{device}` here ({torch.cuda.device_count()} CUDA devices)")
-    return found
+    number = number_of(device)
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if number is not None and number >= there:
+        raise missing(device, there, "PyTorch")
+    return torch.device(device)
 
 
 def make_accelerator(device: str | None, precision: str, unused_weights: bool) -> Accelerator:
@@ -34,16 +33,21 @@ def make_accelerator(device: str | None, precision: str, unused_weights: bool) -
     from accelerate.state import AcceleratorState
 
     chosen = choose_device(device)
-    if chosen.type == "cuda" and chosen.index is not None:
-        torch.cuda.set_device(chosen)
     alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
+    if chosen.index is not None and not alone:
+        raise RunError(f"each process of a launcher has a device of its own: say cuda, not {device}")
+    if chosen.index is not None:
+        torch.cuda.set_device(chosen)
     AcceleratorState._reset_state(reset_partial_state=alone)  # it is one per process; a second run may differ
     if precision == "fp16" and chosen.type == "cpu":
         raise RunError("fp16 needs a CUDA device; bf16 works on a CPU")
     if not alone:
         _leave_at_exit()
     handlers: list[Any] = [DistributedDataParallelKwargs(find_unused_parameters=True)] if unused_weights else []
-    return Accelerator(cpu=chosen.type == "cpu", mixed_precision=precision, kwargs_handlers=handlers)
+    made = Accelerator(cpu=chosen.type == "cpu", mixed_precision=precision, kwargs_handlers=handlers)
+    if device is not None and made.device.type != chosen.type:
+        raise RunError(f"accelerate computes on {made.device.type}, not on {device}: its own settings say so")
+    return made
 
 
 @cache

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
+from netdsl.runtime.devices import missing, number_of
 
 ELEMENTS: dict[str, np.dtype[Any]] = {
     "tensor(float)": np.dtype(np.float32),
@@ -85,8 +87,18 @@ def cuda_devices() -> int:
 
 
 def on_cuda(device: str | None) -> bool:
-    """Whether a session asked for that device gets CUDA, as far as can be told beforehand."""
-    return device.startswith("cuda") if device is not None else cuda_devices() > 0
+    """Whether a session asked for that device gets CUDA. Raises `RunError` for a device that is not there."""
+    return cuda_number(device) is not None
+
+
+def cuda_number(device: str | None) -> int | None:
+    """Which CUDA device a session gets, None for the CPU. Raises `RunError` for one that is not there."""
+    if device is None:
+        return 0 if cuda_devices() > 0 else None
+    number = number_of(device)
+    if number is not None and number >= cuda_devices():
+        raise missing(device, cuda_devices(), "onnxruntime")
+    return number
 
 
 class Session:
@@ -173,11 +185,12 @@ def _options(threads: int | None, pattern: bool) -> Any:
 
 
 def _open(content: str | bytes, name: str, device: str | None, options: object, recorded: bool) -> tuple[str, Any]:
-    if device not in (None, "cpu") and not device.startswith("cuda"):
-        raise SessionError(f"unknown device `{device}`: use cpu, cuda or cuda:1")
-    if not on_cuda(device):
+    try:
+        number = cuda_number(device)
+    except RunError as error:
+        raise SessionError(str(error)) from None
+    if number is None:
         return "cpu", _create(content, name, options, ["CPUExecutionProvider"])
-    number = _number(device)
     settings = {"device_id": number, "enable_cuda_graph": int(recorded)}
     wanted = [("CUDAExecutionProvider", settings), "CPUExecutionProvider"]
     with silenced_output(), contextlib.nullcontext() if recorded else contextlib.suppress(SessionError):
@@ -187,14 +200,6 @@ def _open(content: str | bytes, name: str, device: str | None, options: object, 
     if device is not None:
         raise SessionError("onnxruntime cannot use CUDA on this machine: its CUDA or cuDNN libraries do not load")
     return "cpu", _create(content, name, options, ["CPUExecutionProvider"])
-
-
-def _number(device: str | None) -> int:
-    """The 1 of `cuda:1`, when there is such a device."""
-    given = (device or "cuda").partition(":")[2] or "0"
-    if not given.isdecimal() or int(given) >= cuda_devices():
-        raise SessionError(f"there is no device `{device}`: this machine has {cuda_devices()} for CUDA")
-    return int(given)
 
 
 WEIGHTS = (".pth", ".pt", ".safetensors", ".ckpt", ".bin", ".npz")
