@@ -17,7 +17,7 @@ def number_of(device: object) -> int | None:
     return None if found[0] == "cpu" else int(found[1] or 0)
 
 
-def missing(device: object, there: int, engine: str) -> RunError:
-    """What is said of a CUDA device where an engine finds only so many."""
+def missing(device: object, there: int, finds: str) -> RunError:
+    """What is said of a CUDA device where an engine `finds` only so many."""
     found = {0: "no CUDA device, so say cpu", 1: "one CUDA device, cuda:0"}.get(there, f"cuda:0 to cuda:{there - 1}")
-    return RunError(f"there is no device `{device}` here: {engine} finds {found}")
+    return RunError(f"there is no device `{device}` here: {finds} {found}")

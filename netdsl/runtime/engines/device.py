@@ -23,7 +23,7 @@ def choose_device(device: str | None) -> torch.device:
     number = number_of(device)
     there = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if number is not None and number >= there:
-        raise missing(device, there, "PyTorch")
+        raise missing(device, there, "PyTorch finds")
     return torch.device(device)
 
 

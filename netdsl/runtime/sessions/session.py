@@ -97,7 +97,7 @@ def cuda_number(device: str | None) -> int | None:
         return 0 if cuda_devices() > 0 else None
     number = number_of(device)
     if number is not None and number >= cuda_devices():
-        raise missing(device, cuda_devices(), "onnxruntime")
+        raise missing(device, cuda_devices(), "onnxruntime finds")
     return number
 
 
