@@ -82,7 +82,11 @@ def add(text: str, more: str) -> str:
     return text
 
 
-@pytest.mark.parametrize("kind", TRIALS)
+LONG = {"operation", "pass", "data set", "target"}
+"""Those whose trials wait for torch several times."""
+
+
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=[pytest.mark.slow] * (k in LONG)) for k in TRIALS])
 def test_a_change_costs_no_more_files_than_its_recipe_says(kind: str, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
