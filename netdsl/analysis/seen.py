@@ -98,17 +98,17 @@ def moved(seen: Seen, answer: Follows, count: int) -> Seen | None:
     window = answer.window
     if window is None:
         return seen._replace(axes=(answer.axis,))
-    moved = slide(seen.axis, window)
+    axis = slide(seen.axis, window)
     read, real = meet(window, seen.real, count)
     everything = read == seen.real and covers(window, real, read)
-    if moved is None or (seen.mirrored and not everything):
+    if axis is None or (seen.mirrored and not everything):
         return Seen((answer.axis,))
     together = seen.hull if everything else _together(seen, read, window)
-    if together == NOTHING or not moved.sees:
+    if together == NOTHING or not axis.sees:
         return None
     mirrored = (window.mirrored or seen.mirrored) and real != (0, count - 1)
     rough, cut = _roughness(seen, window, count), _cut(seen, read, together, window)
-    return Seen((answer.axis,), together, moved, real, mirrored, rough, cut)
+    return Seen((answer.axis,), together, axis, real, mirrored, rough, cut)
 
 
 def _cut(seen: Seen, read: Interval, together: Interval | None, window: Window) -> Ends:
@@ -162,7 +162,8 @@ def side_by_side(one: Seen, other: Seen, axis: AxisField) -> Seen:
     rough = Ends(*map(max, one.rough, other.rough)) if alike else Ends(True, True)
     wider = next((s for s in (one, other) if (s.axis, s.hull, s.real) == (axis, together, real)), None)
     parts = tuple(sorted({*one.parts, *other.parts}))
-    if one.hull != other.hull and any(_between_cuts(s) and s.axis and spans(s) != s.axis.sizes() for s in (one, other)):
+    cut_short = spans(one) != one.axis.sizes() or spans(other) != other.axis.sizes()
+    if cut_short and one.hull != other.hull:
         return Seen(one.axes, together, parts=parts)
     mirrored, cut = one.mirrored or other.mirrored, Ends(*map(min, one.cut, other.cut))
     return Seen(one.axes, together, axis, real, mirrored, wider.rough if wider else rough, cut, parts=parts)
