@@ -1,7 +1,7 @@
 """What CONTRIBUTING says that a change costs: each is made in a copy of the project, tried, and thrown away.
 
-`tests/changes/KIND` holds the files of one change of each kind, under the paths where they go. To a file that is there
-already its lines are added at the end, or behind the line that `# after:` names.
+`tests/changes/KIND` holds the files of one change of each kind, under the paths where they go. What ends with `.added`
+are lines for a file that is there already: they come at its end, or behind the line that `# after:` names.
 """
 
 from __future__ import annotations
@@ -63,10 +63,14 @@ TRIALS: dict[str, tuple[tuple[str, ...], ...]] = {
 """What shows of each kind that nothing else is needed."""
 
 
-def files_of(kind: str) -> list[Path]:
-    """Where the files of a change go."""
+ADDED = ".added"
+
+
+def files_of(kind: str) -> dict[Path, Path]:
+    """Where the files of a change go, each with what it holds."""
     folder = CHANGES / kind
-    return sorted(f.relative_to(folder) for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts)
+    found = sorted(f for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts)
+    return {Path(str(f.relative_to(folder)).removesuffix(ADDED)): f for f in found}
 
 
 def add(text: str, more: str) -> str:
@@ -90,9 +94,10 @@ LONG = {"operation", "pass", "data set", "target"}
 def test_a_change_costs_no_more_files_than_its_recipe_says(kind: str, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
-    for file in files_of(kind):
-        more, place = (CHANGES / kind / file).read_text("utf-8"), copy / file
+    for file, held in files_of(kind).items():
+        more, place = held.read_text("utf-8"), copy / file
         place.parent.mkdir(parents=True, exist_ok=True)
+        assert place.exists() == (held.suffix == ADDED)
         place.write_text(add(place.read_text("utf-8"), more) if place.exists() else more, "utf-8")
     (copy / "few.net").write_text(NET)
     (copy / "dots.net").write_text(NET + RECIPE)
