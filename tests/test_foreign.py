@@ -157,7 +157,7 @@ CALLS = {
     "deconv(8, 2, stride=2)": "conv_transpose(8, 2, stride=2)",
     "nn.BatchNorm2d(16)": "batchnorm",
     "nn.BatchNorm2d(16, eps=0.001)": "batchnorm(eps=0.001)",
-    "BatchNormalization(momentum=0.9, epsilon=0.001)": "batchnorm(eps=0.001, momentum=0.9)",
+    "BatchNormalization(momentum=0.9, epsilon=0.001)": "batchnorm(eps=0.001, momentum=0.1)",
     "nn.GroupNorm(4, 16)": "groupnorm(4)",
     "nn.MaxPool2d(2, 2)": "maxpool(2, stride=2)",
     "nn.MaxPool2d(kernel_size=3, stride=2, padding=1)": "maxpool(3, stride=2, pad=1)",
@@ -202,6 +202,21 @@ CALLS = {
     'conv(64, 3, pad="same")': "same",
     "conv(64, 3, init=glorot_uniform)": "xavier_uniform",
     "prelu(16)": "prelu",
+    "x -> Cropping2D(2)": "crop(margin=2)",
+    "x -> Cropping2D(cropping=((2, 2), (4, 4)))": "crop(margin=((2, 2), (4, 4)))",
+    "x -> upsampling2d(size=(2, 2))": "resize(scale=(2, 2))",
+    'x -> Activation("tanh")': "tanh",
+    "x -> Activation(linear)": "identity",
+    "Pooling(pool=AVE, kernel_size=3, stride=2)": "avgpool(3, stride=2)",
+    "pool(3, stride=2, type=avg)": "avgpool(3, stride=2)",
+    "pool(2, max)": "maxpool(2)",
+    "x -> narrow(1, 2, 10)": "slice(0, start=2, end=12)",
+    "Permute((2, 3, 1))": "transpose((1, 2, 0))",
+    "torch.permute(x, (0, 2, 3, 1))": "x -> transpose((1, 2, 0))",
+    "atrous_conv(8, 3, 2)": "conv(8, 3, dilation=2)",
+    "grouped_conv(8, 3, 4)": "conv(8, 3, groups=4)",
+    'nn.Conv2d(3, 8, 3, padding=1, padding_mode="reflect")': "pad(1, mode=reflect) -> conv(8, 3)",
+    "x -> mean(dim=(2, 3))": "mean(axis=(1, 2))",
     "conv1x1(24)": "conv(24, 1)",
     "pointwise(24)": "conv(24, 1)",
     "conv3x3(24)": "conv(24, 3, pad=1)",
@@ -221,6 +236,7 @@ def test_calls_are_written_anew(call: str) -> None:
 
 VECTORS = {
     "nn.Linear(784, 10)": "linear(10)",
+    "nn.Linear(120)": "linear(120)",
     "nn.Linear(in_features=784, out_features=10, bias=false)": "linear(10, bias=false)",
     "linear(784, 10)": "linear(10)",
     "linear(units=10)": "linear(10)",
@@ -247,6 +263,14 @@ SEQUENCES = {
     "MultiHeadAttention(4, 64)": "multihead_attention(4)",
     "layers.MultiHeadAttention(num_heads=2, key_dim=16)": "multihead_attention(2)",
     "GroupNorm(4, 12)": "groupnorm(4)",
+    "mean(dim=1)": "mean(axis=0)",
+    "torch.sum(x, dim=2)": "x -> sum(axis=1)",
+    "Permute((2, 1))": "transpose((1, 0))",
+    "rnn(32, nonlinearity=relu)": "rnn(32, activation=relu)",
+    "lstm(32, return_sequences=false)": "lstm(32) -> last",
+    "layers.LSTM(32)": "lstm(32) -> last",
+    'Conv1D(8, 3, padding="causal")': "conv(8, 3, pad=((2, 0),))",
+    "LSTM(32, dropout=0.2)": "lstm(32)",
     'Dense(10, "relu")': "flatten -> linear(10) -> relu",
 }
 
@@ -255,6 +279,11 @@ SEQUENCES = {
 def test_calls_on_sequences_are_written_anew(call: str) -> None:
     assert written(helps(net("x [12, 32]", call)).partition("write ")[2]) == SEQUENCES[call]
     assert errors(net("x [12, 32]", SEQUENCES[call])) == []
+
+
+def test_what_no_text_stands_for_is_said() -> None:
+    assert "; nothing is dropped inside a layer" in helps(net("x [12, 32]", "LSTM(32, dropout=0.2)"))
+    assert "; every row of a table is learned alike" in helps(net("x int[12]", "nn.Embedding(9, 4, padding_idx=0)"))
 
 
 @pytest.mark.parametrize("name", foreign.LIBRARY)

@@ -21,8 +21,9 @@ from netdsl.ops.metric import Metric
 from netdsl.stdlib import STDLIB
 from netdsl.text import foreign, syntax
 from netdsl.text.diagnostics import Label, did_you_mean
-from netdsl.text.foreign.calls import ONE_OF, CallReader, GivenArgument, call_text, given, layer_of, parts
+from netdsl.text.foreign.calls import ONE_OF, CallReader, call_text, given, layer_of, parts
 from netdsl.text.foreign.settings import OF_SCORES
+from netdsl.text.foreign.special import GivenArgument
 from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here, several_here, value_here
 from netdsl.text.source import Span
 
@@ -78,10 +79,11 @@ def unknown(site: Site, word: str, text: str = "", more: Iterable[str] = ()) -> 
 def _foreign(site: Site, word: str, text: str) -> str | None:
     if any(word in s.names for s in site.scope.chain()):
         return None
-    written = reader(site).rewrite(text) if text != word else None
+    reading = reader(site)
+    written = reading.rewrite(text) if text != word else None
     found = foreign.way(word)
     if written is not None:
-        return f"write `{written}`"
+        return "; ".join([f"write `{written}`", *dict.fromkeys(reading.lost)])
     needless = foreign.needless(word)
     if needless is not None:
         return needless

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping, Sequence
-from typing import NamedTuple
 
 from netdsl.ops import REGISTRY
 from netdsl.ops.fields import BoolKind
-from netdsl.text.foreign import Way, arithmetic, gaps, plain, way, ways
+from netdsl.text.foreign import Way, arithmetic, gaps, plain, special, way, ways
+from netdsl.text.foreign.special import GivenArgument
 from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here, value_here
 
 CALL = re.compile(r"(?:self\.)?([A-Za-z_][\w.]*)\s*\((.*)\)", re.DOTALL)
@@ -22,13 +22,6 @@ WRAPPERS = frozenset(("timedistributed", "batchapply", "jit", "checkpoint", "dat
 """Words around a layer that say nothing here."""
 JOINS = {"concat": "->", "stack": "->", "add": "+", "mul": "*", "sub": "-", "div": "/", "matmul": "->", "maximum": "->",
          "minimum": "->", "power": "**"}  # fmt: skip
-
-
-class GivenArgument(NamedTuple):
-    """One argument: its name, or None where it is given by its place, and the text of its value."""
-
-    name: str | None
-    value: str
 
 
 class CallReader:
@@ -41,6 +34,8 @@ class CallReader:
     def __init__(self, arrows: Container[str] = (), blocks: Mapping[str, Mapping[str, bool]] | None = None) -> None:
         self.arrows = arrows
         self.blocks = blocks or {}
+        self.lost: list[str] = []
+        """What is said of settings that no text here stands for, of the calls read so far."""
 
     def settings(self, layer: str) -> list[str] | None:
         """The names of a layer's settings; None for what is no layer."""
@@ -89,6 +84,9 @@ class CallReader:
         arrows = self.inputs(layer or word, arguments)
         head = f"({', '.join(arrows)})" if len(arrows) > 1 else "".join(arrows)
         rest = arguments[len(arrows) :]
+        if plain(word) in SPECIAL:
+            written = self.special(word, rest)
+            return f"{head} -> {written}" if head and written else written
         if layer is None:
             return f"{head} -> {word}" if head and word in self.arrows and not rest else None
         if layer in JOINS:
@@ -97,6 +95,20 @@ class CallReader:
         if written is None:
             return None
         return f"{head} -> {written}" if head else written
+
+    def special(self, word: str, arguments: list[GivenArgument]) -> str | None:
+        """A call that another layer than that of its word may stand for."""
+        if plain(word) in special.POOLING:
+            meant = special.pooling(arguments)
+            return self.written(meant[0], meant[0], meant[1]) if meant is not None else None
+        if plain(word) in ACTIVATION:
+            act = special.activation(arguments)
+            return (
+                "identity" if act and value_here(act) in (None, "linear") else self.stage(value_here(act or "") or "")
+            )
+        if plain(word) == "permute":
+            return special.permuted(arguments)
+        return special.narrowed(plain(word), arguments)
 
     def operand(self, text: str) -> str | None:
         """An arrow that a call is given: a row, a call of layers on one, a pipeline, or arithmetic with one."""
@@ -166,16 +178,24 @@ class CallReader:
         if names is None or (row is not None and not arguments):
             return row.write if row is not None and names is not None else None
         found: dict[str, str] = {}
-        after: list[str] = []
+        after = ["last"] if last_alone(word, layer, arguments) else []
         for place, argument in enumerate(self.by_place(word, arguments)):
             name = argument.name or (names[place] if place < len(names) else None)
             if layer in REGISTRY and name in names and (self.rewrite(argument.value) or self.operand(argument.value)):
                 return None  # a layer or an arrow where a number is wanted
             foreign = word != layer or argument.name in ("dim", "start_dim")
-            value = without_batch("F." if word == layer else word, name, argument.value) if foreign else argument.value
+            value = (
+                without_batch("F." if word == layer else word, layer, name, argument.value)
+                if foreign
+                else argument.value
+            )
+            if value is None:
+                return None
             if argument.name is None and word != layer and place >= placed(layer, names):
                 act = self.stage(value_here(value) or value)
-                if act is not None:
+                if act is not None and "activation" in names:
+                    name, value = "activation", act
+                elif act is not None:
                     after.append(act)
                     continue
             if name is None or not self.take(name, value, names, found, after):
@@ -190,11 +210,29 @@ class CallReader:
             return None
         if row is not None and asked(row) and not any(n in found for n in asked(row)):
             return None
-        return " -> ".join([*flattened(word), call_text(layer, names, found), *after])
+        if plain(word).startswith("batchnormali") and "momentum" in found:
+            found["momentum"] = special.rest_of(found["momentum"])
+        return " -> ".join([*flattened(word), *self.border(arguments, found), call_text(layer, names, found), *after])
+
+    def border(self, arguments: list[GivenArgument], found: dict[str, str]) -> list[str]:
+        """What stands before a layer for what its border holds: `padding_mode=reflect`, `padding=causal`."""
+        if found.get("pad") == "causal":
+            pad = special.causal(found.get("kernel", ""), found.get("dilation", "1"))
+            if pad is not None:
+                found["pad"] = pad
+        mode = next((value_here(a.value, "mode") for a in arguments if a.name == "padding_mode"), None)
+        if mode in (None, "zeros", "constant") or found.get("pad", "0") == "0":
+            return []
+        if mode not in ("reflect", "replicate") or found["pad"] == "same":
+            self.lost.append(f"no text here stands for `padding_mode={mode}`")
+            return []
+        return [f"pad({found.pop('pad')}, mode={mode})"]
 
     def take(self, name: str, text: str, names: Sequence[str], found: dict[str, str], after: list[str]) -> bool:
         """Read one argument into `found`, or into the layers `after` it; False where its meaning is not certain."""
-        if elsewhere(name) and name not in names:
+        if name == "return_sequences" and text.lower() == "false" and "last" not in after:
+            after.append("last")
+        if elsewhere(name) and named_here(name, names) is None:
             act = value_here(text)
             layer = self.stage(act) if act else None
             after += [layer] if layer else []
@@ -203,6 +241,8 @@ class CallReader:
         value = value_here(text, target)
         if target is None and not left_out(name):
             return False
+        if target is None and name in LOST:
+            self.lost.append(str(left_out(name)))
         if target is None or value is None:
             return True
         if target in found:
@@ -219,7 +259,8 @@ class CallReader:
         """The arguments without the one by which PyTorch is told the size of the input."""
         row = way(word)
         if row is not None and row.first and not PYTORCH.match(word):  # PyTorch's first number is a size
-            meant = (None, "size") if word.endswith("D") else (None,)
+            keras = re.fullmatch(r"upsampling(?:[123]d)?", plain(word)) is not None
+            meant = (None, "size") if keras else (None,)
             return [a._replace(name=row.first) if a.name in meant else a for a in arguments]
         place = row.inferred if row else -1
         if word.endswith("MultiHeadAttention"):  # Keras: heads, then the width of a key
@@ -231,9 +272,21 @@ class CallReader:
             or (layer in REGISTRY and not REGISTRY[str(layer)].positional)
             or (layer in REGISTRY and word != layer and two_sizes(str(layer), arguments))
         )
+        kept = arguments[:place] + arguments[place + 1 :]
         if place < 0 or not told or count <= place:
+            return self.third(row, arguments)
+        needed = self.required(layer) if layer is not None else []
+        given = [a.name for a in kept]
+        if count < len(needed) + 1 and all(a.name is None for a in arguments) and not all(n in given for n in needed):
+            return arguments  # what must be given, and no more: the size of the input is left out already
+        return kept
+
+    def third(self, row: Way | None, arguments: list[GivenArgument]) -> list[GivenArgument]:
+        """`atrous_conv(8, 3, 2)`: the number behind channels and kernel is what the word is about."""
+        number = arguments[2] if row is not None and row.third and len(arguments) > 2 else None
+        if row is None or number is None or any(a.name for a in arguments[:3]):
             return arguments
-        return arguments[:place] + arguments[place + 1 :]
+        return [*arguments[:2], *arguments[3:], number._replace(name=row.third)]
 
 
 def layer_of(word: str) -> str | None:
@@ -252,10 +305,26 @@ def layer_of(word: str) -> str | None:
 AXES = ("axis", "dim", "start", "start_dim", "axes")
 
 
-def without_batch(word: str, name: str | None, value: str) -> str:
-    """An axis as it is counted here: PyTorch counts the batch. `None` where it is the usual one, or not certain."""
+NO_USUAL = frozenset(("mean", "sum", "reduce_max", "reduce_min", "squeeze", "unsqueeze"))
+"""Layers for which no axis is the usual one."""
+SPECIAL = frozenset((*special.POOLING, "activation", "activationlayer", "act", "narrow", "select", "permute"))
+ACTIVATION = frozenset(("activation", "activationlayer", "act"))
+LOST = frozenset(("dropout", "recurrent_dropout", "padding_idx", "mask_zero"))
+"""Settings that no text here stands for, although they change what is computed."""
+
+
+def last_alone(word: str, layer: str, arguments: list[GivenArgument]) -> bool:
+    """Keras returns the last step alone unless it is told otherwise."""
+    keras = re.search(r"\b(?:keras|layers)\.|SimpleRNN|CuDNN", word) is not None
+    return keras and layer in ("lstm", "gru", "rnn") and not any(a.name == "return_sequences" for a in arguments)
+
+
+def without_batch(word: str, layer: str, name: str | None, value: str) -> str | None:
+    """An axis as it is counted here: PyTorch counts the batch. "None" for the usual one, None if not certain."""
     if name not in AXES:
         return value
+    if layer in NO_USUAL:
+        return special.shifted(value) if PYTORCH.match(word) or name == "dim" else None
     if not PYTORCH.match(word) or value in ("0", "1"):
         return "None"
     return str(int(value) - 1) if value.isdecimal() else value

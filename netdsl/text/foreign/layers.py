@@ -30,6 +30,8 @@ class Way:
     """A sentence that stands before the text."""
     first: str = ""
     """The setting that the first number, or a `size`, is for, where that is not the first here."""
+    third: str = ""
+    """The setting that a third number by its place is for."""
     names_kernel: bool = False
     """Whether the word itself says the kernel, so that a call gives the channels alone: `conv1x1(16)`."""
 
@@ -87,8 +89,14 @@ WAYS: tuple[Way, ...] = (
         "conv(64, 3, pad=2, dilation=2)",
         IMAGE,
         "atrous atrous_conv AtrousConv2D AtrousConvolution2D dilated_conv DilatedConv2d dilated_convolution a_trous",
+        third="dilation",
     ),
-    Way("conv(64, 3, pad=1, groups=4)", IMAGE, "grouped_conv group_conv GroupedConv2d grouped_convolution gconv"),
+    Way(
+        "conv(64, 3, pad=1, groups=4)",
+        IMAGE,
+        "grouped_conv group_conv GroupedConv2d grouped_convolution gconv",
+        third="groups",
+    ),
     Way("locally_connected(8, 3)", IMAGE, "LocallyConnected1D LocallyConnected2D local_conv unshared_conv LocalLinear"),
     Way(
         "conv_bn_relu(64, 3)",
@@ -168,7 +176,8 @@ WAYS: tuple[Way, ...] = (
     Way("pad(1)", IMAGE, "ZeroPad1d ZeroPad2d ZeroPadding1D ZeroPadding2D ConstantPad2d padding zero_pad pad2d"),
     Way("pad(1, mode=reflect)", IMAGE, "ReflectionPad1d ReflectionPad2d MirrorPad reflection_padding reflect_pad"),
     Way("pad(1, mode=replicate)", IMAGE, "ReplicationPad2d edge_pad replicate_pad EdgePadding"),
-    Way("crop(24)", IMAGE, "CenterCrop center_crop Cropping2D Cropping1D centre_crop CenterCropPad"),
+    Way("crop(24)", IMAGE, "CenterCrop center_crop centre_crop CenterCropPad"),
+    Way("crop(margin=2)", IMAGE, "Cropping2D Cropping1D Cropping3D", first="margin"),
     # normalisation
     Way("batchnorm", IMAGE, "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm LazyBatchNorm2d", 0),
     Way(

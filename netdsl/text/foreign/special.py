@@ -1,0 +1,91 @@
+"""Calls of other frameworks whose settings say more than numbers: which layer is meant, or axes counted otherwise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+
+class GivenArgument(NamedTuple):
+    """One argument: its name, or None where it is given by its place, and the text of its value."""
+
+    name: str | None
+    value: str
+
+
+POOLS = {"max": "maxpool", **dict.fromkeys(("avg", "ave", "average", "mean"), "avgpool")}
+POOLING = frozenset(("pool", "pool1d", "pool2d", "pool3d", "pooling", "pooling2d"))
+POOL_KINDS = frozenset(("pool", "type", "mode", "pool_type", "pooling", "pool_mode", "pooling_type", "method", "kind"))
+
+
+def pooling(arguments: Sequence[GivenArgument]) -> tuple[str, list[GivenArgument]] | None:
+    """`Pooling(pool=AVE, kernel_size=3)`: the layer that is meant, and what is left of its settings."""
+    said = [a for a in arguments if a.name in POOL_KINDS or (a.name is None and _bare(a.value) in POOLS)]
+    kinds = {POOLS.get(_bare(a.value)) for a in said} or {"maxpool"}
+    kind = kinds.pop()
+    if kind is None or kinds:
+        return None
+    rest = [a for a in arguments if a not in said]
+    everywhere = [a for a in rest if a.name == "global_pooling"]
+    if everywhere and everywhere[0].value.lower() in ("true", "1"):
+        return f"global_{kind}", []
+    return kind, [a for a in rest if a not in everywhere]
+
+
+def _bare(text: str) -> str:
+    return text.strip("'\"").rpartition(".")[2].lower()
+
+
+def activation(arguments: Sequence[GivenArgument]) -> str | None:
+    """The word in `Activation("tanh")`."""
+    named = (None, "activation", "act_type")
+    return arguments[0].value if len(arguments) == 1 and arguments[0].name in named else None
+
+
+def narrowed(word: str, arguments: Sequence[GivenArgument]) -> str | None:
+    """`narrow(1, 2, 10)`, `select(1, 0)`: PyTorch counts the batch among the axes."""
+    numbers = [int(a.value) for a in arguments if re.fullmatch(r"-?\d+", a.value)]
+    if len(numbers) != len(arguments) or not numbers or numbers[0] == 0 or any(a.name for a in arguments):
+        return None
+    axis = numbers[0] - 1 if numbers[0] > 0 else numbers[0]
+    if word == "narrow" and len(numbers) == 3 and numbers[1] >= 0:
+        return f"slice({axis}, start={numbers[1]}, end={numbers[1] + numbers[2]})"
+    if word == "select" and len(numbers) == 2:
+        end = f", end={numbers[1] + 1}" if numbers[1] != -1 else ""
+        return f"slice({axis}, start={numbers[1]}{end}) -> squeeze({axis})"
+    return None
+
+
+def permuted(arguments: Sequence[GivenArgument]) -> str | None:
+    """`Permute((2, 3, 1))`, `permute(0, 2, 3, 1)`: Keras counts from 1, PyTorch has the batch in front."""
+    texts = ", ".join(a.value for a in arguments).strip("()[] ").split(",")
+    if not all(re.fullmatch(r"\s*\d+\s*", text) for text in texts):
+        return None
+    order = [int(text) for text in texts]
+    if order[0] == 0 and len(order) > 2:
+        order = order[1:]
+    if sorted(order) == list(range(1, len(order) + 1)):
+        order = [axis - 1 for axis in order]
+    return f"transpose(({', '.join(map(str, order))}))" if sorted(order) == list(range(len(order))) else None
+
+
+def rest_of(number: str) -> str:
+    """`0.99` as `0.01`: the share of the new, where another framework says that of the old."""
+    return str(1 - Decimal(number)) if re.fullmatch(r"\d*\.?\d+", number) else f"1 - {number}"
+
+
+def shifted(value: str) -> str | None:
+    """Axes counted with the batch, as they are counted without; None for the batch itself and for a name."""
+    numbers = re.findall(r"-?\d+", value)
+    if not re.fullmatch(r"[\s\d,()\[\]-]+", value) or not numbers or "0" in numbers:
+        return None
+    moved = [n if n.startswith("-") else str(int(n) - 1) for n in numbers]
+    return moved[0] if value.strip()[0] not in "([" else f"({', '.join(moved)})"
+
+
+def causal(kernel: str, dilation: str) -> str | None:
+    """The pad before a sequence that lets no step see a later one."""
+    whole = kernel.isdecimal() and dilation.isdecimal()
+    return f"(({(int(kernel) - 1) * int(dilation)}, 0),)" if whole else None
