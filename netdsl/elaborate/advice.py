@@ -27,6 +27,8 @@ from netdsl.text.foreign.special import GivenArgument
 from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here, several_here, value_here
 from netdsl.text.source import Span
 
+TERMS = ("loss", "metric")
+"""The graphs of rows that compute a number of a recipe."""
 NOT_YET = "netdsl has no such layer yet"
 
 
@@ -79,6 +81,8 @@ def unknown(site: Site, word: str, text: str = "", more: Iterable[str] = ()) -> 
 def _foreign(site: Site, word: str, text: str) -> str | None:
     if any(word in s.names for s in site.scope.chain()):
         return None
+    if text == word and foreign.no_loss(word) and site.build.graph.name in TERMS:
+        return foreign.loss(word)
     reading = reader(site)
     written = reading.rewrite(text) if text != word else None
     found = foreign.way(word)

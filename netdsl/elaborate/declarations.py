@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import netdsl.elaborate.core as core
@@ -20,8 +20,8 @@ TERMS = ("loss", "metric")
 EXAMPLES = {"lr": "as in `sgd(lr=0.1)`", "every": "as in `step(every=10)`"}
 
 
-def declared_row(site: Site, recipe: Recipe, row: syntax.RecipeRow) -> None:
-    """Keep what a row declares."""
+def declared_row(site: Site, recipe: Recipe, row: syntax.RecipeRow, rows: Sequence[syntax.RecipeRow] = ()) -> None:
+    """Keep what a row declares; `rows` are all of the recipe."""
     from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS
 
     keyword = row.keyword.id
@@ -31,10 +31,13 @@ def declared_row(site: Site, recipe: Recipe, row: syntax.RecipeRow) -> None:
     elif keyword in SETTINGS:
         recipe.settings[keyword] = _setting(site, SETTINGS[keyword], row)
     else:
-        from netdsl.text import foreign  # late: right texts need none
+        from netdsl.elaborate.parts import stray_setting  # late: right texts need none
+        from netdsl.text import foreign
 
         known = [*tables, *TERMS, *SETTINGS]
-        help = foreign.row_help(keyword, row.value.span.text) or did_you_mean(keyword, known)
+        help = (
+            stray_setting(rows, row) or foreign.row_help(keyword, row.value.span.text) or did_you_mean(keyword, known)
+        )
         help = help or f"rows of a recipe are {', '.join(known)}"
         site.error("unknown-setting", f"a recipe has no `{keyword}`", row.keyword.span, help=help)
 

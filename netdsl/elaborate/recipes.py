@@ -69,7 +69,7 @@ def _resolve(
     declared = [r for r in kept + extra if r.keyword.id not in TERMS]
     for row in declared:
         with suppress(Failed):  # one bad row does not silence the others
-            declared_row(site, recipe, row)
+            declared_row(site, recipe, row, declared)
     damaged = site.library.damaged_within(section.span)
     if not broken and (recipe.data is not None or ("data" not in given and not damaged)):
         fields = _fields(site, net, recipe, section)

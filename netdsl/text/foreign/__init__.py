@@ -27,6 +27,8 @@ __all__ = [
     "loss_layer",
     "missing",
     "needless",
+    "no_loss",
+    "part",
     "plain",
     "row",
     "row_help",
@@ -91,8 +93,12 @@ def loss(word: str) -> str | None:
     found = loss_layer(word)
     if found is not None:
         return f"write `{found}`"
-    unknown = plain(word) in map(plain, settings.NO_LOSS.split())
-    return "netdsl has no such loss or metric yet; `loss` takes arithmetic too" if unknown else None
+    return "netdsl has no such loss or metric yet; `loss` takes arithmetic too" if no_loss(word) else None
+
+
+def no_loss(word: str) -> bool:
+    """Whether a word is a loss or metric that netdsl does not have yet."""
+    return plain(word) in map(plain, settings.NO_LOSS.split())
 
 
 def row(word: str) -> str | None:
@@ -109,6 +115,13 @@ def row_help(word: str, value: str) -> str | None:
         )
     number = re.fullmatch(r"[0-9][0-9.]*(?:e-?[0-9]+)?", value) is not None
     return f"write `{found.given.format(value) if found.given and number else found.write}`"
+
+
+def part(word: str) -> tuple[str, str]:
+    """The row of a recipe that has a word's setting, and the setting: `("optimizer", "lr")`. Two "" for any other."""
+    found = next((here for here, words in settings.PARTS.items() if plain(word) in map(plain, words.split())), "")
+    what, _, name = found.partition(".")
+    return what, name
 
 
 def input_row(name: str, sizes: str) -> str | None:

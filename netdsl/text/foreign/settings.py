@@ -172,9 +172,6 @@ ROWS: tuple[ForeignRow, ...] = (
     ForeignRow("batch 64", "batch_size batchsize bs mini_batch minibatch samples_per_batch ims_per_batch", "batch {}"),
     ForeignRow("epochs 20", "n_epochs num_epochs max_epochs epoch", "epochs {}"),
     ForeignRow("epochs 20", "max_iter iterations steps"),
-    ForeignRow("optimizer sgd(lr=0.1)", "lr learning_rate base_lr", "optimizer sgd(lr={})"),
-    ForeignRow("optimizer sgd(lr=0.1, momentum=0.9)", "momentum", "optimizer sgd(lr=0.1, momentum={})"),
-    ForeignRow("optimizer sgd(lr=0.1, weight_decay=0.0005)", "weight_decay", "optimizer sgd(lr=0.1, weight_decay={})"),
     ForeignRow("optimizer sgd(lr=0.1)", "optim optimiser solver"),
     ForeignRow("schedule cosine", "scheduler lr_scheduler lr_policy learning_rate_schedule lr_schedule"),
     ForeignRow("data digits", "dataset data_loader dataloader train_data training_data datasource input"),
@@ -195,6 +192,17 @@ ROWS: tuple[ForeignRow, ...] = (
     ForeignRow("seed 1", "random_seed manual_seed random_state", "seed {}"),
     ForeignRow("workers 2", "num_workers n_workers", "workers {}"),
 )
+
+PARTS: dict[str, str] = {
+    "optimizer.lr": "lr learning_rate base_lr",
+    "optimizer.momentum": "momentum",
+    "optimizer.weight_decay": "weight_decay wd",
+    "optimizer.nesterov": "nesterov",
+    "optimizer.beta1": "beta1 beta_1",
+    "optimizer.beta2": "beta2 beta_2",
+    "schedule.warmup": "warmup warmup_epochs",
+}
+"""Rows that are settings of the optimizer or of the schedule, with the words for them."""
 
 SELF = "leave the row out: "
 NO_ROWS: dict[str, str] = {
@@ -242,8 +250,9 @@ PAIRS: tuple[ForeignRow, ...] = (
 )
 """Losses over two arrows of one shape."""
 NO_LOSS = (
-    "SmoothL1Loss huber HuberLoss focal_loss FocalLoss dice DiceLoss KLDivLoss kl_div CTCLoss ctc TripletMarginLoss "
-    "triplet contrastive_loss CosineEmbeddingLoss info_nce PoissonNLLLoss wing_loss lovasz f1 auc precision recall"
+    "SmoothL1Loss huber HuberLoss focal focal_loss FocalLoss dice DiceLoss KLDivLoss kl_div CTCLoss ctc "
+    "TripletMarginLoss triplet contrastive_loss CosineEmbeddingLoss info_nce PoissonNLLLoss wing_loss lovasz "
+    "f1 auc precision recall"
 )
 """Losses and metrics that netdsl does not have yet."""
 
