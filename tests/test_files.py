@@ -182,6 +182,17 @@ def test_compile_replaces_what_is_of_its_kind(target: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("target", UNTRAINED)
+@pytest.mark.parametrize("ending", [".pt", ".PTH", ".h5", ".safetensors", ".net", ".onnx", ".py"])
+def test_a_new_file_is_not_called_what_it_is_not(target: str, ending: str, tmp_path: Path) -> None:
+    own = TARGETS[target].ending
+    (tmp_path / "a.net").write_text(NEAT)
+    done = netdsl("compile", "a.net", "--to", target, "-o", f"o{ending}", cwd=tmp_path)
+    said = done.stderr.decode()
+    assert (done.returncode, f"name it o{own}" in said) == ((0, False) if ending == own else (1, True))
+    assert (tmp_path / f"o{ending}").exists() == (ending == own)
+
+
+@pytest.mark.parametrize("target", UNTRAINED)
 def test_compile_writes_through_links_and_into_devices(target: str, tmp_path: Path) -> None:
     (tmp_path / "a.net").write_text(NEAT)
     (tmp_path / "link").symlink_to("made")

@@ -17,8 +17,11 @@ from pathlib import Path
 
 MARK = "netdsl-part"
 """In the names of temporary files, so that those which a kill left behind are known again."""
-WORK = (".net", ".py", ".onnx", ".safetensors", ".json", ".jsonl", ".csv", ".npy", ".npz", ".png", ".jpg", ".jpeg")
-"""Endings of files that hold work: a text, code, a model, what a run keeps, data."""
+WORK = (
+    *(".net", ".py", ".onnx", ".safetensors", ".json", ".jsonl", ".csv", ".npy", ".npz", ".png", ".jpg", ".jpeg"),
+    *(".pt", ".pth", ".ckpt", ".h5", ".keras", ".pb", ".tflite"),
+)
+"""Endings of files that hold work: a text, code, a model, what a run keeps, data, weights of other programs."""
 LOOSE = ("/dev/", "/proc/")
 """Whatever stands there belongs to the system, even where a shell has led it into a file."""
 
@@ -108,9 +111,14 @@ def is_running(process: int) -> bool:
 def keep_apart(output: Path | None, read: Iterable[Path], ending: str) -> None:
     """Raise `WriteError` when an output would replace a file it is made from, under whatever name, or other work.
 
-    `ending` is that of the output's own kind.
+    `ending` is that of the output's own kind; a new file whose ending says another is refused too.
     """
-    if output is None or not output.exists():
+    if output is None:
+        return
+    if not output.exists():
+        if output.suffix.lower() in WORK and output.suffix.lower() != ending:
+            right = output.with_suffix(ending)
+            raise WriteError(f"{output} would be no `{output.suffix}` file, but a `{ending}` file: name it {right}")
         return
     for source in read:
         if source.exists() and os.path.samefile(output, source):
