@@ -145,9 +145,6 @@ class CrossEntropyGradient(ClassLoss):
     def result(self) -> TensorType:
         return self.x.type
 
-    def pointwise(self) -> Extent:
-        return self.x.type.elements * 6
-
 
 class NllGradient(ClassLoss):
     """How each log-probability changes the loss: minus the share of its label at the right class, else 0."""
@@ -164,9 +161,6 @@ class NllGradient(ClassLoss):
 
     def result(self) -> TensorType:
         return self.x.type
-
-    def pointwise(self) -> Extent:
-        return self.x.type.elements * 2
 
 
 class Nll(ClassLoss):
@@ -198,9 +192,6 @@ class Counted(Loss):
     def classes(self) -> int | None:
         """How many classes there are, as far as that is known."""
         return None if self.weight is None else len(self.weight)
-
-    def pointwise(self) -> Extent:
-        return self.label.type.elements
 
 
 class PairLoss(Loss, abstract=True):

@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.arithmetic import Div
 from netdsl.ops.backward.base import Backward, BatchSize, ExpandTo
@@ -20,9 +19,6 @@ class SquaredNorm(Backward):
     def result(self) -> TensorType:
         return SCALAR
 
-    def pointwise(self) -> Extent:
-        return 2 * self.x.type.elements
-
 
 class Correction(Backward):
     """`1 - beta ** steps`: the share of a running average that its start at zero has not taken (Kingma and Ba, 2015).
@@ -35,9 +31,6 @@ class Correction(Backward):
 
     def result(self) -> TensorType:
         return SCALAR
-
-    def transcendentals(self) -> int:
-        return 1
 
 
 class Select(Backward):
@@ -58,9 +51,6 @@ class Finite(Backward):
 
     def result(self) -> TensorType:
         return SCALAR.with_dtype(DType.BOOL)
-
-    def pointwise(self) -> int:
-        return 1
 
 
 class Both(Backward):
@@ -87,9 +77,6 @@ class Rescale(Backward):
     def result(self) -> tuple[TensorType, TensorType]:
         return SCALAR, SCALAR
 
-    def pointwise(self) -> int:
-        return 4
-
 
 class BatchMean(Backward):
     """The mean over all samples of a loss that is one number a sample."""
@@ -100,9 +87,6 @@ class BatchMean(Backward):
 
     def result(self) -> TensorType:
         return SCALAR
-
-    def pointwise(self) -> int:
-        return 1
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         return {"x": tape(ExpandTo, tape(Div, outgoing[0], tape(BatchSize, self.x)), self.x)}

@@ -1,8 +1,7 @@
 """Backward forms of activations: gradients that pass in some places and not, or otherwise, in others."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
-from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.backward.base import Backward
 from netdsl.ops.base import RuleError
@@ -18,9 +17,6 @@ class Choose(Backward):
 
     def result(self) -> TensorType:
         return self.x.type
-
-    def pointwise(self) -> Extent:
-        return self.x.type.elements
 
 
 class Between(Backward):
@@ -39,9 +35,6 @@ class Between(Backward):
     def result(self) -> TensorType:
         return self.dy.type
 
-    def pointwise(self) -> Extent:
-        return self.dy.type.elements * 2
-
 
 class Curved(Backward, abstract=True):
     """`dy` times the slope of a function at `x`."""
@@ -49,24 +42,14 @@ class Curved(Backward, abstract=True):
     dy: Value
     x: Value
 
-    flops_each: ClassVar[int] = 4
-
     def result(self) -> TensorType:
         return self.dy.type
-
-    def pointwise(self) -> Extent:
-        return self.dy.type.elements * self.flops_each
 
 
 class GeluGradient(Curved):
     """Exactly `P(x) + x p(x)`, with the normal distribution and its density; or the slope of the formula with tanh."""
 
-    flops_each: ClassVar[int] = 9
-
     approximate: Annotated[str, ChoiceKind(("none", "tanh"))] = "none"
-
-    def transcendentals(self) -> Extent:
-        return self.x.type.elements * (1 if self.approximate == "tanh" else 2)
 
 
 class HardswishGradient(Curved):

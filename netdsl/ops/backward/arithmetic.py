@@ -1,8 +1,7 @@
 """Backward forms of arithmetic, and what undoes broadcasting and transposes matrices."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
-from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.backward.base import Backward, SumTo
 from netdsl.ops.base import Tape
@@ -35,9 +34,6 @@ class Won(Backward):
     def result(self) -> TensorType:
         return self.dy.type
 
-    def pointwise(self) -> Extent:
-        return self.dy.type.elements * 3
-
 
 class Sign(Backward):
     """1, 0 or -1."""
@@ -47,9 +43,6 @@ class Sign(Backward):
     def result(self) -> TensorType:
         return self.x.type
 
-    def pointwise(self) -> Extent:
-        return self.x.type.elements
-
 
 class PowerGradient(Backward, abstract=True):
     """A gradient of `a` to the power `b`."""
@@ -58,16 +51,8 @@ class PowerGradient(Backward, abstract=True):
     a: Value
     b: Value
 
-    flops_each: ClassVar[int] = 4
-
     def result(self) -> TensorType:
         return self.dy.type
-
-    def pointwise(self) -> Extent:
-        return self.dy.type.elements * self.flops_each
-
-    def transcendentals(self) -> Extent:
-        return self.dy.type.elements
 
 
 class PowerBaseGradient(PowerGradient):

@@ -18,9 +18,3 @@ class Match(Backward):
 
     def contractions(self) -> tuple[tuple[Extent, ...], ...]:
         return ((*self.result().shape, self.q.shape[-1]),)
-
-    def pointwise(self) -> Extent:
-        return self.result().elements * 4
-
-    def transcendentals(self) -> Extent:
-        return self.result().elements

@@ -22,13 +22,9 @@ class Backward(Op, abstract=True):
 
     internal: ClassVar[bool] = True
     no_gradient: ClassVar[str] = "stands in a training step, which is not differentiated again"
-    broadcasts: ClassVar[bool] = True
 
     def contractions(self) -> tuple[tuple[Extent, ...], ...]:
         return ()
-
-    def pointwise(self) -> Extent:
-        return 0
 
 
 class SumTo(Backward):
@@ -39,9 +35,6 @@ class SumTo(Backward):
 
     def result(self) -> TensorType:
         return self.like.type.with_dtype(self.x.type.dtype)
-
-    def pointwise(self) -> Extent:
-        return self.x.type.elements
 
 
 class ExpandTo(Backward):
@@ -63,9 +56,6 @@ class ReshapeLike(Backward):
     def result(self) -> TensorType:
         return self.x.type.with_shape(*self.like.shape)
 
-    def in_place(self) -> bool:
-        return True
-
 
 class Equal(Backward):
     """1 where `a == b`, else 0. The operands broadcast."""
@@ -76,9 +66,6 @@ class Equal(Backward):
     def result(self) -> TensorType:
         larger = self.a if self.a.type.rank >= self.b.type.rank else self.b
         return together(self.a.type, self.b.type).with_shape(*larger.shape).with_dtype(DType.FLOAT)
-
-    def pointwise(self) -> Extent:
-        return self.result().elements
 
 
 class BatchSize(Backward):
@@ -99,9 +86,6 @@ class Gate(Backward):
     def result(self) -> TensorType:
         return self.dy.type
 
-    def pointwise(self) -> Extent:
-        return self.dy.type.elements
-
 
 class ScatterLike(Backward):
     """Zeros of the shape of `x` to which each number of `dy` is added at its place, counted through the whole batch.
@@ -117,9 +101,6 @@ class ScatterLike(Backward):
 
     def result(self) -> TensorType:
         return self.x.type
-
-    def pointwise(self) -> Extent:
-        return self.dy.type.elements if self.overlap else 0
 
 
 def fixed_shape(weight: TensorType) -> tuple[int, ...]:

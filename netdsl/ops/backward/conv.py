@@ -18,9 +18,6 @@ class ConvBiasGradient(Backward):
     def result(self) -> TensorType:
         return TensorType(self.dy.shape[:1], self.dy.type.dtype, batched=False)
 
-    def pointwise(self) -> Extent:
-        return self.dy.type.elements
-
 
 class InputGradient(Backward, abstract=True):
     """What each position of `x` adds to the loss, from `dy` through the filters of an operation."""

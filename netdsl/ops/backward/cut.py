@@ -46,6 +46,3 @@ class Fold(Backward):
 
     def result(self) -> TensorType:
         return self.like.type
-
-    def pointwise(self) -> Extent:
-        return self.x.type.elements

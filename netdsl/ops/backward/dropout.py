@@ -1,6 +1,5 @@
 """Random masks of a training step, the same for the same seed on every machine."""
 
-from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.backward.base import Backward
 from netdsl.ops.fields import Bool, Count, Fraction
@@ -22,9 +21,6 @@ class KeepMask(Backward):
     def result(self) -> TensorType:
         shape = (*self.x.shape[:1], *(1,) * (self.x.type.rank - 1)) if self.channels else self.x.shape
         return self.x.type.with_shape(*shape).with_dtype(DType.FLOAT)
-
-    def pointwise(self) -> Extent:
-        return self.result().elements * 3
 
 
 class StepSeeds(Backward):

@@ -42,9 +42,6 @@ class EmbeddingGradient(Backward):
     def result(self) -> TensorType:
         return self.weight.type
 
-    def pointwise(self) -> Extent:
-        return self.dy.type.elements
-
 
 class GatherGradient(Backward):
     """Every part of `dy` added to the part of the table that it came from, along an axis of the table."""
@@ -56,6 +53,3 @@ class GatherGradient(Backward):
 
     def result(self) -> TensorType:
         return self.table.type
-
-    def pointwise(self) -> Extent:
-        return self.dy.type.elements

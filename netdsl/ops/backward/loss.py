@@ -1,6 +1,5 @@
 """Backward forms of losses, one score at a time: before they are divided by the number of scores."""
 
-from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.backward.base import Backward
 from netdsl.ops.fields import NonNegative
@@ -15,9 +14,6 @@ class LossSlope(Backward, abstract=True):
     def result(self) -> TensorType:
         return self.x.type
 
-    def pointwise(self) -> Extent:
-        return self.x.type.elements * 4
-
 
 class Probability(Backward):
     """The labels of two classes as real numbers, NaN outside 0 to 1."""
@@ -26,9 +22,6 @@ class Probability(Backward):
 
     def result(self) -> TensorType:
         return TensorType(self.x.shape, DType.FLOAT, self.x.type.batched)
-
-    def pointwise(self) -> Extent:
-        return self.x.type.elements * 2
 
 
 class BinaryCrossEntropySlope(LossSlope):

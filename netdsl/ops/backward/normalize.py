@@ -9,7 +9,6 @@ from typing import ClassVar
 
 import netdsl.ops.arithmetic as arithmetic
 import netdsl.ops.reduce as reduce
-from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.axes import product
 from netdsl.ops.backward.base import Backward, ReshapeLike, SumTo
@@ -24,9 +23,6 @@ class PerChannel(Backward, abstract=True):
 
     def result(self) -> TensorType:
         return TensorType(self.x.shape[:1], DType.FLOAT, batched=False)
-
-    def pointwise(self) -> Extent:
-        return self.x.type.elements
 
 
 class ChannelMean(PerChannel):
@@ -46,9 +42,6 @@ class Centred(Backward):
     def result(self) -> TensorType:
         return self.x.type
 
-    def pointwise(self) -> Extent:
-        return self.x.type.elements
-
 
 class StandardChannels(Backward):
     """Centred channels over their deviation, scaled and shifted: `weight * d / sqrt(variance + eps) + bias`."""
@@ -61,9 +54,6 @@ class StandardChannels(Backward):
 
     def result(self) -> TensorType:
         return self.d.type
-
-    def pointwise(self) -> Extent:
-        return self.d.type.elements * 2
 
 
 class BatchnormInputGradient(Backward):
@@ -82,9 +72,6 @@ class BatchnormInputGradient(Backward):
 
     def result(self) -> TensorType:
         return self.d.type
-
-    def pointwise(self) -> Extent:
-        return self.d.type.elements * 4
 
 
 class Deviation(Backward):
@@ -135,9 +122,6 @@ class LayernormTraining(Backward):
         rows = self.x.type.with_shape(*self.x.shape[: -self.axes], *(1,) * self.axes)
         return self.x.type, rows, rows
 
-    def pointwise(self) -> Extent:
-        return self.x.type.elements * 8
-
 
 class Groups(Backward):
     """The channels in `groups`, each a row of numbers: `[C, …] -> [groups, C / groups * …]`."""
@@ -149,9 +133,6 @@ class Groups(Backward):
         channels = fixed(self.x.shape[0], "the number of channels")
         return self.x.type.with_shape(self.groups, product(self.x.shape[1:]) * (channels // self.groups))
 
-    def in_place(self) -> bool:
-        return True
-
 
 class AlongChannels(Backward):
     """One number a channel with an axis of size 1 for each position axis of `like`: `[C] -> [C, 1, 1]`."""
@@ -162,9 +143,6 @@ class AlongChannels(Backward):
     def result(self) -> TensorType:
         ones = (1,) * (self.like.type.rank - 1)
         return self.x.type.with_shape(*self.x.shape, *ones)
-
-    def in_place(self) -> bool:
-        return True
 
 
 class ChannelWindow(Backward):
@@ -178,9 +156,6 @@ class ChannelWindow(Backward):
 
     def result(self) -> TensorType:
         return self.x.type
-
-    def pointwise(self) -> Extent:
-        return self.x.type.elements * (self.before + self.after + 1)
 
 
 def _affine(tape: Tape, affine: bool) -> dict[str, Value]:
@@ -294,9 +269,6 @@ class InversePower(Backward):
 
     def result(self) -> TensorType:
         return self.x.type
-
-    def transcendentals(self) -> Extent:
-        return self.x.type.elements
 
 
 def lrn_gradient(tape: Tape, dy: Value | None, x: Value, size: int, settings: tuple[float, float]) -> Gradients:

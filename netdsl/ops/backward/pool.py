@@ -1,6 +1,5 @@
 """Backward forms of pooling, and the training forms that tell where each maximum was."""
 
-from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.backward.base import Backward, ForwardOp
 from netdsl.ops.base import Op
@@ -19,9 +18,6 @@ class MaxpoolPlaces(Backward):
     def result(self) -> tuple[TensorType, TensorType]:
         pooled = self.of.pooled()
         return pooled, pooled.with_dtype(DType.INT)
-
-    def pointwise(self) -> Extent:
-        return self.of.pointwise()
 
 
 class PlacesInChannel(Backward):
@@ -42,9 +38,6 @@ class FromX(Backward, abstract=True):
 
     def result(self) -> TensorType:
         return self.x.type
-
-    def pointwise(self) -> Extent:
-        return self.x.type.elements
 
 
 class AvgpoolGradient(FromX):

@@ -42,9 +42,6 @@ class Steps(Backward, abstract=True):
     def contractions(self) -> tuple[tuple[Extent, ...], ...]:
         return ((self.x.shape[0], self.gates, self.hidden, self.x.shape[1] + self.hidden),)
 
-    def pointwise(self) -> Extent:
-        return self.x.shape[0] * (self.hidden * 5 * self.gates)
-
 
 class RnnSteps(Steps, abstract=True):
     """Elman's recurrence; its hidden states are all that the gradient needs."""
@@ -95,9 +92,6 @@ class StepsGradient(Backward, abstract=True):
 
     def contractions(self) -> tuple[tuple[Extent, ...], ...]:
         return ((self.x.shape[0], self.gates, self.hidden, 2, self.x.shape[1] + self.hidden),)
-
-    def pointwise(self) -> Extent:
-        return self.x.shape[0] * (self.hidden * 7 * self.gates)
 
 
 class TanhStepsGradient(StepsGradient):

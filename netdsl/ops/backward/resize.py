@@ -1,6 +1,5 @@
 """Backward forms of resizing and unpooling."""
 
-from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.backward.base import Backward, ForwardOp
 from netdsl.ops.resize import Resize, Unpool
@@ -19,9 +18,6 @@ class ResizeGradient(Backward):
     def result(self) -> TensorType:
         return self.x.type
 
-    def pointwise(self) -> Extent:
-        return self.dy.type.elements
-
 
 class RepeatGradient(Backward):
     """The sum over the `factors` copies that each position was repeated to."""
@@ -32,9 +28,6 @@ class RepeatGradient(Backward):
 
     def result(self) -> TensorType:
         return self.x.type
-
-    def pointwise(self) -> Extent:
-        return self.dy.type.elements
 
 
 class NailsGradient(Backward):
