@@ -14,10 +14,22 @@ GRADIENTS = (
     "test_cases.py", "test_gradients_functions.py", "test_gradients_layers.py", "test_gradients_recurrence.py",
     "test_gradients_dropout.py", "test_gradients_state.py", "test_gradients_graphs.py",
 )  # fmt: skip
-NUMBERS = ("test_cases.py", "test_ops_layers.py", "test_ops_functions.py", "test_gather.py", "test_metrics.py",
-    "test_broadcasting.py", "test_ranges.py", "test_averages.py")  # fmt: skip
-STEPS = ("test_optimize.py", "test_precision.py")
-COSTS = ("test_step_costs.py", "test_facts.py", "test_registry.py", "test_stated_costs.py", "test_analyzer.py")
+NUMBERS = (
+    "test_cases.py", "test_ops_layers.py", "test_ops_functions.py", "test_gather.py", "test_metrics.py",
+    "test_broadcasting.py", "test_ranges.py", "test_averages.py", "test_batchless.py", "test_label_edges.py",
+    "test_windows.py", "test_extremes.py",
+)  # fmt: skip
+STEPS = ("test_optimize.py", "test_precision.py", "test_passes.py", "test_labels.py", "test_step.py")
+COSTS = (
+    "test_step_costs.py", "test_facts.py", "test_registry.py", "test_stated_costs.py", "test_same_costs.py",
+    "test_analyzer.py",
+)  # fmt: skip
+READ = ("test_receptive_windows.py", "test_receptive_fields.py", "test_drawn_fields.py")
+SOURCES = (
+    "test_pytorch.py", "test_arguments.py", "test_source_kinds.py", "test_emitted_lines.py", "test_emitted_sizes.py",
+    "test_live_module.py", "test_drawn_sources.py", "test_golden.py",
+)  # fmt: skip
+MODELS = ("test_onnx.py", "test_exactness.py", "test_fused.py", "test_onnx_weights.py")
 
 
 @dataclass(frozen=True)
@@ -33,7 +45,13 @@ class Room:
 
 
 ROOMS = {
-    "ops": Room(("netdsl/ops",), (*GRADIENTS, *NUMBERS, *STEPS, *COSTS, "test_receptive_fields.py")),
+    "ops": Room(
+        ("netdsl/ops",),
+        (
+            *GRADIENTS, *NUMBERS, *STEPS, *COSTS, *READ, "test_declared.py", "test_language.py", "test_elaborate.py",
+            "test_explained.py",
+        ),
+    ),
     "dims": Room(("netdsl/dims",), ("test_dims.py", "test_language.py", "test_elaborate.py", "test_analyzer.py")),
     "analysis": Room(
         ("netdsl/analysis",),
@@ -44,7 +62,10 @@ ROOMS = {
     ),
     "passes": Room(
         ("netdsl/passes",),
-        (*GRADIENTS, *STEPS, "test_averages.py", "test_golden.py", "test_language.py"),
+        (
+            *GRADIENTS, *STEPS, "test_averages.py", "test_batchless.py", "test_label_edges.py", "test_ranges.py",
+            "test_form.py", "test_onnx.py", "test_counting.py", "test_golden.py", "test_language.py",
+        ),
     ),
     "elaborate": Room(
         ("netdsl/elaborate",),
@@ -53,8 +74,8 @@ ROOMS = {
             "test_recipe.py",
         ),
     ),
-    "PyTorch's rules": Room(("netdsl/codegen/pytorch/rules",), (*NUMBERS, "test_pytorch.py", "test_golden.py")),
-    "ONNX's rules": Room(("netdsl/codegen/onnx/rules",), (*GRADIENTS, *NUMBERS, *STEPS)),
+    "PyTorch's rules": Room(("netdsl/codegen/pytorch/rules",), (*NUMBERS, *SOURCES)),
+    "ONNX's rules": Room(("netdsl/codegen/onnx/rules",), (*GRADIENTS, *NUMBERS, *MODELS, *STEPS)),
 }  # fmt: skip
 
 FINDERS: dict[str, Finder] = {"rule": rules, "gradient": gradients, "factor": factors, "small": small}
