@@ -20,7 +20,7 @@ def describe(sizes: SizeSet, symbol: str) -> str:
     if sizes.regular:
         return _tail(sizes, symbol)
     gaps, extras = sizes.gaps, sizes.exceptions
-    if gaps.size <= min(extras.size, LISTED):
+    if sizes.strays.empty and gaps.size <= min(extras.size, LISTED):
         return f"{_tail(sizes, symbol, sizes.minimum)} except {_listed(gaps, 'and')}"
     return f"{_finite(extras, symbol)}, and {_tail(sizes - extras, symbol)}"
 

@@ -123,6 +123,11 @@ class SizeSet:
         return self._filled - self
 
     @property
+    def strays(self) -> SizeSet:
+        """Members that leave none of the `remainders`."""
+        return self - self._filled
+
+    @property
     def _filled(self) -> SizeSet:
         span = SizeSet.between(self.minimum or 1, inf if self.maximum is None else self.maximum)
         return span & SizeSet.congruent(self.modulus, self.remainders)
@@ -131,15 +136,7 @@ class SizeSet:
     def _pattern(self) -> tuple[int, tuple[int, ...]]:
         if not self.finite:
             return _periodic([bool(runs) and runs[-1][1] == inf for runs in self._classes])
-        for modulus in (m for m in range(1, self._step + 1) if self._step % m == 0):
-            remainders = {r % modulus for r, runs in enumerate(self._classes) if runs}
-            if modulus == self._step or self._count(modulus, remainders) == self.size:
-                return modulus, tuple(sorted(remainders))
-        raise AssertionError("a modulus divides itself")
-
-    def _count(self, modulus: int, remainders: set[int]) -> int:
-        first, last = self.minimum or 1, self.maximum or 0
-        return sum((last - r) // modulus - (first - 1 - r) // modulus for r in remainders)
+        return self._step, tuple(r for r, runs in enumerate(self._classes) if runs)
 
     def _runs(self) -> Iterator[Segment]:
         return (run for runs in self._classes for run in runs)
