@@ -52,12 +52,21 @@ ROOMS = {
             "test_explained.py",
         ),
     ),
-    "dims": Room(("netdsl/dims",), ("test_dims.py", "test_language.py", "test_elaborate.py", "test_analyzer.py")),
+    "dims": Room(
+        ("netdsl/dims",),
+        (
+            "test_exact_sizes.py", "test_dims.py", "test_language.py", "test_elaborate.py", "test_analyzer.py",
+            "test_effort.py", "test_emitted_sizes.py", "test_amounts.py", "test_form.py", "test_reports.py",
+            "test_explained.py", "test_receptive_windows.py", "test_stdlib.py", "test_slips.py", "test_hostile.py",
+            "test_windows.py",
+        ),
+    ),
     "analysis": Room(
         ("netdsl/analysis",),
         (
-            "test_analyzer.py", "test_explained.py", "test_receptive_fields.py", "test_reports.py", "test_golden.py",
-            "test_plain.py", "test_warnings.py",
+            *READ, "test_analyzer.py", "test_explained.py", "test_columns.py", "test_reports.py", "test_golden.py",
+            "test_same_costs.py", "test_specs.py", "test_language.py", "test_plain.py", "test_warnings.py",
+            "test_effort.py", "test_step_costs.py", "test_amounts.py", "test_hostile.py", "test_slips.py",
         ),
     ),
     "passes": Room(
@@ -70,8 +79,10 @@ ROOMS = {
     "elaborate": Room(
         ("netdsl/elaborate",),
         (
-            "test_language.py", "test_elaborate.py", "test_warnings.py", "test_ways_out.py", "test_labels.py",
-            "test_recipe.py",
+            "test_language.py", "test_elaborate.py", "test_ways_out.py", "test_foreign.py", "test_warnings.py",
+            "test_labels.py", "test_recipe.py", "test_neighbours.py", "test_nested_rows.py", "test_batchless.py",
+            "test_broadcasting.py", "test_formatter.py", "test_effort.py", "test_amounts.py", "test_hostile.py",
+            "test_plain.py", "test_slips.py", "test_golden.py",
         ),
     ),
     "PyTorch's rules": Room(("netdsl/codegen/pytorch/rules",), (*NUMBERS, *SOURCES)),
