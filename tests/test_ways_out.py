@@ -91,6 +91,41 @@ ROWS: tuple[tuple[str, str, str], ...] = (
 """An input, a row that is wrong, and what is to be written for it, or for the wrong part of it."""
 
 
+CHOICES: tuple[tuple[str, str], ...] = (
+    # conditions
+    ("assert H + 1 is even", "assert (H + 1) % 2 == 0"),
+    ("assert H is not even", "assert H % 2 == 1"),
+    ("assert H and W are divisible by 4", "assert H % 4 == 0 and W % 4 == 0"),
+    ('assert H mod 32 == 0, "say it"', 'assert H % 32 == 0, "say it"'),
+    ("assert H at least 32", "assert H >= 32"),
+    # choices
+    ("if wide: relu", "if wide { relu }"),
+    ("if wide then relu else tanh end", "if wide { relu } else { tanh }"),
+    ("if (wide) relu", "if (wide) { relu }"),
+    ("relu if wide", "if wide { relu }"),
+    ("y: relu(x) if wide else F.elu(x)", "y: if wide { x -> relu } else { x -> elu }"),
+    ("y: x -> relu if wide else x", "y: if wide { x -> relu } else { x }"),
+    ("y: x -> relu if wide else tanh", "y: if wide { x -> relu } else { x -> tanh }"),
+    ("y: x -> (relu if wide else identity) -> tanh", "y: if wide { x -> relu -> tanh } else { x -> identity -> tanh }"),
+    ("y: x -> (wide ? relu : tanh)", "y: if wide { x -> relu } else { x -> tanh }"),
+    # loops
+    ("for (i in range(3)) relu", "for i in range(3) { relu }"),
+    ("for (auto c : [3, 4]) conv(c, 1)", "for c in [3, 4] { conv(c, 1) }"),
+    ("for (int i = 1; i <= c; i += 2) conv(i, 1)", "for i in range(1, c + 1, 2) { conv(i, 1) }"),
+    ("for _ in range(3): relu", "for i in range(3) { relu }"),
+)
+"""Rows of a net with a switch `wide` and a number `c` in the words of other languages, and the row that is meant."""
+
+
+@pytest.mark.parametrize(("row", "way"), CHOICES, ids=[row for row, _ in CHOICES])
+def test_conditions_choices_and_loops_of_other_languages_lead_to_rows_that_check(row: str, way: str) -> None:
+    text = "net N(wide = true, c = 4) {{\n  input x [3, H, W]\n  {}\n  x -> tanh\n}}\n"
+    found = [d for d in check_text(text.format(row)) if d.severity == "error"]
+    assert [d.span.line for d in found] == [3], [d.message for d in found]
+    assert f"`{way}`" in (found[0].help or ""), found[0].help
+    assert [d.message for d in check_text(text.format(way)) if d.severity == "error"] == []
+
+
 def net(given: str, row: str) -> str:
     return f"net N {{\n  {given}\n  {row}\n}}\n"
 

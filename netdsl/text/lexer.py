@@ -11,7 +11,7 @@ from netdsl.text.source import Source
 from netdsl.text.stream import TokenStream, TooDeep
 from netdsl.text.syntax import Comment
 from netdsl.text.tables import Tables
-from netdsl.text.tokens import END, FOREIGN, SOFT, STARTS_ROW, Token, character_help, master, shown
+from netdsl.text.tokens import END, FOREIGN, ROW_END, SOFT, STARTS_ROW, Token, character_help, master, shown
 
 
 def by_x(text: str) -> str | None:
@@ -182,10 +182,18 @@ class Lexer(TokenStream):
 
     def take_foreign(self, text: str, start: int) -> None:
         kind, written = FOREIGN[text]
-        if text == ":=" and self.row_begins_with(("LET", "PARAM", "STATE")):
+        if kind == "COLON" and text != "：" and self.row_begins_with(("LET", "PARAM", "STATE")):
             kind, written = "ASSIGN", "="
+        elif text in ("<-", "←") and not self.named():
+            self.take_against(text, start)
+            return
         if text == "×" and self.frames[-1].kind in ("LSQB", "CLAIM"):
             kind, written = "COMMA", ","  # `[3×32×32]`
+        if text == "=>" and self.within("IF", "ASSERT"):
+            kind, written = "GE", ">="
+        if text == ":=" and self.within("FOR"):
+            self.emit("COLON", text, start)  # what is said of the loop says it
+            return
         where = self.span(start, start + len(text))
         self.collector.report(
             "unexpected-character",
@@ -204,8 +212,31 @@ class Lexer(TokenStream):
         else:
             self.emit(kind, written.strip(), start, start + len(text))
 
+    def named(self) -> bool:
+        """Whether the row so far is a name alone, with the word before it that says what it names."""
+        before = self.tokens[-2:-1] if self.tokens and not self.tokens[-1].first else []
+        words = all(t.first and t.kind in ("OUTPUT", "SHARED", "NEXT") for t in before)
+        return bool(self.tokens) and self.tokens[-1].kind == "NAME" and not self.broken and words
+
+    def within(self, *kinds: str) -> bool:
+        """Whether the row so far holds one of some words, without an arrow behind it."""
+        for token in reversed(self.tokens):
+            if token.kind in (ROW_END, "LBRACE", "ARROW"):
+                return False
+            if token.kind in kinds:
+                return True
+        return False
+
+    def take_against(self, text: str, start: int) -> None:
+        """An arrow that points to the left, where nothing is named by it."""
+        if text == "←":
+            self.take_other(text, start)
+            return
+        self.emit("LT", "<", start)
+        self.emit("MINUS", "-", start + 1)
+
     def take_semicolon(self, text: str, start: int) -> None:
-        if self.frames[-1].kind == "LBRACE":
+        if self.frames[-1].kind == "LBRACE" and not self.within("FOR"):
             self.end_row()
         else:
             self.emit("SEMICOLON", text, start)
@@ -231,12 +262,14 @@ class Lexer(TokenStream):
             return "the fences of Markdown are no part of a net: leave them out"
         if text == "|" and self.fresh:
             return "a table is no net: a row is a layer with its settings, as in `conv1: conv(64, 3) -> relu`"
+        if text in "|&" and self.within("IF", "ASSERT"):
+            return f"conditions are joined by `{'or' if text == '|' else 'and'}`"
         if text == "?" and self.frames[-1].kind in ("LSQB", "CLAIM"):
             return "a size that is not known has a name, as in `[3, H, W]`"
         if text == "?":
-            found = re.search(r"(\w+)\s*\?\s*(\w+)\s*:\s*(\w+)", self.text[self.text.rfind("\n", 0, start) + 1 :][:200])
-            words = found.groups() if found else ("c", "1", "2")
-            return "a choice is written `if {} {{ {} }} else {{ {} }}`".format(*words)
+            from netdsl.text.foreign.choices import choice  # late: right texts need none
+
+            return f"a choice is written `{choice(self.text, start, start + 1) or 'if c { 1 } else { 2 }'}`"
         return character_help(text)
 
     def take_open_text(self, quote: str, start: int) -> None:

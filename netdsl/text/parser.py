@@ -298,8 +298,8 @@ class Automaton:
         return resumed
 
     def finish_row(self) -> None:
-        """A row that ended well is kept, although the token that would have completed it cannot follow."""
-        while self.values and isinstance(self.values[-1], Token) and self.values[-1].kind == ROW_END:
+        """A row, or a body, that ended well is kept, although what would have completed it cannot follow."""
+        while self.values and isinstance(self.values[-1], Token) and self.values[-1].kind in (ROW_END, "RBRACE"):
             steps = set(self.reader.tables.states[self.states[-1]].values())
             if len(steps) != 1 or min(steps) >= 0:
                 return

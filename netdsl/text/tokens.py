@@ -66,9 +66,16 @@ FOREIGN: Final = {
     **dict.fromkeys(("=>", "~>", "|>", "-->", "==>", *"→➔➜➝➞➡⟶⟹⇒⇨↦⭢⮕￫"), ("ARROW", "->")),
     **dict.fromkeys([dash + head for dash in (*DASHES, "-") for head in ">＞" if dash + head != "->"], ("ARROW", "->")),
     **dict.fromkeys(DASHES, ("MINUS", "-")),
+    "<-": ("COLON", ":"),
+    "←": ("COLON", ":"),
+    "^": ("POWER", "**"),
     "&&": ("AND", "and"),
     "||": ("OR", "or"),
     "!": ("NOT", "not "),
+    "===": ("EQ", "=="),
+    "!==": ("NE", "!="),
+    "<>": ("NE", "!="),
+    "=<": ("LE", "<="),
     "×": ("STAR", "*"),
     "·": ("STAR", "*"),
     "≤": ("LE", "<="),
@@ -96,6 +103,8 @@ FOREIGN: Final = {
     "＃": ("comment", "#"),
 }
 """Signs of other languages, and what is written here."""
+ALONE: Final = {"!": "!(?!=)", "===": "(?<!=)===(?!=)"}
+"""Signs that are none beside another `=`."""
 
 
 class Token:
@@ -126,7 +135,7 @@ def master(tables: Tables) -> re.Pattern[str]:
         "text": tables.patterns["STRING"],
         "curly": "[“”„«][^“”„«»\n]*[“”»]",
         "blank": "[\u00a0\u2000-\u200b\u202f\u3000\u2060]+",
-        "foreign": "|".join(re.escape(s) for s in sorted(FOREIGN, key=len, reverse=True) if s != "!") + "|!(?!=)",
+        "foreign": "|".join(ALONE.get(s, re.escape(s)) for s in sorted(FOREIGN, key=len, reverse=True)),
         "sign": "|".join(re.escape(s) for s in signs),
         "semicolon": ";",
         "other": r"[\s\S]",
@@ -143,7 +152,7 @@ def character_help(text: str) -> str | None:
         "$": None,
         "@": "`a @ b` is `(a, b) -> matmul`",
         "\\": "a row goes on where the next line begins with `->`",
-        "|": "layers are joined by `->`, arrows by a bundle: `(a, b) -> concat`",
+        **dict.fromkeys("|&", "layers are joined by `->`, arrows by a bundle: `(a, b) -> concat`"),
     }.get(text)
 
 

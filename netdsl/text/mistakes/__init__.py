@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from netdsl.text.diagnostics import Diagnostic
-from netdsl.text.mistakes import bodies, elsewhere, equals, heads, pipelines
+from netdsl.text.mistakes import bodies, conditions, elsewhere, equals, heads, loops, pipelines
 from netdsl.text.mistakes.mistake import Mistake, described, words
 
 __all__ = ["Mistake", "explain"]
@@ -56,6 +56,7 @@ GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     bodies.comment_sign,
     elsewhere.slices,
     elsewhere.counted,
+    loops.loop_head,
     bodies.ellipsis,
     bodies.open_bracket,
     heads.let_word,
@@ -81,6 +82,10 @@ GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     heads.missing_name,
     bodies.wrong_bracket,
     bodies.lone_else,
+    conditions.spoken,
+    conditions.else_if,
+    conditions.then,
+    conditions.conditional,
     pipelines.stray_arrow,
     pipelines.broken_off,
     pipelines.missing_value,

@@ -6,7 +6,7 @@ import re
 
 from netdsl.text.diagnostics import Diagnostic, Label
 from netdsl.text.mistakes.heads import library_names
-from netdsl.text.mistakes.mistake import VALUES, Mistake, words
+from netdsl.text.mistakes.mistake import VALUES, Mistake, line_rest, words
 from netdsl.text.tokens import SIGN
 
 OPENS_BODY = frozenset(("NET", "BLOCK", "RECURRENT", "TRAIN", "FOR", "IF", "EACH", "ELSE"))
@@ -60,7 +60,11 @@ def missing_body(m: Mistake) -> Diagnostic | None:
     if m.token.kind == "COLON" and not OPENS_BODY & {m.head.kind, *m.row_kinds()}:
         return None
     if m.token.kind == "COLON":
-        return m.say("missing-braces", "a body stands in braces, not after a colon", help="write `{ … }`")
+        begun = next(t for t in reversed(m.tokens[m.head_at : m.at]) if t.kind in OPENS_BODY)
+        rest = line_rest(m, m.token.end)
+        head = m.source.text[begun.start : m.token.start].strip()
+        help = "write `{ … }`" if rest == "…" else f"write `{head} {{ {rest} }}`"
+        return m.say("missing-braces", "a body stands in braces, not after a colon", help=help)
     return m.say("missing-braces", f"`{words(m)}` has no body", m.last, help=f"write `{words(m)} {{ … }}`")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netdsl.text.diagnostics import Diagnostic, Fix
+from netdsl.text.foreign.calls import CallReader
 from netdsl.text.mistakes.mistake import Mistake, line_rest, line_span, words
 from netdsl.text.source import Span
 from netdsl.text.tokens import END, ROW_END
@@ -46,12 +47,15 @@ def equals_for_colon(m: Mistake) -> Diagnostic | None:
 
 def rewritten(m: Mistake, rest: str) -> str:
     """The calls of another framework behind the `=` as they are written here."""
-    from netdsl.text.foreign.calls import CallReader
+    return reader(m).rewrite(rest) or rest
 
+
+def reader(m: Mistake) -> CallReader:
+    """How calls are read among the rows of the text."""
     names = zip(m.tokens, m.tokens[1:], strict=False)
     arrows = {a.text for a, b in names if a.kind == "NAME" and (a.first and b.kind in ("COLON", "ASSIGN"))}
     inputs = {b.text for a, b in zip(m.tokens, m.tokens[1:], strict=False) if a.kind in ("INPUT", "COMMA")}
-    return CallReader(arrows | inputs).rewrite(rest) or rest
+    return CallReader(arrows | inputs)
 
 
 def colon_fix(m: Mistake) -> Fix:

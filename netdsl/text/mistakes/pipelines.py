@@ -142,26 +142,11 @@ def after_claim(m: Mistake) -> Diagnostic | None:
     return None
 
 
-def conditional(m: Mistake) -> Diagnostic:
-    """`2 if c else 1`, as Python says it."""
-    rest = m.source.text[m.token.end :].partition("\n")[0]
-    found = re.match(r"\s*(.+?)\s+else\s+([^\s,()]+(?:\([^()]*\))?)", rest)
-    first = m.last.text if m.last is not None and m.last.kind in VALUES else "…"
-    condition, other = (found[1], found[2]) if found else ("…", "…")
-    return m.say(
-        "misplaced-if",
-        "an `if` begins with its condition, and its values stand in braces",
-        help=f"write `if {condition} {{ {first} }} else {{ {other} }}`",
-    )
-
-
 def side_by_side(m: Mistake) -> Diagnostic | None:
     """Two values with nothing between them."""
-    if m.last is None or m.value_wanted or m.token.kind not in (*VALUES, "IF", "EACH"):
+    if m.last is None or m.value_wanted or m.token.kind not in (*VALUES, "EACH"):
         return None
     opener = m.token.opener
-    if m.token.kind == "IF":
-        return conditional(m)
     if opener is not None and opener.kind != "LBRACE":
         return m.say(
             "missing-comma",
@@ -181,13 +166,6 @@ def side_by_side(m: Mistake) -> Diagnostic | None:
             f"`{words(m)} {m.token.text}` cannot name a row",
             m.last,
             help=f"a row's name is one word: write `{words(m)}{m.token.text}: …`",
-        )
-    if m.token.kind == "NUMBER" and m.last.kind == "NAME" and after.kind == "LBRACE":
-        return m.say(
-            "foreign-word",
-            f"`{m.last.text}` begins no loop",
-            m.last,
-            help=f"write `for i in range({m.token.text}) {{ … }}`",
         )
     if m.token.kind == "NUMBER" and m.last.kind == "NAME":
         return m.say("missing-brackets", "settings stand in parentheses", help=f"write `{m.last.text}({m.token.text})`")
