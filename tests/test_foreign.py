@@ -183,7 +183,10 @@ CALLS = {
     "conv(64, 3, in_channels=16)": "conv(64, 3)",
     "dropout(p=0.5)": "dropout(0.5)",
     "conv(16, 8, 3)": "conv(8, 3)",
-    "conv(64, 3, 2)": "conv(3, 2)",
+    "conv(64, 3, 2)": "conv(64, 3, stride=2)",
+    "conv(16, 3, 2)": "conv(3, 2)",
+    "conv(64, 3, 2, padding=1)": "conv(64, 3, stride=2, pad=1)",
+    "conv(64, 5, 1, 2, groups=2)": "conv(64, 5, stride=1, pad=2, groups=2)",
     "conv_transpose(16, 8, 2)": "conv_transpose(8, 2)",
     "maxpool(3, 2)": "maxpool(3, stride=2)",
     "maxpool(3, 2, 1)": "maxpool(3, stride=2, pad=1)",
@@ -196,6 +199,12 @@ CALLS = {
     "softmax(dim=1)": "softmax",
     "batchnorm2d(16)": "batchnorm",
     "conv(32, 3, same)": "conv(32, 3, pad=same)",
+    'conv(32, 3, "SAME")': "conv(32, 3, pad=same)",
+    'conv(32, 3, 2, "same")': "conv(32, 3, stride=2, pad=same)",
+    'conv(32, 3, "valid")': "conv(32, 3)",
+    'conv(32, 3, "same", activation="relu")': "conv(32, 3, pad=same) -> relu",
+    "conv_bn_relu(32, 3, 1, sigmoid)": "conv_bn_relu(32, 3, stride=1, act=sigmoid)",
+    "depthwise(3, same)": "depthwise(3, pad=same)",
     "add(x, x)": "x + x",
     "concat(x, x)": "(x, x) -> concat",
     "dense(10, relu)": "flatten -> linear(10) -> relu",
@@ -241,6 +250,12 @@ VECTORS = {
     "linear(784, 10)": "linear(10)",
     "linear(units=10)": "linear(10)",
     "linear(out_features=10, in_features=784)": "linear(10)",
+    "linear(120, relu)": "linear(120) -> relu",
+    'linear(120, "relu", use_bias=false)': "linear(120, bias=false) -> relu",
+    "linear(120, normal(0.02))": "linear(120, init=normal(0.02))",
+    "linear(relu, 120)": "linear(120) -> relu",
+    "linear(784, 120, relu)": "linear(120) -> relu",
+    "linear(120, 84)": "linear(84)",
     "layernorm(784)": "layernorm",
     "nn.Dropout(p=0.5)": "dropout(0.5)",
 }
@@ -257,6 +272,9 @@ SEQUENCES = {
     "LSTM(32, 64)": "lstm(64)",
     "nn.LSTM(32, 64, 2)": "lstm(64, layers=2)",
     "LSTM(64)": "lstm(64)",
+    "lstm(32, bidirectional)": "lstm(32, bidirectional=true)",
+    "rnn(16, relu)": "rnn(16, activation=relu)",
+    "lstm(16, 2)": "lstm(16, layers=2)",
     "RNN(32, 64)": "rnn(64)",
     "GRU(32, 64, num_layers=2)": "gru(64, layers=2)",
     "MultiheadAttention(32, 4)": "multihead_attention(4)",
@@ -422,6 +440,64 @@ def test_a_call_of_another_framework_loses_what_nothing_takes() -> None:
         help = helps(net(on, call))
         assert re.findall(r"`([^`]+)`", help)[0] == wanted, help
         assert errors(net(on, wanted)) == []
+
+
+def offered(name: str, help: str) -> list[str]:
+    """The calls of a layer in a help."""
+    return [t for t in re.findall(r"`([^`]+)`", help) if re.match(rf"{name}\b", t)]
+
+
+def number_for(name: str) -> str:
+    return "0.3" if "dropout" in name else "3"
+
+
+def told(name: str, *extra: str) -> str:
+    """The help for words behind what a layer takes by its place."""
+    numbers = [number_for(name)] * REGISTRY[name].positional
+    found = check_text(net("x [16, 32, 32]", f"{name}({', '.join([*numbers, *extra])})"))
+    assert [d.code for d in found if d.severity == "error"] == ["too-many-settings"]
+    return found[0].help or ""
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_word_without_a_meaning_is_filled_into_no_setting(name: str) -> None:
+    for word in ("wibble", '"wibble"', "nn.Wibble()", "wibble + 1"):
+        for extra in ((word,), ("2", word), (word, "2")):
+            assert not [t for t in offered(name, told(name, *extra)) if "ibble" in t], extra
+
+
+PLACED_WORDS = [
+    (op, f.name, word) for op in OPERATIONS for f in REGISTRY[op].settings() if f.kind for word in f.kind.words()
+]
+
+
+@pytest.mark.parametrize(("name", "setting", "word"), PLACED_WORDS)
+def test_a_word_by_its_place_joins_the_setting_that_takes_it(name: str, setting: str, word: str) -> None:
+    takes = [f.name for f in REGISTRY[name].settings() if f.kind and word in f.kind.words()]
+    for spelt in (word, f'"{word}"'):
+        if REGISTRY[name].positional and takes[0] in ("amount", "margin"):
+            continue  # by its place it is read already, or stands beside what it excludes
+        help = told(name, spelt)
+        assert f"{takes[0]}={word}" in written(help) or word == "none", (spelt, help)
+        assert unfit(name, help, net("x [16, 32, 32]", "{}")) == []
+
+
+SWITCHES = [(op, f.name) for op in OPERATIONS for f in REGISTRY[op].settings() if type(f.kind).__name__ == "BoolKind"]
+
+
+@pytest.mark.parametrize(("name", "switch"), SWITCHES)
+def test_a_switch_by_its_place_is_turned_on(name: str, switch: str) -> None:
+    assert f"{switch}=true" in written(told(name, switch))
+
+
+@pytest.mark.parametrize("name", [n for n in OPERATIONS if REGISTRY[n].positional])
+def test_an_activation_by_its_place_follows_the_layer(name: str) -> None:
+    words = {w for f in REGISTRY[name].settings() if f.kind for w in f.kind.words()}
+    numbers = ", ".join([number_for(name)] * REGISTRY[name].positional)
+    for act in ("relu", '"relu"', "sigmoid", "nn.Sigmoid()"):
+        bare = act.strip('"').removeprefix("nn.").removesuffix("()").lower()
+        if bare not in words:
+            assert written(told(name, act)) == f"{name}({numbers}) -> {bare}"
 
 
 def test_right_texts_read_no_table() -> None:

@@ -58,13 +58,13 @@ def _too_many(
     site: Site, title: str, names: Sequence[str], arguments: Sequence[syntax.Argument],
     most: int, declared: type[Declared] | None,
 ) -> NoReturn:  # fmt: skip
-    import netdsl.elaborate.advice as advice  # late: right texts need none
+    import netdsl.elaborate.crowded as crowded  # late: right texts need none
 
     placed = [a for a in arguments if a.name is None]
     takes = "no settings" if not names else "no setting by its place" if not most else (
         f"{counted(most, 'setting')} by {'its' if most == 1 else 'their'} place")  # fmt: skip
     message = f"`{title}` takes {takes}, but {len(placed)} {'is' if len(placed) == 1 else 'are'} given"
-    help = advice.too_many(site, title, declared, names, arguments, most)
+    help = crowded.too_many(site, title, declared, names, arguments, most)
     site.error("too-many-settings", message, placed[most].span, help=help)
 
 

@@ -224,6 +224,7 @@ def start(site: Site, pipeline: syntax.Pipeline) -> Any:
     head = pipeline.stages[0]
     if isinstance(head, syntax.Claim):
         return flow(site, previous(site, head.span), pipeline.stages)
+    site.build.coming = site.build.previous.value if site.build.previous else None
     value = evaluate(site, head)
     if isinstance(value, LAYERS):
         value = apply(site, value, previous(site, head.span), head.span)
@@ -238,6 +239,7 @@ def flow(site: Site, value: Arrows, stages: Sequence[syntax.Expr | syntax.Claim]
         if isinstance(stage, syntax.Claim):
             value = APPLY[syntax.Claim](site, stage, value, stage.span)
             continue
+        site.build.coming = value
         layer = evaluate(site, stage)
         if not isinstance(layer, LAYERS):
             _not_a_layer(site, stage, layer)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from netdsl.ops.declared import Declared
 from netdsl.text import foreign, syntax
-from netdsl.text.foreign.calls import given, parts
+from netdsl.text.foreign.pieces import given, parts
 
 USUAL = {"optimizer": "adam", "schedule": "constant"}
 """What a recipe has without such a row."""

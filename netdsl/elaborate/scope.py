@@ -113,6 +113,8 @@ class Build:
     """Where row labels are bound."""
     keyword: str = "block"
     previous: RowValue | None = None
+    coming: Any = None
+    """What leads into the layer that is read, for what is said of its settings."""
     fresh: list[Node] = anew(factory=list)
     """Nodes of the row at work that have no final name yet."""
     named: list[Node] = anew(factory=list)

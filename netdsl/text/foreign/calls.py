@@ -12,6 +12,7 @@ from collections.abc import Container, Mapping, Sequence
 from netdsl.ops import REGISTRY
 from netdsl.ops.fields import BoolKind
 from netdsl.text.foreign import Way, arithmetic, gaps, plain, special, way, ways
+from netdsl.text.foreign.pieces import applied, balanced, given, parts
 from netdsl.text.foreign.special import GivenArgument
 from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here, value_here
 
@@ -27,13 +28,19 @@ JOINS = {"concat": "->", "stack": "->", "add": "+", "mul": "*", "sub": "-", "div
 class CallReader:
     """How texts of calls are read.
 
-    `arrows` are names that stand for arrows and layers of the file; `blocks` are its blocks with their parameters, each
-    with whether it must be given.
+    `arrows` are names that stand for arrows and layers of the file, `numbers` those that stand for numbers (None where
+    that is not known yet); `blocks` are its blocks with their parameters, each with whether it must be given, and
+    `most` how many of these may be given by place.
     """
 
-    def __init__(self, arrows: Container[str] = (), blocks: Mapping[str, Mapping[str, bool]] | None = None) -> None:
+    def __init__(
+        self, arrows: Container[str] = (), blocks: Mapping[str, Mapping[str, bool]] | None = None,
+        most: Mapping[str, int] | None = None, numbers: Container[str] | None = None,
+    ) -> None:  # fmt: skip
         self.arrows = arrows
         self.blocks = blocks or {}
+        self.most = most or {}
+        self.numbers = numbers
         self.lost: list[str] = []
         """What is said of settings that no text here stands for, of the calls read so far."""
 
@@ -191,14 +198,14 @@ class CallReader:
             )
             if value is None:
                 return None
-            if argument.name is None and word != layer and place >= placed(layer, names):
+            if argument.name is None and word != layer and place >= self.placed(layer):
                 act = self.stage(value_here(value) or value)
                 if act is not None and "activation" in names:
                     name, value = "activation", act
                 elif act is not None:
                     after.append(act)
                     continue
-            if name is None or not self.take(name, value, names, found, after):
+            if name is None or not self.take(layer, name, value, found, after):
                 return None
         if row is not None and row.names_kernel and (sum(a.name is None for a in arguments) > 1 or "kernel" in found):
             return None  # the sizes of the input and of the output, in an order that is not certain
@@ -212,7 +219,22 @@ class CallReader:
             return None
         if plain(word).startswith("batchnormali") and "momentum" in found:
             found["momentum"] = special.rest_of(found["momentum"])
-        return " -> ".join([*flattened(word), *self.border(arguments, found), call_text(layer, names, found), *after])
+        return " -> ".join([*flattened(word), *self.border(arguments, found), self.text(layer, found), *after])
+
+    def placed(self, layer: str) -> int:
+        """How many settings of a layer may be given by place."""
+        return REGISTRY[layer].positional if layer in REGISTRY else self.most.get(layer, len(self.blocks[layer]))
+
+    def text(self, layer: str, found: Mapping[str, str]) -> str:
+        """`conv(6, 5, stride=2)`: by place what may be, the rest by name."""
+        names, first = self.settings(layer) or [], list[str]()
+        for name in names[: self.placed(layer)]:
+            if name not in found:
+                break
+            first.append(found[name])
+        rest = [f"{n}={found[n]}" for n in names if n in found and n not in names[: len(first)]]
+        given = ", ".join([*first, *rest])
+        return f"{layer}({given})" if given else layer
 
     def border(self, arguments: list[GivenArgument], found: dict[str, str]) -> list[str]:
         """What stands before a layer for what its border holds: `padding_mode=reflect`, `padding=causal`."""
@@ -228,27 +250,43 @@ class CallReader:
             return []
         return [f"pad({found.pop('pad')}, mode={mode})"]
 
-    def take(self, name: str, text: str, names: Sequence[str], found: dict[str, str], after: list[str]) -> bool:
+    def take(self, layer: str, name: str, text: str, found: dict[str, str], after: list[str]) -> bool:
         """Read one argument into `found`, or into the layers `after` it; False where its meaning is not certain."""
+        names = self.settings(layer) or []
         if name == "return_sequences" and text.lower() == "false" and "last" not in after:
             after.append("last")
         if elsewhere(name) and named_here(name, names) is None:
-            act = value_here(text)
-            layer = self.stage(act) if act else None
-            after += [layer] if layer else []
-            return layer is not None or act in (None, "linear")
+            return self.follow(layer, value_here(text), after)
         target = name if name in names else named_here(name, names)
-        value = value_here(text, target)
+        value = self.value(layer, target, text)
         if target is None and not left_out(name):
             return False
         if target is None and name in LOST:
             self.lost.append(str(left_out(name)))
         if target is None or value is None:
             return True
-        if target in found:
+        if target in found or value == UNREAD:
             return False
         found[target] = value
         return True
+
+    def follow(self, layer: str, act: str | None, after: list[str]) -> bool:
+        """Read the activation that another framework takes as a setting."""
+        stage = self.stage(act) if act else None
+        after += [stage] if stage else []
+        return stage is not None or act in (None, "linear")
+
+    def value(self, layer: str, setting: str | None, text: str) -> str | None:
+        """A value as it is written here, None where it says nothing; a word that nothing takes is unread."""
+        words = words_of(layer, setting)
+        bare = text.strip("'\"")
+        if words is None or bare in words:
+            return text if words is None else bare
+        here = value_here(text, setting)
+        if here is None or here in words or here in ("true", "false", "causal") or not here.isidentifier():
+            return here
+        known = (self.numbers is None and here == text) or (self.numbers is not None and here in self.numbers)
+        return here if known else UNREAD
 
     def required(self, layer: str) -> list[str]:
         if layer in REGISTRY:
@@ -303,6 +341,17 @@ def layer_of(word: str) -> str | None:
 
 
 AXES = ("axis", "dim", "start", "start_dim", "axes")
+
+
+UNREAD = "?"
+"""What is read of a word that is no number and no value of a setting."""
+
+
+def words_of(layer: str, setting: str | None) -> Sequence[str] | None:
+    """The words that a setting of a layer takes; None for one that takes any text."""
+    kinds = {f.name: f.kind for f in REGISTRY[layer].settings()} if layer in REGISTRY else {}
+    kind = kinds.get(setting or "")
+    return list(kind.words()) if kind is not None else None
 
 
 NO_USUAL = frozenset(("mean", "sum", "reduce_max", "reduce_min", "squeeze", "unsqueeze"))
@@ -384,58 +433,3 @@ def from_pytorch(word: str) -> bool:
     """`nn.Conv2d`, `Conv2d`, `nn.LSTM` name the input's size first; `Conv2D` and `layers.Dense` of Keras do not."""
     leaf = word.rpartition(".")[2]
     return bool(PYTORCH.match(word)) or (leaf[:1].isupper() and leaf.endswith(("1d", "2d", "3d")))
-
-
-def placed(layer: str, names: Sequence[str]) -> int:
-    """How many settings of a layer may be given by place."""
-    return REGISTRY[layer].positional if layer in REGISTRY else len(names)
-
-
-def call_text(layer: str, names: Sequence[str], found: Mapping[str, str]) -> str:
-    """`conv(6, 5, stride=2)`: by place what may be, the rest by name."""
-    first: list[str] = []
-    for name in names[: placed(layer, names)]:
-        if name not in found:
-            break
-        first.append(found[name])
-    rest = [f"{n}={found[n]}" for n in names if n in found and n not in names[: len(first)]]
-    given = ", ".join([*first, *rest])
-    return f"{layer}({given})" if given else layer
-
-
-def given(text: str) -> GivenArgument:
-    """`padding=1` or `3`."""
-    found = re.match(r"([A-Za-z_]\w*)\s*=(?!=)\s*(.*)", text, re.DOTALL)
-    return GivenArgument(found[1], found[2].strip()) if found else GivenArgument(None, text)
-
-
-def parts(text: str) -> list[str]:
-    """What stands between the commas that no bracket encloses."""
-    depth, start, found = 0, 0, []
-    for at, sign in enumerate(text):
-        depth += (sign in "([{") - (sign in ")]}")
-        if sign == "," and depth == 0:
-            found.append(text[start:at].strip())
-            start = at + 1
-    return [part for part in [*found, text[start:].strip()] if part]
-
-
-def applied(text: str) -> tuple[str, str]:
-    """A call of a call in two: `Conv2D(6, 5)(x)` as `Conv2D(6, 5)` and `x`; the first is empty for any other text."""
-    depth = 0
-    for at in range(len(text) - 1, -1, -1):
-        depth += (text[at] in ")]}") - (text[at] in "([{")
-        if depth == 0:
-            head = text[:at].rstrip()
-            return (head, text[at + 1 : -1].strip()) if head.endswith(")") else ("", "")
-    return "", ""
-
-
-def balanced(text: str) -> bool:
-    """Whether the brackets of a text close inside it, so that the call around it is one."""
-    depth = 0
-    for sign in text:
-        depth += (sign in "([{") - (sign in ")]}")
-        if depth < 0:
-            return False
-    return depth == 0

@@ -95,7 +95,7 @@ def joined_by_comma(m: Mistake) -> Diagnostic | None:
         return m.say("unexpected-comma", "a row ends with its line", help="leave the comma out", fix=fix)
     if m.last.kind not in ("NAME", "RPAR", "RSQB") or ":" in rest or not re.match(r",\s*[A-Za-z_]", rest):
         return None
-    from netdsl.text.foreign.calls import parts
+    from netdsl.text.foreign.pieces import parts
 
     row = line_rest(m, m.head.start)
     help = f"write `{' -> '.join(parts(row))}`" if row != "…" else "as in `conv(64, 3) -> relu`"

@@ -1,0 +1,330 @@
+"""More settings by their place than a layer takes so: what each of them is meant for.
+
+Numbers stand for settings in order, or for the inputs that PyTorch is told; words for a value that one setting takes,
+for a switch, or for the activation behind the layer. Read when a mistake is made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from math import prod
+
+from netdsl.base.record import record
+from netdsl.base.slips import nearest
+from netdsl.dims.tensors import Value
+from netdsl.elaborate.context import Site
+from netdsl.elaborate.meant import fields_of, fits, reads, takes, value_of, whole
+from netdsl.elaborate.reading import reader
+from netdsl.ops import REGISTRY
+from netdsl.ops.declared import Declared, Field
+from netdsl.ops.fields import BoolKind, FloatKind, IntKind, SizesKind, TextKind, Word
+from netdsl.ops.loss import ClassLoss
+from netdsl.ops.metric import Metric
+from netdsl.text import foreign, syntax
+from netdsl.text.diagnostics import did_you_mean
+from netdsl.text.foreign.calls import CallReader
+from netdsl.text.foreign.pieces import given
+from netdsl.text.foreign.special import GivenArgument
+from netdsl.text.foreign.values import key, named_here, value_here
+
+
+@record
+class Crowded:
+    """A call with more settings by their place than its layer takes so."""
+
+    site: Site
+    title: str
+    declared: type[Declared] | None
+    """What says the settings; None for a block."""
+    names: Sequence[str]
+    given: Sequence[GivenArgument]
+    most: int
+    reading: CallReader
+    after: Sequence[str] = ()
+    """Layers behind this one, by words among its settings."""
+
+    @property
+    def placed(self) -> list[str]:
+        return [g.value for g in self.given if g.name is None]
+
+    @property
+    def named(self) -> list[GivenArgument]:
+        return [g for g in self.given if g.name is not None]
+
+    @property
+    def is_layer(self) -> bool:
+        """Whether it is no word of a recipe."""
+        return self.declared is None or REGISTRY.get(self.title) is self.declared
+
+    def text(self, given: Sequence[GivenArgument]) -> str | None:
+        """The call with these settings instead, in the words of this language; None where it cannot take them."""
+        written = self.reading.written(self.title, self.title, list(given)) if self.is_layer else None
+        inside = ", ".join(shown(g) for g in given)
+        text = written or (f"{self.title}({inside})" if inside else self.title)
+        return " -> ".join([text, *self.after]) if fits(self.site, self.title, self.declared, text) else None
+
+    def with_given(self, given: Sequence[GivenArgument], after: Sequence[str]) -> Crowded:
+        return Crowded(self.site, self.title, self.declared, self.names, given, self.most, self.reading, after)
+
+
+def shown(argument: GivenArgument) -> str:
+    return f"{argument.name}={argument.value}" if argument.name else argument.value
+
+
+def too_many(
+    site: Site, title: str, declared: type[Declared] | None, names: Sequence[str],
+    arguments: Sequence[syntax.Argument], most: int,
+) -> str:  # fmt: skip
+    """Help for more settings by place than a layer takes so."""
+    texts = [given(a.span.text) for a in arguments]
+    call = Crowded(site, title, declared, names, texts, most, reader(site))
+    help = _arrows(call) or _worded(call) or _numbers(call)
+    return "; ".join([help, *dict.fromkeys(call.reading.lost)])
+
+
+def _arrows(call: Crowded) -> str | None:
+    """Layers and arrows in the brackets, where settings stand here."""
+    title, texts = call.title, [shown(g) for g in call.given]
+    arrows = call.reading.rewrite(f"{title}({', '.join(texts)})") if call.is_layer else None
+    if arrows is not None and arrows != title and not re.match(rf"{title}\b", arrows):
+        return f"layers are applied by arrows: write `{arrows}`"
+    inner = call.reading.stage(texts[0]) if texts and call.most == 0 and call.is_layer else None
+    if inner is None or _named(call, texts[0]):
+        return None
+    rest = f"({', '.join(texts[1:])})" if texts[1:] else ""
+    return f"layers are joined by arrows: write `{inner} -> {title}{rest}`"
+
+
+# ---------------------------------------------------------------- words
+
+
+def _worded(call: Crowded) -> str | None:
+    """Help for a call with words by their place that stand for something else than numbers."""
+    words = [g for place, g in enumerate(call.given) if g.name is None and _is_word(call, place, g.value)]
+    if not words:
+        return None
+    if any(g.name is None and g not in words for g in call.given[call.given.index(words[0]) :]):
+        in_order = _by_name(call)  # a number behind a word: all stand in their places
+        if in_order is not None:
+            return f"write `{in_order}`"
+    kept, after = [g for g in call.given if g not in words], list[str]()
+    for word in words:
+        meant = _meant(call, word.value.strip("'\""))
+        if meant is None or (meant.name in [g.name for g in kept] and meant.name):
+            return _unread(call, word.value.strip("'\""))
+        kept += [meant] if meant.name else []
+        after += [meant.value] if not meant.name and meant.value else []
+    rest = call.with_given(kept, after)
+    if len(rest.placed) > call.most:
+        return _numbers(rest)
+    text = rest.text(kept)
+    return f"write `{text}`" if text is not None else takes(call.title, call.names)
+
+
+def _is_word(call: Crowded, place: int, text: str) -> bool:
+    fields = list(fields_of(call.site, call.title, call.declared).values())
+    value = value_of(call.site, text)
+    if isinstance(value, str) and any(isinstance(f.kind, TextKind) for f in fields):
+        return False
+    return isinstance(value, Word | str) and not (place < call.most and reads(call.site, fields[place], text))
+
+
+def _meant(call: Crowded, word: str) -> GivenArgument | None:
+    """What a word by its place means: a setting, or without a name the layer that follows ("" for none at all)."""
+    named, fields = _named(call, word), fields_of(call.site, call.title, call.declared)
+    if named is not None:
+        return named
+    foreign_words = ((n, value_here(word, n)) for n in fields if n != "init")
+    found = next(((n, v) for n, v in foreign_words if v and v != word and _says(call, fields[n], v)), None)
+    if found is not None:
+        return GivenArgument(*found)
+    if (key(word) == "valid" and "pad" in fields) or key(word) in ("linear", "none"):
+        return GivenArgument(None, "")
+    act = call.reading.stage(word)
+    if act is not None and call.is_layer:
+        return GivenArgument(None, act)
+    init = value_here(word, "init") if "init" in fields else None
+    return GivenArgument("init", init) if init and _says(call, fields["init"], init) else None
+
+
+def _named(call: Crowded, word: str) -> GivenArgument | None:
+    """The setting that takes a word as it is written, or the switch of that name."""
+    fields = fields_of(call.site, call.title, call.declared)
+    taker = next((n for n, f in fields.items() if _says(call, f, word)), None)
+    if taker is not None:
+        return GivenArgument(taker, word)
+    switch = named_here(word, call.names) if word.isidentifier() else None
+    return GivenArgument(switch, "true") if switch and isinstance(fields[switch].kind, BoolKind) else None
+
+
+def _says(call: Crowded, field: Field, word: str) -> bool:
+    """Whether a setting takes a word as a word."""
+    return field.kind is not None and not isinstance(field.kind, TextKind) and reads(call.site, field, word)
+
+
+def _unread(call: Crowded, word: str) -> str:
+    """Help for a word that means nothing by its place."""
+    name = named_here(word, call.names) if word.isidentifier() else None
+    if name is not None:
+        return f"give it a value, `{name}=…`: {takes(call.title, call.names)}"
+    fields = fields_of(call.site, call.title, call.declared).values()
+    values = {w: f"{f.name}={w}" for f in fields if f.kind and f.name != "init" for w in f.kind.words()}
+    near = nearest(word, values)
+    numbers = call.site.scope.known() if near is None else set[str]()
+    guess = f"did you mean `{values[near]}`?" if near else did_you_mean(word, sorted(numbers))
+    gap = foreign.missing(word) if call.is_layer else None
+    why = f"netdsl has no `{word}` yet" if gap is not None else f"nothing is called `{word}`"
+    return guess or f"{why}; {takes(call.title, call.names)}"
+
+
+# ---------------------------------------------------------------- numbers
+
+
+def _numbers(call: Crowded) -> str:
+    """Help for numbers by their place that are more than may stand so."""
+    axis = _counted(call) or _axis(call)
+    if axis is not None:
+        return axis
+    bracketed = _bracketed(call)
+    if bracketed is not None:
+        return f"several numbers are one setting in brackets: `{bracketed}`"
+    if call.most == 0 and call.names and len(call.given) == 1 and _switched(call):
+        return f"write `{call.title}`, or `{call.title}({call.names[0]}=true)`"
+    return _ordered(call) or (_listed(call) if call.most else None) or _shortened(call)
+
+
+def _ordered(call: Crowded) -> str | None:
+    """The numbers as the settings in order, or with one for the inputs, as PyTorch has it."""
+    by_name, inferred = _by_name(call), _without_inputs(call)
+    first = call.names[call.most] if len(call.names) > call.most else ""
+    if inferred is None:
+        if by_name is None or call.most:
+            return f"write `{by_name}`" if by_name else None
+        return f"write `{call.title}`, or `{by_name}` where that is the {first}"
+    also = by_name is not None and _number(call)
+    comes = _comes(call)
+    if comes is not None and also and not _grows(call):
+        return f"{_told(call)} cannot be the inputs, since {comes} comes in: write `{by_name}`"
+    since = f", and {comes} comes in" if comes is not None else ""
+    return f"the inputs are inferred{since}: write `{inferred}`" + (
+        f", or `{by_name}` where that is the {first}" if also and comes is None else ""
+    )
+
+
+def _by_name(call: Crowded) -> str | None:
+    """The same call with names for what may not stand by its place, where the values are of the kinds of these."""
+    if len(call.placed) > len(call.names):
+        return None
+    named = [GivenArgument(n, v) for n, v in zip(call.names[call.most :], call.placed[call.most :], strict=False)]
+    return call.text([*(GivenArgument(None, v) for v in call.placed[: call.most]), *named, *call.named])
+
+
+def _inputs_at(call: Crowded) -> int:
+    """Which number of PyTorch's call is the size of the input; -1 for none."""
+    at = (w.inferred for w in foreign.WAYS if w.inferred >= 0 and w.write.split("(")[0] == call.title)
+    return next(at, -1) if call.declared is not None and call.is_layer else -1
+
+
+def _without_inputs(call: Crowded) -> str | None:
+    """What PyTorch's call means here, where a layer of PyTorch is told the size of its input."""
+    place = _inputs_at(call)
+    if place < 0 or any(v in ("true", "false") for v in call.placed[: place + 2]):
+        return None
+    return call.text([*call.given[:place], *call.given[place + 1 :]])
+
+
+def _told(call: Crowded) -> str:
+    """What PyTorch would take for the size of the input."""
+    return call.placed[_inputs_at(call)]
+
+
+def _grows(call: Crowded) -> bool:
+    """Whether the second number is the larger: outputs may be more than inputs, but a kernel than channels is not."""
+    first, second = (value_of(call.site, v) for v in call.placed[:2])
+    return isinstance(first, int) and isinstance(second, int) and second > first
+
+
+CHANNELS_FIRST = ("conv", "conv_transpose", "batchnorm", "groupnorm", "instancenorm")
+
+
+def _comes(call: Crowded) -> str | None:
+    """The shape that comes in, where a number cannot be its width; None where it may be."""
+    told, value = value_of(call.site, _told(call)), call.site.build.coming
+    if not isinstance(told, int) or not isinstance(value, Value) or not value.shape:
+        return None
+    shape = value.shape
+    width = shape[0] if call.title in CHANNELS_FIRST else shape[-1]
+    flat = [] if call.title in CHANNELS_FIRST or not all(isinstance(n, int) for n in shape) else [prod(shape)]
+    return str(value.type) if isinstance(width, int) and told not in (width, *flat) else None
+
+
+def _listed(call: Crowded) -> str | None:
+    """`unpool(2, 2)`: one number an axis."""
+    texts = call.placed
+    if call.declared is None or call.named or len(texts) > 3 or not all(map(whole, texts)):
+        return None
+    written = call.text([GivenArgument(None, f"({', '.join(texts)})")])
+    return f"several numbers are one setting in brackets: `{written}`" if written is not None else None
+
+
+def _shortened(call: Crowded) -> str:
+    """The call with no more than it takes, where what is left out says nothing else; and what that is."""
+    kept, over = call.placed[: call.most], call.placed[call.most :]
+    if call.named or not all(v in (*kept, "true", "false") for v in over):
+        return takes(call.title, call.names)
+    written = call.text([GivenArgument(None, v) for v in kept])
+    return (
+        f"write `{written}`; {takes(call.title, call.names)}" if written is not None else takes(call.title, call.names)
+    )
+
+
+def _bracketed(call: Crowded) -> str | None:
+    """`resize(64, 64)`, `crop(24, 24)`: where a second number could be no stride, all are of one setting."""
+    names, placed = call.names, call.placed
+    if call.declared is None or call.most != 1 or isinstance(call.declared.settings()[0].kind, IntKind | FloatKind):
+        return None
+    numbers = all(re.fullmatch(r"-?\w+", text) for text in placed)
+    if len(placed) > 3 and names[0] in ("amount", "size"):  # no image has so many axes
+        return None
+    if not numbers or (len(names) > 1 and (names[1] == "stride" or placed[1].isalpha())):
+        return None
+    return call.text([GivenArgument(None, f"({', '.join(placed)})"), *call.named])
+
+
+AXES = ("axis", "axes", "start")
+
+
+def _counted(call: Crowded) -> str | None:
+    """`miou(4)`: other libraries are told how many classes there are."""
+    if call.declared is None or call.most or not issubclass(call.declared, Metric | ClassLoss):
+        return None
+    if not call.placed[0].isdecimal():
+        return None
+    rest = ", ".join(map(shown, call.named))
+    return f"the classes are inferred: write `{call.title}{f'({rest})' if rest else ''}`"
+
+
+def _axis(call: Crowded) -> str | None:
+    """`softmax(1)`: PyTorch counts the batch, this language does not."""
+    text, title, names = call.placed[0], call.title, call.names
+    if len(call.given) != 1 or len(names) <= call.most or names[call.most] not in AXES or not text.isdecimal():
+        return None
+    here = f"{title}({names[call.most]}={text})"
+    if int(text) == 0:
+        return f"write `{here}`; the batch is not counted"
+    shifted = f"{title}({names[call.most]}={int(text) - 1})" if int(text) > 1 else title
+    return f"axes are counted without the batch: write `{shifted}`, or `{here}` where that axis is meant"
+
+
+def _number(call: Crowded) -> bool:
+    """Whether the first setting behind those by place is a number, as a stride is."""
+    fields = fields_of(call.site, call.title, call.declared)
+    kind = fields[call.names[call.most]].kind if len(call.names) > call.most else None
+    return call.most > 0 and isinstance(kind, IntKind | SizesKind)
+
+
+def _switched(call: Crowded) -> bool:
+    """Whether a setting is true or false, and a number is given for it."""
+    field = fields_of(call.site, call.title, call.declared)[call.names[0]]
+    return isinstance(field.kind, BoolKind) and call.placed[0] not in ("true", "false")

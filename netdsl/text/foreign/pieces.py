@@ -1,0 +1,45 @@
+"""Texts of calls in pieces: arguments, names and values, brackets."""
+
+from __future__ import annotations
+
+import re
+
+from netdsl.text.foreign.special import GivenArgument
+
+
+def given(text: str) -> GivenArgument:
+    """`padding=1` or `3`."""
+    found = re.match(r"([A-Za-z_]\w*)\s*=(?!=)\s*(.*)", text, re.DOTALL)
+    return GivenArgument(found[1], found[2].strip()) if found else GivenArgument(None, text)
+
+
+def parts(text: str) -> list[str]:
+    """What stands between the commas that no bracket encloses."""
+    depth, start, found = 0, 0, []
+    for at, sign in enumerate(text):
+        depth += (sign in "([{") - (sign in ")]}")
+        if sign == "," and depth == 0:
+            found.append(text[start:at].strip())
+            start = at + 1
+    return [part for part in [*found, text[start:].strip()] if part]
+
+
+def applied(text: str) -> tuple[str, str]:
+    """A call of a call in two: `Conv2D(6, 5)(x)` as `Conv2D(6, 5)` and `x`; the first is empty for any other text."""
+    depth = 0
+    for at in range(len(text) - 1, -1, -1):
+        depth += (text[at] in ")]}") - (text[at] in "([{")
+        if depth == 0:
+            head = text[:at].rstrip()
+            return (head, text[at + 1 : -1].strip()) if head.endswith(")") else ("", "")
+    return "", ""
+
+
+def balanced(text: str) -> bool:
+    """Whether the brackets of a text close inside it, so that the call around it is one."""
+    depth = 0
+    for sign in text:
+        depth += (sign in "([{") - (sign in ")]}")
+        if depth < 0:
+            return False
+    return depth == 0
