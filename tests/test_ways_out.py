@@ -108,6 +108,26 @@ CHOICES: tuple[tuple[str, str], ...] = (
     ("y: x -> relu if wide else tanh", "y: if wide { x -> relu } else { x -> tanh }"),
     ("y: x -> (relu if wide else identity) -> tanh", "y: if wide { x -> relu -> tanh } else { x -> identity -> tanh }"),
     ("y: x -> (wide ? relu : tanh)", "y: if wide { x -> relu } else { x -> tanh }"),
+    ('assert H % 2 == 0: "even"', 'assert H % 2 == 0, "even"'),
+    ("unless (c > 3) { relu }", "if not (c > 3) { … }"),
+    # outputs
+    ("output tanh(x + x)", "output y: x + x -> tanh"),
+    ("output x -> relu", "output y: x -> relu"),
+    ("output = x", "output x"),
+    ("output z = x + x", "output z: x + x"),
+    ("output y = relu(x)", "output y: x -> relu"),
+    # names given anew
+    ("x -= x + x", "x1: x - (x + x)"),
+    ("x += x -> relu", "x1: x + (x -> relu)"),
+    ("x *= 2", "x1: x * 2"),
+    # lists that are counted
+    ("[conv(c, 1) for _ in range(3)]", "conv(c, 1) * 3"),
+    ("nn.Sequential(*[nn.Conv2d(8, c, 1) for i in range(c)])", "conv(c, 1) * c"),
+    ("[conv(w, 1) for w in [8, 16]]", "for w in [8, 16] { conv(w, 1) }"),
+    ("[conv(w, 1) for w in [8, 16] if w > 8]", "for w in [8, 16] { if w > 8 { conv(w, 1) } }"),
+    # settings
+    ("conv(in=3, out=8, kernel=3)", "conv(8, 3)"),
+    ("conv(8, 3, in=3)", "conv(8, 3)"),
     # loops
     ("for (i in range(3)) relu", "for i in range(3) { relu }"),
     ("for (auto c : [3, 4]) conv(c, 1)", "for c in [3, 4] { conv(c, 1) }"),
@@ -123,7 +143,7 @@ def test_conditions_choices_and_loops_of_other_languages_lead_to_rows_that_check
     found = [d for d in check_text(text.format(row)) if d.severity == "error"]
     assert [d.span.line for d in found] == [3], [d.message for d in found]
     assert f"`{way}`" in (found[0].help or ""), found[0].help
-    assert [d.message for d in check_text(text.format(way)) if d.severity == "error"] == []
+    assert [d.message for d in check_text(text.format(way.replace("…", "relu"))) if d.severity == "error"] == []
 
 
 def net(given: str, row: str) -> str:

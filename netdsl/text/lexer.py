@@ -24,6 +24,14 @@ def by_x(text: str) -> str | None:
     return f"a kernel is written `({listed})`, as in `conv(64, (3, 3))`, and a shape `[{listed}]`"
 
 
+def unit_help(text: str) -> str | None:
+    """Help for `10MB` and `1GFLOPs`."""
+    from netdsl.text.foreign.amounts import amount  # late: right texts need none
+
+    written = amount(text)
+    return f"write `{written}`" if written else None
+
+
 class Lexer(TokenStream):
     """One pass over a text. `tokens` ends with `$END`; `comments` are in order."""
 
@@ -104,7 +112,7 @@ class Lexer(TokenStream):
         self.emit("NUMBER", text, start)
 
     def take_badnumber(self, text: str, start: int) -> None:
-        help = self.table_help(text, start)
+        help = self.table_help(text, start) or unit_help(text)
         help = help or "a name does not begin with a digit; numbers are `64`, `0.5`, `1e-3` or `300M`"
         where = self.span(start, start + len(text))
         self.collector.report("bad-number", f"`{shown(text)}` is not a number", where, help=help)

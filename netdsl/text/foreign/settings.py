@@ -6,9 +6,9 @@ from netdsl.base.record import record
 
 RENAMED: dict[str, str] = {
     "channels": "out_channels filters num_filter num_filters num_output nout n_filters out_ch "
-    "output_channels out_planes depth",
+    "output_channels out_planes depth out",
     "features": "out_features units num_output num_units num_hidden n_out output_dim out_dim width size "
-    "hidden out_channels",
+    "hidden out_channels out",
     "kernel": "kernel_size ksize kernel_shape filter_size pool_size window window_shape kernel_dim k filter kernel_h",
     "stride": "strides subsample subsample_length step steps stride_h",
     "pad": "padding pads pad_width border_mode auto_pad pad_type pad_h",
@@ -86,7 +86,7 @@ INFERRED = LeftOut(
     "the inputs are inferred",
     "in_channels in_features input_size input_shape in_dim input_dim num_features normalized_shape in_units in_planes "
     "in_ch num_channels embed_dim d_model batch_input_shape num_input n_in input_channels in1_features nin hidden_in "
-    "input_width input_length",
+    "input_width input_length in",
 )
 
 LEFT_OUT: tuple[LeftOut, ...] = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from netdsl.text.diagnostics import Diagnostic
-from netdsl.text.mistakes import bodies, conditions, elsewhere, equals, heads, loops, pipelines
+from netdsl.text.mistakes import bodies, conditions, elsewhere, equals, expressions, heads, loops, outputs, pipelines
 from netdsl.text.mistakes.mistake import Mistake, described, words
 
 __all__ = ["Mistake", "explain"]
@@ -59,6 +59,13 @@ GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     loops.loop_head,
     bodies.ellipsis,
     bodies.open_bracket,
+    expressions.comprehension,
+    expressions.function,
+    expressions.formatted,
+    expressions.inputs_told,
+    expressions.braced,
+    equals.augmented,
+    outputs.output_row,
     heads.let_word,
     heads.python_word,
     elsewhere.input_row,
@@ -82,6 +89,8 @@ GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     heads.missing_name,
     bodies.wrong_bracket,
     bodies.lone_else,
+    conditions.unit,
+    conditions.message_of,
     conditions.spoken,
     conditions.else_if,
     conditions.then,

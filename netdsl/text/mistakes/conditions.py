@@ -7,6 +7,7 @@ from functools import partial
 
 from netdsl.text.diagnostics import Diagnostic, Fix
 from netdsl.text.foreign import arithmetic
+from netdsl.text.foreign.amounts import counted
 from netdsl.text.foreign.choices import choice
 from netdsl.text.mistakes.equals import reader
 from netdsl.text.mistakes.mistake import Mistake
@@ -69,6 +70,30 @@ def _remainder(sign: str, found: re.Match[str]) -> str:
     whole = left if all(s in ("*", "/", "//", "%") for s in arithmetic.split(left)[1::2]) else f"({left})"
     number = found[2] if found.lastindex and found.lastindex > 1 else ""
     return f"{before}{whole} {sign.replace(chr(92) + '1', number)}"
+
+
+def message_of(m: Mistake) -> Diagnostic | None:
+    """`assert H > 3 "small"`, `assert H > 3: "small"`, `assert H > 3, small`."""
+    if m.head.kind != "ASSERT" or m.value_wanted or m.last is None or m.token.opener is not m.head.opener:
+        return None
+    parted, found = m.last.kind == "COMMA", m.following if m.token.kind in ("COLON", "COMMA") else m.token
+    if m.token.kind not in ("STRING", "COLON", "COMMA") and not (parted and m.token.kind == "NAME"):
+        return None
+    text = m.source.text[found.start :].partition("\n")[0].partition("#")[0].strip()
+    condition = m.source.text[m.head.start : m.last.start if parted else m.last.end].strip()
+    shown = text if text.startswith('"') else f'"{text}"'
+    help = f"write `{condition}, {shown}`"
+    return m.say("unexpected-token", "what is said of an `assert` is a text behind a comma", help=help)
+
+
+def unit(m: Mistake) -> Diagnostic | None:
+    """`macs < 1 G`, `params < 5 million`."""
+    if m.last is None or m.last.kind != "NUMBER" or m.token.kind != "NAME" or m.value_wanted:
+        return None
+    written = counted(m.last.text, m.token.text)
+    if written is None:
+        return None
+    return m.say("bad-number", f"`{m.last.text} {m.token.text}` is not a number", m.last, help=f"write `{written}`")
 
 
 def then(m: Mistake) -> Diagnostic | None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from netdsl.text.diagnostics import Diagnostic, Fix
-from netdsl.text.foreign.calls import CallReader
+from netdsl.text.foreign import arithmetic
+from netdsl.text.foreign.calls import CallReader, layer_of
 from netdsl.text.mistakes.mistake import Mistake, line_rest, line_span, words
 from netdsl.text.source import Span
 from netdsl.text.tokens import END, ROW_END
@@ -50,11 +53,41 @@ def rewritten(m: Mistake, rest: str) -> str:
     return reader(m).rewrite(rest) or rest
 
 
+SIGNS = ("PLUS", "MINUS", "STAR", "SLASH", "POWER", "FLOOR", "PERCENT")
+
+
+def augmented(m: Mistake) -> Diagnostic | None:
+    """`x += image`: a name is given once."""
+    named = m.row_kinds()[:1] == ["NAME"] and m.row_kinds()[1:] in ([sign] for sign in SIGNS)
+    if m.token.kind != "ASSIGN" or not named or m.last is None or m.last.end != m.token.start:
+        return None
+    name, sign = m.head.text, m.last.text
+    rest = line_rest(m, m.token.end)
+    number = re.search(rf"^\s*let\s+{name}\b", m.source.text, re.MULTILINE) is not None
+    other = rest if number or (arithmetic.number(rest) and layer_of(rest) is None) else reader(m).operand(rest)
+    new = fresh(m, name)
+    start = f"let {new} =" if number else f"{new}:"
+    message = f"`{name}` stands for one value: a new value has a name of its own"
+    written = arithmetic.enclosed(other) if other is not None and rest != "…" else "…"
+    help = f"write `{start} {name} {sign} {written}`, and read `{new}` below"
+    return m.say("reassigned-name", message, m.last, help=help)
+
+
+def fresh(m: Mistake, name: str) -> str:
+    """A name like another that the text does not hold."""
+    words = set(re.findall(r"\w+", m.source.text))
+    return next(new for n in range(1, len(words) + 2) if (new := f"{name}{n}") not in words)
+
+
 def reader(m: Mistake) -> CallReader:
     """How calls are read among the rows of the text."""
     names = zip(m.tokens, m.tokens[1:], strict=False)
     arrows = {a.text for a, b in names if a.kind == "NAME" and (a.first and b.kind in ("COLON", "ASSIGN"))}
-    inputs = {b.text for a, b in zip(m.tokens, m.tokens[1:], strict=False) if a.kind in ("INPUT", "COMMA")}
+    inputs = {
+        b.text
+        for a, b in zip(m.tokens, m.tokens[1:], strict=False)
+        if a.kind == "INPUT" or (a.kind == "COMMA" and a.opener is not None and a.opener.kind == "LBRACE")
+    }
     return CallReader(arrows | inputs)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from netdsl.text.diagnostics import Diagnostic, Fix
+from netdsl.text.foreign.amounts import share
 from netdsl.text.mistakes.mistake import VALUES, Mistake, line_rest, words
 from netdsl.text.source import Span
 from netdsl.text.tokens import BINARY
@@ -46,7 +47,8 @@ def broken_off(m: Mistake) -> Diagnostic | None:
             "missing-pipeline", f"nothing follows `{words(m)}`", m.last, help="as in `conv1: conv(64, 3) -> relu`"
         )
     if kind in BINARY or kind in ("NOT", "ASSIGN"):
-        help = "a share is a number: 50% is 0.5" if text == "%" else None
+        number = m.tokens[m.tokens.index(m.last) - 1]
+        help = f"a share is a number: write `{share(number.text)}`" if text == "%" and number.kind == "NUMBER" else None
         return m.say("missing-value", f"expected a value after `{text}`", m.last, help=help)
     if kind in ("COMMA", "LPAR") and m.value_wanted:
         return m.say("missing-value", f"expected a value between `{text}` and `{m.token.text or 'the end'}`", m.last)
