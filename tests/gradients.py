@@ -99,10 +99,12 @@ def emit(
     options: onnxruntime.SessionOptions | None = None,
     *,
     settled: Mapping[str, int] | None = None,
+    every: bool = False,
 ) -> Emitted:
     """Differentiate with respect to weights and real inputs, and write both passes as one checked model.
 
-    With `settled`, the size of every symbol, as it is written for CUDA.
+    With `settled`, the size of every symbol, as it is written for CUDA; with `every` all that a node gives comes out too,
+    under its number and that of the result: `3.0`.
     """
     graph = Graph(net.name, list(net.inputs))
     seed = Value("seed", TensorType((), DType.INT, batched=False))
@@ -128,6 +130,8 @@ def emit(
             found[f"{key}:gradient"] = gradient
     found |= {f"{key}:next": value for key, value in worker.writer.carried.items()}
     graph.nodes = leading_to(graph.nodes, found.values())
+    if every:
+        found |= {f"{i}.{j}": value for i, node in enumerate(graph.nodes) for j, value in enumerate(node.results)}
     return _written(net, graph, {**fields, "seed": seed}, found, weights, options, settled)
 
 

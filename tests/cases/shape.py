@@ -51,6 +51,7 @@ CASES: list[Case] = [
     use("transpose([0, 2, 1])", "3 4 5"),
     use("transpose", "param 3 4"),
     use("transpose([-1, -2, -3])", "3 4 5"),
+    use("transpose([0, 1, 3, 2])", "2 3 4 5"),
     use("transpose([1, 0, 2])", "3 H W"),
     use("tokens", "3 4 5"),
     use("tokens", "3 4"),

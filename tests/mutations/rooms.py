@@ -12,7 +12,7 @@ from mutations.whole import factors, gradients, rules
 
 GRADIENTS = (
     "test_cases.py", "test_gradients_functions.py", "test_gradients_layers.py", "test_gradients_recurrence.py",
-    "test_gradients_dropout.py", "test_gradients_state.py", "test_gradients_graphs.py",
+    "test_gradients_dropout.py", "test_gradients_state.py", "test_gradients_graphs.py", "test_step_types.py",
 )  # fmt: skip
 NUMBERS = (
     "test_cases.py", "test_ops_layers.py", "test_ops_functions.py", "test_gather.py", "test_metrics.py",
@@ -26,7 +26,7 @@ COSTS = (
 )  # fmt: skip
 READ = ("test_receptive_windows.py", "test_receptive_fields.py", "test_drawn_fields.py")
 SOURCES = (
-    "test_pytorch.py", "test_arguments.py", "test_source_kinds.py", "test_emitted_lines.py", "test_emitted_sizes.py",
+    "test_spellings.py", "test_pytorch.py", "test_arguments.py", "test_source_kinds.py", "test_emitted_lines.py", "test_emitted_sizes.py",
     "test_live_module.py", "test_drawn_sources.py", "test_golden.py",
 )  # fmt: skip
 MODELS = ("test_onnx.py", "test_exactness.py", "test_fused.py", "test_onnx_weights.py")
