@@ -196,7 +196,7 @@ CALLS = {
     "softmax(1)": "softmax",
     "concat(1)": "concat",
     "flatten(1)": "flatten",
-    "softmax(dim=1)": "softmax",
+    "softmax(dim=1)": "softmax(axis=0)",
     "batchnorm2d(16)": "batchnorm",
     "conv(32, 3, same)": "conv(32, 3, pad=same)",
     'conv(32, 3, "SAME")': "conv(32, 3, pad=same)",
@@ -229,7 +229,6 @@ CALLS = {
     "conv1x1(24)": "conv(24, 1)",
     "pointwise(24)": "conv(24, 1)",
     "conv3x3(24)": "conv(24, 3, pad=1)",
-    "conv1x1(16, 24)": "conv(64, 1)",
     "conv3x3(24, stride=2)": "conv(24, 3, stride=2, pad=1)",
 }
 """Calls on an image `x [16, 32, 32]`, with the text that the message writes for them."""
@@ -297,6 +296,24 @@ SEQUENCES = {
 def test_calls_on_sequences_are_written_anew(call: str) -> None:
     assert written(helps(net("x [12, 32]", call)).partition("write ")[2]) == SEQUENCES[call]
     assert errors(net("x [12, 32]", SEQUENCES[call])) == []
+
+
+AS_IN = {
+    "conv1x1(16, 24)": "it is written as in `conv(64, 1)`",
+    "nn.AvgPool2d(5, divisor_override=7)": "nothing here stands for `divisor_override`",
+    "nn.Embedding(97, 37, max_norm=0.5)": "nothing here stands for `max_norm`",
+    "nn.CELU(0.7)": "without settings it is the same as `x -> elu`",
+    'F.interpolate(x, scale_factor=2, mode="bicubic")': "it is written as in `resize(scale=2)`",
+    "nn.Unflatten(1, (4, 4))": "it is written as in `reshape([16, -1])`",
+}
+"""Calls whose settings nothing here stands for: an example is named, and nothing with other numbers offered."""
+
+
+@pytest.mark.parametrize("call", AS_IN)
+def test_no_other_numbers_are_offered_for_those_that_were_written(call: str) -> None:
+    help = helps(net("x [16, 32, 32]", call))
+    assert AS_IN[call] in help
+    assert "write `" not in help
 
 
 def test_what_no_text_stands_for_is_said() -> None:

@@ -19,8 +19,8 @@ from netdsl.ops.metric import Metric
 from netdsl.stdlib import STDLIB
 from netdsl.text import foreign, syntax
 from netdsl.text.diagnostics import Label, did_you_mean
-from netdsl.text.foreign.calls import layer_of
-from netdsl.text.foreign.pieces import parts
+from netdsl.text.foreign.calls import CallReader, layer_of, leading
+from netdsl.text.foreign.pieces import given, parts
 from netdsl.text.foreign.settings import OF_SCORES
 from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here, several_here, value_here
 from netdsl.text.source import Span
@@ -70,6 +70,9 @@ def _foreign(site: Site, word: str, text: str) -> str | None:
     needless = foreign.needless(word)
     if needless is not None:
         return needless
+    settled = _settings(text)
+    if found is not None and settled:
+        return _in_its_words(reading, found)
     if found is not None:
         return f"{found.says}: write `{found.write}`" if found.says else f"write `{found.write}`"
     loss = foreign.loss(word)
@@ -77,9 +80,26 @@ def _foreign(site: Site, word: str, text: str) -> str | None:
         return loss
     gap = foreign.missing(word)
     if gap is not None:
-        return _not_yet(gap)
+        return _not_yet(gap, settled)
     same = layer_of(word) if word not in REGISTRY else None
+    if same and settled:
+        return _in_its_words(reading, foreign.Way(_example(same), "", ""))
     return f"write `{_example(same)}`" if same else None
+
+
+def _settings(text: str) -> list[str]:
+    """The settings in the text of a call that change what it computes."""
+    found = parts(text.partition("(")[2].rpartition(")")[0])
+    return [part for part in found if left_out(given(part).name or "") is None]
+
+
+def _in_its_words(reading: CallReader, way: foreign.Way) -> str:
+    """Help for a call whose settings mean nothing certain here: a text with others would be another net."""
+    layer = leading(way.write)
+    names = reading.settings(layer) if layer is not None else None
+    why = f"nothing here stands for `{reading.unread[0]}`; " if reading.unread else ""
+    so = f"{why}it is written as in `{way.write}`"
+    return f"{so}: {takes(str(layer), names)}" if names is not None else so
 
 
 def _example(layer: str) -> str:
@@ -91,7 +111,9 @@ def _example(layer: str) -> str:
     return found[0] if found else layer
 
 
-def _not_yet(gap: foreign.Missing) -> str:
+def _not_yet(gap: foreign.Missing, settled: Sequence[str]) -> str:
+    if gap.instead and settled:
+        return f"{NOT_YET}; without settings it is the same as `{gap.instead}`"
     if gap.instead:
         return f"{NOT_YET}; `{gap.instead}` computes the same"
     return f"{NOT_YET}; {gap.says}" if gap.says else NOT_YET

@@ -62,7 +62,7 @@ def way(word: str) -> Way | None:
     """What is written here for a layer of that name elsewhere."""
     found = ways().get(plain(word))
     if found is None and plain(word)[-2:] in ("1d", "2d", "3d"):
-        found = ways().get(plain(word)[:-2])
+        found = ways().get(plain(word)[:-2]) or ways().get(plain(word)[:-2] + "2d")
     return found
 
 

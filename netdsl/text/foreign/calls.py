@@ -10,8 +10,8 @@ import re
 from collections.abc import Container, Mapping, Sequence
 
 from netdsl.ops import REGISTRY
-from netdsl.ops.fields import BoolKind
-from netdsl.text.foreign import Way, arithmetic, gaps, plain, special, way, ways
+from netdsl.ops.fields import BoolKind, ChoiceKind
+from netdsl.text.foreign import Way, arithmetic, conversions, gaps, plain, signatures, special, way, ways
 from netdsl.text.foreign.pieces import applied, balanced, given, parts
 from netdsl.text.foreign.special import GivenArgument
 from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here, value_here
@@ -43,6 +43,8 @@ class CallReader:
         self.numbers = numbers
         self.lost: list[str] = []
         """What is said of settings that no text here stands for, of the calls read so far."""
+        self.unread: list[str] = []
+        """Settings for which nothing is written, as nothing is known of them."""
 
     def settings(self, layer: str) -> list[str] | None:
         """The names of a layer's settings; None for what is no layer."""
@@ -63,6 +65,8 @@ class CallReader:
             items = parts(listed[1:-1]) if listed[:1] == "[" else [a.value for a in arguments]
             stages = [self.stage(item) for item in items]
             return " -> ".join(s for s in stages if s) if all(stages) and stages else None
+        if plain(word) == "bidirectional" and len(arguments) == 1:
+            return special.both_ways(self.stage(arguments[0].value) or "")
         if plain(word) in WRAPPERS and arguments and arguments[0].name is None:
             inner = self.stage(arguments[0].value)
             return inner.removeprefix("flatten -> ") if inner is not None else None
@@ -186,13 +190,17 @@ class CallReader:
             return row.write if row is not None and names is not None else None
         found: dict[str, str] = {}
         after = ["last"] if last_alone(word, layer, arguments) else []
-        for place, argument in enumerate(self.by_place(word, arguments)):
+        told = signatures.named(word, arguments, names) if word != layer else None
+        said = conversions.meant(word, layer, self.by_place(word, arguments) if told is None else told)
+        if said is None:
+            return None
+        for place, argument in enumerate(said):
             name = argument.name or (names[place] if place < len(names) else None)
             if layer in REGISTRY and name in names and (self.rewrite(argument.value) or self.operand(argument.value)):
                 return None  # a layer or an arrow where a number is wanted
             foreign = word != layer or argument.name in ("dim", "start_dim")
             value = (
-                without_batch("F." if word == layer else word, layer, name, argument.value)
+                conversions.without_batch("F." if word == layer else word, layer, name, argument.value)
                 if foreign
                 else argument.value
             )
@@ -219,7 +227,7 @@ class CallReader:
             return None
         if plain(word).startswith("batchnormali") and "momentum" in found:
             found["momentum"] = special.rest_of(found["momentum"])
-        return " -> ".join([*flattened(word), *self.border(arguments, found), self.text(layer, found), *after])
+        return " -> ".join([*flattened(word), *self.border(said, found), self.text(layer, found), *after])
 
     def placed(self, layer: str) -> int:
         """How many settings of a layer may be given by place."""
@@ -260,6 +268,7 @@ class CallReader:
         target = name if name in names else named_here(name, names)
         value = self.value(layer, target, text)
         if target is None and not left_out(name):
+            self.unread.append(name)
             return False
         if target is None and name in LOST:
             self.lost.append(str(left_out(name)))
@@ -340,9 +349,6 @@ def layer_of(word: str) -> str | None:
     return leading(row.write) if row is not None and plain(bare) not in gaps() else None
 
 
-AXES = ("axis", "dim", "start", "start_dim", "axes")
-
-
 UNREAD = "?"
 """What is read of a word that is no number and no value of a setting."""
 
@@ -354,8 +360,6 @@ def words_of(layer: str, setting: str | None) -> Sequence[str] | None:
     return list(kind.words()) if kind is not None else None
 
 
-NO_USUAL = frozenset(("mean", "sum", "reduce_max", "reduce_min", "squeeze", "unsqueeze"))
-"""Layers for which no axis is the usual one."""
 SPECIAL = frozenset((*special.POOLING, "activation", "activationlayer", "act", "narrow", "select", "permute"))
 ACTIVATION = frozenset(("activation", "activationlayer", "act"))
 LOST = frozenset(("dropout", "recurrent_dropout", "padding_idx", "mask_zero"))
@@ -368,18 +372,7 @@ def last_alone(word: str, layer: str, arguments: list[GivenArgument]) -> bool:
     return keras and layer in ("lstm", "gru", "rnn") and not any(a.name == "return_sequences" for a in arguments)
 
 
-def without_batch(word: str, layer: str, name: str | None, value: str) -> str | None:
-    """An axis as it is counted here: PyTorch counts the batch. "None" for the usual one, None if not certain."""
-    if name not in AXES:
-        return value
-    if layer in NO_USUAL:
-        return special.shifted(value) if PYTORCH.match(word) or name == "dim" else None
-    if not PYTORCH.match(word) or value in ("0", "1"):
-        return "None"
-    return str(int(value) - 1) if value.isdecimal() else value
-
-
-KEPT = frozenset(("dilation", "groups", "mode", "approximate", "bidirectional"))
+KEPT = frozenset(("low", "high", "dilation", "groups", "mode", "align_corners", "approximate", "bidirectional"))
 """Settings in the texts of the table that make a word what it is: `atrous_conv` is a `conv` with a dilation."""
 
 
@@ -413,8 +406,10 @@ def leading(write: str) -> str | None:
 
 
 def truth(layer: str, name: str, value: str) -> bool:
-    """Whether a value can be meant for a setting, as far as that is one of true and false."""
+    """Whether a value can be meant for a setting, as far as that is one of true and false, or of some words."""
     kind = next((f.kind for f in REGISTRY[layer].settings() if f.name == name), None) if layer in REGISTRY else None
+    if isinstance(kind, ChoiceKind):
+        return not value.isidentifier() or value in kind.choices
     return not isinstance(kind, BoolKind) or not re.fullmatch(r"[\d.]+", value)
 
 

@@ -34,8 +34,7 @@ RENAMED: dict[str, str] = {
     "count_padding": "count_include_pad count_include_padding",
     "scale": "scale_factor scales upsample_factor factor",
     "factor": "upscale_factor downscale_factor block_size blocksize scale_factor scale gamma",
-    "size": "output_size target_shape target_size out_size local_size n output_shape img_size image_size "
-    "depth_radius kernel",
+    "size": "output_size target_shape target_size out_size local_size n output_shape img_size image_size kernel",
     "mode": "interpolation method interp resample padding_mode",
     "align_corners": "align",
     "affine": "elementwise_affine center scale learnable",
@@ -146,7 +145,7 @@ VALUES: dict[str, str] = {
     "truncated_normal": "trunc_normal",
     "zeros": "zero",
     "ones": "one",
-    "bilinear": "linear cubic bicubic tri_linear trilinear",
+    "bilinear": "linear tri_linear trilinear",
     "nearest": "nearest_neighbor nearest_neighbour nearestneighbor",
     "reflect": "reflection mirror symmetric",
     "replicate": "edge border",

@@ -71,6 +71,12 @@ def permuted(arguments: Sequence[GivenArgument]) -> str | None:
     return f"transpose(({', '.join(map(str, order))}))" if sorted(order) == list(range(len(order))) else None
 
 
+def both_ways(inner: str) -> str | None:
+    """`Bidirectional(LSTM(64))`: the layer inside, told to go both ways."""
+    found = re.fullmatch(r"((?:lstm|gru|rnn)\([^()]+)\)", inner)
+    return f"{found[1]}, bidirectional=true)" if found else None
+
+
 def rest_of(number: str) -> str:
     """`0.99` as `0.01`: the share of the new, where another framework says that of the old."""
     return str(1 - Decimal(number)) if re.fullmatch(r"\d*\.?\d+", number) else f"1 - {number}"

@@ -1,0 +1,171 @@
+"""Settings that say the same here in other numbers: `normalized_shape=(24, 28)` as `axes=2`, a pad for each side in the
+order of the axes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from netdsl.text.foreign.signatures import TORCH_NAME
+from netdsl.text.foreign.special import GivenArgument, shifted
+
+Found = Mapping[str, str] | None
+"""The settings here that an argument means, none where it says what is so anyway; None where nothing here says it."""
+NORMS = ("batchnorm", "layernorm", "groupnorm", "instancenorm")
+RECURRENT = ("lstm", "gru", "rnn")
+NONE: Found = {}
+
+
+def numbers(value: str) -> list[str]:
+    """What stands between the commas of a list, or the one value."""
+    return [part.strip() for part in value.strip().strip("()[]").split(",") if part.strip()]
+
+
+def listed(value: str) -> bool:
+    return value.strip()[:1] in ("(", "[")
+
+
+def _true(value: str) -> bool:
+    return value.strip().lower() in ("true", "1")
+
+
+def _normalized_shape(value: str) -> Found:
+    count = len(numbers(value))
+    return {"axes": str(count)} if listed(value) and count > 1 else NONE
+
+
+def _last_axes(value: str) -> Found:
+    found = numbers(value)
+    if found != [str(i) for i in range(-len(found), 0)]:
+        return None
+    return {"axes": str(len(found))} if len(found) > 1 else NONE
+
+
+def _channel_axis(value: str) -> Found:
+    return NONE if value.strip() in ("1", "-1", "3") else None
+
+
+def _both(value: str) -> Found:
+    return NONE if _true(value) else None
+
+
+def _biases(value: str) -> Found:
+    return NONE if _true(value) else {"biases": "0"} if value.strip().lower() in ("false", "0") else None
+
+
+def _inner(usual: str) -> Callable[[str], Found]:
+    return lambda value: NONE if value.strip("'\"").lower() == usual else None
+
+
+def _per_channel(value: str) -> Found:
+    return NONE if value.strip() == "1" else {"per_channel": "true"}
+
+
+def _approximate(value: str) -> Found:
+    return {"approximate": "tanh" if _true(value) else "none"} if value.lower() in ("true", "false") else keep(value)
+
+
+def keep(value: str) -> Found:
+    """For an argument that is read as any other."""
+    return {"": value}
+
+
+def _reversed_pairs(value: str) -> Found:
+    """PyTorch's pad: left, right, top, bottom; the last axis comes first."""
+    sides = numbers(value)
+    if not listed(value):
+        return keep(value)
+    pairs = [f"({', '.join(sides[i : i + 2])})" for i in range(0, len(sides), 2)]
+    return {"amount": f"({', '.join(reversed(pairs))}{',' * (len(pairs) == 1)})"} if len(sides) % 2 == 0 else None
+
+
+def _begins_and_ends(value: str) -> Found:
+    """ONNX's pads: where each axis begins, then where each ends."""
+    sides = numbers(value)
+    if not listed(value):
+        return keep(value)
+    half = len(sides) // 2
+    pairs = [f"({b}, {e})" for b, e in zip(sides[:half], sides[half:], strict=False)]
+    return {"pad": f"({', '.join(pairs)}{',' * (half == 1)})"} if len(sides) == 2 * half else None
+
+
+def _sides(name: str) -> Callable[[str], Found]:
+    def pair(value: str) -> Found:
+        """Keras' pad or crop of a sequence: before, behind."""
+        plain = listed(value) and len(numbers(value)) == 2 and "(" not in value.strip()[1:]
+        return {name: f"({value.strip()},)"} if plain else keep(value)
+
+    return pair
+
+
+CONVERTED: dict[tuple[str, str], Callable[[str], Found]] = {
+    ("layernorm", "normalized_shape"): _normalized_shape,
+    ("layernorm", "axis"): _last_axes,
+    ("layernorm", "bias"): _both,
+    **{(layer, "axis"): _channel_axis for layer in NORMS if layer != "layernorm"},
+    **{(layer, name): _both for layer in NORMS for name in ("center", "scale")},
+    **{(layer, name): _biases for layer in RECURRENT for name in ("bias", "use_bias")},
+    **{(layer, "activation"): _inner("tanh") for layer in ("lstm", "gru")},
+    **{(layer, "recurrent_activation"): _inner("sigmoid") for layer in ("lstm", "gru")},
+    ("batchnorm", "track_running_stats"): _both,
+    ("instancenorm", "track_running_stats"): lambda value: NONE if value.lower() == "false" else None,
+    ("instancenorm", "momentum"): lambda _: NONE,  # of running averages, which it has none of
+    ("prelu", "num_parameters"): _per_channel,
+    ("gelu", "approximate"): _approximate,
+    **{(layer, "pads"): _begins_and_ends for layer in ("conv", "conv_transpose", "maxpool", "avgpool")},
+}
+"""By the layer here and the name of the argument there."""
+OF_WORDS: tuple[tuple[str, str, Callable[[str], Found]], ...] = (
+    (r"(nn\.)?(Zero|Constant|Reflection|Replication)Pad[123]d|(F|functional)\.pad", "padding pad", _reversed_pairs),
+    ("ZeroPadding1D", "padding", _sides("amount")),
+    ("Cropping1D", "cropping margin", _sides("margin")),
+)
+"""Where the word decides: how the sides of an input are listed there."""
+
+
+def meant(word: str, layer: str, arguments: Sequence[GivenArgument]) -> list[GivenArgument] | None:
+    """Arguments as they are said here; None where one of them cannot be."""
+    found: list[GivenArgument] = []
+    for argument in arguments:
+        convert = _conversion(word, layer, argument.name or "")
+        said = convert(argument.value) if convert is not None else keep(argument.value)
+        if said is None:
+            return None
+        found += [argument._replace(name=name or argument.name, value=value) for name, value in said.items()]
+    return found
+
+
+def _conversion(word: str, layer: str, name: str) -> Callable[[str], Found] | None:
+    short = re.sub(r"^(?:self|torch|tf|keras|layers|nn)\.(?=\w+\.)", "", word)
+    special = next((c for w, names, c in OF_WORDS if name in names.split() and _is(w, short)), None)
+    return special or CONVERTED.get((layer, name))
+
+
+def _is(pattern: str, word: str) -> bool:
+    return re.fullmatch(rf"(?:\w+\.)*(?:{pattern})", word) is not None
+
+
+# ---------------------------------------------------------------- axes
+
+AXES = ("axis", "dim", "start", "start_dim", "axes")
+
+NO_USUAL = frozenset(
+    ("mean", "sum", "reduce_max", "reduce_min", "squeeze", "unsqueeze", "softmax", "log_softmax", "argmax")
+)
+"""Layers for which no axis is the usual one, or another for images and for sequences."""
+BY_CLASS = frozenset(("softmax", "log_softmax", "argmax"))
+"""Those that go over the classes: the last axis where channels come last."""
+
+
+def without_batch(word: str, layer: str, name: str | None, value: str) -> str | None:
+    """An axis as it is counted here: PyTorch counts the batch. "None" for the usual one, None if not certain."""
+    if name not in AXES or layer == "layernorm":  # whose `axes` are counted from the last, not named
+        return value
+    if value.lower() == "none":
+        return "None"
+    if layer in NO_USUAL:
+        torch = TORCH_NAME.match(word) or name == "dim"
+        return shifted(value) if torch else "None" if value == "-1" and layer in BY_CLASS else None
+    if not TORCH_NAME.match(word) or value in ("0", "1"):
+        return "None"
+    return str(int(value) - 1) if value.isdecimal() else value
