@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+import netdsl.elaborate.orders as orders
 from netdsl.base.slips import nearest
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.functions import FUNCTIONS
@@ -62,6 +63,8 @@ def _foreign(site: Site, word: str, text: str) -> str | None:
         return None
     if text == word and foreign.no_loss(word) and site.build.graph.name in TERMS:
         return foreign.loss(word)
+    if foreign.plain(word) in orders.WORDS and (moved := orders.called(site, text)):
+        return moved
     reading = reader(site)
     written = reading.rewrite(text) if text != word else None
     found = foreign.way(word)

@@ -15,6 +15,7 @@ from netdsl.base.slips import nearest
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.meant import fields_of, fits, reads, takes, value_of, whole
+from netdsl.elaborate.orders import reordered
 from netdsl.elaborate.reading import reader
 from netdsl.ops import REGISTRY
 from netdsl.ops.declared import Declared, Field
@@ -41,6 +42,8 @@ class Crowded:
     given: Sequence[GivenArgument]
     most: int
     reading: CallReader
+    before: Sequence[str] = ()
+    """Layers that the settings begin with: this one reads what they make."""
     after: Sequence[str] = ()
     """Layers behind this one, by words among its settings."""
 
@@ -62,10 +65,16 @@ class Crowded:
         written = self.reading.written(self.title, self.title, list(given)) if self.is_layer else None
         inside = ", ".join(shown(g) for g in given)
         text = written or (f"{self.title}({inside})" if inside else self.title)
-        return " -> ".join([text, *self.after]) if fits(self.site, self.title, self.declared, text) else None
+        return self.around(text) if fits(self.site, self.title, self.declared, text) else None
 
-    def with_given(self, given: Sequence[GivenArgument], after: Sequence[str]) -> Crowded:
-        return Crowded(self.site, self.title, self.declared, self.names, given, self.most, self.reading, after)
+    def around(self, text: str) -> str:
+        """The layer in a pipeline with those that stand among its settings."""
+        return " -> ".join([*self.before, text, *self.after])
+
+    def with_given(self, given: Sequence[GivenArgument], layers: Sequence[str], first: bool) -> Crowded:
+        """The same with other settings, and the layers around it, of which one may stand `first`."""
+        around = (layers[:1], layers[1:]) if first else ((), layers)
+        return Crowded(self.site, self.title, self.declared, self.names, given, self.most, self.reading, *around)
 
 
 def shown(argument: GivenArgument) -> str:
@@ -92,8 +101,9 @@ def _arrows(call: Crowded) -> str | None:
     inner = call.reading.stage(texts[0]) if texts and call.most == 0 and call.is_layer else None
     if inner is None or _named(call, texts[0]):
         return None
-    rest = f"({', '.join(texts[1:])})" if texts[1:] else ""
-    return f"layers are joined by arrows: write `{inner} -> {title}{rest}`"
+    rest = call.with_given(call.given[1:], [inner], first=True)
+    text = rest.text(rest.given) if not rest.placed else None
+    return f"layers are joined by arrows: write `{text}`" if text is not None else _numbers(rest)
 
 
 # ---------------------------------------------------------------- words
@@ -115,7 +125,8 @@ def _worded(call: Crowded) -> str | None:
             return _unread(call, word.value.strip("'\""))
         kept += [meant] if meant.name else []
         after += [meant.value] if not meant.name and meant.value else []
-    rest = call.with_given(kept, after)
+    first = words[0] is call.given[0] and _meant(call, words[0].value) == GivenArgument(None, after[0] if after else "")
+    rest = call.with_given(kept, after, first)
     if len(rest.placed) > call.most:
         return _numbers(rest)
     text = rest.text(kept)
@@ -186,11 +197,14 @@ def _numbers(call: Crowded) -> str:
     axis = _counted(call) or _axis(call)
     if axis is not None:
         return axis
+    moved = reordered(call.site.build.coming, call.placed) if call.title == "transpose" and not call.named else None
+    if moved is not None:
+        return moved
     bracketed = _bracketed(call)
     if bracketed is not None:
         return f"several numbers are one setting in brackets: `{bracketed}`"
     if call.most == 0 and call.names and len(call.given) == 1 and _switched(call):
-        return f"write `{call.title}`, or `{call.title}({call.names[0]}=true)`"
+        return f"write `{call.around(call.title)}`, or `{call.around(f'{call.title}({call.names[0]}=true)')}`"
     return _ordered(call) or (_listed(call) if call.most else None) or _shortened(call)
 
 
@@ -201,7 +215,7 @@ def _ordered(call: Crowded) -> str | None:
     if inferred is None:
         if by_name is None or call.most:
             return f"write `{by_name}`" if by_name else None
-        return f"write `{call.title}`, or `{by_name}` where that is the {first}"
+        return f"write `{call.around(call.title)}`, or `{by_name}` where that is the {first}"
     also = by_name is not None and _number(call)
     comes = _comes(call)
     if comes is not None and also and not _grows(call):
@@ -310,10 +324,10 @@ def _axis(call: Crowded) -> str | None:
     text, title, names = call.placed[0], call.title, call.names
     if len(call.given) != 1 or len(names) <= call.most or names[call.most] not in AXES or not text.isdecimal():
         return None
-    here = f"{title}({names[call.most]}={text})"
+    here = call.around(f"{title}({names[call.most]}={text})")
     if int(text) == 0:
         return f"write `{here}`; the batch is not counted"
-    shifted = f"{title}({names[call.most]}={int(text) - 1})" if int(text) > 1 else title
+    shifted = call.around(f"{title}({names[call.most]}={int(text) - 1})" if int(text) > 1 else title)
     return f"axes are counted without the batch: write `{shifted}`, or `{here}` where that axis is meant"
 
 

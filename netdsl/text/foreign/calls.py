@@ -85,7 +85,11 @@ class CallReader:
         return f"{arrow} -> {written}" if written is not None and arrow is not None else None
 
     def stage(self, text: str) -> str | None:
-        """A layer given to another: a call, or a name."""
+        """A layer given to another: a call, a name, or several joined by arrows."""
+        pieces = arithmetic.split(arithmetic.bracketed(text) or text)
+        if len(pieces) > 1:
+            stages = [self.stage(piece) for piece in pieces[::2]] if set(pieces[1::2]) == {"->"} else [None]
+            return " -> ".join(s for s in stages if s) if all(stages) else None
         if NAME.fullmatch(text) and (layer := layer_of(text)):
             return layer if self.settings(layer) is not None else None
         return self.rewrite(text)
