@@ -41,7 +41,7 @@ def match_arguments(
     for argument in arguments:
         if argument.name is None:
             continue
-        name = _argument_name(site, title, names, argument, arguments)
+        name = _argument_name(site, title, names, argument, arguments, declared)
         if name in matched:
             site.error(
                 "repeated-setting",
@@ -70,23 +70,27 @@ def _too_many(
 
 def _argument_name(
     site: Site, title: str, names: Sequence[str], argument: syntax.Argument,
-    arguments: Sequence[syntax.Argument],
+    arguments: Sequence[syntax.Argument], declared: type[Declared] | None,
 ) -> str:  # fmt: skip
     assert argument.name is not None
     if argument.name.id not in names:
-        _unknown_setting(site, title, names, argument, arguments)
+        _unknown_setting(site, title, names, argument, arguments, declared)
     return argument.name.id
 
 
 def _unknown_setting(
     site: Site, title: str, names: Sequence[str], argument: syntax.Argument,
-    arguments: Sequence[syntax.Argument],
+    arguments: Sequence[syntax.Argument], declared: type[Declared] | None,
 ) -> NoReturn:  # fmt: skip
     import netdsl.elaborate.advice as advice  # late: right texts need none
+    import netdsl.elaborate.parts as parts
 
     assert argument.name is not None
     call = f"{title}({', '.join(a.span.text for a in arguments)})"
-    help = advice.unknown_setting(site, title, names, argument, call) or advice.takes(title, names)
+    if declared is not None and not issubclass(declared, Op):
+        help: str | None = parts.unknown_setting(declared, argument, arguments)
+    else:
+        help = advice.unknown_setting(site, title, names, argument, call) or advice.takes(title, names)
     site.error("unknown-setting", f"`{title}` takes no `{argument.name.id}`", argument.name.span, help=help)
 
 

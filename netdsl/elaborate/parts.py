@@ -1,18 +1,26 @@
-"""Settings of the optimizer or the schedule that stand in rows of their own, `lr 0.001`: the row that holds them all.
+"""Settings of the optimizer, the schedule or the data that stand elsewhere, or are called otherwise: what holds them.
 
 Read when a mistake is made.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
+from netdsl.elaborate.meant import takes, whole
+from netdsl.ops.base import RuleError, read_setting
 from netdsl.ops.declared import Declared
 from netdsl.text import foreign, syntax
+from netdsl.text.diagnostics import did_you_mean
 from netdsl.text.foreign.pieces import given, parts
+from netdsl.text.foreign.values import named_here, several_here
 
 USUAL = {"optimizer": "adam", "schedule": "constant"}
 """What a recipe has without such a row."""
+
+
+# ---------------------------------------------------------------- rows that are settings
 
 
 def stray_setting(rows: Sequence[syntax.RecipeRow], row: syntax.RecipeRow) -> str | None:
@@ -22,6 +30,9 @@ def stray_setting(rows: Sequence[syntax.RecipeRow], row: syntax.RecipeRow) -> st
         return None
     texts = {r.keyword.id: r.value.span.text for r in rows}
     strays = {foreign.part(word)[1]: text for word, text in texts.items() if foreign.part(word)[0] == what}
+    there = _settings(what, texts.get(what)) or {}
+    if name in there:
+        return f"it is a setting of the {what}, which has `{name}={there[name]}` already: leave the row out"
     return told(what, name, texts.get(what), strays)
 
 
@@ -29,41 +40,167 @@ def told(what: str, name: str, present: str | None, strays: Mapping[str, str]) -
     """`name`, a setting of `what`, in the row that the recipe has (None without one) with its `strays`."""
     written = with_settings(what, present, strays)
     if written is None:
-        return f"it is a setting of the {what}: {_having(what, name, present)}"
+        return f"it is a setting of the {what}: {having(what, name, present, strays)}"
     instead = f" instead of `{what} {present}`" if present is not None else ""
     return f"it is a setting of the {what}: write `{what} {written}`{instead}"
 
 
-def _having(what: str, name: str, present: str | None) -> str:
+def having(what: str, name: str, present: str | None, strays: Mapping[str, str]) -> str:
     """Why a setting has no place in the row that there is, in words: which other to take is the author's choice."""
-    known = [n for n, kind in _table(what).items() if name in (f.name for f in kind.settings())]
+    table = tables()[what]
+    known = [n for n, kind in table.items() if name in (f.name for f in kind.settings())]
     here = _named(what, present)
-    if here in known or here not in _table(what):
-        return f"write it in the brackets of that row, `{name}=…`"
+    if here in known:
+        found = {**(_settings(what, present) or {}), **strays}
+        why = _refusal(table[here], {n: text for n, text in found.items() if n in _names(table[here])})
+        return f"it belongs into the brackets of `{here}`{f', but {why}' if why else ''}"
+    if here not in table:
+        return "it belongs into the brackets of that row"
     usual = "" if present else ", which is the one without such a row,"
     return f"`{here}`{usual} has no `{name}`, but {' and '.join(known)} {'has' if len(known) == 1 else 'have'}"
 
 
 def with_settings(what: str, present: str | None, strays: Mapping[str, str]) -> str | None:
-    """The optimizer or schedule with more settings; None where it does not take them all."""
-    name = _named(what, present)
+    """The optimizer or schedule with more settings; None where it does not take them all, or not so."""
+    name, table = _named(what, present), tables()[what]
     if present is None and "momentum" in strays and "lr" in strays:
         name = "sgd"  # the plain one of those that have both
-    if name not in _table(what):
+    there = _settings(what, present) if name in table else None
+    if there is None:
         return None
-    names = [f.name for f in _table(what)[name].settings()]
-    texts = [given(p) for p in parts((present or "").partition("(")[2].rpartition(")")[0])]
-    found = {g.name or here: g.value for g, here in zip(texts, names, strict=False)} | dict(strays)
-    if not set(found) <= set(names):
+    found = {**there, **strays}
+    if not set(found) <= set(_names(table[name])) or _refusal(table[name], found):
         return None
-    return f"{name}({', '.join(f'{n}={found[n]}' for n in names if n in found)})"
+    return _text(name, table[name], found)
+
+
+def _settings(what: str, present: str | None) -> dict[str, str] | None:
+    """What a row says of its settings, by their names here; None where that is not certain."""
+    kind = tables()[what].get(_named(what, present))
+    inside = (present or "").partition("(")[2].rpartition(")")[0]
+    return _read(kind, inside) if kind is not None else None
 
 
 def _named(what: str, present: str | None) -> str:
-    return (present or USUAL[what]).partition("(")[0].strip()
+    name = (present or USUAL.get(what, "")).partition("(")[0].strip()
+    return foreign.declared(name, tables()[what]) or name
 
 
-def _table(what: str) -> Mapping[str, type[Declared]]:
-    from netdsl.recipe import OPTIMIZERS, SCHEDULES
+def tables() -> dict[str, Mapping[str, type[Declared]]]:
+    """What rows may name, by their word."""
+    from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES
 
-    return OPTIMIZERS if what == "optimizer" else SCHEDULES
+    return {"data": DATA, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+
+
+# ---------------------------------------------------------------- settings that are called otherwise
+
+
+def unknown_setting(kind: type[Declared], argument: syntax.Argument, arguments: Sequence[syntax.Argument]) -> str:
+    """Help for a setting that an optimizer, a schedule or data do not take."""
+    assert argument.name is not None
+    name, names = argument.name.id, _names(kind)
+    what = next(what for what, table in tables().items() if kind in table.values())
+    here = named_here(name, names)
+    if here is not None or several_here(name, argument.value.span.text, names):
+        return (f"it is called `{here}` here" if here else "each has a name of its own") + _anew(kind, arguments)
+    return (
+        foreign.said(name, what)
+        or _of_another(name, argument.value.span.text)
+        or did_you_mean(name, names)
+        or takes(kind.name, names)
+    )
+
+
+def _of_another(name: str, value: str) -> str | None:
+    """Help for a setting that another row has, or that is a row."""
+    from netdsl.recipe import SETTINGS
+
+    other, setting = foreign.part(name)
+    if other:
+        return f"it is a setting of the {other}, as in `{_example(other, setting, value)}`"
+    if name in SETTINGS:
+        return f"it is a row of the recipe: write `{name} {value}`"
+    row = foreign.row_help(name, value)
+    return row and row.replace("write `", "it is a row of the recipe: write `", 1).replace(
+        "the row out", f"`{name}` out"
+    )
+
+
+def _example(what: str, setting: str, value: str) -> str:
+    """A row with such a setting."""
+    kinds = [kind for kind in tables()[what].values() if setting in _names(kind)]
+    texts = (
+        _text(k.name, k, {**_first(k), setting: value}) for k in kinds if not _refusal(k, {**_first(k), setting: value})
+    )
+    return f"{what} {next(texts, kinds[0].name)}"
+
+
+def _first(kind: type[Declared]) -> dict[str, str]:
+    """Settings that must be given, with numbers for an example."""
+    return {f.name: {"lr": "0.1", "every": "10"}.get(f.name, "1") for f in kind.settings() if f.required}
+
+
+def _anew(kind: type[Declared], arguments: Sequence[syntax.Argument]) -> str:
+    """How to write a call with the names that its settings have here, or why that is not enough."""
+    found = _read(kind, ", ".join(a.span.text for a in arguments))
+    if found is None:
+        return ""
+    why = _refusal(kind, found)
+    return f"; {why}" if why else f": write `{_text(kind.name, kind, found)}`"
+
+
+def _read(kind: type[Declared], inside: str) -> dict[str, str] | None:
+    """Settings by their names here, of the text between the brackets."""
+    found: dict[str, str] = {}
+    names = _names(kind)
+    for place, argument in enumerate(map(given, parts(inside))):
+        several = several_here(argument.name or "", argument.value, names)
+        if several is not None and "…" not in several:
+            found |= {g.name or "": g.value for g in map(given, parts(several))}
+            continue
+        name = argument.name or (names[place] if place < len(names) else "")
+        here = name if name in names else named_here(name, names)
+        if here is None or here in found:
+            return None
+        found[here] = argument.value
+    return found
+
+
+def _names(kind: type[Declared]) -> list[str]:
+    return [f.name for f in kind.settings()]
+
+
+def _text(name: str, kind: type[Declared], found: Mapping[str, str]) -> str:
+    inside = ", ".join(f"{n}={found[n]}" for n in _names(kind) if n in found)
+    return f"{name}({inside})" if inside else name
+
+
+def _refusal(kind: type[Declared], found: Mapping[str, str]) -> str | None:
+    """Why nothing can be made of some settings; names may stand for any value."""
+    missing = [f.name for f in kind.settings() if f.required and f.name not in found]
+    if missing:
+        return f"`{kind.name}` needs its `{missing[0]}`"
+    fields = {f.name: f for f in kind.settings()}
+    values = {name: _value(text) for name, text in found.items()}
+    try:
+        known = {name: read_setting(fields[name], value) for name, value in values.items() if value is not None}
+        if len(known) == len(values):
+            kind(**known)
+    except RuleError as error:
+        return str(error)
+    return None
+
+
+def _value(text: str) -> object:
+    """A value as it is written in a text; None for what is known only when it is worked out."""
+    if text in ("true", "false"):
+        return text == "true"
+    if text[:1] == text[-1:] == '"':
+        return text[1:-1]
+    if text[:1] in ("(", "[") and text[-1:] in (")", "]"):
+        items = [_value(p) for p in parts(text[1:-1])]
+        return None if None in items else items
+    if whole(text):
+        return int(text)
+    return float(text) if re.fullmatch(r"-?\d*\.?\d+(e-?\d+)?", text) else None

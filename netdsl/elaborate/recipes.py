@@ -20,6 +20,7 @@ from netdsl.elaborate.values import Exhausted, Failed, arrows
 from netdsl.graph import Divisor, Graph, Net, Output, Recipe, RecipeTerm, divisors_of, restrict
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Op, RuleError
+from netdsl.ops.loss import PairLoss
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Collector, Label, Severity, did_you_mean
 from netdsl.text.source import Span
@@ -172,24 +173,58 @@ def _bind_values(site: Site, net: Net, fields: Mapping[str, TensorType], row: sy
 
 def _term_value(site: Site, net: Net, fields: Mapping[str, TensorType], row: syntax.RecipeRow, data: bool) -> Any:
     own = _rows(net)
+    _refuse_decay(site, row)
     for name in _free_names(row.value):
         if not site.scope.find(name.id) and name.id in own:
             message = f"`{name.id}` is a row of `{net.name}`, but not an output"
             site.error("not-an-output", message, name.span, help=f"add `output {name.id}` to the net")
         if not site.scope.find(name.id) and find_layer(site, name) is None:
-            _check_given(site, net, fields, row)
+            _check_given(site, net, fields, row, data)
             known = [*fields, *(o.name for o in net.outputs)]
-            help = did_you_mean(name.id, known) or f"there are {', '.join(known)}"
+            help = _no_loss(name.id) or did_you_mean(name.id, known) or f"there are {', '.join(known)}"
             message = f"neither the net nor its data has `{name.id}`"
             if not data:
                 message = f"the net has no `{name.id}`, there is no `data`, and no loss says what `{name.id}` is"
-                help = did_you_mean(name.id, known) or UNTYPED.format(name.id)
+                help = _no_loss(name.id) or did_you_mean(name.id, known) or UNTYPED.format(name.id)
             site.error("unknown-name", message, name.span, help=help)
-    _check_given(site, net, fields, row)
+    _check_given(site, net, fields, row, data)
     return core.start(site, row.value)
 
 
-def _refuse_headless(site: Site, row: syntax.RecipeRow, pair: str) -> None:
+def _no_loss(word: str) -> str | None:
+    """Help for `loss focal`, a loss that is not there yet."""
+    from netdsl.text import foreign  # late: right texts need none
+
+    return foreign.loss(word) if foreign.no_loss(word) else None
+
+
+def _refuse_decay(site: Site, row: syntax.RecipeRow) -> None:
+    """`… + 0.01 * l2`: the size of the weights is no part of a loss here."""
+    for name in _operands(row.value):
+        if not name.id.isidentifier() or site.scope.find(name.id):
+            continue
+        from netdsl.text import foreign  # late: right texts need none
+
+        if foreign.decays(name.id):
+            help = (
+                "weights are kept small by `weight_decay=` of the optimizer, as in `optimizer adam(weight_decay=1e-4)`"
+            )
+            site.error(
+                "unknown-name", f"`{name.id}` is no part of a loss", name.span, help=f"{help}: leave it out here"
+            )
+
+
+def _operands(expr: Any) -> list[syntax.Name]:
+    """Names, or those of calls, that stand beside a sign of arithmetic."""
+    if isinstance(expr, syntax.Pipeline):
+        return [n for stage in expr.stages for n in _operands(stage)]
+    if not isinstance(expr, syntax.Binary):
+        return []
+    sides = [s.function if isinstance(s, syntax.Call) else s for s in (expr.left, expr.right)]
+    return [s for s in sides if isinstance(s, syntax.Name)] + _operands(expr.left) + _operands(expr.right)
+
+
+def _refuse_headless(site: Site, row: syntax.RecipeRow, pair: tuple[str, str], data: bool) -> None:
     """`loss cross_entropy`, `loss CrossEntropyLoss`; a name that is no loss anywhere is another mistake."""
     from netdsl.text import foreign  # late: right texts need none
 
@@ -201,18 +236,35 @@ def _refuse_headless(site: Site, row: syntax.RecipeRow, pair: str) -> None:
     named = [a.span.text for a in first.arguments if a.name] if isinstance(first, syntax.Call) else []
     call = other or word + (f"({', '.join(named)})" if named else "")
     message = f"a {row.keyword.id} says what goes into it, as a row of a net does"
-    site.error("nothing-before", message, row.value.span, help=f"write `{row.keyword.id} {pair} -> {call}`")
+    op = REGISTRY.get(call.partition("(")[0])
+    same = op is not None and issubclass(op, PairLoss)
+    more = "" if data else f", and add a row{'' if same else ' such as'} `data {'…' if same else 'digits'}`"
+    help = f"write `{row.keyword.id} ({', '.join(pair)}) -> {call}`{more}"
+    if same and data:
+        help = _alike(site, row.keyword.id, pair[0], call)
+    site.error("nothing-before", message, row.value.span, help=help)
 
 
-def _check_given(site: Site, net: Net, fields: Mapping[str, TensorType], row: syntax.RecipeRow) -> None:
+def _alike(site: Site, keyword: str, output: str, call: str) -> str:
+    """Which arrow of its own shape an output may be held against."""
+    types = {n: b.value.type for n, b in site.scope.names.items() if isinstance(b.value, Value)}
+    other = next((n for n, type in types.items() if n != output and type == types.get(output)), None)
+    if other is not None:
+        return f"write `{keyword} ({output}, {other}) -> {call}`"
+    return f"say which two arrows of one shape it compares, in front of an arrow: `(…, …) -> {call}`"
+
+
+def _check_given(
+    site: Site, net: Net, fields: Mapping[str, TensorType], row: syntax.RecipeRow, data: bool
+) -> None:  # fmt: skip
     """`loss cross_entropy` says nothing of what goes in; `(label, logits) -> cross_entropy` says it in turn."""
     stages = row.value.stages
     first, last = stages[0], stages[-1]
     outputs = [o.name for o in net.outputs if not o.aux] or [o.name for o in net.outputs]
-    labels = [n for n in fields if n not in {v.name for v in net.inputs}] or list(fields)
+    labels = [n for n in fields if n not in {v.name for v in net.inputs}] or (list(fields) if data else ["label"])
     function = first.function if isinstance(first, syntax.Call) else first
     if isinstance(function, syntax.Name) and not site.scope.find(function.id) and outputs and labels:
-        _refuse_headless(site, row, f"({outputs[0]}, {labels[0]})")
+        _refuse_headless(site, row, (outputs[0], labels[0]), data)
     if isinstance(first, syntax.TupleOf) and len(first.items) == 2 and not isinstance(last, syntax.Claim):
         names = [i.id if isinstance(i, syntax.Name) else "" for i in first.items]
         types = [b.value.type for n in names if (b := site.scope.find(n)) and isinstance(b.value, Value)]

@@ -18,6 +18,7 @@ __all__ = [
     "WAYS",
     "Missing",
     "Way",
+    "decays",
     "declared",
     "gaps",
     "input_row",
@@ -32,6 +33,7 @@ __all__ = [
     "plain",
     "row",
     "row_help",
+    "said",
     "undeclared",
     "way",
     "ways",
@@ -122,6 +124,17 @@ def part(word: str) -> tuple[str, str]:
     found = next((here for here, words in settings.PARTS.items() if plain(word) in map(plain, words.split())), "")
     what, _, name = found.partition(".")
     return what, name
+
+
+def said(word: str, what: str) -> str | None:
+    """What is said of a setting that an optimizer, a schedule or data (`what`) has elsewhere."""
+    rows = settings.SAID.get(what, {})
+    return next((says.format(word) for says, words in rows.items() if plain(word) in map(plain, words.split())), None)
+
+
+def decays(word: str) -> bool:
+    """Whether a word means a term of a loss that keeps weights small."""
+    return plain(word) in map(plain, settings.DECAY.split())
 
 
 def input_row(name: str, sizes: str) -> str | None:

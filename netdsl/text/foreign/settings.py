@@ -57,12 +57,13 @@ RENAMED: dict[str, str] = {
     "lr": "learning_rate base_lr eta",
     "beta1": "beta_1 momentum",
     "beta2": "beta_2",
-    "weight_decay": "l2 wd decay regularization kernel_regularizer",
-    "momentum": "mom decay_rate",
-    "every": "step_size stepsize decay_steps",
-    "warmup": "warmup_steps warmup_epochs",
+    "weight_decay": "wd",
+    "momentum": "mom",
+    "alpha": "rho smoothing_constant",
+    "every": "step_size stepsize",
+    "warmup": "warmup_epochs",
     "power": "degree",
-    "floor": "eta_min min_lr",
+    "floor": "alpha end_factor min_lr_ratio min_lr_rate",
     "folder": "root path dir directory data_dir",
     "file": "path filename",
     "flip": "hflip horizontal_flip random_flip",
@@ -168,9 +169,13 @@ class ForeignRow:
 
 
 ROWS: tuple[ForeignRow, ...] = (
-    ForeignRow("batch 64", "batch_size batchsize bs mini_batch minibatch samples_per_batch ims_per_batch", "batch {}"),
-    ForeignRow("epochs 20", "n_epochs num_epochs max_epochs epoch", "epochs {}"),
-    ForeignRow("epochs 20", "max_iter iterations steps"),
+    ForeignRow(
+        "batch 64",
+        "batch_size batchsize bs mini_batch minibatch samples_per_batch ims_per_batch train_batch_size "
+        "per_device_train_batch_size samples_per_gpu",
+        "batch {}",
+    ),
+    ForeignRow("epochs 20", "n_epochs num_epochs max_epochs epoch max_epoch num_train_epochs", "epochs {}"),
     ForeignRow("optimizer sgd(lr=0.1)", "optim optimiser solver"),
     ForeignRow("schedule cosine", "scheduler lr_scheduler lr_policy learning_rate_schedule lr_schedule"),
     ForeignRow("data digits", "dataset data_loader dataloader train_data training_data datasource input"),
@@ -178,48 +183,100 @@ ROWS: tuple[ForeignRow, ...] = (
     ForeignRow("metric (logits, label) -> accuracy", "metrics eval_metric evaluate score"),
     ForeignRow(
         "clip 1.0",
-        "grad_clip gradient_clip clip_norm clip_grad clip_gradient clip_grad_norm max_norm max_grad_norm clipnorm",
+        "grad_clip gradient_clip clip_norm clip_grad clip_gradient clip_grad_norm max_norm max_grad_norm "
+        "global_clipnorm gradient_clip_val",
         "clip {}",
     ),
     ForeignRow(
         "accumulate 4",
         "gradient_accumulation grad_accum accumulation accumulation_steps accumulate_grad_batches "
-        "gradient_accumulation_steps iter_size",
+        "gradient_accumulation_steps iter_size grad_accum_steps update_freq",
         "accumulate {}",
     ),
-    ForeignRow("precision bf16", "amp mixed_precision autocast dtype fp16 bf16"),
-    ForeignRow("seed 1", "random_seed manual_seed random_state", "seed {}"),
-    ForeignRow("workers 2", "num_workers n_workers", "workers {}"),
+    ForeignRow("precision fp16", "amp use_amp mixed_precision autocast fp16 half"),
+    ForeignRow("precision bf16", "bf16 bfloat16"),
+    ForeignRow("seed 1", "random_seed manual_seed random_state seed_everything", "seed {}"),
+    ForeignRow("workers 2", "num_workers n_workers dataloader_num_workers workers_per_gpu", "workers {}"),
 )
 
 PARTS: dict[str, str] = {
-    "optimizer.lr": "lr learning_rate base_lr",
-    "optimizer.momentum": "momentum",
+    "optimizer.lr": "lr learning_rate base_lr lr0 init_lr initial_lr",
+    "optimizer.momentum": "momentum mom",
     "optimizer.weight_decay": "weight_decay wd",
     "optimizer.nesterov": "nesterov",
-    "optimizer.beta1": "beta1 beta_1",
-    "optimizer.beta2": "beta2 beta_2",
-    "schedule.warmup": "warmup warmup_epochs",
+    "optimizer.beta1": "beta1 beta_1 adam_beta1",
+    "optimizer.beta2": "beta2 beta_2 adam_beta2",
+    "optimizer.eps": "eps epsilon adam_epsilon opt_eps",
+    "schedule.warmup": "warmup warmup_epochs lr_warmup_epochs",
+    "schedule.every": "step_size lr_step_size decay_epochs lr_decay_epochs",
+    "schedule.factor": "gamma lr_gamma",
+    "schedule.power": "power",
 }
 """Rows that are settings of the optimizer or of the schedule, with the words for them."""
 
+WARM = "`warmup=` of the schedule says for how many epochs the rate climbs, as in `schedule cosine(warmup=3)`"
+LEAST = "`floor=` of the schedule says to which share of it the rate falls, as in `schedule cosine(floor=0.01)`"
 SELF = "leave the row out: "
 NO_ROWS: dict[str, str] = {
+    "a training is as long as its `epochs`, each of which is every training sample once": "max_iter max_iters "
+    "iterations steps max_steps train_steps num_steps total_steps num_iterations",
+    WARM: "warmup_steps warmup_iters warmup_ratio warmup_lr warmup_proportion lr_warmup_steps",
+    LEAST: "min_lr lr_min eta_min end_learning_rate final_lr",
+    "weights and products are float32 unless a row says `precision fp16` or `precision bf16`": "dtype torch_dtype",
+    "both shares of Adam stand in its row, as in `optimizer adam(beta1=0.9, beta2=0.999)`": "betas opt_betas",
+    "`clip` is the largest norm of the whole gradient, as in `clip 1.0`: no other bound is known here": "clipvalue "
+    "clip_value gradient_clip_algorithm",
+    "labels are smoothed by the loss, as in `loss (logits, label) -> cross_entropy(smoothing=0.1)`": "smoothing "
+    "label_smoothing",
     SELF + "the command says where it computes, as in `netdsl train FILE --device cuda`": "device gpu gpus cuda "
     "devices accelerator use_gpu num_gpus solver_mode",
     SELF + "training draws a new order every epoch by itself": "shuffle shuffling random_order",
     SELF + "a run keeps its checkpoint and the weights of its best epoch by itself": "early_stopping early_stop "
-    "earlystopping patience checkpoint checkpoints save save_best save_dir callbacks callback snapshot",
+    "earlystopping patience checkpoint checkpoints save save_best save_dir callbacks callback snapshot save_steps "
+    "save_freq save_every save_interval checkpoint_interval checkpoint_hist save_strategy save_model",
     SELF + "a run keeps its metrics, a line an epoch, and curves in its folder by itself": "log logger log_every "
-    "logging tensorboard wandb print_every display verbose",
+    "logging tensorboard wandb print_every display verbose print_freq log_interval log_freq logging_steps report_to "
+    "log_wandb log_every_n_steps eval_steps eval_interval test_interval eval_every check_val_every_n_epoch",
     SELF + 'what is held out is a setting of the data, as in `imagefolder("photos", validation=0.1)`': "val_split "
     "validation validation_split test_split split val valid valid_split",
     SELF + 'pictures are varied by settings of the data, as in `imagefolder("photos", flip=true)`': "augment "
-    "augmentation augmentations transform transforms aug flip",
+    "augmentation augmentations transform transforms aug flip hflip",
     SELF + "dropout is a layer of the net, as in `dropout(0.5)`": "dropout drop_rate dropout_rate",
     SELF + "training is begun by the command `netdsl train FILE`": "fit run main train compile",
 }
 """What is said of rows that a recipe does not need, with the words for them elsewhere."""
+
+SAID: dict[str, dict[str, str]] = {
+    "optimizer": {
+        "Keras decays the rate by `decay`, other programs the weights: here a `schedule` lowers the rate, and "
+        "`weight_decay=` shrinks the weights": "decay",
+        "`weight_decay=` adds that share of each weight to its gradient, as half the square of the weights in a loss "
+        "would": "l2 regularization kernel_regularizer",
+        "there is no such variant yet: leave `{}` out": "amsgrad maximize dampening",
+        "it changes how fast a step is computed, not what: leave `{}` out": "foreach fused capturable differentiable",
+        "the weights are those of the net: leave `{}` out": "params parameters",
+    },
+    "schedule": {
+        WARM: "warmup_steps warmup_iters warmup_ratio num_warmup_steps warmup_lr warmup_start_lr start_factor",
+        LEAST: "min_lr lr_min eta_min end_learning_rate final_lr",
+        "a schedule lasts as long as the training, whose length is the row `epochs`: leave `{}` out": "T_max "
+        "t_initial total_iters total_steps max_epochs epochs num_epochs steps num_training_steps max_iters max_steps",
+        "a rate falls once, over the whole training: leave `{}` out": "T_0 T_mult t_mul m_mul cycle restarts "
+        "num_cycles cycle_limit",
+        "`every=` counts epochs": "decay_steps milestones step_epochs",
+        "nothing of it is needed: leave `{}` out": "last_epoch verbose optimizer staircase",
+    },
+    "data": {
+        "nothing is downloaded: leave `{}` out": "download",
+        "all splits are read, each for what it is: leave `{}` out": "train split subset is_train",
+        "pictures become numbers from 0 to 1, then `mean=` and `std=` are applied: leave `{}` out": "transform "
+        "transforms target_transform to_tensor normalize loader",
+        "the last batch may be smaller: leave `{}` out": "drop_last",
+        "workers hand on their pictures by themselves, the row `workers` says how many there are: leave `{}` "
+        "out": "pin_memory persistent_workers prefetch prefetch_factor",
+    },
+}
+"""What is said of settings that an optimizer, a schedule or data have elsewhere; `{}` stands for the setting."""
 
 LOSSES: tuple[ForeignRow, ...] = (
     ForeignRow(
@@ -254,6 +311,11 @@ NO_LOSS = (
     "f1 auc precision recall"
 )
 """Losses and metrics that netdsl does not have yet."""
+DECAY = (
+    "l1 l2 l1_reg l2_reg l1_loss l2_loss l1_regularization l2_regularization l1_penalty l2_penalty reg regularization "
+    "regularizer reg_loss regularization_loss weight_decay penalty weight_norm"
+)
+"""What other programs add to a loss for the size of the weights."""
 
 DECLARED: dict[str, str] = {
     "sgd": "GradientDescent momentum_sgd MomentumOptimizer nesterov stochastic_gradient_descent "
