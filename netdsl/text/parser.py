@@ -326,14 +326,14 @@ class Automaton:
 
     def read_body(self, mistake: Mistake, opener: Token | None, level: str) -> None:
         """The head of a body is wrong; its rows are read for mistakes of their own."""
-        tokens = self.reader.tokens
-        if level != "item" and mistake.head.kind not in STARTS_BODY:
-            return
-        from netdsl.text.mistakes.heads import item_word
+        from netdsl.text.mistakes.heads import RECIPE_WORDS, item_word
 
-        if mistake.head.kind in ("LBRACE", "LSQB") or (
-            mistake.head.kind == "NAME" and mistake.following.kind == "LBRACE"
-        ):
+        tokens, word = self.reader.tokens, mistake.head.text
+        recipe = item_word(word) == "train" if level == "item" else level == "row" and word in RECIPE_WORDS
+        if level != "item" and not recipe and mistake.head.kind not in STARTS_BODY:
+            return
+        unknown = mistake.head.kind == "NAME" and mistake.following.kind == "LBRACE" and level == "item"
+        if mistake.head.kind in ("LBRACE", "LSQB") or unknown:
             return  # of what it is the body cannot be told
         at = mistake.at
         while tokens[at].kind not in (ROW_END, END, "LBRACE") or tokens[at].opener is not opener:
@@ -343,9 +343,7 @@ class Automaton:
         if tokens[at].kind != "LBRACE" or mistake.head.kind == "USE":
             return
         close = next(i for i in range(at, len(tokens)) if tokens[i].kind == "RBRACE" and tokens[i].opener is tokens[at])
-        recipe = level == "item" and item_word(mistake.head.text) == "train"
-        start = "recipe" if recipe else "body"
-        Automaton(self.reader, start, close + 1).run(at)
+        Automaton(self.reader, "recipe" if recipe else "body", close + 1).run(at)
 
     def next_row(self, at: int, opener: Token | None) -> int:
         """The token after the end of the row that token `at` stands in, a row of the bracket `opener`."""

@@ -312,6 +312,7 @@ NO_LAYERS: dict[str, str] = {
     "DummyData",
     "leave it out: training is a section of its own, as in `train Name { … }`": "fit backward zero_grad train_on_batch "
     "optimizer_step init_weights initialize",
+    "it begins a row of a recipe, `train Name { … }`, not of a net": "loss metric criterion optimizer schedule",
     "leave it out: memory and devices are no part of a net": "to_device requires_grad_ eval_mode checkpoint "
     "data_parallel DataParallel",
 }

@@ -73,6 +73,8 @@ GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     elsewhere.table_row,
     heads.foreign_file,
     heads.dashed_name,
+    heads.misplaced_recipe,
+    heads.misplaced_recipe_row,
     heads.misplaced_definition,
     heads.unknown_item,
     heads.misspelt_row_word,

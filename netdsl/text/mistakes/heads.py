@@ -7,7 +7,7 @@ import re
 from netdsl.base.slips import nearest
 from netdsl.stdlib import STDLIB
 from netdsl.text.diagnostics import Diagnostic, Fix, did_you_mean
-from netdsl.text.mistakes.mistake import Mistake, described, line_rest, words
+from netdsl.text.mistakes.mistake import Mistake, described, line_rest, row_head, words
 from netdsl.text.tokens import STARTS_ITEM
 
 ITEM_WORDS = ("net", "block", "recurrent", "train", "use", "let")
@@ -105,6 +105,59 @@ def dashed_name(m: Mistake) -> Diagnostic | None:
     place = next(t for t in m.tokens if t.start == start)
     message = f"`{found[0]}` is no name: `-` subtracts"
     return m.say("bad-name", message, place, help=f"write `{found[0].replace('-', '_')}`")
+
+
+RECIPE_WORDS = frozenset(("train", "training", "trainer", "recipe", "fit", "optimize", "optimise"))
+
+
+def misplaced_recipe(m: Mistake) -> Diagnostic | None:
+    """`train { … }`, `train N { … }` inside a net."""
+    if m.level != "row" or m.head.text not in RECIPE_WORDS or m.head.opener is None:
+        return None
+    if m.at - m.head_at > 1 or "LBRACE" not in (m.token.kind, m.following.kind):
+        return None
+    name = m.token.text if m.token.kind == "NAME" else net_around(m)
+    message = "a recipe stands at the top of a file, not inside a body"
+    return m.say("misplaced-definition", message, m.head, help=f"move it out of the net, as `train {name} {{ … }}`")
+
+
+def net_around(m: Mistake) -> str:
+    """The name of the net in whose body a mistake stands."""
+    opener = m.head.opener
+    while opener is not None:
+        head = row_head(m.tokens, m.tokens.index(opener))
+        if m.tokens[head].kind == "NET":
+            return m.tokens[head + 1].text
+        opener = m.tokens[head].opener
+    return "Name"
+
+
+RECIPE_ROWS = frozenset(
+    (
+        "data",
+        "optimizer",
+        "schedule",
+        "epochs",
+        "batch",
+        "seed",
+        "clip",
+        "accumulate",
+        "precision",
+        "workers",
+        "loss",
+        "metric",
+    )
+)
+
+
+def misplaced_recipe_row(m: Mistake) -> Diagnostic | None:
+    """`epochs 3`, `optimizer adam` among the rows of a net."""
+    if m.level != "row" or m.head.text not in RECIPE_ROWS or m.at - m.head_at != 1:
+        return None
+    if m.token.kind not in ("NAME", "NUMBER") or m.token.first:
+        return None
+    help = f"recipes stand behind their nets: `train {net_around(m)} {{ … }}` with this row in it"
+    return m.say("misplaced-row", f"`{m.head.text}` begins a row of a recipe, not of a net", m.head, help=help)
 
 
 def misplaced_definition(m: Mistake) -> Diagnostic | None:
