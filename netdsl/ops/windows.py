@@ -104,4 +104,4 @@ def left_over(window: Window) -> tuple[Extent, int]:
     free = window.size + window.before + window.after - window.reach
     if window.ceil or window.stride == 1:
         return 0, 0
-    return free % window.stride, max(window.after, window.stride - window.reach, 0)
+    return free % window.stride, max(window.after, 0) + max(window.stride - window.reach, 0)
