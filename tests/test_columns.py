@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
-from netdsl.analysis.columns import COLUMNS, budget_words, drawn, in_rows, in_totals
+from netdsl.analysis.columns import COLUMNS, budget_words, drawn, in_rows, in_totals, summed
 from netdsl.analysis.report import Row, Totals
+from netdsl.analyzer import analyze
+from netdsl.program import load_text
 
 TEXT = """
 block b(c) { conv(c, 3, pad=1) -> relu }
@@ -106,3 +109,14 @@ def test_no_line_of_the_table_is_lost() -> None:
     assert {c.name for c in in_rows()} <= {c.name for c in in_totals()} == {c.name for c in COLUMNS}
     assert set(drawn()) <= set(in_rows())
     assert set(budget_words()) >= {c.name for c in COLUMNS if c.total != "str"}
+
+
+def test_what_adds_up_adds_up() -> None:
+    """The numbers of a net are the sums of those of its layers, whichever columns are added."""
+    report = analyze(load_text(re.sub("assert .*", "", TEXT)).net())
+    added = {column.name for column, _ in summed()}
+    assert {"params", "macs", "flops"} <= added
+    assert added.isdisjoint({"receptive_field", "peak_inference_bytes", "peak_at"})
+    for name in added & {column.name for column in in_rows()}:
+        layers = [getattr(row, name) for row in report.rows if row.kind == "layer"]
+        assert getattr(report.totals, name) == sum(layers), name

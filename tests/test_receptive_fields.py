@@ -172,6 +172,15 @@ TABLE: dict[str, tuple[str, Any]] = {
         "x [1, 13] ; conv(1, 3, dilation=2, pad=1) -> slice(1, step=2) -> flatten -> linear(2)", None,
     ),
     "the rim of a summary": ("x [1, 9] ; global_avgpool(keep=true) -> pad(1) -> slice(1, end=1) -> flatten -> linear(2)", None),
+    "an end of a mirrored rim beside a cut": (
+        "x [1, 13] ; a: pad(1, mode=reflect) -> slice(1, start=-2) ; b: x -> slice(1, start=-2) ; a + b -> flatten -> linear(2)",
+        None,
+    ),
+    "no more than lies between two cuts": ("x [1, 40] ; crop(size=5) -> conv(1, 5, pad=4) -> conv(1, 5, pad=4)", ((5,), (1,), (17,))),
+    "the first steps of what remembers": ("x [6, 3] ; lstm(4) -> slice(0, end=3) -> mean(axis=0)", None),
+    "spread windows over what remembers": (
+        "x [6, 3] ; lstm(4) -> transpose -> conv(2, 2, dilation=3, stride=4) -> global_avgpool", None,
+    ),
     "a window on a summary": ("x [1, 9] ; global_avgpool(keep=true) -> conv(2, 3, pad=1)", "all"),
     "a reshape that keeps an axis": ("x [2, 3, 10] ; reshape([6, 10]) -> conv(1, 3)", ((3, 3), (0, 1), (0, 0))),
 }  # fmt: skip
@@ -222,6 +231,7 @@ RECURRENT: dict[str, tuple[str, Any]] = {
     "a step that remembers": ("x [6, 3] ; remember(4)", None),
     "its last step": ("x [6, 3] ; remember(4) -> last", "all"),
     "a step without memory": ("x [6, 3] ; glance(4)", ((1,), (1,), (0,))),
+    "parts in time": ("x [6, 3] ; m: mean(axis=0, keep=true) ; (x, m) -> concat(axis=0) -> glance(4)", None),
     "behind a convolution": ("x [3, 9] ; conv(2, 3) -> transpose -> glance(4)", ((3,), (1,), (0,))),
 }
 

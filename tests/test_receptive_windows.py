@@ -98,6 +98,17 @@ def test_two_fields_side_by_side(seed: int) -> None:
     assert fewer == [], "it is said with as few phases as there are"
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_a_field_said_with_more_phases_is_the_same(seed: int) -> None:
+    """However often its phases are written down, they are said once: beside itself, and behind a window of one."""
+    one = slide(AxisField(((0, 0),), 1), drawn(seed)[0])
+    assert one is not None
+    for times in (2, 3):
+        longer = AxisField(tuple(one.at(i) for i in range(one.period * times)), one.jump * times)
+        assert join_axes(longer, longer) == join_axes(one, longer) == one
+        assert slide(longer, Window(99, 1)) == one
+
+
 def _moves(axis: AxisField, output: int, period: int) -> bool:
     """Whether a position and the one `period` later see the same, moved on."""
     (low, high), (later, last) = axis.at(output), axis.at(output + period)

@@ -219,7 +219,7 @@ class Walk:
 
         Where values of one type are read alike, `readings` keeps how.
         """
-        if place[0] == 0 and len(tuple(op.operands())) == 1 and _settled(field) and not op.windows():
+        if len(tuple(op.operands())) == 1 and _settled(field) and not op.windows():
             return field
         before, after = map(self.shape, ends)
         reading = readings.get(ends[0].type) or reading_at(op, *place, self.sizes)

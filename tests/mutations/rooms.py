@@ -64,8 +64,8 @@ ROOMS = {
     "analysis": Room(
         ("netdsl/analysis",),
         (
-            *READ, "test_analyzer.py", "test_explained.py", "test_columns.py", "test_reports.py", "test_golden.py",
-            "test_same_costs.py", "test_specs.py", "test_language.py", "test_plain.py", "test_warnings.py",
+            *READ, "test_report_numbers.py", "test_analyzer.py", "test_explained.py", "test_columns.py", "test_reports.py",
+            "test_golden.py", "test_same_costs.py", "test_specs.py", "test_language.py", "test_plain.py", "test_warnings.py",
             "test_effort.py", "test_step_costs.py", "test_amounts.py", "test_hostile.py", "test_slips.py",
         ),
     ),
