@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, get_args
 
 import pytest
@@ -192,6 +193,22 @@ def test_conditions_choose_rows(condition: str, holds: bool) -> None:
     if "fast" in condition:
         text = text.replace("== fast", "in [fast]")
     assert [n.kind for n in net(text).nodes] == ["relu" if holds else "tanh"]
+
+
+@pytest.mark.parametrize("shape", [(7,), (4, 7), (4, 6, 7), (4, 5, 6, 7)])
+def test_what_arrows_are_asked(shape: tuple[int, ...]) -> None:
+    """Each word for a part of a shape, at every rank: the axis that docs/language.md says, or refused where there is none."""
+    last, rank = shape[-1], len(shape)
+    length = shape[0] if rank < 3 else shape[1]
+    asked: dict[str, int | None] = {"channels": shape[0], "features": last, "length": length, "rank": rank}
+    asked |= {"width": last if rank > 1 else None, "height": shape[-2] if rank > 1 else None}
+    asked |= {"depth": shape[1] if rank > 3 else None, "elements": prod(shape)}
+    for word, size in asked.items():
+        text = f"net X {{ input x {list(shape)}\n assert x.{word} == {size or 1}\n relu\n}}"
+        assert [d.code for d in check_text(text)] == ([] if size else ["wrong-rank"]), word
+        assert [d.code for d in check_text(text.replace("==", "!="))] == [
+            "assertion-failed" if size else "wrong-rank"
+        ], word
 
 
 def test_else_if_and_if_as_a_row() -> None:

@@ -7,6 +7,7 @@ import pytest
 from netdsl.program import check_text
 
 IMAGE = "input x [3, 32, 32]"
+VOLUME = "input x [3, 8, 8, 8]"
 SEQUENCE = "input h [16, 8]"
 PAIR = "input a [8, 4, 4], b [8, 4, 4]"
 WORDS = "input words int[16]"
@@ -20,6 +21,10 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     (IMAGE, "reshape(3, 1024)", "reshape((3, 1024))"),
     (IMAGE, "transpose(1, 2, 0)", "transpose((1, 2, 0))"),
     (IMAGE, "pad(1, 1)", "pad((1, 1))"),
+    (VOLUME, "pad(1, 2, 3)", "pad((1, 2, 3))"),
+    (VOLUME, "crop(4, 4, 2)", "crop((4, 4, 2))"),
+    (VOLUME, "pad(1, 2, 3, 4)", "pad(1)"),
+    (IMAGE, "unpool(2, nearest)", "unpool(2, mode=nearest)"),
     # arrows cut and joined
     (SEQUENCE, "h[-1] -> linear(2)", "h -> last"),
     (SEQUENCE, "h[0]", "h -> slice(0, start=0, end=1) -> squeeze(0)"),

@@ -200,13 +200,13 @@ class Library:
             if self.collector.full:
                 return
             found = target.own.get(name.id) if target else None
-            if found is None or target is None:
-                module.broken.add(name.id)
-            if target is not None and found is None:
+            if target is not None and found is not None:
+                self._take(module, name, found, target)
+                continue
+            module.broken.add(name.id)
+            if target is not None:
                 help = did_you_mean(name.id, target.own) or f"it has {', '.join(target.own)}"
                 self.collector.report("unknown-name", f"`{use.path}` has no `{name.id}`", name.span, help=help)
-            elif target is not None and found is not None:
-                self._take(module, name, found, target)
 
     def _take(self, module: Module, name: syntax.Name, found: syntax.Definition, target: Module) -> None:
         """Make a definition of another file known under its name."""

@@ -9,4 +9,7 @@ REASONS: dict[str, str] = {
     "netdsl/analysis/fields.py FollowedAxes.join: constant changed: True => False": (
         "equivalent: every field has an entry for each axis that is followed"
     ),
+    "netdsl/elaborate/nodes.py operate: statement left out: refuse(site, error, {}, span, Bundle(operands))": (
+        "equivalent: arithmetic refuses truth values alone, and no arrow of a text has any"
+    ),
 }
