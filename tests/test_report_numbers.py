@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from itertools import product
 
 import pytest

@@ -23,7 +23,6 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     (IMAGE, "pad(1, 1)", "pad((1, 1))"),
     (VOLUME, "pad(1, 2, 3)", "pad((1, 2, 3))"),
     (VOLUME, "crop(4, 4, 2)", "crop((4, 4, 2))"),
-    (VOLUME, "pad(1, 2, 3, 4)", "pad(1)"),
     (IMAGE, "unpool(2, nearest)", "unpool(2, mode=nearest)"),
     # arrows cut and joined
     (SEQUENCE, "h[-1] -> linear(2)", "h -> last"),
