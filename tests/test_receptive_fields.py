@@ -231,7 +231,11 @@ RECURRENT: dict[str, tuple[str, Any]] = {
     "a step that remembers": ("x [6, 3] ; remember(4)", None),
     "its last step": ("x [6, 3] ; remember(4) -> last", "all"),
     "a step without memory": ("x [6, 3] ; glance(4)", ((1,), (1,), (0,))),
-    "parts in time": ("x [6, 3] ; m: mean(axis=0, keep=true) ; (x, m) -> concat(axis=0) -> glance(4)", None),
+    "one of two parts in time": (
+        "x [6, 3] ; n: slice(0, end=2) -> mean(axis=0, keep=true) ; m: x -> mean(axis=0, keep=true) ; "
+        "(n, m) -> concat(axis=0) -> glance(4) -> slice(0, end=1)",
+        None,
+    ),
     "behind a convolution": ("x [3, 9] ; conv(2, 3) -> transpose -> glance(4)", ((3,), (1,), (0,))),
 }
 
