@@ -114,6 +114,8 @@ CHOICES: tuple[tuple[str, str], ...] = (
     ("y: x -> (wide ? relu : tanh)", "y: if wide { x -> relu } else { x -> tanh }"),
     ('assert H % 2 == 0: "even"', 'assert H % 2 == 0, "even"'),
     ("unless (c > 3) { relu }", "if not (c > 3) { … }"),
+    ('assert(H % 2 == 0, "even")', 'assert H % 2 == 0, "even"'),
+    ("assert (H > 3, W > 3)", "assert H > 3 and W > 3"),
     # outputs
     ("output tanh(x + x)", "output y: x + x -> tanh"),
     ("output x -> relu", "output y: x -> relu"),
@@ -121,6 +123,9 @@ CHOICES: tuple[tuple[str, str], ...] = (
     ("output z = x + x", "output z: x + x"),
     ("output y = relu(x)", "output y: x -> relu"),
     # names given anew
+    ("if wide { x: x -> conv(3, 1) }", "x1: if wide { x -> conv(3, 1) } else { x }"),
+    ("if wide { x: relu } else { x: tanh }", "x1: if wide { relu } else { tanh }"),
+    ("if c > 3 { x: relu } else if wide { x: tanh }", "x1: if c > 3 { relu } else if wide { tanh } else { x }"),
     ("x -= x + x", "x1: x - (x + x)"),
     ("x += x -> relu", "x1: x + (x -> relu)"),
     ("x *= 2", "x1: x * 2"),

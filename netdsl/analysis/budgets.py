@@ -122,6 +122,8 @@ def _binary(expr: syntax.Binary, values: Mapping[str, object]) -> Any:
     apply = COMPARISONS.get(expr.operator) or ARITHMETIC.get(expr.operator)
     if apply is None:
         raise BudgetError("wrong-kind", f"`{expr.operator}` has no place in a budget", expr.operator_span)
+    if isinstance(left, str) or isinstance(right, str):
+        raise BudgetError("wrong-kind", f"`{expr.operator}` takes numbers here", expr.span, _without_quotes(expr))
     try:
         if expr.operator == "**" and isinstance(left, int) and left.bit_length() * abs(right) > MOST_BITS:
             raise OverflowError
@@ -132,3 +134,12 @@ def _binary(expr: syntax.Binary, values: Mapping[str, object]) -> Any:
         raise BudgetError("wrong-setting", "this number is too large", expr.span) from None
     except TypeError:
         raise BudgetError("wrong-kind", f"`{expr.operator}` takes numbers here", expr.span) from None
+
+
+def _without_quotes(expr: syntax.Binary) -> str | None:
+    """Help for `macs < "1G"`."""
+    from netdsl.text.foreign.amounts import amount  # late: right texts need none
+
+    texts = [side.span.text for side in (expr.left, expr.right)]
+    shown = [(amount(text[1:-1]) or "") if text[:1] == '"' else text for text in texts]
+    return f"write `{shown[0]} {expr.operator} {shown[1]}`" if all(shown) else "an amount stands without quotes"

@@ -99,7 +99,9 @@ def check_assert(site: Site, row: syntax.AssertRow) -> None:
         return
     if not isinstance(value, bool):
         message = f"`assert` takes a condition, not {describe(value)}"
-        site.error("wrong-kind", message, row.condition.span)
+        import netdsl.elaborate.conditions as conditions  # late: right texts need none
+
+        site.error("wrong-kind", message, row.condition.span, help=conditions.of_assert(row, value))
     if not value:
         message = row.message or f"`{row.condition.span.text}` does not hold"
         site.error("assertion-failed", message, row.condition.span, notes=_values_in(site.scope, row.condition))
@@ -140,8 +142,19 @@ def _assert_row(site: Site, row: syntax.AssertRow) -> None:
         return
     for name in names_in(row.condition):
         if not site.scope.find(name.id) and find_layer(site, name) is None:
-            unknown_name(site, name, words)
+            _foreign_total(site, name)
+            unknown_name(site, name, words, arrows_only=True)
     check_assert(site, row)
+
+
+def _foreign_total(site: Site, name: syntax.Name) -> None:
+    """A total of the report in the words of another tool: `rf`, `madds`."""
+    from netdsl.text.foreign.attributes import total  # late: right texts need none
+
+    same = total(name.id)
+    if same is not None:
+        message = f"nothing is called `{name.id}`"
+        site.error("unknown-name", message, name.span, help=f"did you mean `{same}`?")
 
 
 def _mentions(expr: Any, names: Sequence[str], scope: Scope) -> bool:

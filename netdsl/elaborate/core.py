@@ -126,7 +126,10 @@ def truth(site: Site, expr: syntax.Expr) -> bool:
             )  # fmt: skip
         return verdict is Verdict.ALWAYS
     if not isinstance(value, bool):
-        site.error("wrong-kind", f"a condition is true or false, not {describe(value)}", expr.span)
+        import netdsl.elaborate.conditions as conditions  # late: right texts need none
+
+        help = conditions.no_condition(expr, value)
+        site.error("wrong-kind", f"a condition is true or false, not {describe(value)}", expr.span, help=help)
     return value
 
 

@@ -93,6 +93,29 @@ def whole_numbers(op: type[Op], call: str, value: Any) -> str | None:
     return f"real numbers need no kind: write `input {value.name} {value.type}`".replace("int[", "[")
 
 
+def real_numbers(value: Value, given: bool) -> str | None:
+    """Help for a layer that looks up by whole numbers, where real ones come in; `given` as an input of the body."""
+    if value.type.dtype is not DType.FLOAT:
+        return None
+    if given and value.name:
+        return f"whole numbers are declared: write `{value.name} int{value.type}` in the `input` row"
+    return "whole numbers come from an input that is declared so, as in `input words int[T]`"
+
+
+def without_batch(text: str, rank: int, field: str) -> str:
+    """Help for a setting that names an axis which is not there: other languages count the batch."""
+    name, equals, value = text.rpartition("=")
+    numbers = [int(n) for n in re.findall(r"-?\d+", value)]
+    counted = re.fullmatch(r"[\s\d,()\[\]-]+", value) is not None and bool(numbers)
+    if counted and field == "order" and numbers[0] == 0 and len(numbers) == rank + 1:
+        numbers = numbers[1:]
+    if not counted or not all(0 < n <= rank or -rank <= n < 0 for n in numbers):
+        return "axes are counted from 0, without the batch"
+    moved = [str(n - 1 if n > 0 else n) for n in numbers]
+    shown = f"({', '.join(moved)})" if value.strip()[:1] in "([" else moved[0]
+    return f"axes are counted without the batch: write `{name}{equals}{shown}`"
+
+
 # ---------------------------------------------------------------- inputs
 
 SHAPED = re.compile(

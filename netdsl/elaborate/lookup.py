@@ -68,7 +68,7 @@ def unknown_name(site: Site, name: syntax.Name, more: Sequence[str] = (), arrows
     import netdsl.elaborate.habits as habits
 
     help = habits.of_place(name) or (
-        did_you_mean(name.id, advice.own(site.scope)) if arrows_only else advice.unknown(site, name.id, more=more)
+        did_you_mean(name.id, advice.own(site.scope), more) if arrows_only else advice.unknown(site, name.id, more=more)
     )
     if help is None:
         arrows = [n for s in site.scope.chain() for n, b in s.names.items() if isinstance(b.value, Value | Bundle)]
@@ -121,9 +121,11 @@ def check_label(site: Site, name: syntax.Name) -> None:
         )  # fmt: skip
     found = site.build.scope.names.get(name.id)
     if found is not None and not site.build.loops:
-        site.error(
-            "duplicate-name", f"the name `{name.id}` is taken already", name.span, Label(found.span, "first here")
-        )
+        import netdsl.elaborate.names as names  # late: right texts need none
+
+        help = names.taken(site, name, found.span)
+        first = Label(found.span, "first here")
+        site.error("duplicate-name", f"the name `{name.id}` is taken already", name.span, first, help=help)
 
 
 def is_layer(site: Site, name: str) -> bool:

@@ -17,9 +17,10 @@ from netdsl.elaborate.values import (
     OpLayer,
     arrows,
 )
-from netdsl.graph import Node, result_types
+from netdsl.graph import Net, Node, result_types
 from netdsl.ops import REGISTRY
 from netdsl.ops.activation import Identity
+from netdsl.ops.axes import NoSuchAxis
 from netdsl.ops.base import Op, RuleError
 from netdsl.ops.value import BatchOfOne, OnlyOne, PerSample
 from netdsl.text import syntax
@@ -75,10 +76,20 @@ def refuse(
     at = settings[error.field].span if error.field and error.field in settings else span
     labels = [label for v in arrows(value) if (label := site.errors.label(v)) and label.span != at]
     help = error.help
+    if isinstance(error, NoSuchAxis) and error.axes in settings:
+        import netdsl.elaborate.habits as habits
+
+        help = habits.without_batch(settings[error.axes].span.text, error.rank, error.axes)
     if layer is not None and error.code in ("wrong-rank", "wrong-dtype"):
         import netdsl.elaborate.habits as habits  # late: right texts need none
 
         help = habits.whole_numbers(layer.op, layer.span.text, value) or help
+    if layer is not None and layer.op.name in ("embedding", "one_hot") and isinstance(value, Value):
+        import netdsl.elaborate.habits as habits
+
+        help = (
+            habits.real_numbers(value, isinstance(site.build.graph, Net) and value in site.build.graph.inputs) or help
+        )
     site.error(error.code, str(error), at, *labels[:3], help=help)
 
 

@@ -26,7 +26,10 @@ def unary(site: Site, expr: syntax.Unary) -> Any:
     if expr.operator == "not":
         if isinstance(value, bool | Condition):
             return negate(value)
-        site.error("wrong-kind", f"`not` takes a condition, not {describe(value)}", expr.operand.span)
+        import netdsl.elaborate.conditions as conditions  # late: right texts need none
+
+        help = conditions.negated(expr, value)
+        site.error("wrong-kind", f"`not` takes a condition, not {describe(value)}", expr.operand.span, help=help)
     if isinstance(value, Value):
         return nodes.operate(site, "neg", (value,), expr.span)
     if isinstance(value, bool) or not isinstance(value, (*NUMBERS, Dim)):
@@ -70,7 +73,10 @@ def _logic(site: Site, expr: syntax.Binary) -> Any:
     right = core.evaluate(site, expr.right)
     for value, side in ((left, expr.left), (right, expr.right)):
         if not isinstance(value, bool | Condition):
-            site.error("wrong-kind", f"`{expr.operator}` joins conditions, not {describe(value)}", side.span)
+            import netdsl.elaborate.conditions as conditions  # late: right texts need none
+
+            help = conditions.joined(expr, side, value)
+            site.error("wrong-kind", f"`{expr.operator}` joins conditions, not {describe(value)}", side.span, help=help)
     return both(left, right) if expr.operator == "and" else either(left, right)
 
 
@@ -93,7 +99,10 @@ ARROW_OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "**": "power"
 def _arrow_arithmetic(site: Site, expr: syntax.Binary, left: Any, right: Any) -> Value:
     name = ARROW_OPERATORS.get(expr.operator)
     if name is None:
-        site.error("wrong-kind", f"`{expr.operator}` does not work on arrows", expr.operator_span)
+        import netdsl.elaborate.conditions as conditions  # late: right texts need none
+
+        help = conditions.without_arrows(expr, left, right)
+        site.error("wrong-kind", f"`{expr.operator}` does not work on arrows", expr.operator_span, help=help)
     operands = []
     for value, side in ((left, expr.left), (right, expr.right)):
         if isinstance(value, Dim):

@@ -13,11 +13,20 @@ Axis = Annotated[int | None, IntKind()]
 Axes = Annotated[tuple[int, ...] | None, ListKind(IntKind())]
 
 
+class NoSuchAxis(RuleError):
+    """A setting names an axis that an input of so many does not have."""
+
+    def __init__(self, message: str, rank: int, field: str) -> None:
+        super().__init__(message, field=field)
+        self.rank = rank
+        self.axes = field
+
+
 def find_axis(axis: int, rank: int, name: str, field: str = "axis") -> int:
     """The axis counted from 0; `RuleError` when there is no such axis."""
     if not -rank <= axis < rank:
         has = "no axis" if not rank else "axis 0 alone" if rank == 1 else f"axes 0 to {rank - 1}"
-        raise RuleError(f"`{name}` names axis {axis}, but its input has {has}", field=field)
+        raise NoSuchAxis(f"`{name}` names axis {axis}, but its input has {has}", rank, field)
     return axis % rank
 
 

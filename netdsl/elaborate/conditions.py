@@ -1,0 +1,98 @@
+"""The way out where something stands for a condition and is none: a number, a text, an arrow. Read when a mistake is
+made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netdsl.dims import Condition, Dim
+from netdsl.dims.tensors import Value
+from netdsl.elaborate.values import LAYERS, NUMBERS, Bundle
+from netdsl.text import syntax
+from netdsl.text.foreign import arithmetic
+from netdsl.text.source import Span
+
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+
+
+def no_condition(expr: syntax.Expr, value: Any) -> str | None:
+    """Help for a value where a condition is wanted."""
+    text = expr.span.text
+    if isinstance(expr, syntax.Binary) and expr.operator == "%" and _counts(value):
+        right = expr.right.span.text
+        return f"a remainder is compared: write `{text} == 0` where {right} divides, `{text} != 0` where it does not"
+    if _counts(value):
+        return f"a number is compared, as in `{text} != 0`"
+    if isinstance(value, str):
+        return f'a text is compared, as in `{text} != ""`'
+    if isinstance(value, list):
+        return f"a list is asked how long it is, as in `len({text}) > 0`"
+    return of_arrow(text) if isinstance(value, Value | Bundle) else None
+
+
+def _counts(value: Any) -> bool:
+    return isinstance(value, (*NUMBERS, Dim)) and not isinstance(value, bool)
+
+
+def of_arrow(text: str) -> str:
+    """Help for a condition about what an arrow holds."""
+    name = text if text.isidentifier() else "x"
+    return f"what an arrow holds is not known before the net runs; its sizes are, as in `{name}.channels == 3`"
+
+
+def of_assert(row: syntax.AssertRow, value: Any) -> str | None:
+    """Help for what an `assert` holds instead of a condition; `assert(c, "text")` as Python's."""
+    parts = row.condition.items if isinstance(row.condition, syntax.TupleOf) else ()
+    if parts and isinstance(value, tuple) and all(isinstance(v, bool | Condition) for v in value):
+        return f"conditions are joined by `and`: write `assert {' and '.join(p.span.text for p in parts)}`"
+    if len(parts) == 2 and isinstance(value, tuple) and isinstance(value[0], bool | Condition):
+        return f"the message follows without brackets: write `assert {parts[0].span.text}, {parts[1].span.text}`"
+    return no_condition(row.condition, value)
+
+
+def negated(expr: syntax.Unary, value: Any) -> str | None:
+    """Help for `not c`, where `c` is a number: Python asks whether it is 0."""
+    return f"write `{expr.operand.span.text} == 0`" if _counts(value) else no_condition(expr.operand, value)
+
+
+def joined(expr: syntax.Binary, side: syntax.Expr, value: Any) -> str | None:
+    """Help for a side of `and` or `or` that is no condition."""
+    left, right = expr.left, expr.right
+    other = _other(expr.span)
+    if side is right and expr.operator == "and" and (isinstance(value, LAYERS) or (other != "…" and _counts(value))):
+        return f"a choice is written `if {left.span.text} {{ {right.span.text} }} else {{ {other} }}`"
+    if side is right and isinstance(left, syntax.Binary) and (left.operator, expr.operator) == ("and", "or"):
+        chosen = f"{{ {left.right.span.text} }} else {{ {right.span.text} }}"
+        return f"a choice is written `if {left.left.span.text} {chosen}`"
+    if _counts(value) and side is right and isinstance(left, syntax.Binary) and left.operator in COMPARISONS:
+        first, last = (left.left, right) if isinstance(right, syntax.Literal) else (right, left.right)
+        again = f"{first.span.text} {left.operator} {last.span.text}"
+        return f"each side is a condition of its own: write `{left.span.text} {expr.operator} {again}`"
+    if isinstance(side, syntax.Literal):
+        return f"each side of `{expr.operator}` is a condition, as in `depth > 3`"
+    return no_condition(side, value)
+
+
+def _other(span: Span) -> str:
+    """What stands behind the `or` that follows `c and a`, as Python's choice is written without `if`."""
+    rest = span.source.text[span.end :].partition("\n")[0]
+    word, _, other = rest.strip().partition(" ")
+    if word != "or":
+        return "…"
+    depth, end = 0, len(other)
+    for place, sign in enumerate(other):
+        depth += (sign in "([{") - (sign in ")]}")
+        if depth < 0 or (depth == 0 and sign in ",#"):
+            end = place
+            break
+    return other[:end].strip()
+
+
+def without_arrows(expr: syntax.Binary, left: Any, right: Any) -> str | None:
+    """Help for an operator that does not work on arrows."""
+    first, second = (arithmetic.enclosed(side.span.text) for side in (expr.left, expr.right))
+    if expr.operator in (*COMPARISONS, "in"):
+        return of_arrow(expr.left.span.text if isinstance(left, Value) else expr.right.span.text)
+    if expr.operator == "//":
+        return f"no layer rounds: `{first} / {second}` divides"
+    return "remainders are known of numbers and of sizes alone" if expr.operator == "%" else None
