@@ -12,10 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from netdsl.cli import elsewhere
 from netdsl.cli.app import COMMANDS, Parser, _parser, run
-from netdsl.cli.foreign import SAME, help_of
+from netdsl.cli.foreign import help_of
+from netdsl.cli.train import ROWS
+from netdsl.program import load_source
 from netdsl.text.diagnostics import NetError
+from netdsl.text.foreign import settings
 from netdsl.text.parser import HOLDS, read_source
+from netdsl.text.source import as_source
 
 TEXT = "net N {\n input x [4]\n linear(4)   ->   relu\n}\ntrain N {\n data digits\n loss (linear, label) -> mse\n}\n"
 BROKEN = "net N {\n  input x [4\n}\n"
@@ -137,6 +142,15 @@ def test_a_folder_where_a_file_is_meant(name: str, tmp_path: Path) -> None:
     assert ("holds no `.net` file" if name in ("check", "fmt") else "is a folder, not a text") in said
 
 
+@pytest.mark.parametrize("place", ["run/spec/n.net", "run/n.net"])
+def test_a_folder_with_one_text_is_told_which(place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / place).parent.mkdir(parents=True)
+    (tmp_path / place).write_text(TEXT)
+    with pytest.raises(NetError) as raised:
+        run(["report", str(tmp_path / "run")])
+    assert raised.value.diagnostics[0].help == f"name the text itself: {tmp_path / place}"
+
+
 def test_neighbours_of_standard_input_lie_in_the_working_folder(tmp_path: Path) -> None:
     (tmp_path / "unit.net").write_text("block unit() { linear(4) }\n")
     text = b'use "./unit.net" { unit }\nnet N {\n  input x [4]\n  unit\n}\n'
@@ -148,7 +162,7 @@ def test_neighbours_of_standard_input_lie_in_the_working_folder(tmp_path: Path) 
 ALIEN = {
     "--batch-size 32": "write `--batch 32`",
     "--batch_size=32": "write `--batch 32`",
-    "--lr 0.1": "write `--optimizer 'sgd(lr=0.1)'`",
+    "--lr 0.1": "write `--optimizer 'adam(lr=0.1)'`",
     "--gpu": "write `--device cuda`",
     "--output x": "write `--folder x`",
     "-v": "leave it out",
@@ -167,18 +181,132 @@ def test_an_option_of_another_program(words: str, capsys: pytest.CaptureFixture[
     assert len(said.err.splitlines()) == 2
 
 
+TRAINED = "net N {{\n input image [1, 8, 8]\n flatten\n output logits: linear(10)\n}}\ntrain N {{\n data digits\n{}"
+TRAINED += " loss (logits, label) -> cross_entropy\n}}\n"
+FOREIGN = sorted(
+    {word.replace("_", "-") for row in settings.ROWS for word in row.words.split()}
+    | {
+        word.replace("_", "-")
+        for words in (*settings.PARTS.values(), *settings.NO_ROWS.values())
+        for word in words.split()
+    }
+    | {word for words in (*elsewhere.SAME.values(), *elsewhere.DEVICES.values()) for word in words.split()}
+    | {word for row in elsewhere.SAYS for word in row.words.split()}
+    | {*elsewhere.COUNTED.split(), *elsewhere.INDEXED.split(), *elsewhere.PRECISION.split(), *elsewhere.SIZES.split()}
+)
+PLACES = {"predict": ["a", "3"], "compile": ["a", "--to", "onnx"]}
+CHOICE = {
+    "--split 3": "--split test",
+    "--to 3": "--to onnx",
+    "--output 3": "--output a.npz",
+    "--data 3": "--data digits",
+}
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_an_offered_option_is_taken(name: str) -> None:
-    """What is offered for each word of the table is read by the very command."""
+    """What is offered for each word of the tables is read by the very command, and no word is left without an answer."""
     parser = _parser(name)
-    places = {"predict": ["a", "3"], "compile": ["a", "--to", "onnx"]}.get(name, ["a"])
+    places = PLACES.get(name, ["a"])
     command = parser.parse_args([name, *places]).parser
     assert isinstance(command, Parser)
-    for word in " ".join(SAME.values()).split():
-        for text in re.findall("write `(.*)`", help_of([f"--{word}", "3"], command.option_strings())):
-            choice = {"--split 3": "--split test", "--to 3": "--to onnx", "--output 3": "--output a.npz"}
-            _, left = parser.parse_known_args([name, *places, *shlex.split(choice.get(text, text))])
+    for word in FOREIGN:
+        said = help_of([f"--{word}", "3"], command.option_strings(), (), name)
+        for text in re.findall("write `(-[^`]*)`", said):
+            _, left = parser.parse_known_args([name, *places, *shlex.split(CHOICE.get(text, text))])
             assert not left, f"{name} --{word}: {text}"
+        if name == "train" and len(word) > 1 and f"--{word}" not in command.option_strings():
+            assert not said.startswith("options are"), word
+
+
+RECIPES = ("", " optimizer adam(lr=0.01)\n", " optimizer sgd(0.1, momentum=0.8)\n", " optimizer rmsprop\n schedule cosine\n",
+           " schedule step(3)\n optimizer adamw\n")  # fmt: skip
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_an_offered_row_of_a_recipe_checks_and_keeps_the_rest(
+    recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--lr 0.1` beside a recipe with adam is a rate of adam's."""
+    monkeypatch.chdir(tmp_path)
+    Path("n.net").write_text(TRAINED.format(recipe))
+    parser = _parser("train")
+    options = parser.parse_args(["train", "n.net"]).parser.option_strings()
+    was = load_source(as_source("n.net", TRAINED.format(recipe))).net().recipe
+    assert was is not None
+    for word in FOREIGN:
+        for value in ("3", "0.25"):
+            said = help_of([f"--{word}", value], options, ("train", "n.net", f"--{word}", value))
+            offered = [shlex.split(t) for t in re.findall("write `(--[^`]*)`", said)]
+            rows = {o[0][2:]: o[1] for o in offered if len(o) == 2 and o[0][2:] in ROWS}
+            if (
+                not rows
+                or value in map(rows.get, ("data", "optimizer", "schedule"))
+                or (value == "0.25" and "it is a setting" not in said)
+            ):
+                continue
+            now = load_source(as_source("n.net", TRAINED.format(recipe)), recipe=rows).net().recipe
+            assert now is not None
+            for part in ("optimizer", "schedule"):
+                if recipe and value in str(rows.get(part)):
+                    assert type(getattr(now, part)) is type(getattr(was, part)), f"--{word} {value}: {said}"
+
+
+LINES = {
+    "--lr 0.1 --momentum 0.9": "write `--optimizer 'sgd(lr=0.1, momentum=0.9)'`",
+    "--opt AdamW --lr 1e-3 --wd 0.05": "write `--optimizer 'adamw(lr=1e-3, weight_decay=0.05)'`",
+    "--momentum 0.9": "has no `momentum`, but sgd and rmsprop have",
+    "--solver sgd --lr 0.1": "write `--optimizer 'sgd(lr=0.1)'`",
+    "--optimizer.lr=0.1": "write `--optimizer 'adam(lr=0.1)'`",
+    "--warmup-epochs 3": "write `--schedule 'constant(warmup=3)'`",
+    "--trainer.max_epochs 3": "write `--epochs 3`",
+    "--per_device_train_batch_size 8": "write `--batch 8`",
+    "-b32": "write `--batch 32`",
+    "-e": "`netdsl evaluate RUN`",
+    "--num-workers 4": "write `--workers 4`",
+    "--gpus 1": "write `--device cuda`",
+    "--gpus 4": "--nproc-per-node 4",
+    "--gpu 1": "write `--device cuda:1`",
+    "--gpu-ids 0 1": "--nproc-per-node 2",
+    "--accelerator cpu": "write `--device cpu`",
+    "--no-cuda": "write `--device cpu`",
+    "--amp": "write `--precision fp16`",
+    "--mixed_precision bf16": "write `--precision bf16`",
+    "--fp16 False": "leave it out",
+    "--resume_from_checkpoint runs/N": "write `--folder runs/N --resume`",
+    "--resume runs/N": "write `--folder runs/N --resume`",
+    "--pretrained": "there are none to load",
+    "--dataset mnist --data-dir m": "write `--data 'mnist(\"m\")'`",
+    "--data-path photos": "as in `--data 'imagefolder(\"photos\")'`",
+    "--max_grad_norm 1.0": "write `--clip 1.0`",
+    "--patience 3": "leave it out",
+    "--label-smoothing 0.1": "cross_entropy(smoothing=0.1)",
+    "--max-steps 1000": "a training is as long as its `--epochs`",
+    "--local_rank 0": "torchrun",
+    "--config x.yaml": "the recipe stands in the text",
+    "epochs=3": "write `--epochs 3`",
+    "lr=0.1": "write `--optimizer 'adam(lr=0.1)'`",
+    "classes=3": "`--set classes=3`",
+    "--classes 3": "`--set classes=3`",
+    "--quiet true": "`--quiet` takes no value: leave `true` out",
+}
+"""Command lines of other programs."""
+
+
+@pytest.mark.parametrize("words", LINES)
+def test_command_lines_of_other_programs(
+    words: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("n.net").write_text(
+        TRAINED.format("").replace("net N {", "net N(classes = 10) {").replace("(10)", "(classes)")
+    )
+    assert LINES[words] in answered(capsys, ["train", "n.net", *words.split()], 2).err
+
+
+def test_a_flag_takes_no_value(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "write `--folder runs/N --resume`" in answered(capsys, ["train", "n.net", "--resume=runs/N"], 2).err
+    assert "leave it out" in answered(capsys, ["train", "n.net", "--overwrite=false"], 2).err
 
 
 @pytest.mark.parametrize("ending", " ".join(HOLDS.values()).split())

@@ -35,6 +35,11 @@ class Parser(ArgumentParser):
     """Of what it quotes of a command line, a terminal obeys nothing."""
 
     def error(self, message: str) -> NoReturn:
+        option, found, value = message.partition(": ignored explicit argument ")
+        if found:
+            from netdsl.cli.foreign import no_value  # late: right command lines need none
+
+            message = f"{option} {no_value(option, value.strip(chr(39)))}"
         super().error(plain_lines(message))
 
     def option_strings(self) -> tuple[str, ...]:
@@ -85,7 +90,8 @@ def _unknown_option(parsed: Namespace, unknown: Sequence[str], arguments: Sequen
     options = parser.option_strings() if isinstance(parser, Parser) else ("--help", "--version")
     kind = "option" if unknown[0].startswith("-") else "place for"
     name = f"netdsl {parsed.command}" if parsed.command else "netdsl"
-    say(plain_lines(f"{name}: there is no {kind} `{unknown[0]}`\n  {help_of(unknown, options, arguments)}"), sys.stderr)
+    help = help_of(unknown, options, arguments, parsed.command or "")
+    say(plain_lines(f"{name}: there is no {kind} `{unknown[0]}`\n  {help}"), sys.stderr)
     return 2
 
 

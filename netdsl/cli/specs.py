@@ -20,11 +20,26 @@ NAME = "standard input"
 
 def source_of(path: Path) -> Source:
     """The text of a file or of standard input. Raises `NetError`."""
+    if path.is_dir():
+        spec = spec_of(path)
+        help = f"name the text itself: {spec}" if spec else "name one `.net` file"
+        raise NetError([Diagnostic("not-a-file", f"{path} is a folder, not a text", (nowhere(path),), help=help)])
     if path != INPUT:
         return read_source(path)
     if sys.stdin is None:
         raise NetError([Diagnostic("unreadable-file", "standard input is closed", (nowhere(path, NAME),))])
     return read_text(sys.stdin.buffer.read(BYTES + 1), NAME, path)
+
+
+def spec_of(path: Path) -> Path | None:
+    """The text that a path names: a file, or the only one in a folder or in that of a run; None for none or several."""
+    if not path.is_dir():
+        return path if path.is_file() else None
+    for pattern in ("*.net", "spec/*.net"):
+        found = sorted(path.glob(pattern))
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
 
 
 def program_of(

@@ -47,9 +47,10 @@ def told(what: str, name: str, present: str | None, strays: Mapping[str, str]) -
 
 def having(what: str, name: str, present: str | None, strays: Mapping[str, str]) -> str:
     """Why a setting has no place in the row that there is, in words: which other to take is the author's choice."""
-    table = tables()[what]
-    known = [n for n, kind in table.items() if name in (f.name for f in kind.settings())]
-    here = _named(what, present)
+    table, here = tables()[what], _named(what, present)
+    if here in table:
+        name = next((n for n in (name, *strays) if n not in _names(table[here])), name)
+    known = [n for n, kind in table.items() if name in _names(kind)]
     if here in known:
         found = {**(_settings(what, present) or {}), **strays}
         why = _refusal(table[here], {n: text for n, text in found.items() if n in _names(table[here])})
