@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import numpy as np
 import onnxruntime
@@ -12,11 +13,14 @@ import torch.nn.functional as F
 from numpy.testing import assert_allclose
 
 from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
 from netdsl.codegen.onnx.step import NEXT, onnx_step
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.graph import Net
 from netdsl.program import load_text
+from netdsl.runtime.engines.onnx import slots_of
 from netdsl.runtime.engines.optimizers import make_optimizer, parameter_names
+from netdsl.runtime.sessions.session import Session
 
 torch.set_num_threads(1)
 onnxruntime.set_default_logger_severity(3)
@@ -105,12 +109,11 @@ class Reference:
     def state(self) -> dict[str, Array]:
         names = parameter_names(self.module, self.optimizer)
         held = self.optimizer.state_dict()["state"]
-        return {
-            f"{names[i]}:{slot}": np.asarray(value)
-            for i, slots in held.items()
-            for slot, value in slots.items()
-            if value is not None
-        }
+        slots = [(names[i], slot, np.asarray(v)) for i, own in held.items() for slot, v in own.items() if v is not None]
+        counts = [value for _, slot, value in slots if slot == "step"]
+        assert len(set(map(float, counts))) <= 1  # PyTorch counts the updates of each weight, a step those of all
+        rest = {f"{name}:{slot}": value for name, slot, value in slots if slot != "step"}
+        return rest | ({"updates": counts[0]} if counts else {})
 
     def __call__(self, batches: list[dict[str, Array]], rate: float) -> float:
         whole = sum(len(b["image"]) for b in batches)
@@ -219,3 +222,58 @@ def test_state_taken_over_from_pytorch() -> None:
         ours(batch(step), rate_of(step))
         reference([batch(step)], rate_of(step))
     assert_same_state(ours.state, reference)
+
+
+def deep(layers: int) -> Net:
+    rows = "".join(f"  linear({4 + i})\n" for i in range(layers))
+    return load_text(f"""
+net Deep {{
+  input image [3, 28, 28]
+  param gain [] = constant(2.0)
+  image -> global_avgpool -> linear(20000)
+{rows}  output logits: _ * gain -> linear(3)
+}}
+train Deep {{
+  data imagefolder("nowhere", size=28)
+  loss (logits, label) -> cross_entropy
+}}
+""", "deep.net").net("Deep")  # fmt: skip
+
+
+@pytest.mark.parametrize("layers", [1, 5])
+def test_small_weights_are_updated_as_one(layers: int) -> None:
+    """What a step computes for biases and the like does not grow with their number; large ones stay by themselves."""
+    model = onnx_step(deep(layers))
+    writers = {n.name.removeprefix("/").partition(".update")[0] for n in model.graph.node if ".update" in n.name}
+    matrices = {f"linear{i}.weight" for i in range(1, layers + 2)} | {"logits.weight"}
+    assert writers == matrices | {"small", "linear1.bias", "gain"}
+    together = Counter(n.op_type for n in model.graph.node if "small.update" in n.name)
+    assert (together["Concat"], together["Split"]) == (4, 3)  # weights, gradients and two slots, all but one come out
+    assert Counter(n.op_type for n in model.graph.node)["Pow"] == 2
+
+
+def test_a_memory_whose_weights_were_updated_unequally_is_refused() -> None:
+    memory = {f"{key}/step": np.array(count, np.float32) for key, count in (("a.weight", 4), ("a.bias", 3))}
+    with pytest.raises(RunError, match=r"kept has updated `a.bias` fewer times than `a.weight`.*use the engine torch"):
+        slots_of({**memory, "a.bias/exp_avg": np.zeros(3, np.float32)}, "kept")
+    memory["a.bias/step"] = memory["a.weight/step"]
+    found = slots_of({**memory, "a.bias/exp_avg": np.zeros(3, np.float32)}, "kept")
+    assert found.keys() == {"updates", "a.bias:exp_avg"}
+    assert float(found["updates"]) == 4
+
+
+@pytest.mark.parametrize("optimizer", ["sgd(lr=0.1, momentum=0.9)", "adam(lr=0.05)"])
+def test_a_step_that_runs_as_written_gives_the_same(optimizer: str) -> None:
+    net = net_of(optimizer)
+    model = onnx_step(net).SerializeToString()
+    sessions = [Session(model, "cpu", threads=1, as_written=plain) for plain in (False, True)]
+    states: list[dict[str, Array]] = [{}, {}]
+    for step in range(4):
+        fields = {**batch(step), "learning_rate": np.float32(rate_of(step)), "seed": step}
+        for number, session in enumerate(sessions):
+            given = {t.name: states[number].get(t.name, fields.get(t.name)) for t in session.inputs}
+            found = session.native.run(None, {k: np.asarray(v) for k, v in given.items() if v is not None})
+            named = dict(zip((o.name for o in session.outputs), found, strict=True))
+            states[number] = {k.removesuffix(NEXT): v for k, v in named.items()}
+    for name, value in states[0].items():
+        assert_allclose(states[1][name], value, rtol=1e-5, atol=1e-7, err_msg=name)

@@ -276,8 +276,8 @@ def test_the_contract() -> None:
     weights = [k for k, _ in two().weights()]
     trained = [k for k in weights if k.startswith(("side", "logits", "trunk.conv")) or k.endswith(("bias", "1.weight"))]
     assert inputs[:4] == ["image", "label", "learning_rate", "seed"]
-    slots = {f"{k}:{slot}" for k in trained for slot in ("exp_avg", "exp_avg_sq", "step")}
-    assert set(inputs[4:]) == {*weights, *slots}
+    slots = {f"{k}:{slot}" for k in trained for slot in ("exp_avg", "exp_avg_sq")}
+    assert set(inputs[4:]) == {*weights, *slots, "updates"}
     assert outputs[:4] == ["loss", "cross_entropy", "extra", "accuracy"]
     assert outputs[4:] == [f"{name}{NEXT}" for name in json.loads(properties(model)["netdsl.carried"])]
     carried = {name.removesuffix(NEXT) for name in outputs[4:]}
@@ -285,7 +285,7 @@ def test_the_contract() -> None:
     shape = [d.dim_param or d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
     assert shape == ["N", 3, "H", "W"]
     assert properties(model)["netdsl.kind"] == "training-step"
-    assert properties(model)["netdsl.contract"] == "1"
+    assert properties(model)["netdsl.contract"] == "2"
     assert json.loads(properties(model)["netdsl.fields"]) == ["image", "label"]
 
 

@@ -11,13 +11,21 @@ from dataclasses import dataclass, field
 
 from netdsl.dims.tensors import Init, Value, Weight, WeightValue
 from netdsl.ops.arithmetic import Add, Div, Minimum, Mul, Sqrt, Sub
-from netdsl.ops.step import Correction, SquaredNorm
+from netdsl.ops.base import Op
+from netdsl.ops.shape import Concat, Split
+from netdsl.ops.step import Correction, Select, SquaredNorm
 from netdsl.passes.tape import Pen
 from netdsl.recipe import Optimizer
 from netdsl.recipe.optimizers import Adagrad, Adam, Adamw, Rmsprop, Sgd
 
 SEPARATOR = ":"
 """Between the key of a weight and the name of what is remembered of it."""
+
+UPDATES_MADE = "updates"
+"""How many updates there were: PyTorch keeps a `step` for each weight, which is the same number for all."""
+
+JOINED = 16384
+"""A weight of one axis with no more numbers than this is updated together with the others of its kind."""
 
 CLIP_EPS = 1e-6
 """What `torch.nn.utils.clip_grad_norm_` adds to the norm."""
@@ -30,26 +38,77 @@ def slot_of(key: str, name: str, shape: tuple[int, ...]) -> WeightValue:
 
 
 @dataclass(eq=False)
-class Update:
-    """The update of one weight being written: operations go to `pen`, state is kept under `<weight>:<slot>`."""
+class Common:
+    """What one step computes once for all weights; `ready` says whether they change in it (None: always)."""
 
     pen: Pen
-    weight: WeightValue
-    gradient: Value
     rate: Value
+    ready: Value | None = None
+    made: dict[object, Value] = field(default_factory=dict)
     state: list[tuple[WeightValue, Value]] = field(default_factory=list)
     """What came in and what goes out."""
 
-    def slot(self, name: str, write: Callable[[Value], Value], shape: tuple[int, ...] | None = None) -> Value:
-        """A state tensor's next value; it has the weight's shape unless another is given."""
-        before = slot_of(self.weight.name, name, self.weight.weight.shape if shape is None else shape)
-        after = write(before)
-        self.state.append((before, after))
+    def once(self, key: object, write: Callable[[], Value]) -> Value:
+        if key not in self.made:
+            self.made[key] = write()
+        return self.made[key]
+
+    def steps(self) -> Value:
+        """How many updates there were, this one included."""
+        return self.once(UPDATES_MADE, self._steps)
+
+    def _steps(self) -> Value:
+        before = WeightValue(UPDATES_MADE, Weight(UPDATES_MADE, (), Init("zeros"), trainable=False))
+        after: Value = self.pen(Add, (before, self.pen.number(1.0)))
+        self.state.append((before, self.when_ready(self.pen, after, before)))
+        return after
+
+    def when_ready(self, pen: Pen, after: Value, before: Value) -> Value:
+        """The new value, or the old one where nothing changes."""
+        return after if self.ready is None else pen(Select, self.ready, after, before)
+
+
+@dataclass(eq=False)
+class Update:
+    """The update of weights being written: operations go to `pen`, state is kept under `<weight>:<slot>`.
+
+    Several weights of one axis are updated as one, end to end: nothing in an update looks beyond an element.
+    """
+
+    pen: Pen
+    weights: tuple[WeightValue, ...]
+    gradients: tuple[Value, ...]
+    common: Common
+    state: list[tuple[WeightValue, Value]] = field(default_factory=list)
+    """What came in and what goes out."""
+
+    def __post_init__(self) -> None:
+        self.weight = self.joined(self.weights)
+        self.gradient = self.joined(self.gradients)
+        self.rate = self.common.rate
+
+    def joined(self, values: tuple[Value, ...]) -> Value:
+        return values[0] if len(values) == 1 else self.pen(Concat, values)
+
+    def parted(self, value: Value) -> tuple[Value, ...]:
+        if len(self.weights) == 1:
+            return (value,)
+        return self.pen.several(Split, value, tuple(w.weight.shape[0] for w in self.weights))
+
+    def become(self, before: tuple[WeightValue, ...], old: Value, new: Value) -> None:
+        """Let `new` follow on `old`, which are these tensors end to end."""
+        self.state += zip(before, self.parted(self.common.when_ready(self.pen, new, old)), strict=True)
+
+    def slot(self, name: str, write: Callable[[Value], Value]) -> Value:
+        """A state tensor's next value; it has the weight's shape."""
+        before = tuple(slot_of(w.name, name, w.weight.shape) for w in self.weights)
+        old = self.joined(before)
+        after = write(old)
+        self.become(before, old, after)
         return after
 
     def steps(self) -> Value:
-        """How many updates there were, this one included; PyTorch keeps it for each weight."""
-        return self.slot("step", lambda before: self.sum(before, self.number(1.0)), ())
+        return self.common.steps()
 
     def average(self, name: str, value: Value, beta: float) -> Value:
         """A running average: `beta` of the old one and the rest of the new value."""
@@ -92,9 +151,14 @@ class Update:
         result: Value = self.pen(Sqrt, value)
         return result
 
-    def correction(self, steps: Value, beta: float) -> Value:
-        result: Value = self.pen(Correction, steps, beta)
-        return result
+    def correction(self, beta: float) -> Value:
+        """`1 - beta^t`, which makes up for averages that began at zero."""
+        steps, pen = self.steps(), self.common.pen
+        return self.common.once(("correction", beta), lambda: pen(Correction, steps, beta))
+
+    def once(self, name: str, op: type[Op], *operands: object) -> Value:
+        """What is the same for all weights."""
+        return self.common.once(name, lambda: self.common.pen(op, *operands))
 
     def descend(self, direction: Value, rate: Value | None = None) -> Value:
         """`weight - rate * direction`."""
@@ -128,15 +192,15 @@ def adam(optimizer: Adam, update: Update, decays: bool) -> Value:
     apart = isinstance(optimizer, Adamw)
     gradient = update.gradient if apart else update.decayed(optimizer, decays)
     if apart and decays and optimizer.weight_decay:
-        kept = update.difference(update.number(1.0), update.scaled(update.rate, optimizer.weight_decay))
+        lost = update.once("lost", Mul, (update.rate, update.number(optimizer.weight_decay)))
+        kept = update.once("kept", Sub, update.number(1.0), lost)
         base = update.product(update.weight, kept)
     else:
         base = update.weight
-    steps = update.steps()
     mean = update.drift("exp_avg", gradient, 1 - optimizer.beta1)
     square = update.average("exp_avg_sq", update.product(gradient, gradient), optimizer.beta2)
-    spread = update.quotient(update.root(square), update.root(update.correction(steps, optimizer.beta2)))
-    size = update.quotient(update.rate, update.correction(steps, optimizer.beta1))
+    spread = update.quotient(update.root(square), update.once("root", Sqrt, update.correction(optimizer.beta2)))
+    size = update.once("size", Div, update.rate, update.correction(optimizer.beta1))
     direction = update.quotient(mean, update.sum(spread, update.number(optimizer.eps)))
     return update.difference(base, update.product(direction, size))
 
@@ -166,8 +230,10 @@ def adagrad(optimizer: Adagrad, update: Update, decays: bool) -> Value:
     direction = update.quotient(gradient, update.sum(update.root(square), update.number(optimizer.eps)))
     if not optimizer.lr_decay:
         return update.descend(direction)
-    past = update.scaled(update.difference(steps, update.number(1.0)), optimizer.lr_decay)
-    return update.descend(direction, update.quotient(update.rate, update.sum(past, update.number(1.0))))
+    past = update.once("past", Sub, steps, update.number(1.0))
+    fallen = update.once("fallen", Mul, (past, update.number(optimizer.lr_decay)))
+    divisor = update.once("divisor", Add, (fallen, update.number(1.0)))
+    return update.descend(direction, update.once("rate", Div, update.rate, divisor))
 
 
 UPDATES: dict[type[Optimizer], Callable[..., Value]] = {

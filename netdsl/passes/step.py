@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,17 @@ from netdsl.ops.loss import Counted
 from netdsl.ops.step import BatchMean, Both, Finite, Rescale, Select
 from netdsl.passes.differentiate import Differentiated, span_of, started
 from netdsl.passes.inline import opened
-from netdsl.passes.optimize import SEPARATOR, UPDATES, Update, clipping, slot_of, squared_norm
+from netdsl.passes.optimize import (
+    JOINED,
+    SEPARATOR,
+    UPDATES,
+    UPDATES_MADE,
+    Common,
+    Update,
+    clipping,
+    slot_of,
+    squared_norm,
+)
 from netdsl.passes.tape import Pen
 from netdsl.recipe import OPTIMIZERS, Optimizer, default_settings
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
@@ -34,6 +44,9 @@ LEAST = 1e-30
 
 SCALE, STEADY = "loss_scale", "loss_scale_steps"
 """With `precision fp16`: what gradients are multiplied by on their way, and for how many steps it has been so."""
+
+SMALL = "small"
+"""What updates of several small weights at once are called in paths."""
 
 NEXT = ":next"
 """What the output is called that an input becomes."""
@@ -226,24 +239,20 @@ class StepWriter:
     def update(self) -> None:
         """The optimizer's rule for each weight; running statistics have their next value from the forward pass."""
         optimizer = self.recipe.optimizer or OPTIMIZERS["adam"]()
-        for key, gradient in self.gradients.items():
-            self.carried += self._update(optimizer, key, gradient)
+        common = Common(self.pen(UPDATES_MADE), self.rate, self.ready)
+        for keys in together({key: self.found.weights[key].weight for key in self.gradients}):
+            self._update(optimizer, keys, common)
+        self.carried += [Carried(before, after) for before, after in common.state]
         self.carried += [Carried(self.found.weights[k], v) for k, v in self.found.carried.items()]
 
-    def _update(self, optimizer: Optimizer, key: str, gradient: Value) -> Iterator[Carried]:
-        """The next value of one weight and of what is remembered of it."""
-        weight = self.found.weights[key]
-        update = Update(self.pen(f"{key}.update"), weight, gradient, self.rate)
-        decays = not optimizer.no_decay or len(weight.weight.shape) > 1
-        following = UPDATES[type(optimizer)](optimizer, update, decays)
-        for before, after in [(weight, following), *update.state]:
-            yield Carried(before, self._when_complete(update.pen, after, before))
-
-    def _when_complete(self, pen: Pen, after: Value, before: Value) -> Value:
-        """The new value, or the old one where nothing changes."""
-        if self.ready is None:
-            return after
-        return pen(Select, self.ready, after, before)
+    def _update(self, optimizer: Optimizer, keys: tuple[str, ...], common: Common) -> None:
+        """The next value of one weight, or of some end to end, and of what is remembered of them."""
+        weights = tuple(self.found.weights[key] for key in keys)
+        pen = self.pen(f"{keys[0]}.update" if len(keys) == 1 else f"{SMALL}.update")
+        update = Update(pen, weights, tuple(self.gradients[key] for key in keys), common)
+        decays = not optimizer.no_decay or len(weights[0].weight.shape) > 1
+        update.become(weights, update.weight, UPDATES[type(optimizer)](optimizer, update, decays))
+        self.carried += [Carried(before, after) for before, after in update.state]
 
     def _count(self, divisor: Divisor) -> Value:
         """What a loss was divided by in this batch."""
@@ -329,6 +338,12 @@ def alike(losses: Sequence[RecipeTerm]) -> list[list[int]]:
         label = own.label.name if own.label in term.graph.inputs else own.label
         found.setdefault((label, own.ignore, own.weights), []).append(number)
     return list(found.values())
+
+
+def together(weights: Mapping[str, Weight]) -> list[tuple[str, ...]]:
+    """The keys of weights, those together that are updated as one tensor: small ones of one axis."""
+    small = dict.fromkeys(key for key, w in weights.items() if len(w.shape) == 1 and w.elements <= JOINED)
+    return [*((key,) for key in weights if key not in small), *([tuple(small)] if small else [])]
 
 
 def gathers(key: str) -> bool:

@@ -31,7 +31,7 @@ from netdsl.passes.step import NEXT, TrainingStep
 from netdsl.recipe import OPTIMIZERS
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
 
-CONTRACT = "1"
+CONTRACT = "2"
 """The version of `docs/onnx-training.md` that a file follows."""
 
 

@@ -14,7 +14,7 @@ from netdsl.codegen.onnx.scope import NUMPY
 from netdsl.codegen.onnx.weights import initial
 from netdsl.dims.tensors import DType, Weight
 from netdsl.graph import Net
-from netdsl.passes.optimize import SEPARATOR
+from netdsl.passes.optimize import SEPARATOR, UPDATES_MADE
 from netdsl.passes.pipeline import training_step
 from netdsl.passes.step import FLAG, RATE, SCALE, SEED, STEADY, gathers
 from netdsl.runtime.data.feed import ArrayFeed
@@ -63,7 +63,7 @@ class OnnxEngine:
     def _given(self, tensors: Mapping[str, Array], name: str) -> dict[str, Array]:
         """Weights and state of a checkpoint under the names of the step, compared with what it needs."""
         model, memory = under(tensors, "model/"), under(tensors, "optimizer/")
-        given = {**model, **{SEPARATOR.join(k.rsplit("/", 1)): v for k, v in memory.items()}}
+        given = {**model, **slots_of(memory, name)}
         for key in model:
             if key not in self.own:
                 raise RunError(f"{name} has a weight `{key}` that the net has not")
@@ -112,6 +112,9 @@ class OnnxEngine:
         slots = [key for key in self.stepping.carried if SEPARATOR in key and not gathers(key)]
         state = arrays_of(self.stepping.held, slots)
         memory = {"/".join(key.rsplit(SEPARATOR, 1)): value for key, value in state.items()}
+        if UPDATES_MADE in self.stepping.carried:
+            made = arrays_of(self.stepping.held, (UPDATES_MADE,))[UPDATES_MADE]
+            memory |= {f"{key.rpartition('/')[0]}/{STEP}": made for key in memory}
         return beneath("model/", self.weights()) | beneath("optimizer/", memory)
 
     def facts(self) -> dict[str, Any]:
@@ -125,6 +128,23 @@ class OnnxEngine:
 
     def wait(self) -> None:
         """There is one process."""
+
+
+STEP = "step"
+"""The slot in which PyTorch counts the updates of one weight; here one number serves all."""
+
+
+def slots_of(memory: Mapping[str, Array], name: str) -> dict[str, Array]:
+    """An optimizer's memory, kept as `<weight>/<slot>`, under the names of the step."""
+    counts = {key: value for key, value in memory.items() if key.endswith(f"/{STEP}")}
+    if len({float(value) for value in counts.values()}) > 1:
+        few, many = (pick(counts, key=lambda k: float(counts[k])).rpartition("/")[0] for pick in (min, max))
+        raise RunError(
+            f"{name} has updated `{few}` fewer times than `{many}`, which the engine onnx cannot go on with: use the "
+            "engine torch"
+        )
+    made = {UPDATES_MADE: next(iter(counts.values()))} if counts else {}
+    return made | {SEPARATOR.join(k.rsplit("/", 1)): v for k, v in memory.items() if k not in counts}
 
 
 SCALER = {"growth_factor": 2.0, "backoff_factor": 0.5, "growth_interval": 2000}
