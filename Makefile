@@ -65,6 +65,7 @@ benchmarks: $(STAMP) ## Time reports, long files, emitted PyTorch and ONNX model
 	$(BIN)/python benchmarks/pytorch.py
 	$(BIN)/python benchmarks/onnx_models.py
 	$(BIN)/python benchmarks/train_step.py
+	$(BIN)/python benchmarks/opening.py
 
 clean: ## Remove the environment and what was built
 	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .mypy_cache

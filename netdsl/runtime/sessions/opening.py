@@ -14,13 +14,13 @@ from netdsl.graph import Net
 from netdsl.runtime.sessions.session import ModelPort, Session, SessionError
 
 
-def open_quietly(model: object, device: str | None, threads: int | None = None) -> Session:
-    """A session. `OMP_NUM_THREADS` bounds its threads, as it does PyTorch's."""
+def open_quietly(model: object, device: str | None, threads: int | None = None, *, as_written: bool = False) -> Session:
+    """A session. `OMP_NUM_THREADS` bounds its threads, as it does PyTorch's; `as_written` as in `Session`."""
     bound = os.environ.get("OMP_NUM_THREADS", "")
     if threads is None and bound.isdecimal():
         threads = int(bound) or None
     try:
-        return Session(model, device, threads=threads, pattern=False)
+        return Session(model, device, threads=threads, pattern=False, as_written=as_written)
     except SessionError as error:
         raise RunError(str(error)) from None
 

@@ -107,7 +107,10 @@ class Session:
     `model` is a path, the bytes of a model, or a `ModelProto`; `device` is "cpu", "cuda", "cuda:1", or None for CUDA
     when it works and the CPU otherwise. `threads` bounds the CPU threads of one operation. `pattern` lets onnxruntime
     take one block for all tensors of a run once it knows their sizes: a little faster, but in a training step, where
-    many live long, a third more memory. `sizes` settles symbols: such a session takes inputs of those sizes alone.
+    many live long, a third more memory. `as_written` is for large graphs that were simplified when they were made:
+    onnxruntime does not rewrite them, nor plan which tensor takes whose place. Both take time with the square of the
+    nodes; a step is as fast without them, and needs one of its largest tensors more (`benchmarks/opening.py`).
+    `sizes` settles symbols: such a session takes inputs of those sizes alone.
     `recorded` is for CUDA: kernels are recorded at the first run and replayed from then on (a CUDA graph), which asks
     for inputs and outputs that stay in place, and for a graph that runs on the device from end to end.
     """
@@ -119,11 +122,12 @@ class Session:
         *,
         threads: int | None = None,
         pattern: bool = True,
+        as_written: bool = False,
         sizes: Mapping[str, int] | None = None,
         recorded: bool = False,
     ) -> None:
         content, self.name = _content(model)
-        options = _options(threads, pattern)
+        options = _options(threads, pattern, as_written)
         for symbol, size in (sizes or {}).items():
             options.add_free_dimension_override_by_name(symbol, size)
         self.device, self._session = _open(content, self.name, device, options, recorded)
@@ -175,10 +179,13 @@ def _content(model: Any) -> tuple[str | bytes, str]:
     return str(path), str(path)
 
 
-def _options(threads: int | None, pattern: bool) -> Any:
+def _options(threads: int | None, pattern: bool, as_written: bool) -> Any:
     options = runtime().SessionOptions()
     options.log_severity_level = 4
     options.enable_mem_pattern = pattern
+    if as_written:
+        options.enable_mem_reuse = False
+        options.graph_optimization_level = runtime().GraphOptimizationLevel.ORT_DISABLE_ALL
     if threads is not None:
         options.intra_op_num_threads = threads
     return options

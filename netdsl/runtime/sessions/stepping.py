@@ -23,6 +23,9 @@ from netdsl.runtime.sessions.binding import Device, DeviceBinding, Recording, sh
 from netdsl.runtime.sessions.opening import open_quietly
 from netdsl.runtime.sessions.session import Session, SessionError, on_cuda
 
+MANY = 1000
+"""A step of more nodes runs on a CPU as it is written; others open soon, and a plan may save their largest tensor."""
+
 NEAR = 1e-2
 """How far the loss of a recording may be from that of the open step: other kernels, TF32 or half precision."""
 
@@ -34,7 +37,8 @@ class Stepping:
         self.graph = graph
         draft = draft_step(graph, cuda=on_cuda(device))
         self.weights = draft.weights
-        self.session = open_quietly(draft.model, device, threads)
+        as_written = not on_cuda(device) and len(draft.model.graph.node) > MANY
+        self.session = open_quietly(draft.model, device, threads, as_written=as_written)
         self.device = Device(self.session.device)
         self.carried = {c.name: c.weight for c in graph.carried}
 
