@@ -7,16 +7,18 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from netdsl.elaborate.functions import FUNCTIONS
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import INTERNAL
-from netdsl.program import check_text
+from netdsl.program import check_text, load_source
 from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES
 from netdsl.stdlib import STDLIB
 from netdsl.text import foreign
 from netdsl.text.diagnostics import Diagnostic
 from netdsl.text.foreign import settings
+from netdsl.text.source import as_source
 
 BLOCKS = {n for p in STDLIB.glob("*.net") for n in re.findall(r"^block (\w+)", p.read_text(encoding="utf-8"), re.M)}
 
@@ -332,6 +334,33 @@ def test_no_other_numbers_are_offered_for_those_that_were_written(call: str) -> 
 def test_what_no_text_stands_for_is_said() -> None:
     assert "; nothing is dropped inside a layer" in helps(net("x [12, 32]", "LSTM(32, dropout=0.2)"))
     assert "; every row of a table is learned alike" in helps(net("x int[12]", "nn.Embedding(9, 4, padding_idx=0)"))
+
+
+def shape_of(rows: str) -> tuple[object, ...]:
+    """The shape of the last row."""
+    return load_source(as_source("n.net", net("x [3, 12, 16]", rows))).net().outputs[-1].value.type.shape
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3, -1, -2])
+@pytest.mark.parametrize("name", ["cat", "stack"])
+def test_arrows_are_joined_along_the_axis_that_pytorch_means(name: str, dim: int) -> None:
+    """PyTorch counts the batch among the axes."""
+    layer = {"cat": "concat", "stack": "stack"}[name]
+    wanted = tuple(getattr(torch, name)([torch.zeros(1, 3, 12, 16)] * 2, dim=dim).shape[1:])
+    for call in (f"torch.{name}([x, z], dim={dim})", f"torch.{name}([x, z], {dim})", f"{layer}(x, z, dim={dim})"):
+        offered = re.findall("write `(.*)`", helps(net("x [3, 12, 16]", f"z: relu; {call}")))[0]
+        assert shape_of(f"z: relu; {offered}") == wanted, call
+    offered = re.findall("write `(.*)`", helps(net("x [3, 12, 16]", f"z: relu; (x, z) -> {layer}(dim={dim})")))[0]
+    assert shape_of(f"z: relu; (x, z) -> {offered}") == wanted
+
+
+@pytest.mark.parametrize("more", ["", ", bidirectional=true"])
+@pytest.mark.parametrize("layer", ["lstm", "gru", "rnn"])
+def test_what_is_dropped_between_layers_is_kept(layer: str, more: str) -> None:
+    said = helps(net("x [12, 16]", f"{layer}(32, layers=3{more}, dropout=0.3)"))
+    offered = re.findall("write `(.*)`", said)[0]
+    assert offered == " -> dropout(0.3) -> ".join([f"{layer}(32{more})"] * 3)
+    assert errors(net("x [12, 16]", offered)) == []
 
 
 @pytest.mark.parametrize("name", foreign.LIBRARY)

@@ -177,7 +177,7 @@ def unknown_setting(site: Site, title: str, names: Sequence[str], argument: synt
     if elsewhere(name):
         act = layer_of(value_here(argument.value.span.text) or "") or "relu"
         return f"an activation is a layer of its own: write `{written or f'{title}(…) -> {act}'}`"
-    why = left_out(name)
+    why = left_out(name, value=argument.value.span.text)
     if why is not None:
         return f"{why}{so}" if so else f"{why}: leave `{name}` out"
     return did_you_mean(name, names)

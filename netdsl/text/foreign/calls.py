@@ -105,7 +105,8 @@ class CallReader:
         if layer is None:
             return f"{head} -> {word}" if head and word in self.arrows and not rest else None
         if layer in JOINS:
-            return self.join(layer, arguments)
+            alone = JOINS[layer] == "->" and arguments and all(a.name for a in arguments)
+            return self.written(word, layer, rest) if alone else self.join(layer, arguments, word)
         written = self.written(word, layer, rest)
         if written is None:
             return None
@@ -172,7 +173,7 @@ class CallReader:
             found.append(arrow)
         return found
 
-    def join(self, layer: str, arguments: list[GivenArgument]) -> str | None:
+    def join(self, layer: str, arguments: list[GivenArgument], word: str = "") -> str | None:
         """`torch.cat([a, b], dim=1)`: a bundle into a layer, or two arrows around an operator."""
         first = arguments[0].value if arguments else ""
         several = first[:1] in ("[", "(") and len(parts(first[1:-1])) > 1 and first[-1:] in ("]", ")")
@@ -184,7 +185,8 @@ class CallReader:
             return None
         if sign != "->":
             return f" {sign} ".join(map(arithmetic.enclosed, names))
-        return f"({', '.join(names)}) -> {layer}"
+        axis = conversions.joined_along(word, layer, arguments[several:])
+        return f"({', '.join(names)}) -> {layer}{f'(axis={axis})' if axis else ''}"
 
     def written(self, word: str, layer: str, arguments: list[GivenArgument]) -> str | None:
         """The layer with its settings, and the activation that another framework takes as a setting."""
@@ -231,7 +233,18 @@ class CallReader:
             return None
         if plain(word).startswith("batchnormali") and "momentum" in found:
             found["momentum"] = special.rest_of(found["momentum"])
-        return " -> ".join([*flattened(word), *self.border(said, found), self.text(layer, found), *after])
+        before = [*flattened(word), *self.border(said, found)]
+        return " -> ".join([*before, *self.stacked(layer, said, found), *after])
+
+    def stacked(self, layer: str, arguments: list[GivenArgument], found: Mapping[str, str]) -> list[str]:
+        """The layer, or several where PyTorch drops between them: `lstm(32, layers=2, dropout=0.5)`."""
+        rate = next((a.value for a in arguments if a.name == "dropout"), None)
+        count = found.get("layers", "1")
+        if rate is None or not count.isdecimal() or not 1 < int(count) <= 6:
+            return [self.text(layer, found)]
+        self.lost = [words for words in self.lost if words != left_out("dropout", value=rate)]
+        one = self.text(layer, {name: text for name, text in found.items() if name != "layers"})
+        return [one, *[f"dropout({rate})", one] * (int(count) - 1)]
 
     def placed(self, layer: str) -> int:
         """How many settings of a layer may be given by place."""
@@ -275,7 +288,7 @@ class CallReader:
             self.unread.append(name)
             return False
         if target is None and name in LOST:
-            self.lost.append(str(left_out(name)))
+            self.lost.append(str(left_out(name, value=text)))
         if target is None or value is None:
             return True
         if target in found or value == UNREAD:

@@ -169,3 +169,17 @@ def without_batch(word: str, layer: str, name: str | None, value: str) -> str | 
     if not TORCH_NAME.match(word) or value in ("0", "1"):
         return "None"
     return str(int(value) - 1) if value.isdecimal() else value
+
+
+WHOLE = re.compile(r"-?\d+")
+
+
+def joined_along(word: str, layer: str, arguments: Sequence[GivenArgument]) -> str | None:
+    """The axis, as it is counted here, along which `torch.cat([a, b], dim=2)` joins; None for the usual one."""
+    said = next(
+        (a for a in arguments if a.name in ("dim", "axis") or (a.name is None and WHOLE.fullmatch(a.value))), None
+    )
+    if said is None or layer not in ("concat", "stack"):
+        return None
+    found = without_batch("F." if said.name == "dim" else word, layer, "axis", said.value)
+    return None if found == "None" else found

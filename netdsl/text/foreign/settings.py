@@ -76,7 +76,7 @@ RENAMED: dict[str, str] = {
 
 @record
 class LeftOut:
-    """Settings that have no place here, and why: `says` completes "write …"."""
+    """Settings that have no place here, and why: `says` completes "write …", `{}` in it stands for the value."""
 
     says: str
     words: str
@@ -96,9 +96,10 @@ LEFT_OUT: tuple[LeftOut, ...] = (
     LeftOut("nothing is changed in place", "inplace in_place"),
     LeftOut("`pad(1, mode=reflect)` before the layer says what a border holds", "padding_mode"),
     LeftOut(
-        "nothing is dropped inside a layer, `dropout(0.2)` is a layer of its own",
-        "dropout recurrent_dropout",
+        "nothing is dropped inside a layer, `dropout({})` is a layer of its own",
+        "dropout",
     ),
+    LeftOut("nothing is dropped between the steps of a sequence yet", "recurrent_dropout"),
     LeftOut("every row of a table is learned alike", "padding_idx mask_zero"),
     LeftOut("the batch is never written", "batch_first batch_size time_major batch_axis"),
     LeftOut("channels always come first", "data_format dim_ordering layout data_layout channels_last order"),

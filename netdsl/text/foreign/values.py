@@ -42,9 +42,10 @@ def word_here(setting: str, word: str) -> str | None:
     return None
 
 
-def left_out(word: str, rows: Sequence[LeftOut] = LEFT_OUT) -> str | None:
-    """Why a setting of another framework has no place here; None when nothing is known of it."""
-    return next((row.says for row in rows if key(word) in map(key, row.words.split())), None)
+def left_out(word: str, rows: Sequence[LeftOut] = LEFT_OUT, value: str = "0.2") -> str | None:
+    """Why a setting of another framework, of some value, has no place here; None when nothing is known of it."""
+    found = next((row.says for row in rows if key(word) in map(key, row.words.split())), None)
+    return found and found.replace("{}", value)
 
 
 def several_here(word: str, value: str, names: Sequence[str]) -> str | None:
