@@ -80,9 +80,9 @@ ROOMS = {
         ("netdsl/elaborate",),
         (
             "test_language.py", "test_elaborate.py", "test_ways_out.py", "test_foreign.py", "test_warnings.py",
-            "test_labels.py", "test_recipe.py", "test_neighbours.py", "test_nested_rows.py", "test_batchless.py",
-            "test_broadcasting.py", "test_formatter.py", "test_effort.py", "test_amounts.py", "test_hostile.py",
-            "test_plain.py", "test_slips.py", "test_golden.py",
+            "test_labels.py", "test_recipe.py", "test_recipe_words.py", "test_neighbours.py", "test_nested_rows.py",
+            "test_batchless.py", "test_broadcasting.py", "test_formatter.py", "test_effort.py", "test_amounts.py",
+            "test_hostile.py", "test_plain.py", "test_slips.py", "test_golden.py",
         ),
     ),
     "PyTorch's rules": Room(("netdsl/codegen/pytorch/rules",), (*NUMBERS, *SOURCES)),
