@@ -222,7 +222,7 @@ CALLS = {
     "dense(10, relu)": "flatten -> linear(10) -> relu",
     'conv(64, 3, pad="same")': "same",
     "conv(64, 3, init=glorot_uniform)": "xavier_uniform",
-    "prelu(16)": "prelu",
+    "prelu(16)": "prelu(per_channel=true)",
     "x -> Cropping2D(2)": "crop(margin=2)",
     "x -> Cropping2D(cropping=((2, 2), (4, 4)))": "crop(margin=((2, 2), (4, 4)))",
     "x -> upsampling2d(size=(2, 2))": "resize(scale=(2, 2))",
@@ -241,6 +241,12 @@ CALLS = {
     "conv1x1(24)": "conv(24, 1)",
     "pointwise(24)": "conv(24, 1)",
     "conv3x3(24)": "conv(24, 3, pad=1)",
+    "nn.PReLU(16)": "prelu(per_channel=true)",
+    "nn.LazyConv2d(41, 3, 2)": "conv(41, 3, stride=2)",
+    "layers.UpSampling2D((2, 3))": "resize(scale=(2, 3))",
+    "F.layer_norm(x, (32, 32))": "x -> layernorm(axes=2, affine=false)",
+    "x.view(x.size(0), -1)": "x -> flatten",
+    "torch.pow(x, 3)": "x ** 3",
     "conv3x3(24, stride=2)": "conv(24, 3, stride=2, pad=1)",
 }
 """Calls on an image `x [16, 32, 32]`, with the text that the message writes for them."""

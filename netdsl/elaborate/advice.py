@@ -73,7 +73,7 @@ def _foreign(site: Site, word: str, text: str) -> str | None:
     needless = foreign.needless(word)
     if needless is not None:
         return needless
-    settled = _settings(text)
+    settled = [part for part in _settings(text) if reading.operand(given(part).value) is None]
     if found is not None and settled:
         return _in_its_words(reading, found)
     if found is not None:

@@ -203,6 +203,8 @@ def _numbers(call: Crowded) -> str:
     bracketed = _bracketed(call)
     if bracketed is not None:
         return f"several numbers are one setting in brackets: `{bracketed}`"
+    if call.title == "prelu" and call.placed[0].isdecimal() and call.placed[0] != "1":
+        return f"write `{call.text([GivenArgument('per_channel', 'true')])}`"  # PyTorch counts its slopes
     if call.most == 0 and call.names and len(call.given) == 1 and _switched(call):
         return f"write `{call.around(call.title)}`, or `{call.around(f'{call.title}({call.names[0]}=true)')}`"
     return _ordered(call) or (_listed(call) if call.most else None) or _shortened(call)
@@ -341,4 +343,4 @@ def _number(call: Crowded) -> bool:
 def _switched(call: Crowded) -> bool:
     """Whether a setting is true or false, and a number is given for it."""
     field = fields_of(call.site, call.title, call.declared)[call.names[0]]
-    return isinstance(field.kind, BoolKind) and call.placed[0] not in ("true", "false")
+    return isinstance(field.kind, BoolKind) and call.placed[0] in ("0", "1", "yes", "no", "on", "off")

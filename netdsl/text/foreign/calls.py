@@ -10,9 +10,9 @@ import re
 from collections.abc import Container, Mapping, Sequence
 
 from netdsl.ops import REGISTRY
-from netdsl.ops.fields import BoolKind, ChoiceKind
 from netdsl.text.foreign import Way, arithmetic, conversions, gaps, plain, signatures, special, way, ways
 from netdsl.text.foreign.pieces import applied, balanced, given, parts
+from netdsl.text.foreign.settings import INFERRED
 from netdsl.text.foreign.special import GivenArgument
 from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here, value_here
 
@@ -99,7 +99,7 @@ class CallReader:
         arrows = self.inputs(layer or word, arguments)
         head = f"({', '.join(arrows)})" if len(arrows) > 1 else "".join(arrows)
         rest = arguments[len(arrows) :]
-        if plain(word) in SPECIAL:
+        if plain(word) in SPECIAL or (plain(word) == "reshape" and PYTORCH.match(word)):
             written = self.special(word, rest)
             return f"{head} -> {written}" if head and written else written
         if layer is None:
@@ -124,6 +124,8 @@ class CallReader:
             )
         if plain(word) == "permute":
             return special.permuted(arguments)
+        if plain(word) in ("view", "reshape"):
+            return special.reshaped(arguments)
         return special.narrowed(plain(word), arguments)
 
     def operand(self, text: str) -> str | None:
@@ -219,11 +221,13 @@ class CallReader:
                 elif act is not None:
                     after.append(act)
                     continue
+                if act is None and told is None and name not in ("stride", "pad"):
+                    return None  # whose place it is there is not known
             if name is None or not self.take(layer, name, value, found, after):
                 return None
         if row is not None and row.names_kernel and (sum(a.name is None for a in arguments) > 1 or "kernel" in found):
             return None  # the sizes of the input and of the output, in an order that is not certain
-        if any(not truth(layer, name, value) for name, value in found.items()):
+        if any(not conversions.truth(layer, name, value) for name, value in found.items()):
             return None
         if row is not None:
             found = {**kept(row), **found}
@@ -287,7 +291,8 @@ class CallReader:
         if target is None and not left_out(name):
             self.unread.append(name)
             return False
-        if target is None and name in LOST:
+        counted = re.fullmatch(r"[\d.]+", text) is not None and not left_out(name, [INFERRED])
+        if target is None and (name in LOST or counted):
             self.lost.append(str(left_out(name, value=text)))
         if target is None or value is None:
             return True
@@ -304,7 +309,7 @@ class CallReader:
 
     def value(self, layer: str, setting: str | None, text: str) -> str | None:
         """A value as it is written here, None where it says nothing; a word that nothing takes is unread."""
-        words = words_of(layer, setting)
+        words = conversions.words_of(layer, setting)
         bare = text.strip("'\"")
         if words is None or bare in words:
             return text if words is None else bare
@@ -370,16 +375,12 @@ UNREAD = "?"
 """What is read of a word that is no number and no value of a setting."""
 
 
-def words_of(layer: str, setting: str | None) -> Sequence[str] | None:
-    """The words that a setting of a layer takes; None for one that takes any text."""
-    kinds = {f.name: f.kind for f in REGISTRY[layer].settings()} if layer in REGISTRY else {}
-    kind = kinds.get(setting or "")
-    return list(kind.words()) if kind is not None else None
-
-
-SPECIAL = frozenset((*special.POOLING, "activation", "activationlayer", "act", "narrow", "select", "permute"))
+SPECIAL = frozenset((*special.POOLING, "activation", "activationlayer", "act", "narrow", "select", "permute", "view"))
 ACTIVATION = frozenset(("activation", "activationlayer", "act"))
-LOST = frozenset(("dropout", "recurrent_dropout", "padding_idx", "mask_zero"))
+LOST = frozenset(
+    ("dropout", "recurrent_dropout", "padding_idx", "mask_zero", "trainable", "kernel_regularizer", "bias_regularizer",
+     "activity_regularizer", "return_state", "stateful")
+)  # fmt: skip
 """Settings that no text here stands for, although they change what is computed."""
 
 
@@ -411,7 +412,7 @@ def asked(row: Way) -> list[str]:
 ONE_OF = {"resize": ("size", "scale"), "crop": ("size", "margin"), "clamp": ("low", "high"), "transpose": ("order",)}
 """Layers that need one of some settings."""
 
-SIGNS = {"x + y": "add", "x * y": "mul", "x - y": "sub", "x / y": "div"}
+SIGNS = {"x ** 2": "power", "x + y": "add", "x * y": "mul", "x - y": "sub", "x / y": "div"}
 
 
 def leading(write: str) -> str | None:
@@ -420,14 +421,6 @@ def leading(write: str) -> str | None:
         return SIGNS[write]
     found = re.fullmatch(r"(?:flatten -> |\(x, y\) -> )?(\w+)(\(.*\))?", write)
     return found[1] if found else None
-
-
-def truth(layer: str, name: str, value: str) -> bool:
-    """Whether a value can be meant for a setting, as far as that is one of true and false, or of some words."""
-    kind = next((f.kind for f in REGISTRY[layer].settings() if f.name == name), None) if layer in REGISTRY else None
-    if isinstance(kind, ChoiceKind):
-        return not value.isidentifier() or value in kind.choices
-    return not isinstance(kind, BoolKind) or not re.fullmatch(r"[\d.]+", value)
 
 
 def two_sizes(layer: str, arguments: Sequence[GivenArgument]) -> bool:

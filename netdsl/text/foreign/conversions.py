@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from netdsl.ops import REGISTRY
+from netdsl.ops.fields import BoolKind, ChoiceKind
 from netdsl.text.foreign.signatures import TORCH_NAME
 from netdsl.text.foreign.special import GivenArgument, shifted
 
@@ -89,6 +91,10 @@ def _begins_and_ends(value: str) -> Found:
     return {"pad": f"({', '.join(pairs)}{',' * (half == 1)})"} if len(sides) == 2 * half else None
 
 
+def _first_axis(value: str) -> Found:
+    return NONE if numbers(value) == ["1"] else None
+
+
 def _sides(name: str) -> Callable[[str], Found]:
     def pair(value: str) -> Found:
         """Keras' pad or crop of a sequence: before, behind."""
@@ -112,11 +118,13 @@ CONVERTED: dict[tuple[str, str], Callable[[str], Found]] = {
     ("instancenorm", "momentum"): lambda _: NONE,  # of running averages, which it has none of
     ("prelu", "num_parameters"): _per_channel,
     ("gelu", "approximate"): _approximate,
+    ("reverse", "dims"): _first_axis,
     **{(layer, "pads"): _begins_and_ends for layer in ("conv", "conv_transpose", "maxpool", "avgpool")},
 }
 """By the layer here and the name of the argument there."""
 OF_WORDS: tuple[tuple[str, str, Callable[[str], Found]], ...] = (
     (r"(nn\.)?(Zero|Constant|Reflection|Replication)Pad[123]d|(F|functional)\.pad", "padding pad", _reversed_pairs),
+    ("(?i:up_?sampling(?:[123]d)?)", "size", lambda value: {"scale": value}),
     ("ZeroPadding1D", "padding", _sides("amount")),
     ("Cropping1D", "cropping margin", _sides("margin")),
 )
@@ -132,7 +140,8 @@ def meant(word: str, layer: str, arguments: Sequence[GivenArgument]) -> list[Giv
         if said is None:
             return None
         found += [argument._replace(name=name or argument.name, value=value) for name, value in said.items()]
-    return found
+    functional = re.match(r"(?:torch\.nn\.)?(?:F|functional)\.", word) is not None
+    return [*found, GivenArgument("affine", "false")] if functional and layer in NORMS else found
 
 
 def _conversion(word: str, layer: str, name: str) -> Callable[[str], Found] | None:
@@ -166,8 +175,10 @@ def without_batch(word: str, layer: str, name: str | None, value: str) -> str | 
     if layer in NO_USUAL:
         torch = TORCH_NAME.match(word) or name == "dim"
         return shifted(value) if torch else "None" if value == "-1" and layer in BY_CLASS else None
-    if not TORCH_NAME.match(word) or value in ("0", "1"):
-        return "None"
+    if value in ("0", "1") or (not TORCH_NAME.match(word) and value in ("-1", "3")):
+        return "None"  # that of the channels
+    if not TORCH_NAME.match(word):
+        return None
     return str(int(value) - 1) if value.isdecimal() else value
 
 
@@ -183,3 +194,21 @@ def joined_along(word: str, layer: str, arguments: Sequence[GivenArgument]) -> s
         return None
     found = without_batch("F." if said.name == "dim" else word, layer, "axis", said.value)
     return None if found == "None" else found
+
+
+# ---------------------------------------------------------------- values
+
+
+def words_of(layer: str, setting: str | None) -> Sequence[str] | None:
+    """The words that a setting of a layer takes; None for one that takes any text."""
+    kinds = {f.name: f.kind for f in REGISTRY[layer].settings()} if layer in REGISTRY else {}
+    kind = kinds.get(setting or "")
+    return list(kind.words()) if kind is not None else None
+
+
+def truth(layer: str, name: str, value: str) -> bool:
+    """Whether a value can be meant for a setting, as far as that is one of true and false, or of some words."""
+    kind = next((f.kind for f in REGISTRY[layer].settings() if f.name == name), None) if layer in REGISTRY else None
+    if isinstance(kind, ChoiceKind):
+        return not value.isidentifier() or value in kind.choices
+    return not isinstance(kind, BoolKind) or not re.fullmatch(r"[\d.]+", value)

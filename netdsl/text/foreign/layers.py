@@ -234,7 +234,8 @@ WAYS: tuple[Way, ...] = (
     Way("(x, y) -> maximum", PAIR, "elementwise_max eltwise_max element_max"),
     Way("(x, y) -> stack", PAIR, "torch_stack Pack"),
     Way("(x, y) -> matmul", "x [4, 8], y [8, 2]", "bmm mm dot Dot batch_dot BatchMatMul batch_matmul linalg_matmul"),
-    Way("x ** 2", IMAGE, "Pow square"),
+    Way("x ** 2", IMAGE, "Pow"),
+    Way("x * x", IMAGE, "square"),
     Way("x ** -0.5", IMAGE, "rsqrt"),
     # shapes
     Way("flatten", IMAGE, "FlattenLayer Flatten2d ravel view_flat Unroll"),

@@ -20,6 +20,13 @@ PYTORCH: dict[str, str] = {
     "Conv1d Conv2d Conv3d": f"{CONV} dilation=1 groups=1 bias=True padding_mode=zeros",
     "ConvTranspose1d ConvTranspose2d ConvTranspose3d": f"{CONV} output_padding=0 groups=1 bias=True dilation=1 "
     "padding_mode=zeros",
+    "LazyConv1d LazyConv2d LazyConv3d": "out_channels kernel_size stride=1 padding=0 dilation=1 groups=1 bias=True "
+    "padding_mode=zeros",
+    "LazyConvTranspose1d LazyConvTranspose2d LazyConvTranspose3d": "out_channels kernel_size stride=1 padding=0 "
+    "output_padding=0 groups=1 bias=True dilation=1 padding_mode=zeros",
+    "LazyLinear": "out_features bias=True",
+    "LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d": "eps=1e-05 momentum=0.1 affine=True track_running_stats=True "
+    "bias=True",
     "Linear": "in_features out_features bias=True",
     "Embedding": "num_embeddings embedding_dim padding_idx=None max_norm=None norm_type=2.0 scale_grad_by_freq=False "
     "sparse=False",
@@ -86,7 +93,9 @@ FUNCTIONAL: dict[str, str] = {
     "pixel_unshuffle": "downscale_factor",
     "local_response_norm": "size alpha=0.0001 beta=0.75 k=1.0",
     "layer_norm": "normalized_shape weight=None bias=None eps=1e-05",
+    "group_norm": "num_groups weight=None bias=None eps=1e-05",
     "flatten": "start_dim=0 end_dim=-1",
+    "flip": "dims",
     "clamp": "min=None max=None",
     "mean sum amax amin": "dim=None keepdim=False",
     "argmax": "dim=None keepdim=False",
@@ -147,15 +156,30 @@ def _parameter(text: str) -> tuple[str, str | None]:
     return name, default if told else None
 
 
+@cache
+def _plainly(framework: str) -> Mapping[str, list[tuple[str, str | None]]]:
+    """The table by words as they are compared, without capitals and `_`."""
+    return {_bare(word): row for word, row in _table(framework).items()}
+
+
+def _bare(word: str) -> str:
+    return word.replace("_", "").lower()
+
+
 def signature(word: str, arguments: Sequence[GivenArgument]) -> list[tuple[str, str | None]] | None:
     """The parameters of another framework's layer and their defaults; None where it is not certain whose word it is."""
     leaf = word.rpartition(".")[2]
-    theirs = [t.get(leaf) for t in map(_table, ("torch", "functional", "keras"))]
+    torch, functional, keras = (_table(t).get(leaf) for t in ("torch", "functional", "keras"))
     if TORCH_NAME.match(word):
-        return theirs[0] or theirs[1]
-    if KERAS_NAME.match(word) or theirs[0] is None:
-        return theirs[2]
-    return theirs[0] if theirs[2] is None or sum(a.name is None for a in arguments) > 1 else None
+        return torch or functional or _plainly("torch").get(_bare(leaf))
+    if KERAS_NAME.match(word):
+        return keras or _plainly("keras").get(_bare(leaf))
+    if torch is None and keras is None:
+        alike = [found for t in ("torch", "keras") if (found := _plainly(t).get(_bare(leaf))) is not None]
+        return alike[0] if len(alike) == 1 else None
+    if torch is None or keras is None:
+        return torch or keras
+    return torch if sum(a.name is None for a in arguments) > 1 else None
 
 
 def named(word: str, arguments: Sequence[GivenArgument], settings: Sequence[str]) -> list[GivenArgument] | None:

@@ -71,6 +71,21 @@ def permuted(arguments: Sequence[GivenArgument]) -> str | None:
     return f"transpose(({', '.join(map(str, order))}))" if sorted(order) == list(range(len(order))) else None
 
 
+BATCH = re.compile(
+    r"-1|None|(?i:n|b|bs|batch|batch_size|batchsize)|.*\.(size\(0\)|shape\[0\]|size\(dim=0\)|batch_size)"
+)
+
+
+def reshaped(arguments: Sequence[GivenArgument]) -> str | None:
+    """`x.view(x.size(0), -1)`, `torch.reshape(x, (-1, 8, 16))`: the batch comes first there and is not written here."""
+    texts = [part.strip() for a in arguments for part in a.value.strip("[]").split(",") if part.strip()]
+    if len(arguments) == 1 and arguments[0].value[:1] == "(":
+        texts = [part.strip() for part in arguments[0].value[1:-1].split(",") if part.strip()]
+    if len(texts) < 2 or any(a.name not in (None, "shape") for a in arguments) or not BATCH.fullmatch(texts[0]):
+        return None
+    return "flatten" if texts[1:] == ["-1"] else f"reshape(({', '.join(texts[1:])}{',' * (len(texts) == 2)}))"
+
+
 def both_ways(inner: str) -> str | None:
     """`Bidirectional(LSTM(64))`: the layer inside, told to go both ways."""
     found = re.fullmatch(r"((?:lstm|gru|rnn)\([^()]+)\)", inner)
