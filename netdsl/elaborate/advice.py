@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 import netdsl.elaborate.orders as orders
+import netdsl.elaborate.places as places
 from netdsl.base.slips import nearest
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.functions import FUNCTIONS
@@ -47,10 +48,12 @@ def layers_known(site: Site) -> list[str]:
 TRUTHS = {**dict.fromkeys(("yes", "on"), "write `true`"), **dict.fromkeys(("no", "off"), "write `false`")}
 
 
-def unknown(site: Site, word: str, text: str = "", more: Iterable[str] = ()) -> str | None:
-    """Help for a word that names nothing; `text` is the call in which it stands."""
+def unknown(site: Site, word: str, text: str = "", more: Iterable[str] = (), near: Span | None = None) -> str | None:
+    """Help for a word that names nothing; `text` is the call in which it stands, `near` where."""
+    known = not any(word in s.names for s in site.scope.chain()) and layer_of(word)
     return (
         TRUTHS.get(word)
+        or (places.led(site, reader(site), near, False, text) if known and near is not None and text else None)
         or _foreign(site, word, text or word)
         or _library(word)
         or did_you_mean(word, own(site.scope), [*layers_known(site), *more])
@@ -163,6 +166,9 @@ def unknown_setting(site: Site, title: str, names: Sequence[str], argument: synt
         said = _of_scores(title, name, argument, call)
         if said is not None:
             return said
+    flowing = places.given(site, argument)
+    if flowing is not None:
+        return flowing
     reading = reader(site)
     written = reading.rewrite(call) if reading.settings(title) is not None else None
     so = f": write `{written}`" if written else ""

@@ -16,6 +16,7 @@ from netdsl.elaborate.scope import Setting
 from netdsl.elaborate.values import (
     Bundle,
     counted,
+    holds,
 )
 from netdsl.ops.base import Op, RuleError, read_setting
 from netdsl.ops.declared import Declared, Field
@@ -43,15 +44,20 @@ def match_arguments(
             continue
         name = _argument_name(site, title, names, argument, arguments, declared)
         if name in matched:
-            site.error(
-                "repeated-setting",
-                f"`{name}` of `{title}` is given twice",
-                argument.span,
-                Label(matched[name].span, "first here"),
-                help=f"`{title}` takes {', '.join(names)}",
-            )
+            _given_twice(site, title, names, argument, matched[name])
         matched[name] = argument
     return matched
+
+
+def _given_twice(
+    site: Site, title: str, names: Sequence[str], argument: syntax.Argument, first: syntax.Argument
+) -> NoReturn:
+    import netdsl.elaborate.places as places  # late: right texts need none
+
+    assert argument.name is not None
+    message = f"`{argument.name.id}` of `{title}` is given twice"
+    help = places.given(site, first) or f"`{title}` takes {', '.join(names)}"
+    site.error("repeated-setting", message, argument.span, Label(first.span, "first here"), help=help)
 
 
 def _too_many(
@@ -98,7 +104,7 @@ NOTHING = frozenset(("None", "none", "null", "nil", "NULL", "nullptr", "undefine
 """Words of other languages for no value."""
 
 
-def _setting_help(declared: Field, value: Any, written: syntax.Expr) -> str | None:
+def _setting_help(site: Site, declared: Field, value: Any, argument: syntax.Argument) -> str | None:
     """The way out for a value that a setting does not take."""
     if isinstance(value, Word) and value.name in NOTHING:
         without = isinstance(declared.kind, BoolKind) and declared.default is True
@@ -112,11 +118,14 @@ def _setting_help(declared: Field, value: Any, written: syntax.Expr) -> str | No
     if isinstance(value, Word):
         words = list(declared.kind.words()) if declared.kind else []
         return did_you_mean(value.name, words) or (f"there are {', '.join(words)}" if len(words) > 4 else None)
-    if isinstance(value, Value | Bundle):
-        return "settings are numbers known now, such as `x.channels`; arrows lead into a layer by `->`"
+    if holds(value, (Value, Bundle)):
+        import netdsl.elaborate.places as places  # late: right texts need none
+
+        known = "settings are numbers known now, such as `x.channels`; arrows lead into a layer by `->`"
+        return places.given(site, argument) or known
     if isinstance(value, Dim):
         return f"`{value}` depends on the size of the input, which is known only when the network runs"
-    if isinstance(value, float) and isinstance(written, syntax.Binary) and written.operator == "/":
+    if isinstance(value, float) and isinstance(argument.value, syntax.Binary) and argument.value.operator == "/":
         return "`//` divides and rounds down"
     return None
 
@@ -132,7 +141,7 @@ def bind_op(site: Site, op: type[Op], arguments: Sequence[syntax.Argument], span
             bound[name] = Setting(read_setting(fields[name], value), argument.span, argument.value)
         except RuleError as error:
             _refuse_unknown(site, fields[name], argument.value)
-            help = error.help or _setting_help(fields[name], value, argument.value)
+            help = error.help or _setting_help(site, fields[name], value, argument)
             site.error(error.code, f"{error} (in `{op.name}`)", argument.value.span, help=help)
     return bound
 

@@ -67,10 +67,9 @@ def configure(site: Site, call: syntax.Call) -> Layer:
 
 def _called_twice(site: Site, layer: Layer, call: syntax.Call) -> NoReturn:
     """`conv(6, 5)(image)`, as Keras and PyTorch apply a layer."""
-    import netdsl.elaborate.advice as advice  # late: right texts need none
+    import netdsl.elaborate.places as places  # late: right texts need none
 
-    applied = advice.reader(site).rewrite(call.span.text)
-    help = f"layers are applied by arrows: write `{applied}`" if applied else None
+    help = places.given(site, call.arguments[0]) if call.arguments else None
     message = f"`{layer.title}` has its settings already"
     help = help or f"write `{call.function.span.text}` without brackets"
     site.error("unknown-setting", message, call.span, help=help)
@@ -111,6 +110,6 @@ def _check_method(site: Site, function: syntax.Attribute, call: syntax.Call) -> 
     import netdsl.elaborate.advice as advice  # late: right texts need none
 
     given = ", ".join([function.value.id, *(a.span.text for a in call.arguments)])
-    help = advice.unknown(site, name, f"F.{name}({given})")
+    help = advice.unknown(site, name, f"F.{name}({given})", near=function.span)
     message = f"an arrow has no `.{name}(…)`: layers are applied by `->`"
     site.error("unknown-attribute", message, function.name.span, help=help)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from math import prod
 
+import netdsl.elaborate.places as places
 from netdsl.base.record import record
 from netdsl.base.slips import nearest
 from netdsl.dims.tensors import Value
@@ -87,17 +88,17 @@ def too_many(
 ) -> str:  # fmt: skip
     """Help for more settings by place than a layer takes so."""
     texts = [given(a.span.text) for a in arguments]
+    flowing = places.given(site, arguments[0])
+    if flowing is not None:
+        return flowing
     call = Crowded(site, title, declared, names, texts, most, reader(site))
-    help = _arrows(call) or _worded(call) or _numbers(call)
+    help = _layers(call) or _worded(call) or _numbers(call)
     return "; ".join([help, *dict.fromkeys(call.reading.lost)])
 
 
-def _arrows(call: Crowded) -> str | None:
-    """Layers and arrows in the brackets, where settings stand here."""
-    title, texts = call.title, [shown(g) for g in call.given]
-    arrows = call.reading.rewrite(f"{title}({', '.join(texts)})") if call.is_layer else None
-    if arrows is not None and arrows != title and not re.match(rf"{title}\b", arrows):
-        return f"layers are applied by arrows: write `{arrows}`"
+def _layers(call: Crowded) -> str | None:
+    """Layers in the brackets, where settings stand here."""
+    texts = [shown(g) for g in call.given]
     inner = call.reading.stage(texts[0]) if texts and call.most == 0 and call.is_layer else None
     if inner is None or _named(call, texts[0]):
         return None

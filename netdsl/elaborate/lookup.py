@@ -48,7 +48,7 @@ def unknown_layer(site: Site, place: syntax.Expr, word: str, text: str) -> NoRet
 
     if word in site.library.broken(site.scope) or site.library.damaged():
         raise Failed
-    help = advice.unknown(site, word, text)
+    help = advice.unknown(site, word, text, near=place.span)
     labels = advice.place(site, help, place.span)
     site.error("unknown-layer", f"there is no layer called `{word}`", place.span, *labels, help=help)
 

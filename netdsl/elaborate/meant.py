@@ -16,7 +16,7 @@ from netdsl.ops.base import RuleError, read_setting
 from netdsl.ops.declared import Declared, Field
 from netdsl.ops.fields import BoolKind, FloatKind, InitKind, IntKind, Kind, TextKind, Word
 from netdsl.text import syntax
-from netdsl.text.foreign.calls import ONE_OF
+from netdsl.text.foreign.inflow import ONE_OF
 from netdsl.text.foreign.pieces import given, parts
 
 ANY = object()

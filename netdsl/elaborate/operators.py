@@ -110,21 +110,25 @@ def _arrow_arithmetic(site: Site, expr: syntax.Binary, left: Any, right: Any) ->
         if isinstance(value, NUMBERS) and not isinstance(value, bool):
             value = nodes.constant(site, float(value), side)
         if not isinstance(value, Value):
-            help = _arrow_help(value, side, expr)
+            help = _arrow_help(site, value, side, expr)
             message = f"`{expr.operator}` joins two arrows, but this is {describe(value)}"
             site.error("wrong-kind", message, side.span, help=help)
         operands.append(value)
     return nodes.operate(site, name, tuple(operands), expr.span, operator=expr.operator)
 
 
-def _arrow_help(value: Any, side: syntax.Expr, whole: syntax.Binary) -> str | None:
+def _arrow_help(site: Site, value: Any, side: syntax.Expr, whole: syntax.Binary) -> str | None:
     if isinstance(value, Bundle):
         rest = re.match(r"\s*->\s*([^\n#]*[^\n#\s])", side.span.source.text[side.span.end :])
         if rest and side is whole.right:  # `0.5 * (a, b) -> layer`
             first = f"{whole.left.span.text} {whole.operator}"
             return f"an arrow leads on from all before it: write `{first} ({side.span.text} -> {rest[1]})`"
         return f"take one of them, `{side.span.text}[0]`, or name them: `(a, b): …`"
-    return f"apply it with an arrow: `(x -> {side.span.text})`" if isinstance(value, LAYERS) else None
+    if not isinstance(value, LAYERS):
+        return None
+    import netdsl.elaborate.places as places  # late: right texts need none
+
+    return places.applied(site, side, whole)
 
 
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in")

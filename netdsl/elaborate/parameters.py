@@ -43,7 +43,7 @@ def bind(
     bound: dict[str, Setting] = {}
     for name, argument in matched.items():
         value = _argument(site, parameters[name], argument.value)
-        checked = _checked(site, parameters[name], value, argument.value.span)
+        checked = _checked(site, parameters[name], value, argument.value.span, argument)
         bound[name] = Setting(checked, argument.span, argument.value)
     return bound
 
@@ -70,11 +70,16 @@ def _argument(site: Site, parameter: syntax.Parameter, expr: syntax.Expr) -> Any
     return core.evaluate(site, expr)
 
 
-def _checked(site: Site, parameter: syntax.Parameter, value: Any, span: Span) -> Any:
+def _checked(
+    site: Site, parameter: syntax.Parameter, value: Any, span: Span, argument: syntax.Argument | None = None
+) -> Any:
     kind = _kind(parameter)
     if holds(value, (Value, Bundle)):
         message = f"`{parameter.name.id}` is a setting, but this is {describe(value)}"
-        help = "settings are known before the network runs; arrows lead into a block by `->`"
+        import netdsl.elaborate.places as places  # late: right texts need none
+
+        known = "settings are known before the network runs; arrows lead into a block by `->`"
+        help = (places.given(site, argument) if argument else None) or known
         site.error("wrong-kind", message, span, Label(parameter.span, "declared here"), help=help)
     if kind is None:
         return value

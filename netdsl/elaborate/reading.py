@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
-from netdsl.elaborate.values import LAYERS, UNKNOWN, Bundle
+from netdsl.elaborate.outline import input_items
+from netdsl.elaborate.values import LAYERS, UNKNOWN, Bundle, arrows
 from netdsl.text import syntax
 from netdsl.text.foreign.calls import CallReader
 
 
 def reader(site: Site) -> CallReader:
     """How calls are read that stand in a scope."""
-    arrows = {n for s in site.scope.chain() for n, b in s.names.items() if _flows(b.value)}
-    numbers = {n for n in site.scope.known() if n not in arrows}
+    bound = {n: b.value for s in reversed([*site.scope.chain()]) for n, b in s.names.items()}
+    counts = {text: count for n, value in bound.items() for text, count in _arrows(n, value).items()}
+    layers = {n: 1 for n, value in bound.items() if isinstance(value, LAYERS)}
     found = definitions(site)
     blocks = {name: {p.name.id: p.default is None for p in block.parameters} for name, block in found.items()}
-    return CallReader(arrows, blocks, {name: block.positional for name, block in found.items()}, numbers)
+    layers.update({name: len(input_items(block)) for name, block in found.items()})
+    arrows = {n for n in bound if n in counts}
+    numbers = {n for n in bound if n not in counts and n not in layers}
+    most = {name: block.positional for name, block in found.items()}
+    return CallReader(arrows, blocks, most, numbers, counts, layers)
 
 
-def _flows(value: object) -> bool:
-    return value is UNKNOWN or isinstance(value, (Value, Bundle, *LAYERS))
+def _arrows(name: str, value: object) -> dict[str, int]:
+    """The texts by which a name is read as an arrow, with how many arrows each of them is."""
+    if not isinstance(value, Bundle):
+        return {name: 1} if value is UNKNOWN or isinstance(value, Value) else {}
+    items = {f"{name}[{place}]": len(arrows(item)) for place, item in enumerate(value.items)}
+    named = {f"{name}.{output}": len(arrows(item)) for output, item in zip(value.names, value.items, strict=False)}
+    return {name: len(arrows(value)), **items, **named}
 
 
 def definitions(site: Site) -> dict[str, syntax.Definition]:

@@ -25,6 +25,12 @@ def split(text: str) -> list[str]:
     return [*found, text[start:].strip()]
 
 
+def led(text: str) -> tuple[str, str]:
+    """A pipeline in two: what its first arrow leads from, and all behind it."""
+    at = next(i for i in range(len(text)) if text.startswith("->", i) and text[:i].count("(") == text[:i].count(")"))
+    return text[:at].strip(), text[at + 2 :].strip()
+
+
 def flowing(text: str) -> bool:
     """Whether a text is a pipeline, so that it needs brackets in arithmetic."""
     return "->" in split(text)[1::2]

@@ -11,8 +11,9 @@ from collections.abc import Container, Mapping, Sequence
 
 from netdsl.ops import REGISTRY
 from netdsl.text.foreign import Way, arithmetic, conversions, gaps, plain, signatures, special, way, ways
+from netdsl.text.foreign.inflow import JOINS, ONE_OF, Inflow, headed, joined, lacks, most
 from netdsl.text.foreign.pieces import applied, balanced, given, parts
-from netdsl.text.foreign.settings import INFERRED
+from netdsl.text.foreign.settings import INFERRED, LOST
 from netdsl.text.foreign.special import GivenArgument
 from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here, value_here
 
@@ -21,26 +22,28 @@ NAME = re.compile(r"(?:self\.)?([A-Za-z_]\w*)")
 PYTORCH = re.compile(r"(torch|nn|F|functional)\.")
 WRAPPERS = frozenset(("timedistributed", "batchapply", "jit", "checkpoint", "dataparallel"))
 """Words around a layer that say nothing here."""
-JOINS = {"concat": "->", "stack": "->", "add": "+", "mul": "*", "sub": "-", "div": "/", "matmul": "->", "maximum": "->",
-         "minimum": "->", "power": "**"}  # fmt: skip
 
 
 class CallReader:
     """How texts of calls are read.
 
-    `arrows` are names that stand for arrows and layers of the file, `numbers` those that stand for numbers (None where
+    `arrows` are names that stand for arrows of the file, `numbers` those that stand for numbers (None where
     that is not known yet); `blocks` are its blocks with their parameters, each with whether it must be given, and
-    `most` how many of these may be given by place.
+    `most` how many of these may be given by place. `counts` are texts that stand for arrows with how many each of them
+    is, and `layers` the layers and blocks of the file with how many arrows they take.
     """
 
     def __init__(
         self, arrows: Container[str] = (), blocks: Mapping[str, Mapping[str, bool]] | None = None,
         most: Mapping[str, int] | None = None, numbers: Container[str] | None = None,
+        counts: Mapping[str, int] | None = None, layers: Mapping[str, int] | None = None,
     ) -> None:  # fmt: skip
         self.arrows = arrows
         self.blocks = blocks or {}
         self.most = most or {}
         self.numbers = numbers
+        self.counts = counts or {}
+        self.layers = layers or {}
         self.lost: list[str] = []
         """What is said of settings that no text here stands for, of the calls read so far."""
         self.unread: list[str] = []
@@ -80,7 +83,7 @@ class CallReader:
             return None
         layer = layer_of(found[1])
         if layer in JOINS:
-            return self.join(layer, [GivenArgument(None, on)])
+            return self.call(layer, [GivenArgument(None, on)])
         written, arrow = self.rewrite(head), self.operand(on)
         return f"{arrow} -> {written}" if written is not None and arrow is not None else None
 
@@ -94,23 +97,49 @@ class CallReader:
             return layer if self.settings(layer) is not None else None
         return self.rewrite(text)
 
+    def layer(self, word: str) -> str | None:
+        return word if word in self.layers else layer_of(word)
+
     def call(self, word: str, arguments: list[GivenArgument]) -> str | None:
-        layer = layer_of(word)
-        arrows = self.inputs(layer or word, arguments)
-        head = f"({', '.join(arrows)})" if len(arrows) > 1 else "".join(arrows)
-        rest = arguments[len(arrows) :]
-        if plain(word) in SPECIAL or (plain(word) == "reshape" and PYTORCH.match(word)):
-            written = self.special(word, rest)
-            return f"{head} -> {written}" if head and written else written
-        if layer is None:
-            return f"{head} -> {word}" if head and word in self.arrows and not rest else None
-        if layer in JOINS:
-            alone = JOINS[layer] == "->" and arguments and all(a.name for a in arguments)
-            return self.written(word, layer, rest) if alone else self.join(layer, arguments, word)
-        written = self.written(word, layer, rest)
-        if written is None:
+        layer = self.layer(word)
+        flow = Inflow(self.operand, layer or word, arguments)
+        return self.sent(word, layer, flow.arrows, flow.rest)
+
+    def flow(self, text: str, numbers: bool = False) -> Inflow | None:
+        """What a call is given, that of a layer called on arrows too; arithmetic may be given `numbers` alone."""
+        call = CALL.fullmatch(text)
+        head, on = (text, "") if call is None or balanced(call[2]) else applied(text)
+        found = CALL.fullmatch(head)
+        if found is None:
             return None
-        return f"{head} -> {written}" if head else written
+        given_here = [given(part) for part in (*parts(found[2]), *parts(on))]
+        return Inflow(self.operand, self.layer(found[1]) or found[1], given_here, found[1], numbers)
+
+    def led(self, flow: Inflow, coming: str) -> list[str]:
+        """The pipelines that `coming -> call` may mean, for a call that is given arrows."""
+        ways = [self.sent(flow.word, self.layer(flow.word), arrows, flow.rest) for arrows in flow.led(coming)]
+        return [way for way in ways if way]
+
+    def sent(self, word: str, layer: str | None, arrows: list[str], rest: list[GivenArgument]) -> str | None:
+        """Arrows into the layer of a word with its settings; None where that is not certain."""
+        if sum(self.counts.get(arrow, 1) for arrow in arrows) > self.takes(layer or word):
+            return None
+        if layer is None or (layer in self.layers and layer not in self.blocks):
+            return headed(arrows, word) if arrows and word in self.layers and not rest else None
+        views = plain(word) in SPECIAL or (plain(word) == "reshape" and PYTORCH.match(word) is not None)
+        if views and word not in self.layers:
+            written = self.special(word, rest)
+        elif layer in JOINS:
+            return self.join(word, layer, arrows, rest)
+        else:
+            written = self.written(word, layer, rest, bool(arrows))
+        if written is None or (arrows and lacks(layer, written, len(arrows))):
+            return None
+        return headed(arrows, written)
+
+    def takes(self, layer: str) -> int:
+        """How many arrows a layer may be given."""
+        return most(layer) if layer in REGISTRY else self.layers.get(layer, 1)
 
     def special(self, word: str, arguments: list[GivenArgument]) -> str | None:
         """A call that another layer than that of its word may stand for."""
@@ -133,6 +162,8 @@ class CallReader:
         found = NAME.fullmatch(text)
         if found:
             return found[1] if found[1] == "_" or found[1] in self.arrows else None
+        if text in self.counts:
+            return text
         if len(arithmetic.split(text)) > 1 or text[:1] == "-":
             return self.computed(text)
         inside = arithmetic.bracketed(text)
@@ -142,17 +173,16 @@ class CallReader:
         call = CALL.fullmatch(text)
         if call is not None and not balanced(call[2]):
             return self.called_on(text)
-        inner = given(parts(call[2])[0]) if call and parts(call[2]) else None
-        if inner is None or inner.name is not None or self.operand(inner.value) is None:
-            return None
-        return self.rewrite(text)
+        flow = self.flow(text)
+        return self.rewrite(text) if flow is not None and flow.arrows else None
 
     def computed(self, text: str) -> str | None:
         """`0.5 * x`, `relu(a) + b`: arithmetic with an arrow in it, each call in it written anew."""
         pieces = arithmetic.split(text)
         if "->" in pieces[1::2]:
-            head = self.operand(text.partition("->")[0].strip()) if pieces[1] == "->" else None
-            return f"{head} -> {text.partition('->')[2].strip()}" if head else None
+            head, rest = arithmetic.led(text)
+            arrow = self.operand(head)
+            return f"{arrow} -> {rest}" if arrow else None
         if not all(sign in arithmetic.JOINS_ARROWS for sign in pieces[1::2]):
             return None
         minus = [piece[: len(piece) - len(piece.lstrip("-+ "))] for piece in pieces[::2]]
@@ -164,40 +194,31 @@ class CallReader:
         signed = [f"{sign}{t}" for sign, t in zip(minus, texts, strict=True)]
         return "".join([signed[0], *(f" {s} {t}" for s, t in zip(pieces[1::2], signed[1:], strict=True))])
 
-    def inputs(self, layer: str, arguments: list[GivenArgument]) -> list[str]:
-        """The arrows, as far as they come first, that a layer is given, as many as it may take."""
-        fields = REGISTRY[layer].inputs() if layer in REGISTRY else ()
-        found: list[str] = []
-        for argument in arguments[: max(len(fields), 1)]:
-            arrow = self.operand(argument.value) if argument.name is None else None
-            if arrow is None:
-                break
-            found.append(arrow)
-        return found
-
-    def join(self, layer: str, arguments: list[GivenArgument], word: str = "") -> str | None:
+    def join(self, word: str, layer: str, arrows: list[str], rest: list[GivenArgument]) -> str | None:
         """`torch.cat([a, b], dim=1)`: a bundle into a layer, or two arrows around an operator."""
-        first = arguments[0].value if arguments else ""
-        several = first[:1] in ("[", "(") and len(parts(first[1:-1])) > 1 and first[-1:] in ("]", ")")
-        inside = first[1:-1] if several else ", ".join(a.value for a in arguments if not a.name)
-        sign = JOINS[layer]
-        numbers = sign != "->" or layer in ("maximum", "minimum")
-        names = [self.operand(part) or (part if numbers and arithmetic.number(part) else "") for part in parts(inside)]
-        if len(names) < 2 or not all(names) or not any(map(self.operand, parts(inside))):
+        if not arrows and JOINS[layer] == "->" and rest and all(a.name for a in rest):
+            return self.written(word, layer, rest)
+        if sum(self.counts.get(arrow, 1) for arrow in arrows) < 2:
             return None
-        if sign != "->":
-            return f" {sign} ".join(map(arithmetic.enclosed, names))
-        axis = conversions.joined_along(word, layer, arguments[several:])
-        return f"({', '.join(names)}) -> {layer}{f'(axis={axis})' if axis else ''}"
+        if layer in ("concat", "stack"):
+            axis = conversions.joined_along(word, layer, rest)
+            return headed(arrows, f"{layer}(axis={axis})" if axis else layer)
+        written = self.written(word, layer, rest) if rest else layer
+        if JOINS[layer] == "->" or (len(arrows) < 2 and written is not None):
+            return headed(arrows, written) if written else None
+        return joined(layer, arrows) if written == layer else None
 
-    def written(self, word: str, layer: str, arguments: list[GivenArgument]) -> str | None:
-        """The layer with its settings, and the activation that another framework takes as a setting."""
+    def written(self, word: str, layer: str, arguments: list[GivenArgument], applied: bool = False) -> str | None:
+        """The layer with its settings, and the activation that another framework takes as a setting.
+
+        A word alone stands for the text of its row in the table, if it is not `applied` to something.
+        """
         names = self.settings(layer)
         row = way(word) if word != layer else None
-        if names is None or (row is not None and not arguments):
+        if names is None or (row is not None and not arguments and not applied):
             return row.write if row is not None and names is not None else None
         found: dict[str, str] = {}
-        after = ["last"] if last_alone(word, layer, arguments) else []
+        after = ["last"] if special.last_alone(word, layer, arguments) else []
         told = signatures.named(word, arguments, names) if word != layer else None
         said = conversions.meant(word, layer, self.by_place(word, arguments) if told is None else told)
         if said is None:
@@ -233,7 +254,7 @@ class CallReader:
             found = {**kept(row), **found}
         if any(name not in found for name in self.required(layer)):
             return None
-        if row is not None and asked(row) and not any(n in found for n in asked(row)):
+        if row is not None and not applied and asked(row) and not any(n in found for n in asked(row)):
             return None
         if plain(word).startswith("batchnormali") and "momentum" in found:
             found["momentum"] = special.rest_of(found["momentum"])
@@ -322,7 +343,12 @@ class CallReader:
     def required(self, layer: str) -> list[str]:
         if layer in REGISTRY:
             return [f.name for f in REGISTRY[layer].settings() if f.required]
-        return [name for name, needed in self.blocks[layer].items() if needed]
+        return [name for name, needed in self.blocks.get(layer, {}).items() if needed]
+
+    def lacking(self, layer: str, rest: Sequence[GivenArgument]) -> list[str]:
+        """The settings that a layer needs beside those that it is given."""
+        placed = (self.settings(layer) or [])[: sum(a.name is None for a in rest)]
+        return [name for name in self.required(layer) if name not in (*placed, *(a.name for a in rest))]
 
     def by_place(self, word: str, arguments: list[GivenArgument]) -> list[GivenArgument]:
         """The arguments without the one by which PyTorch is told the size of the input."""
@@ -339,7 +365,7 @@ class CallReader:
         told = (
             from_pytorch(word)
             or (layer in REGISTRY and not REGISTRY[str(layer)].positional)
-            or (layer in REGISTRY and word != layer and two_sizes(str(layer), arguments))
+            or (layer in REGISTRY and word != layer and conversions.two_sizes(str(layer), arguments))
         )
         kept = arguments[:place] + arguments[place + 1 :]
         if place < 0 or not told or count <= place:
@@ -377,17 +403,6 @@ UNREAD = "?"
 
 SPECIAL = frozenset((*special.POOLING, "activation", "activationlayer", "act", "narrow", "select", "permute", "view"))
 ACTIVATION = frozenset(("activation", "activationlayer", "act"))
-LOST = frozenset(
-    ("dropout", "recurrent_dropout", "padding_idx", "mask_zero", "trainable", "kernel_regularizer", "bias_regularizer",
-     "activity_regularizer", "return_state", "stateful")
-)  # fmt: skip
-"""Settings that no text here stands for, although they change what is computed."""
-
-
-def last_alone(word: str, layer: str, arguments: list[GivenArgument]) -> bool:
-    """Keras returns the last step alone unless it is told otherwise."""
-    keras = re.search(r"\b(?:keras|layers)\.|SimpleRNN|CuDNN", word) is not None
-    return keras and layer in ("lstm", "gru", "rnn") and not any(a.name == "return_sequences" for a in arguments)
 
 
 KEPT = frozenset(("low", "high", "dilation", "groups", "mode", "align_corners", "approximate", "bidirectional"))
@@ -409,9 +424,6 @@ def asked(row: Way) -> list[str]:
     return list(ONE_OF[layer])
 
 
-ONE_OF = {"resize": ("size", "scale"), "crop": ("size", "margin"), "clamp": ("low", "high"), "transpose": ("order",)}
-"""Layers that need one of some settings."""
-
 SIGNS = {"x ** 2": "power", "x + y": "add", "x * y": "mul", "x - y": "sub", "x / y": "div"}
 
 
@@ -421,12 +433,6 @@ def leading(write: str) -> str | None:
         return SIGNS[write]
     found = re.fullmatch(r"(?:flatten -> |\(x, y\) -> )?(\w+)(\(.*\))?", write)
     return found[1] if found else None
-
-
-def two_sizes(layer: str, arguments: Sequence[GivenArgument]) -> bool:
-    """Whether two numbers stand by their place where the layer here has one: the other tells the size of the input."""
-    first = [a.value for a in arguments[:2] if a.name is None]
-    return REGISTRY[layer].positional == 1 and len(first) == 2 and all(re.fullmatch(r"\d+", v) for v in first)
 
 
 def flattened(word: str) -> list[str]:

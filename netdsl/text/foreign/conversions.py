@@ -212,3 +212,9 @@ def truth(layer: str, name: str, value: str) -> bool:
     if isinstance(kind, ChoiceKind):
         return not value.isidentifier() or value in kind.choices
     return not isinstance(kind, BoolKind) or not re.fullmatch(r"[\d.]+", value)
+
+
+def two_sizes(layer: str, arguments: Sequence[GivenArgument]) -> bool:
+    """Whether two numbers stand by their place where the layer here has one: the other tells the size of the input."""
+    first = [a.value for a in arguments[:2] if a.name is None]
+    return REGISTRY[layer].positional == 1 and len(first) == 2 and all(re.fullmatch(r"\d+", v) for v in first)

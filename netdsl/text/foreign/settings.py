@@ -358,3 +358,9 @@ KINDS: dict[str, str] = {
     "init": "initializer initialiser",
 }
 """Kinds of numbers and of settings."""
+
+LOST = frozenset(
+    ("dropout", "recurrent_dropout", "padding_idx", "mask_zero", "trainable", "kernel_regularizer", "bias_regularizer",
+     "activity_regularizer", "return_state", "stateful")
+)  # fmt: skip
+"""Settings that no text here stands for, although they change what is computed."""

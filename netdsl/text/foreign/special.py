@@ -110,3 +110,9 @@ def causal(kernel: str, dilation: str) -> str | None:
     """The pad before a sequence that lets no step see a later one."""
     whole = kernel.isdecimal() and dilation.isdecimal()
     return f"(({(int(kernel) - 1) * int(dilation)}, 0),)" if whole else None
+
+
+def last_alone(word: str, layer: str, arguments: Sequence[GivenArgument]) -> bool:
+    """Keras returns the last step alone unless it is told otherwise."""
+    keras = re.search(r"\b(?:keras|layers)\.|SimpleRNN|CuDNN", word) is not None
+    return keras and layer in ("lstm", "gru", "rnn") and not any(a.name == "return_sequences" for a in arguments)

@@ -50,7 +50,7 @@ def equals_for_colon(m: Mistake) -> Diagnostic | None:
 
 def rewritten(m: Mistake, rest: str) -> str:
     """The calls of another framework behind the `=` as they are written here."""
-    return reader(m).rewrite(rest) or rest
+    return reader(m).rewrite(rest) or reader(m).operand(rest) or rest
 
 
 SIGNS = ("PLUS", "MINUS", "STAR", "SLASH", "POWER", "FLOOR", "PERCENT")
