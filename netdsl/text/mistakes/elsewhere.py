@@ -59,31 +59,48 @@ def slices(m: Mistake) -> Diagnostic | None:
         return None
     if m.token.kind != "COLON" and ":" not in text and ".." not in text:
         return None
-    help = f"write `{before.text} -> {cut(text)}`"
+    help = cut(before.text, [item.strip() for item in text.split(",")])
     return m.say("foreign-slice", "an arrow is cut by a layer, not in brackets", opener, help=help)
 
 
-def cut(text: str) -> str:
-    """The layers that cut as an index of numpy does; a first `:` or `...` of several is the batch."""
-    items = [item.strip() for item in text.split(",")]
-    if len(items) > 1 and items[0] == ":":
-        items = items[1:]
-    if items[0] == "-1" and all(i == ":" for i in items[1:]):
+ITEM = re.compile(r"-?\d+|(-?\d*|-?\w+):(-?\d*|-?\w+)(:-?\d*)?")
+
+
+def cut(name: str, items: list[str]) -> str:
+    """Help for an index of numpy; a first `:` of several may be the batch, which the last axes do not ask about."""
+    if "None" in items or "newaxis" in items:
+        return f"an axis more is made by a layer, as in `{name} -> unsqueeze(0)`, counted without the batch"
+    behind = items[items.index("...") + 1 :] if "..." in items else items[1:]
+    before = items[: -len(behind) - 1] if behind else items[:-1]
+    if not all(ITEM.fullmatch(item) for item in items if item != "...") or ("..." in items and {*before} - {":"}):
+        return f"as in `{name} -> slice(0, start=0, end=1)`: axes are counted without the batch"
+    if items[0] != ":" and "..." not in items:
+        return f"write `{name} -> {stages(items, 0)}`"
+    if len(items) == 2 and items[0] == ":" and items[1] != ":":
+        both = stages(behind, 0), stages(behind, 1)
+        return f"write `{name} -> {both[0]}` where the `:` stands for the batch, else `{name} -> {both[1]}`"
+    if "..." not in items and len(items) > 3:
+        return f"write `{name} -> {stages(behind, 0)}`"
+    last = "..." not in items and behind == ["-1", ":"]
+    return f"write `{name} -> {'last' if last else stages(behind, -len(behind))}`"
+
+
+def stages(items: list[str], first: int) -> str:
+    """The layers that cut axes from the first on, which is counted from the last where it is below 0."""
+    if items[0] == "-1" and first == 0 and all(i == ":" for i in items[1:]):
         return "last"
-    if items[0] == "..." and len(items) == 2:
-        return f"transpose -> {cut(items[1])}" if items[1] != ":" else "identity"
-    stages, gone = [], 0
-    for axis, item in enumerate(items):
+    found, gone = [], 0
+    for axis, item in enumerate(items, first):
         start, colon, rest = item.partition(":")
         if colon and item != ":":
             end, _, step = rest.partition(":")
             given = {"start": start.strip(), "end": end.strip(), "step": step.strip()}
-            stages.append(f"slice({axis - gone}{''.join(f', {k}={v}' for k, v in given.items() if v)})")
-        elif re.fullmatch(r"-?\d+", item):
+            found.append(f"slice({axis - gone}{''.join(f', {k}={v}' for k, v in given.items() if v)})")
+        elif item != ":":
             end = f", end={int(item) + 1}" if int(item) != -1 else ""
-            stages.append(f"slice({axis - gone}, start={item}{end}) -> squeeze({axis - gone})")
-            gone += 1
-    return " -> ".join(stages) or "identity"
+            found.append(f"slice({axis - gone}, start={item}{end}) -> squeeze({axis - gone})")
+            gone += first >= 0
+    return " -> ".join(found) or "identity"
 
 
 def counted(m: Mistake) -> Diagnostic | None:
