@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import netdsl.elaborate.orders as orders
 import netdsl.elaborate.places as places
 from netdsl.base.slips import nearest
+from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.functions import FUNCTIONS
 from netdsl.elaborate.meant import fits, takes
@@ -72,7 +73,7 @@ def _foreign(site: Site, word: str, text: str) -> str | None:
     written = reading.rewrite(text) if text != word else None
     found = foreign.way(word)
     if written is not None:
-        return "; ".join([f"write `{written}`", *dict.fromkeys(reading.lost)])
+        return "; ".join([f"write `{written}`", *_turned(site, word, written), *dict.fromkeys(reading.lost)])
     needless = foreign.needless(word)
     if needless is not None:
         return needless
@@ -91,6 +92,13 @@ def _foreign(site: Site, word: str, text: str) -> str | None:
     if same and settled:
         return _in_its_words(reading, foreign.Way(_example(same), "", ""))
     return f"write `{_example(same)}`" if same else None
+
+
+def _turned(site: Site, word: str, written: str) -> list[str]:
+    """What `Conv1D` must be told of a sequence: its features are channels elsewhere, as they come last."""
+    coming = site.build.coming
+    sequence = isinstance(coming, Value) and coming.type.rank == 2 and layer_of(word) == "conv"
+    return [f"along the steps of `[steps, features]`, `transpose -> {written}`"] if sequence else []
 
 
 def _settings(text: str) -> list[str]:

@@ -10,6 +10,8 @@ from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape, Window,
 from netdsl.ops.fields import Bool, Count, Initialiser, Offsets, Padding, Sizes, derived
 from netdsl.ops.windows import SPATIAL_RANKS, Sides, count, even, fits, grow, positive, slide, spread, spread_padding
 
+LAST = "channels come first: `transpose` before it turns `[steps, features]` round"
+
 
 def weigh(shape: tuple[int, ...], init: Init, bias: tuple[int, ...], fans: tuple[int, int]) -> tuple[Weight, ...]:
     """`weight` and `bias` (left out when its shape is ()), with what their initial values divide by."""
@@ -68,7 +70,8 @@ class Conv(Op):
         require_rank(self.x, SPATIAL_RANKS, "`conv` needs [channels, …] with one to three spatial axes")
         require_dtype(self.x, DType.FLOAT, "`conv` needs real numbers")
         rank = self.x.type.rank - 1
-        self.in_channels = fixed(self.x.type.channels, "the number of channels that `conv` reads")
+        help = LAST if self.x.type.rank == 2 else None
+        self.in_channels = fixed(self.x.type.channels, "the number of channels that `conv` reads", help)
         self.kernels = spread(self.kernel, rank, "kernel")
         self.strides = spread(self.stride, rank, "stride")
         self.dilations = spread(self.dilation, rank, "dilation")
@@ -145,7 +148,8 @@ class ConvTranspose(Op):
         require_rank(self.x, SPATIAL_RANKS, "`conv_transpose` needs [channels, …] with one to three spatial axes")
         require_dtype(self.x, DType.FLOAT, "`conv_transpose` needs real numbers")
         rank = self.x.type.rank - 1
-        self.in_channels = fixed(self.x.type.channels, "the number of channels that `conv_transpose` reads")
+        help = LAST if self.x.type.rank == 2 else None
+        self.in_channels = fixed(self.x.type.channels, "the number of channels that `conv_transpose` reads", help)
         self.kernels = spread(self.kernel, rank, "kernel")
         self.strides = spread(self.stride, rank, "stride")
         self.dilations = spread(self.dilation, rank, "dilation")
