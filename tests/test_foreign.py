@@ -67,6 +67,24 @@ def test_texts_in_place_of_a_missing_layer_check(gap: foreign.Missing) -> None:
     assert errors(net(gap.on, gap.instead)) == []
 
 
+@pytest.mark.parametrize(
+    "gap", [g for g in foreign.MISSING if re.search(r"\bx\b", g.instead)], ids=lambda gap: gap.words
+)
+def test_a_block_in_place_of_a_missing_layer_stands_wherever_the_layer_stood(gap: foreign.Missing) -> None:
+    for word in gap.words.split():
+        leaf = foreign.plain(word)
+        rows = {
+            f"x -> {word}": f"x -> {word}", f"x -> {word} -> identity": f"x -> {word} -> identity",
+            word: word, f"x -> nn.{word}()": f"x -> {leaf}", f"{word}(x)": f"x -> {word}",
+            f"2 * F.{word}(x)": f"2 * (x -> {leaf})",
+        }  # fmt: skip
+        for row, mended in rows.items():
+            help = helps(net(gap.on, row))
+            block, *rest = re.findall(r"`([^`]+)`", help)
+            assert all(text in mended for text in rest), help
+            assert errors(f"{block}\n{net(gap.on, mended)}") == [], help
+
+
 @pytest.mark.parametrize("word", sorted({w for w, _ in WAYS}))
 def test_every_word_is_answered_by_its_way(word: str) -> None:
     """Alone, with the dots and brackets of other languages, and in other capitals."""

@@ -22,6 +22,7 @@ from netdsl.ops.metric import Metric
 from netdsl.stdlib import STDLIB
 from netdsl.text import foreign, syntax
 from netdsl.text.diagnostics import Label, did_you_mean
+from netdsl.text.foreign import arithmetic, inflow
 from netdsl.text.foreign.calls import CallReader, layer_of, leading
 from netdsl.text.foreign.pieces import given, parts
 from netdsl.text.foreign.settings import OF_SCORES
@@ -55,14 +56,14 @@ def unknown(site: Site, word: str, text: str = "", more: Iterable[str] = (), nea
     return (
         TRUTHS.get(word)
         or (places.led(site, reader(site), near, False, text) if known and near is not None and text else None)
-        or _foreign(site, word, text or word)
+        or _foreign(site, word, text or word, near)
         or _library(word)
         or did_you_mean(word, own(site.scope), [*layers_known(site), *more])
         or _misspelt_foreign(site, word, text or word)
     )
 
 
-def _foreign(site: Site, word: str, text: str) -> str | None:
+def _foreign(site: Site, word: str, text: str, near: Span | None = None) -> str | None:
     if any(word in s.names for s in site.scope.chain()):
         return None
     if text == word and foreign.no_loss(word) and site.build.graph.name in TERMS:
@@ -87,7 +88,7 @@ def _foreign(site: Site, word: str, text: str) -> str | None:
         return loss
     gap = foreign.missing(word)
     if gap is not None:
-        return _not_yet(gap, settled)
+        return _not_yet(gap, settled, word) + _called(site, gap, word, text, near)
     same = layer_of(word) if word not in REGISTRY else None
     if same and settled:
         return _in_its_words(reading, foreign.Way(_example(same), "", ""))
@@ -125,9 +126,32 @@ def _example(layer: str) -> str:
     return found[0] if found else layer
 
 
-def _not_yet(gap: foreign.Missing, settled: Sequence[str]) -> str:
+def _computed(gap: foreign.Missing) -> bool:
+    """Whether a text in place of a layer is said of an arrow `x`, as the body of a block is."""
+    return re.search(r"\bx\b", gap.instead) is not None
+
+
+def _leaf(word: str) -> str:
+    """The name of a block for a layer that there is not: `selu` for `nn.SELU`."""
+    return word if word.isidentifier() else foreign.plain(word)
+
+
+def _called(site: Site, gap: foreign.Missing, word: str, text: str, near: Span | None) -> str:
+    """How a block for a layer that there is not is then used, where its call cannot stay as it is."""
+    place = places.place_of(site, near, False) if near is not None and _computed(gap) else None
+    flow = reader(site).flow(text)
+    if place is None or flow is None or place.alone or (place.coming and flow.arrows) or len(flow.arrows) > 1:
+        return ""
+    written = inflow.headed(flow.arrows, _leaf(word))
+    stays = not flow.arrows and word.isidentifier()
+    return "" if stays or flow.rest else f": write `{arithmetic.enclosed(written) if place.term else written}` then"
+
+
+def _not_yet(gap: foreign.Missing, settled: Sequence[str], word: str) -> str:
     if gap.instead and settled:
         return f"{NOT_YET}; without settings it is the same as `{gap.instead}`"
+    if _computed(gap):
+        return f"{NOT_YET}; `block {_leaf(word)} {{ {gap.instead} }}` above the net computes the same"
     if gap.instead:
         return f"{NOT_YET}; `{gap.instead}` computes the same"
     return f"{NOT_YET}; {gap.says}" if gap.says else NOT_YET
