@@ -26,6 +26,7 @@ from netdsl.ops.metric import Metric
 from netdsl.text import foreign, syntax
 from netdsl.text.diagnostics import did_you_mean
 from netdsl.text.foreign.calls import CallReader
+from netdsl.text.foreign.conversions import NO_USUAL
 from netdsl.text.foreign.pieces import given
 from netdsl.text.foreign.special import GivenArgument
 from netdsl.text.foreign.values import key, named_here, value_here
@@ -204,7 +205,7 @@ def _numbers(call: Crowded) -> str:
     bracketed = _bracketed(call)
     if bracketed is not None:
         return f"several numbers are one setting in brackets: `{bracketed}`"
-    if call.title == "prelu" and call.placed[0].isdecimal() and call.placed[0] != "1":
+    if call.title == "prelu" and len(call.placed) == 1 and call.placed[0].isdecimal() and call.placed[0] != "1":
         return f"write `{call.text([GivenArgument('per_channel', 'true')])}`"  # PyTorch counts its slopes
     if call.most == 0 and call.names and len(call.given) == 1 and _switched(call):
         return f"write `{call.around(call.title)}`, or `{call.around(f'{call.title}({call.names[0]}=true)')}`"
@@ -325,13 +326,17 @@ def _counted(call: Crowded) -> str | None:
 def _axis(call: Crowded) -> str | None:
     """`softmax(1)`: PyTorch counts the batch, this language does not."""
     text, title, names = call.placed[0], call.title, call.names
-    if len(call.given) != 1 or len(names) <= call.most or names[call.most] not in AXES or not text.isdecimal():
+    if len(call.placed) != 1 or len(names) <= call.most or names[call.most] not in AXES or not text.isdecimal():
         return None
-    here = call.around(f"{title}({names[call.most]}={text})")
+
+    def along(axis: int) -> str | None:
+        usual = axis == 0 and title not in NO_USUAL and not call.named
+        return call.around(title) if usual else call.text([GivenArgument(names[call.most], str(axis)), *call.named])
+
+    here = call.text([GivenArgument(names[call.most], text), *call.named])
     if int(text) == 0:
         return f"write `{here}`; the batch is not counted"
-    shifted = call.around(f"{title}({names[call.most]}={int(text) - 1})" if int(text) > 1 else title)
-    return f"axes are counted without the batch: write `{shifted}`, or `{here}` where that axis is meant"
+    return f"axes are counted without the batch: write `{along(int(text) - 1)}`, or `{here}` where that axis is meant"
 
 
 def _number(call: Crowded) -> bool:

@@ -49,11 +49,11 @@ class Missing:
 
 WAYS: tuple[Way, ...] = (
     # convolutions
-    Way("conv(64, 3)", IMAGE, "Conv Conv1d Conv2d Conv3d LazyConv2d SlimConv2d conv_layer conv_nd", 0),
+    Way("conv(64, 3)", IMAGE, "Conv Conv1d Conv2d Conv3d SlimConv2d conv_layer conv_nd", 0),
     Way(
         "conv(64, 3)",
         IMAGE,
-        "Convolution Convolution1D Convolution2D Convolution3D ConvolutionLayer SpatialConvolution",
+        "LazyConv2d Convolution Convolution1D Convolution2D Convolution3D ConvolutionLayer SpatialConvolution",
     ),
     Way("conv(64, 3, pad=1)", IMAGE, "conv3x3", names_kernel=True),
     Way("conv(64, 3, pad=1)", IMAGE, "conv2d_same Conv2dSame SamePadConv same_conv"),
@@ -66,13 +66,13 @@ WAYS: tuple[Way, ...] = (
     Way(
         "conv_transpose(64, 2, stride=2)",
         IMAGE,
-        "ConvTranspose1d ConvTranspose2d ConvTranspose3d LazyConvTranspose2d",
+        "ConvTranspose1d ConvTranspose2d ConvTranspose3d",
         0,
     ),
     Way(
         "conv_transpose(64, 2, stride=2)",
         IMAGE,
-        "deconv deconv2d deconvolution Deconvolution2D Conv2DTranspose Conv3DTranspose "
+        "LazyConvTranspose2d deconv deconv2d deconvolution Deconvolution2D Conv2DTranspose Conv3DTranspose "
         "Convolution2DTranspose upconv up_conv "
         "up_convolution transposed_conv transposed_convolution transpose_conv tconv trans_conv "
         "conv_trans fractionally_strided_conv "
@@ -180,12 +180,12 @@ WAYS: tuple[Way, ...] = (
     Way("crop(24)", IMAGE, "CenterCrop center_crop centre_crop CenterCropPad"),
     Way("crop(margin=2)", IMAGE, "Cropping2D Cropping1D Cropping3D", first="margin"),
     # normalisation
-    Way("batchnorm", IMAGE, "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm LazyBatchNorm2d", 0),
+    Way("batchnorm", IMAGE, "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm", 0),
     Way(
         "batchnorm",
         IMAGE,
         "BatchNormalization BatchNormalisation batch_normalization batch_normalisation BatchNormLayer BNorm "
-        "SpatialBatchNormalization FrozenBatchNorm2d bn2d",
+        "LazyBatchNorm2d SpatialBatchNormalization FrozenBatchNorm2d bn2d",
     ),
     Way("layernorm", SEQUENCE, "LayerNorm ln", 0),
     Way("layernorm", SEQUENCE, "LayerNormalization LayerNormalisation"),
