@@ -32,6 +32,8 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     (SEQUENCE, "h[:, 0]", "h -> slice(0, start=0, end=1) -> squeeze(0)"),
     (SEQUENCE, "h[2:4]", "h -> slice(0, start=2, end=4)"),
     (SEQUENCE, "h[::2]", "h -> slice(0, step=2)"),
+    (SEQUENCE, "2 * h[..., :4]", "(h -> slice(-1, end=4))"),
+    (SEQUENCE, "h[1:, :] + h[:-1, :] -> relu", "(h -> slice(0, start=1))"),
     (SEQUENCE, "h[..., :4]", "h -> slice(-1, end=4)"),
     (SEQUENCE, "h[..., -1]", "h -> slice(-1, start=-1) -> squeeze(-1)"),
     (SEQUENCE, "h[:, 1:3]", "h -> slice(0, start=1, end=3)"),

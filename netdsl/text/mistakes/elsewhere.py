@@ -6,7 +6,7 @@ import re
 
 from netdsl.text.diagnostics import Diagnostic
 from netdsl.text.mistakes.mistake import Mistake, line_rest
-from netdsl.text.tokens import Token
+from netdsl.text.tokens import BINARY, Token
 
 CALLED = re.compile(
     r"(?:(\w+)\s*[:=]\s*)?(?:\w+\.)*(?:Input|InputLayer|placeholder|randn|rand|zeros|ones|TensorSpec)\s*\((.*)\)"
@@ -60,7 +60,17 @@ def slices(m: Mistake) -> Diagnostic | None:
     if m.token.kind != "COLON" and ":" not in text and ".." not in text:
         return None
     help = cut(before.text, [item.strip() for item in text.split(",")])
+    if in_arithmetic(m, before, opener):
+        help = re.sub(r"`([^`]* -> [^`]*)`", r"`(\1)`", help)
     return m.say("foreign-slice", "an arrow is cut by a layer, not in brackets", opener, help=help)
+
+
+def in_arithmetic(m: Mistake, name: Token, opener: Token) -> bool:
+    """Whether a sign stands before a name or behind the brackets that follow it."""
+    at = m.tokens.index(name)
+    end = next((i for i, t in enumerate(m.tokens) if t.kind == "RSQB" and t.opener is opener), len(m.tokens) - 1)
+    around = [m.tokens[at - 1].kind if at else "", m.tokens[min(end + 1, len(m.tokens) - 1)].kind]
+    return any(kind in BINARY for kind in around)
 
 
 ITEM = re.compile(r"-?\d+|(-?\d*|-?\w+):(-?\d*|-?\w+)(:-?\d*)?")
