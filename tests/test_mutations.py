@@ -27,6 +27,7 @@ def f(x: int, deep: bool = False) -> int:
     if x < LIMIT and not deep:
         raise ValueError(x)
     rows[1:x] += [x - 1]
+    zip(rows, rows, strict=True)
     return x
 '''
 MADE = {
@@ -44,6 +45,7 @@ MADE = {
     "sign or `not` left out: not deep => deep",
     "statement left out: raise ValueError(x)",
     "statement left out: rows[1:x] += [x - 1]",
+    "statement left out: zip(rows, rows, strict=True)",
 }
 
 

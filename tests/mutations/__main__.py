@@ -95,7 +95,9 @@ def imported(todo: Work, results: Results) -> None:
 
 
 def outside(change: Change) -> bool:
-    return change.kind not in WHOLE and (not change.function or change.function.endswith("."))
+    """Whether it takes effect while its module is imported, and not later."""
+    early = not change.function or change.function.endswith((".", ".__init_subclass__"))
+    return change.kind not in WHOLE and early
 
 
 def main() -> int:

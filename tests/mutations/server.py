@@ -212,7 +212,7 @@ FEW = 2
 def alike(test: str) -> str:
     """What tests of one function with the same words have in common: `test_numbers[conv(4, 3, stride=2)-3 8 8]`."""
     name, _, values = test.partition("[")
-    return f"{name}[{re.sub(r'[^A-Za-z_=]+', ' ', values.split('-')[0])}"
+    return f"{name}[{re.sub(r'[^A-Za-z_=]+', ' ', values)}"
 
 
 def learnt(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:

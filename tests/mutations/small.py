@@ -1,6 +1,7 @@
 """Small mistakes, anywhere in a module: a comparison turned, `+` for `-`, a number off by one, a condition negated.
 
-What cannot matter or says nothing is left alone: docstrings, annotations, imports, assertions, decorators.
+What cannot matter or says nothing is left alone: docstrings, annotations, imports, assertions (`strict=True` of a `zip`
+is one), decorators.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def _said(kind: str, old: ast.AST, new: ast.AST) -> str:
 
 def _slots(node: ast.AST, function: str) -> Iterator[tuple[Slot, ast.AST, str]]:
     for slot, child in _children(node):
-        if isinstance(child, LEFT) or _docstring(child) or _checks_types(child):
+        if isinstance(child, LEFT) or _docstring(child) or _checks_types(child) or _asserts(child):
             continue
         yield slot, child, function
         yield from _slots(child, _within(function, child))
@@ -80,6 +81,11 @@ def _within(function: str, node: ast.AST) -> str:
 
 def _docstring(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _asserts(node: ast.AST) -> bool:
+    """`strict=True`, which says of two lists that they are of one length."""
+    return isinstance(node, ast.keyword) and ast.unparse(node) == "strict=True"
 
 
 def _checks_types(node: ast.AST) -> bool:
