@@ -56,11 +56,19 @@ def test_pytorch_gives_the_reference(case: Case) -> None:
             assert [(w.name, w.shape) for w in layer.op.weights()] == [
                 (k.removeprefix("layer."), tuple(v.shape)) for k, v in module.state_dict().items()
             ] or not module.state_dict()
+            assert owned(module) in ({}, {w.name: w.trainable and not w.buffer for w in layer.op.weights()})
+            assert not any(w.trainable and w.buffer for w in layer.op.weights())
             for got, result in zip(listed(module(*layer.read(layer.inputs))), wanted, strict=True):
                 close(got.detach(), result.detach(), str(case), 1e-9)
         made = layer.module()(*layer.fields())
         for got, result in zip(listed(made), layer.whole(wanted), strict=True):
             close(got.detach(), result.detach(), str(case), 1e-9)
+
+
+def owned(module: torch.nn.Module) -> dict[str, bool]:
+    """What a module keeps, and whether it learns."""
+    learned = {name for name, p in module.named_parameters() if p.requires_grad}
+    return {name.removeprefix("layer."): name in learned for name in module.state_dict()}
 
 
 def listed(made: Any) -> list[torch.Tensor]:

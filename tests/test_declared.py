@@ -7,14 +7,16 @@ import inspect
 from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import walk_packages
+from typing import Annotated, Any
 
 import pytest
 
 import netdsl.ops
 import netdsl.recipe
+from netdsl.dims.tensors import Value
 from netdsl.ops.base import Op
-from netdsl.ops.declared import Declared
-from netdsl.ops.fields import derived
+from netdsl.ops.declared import Declared, Values
+from netdsl.ops.fields import FloatKind, derived
 from netdsl.reference.operations import example_node, operations
 
 MODULES = sorted(
@@ -70,6 +72,27 @@ def test_an_attribute_that_follows_is_no_setting() -> None:
     assert not hasattr(Halved, "half")
     with pytest.raises(TypeError):
         Halved(7, half=3)
+
+
+def test_what_a_class_declares_is_read_from_its_annotations() -> None:
+    number = Annotated[float, FloatKind()]
+    live = {
+        "x": Value,
+        "others": Values,
+        "like": Value | None,
+        "factor": number,
+        "most": Annotated[float | None, FloatKind()],
+    }
+    Scaled: Any = type("Scaled", (Declared,), {"__annotations__": live, "like": None, "most": None})
+    assert [(f.name, f.many, f.optional) for f in Scaled.inputs()] == [
+        ("x", False, False), ("others", True, False), ("like", False, True),
+    ]  # fmt: skip
+    assert [(f.name, f.required) for f in Scaled.settings()] == [("factor", True), ("most", False)]
+    assert (Scaled.name, Scaled(1, (), factor=2.0).given()) == ("scaled", {"factor": 2.0})
+    with pytest.raises(TypeError, match="scaled needs others"):
+        Scaled(1, factor=2.0)
+    with pytest.raises(TypeError, match="scaled takes no size"):
+        Scaled(1, (), factor=2.0, size=3)
 
 
 def test_the_classes_are_found() -> None:

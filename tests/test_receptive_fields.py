@@ -244,3 +244,18 @@ RECURRENT: dict[str, tuple[str, Any]] = {
 def test_fields_of_recurrent_blocks(name: str) -> None:
     case, expected = RECURRENT[name]
     hold(check(BLOCKS + net_of(case)), expected)
+
+
+SAME = ("concat", "identity", "reshape([4, 16, 16])", "slice(0)", "pad(0)", "crop(16)", "crop(margin=0)", "transpose([0, 1, 2])",
+        "transpose([0, 2, 1]) -> transpose([0, 2, 1])", "unsqueeze(0) -> squeeze(0)", "split(1)", "reverse -> reverse")  # fmt: skip
+"""Rows that hand on what they read, number by number."""
+
+
+@pytest.mark.parametrize("row", SAME)
+def test_what_hands_on_each_number_sees_as_before(row: str) -> None:
+    rows = "  conv(4, 3, pad=1, dilation=2) -> maxpool(3, stride=1) -> resize(size=16)\n"
+    fields = []
+    for middle in (f"  {row}\n", ""):
+        text = f"net N {{\n  input x [3, 18, 18]\n{rows}{middle}  output y: _ -> conv(2, 2)\n}}\n"
+        fields.append(netdsl.analyze(netdsl.load_text(text)).totals.receptive_field)
+    assert fields[0] == fields[1]

@@ -8,6 +8,8 @@ import re
 import pytest
 from one_more import EVERY
 
+from netdsl.dims import Dim
+from netdsl.ops.axes import channels_last
 from netdsl.ops.base import INTERNAL, Op
 from netdsl.ops.declared import Declared
 from netdsl.ops.fields import INITIALISERS
@@ -170,3 +172,21 @@ KEYWORDS: tuple[tuple[str, dict[str, type]], ...] = (("data", DATA), ("optimizer
 @pytest.mark.parametrize("op", [*OPERATIONS, *INTERNAL.values()], ids=by_name)
 def test_an_operation_has_a_gradient_or_says_why_not(op: type[Op]) -> None:
     assert (op.gradient is not Op.gradient) != bool(op.no_gradient)
+
+
+ALONG = ("slice(0, end=1)", "concat", "split(1)", "last", "reverse", "argmax", "softmax", "log_softmax", "squeeze(0)")
+"""Rows that go along an axis."""
+
+
+@pytest.mark.parametrize("row", ALONG)
+def test_a_number_has_no_axis_to_go_along(row: str) -> None:
+    (found,) = check_text(f"net N {{\n  input x []\n  output y: x -> {row}\n}}\n")
+    assert (found.code, "needs at least one axis" in found.message) == ("wrong-rank", True)
+
+
+def test_what_looks_like_channels_last() -> None:
+    """Few channels behind two sizes that are none."""
+    for shape in ([224, 224, 3], [32, 8, 1], [8, 32, 4], [Dim.symbol("H"), 9, 3]):
+        assert channels_last(shape), shape
+    for shape in ([3, 224, 224], [224, 7, 3], [7, 224, 3], [224, 224, 2], [224, 224], [2, 224, 224, 3]):
+        assert not channels_last(shape), shape

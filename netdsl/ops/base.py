@@ -140,7 +140,7 @@ class Tape(Protocol):
         """A weight of the operation at work, as a value without a batch."""
 
     def carry(self, name: str, value: Value) -> None:
-        """Give a buffer of the operation at work its value for the next step (running statistics)."""
+        """Give a buffer of the operation at work, which was read, its value for the next step (running statistics)."""
 
     def saved(self, name: str) -> Value:
         """What the training form kept for the gradient under that name."""

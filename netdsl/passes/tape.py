@@ -83,7 +83,6 @@ class Pen:
         return joined(self.key, name)
 
     def carry(self, name: str, value: Value) -> None:
-        self.weight(name)
         self.writer.carried[self.key_of(name)] = value
 
     def save(self, name: str, value: Value) -> None:

@@ -19,7 +19,14 @@ NUMBERS = (
     "test_broadcasting.py", "test_ranges.py", "test_averages.py", "test_batchless.py", "test_label_edges.py",
     "test_windows.py", "test_extremes.py",
 )  # fmt: skip
-STEPS = ("test_optimize.py", "test_precision.py", "test_passes.py", "test_labels.py", "test_step.py")
+STEPS = (
+    "test_step_graphs.py",
+    "test_optimize.py",
+    "test_precision.py",
+    "test_passes.py",
+    "test_labels.py",
+    "test_step.py",
+)
 COSTS = (
     "test_step_costs.py", "test_facts.py", "test_registry.py", "test_stated_costs.py", "test_same_costs.py",
     "test_analyzer.py",
