@@ -236,6 +236,24 @@ class Sqrt(Function):
         return {"x": tape(Div, outgoing[0], tape(Add, (results[0], results[0])))}
 
 
+class Sin(Function):
+    """The sine of each element, in radians."""
+
+    example: ClassVar[str] = "x [8] -> sin"
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(Mul, (outgoing[0], tape(Cos, self.x)))}
+
+
+class Cos(Function):
+    """The cosine of each element, in radians."""
+
+    example: ClassVar[str] = "x [8] -> cos"
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(Neg, tape(Mul, (outgoing[0], tape(Sin, self.x))))}
+
+
 class Abs(Elementwise):
     """Each element without its sign."""
 

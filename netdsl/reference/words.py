@@ -184,7 +184,7 @@ Everything is counted from shapes alone, for one batch at inference. Three numbe
 | `relu`, `relu6`, `abs`, `neg`, `clamp` | 0 | 1 an element | 0 |
 | `leaky_relu`, `prelu` | 0 | 2 an element | 0 |
 | `sigmoid`, `elu` | 0 | 3 an element | 1 an element |
-| `tanh`, `exp`, `log`, `sqrt`, `power` | 0 | 0 | 1 an element |
+| `tanh`, `exp`, `log`, `sqrt`, `sin`, `cos`, `power` | 0 | 0 | 1 an element |
 | `gelu` | 0 | 4 an element, 8 with `approximate=tanh` | 1 an element |
 | `silu` | 0 | 4 an element | 1 an element |
 | `hardsigmoid`, `hardswish` | 0 | 3 and 4 an element | 0 |

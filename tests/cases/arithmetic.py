@@ -10,7 +10,7 @@ from torch import Tensor
 from cases.case import Given, reference, use
 
 PAIRS = ("sub", "div", "power", "minimum", "maximum")
-SINGLE = ("exp", "log", "sqrt", "abs", "neg")
+SINGLE = ("exp", "log", "sqrt", "sin", "cos", "abs", "neg")
 CASES = [
     *(use(name, f"{'unit ' if name in ('log', 'sqrt') else ''}{shape}") for name in SINGLE for shape in ("3 4 5", "3 H W")),
     use("abs", "edges 3 8"),
@@ -45,7 +45,7 @@ CASES = [
     use("matmul", "T 4", "4 T"),
     use("matmul", "T 4", "param 4 3"),
     *(use(name, "4 6 8", costs=(192, 0)) for name in ("abs", "neg", "clamp(0, 1)")),
-    *(use(name, "unit 4 6 8", costs=(0, 192)) for name in ("exp", "log", "sqrt")),
+    *(use(name, "unit 4 6 8", costs=(0, 192)) for name in ("exp", "log", "sqrt", "sin", "cos")),
     *(use(name, "5 4", "5 4", "5 4", costs=(40, 0)) for name in ("add", "mul")),
     *(use(name, "5 4", "1 4", costs=(20, 0)) for name in ("sub", "div", "minimum", "maximum")),
     use("power", "unit 5 4", "unit 5 4", costs=(0, 20)),
@@ -66,6 +66,16 @@ def log(g: Given) -> Tensor:
 @reference
 def sqrt(g: Given) -> Tensor:
     return g.x.sqrt()
+
+
+@reference
+def sin(g: Given) -> Tensor:
+    return g.x.sin()
+
+
+@reference
+def cos(g: Given) -> Tensor:
+    return g.x.cos()
 
 
 @reference

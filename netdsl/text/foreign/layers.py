@@ -377,7 +377,7 @@ MISSING: tuple[Missing, ...] = (
     Missing("norm l2_norm L2Normalize l2_normalize normalize LpNormalization"),
     Missing("logsumexp log_sum_exp", "(x -> exp -> sum(axis=0)) -> log"),
     Missing("prod reduce_prod product", says="`x * y` multiplies two arrows"),
-    Missing("sin cos tan atan sinh cosh asin"),
+    Missing("tan atan sinh cosh asin"),
     Missing("erf erfinv lgamma digamma"),
     Missing("sign signum torch_round"),
     Missing("log1p", "(x + 1) -> log"),

@@ -8,6 +8,7 @@ from netdsl.ops.arithmetic import (
     Abs,
     Add,
     Clamp,
+    Cos,
     Div,
     Exp,
     Log,
@@ -17,6 +18,7 @@ from netdsl.ops.arithmetic import (
     Mul,
     Neg,
     Power,
+    Sin,
     Sqrt,
     Sub,
 )
@@ -56,8 +58,8 @@ def pair(op: Sub | Div | Power | Maximum | Minimum, inputs: Sequence[TensorName]
     return build.node(PAIRS[op.name], sides)
 
 
-@rules.lowers(Exp, Log, Sqrt, Abs, Neg)
-def function(op: Exp | Log | Sqrt | Abs | Neg, inputs: Sequence[TensorName], build: Builder) -> TensorName:
+@rules.lowers(Exp, Log, Sqrt, Sin, Cos, Abs, Neg)
+def function(op: Exp | Log | Sqrt | Sin | Cos | Abs | Neg, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     return build.node(op.name.capitalize(), inputs)
 
 

@@ -9,6 +9,7 @@ from netdsl.ops.arithmetic import (
     Abs,
     Add,
     Clamp,
+    Cos,
     Div,
     Exp,
     Log,
@@ -18,6 +19,7 @@ from netdsl.ops.arithmetic import (
     Mul,
     Neg,
     Power,
+    Sin,
     Sqrt,
     Sub,
 )
@@ -50,8 +52,8 @@ def extreme(op: Maximum | Minimum) -> Spelling:
     return Spelling(call=Made(f"torch.{op.name}", (Operand(0), Operand(1))))
 
 
-@rules.lowers(Exp, Log, Sqrt, Abs)
-def function(op: Exp | Log | Sqrt | Abs) -> Spelling:
+@rules.lowers(Exp, Log, Sqrt, Sin, Cos, Abs)
+def function(op: Exp | Log | Sqrt | Sin | Cos | Abs) -> Spelling:
     return Spelling(call=Made(f"torch.{op.name}", (Operand(),)))
 
 
