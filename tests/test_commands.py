@@ -15,6 +15,7 @@ import pytest
 from netdsl.cli import elsewhere
 from netdsl.cli.app import COMMANDS, Parser, _parser, run
 from netdsl.cli.foreign import help_of
+from netdsl.cli.options import pair
 from netdsl.cli.train import ROWS
 from netdsl.program import load_source
 from netdsl.text.diagnostics import NetError
@@ -302,6 +303,36 @@ def test_command_lines_of_other_programs(
         TRAINED.format("").replace("net N {", "net N(classes = 10) {").replace("(10)", "(classes)")
     )
     assert LINES[words] in answered(capsys, ["train", "n.net", *words.split()], 2).err
+
+
+REFUSED = {
+    "report n.net --set width=8,classes=3": "write `--set width=8 --set classes=3`",
+    "train n.net --data imagefolder(photos)": "write `--data 'imagefolder(\"photos\")'`",
+    "train n.net --data mnist(../data/mnist)": "write `--data 'mnist(\"../data/mnist\")'`",
+    "train n.net --data ./photos": 'as in `imagefolder("./photos")`',
+    "train n.net --data photos/cats": 'as in `imagefolder("photos/cats")`',
+    "train n.net --data digits(size=16)": "--> --data:1:1",
+    "parity n.net --weights run": "run is a folder: name the file in it, run/weights.safetensors",
+    "compile n.net --to onnx -o n.onnx --weights run": "run is a folder: name the file in it, run/weights.safetensors",
+    "parity n.net --weights none": "none: no such file",
+}
+"""Values that a command takes in another form."""
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_a_value_in_another_form_is_told_which(line: str, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "weights.safetensors").write_bytes(b"")
+    (tmp_path / "n.net").write_text(TRAINED.format(""))
+    done = piped(tmp_path, line.split(), b"")
+    said = (done.stdout + done.stderr).decode()
+    assert REFUSED[line] in said
+    assert (done.returncode in (1, 2), "Traceback" in said) == (True, False)
+
+
+def test_a_setting_of_several_values_is_one() -> None:
+    for text in ("sizes=[1, 2]", "pair=(a, b=3)", 'words="a, b=3"', "width=8"):
+        assert pair(text)[0] == text.partition("=")[0]
 
 
 def test_a_flag_takes_no_value(capsys: pytest.CaptureFixture[str]) -> None:

@@ -267,6 +267,11 @@ def test_what_is_no_sample(tmp_path: Path, made: Callable[[Path], object], messa
         read_sample(Model(array_net("[3, 8, 8]"), dict, {}, "m"), str(tmp_path / name), None, "test")
 
 
+def test_samples_are_counted_from_0() -> None:
+    with pytest.raises(DataError, match="counted from 0: there is none with the number -1"):
+        read_sample(Model(array_net("[3, 8, 8]"), dict, {}, "m"), "-1", None, "test")
+
+
 def test_mnist_is_written_as_it_is_read(tmp_path: Path) -> None:
     mnist_files(tmp_path)
     images, labels = mnist.read_pair(tmp_path, "t10k", "")

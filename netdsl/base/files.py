@@ -94,6 +94,16 @@ def sweep(path: Path) -> None:
             left.unlink(missing_ok=True)
 
 
+def no_file(path: Path, inside: str) -> str:
+    """What is wrong with a path where a file is wanted, which `inside` is called in a folder that holds one."""
+    if not path.exists():
+        return f"{path}: no such file"
+    if not path.is_dir():
+        return f"{path} is a pipe or a device, and no file"
+    held = path / inside
+    return f"{path} is a folder: name the file in it, {held}" if held.is_file() else f"{path} is a folder, and no file"
+
+
 def is_running(process: int) -> bool:
     """Whether a process of that number lives; taken for granted where the system has no safe way to ask."""
     if os.name != "posix":

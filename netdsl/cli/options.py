@@ -47,9 +47,18 @@ def add_engine(parser: ArgumentParser) -> None:
 def pair(text: str) -> tuple[str, str]:
     """`name=value`; anything else is bad usage."""
     name, equals, value = text.partition("=")
+    several = [p.strip() for p in _parted(text)]
+    if len(several) > 1 and all(re.match(r"[A-Za-z_]\w*\s*=[^=]", p) for p in several):
+        each = " ".join(f"--set {p}" for p in several)
+        raise ArgumentTypeError(f"each has an option of its own: write `{each[:LONGEST]}`")
     if not equals or not name.strip().isidentifier() or not value.strip():
         raise ArgumentTypeError(f"`{text[:LONGEST]}` is not of the form name=value")
     return name.strip(), value.strip()
+
+
+def _parted(text: str) -> list[str]:
+    """What commas part that stand in no bracket and in no quotes."""
+    return re.findall(r"(?:\([^()]*\)|\[[^\[\]]*\]|\"[^\"]*\"|[^,])+", text)
 
 
 def sizes(text: str) -> dict[str, int]:

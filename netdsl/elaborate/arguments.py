@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -20,7 +21,7 @@ from netdsl.elaborate.values import (
 )
 from netdsl.ops.base import Op, RuleError, read_setting
 from netdsl.ops.declared import Declared, Field
-from netdsl.ops.fields import BoolKind, Word
+from netdsl.ops.fields import BoolKind, TextKind, Word
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label, did_you_mean
 from netdsl.text.source import Span
@@ -136,6 +137,7 @@ def bind_op(site: Site, op: type[Op], arguments: Sequence[syntax.Argument], span
     matched = match_arguments(site, op.name, list(fields), arguments, op.positional, op)
     bound: dict[str, Setting] = {}
     for name, argument in matched.items():
+        _refuse_unquoted(site, fields[name], argument.value)
         value = core.evaluate_setting(site, argument.value)
         try:
             bound[name] = Setting(read_setting(fields[name], value), argument.span, argument.value)
@@ -144,6 +146,19 @@ def bind_op(site: Site, op: type[Op], arguments: Sequence[syntax.Argument], span
             help = error.help or _setting_help(site, fields[name], value, argument)
             site.error(error.code, f"{error} (in `{op.name}`)", argument.value.span, help=help)
     return bound
+
+
+def _refuse_unquoted(site: Site, declared: Field, written: syntax.Expr) -> None:
+    """`imagefolder(photos)`, `mnist(data/mnist)`: a folder that is no text."""
+    text = written.span.text
+    if not isinstance(declared.kind, TextKind) or re.fullmatch(r"[\w./-]*[A-Za-z][\w./-]*", text) is None:
+        return
+    if any(site.scope.find(word) for word in re.findall(r"[A-Za-z_]\w*", text)[:1]):
+        return
+    from netdsl.text.mistakes.mistake import quoting  # late: right texts need none
+
+    help = quoting(written.span.source, written.span.start, written.span.end)
+    site.error("wrong-kind", f"`{declared.name}` takes a text, which stands in quotes", written.span, help=help)
 
 
 def _refuse_unknown(site: Site, declared: Field, written: syntax.Expr) -> None:

@@ -59,6 +59,10 @@ def declaration(site: Site, table: Mapping[str, type[Declared]], row: syntax.Rec
 
         same = foreign.declared(call.function.span.text, table)
         help = f"did you mean `{same}`?" if same else f"there are {', '.join(table)}"
+        if what == "data" and "/" in call.function.span.text:
+            from netdsl.text.mistakes.elsewhere import KIND
+
+            help = KIND.format(call.function.span.text)
         site.error("wrong-kind", f"`{what}` takes a name such as `{next(iter(table))}`", stage.span, help=help)
     name = call.function.id
     if name not in table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -73,7 +73,7 @@ def _resolve(
             declared_row(site, recipe, row, declared)
     damaged = site.library.damaged_within(section.span)
     if not broken and (recipe.data is not None or ("data" not in given and not damaged)):
-        fields = _fields(site, net, recipe, section)
+        fields = _fields(site, net, recipe, declared, section.net.span)
         for row in kept:
             if row.keyword.id in TERMS:
                 with suppress(Failed):
@@ -114,11 +114,13 @@ def _row(keyword: str, expr: syntax.Expr) -> syntax.RecipeRow:
 # ---------------------------------------------------------------- losses and metrics
 
 
-def _fields(site: Site, net: Net, recipe: Recipe, section: syntax.Train) -> dict[str, TensorType]:
+def _fields(
+    site: Site, net: Net, recipe: Recipe, rows: Iterable[syntax.RecipeRow], place: Span
+) -> dict[str, TensorType]:  # fmt: skip
     """The fields of a sample, given the net's inputs: without data these alone, and what losses say of others."""
     if recipe.data is None:
         return {v.name: v.type for v in net.inputs}
-    span = next((r.value.span for r in section.rows if r.keyword.id == "data"), section.net.span)
+    span = next((r.value.span for r in rows if r.keyword.id == "data"), place)
     try:
         return recipe.data.sample({v.name: v.type for v in net.inputs})
     except RuleError as error:

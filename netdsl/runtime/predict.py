@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -186,6 +187,8 @@ def read_sample(model: Model, sample: str | int, data: Data | None, split: str) 
     if isinstance(sample, int) or (sample.isdecimal() and not Path(sample).exists()):
         return _numbered(net, int(sample), data, split)
     path = Path(sample)
+    if re.fullmatch(r"-\d+", sample) and not path.exists():
+        raise DataError(f"samples are counted from 0: there is none with the number {sample}")
     _require_file(path)
     if len(net.inputs) != 1:
         raise RunError(f"one file cannot give the {len(net.inputs)} inputs of {net.name}")

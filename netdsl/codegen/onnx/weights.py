@@ -13,6 +13,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from netdsl.base.arrays import Array
+from netdsl.base.files import no_file
 from netdsl.codegen.onnx.scope import NUMPY
 from netdsl.dims.tensors import Weight
 
@@ -56,7 +57,7 @@ class WeightFile(Mapping[str, Array]):
 
 def _open(path: Path) -> Any:
     if path.exists() and not path.is_file():  # reading a pipe or a device might never end
-        raise WeightsError(f"{path} is no file of weights, but a folder, a pipe or a device")
+        raise WeightsError(no_file(path, "weights.safetensors"))
     try:
         return safe_open(str(path), framework="numpy")
     except FileNotFoundError:

@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
+from netdsl.base.files import no_file
 from netdsl.codegen.onnx.weights import WeightsError, pickled, require_finite_array
 from netdsl.graph import Net
 from netdsl.runtime.runs.folder import replace_file
@@ -33,7 +34,7 @@ def save_arrays(path: Path, arrays: Mapping[str, Array], facts: Mapping[str, obj
 def load_arrays(path: Path, net: Net | None = None) -> tuple[NamedArrays, dict[str, Any]]:
     """Arrays and facts; `RunError` names a file that is missing or damaged, or far too large to be of that `net`."""
     if not path.is_file():
-        raise RunError(f"{path}: no such file")
+        raise RunError(no_file(path, "weights.safetensors"))
     if net is not None and (size := path.stat().st_size) > largest(net):
         raise RunError(f"{path} is no file of {net.name}: its {size:,} bytes are more than all that a run keeps")
     try:

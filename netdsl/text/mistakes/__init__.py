@@ -53,6 +53,7 @@ def wanted(m: Mistake) -> str | None:
 
 
 GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
+    elsewhere.path,
     bodies.comment_sign,
     elsewhere.slices,
     elsewhere.counted,

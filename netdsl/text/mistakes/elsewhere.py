@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from netdsl.text.diagnostics import Diagnostic
-from netdsl.text.mistakes.mistake import Mistake, line_rest
+from netdsl.text.mistakes.mistake import Mistake, line_rest, quoting
 from netdsl.text.tokens import BINARY, Token
 
 CALLED = re.compile(
@@ -111,6 +111,25 @@ def stages(items: list[str], first: int) -> str:
             found.append(f"slice({axis - gone}, start={item}{end}) -> squeeze({axis - gone})")
             gone += first >= 0
     return " -> ".join(found) or "identity"
+
+
+PATH = re.compile(r"(?:~|\.{1,2})?(?:/[\w.-]+)+/?")
+
+
+KIND = 'data is named with its kind, as in `imagefolder("{}")` for a folder of pictures'
+
+
+def path(m: Mistake) -> Diagnostic | None:
+    """`imagefolder(./photos)`, `data /data/photos`: a path without quotes."""
+    if not m.value_wanted or m.level not in ("value", "recipe_row"):
+        return None
+    at = (m.last or m.token).start if m.last is not None and m.last.kind == "DOT" else m.token.start
+    found = PATH.match(m.source.text, at)
+    if found is None:
+        return None
+    bare = m.token.opener is None or m.token.opener.kind == "LBRACE"
+    help = KIND.format(found[0]) if bare else quoting(m.source, found.start(), found.end())
+    return m.say("unquoted-text", f"`{found[0]}` is a text, which stands in quotes", m.tokens[m.at], help=help)
 
 
 def counted(m: Mistake) -> Diagnostic | None:

@@ -107,3 +107,11 @@ def described(token: Token) -> str:
     if token.kind in (ROW_END, END):
         return "the end"
     return f"`{token.text if len(token.text) <= 40 else token.text[:40] + '…'}`"
+
+
+def quoting(source: Source, start: int, end: int) -> str:
+    """How to write a stretch of a text in quotes: on a command line all of it, of which a shell takes quotes away."""
+    quoted = f'"{source.text[start:end]}"'
+    if not source.name.startswith("--"):
+        return f"write `{quoted}`"
+    return f"write `{source.name} '{source.text[:start]}{quoted}{source.text[end:]}'`"
