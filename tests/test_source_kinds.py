@@ -41,6 +41,7 @@ recurrent cell {
 net N { input x int[5]\n x -> cell -> linear(2) }
 """,
     "a number for every sample": "net N { input x int[5]\n param s []\n (x -> one_hot(4)) * s\n output t: (s, x) -> per_sample }",
+    "a plain number for every sample": "net N { input x [5]\n output y: linear(2)\n output t: (0.5, x) -> per_sample }",
     "numbers": "net N { input x [5]\n 2 * x - 0.5 -> clamp(0, 1)\n output y: (x, 0.5) -> maximum }",
     "attention": "net N { input x [6, 8]\n x -> multihead_attention(2, causal=true)\n }",
     "bilinear": "net N { input x [2, 4, 4]\n x -> conv_transpose(2, 4, stride=2, pad=1, init=bilinear) }",

@@ -23,6 +23,7 @@ CASES = [
     use("miou(ignore=1)", "9 6 4", "int<9 6 4", learns=False),
     *(use(f"miou(absent={word})", "9 2 2", "int<9 2 2", learns=False) for word in ("skip", "zero", "one")),
     use("miou", "1 6 4", "int 6 4", learns=False),
+    use("miou(absent=one)", "1 6 4", "int 6 4", learns=False),
 ]
 
 

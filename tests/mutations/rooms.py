@@ -36,7 +36,7 @@ SOURCES = (
     "test_spellings.py", "test_pytorch.py", "test_arguments.py", "test_source_kinds.py", "test_emitted_lines.py", "test_emitted_sizes.py",
     "test_live_module.py", "test_drawn_sources.py", "test_golden.py",
 )  # fmt: skip
-MODELS = ("test_onnx.py", "test_exactness.py", "test_fused.py", "test_onnx_weights.py")
+MODELS = ("test_onnx_forms.py", "test_onnx.py", "test_exactness.py", "test_fused.py", "test_onnx_weights.py")
 
 
 @dataclass(frozen=True)
