@@ -42,8 +42,8 @@ mutations: $(STAMP) ## Change the package in small ways and see whether the test
 	PYTHONPATH=.:tests $(BIN)/python -m mutations
 
 check-cuda: $(STAMP) ## What needs a CUDA device: recorded steps, and the gradients of all operations there
-	$(BIN)/python -m pytest tests/test_cuda.py -n 2
-	$(BIN)/python -m pytest --cuda -n 2 tests/test_gradients_*.py tests/test_optimize.py tests/test_step.py
+	$(BIN)/python -m pytest tests/runtime/test_cuda.py -n 2
+	$(BIN)/python -m pytest --cuda -n 2 tests/passes/test_gradients_*.py tests/passes/test_optimize.py tests/passes/test_step.py
 
 format: $(STAMP) ## Format the Python code and the specs
 	$(BIN)/ruff format netdsl tests benchmarks

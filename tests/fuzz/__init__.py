@@ -1,6 +1,6 @@
 """The fuzzer: texts changed and drawn by a seed, what must hold of any text, and the smallest text that breaks it.
 
-`make fuzz` runs it; `tests/test_fuzz.py` runs a little of it and all that it ever found (`findings/`).
+`make fuzz` runs it; `tests/house/test_fuzz.py` runs a little of it and all that it ever found (`findings/`).
 """
 
 from pathlib import Path

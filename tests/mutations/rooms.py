@@ -11,32 +11,38 @@ from mutations.small import small
 from mutations.whole import factors, gradients, rules
 
 GRADIENTS = (
-    "test_cases.py", "test_gradients_functions.py", "test_gradients_layers.py", "test_gradients_recurrence.py",
-    "test_gradients_dropout.py", "test_gradients_state.py", "test_gradients_graphs.py", "test_step_types.py",
+    "ops/test_cases.py", "passes/test_gradients_functions.py", "passes/test_gradients_layers.py", "passes/test_gradients_recurrence.py",
+    "passes/test_gradients_dropout.py", "passes/test_gradients_state.py", "passes/test_gradients_graphs.py", "passes/test_step_types.py",
 )  # fmt: skip
 NUMBERS = (
-    "test_cases.py", "test_ops_layers.py", "test_ops_functions.py", "test_gather.py", "test_metrics.py",
-    "test_broadcasting.py", "test_ranges.py", "test_averages.py", "test_batchless.py", "test_label_edges.py",
-    "test_windows.py", "test_extremes.py",
+    "ops/test_cases.py", "ops/test_ops_layers.py", "ops/test_ops_functions.py", "ops/test_gather.py", "ops/test_metrics.py",
+    "ops/test_broadcasting.py", "ops/test_ranges.py", "passes/test_averages.py", "ops/test_batchless.py", "ops/test_label_edges.py",
+    "ops/test_windows.py", "ops/test_extremes.py",
 )  # fmt: skip
 STEPS = (
-    "test_step_graphs.py",
-    "test_optimize.py",
-    "test_precision.py",
-    "test_passes.py",
-    "test_labels.py",
-    "test_step.py",
+    "passes/test_step_graphs.py",
+    "passes/test_optimize.py",
+    "passes/test_precision.py",
+    "passes/test_passes.py",
+    "elaborate/test_labels.py",
+    "passes/test_step.py",
 )
 COSTS = (
-    "test_step_costs.py", "test_facts.py", "test_registry.py", "test_stated_costs.py", "test_same_costs.py",
-    "test_analyzer.py",
+    "passes/test_step_costs.py", "ops/test_facts.py", "ops/test_registry.py", "ops/test_stated_costs.py", "analysis/test_same_costs.py",
+    "analysis/test_analyzer.py",
 )  # fmt: skip
-READ = ("test_receptive_windows.py", "test_receptive_fields.py", "test_drawn_fields.py")
+READ = ("analysis/test_receptive_windows.py", "analysis/test_receptive_fields.py", "analysis/test_drawn_fields.py")
 SOURCES = (
-    "test_spellings.py", "test_pytorch.py", "test_arguments.py", "test_source_kinds.py", "test_emitted_lines.py", "test_emitted_sizes.py",
-    "test_live_module.py", "test_drawn_sources.py", "test_golden.py",
+    "codegen/test_spellings.py", "codegen/test_pytorch.py", "codegen/test_arguments.py", "codegen/test_source_kinds.py", "codegen/test_emitted_lines.py", "codegen/test_emitted_sizes.py",
+    "codegen/test_live_module.py", "codegen/test_drawn_sources.py", "house/test_golden.py",
 )  # fmt: skip
-MODELS = ("test_onnx_forms.py", "test_onnx.py", "test_exactness.py", "test_fused.py", "test_onnx_weights.py")
+MODELS = (
+    "codegen/test_onnx_forms.py",
+    "codegen/test_onnx.py",
+    "codegen/test_exactness.py",
+    "codegen/test_fused.py",
+    "codegen/test_onnx_weights.py",
+)
 
 
 @dataclass(frozen=True)
@@ -55,41 +61,41 @@ ROOMS = {
     "ops": Room(
         ("netdsl/ops",),
         (
-            *GRADIENTS, *NUMBERS, *STEPS, *COSTS, *READ, "test_declared.py", "test_language.py", "test_elaborate.py",
-            "test_explained.py",
+            *GRADIENTS, *NUMBERS, *STEPS, *COSTS, *READ, "recipe/test_declared.py", "elaborate/test_language.py", "elaborate/test_elaborate.py",
+            "analysis/test_explained.py",
         ),
     ),
     "dims": Room(
         ("netdsl/dims",),
         (
-            "test_exact_sizes.py", "test_dims.py", "test_language.py", "test_elaborate.py", "test_analyzer.py",
-            "test_effort.py", "test_emitted_sizes.py", "test_amounts.py", "test_form.py", "test_reports.py",
-            "test_explained.py", "test_receptive_windows.py", "test_stdlib.py", "test_slips.py", "test_hostile.py",
-            "test_windows.py",
+            "dims/test_exact_sizes.py", "dims/test_dims.py", "elaborate/test_language.py", "elaborate/test_elaborate.py", "analysis/test_analyzer.py",
+            "elaborate/test_effort.py", "codegen/test_emitted_sizes.py", "elaborate/test_amounts.py", "passes/test_form.py", "analysis/test_reports.py",
+            "analysis/test_explained.py", "analysis/test_receptive_windows.py", "specs/test_stdlib.py", "text/test_slips.py", "text/test_hostile.py",
+            "ops/test_windows.py",
         ),
     ),
     "analysis": Room(
         ("netdsl/analysis",),
         (
-            *READ, "test_report_numbers.py", "test_analyzer.py", "test_explained.py", "test_columns.py", "test_reports.py",
-            "test_golden.py", "test_same_costs.py", "test_specs.py", "test_language.py", "test_plain.py", "test_warnings.py",
-            "test_effort.py", "test_step_costs.py", "test_amounts.py", "test_hostile.py", "test_slips.py",
+            *READ, "analysis/test_report_numbers.py", "analysis/test_analyzer.py", "analysis/test_explained.py", "analysis/test_columns.py", "analysis/test_reports.py",
+            "house/test_golden.py", "analysis/test_same_costs.py", "specs/test_specs.py", "elaborate/test_language.py", "text/test_plain.py", "elaborate/test_warnings.py",
+            "elaborate/test_effort.py", "passes/test_step_costs.py", "elaborate/test_amounts.py", "text/test_hostile.py", "text/test_slips.py",
         ),
     ),
     "passes": Room(
         ("netdsl/passes",),
         (
-            *GRADIENTS, *STEPS, "test_averages.py", "test_batchless.py", "test_label_edges.py", "test_ranges.py",
-            "test_form.py", "test_onnx.py", "test_counting.py", "test_golden.py", "test_language.py",
+            *GRADIENTS, *STEPS, "passes/test_averages.py", "ops/test_batchless.py", "ops/test_label_edges.py", "ops/test_ranges.py",
+            "passes/test_form.py", "codegen/test_onnx.py", "passes/test_counting.py", "house/test_golden.py", "elaborate/test_language.py",
         ),
     ),
     "elaborate": Room(
         ("netdsl/elaborate",),
         (
-            "test_language.py", "test_elaborate.py", "test_ways_out.py", "test_foreign.py", "test_warnings.py",
-            "test_labels.py", "test_recipe.py", "test_recipe_words.py", "test_neighbours.py", "test_nested_rows.py",
-            "test_batchless.py", "test_broadcasting.py", "test_formatter.py", "test_effort.py", "test_amounts.py",
-            "test_hostile.py", "test_plain.py", "test_slips.py", "test_golden.py",
+            "elaborate/test_language.py", "elaborate/test_elaborate.py", "elaborate/test_ways_out.py", "text/test_foreign.py", "elaborate/test_warnings.py",
+            "elaborate/test_labels.py", "recipe/test_recipe.py", "elaborate/test_recipe_words.py", "elaborate/test_neighbours.py", "codegen/test_nested_rows.py",
+            "ops/test_batchless.py", "ops/test_broadcasting.py", "text/test_formatter.py", "elaborate/test_effort.py", "elaborate/test_amounts.py",
+            "text/test_hostile.py", "text/test_plain.py", "text/test_slips.py", "house/test_golden.py",
         ),
     ),
     "PyTorch's rules": Room(("netdsl/codegen/pytorch/rules",), (*NUMBERS, *SOURCES)),

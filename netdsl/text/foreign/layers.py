@@ -2,7 +2,7 @@
 
 `WAYS` lead to a text that can be written; `MISSING` are layers that netdsl does not have yet, some with a text that
 computes the same. Both are data for messages, read when a word is not known, and every text in them is tried out by
-tests/test_foreign.py. Words are compared without capitals, `_` and dots (see `netdsl.text.foreign.plain`).
+tests/text/test_foreign.py. Words are compared without capitals, `_` and dots (see `netdsl.text.foreign.plain`).
 """
 
 from __future__ import annotations

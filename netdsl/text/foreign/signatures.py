@@ -1,7 +1,7 @@
 """What PyTorch and Keras take by which place: the parameters of their layers and functions, in their order.
 
-Data, compared with PyTorch's own signatures by tests/test_kept.py. A default follows its parameter, since an argument
-that says what goes without saying may be left out.
+Data, compared with PyTorch's own signatures by tests/text/test_kept.py. A default follows its parameter, since an
+argument that says what goes without saying may be left out.
 """
 
 from __future__ import annotations

@@ -1,0 +1,376 @@
+"""Training steps of the specs: ten steps from the same weights and batches in onnxruntime and in PyTorch."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from netdsl.base.arrays import Array
+from netdsl.cli.app import run as command
+from netdsl.codegen.onnx.simplify import key_of
+from netdsl.codegen.onnx.step import NEXT, onnx_step, save_step
+from netdsl.codegen.pytorch.module import torch_module
+from netdsl.dims import at
+from netdsl.dims.tensors import DType
+from netdsl.graph import Net
+from netdsl.program import load_file, load_text
+from netdsl.runtime.engines.optimizers import make_optimizer
+from netdsl.runtime.runs.recipes import plan_of
+from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, named, output_names
+from netdsl.text.diagnostics import NetError
+
+torch.set_num_threads(1)
+onnxruntime.set_default_logger_severity(3)
+
+SPECS = Path(__file__).parents[2] / "specs"
+STEPS, BATCH = 10, 4
+
+IMAGES = """
+  data      imagefolder("nowhere")
+  loss      (logits, label) -> cross_entropy(smoothing=0.1)
+  metric    (logits, label) -> accuracy
+"""
+MASKS = """
+  data      shapes(count=10)
+  loss      (OUTPUT, label) -> cross_entropy(ignore=0)
+  metric    (OUTPUT, label) -> pixel_accuracy(ignore=0)
+"""
+WHOLE = IMAGES.replace("logits", "mask -> global_avgpool -> flatten")
+TEXTS = """
+  data      text("nowhere")
+  loss      (logits, label) -> cross_entropy
+  metric    (logits, label) -> accuracy
+"""
+HINGE = """
+  data      imagefolder("nowhere")
+  loss      (score, label) -> hinge
+  metric    (score, label) -> accuracy
+"""
+MOMENTUM = "sgd(lr=0.02, momentum=0.9, nesterov=true, weight_decay=0.001, no_decay=true)"
+CLIPPED = {"optimizer": "sgd(lr=0.01, momentum=0.9, weight_decay=0.001)", "clip": "0.002"}
+"""Deep nets that normalise over few positions have huge gradients at first: within a few larger steps PyTorch in
+float32 parts from PyTorch in float64."""
+ADAM = "adam(lr=0.001, eps=0.0001, weight_decay=0.01)"
+ADAMW = "adamw(lr=0.002, eps=0.0001, no_decay=true)"
+
+QUICK: dict[str, dict[str, Any]] = {
+    "LeNet": {},
+    "MLP": {"optimizer": "adagrad(lr=0.02, lr_decay=0.1)"},
+    "MLP2": {"recipe": IMAGES, "optimizer": "rmsprop(lr=0.001, momentum=0.5, centered=true, eps=0.01)"},
+    "Softmax": {},
+    "Perceptron": {"recipe": HINGE, "optimizer": "sgd(lr=0.01)"},
+    "AlexNet": {"recipe": IMAGES.replace("logits", "fc8"), "image": 67, "optimizer": MOMENTUM},
+    "AlexNetGrouped": {"recipe": IMAGES.replace("logits", "fc8"), "image": 67, "optimizer": ADAM},
+    "VGG11BN": {"recipe": IMAGES, "image": 32, "optimizer": MOMENTUM},
+    "ResNet18": {"recipe": IMAGES, "sizes": {"H": 64, "W": 57}, **CLIPPED},
+    "ResNet50": {"recipe": IMAGES, "sizes": {"H": 64, "W": 64}, **CLIPPED},
+    "UNetSame": {
+        "recipe": MASKS,
+        "sizes": {"H": 16, "W": 32},
+        "settings": {"width": "4", "classes": "4"},
+        "optimizer": ADAM,
+    },
+    "UNetSameBN": {"sizes": {"H": 16, "W": 32}, "settings": {"width": "4"}, "optimizer": ADAMW},
+    "CharRNN": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": ADAM},
+    "CharRNNFused": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": MOMENTUM},
+    "Hello": {"recipe": TEXTS, "sizes": {"T": 4}, "optimizer": "adagrad(lr=0.1)"},
+    "CharVanilla": {"recipe": TEXTS, "sizes": {"T": 7}, "settings": {"hidden": "12"}, "optimizer": "adagrad(lr=0.05)"},
+    "CharGRU": {"recipe": TEXTS, "sizes": {"T": 7}, "settings": {"hidden": "12"}, "optimizer": ADAMW},
+    "CharLSTM": {"sizes": {"T": 7}, "settings": {"hidden": "12"}, "optimizer": ADAM, "data": 'text("nowhere")'},
+}
+"""One net of each kind."""
+
+SLOW: dict[str, dict[str, Any]] = {
+    "AlexNetOneTower": {"recipe": IMAGES.replace("logits", "fc8"), "image": 66, "optimizer": MOMENTUM},
+    **{name: {"recipe": IMAGES, "image": 80, **CLIPPED} for name in ("VGG11", "VGG16", "VGG16BN", "VGG19", "VGG19BN")},
+    **{
+        name: {"recipe": IMAGES, "sizes": {"H": 64, "W": 64}, **CLIPPED, "clip": "0.0002"}
+        for name in ("ResNet34", "ResNet101", "ResNet152", "ResNet50V1", "ResNet101V1", "ResNet152V1")
+    },
+    "UNet": {"recipe": WHOLE, "sizes": {"H": 188, "W": 188}, "settings": {"width": "2"}, "optimizer": ADAM},
+}
+"""The other nets: more of the same."""
+
+WIDTHS = re.compile(r"(?<=[(, ])(64|96|128|192|256|384|512|4096)(?=[),])")
+
+
+def spec_texts() -> dict[str, str]:
+    """The text of the file that each net is in."""
+    texts = (path.read_text() for path in sorted(SPECS.glob("*.net")))
+    return {name: text for text in texts for name in re.findall(r"^net (\w+)", text, re.MULTILINE)}
+
+
+def small(name: str, case: dict[str, Any]) -> Net:
+    """A spec with an eighth of the channels, smaller images, no dropout, and at most 7 equal blocks in a row.
+
+    Claims of shapes are taken out.
+    """
+    text = re.sub(r"\s*-> \[[^\]]*\]$", "", spec_texts()[name], flags=re.MULTILINE)
+    text = re.sub(r"dropout\([\d.]+\)", "dropout(0)", text)
+    if "image" in case:
+        text = re.sub(r"input image \[3, \d+, \d+\]", f"input image [3, {case['image']}, {case['image']}]", text)
+    text = re.sub(r"\* (22|35)$", "* 3", text, flags=re.MULTILINE)
+    if any(word in name for word in ("AlexNet", "VGG", "ResNet")):
+        text = WIDTHS.sub(lambda found: str(int(found[1]) // 8), text).replace("1000", "12")
+    if "recipe" in case:
+        output = re.findall(rf"^net {name}\b.*?^  output (\w+)", text, re.MULTILINE | re.DOTALL)[0]
+        recipe = case["recipe"].replace("OUTPUT", output)
+        if "H" in case.get("sizes", {}):
+            recipe = recipe.replace('"nowhere"', '"nowhere", size=28')
+        text += f"\ntrain {name} {{{recipe}}}\n"
+    rows = {row: case[row] for row in ("optimizer", "data", "clip") if row in case}
+    return load_text(text, f"{name}.net", case.get("settings"), rows).net(name)
+
+
+def batch_of(net: Net, sizes: dict[str, int], number: int) -> dict[str, Array]:
+    """Random samples: every label a class that the net tells apart."""
+    random = np.random.default_rng(number)
+    plan = plan_of(net)
+    fields = plan.data.sample({v.name: v.type for v in net.inputs})
+    ops: list[Any] = [node.op for term in plan.losses for node in term.graph.nodes if hasattr(node.op, "along")]
+    classes = max(2, int(ops[0].x.shape[ops[0].along])) if ops else 2
+    found: dict[str, Array] = {}
+    for name, kind in fields.items():
+        shape = (BATCH, *(at(d, sizes) for d in kind.shape))
+        if kind.dtype is DType.FLOAT:
+            found[name] = random.normal(size=shape).astype(np.float32)
+        else:
+            found[name] = random.integers(0, classes, shape)
+    return found
+
+
+class Onnx:
+    """The step in onnxruntime, what it carries fed back as it came."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        content = model.SerializeToString()
+        self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self.outputs = [o.name for o in self.session.get_outputs()]
+        self.state: dict[str, Array] = {}
+
+    def step(self, fields: dict[str, Array], rate: float, seed: int = 0) -> dict[str, Array]:
+        given = {**fields, "learning_rate": np.array(rate, np.float32), "seed": np.array(seed), **self.state}
+        found = dict(zip(self.outputs, self.session.run(None, given), strict=True))
+        self.state = {name.removesuffix(NEXT): v for name, v in found.items() if name.endswith(NEXT)}
+        return found
+
+
+class Torch:
+    """The same by the run of PyTorch."""
+
+    def __init__(self, net: Net) -> None:
+        self.net, self.plan = net, plan_of(net)
+        self.module = torch_module(net, 0).train()
+        self.optimizer = make_optimizer(self.plan.optimizer, self.module)
+        self.scoring = Scoring(net, self.plan.losses, self.plan.metrics)
+
+    def weights(self) -> dict[str, Array]:
+        return {k: v.detach().numpy().copy() for k, v in self.module.state_dict().items()}
+
+    def step(self, fields: dict[str, Array], rate: float) -> tuple[float, dict[str, float]]:
+        values = {k: torch.from_numpy(v) for k, v in fields.items()}
+        result = self.module(*(values[v.name] for v in self.net.inputs))
+        values |= named(result, output_names(self.net, True))
+        totals = RunningTotals()
+        loss = sum(self.scoring.loss(totals, values, True).values(), torch.zeros(()))
+        self.scoring.count(totals, values, True)
+        self.optimizer.zero_grad()
+        loss.backward()
+        if self.plan.clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.module.parameters(), self.plan.clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        return loss.item(), self.scoring.result(totals)["metrics"]
+
+
+def assert_alike(name: str, case: dict[str, Any], device: str = "cpu") -> None:
+    net = small(name, case)
+    sizes = {**net.defaults, **case.get("sizes", {})}
+    reference = Torch(net)
+    ours = Onnx(onnx_step(net, weights=reference.weights(), cuda=device == "cuda"))
+    for number in range(STEPS):
+        fields = batch_of(net, sizes, number)
+        rate = reference.plan.optimizer.lr * (1 - number / (2 * STEPS))
+        found = ours.step(fields, rate, number)
+        loss, metrics = reference.step(fields, rate)
+        assert float(found["loss"]) == pytest.approx(loss, rel=1e-4), f"step {number}"
+        for metric, value in metrics.items():
+            assert float(found[metric]) == pytest.approx(value, abs=1e-6, nan_ok=True)
+    theirs = reference.weights()
+    assert ours.state.keys() >= theirs.keys()
+    for key, value in theirs.items():
+        largest = np.abs(value).max(initial=1e-3)
+        np.testing.assert_allclose(ours.state[key], value, rtol=0, atol=1e-3 * largest, err_msg=key)
+
+
+def test_every_net_of_the_specs_is_stepped() -> None:
+    assert spec_texts().keys() == {*QUICK, *SLOW}
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("name", QUICK)
+def test_ten_steps_as_in_pytorch(name: str, device: str) -> None:
+    """With either device's spelling, which both mean the same wherever they run."""
+    assert_alike(name, QUICK[name], device)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SLOW)
+def test_ten_steps_of_the_others(name: str) -> None:
+    assert_alike(name, SLOW[name])
+
+
+# ---------------------------------------------------------------- the file by itself
+
+TWO = """
+net Two(classes = 4) {
+  input image [3, H, W]
+  trunk: conv(5, 3, pad=1, bias=false) -> batchnorm -> relu -> global_avgpool -> flatten
+  output aux side: trunk -> linear(classes)
+  output logits: trunk -> dropout(0.5) -> linear(classes)
+}
+train Two {
+  data      imagefolder("nowhere", size=16)
+  loss      (logits, label) -> cross_entropy
+  loss      extra: 0.4 * ((side, label) -> cross_entropy)
+  metric    (logits, label) -> accuracy
+  optimizer adam(lr=0.01)
+}
+"""
+
+
+def two(**recipe: str) -> Net:
+    return load_text(TWO, "two.net", None, recipe).net("Two")
+
+
+def two_batch(number: int, size: int = 3, side: int = 6) -> dict[str, Array]:
+    random = np.random.default_rng(number)
+    image = random.normal(size=(size, 3, side, side)).astype(np.float32)
+    return {"image": image, "label": random.integers(0, 4, size)}
+
+
+def properties(model: onnx.ModelProto) -> dict[str, str]:
+    return {p.key: p.value for p in model.metadata_props}
+
+
+def test_the_contract() -> None:
+    model = onnx_step(two())
+    onnx.checker.check_model(model, full_check=True)
+    assert {o.domain for o in model.opset_import} == {""}
+    assert {n.domain for n in model.graph.node} == {""}
+    inputs = [v.name for v in model.graph.input]
+    outputs = [v.name for v in model.graph.output]
+    weights = [k for k, _ in two().weights()]
+    trained = [k for k in weights if k.startswith(("side", "logits", "trunk.conv")) or k.endswith(("bias", "1.weight"))]
+    assert inputs[:4] == ["image", "label", "learning_rate", "seed"]
+    slots = {f"{k}:{slot}" for k in trained for slot in ("exp_avg", "exp_avg_sq")}
+    assert set(inputs[4:]) == {*weights, *slots, "updates"}
+    assert outputs[:4] == ["loss", "cross_entropy", "extra", "accuracy"]
+    assert outputs[4:] == [f"{name}{NEXT}" for name in json.loads(properties(model)["netdsl.carried"])]
+    carried = {name.removesuffix(NEXT) for name in outputs[4:]}
+    assert carried == set(inputs[4:]) <= {t.name for t in model.graph.initializer}
+    shape = [d.dim_param or d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
+    assert shape == ["N", 3, "H", "W"]
+    assert properties(model)["netdsl.kind"] == "training-step"
+    assert properties(model)["netdsl.contract"] == "2"
+    assert json.loads(properties(model)["netdsl.fields"]) == ["image", "label"]
+
+
+def test_seeds_and_sizes_of_batches() -> None:
+    """The same seed gives the same step, another seed another; batches and images of any size go through one file."""
+    model = onnx_step(two())
+    first, second, third = (Onnx(model).step(two_batch(0), 0.01, seed) for seed in (5, 5, 6))
+    assert all(np.array_equal(first[k], second[k]) for k in first)
+    assert first["loss"] != third["loss"]
+    step = Onnx(model)
+    for number, (size, side) in enumerate([(3, 6), (1, 9), (7, 5)]):
+        found = step.step(two_batch(number, size, side), 0.01, number)
+        assert np.isfinite(found["loss"])
+        assert float(found["loss"]) == pytest.approx(float(found["cross_entropy"] + found["extra"]), rel=1e-6)
+    assert step.state["trunk.batchnorm1.num_batches_tracked"] == 3
+
+
+def test_nothing_is_there_twice() -> None:
+    """No copy, no pair of equal nodes, nothing that no output needs, nothing of constants alone."""
+    model = onnx_step(small("LeNet", {}))
+    nodes, outputs = list(model.graph.node), {o.name for o in model.graph.output}
+    assert not any(n.op_type == "Identity" for n in nodes)
+    keys = [key_of(n) for n in nodes]
+    assert len(set(keys)) == len(keys)
+    read = {name for n in nodes for name in n.input}
+    assert all(outputs.union(read).intersection(n.output) for n in nodes)
+    constants = {t.name for t in model.graph.initializer} - {v.name for v in model.graph.input}
+    assert constants <= read
+    assert not [n.name for n in nodes if n.input and all(name in constants for name in n.input)]
+
+
+def test_large_weights_go_beside_the_step(tmp_path: Path) -> None:
+    net = small("LeNet", {})
+    path = save_step(net, tmp_path / "step.onnx", seed=3, external=True)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["step.onnx", "step.onnx.data"]
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    fields = batch_of(net, {}, 0)
+    given = {**fields, "learning_rate": np.array(0.01, np.float32), "seed": np.array(0)}
+    (loss,) = session.run(["loss"], given)
+    assert loss == pytest.approx(float(Onnx(onnx_step(net, seed=3)).step(fields, 0.01)["loss"]), rel=1e-6)
+
+
+def test_the_command_writes_either_spelling(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spelt = {}
+    for given in ([], ["--device", "cpu"], ["--device", "cuda"]):
+        path = tmp_path / f"{len(spelt)}.onnx"
+        assert command(["compile", str(SPECS / "lenet.net"), "--to", "onnx-train", "-o", str(path), *given]) == 0
+        spelt[path] = onnx.load(path)
+    plain, cpu, cuda = spelt.values()
+    assert [properties(model)["netdsl.device"] for model in spelt.values()] == ["cpu", "cpu", "cuda"]
+    assert plain == cpu
+    assert [n.op_type for n in cpu.graph.node] != [n.op_type for n in cuda.graph.node]
+    with pytest.raises(SystemExit) as ended:
+        command(["compile", str(SPECS / "lenet.net"), "--to", "onnx", "-o", str(tmp_path / "m.onnx"), *given])
+    assert ended.value.code == 2
+    assert "onnx runs on any as it is" in capsys.readouterr().err
+
+
+def test_what_has_no_step() -> None:
+    with pytest.raises(NetError, match="has nothing to be trained by"):
+        onnx_step(load_text(TWO.split("train")[0]).net())
+    text = TWO.replace("(logits, label) -> accuracy", "seed: (logits, label) -> accuracy")
+    assert "seed2" in {o.name for o in onnx_step(load_text(text).net()).graph.output}
+    text = TWO.replace("input image", "input seed")
+    with pytest.raises(NetError, match="two inputs or outputs of the training step would be called `seed`"):
+        onnx_step(load_text(text).net())
+
+
+def script_of(page: str) -> str:
+    """The one Python block of a page that steps a file."""
+    (found,) = [b for b in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "_step.onnx" in b]
+    return str(found)
+
+
+BAR = "import sys\nsys.modules.update(torch=None, onnx=None, netdsl=None)\n"
+
+
+@pytest.mark.parametrize("page", ["docs/onnx-training.md", "README.md"])
+def test_the_script_trains_the_file_alone(tmp_path: Path, page: str) -> None:
+    """Nothing but numpy and onnxruntime: other imports fail in its process."""
+    text = (SPECS.parent / page).read_text()
+    save_step(load_file(SPECS / "lenet.net").net("LeNet"), tmp_path / "lenet_step.onnx")
+    line = [sys.executable, "-c", BAR + script_of(text)]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    loss, accuracy = map(float, re.findall(r"\d\.\d+", done.stdout))
+    assert accuracy > 0.9
+    assert loss < 0.9

@@ -1,0 +1,365 @@
+"""The specs against their papers and against other people's counts, to the last digit.
+
+Where a number comes from stands beside it: `torchvision`, `timm` and the like mean that those models were run and
+counted (torch 2.13, torchvision 0.28, half of torch's own FLOP counter for the MACs); `prototxt` the authors' or BVLC's
+Caffe files, evaluated; `built` an independent build in torch of the definition; `formula` arithmetic on paper.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from netdsl.analysis.report import Report, Row
+from netdsl.analyzer import analyze
+from netdsl.program import check_program, load_file, load_text
+from netdsl.text.diagnostics import NetError
+from netdsl.text.formatter import formatted
+from netdsl.text.source import Source
+
+SPECS = Path(__file__).parents[2] / "specs"
+FILES = sorted(SPECS.glob("*.net"))
+
+
+class Known(NamedTuple):
+    """What is known of a net: parameters and multiply-accumulates of one sample."""
+
+    file: str
+    net: str
+    params: int
+    macs: int | None
+    source: str
+    settings: tuple[tuple[str, int], ...] = ()
+    sizes: tuple[tuple[str, int], ...] = ()
+
+    def __str__(self) -> str:
+        return "-".join([self.net, *(f"{k}={v}" for k, v in (*self.settings, *self.sizes))])
+
+
+def mlp(hidden: int, params: int, macs: int) -> Known:
+    return Known("mlp", "MLP", params, macs, "built: 784-H-10 is 795 H + 10", (("hidden", hidden),))
+
+
+def char(net: str, hidden: int, layers: int, params: int) -> Known:
+    """karpathy/char-rnn model/*.lua at 65 characters: i2h, h2h and the decoder are Linear with a bias each."""
+    settings = (("hidden", hidden), ("layers", layers))
+    return Known("char_rnn", net, params, None, "formula: karpathy/char-rnn", settings)
+
+
+KNOWN = [
+    Known("perceptron", "Perceptron", 785, 784, "formula"),
+    Known("softmax", "Softmax", 7_850, 7_840, "built"),
+    mlp(32, 25_450, 25_408),
+    mlp(64, 50_890, 50_816),
+    mlp(100, 79_510, 79_400),
+    mlp(128, 101_770, 101_632),
+    mlp(256, 203_530, 203_264),
+    mlp(300, 238_510, 238_200),
+    mlp(512, 407_050, 406_528),
+    mlp(800, 636_010, 635_200),
+    mlp(1000, 795_010, 794_000),
+    Known("mlp", "MLP2", 266_610, 266_200, "built"),
+    Known("lenet", "LeNet", 61_706, 416_520, "built"),
+    Known("alexnet", "AlexNet", 62_378_344, 1_135_256_096, "built: cs231n"),
+    Known("alexnet", "AlexNet", 60_965_224, 724_406_816, "built: the same in two groups", (("groups", 2),)),
+    Known("alexnet", "AlexNetGrouped", 60_965_224, 724_406_816, "prototxt: BVLC bvlc_alexnet"),
+    Known("alexnet", "AlexNetOneTower", 61_100_840, 714_188_480, "torchvision alexnet"),
+    Known("vgg", "VGG11", 132_863_336, 7_609_090_048, "torchvision vgg11"),
+    Known("vgg", "VGG11BN", 132_868_840, 7_609_090_048, "vgg11 and 2 · 2,752 of batch normalisation"),
+    Known("vgg", "VGG16", 138_357_544, 15_470_264_320, "torchvision vgg16"),
+    Known("vgg", "VGG16BN", 138_365_992, 15_470_264_320, "torchvision vgg16_bn"),
+    Known("vgg", "VGG19", 143_667_240, 19_632_062_464, "torchvision vgg19"),
+    Known("vgg", "VGG19BN", 143_678_248, 19_632_062_464, "torchvision vgg19_bn"),
+    Known("resnet", "ResNet18", 11_689_512, 1_814_073_344, "torchvision resnet18"),
+    Known("resnet", "ResNet34", 21_797_672, 3_663_761_408, "torchvision resnet34"),
+    Known("resnet", "ResNet50", 25_557_032, 4_089_184_256, "torchvision resnet50"),
+    Known("resnet", "ResNet101", 44_549_160, 7_801_405_440, "torchvision resnet101"),
+    Known("resnet", "ResNet152", 60_192_808, 11_513_626_624, "torchvision resnet152"),
+    Known("resnet", "ResNet50V1", 25_557_032, 3_857_973_248, "prototxt: KaimingHe, less conv1's bias of 64"),
+    Known("resnet", "ResNet101V1", 44_549_160, 7_570_194_432, "prototxt: KaimingHe"),
+    Known("resnet", "ResNet152V1", 60_192_808, 11_282_415_616, "prototxt: KaimingHe"),
+    Known("unet", "UNet", 31_030_658, 150_428_424_448, "built: figure 1 of the paper"),
+    Known("unet", "UNet", 31_030_593, 150_418_789_632, "built", (("classes", 1),)),
+    Known("unet", "UNet", 31_031_810, 150_802_709_248, "built", (("channels", 3),)),
+    Known("unet", "UNet", 31_031_745, 150_793_074_432, "built", (("channels", 3), ("classes", 1))),
+    Known("unet", "UNetSame", 31_030_658, 192_384_335_872, "built"),
+    Known("unet", "UNetSame", 31_031_810, 192_686_325_760, "built", (("channels", 3),)),
+    Known("unet", "UNetSame", 31_031_745, 192_669_548_544, "built", (("channels", 3), ("classes", 1))),
+    Known("unet", "UNetSameBN", 31_037_698, 192_686_325_760, "milesial/Pytorch-UNet 21d7850"),
+    Known("unet", "UNetSameBN", 31_037_633, 192_669_548_544, "milesial/Pytorch-UNet 21d7850", (("classes", 1),)),
+    Known("unet", "UNetSameBN", 31_036_546, 192_384_335_872, "built", (("channels", 1),)),
+    Known(
+        "unet", "UNetSameBN", 31_037_633, 48_167_387_136, "built; four times this at twice the side",
+        (("classes", 1),), (("H", 256), ("W", 256)),
+    ),
+    Known("char_rnn", "Hello", 33, 33, "formula: the slides' toy, one step", (), (("T", 1),)),
+    char("CharVanilla", 128, 1, 33_345),
+    char("CharVanilla", 128, 2, 66_369),
+    char("CharVanilla", 128, 3, 99_393),
+    char("CharVanilla", 256, 2, 230_977),
+    char("CharVanilla", 512, 2, 855_105),
+    char("CharVanilla", 512, 3, 1_380_417),
+    char("CharGRU", 128, 1, 83_265),
+    char("CharGRU", 128, 2, 182_337),
+    char("CharGRU", 128, 3, 281_409),
+    char("CharGRU", 256, 2, 659_521),
+    char("CharGRU", 512, 2, 2_498_625),
+    char("CharGRU", 512, 3, 4_074_561),
+    char("CharLSTM", 128, 1, 108_225),
+    char("CharLSTM", 128, 2, 240_321),
+    char("CharLSTM", 128, 3, 372_417),
+    char("CharLSTM", 256, 2, 873_793),
+    char("CharLSTM", 512, 2, 3_320_385),
+    char("CharLSTM", 512, 3, 5_421_633),
+]  # fmt: skip
+
+CORE_FLOPS = {
+    ("alexnet", "AlexNetOneTower"): 1_428_871_144,
+    ("alexnet", "AlexNet"): 2_271_171_464,
+    ("alexnet", "AlexNetGrouped"): 1_449_472_904,
+    ("resnet", "ResNet50"): 8_178_369_512,
+    ("unet", "UNet"): 300_991_202_336,
+}
+"""Twice the MACs and the bias additions, as torch's and ptflops's ATen counters agree on them."""
+
+
+@cache
+def report(
+    file: str, net: str, settings: tuple[tuple[str, int], ...] = (), sizes: tuple[tuple[str, int], ...] = ()
+) -> Report:
+    program = load_file(SPECS / f"{file}.net", {name: str(value) for name, value in settings})
+    return analyze(program.net(net, trained=False), sizes=dict(sizes))
+
+
+def row(report: Report, path: str) -> Row:
+    return next(r for r in report.rows if r.path == path)
+
+
+def nets() -> list[tuple[str, str]]:
+    return [(path.stem, name) for path in FILES for name in load_file(path).names]
+
+
+# ---------------------------------------------------------------- the files
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_a_spec_has_neither_errors_nor_warnings(path: Path) -> None:
+    assert [f"{d.code}: {d.message}" for d in check_program(load_file(path))] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_a_spec_is_formatted(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert formatted(Source(path.name, text)) == text
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_a_spec_names_its_paper(path: Path) -> None:
+    """The head comment says who and when; every line fits a screen."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    head = " ".join(line for line in lines[: next(i for i, t in enumerate(lines) if not t.startswith("#"))])
+    assert any(str(year) in head for year in range(1957, 2027)) or "cs231n" in head
+    assert max(map(len, lines)) <= 120
+
+
+def test_every_net_is_counted_somewhere() -> None:
+    counted = {(k.file, k.net) for k in KNOWN}
+    assert set(nets()) - counted == {("char_rnn", "CharRNN"), ("char_rnn", "CharRNNFused")}  # counted below
+
+
+# ---------------------------------------------------------------- counts
+
+
+@pytest.mark.parametrize("known", KNOWN, ids=str)
+def test_counts(known: Known) -> None:
+    totals = report(known.file, known.net, known.settings, known.sizes).totals
+    assert totals.params == totals.trainable_params == known.params
+    if known.macs is not None:
+        assert totals.macs == known.macs
+
+
+@pytest.mark.parametrize(("file", "net"), nets(), ids=lambda x: x)
+def test_nothing_is_left_uncounted_or_unused(file: str, net: str) -> None:
+    found = report(file, net)
+    assert found.not_counted == ()
+    assert found.totals.unused_params == found.totals.aux_params == 0
+    assert found.totals.params == sum(r.params for r in found.leaves())
+    assert found.totals.macs == sum(r.macs or 0 for r in found.leaves())
+
+
+@pytest.mark.parametrize(("file", "net"), CORE_FLOPS, ids=lambda x: x)
+def test_core_flops(file: str, net: str) -> None:
+    assert report(file, net).totals.flops_core == CORE_FLOPS[file, net]
+
+
+def test_core_flops_of_a_unet_of_256() -> None:
+    found = report("unet", "UNetSameBN", (("classes", 1),), (("H", 256), ("W", 256)))
+    assert found.totals.flops_core == 96_342_704_128
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_alexnet_by_layer(groups: int) -> None:
+    """The slides' rule H · W · F · F · D1 · D2, row by row; parameters as on the slides."""
+    found = report("alexnet", "AlexNet", (("groups", groups),))
+    grouped = groups == 2
+    macs = {
+        "conv1": 105_415_200,
+        "conv2": 223_948_800 if grouped else 447_897_600,
+        "conv3": 149_520_384,
+        "conv4": 112_140_288 if grouped else 224_280_576,
+        "conv5": 74_760_192 if grouped else 149_520_384,
+        "fc6": 37_748_736,
+        "fc7": 16_777_216,
+        "fc8": 4_096_000,
+    }
+    assert {path: row(found, path).macs for path in macs} == macs
+    if not grouped:
+        params = [34_944, 614_656, 885_120, 1_327_488, 884_992, 37_752_832, 16_781_312, 4_097_000]
+        assert [row(found, path).params for path in macs] == params
+
+
+def test_transcendentals_of_alexnet() -> None:
+    """LRN raises each of its numbers to a power once: 113,248, as XLA counts them; nothing else has any."""
+    found = report("alexnet", "AlexNet")
+    assert sum(r.transcendentals or 0 for r in found.leaves() if r.op == "lrn") == 96 * 27 * 27 + 256 * 13 * 13
+    assert found.totals.transcendentals == 113_248
+
+
+@pytest.mark.parametrize(
+    ("cell", "features", "hidden", "params", "macs"),
+    [
+        ("rnn", 10, 20, 640, 600),
+        ("gru", 10, 20, 1_920, 1_800),
+        ("lstm", 10, 20, 2_560, 2_400),
+        ("rnn", 65, 128, 24_960, 24_704),
+        ("gru", 65, 128, 74_880, 74_112),
+        ("lstm", 65, 128, 99_840, 98_816),
+        ("rnn", 256, 512, 394_240, 393_216),
+        ("gru", 256, 512, 1_182_720, 1_179_648),
+        ("lstm", 256, 512, 1_576_960, 1_572_864),
+        ("lstm", 1000, 1000, 8_008_000, 8_000_000),
+    ],
+)
+def test_recurrent_layers(cell: str, features: int, hidden: int, params: int, macs: int) -> None:
+    """torch's nn.RNN, nn.GRU and nn.LSTM, with two biases a gate, for one step."""
+    text = f"net X {{ input x [T = 1, {features}]\n output h: {cell}({hidden}) }}"
+    totals = analyze(load_text(text).net()).totals
+    assert (totals.params, totals.macs) == (params, macs)
+
+
+def test_stacked_lstms() -> None:
+    """128 to 256 in two layers over 50 steps, and a linear layer of 10 on the last: as torchprofile counts it."""
+    text = "net X { input x [T = 50, 128]\n output y: lstm(256, layers=2) -> last -> linear(10) }"
+    assert analyze(load_text(text).net()).totals.macs == 45_877_760
+
+
+def test_the_written_cell_costs_what_the_fused_one_costs() -> None:
+    ours, fused = (report("char_rnn", name).totals for name in ("CharRNN", "CharRNNFused"))
+    expected = 96 * 64 + 256 * (64 + 256) + 256 + 256 * 96 + 96
+    assert ours.params == fused.params == expected
+    assert ours.macs == fused.macs == 64 * (256 * (64 + 256) + 256 * 96)
+
+
+# ---------------------------------------------------------------- shapes and fields of view
+
+
+def test_alexnet_shapes() -> None:
+    found = report("alexnet", "AlexNet")
+    shapes = {
+        "pool1": (96, 27, 27),
+        "norm1": (96, 27, 27),
+        "pool2": (256, 13, 13),
+        "norm2": (256, 13, 13),
+        "conv3": (384, 13, 13),
+        "conv4": (384, 13, 13),
+        "conv5": (256, 13, 13),
+        "pool3": (256, 6, 6),
+        "fc6": (4096,),
+        "fc7": (4096,),
+        "fc8": (1000,),
+    }
+    assert row(found, "conv1").outputs == ((96, 55, 55),)
+    assert {path: row(found, path).outputs[0] for path in shapes} == shapes
+
+
+def test_unet_shapes() -> None:
+    """Figure 1 of the paper: 572 in, 388 out."""
+    found = report("unet", "UNet")
+    sides = {"d1": 568, "d2": 280, "d3": 136, "d4": 64, "d5": 28, "u4": 52, "u3": 100, "u2": 196, "u1": 388}
+    channels = [64, 128, 256, 512, 1024, 512, 256, 128, 64]
+    wanted = [(c, side, side) for c, side in zip(channels, sides.values(), strict=True)]
+    assert [row(found, path).outputs[0] for path in sides] == wanted
+    assert [(p.name, p.shape) for p in found.outputs] == [("mask", (2, 388, 388))]
+
+
+FIELDS = [
+    ("alexnet", "AlexNet", "conv5", 163, 16),
+    ("alexnet", "AlexNet", "pool3", 195, 32),
+    ("alexnet", "AlexNetOneTower", "pool3", 195, 32),
+    ("vgg", "VGG16", "stage5.conv_relu3", 196, 16),
+    ("vgg", "VGG16", "stage5", 212, 32),
+    ("vgg", "VGG19", "stage5", 268, 32),
+    ("resnet", "ResNet18", "stage4.basic2", 435, 32),
+    ("resnet", "ResNet34", "stage4.basic3", 899, 32),
+    ("resnet", "ResNet50", "stage4.bottleneck3", 427, 32),
+    ("resnet", "ResNet101", "stage4.bottleneck3", 971, 32),
+    ("resnet", "ResNet152", "stage4.bottleneck3", 1451, 32),
+    ("resnet", "ResNet50V1", "stage4.original3", 483, 32),
+    ("resnet", "ResNet101V1", "stage4.original3", 1027, 32),
+    ("resnet", "ResNet152V1", "stage4.original3", 1507, 32),
+]
+
+
+@pytest.mark.parametrize(("file", "net", "path", "size", "stride"), FIELDS)
+def test_receptive_fields(file: str, net: str, path: str, size: int, stride: int) -> None:
+    """The published tables (Araujo et al., "Computing Receptive Fields of Convolutional Neural Networks", 2019)."""
+    field = row(report(file, net), path).receptive_field
+    assert field is not None
+    assert (field.size, field.smallest, field.stride) == ((size, size), (size, size), (stride, stride))
+
+
+def test_receptive_field_of_unet() -> None:
+    """An output pixel sees 188 or 204 pixels, by its place in the grid of 16: as gradients show."""
+    field = row(report("unet", "UNet"), "mask").receptive_field
+    assert field is not None
+    assert (field.smallest, field.size, field.stride) == ((188, 188), (204, 204), (1, 1))
+
+
+# ---------------------------------------------------------------- sizes
+
+
+@pytest.mark.parametrize("symbol", ["H", "W"])
+def test_sizes_of_unet(symbol: str) -> None:
+    rule = report("unet", "UNet").sizes[symbol]
+    assert (rule.modulus, rule.minimum, rule.maximum, rule.says) == (1, 188, None, "any size from 188")
+    assert (rule.exact.modulus, rule.exact.remainders, rule.exact.minimum) == (16, (12,), 188)
+    assert rule.exact.says.startswith("16k + 12: 188, 204")
+
+
+@pytest.mark.parametrize("net", ["UNetSame", "UNetSameBN"])
+@pytest.mark.parametrize("symbol", ["H", "W"])
+def test_sizes_of_padded_unets(net: str, symbol: str) -> None:
+    rule = report("unet", net).sizes[symbol]
+    assert (rule.modulus, rule.remainders, rule.minimum, rule.says) == (16, (0,), 16, "multiples of 16")
+    assert rule.demands
+
+
+def test_the_smallest_unet() -> None:
+    """188 is the first size that fits: its mask has 4 rows. 187 is refused."""
+    found = report("unet", "UNet", (), (("H", 188), ("W", 572)))
+    assert found.outputs[0].shape == (2, 4, 388)
+    with pytest.raises(NetError, match="cannot take H = 187"):
+        report("unet", "UNet", (), (("H", 187), ("W", 572)))
+
+
+def test_a_padded_unet_refuses_other_sizes() -> None:
+    with pytest.raises(NetError, match="cannot take H = 500"):
+        report("unet", "UNetSame", (), (("H", 500),))
+
+
+def test_any_size_fits_a_resnet() -> None:
+    rule = report("resnet", "ResNet50").sizes["H"]
+    assert (rule.modulus, rule.minimum, rule.maximum) == (1, 1, None)
