@@ -53,8 +53,10 @@ TRUTHS = {**dict.fromkeys(("yes", "on"), "write `true`"), **dict.fromkeys(("no",
 def unknown(site: Site, word: str, text: str = "", more: Iterable[str] = (), near: Span | None = None) -> str | None:
     """Help for a word that names nothing; `text` is the call in which it stands, `near` where."""
     known = not any(word in s.names for s in site.scope.chain()) and layer_of(word)
+    views = known and near is not None and foreign.plain(word) in ("view", "reshape")
     return (
         TRUTHS.get(word)
+        or (orders.viewed(site, text, near) if views and near is not None else None)
         or (places.led(site, reader(site), near, False, text) if known and near is not None and text else None)
         or _foreign(site, word, text or word, near)
         or _library(word)

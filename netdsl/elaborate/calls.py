@@ -8,7 +8,7 @@ import netdsl.elaborate.core as core
 import netdsl.elaborate.functions as functions
 import netdsl.elaborate.parameters as parameters
 from netdsl.dims import Dim
-from netdsl.dims.tensors import Value
+from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.arguments import bind_op
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import dotted_name, find_layer, unknown_layer
@@ -108,8 +108,13 @@ def _check_method(site: Site, function: syntax.Attribute, call: syntax.Call) -> 
     if found is None or not isinstance(found.value, Value | Bundle):
         return
     import netdsl.elaborate.advice as advice  # late: right texts need none
+    from netdsl.text.foreign.attributes import asked
 
-    given = ", ".join([function.value.id, *(a.span.text for a in call.arguments)])
-    help = advice.unknown(site, name, f"F.{name}({given})", near=function.span)
+    texts = [a.span.text for a in call.arguments]
+    given = ", ".join([function.value.id, *texts])
+    arrow = found.value if isinstance(found.value, Value) else None
+    real = arrow is not None and arrow.type.dtype is DType.FLOAT
+    help = asked(function.value.id, name, ", ".join(texts), arrow.type.rank, real) if arrow is not None else None
+    help = help or advice.unknown(site, name, f"F.{name}({given})", near=function.span)
     message = f"an arrow has no `.{name}(…)`: layers are applied by `->`"
     site.error("unknown-attribute", message, function.name.span, help=help)

@@ -99,7 +99,10 @@ def _attribute(site: Site, expr: syntax.Attribute) -> Any:
     if name not in SHAPE_ATTRIBUTES and site.library.damage:
         raise Failed
     if name not in SHAPE_ATTRIBUTES:
-        help = did_you_mean(name, SHAPE_ATTRIBUTES) or f"arrows have {', '.join(SHAPE_ATTRIBUTES)}"
+        from netdsl.text.foreign.attributes import asked  # late: right texts need none
+
+        help = asked(expr.value.span.text, name, "", value.type.rank) or did_you_mean(name, SHAPE_ATTRIBUTES)
+        help = help or f"arrows have {', '.join(SHAPE_ATTRIBUTES)}"
         site.error("unknown-attribute", f"an arrow has no `.{name}`", expr.name.span, help=help)
     least, read = SHAPE_ATTRIBUTES[name]
     if value.type.rank < least:

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from math import prod
 
+import netdsl.elaborate.places as places
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
 from netdsl.text.foreign.pieces import parts
+from netdsl.text.foreign.special import BATCH
+from netdsl.text.source import Span
 
 WORDS = ("transpose", "swapaxes", "swapdims")
 
@@ -61,3 +65,46 @@ def called(site: Site, text: str) -> str | None:
     if bound is not None:
         return reordered(bound.value, given[1:], f"{given[0]} -> ", sure=True)
     return reordered(site.build.coming, given, sure=True)
+
+
+# ---------------------------------------------------------------- sizes
+
+
+SIZE = re.compile(r"-1|\d+(?:\s*\*\s*\d+)*")
+
+
+def viewed(site: Site, text: str, near: Span) -> str | None:
+    """Help for `F.view(x, 3, 1024)`, where how many numbers the arrow holds tells whether the first is the batch."""
+    given = parts(text.partition("(")[2].rpartition(")")[0])
+    bound = site.scope.find(given[0]) if given else None
+    value, head = (bound.value, f"{given[0]} -> ") if bound is not None else (site.build.coming, "")
+    given = given[1:] if bound is not None else given
+    sizes = parts(given[0][1:-1]) if len(given) == 1 and given[0][:1] in ("(", "[") else given
+    if not isinstance(value, Value) or not isinstance(value.type.elements, int) or len(sizes) < 2:
+        return None
+    first = "-1" if BATCH.fullmatch(sizes[0]) else sizes[0]
+    if not all(map(SIZE.fullmatch, [first, *sizes[1:]])):
+        return None
+    place = places.place_of(site, near, False)
+    enclosed = "({})" if place is not None and place.term and head else "{}"
+    return _sized([first, *sizes[1:]], value.type.elements, enclosed.format(head + "{}"))
+
+
+def _sized(sizes: Sequence[str], elements: int, row: str) -> str | None:
+    without = _holds(sizes[1:], elements)
+    written = row.format(f"reshape(({', '.join(sizes)}))")
+    rest = row.format("flatten" if len(sizes) == 2 else f"reshape(({', '.join(sizes[1:])}))")
+    if sizes[0] == "-1" and without:
+        return None  # as any call is read
+    if sizes[0] != "-1" and _holds(sizes, elements):
+        other = f"the batch is never written: write `{rest}`, or `{written}` where {sizes[0]} is no batch"
+        return other if without else f"write `{written}`"
+    if without:
+        return f"the batch is never written: write `{rest}`"
+    return f"`reshape` is given the sizes of one sample, which holds {elements:,} numbers here, without the batch"
+
+
+def _holds(sizes: Sequence[str], elements: int) -> bool:
+    """Whether so many numbers fit into some sizes, one of which may be open."""
+    fixed = prod(int(factor) for size in sizes if size != "-1" for factor in size.split("*"))
+    return fixed == elements if "-1" not in sizes else fixed > 0 and elements % fixed == 0 and sizes.count("-1") == 1

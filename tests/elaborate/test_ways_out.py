@@ -24,6 +24,18 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     (VOLUME, "pad(1, 2, 3)", "pad((1, 2, 3))"),
     (VOLUME, "crop(4, 4, 2)", "crop((4, 4, 2))"),
     (IMAGE, "unpool(2, nearest)", "unpool(2, mode=nearest)"),
+    # what arrows are asked for elsewhere
+    (IMAGE, "x.view(3, 1024)", "x -> reshape((3, 1024))"),
+    (IMAGE, "x.view(16, 3, 1024)", "x -> reshape((3, 1024))"),
+    (IMAGE, "x.view(16, 3072)", "x -> flatten"),
+    (IMAGE, "x.view(16, -1)", "x -> flatten"),
+    (IMAGE, "x.view(16, -1)", "x -> reshape((16, -1))"),
+    (IMAGE, "torch.reshape(x, (3, 32*32))", "x -> reshape((3, 32*32))"),
+    (IMAGE, "2 * x.view(3, 1024)", "(x -> reshape((3, 1024)))"),
+    (IMAGE, "x.float()", "x"),
+    (IMAGE, "x.clone() -> relu", "x"),
+    (IMAGE, "x.T", "x -> transpose((0, 2, 1))"),
+    (SEQUENCE, "h.T", "h -> transpose"),
     # arrows cut and joined
     (SEQUENCE, "h[-1] -> linear(2)", "h -> last"),
     (SEQUENCE, "h[0]", "h -> slice(0, start=0, end=1) -> squeeze(0)"),
@@ -179,6 +191,21 @@ def test_the_way_out_of_a_row_leads_to_a_text_that_checks(given: str, row: str, 
         "0.5": row.replace("0,5", way),
     }.get(way, way)  # fmt: skip
     assert [d.message for d in check_text(net(given, mended)) if d.severity == "error"] == []
+
+
+SIZES = (
+    (IMAGE, "x.size(1)", "x.channels"), (IMAGE, "x.size(dim=-1)", "x.width"), (SEQUENCE, "h.size(2)", "h.features"),
+    (VOLUME, "x.size(2)", "x.shape[1]"), (IMAGE, "x.ndim", "x.rank"), (IMAGE, "x.dim()", "x.rank"),
+    (IMAGE, "x.numel()", "x.elements"), (IMAGE, "x.h", "x.height"),
+)  # fmt: skip
+"""What an arrow is asked for in the words of PyTorch, which counts the batch among the axes."""
+
+
+@pytest.mark.parametrize(("given", "asked", "way"), SIZES, ids=[asked for _, asked, _ in SIZES])
+def test_what_an_arrow_is_asked_for_has_a_word_here(given: str, asked: str, way: str) -> None:
+    found = [d for d in check_text(net(given, f"flatten -> linear({asked})")) if d.severity == "error"]
+    assert [f"`{way}`" in (d.help or "") for d in found] == [True], [d.help for d in found]
+    assert check_text(net(given, f"flatten -> linear({way})")) == []
 
 
 INPUTS: tuple[tuple[str, str, str], ...] = (

@@ -306,7 +306,8 @@ NO_LAYERS: dict[str, str] = {
     "leave it out: `netdsl report FILE` prints the shape of every row": "print printf println print_shape "
     "print_summary summary show display debug torchinfo plot_model",
     "the kind of number is said at the input, as in `input x [8]` or `input words int[8]`; `embedding` and `one_hot` "
-    "make real numbers of whole ones": "cast astype CastLayer to_float ToFloat as_type type_as float32 ToTensor",
+    "make real numbers of whole ones": "cast astype CastLayer to_float ToFloat as_type type_as float32 ToTensor "
+    "float half double long int int32 int64",
     "a layer acts on every step of a sequence by itself: write the layer alone": "TimeDistributed BatchApply "
     "TimeDistributedDense",
     "a net begins with a row such as `input image [3, 224, 224]`": "Input InputLayer placeholder InputSpec Placeholder "
