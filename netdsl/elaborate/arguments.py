@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import netdsl.elaborate.core as core
@@ -142,8 +142,10 @@ def bind_op(site: Site, op: type[Op], arguments: Sequence[syntax.Argument], span
         try:
             bound[name] = Setting(read_setting(fields[name], value), argument.span, argument.value)
         except RuleError as error:
-            _refuse_unknown(site, fields[name], argument.value)
-            help = error.help or _setting_help(site, fields[name], value, argument)
+            help = error.help or _misfit(site, op, matched, name)
+            if help is None:
+                _refuse_unknown(site, fields[name], argument.value)
+            help = help or _setting_help(site, fields[name], value, argument)
             site.error(error.code, f"{error} (in `{op.name}`)", argument.value.span, help=help)
     return bound
 
@@ -159,6 +161,12 @@ def _refuse_unquoted(site: Site, declared: Field, written: syntax.Expr) -> None:
 
     help = quoting(written.span.source, written.span.start, written.span.end)
     site.error("wrong-kind", f"`{declared.name}` takes a text, which stands in quotes", written.span, help=help)
+
+
+def _misfit(site: Site, op: type[Op], matched: Mapping[str, syntax.Argument], name: str) -> str | None:
+    import netdsl.elaborate.misfits as misfits  # late: right texts need none
+
+    return misfits.misfit(site, op, matched, name)
 
 
 def _refuse_unknown(site: Site, declared: Field, written: syntax.Expr) -> None:

@@ -585,6 +585,32 @@ def test_an_activation_by_its_place_follows_the_layer(name: str) -> None:
             assert written(told(name, act)) == f"{name}({numbers}) -> {bare}"
 
 
+MISFITS = {
+    "conv(8, 3, pad=causal)": "conv(8, 3, pad=((2, 0),))",
+    'conv(8, 3, pad="causal", dilation=2)': "conv(8, 3, pad=((4, 0),), dilation=2)",
+    "conv(8, 2 + 1, pad=causal)": "conv(8, 2 + 1, pad=((((2 + 1) - 1), 0),))",
+    "conv(8, 3, stride=same)": "conv(8, 3, pad=same)",
+    'conv("8", 3)': "conv(8, 3)",
+    "conv(8, 3, bias=0)": "conv(8, 3, bias=false)",
+    "gelu(approximate=true)": "gelu(approximate=tanh)",
+}
+
+
+@pytest.mark.parametrize("call", MISFITS)
+def test_a_value_that_a_setting_does_not_take_is_led_to_one_that_it_does(call: str) -> None:
+    assert written(helps(net("x [12, 16]", call)).partition("write ")[2]) in MISFITS[call]
+    assert errors(net("x [12, 16]", MISFITS[call])) == []
+
+
+@pytest.mark.parametrize("name", [n for n in OPERATIONS if REGISTRY[n].positional])
+def test_a_layer_in_the_place_of_a_number_stands_before_it(name: str) -> None:
+    numbers = ["sigmoid", *["3"] * (REGISTRY[name].positional - 1)]
+    for layer in ("sigmoid", "conv(3, 3)", "nn.Sigmoid()"):
+        help = helps(net("x [16, 32, 32]", f"{name}({', '.join([layer, *numbers[1:]])})"))
+        stage = layer if layer[0] == "c" else "sigmoid"
+        assert f"`{stage} -> {name}(…)`" in help or "`sigmoid`" in help, help
+
+
 def test_right_texts_read_no_table() -> None:
     code = (
         "import sys; from netdsl.program import check_text\n"

@@ -149,7 +149,7 @@ VALUES: dict[str, str] = {
     "ones": "one",
     "bilinear": "linear tri_linear trilinear",
     "nearest": "nearest_neighbor nearest_neighbour nearestneighbor",
-    "reflect": "reflection mirror symmetric",
+    "reflect": "reflection mirror",
     "replicate": "edge border",
     "constant": "zero",
 }
