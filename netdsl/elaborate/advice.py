@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+import netdsl.elaborate.numbers as numbers
 import netdsl.elaborate.orders as orders
 import netdsl.elaborate.places as places
 from netdsl.base.slips import nearest
@@ -54,8 +55,10 @@ def unknown(site: Site, word: str, text: str = "", more: Iterable[str] = (), nea
     """Help for a word that names nothing; `text` is the call in which it stands, `near` where."""
     known = not any(word in s.names for s in site.scope.chain()) and layer_of(word)
     views = known and near is not None and foreign.plain(word) in ("view", "reshape")
+    counted = numbers.told(site, text, near) if text and near is not None else None
     return (
         TRUTHS.get(word)
+        or counted
         or (orders.viewed(site, text, near) if views and near is not None else None)
         or (places.led(site, reader(site), near, False, text) if known and near is not None and text else None)
         or _foreign(site, word, text or word, near)

@@ -18,7 +18,7 @@ from netdsl.elaborate.lookup import is_identity, is_layer, read_name
 from netdsl.elaborate.outline import bound_names
 from netdsl.elaborate.scope import RowValue
 from netdsl.elaborate.values import LAYERS, LONG, UNKNOWN, Arrows, Bundle, Failed, Layer, describe
-from netdsl.ops.fields import Word
+from netdsl.ops.fields import INITIALISERS, Word
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label
 from netdsl.text.source import Span
@@ -89,9 +89,23 @@ def evaluate_setting(site: Site, expr: syntax.Expr) -> Any:
         and isinstance(expr.function, syntax.Name)
         and expr.function.id not in functions.FUNCTIONS
     ):
+        if expr.function.id not in INITIALISERS:
+            import netdsl.elaborate.numbers as numbers  # late: right texts need none
+
+            numbers.refuse_function(site, expr, expr.function)
         given = tuple(evaluate_setting(site, a.value) for a in expr.arguments)
         return Word(expr.function.id, given)
     return evaluate(site, expr)
+
+
+def let_value(site: Site, row: syntax.LetRow) -> Any:
+    """What a `let` names; of words, only those of initial values are given numbers."""
+    value = evaluate_setting(site, row.value)
+    if isinstance(value, Word) and isinstance(row.value, syntax.Call) and value.name not in INITIALISERS:
+        import netdsl.elaborate.numbers as numbers  # late: right texts need none
+
+        numbers.refuse_call(site, row.value)
+    return value
 
 
 def number(site: Site, expr: syntax.Expr, what: str) -> int:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from math import prod
 
+import netdsl.elaborate.numbers as numbers
 import netdsl.elaborate.places as places
 from netdsl.base.record import record
 from netdsl.base.slips import nearest
@@ -92,6 +93,9 @@ def too_many(
     flowing = places.given(site, arguments[0])
     if flowing is not None:
         return flowing
+    counted = numbers.told(site, f"{title}({', '.join(a.span.text for a in arguments)})", arguments[0].span, True)
+    if counted is not None:
+        return counted
     call = Crowded(site, title, declared, names, texts, most, reader(site))
     help = _layers(call) or _worded(call) or _numbers(call)
     return "; ".join([help, *dict.fromkeys(call.reading.lost)])

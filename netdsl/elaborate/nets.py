@@ -94,7 +94,7 @@ def _bind_lets(site: Site, module: Module) -> None:
         item = module.lets[0]
         if item.name.id not in module.scope.names:
             check_name(site, item.name)
-            value = core.evaluate_setting(site, item.value)
+            value = core.let_value(site, item)
             module.scope.bind(item.name.id, value, item.name.span)
         module.lets.popleft()
 

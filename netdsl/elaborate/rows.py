@@ -153,7 +153,7 @@ def _append_output(site: Site, name: str, value: Arrows, aux: bool, span: Span) 
 @core.runs(syntax.LetRow)
 def _let_row(site: Site, row: syntax.LetRow) -> None:
     check_name(site, row.name)
-    value = core.evaluate_setting(site, row.value)
+    value = core.let_value(site, row)
     if isinstance(value, Value | Bundle):
         site.error(
             "wrong-kind", "`let` names a number or a list; rows name arrows", row.span,

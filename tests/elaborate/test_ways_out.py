@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from netdsl.program import check_text
@@ -206,6 +208,30 @@ def test_what_an_arrow_is_asked_for_has_a_word_here(given: str, asked: str, way:
     found = [d for d in check_text(net(given, f"flatten -> linear({asked})")) if d.severity == "error"]
     assert [f"`{way}`" in (d.help or "") for d in found] == [True], [d.help for d in found]
     assert check_text(net(given, f"flatten -> linear({way})")) == []
+
+
+NUMBERS = (
+    ("pow(2, 3)", "2 ** 3"), ("math.pow(2, c)", "2 ** c"), ("np.prod([3, 4])", "3 * 4"), ("sum([2, c])", "2 + c"),
+    ("sum(w)", "w[0] + w[1]"), ("abs(-3)", "max((-3), -(-3))"), ("math.ceil(3.2)", "ceil(3.2)"), ("sqrt(16)", "16 ** 0.5"),
+    ("2 * math.sqrt(c)", "(c ** 0.5)"), ("2 * abs(c - 8)", "max((c - 8), -(c - 8))"), ("int(math.sqrt(9))", "9 ** 0.5"),
+)  # fmt: skip
+"""What Python computes with numbers, and how it is written here."""
+
+
+@pytest.mark.parametrize(("text", "way"), NUMBERS)
+@pytest.mark.parametrize("row", ["flatten -> linear({})", "let n = {}"])
+def test_functions_of_numbers_have_a_text_here(row: str, text: str, way: str) -> None:
+    above = "let c = 4\n  let w = [2, 3]\n  relu"
+    found = [d for d in check_text(net(f"{IMAGE}\n  {above}", row.format(text))) if d.severity == "error"]
+    assert [d.help for d in found] == [f"write `{way}`"]
+    call = re.sub(r"^2 \* |^int\(|(?<=\))\)$", "", text)
+    assert check_text(net(f"{IMAGE}\n  {above}", row.format(text.replace(call, way)))) == []
+
+
+@pytest.mark.parametrize("value", ["foo(2)", "conv(3, 3)", "rond(3.2)"])
+def test_a_let_names_no_call_that_gives_no_number(value: str) -> None:
+    found = [d for d in check_text(net(f"{IMAGE}\n  relu", f"let n = {value}")) if d.severity == "error"]
+    assert [d.code for d in found] in (["unknown-name"], ["wrong-kind"])
 
 
 INPUTS: tuple[tuple[str, str, str], ...] = (

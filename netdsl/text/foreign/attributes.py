@@ -107,12 +107,8 @@ def number(text: str, known: Callable[[str], bool]) -> str | None:
     if word in JOINED:
         return f" {JOINED[word]} ".join(map(arithmetic.enclosed, listed)) if len(listed) > 1 else None
     write = WRITTEN.get((word, len(items)))
-    alone = [_base(item) for item in items]
+    alone = [f"({item})" if item[:1] == "-" else arithmetic.enclosed(item) for item in items]
     return write.format(*alone) if write is not None and not listed else None
-
-
-def _base(text: str) -> str:
-    return f"({text})" if text[:1] == "-" else arithmetic.enclosed(text)
 
 
 def names_in(text: str) -> list[str]:
