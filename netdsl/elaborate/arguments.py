@@ -21,7 +21,7 @@ from netdsl.elaborate.values import (
 )
 from netdsl.ops.base import Op, RuleError, read_setting
 from netdsl.ops.declared import Declared, Field
-from netdsl.ops.fields import BoolKind, TextKind, Word
+from netdsl.ops.fields import BoolKind, FloatKind, TextKind, Word
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label, did_you_mean
 from netdsl.text.source import Span
@@ -118,6 +118,12 @@ def _setting_help(site: Site, declared: Field, value: Any, argument: syntax.Argu
             return f"write `{same}`" if same else f"leave `{declared.name}` out"
     if isinstance(value, Word):
         words = list(declared.kind.words()) if declared.kind else []
+        if declared.name == "groups" and value.name in ("depthwise", "dw", "channels", "in_channels", "all"):
+            coming = site.build.coming.type.shape[:1] if isinstance(site.build.coming, Value) else ()
+            alone = "each channel is a group of its own"
+            return (
+                f"{alone}: write `{coming[0]}`" if coming and isinstance(coming[0], int) else f"{alone}: say how many"
+            )
         return did_you_mean(value.name, words) or (f"there are {', '.join(words)}" if len(words) > 4 else None)
     if holds(value, (Value, Bundle)):
         import netdsl.elaborate.places as places  # late: right texts need none
@@ -126,6 +132,8 @@ def _setting_help(site: Site, declared: Field, value: Any, argument: syntax.Argu
         return places.given(site, argument) or known
     if isinstance(value, Dim):
         return f"`{value}` depends on the size of the input, which is known only when the network runs"
+    if isinstance(declared.kind, FloatKind) and declared.kind.maximum == 1 and type(value) is int and 1 < value <= 100:
+        return f"a share of 1 is meant: {value} % is `{value / 100:g}`"
     if isinstance(value, float) and isinstance(argument.value, syntax.Binary) and argument.value.operator == "/":
         return "`//` divides and rounds down"
     return None

@@ -21,6 +21,7 @@ from netdsl.elaborate.values import (
     Layer,
     OpLayer,
     describe,
+    holds,
 )
 from netdsl.text import syntax
 
@@ -49,9 +50,17 @@ def builtin(site: Site, expr: syntax.Call, name: str) -> Any:
             "wrong-kind",
             f"`{name}` does not take {', '.join(map(describe, given)) or 'nothing'}",
             expr.span,
+            help=_of_arrows(site, expr, name) if holds(given, (Value, Bundle)) else None,
         )
     functions.bounded_number(site, result, expr.span)
     return result
+
+
+def _of_arrows(site: Site, expr: syntax.Call, name: str) -> str:
+    """Help for a function of numbers that is given arrows."""
+    import netdsl.elaborate.numbers as numbers  # late: right texts need none
+
+    return numbers.of_arrows(site, expr, name)
 
 
 def configure(site: Site, call: syntax.Call) -> Layer:

@@ -91,6 +91,11 @@ def _other(span: Span) -> str:
 def without_arrows(expr: syntax.Binary, left: Any, right: Any) -> str | None:
     """Help for an operator that does not work on arrows."""
     first, second = (arithmetic.enclosed(side.span.text) for side in (expr.left, expr.right))
+    if expr.operator == "<" and isinstance(left, LAYERS) and isinstance(expr.right, syntax.Unary):
+        arrow, before = expr.right.operand.span.text, expr.span.source.text[: expr.span.start].rpartition("\n")[2]
+        if "->" in before:
+            return f"an arrow leads into a layer from its left: begin the row with `{arrow} ->`"
+        return f"an arrow leads into the layer: write `{arrow} -> {expr.left.span.text}`"
     if expr.operator in (*COMPARISONS, "in"):
         return of_arrow(expr.left.span.text if isinstance(left, Value) else expr.right.span.text)
     if expr.operator == "//":

@@ -29,7 +29,7 @@ from netdsl.text.diagnostics import did_you_mean
 from netdsl.text.foreign.calls import CallReader
 from netdsl.text.foreign.conversions import NO_USUAL
 from netdsl.text.foreign.pieces import given
-from netdsl.text.foreign.special import GivenArgument
+from netdsl.text.foreign.special import GivenArgument, shifted
 from netdsl.text.foreign.values import key, named_here, value_here
 
 
@@ -328,19 +328,30 @@ def _counted(call: Crowded) -> str | None:
 
 
 def _axis(call: Crowded) -> str | None:
-    """`softmax(1)`: PyTorch counts the batch, this language does not."""
-    text, title, names = call.placed[0], call.title, call.names
-    if len(call.placed) != 1 or len(names) <= call.most or names[call.most] not in AXES or not text.isdecimal():
+    """`softmax(1)`, `mean((2, 3))`: PyTorch counts the batch, this language does not."""
+    text, names = call.placed[0], call.names
+    counted = text.isdecimal() or re.fullmatch(r"[\[(]\s*\d+[\d,\s]*[\])]", text) is not None
+    if len(call.placed) != 1 or len(names) <= call.most or names[call.most] not in AXES or not counted:
         return None
-
-    def along(axis: int) -> str | None:
-        usual = axis == 0 and title not in NO_USUAL and not call.named
-        return call.around(title) if usual else call.text([GivenArgument(names[call.most], str(axis)), *call.named])
-
-    here = call.text([GivenArgument(names[call.most], text), *call.named])
-    if int(text) == 0:
+    here = _along(call, text)
+    moved = shifted(text)
+    if moved is None:
         return f"write `{here}`; the batch is not counted"
-    return f"axes are counted without the batch: write `{along(int(text) - 1)}`, or `{here}` where that axis is meant"
+    elsewhere = "where that axis is meant" if text.isdecimal() else "where those axes are meant"
+    other = f", or `{here}` {elsewhere}" if here is not None and _reaches(call, text) else ""
+    return f"axes are counted without the batch: write `{_along(call, moved)}`{other}"
+
+
+def _along(call: Crowded, axes: str) -> str | None:
+    """The call along some axes, which are left out where they are the usual ones."""
+    usual = axes == "0" and call.placed[0] != "0" and call.title not in NO_USUAL and not call.named
+    return call.around(call.title) if usual else call.text([GivenArgument(call.names[call.most], axes), *call.named])
+
+
+def _reaches(call: Crowded, axes: str) -> bool:
+    """Whether what comes in may have such axes."""
+    coming = call.site.build.coming
+    return not isinstance(coming, Value) or all(int(n) < coming.type.rank for n in re.findall(r"\d+", axes))
 
 
 def _number(call: Crowded) -> bool:

@@ -72,6 +72,7 @@ def declaration(site: Site, table: Mapping[str, type[Declared]], row: syntax.Rec
         near = None if foreign.undeclared(name, what) else did_you_mean(name, table)
         help = f"did you mean `{same}`?" if same else near or f"there are {', '.join(table)}"
         site.error(f"unknown-{what}", f"there is no {what} called `{name}`", call.function.span, help=help)
+    _refuse_weights(site, what, table[name], call)
     bound = bind_op(site, table[name], call.arguments, call.span)  # type: ignore[arg-type]
     missing = [f.name for f in table[name].settings() if f.required and f.name not in bound]
     if missing:
@@ -82,6 +83,19 @@ def declaration(site: Site, table: Mapping[str, type[Declared]], row: syntax.Rec
     except RuleError as error:
         place = bound[error.field].span if error.field in bound else call.span
         site.error(error.code, str(error), place, help=error.help)
+
+
+def _refuse_weights(site: Site, what: str, kind: type[Declared], call: syntax.Call) -> None:
+    """`adam(model.parameters(), lr=0.001)`: PyTorch is told what learns."""
+    first = call.arguments[0] if call.arguments and what == "optimizer" else None
+    if first is None or first.name is not None:
+        return
+    text = first.span.text
+    if text in ("params", "parameters", "weights", "model") or text.endswith((".parameters()", ".trainable_weights")):
+        import netdsl.elaborate.parts as parts  # late: right texts need none
+
+        help = f"the weights are those of the net{parts.anew(kind, call.arguments[1:])}"
+        site.error("unknown-setting", f"`{call.function.span.text}` takes no weights", first.span, help=help)
 
 
 def _setting(site: Site, field: Any, row: syntax.RecipeRow) -> Any:

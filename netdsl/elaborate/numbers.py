@@ -9,6 +9,7 @@ import netdsl.elaborate.places as places
 from netdsl.base.slips import nearest
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.functions import FUNCTIONS
+from netdsl.elaborate.reading import reader
 from netdsl.elaborate.values import NUMBERS, UNKNOWN
 from netdsl.ops import REGISTRY
 from netdsl.ops.fields import INITIALISERS
@@ -64,3 +65,22 @@ def refuse_call(site: Site, call: syntax.Call) -> NoReturn:
     near = nearest(name.id, [*FUNCTIONS, *INITIALISERS])
     help = f"did you mean `{near}`?" if near else f"those of numbers are {', '.join(FUNCTIONS)}"
     site.error("unknown-name", f"there is no function called `{name.id}`", name.span, help=help)
+
+
+OF_ARROWS = {"max": ("reduce_max", "maximum"), "min": ("reduce_min", "minimum")}
+"""The layers that do with one arrow, and with several, what a function does with numbers."""
+
+
+def of_arrows(site: Site, call: syntax.Call, name: str) -> str:
+    """`max(x, image)`, `len(x)`: help for a function of numbers that is given arrows."""
+    first = call.arguments[0].span.text
+    if name in OF_ARROWS:
+        text = f"{OF_ARROWS[name][len(call.arguments) > 1]}({', '.join(a.span.text for a in call.arguments)})"
+        led = places.led(site, reader(site), call.function.span, False, text)
+        if led is not None:
+            return led
+    if name in ("floor", "ceil", "round", "int"):
+        return "no layer rounds"
+    if name == "len":
+        return f"a batch is never counted; the sizes of one sample are `{first}.shape`"
+    return f"what an arrow holds is not known before the net runs; its sizes are, as in `{first}.shape`"

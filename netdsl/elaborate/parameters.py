@@ -95,8 +95,20 @@ def _checked(
         value = int(value)
     if not accepts(value) and not (kind == "number" and isinstance(value, Dim)):
         message = f"`{parameter.name.id}` takes {says}, not {describe(value)}"
-        site.error("wrong-kind", message, span, Label(parameter.span, "declared here"))
+        site.error(
+            "wrong-kind", message, span, Label(parameter.span, "declared here"), help=_instead(parameter, kind, value)
+        )
     return value
+
+
+def _instead(parameter: syntax.Parameter, kind: str, value: Any) -> str | None:
+    """The way out for a value of another kind than a parameter is declared to be."""
+    if kind == "layer" and isinstance(value, int) and not isinstance(value, bool):
+        usual = parameter.default.span.text if parameter.default is not None else f"conv({value}, 3, pad=1)"
+        return f"a layer is wanted, such as `{usual}`"
+    if kind == "bool" and value in (0, 1):
+        return f"write `{'true' if value else 'false'}`"
+    return None
 
 
 def bind_parameters(

@@ -104,7 +104,7 @@ def unknown_setting(kind: type[Declared], argument: syntax.Argument, arguments: 
     what = next(what for what, table in tables().items() if kind in table.values())
     here = named_here(name, names)
     if here is not None or several_here(name, argument.value.span.text, names):
-        return (f"it is called `{here}` here" if here else "each has a name of its own") + _anew(kind, arguments)
+        return (f"it is called `{here}` here" if here else "each has a name of its own") + anew(kind, arguments)
     return (
         foreign.said(name, what)
         or _of_another(name, argument.value.span.text)
@@ -142,7 +142,7 @@ def _first(kind: type[Declared]) -> dict[str, str]:
     return {f.name: {"lr": "0.1", "every": "10"}.get(f.name, "1") for f in kind.settings() if f.required}
 
 
-def _anew(kind: type[Declared], arguments: Sequence[syntax.Argument]) -> str:
+def anew(kind: type[Declared], arguments: Sequence[syntax.Argument]) -> str:
     """How to write a call with the names that its settings have here, or why that is not enough."""
     found = _read(kind, ", ".join(a.span.text for a in arguments))
     if found is None:

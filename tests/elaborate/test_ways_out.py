@@ -38,6 +38,17 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     (IMAGE, "x.clone() -> relu", "x"),
     (IMAGE, "x.T", "x -> transpose((0, 2, 1))"),
     (SEQUENCE, "h.T", "h -> transpose"),
+    # functions of Python, axes and shares
+    (PAIR, "max(a, b) -> relu", "(a, b) -> maximum"),
+    (PAIR, "2 * min(a, b)", "((a, b) -> minimum)"),
+    (PAIR, "max(a, 0)", "(a, 0) -> maximum"),
+    (PAIR, "max(a)", "a -> reduce_max"),
+    (PAIR, "conv(8, 3) <- a", "a -> conv(8, 3)"),
+    (IMAGE, "mean((2, 3))", "mean(axis=(1, 2))"),
+    (IMAGE, "mean(3)", "mean(axis=2)"),
+    (IMAGE, "x -> mean((1, 2))", "mean(axis=(0, 1))"),
+    (IMAGE, "x -> mean((1, 2))", "mean(axis=(1, 2))"),
+    (PAIR, "torch.cat([a, b], dim=0)", "(a, b) -> concat"),
     # arrows cut and joined
     (SEQUENCE, "h[-1] -> linear(2)", "h -> last"),
     (SEQUENCE, "h[0]", "h -> slice(0, start=0, end=1) -> squeeze(0)"),
@@ -193,6 +204,33 @@ def test_the_way_out_of_a_row_leads_to_a_text_that_checks(given: str, row: str, 
         "0.5": row.replace("0,5", way),
     }.get(way, way)  # fmt: skip
     assert [d.message for d in check_text(net(given, mended)) if d.severity == "error"] == []
+
+
+SAID = (
+    (IMAGE, "dropout(50)", "50 % is `0.5`"), (IMAGE, "conv(6, 3, groups=depthwise)", "write `3`"),
+    (IMAGE, "mean(3)", "write `mean(axis=2)`"), (PAIR, "torch.cat([a, b], dim=0)", "along the batch, which is `0` there"),
+    (IMAGE, "residual(16)", "such as `conv(16, 3, pad=1)`"), (IMAGE, "random_crop(24)", "settings of the data"),
+    (IMAGE, "linear(len(x))", "`x.shape`"), (IMAGE, "floor(x)", "no layer rounds"), (IMAGE, "x.item()", "`x.shape`"),
+    (IMAGE, "range(x)", "`x.shape`"), (IMAGE, "relu -> tanh <- x", "begin the row with `x ->`"),
+    (IMAGE, "x.view(7, 11)", "which holds 3,072 numbers"), (IMAGE, "y: math.sqrt(3)", "`let n = 3 ** 0.5`"),
+)  # fmt: skip
+"""Where no text can be known to be meant, and what is said."""
+
+
+@pytest.mark.parametrize(("given", "row", "said"), SAID, ids=[row for _, row, _ in SAID])
+def test_what_no_text_can_be_meant_by_is_said_in_words(given: str, row: str, said: str) -> None:
+    found = [d for d in check_text(net(given, row)) if d.severity == "error"]
+    assert [said in (d.help or "") for d in found] == [True], [d.help for d in found]
+
+
+@pytest.mark.parametrize("first", ["model.parameters()", "params", "net.trainable_weights"])
+def test_an_optimizer_is_not_told_the_weights(first: str) -> None:
+    recipe = "{}train N {{\n  data digits\n  loss (y, label) -> cross_entropy\n  optimizer {}\n}}\n"
+    text = net("input image [1, 8, 8]", "y: flatten -> linear(10)")
+    found = check_text(recipe.format(text, f"adam({first}, lr=0.01, betas=(0.8, 0.9))"))
+    way = "adam(lr=0.01, beta1=0.8, beta2=0.9)"
+    assert [d.help for d in found] == [f"the weights are those of the net: write `{way}`"]
+    assert check_text(recipe.format(text, way)) == []
 
 
 SIZES = (

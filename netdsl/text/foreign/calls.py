@@ -202,6 +202,8 @@ class CallReader:
             return None
         if layer in ("concat", "stack"):
             axis = conversions.joined_along(word, layer, rest)
+            if any(a.name == "dim" or word != layer for a in rest if a.value == "0"):
+                self.lost.append("along the batch, which is `0` there, nothing is joined here")
             return headed(arrows, f"{layer}(axis={axis})" if axis else layer)
         written = self.written(word, layer, rest) if rest else layer
         if JOINS[layer] == "->" or (len(arrows) < 2 and written is not None):
