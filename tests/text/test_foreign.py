@@ -248,7 +248,9 @@ CALLS = {
     "x -> upsampling2d(size=(2, 2))": "resize(scale=(2, 2))",
     'x -> Activation("tanh")': "tanh",
     "x -> Activation(linear)": "identity",
-    "Pooling(pool=AVE, kernel_size=3, stride=2)": "avgpool(3, stride=2)",
+    "Pooling(pool=AVE, kernel_size=3, stride=2)": "avgpool(3, stride=2, ceil=true)",
+    "Pooling(pool=MAX, kernel_size=3, stride=2)": "maxpool(3, stride=2, ceil=true)",
+    'Conv2D(16, 3, activation="linear")': "conv(16, 3)",
     "pool(3, stride=2, type=avg)": "avgpool(3, stride=2)",
     "pool(2, max)": "maxpool(2)",
     "x -> narrow(1, 2, 10)": "slice(0, start=2, end=12)",
@@ -309,7 +311,9 @@ def test_calls_on_vectors_are_written_anew(call: str) -> None:
 SEQUENCES = {
     "LSTM(32, 64)": "lstm(64)",
     "nn.LSTM(32, 64, 2)": "lstm(64, layers=2)",
-    "LSTM(64)": "lstm(64)",
+    "LSTM(64)": "lstm(64) -> last",
+    "GRU(64)": "gru(64) -> last",
+    "Bidirectional(LSTM(64))": "lstm(64, bidirectional=true) -> last",
     "transpose(1, 2)": "transpose",
     "x.transpose(1, 2)": "x -> transpose",
     "lstm(32, bidirectional)": "lstm(32, bidirectional=true)",
@@ -328,7 +332,7 @@ SEQUENCES = {
     "lstm(32, return_sequences=false)": "lstm(32) -> last",
     "layers.LSTM(32)": "lstm(32) -> last",
     'Conv1D(8, 3, padding="causal")': "conv(8, 3, pad=((2, 0),))",
-    "LSTM(32, dropout=0.2)": "lstm(32)",
+    "LSTM(32, dropout=0.2)": "lstm(32) -> last",
     'Dense(10, "relu")': "flatten -> linear(10) -> relu",
 }
 

@@ -69,7 +69,9 @@ class CallReader:
             stages = [self.stage(item) for item in items]
             return " -> ".join(s for s in stages if s) if all(stages) and stages else None
         if plain(word) == "bidirectional" and len(arguments) == 1:
-            return special.both_ways(self.stage(arguments[0].value) or "")
+            once = self.stage(arguments[0].value) or ""
+            self.lost += special.way_back(once)
+            return special.both_ways(once)
         if plain(word) in WRAPPERS and arguments and arguments[0].name is None:
             inner = self.stage(arguments[0].value)
             return inner.removeprefix("flatten -> ") if inner is not None else None
@@ -326,7 +328,7 @@ class CallReader:
 
     def follow(self, layer: str, act: str | None, after: list[str]) -> bool:
         """Read the activation that another framework takes as a setting."""
-        stage = self.stage(act) if act else None
+        stage = self.stage(act) if act and act != "linear" else None  # Keras' word for none
         after += [stage] if stage else []
         return stage is not None or act in (None, "linear")
 
@@ -401,7 +403,6 @@ def layer_of(word: str) -> str | None:
 
 UNREAD = "?"
 """What is read of a word that is no number and no value of a setting."""
-
 
 SPECIAL = frozenset((*special.POOLING, "activation", "activationlayer", "act", "narrow", "select", "permute", "view"))
 ACTIVATION = frozenset(("activation", "activationlayer", "act"))

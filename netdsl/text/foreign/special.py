@@ -28,6 +28,8 @@ def pooling(arguments: Sequence[GivenArgument]) -> tuple[str, list[GivenArgument
     if kind is None or kinds:
         return None
     rest = [a for a in arguments if a not in said]
+    if any(a.name == "pool" for a in said) and not any(a.name in ("round_mode", "ceil_mode", "ceil") for a in rest):
+        rest.append(GivenArgument("ceil", "true"))  # Caffe rounds sizes up
     everywhere = [a for a in rest if a.name == "global_pooling"]
     if everywhere and everywhere[0].value.lower() in ("true", "1"):
         return f"global_{kind}", []
@@ -88,8 +90,16 @@ def reshaped(arguments: Sequence[GivenArgument]) -> str | None:
 
 def both_ways(inner: str) -> str | None:
     """`Bidirectional(LSTM(64))`: the layer inside, told to go both ways."""
-    found = re.fullmatch(r"((?:lstm|gru|rnn)\([^()]+)\)", inner)
-    return f"{found[1]}, bidirectional=true)" if found else None
+    found = re.fullmatch(r"((?:lstm|gru|rnn)\([^()]+)\)( -> last)?", inner)
+    return f"{found[1]}, bidirectional=true){found[2] or ''}" if found else None
+
+
+def way_back(inner: str) -> list[str]:
+    """What is said where `Bidirectional` gives the last step alone of each way: on the way back that is the first."""
+    if not inner.endswith(" -> last"):
+        return []
+    both = f"(x -> {inner}, x -> reverse -> {inner}) -> concat"
+    return [f"there the way back ends at the first step, as in `{both}`, with the name of your arrow for `x`"]
 
 
 def rest_of(number: str) -> str:
@@ -114,5 +124,6 @@ def causal(kernel: str, dilation: str) -> str | None:
 
 def last_alone(word: str, layer: str, arguments: Sequence[GivenArgument]) -> bool:
     """Keras returns the last step alone unless it is told otherwise."""
-    keras = re.search(r"\b(?:keras|layers)\.|SimpleRNN|CuDNN", word) is not None
+    alone = word in ("LSTM", "GRU") and sum(a.name is None for a in arguments) == 1  # PyTorch's take two sizes
+    keras = alone or re.search(r"\b(?:keras|layers)\.|SimpleRNN|CuDNN", word) is not None
     return keras and layer in ("lstm", "gru", "rnn") and not any(a.name == "return_sequences" for a in arguments)
