@@ -101,10 +101,13 @@ def _foreign(site: Site, word: str, text: str, near: Span | None = None) -> str 
 
 
 def _turned(site: Site, word: str, written: str) -> list[str]:
-    """What `Conv1D` must be told of a sequence: its features are channels elsewhere, as they come last."""
+    """What `Conv1D` and pools must be told of a sequence: its features are channels elsewhere, as they come last."""
     coming = site.build.coming
-    sequence = isinstance(coming, Value) and coming.type.rank == 2 and layer_of(word) == "conv"
-    return [f"along the steps of `[steps, features]`, `transpose -> {written}`"] if sequence else []
+    layer = layer_of(word) or ""
+    back = {"conv": "", **dict.fromkeys(("global_avgpool", "global_maxpool"), "")}
+    back |= dict.fromkeys(("maxpool", "avgpool"), " -> transpose")
+    sequence = isinstance(coming, Value) and coming.type.rank == 2 and layer in back
+    return [f"along the steps of `[steps, features]`, `transpose -> {written}{back[layer]}`"] if sequence else []
 
 
 def _settings(text: str) -> list[str]:

@@ -251,6 +251,7 @@ CALLS = {
     "Pooling(pool=AVE, kernel_size=3, stride=2)": "avgpool(3, stride=2, ceil=true)",
     "Pooling(pool=MAX, kernel_size=3, stride=2)": "maxpool(3, stride=2, ceil=true)",
     'Conv2D(16, 3, activation="linear")': "conv(16, 3)",
+    "upsample(2)": "resize(scale=2)",
     "pool(3, stride=2, type=avg)": "avgpool(3, stride=2)",
     "pool(2, max)": "maxpool(2)",
     "x -> narrow(1, 2, 10)": "slice(0, start=2, end=12)",
@@ -364,6 +365,22 @@ def test_no_other_numbers_are_offered_for_those_that_were_written(call: str) -> 
 def test_what_no_text_stands_for_is_said() -> None:
     assert "; nothing is dropped inside a layer" in helps(net("x [12, 32]", "LSTM(32, dropout=0.2)"))
     assert "; every row of a table is learned alike" in helps(net("x int[12]", "nn.Embedding(9, 4, padding_idx=0)"))
+
+
+POOLS_OF_STEPS = {
+    "GlobalAveragePooling1D()": "transpose -> global_avgpool",
+    "GlobalMaxPooling1D()": "transpose -> global_maxpool",
+    "MaxPooling1D(2)": "transpose -> maxpool(2) -> transpose",
+    "AveragePooling1D(2)": "transpose -> avgpool(2) -> transpose",
+}
+"""Layers of Keras that pool the steps of a sequence, with what does so here."""
+
+
+@pytest.mark.parametrize("call", POOLS_OF_STEPS)
+def test_pools_of_steps_are_turned(call: str) -> None:
+    turned = POOLS_OF_STEPS[call]
+    assert f"along the steps of `[steps, features]`, `{turned}`" in helps(net("x [20, 32]", call))
+    assert errors(net("x [20, 32]", turned)) == []
 
 
 def shape_of(rows: str) -> tuple[object, ...]:

@@ -223,7 +223,8 @@ class CallReader:
             return row.write if row is not None and names is not None else None
         found: dict[str, str] = {}
         after = ["last"] if special.last_alone(word, layer, arguments) else []
-        told = signatures.named(word, arguments, names) if word != layer else None
+        factor = row is not None and row.first and word.islower()  # `upsample(2)`: PyTorch's `Upsample(2)` is a size
+        told = signatures.named(word, arguments, names) if word != layer and not factor else None
         said = conversions.meant(word, layer, self.by_place(word, arguments) if told is None else told)
         if said is None:
             return None
@@ -404,9 +405,8 @@ def layer_of(word: str) -> str | None:
 UNREAD = "?"
 """What is read of a word that is no number and no value of a setting."""
 
-SPECIAL = frozenset((*special.POOLING, "activation", "activationlayer", "act", "narrow", "select", "permute", "view"))
 ACTIVATION = frozenset(("activation", "activationlayer", "act"))
-
+SPECIAL = frozenset((*special.POOLING, *ACTIVATION, "narrow", "select", "permute", "view"))
 
 KEPT = frozenset(("low", "high", "dilation", "groups", "mode", "align_corners", "approximate", "bidirectional"))
 """Settings in the texts of the table that make a word what it is: `atrous_conv` is a `conv` with a dilation."""
