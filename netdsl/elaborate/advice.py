@@ -223,6 +223,8 @@ def unknown_setting(site: Site, title: str, names: Sequence[str], argument: synt
     if elsewhere(name):
         act = layer_of(value_here(argument.value.span.text) or "") or "relu"
         return f"an activation is a layer of its own: write `{written or f'{title}(…) -> {act}'}`"
+    if name == "track_running_stats" and argument.value.span.text.lower() == "false":
+        return f"after training `{title}` always uses running averages: there is no variant without them yet"
     why = left_out(name, value=argument.value.span.text)
     if why is not None:
         return f"{why}{so}" if so else f"{why}: leave `{name}` out"

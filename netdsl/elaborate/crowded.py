@@ -253,7 +253,17 @@ def _without_inputs(call: Crowded) -> str | None:
     place = _inputs_at(call)
     if place < 0 or any(v in ("true", "false") for v in call.placed[: place + 2]):
         return None
+    place += _outputs_first(call, place)
     return call.text([*call.given[:place], *call.given[place + 1 :]])
+
+
+def _outputs_first(call: Crowded, place: int) -> bool:
+    """`linear(10, 3072)` where 3072 come in: the second number is the size of the input."""
+    value = call.site.build.coming
+    if call.title != "linear" or len(call.placed) <= place + 1 or not isinstance(value, Value) or not value.shape:
+        return False
+    first, second = (value_of(call.site, v) for v in call.placed[place : place + 2])
+    return second == value.shape[-1] != first
 
 
 def _told(call: Crowded) -> str:

@@ -367,6 +367,16 @@ def test_what_no_text_stands_for_is_said() -> None:
     assert "; every row of a table is learned alike" in helps(net("x int[12]", "nn.Embedding(9, 4, padding_idx=0)"))
 
 
+def test_the_size_that_comes_in_is_left_out_wherever_it_stands() -> None:
+    assert written(helps(net("x [784]", "linear(10, 784)")).partition("write ")[2]) == "linear(10)"
+    assert written(helps(net("x [784]", "linear(784, 10)")).partition("write ")[2]) == "linear(10)"
+
+
+def test_batch_statistics_after_training_are_said_to_be_missing() -> None:
+    assert "no variant without them" in helps(net("x [16, 32, 32]", "batchnorm(track_running_stats=false)"))
+    assert "write `batchnorm`" in helps(net("x [16, 32, 32]", "batchnorm(track_running_stats=true)"))
+
+
 POOLS_OF_STEPS = {
     "GlobalAveragePooling1D()": "transpose -> global_avgpool",
     "GlobalMaxPooling1D()": "transpose -> global_maxpool",
