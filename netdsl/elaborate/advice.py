@@ -16,6 +16,7 @@ from netdsl.elaborate.functions import FUNCTIONS
 from netdsl.elaborate.meant import fits, takes
 from netdsl.elaborate.reading import reader
 from netdsl.elaborate.scope import Scope
+from netdsl.graph import TERMS
 from netdsl.ops import REGISTRY
 from netdsl.ops.declared import Declared
 from netdsl.ops.loss import ClassLoss
@@ -30,8 +31,6 @@ from netdsl.text.foreign.settings import OF_SCORES
 from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here, several_here, value_here
 from netdsl.text.source import Span
 
-TERMS = ("loss", "metric")
-"""The graphs of rows that compute a number of a recipe."""
 NOT_YET = "netdsl has no such layer yet"
 
 

@@ -8,15 +8,13 @@ from typing import Any
 import netdsl.elaborate.core as core
 from netdsl.elaborate.arguments import bind_op
 from netdsl.elaborate.context import Site
-from netdsl.graph import Recipe
+from netdsl.graph import TERMS, Recipe
 from netdsl.ops.base import RuleError, read_setting
 from netdsl.ops.declared import Declared
 from netdsl.ops.fields import FieldError
 from netdsl.text import syntax
 from netdsl.text.diagnostics import did_you_mean
 
-TERMS = ("loss", "metric")
-"""Rows that name no thing: they compute a number."""
 EXAMPLES = {"lr": "as in `sgd(lr=0.1)`", "every": "as in `step(every=10)`"}
 
 

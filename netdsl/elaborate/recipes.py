@@ -11,13 +11,13 @@ import netdsl.elaborate.labels as labels
 import netdsl.elaborate.nodes as nodes
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.elaborate.context import Site, site_of
-from netdsl.elaborate.declarations import TERMS, declaration, declared_row, fill_defaults
+from netdsl.elaborate.declarations import declaration, declared_row, fill_defaults
 from netdsl.elaborate.expectations import warn_of_activations
 from netdsl.elaborate.files import Module
 from netdsl.elaborate.lookup import find_layer
 from netdsl.elaborate.scope import Build, NodeNames, Scope
 from netdsl.elaborate.values import Exhausted, Failed, arrows
-from netdsl.graph import Divisor, Graph, Net, Output, Recipe, RecipeTerm, divisors_of, restrict
+from netdsl.graph import TERMS, Divisor, Graph, Net, Output, Recipe, RecipeTerm, divisors_of, restrict
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Op, RuleError
 from netdsl.ops.loss import PairLoss

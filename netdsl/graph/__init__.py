@@ -198,6 +198,10 @@ class Divisor:
         return self.ignore == -100 and self.weights is None
 
 
+TERMS = ("loss", "metric")
+"""The rows of a recipe that compute a number, and what their graphs are called."""
+
+
 @entity
 class RecipeTerm:
     """One `loss` or `metric` row: `graph` takes outputs of the net and fields of the data by name."""
