@@ -354,6 +354,35 @@ def test_what_has_no_step() -> None:
         onnx_step(load_text(text).net())
 
 
+@pytest.mark.parametrize(
+    ("name", "recipe"),
+    [
+        ("updates", {"optimizer": "adam"}),
+        ("loss_scale", {"precision": "fp16"}),
+        ("loss_scale_steps", {"precision": "fp16"}),
+        ("accumulated_count", {"accumulate": "2"}),
+    ],
+)
+def test_a_param_called_as_what_a_step_carries_is_refused(name: str, recipe: dict[str, str]) -> None:
+    """Only where the step has such a tensor: elsewhere it is a name like any other."""
+    text = f"""
+net Named {{
+  input image [1, 8, 8]
+  flatten -> linear(10)
+  param {name} [10] = constant(1.0)
+  output logits: _ * {name}
+}}
+train Named {{
+  data digits
+  loss (logits, label) -> cross_entropy
+}}
+"""
+    with pytest.raises(NetError, match=f"two inputs or outputs of the training step would be called `{name}`"):
+        onnx_step(load_text(text, "named.net", None, recipe).net())
+    plain = onnx_step(load_text(text, "named.net", None, {"optimizer": "sgd(lr=0.1)"}).net())
+    assert [v.name for v in plain.graph.input].count(name) == 1
+
+
 def script_of(page: str) -> str:
     """The one Python block of a page that steps a file."""
     (found,) = [b for b in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "_step.onnx" in b]

@@ -71,7 +71,8 @@ def draft_step(step: TrainingStep, sizes: Mapping[str, int] | None = None, *, cu
     carried = {c.name: c.weight for c in step.carried}
     known = {**carried, **{w.name: w.weight for w in step.constant}}
     outputs = step.outputs
-    _check_names(step, [*(v.name for v in step.inputs), *known], [name for name, _ in outputs])
+    held = [c.name for c in step.carried] + [w.name for w in step.constant]
+    _check_names(step, [*(v.name for v in step.inputs), *held], [name for name, _ in outputs])
     ledger = Ledger([*(v.name for v in step.inputs), *(name for name, _ in outputs)], known, batch, cuda)
     scope = GraphScope(ledger)
     names: ValueNames = {v: TensorName(v.name) for v in step.inputs}
