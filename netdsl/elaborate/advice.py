@@ -24,8 +24,8 @@ from netdsl.ops.metric import Metric
 from netdsl.stdlib import STDLIB
 from netdsl.text import foreign, syntax
 from netdsl.text.diagnostics import Label, did_you_mean
-from netdsl.text.foreign import arithmetic, inflow
-from netdsl.text.foreign.calls import CallReader, layer_of, leading
+from netdsl.text.foreign import arithmetic, inflow, special
+from netdsl.text.foreign.calls import ACTIVATION, CallReader, layer_of, leading
 from netdsl.text.foreign.pieces import given, parts
 from netdsl.text.foreign.settings import OF_SCORES
 from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here, several_here, value_here
@@ -74,6 +74,11 @@ def _foreign(site: Site, word: str, text: str, near: Span | None = None) -> str 
         return foreign.loss(word)
     if foreign.plain(word) in orders.WORDS and (moved := orders.called(site, text)):
         return moved
+    act = _wanting(word, text)
+    if act is not None:
+        told = list[str]()
+        block = special.blocked(act, told)
+        return f"write `{block}`; {told[0]}" if block else _foreign(site, act, act, near)
     reading = reader(site)
     written = reading.rewrite(text) if text != word else None
     found = foreign.way(word)
@@ -97,6 +102,14 @@ def _foreign(site: Site, word: str, text: str, near: Span | None = None) -> str 
     if same and settled:
         return _in_its_words(reading, foreign.Way(_example(same), "", ""))
     return f"write `{_example(same)}`" if same else None
+
+
+def _wanting(word: str, text: str) -> str | None:
+    """The word in `Activation("selu")`, where that is no layer yet."""
+    given_here = [given(p) for p in parts(text.partition("(")[2][:-1])]
+    act = special.activation(given_here) if foreign.plain(word) in ACTIVATION else None
+    here = value_here(act) if act is not None else None
+    return here if here is not None and foreign.missing(here) is not None else None
 
 
 def _turned(site: Site, word: str, written: str) -> list[str]:
@@ -220,14 +233,25 @@ def unknown_setting(site: Site, title: str, names: Sequence[str], argument: synt
     if here is not None:
         return f"it is called `{here}` here{so}"
     if elsewhere(name):
-        act = layer_of(value_here(argument.value.span.text) or "") or "relu"
-        return f"an activation is a layer of its own: write `{written or f'{title}(…) -> {act}'}`"
+        return "; ".join([_activation(title, argument.value.span.text, written), *dict.fromkeys(reading.lost)])
     if name == "track_running_stats" and argument.value.span.text.lower() == "false":
         return f"after training `{title}` always uses running averages: there is no variant without them yet"
     why = left_out(name, value=argument.value.span.text)
     if why is not None:
         return f"{why}{so}" if so else f"{why}: leave `{name}` out"
     return did_you_mean(name, names)
+
+
+def _activation(title: str, text: str, written: str | None) -> str:
+    """Help for an activation among the settings of a layer."""
+    says, word = "an activation is a layer of its own", value_here(text) or ""
+    act = layer_of(word)
+    if written is None and title in ("lstm", "gru"):
+        return f"`{title}` computes with `tanh` and `sigmoid`, and takes no other activation"
+    if written is None and act is None and word:
+        return f"{says}, and netdsl has none called `{word}`"
+    so = written or f"{title}(…) -> {act or 'relu'}"
+    return f"{says}: write `{so}`"
 
 
 def _taking(op: type[Declared] | None, name: str) -> str:

@@ -26,6 +26,7 @@ from netdsl.ops.loss import ClassLoss
 from netdsl.ops.metric import Metric
 from netdsl.text import foreign, syntax
 from netdsl.text.diagnostics import did_you_mean
+from netdsl.text.foreign import special
 from netdsl.text.foreign.calls import CallReader
 from netdsl.text.foreign.conversions import NO_USUAL
 from netdsl.text.foreign.pieces import given
@@ -158,8 +159,8 @@ def _meant(call: Crowded, word: str) -> GivenArgument | None:
         return GivenArgument(*found)
     if (key(word) == "valid" and "pad" in fields) or key(word) in ("linear", "none"):
         return GivenArgument(None, "")
-    act = call.reading.stage(word)
-    if act is not None and call.is_layer:
+    act = (call.reading.stage(word) or special.blocked(word, call.reading.lost)) if call.is_layer else None
+    if act is not None:
         return GivenArgument(None, act)
     init = value_here(word, "init") if "init" in fields else None
     return GivenArgument("init", init) if init and _says(call, fields["init"], init) else None

@@ -411,6 +411,44 @@ def test_arrows_are_joined_along_the_axis_that_pytorch_means(name: str, dim: int
     assert shape_of(f"z: relu; (x, z) -> {offered}") == wanted
 
 
+OWN_AXES = {
+    "concat([x, x], axis=1)": "(x, x) -> concat(axis=1)",
+    "concat(x, x, axis=2)": "(x, x) -> concat(axis=2)",
+    "concat([x, x], 2)": "(x, x) -> concat(axis=1)",
+    "stack([x, x], axis=2)": "(x, x) -> stack(axis=2)",
+}
+
+
+@pytest.mark.parametrize("call", OWN_AXES)
+def test_a_join_keeps_its_axis(call: str) -> None:
+    assert re.findall("write `(.*)`", helps(net("x [3, 12, 16]", call))) == [OWN_AXES[call]]
+    assert errors(net("x [3, 12, 16]", OWN_AXES[call])) == []
+
+
+@pytest.mark.parametrize("call", ["tf.concat([x, x], 2)", "concat([x, x], axes)"])
+def test_a_join_along_an_axis_that_is_not_certain_is_not_written(call: str) -> None:
+    assert "write `" not in helps(net("x [3, 12, 16]", call))
+
+
+BLOCKS_FOR = [w for w, gap in GAPS if re.search(r"\bx\b", gap.instead) and ";" not in gap.instead and w.isidentifier()]
+
+
+@pytest.mark.parametrize("word", BLOCKS_FOR)
+def test_an_activation_that_is_no_layer_is_led_to_a_block(word: str) -> None:
+    calls = {f'Activation("{word}")': word, f"conv(8, 3, activation={word})": f"conv(8, 3) -> {word}"}
+    for call, wanted in {**calls, f"conv(8, 3, {word})": f"conv(8, 3) -> {word}"}.items():
+        help = helps(net("x [16, 32, 32]", call))
+        block = re.findall(r"`(block [^`]*)`", help)[0]
+        assert written(help.partition("write ")[2]) == wanted, help
+        assert errors(f"{block}\n{net('x [16, 32, 32]', wanted)}") == []
+
+
+def test_an_activation_that_means_nothing_is_no_other() -> None:
+    for word in ("wibble", "hardshrink"):
+        assert helps(net("x [16, 32, 32]", f"conv(8, 3, activation={word})")).endswith(f"none called `{word}`")
+    assert "write" not in helps(net("x [12, 16]", "lstm(8, activation=relu)"))
+
+
 @pytest.mark.parametrize("more", ["", ", bidirectional=true"])
 @pytest.mark.parametrize("layer", ["lstm", "gru", "rnn"])
 def test_what_is_dropped_between_layers_is_kept(layer: str, more: str) -> None:

@@ -206,7 +206,7 @@ class CallReader:
             axis = conversions.joined_along(word, layer, rest)
             if any(a.name == "dim" or word != layer for a in rest if a.value == "0"):
                 self.lost.append("along the batch, which is `0` there, nothing is joined here")
-            return headed(arrows, f"{layer}(axis={axis})" if axis else layer)
+            return None if axis is None else headed(arrows, f"{layer}(axis={axis})" if axis else layer)
         written = self.written(word, layer, rest) if rest else layer
         if JOINS[layer] == "->" or (len(arrows) < 2 and written is not None):
             return headed(arrows, written) if written else None
@@ -329,7 +329,8 @@ class CallReader:
 
     def follow(self, layer: str, act: str | None, after: list[str]) -> bool:
         """Read the activation that another framework takes as a setting."""
-        stage = self.stage(act) if act and act != "linear" else None  # Keras' word for none
+        known = act if act and act != "linear" else None  # Keras' word for none
+        stage = (self.stage(known) or special.blocked(known, self.lost)) if known else None
         after += [stage] if stage else []
         return stage is not None or act in (None, "linear")
 

@@ -185,15 +185,25 @@ def without_batch(word: str, layer: str, name: str | None, value: str) -> str | 
 WHOLE = re.compile(r"-?\d+")
 
 
+PYTORCHS = ("cat", "hstack", "vstack")
+"""Words for joins that only PyTorch has."""
+
+
 def joined_along(word: str, layer: str, arguments: Sequence[GivenArgument]) -> str | None:
-    """The axis, as it is counted here, along which `torch.cat([a, b], dim=2)` joins; None for the usual one."""
+    """The axis, as it is counted here, along which `torch.cat([a, b], dim=2)` joins.
+
+    "" for the usual one, None where it is not certain.
+    """
     said = next(
         (a for a in arguments if a.name in ("dim", "axis") or (a.name is None and WHOLE.fullmatch(a.value))), None
     )
-    if said is None or layer not in ("concat", "stack"):
-        return None
-    found = without_batch("F." if said.name == "dim" else word, layer, "axis", said.value)
-    return None if found == "None" else found
+    if said is None:
+        return None if any(a.name is None for a in arguments) else ""
+    if word == layer and said.name == "axis":
+        return said.value
+    torch = said.name == "dim" or word in (layer, *PYTORCHS) or TORCH_NAME.match(word)
+    found = without_batch("F." if torch else word, layer, "axis", said.value)
+    return "" if found == "None" else found
 
 
 # ---------------------------------------------------------------- values

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from netdsl.text.foreign import missing, plain
+
 
 class GivenArgument(NamedTuple):
     """One argument: its name, or None where it is given by its place, and the text of its value."""
@@ -44,6 +46,15 @@ def activation(arguments: Sequence[GivenArgument]) -> str | None:
     """The word in `Activation("tanh")`."""
     named = (None, "activation", "act_type")
     return arguments[0].value if len(arguments) == 1 and arguments[0].name in named else None
+
+
+def blocked(act: str, lost: list[str]) -> str | None:
+    """An activation that is no layer yet, but a block with `x` for its input; how it is written is told in `lost`."""
+    gap, leaf = missing(act), act if act.isidentifier() else plain(act)
+    if gap is None or re.search(r"\bx\b", gap.instead) is None:
+        return None
+    lost.append(f"netdsl has no `{leaf}` yet, and `block {leaf} {{ {gap.instead} }}` above the net computes it")
+    return leaf
 
 
 def narrowed(word: str, arguments: Sequence[GivenArgument]) -> str | None:
