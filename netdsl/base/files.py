@@ -15,13 +15,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from netdsl.base.endings import WORK
+
 MARK = "netdsl-part"
 """In the names of temporary files, so that those which a kill left behind are known again."""
-WORK = (
-    *(".net", ".py", ".onnx", ".safetensors", ".json", ".jsonl", ".csv", ".npy", ".npz", ".png", ".jpg", ".jpeg"),
-    *(".pt", ".pth", ".ckpt", ".h5", ".keras", ".pb", ".tflite"),
-)
-"""Endings of files that hold work: a text, code, a model, what a run keeps, data, weights of other programs."""
 LOOSE = ("/dev/", "/proc/")
 """Whatever stands there belongs to the system, even where a shell has led it into a file."""
 

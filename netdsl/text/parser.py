@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netdsl.base.collector import collector_paused
+from netdsl.base.endings import HOLDS
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError, did_you_mean
 from netdsl.text.lexer import Lexer
@@ -63,25 +64,13 @@ def read_source(path: str | Path) -> Source:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         help = beside(path) if code == "file-not-found" else None
         raise NetError([Diagnostic(code, f"{path}: {reason}", (nowhere(path),), help=help)]) from None
-    held = next((words for words, endings in HOLDS.items() if path.suffix.lower() in endings.split()), None)
+    held = next((words for words, endings in HOLDS.items() if path.suffix.lower() in endings), None)
     if held is not None:
         help = "the text of a net stands in a file of its own, such as `LeNet.net`"
         raise NetError(
             [Diagnostic("not-a-net", f"{path.name} holds {held}, not the text of a net", (nowhere(path),), help=help)]
         )
     return read_text(data, str(path), path)
-
-
-HOLDS = {
-    "weights": ".pth .pt .h5 .hdf5 .keras .pb .safetensors .ckpt .bin .npz .pkl .caffemodel .tflite",
-    "a model": ".onnx",
-    "a picture": ".png .jpg .jpeg .gif .bmp .webp .tif .tiff",
-    "a notebook": ".ipynb",
-    "a program in Python": ".py",
-    "settings of another program": ".yaml .yml .json .toml .prototxt .cfg",
-    "numbers": ".npy .csv",
-}
-"""What files hold whose names end so."""
 
 
 def beside(path: Path) -> str | None:

@@ -8,10 +8,12 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
+from netdsl.base.endings import HOLDS
 from netdsl.cli import elsewhere
 from netdsl.cli.app import COMMANDS, Parser, _parser, run
 from netdsl.cli.foreign import help_of
@@ -20,7 +22,7 @@ from netdsl.cli.train import ROWS
 from netdsl.program import load_source
 from netdsl.text.diagnostics import NetError
 from netdsl.text.foreign import settings
-from netdsl.text.parser import HOLDS, read_source
+from netdsl.text.parser import read_source
 from netdsl.text.source import as_source
 
 TEXT = "net N {\n input x [4]\n linear(4)   ->   relu\n}\ntrain N {\n data digits\n loss (linear, label) -> mse\n}\n"
@@ -340,7 +342,7 @@ def test_a_flag_takes_no_value(capsys: pytest.CaptureFixture[str]) -> None:
     assert "leave it out" in answered(capsys, ["train", "n.net", "--overwrite=false"], 2).err
 
 
-@pytest.mark.parametrize("ending", " ".join(HOLDS.values()).split())
+@pytest.mark.parametrize("ending", chain.from_iterable(HOLDS.values()))
 def test_a_file_that_holds_something_else(ending: str, tmp_path: Path) -> None:
     file = tmp_path / f"LeNet{ending}"
     file.write_bytes(b"\x89\x00\x08PK\n" * 40)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from netdsl.base.arrays import Array
+from netdsl.base.endings import HOLDS
 from netdsl.base.errors import RunError
 from netdsl.runtime.devices import missing, number_of
 
@@ -209,17 +210,13 @@ def _open(content: str | bytes, name: str, device: str | None, options: object, 
     return "cpu", _create(content, name, options, ["CPUExecutionProvider"])
 
 
-WEIGHTS = (".pth", ".pt", ".safetensors", ".ckpt", ".bin", ".npz")
-"""How files of weights end."""
-
-
 def _create(content: str | bytes, name: str, options: object, providers: list[Any]) -> Any:
     try:
         return runtime().InferenceSession(content, options, providers=providers, enable_fallback=0)
     except Exception as error:  # onnxruntime's own classes share no other base
         reason = _first_line(error)
         if "protobuf" in reason.lower():
-            holds = "holds weights, not an ONNX model" if name.endswith(WEIGHTS) else "is no ONNX model"
+            holds = "holds weights, not an ONNX model" if name.endswith(HOLDS["weights"]) else "is no ONNX model"
             raise SessionError(f"{name} {holds}: `netdsl compile FILE --to onnx` writes one") from error
         raise SessionError(f"{name} cannot be loaded: {reason}") from error
 
