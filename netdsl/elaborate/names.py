@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -22,7 +21,7 @@ class Chosen(NamedTuple):
 
 def taken(site: Site, name: syntax.Name, first: Span) -> str:
     """Help for a row that is named as one above it."""
-    new = fresh(site, name)
+    new = name.span.source.unused(name.id)
     at_work = site.library.at_work
     found = enclosing(at_work[-1].body.rows, name.span) if at_work else None
     if found is None or _holds(found.choice.span, first):
@@ -33,12 +32,6 @@ def taken(site: Site, name: syntax.Name, first: Span) -> str:
         text, also = "if … { … } else { … }", ", also in the row that follows it" if carries else ""
         return f"an `if` is a value too, which has a name: `{new}: {text}`; read `{new}` below{also}"
     return f"an `if` is a value too: write `{new}: {text}`, and read `{new}` below"
-
-
-def fresh(site: Site, name: syntax.Name) -> str:
-    """A name like another that the text does not hold."""
-    words = set(re.findall(r"\w+", name.span.source.text))
-    return next(new for n in range(1, len(words) + 2) if (new := f"{name.id}{n}") not in words)
 
 
 def _holds(span: Span, inner: Span) -> bool:

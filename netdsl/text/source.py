@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +43,11 @@ class Source:
         start = self.line_starts[number - 1]
         end = self.text.find("\n", start)
         return self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
+
+    def unused(self, name: str) -> str:
+        """A name like another that the text does not hold."""
+        words = set(re.findall(r"\w+", self.text))
+        return next(new for n in range(1, len(words) + 2) if (new := f"{name}{n}") not in words)
 
 
 def as_source(name: str, written: str, path: Path | None = None) -> Source:

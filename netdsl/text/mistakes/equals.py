@@ -65,18 +65,12 @@ def augmented(m: Mistake) -> Diagnostic | None:
     rest = line_rest(m, m.token.end)
     number = re.search(rf"^\s*let\s+{name}\b", m.source.text, re.MULTILINE) is not None
     other = rest if number or (arithmetic.number(rest) and layer_of(rest) is None) else reader(m).operand(rest)
-    new = fresh(m, name)
+    new = m.source.unused(name)
     start = f"let {new} =" if number else f"{new}:"
     message = f"`{name}` stands for one value: a new value has a name of its own"
     written = arithmetic.enclosed(other) if other is not None and rest != "…" else "…"
     help = f"write `{start} {name} {sign} {written}`, and read `{new}` below"
     return m.say("reassigned-name", message, m.last, help=help)
-
-
-def fresh(m: Mistake, name: str) -> str:
-    """A name like another that the text does not hold."""
-    words = set(re.findall(r"\w+", m.source.text))
-    return next(new for n in range(1, len(words) + 2) if (new := f"{name}{n}") not in words)
 
 
 def reader(m: Mistake) -> CallReader:
