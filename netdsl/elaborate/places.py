@@ -16,7 +16,7 @@ from netdsl.elaborate.values import LAYERS
 from netdsl.text import syntax
 from netdsl.text.foreign import arithmetic
 from netdsl.text.foreign.calls import CallReader
-from netdsl.text.foreign.inflow import Inflow
+from netdsl.text.foreign.inflow import ONE_OF, Inflow, least
 from netdsl.text.source import Span
 
 DOTTED = (syntax.Name, syntax.Attribute)
@@ -118,7 +118,8 @@ def led(site: Site, reading: CallReader, near: Span, argument: bool = True, text
         return None
     ways = _ways(reading, place, flow, text or place.call.span.text)
     if not ways:
-        return _why(reading, place, flow) if reading.settings(flow.word) is not None or not flow.rest else None
+        layer = (reading.layer(flow.word) if place.coming else None) or flow.word
+        return _why(reading, place, flow) if reading.settings(layer) is not None or not flow.rest else None
     other = f", or as `{ways[1]}` where that is meant" if len(ways) > 1 else ""
     says = f"arrows lead into a layer by `->`: {_write(place)} `{ways[0]}`{other}"
     return "; ".join([says, *dict.fromkeys(reading.lost)])
@@ -154,7 +155,7 @@ def _why(reading: CallReader, place: Place, flow: Inflow) -> str:
         return f"a layer is wanted here, and no arrow: {f'write `{bare}`' if bare else 'write a block for it'}"
     needed = reading.lacking(layer, flow.rest)
     arrows = [*([place.coming] if place.coming else []), *flow.arrows]
-    takes = reading.takes(layer)
+    takes = least(layer) if layer in ONE_OF and flow.rest else reading.takes(layer)
     if len(arrows) > takes:
         alone = [way for a in arrows if (way := reading.sent(flow.word, layer, [a], flow.rest))]
         certain = takes == 1 and len(alone) == len(arrows) == 2

@@ -78,7 +78,8 @@ class Inflow:
         """The arrows with the one that leads into the call: before the others, or as one that is named among them."""
         among = [coming if a == "_" else a for a in self.arrows]
         ways = [among] if coming in among and len(among) > 1 else []
-        if coming in among and most(self.layer) == 1:
+        alone = {*among} == {coming} and len(among) >= least(self.layer)
+        if coming in among and (alone or most(self.layer) == 1):
             return [among]
         return [*ways, [coming, *self.arrows]]
 
@@ -116,7 +117,9 @@ def headed(arrows: Sequence[str], written: str) -> str:
 
 
 def lacks(layer: str, written: str, arrows: int) -> bool:
-    """Whether a layer of so many arrows needs another arrow, or another setting than those that are written."""
+    """Whether a layer of so many arrows needs another arrow, or other settings than those that are written."""
     own = [given(part) for part in parts(re.sub(rf"(?s).*\b{layer}\b", "", written)[1:-1])]
-    settings = layer not in ONE_OF or layer == "transpose" or any(g.name in (None, *ONE_OF[layer]) for g in own)
-    return arrows < least(layer) or not (settings or least(layer) < arrows)
+    settled = any(g.name in (None, *ONE_OF.get(layer, ())) for g in own)
+    more = least(layer) < arrows  # an arrow whose size is taken says what such a setting would
+    chosen = layer not in ONE_OF or layer == "transpose" or settled != more
+    return arrows < least(layer) or not chosen

@@ -312,6 +312,8 @@ NO_LAYERS: dict[str, str] = {
     "TimeDistributedDense",
     "a net begins with a row such as `input image [3, 224, 224]`": "Input InputLayer placeholder InputSpec Placeholder "
     "DummyData",
+    "a network is `net Name(setting = 1) { … }`, a reusable part `block name(c) { … }`": "Module Model Layer "
+    "LightningModule HybridBlock BaseModel Functional",
     "leave it out: training is a section of its own, as in `train Name { … }`": "fit backward zero_grad train_on_batch "
     "optimizer_step init_weights initialize",
     "it begins a row of a recipe, `train Name { … }`, not of a net": "loss metric criterion optimizer schedule",
