@@ -14,7 +14,7 @@ from netdsl.elaborate.values import LAYERS, UNKNOWN
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import RuleError, read_setting
 from netdsl.ops.declared import Declared, Field
-from netdsl.ops.fields import BoolKind, FloatKind, InitKind, IntKind, Kind, TextKind, Word
+from netdsl.ops.fields import BoolKind, ExtentsKind, FloatKind, InitKind, IntKind, Kind, TextKind, Word
 from netdsl.text import syntax
 from netdsl.text.foreign.inflow import ONE_OF
 from netdsl.text.foreign.pieces import given, parts
@@ -69,8 +69,9 @@ class BlockKind(Kind):
 
 
 KINDS: dict[str, Kind] = {
-    "int": IntKind(), "float": FloatKind(), "number": FloatKind(), "bool": BoolKind(), "text": TextKind(),
-    "init": InitKind(), "word": BlockKind(Word), "list": BlockKind(list), "layer": BlockKind(*LAYERS),
+    "int": IntKind(), "size": ExtentsKind(), "float": FloatKind(), "number": FloatKind(), "bool": BoolKind(),
+    "text": TextKind(), "init": InitKind(), "word": BlockKind(Word), "list": BlockKind(list),
+    "layer": BlockKind(*LAYERS),
 }  # fmt: skip
 
 

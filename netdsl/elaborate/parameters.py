@@ -18,8 +18,19 @@ from netdsl.text import syntax
 from netdsl.text.diagnostics import Label, did_you_mean
 from netdsl.text.source import Span
 
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int | Dim) and not isinstance(value, bool)
+
+
+def _size(value: Any) -> bool:
+    """One whole number, or one an axis."""
+    return _whole(value) or (isinstance(value, list | tuple) and len(value) > 0 and all(map(_whole, value)))
+
+
 KINDS: dict[str, tuple[str, Any]] = {
-    "int": ("a whole number", lambda v: isinstance(v, int | Dim) and not isinstance(v, bool)),
+    "int": ("a whole number", _whole),
+    "size": ("a whole number, or one an axis such as `(3, 5)`", _size),
     "float": ("a number", lambda v: isinstance(v, int | float) and not isinstance(v, bool)),
     "number": ("a number", lambda v: isinstance(v, int | float) and not isinstance(v, bool)),
     "bool": ("`true` or `false`", lambda v: isinstance(v, bool)),
@@ -108,7 +119,19 @@ def _instead(parameter: syntax.Parameter, kind: str, value: Any) -> str | None:
         return f"a layer is wanted, such as `{usual}`"
     if kind == "bool" and value in (0, 1):
         return f"write `{'true' if value else 'false'}`"
+    if _size(value) and kind in ("int", "number", "list") and _sized(parameter):
+        default = f" = {parameter.default.span.text}" if parameter.default is not None else ""
+        return f"to take one number or one an axis, declare it `{parameter.name.id}: size{default}`"
     return None
+
+
+def _sized(parameter: syntax.Parameter) -> bool:
+    """Whether the default of a parameter, if there is one, is a size."""
+    default = parameter.default
+    whole = (
+        isinstance(default, syntax.Literal) and isinstance(default.value, int) and not isinstance(default.value, bool)
+    )
+    return default is None or whole or isinstance(default, syntax.ListOf | syntax.TupleOf)
 
 
 def bind_parameters(

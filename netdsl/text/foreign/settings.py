@@ -347,6 +347,7 @@ UNDECLARED: dict[str, str] = {
 """Optimizers, schedules and data sets that netdsl does not have yet: no other is offered for the look of its name."""
 
 KINDS: dict[str, str] = {
+    "size": "Size _size_1_t _size_2_t _size_3_t",
     "int": "integer int32 int64 long int8 uint8 Integer size_t",
     "float": "float32 float64 double real half float16 fp32",
     "number": "num scalar Number",
