@@ -11,8 +11,8 @@ from netdsl.ops import REGISTRY
 from netdsl.ops.base import INTERNAL
 from netdsl.ops.fields import BoolKind, ChoiceKind, FloatKind, InitKind, IntKind
 from netdsl.text import foreign
-from netdsl.text.foreign.calls import kept, leading
 from netdsl.text.foreign.conversions import AXES
+from netdsl.text.foreign.rows import kept, leading
 from netdsl.text.foreign.settings import RENAMED
 
 WHOLE = ("41", "5", "3", "23", "9")

@@ -25,8 +25,9 @@ from netdsl.stdlib import STDLIB
 from netdsl.text import foreign, syntax
 from netdsl.text.diagnostics import Label, did_you_mean
 from netdsl.text.foreign import arithmetic, inflow, special
-from netdsl.text.foreign.calls import ACTIVATION, CallReader, layer_of, leading
+from netdsl.text.foreign.calls import ACTIVATION, CallReader, layer_of
 from netdsl.text.foreign.pieces import given, parts
+from netdsl.text.foreign.rows import leading
 from netdsl.text.foreign.settings import OF_SCORES
 from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here, several_here, value_here
 from netdsl.text.source import Span

@@ -33,7 +33,7 @@ def unary(site: Site, expr: syntax.Unary) -> Any:
     if isinstance(value, Value):
         return nodes.operate(site, "neg", (value,), expr.span)
     if isinstance(value, bool) or not isinstance(value, (*NUMBERS, Dim)):
-        help = f"a row begins with no sign: write `{expr.operand.span.text}`" if isinstance(value, LAYERS) else None
+        help = _on_layers(site, expr) if isinstance(value, LAYERS) else None
         message = f"`{expr.operator}` takes a number, not {describe(value)}"
         site.error("wrong-kind", message, expr.operand.span, help=help)
     return -value
@@ -85,11 +85,9 @@ def _repeat(site: Site, expr: syntax.Binary, layer: Any, count: Any) -> Repeat:
         message = f"how often a layer is repeated must be known now, but `{count}` depends on the input"
         site.error("not-known-yet", message, expr.right.span)
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        site.error(
-            "wrong-kind",
-            f"a layer is repeated a whole number of times, not {describe(count)}",
-            expr.right.span,
-        )
+        help = _layer_help(site, expr, layer, count) if isinstance(count, (float, *LAYERS)) else None
+        message = f"a layer is repeated a whole number of times, not {describe(count)}"
+        site.error("wrong-kind", message, expr.right.span, help=help)
     return Repeat(layer, count, expr.span)
 
 
@@ -191,16 +189,19 @@ def _equal(left: Any, right: Any) -> bool | Condition:
     return bool(left == right)
 
 
-def _layer_help(expr: syntax.Binary, left: Any, right: Any) -> str | None:
-    """The way out for arithmetic on a layer: `conv(16, 3) - relu`, `3 * conv(16, 3)`, `conv(16, 3) + 1`."""
-    first, second = isinstance(left, LAYERS), isinstance(right, LAYERS)
-    if first and second:
-        return f"write `{expr.left.span.text} -> {expr.right.span.text}`"
-    if second and expr.operator == "*" and isinstance(left, int):
+def _layer_help(site: Site, expr: syntax.Binary, left: Any, right: Any) -> str | None:
+    """The way out for arithmetic on a layer: `conv(16, 3) + identity`, `3 * conv(16, 3)`, `conv(16, 3) + 1`."""
+    if isinstance(right, LAYERS) and expr.operator == "*" and isinstance(left, int):
         return f"a layer is repeated by `{expr.right.span.text} * {left}`"
-    if first or second:
-        return "arithmetic works on arrows: name the layer's row, as in `a: conv(64, 3)`, and write the name"
-    return None
+    if not isinstance(left, LAYERS) and not isinstance(right, LAYERS):
+        return None
+    return _on_layers(site, expr)
+
+
+def _on_layers(site: Site, expr: syntax.Binary | syntax.Unary) -> str:
+    import netdsl.elaborate.branches as branches  # late: right texts need none
+
+    return branches.told(site, expr)
 
 
 def _arithmetic(site: Site, expr: syntax.Binary, left: Any, right: Any) -> Any:
@@ -212,7 +213,7 @@ def _arithmetic(site: Site, expr: syntax.Binary, left: Any, right: Any) -> Any:
     for value, side in ((left, expr.left), (right, expr.right)):
         if isinstance(value, bool) or not isinstance(value, (*NUMBERS, Dim)):
             message = f"`{expr.operator}` works on numbers, not {describe(value)}"
-            site.error("wrong-kind", message, side.span, help=_layer_help(expr, left, right))
+            site.error("wrong-kind", message, side.span, help=_layer_help(site, expr, left, right))
     try:
         result = ARITHMETIC[expr.operator](site, expr, left, right)
     except ZeroDivisionError:

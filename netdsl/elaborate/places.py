@@ -38,10 +38,12 @@ class Place:
     """Whether it stands where a layer is wanted, so that no arrow can lead into it."""
     row: bool
     """Whether what leads into it is the row itself, from its beginning on."""
+    end: int
+    """Where the pipeline ends in which it stands."""
 
 
-def place_of(site: Site, near: Span, argument: bool) -> Place | None:
-    """The place of the call that begins with a word, or that is given an `argument`."""
+def place_of(site: Site, near: Span, argument: bool, outermost: bool = False) -> Place | None:
+    """The place of the call that begins with a word, or that is given an `argument`; all arithmetic if `outermost`."""
     file = next((m.file for m in site.library.modules.values() if m.file.source is near.source), None)
     path = [*holding(file, near)] if file is not None else []
     if argument:
@@ -49,6 +51,8 @@ def place_of(site: Site, near: Span, argument: bool) -> Place | None:
     else:
         at = max((i for i, node in enumerate(path) if node.span == near), default=-1)
     while at > 0 and _called(path[at - 1], path[at]):
+        at -= 1
+    while outermost and at > 0 and isinstance(path[at - 1], syntax.Binary | syntax.Unary):
         at -= 1
     return _place(site, path, at) if at > 0 else None
 
@@ -83,7 +87,15 @@ def _place(site: Site, path: list[Any], at: int) -> Place:
     alone = isinstance(around if piped else outer, syntax.Argument | syntax.Parameter) or shared
     row = piped and isinstance(around, ROWS)
     term = isinstance(outer, syntax.Binary | syntax.Unary | syntax.Index | syntax.Attribute)
-    return Place(call, "" if first else _coming(site, outer, call), first and row, term, alone, row)
+    return Place(
+        call,
+        "" if first else _coming(site, outer, call),
+        first and row,
+        term,
+        alone,
+        row,
+        (outer if piped else call).span.end,
+    )
 
 
 def _coming(site: Site, pipeline: syntax.Pipeline, stage: syntax.Expr) -> str:
@@ -158,7 +170,7 @@ def _why(reading: CallReader, place: Place, flow: Inflow) -> str:
     takes = least(layer) if layer in ONE_OF and flow.rest else reading.takes(layer)
     if len(arrows) > takes:
         alone = [way for a in arrows if (way := reading.sent(flow.word, layer, [a], flow.rest))]
-        certain = takes == 1 and len(alone) == len(arrows) == 2
+        certain = takes == 1 and len({*alone}) == len(arrows) == 2
         ways = f": {_write(place)} `{'` or `'.join(alone)}`" if certain else ""
         most = "one arrow" if takes == 1 else f"{takes} arrows at most"
         return f"`{layer}` takes {most}, but {len(arrows)} come in here{ways}"

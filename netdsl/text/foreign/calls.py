@@ -11,8 +11,9 @@ from collections.abc import Container, Mapping, Sequence
 
 from netdsl.ops import REGISTRY
 from netdsl.text.foreign import Way, arithmetic, conversions, gaps, plain, signatures, special, way, ways
-from netdsl.text.foreign.inflow import JOINS, ONE_OF, Inflow, headed, joined, lacks, most
+from netdsl.text.foreign.inflow import JOINS, Inflow, across, headed, joined, lacks, most
 from netdsl.text.foreign.pieces import applied, balanced, given, parts
+from netdsl.text.foreign.rows import asked, flattened, kept, leading
 from netdsl.text.foreign.settings import INFERRED, LOST
 from netdsl.text.foreign.special import GivenArgument
 from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here, value_here
@@ -119,13 +120,16 @@ class CallReader:
 
     def led(self, flow: Inflow, coming: str) -> list[str]:
         """The pipelines that `coming -> call` may mean, for a call that is given arrows."""
-        ways = [self.sent(flow.word, self.layer(flow.word), arrows, flow.rest) for arrows in flow.led(coming)]
+        layer = self.layer(flow.word)
+        taken = [arrows for arrows in flow.led(coming) if len(arrows) <= self.takes(layer or flow.word)]
+        ways = [self.sent(flow.word, layer, arrows, flow.rest) for arrows in taken]
         return [way for way in ways if way]
 
     def sent(self, word: str, layer: str | None, arrows: list[str], rest: list[GivenArgument]) -> str | None:
         """Arrows into the layer of a word with its settings; None where that is not certain."""
-        if sum(self.counts.get(arrow, 1) for arrow in arrows) > self.takes(layer or word):
-            return None
+        count = sum(self.counts.get(arrow, 1) for arrow in arrows)
+        if count > self.takes(layer or word):
+            return across(layer or word, arrows) if count == len(arrows) and not rest else None
         if layer is None or (layer in self.layers and layer not in self.blocks):
             return headed(arrows, word) if arrows and word in self.layers and not rest else None
         views = plain(word) in SPECIAL or (plain(word) == "reshape" and PYTORCH.match(word) is not None)
@@ -408,40 +412,6 @@ UNREAD = "?"
 
 ACTIVATION = frozenset(("activation", "activationlayer", "act"))
 SPECIAL = frozenset((*special.POOLING, *ACTIVATION, "narrow", "select", "permute", "view"))
-
-KEPT = frozenset(("low", "high", "dilation", "groups", "mode", "align_corners", "approximate", "bidirectional"))
-"""Settings in the texts of the table that make a word what it is: `atrous_conv` is a `conv` with a dilation."""
-
-
-def kept(row: Way) -> dict[str, str]:
-    found = [given(part) for part in parts(row.write.partition("(")[2][:-1])]
-    if row.names_kernel:
-        return {"kernel": found[1].value, **{g.name: g.value for g in found if g.name}}
-    return {g.name: g.value for g in found if g.name in KEPT}
-
-
-def asked(row: Way) -> list[str]:
-    """The settings in a text of the table, one of which at least a call must give."""
-    layer = leading(row.write)
-    if layer not in ONE_OF:
-        return []
-    return list(ONE_OF[layer])
-
-
-SIGNS = {"x ** 2": "power", "x + y": "add", "x * y": "mul", "x - y": "sub", "x / y": "div"}
-
-
-def leading(write: str) -> str | None:
-    """The layer that a text of the table is about."""
-    if write in SIGNS:
-        return SIGNS[write]
-    found = re.fullmatch(r"(?:flatten -> |\(x, y\) -> )?(\w+)(\(.*\))?", write)
-    return found[1] if found else None
-
-
-def flattened(word: str) -> list[str]:
-    row = way(word)
-    return ["flatten"] if row is not None and row.write.startswith("flatten -> ") else []
 
 
 def from_pytorch(word: str) -> bool:

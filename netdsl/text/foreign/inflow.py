@@ -110,6 +110,21 @@ def joined(layer: str, arrows: Sequence[str]) -> str:
     return f" {JOINS[layer]} ".join(map(arithmetic.enclosed, arrows))
 
 
+ACROSS = {"sum": "add", "mean": "add", "reduce_max": "maximum", "reduce_min": "minimum"}
+"""What layers of one arrow are for a list of arrows in Python: `sum([a, b])` adds them up."""
+
+
+def across(layer: str, arrows: Sequence[str]) -> str | None:
+    """Several arrows brought together by a word that here takes one: `a + b`; None for any other word."""
+    pair = ACROSS.get(layer)
+    if pair is None:
+        return None
+    if pair != "add":
+        return headed(arrows, pair) if len(arrows) == 2 else None
+    total = joined(pair, arrows)
+    return total if layer == "sum" else f"({total}) / {len(arrows)}"
+
+
 def headed(arrows: Sequence[str], written: str) -> str:
     """Arrows into a layer."""
     head = f"({', '.join(arrows)})" if len(arrows) > 1 else "".join(arrows)

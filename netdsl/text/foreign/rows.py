@@ -1,0 +1,43 @@
+"""What a row of the table of words says, besides its words: the layer that its text is about, and what it keeps."""
+
+from __future__ import annotations
+
+import re
+
+from netdsl.text.foreign import Way, way
+from netdsl.text.foreign.inflow import ONE_OF
+from netdsl.text.foreign.pieces import given, parts
+
+KEPT = frozenset(("low", "high", "dilation", "groups", "mode", "align_corners", "approximate", "bidirectional"))
+"""Settings in the texts of the table that make a word what it is: `atrous_conv` is a `conv` with a dilation."""
+
+
+def kept(row: Way) -> dict[str, str]:
+    found = [given(part) for part in parts(row.write.partition("(")[2][:-1])]
+    if row.names_kernel:
+        return {"kernel": found[1].value, **{g.name: g.value for g in found if g.name}}
+    return {g.name: g.value for g in found if g.name in KEPT}
+
+
+def asked(row: Way) -> list[str]:
+    """The settings in a text of the table, one of which at least a call must give."""
+    layer = leading(row.write)
+    if layer not in ONE_OF:
+        return []
+    return list(ONE_OF[layer])
+
+
+SIGNS = {"x ** 2": "power", "x + y": "add", "x * y": "mul", "x - y": "sub", "x / y": "div"}
+
+
+def leading(write: str) -> str | None:
+    """The layer that a text of the table is about."""
+    if write in SIGNS:
+        return SIGNS[write]
+    found = re.fullmatch(r"(?:flatten -> |\(x, y\) -> )?(\w+)(\(.*\))?", write)
+    return found[1] if found else None
+
+
+def flattened(word: str) -> list[str]:
+    row = way(word)
+    return ["flatten"] if row is not None and row.write.startswith("flatten -> ") else []
