@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight
-from netdsl.ops.axes import channels_last, find_axis, rank_at_least, together
+from netdsl.ops.axes import Axis, channels_last, find_axis, rank_at_least, together
 from netdsl.ops.base import (
     EVERYTHING,
     FEATURES,
@@ -26,7 +26,8 @@ from netdsl.ops.fields import Bool, Count, Initialiser, Int, derived
 class Linear(Op):
     """Every output is a weighted sum of the whole last axis: `y = W x + b` (Rosenblatt, 1958).
 
-    `[F] -> [features]`, or at each step of a sequence `[T, F] -> [T, features]`. `F` is inferred and must be a number.
+    `[F] -> [features]`, or at each step of a sequence `[T, F] -> [T, features]`; with `axis=-1` at every position of
+    any number of axes, `[…, F] -> […, features]`. `F` is inferred and must be a number.
     """
 
     example: ClassVar[str] = "image [784] -> linear(10) -> [10]"
@@ -36,12 +37,15 @@ class Linear(Op):
     features: Count
     bias: Bool = True
     init: Initialiser = Init("torch")
+    axis: Axis = None
 
     in_features: int = derived()
 
     def prepare(self) -> None:
         require_dtype(self.x, DType.FLOAT, "`linear` needs real numbers")
-        if self.x.type.rank not in (1, 2):
+        if self.axis is not None:
+            self._last(find_axis(self.axis, self.x.type.rank, self.name))
+        elif self.x.type.rank not in (1, 2):
             raise RuleError(
                 f"`linear` needs [features] or [steps, features], but its input is {self.x.type}",
                 code="wrong-rank",
@@ -53,6 +57,15 @@ class Linear(Op):
             "the number of features that `linear` reads",
             help="pool to a fixed size first: `global_avgpool`, or `adaptive_avgpool(7)` before `flatten`",
         )
+
+    def _last(self, axis: int) -> None:
+        """Refuse another axis than the last."""
+        last = self.x.type.rank - 1
+        if axis != last:
+            back = [*(i for i in range(last + 1) if i != axis), axis]
+            conv = f"write `conv({self.features}, 1)` for a sum over the channels, or " if axis == 0 else ""
+            message = f"`linear` sums over the last axis, but axis {self.axis} of {self.x.type} is not the last"
+            raise RuleError(message, field="axis", help=f"{conv}bring it there first: `transpose({back})`")
 
     def result(self) -> TensorType:
         return self.x.type.with_shape(*self.x.shape[:-1], self.features)
@@ -90,13 +103,14 @@ class Linear(Op):
 
 
 def _way_out(type: TensorType, features: int) -> str | None:
-    """What to write for an input of more axes, which may have its channels first or last."""
+    """What to write for an input of more axes: `flatten` was forgotten, or a sum at every position is meant."""
     if type.rank < 3:
         return None
+    last = f"`linear({features}, axis=-1)`"
     if channels_last(type.shape):
-        order = [type.rank - 1, *range(type.rank - 1)]
-        return f"channels come first: write `transpose({order}) -> conv({features}, 1)` for a sum at every position"
-    return f"put `flatten` before it, or write `conv({features}, 1)` for a sum over the channels at every position"
+        return f"write {last} for a sum over the last axis at every position, or put `flatten` before it"
+    channels = f", or `conv({features}, 1)` over the channels" if type.rank <= 4 else ""
+    return f"put `flatten` before it; a sum at every position is {last} over the last axis{channels}"
 
 
 class Embedding(Op):

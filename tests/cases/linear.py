@@ -18,6 +18,12 @@ CASES = [
     use("linear(5, init=xavier_uniform)", "4 12"),
     use("linear(4)", "T 3"),
     use("linear(5)", "6 8", macs=6 * 8 * 5, costs=(0, 0)),
+    use("linear(5, axis=-1)", "8"),
+    use("linear(5, axis=1)", "6 8"),
+    use("linear(5, axis=-1)", "2 3 8"),
+    use("linear(5, axis=-1, bias=false)", "2 1 3 2 4"),
+    use("linear(5, axis=2)", "T H 3"),
+    use("linear(5, axis=-1)", "param 2 3 4"),
     use("embedding(9, 4)", "int<9 6", costs=(0, 0)),
     use("embedding(9, 4, init=normal(0.02))", "int<9"),
     use("embedding(9, 4)", "int<9 2 3"),
@@ -33,7 +39,7 @@ CASES = [
 
 
 @reference
-def linear(g: Given, features: int, *, bias: bool = True, init: Any = None) -> Tensor:
+def linear(g: Given, features: int, *, bias: bool = True, init: Any = None, axis: int | None = None) -> Tensor:
     return F.linear(g.x, g.weights["weight"], g.weight("bias"))
 
 

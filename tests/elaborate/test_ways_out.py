@@ -108,6 +108,10 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     (PAIR, "2 * sum(a, b)", "(a + b)"),
     (PAIR, "mean([a, b])", "(a + b) / 2"),
     (PAIR, "max([a, b])", "(a, b) -> maximum"),
+    # sums at every position
+    (IMAGE, "linear(8)", "linear(8, axis=-1)"),
+    (IMAGE, "linear(8)", "conv(8, 1)"),
+    (IMAGE, "linear(8, axis=0)", "conv(8, 1)"),
     # whole numbers
     (WORDS, "lstm(8)", "embedding(1000, 64) -> lstm(8)"),
     (WORDS, "gru(8)", "embedding(1000, 64) -> gru(8)"),
