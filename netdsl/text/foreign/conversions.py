@@ -170,6 +170,8 @@ def without_batch(word: str, layer: str, name: str | None, value: str) -> str | 
     """An axis as it is counted here: PyTorch counts the batch. "None" for the usual one, None if not certain."""
     if name not in AXES or layer == "layernorm":  # whose `axes` are counted from the last, not named
         return value
+    if layer == "linear":
+        return value if value == "-1" else None  # no other layer of that name sums over another than the last
     if value.lower() == "none":
         return "None"
     if layer in NO_USUAL:
