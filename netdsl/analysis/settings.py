@@ -9,9 +9,13 @@ from netdsl.dims import Dim
 from netdsl.dims.tensors import Init
 from netdsl.graph import Block, Node
 from netdsl.ops.base import Op
+from netdsl.ops.const import Const, ConstStart
 from netdsl.ops.fields import TextKind
 from netdsl.text import syntax
 from netdsl.text.written import Written
+
+FEW = 4
+"""How many items of a constant's list a row shows."""
 
 Given = Mapping[str, syntax.Expr]
 """The author's expression of each setting that was given."""
@@ -23,12 +27,22 @@ def layer_text(node: Node, written: Written) -> str:
     A number that its author wrote is there in any case: `lrn(5)`, though 5 is what it is without.
     """
     given = written.given(node.written)
+    if isinstance(node.op, Const):
+        return f"const({_start_text(node.op.start)})"
     if isinstance(node.op, Block):
         positional, named = _block_settings(node.op, given, written.definitions.get(node.op.span))
     else:
         positional, named = _op_settings(node.op, given)
     parts = [*positional, *(f"{name}={text}" for name, text in named)]
     return f"{node.kind}({', '.join(parts)})" if parts else node.kind
+
+
+def _start_text(start: ConstStart) -> str:
+    """What a constant is; of a list no more than a row has room for."""
+    if not isinstance(start, tuple):
+        return value_text(start)
+    inner = [_start_text(item) for item in start[:FEW]]
+    return f"[{', '.join([*inner, '…'] if len(start) > FEW else inner)}]"
 
 
 def _op_settings(op: Op, given: Given) -> tuple[list[str], list[tuple[str, str]]]:

@@ -165,14 +165,14 @@ class Walk:
     # ------------------------------------------------------------ layers
 
     def layer(self, node: Node, op: Op, place: Nesting) -> Tally:
-        weights = op.weights()
+        weights = (*op.weights(), *op.constants())
         warnings = self.look(node, op, weights)
         path = place.of(node.name)
         owned = self.owns(node, place)
         batched = any(r.type.per_sample for r in node.results)
         scale = place.steps * (self.batch if batched else 1)
         activation = self.run(node, op, path) * place.steps
-        at = LayerAt(op, self.sizes, scale, tuple(weights) if owned else (), activation)
+        at = LayerAt(op, self.sizes, scale, weights if owned else (), activation)
         count, silent = measured(at)
         if at.missing:
             self.uncounted.append(Uncounted(path=path, op=op.name, what=tuple(at.missing)))
@@ -230,7 +230,7 @@ class Walk:
     def run(self, node: Node, op: Op, path: str) -> int:
         """Put the layer on the schedule; the bytes of its results."""
         if not node.inputs:
-            return 0  # a free parameter: its memory is that of the weights
+            return 0  # a free parameter or a constant: its memory is that of the model
         if op.in_place() and not (self.training and op.training_differs):
             self.schedule.view(path, node.inputs, node.results)
             return 0

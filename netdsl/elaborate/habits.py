@@ -9,6 +9,8 @@ from typing import Any
 from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.values import LAYERS, Bundle
 from netdsl.ops.base import Op
+from netdsl.ops.const import STARTS
+from netdsl.ops.fields import INITIALISERS, Word
 from netdsl.text import foreign, syntax
 from netdsl.text.foreign.papers import row_of
 from netdsl.text.source import Span
@@ -134,3 +136,20 @@ def missing_input(definition: syntax.Definition) -> tuple[Span, str]:
     start = definition.span.start
     place = Span(definition.span.source, start + found.start(), start + found.end())
     return place, f"an input is a row of its own: write `{row}`"
+
+
+KNOWN = {"identity": "eye", "zero": "zeros", "one": "ones", "range": "arange", "linspace": "arange", "diag": "eye"}
+"""What the starts of a constant are called elsewhere."""
+
+
+def instead_of_constant(row: syntax.ConstRow, value: object) -> str | None:
+    """The way out for what no constant is known as."""
+    name = row.name.id
+    if isinstance(value, Value | Bundle):
+        return f"it is known before the network runs; an arrow is named by a row, `{name}: {row.start.span.text}`"
+    if isinstance(value, Word) and value.name == "constant" and value.values:
+        return f"write `{value.values[0]}`"
+    if isinstance(value, Word) and value.name in INITIALISERS and value.name not in STARTS:
+        return f"numbers that are drawn are a `param`: write `param {row.span.text.removeprefix('const').strip()}`"
+    same = KNOWN.get(value.name) if isinstance(value, Word) else None
+    return f"did you mean `{same}`?" if same else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from netdsl.dims.tensors import Value
+from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.scope import mark_used
 from netdsl.elaborate.values import (
@@ -136,3 +136,17 @@ def is_layer(site: Site, name: str) -> bool:
     op = REGISTRY.get(name)
     hidden = op is not None and not issubclass(op, Loss | Metric)
     return hidden or site.library.definition(site.build.scope, name) is not None
+
+
+def kind_of(site: Site, kind: syntax.Name | None) -> DType:
+    """The kind of number that a word before a shape names."""
+    kinds = {k.value: k for k in DType}
+    if kind is None:
+        return DType.FLOAT
+    if kind.id not in kinds:
+        from netdsl.text import foreign  # late: right texts need none
+
+        same = foreign.kind(kind.id, kinds)
+        help = f"did you mean `{same}`?" if same else did_you_mean(kind.id, kinds) or f"kinds are {', '.join(kinds)}"
+        site.error("unknown-kind", f"there is no kind of number called `{kind.id}`", kind.span, help=help)
+    return kinds[kind.id]

@@ -12,11 +12,11 @@ import netdsl.elaborate.layouts as layouts
 import netdsl.elaborate.parameters as parameters
 import netdsl.elaborate.recipes as recipes
 from netdsl.dims import Extent, SizeTooComplex, charged
-from netdsl.dims.tensors import DType, TensorType, Value
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.elaborate.bounds import NET, SYMBOL
 from netdsl.elaborate.context import Site, site_of
 from netdsl.elaborate.files import Library, Module
-from netdsl.elaborate.lookup import check_name
+from netdsl.elaborate.lookup import check_name, kind_of
 from netdsl.elaborate.outline import names_in
 from netdsl.elaborate.requirements import check_amounts, check_contracts
 from netdsl.elaborate.scope import Setting
@@ -135,16 +135,7 @@ def _input(site: Site, net: Net, item: syntax.InputItem) -> Value:
         message = f"the name `{item.name.id}` is taken already"
         site.error("duplicate-name", message, item.name.span, Label(taken.span, "first here"))
     shape = tuple(_input_dim(site, net, d) for d in item.dims)
-    kinds = {k.value: k for k in DType}
-    kind = item.kind.id if item.kind else "float"
-    if kind not in kinds:
-        assert item.kind is not None
-        from netdsl.text import foreign  # late: right texts need none
-
-        same = foreign.kind(kind, kinds)
-        help = f"did you mean `{same}`?" if same else did_you_mean(kind, kinds) or f"kinds are {', '.join(kinds)}"
-        site.error("unknown-kind", f"there is no kind of number called `{kind}`", item.kind.span, help=help)
-    value = Value(item.name.id, TensorType(shape, kinds[kind]))
+    value = Value(item.name.id, TensorType(shape, kind_of(site, item.kind)))
     check_amounts(site, [value.type], item.span)
     site.errors.origins[value] = item.name.span
     layouts.suspect(site, item, value)

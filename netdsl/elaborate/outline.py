@@ -17,7 +17,7 @@ def labels_of(body: syntax.Body) -> dict[str, Span]:
         names: Iterable[syntax.Name] = ()
         if isinstance(row, syntax.LayerRow) or (isinstance(row, syntax.OutputRow) and row.pipeline is not None):
             names = row.names
-        elif isinstance(row, syntax.ParamRow | syntax.LetRow | syntax.StateRow):
+        elif isinstance(row, syntax.ParamRow | syntax.ConstRow | syntax.LetRow | syntax.StateRow):
             names = (row.name,)
         elif isinstance(row, syntax.InputRow):
             names = (i.name for i in row.items)

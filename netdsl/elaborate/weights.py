@@ -1,18 +1,23 @@
-"""`param scale [channels] = ones`: weights that are arrows of their own."""
+"""`param scale [channels] = ones`, `const step [T] = arange`: tensors that are arrows of their own."""
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 import netdsl.elaborate.core as core
 import netdsl.elaborate.nodes as nodes
+from netdsl.dims import Dim, Extent
+from netdsl.dims.tensors import MOST, Value
 from netdsl.elaborate.context import Site
-from netdsl.elaborate.lookup import check_label
+from netdsl.elaborate.lookup import check_label, kind_of
 from netdsl.elaborate.requirements import check_amounts
-from netdsl.elaborate.scope import Build, RowValue
+from netdsl.elaborate.scope import Build, RowValue, Setting
 from netdsl.graph import result_types
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import RuleError, read_setting
+from netdsl.ops.const import STARTS, Const, StartKind
+from netdsl.ops.fields import INITIALISERS, FieldError, Word, beyond
 from netdsl.text import syntax
 
 
@@ -25,7 +30,7 @@ def param_row(site: Site, row: syntax.ParamRow) -> None:
     fields = {f.name: f for f in op_type.settings()}
     values: dict[str, Any] = {"shape": shape}
     if row.init is not None:
-        given = core.evaluate_setting(site, row.init)
+        given = _start(site, row.init, INITIALISERS)
         try:
             values["init"] = read_setting(fields["init"], given)
         except RuleError as error:
@@ -47,3 +52,57 @@ def _node_name(build: Build, name: str) -> str:
     again = build.loops or name in build.params
     build.params.add(name)
     return build.names.number(name) if again else name
+
+
+# ---------------------------------------------------------------- tensors of the text
+
+
+@core.runs(syntax.ConstRow)
+def const_row(site: Site, row: syntax.ConstRow) -> None:
+    """A constant: an arrow that the text says."""
+    check_label(site, row.name)
+    shape = tuple(core.extent(site, d) for d in row.dims)
+    given = Setting(_start(site, row.start, STARTS), row.start.span, row.start)
+    dtype = kind_of(site, row.kind)
+    try:
+        op = Const(_measured(site, shape), shape, _read(site, row, given.value), dtype.value)
+        value = nodes.add(site, op, row.span, {"start": given})
+    except RuleError as error:
+        site.error(error.code, f"{error} (in `const`)", row.start.span, help=error.help)
+    node = site.build.fresh.pop()
+    node.name = _node_name(site.build, row.name.id)
+    site.build.scope.bind(row.name.id, value, row.name.span, RowValue(row.span, value))
+
+
+def _start(site: Site, expr: syntax.Expr, words: Container[str]) -> Any:
+    """What a tensor starts as, or is; the words for that are looked up before other names."""
+    if isinstance(expr, syntax.Name) and expr.id in words:
+        return Word(expr.id)
+    return core.evaluate_setting(site, expr)
+
+
+def _read(site: Site, row: syntax.ConstRow, value: object) -> Any:
+    """What a constant is said to be, in normal form."""
+    try:
+        found = StartKind().read(value)
+    except FieldError as error:
+        import netdsl.elaborate.habits as habits  # late: right texts need none
+
+        help = habits.instead_of_constant(row, value)
+        site.error("wrong-kind", f"a `const` {error}", row.start.span, help=help)
+    wrong = beyond(found, MOST)
+    if wrong is not None:
+        site.error("number-too-large", f"{wrong} (in `const`)", row.start.span)
+    return found
+
+
+def _measured(site: Site, shape: tuple[Extent, ...]) -> Value | None:
+    """An input that has the open sizes of a shape, as far as one has them; None where all are numbers."""
+    wanted = {symbol for size in shape if isinstance(size, Dim) for symbol in size.symbols}
+    if not wanted:
+        return None
+
+    def held(value: Value) -> int:
+        return len(wanted & {s for d in value.shape if isinstance(d, Dim) for s in d.symbols})
+
+    return max(site.build.graph.inputs, key=held, default=None)

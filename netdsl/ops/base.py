@@ -213,6 +213,10 @@ class Op(Declared, abstract=True):
         """All tensors it owns, under PyTorch's names. The only statement about parameters."""
         return ()
 
+    def constants(self) -> tuple[Weight, ...]:
+        """Tensors of the text that it keeps: buffers that no file of weights has."""
+        return ()
+
     def contractions(self) -> tuple[tuple[Extent, ...], ...]:
         """Multiply-accumulates as products of factors to be added up: `((55, 55, 11, 11, 3, 96),)`."""
         raise NotImplementedError(f"{self.name} does not state its multiply-accumulates")

@@ -97,7 +97,7 @@ class LaidRow:
 
     def is_shape(self, i: int) -> bool:
         """`[` behind the name of an input, a state or a parameter, rather than an index."""
-        if self.head.kind in ("PARAM", "STATE"):
+        if self.head.kind in ("PARAM", "CONST", "STATE"):
             return i == 2
         piece = self.pieces[i]
         if self.head.kind != "INPUT" or not isinstance(piece, Token) or piece.opener is not self.opener:

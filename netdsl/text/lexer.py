@@ -190,7 +190,7 @@ class Lexer(TokenStream):
 
     def take_foreign(self, text: str, start: int) -> None:
         kind, written = FOREIGN[text]
-        if kind == "COLON" and text != "：" and self.row_begins_with(("LET", "PARAM", "STATE")):
+        if kind == "COLON" and text != "：" and self.row_begins_with(("LET", "PARAM", "CONST", "STATE")):
             kind, written = "ASSIGN", "="
         elif text in ("<-", "←") and not self.named():
             self.take_against(text, start)

@@ -12,6 +12,7 @@ from netdsl.text.limits import NESTING
 from netdsl.text.source import Source, Span
 from netdsl.text.tokens import (
     AS_NAME_BEFORE,
+    BEFORE,
     CLOSER,
     CONTINUES,
     DEEPENS,
@@ -104,7 +105,7 @@ class TokenStream:
         if not self.tokens:
             return kind
         last = self.tokens[-1]
-        if last.kind in SOFT and kind in AS_NAME_BEFORE:
+        if last.kind in SOFT and (kind in AS_NAME_BEFORE or kind not in BEFORE.get(last.kind, (kind,))):
             last.kind = "NAME"
         if kind == "LSQB":
             if last.kind == "ARROW":

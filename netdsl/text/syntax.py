@@ -223,6 +223,17 @@ class ParamRow:
 
 
 @record
+class ConstRow:
+    """`const mean [3, 1, 1] = [0.485, 0.456, 0.406]`; `const k int[T] = arange` says a kind of number."""
+
+    span: Span
+    name: Name
+    kind: Name | None
+    dims: tuple[Expr, ...]
+    start: Expr
+
+
+@record
 class SetRow:
     """`set conv(bias=false)`."""
 
@@ -281,6 +292,7 @@ BodyRow = (
     | LayerRow
     | LetRow
     | ParamRow
+    | ConstRow
     | SetRow
     | AssertRow
     | ForRow

@@ -45,6 +45,7 @@ SOFT: Final = frozenset(
         "SHARED",
         "LET",
         "PARAM",
+        "CONST",
         "SET",
         "ASSERT",
         "STATE",
@@ -52,9 +53,11 @@ SOFT: Final = frozenset(
     )
 )
 """Words that are keywords only where a row or an item begins with them."""
+BEFORE: Final = {"CONST": SOFT | {"NAME"}}
+"""What has to stand behind a word for it to be one of these; before anything else it is a name."""
 AS_NAME_BEFORE: Final = (BINARY - {"MINUS", "IN"}) | {"COLON", "ASSIGN", "DOT", "ARROW", "RPAR", "RSQB", "COMMA"}
 STARTS_ITEM: Final = frozenset(["NET", "BLOCK", "RECURRENT", "TRAIN", "USE"])
-STARTS_ROW: Final = STARTS_ITEM | {"INPUT", "OUTPUT", "SHARED", "LET", "PARAM", "SET", "STATE", "NEXT"}
+STARTS_ROW: Final = STARTS_ITEM | {"INPUT", "OUTPUT", "SHARED", "LET", "PARAM", "CONST", "SET", "STATE", "NEXT"}
 CLOSER: Final = {"LPAR": "RPAR", "LSQB": "RSQB", "CLAIM": "RSQB", "LBRACE": "RBRACE"}
 SIGN: Final = {"LPAR": "(", "RPAR": ")", "LSQB": "[", "CLAIM": "[", "RSQB": "]", "LBRACE": "{", "RBRACE": "}"}
 

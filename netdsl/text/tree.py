@@ -125,6 +125,11 @@ class TreeBuilder:
     def param(self, span: Span, name: Token, dims: tuple[Expr, ...], init: syntax.Pipeline | None) -> syntax.ParamRow:
         return syntax.ParamRow(span, self.word(name), dims, init and lone(init))
 
+    def const(
+        self, span: Span, name: Token, kind: Token | None, dims: tuple[Expr, ...], start: syntax.Pipeline
+    ) -> syntax.ConstRow:
+        return syntax.ConstRow(span, self.word(name), self.maybe(kind), dims, lone(start))
+
     def set(self, span: Span, name: Token, arguments: tuple[syntax.Argument, ...]) -> syntax.SetRow:
         return syntax.SetRow(span, self.word(name), arguments)
 

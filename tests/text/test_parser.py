@@ -143,6 +143,8 @@ def test_every_kind_of_row() -> None:
         let mid = x.channels * 2
         param position [197, 768] = normal(0.02)
         param scale [1]
+        const step int[T, 1] = arange
+        const half [] = 0.5
         set conv(bias=false)
         assert mid > 3, "too small"
         for (a, b) in [(1, 2)] { conv(a); relu }
@@ -164,6 +166,8 @@ def test_every_kind_of_row() -> None:
         "LetRow",
         "ParamRow",
         "ParamRow",
+        "ConstRow",
+        "ConstRow",
         "SetRow",
         "AssertRow",
         "ForRow",
@@ -186,10 +190,11 @@ def test_every_kind_of_row() -> None:
     assert found[5].bundle
     assert [n.id for n in found[5].names] == ["keep", "work"]
     assert found[9].init is None
-    assert found[11].message == "too small"
-    assert [n.id for n in found[12].target] == ["a", "b"]
-    assert len(found[12].body.rows) == 2
-    chain = found[13].otherwise
+    assert [(r.kind and r.kind.id, len(r.dims)) for r in found[10:12]] == [("int", 2), (None, 0)]
+    assert found[13].message == "too small"
+    assert [n.id for n in found[14].target] == ["a", "b"]
+    assert len(found[14].body.rows) == 2
+    chain = found[15].otherwise
     assert chain.span == chain.rows[0].span
     assert chain.rows[0].otherwise is not None
 

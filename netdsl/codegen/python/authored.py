@@ -27,9 +27,9 @@ class Vocabulary:
         self.lets: dict[str, Any] = {w: values[0] for w, values in lets.items() if len(values) == 1}
         self.several = {w: values for w, values in lets.items() if len(values) > 1}
         """Words that several rows inside loops or branches define, each for itself."""
-        params = [p for p in parts_of(rows_of(use)) if isinstance(p, syntax.ParamRow)]
+        params = [p for p in parts_of(rows_of(use)) if isinstance(p, syntax.ParamRow | syntax.ConstRow)]
         self.frees = {(r.span.start, r.span.end): syntax.TupleOf(r.span, r.dims) for r in params}
-        """The shapes of free params by the place of their rows, those inside loops and branches too."""
+        """The shapes of free params and constants by the place of their rows, those inside loops and branches too."""
         self.loops = _loop_words(use)
         """Words that loops bind, each with what the loop goes over: they mean something else at every turn."""
         self.turn: dict[str, Term] = {}
@@ -315,7 +315,7 @@ def values_in(rows: tuple[Any, ...]) -> frozenset[str]:
     """What a body calls its values: inputs, params, states and rows, those that are shared layers not."""
     found: set[str] = set()
     for part in parts_of(rows):
-        if isinstance(part, syntax.InputItem | syntax.ParamRow | syntax.StateRow):
+        if isinstance(part, syntax.InputItem | syntax.ParamRow | syntax.ConstRow | syntax.StateRow):
             found.add(part.name.id)
         elif isinstance(part, syntax.OutputRow | syntax.LayerRow) and not getattr(part, "shared", False):
             found.update(n.id for n in part.names)

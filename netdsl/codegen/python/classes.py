@@ -10,7 +10,7 @@ from netdsl.codegen.python.forward import ForwardWriter, commented
 from netdsl.codegen.python.layout import ForwardCall, called_in_order
 from netdsl.codegen.python.parameters import Parameters
 from netdsl.codegen.python.recurrence import recurrent_lines
-from netdsl.codegen.python.spelling import Branched, Either, Made, Repeated
+from netdsl.codegen.python.spelling import Branched, Either, Kept, Made, Repeated
 from netdsl.codegen.python.starts import start_functions, start_lines
 from netdsl.codegen.python.terms import Term, negated
 from netdsl.codegen.python.text import (
@@ -96,6 +96,9 @@ class ClassWriter:
             return [*head, *lay(first, before, "", 3), f"{INDENT * 2}else:", *lay(second, before, "", 3)]
         if isinstance(made[0], Branched):
             return self._branched(made)
+        if isinstance(made[0], Kept):
+            doc = self.parameters.write([m.made for m in made], self.uses, attribute)
+            return lay(self.dialect.kept(attribute, doc), depth=2)
         if isinstance(made[0], Repeated):
             item = self.parameters.write([m.item for m in made], self.uses, made[0].base)
             call = self.dialect.registered(made[0].name, item, False)

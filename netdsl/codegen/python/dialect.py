@@ -59,6 +59,10 @@ def _set(key: str, made: Doc, free: bool) -> Called:
     return Called("setattr", (("", Atom("self")), ("", Atom(key)), ("", made)))
 
 
+def _assigned(name: str, made: Doc) -> Called:
+    return _set(repr(name), made, True)
+
+
 def _same(function: str, slot: str) -> str:
     return slot
 
@@ -105,6 +109,8 @@ class Dialect:
     """The attribute of a module where its free parameters lie by name."""
     registered: Callable[[str, Doc, bool], Called] = _set
     """The statement that gives a module an attribute whose name is computed; the last says a free parameter."""
+    kept: Callable[[str, Doc], Called] = _assigned
+    """The statement that keeps a tensor as an attribute which no file of weights has."""
     start: Callable[[Init, tuple[int, ...]], tuple[str, dict[str, str]]] = _no_start
     """The function that starts a weight of a shape, and what it is given besides the weight."""
     unrolling: Unrolling | None = None

@@ -10,7 +10,7 @@ from netdsl.codegen.python.authored import Vocabulary
 from netdsl.codegen.python.branches import taking_list
 from netdsl.codegen.python.dialect import Dialect
 from netdsl.codegen.python.loops import LayerRun, runs_of
-from netdsl.codegen.python.spelling import Branched, Either, Infix, Made, Operand, Raw, Repeated, Spelling
+from netdsl.codegen.python.spelling import Branched, Either, Infix, Kept, Made, Operand, Raw, Repeated, Spelling
 from netdsl.codegen.python.starts import begun
 from netdsl.codegen.python.steps import (
     ClassLayout,
@@ -102,7 +102,7 @@ def _chain(use: BlockUse, prefix: str, nodes: list[Node], uses: dict[Value, int]
     fits = all(_linked(use, a, b, uses) for a, b in pairwise(chain))
     single = len(chain[0].inputs) == 1 and len(chain[-1].results) == 1
     named = all(_is_key(use, n.name[len(prefix) + 1 :]) for n in chain)
-    free = any(use.spellings[n].parameter for n in chain if n in use.spellings)
+    free = any(use.spellings[n].parameter or use.spellings[n].buffer for n in chain if n in use.spellings)
     return chain if fits and single and named and not free else []
 
 
@@ -225,6 +225,11 @@ def _lay_node(layout: ClassLayout, node: Node, groups: dict[str, list[Node]], ch
 def _register(layout: ClassLayout, node: Node, groups: dict[str, list[Node]], chains: dict[str, list[Node]]) -> None:
     """Give a layer its place among the attributes: on its own, or in the table of its row."""
     spelling, dialect = layout.use.spellings[node], layout.use.dialect
+    if spelling.buffer:
+        attribute = _free_name(layout, node)
+        layout.attributes[attribute] = Kept(spelling.buffer)
+        layout.access[node] = dialect.attribute(attribute)
+        return
     made = parameter(layout.use, node) if spelling.parameter else spelling.module
     prefix, _, rest = node.name.partition(".")
     assert made is not None
@@ -241,6 +246,13 @@ def _register(layout: ClassLayout, node: Node, groups: dict[str, list[Node]], ch
     layout.attributes[attribute] = made
     layout.access[node] = dialect.attribute(attribute, spelling.parameter)
     _note_inits(layout, node)
+
+
+def _free_name(layout: ClassLayout, node: Node) -> str:
+    """The attribute of a constant: nothing outside the source knows it, so that it makes way for all others."""
+    dialect, word = layout.use.dialect, layout.use.dialect.identifier(node.name)
+    taken = {*layout.attributes, *(n.name for n in layout.use.graph.nodes if n is not node)}
+    return unused(word if dialect.is_plain(word) else f"{word}_", taken)
 
 
 def _table(layout: ClassLayout, path: str) -> tuple[dict[str, Any], str]:
@@ -284,6 +296,8 @@ def form(value: Any, dialect: Dialect) -> Any:
         return value.function, tuple(form(a, dialect) for a in value.arguments), keywords
     if isinstance(value, Branched):
         return value.table, tuple((t.key, t.free, form(t.made, dialect), _started(t.starts)) for t in value.items)
+    if isinstance(value, Kept):
+        return "kept", form(value.made, dialect)
     if isinstance(value, Repeated):
         return "repeated", value.base, value.start, form(value.item, dialect)
     if isinstance(value, Either):

@@ -218,7 +218,9 @@ class Parameters:
                 items.append(("", doc))
             elif keyword not in signature.defaults or flat(doc) != literal(plain(signature.defaults[keyword])):
                 items.append((f'"{keyword}": ' if function == "{}" else f"{keyword}=", doc))
-        return Called("", tuple(items), "{}") if function == "{}" else Called(function, _compressed(items), "()")
+        if function in ("{}", "[]"):
+            return Called("", tuple(items), function)
+        return Called(function, _compressed(items), "()")
 
     def _hint(self, hint: str, slot: str, function: str) -> str:
         word = self.dialect.slot(function, slot)

@@ -31,6 +31,13 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A tensor that the text says, kept as an attribute that no file of weights has."""
+
+    made: Made | Infix
+
+
+@dataclass(frozen=True, slots=True)
 class Repeated:
     """`count` modules made alike, called `base` with a number from `start` on; `word` is the loop's variable."""
 
@@ -101,6 +108,8 @@ class Spelling:
     support: tuple[str, ...] = ()
     parameter: bool = False
     """The node is a free parameter of the module itself."""
+    buffer: Made | Infix | None = None
+    """The node is this tensor, which the module keeps."""
     init: dict[str, Any] = field(default_factory=dict)
     """Weights whose initial value is not the module's own: name to `tensors.Init`."""
     use: str = ""

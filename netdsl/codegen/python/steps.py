@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netdsl.codegen.python.authored import Vocabulary
-from netdsl.codegen.python.spelling import Branched, Either, Infix, Made, Operand, Repeated, Spelling
+from netdsl.codegen.python.spelling import Branched, Either, Infix, Kept, Made, Operand, Repeated, Spelling
 from netdsl.codegen.python.uses import BlockUse, Branches
 from netdsl.dims.tensors import Init, Value
 from netdsl.graph import Block, Node
@@ -41,7 +41,7 @@ class ClassLayout:
     """Attributes in order of definition, and steps in order of running."""
 
     use: BlockUse
-    attributes: dict[str, Made | Repeated | Either | Branched] = field(default_factory=dict)
+    attributes: dict[str, Made | Repeated | Either | Branched | Kept] = field(default_factory=dict)
     inits: list[tuple[str, Init, Any]] = field(default_factory=list)
     """`(self.conv1.weight, how it starts, its shape)`."""
     steps: list[ForwardCall] = field(default_factory=list)
@@ -68,9 +68,9 @@ def weighted(node: Node) -> bool:
 
 
 def applied(use: BlockUse, node: Node, access: str) -> Made | Infix:
-    """A module, called on its operands; a free parameter stands for itself."""
+    """A module, called on its operands; a free parameter or a constant stands for itself."""
     spelling = use.spellings.get(node.owner, Spelling())
-    if spelling.parameter:
+    if spelling.parameter or spelling.buffer:
         return Infix(_escaped(access), tight=True)
     if spelling.use:
         return Infix(spelling.use.replace("{m}", _escaped(access)), tight=True)

@@ -73,7 +73,11 @@ def filled(like: str, sizes: Sequence[str], number: float) -> Called:
 
 def buffer(name: str, number: str) -> Called:
     """`self.register_buffer("h_0", torch.tensor(0.0), persistent=False)`: it is of the type that the module is."""
-    made = Called("torch.tensor", (("", Atom(number)),))
+    return kept(name, Called("torch.tensor", (("", Atom(number)),)))
+
+
+def kept(name: str, made: Doc) -> Called:
+    """`self.register_buffer("mean", torch.tensor([0.5]), persistent=False)`."""
     return Called("self.register_buffer", (("", Atom(literal(name))), ("", made), ("persistent=", Atom("False"))))
 
 
@@ -106,6 +110,7 @@ DIALECT = Dialect(
     modules="_modules",
     parameters="_parameters",
     registered=registered,
+    kept=kept,
     start=start,
     unrolling=UNROLLING,
     imported=frozenset({"torch", "nn", "F", "Tensor"}),

@@ -69,7 +69,8 @@ def missing_body(m: Mistake) -> Diagnostic | None:
 
 
 def wrong_bracket(m: Mistake) -> Diagnostic | None:
-    if m.token.kind in ("LPAR", "LBRACE") and m.head.kind in ("INPUT", "PARAM", "STATE") and "LSQB" in m.expected:
+    shaped = m.head.kind in ("INPUT", "PARAM", "CONST", "STATE") and "LSQB" in m.expected
+    if shaped and m.token.kind in ("LPAR", "LBRACE"):
         return m.say("wrong-bracket", "a shape stands in square brackets", help=f"write `{words(m)} {bracketed(m)}`")
     if m.token.kind == "LBRACE" and m.value_wanted:
         return m.say(

@@ -100,7 +100,7 @@ def single_equals(m: Mistake) -> Diagnostic | None:
             help="write `==`",
             fix=Fix(m.place(m.token), "=="),
         )
-    if m.token.kind == "EQ" and "ASSIGN" in m.expected and m.head.kind in ("LET", "PARAM", "STATE"):
+    if m.token.kind == "EQ" and "ASSIGN" in m.expected and m.head.kind in ("LET", "PARAM", "CONST", "STATE"):
         return m.say(
             "double-equals", "`==` compares; a value is given by `=`", help="write `=`", fix=Fix(m.place(m.token), "=")
         )
@@ -134,11 +134,12 @@ def colon_for_equals(m: Mistake) -> Diagnostic | None:
             fix=Fix(m.place(m.token), ""),
         )
     settings = m.token.opener is not None and m.token.opener.kind == "LPAR" and m.last.kind == "NAME"
-    if settings or m.head.kind in ("LET", "PARAM", "STATE"):
+    if settings or m.head.kind in ("LET", "PARAM", "CONST", "STATE"):
+        named = m.last.text if m.last.kind == "NAME" else words(m)
         return m.say(
             "colon-for-equals",
             "a value is given by `=`, not by `:`",
-            help=f"write `{m.last.text} = {m.following.text}`",
+            help=f"write `{named} = {m.following.text}`",
             fix=Fix(m.place(m.token), "="),
         )
     return None

@@ -11,7 +11,7 @@ from netdsl.text.mistakes.mistake import Mistake, described, line_rest, row_head
 from netdsl.text.tokens import STARTS_ITEM
 
 ITEM_WORDS = ("net", "block", "recurrent", "train", "use", "let")
-ROW_WORDS = ("input", "output", "shared", "let", "param", "set", "assert", "for", "state", "next")
+ROW_WORDS = ("input", "output", "shared", "let", "param", "const", "set", "assert", "for", "state", "next")
 RESERVED = ("FOR", "IN", "IF", "ELSE", "EACH", "AND", "OR", "NOT", "TRUE", "FALSE", "PREVIOUS", "ASSERT")
 PYTHON_WORDS = {
     "def": "a network is `net Name(setting = 1) { … }`, a reusable part `block name(c) { … }`",
@@ -83,7 +83,7 @@ def foreign_file(m: Mistake) -> Diagnostic | None:
 
 def let_word(m: Mistake) -> Diagnostic | None:
     """`const c = 3`, `int c = 3`, as other languages name a number."""
-    if m.head.text not in ITEMS["let"].split() or m.at - m.head_at > 1 or m.tokens[m.head_at + 1].kind != "NAME":
+    if m.head.text not in ITEMS["let"].split() or m.at - m.head_at > 2 or m.tokens[m.head_at + 1].kind != "NAME":
         return None
     if m.tokens[m.head_at + 2].kind != "ASSIGN":
         return None

@@ -56,7 +56,7 @@ def broken_off(m: Mistake) -> Diagnostic | None:
         return m.say("missing-value", f"`{text}` needs a value", m.last, help="as in `epochs 10`")
     if kind in ("IF", "ASSERT", "IN"):
         return m.say("missing-value", f"expected a value after `{text}`", m.last)
-    if "ASSIGN" in m.expected and m.head.kind in ("LET", "STATE"):
+    if "ASSIGN" in m.expected and m.head.kind in ("LET", "CONST", "STATE"):
         return m.say("missing-value", f"`{words(m)}` is given no value", m.last, help=f"write `{words(m)} = …`")
     return None
 
@@ -104,7 +104,7 @@ def joined_by_comma(m: Mistake) -> Diagnostic | None:
     return m.say("missing-arrow", "layers are joined by arrows, not by commas", help=help)
 
 
-NO_PIPELINES = ("INPUT", "LET", "PARAM", "SET", "ASSERT", "STATE", "USE", "TRAIN", "NET", "BLOCK", "RECURRENT")
+NO_PIPELINES = ("INPUT", "LET", "PARAM", "CONST", "SET", "ASSERT", "STATE", "USE", "TRAIN", "NET", "BLOCK", "RECURRENT")
 
 
 def chained_comparison(m: Mistake) -> Diagnostic | None:
