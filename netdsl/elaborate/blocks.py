@@ -82,7 +82,12 @@ def _take_last_row(site: Site, build: Build, definition: syntax.Definition) -> N
     if last.value is UNKNOWN:
         raise Failed
     flat = arrows(last.value)
-    name = flat[0].name if len(flat) == 1 and definition.keyword == "net" else "output"
+    if not flat:
+        message = f"the result of `{definition.name.id}` is an empty bundle"
+        site.error("no-result", message, last.span, help="the last row of a body is its result")
+    inputs = [v.name for v in build.graph.inputs if v is not flat[0]]
+    own = len(flat) == 1 and definition.keyword == "net" and flat[0].name not in inputs
+    name = flat[0].name if own else "output"
     for place, arrow in enumerate(flat, 1):
         title = name if len(flat) == 1 else f"output{place}"
         build.graph.outputs.append(Output(title, arrow, False, last.span))

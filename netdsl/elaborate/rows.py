@@ -133,8 +133,15 @@ def _add_output(site: Site, name: syntax.Name, row: syntax.OutputRow) -> None:
 def _append_output(site: Site, name: str, value: Arrows, aux: bool, span: Span) -> None:
     graph = site.build.graph
     flat = arrows(value)
+    if not flat:
+        site.error("wrong-kind", f"an output is an arrow, but `{name}` is an empty bundle", span)
     for place, arrow in enumerate(flat, 1):
         title = name if len(flat) == 1 else f"{name}{place}"
+        taken = next((v for v in graph.inputs if v.name == title and v is not arrow), None)
+        if taken is not None and site.build.keyword == "net":
+            message = f"the output `{title}` would have the name of an input"
+            help = f"call it something else, as in `output result: {title} -> identity`"
+            site.error("duplicate-name", message, span, Label(site.errors.origins[taken], "the input"), help=help)
         first = site.build.titles.get(title)
         if first == span:
             message = f"`{title}` is an output already: this row runs once for every pass of its loop"
