@@ -24,10 +24,11 @@ def for_row(site: Site, row: syntax.ForRow) -> None:
         with site.limits.times(len(items), row.span):
             for item in items:
                 inner = site.inner()
-                for name, value in core.unpack(site, row.target, item, row.items.span):
+                named = core.unpack(site, row.target, item, row.items.span)
+                for name, value in named:
                     inner.scope.bind(name.id, value, name.span)
                 before = site.errors.failures
-                with site.errors.going(row.target, item, row.items.span, len(items)):
+                with site.errors.going(named, row.items.span, len(items)):
                     core.run(inner, row.body)
                 if site.errors.failures > before:
                     raise Failed  # the other rounds would say the same
@@ -98,9 +99,10 @@ def branch(site: Site, expr: syntax.Each) -> Bundle:
     with site.limits.times(len(items), expr.span):
         for item in items:
             inner = site.inner()
-            for name, value in core.unpack(site, expr.target, item, expr.items.span):
+            named = core.unpack(site, expr.target, item, expr.items.span)
+            for name, value in named:
                 inner.scope.bind(name.id, value, name.span)
-            with site.errors.going(expr.target, item, expr.items.span, len(items)):
+            with site.errors.going(named, expr.items.span, len(items)):
                 made.append(branch_value(inner, expr.body))
     return Bundle(functions.bounded(site, tuple(made), expr.span))
 

@@ -17,7 +17,7 @@ from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import is_identity, is_layer, read_name
 from netdsl.elaborate.outline import bound_names
 from netdsl.elaborate.scope import RowValue
-from netdsl.elaborate.values import LAYERS, LONG, UNKNOWN, Arrows, Bundle, Failed, Layer, describe
+from netdsl.elaborate.values import LAYERS, LONG, UNKNOWN, Arrows, Bundle, Failed, Layer, describe, written
 from netdsl.ops.fields import INITIALISERS, Word
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label
@@ -155,14 +155,18 @@ def not_a_start(site: Site, what: str, pipeline: syntax.Pipeline, value: Any) ->
     site.error("wrong-kind", message, pipeline.stages[0].span, help=habits.instead_of_row(pipeline, value))
 
 
-def unpack(site: Site, targets: tuple[syntax.Name, ...], item: Any, span: Span) -> list[tuple[syntax.Name, Any]]:
-    """`for (expand, c) in …`: the names with their parts of an item."""
-    if len(targets) == 1:
-        return [(targets[0], item)]
-    if not isinstance(item, list | tuple) or len(item) != len(targets):
-        message = f"{len(targets)} names need items of {len(targets)} values, but one is {describe(item)}"
-        site.error("wrong-kind", message, span, Label(targets[0].span.to(targets[-1].span)))
-    return list(zip(targets, item, strict=True))
+def unpack(site: Site, target: syntax.LoopNames, item: Any, span: Span) -> list[tuple[syntax.Name, Any]]:
+    """`for (i, (expand, c)) in …`: the names with their parts of an item."""
+    if isinstance(target, syntax.Name):
+        return [(target, item)]
+    if len(target) == 1:
+        return unpack(site, target[0], item, span)
+    parts = item.items if isinstance(item, Bundle) else item
+    if not isinstance(parts, list | tuple) or len(parts) != len(target):
+        message = f"{len(target)} names need items of {len(target)} values, but one is {describe(item)}"
+        names = syntax.words_of(target)
+        site.error("wrong-kind", message, span, Label(names[0].span.to(names[-1].span)))
+    return [pair for part, value in zip(target, parts, strict=True) for pair in unpack(site, part, value, span)]
 
 
 # ---------------------------------------------------------------- rows
@@ -219,6 +223,11 @@ def _fail(site: Site, row: syntax.BodyRow) -> None:
 def apply(site: Site, layer: Layer, value: Arrows, span: Span) -> Arrows:
     """The result of a layer on some arrows; nodes are added to the body being built."""
     site.limits.spend(1, span)
+    if isinstance(value, Bundle) and not value.items:
+        help = f"say which arrow it reads, as in `x -> {written(span)}`"
+        site.error(
+            "wrong-inputs", f"nothing comes into `{layer.title}`: the bundle before it is empty", span, help=help
+        )
     return APPLY[type(layer)](site, layer, value, span)
 
 

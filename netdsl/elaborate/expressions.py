@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import netdsl.elaborate.core as core
@@ -10,7 +11,7 @@ import netdsl.elaborate.nodes as nodes
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import chain, dotted_name, find_layer, read_name, unknown_layer, unknown_name
-from netdsl.elaborate.values import LAYERS, NUMBERS, SHAPE_ATTRIBUTES, Bundle, Failed, describe
+from netdsl.elaborate.values import LAYERS, NUMBERS, SHAPE_ATTRIBUTES, Bundle, Failed, describe, written
 from netdsl.ops.fields import Word
 from netdsl.text import syntax
 from netdsl.text.diagnostics import did_you_mean
@@ -54,17 +55,31 @@ def _item(site: Site, expr: syntax.Expr) -> Any:
 
 @core.evaluates(syntax.TupleOf)
 def _tuple(site: Site, expr: syntax.TupleOf) -> Any:
-    items = tuple(core.evaluate(site, item) for item in expr.items)
-    if any(isinstance(i, Value | Bundle) for i in items):
-        items = tuple(_arrow_of(site, i, w) for i, w in zip(items, expr.items, strict=True))
-        for item, written in zip(items, expr.items, strict=True):
-            if not isinstance(item, Value | Bundle):
-                site.error("wrong-kind", f"a bundle holds arrows, not {describe(item)}", written.span)
-        return Bundle(functions.bounded(site, items, expr.span))
-    return functions.bounded(site, items, expr.span)
+    parts = [(item, part) for part in expr.items for item in _parts(site, part)]
+    items = tuple(item for item, _ in parts)
+    if items and not any(isinstance(i, Value | Bundle) for i in items):
+        return functions.bounded(site, items, expr.span)
+    items = tuple(_arrow_of(site, item, part) for item, part in parts)
+    for item, (_, part) in zip(items, parts, strict=True):
+        if not isinstance(item, Value | Bundle):
+            site.error("wrong-kind", f"a bundle holds arrows, not {describe(item)}", part.span)
+    return Bundle(functions.bounded(site, items, expr.span))
 
 
-def _arrow_of(site: Site, item: Any, expr: syntax.Expr) -> Any:
+def _parts(site: Site, part: syntax.Expr | syntax.Spread) -> Sequence[Any]:
+    """What a part of a bundle or a tuple brings: itself, or with a `*` all that it holds."""
+    if not isinstance(part, syntax.Spread):
+        return (core.evaluate(site, part),)
+    value = core.evaluate(site, part.value)
+    if isinstance(value, Bundle):
+        return value.items
+    if not isinstance(value, list | tuple):
+        help = f"without the `*` it is one of them: `{written(part.value.span)}`"
+        site.error("wrong-kind", f"`*` opens a bundle or a list, not {describe(value)}", part.span, help=help)
+    return value
+
+
+def _arrow_of(site: Site, item: Any, expr: syntax.Expr | syntax.Spread) -> Any:
     """A number beside arrows is a constant arrow: `(x, 0.5) -> maximum`."""
     if isinstance(item, NUMBERS) and not isinstance(item, bool):
         return nodes.constant(site, float(item), expr)

@@ -82,18 +82,23 @@ def _whole(site: Site, expr: syntax.Call, value: Any) -> int:
     return int(value)
 
 
+def _held(items: Any) -> Any:
+    """What a list or a bundle holds."""
+    return items.items if isinstance(items, Bundle) else items
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": _extreme(min),
     "max": _extreme(max),
-    "len": lambda c, e, items: len(items.items if isinstance(items, Bundle) else items),
+    "len": lambda c, e, items: len(_held(items)),
     "range": _range,
     "round": lambda c, e, x: round(x),
     "floor": lambda c, e, x: math.floor(x),
     "ceil": lambda c, e, x: math.ceil(x),
     "int": _whole,
-    "zip": lambda c, e, *lists: bounded(c, [tuple(t) for t in zip(*lists, strict=False)], e.span),
-    "enumerate": lambda c, e, items: bounded(c, list(enumerate(items)), e.span),
-    "reversed": lambda c, e, items: bounded(c, list(reversed(items)), e.span),
+    "zip": lambda c, e, *lists: bounded(c, list(zip(*map(_held, lists), strict=False)), e.span),
+    "enumerate": lambda c, e, items: bounded(c, list(enumerate(_held(items))), e.span),
+    "reversed": lambda c, e, items: bounded(c, list(reversed(_held(items))), e.span),
 }
 
 

@@ -136,8 +136,8 @@ def operate(site: Site, name: str, operands: tuple[Value, ...], span: Span, oper
     return result
 
 
-def constant(site: Site, number: float, written: syntax.Expr) -> Value:
-    span = written.span
-    result = add(site, REGISTRY["constant"](number), span, {"value": Setting(number, span, written)})
+def constant(site: Site, number: float, written: syntax.Expr | syntax.Spread) -> Value:
+    setting = Setting(number, written.span, None if isinstance(written, syntax.Spread) else written)
+    result = add(site, REGISTRY["constant"](number), written.span, {"value": setting})
     assert isinstance(result, Value)
     return result

@@ -290,6 +290,8 @@ def _free_names(expr: Any) -> list[syntax.Name]:
         return _free_names(expr.stages[0])
     if isinstance(expr, syntax.TupleOf):
         return [n for item in expr.items for n in _free_names(item)]
+    if isinstance(expr, syntax.Spread):
+        return _free_names(expr.value)
     if isinstance(expr, syntax.Binary):
         return _free_names(expr.left) + _free_names(expr.right)
     return []

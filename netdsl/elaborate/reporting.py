@@ -19,15 +19,13 @@ from netdsl.text.trail import CallFrame, Pass, trail
 class ShownValues:
     """`c = 16`, worked out when it is shown."""
 
-    __slots__ = ("parts", "target")
+    __slots__ = ("named",)
 
-    def __init__(self, target: Sequence[syntax.Name], parts: Sequence[Any]) -> None:
-        self.target = target
-        self.parts = parts
+    def __init__(self, named: Sequence[tuple[syntax.Name, Any]]) -> None:
+        self.named = named
 
     def __str__(self) -> str:
-        shown = (describe(v) for v in self.parts)
-        return ", ".join(f"`{n.id} = {text.strip('`')}`" for n, text in zip(self.target, shown, strict=False))
+        return ", ".join(f"`{name.id} = {describe(value).strip('`')}`" for name, value in self.named)
 
 
 @entity
@@ -94,11 +92,10 @@ class Errors:
             self.frames.pop()
 
     @contextmanager
-    def going(self, target: Sequence[syntax.Name], item: Any, span: Span, count: int) -> Iterator[None]:
+    def going(self, named: Sequence[tuple[syntax.Name, Any]], span: Span, count: int) -> Iterator[None]:
         """One pass of a loop: errors in it say which. A loop of one pass goes without."""
         if count > 1:
-            parts = item if len(target) > 1 else (item,)
-            self.passes.append(Pass(ShownValues(target, parts), span, len(self.frames)))
+            self.passes.append(Pass(ShownValues(named), span, len(self.frames)))
         try:
             yield
         finally:

@@ -74,7 +74,7 @@ class LaidRow:
             return True
         if last in ("LPAR", "LSQB", "CLAIM", "DOT") or here in ("RPAR", "RSQB", "COMMA", "DOT", "COLON"):
             return False
-        if last == "MINUS" and self.is_sign(i - 1):
+        if last in ("MINUS", "STAR") and self.is_sign(i - 1):
             return False
         if "ASSIGN" in (here, last):
             return not self.is_setting(piece)

@@ -41,10 +41,18 @@ class ListOf:
 
 @record
 class TupleOf:
-    """`(a, b)`: a bundle of arrows, or a tuple of numbers. One item only as `(a,)`; `(a)` is `a`."""
+    """`(a, b)`: a bundle of arrows, or a tuple of numbers. `(a)` is `a`, `(a,)` holds it, `()` nothing."""
 
     span: Span
-    items: tuple[Expr, ...]
+    items: tuple[Expr | Spread, ...]
+
+
+@record
+class Spread:
+    """`*seen` in `(*seen, x)`: all that a bundle or a list holds, one by one."""
+
+    span: Span
+    value: Expr
 
 
 @record
@@ -130,12 +138,21 @@ class If:
     otherwise: Body | None
 
 
+LoopNames = Name | tuple["LoopNames", ...]
+"""What a part of an item is called in a loop; in brackets, the parts of that part."""
+
+
+def words_of(target: LoopNames) -> tuple[Name, ...]:
+    """The names of a target, those in inner brackets too, in order."""
+    return tuple(n for part in target for n in words_of(part)) if isinstance(target, tuple) else (target,)
+
+
 @record
 class Each:
     """`each b in [1, 2] { … }`: one branch an item, as a bundle."""
 
     span: Span
-    target: tuple[Name, ...]
+    target: tuple[LoopNames, ...]
     items: Expr
     body: Body
 
@@ -252,7 +269,7 @@ class AssertRow:
 @record
 class ForRow:
     span: Span
-    target: tuple[Name, ...]
+    target: tuple[LoopNames, ...]
     items: Expr
     body: Body
 

@@ -105,14 +105,13 @@ class TreeBuilder:
         return syntax.LayerRow(span, (self.word(name),), value)
 
     def bundle_row(self, span: Span, names: syntax.TupleOf, value: syntax.Pipeline) -> syntax.LayerRow:
+        help = "as in `(keep, work): x -> split(2)`"
         for item in names.items:
             if not isinstance(item, Name):
-                self.collector.report(
-                    "unexpected-token",
-                    "the arrows of a bundle are given plain names",
-                    item.span,
-                    help="as in `(keep, work): x -> split(2)`",
-                )
+                message = "the arrows of a bundle are given plain names"
+                self.collector.report("unexpected-token", message, item.span, help=help)
+        if not names.items:
+            self.collector.report("missing-name", "the arrows of a bundle need names", names.span, help=help)
         words = tuple(item for item in names.items if isinstance(item, Name))
         return syntax.LayerRow(span, words, value, bundle=True)
 
@@ -136,7 +135,7 @@ class TreeBuilder:
     def assert_(self, span: Span, condition: Expr, message: Token | None) -> syntax.AssertRow:
         return syntax.AssertRow(span, condition, unquote(message.text) if message else None)
 
-    def for_(self, span: Span, target: tuple[Name, ...], items: Expr, body: syntax.Body) -> syntax.ForRow:
+    def for_(self, span: Span, target: tuple[syntax.LoopNames, ...], items: Expr, body: syntax.Body) -> syntax.ForRow:
         return syntax.ForRow(span, target, items, body)
 
     def state(
@@ -147,8 +146,10 @@ class TreeBuilder:
     def next(self, span: Span, name: Token, value: syntax.Pipeline) -> syntax.NextRow:
         return syntax.NextRow(span, self.word(name), value)
 
-    def target(self, span: Span, *words: Token) -> tuple[Name, ...]:
-        return tuple(map(self.word, words))
+    def target(self, span: Span, *words: Token | tuple[syntax.LoopNames, ...]) -> tuple[syntax.LoopNames, ...]:
+        """Names, and names in brackets inside them; a name alone in brackets is itself."""
+        found = (w if isinstance(w, tuple) else self.word(w) for w in words)
+        return tuple(f[0] if isinstance(f, tuple) and len(f) == 1 else f for f in found)
 
     def dims(self, span: Span, *found: Expr) -> tuple[Expr, ...]:
         return found
@@ -214,8 +215,11 @@ class TreeBuilder:
     def list_(self, span: Span, *items: Expr) -> syntax.ListOf:
         return syntax.ListOf(span, items)
 
-    def tuple_(self, span: Span, *items: syntax.Pipeline) -> syntax.TupleOf:
-        return syntax.TupleOf(span, tuple(map(lone, items)))
+    def tuple_(self, span: Span, *items: syntax.Pipeline | syntax.Spread) -> syntax.TupleOf:
+        return syntax.TupleOf(span, tuple(i if isinstance(i, syntax.Spread) else lone(i) for i in items))
+
+    def spread(self, span: Span, star: Token, value: Expr) -> syntax.Spread:
+        return syntax.Spread(span, value)
 
     def group(self, span: Span, value: syntax.Pipeline) -> Expr:
         return lone(value)
@@ -227,7 +231,7 @@ class TreeBuilder:
             otherwise = syntax.Body(otherwise.span, (otherwise,))
         return syntax.If(span, condition, then, otherwise)
 
-    def each(self, span: Span, target: tuple[Name, ...], items: Expr, body: syntax.Body) -> syntax.Each:
+    def each(self, span: Span, target: tuple[syntax.LoopNames, ...], items: Expr, body: syntax.Body) -> syntax.Each:
         return syntax.Each(span, target, items, body)
 
     def value(self, span: Span, value: syntax.Pipeline) -> Expr:

@@ -208,7 +208,7 @@ def _loop_words(use: BlockUse) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for part in parts_of(rows_of(use)):
         if isinstance(part, syntax.ForRow | syntax.Each):
-            for word in part.target:
+            for word in syntax.words_of(part.target):
                 found.setdefault(word.id, []).append(part.items)
     return found
 

@@ -33,9 +33,10 @@ from netdsl.text import syntax
 def branches_in(use: BlockUse) -> Iterator[Branches]:
     """Those whose turns could be a loop."""
     for each in () if isinstance(use.block, Recurrent) else _outermost(rows_of(use)):
+        names = syntax.words_of(each.target)
         places = [i for i, n in enumerate(use.graph.nodes) if _holds(each, n)]
         if places and _is_ranged(each) and places[-1] - places[0] + 1 == len(places):
-            word = _word(use, each.target[0].id)
+            word = _word(use, names[0].id)
             if word not in use.hidden:
                 yield Branches(each, word, [use.graph.nodes[i] for i in places])
 
@@ -60,12 +61,12 @@ def _outermost(part: Any) -> Iterator[syntax.Each]:
 
 def _is_ranged(each: syntax.Each) -> bool:
     """Whether it goes over `range(count)`, and no row of it depends on more than the number of the turn."""
-    if bounds_of(each.items) is None or len(each.target) != 1:
+    if bounds_of(each.items) is None or len(names := syntax.words_of(each.target)) != 1:
         return False
     inner = list(parts_of(each.body))
-    loops = [n.id for p in inner if isinstance(p, syntax.Each | syntax.ForRow) for n in p.target]
+    loops = [n.id for p in inner if isinstance(p, syntax.Each | syntax.ForRow) for n in syntax.words_of(p.target)]
     shared = any(isinstance(p, syntax.LayerRow) and p.shared for p in inner)
-    return each.target[0].id not in loops and not shared and not any(isinstance(p, syntax.If) for p in inner)
+    return names[0].id not in loops and not shared and not any(isinstance(p, syntax.If) for p in inner)
 
 
 def _word(use: BlockUse, word: str) -> str:
@@ -87,7 +88,7 @@ def enter(use: BlockUse, names: Vocabulary, node: Node | None) -> Branches | Non
     if found and node is found.nodes[0]:
         _begin(found, names)
     if found and node and found.follows():
-        names.turn[found.each.target[0].id] = combine("+", name(found.word), number(found.first))
+        names.turn[syntax.words_of(found.each.target)[0].id] = combine("+", name(found.word), number(found.first))
         use.env[found.word] = found.nodes.index(node) * int(found.count) // len(found.nodes)
         return found
     return None

@@ -86,7 +86,7 @@ def _region(part: Any) -> Region | None:
     bounds = bounds_of(part.items) if isinstance(part, syntax.ForRow) and len(part.body.rows) == 1 else None
     if bounds is None:
         return None
-    (row,), words = part.body.rows, {n.id for n in part.target}
+    (row,), words = part.body.rows, {n.id for n in syntax.words_of(part.target)}
     if not isinstance(row, syntax.LayerRow):
         return None
     plain = not row.bundle and not row.shared and len(row.names) <= 1
