@@ -17,6 +17,8 @@ from netdsl.text.foreign.settings import RENAMED
 
 WHOLE = ("41", "5", "3", "23", "9")
 """Numbers for what is counted, none of them a number of the tables' texts but one of a kernel."""
+PLACES = ("1", "2")
+"""Numbers for one axis: that of an axis that the input lacks is corrected, and is no number to keep."""
 SPELLINGS = ("{}", "{}", "nn.{}", "tf.keras.layers.{}", "F.{}")
 WORDS = ('"same"', "same", '"relu"', "relu", '"valid"', "true", "False", "None")
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?(?![\w.])|(?<=\w\()-?\d+")
@@ -37,7 +39,8 @@ def named(chance: random.Random, layer: str) -> list[str]:
     found = []
     for field in fields:
         if chance.random() < (0.7 if field.required else 0.2):
-            found.append(f"{chance.choice(foreign_names(field.name))}={value(chance, field.kind)}")
+            text = value(chance, field.kind) if field.name != "axis" else chance.choice(PLACES)
+            found.append(f"{chance.choice(foreign_names(field.name))}={text}")
     if chance.random() < 0.15:
         found.append(chance.choice(['activation="relu"', "activation=tanh", 'name="a1"', "use_bias=False"]))
     chance.shuffle(found)
@@ -67,7 +70,7 @@ def arguments(chance: random.Random, word: str, layer: str, on: str) -> str:
     """By place, by name or both; where PyTorch is told the size of the input, that is said as it is."""
     row = foreign.way(word)
     along = layer in REGISTRY and REGISTRY[layer].settings()[:1] and REGISTRY[layer].settings()[0].name in AXES
-    first = [chance.choice(("1", "2") if along else WHOLE) for _ in range(chance.choice([0, 1, 1, 2, 2, 3]))]
+    first = [chance.choice(PLACES if along else WHOLE) for _ in range(chance.choice([0, 1, 1, 2, 2, 3]))]
     if row is not None and 0 <= row.inferred < len(first) and "Lazy" not in word:
         channels = sizes(on)
         first[row.inferred] = channels[-1] if layer in OF_FEATURES and len(channels) < 3 else channels[0]
@@ -118,6 +121,10 @@ LAWFUL = {
 """How a number may come out as another, each with its reason. A pad that is causal is worked out of its kernel."""
 
 
+LONG = ("narrow", "select")
+"""Words for a part that is said by where it begins and how long it is; a slice is told where it ends."""
+
+
 def not_written(word: str, written: str, got: str) -> list[Decimal]:
     """Numbers of a text that its author did not write, in any lawful way; none of a call that says no number."""
     given = numbers(written)
@@ -125,7 +132,13 @@ def not_written(word: str, written: str, got: str) -> list[Decimal]:
         return []  # the example of the table: what a word needs, of which nothing was said
     lawful = {*given, *own_numbers(word), *(change(n) for n in given for change in LAWFUL.values())}
     lawful |= {(a - 1) * b for a in given for b in [*given, Decimal(1)]}
+    if foreign.plain(word) in LONG:
+        lawful |= {a + b for a in given for b in [*given, Decimal(1)]}
     return [n for n in numbers(got) if n not in lawful and n != 0]
+
+
+FIRST = {"batchnorm": (1, 3), "stack": (1,), "concat": (1,)}
+"""What the axis is called elsewhere that goes without saying here: the first, behind a batch or channels last."""
 
 
 def lost(written: str, got: str, on: str, said: Sequence[str]) -> list[Decimal]:
@@ -134,6 +147,7 @@ def lost(written: str, got: str, on: str, said: Sequence[str]) -> list[Decimal]:
         return []  # the slopes are as many as the channels; what is averaged over one picture has no momentum
     if any("; " in s.partition("write ")[2] or "inferred" in s or "counted" in s for s in said):
         return []
+    first = {Decimal(n) for layer, places in FIRST.items() if got.startswith(layer) for n in places}
     left = numbers(got)
-    lawful = {*left, *(n + 1 for n in left), *(1 - n for n in left), *map(Decimal, sizes(on))}
+    lawful = {*left, *first, *(n + 1 for n in left), *(1 - n for n in left), *map(Decimal, sizes(on))}
     return [n for n in numbers(written) if n not in lawful]

@@ -88,7 +88,7 @@ def _foreign(site: Site, word: str, text: str, near: Span | None = None) -> str 
     needless = foreign.needless(word)
     if needless is not None:
         return needless
-    settled = [part for part in _settings(text) if reading.operand(given(part).value) is None]
+    settled = [part for part in _settings(text, reading, word) if reading.operand(given(part).value) is None]
     if found is not None and settled:
         return _in_its_words(reading, found)
     if found is not None:
@@ -123,10 +123,12 @@ def _turned(site: Site, word: str, written: str) -> list[str]:
     return [f"along the steps of `[steps, features]`, `transpose -> {written}{back[layer]}`"] if sequence else []
 
 
-def _settings(text: str) -> list[str]:
+def _settings(text: str, reading: CallReader, word: str) -> list[str]:
     """The settings in the text of a call that change what it computes."""
+    layer = layer_of(word) or ""
+    names = [*(reading.settings(layer) or []), *reading.unread]
     found = parts(text.partition("(")[2].rpartition(")")[0])
-    return [part for part in found if left_out(given(part).name or "") is None]
+    return [p for p in found if left_out(n := given(p).name or "") is None or named_here(n, names)]
 
 
 def _in_its_words(reading: CallReader, way: foreign.Way) -> str:

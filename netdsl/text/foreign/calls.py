@@ -229,8 +229,8 @@ class CallReader:
         after = ["last"] if special.last_alone(word, layer, arguments) else []
         factor = row is not None and row.first and word.islower()  # `upsample(2)`: PyTorch's `Upsample(2)` is a size
         told = signatures.named(word, arguments, names) if word != layer and not factor else None
-        said = conversions.meant(word, layer, self.by_place(word, arguments) if told is None else told)
-        if said is None:
+        listed, told = told is not None, self.by_place(word, arguments) if told is None else told
+        if (said := conversions.meant(word, layer, told, self.unread)) is None:
             return None
         for place, argument in enumerate(said):
             name = argument.name or (names[place] if place < len(names) else None)
@@ -251,7 +251,7 @@ class CallReader:
                 elif act is not None:
                     after.append(act)
                     continue
-                if act is None and told is None and name not in ("stride", "pad"):
+                if act is None and not listed and name not in ("stride", "pad"):
                     return None  # whose place it is there is not known
             if name is None or not self.take(layer, name, value, found, after):
                 return None

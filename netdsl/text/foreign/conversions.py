@@ -131,13 +131,14 @@ OF_WORDS: tuple[tuple[str, str, Callable[[str], Found]], ...] = (
 """Where the word decides: how the sides of an input are listed there."""
 
 
-def meant(word: str, layer: str, arguments: Sequence[GivenArgument]) -> list[GivenArgument] | None:
-    """Arguments as they are said here; None where one of them cannot be."""
+def meant(word: str, layer: str, arguments: Sequence[GivenArgument], unread: list[str]) -> list[GivenArgument] | None:
+    """Arguments as they are said here; None where one of them cannot be, which is then among the `unread`."""
     found: list[GivenArgument] = []
     for argument in arguments:
         convert = _conversion(word, layer, argument.name or "")
         said = convert(argument.value) if convert is not None else keep(argument.value)
         if said is None:
+            unread.append(str(argument.name))
             return None
         found += [argument._replace(name=name or argument.name, value=value) for name, value in said.items()]
     functional = re.match(r"(?:torch\.nn\.)?(?:F|functional)\.", word) is not None
@@ -156,10 +157,10 @@ def _is(pattern: str, word: str) -> bool:
 
 # ---------------------------------------------------------------- axes
 
-AXES = ("axis", "dim", "start", "start_dim", "axes")
+AXES = ("axis", "dim", "dimension", "start", "start_dim", "axes")
 
 NO_USUAL = frozenset(
-    ("mean", "sum", "reduce_max", "reduce_min", "squeeze", "unsqueeze", "softmax", "log_softmax", "argmax")
+    ("mean", "sum", "reduce_max", "reduce_min", "squeeze", "unsqueeze", "softmax", "log_softmax", "argmax", "slice")
 )
 """Layers for which no axis is the usual one, or another for images and for sequences."""
 BY_CLASS = frozenset(("softmax", "log_softmax", "argmax"))
@@ -168,18 +169,20 @@ BY_CLASS = frozenset(("softmax", "log_softmax", "argmax"))
 
 def without_batch(word: str, layer: str, name: str | None, value: str) -> str | None:
     """An axis as it is counted here: PyTorch counts the batch. "None" for the usual one, None if not certain."""
-    if name not in AXES or layer == "layernorm":  # whose `axes` are counted from the last, not named
-        return value
+    if name not in AXES or layer == "layernorm" or (layer == "slice" and name == "start"):
+        return value  # a layernorm's `axes` are counted from the last, not named; a slice starts at an index
     if layer == "linear":
         return value if value == "-1" else None  # no other layer of that name sums over another than the last
     if value.lower() == "none":
         return "None"
+    torch = TORCH_NAME.match(word) or name in ("dim", "start_dim")
     if layer in NO_USUAL:
-        torch = TORCH_NAME.match(word) or name == "dim"
         return shifted(value) if torch else "None" if value == "-1" and layer in BY_CLASS else None
-    if value in ("0", "1") or (not TORCH_NAME.match(word) and value in ("-1", "3")):
+    if layer == "one_hot":
+        return "None" if value == "-1" else shifted(value)
+    if value in ("0", "1") or (not torch and value in ("-1", "3")):
         return "None"  # that of the channels
-    if not TORCH_NAME.match(word):
+    if not torch:
         return None
     return str(int(value) - 1) if value.isdecimal() else value
 
