@@ -64,6 +64,9 @@ class CallReader:
         if not balanced(found[2]):
             return self.called_on(text.strip())
         word, arguments = found[1], [given(part) for part in parts(found[2])]
+        arrow, _, method = word.partition(".")
+        if method and arrow in self.arrows:  # `x.split(2)`
+            word, arguments = f"F.{method}", [GivenArgument(None, arrow), *arguments]
         if plain(word) in ("sequential", "stacksequential", "modulelist"):
             listed = arguments[0].value if len(arguments) == 1 and arguments else ""
             items = parts(listed[1:-1]) if listed[:1] == "[" else [a.value for a in arguments]

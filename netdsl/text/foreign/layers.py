@@ -247,7 +247,7 @@ WAYS: tuple[Way, ...] = (
     Way(
         "split(2)",
         IMAGE,
-        "chunk tensor_split SliceChannel SplitLayer unbind unstack",
+        "chunk tensor_split SliceChannel SplitLayer",
         says="it takes the number of parts",
     ),
     Way("one_hot(10)", WORDS, "OneHot onehot to_categorical OneHotEncoding"),
@@ -355,6 +355,7 @@ MISSING: tuple[Missing, ...] = (
     Missing("softsign", "x / (1 + (x -> abs))"),
     Missing("tanhshrink", "x - (x -> tanh)"),
     Missing("logsigmoid log_sigmoid", "0 - (0 - x -> softplus)"),
+    Missing("unbind unstack", says="`split` cuts an axis into parts of one, and `squeeze` takes it away in each"),
     Missing("glu GLULayer gated_linear_unit", "(x -> split(2, axis=-1))[0] * ((x -> split(2, axis=-1))[1] -> sigmoid)"),
     Missing("swiglu SwiGLU", "((x -> split(2, axis=-1))[0] -> silu) * (x -> split(2, axis=-1))[1]"),
     Missing("maxout", "x -> split(2) -> maximum"),

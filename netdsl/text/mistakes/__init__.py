@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from netdsl.text.diagnostics import Diagnostic
-from netdsl.text.mistakes import bodies, conditions, elsewhere, equals, expressions, heads, loops, outputs, pipelines
+from netdsl.text.mistakes import (
+    bodies,
+    commas,
+    conditions,
+    elsewhere,
+    equals,
+    expressions,
+    heads,
+    loops,
+    outputs,
+    pipelines,
+)
 from netdsl.text.mistakes.mistake import Mistake, described, words
 
 __all__ = ["Mistake", "explain"]
@@ -87,7 +98,9 @@ GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     bodies.missing_body,
     equals.colon_for_equals,
     pipelines.decimal_comma,
-    pipelines.joined_by_comma,
+    bodies.angled,
+    commas.several_names,
+    commas.joined_by_comma,
     heads.row_name,
     heads.missing_name,
     bodies.wrong_bracket,

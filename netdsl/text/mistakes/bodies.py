@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 
 from netdsl.text.diagnostics import Diagnostic, Label
+from netdsl.text.foreign.calls import layer_of
+from netdsl.text.mistakes.commas import labelled
+from netdsl.text.mistakes.equals import reader
 from netdsl.text.mistakes.heads import library_names
-from netdsl.text.mistakes.mistake import VALUES, Mistake, line_rest, words
+from netdsl.text.mistakes.mistake import VALUES, Mistake, line_rest, line_span, words
 from netdsl.text.tokens import SIGN
 
 OPENS_BODY = frozenset(("NET", "BLOCK", "RECURRENT", "TRAIN", "FOR", "IF", "EACH", "ELSE"))
@@ -68,10 +71,39 @@ def missing_body(m: Mistake) -> Diagnostic | None:
     return m.say("missing-braces", f"`{words(m)}` has no body", m.last, help=f"write `{words(m)} {{ … }}`")
 
 
+def angled(m: Mistake) -> Diagnostic | None:
+    """`linear<10>`: settings as C++ has them."""
+    if m.token.kind not in ("GT", "COMMA", "RPAR") or m.value_wanted:
+        return None
+    line = line_span(m, m.head.start).text
+    found = next((f for f in re.finditer(r"(\w+)<([^<>]*)>", line) if layer_of(f[1]) is not None), None)
+    if found is None:
+        return None
+    help = f"write `{line[: found.start()]}{found[1]}({found[2].strip()}){line[found.end() :]}`"
+    return m.say("wrong-bracket", "settings stand in parentheses, not between `<` and `>`", help=help)
+
+
+def _round(m: Mistake) -> str | None:
+    """The row with round brackets in place of braces that hold a list."""
+    found = re.match(r"\{([^{}\n]*,[^{}\n]*|\s*\d+\s*)\}", m.source.text[m.token.start :])
+    if found is None:
+        return None
+    start = (m.token if m.token.first else m.head).start
+    line, at = line_span(m, start).text, m.token.start - start
+    before = line[:at].rstrip() if m.last is not None and m.last.kind == "NAME" else line[:at]
+    row = f"{before}({found[1].strip()}){line[at + found.end() :]}"
+    label, row = labelled(row)
+    return label + (reader(m).rewrite(row) or row)
+
+
 def wrong_bracket(m: Mistake) -> Diagnostic | None:
     shaped = m.head.kind in ("INPUT", "PARAM", "CONST", "STATE") and "LSQB" in m.expected
     if shaped and m.token.kind in ("LPAR", "LBRACE"):
         return m.say("wrong-bracket", "a shape stands in square brackets", help=f"write `{words(m)} {bracketed(m)}`")
+    row = _round(m) if m.token.kind == "LBRACE" else None
+    if row is not None:
+        message = "`{` opens the rows of a body; arrows and settings stand in round brackets"
+        return m.say("wrong-bracket", message, help=f"write `{row}`")
     if m.token.kind == "LBRACE" and m.value_wanted:
         return m.say(
             "wrong-bracket",

@@ -77,11 +77,8 @@ def reader(m: Mistake) -> CallReader:
     """How calls are read among the rows of the text."""
     names = zip(m.tokens, m.tokens[1:], strict=False)
     arrows = {a.text for a, b in names if a.kind == "NAME" and (a.first and b.kind in ("COLON", "ASSIGN"))}
-    inputs = {
-        b.text
-        for a, b in zip(m.tokens, m.tokens[1:], strict=False)
-        if a.kind == "INPUT" or (a.kind == "COMMA" and a.opener is not None and a.opener.kind == "LBRACE")
-    }
+    following = zip(m.tokens, m.tokens[1:], m.tokens[2:], strict=False)
+    inputs = {b.text for a, b, c in following if a.kind == "INPUT" or (a.kind == "COMMA" and c.kind == "LSQB")}
     return CallReader(arrows | inputs)
 
 

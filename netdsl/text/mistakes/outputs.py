@@ -28,7 +28,7 @@ def output_row(m: Mistake) -> Diagnostic | None:
     if several is not None:
         names = ", ".join(re.findall(r"\w+", re.sub(r"\band\b", " ", several[1] or several[2])))
         return m.say("unexpected-token", "outputs are named side by side", help=f"write `output {names}`")
-    if text == "…" or re.search(r"->\s*output\b|[-+*/%=,>]$", rest):
+    if text == "…" or re.match(r"\w+\s*:", text) or re.search(r"->\s*output\b|[-+*/%=,>]$", rest):
         return None
     if re.fullmatch(r"\w+", rest) and not label:
         return m.say("unexpected-token", "an output's name follows the word", help=f"write `output {rest}`")

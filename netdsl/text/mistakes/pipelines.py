@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from netdsl.text.diagnostics import Diagnostic, Fix
 from netdsl.text.foreign.amounts import share
 from netdsl.text.mistakes.mistake import VALUES, Mistake, line_rest, words
@@ -83,28 +81,6 @@ def decimal_comma(m: Mistake) -> Diagnostic | None:
     number = f"{last.text}.{after.text}"
     fix = Fix(m.place(m.token), ".")
     return m.say("decimal-comma", f"`{last.text},{after.text}` is two numbers", help=f"write `{number}`", fix=fix)
-
-
-def joined_by_comma(m: Mistake) -> Diagnostic | None:
-    """`conv(16, 3), relu`: layers in a row as in a list."""
-    if m.token.kind != "COMMA" or m.level != "row" or m.last is None or m.head.kind in NO_PIPELINES:
-        return None
-    if m.token.opener is not None and m.token.opener.kind != "LBRACE":
-        return None
-    rest = line_rest(m, m.last.end)
-    if rest == "," and m.last is not m.head:
-        fix = Fix(m.place(m.token), "")
-        return m.say("unexpected-comma", "a row ends with its line", help="leave the comma out", fix=fix)
-    if m.last.kind not in ("NAME", "RPAR", "RSQB") or ":" in rest or not re.match(r",\s*[A-Za-z_]", rest):
-        return None
-    from netdsl.text.foreign.pieces import parts
-
-    row = line_rest(m, m.head.start)
-    help = f"write `{' -> '.join(parts(row))}`" if row != "…" else "as in `conv(64, 3) -> relu`"
-    return m.say("missing-arrow", "layers are joined by arrows, not by commas", help=help)
-
-
-NO_PIPELINES = ("INPUT", "LET", "PARAM", "CONST", "SET", "ASSERT", "STATE", "USE", "TRAIN", "NET", "BLOCK", "RECURRENT")
 
 
 def chained_comparison(m: Mistake) -> Diagnostic | None:
