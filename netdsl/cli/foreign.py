@@ -230,7 +230,7 @@ def _row(line: CommandLine, word: str, values: Sequence[str]) -> str | None:
         return _data(values, line)
     if row and f"--{keyword}" in line.options:
         return f"write `--{keyword} {_declared(line, keyword, values)}`"
-    said = foreign.row_help(name, "")
+    said = foreign.row_help(name)
     return said.replace("leave the row out", "leave it out") if said else None
 
 
@@ -363,7 +363,7 @@ def _elsewhere(line: CommandLine, word: str, values: Sequence[str]) -> str | Non
     if (
         what
         or word in ("loss", "metric")
-        or foreign.row_help(word.replace("-", "_"), "")
+        or foreign.row_help(word.replace("-", "_"))
         or foreign.row(word.replace("-", "_"))
     ):
         return "it belongs to training, which `netdsl train` does: leave it out"

@@ -29,14 +29,10 @@ def declared_row(site: Site, recipe: Recipe, row: syntax.RecipeRow, rows: Sequen
     elif keyword in SETTINGS:
         recipe.settings[keyword] = _setting(site, SETTINGS[keyword], row)
     else:
-        from netdsl.elaborate.parts import stray_setting  # late: right texts need none
-        from netdsl.text import foreign
+        from netdsl.elaborate.recipe_words import row_of  # late: right texts need none
 
         known = [*tables, *TERMS, *SETTINGS]
-        help = (
-            stray_setting(rows, row) or foreign.row_help(keyword, row.value.span.text) or did_you_mean(keyword, known)
-        )
-        help = help or f"rows of a recipe are {', '.join(known)}"
+        help = row_of(site, rows, row) or did_you_mean(keyword, known) or f"rows of a recipe are {', '.join(known)}"
         site.error("unknown-setting", f"a recipe has no `{keyword}`", row.keyword.span, help=help)
 
 
@@ -53,23 +49,16 @@ def declaration(site: Site, table: Mapping[str, type[Declared]], row: syntax.Rec
     call = stage if isinstance(stage, syntax.Call) else syntax.Call(stage.span, stage, ())
     what = row.keyword.id
     if not isinstance(call.function, syntax.Name):
-        from netdsl.text import foreign  # late: right texts need none
+        from netdsl.elaborate.recipe_words import unknown  # late: right texts need none
 
-        same = foreign.declared(call.function.span.text, table)
-        help = f"did you mean `{same}`?" if same else f"there are {', '.join(table)}"
-        if what == "data" and "/" in call.function.span.text:
-            from netdsl.text.mistakes.elsewhere import KIND
-
-            help = KIND.format(call.function.span.text)
-        site.error("wrong-kind", f"`{what}` takes a name such as `{next(iter(table))}`", stage.span, help=help)
+        message = f"`{what}` takes a name such as `{next(iter(table))}`"
+        site.error("wrong-kind", message, stage.span, help=unknown(what, call.span.text))
     name = call.function.id
     if name not in table:
-        from netdsl.text import foreign  # late: right texts need none
+        from netdsl.elaborate.recipe_words import unknown  # late: right texts need none
 
-        same = foreign.declared(name, table)
-        near = None if foreign.undeclared(name, what) else did_you_mean(name, table)
-        help = f"did you mean `{same}`?" if same else near or f"there are {', '.join(table)}"
-        site.error(f"unknown-{what}", f"there is no {what} called `{name}`", call.function.span, help=help)
+        message = f"there is no {what} called `{name}`"
+        site.error(f"unknown-{what}", message, call.function.span, help=unknown(what, call.span.text))
     _refuse_weights(site, what, table[name], call)
     bound = bind_op(site, table[name], call.arguments, call.span)  # type: ignore[arg-type]
     missing = [f.name for f in table[name].settings() if f.required and f.name not in bound]
@@ -102,7 +91,9 @@ def _setting(site: Site, field: Any, row: syntax.RecipeRow) -> Any:
     try:
         return read_setting(field, value)
     except (RuleError, FieldError) as error:
-        site.error("wrong-kind", str(error), stage.span)
+        from netdsl.elaborate.single_rows import instead  # late: right texts need none
+
+        site.error("wrong-kind", str(error), stage.span, help=instead(row.keyword.id, stage.span.text))
 
 
 def fill_defaults(recipe: Recipe) -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from netdsl.elaborate.meant import takes, whole
+from netdsl.elaborate.single_rows import bare, single
 from netdsl.ops.base import RuleError, read_setting
 from netdsl.ops.declared import Declared
 from netdsl.text import foreign, syntax
@@ -18,22 +19,29 @@ from netdsl.text.foreign.values import named_here, several_here
 
 USUAL = {"optimizer": "adam", "schedule": "constant"}
 """What a recipe has without such a row."""
+EXAMPLES = {"lr": "0.1", "momentum": "0.9", "every": "10", "folder": '"folder"', "file": '"text.txt"'}
+"""Settings that must be given, in an example."""
 
 
 # ---------------------------------------------------------------- rows that are settings
 
 
-def stray_setting(rows: Sequence[syntax.RecipeRow], row: syntax.RecipeRow) -> str | None:
-    """Help for a row that is a setting of another; all that belong to that one are told in one text."""
-    what, name = foreign.part(row.keyword.id)
+def stray_setting(texts: Mapping[str, str], word: str) -> str | None:
+    """Help for a row called `word` that is a setting of another; all that belong to that one are told in one text.
+
+    `texts` are the values of the recipe's rows."""
+    what, name = foreign.part(word)
     if not what:
         return None
-    texts = {r.keyword.id: r.value.span.text for r in rows}
-    strays = {foreign.part(word)[1]: text for word, text in texts.items() if foreign.part(word)[0] == what}
     there = _settings(what, texts.get(what)) or {}
     if name in there:
         return f"it is a setting of the {what}, which has `{name}={there[name]}` already: leave the row out"
-    return told(what, name, texts.get(what), strays)
+    return told(what, name, texts.get(what), strays(texts, what))
+
+
+def strays(texts: Mapping[str, str], what: str) -> dict[str, str]:
+    """The settings of an optimizer, a schedule or data (`what`) that are rows of their own."""
+    return {foreign.part(word)[1]: text for word, text in texts.items() if foreign.part(word)[0] == what}
 
 
 def told(what: str, name: str, present: str | None, strays: Mapping[str, str]) -> str:
@@ -53,7 +61,7 @@ def having(what: str, name: str, present: str | None, strays: Mapping[str, str])
     known = [n for n, kind in table.items() if name in _names(kind)]
     if here in known:
         found = {**(_settings(what, present) or {}), **strays}
-        why = _refusal(table[here], {n: text for n, text in found.items() if n in _names(table[here])})
+        why = refusal(table[here], {n: text for n, text in found.items() if n in _names(table[here])})
         return f"it belongs into the brackets of `{here}`{f', but {why}' if why else ''}"
     if here not in table:
         return "it belongs into the brackets of that row"
@@ -70,9 +78,9 @@ def with_settings(what: str, present: str | None, strays: Mapping[str, str]) -> 
     if there is None:
         return None
     found = {**there, **strays}
-    if not set(found) <= set(_names(table[name])) or _refusal(table[name], found):
+    if not set(found) <= set(_names(table[name])) or refusal(table[name], found):
         return None
-    return _text(name, table[name], found)
+    return text_of(name, table[name], found)
 
 
 def _settings(what: str, present: str | None) -> dict[str, str] | None:
@@ -83,7 +91,7 @@ def _settings(what: str, present: str | None) -> dict[str, str] | None:
 
 
 def _named(what: str, present: str | None) -> str:
-    name = (present or USUAL.get(what, "")).partition("(")[0].strip()
+    name = bare(present or USUAL.get(what, "")).partition("(")[0].strip()
     return foreign.declared(name, tables()[what]) or name
 
 
@@ -105,12 +113,12 @@ def unknown_setting(kind: type[Declared], argument: syntax.Argument, arguments: 
     here = named_here(name, names)
     if here is not None or several_here(name, argument.value.span.text, names):
         return (f"it is called `{here}` here" if here else "each has a name of its own") + anew(kind, arguments)
-    return (
-        foreign.said(name, what)
-        or _of_another(name, argument.value.span.text)
-        or did_you_mean(name, names)
-        or takes(kind.name, names)
-    )
+    return elsewhere(what, name, argument.value.span.text) or did_you_mean(name, names) or takes(kind.name, names)
+
+
+def elsewhere(what: str, name: str, value: str) -> str | None:
+    """What is said of a setting that an optimizer, a schedule or data (`what`) have elsewhere, given a value."""
+    return foreign.said(name, what) or _of_another(name, value)
 
 
 def _of_another(name: str, value: str) -> str | None:
@@ -122,7 +130,7 @@ def _of_another(name: str, value: str) -> str | None:
         return f"it is a setting of the {other}, as in `{_example(other, setting, value)}`"
     if name in SETTINGS:
         return f"it is a row of the recipe: write `{name} {value}`"
-    row = foreign.row_help(name, value)
+    row = single(name, value) or foreign.row_help(name)
     return row and row.replace("write `", "it is a row of the recipe: write `", 1).replace(
         "the row out", f"`{name}` out"
     )
@@ -132,14 +140,14 @@ def _example(what: str, setting: str, value: str) -> str:
     """A row with such a setting."""
     kinds = [kind for kind in tables()[what].values() if setting in _names(kind)]
     texts = (
-        _text(k.name, k, {**_first(k), setting: value}) for k in kinds if not _refusal(k, {**_first(k), setting: value})
+        text_of(k.name, k, {**first(k), setting: value}) for k in kinds if not refusal(k, {**first(k), setting: value})
     )
     return f"{what} {next(texts, kinds[0].name)}"
 
 
-def _first(kind: type[Declared]) -> dict[str, str]:
+def first(kind: type[Declared]) -> dict[str, str]:
     """Settings that must be given, with numbers for an example."""
-    return {f.name: {"lr": "0.1", "every": "10"}.get(f.name, "1") for f in kind.settings() if f.required}
+    return {f.name: EXAMPLES[f.name] for f in kind.settings() if f.required}
 
 
 def anew(kind: type[Declared], arguments: Sequence[syntax.Argument]) -> str:
@@ -147,8 +155,8 @@ def anew(kind: type[Declared], arguments: Sequence[syntax.Argument]) -> str:
     found = _read(kind, ", ".join(a.span.text for a in arguments))
     if found is None:
         return ""
-    why = _refusal(kind, found)
-    return f"; {why}" if why else f": write `{_text(kind.name, kind, found)}`"
+    why = refusal(kind, found)
+    return f"; {why}" if why else f": write `{text_of(kind.name, kind, found)}`"
 
 
 def _read(kind: type[Declared], inside: str) -> dict[str, str] | None:
@@ -172,12 +180,12 @@ def _names(kind: type[Declared]) -> list[str]:
     return [f.name for f in kind.settings()]
 
 
-def _text(name: str, kind: type[Declared], found: Mapping[str, str]) -> str:
+def text_of(name: str, kind: type[Declared], found: Mapping[str, str]) -> str:
     inside = ", ".join(f"{n}={found[n]}" for n in _names(kind) if n in found)
     return f"{name}({inside})" if inside else name
 
 
-def _refusal(kind: type[Declared], found: Mapping[str, str]) -> str | None:
+def refusal(kind: type[Declared], found: Mapping[str, str]) -> str | None:
     """Why nothing can be made of some settings; names may stand for any value."""
     missing = [f.name for f in kind.settings() if f.required and f.name not in found]
     if missing:

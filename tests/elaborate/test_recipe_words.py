@@ -119,3 +119,108 @@ def test_a_setting_of_another_program_leads_to_what_checks_or_to_words(what: str
             assert said(rows_with(what, offered[1])) == without, (word, help)
         elif value == "2":
             assert said([*rows_with(what, f"{name}({first})"), offered[1]]) == without, (word, help)
+
+
+# ---------------------------------------------------------------- values of other programs
+
+NUMBERS = {
+    "lr": "0.37",
+    "momentum": "0.83",
+    "nesterov": "true",
+    "weight_decay": "0.013",
+    "beta1": "0.71",
+    "eps": "1e-7",
+}
+NUMBERS |= {"beta2": "0.72", "alpha": "0.73", "lr_decay": "0.02", "every": "7", "factor": "0.41", "power": "1.7"}
+NUMBERS |= {"floor": "0.05", "warmup": "2", "folder": '"p/q"', "file": '"p/q.txt"', "validation": "0.21"}
+PROGRAMS = {
+    "optimizer": ("{}", '"{}"', "optim.{}", "torch.optim.{}", "tf.keras.optimizers.{}"),
+    "schedule": ("{}", '"{}"', "lr_scheduler.{}", "torch.optim.lr_scheduler.{}"),
+    "data": ("{}", "datasets.{}", "torchvision.datasets.{}"),
+}
+HEADS = {"optimizer": "optim", "schedule": "lr_scheduler", "data": "dataset"}
+NAMED = [(what, here, word) for what, here in KINDS for word in (here, *settings.DECLARED.get(here, "").split())]
+
+
+def declared(what: str, call: str) -> tuple[object, list[str]]:
+    """What a row declares, and the helps of the errors."""
+    rows = [LOSS, *rows_with(what, call)]
+    program = load_source(as_source("n.net", f"{NET}train N {{\n  {chr(10).join(rows)}\n}}\n"))
+    found = [d.help or d.message for d in program.check() if d.severity is Severity.ERROR]
+    return (getattr(program.net("N").recipe, what) if not found else None), found
+
+
+def offered_row(what: str, row: str) -> str | None:
+    """The value of the row that is offered for another; None where it is told in words."""
+    rows = [row] + ["data digits"] * (what != "data")
+    help = next(iter(said(rows)), "")
+    found = re.match(rf"write `{what} ([^`]*)`", help)
+    assert found or help.startswith("here it is `"), (row, help)
+    return found[1] if found else None
+
+
+@pytest.mark.parametrize(("what", "here", "word"), NAMED, ids=lambda v: v)
+def test_a_value_of_another_program_keeps_its_numbers(what: str, here: str, word: str) -> None:
+    names = [f.name for f in TABLES[what][here].settings() if f.name in NUMBERS]
+    needed = [n for n in names if n in ("lr", "momentum", "every", "folder", "file")]
+    for given in ([], names[:1], needed, names):
+        numbers = {name: NUMBERS[name] for name in given}
+        call = ", ".join(f"{name}={text}" for name, text in numbers.items())
+        for form in PROGRAMS[what] if not given else [f for f in PROGRAMS[what] if f[0] != '"']:
+            text = form.format(word) + (f"({call})" if given else "")
+            for head in (what, HEADS[what]) if text.partition("(")[0] != here else (HEADS[what],):
+                value = offered_row(what, f"{head} {text}")
+                if value is None:
+                    continue
+                assert all(f"{name}={number}" in value for name, number in numbers.items()), (text, value)
+                found, errors = declared(what, value)
+                read, others = declared(what, f"{here}({call})")
+                assert set(errors) <= set(others), (text, value)
+                for name in numbers if found else ():
+                    assert getattr(found, name) == getattr(read, name), (text, value)
+
+
+PLACED = {
+    "optimizer SGD(model.parameters(), 0.37, 0.83, 0, 0.013, true)": "sgd(lr=0.37, momentum=0.83, nesterov=true, weight_decay=0.013)",
+    "optimizer torch.optim.Adam(params, 0.37, (0.71, 0.72), 1e-7, 0.013)": "adam(lr=0.37, beta1=0.71, beta2=0.72, eps=1e-7, weight_decay=0.013)",
+    "optimizer RMSprop(params, 0.37, 0.73, 1e-7, 0.013, 0.83)": "rmsprop(lr=0.37, alpha=0.73, eps=1e-7, momentum=0.83, weight_decay=0.013)",
+    "optimizer keras.optimizers.RMSprop(0.37, 0.73, 0.83)": "rmsprop(lr=0.37, alpha=0.73, momentum=0.83)",
+    "optimizer keras.optimizers.Adam(0.37, 0.71, 0.72)": "adam(lr=0.37, beta1=0.71, beta2=0.72)",
+    "optimizer keras.optimizers.AdamW(0.37, 0.013)": "adamw(lr=0.37, weight_decay=0.013)",
+    "optimizer SGD(0.37, 0.83)": "sgd(lr=0.37, momentum=0.83)",
+    "optimizer RMSprop(0.37, 0.73, 0.83)": None,
+    "optimizer Adam(0.37, 0.71)": None,
+    "schedule StepLR(optimizer, 7, 0.41)": "step(every=7, factor=0.41)",
+    "lr_scheduler StepLR(7)": "step(every=7)",
+    "schedule CosineAnnealingLR(optimizer, 50)": "cosine",
+    "schedule CosineDecay(0.1, 1000, 0.05)": "cosine(floor=0.05)",
+    "schedule PolynomialLR(optimizer, 5, 1.7)": "polynomial(power=1.7)",
+    "schedule PolynomialLR(optimizer, 5)": "polynomial(power=1)",
+    'data torchvision.datasets.MNIST("p/q", true)': 'mnist(folder="p/q")',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", PLACED)
+def test_settings_by_place_are_those_of_the_program_that_is_meant(row: str) -> None:
+    what = row.split()[0].removeprefix("lr_").replace("scheduler", "schedule")
+    assert offered_row(what, row) == PLACED[row]
+
+
+SINGLE = {
+    "amp bf16": "precision bf16", "amp true": "precision fp16", "mixed_precision mixed_float16": "precision fp16",
+    'precision "bf16-mixed"': "precision bf16", "precision 16": "precision fp16", "precision 32": "precision no",
+    "bf16 true": "precision bf16", 'batch_size "96"': "batch 96", "num_train_epochs 3.0": "epochs 3.0",
+    "seed_everything(42)": "seed 42", "max_epochs 2 * 10": "epochs 2 * 10", "grad_clip none": "clip none",
+    'epochs "20"': "epochs 20", "num_workers 0": "workers 0",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", SINGLE)
+def test_a_row_with_a_single_value_keeps_it(row: str) -> None:
+    assert said(["data digits", row]) == [f"write `{SINGLE[row]}`"]
+    assert said(["data digits", SINGLE[row]]) == []
+
+
+@pytest.mark.parametrize("row", ["amp false", "fp16 0", 'mixed_precision "no"'])
+def test_what_asks_for_float32_needs_no_row(row: str) -> None:
+    assert said(["data digits", row]) == ["numbers are float32 unless a row says otherwise: leave the row out"]

@@ -108,15 +108,11 @@ def row(word: str) -> str | None:
     return _row(settings.ROWS, word)
 
 
-def row_help(word: str, value: str) -> str | None:
-    """Help for a row of a `train` section, given `value`, that another framework's word means."""
-    found = next((r for r in settings.ROWS if plain(word) in map(plain, r.words.split())), None)
-    if found is None:
-        return next(
-            (says for says, words in settings.NO_ROWS.items() if plain(word) in map(plain, words.split())), None
-        )
-    number = re.fullmatch(r"[0-9][0-9.]*(?:e-?[0-9]+)?", value) is not None
-    return f"write `{found.given.format(value) if found.given and number else found.write}`"
+def row_help(word: str) -> str | None:
+    """Help for a row of a `train` section that another framework's word means."""
+    found = row(word)
+    says = (says for says, words in settings.NO_ROWS.items() if plain(word) in map(plain, words.split()))
+    return f"write `{found}`" if found is not None else next(says, None)
 
 
 def part(word: str) -> tuple[str, str]:

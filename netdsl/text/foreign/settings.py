@@ -165,8 +165,6 @@ class ForeignRow:
 
     write: str
     words: str
-    given: str = ""
-    """The same with `{}` for the number that the author gave, where that number means the same here."""
 
 
 ROWS: tuple[ForeignRow, ...] = (
@@ -174,11 +172,13 @@ ROWS: tuple[ForeignRow, ...] = (
         "batch 64",
         "batch_size batchsize bs mini_batch minibatch samples_per_batch ims_per_batch train_batch_size "
         "per_device_train_batch_size samples_per_gpu",
-        "batch {}",
     ),
-    ForeignRow("epochs 20", "n_epochs num_epochs max_epochs epoch max_epoch num_train_epochs", "epochs {}"),
+    ForeignRow("epochs 20", "n_epochs num_epochs max_epochs epoch max_epoch num_train_epochs"),
     ForeignRow("optimizer sgd(lr=0.1)", "optim optimiser solver"),
-    ForeignRow("schedule cosine", "scheduler lr_scheduler lr_policy learning_rate_schedule lr_schedule"),
+    ForeignRow(
+        "schedule cosine",
+        "scheduler lr_scheduler lr_policy learning_rate_schedule lr_schedule lr_scheduler_type lr_decay_style sched",
+    ),
     ForeignRow("data digits", "dataset data_loader dataloader train_data training_data datasource input"),
     ForeignRow("loss (logits, label) -> cross_entropy", "criterion objective loss_fn cost loss_function losses"),
     ForeignRow("metric (logits, label) -> accuracy", "metrics eval_metric evaluate score"),
@@ -186,22 +186,20 @@ ROWS: tuple[ForeignRow, ...] = (
         "clip 1.0",
         "grad_clip gradient_clip clip_norm clip_grad clip_gradient clip_grad_norm max_norm max_grad_norm "
         "global_clipnorm gradient_clip_val",
-        "clip {}",
     ),
     ForeignRow(
         "accumulate 4",
         "gradient_accumulation grad_accum accumulation accumulation_steps accumulate_grad_batches "
         "gradient_accumulation_steps iter_size grad_accum_steps update_freq",
-        "accumulate {}",
     ),
     ForeignRow("precision fp16", "amp use_amp mixed_precision autocast fp16 half"),
     ForeignRow("precision bf16", "bf16 bfloat16"),
-    ForeignRow("seed 1", "random_seed manual_seed random_state seed_everything", "seed {}"),
-    ForeignRow("workers 2", "num_workers n_workers dataloader_num_workers workers_per_gpu", "workers {}"),
+    ForeignRow("seed 1", "random_seed manual_seed random_state seed_everything"),
+    ForeignRow("workers 2", "num_workers n_workers dataloader_num_workers workers_per_gpu"),
 )
 
 PARTS: dict[str, str] = {
-    "optimizer.lr": "lr learning_rate base_lr lr0 init_lr initial_lr",
+    "optimizer.lr": "lr learning_rate base_lr lr0 init_lr initial_lr initial_learning_rate",
     "optimizer.momentum": "momentum mom",
     "optimizer.weight_decay": "weight_decay wd",
     "optimizer.nesterov": "nesterov",
@@ -264,7 +262,8 @@ SAID: dict[str, dict[str, str]] = {
         "t_initial total_iters total_steps max_epochs epochs num_epochs steps num_training_steps max_iters max_steps",
         "a rate falls once, over the whole training: leave `{}` out": "T_0 T_mult t_mul m_mul cycle restarts "
         "num_cycles cycle_limit",
-        "`every=` counts epochs": "decay_steps milestones step_epochs",
+        "a schedule counts epochs, not steps: leave `{}` out": "decay_steps",
+        "`every=` counts epochs": "milestones step_epochs",
         "nothing of it is needed: leave `{}` out": "last_epoch verbose optimizer staircase",
     },
     "data": {
@@ -319,16 +318,18 @@ DECAY = (
 """What other programs add to a loss for the size of the weights."""
 
 DECLARED: dict[str, str] = {
-    "sgd": "GradientDescent momentum_sgd MomentumOptimizer nesterov stochastic_gradient_descent "
+    "sgd": "GradientDescent momentum_sgd MomentumOptimizer momentum nesterov sgd_momentum sgd_nesterov "
+    "stochastic_gradient_descent "
     "GradientDescentOptimizer",
     "adam": "AdamOptimizer",
-    "adamw": "AdamWeightDecay",
+    "adamw": "AdamWeightDecay adamw_torch adamw_hf adamw_torch_fused",
     "rmsprop": "RMSPropOptimizer",
-    "cosine": "CosineAnnealingLR CosineAnnealing CosineDecay cosine_lr CosineAnnealing_LR",
+    "cosine": "CosineAnnealingLR CosineAnnealing CosineDecay cosine_lr CosineAnnealing_LR cosine_decay "
+    "cosine_annealing get_cosine_schedule_with_warmup cosine_with_warmup WarmupCosine",
     "step": "StepLR StepDecay step_decay",
-    "polynomial": "poly PolynomialLR PolynomialDecay",
-    "linear": "LinearLR linear_decay",
-    "constant": "ConstantLR fixed none",
+    "polynomial": "poly PolynomialLR PolynomialDecay get_polynomial_decay_schedule_with_warmup",
+    "linear": "linear_decay get_linear_schedule_with_warmup linear_with_warmup WarmupLinear",
+    "constant": "fixed none get_constant_schedule constant_with_warmup get_constant_schedule_with_warmup",
     "imagefolder": "ImageFolder folder images image_folder imagenet image_dataset_from_directory directory",
     "cifar10": "cifar CIFAR_10",
     "mnist": "FashionMNIST fashion_mnist",
