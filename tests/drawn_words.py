@@ -80,7 +80,7 @@ def arguments(chance: random.Random, word: str, layer: str, on: str) -> str:
     return ", ".join([*first, *rest])
 
 
-OF_FEATURES = ("linear", "lstm", "gru", "rnn", "layernorm", "multihead_attention")
+OF_FEATURES = ("linear", "lstm", "gru", "rnn", "layernorm", "rmsnorm", "multihead_attention")
 
 
 def words() -> Iterator[tuple[str, str, str]]:

@@ -103,34 +103,24 @@ class _Standardised(Elementwise, abstract=True):
         return None
 
 
-class Layernorm(_Standardised):
-    """Normalise over the last `axes` axes, then scale and shift (Ba, Kiros and Hinton, 2016).
+class _Rows(_Standardised, abstract=True):
+    """Rows lie along the last `axes` axes. A learned scale has their sizes, which must be numbers then."""
 
-    Any shape: `[T, F]` over `F` at each step, `[C, H, W]` with `axes=3` over everything. With `affine` the sizes it
-    normalises over must be numbers, for they are the weight's.
-    """
-
-    example: ClassVar[str] = "tokens [197, 768] -> layernorm"
-
-    eps: NonNegative = 1e-5
+    eps: NonNegative | None = None
     axes: Count = 1
     affine: Bool = True
 
     shape: tuple[int, ...] = derived()
 
     def prepare(self) -> None:
-        require_dtype(self.x, DType.FLOAT, "`layernorm` needs real numbers")
+        require_dtype(self.x, DType.FLOAT, f"`{self.name}` needs real numbers")
         if self.axes > self.x.type.rank:
-            raise RuleError(
-                f"`layernorm` cannot normalise over {self.axes} axes of {self.x.type}", code="wrong-rank", field="axes"
-            )
+            message = f"`{self.name}` cannot normalise over {self.axes} axes of {self.x.type}"
+            raise RuleError(message, code="wrong-rank", field="axes")
         if self.affine:
-            what = "a size that `layernorm` normalises over"
+            what = f"a size that `{self.name}` normalises over"
             help = "leave out the learned scale with `affine=false`, or use `groupnorm(1)`"
             self.shape = tuple(fixed(extent, what, help) for extent in self.x.shape[-self.axes :])
-
-    def weights(self) -> tuple[Weight, ...]:
-        return affine_weights(self.shape) if self.affine else ()
 
     def rows(self) -> Extent:
         return product(self.x.shape[: -self.axes])
@@ -147,6 +137,23 @@ class Layernorm(_Standardised):
         # A sequence is normalised step by step; anything else mixes positions.
         return () if self.x.type.rank == 2 and self.axes == 1 else None
 
+
+class Layernorm(_Rows):
+    """Normalise over the last `axes` axes, then scale and shift (Ba, Kiros and Hinton, 2016).
+
+    Any shape: `[T, F]` over `F` at each step, `[C, H, W]` with `axes=3` over everything. With `affine` the sizes it
+    normalises over must be numbers, for they are the weight's.
+    """
+
+    example: ClassVar[str] = "tokens [197, 768] -> layernorm"
+
+    eps: NonNegative = 1e-5
+    axes: Count = 1
+    affine: Bool = True
+
+    def weights(self) -> tuple[Weight, ...]:
+        return affine_weights(self.shape) if self.affine else ()
+
     def training(self, tape: Tape) -> tuple[Value, ...]:
         import netdsl.ops.backward.normalize as backward
 
@@ -156,6 +163,37 @@ class Layernorm(_Standardised):
         import netdsl.ops.backward.normalize as backward
 
         return backward.layernorm_gradient(tape, outgoing[0], self.x, self.axes, self.affine)
+
+
+class Rmsnorm(_Rows):
+    """Divide by the root of the mean square over the last `axes` axes, then scale (Zhang and Sennrich, 2019).
+
+    As `layernorm`, without the mean and the shift. Without `eps` it is the precision of 32-bit numbers, 2⁻²³, as in
+    PyTorch.
+    """
+
+    example: ClassVar[str] = "tokens [197, 768] -> rmsnorm"
+
+    @property
+    def added(self) -> float:
+        """What is added to the mean square."""
+        return 2.0**-23 if self.eps is None else self.eps
+
+    def weights(self) -> tuple[Weight, ...]:
+        return affine_weights(self.shape)[:1] if self.affine else ()
+
+    def pointwise(self) -> Extent:
+        return self.x.type.elements * (4 if self.affine else 3) + self.rows()
+
+    def training(self, tape: Tape) -> tuple[Value, ...]:
+        import netdsl.ops.backward.normalize as backward
+
+        return backward.rmsnorm_training(tape, self.x, self.axes, self.added, self.affine)
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        import netdsl.ops.backward.normalize as backward
+
+        return backward.rmsnorm_gradient(tape, outgoing[0], self.axes, self.affine)
 
 
 class Groupnorm(_Standardised):

@@ -92,6 +92,7 @@ OWN: dict[str, dict[str, str]] = {
         "k": "the constant in the sum",
         "size": "how many neighbouring channels take part",
     },
+    "rmsnorm": {"eps": "added to the mean square; `none`, which is not written, is 2⁻²³"},
     "pixel_unshuffle": {"factor": "how many times smaller each axis becomes"},
 }
 """What a setting is in one operation, where its name means something else in others."""
@@ -193,6 +194,7 @@ Everything is counted from shapes alone, for one batch at inference. Three numbe
 | `log_softmax` | 0 | 4n − 2 a row of n | n + 1 a row |
 | `batchnorm` at inference | 0 | 2 an element | 0 |
 | `layernorm`, `groupnorm`, `instancenorm` | 0 | 8 an element (6 without scale and shift), 1 a mean | 1 a mean |
+| `rmsnorm` | 0 | 4 an element (3 without scale), 1 a mean | 1 a mean |
 | `lrn` over n channels | 0 | n + 3 an element | 1 an element |
 | `maxpool` | 0 | kernel − 1 an output | 0 |
 | `avgpool` | 0 | kernel an output | 0 |

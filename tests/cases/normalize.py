@@ -20,6 +20,14 @@ CASES = [
     use("layernorm(eps=0.001)", "5 6"),
     use("layernorm(affine=false)", "5 6"),
     use("layernorm", "H 6"),
+    use("rmsnorm", "5 8"),
+    use("rmsnorm(eps=0.1)", "8"),
+    use("rmsnorm(axes=3, eps=0)", "3 4 5"),
+    use("rmsnorm(axes=2, affine=false)", "2 3 4"),
+    use("rmsnorm(affine=false, eps=1e-3)", "4 T"),
+    use("rmsnorm(affine=false)", "T H"),
+    use("rmsnorm", "T H 6"),
+    use("rmsnorm", "param 3 6"),
     use("groupnorm(3)", "6 4 5"),
     use("groupnorm(2)", "6"),
     use("groupnorm(2, affine=false)", "6 7"),
@@ -37,6 +45,8 @@ CASES = [
     use("batchnorm", "4 6 8", costs=(2 * 192, 0)),
     use("layernorm", "6 8", costs=(8 * 48 + 6, 6)),
     use("layernorm(affine=false)", "6 8", costs=(6 * 48 + 6, 6)),
+    use("rmsnorm", "6 8", costs=(4 * 48 + 6, 6)),
+    use("rmsnorm(affine=false)", "6 8", costs=(3 * 48 + 6, 6)),
     use("groupnorm(2)", "4 6 8", costs=(8 * 192 + 2, 2)),
     use("groupnorm(2, affine=false)", "4 6 8", costs=(6 * 192 + 2, 2)),
     use("instancenorm", "4 6 8", costs=(6 * 192 + 4, 4)),
@@ -58,6 +68,11 @@ def batchnorm(g: Given, *, eps: float = 1e-5, momentum: float = 0.1, affine: boo
 @reference
 def layernorm(g: Given, *, eps: float = 1e-5, axes: int = 1, affine: bool = True) -> Tensor:
     return F.layer_norm(g.x, g.x.shape[-axes:], g.weight("weight"), g.weight("bias"), eps)
+
+
+@reference
+def rmsnorm(g: Given, *, eps: float | None = None, axes: int = 1, affine: bool = True) -> Tensor:
+    return F.rms_norm(g.x, g.x.shape[-axes:], g.weight("weight"), eps)
 
 
 @reference

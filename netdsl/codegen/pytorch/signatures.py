@@ -24,6 +24,7 @@ DECLARED = {
     "nn.Linear": "in_features, out_features, bias=True",
     "nn.Embedding": "num_embeddings, embedding_dim, padding_idx=None",
     "nn.LayerNorm": "normalized_shape, eps=1e-05, elementwise_affine=True, bias=True",
+    "nn.RMSNorm": "normalized_shape, eps=None, elementwise_affine=True",
     "nn.GroupNorm": "num_groups, num_channels, eps=1e-05, affine=True",
     "nn.LocalResponseNorm": "size, alpha=0.0001, beta=0.75, k=1.0",
     "nn.LeakyReLU": "negative_slope=0.01, inplace=False",

@@ -212,6 +212,29 @@ def layernorm_gradient(tape: Tape, dy: Value | None, x: Value, axes: int, affine
     return found
 
 
+def rmsnorm_training(tape: Tape, x: Value, axes: int, eps: float, affine: bool) -> tuple[Value, ...]:
+    """`x / sqrt(mean of x² + eps)`, scaled."""
+    square = tape(reduce.Mean, tape(arithmetic.Mul, (x, x)), axis=tuple(range(-axes, 0)), keep=True)
+    inverse = tape(Deviation, square, eps=eps)
+    standard = tape(arithmetic.Mul, (x, inverse))
+    tape.save("standard", standard)
+    tape.save("inverse", inverse)
+    return (tape(arithmetic.Mul, (standard, tape.weight("weight"))) if affine else standard,)
+
+
+def rmsnorm_gradient(tape: Tape, dy: Value | None, axes: int, affine: bool) -> Gradients:
+    standard, found, g = tape.saved("standard"), {}, dy
+    if affine:
+        weight = tape.weight("weight")
+        found = {"weight": tape(SumTo, tape(arithmetic.Mul, (dy, standard)), weight)}
+        g = tape(arithmetic.Mul, (dy, weight))
+    if tape.wants("x"):
+        along = tape(reduce.Mean, tape(arithmetic.Mul, (g, standard)), axis=tuple(range(-axes, 0)), keep=True)
+        rest = tape(arithmetic.Sub, g, tape(arithmetic.Mul, (standard, along)))
+        found["x"] = tape(arithmetic.Mul, (rest, tape.saved("inverse")))
+    return found
+
+
 def rows_gradient(tape: Tape, g: Value | None, standard: Value, inverse: Value, axes: tuple[int, ...]) -> Value:
     """The gradient through `standard = (x - mean) * inverse` with mean and deviation of rows along `axes`."""
     mean = tape(reduce.Mean, g, axis=axes, keep=True)

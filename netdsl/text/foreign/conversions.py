@@ -13,7 +13,9 @@ from netdsl.text.foreign.special import GivenArgument, shifted
 
 Found = Mapping[str, str] | None
 """The settings here that an argument means, none where it says what is so anyway; None where nothing here says it."""
-NORMS = ("batchnorm", "layernorm", "groupnorm", "instancenorm")
+ROWS = ("layernorm", "rmsnorm")
+"""Those whose `axes` are counted from the last, not named."""
+NORMS = ("batchnorm", "groupnorm", "instancenorm", *ROWS)
 RECURRENT = ("lstm", "gru", "rnn")
 NONE: Found = {}
 
@@ -105,10 +107,10 @@ def _sides(name: str) -> Callable[[str], Found]:
 
 
 CONVERTED: dict[tuple[str, str], Callable[[str], Found]] = {
-    ("layernorm", "normalized_shape"): _normalized_shape,
-    ("layernorm", "axis"): _last_axes,
+    **{(layer, "normalized_shape"): _normalized_shape for layer in ROWS},
+    **{(layer, "axis"): _last_axes for layer in ROWS},
     ("layernorm", "bias"): _both,
-    **{(layer, "axis"): _channel_axis for layer in NORMS if layer != "layernorm"},
+    **{(layer, "axis"): _channel_axis for layer in NORMS if layer not in ROWS},
     **{(layer, name): _both for layer in NORMS for name in ("center", "scale")},
     **{(layer, name): _biases for layer in RECURRENT for name in ("bias", "use_bias")},
     **{(layer, "activation"): _inner("tanh") for layer in ("lstm", "gru")},
@@ -169,8 +171,8 @@ BY_CLASS = frozenset(("softmax", "log_softmax", "argmax"))
 
 def without_batch(word: str, layer: str, name: str | None, value: str) -> str | None:
     """An axis as it is counted here: PyTorch counts the batch. "None" for the usual one, None if not certain."""
-    if name not in AXES or layer == "layernorm" or (layer == "slice" and name == "start"):
-        return value  # a layernorm's `axes` are counted from the last, not named; a slice starts at an index
+    if name not in AXES or layer in ROWS or (layer == "slice" and name == "start"):
+        return value  # rows' `axes` are counted from the last, not named; a slice starts at an index
     if layer == "linear":
         return value if value == "-1" else None  # no other layer of that name sums over another than the last
     if value.lower() == "none":

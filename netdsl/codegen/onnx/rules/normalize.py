@@ -6,7 +6,7 @@ from netdsl.codegen.onnx.lowering import Builder, NodeSetting, TensorName, rules
 from netdsl.codegen.onnx.rules.conv import require_batch
 from netdsl.dims import Dim
 from netdsl.dims.tensors import TensorType
-from netdsl.ops.normalize import Batchnorm, Groupnorm, Instancenorm, Layernorm, Lrn
+from netdsl.ops.normalize import Batchnorm, Groupnorm, Instancenorm, Layernorm, Lrn, Rmsnorm
 
 
 def scale_and_shift(op: Batchnorm | Instancenorm, build: Builder) -> list[TensorName]:
@@ -40,6 +40,16 @@ def layernorm(op: Layernorm, inputs: Sequence[TensorName], build: Builder) -> Te
     else:
         operands = [build.node("Expand", [build.constant(1.0), build.extents(*sizes)])]
     return build.node("LayerNormalization", [x, *operands], axis=-op.axes, epsilon=op.eps)
+
+
+@rules.lowers(Rmsnorm)
+def rmsnorm(op: Rmsnorm, inputs: Sequence[TensorName], build: Builder) -> TensorName:
+    """In the operators that onnxruntime makes one kernel of; `RMSNormalization` is newer than the opset."""
+    squares = build.node("Pow", [inputs[0], build.constant(2.0)])
+    mean = build.node("ReduceMean", [squares, build.ints(*range(-op.axes, 0))], keepdims=1)
+    root = build.node("Sqrt", [build.node("Add", [mean, build.constant(op.added)])])
+    standard = build.node("Div", [inputs[0], root])
+    return build.node("Mul", [standard, build.weight("weight")]) if op.affine else standard
 
 
 @rules.lowers(Groupnorm)

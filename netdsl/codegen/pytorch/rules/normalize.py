@@ -4,7 +4,7 @@ from netdsl.codegen.python.spelling import Infix, Made, Operand, Spelling
 from netdsl.codegen.pytorch.rules.conv import unlike
 from netdsl.codegen.pytorch.spelling import rules
 from netdsl.dims import Dim
-from netdsl.ops.normalize import Batchnorm, Groupnorm, Instancenorm, Layernorm, Lrn
+from netdsl.ops.normalize import Batchnorm, Groupnorm, Instancenorm, Layernorm, Lrn, Rmsnorm
 
 
 @rules.lowers(Batchnorm)
@@ -21,6 +21,16 @@ def layernorm(op: Layernorm) -> Spelling:
         return Spelling(call=Infix(template, (op.eps,), tight=True))
     keywords = unlike(eps=(op.eps, 1e-5), elementwise_affine=(op.affine, True))
     return Spelling(module=Made("nn.LayerNorm", (sizes[0] if op.axes == 1 else sizes,), keywords))
+
+
+@rules.lowers(Rmsnorm)
+def rmsnorm(op: Rmsnorm) -> Spelling:
+    sizes = op.x.shape[-op.axes :]
+    if any(isinstance(size, Dim) for size in sizes):
+        eps = "" if op.eps is None else ", eps={v[0]}"
+        return Spelling(call=Infix(f"F.rms_norm({{0}}, {{0}}.shape[-{op.axes}:]{eps})", (op.eps,), tight=True))
+    keywords = unlike(eps=(op.eps, None), elementwise_affine=(op.affine, True))
+    return Spelling(module=Made("nn.RMSNorm", (sizes[0] if op.axes == 1 else sizes,), keywords))
 
 
 @rules.lowers(Groupnorm)
