@@ -163,8 +163,11 @@ def _called(site: Site, gap: foreign.Missing, word: str, text: str, near: Span |
     """How a block for a layer that there is not is then used, where its call cannot stay as it is."""
     place = places.place_of(site, near, False) if near is not None and _computed(gap) else None
     flow = reader(site).flow(text)
-    if place is None or flow is None or place.alone or (place.coming and flow.arrows) or len(flow.arrows) > 1:
+    if place is None or flow is None or place.alone or len(flow.arrows) > 1:
         return ""
+    if place.coming and flow.arrows:
+        ways = {inflow.headed([arrow], _leaf(word)): None for arrow in (place.coming, *flow.arrows)}
+        return f": write the pipeline up to here as `{'` or `'.join(ways)}` then" if not flow.rest else ""
     written = inflow.headed(flow.arrows, _leaf(word))
     stays = not flow.arrows and word.isidentifier()
     return "" if stays or flow.rest else f": write `{arithmetic.enclosed(written) if place.term else written}` then"
@@ -209,6 +212,19 @@ def place(site: Site, help: str | None, near: Span) -> tuple[Label, ...]:
     return (Label(span, "named here"),) if span is not None and span.source is near.source else ()
 
 
+def called_on(site: Site, word: str, arrow: str, arguments: Sequence[str], near: Span) -> str | None:
+    """Help for `x.relu()`, `x.max(1)`: a layer that is called as what an arrow has."""
+    alone = arguments[0] if len(arguments) == 1 else ""
+    axis = word in inflow.OF_ARROWS and re.fullmatch(r"(?:(?:dim|axis)\s*=\s*)?-?\d+", alone) is not None
+    given_here = ", ".join([arrow, f"dim={alone.rpartition('=')[2]}"] if axis else [arrow, *arguments])
+    called = inflow.OF_ARROWS[word][not axis and len(arguments) > 0] if word in inflow.OF_ARROWS else word
+    help = unknown(site, called, f"F.{called}({given_here})", near=near)
+    if help != f"did you mean `{word}`?" or word not in REGISTRY:
+        return help
+    names = [f.name for f in REGISTRY[word].settings()]
+    return f"as in `{arrow} -> {_example(word)}`, with axes counted without the batch: {takes(word, names)}"
+
+
 # ---------------------------------------------------------------- settings
 
 
@@ -234,7 +250,7 @@ def unknown_setting(site: Site, title: str, names: Sequence[str], argument: synt
     if here is not None and written and not fits(site, title, declared, written):
         return f"it is called `{here}` here{_taking(declared, here)}"
     if here is not None:
-        return f"it is called `{here}` here{so}"
+        return "; ".join([f"it is called `{here}` here{so}", *dict.fromkeys(reading.lost)])
     if elsewhere(name):
         return "; ".join([_activation(title, argument.value.span.text, written), *dict.fromkeys(reading.lost)])
     if name == "track_running_stats" and argument.value.span.text.lower() == "false":

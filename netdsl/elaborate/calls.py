@@ -117,13 +117,16 @@ def _check_method(site: Site, function: syntax.Attribute, call: syntax.Call) -> 
     if found is None or not isinstance(found.value, Value | Bundle):
         return
     import netdsl.elaborate.advice as advice  # late: right texts need none
+    import netdsl.elaborate.places as places
     from netdsl.text.foreign.attributes import asked
 
     texts = [a.span.text for a in call.arguments]
-    given = ", ".join([function.value.id, *texts])
     arrow = found.value if isinstance(found.value, Value) else None
     real = arrow is not None and arrow.type.dtype is DType.FLOAT
     help = asked(function.value.id, name, ", ".join(texts), arrow.type.rank, real) if arrow is not None else None
-    help = help or advice.unknown(site, name, f"F.{name}({given})", near=function.span)
+    help = help or advice.called_on(site, name, function.value.id, texts, function.span) or ""
+    place = places.place_of(site, function.span, False)
+    if place is not None and place.row and f"write `{function.value.id}." in help:
+        help = help.replace("write `", "rows carry tensors, and `let` names numbers, as in `let n = ", 1)
     message = f"an arrow has no `.{name}(…)`: layers are applied by `->`"
-    site.error("unknown-attribute", message, function.name.span, help=help)
+    site.error("unknown-attribute", message, function.name.span, help=help or None)

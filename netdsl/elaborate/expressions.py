@@ -116,7 +116,10 @@ def _attribute(site: Site, expr: syntax.Attribute) -> Any:
     if name not in SHAPE_ATTRIBUTES:
         from netdsl.text.foreign.attributes import asked  # late: right texts need none
 
-        help = asked(expr.value.span.text, name, "", value.type.rank) or did_you_mean(name, SHAPE_ATTRIBUTES)
+        help = asked(expr.value.span.text, name, "", value.type.rank)
+        if help is None and find_layer(site, expr.name):  # `(x -> conv(8, 3)).relu`
+            help = f"layers are applied by `->`: write `{name}` behind an arrow, as in `x -> {name}` for an arrow `x`"
+        help = help or did_you_mean(name, SHAPE_ATTRIBUTES)
         help = help or f"arrows have {', '.join(SHAPE_ATTRIBUTES)}"
         site.error("unknown-attribute", f"an arrow has no `.{name}`", expr.name.span, help=help)
     least, read = SHAPE_ATTRIBUTES[name]
@@ -133,9 +136,12 @@ def _index(site: Site, expr: syntax.Index) -> Any:
         value = value.items
     if not isinstance(value, list | tuple):
         import netdsl.elaborate.habits as habits  # late: right texts need none
+        import netdsl.elaborate.places as places
 
+        around = places.place_of(site, expr.span, False)
+        term = around is not None and around.term
         message = f"only lists and bundles have items, not {describe(value)}"
-        site.error("wrong-kind", message, expr.value.span, help=habits.item_of(expr, value))
+        site.error("wrong-kind", message, expr.value.span, help=habits.item_of(expr, value, term))
     place = core.number(site, expr.index, "an index")
     if not -len(value) <= place < len(value):
         site.error("index-out-of-range", f"there is no item {place}: the list has {len(value)}", expr.index.span)

@@ -15,6 +15,8 @@ from netdsl.text import foreign, syntax
 from netdsl.text.foreign.papers import row_of
 from netdsl.text.source import Span
 
+BATCH = ("None", "N", "B", "n", "b", "bs", "batch", "batch_size", "batchsize")
+
 
 def instead_of_row(pipeline: syntax.Pipeline, value: Any) -> str | None:
     """Help for a row that starts with a list or a number."""
@@ -66,16 +68,37 @@ def of_place(name: syntax.Name) -> str | None:
     dashed = re.match(r"[A-Za-z]\w*(?:-\w+)+", text[start:])
     if dashed and (written := row_of(dashed[0])):
         return f"write `{written}`"
+    if name.id in ("None", "null", "nil") and re.search(r"adaptive_\w+\([^()]*\([^()]*$", before):
+        return "a size that stays is asked of the arrow that comes in, as in `(x.height, 7)` for an arrow `x`"
+    if name.id in BATCH and re.search(r"reshape\(\s*[(\[]$", before):
+        return f"the batch is never written: leave `{name.id}` out"
     if name.id in ("None", "null", "nil"):
         return "there is no such value: leave out what has none"
     return None
 
 
-def item_of(expr: syntax.Index, value: Any) -> str | None:
-    """Help for `h[-1]`, where `h` is an arrow."""
-    if not isinstance(value, Value):
-        return None
+def item_of(expr: syntax.Index, value: Any, term: bool) -> str | None:
+    """Help for `h[-1]`, where `h` is an arrow or a layer; a pipeline needs brackets where it is a `term`."""
+    if isinstance(value, LAYERS):
+        return _of_layer(expr, value)
+    help = _cut(expr, value) if isinstance(value, Value) else None
+    return re.sub(r"`([^`]* -> [^`]*)`", r"`(\1)`", help) if term and help else help
+
+
+def _of_layer(expr: syntax.Index, layer: Any) -> str:
+    """`lstm(64)[-1]`, `lstm(64)[0]` as in PyTorch, where it gives its states too; `split(2)[0]`."""
+    text, at = expr.value.span.text, expr.index.span.text
+    if layer.title in ("lstm", "gru", "rnn"):
+        last = f"`{text} -> last` is its last step"
+        return f"{last}, and `{text}` alone gives all of them" if at != "-1" else last
+    return f"items are taken of a row's name: write `parts: {text}`, and below it `parts[{at}]`"
+
+
+def _cut(expr: syntax.Index, value: Value) -> str:
+    """`h[-1]`, `h[0]`, `h[None]`."""
     name, at = expr.value.span.text, expr.index.span.text
+    if at in ("None", "newaxis", "np.newaxis", "tf.newaxis"):
+        return f"an axis more is made by a layer: write `{name} -> unsqueeze(0)`, counted without the batch"
     if re.fullmatch(r"-?\d+", at) is None:
         return f"an arrow is cut by a layer, as in `{name} -> slice(0, start=0, end=1)`"
     if at == "-1" and value.type.rank == 2:

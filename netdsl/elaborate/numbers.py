@@ -16,6 +16,7 @@ from netdsl.ops.fields import INITIALISERS
 from netdsl.text import syntax
 from netdsl.text.foreign import arithmetic
 from netdsl.text.foreign.attributes import number
+from netdsl.text.foreign.inflow import OF_ARROWS
 from netdsl.text.source import Span
 
 LISTED = 8
@@ -67,16 +68,11 @@ def refuse_call(site: Site, call: syntax.Call) -> NoReturn:
     site.error("unknown-name", f"there is no function called `{name.id}`", name.span, help=help)
 
 
-OF_ARROWS = {"max": ("reduce_max", "maximum"), "min": ("reduce_min", "minimum")}
-"""The layers that do with one arrow, and with several, what a function does with numbers."""
-
-
 def of_arrows(site: Site, call: syntax.Call, name: str) -> str:
     """`max(x, image)`, `len(x)`: help for a function of numbers that is given arrows."""
     first = call.arguments[0].span.text
     if name in OF_ARROWS:
-        text = f"{OF_ARROWS[name][len(call.arguments) > 1]}({', '.join(a.span.text for a in call.arguments)})"
-        led = places.led(site, reader(site), call.function.span, False, text)
+        led = places.led(site, reader(site), call.function.span, False, call.span.text)
         if led is not None:
             return led
     if name in ("floor", "ceil", "round", "int"):

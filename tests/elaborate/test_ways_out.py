@@ -127,6 +127,14 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     (IMAGE, "conv{8, 3} -> relu", "conv(8, 3) -> relu"),
     (IMAGE, "flatten -> linear<10> -> relu", "flatten -> linear(10) -> relu"),
     (IMAGE, "conv<8, 3>", "conv(8, 3)"),
+    # arrows and layers as Python asks them
+    (IMAGE, "2 * x[None]", "(x -> unsqueeze(0))"),
+    (IMAGE, "x.max(1)", "x -> reduce_max(axis=0)"),
+    (IMAGE, "x.max(dim=1)", "x -> reduce_max(axis=0)"),
+    (IMAGE, "x.view(-1)", "x -> flatten"),
+    (PAIR, "relu(max(a, 0))", "(a, 0) -> maximum -> relu"),
+    (SEQUENCE, "h[0] + 1", "(h -> slice(0, start=0, end=1) -> squeeze(0))"),
+    (SEQUENCE, "h -> lstm(64)[-1]", "lstm(64) -> last"),
     # whole numbers
     (WORDS, "lstm(8)", "embedding(1000, 64) -> lstm(8)"),
     (WORDS, "gru(8)", "embedding(1000, 64) -> gru(8)"),
@@ -250,6 +258,10 @@ SAID = (
     (IMAGE, "(conv(3, 1) + identity) * 3", "the body of a `block`"), (PAIR, "flatten(a, a)", "2 come in here"),
     (IMAGE, "B, C, H, W = x.shape", "write `let C = x.shape[0]`, `let H = x.shape[1]` and `let W = x.shape[2]`"),
     (IMAGE, "a, b = relu(x), F.tanh(x)", "write `a: x -> relu` and `b: x -> tanh`"),
+    (IMAGE, "reshape((batch, 3, 1024))", "leave `batch` out"), (IMAGE, "adaptive_avgpool((None, 7))", "a size that stays"),
+    (PAIR, "(a, b) -> concat(dim=0)", "along the batch"), (IMAGE, "x.size(1)", "as in `let n = x.channels`"),
+    (IMAGE, "x -> selu(x)", "write the pipeline up to here as `x -> selu` then"),
+    (IMAGE, "x.unsqueeze(0)", "as in `x -> unsqueeze(0)`, with axes"), (IMAGE, "x -> split(3)[0]", "write `parts: split(3)`"),
     (IMAGE, "range(x)", "`x.shape`"), (IMAGE, "relu -> tanh <- x", "begin the row with `x ->`"),
     (IMAGE, "x.view(7, 11)", "which holds 3,072 numbers"), (IMAGE, "y: math.sqrt(3)", "`let n = 3 ** 0.5`"),
 )  # fmt: skip

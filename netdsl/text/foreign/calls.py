@@ -11,7 +11,7 @@ from collections.abc import Container, Mapping, Sequence
 
 from netdsl.ops import REGISTRY
 from netdsl.text.foreign import Way, arithmetic, conversions, gaps, plain, signatures, special, way, ways
-from netdsl.text.foreign.inflow import JOINS, Inflow, across, headed, joined, lacks, most
+from netdsl.text.foreign.inflow import JOINS, Inflow, across, among, headed, joined, lacks, most
 from netdsl.text.foreign.pieces import applied, balanced, given, parts
 from netdsl.text.foreign.rows import asked, flattened, kept, leading
 from netdsl.text.foreign.settings import INFERRED, LOST
@@ -63,7 +63,8 @@ class CallReader:
             return None
         if not balanced(found[2]):
             return self.called_on(text.strip())
-        word, arguments = found[1], [given(part) for part in parts(found[2])]
+        arguments = [given(part) for part in parts(found[2])]
+        word = among(found[1], arguments)
         arrow, _, method = word.partition(".")
         if method and arrow in self.arrows:  # `x.split(2)`
             word, arguments = f"F.{method}", [GivenArgument(None, arrow), *arguments]
@@ -119,7 +120,8 @@ class CallReader:
         if found is None:
             return None
         given_here = [given(part) for part in (*parts(found[2]), *parts(on))]
-        return Inflow(self.operand, self.layer(found[1]) or found[1], given_here, found[1], numbers)
+        word = among(found[1], given_here)
+        return Inflow(self.operand, self.layer(word) or word, given_here, word, numbers)
 
     def led(self, flow: Inflow, coming: str) -> list[str]:
         """The pipelines that `coming -> call` may mean, for a call that is given arrows."""
@@ -205,14 +207,14 @@ class CallReader:
 
     def join(self, word: str, layer: str, arrows: list[str], rest: list[GivenArgument]) -> str | None:
         """`torch.cat([a, b], dim=1)`: a bundle into a layer, or two arrows around an operator."""
+        if layer in ("concat", "stack") and any(a.name == "dim" or word != layer for a in rest if a.value == "0"):
+            self.lost.append("along the batch, which is `0` there, nothing is joined here")
         if not arrows and JOINS[layer] == "->" and rest and all(a.name for a in rest):
             return self.written(word, layer, rest)
         if sum(self.counts.get(arrow, 1) for arrow in arrows) < 2:
             return None
         if layer in ("concat", "stack"):
             axis = conversions.joined_along(word, layer, rest)
-            if any(a.name == "dim" or word != layer for a in rest if a.value == "0"):
-                self.lost.append("along the batch, which is `0` there, nothing is joined here")
             return None if axis is None else headed(arrows, f"{layer}(axis={axis})" if axis else layer)
         written = self.written(word, layer, rest) if rest else layer
         if JOINS[layer] == "->" or (len(arrows) < 2 and written is not None):

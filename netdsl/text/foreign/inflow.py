@@ -125,6 +125,15 @@ def across(layer: str, arrows: Sequence[str]) -> str | None:
     return total if layer == "sum" else f"({total}) / {len(arrows)}"
 
 
+OF_ARROWS = {"max": ("reduce_max", "maximum"), "min": ("reduce_min", "minimum")}
+"""The layers that do with one arrow, and with several, what a function of Python does with numbers."""
+
+
+def among(word: str, arguments: Sequence[GivenArgument]) -> str:
+    """`max` of Python by its layer for so many arguments; any other word as it is."""
+    return OF_ARROWS[word][len(arguments) > 1] if word in OF_ARROWS else word
+
+
 def headed(arrows: Sequence[str], written: str) -> str:
     """Arrows into a layer."""
     head = f"({', '.join(arrows)})" if len(arrows) > 1 else "".join(arrows)

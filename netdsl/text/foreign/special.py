@@ -94,6 +94,8 @@ def reshaped(arguments: Sequence[GivenArgument]) -> str | None:
     texts = [part.strip() for a in arguments for part in a.value.strip("[]").split(",") if part.strip()]
     if len(arguments) == 1 and arguments[0].value[:1] == "(":
         texts = [part.strip() for part in arguments[0].value[1:-1].split(",") if part.strip()]
+    if texts == ["-1"]:
+        return "flatten"
     if len(texts) < 2 or any(a.name not in (None, "shape") for a in arguments) or not BATCH.fullmatch(texts[0]):
         return None
     return "flatten" if texts[1:] == ["-1"] else f"reshape(({', '.join(texts[1:])}{',' * (len(texts) == 2)}))"
