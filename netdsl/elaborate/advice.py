@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import netdsl.elaborate.numbers as numbers
 import netdsl.elaborate.orders as orders
 import netdsl.elaborate.places as places
+import netdsl.elaborate.terms as terms
 from netdsl.base.slips import nearest
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
@@ -93,7 +94,7 @@ def _foreign(site: Site, word: str, text: str, near: Span | None = None) -> str 
         return _in_its_words(reading, found)
     if found is not None:
         return f"{found.says}: write `{found.write}`" if found.says else f"write `{found.write}`"
-    loss = foreign.loss(word)
+    loss = terms.told(text, site.build.graph.name) or foreign.loss(word)
     if loss is not None:
         return loss
     gap = foreign.missing(word)

@@ -18,8 +18,10 @@ from netdsl.text.diagnostics import did_you_mean
 EXAMPLES = {"lr": "as in `sgd(lr=0.1)`", "every": "as in `step(every=10)`"}
 
 
-def declared_row(site: Site, recipe: Recipe, row: syntax.RecipeRow, rows: Sequence[syntax.RecipeRow] = ()) -> None:
-    """Keep what a row declares; `rows` are all of the recipe."""
+def declared_row(
+    site: Site, recipe: Recipe, row: syntax.RecipeRow, rows: Sequence[syntax.RecipeRow], output: str
+) -> None:
+    """Keep what a row declares; `rows` are all of the recipe, and `output` is one of its net."""
     from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS
 
     keyword = row.keyword.id
@@ -32,7 +34,11 @@ def declared_row(site: Site, recipe: Recipe, row: syntax.RecipeRow, rows: Sequen
         from netdsl.elaborate.recipe_words import row_of  # late: right texts need none
 
         known = [*tables, *TERMS, *SETTINGS]
-        help = row_of(site, rows, row) or did_you_mean(keyword, known) or f"rows of a recipe are {', '.join(known)}"
+        help = (
+            row_of(site, rows, row, output)
+            or did_you_mean(keyword, known)
+            or f"rows of a recipe are {', '.join(known)}"
+        )
         site.error("unknown-setting", f"a recipe has no `{keyword}`", row.keyword.span, help=help)
 
 

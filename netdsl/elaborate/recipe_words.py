@@ -7,8 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 import netdsl.elaborate.parts as parts
+import netdsl.elaborate.terms as terms
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.single_rows import bare, single
+from netdsl.graph import TERMS
 from netdsl.ops.declared import Declared
 from netdsl.text import foreign, syntax
 from netdsl.text.diagnostics import did_you_mean
@@ -149,8 +151,8 @@ def unknown(what: str, text: str) -> str:
 # ---------------------------------------------------------------- rows
 
 
-def row_of(site: Site, rows: Sequence[syntax.RecipeRow], row: syntax.RecipeRow) -> str | None:
-    """Help for a row that a recipe does not have, one of `rows`."""
+def row_of(site: Site, rows: Sequence[syntax.RecipeRow], row: syntax.RecipeRow, output: str) -> str | None:
+    """Help for a row that a recipe does not have, one of `rows`; `output` is what its net gives."""
     word, text = row.keyword.id, row.value.span.text
     texts = {heading(r.keyword.id): r.value.span.text for r in rows}
     stray = parts.stray_setting(texts, word)
@@ -160,6 +162,10 @@ def row_of(site: Site, rows: Sequence[syntax.RecipeRow], row: syntax.RecipeRow) 
     if what in parts.tables():
         strays = parts.strays(texts, what)
         return meant(what, text, strays) or f"the row is called `{what}` here; {unknown(what, text)}"
+    term = (foreign.row(word) or "").partition(" ")[0]
+    if term in TERMS:
+        help = terms.row(term, text, f"({output}, label)") or foreign.loss(bare(text).partition("(")[0])
+        return help or f"the row is called `{term}` here, as in `{foreign.row(word)}`"
     return single(word, text, site.scope) or foreign.row_help(word)
 
 

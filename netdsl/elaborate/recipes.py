@@ -70,7 +70,7 @@ def _resolve(
     declared = [r for r in kept + extra if r.keyword.id not in TERMS]
     for row in declared:
         with suppress(Failed):  # one bad row does not silence the others
-            declared_row(site, recipe, row, declared)
+            declared_row(site, recipe, row, declared, _scored(net))
     damaged = site.library.damaged_within(section.span)
     if not broken and (recipe.data is not None or ("data" not in given and not damaged)):
         fields = _fields(site, net, recipe, declared, section.net.span)
@@ -86,6 +86,11 @@ def _resolve(
         site.errors.report("missing-loss", message, section.net.span, help=help)
     fill_defaults(recipe)
     net.recipe = recipe
+
+
+def _scored(net: Net) -> str:
+    """The output that losses look at, most likely."""
+    return next((o.name for o in net.outputs if not o.aux), net.outputs[0].name if net.outputs else "logits")
 
 
 def _means_loss(row: syntax.RecipeRow) -> bool:
@@ -228,12 +233,15 @@ def _operands(expr: Any) -> list[syntax.Name]:
 
 def _refuse_headless(site: Site, row: syntax.RecipeRow, pair: tuple[str, str], data: bool) -> None:
     """`loss cross_entropy`, `loss CrossEntropyLoss`; a name that is no loss anywhere is another mistake."""
-    from netdsl.text import foreign  # late: right texts need none
+    import netdsl.elaborate.terms as terms  # late: right texts need none
+    from netdsl.elaborate.single_rows import bare
 
     first = row.value.stages[0]
-    word = first.function.span.text if isinstance(first, syntax.Call) else first.span.text
-    other = None if word in REGISTRY else foreign.loss_layer(word)
-    if other is None and not find_layer(site, syntax.Name(first.span, word)):
+    function = first.function if isinstance(first, syntax.Call) else first
+    word = bare(function.span.text)
+    arrows, text = terms.apart(first.span.text)
+    other, said = terms.read(text)
+    if other is None and not said and not find_layer(site, syntax.Name(first.span, word)):
         return
     named = [a.span.text for a in first.arguments if a.name] if isinstance(first, syntax.Call) else []
     call = other or word + (f"({', '.join(named)})" if named else "")
@@ -241,8 +249,9 @@ def _refuse_headless(site: Site, row: syntax.RecipeRow, pair: tuple[str, str], d
     op = REGISTRY.get(call.partition("(")[0])
     same = op is not None and issubclass(op, PairLoss)
     more = "" if data else f", and add a row{'' if same else ' such as'} `data {'…' if same else 'digits'}`"
-    help = f"write `{row.keyword.id} ({', '.join(pair)}) -> {call}`{more}"
-    if same and data:
+    arrows = arrows or f"({', '.join(pair)})"
+    help = f"{terms.row(row.keyword.id, text, arrows) or f'write `{row.keyword.id} {arrows} -> {call}`'}{more}"
+    if same and data and row.keyword.id == "loss" and not terms.apart(first.span.text)[0]:
         help = _alike(site, row.keyword.id, pair[0], call)
     site.error("nothing-before", message, row.value.span, help=help)
 
@@ -265,7 +274,7 @@ def _check_given(
     outputs = [o.name for o in net.outputs if not o.aux] or [o.name for o in net.outputs]
     labels = [n for n in fields if n not in {v.name for v in net.inputs}] or (list(fields) if data else ["label"])
     function = first.function if isinstance(first, syntax.Call) else first
-    if isinstance(function, syntax.Name) and not site.scope.find(function.id) and outputs and labels:
+    if outputs and labels and _words(site, function):
         _refuse_headless(site, row, (outputs[0], labels[0]), data)
     if isinstance(first, syntax.TupleOf) and len(first.items) == 2 and not isinstance(last, syntax.Claim):
         names = [i.id if isinstance(i, syntax.Name) else "" for i in first.items]
@@ -275,6 +284,13 @@ def _check_given(
             message = f"`{last.span.text}` takes the scores first, then the label"
             rest = "".join(f" -> {s.span.text}" for s in stages[1:])
             site.error("wrong-inputs", message, first.span, help=f"write `({names[1]}, {names[0]}){rest}`")
+
+
+def _words(site: Site, expr: Any) -> bool:
+    """Whether an expression can name a loss, with dots or in quotes as other programs write it too."""
+    if isinstance(expr, syntax.Name):
+        return site.scope.find(expr.id) is None
+    return isinstance(expr, syntax.Attribute) or (isinstance(expr, syntax.Literal) and isinstance(expr.value, str))
 
 
 def _rows(net: Net) -> set[str]:

@@ -224,3 +224,48 @@ def test_a_row_with_a_single_value_keeps_it(row: str) -> None:
 @pytest.mark.parametrize("row", ["amp false", "fp16 0", 'mixed_precision "no"'])
 def test_what_asks_for_float32_needs_no_row(row: str) -> None:
     assert said(["data digits", row]) == ["numbers are float32 unless a row says otherwise: leave the row out"]
+
+
+# ---------------------------------------------------------------- losses and metrics
+
+TERMS = {
+    "metric (logits, label) -> top_k_categorical_accuracy(k=3)": "top_k(3)",
+    "metric topk_accuracy(3)": "metric (logits, label) -> top_k(3)",
+    "metrics top3": "metric (logits, label) -> top_k(3)",
+    "metric Accuracy(task=\"multiclass\", num_classes=10, top_k=3)": "metric (logits, label) -> top_k(3)",
+    "metrics \"accuracy\"": "metric (logits, label) -> accuracy",
+    "metric (logits, label) -> acc(ignore_index=3)": "accuracy(ignore=3)",
+    "loss \"sparse_categorical_crossentropy\"": "loss (logits, label) -> cross_entropy",
+    "loss nn.CrossEntropyLoss(ignore_index=3)": "loss (logits, label) -> cross_entropy(ignore=3)",
+    "loss (logits, label) -> CrossEntropyLoss(label_smoothing=0.2)": "cross_entropy(smoothing=0.2)",
+    "criterion (logits, label) -> cross_entropy(smoothing=0.2)": "loss (logits, label) -> cross_entropy(smoothing=0.2)",
+    "criterion nn.CrossEntropyLoss(label_smoothing=0.2)": "loss (logits, label) -> cross_entropy(smoothing=0.2)",
+    "loss F.cross_entropy(logits, label, label_smoothing=0.2)": "loss (logits, label) -> cross_entropy(smoothing=0.2)",
+    "loss (logits, label) -> MultiMarginLoss(margin=0.3)": "multi_margin(margin=0.3)",
+    "loss (logits, target) -> bce_with_logits": "binary_cross_entropy_with_logits",
+    "loss (logits, target) -> BinaryCrossentropy(from_logits=true)": "binary_cross_entropy_with_logits",
+}  # fmt: skip
+ASIDE = "net N { input image [1, 8, 8]\n flatten\n output logits: linear(10)\n output target: linear(10) }\n"
+
+
+@pytest.mark.parametrize("row", TERMS)
+def test_losses_and_metrics_of_other_programs_keep_their_numbers(row: str) -> None:
+    def helps(term: str) -> list[str]:
+        rows = [term, *[LOSS] * (not term.startswith(("loss", "criterion"))), "data digits"]
+        text = f"{ASIDE}train N {{\n  {chr(10).join(rows)}\n}}\n"
+        found = load_source(as_source("n.net", text)).check()
+        return [d.help or d.message for d in found if d.severity is Severity.ERROR]
+
+    assert helps(row) == [f"write `{TERMS[row]}`"]
+    whole = TERMS[row] if TERMS[row].startswith(("loss", "metric ")) else f"{row.rpartition('-> ')[0]}-> {TERMS[row]}"
+    assert helps(whole) == []
+
+
+def test_what_a_loss_does_not_take_is_said() -> None:
+    told = said(["data digits", 'loss (logits, label) -> CrossEntropyLoss(reduction="sum")'])
+    assert told == ["write `cross_entropy`; a loss is the mean over what counts: leave `reduction` out"]
+    told = said(["data digits", "loss (logits, label) -> CrossEntropyLoss(wibble=3)"])
+    assert told == ["here it is `cross_entropy`, which takes no `wibble`"]
+    assert said(["data digits", "metric mae"]) == ["`l1` is a loss, and no metric measures it yet"]
+    assert said(["data digits", 'criterion "mse"'])[0] == "write `loss (…, …) -> mse`"
+    assert "no such loss" in said(["data digits", "criterion FocalLoss(gamma=2)"])[0]

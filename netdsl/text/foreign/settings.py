@@ -291,7 +291,10 @@ LOSSES: tuple[ForeignRow, ...] = (
     ForeignRow(
         "(logits, label) -> accuracy", "acc categorical_accuracy binary_accuracy sparse_categorical_accuracy top1"
     ),
-    ForeignRow("(logits, label) -> top_k(5)", "top5 top5_accuracy topk_accuracy top_k_categorical_accuracy"),
+    ForeignRow(
+        "(logits, label) -> top_k(5)",
+        "top5 top5_accuracy topk_accuracy top_k_categorical_accuracy sparse_top_k_categorical_accuracy top_k_accuracy",
+    ),
 )
 """Losses and metrics over the scores and the label of a sample."""
 PAIRS: tuple[ForeignRow, ...] = (
@@ -299,16 +302,17 @@ PAIRS: tuple[ForeignRow, ...] = (
     ForeignRow("(x, label) -> l1", "L1Loss mae mean_absolute_error absolute_error MeanAbsoluteError"),
     ForeignRow(
         "(x, label) -> binary_cross_entropy_with_logits",
-        "BCEWithLogitsLoss SigmoidCrossEntropyLoss sigmoid_cross_entropy sigmoid_cross_entropy_with_logits",
+        "BCEWithLogitsLoss SigmoidCrossEntropyLoss sigmoid_cross_entropy sigmoid_cross_entropy_with_logits "
+        "bce_with_logits bce_logits binary_crossentropy_with_logits sigmoid_bce",
     ),
     ForeignRow("(x, label) -> binary_cross_entropy", "BCELoss bce BinaryCrossentropy binary_crossentropy"),
-    ForeignRow("(x, label) -> hinge", "HingeLoss HingeEmbeddingLoss"),
+    ForeignRow("(x, label) -> hinge", "HingeLoss"),
 )
 """Losses over two arrows of one shape."""
 NO_LOSS = (
     "SmoothL1Loss huber HuberLoss focal focal_loss FocalLoss dice DiceLoss KLDivLoss kl_div CTCLoss ctc "
     "TripletMarginLoss triplet contrastive_loss CosineEmbeddingLoss info_nce PoissonNLLLoss wing_loss lovasz "
-    "f1 auc precision recall"
+    "f1 auc precision recall HingeEmbeddingLoss"
 )
 """Losses and metrics that netdsl does not have yet."""
 DECAY = (
