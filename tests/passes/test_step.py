@@ -60,6 +60,8 @@ MOMENTUM = "sgd(lr=0.02, momentum=0.9, nesterov=true, weight_decay=0.001, no_dec
 CLIPPED = {"optimizer": "sgd(lr=0.01, momentum=0.9, weight_decay=0.001)", "clip": "0.002"}
 """Deep nets that normalise over few positions have huge gradients at first: within a few larger steps PyTorch in
 float32 parts from PyTorch in float64."""
+OURS = {"data": 'imagefolder("nowhere", size=28)', "accumulate": "1"}
+"""For what has a recipe of its own."""
 ADAM = "adam(lr=0.001, eps=0.0001, weight_decay=0.01)"
 ADAMW = "adamw(lr=0.002, eps=0.0001, no_decay=true)"
 
@@ -81,6 +83,8 @@ QUICK: dict[str, dict[str, Any]] = {
         "optimizer": ADAM,
     },
     "UNetSameBN": {"sizes": {"H": 16, "W": 32}, "settings": {"width": "4"}, "optimizer": ADAMW},
+    "MobileNetV2Digits": {"settings": {"width": "4"}, "optimizer": MOMENTUM},
+    "MobileNetV3Digits": {"settings": {"width": "4"}, "optimizer": ADAM},
     "CharRNN": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": ADAM},
     "CharRNNFused": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": MOMENTUM},
     "Hello": {"recipe": TEXTS, "sizes": {"T": 4}, "optimizer": "adagrad(lr=0.1)"},
@@ -97,6 +101,8 @@ SLOW: dict[str, dict[str, Any]] = {
         name: {"recipe": IMAGES, "sizes": {"H": 64, "W": 64}, **CLIPPED, "clip": "0.0002"}
         for name in ("ResNet34", "ResNet101", "ResNet152", "ResNet50V1", "ResNet101V1", "ResNet152V1")
     },
+    **{name: {"sizes": {"H": 64, "W": 64}, **OURS, **CLIPPED} for name in ("MobileNetV2", "MobileNetV3Large")},
+    "MobileNetV3Small": {"recipe": IMAGES, "sizes": {"H": 64, "W": 64}, **CLIPPED},
     "UNet": {"recipe": WHOLE, "sizes": {"H": 188, "W": 188}, "settings": {"width": "2"}, "optimizer": ADAM},
 }
 """The other nets: more of the same."""
@@ -128,7 +134,7 @@ def small(name: str, case: dict[str, Any]) -> Net:
         if "H" in case.get("sizes", {}):
             recipe = recipe.replace('"nowhere"', '"nowhere", size=28')
         text += f"\ntrain {name} {{{recipe}}}\n"
-    rows = {row: case[row] for row in ("optimizer", "data", "clip") if row in case}
+    rows = {row: case[row] for row in ("optimizer", "data", "clip", "accumulate") if row in case}
     return load_text(text, f"{name}.net", case.get("settings"), rows).net(name)
 
 

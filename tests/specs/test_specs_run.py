@@ -50,6 +50,7 @@ STEPS: tuple[Sizes, ...] = ((("T", 5),), (("T", 9),))
 ANY = images((33, 47), (64, 40))
 VALID = images((188, 204), (190, 188))
 PADDED = images((16, 48), (64, 32))
+NARROW = (("width", 4),)
 HIDDEN = (("vocab", 11), ("hidden", 7))
 
 SMALL = [
@@ -69,6 +70,8 @@ SMALL = [
     Small("char_rnn", "CharVanilla", (*HIDDEN, ("layers", 2)), STEPS),
     Small("char_rnn", "CharGRU", (*HIDDEN, ("layers", 2)), STEPS),
     Small("char_rnn", "CharLSTM", (*HIDDEN, ("layers", 3)), STEPS),
+    Small("mobilenet", "MobileNetV2Digits", NARROW),
+    Small("mobilenet", "MobileNetV3Digits", NARROW),
 ]
 
 LARGE = [
@@ -87,6 +90,9 @@ LARGE = [
     Small("resnet", "ResNet50V1", (), ANY),
     Small("resnet", "ResNet101V1", (), ANY),
     Small("resnet", "ResNet152V1", (), ANY),
+    Small("mobilenet", "MobileNetV2", (), ANY),
+    Small("mobilenet", "MobileNetV3Large", (), ANY),
+    Small("mobilenet", "MobileNetV3Small", (), ANY),
 ]
 
 CASES = [*SMALL, *(pytest.param(c, marks=pytest.mark.slow) for c in LARGE)]
@@ -405,8 +411,16 @@ def test_lenet_reads_digits(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("file", "net", "wanted"), [("mlp", "MLP", 0.95), ("softmax", "Softmax", 0.92)])
-def test_simpler_nets_read_digits_less_well(file: str, net: str, wanted: float, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("file", "net", "wanted"),
+    [
+        ("mlp", "MLP", 0.95),
+        ("softmax", "Softmax", 0.92),
+        ("mobilenet", "MobileNetV2Digits", 0.96),
+        ("mobilenet", "MobileNetV3Digits", 0.95),
+    ],
+)
+def test_other_nets_read_digits_too(file: str, net: str, wanted: float, tmp_path: Path) -> None:
     with torch.enable_grad():
         train(load(file, net), tmp_path, device="cpu", quiet=True)
     assert evaluate(tmp_path, device="cpu")["metrics"]["accuracy"] > wanted
