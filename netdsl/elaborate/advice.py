@@ -27,6 +27,7 @@ from netdsl.text import foreign, syntax
 from netdsl.text.diagnostics import Label, did_you_mean
 from netdsl.text.foreign import arithmetic, inflow, special
 from netdsl.text.foreign.calls import ACTIVATION, CallReader, layer_of
+from netdsl.text.foreign.conversions import KEPT_SHARE
 from netdsl.text.foreign.pieces import given, parts
 from netdsl.text.foreign.rows import leading
 from netdsl.text.foreign.settings import OF_SCORES
@@ -84,6 +85,8 @@ def _foreign(site: Site, word: str, text: str, near: Span | None = None) -> str 
     reading = reader(site)
     written = reading.rewrite(text) if text != word else None
     found = foreign.way(word)
+    if written is not None and written.startswith(inflow.BRANCHED) and near is not None:
+        return places.branched(site, near, written, reading.lost)
     if written is not None:
         return "; ".join([f"write `{written}`", *_turned(site, word, written), *dict.fromkeys(reading.lost)])
     needless = foreign.needless(word)
@@ -243,7 +246,12 @@ def unknown_setting(site: Site, title: str, names: Sequence[str], argument: synt
         return flowing
     reading = reader(site)
     written = reading.rewrite(call) if reading.settings(title) is not None else None
-    so = f": write `{written}`" if written else ""
+    lost = [says for says in dict.fromkeys(reading.lost) if says != left_out(name, value=argument.value.span.text)]
+    so = "; ".join([f": write `{written}`", *lost]) if written else ""
+    if title == "split" and name == "dim":
+        return _parts(site, call)
+    if name in KEPT_SHARE and written:
+        return f"`rate` is the share that is dropped{so}"
     several = several_here(name, argument.value.span.text, names)
     if several is not None:
         return f"write `{several}`"
@@ -272,6 +280,20 @@ def _activation(title: str, text: str, written: str | None) -> str:
         return f"{says}, and netdsl has none called `{word}`"
     so = written or f"{title}(…) -> {act or 'relu'}"
     return f"{says}: write `{so}`"
+
+
+def _parts(site: Site, call: str) -> str:
+    """`split(16, dim=1)`: PyTorch says how large a part is."""
+    says = "it is called `axis` here, and the number is how many parts there are, not how large one is"
+    told = {g.name or "size": g.value for g in map(given, parts(call.partition("(")[2][:-1]))}
+    size, dim, coming = told.get("size", ""), told.get("dim", ""), site.build.coming
+    if not (isinstance(coming, Value) and size.isdecimal() and re.fullmatch(r"-\d+|[1-9]\d*", dim)):
+        return says
+    axis, shape = int(dim) - (dim[0] != "-"), coming.type.shape
+    extent = str(shape[axis]) if -len(shape) <= axis < len(shape) else ""
+    if not extent.isdecimal() or int(size) == 0 or int(extent) % int(size):
+        return says
+    return f"{says}: write `split({int(extent) // int(size)}{f', axis={axis}' if axis else ''})`"
 
 
 def _taking(op: type[Declared] | None, name: str) -> str:

@@ -6,7 +6,7 @@ Read when a mistake is made.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from netdsl.base.record import contents, record
@@ -135,6 +135,15 @@ def led(site: Site, reading: CallReader, near: Span, argument: bool = True, text
     other = f", or as `{ways[1]}` where that is meant" if len(ways) > 1 else ""
     says = f"arrows lead into a layer by `->`: {_write(place)} `{ways[0]}`{other}"
     return "; ".join([says, *dict.fromkeys(reading.lost)])
+
+
+def branched(site: Site, near: Span, written: str, lost: Sequence[str]) -> str:
+    """Help where several ways lead from `_`, what comes in: behind an arrow each begins with all before that."""
+    place = place_of(site, near, False)
+    if place is None or place.alone or place.term:
+        return f"it needs an arrow to begin from, as in `{written}`"
+    text = written.replace("_ ->", f"{place.coming} ->") if place.coming else written
+    return "; ".join([f"{_write(place)} `{text}`", *dict.fromkeys(lost)])
 
 
 def given(site: Site, argument: syntax.Argument) -> str | None:

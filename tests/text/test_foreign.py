@@ -181,6 +181,10 @@ CALLS = {
     "nn.GroupNorm(4, 16)": "groupnorm(4)",
     "nn.MaxPool2d(2, 2)": "maxpool(2, stride=2)",
     "nn.MaxPool2d(kernel_size=3, stride=2, padding=1)": "maxpool(3, stride=2, pad=1)",
+    'DepthwiseConv2D(3, padding="same")': "depthwise(3, pad=same)",
+    'AveragePooling2D(3, strides=1, padding="same")': "avgpool(3, stride=1, pad=same, count_padding=false)",
+    'AveragePooling2D(2, padding="same")': "avgpool(2, ceil=true)",
+    "Dropout(keep_prob=0.8)": "dropout(0.2)",
     "MaxPooling2D(pool_size=(2, 2))": "maxpool((2, 2))",
     "nn.AdaptiveAvgPool2d((1, 1))": "adaptive_avgpool((1, 1))",
     "nn.Dropout2d(p=0.25)": "spatial_dropout(0.25)",
@@ -310,11 +314,15 @@ def test_calls_on_vectors_are_written_anew(call: str) -> None:
 
 
 SEQUENCES = {
+    "Bidirectional(LSTM(64))(x)": "(x -> lstm(64) -> last, x -> reverse -> lstm(64) -> last) -> concat",
+    "Sequential([relu, Bidirectional(GRU(64))])": "(_ -> relu -> gru(64) -> last, _ -> relu -> reverse -> gru(64) "
+    "-> last) -> concat",
     "LSTM(32, 64)": "lstm(64)",
     "nn.LSTM(32, 64, 2)": "lstm(64, layers=2)",
     "LSTM(64)": "lstm(64) -> last",
     "GRU(64)": "gru(64) -> last",
-    "Bidirectional(LSTM(64))": "lstm(64, bidirectional=true) -> last",
+    "Bidirectional(LSTM(64))": "(_ -> lstm(64) -> last, _ -> reverse -> lstm(64) -> last) -> concat",
+    "Bidirectional(LSTM(64, return_sequences=true))": "lstm(64, bidirectional=true)",
     "transpose(1, 2)": "transpose",
     "x.transpose(1, 2)": "x -> transpose",
     "lstm(32, bidirectional)": "lstm(32, bidirectional=true)",

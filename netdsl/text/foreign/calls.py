@@ -11,7 +11,7 @@ from collections.abc import Container, Mapping, Sequence
 
 from netdsl.ops import REGISTRY
 from netdsl.text.foreign import Way, arithmetic, conversions, gaps, plain, signatures, special, way, ways
-from netdsl.text.foreign.inflow import JOINS, Inflow, across, among, headed, joined, lacks, most
+from netdsl.text.foreign.inflow import JOINS, Inflow, across, among, chained, headed, joined, lacks, most
 from netdsl.text.foreign.pieces import applied, balanced, given, parts
 from netdsl.text.foreign.rows import asked, flattened, kept, leading
 from netdsl.text.foreign.settings import INFERRED, LOST
@@ -72,11 +72,9 @@ class CallReader:
             listed = arguments[0].value if len(arguments) == 1 and arguments else ""
             items = parts(listed[1:-1]) if listed[:1] == "[" else [a.value for a in arguments]
             stages = [self.stage(item) for item in items]
-            return " -> ".join(s for s in stages if s) if all(stages) and stages else None
+            return chained([s for s in stages if s]) if all(stages) and stages else None
         if plain(word) == "bidirectional" and len(arguments) == 1:
-            once = self.stage(arguments[0].value) or ""
-            self.lost += special.way_back(once)
-            return special.both_ways(once)
+            return special.both_ways(self.stage(arguments[0].value) or "")
         if plain(word) in WRAPPERS and arguments and arguments[0].name is None:
             inner = self.stage(arguments[0].value)
             return inner.removeprefix("flatten -> ") if inner is not None else None
@@ -90,16 +88,16 @@ class CallReader:
             return None
         layer = layer_of(found[1])
         if layer in JOINS:
-            return self.call(layer, [GivenArgument(None, on)])
+            return self.call(found[1], [*map(given, parts(head[found.end() : -1])), GivenArgument(None, on)])
         written, arrow = self.rewrite(head), self.operand(on)
-        return f"{arrow} -> {written}" if written is not None and arrow is not None else None
+        return headed([arrow], written) if written is not None and arrow is not None else None
 
     def stage(self, text: str) -> str | None:
         """A layer given to another: a call, a name, or several joined by arrows."""
         pieces = arithmetic.split(arithmetic.bracketed(text) or text)
         if len(pieces) > 1:
             stages = [self.stage(piece) for piece in pieces[::2]] if set(pieces[1::2]) == {"->"} else [None]
-            return " -> ".join(s for s in stages if s) if all(stages) else None
+            return chained([s for s in stages if s]) if all(stages) else None
         if NAME.fullmatch(text) and (layer := layer_of(text)):
             return layer if self.settings(layer) is not None else None
         return self.rewrite(text)
@@ -347,8 +345,10 @@ class CallReader:
         """A value as it is written here, None where it says nothing; a word that nothing takes is unread."""
         words = conversions.words_of(layer, setting)
         bare = text.strip("'\"")
-        if words is None or bare in words:
-            return text if words is None else bare
+        if words is None:  # a block may be given words as a layer within it takes them
+            return text if layer in REGISTRY or text == bare else value_here(text, setting)
+        if bare in words:
+            return bare
         here = value_here(text, setting)
         if here is None or here in words or here in ("true", "false", "causal") or not here.isidentifier():
             return here

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from netdsl.ops import REGISTRY
 from netdsl.ops.fields import BoolKind, ChoiceKind
 from netdsl.text.foreign.signatures import TORCH_NAME
-from netdsl.text.foreign.special import GivenArgument, shifted
+from netdsl.text.foreign.special import GivenArgument, rest_of, shifted
 
 Found = Mapping[str, str] | None
 """The settings here that an argument means, none where it says what is so anyway; None where nothing here says it."""
@@ -17,6 +17,9 @@ ROWS = ("layernorm", "rmsnorm")
 """Those whose `axes` are counted from the last, not named."""
 NORMS = ("batchnorm", "groupnorm", "instancenorm", *ROWS)
 RECURRENT = ("lstm", "gru", "rnn")
+KERNEL_AND_STRIDE = (None, "pool_size", "kernel_size", "kernel", "strides", "stride")
+KEPT_SHARE = ("keep_prob", "keep_probability", "keep_rate")
+"""What a dropout is told elsewhere: the share that stays."""
 NONE: Found = {}
 
 
@@ -69,6 +72,10 @@ def _approximate(value: str) -> Found:
     return {"approximate": "tanh" if _true(value) else "none"} if value.lower() in ("true", "false") else keep(value)
 
 
+def _dropped(value: str) -> Found:
+    return {"rate": rest_of(value)}
+
+
 def keep(value: str) -> Found:
     """For an argument that is read as any other."""
     return {"": value}
@@ -118,6 +125,7 @@ CONVERTED: dict[tuple[str, str], Callable[[str], Found]] = {
     ("batchnorm", "track_running_stats"): _both,
     ("instancenorm", "track_running_stats"): lambda value: NONE if value.lower() == "false" else None,
     ("instancenorm", "momentum"): lambda _: NONE,  # of running averages, which it has none of
+    **{(f"{kind}dropout", name): _dropped for kind in ("", "spatial_") for name in KEPT_SHARE},
     ("prelu", "num_parameters"): _per_channel,
     ("gelu", "approximate"): _approximate,
     ("reverse", "dims"): _first_axis,
@@ -143,8 +151,23 @@ def meant(word: str, layer: str, arguments: Sequence[GivenArgument], unread: lis
             unread.append(str(argument.name))
             return None
         found += [argument._replace(name=name or argument.name, value=value) for name, value in said.items()]
+    if layer == "avgpool" and not any("count" in (a.name or "") for a in found) and any(map(_same, arguments)):
+        found = _divided_by_what_is_there(found)
     functional = re.match(r"(?:torch\.nn\.)?(?:F|functional)\.", word) is not None
     return [*found, GivenArgument("affine", "false")] if functional and layer in NORMS else found
+
+
+def _same(argument: GivenArgument) -> bool:
+    return argument.name != "pad" and argument.value.strip("'\"").lower().startswith("same")
+
+
+def _divided_by_what_is_there(said: list[GivenArgument]) -> list[GivenArgument]:
+    """Keras' mean does not count the border of a pool whose size is the same; two and two need one behind at most."""
+    numbers = [a.value for a in said if a.value in ("2", "(2, 2)") and a.name in KERNEL_AND_STRIDE]
+    strides = [a for a in said if "stride" in (a.name or "")]
+    if len(numbers) == 1 + len(strides):
+        return [*(a for a in said if not _same(a)), GivenArgument("ceil", "true")]
+    return [*said, GivenArgument("count_padding", "false")]
 
 
 def _conversion(word: str, layer: str, name: str) -> Callable[[str], Found] | None:

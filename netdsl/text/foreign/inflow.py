@@ -19,6 +19,8 @@ ROLES = {"query": "q", "key": "k", "value": "v", "other": "b", "input": "x", "ta
 """Inputs, as other frameworks call them."""
 ONE_OF = {"resize": ("size", "scale"), "crop": ("size", "margin"), "clamp": ("low", "high"), "transpose": ("order",)}
 """Layers that need one of some settings."""
+BRANCHED = "(_ -> "
+"""How a text begins in which several ways lead from what comes in."""
 ANY = 1000
 """How many arrows a layer may take that takes any number."""
 
@@ -137,7 +139,17 @@ def among(word: str, arguments: Sequence[GivenArgument]) -> str:
 def headed(arrows: Sequence[str], written: str) -> str:
     """Arrows into a layer."""
     head = f"({', '.join(arrows)})" if len(arrows) > 1 else "".join(arrows)
+    if head and written.startswith(BRANCHED):
+        return written.replace("_ ->", f"{head} ->")
     return f"{head} -> {written}" if head else written
+
+
+def chained(stages: Sequence[str]) -> str:
+    """Layers one behind another."""
+    found = ""
+    for stage in stages:
+        found = headed([f"_ -> {found}" if stage.startswith(BRANCHED) else found] if found else [], stage)
+    return found
 
 
 def lacks(layer: str, written: str, arrows: int) -> bool:

@@ -255,7 +255,7 @@ WAYS: tuple[Way, ...] = (
     Way("one_hot(10)", WORDS, "OneHot onehot to_categorical OneHotEncoding"),
     Way("identity", IMAGE, "contiguous cuda", says="memory and devices are no part of a net"),
     Way("linear(256) -> gelu -> linear(64)", VECTOR, "mlp ffn feed_forward", says="it is a row of layers"),
-    Way("identity", IMAGE, "noop Lambda StopGradient_off pass_through passthrough"),
+    Way("identity", IMAGE, "noop StopGradient_off pass_through passthrough"),
     Way("mean(axis=(1, 2))", IMAGE, "reduce_mean ReduceMean torch_mean mean_hw"),
     Way("sum(axis=0)", IMAGE, "reduce_sum ReduceSum Reduction"),
     Way("reduce_max(axis=0)", IMAGE, "amax torch_max ReduceMax"),
@@ -305,6 +305,7 @@ LIBRARY: dict[str, str] = {
 """Blocks of the standard library that a `use` row asks for, with what they are called elsewhere."""
 
 NO_LAYERS: dict[str, str] = {
+    "arithmetic stands in a row by itself, with `_` for what comes in, as in `_ * 2`": "Lambda LambdaLayer",
     "leave it out: `netdsl report FILE` prints the shape of every row": "print printf println print_shape "
     "print_summary summary show display debug torchinfo plot_model",
     "the kind of number is said at the input, as in `input x [8]` or `input words int[8]`; `embedding` and `one_hot` "

@@ -102,17 +102,11 @@ def reshaped(arguments: Sequence[GivenArgument]) -> str | None:
 
 
 def both_ways(inner: str) -> str | None:
-    """`Bidirectional(LSTM(64))`: the layer inside, told to go both ways."""
+    """`Bidirectional(LSTM(64))`: the layer inside, told to go both ways; the way back ends at the first step."""
     found = re.fullmatch(r"((?:lstm|gru|rnn)\([^()]+)\)( -> last)?", inner)
-    return f"{found[1]}, bidirectional=true){found[2] or ''}" if found else None
-
-
-def way_back(inner: str) -> list[str]:
-    """What is said where `Bidirectional` gives the last step alone of each way: on the way back that is the first."""
-    if not inner.endswith(" -> last"):
-        return []
-    both = f"(x -> {inner}, x -> reverse -> {inner}) -> concat"
-    return [f"there the way back ends at the first step, as in `{both}`, with the name of your arrow for `x`"]
+    if found is None:
+        return None
+    return f"(_ -> {inner}, _ -> reverse -> {inner}) -> concat" if found[2] else f"{found[1]}, bidirectional=true)"
 
 
 def rest_of(number: str) -> str:

@@ -105,7 +105,10 @@ def stages(items: list[str], first: int) -> str:
         if colon and item != ":":
             end, _, step = rest.partition(":")
             given = {"start": start.strip(), "end": end.strip(), "step": step.strip()}
-            found.append(f"slice({axis - gone}{''.join(f', {k}={v}' for k, v in given.items() if v)})")
+            turned = (start.strip(), end.strip(), step.strip(), axis - gone) == ("", "", "-1", 0)
+            found.append(
+                "reverse" if turned else f"slice({axis - gone}{''.join(f', {k}={v}' for k, v in given.items() if v)})"
+            )
         elif item != ":":
             end = f", end={int(item) + 1}" if int(item) != -1 else ""
             found.append(f"slice({axis - gone}, start={item}{end}) -> squeeze({axis - gone})")
