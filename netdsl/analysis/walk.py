@@ -165,7 +165,7 @@ class Walk:
     # ------------------------------------------------------------ layers
 
     def layer(self, node: Node, op: Op, place: Nesting) -> Tally:
-        weights = (*op.weights(), *op.constants())
+        weights = (*node.weights(), *op.constants())
         warnings = self.look(node, op, weights)
         path = place.of(node.name)
         owned = self.owns(node, place)

@@ -154,6 +154,10 @@ class Weight:
     buffer: bool = False
     dtype: DType = DType.FLOAT
 
+    def frozen(self) -> Weight:
+        """The same, not trained."""
+        return Weight(self.name, self.shape, self.init, False, self.buffer, self.dtype)
+
     @property
     def elements(self) -> int:
         total = 1

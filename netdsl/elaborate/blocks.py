@@ -183,7 +183,7 @@ def _instantiate(site: Site, layer: BlockLayer, value: Arrows, span: Span) -> Bl
     library = is_library(definition.span.source.name)
     frame = CallFrame(_call_text(layer), span, library, step_text(definition, arrows(value)))
     values = parameters.bind_parameters(inner, definition, layer.settings, layer.span)
-    key = _cache_key(definition, values, value)
+    key = _cache_key(site, definition, values, value)
     if key is not None and key in site.context.bodies:
         found: Block | None = site.context.bodies[key]
         if found is None:
@@ -214,7 +214,7 @@ def _check_recursion(site: Site, layer: BlockLayer, span: Span) -> None:
                       help="a network is finite: repeat a block with `* n` or a `for` row")  # fmt: skip
 
 
-def _cache_key(definition: syntax.Definition, values: Mapping[str, Any], value: Arrows) -> Any:
+def _cache_key(site: Site, definition: syntax.Definition, values: Mapping[str, Any], value: Arrows) -> Any:
     """What makes two uses of a block the same; None when that cannot be told."""
     parts = []
     if initial_names(definition):
@@ -227,7 +227,7 @@ def _cache_key(definition: syntax.Definition, values: Mapping[str, Any], value: 
         else:
             parts.append(_frozen(setting))
     nested = value.names if isinstance(value, Bundle) else ()
-    return id(definition), tuple(parts), tuple(a.type for a in arrows(value)), nested
+    return id(definition), tuple(parts), tuple(a.type for a in arrows(value)), nested, site.context.frozen > 0
 
 
 def _frozen(value: Any) -> tuple[str, Any]:
@@ -251,6 +251,7 @@ def _build(site: Site, layer: BlockLayer, values: dict[str, Any], value: Arrows,
         "body": graph,
         "span": site.context.written.define(definition),
         "origin": definition.span.source.name,
+        "frozen": site.context.frozen > 0,
     }
     if not recurrent:
         return Block(**shared)

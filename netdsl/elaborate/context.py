@@ -53,6 +53,8 @@ class Context:
     """Places of rows with whether any use of the row was read."""
     inputs_seen: dict[Span, tuple[str, bool]] = anew(factory=dict)
     """As `rows_seen`, of the inputs of blocks, with how they are called in a message."""
+    frozen: int = 0
+    """How many `frozen` rows are at work: nothing that is made in one is trained."""
     sets: dict[Span, tuple[str, tuple[Graph, int], tuple[Span, ...]]] = anew(factory=dict)
     """`set` rows by place: the operation, the nodes of the body that stand above, and the places of what is set."""
     reached: set[Span] = anew(factory=set)

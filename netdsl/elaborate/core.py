@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import netdsl.elaborate.damage as damage
+import netdsl.elaborate.freezing as freezing
 import netdsl.elaborate.functions as functions
 from netdsl.dims import Condition, Dim, Extent, SizeTooComplex, Verdict
 from netdsl.dims.tensors import Value
@@ -189,7 +190,10 @@ def run(site: Site, body: syntax.Body) -> None:
 def _run(site: Site, row: syntax.BodyRow) -> None:
     site.limits.spend(1, row.span)
     try:
-        RUN[type(row)](site, row)
+        if getattr(row, "frozen", False):
+            freezing.run(site, row, RUN[type(row)])
+        else:
+            RUN[type(row)](site, row)
     except SizeTooComplex as error:
         site.limits.too_complex(error, row.span)
 

@@ -9,7 +9,9 @@ from netdsl.base.record import record
 from netdsl.text import syntax
 from netdsl.text.source import Span
 
-LABEL = re.compile(r"\s*(?:output|aux|shared|next|let|param|const|state|\s)*\(?\s*(\w+(?:\s*,\s*\w+)*)\s*\)?\s*[:=\[]")
+LABEL = re.compile(
+    r"\s*(?:output|aux|shared|frozen|next|let|param|const|state|\s)*\(?\s*(\w+(?:\s*,\s*\w+)*)\s*\)?\s*[:=\[]"
+)
 
 
 @record

@@ -173,6 +173,9 @@ def instead_of_constant(row: syntax.ConstRow, value: object) -> str | None:
     if isinstance(value, Word) and value.name == "constant" and value.values:
         return f"write `{value.values[0]}`"
     if isinstance(value, Word) and value.name in INITIALISERS and value.name not in STARTS:
-        return f"numbers that are drawn are a `param`: write `param {row.span.text.removeprefix('const').strip()}`"
+        rest = row.span.text.removeprefix("const").strip()
+        return (
+            f"numbers that are drawn once and kept with the weights are a `frozen param`: write `frozen param {rest}`"
+        )
     same = KNOWN.get(value.name) if isinstance(value, Word) else None
     return f"did you mean `{same}`?" if same else None

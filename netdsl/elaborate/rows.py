@@ -92,7 +92,7 @@ def _shared_row(site: Site, row: syntax.LayerRow) -> None:
             site.error("not-a-layer", message, stages[0].span)
     else:
         layer = chain(site, row.pipeline)
-    shared = Shared(name.id, layer, site.build.graph, name.span)
+    shared = Shared(name.id, layer, site.build.graph, name.span, frozen=site.context.frozen > 0)
     site.build.scope.bind(name.id, shared, name.span)
 
 

@@ -6,6 +6,7 @@ import netdsl.elaborate.core as core
 import netdsl.elaborate.nodes as nodes
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
+from netdsl.elaborate.freezing import frozen
 from netdsl.elaborate.scope import Build, NodeNames
 from netdsl.elaborate.values import (
     Arrows,
@@ -30,7 +31,12 @@ def apply_shared(site: Site, shared: Shared, value: Arrows, span: Span) -> Arrow
     if site.build.graph is not shared.graph:
         message = f"`{shared.name}` is shared in the body that declares it, and this is another one"
         site.error("shared-outside", message, span, Label(shared.span, "declared here"))
-    result, node = _use(site, shared, value, span)
+    if site.context.frozen and not shared.frozen:
+        message = f"`{shared.name}` has one set of weights, which is frozen where it is declared or nowhere"
+        help = f"write `frozen shared {shared.name}: …`"
+        site.error("shared-mismatch", message, span, Label(shared.span, "declared here"), help=help)
+    with frozen(site, shared.frozen):
+        result, node = _use(site, shared, value, span)
     site.build.fresh.remove(node)
     if shared.first is None:
         shared.first = node
@@ -84,7 +90,8 @@ def _inline_block(site: Site, shared: Shared, value: Arrows) -> Block:
     finally:
         site.context.builds.pop()
     graph.outputs.extend(Output("output", a, False, shared.span) for a in arrows(result))
-    return Block(shared.name, {}, graph, shared.layer.span, origin=shared.span.source.name)
+    origin = shared.span.source.name
+    return Block(shared.name, {}, graph, shared.layer.span, origin=origin, frozen=shared.frozen)
 
 
 def _check_weights(site: Site, shared: Shared, node: Node, span: Span) -> None:

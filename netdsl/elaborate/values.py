@@ -153,6 +153,7 @@ class Shared(Titled):
     graph: Graph
     span: Span
     first: Node | None = None
+    frozen: bool = False
 
     @property
     def title(self) -> str:

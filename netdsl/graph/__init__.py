@@ -40,6 +40,8 @@ class Node:
     """In a flat graph: the key of its weights, where that is not its name (`shared` layers)."""
     within: tuple[Node, ...] = ()
     """In a flat graph: the blocks that it came out of, outermost first."""
+    frozen: bool = False
+    """Its weights, and those of its body, are not trained, and running statistics stay as they are."""
 
     @property
     def owner(self) -> Node:
@@ -50,6 +52,11 @@ class Node:
     def kind(self) -> str:
         """The name of the operation or block."""
         return self.op.name
+
+    def weights(self) -> tuple[Weight, ...]:
+        """What an operation owns, none of it trained where it is frozen; () of a block."""
+        own = () if isinstance(self.op, Block) else self.op.weights()
+        return tuple(w.frozen() for w in own) if self.frozen else tuple(own)
 
 
 @entity
@@ -125,7 +132,7 @@ def _weights(graph: Graph, path: str) -> Iterator[tuple[str, Weight]]:
         if isinstance(node.op, Block):
             yield from _weights(node.op.body, here)
         else:
-            for weight in node.op.weights():
+            for weight in node.weights():
                 yield joined(here, weight.name), weight
 
 
@@ -141,6 +148,8 @@ class Block:
     """Where the block is defined."""
     origin: str = ""
     """The file it was defined in, as its name is shown, or `std.resnet`."""
+    frozen: bool = False
+    """Whether the nodes that apply it are frozen, and so all of its body."""
 
 
 @entity

@@ -9,7 +9,8 @@ A line a node: its name, what it reads, the operation or block with its settings
 body of a block stands behind it, set in; that of a loop has `over` for a sequence, `state h [4] = 0.0` for what is
 carried (`given`: it starts as an input of the node), `next h = …`, and `end h` where the last value is a result too.
 An arrow is called by its node, `#2` is its second result; `@2` is the second input where a node has its name.
-A value that is the same for all samples is `[4] for all`. What an author wrote and where is not in it.
+A value that is the same for all samples is `[4] for all`, a layer that is not trained is `frozen`. What an author wrote
+and where is not in it.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ def _node(node: Node, called: Mapping[Value, str]) -> str:
     what = f"{node.kind}({', '.join(f'{k}={literal(v)}' for k, v in given.items())})"
     shares = f" shares {node.shares.name}" if node.shares else ""
     keyed = f" keyed {node.keyed}" if node.keyed not in (None, node.name) else ""
-    return f"{node.name}: ({', '.join(_operands(node, called))}) -> {what}{shares}{keyed} -> {results}"
+    frozen = " frozen" if node.frozen else ""
+    return f"{node.name}: ({', '.join(_operands(node, called))}) -> {what}{shares}{keyed}{frozen} -> {results}"
 
 
 def _entries(loop: Recurrent) -> Iterator[str]:

@@ -21,7 +21,9 @@ from netdsl.ops.fields import Word
 from netdsl.text.source import Span, as_source
 
 NODE = re.compile(r"(?P<name>\S+): \((?P<operands>.*)")
-CALL = re.compile(r"(?P<name>\w+)\((?P<settings>.*)\)(?: shares (?P<shares>\S+))?(?: keyed (?P<keyed>\S+))?")
+CALL = re.compile(
+    r"(?P<name>\w+)\((?P<settings>.*)\)(?: shares (?P<shares>\S+))?(?: keyed (?P<keyed>\S+))?(?P<frozen> frozen)?"
+)
 ENTRY = re.compile(r"(?P<name>\S+) (?P<type>(?:\w*)\[.*\](?: for \w+)?)(?P<start> given| = .*)?")
 TYPE = re.compile(r"(?P<dtype>\w*)\[(?P<shape>.*?)\](?: within \[(?P<plane>.*)\])?(?: for (?P<whose>all|one))?")
 
@@ -140,6 +142,7 @@ class FormReader:
             op = _operation(call["name"], settings, operands, self.values)
             inputs = tuple(op.operands())
         made = Node(node["name"], op, inputs, tuple(Value(call["name"], t) for t in types), line.span)
+        made.frozen = call["frozen"] is not None
         self._append(made, call["shares"], call["keyed"])
 
     def _append(self, node: Node, shares: str | None, keyed: str | None) -> None:

@@ -136,6 +136,10 @@ class Tape(Protocol):
     def number(self, value: float) -> Value:
         """A scalar constant."""
 
+    @property
+    def frozen(self) -> bool:
+        """Whether nothing that the operation at work owns is trained, running statistics included."""
+
     def weight(self, name: str) -> Value:
         """A weight of the operation at work, as a value without a batch."""
 

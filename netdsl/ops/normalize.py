@@ -74,11 +74,15 @@ class Batchnorm(Elementwise):
     def training(self, tape: Tape) -> tuple[Value, ...]:
         import netdsl.ops.backward.normalize as backward
 
+        if tape.frozen:
+            return backward.batchnorm_kept(tape, self.x, self.eps, self.affine)
         return backward.batchnorm_training(tape, self.x, self.eps, self.momentum, self.affine)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         import netdsl.ops.backward.normalize as backward
 
+        if tape.frozen:
+            return backward.batchnorm_kept_gradient(tape, outgoing[0], self.eps, self.affine)
         return backward.batchnorm_gradient(tape, outgoing[0], self.eps, self.affine)
 
 

@@ -61,14 +61,14 @@ class Differentiator:
         if isinstance(place.op, Recurrent):
             return recurrence.write(self, place, place.op)
         op = place.op.on(place.operands)
-        pen = Pen(self.writer, op, place.path, place.key, place.node.span, place.within)
+        pen = Pen(self.writer, op, place.path, place.key, place.node.span, place.within, frozen=place.node.frozen)
         results = op.training(pen) or self.plain(op, pen)
         self.note(place.node, op, pen, place.operands, results)
         return results
 
     def plain(self, op: Op, pen: Pen) -> tuple[Value, ...]:
         """The operation as it is; its weights become values of the graph, under the same keys."""
-        for weight in op.weights():
+        for weight in pen.weights():
             self.writer.weight(pen.key_of(weight.name), weight)
         results = self.writer.append(pen.path, op, pen.span, pen.within)
         self.writer.graph.nodes[-1].keyed = pen.key
@@ -77,7 +77,7 @@ class Differentiator:
     def note(
         self, node: Node, op: Op | Recurrent, pen: Pen, operands: tuple[Value, ...], results: tuple[Value, ...]
     ) -> None:
-        own = isinstance(op, Recurrent) or any(w.trainable and not w.buffer for w in op.weights())
+        own = isinstance(op, Recurrent) or bool(pen.trained())
         learns = own or any(v in self.learned for v in operands)
         if learns:
             self.learned.update(results)  # whole numbers too: what made them must say that it has no gradient
@@ -130,7 +130,7 @@ class Differentiator:
             operands = value if declared.many else (value,)
             if any(v in self.learned for v in operands if v is not None):
                 yield declared.name
-        yield from (w.name for w in entry.op.weights() if w.trainable and not w.buffer)
+        yield from entry.pen.trained()
 
     def spread(self, entry: Entry, found: Mapping[str, Any]) -> None:
         """Hand gradients on to the values and weights they are of."""
@@ -141,10 +141,10 @@ class Differentiator:
             pairs = zip(value, given or (), strict=False) if declared.many else ((value, given),)
             for operand, gradient in pairs:
                 self.add(operand, gradient)
-        for weight in entry.op.weights():
-            gradient = found.get(weight.name)
-            if isinstance(gradient, Value) and weight.trainable and not weight.buffer:
-                self.add_weight(entry.pen.key_of(weight.name), gradient)
+        for name in entry.pen.trained():
+            gradient = found.get(name)
+            if isinstance(gradient, Value):
+                self.add_weight(entry.pen.key_of(name), gradient)
 
     def add(self, operand: Value | None, gradient: object) -> None:
         if isinstance(operand, WeightValue) and isinstance(gradient, Value):

@@ -85,7 +85,7 @@ def _loop(
     graph.inputs = [*sequences, *(s.current for s in states)]
     taped = Taped(
         block.name, block.settings, graph, block.span, block.origin,
-        tuple(sequences), states, final=buffers,
+        sequences=tuple(sequences), states=states, final=buffers,
     )  # fmt: skip
     results = [Value(r.name, r.type) for r in place.node.results]
     inputs = (*sequences.values(), *(s.initial for s in states if isinstance(s.initial, Value)))

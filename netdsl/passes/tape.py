@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +57,8 @@ class Pen:
     """The blocks around the operation, outermost first."""
     kept: dict[str, Value] = field(default_factory=dict)
     wanted: Callable[[str], bool] = lambda name: True
+    frozen: bool = False
+    """Whether nothing that the operation owns is trained."""
 
     def __call__(self, op: type[Op], *operands: Any, **settings: Any) -> Value:
         (result,) = self.several(op, *operands, **settings)
@@ -74,10 +76,19 @@ class Pen:
         return numbers[value]
 
     def weight(self, name: str) -> Value:
-        weight = next(w for w in self.op.weights() if w.name == name)
+        weight = next(w for w in self.weights() if w.name == name)
         value = self.writer.weight(self.key_of(name), weight)
         # A buffer that another use of the layer has changed in this step already.
         return self.writer.carried.get(value.name, value)
+
+    def weights(self) -> Iterator[Weight]:
+        """What the operation owns."""
+        for weight in self.op.weights():
+            yield weight.frozen() if self.frozen else weight
+
+    def trained(self) -> list[str]:
+        """The names of its weights that are trained."""
+        return [w.name for w in self.weights() if w.trainable and not w.buffer]
 
     def key_of(self, name: str) -> str:
         return joined(self.key, name)

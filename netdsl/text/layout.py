@@ -99,10 +99,17 @@ class LaidRow:
         """`[` behind the name of an input, a state or a parameter, rather than an index."""
         if self.head.kind in ("PARAM", "CONST", "STATE"):
             return i == 2
+        if self.freezes_param:
+            return i == 3
         piece = self.pieces[i]
         if self.head.kind != "INPUT" or not isinstance(piece, Token) or piece.opener is not self.opener:
             return False
         return i == 2 or self.kind(i - 2) == "COMMA"
+
+    @property
+    def freezes_param(self) -> bool:
+        piece = self.pieces[1] if self.head.kind == "FROZEN" and len(self.pieces) > 1 else None
+        return isinstance(piece, Token) and piece.kind == "PARAM"
 
     # ------------------------------------------------ its parts
 
@@ -126,6 +133,8 @@ class LaidRow:
             return False
         if self.head.kind in ("OUTPUT", "AUX", "NEXT", "SHARED"):
             return any(isinstance(p, Token) and p.kind == "COLON" and p.opener is self.opener for p in self.pieces)
+        if self.head.kind == "FROZEN":
+            return not self.freezes_param
         return self.label > 0 or self.head.kind not in ROW_HEADS
 
     def arrows(self) -> list[int]:

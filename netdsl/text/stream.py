@@ -61,7 +61,7 @@ class TokenStream:
         if self.broken:
             self.broken = False
             self.break_row(kind)
-        kind = self.kind_beside(kind)
+        kind = self.kind_beside(kind, start)
         top = self.frames[-1]
         token = Token(kind, text, start, start + len(text) if end < 0 else end, self.fresh, top.opener)
         self.fresh = False
@@ -100,12 +100,13 @@ class TokenStream:
             )
             raise TooDeep
 
-    def kind_beside(self, kind: str) -> str:
+    def kind_beside(self, kind: str, start: int) -> str:
         """What the word before, and this one, are by standing beside one another."""
         if not self.tokens:
             return kind
         last = self.tokens[-1]
-        if last.kind in SOFT and (kind in AS_NAME_BEFORE or kind not in BEFORE.get(last.kind, (kind,))):
+        called = kind == "LPAR" and last.kind in BEFORE and last.end == start
+        if last.kind in SOFT and (called or kind in AS_NAME_BEFORE or kind not in BEFORE.get(last.kind, (kind,))):
             last.kind = "NAME"
         if kind == "LSQB":
             if last.kind == "ARROW":
@@ -126,7 +127,7 @@ class TokenStream:
     def end_row(self) -> None:
         if not self.tokens or self.tokens[-1].kind in (ROW_END, "LBRACE"):
             return
-        if self.tokens[-1].kind == "AUX":
+        if self.tokens[-1].kind in ("AUX", *BEFORE):
             self.tokens[-1].kind = "NAME"
         top = self.frames[-1]
         top.depth, top.elses = top.base, 0

@@ -209,6 +209,7 @@ class OutputRow:
     aux: bool
     names: tuple[Name, ...]
     pipeline: Pipeline | None
+    frozen: bool = False
 
 
 @record
@@ -220,6 +221,8 @@ class LayerRow:
     pipeline: Pipeline
     bundle: bool = False
     shared: bool = False
+    frozen: bool = False
+    """Its weights are not trained, so of all rows that can be."""
 
 
 @record
@@ -237,6 +240,7 @@ class ParamRow:
     name: Name
     dims: tuple[Expr, ...]
     init: Expr | None
+    frozen: bool = False
 
 
 @record
@@ -291,6 +295,7 @@ class NextRow:
     span: Span
     name: Name
     pipeline: Pipeline
+    frozen: bool = False
 
 
 @record

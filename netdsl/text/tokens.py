@@ -43,6 +43,7 @@ SOFT: Final = frozenset(
         "OUTPUT",
         "AUX",
         "SHARED",
+        "FROZEN",
         "LET",
         "PARAM",
         "CONST",
@@ -53,11 +54,25 @@ SOFT: Final = frozenset(
     )
 )
 """Words that are keywords only where a row or an item begins with them."""
-BEFORE: Final = {"CONST": SOFT | {"NAME"}}
-"""What has to stand behind a word for it to be one of these; before anything else it is a name."""
+BEFORE: Final = {
+    "CONST": SOFT | {"NAME"},
+    "FROZEN": SOFT | {"NAME", "PREVIOUS", "NUMBER", "LPAR", "IF", "EACH", "FOR", "ASSERT"},
+}
+"""What has to stand behind a word for it to be one of these; it is a name before all else, and right before `(`."""
 AS_NAME_BEFORE: Final = (BINARY - {"MINUS", "IN"}) | {"COLON", "ASSIGN", "DOT", "ARROW", "RPAR", "RSQB", "COMMA"}
 STARTS_ITEM: Final = frozenset(["NET", "BLOCK", "RECURRENT", "TRAIN", "USE"])
-STARTS_ROW: Final = STARTS_ITEM | {"INPUT", "OUTPUT", "SHARED", "LET", "PARAM", "CONST", "SET", "STATE", "NEXT"}
+STARTS_ROW: Final = STARTS_ITEM | {
+    "INPUT",
+    "OUTPUT",
+    "SHARED",
+    "FROZEN",
+    "LET",
+    "PARAM",
+    "CONST",
+    "SET",
+    "STATE",
+    "NEXT",
+}
 CLOSER: Final = {"LPAR": "RPAR", "LSQB": "RSQB", "CLAIM": "RSQB", "LBRACE": "RBRACE"}
 SIGN: Final = {"LPAR": "(", "RPAR": ")", "LSQB": "[", "CLAIM": "[", "RSQB": "]", "LBRACE": "{", "RBRACE": "}"}
 

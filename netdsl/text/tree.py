@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from netdsl.base.record import changed
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Collector
 from netdsl.text.source import Source, Span
@@ -150,6 +151,20 @@ class TreeBuilder:
         """Names, and names in brackets inside them; a name alone in brackets is itself."""
         found = (w if isinstance(w, tuple) else self.word(w) for w in words)
         return tuple(f[0] if isinstance(f, tuple) and len(f) == 1 else f for f in found)
+
+    def frozen(self, span: Span, row: syntax.BodyRow) -> syntax.BodyRow:
+        """A row whose weights are not trained; one that can have none is refused, and stands as it is."""
+        layers = not isinstance(row, syntax.OutputRow) or row.pipeline is not None
+        if layers and isinstance(row, syntax.LayerRow | syntax.ParamRow | syntax.OutputRow | syntax.NextRow):
+            return changed(row, span=span, frozen=True)
+        at = self.source.text.find("frozen", span.start)
+        place = Span(self.source, at, at + len("frozen"))
+        braces = isinstance(row, syntax.If | syntax.ForRow)
+        help = "write it in front of the rows in the braces" if braces else "leave it out"
+        word = row.span.text.split()[0]
+        message = f"`frozen` stands in front of a row with weights, but `{word}` begins none"
+        self.collector.report("nothing-to-freeze", message, place, help=help)
+        return row
 
     def dims(self, span: Span, *found: Expr) -> tuple[Expr, ...]:
         return found

@@ -207,7 +207,7 @@ def key_of(value: Any, word: str) -> Any:
         return value.template, key_of(value.values, word)
     if isinstance(value, Made):
         return (
-            value.function,
+            value.function + value.after,
             key_of(value.arguments, word),
             tuple((k, key_of(v, word)) for k, v in value.keywords.items()),
         )

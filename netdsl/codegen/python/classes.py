@@ -10,6 +10,7 @@ from netdsl.codegen.python.forward import ForwardWriter, commented
 from netdsl.codegen.python.layout import ForwardCall, called_in_order
 from netdsl.codegen.python.parameters import Parameters
 from netdsl.codegen.python.recurrence import recurrent_lines
+from netdsl.codegen.python.running import standing_lines
 from netdsl.codegen.python.spelling import Branched, Either, Kept, Made, Repeated
 from netdsl.codegen.python.starts import start_functions, start_lines
 from netdsl.codegen.python.terms import Term, negated
@@ -55,6 +56,7 @@ class ClassWriter:
         starts = start_lines(self.dialect, [s for s in self._all_starts() if not self._is_optional(s[0])], 2)
         forward = ForwardWriter(self.parameters, self.layouts, frozenset(self.conditions), self.taken)
         running = self._recurrent(forward) if isinstance(self.main.use.block, Recurrent) else self._forward(forward)
+        standing = standing_lines(self.name, self.parameters, self.main, self.layouts)
         built.arguments = self.parameters.arguments()
         stored = sorted(self.parameters.stored)
         kept = [line for n in stored for line in lay(Atom(n), f"{self.parameters.attribute(n)} = ", depth=2)]
@@ -64,10 +66,10 @@ class ClassWriter:
         built.lines = [f"class {self.name}({self.dialect.module}):", *docstring(description, 1), ""]
         if constructed or kept:
             opening = [f"{INDENT * 2}{self.dialect.opening}"] if self.dialect.opening else []
-            body = [*opening, *guards, *kept, *constructed, *starts]
-            built.lines += [*self._signature(built.arguments), *body, ""]
+            body = [*opening, *guards, *kept, *constructed, *starts, *self._settled(standing)]
+            built.lines += [*self._signature(built.arguments), *body, "", *standing]
         built.lines += running
-        built.support = self._support()
+        built.support = self._support(standing)
         return built
 
     # ------------------------------------------------------------ constructor
@@ -75,6 +77,10 @@ class ClassWriter:
     def _signature(self, arguments: Sequence[ClassArgument]) -> list[str]:
         items = [Atom("self"), *(Atom(_declared(a)) for a in arguments)]
         return lay(Called("__init__", tuple(("", i) for i in items)), "def ", " -> None:", 1)
+
+    def _settled(self, standing: list[str]) -> list[str]:
+        """The line that lets running statistics stand from the first on."""
+        return [f"{INDENT * 2}{self.dialect.freezing.settle}"] if standing and self.dialect.freezing else []
 
     def _attributes(self) -> list[str]:
         lines: list[str] = []
@@ -242,9 +248,10 @@ class ClassWriter:
             flow = f"One step: {flow}; {runs} it over axis 1." if flow else f"{runs} over axis 1."
         return flow, [doc, flow]
 
-    def _support(self) -> set[str]:
+    def _support(self, standing: list[str]) -> set[str]:
         found = {name for layout in self.layouts for s in layout.use.spellings.values() for name in s.support}
         starts = start_functions(self.dialect, self._all_starts(turns=True))
+        found |= {self.dialect.freezing.keep} if standing and self.dialect.freezing else set()
         return found | starts.intersection(self.dialect.start_support)
 
 

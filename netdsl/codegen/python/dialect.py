@@ -38,6 +38,22 @@ def read_signature(text: str) -> Signature:
 
 
 @dataclass(frozen=True)
+class Freezing:
+    """The forms of layers that are not trained."""
+
+    after: str
+    """What stands behind a module that is made."""
+    parameter: Mapping[str, Any]
+    """How a free parameter is made."""
+    keep: str
+    """The function, among what a source may contain, that lets a module keep to its running statistics."""
+    method: Callable[[str, Sequence[str]], list[str]]
+    """The method of a class of that name that runs those statements whenever training begins or ends."""
+    settle: str
+    """The statement that calls it first."""
+
+
+@dataclass(frozen=True)
 class Unrolling:
     """The forms of a recurrent block: how the steps of a sequence are had, and what states start from."""
 
@@ -115,6 +131,8 @@ class Dialect:
     """The function that starts a weight of a shape, and what it is given besides the weight."""
     unrolling: Unrolling | None = None
     """None for a target that cannot say a recurrent block."""
+    freezing: Freezing | None = None
+    """None for a target that cannot say that some weights are not trained."""
 
     # what is known of the names
     imported: frozenset[str] = frozenset()
@@ -190,6 +208,8 @@ class Dialect:
         signature = self.signature(function)
         return signature.defaults if signature else {}
 
-    def free_parameter(self, shape: tuple[Any, ...]) -> Made:
+    def free_parameter(self, shape: tuple[Any, ...], frozen: bool = False) -> Made:
         """A free parameter of a shape."""
-        return Made(self.parameter, (self.empty(shape),))
+        return Made(
+            self.parameter, (self.empty(shape),), dict(self.freezing.parameter) if frozen and self.freezing else {}
+        )

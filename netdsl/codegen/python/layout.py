@@ -9,6 +9,7 @@ from typing import Any
 from netdsl.codegen.python.authored import Vocabulary
 from netdsl.codegen.python.branches import taking_list
 from netdsl.codegen.python.dialect import Dialect
+from netdsl.codegen.python.freezing import as_one, is_frozen
 from netdsl.codegen.python.loops import LayerRun, runs_of
 from netdsl.codegen.python.spelling import Branched, Either, Infix, Kept, Made, Operand, Raw, Repeated, Spelling
 from netdsl.codegen.python.starts import begun
@@ -196,7 +197,8 @@ def _sequence(use: BlockUse, modules: dict[str, Any]) -> Made:
 
 def _lay_chain(layout: ClassLayout, prefix: str, chain: list[Node], repeats: Sequence[LayerRun]) -> None:
     names = {n: n.name[len(prefix) + 1 :] for n in chain}
-    layout.attributes[prefix] = _row_of(layout, prefix, names, repeats)
+    row = _row_of(layout, prefix, names, repeats)
+    layout.attributes[prefix] = as_one(row) if is_frozen(layout.use, *chain) else row
     access = layout.use.dialect.attribute(prefix)
     for node in chain:
         layout.access[node] = f"{access}.{names[node]}"
@@ -293,7 +295,7 @@ def form(value: Any, dialect: Dialect) -> Any:
     if isinstance(value, Made):
         defaults = dialect.defaults(value.function)
         keywords = tuple((k, form(v, dialect)) for k, v in value.keywords.items() if k not in defaults)
-        return value.function, tuple(form(a, dialect) for a in value.arguments), keywords
+        return value.function + value.after, tuple(form(a, dialect) for a in value.arguments), keywords
     if isinstance(value, Branched):
         return value.table, tuple((t.key, t.free, form(t.made, dialect), _started(t.starts)) for t in value.items)
     if isinstance(value, Kept):

@@ -220,7 +220,7 @@ class Parameters:
                 items.append((f'"{keyword}": ' if function == "{}" else f"{keyword}=", doc))
         if function in ("{}", "[]"):
             return Called("", tuple(items), function)
-        return Called(function, _compressed(items), "()")
+        return Called(function, _compressed(items), "()", values[0].after)
 
     def _hint(self, hint: str, slot: str, function: str) -> str:
         word = self.dialect.slot(function, slot)

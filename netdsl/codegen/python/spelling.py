@@ -28,6 +28,8 @@ class Made:
     function: str
     arguments: tuple[Any, ...] = ()
     keywords: dict[str, Any] = field(default_factory=dict)
+    after: str = ""
+    """What stands behind the call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netdsl.codegen.python.authored import Vocabulary
+from netdsl.codegen.python.freezing import is_frozen
 from netdsl.codegen.python.spelling import Branched, Either, Infix, Kept, Made, Operand, Repeated, Spelling
 from netdsl.codegen.python.uses import BlockUse, Branches
 from netdsl.dims.tensors import Init, Value
@@ -92,4 +93,4 @@ def follows(node: Node) -> bool:
 
 def parameter(use: BlockUse, node: Node) -> Made:
     """The free parameter that a layer is."""
-    return use.dialect.free_parameter(tuple(use.ops[node].weights()[0].shape))
+    return use.dialect.free_parameter(tuple(use.ops[node].weights()[0].shape), is_frozen(use, node))

@@ -12,6 +12,7 @@ from typing import Any
 from netdsl.codegen.python.authored import Before, Vocabulary, parts_of, rows_of
 from netdsl.codegen.python.branches import branches_in, enter, gathered_types, settled_type
 from netdsl.codegen.python.dialect import Dialect
+from netdsl.codegen.python.freezing import freeze
 from netdsl.codegen.python.spelling import Made, Spelling
 from netdsl.codegen.python.strays import asked, names_in_fields, spelt, strays
 from netdsl.codegen.python.terms import (
@@ -118,6 +119,10 @@ def trace(use: BlockUse, class_of: ClassOf, refuse: Refuse) -> Vocabulary:
         names.arrows.pop("_", None)
         names.arrows |= {"_": previous} if previous else {}
         types = _block(use, names, node, class_of) if isinstance(node.op, Block) else _op(use, names, node, refuse)
+        try:
+            freeze(use, node)
+        except Unsupported as problem:
+            refuse(problem, node)
         for value, type_ in zip(node.results, types, strict=True):
             ends = turn is not None and value in turn.ends
             use.types[value] = settled_type(_merged(type_, value.type), turn, names, last=ends)

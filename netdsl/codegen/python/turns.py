@@ -66,13 +66,9 @@ def _plan(use: BlockUse, branches: Branches) -> LoopPlan | None:
     heads = {turn[i].name.partition(".")[0] if "." in turn[i].name else "" for turn in turns for i in modules}
     table = next(iter(heads), "")
     rests = [[turn[i].name[len(table) + 1 if table and i in modules else 0 :] for turn in turns] for i in owners]
-    kept = any(use.spellings[n].buffer for n in turns[0])
-    if (
-        kept
-        or len(heads) > 1
-        or any("." in rest for found in rests for rest in found)
-        or _crowded(use, branches, table)
-    ):
+    if any(use.spellings[n].buffer or n.frozen for n in turns[0]):
+        return None
+    if len(heads) > 1 or any("." in rest for found in rests for rest in found) or _crowded(use, branches, table):
         return None
     if table and not _is_never_alone(use, branches, [turns[0][i] for i in owners]):
         return None

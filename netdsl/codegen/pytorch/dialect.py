@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from netdsl.codegen.python.dialect import Dialect, Unrolling
+from netdsl.codegen.python.dialect import Dialect, Freezing, Unrolling
 from netdsl.codegen.python.spelling import Made
 from netdsl.codegen.python.text import Atom, Called, Doc, literal
 from netdsl.codegen.pytorch.signatures import DECLARED
@@ -86,6 +86,26 @@ def spread(kept: str, sizes: Sequence[str]) -> Called:
     return Called(f"{kept}.expand", tuple(("", Atom(s)) for s in sizes))
 
 
+def standing(name: str, statements: Sequence[str]) -> list[str]:
+    """`def train`: modules are told by it whether they are in training."""
+    return [
+        f'    def train(self, mode: bool = True) -> "{name}":',
+        '        """Batch norms that are frozen keep to their running statistics."""',
+        "        super().train(mode)",
+        *statements,
+        "        return self",
+        "",
+    ]
+
+
+FREEZING = Freezing(
+    after=".requires_grad_(False)",
+    parameter={"requires_grad": False},
+    keep="keep_statistics",
+    method=standing,
+    settle="self.train()",
+)
+
 UNROLLING = Unrolling(
     steps=lambda sequence: f"{sequence}.unbind(1)",
     stacked=lambda results: f"torch.stack({results}, dim=1)",
@@ -113,6 +133,7 @@ DIALECT = Dialect(
     kept=kept,
     start=start,
     unrolling=UNROLLING,
+    freezing=FREEZING,
     imported=frozenset({"torch", "nn", "F", "Tensor"}),
     attributes=MODULE_ATTRIBUTES,
     container_attributes=CONTAINER_ATTRIBUTES,

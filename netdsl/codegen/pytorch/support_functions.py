@@ -6,6 +6,14 @@ stays as it is under a formatter at 88 columns.
 
 from __future__ import annotations
 
+KEEP_STATISTICS = '''
+def keep_statistics(module):
+    """Let the batch norms of a module be as they are at inference."""
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
+            part.eval()
+'''
+
 CENTER_CROP = '''
 def center_crop(x, size):
     """The middle of a size out of the last axes of `x`, rounded towards the front."""
@@ -90,6 +98,7 @@ class OneBias{kind}(nn.{kind}):
 '''
 
 FUNCTIONS: dict[str, str] = {
+    "keep_statistics": KEEP_STATISTICS.strip(),
     "center_crop": CENTER_CROP.strip(),
     "causal_mask": CAUSAL_MASK.strip(),
     "look_up": LOOK_UP.strip(),

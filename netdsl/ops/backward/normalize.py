@@ -191,6 +191,17 @@ def batchnorm_gradient(tape: Tape, dy: Value | None, eps: float, affine: bool) -
     return found
 
 
+def batchnorm_kept(tape: Tape, x: Value, eps: float, affine: bool) -> tuple[Value, ...]:
+    """Normalise by the running averages, and leave them."""
+    d = tape(Centred, x, tape.weight("running_mean"))
+    return (tape(StandardChannels, d, tape.weight("running_var"), eps=eps, **_affine(tape, affine)),)
+
+
+def batchnorm_kept_gradient(tape: Tape, dy: Value | None, eps: float, affine: bool) -> Gradients:
+    scale = {"weight": tape.weight("weight")} if affine else {}
+    return {"x": tape(StandardChannels, dy, tape.weight("running_var"), eps=eps, **scale)}
+
+
 def layernorm_training(tape: Tape, x: Value, axes: int, eps: float, affine: bool) -> tuple[Value, ...]:
     y, mean, inverse = tape.several(LayernormTraining, x, axes=axes, eps=eps, **_affine(tape, affine))
     tape.save("mean", mean)

@@ -12,7 +12,11 @@ ENGINES = ("torch", "onnx")
 
 
 def open_engine(engine: str, net: Net, plan: Plan, dataset: Dataset, device: str | None) -> Engine:
-    """An engine by name; only its own libraries are loaded."""
+    """An engine by name; only its own libraries are loaded. Raises `RunError` where nothing is trained."""
+    weights = [w for _, w in net.weights() if not w.buffer]
+    if not any(w.trainable for w in weights):
+        why = ": leave out `frozen` in front of what is to be trained" if weights else ""
+        raise RunError(f"{net.name} has no weights that are trained{why}")
     if engine == "onnx":
         from netdsl.runtime.engines.onnx import OnnxEngine
 

@@ -78,6 +78,7 @@ GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     expressions.braced,
     equals.augmented,
     outputs.output_row,
+    heads.late_frozen,
     heads.let_word,
     heads.python_word,
     elsewhere.input_row,

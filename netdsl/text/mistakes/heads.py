@@ -8,10 +8,10 @@ from netdsl.base.slips import nearest
 from netdsl.stdlib import STDLIB
 from netdsl.text.diagnostics import Diagnostic, Fix, did_you_mean
 from netdsl.text.mistakes.mistake import Mistake, described, line_rest, row_head, words
-from netdsl.text.tokens import STARTS_ITEM
+from netdsl.text.tokens import SOFT, STARTS_ITEM
 
 ITEM_WORDS = ("net", "block", "recurrent", "train", "use", "let")
-ROW_WORDS = ("input", "output", "shared", "let", "param", "const", "set", "assert", "for", "state", "next")
+ROW_WORDS = ("input", "output", "shared", "frozen", "let", "param", "const", "set", "assert", "for", "state", "next")
 RESERVED = ("FOR", "IN", "IF", "ELSE", "EACH", "AND", "OR", "NOT", "TRUE", "FALSE", "PREVIOUS", "ASSERT")
 PYTHON_WORDS = {
     "def": "a network is `net Name(setting = 1) { … }`, a reusable part `block name(c) { … }`",
@@ -43,6 +43,16 @@ def item_word(word: str) -> str | None:
     if word.lower() in ITEM_WORDS:
         return word.lower()
     return next((here for here, words in ITEMS.items() if word.lower() in words.split()), nearest(word, ITEM_WORDS))
+
+
+def late_frozen(m: Mistake) -> Diagnostic | None:
+    """`shared frozen t: …`, `y: frozen linear(4)`."""
+    last = m.last
+    if last is None or last.text != "frozen" or last is m.head or m.token.kind not in ("NAME", "NUMBER", *SOFT):
+        return None
+    row = line_rest(m, m.head.start).replace("frozen ", "", 1)
+    help = f"write `frozen {row}`" if row != "…" else None
+    return m.say("unexpected-token", "`frozen` stands at the head of a row", last, help=help)
 
 
 def python_word(m: Mistake) -> Diagnostic | None:

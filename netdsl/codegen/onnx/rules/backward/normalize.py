@@ -46,7 +46,8 @@ def by_channel(
 def standard_channels(op: StandardChannels, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     d, variance, *affine = inputs
     channels = fixed(op.variance.shape[0], "the number of channels")
-    weight, bias = affine or (build.constant([1.0] * channels), build.constant([0.0] * channels))
+    weight = affine[0] if affine else build.constant([1.0] * channels)
+    bias = affine[1] if len(affine) > 1 else build.constant([0.0] * channels)
     return by_channel(d, weight, bias, variance, channels, op.eps, build)
 
 

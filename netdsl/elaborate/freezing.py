@@ -1,0 +1,38 @@
+"""`frozen` rows: what is made while one is at work is not trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from netdsl.elaborate.context import Site
+from netdsl.graph import Block, Node
+from netdsl.text import syntax
+
+
+def run(site: Site, row: syntax.BodyRow, rule: Callable[[Site, syntax.BodyRow], None]) -> None:
+    """Run a row, and say so where it has no weights."""
+    graph = site.build.graph
+    before = len(graph.nodes)
+    with frozen(site):
+        rule(site, row)
+    shared = isinstance(row, syntax.LayerRow) and row.shared
+    if not shared and not any(map(_has_weights, graph.nodes[before:])):
+        message, help = "nothing in this row has weights, frozen or not", "leave out `frozen`"
+        site.errors.collector.warn("nothing-to-freeze", message, row.span, help=help)
+
+
+@contextmanager
+def frozen(site: Site, whether: bool = True) -> Iterator[None]:
+    """While the rows, or the uses of layers, are at work that are not trained."""
+    site.context.frozen += whether
+    try:
+        yield
+    finally:
+        site.context.frozen -= whether
+
+
+def _has_weights(node: Node) -> bool:
+    if isinstance(node.op, Block):
+        return next(node.op.body.weights(), None) is not None
+    return bool(node.op.weights())
