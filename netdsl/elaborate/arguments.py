@@ -21,7 +21,7 @@ from netdsl.elaborate.values import (
 )
 from netdsl.ops.base import Op, RuleError, read_setting
 from netdsl.ops.declared import Declared, Field
-from netdsl.ops.fields import BoolKind, FloatKind, TextKind, Word
+from netdsl.ops.fields import BoolKind, FloatKind, InitKind, TextKind, Word
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label, did_you_mean
 from netdsl.text.source import Span
@@ -110,6 +110,12 @@ def _setting_help(site: Site, declared: Field, value: Any, argument: syntax.Argu
     if isinstance(value, Word) and value.name in NOTHING:
         without = isinstance(declared.kind, BoolKind) and declared.default is True
         return f"write `{declared.name}=false`" if without else f"leave `{declared.name}` out"
+    if isinstance(declared.kind, InitKind):
+        from netdsl.elaborate.starts import told  # late: right texts need none
+
+        start = told(argument.value.span.text)
+        if start is not None:
+            return start
     if isinstance(value, str | Word):
         from netdsl.text.foreign.values import known_value  # late: right texts need none
 
@@ -146,6 +152,7 @@ def bind_op(site: Site, op: type[Op], arguments: Sequence[syntax.Argument], span
     bound: dict[str, Setting] = {}
     for name, argument in matched.items():
         _refuse_unquoted(site, fields[name], argument.value)
+        _refuse_misnamed(site, fields[name], argument.value)
         value = core.evaluate_setting(site, argument.value)
         try:
             bound[name] = Setting(read_setting(fields[name], value), argument.span, argument.value)
@@ -169,6 +176,21 @@ def _refuse_unquoted(site: Site, declared: Field, written: syntax.Expr) -> None:
 
     help = quoting(written.span.source, written.span.start, written.span.end)
     site.error("wrong-kind", f"`{declared.name}` takes a text, which stands in quotes", written.span, help=help)
+
+
+def _refuse_misnamed(site: Site, declared: Field, written: syntax.Expr) -> None:
+    """`init=normal(mean=0.5)`: the number that an initial value takes is no mean; dotted names are those of others."""
+    if not isinstance(declared.kind, InitKind) or not isinstance(written, syntax.Call):
+        return
+    dotted = isinstance(written.function, syntax.Attribute)
+    if dotted or any(a.name for a in written.arguments):
+        import netdsl.elaborate.starts as starts  # late: right texts need none
+
+        text = written.span.text
+        help = starts.told(text) if dotted or starts.misnamed(text) else None
+        if help is not None:
+            message = f"`{declared.name}` takes {declared.kind.says}, not `{text}`"
+            site.error("wrong-kind", message, written.span, help=help)
 
 
 def _misfit(site: Site, op: type[Op], matched: Mapping[str, syntax.Argument], name: str) -> str | None:
