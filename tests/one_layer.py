@@ -136,7 +136,9 @@ class Layer:
         weights = {k: w.clone().requires_grad_(k in learned) for k, w in self.weights.items()}
         results = self.whole(self.referred(xs, weights, True, made))
         real = [r for r in results if r.is_floating_point()]
-        sum((r * p).sum() for r, p in zip(real, probes, strict=True)).backward()  # type: ignore[union-attr]
+        total = torch.stack([(r * p).sum() for r, p in zip(real, probes, strict=True)]).sum()
+        if total.requires_grad:  # nothing is learned through `detach`
+            total.backward()
         named = {f"x{i}": x for i, x in enumerate(xs)} | {f"{self.node.name}.{k}": w for k, w in weights.items()}
         found = {k: v.grad if v.grad is not None else torch.zeros_like(v) for k, v in named.items() if v.requires_grad}
         return found, {f"{self.node.name}.{k}": w for k, w in weights.items() if k not in learned}

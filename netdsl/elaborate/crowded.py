@@ -222,7 +222,7 @@ def _ordered(call: Crowded) -> str | None:
     by_name, inferred = _by_name(call), _without_inputs(call)
     first = call.names[call.most] if len(call.names) > call.most else ""
     if inferred is None:
-        if by_name is None or call.most:
+        if by_name is None or call.most or len(call.placed) > 1:
             return f"write `{by_name}`" if by_name else None
         return f"write `{call.around(call.title)}`, or `{by_name}` where that is the {first}"
     also = by_name is not None and _number(call)

@@ -32,6 +32,19 @@ class Identity(Elementwise):
         return {"x": outgoing[0]}
 
 
+class Detach(Elementwise):
+    """The value as it comes, of any kind, that nothing before it learns from: its gradient is zero."""
+
+    example: ClassVar[str] = "x [8] -> detach"
+    flops_each: ClassVar[int] = 0
+
+    def in_place(self) -> bool:
+        return True
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {}
+
+
 class Relu(Activation):
     """Keep what is positive: `max(0, x)` (Nair and Hinton, 2010). One comparison an element."""
 

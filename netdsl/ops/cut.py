@@ -1,12 +1,12 @@
-"""Taking a part of a value, or putting a rim around it."""
+"""Taking a part of a value, putting a rim around it, or rolling it."""
 
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, cast
 
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.ops.axes import find_axis, float_of, rank_at_least
-from netdsl.ops.base import Follows, Gradients, Reading, Requirement, RuleError, Tape, Window
+from netdsl.ops.axes import Axes, find_axis, float_of, rank_at_least
+from netdsl.ops.base import Follows, Gradients, Mingled, Reading, Requirement, RuleError, Tape, Window
 from netdsl.ops.fields import (
     ChoiceKind,
     Count,
@@ -14,6 +14,7 @@ from netdsl.ops.fields import (
     Extents,
     Float,
     Int,
+    Ints,
     Offsets,
     Padding,
     Pads,
@@ -228,3 +229,51 @@ def rims(amount: Pads, value: Value, field: str, name: str) -> Sides:
     if amount == "same":
         raise RuleError(f"`{name}` needs numbers, `same` is for windows", code="wrong-kind", field=field)
     return spread_sides(amount, value.type.rank - 1, field)
+
+
+class Roll(Rearrangement):
+    """Move positions along axes, and what leaves an axis at its end comes in at its beginning: `roll(-3, axis=(1, 2))`.
+
+    One `shift` for all the axes, or one for each; a negative one moves towards the beginning. Where there is one axis
+    it need not be named. The shifted windows of Liu et al., 2021.
+    """
+
+    example: ClassVar[str] = "image [16, 8, 8] -> roll(-3, axis=(1, 2)) -> [16, 8, 8]"
+    positional: ClassVar[int] = 1
+
+    x: Value
+    shift: Ints
+    axis: Axes = None
+
+    moves: tuple[tuple[int, int], ...] = derived()
+    """Each axis with the positions that it moves on."""
+
+    def prepare(self) -> None:
+        rank = self.x.type.rank
+        rank_at_least(self.x, 1, self.name)
+        if self.axis is None and rank > 1:
+            message = f"`roll` moves along an axis, but {self.x.type} has {rank}"
+            raise RuleError(message, field="shift", help="name it: `roll(1, axis=0)`")
+        axes = tuple(find_axis(a, rank, self.name) for a in self.axis or (0,))
+        shifts = self.shift * len(axes) if len(self.shift) == 1 else self.shift
+        if len(shifts) != len(axes) or len(set(axes)) != len(axes):
+            message = f"`roll` is given shifts {self.shift} for axes {axes}"
+            raise RuleError(message, field="axis", help="one shift for all axes, or one for each: `axis=(1, 2)`")
+        self.moves = tuple(zip(axes, shifts, strict=True))
+
+    def result(self) -> TensorType:
+        return self.x.type
+
+    def windows(self) -> None:
+        return None
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        moved = dict(self.moves)
+        return tuple(Mingled((i,)) if i in moved else Follows(i) for i in range(self.x.type.rank))
+
+    def in_place(self) -> bool:
+        return False
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        axes, shifts = zip(*self.moves, strict=True)
+        return {"x": tape(Roll, outgoing[0], tuple(-shift for shift in shifts), axes)}

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, Init, Value, Weight
-from netdsl.ops.axes import product
+from netdsl.ops.axes import Axis, class_axis, find_axis, product, rank_at_least, without
 from netdsl.ops.base import (
     EVERYTHING,
     FEATURES,
@@ -198,6 +198,50 @@ class Rmsnorm(_Rows):
         import netdsl.ops.backward.normalize as backward
 
         return backward.rmsnorm_gradient(tape, outgoing[0], self.axes, self.affine)
+
+
+class Normalize(Elementwise):
+    """Divide each vector along an axis by its Euclidean norm, or by `eps` where that is larger.
+
+    The axis is the last of one or two, else the channels (axis 0): a position's features.
+    """
+
+    example: ClassVar[str] = "tokens [16, 32] -> normalize"
+
+    axis: Axis = None
+    eps: NonNegative = 1e-12
+
+    along: int = derived()
+
+    def prepare(self) -> None:
+        require_dtype(self.x, DType.FLOAT, "`normalize` needs real numbers")
+        rank = self.x.type.rank
+        rank_at_least(self.x, 1, self.name)
+        self.along = class_axis(rank) if self.axis is None else find_axis(self.axis, rank, self.name)
+
+    def pointwise(self) -> Extent:
+        """The squares, their sum, a comparison and the quotients."""
+        return 3 * self.x.type.elements
+
+    def transcendentals(self) -> Extent:
+        return product(without(self.x.shape, self.along))
+
+    def windows(self) -> tuple[Window, ...] | None:
+        return None
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        mixed = FEATURES if self.x.type.rank > 1 else EVERYTHING
+        return tuple(mixed if i == self.along else Follows(i) for i in range(self.x.type.rank))
+
+    def training(self, tape: Tape) -> tuple[Value, ...]:
+        import netdsl.ops.backward.normalize as backward
+
+        return backward.normalize_training(tape, self.x, self.along, self.eps)
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        import netdsl.ops.backward.normalize as backward
+
+        return {"x": backward.normalize_gradient(tape, outgoing[0], results[0], self.along, self.eps)}
 
 
 class Groupnorm(_Standardised):

@@ -1,10 +1,11 @@
 """Summaries along axes, and the step between whole numbers and scores."""
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
-from netdsl.ops.arithmetic import Div, Mul
+from netdsl.ops.arithmetic import Div, Mul, Sub
 from netdsl.ops.axes import (
     Axes,
     Axis,
@@ -18,7 +19,7 @@ from netdsl.ops.axes import (
     without,
     without_axes,
 )
-from netdsl.ops.base import Gradients, Op, Reading, RuleError, Tape, Window
+from netdsl.ops.base import Elementwise, Follows, Gradients, Mingled, Op, Reading, Requirement, RuleError, Tape, Window
 from netdsl.ops.fields import Bool, Count, Int, derived
 from netdsl.ops.shape import Unsqueeze
 
@@ -89,6 +90,42 @@ class Mean(Reduction):
         return {"x": self.repeated(tape, share)}
 
 
+class Variance(Reduction):
+    """The mean square of what is left when the mean along axes is taken off; with `unbiased` n - 1 divide the sum.
+
+    Four FLOPs an input element. The standard deviation is its root: `variance(axis=0) -> sqrt`.
+    """
+
+    example: ClassVar[str] = "image [64, 7, 7] -> variance(axis=(1, 2)) -> [64]"
+
+    unbiased: Bool = False
+
+    def prepare(self) -> None:
+        float_of(self.x, self.name)
+        super().prepare()
+
+    def requirements(self) -> Iterator[Requirement]:
+        if self.unbiased:
+            count = product([self.x.shape[axis] for axis in self.along])
+            message = (
+                f"an unbiased variance is one of two numbers or more, but these axes of {self.x.type} have {count}"
+            )
+            help = "leave `unbiased` out, or take more axes"
+            yield Requirement(count, ">=", 2, message, code="size-not-positive", field="unbiased", help=help)
+
+    def pointwise(self) -> Extent:
+        return 4 * self.x.type.elements
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.backward.reduce import Positions
+
+        mean = tape(Mean, self.x, axis=self.along, keep=True)
+        count = tape(Positions, self.x, self.along)
+        share = tape(Div, tape.number(2.0), tape(Sub, count, tape.number(1.0)) if self.unbiased else count)
+        slope = tape(Mul, (tape(Sub, self.x, mean), share))
+        return {"x": tape(Mul, (slope, self.kept(tape, outgoing[0])))}
+
+
 class Sum(Reduction):
     """The sum along axes."""
 
@@ -123,6 +160,38 @@ class ReduceMin(Reduction):
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         return {"x": extreme_gradient(self, tape, outgoing[0], results[0])}
+
+
+class Cumsum(Elementwise):
+    """At each position along an axis the sum of all up to its own, or with `reverse` of all from its own on.
+
+    The axis is 0 unless said, the steps of a sequence. Whole numbers stay whole.
+    """
+
+    example: ClassVar[str] = "sequence [16, 8] -> cumsum -> [16, 8]"
+
+    axis: Int = 0
+    reverse: Bool = False
+
+    along: int = derived()
+
+    def prepare(self) -> None:
+        number_of(self.x, self.name)
+        rank_at_least(self.x, 1, self.name)
+        self.along = find_axis(self.axis, self.x.type.rank, self.name)
+
+    def pointwise(self) -> Extent:
+        return product(without(self.x.shape, self.along)) * (self.x.shape[self.along] - 1)
+
+    def windows(self) -> tuple[Window, ...] | None:
+        return None
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        mingled = Mingled((self.along,), growing=not self.reverse)
+        return tuple(mingled if i == self.along else Follows(i) for i in range(self.x.type.rank))
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(Cumsum, outgoing[0], self.along, not self.reverse)}
 
 
 class Argmax(Op):

@@ -11,7 +11,7 @@ FAMILIES: dict[str, str] = {
     "dropout": "Dropout",
     "resize": "Resizing and unpooling",
     "shape": "Joining and rearranging",
-    "cut": "Cutting and padding",
+    "cut": "Cutting, padding and rolling",
     "arithmetic": "Arithmetic",
     "reduce": "Summaries",
     "recurrent": "Recurrence",
@@ -70,7 +70,9 @@ SETTINGS: dict[str, str] = {
     "per_channel": "whether every channel learns a slope of its own",
     "rate": "the probability of becoming zero",
     "scale": "what the sizes are multiplied by",
+    "reverse": "whether it is summed up from the end",
     "shape": "the size of each axis",
+    "shift": "how many positions each axis moves on",
     "size": "the size that comes out",
     "slope": "the factor below zero",
     "smoothing": "the share of the target that all classes get alike",
@@ -78,6 +80,7 @@ SETTINGS: dict[str, str] = {
     "step": "take every so many",
     "stride": "from one window to the next; `none` is the size of the window",
     "threshold": "where a lone score begins to say class 1",
+    "unbiased": "whether the sum is divided by one less than there are",
     "value": "the number",
     "weight": "one number a class; `none` weighs all alike",
     "width": "numbers in each vector",
@@ -93,6 +96,7 @@ OWN: dict[str, dict[str, str]] = {
         "size": "how many neighbouring channels take part",
     },
     "rmsnorm": {"eps": "added to the mean square; `none`, which is not written, is 2⁻²³"},
+    "normalize": {"eps": "what divides where the norm is smaller"},
     "pixel_unshuffle": {"factor": "how many times smaller each axis becomes"},
 }
 """What a setting is in one operation, where its name means something else in others."""
@@ -195,19 +199,22 @@ Everything is counted from shapes alone, for one batch at inference. Three numbe
 | `batchnorm` at inference | 0 | 2 an element | 0 |
 | `layernorm`, `groupnorm`, `instancenorm` | 0 | 8 an element (6 without scale and shift), 1 a mean | 1 a mean |
 | `rmsnorm` | 0 | 4 an element (3 without scale), 1 a mean | 1 a mean |
+| `normalize` | 0 | 3 an element | 1 a norm |
 | `lrn` over n channels | 0 | n + 3 an element | 1 an element |
 | `maxpool` | 0 | kernel − 1 an output | 0 |
 | `avgpool` | 0 | kernel an output | 0 |
 | `adaptive_maxpool` | 0 | window − 1 an output | 0 |
 | `global_avgpool`, `adaptive_avgpool`, `mean` | 0 | 1 an input element | 0 |
+| `variance` | 0 | 4 an input element | 0 |
+| `cumsum` | 0 | n − 1 a row of n | 0 |
 | `sum`, `reduce_max`, `reduce_min`, `global_maxpool`, `argmax` | 0 | input elements − outputs | 0 |
 | `resize(mode=bilinear)` | 0 | 7 an output of an image (3, 7, 15 for one to three spatial axes) | 0 |
 | `add`, `mul`, `sub`, `div`, `minimum`, `maximum` | 0 | 1 an element and further operand | 0 |
 | everything that only moves numbers | 0 | 0 | 0 |
 
 What moves numbers: `flatten`, `reshape`, `concat`, `split`, `crop`, `pad`, `slice`, `transpose`, `resize` to the
-nearest, `unpool`, `max_unpool`, `last`, and `dropout` and `spatial_dropout` at inference. Biases of recurrent layers
-are bias additions: `gates · biases` a unit and step. An operation that does not state a number is listed under the
-report's table as not counted.
+nearest, `unpool`, `max_unpool`, `last`, `roll`, `detach`, and `dropout` and `spatial_dropout` at inference. Biases of
+recurrent layers are bias additions: `gates · biases` a unit and step. An operation that does not state a number is
+listed under the report's table as not counted.
 """
 """What is counted, as the operations state it."""

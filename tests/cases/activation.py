@@ -54,6 +54,9 @@ CASES = [
     use("log_softmax", "12", costs=(4 * 12 - 2, 13)),
     use("log_softmax", "6 8", costs=(6 * (4 * 8 - 2), 54)),
     use("identity", "4 6 8", costs=(0, 0)),
+    *(use("detach", shape) for shape in ("3 4 5", "T 4", "param 3")),
+    use("detach", "int 4", learns=False),
+    use("detach", "4 6 8", costs=(0, 0)),
 ]  # fmt: skip
 
 
@@ -112,3 +115,8 @@ def softmax(g: Given, *, axis: int | None = None) -> Tensor:
 @reference
 def log_softmax(g: Given, *, axis: int | None = None) -> Tensor:
     return F.log_softmax(g.x, classes(g, axis))
+
+
+@reference
+def detach(g: Given) -> Tensor:
+    return g.x.detach()

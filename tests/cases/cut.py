@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -45,6 +46,14 @@ CASES = [
     use("pad(((1, 0), (2, 1)))", "3 H W"),
     use("pad(((1, 0), (2, 1)), mode=reflect)", "3 H W"),
     use("pad(((0, 2), (1, 1)), mode=replicate)", "3 H W"),
+    use("roll(2)", "5"),
+    use("roll(-3, axis=(1, 2))", "3 7 8"),
+    use("roll((1, -9, 0), axis=(2, -2, 0))", "3 4 5"),
+    use("roll(5, axis=0)", "5 2"),
+    use("roll(7, axis=(1, 2))", "3 H W"),
+    use("roll(1, axis=0)", "int 4 3", learns=False),
+    use("roll(1, axis=1)", "param 4 3"),
+    use("roll(1, axis=0)", "3 8 8", costs=(0, 0)),
     *(use(layer, "3 8 8", costs=(0, 0)) for layer in ("slice(1, end=3)", "crop(4)", "pad(1)")),
 ]
 
@@ -77,3 +86,9 @@ def crop(g: Given, size: Any = None, *, margin: Any = None, offset: Any = None) 
 def pad(g: Given, amount: Any, *, mode: str = "constant", value: float = 0.0) -> Tensor:
     rims = flat(sides(amount, g.rank))
     return F.pad(g.x, rims, "constant", value) if mode == "constant" else F.pad(g.x, rims, str(mode))
+
+
+@reference
+def roll(g: Given, shift: Any, *, axis: Any = 0) -> Tensor:
+    axes = tuple(g.axis(a) for a in each(axis, 1))
+    return torch.roll(g.x, each(shift, len(axes)), axes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from cases.activation import classes
 from cases.case import Given, reference, use
 
 CASES = [
@@ -28,6 +29,10 @@ CASES = [
     use("rmsnorm(affine=false)", "T H"),
     use("rmsnorm", "T H 6"),
     use("rmsnorm", "param 3 6"),
+    *(use("normalize", shape) for shape in ("6", "4 6", "3 4 5", "T 4", "3 H W", "param 4 3")),
+    use("normalize(axis=-1)", "3 4 5"),
+    use("normalize(axis=0, eps=2)", "5 6"),
+    use("normalize", "6 8", costs=(3 * 48, 6)),
     use("groupnorm(3)", "6 4 5"),
     use("groupnorm(2)", "6"),
     use("groupnorm(2, affine=false)", "6 7"),
@@ -73,6 +78,11 @@ def layernorm(g: Given, *, eps: float = 1e-5, axes: int = 1, affine: bool = True
 @reference
 def rmsnorm(g: Given, *, eps: float | None = None, axes: int = 1, affine: bool = True) -> Tensor:
     return F.rms_norm(g.x, g.x.shape[-axes:], g.weight("weight"), eps)
+
+
+@reference
+def normalize(g: Given, *, axis: int | None = None, eps: float = 1e-12) -> Tensor:
+    return F.normalize(g.x, dim=classes(g, axis), eps=eps)
 
 
 @reference

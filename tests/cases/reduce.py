@@ -10,7 +10,7 @@ from torch import Tensor
 from cases.activation import classes
 from cases.case import Given, reference, use
 
-KINDS = ("mean", "sum", "reduce_max", "reduce_min")
+KINDS = ("mean", "sum", "reduce_max", "reduce_min", "variance")
 CASES = [
     *(
         use(f"{name}{more}", shape)
@@ -22,10 +22,19 @@ CASES = [
     ),
     *(
         use(f"{name}({more})", "ties 2 3")
-        for name in KINDS[2:]
+        for name in KINDS[2:4]
         for more in ("axis=0", "axis=(0, 1)", "axis=1, keep=true")
     ),
     use("sum(axis=0)", "int 3 4", learns=False),
+    use("variance(axis=0, unbiased=true)", "4 5"),
+    use("variance(axis=(0, 2), unbiased=true, keep=true)", "3 H W"),
+    use("variance(axis=1)", "4 6 8", costs=(4 * 192, 0)),
+    use("cumsum", "5 3"),
+    use("cumsum(axis=-1, reverse=true)", "2 3 4"),
+    use("cumsum(axis=1)", "T 4 H"),
+    use("cumsum", "param 4 3"),
+    use("cumsum", "int<5 6", learns=False),
+    use("cumsum", "6 8", costs=(48 - 8, 0)),
     *(use(f"argmax{more}", shape, learns=False) for shape, more in (
         ("5", ""), ("4 5", ""), ("ties 4 5 6", ""), ("4 5 6", "(axis=-1)"), ("3 H W", ""),
     )),
@@ -51,6 +60,17 @@ def axes(g: Given, axis: Any) -> tuple[int, ...]:
 @reference
 def mean(g: Given, *, axis: Any = None, keep: bool = False) -> Tensor:
     return g.x.mean(axes(g, axis), keepdim=keep)
+
+
+@reference
+def variance(g: Given, *, axis: Any = None, keep: bool = False, unbiased: bool = False) -> Tensor:
+    return g.x.var(axes(g, axis), correction=int(unbiased), keepdim=keep)
+
+
+@reference
+def cumsum(g: Given, *, axis: int = 0, reverse: bool = False) -> Tensor:
+    along = g.axis(axis)
+    return g.x.flip(along).cumsum(along).flip(along) if reverse else g.x.cumsum(along)
 
 
 @reference

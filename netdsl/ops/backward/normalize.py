@@ -11,7 +11,7 @@ import netdsl.ops.arithmetic as arithmetic
 import netdsl.ops.reduce as reduce
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.axes import product
-from netdsl.ops.backward.base import Backward, ReshapeLike, SumTo
+from netdsl.ops.backward.base import Backward, Gate, ReshapeLike, SumTo
 from netdsl.ops.base import Gradients, Tape, fixed
 from netdsl.ops.fields import Count, Fraction, Int, NonNegative
 
@@ -244,6 +244,23 @@ def rmsnorm_gradient(tape: Tape, dy: Value | None, axes: int, affine: bool) -> G
         rest = tape(arithmetic.Sub, g, tape(arithmetic.Mul, (standard, along)))
         found["x"] = tape(arithmetic.Mul, (rest, tape.saved("inverse")))
     return found
+
+
+def normalize_training(tape: Tape, x: Value, axis: int, eps: float) -> tuple[Value, ...]:
+    square = tape(reduce.Sum, tape(arithmetic.Mul, (x, x)), axis=(axis,), keep=True)
+    norm = tape(arithmetic.Sqrt, square)
+    divisor = tape(arithmetic.Maximum, norm, tape.number(eps))
+    tape.save("norm", norm)
+    tape.save("divisor", divisor)
+    return (tape(arithmetic.Div, x, divisor),)
+
+
+def normalize_gradient(tape: Tape, dy: Value | None, y: Value, axis: int, eps: float) -> Value:
+    """`(dy - y * sum(dy * y)) / norm`; where `eps` divides, `dy / eps`."""
+    along = tape(reduce.Sum, tape(arithmetic.Mul, (dy, y)), axis=(axis,), keep=True)
+    longer = tape(arithmetic.Sub, tape.saved("norm"), tape.number(eps))
+    rest = tape(arithmetic.Sub, dy, tape(arithmetic.Mul, (y, tape(Gate, along, longer))))
+    return tape(arithmetic.Div, rest, tape.saved("divisor"))
 
 
 def rows_gradient(tape: Tape, g: Value | None, standard: Value, inverse: Value, axes: tuple[int, ...]) -> Value:

@@ -185,10 +185,25 @@ def _is(pattern: str, word: str) -> bool:
 AXES = ("axis", "dim", "dimension", "start", "start_dim", "axes")
 
 NO_USUAL = frozenset(
-    ("mean", "sum", "reduce_max", "reduce_min", "squeeze", "unsqueeze", "softmax", "log_softmax", "argmax", "slice")
+    (
+        "mean",
+        "sum",
+        "reduce_max",
+        "reduce_min",
+        "variance",
+        "squeeze",
+        "unsqueeze",
+        "softmax",
+        "log_softmax",
+        "argmax",
+        "normalize",
+        "roll",
+        "cumsum",
+        "slice",
+    )
 )
 """Layers for which no axis is the usual one, or another for images and for sequences."""
-BY_CLASS = frozenset(("softmax", "log_softmax", "argmax"))
+BY_CLASS = frozenset(("softmax", "log_softmax", "argmax", "normalize"))
 """Those that go over the classes: the last axis where channels come last."""
 
 

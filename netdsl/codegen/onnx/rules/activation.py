@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.ops.activation import (
+    Detach,
     Elu,
     Gelu,
     Hardsigmoid,
@@ -23,6 +24,7 @@ from netdsl.ops.activation import (
 
 OPERATORS = {
     "identity": "Identity",
+    "detach": "Identity",
     "relu": "Relu",
     "sigmoid": "Sigmoid",
     "tanh": "Tanh",
@@ -31,9 +33,9 @@ OPERATORS = {
 }
 
 
-@rules.lowers(Identity, Relu, Sigmoid, Tanh, Softplus, Hardswish)
+@rules.lowers(Identity, Detach, Relu, Sigmoid, Tanh, Softplus, Hardswish)
 def plain(
-    op: Identity | Relu | Sigmoid | Tanh | Softplus | Hardswish, inputs: Sequence[TensorName], build: Builder
+    op: Identity | Detach | Relu | Sigmoid | Tanh | Softplus | Hardswish, inputs: Sequence[TensorName], build: Builder
 ) -> TensorName:
     return build.node(OPERATORS[op.name], inputs)
 

@@ -1,11 +1,11 @@
-"""ONNX nodes of cutting and padding."""
+"""ONNX nodes of cutting, padding and rolling."""
 
 from collections.abc import Sequence
 
 from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType
-from netdsl.ops.cut import Crop, Pad, Slice
+from netdsl.ops.cut import Crop, Pad, Roll, Slice
 
 END = 2**63 - 1
 """An index past the end of any axis."""
@@ -61,3 +61,25 @@ def pad(op: Pad, inputs: Sequence[TensorName], build: Builder) -> TensorName:
 
 def _filling(op: Pad, build: Builder) -> TensorName:
     return build.constant(int(op.value), "int64") if op.x.type.dtype is DType.INT else build.constant(op.value)
+
+
+@rules.lowers(Roll)
+def roll(op: Roll, inputs: Sequence[TensorName], build: Builder) -> TensorName:
+    """Two parts change places; along an axis of an open size, which may be shorter than the shift, a look-up."""
+    x = inputs[0]
+    for axis, shift in op.moves:
+        size, place = op.x.shape[axis], axis + op.x.type.batched
+        if not isinstance(size, int):
+            x = build.node("Gather", [x, _rolled(size, shift, build)], axis=place)
+        elif shift % size:
+            first, along = build.ints(-shift % size), build.ints(place)
+            head = build.node("Slice", [x, first, build.ints(END), along])
+            x = build.node("Concat", [head, build.node("Slice", [x, build.ints(0), first, along])], axis=place)
+    return build.node("Identity", [x]) if x == inputs[0] else x
+
+
+def _rolled(size: Extent, shift: int, build: Builder) -> TensorName:
+    """The position that comes to each position of an axis."""
+    end = build.node("Squeeze", [build.extents(size), build.ints(0)])
+    positions = build.node("Range", [build.constant(0, "int64"), end, build.constant(1, "int64")])
+    return build.node("Mod", [build.node("Sub", [positions, build.constant(shift, "int64")]), build.extents(size)])

@@ -6,7 +6,7 @@ from netdsl.codegen.onnx.lowering import Builder, NodeSetting, TensorName, rules
 from netdsl.codegen.onnx.rules.conv import require_batch
 from netdsl.dims import Dim
 from netdsl.dims.tensors import TensorType
-from netdsl.ops.normalize import Batchnorm, Groupnorm, Instancenorm, Layernorm, Lrn, Rmsnorm
+from netdsl.ops.normalize import Batchnorm, Groupnorm, Instancenorm, Layernorm, Lrn, Normalize, Rmsnorm
 
 
 def scale_and_shift(op: Batchnorm | Instancenorm, build: Builder) -> list[TensorName]:
@@ -50,6 +50,13 @@ def rmsnorm(op: Rmsnorm, inputs: Sequence[TensorName], build: Builder) -> Tensor
     root = build.node("Sqrt", [build.node("Add", [mean, build.constant(op.added)])])
     standard = build.node("Div", [inputs[0], root])
     return build.node("Mul", [standard, build.weight("weight")]) if op.affine else standard
+
+
+@rules.lowers(Normalize)
+def normalize(op: Normalize, inputs: Sequence[TensorName], build: Builder) -> TensorName:
+    axis = build.ints(op.along + op.x.type.batched)
+    norm = build.node("ReduceL2", [inputs[0], axis], keepdims=1)
+    return build.node("Div", [inputs[0], build.node("Max", [norm, build.constant(op.eps)])])
 
 
 @rules.lowers(Groupnorm)

@@ -6,7 +6,7 @@ import numpy as np
 
 from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.dims import Extent
-from netdsl.ops.reduce import Argmax, Mean, OneHot, ReduceMax, ReduceMin, Sum
+from netdsl.ops.reduce import Argmax, Cumsum, Mean, OneHot, ReduceMax, ReduceMin, Sum, Variance
 
 OPERATORS = {"mean": "ReduceMean", "sum": "ReduceSum", "reduce_max": "ReduceMax", "reduce_min": "ReduceMin"}
 
@@ -15,6 +15,26 @@ OPERATORS = {"mean": "ReduceMean", "sum": "ReduceSum", "reduce_max": "ReduceMax"
 def reduction(op: Mean | Sum | ReduceMax | ReduceMin, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     axes = build.ints(*(a + op.x.type.batched for a in op.along))
     return build.node(OPERATORS[op.name], [inputs[0], axes], keepdims=int(op.keep))
+
+
+@rules.lowers(Variance)
+def variance(op: Variance, inputs: Sequence[TensorName], build: Builder) -> TensorName:
+    """Of what is left without the mean: `E[x²] - E[x]²` loses all digits where the mean is large."""
+    axes = build.ints(*(a + op.x.type.batched for a in op.along))
+    d = build.node("Sub", [inputs[0], build.node("ReduceMean", [inputs[0], axes], keepdims=1)])
+    squares = build.node("Mul", [d, d])
+    if not op.unbiased:
+        return build.node("ReduceMean", [squares, axes], keepdims=int(op.keep))
+    sizes = build.extents(*(op.x.shape[a] for a in op.along))
+    count = build.node("ReduceProd", [build.node("Cast", [sizes], to=1)], keepdims=0)
+    total = build.node("ReduceSum", [squares, axes], keepdims=int(op.keep))
+    return build.node("Div", [total, build.node("Sub", [count, build.constant(1.0)])])
+
+
+@rules.lowers(Cumsum)
+def cumsum(op: Cumsum, inputs: Sequence[TensorName], build: Builder) -> TensorName:
+    axis = build.constant(op.along + op.x.type.batched, "int64")
+    return build.node("CumSum", [inputs[0], axis], reverse=int(op.reverse))
 
 
 @rules.lowers(Argmax)

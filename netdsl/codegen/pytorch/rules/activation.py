@@ -7,6 +7,7 @@ from netdsl.codegen.python.spelling import Infix, Made, Operand, Spelling
 from netdsl.codegen.pytorch.rules.conv import unlike
 from netdsl.codegen.pytorch.spelling import rules
 from netdsl.ops.activation import (
+    Detach,
     Elu,
     Gelu,
     Hardsigmoid,
@@ -33,6 +34,11 @@ def both(module: str, function: str, **keywords: Any) -> Spelling:
 @rules.lowers(Identity)
 def identity(op: Identity) -> Spelling:
     return Spelling(module=Made("nn.Identity"), call=Infix("{0}", tight=True))
+
+
+@rules.lowers(Detach)
+def detach(op: Detach) -> Spelling:
+    return Spelling(call=Infix("{0}.detach()", tight=True))
 
 
 @rules.lowers(Relu)

@@ -1,4 +1,4 @@
-"""PyTorch spellings of cutting and padding."""
+"""PyTorch spellings of cutting, padding and rolling."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from netdsl.codegen.pytorch.rules.conv import unlike
 from netdsl.codegen.pytorch.spelling import rules
 from netdsl.dims import Extent
 from netdsl.dims.tensors import Value
-from netdsl.ops.cut import Crop, Pad, Slice
+from netdsl.ops.cut import Crop, Pad, Roll, Slice
 
 
 @rules.lowers(Slice)
@@ -69,6 +69,13 @@ def _from(op: Crop, numbers: Numbers, axis: int, offset: Extent) -> str:
         length = numbers.size(op.target[axis], (op.x,))
     start = numbers.put(offset)
     return _stretch(start, f"{start} + {length}")
+
+
+@rules.lowers(Roll)
+def roll(op: Roll) -> Spelling:
+    axes, shifts = (dim(axis, op.x) for axis, _ in op.moves), (shift for _, shift in op.moves)
+    pair = [each[0] if len(each) == 1 else each for each in (tuple(shifts), tuple(axes))]
+    return Spelling(call=Made("torch.roll", (Operand(), *pair)))
 
 
 MODULES = {"reflect": "nn.ReflectionPad", "replicate": "nn.ReplicationPad"}

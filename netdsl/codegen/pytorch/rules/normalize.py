@@ -1,10 +1,11 @@
 """PyTorch spellings of normalisation layers."""
 
+from netdsl.codegen.python.measures import dim
 from netdsl.codegen.python.spelling import Infix, Made, Operand, Spelling
 from netdsl.codegen.pytorch.rules.conv import unlike
 from netdsl.codegen.pytorch.spelling import rules
 from netdsl.dims import Dim
-from netdsl.ops.normalize import Batchnorm, Groupnorm, Instancenorm, Layernorm, Lrn, Rmsnorm
+from netdsl.ops.normalize import Batchnorm, Groupnorm, Instancenorm, Layernorm, Lrn, Normalize, Rmsnorm
 
 
 @rules.lowers(Batchnorm)
@@ -31,6 +32,12 @@ def rmsnorm(op: Rmsnorm) -> Spelling:
         return Spelling(call=Infix(f"F.rms_norm({{0}}, {{0}}.shape[-{op.axes}:]{eps})", (op.eps,), tight=True))
     keywords = unlike(eps=(op.eps, None), elementwise_affine=(op.affine, True))
     return Spelling(module=Made("nn.RMSNorm", (sizes[0] if op.axes == 1 else sizes,), keywords))
+
+
+@rules.lowers(Normalize)
+def normalize(op: Normalize) -> Spelling:
+    keywords = unlike(dim=(dim(op.along, op.x), 1), eps=(op.eps, 1e-12))
+    return Spelling(call=Made("F.normalize", (Operand(),), keywords))
 
 
 @rules.lowers(Groupnorm)
