@@ -97,6 +97,9 @@ def too_many(
     counted = numbers.told(site, f"{title}({', '.join(a.span.text for a in arguments)})", arguments[0].span, True)
     if counted is not None:
         return counted
+    viewed = special.reshaped(texts) if title == "reshape" and texts[0].value != "-1" else None
+    if viewed is not None:
+        return f"the batch is never written: write `{viewed}`"
     call = Crowded(site, title, declared, names, texts, most, reader(site))
     help = _layers(call) or _worded(call) or _numbers(call)
     return "; ".join([help, *dict.fromkeys(call.reading.lost)])

@@ -346,6 +346,8 @@ class CallReader:
         words = conversions.words_of(layer, setting)
         bare = text.strip("'\"")
         if words is None:  # a block may be given words as a layer within it takes them
+            if setting == "pad" and bare.lower() == "valid":
+                return "0"  # which is not what blocks have without
             return text if layer in REGISTRY or text == bare else value_here(text, setting)
         if bare in words:
             return bare

@@ -89,9 +89,13 @@ BATCH = re.compile(
 )
 
 
+def _inside(text: str) -> str:
+    return text[1:-1] if text[:1] == "[" else text
+
+
 def reshaped(arguments: Sequence[GivenArgument]) -> str | None:
     """`x.view(x.size(0), -1)`, `torch.reshape(x, (-1, 8, 16))`: the batch comes first there and is not written here."""
-    texts = [part.strip() for a in arguments for part in a.value.strip("[]").split(",") if part.strip()]
+    texts = [part.strip() for a in arguments for part in _inside(a.value).split(",") if part.strip()]
     if len(arguments) == 1 and arguments[0].value[:1] == "(":
         texts = [part.strip() for part in arguments[0].value[1:-1].split(",") if part.strip()]
     if texts == ["-1"]:

@@ -80,6 +80,8 @@ def cut(name: str, items: list[str]) -> str:
     """Help for an index of numpy; a first `:` of several may be the batch, which the last axes do not ask about."""
     if "None" in items or "newaxis" in items:
         return f"an axis more is made by a layer, as in `{name} -> unsqueeze(0)`, counted without the batch"
+    if any(re.fullmatch(r".*:.*:-\d+", item) for item in items):
+        return backwards(name, items)
     behind = items[items.index("...") + 1 :] if "..." in items else items[1:]
     before = items[: -len(behind) - 1] if behind else items[:-1]
     if not all(ITEM.fullmatch(item) for item in items if item != "...") or ("..." in items and {*before} - {":"}):
@@ -93,6 +95,16 @@ def cut(name: str, items: list[str]) -> str:
         return f"write `{name} -> {stages(behind, 0)}`"
     last = "..." not in items and behind == ["-1", ":"]
     return f"write `{name} -> {'last' if last else stages(behind, -len(behind))}`"
+
+
+def backwards(name: str, items: list[str]) -> str:
+    """`x[::-1]`: one layer turns a sequence around, along its first axis and with every step."""
+    turned = [item for item in items if item != ":"] == ["::-1"]
+    if turned and items[0] == "::-1":
+        return f"write `{name} -> reverse`"
+    only = "`reverse` turns the first axis around, and along no other axis does a layer go backwards"
+    batch = f"write `{name} -> reverse` where the first `:` stands for the batch: " if items[1:2] == ["::-1"] else ""
+    return f"{batch if turned else ''}{only}"
 
 
 def stages(items: list[str], first: int) -> str:
