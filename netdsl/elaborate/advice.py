@@ -29,7 +29,7 @@ from netdsl.text.foreign import arithmetic, inflow, special
 from netdsl.text.foreign.calls import ACTIVATION, CallReader, layer_of
 from netdsl.text.foreign.conversions import KEPT_SHARE
 from netdsl.text.foreign.pieces import given, parts
-from netdsl.text.foreign.rows import leading
+from netdsl.text.foreign.rows import SIGNS, leading
 from netdsl.text.foreign.settings import OF_SCORES
 from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here, several_here, value_here
 from netdsl.text.source import Span
@@ -87,6 +87,9 @@ def _foreign(site: Site, word: str, text: str, near: Span | None = None) -> str 
     found = foreign.way(word)
     if written is not None and written.startswith(inflow.BRANCHED) and near is not None:
         return places.branched(site, near, written, reading.lost)
+    joins = _behind(site, found.write, near) if found is not None and written in (None, found.write) else None
+    if joins is not None and not _settings(text, reading, word):
+        return f"write `{joins}`"
     if written is not None:
         return "; ".join([f"write `{written}`", *_turned(site, word, written), *dict.fromkeys(reading.lost)])
     needless = foreign.needless(word)
@@ -107,6 +110,13 @@ def _foreign(site: Site, word: str, text: str, near: Span | None = None) -> str 
     if same and settled:
         return _in_its_words(reading, foreign.Way(_example(same), "", ""))
     return f"write `{_example(same)}`" if same else None
+
+
+def _behind(site: Site, write: str, near: Span | None) -> str | None:
+    """The layer that joins what an arrow leads into a word: `mul` for `x * y`; None for any other word or place."""
+    place = places.place_of(site, near, False) if near is not None and write[:2] in ("(x", "x ") else None
+    layer = SIGNS.get(write, write.rpartition("-> ")[2])
+    return layer if place is not None and place.coming and layer in REGISTRY else None
 
 
 def _wanting(word: str, text: str) -> str | None:
@@ -259,7 +269,7 @@ def unknown_setting(site: Site, title: str, names: Sequence[str], argument: synt
     if here is not None and written and not fits(site, title, declared, written):
         return f"it is called `{here}` here{_taking(declared, here)}"
     if here is not None:
-        return "; ".join([f"it is called `{here}` here{so}", *dict.fromkeys(reading.lost)])
+        return f"it is called `{here}` here{so}"
     if elsewhere(name):
         return "; ".join([_activation(title, argument.value.span.text, written), *dict.fromkeys(reading.lost)])
     if name == "track_running_stats" and argument.value.span.text.lower() == "false":

@@ -133,6 +133,8 @@ def _worded(call: Crowded) -> str | None:
         meant = _meant(call, word.value.strip("'\""))
         if meant is None or (meant.name in [g.name for g in kept] and meant.name):
             return _unread(call, word.value.strip("'\""))
+        if call.title in ("lstm", "gru") and not meant.name and meant.value:
+            return f"`{call.title}` computes with `tanh` and `sigmoid`, and takes no other activation"
         kept += [meant] if meant.name else []
         after += [meant.value] if not meant.name and meant.value else []
     first = words[0] is call.given[0] and _meant(call, words[0].value) == GivenArgument(None, after[0] if after else "")
@@ -160,6 +162,8 @@ def _meant(call: Crowded, word: str) -> GivenArgument | None:
     found = next(((n, v) for n, v in foreign_words if v and v != word and _says(call, fields[n], v)), None)
     if found is not None:
         return GivenArgument(*found)
+    if call.title in ("lstm", "gru") and key(word) == "tanh":
+        return GivenArgument(None, "")  # with which it computes
     if (key(word) == "valid" and "pad" in fields) or key(word) in ("linear", "none"):
         return GivenArgument(None, "")
     act = (call.reading.stage(word) or special.blocked(word, call.reading.lost)) if call.is_layer else None

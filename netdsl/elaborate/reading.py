@@ -21,7 +21,15 @@ def reader(site: Site) -> CallReader:
     arrows = {n for n in bound if n in counts}
     numbers = {n for n in bound if n not in counts and n not in layers}
     most = {name: block.positional for name, block in found.items()}
-    return CallReader(arrows, blocks, most, numbers, counts, layers)
+    reading = CallReader(arrows, blocks, most, numbers, counts, layers)
+    reading.ranks.update({n: r for n, v in [*bound.items(), ("", site.build.coming)] if (r := _rank(v)) is not None})
+    return reading
+
+
+def _rank(value: object) -> int | None:
+    """How many axes an arrow has, or those of a bundle."""
+    found = arrows(value) if isinstance(value, Bundle) else [value]
+    return found[0].type.rank if found and isinstance(found[0], Value) else None
 
 
 def _arrows(name: str, value: object) -> dict[str, int]:

@@ -314,6 +314,8 @@ def test_calls_on_vectors_are_written_anew(call: str) -> None:
 
 
 SEQUENCES = {
+    "Concatenate(axis=2)([x, x])": "(x, x) -> concat(axis=1)",
+    "Concatenate(axis=-1)([x, x])": "(x, x) -> concat(axis=-1)",
     "Bidirectional(LSTM(64))(x)": "(x -> lstm(64) -> last, x -> reverse -> lstm(64) -> last) -> concat",
     "Sequential([relu, Bidirectional(GRU(64))])": "(_ -> relu -> gru(64) -> last, _ -> relu -> reverse -> gru(64) "
     "-> last) -> concat",
@@ -658,7 +660,7 @@ def test_a_switch_by_its_place_is_turned_on(name: str, switch: str) -> None:
     assert f"{switch}=true" in written(told(name, switch))
 
 
-@pytest.mark.parametrize("name", [n for n in OPERATIONS if REGISTRY[n].positional])
+@pytest.mark.parametrize("name", [n for n in OPERATIONS if REGISTRY[n].positional and n not in ("lstm", "gru")])
 def test_an_activation_by_its_place_follows_the_layer(name: str) -> None:
     words = {w for f in REGISTRY[name].settings() if f.kind for w in f.kind.words()}
     numbers = ", ".join([number_for(name)] * REGISTRY[name].positional)
@@ -666,6 +668,12 @@ def test_an_activation_by_its_place_follows_the_layer(name: str) -> None:
         bare = act.strip('"').removeprefix("nn.").removesuffix("()").lower()
         if bare not in words:
             assert written(told(name, act)) == f"{name}({numbers}) -> {bare}"
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_an_activation_that_gates_compute_with_is_no_layer_behind_them(name: str) -> None:
+    assert "takes no other activation" in helps(net("x [12, 32]", f"{name}(8, relu)"))
+    assert helps(net("x [12, 32]", f"{name}(8, tanh)")) == f"write `{name}(8)`"
 
 
 MISFITS = {

@@ -45,6 +45,8 @@ class CallReader:
         self.numbers = numbers
         self.counts = counts or {}
         self.layers = layers or {}
+        self.ranks: dict[str, int] = {}
+        """Arrows with how many axes they have; "" is what comes in."""
         self.lost: list[str] = []
         """What is said of settings that no text here stands for, of the calls read so far."""
         self.unread: list[str] = []
@@ -208,11 +210,14 @@ class CallReader:
         if layer in ("concat", "stack") and any(a.name == "dim" or word != layer for a in rest if a.value == "0"):
             self.lost.append("along the batch, which is `0` there, nothing is joined here")
         if not arrows and JOINS[layer] == "->" and rest and all(a.name for a in rest):
-            return self.written(word, layer, rest)
+            if layer not in ("concat", "stack") or self.ranks.get("") in (None, 3):
+                return self.written(word, layer, rest)
+            axis = conversions.joined_along(word, layer, rest, self.ranks.get(""))
+            return None if axis is None else f"{layer}(axis={axis})" if axis else layer
         if sum(self.counts.get(arrow, 1) for arrow in arrows) < 2:
             return None
         if layer in ("concat", "stack"):
-            axis = conversions.joined_along(word, layer, rest)
+            axis = conversions.joined_along(word, layer, rest, self.ranks.get(arrows[0]))
             return None if axis is None else headed(arrows, f"{layer}(axis={axis})" if axis else layer)
         written = self.written(word, layer, rest) if rest else layer
         if JOINS[layer] == "->" or (len(arrows) < 2 and written is not None):

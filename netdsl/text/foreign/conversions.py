@@ -234,10 +234,10 @@ PYTORCHS = ("cat", "hstack", "vstack")
 """Words for joins that only PyTorch has."""
 
 
-def joined_along(word: str, layer: str, arguments: Sequence[GivenArgument]) -> str | None:
-    """The axis, as it is counted here, along which `torch.cat([a, b], dim=2)` joins.
+def joined_along(word: str, layer: str, arguments: Sequence[GivenArgument], rank: int | None) -> str | None:
+    """The axis, as it is counted here, along which `torch.cat([a, b], dim=2)` joins arrows of so many axes.
 
-    "" for the usual one, None where it is not certain.
+    "" for the usual one, None where it is not certain. Only images have their channels elsewhere in Keras.
     """
     said = next(
         (a for a in arguments if a.name in ("dim", "axis") or (a.name is None and WHOLE.fullmatch(a.value))), None
@@ -247,6 +247,9 @@ def joined_along(word: str, layer: str, arguments: Sequence[GivenArgument]) -> s
     if word == layer and said.name == "axis":
         return said.value
     torch = said.name == "dim" or word in (layer, *PYTORCHS) or TORCH_NAME.match(word)
+    if not torch and rank not in (None, 3):
+        moved = said.value if said.value.startswith("-") else shifted(said.value)
+        return "" if moved == "0" or (moved == "-1" and rank == 1 and layer == "concat") else moved
     found = without_batch("F." if torch else word, layer, "axis", said.value)
     return "" if found == "None" else found
 
