@@ -45,7 +45,10 @@ def declared_row(
 def _only_stage(site: Site, row: syntax.RecipeRow) -> syntax.Expr:
     stage = row.value.stages[0]
     if len(row.value.stages) > 1 or isinstance(stage, syntax.Claim):
-        site.error("wrong-kind", f"`{row.keyword.id}` takes one value, not a pipeline", row.value.span)
+        from netdsl.elaborate.recipe_words import climbing  # late: right texts need none
+
+        help = climbing([s.span.text for s in row.value.stages]) if row.keyword.id == "schedule" else None
+        site.error("wrong-kind", f"`{row.keyword.id}` takes one value, not a pipeline", row.value.span, help=help)
     return stage
 
 

@@ -173,3 +173,11 @@ def heading(word: str) -> str:
     """The word here of a row that other programs call otherwise, where it names a thing with settings."""
     found = (foreign.row(word) or "").partition(" ")[0]
     return found if found in parts.tables() else word
+
+
+def climbing(stages: Sequence[str]) -> str | None:
+    """Help for `schedule warmup(5) -> cosine`, a schedule behind another."""
+    warm = [found for text in stages if (found := re.fullmatch(r"(?i)(?:linear_?)?warmup\((?:\w+=)?([\d.]+)\)", text))]
+    rest = [text for text in stages if not re.match(r"(?i)(?:linear_?)?warmup\b", text)]
+    help = meant("schedule", rest[0], {"warmup": warm[0][1]}) if len(warm) == 1 and len(rest) == 1 else None
+    return help or (WARM if warm else None)

@@ -269,3 +269,11 @@ def test_what_a_loss_does_not_take_is_said() -> None:
     assert said(["data digits", "metric mae"]) == ["`l1` is a loss, and no metric measures it yet"]
     assert said(["data digits", 'criterion "mse"'])[0] == "write `loss (…, …) -> mse`"
     assert "no such loss" in said(["data digits", "criterion FocalLoss(gamma=2)"])[0]
+
+
+def test_values_that_are_written_as_other_things() -> None:
+    assert said(["data digits", "schedule warmup(5) -> cosine"]) == ["write `schedule cosine(warmup=5)`"]
+    assert said(["data digits", "schedule warmup(5) -> step(3)"]) == ["write `schedule step(every=3, warmup=5)`"]
+    assert said(["metric logits, label -> accuracy"]) == ["write `metric (logits, label) -> accuracy`"]
+    told = said(["data digits", "early_stopping(patience=5)"])
+    assert told == said(["data digits", "early_stopping 5"])

@@ -20,6 +20,7 @@ from netdsl.text.mistakes import (
     loops,
     outputs,
     pipelines,
+    recipe_rows,
 )
 from netdsl.text.mistakes.mistake import Mistake, described, words
 
@@ -94,6 +95,8 @@ GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     heads.use_names,
     heads.named_recipe,
     heads.reserved_word,
+    recipe_rows.unbracketed,
+    recipe_rows.called,
     equals.single_equals,
     equals.equals_for_colon,
     bodies.missing_body,
