@@ -45,6 +45,8 @@ def _listed(head: syntax.Expr | syntax.Claim, items: list[Any], rest: str) -> st
 
 def not_a_layer(stage: syntax.Expr, value: Any) -> str | None:
     """Help for what stands behind an arrow and is no layer."""
+    if isinstance(stage, syntax.Each):
+        return "each branch reads the row before: what leads into them stands there, or begins a row in the braces"
     if isinstance(value, Value | Bundle):
         return "to join arrows write `(a, b) -> concat`; to start from an arrow begin the row with it"
     if isinstance(stage, syntax.TupleOf) and isinstance(value, tuple):

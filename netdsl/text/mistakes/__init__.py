@@ -70,6 +70,7 @@ GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     elsewhere.slices,
     elsewhere.counted,
     loops.loop_head,
+    loops.each_row,
     bodies.ellipsis,
     bodies.open_bracket,
     expressions.comprehension,

@@ -6,6 +6,7 @@ import re
 
 from netdsl.text.diagnostics import Diagnostic, Fix
 from netdsl.text.foreign import arithmetic
+from netdsl.text.foreign import kind as kind_here
 from netdsl.text.foreign.calls import CallReader, layer_of
 from netdsl.text.mistakes.mistake import Mistake, line_rest, line_span, words
 from netdsl.text.source import Span
@@ -131,12 +132,41 @@ def colon_for_equals(m: Mistake) -> Diagnostic | None:
             fix=Fix(m.place(m.token), ""),
         )
     settings = m.token.opener is not None and m.token.opener.kind == "LPAR" and m.last.kind == "NAME"
-    if settings or m.head.kind in ("LET", "PARAM", "CONST", "STATE"):
-        named = m.last.text if m.last.kind == "NAME" else words(m)
-        return m.say(
-            "colon-for-equals",
-            "a value is given by `=`, not by `:`",
-            help=f"write `{named} = {m.following.text}`",
-            fix=Fix(m.place(m.token), "="),
-        )
-    return None
+    return value_behind(m, "" if settings else f"{m.head.text} ") if settings or m.head.kind in VALUED else None
+
+
+VALUED = ("LET", "PARAM", "CONST", "STATE")
+
+
+def value_behind(m: Mistake, word: str) -> Diagnostic:
+    """A value behind a colon, or behind the kind that other languages tell with a name: `let c: int = 16`."""
+    assert m.last is not None
+    first = m.at + (3 if m.tokens[m.at + 2].kind == "ASSIGN" else 1)
+    value = setting_text(m, first)
+    kind = first == m.at + 1 and kind_here(value, KIND_WORDS) is not None
+    sign = "=" if not word else " = "
+    fix = Fix(Span(m.source, m.last.end, m.tokens[first].start), sign) if value and not kind else None
+    named = f"{word}{m.last.text}" if m.last.kind == "NAME" else words(m)
+    if m.head.kind != "LET" and word and m.last.kind == "NAME":  # its shape stands between its name and its value
+        return m.say("colon-for-equals", f"`{m.head.text}` says a name, a shape and a value", help=SHAPED[m.head.kind])
+    help = f"write `{named}{sign}{value if fix else '…'}`"
+    return m.say("colon-for-equals", "a value is given by `=`, not by `:`", help=help, fix=fix)
+
+
+KIND_WORDS = ("int", "float", "number", "bool", "text", "init", "word", "list", "layer")
+SHAPED = {
+    "CONST": "as in `const w [2] = [0.5, 1]`",
+    "PARAM": "as in `param w [8] = normal(0.02)`",
+    "STATE": "as in `state h [8] = 0`",
+}
+
+
+def setting_text(m: Mistake, first: int) -> str:
+    """What is given from a token on: to the comma or the end of the bracket it stands in, or of the line."""
+    opener, start = m.token.opener, m.tokens[first].start
+    stops = ("COMMA", "RPAR") if opener is not None and opener.kind == "LPAR" else ()
+    end = next(
+        (t for t in m.tokens[first:] if t.kind in (ROW_END, END) or (t.kind in stops and t.opener is opener)), None
+    )
+    text = m.source.text[start : end.start if end is not None else len(m.source.text)]
+    return line_span(m, start).text if not stops else " ".join(text.split())

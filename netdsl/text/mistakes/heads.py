@@ -8,6 +8,7 @@ from netdsl.base.slips import nearest
 from netdsl.stdlib import STDLIB
 from netdsl.text.diagnostics import Diagnostic, Fix, did_you_mean
 from netdsl.text.mistakes.mistake import Mistake, described, line_rest, row_head, words
+from netdsl.text.source import Span
 from netdsl.text.tokens import SOFT, STARTS_ITEM
 
 ITEM_WORDS = ("net", "block", "recurrent", "train", "use", "let")
@@ -92,7 +93,12 @@ def foreign_file(m: Mistake) -> Diagnostic | None:
 
 
 def let_word(m: Mistake) -> Diagnostic | None:
-    """`const c = 3`, `int c = 3`, as other languages name a number."""
+    """`const c = 3`, `int c = 3`, `let int c = 3`, as other languages name a number."""
+    if m.head.kind == "LET" and m.at - m.head_at == 2 and (m.token.kind, m.following.kind) == ("NAME", "ASSIGN"):
+        said = m.tokens[m.at - 1]
+        fix = Fix(Span(m.source, said.start, m.token.start), "")
+        help = f"write `let {line_rest(m, m.token.start)}`"
+        return m.say("foreign-word", "a value has one name here, and needs no kind", said, help=help, fix=fix)
     if m.head.text not in ITEMS["let"].split() or m.at - m.head_at > 2 or m.tokens[m.head_at + 1].kind != "NAME":
         return None
     if m.tokens[m.head_at + 2].kind != "ASSIGN":

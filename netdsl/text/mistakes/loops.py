@@ -6,8 +6,11 @@ import re
 
 from netdsl.text.diagnostics import Diagnostic
 from netdsl.text.foreign import arithmetic
+from netdsl.text.foreign.calls import layer_of
+from netdsl.text.foreign.inflow import JOINS
 from netdsl.text.foreign.pieces import parts
-from netdsl.text.mistakes.mistake import Mistake
+from netdsl.text.mistakes.equals import reader
+from netdsl.text.mistakes.mistake import VALUES, Mistake, line_span
 
 FOR = re.compile(r"for(?:each|\s+each|\s+all)?\b\s*(.*)", re.DOTALL)
 TYPES = r"(?:(?:let|const|var|int|auto|size_t|unsigned|long)\s+)*"
@@ -27,12 +30,48 @@ def loop_head(m: Mistake) -> Diagnostic | None:
     begun = m.source.text[m.head.start :].partition("\n")[0].partition("#")[0]
     if m.head.kind != "FOR" and not (m.head.text == "foreach" or (begun.find("{") > 0 and "->" not in begun)):
         return None
-    head, body = parted(begun)
-    meant = loop(head)
-    if meant is None or meant == head:
+    bare = unbraced(m)
+    head, body = bare or parted(begun)
+    meant = loop(head) or (head if bare else None)
+    if meant is None or (meant == head and not bare):
         return None
     message = "a loop is `for`, a name, `in`, a list, and its rows in braces"
     return m.say("foreign-word", message, m.head, help=f"write `{meant} {{ {body} }}`")
+
+
+def unbraced(m: Mistake) -> tuple[str, str] | None:
+    """The head of `for i in [8, 16] conv(i, 3)`, and the row behind it."""
+    begins = m.token.kind in (*VALUES, "ARROW") and m.token.opener is m.head.opener
+    if m.head.kind != "FOR" or "LBRACE" not in m.expected or not begins or m.token.first:
+        return None
+    body = line_span(m, m.token.start).text.removeprefix("->").strip()
+    return (line_span(m, m.head.start).text[: m.token.start - m.head.start].rstrip(), body) if "{" not in body else None
+
+
+def each_row(m: Mistake) -> Diagnostic | None:
+    """`each i in [1, 3] conv(8, i) -> concat`: branches without braces, up to what joins them."""
+    begun = next((t for t in reversed(m.tokens[m.head_at : m.at]) if t.kind == "EACH"), None)
+    if begun is None or "LBRACE" not in m.expected or m.token.kind not in (*VALUES, "ARROW"):
+        return None
+    if m.token.opener is not begun.opener or m.token.first:
+        return None
+    row = line_span(m, m.token.start).text.removeprefix("->").strip()
+    pieces = arithmetic.split(row)
+    join = next((i for i, piece in enumerate(pieces) if layer_of(piece.partition("(")[0]) in JOINS), len(pieces))
+    inside, behind = " ".join(pieces[: join - 1 if pieces[join:] else join]), " ".join(pieces[join:])
+    before = " ".join(m.source.text[m.head.start : begun.start].split())
+    head = m.source.text[begun.start : m.token.start].strip()
+    label, coming = re.fullmatch(r"((?:output )?(?:\w+|\([\w, ]+\)):|)\s*(.*?)(?: ->)?", before).groups()  # type: ignore
+    plain = "{" not in row and set(pieces[1::2]) <= {"->"} and reader(m).operand(coming or "_") is not None
+    written = " -> ".join(
+        [f"{label} {head} {{ {' -> '.join(filter(None, [coming, inside]))} }}", *filter(None, [behind])]
+    )
+    help = (
+        f"write `{written.strip()}`"
+        if plain
+        else "write `{ … }`; each reads the row before, in which stands what leads into them"
+    )
+    return m.say("missing-braces", "the branches of `each` stand in braces", help=help)
 
 
 def parted(line: str) -> tuple[str, str]:
