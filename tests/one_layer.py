@@ -141,7 +141,11 @@ class Layer:
             total.backward()
         named = {f"x{i}": x for i, x in enumerate(xs)} | {f"{self.node.name}.{k}": w for k, w in weights.items()}
         found = {k: v.grad if v.grad is not None else torch.zeros_like(v) for k, v in named.items() if v.requires_grad}
-        return found, {f"{self.node.name}.{k}": w for k, w in weights.items() if k not in learned}
+        after = {k: w for k, w in weights.items() if k not in learned}
+        if not self.op.changes():
+            assert all(torch.equal(w, self.weights[k]) for k, w in after.items())
+            return found, {}
+        return found, {f"{self.node.name}.{k}": w for k, w in after.items()}
 
     def module(self, training: bool = False) -> nn.Module:
         """The net in PyTorch, with these weights."""

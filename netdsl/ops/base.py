@@ -217,6 +217,10 @@ class Op(Declared, abstract=True):
         """All tensors it owns, under PyTorch's names. The only statement about parameters."""
         return ()
 
+    def changes(self) -> bool:
+        """Whether training changes buffers of it: running statistics."""
+        return any(w.buffer for w in self.weights())
+
     def constants(self) -> tuple[Weight, ...]:
         """Tensors of the text that it keeps: buffers that no file of weights has."""
         return ()

@@ -36,7 +36,8 @@ class Batchnorm(Elementwise):
     """Normalise each channel by mean and variance of the batch, then scale and shift (Ioffe and Szegedy, 2015).
 
     `[C]`, `[C, L]`, `[C, H, W]` or `[C, D, H, W]`, channels first. At inference the running averages stand in, which
-    makes it one scale and one shift an element; `momentum` is the share of the new batch in a running average.
+    makes it one scale and one shift an element; `momentum` is the share of the new batch in a running average. With
+    `frozen` it is that in training too, and all four are buffers: what detectors make of a backbone's.
     """
 
     example: ClassVar[str] = "image [16, 8, 8] -> batchnorm"
@@ -48,6 +49,7 @@ class Batchnorm(Elementwise):
     eps: NonNegative = 1e-5
     momentum: Fraction = 0.1
     affine: Bool = True
+    frozen: Bool = False
 
     channels: int = derived()
 
@@ -64,24 +66,30 @@ class Batchnorm(Elementwise):
 
     def weights(self) -> tuple[Weight, ...]:
         shape = (self.channels,)
-        return (
-            *(affine_weights(shape) if self.affine else ()),
+        affine = affine_weights(shape) if self.affine else ()
+        running = (
             Weight("running_mean", shape, Init("zeros"), trainable=False, buffer=True),
             Weight("running_var", shape, Init("ones"), trainable=False, buffer=True),
-            Weight("num_batches_tracked", (), Init("zeros"), trainable=False, buffer=True, dtype=DType.INT),
         )
+        if self.frozen:
+            return (*(Weight(w.name, shape, w.init, trainable=False, buffer=True) for w in affine), *running)
+        count = Weight("num_batches_tracked", (), Init("zeros"), trainable=False, buffer=True, dtype=DType.INT)
+        return (*affine, *running, count)
+
+    def changes(self) -> bool:
+        return not self.frozen
 
     def training(self, tape: Tape) -> tuple[Value, ...]:
         import netdsl.ops.backward.normalize as backward
 
-        if tape.frozen:
+        if self.frozen or tape.frozen:
             return backward.batchnorm_kept(tape, self.x, self.eps, self.affine)
         return backward.batchnorm_training(tape, self.x, self.eps, self.momentum, self.affine)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         import netdsl.ops.backward.normalize as backward
 
-        if tape.frozen:
+        if self.frozen or tape.frozen:
             return backward.batchnorm_kept_gradient(tape, outgoing[0], self.eps, self.affine)
         return backward.batchnorm_gradient(tape, outgoing[0], self.eps, self.affine)
 

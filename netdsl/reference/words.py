@@ -61,6 +61,7 @@ SETTINGS: dict[str, str] = {
     "low": "the smallest value that stays; `none` for no bound",
     "margin": "how far the right score shall be ahead",
     "mode": "how new positions get their values",
+    "frozen": "whether scale, shift and statistics are buffers, which stay as they are",
     "momentum": "the share of a new batch in the running averages",
     "offset": "where the part begins; `none` is the middle",
     "order": "the axes in their new order; empty swaps two",

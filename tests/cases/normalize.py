@@ -14,6 +14,9 @@ CASES = [
     use("batchnorm(eps=0.01, momentum=0.3)", "4 5"),
     use("batchnorm(affine=false)", "4 2 3 2"),
     use("batchnorm", "6"),
+    use("batchnorm(frozen=true)", "3 4 5"),
+    use("batchnorm(frozen=true, affine=false, eps=1e-3)", "3 H"),
+    use("batchnorm(frozen=true)", "4 6 8", costs=(2 * 192, 0)),
     use("layernorm", "5 8"),
     use("layernorm(eps=1e-6)", "8"),
     use("layernorm(axes=3)", "3 4 5"),
@@ -62,8 +65,13 @@ CASES = [
 
 
 @reference
-def batchnorm(g: Given, *, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True) -> Tensor:
+def batchnorm(
+    g: Given, *, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True, frozen: bool = False
+) -> Tensor:
     """In training the running averages follow, in place."""
+    if frozen:
+        mean, variance = g.weights["running_mean"], g.weights["running_var"]
+        return F.batch_norm(g.x, mean, variance, g.weight("weight"), g.weight("bias"), False, momentum, eps)
     if g.training:
         g.weights["num_batches_tracked"].add_(1)
     mean, variance = g.weights["running_mean"], g.weights["running_var"]

@@ -157,6 +157,29 @@ def test_dropout_and_statistics_in_a_frozen_row() -> None:
     assert not module.state_dict()["row.running_mean"].any()
 
 
+def test_a_batch_norm_that_is_all_buffers() -> None:
+    """As torchvision's FrozenBatchNorm2d: four buffers, no count of batches, the same numbers in training."""
+    text = (
+        "net N {\n  input x [3, 8, 8]\n  bn1: conv(4, 3) -> batchnorm(frozen=true)\n  output y: relu -> conv(2, 1)\n}\n"
+    )
+    net = load_text(text.replace("bn1: conv(4, 3) -> ", "conv(4, 3)\n  still: "))
+    module = torch_module(net).train()
+    keys = [k for k in module.state_dict() if k.startswith("still.")]
+    assert keys == [f"still.{n}" for n in ("weight", "bias", "running_mean", "running_var")]
+    assert not [k for k, _ in module.named_parameters() if k.startswith("still.")]
+    totals = analyze(net).totals
+    assert (totals.params, totals.trainable_params, totals.buffers) == (122, 122, 16)
+    x = torch.randn(3, 3, 8, 8)
+    before = {k: v.clone() for k, v in module.state_dict().items()}
+    assert torch.equal(module(x), module.eval()(x))
+    assert all(torch.equal(v, before[k]) for k, v in module.state_dict().items())
+    plain = torch_module(
+        load_text(text.replace("bn1: conv(4, 3) -> batchnorm(frozen=true)", "conv(4, 3)\n  still: batchnorm"))
+    )
+    plain.load_state_dict(module.state_dict(), strict=False)
+    assert torch.allclose(plain.eval()(x), module(x), atol=1e-6)
+
+
 def test_source_as_a_person_would_write_it() -> None:
     source = torch_source(net_of("a row"))
     assert "        self.stem = nn.Conv2d(3, 4, 3).requires_grad_(False)\n" in source

@@ -53,4 +53,4 @@ def carries(node: Node) -> bool:
     """Whether training would change what is no weight, here or inside."""
     if isinstance(node.op, Block):
         return any(carries(n) for n in node.op.body.nodes)
-    return node.op.training_differs and any(w.buffer for w in node.op.weights())
+    return node.op.changes()

@@ -5,6 +5,23 @@ Each entry stands alone but for `torch`, `nn` and `F`, and stays as it is under 
 
 from __future__ import annotations
 
+FROZEN_BATCH_NORM = '''
+class FrozenBatchNorm(nn.Module):
+    """A batch norm of which scale, shift and statistics are buffers."""
+
+    def __init__(self, num_features, eps=1e-5, affine=True):
+        super().__init__()
+        self.eps = eps
+        self.register_buffer("weight", torch.ones(num_features) if affine else None)
+        self.register_buffer("bias", torch.zeros(num_features) if affine else None)
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("running_var", torch.ones(num_features))
+
+    def forward(self, x):
+        scale = {"weight": self.weight, "bias": self.bias, "eps": self.eps}
+        return F.batch_norm(x, self.running_mean, self.running_var, **scale)
+'''
+
 PADDED_CONV = '''
 class PaddedConv{rank}d(nn.Conv{rank}d):
     """A convolution padded unevenly: `pads` is as in `F.pad`, the last axis first."""
@@ -102,6 +119,7 @@ class OneHot(nn.Module):
 '''
 
 LAYERS: dict[str, str] = {
+    "FrozenBatchNorm": FROZEN_BATCH_NORM.strip(),
     **{f"PaddedConv{rank}d": PADDED_CONV.format(rank=rank).strip() for rank in (1, 2, 3)},
     "LocallyConnected": LOCALLY_CONNECTED.strip(),
     "OneHot": ONE_HOT.strip(),

@@ -185,8 +185,9 @@ WAYS: tuple[Way, ...] = (
         "batchnorm",
         IMAGE,
         "BatchNormalization BatchNormalisation batch_normalization batch_normalisation BatchNormLayer BNorm "
-        "LazyBatchNorm2d SpatialBatchNormalization FrozenBatchNorm2d bn2d",
+        "LazyBatchNorm2d SpatialBatchNormalization bn2d",
     ),
+    Way("batchnorm(frozen=true)", IMAGE, "FrozenBatchNorm2d FrozenBatchNorm FrozenBN", 0),
     Way("layernorm", SEQUENCE, "LayerNorm ln", 0),
     Way("layernorm", SEQUENCE, "LayerNormalization LayerNormalisation"),
     Way("rmsnorm", SEQUENCE, "RMSNorm rms_norm", 0),

@@ -11,6 +11,9 @@ from netdsl.ops.normalize import Batchnorm, Groupnorm, Instancenorm, Layernorm, 
 @rules.lowers(Batchnorm)
 def batchnorm(op: Batchnorm) -> Spelling:
     keywords = unlike(eps=(op.eps, 1e-5), momentum=(op.momentum, 0.1), affine=(op.affine, True))
+    if op.frozen:
+        keywords = unlike(eps=(op.eps, 1e-5), affine=(op.affine, True))
+        return Spelling(module=Made("FrozenBatchNorm", (op.channels,), keywords), support=("FrozenBatchNorm",))
     return Spelling(module=Made(f"nn.BatchNorm{max(op.x.type.rank - 1, 1)}d", (op.channels,), keywords))
 
 
