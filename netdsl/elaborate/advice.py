@@ -14,7 +14,7 @@ from netdsl.base.slips import nearest
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.functions import FUNCTIONS
-from netdsl.elaborate.meant import fits, takes
+from netdsl.elaborate.meant import fits, takes, value_of
 from netdsl.elaborate.reading import reader
 from netdsl.elaborate.scope import Scope
 from netdsl.graph import TERMS
@@ -83,7 +83,7 @@ def _foreign(site: Site, word: str, text: str, near: Span | None = None) -> str 
         block = special.blocked(act, told)
         return f"write `{block}`; {told[0]}" if block else _foreign(site, act, act, near)
     reading = reader(site)
-    written = reading.rewrite(text) if text != word else None
+    written, also = _read(site, reading, text) if text != word else (None, "")
     found = foreign.way(word)
     if written is not None and written.startswith(inflow.BRANCHED) and near is not None:
         return places.branched(site, near, written, reading.lost)
@@ -91,7 +91,7 @@ def _foreign(site: Site, word: str, text: str, near: Span | None = None) -> str 
     if joins is not None and not _settings(text, reading, word):
         return f"write `{joins}`"
     if written is not None:
-        return "; ".join([f"write `{written}`", *_turned(site, word, written), *dict.fromkeys(reading.lost)])
+        return "; ".join([f"write `{written}`{also}", *_turned(site, word, written), *dict.fromkeys(reading.lost)])
     needless = foreign.needless(word)
     if needless is not None:
         return needless
@@ -117,6 +117,23 @@ def _behind(site: Site, write: str, near: Span | None) -> str | None:
     place = places.place_of(site, near, False) if near is not None and write[:2] in ("(x", "x ") else None
     layer = SIGNS.get(write, write.rpartition("-> ")[2])
     return layer if place is not None and place.coming and layer in REGISTRY else None
+
+
+def _read(site: Site, reading: CallReader, text: str) -> tuple[str | None, str]:
+    """What is written for a call, and what else where its first number may be the size of the input or not."""
+    written = reading.rewrite(text)
+    if not reading.doubted:
+        return written, ""
+    first, coming = value_of(site, reading.doubted[0]), site.build.coming
+    channels = coming.shape[0] if isinstance(coming, Value) and coming.shape else None
+    if isinstance(first, int) and isinstance(channels, int) and first != channels:
+        return written, ""
+    of_inputs = reader(site)
+    of_inputs.inputs_first = True
+    inferred = of_inputs.rewrite(text)
+    if inferred is None or written is None:
+        return inferred or written, ""
+    return inferred, f", or `{written}` where `{reading.doubted[0]}` counts what comes out"
 
 
 def _wanting(word: str, text: str) -> str | None:
@@ -255,9 +272,9 @@ def unknown_setting(site: Site, title: str, names: Sequence[str], argument: synt
     if flowing is not None:
         return flowing
     reading = reader(site)
-    written = reading.rewrite(call) if reading.settings(title) is not None else None
+    written, also = _read(site, reading, call) if reading.settings(title) is not None else (None, "")
     lost = [says for says in dict.fromkeys(reading.lost) if says != left_out(name, value=argument.value.span.text)]
-    so = "; ".join([f": write `{written}`", *lost]) if written else ""
+    so = "; ".join([f": write `{written}`{also}", *lost]) if written else ""
     if title == "split" and name == "dim":
         return _parts(site, call)
     if name in KEPT_SHARE and written:

@@ -26,6 +26,15 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     (VOLUME, "pad(1, 2, 3)", "pad((1, 2, 3))"),
     (VOLUME, "crop(4, 4, 2)", "crop((4, 4, 2))"),
     (IMAGE, "unpool(2, nearest)", "unpool(2, mode=nearest)"),
+    # the size of the input, where it may be told first
+    (IMAGE, "conv2d(3, 16, 3, padding=1)", "conv(16, 3, pad=1)"),
+    (IMAGE, "conv2d(3, 16, 3)", "conv(3, 16, stride=3)"),
+    (IMAGE, "conv2d(3, 64, 7, 2, 3)", "conv(64, 7, stride=2, pad=3)"),
+    (IMAGE, "conv2d(16, 3, 2)", "conv(16, 3, stride=2)"),
+    (IMAGE, "Conv(3, 16, kernel_size=3)", "conv(16, 3)"),
+    (IMAGE, "conv(3, 16, kernel_size=3)", "conv(16, 3)"),
+    (IMAGE, "atrous_conv(3, 16, 3, 2)", "conv(16, 3, dilation=2)"),
+    (IMAGE, "Sequential(conv2d(3, 8, 3), relu(), conv2d(8, 4, 3))", "conv(8, 3) -> relu -> conv(4, 3)"),
     # what arrows are asked for elsewhere
     (IMAGE, "x.view(3, 1024)", "x -> reshape((3, 1024))"),
     (IMAGE, "x.view(16, 3, 1024)", "x -> reshape((3, 1024))"),

@@ -10,7 +10,7 @@ import re
 from collections.abc import Container, Mapping, Sequence
 
 from netdsl.ops import REGISTRY
-from netdsl.text.foreign import Way, arithmetic, conversions, gaps, plain, signatures, special, way, ways
+from netdsl.text.foreign import arithmetic, conversions, gaps, placed, plain, signatures, special, way, ways
 from netdsl.text.foreign.inflow import JOINS, Inflow, across, among, chained, headed, joined, lacks, most
 from netdsl.text.foreign.pieces import applied, balanced, given, parts
 from netdsl.text.foreign.rows import asked, flattened, kept, leading
@@ -20,7 +20,6 @@ from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here,
 
 CALL = re.compile(r"(?:self\.)?([A-Za-z_][\w.]*)\s*\((.*)\)", re.DOTALL)
 NAME = re.compile(r"(?:self\.)?([A-Za-z_]\w*)")
-PYTORCH = re.compile(r"(torch|nn|F|functional)\.")
 WRAPPERS = frozenset(("timedistributed", "batchapply", "jit", "checkpoint", "dataparallel"))
 """Words around a layer that say nothing here."""
 
@@ -51,6 +50,9 @@ class CallReader:
         """What is said of settings that no text here stands for, of the calls read so far."""
         self.unread: list[str] = []
         """Settings for which nothing is written, as nothing is known of them."""
+        self.doubted: list[str] = []
+        """First numbers that may be sizes of inputs, which is not certain; they are read so if `inputs_first`."""
+        self.inputs_first = False
 
     def settings(self, layer: str) -> list[str] | None:
         """The names of a layer's settings; None for what is no layer."""
@@ -137,7 +139,7 @@ class CallReader:
             return across(layer or word, arrows) if count == len(arrows) and not rest else None
         if layer is None or (layer in self.layers and layer not in self.blocks):
             return headed(arrows, word) if arrows and word in self.layers and not rest else None
-        views = plain(word) in SPECIAL or (plain(word) == "reshape" and PYTORCH.match(word) is not None)
+        views = plain(word) in SPECIAL or (plain(word) == "reshape" and placed.PYTORCH.match(word) is not None)
         if views and word not in self.layers:
             written = self.special(word, rest)
         elif layer in JOINS:
@@ -237,8 +239,8 @@ class CallReader:
         after = ["last"] if special.last_alone(word, layer, arguments) else []
         factor = row is not None and row.first and word.islower()  # `upsample(2)`: PyTorch's `Upsample(2)` is a size
         told = signatures.named(word, arguments, names) if word != layer and not factor else None
-        listed, told = told is not None, self.by_place(word, arguments) if told is None else told
-        if (said := conversions.meant(word, layer, told, self.unread)) is None:
+        inferred = self.without_inputs(word, layer, arguments, applied) if told is None else told
+        if (said := conversions.meant(word, layer, inferred, self.unread)) is None:
             return None
         for place, argument in enumerate(said):
             name = argument.name or (names[place] if place < len(names) else None)
@@ -259,7 +261,7 @@ class CallReader:
                 elif act is not None:
                     after.append(act)
                     continue
-                if act is None and not listed and name not in ("stride", "pad"):
+                if act is None and told is None and name not in ("stride", "pad"):
                     return None  # whose place it is there is not known
             if name is None or not self.take(layer, name, value, found, after):
                 return None
@@ -372,38 +374,14 @@ class CallReader:
         placed = (self.settings(layer) or [])[: sum(a.name is None for a in rest)]
         return [name for name in self.required(layer) if name not in (*placed, *(a.name for a in rest))]
 
-    def by_place(self, word: str, arguments: list[GivenArgument]) -> list[GivenArgument]:
-        """The arguments without the one by which PyTorch is told the size of the input."""
-        row = way(word)
-        if row is not None and row.first and not PYTORCH.match(word):  # PyTorch's first number is a size
-            keras = re.fullmatch(r"upsampling(?:[123]d)?", plain(word)) is not None
-            meant = (None, "size") if keras else (None,)
-            return [a._replace(name=row.first) if a.name in meant else a for a in arguments]
-        place = row.inferred if row else -1
-        if word.endswith("MultiHeadAttention"):  # Keras: heads, then the width of a key
-            place = 1
-        count = sum(a.name is None for a in arguments)
-        layer = layer_of(word)
-        told = (
-            from_pytorch(word)
-            or (layer in REGISTRY and not REGISTRY[str(layer)].positional)
-            or (layer in REGISTRY and word != layer and conversions.two_sizes(str(layer), arguments))
-        )
-        kept = arguments[:place] + arguments[place + 1 :]
-        if place < 0 or not told or count <= place:
-            return self.third(row, arguments)
-        needed = self.required(layer) if layer is not None else []
-        given = [a.name for a in kept]
-        if count < len(needed) + 1 and all(a.name is None for a in arguments) and not all(n in given for n in needed):
-            return arguments  # what must be given, and no more: the size of the input is left out already
-        return kept
-
-    def third(self, row: Way | None, arguments: list[GivenArgument]) -> list[GivenArgument]:
-        """`atrous_conv(8, 3, 2)`: the number behind channels and kernel is what the word is about."""
-        number = arguments[2] if row is not None and row.third and len(arguments) > 2 else None
-        if row is None or number is None or any(a.name for a in arguments[:3]):
-            return arguments
-        return [*arguments[:2], *arguments[3:], number._replace(name=row.third)]
+    def without_inputs(
+        self, word: str, layer: str, arguments: list[GivenArgument], applied: bool
+    ) -> list[GivenArgument]:
+        """The arguments without the size of the input, which is inferred here."""
+        if not applied and placed.doubtful(word, self.settings(layer) or [], arguments):
+            self.doubted.append(arguments[0].value)
+            arguments = arguments[self.inputs_first :]
+        return placed.without_inputs(word, layer_of(word), self.required(layer_of(word) or ""), arguments)
 
 
 def layer_of(word: str) -> str | None:
@@ -424,9 +402,3 @@ UNREAD = "?"
 
 ACTIVATION = frozenset(("activation", "activationlayer", "act"))
 SPECIAL = frozenset((*special.POOLING, *ACTIVATION, "narrow", "select", "permute", "view"))
-
-
-def from_pytorch(word: str) -> bool:
-    """`nn.Conv2d`, `Conv2d`, `nn.LSTM` name the input's size first; `Conv2D` and `layers.Dense` of Keras do not."""
-    leaf = word.rpartition(".")[2]
-    return bool(PYTORCH.match(word)) or (leaf[:1].isupper() and leaf.endswith(("1d", "2d", "3d")))
