@@ -19,7 +19,8 @@ class Dropout(Elementwise):
     positional: ClassVar[int] = 1
     training_differs: ClassVar[bool] = True
     flops_each: ClassVar[int] = 0
-    by_channel: ClassVar[bool] = False
+    drawn_axes: ClassVar[int | None] = None
+    """How many axes of a sample are drawn for, the others staying together; all of them where nothing is said."""
 
     rate: Fraction = 0.5
 
@@ -35,9 +36,13 @@ class Dropout(Elementwise):
         if not self.rate:
             return None
         seed, place = tape.seed()
-        mask = tape(KeepMask, self.x, seed, place=place, rate=self.rate, channels=self.by_channel)
+        mask = tape(KeepMask, self.x, seed, place=place, rate=self.rate, axes=self.drawn())
         tape.save("mask", mask)
         return (tape(Mul, (self.x, mask)),)
+
+    def drawn(self) -> int:
+        """How many axes of a sample the mask has numbers of its own for."""
+        return self.x.type.rank if self.drawn_axes is None else self.drawn_axes
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         return {"x": tape(Mul, (outgoing[0], tape.saved("mask"))) if self.rate else outgoing[0]}
@@ -49,8 +54,20 @@ class SpatialDropout(Dropout):
     example: ClassVar[str] = "image [16, 8, 8] -> spatial_dropout(0.2)"
     needs_batch: ClassVar[bool] = True
     aliases: ClassVar[tuple[str, ...]] = ("dropout2d",)
-    by_channel: ClassVar[bool] = True
+    drawn_axes: ClassVar[int | None] = 1
 
     def prepare(self) -> None:
         super().prepare()
         require_rank(self.x, SPATIAL_RANKS, "`spatial_dropout` needs [channels, …] with one to three spatial axes")
+
+
+class DropPath(Dropout):
+    """As `dropout`, but whole samples at a time: stochastic depth, where a shortcut leads past what is dropped.
+
+    Any shape (Huang, Sun, Liu, Sedra and Weinberger, 2016): `x + (x -> inner -> drop_path(0.1))`. EfficientNet and its
+    like call it drop connect.
+    """
+
+    example: ClassVar[str] = "image [16, 8, 8] -> drop_path(0.1)"
+    needs_batch: ClassVar[bool] = True
+    drawn_axes: ClassVar[int | None] = 0

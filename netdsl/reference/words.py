@@ -214,8 +214,8 @@ Everything is counted from shapes alone, for one batch at inference. Three numbe
 | everything that only moves numbers | 0 | 0 | 0 |
 
 What moves numbers: `flatten`, `reshape`, `concat`, `split`, `crop`, `pad`, `slice`, `transpose`, `resize` to the
-nearest, `unpool`, `max_unpool`, `last`, `roll`, `detach`, and `dropout` and `spatial_dropout` at inference. Biases of
-recurrent layers are bias additions: `gates · biases` a unit and step. An operation that does not state a number is
-listed under the report's table as not counted.
+nearest, `unpool`, `max_unpool`, `last`, `roll`, `detach`, and `dropout`, `spatial_dropout` and `drop_path` at
+inference. Biases of recurrent layers are bias additions: `gates · biases` a unit and step. An operation that does not
+state a number is listed under the report's table as not counted.
 """
 """What is counted, as the operations state it."""

@@ -23,10 +23,11 @@ net N {
   all: image * w -> dropout(0.3)
   again: image * w -> dropout(0.3)
   channels: image * w -> spatial_dropout(0.4)
+  samples: image * w -> drop_path(0.3)
   steps: sequence -> noisy(30)
   none: image * w -> dropout(0)
   nothing: image * w -> dropout(1)
-  output all, again, channels, steps, none, nothing
+  output all, again, channels, samples, steps, none, nothing
 }
 """
 BATCH = 16
@@ -73,6 +74,18 @@ def test_spatial_dropout_takes_whole_channels(noise: Noise) -> None:
     assert np.array_equal(kept.min((2, 3)), kept.max((2, 3)))
     share = (kept[:, :, 0, 0] > 0).mean()
     assert abs(share - 0.6) < 4 * (0.24 / kept[:, :, 0, 0].size) ** 0.5
+
+
+def test_drop_path_takes_whole_samples(noise: Noise) -> None:
+    kept = np.concatenate([noise(seed)["samples"] for seed in range(60)])
+    assert np.array_equal(kept.min((1, 2, 3)), kept.max((1, 2, 3)))
+    assert set(np.unique(kept)) == {np.float32(0), np.float32(1 / 0.7)}
+    alone = (kept[:, 0, 0, 0] > 0).reshape(60, BATCH)
+    sigma = 0.21**0.5
+    assert abs(alone.mean() - 0.7) < 4 * sigma / alone.size**0.5
+    for axis in (0, 1):
+        centred = alone - 0.7
+        assert abs((centred * np.roll(centred, 1, axis)).mean() / 0.21) < 4 / alone.size**0.5
 
 
 def test_dropout_draws_anew_at_every_step_of_a_recurrence(noise: Noise) -> None:

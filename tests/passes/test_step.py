@@ -122,7 +122,7 @@ def small(name: str, case: dict[str, Any]) -> Net:
     Claims of shapes are taken out.
     """
     text = re.sub(r"\s*-> \[[^\]]*\]$", "", spec_texts()[name], flags=re.MULTILINE)
-    text = re.sub(r"dropout\([\d.]+\)", "dropout(0)", text)
+    text = re.sub(r"(dropout|drop_path)\([^()]+\)", r"\1(0)", text)
     if "image" in case:
         text = re.sub(r"input image \[3, \d+, \d+\]", f"input image [3, {case['image']}, {case['image']}]", text)
     text = re.sub(r"\* (22|35)$", "* 3", text, flags=re.MULTILINE)

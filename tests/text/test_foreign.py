@@ -188,6 +188,8 @@ CALLS = {
     "MaxPooling2D(pool_size=(2, 2))": "maxpool((2, 2))",
     "nn.AdaptiveAvgPool2d((1, 1))": "adaptive_avgpool((1, 1))",
     "nn.Dropout2d(p=0.25)": "spatial_dropout(0.25)",
+    "DropPath(drop_prob=0.1)": "drop_path(0.1)",
+    "StochasticDepth(p=0.1)": "drop_path(0.1)",
     "nn.ReLU(inplace=true)": "relu",
     "nn.LeakyReLU(negative_slope=0.2)": "leaky_relu(0.2)",
     "F.relu(x)": "x -> relu",
@@ -555,7 +557,18 @@ def test_what_may_stand_by_place_is_decided_for_every_operation() -> None:
     by_place = {op.name: op.positional for op in REGISTRY.values() if op.positional}
     two = {"conv", "conv_transpose", "locally_connected", "embedding", "clamp"}
     one = {"linear", "maxpool", "avgpool", "adaptive_avgpool", "adaptive_maxpool", "groupnorm", "lrn", "dropout"}
-    one |= {"spatial_dropout", "elu", "leaky_relu", "rnn", "gru", "lstm", "multihead_attention", "one_hot", "pad"}
+    one |= {
+        "spatial_dropout",
+        "drop_path",
+        "elu",
+        "leaky_relu",
+        "rnn",
+        "gru",
+        "lstm",
+        "multihead_attention",
+        "one_hot",
+        "pad",
+    }
     one |= {"crop", "slice", "split", "squeeze", "unsqueeze", "reshape", "transpose", "resize", "unpool"}
     one |= {"max_unpool", "pixel_shuffle", "pixel_unshuffle", "top_k", "constant", "free_param"}
     assert by_place == {**dict.fromkeys(two, 2), **dict.fromkeys(one, 1)}
@@ -618,7 +631,7 @@ def offered(name: str, help: str) -> list[str]:
 
 
 def number_for(name: str) -> str:
-    return "0.3" if "dropout" in name else "3"
+    return "0.3" if "drop" in name else "3"
 
 
 def told(name: str, *extra: str) -> str:

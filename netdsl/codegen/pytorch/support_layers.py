@@ -118,10 +118,26 @@ class OneHot(nn.Module):
         return hot.to(self.one.dtype).movedim(-1, self.dim)
 '''
 
+DROP_PATH = '''
+class DropPath(nn.Module):
+    """While training, leaves out whole samples, and scales the others up."""
+
+    def __init__(self, rate=0.5):
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x):
+        if not self.training:
+            return x
+        ones = x.new_ones(x.shape[0], *[1] * (x.dim() - 1))
+        return x * F.dropout(ones, self.rate)
+'''
+
 LAYERS: dict[str, str] = {
     "FrozenBatchNorm": FROZEN_BATCH_NORM.strip(),
     **{f"PaddedConv{rank}d": PADDED_CONV.format(rank=rank).strip() for rank in (1, 2, 3)},
     "LocallyConnected": LOCALLY_CONNECTED.strip(),
+    "DropPath": DROP_PATH.strip(),
     "OneHot": ONE_HOT.strip(),
     "bed_of_nails": BED_OF_NAILS.strip(),
 }

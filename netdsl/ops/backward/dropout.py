@@ -2,11 +2,11 @@
 
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.backward.base import Backward
-from netdsl.ops.fields import Bool, Count, Fraction
+from netdsl.ops.fields import Count, Fraction, Whole
 
 
 class KeepMask(Backward):
-    """0 with probability `rate`, else `1 / (1 - rate)`, for each element of `x` or (`channels`) each channel.
+    """0 with probability `rate`, else `1 / (1 - rate)`, for each index of the first `axes` axes of `x`.
 
     The numbers follow from the step's seed and from `place`, which no other mask of the step has, and from nothing
     else: a step can be repeated, another step or place has another mask.
@@ -16,10 +16,10 @@ class KeepMask(Backward):
     seed: Value
     place: Count
     rate: Fraction
-    channels: Bool = False
+    axes: Whole
 
     def result(self) -> TensorType:
-        shape = (*self.x.shape[:1], *(1,) * (self.x.type.rank - 1)) if self.channels else self.x.shape
+        shape = (*self.x.shape[: self.axes], *(1,) * (self.x.type.rank - self.axes))
         return self.x.type.with_shape(*shape).with_dtype(DType.FLOAT)
 
 

@@ -205,6 +205,7 @@ WAYS: tuple[Way, ...] = (
     # dropout
     Way("dropout(0.5)", VECTOR, "Dropout1d DropoutLayer drop_out drop"),
     Way("spatial_dropout(0.2)", IMAGE, "Dropout3d SpatialDropout1D SpatialDropout2D SpatialDropout3D channel_dropout"),
+    Way("drop_path(0.1)", IMAGE, "DropPath StochasticDepth stochastic_depth"),
     # activations
     Way("relu", IMAGE, "rectifier rectified_linear rectified_linear_unit ReluLayer RectifiedLinear ramp"),
     Way("relu", IMAGE, "Activation ActivationLayer act", says="an activation is a layer under its own name"),
@@ -373,7 +374,8 @@ MISSING: tuple[Missing, ...] = (
     Missing("threshold hardshrink softshrink rrelu thresholded_relu ThresholdedReLU"),
     Missing("alpha_dropout AlphaDropout FeatureAlphaDropout GaussianDropout gaussian_noise GaussianNoise"),
     Missing("GaussianNoiseLayer"),
-    Missing("dropblock DropBlock drop_path DropPath stochastic_depth StochasticDepth dropconnect zoneout"),
+    Missing("dropblock DropBlock zoneout"),
+    Missing("dropconnect DropConnect", says="`drop_path` leaves out a whole branch, as EfficientNet does by that name"),
     Missing(
         "channel_shuffle ChannelShuffle shuffle_channels",
         says="`reshape` into groups, `transpose` and `reshape` back do the same",

@@ -56,12 +56,10 @@ class Hash:
 
 
 def sides(op: KeepMask, x: TensorName, build: Builder) -> tuple[TensorName, TensorName]:
-    """How many rows and columns the mask has: the axes up to the channels, or up to the last one, and the rest."""
-    rank = op.x.type.rank + op.x.type.batched
-    if op.channels:
-        return scalar(build.shape_of(x, 0, 1), build), scalar(build.shape_of(x, 1, 2), build)
-    cut = 2 if rank > 2 else 1
-    return scalar(build.shape_of(x, 0, cut), build), scalar(build.shape_of(x, cut), build)
+    """How many rows and columns the mask has: the first axes that it is drawn for, and the rest of them."""
+    drawn = op.axes + op.x.type.batched
+    cut = 2 if drawn > 2 else 1
+    return scalar(build.shape_of(x, 0, cut), build), scalar(build.shape_of(x, cut, drawn), build)
 
 
 def scalar(sizes: TensorName, build: Builder) -> TensorName:
@@ -81,9 +79,10 @@ def keep_mask(op: KeepMask, inputs: Sequence[TensorName], build: Builder) -> Ten
     kept = build.node("GreaterOrEqual", [numbers, build.constant(first, "int32")])
     scale = 1.0 / (1.0 - op.rate) if op.rate < 1.0 else 0.0
     mask = build.node("Where", [kept, build.constant(scale), build.constant(0.0)])
-    if op.channels:
-        return build.node("Unsqueeze", [mask, build.ints(*range(2, op.x.type.rank + 1))])
-    return build.node("Reshape", [mask, build.shape_of(x)])
+    if op.axes == op.x.type.rank:
+        return build.node("Reshape", [mask, build.shape_of(x)])
+    more = range(2, op.x.type.rank + op.x.type.batched)
+    return build.node("Unsqueeze", [mask, build.ints(*more)]) if more else mask
 
 
 @rules.lowers(StepSeeds)
