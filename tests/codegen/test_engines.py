@@ -343,7 +343,16 @@ def check(case: Case, batches: tuple[int, ...]) -> None:
             step(learning, fields, sizes)
 
 
-HEAVY = {"ResNet18", "ResNet50", "UNet", "UNetSame", "UNetSameBN", "MobileNetV2Digits", "MobileNetV3Digits"}
+HEAVY = {
+    "ResNet18",
+    "ResNet50",
+    "UNet",
+    "UNetSame",
+    "UNetSameBN",
+    "MobileNetV2Digits",
+    "MobileNetV3Digits",
+    "EfficientNetDigits",
+}
 QUICK = [*(c for c in specs() if c.title not in HEAVY), *pages(), *(drawn(seed) for seed in range(12))]
 WIDE = [*specs(), *library(), *pages(), *(drawn(seed) for seed in range(12, 150))]
 

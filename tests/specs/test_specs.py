@@ -100,6 +100,8 @@ KNOWN = [
     Known("mobilenet", "MobileNetV3Small", 2_542_856, 56_510_400, "timm mobilenetv3_small_100"),
     Known("mobilenet", "MobileNetV2Digits", 33_066, 3_939_584, "built of timm's blocks"),
     Known("mobilenet", "MobileNetV3Digits", 35_186, 2_340_096, "built of timm's blocks"),
+    Known("efficientnet", "EfficientNetB0", 5_288_548, 385_814_752, "timm efficientnet_b0"),
+    Known("efficientnet", "EfficientNetDigits", 33_086, 3_702_528, "built of timm's blocks"),
     Known("char_rnn", "Hello", 33, 33, "formula: the slides' toy, one step", (), (("T", 1),)),
     char("CharVanilla", 128, 1, 33_345),
     char("CharVanilla", 128, 2, 66_369),

@@ -72,6 +72,7 @@ SMALL = [
     Small("char_rnn", "CharLSTM", (*HIDDEN, ("layers", 3)), STEPS),
     Small("mobilenet", "MobileNetV2Digits", NARROW),
     Small("mobilenet", "MobileNetV3Digits", NARROW),
+    Small("efficientnet", "EfficientNetDigits", NARROW),
 ]
 
 LARGE = [
@@ -93,6 +94,7 @@ LARGE = [
     Small("mobilenet", "MobileNetV2", (), ANY),
     Small("mobilenet", "MobileNetV3Large", (), ANY),
     Small("mobilenet", "MobileNetV3Small", (), ANY),
+    Small("efficientnet", "EfficientNetB0", (), ANY),
 ]
 
 CASES = [*SMALL, *(pytest.param(c, marks=pytest.mark.slow) for c in LARGE)]
@@ -418,6 +420,7 @@ def test_lenet_reads_digits(seed: int, tmp_path: Path) -> None:
         ("softmax", "Softmax", 0.92),
         ("mobilenet", "MobileNetV2Digits", 0.96),
         ("mobilenet", "MobileNetV3Digits", 0.95),
+        ("efficientnet", "EfficientNetDigits", 0.96),
     ],
 )
 def test_other_nets_read_digits_too(file: str, net: str, wanted: float, tmp_path: Path) -> None:
