@@ -69,8 +69,9 @@ def sizes(on: str) -> list[str]:
 def arguments(chance: random.Random, word: str, layer: str, on: str) -> str:
     """By place, by name or both; where PyTorch is told the size of the input, that is said as it is."""
     row = foreign.way(word)
-    along = layer in REGISTRY and REGISTRY[layer].settings()[:1] and REGISTRY[layer].settings()[0].name in AXES
-    first = [chance.choice(PLACES if along else WHOLE) for _ in range(chance.choice([0, 1, 1, 2, 2, 3]))]
+    along = [f.name in AXES for f in REGISTRY[layer].settings()] if layer in REGISTRY else []
+    count = chance.choice([0, 1, 1, 2, 2, 3])
+    first = [chance.choice(PLACES if axis else WHOLE) for axis in [*along, *[False] * count][:count]]
     if row is not None and 0 <= row.inferred < len(first) and "Lazy" not in word:
         channels = sizes(on)
         first[row.inferred] = channels[-1] if layer in OF_FEATURES and len(channels) < 3 else channels[0]

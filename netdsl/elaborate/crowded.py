@@ -302,7 +302,8 @@ def _comes(call: Crowded) -> str | None:
 def _listed(call: Crowded) -> str | None:
     """`unpool(2, 2)`: one number an axis."""
     texts = call.placed
-    if call.declared is None or call.named or len(texts) > 3 or not all(map(whole, texts)):
+    along = call.names[1:2] == ["axis"]
+    if call.declared is None or call.named or len(texts) > 3 or along or not all(map(whole, texts)):
         return None
     written = call.text([GivenArgument(None, f"({', '.join(texts)})")])
     return f"several numbers are one setting in brackets: `{written}`" if written is not None else None
@@ -311,7 +312,8 @@ def _listed(call: Crowded) -> str | None:
 def _shortened(call: Crowded) -> str:
     """The call with no more than it takes, where what is left out says nothing else; and what that is."""
     kept, over = call.placed[: call.most], call.placed[call.most :]
-    if call.named or not all(v in (*kept, "true", "false") for v in over):
+    along = call.names[1:2] == ["axis"]  # where several are meant, which is to be said
+    if call.named or along or not all(v in (*kept, "true", "false") for v in over):
         return takes(call.title, call.names)
     written = call.text([GivenArgument(None, v) for v in kept])
     return (
@@ -325,6 +327,8 @@ def _bracketed(call: Crowded) -> str | None:
     if call.declared is None or call.most != 1 or isinstance(call.declared.settings()[0].kind, IntKind | FloatKind):
         return None
     numbers = all(re.fullmatch(r"-?\w+", text) for text in placed)
+    if names[1:2] == ["axis"]:
+        return None  # several numbers go along several axes, which are named
     if len(placed) > 3 and names[0] in ("amount", "size"):  # no image has so many axes
         return None
     if not numbers or (len(names) > 1 and (names[1] == "stride" or placed[1].isalpha())):
@@ -347,9 +351,10 @@ def _counted(call: Crowded) -> str | None:
 
 def _axis(call: Crowded) -> str | None:
     """`softmax(1)`, `mean((2, 3))`: PyTorch counts the batch, this language does not."""
-    text, names = call.placed[0], call.names
+    text, names = call.placed[-1], call.names
     counted = text.isdecimal() or re.fullmatch(r"[\[(]\s*\d+[\d,\s]*[\])]", text) is not None
-    if len(call.placed) != 1 or len(names) <= call.most or names[call.most] not in AXES or not counted:
+    name = names[call.most] if len(call.placed) == call.most + 1 and len(names) > call.most else ""
+    if name not in AXES or call.title == "slice" or not counted:
         return None
     here = _along(call, text)
     moved = shifted(text)
@@ -362,8 +367,11 @@ def _axis(call: Crowded) -> str | None:
 
 def _along(call: Crowded, axes: str) -> str | None:
     """The call along some axes, which are left out where they are the usual ones."""
-    usual = axes == "0" and call.placed[0] != "0" and call.title not in NO_USUAL and not call.named
-    return call.around(call.title) if usual else call.text([GivenArgument(call.names[call.most], axes), *call.named])
+    usual = axes == "0" and call.placed[-1] != "0" and call.title not in NO_USUAL and not call.named
+    given = [GivenArgument(None, text) for text in call.placed[:-1]]
+    if usual:
+        return call.text(given) if given else call.around(call.title)
+    return call.text([*given, GivenArgument(call.names[call.most], axes), *call.named])
 
 
 def _reaches(call: Crowded, axes: str) -> bool:

@@ -568,6 +568,7 @@ def test_what_may_stand_by_place_is_decided_for_every_operation() -> None:
         "multihead_attention",
         "one_hot",
         "pad",
+        "roll",
     }
     one |= {"crop", "slice", "split", "squeeze", "unsqueeze", "reshape", "transpose", "resize", "unpool"}
     one |= {"max_unpool", "pixel_shuffle", "pixel_unshuffle", "top_k", "constant", "free_param"}

@@ -395,7 +395,7 @@ MISSING: tuple[Missing, ...] = (
     Missing("reduce_std std_dev", "x -> variance(axis=0) -> sqrt"),
     Missing("moments", "(x -> mean(axis=0), x -> variance(axis=0)) -> stack"),
     Missing("median quantile mode_layer kthvalue"),
-    Missing("norm l2_norm ReduceL2 reduce_l2", "(x * x -> sum(axis=0)) -> sqrt"),
+    Missing("norm ReduceL2 reduce_l2", "(x * x -> sum(axis=0)) -> sqrt"),
     Missing("logsumexp log_sum_exp", "(x -> exp -> sum(axis=0)) -> log"),
     Missing("prod reduce_prod product", says="`x * y` multiplies two arrows"),
     Missing("tan atan sinh cosh asin"),

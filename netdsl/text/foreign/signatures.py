@@ -86,6 +86,7 @@ FUNCTIONAL: dict[str, str] = {
     "hardtanh": "min_val=-1.0 max_val=1.0 inplace=False",
     "softplus": "beta=1 threshold=20",
     "softmax log_softmax": "dim=None",
+    "normalize": "p=2.0 dim=1 eps=1e-12 out=None",
     "interpolate": "size=None scale_factor=None mode=nearest align_corners=None recompute_scale_factor=None "
     "antialias=False",
     "upsample": "size=None scale_factor=None mode=nearest align_corners=None",
@@ -185,6 +186,10 @@ def signature(word: str, arguments: Sequence[GivenArgument]) -> list[tuple[str, 
     return torch if sum(a.name is None for a in arguments) > 1 else None
 
 
+TOLD = {"normalize": (GivenArgument("dim", "1"),)}
+"""What another framework leaves unsaid and is another here: a layer that goes along the last of two axes."""
+
+
 def named(word: str, arguments: Sequence[GivenArgument], settings: Sequence[str]) -> list[GivenArgument] | None:
     """Arguments each under the name that they have there, without what says nothing here; None where none is known."""
     parameters = signature(word, arguments)
@@ -195,7 +200,8 @@ def named(word: str, arguments: Sequence[GivenArgument], settings: Sequence[str]
     usual = dict(parameters)
     if len(arguments) == 1 and not arguments[0].name and sum(d is None for d in usual.values()) > 1:
         return None  # `nn.Linear(120)`: without the size of the input, which needs no saying here either
-    return [a for a in full if not _goes_without_saying(a, usual.get(str(a.name)), settings)]
+    said = [a for a in full if not _goes_without_saying(a, usual.get(str(a.name)), settings)]
+    return [*said, *(a for a in TOLD.get(word.rpartition(".")[2], ()) if all(a.name != s.name for s in said))]
 
 
 def _goes_without_saying(argument: GivenArgument, usual: str | None, settings: Sequence[str]) -> bool:

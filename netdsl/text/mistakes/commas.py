@@ -34,7 +34,7 @@ def joined_by_comma(m: Mistake) -> Diagnostic | None:
     label, row = labelled(line)
     side = _side_by_side(m, row)
     if side is not None:
-        return m.say("missing-bracket", "several arrows stand in brackets", m.head, help=f"write `{label}{side}`")
+        return m.say("missing-brackets", "several arrows stand in brackets", m.head, help=f"write `{label}{side}`")
     if m.last.kind not in ("NAME", "RPAR", "RSQB") or ":" in rest or not re.match(r",\s*[A-Za-z_]", rest):
         return None
     help = f"write `{label}{' -> '.join(parts(row))}`" if len(line) <= 50 else "as in `conv(64, 3) -> relu`"
