@@ -102,6 +102,8 @@ KNOWN = [
     Known("mobilenet", "MobileNetV3Digits", 35_186, 2_340_096, "built of timm's blocks"),
     Known("efficientnet", "EfficientNetB0", 5_288_548, 385_814_752, "timm efficientnet_b0"),
     Known("efficientnet", "EfficientNetDigits", 33_086, 3_702_528, "built of timm's blocks"),
+    Known("mixer", "MixerB16", 59_880_472, 12_601_767_936, "timm mixer_b16_224"),
+    Known("mixer", "MixerDigits", 138_762, 2_364_032, "timm MlpMixer"),
     Known("char_rnn", "Hello", 33, 33, "formula: the slides' toy, one step", (), (("T", 1),)),
     char("CharVanilla", 128, 1, 33_345),
     char("CharVanilla", 128, 2, 66_369),

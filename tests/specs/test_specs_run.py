@@ -73,6 +73,7 @@ SMALL = [
     Small("mobilenet", "MobileNetV2Digits", NARROW),
     Small("mobilenet", "MobileNetV3Digits", NARROW),
     Small("efficientnet", "EfficientNetDigits", NARROW),
+    Small("mixer", "MixerDigits", (("width", 8), ("depth", 2))),
 ]
 
 LARGE = [
@@ -95,6 +96,7 @@ LARGE = [
     Small("mobilenet", "MobileNetV3Large", (), ANY),
     Small("mobilenet", "MobileNetV3Small", (), ANY),
     Small("efficientnet", "EfficientNetB0", (), ANY),
+    Small("mixer", "MixerB16"),
 ]
 
 CASES = [*SMALL, *(pytest.param(c, marks=pytest.mark.slow) for c in LARGE)]
@@ -421,6 +423,7 @@ def test_lenet_reads_digits(seed: int, tmp_path: Path) -> None:
         ("mobilenet", "MobileNetV2Digits", 0.96),
         ("mobilenet", "MobileNetV3Digits", 0.95),
         ("efficientnet", "EfficientNetDigits", 0.96),
+        ("mixer", "MixerDigits", 0.96),
     ],
 )
 def test_other_nets_read_digits_too(file: str, net: str, wanted: float, tmp_path: Path) -> None:
