@@ -30,8 +30,8 @@ from netdsl.text.foreign.calls import ACTIVATION, CallReader, layer_of
 from netdsl.text.foreign.conversions import KEPT_SHARE
 from netdsl.text.foreign.pieces import given, parts
 from netdsl.text.foreign.rows import SIGNS, leading
-from netdsl.text.foreign.settings import OF_SCORES
-from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here, several_here, value_here
+from netdsl.text.foreign.settings import OF_SCORES, UNTRAINED
+from netdsl.text.foreign.values import NOWHERE, elsewhere, freezes, left_out, named_here, several_here, value_here
 from netdsl.text.source import Span
 
 NOT_YET = "netdsl has no such layer yet"
@@ -90,6 +90,8 @@ def _foreign(site: Site, word: str, text: str, near: Span | None = None) -> str 
     joins = _behind(site, found.write, near) if found is not None and written in (None, found.write) else None
     if joins is not None and not _settings(text, reading, word):
         return f"write `{joins}`"
+    if written is not None and UNTRAINED in reading.lost and layer_of(word):
+        return _frozen(written)
     if written is not None:
         return "; ".join([f"write `{written}`{also}", *_turned(site, word, written), *dict.fromkeys(reading.lost)])
     needless = foreign.needless(word)
@@ -273,6 +275,8 @@ def unknown_setting(site: Site, title: str, names: Sequence[str], argument: synt
         return flowing
     reading = reader(site)
     written, also = _read(site, reading, call) if reading.settings(title) is not None else (None, "")
+    if freezes(name, argument.value.span.text) or UNTRAINED in reading.lost:
+        return _frozen(written or f"{title}(…)")
     lost = [says for says in dict.fromkeys(reading.lost) if says != left_out(name, value=argument.value.span.text)]
     so = "; ".join([f": write `{written}`{also}", *lost]) if written else ""
     if title == "split" and name == "dim":
@@ -292,9 +296,16 @@ def unknown_setting(site: Site, title: str, names: Sequence[str], argument: synt
     if name == "track_running_stats" and argument.value.span.text.lower() == "false":
         return f"after training `{title}` always uses running averages: there is no variant without them yet"
     why = left_out(name, value=argument.value.span.text)
+    if name in ("training", "is_training") and argument.value.span.text.lower() == "false":
+        return f"{why}; `frozen` in front of a row keeps its weights and normalises by running statistics"
     if why is not None:
         return f"{why}{so}" if so else f"{why}: leave `{name}` out"
     return did_you_mean(name, names)
+
+
+def _frozen(written: str) -> str:
+    """`conv(16, 3, trainable=false)`: a word in front of a row, which freezes all that stands in it."""
+    return f"{UNTRAINED}: write `frozen {written}`, in a row of its own"
 
 
 def _activation(title: str, text: str, written: str | None) -> str:

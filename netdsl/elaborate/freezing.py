@@ -18,8 +18,19 @@ def run(site: Site, row: syntax.BodyRow, rule: Callable[[Site, syntax.BodyRow], 
         rule(site, row)
     shared = isinstance(row, syntax.LayerRow) and row.shared
     if not shared and not any(map(_has_weights, graph.nodes[before:])):
-        message, help = "nothing in this row has weights, frozen or not", "leave out `frozen`"
-        site.errors.collector.warn("nothing-to-freeze", message, row.span, help=help)
+        message = "nothing in this row has weights, frozen or not"
+        site.errors.collector.warn("nothing-to-freeze", message, row.span, help=_way(site, row))
+
+
+def _way(site: Site, row: syntax.BodyRow) -> str:
+    """`frozen stem -> relu`: the weights are those of the row that is read, whether that is frozen or not."""
+    head: object = (
+        row.pipeline.stages[0] if isinstance(row, syntax.LayerRow | syntax.OutputRow) and row.pipeline else None
+    )
+    bound = site.scope.find(head.id) if isinstance(head, syntax.Name) else None
+    if not isinstance(head, syntax.Name) or bound is None or bound.value in site.build.graph.inputs:
+        return "leave out `frozen`"
+    return f"leave out `frozen`; where the weights of `{head.id}` are meant, write it in front of that row"
 
 
 @contextmanager

@@ -35,6 +35,14 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     (IMAGE, "conv(3, 16, kernel_size=3)", "conv(16, 3)"),
     (IMAGE, "atrous_conv(3, 16, 3, 2)", "conv(16, 3, dilation=2)"),
     (IMAGE, "Sequential(conv2d(3, 8, 3), relu(), conv2d(8, 4, 3))", "conv(8, 3) -> relu -> conv(4, 3)"),
+    # weights that are not trained
+    (IMAGE, "FrozenBatchNorm2d(3)", "batchnorm(frozen=true)"),
+    (IMAGE, "BatchNormalization(trainable=false)", "frozen batchnorm"),
+    (IMAGE, "conv(16, 3, trainable=false)", "frozen conv(16, 3)"),
+    (IMAGE, "conv(out_channels=16, kernel_size=3, requires_grad=false)", "frozen conv(16, 3)"),
+    (IMAGE, "Conv2D(16, 3, trainable=false)", "frozen conv(16, 3)"),
+    (IMAGE, "no_grad conv(8, 3)", "conv(8, 3) -> detach"),
+    (IMAGE, "freeze stem: conv(8, 3)", "frozen stem: conv(8, 3)"),
     # what arrows are asked for elsewhere
     (IMAGE, "x.view(3, 1024)", "x -> reshape((3, 1024))"),
     (IMAGE, "x.view(16, 3, 1024)", "x -> reshape((3, 1024))"),

@@ -22,8 +22,9 @@ ATTRIBUTES: Mapping[str, str] = {
 """What an arrow can be asked for, with the words for it elsewhere."""
 WITH_BATCH = ("shape", "rank", "elements")
 """Those that count the batch elsewhere."""
-NEEDLESS = frozenset(("clone", "copy", "contiguous", "to", "cuda", "cpu", "requires_grad_", "requires_grad", "data",
-                      "device", "is_cuda", "dtype"))  # fmt: skip
+NEEDLESS = frozenset(
+    ("clone", "copy", "contiguous", "to", "cuda", "cpu", "data", "device", "is_cuda", "dtype")
+)  # fmt: skip
 """What is done to arrows elsewhere, and says nothing of a net."""
 REAL = frozenset(("half", "double", "float", "bfloat16", "type", "astype"))
 """What makes real numbers of whole ones, and says nothing of those that are real."""
@@ -55,6 +56,8 @@ def asked(arrow: str, word: str, arguments: str, rank: int, real: bool = True) -
     """`x.ndim`, `x.size(1)`: what an arrow is asked for; PyTorch counts the batch among the axes."""
     if word in HELD:
         return f"what an arrow holds is not known before the net runs; its sizes are, as in `{arrow}.shape`"
+    if word in ("requires_grad_", "requires_grad", "trainable"):
+        return f"`frozen` in front of the row `{arrow}` says that its weights are not trained; leave `.{word}` out"
     if word in NEEDLESS or (word in REAL and real):
         return f"where and in which kind of number a net computes is no part of it: write `{arrow}`"
     if word in ("T", "mT", "t"):

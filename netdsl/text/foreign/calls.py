@@ -16,7 +16,7 @@ from netdsl.text.foreign.pieces import applied, balanced, given, parts
 from netdsl.text.foreign.rows import asked, flattened, kept, leading
 from netdsl.text.foreign.settings import INFERRED, LOST
 from netdsl.text.foreign.special import GivenArgument
-from netdsl.text.foreign.values import NOWHERE, elsewhere, left_out, named_here, value_here
+from netdsl.text.foreign.values import NOWHERE, elsewhere, freezes, left_out, named_here, value_here
 
 CALL = re.compile(r"(?:self\.)?([A-Za-z_][\w.]*)\s*\((.*)\)", re.DOTALL)
 NAME = re.compile(r"(?:self\.)?([A-Za-z_]\w*)")
@@ -332,7 +332,7 @@ class CallReader:
             self.unread.append(name)
             return False
         counted = re.fullmatch(r"[\d.]+", text) is not None and not left_out(name, [INFERRED])
-        if target is None and (name in LOST or counted):
+        if target is None and (name in LOST or counted or freezes(name, text)):
             self.lost.append(str(left_out(name, value=text)))
         if target is None or value is None:
             return True

@@ -333,7 +333,9 @@ NO_LAYERS: dict[str, str] = {
     "RandomHorizontalFlip random_horizontal_flip RandomVerticalFlip "
     "RandomRotation random_rotation ColorJitter color_jitter random_erasing RandomErasing RandomZoom "
     "RandomTranslation RandomContrast",
-    "leave it out: memory and devices are no part of a net": "to_device requires_grad_ eval_mode checkpoint "
+    "`frozen` stands in front of the row whose weights are not trained, as in `frozen stem: conv(64, 3)`": "freeze "
+    "requires_grad_ set_trainable freeze_layer freeze_layers freeze_weights frozen_layer",
+    "leave it out: memory and devices are no part of a net": "to_device eval_mode checkpoint "
     "data_parallel DataParallel",
 }
 """What is said of words that need no layer, with the words for them elsewhere."""

@@ -8,7 +8,8 @@ from netdsl.text.foreign import Way, way
 from netdsl.text.foreign.inflow import ONE_OF
 from netdsl.text.foreign.pieces import given, parts
 
-KEPT = frozenset(("low", "high", "dilation", "groups", "mode", "align_corners", "approximate", "bidirectional"))
+KEPT = frozenset(("low", "high", "dilation", "groups", "mode", "align_corners", "approximate", "bidirectional",
+                  "frozen"))  # fmt: skip
 """Settings in the texts of the table that make a word what it is: `atrous_conv` is a `conv` with a dilation."""
 
 

@@ -89,6 +89,9 @@ INFERRED = LeftOut(
     "input_width input_length in",
 )
 
+UNTRAINED = "weights are trained where no `frozen` stands in front of their row"
+"""What is said of settings that say whether the weights of a layer are trained."""
+
 LEFT_OUT: tuple[LeftOut, ...] = (
     INFERRED,
     LeftOut("each head has its share of the width", "key_dim value_dim head_dim"),
@@ -104,9 +107,9 @@ LEFT_OUT: tuple[LeftOut, ...] = (
     LeftOut("the batch is never written", "batch_first batch_size time_major batch_axis"),
     LeftOut("channels always come first", "data_format dim_ordering layout data_layout channels_last order"),
     LeftOut("where a net runs is said on the command line", "device dtype"),
-    LeftOut(
-        "what trains is said in a `train` section", "trainable training is_training track_running_stats requires_grad"
-    ),
+    LeftOut(UNTRAINED, "trainable requires_grad frozen freeze"),
+    LeftOut("whether a net trains is said where it runs", "training is_training"),
+    LeftOut("running averages are always kept", "track_running_stats"),
     LeftOut(
         "every step of a sequence comes out, `last` takes the last",
         "return_sequences return_state stateful return_last",
@@ -366,7 +369,7 @@ KINDS: dict[str, str] = {
 """Kinds of numbers and of settings."""
 
 LOST = frozenset(
-    ("dropout", "recurrent_dropout", "padding_idx", "mask_zero", "trainable", "kernel_regularizer", "bias_regularizer",
+    ("dropout", "recurrent_dropout", "padding_idx", "mask_zero", "kernel_regularizer", "bias_regularizer",
      "activity_regularizer", "return_state", "stateful")
 )  # fmt: skip
 """Settings that no text here stands for, although they change what is computed."""

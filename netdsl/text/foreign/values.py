@@ -48,6 +48,12 @@ def left_out(word: str, rows: Sequence[LeftOut] = LEFT_OUT, value: str = "0.2") 
     return found and found.replace("{}", value)
 
 
+def freezes(word: str, value: str) -> bool:
+    """Whether a setting says that the weights of a layer are not trained."""
+    off = value.strip("'\"").lower() in ("false", "0")
+    return off if key(word) in ("trainable", "requiresgrad") else key(word) in ("frozen", "freeze") and not off
+
+
 def several_here(word: str, value: str, names: Sequence[str]) -> str | None:
     """The settings that say together what another framework's one setting does: `beta1=0.9, beta2=0.99`."""
     own = SEVERAL.get(word.lower(), ())

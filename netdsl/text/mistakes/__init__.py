@@ -77,6 +77,7 @@ GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     expressions.function,
     expressions.formatted,
     expressions.inputs_told,
+    heads.frozen_word,
     expressions.braced,
     equals.augmented,
     outputs.output_row,

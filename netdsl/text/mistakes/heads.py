@@ -56,6 +56,27 @@ def late_frozen(m: Mistake) -> Diagnostic | None:
     return m.say("unexpected-token", "`frozen` stands at the head of a row", last, help=help)
 
 
+FREEZES = frozenset(("freeze", "fixed", "untrained", "nontrainable", "non_trainable", "untrainable"))
+ENDS_GRADIENT = frozenset(("no_grad", "nograd", "no_gradient", "stop_gradient"))
+
+
+def frozen_word(m: Mistake) -> Diagnostic | None:
+    """`freeze stem: conv(8, 3)`, `no_grad conv(8, 3)`, `with torch.no_grad():`."""
+    if m.level != "row" or m.head.kind != "NAME" or m.at == m.head_at:
+        return None
+    word, rest = m.head.text, line_rest(m, m.head.end)
+    if word == "with" and re.match(r"(?:torch\.|tf\.)?(?:no_grad|inference_mode|stop_gradient)\b", rest):
+        help = "write its rows without it, and `-> detach` at the end of each that is read below"
+    elif word not in FREEZES | ENDS_GRADIENT or m.last is not m.head or m.token.kind not in ("NAME", *SOFT):
+        return None
+    elif re.search(rf"^\s*{re.escape(rest)}\s*:", m.source.text, re.MULTILINE):
+        help = f"`frozen` stands in front of the row that makes the weights: write it in front of the row `{rest}`"
+        help = f"write `{rest} -> detach`" if word in ENDS_GRADIENT else help
+    else:
+        help = f"write `{rest} -> detach`" if word in ENDS_GRADIENT else f"write `frozen {rest}`"
+    return m.say("foreign-word", f"`{word}` means nothing here", m.head, help=help)
+
+
 def python_word(m: Mistake) -> Diagnostic | None:
     if m.head.kind != "NAME" or m.head.text not in PYTHON_WORDS or m.at - m.head_at > 1:
         return None
