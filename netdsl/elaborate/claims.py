@@ -15,7 +15,7 @@ from netdsl.elaborate.lookup import find_layer, unknown_name
 from netdsl.elaborate.outline import names_in
 from netdsl.elaborate.requirements import counter_example, culprits
 from netdsl.elaborate.scope import Scope
-from netdsl.elaborate.values import Arrows, Bundle, arrows, describe
+from netdsl.elaborate.values import Arrows, Bundle, OpLayer, arrows, describe
 from netdsl.graph import Budget
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Fix, Label
@@ -73,6 +73,7 @@ def _claim_fails(
     origin = site.errors.label(arrow)
     labels = [origin] if origin and origin.span != claim.span else []
     kind = f" of {KIND_NAMES[arrow.type.dtype]}" if claim.kind and claim.kind.id != arrow.type.dtype else ""
+    called = _layer_in_square_brackets(site, claim)
     site.error(
         "claim-fails",
         f"the row claims `{claim.span.text}`, but the shape is {arrow.type}{kind}",
@@ -80,9 +81,26 @@ def _claim_fails(
         *labels,
         *culprits,
         notes=notes,
-        help=f"write `{arrow.type}`, or change the layers before it",
-        fix=Fix(claim.span, str(arrow.type)),
+        help=called or f"write `{arrow.type}`, or change the layers before it",
+        fix=Fix(claim.span, str(arrow.type)) if called is None else None,
     )
+
+
+def _layer_in_square_brackets(site: Site, claim: syntax.Claim) -> str | None:
+    """Help for `linear[10]`, which is read as a claim: settings stand in round brackets. None for any other claim."""
+    if claim.kind is None or claim.kind.id in KIND_NAMES:
+        return None
+    import netdsl.elaborate.advice as advice  # late: right texts need none
+
+    word, inside = claim.kind.id, claim.span.text.partition("[")[2][:-1].strip()
+    layer, called = find_layer(site, claim.kind), f"{word}({inside})"
+    if layer is None:
+        help = advice.unknown(site, word, called, near=claim.kind.span)
+        return help or f"nothing is called `{word}`: a claim is a shape alone, behind an arrow of its own"
+    most = advice.reader(site).most.get(word, layer.op.positional if isinstance(layer, OpLayer) else 0)
+    if len(claim.dims) > most:
+        return f"a claim stands behind an arrow of its own, `-> [{inside}]`, and settings in round brackets"
+    return f"square brackets claim a shape, and settings stand in round ones: write `{called}`"
 
 
 KIND_NAMES = {DType.FLOAT: "real numbers", DType.INT: "whole numbers", DType.BOOL: "truth values"}
