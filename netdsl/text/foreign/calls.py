@@ -271,6 +271,8 @@ class CallReader:
             return None
         if row is not None:
             found = {**kept(row), **found}
+        if layer in self.blocks and "pad" in names and word != layer and signatures.unpadded(word):
+            found.setdefault("pad", "0")  # which is not what blocks have without
         if any(name not in found for name in self.required(layer)):
             return None
         if row is not None and not applied and asked(row) and not any(n in found for n in asked(row)):

@@ -117,7 +117,8 @@ KERAS: dict[str, str] = {
     "output_padding=None data_format=None dilation_rate=1 activation=None use_bias=True",
     "DepthwiseConv1D DepthwiseConv2D": "kernel_size strides=1 padding=valid depth_multiplier=1 data_format=None "
     "dilation_rate=1 activation=None use_bias=True",
-    "SeparableConv1D SeparableConv2D": f"{KERAS_CONV} dilation_rate=1 depth_multiplier=1 activation=None use_bias=True",
+    "SeparableConv1D SeparableConv2D SeparableConvolution2D": f"{KERAS_CONV} dilation_rate=1 depth_multiplier=1 "
+    "activation=None use_bias=True",
     "Dense": "units activation=None use_bias=True",
     "Embedding": "input_dim output_dim",
     "MaxPooling1D MaxPooling2D MaxPooling3D MaxPool1D MaxPool2D MaxPool3D AveragePooling1D AveragePooling2D "
@@ -144,6 +145,9 @@ KERAS: dict[str, str] = {
     "MultiHeadAttention": "num_heads key_dim value_dim=None dropout=0.0 use_bias=True",
 }
 """The layers of Keras, as far as their first parameters go."""
+
+UNPADDED = frozenset(("BasicConv2d", "ConvModule"))
+"""Blocks of torchvision and mmcv that pad nothing of themselves; their signatures are not certain."""
 
 TORCH_NAME = re.compile(r"(?:torch|nn|F|functional)\.")
 KERAS_NAME = re.compile(r"(?:tf|keras|layers)\.")
@@ -188,6 +192,12 @@ def signature(word: str, arguments: Sequence[GivenArgument]) -> list[tuple[str, 
 
 TOLD = {"normalize": (GivenArgument("dim", "1"),)}
 """What another framework leaves unsaid and is another here: a layer that goes along the last of two axes."""
+
+
+def unpadded(word: str) -> bool:
+    """Whether a layer of another framework pads nothing if it is not told to."""
+    leaf = word.rpartition(".")[2]
+    return leaf in UNPADDED or dict(_table("keras").get(leaf, [])).get("padding") == "valid"
 
 
 def named(word: str, arguments: Sequence[GivenArgument], settings: Sequence[str]) -> list[GivenArgument] | None:
