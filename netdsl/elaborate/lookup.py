@@ -68,7 +68,9 @@ def unknown_name(site: Site, name: syntax.Name, more: Sequence[str] = (), arrows
     import netdsl.elaborate.habits as habits
 
     help = habits.of_place(name) or (
-        did_you_mean(name.id, advice.own(site.scope), more) if arrows_only else advice.unknown(site, name.id, more=more)
+        did_you_mean(name.id, advice.own(site.scope), more)
+        if arrows_only
+        else advice.unknown(site, name.id, more=more, near=name.span)
     )
     if help is None:
         arrows = [n for s in site.scope.chain() for n, b in s.names.items() if isinstance(b.value, Value | Bundle)]
