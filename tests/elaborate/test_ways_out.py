@@ -151,6 +151,7 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     (IMAGE, "x.view(-1)", "x -> flatten"),
     (PAIR, "relu(max(a, 0))", "(a, 0) -> maximum -> relu"),
     (SEQUENCE, "h[0] + 1", "(h -> slice(0, start=0, end=1) -> squeeze(0))"),
+    (IMAGE, "conv 16 3 pad=1 -> relu", "conv(16, 3, pad=1)"),
     (IMAGE, 'SeparableConv2D(8, 3, padding="valid")', "separable_conv(8, 3, pad=0)"),
     (SEQUENCE, "2 * h[::-1]", "(h -> reverse)"),
     (SEQUENCE, "h[:, ::-1]", "h -> reverse"),

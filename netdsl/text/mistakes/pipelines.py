@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from netdsl.text.diagnostics import Diagnostic, Fix
 from netdsl.text.foreign.amounts import share
 from netdsl.text.mistakes.mistake import VALUES, Mistake, line_rest, words
@@ -146,7 +148,7 @@ def side_by_side(m: Mistake) -> Diagnostic | None:
             help=f"a row's name is one word: write `{words(m)}{m.token.text}: …`",
         )
     if m.token.kind == "NUMBER" and m.last.kind == "NAME":
-        return m.say("missing-brackets", "settings stand in parentheses", help=f"write `{m.last.text}({m.token.text})`")
+        return m.say("missing-brackets", "settings stand in parentheses", help=f"write `{m.last.text}({_bare(m)})`")
     if m.last is m.head and m.last.kind == "NAME" and m.following.kind in ("LPAR", "ARROW"):
         return m.say(
             "missing-colon",
@@ -163,3 +165,10 @@ def side_by_side(m: Mistake) -> Diagnostic | None:
             fix=Fix(Span(m.source, m.token.start, m.token.start), "-> "),
         )
     return None
+
+
+def _bare(m: Mistake) -> str:
+    """The settings that stand without brackets: `16 3 pad=1` as `16, 3, pad=1`."""
+    stage = re.split(r"->|[{};\]#]|//", line_rest(m, m.token.start))[0]
+    found = re.match(r"(?:[A-Za-z_]\w*\s*=\s*)?[\w.]+(?:\s*,?\s+(?:[A-Za-z_]\w*\s*=\s*)?[\w.]+)*\s*$", stage)
+    return ", ".join(re.split(r"[\s,]+", re.sub(r"\s*=\s*", "=", stage.strip()))) if found else m.token.text
