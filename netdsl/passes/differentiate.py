@@ -278,6 +278,14 @@ def differentiate(net: Net, losses: Iterable[RecipeTerm]) -> Differentiated:
     return found
 
 
+def nothing_learned(net: Net) -> NetError:
+    """The error for losses that stay as they are, whatever the weights that are trained become."""
+    message = f"no weight of {net.name} that is trained has a part in its loss"
+    help = "gradients end at `detach` and at class numbers: let it read what comes before them"
+    labels = tuple(Label(term.span) for term in net.recipe.losses) if net.recipe is not None else ()
+    return NetError([Diagnostic("no-gradient", message, labels, help=help)])
+
+
 def span_of(net: Net) -> Span:
     assert net.span is not None
     return net.span

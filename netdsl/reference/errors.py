@@ -24,7 +24,7 @@ OTHER: dict[str, str] = {
     "too-many-mistakes": "so many mistakes were found that the rest of the text was not looked at",
     "too-many-warnings": "so many warnings were found that the others are left out",
     "no-file": "a folder that a command was given holds no `.net` file",
-    "no-gradient": "a training step needs the gradient of an operation that states none",
+    "no-gradient": "a loss depends on nothing that is learned, or a step needs a gradient that is not stated",
     "no-net": "a command needs a `net`, and the file has none",
     "no-result": "a body has no row that gives a value",
     "not-a-file": "a device, a pipe or a folder stands where a text is read",

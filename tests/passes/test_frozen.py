@@ -20,6 +20,7 @@ from netdsl.graph import Net
 from netdsl.graph.reading import read_graph
 from netdsl.passes.step import NEXT
 from netdsl.runtime.train import try_steps
+from netdsl.text.diagnostics import NetError
 
 UNIT = "block unit(c) {\n  conv(c, 3, pad=1) -> batchnorm -> relu\n}\n"
 HALF = "block half(c) {\n  frozen low: conv(c, 3, pad=1) -> batchnorm\n  relu -> conv(c, 1)\n}\n"
@@ -208,6 +209,32 @@ def test_a_module_is_still_from_the_first_on() -> None:
     assert [m.training for m in module.modules() if isinstance(m, nn.BatchNorm2d)] == [False, True]
     assert [m.training for m in module.eval().modules() if isinstance(m, nn.BatchNorm2d)] == [False, False]
     assert [m.training for m in module.train().modules() if isinstance(m, nn.BatchNorm2d)] == [False, True]
+
+
+STILL = {
+    "detached": ("linear(10) -> detach", "y"),
+    "detached in the loss": ("linear(10)", "y -> detach"),
+    "frozen behind": ("linear(10)", "y -> detach -> relu"),
+}
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+@pytest.mark.parametrize("what", STILL)
+def test_a_loss_that_no_weight_has_a_part_in(engine: str, what: str) -> None:
+    rows, read = STILL[what]
+    text = f"net N {{\n  input image [1, 8, 8]\n  output y: flatten -> {rows}\n}}\n"
+    net = load_text(f"{text}train N {{\n  data digits\n  loss ({read}, label) -> cross_entropy\n}}\n")
+    with pytest.raises(NetError, match="no weight of N that is trained has a part in its loss"):
+        try_steps(net, 1, quiet=True, engine=engine)
+
+
+def test_class_numbers_end_what_is_learned() -> None:
+    text = "net N {\n  input image [1, 8, 8]\n  output y: flatten -> linear(10) -> argmax -> one_hot(10)\n}\n"
+    net = load_text(text + "train N {\n  data digits\n  loss (y, label) -> cross_entropy\n}\n")
+    with pytest.raises(NetError, match="no weight of N"):
+        try_steps(net, 1, quiet=True, engine="torch")
+    with pytest.raises(NetError, match="`one_hot` has no gradient"):
+        try_steps(net, 1, quiet=True, engine="onnx")
 
 
 @pytest.mark.parametrize("engine", ["torch", "onnx"])

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.graph import Net
+from netdsl.passes.differentiate import nothing_learned
 from netdsl.runtime.data.sets import BatchPart, Dataset, Feed
 from netdsl.runtime.engines import checkpoint
 from netdsl.runtime.engines.device import make_accelerator
@@ -112,7 +113,10 @@ class TorchEngine:
             values = self._forward(self.model, fields, True)
             losses = self.scoring.loss(totals, values, True, part.counted > 0)
             counted = losses if shares is None else {n: loss * shares[n] for n, loss in losses.items()}
-            self.accelerator.backward(torch.stack(list(counted.values())).sum())
+            whole = torch.stack(list(counted.values())).sum()
+            if not whole.requires_grad:
+                raise nothing_learned(self.net)
+            self.accelerator.backward(whole)
         if part.counted:
             with torch.no_grad():
                 self.scoring.count(totals, values, True)
