@@ -29,7 +29,7 @@ from netdsl.text.foreign import arithmetic, inflow, special
 from netdsl.text.foreign.calls import ACTIVATION, CallReader, layer_of
 from netdsl.text.foreign.conversions import KEPT_SHARE
 from netdsl.text.foreign.pieces import given, parts
-from netdsl.text.foreign.rows import SIGNS, leading
+from netdsl.text.foreign.rows import SIGNS, flattened, leading
 from netdsl.text.foreign.settings import OF_SCORES, UNTRAINED
 from netdsl.text.foreign.values import NOWHERE, elsewhere, freezes, left_out, named_here, several_here, value_here
 from netdsl.text.source import Span
@@ -150,6 +150,9 @@ def _turned(site: Site, word: str, written: str) -> list[str]:
     """What `Conv1D` and pools must be told of a sequence: its features are channels elsewhere, as they come last."""
     coming = site.build.coming
     layer = layer_of(word) or ""
+    if layer == "linear" and written.startswith("linear(") and not foreign.plain(word).startswith("dense"):
+        steps = isinstance(coming, Value) and coming.type.rank == 2 and flattened(word, None)
+        return [f"of all steps together, `flatten -> {written}`"] if steps else []
     back = {"conv": "", **dict.fromkeys(("global_avgpool", "global_maxpool"), "")}
     back |= dict.fromkeys(("maxpool", "avgpool"), " -> transpose")
     sequence = isinstance(coming, Value) and coming.type.rank == 2 and layer in back

@@ -351,7 +351,13 @@ SEQUENCES = {
     "layers.LSTM(32)": "lstm(32) -> last",
     'Conv1D(8, 3, padding="causal")': "conv(8, 3, pad=((2, 0),))",
     "LSTM(32, dropout=0.2)": "lstm(32) -> last",
-    'Dense(10, "relu")': "flatten -> linear(10) -> relu",
+    'Dense(10, "relu")': "linear(10) -> relu",
+    "Dense(10)(x)": "x -> linear(10)",
+    "fc(64)": "linear(64)",
+    "InnerProduct(64)": "flatten -> linear(64)",
+    "torch.var(x, dim=2)": "x -> variance(axis=1, unbiased=true)",
+    "x.var(dim=1, keepdim=true)": "x -> variance(axis=0, keep=true, unbiased=true)",
+    "x.var(dim=1, unbiased=false)": "x -> variance(axis=0, unbiased=false)",
 }
 
 
@@ -380,6 +386,7 @@ def test_no_other_numbers_are_offered_for_those_that_were_written(call: str) -> 
 
 
 def test_what_no_text_stands_for_is_said() -> None:
+    assert "; of all steps together, `flatten -> linear(64)`" in helps(net("x [12, 32]", "fc(64)"))
     assert "; nothing is dropped inside a layer" in helps(net("x [12, 32]", "LSTM(32, dropout=0.2)"))
     assert "; every row of a table is learned alike" in helps(net("x int[12]", "nn.Embedding(9, 4, padding_idx=0)"))
 

@@ -46,6 +46,8 @@ class CallReader:
         self.layers = layers or {}
         self.ranks: dict[str, int] = {}
         """Arrows with how many axes they have; "" is what comes in."""
+        self.reads = ""
+        """The arrow that the call at hand is given; "" for what comes in."""
         self.lost: list[str] = []
         """What is said of settings that no text here stands for, of the calls read so far."""
         self.unread: list[str] = []
@@ -93,7 +95,10 @@ class CallReader:
         layer = layer_of(found[1])
         if layer in JOINS:
             return self.call(found[1], [*map(given, parts(head[found.end() : -1])), GivenArgument(None, on)])
-        written, arrow = self.rewrite(head), self.operand(on)
+        arrow = self.operand(on)
+        before, self.reads = self.reads, arrow or self.reads
+        written = self.rewrite(head)
+        self.reads = before
         return headed([arrow], written) if written is not None and arrow is not None else None
 
     def stage(self, text: str) -> str | None:
@@ -145,7 +150,9 @@ class CallReader:
         elif layer in JOINS:
             return self.join(word, layer, arrows, rest)
         else:
+            before, self.reads = self.reads, arrows[0] if arrows else self.reads
             written = self.written(word, layer, rest, bool(arrows))
+            self.reads = before
         if written is None or (arrows and lacks(layer, written, len(arrows))):
             return None
         return headed(arrows, written)
@@ -279,7 +286,7 @@ class CallReader:
             return None
         if plain(word).startswith("batchnormali") and "momentum" in found:
             found["momentum"] = special.rest_of(found["momentum"])
-        before = [*flattened(word), *self.border(said, found)]
+        before = [*flattened(word, self.ranks.get(self.reads)), *self.border(said, found)]
         return " -> ".join([*before, *self.stacked(layer, said, found), *after])
 
     def stacked(self, layer: str, arguments: list[GivenArgument], found: Mapping[str, str]) -> list[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from netdsl.text.foreign import Way, way
+from netdsl.text.foreign import Way, plain, way
 from netdsl.text.foreign.inflow import ONE_OF
 from netdsl.text.foreign.pieces import given, parts
 
 KEPT = frozenset(("low", "high", "dilation", "groups", "mode", "align_corners", "approximate", "bidirectional",
-                  "frozen"))  # fmt: skip
+                  "frozen", "unbiased"))  # fmt: skip
 """Settings in the texts of the table that make a word what it is: `atrous_conv` is a `conv` with a dilation."""
 
 
@@ -39,6 +39,12 @@ def leading(write: str) -> str | None:
     return found[1] if found else None
 
 
-def flattened(word: str) -> list[str]:
+FLATTENS = frozenset(("innerproduct", "fullyconnected", "fullyconnectedlayer", "affine", "affinelayer"))
+"""Words of Caffe and MXNet, whose layers read all the numbers of a sample; the others work at each step of two axes."""
+
+
+def flattened(word: str, rank: int | None) -> list[str]:
+    """What stands before a layer that reads `rank` axes, None where that is not known."""
     row = way(word)
-    return ["flatten"] if row is not None and row.write.startswith("flatten -> ") else []
+    told = row is not None and row.write.startswith("flatten -> ")
+    return ["flatten"] if told and (rank not in (1, 2) or (rank == 2 and plain(word) in FLATTENS)) else []
