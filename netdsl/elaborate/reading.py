@@ -22,6 +22,8 @@ def reader(site: Site) -> CallReader:
     numbers = {n for n in bound if n not in counts and n not in layers}
     most = {name: block.positional for name, block in found.items()}
     reading = CallReader(arrows, blocks, most, numbers, counts, layers)
+    shapes = [(n, v.type.shape) for n, v in [*bound.items(), ("", site.build.coming)] if isinstance(v, Value)]
+    reading.shapes.update({n: [*map(str, shape)] for n, shape in shapes})
     reading.ranks.update({n: r for n, v in [*bound.items(), ("", site.build.coming)] if (r := _rank(v)) is not None})
     return reading
 

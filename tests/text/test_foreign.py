@@ -234,6 +234,16 @@ CALLS = {
     "conv(32, 3, same)": "conv(32, 3, pad=same)",
     'conv(32, 3, "SAME")': "conv(32, 3, pad=same)",
     'conv(32, 3, 2, "same")': "conv(32, 3, stride=2, pad=same)",
+    'Conv2D(8, 3, strides=2, padding="same", activation="relu")': "conv(8, 3, stride=2, pad=((0, 1), (0, 1))) -> relu",
+    'Conv(8, kernel_shape=[3,3], strides=[2,2], auto_pad="SAME_LOWER")': "conv(8, [3,3], stride=[2,2], "
+    "pad=((1, 0), (1, 0)))",
+    'MaxPooling2D(3, strides=2, padding="same")': "maxpool(3, stride=2, pad=((0, 1), (0, 1)))",
+    'MaxPooling2D(2, padding="same")': "maxpool(2)",
+    'AveragePooling2D(3, strides=2, padding="same")': "avgpool(3, stride=2, ceil=true)",
+    'Conv2DTranspose(8, 3, strides=2, padding="same")': "conv_transpose(8, 3, stride=2) -> "
+    "crop(margin=((0, 1), (0, 1)))",
+    'Conv2DTranspose(8, 4, strides=2, padding="same")': "conv_transpose(8, 4, stride=2, pad=same)",
+    "conv2d_same(8, 3, stride=2)": "conv(8, 3, stride=2, pad=((0, 1), (0, 1)))",
     'conv(32, 3, "valid")': "conv(32, 3)",
     'conv(32, 3, "same", activation="relu")': "conv(32, 3, pad=same) -> relu",
     "conv_bn_relu(32, 3, 1, sigmoid)": "conv_bn_relu(32, 3, stride=1, act=sigmoid)",
@@ -383,6 +393,12 @@ def test_no_other_numbers_are_offered_for_those_that_were_written(call: str) -> 
     help = helps(net("x [16, 32, 32]", call))
     assert AS_IN[call] in help
     assert "write `" not in help
+
+
+def test_borders_that_depend_on_a_size_are_told_of_where_it_is_open() -> None:
+    strided = 'Conv2D(8, 3, strides=2, padding="same")'
+    assert "what is odd goes behind" in helps(net("x [16, H, W]", strided))
+    assert helps(net("x [16, 31, 31]", strided)) == "write `conv(8, 3, stride=2, pad=same)`"
 
 
 def test_what_no_text_stands_for_is_said() -> None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Container, Mapping, Sequence
 
 from netdsl.ops import REGISTRY
-from netdsl.text.foreign import arithmetic, conversions, gaps, placed, plain, signatures, special, way, ways
+from netdsl.text.foreign import arithmetic, borders, conversions, gaps, placed, plain, signatures, special, way, ways
 from netdsl.text.foreign.inflow import JOINS, Inflow, across, among, chained, headed, joined, lacks, most
 from netdsl.text.foreign.pieces import applied, balanced, given, parts
 from netdsl.text.foreign.rows import asked, flattened, kept, leading
@@ -46,6 +46,8 @@ class CallReader:
         self.layers = layers or {}
         self.ranks: dict[str, int] = {}
         """Arrows with how many axes they have; "" is what comes in."""
+        self.shapes: dict[str, Sequence[str]] = {}
+        """Their sizes, as texts."""
         self.reads = ""
         """The arrow that the call at hand is given; "" for what comes in."""
         self.lost: list[str] = []
@@ -286,8 +288,13 @@ class CallReader:
             return None
         if plain(word).startswith("batchnormali") and "momentum" in found:
             found["momentum"] = special.rest_of(found["momentum"])
+        behind = borders.keeping(word, layer, said, found, self.shapes.get(self.reads, ()))
+        if behind is None:
+            self.unread.append("padding")
+            return None
+        self.lost += behind[1]
         before = [*flattened(word, self.ranks.get(self.reads)), *self.border(said, found)]
-        return " -> ".join([*before, *self.stacked(layer, said, found), *after])
+        return " -> ".join([*before, *self.stacked(layer, said, found), *behind[0], *after])
 
     def stacked(self, layer: str, arguments: list[GivenArgument], found: Mapping[str, str]) -> list[str]:
         """The layer, or several where PyTorch drops between them: `lstm(32, layers=2, dropout=0.5)`."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from netdsl.ops import REGISTRY
 from netdsl.ops.fields import BoolKind, ChoiceKind
+from netdsl.text.foreign.borders import same
 from netdsl.text.foreign.signatures import TORCH_NAME
 from netdsl.text.foreign.special import GivenArgument, rest_of, shifted
 
@@ -151,14 +152,10 @@ def meant(word: str, layer: str, arguments: Sequence[GivenArgument], unread: lis
             unread.append(str(argument.name))
             return None
         found += [argument._replace(name=name or argument.name, value=value) for name, value in said.items()]
-    if layer == "avgpool" and not any("count" in (a.name or "") for a in found) and any(map(_same, arguments)):
+    if layer == "avgpool" and not any("count" in (a.name or "") for a in found) and any(map(same, arguments)):
         found = _divided_by_what_is_there(found)
     functional = re.match(r"(?:torch\.nn\.)?(?:F|functional)\.", word) is not None
     return [*found, GivenArgument("affine", "false")] if functional and layer in NORMS else found
-
-
-def _same(argument: GivenArgument) -> bool:
-    return argument.name != "pad" and argument.value.strip("'\"").lower().startswith("same")
 
 
 def _divided_by_what_is_there(said: list[GivenArgument]) -> list[GivenArgument]:
@@ -166,7 +163,7 @@ def _divided_by_what_is_there(said: list[GivenArgument]) -> list[GivenArgument]:
     numbers = [a.value for a in said if a.value in ("2", "(2, 2)") and a.name in KERNEL_AND_STRIDE]
     strides = [a for a in said if "stride" in (a.name or "")]
     if len(numbers) == 1 + len(strides):
-        return [*(a for a in said if not _same(a)), GivenArgument("ceil", "true")]
+        return [*(a for a in said if not same(a)), GivenArgument("ceil", "true")]
     return [*said, GivenArgument("count_padding", "false")]
 
 
