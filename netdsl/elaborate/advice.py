@@ -25,7 +25,7 @@ from netdsl.ops.metric import Metric
 from netdsl.stdlib import STDLIB
 from netdsl.text import foreign, syntax
 from netdsl.text.diagnostics import Label, did_you_mean
-from netdsl.text.foreign import arithmetic, inflow, special
+from netdsl.text.foreign import arithmetic, inflow, placed, special
 from netdsl.text.foreign.calls import ACTIVATION, CallReader, layer_of
 from netdsl.text.foreign.conversions import KEPT_SHARE
 from netdsl.text.foreign.pieces import given, parts
@@ -93,7 +93,10 @@ def _foreign(site: Site, word: str, text: str, near: Span | None = None) -> str 
     if written is not None and UNTRAINED in reading.lost and layer_of(word):
         return _frozen(written)
     if written is not None:
-        return "; ".join([f"write `{written}`{also}", *_turned(site, word, written), *dict.fromkeys(reading.lost)])
+        turned, more = _turned(site, word, written), [*dict.fromkeys(reading.lost), *_otherwise(word, text, written)]
+        if turned and _features_said(site, reading, word, text):
+            return "; ".join([f"the features come last here: write {turned[0].partition('`, ')[2]}", *more])
+        return "; ".join([f"write `{written}`{also}", *turned, *more])
     needless = foreign.needless(word)
     if needless is not None:
         return needless
@@ -127,8 +130,9 @@ def _read(site: Site, reading: CallReader, text: str) -> tuple[str | None, str]:
     if not reading.doubted:
         return written, ""
     first, coming = value_of(site, reading.doubted[0]), site.build.coming
-    channels = coming.shape[0] if isinstance(coming, Value) and coming.shape else None
-    if isinstance(first, int) and isinstance(channels, int) and first != channels:
+    shape = coming.shape if isinstance(coming, Value) else ()
+    channels = [*shape[:1], *shape[1:] * (len(shape) == 2)] if shape else [None]  # of a sequence they may come last
+    if isinstance(first, int) and all(isinstance(n, int) and first != n for n in channels):
         return written, ""
     of_inputs = reader(site)
     of_inputs.inputs_first = True
@@ -154,9 +158,28 @@ def _turned(site: Site, word: str, written: str) -> list[str]:
         steps = isinstance(coming, Value) and coming.type.rank == 2 and flattened(word, None)
         return [f"of all steps together, `flatten -> {written}`"] if steps else []
     back = {"conv": "", **dict.fromkeys(("global_avgpool", "global_maxpool"), "")}
-    back |= dict.fromkeys(("maxpool", "avgpool"), " -> transpose")
+    back |= dict.fromkeys(("maxpool", "avgpool", "batchnorm"), " -> transpose")
     sequence = isinstance(coming, Value) and coming.type.rank == 2 and layer in back
     return [f"along the steps of `[steps, features]`, `transpose -> {written}{back[layer]}`"] if sequence else []
+
+
+def _features_said(site: Site, reading: CallReader, word: str, text: str) -> bool:
+    """Whether `BatchNorm1d(32)` on `[16, 32]` says how many features there are, and so that they are the channels."""
+    coming, first = site.build.coming, re.match(r"[^(]*\(\s*(?:\w+\s*=\s*)?(\d+)", text)
+    if first is None or not isinstance(coming, Value) or not (reading.doubted or placed.from_pytorch(word)):
+        return False
+    return layer_of(word) in ("conv", "batchnorm") and [first[1] == str(n) for n in coming.shape] == [False, True]
+
+
+def _otherwise(word: str, text: str, written: str) -> list[str]:
+    """What goes without saying in Keras, and is another here."""
+    leaf = foreign.plain(word)
+    recurrent = written.startswith(("lstm(", "rnn(")) and ("-> last" in written or "return_sequences" in text)
+    if recurrent and "biases" not in written:
+        return ["Keras' has one bias where this one has two: `biases=1` says so"]
+    own = {"batchnormali": ("eps=1e-3", "momentum=0.01"), "layernormali": ("eps=1e-3",)}.get(leaf[:12], ())
+    unsaid = [f"`{setting}`" for setting in own if setting.partition("=")[0] not in written]
+    return [f"Keras' has {' and '.join(unsaid)} unless told otherwise"] if unsaid else []
 
 
 def _settings(text: str, reading: CallReader, word: str) -> list[str]:

@@ -401,6 +401,26 @@ def test_borders_that_depend_on_a_size_are_told_of_where_it_is_open() -> None:
     assert helps(net("x [16, 31, 31]", strided)) == "write `conv(8, 3, stride=2, pad=same)`"
 
 
+FEATURES_LAST = {
+    "nn.BatchNorm1d(32)": "transpose -> batchnorm -> transpose",
+    "Conv1d(32, 8, 3, padding=1)": "transpose -> conv(8, 3, pad=1)",
+    "conv1d(32, 8, 3, padding=1)": "transpose -> conv(8, 3, pad=1)",
+}
+
+
+@pytest.mark.parametrize("call", FEATURES_LAST)
+def test_a_number_of_features_tells_that_they_come_last(call: str) -> None:
+    assert helps(net("x [12, 32]", call)) == f"the features come last here: write `{FEATURES_LAST[call]}`"
+    assert errors(net("x [12, 32]", FEATURES_LAST[call])) == []
+
+
+def test_what_goes_without_saying_in_keras_is_said() -> None:
+    assert "`biases=1`" in helps(net("x [12, 32]", "LSTM(64)"))
+    assert "biases" not in helps(net("x [12, 32]", "nn.LSTM(32, 64)")) + helps(net("x [12, 32]", "GRU(64)"))
+    assert "`eps=1e-3` and `momentum=0.01`" in helps(net("x [3, 8, 8]", "BatchNormalization()"))
+    assert "eps" not in helps(net("x [12, 32]", "LayerNormalization(epsilon=1e-5)")).partition(";")[2]
+
+
 def test_what_no_text_stands_for_is_said() -> None:
     assert "; of all steps together, `flatten -> linear(64)`" in helps(net("x [12, 32]", "fc(64)"))
     assert "; nothing is dropped inside a layer" in helps(net("x [12, 32]", "LSTM(32, dropout=0.2)"))
