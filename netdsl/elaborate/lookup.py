@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -67,6 +68,9 @@ def unknown_name(site: Site, name: syntax.Name, more: Sequence[str] = (), arrows
     import netdsl.elaborate.advice as advice  # late: right texts need none
     import netdsl.elaborate.habits as habits
 
+    text = name.span.source.text
+    signs = text[: name.span.start].rstrip()[-1:] + text[name.span.end :].lstrip(" ")[:1]
+    arrows_only = arrows_only or re.search(r"[+*/]", signs) is not None
     help = habits.of_place(name) or (
         did_you_mean(name.id, advice.own(site.scope), more)
         if arrows_only
