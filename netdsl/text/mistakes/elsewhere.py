@@ -60,7 +60,9 @@ def slices(m: Mistake) -> Diagnostic | None:
     if m.token.kind != "COLON" and ":" not in text and ".." not in text:
         return None
     help = cut(before.text, [item.strip() for item in text.split(",")])
-    if in_arithmetic(m, before, opener):
+    if re.search(rf"^\s*{before.text}\s*:\s*(?:\(|each\b|.*\bsplit\b[^>]*$)", m.source.text, re.MULTILINE):
+        help = f"`{before.text}` may be several arrows: name those that are meant, as in `({before.text}[0], …)`"
+    elif in_arithmetic(m, before, opener):
         help = re.sub(r"`([^`]* -> [^`]*)`", r"`(\1)`", help)
     return m.say("foreign-slice", "an arrow is cut by a layer, not in brackets", opener, help=help)
 
@@ -159,6 +161,9 @@ def counted(m: Mistake) -> Diagnostic | None:
     shown = m.tokens[m.at - 2] if dots else m.last
     if not first <= last < first + 1000:
         return None
+    listed = re.match(r"for\s+\w+\s+in\s+(\d+(?:\s*,\s*\d+)+)\s*\{", m.source.text[m.head.start :])
+    if listed is not None:
+        return m.say("foreign-range", "a list stands in square brackets", shown, help=f"write `in [{listed[1]}]`")
     how = f"`range({first}, {last + 1})` counts from {first} to {last}"
     return m.say("foreign-range", "numbers are counted by `range`, which leaves its end out", shown, help=how)
 
