@@ -26,6 +26,8 @@ def told(site: Site, expr: syntax.Binary | syntax.Unary) -> str:
     whole = place.call if place is not None else expr
     found = [leaf for leaf in leaves(whole) if _layer(site, leaf)]
     if isinstance(whole, syntax.Unary) and place is not None and place.heads:
+        if expr.span.text[1:2].strip():
+            return f"arithmetic works on arrows: write `{expr.operator}(_ -> {expr.span.text[1:]})`"
         return f"a row begins with no sign: write `{expr.span.text[1:].lstrip()}`"
     if place is None or not found or place.alone or _repeated(whole):
         return "arithmetic works on arrows: the sum is the body of a `block`, and that may stand here by its name"

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from math import prod
 
 import netdsl.elaborate.numbers as numbers
+import netdsl.elaborate.orders as orders
 import netdsl.elaborate.places as places
 from netdsl.base.record import record
 from netdsl.base.slips import nearest
@@ -97,7 +98,7 @@ def too_many(
     counted = numbers.told(site, f"{title}({', '.join(a.span.text for a in arguments)})", arguments[0].span, True)
     if counted is not None:
         return counted
-    viewed = special.reshaped(texts) if title == "reshape" and texts[0].value != "-1" else None
+    viewed = special.reshaped(texts) if title == "reshape" and orders.batched(site, [t.value for t in texts]) else None
     if viewed is not None:
         return f"the batch is never written: write `{viewed}`"
     call = Crowded(site, title, declared, names, texts, most, reader(site))

@@ -50,6 +50,11 @@ def not_a_layer(stage: syntax.Expr, value: Any) -> str | None:
     if isinstance(value, Value | Bundle):
         return "to join arrows write `(a, b) -> concat`; to start from an arrow begin the row with it"
     if isinstance(stage, syntax.TupleOf) and isinstance(value, tuple):
+        behind = stage.span.source.text[stage.span.end :].partition("\n")[0].lstrip()
+        if all(isinstance(i, LAYERS) for i in value) and re.match(
+            r"->\s*(?:concat|add|mul|stack|max|min|mean)", behind
+        ):
+            return "branches are rows that begin with the same arrow, and are joined by their names: `(a, b) -> concat`"
         if all(isinstance(i, LAYERS) for i in value):
             return f"layers are joined by arrows: write `{' -> '.join(i.span.text for i in stage.items)}`"
         return f"a shape is claimed in square brackets: write `-> [{', '.join(i.span.text for i in stage.items)}]`"

@@ -104,6 +104,15 @@ def _sized(sizes: Sequence[str], elements: int, row: str) -> str | None:
     return f"`reshape` is given the sizes of one sample, which holds {elements:,} numbers here, without the batch"
 
 
+def batched(site: Site, sizes: Sequence[str]) -> bool:
+    """Whether the first of some sizes may be the batch; an open one is where the others hold all numbers."""
+    coming = site.build.coming
+    known = isinstance(coming, Value) and isinstance(coming.type.elements, int) and all(map(SIZE.fullmatch, sizes))
+    if sizes[0] != "-1" or not isinstance(coming, Value) or not known:
+        return sizes[0] != "-1"
+    return _holds(sizes[1:], int(str(coming.type.elements)))
+
+
 def _holds(sizes: Sequence[str], elements: int) -> bool:
     """Whether so many numbers fit into some sizes, one of which may be open."""
     fixed = prod(int(factor) for size in sizes if size != "-1" for factor in size.split("*"))

@@ -35,6 +35,8 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     (IMAGE, "conv(3, 16, kernel_size=3)", "conv(16, 3)"),
     (IMAGE, "atrous_conv(3, 16, 3, 2)", "conv(16, 3, dilation=2)"),
     (IMAGE, "Sequential(conv2d(3, 8, 3), relu(), conv2d(8, 4, 3))", "conv(8, 3) -> relu -> conv(4, 3)"),
+    (IMAGE, "reshape(-1, 3072)", "reshape((3072,))"),
+    (IMAGE, "-conv(8, 3)", "-(_ -> conv(8, 3))"),
     # weights that are not trained
     (IMAGE, "FrozenBatchNorm2d(3)", "batchnorm(frozen=true)"),
     (IMAGE, "BatchNormalization(trainable=false)", "frozen batchnorm"),
