@@ -253,8 +253,15 @@ def _by_name(call: Crowded) -> str | None:
 
 def _inputs_at(call: Crowded) -> int:
     """Which number of PyTorch's call is the size of the input; -1 for none."""
+    if call.declared is None:
+        return 0 if _convolves(call) else -1
     at = (w.inferred for w in foreign.WAYS if w.inferred >= 0 and w.write.split("(")[0] == call.title)
-    return next(at, -1) if call.declared is not None and call.is_layer else -1
+    return next(at, -1) if call.is_layer else -1
+
+
+def _convolves(call: Crowded) -> bool:
+    """Whether a block is called as a convolution is: `conv_bn_relu(3, 16, 3)`, `depthwise(3, 3)`."""
+    return list(call.names[: call.most]) in (["channels", "kernel"], ["kernel"])
 
 
 def _without_inputs(call: Crowded) -> str | None:
@@ -295,8 +302,9 @@ def _comes(call: Crowded) -> str | None:
     if not isinstance(told, int) or not isinstance(value, Value) or not value.shape:
         return None
     shape = value.shape
-    width = shape[0] if call.title in CHANNELS_FIRST else shape[-1]
-    flat = [] if call.title in CHANNELS_FIRST or not all(isinstance(n, int) for n in shape) else [prod(shape)]
+    in_front = call.title in CHANNELS_FIRST or call.declared is None
+    width = shape[0] if in_front else shape[-1]
+    flat = [] if in_front or not all(isinstance(n, int) for n in shape) else [prod(shape)]
     return str(value.type) if isinstance(width, int) and told not in (width, *flat) else None
 
 
@@ -383,6 +391,8 @@ def _reaches(call: Crowded, axes: str) -> bool:
 
 def _number(call: Crowded) -> bool:
     """Whether the first setting behind those by place is a number, as a stride is."""
+    if call.declared is None:
+        return list(call.names[call.most : call.most + 1]) == ["stride"]
     fields = fields_of(call.site, call.title, call.declared)
     kind = fields[call.names[call.most]].kind if len(call.names) > call.most else None
     return call.most > 0 and isinstance(kind, IntKind | SizesKind)

@@ -149,13 +149,19 @@ KERAS: dict[str, str] = {
 UNPADDED = frozenset(("BasicConv2d", "ConvModule"))
 """Blocks of torchvision and mmcv that pad nothing of themselves; their signatures are not certain."""
 
+TORCHVISION: dict[str, str] = {
+    "ConvNormActivation Conv2dNormActivation Conv3dNormActivation": "in_channels out_channels kernel_size=3 stride=1 "
+    "padding=None groups=1",
+}
+"""Blocks that torchvision has beside PyTorch's layers, as far as their first parameters go."""
+
 TORCH_NAME = re.compile(r"(?:torch|nn|F|functional)\.")
 KERAS_NAME = re.compile(r"(?:tf|keras|layers)\.")
 
 
 @cache
 def _table(framework: str) -> Mapping[str, list[tuple[str, str | None]]]:
-    rows = {"torch": PYTORCH, "functional": FUNCTIONAL, "keras": KERAS}[framework]
+    rows = {"torch": {**PYTORCH, **TORCHVISION}, "functional": FUNCTIONAL, "keras": KERAS}[framework]
     return {word: [_parameter(p) for p in row.split()] for words, row in rows.items() for word in words.split()}
 
 
