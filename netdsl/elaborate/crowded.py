@@ -29,7 +29,7 @@ from netdsl.text import foreign, syntax
 from netdsl.text.diagnostics import did_you_mean
 from netdsl.text.foreign import special
 from netdsl.text.foreign.calls import CallReader
-from netdsl.text.foreign.conversions import NO_USUAL
+from netdsl.text.foreign.conversions import NO_USUAL, ROWS, meant
 from netdsl.text.foreign.pieces import given
 from netdsl.text.foreign.special import GivenArgument, shifted
 from netdsl.text.foreign.values import key, named_here, value_here
@@ -270,7 +270,15 @@ def _without_inputs(call: Crowded) -> str | None:
     if place < 0 or any(v in ("true", "false") for v in call.placed[: place + 2]):
         return None
     place += _outputs_first(call, place)
-    return call.text([*call.given[:place], *call.given[place + 1 :]])
+    kept = [*call.given[:place], *call.given[place + 1 :]]
+    return call.text(_over_rows(call, kept) if call.title in ROWS else kept)
+
+
+def _over_rows(call: Crowded, kept: Sequence[GivenArgument]) -> list[GivenArgument]:
+    """`layernorm((16, 30, 30), 1e-6)`: the settings by name, behind them how many axes the shape is of."""
+    said = meant(call.title, call.title, [GivenArgument("normalized_shape", call.placed[0])], []) or []
+    names = [*call.names, *[""] * len(kept)]
+    return [*(g._replace(name=g.name or n) for g, n in zip(kept, names, strict=False)), *said]
 
 
 def _outputs_first(call: Crowded, place: int) -> bool:
