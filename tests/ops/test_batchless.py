@@ -100,7 +100,7 @@ def test_an_operation_on_a_param_is_computed_once(name: str) -> None:
     assert at[5].macs == at[3].macs == analyze(fed, batch=1).totals.macs
 
 
-SMOOTH = sorted(set(TEXTS) - BATCH_ONLY - {"argmax", "one_hot", "dropout", "spatial_dropout", "drop_path"})
+SMOOTH = sorted(set(TEXTS) - BATCH_ONLY - {"argmax", "one_hot", "dropout", "spatial_dropout", "drop_path", "detach"})
 
 
 @pytest.mark.parametrize("name", SMOOTH)
