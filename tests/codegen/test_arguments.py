@@ -15,6 +15,8 @@ from test_pytorch import CONTRIVED
 from test_stdlib import USES, Use
 
 from netdsl import program
+from netdsl.codegen.pytorch.module import torch_module
+from netdsl.codegen.pytorch.source import torch_source
 from netdsl.surface import load, load_text
 from netdsl.text.diagnostics import NetError
 
@@ -687,3 +689,11 @@ def test_many_drawn_nets_follow(start: int) -> None:
 @pytest.mark.parametrize(("path", "net"), [n for n in NETS if n[1] not in QUICK], ids=str)
 def test_all_specs_follow(path: Path, net: str) -> None:
     assert not list(strays(partial(load, path, net)))
+
+
+def test_a_block_whose_sizes_follow_its_input_by_no_term() -> None:
+    """The side lengths that a stride leaves have no words that are right for all uses of the block."""
+    text = "use std.resnet { bottleneck }\nnet N {\n  input image [3, 16, 16]\n  conv(8, 3, stride=2, pad=1)\n"
+    net = load_text(text + "  bottleneck(4, stride=2) -> bottleneck(4) * 2\n}\n")
+    assert "x [in_channels, H, W] -> [4 * c, 4, 4]" in torch_source(net)
+    assert torch_module(net)(torch.ones(2, 3, 16, 16)).shape == (2, 16, 4, 4)

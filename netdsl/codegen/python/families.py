@@ -10,7 +10,7 @@ from typing import Any
 from netdsl.codegen.python.authored import shaping_settings
 from netdsl.codegen.python.layout import ClassLayout, form, form_of
 from netdsl.codegen.python.parameters import defaults_of
-from netdsl.codegen.python.terms import Term, plain, term_of, traced, unsaid
+from netdsl.codegen.python.terms import Term, is_unsaid, plain, term_of, traced, unsaid
 from netdsl.codegen.python.uses import BlockUse
 from netdsl.graph import Node
 from netdsl.text import syntax
@@ -144,11 +144,12 @@ def settle_results(family: Family) -> None:
 
 def _agreed(uses: Sequence[BlockUse], sizes: Sequence[Any]) -> Sequence[Any]:
     """The sizes with the one expression of them that fits every use; without one, with the names behind them."""
-    terms = {term.text(): term for term in map(term_of, sizes)} if all(isinstance(e, int) for e in sizes) else {}
+    terms = dict.fromkeys(map(term_of, sizes)) if all(isinstance(e, int) for e in sizes) else {}
     if len(terms) < 2:
         return sizes
-    fitting = [t for t in terms.values() if all(t.holds(e, u.env) for e, u in zip(sizes, uses, strict=True))]
-    names = set().union(*(t.names() for t in terms.values()))
+    said = [] if any(map(is_unsaid, terms)) else terms
+    fitting = [t for t in said if all(t.holds(e, u.env) for e, u in zip(sizes, uses, strict=True))]
+    names = set().union(*(t.names() for t in terms))
     return [traced(plain(e), fitting[0] if len(fitting) == 1 else unsaid(names)) for e in sizes]
 
 
