@@ -13,6 +13,11 @@ from netdsl.text.tokens import SOFT, STARTS_ITEM
 
 ITEM_WORDS = ("net", "block", "recurrent", "train", "use", "let")
 ROW_WORDS = ("input", "output", "shared", "frozen", "let", "param", "const", "set", "assert", "for", "state", "next")
+ROWS = {
+    "const": "constant buffer register_buffer static tensor",
+    "param": "parameter weight variable learned trainable",
+}
+"""Words with which other languages begin what some rows begin."""
 RESERVED = ("FOR", "IN", "IF", "ELSE", "EACH", "AND", "OR", "NOT", "TRUE", "FALSE", "PREVIOUS", "ASSERT")
 PYTHON_WORDS = {
     "def": "a network is `net Name(setting = 1) { … }`, a reusable part `block name(c) { … }`",
@@ -273,7 +278,8 @@ def misspelt_row_word(m: Mistake) -> Diagnostic | None:
     """`outptu fc8`: two words side by side, the first nearly one that begins rows."""
     if m.level != "row" or m.at != m.head_at + 1 or m.head.kind != "NAME" or m.token.kind != "NAME":
         return None
-    guess = did_you_mean(m.head.text, ROW_WORDS)
+    same = next((here for here, words in ROWS.items() if m.head.text.lower() in words.split()), None)
+    guess = f"did you mean `{same}`?" if same else did_you_mean(m.head.text, ROW_WORDS)
     return m.say("unknown-word", f"`{m.head.text}` begins no row", m.head, help=guess) if guess else None
 
 
