@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from netdsl.elaborate.context import Site
-from netdsl.graph import Block, Node
 from netdsl.text import syntax
 
 
@@ -17,7 +16,7 @@ def run(site: Site, row: syntax.BodyRow, rule: Callable[[Site, syntax.BodyRow], 
     with frozen(site):
         rule(site, row)
     shared = isinstance(row, syntax.LayerRow) and row.shared
-    if not shared and not any(map(_has_weights, graph.nodes[before:])):
+    if not shared and not any(n.owns_weights() for n in graph.nodes[before:]):
         message = "nothing in this row has weights, frozen or not"
         site.errors.collector.warn("nothing-to-freeze", message, row.span, help=_way(site, row))
 
@@ -41,9 +40,3 @@ def frozen(site: Site, whether: bool = True) -> Iterator[None]:
         yield
     finally:
         site.context.frozen -= whether
-
-
-def _has_weights(node: Node) -> bool:
-    if isinstance(node.op, Block):
-        return next(node.op.body.weights(), None) is not None
-    return bool(node.op.weights())

@@ -114,7 +114,8 @@ def append(
     site.limits.spend(LAYER + len(types), span)
     results = tuple(Value(name, t) for t in types)
     places = {k: site.context.written.note(s.written) for k, s in settings.items() if s.written}
-    node = Node(name, op, inputs, results, span, written=places, frozen=site.context.frozen > 0)
+    node = Node(name, op, inputs, results, span, written=places)
+    node.frozen = site.context.frozen > 0 and node.owns_weights()
     site.build.graph.nodes.append(node)
     site.build.fresh.append(node)
     for result in results:

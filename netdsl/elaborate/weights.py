@@ -30,11 +30,13 @@ def param_row(site: Site, row: syntax.ParamRow) -> None:
     fields = {f.name: f for f in op_type.settings()}
     values: dict[str, Any] = {"shape": shape}
     if row.init is not None:
-        given = _start(site, row.init, INITIALISERS)
+        given = _start(site, row.init, {*INITIALISERS, *STARTS})
         try:
             values["init"] = read_setting(fields["init"], given)
         except RuleError as error:
-            site.error(error.code, f"{error} (in `param`)", row.init.span)
+            known = isinstance(given, list | tuple) or (isinstance(given, Word) and given.name in STARTS)
+            help = f"a `const` may be that: add `{row.name.id}`, which starts as `zeros`, to one" if known else None
+            site.error(error.code, f"{error} (in `param`)", row.init.span, help=help)
     try:
         op = op_type(**values)
         types = result_types(op)

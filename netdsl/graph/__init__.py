@@ -53,6 +53,11 @@ class Node:
         """The name of the operation or block."""
         return self.op.name
 
+    def owns_weights(self) -> bool:
+        """Whether anything in it can be learned, or is kept with what is."""
+        inside = self.op.body.weights() if isinstance(self.op, Block) else iter(self.op.weights())
+        return next(inside, None) is not None
+
     def weights(self) -> tuple[Weight, ...]:
         """What an operation owns, none of it trained where it is frozen; () of a block."""
         own = () if isinstance(self.op, Block) else self.op.weights()

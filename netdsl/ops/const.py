@@ -99,7 +99,7 @@ class Const(ReadsNothing):
     @property
     def is_open(self) -> bool:
         """Whether a size is not a number: it is then made from the size at hand."""
-        return self.like is not None
+        return any(isinstance(size, Dim) for size in self.shape)
 
     @property
     def count(self) -> Extent:

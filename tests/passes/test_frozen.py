@@ -243,3 +243,12 @@ def test_a_net_of_which_nothing_is_trained(engine: str) -> None:
     net = load_text(row + "train N {\n  data digits\n  loss (y, label) -> cross_entropy\n}\n")
     with pytest.raises(RunError, match="N has no weights that are trained: leave out `frozen`"):
         try_steps(net, 1, quiet=True, engine=engine)
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+@pytest.mark.parametrize("row", ["frozen batchnorm", "batchnorm(frozen=true)"])
+def test_a_frozen_batch_norm_takes_a_batch_of_one(row: str, engine: str) -> None:
+    rows = f"  input image [1, 8, 8]\n  flatten\n  {row}\n  output y: linear(10)\n"
+    recipe = "  data digits\n  loss (y, label) -> cross_entropy\n  batch 1\n"
+    losses = try_steps(load_text(f"net N {{\n{rows}}}\ntrain N {{\n{recipe}}}\n"), 2, quiet=True, engine=engine)
+    assert np.isfinite(losses).all()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from netdsl.codegen.python.spelling import Either, Made, Repeated
 from netdsl.codegen.python.uses import BlockUse
 from netdsl.codegen.target import Unsupported
-from netdsl.graph import Block, Node
+from netdsl.graph import Node
 
 
 def is_frozen(use: BlockUse, *nodes: Node) -> bool:
@@ -19,18 +19,12 @@ def is_frozen(use: BlockUse, *nodes: Node) -> bool:
 def freeze(use: BlockUse, node: Node) -> None:
     """Say of a layer that it is not trained. Raises `Unsupported` where the target has no words for that."""
     spelling = use.spellings.get(node)
-    if spelling is None or node.shares is not None or not is_frozen(use, node) or not _owns(node):
+    if spelling is None or node.shares is not None or not is_frozen(use, node) or not node.owns_weights():
         return
     if use.dialect.freezing is None:
         raise Unsupported("weights that are not trained cannot be said")
     if spelling.module is not None:
         use.spellings[node] = replace(spelling, module=replace(spelling.module, after=use.dialect.freezing.after))
-
-
-def _owns(node: Node) -> bool:
-    if isinstance(node.op, Block):
-        return next(node.op.body.weights(), None) is not None
-    return bool(node.op.weights())
 
 
 def as_one(row: Made | Either) -> Made | Either:

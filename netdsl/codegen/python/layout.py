@@ -198,7 +198,7 @@ def _sequence(use: BlockUse, modules: dict[str, Any]) -> Made:
 def _lay_chain(layout: ClassLayout, prefix: str, chain: list[Node], repeats: Sequence[LayerRun]) -> None:
     names = {n: n.name[len(prefix) + 1 :] for n in chain}
     row = _row_of(layout, prefix, names, repeats)
-    layout.attributes[prefix] = as_one(row) if is_frozen(layout.use, *chain) else row
+    layout.attributes[prefix] = as_one(row) if is_frozen(layout.use, *filter(Node.owns_weights, chain)) else row
     access = layout.use.dialect.attribute(prefix)
     for node in chain:
         layout.access[node] = f"{access}.{names[node]}"

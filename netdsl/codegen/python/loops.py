@@ -14,7 +14,7 @@ from netdsl.codegen.python.terms import traced
 from netdsl.codegen.python.text import unused
 from netdsl.codegen.python.uses import BlockUse
 from netdsl.dims.tensors import Value
-from netdsl.graph import Block, Node
+from netdsl.graph import Node
 from netdsl.text import syntax
 from netdsl.text.source import Span
 
@@ -42,7 +42,7 @@ class LayerRun:
         """
         own = set(self.nodes)
         rest = [n for n in row if n not in own]
-        weighted = [n for n in rest if owns_weights(n)]
+        weighted = [n for n in rest if n.owns_weights()]
         if len(weighted) > 1:
             return 0, None
         numbered = all(n.name.rpartition(".")[2].removeprefix(n.kind).isdecimal() for n in rest)
@@ -100,19 +100,13 @@ def _region(part: Any) -> Region | None:
 def _stands_alone(use: BlockUse, node: Node) -> bool:
     spelling = use.spellings.get(node)
     plain = spelling is not None and spelling.module is not None and not (spelling.use or spelling.init)
-    return plain and node.shares is None and len(node.inputs) == len(node.results) == 1 and owns_weights(node)
-
-
-def owns_weights(node: Node) -> bool:
-    """Whether a layer has weights, in its body if it is a block."""
-    owned = node.op.body.weights() if isinstance(node.op, Block) else iter(node.op.weights())
-    return next(owned, None) is not None
+    return plain and node.shares is None and len(node.inputs) == len(node.results) == 1 and node.owns_weights()
 
 
 def _run(
     use: BlockUse, names: Vocabulary, counts: Mapping[Value, int], region: Region, nodes: list[Node]
 ) -> Iterator[LayerRun]:
-    term, makers = names.term(region.count), [n for n in nodes if owns_weights(n)]
+    term, makers = names.term(region.count), [n for n in nodes if n.owns_weights()]
     if term is None or not makers or not term.holds(len(makers), use.env):
         return
     if not term.names() and (len(makers) < MANY or "." in makers[0].name or _is_named(region.count)):
@@ -141,7 +135,7 @@ def _is_named(count: Any) -> bool:
 
 
 def _call(use: BlockUse, node: Node, repeated: Repeated) -> Made | Infix:
-    called = None if owns_weights(node) else use.spellings[node].call
+    called = None if node.owns_weights() else use.spellings[node].call
     return called or Made(f"getattr(self, {repeated.name})", (Operand(),))
 
 
@@ -155,7 +149,7 @@ def _counter(use: BlockUse) -> str:
 def _is_step(use: BlockUse, node: Node) -> bool:
     """Whether a layer is one call from one value to one value."""
     single = len(node.inputs) == len(node.results) == 1 and node.shares is None
-    return single and (owns_weights(node) or use.spellings.get(node, Spelling()).call is not None)
+    return single and (node.owns_weights() or use.spellings.get(node, Spelling()).call is not None)
 
 
 def _are_alike(use: BlockUse, counts: Mapping[Value, int], turns: Sequence[Sequence[Node]]) -> bool:

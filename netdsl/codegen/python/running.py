@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from netdsl.codegen.python.freezing import is_frozen
 from netdsl.codegen.python.parameters import Parameters
 from netdsl.codegen.python.spelling import Repeated
-from netdsl.codegen.python.steps import ClassLayout, weighted
+from netdsl.codegen.python.steps import ClassLayout
 from netdsl.codegen.python.text import Atom, Called, breakable, lay, looped
 from netdsl.graph import Block, Node
 
@@ -44,7 +44,7 @@ def _kept(main: ClassLayout, path: str) -> Called:
 def _path(main: ClassLayout, node: Node) -> str:
     """Where a layer lies, or its whole row where none of that is trained."""
     row = node.name.partition(".")[0]
-    beside = [n for n in main.use.graph.nodes if n.name.startswith(f"{row}.") and weighted(n)]
+    beside = [n for n in main.use.graph.nodes if n.name.startswith(f"{row}.") and n.owns_weights()]
     whole = row in main.attributes and beside and all(n.frozen for n in beside)
     return main.use.dialect.attribute(row) if whole else main.access[node]
 

@@ -40,7 +40,9 @@ def check_batches(net: Net, plan: Plan, dataset: Dataset, world: int) -> None:
         return
     sizes = input_sizes(plan.data, net, net.defaults)
     for path, node in net.walk():
-        if isinstance(node.op, Batchnorm) and prod(at(size, sizes) for size in node.op.x.shape[1:]) == 1:
+        if not isinstance(node.op, Batchnorm) or node.frozen or not node.op.changes():
+            continue
+        if prod(at(size, sizes) for size in node.op.x.shape[1:]) == 1:
             shared = f", shared by {world} processes" if world > 1 else ""
             raise RunError(
                 f"`{path}` of {net.name} would see one value a channel, which has no spread that it could divide by: "

@@ -6,6 +6,7 @@ from typing import Any
 
 from netdsl.codegen.python.spelling import Infix, Made, Raw, Spelling
 from netdsl.codegen.pytorch.spelling import rules
+from netdsl.codegen.target import Unsupported
 from netdsl.dims.tensors import DType
 from netdsl.ops.const import Const, ConstStart
 
@@ -18,6 +19,8 @@ FEW = 6
 def const(op: Const) -> Spelling:
     if not op.is_open:
         return Spelling(buffer=_fixed(op))
+    if op.like is None:
+        raise Unsupported("the size of a `const` that is open is that of an input, and nothing comes in here")
     words = {"arange": _counted, "eye": _eye}
     return Spelling(call=words[op.start](op) if isinstance(op.start, str) else _filled(op))
 
