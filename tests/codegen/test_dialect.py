@@ -31,6 +31,7 @@ EXCHANGED = {
     "forward": "onwards", "training": "learning", "_modules": "_objects", "_parameters": "_quantities",
     "add_module": "put_object", "register_parameter": "establish_quantity", "register_buffer": "establish_store",
     "persistent": "everlasting", "unbind": "untied", "stack": "piled", "new_zeros": "new_nulls",
+    "requires_grad_": "tune", "requires_grad": "tuned", "keep_statistics": "let_stand", "train": "drill",
     "new_full": "new_some", "expand": "spread", "normal_": "random_", "bilinear_": "slanting_",
 }  # fmt: skip
 """Words of PyTorch as they stand in sources, with what is said in their place."""
@@ -68,6 +69,27 @@ net N { input a int[T]
 net N { input a [T, 3]
  param start [4]
  (a, start) -> inner
+}""",
+    "constants": """block positions(n) { input x [T, E]
+ const step [n, 1] = arange
+ const k int[T] = arange
+ (x, (k -> embedding(9, n))) -> concat(axis=1) -> linear(n)
+ (_, step) -> matmul
+}
+net N { input x [T, 4]
+ const half [] = 0.5
+ const few [4] = [1, 2, 3, 4]
+ x * half + few -> positions(3)
+}""",
+    "frozen": """block unit(c, n) { input x
+ frozen low: conv(c, 1) -> batchnorm
+ frozen conv(c, 1) * n
+ frozen param s [c, 1, 1] = ones
+ low * s -> conv(c, 1)
+}
+net N { input x [4, 8, 8]
+ frozen unit(4, 2) -> unit(4, 3)
+ batchnorm(frozen=true) -> unit(4, 2)
 }""",
     "loops": """block tower(c, n) { input x [T, E]
  wide: each i in range(n) { l: x -> linear(c + i)
@@ -161,6 +183,12 @@ def test_a_dialect_needs_no_recurrent_blocks() -> None:
     (told,) = refused("states", unrolling=None)
     assert told.code == "not-supported-by-target"
     assert "recurrent block" in told.message
+
+
+def test_a_dialect_needs_no_frozen_layers() -> None:
+    for told in refused("frozen", freezing=None):
+        assert told.code == "not-supported-by-target"
+        assert "not trained" in told.message
 
 
 STARTS = {"free parameters": "param", "starts": "conv", "loops": "linear|param"}
