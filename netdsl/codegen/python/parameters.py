@@ -179,6 +179,9 @@ class Parameters:
             return Comprehension(f"{first.name}: ", item, f"for {first.word} in {self.turns(values, uses)}")
         if isinstance(first, Made):
             return self._made(values, uses, hint, operands, size, stored)
+        if isinstance(first, Infix) and first.template == "{v[0]}":  # a number alone: brackets are for who takes it in
+            only = self.value([v.values[0] for v in values], uses, hint, stored, size)
+            return Atom(only.text, only.tight and first.tight)
         if isinstance(first, Infix):
             texts = [
                 _place(first.template, i, self.value([v.values[i] for v in values], uses, hint, stored, size))
