@@ -35,6 +35,8 @@ EXCHANGED = {
     "new_full": "new_some", "expand": "spread", "normal_": "random_", "bilinear_": "slanting_",
 }  # fmt: skip
 """Words of PyTorch as they stand in sources, with what is said in their place."""
+METHODS = {"expand"}
+"""Those that are words behind a dot alone: a setting of a text may be called so too."""
 OPENING = "super().__init__()", "super().__open__()"
 
 TEXTS = {
@@ -112,7 +114,7 @@ net N { input x [6, 8]
 
 
 def exchange(text: str) -> str:
-    words = "|".join(map(re.escape, EXCHANGED))
+    words = "|".join(rf"(?<=\.){w}" if w in METHODS else re.escape(w) for w in EXCHANGED)
     return re.sub(rf"(?<!\w)({words})(?!\w)", lambda m: EXCHANGED[m[1]], text.replace(*OPENING))
 
 
