@@ -180,8 +180,8 @@ class Layernorm(_Rows):
 class Rmsnorm(_Rows):
     """Divide by the root of the mean square over the last `axes` axes, then scale (Zhang and Sennrich, 2019).
 
-    As `layernorm`, without the mean and the shift. Without `eps` it is the precision of 32-bit numbers, 2⁻²³, as in
-    PyTorch.
+    As `layernorm`, without the mean and the shift. Without `eps` it is the precision of 32-bit numbers, 2 to the power
+    of -23, as in PyTorch.
     """
 
     example: ClassVar[str] = "tokens [197, 768] -> rmsnorm"

@@ -96,7 +96,7 @@ OWN: dict[str, dict[str, str]] = {
         "k": "the constant in the sum",
         "size": "how many neighbouring channels take part",
     },
-    "rmsnorm": {"eps": "added to the mean square; `none`, which is not written, is 2⁻²³"},
+    "rmsnorm": {"eps": "added to the mean square; `none`, which is not written, is 2 to the power of -23"},
     "normalize": {"eps": "what divides where the norm is smaller"},
     "pixel_unshuffle": {"factor": "how many times smaller each axis becomes"},
 }

@@ -110,7 +110,10 @@ def test_gradients_of_a_spelling_are_the_references(case: Case) -> None:
 
 def slopes(results: list[torch.Tensor], probes: list[torch.Tensor], xs: list[torch.Tensor]) -> list[torch.Tensor]:
     terms = [(r * p).sum() for r, p in zip((r for r in results if r.is_floating_point()), probes, strict=True)]
-    found = torch.autograd.grad(torch.stack(terms).sum(), xs, allow_unused=True)
+    whole = torch.stack(terms).sum()
+    if not whole.requires_grad:  # `detach`
+        return [torch.zeros_like(x) for x in xs]
+    found = torch.autograd.grad(whole, xs, allow_unused=True)
     return [torch.zeros_like(x) if g is None else g for g, x in zip(found, xs, strict=True)]
 
 

@@ -14,6 +14,7 @@ from netdsl.codegen.onnx.scope import NUMPY
 from netdsl.codegen.onnx.weights import initial
 from netdsl.dims.tensors import DType, Weight
 from netdsl.graph import Net
+from netdsl.passes.differentiate import nothing_learned
 from netdsl.passes.optimize import SEPARATOR, UPDATES_MADE
 from netdsl.passes.pipeline import training_step
 from netdsl.passes.step import FLAG, RATE, SCALE, SEED, STEADY, gathers
@@ -43,6 +44,8 @@ class OnnxEngine:
         self.net, self.plan = net, plan
         self.own = dict(net.weights())
         self.graph = training_step(net, operands=True)
+        if not any(c.weight.trainable and c.name in self.own for c in self.graph.carried):
+            raise nothing_learned(net)
         self.stepping = Stepping(self.graph, device)
         self.scoring = OnnxScoring(net, plan, device)
         splits = [(n, dataset.splits[n]) for n in ("train", "validation")]
