@@ -56,7 +56,7 @@ WAYS: tuple[Way, ...] = (
         "LazyConv2d Convolution Convolution1D Convolution2D Convolution3D ConvolutionLayer SpatialConvolution",
     ),
     Way("conv(64, 3, pad=1)", IMAGE, "conv3x3", names_kernel=True),
-    Way("conv(64, 3, pad=1)", IMAGE, "conv2d_same Conv2dSame SamePadConv same_conv"),
+    Way("conv(64, 3, pad=1)", IMAGE, "conv2d_same Conv2dSame SamePadConv same_conv", 0),
     Way(
         "conv(64, 1)",
         IMAGE,
