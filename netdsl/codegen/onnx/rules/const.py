@@ -6,8 +6,8 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
+from netdsl.codegen.onnx.rules.pool import upto
 from netdsl.codegen.onnx.scope import ELEMENTS, NUMPY
-from netdsl.dims import Extent
 from netdsl.ops.const import Const
 
 LARGEST = 1 << 16
@@ -21,9 +21,9 @@ def const(op: Const, inputs: Sequence[TensorName], build: Builder) -> TensorName
     if len(sizes) == len(op.shape) and np.prod(sizes, dtype=object) <= LARGEST:
         return build.constant(_array(op, sizes).astype(element), element.str)
     if op.start == "arange":
-        return _shaped(op, _counted(op.count, build), build)
+        return _shaped(op, upto(build.extents(op.count), build), build)
     if op.start == "eye":
-        rows, columns = (_counted(d, build) for d in op.shape)
+        rows, columns = (upto(build.extents(d), build) for d in op.shape)
         same = build.node("Equal", [build.node("Unsqueeze", [rows, build.ints(1)]), columns])
         return build.node("Cast", [same], to=ELEMENTS[op.result().dtype])
     given = _told(op)
@@ -40,12 +40,6 @@ def _array(op: Const, sizes: Sequence[int]) -> Array:
     if op.start == "arange":
         return np.arange(np.prod(sizes, dtype=np.int64)).reshape(sizes)
     return np.eye(sizes[0], sizes[1]) if op.start == "eye" else np.broadcast_to(_told(op), sizes)
-
-
-def _counted(count: Extent, build: Builder) -> TensorName:
-    """0, 1, … as whole numbers."""
-    end = build.node("Squeeze", [build.extents(count), build.ints(0)])
-    return build.node("Range", [build.constant(0, "int64"), end, build.constant(1, "int64")])
 
 
 def _shaped(op: Const, counted: TensorName, build: Builder) -> TensorName:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
+from netdsl.codegen.onnx.rules.pool import upto
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType
 from netdsl.ops.cut import Crop, Pad, Roll, Slice
@@ -80,6 +81,5 @@ def roll(op: Roll, inputs: Sequence[TensorName], build: Builder) -> TensorName:
 
 def _rolled(size: Extent, shift: int, build: Builder) -> TensorName:
     """The position that comes to each position of an axis."""
-    end = build.node("Squeeze", [build.extents(size), build.ints(0)])
-    positions = build.node("Range", [build.constant(0, "int64"), end, build.constant(1, "int64")])
-    return build.node("Mod", [build.node("Sub", [positions, build.constant(shift, "int64")]), build.extents(size)])
+    end = build.extents(size)
+    return build.node("Mod", [build.node("Sub", [upto(end, build), build.constant(shift, "int64")]), end])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from netdsl.codegen.onnx.lowering import Builder, NodeSetting, TensorName, rules
 from netdsl.codegen.onnx.rules.conv import require_batch
+from netdsl.codegen.onnx.rules.pool import upto
 from netdsl.codegen.onnx.rules.ranges import or_nan, within
 from netdsl.dims import Extent
 from netdsl.ops.resize import MaxUnpool, PixelShuffle, PixelUnshuffle, Resize, Unpool
@@ -40,9 +41,7 @@ def _nearest(op: Resize, x: TensorName, sizes: TensorName, build: Builder) -> Te
         made = build.node("Slice", [sizes, build.ints(i), build.ints(i + 1)])
         given = build.shape_of(x, 2 + i, 3 + i)
         step = build.node("Div", [build.node("Cast", [given], to=1), build.node("Cast", [made], to=1)])
-        scalar = build.node("Squeeze", [made])
-        count = build.node("Range", [build.constant(0, "int64"), scalar, build.constant(1, "int64")])
-        place = build.node("Floor", [build.node("Mul", [build.node("Cast", [count], to=1), step])])
+        place = build.node("Floor", [build.node("Mul", [build.node("Cast", [upto(made, build)], to=1), step])])
         last = build.node("Sub", [given, build.ints(1)])
         x = build.node("Gather", [x, build.node("Min", [build.node("Cast", [place], to=7), last])], axis=2 + i)
     return x
