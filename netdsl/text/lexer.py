@@ -11,7 +11,7 @@ from netdsl.text.source import Source
 from netdsl.text.stream import TokenStream, TooDeep
 from netdsl.text.syntax import Comment
 from netdsl.text.tables import Tables
-from netdsl.text.tokens import END, FOREIGN, ROW_END, SOFT, STARTS_ROW, Token, character_help, master, shown
+from netdsl.text.tokens import END, FOREIGN, ROW_END, SOFT, STARTS_ROW, VALUED, Token, character_help, master, shown
 
 
 def by_x(text: str) -> str | None:
@@ -190,7 +190,7 @@ class Lexer(TokenStream):
 
     def take_foreign(self, text: str, start: int) -> None:
         kind, written = FOREIGN[text]
-        if kind == "COLON" and text != "：" and self.row_begins_with(("LET", "PARAM", "CONST", "STATE")):
+        if kind == "COLON" and text != "：" and self.row_begins_with(VALUED):
             kind, written = "ASSIGN", "="
         elif text in ("<-", "←") and not self.named():
             self.take_against(text, start)

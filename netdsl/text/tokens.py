@@ -32,34 +32,6 @@ BINARY: Final = frozenset(
 )
 CONTINUES: Final = BINARY | {"ARROW", "COMMA", "NOT", ROW_END, "LBRACE"}
 DEEPENS: Final = BINARY | {"NOT", "DOT", "ELSE"}
-SOFT: Final = frozenset(
-    (
-        "NET",
-        "BLOCK",
-        "RECURRENT",
-        "TRAIN",
-        "USE",
-        "INPUT",
-        "OUTPUT",
-        "AUX",
-        "SHARED",
-        "FROZEN",
-        "LET",
-        "PARAM",
-        "CONST",
-        "SET",
-        "ASSERT",
-        "STATE",
-        "NEXT",
-    )
-)
-"""Words that are keywords only where a row or an item begins with them."""
-BEFORE: Final = {
-    "CONST": SOFT | {"NAME"},
-    "FROZEN": SOFT | {"NAME", "PREVIOUS", "NUMBER", "LPAR", "IF", "EACH", "FOR", "ASSERT"},
-}
-"""What has to stand behind a word for it to be one of these; it is a name before all else, and right before `(`."""
-AS_NAME_BEFORE: Final = (BINARY - {"MINUS", "IN"}) | {"COLON", "ASSIGN", "DOT", "ARROW", "RPAR", "RSQB", "COMMA"}
 STARTS_ITEM: Final = frozenset(["NET", "BLOCK", "RECURRENT", "TRAIN", "USE"])
 STARTS_ROW: Final = STARTS_ITEM | {
     "INPUT",
@@ -73,6 +45,16 @@ STARTS_ROW: Final = STARTS_ITEM | {
     "STATE",
     "NEXT",
 }
+SOFT: Final = STARTS_ROW | {"AUX", "ASSERT"}
+"""Words that are keywords only where a row or an item begins with them."""
+VALUED: Final = ("LET", "PARAM", "CONST", "STATE")
+"""Words of rows that give a name a value, by `=`."""
+BEFORE: Final = {
+    "CONST": SOFT | {"NAME"},
+    "FROZEN": SOFT | {"NAME", "PREVIOUS", "NUMBER", "LPAR", "IF", "EACH", "FOR"},
+}
+"""What has to stand behind a word for it to be one of these; it is a name before all else, and right before `(`."""
+AS_NAME_BEFORE: Final = (BINARY - {"MINUS", "IN"}) | {"COLON", "ASSIGN", "DOT", "ARROW", "RPAR", "RSQB", "COMMA"}
 CLOSER: Final = {"LPAR": "RPAR", "LSQB": "RSQB", "CLAIM": "RSQB", "LBRACE": "RBRACE"}
 SIGN: Final = {"LPAR": "(", "RPAR": ")", "LSQB": "[", "CLAIM": "[", "RSQB": "]", "LBRACE": "{", "RBRACE": "}"}
 

@@ -8,9 +8,10 @@ from netdsl.text.diagnostics import Diagnostic, Fix
 from netdsl.text.foreign import arithmetic
 from netdsl.text.foreign import kind as kind_here
 from netdsl.text.foreign.calls import CallReader, layer_of
+from netdsl.text.foreign.settings import KINDS
 from netdsl.text.mistakes.mistake import Mistake, line_rest, line_span, words
 from netdsl.text.source import Span
-from netdsl.text.tokens import END, ROW_END
+from netdsl.text.tokens import END, ROW_END, VALUED
 
 DEFINITIONS = ("NET", "BLOCK", "RECURRENT")
 
@@ -98,7 +99,7 @@ def single_equals(m: Mistake) -> Diagnostic | None:
             help="write `==`",
             fix=Fix(m.place(m.token), "=="),
         )
-    if m.token.kind == "EQ" and "ASSIGN" in m.expected and m.head.kind in ("LET", "PARAM", "CONST", "STATE"):
+    if m.token.kind == "EQ" and "ASSIGN" in m.expected and m.head.kind in VALUED:
         return m.say(
             "double-equals", "`==` compares; a value is given by `=`", help="write `=`", fix=Fix(m.place(m.token), "=")
         )
@@ -135,15 +136,12 @@ def colon_for_equals(m: Mistake) -> Diagnostic | None:
     return value_behind(m, "" if settings else f"{m.head.text} ") if settings or m.head.kind in VALUED else None
 
 
-VALUED = ("LET", "PARAM", "CONST", "STATE")
-
-
 def value_behind(m: Mistake, word: str) -> Diagnostic:
     """A value behind a colon, or behind the kind that other languages tell with a name: `let c: int = 16`."""
     assert m.last is not None
     first = m.at + (3 if m.tokens[m.at + 2].kind == "ASSIGN" else 1)
     value = setting_text(m, first)
-    kind = first == m.at + 1 and kind_here(value, KIND_WORDS) is not None
+    kind = first == m.at + 1 and kind_here(value, KINDS) is not None
     sign = "=" if not word else " = "
     fix = Fix(Span(m.source, m.last.end, m.tokens[first].start), sign) if value and not kind else None
     named = f"{word}{m.last.text}" if m.last.kind == "NAME" else words(m)
@@ -153,7 +151,6 @@ def value_behind(m: Mistake, word: str) -> Diagnostic:
     return m.say("colon-for-equals", "a value is given by `=`, not by `:`", help=help, fix=fix)
 
 
-KIND_WORDS = ("int", "float", "number", "bool", "text", "init", "word", "list", "layer")
 SHAPED = {
     "CONST": "as in `const w [2] = [0.5, 1]`",
     "PARAM": "as in `param w [8] = normal(0.02)`",
