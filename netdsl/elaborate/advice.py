@@ -338,8 +338,8 @@ def _activation(title: str, text: str, written: str | None) -> str:
     """Help for an activation among the settings of a layer."""
     says, word = "an activation is a layer of its own", value_here(text) or ""
     act = layer_of(word)
-    if written is None and title in ("lstm", "gru"):
-        return f"`{title}` computes with `tanh` and `sigmoid`, and takes no other activation"
+    if written is None and title in special.GATED:
+        return special.gates(title)
     if written is None and act is None and word:
         return f"{says}, and netdsl has none called `{word}`"
     so = written or f"{title}(…) -> {act or 'relu'}"

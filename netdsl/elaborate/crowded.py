@@ -134,8 +134,8 @@ def _worded(call: Crowded) -> str | None:
         meant = _meant(call, word.value.strip("'\""))
         if meant is None or (meant.name in [g.name for g in kept] and meant.name):
             return _unread(call, word.value.strip("'\""))
-        if call.title in ("lstm", "gru") and not meant.name and meant.value:
-            return f"`{call.title}` computes with `tanh` and `sigmoid`, and takes no other activation"
+        if call.title in special.GATED and not meant.name and meant.value:
+            return special.gates(call.title)
         kept += [meant] if meant.name else []
         after += [meant.value] if not meant.name and meant.value else []
     first = words[0] is call.given[0] and _meant(call, words[0].value) == GivenArgument(None, after[0] if after else "")
@@ -163,7 +163,7 @@ def _meant(call: Crowded, word: str) -> GivenArgument | None:
     found = next(((n, v) for n, v in foreign_words if v and v != word and _says(call, fields[n], v)), None)
     if found is not None:
         return GivenArgument(*found)
-    if call.title in ("lstm", "gru") and key(word) == "tanh":
+    if call.title in special.GATED and key(word) == "tanh":
         return GivenArgument(None, "")  # with which it computes
     if (key(word) == "valid" and "pad" in fields) or key(word) in ("linear", "none"):
         return GivenArgument(None, "")
@@ -215,13 +215,16 @@ def _numbers(call: Crowded) -> str:
     moved = reordered(call.site.build.coming, call.placed) if call.title == "transpose" and not call.named else None
     if moved is not None:
         return moved
-    bracketed = _bracketed(call)
+    along = call.names[1:2] == ["axis"]  # several numbers go along several axes, which are named
+    bracketed = None if along else _bracketed(call)
     if bracketed is not None:
         return f"several numbers are one setting in brackets: `{bracketed}`"
     if call.title == "prelu" and len(call.placed) == 1 and call.placed[0].isdecimal() and call.placed[0] != "1":
         return f"write `{call.text([GivenArgument('per_channel', 'true')])}`"  # PyTorch counts its slopes
     if call.most == 0 and call.names and len(call.given) == 1 and _switched(call):
         return f"write `{call.around(call.title)}`, or `{call.around(f'{call.title}({call.names[0]}=true)')}`"
+    if along:
+        return _ordered(call) or takes(call.title, call.names)
     return _ordered(call) or (_listed(call) if call.most else None) or _shortened(call)
 
 
@@ -319,8 +322,7 @@ def _comes(call: Crowded) -> str | None:
 def _listed(call: Crowded) -> str | None:
     """`unpool(2, 2)`: one number an axis."""
     texts = call.placed
-    along = call.names[1:2] == ["axis"]
-    if call.declared is None or call.named or len(texts) > 3 or along or not all(map(whole, texts)):
+    if call.declared is None or call.named or len(texts) > 3 or not all(map(whole, texts)):
         return None
     written = call.text([GivenArgument(None, f"({', '.join(texts)})")])
     return f"several numbers are one setting in brackets: `{written}`" if written is not None else None
@@ -329,8 +331,7 @@ def _listed(call: Crowded) -> str | None:
 def _shortened(call: Crowded) -> str:
     """The call with no more than it takes, where what is left out says nothing else; and what that is."""
     kept, over = call.placed[: call.most], call.placed[call.most :]
-    along = call.names[1:2] == ["axis"]  # where several are meant, which is to be said
-    if call.named or along or not all(v in (*kept, "true", "false") for v in over):
+    if call.named or not all(v in (*kept, "true", "false") for v in over):
         return takes(call.title, call.names)
     written = call.text([GivenArgument(None, v) for v in kept])
     return (
@@ -344,8 +345,6 @@ def _bracketed(call: Crowded) -> str | None:
     if call.declared is None or call.most != 1 or isinstance(call.declared.settings()[0].kind, IntKind | FloatKind):
         return None
     numbers = all(re.fullmatch(r"-?\w+", text) for text in placed)
-    if names[1:2] == ["axis"]:
-        return None  # several numbers go along several axes, which are named
     if len(placed) > 3 and names[0] in ("amount", "size"):  # no image has so many axes
         return None
     if not numbers or (len(names) > 1 and (names[1] == "stride" or placed[1].isalpha())):

@@ -10,7 +10,7 @@ from netdsl.ops import REGISTRY
 from netdsl.ops.fields import BoolKind, ChoiceKind
 from netdsl.text.foreign.borders import same
 from netdsl.text.foreign.signatures import TORCH_NAME
-from netdsl.text.foreign.special import GivenArgument, rest_of, shifted
+from netdsl.text.foreign.special import GATED, GivenArgument, rest_of, shifted
 
 Found = Mapping[str, str] | None
 """The settings here that an argument means, none where it says what is so anyway; None where nothing here says it."""
@@ -121,8 +121,8 @@ CONVERTED: dict[tuple[str, str], Callable[[str], Found]] = {
     **{(layer, "axis"): _channel_axis for layer in NORMS if layer not in ROWS},
     **{(layer, name): _both for layer in NORMS for name in ("center", "scale")},
     **{(layer, name): _biases for layer in RECURRENT for name in ("bias", "use_bias")},
-    **{(layer, "activation"): _inner("tanh") for layer in ("lstm", "gru")},
-    **{(layer, "recurrent_activation"): _inner("sigmoid") for layer in ("lstm", "gru")},
+    **{(layer, "activation"): _inner("tanh") for layer in GATED},
+    **{(layer, "recurrent_activation"): _inner("sigmoid") for layer in GATED},
     ("batchnorm", "track_running_stats"): _both,
     ("instancenorm", "track_running_stats"): lambda value: NONE if value.lower() == "false" else None,
     ("instancenorm", "momentum"): lambda _: NONE,  # of running averages, which it has none of

@@ -48,6 +48,14 @@ def activation(arguments: Sequence[GivenArgument]) -> str | None:
     return arguments[0].value if len(arguments) == 1 and arguments[0].name in named else None
 
 
+GATED = ("lstm", "gru")
+
+
+def gates(layer: str) -> str:
+    """What is said of an activation that a gated layer is given."""
+    return f"`{layer}` computes with `tanh` and `sigmoid`, and takes no other activation"
+
+
 def blocked(act: str, lost: list[str]) -> str | None:
     """An activation that is no layer yet, but a block with `x` for its input; how it is written is told in `lost`."""
     gap, leaf = missing(act), act if act.isidentifier() else plain(act)
