@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import netdsl.elaborate.parts as parts
 import netdsl.elaborate.terms as terms
 from netdsl.elaborate.context import Site
-from netdsl.elaborate.single_rows import bare, single
+from netdsl.elaborate.single_rows import CALL, bare, single, truth
 from netdsl.graph import TERMS
 from netdsl.ops.declared import Declared
 from netdsl.text import foreign, syntax
@@ -21,7 +21,6 @@ from netdsl.text.foreign.settings import WARM
 from netdsl.text.foreign.special import GivenArgument
 from netdsl.text.foreign.values import named_here, several_here
 
-CALL = re.compile(r"([A-Za-z_][\w.]*)\s*(?:\((.*)\))?", re.DOTALL)
 PLAIN = re.compile(r'-?[\d.]+(?:e-?\d+)?|[A-Za-z_]\w*|"[^"]*"|[(\[][-\w., ]*[)\]]', re.IGNORECASE)
 """A value that can stand as it is written."""
 
@@ -110,8 +109,7 @@ def _off(value: str) -> bool:
 
 
 def _value(text: str) -> str:
-    text = {"True": "true", "False": "false"}.get(text, text)
-    return f'"{text[1:-1]}"' if re.fullmatch(r"'[^'\"]*'", text) else text
+    return f'"{text[1:-1]}"' if re.fullmatch(r"'[^'\"]*'", text) else truth(text)
 
 
 def _needs(word: str) -> list[str]:

@@ -11,6 +11,8 @@ from netdsl.ops.fields import FieldError, Word
 from netdsl.text import foreign
 from netdsl.text.foreign import training
 
+CALL = re.compile(r"([A-Za-z_][\w.]*)\s*(?:\((.*)\))?", re.DOTALL)
+"""A name of another program, with settings or without."""
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 WORKED_OUT = re.compile(r"\w+(?: *[-+*/] *\w+)*")
 """What may be worked out to a number: `n`, `2 * n`."""
@@ -20,6 +22,11 @@ def bare(text: str) -> str:
     """A value without the quotes, or the brackets, around it: `"adam"` as `adam`, `(42)` as `42`."""
     found = re.fullmatch(r"\"([^\"]*)\"|'([^']*)'|\(([^(),]*)\)", text)
     return next((part.strip() for part in found.groups() if part is not None), text) if found else text
+
+
+def truth(text: str) -> str:
+    """`True` of Python as it is written here; anything else as it is."""
+    return text.lower() if text in ("True", "False") else text
 
 
 def single(word: str, text: str, scope: Scope | None = None) -> str | None:

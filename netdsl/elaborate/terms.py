@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from netdsl.elaborate.single_rows import bare
+from netdsl.elaborate.single_rows import CALL, bare, truth
 from netdsl.ops import REGISTRY
 from netdsl.ops.loss import Loss, PairLoss
 from netdsl.ops.metric import Metric
@@ -15,7 +15,6 @@ from netdsl.text.foreign.settings import OF_SCORES
 from netdsl.text.foreign.special import GivenArgument
 from netdsl.text.foreign.values import left_out, named_here
 
-CALL = re.compile(r"([A-Za-z_][\w.]*)\s*(?:\((.*)\))?", re.DOTALL)
 COUNTED = re.compile(r"top(\d+)(?:acc|accuracy)?")
 """`top3_accuracy`, as words are compared."""
 SCORES = frozenset(("from_logits", "logits", "with_logits"))
@@ -63,7 +62,7 @@ def _take(layer: str, place: int, argument: GivenArgument, settings: dict[str, s
         return "top_k", None
     here = named_here(name, names) if name else None
     if here is not None:
-        value = {"True": "true", "False": "false"}.get(argument.value, argument.value)
+        value = truth(argument.value)
         settings.update({here: value} if value not in ("None", "none") else {})
         return layer, None
     why = left_out(name, OF_SCORES) if name else None

@@ -7,7 +7,8 @@ None, and the message shows the example of the table instead.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from netdsl.ops import REGISTRY
 from netdsl.text.foreign import arithmetic, borders, conversions, gaps, placed, plain, signatures, special, way, ways
@@ -98,9 +99,8 @@ class CallReader:
         if layer in JOINS:
             return self.call(found[1], [*map(given, parts(head[found.end() : -1])), GivenArgument(None, on)])
         arrow = self.operand(on)
-        before, self.reads = self.reads, arrow or self.reads
-        written = self.rewrite(head)
-        self.reads = before
+        with self.reading(arrow):
+            written = self.rewrite(head)
         return headed([arrow], written) if written is not None and arrow is not None else None
 
     def stage(self, text: str) -> str | None:
@@ -146,18 +146,26 @@ class CallReader:
             return across(layer or word, arrows) if count == len(arrows) and not rest else None
         if layer is None or (layer in self.layers and layer not in self.blocks):
             return headed(arrows, word) if arrows and word in self.layers and not rest else None
-        views = plain(word) in SPECIAL or (plain(word) == "reshape" and placed.PYTORCH.match(word) is not None)
+        views = plain(word) in SPECIAL or (plain(word) == "reshape" and signatures.TORCH_NAME.match(word) is not None)
         if views and word not in self.layers:
             written = self.special(word, rest)
         elif layer in JOINS:
             return self.join(word, layer, arrows, rest)
         else:
-            before, self.reads = self.reads, arrows[0] if arrows else self.reads
-            written = self.written(word, layer, rest, bool(arrows))
-            self.reads = before
+            with self.reading(arrows[0] if arrows else None):
+                written = self.written(word, layer, rest, bool(arrows))
         if written is None or (arrows and lacks(layer, written, len(arrows))):
             return None
         return headed(arrows, written)
+
+    @contextmanager
+    def reading(self, arrow: str | None) -> Iterator[None]:
+        """While the call is read that is given an arrow; none stands for what comes in."""
+        before, self.reads = self.reads, arrow or self.reads
+        try:
+            yield
+        finally:
+            self.reads = before
 
     def takes(self, layer: str) -> int:
         """How many arrows a layer may be given."""

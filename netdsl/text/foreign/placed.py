@@ -8,17 +8,15 @@ from collections.abc import Sequence
 
 from netdsl.ops import REGISTRY
 from netdsl.text.foreign import Way, conversions, plain, way
-from netdsl.text.foreign.signatures import signature
+from netdsl.text.foreign.signatures import TORCH_NAME, signature
 from netdsl.text.foreign.special import GivenArgument
 from netdsl.text.foreign.values import named_here
-
-PYTORCH = re.compile(r"(torch|nn|F|functional)\.")
 
 
 def from_pytorch(word: str) -> bool:
     """`nn.Conv2d`, `Conv2d`, `nn.LSTM` name the input's size first; `Conv2D` and `layers.Dense` of Keras do not."""
     leaf = word.rpartition(".")[2]
-    return bool(PYTORCH.match(word)) or (leaf[:1].isupper() and leaf.endswith(("1d", "2d", "3d")))
+    return bool(TORCH_NAME.match(word)) or (leaf[:1].isupper() and leaf.endswith(("1d", "2d", "3d")))
 
 
 def doubtful(word: str, names: Sequence[str], arguments: Sequence[GivenArgument]) -> bool:
@@ -35,7 +33,7 @@ def without_inputs(
 ) -> list[GivenArgument]:
     """The arguments of a word that means a layer without the one by which PyTorch is told the size of the input."""
     row = way(word)
-    if row is not None and row.first and not PYTORCH.match(word):  # PyTorch's first number is a size
+    if row is not None and row.first and not TORCH_NAME.match(word):  # PyTorch's first number is a size
         keras = re.fullmatch(r"upsampling(?:[123]d)?", plain(word)) is not None
         meant = (None, "size") if keras else (None,)
         return [a._replace(name=row.first) if a.name in meant else a for a in arguments]
