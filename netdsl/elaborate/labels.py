@@ -31,16 +31,14 @@ def inferred(site: Site, row: syntax.RecipeRow) -> dict[str, TensorType]:
     """The types of names in a loss or metric that mean nothing yet, as far as its layers say them."""
     found: dict[str, TensorType] = {}
     for bundle, stage in _uses(row.value):
-        unknown = [isinstance(i, syntax.Name) and _means_nothing(site, i) for i in bundle.items]
-        if not any(unknown) or all(unknown) or any(isinstance(i, syntax.Spread) for i in bundle.items):
+        items = [i for i in bundle.items if not isinstance(i, syntax.Spread)]
+        unknown = [isinstance(i, syntax.Name) and _means_nothing(site, i) for i in items]
+        if len(items) < len(bundle.items) or not any(unknown) or all(unknown):
             continue
         function = stage.function if isinstance(stage, syntax.Call) else stage
         layer = find_layer(site, function) if isinstance(function, syntax.Name) else None
-        given = [
-            None if u or isinstance(i, syntax.Spread) else _type(site, i)
-            for u, i in zip(unknown, bundle.items, strict=True)
-        ]
-        for item, type in zip(bundle.items, _wanted(site, layer, given, stage), strict=False):
+        given = [None if u else _type(site, i) for u, i in zip(unknown, items, strict=True)]
+        for item, type in zip(items, _wanted(site, layer, given, stage), strict=False):
             if isinstance(item, syntax.Name) and type is not None and _means_nothing(site, item):
                 found.setdefault(item.id, type)
     return found
