@@ -15,7 +15,7 @@ from fuzz.oracle import CHECK, COMPILE, FORMAT, PLAIN, REPORT, SHAPES, Answer
 from fuzz.registry import Drawing, declarations, uses
 from fuzz.shrink import shrunk
 from fuzz.texts import text
-from fuzz.worker import Worker
+from fuzz.worker import SECONDS, Worker
 
 from netdsl.reference.operations import operations
 
@@ -161,19 +161,19 @@ from fuzz import oracle, worker
 def ask(arguments, data):
     while True: {0}
 oracle.ask = ask
-worker.serve(0, 2**28)
+worker.serve({1}, 2**28)
 """
 
 
 @pytest.mark.parametrize(("does", "rule"), [("pass", "too long"), ("import os; os.abort()", "died")])
 def test_a_process_that_dies_is_a_finding(does: str, rule: str) -> None:
-    with Worker(program=("-c", ENDLESS.format(does))) as made:
+    with Worker(program=("-c", ENDLESS.format(does, 0))) as made:
         breaches = [made.judge(RIGHT) for _ in range(2 if rule == "died" else 1)]
     assert {breach and breach.rule for breach in breaches} == {rule}
 
 
 def test_memory_has_a_bound() -> None:
-    greedy = ENDLESS.format("data += b'x' * 2**24")
+    greedy = ENDLESS.format("data += b'x' * 2**24", SECONDS)
     with Worker(program=("-c", greedy)) as made:
         breach = made.judge(RIGHT)
     assert breach is not None

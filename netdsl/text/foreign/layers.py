@@ -101,8 +101,9 @@ WAYS: tuple[Way, ...] = (
     Way(
         "conv_bn_relu(64, 3)",
         IMAGE,
-        "ConvBNReLU Conv2dNormActivation ConvNormAct ConvModule BasicConv2d conv_block cbr conv_bn",
+        "ConvBNReLU ConvNormAct ConvModule BasicConv2d conv_block cbr conv_bn",
     ),
+    Way("conv_bn_relu(64, 3)", IMAGE, "Conv2dNormActivation", 0),
     # fully connected
     Way(
         "flatten -> linear(10)",
