@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, cast
 
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.ops.axes import Axes, find_axis, float_of, rank_at_least
+from netdsl.ops.axes import find_axis, float_of, rank_at_least
 from netdsl.ops.base import Follows, Gradients, Mingled, Reading, Requirement, RuleError, Tape, Window
 from netdsl.ops.fields import (
     ChoiceKind,
@@ -234,16 +234,16 @@ def rims(amount: Pads, value: Value, field: str, name: str) -> Sides:
 class Roll(Rearrangement):
     """Move positions along axes, and what leaves an axis at its end comes in at its beginning: `roll(-3, axis=(1, 2))`.
 
-    One `shift` for all the axes, or one for each; a negative one moves towards the beginning. Where there is one axis
-    it need not be named. The shifted windows of Liu et al., 2021.
+    One `shift` for all the axes, or one for each; a negative one moves towards the beginning. The shifted windows of
+    Liu et al., 2021.
     """
 
     example: ClassVar[str] = "image [16, 8, 8] -> roll(-3, axis=(1, 2)) -> [16, 8, 8]"
-    positional: ClassVar[int] = 1
+    positional: ClassVar[int] = 2
 
     x: Value
     shift: Ints
-    axis: Axes = None
+    axis: Ints
 
     moves: tuple[tuple[int, int], ...] = derived()
     """Each axis with the positions that it moves on."""
@@ -251,10 +251,7 @@ class Roll(Rearrangement):
     def prepare(self) -> None:
         rank = self.x.type.rank
         rank_at_least(self.x, 1, self.name)
-        if self.axis is None and rank > 1:
-            message = f"`roll` moves along an axis, but {self.x.type} has {rank}"
-            raise RuleError(message, field="shift", help="name it: `roll(1, axis=0)`")
-        axes = tuple(find_axis(a, rank, self.name) for a in self.axis or (0,))
+        axes = tuple(find_axis(a, rank, self.name) for a in self.axis)
         shifts = self.shift * len(axes) if len(self.shift) == 1 else self.shift
         if len(shifts) != len(axes) or len(set(axes)) != len(axes):
             message = f"`roll` is given shifts {self.shift} for axes {axes}"

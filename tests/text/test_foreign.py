@@ -603,7 +603,7 @@ def test_declared_words_are_there(here: str) -> None:
 def test_what_may_stand_by_place_is_decided_for_every_operation() -> None:
     """The whole table: whoever adds an operation decides, and says so here."""
     by_place = {op.name: op.positional for op in REGISTRY.values() if op.positional}
-    two = {"conv", "conv_transpose", "locally_connected", "embedding", "clamp"}
+    two = {"conv", "conv_transpose", "locally_connected", "embedding", "clamp", "roll"}
     one = {"linear", "maxpool", "avgpool", "adaptive_avgpool", "adaptive_maxpool", "groupnorm", "lrn", "dropout"}
     one |= {
         "spatial_dropout",
@@ -616,7 +616,6 @@ def test_what_may_stand_by_place_is_decided_for_every_operation() -> None:
         "multihead_attention",
         "one_hot",
         "pad",
-        "roll",
     }
     one |= {"crop", "slice", "split", "squeeze", "unsqueeze", "reshape", "transpose", "resize", "unpool"}
     one |= {"max_unpool", "pixel_shuffle", "pixel_unshuffle", "top_k", "constant", "free_param"}

@@ -179,7 +179,7 @@ def _is(pattern: str, word: str) -> bool:
 
 # ---------------------------------------------------------------- axes
 
-AXES = ("axis", "dim", "dimension", "start", "start_dim", "axes")
+AXES = ("axis", "dim", "dims", "dimension", "start", "start_dim", "axes")
 
 NO_USUAL = frozenset(
     (
@@ -212,7 +212,7 @@ def without_batch(word: str, layer: str, name: str | None, value: str) -> str | 
         return value if value == "-1" else None  # no other layer of that name sums over another than the last
     if value.lower() == "none":
         return "None"
-    torch = TORCH_NAME.match(word) or name in ("dim", "start_dim")
+    torch = TORCH_NAME.match(word) or name in ("dim", "dims", "start_dim")
     if layer in NO_USUAL:
         return shifted(value) if torch else "None" if value == "-1" and layer in BY_CLASS else None
     if layer == "one_hot":

@@ -102,6 +102,9 @@ FUNCTIONAL: dict[str, str] = {
     "clamp": "min=None max=None",
     "mean sum amax amin": "dim=None keepdim=False",
     "argmax": "dim=None keepdim=False",
+    "var": "dim=None unbiased=True keepdim=False",
+    "roll": "shifts dims=None",
+    "cumsum": "dim",
     "squeeze unsqueeze": "dim",
     "chunk": "chunks dim=0",
     "split": "split_size_or_sections dim=0",
@@ -196,8 +199,9 @@ def signature(word: str, arguments: Sequence[GivenArgument]) -> list[tuple[str, 
     return torch if sum(a.name is None for a in arguments) > 1 else None
 
 
-TOLD = {"normalize": (GivenArgument("dim", "1"),)}
-"""What another framework leaves unsaid and is another here: a layer that goes along the last of two axes."""
+TOLD = {"normalize": (GivenArgument("dim", "1"),), "var": (GivenArgument("unbiased", "true"),)}
+"""What another framework leaves unsaid and is another here: a layer that goes along the last of two axes, or divides by
+how many there are."""
 
 
 def unpadded(word: str) -> bool:
