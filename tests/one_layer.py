@@ -79,6 +79,8 @@ class Layer:
             return torch.from_numpy(np.stack(rows).reshape(shape))
         if type.dtype is DType.INT:
             return torch.from_numpy(rng.integers(0, int(below or 2), shape))
+        if type.dtype is DType.BOOL:
+            return torch.from_numpy(rng.integers(0, 2, shape) > 0)
         draws = {"unit": rng.uniform(0.05, 0.95, shape), "ties": rng.integers(-1, 2, shape) * 1.0}
         draws["edges"] = rng.choice(EDGES, shape)
         return torch.from_numpy(np.float32(draws.get(kind, rng.standard_normal(shape)))).double()

@@ -197,7 +197,7 @@ class Walk:
         """The fields of an operation's results."""
         like = getattr(op, "like", None)
         operands = [(i, v, f) for i, v in enumerate(node.inputs) if v is not like and (f := self.fields.get(v))]
-        if op.broadcasts and len(operands) > 2:  # what reads values alike is asked once for those that are alike
+        if _alike(op) and len(operands) > 2:  # what reads values alike is asked once for those that are alike
             operands = list({(v.type, f): (i, v, f) for i, v, f in reversed(operands)}.values())[::-1]
         readings: dict[TensorType, Reading] = {}
         for number, result in enumerate(node.results):
@@ -223,7 +223,7 @@ class Walk:
             return field
         before, after = map(self.shape, ends)
         reading = readings.get(ends[0].type) or reading_at(op, *place, self.sizes)
-        if op.broadcasts:
+        if _alike(op):
             readings[ends[0].type] = reading
         return self.sight.through(field, before, reading, after)
 
@@ -383,6 +383,11 @@ def _unseen(row: Row) -> Row:
 def _recurring(row: Row, steps: int) -> Row:
     notes = (*row.notes, f"runs {quantity(steps, 'step')}")
     return changed(row, kind="recurrent", steps=steps, notes=notes)
+
+
+def _alike(op: Op) -> bool:
+    """Whether an operation reads all values of one type alike, as a sum does."""
+    return op.broadcasts and any(declared.many for declared in op.inputs())
 
 
 def _settled(field: AxisViews) -> bool:

@@ -1,13 +1,12 @@
 """Attention: every position reads every other, weighted by how well they match."""
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from netdsl.dims import Extent
-from netdsl.dims.tensors import Init, TensorType, Value, Weight
-from netdsl.ops.activation import softmax_gradient
-from netdsl.ops.arithmetic import Add, Div, Matmul, Mul, Sqrt
-from netdsl.ops.axes import all_batched, float_of, product, samples_of
+from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight
+from netdsl.ops.arithmetic import Add
+from netdsl.ops.axes import broadcast, float_of, is_one, meet, product, samples_of
 from netdsl.ops.base import (
     EVERYTHING,
     FEATURES,
@@ -20,10 +19,11 @@ from netdsl.ops.base import (
     Requirement,
     RuleError,
     Tape,
+    aligned,
     fixed,
     require_rank,
 )
-from netdsl.ops.fields import Bool, Count, derived
+from netdsl.ops.fields import Bool, Count, FloatKind, derived
 from netdsl.ops.shape import Concat, Reshape, Split, Transpose
 
 MOST_HEADS = 32
@@ -31,8 +31,8 @@ MOST_HEADS = 32
 
 
 def pairs(queries: Extent, keys: Extent, causal: bool) -> Extent:
-    """How many pairs of a query and a key are read: a causal query reads the keys up to its own."""
-    return queries * (queries + 1) // 2 if causal else queries * keys
+    """How many pairs of a query and a key are read: a causal query reads the keys up to its own, the last one all."""
+    return queries * (queries + 1) // 2 + queries * (keys - queries) if causal else queries * keys
 
 
 def attended(place: int, causal: bool, axis: int) -> Follows | Read | Mingled:
@@ -47,108 +47,164 @@ def softmax_flops(rows: Extent, width: Extent) -> Extent:
     return rows * (5 * width - 2)
 
 
-def attend(tape: Tape, q: Value, k: Value, v: Value, causal: bool) -> Value:
-    """The training form of attention: keeps what it multiplies, and how much each query reads of each key."""
-    from netdsl.ops.backward.attention import Match
-
-    scaled = tape(Mul, (q, scale_of(tape, q)))
-    match = tape(Match, scaled, k, causal)
-    for name, value in (("q", scaled), ("k", k), ("v", v), ("match", match)):
-        tape.save(name, value)
-    return tape(Matmul, match, v)
+def shared_heads(q: Value, *others: Value) -> int:
+    """How many heads of queries read one head of keys and values: more than one where these have fewer."""
+    queries, *fewer = (value.shape[-3] if value.type.rank > 2 else 1 for value in (q, *others))
+    heads = next((n for n in fewer if not is_one(n)), 1)
+    if not isinstance(queries, int) or not isinstance(heads, int) or heads == 1 or queries % heads:
+        return 1
+    return queries // heads
 
 
-def attend_gradient(tape: Tape, dy: Value | None) -> tuple[Value, Value, Value]:
-    """Gradients of queries, keys and values."""
-    from netdsl.ops.backward.arithmetic import turned
-
-    q, k, v, match = map(tape.saved, ("q", "k", "v", "match"))
-    scores = softmax_gradient(tape, tape(Matmul, dy, turned(tape, v)), match, match.type.rank - 1)
-    dq = tape(Mul, (tape(Matmul, scores, k), scale_of(tape, q)))
-    return dq, tape(Matmul, turned(tape, scores), q), tape(Matmul, turned(tape, match), dy)
-
-
-def scale_of(tape: Tape, q: Value) -> Value:
-    """`1 / sqrt(d)` for queries that are d wide."""
-    from netdsl.ops.backward.reduce import Positions
-
-    width = q.shape[-1]
-    if isinstance(width, int):
-        return tape.number(width**-0.5)
-    return tape(Div, tape.number(1.0), tape(Sqrt, tape(Positions, q, (q.type.rank - 1,))))
-
-
-def affine(tape: Tape, x: Value, weight: Value, bias: Value | None) -> Value:
-    """`W x + b` at each step."""
-    product = tape(Matmul, x, tape(Transpose, weight))
-    return product if bias is None else tape(Add, (product, bias))
+def leading(value: Value, groups: int = 1) -> TensorType:
+    """The axes before the last two, with as many heads as queries have that read each in groups."""
+    more = list(value.shape[:-2])
+    if groups > 1 and more and not is_one(more[-1]):
+        more[-1] = more[-1] * groups
+    return value.type.with_shape(*more)
 
 
 class Attention(Op):
-    """Scaled dot-product attention `softmax(q k' / sqrt(d)) v` (Vaswani et al., 2017).
+    """Scaled dot-product attention `softmax(q k' * scale + bias) v` (Vaswani et al., 2017).
 
-    `q`, `k` and `v` are `[T, d]` or `[heads, T, d]`; keys and values have one length, queries and keys one width.
-    With `causal=true` a position reads only itself and those before it, and only those are counted.
+    `q`, `k` and `v` are `[T, d]`, `[heads, T, d]` or have more axes in front, which meet as in `matmul`; keys and
+    values have one length, queries and keys one width. There may be fewer heads of keys and values where they divide
+    those of queries: each is read by as many in a row (Ainslie et al., 2023).
+
+    A `bias` of `[queries, keys]`, with axes in front as the scores have them or of size 1, is added to the scores. One
+    of truth values lets a query read the keys where it is true; a query that may read none gives zeros. With
+    `causal=true` the last query stands at the last key and reads all of them, the one before it one less, and only
+    pairs that are read are counted.
     """
 
     example: ClassVar[str] = "(q [4, 16, 8], k [4, 16, 8], v [4, 16, 8]) -> attention(causal=true) -> [4, 16, 8]"
+    broadcasts: ClassVar[bool] = True
 
     q: Value
     k: Value
     v: Value
+    bias: Value | None = None
     causal: Bool = False
+    scale: Annotated[float | None, FloatKind()] = None
+
+    groups: int = derived()
+    """How many heads of queries read one of keys."""
 
     def prepare(self) -> None:
-        all_batched((self.q, self.k, self.v), self.name, "q")
         for field, value in (("q", self.q), ("k", self.k), ("v", self.v)):
             float_of(value, self.name, field)
-            if value.type.rank not in (2, 3) or value.type.rank != self.q.type.rank:
+            if value.type.rank < 2:
                 raise RuleError(
-                    f"`attention` needs three values [T, d] or [heads, T, d], but one is {value.type}",
+                    f"`attention` needs values [T, d] or [heads, T, d], but one is {value.type}",
                     code="wrong-rank", field=field,
                 )  # fmt: skip
+        if self.bias is not None:
+            check_bias(self.bias, self.name, self.q.type.batched or self.k.type.batched)
+        self.groups = shared_heads(self.q, self.k, self.v)
 
     def requirements(self) -> Iterator[Requirement]:
-        q, k, v = self.q.shape, self.k.shape, self.v.shape
-        yield Requirement(q[-1], "==", k[-1], f"queries are {q[-1]} wide, but keys {k[-1]}", field="k")
-        yield Requirement(k[-2], "==", v[-2], f"there are {k[-2]} keys, but {v[-2]} values", field="v")
-        for name, other in (("k", k), ("v", v)):
-            for left, right in zip(q[:-2], other[:-2], strict=True):
-                yield Requirement(left, "==", right, f"there are {left} heads, but {right} in `{name}`", field=name)
+        q, k, v = self.q, self.k, self.v
+        yield Requirement(
+            q.shape[-1], "==", k.shape[-1], f"queries are {q.shape[-1]} wide, but keys {k.shape[-1]}", field="k"
+        )
+        yield Requirement(
+            k.shape[-2], "==", v.shape[-2], f"there are {k.shape[-2]} keys, but {v.shape[-2]} values", field="v"
+        )
+        for field, other in (("k", k), ("v", v)):
+            message = f"queries {q.type} cannot read `{field}` {other.type}"
+            for met in meet(leading(q), leading(other, self.groups), self.name, ("q", field)):
+                yield Requirement(met.left, met.relation, met.right, message, field=field, help=HEADS)
+        if self.bias is not None:
+            yield from bias_fits(self.scores(), self.bias.type)
         if self.causal:
-            message = f"causal attention reads a sequence of its own, not {q[-2]} queries and {k[-2]} keys"
-            yield Requirement(q[-2], "==", k[-2], message, field="causal")
+            counts = f"{q.shape[-2]} queries and {k.shape[-2]} keys"
+            message = f"a causal query reads the keys up to its own, but there are {counts}"
+            yield Requirement(k.shape[-2], ">=", q.shape[-2], message, field="causal")
+
+    def scores(self) -> TensorType:
+        """One number for each query and key that it could read."""
+        lead = self._lead()
+        return lead.with_shape(*lead.shape, self.q.shape[-2], self.k.shape[-2])
+
+    def _lead(self) -> TensorType:
+        return broadcast([leading(self.q), leading(self.k, self.groups), leading(self.v, self.groups)])
 
     def result(self) -> TensorType:
-        return self.q.type.with_shape(*self.q.shape[:-1], self.v.shape[-1])
-
-    @property
-    def heads(self) -> Extent:
-        return product(self.q.shape[:-2])
+        lead = self._lead()
+        return lead.with_shape(*lead.shape, self.q.shape[-2], self.v.shape[-1])
 
     def contractions(self) -> tuple[tuple[Extent, ...], ...]:
-        read = pairs(self.q.shape[-2], self.k.shape[-2], self.causal)
-        return ((self.heads, read, self.q.shape[-1]), (self.heads, read, self.v.shape[-1]))
+        read = (*self._lead().shape, pairs(self.q.shape[-2], self.k.shape[-2], self.causal))
+        return ((*read, self.q.shape[-1]), (*read, self.v.shape[-1]))
 
     def pointwise(self) -> Extent:
-        return softmax_flops(self.heads * self.q.shape[-2], self.k.shape[-2])
+        *rows, keys = self.scores().shape
+        return softmax_flops(product(rows), keys) + added(self.bias, self.scores())
 
     def transcendentals(self) -> Extent:
-        return self.heads * self.q.shape[-2] * self.k.shape[-2]
+        return self.scores().elements
 
     def windows(self) -> None:
         return None
 
     def reading(self, place: int, result: int = 0) -> Reading:
-        steps = self.q.type.rank - 2
-        return (*map(Follows, range(steps)), attended(place, self.causal, steps), FEATURES)
+        lead, steps = self._lead().shape, self.result().rank - 2
+        if place == 3:
+            assert self.bias is not None
+            return (*aligned(self.bias.shape, self.scores().shape)[:-1], attended(1, self.causal, steps))
+        operand = (self.q, self.k, self.v)[place]
+        met = list(aligned(leading(operand, self.groups).shape, lead))
+        if place and self.groups > 1 and met and isinstance(met[-1], Follows):
+            met[-1] = Mingled((steps - 1,))
+        return (*met, attended(place, self.causal, steps), FEATURES)
 
     def training(self, tape: Tape) -> tuple[Value, ...]:
-        return (attend(tape, self.q, self.k, self.v, self.causal),)
+        from netdsl.ops.backward.attention import attend
+
+        return (attend(tape, (self.q, self.k, self.v, self.bias), self.causal, self.scale, self.groups),)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        dq, dk, dv = attend_gradient(tape, outgoing[0])
-        return {"q": dq, "k": dk, "v": dv}
+        from netdsl.ops.backward.attention import attend_gradient
+
+        bias = self.bias if self.bias is not None and tape.wants("bias") else None
+        found = attend_gradient(tape, outgoing[0], (self.q, self.k, self.v, bias), self.scale, self.groups)
+        return dict(zip(("q", "k", "v", "bias"), found, strict=False))
+
+
+HEADS = "heads of keys and values are as many as those of queries, or divide them; other axes agree, or have size 1"
+
+
+def check_bias(bias: Value, name: str, batched: bool, field: str = "bias") -> None:
+    """Refuse what can neither be added to scores nor mask them."""
+    if bias.type.dtype is DType.INT:
+        message = (
+            f"`{name}` adds real numbers to its scores, or masks them by truth values, but its bias is {bias.type}"
+        )
+        help = "a mask is declared with `bool`, as in `input mask bool[8, 8]`"
+        raise RuleError(message, code="wrong-kind", field=field, help=help)
+    if bias.type.batched and not batched:
+        message = f"a bias {bias.type} of samples is added to scores that are the same for all"
+        help = f"repeat the queries for every sample: `(q, {bias.name}) -> per_sample`"
+        raise RuleError(message, code="not-batched", field=field, help=help)
+
+
+def bias_fits(scores: TensorType, bias: TensorType, field: str = "bias") -> Iterator[Requirement]:
+    """A bias has the axes of the scores, or of size 1; what is the same for all samples may lack some in front."""
+    message = f"a bias {bias} does not fit the scores, which are {scores}"
+    wanted = scores.rank if bias.batched else 2
+    ahead = ", ".join(map(str, ((1,) * (wanted - bias.rank) + bias.shape)))
+    help = f"an axis along which it is alike has size 1: `reshape([{ahead}])`"
+    yield Requirement(bias.rank, ">=", wanted, message, field=field, help=help)
+    help = "its last two axes are queries and keys; an axis along which it is alike has size 1"
+    yield Requirement(scores.rank, ">=", bias.rank, message, field=field, help=help)
+    for own, other in zip(reversed(bias.shape), reversed(scores.shape), strict=False):
+        if not is_one(own):
+            yield Requirement(other, "==", own, message, field=field, help=help)
+
+
+def added(bias: Value | None, scores: TensorType) -> Extent:
+    """The additions of a bias; a mask adds nothing."""
+    return scores.elements if bias is not None and bias.type.dtype is DType.FLOAT else 0
 
 
 class MultiheadAttention(Op):
@@ -258,13 +314,16 @@ class MultiheadAttention(Op):
         return self.packed and self.keys is self.q and self.values is self.q
 
     def training(self, tape: Tape) -> tuple[Value, ...]:
+        from netdsl.ops.backward.attention import affine, attend
+
         q, k, v = (self._apart(tape, x) for x in self._projected(tape))
-        joined = self._joined(tape, attend(tape, q, k, v, self.causal))
+        joined = self._joined(tape, attend(tape, (q, k, v, None), self.causal, None))
         tape.save("joined", joined)
         bias = tape.weight("out_proj.bias") if self.bias else None
         return (affine(tape, joined, tape.weight("out_proj.weight"), bias),)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.backward.attention import attend_gradient
         from netdsl.ops.backward.base import SumTo
         from netdsl.ops.backward.linear import LinearInputGradient, LinearWeightGradient
 
@@ -273,7 +332,8 @@ class MultiheadAttention(Op):
         if self.bias:
             found["out_proj.bias"] = tape(SumTo, dy, tape.weight("out_proj.bias"))
         mixed = self._apart(tape, tape(LinearInputGradient, dy, tape.weight("out_proj.weight")))
-        parts = [self._joined(tape, part) for part in attend_gradient(tape, mixed)]
+        read = (mixed, tape.saved("k"), tape.saved("v"), None)  # of the shapes that queries, keys and values had
+        parts = [self._joined(tape, part) for part in attend_gradient(tape, mixed, read, None)]
         return found | (self._joint_gradient(tape, parts) if self.joint else self._gradients(tape, parts))
 
     def _apart(self, tape: Tape, x: Value) -> Value:
@@ -285,6 +345,8 @@ class MultiheadAttention(Op):
         return tape(Reshape, tape(Transpose, x, (1, 0, 2)), (-1, self.width))
 
     def _projected(self, tape: Tape) -> list[Value]:
+        from netdsl.ops.backward.attention import affine
+
         if self.joint:
             bias = tape.weight("in_proj_bias") if self.bias else None
             return list(tape.several(Split, affine(tape, self.q, tape.weight("in_proj_weight"), bias), 3, 1))

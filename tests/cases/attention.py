@@ -13,6 +13,27 @@ CASES = [
     use("attention(causal=true)", "2 5 8", "2 5 8", "2 5 8", macs=2 * 2 * 15 * 8),
     use("attention(causal=true)", "T 4", "T 4", "T 4", macs=2 * 15 * 4),
     use("attention", "2 4 T", "2 5 T", "2 5 3"),
+    use("attention(scale=0.3)", "2 3 4 8", "2 3 5 8", "2 3 5 8"),
+    use("attention(scale=1)", "2 3 4", "1 5 4", "2 5 3"),
+    use("attention", "1 3 4", "2 5 4", "2 5 3"),
+    use("attention", "6 3 4", "2 5 4", "2 5 3"),
+    use("attention", "2 6 3 4", "1 3 5 4", "2 3 5 4"),
+    use("attention", "4 3 4", "1 5 4", "2 5 4"),
+    use("attention(causal=true)", "3 8", "7 8", "7 5", macs=(6 + 3 * 4) * 13),
+    use("attention(causal=true)", "4 T 2", "2 T+2 2", "2 T+2 3", macs=4 * 25 * 5),
+    use("attention", "2 4 8", "2 6 8", "2 6 3", "2 4 6", costs=(2 * 4 * (5 * 6 - 2) + 48, 48)),
+    use("attention", "4 4 8", "2 6 8", "2 6 3", "4 1 6"),
+    use("attention(causal=true)", "4 4 8", "2 6 8", "2 6 3", "1 4 6", macs=4 * 18 * 11),
+    use("attention(causal=true)", "4 8", "4 8", "4 8", "param 4 4", macs=10 * 16),
+    use("attention", "4 4 8", "4 6 8", "4 6 3", "param 4 6"),
+    use("attention", "4 4 8", "2 6 8", "2 6 3", "param 4 4 6"),
+    use("attention", "2 T 8", "2 S 8", "2 S 3", "bool 2 T S"),
+    use("attention", "4 T 8", "2 S 8", "2 S 3", "bool 1 1 S"),
+    use("attention(causal=true)", "4 T 8", "2 T 8", "2 T 3", "bool 4 T T", macs=4 * 15 * 11),
+    use("attention", "param 2 3 4", "2 5 4", "2 5 4"),
+    use("attention", "2 3 4", "param 5 4", "param 5 3"),
+    use("attention", "4 3 4", "param 2 5 4", "2 5 4"),
+    use("attention", "param 3 4", "param 5 4", "param 5 4"),
     use("multihead_attention(2)", "5 8"),
     use("multihead_attention(4, bias=false)", "5 8"),
     use("multihead_attention(2, causal=true)", "5 8", macs=4 * 5 * 64 + 2 * 15 * 8),
@@ -27,16 +48,32 @@ CASES = [
 ]
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
-    scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, causal: bool, bias: Tensor | None = None, scale: float | None = None
+) -> Tensor:
+    """By the formula; a row that may read nothing is zero."""
+    scores = q @ k.transpose(-1, -2) * (q.shape[-1] ** -0.5 if scale is None else scale)
+    if bias is not None:
+        scores = scores.masked_fill(~bias, float("-inf")) if bias.dtype is torch.bool else scores + bias
     if causal:
-        scores = scores.masked_fill(torch.ones(scores.shape[-2:]).triu(1) > 0, float("-inf"))
-    return scores.softmax(-1) @ v
+        queries, keys = scores.shape[-2:]
+        scores = scores.masked_fill(torch.ones(queries, keys).triu(1 + keys - queries) > 0, float("-inf"))
+    nothing = scores.isneginf().all(-1, keepdim=True)
+    return scores.masked_fill(nothing, 0.0).softmax(-1).masked_fill(nothing, 0.0) @ v
 
 
 @reference
-def attention(g: Given, *, causal: bool = False) -> Tensor:
-    return attend(g.xs[0], g.xs[1], g.xs[2], causal)
+def attention(g: Given, *, causal: bool = False, scale: float | None = None) -> Tensor:
+    """Heads of keys are repeated where there are fewer than of queries."""
+    q, k, v, *bias = g.xs
+    heads = q.shape[-3] if q.dim() - g.batched[0] > 2 else 1
+    k, v = (repeated(x, heads) if x.dim() - b > 2 else x for x, b in zip((k, v), g.batched[1:], strict=False))
+    return attend(q, k, v, causal, *bias or [None], scale)
+
+
+def repeated(x: Tensor, heads: int) -> Tensor:
+    own = x.shape[-3]
+    return x.repeat_interleave(heads // own, -3) if own > 1 and heads % own == 0 else x
 
 
 @reference

@@ -94,7 +94,7 @@ def test_training_differs_where_the_reference_does(op: str) -> None:
     assert REGISTRY[op].training_differs == differ
 
 
-ELEMENT = ("add", "mul", "sub", "div", "power", "minimum", "maximum", "matmul", "per_sample", "gather")
+ELEMENT = ("add", "mul", "sub", "div", "power", "minimum", "maximum", "matmul", "per_sample", "gather", "attention")
 """PyTorch and ONNX repeat what lacks an axis in front of these by themselves, or their second value says how often."""
 
 

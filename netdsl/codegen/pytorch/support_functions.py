@@ -29,6 +29,17 @@ def causal_mask(x):
     return torch.ones(steps, steps, dtype=torch.bool, device=x.device).triu(1)
 '''
 
+MAY_READ = '''
+def may_read(q, k):
+    """True where a query of `q` [..., T, d] reads a key of `k`: all up to its own.
+
+    The last query stands at the last key.
+    """
+    queries, keys = q.shape[-2], k.shape[-2]
+    every = torch.ones(queries, keys, dtype=torch.bool, device=q.device)
+    return every.tril(keys - queries)
+'''
+
 LOOK_UP = '''
 def look_up(table, places, dim):
     """The parts of `table` along `dim` that whole numbers name."""
@@ -101,6 +112,7 @@ FUNCTIONS: dict[str, str] = {
     "keep_statistics": KEEP_STATISTICS.strip(),
     "center_crop": CENTER_CROP.strip(),
     "causal_mask": CAUSAL_MASK.strip(),
+    "may_read": MAY_READ.strip(),
     "look_up": LOOK_UP.strip(),
     "look_up_each": LOOK_UP_EACH.strip(),
     "hinge_loss": HINGE_LOSS.strip(),
