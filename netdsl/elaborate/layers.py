@@ -95,11 +95,13 @@ def _together(site: Site, op: type[Op], given: list[Value], span: Span) -> list[
     """The arrows as the operation takes them where some, or all, are the same for every sample."""
     if all(v.type.batched for v in given):
         return given
-    measured = [f.name in op.measures for f, _ in zip(op.inputs(), given, strict=False)]
+    names = [f.name for f, _ in zip(op.inputs(), given, strict=False)]
+    measured = [name in op.measures for name in names]
     like = next((v for v, size in zip_longest(given, measured) if v.type.batched and not size), None)
     if op.broadcasts if like else not op.needs_batch:
         return given
+    kept = [v.type.batched or name in op.alike for v, name in zip_longest(given, names)]
     return [
-        v if v.type.batched else nodes.repeated(site, v, like, span) if like and not size else nodes.one(site, v, span)
-        for v, size in zip_longest(given, measured)
+        v if keep else nodes.repeated(site, v, like, span) if like and not size else nodes.one(site, v, span)
+        for v, size, keep in zip_longest(given, measured, kept)
     ]

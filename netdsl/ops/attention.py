@@ -5,7 +5,6 @@ from typing import Annotated, ClassVar
 
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight
-from netdsl.ops.arithmetic import Add
 from netdsl.ops.axes import broadcast, float_of, is_one, meet, product, samples_of
 from netdsl.ops.base import (
     EVERYTHING,
@@ -21,10 +20,8 @@ from netdsl.ops.base import (
     Tape,
     aligned,
     fixed,
-    require_rank,
 )
-from netdsl.ops.fields import Bool, Count, FloatKind, derived
-from netdsl.ops.shape import Concat, Reshape, Split, Transpose
+from netdsl.ops.fields import Bool, BoolsKind, Count, FloatKind, IntKind, derived
 
 MOST_HEADS = 32
 """Numbers of heads that a message tries."""
@@ -117,9 +114,7 @@ class Attention(Op):
         if self.bias is not None:
             yield from bias_fits(self.scores(), self.bias.type)
         if self.causal:
-            counts = f"{q.shape[-2]} queries and {k.shape[-2]} keys"
-            message = f"a causal query reads the keys up to its own, but there are {counts}"
-            yield Requirement(k.shape[-2], ">=", q.shape[-2], message, field="causal")
+            yield causal_reads(q.shape[-2], k.shape[-2])
 
     def scores(self) -> TensorType:
         """One number for each query and key that it could read."""
@@ -190,7 +185,8 @@ def check_bias(bias: Value, name: str, batched: bool, field: str = "bias") -> No
 
 def bias_fits(scores: TensorType, bias: TensorType, field: str = "bias") -> Iterator[Requirement]:
     """A bias has the axes of the scores, or of size 1; what is the same for all samples may lack some in front."""
-    message = f"a bias {bias} does not fit the scores, which are {scores}"
+    what = "mask" if bias.dtype is DType.BOOL else "bias"
+    message = f"a {what} {bias} does not fit the scores, which are {scores}"
     wanted = scores.rank if bias.batched else 2
     ahead = ", ".join(map(str, ((1,) * (wanted - bias.rank) + bias.shape)))
     help = f"an axis along which it is alike has size 1: `reshape([{ahead}])`"
@@ -202,27 +198,44 @@ def bias_fits(scores: TensorType, bias: TensorType, field: str = "bias") -> Iter
             yield Requirement(other, "==", own, message, field=field, help=help)
 
 
+def causal_reads(queries: Extent, keys: Extent) -> Requirement:
+    """The last query stands at the last key, so that every query has keys to read."""
+    message = f"a causal query reads the keys up to its own, but there are {queries} queries and {keys} keys"
+    return Requirement(keys, ">=", queries, message, field="causal")
+
+
 def added(bias: Value | None, scores: TensorType) -> Extent:
     """The additions of a bias; a mask adds nothing."""
     return scores.elements if bias is not None and bias.type.dtype is DType.FLOAT else 0
 
 
+PROJECTIONS = ("q", "k", "v", "out")
+"""What `multihead_attention` projects: queries, keys, values, and what it makes of them."""
+
+
 class MultiheadAttention(Op):
     """Project, attend in `heads` parts side by side, and project again (Vaswani et al., 2017).
 
-    One sequence `[T, E]` attends to itself; `(q, k)` or `(q, k, v)` attends to another. Widths are inferred. The
-    weights are those of `nn.MultiheadAttention`; `causal=true` hides what comes later.
+    One sequence `[T, E]` attends to itself; `(q, k)` or `(q, k, v)` attends to another, and the fourth of
+    `(q, k, v, mask)` is added to the scores `[heads, queries, keys]` or says by truth values which keys a query reads.
+    Widths are inferred. More axes may stand in front, and `mask` and `causal` mean what they do in `attention`.
+
+    The weights are those of `nn.MultiheadAttention`. With fewer `kv_heads` (Ainslie et al., 2023), or a `bias` that
+    some of the projections of queries, keys, values and result have, each projection has weights of its own.
     """
 
     example: ClassVar[str] = "tokens [16, 32] -> multihead_attention(4) -> [16, 32]"
     positional: ClassVar[int] = 1
     needs_batch: ClassVar[bool] = True
+    alike: ClassVar[tuple[str, ...]] = ("mask",)
 
     q: Value
     k: Value | None = None
     v: Value | None = None
+    mask: Value | None = None
     heads: Count  # type: ignore[misc]  # settings follow the inputs, of which some may be left out
-    bias: Bool = True
+    kv_heads: Annotated[int | None, IntKind(1)] = None
+    bias: Annotated[tuple[bool, ...], BoolsKind(len(PROJECTIONS))] = (True,) * len(PROJECTIONS)
     causal: Bool = False
 
     width: int = derived()
@@ -233,15 +246,30 @@ class MultiheadAttention(Op):
         for field, value in (("q", self.q), ("k", self.keys), ("v", self.values)):
             float_of(value, self.name, field)
             samples_of(value, self.name, field)
-            require_rank(value, (2,), "`multihead_attention` needs sequences [T, E]")
+            if value.type.rank < 2:
+                message = f"`multihead_attention` needs sequences [T, E], but its input is {value.type}"
+                help = "`tokens` makes a sequence of an image, `unsqueeze(0)` one step of a vector"
+                raise RuleError(message, code="wrong-rank", field=field, help=help)
         self.width, self.key_width, self.value_width = (
-            fixed(v.shape[1], "the width that `multihead_attention` reads") for v in (self.q, self.keys, self.values)
+            fixed(v.shape[-1], "the width that `multihead_attention` reads") for v in (self.q, self.keys, self.values)
         )
         if self.width % self.heads:
-            message = f"a width of {self.width} does not divide into {self.heads} heads"
-            fitting = [n for n in range(1, MOST_HEADS + 1) if self.width % n == 0]
-            help = f"of up to {MOST_HEADS} heads, {', '.join(map(str, fitting))} divide it"
-            raise RuleError(message, code="heads-do-not-divide", field="heads", help=help)
+            raise _divided(f"a width of {self.width} does not divide into {self.heads} heads", self.width, "heads")
+        if self.heads % self.few:
+            message = f"{self.heads} heads of queries do not divide among {self.few} of keys and values"
+            raise _divided(message, self.heads, "kv_heads")
+        if self.mask is not None:
+            check_bias(self.mask, self.name, True, "mask")
+
+    @property
+    def few(self) -> int:
+        """How many heads keys and values have."""
+        return self.heads if self.kv_heads is None else self.kv_heads
+
+    @property
+    def inner(self) -> int:
+        """The width of all heads of keys, and of values."""
+        return self.width // self.heads * self.few
 
     @property
     def keys(self) -> Value:
@@ -252,151 +280,136 @@ class MultiheadAttention(Op):
         return self.keys if self.v is None else self.v
 
     @property
+    def whole(self) -> bool:
+        """True when the weights are those of `nn.MultiheadAttention`."""
+        return self.few == self.heads and len(set(self.bias)) == 1
+
+    @property
     def packed(self) -> bool:
         """True when one matrix projects queries, keys and values: they are equally wide."""
-        return self.width == self.key_width == self.value_width
-
-    def requirements(self) -> Iterator[Requirement]:
-        queries, keys, values = self.q.shape[0], self.keys.shape[0], self.values.shape[0]
-        yield Requirement(keys, "==", values, f"there are {keys} keys, but {values} values", field="v")
-        if self.causal:
-            message = f"causal attention reads a sequence of its own, not {queries} queries and {keys} keys"
-            yield Requirement(queries, "==", keys, message, field="causal")
-
-    def result(self) -> TensorType:
-        return self.q.type
-
-    def weights(self) -> tuple[Weight, ...]:
-        width = self.width
-        out = Weight("out_proj.weight", (width, width), Init("torch", (), width, width))
-        found = [*self._projections(), out]
-        if self.bias:
-            found.insert(-1, Weight("in_proj_bias", (3 * width,), Init("zeros", (), width, 3 * width)))
-            found.append(Weight("out_proj.bias", (width,), Init("zeros", (), width, width)))
-        return tuple(found)
-
-    def _projections(self) -> list[Weight]:
-        width = self.width
-        if self.packed:
-            return [Weight("in_proj_weight", (3 * width, width), Init("xavier_uniform", (), width, 3 * width))]
-        return [
-            Weight(f"{which}_proj_weight", (width, read), Init("xavier_uniform", (), read, width))
-            for which, read in (("q", width), ("k", self.key_width), ("v", self.value_width))
-        ]
-
-    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
-        queries, keys, width = self.q.shape[0], self.keys.shape[0], self.width
-        read = pairs(queries, keys, self.causal)
-        return (
-            (queries, width, width), (keys, self.key_width, width), (keys, self.value_width, width),
-            (read, width), (read, width), (queries, width, width),
-        )  # fmt: skip
-
-    def bias_adds(self) -> Extent:
-        return (self.q.shape[0] + self.keys.shape[0]) * (2 * self.width) if self.bias else 0
-
-    def pointwise(self) -> Extent:
-        return softmax_flops(self.q.shape[0] * self.heads, self.keys.shape[0])
-
-    def transcendentals(self) -> Extent:
-        return self.q.shape[0] * self.keys.shape[0] * self.heads
-
-    def windows(self) -> None:
-        return None
-
-    def reading(self, place: int, result: int = 0) -> Reading:
-        queries = place == 0 and self.k is not None
-        return (attended(0 if queries else 1, self.causal, 0), FEATURES)
+        return self.whole and self.width == self.key_width == self.value_width
 
     @property
     def joint(self) -> bool:
         """True when a sequence attends to itself, so that one product projects queries, keys and values."""
         return self.packed and self.keys is self.q and self.values is self.q
 
-    def training(self, tape: Tape) -> tuple[Value, ...]:
-        from netdsl.ops.backward.attention import affine, attend
+    @property
+    def aligned(self) -> bool:
+        """Whether there are as many queries as keys."""
+        return self.q.shape[-2] == self.keys.shape[-2]
 
-        q, k, v = (self._apart(tape, x) for x in self._projected(tape))
-        joined = self._joined(tape, attend(tape, (q, k, v, None), self.causal, None))
-        tape.save("joined", joined)
-        bias = tape.weight("out_proj.bias") if self.bias else None
-        return (affine(tape, joined, tape.weight("out_proj.weight"), bias),)
+    def scores(self) -> TensorType:
+        """One number for each head, and query and key that it could read."""
+        lead = self._lead()
+        return lead.with_shape(*lead.shape, self.heads, self.q.shape[-2], self.keys.shape[-2])
+
+    def _lead(self) -> TensorType:
+        return broadcast([leading(value) for value in (self.q, self.keys, self.values)])
+
+    def requirements(self) -> Iterator[Requirement]:
+        queries, keys, values = self.q.shape[-2], self.keys.shape[-2], self.values.shape[-2]
+        yield Requirement(keys, "==", values, f"there are {keys} keys, but {values} values", field="v")
+        for field, other in (("k", self.keys), ("v", self.values)):
+            message = f"queries {self.q.type} cannot read `{field}` {other.type}"
+            for met in meet(leading(self.q), leading(other), self.name, ("q", field)):
+                yield Requirement(met.left, met.relation, met.right, message, field=field)
+        if self.mask is not None:
+            yield from bias_fits(self.scores(), self.mask.type, "mask")
+        if self.causal:
+            yield causal_reads(queries, keys)
+
+    def result(self) -> TensorType:
+        lead = self._lead()
+        return lead.with_shape(*lead.shape, self.q.shape[-2], self.width)
+
+    def weights(self) -> tuple[Weight, ...]:
+        return tuple(self._packed() if self.whole else self._apart())
+
+    def _packed(self) -> Iterator[Weight]:
+        width, biased = self.width, self.bias[0]
+        if self.packed:
+            yield Weight("in_proj_weight", (3 * width, width), Init("xavier_uniform", (), width, 3 * width))
+        else:
+            for which, read in self.read():
+                yield Weight(f"{which}_proj_weight", (width, read), Init("xavier_uniform", (), read, width))
+        if biased:
+            yield Weight("in_proj_bias", (3 * width,), Init("zeros", (), width, 3 * width))
+        yield Weight("out_proj.weight", (width, width), Init("torch", (), width, width))
+        if biased:
+            yield Weight("out_proj.bias", (width,), Init("zeros", (), width, width))
+
+    def _apart(self) -> Iterator[Weight]:
+        """A matrix and a bias for each projection, or no bias."""
+        made = zip((*self.read(), ("out", self.width)), self.made(), self.bias, strict=True)
+        for (which, read), width, biased in made:
+            kind = "torch" if which == "out" else "xavier_uniform"
+            yield Weight(f"{which}_proj.weight", (width, read), Init(kind, (), read, width))
+            if biased:
+                yield Weight(f"{which}_proj.bias", (width,), Init("zeros", (), read, width))
+
+    def read(self) -> tuple[tuple[str, int], ...]:
+        """What is projected, with its width."""
+        return tuple(zip("qkv", (self.width, self.key_width, self.value_width), strict=True))
+
+    def made(self) -> tuple[int, ...]:
+        """The width of what each projection gives."""
+        return (self.width, self.inner, self.inner, self.width)
+
+    def _positions(self) -> list[Extent]:
+        """How many steps each projection reads."""
+        return [product(value.shape[:-1]) for value in (self.q, self.keys, self.values, Value("", self.result()))]
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        q, k, v, out = self._positions()
+        read = (*self._lead().shape, pairs(self.q.shape[-2], self.keys.shape[-2], self.causal), self.width)
+        return (
+            (q, self.width, self.width), (k, self.key_width, self.inner), (v, self.value_width, self.inner),
+            read, read, (out, self.width, self.width),
+        )  # fmt: skip
+
+    def bias_adds(self) -> Extent:
+        total: Extent = 0
+        for steps, width, biased in zip(self._positions(), self.made(), self.bias, strict=True):
+            total = total + steps * width * biased
+        return total
+
+    def pointwise(self) -> Extent:
+        *rows, keys = self.scores().shape
+        return softmax_flops(product(rows), keys) + added(self.mask, self.scores())
+
+    def transcendentals(self) -> Extent:
+        return self.scores().elements
+
+    def windows(self) -> None:
+        return None
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        lead, steps = self._lead().shape, self.result().rank - 2
+        if place == 3:
+            assert self.mask is not None
+            mask = self.mask.type
+            row = EVERYTHING if is_one(mask.shape[-2]) and not is_one(self.q.shape[-2]) else Follows(steps)
+            front = (*aligned(mask.shape[:-3], lead), EVERYTHING)  # every number of the result reads all heads
+            return (*front, row, attended(1, self.causal, steps))[-mask.rank :]
+        operand = (self.q, self.keys, self.values)[place]
+        queries = place == 0 and self.k is not None
+        return (*aligned(operand.shape[:-2], lead), attended(0 if queries else 1, self.causal, steps), FEATURES)
+
+    def training(self, tape: Tape) -> tuple[Value, ...]:
+        from netdsl.ops.backward.multihead import multihead_training
+
+        return (multihead_training(tape, self),)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
-        from netdsl.ops.backward.attention import attend_gradient
-        from netdsl.ops.backward.base import SumTo
-        from netdsl.ops.backward.linear import LinearInputGradient, LinearWeightGradient
+        from netdsl.ops.backward.multihead import multihead_gradient
 
         (dy,) = outgoing
-        found = {"out_proj.weight": tape(LinearWeightGradient, dy, tape.saved("joined"))}
-        if self.bias:
-            found["out_proj.bias"] = tape(SumTo, dy, tape.weight("out_proj.bias"))
-        mixed = self._apart(tape, tape(LinearInputGradient, dy, tape.weight("out_proj.weight")))
-        read = (mixed, tape.saved("k"), tape.saved("v"), None)  # of the shapes that queries, keys and values had
-        parts = [self._joined(tape, part) for part in attend_gradient(tape, mixed, read, None)]
-        return found | (self._joint_gradient(tape, parts) if self.joint else self._gradients(tape, parts))
+        assert dy is not None
+        return multihead_gradient(tape, self, dy)
 
-    def _apart(self, tape: Tape, x: Value) -> Value:
-        """`[T, E] -> [heads, T, E / heads]`."""
-        return tape(Transpose, tape(Reshape, x, (-1, self.heads, self.width // self.heads)), (1, 0, 2))
 
-    def _joined(self, tape: Tape, x: Value) -> Value:
-        """`[heads, T, E / heads] -> [T, E]`."""
-        return tape(Reshape, tape(Transpose, x, (1, 0, 2)), (-1, self.width))
-
-    def _projected(self, tape: Tape) -> list[Value]:
-        from netdsl.ops.backward.attention import affine
-
-        if self.joint:
-            bias = tape.weight("in_proj_bias") if self.bias else None
-            return list(tape.several(Split, affine(tape, self.q, tape.weight("in_proj_weight"), bias), 3, 1))
-        weights, biases = self._matrices(tape), self._biases(tape)
-        return [affine(tape, *each) for each in zip((self.q, self.keys, self.values), weights, biases, strict=True)]
-
-    def _matrices(self, tape: Tape) -> list[Value]:
-        if self.packed:
-            return list(tape.several(Split, tape.weight("in_proj_weight"), 3, 0))
-        return [tape.weight(f"{which}_proj_weight") for which in "qkv"]
-
-    def _biases(self, tape: Tape) -> list[Value | None]:
-        return list(tape.several(Split, tape.weight("in_proj_bias"), 3, 0)) if self.bias else [None] * 3
-
-    def _joint_gradient(self, tape: Tape, parts: list[Value]) -> dict[str, Value]:
-        from netdsl.ops.backward.base import SumTo
-        from netdsl.ops.backward.linear import LinearInputGradient, LinearWeightGradient
-
-        whole, weight = tape(Concat, tuple(parts), 1), tape.weight("in_proj_weight")
-        found = {"in_proj_weight": tape(LinearWeightGradient, whole, self.q)}
-        if self.bias:
-            found["in_proj_bias"] = tape(SumTo, whole, tape.weight("in_proj_bias"))
-        if tape.wants("q"):
-            found["q"] = tape(LinearInputGradient, whole, weight)
-        return found
-
-    def _gradients(self, tape: Tape, parts: list[Value]) -> dict[str, Value]:
-        from netdsl.ops.backward.base import SumTo
-        from netdsl.ops.backward.linear import LinearWeightGradient
-
-        read = (self.q, self.keys, self.values)
-        matrices = [tape(LinearWeightGradient, dy, x) for dy, x in zip(parts, read, strict=True)]
-        if self.packed:
-            found = {"in_proj_weight": tape(Concat, tuple(matrices), 0)}
-        else:
-            found = {f"{which}_proj_weight": each for which, each in zip("qkv", matrices, strict=True)}
-        if self.bias:
-            sums = tuple(tape(SumTo, dy, part) for dy, part in zip(parts, self._biases(tape), strict=True))
-            found["in_proj_bias"] = tape(Concat, sums, 0)
-        return found | self._input_gradients(tape, parts)
-
-    def _input_gradients(self, tape: Tape, parts: list[Value]) -> dict[str, Value]:
-        """By input; one that stands for keys and values as well gets all of theirs."""
-        from netdsl.ops.backward.linear import LinearInputGradient
-
-        keys = "q" if self.k is None else "k"
-        values = keys if self.v is None else "v"
-        found: dict[str, Value] = {}
-        for field, dy, weight in zip(("q", keys, values), parts, self._matrices(tape), strict=True):
-            if tape.wants(field):
-                own = tape(LinearInputGradient, dy, weight)
-                found[field] = tape(Add, (found[field], own)) if field in found else own
-        return found
+def _divided(message: str, width: int, field: str) -> RuleError:
+    fitting = [n for n in range(1, MOST_HEADS + 1) if width % n == 0]
+    help = f"of up to {MOST_HEADS} heads, {', '.join(map(str, fitting))} divide it"
+    return RuleError(message, code="heads-do-not-divide", field=field, help=help)

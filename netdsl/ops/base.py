@@ -186,6 +186,8 @@ class Op(Declared, abstract=True):
     """True when what is the same for all samples may stand beside values of samples; else it is repeated for each."""
     measures: ClassVar[tuple[str, ...]] = ("like",)
     """Inputs that are read for their size alone: whether they have a batch says nothing of the result."""
+    alike: ClassVar[tuple[str, ...]] = ()
+    """Inputs that may be the same for all samples where the others are not, and are then not repeated."""
     needs_batch: ClassVar[bool] = False
     """True when it is spelt for a batch alone: what is the same for all samples is then a batch of one."""
     training_differs: ClassVar[bool] = False

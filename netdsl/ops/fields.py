@@ -86,6 +86,8 @@ def spelled(kind: object, value: object) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False) if isinstance(kind, TextKind) else value
     if isinstance(value, (list, tuple)):
+        if isinstance(kind, BoolsKind) and len(set(value)) == 1:
+            return spelled(kind, value[0])
         items = [spelled(getattr(kind, "item", kind), v) for v in value]
         return items[0] if len(items) == 1 else f"({', '.join(items)})"
     return str(value)
@@ -166,6 +168,23 @@ class BoolKind(Kind):
         if not isinstance(value, bool):
             raise self.refuse(value)
         return value
+
+
+@record
+class BoolsKind(BoolKind):
+    """`true`, `false`, or one of these for each of several parts."""
+
+    count: int
+
+    @property
+    def says(self) -> str:  # type: ignore[override]
+        return f"`true` or `false`, or a list of {self.count} of them"
+
+    def read(self, value: object) -> tuple[bool, ...]:  # type: ignore[override]
+        items: tuple[Any, ...] = tuple(value) if isinstance(value, (list, tuple)) else (value,) * self.count
+        if len(items) != self.count or not all(isinstance(item, bool) for item in items):
+            raise self.refuse(value)
+        return items
 
 
 @record

@@ -57,6 +57,7 @@ SETTINGS: dict[str, str] = {
     "k": "how many of the highest scores count",
     "keep": "whether the axes stay, of size 1",
     "kernel": "the size of the window",
+    "kv_heads": "how many heads keys and values have; `none` is as many as queries",
     "layers": "how many layers read one another",
     "low": "the smallest value that stays; `none` for no bound",
     "margin": "how far the right score shall be ahead",
@@ -97,6 +98,7 @@ OWN: dict[str, dict[str, str]] = {
         "size": "how many neighbouring channels take part",
     },
     "rmsnorm": {"eps": "added to the mean square; `none`, which is not written, is 2 to the power of -23"},
+    "multihead_attention": {"bias": "whether the projections of queries, keys, values and result have one"},
     "normalize": {"eps": "what divides where the norm is smaller"},
     "pixel_unshuffle": {"factor": "how many times smaller each axis becomes"},
 }

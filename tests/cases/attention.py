@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -44,6 +46,27 @@ CASES = [
     use("multihead_attention(3, causal=true)", "T 6", macs=4 * 5 * 36 + 2 * 15 * 6),
     use("multihead_attention(1)", "T 6", "S 6"),
     use("multihead_attention(2)", "param 4 6", "3 6"),
+    use("multihead_attention(2)", "3 5 8"),
+    use("multihead_attention(2, bias=false)", "3 2 5 8"),
+    use("multihead_attention(2)", "3 5 8", "3 4 6", "1 4 7"),
+    use("multihead_attention(2, causal=true)", "3 8", "5 8", macs=2 * 3 * 64 + 2 * 5 * 64 + 2 * 12 * 8),
+    use("multihead_attention(2, causal=true)", "2 T 6", macs=2 * (4 * 5 * 36 + 2 * 15 * 6)),
+    use("multihead_attention(2)", "5 8", "3 8", "3 8", "2 5 3", costs=(2 * 5 * (5 * 3 - 2) + 30, 30)),
+    use("multihead_attention(2)", "T 6", "S 6", "S 4", "bool 1 T S"),
+    use("multihead_attention(2)", "3 T 6", "3 S 6", "3 S 6", "bool 3 1 1 S"),
+    use("multihead_attention(2, causal=true)", "5 8", "5 8", "5 8", "param 5 5", macs=4 * 5 * 64 + 2 * 15 * 8),
+    use("multihead_attention(2, causal=true)", "T 8", "T 8", "T 8", "bool 2 T T", macs=4 * 5 * 64 + 2 * 15 * 8),
+    use("multihead_attention(4, kv_heads=2)", "5 8"),
+    use("multihead_attention(4, kv_heads=4)", "5 8"),
+    use("multihead_attention(4, kv_heads=1, bias=false)", "2 5 8"),
+    use("multihead_attention(4, kv_heads=2, bias=(true, false, true, true))", "5 8", "3 6", "3 4"),
+    use("multihead_attention(2, bias=(true, true, true, false))", "T 6"),
+    use("multihead_attention(4, kv_heads=2, causal=true)", "3 8", "5 8", macs=2 * 3 * 64 + 2 * 5 * 32 + 2 * 12 * 8),
+    use("multihead_attention(6, kv_heads=2)", "3 T 12", "3 S 12", "3 S 12", "bool 3 6 T S"),
+    use("multihead_attention(4, kv_heads=2)", "T 8", "S 8", "S 8", "1 T S"),
+    use("multihead_attention(4, kv_heads=2)", "5 8", "3 8", "3 8", "param 5 3"),
+    use("multihead_attention(4, kv_heads=2)", "param 5 8"),
+    use("multihead_attention(2)", "param 4 6", "3 6", "3 6", "1 4 3"),
     use("multihead_attention(2)", "6 8", costs=(6 * 2 * (5 * 6 - 2), 6 * 2 * 6)),
 ]
 
@@ -77,13 +100,21 @@ def repeated(x: Tensor, heads: int) -> Tensor:
 
 
 @reference
-def multihead_attention(g: Given, heads: int, *, bias: bool = True, causal: bool = False) -> Tensor:
-    """Vaswani et al. 2017, with the weights of `torch.nn.MultiheadAttention`."""
-    q, k, v = [g.xs[0], *g.xs[1:], *g.xs[-1:] * 2][:3]
-    packed = g.weight("in_proj_weight")
-    weights = packed.chunk(3) if packed is not None else [g.weights[f"{n}_proj_weight"] for n in "qkv"]
-    biases = g.weights["in_proj_bias"].chunk(3) if bias else [torch.zeros(())] * 3
+def multihead_attention(
+    g: Given, heads: int, *, kv_heads: int | None = None, bias: Any = True, causal: bool = False
+) -> Tensor:
+    """Vaswani et al. 2017, with the weights of `torch.nn.MultiheadAttention`, or a linear layer for each projection."""
+    q, k, v = [g.xs[0], *g.xs[1:3], *g.xs[-1:] * 2][:3]
+    few, zero = kv_heads or heads, torch.zeros(())
+    if "q_proj.weight" in g.weights:
+        weights = [g.weights[f"{n}_proj.weight"] for n in "qkv"]
+        biases = [g.weights.get(f"{n}_proj.bias", zero) for n in "qkv"]
+    else:
+        packed = g.weight("in_proj_weight")
+        weights = [*packed.chunk(3)] if packed is not None else [g.weights[f"{n}_proj_weight"] for n in "qkv"]
+        biases = [*g.weights["in_proj_bias"].chunk(3)] if bias else [zero] * 3
     parts = [x @ w.T + b for x, w, b in zip((q, k, v), weights, biases, strict=True)]
-    apart = [p.unflatten(-1, (heads, -1)).transpose(-3, -2) for p in parts]
-    made = attend(*apart, causal).transpose(-3, -2).flatten(-2)
-    return made @ g.weights["out_proj.weight"].T + (g.weights["out_proj.bias"] if bias else 0)
+    counts = (heads, few, few)
+    apart = [p.unflatten(-1, (n, -1)).transpose(-3, -2) for p, n in zip(parts, counts, strict=True)]
+    made = attend(apart[0], *(repeated(x, heads) for x in apart[1:]), causal, *g.xs[3:])
+    return made.transpose(-3, -2).flatten(-2) @ g.weights["out_proj.weight"].T + g.weights.get("out_proj.bias", zero)

@@ -51,16 +51,16 @@ def test_each_gradient_multiplies_as_much_as_the_layer(case: Case) -> None:
 
 BIASED: dict[str, Callable[[Layer, str, int], int]] = {
     "rnn": lambda layer, key, size: layer.inputs[0].shape[1] * size,
-    "multihead_attention": lambda layer, key, size: positions(layer) * size // 3
-    if key.startswith("in") else layer.inputs[0].shape[-2] * size,
-}  # fmt: skip
+    "multihead_attention": lambda layer, key, size: projected(layer, key, size),
+}
 BIASED |= {"lstm": BIASED["rnn"], "gru": BIASED["rnn"]}
 
 
-def positions(layer: Layer) -> int:
-    """Queries, keys and values together."""
-    q, k, v = [layer.inputs[0], *layer.inputs[1:], *layer.inputs[-1:] * 2][:3]
-    return sum(x.shape[-2] for x in (q, k, v))
+def projected(layer: Layer, key: str, size: int) -> int:
+    """A bias at each step that its projection reads; one third of it where it is that of queries, keys and values."""
+    q, k, v = [layer.inputs[0], *layer.inputs[1:3], *layer.inputs[-1:] * 2][:3]
+    steps = {which: x.numel() // x.shape[-1] for which, x in zip("qkvo", (q, k, v, layer.expected()[0]), strict=True)}
+    return sum(steps[which] for which in "qkv") * size // 3 if key.startswith("in") else steps[key[0]] * size
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

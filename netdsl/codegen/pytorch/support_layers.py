@@ -133,11 +133,69 @@ class DropPath(nn.Module):
         return x * F.dropout(ones, self.rate)
 '''
 
+MASKED_ATTENTION = '''
+class MaskedAttention(nn.MultiheadAttention):
+    """Attention with any axes before the last two, and a mask of the scores.
+
+    The mask is added, or says by truth values which keys a query reads.
+    """
+
+    def forward(self, q, k, v, mask=None, causal=False):
+        if self._qkv_same_embed_dim:
+            weights = self.in_proj_weight.chunk(3)
+        else:
+            weights = self.q_proj_weight, self.k_proj_weight, self.v_proj_weight
+        has_bias = self.in_proj_bias is not None
+        biases = self.in_proj_bias.chunk(3) if has_bias else (None,) * 3
+        heads = [
+            F.linear(x, w, b).unflatten(-1, (self.num_heads, -1)).transpose(-3, -2)
+            for x, w, b in zip((q, k, v), weights, biases)
+        ]
+        mixed = F.scaled_dot_product_attention(*heads, mask, is_causal=causal)
+        return self.out_proj(mixed.transpose(-3, -2).flatten(-2))
+'''
+
+GROUPED_ATTENTION = '''
+class GroupedAttention(nn.Module):
+    """Attention in which several heads of queries may read one of keys and values.
+
+    `bias` says which of the projections of queries, keys, values and result have one. A
+    mask is added to the scores, or says by truth values which keys a query reads.
+    """
+
+    def __init__(self, width, heads, kv_heads, bias=(True,) * 4, kdim=None, vdim=None):
+        super().__init__()
+        self.heads = heads
+        self.kv_heads = kv_heads
+        inner = width // heads * kv_heads
+        self.q_proj = nn.Linear(width, width, bias[0])
+        self.k_proj = nn.Linear(kdim or width, inner, bias[1])
+        self.v_proj = nn.Linear(vdim or width, inner, bias[2])
+        self.out_proj = nn.Linear(width, width, bias[3])
+        for layer in self.children():
+            if layer is not self.out_proj:
+                nn.init.xavier_uniform_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, q, k, v, mask=None, causal=False):
+        q = self.q_proj(q).unflatten(-1, (self.heads, -1)).transpose(-3, -2)
+        k = self.k_proj(k).unflatten(-1, (self.kv_heads, -1)).transpose(-3, -2)
+        v = self.v_proj(v).unflatten(-1, (self.kv_heads, -1)).transpose(-3, -2)
+        gqa = self.heads != self.kv_heads
+        mixed = F.scaled_dot_product_attention(
+            q, k, v, mask, is_causal=causal, enable_gqa=gqa
+        )
+        return self.out_proj(mixed.transpose(-3, -2).flatten(-2))
+'''
+
 LAYERS: dict[str, str] = {
     "FrozenBatchNorm": FROZEN_BATCH_NORM.strip(),
     **{f"PaddedConv{rank}d": PADDED_CONV.format(rank=rank).strip() for rank in (1, 2, 3)},
     "LocallyConnected": LOCALLY_CONNECTED.strip(),
     "DropPath": DROP_PATH.strip(),
+    "MaskedAttention": MASKED_ATTENTION.strip(),
+    "GroupedAttention": GROUPED_ATTENTION.strip(),
     "OneHot": ONE_HOT.strip(),
     "bed_of_nails": BED_OF_NAILS.strip(),
 }

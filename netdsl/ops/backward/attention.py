@@ -3,14 +3,14 @@
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.activation import softmax_gradient
-from netdsl.ops.arithmetic import Add, Div, Matmul, Mul, Sqrt
+from netdsl.ops.arithmetic import Div, Matmul, Mul, Sqrt
 from netdsl.ops.axes import broadcast, is_one
 from netdsl.ops.backward.arithmetic import fit, turned
 from netdsl.ops.backward.base import Backward, ReshapeLike
 from netdsl.ops.backward.reduce import Positions
 from netdsl.ops.base import Tape, fixed
 from netdsl.ops.fields import Bool
-from netdsl.ops.shape import Reshape, Transpose, Unsqueeze
+from netdsl.ops.shape import Reshape, Unsqueeze
 
 AttentionOperands = tuple[Value, Value, Value, Value | None]
 """Queries, keys, values, and what is added to the scores or masks them."""
@@ -96,9 +96,3 @@ def _alone(tape: Tape, x: Value) -> Value:
 def _with_groups(tape: Tape, bias: Value, groups: int) -> Value:
     same = bias.type.rank < 3 or is_one(bias.shape[-3])
     return _alone(tape, bias) if same else _apart(tape, bias, groups)
-
-
-def affine(tape: Tape, x: Value, weight: Value, bias: Value | None) -> Value:
-    """`W x + b` at each step."""
-    product = tape(Matmul, x, tape(Transpose, weight))
-    return product if bias is None else tape(Add, (product, bias))

@@ -41,6 +41,7 @@ RENAMED: dict[str, str] = {
     "affine": "elementwise_affine center scale learnable",
     "init": "kernel_initializer weight_init initializer weight_initializer weights_initializer "
     "embeddings_initializer weight_filler",
+    "kv_heads": "num_kv_heads n_kv_heads num_key_value_heads",
     "causal": "is_causal unidirectional use_causal_mask",
     "low": "min min_value min_val minimum",
     "high": "max max_value max_val maximum",

@@ -67,7 +67,7 @@ def attention(op: Attention, inputs: Sequence[TensorName], build: Builder) -> Te
     scale, rank = _scale(op, q, build), op.k.type.rank + op.k.type.batched
     if op.groups == 1:
         return attend(q, k, v, scale, rank, score_rules(op, bias), build)
-    bias = [_with_groups(op, bias[0], build)] if bias else []
+    bias = [_with_groups(op.bias.type, op.groups, bias[0], build)] if op.bias is not None else []
     q, k, v = _apart(q, op.q.type, op.groups, build), _alone(k, op.k.type, build), _alone(v, op.v.type, build)
     made = attend(q, k, v, scale, rank + 1, score_rules(op, bias), build)
     heads = fixed(op.result().shape[-3], "the heads")
@@ -95,33 +95,50 @@ def _alone(x: TensorName, type: TensorType, build: Builder) -> TensorName:
     return build.node("Unsqueeze", [x, build.ints(-3)]) if type.rank > 2 else x
 
 
-def _with_groups(op: Attention, bias: TensorName, build: Builder) -> TensorName:
-    assert op.bias is not None
-    type = op.bias.type
+def _with_groups(type: TensorType, groups: int, bias: TensorName, build: Builder) -> TensorName:
     same = type.rank < 3 or is_one(type.shape[-3])
-    return _alone(bias, type, build) if same else _apart(bias, type, op.groups, build)
+    return _alone(bias, type, build) if same else _apart(bias, type, groups, build)
 
 
 @rules.lowers(MultiheadAttention)
 def multihead_attention(op: MultiheadAttention, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     keys = inputs[0] if op.k is None else inputs[1]
-    values = keys if op.v is None else inputs[-1]
+    values = keys if op.v is None else inputs[2]
     projected = zip((inputs[0], keys, values), _matrices(op, build), _biases(op, build), strict=True)
-    q, k, v = (_heads(op, _linear(x, weight, bias, build), build) for x, weight, bias in projected)
-    mixed = attend(q, k, v, build.constant((op.width // op.heads) ** -0.5), 4, ScoreRules(op.causal), build)
-    joined = build.node("Reshape", [build.node("Transpose", [mixed], perm=[0, 2, 1, 3]), build.ints(0, 0, -1)])
-    bias = build.weight("out_proj.bias") if op.bias else None
-    return _linear(joined, build.weight("out_proj.weight"), bias, build)
+    q, k, v = (_linear(x, weight, bias, build) for x, weight, bias in projected)
+    ranks = [value.type.rank + value.type.batched for value in (op.q, op.keys, op.values)]
+    groups = op.heads // op.few
+    if groups == 1:
+        q, k, v = (_heads(x, op.heads, rank, build) for x, rank in zip((q, k, v), ranks, strict=True))
+    else:
+        q = _heads(q, op.heads, ranks[0], build, groups)
+        k, v = (_heads(x, op.few, rank, build, 1) for x, rank in zip((k, v), ranks[1:], strict=True))
+    rank = ranks[1] + (1 if groups == 1 else 2)
+    mixed = attend(q, k, v, build.constant((op.width // op.heads) ** -0.5), rank, _within(op, inputs, build), build)
+    made = _joined(op, mixed, build)
+    bias = build.weight("out_proj.bias") if op.bias[-1] else None
+    return _linear(made, build.weight("out_proj.weight"), bias, build)
+
+
+def _within(op: MultiheadAttention, inputs: Sequence[TensorName], build: Builder) -> ScoreRules:
+    if op.mask is None:
+        return ScoreRules(op.causal, op.aligned)
+    mask = inputs[3] if op.heads == op.few else _with_groups(op.mask.type, op.heads // op.few, inputs[3], build)
+    return ScoreRules(op.causal, op.aligned, mask, op.mask.type.dtype is DType.BOOL)
 
 
 def _matrices(op: MultiheadAttention, build: Builder) -> Sequence[TensorName]:
     if op.packed:
         return build.nodes("Split", [build.weight("in_proj_weight")], 3, axis=0, num_outputs=3)
-    return [build.weight(f"{which}_proj_weight") for which in "qkv"]
+    return [build.weight(f"{which}_proj{'_' if op.whole else '.'}weight") for which in "qkv"]
 
 
 def _biases(op: MultiheadAttention, build: Builder) -> Sequence[TensorName | None]:
-    if not op.bias:
+    if not op.whole:
+        return [
+            build.weight(f"{which}_proj.bias") if bias else None for which, bias in zip("qkv", op.bias, strict=False)
+        ]
+    if not op.bias[0]:
         return (None, None, None)
     return build.nodes("Split", [build.weight("in_proj_bias")], 3, axis=0, num_outputs=3)
 
@@ -131,7 +148,18 @@ def _linear(x: TensorName, weight: TensorName, bias: TensorName | None, build: B
     return build.node("Add", [product, bias]) if bias else product
 
 
-def _heads(op: MultiheadAttention, x: TensorName, build: Builder) -> TensorName:
-    """`[N, T, E] -> [N, heads, T, E / heads]`."""
-    apart = build.node("Reshape", [x, build.ints(0, 0, op.heads, op.width // op.heads)])
-    return build.node("Transpose", [apart], perm=[0, 2, 1, 3])
+def _heads(x: TensorName, heads: int, rank: int, build: Builder, groups: int | None = None) -> TensorName:
+    """`[…, T, E] -> […, heads, T, E / heads]`, or with `groups` `[…, heads / groups, groups, T, E / heads]`."""
+    parts = [heads] if groups is None else [heads // groups, groups]
+    last = rank - 2 + len(parts)
+    apart = build.node("Reshape", [x, build.ints(*(0,) * (rank - 1), *parts, -1)])
+    return build.node("Transpose", [apart], perm=[*range(rank - 2), *range(rank - 1, last + 1), rank - 2, last + 1])
+
+
+def _joined(op: MultiheadAttention, mixed: TensorName, build: Builder) -> TensorName:
+    """Heads side by side again: `[…, heads, T, E / heads] -> […, T, E]`."""
+    kind = op.result()
+    rank, parts = kind.rank + kind.batched, 1 if op.heads == op.few else 2
+    last = rank - 2 + parts
+    turned = build.node("Transpose", [mixed], perm=[*range(rank - 2), last, *range(rank - 2, last), last + 1])
+    return build.node("Reshape", [turned, build.ints(*(0,) * (rank - 1), -1)])

@@ -3,7 +3,7 @@
 from netdsl.codegen.python.spelling import Infix, Made, Operand, Spelling
 from netdsl.codegen.pytorch.rules.conv import unlike
 from netdsl.codegen.pytorch.spelling import rules
-from netdsl.dims.tensors import DType
+from netdsl.dims.tensors import DType, Value
 from netdsl.ops.attention import Attention, MultiheadAttention
 
 
@@ -22,21 +22,40 @@ def attention(op: Attention) -> Spelling:
 
 def _mask(op: Attention, later: bool) -> Operand | Infix:
     """What is added to the scores or masks them, which also hides later keys."""
-    if not later:
-        return Operand(3)
-    if op.bias is None:
-        return Infix("may_read({0}, {1})", tight=True)
-    if op.bias.type.dtype is DType.BOOL:
-        return Infix("{3} & may_read({0}, {1})")
-    return Infix('{3}.masked_fill(~may_read({0}, {1}), float("-inf"))', tight=True)
+    return Infix(_hiding(op.bias, later, 1), tight=not later or op.bias is None or op.bias.type.dtype is DType.FLOAT)
+
+
+def _hiding(bias: Value | None, later: bool, keys: int) -> str:
+    read = f"may_read({{0}}, {{{keys}}})"
+    if bias is None or not later:
+        return read if bias is None else "{3}"
+    return f"{{3}} & {read}" if bias.type.dtype is DType.BOOL else f'{{3}}.masked_fill(~{read}, float("-inf"))'
 
 
 @rules.lowers(MultiheadAttention)
 def multihead_attention(op: MultiheadAttention) -> Spelling:
-    keywords = unlike(bias=(op.bias, True), kdim=(op.key_width, op.width), vdim=(op.value_width, op.width))
-    module = Made("nn.MultiheadAttention", (op.width, op.heads), {**keywords, "batch_first": True})
     keys = 0 if op.k is None else 1
-    values = keys if op.v is None else len(tuple(op.operands())) - 1
-    mask = ", attn_mask=causal_mask({0}), is_causal=True" if op.causal else ""
-    use = f"{{m}}({{0}}, {{{keys}}}, {{{values}}}{mask}, need_weights=False)[0]"
-    return Spelling(module=module, use=use, support=("causal_mask",) if op.causal else ())
+    values = keys if op.v is None else 2
+    read = f"{{0}}, {{{keys}}}, {{{values}}}"
+    if op.whole and op.mask is None and op.aligned >= op.causal and op.result().rank == 2:
+        mask = ", attn_mask=causal_mask({0}), is_causal=True" if op.causal else ""
+        use = f"{{m}}({read}{mask}, need_weights=False)[0]"
+        return Spelling(module=_whole(op), use=use, support=("causal_mask",) if op.causal else ())
+    later = op.causal and (op.mask is not None or not op.aligned)
+    mask = f", {_hiding(op.mask, later, keys)}" if later or op.mask is not None else ""
+    causal = ", causal=True" if op.causal and not later else ""
+    own = "MaskedAttention" if op.whole else "GroupedAttention"
+    module = _whole(op, own) if op.whole else _grouped(op)
+    return Spelling(module=module, use=f"{{m}}({read}{mask}{causal})", support=(own, *["may_read"] * later))
+
+
+def _whole(op: MultiheadAttention, name: str = "nn.MultiheadAttention") -> Made:
+    keywords = unlike(bias=(op.bias[0], True), kdim=(op.key_width, op.width), vdim=(op.value_width, op.width))
+    return Made(name, (op.width, op.heads), {**keywords, "batch_first": True})
+
+
+def _grouped(op: MultiheadAttention) -> Made:
+    keywords = unlike(
+        bias=(op.bias, (True,) * len(op.bias)), kdim=(op.key_width, op.width), vdim=(op.value_width, op.width)
+    )
+    return Made("GroupedAttention", (op.width, op.heads, op.few), keywords)
