@@ -345,6 +345,7 @@ def check(case: Case, batches: tuple[int, ...]) -> None:
 
 HEAVY = {
     "ResNet18", "ResNet50", "UNet", "UNetSame", "UNetSameBN", "MobileNetV2Digits", "MobileNetV3Digits", "EfficientNetDigits",
+    "ConvNeXtDigits",
 }  # fmt: skip
 QUICK = [*(c for c in specs() if c.title not in HEAVY), *pages(), *(drawn(seed) for seed in range(12))]
 WIDE = [*specs(), *library(), *pages(), *(drawn(seed) for seed in range(12, 150))]

@@ -104,6 +104,8 @@ KNOWN = [
     Known("efficientnet", "EfficientNetDigits", 33_086, 3_702_528, "built of timm's blocks"),
     Known("mixer", "MixerB16", 59_880_472, 12_601_767_936, "timm mixer_b16_224"),
     Known("mixer", "MixerDigits", 138_762, 2_364_032, "timm MlpMixer"),
+    Known("convnext", "ConvNeXtT", 28_589_128, 4_455_531_264, "timm convnext_tiny"),
+    Known("convnext", "ConvNeXtDigits", 28_666, 712_000, "built of timm's blocks"),
     Known("char_rnn", "Hello", 33, 33, "formula: the slides' toy, one step", (), (("T", 1),)),
     char("CharVanilla", 128, 1, 33_345),
     char("CharVanilla", 128, 2, 66_369),

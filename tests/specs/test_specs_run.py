@@ -74,6 +74,7 @@ SMALL = [
     Small("mobilenet", "MobileNetV3Digits", NARROW),
     Small("efficientnet", "EfficientNetDigits", NARROW),
     Small("mixer", "MixerDigits", (("width", 8), ("depth", 2))),
+    Small("convnext", "ConvNeXtDigits", NARROW),
 ]
 
 LARGE = [
@@ -97,6 +98,7 @@ LARGE = [
     Small("mobilenet", "MobileNetV3Small", (), ANY),
     Small("efficientnet", "EfficientNetB0", (), ANY),
     Small("mixer", "MixerB16"),
+    Small("convnext", "ConvNeXtT", (), ANY),
 ]
 
 CASES = [*SMALL, *(pytest.param(c, marks=pytest.mark.slow) for c in LARGE)]
@@ -424,6 +426,7 @@ def test_lenet_reads_digits(seed: int, tmp_path: Path) -> None:
         ("mobilenet", "MobileNetV3Digits", 0.95),
         ("efficientnet", "EfficientNetDigits", 0.96),
         ("mixer", "MixerDigits", 0.96),
+        ("convnext", "ConvNeXtDigits", 0.94),
     ],
 )
 def test_other_nets_read_digits_too(file: str, net: str, wanted: float, tmp_path: Path) -> None:
