@@ -37,6 +37,8 @@ class Small(NamedTuple):
     net: str
     settings: tuple[tuple[str, int], ...] = ()
     sizes: tuple[Sizes, ...] = ((),)
+    apart: float = 1e-4
+    """How far float32 may take two engines from each other: a hundred layers make much of a rounding."""
 
     def __str__(self) -> str:
         return self.net
@@ -88,11 +90,11 @@ LARGE = [
     Small("vgg", "VGG19"),
     Small("vgg", "VGG19BN"),
     Small("resnet", "ResNet34", (), ANY),
-    Small("resnet", "ResNet101", (), ANY),
-    Small("resnet", "ResNet152", (), ANY),
+    Small("resnet", "ResNet101", (), ANY, 5e-3),
+    Small("resnet", "ResNet152", (), ANY, 5e-3),
     Small("resnet", "ResNet50V1", (), ANY),
-    Small("resnet", "ResNet101V1", (), ANY),
-    Small("resnet", "ResNet152V1", (), ANY),
+    Small("resnet", "ResNet101V1", (), ANY, 5e-3),
+    Small("resnet", "ResNet152V1", (), ANY, 5e-3),
     Small("mobilenet", "MobileNetV2", (), ANY),
     Small("mobilenet", "MobileNetV3Large", (), ANY),
     Small("mobilenet", "MobileNetV3Small", (), ANY),
@@ -122,6 +124,15 @@ def draw_statistics(module: nn.Module) -> None:
             buffer.copy_(torch.randn(buffer.shape, generator=generator) * 0.1)
         if name.endswith("running_var"):
             buffer.copy_(torch.rand(buffer.shape, generator=generator) + 0.5)
+
+
+def settle(module: nn.Module, inputs: list[Tensor]) -> None:
+    """Running statistics of these inputs: with drawn ones next to nothing of an image comes through a deep net."""
+    for layer in module.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 1.0
+    module.train()(*inputs)
+    module.eval()
 
 
 def samples(net: Net, sizes: Sizes, batch: int = 2) -> list[Tensor]:
@@ -171,6 +182,7 @@ def test_torch_and_onnx_compute_what_the_graph_says(case: Small) -> None:
     """Same keys, same shapes of weights and results, same numbers from both engines at every size."""
     net = load(case.file, case.net, **dict(case.settings))
     module = build(net)
+    settle(module, samples(net, case.sizes[0], batch=4))
     stored = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
     ours = {name: weight.shape for name, weight in net.weights()}
     assert stored == ours
@@ -180,7 +192,7 @@ def test_torch_and_onnx_compute_what_the_graph_says(case: Small) -> None:
         expected = module(*inputs)
         shape = net.outputs[0].value.type.at(dict(sizes)).shape
         assert tuple(expected.shape) == (2, *shape)
-        close(run(engine, inputs)[0], expected.numpy())
+        close(run(engine, inputs)[0], expected.numpy(), case.apart)
 
 
 @pytest.mark.parametrize("batch", [1, 3])
