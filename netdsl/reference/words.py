@@ -183,7 +183,7 @@ Everything is counted from shapes alone, for one batch at inference. Three numbe
 | `conv_transpose` | **input** positions · kernel · input channels · channels / groups | 0 | 0 |
 | `linear` | positions · inputs · outputs | 0 | 0 |
 | `matmul` | all axes of the result · the axis summed over | 0 | 0 |
-| `attention` | `q k'` and `p v`; if `causal` of pairs read | 5n − 2 a row of n keys, n more with a bias | n a row |
+| `attention` | `q k'` and `p v`; `causal`: pairs that are read | 5n − 2 a row of n keys, and n for a bias | n a row |
 | `multihead_attention` | as `attention`, and four projections | 5n − 2 a row and head | n a row and head |
 | `rnn` | steps · hidden · (inputs + hidden) | 1 a unit (2 with relu) | 1 a unit (0 with relu) |
 | `gru` | 3 times as many | 14 a unit | 3 a unit |
