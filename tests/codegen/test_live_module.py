@@ -14,6 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from netdsl.codegen.pytorch.module import EXECUTED, torch_module
@@ -107,3 +108,13 @@ def test_classes_go_when_nothing_uses_them() -> None:
     gc.collect()
     assert filename not in linecache.cache
     assert f"netdsl_{filename.strip('<>')}" not in {m.__name__ for m in EXECUTED.values()}
+
+
+@pytest.mark.parametrize("join", ["add", "mul"])
+def test_thousands_of_operands_are_no_chain_of_operators(join: str) -> None:
+    """Python reads no expression that deep."""
+    names = ", ".join(["x"] * 3000)
+    module: Any = torch_module(load_text(f"net N {{\n  input x [4]\n  ({names}) -> {join}\n}}\n").net())
+    given = torch.tensor([[0.0, 1.0, -1.0, 0.5]])
+    expected = 3000 * given if join == "add" else given**3000
+    assert torch.allclose(module(given), expected)

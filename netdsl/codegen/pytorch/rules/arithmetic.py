@@ -25,10 +25,15 @@ from netdsl.ops.arithmetic import (
 )
 
 SIGNS = {"add": "+", "mul": "*", "sub": "-", "div": "/", "power": "**", "matmul": "@"}
+MOST_SIGNS = 100
+"""Operators of one expression: Python reads a chain of thousands no more."""
+OF_MANY = {"add": "sum", "mul": "math.prod"}
 
 
 @rules.lowers(Add, Mul)
 def bundle(op: Add | Mul) -> Spelling:
+    if len(op.x) > MOST_SIGNS:
+        return Spelling(call=Made(OF_MANY[op.name], (Operand(rest=True),)))
     places = (f"{{{i}}}" for i in range(len(op.x)))
     return Spelling(call=Infix(f" {SIGNS[op.name]} ".join(places)))
 
