@@ -103,7 +103,10 @@ def meet(window: Window, real: Interval, count: int) -> tuple[Interval, Interval
         made = (-(-(first * up - window.before) // stride), (last * up + window.reach - 1 - window.before) // stride)
     else:
         made = (-(-(first + window.before - window.reach + 1) // stride), (last + window.before) // stride)
-    made = _ends_that(lambda output: _reads(window, output, real), max(made[0], 0), min(made[1], count - 1))
+    made = max(made[0], 0), min(made[1], count - 1)
+    if made[0] <= made[1] and not window.upward and window.dilation == 1 and stride <= window.kernel:
+        return clip(real, spanned(window, made)), made  # one window behind the other, without a gap
+    made = _ends_that(lambda output: _reads(window, output, real), *made)
     first, last = clip(real, spanned(window, made)) if made != NOTHING else NOTHING
     read = _ends_that(lambda position: _is_read(window, position, made), first, last)
     return (NOTHING, NOTHING) if read == NOTHING else (read, made)

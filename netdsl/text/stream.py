@@ -61,7 +61,8 @@ class TokenStream:
         if self.broken:
             self.broken = False
             self.break_row(kind)
-        kind = self.kind_beside(kind, start)
+        if kind == "LSQB" or (self.tokens and self.tokens[-1].kind in SOFT):
+            kind = self.kind_beside(kind, start)
         top = self.frames[-1]
         token = Token(kind, text, start, start + len(text) if end < 0 else end, self.fresh, top.opener)
         self.fresh = False
