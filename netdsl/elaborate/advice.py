@@ -10,13 +10,14 @@ import netdsl.elaborate.numbers as numbers
 import netdsl.elaborate.orders as orders
 import netdsl.elaborate.places as places
 import netdsl.elaborate.terms as terms
-from netdsl.base.slips import nearest
+from netdsl.base.slips import nearest, slips
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.functions import FUNCTIONS
 from netdsl.elaborate.meant import fits, takes, value_of
 from netdsl.elaborate.reading import reader
 from netdsl.elaborate.scope import Scope
+from netdsl.elaborate.values import Bundle
 from netdsl.graph import TERMS
 from netdsl.ops import REGISTRY
 from netdsl.ops.declared import Declared
@@ -40,6 +41,12 @@ NOT_YET = "netdsl has no such layer yet"
 def own(scope: Scope) -> list[str]:
     """Names of arrows and values in reach, those of the nearest rows last."""
     return list(scope.known())
+
+
+def arrows_in_reach(site: Site) -> str | None:
+    """The last arrows that a row may read."""
+    arrows = [n for s in site.scope.chain() for n, b in s.names.items() if isinstance(b.value, Value | Bundle)]
+    return f"arrows in reach: {', '.join(arrows[-6:])}" if arrows else None
 
 
 def layers_known(site: Site) -> list[str]:
@@ -68,6 +75,29 @@ def unknown(site: Site, word: str, text: str = "", more: Iterable[str] = (), nea
         or did_you_mean(word, own(site.scope), [*layers_known(site), *more])
         or _misspelt_foreign(site, word, text or word)
     )
+
+
+def at_head(site: Site, name: syntax.Name, of_layers: str | None) -> str | None:
+    """Help for a word that may name an arrow, as at the head of a pipeline; `of_layers` is said of it as a layer."""
+    place = places.place_of(site, name.span, False)
+    layer = any(foreign.plain(name.id) == foreign.plain(known) for known in layers_known(site))
+    if place is None or place.alone or place.coming or layer or not name.id.islower() or of_layers is None:
+        return of_layers
+    mine, reach = did_you_mean(name.id, own(site.scope)), arrows_in_reach(site)
+    elsewhere = foreign.way(name.id) or foreign.missing(name.id) or foreign.needless(name.id)
+    output = name.span.source.line(name.span.line).lstrip().startswith("output")
+    if elsewhere and place.row and place.end == name.span.end and not output:
+        return of_layers  # a row of one word: `up: deconv`
+    if mine or reach is None:
+        return mine or of_layers
+    if elsewhere:
+        return reach if place.term else f"{reach}; where a layer is meant, {of_layers}"
+    return of_layers if _spelt(of_layers) and not name.id[-1].isdigit() else reach
+
+
+def _spelt(help: str) -> bool:
+    """Whether a help tells a layer here that was misspelt, and no more."""
+    return re.fullmatch(r"did you mean `(\w+)`\?", help) is not None
 
 
 def _foreign(site: Site, word: str, text: str, near: Span | None = None) -> str | None:
@@ -254,7 +284,9 @@ def _library(word: str) -> str | None:
 
 
 def _misspelt_foreign(site: Site, word: str, text: str) -> str | None:
-    near = nearest(foreign.plain(word), foreign.ways()) if len(word) > 4 else None
+    bare = foreign.plain(word)
+    alike = [w for w in foreign.ways() if w[:1] == bare[:1] and len(w) - len(bare) <= slips(bare)]
+    near = nearest(bare, alike) if len(word) > 4 else None
     if near is None:
         return None
     return _foreign(site, near, text.replace(word, near, 1) if text != word else near)

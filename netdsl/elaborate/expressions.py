@@ -92,6 +92,8 @@ def _arrow_of(site: Site, item: Any, expr: syntax.Expr | syntax.Spread) -> Any:
 @core.evaluates(syntax.Attribute)
 def _attribute(site: Site, expr: syntax.Attribute) -> Any:
     dotted = dotted_name(site, expr)
+    if dotted and isinstance(expr.value, syntax.Name) and expr.name.id in SHAPE_ATTRIBUTES:
+        unknown_name(site, expr.value, arrows_only=True)
     if dotted:
         unknown_layer(site, expr, dotted, dotted)
     value = core.evaluate(site, expr.value)

@@ -6,13 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from netdsl.dims.tensors import DType, Value
+from netdsl.dims.tensors import DType
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.scope import mark_used
 from netdsl.elaborate.values import (
     UNKNOWN,
     BlockLayer,
-    Bundle,
     Chain,
     Failed,
     Layer,
@@ -71,14 +70,12 @@ def unknown_name(site: Site, name: syntax.Name, more: Sequence[str] = (), arrows
     text = name.span.source.text
     signs = text[: name.span.start].rstrip()[-1:] + text[name.span.end :].lstrip(" ")[:1]
     arrows_only = arrows_only or re.search(r"[+*/]", signs) is not None
+    of_layers = None if arrows_only else advice.unknown(site, name.id, more=more, near=name.span)
     help = habits.of_place(name) or (
-        did_you_mean(name.id, advice.own(site.scope), more)
-        if arrows_only
-        else advice.unknown(site, name.id, more=more, near=name.span)
+        did_you_mean(name.id, advice.own(site.scope), more) if arrows_only else advice.at_head(site, name, of_layers)
     )
     if help is None:
-        arrows = [n for s in site.scope.chain() for n, b in s.names.items() if isinstance(b.value, Value | Bundle)]
-        help = f"arrows in reach: {', '.join(arrows[-6:])}" if arrows else None
+        help = advice.arrows_in_reach(site)
         if name.span.source.text[: name.span.start].rstrip().endswith("->"):
             help = f"behind an arrow stands a layer; a row's name stands at its head, as in `{name.id}: conv(64, 3)`"
     if name.id not in site.build.labels:

@@ -229,8 +229,7 @@ WAYS: tuple[Way, ...] = (
     Way(
         "x + y",
         PAIR,
-        "Eltwise elemwise_add add_n AddV2 skip_add shortcut elementwise_add ElementwiseSum "
-        "residual_add CAddTable bias_add",
+        "Eltwise elemwise_add add_n AddV2 skip_add elementwise_add ElementwiseSum residual_add CAddTable bias_add",
     ),
     Way("x * y", PAIR, "Multiply elemwise_mul elementwise_mul CMulTable hadamard dot_mul"),
     Way("x - y", PAIR, "Subtract elemwise_sub difference"),
