@@ -38,7 +38,7 @@ ROOMS: dict[str, set[str]] = {
     "runtime": {"base", "dims", "ops", "text", "graph", "recipe", "passes", "analyzer", "codegen", "program"},
     "reports": {"base", "text", "analysis"},
     "surface": {"dims", "text", "graph", "analyzer", "program", "reports"},
-    "reference": {"dims", "ops", "stdlib", "text", "graph", "recipe", "analysis", "codegen", "program"},
+    "reference": {"dims", "ops", "stdlib", "text", "graph", "recipe", "analysis", "analyzer", "codegen", "program"},
     "": {"text", "graph", "analyzer", "codegen", "runtime", "surface"},
     "cli": {
         "base",
