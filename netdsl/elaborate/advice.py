@@ -62,6 +62,8 @@ TRUTHS = {**dict.fromkeys(("yes", "on"), "write `true`"), **dict.fromkeys(("no",
 
 def unknown(site: Site, word: str, text: str = "", more: Iterable[str] = (), near: Span | None = None) -> str | None:
     """Help for a word that names nothing; `text` is the call in which it stands, `near` where."""
+    if special.NUMBER_BY_NUMBER.match(text or word):
+        return _foreign(site, "take_along_dim", "take_along_dim")
     known = not any(word in s.names for s in site.scope.chain()) and layer_of(word)
     views = known and near is not None and foreign.plain(word) in ("view", "reshape")
     counted = numbers.told(site, text, near) if text and near is not None else None

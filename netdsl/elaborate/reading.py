@@ -23,6 +23,7 @@ def reader(site: Site) -> CallReader:
     most = {name: block.positional for name, block in found.items()}
     reading = CallReader(arrows, blocks, most, numbers, counts, layers)
     shapes = [(n, v.type.shape) for n, v in [*bound.items(), ("", site.build.coming)] if isinstance(v, Value)]
+    reading.free = {n for n, value in bound.items() if isinstance(value, Value) and not value.type.batched}
     reading.shapes.update({n: [*map(str, shape)] for n, shape in shapes})
     reading.ranks.update({n: r for n, v in [*bound.items(), ("", site.build.coming)] if (r := _rank(v)) is not None})
     return reading

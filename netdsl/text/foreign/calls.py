@@ -49,6 +49,8 @@ class CallReader:
         """Arrows with how many axes they have; "" is what comes in."""
         self.shapes: dict[str, Sequence[str]] = {}
         """Their sizes, as texts."""
+        self.free: Container[str] = ()
+        """Those that are one for all samples: no batch is counted among their axes."""
         self.reads = ""
         """The arrow that the call at hand is given; "" for what comes in."""
         self.lost: list[str] = []
@@ -263,7 +265,7 @@ class CallReader:
             name = argument.name or (names[place] if place < len(names) else None)
             if layer in REGISTRY and name in names and (self.rewrite(argument.value) or self.operand(argument.value)):
                 return None  # a layer or an arrow where a number is wanted
-            foreign = word != layer or argument.name in ("dim", "start_dim")
+            foreign = (word != layer or argument.name in ("dim", "start_dim")) and self.reads not in self.free
             value = (
                 conversions.without_batch("F." if word == layer else word, layer, name, argument.value)
                 if foreign

@@ -215,6 +215,8 @@ def without_batch(word: str, layer: str, name: str | None, value: str) -> str | 
     torch = TORCH_NAME.match(word) or name in ("dim", "dims", "start_dim")
     if layer in NO_USUAL:
         return shifted(value) if torch else "None" if value == "-1" and layer in BY_CLASS else None
+    if layer == "gather":
+        return shifted(value)
     if layer == "one_hot":
         return "None" if value == "-1" else shifted(value)
     if value in ("0", "1") or (not torch and value in ("-1", "3")):

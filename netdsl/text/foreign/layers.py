@@ -342,7 +342,11 @@ NO_LAYERS: dict[str, str] = {
 
 MISSING: tuple[Missing, ...] = (
     # a word of this table that becomes a layer, a block of `std` or a function moves up to `WAYS`, or out
-    Missing("GatherElements GatherND take_along_axis take_along_dim"),
+    Missing(
+        "GatherElements take_along_axis take_along_dim",
+        says="`(x, y) -> gather` looks up whole items along an axis, which is the same where `x` has one axis alone",
+    ),
+    Missing("GatherND"),
     Missing("index_add index_fill index_put"),
     Missing("scatter scatter_add ScatterND ScatterElements tensor_scatter_nd_update"),
     Missing("where Where masked_fill masked_select condition tf_where"),

@@ -105,6 +105,7 @@ FUNCTIONAL: dict[str, str] = {
     "var": "dim=None unbiased=True keepdim=False",
     "roll": "shifts dims=None",
     "cumsum": "dim",
+    "index_select": "dim",
     "squeeze unsqueeze": "dim",
     "chunk": "chunks dim=0",
     "split": "split_size_or_sections dim=0",

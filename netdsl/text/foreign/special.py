@@ -48,6 +48,8 @@ def activation(arguments: Sequence[GivenArgument]) -> str | None:
     return arguments[0].value if len(arguments) == 1 and arguments[0].name in named else None
 
 
+NUMBER_BY_NUMBER = re.compile(r"(?:torch|F)\.gather\b")
+"""PyTorch's `gather`, which looks up one number for each place: another thing than the layer of that name."""
 GATED = ("lstm", "gru")
 
 

@@ -1,0 +1,53 @@
+"""Calls of other frameworks that look up, sort and add up by places: each is led to what gives the same numbers."""
+
+from __future__ import annotations
+
+import pytest
+
+from netdsl.program import check_text
+
+INPUTS = "input x [16, 64], i int[8]\n  param table [50, 6]"
+
+
+def helps(row: str, inputs: str = INPUTS) -> str:
+    """The way out of the one mistake of a row."""
+    found = [d for d in check_text(f"net N {{\n  {inputs}\n  {row}\n}}\n") if d.severity == "error"]
+    assert len(found) == 1, [d.message for d in found]
+    assert found[0].help is not None
+    return found[0].help
+
+
+def led_to(row: str, wanted: str, inputs: str = INPUTS) -> None:
+    """The help for a row ends with a text, which checks in its place."""
+    assert helps(row, inputs).endswith(f"write `{wanted}`"), helps(row, inputs)
+    assert not [d for d in check_text(f"net N {{\n  {inputs}\n  {wanted}\n}}\n") if d.severity == "error"]
+
+
+LOOK_UPS = {
+    "torch.index_select(x, 1, i)": "(x, i) -> gather(axis=0)",
+    "torch.index_select(x, 2, i)": "(x, i) -> gather(axis=1)",
+    "torch.index_select(x, dim=-1, index=i)": "(x, i) -> gather(axis=-1)",
+    "x.index_select(2, i)": "(x, i) -> gather(axis=1)",
+    "torch.index_select(table, 0, i)": "(table, i) -> gather(axis=0)",
+    "table.index_select(1, i)": "(table, i) -> gather(axis=1)",
+    "tf.gather(x, i, axis=1)": "(x, i) -> gather(axis=0)",
+    "tf.gather(params=table, indices=i)": "(table, i) -> gather",
+    "np.take(x, i, axis=2)": "(x, i) -> gather(axis=1)",
+    "np.take(table, i, axis=1)": "(table, i) -> gather(axis=1)",
+}
+"""PyTorch, TensorFlow and numpy count the batch, which a param has none of."""
+
+
+@pytest.mark.parametrize("call", LOOK_UPS)
+def test_look_ups_are_gathers(call: str) -> None:
+    led_to(call, LOOK_UPS[call])
+
+
+def test_samples_are_not_looked_up() -> None:
+    assert "write `" not in helps("torch.index_select(x, 0, i)")
+
+
+@pytest.mark.parametrize("call", ["torch.gather(x, 1, i)", "x.gather(1, i)", "x -> torch.gather(1, i)"])
+def test_pytorchs_gather_is_another_thing(call: str) -> None:
+    """It takes a number for each place along all axes: only of one axis is it a look-up of items."""
+    assert helps(call).startswith("netdsl has no such layer yet; `(x, y) -> gather` looks up whole items")
