@@ -137,7 +137,8 @@ def _foreign(site: Site, word: str, text: str, near: Span | None = None) -> str 
         return _in_its_words(reading, found)
     if found is not None:
         return f"{found.says}: write `{found.write}`" if found.says else f"write `{found.write}`"
-    loss = terms.told(text, site.build.graph.name) or foreign.loss(word)
+    layers = site.build.graph.name not in TERMS and layer_of(word) is not None
+    loss = None if layers else terms.told(text, site.build.graph.name) or foreign.loss(word)
     if loss is not None:
         return loss
     gap = foreign.missing(word)
@@ -405,7 +406,7 @@ def _of_scores(title: str, name: str, argument: syntax.Argument, call: str) -> s
     kept = [part for part in parts(call.partition("(")[2][:-1]) if part != argument.span.text]
     without = f"{title}({', '.join(kept)})" if kept else title
     if title == "accuracy" and foreign.plain(name) in ("topk", "k", "top"):
-        return f"write `top_k({argument.value.span.text})`"
+        return f"write `top_k_accuracy({argument.value.span.text})`"
     why = left_out(name, OF_SCORES)
     return f"{why}: write `{without}`" if why else None
 

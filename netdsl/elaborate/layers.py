@@ -82,7 +82,7 @@ def _operands(site: Site, op: type[Op], value: Arrows, span: Span) -> dict[str, 
     if not many and not least <= len(given) <= len(inputs):
         takes = "one arrow" if len(inputs) == 1 else f"{least} arrows" if least == len(inputs) else (
             f"{least} to {len(inputs)} arrows")  # fmt: skip
-        help = _usage(op) if len(given) < least else "join them first: `(a, b) -> concat`"
+        help = _usage(op) if len(given) < least else op.crowded
         comes = "1 comes" if len(given) == 1 else f"{len(given)} come"
         site.error("wrong-inputs", f"`{op.name}` takes {takes}, but {comes} in", span, help=help)
     given = _together(site, op, given, span)

@@ -24,8 +24,8 @@ def called(word: str) -> str | None:
     """The loss or metric, without settings, that a word means."""
     name = foreign.plain(word)
     own = next((n for n, op in REGISTRY.items() if issubclass(op, Loss | Metric) and foreign.plain(n) == name), None)
-    if COUNTED.fullmatch(name) is not None:
-        return "accuracy" if name.startswith("top1") and not name[4:5].isdecimal() else "top_k"
+    if COUNTED.fullmatch(name) is not None or name == "topk":
+        return "accuracy" if name.startswith("top1") and not name[4:5].isdecimal() else "top_k_accuracy"
     return own or (foreign.loss_layer(word) or "").partition("(")[0] or None
 
 
@@ -41,7 +41,7 @@ def read(text: str) -> tuple[str | None, list[str]]:
     if layer == "binary_cross_entropy" and any(a.name in SCORES and a.value.lower() == "true" for a in arguments):
         layer, arguments = "binary_cross_entropy_with_logits", [a for a in arguments if a.name not in SCORES]
     counted = COUNTED.fullmatch(foreign.plain(found[1]))
-    if layer == "top_k":
+    if layer == "top_k_accuracy":
         settings["k"] = counted[1] if counted else "5"
     for place, argument in enumerate(arguments):
         layer, why = _take(layer, place, argument, settings)
@@ -57,9 +57,9 @@ def _take(layer: str, place: int, argument: GivenArgument, settings: dict[str, s
     """Read an argument into the `settings` of a layer: the layer, "" where it cannot be read, and what is said."""
     names = [f.name for f in REGISTRY[layer].settings()]
     name = argument.name or (names[place] if place < REGISTRY[layer].positional else "")
-    if foreign.plain(name) in ("topk", "k", "top") and layer in ("accuracy", "top_k"):
+    if foreign.plain(name) in ("topk", "k", "top") and layer in ("accuracy", "top_k_accuracy"):
         settings["k"] = argument.value
-        return "top_k", None
+        return "top_k_accuracy", None
     here = named_here(name, names) if name else None
     if here is not None:
         value = truth(argument.value)

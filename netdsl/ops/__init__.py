@@ -17,6 +17,7 @@ from netdsl.ops import (
     reduce,
     resize,
     shape,
+    sort,
     value,
 )
 from netdsl.ops.base import REGISTRY
@@ -39,5 +40,6 @@ __all__ = [
     "reduce",
     "resize",
     "shape",
+    "sort",
     "value",
 ]

@@ -190,6 +190,8 @@ class Op(Declared, abstract=True):
     """Inputs that may be the same for all samples where the others are not, and are then not repeated."""
     needs_batch: ClassVar[bool] = False
     """True when it is spelt for a batch alone: what is the same for all samples is then a batch of one."""
+    crowded: ClassVar[str] = "join them first: `(a, b) -> concat`"
+    """What is said where more arrows come in than it takes."""
     training_differs: ClassVar[bool] = False
     """True when training computes something else than inference: dropout, batchnorm."""
 

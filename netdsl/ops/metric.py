@@ -134,10 +134,11 @@ class PixelAccuracy(Accuracy):
     axis: Axis = None
 
 
-class TopK(Share):
+class TopKAccuracy(Share):
     """The share of labels that are among the `k` highest scores. Among equal scores the lower class comes first."""
 
-    example: ClassVar[str] = "(logits [10], label int[]) -> top_k(5)"
+    name: ClassVar[str] = "top_k_accuracy"
+    example: ClassVar[str] = "(logits [10], label int[]) -> top_k_accuracy(5)"
     positional: ClassVar[int] = 1
 
     k: Count = 5
@@ -147,7 +148,7 @@ class TopK(Share):
     def requirements(self) -> Iterator[Requirement]:
         yield from super().requirements()
         classes = self.x.shape[self.along]
-        message = f"`top_k({self.k})` needs at least {self.k} classes, not {classes}"
+        message = f"`top_k_accuracy({self.k})` needs at least {self.k} classes, not {classes}"
         yield Requirement(classes, ">=", self.k, message, code="wrong-setting", field="k")
 
     def right(self, rows: Array, labels: Array) -> Array:

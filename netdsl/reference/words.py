@@ -14,6 +14,7 @@ FAMILIES: dict[str, str] = {
     "cut": "Cutting, padding and rolling",
     "arithmetic": "Arithmetic",
     "reduce": "Summaries",
+    "sort": "Sorting",
     "recurrent": "Recurrence",
     "attention": "Attention",
     "value": "Values that no arrow brings",
@@ -42,6 +43,7 @@ SETTINGS: dict[str, str] = {
     "classes": "how many classes there are",
     "count": "how many symbols there are",
     "count_padding": "whether padding counts as zeros in the mean",
+    "descending": "whether the largest comes first",
     "dilation": "the distance between the taps of a window",
     "end": "the first position not taken; `none` is the end",
     "eps": "added to the variance",
@@ -52,9 +54,9 @@ SETTINGS: dict[str, str] = {
     "hidden": "units of the hidden state",
     "high": "the largest value that stays; `none` for no bound",
     "ignore": "the label that counts nowhere",
-    "indices": "whether the places of the maxima are a second result",
+    "indices": "whether the places of what is found are a second result",
     "init": "how the weights start",
-    "k": "how many of the highest scores count",
+    "k": "how many of the highest are taken",
     "keep": "whether the axes stay, of size 1",
     "kernel": "the size of the window",
     "kv_heads": "how many heads keys and values have; `none` is as many as queries",
@@ -212,11 +214,12 @@ Everything is counted from shapes alone, for one batch at inference. Three numbe
 | `cumsum` | 0 | n − 1 a row of n | 0 |
 | `sum`, `reduce_max`, `reduce_min`, `global_maxpool`, `argmax` | 0 | input elements − outputs | 0 |
 | `resize(mode=bilinear)` | 0 | 7 an output of an image (3, 7, 15 for one to three spatial axes) | 0 |
+| `top_k` | 0 | k · n − k (k + 1) / 2 a row of n | 0 |
 | `add`, `mul`, `sub`, `div`, `minimum`, `maximum` | 0 | 1 an element and further operand | 0 |
 | everything that only moves numbers | 0 | 0 | 0 |
 
 What moves numbers: `flatten`, `reshape`, `concat`, `split`, `crop`, `pad`, `slice`, `transpose`, `resize` to the
-nearest, `unpool`, `max_unpool`, `last`, `roll`, `detach`, and `dropout`, `spatial_dropout` and `drop_path` at
+nearest, `unpool`, `max_unpool`, `last`, `roll`, `sort`, `detach`, and `dropout`, `spatial_dropout` and `drop_path` at
 inference. Biases of recurrent layers are bias additions: `gates · biases` a unit and step. An operation that does not
 state a number is listed under the report's table as not counted.
 """

@@ -93,7 +93,7 @@ class Case:
         if self.op == "split":
             parts = self.settings(SIZES)[0][0]
             return parts if isinstance(parts, int) else len(parts)
-        return 2 if "indices=true" in self.layer else 1
+        return 2 if self.op == "top_k" or "indices=true" in self.layer else 1
 
     @property
     def symbols(self) -> bool:

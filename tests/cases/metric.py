@@ -15,10 +15,10 @@ CASES = [
     use("accuracy(threshold=0.3)", "1", "int", learns=False),
     use("pixel_accuracy(ignore=1)", "5 6 4", "int<5 6 4", learns=False),
     use("pixel_accuracy", "1 6 4", "int 6 4", learns=False),
-    use("top_k(2)", "5", "int<5", learns=False),
-    use("top_k(3, ignore=0)", "6 5", "int<5 6", learns=False),
-    use("top_k(1)", "ties 5 6 4", "int<5 6 4", learns=False),
-    use("top_k(2, axis=0)", "5 2", "int<5 2", learns=False),
+    use("top_k_accuracy(2)", "5", "int<5", learns=False),
+    use("top_k_accuracy(3, ignore=0)", "6 5", "int<5 6", learns=False),
+    use("top_k_accuracy(1)", "ties 5 6 4", "int<5 6 4", learns=False),
+    use("top_k_accuracy(2, axis=0)", "5 2", "int<5 2", learns=False),
     use("miou", "5 6 4", "int<5 6 4", learns=False),
     use("miou(ignore=1)", "9 6 4", "int<9 6 4", learns=False),
     *(use(f"miou(absent={word})", "9 2 2", "int<9 2 2", learns=False) for word in ("skip", "zero", "one")),
@@ -51,7 +51,7 @@ def pixel_accuracy(g: Given, *, threshold: float = 0.0, ignore: int = 255, axis:
 
 
 @reference
-def top_k(g: Given, k: int = 5, *, ignore: int = -100, axis: int | None = None) -> Tensor:
+def top_k_accuracy(g: Given, k: int = 5, *, ignore: int = -100, axis: int | None = None) -> Tensor:
     """Among equal scores the lower class comes first."""
     rows, labels = counted(g, ignore, axis)
     best = np.argsort(-rows.detach().numpy(), axis=1, kind="stable")[:, :k]

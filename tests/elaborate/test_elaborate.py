@@ -530,7 +530,7 @@ train LeNet {
   loss      (logits, label) -> cross_entropy
   loss      0.4 * ((side, label) -> cross_entropy)
   metric    (logits, label) -> accuracy
-  metric    top3: (logits, label) -> top_k(3)
+  metric    top3: (logits, label) -> top_k_accuracy(3)
   optimizer sgd(lr=0.05, momentum=0.9)
   schedule  cosine
   epochs    10

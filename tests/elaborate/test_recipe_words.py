@@ -229,10 +229,10 @@ def test_what_asks_for_float32_needs_no_row(row: str) -> None:
 # ---------------------------------------------------------------- losses and metrics
 
 TERMS = {
-    "metric (logits, label) -> top_k_categorical_accuracy(k=3)": "top_k(3)",
-    "metric topk_accuracy(3)": "metric (logits, label) -> top_k(3)",
-    "metrics top3": "metric (logits, label) -> top_k(3)",
-    "metric Accuracy(task=\"multiclass\", num_classes=10, top_k=3)": "metric (logits, label) -> top_k(3)",
+    "metric (logits, label) -> top_k_categorical_accuracy(k=3)": "top_k_accuracy(3)",
+    "metric topk_accuracy(3)": "metric (logits, label) -> top_k_accuracy(3)",
+    "metrics top3": "metric (logits, label) -> top_k_accuracy(3)",
+    "metric Accuracy(task=\"multiclass\", num_classes=10, top_k=3)": "metric (logits, label) -> top_k_accuracy(3)",
     "metrics \"accuracy\"": "metric (logits, label) -> accuracy",
     "metric (logits, label) -> acc(ignore_index=3)": "accuracy(ignore=3)",
     "loss \"sparse_categorical_crossentropy\"": "loss (logits, label) -> cross_entropy",

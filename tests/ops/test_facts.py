@@ -113,7 +113,9 @@ def test_other_words_for_operations() -> None:
 
 # ---------------------------------------------------------------- what a result reads
 
-LOOSE = ("maxpool", "adaptive_maxpool", "global_maxpool", "reduce_max", "reduce_min", "rnn", "lstm", "gru")
+LOOSE = (
+    "maxpool", "adaptive_maxpool", "global_maxpool", "reduce_max", "reduce_min", "rnn", "lstm", "gru", "top_k", "sort",
+)  # fmt: skip
 """Of what these read, not every number has a slope: that which is largest, or one direction of two."""
 
 

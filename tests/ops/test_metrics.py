@@ -55,7 +55,7 @@ def test_accuracy_reads_sequences_and_single_scores() -> None:
 
 
 def test_top_k_breaks_ties_by_class() -> None:
-    top = make("top_k", "4", "int", k=2)
+    top = make("top_k_accuracy", "4", "int", k=2)
     assert measure(top, ([[4, 3, 2, 1]] * 4, [0, 1, 2, 3])) == 0.5
     assert measure(top, ([[0, 0, 0, 0]] * 4, [0, 1, 2, 3])) == 0.5
     assert measure(top, ([[np.nan] * 4], [0])) == 0.0
@@ -96,7 +96,7 @@ def test_ignored_positions_count_nowhere(name: str) -> None:
     generator = np.random.default_rng(2)
     label, scores = generator.integers(0, 6, (40,)), generator.normal(size=(40, 6))
     settings: dict[str, Any] = {"ignore": 4, "axis": 0}
-    if name == "top_k":
+    if name == "top_k_accuracy":
         settings["k"] = 2
     metric = REGISTRY[name](Value("x", TensorType((6,))), Value("label", TensorType((), DType.INT)), **settings)
     kept = label != 4

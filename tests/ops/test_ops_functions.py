@@ -106,7 +106,7 @@ def test_mistakes_are_refused_in_words(case: Use, words: str) -> None:
         use("crop", "3 8 8", size=4, offset=5), use("crop", "3 4 4", margin=2), use("pad", "3 2 2", amount=2, mode=Word("reflect")),
         use("attention", "4 8", "4 7", "4 8"), use("attention", "4 8", "3 8", "3 8", causal=True),
         use("cross_entropy", "3 4 5", "int 4 6"), use("cross_entropy", "3 4", "int 5"), use("cross_entropy", "3", "int", weight=[1.0]),
-        use("mse", "3", "4"), use("mse", "3", "3 3"), use("hinge", "2", "int"), use("top_k", "3", "int", k=5),
+        use("mse", "3", "4"), use("mse", "3", "3 3"), use("hinge", "2", "int"), use("top_k_accuracy", "3", "int", k=5),
     ],
     ids=str,
 )  # fmt: skip

@@ -344,8 +344,8 @@ LOSSES = {
 
 
 def step_of(loss: str) -> Any:
-    metrics = "".join(f"  metric {m}: (y, label) -> {m}\n" for m in ("accuracy", "top_k(2)", "miou(ignore=-100)")).replace(
-        "metric top_k(2)", "metric top_k").replace("metric miou(ignore=-100)", "metric miou")  # fmt: skip
+    metrics = "".join(f"  metric {m}: (y, label) -> {m}\n" for m in ("accuracy", "top_k_accuracy(2)", "miou(ignore=-100)")).replace(
+        "metric top_k_accuracy(2)", "metric top_k_accuracy").replace("metric miou(ignore=-100)", "metric miou")  # fmt: skip
     return load_text(f"""
 block own() {{
   input scores
@@ -377,4 +377,4 @@ def test_a_step_learns_nothing_from_labels_that_are_not_there(loss: str) -> None
         assert np.isfinite(found["y.weight:next"]).all() == fine
         assert np.isnan(found["y.weight:next"]).all() == (not fine)
         counted = number in (0, 2, -100)
-        assert all(np.isfinite(found[m]) == counted for m in ("accuracy", "top_k", "miou")), number
+        assert all(np.isfinite(found[m]) == counted for m in ("accuracy", "top_k_accuracy", "miou")), number

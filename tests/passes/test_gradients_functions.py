@@ -201,20 +201,22 @@ def test_a_label_made_by_argmax_is_no_obstacle() -> None:
 # ---------------------------------------------------------------- metrics in a training step
 
 
-@pytest.mark.parametrize("name", ["accuracy", "pixel_accuracy", "top_k", "miou"])
+@pytest.mark.parametrize("name", ["accuracy", "pixel_accuracy", "top_k_accuracy", "miou"])
 def test_metrics_of_nothing_are_no_number(name: str) -> None:
-    layer = f"{name}({'1, ' if name == 'top_k' else ''}ignore=1)"
+    layer = f"{name}({'1, ' if name == 'top_k_accuracy' else ''}ignore=1)"
     net = load_text(f"net N {{\n input x [3, 2, 2], label int[2, 2]\n output y: (x, label) -> {layer}\n}}").net()
     got = ran(onnx_model(net), {"x": np.ones((2, 3, 2, 2), np.float32), "label": np.ones((2, 2, 2), np.int64)})
     assert np.isnan(got["y"])
 
 
-def test_top_k_of_an_open_number_of_classes() -> None:
-    net = load_text("net N {\n input x [C, 2], label int[2]\n output y: (x, label) -> top_k(2, axis=0)\n}").net()
+def test_top_k_accuracy_of_an_open_number_of_classes() -> None:
+    net = load_text(
+        "net N {\n input x [C, 2], label int[2]\n output y: (x, label) -> top_k_accuracy(2, axis=0)\n}"
+    ).net()
     session = onnxruntime.InferenceSession(onnx_model(net).SerializeToString(), options())
     rng = np.random.default_rng(0)
     scores, labels = rng.standard_normal((3, 5, 2)).astype(np.float32), rng.integers(0, 5, (3, 2))
-    op = make("top_k", "5 2", "int 2", k=2, axis=0)
+    op = make("top_k_accuracy", "5 2", "int 2", k=2, axis=0)
     assert isinstance(op, Metric)
     got = session.run(None, {"x": scores, "label": labels})[0]
     assert got == pytest.approx(op.value(op.counts(scores, labels)))

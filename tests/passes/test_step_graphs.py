@@ -40,7 +40,7 @@ PLAIN = """
 """
 ONE = "loss (y, label) -> cross_entropy"
 TWO = f"{ONE}\n  loss 0.5 * ((y, share) -> mse)"
-METRICS = "metric (y -> log_softmax -> neg, label) -> accuracy\n  metric (y, label) -> top_k(2)"
+METRICS = "metric (y -> log_softmax -> neg, label) -> accuracy\n  metric (y, label) -> top_k_accuracy(2)"
 
 
 def net_of(body: str, *rows: str) -> Net:

@@ -47,7 +47,7 @@ train Two {
   loss      (logits, label) -> cross_entropy(ignore=7)
   loss      extra: 0.4 * ((side, label) -> cross_entropy)
   metric    (logits, label) -> accuracy
-  metric    soft: (logits -> softmax, label) -> top_k(2)
+  metric    soft: (logits -> softmax, label) -> top_k_accuracy(2)
   metric    aside: (side, label) -> accuracy
   optimizer adamw(lr=0.004, eps=0.001, no_decay=true)
   schedule  cosine(warmup=0.5)

@@ -418,7 +418,7 @@ CHANGED = {
     "a layer": ("linear(10)", "dropout(0.1) -> linear(10)"),
     "a setting": ("-> relu", "-> tanh"),
     "a loss": ("-> cross_entropy", "-> cross_entropy(smoothing=0.1)"),
-    "a metric": ("-> accuracy", "-> top_k(2)"),
+    "a metric": ("-> accuracy", "-> top_k_accuracy(2)"),
 }
 
 

@@ -50,7 +50,7 @@ train Mlp {
   data      digits
   loss      (logits, label) -> cross_entropy
   metric    (logits, label) -> accuracy
-  metric    (logits, label) -> top_k(2)
+  metric    (logits, label) -> top_k_accuracy(2)
   optimizer sgd(lr=0.2, momentum=0.9)
   schedule  cosine
   epochs    3
@@ -91,7 +91,7 @@ def test_digits_are_learnt_and_the_run_stands_alone(tmp_path: Path) -> None:
     assert found["split"] == "test"
     assert found["samples"] == 179
     assert found["metrics"]["accuracy"] > 0.9
-    assert found["metrics"]["top_k"] >= found["metrics"]["accuracy"]
+    assert found["metrics"]["top_k_accuracy"] >= found["metrics"]["accuracy"]
     again = evaluate(run.folder, split="validation", device="cpu")
     assert again["metrics"]["accuracy"] == run.best["validation"]["metrics"]["accuracy"]
     assert again["loss"] == pytest.approx(run.best["validation"]["loss"])

@@ -569,7 +569,7 @@ LOSSES = [(word, row) for row in settings.LOSSES for word in row.words.split()]
 
 @pytest.mark.parametrize(("word", "row"), LOSSES, ids=lambda v: v if isinstance(v, str) else "")
 def test_losses_have_foreign_words(word: str, row: settings.ForeignRow) -> None:
-    keyword = "metric" if row.write.endswith(("accuracy", "top_k(5)")) else "loss"
+    keyword = "metric" if row.write.endswith(("accuracy", "top_k_accuracy(5)")) else "loss"
     layer = row.write.rpartition(" -> ")[2]
     assert written(helps(recipe(f"{keyword} (logits, label) -> {word}"))) == layer
     assert written(helps(recipe(f"{keyword} {word}"))).endswith(f"{keyword} (logits, label) -> {layer}")
@@ -618,7 +618,7 @@ def test_what_may_stand_by_place_is_decided_for_every_operation() -> None:
         "pad",
     }
     one |= {"crop", "slice", "split", "squeeze", "unsqueeze", "reshape", "transpose", "resize", "unpool"}
-    one |= {"max_unpool", "pixel_shuffle", "pixel_unshuffle", "top_k", "constant", "free_param"}
+    one |= {"max_unpool", "pixel_shuffle", "pixel_unshuffle", "top_k", "top_k_accuracy", "constant", "free_param"}
     assert by_place == {**dict.fromkeys(two, 2), **dict.fromkeys(one, 1)}
 
 

@@ -51,3 +51,27 @@ def test_samples_are_not_looked_up() -> None:
 def test_pytorchs_gather_is_another_thing(call: str) -> None:
     """It takes a number for each place along all axes: only of one axis is it a look-up of items."""
     assert helps(call).startswith("netdsl has no such layer yet; `(x, y) -> gather` looks up whole items")
+
+
+SORTS = {
+    "torch.topk(x, 3)": "x -> top_k(3)",
+    "torch.topk(x, 3, 1)": "x -> top_k(3, axis=0)",
+    "x.topk(k=3, dim=2, largest=true, sorted=true)": "x -> top_k(3, axis=1)",
+    "tf.math.top_k(x, k=3)": "x -> top_k(3)",
+    "torch.sort(x)": "x -> sort",
+    "torch.sort(x, 1, true)": "x -> sort(axis=0, descending=true)",
+    "x.sort(dim=2, descending=true)": "x -> sort(axis=1, descending=true)",
+    "torch.sort(table, 0)": "table -> sort(axis=0)",
+    "np.sort(x, axis=1)": "x -> sort(axis=0)",
+    "tf.sort(x, axis=-1)": "x -> sort(axis=-1)",
+}
+
+
+@pytest.mark.parametrize("call", SORTS)
+def test_numbers_are_put_in_order_along_the_axis_that_was_meant(call: str) -> None:
+    led_to(call, SORTS[call])
+
+
+def test_the_smallest_are_not_taken_for_the_largest() -> None:
+    assert helps("torch.topk(x, 3, largest=false)").startswith("nothing here stands for `largest`")
+    led_to("torch.argsort(x)", "(x -> sort(indices=true))[1]")

@@ -86,7 +86,7 @@ net CharRNN(vocab = 96, hidden = 256) {
 train CharRNN {
   data      text("shakespeare.txt")
   loss      (logits, label) -> cross_entropy
-  metric    top5: (logits, label) -> top_k(5)
+  metric    top5: (logits, label) -> top_k_accuracy(5)
   optimizer sgd(lr=0.05, momentum=0.9)
   epochs    10
 }

@@ -210,7 +210,7 @@ def test_items_of_a_file() -> None:
         # What it is,
         #  and how.
         net X(classes = 10, c: int, act: layer = relu) { relu }
-        train X { data digits; metric top5: (a, b) -> top_k(5); loss (a, b) -> f; epochs -1 }
+        train X { data digits; metric top5: (a, b) -> top_k_accuracy(5); loss (a, b) -> f; epochs -1 }
         """
     )
     library, neighbour, _, net, train = file.items

@@ -56,6 +56,13 @@ def look_up_each(table, places, dim):
     return found.reshape(*before, *places.shape[1:], *after)
 '''
 
+LARGEST = '''
+def largest(x, k, dim):
+    """The k largest numbers along `dim` and their places; of equal ones the first."""
+    values, places = x.sort(dim=dim, descending=True, stable=True)
+    return values.narrow(dim, 0, k), places.narrow(dim, 0, k)
+'''
+
 HINGE_LOSS = '''
 def hinge_loss(scores, labels, margin=1.0):
     """The mean of `max(0, margin - y * score)`: y is 1 for labels above 0, else -1."""
@@ -115,6 +122,7 @@ FUNCTIONS: dict[str, str] = {
     "may_read": MAY_READ.strip(),
     "look_up": LOOK_UP.strip(),
     "look_up_each": LOOK_UP_EACH.strip(),
+    "largest": LARGEST.strip(),
     "hinge_loss": HINGE_LOSS.strip(),
     "nan_outside": NAN_OUTSIDE.strip(),
     "binary_cross_entropy": BINARY_CROSS_ENTROPY.strip(),

@@ -197,9 +197,13 @@ NO_USUAL = frozenset(
         "roll",
         "cumsum",
         "slice",
+        "sort",
+        "top_k",
     )
 )
 """Layers for which no axis is the usual one, or another for images and for sequences."""
+WITH_BATCH = frozenset(("gather", "top_k", "sort"))
+"""Those along an axis of any meaning, which every framework counts with the batch."""
 BY_CLASS = frozenset(("softmax", "log_softmax", "argmax", "normalize"))
 """Those that go over the classes: the last axis where channels come last."""
 
@@ -212,11 +216,11 @@ def without_batch(word: str, layer: str, name: str | None, value: str) -> str | 
         return value if value == "-1" else None  # no other layer of that name sums over another than the last
     if value.lower() == "none":
         return "None"
+    if layer in WITH_BATCH:
+        return shifted(value)
     torch = TORCH_NAME.match(word) or name in ("dim", "dims", "start_dim")
     if layer in NO_USUAL:
         return shifted(value) if torch else "None" if value == "-1" and layer in BY_CLASS else None
-    if layer == "gather":
-        return shifted(value)
     if layer == "one_hot":
         return "None" if value == "-1" else shifted(value)
     if value in ("0", "1") or (not torch and value in ("-1", "3")):

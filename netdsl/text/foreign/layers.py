@@ -269,6 +269,8 @@ WAYS: tuple[Way, ...] = (
     Way("reduce_max(axis=0)", IMAGE, "amax torch_max ReduceMax"),
     Way("reduce_min(axis=0)", IMAGE, "amin torch_min ReduceMin"),
     Way("argmax", IMAGE, "ArgMaxLayer arg_max"),
+    Way("(x -> top_k(3))[0]", VECTOR, "topk_values top_values"),
+    Way("(x -> sort(indices=true))[1]", VECTOR, "argsort"),
     Way("0 - x", IMAGE, "negative Negate"),
     Way("relu", IMAGE, "nonlinearity activation_fn"),
     # sequences
@@ -350,7 +352,6 @@ MISSING: tuple[Missing, ...] = (
     Missing("index_add index_fill index_put"),
     Missing("scatter scatter_add ScatterND ScatterElements tensor_scatter_nd_update"),
     Missing("where Where masked_fill masked_select condition tf_where"),
-    Missing("sort argsort topk_values msort"),
     Missing("cumprod cummax cumulative_product"),
     Missing("einsum tensordot Einsum EinsumDense"),
     Missing("deform_conv DeformConv2d DeformableConvolution deformable_conv dcn"),

@@ -297,8 +297,8 @@ LOSSES: tuple[ForeignRow, ...] = (
         "(logits, label) -> accuracy", "acc categorical_accuracy binary_accuracy sparse_categorical_accuracy top1"
     ),
     ForeignRow(
-        "(logits, label) -> top_k(5)",
-        "top5 top5_accuracy topk_accuracy top_k_categorical_accuracy sparse_top_k_categorical_accuracy top_k_accuracy",
+        "(logits, label) -> top_k_accuracy(5)",
+        "top5 top5_accuracy topk_accuracy top_k_categorical_accuracy sparse_top_k_categorical_accuracy",
     ),
 )
 """Losses and metrics over the scores and the label of a sample."""

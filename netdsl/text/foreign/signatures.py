@@ -106,6 +106,8 @@ FUNCTIONAL: dict[str, str] = {
     "roll": "shifts dims=None",
     "cumsum": "dim",
     "index_select": "dim",
+    "topk": "k dim=-1 largest=True sorted=True",
+    "sort": "dim=-1 descending=False stable=False",
     "squeeze unsqueeze": "dim",
     "chunk": "chunks dim=0",
     "split": "split_size_or_sections dim=0",

@@ -9,7 +9,7 @@ from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.codegen.onnx.rules.arithmetic import as_real
 from netdsl.codegen.onnx.rules.loss import counted_labels, total
 from netdsl.codegen.onnx.rules.reduce import class_numbers, hot
-from netdsl.ops.metric import Accuracy, Metric, Miou, PixelAccuracy, TopK
+from netdsl.ops.metric import Accuracy, Metric, Miou, PixelAccuracy, TopKAccuracy
 
 
 def counted(op: Metric, label: TensorName, build: Builder) -> tuple[TensorName, TensorName]:
@@ -40,8 +40,8 @@ def accuracy(op: Accuracy, inputs: Sequence[TensorName], build: Builder) -> Tens
     return share(build.node("Equal", [predicted(op, x, op.threshold, build), label]), counts, build)
 
 
-@rules.lowers(TopK)
-def top_k(op: TopK, inputs: Sequence[TensorName], build: Builder) -> TensorName:
+@rules.lowers(TopKAccuracy)
+def top_k_accuracy(op: TopKAccuracy, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """A label is right when fewer than k classes lie ahead: a higher score, or an equal one of a lower class."""
     x, label = inputs
     axis = op.along + 1

@@ -16,6 +16,7 @@ from netdsl.codegen.pytorch.rules import (
     reduce,
     resize,
     shape,
+    sort,
     value,
 )
 
@@ -35,5 +36,6 @@ __all__ = [
     "reduce",
     "resize",
     "shape",
+    "sort",
     "value",
 ]
