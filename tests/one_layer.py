@@ -77,12 +77,15 @@ class Layer:
             count = int(np.prod(shape[2:]))
             rows = [rng.permutation(int(below))[:count] for _ in range(shape[0] * shape[1])]
             return torch.from_numpy(np.stack(rows).reshape(shape))
+        if kind == "signed":
+            return torch.from_numpy(rng.integers(1, 10, shape) * rng.choice([-1, 1], shape))
         if type.dtype is DType.INT:
             return torch.from_numpy(rng.integers(0, int(below or 2), shape))
         if type.dtype is DType.BOOL:
             return torch.from_numpy(rng.integers(0, 2, shape) > 0)
         draws = {"unit": rng.uniform(0.05, 0.95, shape), "ties": rng.integers(-1, 2, shape) * 1.0}
         draws["edges"] = rng.choice(EDGES, shape)
+        draws["halves"] = rng.integers(-8, 9, shape) / 2
         return torch.from_numpy(np.float32(draws.get(kind, rng.standard_normal(shape)))).double()
 
     @cached_property

@@ -157,7 +157,7 @@ def bind_op(site: Site, op: type[Op], arguments: Sequence[syntax.Argument], span
         try:
             bound[name] = Setting(read_setting(fields[name], value), argument.span, argument.value)
         except RuleError as error:
-            help = error.help or _misfit(site, op, matched, name)
+            help = error.help or _kind(fields[name], value) or _misfit(site, op, matched, name)
             if help is None:
                 _refuse_unknown(site, fields[name], argument.value)
             help = help or _setting_help(site, fields[name], value, argument)
@@ -191,6 +191,17 @@ def _refuse_misnamed(site: Site, declared: Field, written: syntax.Expr) -> None:
         if help is not None:
             message = f"`{declared.name}` takes {declared.kind.says}, not `{text}`"
             site.error("wrong-kind", message, written.span, help=help)
+
+
+def _kind(declared: Field, value: Any) -> str | None:
+    """`to(long)`: a kind of number in the words of others."""
+    words = list(declared.kind.words()) if declared.kind else []
+    if "float" not in words or not isinstance(value, Word | str):
+        return None
+    from netdsl.text import foreign  # late: right texts need none
+
+    same = foreign.kind(str(value), words)
+    return f"write `{same}`" if same else None
 
 
 def _misfit(site: Site, op: type[Op], matched: Mapping[str, syntax.Argument], name: str) -> str | None:

@@ -8,7 +8,7 @@ import netdsl.elaborate.core as core
 import netdsl.elaborate.functions as functions
 import netdsl.elaborate.parameters as parameters
 from netdsl.dims import Dim
-from netdsl.dims.tensors import DType, Value
+from netdsl.dims.tensors import Value
 from netdsl.elaborate.arguments import bind_op
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import dotted_name, find_layer, unknown_layer
@@ -30,7 +30,8 @@ from netdsl.text import syntax
 def _call(site: Site, expr: syntax.Call) -> Any:
     function = expr.function
     if isinstance(function, syntax.Name) and function.id in functions.FUNCTIONS and not site.scope.find(function.id):
-        return builtin(site, expr, function.id)
+        if expr.arguments or find_layer(site, function) is None:
+            return builtin(site, expr, function.id)
     return configure(site, expr)
 
 
@@ -122,8 +123,8 @@ def _check_method(site: Site, function: syntax.Attribute, call: syntax.Call) -> 
 
     texts = [a.span.text for a in call.arguments]
     arrow = found.value if isinstance(found.value, Value) else None
-    real = arrow is not None and arrow.type.dtype is DType.FLOAT
-    help = asked(function.value.id, name, ", ".join(texts), arrow.type.rank, real) if arrow is not None else None
+    kind = None if arrow is None else arrow.type
+    help = None if kind is None else asked(function.value.id, name, ", ".join(texts), kind.rank, kind.dtype)
     help = help or advice.called_on(site, name, function.value.id, texts, function.span) or ""
     place = places.place_of(site, function.span, False)
     if place is not None and place.row and f"write `{function.value.id}." in help:

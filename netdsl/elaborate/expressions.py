@@ -25,7 +25,8 @@ def _name(site: Site, expr: syntax.Name) -> Any:
         return read_name(site, expr)
     layer = find_layer(site, expr)
     if layer is None and expr.id in functions.FUNCTIONS:
-        site.error("wrong-kind", f"`{expr.id}` is a function of numbers: write `{expr.id}(…)`", expr.span)
+        help = "arrows take `to(int)`" if expr.id == "int" else None
+        site.error("wrong-kind", f"`{expr.id}` is a function of numbers: write `{expr.id}(…)`", expr.span, help=help)
     if layer is None:
         unknown_name(site, expr)
     return layer
@@ -59,7 +60,8 @@ def _tuple(site: Site, expr: syntax.TupleOf) -> Any:
     items = tuple(item for item, _ in parts)
     if items and not any(isinstance(i, Value | Bundle) for i in items):
         return functions.bounded(site, items, expr.span)
-    items = tuple(_arrow_of(site, item, part) for item, part in parts)
+    among = [item for item, _ in parts]
+    items = tuple(_arrow_of(site, item, part, among) for item, part in parts)
     for item, (_, part) in zip(items, parts, strict=True):
         if not isinstance(item, Value | Bundle):
             site.error("wrong-kind", f"a bundle holds arrows, not {describe(item)}", part.span)
@@ -79,10 +81,10 @@ def _parts(site: Site, part: syntax.Expr | syntax.Spread) -> Sequence[Any]:
     return value
 
 
-def _arrow_of(site: Site, item: Any, expr: syntax.Expr | syntax.Spread) -> Any:
-    """A number beside arrows is a constant arrow: `(x, 0.5) -> maximum`."""
+def _arrow_of(site: Site, item: Any, expr: syntax.Expr | syntax.Spread, among: Sequence[Any]) -> Any:
+    """A number among arrows is a constant arrow: `(x, 0.5) -> maximum`."""
     if isinstance(item, NUMBERS) and not isinstance(item, bool):
-        return nodes.constant(site, float(item), expr)
+        return nodes.constant(site, item, expr, nodes.is_whole(item, among))
     return item
 
 
@@ -118,7 +120,7 @@ def _attribute(site: Site, expr: syntax.Attribute) -> Any:
     if name not in SHAPE_ATTRIBUTES:
         from netdsl.text.foreign.attributes import asked  # late: right texts need none
 
-        help = asked(expr.value.span.text, name, "", value.type.rank)
+        help = asked(expr.value.span.text, name, "", value.type.rank, value.type.dtype)
         if help is None and find_layer(site, expr.name):  # `(x -> conv(8, 3)).relu`
             help = f"layers are applied by `->`: write `{name}` behind an arrow, as in `x -> {name}` for an arrow `x`"
         help = help or did_you_mean(name, SHAPE_ATTRIBUTES)

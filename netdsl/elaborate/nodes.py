@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from netdsl.dims import SizeTooComplex
-from netdsl.dims.tensors import Value
+from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.bounds import LAYER
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.requirements import check_amounts, check_requirements, simplified
@@ -137,8 +137,15 @@ def operate(site: Site, name: str, operands: tuple[Value, ...], span: Span, oper
     return result
 
 
-def constant(site: Site, number: float, written: syntax.Expr | syntax.Spread) -> Value:
-    setting = Setting(number, written.span, None if isinstance(written, syntax.Spread) else written)
-    result = add(site, REGISTRY["constant"](number), written.span, {"value": setting})
+def is_whole(number: float, others: Sequence[Any]) -> bool:
+    """Whether a number is whole beside arrows: where it is written so, and they hold whole numbers."""
+    kinds = {v.type.dtype for v in others if isinstance(v, Value)} - {DType.BOOL}
+    return isinstance(number, int) and kinds == {DType.INT}
+
+
+def constant(site: Site, number: float, written: syntax.Expr | syntax.Spread, whole: bool) -> Value:
+    value = int(number) if whole else float(number)
+    setting = Setting(value, written.span, None if isinstance(written, syntax.Spread) else written)
+    result = add(site, REGISTRY["constant"](value, whole), written.span, {"value": setting})
     assert isinstance(result, Value)
     return result

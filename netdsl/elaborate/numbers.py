@@ -71,12 +71,12 @@ def refuse_call(site: Site, call: syntax.Call) -> NoReturn:
 def of_arrows(site: Site, call: syntax.Call, name: str) -> str:
     """`max(x, image)`, `len(x)`: help for a function of numbers that is given arrows."""
     first = call.arguments[0].span.text
-    if name in OF_ARROWS:
+    if name in OF_ARROWS or name in REGISTRY:
         led = places.led(site, reader(site), call.function.span, False, call.span.text)
         if led is not None:
             return led
-    if name in ("floor", "ceil", "round", "int"):
-        return "no layer rounds"
+    if name == "int":
+        return f"write `{first} -> to(int)`"
     if name == "len":
         return f"a batch is never counted; the sizes of one sample are `{first}.shape`"
     return f"what an arrow holds is not known before the net runs; its sizes are, as in `{first}.shape`"

@@ -91,7 +91,9 @@ def _repeat(site: Site, expr: syntax.Binary, layer: Any, count: Any) -> Repeat:
     return Repeat(layer, count, expr.span)
 
 
-ARROW_OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "**": "power"}
+ARROW_OPERATORS = {
+    "+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floor_div", "%": "remainder", "**": "power",
+}  # fmt: skip
 
 
 def _arrow_arithmetic(site: Site, expr: syntax.Binary, left: Any, right: Any) -> Value:
@@ -102,17 +104,25 @@ def _arrow_arithmetic(site: Site, expr: syntax.Binary, left: Any, right: Any) ->
         help = conditions.without_arrows(expr, left, right)
         site.error("wrong-kind", f"`{expr.operator}` does not work on arrows", expr.operator_span, help=help)
     operands = []
-    for value, side in ((left, expr.left), (right, expr.right)):
+    if expr.operator in COMMENTS and isinstance(right, NUMBERS) and right == 0:
+        site.error("division-by-zero", f"`{expr.span.text}` divides by zero", expr.span)
+    for place, (value, side, other) in enumerate(((left, expr.left, right), (right, expr.right, left))):
         if isinstance(value, Dim):
             site.error("wrong-kind", "an arrow cannot be combined with a size of the input", side.span)
         if isinstance(value, NUMBERS) and not isinstance(value, bool):
-            value = nodes.constant(site, float(value), side)
+            value = nodes.constant(site, value, side, _is_whole(value, other, place, expr.operator))
         if not isinstance(value, Value):
             help = _arrow_help(site, value, side, expr)
             message = f"`{expr.operator}` joins two arrows, but this is {describe(value)}"
             site.error("wrong-kind", message, side.span, help=help)
         operands.append(value)
     return nodes.operate(site, name, tuple(operands), expr.span, operator=expr.operator)
+
+
+def _is_whole(number: float, other: Any, place: int, operator: str) -> bool:
+    """Whether a number on that side of an arrow is whole. Of powers only those to a whole number from 0 on are."""
+    real = operator == "**" and (place == 0 or number < 0)
+    return not real and nodes.is_whole(number, (other,))
 
 
 def _arrow_help(site: Site, value: Any, side: syntax.Expr, whole: syntax.Binary) -> str | None:

@@ -19,6 +19,7 @@ from netdsl.ops import (
     shape,
     sort,
     value,
+    whole,
 )
 from netdsl.ops.base import REGISTRY
 
@@ -42,4 +43,5 @@ __all__ = [
     "shape",
     "sort",
     "value",
+    "whole",
 ]

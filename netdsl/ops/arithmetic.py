@@ -290,11 +290,19 @@ class Clamp(Elementwise):
     high: Annotated[float | None, FloatKind()] = None
 
     def prepare(self) -> None:
-        float_of(self.x, self.name)
+        number_of(self.x, self.name)
         if self.low is None and self.high is None:
             raise RuleError("`clamp` needs `low` or `high`", field="low", help="write `clamp(0, 1)` or `clamp(high=6)`")
+        for field, bound in (("low", self.low), ("high", self.high)):
+            if self.whole and bound is not None and bound % 1:
+                message = f"`{field}` of whole numbers is a whole number, not {bound:g}"
+                raise RuleError(message, field=field, help="make real numbers of them first: `to(float)`")
         if self.low is not None and self.high is not None and self.low > self.high:
             raise RuleError(f"`low` is {self.low:g}, which is above `high`, {self.high:g}", field="high")
+
+    @property
+    def whole(self) -> bool:
+        return self.x.type.dtype is DType.INT
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         from netdsl.ops.backward.activation import Between

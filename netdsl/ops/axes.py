@@ -57,14 +57,17 @@ def float_of(value: Value, name: str, field: str = "x") -> None:
     if value.type.dtype is not DType.FLOAT:
         raise RuleError(
             f"`{name}` works on real numbers, but its input is {value.type}",
-            code="wrong-kind", field=field, help="give whole numbers a meaning first: `embedding` or `one_hot`",
+            code="wrong-kind", field=field, help="make real numbers of them first: `embedding`, `one_hot`, `to(float)`",
         )  # fmt: skip
 
 
 def number_of(value: Value, name: str, field: str = "x") -> None:
     """Refuse truth values where numbers are meant."""
     if value.type.dtype is DType.BOOL:
-        raise RuleError(f"`{name}` works on numbers, but its input is {value.type}", code="wrong-kind", field=field)
+        message = f"`{name}` works on numbers, but its input is {value.type}"
+        raise RuleError(
+            message, code="wrong-kind", field=field, help="as numbers they are 0 and 1: `to(float)`, `to(int)`"
+        )
 
 
 def rank_at_least(value: Value, rank: int, name: str, field: str = "x") -> None:

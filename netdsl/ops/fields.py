@@ -161,6 +161,18 @@ class FloatKind(Kind):
 
 
 @record
+class NumberKind(Kind):
+    """A number that stays what it is: whole or real."""
+
+    says = "a number"
+
+    def read(self, value: object) -> int | float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise self.refuse(value)
+        return value
+
+
+@record
 class BoolKind(Kind):
     says = "`true` or `false`"
 
@@ -324,6 +336,7 @@ Int = Annotated[int, IntKind()]
 Count = Annotated[int, IntKind(1)]
 Whole = Annotated[int, IntKind(0)]
 Float = Annotated[float, FloatKind()]
+Number = Annotated[int | float, NumberKind()]
 NonNegative = Annotated[float, FloatKind(0.0)]
 Fraction = Annotated[float, FloatKind(0.0, 1.0)]
 Bool = Annotated[bool, BoolKind()]

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight
 from netdsl.ops.base import Gradients, Op, RuleError, Tape
-from netdsl.ops.fields import Float, Initialiser, IntKind, ListKind
+from netdsl.ops.fields import Bool, Initialiser, IntKind, ListKind, Number
 
 
 class ReadsNothing(Op, abstract=True):
@@ -19,16 +19,20 @@ class ReadsNothing(Op, abstract=True):
 
 
 class Constant(ReadsNothing):
-    """A number of the text beside an arrow: the `2` of `2 * x`. It has no axes and no batch."""
+    """A number of the text beside an arrow: the `2` of `2 * x`. It has no axes and no batch.
+
+    Beside whole numbers alone a whole one is whole.
+    """
 
     example: ClassVar[str] = "2 * x [8]"
     no_gradient: ClassVar[str] = "is a number of the text, which nothing changes"
     positional: ClassVar[int] = 1
 
-    value: Float
+    value: Number
+    whole: Bool = False
 
     def result(self) -> TensorType:
-        return TensorType((), DType.FLOAT, batched=False)
+        return TensorType((), DType.INT if self.whole else DType.FLOAT, batched=False)
 
 
 class FreeParam(ReadsNothing):

@@ -13,6 +13,7 @@ FAMILIES: dict[str, str] = {
     "shape": "Joining and rearranging",
     "cut": "Cutting, padding and rolling",
     "arithmetic": "Arithmetic",
+    "whole": "Whole numbers and kinds of numbers",
     "reduce": "Summaries",
     "sort": "Sorting",
     "recurrent": "Recurrence",
@@ -59,6 +60,7 @@ SETTINGS: dict[str, str] = {
     "k": "how many of the highest are taken",
     "keep": "whether the axes stay, of size 1",
     "kernel": "the size of the window",
+    "kind": "what the numbers become",
     "kv_heads": "how many heads keys and values have; `none` is as many as queries",
     "layers": "how many layers read one another",
     "low": "the smallest value that stays; `none` for no bound",
@@ -87,6 +89,7 @@ SETTINGS: dict[str, str] = {
     "unbiased": "whether the sum is divided by one less than there are",
     "value": "the number",
     "weight": "one number a class; `none` weighs all alike",
+    "whole": "whether it is a whole number",
     "width": "numbers in each vector",
 }
 """What each setting of an operation is, by its name."""
@@ -191,7 +194,7 @@ Everything is counted from shapes alone, for one batch at inference. Three numbe
 | `gru` | 3 times as many | 14 a unit | 3 a unit |
 | `lstm` | 4 times as many | 17 a unit | 5 a unit |
 | `embedding`, `one_hot`, `gather` | 0 | 0 | 0 |
-| `relu`, `relu6`, `abs`, `neg`, `clamp` | 0 | 1 an element | 0 |
+| `relu`, `relu6`, `abs`, `neg`, `clamp`, `floor`, `ceil`, `round` | 0 | 1 an element | 0 |
 | `leaky_relu`, `prelu` | 0 | 2 an element | 0 |
 | `sigmoid`, `elu` | 0 | 3 an element | 1 an element |
 | `tanh`, `exp`, `log`, `sqrt`, `sin`, `cos`, `power` | 0 | 0 | 1 an element |
@@ -216,11 +219,12 @@ Everything is counted from shapes alone, for one batch at inference. Three numbe
 | `resize(mode=bilinear)` | 0 | 7 an output of an image (3, 7, 15 for one to three spatial axes) | 0 |
 | `top_k` | 0 | k · n − k (k + 1) / 2 a row of n | 0 |
 | `add`, `mul`, `sub`, `div`, `minimum`, `maximum` | 0 | 1 an element and further operand | 0 |
+| `floor_div`, `remainder` | 0 | 1 an element | 0 |
 | everything that only moves numbers | 0 | 0 | 0 |
 
 What moves numbers: `flatten`, `reshape`, `concat`, `split`, `crop`, `pad`, `slice`, `transpose`, `resize` to the
-nearest, `unpool`, `max_unpool`, `last`, `roll`, `sort`, `detach`, and `dropout`, `spatial_dropout` and `drop_path` at
-inference. Biases of recurrent layers are bias additions: `gates · biases` a unit and step. An operation that does not
-state a number is listed under the report's table as not counted.
+nearest, `unpool`, `max_unpool`, `last`, `roll`, `sort`, `detach`, `to`, and `dropout`, `spatial_dropout` and
+`drop_path` at inference. Biases of recurrent layers are bias additions: `gates · biases` a unit and step. An operation
+that does not state a number is listed under the report's table as not counted.
 """
 """What is counted, as the operations state it."""

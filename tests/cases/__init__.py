@@ -9,7 +9,7 @@ from cases.case import Case
 
 FAMILIES = (
     "activation", "arithmetic", "attention", "conv", "cut", "dropout", "linear", "loss", "metric", "normalize", "pool",
-    "recurrent", "reduce", "resize", "shape", "sort", "value",
+    "recurrent", "reduce", "resize", "shape", "sort", "value", "whole",
 )  # fmt: skip
 
 

@@ -20,6 +20,8 @@ CASES = [
     use("add", "param 3 4", "3 4"),
     use("add", "int 4", "4"),
     use("add", "int 4", "int 4", learns=False),
+    *(use(name, "signed 3 4", "signed 1 4", learns=False) for name in ("add", "mul", "sub", "minimum", "maximum")),
+    *(use(name, "signed 3 4", learns=False) for name in ("abs", "neg", "clamp(-2, 3)", "clamp(low=1)", "clamp(high=0)")),
     use("add", "3 H W", "3 1 1"),
     use("mul", "3 4 5", "3 1 1"),
     use("mul", "3 4", "3 4", "3 4"),

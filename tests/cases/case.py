@@ -40,7 +40,8 @@ class Case:
     """`layer` is the text of one layer. An input is its sizes after what it holds:
 
     `int` (whole numbers, 0 or 1), `bool` (truth values), `int<5` (below 5), `places<12` (as `int`, none twice in a channel), `unit` (between 0
-    and 1, for logarithms and labels of two classes), `ties` (few different values), and `param` in front where it is
+    and 1, for logarithms and labels of two classes), `ties` (few different values), `halves` (from -4 to 4),
+    `signed` (whole numbers from -9 to 9 without 0), and `param` in front where it is
     learned and the same for all samples.
     """
 
@@ -109,11 +110,11 @@ def sized(word: str, sizes: Mapping[str, int]) -> str:
 def declared(name: str, text: str) -> str:
     """`int<5 3 H` as the row that declares it."""
     sizes = [w for w in text.split() if not KIND.match(w)]
-    kind = "int" if re.search(r"\b(int|places)\b", text) else "bool" if "bool" in text.split() else ""
+    kind = "int" if re.search(r"\b(int|places|signed)\b", text) else "bool" if "bool" in text.split() else ""
     return f"{'param' if 'param' in text.split() else 'input'} {name} {kind}[{', '.join(sizes)}]"
 
 
-KIND = re.compile(r"(int|bool|places|unit|ties|edges|param)\b")
+KIND = re.compile(r"(int|bool|places|signed|unit|ties|edges|halves|param)\b")
 
 
 def use(layer: str, *inputs: str, **more: Any) -> Case:

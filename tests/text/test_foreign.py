@@ -618,11 +618,11 @@ def test_what_may_stand_by_place_is_decided_for_every_operation() -> None:
         "pad",
     }
     one |= {"crop", "slice", "split", "squeeze", "unsqueeze", "reshape", "transpose", "resize", "unpool"}
-    one |= {"max_unpool", "pixel_shuffle", "pixel_unshuffle", "top_k", "top_k_accuracy", "constant", "free_param"}
+    one |= {"max_unpool", "pixel_shuffle", "pixel_unshuffle", "top_k", "top_k_accuracy", "constant", "free_param", "to"}
     assert by_place == {**dict.fromkeys(two, 2), **dict.fromkeys(one, 1)}
 
 
-@pytest.mark.parametrize("name", sorted({op.name for op in REGISTRY.values()} - set(INNER)))
+@pytest.mark.parametrize("name", sorted({op.name for op in REGISTRY.values()} - {*INNER, *FUNCTIONS}))
 def test_more_by_place_than_declared_is_refused(name: str) -> None:
     op = REGISTRY[name]
     given = ", ".join(["1"] * (op.positional + 1))
@@ -632,7 +632,8 @@ def test_more_by_place_than_declared_is_refused(name: str) -> None:
 
 LITERALS = ("1", "2", "0.5", "true", "(1, 2)")
 DECLARATIONS = {"data": DATA, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
-OPERATIONS = sorted({op.name for op in REGISTRY.values()} - set(INNER))
+OPERATIONS = sorted({op.name for op in REGISTRY.values()} - {*INNER, *FUNCTIONS})
+"""With brackets `floor` and its like are functions of numbers."""
 
 
 def calls(name: str, most: int) -> list[str]:
@@ -706,7 +707,7 @@ PLACED_WORDS = [
 def test_a_word_by_its_place_joins_the_setting_that_takes_it(name: str, setting: str, word: str) -> None:
     takes = [f.name for f in REGISTRY[name].settings() if f.kind and word in f.kind.words()]
     for spelt in (word, f'"{word}"'):
-        if REGISTRY[name].positional and takes[0] in ("amount", "margin"):
+        if REGISTRY[name].positional and takes[0] in ("amount", "margin", "kind"):
             continue  # by its place it is read already, or stands beside what it excludes
         help = told(name, spelt)
         assert f"{takes[0]}={word}" in written(help) or word == "none", (spelt, help)
@@ -721,7 +722,7 @@ def test_a_switch_by_its_place_is_turned_on(name: str, switch: str) -> None:
     assert f"{switch}=true" in written(told(name, switch))
 
 
-@pytest.mark.parametrize("name", [n for n in OPERATIONS if REGISTRY[n].positional and n not in ("lstm", "gru")])
+@pytest.mark.parametrize("name", [n for n in OPERATIONS if REGISTRY[n].positional and n not in ("lstm", "gru", "to")])
 def test_an_activation_by_its_place_follows_the_layer(name: str) -> None:
     words = {w for f in REGISTRY[name].settings() if f.kind for w in f.kind.words()}
     numbers = ", ".join([number_for(name)] * REGISTRY[name].positional)

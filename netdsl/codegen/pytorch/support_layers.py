@@ -118,6 +118,18 @@ class OneHot(nn.Module):
         return hot.to(self.one.dtype).movedim(-1, self.dim)
 '''
 
+REAL = '''
+class Real(nn.Module):
+    """Whole numbers and truth values as numbers of the kind that the module is."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("one", torch.ones(()), persistent=False)
+
+    def forward(self, x):
+        return x.to(self.one.dtype)
+'''
+
 DROP_PATH = '''
 class DropPath(nn.Module):
     """While training, leaves out whole samples, and scales the others up."""
@@ -197,6 +209,7 @@ LAYERS: dict[str, str] = {
     "MaskedAttention": MASKED_ATTENTION.strip(),
     "GroupedAttention": GROUPED_ATTENTION.strip(),
     "OneHot": ONE_HOT.strip(),
+    "Real": REAL.strip(),
     "bed_of_nails": BED_OF_NAILS.strip(),
 }
 """Name to source."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from netdsl.text.foreign import arithmetic
+from netdsl.text.foreign import arithmetic, kind
 from netdsl.text.foreign.calls import CALL
 from netdsl.text.foreign.pieces import given, parts
 
@@ -23,11 +23,11 @@ ATTRIBUTES: Mapping[str, str] = {
 WITH_BATCH = ("shape", "rank", "elements")
 """Those that count the batch elsewhere."""
 NEEDLESS = frozenset(
-    ("clone", "copy", "contiguous", "to", "cuda", "cpu", "data", "device", "is_cuda", "dtype")
-)  # fmt: skip
-"""What is done to arrows elsewhere, and says nothing of a net."""
-REAL = frozenset(("half", "double", "float", "bfloat16", "type", "astype"))
-"""What makes real numbers of whole ones, and says nothing of those that are real."""
+    ("clone", "copy", "contiguous", "to", "cuda", "cpu", "data", "device", "is_cuda", "dtype", "type", "astype")
+)
+"""What is done to arrows elsewhere, and says nothing of a net; to another kind of number it is a layer."""
+TOLD = ("to", "type", "astype", "cast")
+"""Methods that are told the kind of number."""
 HELD = frozenset(("item", "tolist", "numpy", "eval"))
 """What an arrow holds while a net runs."""
 
@@ -52,13 +52,19 @@ def attribute(word: str) -> str | None:
     return next((here for here, words in ATTRIBUTES.items() if word.lower() in words.split()), None)
 
 
-def asked(arrow: str, word: str, arguments: str, rank: int, real: bool = True) -> str | None:
-    """`x.ndim`, `x.size(1)`: what an arrow is asked for; PyTorch counts the batch among the axes."""
+def asked(arrow: str, word: str, arguments: str, rank: int, held: str = "float") -> str | None:
+    """`x.ndim`, `x.size(1)`: what an arrow is asked for; PyTorch counts the batch among the axes.
+
+    `held` is the kind of number that the arrow has.
+    """
+    made = kind(re.sub(r"^(\w+=)?[\w.]*\.|['\"]", "", arguments) if word in TOLD else word, ("int", "float", "bool"))
+    if made is not None and made != held:
+        return f"numbers of another kind are made by a layer: write `{arrow} -> to({made})`"
     if word in HELD:
         return f"what an arrow holds is not known before the net runs; its sizes are, as in `{arrow}.shape`"
     if word in ("requires_grad_", "requires_grad", "trainable"):
         return f"`frozen` in front of the row `{arrow}` says that its weights are not trained; leave `.{word}` out"
-    if word in NEEDLESS or (word in REAL and real):
+    if word in NEEDLESS or made is not None:
         return f"where and in which kind of number a net computes is no part of it: write `{arrow}`"
     if word in ("T", "mT", "t"):
         return _turned(arrow, rank)

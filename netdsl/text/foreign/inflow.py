@@ -11,9 +11,9 @@ from netdsl.text.foreign.pieces import given, parts
 from netdsl.text.foreign.special import GivenArgument
 
 JOINS = {"concat": "->", "stack": "->", "add": "+", "mul": "*", "sub": "-", "div": "/", "matmul": "->", "maximum": "->",
-         "minimum": "->", "power": "**"}  # fmt: skip
+         "minimum": "->", "power": "**", "floor_div": "//", "remainder": "%"}  # fmt: skip
 """Layers of several arrows, with what stands between these or behind them."""
-NUMBERED = frozenset(("add", "mul", "sub", "div", "maximum", "minimum", "power"))
+NUMBERED = frozenset(("add", "mul", "sub", "div", "floor_div", "remainder", "maximum", "minimum", "power"))
 """Those that take numbers beside arrows."""
 ROLES = {"query": "q", "key": "k", "value": "v", "other": "b", "input": "x", "target": "label"}
 """Inputs, as other frameworks call them."""

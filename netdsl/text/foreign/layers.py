@@ -234,6 +234,8 @@ WAYS: tuple[Way, ...] = (
     Way("x * y", PAIR, "Multiply elemwise_mul elementwise_mul CMulTable hadamard dot_mul"),
     Way("x - y", PAIR, "Subtract elemwise_sub difference"),
     Way("x / y", PAIR, "Divide true_divide elemwise_div"),
+    Way("x // y", PAIR, "floor_divide FloorDivide floordiv elementwise_floordiv"),
+    Way("x % y", PAIR, "mod floormod floor_mod FloorMod modulo elementwise_mod"),
     Way("(x + y) / 2", PAIR, "Average average_layer AverageLayer"),
     Way("(x, y) -> maximum", PAIR, "elementwise_max eltwise_max element_max"),
     Way("(x, y) -> stack", PAIR, "torch_stack Pack"),
@@ -272,6 +274,10 @@ WAYS: tuple[Way, ...] = (
     Way("(x -> top_k(3))[0]", VECTOR, "topk_values top_values"),
     Way("(x -> sort(indices=true))[1]", VECTOR, "argsort"),
     Way("0 - x", IMAGE, "negative Negate"),
+    Way("round", IMAGE, "rint round_half_to_even torch_round"),
+    Way("to(float)", WORDS, "cast CastLayer astype as_type to_float ToFloat float float32 float64"),
+    Way("to(int)", IMAGE, "long to_int ToInt int32 int64 Int8 uint8"),
+    Way("to(bool)", IMAGE, "to_bool ToBool bool boolean"),
     Way("relu", IMAGE, "nonlinearity activation_fn"),
     # sequences
     Way("lstm(32)", SEQUENCE, "LSTM", 0),
@@ -318,9 +324,8 @@ NO_LAYERS: dict[str, str] = {
     "arithmetic stands in a row by itself, with `_` for what comes in, as in `_ * 2`": "Lambda LambdaLayer",
     "leave it out: `netdsl report FILE` prints the shape of every row": "print printf println print_shape "
     "print_summary summary show display debug torchinfo plot_model",
-    "the kind of number is said at the input, as in `input x [8]` or `input words int[8]`; `embedding` and `one_hot` "
-    "make real numbers of whole ones": "cast astype CastLayer to_float ToFloat as_type type_as float32 ToTensor "
-    "float half double long int int32 int64",
+    "the kind of number is said at the input, as in `input words int[8]`, and `to` changes it": "type_as ToTensor half "
+    "double float16 bfloat16",
     "a layer acts on every step of a sequence by itself: write the layer alone": "TimeDistributed BatchApply "
     "TimeDistributedDense",
     "a net begins with a row such as `input image [3, 224, 224]`": "Input InputLayer placeholder InputSpec Placeholder "
@@ -415,7 +420,8 @@ MISSING: tuple[Missing, ...] = (
     Missing("prod reduce_prod product", says="`x * y` multiplies two arrows"),
     Missing("tan atan sinh cosh asin"),
     Missing("erf erfinv lgamma digamma"),
-    Missing("sign signum torch_round"),
+    Missing("sign signum"),
+    Missing("fmod trunc fix truncate"),
     Missing("log1p", "(x + 1) -> log"),
     Missing("expm1", "(x -> exp) - 1"),
     Missing("reciprocal", "1 / x"),

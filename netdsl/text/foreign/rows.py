@@ -28,7 +28,10 @@ def asked(row: Way) -> list[str]:
     return list(ONE_OF[layer])
 
 
-SIGNS = {"x ** 2": "power", "x + y": "add", "x * y": "mul", "x - y": "sub", "x / y": "div"}
+SIGNS = {
+    "x ** 2": "power", "x + y": "add", "x * y": "mul", "x - y": "sub", "x / y": "div", "x // y": "floor_div",
+    "x % y": "remainder",
+}  # fmt: skip
 
 
 def leading(write: str) -> str | None:

@@ -157,6 +157,9 @@ VALUES: dict[str, str] = {
     "reflect": "reflection mirror",
     "replicate": "edge border",
     "constant": "zero",
+    "int": "int8 int16 int32 int64 uint8 long integer",
+    "float": "float16 float32 float64 bfloat16 half double",
+    "bool": "bool_ boolean",
 }
 """Words that settings take, with what they are called elsewhere."""
 

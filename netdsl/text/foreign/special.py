@@ -50,6 +50,16 @@ def activation(arguments: Sequence[GivenArgument]) -> str | None:
 
 NUMBER_BY_NUMBER = re.compile(r"(?:torch|F)\.gather\b")
 """PyTorch's `gather`, which looks up one number for each place: another thing than the layer of that name."""
+
+
+def rounded(word: str, arguments: list[GivenArgument]) -> tuple[str, list[GivenArgument]]:
+    """`torch.div(x, 2, rounding_mode="floor")` as `torch.floor_divide(x, 2)`."""
+    modes = [a for a in arguments if a.name == "rounding_mode"]
+    if plain(word) not in ("div", "divide") or [_bare(a.value) for a in modes] != ["floor"]:
+        return word, arguments
+    return "floor_divide", [a for a in arguments if a not in modes]
+
+
 GATED = ("lstm", "gru")
 
 

@@ -82,7 +82,7 @@ def known_value(text: str, words: Sequence[str]) -> str | None:
 
 def value_here(text: str, setting: str | None = None) -> str | None:
     """The text of a value as it is written here; None where it says nothing: `None`, `valid`."""
-    bare = re.sub(r"^(?:tf|torch|nn|F|keras)\.(?:\w+\.)*", "", text.strip().strip("'\""))
+    bare = re.sub(r"^(?:tf|torch|nn|F|keras|np|numpy|jnp)\.(?:\w+\.)*", "", text.strip().strip("'\""))
     if bare in ("True", "False"):
         return bare.lower()
     if key(bare) in NOTHING.split():

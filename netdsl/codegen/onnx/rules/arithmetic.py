@@ -65,7 +65,8 @@ def function(op: Exp | Log | Sqrt | Sin | Cos | Abs | Neg, inputs: Sequence[Tens
 
 @rules.lowers(Clamp)
 def clamp(op: Clamp, inputs: Sequence[TensorName], build: Builder) -> TensorName:
-    bounds = ["" if b is None else build.constant(b) for b in (op.low, op.high)]
+    kind = "int64" if op.whole else "float32"
+    bounds = ["" if b is None else build.constant(b, kind) for b in (op.low, op.high)]
     return build.node("Clip", [inputs[0], *(bounds if bounds[1] else bounds[:1])])
 
 

@@ -8,7 +8,7 @@ from netdsl.ops.value import BatchOfOne, Constant, FreeParam, OnlyOne, PerSample
 
 @rules.lowers(Constant)
 def constant(op: Constant, inputs: Sequence[TensorName], build: Builder) -> TensorName:
-    return build.constant(op.value)
+    return build.constant(op.value, "int64" if op.whole else "float32")
 
 
 @rules.lowers(FreeParam)

@@ -18,6 +18,7 @@ from netdsl.codegen.pytorch.rules import (
     shape,
     sort,
     value,
+    whole,
 )
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "shape",
     "sort",
     "value",
+    "whole",
 ]

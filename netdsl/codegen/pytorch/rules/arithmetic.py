@@ -70,4 +70,5 @@ def negative(op: Neg) -> Spelling:
 @rules.lowers(Clamp)
 def clamp(op: Clamp) -> Spelling:
     bounds: dict[str, Any] = {"min": op.low, "max": op.high}
-    return Spelling(call=Made("torch.clamp", (Operand(),), {k: v for k, v in bounds.items() if v is not None}))
+    given = {k: int(v) if op.whole and isinstance(v, float) else v for k, v in bounds.items() if v is not None}
+    return Spelling(call=Made("torch.clamp", (Operand(),), given))
