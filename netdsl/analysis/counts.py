@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 from netdsl.analysis.numbered import numbered
@@ -57,6 +58,11 @@ def number(extent: Extent, sizes: Mapping[str, int]) -> int:
 
 def shape_at(type_: TensorType, sizes: Mapping[str, int]) -> tuple[int, ...]:
     return tuple(number(d, sizes) for d in type_.shape)
+
+
+def items_at(type_: TensorType, sizes: Mapping[str, int]) -> int:
+    """How many items of a sample a value stands for: 1 outside `along`."""
+    return prod([number(d, sizes) for d in type_.folded])
 
 
 def factors_at(op: Op, sizes: Mapping[str, int]) -> tuple[tuple[int, ...], ...]:

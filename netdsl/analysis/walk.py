@@ -7,7 +7,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from netdsl.analysis.columns import Tally, in_rows, summed
-from netdsl.analysis.counts import LayerAt, reading_at, shape_at, windows_at
+from netdsl.analysis.counts import LayerAt, items_at, reading_at, shape_at, windows_at
 from netdsl.analysis.dropped import LostPixels, find_loss
 from netdsl.analysis.explain import Followed, explain
 from netdsl.analysis.fields import FollowedAxes, outwards
@@ -20,7 +20,7 @@ from netdsl.base.record import changed
 from netdsl.dims.tensors import MOST, DType, TensorType, Value, Weight
 from netdsl.graph import Block, Graph, Node, Recurrent, joined
 from netdsl.ops.base import Follows, Op, Reading
-from netdsl.ops.value import BatchOfOne, Constant
+from netdsl.ops.value import BatchAxis, Constant, IntoBatch, OutOfBatch
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError
 from netdsl.text.written import Written
 
@@ -140,16 +140,27 @@ class Walk:
         for node in graph.nodes:
             if isinstance(node.op, Block):
                 _add(total, self.block(node, node.op, place))
-            elif isinstance(node.op, BatchOfOne):  # an axis for the layer behind or before it
+            elif isinstance(node.op, BatchAxis):  # an axis for the layer behind or before it
                 self.schedule.alias(node.results[0], node.inputs[0])
-                self.fields[node.results[0]] = self.fields.get(node.inputs[0])
+                self.fields[node.results[0]] = self.regarded(node.op)
             elif not isinstance(node.op, Constant):  # a number of the text is no layer
                 _add(total, self.layer(node, node.op, place))
         return total
 
+    def regarded(self, op: BatchAxis) -> AxisViews | None:
+        """The field of a value whose items become samples, or are none any more: as of the steps of a recurrence."""
+        field = self.fields.get(op.x)
+        if isinstance(op, IntoBatch):
+            return self.sight.inwards(field, self.shape(op.x), False)
+        return outwards(field) if isinstance(op, OutOfBatch) else field
+
+    def items(self, values: Iterable[Value]) -> int:
+        """How many items of a sample each of some values stands for, inside `along`."""
+        return max((items_at(v.type, self.sizes) for v in values), default=1)
+
     def bytes(self, type_: TensorType) -> int:
         """Memory of one tensor, for the whole batch."""
-        total = type_.dtype.size * (self.batch if type_.per_sample else 1)
+        total = type_.dtype.size * (self.batch if type_.per_sample else 1) * items_at(type_, self.sizes)
         for extent in shape_at(type_, self.sizes):
             total *= extent
         return total
@@ -169,9 +180,10 @@ class Walk:
         warnings = self.look(node, op, weights)
         path = place.of(node.name)
         owned = self.owns(node, place)
+        activation = self.run(node, op, path) * place.steps
+        place = place._replace(steps=place.steps * self.items(node.results))
         batched = any(r.type.per_sample for r in node.results)
         scale = place.steps * (self.batch if batched else 1)
-        activation = self.run(node, op, path) * place.steps
         at = LayerAt(op, self.sizes, scale, weights if owned else (), activation)
         count, silent = measured(at)
         if at.missing:
@@ -260,7 +272,7 @@ class Walk:
             return
         reading: Reading = reading_at(op, 0, 0, self.sizes)
         for old, new in zip(before, after, strict=True):
-            answer = reading[old.axes[0]] if old and old.axis else None
+            answer = reading[old.axes[0]] if old and old.axis and old.axes[0] >= 0 else None
             if old and old.axis and new and new.axis and isinstance(answer, Follows) and answer.window:
                 yield old.axis, new.axis, answer.window
 

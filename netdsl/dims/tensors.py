@@ -47,6 +47,8 @@ class TensorType:
     """The batch axis has length one: a value that is the same for all samples, for an operation that needs the axis."""
     plane: tuple[Extent, ...] = ()
     """Of places within a channel, as a pooling gives them: the sizes of the channel that they count through."""
+    folded: tuple[Extent, ...] = ()
+    """Axes that lie in the batch, behind the samples: inside `along` every item is a sample of its own."""
 
     @property
     def rank(self) -> int:
@@ -85,14 +87,15 @@ class TensorType:
         return any(type(d) is not int for d in self.shape)
 
     def with_shape(self, *shape: Extent) -> TensorType:
-        return TensorType(shape, self.dtype, self.batched, self.single)
+        return TensorType(shape, self.dtype, self.batched, self.single, folded=self.folded)
 
     def with_dtype(self, dtype: DType) -> TensorType:
-        return TensorType(self.shape, dtype, self.batched, self.single)
+        return TensorType(self.shape, dtype, self.batched, self.single, folded=self.folded)
 
     def at(self, sizes: Mapping[str, int]) -> TensorType:
         """The same type with numbers for its symbols."""
-        return self.with_shape(*(at(d, sizes) for d in self.shape))
+        shape, folded = (tuple(at(d, sizes) for d in part) for part in (self.shape, self.folded))
+        return TensorType(shape, self.dtype, self.batched, self.single, folded=folded)
 
     def __str__(self) -> str:
         shape = "[" + ", ".join(str(d) for d in self.shape) + "]"

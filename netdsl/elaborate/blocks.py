@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import netdsl.elaborate.along as along
 import netdsl.elaborate.core as core
 import netdsl.elaborate.nodes as nodes
 import netdsl.elaborate.parameters as parameters
@@ -153,6 +154,8 @@ def _note_unused(site: Site, build: Build, definition: syntax.Definition) -> Non
 @core.applies(BlockLayer)
 def apply(site: Site, layer: BlockLayer, value: Arrows, span: Span) -> Arrows:
     """Use a block on some arrows: one node that holds the built body."""
+    if along.stands_for(layer):
+        return along.apply(site, layer, value, span)
     before = site.limits.layers
     value, same = over_samples(site, layer.definition, value, span)
     block = instantiate(site, layer, value, span)

@@ -10,7 +10,7 @@ from netdsl.elaborate.context import Site
 from netdsl.elaborate.scope import Build, NodeNames, RowValue
 from netdsl.elaborate.values import Bundle, Failed, arrows, counted
 from netdsl.graph import Block, Node
-from netdsl.ops.value import BatchOfOne
+from netdsl.ops.value import BatchAxis
 from netdsl.text import syntax
 from netdsl.text.source import Span
 
@@ -89,7 +89,7 @@ def owns_weights(node: Node) -> bool:
 
 def name_row(build: Build, label: str | None) -> None:
     """Give the nodes of a finished row their names (see `netdsl.graph` for what names mean)."""
-    for node in [n for n in build.fresh if isinstance(n.op, BatchOfOne)]:
+    for node in [n for n in build.fresh if isinstance(n.op, BatchAxis)]:
         node.name = build.names.number(node.name)
         build.fresh.remove(node)
     fresh, named = build.fresh, build.named

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import netdsl.elaborate.along as along
 import netdsl.elaborate.core as core
 import netdsl.elaborate.nodes as nodes
 from netdsl.dims.tensors import Value
@@ -61,7 +62,7 @@ def _use(site: Site, shared: Shared, value: Arrows, span: Span) -> tuple[Arrows,
 
 
 def _use_block(site: Site, shared: Shared, value: Arrows, span: Span) -> Arrows:
-    if isinstance(shared.layer, BlockLayer):
+    if isinstance(shared.layer, BlockLayer) and not along.stands_for(shared.layer):
         return core.apply(site, shared.layer, value, span)
     block = _inline_block(site, shared, value)
     types = [o.value.type for o in block.body.outputs]

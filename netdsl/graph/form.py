@@ -107,10 +107,11 @@ def _operands(node: Node, called: Mapping[Value, str]) -> Iterator[str]:
 
 
 def type_text(type: TensorType) -> str:
-    """`[3, H, W]`, `int[T]`, `[4] for all` samples, `[4] for one` where the batch has length one."""
+    """`[3, H, W]`, `int[T]`, `[4] for all` samples, `[4] for one` in a batch of one, `[4] each of [T]` items."""
     kept = f" within [{', '.join(map(str, type.plane))}]" if type.plane else ""
     whose = " for one" if type.single else "" if type.batched else " for all"
-    return f"{type}{kept}{whose}"
+    each = f" each of [{', '.join(map(str, type.folded))}]" if type.folded else ""
+    return f"{type}{kept}{whose}{each}"
 
 
 def literal(value: Any) -> str:

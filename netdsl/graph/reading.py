@@ -24,8 +24,15 @@ NODE = re.compile(r"(?P<name>\S+): \((?P<operands>.*)")
 CALL = re.compile(
     r"(?P<name>\w+)\((?P<settings>.*)\)(?: shares (?P<shares>\S+))?(?: keyed (?P<keyed>\S+))?(?P<frozen> frozen)?"
 )
-ENTRY = re.compile(r"(?P<name>\S+) (?P<type>(?:\w*)\[.*\](?: for \w+)?)(?P<start> given| = .*)?")
-TYPE = re.compile(r"(?P<dtype>\w*)\[(?P<shape>.*?)\](?: within \[(?P<plane>.*)\])?(?: for (?P<whose>all|one))?")
+ENTRY = re.compile(r"(?P<name>\S+) (?P<type>(?:\w*)\[.*\](?: for \w+)?(?: each of \[.*\])?)(?P<start> given| = .*)?")
+TYPE = re.compile(
+    r"(?P<dtype>\w*)\[(?P<shape>.*?)\](?: within \[(?P<plane>.*?)\])?(?: for (?P<whose>all|one))?"
+    r"(?: each of \[(?P<folded>.*)\])?"
+)
+
+
+SIZES = ("shape", "plane", "folded")
+"""The parts of a type that are lists of sizes."""
 
 
 class FormError(ValueError):
@@ -254,9 +261,9 @@ def types_of(text: str) -> list[str]:
 def type_of(text: str) -> TensorType:
     """The type that is written so."""
     found = _match(TYPE, text)
-    shape, plane = (tuple(map(value_of, parts(found[part] or "", ", "))) for part in ("shape", "plane"))
+    shape, plane, folded = (tuple(map(value_of, parts(found[part] or "", ", "))) for part in SIZES)
     whose = found["whose"]
-    return TensorType(shape, DType(found["dtype"] or "float"), whose != "all", whose == "one", plane)
+    return TensorType(shape, DType(found["dtype"] or "float"), whose != "all", whose == "one", plane, folded)
 
 
 OPERATORS: dict[type[ast.operator], Any] = {

@@ -162,7 +162,9 @@ def remedy(wanted: Extent, rank: int, back: int) -> str | None:
 def together(*types: TensorType) -> TensorType:
     """The first type as what values of these types have together has it: with a batch if one of them has."""
     batched = [t for t in types if t.batched]
-    return TensorType(types[0].shape, types[0].dtype, bool(batched), bool(batched) and all(t.single for t in batched))
+    folded = batched[0].folded if batched else ()
+    single = bool(batched) and all(t.single for t in batched)
+    return TensorType(types[0].shape, types[0].dtype, bool(batched), single, folded=folded)
 
 
 def broadcast(types: Sequence[TensorType]) -> TensorType:

@@ -120,7 +120,8 @@ class Maxpool(_Pool):
 
     def result(self) -> TensorType | tuple[TensorType, ...]:
         pooled = self.pooled()
-        places = TensorType(pooled.shape, DType.INT, pooled.batched, pooled.single, plane=self.x.type.spatial)
+        whose = (pooled.batched, pooled.single)
+        places = TensorType(pooled.shape, DType.INT, *whose, self.x.type.spatial, pooled.folded)
         return (pooled, places) if self.indices else pooled
 
     def requirements(self) -> Iterator[Requirement]:

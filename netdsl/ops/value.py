@@ -56,16 +56,12 @@ class FreeParam(ReadsNothing):
         return {"": outgoing[0]}
 
 
-class BatchOfOne(Op):
-    """A value that is the same for all samples with a batch axis of length one, for what needs that axis."""
+class BatchAxis(Op, abstract=True):
+    """Makes axes part of the batch, or takes them out of it: no layer, and no row of a report."""
 
     internal: ClassVar[bool] = True
-    broadcasts: ClassVar[bool] = True
 
     x: Value
-
-    def result(self) -> TensorType:
-        return TensorType(self.x.shape, self.x.type.dtype, batched=True, single=True)
 
     def contractions(self) -> tuple[tuple[int, ...], ...]:
         return ()
@@ -75,6 +71,15 @@ class BatchOfOne(Op):
 
     def in_place(self) -> bool:
         return True
+
+
+class BatchOfOne(BatchAxis):
+    """A value that is the same for all samples with a batch axis of length one, for what needs that axis."""
+
+    broadcasts: ClassVar[bool] = True
+
+    def result(self) -> TensorType:
+        return TensorType(self.x.shape, self.x.type.dtype, batched=True, single=True)
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         return {"x": tape(OnlyOne, outgoing[0])}
@@ -88,6 +93,40 @@ class OnlyOne(BatchOfOne):
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         return {"x": tape(BatchOfOne, outgoing[0])}
+
+
+class IntoBatch(BatchAxis):
+    """Every item of the first axis as a sample of its own: what stands in front of the layer of an `along`."""
+
+    def result(self) -> TensorType:
+        whole = self.x.type
+        return TensorType(
+            whole.shape[1:], whole.dtype, whole.batched, whole.single, folded=(*whole.folded, whole.shape[0])
+        )
+
+    def windows(self) -> None:
+        return None
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(OutOfBatch, outgoing[0], self.x)}
+
+
+class OutOfBatch(BatchAxis):
+    """The items that `IntoBatch` made samples of, as the first axis again; `like` is what it made them of."""
+
+    like: Value
+
+    def result(self) -> TensorType:
+        item = self.x.type
+        return TensorType(
+            (item.folded[-1], *item.shape), item.dtype, item.batched, item.single, folded=item.folded[:-1]
+        )
+
+    def windows(self) -> None:
+        return None
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(IntoBatch, outgoing[0])}
 
 
 class PerSample(Op):

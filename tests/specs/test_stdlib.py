@@ -98,6 +98,10 @@ def residual_block(w: Weights, x: Tensor) -> Tensor:
     return x + conv_norm_relu(w, "main.", x, padding=1)
 
 
+def on_items(w: Weights, x: Tensor) -> Tensor:
+    return torch.stack([conv_norm_relu(w, "", item, padding=1) for item in x.unbind(1)], 1)
+
+
 def shortcut(w: Weights, x: Tensor, stride: int) -> Tensor:
     if "skip.conv1.weight" not in w:
         return x
@@ -213,6 +217,7 @@ USES = [
     Use("prelude", "squeeze_excite(4)", (8, 5, 6), (8, 5, 6), squeeze_excite),
     Use("prelude", "residual(conv(4, 3, pad=1))", (4, 5, 6), (4, 5, 6), residual),
     Use("prelude", "residual(conv_bn_relu(4))", (4, 5, 6), (4, 5, 6), residual_block),
+    Use("prelude", "along(conv_bn_relu(4))", (3, 4, 5, 6), (3, 4, 5, 6), on_items),
     Use("resnet", "basic(4)", (4, 9, 8), (4, 9, 8), basic(1)),
     Use("resnet", "basic(6, stride=2)", (4, 9, 8), (6, 5, 4), basic(2)),
     Use("resnet", "bottleneck(2)", (8, 9, 8), (8, 9, 8), bottleneck(1, 1)),

@@ -17,11 +17,15 @@ from netdsl.codegen.onnx.scan import own_names
 from netdsl.codegen.onnx.scope import NUMPY, GraphScope, ValueNames, named
 from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.unroll import steps_of, unroll
+from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Node, Recurrent, State
 
 if TYPE_CHECKING:
     from netdsl.codegen.onnx.lower import Lowering, NodePlace
+
+Samples = dict[tuple[Extent, ...], TensorName]
+"""How many there are, by the axes that lie in the batch: inside `along` every item is one."""
 
 
 def write_recurrent(
@@ -30,8 +34,7 @@ def write_recurrent(
     """Append the Scan. Time is axis 1 of what it reads and makes: the batch stays in front."""
     build = lowering.builder(node, scope, at)
     sequences = node.inputs[: len(block.sequences)]
-    alone = any(v.type.single for v in sequences)
-    batch = build.ints(1) if alone else lowering.sizes.batch()
+    batch = _samples(lowering, sequences, names, build)
     given = iter(node.inputs[len(block.sequences) :])
     initial = [_initial(state, given, batch, names, build) for state in block.states]
     stacked = node.results[: len(block.body.outputs)]
@@ -67,6 +70,15 @@ def write_recurrent(
     return outputs
 
 
+def _samples(lowering: Lowering, sequences: Sequence[Value], names: ValueNames, build: NodeBuilder) -> Samples:
+    alone = any(v.type.single for v in sequences)
+    found: Samples = {(): build.ints(1) if alone else lowering.sizes.batch()}
+    for value in sequences:
+        if value.type.folded not in found:
+            found[value.type.folded] = build.shape_of(named(value, names, build.scope), 0, 1)
+    return found
+
+
 def _directions(block: Recurrent) -> dict[str, list[int]]:
     """Attributes of a scan that begins at the end; an empty list is none to ONNX."""
     if not block.reverse:
@@ -77,39 +89,41 @@ def _directions(block: Recurrent) -> dict[str, list[int]]:
     return directions
 
 
-def _initial(
-    state: State, given: Iterator[Value], batch: TensorName, names: ValueNames, build: NodeBuilder
-) -> TensorName:
+def _initial(state: State, given: Iterator[Value], batch: Samples, names: ValueNames, build: NodeBuilder) -> TensorName:
     """The state before the first step: the next of the node's inputs, or filled with a number."""
     if not isinstance(state.initial, Value):
         return _filled(state, batch, build)
     value = next(given)
-    name = named(value, names, build.scope)
-    return _per_sample(name, value.type, batch, build) if _batched(state) else name
+    return _per_sample(named(value, names, build.scope), value.type, _whole(state), batch, build)
 
 
-def _batched(state: State) -> bool:
-    """Whether every sample has its own; one that starts as a free parameter soon differs between samples."""
-    return state.current.type.batched or state.following.type.batched
+def _whole(state: State) -> TensorType:
+    """The type of a state: one that starts as a free parameter soon differs between samples."""
+    return state.current.type if state.current.type.batched else state.following.type
 
 
-def _filled(state: State, batch: TensorName, build: NodeBuilder) -> TensorName:
+def _filled(state: State, batch: Samples, build: NodeBuilder) -> TensorName:
     """The state before the first step where that is a number."""
-    kind = state.current.type
-    shape = build.extents(*([batch] if _batched(state) else []), *kind.shape)
+    kind, whole = state.current.type, _whole(state)
+    shape = build.extents(*([batch[whole.folded]] if whole.batched else []), *kind.shape)
     value = np.array([state.initial], NUMPY[kind.dtype])
     return build.node("ConstantOfShape", [shape], value=numpy_helper.from_array(value))
 
 
-def _per_sample(name: TensorName, type: TensorType, batch: TensorName, build: NodeBuilder) -> TensorName:
-    """The value with a batch axis in front, repeated for every sample when it has none."""
-    return name if type.batched else build.node("Expand", [name, build.extents(batch, *type.shape)])
+def _per_sample(
+    name: TensorName, type: TensorType, whole: TensorType, batch: Samples, build: NodeBuilder
+) -> TensorName:  # fmt: skip
+    """The value with a batch axis in front where the whole has one, repeated for every sample."""
+    if type.batched or not whole.batched:
+        return name
+    return build.node("Expand", [name, build.extents(batch[whole.folded], *type.shape)])
 
 
-def _leaving(node: Node, block: Recurrent) -> list[tuple[Value, bool]]:
-    """What a step gives, the next states first, and whether every sample has its own."""
-    leaving = [(s.following, _batched(s)) for s in block.states]
-    return leaving + [(o.value, r.type.batched) for o, r in zip(block.body.outputs, node.results, strict=False)]
+def _leaving(node: Node, block: Recurrent) -> list[tuple[Value, TensorType]]:
+    """What a step gives, the next states first, with a type that says whether every sample has its own."""
+    types = [_whole(s) for s in block.states] + [r.type for r in node.results]
+    values = [*(s.following for s in block.states), *(o.value for o in block.body.outputs)]
+    return list(zip(values, types, strict=False))
 
 
 def _step(
@@ -118,20 +132,19 @@ def _step(
     block: Recurrent,
     scope: GraphScope,
     inner: ValueNames,
-    batch: TensorName,
+    batch: Samples,
     at: NodePlace,
 ) -> list[TensorName]:
     """Append the nodes of one step, whose inputs `inner` names; what it gives."""
     lowering.write(block.body, scope, inner, at.inside(node))
     build = lowering.builder(node, scope, at)
     return [
-        _per_sample(named(v, inner, build.scope), v.type, batch, build) if batched else named(v, inner, build.scope)
-        for v, batched in _leaving(node, block)
+        _per_sample(named(v, inner, build.scope), v.type, whole, batch, build) for v, whole in _leaving(node, block)
     ]
 
 
 def _body(
-    lowering: Lowering, node: Node, block: Recurrent, outside: GraphScope, batch: TensorName, at: NodePlace
+    lowering: Lowering, node: Node, block: Recurrent, outside: GraphScope, batch: Samples, at: NodePlace
 ) -> GraphProto:
     """One step: states, then one element of each sequence; gives the next states, then the step's outputs."""
     scope = GraphScope(outside.ledger)
@@ -139,7 +152,7 @@ def _body(
     inner = {v: outside.ledger.unique(f"{at.path}/{v.name}") for v in entering}
     made = _step(lowering, node, block, scope, inner, batch, at)
     results = own_names(made, scope, lowering.builder(node, scope, at))
-    kinds = [TensorType(v.shape, v.type.dtype, batched) for v, batched in _leaving(node, block)]
+    kinds = [TensorType(v.shape, v.type.dtype, w.batched, folded=w.folded) for v, w in _leaving(node, block)]
     nodes = simplify(scope.nodes, results)
     arrows = {name for n in nodes for name in n.output} - set(results)
     return helper.make_graph(

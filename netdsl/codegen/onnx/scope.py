@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -69,10 +70,16 @@ class Ledger:
         self.weights[key] = self.known[key]
         return self.called.get(key, TensorName(key))
 
+    def _samples(self, type: TensorType) -> int | str:
+        """How long the batch axis is: every item along a folded one is a sample."""
+        items = prod([d for d in type.folded if isinstance(d, int)])
+        factors = [*([] if type.single else [self.batch]), *(str(d) for d in type.folded if not isinstance(d, int))]
+        return "*".join([*factors, *([str(items)] if items != 1 else [])]) if factors else items
+
     def info(self, name: str, type: TensorType) -> ValueInfoProto:
         """Name, element type and shape: symbols by name, other symbolic sizes as their text."""
         shape: list[int | str] = [d if isinstance(d, int) else str(d) for d in type.shape]
-        front = [1 if type.single else self.batch] if type.batched else []
+        front = [self._samples(type)] if type.batched else []
         return helper.make_tensor_value_info(name, ELEMENTS[type.dtype], [*front, *shape])
 
 

@@ -21,8 +21,10 @@ from netdsl.text.foreign.values import NOWHERE, elsewhere, freezes, left_out, na
 
 CALL = re.compile(r"(?:self\.)?([A-Za-z_][\w.]*)\s*\((.*)\)", re.DOTALL)
 NAME = re.compile(r"(?:self\.)?([A-Za-z_]\w*)")
-WRAPPERS = frozenset(("timedistributed", "batchapply", "jit", "checkpoint", "dataparallel"))
+WRAPPERS = frozenset(("jit", "checkpoint", "dataparallel"))
 """Words around a layer that say nothing here."""
+ON_ITEMS = frozenset(("timedistributed", "batchapply", "vmap"))
+"""Words around a layer that is applied to every item of an axis."""
 
 
 class CallReader:
@@ -86,10 +88,16 @@ class CallReader:
             return chained([s for s in stages if s]) if all(stages) and stages else None
         if plain(word) == "bidirectional" and len(arguments) == 1:
             return special.both_ways(self.stage(arguments[0].value) or "")
-        if plain(word) in WRAPPERS and arguments and arguments[0].name is None:
-            inner = self.stage(arguments[0].value)
-            return inner.removeprefix("flatten -> ") if inner is not None else None
+        if plain(word) in WRAPPERS | ON_ITEMS and arguments and arguments[0].name is None:
+            inner = (self.stage(arguments[0].value) or "").removeprefix("flatten -> ") or None
+            return self.on_items(inner, arguments[1:]) if inner and plain(word) in ON_ITEMS else inner
         return self.call(word, arguments)
+
+    def on_items(self, inner: str, settings: list[GivenArgument]) -> str | None:
+        """A layer on every item of an axis; one that reads vectors does so by itself. Not certain of another axis."""
+        if settings:
+            return None
+        return inner if re.fullmatch(r"linear\([^()]*\)", inner) else f"along({inner})"
 
     def called_on(self, text: str) -> str | None:
         """`Conv2D(6, 5)(x)`, `Add()([a, b])`: Keras calls a layer on its inputs."""

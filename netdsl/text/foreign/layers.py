@@ -111,7 +111,7 @@ WAYS: tuple[Way, ...] = (
         "fc fc_layer FullyConnected fully_connected FullyConnectedLayer InnerProduct Gemm dense "
         "DenseLayer affine affine_layer MatMulLayer perceptron",
     ),
-    Way("linear(10)", VECTOR, "LazyLinear Linear_layer nn_linear Projection"),
+    Way("linear(10)", VECTOR, "LazyLinear Linear_layer nn_linear Projection TimeDistributedDense"),
     Way("linear(10)", VECTOR, "Linear", 0),
     Way("embedding(1000, 64)", WORDS, "Embed lookup_table EmbeddingLayer embedding_lookup word_embedding Embeddings"),
     # pooling
@@ -326,8 +326,8 @@ NO_LAYERS: dict[str, str] = {
     "print_summary summary show display debug torchinfo plot_model",
     "the kind of number is said at the input, as in `input words int[8]`, and `to` changes it": "type_as ToTensor half "
     "double float16 bfloat16",
-    "a layer acts on every step of a sequence by itself: write the layer alone": "TimeDistributed BatchApply "
-    "TimeDistributedDense",
+    "a layer in `along( … )` acts on every item of an axis, as in `along(conv(8, 3))`": "TimeDistributed BatchApply "
+    "vmap vectorized_map map_fn",
     "a net begins with a row such as `input image [3, 224, 224]`": "Input InputLayer placeholder InputSpec Placeholder "
     "DummyData",
     "a network is `net Name(setting = 1) { … }`, a reusable part `block name(c) { … }`": "Module Model Layer "

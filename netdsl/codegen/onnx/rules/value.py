@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
-from netdsl.ops.value import BatchOfOne, Constant, FreeParam, OnlyOne, PerSample
+from netdsl.ops.value import BatchOfOne, Constant, FreeParam, IntoBatch, OnlyOne, OutOfBatch, PerSample
 
 
 @rules.lowers(Constant)
@@ -19,6 +19,16 @@ def free_param(op: FreeParam, inputs: Sequence[TensorName], build: Builder) -> T
 @rules.lowers(BatchOfOne, OnlyOne)
 def batch_of_one(op: BatchOfOne, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     return build.node("Squeeze" if isinstance(op, OnlyOne) else "Unsqueeze", [inputs[0], build.ints(0)])
+
+
+@rules.lowers(IntoBatch)
+def into_batch(op: IntoBatch, inputs: Sequence[TensorName], build: Builder) -> TensorName:
+    return build.node("Reshape", [inputs[0], build.extents(-1, *op.x.shape[1:])])
+
+
+@rules.lowers(OutOfBatch)
+def out_of_batch(op: OutOfBatch, inputs: Sequence[TensorName], build: Builder) -> TensorName:
+    return build.node("Reshape", [inputs[0], build.extents(-1, op.x.type.folded[-1], *op.x.shape)])
 
 
 @rules.lowers(PerSample)

@@ -3,7 +3,7 @@
 from netdsl.codegen.python.spelling import Infix, Spelling
 from netdsl.codegen.pytorch.spelling import rules
 from netdsl.dims.tensors import DType
-from netdsl.ops.value import BatchOfOne, Constant, FreeParam, OnlyOne, PerSample
+from netdsl.ops.value import BatchOfOne, Constant, FreeParam, IntoBatch, OnlyOne, OutOfBatch, PerSample
 
 
 @rules.lowers(Constant)
@@ -20,6 +20,16 @@ def free_param(op: FreeParam) -> Spelling:
 def batch_of_one(op: BatchOfOne) -> Spelling:
     move = "squeeze" if isinstance(op, OnlyOne) else "unsqueeze"
     return Spelling(call=Infix(f"{{0}}.{move}(0)", tight=True))
+
+
+@rules.lowers(IntoBatch)
+def into_batch(op: IntoBatch) -> Spelling:
+    return Spelling(call=Infix("{0}.flatten(0, 1)", tight=True))
+
+
+@rules.lowers(OutOfBatch)
+def out_of_batch(op: OutOfBatch) -> Spelling:
+    return Spelling(call=Infix("{0}.unflatten(0, {1}.shape[:2])", tight=True))
 
 
 @rules.lowers(PerSample)

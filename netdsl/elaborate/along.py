@@ -1,0 +1,110 @@
+"""`along(layer, axis=0)`: a layer on every item of an axis, which lies in the batch meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import netdsl.elaborate.core as core
+import netdsl.elaborate.nodes as nodes
+import netdsl.elaborate.parameters as parameters
+from netdsl.dims.tensors import Value
+from netdsl.elaborate.context import Site
+from netdsl.elaborate.lookup import is_identity
+from netdsl.elaborate.scope import Scope
+from netdsl.elaborate.values import Arrows, BlockLayer, Bundle, Layer, OpLayer, arrows
+from netdsl.ops.axes import find_axis
+from netdsl.ops.base import Op, RuleError
+from netdsl.ops.linear import Linear
+from netdsl.ops.shape import Transpose
+from netdsl.ops.value import IntoBatch, OutOfBatch
+from netdsl.text.source import Span, is_library
+
+NAME = "along"
+
+
+def stands_for(layer: Layer) -> bool:
+    """Whether a layer is the library's `along`."""
+    return (
+        isinstance(layer, BlockLayer)
+        and layer.title == NAME
+        and is_library(layer.definition.span.source.name)
+    )  # fmt: skip
+
+
+def apply(site: Site, layer: BlockLayer, value: Arrows, span: Span) -> Arrows:
+    """Apply the layer to the items; its nodes, and so its weights, are those of the row."""
+    given = parameters.bind_parameters(site.at(Scope(layer.home)), layer.definition, layer.settings, layer.span)
+    inner: Layer = given["layer"]
+    whole = _one_arrow(site, value, span)
+    axis = _axis_of(site, layer, whole, given["axis"])
+    if is_identity(inner):
+        return whole
+    if _needs_no_fold(inner, whole, axis):
+        return core.apply(site, inner, whole, span)
+    same = not whole.type.batched
+    made = _on_items(site, layer, nodes.one(site, whole, span) if same else whole, (axis, given["axis"]), span)
+    return nodes.freed(site, made, span) if same else made
+
+
+def _one_arrow(site: Site, value: Arrows, span: Span) -> Value:
+    given = arrows(value)
+    if len(given) != 1:
+        message = f"`{NAME}` takes one arrow, whose items go through the layer, but {len(given)} come in"
+        site.error("wrong-inputs", message, span, help=f"join them first, or apply `{NAME}` to each")
+    return given[0]
+
+
+def _axis_of(site: Site, layer: BlockLayer, whole: Value, axis: int) -> int:
+    try:
+        return find_axis(axis, whole.type.rank, NAME)
+    except RuleError as error:
+        nodes.refuse(site, error, layer.settings, layer.span, whole)
+
+
+def _needs_no_fold(inner: Layer, whole: Value, axis: int) -> bool:
+    """Whether a layer does to the whole what it does to each item: one that reads vectors reads a sequence of them."""
+    return isinstance(inner, OpLayer) and inner.op is Linear and whole.type.rank == 2 and axis == 0
+
+
+def _on_items(site: Site, layer: BlockLayer, whole: Value, axes: tuple[int, int], span: Span) -> Arrows:
+    """The layer on the items along an axis, which is given as it is counted from the front, and as it is written."""
+    axis, written = axes
+    inner: Layer = layer.settings["layer"].value
+    front = _moved(site, whole, axis, 0, span)
+    items = _added(site, IntoBatch(front), span)
+    made = core.apply(site, inner, items, inner.span)
+    return _each(made, lambda value: _unfolded(site, layer, value, (items, front), written, span))
+
+
+def _unfolded(
+    site: Site, layer: BlockLayer, value: Value, items: tuple[Value, Value], axis: int, span: Span
+) -> Value:  # fmt: skip
+    """What the layer made of the items, with their axis where it was."""
+    made = value if value.type.batched else nodes.repeated(site, value, items[0], span)
+    place = axis if axis >= 0 else axis + value.type.rank + 1
+    if not 0 <= place <= value.type.rank:
+        message = f"axis {axis} cannot go back where it was: every item becomes {value.type}"
+        help = "bring the axis to the front by `transpose` and leave `axis` out"
+        site.error("wrong-rank", message, layer.settings["axis"].span, help=help)
+    result = _moved(site, _added(site, OutOfBatch(made, items[1]), span), 0, place, span)
+    result.name = value.name
+    return result
+
+
+def _moved(site: Site, value: Value, old: int, new: int, span: Span) -> Value:
+    """The value with one axis at another place."""
+    if old == new:
+        return value
+    order = [i for i in range(value.type.rank) if i != old]
+    order.insert(new, old)
+    return _added(site, Transpose(value, tuple(order)), span)
+
+
+def _added(site: Site, op: Op, span: Span) -> Value:
+    return arrows(nodes.add(site, op, span, {}))[0]
+
+
+def _each(value: Arrows, change: Callable[[Value], Value]) -> Arrows:
+    if isinstance(value, Bundle):
+        return Bundle(tuple(_each(item, change) for item in value.items), value.names)
+    return change(value)
