@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+import netdsl.elaborate.features as features
 import netdsl.elaborate.numbers as numbers
 import netdsl.elaborate.orders as orders
 import netdsl.elaborate.places as places
@@ -26,11 +27,11 @@ from netdsl.ops.metric import Metric
 from netdsl.stdlib import STDLIB
 from netdsl.text import foreign, syntax
 from netdsl.text.diagnostics import Label, did_you_mean
-from netdsl.text.foreign import arithmetic, inflow, placed, special
+from netdsl.text.foreign import arithmetic, inflow, special
 from netdsl.text.foreign.calls import ACTIVATION, CallReader, layer_of
 from netdsl.text.foreign.conversions import KEPT_SHARE
 from netdsl.text.foreign.pieces import given, parts
-from netdsl.text.foreign.rows import SIGNS, flattened, leading
+from netdsl.text.foreign.rows import SIGNS, leading
 from netdsl.text.foreign.settings import OF_SCORES, UNTRAINED
 from netdsl.text.foreign.values import NOWHERE, elsewhere, freezes, left_out, named_here, several_here, value_here
 from netdsl.text.source import Span
@@ -64,7 +65,8 @@ def unknown(site: Site, word: str, text: str = "", more: Iterable[str] = (), nea
     """Help for a word that names nothing; `text` is the call in which it stands, `near` where."""
     if special.NUMBER_BY_NUMBER.match(text or word):
         return _foreign(site, "take_along_dim", "take_along_dim")
-    known = not any(word in s.names for s in site.scope.chain()) and layer_of(word)
+    of_arrows = word.removeprefix("torch.") in inflow.OF_ARROWS
+    known = not any(word in s.names for s in site.scope.chain()) and (layer_of(word) or of_arrows)
     views = known and near is not None and foreign.plain(word) in ("view", "reshape")
     counted = numbers.told(site, text, near) if text and near is not None else None
     return (
@@ -122,13 +124,13 @@ def _foreign(site: Site, word: str, text: str, near: Span | None = None) -> str 
     joins = _behind(site, found.write, near) if found is not None and written in (None, found.write) else None
     if joins is not None and not _settings(text, reading, word):
         return f"write `{joins}`"
+    if written is not None and near is not None and written.partition(" -> ")[2] and _term(site, near):
+        written = arithmetic.enclosed(written)
     if written is not None and UNTRAINED in reading.lost and layer_of(word):
         return _frozen(written)
     if written is not None:
-        turned, more = _turned(site, word, written), [*dict.fromkeys(reading.lost), *_otherwise(word, text, written)]
-        if turned and _features_said(site, reading, word, text):
-            return "; ".join([f"the features come last here: write {turned[0].partition('`, ')[2]}", *more])
-        return "; ".join([f"write `{written}`{also}", *turned, *more])
+        more = [*dict.fromkeys(reading.lost), *_otherwise(word, text, written)]
+        return "; ".join([*features.said(site, reading, word, text, written, also), *more])
     needless = foreign.needless(word)
     if needless is not None:
         return needless
@@ -148,6 +150,12 @@ def _foreign(site: Site, word: str, text: str, near: Span | None = None) -> str 
     if same and settled:
         return _in_its_words(reading, foreign.Way(_example(same), "", ""))
     return f"write `{_example(same)}`" if same else None
+
+
+def _term(site: Site, near: Span) -> bool:
+    """Whether a word stands in arithmetic, where a pipeline needs brackets."""
+    place = places.place_of(site, near, False)
+    return place is not None and place.term
 
 
 def _behind(site: Site, write: str, near: Span | None) -> str | None:
@@ -181,27 +189,6 @@ def _wanting(word: str, text: str) -> str | None:
     act = special.activation(given_here) if foreign.plain(word) in ACTIVATION else None
     here = value_here(act) if act is not None else None
     return here if here is not None and foreign.missing(here) is not None else None
-
-
-def _turned(site: Site, word: str, written: str) -> list[str]:
-    """What `Conv1D` and pools must be told of a sequence: its features are channels elsewhere, as they come last."""
-    coming = site.build.coming
-    layer = layer_of(word) or ""
-    if layer == "linear" and written.startswith("linear(") and not foreign.plain(word).startswith("dense"):
-        steps = isinstance(coming, Value) and coming.type.rank == 2 and flattened(word, None)
-        return [f"of all steps together, `flatten -> {written}`"] if steps else []
-    back = {"conv": "", **dict.fromkeys(("global_avgpool", "global_maxpool"), "")}
-    back |= dict.fromkeys(("maxpool", "avgpool", "batchnorm"), " -> transpose")
-    sequence = isinstance(coming, Value) and coming.type.rank == 2 and layer in back
-    return [f"along the steps of `[steps, features]`, `transpose -> {written}{back[layer]}`"] if sequence else []
-
-
-def _features_said(site: Site, reading: CallReader, word: str, text: str) -> bool:
-    """Whether `BatchNorm1d(32)` on `[16, 32]` says how many features there are, and so that they are the channels."""
-    coming, first = site.build.coming, re.match(r"[^(]*\(\s*(?:\w+\s*=\s*)?(\d+)", text)
-    if first is None or not isinstance(coming, Value) or not (reading.doubted or placed.from_pytorch(word)):
-        return False
-    return layer_of(word) in ("conv", "batchnorm") and [first[1] == str(n) for n in coming.shape] == [False, True]
 
 
 def _otherwise(word: str, text: str, written: str) -> list[str]:
@@ -342,6 +329,8 @@ def unknown_setting(site: Site, title: str, names: Sequence[str], argument: synt
     so = "; ".join([f": write `{written}`{also}", *lost]) if written else ""
     if title == "split" and name == "dim":
         return _parts(site, call)
+    if written and " -> " not in written and leading(written) != title and not elsewhere(name):
+        return f"write `{written}`"
     if name in KEPT_SHARE and written:
         return f"`rate` is the share that is dropped{so}"
     several = several_here(name, argument.value.span.text, names)
@@ -357,6 +346,8 @@ def unknown_setting(site: Site, title: str, names: Sequence[str], argument: synt
     if name == "track_running_stats" and argument.value.span.text.lower() == "false":
         return f"after training `{title}` always uses running averages: there is no variant without them yet"
     why = left_out(name, value=argument.value.span.text)
+    if why is not None and name in reading.unread and not written:
+        return f"nothing here stands for `{argument.span.text}`: {takes(title, names)}"
     if name in ("training", "is_training") and argument.value.span.text.lower() == "false":
         return f"{why}; `frozen` in front of a row keeps its weights and normalises by running statistics"
     if why is not None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from math import prod
 
+import netdsl.elaborate.features as features
 import netdsl.elaborate.numbers as numbers
 import netdsl.elaborate.orders as orders
 import netdsl.elaborate.places as places
@@ -28,10 +29,11 @@ from netdsl.ops.metric import Metric
 from netdsl.text import foreign, syntax
 from netdsl.text.diagnostics import did_you_mean
 from netdsl.text.foreign import special
+from netdsl.text.foreign.borders import BEHIND
 from netdsl.text.foreign.calls import CallReader
 from netdsl.text.foreign.conversions import NO_USUAL, ROWS, meant
 from netdsl.text.foreign.pieces import given
-from netdsl.text.foreign.special import GivenArgument, shifted
+from netdsl.text.foreign.special import GivenArgument, broken, shifted
 from netdsl.text.foreign.values import key, named_here, value_here
 
 
@@ -103,6 +105,8 @@ def too_many(
         return f"the batch is never written: write `{viewed}`"
     call = Crowded(site, title, declared, names, texts, most, reader(site))
     help = _layers(call) or _worded(call) or _numbers(call)
+    if re.search(r"stride=.*pad=same", help):
+        call.reading.lost.append(BEHIND)
     return "; ".join([help, *dict.fromkeys(call.reading.lost)])
 
 
@@ -219,6 +223,9 @@ def _numbers(call: Crowded) -> str:
     bracketed = None if along else _bracketed(call)
     if bracketed is not None:
         return f"several numbers are one setting in brackets: `{bracketed}`"
+    capped = special.capped(call.given) if call.title == "relu" else None
+    if capped is not None:
+        return f"write `{call.around(capped)}`"
     if call.title == "prelu" and len(call.placed) == 1 and call.placed[0].isdecimal() and call.placed[0] != "1":
         return f"write `{call.text([GivenArgument('per_channel', 'true')])}`"  # PyTorch counts its slopes
     if call.most == 0 and call.names and len(call.given) == 1 and _switched(call):
@@ -233,11 +240,15 @@ def _ordered(call: Crowded) -> str | None:
     by_name, inferred = _by_name(call), _without_inputs(call)
     first = call.names[call.most] if len(call.names) > call.most else ""
     if inferred is None:
-        if by_name is None or call.most or len(call.placed) > 1:
+        if by_name is None or call.most or len(call.placed) > 1 or broken(call.placed[0]):
             return f"write `{by_name}`" if by_name else None
         return f"write `{call.around(call.title)}`, or `{by_name}` where that is the {first}"
     also = by_name is not None and _number(call)
-    comes = _comes(call)
+    comes, told = _comes(call), value_of(call.site, _told(call))
+    if call.title in ROWS and isinstance(told, int):
+        other = features.not_the_last(call.site.build.coming, call.title, told, inferred)
+        if other is not None:
+            return other
     if comes is not None and also and not _grows(call):
         return f"{_told(call)} cannot be the inputs, since {comes} comes in: write `{by_name}`"
     since = f", and {comes} comes in" if comes is not None else ""
@@ -272,6 +283,8 @@ def _without_inputs(call: Crowded) -> str | None:
     place = _inputs_at(call)
     if place < 0 or any(v in ("true", "false") for v in call.placed[: place + 2]):
         return None
+    if broken(call.placed[place] if len(call.placed) > place else ""):
+        return None  # no width is a broken number: `rmsnorm(1e-6)`
     place += _outputs_first(call, place)
     kept = [*call.given[:place], *call.given[place + 1 :]]
     return call.text(_over_rows(call, kept) if call.title in ROWS else kept)

@@ -8,6 +8,7 @@ from typing import Any
 import netdsl.elaborate.blocks as blocks
 import netdsl.elaborate.core as core
 import netdsl.elaborate.defaults as defaults
+import netdsl.elaborate.doubts as doubts
 import netdsl.elaborate.layouts as layouts
 import netdsl.elaborate.parameters as parameters
 import netdsl.elaborate.recipes as recipes
@@ -49,6 +50,7 @@ def elaborate(
             net = _net(site, module, definition, settings or {})
         _warn_unused(site)
         defaults.warn_unreached(site, net)
+        doubts.warn(site, net)
         broken = site.errors.failures > 0 or bool(library.damage)
         recipes.attach(site, module, definition, net, recipe or {}, broken)
     except (Failed, Exhausted):

@@ -359,7 +359,7 @@ SEQUENCES = {
     "rnn(32, nonlinearity=relu)": "rnn(32, activation=relu)",
     "lstm(32, return_sequences=false)": "lstm(32) -> last",
     "layers.LSTM(32)": "lstm(32) -> last",
-    'Conv1D(8, 3, padding="causal")': "conv(8, 3, pad=((2, 0),))",
+    'Conv1D(8, 3, padding="causal")': "transpose -> conv(8, 3, pad=((2, 0),)) -> transpose",
     "LSTM(32, dropout=0.2)": "lstm(32) -> last",
     'Dense(10, "relu")': "linear(10) -> relu",
     "Dense(10)(x)": "x -> linear(10)",
@@ -449,7 +449,7 @@ POOLS_OF_STEPS = {
 @pytest.mark.parametrize("call", POOLS_OF_STEPS)
 def test_pools_of_steps_are_turned(call: str) -> None:
     turned = POOLS_OF_STEPS[call]
-    assert f"along the steps of `[steps, features]`, `{turned}`" in helps(net("x [20, 32]", call))
+    assert f"features come last in Keras: write `{turned}`" in helps(net("x [20, 32]", call))
     assert errors(net("x [20, 32]", turned)) == []
 
 
@@ -739,7 +739,7 @@ def test_an_activation_that_gates_compute_with_is_no_layer_behind_them(name: str
 
 
 MISFITS = {
-    "conv(8, 3, pad=causal)": "conv(8, 3, pad=((2, 0),))",
+    "conv(8, 3, pad=causal)": "transpose -> conv(8, 3, pad=((2, 0),)) -> transpose",
     'conv(8, 3, pad="causal", dilation=2)': "conv(8, 3, pad=((4, 0),), dilation=2)",
     "conv(8, 2 + 1, pad=causal)": "conv(8, 2 + 1, pad=((((2 + 1) - 1), 0),))",
     "conv(8, 3, stride=same)": "conv(8, 3, pad=same)",

@@ -13,6 +13,7 @@ ODD = (
     "`pad=same` pads for the kernel alone, whatever the stride; there the size of the arrow decides, and what is odd "
     "goes {}, as in `pad=({}, {})`"
 )
+BEHIND = ODD.format("behind", *[(0, 1)] * 2)
 CUT = (
     "`pad=same` cuts what is odd off before, where it is cut off behind there: if it is, leave `pad` out and `crop` "
     "behind the layer"

@@ -162,6 +162,8 @@ class CallReader:
             written = self.special(word, rest)
         elif layer in JOINS:
             return self.join(word, layer, arrows, rest)
+        elif layer == "relu" and (capped := special.capped(rest)):
+            written = capped
         else:
             with self.reading(arrows[0] if arrows else None):
                 written = self.written(word, layer, rest, bool(arrows))
@@ -263,6 +265,7 @@ class CallReader:
         row = way(word) if word != layer else None
         if names is None or (row is not None and not arguments and not applied):
             return row.write if row is not None and names is not None else None
+        arguments = conversions.in_place(word, layer, arguments)
         found: dict[str, str] = {}
         after = ["last"] if special.last_alone(word, layer, arguments) else []
         factor = row is not None and row.first and word.islower()  # `upsample(2)`: PyTorch's `Upsample(2)` is a size
@@ -312,7 +315,9 @@ class CallReader:
             self.unread.append("padding")
             return None
         self.lost += behind[1]
-        before = [*flattened(word, self.ranks.get(self.reads)), *self.border(said, found)]
+        if (border := self.border(said, found)) is None:
+            return None
+        before = [*flattened(word, self.ranks.get(self.reads)), *border]
         return " -> ".join([*before, *self.stacked(layer, said, found), *behind[0], *after])
 
     def stacked(self, layer: str, arguments: list[GivenArgument], found: Mapping[str, str]) -> list[str]:
@@ -340,8 +345,9 @@ class CallReader:
         given = ", ".join([*first, *rest])
         return f"{layer}({given})" if given else layer
 
-    def border(self, arguments: list[GivenArgument], found: dict[str, str]) -> list[str]:
-        """What stands before a layer for what its border holds: `padding_mode=reflect`, `padding=causal`."""
+    def border(self, arguments: list[GivenArgument], found: dict[str, str]) -> list[str] | None:
+        """What stands before a layer for what its border holds: `padding_mode=reflect`, `padding=causal`; None where
+        no text here stands for that."""
         if found.get("pad") == "causal":
             pad = special.causal(found.get("kernel", ""), found.get("dilation", "1"))
             if pad is not None:
@@ -350,8 +356,8 @@ class CallReader:
         if mode in (None, "zeros", "constant") or found.get("pad", "0") == "0":
             return []
         if mode not in ("reflect", "replicate") or found["pad"] == "same":
-            self.lost.append(f"no text here stands for `padding_mode={mode}`")
-            return []
+            self.unread.append("padding_mode")
+            return None
         return [f"pad({found.pop('pad')}, mode={mode})"]
 
     def take(self, layer: str, name: str, text: str, found: dict[str, str], after: list[str]) -> bool:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from netdsl.ops import REGISTRY
 from netdsl.ops.fields import BoolKind, ChoiceKind
 from netdsl.text.foreign.borders import same
-from netdsl.text.foreign.signatures import TORCH_NAME
-from netdsl.text.foreign.special import GATED, GivenArgument, rest_of, shifted
+from netdsl.text.foreign.signatures import ONNX_NAME, TORCH_NAME
+from netdsl.text.foreign.special import GATED, GivenArgument, broken, rest_of, rows_and_columns, shifted
 
 Found = Mapping[str, str] | None
 """The settings here that an argument means, none where it says what is so anyway; None where nothing here says it."""
@@ -18,6 +18,7 @@ ROWS = ("layernorm", "rmsnorm")
 """Those whose `axes` are counted from the last, not named."""
 NORMS = ("batchnorm", "groupnorm", "instancenorm", *ROWS)
 RECURRENT = ("lstm", "gru", "rnn")
+REDUCING = ("mean", "sum", "reduce_max", "reduce_min")
 KERNEL_AND_STRIDE = (None, "pool_size", "kernel_size", "kernel", "strides", "stride")
 KEPT_SHARE = ("keep_prob", "keep_probability", "keep_rate")
 """What a dropout is told elsewhere: the share that stays."""
@@ -114,10 +115,15 @@ def _sides(name: str) -> Callable[[str], Found]:
     return pair
 
 
+def _kept(value: str) -> Found:
+    return {"keep": "true"} if value == "1" else NONE if value == "0" else keep(value)
+
+
 CONVERTED: dict[tuple[str, str], Callable[[str], Found]] = {
     **{(layer, "normalized_shape"): _normalized_shape for layer in ROWS},
     **{(layer, "axis"): _last_axes for layer in ROWS},
     ("layernorm", "bias"): _both,
+    **{(layer, "keepdims"): _kept for layer in REDUCING},
     **{(layer, "axis"): _channel_axis for layer in NORMS if layer not in ROWS},
     **{(layer, name): _both for layer in NORMS for name in ("center", "scale")},
     **{(layer, name): _biases for layer in RECURRENT for name in ("bias", "use_bias")},
@@ -156,6 +162,13 @@ def meant(word: str, layer: str, arguments: Sequence[GivenArgument], unread: lis
         found = _divided_by_what_is_there(found)
     functional = re.match(r"(?:torch\.nn\.)?(?:F|functional)\.", word) is not None
     return [*found, GivenArgument("affine", "false")] if functional and layer in NORMS else found
+
+
+def in_place(word: str, layer: str, arguments: list[GivenArgument]) -> list[GivenArgument]:
+    """Arguments whose places say other things there: two sides of a kernel; a first number that is no width."""
+    if layer in NORMS and arguments and not arguments[0].name and broken(arguments[0].value):
+        return [arguments[0]._replace(name="eps"), *arguments[1:]]
+    return rows_and_columns(word, arguments)
 
 
 def _divided_by_what_is_there(said: list[GivenArgument]) -> list[GivenArgument]:
@@ -218,7 +231,7 @@ def without_batch(word: str, layer: str, name: str | None, value: str) -> str | 
         return "None"
     if layer in WITH_BATCH:
         return shifted(value)
-    torch = TORCH_NAME.match(word) or name in ("dim", "dims", "start_dim")
+    torch = TORCH_NAME.match(word) or name in ("dim", "dims", "start_dim") or ONNX_NAME.match(word)
     if layer in NO_USUAL:
         return shifted(value) if torch else "None" if value == "-1" and layer in BY_CLASS else None
     if layer == "one_hot":

@@ -132,8 +132,14 @@ OF_ARROWS = {"max": ("reduce_max", "maximum"), "min": ("reduce_min", "minimum")}
 
 
 def among(word: str, arguments: Sequence[GivenArgument]) -> str:
-    """`max` of Python by its layer for so many arguments; any other word as it is."""
-    return OF_ARROWS[word][len(arguments) > 1] if word in OF_ARROWS else word
+    """`max` of Python or PyTorch by its layer for such arguments; any other word as it is."""
+    if word in OF_ARROWS:
+        return OF_ARROWS[word][len(arguments) > 1]
+    leaf = word.removeprefix("torch.")
+    if leaf not in OF_ARROWS or leaf == word:
+        return word
+    axis = len(arguments) < 2 or arguments[1].name is not None or arguments[1].value.lstrip("-").isdecimal()
+    return f"torch.a{leaf}" if axis else f"torch.{OF_ARROWS[leaf][1]}"
 
 
 def headed(arrows: Sequence[str], written: str) -> str:

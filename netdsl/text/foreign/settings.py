@@ -120,9 +120,11 @@ LEFT_OUT: tuple[LeftOut, ...] = (
         "a `train` section says how weights decay",
         "kernel_regularizer bias_regularizer weight_decay activity_regularizer",
     ),
+    LeftOut("`init=` says how weights begin", "weight_filler"),
+    LeftOut("a scale begins at 1 and a shift at 0", "gamma_initializer beta_initializer"),
     LeftOut(
-        "`init=` says how weights begin",
-        "bias_initializer gamma_initializer beta_initializer bias_filler weight_filler",
+        "biases begin at 0 where `init` is given, as in `init=xavier_uniform`, with which Keras begins",
+        "bias_initializer bias_filler",
     ),
 )
 
@@ -375,6 +377,6 @@ KINDS: dict[str, str] = {
 
 LOST = frozenset(
     ("dropout", "recurrent_dropout", "padding_idx", "mask_zero", "kernel_regularizer", "bias_regularizer",
-     "activity_regularizer", "return_state", "stateful")
+     "activity_regularizer", "return_state", "stateful", "bias_initializer", "bias_filler")
 )  # fmt: skip
 """Settings that no text here stands for, although they change what is computed."""

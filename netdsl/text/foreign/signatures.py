@@ -152,6 +152,9 @@ KERAS: dict[str, str] = {
 }
 """The layers of Keras, as far as their first parameters go."""
 
+ONNX: dict[str, str] = {"ReduceMean ReduceSum ReduceMax ReduceMin": "axes=None keepdims=1"}
+"""Operators of ONNX, whose attributes always stand by name."""
+
 UNPADDED = frozenset(("BasicConv2d", "ConvModule"))
 """Blocks of torchvision and mmcv that pad nothing of themselves; their signatures are not certain."""
 
@@ -162,12 +165,13 @@ TORCHVISION: dict[str, str] = {
 """Blocks that torchvision has beside PyTorch's layers, as far as their first parameters go."""
 
 TORCH_NAME = re.compile(r"(?:torch|nn|F|functional)\.")
+ONNX_NAME = re.compile(r"Reduce(?:Mean|Sum|Max|Min)$")
 KERAS_NAME = re.compile(r"(?:tf|keras|layers)\.")
 
 
 @cache
 def _table(framework: str) -> Mapping[str, list[tuple[str, str | None]]]:
-    rows = {"torch": {**PYTORCH, **TORCHVISION}, "functional": FUNCTIONAL, "keras": KERAS}[framework]
+    rows = {"torch": {**PYTORCH, **TORCHVISION}, "functional": FUNCTIONAL, "keras": KERAS, "onnx": ONNX}[framework]
     return {word: [_parameter(p) for p in row.split()] for words, row in rows.items() for word in words.split()}
 
 
@@ -194,6 +198,8 @@ def signature(word: str, arguments: Sequence[GivenArgument]) -> list[tuple[str, 
         return torch or functional or _plainly("torch").get(_bare(leaf))
     if KERAS_NAME.match(word):
         return keras or _plainly("keras").get(_bare(leaf))
+    if leaf == word and leaf in _table("onnx"):
+        return _table("onnx")[leaf]
     if torch is None and keras is None:
         alike = [found for t in ("torch", "keras") if (found := _plainly(t).get(_bare(leaf))) is not None]
         return alike[0] if len(alike) == 1 else None
@@ -202,7 +208,11 @@ def signature(word: str, arguments: Sequence[GivenArgument]) -> list[tuple[str, 
     return torch if sum(a.name is None for a in arguments) > 1 else None
 
 
-TOLD = {"normalize": (GivenArgument("dim", "1"),), "var": (GivenArgument("unbiased", "true"),)}
+TOLD = {
+    "normalize": (GivenArgument("dim", "1"),),
+    "var": (GivenArgument("unbiased", "true"),),
+    **{word: (GivenArgument("keepdims", "1"),) for words in ONNX for word in words.split()},
+}
 """What another framework leaves unsaid and is another here: a layer that goes along the last of two axes, or divides by
 how many there are."""
 

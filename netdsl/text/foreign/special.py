@@ -77,6 +77,30 @@ def blocked(act: str, lost: list[str]) -> str | None:
     return leaf
 
 
+def capped(arguments: Sequence[GivenArgument]) -> str | None:
+    """`ReLU(6.0)`, `ReLU(max_value=4)` of Keras: no more than a number comes out."""
+    most = arguments[0].value if len(arguments) == 1 and arguments[0].name in (None, "max_value", "max") else ""
+    if not re.fullmatch(r"\d*\.?\d+\.?", most):
+        return None
+    return "relu6" if float(most) == 6 else f"clamp(low=0, high={most})"
+
+
+def broken(text: str) -> bool:
+    """Whether a text is a number, and no whole one: `1e-6`."""
+    return re.fullmatch(r"(?=.*[.e])\d*\.?\d*(e-?\d+)?", text) is not None
+
+
+def rows_and_columns(word: str, arguments: list[GivenArgument]) -> list[GivenArgument]:
+    """`Convolution2D(16, 3, 3)` of Keras 1: how many rows the kernel has, and how many columns."""
+    found = re.fullmatch(r"(?:\w+\.)*(?:Atrous|Separable)?Convolution([23])D", word)
+    kernel = arguments[1 : 1 + int(found[1])] if found else []
+    if found is None or len(kernel) < int(found[1]) or not all(a.name is None and a.value.isdecimal() for a in kernel):
+        return arguments
+    sizes = [a.value for a in kernel]
+    whole = sizes[0] if len({*sizes}) == 1 else f"({', '.join(sizes)})"
+    return [arguments[0], GivenArgument(None, whole), *arguments[1 + len(sizes) :]]
+
+
 def narrowed(word: str, arguments: Sequence[GivenArgument]) -> str | None:
     """`narrow(1, 2, 10)`, `select(1, 0)`: PyTorch counts the batch among the axes."""
     numbers = [int(a.value) for a in arguments if re.fullmatch(r"-?\d+", a.value)]
@@ -144,7 +168,7 @@ def shifted(value: str) -> str | None:
     if not re.fullmatch(r"[\s\d,()\[\]-]+", value) or not numbers or "0" in numbers:
         return None
     moved = [n if n.startswith("-") else str(int(n) - 1) for n in numbers]
-    return moved[0] if value.strip()[0] not in "([" else f"({', '.join(moved)})"
+    return moved[0] if len(moved) == 1 else f"({', '.join(moved)})"
 
 
 def causal(kernel: str, dilation: str) -> str | None:
