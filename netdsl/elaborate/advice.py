@@ -63,8 +63,10 @@ TRUTHS = {**dict.fromkeys(("yes", "on"), "write `true`"), **dict.fromkeys(("no",
 
 def unknown(site: Site, word: str, text: str = "", more: Iterable[str] = (), near: Span | None = None) -> str | None:
     """Help for a word that names nothing; `text` is the call in which it stands, `near` where."""
-    if special.NUMBER_BY_NUMBER.match(text or word):
-        return _foreign(site, "take_along_dim", "take_along_dim")
+    numbered = special.NUMBER_BY_NUMBER.match(text or word)
+    if numbered is not None:
+        other = {"gather": "take_along_dim", "scatter_add": "scatter"}[numbered[1]]
+        return _foreign(site, other, other)
     of_arrows = word.removeprefix("torch.") in inflow.OF_ARROWS
     known = not any(word in s.names for s in site.scope.chain()) and (layer_of(word) or of_arrows)
     views = known and near is not None and foreign.plain(word) in ("view", "reshape")

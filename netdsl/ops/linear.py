@@ -1,18 +1,21 @@
 """Fully connected layers and look-up tables."""
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight
-from netdsl.ops.axes import Axis, channels_last, find_axis, rank_at_least, together
+from netdsl.ops.axes import Axis, channels_last, find_axis, float_of, rank_at_least, together
 from netdsl.ops.base import (
     EVERYTHING,
     FEATURES,
     Follows,
     Gradients,
+    Mingled,
     Numbering,
     Op,
     Reading,
+    Requirement,
     RuleError,
     Tape,
     Window,
@@ -20,7 +23,7 @@ from netdsl.ops.base import (
     require_dtype,
 )
 from netdsl.ops.conv import weigh
-from netdsl.ops.fields import Bool, Count, Initialiser, Int, derived
+from netdsl.ops.fields import Bool, Count, Initialiser, Int, Size, derived
 
 
 class Linear(Op):
@@ -223,3 +226,75 @@ class Gather(Op):
         if self.like_embedding and all(isinstance(size, int) for size in self.table.shape):
             return {"table": tape(EmbeddingGradient, dy, self.places, self.table)}
         return {"table": tape(GatherGradient, dy, self.places, self.table, self.along)}
+
+
+class ScatterAdd(Op):
+    """Add whole items up at places along an axis, by whole numbers from 0 on: `(values, places) -> scatter_add(size)`.
+
+    The opposite of `gather`: the axes of `places` stand in `values` from the axis on, and become one of `size` items,
+    zero where nothing is added: `[T, width]` by `int[T]` is `[size, width]`. A number out of range makes the first or
+    the last item NaN in a bare ONNX file; PyTorch refuses it. One addition an element of `values`.
+    """
+
+    example: ClassVar[str] = "(points [100, 8], cells int[100]) -> scatter_add(16) -> [16, 8]"
+    positional: ClassVar[int] = 1
+    alike: ClassVar[tuple[str, ...]] = ("places",)
+
+    values: Value
+    places: Value
+    size: Size
+    axis: Int = 0
+
+    along: int = derived()
+    """The axis of the result."""
+
+    def prepare(self) -> None:
+        order = "what is added up comes first, `(values, places) -> scatter_add(16)`"
+        require_dtype(self.places, DType.INT, "`scatter_add` adds up at whole numbers", "places", order)
+        float_of(self.values, self.name, "values")
+        taken, rank = self.places.type.rank, self.values.type.rank
+        rank_at_least(self.values, taken, self.name, "values")
+        self.along = find_axis(self.axis, rank - taken + 1, self.name)
+
+    @property
+    def each(self) -> bool:
+        """Whether every sample has places of its own."""
+        return self.places.type.batched
+
+    @property
+    def end(self) -> int:
+        """The axis of `values` behind those of `places`."""
+        return self.along + self.places.type.rank
+
+    def numberings(self) -> tuple[Numbering, ...]:
+        return (Numbering(self.places, self.size),)
+
+    def requirements(self) -> Iterator[Requirement]:
+        none = f"`scatter_add` makes one item or more, not {self.size}"
+        yield Requirement(self.size, ">=", 1, none, code="wrong-setting", field="size")
+        message = (
+            f"`scatter_add` needs a place for each item, but {self.places.type} are not axes of {self.values.type}"
+        )
+        help = f"the axes of the places are those of the values from axis {self.along} on"
+        for have, named in zip(self.values.shape[self.along : self.end], self.places.shape, strict=True):
+            yield Requirement(have, "==", named, message, field="places", help=help)
+
+    def result(self) -> TensorType:
+        before, after = self.values.shape[: self.along], self.values.shape[self.end :]
+        return self.values.type.with_shape(*before, self.size, *after)
+
+    def contractions(self) -> tuple[tuple[Extent, ...], ...]:
+        return ()
+
+    def pointwise(self) -> Extent:
+        return self.values.type.elements
+
+    def reading(self, place: int, result: int = 0) -> Reading:
+        mingled = (Mingled((self.along,)),) * self.places.type.rank
+        if place == 1:
+            return mingled
+        behind = range(self.along + 1, self.result().rank)
+        return (*map(Follows, range(self.along)), *mingled, *map(Follows, behind))
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"values": tape(Gather, outgoing[0], self.places, self.along)}

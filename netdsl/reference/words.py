@@ -102,6 +102,7 @@ OWN: dict[str, dict[str, str]] = {
         "k": "the constant in the sum",
         "size": "how many neighbouring channels take part",
     },
+    "scatter_add": {"size": "how many items there are"},
     "rmsnorm": {"eps": "added to the mean square; `none`, which is not written, is 2 to the power of -23"},
     "multihead_attention": {"bias": "whether the projections of queries, keys, values and result have one"},
     "normalize": {"eps": "what divides where the norm is smaller"},
@@ -194,6 +195,7 @@ Everything is counted from shapes alone, for one batch at inference. Three numbe
 | `gru` | 3 times as many | 14 a unit | 3 a unit |
 | `lstm` | 4 times as many | 17 a unit | 5 a unit |
 | `embedding`, `one_hot`, `gather` | 0 | 0 | 0 |
+| `scatter_add` | 0 | 1 an element of what is added up | 0 |
 | `relu`, `relu6`, `abs`, `neg`, `clamp`, `floor`, `ceil`, `round` | 0 | 1 an element | 0 |
 | `leaky_relu`, `prelu` | 0 | 2 an element | 0 |
 | `sigmoid`, `elu` | 0 | 3 an element | 1 an element |

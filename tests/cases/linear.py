@@ -35,6 +35,15 @@ CASES = [
     use("gather(axis=-1)", "2 3 5", "int<5"),
     use("gather", "param 5 4", "int<5 3"),
     use("gather(axis=1)", "param 2 5 3", "int<5 T"),
+    use("scatter_add(4)", "6 3", "int<4 6", costs=(18, 0)),
+    use("scatter_add(4)", "6", "int<4 6"),
+    use("scatter_add(5, axis=1)", "2 6 3", "int<5 6"),
+    use("scatter_add(5, axis=-1)", "2 3 4", "int<5 3 4"),
+    use("scatter_add(5, axis=1)", "2 3 4 2", "int<5 3 4"),
+    use("scatter_add(3)", "4 2", "int<3"),
+    use("scatter_add(5, axis=1)", "param 2 6", "int<5 6"),
+    use("scatter_add(T)", "T 2", "int<3 T"),
+    use("scatter_add(H + W, axis=1)", "3 H W", "int<5 H W"),
 ]
 
 
@@ -58,3 +67,19 @@ def gather(g: Given, *, axis: int = 0) -> Tensor:
         torch.index_select(t, along, p.flatten()).unflatten(along, p.shape) if p.dim() else t.select(along, int(p))
         for t, p in zip(tables, places, strict=True)
     ])  # fmt: skip
+
+
+@reference
+def scatter_add(g: Given, size: int, *, axis: int = 0) -> Tensor:
+    """Item after item of one sample after the other."""
+    values, places = g.xs
+    taken = places.dim() - 1
+    along = axis if axis >= 0 else axis + values.dim() - taken
+    made = []
+    for value, own in zip(values, places, strict=True):
+        items = value.flatten(along, along + taken - 1) if taken else value.unsqueeze(along)
+        rows = items.movedim(along, 0)
+        zero = torch.zeros_like(rows[0])
+        summed = [sum((r for r, n in zip(rows, own.flatten(), strict=True) if n == i), zero) for i in range(size)]
+        made.append(torch.stack(summed, along))
+    return torch.stack(made)

@@ -107,6 +107,48 @@ def test_whole_numbers_out_of_range_name_nothing() -> None:
     assert opened(onnx_model(net, seed=0)).run(None, feed)[0].tolist() == [[3, -1]]
 
 
+ADDED = [("input", "input"), ("input", "param"), ("param", "input"), ("param", "param")]
+
+
+def sums(values: str, places: str, axis: int) -> str:
+    """A net that adds up items of samples, or of all, at places of samples, or of all."""
+    shape = "[3, 4]" if axis == 0 else "[2, 3, 4]"
+    rows = ["input sample [2]", f"{values} raw {shape}", "values: raw -> tanh"]
+    if places == "param":
+        rows += ["param scores [3, 5]" if axis == 0 else "param scores [3, 4, 5]", "places: scores -> argmax(axis=-1)"]
+    else:
+        rows.append("input places int[3]" if axis == 0 else "input places int[3, 4]")
+    rows.append(f"(values, places) -> scatter_add(5, axis={axis})")
+    return "net Add {\n" + "".join(f"  {row}\n" for row in rows) + "}\n"
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("kinds", ADDED, ids=str)
+def test_sums_at_places_of_samples_or_of_all(kinds: tuple[str, str], axis: int) -> None:
+    """By numpy's own sums at places, in both targets, and their gradients."""
+    text = sums(*kinds, axis)
+    net = load_text(text).net()
+    module = torch_module(net, 0).eval()
+    state = {k: v.detach().numpy() for k, v in module.state_dict().items()}
+    generator = np.random.default_rng(2)
+    feed: dict[str, Any] = {}
+    for value in net.inputs:
+        shape, whole = (3, *value.shape), value.type.dtype.value == "int"
+        feed[value.name] = generator.integers(0, 5, shape) if whole else generator.normal(size=shape).astype(np.float32)
+    values = np.tanh(state.get("raw", feed.get("raw")))
+    places = state["scores"].argmax(-1) if "scores" in state else feed["places"]
+    wanted = np.zeros((3, 5, 4) if axis == 0 else (3, 2, 5), np.float32)
+    for sample in range(3):
+        own, at = values[sample] if kinds[0] == "input" else values, places[sample] if kinds[1] == "input" else places
+        np.add.at(wanted[sample], at if axis == 0 else (slice(None), at), own)
+    session = opened(onnx_model(net, weights=state))
+    (file,) = session.run(None, {i.name: feed[i.name] for i in session.get_inputs()})
+    ours = module(*map(torch.from_numpy, feed.values())).detach().numpy()
+    np.testing.assert_allclose(ours, wanted, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(file, wanted, rtol=1e-5, atol=1e-6)
+    check(text, below=5, batch=3)
+
+
 TIED = """net Tied(vocab = 1000, d = 16) {
   input image [1, 8, 8]
   words: image -> squeeze(0) -> argmax

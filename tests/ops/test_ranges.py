@@ -96,6 +96,8 @@ LOOKED = [
     Looked("y [1]; label int[]", "(y, label) -> binary_cross_entropy_with_logits", 2, torch_takes_all=True),
     Looked("y [5, 2]; label int[3]", "(y, label) -> gather", 5),
     Looked("y [2, 5]; label int[]", "(y, label) -> gather(axis=1)", 5),
+    Looked("y [4, 2]; x int[4]", "(y, x) -> scatter_add(5)", 5),
+    Looked("y [2, 4]; label int[4]", "(y, label) -> scatter_add(5, axis=1)", 5),
     Looked("y [2, 2, 3]; label int[2, 2, 3]", "(y, label) -> max_unpool(2)", 24),
 ]
 """Sizes that are open are 3."""

@@ -618,7 +618,17 @@ def test_what_may_stand_by_place_is_decided_for_every_operation() -> None:
         "pad",
     }
     one |= {"crop", "slice", "split", "squeeze", "unsqueeze", "reshape", "transpose", "resize", "unpool"}
-    one |= {"max_unpool", "pixel_shuffle", "pixel_unshuffle", "top_k", "top_k_accuracy", "constant", "free_param", "to"}
+    one |= {
+        "max_unpool",
+        "pixel_shuffle",
+        "pixel_unshuffle",
+        "top_k",
+        "top_k_accuracy",
+        "scatter_add",
+        "constant",
+        "free_param",
+        "to",
+    }
     assert by_place == {**dict.fromkeys(two, 2), **dict.fromkeys(one, 1)}
 
 

@@ -75,3 +75,20 @@ def test_numbers_are_put_in_order_along_the_axis_that_was_meant(call: str) -> No
 def test_the_smallest_are_not_taken_for_the_largest() -> None:
     assert helps("torch.topk(x, 3, largest=false)").startswith("nothing here stands for `largest`")
     led_to("torch.argsort(x)", "(x -> sort(indices=true))[1]")
+
+
+SUMS = {
+    "tf.math.unsorted_segment_sum(x, j, num_segments=8)": "(x, j) -> scatter_add(8)",
+    "tf.math.unsorted_segment_sum(x, j, 8)": "(x, j) -> scatter_add(8)",
+    "scatter_sum(x, j, dim_size=8)": "(x, j) -> scatter_add(8)",
+}
+
+
+@pytest.mark.parametrize("call", SUMS)
+def test_sums_of_segments_are_added_up(call: str) -> None:
+    led_to(call, SUMS[call], "input x [16, 64], j int[16]")
+
+
+@pytest.mark.parametrize("call", ["torch.scatter_add(x, 1, i, x)", "x.scatter_add(1, i, x)", "x.index_add(1, i, x)"])
+def test_pytorchs_scatter_add_is_another_thing(call: str) -> None:
+    assert "`(x, y) -> scatter_add(16)` adds whole items up" in helps(call)

@@ -56,6 +56,24 @@ def look_up_each(table, places, dim):
     return found.reshape(*before, *places.shape[1:], *after)
 '''
 
+ADD_UP = '''
+def add_up(values, places, size, dim):
+    """Items of `values` along `dim` added up at the places that whole numbers name."""
+    before, after = values.shape[:dim], values.shape[dim + places.dim() :]
+    items = values.reshape(*before, -1, *after)
+    return values.new_zeros(*before, size, *after).index_add(dim, places.flatten(), items)
+'''
+
+ADD_UP_EACH = '''
+def add_up_each(values, places, size, dim):
+    """Items of each sample's values along `dim` added up at its own places."""
+    before, after = values.shape[:dim], values.shape[dim + places.dim() - 1 :]
+    items = values.reshape(*before, -1, *after)
+    rows = places.reshape(len(places), *[1] * (dim - 1), -1, *[1] * len(after))
+    zeros = values.new_zeros(*before, size, *after)
+    return zeros.scatter_add(dim, rows.expand(items.shape), items)
+'''
+
 LARGEST = '''
 def largest(x, k, dim):
     """The k largest numbers along `dim` and their places; of equal ones the first."""
@@ -122,6 +140,8 @@ FUNCTIONS: dict[str, str] = {
     "may_read": MAY_READ.strip(),
     "look_up": LOOK_UP.strip(),
     "look_up_each": LOOK_UP_EACH.strip(),
+    "add_up": ADD_UP.strip(),
+    "add_up_each": ADD_UP_EACH.strip(),
     "largest": LARGEST.strip(),
     "hinge_loss": HINGE_LOSS.strip(),
     "nan_outside": NAN_OUTSIDE.strip(),

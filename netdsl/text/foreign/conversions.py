@@ -215,7 +215,7 @@ NO_USUAL = frozenset(
     )
 )
 """Layers for which no axis is the usual one, or another for images and for sequences."""
-WITH_BATCH = frozenset(("gather", "top_k", "sort"))
+WITH_BATCH = frozenset(("gather", "scatter_add", "top_k", "sort"))
 """Those along an axis of any meaning, which every framework counts with the batch."""
 BY_CLASS = frozenset(("softmax", "log_softmax", "argmax", "normalize"))
 """Those that go over the classes: the last axis where channels come last."""

@@ -35,7 +35,8 @@ RENAMED: dict[str, str] = {
     "count_padding": "count_include_pad count_include_padding",
     "scale": "scale_factor scales upsample_factor factor",
     "factor": "upscale_factor downscale_factor block_size blocksize scale_factor scale gamma",
-    "size": "output_size target_shape target_size out_size local_size n output_shape img_size image_size kernel",
+    "size": "num_segments dim_size output_size target_shape target_size out_size local_size n output_shape img_size "
+    "image_size kernel",
     "mode": "interpolation method interp resample padding_mode",
     "align_corners": "align",
     "affine": "elementwise_affine center scale learnable",

@@ -48,8 +48,8 @@ def activation(arguments: Sequence[GivenArgument]) -> str | None:
     return arguments[0].value if len(arguments) == 1 and arguments[0].name in named else None
 
 
-NUMBER_BY_NUMBER = re.compile(r"(?:torch|F)\.gather\b")
-"""PyTorch's `gather`, which looks up one number for each place: another thing than the layer of that name."""
+NUMBER_BY_NUMBER = re.compile(r"(?:torch|F)\.(gather|scatter_add)\b")
+"""PyTorch's `gather` and `scatter_add` have a place for each number: other things than the layers of these names."""
 
 
 def rounded(word: str, arguments: list[GivenArgument]) -> tuple[str, list[GivenArgument]]:

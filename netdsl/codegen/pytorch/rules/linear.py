@@ -1,11 +1,11 @@
 """PyTorch spellings of fully connected layers and look-up tables."""
 
-from netdsl.codegen.python.measures import dim
+from netdsl.codegen.python.measures import Numbers, dim
 from netdsl.codegen.python.spelling import Infix, Made, Operand, Spelling
 from netdsl.codegen.pytorch.rules.conv import starts, unlike
 from netdsl.codegen.pytorch.spelling import rules
 from netdsl.dims.tensors import DType
-from netdsl.ops.linear import Embedding, Gather, Linear
+from netdsl.ops.linear import Embedding, Gather, Linear, ScatterAdd
 
 
 @rules.lowers(Linear)
@@ -28,3 +28,11 @@ def gather(op: Gather) -> Spelling:
         return Spelling(call=Made("look_up_each", (Operand(0), Operand(1), axis)), support=("look_up_each",))
     front = f".movedim({axis}, 0)" if places and axis else ""
     return Spelling(call=Infix(f"look_up({{0}}, {{1}}, {axis}){front}", tight=True), support=("look_up",))
+
+
+@rules.lowers(ScatterAdd)
+def scatter_add(op: ScatterAdd) -> Spelling:
+    numbers, function = Numbers(), "add_up_each" if op.each else "add_up"
+    size, axis = numbers.size(op.size, (op.values, op.places)), dim(op.along, op.values)
+    call = Infix(f"{function}({{0}}, {{1}}, {size}, {axis})", tuple(numbers.values), tight=True)
+    return Spelling(call=call, support=(function,))

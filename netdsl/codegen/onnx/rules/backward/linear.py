@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
+from netdsl.codegen.onnx.rules.linear import added_up
 from netdsl.codegen.onnx.rules.ranges import within
 from netdsl.ops.backward.base import fixed_shape
 from netdsl.ops.backward.linear import EmbeddingGradient, GatherGradient, LinearInputGradient, LinearWeightGradient
@@ -53,18 +54,7 @@ def embedding_gradient(op: EmbeddingGradient, inputs: Sequence[TensorName], buil
 
 @rules.lowers(GatherGradient)
 def gather_gradient(op: GatherGradient, inputs: Sequence[TensorName], build: Builder) -> TensorName:
-    """One scatter along the axis: numbers that samples share a table by lie behind one another on it."""
     dy, places, table = inputs
-    own, kind = op.table.type.batched, op.places.type
-    axis, rank = op.axis + own, op.table.type.rank + own
-    if kind.batched and not own and axis:  # [N, before, places, after] -> [before, N, places, after]
-        count = op.dy.type.rank + 1
-        dy = build.node("Transpose", [dy], perm=[*range(1, axis + 1), 0, *range(axis + 1, count)])
-    shape, after = build.shape_of(table), build.shape_of(table, axis + 1)
-    dy = build.node("Reshape", [dy, build.extents(*([build.shape_of(table, 0, axis)] if axis else []), -1, after)])
     places, _ = within(places, op.table.shape[op.axis], build)
-    front = [build.shape_of(places, 0, 1)] if own and kind.batched else [1] * own
-    places = build.node("Reshape", [places, build.extents(*front, *(1,) * op.axis, -1, *(1,) * (rank - axis - 1))])
-    places = build.node("Expand", [places, build.shape_of(dy)])
-    zeros = build.node("ConstantOfShape", [shape])
-    return build.node("ScatterElements", [zeros, places, dy], axis=axis, reduction="add")
+    zeros = build.node("ConstantOfShape", [build.shape_of(table)])
+    return added_up(zeros, places, dy, op.axis, op.places.type, op.table.type, build)
