@@ -45,7 +45,7 @@ class Layer:
 
     @cached_property
     def node(self) -> Node:
-        return next(n for n in self.net.nodes if n.op.name == self.case.op)
+        return next(n for n in self.net.nodes if self.case.op in (n.op.name, getattr(n.op, "word", "")))
 
     @property
     def op(self) -> Op:

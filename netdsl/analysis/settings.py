@@ -11,6 +11,7 @@ from netdsl.graph import Block, Node
 from netdsl.ops.base import Op
 from netdsl.ops.const import Const, ConstStart
 from netdsl.ops.fields import TextKind
+from netdsl.ops.value import WeightOf
 from netdsl.text import syntax
 from netdsl.text.written import Written
 
@@ -29,12 +30,15 @@ def layer_text(node: Node, written: Written) -> str:
     given = written.given(node.written)
     if isinstance(node.op, Const):
         return f"const({_start_text(node.op.start)})"
+    if isinstance(node.op, WeightOf):
+        return f"{node.owner.name}.{node.op.key}"
     if isinstance(node.op, Block):
         positional, named = _block_settings(node.op, given, written.definitions.get(node.op.span))
     else:
         positional, named = _op_settings(node.op, given)
     parts = [*positional, *(f"{name}={text}" for name, text in named)]
-    return f"{node.kind}({', '.join(parts)})" if parts else node.kind
+    word = node.op.word if isinstance(node.op, Op) and node.op.word else node.kind
+    return f"{word}({', '.join(parts)})" if parts else word
 
 
 def _start_text(start: ConstStart) -> str:

@@ -20,7 +20,7 @@ from netdsl.base.record import changed
 from netdsl.dims.tensors import MOST, DType, TensorType, Value, Weight
 from netdsl.graph import Block, Graph, Node, Recurrent, joined
 from netdsl.ops.base import Follows, Op, Reading
-from netdsl.ops.value import BatchAxis, Constant, IntoBatch, OutOfBatch
+from netdsl.ops.value import BatchAxis, Constant, IntoBatch, OutOfBatch, WeightOf
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError
 from netdsl.text.written import Written
 
@@ -143,7 +143,7 @@ class Walk:
             elif isinstance(node.op, BatchAxis):  # an axis for the layer behind or before it
                 self.schedule.alias(node.results[0], node.inputs[0])
                 self.fields[node.results[0]] = self.regarded(node.op)
-            elif not isinstance(node.op, Constant):  # a number of the text is no layer
+            elif not isinstance(node.op, Constant) and not self.held(node, place):  # a number of the text is no layer
                 _add(total, self.layer(node, node.op, place))
         return total
 
@@ -164,6 +164,10 @@ class Walk:
         for extent in shape_at(type_, self.sizes):
             total *= extent
         return total
+
+    def held(self, node: Node, place: Nesting) -> bool:
+        """Whether it is nothing but a weight of a layer that has been counted."""
+        return isinstance(node.op, WeightOf) and place.of(node.owner.name) in self.counted
 
     def owns(self, node: Node, place: Nesting) -> bool:
         """True at the first use of the node's weights."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import netdsl.elaborate.core as core
 import netdsl.elaborate.functions as functions
+import netdsl.elaborate.keyed as keyed
 import netdsl.elaborate.nodes as nodes
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
@@ -98,6 +99,9 @@ def _attribute(site: Site, expr: syntax.Attribute) -> Any:
         unknown_name(site, expr.value, arrows_only=True)
     if dotted:
         unknown_layer(site, expr, dotted, dotted)
+    weight = keyed.read(site, expr)
+    if weight is not None:
+        return weight
     value = core.evaluate(site, expr.value)
     name = expr.name.id
     if isinstance(value, Bundle):

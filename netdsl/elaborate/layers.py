@@ -9,6 +9,7 @@ import netdsl.elaborate.core as core
 import netdsl.elaborate.defaults as defaults
 import netdsl.elaborate.layouts as layouts
 import netdsl.elaborate.nodes as nodes
+import netdsl.elaborate.weighing as weighing
 from netdsl.dims import SizeTooComplex
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
@@ -20,6 +21,7 @@ from netdsl.elaborate.values import (
     arrows,
 )
 from netdsl.ops.base import Op, RuleError
+from netdsl.ops.weighed import WEIGHED
 from netdsl.text.source import Span
 
 # ---------------------------------------------------------------- applying
@@ -52,6 +54,8 @@ def _apply_chain(site: Site, layer: Chain, value: Arrows, span: Span) -> Arrows:
 
 def _operation(site: Site, layer: OpLayer, value: Arrows, span: Span) -> Arrows:
     settings = {**defaults.read(site, layer.op), **layer.settings}
+    if len(arrows(value)) > 1 and layer.op in WEIGHED:
+        layer, settings = weighing.weighed(site, layer, value, settings, span)
     operands = _operands(site, layer.op, value, span)
     missing = [f.name for f in layer.op.settings() if f.required and f.name not in settings]
     if missing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import netdsl.elaborate.along as along
 import netdsl.elaborate.core as core
+import netdsl.elaborate.keyed as keyed
 import netdsl.elaborate.nodes as nodes
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
@@ -29,13 +30,7 @@ from netdsl.text.source import Span
 @core.applies(Shared)
 def apply_shared(site: Site, shared: Shared, value: Arrows, span: Span) -> Arrows:
     """Use a shared layer: the first use owns the weights, later ones must need the same ones."""
-    if site.build.graph is not shared.graph:
-        message = f"`{shared.name}` is shared in the body that declares it, and this is another one"
-        site.error("shared-outside", message, span, Label(shared.span, "declared here"))
-    if site.context.frozen and not shared.frozen:
-        message = f"`{shared.name}` has one set of weights, which is frozen where it is declared or nowhere"
-        help = f"write `frozen shared {shared.name}: …`"
-        site.error("shared-mismatch", message, span, Label(shared.span, "declared here"), help=help)
+    keyed.check_place(site, shared, span)
     with frozen(site, shared.frozen):
         result, node = _use(site, shared, value, span)
     site.build.fresh.remove(node)
@@ -106,6 +101,4 @@ def _check_weights(site: Site, shared: Shared, node: Node, span: Span) -> None:
 
 
 def _weight_shapes(node: Node) -> dict[str, tuple[int, ...]]:
-    if isinstance(node.op, Block):
-        return {k: w.shape for k, w in node.op.body.weights()}
-    return {w.name: w.shape for w in node.op.weights()}
+    return {key: weight.shape for key, weight in keyed.weights(node).items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from netdsl.base.record import entity, record
+from netdsl.base.record import anew, entity, record
 from netdsl.dims import Condition
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.scope import Scope, Setting
@@ -154,6 +154,8 @@ class Shared(Titled):
     span: Span
     first: Node | None = None
     frozen: bool = False
+    weights: dict[str, Value] = anew(factory=dict)
+    """Those that rows have read as arrows, by key."""
 
     @property
     def title(self) -> str:

@@ -10,6 +10,7 @@ from netdsl.dims import Domain, Extent, SizeTooComplex, Verdict, compare
 from netdsl.dims.tensors import TensorType, Value, WeightValue
 from netdsl.graph import Block, Graph, Net, Node, Recurrent, result_types
 from netdsl.ops.base import Op
+from netdsl.ops.value import WeightOf
 
 G = TypeVar("G", bound=Graph)
 
@@ -125,7 +126,7 @@ def _of_sharing(node: Node) -> Iterator[str]:
     owner = node.shares
     if owner is not None and owner.shares is not None:
         yield f"shares the weights of {owner.name}, which has none of its own"
-    if owner is not None and owner.kind != node.kind:
+    if owner is not None and owner.kind != node.kind and not isinstance(node.op, WeightOf):
         yield f"shares the weights of {owner.name}, which is another layer"
 
 

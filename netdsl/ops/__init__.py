@@ -19,6 +19,7 @@ from netdsl.ops import (
     shape,
     sort,
     value,
+    weighed,
     whole,
 )
 from netdsl.ops.base import REGISTRY
@@ -43,5 +44,6 @@ __all__ = [
     "shape",
     "sort",
     "value",
+    "weighed",
     "whole",
 ]

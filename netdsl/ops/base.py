@@ -182,6 +182,8 @@ class Op(Declared, abstract=True):
     """A pipeline that uses it, such as `image [3, 8, 8] -> conv(4, 3)`: documentation and test in one."""
     aliases: ClassVar[tuple[str, ...]] = ()
     """Other words for it in the text (`bn`). The registry finds it under each; `name` is the one that is shown."""
+    word: ClassVar[str] = ""
+    """What an author calls it, where that is the name of another operation."""
     broadcasts: ClassVar[bool] = False
     """True when what is the same for all samples may stand beside values of samples; else it is repeated for each."""
     measures: ClassVar[tuple[str, ...]] = ("like",)

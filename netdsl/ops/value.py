@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight
 from netdsl.ops.base import Gradients, Op, RuleError, Tape
-from netdsl.ops.fields import Bool, Initialiser, IntKind, ListKind, Number
+from netdsl.ops.fields import Bool, Initialiser, IntKind, ListKind, Number, Text
 
 
 class ReadsNothing(Op, abstract=True):
@@ -54,6 +54,27 @@ class FreeParam(ReadsNothing):
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         return {"": outgoing[0]}
+
+
+class WeightOf(ReadsNothing):
+    """A weight of a shared layer as an arrow: `words.weight`. Its node shares the weights of that layer."""
+
+    internal: ClassVar[bool] = True
+
+    key: Text
+    """Its key below that of the layer."""
+    shape: Annotated[tuple[int, ...], ListKind(IntKind(1))]
+    init: Initialiser
+    trainable: Bool = True
+
+    def result(self) -> TensorType:
+        return TensorType(self.shape, DType.FLOAT, batched=False)
+
+    def weights(self) -> tuple[Weight, ...]:
+        return (Weight(self.key, self.shape, self.init, self.trainable),)
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {self.key: outgoing[0]}
 
 
 class BatchAxis(Op, abstract=True):

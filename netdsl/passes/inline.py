@@ -35,19 +35,18 @@ def opened(
     `values` maps arrows of the source to those of the flat graph; inputs must be in it. `within` are blocks
     around the whole graph.
     """
-    keys: dict[Node, str] = {}
     for node in graph.nodes:
         here = joined(path, node.name)
-        keys[node] = keys[node.shares] if node.shares else joined(key, node.name)
+        own = joined(key, node.owner.name)
         operands = tuple(values.get(v, v) for v in node.inputs)
         if isinstance(node.op, Block) and not isinstance(node.op, Recurrent):
             inner: dict[Value, Value] = dict(zip(node.op.body.inputs, operands, strict=True))
-            for place in opened(node.op.body, inner, here, keys[node], (*within, node)):
+            for place in opened(node.op.body, inner, here, own, (*within, node)):
                 yield place
                 inner.update((r, values[r]) for r in place.node.results)
             _hand_out(node, inner, values)
         else:
-            yield FlatPlace(node, here, keys[node], operands, within)
+            yield FlatPlace(node, here, own, operands, within)
 
 
 def _hand_out(node: Node, inner: Mapping[Value, Value], values: dict[Value, Value]) -> None:

@@ -51,6 +51,11 @@ CASES = [
     use("conv(6, 3, stride=3, groups=3)", "6 H W"),
     use("conv(6, 5, stride=2, pad=((4, 2), (1, 3)))", "2 H W"),
     use("conv(3, 3)", "4 6 8", macs=4 * 6 * 3 * 3 * 4 * 3, costs=(0, 0)),
+    use("conv", "3 9 8", "param 4 3 3 3", macs=4 * 7 * 6 * 3 * 3 * 3, costs=(0, 0)),
+    use("conv(stride=2, pad=1, groups=2)", "4 9", "param 6 2 3", "param 6"),
+    use("conv(pad=((1, 0), (2, 1)), dilation=(1, 2))", "5 H W", "param 4 5 2 3", "param 4"),
+    use("conv(pad=same)", "2 4 5 6", "param 3 2 3 1 3"),
+    use("conv(pad=1)", "param 2 5 5", "param 3 2 3 3", "param 3"),
     use("conv_transpose(3, 2, stride=2)", "4 5 6"),
     use("conv_transpose(6, 3, stride=2, pad=1, output_padding=1, groups=2, bias=false)", "4 5"),
     use("conv_transpose(3, (1, 2, 3), stride=(1, 2, 1), dilation=(1, 1, 2))", "2 3 4 3"),
@@ -92,11 +97,13 @@ def padding(g: Given, kernel: Any, pad: Any, dilation: Any = 1) -> tuple[tuple[i
 
 @reference
 def conv(
-    g: Given, channels: int, kernel: Any, *, stride: Any = 1, pad: Any = 0, dilation: Any = 1, groups: int = 1,
-    bias: bool = True, init: Any = None,
+    g: Given, channels: int = 0, kernel: Any = None, *, stride: Any = 1, pad: Any = 0, dilation: Any = 1,
+    groups: int = 1, bias: bool = True, init: Any = None,
 ) -> Tensor:  # fmt: skip
-    x = F.pad(g.x, flat(padding(g, kernel, pad, dilation)))
-    return CONVS[g.rank](x, g.weights["weight"], g.weight("bias"), stride, 0, dilation, groups)
+    weight, own = (*g.xs[1:], None)[:2] if len(g.xs) > 1 else (g.weights["weight"], g.weight("bias"))
+    assert weight is not None
+    x = F.pad(g.x, flat(padding(g, kernel or weight.shape[2:], pad, dilation)))
+    return CONVS[g.rank](x, weight, own, stride, 0, dilation, groups)
 
 
 @reference

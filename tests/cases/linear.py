@@ -24,6 +24,13 @@ CASES = [
     use("linear(5, axis=-1, bias=false)", "2 1 3 2 4"),
     use("linear(5, axis=2)", "T H 3"),
     use("linear(5, axis=-1)", "param 2 3 4"),
+    use("linear", "12", "param 5 12", macs=60),
+    use("linear", "12", "param 5 12", "param 5"),
+    use("linear", "T 3", "param 4 3", costs=(0, 0)),
+    use("linear", "2 1 3 4", "param 5 4", "param 5"),
+    use("linear(axis=-1)", "2 3 T 4", "param 5 4"),
+    use("linear", "param 2 3", "param 4 3", "param 4"),
+    use("linear", "param 3", "param 4 3"),
     use("embedding(9, 4)", "int<9 6", costs=(0, 0)),
     use("embedding(9, 4, init=normal(0.02))", "int<9"),
     use("embedding(9, 4)", "int<9 2 3"),
@@ -48,8 +55,8 @@ CASES = [
 
 
 @reference
-def linear(g: Given, features: int, *, bias: bool = True, init: Any = None, axis: int | None = None) -> Tensor:
-    return F.linear(g.x, g.weights["weight"], g.weight("bias"))
+def linear(g: Given, features: int = 0, *, bias: bool = True, init: Any = None, axis: int | None = None) -> Tensor:
+    return F.linear(*(g.xs if len(g.xs) > 1 else (g.x, g.weights["weight"], g.weight("bias"))))
 
 
 @reference

@@ -196,6 +196,14 @@ class Dialect:
         table = self.parameters if free else self.modules
         return f"self.{label}" if self.is_plain(label) else f'self.{table}["{label}"]'
 
+    def inside(self, access: str, key: str) -> str:
+        """How a weight is reached that a module has under a key: `self.words.weight`."""
+        *modules, weight = key.split(".")
+        tables = [*((self.modules, m) for m in modules), (self.parameters, weight)]
+        plain = [self.is_plain(word) and word not in self.container_attributes for _, word in tables]
+        steps = (f".{w}" if p else f'.{table}["{w}"]' for (table, w), p in zip(tables, plain, strict=True))
+        return "".join([access, *steps])
+
     # ------------------------------------------------------------ calls
 
     def signature(self, function: str) -> Signature | None:

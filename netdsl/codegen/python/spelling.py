@@ -112,6 +112,8 @@ class Spelling:
     """The node is a free parameter of the module itself."""
     buffer: Made | Infix | None = None
     """The node is this tensor, which the module keeps."""
+    weight: str = ""
+    """The node is the weight of this key of the layer whose weights it shares."""
     init: dict[str, Any] = field(default_factory=dict)
     """Weights whose initial value is not the module's own: name to `tensors.Init`."""
     use: str = ""

@@ -69,7 +69,10 @@ def weighted(node: Node) -> bool:
 
 
 def applied(use: BlockUse, node: Node, access: str) -> Made | Infix:
-    """A module, called on its operands; a free parameter or a constant stands for itself."""
+    """A module, called on its operands; a free parameter, a constant or a weight of a module stands for itself."""
+    own = use.spellings.get(node)
+    if own is not None and own.weight:
+        return Infix(_escaped(use.dialect.inside(access, own.weight)), tight=True)
     spelling = use.spellings.get(node.owner, Spelling())
     if spelling.parameter or spelling.buffer:
         return Infix(_escaped(access), tight=True)

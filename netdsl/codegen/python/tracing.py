@@ -33,6 +33,7 @@ from netdsl.dims import Dim
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Block, Net, Node, Recurrent, result_types
 from netdsl.ops.base import Elementwise, Op, RuleError
+from netdsl.ops.value import WeightOf
 from netdsl.text import syntax
 
 AXIS_NAMES = {
@@ -192,6 +193,8 @@ def _op(use: BlockUse, names: Vocabulary, node: Node, refuse: Refuse) -> tuple[T
     op = node.op
     assert isinstance(op, Op)
     fields = _fields(op, {v: Value(v.name, use.types[v]) for v in node.inputs}, node, use, names)
+    if isinstance(op, WeightOf):
+        fields["shape"] = _shape_of(use, node.owner, op)
     again, types = _traced_op(op, fields, node)
     use.ops[node] = again
     try:
@@ -230,6 +233,16 @@ def _traced_op(op: Op, fields: dict[str, Any], node: Node) -> tuple[Op, tuple[Te
         sources = names_in_fields(fields)
         shapes = [r.type.with_shape(*(_following(e, sources) for e in r.type.shape)) for r in node.results]
         return op, tuple(shapes)
+
+
+def _shape_of(use: BlockUse, owner: Node, op: WeightOf) -> tuple[int, ...]:
+    """The shape of a weight that another layer owns, in the names that the layer is made with."""
+    if isinstance(owner.op, Op):
+        return next(w.shape for w in use.ops[owner].weights() if w.name == op.key)
+    made = use.spellings[owner].module
+    assert made is not None
+    shape: tuple[int, ...] = _following(op.shape, names_in((*made.arguments, *made.keywords.values())))
+    return shape
 
 
 def _fields(op: Op, known: dict[Value, Value], node: Node, use: BlockUse, names: Vocabulary) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from netdsl.codegen.target import Unsupported
 from netdsl.dims import Extent
 from netdsl.dims.tensors import Value
 from netdsl.ops.conv import Conv, ConvTranspose, LocallyConnected
+from netdsl.ops.weighed import ConvWith
 from netdsl.ops.windows import Sides, count
 
 
@@ -50,8 +51,16 @@ def rim(x: TensorName, befores: Sequence[int], afters: Sequence[int], build: Bui
 
 @rules.lowers(Conv)
 def conv(op: Conv, inputs: Sequence[TensorName], build: Builder) -> TensorName:
+    return _slid(op, [inputs[0], build.weight("weight"), *([build.weight("bias")] if op.bias else [])], build)
+
+
+@rules.lowers(ConvWith)
+def conv_with(op: ConvWith, inputs: Sequence[TensorName], build: Builder) -> TensorName:
+    return _slid(op.layer, inputs, build)
+
+
+def _slid(op: Conv, operands: Sequence[TensorName], build: Builder) -> TensorName:
     require_batch(op.x, "conv")
-    operands = [inputs[0], build.weight("weight")] + ([build.weight("bias")] if op.bias else [])
     return build.node(
         "Conv", operands, kernel_shape=op.kernels, strides=op.strides, dilations=op.dilations,
         group=op.groups, pads=both_sides(op.pads),

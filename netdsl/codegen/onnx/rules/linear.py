@@ -6,15 +6,26 @@ from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.codegen.onnx.rules.ranges import or_nan, within
 from netdsl.dims.tensors import DType, TensorType
 from netdsl.ops.linear import Embedding, Gather, Linear, ScatterAdd
+from netdsl.ops.weighed import LinearWith
 
 
 @rules.lowers(Linear)
 def linear(op: Linear, inputs: Sequence[TensorName], build: Builder) -> TensorName:
-    weight, bias = build.weight("weight"), [build.weight("bias")] if op.bias else []
+    return _weighted(op, [inputs[0], build.weight("weight"), *([build.weight("bias")] if op.bias else [])], build)
+
+
+@rules.lowers(LinearWith)
+def linear_with(op: LinearWith, inputs: Sequence[TensorName], build: Builder) -> TensorName:
+    return _weighted(op, inputs, build)
+
+
+def _weighted(op: Linear | LinearWith, inputs: Sequence[TensorName], build: Builder) -> TensorName:
+    """The sums of what comes in by a weight, and a bias where there is one."""
+    x, weight, *bias = inputs
     if op.x.type.rank == 1 and op.x.type.batched:
-        return build.node("Gemm", [inputs[0], weight, *bias], transB=1)
-    product = build.node("MatMul", [inputs[0], build.node("Transpose", [weight], perm=[1, 0])])
-    return build.node("Add", [product, *bias]) if op.bias else product
+        return build.node("Gemm", [x, weight, *bias], transB=1)
+    product = build.node("MatMul", [x, build.node("Transpose", [weight], perm=[1, 0])])
+    return build.node("Add", [product, *bias]) if bias else product
 
 
 @rules.lowers(Embedding)

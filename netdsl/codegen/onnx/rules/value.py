@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
-from netdsl.ops.value import BatchOfOne, Constant, FreeParam, IntoBatch, OnlyOne, OutOfBatch, PerSample
+from netdsl.ops.value import BatchOfOne, Constant, FreeParam, IntoBatch, OnlyOne, OutOfBatch, PerSample, WeightOf
 
 
 @rules.lowers(Constant)
@@ -14,6 +14,11 @@ def constant(op: Constant, inputs: Sequence[TensorName], build: Builder) -> Tens
 @rules.lowers(FreeParam)
 def free_param(op: FreeParam, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     return build.weight()
+
+
+@rules.lowers(WeightOf)
+def weight_of(op: WeightOf, inputs: Sequence[TensorName], build: Builder) -> TensorName:
+    return build.weight(op.key)
 
 
 @rules.lowers(BatchOfOne, OnlyOne)

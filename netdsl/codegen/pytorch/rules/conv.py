@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from netdsl.codegen.python.spelling import Made, Spelling
+from netdsl.codegen.python.spelling import Made, Operand, Spelling
 from netdsl.codegen.pytorch.spelling import rules
 from netdsl.dims.tensors import Init
 from netdsl.ops.conv import Conv, ConvTranspose, LocallyConnected
+from netdsl.ops.weighed import ConvWith
 from netdsl.ops.windows import Sides, even, spread_padding
 
 
@@ -48,6 +49,22 @@ def conv(op: Conv) -> Spelling:
         **unlike(dilation=(flat(op.dilations), 1), groups=(op.groups, 1), bias=(op.bias, True)),
     }
     return Spelling(module=Made(function, arguments, keywords), support=support, init=starts(op))
+
+
+@rules.lowers(ConvWith)
+def conv_with(op: ConvWith) -> Spelling:
+    layer, rank = op.layer, len(op.layer.kernels)
+    x: Made | Operand = Operand(0)
+    padding = unlike(padding=(flat(tuple(before for before, _ in layer.pads)), 0)) if even(layer.pads) else {}
+    if not even(layer.pads):
+        x = Made("F.pad", (x, torch_pads(layer.pads)))
+    keywords = {
+        **unlike(stride=(flat(layer.strides), 1)),
+        **padding,
+        **unlike(dilation=(flat(layer.dilations), 1), groups=(op.groups, 1)),
+    }
+    weights = map(Operand, range(1, 2 + (op.bias is not None)))
+    return Spelling(call=Made(f"F.conv{rank}d", (x, *weights), keywords))
 
 
 @rules.lowers(ConvTranspose)

@@ -6,12 +6,18 @@ from netdsl.codegen.pytorch.rules.conv import starts, unlike
 from netdsl.codegen.pytorch.spelling import rules
 from netdsl.dims.tensors import DType
 from netdsl.ops.linear import Embedding, Gather, Linear, ScatterAdd
+from netdsl.ops.weighed import LinearWith
 
 
 @rules.lowers(Linear)
 def linear(op: Linear) -> Spelling:
     made = Made("nn.Linear", (op.in_features, op.features), unlike(bias=(op.bias, True)))
     return Spelling(module=made, init=starts(op))
+
+
+@rules.lowers(LinearWith)
+def linear_with(op: LinearWith) -> Spelling:
+    return Spelling(call=Made("F.linear", tuple(map(Operand, range(2 + (op.bias is not None))))))
 
 
 @rules.lowers(Embedding)

@@ -3,7 +3,7 @@
 from netdsl.codegen.python.spelling import Infix, Spelling
 from netdsl.codegen.pytorch.spelling import rules
 from netdsl.dims.tensors import DType
-from netdsl.ops.value import BatchOfOne, Constant, FreeParam, IntoBatch, OnlyOne, OutOfBatch, PerSample
+from netdsl.ops.value import BatchOfOne, Constant, FreeParam, IntoBatch, OnlyOne, OutOfBatch, PerSample, WeightOf
 
 
 @rules.lowers(Constant)
@@ -14,6 +14,11 @@ def constant(op: Constant) -> Spelling:
 @rules.lowers(FreeParam)
 def free_param(op: FreeParam) -> Spelling:
     return Spelling(parameter=True, init={"": op.weights()[0].init})
+
+
+@rules.lowers(WeightOf)
+def weight_of(op: WeightOf) -> Spelling:
+    return Spelling(weight=op.key)
 
 
 @rules.lowers(BatchOfOne, OnlyOne)
