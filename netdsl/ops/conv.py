@@ -43,7 +43,8 @@ class Conv(Op):
 
     `[C, W] -> [channels, O]`, `[C, H, W] -> …`, `[C, D, H, W] -> …` with `O = (W - K + 2P) / S + 1` per axis,
     rounded down (LeCun et al., 1989). `pad` may be `same`, which keeps the size at stride 1; `groups` splits the
-    channels (Krizhevsky et al., 2012); `dilation` spreads the taps (Yu and Koltun, 2016).
+    channels (Krizhevsky et al., 2012); `dilation` spreads the taps (Yu and Koltun, 2016). With weights that are arrows,
+    `(x, weight)` or `(x, weight, bias)`, the weight is `[channels, C / groups, K…]`, and neither is written.
     """
 
     example: ClassVar[str] = "image [3, 227, 227] -> conv(96, 11, stride=4) -> [96, 55, 55]"

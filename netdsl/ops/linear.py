@@ -30,7 +30,8 @@ class Linear(Op):
     """Every output is a weighted sum of the whole last axis: `y = W x + b` (Rosenblatt, 1958).
 
     `[F] -> [features]`, or at each step of a sequence `[T, F] -> [T, features]`; with `axis=-1` at every position of
-    any number of axes, `[…, F] -> […, features]`. `F` is inferred and must be a number.
+    any number of axes, `[…, F] -> […, features]`. `F` is inferred and must be a number. With weights that are arrows,
+    `(x, weight)` or `(x, weight, bias)`, at any rank: the weight is `[features, F]`, and no `features` is written.
     """
 
     example: ClassVar[str] = "image [784] -> linear(10) -> [10]"

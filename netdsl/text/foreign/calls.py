@@ -18,6 +18,7 @@ from netdsl.text.foreign.rows import asked, flattened, kept, leading
 from netdsl.text.foreign.settings import INFERRED, LOST
 from netdsl.text.foreign.special import GivenArgument
 from netdsl.text.foreign.values import NOWHERE, elsewhere, freezes, left_out, named_here, value_here
+from netdsl.text.foreign.weighed import is_weighed, is_weight, piped
 
 CALL = re.compile(r"(?:self\.)?([A-Za-z_][\w.]*)\s*\((.*)\)", re.DOTALL)
 NAME = re.compile(r"(?:self\.)?([A-Za-z_]\w*)")
@@ -146,13 +147,16 @@ class CallReader:
     def led(self, flow: Inflow, coming: str) -> list[str]:
         """The pipelines that `coming -> call` may mean, for a call that is given arrows."""
         layer = self.layer(flow.word)
-        taken = [arrows for arrows in flow.led(coming) if len(arrows) <= self.takes(layer or flow.word)]
+        most = self.takes(layer or flow.word)
+        taken = [a for a in flow.led(coming) if len(a) <= most or is_weighed(flow.word, a)]
         ways = [self.sent(flow.word, layer, arrows, flow.rest) for arrows in taken]
         return [way for way in ways if way]
 
     def sent(self, word: str, layer: str | None, arrows: list[str], rest: list[GivenArgument]) -> str | None:
         """Arrows into the layer of a word with its settings; None where that is not certain."""
         count = sum(self.counts.get(arrow, 1) for arrow in arrows)
+        if is_weighed(word, arrows):
+            return piped(word, arrows, rest)
         if count > self.takes(layer or word):
             return across(layer or word, arrows) if count == len(arrows) and not rest else None
         if layer is None or (layer in self.layers and layer not in self.blocks):
@@ -205,8 +209,8 @@ class CallReader:
         found = NAME.fullmatch(text)
         if found:
             return found[1] if found[1] == "_" or found[1] in self.arrows else None
-        if text in self.counts:
-            return text
+        if text in self.counts or is_weight(text, self.layers):
+            return text.removeprefix("self.")
         if len(arithmetic.split(text)) > 1 or text[:1] == "-":
             return self.computed(text)
         inside = arithmetic.bracketed(text)
