@@ -88,6 +88,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "EfficientNetDigits": {"settings": {"width": "4"}, "optimizer": MOMENTUM},
     "MixerDigits": {"settings": {"width": "8", "depth": "2"}, "optimizer": ADAMW},
     "ConvNeXtDigits": {"settings": {"width": "4"}, "optimizer": ADAMW},
+    "ViTDigits": {"settings": {"width": "8", "depth": "2", "drop": "0"}, "optimizer": ADAMW},
     "CharRNN": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": ADAM},
     "CharRNNFused": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": MOMENTUM},
     "Hello": {"recipe": TEXTS, "sizes": {"T": 4}, "optimizer": "adagrad(lr=0.1)"},
@@ -108,6 +109,8 @@ SLOW: dict[str, dict[str, Any]] = {
     "MobileNetV3Small": {"recipe": IMAGES, "sizes": {"H": 64, "W": 64}, **CLIPPED},
     "EfficientNetB0": {"sizes": {"H": 64, "W": 64}, **OURS, **CLIPPED},
     "MixerB16": {**OURS, "data": 'imagefolder("nowhere")', "image": 64, **CLIPPED},
+    "ViTB16": {**OURS, "data": 'imagefolder("nowhere")', "image": 64, "settings": {"drop": "0"}, **CLIPPED},
+    "ViTS16": {"recipe": IMAGES, "image": 64, "settings": {"drop": "0"}, **CLIPPED},
     "ConvNeXtT": {"sizes": {"H": 64, "W": 64}, **OURS, **CLIPPED},
     "UNet": {"recipe": WHOLE, "sizes": {"H": 188, "W": 188}, "settings": {"width": "2"}, "optimizer": ADAM},
 }

@@ -77,6 +77,7 @@ SMALL = [
     Small("efficientnet", "EfficientNetDigits", NARROW),
     Small("mixer", "MixerDigits", (("width", 8), ("depth", 2))),
     Small("convnext", "ConvNeXtDigits", NARROW),
+    Small("vit", "ViTDigits", (("width", 8), ("depth", 2))),
 ]
 
 LARGE = [
@@ -101,6 +102,8 @@ LARGE = [
     Small("efficientnet", "EfficientNetB0", (), ANY),
     Small("mixer", "MixerB16"),
     Small("convnext", "ConvNeXtT", (), ANY),
+    Small("vit", "ViTB16"),
+    Small("vit", "ViTS16"),
 ]
 
 CASES = [*SMALL, *(pytest.param(c, marks=pytest.mark.slow) for c in LARGE)]
@@ -439,6 +442,7 @@ def test_lenet_reads_digits(seed: int, tmp_path: Path) -> None:
         ("efficientnet", "EfficientNetDigits", 0.96),
         ("mixer", "MixerDigits", 0.96),
         ("convnext", "ConvNeXtDigits", 0.94),
+        ("vit", "ViTDigits", 0.94),
     ],
 )
 def test_other_nets_read_digits_too(file: str, net: str, wanted: float, tmp_path: Path) -> None:

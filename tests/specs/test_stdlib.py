@@ -189,11 +189,13 @@ def inverted(stride: int, expand: int) -> Reference:
     return compute
 
 
-def encoder_layer(first: bool) -> Reference:
+def encoder_layer(first: bool, eps: float = 1e-5) -> Reference:
     """PyTorch's own, its weights found by their kind and order."""
 
     def compute(w: Weights, x: Tensor) -> Tensor:
-        other = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True, norm_first=first, activation="gelu").eval()
+        other = nn.TransformerEncoderLayer(
+            16, 4, 32, batch_first=True, norm_first=first, activation="gelu", layer_norm_eps=eps
+        ).eval()
         matrices = [k for k, v in w.items() if v.dim() == 2 and "linear" in k]
         norms = [k for k in w if k.endswith("weight") and w[k].dim() == 1]
         attention = next(k for k in w if k.endswith("in_proj_weight")).removesuffix("in_proj_weight")
@@ -235,6 +237,10 @@ USES = [
     Use("transformer", "encoder_layer(4, 32, act=gelu)", (6, 16), (6, 16), encoder_layer(False)),
     Use(
         "transformer", "encoder_layer(4, 32, first=true, causal=true, act=gelu)", (6, 16), (6, 16), encoder_layer(True)
+    ),
+    Use(
+        "transformer", "encoder_layer(4, 32, act=gelu, norm=layernorm(eps=0.5))", (6, 16), (6, 16),
+        encoder_layer(False, 0.5),
     ),
 ]  # fmt: skip
 
