@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from netdsl.dims import Condition, Dim
-from netdsl.dims.tensors import Value
+from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.values import LAYERS, NUMBERS, Bundle
 from netdsl.text import syntax
 from netdsl.text.source import Span
@@ -26,6 +26,8 @@ def no_condition(expr: syntax.Expr, value: Any) -> str | None:
         return f'a text is compared, as in `{text} != ""`'
     if isinstance(value, list):
         return f"a list is asked how long it is, as in `len({text}) > 0`"
+    if isinstance(value, Value) and value.type.dtype is DType.BOOL:
+        return f"what an arrow holds is known when the net runs: `({text}, a, b) -> where` chooses by it then"
     return of_arrow(text) if isinstance(value, Value | Bundle) else None
 
 

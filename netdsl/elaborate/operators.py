@@ -10,7 +10,7 @@ import netdsl.elaborate.core as core
 import netdsl.elaborate.functions as functions
 import netdsl.elaborate.nodes as nodes
 from netdsl.dims import Condition, Dim, both, compare, either, negate
-from netdsl.dims.tensors import Value
+from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.demands import Demanded
 from netdsl.elaborate.scope import Scope
@@ -26,6 +26,8 @@ def unary(site: Site, expr: syntax.Unary) -> Any:
     if expr.operator == "not":
         if isinstance(value, bool | Condition):
             return negate(value)
+        if isinstance(value, Value) and value.type.dtype is DType.BOOL:
+            return nodes.operate(site, "logical_not", (value,), expr.span)
         import netdsl.elaborate.conditions as conditions  # late: right texts need none
 
         help = conditions.negated(expr, value)
@@ -71,6 +73,8 @@ def _logic(site: Site, expr: syntax.Binary) -> Any:
     if left is (expr.operator == "or"):
         return left
     right = core.evaluate(site, expr.right)
+    if isinstance(left, Value) and isinstance(right, Value):
+        return nodes.operate(site, f"logical_{expr.operator}", (left, right), expr.span, operator=expr.operator)
     for value, side in ((left, expr.left), (right, expr.right)):
         if not isinstance(value, bool | Condition):
             import netdsl.elaborate.conditions as conditions  # late: right texts need none
@@ -93,12 +97,13 @@ def _repeat(site: Site, expr: syntax.Binary, layer: Any, count: Any) -> Repeat:
 
 ARROW_OPERATORS = {
     "+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floor_div", "%": "remainder", "**": "power",
+    "<": "less", "<=": "less_equal", ">": "greater", ">=": "greater_equal", "==": "equal", "!=": "not_equal",
 }  # fmt: skip
 
 
 def _arrow_arithmetic(site: Site, expr: syntax.Binary, left: Any, right: Any) -> Value:
     name = ARROW_OPERATORS.get(expr.operator)
-    if name is None:
+    if name is None or (expr.operator in COMPARISONS and isinstance(left, LAYERS)):
         import netdsl.elaborate.conditions as conditions  # late: right texts need none
 
         help = conditions.without_arrows(expr, left, right)
@@ -132,6 +137,9 @@ def _arrow_help(site: Site, value: Any, side: syntax.Expr, whole: syntax.Binary)
             first = f"{whole.left.span.text} {whole.operator}"
             return f"an arrow leads on from all before it: write `{first} ({side.span.text} -> {rest[1]})`"
         return f"take one of them, `{side.span.text}[0]`, or name them: `(a, b): …`"
+    if isinstance(value, bool):
+        other = (whole.right if side is whole.left else whole.left).span.text
+        return f"truth values are compared with nothing: write `{other}` or `not {other}`"
     if not isinstance(value, LAYERS):
         return None
     import netdsl.elaborate.places as places  # late: right texts need none

@@ -137,9 +137,9 @@ class Sum(Reduction):
 
 def extreme_gradient(op: Reduction, tape: Tape, dy: Value | None, y: Value) -> Value:
     """The gradient shared evenly among the elements that are the largest (or smallest), as PyTorch's amax does."""
-    from netdsl.ops.backward.base import Equal
+    from netdsl.ops.backward.base import Matches
 
-    taken = tape(Equal, op.x, op.kept(tape, y))
+    taken = tape(Matches, op.x, op.kept(tape, y))
     share = tape(Div, op.kept(tape, dy), tape(Sum, taken, axis=op.along, keep=True))
     return tape(Mul, (taken, share))
 

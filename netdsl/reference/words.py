@@ -14,6 +14,7 @@ FAMILIES: dict[str, str] = {
     "cut": "Cutting, padding and rolling",
     "arithmetic": "Arithmetic",
     "whole": "Whole numbers and kinds of numbers",
+    "compare": "Comparisons and choices",
     "reduce": "Summaries",
     "sort": "Sorting",
     "recurrent": "Recurrence",
@@ -221,11 +222,12 @@ Everything is counted from shapes alone, for one batch at inference. Three numbe
 | `resize(mode=bilinear)` | 0 | 7 an output of an image (3, 7, 15 for one to three spatial axes) | 0 |
 | `top_k` | 0 | k · n − k (k + 1) / 2 a row of n | 0 |
 | `add`, `mul`, `sub`, `div`, `minimum`, `maximum` | 0 | 1 an element and further operand | 0 |
-| `floor_div`, `remainder` | 0 | 1 an element | 0 |
+| `floor_div`, `remainder`, `less`, `less_equal`, `greater`, `greater_equal` | 0 | 1 an element | 0 |
+| `equal`, `not_equal`, `logical_and`, `logical_or`, `logical_not` | 0 | 1 an element | 0 |
 | everything that only moves numbers | 0 | 0 | 0 |
 
 What moves numbers: `flatten`, `reshape`, `concat`, `split`, `crop`, `pad`, `slice`, `transpose`, `resize` to the
-nearest, `unpool`, `max_unpool`, `last`, `roll`, `sort`, `detach`, `to`, and `dropout`, `spatial_dropout` and
+nearest, `unpool`, `max_unpool`, `last`, `roll`, `sort`, `detach`, `to`, `where`, and `dropout`, `spatial_dropout` and
 `drop_path` at inference. Biases of recurrent layers are bias additions: `gates · biases` a unit and step. An operation
 that does not state a number is listed under the report's table as not counted.
 """

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cases.case import Case
 
 FAMILIES = (
-    "activation", "arithmetic", "attention", "conv", "cut", "dropout", "linear", "loss", "metric", "normalize", "pool",
+    "activation", "arithmetic", "attention", "compare", "conv", "cut", "dropout", "linear", "loss", "metric", "normalize", "pool",
     "recurrent", "reduce", "resize", "shape", "sort", "value", "whole",
 )  # fmt: skip
 

@@ -26,7 +26,7 @@ from netdsl.ops.metric import Metric
 from netdsl.ops.value import Constant, FreeParam, PerSample
 from netdsl.program import check_text, load_text
 
-ARROW = re.compile(r"\b(\w+) (int)?(\[[^]]*\])")
+ARROW = re.compile(r"\b(\w+) (int|bool)?(\[[^]]*\])")
 ELSEWHERE = (Loss, Metric, Constant, FreeParam, PerSample)
 BATCH_ONLY = {"batchnorm"}
 """Refused, since what it computes is about the samples."""
@@ -40,7 +40,10 @@ def nets(name: str) -> tuple[str, str]:
     head, arrow, rest = example.partition(" -> ") if " -> " in example else (example, "", "")
     shapes, rows = [], []
     for number, (_, kind, shape) in enumerate(ARROW.findall(head)):
-        if kind:  # whole numbers: where each of several params is largest
+        if kind == "bool":
+            shapes.append(f"p{number} {shape}")
+            rows.append(f"v{number}: p{number} > 0")
+        elif kind:  # whole numbers: where each of several params is largest
             shapes.append(f"p{number} {shape[:-1]}, 4]")
             rows.append(f"v{number}: p{number} -> argmax(axis=-1)")
         else:
@@ -100,7 +103,8 @@ def test_an_operation_on_a_param_is_computed_once(name: str) -> None:
     assert at[5].macs == at[3].macs == analyze(fed, batch=1).totals.macs
 
 
-FLAT = {"argmax", "one_hot", "detach", "floor", "ceil", "round", "floor_div", "to"}
+FLAT = {"argmax", "one_hot", "detach", "floor", "ceil", "round", "floor_div", "to", "less", "less_equal", "greater"}
+FLAT |= {"greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not"}
 SMOOTH = sorted(set(TEXTS) - BATCH_ONLY - FLAT - {"dropout", "spatial_dropout", "drop_path"})
 
 

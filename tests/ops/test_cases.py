@@ -18,7 +18,7 @@ from netdsl.dims.tensors import DType
 from netdsl.graph import result_types
 from netdsl.ops.base import REGISTRY, Op
 from netdsl.ops.metric import Metric
-from netdsl.reference.operations import family, operations
+from netdsl.reference.operations import example_node, family, operations
 
 ALONE = {"constant": "a number: it reads nothing", "free_param": "a tensor of its own: it reads nothing"}
 """Operations that no layer can be made of."""
@@ -32,9 +32,11 @@ def example_of(op: type[Op]) -> Case:
     for part in re.split(r", (?=[a-z])", head.strip("()")):
         sizes = re.sub(r"[^\d ]", "", part.partition("[")[2]) if "[" in part else "1 32"
         whole = "places<16" if op.name == "max_unpool" else "int"
-        kind = "param" if "[" not in part else whole if " int[" in part else "unit"
+        held = next((k for k in ("int", "bool") if f" {k}[" in part), "unit")
+        kind = "param" if "[" not in part else whole if held == "int" else held
         inputs.append(f"{kind} {sizes}")
-    return Case(layer, tuple(inputs), learns=not op.no_gradient)
+    real = any(r.type.dtype is DType.FLOAT for r in example_node(op).results)
+    return Case(layer, tuple(inputs), learns=real and not op.no_gradient)
 
 
 SHOWN = [*CASES, *(example_of(op) for op in operations() if op.name not in ALONE)]

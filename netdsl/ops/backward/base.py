@@ -57,7 +57,7 @@ class ReshapeLike(Backward):
         return self.x.type.with_shape(*self.like.shape)
 
 
-class Equal(Backward):
+class Matches(Backward):
     """1 where `a == b`, else 0. The operands broadcast."""
 
     a: Value

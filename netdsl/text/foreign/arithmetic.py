@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-SIGN = re.compile(r"->|\*\*|//|[-+*/%@]")
+SIGN = re.compile(r"->|\*\*|//|[<>=!]=|[-+*/%@<>]")
 """An arrow too: it binds less than any of the others."""
 EXPONENT = re.compile(r"(?<![\w.])[\d.]+e$")
-JOINS_ARROWS = ("+", "-", "*", "/", "**")
+JOINS_ARROWS = ("+", "-", "*", "/", "**", "//", "%", "<", "<=", ">", ">=", "==", "!=")
 
 
 def split(text: str) -> list[str]:

@@ -128,7 +128,7 @@ class CallReader:
         return word if word in self.layers else layer_of(word)
 
     def call(self, word: str, arguments: list[GivenArgument]) -> str | None:
-        word, arguments = special.rounded(word, arguments)
+        word, arguments = special.meant(word, arguments)
         layer = self.layer(word)
         flow = Inflow(self.operand, layer or word, arguments)
         return self.sent(word, layer, flow.arrows, flow.rest)

@@ -11,9 +11,14 @@ from netdsl.text.foreign.pieces import given, parts
 from netdsl.text.foreign.special import GivenArgument
 
 JOINS = {"concat": "->", "stack": "->", "add": "+", "mul": "*", "sub": "-", "div": "/", "matmul": "->", "maximum": "->",
-         "minimum": "->", "power": "**", "floor_div": "//", "remainder": "%"}  # fmt: skip
+         "minimum": "->", "power": "**", "floor_div": "//", "remainder": "%",
+         "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
+         "logical_and": "and", "logical_or": "or", "where": "->"}  # fmt: skip
 """Layers of several arrows, with what stands between these or behind them."""
-NUMBERED = frozenset(("add", "mul", "sub", "div", "floor_div", "remainder", "maximum", "minimum", "power"))
+COMPARED = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
+NUMBERED = frozenset(
+    ("add", "mul", "sub", "div", "floor_div", "remainder", "maximum", "minimum", "power", "where", *COMPARED)
+)
 """Those that take numbers beside arrows."""
 ROLES = {"query": "q", "key": "k", "value": "v", "other": "b", "input": "x", "target": "label"}
 """Inputs, as other frameworks call them."""

@@ -14,6 +14,7 @@ PAIR = "x [16, 32, 32], y [16, 32, 32]"
 VECTOR = "x [64]"
 SEQUENCE = "x [16, 64]"
 WORDS = "x int[16]"
+TRUTHS = "x bool[16], y bool[16]"
 
 
 @record
@@ -236,6 +237,16 @@ WAYS: tuple[Way, ...] = (
     Way("x / y", PAIR, "Divide true_divide elemwise_div"),
     Way("x // y", PAIR, "floor_divide FloorDivide floordiv elementwise_floordiv"),
     Way("x % y", PAIR, "mod floormod floor_mod FloorMod modulo elementwise_mod"),
+    Way("x < y", PAIR, "lt less_than lesser"),
+    Way("x <= y", PAIR, "less_or_equal lesser_equal less_than_or_equal"),
+    Way("x > y", PAIR, "gt greater_than"),
+    Way("x >= y", PAIR, "greater_or_equal greater_than_or_equal"),
+    Way("x == y", PAIR, "equals equal_to"),
+    Way("x != y", PAIR, "neq not_equals not_equal_to"),
+    Way("x and y", TRUTHS, "bitwise_and elementwise_and"),
+    Way("x or y", TRUTHS, "bitwise_or elementwise_or"),
+    Way("(x, y, z) -> where", "x bool[4, 8], y [4, 8], z [4, 8]", "tf_where select_v2 np_where jnp_where"),
+    Way("(y, 0, x) -> where", "x [4, 8], y bool[4, 8]", "masked_fill masked_fill_"),
     Way("(x + y) / 2", PAIR, "Average average_layer AverageLayer"),
     Way("(x, y) -> maximum", PAIR, "elementwise_max eltwise_max element_max"),
     Way("(x, y) -> stack", PAIR, "torch_stack Pack"),
@@ -360,7 +371,7 @@ MISSING: tuple[Missing, ...] = (
         "scatter scatter_reduce ScatterElements index_add ScatterND tensor_scatter_nd_update tensor_scatter_nd_add",
         says="`(x, y) -> scatter_add(16)` adds whole items up at places along an axis",
     ),
-    Missing("where Where masked_fill masked_select condition tf_where"),
+    Missing("masked_select condition boolean_mask"),
     Missing("cumprod cummax cumulative_product"),
     Missing("einsum tensordot Einsum EinsumDense"),
     Missing("deform_conv DeformConv2d DeformableConvolution deformable_conv dcn"),
@@ -430,7 +441,7 @@ MISSING: tuple[Missing, ...] = (
     Missing("expm1", "(x -> exp) - 1"),
     Missing("reciprocal", "1 / x"),
     Missing("argmin argmin_layer", "0 - x -> argmax"),
-    Missing("equal not_equal greater less logical_and logical_or logical_not isnan"),
+    Missing("isnan isinf isclose logical_xor"),
     Missing("nonzero unique bincount histc masked"),
     Missing("inverse det cholesky svd qr eigh solve"),
     Missing(

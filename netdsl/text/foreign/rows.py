@@ -30,7 +30,8 @@ def asked(row: Way) -> list[str]:
 
 SIGNS = {
     "x ** 2": "power", "x + y": "add", "x * y": "mul", "x - y": "sub", "x / y": "div", "x // y": "floor_div",
-    "x % y": "remainder",
+    "x % y": "remainder", "x < y": "less", "x <= y": "less_equal", "x > y": "greater", "x >= y": "greater_equal",
+    "x == y": "equal", "x != y": "not_equal", "x and y": "logical_and", "x or y": "logical_or",
 }  # fmt: skip
 
 

@@ -52,8 +52,15 @@ NUMBER_BY_NUMBER = re.compile(r"(?:torch|F)\.(gather|scatter_add)\b")
 """PyTorch's `gather` and `scatter_add` have a place for each number: other things than the layers of these names."""
 
 
-def rounded(word: str, arguments: list[GivenArgument]) -> tuple[str, list[GivenArgument]]:
-    """`torch.div(x, 2, rounding_mode="floor")` as `torch.floor_divide(x, 2)`."""
+SHORT = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal"}
+
+
+def meant(word: str, arguments: list[GivenArgument]) -> tuple[str, list[GivenArgument]]:
+    """`torch.div(x, 2, rounding_mode="floor")` as `floor_divide(x, 2)`, `x.masked_fill(m, 0)` as `where(m, 0, x)`."""
+    if plain(word) in SHORT and len(arguments) == 2:
+        return SHORT[plain(word)], arguments
+    if plain(word) == "maskedfill" and len(arguments) == 3:
+        return "where", [GivenArgument(None, a.value) for a in (*arguments[1:], arguments[0])]
     modes = [a for a in arguments if a.name == "rounding_mode"]
     if plain(word) not in ("div", "divide") or [_bare(a.value) for a in modes] != ["floor"]:
         return word, arguments

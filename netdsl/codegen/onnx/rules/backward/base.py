@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.dims.tensors import TensorType
 from netdsl.ops.axes import is_one
-from netdsl.ops.backward.base import BatchSize, Equal, ExpandTo, Gate, ReshapeLike, SumTo
+from netdsl.ops.backward.base import BatchSize, ExpandTo, Gate, Matches, ReshapeLike, SumTo
 
 
 @rules.lowers(SumTo)
@@ -64,8 +64,8 @@ def reshape_like(op: ReshapeLike, inputs: Sequence[TensorName], build: Builder) 
     return build.node("Reshape", [inputs[0], build.shape_of(inputs[1])])
 
 
-@rules.lowers(Equal)
-def equal(op: Equal, inputs: Sequence[TensorName], build: Builder) -> TensorName:
+@rules.lowers(Matches)
+def matches(op: Matches, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     return build.node("Cast", [build.node("Equal", inputs)], to=1)
 
 
