@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from netdsl.text.foreign import settings
-from netdsl.text.foreign.layers import LIBRARY, MISSING, NO_LAYERS, WAYS, Missing, Way
+from netdsl.text.foreign.layers import LIBRARY, MISSING, WAYS, Missing, Way
+from netdsl.text.foreign.needless import NO_LAYERS
 
 __all__ = [
     "LIBRARY",
