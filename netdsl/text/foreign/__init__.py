@@ -11,7 +11,7 @@ from functools import cache
 
 from netdsl.text.foreign import settings
 from netdsl.text.foreign.layers import LIBRARY, MISSING, WAYS, Missing, Way
-from netdsl.text.foreign.needless import NO_LAYERS
+from netdsl.text.foreign.no_layers import NO_LAYERS
 
 __all__ = [
     "LIBRARY",
