@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops.activation import Sigmoid
-from netdsl.ops.arithmetic import Add, Div, Log, Mul, Neg, Sub
+from netdsl.ops.arithmetic import Add, Clamp, Div, Log, Mul, Neg, Sub
 from netdsl.ops.axes import Axis, find_axis, float_of, is_one, product, rank_at_least, samples_of, without
 from netdsl.ops.base import Gradients, Numbering, Op, Requirement, RuleError, Tape
 from netdsl.ops.fields import FloatKind, Fraction, Int, ListKind, NonNegative, derived
@@ -328,6 +328,53 @@ class L1(PairLoss):
 
         sign = tape(Sign, tape(Sub, self.x, self.target(tape)))
         slope = tape(Mul, (sign, share_of(tape, outgoing[0], self.x)))
+        return {"x": slope, "label": self.of_label(tape, tape(Neg, slope)) if tape.wants("label") else None}
+
+
+class Huber(PairLoss):
+    """The mean of half the squared differences up to `delta`, and of `delta (|d| - delta / 2)` beyond (Huber, 1964).
+
+    6 FLOPs an element.
+    """
+
+    example: ClassVar[str] = "(x [8], label [8]) -> huber"
+    flops_each: ClassVar[int] = 6
+
+    delta: NonNegative = 1.0
+
+    def prepare(self) -> None:
+        super().prepare()
+        if self.delta == 0:
+            raise RuleError("`delta` is above 0", field="delta", help="absolute differences are `l1`")
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        difference = tape(Sub, self.x, self.target(tape))
+        slope = tape(Clamp, difference, -self.delta, self.delta)
+        slope = tape(Mul, (slope, share_of(tape, outgoing[0], self.x)))
+        return {"x": slope, "label": self.of_label(tape, tape(Neg, slope)) if tape.wants("label") else None}
+
+
+class SmoothL1(PairLoss):
+    """The mean of `d^2 / (2 beta)` up to `beta`, and of `|d| - beta / 2` beyond (Girshick, 2015): `huber` over `beta`.
+
+    With `beta=0` it is `l1`. 7 FLOPs an element.
+    """
+
+    example: ClassVar[str] = "(x [8], label [8]) -> smooth_l1"
+    name: ClassVar[str] = "smooth_l1"
+    flops_each: ClassVar[int] = 7
+
+    beta: NonNegative = 1.0
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        from netdsl.ops.backward.arithmetic import Sign
+
+        difference = tape(Sub, self.x, self.target(tape))
+        if self.beta:
+            slope = tape(Clamp, tape(Div, difference, tape.number(self.beta)), -1.0, 1.0)
+        else:
+            slope = tape(Sign, difference)
+        slope = tape(Mul, (slope, share_of(tape, outgoing[0], self.x)))
         return {"x": slope, "label": self.of_label(tape, tape(Neg, slope)) if tape.wants("label") else None}
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from cases.case import Given, reference, use
 
 PAIRS = ("binary_cross_entropy", "binary_cross_entropy_with_logits", "mse", "l1", "hinge")
+BENT = ("huber", "smooth_l1")
 SCORES = (("3", "int<3"), ("5 3", "int<3 5"), ("3 4 5", "int<3 4 5"))
 CASES = [
     *(
@@ -32,6 +33,12 @@ CASES = [
     *(use(name, "4", "4") for name in PAIRS[2:]),
     use("binary_cross_entropy_with_logits", "4", "unit 4"),
     use("hinge(margin=0.5)", "5", "int 5"),
+    *(use(f"huber{more}", "edges 3 8", "3 8") for more in ("", "(delta=0.5)", "(delta=3)")),
+    *(use(f"smooth_l1{more}", "edges 3 8", "3 8") for more in ("", "(beta=0.5)", "(beta=3)", "(beta=0)")),
+    *(use(name, *shapes) for name in BENT for shapes in (("3 H W", "3 H W"), ("unit 1", "int"), ("5", "int 5"))),
+    *(use(name, "edges 8", "ties 8") for name in BENT),
+    use("huber", "8", "8", costs=(6 * 8, 0)),
+    use("smooth_l1", "8", "8", costs=(7 * 8, 0)),
     use("multi_margin", "4", "int<4"),
     use("multi_margin(margin=2.0)", "4", "int<4"),
     use("cross_entropy", "10", "int<10", costs=(4 * 10 - 1, 11)),
@@ -87,6 +94,16 @@ def mse(g: Given) -> Tensor:
 @reference
 def l1(g: Given) -> Tensor:
     return F.l1_loss(g.x, label(g))
+
+
+@reference
+def huber(g: Given, *, delta: float = 1.0) -> Tensor:
+    return F.huber_loss(g.x, label(g), delta=delta)
+
+
+@reference
+def smooth_l1(g: Given, *, beta: float = 1.0) -> Tensor:
+    return F.smooth_l1_loss(g.x, label(g), beta=beta)
 
 
 @reference

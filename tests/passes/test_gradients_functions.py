@@ -194,6 +194,15 @@ def test_what_has_no_gradient_says_so_where_it_stands(row: str, way_out: str) ->
     assert found.help
 
 
+@pytest.mark.parametrize(
+    "row",
+    ["(h > 0, h, 0.1 * h) -> where", "(h > 0 and h < 1, h, 0) -> where", "(h > 0.1 -> to(float)) * h",
+     "h - (h -> floor)", "h % 0.7", "0.7 % h", "(4 * h -> to(int) -> clamp(-2, 2)) * h", "(3 * h -> round) * h + h // 0.5"],
+)  # fmt: skip
+def test_what_is_chosen_or_cut_off_is_learned_around(row: str) -> None:
+    check(f"net N {{\n input a [4]\n h: a -> linear(3)\n output y: {row}\n}}", tolerance=3e-4)
+
+
 def test_a_label_made_by_argmax_is_no_obstacle() -> None:
     check("net N {\n input a [4]\n h: a -> linear(3)\n output y: (h, h -> argmax) -> cross_entropy\n}")
 

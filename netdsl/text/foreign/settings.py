@@ -318,10 +318,12 @@ PAIRS: tuple[ForeignRow, ...] = (
     ),
     ForeignRow("(x, label) -> binary_cross_entropy", "BCELoss bce BinaryCrossentropy binary_crossentropy"),
     ForeignRow("(x, label) -> hinge", "HingeLoss"),
+    ForeignRow("(x, label) -> smooth_l1", "SmoothL1Loss SmoothL1"),
+    ForeignRow("(x, label) -> huber", "HuberLoss huber_fn"),
 )
 """Losses over two arrows of one shape."""
 NO_LOSS = (
-    "SmoothL1Loss huber HuberLoss focal focal_loss FocalLoss dice DiceLoss KLDivLoss kl_div CTCLoss ctc "
+    "focal focal_loss FocalLoss dice DiceLoss KLDivLoss kl_div CTCLoss ctc "
     "TripletMarginLoss triplet contrastive_loss CosineEmbeddingLoss info_nce PoissonNLLLoss wing_loss lovasz "
     "f1 auc precision recall HingeEmbeddingLoss"
 )

@@ -17,11 +17,13 @@ from netdsl.ops.loss import (
     CrossEntropy,
     CrossEntropyGradient,
     Hinge,
+    Huber,
     Mse,
     MultiMargin,
     Nll,
     NllGradient,
     PairLoss,
+    SmoothL1,
 )
 
 
@@ -117,6 +119,19 @@ def distance(op: Mse | L1, inputs: Sequence[TensorName], build: Builder) -> Tens
     if isinstance(op, L1):
         return mean(build.node("Abs", [difference]), build)
     return mean(build.node("Mul", [difference, difference]), build)
+
+
+@rules.lowers(Huber, SmoothL1)
+def bent(op: Huber | SmoothL1, inputs: Sequence[TensorName], build: Builder) -> TensorName:
+    """`c (d - c / 2)`, where c is the difference d, cut off where the line begins."""
+    d = build.node("Sub", [inputs[0], labels_of(op, inputs[1], build)])
+    bend = op.delta if isinstance(op, Huber) else op.beta
+    if not bend:
+        return mean(build.node("Abs", [d]), build)
+    c = build.node("Clip", [d, build.constant(-bend), build.constant(bend)])
+    half = build.node("Mul", [c, build.constant(0.5)])
+    found = mean(build.node("Mul", [c, build.node("Sub", [d, half])]), build)
+    return found if isinstance(op, Huber) else build.node("Div", [found, build.constant(bend)])
 
 
 @rules.lowers(BinaryCrossEntropyWithLogits)

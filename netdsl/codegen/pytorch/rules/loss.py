@@ -11,10 +11,12 @@ from netdsl.ops.loss import (
     ClassLoss,
     CrossEntropy,
     Hinge,
+    Huber,
     Mse,
     MultiMargin,
     Nll,
     PairLoss,
+    SmoothL1,
 )
 
 
@@ -58,6 +60,16 @@ def binary_loss(op: BinaryCrossEntropy | BinaryCrossEntropyWithLogits) -> Spelli
 @rules.lowers(Mse, L1)
 def distance(op: Mse | L1) -> Spelling:
     return Spelling(call=Infix(f"F.{op.name}_loss({{0}}, {label_of(op, real=True)})", tight=True))
+
+
+@rules.lowers(Huber, SmoothL1)
+def bent(op: Huber | SmoothL1) -> Spelling:
+    """A square near 0 and a line beyond."""
+    numbers = Numbers()
+    word, bend = ("delta", op.delta) if isinstance(op, Huber) else ("beta", op.beta)
+    more = f", {word}={numbers.put(bend)}" if bend != 1.0 else ""
+    text = f"F.{op.name}_loss({{0}}, {label_of(op, real=True)}{more})"
+    return Spelling(call=Infix(text, tuple(numbers.values), tight=True))
 
 
 def _margin(op: Hinge | MultiMargin, numbers: Numbers) -> str:

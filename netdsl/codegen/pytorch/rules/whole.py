@@ -12,14 +12,20 @@ def floor_div(op: FloorDiv) -> Spelling:
     """By `//`, through which autograd does not go, for whole numbers alone; `torch.div` takes a tensor first."""
     if op.result().dtype is not DType.FLOAT:
         return Spelling(call=Infix("{0} // {1}"))
+    return Spelling(call=Infix(f'torch.div({dividend(op)}, {{1}}, rounding_mode="floor")', tight=True))
+
+
+def dividend(op: FloorDiv | Remainder) -> str:
+    """A number as a tensor, of the kind of a real divisor."""
     kind = ", dtype={1}.dtype" if op.b.type.dtype is DType.FLOAT else ""
-    first = f"torch.as_tensor({{0}}{kind})" if is_number(op.a) and not is_number(op.b) else "{0}"
-    return Spelling(call=Infix(f'torch.div({first}, {{1}}, rounding_mode="floor")', tight=True))
+    return f"torch.as_tensor({{0}}{kind})" if is_number(op.a) and not is_number(op.b) else "{0}"
 
 
 @rules.lowers(Remainder)
 def remainder(op: Remainder) -> Spelling:
-    return Spelling(call=Infix("{0} % {1}"))
+    """Through a number's `%` by a tensor autograd does not go."""
+    real = op.result().dtype is DType.FLOAT
+    return Spelling(call=Infix(f"{dividend(op) if real else '{0}'} % {{1}}"))
 
 
 @rules.lowers(Floored, Ceil, Round)
