@@ -77,7 +77,7 @@ def unknown(site: Site, word: str, text: str = "", more: Iterable[str] = (), nea
         or (orders.viewed(site, text, near) if views and near is not None else None)
         or (places.led(site, reader(site), near, False, text) if known and near is not None and text else None)
         or _foreign(site, word, text or word, near)
-        or _library(word)
+        or _library(site, word)
         or did_you_mean(word, own(site.scope), [*layers_known(site), *more])
         or _misspelt_foreign(site, word, text or word)
     )
@@ -264,15 +264,26 @@ def _not_yet(gap: foreign.Missing, settled: Sequence[str], word: str) -> str:
     return f"{NOT_YET}; {gap.says}" if gap.says else NOT_YET
 
 
-def _library(word: str) -> str | None:
-    """A block of the standard library that no `use` row asks for."""
+def _library(site: Site, word: str) -> str | None:
+    """A block of the standard library that a word means, with the `use` row that asks for it."""
+    wanted = foreign.plain(foreign.library(word) or word)
     for path in sorted(STDLIB.glob("*.net")):
-        names = re.findall(r"^block (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
-        wanted = foreign.plain(foreign.library(word) or word)
-        found = next((n for n in names if foreign.plain(n) == wanted), None)
-        if found and path.stem != "prelude":
-            return f"add `use std.{path.stem} {{ {found} }}` at the top of the file"
+        blocks = re.findall(r"^block (\w+)(.*)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        name, rest = next(((n, r) for n, r in blocks if foreign.plain(n) == wanted), ("", ""))
+        if name and path.stem != "prelude":
+            settings = [re.split(r"[:=]", part)[0].strip() for part in parts(_bracketed(rest))]
+            known = site.library.definition(site.scope, name) is not None
+            use = "" if known else f"add `use std.{path.stem} {{ {name} }}` at the top of the file"
+            if name == word:
+                return use or None
+            return f"{use}; it is called `{name}` here: {takes(name, settings)}".removeprefix("; ")
     return None
+
+
+def _bracketed(text: str) -> str:
+    """What stands in the brackets with which a text begins."""
+    ends = (at for at in range(len(text)) if text[: at + 1].count("(") == text[: at + 1].count(")"))
+    return text[1 : next(ends, 1)] if text[:1] == "(" else ""
 
 
 def _misspelt_foreign(site: Site, word: str, text: str) -> str | None:
@@ -354,7 +365,7 @@ def unknown_setting(site: Site, title: str, names: Sequence[str], argument: synt
         return f"{why}; `frozen` in front of a row keeps its weights and normalises by running statistics"
     if why is not None:
         return f"{why}{so}" if so else f"{why}: leave `{name}` out"
-    return did_you_mean(name, names)
+    return did_you_mean(name, names) or (f"write `{written}`" if written else None)
 
 
 def _frozen(written: str) -> str:

@@ -35,10 +35,18 @@ def _call(site: Site, expr: syntax.Call) -> Any:
     return configure(site, expr)
 
 
+def shared_instead(row: str) -> str:
+    """The way out where the name of a row is used as the layer that stands in it."""
+    return f"`{row}` is what came out of its row; a layer with one set of weights for several rows: `shared {row}: …`"
+
+
 def builtin(site: Site, expr: syntax.Call, name: str) -> Any:
     for argument in expr.arguments:
         if argument.name:
-            site.error("unknown-setting", f"`{name}` takes no named values", argument.name.span)
+            message, help = f"`{name}` takes no named values", None
+            if name in ("max", "min") and argument.name.id in ("axis", "dim"):
+                help = f"it is for numbers; along an axis of an arrow, `reduce_{name}({argument.span.text})`"
+            site.error("unknown-setting", message, argument.name.span, help=help)
     given = [core.evaluate(site, a.value) for a in expr.arguments]
     try:
         result = functions.FUNCTIONS[name](site, expr, *given)
@@ -105,7 +113,12 @@ def _callee(site: Site, call: syntax.Call) -> Layer:
     value = core.evaluate(site, function)
     if not isinstance(value, LAYERS):
         message = f"`{function.span.text}` is {describe(value)}, not a layer"
-        site.error("not-a-layer", message, function.span, help="only layers take settings in brackets")
+        help = "only layers take settings in brackets"
+        if isinstance(value, Value) and isinstance(function, syntax.Name):
+            help = shared_instead(function.id)
+        elif isinstance(function, syntax.Name) and find_layer(site, function) is not None:
+            help = f"a setting hides the layer of its name: call it something else, such as `{function.id}_rate`"
+        site.error("not-a-layer", message, function.span, help=help)
     return value
 
 

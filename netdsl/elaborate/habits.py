@@ -43,12 +43,20 @@ def _listed(head: syntax.Expr | syntax.Claim, items: list[Any], rest: str) -> st
     return "a shape claim follows an arrow: `-> [64, 8, 8]`" if not rest else None
 
 
+LAYER_LIKE = re.compile(r"(?:conv|fc|linear|dense|lstm|gru|rnn|bn|norm|attn|mlp|emb|layer|block|proj)")
+"""How rows are called that are named for their layer."""
+
+
 def not_a_layer(stage: syntax.Expr, value: Any) -> str | None:
     """Help for what stands behind an arrow and is no layer."""
     if isinstance(stage, syntax.Each):
         return "each branch reads the row before: what leads into them stands there, or begins a row in the braces"
     if isinstance(value, Value | Bundle):
-        return "to join arrows write `(a, b) -> concat`; to start from an arrow begin the row with it"
+        joined = "to join arrows write `(a, b) -> concat`; to start from an arrow begin the row with it"
+        layer = isinstance(stage, syntax.Name) and LAYER_LIKE.match(stage.id)
+        return f"{joined}; a layer of several rows is `shared {stage.span.text}: …`" if layer else joined
+    if isinstance(value, Word) and value.name.lower() == "none":
+        return "a layer that does nothing is `identity`: write `layer = identity` behind the setting's colon"
     if isinstance(stage, syntax.TupleOf) and isinstance(value, tuple):
         behind = stage.span.source.text[stage.span.end :].partition("\n")[0].lstrip()
         if all(isinstance(i, LAYERS) for i in value) and re.match(

@@ -140,6 +140,11 @@ def _arrow_help(site: Site, value: Any, side: syntax.Expr, whole: syntax.Binary)
     if isinstance(value, bool):
         other = (whole.right if side is whole.left else whole.left).span.text
         return f"truth values are compared with nothing: write `{other}` or `not {other}`"
+    if isinstance(value, list) and side.span.text.isidentifier() and value:
+        shape = f"[{len(value)}, 1, 1]"
+        return (
+            f"a list is an arrow in a row such as `const c {shape} = {side.span.text}`: `c` has a number a channel then"
+        )
     if not isinstance(value, LAYERS):
         return None
     import netdsl.elaborate.places as places  # late: right texts need none
@@ -211,6 +216,8 @@ def _layer_help(site: Site, expr: syntax.Binary, left: Any, right: Any) -> str |
     """The way out for arithmetic on a layer: `conv(16, 3) + identity`, `3 * conv(16, 3)`, `conv(16, 3) + 1`."""
     if isinstance(right, LAYERS) and expr.operator == "*" and isinstance(left, int):
         return f"a layer is repeated by `{expr.right.span.text} * {left}`"
+    if isinstance(left, list | tuple) and expr.operator in ("/", "//", "-"):
+        return "it has a number for each axis; of a layer whose border keeps the size, `pad=same` says so for all"
     if not isinstance(left, LAYERS) and not isinstance(right, LAYERS):
         return None
     return _on_layers(site, expr)

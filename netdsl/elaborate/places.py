@@ -191,7 +191,10 @@ def applied(site: Site, layer: syntax.Expr, sum: syntax.Binary) -> str:
     """Help for arithmetic with a layer that nothing leads into: `x -> conv(8, 3) + a`."""
     place = place_of(site, sum.span, False)
     if place is None or place.alone or layer is not sum.left or not (place.coming or place.heads):
-        return f"arithmetic works on arrows: say what leads into the layer, `(… -> {layer.span.text})`"
+        arrow = sum.left if isinstance(sum.left, syntax.Name) and not carries_on(site, sum.left) else None
+        led = f"({arrow.id if arrow else '…'} -> {layer.span.text})"
+        so = f"as in `{arrow.id} {sum.operator} {led}`" if arrow and layer is sum.right else f"`{led}`"
+        return f"arithmetic works on arrows: say what leads into the layer, {so}"
     coming = place.coming or "_"
     rest = sum.span.source.text[layer.span.end : sum.span.end].strip().lstrip(")").strip()
     return f"an arrow leads on from all before it: {_write(place)} `({coming} -> {layer.span.text}) {rest}`"

@@ -96,6 +96,14 @@ def all_batched(values: Sequence[Value], name: str, field: str = "x") -> None:
         )  # fmt: skip
 
 
+def _channelwise(a: TensorType, b: TensorType) -> str | None:
+    """What is written for a gate `[3]` on `[3, 32, 32]`, a number a channel; None for other shapes."""
+    less, more = sorted((a, b), key=lambda t: t.rank)
+    if less.rank != 1 or more.rank < 3 or less.shape[0] != more.shape[0] or not isinstance(less.shape[0], int):
+        return None
+    return f"`reshape(({less.shape[0]}{', 1' * (more.rank - 1)}))` makes {less} a number a channel"
+
+
 def meet(a: TensorType, b: TensorType, name: str, fields: tuple[str, str]) -> Iterator[Requirement]:
     """What broadcasting needs: each axis, counted from the last, equal or literally 1, and ranks that are equal.
 
@@ -105,7 +113,7 @@ def meet(a: TensorType, b: TensorType, name: str, fields: tuple[str, str]) -> It
         return
     message = f"the two sides of `{name}` have different shapes: {a} and {b}"
     if a.batched and b.batched:
-        same = "bring both to the same number of axes first: `reshape`, `flatten`"
+        same = f"bring both to the same number of axes first: {_channelwise(a, b) or '`reshape`, `flatten`'}"
         yield Requirement(a.rank, "==", b.rank, message, field=fields[1], help=same)
     elif a.batched or b.batched:
         free, full = (b, a) if a.batched else (a, b)

@@ -16,14 +16,20 @@ Sides = tuple[tuple[int, int], ...]
 """Padding before and after, for each axis."""
 
 
+def _for_each(value: tuple[object, ...], rank: int) -> str | None:
+    """How `(1, 1, 1, 1)`, a number a side, or `(1,)` is written for so many axes."""
+    if len({*map(str, value)}) == 1:
+        return f"one number is for all of them: write `{value[0]}`"
+    return "the sides of an axis are a pair, as in `((1, 2), (0, 1))`" if len(value) == 2 * rank else None
+
+
 def spread(value: T | tuple[T, ...], rank: int, field: str) -> tuple[T, ...]:
     """One number an axis, or size: `3` on two axes is (3, 3)."""
     if not isinstance(value, tuple):
         return (value,) * rank
     if len(value) != rank:
-        raise RuleError(
-            f"`{field}` has {len(value)} numbers, but the input has {rank} spatial axes", code="wrong-rank", field=field
-        )
+        message = f"`{field}` has {len(value)} numbers, but the input has {rank} spatial axes"
+        raise RuleError(message, code="wrong-rank", field=field, help=_for_each(value, rank))
     return value
 
 

@@ -195,9 +195,10 @@ class CallReader:
             return self.written(meant[0], meant[0], meant[1]) if meant is not None else None
         if plain(word) in ACTIVATION:
             act = special.activation(arguments)
-            return (
-                "identity" if act and value_here(act) in (None, "linear") else self.stage(value_here(act or "") or "")
-            )
+            none = act and value_here(act) in (None, "linear")
+            return "identity" if none else self.stage(value_here(act or "") or "")
+        if plain(word) == "rearrange":
+            return special.rearranged(arguments)
         if plain(word) == "permute":
             return special.permuted(arguments)
         if plain(word) in ("view", "reshape"):
@@ -267,7 +268,8 @@ class CallReader:
         """
         names = self.settings(layer)
         row = way(word) if word != layer else None
-        if names is None or (row is not None and not arguments and not applied):
+        alone = not arguments and not applied and not signatures.ONNX_NAME.match(word)
+        if names is None or (row is not None and alone):
             return row.write if row is not None and names is not None else None
         arguments = conversions.in_place(word, layer, arguments)
         found: dict[str, str] = {}
@@ -281,7 +283,7 @@ class CallReader:
             name = argument.name or (names[place] if place < len(names) else None)
             if layer in REGISTRY and name in names and (self.rewrite(argument.value) or self.operand(argument.value)):
                 return None  # a layer or an arrow where a number is wanted
-            foreign = (word != layer or argument.name in ("dim", "start_dim")) and self.reads not in self.free
+            foreign = (word != layer or argument.name in ("dim", "dims", "start_dim")) and self.reads not in self.free
             value = (
                 conversions.without_batch("F." if word == layer else word, layer, name, argument.value)
                 if foreign
@@ -350,12 +352,9 @@ class CallReader:
         return f"{layer}({given})" if given else layer
 
     def border(self, arguments: list[GivenArgument], found: dict[str, str]) -> list[str] | None:
-        """What stands before a layer for what its border holds: `padding_mode=reflect`, `padding=causal`; None where
-        no text here stands for that."""
+        """What stands before a layer for what its border holds: `padding_mode=reflect`; None where no text does."""
         if found.get("pad") == "causal":
-            pad = special.causal(found.get("kernel", ""), found.get("dilation", "1"))
-            if pad is not None:
-                found["pad"] = pad
+            found["pad"] = special.causal(found.get("kernel", ""), found.get("dilation", "1")) or "causal"
         mode = next((value_here(a.value, "mode") for a in arguments if a.name == "padding_mode"), None)
         if mode in (None, "zeros", "constant") or found.get("pad", "0") == "0":
             return []
@@ -446,4 +445,4 @@ UNREAD = "?"
 """What is read of a word that is no number and no value of a setting."""
 
 ACTIVATION = frozenset(("activation", "activationlayer", "act"))
-SPECIAL = frozenset((*special.POOLING, *ACTIVATION, "narrow", "select", "permute", "view"))
+SPECIAL = frozenset((*special.POOLING, *ACTIVATION, "narrow", "select", "permute", "rearrange", "view"))

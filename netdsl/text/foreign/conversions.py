@@ -119,6 +119,22 @@ def _kept(value: str) -> Found:
     return {"keep": "true"} if value == "1" else NONE if value == "0" else keep(value)
 
 
+def _without_channels(name: str) -> Callable[[str], Found]:
+    def sides(value: str) -> Found:
+        """ONNX counts the batch and the channels, which stay as they are."""
+        found = [re.sub(r"\.0*$", "", number) for number in numbers(value)]
+        if not listed(value) or len(found) < 3 or (name == "scale" and found[:2] != ["1", "1"]):
+            return None if listed(value) and len(found) > 3 else keep(value)
+        kept = found[2:]
+        return {name: kept[0] if len({*kept}) == 1 and name == "scale" else f"({', '.join(kept)})"}
+
+    return sides
+
+
+def _divisor(value: str) -> Found:
+    return {"unbiased": "true"} if value == "1" else NONE if value == "0" else None
+
+
 CONVERTED: dict[tuple[str, str], Callable[[str], Found]] = {
     **{(layer, "normalized_shape"): _normalized_shape for layer in ROWS},
     **{(layer, "axis"): _last_axes for layer in ROWS},
@@ -136,6 +152,11 @@ CONVERTED: dict[tuple[str, str], Callable[[str], Found]] = {
     ("prelu", "num_parameters"): _per_channel,
     ("gelu", "approximate"): _approximate,
     ("reverse", "dims"): _first_axis,
+    ("resize", "scales"): _without_channels("scale"),
+    ("resize", "sizes"): _without_channels("size"),
+    ("normalize", "p"): lambda value: NONE if re.fullmatch(r"2(\.0*)?", value) else None,
+    ("variance", "ddof"): _divisor,
+    ("variance", "correction"): _divisor,
     **{(layer, "pads"): _begins_and_ends for layer in ("conv", "conv_transpose", "maxpool", "avgpool")},
 }
 """By the layer here and the name of the argument there."""
@@ -168,7 +189,17 @@ def in_place(word: str, layer: str, arguments: list[GivenArgument]) -> list[Give
     """Arguments whose places say other things there: two sides of a kernel; a first number that is no width."""
     if layer in NORMS and arguments and not arguments[0].name and broken(arguments[0].value):
         return [arguments[0]._replace(name="eps"), *arguments[1:]]
-    return rows_and_columns(word, arguments)
+    return rows_and_columns(word, _in_one(arguments))
+
+
+def _in_one(arguments: list[GivenArgument]) -> list[GivenArgument]:
+    """`kernel_h=3, kernel_w=5` of Caffe as `kernel=(3, 5)`."""
+    said = {a.name: a.value for a in arguments}
+    pairs = {h: h.removesuffix("_h") for h in ("kernel_h", "stride_h", "pad_h") if h in said and f"{h[:-1]}w" in said}
+    widths = [f"{h[:-1]}w" for h in pairs]
+    both = {h: said[h] if said[h] == said[f"{h[:-1]}w"] else f"({said[h]}, {said[f'{h[:-1]}w']})" for h in pairs}
+    kept = (a for a in arguments if a.name not in widths)
+    return [GivenArgument(pairs[a.name], both[a.name]) if a.name in pairs else a for a in kept]
 
 
 def _divided_by_what_is_there(said: list[GivenArgument]) -> list[GivenArgument]:

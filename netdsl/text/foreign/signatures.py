@@ -152,7 +152,10 @@ KERAS: dict[str, str] = {
 }
 """The layers of Keras, as far as their first parameters go."""
 
-ONNX: dict[str, str] = {"ReduceMean ReduceSum ReduceMax ReduceMin": "axes=None keepdims=1"}
+ONNX: dict[str, str] = {
+    "ReduceMean ReduceSum ReduceMax ReduceMin": "axes=None keepdims=1",
+    "LpNormalization": "axis=-1 p=2",
+}
 """Operators of ONNX, whose attributes always stand by name."""
 
 UNPADDED = frozenset(("BasicConv2d", "ConvModule"))
@@ -165,7 +168,7 @@ TORCHVISION: dict[str, str] = {
 """Blocks that torchvision has beside PyTorch's layers, as far as their first parameters go."""
 
 TORCH_NAME = re.compile(r"(?:torch|nn|F|functional)\.")
-ONNX_NAME = re.compile(r"Reduce(?:Mean|Sum|Max|Min)$")
+ONNX_NAME = re.compile(r"(?:Reduce(?:Mean|Sum|Max|Min)|LpNormalization)$")
 KERAS_NAME = re.compile(r"(?:tf|keras|layers)\.")
 
 
@@ -211,7 +214,8 @@ def signature(word: str, arguments: Sequence[GivenArgument]) -> list[tuple[str, 
 TOLD = {
     "normalize": (GivenArgument("dim", "1"),),
     "var": (GivenArgument("unbiased", "true"),),
-    **{word: (GivenArgument("keepdims", "1"),) for words in ONNX for word in words.split()},
+    **{f"Reduce{kind}": (GivenArgument("keepdims", "1"),) for kind in ("Mean", "Sum", "Max", "Min")},
+    "LpNormalization": (GivenArgument("axis", "-1"),),
 }
 """What another framework leaves unsaid and is another here: a layer that goes along the last of two axes, or divides by
 how many there are."""

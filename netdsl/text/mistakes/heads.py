@@ -131,6 +131,11 @@ def let_word(m: Mistake) -> Diagnostic | None:
         return None
     rest = line_rest(m, m.tokens[m.head_at + 1].start)
     fix = Fix(m.place(m.head), "let")
+    value = rest.partition("=")[2].strip()
+    if m.head.text == "const" and value[:1] == "[":
+        shaped = f"const c [{value.count(',') + 1}, 1, 1] = {value}"
+        help = f"write `let {rest}`, or `{shaped}` for an arrow with a number a channel"
+        return m.say("foreign-word", "a `const` has a shape behind its name", m.head, help=help)
     return m.say("foreign-word", f"`{m.head.text}` names no number here", m.head, help=f"write `let {rest}`", fix=fix)
 
 
