@@ -9,6 +9,7 @@ import netdsl.elaborate.along as along
 import netdsl.elaborate.core as core
 import netdsl.elaborate.nodes as nodes
 import netdsl.elaborate.parameters as parameters
+import netdsl.elaborate.sources as sources
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.bounds import DEPTH
 from netdsl.elaborate.context import Site
@@ -48,7 +49,7 @@ def build_graph(site: Site, definition: syntax.Definition, graph: Graph, inputs:
     reserved = labels_of(definition.body)
     build = Build(graph, NodeNames(reserved), site.scope, definition.keyword, labels=reserved)
     graph.inputs.extend(inputs)
-    if len(graph.inputs) == 1:
+    if len(graph.inputs) == 1 and not sources.takes_nothing(site, definition, site.scope):
         only = graph.inputs[0]
         binding = site.scope.names.get(only.name)
         build.previous = (binding.row if binding else None) or RowValue(
@@ -157,6 +158,10 @@ def apply(site: Site, layer: BlockLayer, value: Arrows, span: Span) -> Arrows:
     if along.stands_for(layer):
         return along.apply(site, layer, value, span)
     before = site.limits.layers
+    if sources.takes_nothing(site, layer.definition, layer.home):
+        if arrows(value):
+            sources.refuse_given(site, layer.definition, layer.text, value, span)
+        value = Bundle(sources.measures(site, layer))
     value, same = over_samples(site, layer.definition, value, span)
     block = instantiate(site, layer, value, span)
     site.limits.layers = before
@@ -273,6 +278,8 @@ def bind_inputs(
     site: Site, definition: syntax.Definition, given: Sequence[Value], span: Span, recurrent: bool
 ) -> tuple[list[Value], tuple[Value, ...]]:
     """Values of the body that stand for the arrows that come in, checked against the declared inputs."""
+    if sources.takes_nothing(site, definition, site.scope):
+        return [Value("x", v.type) if len(given) == 1 else Value(f"x{i}", v.type) for i, v in enumerate(given)], ()
     items = input_items(definition)
     if len(items) != len(given) and site.library.damaged_within(definition.span):
         raise Failed

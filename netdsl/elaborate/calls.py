@@ -32,7 +32,7 @@ def _call(site: Site, expr: syntax.Call) -> Any:
     if isinstance(function, syntax.Name) and function.id in functions.FUNCTIONS and not site.scope.find(function.id):
         if expr.arguments or find_layer(site, function) is None:
             return builtin(site, expr, function.id)
-    return configure(site, expr)
+    return core.valued(site, configure(site, expr), expr.span)
 
 
 def shared_instead(row: str) -> str:

@@ -49,6 +49,8 @@ class Context:
     """What the author wrote of the graph, by place."""
     suspects: dict[Value, Suspect] = anew(factory=dict)
     """Inputs that look as if channels stood last, or a batch first."""
+    sources: dict[int, bool] = anew(factory=dict)
+    """By the identity of a definition, whether it takes nothing."""
     rows_seen: dict[Span, bool] = anew(factory=dict)
     """Places of rows with whether any use of the row was read."""
     inputs_seen: dict[Span, tuple[str, bool]] = anew(factory=dict)

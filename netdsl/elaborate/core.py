@@ -12,13 +12,14 @@ from typing import Any, NoReturn, TypeVar
 import netdsl.elaborate.damage as damage
 import netdsl.elaborate.freezing as freezing
 import netdsl.elaborate.functions as functions
+import netdsl.elaborate.sources as sources
 from netdsl.dims import Condition, Dim, Extent, SizeTooComplex, Verdict
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import is_identity, is_layer, read_name
 from netdsl.elaborate.outline import bound_names
 from netdsl.elaborate.scope import RowValue
-from netdsl.elaborate.values import LAYERS, LONG, UNKNOWN, Arrows, Bundle, Failed, Layer, describe, written
+from netdsl.elaborate.values import LAYERS, LONG, UNKNOWN, Arrows, BlockLayer, Bundle, Failed, Layer, describe, written
 from netdsl.ops.fields import INITIALISERS, Word
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label
@@ -235,6 +236,13 @@ def apply(site: Site, layer: Layer, value: Arrows, span: Span) -> Arrows:
     return APPLY[type(layer)](site, layer, value, span)
 
 
+def valued(site: Site, layer: Any, span: Span) -> Any:
+    """A block that takes nothing as its value, any other layer as it is."""
+    if not isinstance(layer, BlockLayer) or not sources.takes_nothing(site, layer.definition, layer.home):
+        return layer
+    return APPLY[BlockLayer](site, layer, Bundle(()), span)
+
+
 def previous(site: Site, span: Span) -> Any:
     """The value of the row before, for `_` and for rows that begin with a layer."""
     row = site.build.previous
@@ -272,14 +280,17 @@ def flow(site: Site, value: Arrows, stages: Sequence[syntax.Expr | syntax.Claim]
         site.build.coming = value
         layer = evaluate(site, stage)
         if not isinstance(layer, LAYERS):
-            _not_a_layer(site, stage, layer)
+            _not_a_layer(site, stage, layer, value)
         if isinstance(stage, syntax.Name) and site.scope.find(stage.id) and is_identity(layer):
             continue  # a layer parameter that stands for no layer: no row of a report, no node
         value = apply(site, layer, value, stage.span)
     return value
 
 
-def _not_a_layer(site: Site, stage: syntax.Expr, value: Any) -> None:
+def _not_a_layer(site: Site, stage: syntax.Expr, value: Any, coming: Arrows) -> None:
+    source = sources.called(site, stage)
+    if source is not None:
+        sources.refuse_given(site, source, stage.span.text, coming, stage.span)
     import netdsl.elaborate.habits as habits  # late: right texts need none
 
     help = habits.not_a_layer(stage, value)

@@ -30,7 +30,7 @@ def _name(site: Site, expr: syntax.Name) -> Any:
         site.error("wrong-kind", f"`{expr.id}` is a function of numbers: write `{expr.id}(…)`", expr.span, help=help)
     if layer is None:
         unknown_name(site, expr)
-    return layer
+    return core.valued(site, layer, expr.span)
 
 
 @core.evaluates(syntax.Previous)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -211,6 +212,27 @@ def encoder_layer(first: bool, eps: float = 1e-5) -> Reference:
     return compute
 
 
+def positions(w: Weights, x: Tensor) -> Tensor:
+    """Sine and cosine of `step / 10000 ** (2i / width)` side by side, by the formula of the paper."""
+    length, width = x.shape[1:]
+    table = [
+        [(math.sin, math.cos)[i % 2](t / 10000 ** ((i - i % 2) / width)) for i in range(width)] for t in range(length)
+    ]
+    return x + torch.tensor(table)
+
+
+def rotary(base: float) -> Reference:
+    """Pairs of features as complex numbers, each turned."""
+
+    def compute(w: Weights, x: Tensor) -> Tensor:
+        steps, half = x.shape[-2], x.shape[-1] // 2
+        angles = torch.arange(steps)[:, None] / base ** (torch.arange(half) / half)
+        turned = torch.complex(x[..., :half], x[..., half:]) * torch.polar(torch.ones_like(angles), angles)
+        return torch.cat([turned.real, turned.imag], -1)
+
+    return compute
+
+
 USES = [
     Use("prelude", "depthwise(3, stride=2, pad=1)", (5, 9, 8), (5, 5, 4), depthwise),
     Use("prelude", "separable_conv(7, 3, dilation=2)", (4, 9, 8), (7, 9, 8), separable),
@@ -242,13 +264,20 @@ USES = [
         "transformer", "encoder_layer(4, 32, act=gelu, norm=layernorm(eps=0.5))", (6, 16), (6, 16),
         encoder_layer(False, 0.5),
     ),
+    Use("transformer", "positions(6, 16)", (6, 16), (6, 16), positions),
+    Use("transformer", "rotary", (2, 6, 8), (2, 6, 8), rotary(10000)),
+    Use("transformer", "rotary(base=500)", (6, 8), (6, 8), rotary(500)),
 ]  # fmt: skip
+
+
+ADDED = ("positions",)
+"""Blocks that take nothing."""
 
 
 def net_of(use: Use, *others: str) -> Net:
     needs = "" if use.file == "prelude" else f"use std.{use.file} {{ {use.block} }}\n"
     shape = ", ".join(map(str, use.input))
-    calls = " -> ".join([use.call, *others])
+    calls = " -> ".join([f"x + {use.call}" if use.block in ADDED else use.call, *others])
     return load_text(f"{needs}net Example {{\n  input x [{shape}]\n  output y: {calls}\n}}\n").net()
 
 
@@ -328,7 +357,7 @@ def test_onnx_computes_the_same(use: Use) -> None:
 @pytest.mark.parametrize("use", USES, ids=str)
 def test_a_block_stands_behind_itself(use: Use) -> None:
     """Used twice in a row with weights of its own where its shape allows it, else twice side by side."""
-    twice = use.output == use.input
+    twice = use.output == use.input and use.block not in ADDED
     net = net_of(use, use.call) if twice else net_of(use)
     single = analyze(net_of(use)).totals.params
     assert analyze(net).totals.params == (2 * single if twice else single)

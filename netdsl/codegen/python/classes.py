@@ -279,7 +279,7 @@ def _described(forward: ForwardWriter, value: Value, place: int) -> str:
 
 def _flow(reads: str, makes: str) -> str:
     """What goes in and comes out, on two lines where one is too short."""
-    line = f"{reads} -> {makes}" if makes else reads
+    line = f"{reads} -> {makes}" if reads and makes else reads or makes
     return line if len(line) + len(INDENT) + 6 <= WIDTH else f"{reads}\n-> {makes}"
 
 
