@@ -10,6 +10,7 @@ FAMILIES: dict[str, str] = {
     "normalize": "Normalisation",
     "dropout": "Dropout",
     "resize": "Resizing and unpooling",
+    "sample": "Reading between pixels",
     "shape": "Joining and rearranging",
     "cut": "Cutting, padding and rolling",
     "arithmetic": "Arithmetic",
@@ -105,6 +106,7 @@ OWN: dict[str, dict[str, str]] = {
         "size": "how many neighbouring channels take part",
     },
     "scatter_add": {"size": "how many items there are"},
+    "grid_sample": {"mode": "how what lies between pixels is read", "pad": "what is read beyond the rim"},
     "rmsnorm": {"eps": "added to the mean square; `none`, which is not written, is 2 to the power of -23"},
     "multihead_attention": {"bias": "whether the projections of queries, keys, values and result have one"},
     "normalize": {"eps": "what divides where the norm is smaller"},
@@ -220,6 +222,7 @@ Everything is counted from shapes alone, for one batch at inference. Three numbe
 | `variance` | 0 | 4 an input element | 0 |
 | `cumsum` | 0 | n − 1 a row of n | 0 |
 | `sum`, `reduce_max`, `reduce_min`, `global_maxpool`, `argmax` | 0 | input elements − outputs | 0 |
+| `grid_sample(mode=bilinear)` | 0 | 7 an output | 0 |
 | `resize(mode=bilinear)` | 0 | 7 an output of an image (3, 7, 15 for one to three spatial axes) | 0 |
 | `top_k` | 0 | k · n − k (k + 1) / 2 a row of n | 0 |
 | `add`, `mul`, `sub`, `div`, `minimum`, `maximum` | 0 | 1 an element and further operand | 0 |

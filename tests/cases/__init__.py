@@ -9,7 +9,7 @@ from cases.case import Case
 
 FAMILIES = (
     "activation", "arithmetic", "attention", "compare", "conv", "cut", "dropout", "linear", "loss", "metric", "normalize", "pool",
-    "recurrent", "reduce", "resize", "shape", "sort", "value", "whole",
+    "recurrent", "reduce", "resize", "sample", "shape", "sort", "value", "whole",
 )  # fmt: skip
 
 

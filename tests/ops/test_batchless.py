@@ -103,7 +103,20 @@ def test_an_operation_on_a_param_is_computed_once(name: str) -> None:
     assert at[5].macs == at[3].macs == analyze(fed, batch=1).totals.macs
 
 
-FLAT = {"argmax", "one_hot", "detach", "floor", "ceil", "round", "floor_div", "to", "less", "less_equal", "greater"}
+FLAT = {
+    "argmax",
+    "one_hot",
+    "grid",
+    "detach",
+    "floor",
+    "ceil",
+    "round",
+    "floor_div",
+    "to",
+    "less",
+    "less_equal",
+    "greater",
+}
 FLAT |= {"greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not"}
 SMOOTH = sorted(set(TEXTS) - BATCH_ONLY - FLAT - {"dropout", "spatial_dropout", "drop_path"})
 
@@ -276,10 +289,10 @@ def test_a_dropout_draws_one_mask_for_all(layer: str, shape: str) -> None:
 STEP = """
 net A {
   input image [1, 8, 8]
-  param grid [1, 4, 4] = normal(1.0)
+  param mesh [1, 4, 4] = normal(1.0)
   param table [10, 16] = normal(0.3)
   shared look: conv(2, 3, pad=1) -> tanh
-  up: grid -> conv_transpose(1, 2, stride=2) -> look
+  up: mesh -> conv_transpose(1, 2, stride=2) -> look
   (image -> look) * up -> flatten -> linear(16)
   (_, table -> tanh -> transpose) -> matmul
   output logits: _

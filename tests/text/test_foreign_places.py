@@ -92,3 +92,22 @@ def test_sums_of_segments_are_added_up(call: str) -> None:
 @pytest.mark.parametrize("call", ["torch.scatter_add(x, 1, i, x)", "x.scatter_add(1, i, x)", "x.index_add(1, i, x)"])
 def test_pytorchs_scatter_add_is_another_thing(call: str) -> None:
     assert "`(x, y) -> scatter_add(16)` adds whole items up" in helps(call)
+
+
+SAMPLES = {
+    "F.grid_sample(x, y)": "(x, y) -> grid_sample",
+    "F.grid_sample(x, y, align_corners=true)": "(x, y) -> grid_sample(align_corners=true)",
+    'F.grid_sample(x, y, mode="nearest", padding_mode="border")': "(x, y) -> grid_sample(mode=nearest, pad=border)",
+    'F.grid_sample(x, grid=y, mode="bilinear", padding_mode="zeros", align_corners=false)': "(x, y) -> "
+    "grid_sample(mode=bilinear, pad=zeros, align_corners=false)",
+}
+
+
+@pytest.mark.parametrize("call", SAMPLES)
+def test_images_are_read_at_positions(call: str) -> None:
+    led_to(call, SAMPLES[call], "input x [3, 8, 8], y [4, 4, 2]")
+
+
+def test_a_border_that_is_mirrored_is_no_other() -> None:
+    given = 'F.grid_sample(x, y, padding_mode="reflection")'
+    assert "write `" not in helps(given, "input x [3, 8, 8], y [4, 4, 2]")

@@ -81,6 +81,14 @@ def largest(x, k, dim):
     return values.narrow(dim, 0, k), places.narrow(dim, 0, k)
 '''
 
+GRID_OF = '''
+def grid_of(x, align_corners=False):
+    """Where the pixels of `x` lie, across and down from -1 to 1: [H, W, 2]."""
+    still = torch.eye(2, 3, dtype=x.dtype, device=x.device)[None]
+    size = (1, 1, *x.shape[-2:])
+    return F.affine_grid(still, size, align_corners=align_corners)[0]
+'''
+
 HINGE_LOSS = '''
 def hinge_loss(scores, labels, margin=1.0):
     """The mean of `max(0, margin - y * score)`: y is 1 for labels above 0, else -1."""
@@ -143,6 +151,7 @@ FUNCTIONS: dict[str, str] = {
     "add_up": ADD_UP.strip(),
     "add_up_each": ADD_UP_EACH.strip(),
     "largest": LARGEST.strip(),
+    "grid_of": GRID_OF.strip(),
     "hinge_loss": HINGE_LOSS.strip(),
     "nan_outside": NAN_OUTSIDE.strip(),
     "binary_cross_entropy": BINARY_CROSS_ENTROPY.strip(),

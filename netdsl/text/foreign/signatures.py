@@ -106,6 +106,7 @@ FUNCTIONAL: dict[str, str] = {
     "roll": "shifts dims=None",
     "cumsum": "dim",
     "index_select": "dim",
+    "grid_sample": "mode=bilinear padding_mode=zeros align_corners=None",
     "topk": "k dim=-1 largest=True sorted=True",
     "sort": "dim=-1 descending=False stable=False",
     "squeeze unsqueeze": "dim",
