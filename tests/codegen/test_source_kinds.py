@@ -43,6 +43,8 @@ net N { input x int[5]\n x -> cell -> linear(2) }
     "a number for every sample": "net N { input x int[5]\n param s []\n (x -> one_hot(4)) * s\n output t: (s, x) -> per_sample }",
     "a plain number for every sample": "net N { input x [5]\n output y: linear(2)\n output t: (0.5, x) -> per_sample }",
     "numbers": "net N { input x [5]\n 2 * x - 0.5 -> clamp(0, 1)\n output y: (x, 0.5) -> maximum }",
+    "truth values": "net N { input x bool[5]\n a: x -> to(float) -> linear(2)\n b: (x, 1, 0) -> where -> linear(2)\n a + b }",
+    "whole numbers or not": "net N { input x int[5]\n (x > 0, x, 0.5) -> where -> linear(2) }",
     "attention": "net N { input x [6, 8]\n x -> multihead_attention(2, causal=true)\n }",
     "bilinear": "net N { input x [2, 4, 4]\n x -> conv_transpose(2, 4, stride=2, pad=1, init=bilinear) }",
     "one bias": "net N { input x [6, 8]\n x -> lstm(4, biases=1) -> gru(4, biases=1) }",
@@ -60,7 +62,8 @@ def inputs_of(net: Net, kind: torch.dtype) -> list[torch.Tensor]:
     for value in net.inputs:
         shape = [2, *(at(e, known) for e in value.shape)]
         whole = torch.randint(0, 2, shape, generator=generator)
-        made.append(whole if value.type.dtype is DType.INT else torch.rand(shape, generator=generator).to(kind))
+        kinds = {DType.INT: whole, DType.BOOL: whole > 0}
+        made.append(kinds.get(value.type.dtype, torch.rand(shape, generator=generator).to(kind)))
     return made
 
 
