@@ -65,6 +65,7 @@ OURS = {"data": 'imagefolder("nowhere", size=28)', "accumulate": "1"}
 ADAM = "adam(lr=0.001, eps=0.0001, weight_decay=0.01)"
 ADAMW = "adamw(lr=0.002, eps=0.0001, no_decay=true)"
 
+GPT = {"vocab": "96", "width": "16", "heads": "2", "depth": "2"}
 QUICK: dict[str, dict[str, Any]] = {
     "LeNet": {},
     "MLP": {"optimizer": "adagrad(lr=0.02, lr_decay=0.1)"},
@@ -89,6 +90,8 @@ QUICK: dict[str, dict[str, Any]] = {
     "MixerDigits": {"settings": {"width": "8", "depth": "2"}, "optimizer": ADAMW},
     "ConvNeXtDigits": {"settings": {"width": "4"}, "optimizer": ADAMW},
     "ViTDigits": {"settings": {"width": "8", "depth": "2", "drop": "0"}, "optimizer": ADAMW},
+    "GPTChars": {"sizes": {"T": 9}, "settings": GPT, "optimizer": ADAMW, "data": 'text("nowhere")'},
+    "GPT2": {"sizes": {"T": 9}, "settings": GPT, "optimizer": ADAM, "data": 'text("nowhere")', "accumulate": "1"},
     "CharRNN": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": ADAM},
     "CharRNNFused": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": MOMENTUM},
     "Hello": {"recipe": TEXTS, "sizes": {"T": 4}, "optimizer": "adagrad(lr=0.1)"},

@@ -78,6 +78,8 @@ SMALL = [
     Small("mixer", "MixerDigits", (("width", 8), ("depth", 2))),
     Small("convnext", "ConvNeXtDigits", NARROW),
     Small("vit", "ViTDigits", (("width", 8), ("depth", 2))),
+    Small("gpt", "GPT2", (("vocab", 11), ("width", 8), ("heads", 2), ("depth", 2)), STEPS),
+    Small("gpt", "GPTChars", (("vocab", 11), ("width", 8), ("heads", 2), ("depth", 2)), STEPS),
 ]
 
 LARGE = [
