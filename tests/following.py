@@ -204,8 +204,9 @@ def samples(net: Net, device: str, batch: int = 2) -> list[torch.Tensor]:
     made = []
     for value in net.inputs:
         shape = [batch, *(at(e, known) for e in value.shape)]
-        whole = value.type.dtype == "int"
+        whole = value.type.dtype != "float"
         drawn = torch.randint(0, 2, shape, generator=draw) if whole else torch.randn(shape, generator=draw)
+        drawn = drawn.bool() if value.type.dtype == "bool" else drawn
         made.append(drawn.to(device))
     return made
 

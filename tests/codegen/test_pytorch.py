@@ -73,8 +73,8 @@ net Mixed(classes = 5, rate = 0.25) {
   y: s1 -> conv(16, 1)
   total: y + 0.5 * s2
   for k in [1, 2] { all: total -> conv(8 * k, 3, pad=1) -> batchnorm -> relu -> dropout(rate) }
-  (pooled, where): all -> maxpool(2, indices=true)
-  back: (pooled, where) -> max_unpool(2)
+  (pooled, places): all -> maxpool(2, indices=true)
+  back: (pooled, places) -> max_unpool(2)
   both: (back, all) -> concat -> global_avgpool
   output class: both -> linear(classes)
   output aux side: all -> global_avgpool -> linear(classes) -> relu
@@ -347,7 +347,7 @@ def test_names_of_layers_that_python_has_a_use_for(emitted: Path) -> None:
     source = (emitted / "Mixed.py").read_text()
     assert 'self._modules["half"] = nn.Conv2d(16, 8, 1)' in source
     assert 'self._modules["class"]' in source
-    assert "pooled, where = F.max_pool2d" in source
+    assert "pooled, places = F.max_pool2d" in source
     assert "class MixerRelu(nn.Module):" in source
     assert "class MixerGelu(nn.Module):" in source
     assert "linear1=nn.Linear(in_channels, in_channels // r)," in source

@@ -189,14 +189,14 @@ def test_a_filter_for_every_place_runs(rank: int) -> None:
 UNPOOLED = """
 net A {{
   input x [4, {shape}]
-  (kept, where): x -> maxpool({kernel}, stride={stride}, pad={pad}, indices=true)
+  (kept, places): x -> maxpool({kernel}, stride={stride}, pad={pad}, indices=true)
   output y: ({bundle}) -> max_unpool({kernel}, stride={stride}, pad={pad})
 }}
 """
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3])
-@pytest.mark.parametrize("bundle", ["kept, where", "kept, where, x"])
+@pytest.mark.parametrize("bundle", ["kept, places", "kept, places, x"])
 def test_what_was_pooled_is_put_back_at_its_place(bundle: str, rank: int) -> None:
     """Without the pooled tensor only at sizes that pooling does not forget; PyTorch is right or refuses, never neither."""
     found, symbols = [], ", ".join(SYMBOLS[:rank])

@@ -54,8 +54,8 @@ UNPOOLS: list[Any] = [
 
 @pytest.mark.parametrize(("pool", "unpool", "shape"), UNPOOLS)
 def test_pooling_and_back(pool: str, unpool: str, shape: str) -> None:
-    rows = f"  input x {shape}\n  wide: x -> conv(3, 1)\n  (small, where): wide -> {pool}\n"
-    rows += f"  scaled: small -> conv(3, 1)\n  y: (scaled, where) -> {unpool}\n  output y"
+    rows = f"  input x {shape}\n  wide: x -> conv(3, 1)\n  (small, places): wide -> {pool}\n"
+    rows += f"  scaled: small -> conv(3, 1)\n  y: (scaled, places) -> {unpool}\n  output y"
     check(f"net Back {{\n{rows}\n}}")
 
 

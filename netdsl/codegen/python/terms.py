@@ -7,6 +7,7 @@ operation's own shape rule on such numbers tells what each number of its result 
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,10 +73,17 @@ class Term:
         if self.operator in ("neg", "not"):
             written = ("-" if self.operator == "neg" else "not ") + self.parts[0].text(spell, level)
         else:
-            left = self.parts[0].text(spell, level)
-            written = f"{left} {self.operator} {self.parts[1].text(spell, level + 1)}"
+            left, right = self.parts[0].text(spell, level), self.parts[1].text(spell, level + 1)
+            written = f"{left}{_sign(self.operator, left, right)}{right}"
         return f"({written})" if level < outer else written
 
+
+def _sign(between: str, left: str, right: str) -> str:
+    """An operator between its sides: a power of names and numbers without spaces, as formatters have it."""
+    return "**" if between == "**" and all(map(BARE.fullmatch, (left, right))) else f" {between} "
+
+
+BARE = re.compile(r"-?[\w.]+")
 
 PRECEDENCE = {
     "or": 1, "and": 2, "not": 3, "==": 4, "!=": 4, "<": 4, "<=": 4, ">": 4, ">=": 4,

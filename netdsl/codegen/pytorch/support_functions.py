@@ -61,7 +61,8 @@ def add_up(values, places, size, dim):
     """Items of `values` along `dim` added up at the places that whole numbers name."""
     before, after = values.shape[:dim], values.shape[dim + places.dim() :]
     items = values.reshape(*before, -1, *after)
-    return values.new_zeros(*before, size, *after).index_add(dim, places.flatten(), items)
+    zeros = values.new_zeros(*before, size, *after)
+    return zeros.index_add(dim, places.flatten(), items)
 '''
 
 ADD_UP_EACH = '''

@@ -161,7 +161,7 @@ class MaskedAttention(nn.MultiheadAttention):
         biases = self.in_proj_bias.chunk(3) if has_bias else (None,) * 3
         heads = [
             F.linear(x, w, b).unflatten(-1, (self.num_heads, -1)).transpose(-3, -2)
-            for x, w, b in zip((q, k, v), weights, biases)
+            for x, w, b in zip((q, k, v), weights, biases, strict=True)
         ]
         mixed = F.scaled_dot_product_attention(*heads, mask, is_causal=causal)
         return self.out_proj(mixed.transpose(-3, -2).flatten(-2))
