@@ -46,6 +46,7 @@ def builtin(site: Site, expr: syntax.Call, name: str) -> Any:
             message, help = f"`{name}` takes no named values", None
             if name in ("max", "min") and argument.name.id in ("axis", "dim"):
                 help = f"it is for numbers; along an axis of an arrow, `reduce_{name}({argument.span.text})`"
+            help = help or _of_named(site, expr, name)
             site.error("unknown-setting", message, argument.name.span, help=help)
     given = [core.evaluate(site, a.value) for a in expr.arguments]
     try:
@@ -70,6 +71,13 @@ def _of_arrows(site: Site, expr: syntax.Call, name: str) -> str:
     import netdsl.elaborate.numbers as numbers  # late: right texts need none
 
     return numbers.of_arrows(site, expr, name)
+
+
+def _of_named(site: Site, expr: syntax.Call, name: str) -> str | None:
+    """Help for a function of numbers that is given what it takes by name."""
+    import netdsl.elaborate.numbers as numbers  # late: right texts need none
+
+    return numbers.led(site, expr, name)
 
 
 def configure(site: Site, call: syntax.Call) -> Layer:

@@ -68,13 +68,19 @@ def refuse_call(site: Site, call: syntax.Call) -> NoReturn:
     site.error("unknown-name", f"there is no function called `{name.id}`", name.span, help=help)
 
 
+def led(site: Site, call: syntax.Call, name: str) -> str | None:
+    """Help for a function of numbers that is a layer too, where it is given arrows."""
+    if name not in OF_ARROWS and name not in REGISTRY:
+        return None
+    return places.led(site, reader(site), call.function.span, False, call.span.text)
+
+
 def of_arrows(site: Site, call: syntax.Call, name: str) -> str:
     """`max(x, image)`, `len(x)`: help for a function of numbers that is given arrows."""
     first = call.arguments[0].span.text
-    if name in OF_ARROWS or name in REGISTRY:
-        led = places.led(site, reader(site), call.function.span, False, call.span.text)
-        if led is not None:
-            return led
+    layer = led(site, call, name)
+    if layer is not None:
+        return layer
     if name == "int":
         return f"write `{first} -> to(int)`"
     if name == "len":

@@ -13,6 +13,8 @@ from netdsl.base.record import contents, record
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.reading import reader
 from netdsl.elaborate.values import LAYERS
+from netdsl.ops import REGISTRY
+from netdsl.ops.weighed import WEIGHED
 from netdsl.text import syntax
 from netdsl.text.foreign import arithmetic
 from netdsl.text.foreign.calls import CallReader
@@ -182,7 +184,14 @@ def _why(reading: CallReader, place: Place, flow: Inflow) -> str:
         certain = takes == 1 and len({*alone}) == len(arrows) == 2
         ways = f": {_write(place)} `{'` or `'.join(alone)}`" if certain else ""
         most = "one arrow" if takes == 1 else f"{takes} arrows at most"
+        if REGISTRY.get(layer) in WEIGHED:
+            most = "one arrow beside weights that all samples share"
         return f"`{layer}` takes {most}, but {len(arrows)} come in here{ways}"
+    count = sum(reading.counts.get(arrow, 1) for arrow in arrows)
+    if not needed and count < least(layer):
+        return f"`{layer}` needs {least(layer)} arrows, but {f'{count} come' if count > 1 else 'one comes'} in here"
+    if layer == "where" and not needed:
+        return f"the first arrow of `where` holds truth values, as in `{arithmetic.enclosed(arrows[0])} > 0`"
     lacks = f", where `{layer}` needs its `{needed[0]}`" if needed else ""
     return f"arrows lead into a layer by `->`, and its brackets hold its settings alone{lacks}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netdsl.dims.tensors import Value
+from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.outline import input_items
 from netdsl.elaborate.values import LAYERS, UNKNOWN, Bundle, arrows
@@ -18,15 +18,24 @@ def reader(site: Site) -> CallReader:
     found = definitions(site)
     blocks = {name: {p.name.id: p.default is None for p in block.parameters} for name, block in found.items()}
     layers.update({name: len(input_items(block)) for name, block in found.items()})
-    arrows = {n for n in bound if n in counts}
+    flowing = {n for n in bound if n in counts}
     numbers = {n for n in bound if n not in counts and n not in layers}
     most = {name: block.positional for name, block in found.items()}
-    reading = CallReader(arrows, blocks, most, numbers, counts, layers)
+    reading = CallReader(flowing, blocks, most, numbers, counts, layers)
     shapes = [(n, v.type.shape) for n, v in [*bound.items(), ("", site.build.coming)] if isinstance(v, Value)]
     reading.free = {n for n, value in bound.items() if isinstance(value, Value) and not value.type.batched}
+    coming = [("_", site.build.coming)]
+    reading.truths = {n: v.type.dtype is DType.BOOL for n, v in [*bound.items(), *coming] if isinstance(v, Value)}
+    reading.batched = {n for n in flowing if _batched(bound[n])}
     reading.shapes.update({n: [*map(str, shape)] for n, shape in shapes})
     reading.ranks.update({n: r for n, v in [*bound.items(), ("", site.build.coming)] if (r := _rank(v)) is not None})
     return reading
+
+
+def _batched(value: object) -> bool:
+    """Whether an arrow, or one of a bundle, differs from sample to sample."""
+    found = arrows(value) if isinstance(value, Bundle) else [value]
+    return any(isinstance(v, Value) and v.type.batched for v in found)
 
 
 def _rank(value: object) -> int | None:

@@ -14,8 +14,8 @@ from netdsl.program import check_text, load_text
 
 INNER = ("constant", "free_param", "per_sample")
 LAYERS = sorted(name for name, op in REGISTRY.items() if name == op.name and name not in INNER)
-EXAMPLE = re.compile(r"(?P<given>.*?) -> (?P<layer>\w+)(?:\((?P<settings>.*)\))?(?: -> (?:int)?\[[^]]*\])?")
-ARROW = re.compile(r"(\w+) ((?:int)?\[[^]]*\])")
+EXAMPLE = re.compile(r"(?P<given>.*?) -> (?P<layer>\w+)(?:\((?P<settings>.*)\))?(?: -> (?:int|bool)?\[[^]]*\])?")
+ARROW = re.compile(r"(\w+) ((?:int|bool)?\[[^]]*\])")
 
 
 class Example(NamedTuple):
@@ -144,6 +144,10 @@ block unit(c, act: layer = relu) {
 }
 """
 ABOVE = """  input image [3, 32, 32]
+  param w [4, 3, 3, 3]
+  param b [4]
+  param table [5, 32]
+  mask: image > 0
   big: image -> resize(scale=2)
   pair: image -> split(3)
   shared act: relu
@@ -177,6 +181,20 @@ ROWS: tuple[tuple[str, str], ...] = (
     ("concat(pair[0], x)", "(pair[0], x) -> concat"),
     ("F.interpolate(x, size=big)", "(x, big) -> resize"),
     ("dropout(x, p=0.2)", "x -> dropout(0.2)"),
+    ("min(x=x)", "x -> reduce_min"),
+    # truth values
+    ("where(mask, x, 0)", "(mask, x, 0) -> where"),
+    ("x -> where(mask, 0)", "(mask, x, 0) -> where"),
+    ("where(mask, 0)", "(mask, _, 0) -> where"),
+    ("x.where(mask, image)", "(mask, x, image) -> where"),
+    ("mask -> where(x, image)", "(mask, x, image) -> where"),
+    ("y: (x -> less(image))", "y: (x < image)"),
+    ("logical_not(mask)", "mask -> logical_not"),
+    # weights, which all samples share
+    ("F.conv2d(x, w, b, padding=1)", "(x, w, b) -> conv(pad=1)"),
+    ("conv(x, w, pad=1)", "(x, w) -> conv(pad=1)"),
+    ("x -> conv(w * 2)", "(x, w * 2) -> conv"),
+    ("linear(x, table)", "(x, table) -> linear"),
     # in arithmetic
     ("y: relu(x) + 1", "y: (x -> relu) + 1"),
     ("y: x * F.sigmoid(x)", "y: x * (x -> sigmoid)"),
@@ -211,12 +229,20 @@ def test_arrows_given_within_a_row_are_written_before_the_layer(row: str, mended
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ("x -> linear(image)", "`linear` takes one arrow, but 2 come in here"),
+        ("x -> linear(image)", "`linear` takes one arrow beside weights that all samples share, but 2 come in here"),
+        ("x -> conv(2 * image)", "`conv` takes one arrow beside weights that all samples share, but 2 come in here"),
+        ("x -> where(image)", "`where` needs 3 arrows, but 2 come in here"),
+        ("where(x, image)", "`where` needs 3 arrows, but 2 come in here"),
+        ("where(x, image, 0)", "the first arrow of `where` holds truth values, as in `x > 0`"),
         ("crop(x, image, big)", "`crop` takes 2 arrows at most, but 3 come in here"),
         ("maxpool(x)", "where `maxpool` needs its `kernel`"),
         ("unit(x)", "where `unit` needs its `c`"),
-        ("nn.functional.conv2d(x, image)", "`conv` takes one arrow, but 2 come in here"),
-        ("y: x + relu", "say what leads into the layer, `(… -> relu)`"),
+        (
+            "nn.functional.conv2d(x, image)",
+            "`conv` takes one arrow beside weights that all samples share, but 2 come in",
+        ),
+        ("y: x + relu", "say what leads into the layer, as in `x + (x -> relu)`"),
+        ("y: x * 2 + relu", "say what leads into the layer, `(… -> relu)`"),
     ],
 )
 def test_what_cannot_be_written_is_said_in_words(row: str, says: str) -> None:

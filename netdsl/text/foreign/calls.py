@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from netdsl.ops import REGISTRY
 from netdsl.text.foreign import arithmetic, borders, conversions, gaps, placed, plain, signatures, special, way, ways
-from netdsl.text.foreign.inflow import JOINS, Inflow, across, among, chained, headed, joined, lacks, most
+from netdsl.text.foreign.inflow import JOINS, Inflow, across, among, chained, chosen, headed, joined, lacks, least, most
 from netdsl.text.foreign.pieces import applied, balanced, given, parts
 from netdsl.text.foreign.rows import asked, flattened, kept, leading
 from netdsl.text.foreign.settings import INFERRED, LOST
@@ -54,6 +54,10 @@ class CallReader:
         """Their sizes, as texts."""
         self.free: Container[str] = ()
         """Those that are one for all samples: no batch is counted among their axes."""
+        self.batched: Container[str] = ()
+        """Those that differ from sample to sample, as no weight does."""
+        self.truths: Mapping[str, bool] = {}
+        """Arrows with whether they hold truth values; "_" is what comes in."""
         self.reads = ""
         """The arrow that the call at hand is given; "" for what comes in."""
         self.lost: list[str] = []
@@ -91,14 +95,8 @@ class CallReader:
             return special.both_ways(self.stage(arguments[0].value) or "")
         if plain(word) in WRAPPERS | ON_ITEMS and arguments and arguments[0].name is None:
             inner = (self.stage(arguments[0].value) or "").removeprefix("flatten -> ") or None
-            return self.on_items(inner, arguments[1:]) if inner and plain(word) in ON_ITEMS else inner
+            return special.on_items(inner, arguments[1:]) if inner and plain(word) in ON_ITEMS else inner
         return self.call(word, arguments)
-
-    def on_items(self, inner: str, settings: list[GivenArgument]) -> str | None:
-        """A layer on every item of an axis; one that reads vectors does so by itself. Not certain of another axis."""
-        if settings:
-            return None
-        return inner if re.fullmatch(r"linear\([^()]*\)", inner) else f"along({inner})"
 
     def called_on(self, text: str) -> str | None:
         """`Conv2D(6, 5)(x)`, `Add()([a, b])`: Keras calls a layer on its inputs."""
@@ -148,14 +146,14 @@ class CallReader:
         """The pipelines that `coming -> call` may mean, for a call that is given arrows."""
         layer = self.layer(flow.word)
         most = self.takes(layer or flow.word)
-        taken = [a for a in flow.led(coming) if len(a) <= most or is_weighed(flow.word, a)]
+        taken = [a for a in flow.led(coming) if len(a) <= most or is_weighed(flow.word, a, self.batched, self.layers)]
         ways = [self.sent(flow.word, layer, arrows, flow.rest) for arrows in taken]
         return [way for way in ways if way]
 
     def sent(self, word: str, layer: str | None, arrows: list[str], rest: list[GivenArgument]) -> str | None:
         """Arrows into the layer of a word with its settings; None where that is not certain."""
         count = sum(self.counts.get(arrow, 1) for arrow in arrows)
-        if is_weighed(word, arrows):
+        if is_weighed(word, arrows, self.batched, self.layers):
             return piped(word, arrows, rest)
         if count > self.takes(layer or word):
             return across(layer or word, arrows) if count == len(arrows) and not rest else None
@@ -251,7 +249,8 @@ class CallReader:
                 return self.written(word, layer, rest)
             axis = conversions.joined_along(word, layer, rest, self.ranks.get(""))
             return None if axis is None else f"{layer}(axis={axis})" if axis else layer
-        if sum(self.counts.get(arrow, 1) for arrow in arrows) < 2:
+        arrows = chosen(arrows, self.truths) if layer == "where" else arrows
+        if sum(self.counts.get(arrow, 1) for arrow in arrows) < least(layer):
             return None
         if layer in ("concat", "stack"):
             axis = conversions.joined_along(word, layer, rest, self.ranks.get(arrows[0]))

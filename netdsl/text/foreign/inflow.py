@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from netdsl.ops import REGISTRY
 from netdsl.text.foreign import arithmetic
@@ -110,6 +110,13 @@ def most(layer: str | None) -> int:
         return 1
     fields = REGISTRY[layer].inputs()
     return ANY if any(f.many for f in fields) else len(fields)
+
+
+def chosen(arrows: list[str], truths: Mapping[str, bool]) -> list[str]:
+    """Arrows into `where`, the truth values first, which PyTorch has second: `x.where(mask, 0)`; empty without such."""
+    if [bool(truths.get(arrow)) for arrow in arrows] == [False, True, False]:
+        return [arrows[1], arrows[0], arrows[2]]
+    return [] if arrows and truths.get(arrows[0]) is False else arrows
 
 
 def joined(layer: str, arrows: Sequence[str]) -> str:

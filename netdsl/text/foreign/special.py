@@ -175,6 +175,13 @@ def reshaped(arguments: Sequence[GivenArgument]) -> str | None:
     return "flatten" if texts[1:] == ["-1"] else f"reshape(({', '.join(texts[1:])}{',' * (len(texts) == 2)}))"
 
 
+def on_items(inner: str, settings: Sequence[GivenArgument]) -> str | None:
+    """A layer on every item of an axis; one that reads vectors does so by itself. Not certain of another axis."""
+    if settings:
+        return None
+    return inner if re.fullmatch(r"linear\([^()]*\)", inner) else f"along({inner})"
+
+
 def both_ways(inner: str) -> str | None:
     """`Bidirectional(LSTM(64))`: the layer inside, told to go both ways; the way back ends at the first step."""
     found = re.fullmatch(r"((?:lstm|gru|rnn)\([^()]+)\)( -> last)?", inner)
