@@ -13,16 +13,17 @@ from netdsl.ops.base import Op
 
 def numbered(op: Op, sizes: Mapping[str, int]) -> Op:
     """The same operation at some sizes: counts and windows agree, names and settings of the text are kept."""
-    if not sizes:
-        return op
+    return _put_in(op, sizes, {}) if sizes else op
+
+
+def _put_in(op: Op, sizes: Mapping[str, int], arrows: dict[Value, Value]) -> Op:
     made = object.__new__(type(op))
-    arrows: dict[Value, Value] = {}
     made.__dict__.update({name: _at(thing, sizes, arrows) for name, thing in vars(op).items()})
     return made
 
 
 def _at(thing: object, sizes: Mapping[str, int], arrows: dict[Value, Value]) -> Any:
-    """A setting or operand with numbers; an arrow that comes in twice stays one."""
+    """A setting, operand or layer within with numbers; an arrow that comes in twice stays one."""
     if isinstance(thing, Dim):
         return thing.at(sizes)
     if type(thing) is tuple:
@@ -33,4 +34,6 @@ def _at(thing: object, sizes: Mapping[str, int], arrows: dict[Value, Value]) -> 
         if thing not in arrows:
             arrows[thing] = Value(thing.name, _at(thing.type, sizes, arrows))
         return arrows[thing]
+    if isinstance(thing, Op):
+        return _put_in(thing, sizes, arrows)
     return thing
