@@ -44,7 +44,7 @@ EXPECTED: dict[str, Expectation] = {
         "put `sigmoid` there, or send the scores to `binary_cross_entropy_with_logits`",
     ),
 }  # fmt: skip
-"""By loss. `mse` and `l1` take anything."""
+"""By loss. `mse`, `l1`, `huber` and `smooth_l1` take anything."""
 
 APPLIES = {
     "cross_entropy": ("softmax", "log_softmax"),

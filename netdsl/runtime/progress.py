@@ -12,7 +12,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from netdsl.base.terminal import plain_lines
 from netdsl.graph import Graph, RecipeTerm
 from netdsl.ops.arithmetic import Mul
-from netdsl.ops.loss import L1, BinaryCrossEntropy, BinaryCrossEntropyWithLogits, CrossEntropy, Mse, PairLoss
+from netdsl.ops.loss import (
+    L1,
+    BinaryCrossEntropy,
+    BinaryCrossEntropyWithLogits,
+    CrossEntropy,
+    Huber,
+    Mse,
+    PairLoss,
+    SmoothL1,
+)
 from netdsl.ops.value import Constant
 from netdsl.runtime.scoring.terms import numbered
 
@@ -107,7 +116,7 @@ def guess_at(term: RecipeTerm, targets: Targets) -> tuple[float, str] | None:
         for name in (op.label.name, op.x.name) if isinstance(op, kind) else ():
             values = targets(name)
             if values is not None and len(values) > 1:
-                return share * float(score(values)), f"giving the {what} of `{name}` for every sample"
+                return share * float(score(op, values)), f"giving the {what} of `{name}` for every sample"
     return None
 
 
@@ -136,13 +145,31 @@ def _uncertain(values: Any) -> Any:
     return -(share * np.log(share) + (1 - share) * np.log(1 - share)).mean()
 
 
-CONSTANT: dict[type[PairLoss], tuple[str, Callable[[Any], Any]]] = {
-    Mse: ("mean", lambda values: values.var(axis=0, ddof=1).mean()),
-    L1: ("median", _apart),
-    BinaryCrossEntropy: ("mean", _uncertain),
-    BinaryCrossEntropyWithLogits: ("mean", _uncertain),
+def _bent(values: Any, delta: float) -> Any:
+    """The huber loss of the constant at which its slope is 0, which is looked for by halves."""
+    import numpy as np
+
+    low, high = values.min(axis=0).astype(np.float64), values.max(axis=0).astype(np.float64)
+    for _ in range(HALVES):
+        middle = (low + high) / 2
+        above = np.clip(middle - values, -delta, delta).sum(axis=0) > 0
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    apart = np.abs(values - (low + high) / 2)
+    return np.where(apart < delta, apart**2 / 2, delta * (apart - delta / 2)).mean()
+
+
+HALVES = 24
+"""Far closer than the numbers that are shown."""
+
+CONSTANT: dict[type[PairLoss], tuple[str, Callable[[Any, Any], Any]]] = {
+    Mse: ("mean", lambda _, values: values.var(axis=0, ddof=1).mean()),
+    L1: ("median", lambda _, values: _apart(values)),
+    Huber: ("best constant", lambda op, values: _bent(values, op.delta)),
+    SmoothL1: ("best constant", lambda op, values: _bent(values, op.beta) / op.beta if op.beta else _apart(values)),
+    BinaryCrossEntropy: ("mean", lambda _, values: _uncertain(values)),
+    BinaryCrossEntropyWithLogits: ("mean", lambda _, values: _uncertain(values)),
 }
-"""By loss: the constant that is nearest to all targets `[samples, …]`, and what it scores."""
+"""By loss: the constant that is nearest to all targets `[samples, …]`, and what it scores, by the loss and them."""
 
 
 class Reporter:

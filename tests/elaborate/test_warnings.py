@@ -127,7 +127,7 @@ PAIRS = {
     "cross_entropy": "label", "nll": "label", "multi_margin": "label", "hinge": "image -> slice(0, end=10)",
     "binary_cross_entropy": "image -> slice(0, end=10)",
     "binary_cross_entropy_with_logits": "image -> slice(0, end=10)", "mse": "image -> slice(0, end=10)",
-    "l1": "image -> slice(0, end=10)",
+    "l1": "image -> slice(0, end=10)", "huber": "image -> slice(0, end=10)", "smooth_l1": "image -> slice(0, end=10)",
 }  # fmt: skip
 LAYERS = [None, *sorted(set(GIVES) - {"linear", "conv"})]
 
@@ -151,7 +151,7 @@ def spellings(loss: str, layer: str | None) -> Iterator[str]:
 
 def test_every_loss_has_its_expectation() -> None:
     losses = {name for name, op in REGISTRY.items() if issubclass(op, Loss) and name == op.name}
-    assert losses == EXPECTED.keys() | {"mse", "l1"} == PAIRS.keys()
+    assert losses == EXPECTED.keys() | {"mse", "l1", "huber", "smooth_l1"} == PAIRS.keys()
 
 
 @pytest.mark.parametrize(("loss", "layer"), itertools.product(PAIRS, LAYERS))

@@ -510,6 +510,28 @@ def test_a_loss_that_gives_the_median() -> None:
         assert found is None or f"giving the median of `image` for every sample scores {best:.3f}" in found
 
 
+BENT = {
+    "huber(delta=0.2)": lambda a, b: torch.nn.functional.huber_loss(a, b, delta=0.2),
+    "huber(delta=5)": lambda a, b: torch.nn.functional.mse_loss(a, b) / 2,
+    "smooth_l1(beta=0.2)": lambda a, b: torch.nn.functional.smooth_l1_loss(a, b, beta=0.2),
+    "smooth_l1(beta=0)": torch.nn.functional.l1_loss,
+}
+
+
+@pytest.mark.parametrize("loss", BENT)
+def test_a_loss_that_gives_the_best_constant(loss: str) -> None:
+    """The least of Torch's own losses of a thousand constants."""
+    image = np.random.default_rng(0).random((501, 1)) ** 3
+    values = torch.from_numpy(image)
+    best = min(BENT[loss](torch.full_like(values, c), values).item() for c in np.linspace(0, 1, 1001))
+    losses = plan_of(small(SAME.replace("RATE", "0.1").replace("mse", loss))).losses
+    for share, said in ((1.01, True), (0.9, False)):
+        history = [{"train": {"losses": {losses[0].name: share * best}}}]
+        found = guessing(history, losses, 100, {"image": np.repeat(image, 64, axis=1)}.get)
+        assert (found is not None) == said
+        assert found is None or f"giving the best constant of `image` for every sample scores {best:.3f}" in found
+
+
 @pytest.mark.parametrize("loss", ["binary_cross_entropy", "binary_cross_entropy_with_logits"])
 @pytest.mark.parametrize("weight", ["", "0.4 * "])
 def test_a_loss_that_gives_the_share_of_ones(loss: str, weight: str) -> None:
