@@ -13,7 +13,8 @@ from netdsl.ops.fields import Bool, ChoiceKind
 class Grid(Op):
     """Where the pixels of an image lie, across and down from -1 to 1: `[C, H, W] -> [H, W, 2]`, the same for all.
 
-    -1 and 1 are the edges of the outermost pixels, or with `align_corners` their centres. As `grid_sample` reads it.
+    -1 and 1 are the edges of the outermost pixels, or with `align_corners` their centres. As `grid_sample` reads it. It
+    costs nothing: only the sizes are read.
     """
 
     example: ClassVar[str] = "image [3, 8, 8] -> grid -> [8, 8, 2]"

@@ -271,5 +271,5 @@ def test_what_takes_probabilities() -> None:
     declared = {
         n for n, op in REGISTRY.items() if n == op.name and op.probabilities is not Op.probabilities and not op.internal
     }
-    assert {*PROBABLE} == pairs - {"mse", "l1", "hinge"}
+    assert {*PROBABLE} == pairs - {"mse", "l1", "huber", "smooth_l1", "hinge"}
     assert declared == pairs

@@ -118,10 +118,13 @@ def batch(case: Looked, numbers: list[int]) -> dict[str, Array]:
 
 
 def test_every_operation_that_reads_whole_numbers_is_here() -> None:
-    """It states a range and has a case, or any number is one to it: zeros of `one_hot`, the sign that `hinge` takes."""
+    """It states a range and has a case, or any number is one to it.
+
+    Zeros of `one_hot`, the sign that `hinge` takes, and what `to` says as a number of another kind.
+    """
     reads = {n: o for n, o in REGISTRY.items() if n == o.name and "int[" in o.example.split("->")[0]}
     stated = {n for n, o in reads.items() if o.numberings is not Op.numberings} - {"hinge"}
-    assert set(reads) - stated == {"one_hot", "hinge"}
+    assert set(reads) - stated == {"one_hot", "hinge", "to"}
     metrics = {n for n, o in reads.items() if issubclass(o, Metric)}
     assert all(any(f"-> {name}" in case.body for case in LOOKED) for name in stated - metrics)
 
@@ -165,6 +168,14 @@ def test_one_hot_refuses_nothing() -> None:
     wanted[0, 0, 0] = wanted[0, 2, 1] = 1
     assert (run(onnx_model(net), {"x": x})["y"] == wanted).all()
     assert (torch_module(net, 0)(torch.from_numpy(x)).numpy() == wanted).all()
+
+
+def test_another_kind_refuses_nothing() -> None:
+    net = load_text("net A {\n  input x int[4]\n  output y: to(float)\n}\n").net()
+    x = np.array([[0, -1, -FAR, FAR]])
+    Ranges(net, (), {}).check({"x": x})
+    assert (run(onnx_model(net), {"x": x})["y"] == x).all()
+    assert (torch_module(net, 0)(torch.from_numpy(x)).numpy() == x).all()
 
 
 # ---------------------------------------------------------------- recipes: the batch is refused, by both engines alike
@@ -293,6 +304,20 @@ READINGS = [
     ("x int[4]", "x -> slice(0, start=1, end=3) -> embedding(5, 2)", [0, 1, -9, 2], "`x` gives -9"),
     ("x int[4]", "(x, x) -> add -> embedding(5, 2)", [0, 1, 2, 3], "`x` gives 6"),
     ("x int[4]", "x -> one_hot(9) -> argmax(axis=-1) -> embedding(5, 2)", [0, 1, 2, 7], "`x` gives 7"),
+    ("x int[4]", "(x -> to(float), x) -> scatter_add(5)", [0, 1, 2, 4], None),
+    ("x int[4]", "(x -> to(float), x) -> scatter_add(5)", [0, 1, 2, 5], "`x` is 5"),
+    ("x int[4]", "(x -> to(float), x) -> scatter_add(5)", [0, 1, 2, -1], "`x` is -1"),
+    ("x int[4]", "(x -> to(float), x + 1) -> scatter_add(5)", [0, 1, 2, 4], "`x` gives 5"),
+    ("x int[4]", "x // 3 -> embedding(5, 2)", [0, 1, 2, 14], None),
+    ("x int[4]", "x // 3 -> embedding(5, 2)", [0, 1, 2, 15], "`x` gives 5"),
+    ("x int[4]", "x % 5 -> embedding(5, 2)", [0, -1, 5, FAR], None),
+    ("x int[4]", "x % 6 -> embedding(5, 2)", [0, 1, 2, -1], "`x` gives 5"),
+    ("x int[4]", "(x < 5, x, 0) -> where -> embedding(5, 2)", [0, 1, 5, FAR], None),
+    ("x int[4]", "(x < 5, x, 5) -> where -> embedding(5, 2)", [0, 1, 2, 9], "`x` gives 5"),
+    ("x int[4]", "x > 2 -> to(int) -> embedding(2, 2)", [0, 1, 2, FAR], None),
+    ("x int[4]", "x -> sort -> slice(0, end=2) -> embedding(5, 2)", [0, 7, 2, 7], None),
+    ("x int[4]", "x -> sort -> embedding(5, 2)", [0, 7, 2, 1], "`x` gives 7"),
+    ("x int[4]", "x -> sort(descending=true) -> slice(0, start=2) -> embedding(5, 2)", [5, 9, 2, 1], None),
     ("x int[4]", "x -> look", [0, 1, 2, 7], "`x` is 7"),
     ("x int[4]", "x -> look -> softmax -> argmax -> embedding(1, 1)", [0, 1, 2, 7], "`x` is 7"),
     ("x int[4]", "x -> steps", [0, 1, 2, 7], "`x` is 7"),
@@ -323,7 +348,7 @@ recurrent steps() {
         torch_module(net, 0)(torch.from_numpy(fields["x"]))
         return
     assert wanted in refusal(lambda: Ranges(net, (), {}).check(fields))
-    with pytest.raises(IndexError):
+    with pytest.raises((IndexError, RuntimeError)):
         torch_module(net, 0)(torch.from_numpy(fields["x"]))
 
 

@@ -60,7 +60,10 @@ SETTINGS: dict[str, dict[str, tuple[Any, ...]]] = {
     "pixel_shuffle": {"factor": (1, 2)},
     "pixel_unshuffle": {"factor": (1, 2)},
 }  # fmt: skip
-ALONE = {"locally_connected": "fixed sizes", "max_unpool": "what a pooling gives"}
+ALONE = {
+    "locally_connected": "fixed sizes", "max_unpool": "what a pooling gives", "scatter_add": "places beside the map",
+    "attention": "queries, keys and values",
+}  # fmt: skip
 """Those that want more than an open map have cases of their own below."""
 
 
@@ -212,6 +215,51 @@ def test_what_was_pooled_is_put_back_at_its_place(bundle: str, rank: int) -> Non
             assert net.outputs[0].value.type.at(sizes).spatial == tuple(sizes.values())
     assert {(2, 2), (3, 3)} <= accepted
     assert not found, "\n".join(found[:20])
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_what_is_added_up_at_places_runs(size: int, rank: int) -> None:
+    """Along every axis, at places that the map itself says: of its channels, of a row, of all positions."""
+    symbols, found = ", ".join(SYMBOLS[:rank]), []
+    for axis, axes in itertools.product(range(rank + 1), (1, 2)):
+        if axis + axes > rank + 1:
+            continue
+        chosen = "".join(f" -> slice({i}, end=1)" for i in range(rank + 1) if not axis <= i < axis + axes)
+        flat = f" -> reshape([{', '.join(['4', *SYMBOLS[:rank]][axis : axis + axes])}])"
+        text = (
+            f"net A {{\n  input x [4, {symbols}]\n  at: x * 3 -> abs -> to(int){chosen}{flat}\n"
+            f"  output y: (x, at % {size}) -> scatter_add({size}, axis={axis})\n}}\n"
+        )
+        net = load_text(text).net()
+        found += [f"{(axis, axes)} {c}" for c in complaints(net, rank, 2)]
+    assert not found, "\n".join(found[:20])
+
+
+@pytest.mark.parametrize("causal", ["false", "true"])
+@pytest.mark.parametrize("scale", ["", ", scale=0.5", ", scale=-2", ", scale=0"])
+def test_attention_over_positions_runs(scale: str, causal: str) -> None:
+    """Queries are the positions along one axis, keys and values those along the other."""
+    text = (
+        "net A {\n  input x [4, D, H]\n  queries: x -> mean(axis=2) -> transpose\n  keys: x -> mean(axis=1) -> transpose\n"
+        f"  output y: (queries, keys, keys) -> attention(causal={causal}{scale})\n}}\n"
+    )
+    assert not [*complaints(load_text(text).net(), 2, 2)]
+
+
+@pytest.mark.parametrize("corners", ["false", "true"])
+@pytest.mark.parametrize("rim", ["zeros", "border"])
+@pytest.mark.parametrize("mode", ["bilinear", "nearest"])
+def test_images_read_between_pixels_run(mode: str, rim: str, corners: str) -> None:
+    """At their own pixels, between them and beyond the rim; a single pixel has no corners and is refused."""
+    text = (
+        f"net A {{\n  input x [4, D, H]\n  at: (x -> grid(align_corners={corners})) * 1.3 + 0.17\n"
+        f"  output y: (x, at) -> grid_sample(mode={mode}, pad={rim}, align_corners={corners})\n}}\n"
+    )
+    net = load_text(text).net()
+    smallest = min(min(sizes.values()) for sizes in sizes_of(net, 2))
+    assert smallest == (2 if corners == "true" else 1)
+    assert not [*complaints(net, 2, 2)]
 
 
 REFUSED = [

@@ -108,6 +108,14 @@ CASES: dict[str, tuple[str, str, Reference]] = {
     ),
     "mse": (PIXELS, "loss (rebuilt, image) -> mse", lambda v: F.mse_loss(v["rebuilt"], v["image"])),
     "l1": (PIXELS, "loss (rebuilt, image) -> l1", lambda v: F.l1_loss(v["rebuilt"], v["image"])),
+    "huber": (
+        PIXELS, "loss (rebuilt, image) -> huber(delta=0.4)",
+        lambda v: F.huber_loss(v["rebuilt"], v["image"], delta=0.4),
+    ),
+    "smooth_l1": (
+        PIXELS, "loss (rebuilt, image) -> smooth_l1(beta=0.4)",
+        lambda v: F.smooth_l1_loss(v["rebuilt"], v["image"], beta=0.4),
+    ),
     "binary_cross_entropy_with_logits": (
         PIXELS, "loss (rebuilt, image) -> binary_cross_entropy_with_logits",
         lambda v: F.binary_cross_entropy_with_logits(v["rebuilt"], v["image"]),
