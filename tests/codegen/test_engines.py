@@ -27,7 +27,7 @@ import torch
 from gradients import emit, expected
 from test_docs import TEXTS
 from test_specs_run import SMALL, SPECS, Sizes, draw_statistics
-from test_stdlib import USES
+from test_stdlib import USES, called
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
@@ -92,7 +92,7 @@ def library() -> Iterator[Case]:
     for use in USES:
         shape = ", ".join(map(str, use.input))
         needs = "" if use.file == "prelude" else f"use std.{use.file} {{ {use.block} }}\n"
-        yield Case(use.call, f"{needs}net Example {{\n  input x [{shape}]\n  output y: {use.call}\n}}\n")
+        yield Case(use.call, f"{needs}net Example {{\n  input x [{shape}]\n  output y: {called(use)}\n}}\n")
 
 
 def pages() -> Iterator[Case]:

@@ -274,10 +274,15 @@ ADDED = ("positions",)
 """Blocks that take nothing."""
 
 
+def called(use: Use) -> str:
+    """A use as a row has it."""
+    return f"x + {use.call}" if use.block in ADDED else use.call
+
+
 def net_of(use: Use, *others: str) -> Net:
     needs = "" if use.file == "prelude" else f"use std.{use.file} {{ {use.block} }}\n"
     shape = ", ".join(map(str, use.input))
-    calls = " -> ".join([f"x + {use.call}" if use.block in ADDED else use.call, *others])
+    calls = " -> ".join([called(use), *others])
     return load_text(f"{needs}net Example {{\n  input x [{shape}]\n  output y: {calls}\n}}\n").net()
 
 
