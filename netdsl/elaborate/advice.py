@@ -14,6 +14,7 @@ import netdsl.elaborate.terms as terms
 from netdsl.base.slips import nearest, slips
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
+from netdsl.elaborate.files import shipped
 from netdsl.elaborate.functions import FUNCTIONS
 from netdsl.elaborate.meant import fits, takes, value_of
 from netdsl.elaborate.reading import reader
@@ -267,23 +268,19 @@ def _not_yet(gap: foreign.Missing, settled: Sequence[str], word: str) -> str:
 def _library(site: Site, word: str) -> str | None:
     """A block of the standard library that a word means, with the `use` row that asks for it."""
     wanted = foreign.plain(foreign.library(word) or word)
-    for path in sorted(STDLIB.glob("*.net")):
-        blocks = re.findall(r"^block (\w+)(.*)", path.read_text(encoding="utf-8"), re.MULTILINE)
-        name, rest = next(((n, r) for n, r in blocks if foreign.plain(n) == wanted), ("", ""))
-        if name and path.stem != "prelude":
-            settings = [re.split(r"[:=]", part)[0].strip() for part in parts(_bracketed(rest))]
+    for stem in sorted({path.stem for path in STDLIB.glob("*.net")} - {"prelude"}):
+        file = shipped(site.library.parse, f"std.{stem}")
+        blocks = [d for d in (file.items if file else ()) if isinstance(d, syntax.Definition)]
+        block = next((d for d in blocks if foreign.plain(d.name.id) == wanted), None)
+        if block is not None:
+            name = block.name.id
             known = site.library.definition(site.scope, name) is not None
-            use = "" if known else f"add `use std.{path.stem} {{ {name} }}` at the top of the file"
+            use = "" if known else f"add `use std.{stem} {{ {name} }}` at the top of the file"
             if name == word:
                 return use or None
-            return f"{use}; it is called `{name}` here: {takes(name, settings)}".removeprefix("; ")
+            told = takes(name, [p.name.id for p in block.parameters])
+            return f"{use}; it is called `{name}` here: {told}".removeprefix("; ")
     return None
-
-
-def _bracketed(text: str) -> str:
-    """What stands in the brackets with which a text begins."""
-    ends = (at for at in range(len(text)) if text[: at + 1].count("(") == text[: at + 1].count(")"))
-    return text[1 : next(ends, 1)] if text[:1] == "(" else ""
 
 
 def _misspelt_foreign(site: Site, word: str, text: str) -> str | None:
