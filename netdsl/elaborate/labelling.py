@@ -9,7 +9,7 @@ from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.scope import Build, NodeNames, RowValue
 from netdsl.elaborate.values import Bundle, Failed, arrows, counted
-from netdsl.graph import Block, Node
+from netdsl.graph import Node
 from netdsl.ops.value import BatchAxis
 from netdsl.text import syntax
 from netdsl.text.source import Span
@@ -82,11 +82,6 @@ def _is_sequence(value: Any) -> bool:
     return isinstance(value, Value) and value.type.rank == 2 and value.type.batched
 
 
-def owns_weights(node: Node) -> bool:
-    """True for a layer that a module must hold: it has weights, or is a block."""
-    return isinstance(node.op, Block) or bool(node.op.weights())
-
-
 def name_row(build: Build, label: str | None) -> None:
     """Give the nodes of a finished row their names (see `netdsl.graph` for what names mean)."""
     for node in [n for n in build.fresh if isinstance(n.op, BatchAxis)]:
@@ -103,7 +98,7 @@ def name_row(build: Build, label: str | None) -> None:
 
 
 def _name_labelled(fresh: list[Node], named: list[Node], label: str) -> None:
-    weighted = [n for n in fresh if owns_weights(n)]
+    weighted = [n for n in fresh if n.is_module()]
     for node in named:
         node.name = f"{label}.{node.name}"
     if named or len(weighted) > 1:

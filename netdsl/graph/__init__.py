@@ -53,6 +53,10 @@ class Node:
         """The name of the operation or block."""
         return self.op.name
 
+    def is_module(self) -> bool:
+        """Whether a module must hold it: it has weights, or is a block."""
+        return isinstance(self.op, Block) or bool(self.op.weights())
+
     def owns_weights(self) -> bool:
         """Whether anything in it can be learned, or is kept with what is."""
         inside = self.op.body.weights() if isinstance(self.op, Block) else iter(self.op.weights())

@@ -20,7 +20,6 @@ from netdsl.codegen.python.steps import (
     follows,
     owns_module,
     parameter,
-    weighted,
 )
 from netdsl.codegen.python.text import unused
 from netdsl.codegen.python.turns import lay_branches, plans_of
@@ -85,7 +84,7 @@ def _groups(use: BlockUse) -> dict[str, list[Node]]:
         label, dot, _ = node.name.partition(".")
         if dot:
             rows.setdefault(label, []).append(node)
-    return {p: nodes for p, nodes in rows.items() if any(n.shares is None and weighted(n) for n in nodes)}
+    return {p: nodes for p, nodes in rows.items() if any(n.shares is None and n.is_module() for n in nodes)}
 
 
 # ---------------------------------------------------------------- chains
@@ -152,7 +151,7 @@ def _matching_run(use: BlockUse, chain: list[Node], anchor: int, node: Node, cou
         if after is None or counts[run[-1].results[0]] != 1:
             return []
         run.append(after)
-    same = all(r.kind == c.kind and (r.shares is c or not weighted(c)) for r, c in zip(run, chain, strict=True))
+    same = all(r.kind == c.kind and (r.shares is c or not c.is_module()) for r, c in zip(run, chain, strict=True))
     return run if same else []
 
 
@@ -235,7 +234,7 @@ def _register(layout: ClassLayout, node: Node, groups: dict[str, list[Node]], ch
     made = parameter(layout.use, node) if spelling.parameter else spelling.module
     prefix, _, rest = node.name.partition(".")
     assert made is not None
-    if prefix in groups and rest and (weighted(node) or prefix not in chains):
+    if prefix in groups and rest and (node.is_module() or prefix not in chains):
         outer, _, last = node.name.rpartition(".")
         table, access = _table(layout, outer)
         if dialect.is_spoken_for(last):

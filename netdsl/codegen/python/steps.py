@@ -61,11 +61,7 @@ def owns_module(use: BlockUse, node: Node) -> bool:
     if node.shares is not None or node not in use.spellings:
         return False
     spelling = use.spellings[node]
-    return isinstance(node.op, Block) or bool(node.op.weights()) or spelling.call is None or spelling.parameter
-
-
-def weighted(node: Node) -> bool:
-    return isinstance(node.op, Block) or bool(node.op.weights())
+    return node.is_module() or spelling.call is None or spelling.parameter
 
 
 def applied(use: BlockUse, node: Node, access: str) -> Made | Infix:
