@@ -254,6 +254,11 @@ class PairLoss(Loss, abstract=True):
         """The gradient of the labels from that of each element."""
         return tape(Squeeze, slope, 0) if self.lone else slope
 
+    def of_difference(self, tape: Tape, slope: Value, share: Value) -> Gradients:
+        """The gradients of a mean of something that depends on `x - label` alone, whose slope there is given."""
+        found = tape(Mul, (slope, share))
+        return {"x": found, "label": self.of_label(tape, tape(Neg, found)) if tape.wants("label") else None}
+
 
 def share_of(tape: Tape, dy: Value | None, x: Value) -> Value:
     """What one element has in a mean over all."""
@@ -314,8 +319,7 @@ class Mse(PairLoss):
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         share = share_of(tape, outgoing[0], self.x)
-        slope = tape(Mul, (tape(Sub, self.x, self.target(tape)), tape(Add, (share, share))))
-        return {"x": slope, "label": self.of_label(tape, tape(Neg, slope)) if tape.wants("label") else None}
+        return self.of_difference(tape, tape(Sub, self.x, self.target(tape)), tape(Add, (share, share)))
 
 
 class L1(PairLoss):
@@ -327,8 +331,7 @@ class L1(PairLoss):
         from netdsl.ops.backward.arithmetic import Sign
 
         sign = tape(Sign, tape(Sub, self.x, self.target(tape)))
-        slope = tape(Mul, (sign, share_of(tape, outgoing[0], self.x)))
-        return {"x": slope, "label": self.of_label(tape, tape(Neg, slope)) if tape.wants("label") else None}
+        return self.of_difference(tape, sign, share_of(tape, outgoing[0], self.x))
 
 
 class Huber(PairLoss):
@@ -350,8 +353,7 @@ class Huber(PairLoss):
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         difference = tape(Sub, self.x, self.target(tape))
         slope = tape(Clamp, difference, -self.delta, self.delta)
-        slope = tape(Mul, (slope, share_of(tape, outgoing[0], self.x)))
-        return {"x": slope, "label": self.of_label(tape, tape(Neg, slope)) if tape.wants("label") else None}
+        return self.of_difference(tape, slope, share_of(tape, outgoing[0], self.x))
 
 
 class SmoothL1(PairLoss):
@@ -374,8 +376,7 @@ class SmoothL1(PairLoss):
             slope = tape(Clamp, tape(Div, difference, tape.number(self.beta)), -1.0, 1.0)
         else:
             slope = tape(Sign, difference)
-        slope = tape(Mul, (slope, share_of(tape, outgoing[0], self.x)))
-        return {"x": slope, "label": self.of_label(tape, tape(Neg, slope)) if tape.wants("label") else None}
+        return self.of_difference(tape, slope, share_of(tape, outgoing[0], self.x))
 
 
 class Hinge(PairLoss):
