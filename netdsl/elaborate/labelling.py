@@ -10,7 +10,7 @@ from netdsl.elaborate.context import Site
 from netdsl.elaborate.scope import Build, NodeNames, RowValue
 from netdsl.elaborate.values import Bundle, Failed, arrows, counted
 from netdsl.graph import Node
-from netdsl.ops.value import BatchAxis
+from netdsl.ops.value import BatchAxis, OutOfBatch
 from netdsl.text import syntax
 from netdsl.text.source import Span
 
@@ -32,11 +32,15 @@ def finish(
     """Name a row's nodes and bind its labels."""
     build = site.build
     made = {result for node in build.fresh + build.named for result in node.results}
+    unfolded = {result for node in build.fresh if isinstance(node.op, OutOfBatch) for result in node.results}
     _name_nodes(build, names[0].id if names and not bundle else None, held)
     row = RowValue(span, value)
     _bind(site, names, value, bundle, row)
     if isinstance(value, Value) and value in made and names:
         value.name = names[0].id
+    for name, item in zip(names, arrows(value), strict=False):
+        if bundle and item in unfolded:
+            item.name = name.id
     for arrow in arrows(value):
         if arrow in made:
             site.errors.origins[arrow] = names[0].span if names and not bundle else span

@@ -15,6 +15,7 @@ from torch import nn
 from netdsl.analyzer import analyze
 from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.pytorch.module import torch_module
+from netdsl.codegen.pytorch.source import torch_source
 from netdsl.program import load_text
 
 CELL = """
@@ -178,3 +179,20 @@ def test_batch_norm_sees_all_items() -> None:
 def test_what_reads_each_vector_alone_moves_no_axis(layer: str, kinds: list[str]) -> None:
     text = f"net N {{\n  input x [T, 3]\n  y: along({layer}) -> tanh\n}}\n"
     assert [n.kind for n in load_text(text).net().nodes] == kinds
+
+
+def test_emitted_values_are_called_as_their_rows() -> None:
+    """What takes the axis out of the batch is no name for what a row makes, of one arrow or of several."""
+    text = """
+net N {
+  input x [T, 4, 5, 5]
+  frames: along(conv(4, 3, pad=1))
+  (a, b): frames -> along(split(2))
+  output kept: (frames, a, b, a * b) -> concat(axis=1)
+}
+"""
+    source = torch_source(load_text(text).net())
+    lines = [line.strip().partition(" = ")[::2] for line in source.splitlines()]
+    assert dict(lines)["frames"].startswith("self.frames(y).unflatten(0, x.shape[:2])")
+    assert {"a", "b"} <= {name for name, _ in lines}
+    assert "out_of_batch" not in source

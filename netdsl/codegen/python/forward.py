@@ -31,6 +31,7 @@ from netdsl.codegen.python.uses import BlockUse
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Block, Node, Recurrent
+from netdsl.ops.value import OutOfBatch
 from netdsl.text import syntax
 
 TEMPORARY = ("x", "y", "z", "out")
@@ -215,7 +216,8 @@ class ForwardWriter:
         if readers[0] == i + 1 and (reader.follows or _prepares(step, reader)):
             return _continues(step, reader)
         near = readers[0] - i < len(reader.inputs) + 1
-        return isinstance(reader.expression, Infix) and len(reader.inputs) > 1 and near and _unnamed(step)
+        joined = _unnamed(step) or isinstance(reader.node.op, OutOfBatch)
+        return isinstance(reader.expression, Infix) and len(reader.inputs) > 1 and near and joined
 
     def _width(self, doc: Doc) -> int:
         return len(f"{INDENT * self.depth}return {flat(doc)}")
@@ -291,6 +293,8 @@ class ForwardWriter:
         """What the author calls a result: the row's name for its last layer, names of a bundle for its parts."""
         if len(step.results) > 1:
             return bundle_names(self.main.use, step.node)[place]
+        if isinstance(step.node.op, OutOfBatch) and step.results[0].name:
+            return step.results[0].name
         row, _, rest = step.label.partition(".")
         alone = rest and self.lasts[row] is step and row not in self.branched
         label = row if alone and self.dialect.identifier(row) not in self.taken else step.label
