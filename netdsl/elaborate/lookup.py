@@ -141,8 +141,8 @@ def is_layer(site: Site, name: str) -> bool:
     return hidden or site.library.definition(site.build.scope, name) is not None
 
 
-def kind_of(site: Site, kind: syntax.Name | None) -> DType:
-    """The kind of number that a word before a shape names."""
+def kind_of(site: Site, kind: syntax.Name | None, name: syntax.Name | None = None) -> DType:
+    """The kind of number that a word before a shape names, behind the `name` of what has it."""
     kinds = {k.value: k for k in DType}
     if kind is None:
         return DType.FLOAT
@@ -151,5 +151,8 @@ def kind_of(site: Site, kind: syntax.Name | None) -> DType:
 
         same = foreign.kind(kind.id, kinds)
         help = f"did you mean `{same}`?" if same else did_you_mean(kind.id, kinds) or f"kinds are {', '.join(kinds)}"
+        if name is not None and (name.id in kinds or foreign.kind(name.id, kinds)):
+            first = name.id if name.id in kinds else foreign.kind(name.id, kinds)
+            help = f"the kind stands behind the name: `{kind.id} {first}[…]`"
         site.error("unknown-kind", f"there is no kind of number called `{kind.id}`", kind.span, help=help)
     return kinds[kind.id]

@@ -1,15 +1,16 @@
-"""Recurrent blocks: `state` and `next`, and the block as a layer over a sequence."""
+"""What a `recurrent` block carries from step to step: `state` and `next`."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import netdsl.elaborate.core as core
 import netdsl.elaborate.labelling as labelling
 import netdsl.elaborate.nodes as nodes
-from netdsl.dims.tensors import TensorType, Value
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.demands import Demanded
+from netdsl.elaborate.lookup import kind_of
 from netdsl.elaborate.requirements import check_amounts
 from netdsl.elaborate.values import UNKNOWN, Bundle, Failed, describe
 from netdsl.graph import State
@@ -30,7 +31,9 @@ def state_row(site: Site, row: syntax.StateRow) -> None:
     _check_zeros(site, row)
     initial = core.evaluate(site, row.initial)
     _check_initial(site, row, initial)
-    current = Value(row.name.id, _state_type(site, row, initial))
+    type = _state_type(site, row, initial)
+    initial = initial if isinstance(initial, Value) else _number(site, row, initial, type.dtype)
+    current = Value(row.name.id, type)
     check_amounts(site, [current.type], row.span)
     site.errors.origins[current] = row.name.span
     build.states[row.name.id] = State(row.name.id, current, current, initial)
@@ -62,11 +65,12 @@ def _check_initial(site: Site, row: syntax.StateRow, initial: Any) -> None:
 def _state_type(site: Site, row: syntax.StateRow, initial: Any) -> TensorType:
     if isinstance(initial, Value):
         declared = initial.type
-    elif isinstance(initial, int | float) and not isinstance(initial, bool):
+    elif isinstance(initial, int | float):
         if row.dims is None:
             message = f"the shape of `{row.name.id}` is not known"
             site.error("missing-shape", message, row.span, help=f"write `state {row.name.id} [size] = 0`")
-        return _of_samples(site, TensorType(tuple(core.extent(site, d) for d in row.dims)))
+        shape = tuple(core.extent(site, d) for d in row.dims)
+        return _of_samples(site, TensorType(shape, kind_of(site, row.kind, row.name)))
     else:
         message = f"a state starts as a number or an input, not {describe(initial)}"
         site.error("wrong-kind", message, row.initial.span)
@@ -80,7 +84,40 @@ def _state_type(site: Site, row: syntax.StateRow, initial: Any) -> TensorType:
         message = f"`{row.name.id}` is {declared.with_shape(*shape)}, but starts as {declared}"
         label = site.errors.label(initial)
         site.error("state-shape", message, row.span, *([label] if label else []))
+    if row.dims is not None and kind_of(site, row.kind, row.name) is not declared.dtype:
+        wanted = declared.with_shape(*shape).with_dtype(kind_of(site, row.kind, row.name))
+        help = f"write `state {row.name.id} {_kinded(declared.dtype, row)} = {row.initial.span.text}`"
+        message = f"`{row.name.id}` is {wanted}, but starts as {declared}"
+        label = site.errors.label(initial)
+        site.error("state-kind", message, row.span, *([label] if label else []), help=help)
     return _of_samples(site, declared.with_shape(*shape))
+
+
+def _kinded(dtype: DType, row: syntax.StateRow) -> str:
+    """A kind with the shape that a row declares, as it is written: that of real numbers is left out."""
+    shape = ", ".join(d.span.text for d in row.dims or ())
+    return f"[{shape}]" if dtype is DType.FLOAT else f"{dtype.value}[{shape}]"
+
+
+def _number(site: Site, row: syntax.StateRow, number: float, dtype: DType) -> float:
+    """The number that fills a state before the first step, of the kind that the state has."""
+    truth = isinstance(number, bool)
+    if truth != (dtype is DType.BOOL) or (dtype is DType.INT and not isinstance(number, int)):
+        _refuse_number(site, row, number, dtype)
+    return number
+
+
+def _refuse_number(site: Site, row: syntax.StateRow, number: float, dtype: DType) -> NoReturn:
+    what = f"`{row.initial.span.text}`"
+    if isinstance(number, bool):
+        message, kind = f"`{row.name.id}` holds numbers, but starts as {what}", DType.BOOL
+    elif dtype is DType.BOOL:
+        message = f"`{row.name.id}` is true or false, but starts as {what}"
+        site.error("state-kind", message, row.initial.span, help=f"write `{'true' if number else 'false'}`")
+    else:
+        message, kind = f"`{row.name.id}` holds whole numbers, but starts as {what}", DType.FLOAT
+    help = f"write `state {row.name.id} {_kinded(kind, row)} = {row.initial.span.text}`"
+    site.error("state-kind", message, row.initial.span, help=help)
 
 
 def _of_samples(site: Site, type: TensorType) -> TensorType:
@@ -109,15 +146,11 @@ def next_row(site: Site, row: syntax.NextRow) -> None:
         site.error("duplicate-name", f"`next {row.name.id}` is there twice", row.name.span, *labels)
     held = labelling.begin(site, (row.name,))
     value = core.start(site, row.pipeline)
+    if value is state.current:
+        value = nodes.carried(site, value, row.span)
     done = labelling.finish(site, (row.name,), row.span, value, False, held)
     done.used = True
     _check_state(site, state, value, row)
-    if value is state.current and isinstance(state.initial, Value):
-        value = nodes.carried(site, value, row.span)
-    if value is state.current:
-        message = f"the next value of `{state.name}` is `{state.name}` itself, so that it never changes"
-        help = f"leave the state out, and write the value it starts from where `{state.name}` is read"
-        site.error("missing-next", message, row.span, help=help)
     if not value.type.batched:
         value = nodes.repeated(site, value, state.current, row.span)
     state.following = value
@@ -135,3 +168,18 @@ def _check_state(site: Site, state: State, value: Any, row: syntax.NextRow) -> N
         label = Label(site.errors.origins[state.current], str(wanted))
         message = f"`{state.name}` is {wanted}, but its next value is {got}"
         site.error("state-shape", message, row.span, label)
+    if wanted.dtype is not got.dtype:
+        label = Label(site.errors.origins[state.current], str(wanted))
+        message = f"`{state.name}` is {wanted}, but its next value is {got}"
+        site.error("state-kind", message, row.span, label, help=_other_kind(site, state, got))
+
+
+def _other_kind(site: Site, state: State, got: TensorType) -> str:
+    """The way out where a next value is of another kind than its state."""
+    change = f"end the row with `-> to({state.current.type.dtype.value})`"
+    if isinstance(state.initial, Value):
+        return change
+    shape = ", ".join(map(str, got.shape))
+    kind = "" if got.dtype is DType.FLOAT else got.dtype.value
+    start = "false" if got.dtype is DType.BOOL else "0"
+    return f"{change}, or write `state {state.name} {kind}[{shape}] = {start}`"

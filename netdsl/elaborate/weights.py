@@ -65,7 +65,7 @@ def const_row(site: Site, row: syntax.ConstRow) -> None:
     check_label(site, row.name)
     shape = tuple(core.extent(site, d) for d in row.dims)
     given = Setting(_start(site, row.start, STARTS), row.start.span, row.start)
-    dtype = kind_of(site, row.kind)
+    dtype = kind_of(site, row.kind, row.name)
     try:
         op = Const(_measured(site, shape), shape, _read(site, row, given.value), dtype.value)
         value = nodes.add(site, op, row.span, {"start": given})

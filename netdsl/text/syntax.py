@@ -280,10 +280,11 @@ class ForRow:
 
 @record
 class StateRow:
-    """`state h [hidden] = 0`."""
+    """`state h [hidden] = 0`; `state word int[] = 0` says a kind of number."""
 
     span: Span
     name: Name
+    kind: Name | None
     dims: tuple[Expr, ...] | None
     initial: Expr
 

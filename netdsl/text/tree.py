@@ -139,10 +139,13 @@ class TreeBuilder:
     def for_(self, span: Span, target: tuple[syntax.LoopNames, ...], items: Expr, body: syntax.Body) -> syntax.ForRow:
         return syntax.ForRow(span, target, items, body)
 
-    def state(
-        self, span: Span, name: Token, dims: tuple[Expr, ...] | None, initial: syntax.Pipeline
+    def bare_state(self, span: Span, name: Token, initial: syntax.Pipeline) -> syntax.StateRow:
+        return syntax.StateRow(span, self.word(name), None, None, lone(initial))
+
+    def shaped_state(
+        self, span: Span, name: Token, kind: Token | None, dims: tuple[Expr, ...], initial: syntax.Pipeline
     ) -> syntax.StateRow:
-        return syntax.StateRow(span, self.word(name), dims, lone(initial))
+        return syntax.StateRow(span, self.word(name), self.maybe(kind), dims, lone(initial))
 
     def next(self, span: Span, name: Token, value: syntax.Pipeline) -> syntax.NextRow:
         return syntax.NextRow(span, self.word(name), value)

@@ -63,6 +63,18 @@ net N { input a [3, 4]
 net N { input a int[T]
  a -> inner
 }""",
+    "states of other kinds": """recurrent inner { input a
+ state k int[] = 1
+ state b bool[4] = false
+ next b: a > 0
+ next k: k + 1
+ output x: (b, a, 0) -> where
+ output n: k
+}
+net N { input a [T, 4]
+ (x, n): a -> inner
+ output x, n
+}""",
     "state given": """recurrent inner { input a, start
  state h [4] = start
  next h: (a, h) -> concat -> linear(4)

@@ -287,6 +287,29 @@ net N {
   (x, start -> linear(4)) -> cell(4)
 }
 """,
+    "states of whole numbers and truth values, and one that stays": """
+recurrent cell(c) {
+  input x
+  state h [c] = 0
+  state count int[1] = 1
+  state word int[] = 0
+  state past [3] = 0.5
+  state high bool[c] = true
+  state kept [c] = 0.5
+  next kept: kept
+  z: (x -> linear(c)) + (word -> embedding(c, c)) + (past -> linear(c)) * count + kept
+  next h: z + ((high, h, -h) -> where) -> tanh
+  next count: count + 1
+  next word: h -> argmax
+  next past: x
+  next high: h > 0
+  output h
+}
+net N {
+  input x [T, 3]
+  x -> cell(4)
+}
+""",
     "a state handed on": """
 recurrent cell(c) {
   input x

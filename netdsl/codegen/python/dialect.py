@@ -14,7 +14,7 @@ from typing import Any
 from netdsl.codegen.python.spelling import Made
 from netdsl.codegen.python.text import Atom, Called, Doc, unused
 from netdsl.codegen.target import Rules, Unsupported
-from netdsl.dims.tensors import Init
+from netdsl.dims.tensors import DType, Init
 
 BUILTINS = frozenset(dir(builtins))
 PYTHON = BUILTINS | {*keyword.kwlist, *keyword.softkwlist, "math", "OrderedDict", "self"}
@@ -63,8 +63,8 @@ class Unrolling:
     """A list of results as one sequence."""
     repeated: Callable[[str, str], str]
     """A state that is given once, for as many samples as the second text says."""
-    filled: Callable[[str, Sequence[str], float], Called]
-    """A state of such sizes and one number, of the type that a value has."""
+    filled: Callable[[str, Sequence[str], float, DType | None], Called]
+    """A state of such sizes and one number, of the type that a value has or of a kind of its own."""
     buffer: Callable[[str, str], Doc]
     """The statement that keeps a number as an attribute, where no input tells of which type a state is."""
     spread: Callable[[str, Sequence[str]], Called]

@@ -106,10 +106,14 @@ class _Loop:
             return [f"{INDENT * 2}{name} = {made}"]
         sizes = [self._extent(state, i) for i in range(state.current.type.rank)]
         size = (f"{first}.shape[0]", *sizes)
-        real = next((n for n, s in zip(self.sequences, self.block.sequences, strict=True) if _is_real(s)), "")
-        if not real:
-            return lay(self.forms.spread(f"self.{self._kept(state)}", size), f"{name} = ", "", 2)
-        return lay(self.forms.filled(real, size, float(state.initial)), f"{name} = ", "", 2)
+        kind = state.current.type.dtype
+        like = next((n for n, s in zip(self.sequences, self.block.sequences, strict=True) if s.type.dtype is kind), "")
+        if kind is DType.FLOAT:
+            if not like:
+                return lay(self.forms.spread(f"self.{self._kept(state)}", size), f"{name} = ", "", 2)
+            return lay(self.forms.filled(like, size, float(state.initial), None), f"{name} = ", "", 2)
+        filled = self.forms.filled(like or first, size, state.initial, None if like else kind)
+        return lay(filled, f"{name} = ", "", 2)
 
     def _kept(self, state: State) -> str:
         """A buffer with the number that a state starts from, so that it is of the kind that the module is."""
@@ -161,10 +165,6 @@ class _Loop:
     def _stacked(self) -> list[str]:
         made = [self.forms.stacked(self.stacks[o.value]) for o in self.block.body.outputs]
         return listed(made, "return ", 2)
-
-
-def _is_real(value: Value) -> bool:
-    return value.type.dtype is DType.FLOAT
 
 
 def _state_shape(use: Any, place: int) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ from netdsl.codegen.pytorch.signatures import DECLARED
 from netdsl.codegen.pytorch.spelling import rules
 from netdsl.codegen.pytorch.starts import BILINEAR, start
 from netdsl.codegen.pytorch.support import SUPPORT
+from netdsl.dims.tensors import DType
 
 MODULE_ATTRIBUTES = frozenset({
     "T_destination", "add_module", "apply", "bfloat16", "buffers", "call_super_init", "children", "compile", "cpu",
@@ -63,12 +64,18 @@ def registered(key: str, made: Doc, free: bool) -> Called:
     return Called(function, (("", Atom(key)), ("", made)))
 
 
-def filled(like: str, sizes: Sequence[str], number: float) -> Called:
-    """`x.new_zeros(x.shape[0], 8)`."""
+KINDS = {DType.INT: "torch.int64", DType.BOOL: "torch.bool"}
+"""Kinds of numbers that are the same whatever the module computes in."""
+
+
+def filled(like: str, sizes: Sequence[str], number: float, kind: DType | None = None) -> Called:
+    """`x.new_zeros(x.shape[0], 8)`, with a `dtype` where the kind is another than that of `x`."""
     size = tuple(("", Atom(s)) for s in sizes)
+    other = (("dtype=", Atom(KINDS[kind])),) if kind is not None else ()
     if not number:
-        return Called(f"{like}.new_zeros", size)
-    return Called(f"{like}.new_full", (("", Called("", size)), ("", Atom(literal(number)))))
+        return Called(f"{like}.new_zeros", (*size, *other))
+    shape = Called("", size) if len(size) > 1 else Atom(f"({sizes[0]},)")
+    return Called(f"{like}.new_full", (("", shape), ("", Atom(literal(number))), *other))
 
 
 def buffer(name: str, number: str) -> Called:

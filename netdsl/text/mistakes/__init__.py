@@ -110,6 +110,7 @@ GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     heads.row_name,
     heads.missing_name,
     bodies.wrong_bracket,
+    bodies.shapeless_kind,
     bodies.lone_else,
     conditions.unit,
     conditions.message_of,

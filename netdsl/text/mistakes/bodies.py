@@ -119,6 +119,15 @@ def wrong_bracket(m: Mistake) -> Diagnostic | None:
     return None
 
 
+def shapeless_kind(m: Mistake) -> Diagnostic | None:
+    """`state word int = 0`: a kind stands in front of a shape."""
+    if m.head.kind not in ("CONST", "STATE") or m.token.kind != "ASSIGN" or m.at - m.head_at != 3:
+        return None
+    kind = m.tokens[m.at - 1]
+    help = f"write `{words(m)}[] {line_rest(m, m.token.start)}` for one number"
+    return m.say("missing-shape", f"`{kind.text}` stands in front of a shape", kind, help=help)
+
+
 def bracketed(m: Mistake) -> str:
     """What stands in the brackets, in square ones."""
     inside = [t for t in m.tokens[m.at :] if t.opener is m.token and t.kind not in ("RPAR", "RBRACE")]
