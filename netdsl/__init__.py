@@ -8,7 +8,7 @@
     module = netdsl.torch_module(net, seed=0)      # that very source, live
     model = netdsl.onnx_model(net, seed=0)         # a checked ONNX graph, made without torch
     step = netdsl.onnx_step(net, seed=0)           # its training step as another
-    run = netdsl.train(net, "runs/lenet")          # its recipe, carried out
+    run = netdsl.train(net, "runs/lenet")          # its recipe, carried out; recipe="small" for `train small of LeNet`
 
 A text that is wrong raises `NetError`, whose `diagnostics` say where and how to mend it. Importing netdsl imports
 neither torch nor onnx; each is loaded by the function that needs it.

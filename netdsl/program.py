@@ -33,6 +33,8 @@ class Program:
     collector: Collector
     settings: Mapping[str, str] = anew(factory=dict)
     recipe: Mapping[str, str] = anew(factory=dict)
+    by: str | None = None
+    """The name of the recipe that is asked for; None for the one without a name."""
     built: dict[str, Net | None] = anew(factory=dict)
 
     @property
@@ -53,6 +55,8 @@ class Program:
         self.collector.check()
         if net is None:
             raise NetError(self.collector.found)
+        if self.by is not None or (trained and net.sections):
+            net = net.by(self.by or "")
         if net.faults and trained:
             raise NetError([*self.collector.found, *net.faults])
         return net
@@ -77,7 +81,9 @@ class Program:
         settings = {n: _parsed(t, self.collector, f"--set {n}") for n, t in self.settings.items()}
         recipe = {n: _parsed(t, self.collector, f"--{n}") for n, t in self.recipe.items()}
         self.collector.check()
-        return self._watched(elaborate(self.library, self.module, definition, self.collector, settings, recipe))
+        return self._watched(
+            elaborate(self.library, self.module, definition, self.collector, settings, recipe, self.by or "")
+        )
 
     def _watched(self, net: Net | None) -> Net | None:
         if net is not None and not self.collector.failed:  # of a net with mistakes rows are missing
@@ -93,15 +99,21 @@ class Program:
                 break
             if definition.name.id not in self.built and self.module.own.get(definition.name.id) is definition:
                 self.built[definition.name.id] = net = self._build_safely(definition)
-                faults += len(net.faults) if net is not None else 0
-        for net in self.built.values():
-            for fault in net.faults if net is not None else ():
-                self.collector.add(fault)
+                faults += sum(len(s.faults) for s in net.sections.values()) if net is not None else 0
+        self._judge_recipes()
         self._check_trains()
         if not self.file.items and not self.collector.failed:
             span = Span(self.source, 0, 0)
             self.collector.report("empty-file", "there is nothing in this file", span, help="write `net Name { … }`")
         return self.collector.sorted()
+
+    def _judge_recipes(self) -> None:
+        """What is said of all recipes: warnings of those in force are told of already."""
+        for net in filter(None, self.built.values()):
+            for section in net.sections.values():
+                doubts = section.doubts if section.recipe is not net.recipe else ()
+                for found in (*section.faults, *doubts):
+                    self.collector.add(found)
 
     @collector_paused()
     def _build_safely(self, definition: syntax.Definition) -> Net | None:
@@ -123,11 +135,21 @@ class Program:
         """A `train` section of a net that is not there."""
         names = self.names[:SHOWN]
         near = did_you_mean(item.net.id, self.names)
-        help = near or (f"the nets here are {', '.join(f'`{n}`' for n in names)}" if names else None)
+        help = near or self._of_nets(item, names)
         defined = (i for i in self.file.items if isinstance(i, syntax.Definition))
         labels = [Label(i.name.span, "named here") for i in defined if f"`{i.name.id}`" in (help or "")]
         message = f"there is no net called `{item.net.id}`"
         self.collector.report("unknown-net", message, item.net.span, *labels, help=help)
+
+    def _of_nets(self, item: syntax.Train, names: list[str]) -> str | None:
+        """Help for a section that may have the name of a recipe where that of its net has to stand."""
+        if item.name is not None and item.name.id in self.names:
+            return f"the recipe's name stands first: write `train {item.net.id} of {item.name.id} {{ … }}`"
+        if not names:
+            return None
+        named = f"`train {item.net.id} of {names[0]} {{ … }}`"
+        recipe = f"; a recipe that is called so is written {named}" if item.name is None else ""
+        return f"the nets here are {', '.join(f'`{n}`' for n in names)}{recipe}"
 
 
 def _parsed(text: str, collector: Collector, name: str) -> syntax.Expr:
@@ -138,14 +160,17 @@ def _parsed(text: str, collector: Collector, name: str) -> syntax.Expr:
 
 
 def load_source(
-    source: Source, settings: Mapping[str, str] | None = None, recipe: Mapping[str, str] | None = None
+    source: Source,
+    settings: Mapping[str, str] | None = None,
+    recipe: Mapping[str, str] | None = None,
+    by: str | None = None,
 ) -> Program:
-    """Parse a source. `settings` and `recipe` hold values in the language's own syntax."""
+    """Parse a source. `settings` and `recipe` hold values in the language's own syntax; `by` names a recipe."""
     collector = Collector()
     file = parse(source, collector)
     library = Library(parse, read_source, collector)
     module = library.open(file)
-    return Program(source, file, module, library, collector, settings or {}, recipe or {})
+    return Program(source, file, module, library, collector, settings or {}, recipe or {}, by)
 
 
 def load_text(
@@ -156,10 +181,13 @@ def load_text(
 
 
 def load_file(
-    path: str | os.PathLike[str], settings: Mapping[str, str] | None = None, recipe: Mapping[str, str] | None = None
+    path: str | os.PathLike[str],
+    settings: Mapping[str, str] | None = None,
+    recipe: Mapping[str, str] | None = None,
+    by: str | None = None,
 ) -> Program:
     """A program from a file; raises `NetError` when it cannot be read as UTF-8 text."""
-    return load_source(read_source(Path(path)), settings, recipe)
+    return load_source(read_source(Path(path)), settings, recipe, by)
 
 
 def check_text(text: str, name: str = "text") -> list[Diagnostic]:

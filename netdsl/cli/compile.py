@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from netdsl.cli.opening import open_net
-from netdsl.cli.options import add_net, whole
+from netdsl.cli.options import add_net, add_recipe, whole
 from netdsl.cli.streams import print_file, say
 from netdsl.codegen.target import TARGETS, Target
 from netdsl.graph import Net
@@ -37,6 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     targets = TARGETS.values()
     shown = " or ".join(t.makes for t in targets if not t.needs_file)
     add_net(parser)
+    add_recipe(parser)
     parser.add_argument("--to", choices=tuple(TARGETS), required=True)
     parser.add_argument("-o", "--output", type=Path, help=f"where to write ({shown} goes to the terminal)")
     for name, declared in OPTIONS.items():

@@ -50,7 +50,7 @@ def open_net(
     from netdsl.analyzer import analyze, check_budgets
     from netdsl.cli.specs import program_of
 
-    program = program_of(given.file, dict(given.settings), rows)
+    program = program_of(given.file, dict(given.settings), rows, getattr(given, "recipe", None))
     net = program.net(given.net, trained)
     found = Collector([*program.collector.found, *map(_weakened, net.faults)])
     sizes, batch = getattr(given, "size", {}), getattr(given, "batch", 1)

@@ -27,6 +27,13 @@ def add_choice(parser: ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_recipe(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--recipe", metavar="NAME",
+        help="`small` for the recipe `train small of LeNet` (default: the one that has no name)",
+    )  # fmt: skip
+
+
 def add_size(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--size", metavar="H=512,W=1024", type=sizes, default={}, help="numbers for the symbols of the input"

@@ -43,10 +43,13 @@ def spec_of(path: Path) -> Path | None:
 
 
 def program_of(
-    path: Path, settings: Mapping[str, str] | None = None, recipe: Mapping[str, str] | None = None
+    path: Path,
+    settings: Mapping[str, str] | None = None,
+    recipe: Mapping[str, str] | None = None,
+    by: str | None = None,
 ) -> Program:
     """The program in a file or in standard input. Raises `NetError`."""
-    return load_source(source_of(path), settings, recipe)
+    return load_source(source_of(path), settings, recipe, by)
 
 
 def files_of(paths: Iterable[Path]) -> Iterator[Path]:

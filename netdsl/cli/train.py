@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdsl.cli.opening import open_net, say_of_run
-from netdsl.cli.options import add_choice, add_device, add_engine, count
+from netdsl.cli.options import add_choice, add_device, add_engine, add_recipe, count
 from netdsl.cli.streams import say
 
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         "file", type=Path, metavar="FILE", help="a `.net` file with a `train` section, or a run's folder to resume"
     )
     add_choice(parser)
+    add_recipe(parser)
     parser.add_argument(
         "--folder", "--run", type=Path, dest="folder",
-        help="the run's folder (default: runs/NAME, or runs/NAME-2, … where that holds a run; with --resume the last "
-        "of them); behind `torchrun -m netdsl train` say --folder",
+        help="the run's folder (default: runs/NAME, with a named recipe runs/NAME-RECIPE, or runs/NAME-2, … where that "
+        "holds a run; with --resume the last of them); behind `torchrun -m netdsl train` say --folder",
     )  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="go on where the last checkpoint was made")
     parser.add_argument("--overwrite", action="store_true", help="begin anew in a folder that holds a run")
@@ -55,6 +56,8 @@ def run(given: Namespace) -> None:
             say_of_run(given.file)
         net, folder = None, given.file
     else:
+        if given.resume and given.folder is not None and given.recipe is None:
+            given.recipe = _recipe_of(given.folder)
         net = open_net(given, rows, trained=True).say(given.quiet)
         folder = given.folder
     if given.steps is not None:
@@ -62,15 +65,26 @@ def run(given: Namespace) -> None:
         return
     if folder is None:
         assert net is not None, "a text was read"
-        folder = _chosen(net.name, given)
+        folder = _chosen(f"{net.name}-{given.recipe}" if given.recipe else net.name, given)
     from netdsl.runtime.train import train
 
-    options = {name: getattr(given, name) for name in ("resume", "overwrite", "device", "quiet", "engine")}
+    options = {name: getattr(given, name) for name in ("recipe", "resume", "overwrite", "device", "quiet", "engine")}
     engine = " --engine onnx" if given.engine == "onnx" else ""
     with _way_on(folder, engine):
         done = train(net, folder, **options)
     if os.environ.get("RANK", "0") == "0":
         say(f"run kept in {done.folder}; next: netdsl evaluate {done.folder}{engine}")
+
+
+def _recipe_of(folder: Path) -> str | None:
+    """The recipe that a run goes on with, where it is one."""
+    from netdsl.base.errors import RunError
+    from netdsl.runtime.runs.folder import RunFolder
+
+    try:
+        return RunFolder(folder).recipe or None
+    except RunError:  # what is wrong with it is said where it is opened
+        return None
 
 
 @contextmanager
@@ -102,7 +116,9 @@ def _try(given: Namespace, net: Net | None) -> None:
 
 def _refuse_changes(given: Namespace, rows: Mapping[str, str]) -> None:
     """A folder holds its net and recipe: what would change them is not passed over in silence."""
-    changes = [f"--{name}" for name in rows] + ["--net"] * bool(given.net) + ["--set"] * bool(given.settings)
+    changes = [f"--{name}" for name in (*rows, *("net", "recipe")) if name in rows or getattr(given, name)] + [
+        "--set"
+    ] * bool(given.settings)
     changes += ["--folder"] * bool(given.folder)
     if changes:
         given.parser.error(

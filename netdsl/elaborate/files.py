@@ -18,7 +18,7 @@ from netdsl.ops import REGISTRY
 from netdsl.stdlib import STDLIB
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Collector, Label, NetError, Severity, did_you_mean
-from netdsl.text.limits import BYTES, NETS, USES
+from netdsl.text.limits import BYTES, NETS, RECIPES, USES
 from netdsl.text.parser import kind_of
 from netdsl.text.source import Source, Span
 
@@ -151,10 +151,11 @@ class Library:
         module = Module(key, file, Scope(path=key))
         self.modules[key] = module
         self.loading.append(key)
-        nets = 0
+        nets = recipes = 0
         for item in file.items:
             nets += isinstance(item, syntax.Definition) and item.keyword == "net"
-            if self.collector.full or self._refuses(item, nets):
+            recipes += isinstance(item, syntax.Train)
+            if self.collector.full or self._refuses(item, nets, recipes):
                 break
             self._read_item(module, item)
         self.loading.pop()
@@ -170,13 +171,14 @@ class Library:
         else:
             module.trains.setdefault(item.net.id, []).append(item)
 
-    def _refuses(self, item: syntax.Item, nets: int) -> bool:
+    def _refuses(self, item: syntax.Item, nets: int, recipes: int) -> bool:
         """True for the item of a file that is one too many."""
         self.uses += isinstance(item, syntax.Use)
         message = f"the file has more than {NETS:,} nets" if nets > NETS else None
+        message = f"the file has more than {RECIPES:,} `train` sections" if recipes > RECIPES else message
         message = f"there are more than {USES:,} `use` rows" if self.uses > USES else message
         if message:
-            help = "part it into files" if nets > NETS else "one `use` may name several blocks"
+            help = "one `use` may name several blocks" if self.uses > USES else "part it into files"
             self.collector.report(
                 "file-too-long", message, Span(item.span.source, item.span.start, item.span.start + 1), help=help
             )

@@ -38,10 +38,12 @@ def elaborate(
     collector: Collector,
     settings: Mapping[str, syntax.Expr] | None = None,
     recipe: Mapping[str, syntax.Expr] | None = None,
+    by: str = "",
 ) -> Net | None:
     """The graph of a net, or None when something is wrong with it (reported to the collector).
 
-    `settings` replaces defaults of its parameters; `recipe` replaces rows of its `train` section by keyword.
+    `settings` replaces defaults of its parameters; `recipe` replaces rows of its `train` section by keyword, that of
+    the recipe called `by`.
     """
     site = site_of(collector, library, module.scope)
     library.at_work.append(definition)
@@ -52,7 +54,7 @@ def elaborate(
         defaults.warn_unreached(site, net)
         doubts.warn(site, net)
         broken = site.errors.failures > 0 or bool(library.damage)
-        recipes.attach(site, module, definition, net, recipe or {}, broken)
+        recipes.attach(site, module, definition, net, recipe or {}, broken, by)
     except (Failed, Exhausted):
         return None
     except SizeTooComplex as error:

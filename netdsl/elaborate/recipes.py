@@ -17,12 +17,12 @@ from netdsl.elaborate.files import Module
 from netdsl.elaborate.lookup import find_layer
 from netdsl.elaborate.scope import Build, NodeNames, Scope
 from netdsl.elaborate.values import Exhausted, Failed, arrows
-from netdsl.graph import TERMS, Divisor, Graph, Net, Output, Recipe, RecipeTerm, divisors_of, restrict
+from netdsl.graph import TERMS, Divisor, Graph, Net, Output, Recipe, RecipeTerm, Section, divisors_of, restrict
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Op, RuleError
 from netdsl.ops.loss import PairLoss
 from netdsl.text import syntax
-from netdsl.text.diagnostics import Collector, Label, Severity, did_you_mean
+from netdsl.text.diagnostics import Collector, Diagnostic, Label, Severity, did_you_mean
 from netdsl.text.source import Span
 
 UNTYPED = "add a row such as `data digits`, or a block that declares it: `input {} int[]`"
@@ -30,40 +30,57 @@ UNTYPED = "add a row such as `data digits`, or a block that declares it: `input 
 
 def attach(
     site: Site, module: Module, definition: syntax.Definition, net: Net, overrides: Mapping[str, syntax.Expr],
-    broken: bool = False,
+    broken: bool = False, name: str = "",
 ) -> None:  # fmt: skip
-    """Resolve the `train` section of a net, with rows replaced by those given from outside.
+    """Resolve the `train` sections of a net, that of a name with rows replaced by those given from outside.
 
-    Mistakes in it are kept apart, in `net.faults`: the net itself can be used without. Of a `broken` net outputs may be
-    missing: what its recipe says of them is not looked at.
+    The recipe of that name is in force, where there is one. Mistakes in a section are kept apart, in its `faults`: the
+    net itself can be used without. Of a `broken` net outputs may be missing: what its recipes say of them is not
+    looked at.
     """
+    for section in module.trains.get(definition.name.id, ()):
+        key = section.name.id if section.name else ""
+        if key in net.sections:
+            net.sections[key].faults.append(_named_twice(net, key, section, module))
+        else:
+            given = overrides if key == name else {}
+            net.sections[key] = _section(site, section, net, given, broken)
+    if name in net.sections:
+        found = net.sections[name]
+        net.recipe, net.faults = found.recipe, found.faults
+        for doubt in found.doubts:
+            site.errors.collector.add(doubt)
+
+
+def _named_twice(net: Net, key: str, section: syntax.Train, module: Module) -> Diagnostic:
+    first = next(s for s in module.trains[section.net.id] if (s.name.id if s.name else "") == key)
+    place, before = (s.name.span if s.name else s.net.span for s in (section, first))
+    message = f"`{net.name}` has two recipes called `{key}`" if key else f"`{net.name}` has two `train` sections"
+    help = "give each a name of its own" if key else f"give one a name, as in `train small of {net.name} {{ … }}`"
+    return Diagnostic("duplicate-name", message, (Label(place), Label(before, "first here")), help=help)
+
+
+def _section(
+    site: Site, section: syntax.Train, net: Net, overrides: Mapping[str, syntax.Expr], broken: bool
+) -> Section:  # fmt: skip
+    """What a section comes to, with everything that is said of it."""
     outer, site.errors.collector = site.errors.collector, Collector()
+    recipe = None
     try:
-        _resolve(site, module, definition, net, overrides, broken)
+        recipe = _resolve(site, section, net, overrides, broken)
     except (Failed, Exhausted):
-        net.recipe = None
+        pass
     finally:
         found, site.errors.collector = site.errors.collector.found, outer
-        net.faults = [d for d in found if d.severity is Severity.ERROR]
-        for diagnostic in found:
-            if diagnostic.severity is not Severity.ERROR:
-                outer.add(diagnostic)
+    faults = [d for d in found if d.severity is Severity.ERROR]
+    return Section(recipe, faults, [d for d in found if d.severity is not Severity.ERROR])
 
 
 def _resolve(
-    site: Site, module: Module, definition: syntax.Definition, net: Net, overrides: Mapping[str, syntax.Expr],
-    broken: bool,
-) -> None:  # fmt: skip
-    sections = module.trains.get(definition.name.id)
-    if not sections:
-        return
-    if len(sections) > 1:
-        span = sections[1].net.span
-        first = Label(sections[0].net.span, "first here")
-        site.error("duplicate-name", f"`{net.name}` has two `train` sections", span, first)
-    section = sections[0]
+    site: Site, section: syntax.Train, net: Net, overrides: Mapping[str, syntax.Expr], broken: bool
+) -> Recipe:  # fmt: skip
     given = {r.keyword.id for r in section.rows}
-    recipe = Recipe(section.span)
+    recipe = Recipe(section.span, section.name.id if section.name else "")
     _check_repeats(site, section)
     kept = [r for r in section.rows if r.keyword.id not in overrides]
     extra = [_row(keyword, expr) for keyword, expr in overrides.items()]
@@ -81,11 +98,11 @@ def _resolve(
         if recipe.data is not None:
             _check_classes(site, net, recipe, next((r.value.span for r in declared if r.keyword.id == "data"), None))
     if not damaged and not (any(r.keyword.id == "loss" for r in kept) or any(_means_loss(r) for r in kept)):
-        message = f"the recipe of `{net.name}` has no `loss`"
+        message = f"the recipe{f' `{recipe.name}`' * bool(recipe.name)} of `{net.name}` has no `loss`"
         help = "add a row such as `loss (logits, label) -> cross_entropy`"
         site.errors.report("missing-loss", message, section.net.span, help=help)
     fill_defaults(recipe)
-    net.recipe = recipe
+    return recipe
 
 
 def _scored(net: Net) -> str:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from netdsl.base.record import anew, changed, entity, record
 from netdsl.dims import Domain
 from netdsl.dims.tensors import TensorType, Value, Weight
+from netdsl.graph.sections import no_recipe
 from netdsl.ops.base import Op
 from netdsl.ops.loss import ClassLoss, Loss
-from netdsl.text.diagnostics import Diagnostic
+from netdsl.text.diagnostics import Diagnostic, NetError
 from netdsl.text.source import Span
 from netdsl.text.written import Written
 
@@ -263,6 +264,8 @@ class Recipe:
     """A `train` section, resolved."""
 
     span: Span
+    name: str = ""
+    """`small` of `train small of LeNet`; nothing of the one without a name."""
     data: Data | None = None
     losses: list[RecipeTerm] = anew(factory=list)
     metrics: list[RecipeTerm] = anew(factory=list)
@@ -270,6 +273,16 @@ class Recipe:
     schedule: Schedule | None = None
     settings: dict[str, Any] = anew(factory=dict)
     """`epochs`, `batch`, `seed`, `clip` … by keyword."""
+
+
+@entity
+class Section:
+    """What one `train` section of a net came to: its recipe, unless something is wrong with it."""
+
+    recipe: Recipe | None
+    faults: list[Diagnostic]
+    doubts: list[Diagnostic]
+    """Warnings."""
 
 
 @entity
@@ -284,8 +297,11 @@ class Net(Graph):
     """Sizes that the file gives its symbols (`H = 224`)."""
     budgets: list[Budget] = anew(factory=list)
     recipe: Recipe | None = None
+    """The one in force, of its `sections`."""
     faults: list[Diagnostic] = anew(factory=list)
     """What is wrong with its `train` section, which nothing but training and checking needs."""
+    sections: dict[str, Section] = anew(factory=dict)
+    """Its `train` sections by the names of their recipes; that of the one without a name is empty."""
     written: Written = anew(factory=Written)
     """What its author wrote, by place."""
 
@@ -293,6 +309,15 @@ class Net(Graph):
     def symbols(self) -> tuple[str, ...]:
         """The symbols of its inputs, in order of appearance."""
         return self.domain.symbols
+
+    def by(self, name: str) -> Net:
+        """The net with the recipe of a name in force; itself where it is already. Raises `NetError` without one."""
+        if (self.recipe is not None and self.recipe.name == name) or not (name or self.sections):
+            return self
+        section = self.sections.get(name)
+        if section is None:
+            raise NetError([no_recipe(self.name, self.span, self.sections, name)])
+        return changed(self, recipe=section.recipe, faults=section.faults)
 
     def inference(self) -> Graph:
         """The graph without `aux` outputs and what only they need, inside blocks too."""

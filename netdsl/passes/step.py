@@ -114,6 +114,8 @@ def _recipe(net: Net) -> Recipe:
     assert net.span is not None
     if net.faults:
         raise NetError(list(net.faults))
+    if net.recipe is None and net.sections:
+        return _recipe(net.by(""))
     if net.recipe is None or not net.recipe.losses:
         help = f"add `train {net.name} {{ … }}` with a `loss` row"
         span = net.span if net.recipe is None else net.recipe.span

@@ -152,6 +152,7 @@ def changes(
     """The rows of two recipes that differ, and the splits whose samples are others in number, in words."""
     tables: dict[str, Mapping[str, type[Declared]]] = {"data": DATA, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
     pairs = [(row, *(_declared(table, recipe[row]) for recipe in (before, after))) for row, table in tables.items()]
+    pairs.insert(0, ("recipe", *(recipe.get("name") or "without a name" for recipe in (before, after))))
     pairs += [(row, *(_setting(recipe["settings"].get(row)) for recipe in (before, after))) for row in SETTINGS]
     pairs += [(f"samples for {split}", str(had.get(split, 0)), str(has[split])) for split in has]
     return [f"{row} {was} → {now}" for row, was, now in pairs if was != now]

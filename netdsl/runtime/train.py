@@ -63,6 +63,7 @@ def train(
     net: Net | None,
     run_folder: str | Path,
     *,
+    recipe: str | None = None,
     resume: bool = False,
     overwrite: bool = False,
     device: str | None = None,
@@ -71,21 +72,25 @@ def train(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     engine: str = "torch",
 ) -> Run:
-    """Train by the net's recipe and keep everything in `run_folder`.
+    """Train by the net's recipe and keep everything in `run_folder`; `recipe` names another than that in force.
 
     With `resume` a run goes on where its last checkpoint was made, on a CPU bit for bit as if it had never stopped;
-    `net` may then be None, and is read from the folder; one that is given must be the run's own, with any recipe that
-    has its losses and metrics. Without, the folder must be empty, or with `overwrite` that of a run, of which only the
-    run's files are replaced. Checkpoints are made after every epoch, and within one every `checkpoint_seconds` (when
-    there is one process). `engine` computes: "torch", or "onnx" for onnxruntime without PyTorch; checkpoints are the
-    same, so a run can go on with the other one. Raises `RunError` and `DataError` with one line.
+    `net` may then be None, and is read from the folder; one that is given must be the run's own, by the recipe of that
+    run or another that has its losses and metrics. Without, the folder must be empty, or with `overwrite` that of a
+    run, of which only the run's files are replaced. Checkpoints are made after every epoch, and within one every
+    `checkpoint_seconds` (when there is one process). `engine` computes: "torch", or "onnx" for onnxruntime without
+    PyTorch; checkpoints are the same, so a run can go on with the other one. Raises `RunError` and `DataError` with
+    one line.
     """
     folder = RunFolder(run_folder)
     folder.check_free(resume, overwrite)
     if net is None:
         net = folder.load_net()
     elif resume:
+        net = net.by(folder.recipe if recipe is None else recipe)
         require_same(folder.load_net(), net, folder.path)
+    elif recipe is not None:
+        net = net.by(recipe)
     trainer = Trainer(net, folder, device, Reporter(quiet), checkpoint_seconds, engine)
     try:
         trainer.start(resume, overwrite)
@@ -164,7 +169,8 @@ class Trainer:
 
     def _head(self, resume: bool, where: str) -> Iterator[str]:
         counts = ", ".join(f"{len(s):,} {n}" for n, s in self.dataset.splits.items() if len(s))
-        yield f"{self.net.name}: {self.engine.trained:,} trained weights on {self.engine.where}, {where}"
+        name = f"{self.net.name}, {self.plan.name}" if self.plan.name else self.net.name
+        yield f"{name}: {self.engine.trained:,} trained weights on {self.engine.where}, {where}"
         yield f"{written(self.plan.data)}: {counts}" + "".join(f"; {note}" for note in self.dataset.notes)
         yield f"{written(self.plan.optimizer)}, {written(self.plan.schedule)}, batch {self.plan.batch}"
         if resume and self.position.epoch >= self.plan.epochs:

@@ -19,6 +19,8 @@ NESTING: Final = 100
 """Brackets and operators that may enclose one another: later stages walk the tree by recursion."""
 NETS: Final = 1_000
 """Nets of a file, each of which `check` builds."""
+RECIPES: Final = 1_000
+"""`train` sections of a file, each of which `check` looks at."""
 USES: Final = 1_000
 """`use` rows of a file together with those that it uses."""
 

@@ -63,6 +63,8 @@ class TokenStream:
             self.break_row(kind)
         if kind == "LSQB" or (self.tokens and self.tokens[-1].kind in SOFT):
             kind = self.kind_beside(kind, start)
+        if text == "of" and self.names_recipe():
+            kind = "OF"
         top = self.frames[-1]
         token = Token(kind, text, start, start + len(text) if end < 0 else end, self.fresh, top.opener)
         self.fresh = False
@@ -115,6 +117,11 @@ class TokenStream:
             if last.kind == "NAME" and len(self.tokens) > 1 and self.tokens[-2].kind == "ARROW":
                 last.kind = "KIND"
         return kind
+
+    def names_recipe(self) -> bool:
+        """Whether the words so far are `train small`: what follows may be the `of` before the net."""
+        before = self.tokens[-2:]
+        return len(before) == 2 and before[0].kind == "TRAIN" and before[1].kind in ("NAME", *SOFT)
 
     def break_row(self, kind: str) -> None:
         """A line ended before this token; does a row end too?"""

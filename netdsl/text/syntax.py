@@ -363,9 +363,10 @@ class Definition:
 
 @record
 class Train:
-    """`train LeNet { … }`."""
+    """`train LeNet { … }`; in `train small of LeNet { … }` the recipe has a name."""
 
     span: Span
+    name: Name | None
     net: Name
     rows: tuple[RecipeRow, ...]
 

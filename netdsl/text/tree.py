@@ -47,8 +47,10 @@ class TreeBuilder:
     ) -> syntax.Parameter:
         return syntax.Parameter(span, self.word(name), self.maybe(kind), default and lone(default))
 
-    def train(self, span: Span, net: Token, rows: tuple[syntax.RecipeRow, ...]) -> syntax.Train:
-        return syntax.Train(span, self.word(net), rows)
+    def train(
+        self, span: Span, name: Token | None, of: Token | None, net: Token, rows: tuple[syntax.RecipeRow, ...]
+    ) -> syntax.Train:
+        return syntax.Train(span, self.maybe(name), self.word(net), rows)
 
     def recipe(self, span: Span, *rows: syntax.RecipeRow) -> tuple[syntax.RecipeRow, ...]:
         return rows

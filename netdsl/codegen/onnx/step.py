@@ -35,14 +35,23 @@ CONTRACT = "2"
 """The version of `docs/onnx-training.md` that a file follows."""
 
 
-def onnx_step(net: Net, *, weights: Mapping[str, Array] | None = None, seed: int = 0, cuda: bool = False) -> ModelProto:
+def onnx_step(
+    net: Net,
+    *,
+    weights: Mapping[str, Array] | None = None,
+    seed: int = 0,
+    cuda: bool = False,
+    recipe: str | None = None,
+) -> ModelProto:
     """The training step of a net's recipe as a checked model that can start by itself.
 
+    It is the recipe in force, unless `recipe` names another.
     `weights` are given by state-dict key (the optimizer's state by `<key>:<slot>`, zero where it is left out), or
     drawn from `seed`. The graph runs everywhere; it is spelt to be fast on a CPU, or on CUDA with `cuda`.
     Raises `NetError` where something cannot be learned or said, `WeightsError` when `weights` do not fit, and
     `ModelTooLarge` above 2 GB (see `save_step`).
     """
+    net = net if recipe is None else net.by(recipe)
     draft = draft_step(training_step(net), cuda=cuda)
     return complete(draft, step_source(net, draft, weights, seed))
 
@@ -55,8 +64,10 @@ def save_step(
     seed: int = 0,
     cuda: bool = False,
     external: bool | None = None,
+    recipe: str | None = None,
 ) -> Path:
     """Write `onnx_step(net, …)` to a file, and return its path; large weights beside it as `save_onnx` does."""
+    net = net if recipe is None else net.by(recipe)
     draft = draft_step(training_step(net), cuda=cuda)
     return save(draft, step_source(net, draft, weights, seed), path, external)
 
@@ -128,7 +139,9 @@ def _contract(step: TrainingStep, ledger: Ledger) -> dict[str, str]:
     assert step.net.recipe is not None
     optimizer = step.net.recipe.optimizer or OPTIMIZERS["adam"]()
     settings = step.net.recipe.settings
+    named = {"netdsl.recipe": step.net.recipe.name} if step.net.recipe.name else {}
     return {
+        **named,
         "netdsl.kind": "training-step",
         "netdsl.contract": CONTRACT,
         "netdsl.fields": json.dumps(list(step.fields)),

@@ -184,6 +184,12 @@ class RunFolder:
         apply_recipe(net, stored["recipe"], str(self.path / RECIPE))
         return net
 
+    @property
+    def recipe(self) -> str:
+        """The name of the run's recipe; nothing of one without."""
+        name: str = self.stored()["recipe"].get("name", "")
+        return name
+
     def warnings(self) -> list[Diagnostic]:
         """What is doubtful about the net of the run."""
         from netdsl.analyzer import survey
@@ -209,7 +215,7 @@ class RunFolder:
             raise RunError(f"{self.path / RECIPE} is damaged: its `spec` {stored['spec']} lies outside of {kept}")
         if not spec.is_file():
             raise RunError(f"{spec}: no such file, which the run's {RECIPE} names")
-        return load_file(spec, settings=stored["settings"])
+        return load_file(spec, settings=stored["settings"], by=stored["recipe"].get("name"))
 
     def write_history(self, history: Iterable[Mapping[str, object]]) -> None:
         """One line of JSON an epoch."""

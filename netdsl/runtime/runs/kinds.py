@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 JsonKind = Callable[[Any, str], str | None]
@@ -54,8 +54,8 @@ def mapped(kind: JsonKind) -> JsonKind:
     return check
 
 
-def fields(**kinds: JsonKind) -> JsonKind:
-    """A table that has at least these names."""
+def fields(more: Mapping[str, JsonKind] | None = None, /, **kinds: JsonKind) -> JsonKind:
+    """A table that has at least these names; what it has of `more` is looked at as well."""
 
     def check(value: object, name: str) -> str | None:
         if not isinstance(value, dict):
@@ -67,7 +67,8 @@ def fields(**kinds: JsonKind) -> JsonKind:
             said = kind(value[key], here)
             if said:
                 return said
-        return None
+        extra = ((key, kind) for key, kind in (more or {}).items() if key in value)
+        return next((said for key, kind in extra if (said := kind(value[key], f"{name}.{key}"))), None)
 
     return check
 

@@ -23,6 +23,8 @@ from netdsl.text.diagnostics import Diagnostic, Label, NetError
 class Plan:
     """A recipe with everything decided."""
 
+    name: str
+    """Nothing of the recipe that has none."""
     data: Data
     losses: list[RecipeTerm]
     metrics: list[RecipeTerm]
@@ -44,6 +46,7 @@ def plan_of(net: Net) -> Plan:
         raise RunError(f"the `train` section of {net.name} has no `loss` row")
     settings = {**default_settings(), **recipe.settings}
     return Plan(
+        recipe.name,
         data_of(net),
         recipe.losses,
         recipe.metrics,
@@ -56,6 +59,8 @@ def plan_of(net: Net) -> Plan:
 def recipe_of(net: Net) -> Recipe:
     if net.faults:
         raise NetError(list(net.faults))
+    if net.recipe is None and net.sections:
+        return recipe_of(net.by(""))
     if net.recipe is None:
         section = f"train {net.name} {{ data …  loss …  optimizer … }}"
         raise RunError(f"{net.name} has no `train` section: write `{section}` behind it (docs/language.md, Training)")
@@ -163,6 +168,7 @@ def restore_safely(table: Mapping[str, type[Declared]], stored: Mapping[str, obj
 _declared = kinds.fields(name=kinds.text)
 
 recipe_kind = kinds.fields(
+    {"name": kinds.text},
     data=_declared,
     losses=kinds.listed(kinds.text),
     metrics=kinds.listed(kinds.text),
@@ -177,6 +183,7 @@ def recipe_json(plan: Plan) -> dict[str, Any]:
     """The whole recipe as JSON; losses and metrics by name, for their meaning is in the text."""
     plain = {name: getattr(plan, name) for name in default_settings()}
     return {
+        "name": plan.name,
         "data": describe(plan.data),
         "losses": [t.name for t in plan.losses],
         "metrics": [t.name for t in plan.metrics],

@@ -316,12 +316,19 @@ def missing_name(m: Mistake) -> Diagnostic | None:
 
 
 def named_recipe(m: Mistake) -> Diagnostic | None:
-    """`train small of LeNet {`: a net has one recipe, named by the net alone."""
-    if m.head.kind != "TRAIN" or m.token.kind != "NAME" or m.at - m.head_at != 2 or m.level != "item":
+    """`train LeNet small {`, `train small for LeNet {`: `of` stands between a recipe's name and its net."""
+    if m.head.kind != "TRAIN" or m.token.kind not in ("NAME", "FOR", "IN") or m.at - m.head_at != 2:
         return None
-    net = re.search(r"([A-Za-z_]\w*)\s*\{", line_rest(m, m.token.start))
-    help = f"write `train {net[1]} {{ … }}`" if net else NAMED["TRAIN"]
-    return m.say("unexpected-token", "a net has one recipe, which has no name of its own", m.token, help=help)
+    words = re.match(r"(\w+)\s*(?:(\w+)\s*)?\{", line_rest(m, m.token.start))
+    if m.level != "item" or m.last is None or words is None:
+        return None
+    nets = re.findall(r"\bnet\s+(\w+)", m.source.text)
+    first, second = m.last.text, words[2] or words[1]
+    name, net = (first, second) if words[2] or second in nets else (second, first)
+    help = f"write `train {name} of {net} {{ … }}`"
+    if first == "of":
+        help = f"write `train {second} {{ … }}`, or with a name before `of`: `train small of {second} {{ … }}`"
+    return m.say("unexpected-token", "`of` stands between the name of a recipe and that of its net", m.token, help=help)
 
 
 NAMED = {
@@ -330,6 +337,7 @@ NAMED = {
     "NET": "as in `net LeNet { … }`",
     "BLOCK": "as in `block residual(c) { … }`",
     "TRAIN": "the net to train: `train LeNet { … }`",
+    "OF": "the net to train: `train small of LeNet { … }`",
     "LET": "as in `let width = 64`",
     "FOR": "as in `for i in range(3) { … }`",
     "SHARED": "as in `shared tower: conv(64, 3)`",
