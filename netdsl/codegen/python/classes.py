@@ -63,7 +63,8 @@ class ClassWriter:
         kept += [line for made in forward.buffers.values() for line in lay(made, depth=2)]
         summary, description = self._docstring(forward)
         built.summary = summary
-        built.lines = [f"class {self.name}({self.dialect.module}):", *docstring(description, 1), ""]
+        said = docstring(description, 1)
+        built.lines = [f"class {self.name}({self.dialect.module}):", *said, *([""] if said else [])]
         if constructed or kept:
             opening = [f"{INDENT * 2}{self.dialect.opening}"] if self.dialect.opening else []
             body = [*opening, *guards, *kept, *constructed, *starts, *self._settled(standing)]
