@@ -294,7 +294,10 @@ class Op(Declared, abstract=True):
         raise NoGradient(f"`{self.name}` {self.no_gradient or 'has no gradient'}")
 
     def on(self, operands: Sequence[Value]) -> Self:
-        """The same operation on other values of the same types."""
+        """The same operation on other values of the same types: what was worked out of those stands.
+
+        The types agree for all sizes that the net allows, not always in how they are written.
+        """
         made = object.__new__(type(self))
         made.__dict__.update(self.__dict__)
         rest = list(operands)
@@ -305,7 +308,6 @@ class Op(Declared, abstract=True):
                 del rest[: len(old)]
             elif old is not None:
                 setattr(made, declared.name, rest.pop(0))
-        made.prepare()
         return made
 
     def operands(self) -> Iterator[Value]:

@@ -63,6 +63,7 @@ class Differentiator:
         op = place.op.on(place.operands)
         pen = Pen(self.writer, op, place.path, place.key, place.node.span, place.within, frozen=place.node.frozen)
         results = op.training(pen) or self.plain(op, pen)
+        self.writer.settle(results, place.node.results)
         self.note(place.node, op, pen, place.operands, results)
         return results
 

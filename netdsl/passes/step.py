@@ -299,6 +299,7 @@ class StepWriter:
         for place in opened(graph, values, f"metric.{term.name}"):
             assert isinstance(place.op, Op)
             results = self.found.writer.append(place.path, place.op.on(place.operands), place.node.span, place.within)
+            self.found.writer.settle(results, place.node.results)
             values.update(zip(place.node.results, results, strict=True))
         if not self.operands:
             self._report(term.name, values[term.graph.outputs[0].value])

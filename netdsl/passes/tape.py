@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,16 @@ class Writer:
         self.graph.nodes.append(Node(self.unique(name), op, tuple(op.operands()), results, span, within=within))
         self.makers.update(dict.fromkeys(results, op))
         return results
+
+    def settle(self, results: Sequence[Value], stated: Sequence[Value]) -> None:
+        """Let results have the types that the source states.
+
+        These are equal for all sizes that the net allows, and are written as they were known when the row was: where a
+        row above has settled a symbol they are plainer than what follows from the operands.
+        """
+        for result, source in zip(results, stated, strict=True):
+            if result in self.makers and result.type.with_shape(*source.shape) == source.type:
+                result.type = source.type
 
     def unique(self, name: str) -> str:
         count = self.taken[name] = self.taken.get(name, 0) + 1
