@@ -183,7 +183,10 @@ def nets() -> dict[str, Net]:
 NETS = nets()
 
 
-@pytest.mark.parametrize("name", NETS)
+LONG = ("MobileNetV2", "ResNet18", "EfficientNetB0", "ViTB16", "ConvNeXtT", "MobileNetV3Digits", "EfficientNetDigits")
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in NETS])
 def test_every_word_is_the_dialect_s(name: str) -> None:
     assert code(python_source(NETS[name], OTHER)) == exchange(code(python_source(NETS[name], DIALECT)))
 

@@ -174,7 +174,10 @@ def drawn() -> Iterator[tuple[str, Net]]:
             continue
 
 
-@pytest.mark.parametrize("nets", [narrow, pages, ours, contrived, drawn], ids=lambda f: f.__name__)
+EACH = [narrow, pages, pytest.param(ours, marks=pytest.mark.slow), contrived, drawn]
+
+
+@pytest.mark.parametrize("nets", EACH, ids=lambda f: f.__name__)
 def test_lines_fit_and_are_as_a_formatter_has_them(nets: object, tmp_path: Path) -> None:
     for number, (title, net) in enumerate(nets()):  # type: ignore[operator]
         source = torch_source(net)

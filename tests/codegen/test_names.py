@@ -130,6 +130,8 @@ PLACES: dict[str, Place] = {
 
 LONG = ("setting of a block", "loop", "state", "block", "block in a row", "label of a table", "label of several")
 """Places where every word takes many lines."""
+LONE = ("symbol", "label of a layer", "label in a recurrent block", "setting of a block", "input of a block", "output")
+"""Where each word stands alone in the quick checks too."""
 TOGETHER = 75
 """So many names meet in one net: what joins all of them is as long again for each."""
 
@@ -160,14 +162,23 @@ def made_of(text: str) -> Net:
     return load_text(text).net()
 
 
-@pytest.mark.parametrize("place", [p for p in PLACES if p != "symbol"])
-def test_all_names_together(place: str) -> None:
-    words = WORDS[::5] if place in LONG else WORDS
+def meet(place: str, words: list[str]) -> None:
     for first in range(0, len(words), TOGETHER):
         agree(made_of(PLACES[place](words[first : first + TOGETHER])))
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", [p for p in PLACES if p != "symbol"])
+def test_names_together(place: str) -> None:
+    meet(place, WORDS[:: 9 if place in LONG else 4])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", [p for p in PLACES if p != "symbol"])
+def test_all_names_together(place: str) -> None:
+    meet(place, WORDS[::5] if place in LONG else WORDS)
+
+
+@pytest.mark.parametrize("place", [p if p in LONE else pytest.param(p, marks=pytest.mark.slow) for p in PLACES])
 def test_each_name_alone(place: str) -> None:
     for word in FEW:
         agree(made_of(PLACES[place]([word])))

@@ -107,8 +107,13 @@ RECIPES: list[dict[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.parametrize("first", ["torch", "onnx"])
+GOING_ON = [(first, recipe) for recipe in RECIPES for first in ("torch", "onnx")]
+
+
+@pytest.mark.parametrize(
+    ("first", "recipe"), [*GOING_ON[:1], GOING_ON[5], *(pytest.param(*c, marks=pytest.mark.slow) for c in GOING_ON[1:5]),
+                          *(pytest.param(*c, marks=pytest.mark.slow) for c in GOING_ON[6:])]
+)  # fmt: skip
 def test_a_run_goes_on_with_either_engine(tmp_path: Path, first: str, recipe: dict[str, str]) -> None:
     """From one checkpoint of either, with the state of the optimizer: the same losses, metrics and weights."""
     run(net_of(epochs="1", **recipe), tmp_path / "start", first)
@@ -196,12 +201,12 @@ def test_lenet_learns_digits_where_torch_cannot_be_imported(tmp_path: Path) -> N
     with pytest.raises(AssertionError, match="torch is barred"):
         barred("train", str(ROOT / "specs" / "lenet.net"), "--run", str(tmp_path / "a"))
     folder = tmp_path / "run"
-    shown = barred("train", str(ROOT / "specs/lenet.net"), "--engine", "onnx", "--run", str(folder), "--epochs", "12")
+    shown = barred("train", str(ROOT / "specs/lenet.net"), "--engine", "onnx", "--run", str(folder), "--epochs", "8")
     assert "61,706 trained weights on onnxruntime cpu" in shown
     assert shown.count("best") >= 2
     found = json.loads(barred("evaluate", str(folder), "--engine", "onnx", "--format", "json"))
     assert found["samples"] == 179
-    assert found["metrics"]["accuracy"] > 0.97
+    assert found["metrics"]["accuracy"] > 0.95
     # the weights are those of any run: PyTorch finds the same
     shown = barred("predict", str(folder), "0", "--engine", "onnx", "--top", "3", "--device", "cpu")
     theirs_of_one = predict(folder, 0, device="cpu")

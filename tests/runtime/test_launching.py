@@ -60,6 +60,7 @@ def test_the_launcher_leaves_our_options_alone(option: str) -> None:
     assert found.training_script_args == ["train", "a.net", option, "b"]
 
 
+@pytest.mark.slow
 def test_two_processes_count_as_one(tmp_path: Path) -> None:
     """The whole command of the manual; labels that are ignored and weighed lie unevenly in the shares of a batch."""
     (tmp_path / "masks.net").write_text(TEXT)
@@ -75,7 +76,7 @@ def test_two_processes_count_as_one(tmp_path: Path) -> None:
     assert all(torch.allclose(value, two[key], atol=1e-5) for key, value in one.items())
 
 
-@pytest.mark.parametrize("engine", ["torch", "onnx"])
+@pytest.mark.parametrize("engine", [pytest.param("torch", marks=pytest.mark.slow), "onnx"])
 def test_at_a_terminal_the_table_stays_whole(tmp_path: Path, engine: str) -> None:
     """Nothing but the live line and the table's own lines, whatever libraries have to remark."""
     (tmp_path / "masks.net").write_text(TEXT)
