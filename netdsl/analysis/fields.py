@@ -220,6 +220,11 @@ def _start(seen: Seen) -> int | None:
     return max(low, seen.hull[0]) if exact and seen.hull[0] <= high else None
 
 
+def alike(field: AxisViews | None) -> AxisViews | None:
+    """What states see of what every step is given whole: known where all of its positions see the same."""
+    return field and tuple(s and (UNKNOWN if s.axes or s.parts else s) for s in field)
+
+
 def outwards(field: AxisViews | None) -> AxisViews | None:
     """What the results of a recurrent block see, one step after the other."""
     return field and tuple(s and shifted(s, 1) for s in field)

@@ -10,7 +10,7 @@ from netdsl.analysis.columns import Tally, in_rows, summed
 from netdsl.analysis.counts import LayerAt, items_at, reading_at, shape_at, windows_at
 from netdsl.analysis.dropped import LostPixels, find_loss
 from netdsl.analysis.explain import Followed, explain
-from netdsl.analysis.fields import FollowedAxes, outwards
+from netdsl.analysis.fields import FollowedAxes, alike, outwards
 from netdsl.analysis.memory import Timeline
 from netdsl.analysis.quantities import quantity
 from netdsl.analysis.report import Row, Shape, Uncounted
@@ -19,6 +19,7 @@ from netdsl.analysis.settings import layer_text
 from netdsl.base.record import changed
 from netdsl.dims.tensors import MOST, DType, TensorType, Value, Weight
 from netdsl.graph import Block, Graph, Node, Recurrent, joined
+from netdsl.graph.loops import parted
 from netdsl.ops.base import Follows, Op, Reading
 from netdsl.ops.value import BatchAxis, Constant, IntoBatch, OutOfBatch, WeightOf
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError
@@ -291,7 +292,7 @@ class Walk:
         steps = None
         if isinstance(op, Recurrent):
             steps = place.steps * self.steps(node)
-            count = self.recurrent(node, op, inside._replace(steps=steps))
+            count = self.recurrent(node, op, inside, steps)
             count["activation_bytes"] += place.steps * sum(self.bytes(r.type) for r in node.results)
         else:
             count = self.body(node, op, inside)
@@ -315,19 +316,27 @@ class Walk:
         """Length of the sequence that a recurrent block runs over."""
         return shape_at(node.results[0].type, self.sizes)[0]
 
-    def recurrent(self, node: Node, op: Recurrent, inside: Nesting) -> Tally:
-        """The body once, counted for every step; its tensors live for one step, its states from step to step."""
+    def recurrent(self, node: Node, op: Recurrent, inside: Nesting, steps: int) -> Tally:
+        """The body once, counted for every step; its tensors live for one step, its states from step to step.
+
+        What follows from what is given alone runs before the first step, and stays for all.
+        """
+        parts = parted(op)
+        for inner, outer in zip(op.given, node.inputs[len(op.sequences) :], strict=False):
+            self.fields[inner] = self.fields.get(outer)
+            self.schedule.alias(inner, outer)
+        count = self.graph(parts.before(op), inside)
         self.enter(node, op)
         outside, self.schedule = self.schedule, Timeline()
         for state in op.states:
             self.schedule.hold(state.current, self.bytes(state.current.type))
-        count = self.graph(op.body, inside)
+        _add(count, self.graph(parts.within(op), inside._replace(steps=steps)))
         self.schedule.keep(state.following for state in op.states)
         self.schedule.keep(output.value for output in op.body.outputs)
         workspace, _ = self.schedule.peak()
         self.schedule = outside
         results = [(r, self.bytes(r.type)) for r in node.results]
-        self.schedule.run(inside.path, node.inputs, results, workspace)
+        self.schedule.run(inside.path, (*node.inputs, *parts.kept), results, workspace)
         for result, output in zip(node.results, op.body.outputs, strict=False):
             self.fields[result] = outwards(self.fields.get(output.value))
         return count
@@ -337,14 +346,16 @@ class Walk:
 
         With a state that is all that any of the steps before it saw, too.
         """
-        recurs, outside = bool(op.states), len(op.sequences)
+        recurs, count, whole = bool(op.states), len(op.sequences), len(op.given)
+        fields = [self.fields.get(v) for v in node.inputs]
         inner = [
-            self.sight.inwards(self.fields.get(v), self.shape(v), recurs) if i < outside else self.fields.get(v)
-            for i, v in enumerate(node.inputs)
+            self.sight.inwards(f, self.shape(v), recurs) for f, v in zip(fields, node.inputs[:count], strict=False)
         ]
-        if recurs:
-            inner = [self.sight.join(inner)] * len(op.body.inputs)
-        self.fields.update(zip(op.body.inputs, inner, strict=True))
+        if not recurs:
+            self.fields.update(zip(op.sequences, inner, strict=True))
+            return
+        seen = self.sight.join([*inner, *map(alike, fields[count : count + whole]), *fields[count + whole :]])
+        self.fields.update(dict.fromkeys((*op.sequences, *(s.current for s in op.states)), seen))
 
     # ------------------------------------------------------------ rows
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import netdsl.elaborate.along as along
 import netdsl.elaborate.core as core
 import netdsl.elaborate.nodes as nodes
 import netdsl.elaborate.parameters as parameters
 import netdsl.elaborate.sources as sources
+from netdsl.base.record import anew, record
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.bounds import DEPTH
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.demands import Demanded
-from netdsl.elaborate.outline import initial_names, input_items, labels_of, step_text
+from netdsl.elaborate.outline import given_names, initial_names, input_items, labels_of, step_text
 from netdsl.elaborate.scope import Build, NodeNames, RowValue, Scope
 from netdsl.elaborate.sequences import check_lengths, check_reads, check_states, node_inputs, over_samples, per_step
 from netdsl.elaborate.values import (
@@ -40,17 +41,26 @@ from netdsl.text.trail import CallFrame
 
 # ---------------------------------------------------------------- building a body
 
+NOTHING: Mapping[Value, Value] = {}
+
 GIVING = (syntax.LayerRow, syntax.OutputRow, syntax.NextRow, syntax.ForRow, syntax.If)
 """Rows that can give a body its result."""
 
 
-def build_graph(site: Site, definition: syntax.Definition, graph: Graph, inputs: Sequence[Value]) -> Build:
-    """Run the rows of a body whose inputs are bound; outputs and unused rows are settled."""
+def build_graph(
+    site: Site, definition: syntax.Definition, graph: Graph, inputs: Sequence[Value],
+    given: Mapping[Value, Value] = NOTHING,
+) -> Build:  # fmt: skip
+    """Run the rows of a body whose inputs are bound; outputs and unused rows are settled.
+
+    `given` are those of a recurrent block that are whole at every step, with what comes in for them.
+    """
     reserved = labels_of(definition.body)
-    build = Build(graph, NodeNames(reserved), site.scope, definition.keyword, labels=reserved)
+    build = Build(graph, NodeNames(reserved), site.scope, definition.keyword, labels=reserved, given=given)
     graph.inputs.extend(inputs)
-    if len(graph.inputs) == 1 and not sources.takes_nothing(site, definition, site.scope):
-        only = graph.inputs[0]
+    stepped = [v for v in inputs if v not in given]
+    if len(stepped) == 1 and not sources.takes_nothing(site, definition, site.scope):
+        only = stepped[0]
         binding = site.scope.names.get(only.name)
         build.previous = (binding.row if binding else None) or RowValue(
             site.errors.origins.get(only, definition.span), only
@@ -249,8 +259,8 @@ def _build(site: Site, layer: BlockLayer, values: dict[str, Any], value: Arrows,
     before = site.errors.failures
     graph = Graph(definition.name.id)
     recurrent = definition.keyword == "recurrent"
-    inputs, sequences = bind_inputs(site, definition, arrows(value), span, recurrent)
-    build = build_graph(site, definition, graph, inputs)
+    bound = bind_inputs(site, definition, arrows(value), span, recurrent)
+    build = build_graph(site, definition, graph, bound.inputs, bound.given)
     if site.errors.failures > before or not graph.outputs:
         raise Failed
     shared: dict[str, Any] = {
@@ -265,58 +275,82 @@ def _build(site: Site, layer: BlockLayer, values: dict[str, Any], value: Arrows,
         return Block(**shared)
     check_states(site, build.states, definition.span)
     static = initial_names(definition)
-    whole = {a: i.name.id for i, a in zip(input_items(definition), arrows(value), strict=True) if i.name.id in static}
-    check_reads(site, graph, build.states, whole)
-    return Recurrent(**shared, sequences=sequences, states=tuple(build.states.values()))
+    starts = {a: i.name.id for i, a in zip(input_items(definition), arrows(value), strict=True) if i.name.id in static}
+    check_reads(site, graph, build.states, starts)
+    states = tuple(build.states.values())
+    return Recurrent(**shared, sequences=bound.sequences, given=tuple(bound.given), states=states)
 
 
 def _setting_text(value: Any) -> Any:
     return value.text if isinstance(value, LAYERS) else value
 
 
+@record
+class Bound:
+    """What stands in a body for the arrows that come in."""
+
+    inputs: list[Value]
+    """Those of the body's graph, in order."""
+    sequences: tuple[Value, ...] = ()
+    """Of a recurrent block, those of which a step has one element."""
+    given: dict[Value, Value] = anew(factory=dict)
+    """Of a recurrent block, those that every step has whole, with what comes in for them."""
+
+
 def bind_inputs(
     site: Site, definition: syntax.Definition, given: Sequence[Value], span: Span, recurrent: bool
-) -> tuple[list[Value], tuple[Value, ...]]:
+) -> Bound:  # fmt: skip
     """Values of the body that stand for the arrows that come in, checked against the declared inputs."""
     if sources.takes_nothing(site, definition, site.scope):
-        return [Value("x", v.type) if len(given) == 1 else Value(f"x{i}", v.type) for i, v in enumerate(given)], ()
+        return Bound([Value("x", v.type) if len(given) == 1 else Value(f"x{i}", v.type) for i, v in enumerate(given)])
     items = input_items(definition)
-    if len(items) != len(given) and site.library.damaged_within(definition.span):
-        raise Failed
     if len(items) != len(given):
-        names = ", ".join(f"`{i.name.id}`" for i in items)
-        takes = f"{counted(len(items), 'arrow')} ({names})"
-        comes = "1 comes" if len(given) == 1 else f"{len(given)} come"
-        message = f"`{definition.name.id}` takes {takes}, but {comes} in"
-        help = "send a bundle: `(a, b) -> " + definition.name.id + "`" if len(items) > len(given) else None
-        declared = any(isinstance(r, syntax.InputRow) for r in definition.body.rows)
-        says = "declared here" if declared else "it has no `input` row, so it takes one"
-        label = Label(items[0].span.to(items[-1].span), says)
-        site.error("wrong-inputs", message, span, label, help=help)
-    static = initial_names(definition) if recurrent else set()
+        _refuse_count(site, definition, items, len(given), span)
+    starts = initial_names(definition) if recurrent else set()
+    whole = given_names(definition)
     inputs: list[Value] = []
-    sequences: list[Value] = []
+    bound: dict[Value, Value] = {}
     for item, arrow in zip(items, given, strict=True):
-        whole = not recurrent or item.name.id in static
-        type = arrow.type if whole else per_step(site, arrow, span)
-        made = Value(item.name.id, type)
+        start = item.name.id in starts
+        stepped = recurrent and not start and item.name.id not in whole
+        made = Value(item.name.id, per_step(site, arrow, span) if stepped else arrow.type)
         site.errors.origins[made] = item.name.span
         if arrow in site.context.suspects:
             site.context.suspects[made] = site.context.suspects[arrow]
         _match_input(site, item, made, span)
-        value = arrow if whole and recurrent else made
+        value = arrow if start else made
         if item.name.id in site.scope.names:
             first = site.scope.names[item.name.id].span
             message = f"the name `{item.name.id}` is taken already"
             site.error("duplicate-name", message, item.name.span, Label(first, "first here"))
         site.scope.bind(item.name.id, value, item.name.span, RowValue(item.name.span, value))
-        if recurrent and whole:
-            continue
-        inputs.append(made)
-        sequences.append(made)
+        if item.name.id in whole:
+            bound[made] = arrow
+        if not start:
+            inputs.append(made)
     if recurrent:
-        check_lengths(site, [g for i, g in zip(items, given, strict=True) if i.name.id not in static], span)
-    return inputs, tuple(sequences)
+        names = starts | whole
+        check_lengths(site, [g for i, g in zip(items, given, strict=True) if i.name.id not in names], span)
+    return Bound(inputs, tuple(v for v in inputs if v not in bound) if recurrent else (), bound)
+
+
+def _refuse_count(
+    site: Site, definition: syntax.Definition, items: Sequence[syntax.InputItem], count: int, span: Span
+) -> NoReturn:  # fmt: skip
+    """Another number of arrows comes in than a block takes."""
+    if site.library.damaged_within(definition.span):
+        raise Failed
+    names = ", ".join(f"`{i.name.id}`" for i in items)
+    takes = f"{counted(len(items), 'arrow')} ({names})"
+    comes = "1 comes" if count == 1 else f"{count} come"
+    message = f"`{definition.name.id}` takes {takes}, but {comes} in"
+    call = f"({', '.join(i.name.id for i in items)})" if given_names(definition) else "(a, b)"
+    help = f"send a bundle: `{call} -> {definition.name.id}`" if len(items) > count else None
+    declared = any(isinstance(r, syntax.InputRow) for r in definition.body.rows)
+    says = "declared here" if declared else "it has no `input` row, so it takes one"
+    places = sorted((i.span for i in items), key=lambda s: s.start)
+    label = Label(places[0].to(places[-1]), says)
+    site.error("wrong-inputs", message, span, label, help=help)
 
 
 def _match_input(site: Site, item: syntax.InputItem, made: Value, span: Span) -> None:

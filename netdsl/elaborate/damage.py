@@ -10,7 +10,7 @@ from netdsl.text import syntax
 from netdsl.text.source import Span
 
 LABEL = re.compile(
-    r"\s*(?:output|aux|shared|frozen|next|let|param|const|state|\s)*\(?\s*(\w+(?:\s*,\s*\w+)*)\s*\)?\s*(?:(?:int|float|bool)\b\s*)?[:=\[]"
+    r"\s*(?:given|output|aux|shared|frozen|next|let|param|const|state|\s)*\(?\s*(\w+(?:\s*,\s*\w+)*)\s*\)?\s*(?:(?:int|float|bool)\b\s*)?[:=\[]"
 )
 
 

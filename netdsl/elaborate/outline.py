@@ -38,14 +38,26 @@ def _bodies(row: syntax.BodyRow) -> tuple[syntax.Body, ...]:
 
 
 def input_items(definition: syntax.Definition) -> list[syntax.InputItem]:
-    """The declared inputs; a block without any has one called `x`."""
-    items = [i for r in definition.body.rows if isinstance(r, syntax.InputRow) for i in r.items]
-    return items or [syntax.InputItem(definition.name.span, syntax.Name(definition.name.span, "x"), None, None)]
+    """The declared inputs, those that are given whole behind the others; a block without any has one called `x`."""
+    items = _items(definition, given=False)
+    if not items:
+        items = [syntax.InputItem(definition.name.span, syntax.Name(definition.name.span, "x"), None, None)]
+    return [*items, *_items(definition, given=True)]
+
+
+def _items(definition: syntax.Definition, given: bool) -> list[syntax.InputItem]:
+    rows = (r for r in definition.body.rows if isinstance(r, syntax.InputRow) and r.given is given)
+    return [i for r in rows for i in r.items]
+
+
+def given_names(definition: syntax.Definition) -> set[str]:
+    """Inputs that every step sees as they are."""
+    return {i.name.id for i in _items(definition, given=True)} if definition.keyword == "recurrent" else set()
 
 
 def initial_names(definition: syntax.Definition) -> set[str]:
-    """Inputs that are the initial value of a state: whole values, not sequences."""
-    inputs = {i.name.id for r in definition.body.rows if isinstance(r, syntax.InputRow) for i in r.items}
+    """Inputs that are the initial value of a state and nothing else: whole values, not sequences."""
+    inputs = {i.name.id for i in _items(definition, given=False)}
     states = (r for r in definition.body.rows if isinstance(r, syntax.StateRow))
     return {r.initial.id for r in states if isinstance(r.initial, syntax.Name) and r.initial.id in inputs}
 

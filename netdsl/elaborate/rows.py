@@ -26,6 +26,15 @@ from netdsl.text.source import Span
 @core.runs(syntax.InputRow)
 def _input_row(site: Site, row: syntax.InputRow) -> None:
     """Inputs are bound before the first row runs."""
+    if row.given and site.build.keyword != "recurrent":
+        what = "net" if site.build.keyword == "net" else "block"
+        message = f"`given` belongs into a `recurrent` block: a {what} has no steps"
+        site.error("given-outside-recurrent", message, row.span, help="write `input`")
+    for item in row.items:
+        bound = site.build.scope.names.get(item.name.id)
+        if bound is None or bound.span != item.name.span:
+            message = f"`{item.name.id}` comes in whatever else is decided: its row stands in no braces of a body"
+            site.error("misplaced-input", message, row.span, help="move it to the rows of the body itself")
 
 
 @core.runs(syntax.LayerRow)

@@ -128,6 +128,8 @@ class Build:
     inner: NodeNames = anew(factory=NodeNames)
     """Names inside the outermost row at work."""
     states: dict[str, Any] = anew(factory=dict)
+    given: Mapping[Value, Value] = anew(factory=dict)
+    """By value of a step that every step is given: what comes in."""
     labels: Mapping[str, Span] = anew(factory=dict)
     """Where the body names its rows, read or not yet read."""
     outputs: bool = False

@@ -9,7 +9,7 @@ import netdsl.elaborate.nodes as nodes
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.demands import Demanded
-from netdsl.elaborate.outline import initial_names, input_items
+from netdsl.elaborate.outline import given_names, initial_names, input_items
 from netdsl.elaborate.values import (
     Arrows,
     Bundle,
@@ -64,7 +64,7 @@ def over_samples(site: Site, definition: syntax.Definition, value: Arrows, span:
         return value, False
     like = next((v for v in given if v.type.batched), None)
     names = (i.name.id for i in input_items(definition))
-    whole = initial_names(definition)
+    whole = initial_names(definition) | given_names(definition)
     free = {v for v, n in zip(given, names, strict=False) if n not in whole and not v.type.batched}
     wide = [_over(site, v, like, span) if v in free else v for v in given]
     return (Bundle(tuple(wide)) if isinstance(value, Bundle) else wide[0]), like is None
@@ -75,11 +75,11 @@ def _over(site: Site, value: Value, like: Value | None, span: Span) -> Arrows:
 
 
 def node_inputs(definition: syntax.Definition, block: Recurrent, given: Sequence[Value]) -> tuple[Value, ...]:
-    """The node's inputs in order: sequences, then the initial states that are values."""
+    """The node's inputs in order: sequences, what is given whole, then the initial states that are values."""
     static = initial_names(definition)
     items = input_items(definition)
-    sequences = [g for i, g in zip(items, given, strict=True) if i.name.id not in static]
-    return (*sequences, *(s.initial for s in block.states if isinstance(s.initial, Value)))
+    stepped = [g for i, g in zip(items, given, strict=True) if i.name.id not in static]
+    return (*stepped, *(s.initial for s in block.states if isinstance(s.initial, Value)))
 
 
 def check_lengths(site: Site, sequences: Sequence[Value], span: Span) -> None:

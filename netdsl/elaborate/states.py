@@ -30,6 +30,7 @@ def state_row(site: Site, row: syntax.StateRow) -> None:
         site.error("duplicate-name", f"there are two states called `{row.name.id}`", row.name.span, first)
     _check_zeros(site, row)
     initial = core.evaluate(site, row.initial)
+    initial = build.given.get(initial, initial) if isinstance(initial, Value) else initial
     _check_initial(site, row, initial)
     type = _state_type(site, row, initial)
     initial = initial if isinstance(initial, Value) else _number(site, row, initial, type.dtype)

@@ -180,11 +180,13 @@ class Recurrent(Block):
     """A block applied at every step of a sequence.
 
     The node's inputs are first the sequences ([T, …] outside, […] in the body), in the order of `sequences`,
-    then the initial states that are values. Its results are the body's outputs, each with T in front.
-    `body.inputs` = sequences then `state.current` of each state.
+    then what is `given` whole, then the initial states that are values. Its results are the body's outputs, each with
+    T in front. `body.inputs` = sequences, what is given, then `state.current` of each state.
     """
 
     sequences: tuple[Value, ...] = ()
+    given: tuple[Value, ...] = ()
+    """Inputs of the body that are the same at every step; what follows from them alone is computed once (`loops`)."""
     states: tuple[State, ...] = ()
     reverse: bool = False
     """From the last step to the first: what a gradient does."""
@@ -376,7 +378,7 @@ def _entries(block: Block) -> list[Value]:
     """The body's input that each of the node's inputs becomes."""
     if not isinstance(block, Recurrent):
         return block.body.inputs
-    return [*block.sequences, *(s.current for s in block.states if isinstance(s.initial, Value))]
+    return [*block.sequences, *block.given, *(s.current for s in block.states if isinstance(s.initial, Value))]
 
 
 def _narrow_block(block: Block, places: tuple[int, ...], known: Narrowed) -> Block:
@@ -391,7 +393,9 @@ def _narrow_block(block: Block, places: tuple[int, ...], known: Narrowed) -> Blo
     body.outputs = outputs
     if _same(body, block.body):
         return block
-    return changed(block, body=body, states=states) if isinstance(block, Recurrent) else changed(block, body=body)
+    if not isinstance(block, Recurrent):
+        return changed(block, body=body)
+    return changed(block, body=body, states=states, given=tuple(v for v in block.given if v in read))
 
 
 def _same(one: Graph, other: Graph) -> bool:

@@ -6,9 +6,10 @@
     output logits = fc1
 
 A line a node: its name, what it reads, the operation or block with its settings, and the types of what it gives. The
-body of a block stands behind it, set in; that of a loop has `over` for a sequence, `state h [4] = 0.0` for what is
-carried (`given`: it starts as an input of the node), `next h = …`, and `end h` where the last value is a result too.
-An arrow is called by its node, `#2` is its second result; `@2` is the second input where a node has its name.
+body of a block stands behind it, set in; that of a loop has `over` for a sequence, `whole` for what every step is
+given, `state h [4] = 0.0` for what is carried (`given`: it starts as an input of the node), `next h = …`, and `end h`
+where the last value is a result too. An arrow is called by its node, `#2` is its second result; `@2` is the second
+input where a node has its name.
 A value that is the same for all samples is `[4] for all`, a layer that is not trained is `frozen`. What an author wrote
 and where is not in it.
 """
@@ -64,10 +65,11 @@ def _node(node: Node, called: Mapping[Value, str]) -> str:
 
 
 def _entries(loop: Recurrent) -> Iterator[str]:
-    """What the body of a loop takes: elements of sequences, then its states."""
+    """What the body of a loop takes: elements of sequences, what is given whole, then its states."""
     if loop.reverse:
         yield "backwards"
     yield from (f"over {v.name} {type_text(v.type)}" for v in loop.sequences)
+    yield from (f"whole {v.name} {type_text(v.type)}" for v in loop.given)
     for state in loop.states:
         start = "given" if isinstance(state.initial, Value) else f"= {literal(state.initial)}"
         yield f"state {state.name} {type_text(state.current.type)} {start}"

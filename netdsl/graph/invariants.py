@@ -115,7 +115,7 @@ def _of_node(node: Node, known: set[Value], looking: Looking) -> Iterator[str]:
             yield "and its operation differ in inputs"
         yield from _types("result", node.results, result_types(node.op), looking)
     elif isinstance(node.op, Recurrent):
-        yield from _of_loop(node, node.op)
+        yield from _of_loop(node, node.op, looking)
     else:
         body = node.op.body
         yield from _types("input", node.inputs, [v.type for v in body.inputs], looking)
@@ -130,14 +130,16 @@ def _of_sharing(node: Node) -> Iterator[str]:
         yield f"shares the weights of {owner.name}, which is another layer"
 
 
-def _of_loop(node: Node, loop: Recurrent) -> Iterator[str]:
+def _of_loop(node: Node, loop: Recurrent, looking: Looking) -> Iterator[str]:
     """What a loop over time promises about what goes in, from step to step, and out."""
     body = loop.body
     starts = [s for s in loop.states if isinstance(s.initial, Value)]
-    if list(body.inputs) != [*loop.sequences, *(s.current for s in loop.states)]:
-        yield "has a body that takes other things than its sequences and states"
-    if len(node.inputs) != len(loop.sequences) + len(starts):
-        yield "takes other things than its sequences and the states that are given"
+    whole = node.inputs[len(loop.sequences) : len(loop.sequences) + len(loop.given)]
+    if list(body.inputs) != [*loop.sequences, *loop.given, *(s.current for s in loop.states)]:
+        yield "has a body that takes other things than its sequences, what is given whole and its states"
+    if len(node.inputs) != len(loop.sequences) + len(loop.given) + len(starts):
+        yield "takes other things than its sequences, what is whole and the states that are given"
+    yield from _types("whole input", whole, [v.type for v in loop.given], looking)
     if len(node.results) != len(body.outputs) + len(loop.final):
         yield "gives other things than its outputs and the states at the end"
     yield from (f"steps over {v.name}, which has no time" for v in node.inputs[: len(loop.sequences)] if not v.shape)

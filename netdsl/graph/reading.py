@@ -83,6 +83,7 @@ class FormReader:
     nodes: dict[str, Node] = anew(factory=dict)
     values: dict[str, Value] = anew(factory=dict)
     sequences: list[Value] = anew(factory=list)
+    whole: list[Value] = anew(factory=list)
     states: list[tuple[str, Value, str]] = anew(factory=list)
     following: dict[str, Value] = anew(factory=dict)
     ends: list[str] = anew(factory=list)
@@ -114,6 +115,9 @@ class FormReader:
 
     def over(self, rest: str, line: Line) -> None:
         self.sequences.append(self.input(rest, line))
+
+    def given(self, rest: str, line: Line) -> None:
+        self.whole.append(self.input(rest, line))
 
     def state(self, rest: str, line: Line) -> None:
         start = _match(ENTRY, rest)["start"]
@@ -172,11 +176,11 @@ class FormReader:
         if not reader.sequences:
             self.blocks[key] = Block(name, settings, body, line.span)
             return self.blocks[key]
-        given = iter(inputs[len(reader.sequences) :])
+        given = iter(inputs[len(reader.sequences) + len(reader.whole) :])
         states = {n: State(n, v, reader.following[n], _start(start, given)) for n, v, start in reader.states}
         loop = Recurrent(
-            name, settings, body, line.span, sequences=tuple(reader.sequences), states=tuple(states.values()),
-            reverse=reader.backwards, final=tuple(states[n] for n in reader.ends),
+            name, settings, body, line.span, sequences=tuple(reader.sequences), given=tuple(reader.whole),
+            states=tuple(states.values()), reverse=reader.backwards, final=tuple(states[n] for n in reader.ends),
         )  # fmt: skip
         if all(start != "given" for _, _, start in reader.states):
             self.blocks[key] = loop
@@ -186,6 +190,7 @@ class FormReader:
 WORDS = {
     "input": FormReader.input,
     "over": FormReader.over,
+    "whole": FormReader.given,
     "state": FormReader.state,
     "next": FormReader.next,
     "end": FormReader.end,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import netdsl.passes.differentiate as differentiate
 from netdsl.dims.tensors import DType, TensorType, Value, WeightValue
 from netdsl.graph import Graph, Node, Output, Recurrent, State, leading_to
+from netdsl.graph.loops import parted
 from netdsl.ops.arithmetic import Add, Mul
 from netdsl.ops.backward.base import SumTo
 from netdsl.ops.backward.dropout import StepSeeds
@@ -38,6 +39,8 @@ class Taped(Recurrent):
     node: Node
     stacked: dict[Value, Value]
     """By value of the body: the sequence of it outside."""
+    whole: dict[Value, Value]
+    """By value of the body that is given whole: the value outside."""
 
 
 def over_time(type: TensorType, steps: object) -> TensorType:
@@ -46,24 +49,30 @@ def over_time(type: TensorType, steps: object) -> TensorType:
 
 
 def write(worker: Differentiator, place: FlatPlace, block: Recurrent) -> tuple[Value, ...]:
-    """Append the forward loop, its body in training form; the results of the block."""
+    """Append what runs once and the forward loop, its body in training form; the results of the block."""
     outer, operands = worker.writer, place.operands
+    parts, before = parted(block), dict(zip(block.given, operands[len(block.sequences) :], strict=False))
+    worker.forward(parts.before(block), before, place.path, place.key, (*place.within, place.node))
     inner = differentiate.Differentiator(Writer(Graph(block.name), outer.weights, dict(outer.carried)))
     inner.writer.draws = outer.draws
     seeds = inner.writer.seed = Value("seeds", TensorType((), DType.INT, batched=False))
-    values = {v: Value(v.name, v.type) for v in block.body.inputs}
+    own = [*block.sequences, *(s.current for s in block.states)]
+    values = {v: Value(v.name, v.type) for v in own}
+    values |= {v: before[v] if isinstance(before[v], WeightValue) else Value(v.name, v.type) for v in parts.kept}
+    whole = {values[v]: before[v] for v in parts.kept if not isinstance(before[v], WeightValue)}
     trained = any(w.trainable and not w.buffer for _, w in block.body.weights())
     learns = trained or any(v in worker.learned for v in operands)
+    inner.learned.update(v for v, outside in whole.items() if outside in worker.learned)
     _learned(worker, inner, block, values, operands, learns)
-    inner.forward(block.body, values, key=place.key, within=(*place.within, place.node))
+    inner.forward(parts.within(block), values, key=place.key, within=(*place.within, place.node))
     sequences = {values[own]: outside for own, outside in zip(block.sequences, operands, strict=False)}
     if inner.writer.draws > outer.draws:
         sequences[seeds] = _seeds(outer, place)
         outer.draws = inner.writer.draws
-    states = _states(block, values, operands[len(block.sequences) :])
+    states = _states(block, values, operands[len(block.sequences) + len(block.given) :])
     buffers = list(_buffers(inner, outer))
     inner.writer.graph.outputs = [Output(o.name, values[o.value], False, o.span) for o in block.body.outputs]
-    taped = _loop(block, place, inner, sequences, (*states, *buffers), tuple(buffers))
+    taped = _loop(block, place, inner, (sequences, whole), (*states, *buffers), tuple(buffers))
     outer.graph.nodes.append(taped.node)
     taped.node.name = outer.unique(place.path)
     count = len(block.body.outputs)
@@ -77,23 +86,26 @@ def write(worker: Differentiator, place: FlatPlace, block: Recurrent) -> tuple[V
 
 
 def _loop(
-    block: Recurrent, place: FlatPlace, inner: Differentiator, sequences: dict[Value, Value], states: tuple[State, ...],
-    buffers: tuple[State, ...],
+    block: Recurrent, place: FlatPlace, inner: Differentiator,
+    entering: tuple[dict[Value, Value], dict[Value, Value]], states: tuple[State, ...], buffers: tuple[State, ...],
 ) -> Taped:  # fmt: skip
-    """The forward loop as a node whose results are those of the block, then the buffers after the last step."""
-    graph = inner.writer.graph
-    graph.inputs = [*sequences, *(s.current for s in states)]
+    """The forward loop as a node whose results are those of the block, then the buffers after the last step.
+
+    `entering` are sequences and what is given whole, by value of the body.
+    """
+    graph, (sequences, whole) = inner.writer.graph, entering
+    graph.inputs = [*sequences, *whole, *(s.current for s in states)]
     taped = Taped(
         block.name, block.settings, graph, block.span, block.origin,
-        sequences=tuple(sequences), states=states, final=buffers,
+        sequences=tuple(sequences), given=tuple(whole), states=states, final=buffers,
     )  # fmt: skip
     results = [Value(r.name, r.type) for r in place.node.results]
-    inputs = (*sequences.values(), *(s.initial for s in states if isinstance(s.initial, Value)))
+    inputs = (*sequences.values(), *whole.values(), *(s.initial for s in states if isinstance(s.initial, Value)))
     ends = (Value(s.name, s.current.type) for s in buffers)
-    taped.worker = inner
+    taped.worker, taped.whole = inner, whole
     taped.node = Node(place.path, taped, inputs, (*results, *ends), place.node.span, within=place.within)
-    whole = zip(graph.outputs, results, strict=True)
-    alike = {o.value: r for o, r in whole if r.type.batched == o.value.type.batched}
+    pairs = zip(graph.outputs, results, strict=True)
+    alike = {o.value: r for o, r in pairs if r.type.batched == o.value.type.batched}
     taped.stacked = {**sequences, **alike}
     return taped
 
@@ -162,6 +174,8 @@ class BackwardLoop:
     final: list[State] = field(default_factory=list)
     sequences: dict[Value, Value] = field(default_factory=dict)
     """By input of the backward body: the sequence outside."""
+    whole: dict[Value, Value] = field(default_factory=dict)
+    """By input of the backward body that is the same at every step: the value outside."""
     outputs: dict[Value, Value] = field(default_factory=dict)
     """By value of the backward body: the sequence of it outside."""
 
@@ -252,6 +266,10 @@ def _hand_out(loop: BackwardLoop, carried: list[tuple[State, State]], pen: Pen) 
         if total is not None:
             found.append((operand, loop.output(total)))
     ends: dict[State, Value] = {}
+    for own, operand in taped.whole.items():
+        total = inner.total(own, pen) if own in inner.learned else None
+        if total is not None:
+            found.append((operand, _summed(loop, f"d_{own.name}", [total], ends, pen)))
     for state, before in carried:
         if isinstance(state.initial, Value) and _needed(outer, state.initial):
             ends[before] = Value(before.name, before.current.type)
@@ -288,17 +306,22 @@ def _parts(
         else:
             yield made
     if rest:
-        current = Value(f"d_{key}", rest[0].type)
-        state = State(current.name, current, pen(Add, (current, *rest)), 0.0)
-        loop.states.append(state)
-        ends[state] = Value(current.name, current.type)
-        yield ends[state]
+        yield _summed(loop, f"d_{key}", rest, ends, pen)
+
+
+def _summed(loop: BackwardLoop, name: str, parts: list[Value], ends: dict[State, Value], pen: Pen) -> Value:
+    """The sum over all steps, which the loop carries: its value after the last."""
+    current = Value(name, parts[0].type)
+    state = State(current.name, current, pen(Add, (current, *parts)), 0.0)
+    loop.states.append(state)
+    ends[state] = Value(current.name, current.type)
+    return ends[state]
 
 
 def _after(loop: BackwardLoop, key: str, node: Node, produced: dict[Value, Node]) -> Op | None:
     """The same sum over all steps at once, if the operation is one that may run over time."""
     op = node.op
-    if not isinstance(op, OVER_TIME) or op.result().batched:
+    if not isinstance(op, OVER_TIME) or op.result().batched or not loop.taped.whole.keys().isdisjoint(node.inputs):
         return None
     if isinstance(op, SumTo):
         weight = loop.outer.writer.weights[key]
@@ -316,20 +339,23 @@ def _append(loop: BackwardLoop, ends: dict[State, Value]) -> None:
     sequences = {v: outside for v, outside in loop.sequences.items() if v in reads}
     if not sequences:  # a loop must go over something
         sequences = dict(list(loop.sequences.items())[:1])
-    graph.inputs = [*sequences, *(s.current for s in loop.states)]
+    whole = {v: outside for v, outside in loop.whole.items() if v in reads}
+    graph.inputs = [*sequences, *whole, *(s.current for s in loop.states)]
     graph.outputs = [Output(v.name, v, False, pen.span) for v in loop.outputs]
     block = Recurrent(
-        graph.name, {}, graph, taped.span, origin=taped.origin, sequences=tuple(sequences), states=tuple(loop.states),
-        reverse=not taped.reverse, final=tuple(ends),
+        graph.name, {}, graph, taped.span, origin=taped.origin, sequences=tuple(sequences), given=tuple(whole),
+        states=tuple(loop.states), reverse=not taped.reverse, final=tuple(ends),
     )  # fmt: skip
     results = (*loop.outputs.values(), *ends.values())
     outer.graph.nodes.append(
-        Node(outer.unique(pen.path), block, tuple(sequences.values()), results, pen.span, within=pen.within)
+        Node(
+            outer.unique(pen.path), block, (*sequences.values(), *whole.values()), results, pen.span, within=pen.within
+        )
     )
 
 
 def _bring_in(loop: BackwardLoop) -> None:
-    """What the backward body reads of the forward body: numbers and parameters again, all else stacked."""
+    """What the backward body reads of the forward body: numbers and parameters again, all else whole or stacked."""
     made = loop.graph.producer()
     forward = loop.taped.body.producer()
     own = {*made, *loop.sequences, *(s.current for s in loop.states)}
@@ -340,7 +366,9 @@ def _bring_in(loop: BackwardLoop) -> None:
         if value in own or isinstance(value, WeightValue):
             continue
         node = forward.get(value)
-        if node is not None and not node.inputs:
+        if value in loop.taped.whole:
+            loop.whole[value] = loop.taped.whole[value]
+        elif node is not None and not node.inputs:
             again[node] = None
         else:
             loop.sequences[value] = loop.stacked(value)

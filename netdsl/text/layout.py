@@ -102,7 +102,7 @@ class LaidRow:
         if self.freezes_param:
             return i == 3
         piece = self.pieces[i]
-        if self.head.kind != "INPUT" or not isinstance(piece, Token) or piece.opener is not self.opener:
+        if self.head.kind not in ("INPUT", "GIVEN") or not isinstance(piece, Token) or piece.opener is not self.opener:
             return False
         return i == 2 or self.kind(i - 2) == "COMMA"
 

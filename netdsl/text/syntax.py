@@ -194,8 +194,11 @@ class SizedSymbol:
 
 @record
 class InputRow:
+    """`input image [3, H, W]`; `given memory [S, C]` of a recurrent block is there whole at every step."""
+
     span: Span
     items: tuple[InputItem, ...]
+    given: bool = False
 
 
 @record

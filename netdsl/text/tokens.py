@@ -35,6 +35,7 @@ DEEPENS: Final = BINARY | {"NOT", "DOT", "ELSE"}
 STARTS_ITEM: Final = frozenset(["NET", "BLOCK", "RECURRENT", "TRAIN", "USE"])
 STARTS_ROW: Final = STARTS_ITEM | {
     "INPUT",
+    "GIVEN",
     "OUTPUT",
     "SHARED",
     "FROZEN",
@@ -51,6 +52,7 @@ VALUED: Final = ("LET", "PARAM", "CONST", "STATE")
 """Words of rows that give a name a value, by `=`."""
 BEFORE: Final = {
     "CONST": SOFT | {"NAME"},
+    "GIVEN": SOFT | {"NAME"},
     "FROZEN": SOFT | {"NAME", "PREVIOUS", "NUMBER", "LPAR", "IF", "EACH", "FOR"},
 }
 """What has to stand behind a word for it to be one of these; it is a name before all else, and right before `(`."""

@@ -78,6 +78,9 @@ class TreeBuilder:
     def input(self, span: Span, *items: syntax.InputItem) -> syntax.InputRow:
         return syntax.InputRow(span, items)
 
+    def given(self, span: Span, *items: syntax.InputItem) -> syntax.InputRow:
+        return syntax.InputRow(span, items, given=True)
+
     def bare_input(self, span: Span, name: Token) -> syntax.InputItem:
         return syntax.InputItem(span, self.word(name), None, None)
 

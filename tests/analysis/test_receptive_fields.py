@@ -228,6 +228,20 @@ recurrent glance(width) {
   input x
   output y: linear(width)
 }
+recurrent told(width) {
+  input x
+  given m
+  state h [width] = 0
+  all: m -> mean(axis=0) -> linear(width)
+  next h: (x -> linear(width)) + h + all
+  output h
+}
+recurrent shown(width) {
+  input x
+  given m
+  k: m -> mean(axis=0)
+  output y: x + k -> linear(width)
+}
 """
 
 RECURRENT: dict[str, tuple[str, Any]] = {
@@ -239,6 +253,8 @@ RECURRENT: dict[str, tuple[str, Any]] = {
         "(n, m) -> concat(axis=0) -> glance(4) -> slice(0, end=1)",
         None,
     ),
+    "what is given": ("x [6, 3] ; (x, x) -> shown(4)", "all"),
+    "what is given to a state": ("x [6, 3] ; (x, x) -> told(4)", None),
     "behind a convolution": ("x [3, 9] ; conv(2, 3) -> transpose -> glance(4)", ((3,), (1,), (0,))),
 }
 

@@ -182,3 +182,34 @@ def test_what_comes_next_is_kept_to_the_end_of_a_step(rows: str, step: int) -> N
     """A step holds its state, the next one once it is made, its outputs, and operand and result of the layer at work."""
     report = netdsl.analyze(netdsl.load_text(CELL.format(rows=rows)))
     assert report.totals.peak_inference_bytes == 4 * (7 * 10 + 7 * 30 + step)
+
+
+TOLD = """
+recurrent cell {
+  input x
+  given m [S, 6]
+  state h [4] = 0
+  keys: m -> linear(4, axis=-1) -> tanh
+  all: keys -> sum(axis=0)
+  seen: (h -> unsqueeze(0), keys -> transpose([1, 0])) -> matmul -> squeeze(0)
+  next h: h + x + all
+  output seen
+}
+net N {
+  input x [7, 4], m [5, 6]
+  output y: (x, m) -> cell
+}
+"""
+
+
+def test_what_follows_from_what_is_given_alone_is_counted_once() -> None:
+    """The products of the keys once, those of the scores at each of seven steps; the keys are there for all steps."""
+    report = netdsl.analyze(netdsl.load_text(TOLD))
+    assert report.totals.macs == 5 * 6 * 4 + 7 * 4 * 5
+    assert report.totals.params == 6 * 4 + 4
+    rows = {row.name: row for row in report.rows}
+    assert (rows["keys"].steps, rows["keys.tanh"].steps, rows["seen.matmul"].steps, rows["y"].steps) == (1, 1, 7, 7)
+    assert rows["keys"].activation_bytes == 5 * 4 * 4
+    inputs, results, once = 7 * 4 + 5 * 6, 7 * 5, 5 * 4 + 4
+    step = 4 + 5 + 4 + 4  # the state, what goes out, and both sums
+    assert report.totals.peak_inference_bytes == 4 * (inputs + results + once + step)

@@ -75,6 +75,20 @@ net N { input a [T, 4]
  (x, n): a -> inner
  output x, n
 }""",
+    "given": """recurrent inner { input a
+ given everything [S, C]
+ state x [4, S] = 0
+ k: everything -> linear(4, axis=-1) -> transpose([1, 0])
+ m: everything -> max_of(4)
+ next x: x + k * m
+ output y: x -> sum(axis=1)
+}
+block max_of(n) { input z [S, C]
+ z -> reshape([S, 3, 2]) -> sum(axis=2) -> linear(n, axis=-1) -> transpose([1, 0])
+}
+net N { input a [T, 3], b [S, 6]
+ (a, b) -> inner
+}""",
     "state given": """recurrent inner { input a, start
  state h [4] = start
  next h: (a, h) -> concat -> linear(4)

@@ -83,6 +83,8 @@ ROWS = {
     "places": "input x [1, 8, 8]\n (a, i): x -> maxpool(2, indices=true)\n output y: (a, i) -> max_unpool(2)",
     "a loop": "input x [T, 4]\n output y: cell",
     "a loop that begins with": "input x [T, 4], s [4]\n output y: (x, s) -> begun",
+    "a loop that is given": "input x [T, 4], m [S, 4]\n output y: (x, m) -> told",
+    "a loop of whole numbers": "input x [T, 4]\n output y: counting",
     "a texts": "input x [1, 8, 8]\n output y: pad(1, mode=reflect)",
 }
 BLOCKS = """
@@ -95,6 +97,18 @@ recurrent begun { input x, s
   state h [4] = s
   next h: h + x -> linear(4)
   output h }
+recurrent told { input x
+  given m
+  state h [4] = 0.0
+  k: m -> linear(4, axis=-1) -> mean(axis=0)
+  next h: h + x + k + (m -> sum(axis=0)) -> linear(4)
+  output h }
+recurrent counting { input x
+  state k int[] = 1
+  state b bool[4] = true
+  next k: k + 1
+  next b: x > 0
+  output o: (b, x, 0) -> where }
 """
 
 

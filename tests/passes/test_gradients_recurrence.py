@@ -310,6 +310,64 @@ net N {
   x -> cell(4)
 }
 """,
+    "something given: attention": """
+recurrent speaker(n) {
+  input word
+  given memory [S, C]
+  state h [n] = 0
+  keys: memory -> linear(n, axis=-1)
+  query: h -> linear(n, bias=false) -> unsqueeze(0)
+  far: keys + query -> tanh -> linear(1, axis=-1) -> transpose([1, 0]) -> softmax
+  seen: (far, memory) -> matmul -> squeeze(0)
+  next h: (word, seen, h) -> concat -> linear(n) -> tanh
+  output h
+}
+net N {
+  input source [S, 3], words [T, 2]
+  memory: source -> linear(4, axis=-1)
+  y: (words, memory) -> speaker(3)
+  output y
+}
+""",
+    "something given that a state starts as, and that goes out": """
+recurrent cell(c) {
+  input x, y
+  given start, image
+  param scale [c] = ones
+  state h [c] = start
+  look: image * scale -> linear(c)
+  next h: (x, y) -> concat -> linear(c)
+  output o: h * look * start + scale
+  output start
+}
+net N {
+  input x [T, 3], y [T, 2], start [4]
+  param image [4] = normal(1)
+  (a, b): (x, y, start -> linear(4), image) -> cell(4)
+  output z: a + b
+}
+""",
+    "something given to a cell without a state, in a cell": """
+recurrent inner {
+  input x
+  given m
+  shared w: linear(3)
+  (x -> w) * (m -> w) -> layernorm
+}
+recurrent outer {
+  input x
+  given m
+  state h [3] = 0
+  rows: x -> reshape([2, 3])
+  z: (rows, m) -> inner -> sum(axis=0)
+  next h: z + h
+  output h
+}
+net N {
+  input x [T, 6], m [3]
+  (x, m) -> outer
+}
+""",
     "a state handed on": """
 recurrent cell(c) {
   input x

@@ -6,6 +6,7 @@ For a settled length that is to be written out, the body as often as there are s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,8 @@ from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.unroll import steps_of, unroll
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.graph import Node, Recurrent, State
+from netdsl.graph import Graph, Node, Recurrent, State
+from netdsl.graph.loops import parted
 
 if TYPE_CHECKING:
     from netdsl.codegen.onnx.lower import Lowering, NodePlace
@@ -31,18 +33,21 @@ Samples = dict[tuple[Extent, ...], TensorName]
 def write_recurrent(
     lowering: Lowering, node: Node, block: Recurrent, scope: GraphScope, names: ValueNames, at: NodePlace
 ) -> tuple[TensorName, ...]:
-    """Append the Scan. Time is axis 1 of what it reads and makes: the batch stays in front."""
+    """Append what runs once, and the Scan. Time is axis 1 of what it reads and makes: the batch stays in front."""
     build = lowering.builder(node, scope, at)
     sequences = node.inputs[: len(block.sequences)]
     batch = _samples(lowering, sequences, names, build)
-    given = iter(node.inputs[len(block.sequences) :])
+    given = iter(node.inputs[len(block.sequences) + len(block.given) :])
     initial = [_initial(state, given, batch, names, build) for state in block.states]
+    parts, seen = parted(block), _given(node, block, names, scope)
+    lowering.write(parts.before(block), scope, seen, at.inside(node))
+    steps = ScanStep(lowering, node, block, parts.within(block), {v: seen[v] for v in parts.kept}, batch, at)
     stacked = node.results[: len(block.body.outputs)]
     read = [(named(v, names, build.scope), int(v.type.batched)) for v in sequences]
     axes = [int(v.type.batched) for v in stacked]
     length = steps_of(sequences[0].shape[0], build)
     if length is None:
-        body = _body(lowering, node, block, scope, batch, at)
+        body = steps.body(scope)
         results = build.nodes(
             "Scan",
             [*initial, *(name for name, _ in read)],
@@ -60,7 +65,7 @@ def write_recurrent(
         ) -> tuple[list[TensorName], list[TensorName]]:
             entering = [*(s.current for s in block.states), *block.sequences]
             inner: ValueNames = dict(zip(entering, [*states, *elements], strict=True))
-            leaving = _step(lowering, node, block, scope, inner, batch, at)
+            leaving = steps.write(scope, inner)
             return leaving[: len(states)], leaving[len(states) :]
 
         results = tuple(unroll(initial, read, axes, length, block.reverse, step, build))
@@ -126,39 +131,52 @@ def _leaving(node: Node, block: Recurrent) -> list[tuple[Value, TensorType]]:
     return list(zip(values, types, strict=False))
 
 
-def _step(
-    lowering: Lowering,
-    node: Node,
-    block: Recurrent,
-    scope: GraphScope,
-    inner: ValueNames,
-    batch: Samples,
-    at: NodePlace,
-) -> list[TensorName]:
-    """Append the nodes of one step, whose inputs `inner` names; what it gives."""
-    lowering.write(block.body, scope, inner, at.inside(node))
-    build = lowering.builder(node, scope, at)
-    return [
-        _per_sample(named(v, inner, build.scope), v.type, whole, batch, build) for v, whole in _leaving(node, block)
-    ]
+def _given(node: Node, block: Recurrent, names: ValueNames, scope: GraphScope) -> ValueNames:
+    """What is whole at every step has one name outside and inside: a body reads what stands around it."""
+    whole = node.inputs[len(block.sequences) : len(block.sequences) + len(block.given)]
+    return {own: named(v, names, scope) for own, v in zip(block.given, whole, strict=True)}
 
 
-def _body(
-    lowering: Lowering, node: Node, block: Recurrent, outside: GraphScope, batch: Samples, at: NodePlace
-) -> GraphProto:
-    """One step: states, then one element of each sequence; gives the next states, then the step's outputs."""
-    scope = GraphScope(outside.ledger)
-    entering = [*(s.current for s in block.states), *block.sequences]
-    inner = {v: outside.ledger.unique(f"{at.path}/{v.name}") for v in entering}
-    made = _step(lowering, node, block, scope, inner, batch, at)
-    results = own_names(made, scope, lowering.builder(node, scope, at))
-    kinds = [TensorType(v.shape, v.type.dtype, w.batched, folded=w.folded) for v, w in _leaving(node, block)]
-    nodes = simplify(scope.nodes, results)
-    arrows = {name for n in nodes for name in n.output} - set(results)
-    return helper.make_graph(
-        nodes,
-        at.path,
-        [scope.ledger.info(inner[v], v.type) for v in entering],
-        [scope.ledger.info(name, kind) for name, kind in zip(results, kinds, strict=True)],
-        value_info=[scope.ledger.info(n, t) for n, t in scope.types.items() if n in arrows],
-    )
+@dataclass(frozen=True)
+class ScanStep:
+    """Writes the nodes of a step."""
+
+    lowering: Lowering
+    node: Node
+    block: Recurrent
+    graph: Graph
+    """The part of the body that runs at every step."""
+    seen: ValueNames
+    """What every step reads alike."""
+    batch: Samples
+    at: NodePlace
+
+    def write(self, scope: GraphScope, entering: ValueNames) -> list[TensorName]:
+        """Append the nodes of one step, `entering` are the names of its states and elements; what it gives."""
+        inner = {**self.seen, **entering}
+        self.lowering.write(self.graph, scope, inner, self.at.inside(self.node))
+        build = self.lowering.builder(self.node, scope, self.at)
+        return [
+            _per_sample(named(v, inner, build.scope), v.type, whole, self.batch, build)
+            for v, whole in _leaving(self.node, self.block)
+        ]
+
+    def body(self, outside: GraphScope) -> GraphProto:
+        """One step: states, then one element of each sequence; gives the next states, then the step's outputs."""
+        scope, path, block = GraphScope(outside.ledger), self.at.path, self.block
+        scope.types.update({name: outside.types[name] for name in self.seen.values() if name in outside.types})
+        entering = [*(s.current for s in block.states), *block.sequences]
+        inner = {v: outside.ledger.unique(f"{path}/{v.name}") for v in entering}
+        made = self.write(scope, inner)
+        results = own_names(made, scope, self.lowering.builder(self.node, scope, self.at))
+        leaving = _leaving(self.node, block)
+        kinds = [TensorType(v.shape, v.type.dtype, w.batched, folded=w.folded) for v, w in leaving]
+        nodes = simplify(scope.nodes, results)
+        arrows = {name for n in nodes for name in n.output} - set(results)
+        return helper.make_graph(
+            nodes,
+            path,
+            [scope.ledger.info(inner[v], v.type) for v in entering],
+            [scope.ledger.info(name, kind) for name, kind in zip(results, kinds, strict=True)],
+            value_info=[scope.ledger.info(n, t) for n, t in scope.types.items() if n in arrows],
+        )

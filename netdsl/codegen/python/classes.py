@@ -270,7 +270,7 @@ def _net_result(outputs: Sequence[Output], tensor: str) -> str:
 
 
 def _shown_inputs(use: BlockUse) -> Sequence[Value]:
-    return use.block.sequences if isinstance(use.block, Recurrent) else use.graph.inputs
+    return (*use.block.sequences, *use.block.given) if isinstance(use.block, Recurrent) else use.graph.inputs
 
 
 def _described(forward: ForwardWriter, value: Value, place: int) -> str:

@@ -75,6 +75,8 @@ class ForwardWriter:
         self.buffers: dict[str, Doc] = {}
         """The statements that keep numbers as attributes, none of them saved."""
         self.depth = 2
+        self.measured: Sequence[Value] | None = None
+        """The inputs whose sizes may be read here; None for all."""
         for value in self.main.use.graph.inputs:
             self.names[value] = self._unused(self.main.use.inputs[value])
             self.taken.add(self.names[value])
@@ -250,6 +252,8 @@ class ForwardWriter:
     def _sizes(self, use: BlockUse, size: Any) -> Any:
         axes = []
         for ours, value in zip(self.main.use.graph.inputs, use.graph.inputs, strict=True):
+            if self.measured is not None and ours not in self.measured:
+                continue
             offset = 1 if value.type.batched else 0
             axes += [(f"{self.names[ours]}.shape[{j + offset}]", e) for j, e in enumerate(value.shape)]
         yield from (text for text, extent in axes if extent == size)

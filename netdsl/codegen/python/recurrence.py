@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netdsl.codegen.python.forward import ForwardWriter, commented
-from netdsl.codegen.python.layout import ClassLayout
+from netdsl.codegen.python.layout import ClassLayout, ForwardCall
 from netdsl.codegen.python.parameters import Parameters
 from netdsl.codegen.python.text import (
     INDENT,
@@ -23,6 +23,7 @@ from netdsl.codegen.python.text import (
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Recurrent, State
+from netdsl.graph.loops import parted
 
 
 def recurrent_lines(
@@ -34,11 +35,28 @@ def recurrent_lines(
     outputs = [o.value for o in block.body.outputs]
     carried = [s.following for s in block.states]
     results = list(dict.fromkeys([*outputs, *carried]))
-    names = [forward.names[v] for v in block.body.inputs]
-    forward.run(main.steps, results)
+    parts = parted(block)
+    early = [s for s in main.steps if not set(parts.once).isdisjoint(s.row)]
+    before = _once(forward, early, parts.kept)
+    seen = [forward.names[v] for v in parts.kept if v not in forward.pending]
+    names = [*(forward.names[v] for v in block.sequences), *seen, *(forward.names[s.current] for s in block.states)]
+    forward.run([s for s in main.steps if s not in early], results)
     method = "step" if "step" not in _own_names(main) else unused("one_step", _own_names(main))
     step = _step_lines(method, forward, names, results)
-    return [*step, "", *_Loop(parameters, main, layouts, forward, block, results, method).lines()]
+    loop = _Loop(parameters, main, layouts, forward, block, results, method)
+    loop.once(before, seen)
+    return [*step, "", *loop.lines()]
+
+
+def _once(forward: ForwardWriter, steps: Sequence[ForwardCall], kept: Sequence[Value]) -> list[str]:
+    """The lines before the loop: what follows from what every step is given."""
+    block = forward.main.use.block
+    assert isinstance(block, Recurrent)
+    forward.measured = block.given
+    forward.run(steps, [], [*kept, *block.body.inputs])
+    forward.measured = None
+    lines, forward.lines = forward.lines, []
+    return lines
 
 
 def _own_names(layout: ClassLayout) -> set[str]:
@@ -74,14 +92,22 @@ class _Loop:
         self.block = block
         self.results = results
         self.sequences = [forward.names[v] for v in block.sequences]
+        self.whole = {v: forward.names[v] for v in block.given}
         self.states = {s.name: forward.names[s.current] for s in block.states}
-        taken = {*self.sequences, *self.states.values()}
+        self.before: list[str] = []
+        self.seen: list[str] = []
+        taken = {*self.sequences, *self.whole.values(), *self.states.values()}
         self.given = {s.name: self._fresh(f"{s.name}_0", taken) for s in block.states if isinstance(s.initial, Value)}
         self.steps = [self._fresh(f"{n}_t", taken) for n in self.sequences]
         outputs = list(dict.fromkeys(o.value for o in block.body.outputs))
         single = len(outputs) == 1
         self.stacks = {v: self._fresh("steps" if single else f"{v.name}_steps", taken) for v in outputs}
         self.taken = taken
+
+    def once(self, lines: list[str], seen: list[str]) -> None:
+        """What runs before the loop, and the names of what every step is given."""
+        self.before, self.seen = lines, seen
+        self.taken.update(seen)
 
     def _fresh(self, base: str, taken: set[str]) -> str:
         name = unused("".join(c if c.isalnum() else "_" for c in base), taken)
@@ -90,11 +116,11 @@ class _Loop:
 
     def lines(self) -> list[str]:
         tensor = self.dialect.tensor
-        arguments = ["self", *(f"{n}: {tensor}" for n in (*self.sequences, *self.given.values()))]
+        arguments = ["self", *(f"{n}: {tensor}" for n in (*self.sequences, *self.whole.values(), *self.given.values()))]
         head = heading(self.dialect.forward, arguments, [tensor] * len(self.block.body.outputs))
         starts = [line for s in self.block.states for line in self._start(s)]
         empty = [f"{INDENT * 2}{name} = []" for name in self.stacks.values()]
-        return [*head, *starts, *empty, *self._loop(), *self._stacked()]
+        return [*head, *self.before, *starts, *empty, *self._loop(), *self._stacked()]
 
     def _start(self, state: State) -> list[str]:
         name = self.states[state.name]
@@ -107,7 +133,8 @@ class _Loop:
         sizes = [self._extent(state, i) for i in range(state.current.type.rank)]
         size = (f"{first}.shape[0]", *sizes)
         kind = state.current.type.dtype
-        like = next((n for n, s in zip(self.sequences, self.block.sequences, strict=True) if s.type.dtype is kind), "")
+        entering = zip((*self.sequences, *self.whole.values()), self.block.body.inputs, strict=False)
+        like = next((n for n, v in entering if v.type.dtype is kind), "")
         if kind is DType.FLOAT:
             if not like:
                 return lay(self.forms.spread(f"self.{self._kept(state)}", size), f"{name} = ", "", 2)
@@ -134,13 +161,19 @@ class _Loop:
             for j, extent in enumerate(sequence.shape):
                 if isinstance(extent, Dim) and extent == values[0]:
                     return f"{name}.shape[{j + 2}]"
+        for value, name in self.whole.items():
+            for j, extent in enumerate(value.shape):
+                if isinstance(extent, Dim) and extent == values[0]:
+                    return f"{name}.shape[{j + int(value.type.batched)}]"
         raise ValueError(f"the size {values[0]} of a state cannot be had from the inputs")
 
     def _loop(self) -> list[str]:
         over = [self.forms.steps(n) for n in self.sequences]
         source = over[0] if len(over) == 1 else f"zip({', '.join(over)}, strict=True)"
         names = [self._result_name(v) for v in self.results]
-        call = Called(f"self.{self.method}", tuple(("", Atom(n)) for n in (*self.steps, *self.states.values())))
+        call = Called(
+            f"self.{self.method}", tuple(("", Atom(n)) for n in (*self.steps, *self.seen, *self.states.values()))
+        )
         lines = [*looped(self.steps, breakable(source, tight=True), 2), *lay(call, f"{', '.join(names)} = ", "", 3)]
         lines += [f"{INDENT * 3}{stack}.append({self._result_name(v)})" for v, stack in self.stacks.items()]
         carried = {s.following: self.states[s.name] for s in self.block.states}

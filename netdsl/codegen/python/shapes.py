@@ -45,7 +45,7 @@ class ShapeComments:
         self.steps = steps
         self.main = main
         self.order = {id(step): i for own in steps for i, step in enumerate(own)}
-        words = declared_axes(main.use)
+        self.named = words = declared_axes(main.use)
         self.declared = {n: words[at] for n, at in main.use.places.items() if at in words}
         """What the text calls sizes of inputs that could be arguments."""
         self.words = {b.word for use in self.uses for b in use.branches}
@@ -57,6 +57,8 @@ class ShapeComments:
         for i, value in enumerate(self.main.use.graph.inputs):
             shapes = [use.graph.inputs[i].shape for use in self.uses]
             letters = _letters(value.type.rank, all(isinstance(s[0], Dim) for s in shapes if s))
+            if value in getattr(self.main.use.block, "given", ()):  # beside the steps another length is there
+                letters = tuple(word and self.named.get((i, j), word) for j, word in enumerate(letters))
             for place, letter in enumerate(letters, start=-len(letters)):
                 sizes = [shape[place] for shape in shapes]
                 same = next((a.text for a in made if a.letter == letter and all(map(_equal, a.sizes, sizes))), "")

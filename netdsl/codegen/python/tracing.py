@@ -59,7 +59,8 @@ def new_use(net: Net, block: Block | None, dialect: Dialect, hidden: frozenset[s
     named = {dialect.identifier(k): v for k, v in settings.items()}
     use.env = {k: v for k, v in named.items() if k not in hidden and _is_scalar(v)}
     if block is not None:
-        _name_axes(use, len(block.sequences) if isinstance(block, Recurrent) else len(graph.inputs))
+        stepped = len(block.sequences) + len(block.given) if isinstance(block, Recurrent) else len(graph.inputs)
+        _name_axes(use, stepped)
     return use
 
 
@@ -68,7 +69,9 @@ def _input_names(use: BlockUse) -> list[str]:
     names = [v.name if v.name.isidentifier() and v.name != "_" else "x" for v in use.graph.inputs]
     rows = rows_of(use)
     initial = {r.initial.id for r in rows if isinstance(r, syntax.StateRow) and isinstance(r.initial, syntax.Name)}
-    declared = [i.name.id for r in rows if isinstance(r, syntax.InputRow) for i in r.items if i.name.id not in initial]
+    items = [(i.name.id, r.given) for r in rows if isinstance(r, syntax.InputRow) for i in r.items]
+    declared = [word for word, given in items if not given and word not in initial]
+    declared += [word for word, given in items if given]
     if use.definition and not declared and len(names) - len(getattr(use.block, "states", ())) == 1:
         declared = ["x"]
     return [*declared, *names[len(declared) :]]
@@ -296,8 +299,9 @@ def _meanings(use: BlockUse, names: Vocabulary, node: Node, inner: BlockUse) -> 
             meanings[argument] = _by_default(meanings[argument], defaults[word], inner, meanings)
         elif argument in inner.hidden:
             meanings[argument] = inner.settings[word]
-    offset = 1 if isinstance(node.op, Recurrent) else 0  # a recurrent block's body sees one step
+    stepped = len(node.op.sequences) if isinstance(node.op, Recurrent) else 0
     for argument, (i, j) in inner.places.items():
+        offset = 1 if i < stepped else 0  # a recurrent block's body sees one step of a sequence
         outer = use.types[node.inputs[i]].shape
         if j + offset < len(outer) and isinstance(outer[j + offset], int):
             meanings[argument] = outer[j + offset]

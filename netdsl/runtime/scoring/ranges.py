@@ -107,7 +107,7 @@ class Ranges:
 
     def _read_steps(self, place: FlatPlace, block: Recurrent) -> None:
         """A step of a sequence holds some of its numbers, and all steps hold them all."""
-        sequences = list(zip(block.sequences, place.operands, strict=False))
+        sequences = list(zip((*block.sequences, *block.given), place.operands, strict=False))
         self._read(block.body, {v: v for v in block.body.inputs} | dict(sequences), whole=False)
 
     def _sources(self, value: Value) -> tuple[str, ...] | None:

@@ -20,7 +20,7 @@ def equals_for_colon(m: Mistake) -> Diagnostic | None:
     """`x = conv(3)` in a body, `lr = 0.1` in a train section, `next h = …`."""
     if m.token.kind != "ASSIGN" or m.last is None or m.last.kind != "NAME":
         return None
-    if m.head.kind == "INPUT" and m.row_kinds() == ["INPUT", "NAME"]:
+    if m.head.kind in ("INPUT", "GIVEN") and m.row_kinds() == [m.head.kind, "NAME"]:
         shape = line_rest(m, m.token.end)
         return m.say("unexpected-equals", "an input's shape follows its name", help=f"write `{words(m)} {shape}`")
     attribute = m.head.text == "self" and m.row_kinds() == ["NAME", "DOT", "NAME"]
@@ -80,7 +80,9 @@ def reader(m: Mistake) -> CallReader:
     names = zip(m.tokens, m.tokens[1:], strict=False)
     arrows = {a.text for a, b in names if a.kind == "NAME" and (a.first and b.kind in ("COLON", "ASSIGN"))}
     following = zip(m.tokens, m.tokens[1:], m.tokens[2:], strict=False)
-    inputs = {b.text for a, b, c in following if a.kind == "INPUT" or (a.kind == "COMMA" and c.kind == "LSQB")}
+    inputs = {
+        b.text for a, b, c in following if a.kind in ("INPUT", "GIVEN") or (a.kind == "COMMA" and c.kind == "LSQB")
+    }
     return CallReader(arrows | inputs)
 
 
@@ -118,7 +120,7 @@ def colon_for_equals(m: Mistake) -> Diagnostic | None:
         )
     if m.token.kind != "COLON" or m.last is None:
         return None
-    if m.head.kind == "INPUT":
+    if m.head.kind in ("INPUT", "GIVEN"):
         return m.say(
             "unexpected-colon",
             "an input's shape follows its name without a colon",

@@ -12,7 +12,9 @@ from netdsl.text.source import Span
 from netdsl.text.tokens import SOFT, STARTS_ITEM
 
 ITEM_WORDS = ("net", "block", "recurrent", "train", "use", "let")
-ROW_WORDS = ("input", "output", "shared", "frozen", "let", "param", "const", "set", "assert", "for", "state", "next")
+ROW_WORDS = (
+    "input", "given", "output", "shared", "frozen", "let", "param", "const", "set", "assert", "for", "state", "next",
+)  # fmt: skip
 ROWS = {
     "const": "constant buffer register_buffer static tensor",
     "param": "parameter weight variable learned trainable",
@@ -333,6 +335,7 @@ def named_recipe(m: Mistake) -> Diagnostic | None:
 
 NAMED = {
     "INPUT": "as in `input image [3, 224, 224]`",
+    "GIVEN": "as in `given memory [S, 64]`",
     "OUTPUT": "as in `output scores`, or `output mask: conv(2, 1)`",
     "NET": "as in `net LeNet { … }`",
     "BLOCK": "as in `block residual(c) { … }`",
