@@ -12,7 +12,7 @@ from drawn_nets import Drawing
 from following import Emitted, strays
 from test_docs import READ, blocks
 from test_pytorch import CONTRIVED
-from test_stdlib import USES, Use
+from test_stdlib import USES, Use, called
 
 from netdsl import program
 from netdsl.codegen.pytorch.module import torch_module
@@ -582,6 +582,30 @@ def test_a_count_is_a_loop_of_the_source() -> None:
     assert "def __init__(self, in_channels: int, c: int, n: int) -> None:" in Emitted(load_text(STAGES)).source
 
 
+def test_turns_may_read_more_than_they_hand_on() -> None:
+    """What every turn reads keeps its name, be it what the first turn starts from; another operand each is no loop."""
+    text = """
+block step(c) {
+  input x, beside
+  (x, beside) -> concat -> linear(c)
+}
+net N(depth = 3, more = 2) {
+  input x [4], y [4]
+  for i in range(depth) { x: (x, START) -> step(4) }
+  near: x + y
+  near -> relu
+  for i in range(more) { (_, near) -> step(4) }
+}
+"""
+    source = Emitted(load_text(text.replace("START", "y"))).source
+    assert '            next_x = getattr(self, f"x{i}")(next_x, y)  # [4]\n' in source
+    assert '            step = getattr(self, f"step{i}")(step, near)  # [4]\n' in source
+    start = "x -> identity\n  for i in range(depth) { (_, x) -> step(4) }\n}\n"
+    own = Emitted(load_text(text.partition("for")[0] + start)).source
+    assert '            step = getattr(self, f"step{i}")(step, x)  # [4]\n' in own
+    assert "getattr" not in Emitted(load_text(text.replace("START", "x").replace("near)", "_ + near)"))).source
+
+
 def test_branches_that_a_setting_counts_are_a_loop() -> None:
     source = Emitted(load_text(MIXTURE)).source
     assert "        for i in range(count):\n" in source
@@ -617,7 +641,7 @@ def parameterised(use: Use) -> str:
         numbers.append(found[0])
         return f"s{len(numbers)}"
 
-    call = re.sub(r"(?<![\w.])\d+(?![\w.])", named, use.call)
+    call = re.sub(r"(?<![\w.])\d+(?![\w.])", named, called(use))
     shape = ", ".join(re.sub(r"^\d+$", named, str(size)) for size in use.input)
     settings = ", ".join(f"s{i} = {n}" for i, n in enumerate(numbers, 1))
     library = "" if use.file == "prelude" else f"use std.{use.file} {{ {use.block} }}\n"

@@ -112,6 +112,8 @@ class ForwardWriter:
         for i, step in enumerate(steps):
             for value in step.inputs:
                 self.readers.setdefault(value, []).append(i)
+            for value in step.inputs[1:] if step.loop else ():
+                self.readers[value].append(i + 1)  # its name is read in every turn
         self.results = {*results, *later}
         for value in self.results:
             self.readers.setdefault(value, []).append(len(steps))
@@ -140,9 +142,10 @@ class ForwardWriter:
 
     def _loop(self, index: int, step: ForwardCall) -> None:
         """Turns that are alike: `for i in range(…): x = getattr(self, f"block{i}")(x)`."""
-        (source,), (result,) = step.inputs, step.results
-        if source in self.pending:
-            self._flush(source, index)
+        (source, *beside), (result,) = step.inputs, step.results
+        for value in (source, *beside):
+            if value in self.pending:
+                self._flush(value, index)
         before, name = self.names[source], self._name(result, step, index, 0)
         if name != before:
             self.lines.append(f"{INDENT * self.depth}{name} = {before}")
@@ -151,7 +154,8 @@ class ForwardWriter:
         turns = self.parameters.turns(loops, self.uses, stored=True)
         self.lines += looped([loops[0].word], breakable(turns, tight=True), self.depth)
         self.depth += 1
-        self._turn(name, step, [s.expression.arguments for s in same])  # type: ignore[union-attr]
+        others = [Atom(self.names[v]) for v in beside]
+        self._turn(name, others, step, [s.expression.arguments for s in same])  # type: ignore[union-attr]
         self.depth -= 1
 
     def _gather(self, index: int, step: ForwardCall) -> None:
@@ -184,14 +188,15 @@ class ForwardWriter:
         index = self.order[self._main_index()][id(step)]
         return [steps[index] for steps in self.others]
 
-    def _turn(self, name: str, step: ForwardCall, turns: Sequence[Sequence[Any]]) -> None:
-        """What a turn does to the value called `name`, in one line where it fits."""
+    def _turn(self, name: str, others: Sequence[Doc], step: ForwardCall, turns: Sequence[Sequence[Any]]) -> None:
+        """What a turn does to the value called `name`, beside `others`, in one line where it fits."""
         doc: Doc = Atom(name)
         for same in zip(*turns, strict=True):
-            again = self.parameters.write(same, self.uses, step.label, [doc], self._size, stored=True)
+            again = self.parameters.write(same, self.uses, step.label, [doc, *others], self._size, stored=True)
             if self._width(again) > WIDTH and flat(doc) != name:
                 self.lines += lay(doc, f"{name} = ", "", self.depth)
-                again = self.parameters.write(same, self.uses, step.label, [Atom(name)], self._size, stored=True)
+                read = [Atom(name), *others]
+                again = self.parameters.write(same, self.uses, step.label, read, self._size, stored=True)
             doc = again
         self.lines += commented(doc, f"{name} = ", self.shapes.comment(step), self.depth)
 

@@ -164,12 +164,12 @@ def _call(node: Node, access: str, inputs: tuple[Value, ...], label: str, row: l
 
 
 def _lay_loop(layout: ClassLayout, run: LayerRun) -> None:
-    first, last, loop = run.nodes[0], run.nodes[-1], run.repeated
+    last, loop = run.nodes[-1], run.repeated
     layout.attributes[f"{loop.base}{loop.start}"] = loop
     layout.access.update((n, layout.use.dialect.attribute(n.name)) for n in run.nodes)
     layout.followed.add(id(run.decisive))
     turn = Made("for", run.turn)
-    layout.steps.append(ForwardCall(last, turn, first.inputs, last.results, loop.base, row=tuple(run.nodes), loop=loop))
+    layout.steps.append(ForwardCall(last, turn, run.inputs, last.results, loop.base, row=tuple(run.nodes), loop=loop))
 
 
 def _row_of(layout: ClassLayout, prefix: str, names: dict[Node, str], repeats: Sequence[LayerRun]) -> Made | Either:

@@ -34,6 +34,8 @@ class LayerRun:
     """The author's count."""
     prefix: str
     """The label of their row, "" without one."""
+    inputs: tuple[Value, ...]
+    """What the first turn reads: what the turns hand on, and beside it what every turn reads."""
 
     def alone(self, row: Sequence[Node], chain: Collection[Node]) -> tuple[int, Node | None] | None:
         """At which count one layer alone has weights, so that it is called as the row is, and that layer.
@@ -100,7 +102,7 @@ def _region(part: Any) -> Region | None:
 def _stands_alone(use: BlockUse, node: Node) -> bool:
     spelling = use.spellings.get(node)
     plain = spelling is not None and spelling.module is not None and not (spelling.use or spelling.init)
-    return plain and node.shares is None and len(node.inputs) == len(node.results) == 1 and node.owns_weights()
+    return plain and node.shares is None and len(node.results) == 1 and node.owns_weights()
 
 
 def _run(
@@ -122,11 +124,12 @@ def _run(
     numbered = number.isdecimal() and all(n.name == f"{scope}{int(number) + i}" for i, n in enumerate(makers))
     module = use.spellings[makers[0]].module
     fixed = not term.names() or (numbered and _is_last(use, nodes, scope, int(number)))
-    if module and numbered and fixed and (size == 1 or not head):
+    beside = _beside(turns[0])
+    if module and numbered and fixed and (size == 1 or not head) and not (head and beside):
         count = traced(len(makers), term, given=True)
         repeated = Repeated(module, base, int(number), count, _counter(use))
-        turn = tuple(_call(use, n, repeated) for n in turns[0])
-        yield LayerRun(nodes, repeated, turn, region.decisive, head)
+        turn = tuple(_call(use, n, repeated, beside) for n in turns[0])
+        yield LayerRun(nodes, repeated, turn, region.decisive, head, (nodes[0].inputs[0], *beside))
 
 
 def _is_named(count: Any) -> bool:
@@ -134,9 +137,15 @@ def _is_named(count: Any) -> bool:
     return any(isinstance(p, syntax.Name | syntax.Attribute) for p in parts_of(count))
 
 
-def _call(use: BlockUse, node: Node, repeated: Repeated) -> Made | Infix:
+def _call(use: BlockUse, node: Node, repeated: Repeated, beside: Sequence[Value]) -> Made | Infix:
     called = None if node.owns_weights() else use.spellings[node].call
-    return called or Made(f"getattr(self, {repeated.name})", (Operand(),))
+    places = [0, *(beside.index(v) + 1 for v in node.inputs[1:])]
+    return called or Made(f"getattr(self, {repeated.name})", tuple(map(Operand, places)))
+
+
+def _beside(turn: Sequence[Node]) -> list[Value]:
+    """What the layers of a turn read beside the value that they hand on."""
+    return list(dict.fromkeys(v for node in turn for v in node.inputs[1:]))
 
 
 def _counter(use: BlockUse) -> str:
@@ -147,18 +156,20 @@ def _counter(use: BlockUse) -> str:
 
 
 def _is_step(use: BlockUse, node: Node) -> bool:
-    """Whether a layer is one call from one value to one value."""
-    single = len(node.inputs) == len(node.results) == 1 and node.shares is None
-    return single and (node.owns_weights() or use.spellings.get(node, Spelling()).call is not None)
+    """Whether a layer is one call that gives one value; one with weights may read several."""
+    single = len(node.results) == 1 and node.shares is None and node.inputs
+    called = len(node.inputs) == 1 and use.spellings.get(node, Spelling()).call is not None
+    return bool(single) and (node.owns_weights() or called)
 
 
 def _are_alike(use: BlockUse, counts: Mapping[Value, int], turns: Sequence[Sequence[Node]]) -> bool:
     """Whether turns follow each other, each the same as the first, and leave the shape as it is."""
     nodes = list(chain(*turns))
-    linked = all(b.inputs == a.results and counts[a.results[0]] == 1 for a, b in pairwise(nodes))
+    linked = all(b.inputs[:1] == a.results and counts[a.results[0]] == 1 for a, b in pairwise(nodes))
+    same = all([n.inputs[1:] for n in turn] == [n.inputs[1:] for n in turns[0]] for turn in turns)
     first, last = (asked(use.types[v].shape) for v in (turns[0][0].inputs[0], turns[0][-1].results[0]))
     keys = [[_key((use.spellings[n].module, use.spellings[n].call)) for n in turn] for turn in turns]
-    return linked and first == last and all(key == keys[0] for key in keys)
+    return linked and same and first == last and all(key == keys[0] for key in keys)
 
 
 def _is_last(use: BlockUse, nodes: list[Node], base: str, start: int) -> bool:
