@@ -66,6 +66,7 @@ ADAM = "adam(lr=0.001, eps=0.0001, weight_decay=0.01)"
 ADAMW = "adamw(lr=0.002, eps=0.0001, no_decay=true)"
 
 GPT = {"vocab": "96", "width": "16", "heads": "2", "depth": "2"}
+LLAMA = {**GPT, "heads": "4", "kv_heads": "2", "hidden": "24"}
 QUICK: dict[str, dict[str, Any]] = {
     "LeNet": {},
     "MLP": {"optimizer": "adagrad(lr=0.02, lr_decay=0.1)"},
@@ -91,6 +92,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "ViTDigits": {"settings": {"width": "8", "depth": "2", "drop": "0"}, "optimizer": ADAMW},
     "GPTChars": {"sizes": {"T": 9}, "settings": GPT, "optimizer": ADAMW, "data": 'text("nowhere")'},
     "GPT2": {"sizes": {"T": 9}, "settings": GPT, "optimizer": ADAM, "data": 'text("nowhere")', "accumulate": "1"},
+    "LlamaChars": {"sizes": {"T": 9}, "settings": LLAMA, "optimizer": ADAMW, "data": 'text("nowhere")'},
     "CharRNN": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": ADAM},
     "CharRNNFused": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": MOMENTUM},
     "Hello": {"recipe": TEXTS, "sizes": {"T": 4}, "optimizer": "adagrad(lr=0.1)"},
@@ -114,6 +116,8 @@ SLOW: dict[str, dict[str, Any]] = {
     "ViTB16": {**OURS, "data": 'imagefolder("nowhere")', "image": 64, "settings": {"drop": "0"}, **CLIPPED},
     "ViTS16": {"recipe": IMAGES, "image": 64, "settings": {"drop": "0"}, **CLIPPED},
     "ConvNeXtT": {"sizes": {"H": 64, "W": 64}, **OURS, **CLIPPED},
+    "Llama2": {"sizes": {"T": 9}, "settings": LLAMA, "optimizer": ADAMW, "data": 'text("nowhere")', "accumulate": "1"},
+    "Llama32": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": LLAMA, "optimizer": ADAM},
     "UNet": {"recipe": WHOLE, "sizes": {"H": 188, "W": 188}, "settings": {"width": "2"}, "optimizer": ADAM},
 }
 """The other nets: more of the same."""

@@ -53,6 +53,7 @@ ANY = images((33, 47), (64, 40))
 VALID = images((188, 204), (190, 188))
 PADDED = images((16, 48), (64, 32))
 NARROW = (("width", 4),)
+LLAMA = (("vocab", 11), ("width", 16), ("heads", 4), ("kv_heads", 2), ("hidden", 24), ("depth", 2))
 HIDDEN = (("vocab", 11), ("hidden", 7))
 
 SMALL = [
@@ -80,6 +81,9 @@ SMALL = [
     Small("vit", "ViTDigits", (("width", 8), ("depth", 2))),
     Small("gpt", "GPT2", (("vocab", 11), ("width", 8), ("heads", 2), ("depth", 2)), STEPS),
     Small("gpt", "GPTChars", (("vocab", 11), ("width", 8), ("heads", 2), ("depth", 2)), STEPS),
+    Small("llama", "Llama2", LLAMA, STEPS),
+    Small("llama", "Llama32", LLAMA, STEPS),
+    Small("llama", "LlamaChars", LLAMA, STEPS),
 ]
 
 LARGE = [

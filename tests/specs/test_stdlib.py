@@ -221,16 +221,19 @@ def positions(w: Weights, x: Tensor) -> Tensor:
     return x + torch.tensor(table)
 
 
-def rotary(base: float) -> Reference:
+def angles(x: Tensor, base: float, pairs: int) -> Tensor:
+    return torch.arange(x.shape[-2])[:, None] / base ** (torch.arange(pairs) / pairs)
+
+
+def turn(x: Tensor, angle: Tensor) -> Tensor:
     """Pairs of features as complex numbers, each turned."""
+    low, high = x.chunk(2, -1)
+    turned = torch.complex(low, high) * torch.polar(torch.ones_like(angle), angle)
+    return torch.cat([turned.real, turned.imag], -1)
 
-    def compute(w: Weights, x: Tensor) -> Tensor:
-        steps, half = x.shape[-2], x.shape[-1] // 2
-        angles = torch.arange(steps)[:, None] / base ** (torch.arange(half) / half)
-        turned = torch.complex(x[..., :half], x[..., half:]) * torch.polar(torch.ones_like(angles), angles)
-        return torch.cat([turned.real, turned.imag], -1)
 
-    return compute
+def rotary(base: float) -> Reference:
+    return lambda w, x: turn(x, angles(x, base, x.shape[-1] // 2))
 
 
 USES = [
@@ -265,17 +268,21 @@ USES = [
         encoder_layer(False, 0.5),
     ),
     Use("transformer", "positions(6, 16)", (6, 16), (6, 16), positions),
+    Use("transformer", "angles(6, 8, base=500)", (6, 8), (6, 8), lambda w, x: x + angles(x, 500, 8)),
+    Use("transformer", "turned", (2, 6, 8), (2, 6, 8), lambda w, x: turn(x, x[..., :4])),
     Use("transformer", "rotary", (2, 6, 8), (2, 6, 8), rotary(10000)),
     Use("transformer", "rotary(base=500)", (6, 8), (6, 8), rotary(500)),
 ]  # fmt: skip
 
 
-ADDED = ("positions",)
+ADDED = ("positions", "angles")
 """Blocks that take nothing."""
 
 
 def called(use: Use) -> str:
-    """A use as a row has it."""
+    """A use as a row has it: what turns takes the first half of its features as angles."""
+    if use.block == "turned":
+        return "(x, x -> slice(-1, end=4)) -> turned"
     return f"x + {use.call}" if use.block in ADDED else use.call
 
 
@@ -362,7 +369,7 @@ def test_onnx_computes_the_same(use: Use) -> None:
 @pytest.mark.parametrize("use", USES, ids=str)
 def test_a_block_stands_behind_itself(use: Use) -> None:
     """Used twice in a row with weights of its own where its shape allows it, else twice side by side."""
-    twice = use.output == use.input and use.block not in ADDED
+    twice = use.output == use.input and use.block not in (*ADDED, "turned")
     net = net_of(use, use.call) if twice else net_of(use)
     single = analyze(net_of(use)).totals.params
     assert analyze(net).totals.params == (2 * single if twice else single)
