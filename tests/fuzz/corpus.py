@@ -7,6 +7,7 @@ import re
 from functools import cache
 from pathlib import Path
 
+import drawn_rows
 from drawn_nets import Drawing
 
 ROOT = Path(__file__).parent.parent.parent
@@ -46,7 +47,9 @@ def texts() -> tuple[str, ...]:
 
 def some(chance: random.Random) -> str:
     """One of the texts, or a net drawn at random."""
-    return Drawing(chance.randrange(10**9)).text() if chance.random() < 0.15 else chance.choice(texts())
+    if chance.random() < 0.15:
+        return Drawing(chance.randrange(10**9)).text()
+    return drawn_rows.Drawing(chance.randrange(10**9)).text() if chance.random() < 0.1 else chance.choice(texts())
 
 
 NEIGHBOURS = {

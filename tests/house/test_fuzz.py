@@ -180,6 +180,12 @@ def test_memory_has_a_bound() -> None:
     assert (breach.rule, breach.said[:11]) == ("raised", "MemoryError")
 
 
+def test_every_sign_of_the_grammar_can_be_drawn() -> None:
+    expansions, fixed = rules()
+    signs = {s.name for ways in expansions.values() for way in ways for s in way if s.is_term}
+    assert signs - set(fixed) == {"NAME", "NUMBER", "STRING"}
+
+
 # ---------------------------------------------------------------- the smallest text
 
 
