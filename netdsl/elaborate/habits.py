@@ -127,6 +127,8 @@ def whole_numbers(op: type[Op], call: str, value: Any) -> str | None:
     """Help for a layer of real numbers that words, or other whole numbers, come into."""
     if not isinstance(value, Value) or value.type.dtype is not DType.INT or op.name in ("embedding", "one_hot"):
         return None
+    if op.name == "noise":
+        return f"the numbers themselves are not read: write `to(float) -> {call or op.name}`"
     if value.type.rank <= 1:
         after = f" -> {call}" if call else ""
         return f"whole numbers, such as those of words, are looked up first: write `embedding(1000, 64){after}`"

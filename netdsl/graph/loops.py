@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from netdsl.base.record import record
 from netdsl.dims.tensors import Value
-from netdsl.graph import Graph, Node, Recurrent
+from netdsl.graph import Block, Graph, Node, Recurrent
+from netdsl.ops.noise import Noise
 
 
 @record
@@ -35,13 +36,19 @@ def parted(loop: Recurrent) -> Parted:
     known, made = set(loop.given), _sources(nodes)
     early: set[Node] = set()
     for node in nodes:
-        if not known.isdisjoint(node.inputs) and all(v in known or v in made for v in node.inputs):
+        if not _draws(node) and not known.isdisjoint(node.inputs) and all(v in known or v in made for v in node.inputs):
             early.add(node)
             known.update(node.results)
             early.update(made[v] for v in node.inputs if v in made)
     once, each = [n for n in nodes if n in early], [n for n in nodes if n not in early]
     ends = [*(o.value for o in loop.body.outputs), *(s.following for s in loop.states)]
     return Parted(once, each, _read(each, ends, [*loop.given, *(v for n in once for v in n.results)]))
+
+
+def _draws(node: Node) -> bool:
+    """Whether there is noise in it, which every step draws anew."""
+    ops = (n.op for _, n in node.op.body.walk()) if isinstance(node.op, Block) else (node.op,)
+    return any(isinstance(op, Noise) for op in ops)
 
 
 def _sources(nodes: Iterable[Node]) -> dict[Value, Node]:

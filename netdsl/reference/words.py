@@ -9,6 +9,7 @@ FAMILIES: dict[str, str] = {
     "pool": "Pooling",
     "normalize": "Normalisation",
     "dropout": "Dropout",
+    "noise": "Noise",
     "resize": "Resizing and unpooling",
     "sample": "Reading between pixels",
     "shape": "Joining and rearranging",
@@ -30,6 +31,7 @@ SETTINGS: dict[str, str] = {
     "absent": "what a class counts that is neither labelled nor predicted",
     "activation": "the function at the end of each step",
     "affine": "whether a learned scale and shift follow",
+    "always": "whether numbers are drawn at inference too",
     "align_corners": "whether the corner pixels stay in place",
     "alpha": "the factor before the exponential part",
     "amount": "the width of the rim",
@@ -109,6 +111,10 @@ OWN: dict[str, dict[str, str]] = {
     "grid_sample": {"mode": "how what lies between pixels is read", "pad": "what is read beyond the rim"},
     "rmsnorm": {"eps": "added to the mean square; `none`, which is not written, is 2 to the power of -23"},
     "multihead_attention": {"bias": "whether the projections of queries, keys, values and result have one"},
+    "noise": {
+        "kind": "the distribution",
+        "shape": "the size of each axis of a sample; `none` is that of what comes in",
+    },
     "normalize": {"eps": "what divides where the norm is smaller"},
     "pixel_unshuffle": {"factor": "how many times smaller each axis becomes"},
 }
@@ -152,7 +158,7 @@ RECIPE: dict[str, str] = {
 ROWS: dict[str, str] = {
     "epochs": "how often the training split is gone through",
     "batch": "samples in one step",
-    "seed": "what weights, order and dropout start from",
+    "seed": "what weights, order, dropout and noise start from",
     "clip": "the largest norm that the whole gradient may have",
     "accumulate": "batches that one optimizer step adds up",
     "precision": "mixed precision on a device that has it",
@@ -231,8 +237,9 @@ Everything is counted from shapes alone, for one batch at inference. Three numbe
 | everything that only moves numbers | 0 | 0 | 0 |
 
 What moves numbers: `flatten`, `reshape`, `concat`, `split`, `crop`, `pad`, `slice`, `transpose`, `resize` to the
-nearest, `unpool`, `max_unpool`, `last`, `roll`, `sort`, `detach`, `to`, `where`, and `dropout`, `spatial_dropout` and
-`drop_path` at inference. Biases of recurrent layers are bias additions: `gates · biases` a unit and step. An operation
-that does not state a number is listed under the report's table as not counted.
+nearest, `unpool`, `max_unpool`, `last`, `roll`, `sort`, `detach`, `to`, `where`, and `dropout`, `spatial_dropout`,
+`drop_path` and `noise` at inference; what it costs to draw numbers there (`always=true`) is not counted. Biases of
+recurrent layers are bias additions: `gates · biases` a unit and step. An operation that does not state a number is
+listed under the report's table as not counted.
 """
 """What is counted, as the operations state it."""

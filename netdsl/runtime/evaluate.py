@@ -18,12 +18,13 @@ from netdsl.runtime.engines.checkpoint import load_tensors, load_weights
 from netdsl.runtime.engines.device import choose_device
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import data_of, departures, known_of, plan_of, recipe_of
-from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, build_module, named, output_names
+from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, build_module, drawing, named, output_names
 from netdsl.runtime.scoring.ranges import split_check
 from netdsl.runtime.scoring.terms import evaluation
 from netdsl.runtime.sessions.opening import check_outputs, open_quietly, run_once
 
-Predictor = Callable[[dict[str, Tensor]], Mapping[str, Tensor]]
+Predictor = Callable[[dict[str, Tensor], int], Mapping[str, Tensor]]
+"""`(fields, number of the batch) -> outputs`; what is drawn follows from the number."""
 
 
 def evaluate(
@@ -40,8 +41,9 @@ def evaluate(
     where = choose_device(device)
     names = [value.name for value in net.inputs]
 
-    def forward(fields: dict[str, Tensor]) -> Mapping[str, Tensor]:
-        return named(module(*(fields[n] for n in names)), output_names(net, False))
+    def forward(fields: dict[str, Tensor], number: int) -> Mapping[str, Tensor]:
+        with drawing(net, number):
+            return named(module(*(fields[n] for n in names)), output_names(net, False))
 
     return score(net, forward, split, data, where)
 
@@ -58,8 +60,8 @@ def evaluate_onnx(
     recipe = recipe_of(net)
     check_outputs(session, net, {v.name for t in (*recipe.losses, *recipe.metrics) for v in t.graph.inputs})
 
-    def forward(fields: dict[str, Tensor]) -> Mapping[str, Tensor]:
-        found = run_once(session, {name: value.numpy() for name, value in fields.items()})
+    def forward(fields: dict[str, Tensor], number: int) -> Mapping[str, Tensor]:
+        found = run_once(session, {name: value.numpy() for name, value in fields.items()}, number)
         return {name: torch.from_numpy(value) for name, value in found.items()}
 
     return score(net, forward, split, data, torch.device("cpu"))
@@ -76,8 +78,8 @@ def score(net: Net, forward: Predictor, split: str, data: Data | None, device: t
     scoring = Scoring(net, plan.losses, plan.metrics).to(device)
     totals = RunningTotals()
     feed = Feed(samples, device, plan.workers, split_check(net, plan, split))
-    for fields in feed.batches(cut(np.arange(len(samples)), plan.batch)):
-        values = {**fields, **forward(fields)}
+    for number, fields in enumerate(feed.batches(cut(np.arange(len(samples)), plan.batch))):
+        values = {**fields, **forward(fields, number)}
         scoring.loss(totals, values)
         scoring.count(totals, values)
     found = scoring.result(totals)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from netdsl.base.errors import RunError
 from netdsl.dims import at
 from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Net
+from netdsl.ops.noise import Noise, draws
 from netdsl.runtime.engines.checkpoint import load_tensors, load_weights
 from netdsl.runtime.scoring.pytorch import build_module, named, output_names
 from netdsl.runtime.scoring.ranges import Ranges
@@ -42,6 +44,8 @@ class Parity:
     sizes: dict[str, int]
     device: str
     outputs: list[Difference]
+    still: bool = False
+    """Whether noise that the net asks for at inference was left out: each engine draws numbers of its own."""
 
     @property
     def worst(self) -> float:
@@ -58,8 +62,10 @@ def parity(
 ) -> Parity:
     """Compute a net with both engines on a CPU, on one random input, with the same weights.
 
-    Weights are read from a safetensors file, or drawn from `seed`. `sizes` gives the net's symbols numbers.
+    Weights are read from a safetensors file, or drawn from `seed`. `sizes` gives the net's symbols numbers. Noise that
+    the net draws at inference (`always=true`) is 0 in both.
     """
+    drawn, net = net, still(net)
     known = {**net.defaults, **(sizes or {})}
     missing = [s for s in net.symbols if s not in known]
     if missing:
@@ -72,7 +78,18 @@ def parity(
         result = module(*(torch.from_numpy(inputs[v.name]) for v in net.inputs))
     ours = {n: v.detach().numpy() for n, v in named(result, output_names(net, False)).items()}
     theirs = run_once(open_net(net, {k: v.numpy() for k, v in module.state_dict().items()}, "cpu"), inputs)
-    return Parity(net.name, batch, dict(known), "cpu", [compare(n, ours[n], theirs[n]) for n in ours])
+    return Parity(net.name, batch, dict(known), "cpu", [compare(n, ours[n], theirs[n]) for n in ours], net is not drawn)
+
+
+def still(net: Net) -> Net:
+    """The net without noise at inference: itself where it draws none, else a copy."""
+    if not draws(node.op for _, node in net.walk()):
+        return net
+    made = deepcopy(net)
+    for _, node in made.walk():
+        if isinstance(node.op, Noise):
+            node.op.always = False
+    return made
 
 
 def random_inputs(net: Net, sizes: Mapping[str, int], seed: int, batch: int) -> dict[str, Array]:

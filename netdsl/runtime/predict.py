@@ -120,6 +120,8 @@ def net_of(session: Session) -> Net:
     """The inputs of an ONNX file as those of a net, symbols for its open sizes."""
     inputs: list[Value] = []
     for port in session.inputs:
+        if port.name == session.seeded:
+            continue
         shape = tuple(d if isinstance(d, int) else Dim.symbol(d or "size") for d in port.shape[1:])
         kind = {"f": DType.FLOAT, "i": DType.INT, "b": DType.BOOL}[port.dtype.kind]
         inputs.append(Value(port.name, TensorType(shape, kind)))

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from cases.case import Case
 
 FAMILIES = (
-    "activation", "arithmetic", "attention", "compare", "conv", "cut", "dropout", "linear", "loss", "metric", "normalize", "pool",
+    "activation", "arithmetic", "attention", "compare", "conv", "cut", "dropout", "linear", "loss", "metric", "noise", "normalize",
+    "pool",
     "recurrent", "reduce", "resize", "sample", "shape", "sort", "value", "whole",
 )  # fmt: skip
 

@@ -36,7 +36,9 @@ from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Net
+from netdsl.ops.activation import Detach
 from netdsl.ops.dropout import Dropout
+from netdsl.ops.noise import Noise
 from netdsl.ops.normalize import Batchnorm
 from netdsl.program import load_text
 from netdsl.runtime.scoring.pytorch import named, output_names
@@ -58,12 +60,14 @@ class Case:
     """Sizes to run at; without them, some that the net takes."""
 
     def load(self, train: str = "") -> Net:
-        """The net; `train` replaces its recipe. Dropout drops nothing, as each engine draws masks of its own."""
+        """The net; `train` replaces its recipe. Dropout drops nothing and noise is its input: engines draw their own."""
         settings = {name: str(value) for name, value in self.settings}
         net = load_text(f"{bare(self.text)}\n{train}", "case.net", settings).net(self.net)
         for _, node in net.walk():
             if isinstance(node.op, Dropout):
                 object.__setattr__(node.op, "rate", 0.0)
+            if isinstance(node.op, Noise) and node.op.shape is None:
+                node.op = Detach(node.op.x)
         return net
 
     def smooth(self) -> Case:

@@ -118,7 +118,7 @@ FLAT = {
     "greater",
 }
 FLAT |= {"greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not"}
-SMOOTH = sorted(set(TEXTS) - BATCH_ONLY - FLAT - {"dropout", "spatial_dropout", "drop_path"})
+SMOOTH = sorted(set(TEXTS) - BATCH_ONLY - FLAT - {"dropout", "spatial_dropout", "drop_path", "noise"})
 
 
 @pytest.mark.parametrize("name", SMOOTH)

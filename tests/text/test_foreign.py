@@ -603,7 +603,7 @@ def test_declared_words_are_there(here: str) -> None:
 def test_what_may_stand_by_place_is_decided_for_every_operation() -> None:
     """The whole table: whoever adds an operation decides, and says so here."""
     by_place = {op.name: op.positional for op in REGISTRY.values() if op.positional}
-    two = {"conv", "conv_transpose", "locally_connected", "embedding", "clamp", "roll"}
+    two = {"conv", "conv_transpose", "locally_connected", "embedding", "clamp", "roll", "noise"}
     one = {"linear", "maxpool", "avgpool", "adaptive_avgpool", "adaptive_maxpool", "groupnorm", "lrn", "dropout"}
     one |= {
         "spatial_dropout",
@@ -695,7 +695,7 @@ def number_for(name: str) -> str:
 
 def told(name: str, *extra: str) -> str:
     """The help for words behind what a layer takes by its place."""
-    numbers = [number_for(name)] * REGISTRY[name].positional
+    numbers = ["normal", "3"] if name == "noise" else [number_for(name)] * REGISTRY[name].positional
     found = check_text(net("x [16, 32, 32]", f"{name}({', '.join([*numbers, *extra])})"))
     assert [d.code for d in found if d.severity == "error"] == ["too-many-settings"]
     return found[0].help or ""
@@ -732,7 +732,9 @@ def test_a_switch_by_its_place_is_turned_on(name: str, switch: str) -> None:
     assert f"{switch}=true" in written(told(name, switch))
 
 
-@pytest.mark.parametrize("name", [n for n in OPERATIONS if REGISTRY[n].positional and n not in ("lstm", "gru", "to")])
+@pytest.mark.parametrize(
+    "name", [n for n in OPERATIONS if REGISTRY[n].positional and n not in ("lstm", "gru", "to", "noise")]
+)
 def test_an_activation_by_its_place_follows_the_layer(name: str) -> None:
     words = {w for f in REGISTRY[name].settings() if f.kind for w in f.kind.words()}
     numbers = ", ".join([number_for(name)] * REGISTRY[name].positional)

@@ -62,6 +62,11 @@ class NodeBuilder:
     def ints(self, *values: int) -> TensorName:
         return self.constant(list(values), "int64")
 
+    def seed(self) -> tuple[TensorName, int]:
+        ledger = self.scope.ledger
+        ledger.draws += 1
+        return self.scope.seed or ledger.seed(), ledger.draws
+
     def shape_of(self, name: TensorName, start: int | None = None, end: int | None = None) -> TensorName:
         bounds = {k: v for k, v in (("start", start), ("end", end)) if v is not None}
         return self.scope.once(self.path, "Shape", [name], **bounds)

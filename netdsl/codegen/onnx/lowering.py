@@ -54,6 +54,9 @@ class Builder(Protocol):
     def ints(self, *values: int) -> TensorName:
         """A 1-D int64 constant."""
 
+    def seed(self) -> tuple[TensorName, int]:
+        """The seed of a run, an int64 number that becomes an input, and a number that no other place that draws has."""
+
     def shape_of(self, name: TensorName, start: int | None = None, end: int | None = None) -> TensorName:
         """The runtime shape of a tensor (or a slice of it) as a 1-D int64 tensor."""
 

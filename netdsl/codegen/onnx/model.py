@@ -25,7 +25,7 @@ from netdsl.codegen.onnx.draft import (
 from netdsl.codegen.onnx.lower import Lowering, NodePlace, first_paths
 from netdsl.codegen.onnx.lowering import TensorName
 from netdsl.codegen.onnx.passes import finished
-from netdsl.codegen.onnx.scope import GraphScope, Ledger, ValueNames, names_used
+from netdsl.codegen.onnx.scope import GraphScope, Ledger, ValueNames, names_used, seed_input, seed_property
 from netdsl.codegen.onnx.sizes import RuntimeSizes
 from netdsl.codegen.onnx.weights import WeightsError, check_weights, initial, stored
 from netdsl.dims.extent import symbols_of
@@ -98,13 +98,13 @@ def assemble(
     proto = helper.make_graph(
         nodes,
         net.name,
-        [ledger.info(v.name, v.type) for v in inputs],
+        [*(ledger.info(v.name, v.type) for v in inputs), *seed_input(ledger)],
         [ledger.info(o.name, o.value.type) for o in graph.outputs],
         [tensor for name, tensor in ledger.constants.items() if name in used],
         doc_string=net.doc,
         value_info=[ledger.info(name, kind) for name, kind in scope.types.items() if name in arrows],
     )
-    model = make_model(proto, net.doc, properties(net, trained))
+    model = make_model(proto, net.doc, {**properties(net, trained), **seed_property(ledger)})
     held = {key: w for key, w in ledger.weights.items() if ledger.called.get(key, key) in used}
     return Draft(model, held, ledger.called)
 

@@ -13,18 +13,22 @@ import numpy as np
 from onnx import GraphProto, helper, numpy_helper
 
 from netdsl.codegen.onnx.builder import NodeBuilder
-from netdsl.codegen.onnx.lowering import TensorName
+from netdsl.codegen.onnx.lowering import TensorName, rules
 from netdsl.codegen.onnx.scan import own_names
 from netdsl.codegen.onnx.scope import NUMPY, GraphScope, ValueNames, named
 from netdsl.codegen.onnx.simplify import simplify
 from netdsl.codegen.onnx.unroll import steps_of, unroll
 from netdsl.dims import Extent
-from netdsl.dims.tensors import TensorType, Value
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.graph import Graph, Node, Recurrent, State
 from netdsl.graph.loops import parted
+from netdsl.ops.backward.dropout import StepSeeds
+from netdsl.ops.noise import draws
 
 if TYPE_CHECKING:
     from netdsl.codegen.onnx.lower import Lowering, NodePlace
+
+SEED = TensorType((), DType.INT, batched=False)
 
 Samples = dict[tuple[Extent, ...], TensorName]
 """How many there are, by the axes that lie in the batch: inside `along` every item is one."""
@@ -47,16 +51,18 @@ def write_recurrent(
     axes = [int(v.type.batched) for v in stacked]
     length = steps_of(sequences[0].shape[0], build)
     if length is None:
-        body = steps.body(scope)
+        drawing = draws(n.op for _, n in block.body.walk())
+        read += [(_seeds(sequences[0], read[0][0], build), 0)] if drawing else []
+        body = steps.body(scope, drawing)
         results = build.nodes(
             "Scan",
             [*initial, *(name for name, _ in read)],
             len(body.output),
             body=body,
-            num_scan_inputs=len(sequences),
+            num_scan_inputs=len(read),
             scan_input_axes=[axis for _, axis in read],
             **({"scan_output_axes": axes} if axes else {}),
-            **_directions(block),
+            **_directions(block, len(read)),
         )
     else:
 
@@ -84,11 +90,19 @@ def _samples(lowering: Lowering, sequences: Sequence[Value], names: ValueNames, 
     return found
 
 
-def _directions(block: Recurrent) -> dict[str, list[int]]:
+def _seeds(like: Value, sequence: TensorName, build: NodeBuilder) -> TensorName:
+    """A seed for each step, where steps draw numbers."""
+    seed, _ = build.seed()
+    op = StepSeeds(Value("seed", SEED), like)
+    made: TensorName = rules.rule(op)(op, [seed, sequence], build)
+    return made
+
+
+def _directions(block: Recurrent, count: int) -> dict[str, list[int]]:
     """Attributes of a scan that begins at the end; an empty list is none to ONNX."""
     if not block.reverse:
         return {}
-    directions = {"scan_input_directions": [1] * len(block.sequences)}
+    directions = {"scan_input_directions": [1] * count}
     if block.body.outputs:
         directions["scan_output_directions"] = [1] * len(block.body.outputs)
     return directions
@@ -161,9 +175,14 @@ class ScanStep:
             for v, whole in _leaving(self.node, self.block)
         ]
 
-    def body(self, outside: GraphScope) -> GraphProto:
-        """One step: states, then one element of each sequence; gives the next states, then the step's outputs."""
+    def body(self, outside: GraphScope, drawing: bool) -> GraphProto:
+        """One step: states, then one element of each sequence; gives the next states, then the step's outputs.
+
+        Where numbers are drawn the seed of the step comes last.
+        """
         scope, path, block = GraphScope(outside.ledger), self.at.path, self.block
+        seeds = [outside.ledger.unique(f"{path}/seed")] if drawing else []
+        scope.seed = seeds[0] if seeds else outside.seed
         scope.types.update({name: outside.types[name] for name in self.seen.values() if name in outside.types})
         entering = [*(s.current for s in block.states), *block.sequences]
         inner = {v: outside.ledger.unique(f"{path}/{v.name}") for v in entering}
@@ -176,7 +195,10 @@ class ScanStep:
         return helper.make_graph(
             nodes,
             path,
-            [scope.ledger.info(inner[v], v.type) for v in entering],
+            [
+                scope.ledger.info(n, t)
+                for n, t in (*((inner[v], v.type) for v in entering), *((n, SEED) for n in seeds))
+            ],
             [scope.ledger.info(name, kind) for name, kind in zip(results, kinds, strict=True)],
             value_info=[scope.ledger.info(n, t) for n, t in scope.types.items() if n in arrows],
         )

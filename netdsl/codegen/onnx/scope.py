@@ -27,6 +27,9 @@ NUMPY: dict[DType, np.dtype[Any]] = {
     DType.BOOL: np.dtype("?"),
 }
 
+SEED = "seed"
+"""What the input is called by which drawn numbers are other ones."""
+
 
 class Ledger:
     """ValueNames, constants and weights of a whole model, bodies of recurrences included."""
@@ -45,7 +48,16 @@ class Ledger:
         self.constants: dict[str, TensorProto] = {}
         self.contractions: set[str] = set()
         """Names of the nodes that belong to operations with multiply-accumulates."""
+        self.draws = 0
+        """How many places draw numbers."""
+        self.seeded: TensorName | None = None
+        """The input that such numbers follow from, if there are any."""
         self._names: dict[tuple[str, tuple[int, ...], bytes], TensorName] = {}
+
+    def seed(self) -> TensorName:
+        """The input that drawn numbers follow from: `seed`, unless that is taken."""
+        self.seeded = self.seeded or self.unique(SEED)
+        return self.seeded
 
     def unique(self, wanted: str) -> TensorName:
         """The name, with a number behind it when it is taken."""
@@ -90,6 +102,8 @@ class GraphScope:
         self.ledger = ledger
         self.nodes: list[NodeProto] = []
         self.types: dict[str, TensorType] = {}
+        self.seed: TensorName | None = None
+        """In the body of a loop, the seed of a step."""
         self.computed: dict[tuple[object, ...], TensorName] = {}
 
     def add(
@@ -116,6 +130,17 @@ class GraphScope:
         if key not in self.computed:
             self.computed[key] = self.add(path, op_type, inputs, attributes)[0]
         return self.computed[key]
+
+
+def seed_input(ledger: Ledger) -> list[ValueInfoProto]:
+    """The input that drawn numbers follow from, where there are any."""
+    kind = TensorType((), DType.INT, batched=False)
+    return [ledger.info(ledger.seeded, kind)] if ledger.seeded else []
+
+
+def seed_property(ledger: Ledger) -> dict[str, str]:
+    """What the file says of that input."""
+    return {"netdsl.seed": ledger.seeded} if ledger.seeded else {}
 
 
 def names_used(nodes: Iterable[NodeProto]) -> set[str]:

@@ -16,7 +16,7 @@ from netdsl.codegen.onnx.lower import Lowering, NodePlace, first_paths
 from netdsl.codegen.onnx.lowering import TensorName
 from netdsl.codegen.onnx.model import properties
 from netdsl.codegen.onnx.passes import finished
-from netdsl.codegen.onnx.scope import ELEMENTS, GraphScope, Ledger, ValueNames, names_used
+from netdsl.codegen.onnx.scope import ELEMENTS, GraphScope, Ledger, ValueNames, names_used, seed_input, seed_property
 from netdsl.codegen.onnx.sizes import RuntimeSizes
 from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import Value
@@ -125,10 +125,19 @@ class _Writer:
         graph = helper.make_graph(
             nodes,
             f"{self.net.name}_scoring",
-            [*inputs, *(helper.make_tensor_value_info(k, ELEMENTS[w.dtype], w.shape) for k, w in own.items())],
+            [
+                *inputs,
+                *seed_input(ledger),
+                *(helper.make_tensor_value_info(k, ELEMENTS[w.dtype], w.shape) for k, w in own.items()),
+            ],
             [ledger.info(name, value.type) for name, value in self.outputs],
             [tensor for name, tensor in ledger.constants.items() if name in used],
         )
-        draft = Draft(make_model(graph, self.net.doc, {**properties(self.net), "netdsl.kind": "scoring"}), own)
+        draft = Draft(
+            make_model(
+                graph, self.net.doc, {**properties(self.net), "netdsl.kind": "scoring", **seed_property(ledger)}
+            ),
+            own,
+        )
         check(draft)
         return draft

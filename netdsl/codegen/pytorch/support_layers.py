@@ -145,6 +145,26 @@ class DropPath(nn.Module):
         return x * F.dropout(ones, self.rate)
 '''
 
+NOISE = '''
+class Noise(nn.Module):
+    """While training, numbers drawn anew for each sample; zero otherwise."""
+
+    def __init__(self, kind, shape=None):
+        super().__init__()
+        self.kind = kind
+        self.shape = shape
+
+    def forward(self, x):
+        zeros = x.new_zeros(x.shape if self.shape is None else (len(x), *self.shape))
+        if not self.training:
+            return zeros
+        if self.kind == "normal":
+            return zeros.normal_()
+        if self.kind == "uniform":
+            return zeros.uniform_()
+        return -zeros.exponential_().log()
+'''
+
 MASKED_ATTENTION = '''
 class MaskedAttention(nn.MultiheadAttention):
     """Attention with any axes before the last two, and a mask of the scores.
@@ -206,6 +226,7 @@ LAYERS: dict[str, str] = {
     **{f"PaddedConv{rank}d": PADDED_CONV.format(rank=rank).strip() for rank in (1, 2, 3)},
     "LocallyConnected": LOCALLY_CONNECTED.strip(),
     "DropPath": DROP_PATH.strip(),
+    "Noise": NOISE.strip(),
     "MaskedAttention": MASKED_ATTENTION.strip(),
     "GroupedAttention": GROUPED_ATTENTION.strip(),
     "OneHot": ONE_HOT.strip(),

@@ -20,7 +20,7 @@ from netdsl.runtime.engines.engine import BatchFields
 from netdsl.runtime.engines.optimizers import make_optimizer
 from netdsl.runtime.runs.recipes import Plan
 from netdsl.runtime.runs.tensorfile import beneath, under
-from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, build_module, named, output_names
+from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, build_module, drawing, named, output_names
 from netdsl.runtime.scoring.ranges import split_check
 
 
@@ -131,8 +131,9 @@ class TorchEngine:
     def score(self, fed: Iterator[BatchFields], totals: RunningTotals) -> None:
         self.model.eval()
         plain = self.accelerator.unwrap_model(self.model)
-        for fields in fed:
-            values = self._forward(plain, fields, False)
+        for number, fields in enumerate(fed):
+            with drawing(self.net, number):
+                values = self._forward(plain, fields, False)
             self.scoring.loss(totals, values)
             self.scoring.count(totals, values)
 

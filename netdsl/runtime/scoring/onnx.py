@@ -25,7 +25,7 @@ from netdsl.runtime.scoring.ranges import split_check
 from netdsl.runtime.scoring.terms import Terms, evaluation
 from netdsl.runtime.scoring.totals import RunningTotals
 from netdsl.runtime.sessions.binding import Device, DeviceBinding
-from netdsl.runtime.sessions.opening import open_quietly
+from netdsl.runtime.sessions.opening import open_quietly, seed_of
 
 
 class OnnxScoring:
@@ -38,10 +38,11 @@ class OnnxScoring:
         self.weights = self.graph.draft.weights
 
     def score(self, fed: Iterable[Mapping[str, Array]], held: Mapping[str, object], totals: RunningTotals) -> None:
-        """Add losses and counts of batches, computed with the held weights."""
+        """Add losses and counts of batches, computed with the held weights; what is drawn follows from their number."""
         binding = DeviceBinding(self.session, {name: held[name] for name in self.weights}, {})
-        for fields in fed:
-            add_batch(self.terms, self.graph, {**fields, **binding.run(fields)}, size_of(fields), totals)
+        for number, fields in enumerate(fed):
+            found = binding.run({**fields, **seed_of(self.session, number)})
+            add_batch(self.terms, self.graph, {**fields, **found}, size_of(fields), totals)
 
 
 def add_batch(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.graph import Graph, Net, Output, RecipeTerm, restrict
+from netdsl.ops.noise import draws
 from netdsl.runtime.scoring.terms import LossTerm, MetricTerm, Terms
 from netdsl.runtime.scoring.totals import RunningTotals
 
@@ -38,6 +40,17 @@ def named(result: Any, names: Iterable[str]) -> dict[str, Tensor]:
 
 def output_names(graph: Graph, training: bool) -> list[str]:
     return [o.name for o in graph.outputs if training or not o.aux]
+
+
+@contextmanager
+def drawing(net: Graph, seed: int) -> Iterator[None]:
+    """Numbers that the net draws at inference follow from a seed; generators are left as they were."""
+    if not draws(node.op for _, node in net.walk()):
+        yield
+        return
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
 
 
 class LossModule(LossTerm):
@@ -120,6 +133,8 @@ class Scoring(Terms):
     ) -> dict[str, Tensor]:
         """The losses of a batch by name, added to the totals if it is counted."""
         parts: dict[str, Tensor] = {}
+        for module in self.modules:
+            module.train(training)
         for term in self.losses:
             if training or term.name not in self.training_only:
                 parts[term.name] = term(values)
@@ -149,4 +164,4 @@ def _add(totals: RunningTotals, name: str, loss: Tensor, weight: Tensor) -> None
     totals.add_loss(name, torch.where(many > 0, loss.detach().to(wide) * many, 0.0), many)
 
 
-__all__ = ["RunningTotals", "Scoring", "build_module", "named", "output_names"]
+__all__ = ["RunningTotals", "Scoring", "build_module", "drawing", "named", "output_names"]

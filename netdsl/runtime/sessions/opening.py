@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Container, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.dims.tensors import TensorType
@@ -37,8 +39,9 @@ def open_net(net: Net, weights: Mapping[str, Array], device: str | None, name: s
             raise RunError(f"{name}: {error}" if name else str(error)) from None
 
 
-def run_once(session: Session, fields: Mapping[str, Array]) -> dict[str, Array]:
-    """The outputs by name; `fields` may hold more than the model reads."""
+def run_once(session: Session, fields: Mapping[str, Array], seed: int = 0) -> dict[str, Array]:
+    """The outputs by name; `fields` may hold more than the model reads, and what it draws follows from `seed`."""
+    fields = {**fields, **seed_of(session, seed)}
     missing = [port.name for port in session.inputs if port.name not in fields]
     if missing:
         raise RunError(f"{session.name} needs `{missing[0]}`, which the data does not give")
@@ -46,6 +49,11 @@ def run_once(session: Session, fields: Mapping[str, Array]) -> dict[str, Array]:
         return session.run({port.name: fields[port.name] for port in session.inputs})
     except SessionError as error:
         raise RunError(str(error) if session.name in str(error) else f"{session.name}: {error}") from None
+
+
+def seed_of(session: Session, seed: int) -> dict[str, Array]:
+    """The input from which a model that draws numbers has them; nothing for others."""
+    return {session.seeded: np.array(seed, np.int64)} if session.seeded is not None else {}
 
 
 def check_outputs(session: Session, net: Net, read: Container[str]) -> None:

@@ -145,6 +145,11 @@ class Session:
         """What the model says about itself, such as `netdsl.net` and `netdsl.settings`."""
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
+    @property
+    def seeded(self) -> str | None:
+        """The input by which the numbers that the model draws are other ones, if it draws any."""
+        return self.metadata.get("netdsl.seed")
+
     def run(self, inputs: Mapping[str, object]) -> dict[str, Array]:
         """Outputs by name. Raises `SessionError` for missing or unknown names, wrong ranks, sizes or elements."""
         unknown = sorted(set(inputs) - {p.name for p in self.inputs})
