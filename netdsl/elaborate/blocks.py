@@ -11,13 +11,23 @@ import netdsl.elaborate.nodes as nodes
 import netdsl.elaborate.parameters as parameters
 import netdsl.elaborate.sources as sources
 from netdsl.base.record import anew, record
-from netdsl.dims.tensors import Value
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.elaborate.bounds import DEPTH
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.demands import Demanded
 from netdsl.elaborate.outline import given_names, initial_names, input_items, labels_of, step_text
 from netdsl.elaborate.scope import Build, NodeNames, RowValue, Scope
-from netdsl.elaborate.sequences import check_lengths, check_reads, check_states, node_inputs, over_samples, per_step
+from netdsl.elaborate.sequences import (
+    check_lengths,
+    check_reads,
+    check_states,
+    check_steps,
+    check_turns,
+    node_inputs,
+    over_samples,
+    per_step,
+    refuse_nothing,
+)
 from netdsl.elaborate.values import (
     LAYERS,
     UNKNOWN,
@@ -41,24 +51,34 @@ from netdsl.text.trail import CallFrame
 
 # ---------------------------------------------------------------- building a body
 
-NOTHING: Mapping[Value, Value] = {}
+
+@record
+class Bound:
+    """What stands in a body for the arrows that come in."""
+
+    inputs: list[Value]
+    """Those of the body's graph, in order."""
+    samples: TensorType | None = None
+    """A type that every sample has its own value of."""
+    sequences: tuple[Value, ...] = ()
+    """Of a recurrent block, those of which a step has one element."""
+    given: dict[Value, Value] = anew(factory=dict)
+    """Of a recurrent block, those that every step has whole, with what comes in for them."""
+
 
 GIVING = (syntax.LayerRow, syntax.OutputRow, syntax.NextRow, syntax.ForRow, syntax.If)
 """Rows that can give a body its result."""
 
 
-def build_graph(
-    site: Site, definition: syntax.Definition, graph: Graph, inputs: Sequence[Value],
-    given: Mapping[Value, Value] = NOTHING,
-) -> Build:  # fmt: skip
-    """Run the rows of a body whose inputs are bound; outputs and unused rows are settled.
-
-    `given` are those of a recurrent block that are whole at every step, with what comes in for them.
-    """
+def build_graph(site: Site, definition: syntax.Definition, graph: Graph, bound: Bound) -> Build:
+    """Run the rows of a body whose inputs are bound; outputs and unused rows are settled."""
     reserved = labels_of(definition.body)
-    build = Build(graph, NodeNames(reserved), site.scope, definition.keyword, labels=reserved, given=given)
-    graph.inputs.extend(inputs)
-    stepped = [v for v in inputs if v not in given]
+    build = Build(
+        graph, NodeNames(reserved), site.scope, definition.keyword, labels=reserved, given=bound.given,
+        samples=bound.samples,
+    )  # fmt: skip
+    graph.inputs.extend(bound.inputs)
+    stepped = [v for v in bound.inputs if v not in bound.given]
     if len(stepped) == 1 and not sources.takes_nothing(site, definition, site.scope):
         only = stepped[0]
         binding = site.scope.names.get(only.name)
@@ -179,7 +199,7 @@ def apply(site: Site, layer: BlockLayer, value: Arrows, span: Span) -> Arrows:
     types = [o.value.type for o in block.body.outputs]
     if isinstance(block, Recurrent):
         outer = node_inputs(layer.definition, block, outer)
-        types = [t.with_shape(outer[0].shape[0], *t.shape) for t in types]
+        types = [t.with_shape(block.turns(outer), *t.shape) for t in types]
     inside = [any(r.type.is_open for r in node.results) for _, node in block.body.walk()]
     site.limits.count_layers(len(inside), span, sum(inside))
     result = nodes.append(site, block.name, block, outer, types, span, layer.settings)
@@ -260,7 +280,7 @@ def _build(site: Site, layer: BlockLayer, values: dict[str, Any], value: Arrows,
     graph = Graph(definition.name.id)
     recurrent = definition.keyword == "recurrent"
     bound = bind_inputs(site, definition, arrows(value), span, recurrent)
-    build = build_graph(site, definition, graph, bound.inputs, bound.given)
+    build = build_graph(site, definition, graph, bound)
     if site.errors.failures > before or not graph.outputs:
         raise Failed
     shared: dict[str, Any] = {
@@ -274,27 +294,17 @@ def _build(site: Site, layer: BlockLayer, values: dict[str, Any], value: Arrows,
     if not recurrent:
         return Block(**shared)
     check_states(site, build.states, definition.span)
+    if not bound.sequences:
+        check_turns(site, definition, build, arrows(value))
     static = initial_names(definition)
     starts = {a: i.name.id for i, a in zip(input_items(definition), arrows(value), strict=True) if i.name.id in static}
     check_reads(site, graph, build.states, starts)
     states = tuple(build.states.values())
-    return Recurrent(**shared, sequences=bound.sequences, given=tuple(bound.given), states=states)
+    return Recurrent(**shared, sequences=bound.sequences, given=tuple(bound.given), length=build.length, states=states)
 
 
 def _setting_text(value: Any) -> Any:
     return value.text if isinstance(value, LAYERS) else value
-
-
-@record
-class Bound:
-    """What stands in a body for the arrows that come in."""
-
-    inputs: list[Value]
-    """Those of the body's graph, in order."""
-    sequences: tuple[Value, ...] = ()
-    """Of a recurrent block, those of which a step has one element."""
-    given: dict[Value, Value] = anew(factory=dict)
-    """Of a recurrent block, those that every step has whole, with what comes in for them."""
 
 
 def bind_inputs(
@@ -304,6 +314,8 @@ def bind_inputs(
     if sources.takes_nothing(site, definition, site.scope):
         return Bound([Value("x", v.type) if len(given) == 1 else Value(f"x{i}", v.type) for i, v in enumerate(given)])
     items = input_items(definition)
+    if not items:
+        refuse_nothing(site, definition)
     if len(items) != len(given):
         _refuse_count(site, definition, items, len(given), span)
     starts = initial_names(definition) if recurrent else set()
@@ -330,8 +342,13 @@ def bind_inputs(
             inputs.append(made)
     if recurrent:
         names = starts | whole
+        check_steps(site, definition, [i for i in items if i.name.id not in names])
         check_lengths(site, [g for i, g in zip(items, given, strict=True) if i.name.id not in names], span)
-    return Bound(inputs, tuple(v for v in inputs if v not in bound) if recurrent else (), bound)
+    if not recurrent:
+        return Bound(inputs)
+    sequences = tuple(v for v in inputs if v not in bound)
+    like = next((v.type for v in (*sequences, *given) if v.type.batched), None)
+    return Bound(inputs, like, sequences, bound)
 
 
 def _refuse_count(

@@ -80,7 +80,7 @@ def _net(site: Site, module: Module, definition: syntax.Definition, settings: Ma
     net.written = site.context.written
     net.written.define(definition)
     inputs = [_input(inner, net, item) for item in _input_items(site, definition)]
-    blocks.build_graph(inner, definition, net, inputs)
+    blocks.build_graph(inner, definition, net, blocks.Bound(inputs))
     check_contracts(site)
     _check_unused_inputs(site, net)
     return net

@@ -38,16 +38,30 @@ def _bodies(row: syntax.BodyRow) -> tuple[syntax.Body, ...]:
 
 
 def input_items(definition: syntax.Definition) -> list[syntax.InputItem]:
-    """The declared inputs, those that are given whole behind the others; a block without any has one called `x`."""
-    items = _items(definition, given=False)
-    if not items:
+    """The declared inputs, those that are given whole behind the others.
+
+    A block without any has one called `x`, unless nothing is there to go over.
+    """
+    items, whole = _items(definition, given=False), _items(definition, given=True)
+    if not items and not whole and steps_of(definition.body) is None:
         items = [syntax.InputItem(definition.name.span, syntax.Name(definition.name.span, "x"), None, None)]
-    return [*items, *_items(definition, given=True)]
+    return [*items, *whole]
 
 
 def _items(definition: syntax.Definition, given: bool) -> list[syntax.InputItem]:
     rows = (r for r in definition.body.rows if isinstance(r, syntax.InputRow) and r.given is given)
     return [i for r in rows for i in r.items]
+
+
+def steps_of(body: syntax.Body) -> syntax.StepsRow | None:
+    """The row that says how often a recurrent block runs."""
+    for row in body.rows:
+        if isinstance(row, syntax.StepsRow):
+            return row
+        found = next((s for inner in _bodies(row) if (s := steps_of(inner))), None)
+        if found is not None:
+            return found
+    return None
 
 
 def given_names(definition: syntax.Definition) -> set[str]:
@@ -65,6 +79,9 @@ def initial_names(definition: syntax.Definition) -> set[str]:
 def step_text(definition: syntax.Definition, given: Sequence[Value]) -> str:
     """Said of a recurrent block in which something is wrong, when its input is a vector: a step is then one number."""
     if definition.keyword != "recurrent" or not given or given[0].type.rank != 1:
+        return ""
+    first = next((i.name.id for i in input_items(definition)), None)
+    if first is None or first in initial_names(definition) | given_names(definition):
         return ""
     return f", where each step is a single number of {given[0].type}: a sequence of vectors is [steps, features]"
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from netdsl.base.record import anew, entity, record
-from netdsl.dims.tensors import Value
+from netdsl.dims import Extent
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Graph, Node
 from netdsl.text.source import Span
 
@@ -130,6 +131,10 @@ class Build:
     states: dict[str, Any] = anew(factory=dict)
     given: Mapping[Value, Value] = anew(factory=dict)
     """By value of a step that every step is given: what comes in."""
+    samples: TensorType | None = None
+    """Of a recurrent block, the type of something that every sample has its own of."""
+    length: Extent | None = None
+    """How many steps are said to be taken."""
     labels: Mapping[str, Span] = anew(factory=dict)
     """Where the body names its rows, read or not yet read."""
     outputs: bool = False

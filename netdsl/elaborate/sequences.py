@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import netdsl.elaborate.nodes as nodes
+from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.demands import Demanded
-from netdsl.elaborate.outline import given_names, initial_names, input_items
+from netdsl.elaborate.outline import given_names, initial_names, input_items, steps_of
 from netdsl.elaborate.values import (
     Arrows,
     Bundle,
+    Failed,
     arrows,
 )
 from netdsl.graph import Graph, Recurrent, State
 from netdsl.text import syntax
+from netdsl.text.diagnostics import Label
 
 if TYPE_CHECKING:
+    from netdsl.elaborate.scope import Build
     from netdsl.text.source import Span
 
 
@@ -57,14 +61,54 @@ def check_states(site: Site, states: dict[str, State], span: Span) -> None:
             )  # fmt: skip
 
 
+def check_steps(site: Site, definition: syntax.Definition, items: Sequence[syntax.InputItem]) -> None:
+    """Either sequences say how many steps there are, those of `items`, or a row does."""
+    row, name = steps_of(definition.body), definition.name.id
+    if row is not None and items:
+        names = ", ".join(f"`{i.name.id}`" for i in items)
+        message = f"`{name}` goes over {names}, and so has as many steps as there are in it"
+        help = "leave `steps` out, or write `given` where every step is to see all of it"
+        site.error("steps-said-twice", message, row.span, Label(items[0].span, "a sequence"), help=help)
+    if row is None and not items and not site.library.damaged_within(definition.span):
+        message = f"nothing says how many steps `{name}` takes: it goes over no sequence"
+        site.error("missing-steps", message, definition.name.span, help="add a row `steps = 20`")
+
+
+def refuse_nothing(site: Site, definition: syntax.Definition) -> NoReturn:
+    """Steps that read nothing from outside would be the same for all samples."""
+    message = f"nothing comes into `{definition.name.id}`, so that all samples would have the same steps"
+    help = "add what it begins with, as in `input start`, `state h = start`, or what it sees, as in `given image`"
+    site.error("missing-input", message, definition.name.span, help=help)
+
+
+def check_turns(site: Site, definition: syntax.Definition, build: Build, given: Sequence[Value]) -> None:
+    """A block without a sequence has a state, a number of steps, and something of the samples."""
+    if not build.states:
+        message = f"`{definition.name.id}` has no state, so that all its steps are the same"
+        site.error("missing-next", message, definition.name.span, help="add a row `state h [size] = 0`")
+    if build.length is None:
+        if site.library.damaged_within(definition.span):
+            raise Failed
+        message = f"nothing says how many steps `{definition.name.id}` takes: no row `steps = …` is reached"
+        site.error("missing-steps", message, definition.name.span)
+    wanted = symbols_of(build.length) - {s for v in given for size in v.shape for s in symbols_of(size)}
+    if wanted:
+        message = f"`{definition.name.id}` takes `{build.length}` steps, but nothing comes in that is so long"
+        help = f"send something of that length in, as in `given like [{min(wanted)}]`"
+        row = steps_of(definition.body)
+        site.error("size-not-fixed", message, row.span if row else definition.name.span, help=help)
+
+
 def over_samples(site: Site, definition: syntax.Definition, value: Arrows, span: Span) -> tuple[Arrows, bool]:
-    """Sequences of a recurrent block as those of samples, and whether that is a batch of one."""
+    """What a recurrent block goes over as of samples, and whether that is a batch of one."""
     given = arrows(value)
     if definition.keyword != "recurrent" or all(v.type.batched for v in given):
         return value, False
     like = next((v for v in given if v.type.batched), None)
-    names = (i.name.id for i in input_items(definition))
+    names = [i.name.id for i in input_items(definition)]
     whole = initial_names(definition) | given_names(definition)
+    if like is None and whole.issuperset(names):
+        whole = set(names[1:])  # no sequence: one of the others stands for the samples
     free = {v for v, n in zip(given, names, strict=False) if n not in whole and not v.type.batched}
     wide = [_over(site, v, like, span) if v in free else v for v in given]
     return (Bundle(tuple(wide)) if isinstance(value, Bundle) else wide[0]), like is None

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import netdsl.elaborate.core as core
 import netdsl.elaborate.labelling as labelling
 import netdsl.elaborate.nodes as nodes
+from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.demands import Demanded
@@ -123,7 +124,8 @@ def _refuse_number(site: Site, row: syntax.StateRow, number: float, dtype: DType
 
 def _of_samples(site: Site, type: TensorType) -> TensorType:
     """The type of a state: every sample has its own, whatever it starts as."""
-    return site.build.graph.inputs[0].type.with_shape(*type.shape).with_dtype(type.dtype)
+    assert site.build.samples is not None
+    return site.build.samples.with_shape(*type.shape).with_dtype(type.dtype)
 
 
 @core.runs(syntax.NextRow)
@@ -184,3 +186,26 @@ def _other_kind(site: Site, state: State, got: TensorType) -> str:
     kind = "" if got.dtype is DType.FLOAT else got.dtype.value
     start = "false" if got.dtype is DType.BOOL else "0"
     return f"{change}, or write `state {state.name} {kind}[{shape}] = {start}`"
+
+
+@core.runs(syntax.StepsRow)
+def steps_row(site: Site, row: syntax.StepsRow) -> None:
+    """`steps = 20`: how often a block runs that goes over no sequence."""
+    build = site.build
+    if build.keyword != "recurrent":
+        help = f"a number is named by `let steps = {row.count.span.text}`"
+        site.error("state-outside-recurrent", "`steps` belongs into a `recurrent` block", row.span, help=help)
+    if build.length is not None:
+        site.error("duplicate-name", "there are two rows that say how many steps there are", row.span)
+    length = core.evaluate(site, row.count)
+    if isinstance(length, Value):
+        message = f"`{row.count.span.text}` is known while the steps run, but their number before"
+        help = "take the most there may be, and carry whether all is done: `state done bool[] = false`"
+        site.error("wrong-kind", message, row.count.span, help=help)
+    if isinstance(length, bool) or not isinstance(length, Extent):
+        site.error("wrong-kind", f"steps are a whole number, not {describe(length)}", row.count.span)
+    if isinstance(length, int) and length < 1:
+        site.error("size-not-positive", f"there is at least 1 step, not {length}", row.count.span)
+    if isinstance(length, int):
+        check_amounts(site, [TensorType((length,))], row.count.span)
+    build.length = length

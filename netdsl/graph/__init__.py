@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netdsl.base.record import anew, changed, entity, record
-from netdsl.dims import Domain
+from netdsl.dims import Domain, Extent
 from netdsl.dims.tensors import TensorType, Value, Weight
 from netdsl.graph.sections import no_recipe
 from netdsl.ops.base import Op
@@ -187,11 +187,17 @@ class Recurrent(Block):
     sequences: tuple[Value, ...] = ()
     given: tuple[Value, ...] = ()
     """Inputs of the body that are the same at every step; what follows from them alone is computed once (`loops`)."""
+    length: Extent | None = None
+    """How many steps there are where there is no sequence; else None."""
     states: tuple[State, ...] = ()
     reverse: bool = False
     """From the last step to the first: what a gradient does."""
     final: tuple[State, ...] = ()
     """States whose value after the last step is a result too, behind the outputs."""
+
+    def turns(self, inputs: Sequence[Value]) -> Extent:
+        """How many steps there are, where these come in."""
+        return inputs[0].shape[0] if self.length is None else self.length
 
 
 @entity

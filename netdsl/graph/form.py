@@ -6,10 +6,10 @@
     output logits = fc1
 
 A line a node: its name, what it reads, the operation or block with its settings, and the types of what it gives. The
-body of a block stands behind it, set in; that of a loop has `over` for a sequence, `whole` for what every step is
-given, `state h [4] = 0.0` for what is carried (`given`: it starts as an input of the node), `next h = …`, and `end h`
-where the last value is a result too. An arrow is called by its node, `#2` is its second result; `@2` is the second
-input where a node has its name.
+body of a block stands behind it, set in; that of a loop has `over` for a sequence or else `steps 20`, `whole` for what
+every step is given, `state h [4] = 0.0` for what is carried (`given`: it starts as an input of the node), `next h = …`,
+and `end h` where the last value is a result too. An arrow is called by its node, `#2` is its second result; `@2` is the
+second input where a node has its name.
 A value that is the same for all samples is `[4] for all`, a layer that is not trained is `frozen`. What an author wrote
 and where is not in it.
 """
@@ -69,6 +69,8 @@ def _entries(loop: Recurrent) -> Iterator[str]:
     if loop.reverse:
         yield "backwards"
     yield from (f"over {v.name} {type_text(v.type)}" for v in loop.sequences)
+    if loop.length is not None:
+        yield f"steps {literal(loop.length)}"
     yield from (f"whole {v.name} {type_text(v.type)}" for v in loop.given)
     for state in loop.states:
         start = "given" if isinstance(state.initial, Value) else f"= {literal(state.initial)}"

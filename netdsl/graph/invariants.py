@@ -142,6 +142,8 @@ def _of_loop(node: Node, loop: Recurrent, looking: Looking) -> Iterator[str]:
     yield from _types("whole input", whole, [v.type for v in loop.given], looking)
     if len(node.results) != len(body.outputs) + len(loop.final):
         yield "gives other things than its outputs and the states at the end"
+    if bool(loop.sequences) is (loop.length is not None):
+        yield "has sequences and a number of steps, or none of both"
     yield from (f"steps over {v.name}, which has no time" for v in node.inputs[: len(loop.sequences)] if not v.shape)
     inner = {*_arrows(body)}
     yield from (

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from netdsl.base.record import record
 from netdsl.dims.tensors import Value
 from netdsl.graph import Block, Graph, Node, Recurrent
-from netdsl.ops.noise import Noise
+from netdsl.ops.base import Op
 
 
 @record
@@ -46,9 +46,9 @@ def parted(loop: Recurrent) -> Parted:
 
 
 def _draws(node: Node) -> bool:
-    """Whether there is noise in it, which every step draws anew."""
-    ops = (n.op for _, n in node.op.body.walk()) if isinstance(node.op, Block) else (node.op,)
-    return any(isinstance(op, Noise) for op in ops)
+    """Whether it draws numbers, or counts what it is shown: every step does that anew."""
+    inside = [n.op for _, n in node.op.body.walk()] if isinstance(node.op, Block) else [node.op]
+    return any(isinstance(op, Op) and op.training_differs for op in inside)
 
 
 def _sources(nodes: Iterable[Node]) -> dict[Value, Node]:

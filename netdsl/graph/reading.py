@@ -84,6 +84,7 @@ class FormReader:
     values: dict[str, Value] = anew(factory=dict)
     sequences: list[Value] = anew(factory=list)
     whole: list[Value] = anew(factory=list)
+    length: Any = None
     states: list[tuple[str, Value, str]] = anew(factory=list)
     following: dict[str, Value] = anew(factory=dict)
     ends: list[str] = anew(factory=list)
@@ -118,6 +119,9 @@ class FormReader:
 
     def given(self, rest: str, line: Line) -> None:
         self.whole.append(self.input(rest, line))
+
+    def steps(self, rest: str, line: Line) -> None:
+        self.length = value_of(rest)
 
     def state(self, rest: str, line: Line) -> None:
         start = _match(ENTRY, rest)["start"]
@@ -173,14 +177,15 @@ class FormReader:
         if key in self.blocks:
             return self.blocks[key]
         body = reader.read(list(line.body))
-        if not reader.sequences:
+        if not reader.sequences and reader.length is None:
             self.blocks[key] = Block(name, settings, body, line.span)
             return self.blocks[key]
         given = iter(inputs[len(reader.sequences) + len(reader.whole) :])
         states = {n: State(n, v, reader.following[n], _start(start, given)) for n, v, start in reader.states}
         loop = Recurrent(
             name, settings, body, line.span, sequences=tuple(reader.sequences), given=tuple(reader.whole),
-            states=tuple(states.values()), reverse=reader.backwards, final=tuple(states[n] for n in reader.ends),
+            length=reader.length, states=tuple(states.values()), reverse=reader.backwards,
+            final=tuple(states[n] for n in reader.ends),
         )  # fmt: skip
         if all(start != "given" for _, _, start in reader.states):
             self.blocks[key] = loop
@@ -190,6 +195,7 @@ class FormReader:
 WORDS = {
     "input": FormReader.input,
     "over": FormReader.over,
+    "steps": FormReader.steps,
     "whole": FormReader.given,
     "state": FormReader.state,
     "next": FormReader.next,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import netdsl.passes.differentiate as differentiate
+from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import DType, TensorType, Value, WeightValue
 from netdsl.graph import Graph, Node, Output, Recurrent, State, leading_to
 from netdsl.graph.loops import parted
@@ -21,6 +22,8 @@ from netdsl.ops.backward.base import SumTo
 from netdsl.ops.backward.dropout import StepSeeds
 from netdsl.ops.backward.linear import LinearWeightGradient
 from netdsl.ops.base import Op
+from netdsl.ops.const import Const
+from netdsl.ops.value import Constant
 from netdsl.passes.tape import Pen, Writer
 
 if TYPE_CHECKING:
@@ -67,7 +70,7 @@ def write(worker: Differentiator, place: FlatPlace, block: Recurrent) -> tuple[V
     inner.forward(parts.within(block), values, key=place.key, within=(*place.within, place.node))
     sequences = {values[own]: outside for own, outside in zip(block.sequences, operands, strict=False)}
     if inner.writer.draws > outer.draws:
-        sequences[seeds] = _seeds(outer, place)
+        sequences[seeds] = _seeds(outer, place, block)
         outer.draws = inner.writer.draws
     states = _states(block, values, operands[len(block.sequences) + len(block.given) :])
     buffers = list(_buffers(inner, outer))
@@ -97,7 +100,8 @@ def _loop(
     graph.inputs = [*sequences, *whole, *(s.current for s in states)]
     taped = Taped(
         block.name, block.settings, graph, block.span, block.origin,
-        sequences=tuple(sequences), given=tuple(whole), states=states, final=buffers,
+        sequences=tuple(sequences), given=tuple(whole), length=None if sequences else block.length,
+        states=states, final=buffers,
     )  # fmt: skip
     results = [Value(r.name, r.type) for r in place.node.results]
     inputs = (*sequences.values(), *whole.values(), *(s.initial for s in states if isinstance(s.initial, Value)))
@@ -110,11 +114,17 @@ def _loop(
     return taped
 
 
-def _seeds(outer: Writer, place: FlatPlace) -> Value:
+def _seeds(outer: Writer, place: FlatPlace, block: Recurrent) -> Value:
     """A seed for each step."""
     assert outer.seed is not None
-    op = StepSeeds(outer.seed, place.operands[0])
-    return outer.append(f"{place.path}.seeds", op, place.node.span, place.within)[0]
+    path, span, within = place.path, place.node.span, place.within
+    like = place.operands[0]
+    if block.length is not None:
+        symbols = symbols_of(block.length)
+        sized = next((v for v in place.operands if any(symbols & symbols_of(size) for size in v.shape)), None)
+        counted = Const(sized if symbols else None, (block.length,), "arange", "int")
+        (like,) = outer.append(f"{path}.steps", counted, span, within)
+    return outer.append(f"{path}.seeds", StepSeeds(outer.seed, like), span, within)[0]
 
 
 def _states(block: Recurrent, values: dict[Value, Value], initial: tuple[Value, ...]) -> list[State]:
@@ -159,7 +169,7 @@ def _replace(graph: Graph, old: Value, new: Value) -> None:
 
 
 def _first_op(graph: Graph) -> Op:
-    return next(node.op for _, node in graph.walk() if isinstance(node.op, Op))
+    return next((node.op for _, node in graph.walk() if isinstance(node.op, Op)), Constant(0.0))
 
 
 @dataclass(eq=False)
@@ -185,7 +195,7 @@ class BackwardLoop:
 
     @property
     def steps(self) -> object:
-        return self.entry.operands[0].shape[0]
+        return self.taped.turns(self.entry.operands)
 
     def output(self, value: Value) -> Value:
         """A value of the backward body, stacked."""
@@ -339,12 +349,13 @@ def _append(loop: BackwardLoop, ends: dict[State, Value]) -> None:
     sequences = {v: outside for v, outside in loop.sequences.items() if v in reads}
     if not sequences:  # a loop must go over something
         sequences = dict(list(loop.sequences.items())[:1])
+    length = None if sequences else taped.turns(loop.entry.operands)
     whole = {v: outside for v, outside in loop.whole.items() if v in reads}
     graph.inputs = [*sequences, *whole, *(s.current for s in loop.states)]
     graph.outputs = [Output(v.name, v, False, pen.span) for v in loop.outputs]
     block = Recurrent(
         graph.name, {}, graph, taped.span, origin=taped.origin, sequences=tuple(sequences), given=tuple(whole),
-        states=tuple(loop.states), reverse=not taped.reverse, final=tuple(ends),
+        length=length, states=tuple(loop.states), reverse=not taped.reverse, final=tuple(ends),
     )  # fmt: skip
     results = (*loop.outputs.values(), *ends.values())
     outer.graph.nodes.append(

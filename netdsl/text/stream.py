@@ -108,6 +108,8 @@ class TokenStream:
         if not self.tokens:
             return kind
         last = self.tokens[-1]
+        if (last.kind, kind) == ("STEPS", "ASSIGN") and self.heads_row():
+            return kind
         called = kind == "LPAR" and last.kind in BEFORE and last.end == start
         if last.kind in SOFT and (called or kind in AS_NAME_BEFORE or kind not in BEFORE.get(last.kind, (kind,))):
             last.kind = "NAME"
@@ -122,6 +124,15 @@ class TokenStream:
         """Whether the words so far are `train small`: what follows may be the `of` before the net."""
         before = self.tokens[-2:]
         return len(before) == 2 and before[0].kind == "TRAIN" and before[1].kind in ("NAME", *SOFT)
+
+    def heads_row(self) -> bool:
+        """Whether the word before this place begins a row of a body; in a recipe all words are names."""
+        if len(self.tokens) < 2 or self.tokens[-2].kind not in (ROW_END, "LBRACE", "FROZEN"):
+            return False
+        before = self.frames[-1].index - 1
+        while before >= 0 and self.tokens[before].kind not in (ROW_END, "RBRACE", "LBRACE"):
+            before -= 1
+        return self.tokens[before + 1].kind != "TRAIN"
 
     def break_row(self, kind: str) -> None:
         """A line ended before this token; does a row end too?"""

@@ -303,6 +303,14 @@ class NextRow:
 
 
 @record
+class StepsRow:
+    """`steps = 20`: how often a recurrent block runs that goes over no sequence."""
+
+    span: Span
+    count: Expr
+
+
+@record
 class RecipeRow:
     """`loss (logits, label) -> cross_entropy`; `metric top5: …` has a label."""
 
@@ -325,6 +333,7 @@ BodyRow = (
     | If
     | StateRow
     | NextRow
+    | StepsRow
     | RecipeRow
 )
 

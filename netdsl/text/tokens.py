@@ -45,6 +45,7 @@ STARTS_ROW: Final = STARTS_ITEM | {
     "SET",
     "STATE",
     "NEXT",
+    "STEPS",
 }
 SOFT: Final = STARTS_ROW | {"AUX", "ASSERT"}
 """Words that are keywords only where a row or an item begins with them."""
@@ -53,6 +54,7 @@ VALUED: Final = ("LET", "PARAM", "CONST", "STATE")
 BEFORE: Final = {
     "CONST": SOFT | {"NAME"},
     "GIVEN": SOFT | {"NAME"},
+    "STEPS": frozenset(["ASSIGN"]),
     "FROZEN": SOFT | {"NAME", "PREVIOUS", "NUMBER", "LPAR", "IF", "EACH", "FOR"},
 }
 """What has to stand behind a word for it to be one of these; it is a name before all else, and right before `(`."""

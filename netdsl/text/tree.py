@@ -155,6 +155,9 @@ class TreeBuilder:
     def next(self, span: Span, name: Token, value: syntax.Pipeline) -> syntax.NextRow:
         return syntax.NextRow(span, self.word(name), value)
 
+    def steps(self, span: Span, count: Expr) -> syntax.StepsRow:
+        return syntax.StepsRow(span, count)
+
     def target(self, span: Span, *words: Token | tuple[syntax.LoopNames, ...]) -> tuple[syntax.LoopNames, ...]:
         """Names, and names in brackets inside them; a name alone in brackets is itself."""
         found = (w if isinstance(w, tuple) else self.word(w) for w in words)

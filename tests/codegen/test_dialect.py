@@ -89,6 +89,17 @@ block max_of(n) { input z [S, C]
 net N { input a [T, 3], b [S, 6]
  (a, b) -> inner
 }""",
+    "steps": """recurrent inner(n) { given everything [S, C]
+ steps = n
+ state x int[] = 0
+ state y [C] = 0
+ next y: y + (everything -> mean(axis=0)) + (x -> embedding(4, C))
+ next x: y -> argmax
+ output x
+}
+net N { input a [S, 3]
+ (a -> inner(2)) + (a -> inner(3) -> slice(0, end=2))
+}""",
     "state given": """recurrent inner { input a, start
  state h [4] = start
  next h: (a, h) -> concat -> linear(4)

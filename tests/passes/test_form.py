@@ -84,6 +84,7 @@ ROWS = {
     "a loop": "input x [T, 4]\n output y: cell",
     "a loop that begins with": "input x [T, 4], s [4]\n output y: (x, s) -> begun",
     "a loop that is given": "input x [T, 4], m [S, 4]\n output y: (x, m) -> told",
+    "a loop of so many steps": "input x [S, 4]\n output y: (x -> mean(axis=0), x) -> often",
     "a loop of whole numbers": "input x [T, 4]\n output y: counting",
     "a texts": "input x [1, 8, 8]\n output y: pad(1, mode=reflect)",
 }
@@ -102,6 +103,12 @@ recurrent told { input x
   state h [4] = 0.0
   k: m -> linear(4, axis=-1) -> mean(axis=0)
   next h: h + x + k + (m -> sum(axis=0)) -> linear(4)
+  output h }
+recurrent often { input s
+  given m [S, C]
+  steps = S
+  state h [4] = s
+  next h: h + (m -> mean(axis=0)) -> linear(4)
   output h }
 recurrent counting { input x
   state k int[] = 1

@@ -100,3 +100,27 @@ def test_dropout_of_nothing_and_of_everything(noise: Noise) -> None:
     got = noise(2)
     assert (got["none"] == 1).all()
     assert (got["nothing"] == 0).all()
+
+
+OFTEN = """
+recurrent noisy {
+  given x
+  steps = 40
+  state h [30] = 0
+  next h: x -> dropout(0.5)
+  output h
+}
+net N {
+  input x [S, 30]
+  output y: x -> mean(axis=0) -> noisy
+}
+"""
+
+
+def test_every_step_that_is_only_counted_has_a_mask_of_its_own() -> None:
+    emitted = emit(load_text(OFTEN).net(), {})
+    ones = {k: np.ones((BATCH, 2, 30) if k == "x" else (BATCH, 40, 30), np.float32) for k in emitted.fields}
+    kept = emitted.run({**ones, "seed": np.array(3, np.int64)})["y"] > 0
+    assert abs(kept.mean() - 0.5) < 4 * (0.25 / kept.size) ** 0.5
+    again = (kept[:, 1:] == kept[:, :-1]).mean()
+    assert abs(again - 0.5) < 4 * (0.25 / kept[:, 1:].size) ** 0.5

@@ -368,6 +368,52 @@ net N {
   (x, m) -> outer
 }
 """,
+    "so many steps, each reading the word before": """
+recurrent say(n, length) {
+  given memory [S, C]
+  steps = length
+  state word int[] = 1
+  state h [C] = 0
+  seen: (memory, h -> unsqueeze(-1)) -> matmul -> transpose([1, 0]) -> softmax
+  read: (seen, memory) -> matmul -> squeeze(0)
+  next h: (word -> embedding(n, 2), read, h) -> concat -> linear(C) -> tanh
+  guess: h -> linear(n)
+  next word: guess -> argmax
+  output guess
+}
+net N {
+  input x [S, 3]
+  x -> linear(4, axis=-1) -> say(5, 4)
+}
+""",
+    "as many steps as something given has": """
+recurrent grow(c) {
+  input start
+  given like [L, C]
+  steps = L
+  state phi [C] = start
+  next phi: phi + 0.5 * (phi -> linear(C) -> tanh)
+  output phi
+}
+net N {
+  input x [3], y [T, 3]
+  (x -> linear(3), y) -> grow(2)
+}
+""",
+    "steps from a parameter alone": """
+recurrent grow {
+  input start
+  steps = 3
+  state phi [3] = start
+  next phi: phi -> linear(3) -> tanh
+  output phi
+}
+net N {
+  input x [3]
+  param start [3] = normal(1)
+  (start -> grow -> last) + x
+}
+""",
     "a state handed on": """
 recurrent cell(c) {
   input x

@@ -40,7 +40,7 @@ def write_recurrent(
     """Append what runs once, and the Scan. Time is axis 1 of what it reads and makes: the batch stays in front."""
     build = lowering.builder(node, scope, at)
     sequences = node.inputs[: len(block.sequences)]
-    batch = _samples(lowering, sequences, names, build)
+    batch = _samples(lowering, sequences or node.inputs, names, build)
     given = iter(node.inputs[len(block.sequences) + len(block.given) :])
     initial = [_initial(state, given, batch, names, build) for state in block.states]
     parts, seen = parted(block), _given(node, block, names, scope)
@@ -49,10 +49,13 @@ def write_recurrent(
     stacked = node.results[: len(block.body.outputs)]
     read = [(named(v, names, build.scope), int(v.type.batched)) for v in sequences]
     axes = [int(v.type.batched) for v in stacked]
-    length = steps_of(sequences[0].shape[0], build)
+    length = steps_of(block.turns(node.inputs), build)
     if length is None:
+        stepped = sequences or (Value("steps", TensorType((block.turns(node.inputs),), batched=False)),)
+        if not sequences:  # a scan goes over something
+            read = [(build.node("ConstantOfShape", [build.extents(*stepped[0].shape)]), 0)]
         drawing = draws(n.op for _, n in block.body.walk())
-        read += [(_seeds(sequences[0], read[0][0], build), 0)] if drawing else []
+        read += [(_seeds(stepped[0], read[0][0], build), 0)] if drawing else []
         body = steps.body(scope, drawing)
         results = build.nodes(
             "Scan",
@@ -81,11 +84,11 @@ def write_recurrent(
     return outputs
 
 
-def _samples(lowering: Lowering, sequences: Sequence[Value], names: ValueNames, build: NodeBuilder) -> Samples:
-    alone = any(v.type.single for v in sequences)
+def _samples(lowering: Lowering, values: Sequence[Value], names: ValueNames, build: NodeBuilder) -> Samples:
+    alone = any(v.type.single for v in values)
     found: Samples = {(): build.ints(1) if alone else lowering.sizes.batch()}
-    for value in sequences:
-        if value.type.folded not in found:
+    for value in values:
+        if value.type.folded not in found and value.type.batched:
             found[value.type.folded] = build.shape_of(named(value, names, build.scope), 0, 1)
     return found
 
@@ -184,7 +187,8 @@ class ScanStep:
         seeds = [outside.ledger.unique(f"{path}/seed")] if drawing else []
         scope.seed = seeds[0] if seeds else outside.seed
         scope.types.update({name: outside.types[name] for name in self.seen.values() if name in outside.types})
-        entering = [*(s.current for s in block.states), *block.sequences]
+        counter = () if block.sequences else (Value("step", TensorType((), batched=False)),)
+        entering = [*(s.current for s in block.states), *block.sequences, *counter]
         inner = {v: outside.ledger.unique(f"{path}/{v.name}") for v in entering}
         made = self.write(scope, inner)
         results = own_names(made, scope, self.lowering.builder(self.node, scope, self.at))

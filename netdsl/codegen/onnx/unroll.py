@@ -44,7 +44,9 @@ def unroll(
 
     `sequences` are names with the axis along which they are read.
     """
-    elements = list(zip(*(apart(name, axis, length, build) for name, axis in sequences), strict=True))
+    elements: list[tuple[TensorName, ...]] = [()] * length
+    if sequences:
+        elements = list(zip(*(apart(name, axis, length, build) for name, axis in sequences), strict=True))
     made: list[Sequence[TensorName]] = []
     for place in reversed(elements) if backwards else elements:
         states, outputs = step(states, place)

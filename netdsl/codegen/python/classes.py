@@ -246,7 +246,8 @@ class ClassWriter:
         flow = _flow(reads, makes) if "[" in reads + makes else ""
         if isinstance(use.block, Recurrent):
             runs = f"`{self.dialect.forward}` runs"
-            flow = f"One step: {flow}; {runs} it over axis 1." if flow else f"{runs} over axis 1."
+            over = "over axis 1" if use.block.sequences else "step by step"
+            flow = f"One step: {flow}; {runs} it {over}." if flow else f"{runs} {over}."
         return flow, [doc, flow]
 
     def _support(self, standing: list[str]) -> set[str]:

@@ -355,7 +355,7 @@ def form_of(layout: ClassLayout, without: frozenset[str], opaque: frozenset[str]
         for s in getattr(use.block, "states", ())
     )
     inputs = tuple((use.inputs[v], v.type.rank, v.type.dtype) for v in use.graph.inputs)
-    return inputs, tuple(steps), attributes, inits, outputs, states
+    return inputs, tuple(steps), attributes, inits, outputs, states, form(use.length, dialect)
 
 
 __all__ = ["ClassLayout", "ForwardCall", "Spelling", "form", "form_of", "lay_out", "owns_module"]

@@ -122,16 +122,22 @@ class _Loop:
         empty = [f"{INDENT * 2}{name} = []" for name in self.stacks.values()]
         return [*head, *self.before, *starts, *empty, *self._loop(), *self._stacked()]
 
+    @property
+    def samples(self) -> str:
+        """How many samples there are, in words."""
+        inputs = zip((*self.sequences, *self.whole.values()), self.block.body.inputs, strict=False)
+        found = next((name for name, v in inputs if v.type.batched), "") or next(iter(self.given.values()))
+        return f"{found}.shape[0]"
+
     def _start(self, state: State) -> list[str]:
         name = self.states[state.name]
-        first = self.sequences[0]
         if isinstance(state.initial, Value):
             given = self.given[state.name]
             once = not state.initial.type.batched
-            made = self.forms.repeated(given, f"{first}.shape[0]") if once else given
+            made = self.forms.repeated(given, self.samples) if once else given
             return [f"{INDENT * 2}{name} = {made}"]
         sizes = [self._extent(state, i) for i in range(state.current.type.rank)]
-        size = (f"{first}.shape[0]", *sizes)
+        size = (self.samples, *sizes)
         kind = state.current.type.dtype
         entering = zip((*self.sequences, *self.whole.values()), self.block.body.inputs, strict=False)
         like = next((n for n, v in entering if v.type.dtype is kind), "")
@@ -139,7 +145,7 @@ class _Loop:
             if not like:
                 return lay(self.forms.spread(f"self.{self._kept(state)}", size), f"{name} = ", "", 2)
             return lay(self.forms.filled(like, size, float(state.initial), None), f"{name} = ", "", 2)
-        filled = self.forms.filled(like or first, size, state.initial, None if like else kind)
+        filled = self.forms.filled(like or self.samples.partition(".")[0], size, state.initial, None if like else kind)
         return lay(filled, f"{name} = ", "", 2)
 
     def _kept(self, state: State) -> str:
@@ -165,16 +171,27 @@ class _Loop:
             for j, extent in enumerate(value.shape):
                 if isinstance(extent, Dim) and extent == values[0]:
                     return f"{name}.shape[{j + int(value.type.batched)}]"
+        for state in self.block.states:
+            for j, extent in enumerate(state.current.shape):
+                if isinstance(extent, Dim) and extent == values[0] and state.name in self.given:
+                    assert isinstance(state.initial, Value)
+                    return f"{self.given[state.name]}.shape[{j + int(state.initial.type.batched)}]"
         raise ValueError(f"the size {values[0]} of a state cannot be had from the inputs")
 
     def _loop(self) -> list[str]:
         over = [self.forms.steps(n) for n in self.sequences]
+        if not over:
+            count = self.parameters.value([u.length for u in self.uses], self.uses, "steps", True, self._along).text
+            over = [f"range({count})"]
         source = over[0] if len(over) == 1 else f"zip({', '.join(over)}, strict=True)"
         names = [self._result_name(v) for v in self.results]
         call = Called(
             f"self.{self.method}", tuple(("", Atom(n)) for n in (*self.steps, *self.seen, *self.states.values()))
         )
-        lines = [*looped(self.steps, breakable(source, tight=True), 2), *lay(call, f"{', '.join(names)} = ", "", 3)]
+        lines = [
+            *looped(self.steps or ["_"], breakable(source, tight=True), 2),
+            *lay(call, f"{', '.join(names)} = ", "", 3),
+        ]
         lines += [f"{INDENT * 3}{stack}.append({self._result_name(v)})" for v, stack in self.stacks.items()]
         carried = {s.following: self.states[s.name] for s in self.block.states}
         return [*lines, *self._carried(carried)]

@@ -141,7 +141,10 @@ def _named_extent(use: BlockUse, i: int, j: int, extent: Any) -> Any:
 
 
 def _name_states(use: BlockUse, names: Vocabulary) -> None:
-    """The axes of a recurrent block's states are what its `state` rows say."""
+    """The axes of a recurrent block's states are what its `state` rows say, and its steps what `steps` says."""
+    if isinstance(use.block, Recurrent) and use.block.length is not None:
+        said = next((p.count for p in parts_of(rows_of(use)) if isinstance(p, syntax.StepsRow)), None)
+        use.length = _as_written(use.block.length, said, use, names)
     rows = {r.name.id: r.dims for r in rows_of(use) if isinstance(r, syntax.StateRow) and r.dims}
     for state in getattr(use.block, "states", ()):
         dims = rows.get(state.name, ())
@@ -280,7 +283,16 @@ def _block(use: BlockUse, names: Vocabulary, node: Node, class_of: ClassOf) -> t
         return tuple(t.with_shape(*(_following(e, sources) for e in t.shape)) for t in stated)
     _note_decisions(use, inner, meanings)
     inside = [inner.types[o.value] for o in inner.graph.outputs]
-    return tuple(_outside(t, meanings, s) for t, s in zip(inside, stated, strict=True))
+    made = (_outside(t, meanings, s) for t, s in zip(inside, stated, strict=True))
+    return tuple(made if inner.length is None else (_counted(t, inner.length, meanings) for t in made))
+
+
+def _counted(result: TensorType, length: Any, meanings: dict[str, Any]) -> TensorType:
+    """The type of what a block gives that takes so many steps, with their number in the words of the caller."""
+    terms = {n: term_of(v) for n, v in meanings.items() if isinstance(v, int | float)}
+    if not isinstance(length, Sized):
+        return result
+    return result.with_shape(traced(int(length), replaced(length.term, terms)), *result.shape[1:])
 
 
 def _meanings(use: BlockUse, names: Vocabulary, node: Node, inner: BlockUse) -> dict[str, Any]:

@@ -107,6 +107,8 @@ class BlockUse:
     """Rows of `each` that may be a loop; the words of these loops are in `env` while their turns are traced."""
     inputs: dict[Value, str] = field(default_factory=dict)
     """What the author calls each input."""
+    length: Any = None
+    """How many steps a recurrent block takes that goes over no sequence."""
 
     @property
     def parameters(self) -> tuple[syntax.Parameter, ...]:

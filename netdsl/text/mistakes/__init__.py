@@ -111,6 +111,7 @@ GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     heads.missing_name,
     bodies.wrong_bracket,
     bodies.shapeless_kind,
+    bodies.unequal_steps,
     bodies.lone_else,
     conditions.unit,
     conditions.message_of,

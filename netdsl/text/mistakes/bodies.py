@@ -128,6 +128,14 @@ def shapeless_kind(m: Mistake) -> Diagnostic | None:
     return m.say("missing-shape", f"`{kind.text}` stands in front of a shape", kind, help=help)
 
 
+def unequal_steps(m: Mistake) -> Diagnostic | None:
+    """`steps 20`: a number is given by `=`."""
+    if m.level != "row" or m.head.text != "steps" or m.at - m.head_at != 1 or m.token.kind not in ("NUMBER", "NAME"):
+        return None
+    help = f"write `steps = {line_rest(m, m.token.start)}`"
+    return m.say("missing-equals", "how many steps there are is given by `=`", help=help)
+
+
 def bracketed(m: Mistake) -> str:
     """What stands in the brackets, in square ones."""
     inside = [t for t in m.tokens[m.at :] if t.opener is m.token and t.kind not in ("RPAR", "RBRACE")]

@@ -13,7 +13,8 @@ from netdsl.text.tokens import SOFT, STARTS_ITEM
 
 ITEM_WORDS = ("net", "block", "recurrent", "train", "use", "let")
 ROW_WORDS = (
-    "input", "given", "output", "shared", "frozen", "let", "param", "const", "set", "assert", "for", "state", "next",
+    "input", "given", "output", "shared", "frozen", "let", "param", "const", "set", "assert", "for", "state",
+    "next", "steps",
 )  # fmt: skip
 ROWS = {
     "const": "constant buffer register_buffer static tensor",

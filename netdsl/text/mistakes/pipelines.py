@@ -56,7 +56,7 @@ def broken_off(m: Mistake) -> Diagnostic | None:
         return m.say("missing-value", f"`{text}` needs a value", m.last, help="as in `epochs 10`")
     if kind in ("IF", "ASSERT", "IN"):
         return m.say("missing-value", f"expected a value after `{text}`", m.last)
-    if "ASSIGN" in m.expected and m.head.kind in ("LET", "CONST", "STATE"):
+    if "ASSIGN" in m.expected and m.head.kind in ("LET", "CONST", "STATE", "STEPS"):
         return m.say("missing-value", f"`{words(m)}` is given no value", m.last, help=f"write `{words(m)} = …`")
     return None
 
