@@ -61,6 +61,10 @@ class Program:
             raise NetError([*self.collector.found, *net.faults])
         return net
 
+    def parameters(self, name: str) -> tuple[str, ...]:
+        """The settings of a net by name. Raises `NetError` where there is none."""
+        return tuple(p.name.id for p in self._choose(name).parameters)
+
     def _choose(self, name: str | None) -> syntax.Definition:
         if not self.names:
             self.collector.check()

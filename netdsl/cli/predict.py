@@ -1,6 +1,8 @@
-"""`netdsl predict MODEL SAMPLE`: what a trained net says about one sample.
+"""`netdsl predict MODEL SAMPLE`: what a trained net says about one sample, or draws without one.
 
-Run a trained net on one sample: a run by either engine, an ONNX file in onnxruntime.
+Run a trained net on one sample: a run by either engine, an ONNX file in onnxruntime. Without a sample, a net of the
+run's file that needs none draws --count of them from a seed: pictures on one sheet (-o samples.png), or arrays
+(-o samples.npy).
 """
 
 from __future__ import annotations
@@ -8,46 +10,124 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netdsl.cli.evaluate import add_split, parse_data
 from netdsl.cli.opening import say_of_run
-from netdsl.cli.options import add_device, add_engine, count
+from netdsl.cli.options import add_device, add_engine, add_size, count, whole
+
+if TYPE_CHECKING:
+    from netdsl.runtime.drawing import Drawing
+
+COUNT = 16
+"""Samples that are drawn where no number is given."""
+SEEDS = 10**6
+"""A seed that is not given is drawn below this."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL", help="the folder of a run, or an ONNX file")
-    parser.add_argument("sample", metavar="SAMPLE", help="an image, an .npy array, or a number in the split")
+    parser.add_argument(
+        "sample", metavar="SAMPLE", nargs="?", help="an image, an .npy array, or a number in the split; none to draw"
+    )
+    parser.add_argument("--net", metavar="NAME", help="another net of the run's file, with the weights of its keys")
+    parser.add_argument("--count", type=count, help=f"how many samples to draw (default: {COUNT})")
+    parser.add_argument("--seed", type=whole, help="what is drawn follows from it (default: another each time)")
+    add_size(parser)
     parser.add_argument("--data", help="the data to count in, when the model does not know it")
     add_split(parser)
     parser.add_argument("--top", type=count, default=5, help="how many classes to show (default: 5)")
-    parser.add_argument("-o", "--output", type=Path, help="keep all outputs in this .npz file")
+    parser.add_argument(
+        "-o", "--output", type=Path,
+        help="keep all outputs in this .npz file; of what is drawn, the first in a .npy file or as pictures in a .png",
+    )  # fmt: skip
     add_engine(parser)
     add_device(parser)
 
 
 def run(given: Namespace) -> None:
+    drawn = given.sample is None
+    endings = (".png", ".npy", ".npz") if drawn else (".npz",)
+    if given.output is not None and given.output.suffix not in endings:
+        kept = "what is drawn is kept in a .png, .npy or .npz file" if drawn else "outputs are kept in an .npz file"
+        given.parser.error(f"--output: {kept}")
+    if not drawn and (given.count is not None or given.size):
+        given.parser.error("--count and --size are for nets that draw, without a sample")
+    if given.model.suffix != ".onnx":
+        say_of_run(given.model)
+    if drawn:
+        _draw(given)
+    else:
+        _predict(given)
+
+
+def _predict(given: Namespace) -> None:
     from netdsl.base.terminal import printable
     from netdsl.runtime.predict import predict
 
-    if given.output is not None and given.output.suffix != ".npz":
-        given.parser.error("--output: outputs are kept in an .npz file")
-    if given.model.suffix != ".onnx":
-        say_of_run(given.model)
     options = {"split": given.split, "top": given.top, "device": given.device, "engine": given.engine}
+    options |= {"net": given.net, "seed": given.seed or 0}
     found = predict(given.model, given.sample, data=parse_data(given.data), **options)
     if given.output is not None:
         _keep(given.output, found.outputs)
-    for note in found.notes:
-        print(f"note: {printable(note)}", file=sys.stderr)
+    _note(found.notes)
     if found.truth is not None:
         print(f"truth: {printable(found.truth)}")
     for guess in found.top:
         name = printable(guess.name)
         print(f"{name:>12}  {guess.probability:6.1%}  {'█' * round(30 * guess.probability)}")
     if not found.top:
-        for name, value in found.outputs.items():
-            print(f"{name}: {list(value.shape)}, from {value.min():.4g} to {value.max():.4g}")
+        _show(found.outputs)
+
+
+def _draw(given: Namespace) -> None:
+    import secrets
+
+    from netdsl.runtime.drawing import draw
+
+    seed = secrets.randbelow(SEEDS) if given.seed is None else given.seed
+    options = {"sizes": given.size, "device": given.device, "engine": given.engine}
+    found = draw(given.model, given.net, count=given.count or COUNT, seed=seed, **options)
+    _note(found.notes)
+    _show(found.outputs)
+    if given.output is not None:
+        _keep_drawn(given, found)
+    print(f"drawn from --seed {seed}")
+
+
+def _keep_drawn(given: Namespace, found: Drawing) -> None:
+    """The first output as pictures or an array, or all of them."""
+    import numpy as np
+
+    from netdsl.base.files import replacing
+    from netdsl.runtime.sheet import contact_sheet, is_pictures, write_sheet
+
+    path, (name, made) = given.output, next(iter(found.outputs.items()))
+    if path.suffix == ".npz":
+        _keep(path, found.outputs)
+    elif path.suffix == ".npy":
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.save(file, made)
+    elif not is_pictures(made):
+        shape = list(made.shape[1:])
+        given.parser.error(f"--output: `{name}` {shape} are no pictures, [1, H, W] or [3, H, W]: name a .npy file")
+    else:
+        sheet, beyond = contact_sheet(made, found.mean, found.std)
+        write_sheet(path, sheet)
+        if beyond:
+            _note((f"{beyond:.1%} of the numbers of `{name}` are no shade from black to white, and cut off there",))
+
+
+def _show(outputs: dict[str, Any]) -> None:
+    for name, value in outputs.items():
+        print(f"{name}: {list(value.shape)}, from {value.min():.4g} to {value.max():.4g}")
+
+
+def _note(notes: tuple[str, ...]) -> None:
+    from netdsl.base.terminal import printable
+
+    for note in notes:
+        print(f"note: {printable(note)}", file=sys.stderr)
 
 
 def _keep(path: Path, outputs: dict[str, Any]) -> None:

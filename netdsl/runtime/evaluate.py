@@ -14,10 +14,11 @@ from netdsl.graph import Net
 from netdsl.recipe import Data
 from netdsl.runtime.data.fit import check_fit
 from netdsl.runtime.data.sets import Feed, cut, load_data
-from netdsl.runtime.engines.checkpoint import load_tensors, load_weights
+from netdsl.runtime.engines.checkpoint import load_weights
 from netdsl.runtime.engines.device import choose_device
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import data_of, departures, known_of, plan_of, recipe_of
+from netdsl.runtime.runs.tensorfile import load_arrays, of_another
 from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, build_module, drawing, named, output_names
 from netdsl.runtime.scoring.ranges import split_check
 from netdsl.runtime.scoring.terms import evaluation
@@ -89,9 +90,19 @@ def score(net: Net, forward: Predictor, split: str, data: Data | None, device: t
 
 def load_run(run_folder: str | Path, device: str | None = None) -> tuple[Net, nn.Module]:
     """A run's net, and its module with the best weights, ready to compute."""
+    net, module, _ = load_other(run_folder, None, device)
+    return net, module
+
+
+def load_other(
+    run_folder: str | Path, name: str | None, device: str | None = None
+) -> tuple[Net, nn.Module, tuple[str, ...]]:
+    """As `load_run` for a net of the run's file by name, with what is worth knowing of its weights."""
     folder = RunFolder(run_folder)
-    net = folder.load_net()
-    weights, _ = load_tensors(folder.weights, net)
+    trained = folder.load_net()
+    net = folder.net_called(name, trained)
+    weights, _ = load_arrays(folder.weights, trained)
+    taken, notes = of_another(weights, net, folder.weights) if net is not trained else (weights, ())
     module = build_module(net, 0)
-    load_weights(module, weights, str(folder.weights))
-    return net, module.to(choose_device(device)).eval()
+    load_weights(module, {key: torch.from_numpy(value) for key, value in taken.items()}, str(folder.weights))
+    return net, module.to(choose_device(device)).eval(), notes

@@ -27,12 +27,13 @@ from netdsl.runtime.engines.choice import no_engine
 from netdsl.runtime.pictures import Picture, picture_for, picture_from
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import data_of, departures, known_of
-from netdsl.runtime.runs.tensorfile import load_arrays, load_facts
+from netdsl.runtime.runs.tensorfile import load_arrays, load_facts, of_another
 from netdsl.runtime.scoring.ranges import Ranges
 from netdsl.runtime.sessions.opening import open_net, open_quietly, run_once
 from netdsl.runtime.sessions.session import Session
 
-Compute = Callable[[dict[str, Array]], dict[str, Array]]
+Compute = Callable[[dict[str, Array], int], dict[str, Array]]
+"""`(fields, seed) -> outputs`: what the net draws follows from the seed."""
 
 
 @dataclass
@@ -67,6 +68,8 @@ class Model:
     facts: Mapping[str, Any]
     """`classes` and `picture`, as weights and ONNX files of ours keep them; empty for others."""
     name: str
+    notes: tuple[str, ...] = ()
+    """What is worth knowing of its weights."""
 
 
 def predict(
@@ -78,6 +81,8 @@ def predict(
     top: int = 5,
     device: str | None = None,
     engine: str = "torch",
+    net: str | None = None,
+    seed: int = 0,
 ) -> Prediction:
     """Run a run folder or an `.onnx` file on an image file, an `.npy` array or the sample of a number in a split.
 
@@ -85,19 +90,22 @@ def predict(
     Probabilities are the softmax of the first output, or the output itself when it is one already (no value below
     0, a sum of 1). An image file becomes an input as a sample of the training data does: by the data of the run, by
     what an ONNX file of ours says of it, or by `data`, which wins in what it says and leaves all else as it was in
-    training. An array is taken as it is. Samples by number need data.
+    training. An array is taken as it is. Samples by number need data. `net` is another net of the run's file, which
+    takes the weights of its keys; what it draws follows from `seed`.
     """
     if engine not in OPENERS:
         raise no_engine(engine)
     bare = Path(model).suffix == ".onnx"
-    opened = _file(model, device) if bare else OPENERS[engine](model, device)
+    if bare and net is not None:
+        raise RunError(f"{model} holds one net: another is taken from the folder of a run")
+    opened = _file(model, device) if bare else OPENERS[engine](model, device, net)
     known = _known(opened) if data is not None else {}
     used = data_of(opened.net, data, known) if data is not None or not bare else None
     found = read_sample(opened, sample, used, split)
     Ranges(opened.net.inference(), (), _sizes(opened.net, found.fields)).check(found.fields)
-    outputs = {name: value[0] for name, value in opened.compute(found.fields).items()}
+    outputs = {name: value[0] for name, value in opened.compute(found.fields, seed).items()}
     names = found.classes or _class_names(opened, data, used)
-    notes = (*departures(data, known), *found.notes)
+    notes = (*opened.notes, *departures(data, known), *found.notes)
     return Prediction(outputs, _guesses(next(iter(outputs.values())), names, top), found.truth, notes)
 
 
@@ -137,40 +145,41 @@ def _file(path: str | Path, device: str | None) -> Model:
     return Model(net_of(session), partial(run_once, session), facts, str(path))
 
 
-def _through_onnx(run: str | Path, device: str | None) -> Model:
+def _through_onnx(run: str | Path, device: str | None, name: str | None = None) -> Model:
     folder = RunFolder(run)
-    net = folder.load_net()
-    weights, facts = load_arrays(folder.weights, net)
-    return Model(
-        net, partial(run_once, open_net(net, weights, device, str(folder.weights))), facts, str(folder.weights)
-    )
+    trained = folder.load_net()
+    net = folder.net_called(name, trained)
+    weights, facts = load_arrays(folder.weights, trained)
+    taken, notes = of_another(weights, net, folder.weights) if net is not trained else (weights, ())
+    session = open_net(net, taken, device, str(folder.weights))
+    return Model(net, partial(run_once, session), facts, str(folder.weights), notes)
 
 
-def _through_torch(run: str | Path, device: str | None) -> Model:
+def _through_torch(run: str | Path, device: str | None, name: str | None = None) -> Model:
     import torch
 
     from netdsl.runtime.engines.device import choose_device
-    from netdsl.runtime.evaluate import load_run
-    from netdsl.runtime.scoring.pytorch import named, output_names
+    from netdsl.runtime.evaluate import load_other
+    from netdsl.runtime.scoring.pytorch import drawing, named, output_names
 
-    net, module = load_run(run, device)
+    net, module, notes = load_other(run, name, device)
     facts = load_facts(RunFolder(run).weights)
     where = choose_device(device)
 
-    def compute(fields: dict[str, Array]) -> dict[str, Array]:
-        with torch.no_grad():
+    def compute(fields: dict[str, Array], seed: int) -> dict[str, Array]:
+        with torch.no_grad(), drawing(net, seed):
             inputs = [torch.from_numpy(fields[v.name]).to(where) for v in net.inputs]
             found = named(module(*inputs), output_names(net, False))
         return {name: value.detach().float().cpu().numpy() for name, value in found.items()}
 
-    return Model(net, compute, facts, str(run))
+    return Model(net, compute, facts, str(run), notes)
 
 
-OPENERS: dict[str, Callable[[str | Path, str | None], Model]] = {
+OPENERS: dict[str, Callable[[str | Path, str | None, str | None], Model]] = {
     "torch": _through_torch,
     "onnx": _through_onnx,
 }
-"""By engine: the net of a run's folder, and what computes it with its best weights."""
+"""By engine: a net of a run's folder, by name or the trained one, and what computes it with its best weights."""
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from netdsl.base.errors import RunError
 from netdsl.base.files import replacing
-from netdsl.graph import Net
+from netdsl.graph import Net, Recipe
 from netdsl.ops.fields import Word
 from netdsl.runtime.runs import kinds
 from netdsl.runtime.runs.lock import FolderLock
@@ -189,6 +189,18 @@ class RunFolder:
         """The name of the run's recipe; nothing of one without."""
         name: str = self.stored()["recipe"].get("name", "")
         return name
+
+    def net_called(self, name: str | None, trained: Net) -> Net:
+        """A net of the run's file by name, with the settings that it shares with the trained one, and its data."""
+        stored = self.stored()
+        if name is None or name == stored["net"]:
+            return trained
+        known = self.program(stored).parameters(name)
+        kept = {key: value for key, value in stored["settings"].items() if key in known}
+        net = self.program({**stored, "settings": kept}).net(name, trained=False)
+        if trained.recipe is not None:
+            net.recipe = Recipe(trained.recipe.span, data=trained.recipe.data)
+        return net
 
     def warnings(self) -> list[Diagnostic]:
         """What is doubtful about the net of the run."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,12 @@ from netdsl.codegen.onnx.weights import WeightsError, pickled, require_finite_ar
 from netdsl.graph import Net
 from netdsl.runtime.runs.folder import replace_file
 from netdsl.runtime.runs.kinds import parsed
+from netdsl.text.diagnostics import did_you_mean
 
 NamedArrays = dict[str, Array]
+
+SHOWN = 6
+"""So many rows a message names."""
 
 
 def save_arrays(path: Path, arrays: Mapping[str, Array], facts: Mapping[str, object]) -> None:
@@ -43,6 +47,29 @@ def load_arrays(path: Path, net: Net | None = None) -> tuple[NamedArrays, dict[s
             return {name: np.asarray(file.get_tensor(name)) for name in file.keys()}, facts  # noqa: SIM118
     except (SafetensorError, ValueError, TypeError, OSError) as error:
         raise RunError(pickled(path) or f"{path}: not a whole safetensors file ({error})") from None
+
+
+def of_another(arrays: NamedArrays, net: Net, path: Path) -> tuple[NamedArrays, tuple[str, ...]]:
+    """The weights that a net has of those which a run trained for another one, and what is said of the rest."""
+    own = dict(net.weights())
+    missing = [key for key in own if key not in arrays]
+    if missing:
+        near = did_you_mean(missing[0], list(arrays)) or f"it has {listed(list(dict.fromkeys(map(first_row, arrays))))}"
+        raise RunError(f"{path} has no weight `{missing[0]}`, which {net.name} needs: {near}")
+    rest = list(dict.fromkeys(first_row(key) for key in arrays if key not in own))
+    taken = {key: arrays[key] for key in own}
+    return taken, ((f"{net.name} has no use for the weights of {listed(rest)}",) if rest else ())
+
+
+def first_row(key: str) -> str:
+    """The row of a net that a weight belongs to."""
+    return key.partition(".")[0]
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(f"`{name}`" for name in names[:SHOWN]) + more
 
 
 def largest(net: Net) -> int:
