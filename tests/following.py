@@ -200,7 +200,7 @@ def settings(module: nn.Module) -> list[tuple[str, str]]:
 def samples(net: Net, device: str, batch: int = 2) -> list[torch.Tensor]:
     """Inputs of a net, drawn with a fixed seed."""
     draw = torch.Generator().manual_seed(0)
-    known = {**dict.fromkeys(net.symbols, 8), **net.defaults}
+    known = {**net.domain.choose(8), **net.defaults}
     made = []
     for value in net.inputs:
         shape = [batch, *(at(e, known) for e in value.shape)]
