@@ -28,7 +28,7 @@ WEIGHTED = (
     "({a}, word.weight) -> linear", "({a}, word.weight, word.bias) -> linear -> tanh", "({a} -> linear(3)) -> word",
     "{a} * scale", "{a} + spots({a}.length, {a}.features)", "{a} + (row -> unsqueeze(0))", "({a}, {b}, {b}) -> attention",
     "({a}, {a}, {b}) -> attention(causal=true, scale=0.5)", "{a} -> linear(4) -> multihead_attention(2, kv_heads=1)",
-    "along(linear({n}) -> batchnorm)", "{a} -> along(linear({n}) -> tanh)", "{a} -> along(twice)", "{a} -> cell({n})",
+    "along(linear({n}) -> batchnorm)", "{a} -> along(linear({n}) -> tanh)", "{a} -> along(twice)", "{a} -> cell({n})", "({a}, {b}) -> along(pair)",
     "{a} -> transpose -> unit(3, {n}) -> transpose", "{a} -> transpose -> unit(2, (3,), act=silu) -> transpose",
 )  # fmt: skip
 AROUND = (
@@ -60,6 +60,11 @@ block spots(length: size, width: int) {
 
 block unit(c: int, kernel: size = 3, act: layer = relu) {
   conv(c, kernel, pad=same) -> act
+}
+
+block pair {
+  input a, b
+  (a -> linear(3)) * (b -> linear(3) -> tanh)
 }
 
 recurrent cell(hidden) {

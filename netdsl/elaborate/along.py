@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import netdsl.elaborate.core as core
 import netdsl.elaborate.nodes as nodes
 import netdsl.elaborate.parameters as parameters
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
+from netdsl.elaborate.demands import Demanded
 from netdsl.elaborate.lookup import is_identity
 from netdsl.elaborate.scope import Scope
+from netdsl.elaborate.sequences import of_samples
 from netdsl.elaborate.values import Arrows, BlockLayer, Bundle, Layer, OpLayer, arrows
 from netdsl.ops.axes import find_axis
 from netdsl.ops.base import Op, RuleError
@@ -35,23 +37,27 @@ def apply(site: Site, layer: BlockLayer, value: Arrows, span: Span) -> Arrows:
     """Apply the layer to the items; its nodes, and so its weights, are those of the row."""
     given = parameters.bind_parameters(site.at(Scope(layer.home)), layer.definition, layer.settings, layer.span)
     inner: Layer = given["layer"]
-    whole = _one_arrow(site, value, span)
-    axis = _axis_of(site, layer, whole, given["axis"])
+    wholes = arrows(value)
+    axes = [_axis_of(site, layer, v, given["axis"]) for v in wholes]
     if is_identity(inner):
-        return whole
-    if _needs_no_fold(inner, whole, axis):
-        return core.apply(site, inner, whole, span)
-    same = not whole.type.batched
-    made = _on_items(site, layer, nodes.one(site, whole, span) if same else whole, (axis, given["axis"]), span)
+        return value
+    if len(wholes) == 1 and _needs_no_fold(inner, wholes[0], axes[0]):
+        return core.apply(site, inner, wholes[0], span)
+    value, same = of_samples(site, value, span)
+    fronts = [_moved(site, v, axis, 0, span) for v, axis in zip(arrows(value), axes, strict=True)]
+    _check_counts(site, fronts, span)
+    made = _on_items(site, layer, (fronts, isinstance(value, Bundle)), given["axis"], span)
     return nodes.freed(site, made, span) if same else made
 
 
-def _one_arrow(site: Site, value: Arrows, span: Span) -> Value:
-    given = arrows(value)
-    if len(given) != 1:
-        message = f"`{NAME}` takes one arrow, whose items go through the layer, but {len(given)} come in"
-        site.error("wrong-inputs", message, span, help=f"join them first, or apply `{NAME}` to each")
-    return given[0]
+def _check_counts(site: Site, fronts: Sequence[Value], span: Span) -> None:
+    """Of several arrows the first items go in together, then the second, and so on."""
+    for other in fronts[1:]:
+        message = f"`{NAME}` goes over {fronts[0].shape[0]} items of one arrow and {other.shape[0]} of another"
+        if not site.sizes.demand(fronts[0].shape[0], "==", other.shape[0], Demanded(span, message)):
+            labels = [label for v in (fronts[0], other) if (label := site.errors.label(v))]
+            help = "the first items of all arrows go in together, then the second ones: cut the longer arrow by `slice`"
+            site.error("shape-mismatch", message, span, *labels, help=help)
 
 
 def _axis_of(site: Site, layer: BlockLayer, whole: Value, axis: int) -> int:
@@ -66,14 +72,16 @@ def _needs_no_fold(inner: Layer, whole: Value, axis: int) -> bool:
     return isinstance(inner, OpLayer) and inner.op is Linear and whole.type.rank == 2 and axis == 0
 
 
-def _on_items(site: Site, layer: BlockLayer, whole: Value, axes: tuple[int, int], span: Span) -> Arrows:
-    """The layer on the items along an axis, which is given as it is counted from the front, and as it is written."""
-    axis, written = axes
+def _on_items(site: Site, layer: BlockLayer, given: tuple[list[Value], bool], axis: int, span: Span) -> Arrows:
+    """The layer on the items of arrows along their first axis, which is put back where `axis` says; and whether these
+    are a bundle."""
+    fronts, bundled = given
     inner: Layer = layer.settings["layer"].value
-    front = _moved(site, whole, axis, 0, span)
-    items = _added(site, IntoBatch(front), span)
-    made = core.apply(site, inner, items, inner.span)
-    return _each(made, lambda value: _unfolded(site, layer, value, (items, front), written, span))
+    items = [_added(site, IntoBatch(front), span) for front in fronts]
+    for item, front in zip(items, fronts, strict=True):
+        item.name = f"{front.name}_items"
+    made = core.apply(site, inner, Bundle(tuple(items)) if bundled else items[0], inner.span)
+    return _each(made, lambda value: _unfolded(site, layer, value, (items[0], fronts[0]), axis, span))
 
 
 def _unfolded(

@@ -101,15 +101,23 @@ def check_turns(site: Site, definition: syntax.Definition, build: Build, given: 
 
 def over_samples(site: Site, definition: syntax.Definition, value: Arrows, span: Span) -> tuple[Arrows, bool]:
     """What a recurrent block goes over as of samples, and whether that is a batch of one."""
-    given = arrows(value)
-    if definition.keyword != "recurrent" or all(v.type.batched for v in given):
+    if definition.keyword != "recurrent":
         return value, False
-    like = next((v for v in given if v.type.batched), None)
     names = [i.name.id for i in input_items(definition)]
     whole = initial_names(definition) | given_names(definition)
-    if like is None and whole.issuperset(names):
+    if whole.issuperset(names) and not any(v.type.batched for v in arrows(value)):
         whole = set(names[1:])  # no sequence: one of the others stands for the samples
-    free = {v for v, n in zip(given, names, strict=False) if n not in whole and not v.type.batched}
+    return of_samples(site, value, span, [n in whole for n in names])
+
+
+def of_samples(site: Site, value: Arrows, span: Span, left: Sequence[bool] = ()) -> tuple[Arrows, bool]:
+    """Arrows as those of samples, but for those that are to be `left`, and whether that is a batch of one."""
+    given = arrows(value)
+    if all(v.type.batched for v in given):
+        return value, False
+    like = next((v for v in given if v.type.batched), None)
+    stay = (*left, *[False] * len(given))
+    free = {v for v, whole in zip(given, stay, strict=False) if not whole and not v.type.batched}
     wide = [_over(site, v, like, span) if v in free else v for v in given]
     return (Bundle(tuple(wide)) if isinstance(value, Bundle) else wide[0]), like is None
 

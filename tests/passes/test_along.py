@@ -105,6 +105,35 @@ net N {
   output y: (a, b) -> concat -> along(tokens -> multihead_attention(2))
 }
 """,
+    "several arrows, of which one is the same for all samples": """
+block mix {
+  input a, b [4]
+  output total: (a -> linear(4)) + b
+  output both: (a, b) -> concat -> linear(2)
+}
+net N {
+  input x [T, 3], y [2, T, 4]
+  param p [T, 4] = normal(1.0)
+  (total, both): (x, p) -> along(mix)
+  (s, b): (total, y -> mean(axis=0)) -> along(mix)
+  output s
+  output b
+  output z: (y, y) -> along(concat(axis=1) -> linear(3, axis=-1), axis=1)
+}
+""".replace("T", "3"),
+    "several arrows of no sample": """
+block mix {
+  input a, b
+  (a, b) -> concat -> linear(2)
+}
+net N {
+  input x [4]
+  param p [3, 5] = normal(1.0)
+  param q [3, 2] = normal(1.0)
+  seen: (p, q) -> along(mix -> tanh) -> flatten -> slice(0, end=4)
+  output y: x * seen
+}
+""",
     "what is the same for all samples": """
 net N {
   input x [4]

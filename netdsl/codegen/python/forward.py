@@ -31,7 +31,7 @@ from netdsl.codegen.python.uses import BlockUse
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Block, Node, Recurrent
-from netdsl.ops.value import OutOfBatch
+from netdsl.ops.value import IntoBatch, OutOfBatch
 from netdsl.text import syntax
 
 TEMPORARY = ("x", "y", "z", "out")
@@ -302,7 +302,7 @@ class ForwardWriter:
         """What the author calls a result: the row's name for its last layer, names of a bundle for its parts."""
         if len(step.results) > 1:
             return bundle_names(self.main.use, step.node)[place]
-        if isinstance(step.node.op, OutOfBatch) and step.results[0].name:
+        if isinstance(step.node.op, IntoBatch | OutOfBatch) and step.results[0].name:
             return step.results[0].name
         row, _, rest = step.label.partition(".")
         alone = rest and self.lasts[row] is step and row not in self.branched
