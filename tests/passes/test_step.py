@@ -67,6 +67,7 @@ ADAMW = "adamw(lr=0.002, eps=0.0001, no_decay=true)"
 
 GPT = {"vocab": "96", "width": "16", "heads": "2", "depth": "2"}
 LLAMA = {**GPT, "heads": "4", "kv_heads": "2", "hidden": "24"}
+BERT = {**GPT, "drop": "0"}
 QUICK: dict[str, dict[str, Any]] = {
     "LeNet": {},
     "MLP": {"optimizer": "adagrad(lr=0.02, lr_decay=0.1)"},
@@ -93,6 +94,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "GPTChars": {"sizes": {"T": 9}, "settings": GPT, "optimizer": ADAMW, "data": 'text("nowhere")'},
     "GPT2": {"sizes": {"T": 9}, "settings": GPT, "optimizer": ADAM, "data": 'text("nowhere")', "accumulate": "1"},
     "LlamaChars": {"sizes": {"T": 9}, "settings": LLAMA, "optimizer": ADAMW, "data": 'text("nowhere")'},
+    "BERTChars": {"sizes": {"T": 9}, "settings": BERT, "optimizer": ADAMW, "data": 'text("nowhere")'},
     "CharRNN": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": ADAM},
     "CharRNNFused": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": MOMENTUM},
     "Hello": {"recipe": TEXTS, "sizes": {"T": 4}, "optimizer": "adagrad(lr=0.1)"},
@@ -118,9 +120,14 @@ SLOW: dict[str, dict[str, Any]] = {
     "ConvNeXtT": {"sizes": {"H": 64, "W": 64}, **OURS, **CLIPPED},
     "Llama2": {"sizes": {"T": 9}, "settings": LLAMA, "optimizer": ADAMW, "data": 'text("nowhere")', "accumulate": "1"},
     "Llama32": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": LLAMA, "optimizer": ADAM},
+    "BERT": {"sizes": {"T": 9}, "settings": BERT, "optimizer": ADAMW, "accumulate": "1"},
+    "BERTClassifier": {"sizes": {"T": 9}, "settings": BERT, "optimizer": ADAM},
     "UNet": {"recipe": WHOLE, "sizes": {"H": 188, "W": 188}, "settings": {"width": "2"}, "optimizer": ADAM},
 }
 """The other nets: more of the same."""
+
+FEWER = {"segments": 2}
+"""Inputs that tell fewer apart than the classes of the net."""
 
 WIDTHS = re.compile(r"(?<=[(, ])(64|96|128|192|256|384|512|4096)(?=[),])")
 
@@ -166,7 +173,7 @@ def batch_of(net: Net, sizes: dict[str, int], number: int) -> dict[str, Array]:
         if kind.dtype is DType.FLOAT:
             found[name] = random.normal(size=shape).astype(np.float32)
         else:
-            found[name] = random.integers(0, classes, shape)
+            found[name] = random.integers(0, FEWER.get(name, classes), shape)
     return found
 
 

@@ -54,6 +54,7 @@ VALID = images((188, 204), (190, 188))
 PADDED = images((16, 48), (64, 32))
 NARROW = (("width", 4),)
 LLAMA = (("vocab", 11), ("width", 16), ("heads", 4), ("kv_heads", 2), ("hidden", 24), ("depth", 2))
+BERT = (("vocab", 11), ("width", 8), ("heads", 2), ("depth", 2))
 HIDDEN = (("vocab", 11), ("hidden", 7))
 
 SMALL = [
@@ -84,6 +85,9 @@ SMALL = [
     Small("llama", "Llama2", LLAMA, STEPS),
     Small("llama", "Llama32", LLAMA, STEPS),
     Small("llama", "LlamaChars", LLAMA, STEPS),
+    Small("bert", "BERT", BERT, STEPS),
+    Small("bert", "BERTClassifier", BERT, STEPS),
+    Small("bert", "BERTChars", BERT, STEPS),
 ]
 
 LARGE = [
@@ -152,7 +156,8 @@ def samples(net: Net, sizes: Sizes, batch: int = 2) -> list[Tensor]:
         type = value.type.at(dict(sizes))
         shape = (batch, *map(int, type.shape))
         if type.dtype is DType.INT:
-            found.append(torch.randint(net.settings["vocab"], shape, generator=generator))
+            most = 2 if value.name == "segments" else net.settings["vocab"]
+            found.append(torch.randint(most, shape, generator=generator))
         else:
             found.append(torch.randn(shape, generator=generator))
     return found
