@@ -185,11 +185,13 @@ class Onnx:
         options.intra_op_num_threads = 1
         content = model.SerializeToString()
         self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self.inputs = {i.name for i in self.session.get_inputs()}
         self.outputs = [o.name for o in self.session.get_outputs()]
         self.state: dict[str, Array] = {}
 
     def step(self, fields: dict[str, Array], rate: float, seed: int = 0) -> dict[str, Array]:
-        given = {**fields, "learning_rate": np.array(rate, np.float32), "seed": np.array(seed), **self.state}
+        read = {name: value for name, value in fields.items() if name in self.inputs}
+        given = {**read, "learning_rate": np.array(rate, np.float32), "seed": np.array(seed), **self.state}
         found = dict(zip(self.outputs, self.session.run(None, given), strict=True))
         self.state = {name.removesuffix(NEXT): v for name, v in found.items() if name.endswith(NEXT)}
         return found
