@@ -23,6 +23,7 @@ from netdsl.base.collector import collector_paused
 from netdsl.dims import Account, SizeTooComplex, charged
 from netdsl.dims.tensors import MOST, Value
 from netdsl.graph import Graph, Net, narrow
+from netdsl.graph.phases import inference_graph, training_graph
 from netdsl.ops.fields import is_int
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError
 from netdsl.text.source import Source, Span
@@ -59,9 +60,18 @@ def analyze(
 def survey(net: Net, collector: Collector) -> None:
     """Everything that `analyze` warns of or fails at, without its numbers. Raises `NetError` as it does."""
     with _bounded(net):
-        Walk(choose_sizes(net, {}), net.written, collector=collector).survey(net.inference())
+        for graph in _graphs(net):
+            Walk(choose_sizes(net, {}), net.written, collector=collector).survey(graph)
         warn_of_single_sizes(net, collector)
         size_rules(net)
+
+
+def _graphs(net: Net) -> Iterator[Graph]:
+    """The graph of inference, and where it is another one that of training."""
+    yield inference_graph(net)
+    learned = training_graph(net)
+    if learned is not net:
+        yield narrow(learned, learned.outputs)
 
 
 @contextmanager
@@ -78,7 +88,8 @@ def _bounded(net: Net) -> Iterator[None]:
 
 def _report(net: Net, walk: Walk) -> Report:
     at, training = walk.sizes, walk.training
-    graph = narrow(net, net.outputs) if training else net.inference()
+    learned = training_graph(net)
+    graph = narrow(learned, learned.outputs) if training else inference_graph(net)
     count = walk.net(graph)
     if walk.collector is not None:
         warn_of_single_sizes(net, walk.collector)
@@ -106,7 +117,7 @@ def _port(name: str, value: Value, at: Mapping[str, int]) -> Port:
 
 def _totals(net: Net, graph: Graph, walk: Walk, count: Tally) -> Totals:
     peak, where = walk.schedule.peak()
-    kept = narrow(net, net.outputs)
+    kept = narrow(net, net.outputs)  # what either graph has
     wanted = _params(kept)
     every = wanted if kept.nodes == net.nodes else _params(net)
     fields = [walk.sight.shown(walk.fields.get(o.value), o.value.type.rank) for o in graph.outputs]

@@ -74,7 +74,9 @@ class Drawing:
         turns = self.random.choice([*counts, *counts, "2"])
         flags = [s for s in settings if s == "deep"]
         condition = self.random.choice([*flags, *(f"{s} > 4" for s in numbers), f"{before}.features == 6"])
-        kind = self.random.choice(["plain", "plain", "repeat", "each", "if", "block", "block", "beside", "slice"])
+        kind = self.random.choice(
+            ["plain", "plain", "repeat", "each", "if", "block", "block", "beside", "slice", "phase"]
+        )
         if kind == "block" and self.blocks:
             return f"{before} -> {self._call(numbers, settings, sizes)}"
         if kind == "repeat":
@@ -84,6 +86,8 @@ class Drawing:
             return f"each i in range({turns}) {{ {before} -> linear({width}) }} -> concat(axis=1)"
         if kind == "if":
             return f"if {condition} {{ {before} -> {linear} }} else {{ {before} -> linear(3) -> relu }}"
+        if kind == "phase":
+            return f"if training {{ {before} -> {linear} -> relu }} else {{ {before} -> {linear} }}"
         if kind == "beside":
             return f"{before} + ({before} -> {linear} -> relu -> linear({before}.features))"
         if kind == "slice":

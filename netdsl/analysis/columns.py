@@ -121,7 +121,7 @@ class Columns:
     """Weights, trained or not, without buffers; 0 where they are counted at an earlier use."""
     trainable_params = Column[int, int](counts.trainable_params)
     aux_params = Column[Never, int](row=None)
-    """Parameters that only `aux` outputs need: in training only, not in `params`."""
+    """Parameters of training alone, which `aux` outputs or `if training` bring, not in `params`."""
     unused_params = Column[Never, int](row=None)
     """Parameters of layers that no output needs, not in `params`."""
     buffers = Column[int, int](counts.buffers, says="{} numbers kept but not trained, not among the parameters")

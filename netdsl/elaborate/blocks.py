@@ -9,6 +9,7 @@ import netdsl.elaborate.along as along
 import netdsl.elaborate.core as core
 import netdsl.elaborate.nodes as nodes
 import netdsl.elaborate.parameters as parameters
+import netdsl.elaborate.phases as phases
 import netdsl.elaborate.sources as sources
 from netdsl.base.record import anew, record
 from netdsl.dims.tensors import TensorType, Value
@@ -113,7 +114,7 @@ def _take_last_row(site: Site, build: Build, definition: syntax.Definition) -> N
     last.used = True
     if last.value is UNKNOWN:
         raise Failed
-    flat = arrows(last.value)
+    flat = arrows(phases.settled(site, last.value, last.span))
     if not flat:
         message = f"the result of `{definition.name.id}` is an empty bundle"
         site.error("no-result", message, last.span, help="the last row of a body is its result")

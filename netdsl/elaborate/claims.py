@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import netdsl.elaborate.core as core
+import netdsl.elaborate.phases as phases
 from netdsl.analysis.columns import budget_words
 from netdsl.dims import Condition, Extent, Verdict, compare
 from netdsl.dims.tensors import DType, Value
@@ -153,6 +154,7 @@ def _assert_row(site: Site, row: syntax.AssertRow) -> None:
         if budgets is None:
             message = "a budget is a promise of a whole net: write it at the end of the net"
             site.error("budget-in-block", message, row.span)
+        phases.refuse_one_sided(site, row.span, "a budget", "write it at the end of the net")
         values = {
             n: b.value for s in site.scope.chain() for n, b in s.names.items() if isinstance(b.value, int | float)
         }

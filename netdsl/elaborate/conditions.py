@@ -7,6 +7,7 @@ from typing import Any
 
 from netdsl.dims import Condition, Dim
 from netdsl.dims.tensors import DType, Value
+from netdsl.elaborate.phases import WORD
 from netdsl.elaborate.values import LAYERS, NUMBERS, Bundle
 from netdsl.text import syntax
 from netdsl.text.source import Span
@@ -28,6 +29,8 @@ def no_condition(expr: syntax.Expr, value: Any) -> str | None:
         return f"a list is asked how long it is, as in `len({text}) > 0`"
     if isinstance(value, Value) and value.type.dtype is DType.BOOL:
         return f"what an arrow holds is known when the net runs: `({text}, a, b) -> where` chooses by it then"
+    if text == WORD and isinstance(value, Value | Bundle):
+        return f"`{WORD}` is the name of an arrow here: call that otherwise, and the condition asks which graph it is"
     return of_arrow(text) if isinstance(value, Value | Bundle) else None
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import netdsl.elaborate.core as core
 import netdsl.elaborate.functions as functions
+import netdsl.elaborate.phases as phases
 from netdsl.dims import Dim
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.scope import Scope
@@ -50,8 +51,11 @@ def _items(site: Site, expr: syntax.Expr) -> list[Any]:
 @core.runs(syntax.If)
 def if_row(site: Site, row: syntax.If) -> None:
     """An `if` as a row of its own: its rows, in the body around it."""
-    taken = core.truth(site, row.condition)
-    body = row.then if taken else row.otherwise
+    taken = phases.decided(site, row.condition, core.truth)
+    if taken[True] is not taken[False]:
+        phases.run(site, row, taken, core.run)
+        return
+    body = row.then if taken[True] else row.otherwise
     if body is not None:
         core.run(site.inner(), body)
 
@@ -59,8 +63,15 @@ def if_row(site: Site, row: syntax.If) -> None:
 @core.evaluates(syntax.If)
 def choose(site: Site, expr: syntax.If) -> Any:
     """An `if` as a value: that of the last row of the branch taken. Without `else`, what comes in goes on."""
-    taken = core.truth(site, expr.condition)
-    body = expr.then if taken else expr.otherwise
+    taken = phases.decided(site, expr.condition, core.truth)
+    if taken[True] is not taken[False]:
+        return phases.value(site, expr, taken, lambda here, holds: _taken(here, expr, holds))
+    return _taken(site, expr, taken[True])
+
+
+def _taken(site: Site, expr: syntax.If, holds: bool) -> Any:
+    """The value of one branch."""
+    body = expr.then if holds else expr.otherwise
     if body is None:
         return core.previous(site, expr.span)
     number = _only_number(site.scope, body)
@@ -125,4 +136,4 @@ def branch_value(site: Site, body: syntax.Body) -> Any:
     last.used = True
     if last.value is UNKNOWN:
         raise Failed
-    return last.value
+    return phases.settled(site, last.value, last.span)

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 import netdsl.elaborate.damage as damage
 import netdsl.elaborate.freezing as freezing
 import netdsl.elaborate.functions as functions
+import netdsl.elaborate.phases as phases
 import netdsl.elaborate.sources as sources
 from netdsl.dims import Condition, Dim, Extent, SizeTooComplex, Verdict
 from netdsl.dims.tensors import Value
@@ -85,6 +86,8 @@ def evaluate_setting(site: Site, expr: syntax.Expr) -> Any:
     """As `evaluate`, where a word that means nothing else stands for itself: `same`, `normal(0.02)`."""
     if isinstance(expr, syntax.Name):
         found = site.scope.find(expr.id)
+        if found is None and expr.id == phases.WORD:
+            return phases.word(site, expr)
         return read_name(site, expr) if found and not isinstance(found.value, LAYERS) else Word(expr.id)
     if (
         isinstance(expr, syntax.Call)
@@ -254,7 +257,7 @@ def previous(site: Site, span: Span) -> Any:
     row.used = True
     if row.value is UNKNOWN:
         raise Failed
-    return row.value
+    return phases.settled(site, row.value, span)
 
 
 def start(site: Site, pipeline: syntax.Pipeline) -> Any:
@@ -262,7 +265,8 @@ def start(site: Site, pipeline: syntax.Pipeline) -> Any:
     head = pipeline.stages[0]
     if isinstance(head, syntax.Claim):
         return flow(site, previous(site, head.span), pipeline.stages)
-    site.build.coming = site.build.previous.value if site.build.previous else None
+    before = site.build.previous.value if site.build.previous else None
+    site.build.coming = None if isinstance(before, phases.TwoSided) else before
     value = evaluate(site, head)
     if isinstance(value, LAYERS):
         value = apply(site, value, previous(site, head.span), head.span)

@@ -9,6 +9,7 @@ import netdsl.elaborate.core as core
 import netdsl.elaborate.functions as functions
 import netdsl.elaborate.keyed as keyed
 import netdsl.elaborate.nodes as nodes
+import netdsl.elaborate.phases as phases
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import chain, dotted_name, find_layer, read_name, unknown_layer, unknown_name
@@ -24,6 +25,8 @@ from netdsl.text.diagnostics import did_you_mean
 def _name(site: Site, expr: syntax.Name) -> Any:
     if site.scope.find(expr.id):
         return read_name(site, expr)
+    if expr.id == phases.WORD:
+        return phases.word(site, expr)
     layer = find_layer(site, expr)
     if layer is None and expr.id in functions.FUNCTIONS:
         help = "arrows take `to(int)`" if expr.id == "int" else None

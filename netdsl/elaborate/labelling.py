@@ -56,7 +56,13 @@ def _name_nodes(build: Build, label: str | None, held: tuple[list[Any], list[Any
         return
     if label is not None:
         names = build.inner if build.nested else build.names
-        label = names.number(label) if build.loops else names.unique(label) if build.nested else label
+        label = (
+            names.number(label)
+            if build.loops or label in build.twice
+            else names.unique(label)
+            if build.nested
+            else label
+        )
     name_row(build, label)
     done = build.named + build.fresh if build.nested else []
     build.fresh, build.named = held[0], held[1] + done

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+import netdsl.elaborate.phases as phases
 from netdsl.dims.tensors import DType
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.scope import mark_used
@@ -60,6 +61,8 @@ def unknown_name(site: Site, name: syntax.Name, more: Sequence[str] = (), arrows
     """
     if name.id in site.library.broken(site.scope) or site.library.damaged():
         raise Failed
+    if name.id == phases.WORD:
+        phases.word(site, name)
     later = site.build.labels.get(name.id)
     if later is not None and later.start > name.span.start:
         message = f"`{name.id}` is named only further down: rows read what stands above them"
@@ -90,7 +93,7 @@ def read_name(site: Site, expr: syntax.Name) -> Any:
     mark_used(binding.row)
     if binding.value is UNKNOWN:
         raise Failed
-    return binding.value
+    return phases.settled(site, binding.value, expr.span, expr.id)
 
 
 def dotted_name(site: Site, expr: syntax.Expr) -> str | None:
@@ -103,20 +106,11 @@ def dotted_name(site: Site, expr: syntax.Expr) -> str | None:
     return expr.span.text if find_layer(site, root) is None else None
 
 
-KEPT = frozenset({"training"})
-"""Words that no row, setting or `let` may have for a name: they are kept for conditions."""
-
-
-def check_name(site: Site, name: syntax.Name) -> None:
-    """Refuse a name that the language keeps for itself."""
-    if name.id in KEPT:
-        help = f"call it something else, such as `{name.id}1`"
-        site.error("reserved-word", f"`{name.id}` is kept for conditions and cannot be a name", name.span, help=help)
-
-
 def check_label(site: Site, name: syntax.Name) -> None:
     """A label must not hide a layer, nor name two rows."""
-    check_name(site, name)
+    if name.id == phases.WORD:
+        help = f"call it something else, such as `{name.id}1`"
+        site.error("reserved-word", f"`{name.id}` is kept for conditions and cannot name a row", name.span, help=help)
     if is_layer(site, name.id):
         site.error(
             "shadowed-layer", f"`{name.id}` is the name of a layer: a row called so would hide it", name.span,

@@ -11,13 +11,14 @@ import netdsl.elaborate.defaults as defaults
 import netdsl.elaborate.doubts as doubts
 import netdsl.elaborate.layouts as layouts
 import netdsl.elaborate.parameters as parameters
+import netdsl.elaborate.phases as phases
 import netdsl.elaborate.recipes as recipes
 from netdsl.dims import Extent, SizeTooComplex, charged
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.elaborate.bounds import NET, SYMBOL
 from netdsl.elaborate.context import Site, site_of
 from netdsl.elaborate.files import Library, Module
-from netdsl.elaborate.lookup import check_name, kind_of
+from netdsl.elaborate.lookup import kind_of
 from netdsl.elaborate.outline import names_in
 from netdsl.elaborate.requirements import check_amounts, check_contracts
 from netdsl.elaborate.scope import Setting
@@ -53,6 +54,7 @@ def elaborate(
         _warn_unused(site)
         defaults.warn_unreached(site, net)
         doubts.warn(site, net)
+        phases.warn_untrained(site, net)
         broken = site.errors.failures > 0 or bool(library.damage)
         recipes.attach(site, module, definition, net, recipe or {}, broken, by)
     except (Failed, Exhausted):
@@ -97,7 +99,6 @@ def _bind_lets(site: Site, module: Module) -> None:
     while module.lets:
         item = module.lets[0]
         if item.name.id not in module.scope.names:
-            check_name(site, item.name)
             value = core.let_value(site, item)
             module.scope.bind(item.name.id, value, item.name.span)
         module.lets.popleft()

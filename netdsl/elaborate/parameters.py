@@ -10,7 +10,7 @@ from netdsl.dims import Dim
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.arguments import match_arguments
 from netdsl.elaborate.context import Site
-from netdsl.elaborate.lookup import chain, check_name, find_layer
+from netdsl.elaborate.lookup import chain, find_layer
 from netdsl.elaborate.scope import Setting
 from netdsl.elaborate.values import LAYERS, Bundle, describe, holds
 from netdsl.ops.fields import Word
@@ -141,7 +141,6 @@ def bind_parameters(
     values: dict[str, Any] = {}
     for parameter in definition.parameters:
         name = parameter.name.id
-        check_name(site, parameter.name)
         if name in values:
             message = f"`{definition.name.id}` has two parameters called `{name}`"
             first = next(p for p in definition.parameters if p.name.id == name)

@@ -9,6 +9,7 @@ from typing import Any
 import netdsl.elaborate.core as core
 import netdsl.elaborate.labels as labels
 import netdsl.elaborate.nodes as nodes
+import netdsl.elaborate.phases as phases
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.elaborate.context import Site, site_of
 from netdsl.elaborate.declarations import declaration, declared_row, fill_defaults
@@ -176,6 +177,7 @@ def _term_row(site: Site, net: Net, recipe: Recipe, fields: dict[str, TensorType
     terms = recipe.losses if row.keyword.id == "loss" else recipe.metrics
     if any(t.name == name for t in terms):
         name = f"{name}{len(terms) + 1}"
+    phases.refuse_in_term(site, graph)
     _check_term(site, net, graph, row)
     term = RecipeTerm(name, graph, row.span)
     if row.keyword.id == "loss":

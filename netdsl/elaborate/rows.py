@@ -9,9 +9,10 @@ from typing import Any
 import netdsl.elaborate.core as core
 import netdsl.elaborate.defaults as defaults
 import netdsl.elaborate.labelling as labelling
+import netdsl.elaborate.phases as phases
 from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.context import Site
-from netdsl.elaborate.lookup import chain, check_label, check_name, find_layer, is_layer, unknown_name
+from netdsl.elaborate.lookup import chain, check_label, find_layer, is_layer, unknown_name
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import LAYERS, Arrows, Bundle, Shared, arrows, describe
 from netdsl.graph import Choice, Net, Output
@@ -54,8 +55,10 @@ def _row_value(site: Site, row: syntax.LayerRow) -> Any:
     """The pipeline's value; a row that is one `if` is remembered as a choice, for readable source."""
     stages = row.pipeline.stages
     if len(row.names) == 1 and len(stages) == 1 and isinstance(stages[0], syntax.If):
-        taken = core.truth(site, stages[0].condition)
-        site.build.graph.choices[row.names[0].id] = Choice(site.context.written.note(stages[0].condition), taken)
+        taken = phases.decided(site, stages[0].condition, core.truth)
+        if taken[True] is taken[False]:
+            choice = Choice(site.context.written.note(stages[0].condition), taken[True])
+            site.build.graph.choices[row.names[0].id] = choice
     return core.start(site, row.pipeline)
 
 
@@ -93,6 +96,9 @@ def _setting_words(scope: Scope, pipeline: syntax.Pipeline, net: Net) -> dict[in
 def _shared_row(site: Site, row: syntax.LayerRow) -> None:
     name = row.names[0]
     check_label(site, name)
+    if name.id in site.build.twice:
+        help = "declare it above the `if`: both branches then use one set of weights"
+        site.error("duplicate-name", f"both branches declare a shared layer `{name.id}`", name.span, help=help)
     stages = row.pipeline.stages
     if len(stages) == 1 and not isinstance(stages[0], syntax.Claim):
         layer = core.evaluate(site, stages[0])
@@ -110,6 +116,20 @@ def _shared_row(site: Site, row: syntax.LayerRow) -> None:
 
 @core.runs(syntax.OutputRow)
 def _output_row(site: Site, row: syntax.OutputRow) -> None:
+    if not row.aux:
+        word = row.names[0].id
+        help = f"write the `if` as its value: `output {word}: if training {{ … }} else {{ … }}`"
+        phases.refuse_one_sided(site, row.span, "an output", help)
+        _output(site, row)
+        return
+    if site.build.phase is False:
+        message = "an `aux` output is there in training only, and this row at inference"
+        site.error("one-sided", message, row.span, help="leave out `aux`, or move it out of the `if`")
+    with phases.training_only(site, row.names):
+        _output(site, row)
+
+
+def _output(site: Site, row: syntax.OutputRow) -> None:
     site.build.outputs |= not row.aux
     if row.pipeline is None:
         for name in row.names:
@@ -168,7 +188,6 @@ def _append_output(site: Site, name: str, value: Arrows, aux: bool, span: Span) 
 
 @core.runs(syntax.LetRow)
 def _let_row(site: Site, row: syntax.LetRow) -> None:
-    check_name(site, row.name)
     value = core.let_value(site, row)
     if isinstance(value, Value | Bundle):
         site.error(

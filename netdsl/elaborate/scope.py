@@ -137,6 +137,14 @@ class Build:
     """How many steps are said to be taken."""
     labels: Mapping[str, Span] = anew(factory=dict)
     """Where the body names its rows, read or not yet read."""
+    phase: bool | None = None
+    """In a branch of an `if training`: whether it is that of training."""
+    asked: bool | None = None
+    """While a condition is decided: what `training` is worth in it."""
+    twice: frozenset[str] = frozenset()
+    """Labels that both branches of an `if training` give."""
+    sided: bool = False
+    """Whether something was read that one graph has otherwise than the other, for this one alone."""
     outputs: bool = False
     titles: dict[str, Span] = anew(factory=dict)
     """Where each output stands, by its name."""

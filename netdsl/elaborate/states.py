@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import netdsl.elaborate.core as core
 import netdsl.elaborate.labelling as labelling
 import netdsl.elaborate.nodes as nodes
+import netdsl.elaborate.phases as phases
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.elaborate.context import Site
@@ -23,6 +24,7 @@ from netdsl.text.diagnostics import Label, did_you_mean
 def state_row(site: Site, row: syntax.StateRow) -> None:
     """`state h [hidden] = 0`: the value carried from the step before."""
     build = site.build
+    phases.refuse_one_sided(site, row.span, "a state", "declare it above the `if`")
     if build.keyword != "recurrent":
         message = "`state` belongs into a `recurrent` block"
         site.error("state-outside-recurrent", message, row.span, help="write `recurrent` instead of `block`")
@@ -133,6 +135,9 @@ def next_row(site: Site, row: syntax.NextRow) -> None:
     """`next h: …`: the value for the step after. From here on the name means the new value."""
 
     build = site.build
+    word = row.name.id
+    help = f"give a row in both branches, and write below them `next {word}: …` of it"
+    phases.refuse_one_sided(site, row.span, "what a state becomes", help)
     state: State | None = build.states.get(row.name.id)
     if state is None:
         found = site.scope.find(row.name.id)

@@ -327,10 +327,6 @@ class Net(Graph):
             raise NetError([no_recipe(self.name, self.span, self.sections, name)])
         return changed(self, recipe=section.recipe, faults=section.faults)
 
-    def inference(self) -> Graph:
-        """The graph without `aux` outputs and what only they need, inside blocks too."""
-        return narrow(self, [o for o in self.outputs if not o.aux])
-
 
 def leading_to(nodes: Sequence[Node], values: Iterable[Value]) -> list[Node]:
     """The nodes that some values come from, in order."""

@@ -1,10 +1,12 @@
 """Values that no arrow brings: numbers, free learned tensors, and what repeats them for every sample."""
 
+from collections.abc import Iterator
 from math import prod
 from typing import Annotated, ClassVar
 
 from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight
-from netdsl.ops.base import Gradients, Op, RuleError, Tape
+from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape
+from netdsl.ops.declared import Values
 from netdsl.ops.fields import Bool, Initialiser, IntKind, ListKind, Number, Text
 
 
@@ -185,3 +187,50 @@ class PerSample(Op):
         from netdsl.ops.backward.base import SumTo
 
         return {"x": tape(SumTo, outgoing[0], self.x)}
+
+
+WAY = "bring both to one shape, or put what follows into the branches, as one `shared` layer if it is the same"
+
+
+class ByPhase(Op):
+    """Arrows of the training graph, or those of the inference graph in their place: where an `if training` ends.
+
+    A net holds both; what a graph is asked of, one of them, holds none (`netdsl/graph/phases.py`).
+    """
+
+    internal: ClassVar[bool] = True
+    broadcasts: ClassVar[bool] = True
+    training_differs: ClassVar[bool] = True
+
+    trained: Values
+    run: Values
+
+    def prepare(self) -> None:
+        for one, other in zip(self.trained, self.run, strict=True):
+            if one.type.dtype is not other.type.dtype or one.type.rank != other.type.rank:
+                kinds = one.type.rank == other.type.rank
+                code, help = ("wrong-kind", "bring both to one kind: `to(float)`") if kinds else ("shape-mismatch", WAY)
+                raise RuleError(self._told(one, other), code=code, help=help)
+
+    def _told(self, one: Value, other: Value) -> str:
+        return f"training gives {one.type} and inference {other.type}, but what follows is the same for both"
+
+    def requirements(self) -> Iterator[Requirement]:
+        for one, other in zip(self.trained, self.run, strict=True):
+            for a, b in zip(one.shape, other.shape, strict=True):
+                yield Requirement(a, "==", b, self._told(one, other), help=WAY)
+
+    def result(self) -> tuple[TensorType, ...]:
+        return tuple(value.type for value in self.run)
+
+    def contractions(self) -> tuple[tuple[int, ...], ...]:
+        return ()
+
+    def pointwise(self) -> int:
+        return 0
+
+    def in_place(self) -> bool:
+        return True
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"trained": outgoing}

@@ -15,6 +15,7 @@ from typing import Any
 import netdsl.passes.recurrence as recurrence
 from netdsl.dims.tensors import DType, TensorType, Value, WeightValue
 from netdsl.graph import Graph, Net, Node, RecipeTerm, Recurrent, leading_to, told_apart
+from netdsl.graph.phases import training_graph
 from netdsl.graph.trail import trail_to
 from netdsl.ops.arithmetic import Add
 from netdsl.ops.base import NoGradient, Op
@@ -239,8 +240,9 @@ class Differentiated:
         """Write the forward pass of the net and of some losses, with their sum."""
         terms = list(losses)
         values: dict[Value, Value] = {v: v for v in self.net.inputs}
-        self.worker.forward(self.net, values)
-        self.outputs = {o.name: values[o.value] for o in self.net.outputs}
+        graph = training_graph(self.net)
+        self.worker.forward(graph, values)
+        self.outputs = {o.name: values[o.value] for o in graph.outputs}
         for name, term in zip(told_apart(t.name for t in terms), terms, strict=True):
             known = {**self.fields, **self.outputs}
             self.losses[name] = _write_term(self.worker, term, known, self.fields, self.arrows)

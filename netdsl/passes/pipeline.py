@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from netdsl.graph import Graph, Net
 from netdsl.graph.invariants import problems, watched
+from netdsl.graph.phases import inference_graph
 from netdsl.passes.step import StepWriter, TrainingStep
 
 
@@ -48,14 +49,14 @@ class Emission:
         return problems(self.graph, self.net.domain)
 
     def narrow(self) -> None:
-        self.graph = self.net.inference()
+        self.graph = inference_graph(self.net)
 
 
 SOURCE: tuple[NamedPass[Emission], ...] = ()
 """PyTorch source follows the text: blocks stay whole, `aux` outputs are there while training."""
 
 INFERENCE: tuple[NamedPass[Emission], ...] = (
-    NamedPass("narrow", "Outputs marked `aux` are gone, and what only they need, inside blocks too.", Emission.narrow),
+    NamedPass("narrow", "What is of training alone is gone, `aux` outputs and branches of `if training`.", Emission.narrow),
 )
 """The model that is only run, and the one that scores. ONNX nodes follow: blocks inline, loops as `Scan`."""
 

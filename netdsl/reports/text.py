@@ -164,6 +164,9 @@ def _left_out(report: Report) -> Iterator[tuple[str, str]]:
         names = ", ".join(f"`{n}`" for n in report.aux_outputs)
         held = f"{grouped(totals.aux_params)} parameters that nothing else uses"
         yield "aux outputs", f"{names}: in training only, left out above, with {held}"
+    elif totals.aux_params:
+        other = "at inference" if report.training else "in training"
+        yield f"{other} only", f"{grouped(totals.aux_params)} parameters, left out above"
     if totals.unused_params:
         yield "unused", f"{grouped(totals.unused_params)} parameters of layers that no output needs, left out above"
     for missing in report.not_counted:

@@ -16,6 +16,7 @@ from netdsl.base.errors import RunError
 from netdsl.dims import at
 from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Net
+from netdsl.graph.phases import inference_graph
 from netdsl.ops.noise import Noise, draws
 from netdsl.runtime.engines.checkpoint import load_tensors, load_weights
 from netdsl.runtime.scoring.pytorch import build_module, named, output_names
@@ -94,7 +95,7 @@ def still(net: Net) -> Net:
 
 def random_inputs(net: Net, sizes: Mapping[str, int], seed: int, batch: int) -> dict[str, Array]:
     """Normal numbers, from 0 to 1 what becomes a probability; whole ones that every layer that looks one up has."""
-    generator, ranges = np.random.default_rng(seed), Ranges(net.inference(), (), sizes)
+    generator, ranges = np.random.default_rng(seed), Ranges(inference_graph(net), (), sizes)
     below = {v.name: ranges.known(v.name) or _highest(net) for v in net.inputs}
     inputs = {v.name: _random(v, sizes, generator, batch, below[v.name]) for v in net.inputs}
     inputs |= {name: generator.random(inputs[name].shape, np.float32) for name in ranges.shares()}

@@ -18,6 +18,7 @@ from netdsl.base.errors import DataError, RunError
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.graph import Net
+from netdsl.graph.phases import inference_graph
 from netdsl.recipe import Data
 from netdsl.recipe.data import Images, prepared_picture
 from netdsl.runtime.data.arrayfile import read_array
@@ -102,7 +103,7 @@ def predict(
     known = _known(opened) if data is not None else {}
     used = data_of(opened.net, data, known) if data is not None or not bare else None
     found = read_sample(opened, sample, used, split)
-    Ranges(opened.net.inference(), (), _sizes(opened.net, found.fields)).check(found.fields)
+    Ranges(inference_graph(opened.net), (), _sizes(opened.net, found.fields)).check(found.fields)
     outputs = {name: value[0] for name, value in opened.compute(found.fields, seed).items()}
     names = found.classes or _class_names(opened, data, used)
     notes = (*opened.notes, *departures(data, known), *found.notes)

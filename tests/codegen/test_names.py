@@ -208,9 +208,14 @@ def test_two_names_never_become_one() -> None:
         assert not made.startswith("__")
 
 
+@pytest.mark.parametrize("place", ["setting", "setting of a block", "let"])
+def test_the_word_of_conditions_is_a_name_of_numbers(place: str) -> None:
+    agree(made_of(PLACES[place](["training"])))
+
+
 @pytest.mark.parametrize("place", [
-    "label of a layer", "label of several", "label without weights", "param", "setting", "setting of a block", "let",
-    "output", "output of training", "part of a bundle", "shared layer", "label in a block", "label in a recurrent block",
+    "label of a layer", "label of several", "label without weights", "param", "output", "output of training", "part of a bundle",
+    "shared layer", "label in a block", "label in a recurrent block",
 ])  # fmt: skip
 def test_the_word_of_conditions_is_refused_at_its_place(place: str) -> None:
     found = [d for d in check_text(PLACES[place](["training"])) if d.severity == "error"]

@@ -11,6 +11,7 @@ from netdsl.elaborate.core import APPLY, EVALUATE, RUN
 from netdsl.elaborate.values import Layer
 from netdsl.graph import Block, Net, Node, Recurrent
 from netdsl.graph.invariants import verify
+from netdsl.graph.phases import inference_graph
 from netdsl.program import check_text, load_text
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Diagnostic, NetError
@@ -143,7 +144,7 @@ def test_the_last_row_is_the_result_unless_there_are_outputs() -> None:
 def test_an_aux_output_is_left_out_of_inference() -> None:
     made = body("stem: conv(8, 3)\n output aux side: flatten -> linear(2)\n conv(4, 3)")
     assert [(o.name, o.aux) for o in made.outputs] == [("side", True), ("conv", False)]
-    kept = made.inference()
+    kept = inference_graph(made)
     assert nodes(kept) == ["stem", "conv1"]
     assert not any(o.aux for o in kept.outputs)
 

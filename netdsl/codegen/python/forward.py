@@ -11,7 +11,9 @@ from typing import Any
 
 from netdsl.codegen.python.extents import AxisNames
 from netdsl.codegen.python.layout import ClassLayout, ForwardCall, called_in_order
+from netdsl.codegen.python.naming import bundle_names, continues, prepares, unnamed
 from netdsl.codegen.python.parameters import Parameters
+from netdsl.codegen.python.phases import Side
 from netdsl.codegen.python.shapes import ShapeComments
 from netdsl.codegen.python.spelling import Infix
 from netdsl.codegen.python.text import (
@@ -30,9 +32,8 @@ from netdsl.codegen.python.text import (
 from netdsl.codegen.python.uses import BlockUse
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, Value
-from netdsl.graph import Block, Node, Recurrent
-from netdsl.ops.value import IntoBatch, OutOfBatch
-from netdsl.text import syntax
+from netdsl.graph import Recurrent
+from netdsl.ops.value import ByPhase, IntoBatch, OutOfBatch
 
 TEMPORARY = ("x", "y", "z", "out")
 """Names of values that only the next line reads."""
@@ -72,6 +73,8 @@ class ForwardWriter:
         self.taken = set(taken) | {"self"}
         self.pending: dict[Value, Pending] = {}
         self.lines: list[str] = []
+        self.wanted: dict[Value, str] = {}
+        """What values of a branch are called, which are results of the whole."""
         self.buffers: dict[str, Doc] = {}
         """The statements that keep numbers as attributes, none of them saved."""
         self.depth = 2
@@ -125,6 +128,9 @@ class ForwardWriter:
             return
         if step.branches:
             self._gather(i, step)
+            return
+        if step.sides:
+            self._choose(i, step)
             return
         doc = self._expression(step)
         taken_in = [v for v in dict.fromkeys(step.inputs) if v in self.pending and self.pending[v].step.inputs]
@@ -183,6 +189,48 @@ class ForwardWriter:
         self.steps, self.readers, self.results, self.returns_one, self.alive = around
         self.names[step.results[0]] = self.alive[step.results[0]] = name
 
+    def _choose(self, index: int, step: ForwardCall) -> None:
+        """What only training runs, and what only inference does: `if self.training:`, with one name for the results."""
+        for value in [v for v in step.inputs if v in self.pending and self.pending[v].step.inputs]:
+            self._flush(value, index)
+        names = [self._name(v, step, index, place) for place, v in enumerate(step.results)]
+        around = self.steps, self.readers, self.results, self.returns_one, dict(self.alive)
+        inner = [v for call in step.turn for v in call.results]
+        later = [
+            v for v in (*self.alive, *inner) if any(r > index for r in self.readers.get(v, ())) or v in step.inputs
+        ]
+        bodies = [self._side(side, names, [v for v in later if v not in step.results]) for side in step.sides]
+        self.steps, self.readers, self.results, self.returns_one, self.alive = around
+        heads = self.dialect.training, f"not {self.dialect.training}"
+        first = next((i for i, body in enumerate(bodies) if body), None)
+        for place, body in enumerate(bodies):
+            if body:
+                head = f"if {heads[place]}:" if place == first else "else:"
+                self.lines += [f"{INDENT * self.depth}{head}", *body]
+
+    def _side(self, side: Side, names: Sequence[str], later: Sequence[Value]) -> list[str]:
+        """The lines of one branch, which give the results their names."""
+        start, self.wanted = len(self.lines), {}
+        for value, name in zip(side.values, names, strict=True):
+            if any(value in call.results for call in side.calls):
+                self.wanted.setdefault(value, name)
+        wanted = self.wanted
+        self._begin(side.calls, side.values, later)
+        self.depth += 1
+        for i, call in enumerate(side.calls):
+            self.wanted = wanted
+            self._step(i, call, side.calls)
+        for value, name in zip(side.values, names, strict=True):
+            doc, comment = self.returned(value)
+            self.pending.pop(value, None)
+            if flat(doc) != name:
+                self.lines += commented(doc, f"{name} = ", comment, self.depth)
+        self.depth -= 1
+        self.wanted = {}
+        made = self.lines[start:]
+        del self.lines[start:]
+        return made
+
     def _same(self, step: ForwardCall) -> list[ForwardCall]:
         """The step as the uses have it."""
         index = self.order[self._main_index()][id(step)]
@@ -220,10 +268,10 @@ class ForwardWriter:
         if readers[0] == len(steps):
             return self.returns_one
         reader = steps[readers[0]]
-        if readers[0] == i + 1 and (reader.follows or _prepares(step, reader)):
-            return _continues(step, reader)
+        if readers[0] == i + 1 and (reader.follows or prepares(step, reader)):
+            return continues(step, reader)
         near = readers[0] - i < len(reader.inputs) + 1
-        joined = _unnamed(step) or isinstance(reader.node.op, OutOfBatch)
+        joined = unnamed(step) or isinstance(reader.node.op, OutOfBatch)
         return isinstance(reader.expression, Infix) and len(reader.inputs) > 1 and near and joined
 
     def _width(self, doc: Doc) -> int:
@@ -288,7 +336,9 @@ class ForwardWriter:
 
     def _name(self, value: Value, step: ForwardCall, index: int, place: int) -> str:
         readers = self.readers.get(value, [])
-        if not readers:
+        if value in self.wanted:
+            name = self.wanted[value]
+        elif not readers:
             name = "_" if len(step.results) > 1 else self._unused("unused")
         elif len(step.results) == 1 and set(readers) <= {index + 1} and self._is_passing(value, step, index):
             name = self._temporary(index)
@@ -300,10 +350,11 @@ class ForwardWriter:
 
     def _label(self, step: ForwardCall, place: int) -> str:
         """What the author calls a result: the row's name for its last layer, names of a bundle for its parts."""
+        own = step.results[place].name if isinstance(step.node.op, ByPhase | IntoBatch | OutOfBatch) else ""
+        if own and own != ByPhase.name:
+            return own
         if len(step.results) > 1:
             return bundle_names(self.main.use, step.node)[place]
-        if isinstance(step.node.op, IntoBatch | OutOfBatch) and step.results[0].name:
-            return step.results[0].name
         row, _, rest = step.label.partition(".")
         alone = rest and self.lasts[row] is step and row not in self.branched
         label = row if alone and self.dialect.identifier(row) not in self.taken else step.label
@@ -314,7 +365,7 @@ class ForwardWriter:
         gathering = index + 1 < len(self.steps) and self.steps[index + 1].branches
         if value in self.results or self._is_branch(step, index) or gathering:
             return False
-        return _unnamed(step) or index + 1 >= len(self.steps) or len(self.steps[index + 1].inputs) == 1
+        return unnamed(step) or index + 1 >= len(self.steps) or len(self.steps[index + 1].inputs) == 1
 
     def _is_branch(self, step: ForwardCall, index: int) -> bool:
         """Whether it is the end of one branch of a bundle: these are all called alike."""
@@ -351,9 +402,11 @@ class ForwardWriter:
 
 def _with_turns(layout: ClassLayout) -> Iterator[ForwardCall]:
     """Every step, and those inside a step."""
-    for step in layout.steps:
+    waiting = layout.steps[::-1]
+    while waiting:
+        step = waiting.pop()
         yield step
-        yield from step.turn
+        waiting += step.turn[::-1]
 
 
 def _shortened(step: ForwardCall, operands: Sequence[Doc]) -> Doc | None:
@@ -372,36 +425,6 @@ def _shortened(step: ForwardCall, operands: Sequence[Doc]) -> Doc | None:
     return None
 
 
-def bundle_names(use: BlockUse, node: Node) -> list[str]:
-    """The names that a row gives to the results of its last layer: `(keep, where): maxpool(2, indices=true)`."""
-    for row in use.definition.body.rows if use.definition else ():
-        if isinstance(row, syntax.LayerRow) and row.bundle and len(row.names) == len(node.results):
-            if row.pipeline.span.source is node.span.source and row.pipeline.span.end == node.span.end:
-                return [n.id for n in row.names]
-    words = [v.name for v in node.results]
-    if isinstance(node.op, Block):
-        words = [o.name for o in node.op.body.outputs]
-    if len(set(words)) == len(words) and all(w.isidentifier() for w in words):
-        return words
-    return [f"{node.name}_{i + 1}" for i in range(len(words))]
-
-
-def _continues(step: ForwardCall, reader: ForwardCall) -> bool:
-    """A reader without a label of its own, or of the same row, goes on with the line."""
-    row, other = step.label.split(".")[0], reader.label.split(".")[0]
-    return row == other or _unnamed(reader) or reader.label.startswith(f"{row}.")
-
-
-def _prepares(step: ForwardCall, reader: ForwardCall) -> bool:
-    """A pooling (or the like) right before the layer that has the row's label."""
-    if len(step.inputs) != 1 or not step.label.startswith(f"{reader.label}.") or step.node.op.name in RESHAPING:
-        return False
-    return step.inputs[0].type.rank == step.results[0].type.rank and not step.attribute
-
-
-RESHAPING = ("flatten", "reshape", "transpose")
-
-
 def commented(doc: Doc, before: str, comment: str, depth: int) -> list[str]:
     """A statement with its shape; on a line of its own above where it does not fit beside."""
     lines = lay(doc, before, "", depth)
@@ -409,11 +432,6 @@ def commented(doc: Doc, before: str, comment: str, depth: int) -> list[str]:
         return [*lines[:-1], lines[-1] + comment]
     above = f"{INDENT * depth}{comment.strip()}"
     return [above, *lines] if comment and len(above) <= WIDTH else lines
-
-
-def _unnamed(step: ForwardCall) -> bool:
-    """Whether a name is only the operation's with a number."""
-    return step.label.split(".")[-1].rstrip("0123456789") in (step.node.kind, "")
 
 
 def _is_arithmetic(text: str) -> bool:

@@ -11,6 +11,7 @@ from netdsl.codegen.python.branches import taking_list
 from netdsl.codegen.python.dialect import Dialect
 from netdsl.codegen.python.freezing import as_one, is_frozen
 from netdsl.codegen.python.loops import LayerRun, runs_of
+from netdsl.codegen.python.phases import gather_phases
 from netdsl.codegen.python.spelling import Branched, Either, Infix, Kept, Made, Operand, Raw, Repeated, Spelling
 from netdsl.codegen.python.starts import begun
 from netdsl.codegen.python.steps import (
@@ -61,6 +62,7 @@ def lay_out(use: BlockUse, names: Vocabulary) -> ClassLayout:
             layout.steps.append(_call(run[-1], use.dialect.attribute(prefix), run[0].inputs, prefix, run))
         else:
             _lay_node(layout, node, groups, chains)
+    gather_phases(layout)
     return layout
 
 

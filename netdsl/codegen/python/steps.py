@@ -35,6 +35,8 @@ class ForwardCall:
     turn: tuple[ForwardCall, ...] = ()
     """The calls of one turn, where the turns of a loop are gathered in a list."""
     branches: Branches | None = None
+    sides: tuple[Any, ...] = ()
+    """What training runs and what inference does, where this ends an `if training` (`Side`); both are in `turn`."""
 
 
 @dataclass(eq=False)

@@ -13,6 +13,7 @@ from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.dims.tensors import TensorType
 from netdsl.graph import Net
+from netdsl.graph.phases import inference_graph
 from netdsl.runtime.sessions.session import ModelPort, Session, SessionError
 
 
@@ -59,7 +60,7 @@ def seed_of(session: Session, seed: int) -> dict[str, Array]:
 def check_outputs(session: Session, net: Net, read: Container[str]) -> None:
     """Refuse a file whose outputs, of those that are `read`, are not the net's."""
     ports = {port.name: port for port in session.outputs}
-    for output in net.inference().outputs:
+    for output in inference_graph(net).outputs:
         if output.name in read:
             if output.name not in ports:
                 raise RunError(f"{session.name} has no output `{output.name}`; its outputs are {', '.join(ports)}")

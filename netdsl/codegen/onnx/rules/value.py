@@ -3,7 +3,17 @@
 from collections.abc import Sequence
 
 from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
-from netdsl.ops.value import BatchOfOne, Constant, FreeParam, IntoBatch, OnlyOne, OutOfBatch, PerSample, WeightOf
+from netdsl.ops.value import (
+    BatchOfOne,
+    ByPhase,
+    Constant,
+    FreeParam,
+    IntoBatch,
+    OnlyOne,
+    OutOfBatch,
+    PerSample,
+    WeightOf,
+)
 
 
 @rules.lowers(Constant)
@@ -41,3 +51,9 @@ def per_sample(op: PerSample, inputs: Sequence[TensorName], build: Builder) -> T
     x, like = inputs
     shape = build.extents(build.shape_of(like, 0, 1), *op.x.shape)
     return build.node("Expand", [x, shape])
+
+
+@rules.lowers(ByPhase)
+def by_phase(op: ByPhase, inputs: Sequence[TensorName], build: Builder) -> tuple[TensorName, ...]:
+    """Only of a graph that is neither that of training nor that of inference: it is then run."""
+    return tuple(inputs[len(op.trained) :])

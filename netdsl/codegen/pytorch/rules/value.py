@@ -3,7 +3,17 @@
 from netdsl.codegen.python.spelling import Infix, Spelling
 from netdsl.codegen.pytorch.spelling import rules
 from netdsl.dims.tensors import DType
-from netdsl.ops.value import BatchOfOne, Constant, FreeParam, IntoBatch, OnlyOne, OutOfBatch, PerSample, WeightOf
+from netdsl.ops.value import (
+    BatchOfOne,
+    ByPhase,
+    Constant,
+    FreeParam,
+    IntoBatch,
+    OnlyOne,
+    OutOfBatch,
+    PerSample,
+    WeightOf,
+)
 
 
 @rules.lowers(Constant)
@@ -45,3 +55,10 @@ def per_sample(op: PerSample) -> Spelling:
         return Spelling(call=Infix("torch.as_tensor({0}, device={1}.device).expand({1}.shape[0])", tight=True))
     axes = ", -1" * op.x.type.rank
     return Spelling(call=Infix(f"{{0}}.expand({{1}}.shape[0]{axes})", tight=True))
+
+
+@rules.lowers(ByPhase)
+def by_phase(op: ByPhase) -> Spelling:
+    sides = [", ".join(f"{{{i + place * len(op.run)}}}" for i in range(len(op.run))) for place in range(2)]
+    one, other = (f"({side})" if len(op.run) > 1 else side for side in sides)
+    return Spelling(call=Infix(f"{one} if self.training else {other}"))

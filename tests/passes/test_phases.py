@@ -1,0 +1,134 @@
+"""`if training`: two graphs of one net, each held against PyTorch in that state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from single_op import options
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from netdsl import load_text, onnx_model, onnx_step, torch_module
+from netdsl.analyzer import analyze
+from netdsl.graph import Net
+from netdsl.graph.phases import differs, inference_graph, training_graph, untrained
+from netdsl.graph.reading import read_graph
+from netdsl.passes.step import NEXT
+
+HEAD = "block head(c) {\n  h: conv(c, 3, pad=1) -> batchnorm\n  if training { h -> tanh } else { h }\n}\n"
+CELL = """recurrent cell(n) {
+  input word
+  state h [n] = 0
+  state said [3] = 0
+  seen: if training { word } else { said }
+  next h: (seen, h) -> concat -> linear(n) -> tanh
+  next said: h -> linear(3)
+  output said
+}
+"""
+CASES: dict[str, tuple[str, str]] = {
+    "a value": ("x: if training { image -> conv(3, 1) } else { image * 2 }", ""),
+    "a value at inference": ("if not training { image * 0.5 }\n  conv(4, 1)", ""),
+    "without else": ("conv(4, 1)\n  if training { batchnorm -> conv(4, 3, pad=1) -> tanh }", ""),
+    "names in both": ("if training { a: image -> conv(2, 1)\n b: a -> tanh } else { a: image -> slice(0, end=2)\n b: a * 3 }\n  (a, b) -> add", ""),
+    "a name above": ("x: image -> conv(3, 1)\n  y: if training { x -> conv(3, 1) } else { x }\n  x + y", ""),
+    "a bundle": ("(a, b): if training { image -> conv(4, 1) -> split(2) } else { (image -> slice(0, end=2), image -> slice(0, start=1)) }\n  (b, a) -> concat", ""),
+    "a layer shared": ("shared t: conv(3, 3, pad=1) -> batchnorm\n  if training { t -> t } else { t }", ""),
+    "a layer shared that training has first": ("shared t: conv(3, 1)\n  x: if training { image -> t } else { image }\n  y: x -> t\n  if training { y } else { y -> tanh -> t }", ""),
+    "a block": ("head(4) -> head(3)", HEAD),
+    "a repeated block": ("conv(4, 1) -> head(4) * 3", HEAD),
+    "a step": ("squeeze(0) -> cell(4)", CELL),
+    "turns": ("x: image -> conv(3, 1)\n  for i in range(3) { x: if training { x -> conv(3, 1) } else { x + i } }", ""),
+    "branches": ("parts: each i in range(2) { if training { image -> conv(2, 1) -> tanh } else { image -> slice(0, end=2) } }\n  parts -> concat", ""),
+    "a param": ("param p [3, 4, 4] = ones\n  x: if training { image } else { p }\n  image + x", ""),
+    "a row in a branch": ("if training { for i in range(2) { conv(4, 1) -> tanh } } else { conv(4, 3, pad=1) -> conv(4, 1) }", ""),
+    "along": ("conv(4, 1) -> along(linear(3, axis=-1) -> only)", "block only {\n  if training { tanh }\n}\n"),
+    "one in the other": ("a: if training { image -> conv(3, 1) } else { image }\n  if not training { b: a * 2 } else { b: a -> conv(3, 1) -> tanh }\n  if training { b } else { a + b }", ""),
+}  # fmt: skip
+
+
+def net_of(case: str) -> Net:
+    rows, blocks = CASES[case]
+    side = "[1, 4, 3]" if case == "a step" else "[3, 4, 4]"
+    text = f"{blocks}\nnet N {{\n  input image {side}\n  {rows}\n  output z: flatten -> linear(5)\n}}\n"
+    return load_text(f"{text}train N {{\n  loss (z, label) -> cross_entropy\n  optimizer sgd(lr=0.1)\n}}\n")
+
+
+def batches(net: Net, count: int) -> list[dict[str, Any]]:
+    random = np.random.default_rng(0)
+    shape = net.inputs[0].shape
+    images = random.standard_normal((count, 4, *shape)).astype(np.float32)
+    return [{"image": x, "label": random.integers(0, 5, 4)} for x in images]
+
+
+def stepped(net: Net, module: nn.Module) -> dict[str, Any]:
+    weights = {k: v.numpy().copy() for k, v in module.state_dict().items()}
+    step = onnx_step(net, weights=weights).SerializeToString()
+    session = onnxruntime.InferenceSession(step, options(), providers=["CPUExecutionProvider"])
+    names, state = [o.name for o in session.get_outputs()], {}
+    for number, batch in enumerate(batches(net, 3)):
+        given = {**batch, "learning_rate": np.array(0.1, np.float32), "seed": np.array(number)} | state
+        out = dict(zip(names, session.run(None, given), strict=True))
+        state = {k.removesuffix(NEXT): v for k, v in out.items() if k.endswith(NEXT)}
+    return {k: state.get(k, weights[k]) for k in weights}
+
+
+def trained(net: Net, module: nn.Module) -> dict[str, Any]:
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    module.train()
+    for batch in batches(net, 3):
+        optimizer.zero_grad()
+        cross_entropy(module(torch.from_numpy(batch["image"])), torch.from_numpy(batch["label"])).backward()
+        optimizer.step()
+    return {k: v.numpy() for k, v in module.state_dict().items() if not k.endswith("num_batches_tracked")}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_both_engines_train_the_one_graph_and_run_the_other(case: str) -> None:
+    net = net_of(case)
+    module = torch_module(net, seed=1)
+    onnx, torched = stepped(net, module), trained(net, module)
+    for key, value in torched.items():
+        np.testing.assert_allclose(onnx[key], value, rtol=1e-4, atol=1e-5, err_msg=key)
+    image = batches(net, 1)[0]["image"]
+    model = onnx_model(net, weights=torched).SerializeToString()
+    session = onnxruntime.InferenceSession(model, options(), providers=["CPUExecutionProvider"])
+    (ours,) = session.run(None, {"image": image})
+    with torch.no_grad():
+        run, learned = module.eval()(torch.from_numpy(image)), module.train()(torch.from_numpy(image))
+    np.testing.assert_allclose(ours, run.numpy(), rtol=1e-4, atol=1e-5)
+    assert not np.allclose(run.numpy(), learned.numpy(), atol=1e-3)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_reports_modules_and_forms_have_the_weights_of_both(case: str) -> None:
+    net = net_of(case)
+    totals, module = analyze(net).totals, torch_module(net)
+    assert totals.params + totals.aux_params == sum(p.numel() for p in module.parameters())
+    assert {k for k, _ in net.weights()} == set(module.state_dict())
+    learned = analyze(net, training=True).totals
+    assert learned.params + learned.aux_params == totals.params + totals.aux_params
+    again = read_graph(str(net))
+    assert str(again) == str(net)
+    assert differs(net)
+    assert not differs(training_graph(net))
+    assert not differs(inference_graph(net))
+
+
+def test_weights_of_inference_alone_are_told() -> None:
+    assert set(untrained(net_of("a row in a branch"))) == {"conv3", "conv4"}
+    assert set(untrained(net_of("a value"))) == set()
+
+
+def test_each_graph_has_numbers_of_its_own() -> None:
+    net = load_text(
+        "net N { input x [1, 8, 8]\n a: if training { conv(2, 5, pad=2) } else { conv(2, 3, pad=1) }\n a -> relu }"
+    )
+    run, learned = analyze(net), analyze(net, training=True)
+    assert (run.totals.params, run.totals.macs, run.totals.receptive_field) == (20, 1152, 3)
+    assert (learned.totals.params, learned.totals.macs, learned.totals.receptive_field) == (52, 3200, 5)
+    assert (run.totals.aux_params, learned.totals.aux_params) == (52, 20)
