@@ -56,7 +56,9 @@ SOURCE: tuple[NamedPass[Emission], ...] = ()
 """PyTorch source follows the text: blocks stay whole, `aux` outputs are there while training."""
 
 INFERENCE: tuple[NamedPass[Emission], ...] = (
-    NamedPass("narrow", "What is of training alone is gone, `aux` outputs and branches of `if training`.", Emission.narrow),
+    NamedPass(
+        "narrow", "What is of training alone is gone, `aux` outputs and branches of `if training`.", Emission.narrow
+    ),
 )
 """The model that is only run, and the one that scores. ONNX nodes follow: blocks inline, loops as `Scan`."""
 

@@ -8,13 +8,15 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from drawn_phases import PhaseDrawing
 from single_op import options
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 from netdsl import load_text, onnx_model, onnx_step, torch_module
 from netdsl.analyzer import analyze
-from netdsl.graph import Net
+from netdsl.base.record import changed
+from netdsl.graph import Graph, Net, Node
 from netdsl.graph.phases import differs, inference_graph, training_graph, untrained
 from netdsl.graph.reading import read_graph
 from netdsl.passes.step import NEXT
@@ -117,6 +119,40 @@ def test_reports_modules_and_forms_have_the_weights_of_both(case: str) -> None:
     assert differs(net)
     assert not differs(training_graph(net))
     assert not differs(inference_graph(net))
+
+
+def owned(graph: Graph) -> Graph:
+    """The graph with the first use of each layer as its owner, which another graph had."""
+    made: dict[Node, Node] = {}
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        owner = node.shares
+        if owner is not None and owner not in nodes:
+            again = made.get(owner)
+            node = changed(node, shares=again) if again else changed(node, shares=None, name=owner.name)
+            made.setdefault(owner, node)
+        nodes.append(node)
+    return Graph(graph.name, graph.inputs, nodes, graph.outputs, graph.choices)
+
+
+def alone(net: Net, graph: Graph) -> nn.Module:
+    """The module of one of the two graphs."""
+    part = owned(graph)
+    return torch_module(
+        Net(net.name, part.inputs, part.nodes, part.outputs, part.choices, span=net.span, written=net.written), seed=1
+    )
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_the_source_of_both_is_each_of_them(seed: int) -> None:
+    net = load_text(PhaseDrawing(seed).text())
+    whole, x = torch_module(net, seed=0), torch.randn(3, 4, generator=torch.Generator().manual_seed(seed))
+    state = whole.state_dict()
+    for graph, training in ((training_graph(net), True), (inference_graph(net), False)):
+        part = alone(net, graph)
+        part.load_state_dict({key: state[key] for key in part.state_dict()})
+        found, wanted = (m.train(training)(x) for m in (whole, part))
+        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_weights_of_inference_alone_are_told() -> None:

@@ -13,7 +13,7 @@ from netdsl.codegen.python.extents import AxisNames
 from netdsl.codegen.python.layout import ClassLayout, ForwardCall, called_in_order
 from netdsl.codegen.python.naming import bundle_names, continues, prepares, unnamed
 from netdsl.codegen.python.parameters import Parameters
-from netdsl.codegen.python.phases import Side
+from netdsl.codegen.python.phases import Side, made_inside
 from netdsl.codegen.python.shapes import ShapeComments
 from netdsl.codegen.python.spelling import Infix
 from netdsl.codegen.python.text import (
@@ -65,7 +65,7 @@ class ForwardWriter:
         self.others = [[s for s in _with_turns(layout) if s.label not in optional] for layout in layouts]
         self.shapes = ShapeComments(parameters, layouts, self.others, self.main)
         self.order = [{id(s): i for i, s in enumerate(steps)} for steps in self.others]
-        self.lasts = {s.label.split(".")[0]: s for s in self.main.steps}
+        self.lasts = {s.label.split(".")[0]: s for s in _with_turns(self.main)}
         self.branched = self._branched()
         self.inputs: set[str] = set()
         self.names: dict[Value, str] = {}
@@ -92,11 +92,12 @@ class ForwardWriter:
 
     def _branched(self) -> set[str]:
         """Rows that make a bundle of several branches: none of these is the row's value."""
-        rows = {v: s.label.split(".")[0] for s in self.main.steps for v in s.results}
-        reads = [(v, s.label.split(".")[0]) for s in self.main.steps for v in s.inputs]
+        steps = list(_with_turns(self.main))
+        rows = {v: s.label.split(".")[0] for s in steps for v in s.results}
+        reads = [(v, s.label.split(".")[0]) for s in steps for v in s.inputs]
         reads += [(o.value, "") for o in self.main.use.graph.outputs]
         outside = {v for v, reader in reads if v in rows and rows[v] != reader}
-        ends = [rows[s.results[0]] for s in self.main.steps if outside.intersection(s.results)]
+        ends = [rows[s.results[0]] for s in steps if outside.intersection(s.results)]
         return {row for row, count in Counter(ends).items() if count > 1}
 
     def run(self, steps: Sequence[ForwardCall], results: Sequence[Value], later: Sequence[Value] = ()) -> None:
@@ -193,30 +194,33 @@ class ForwardWriter:
         """What only training runs, and what only inference does: `if self.training:`, with one name for the results."""
         for value in [v for v in step.inputs if v in self.pending and self.pending[v].step.inputs]:
             self._flush(value, index)
+        before = dict(self.alive)
         names = [self._name(v, step, index, place) for place, v in enumerate(step.results)]
         around = self.steps, self.readers, self.results, self.returns_one, dict(self.alive)
-        inner = [v for call in step.turn for v in call.results]
-        later = [
-            v for v in (*self.alive, *inner) if any(r > index for r in self.readers.get(v, ())) or v in step.inputs
-        ]
-        bodies = [self._side(side, names, [v for v in later if v not in step.results]) for side in step.sides]
+        inner = list(made_inside(step))
+        later = [v for v in (*before, *inner) if any(r > index for r in self.readers.get(v, ())) or v in step.inputs]
+        bodies, alone = [], any(not side.values for side in step.sides)
+        for side in step.sides:
+            self.alive = dict(before)
+            bodies.append(self._side(side, names, later, self.depth + (not alone)) if side.values else [])
         self.steps, self.readers, self.results, self.returns_one, self.alive = around
         heads = self.dialect.training, f"not {self.dialect.training}"
         first = next((i for i, body in enumerate(bodies) if body), None)
+        self.lines += bodies[0] + bodies[1] if alone else []
         for place, body in enumerate(bodies):
-            if body:
+            if body and not alone:
                 head = f"if {heads[place]}:" if place == first else "else:"
                 self.lines += [f"{INDENT * self.depth}{head}", *body]
 
-    def _side(self, side: Side, names: Sequence[str], later: Sequence[Value]) -> list[str]:
+    def _side(self, side: Side, names: Sequence[str], later: Sequence[Value], depth: int) -> list[str]:
         """The lines of one branch, which give the results their names."""
         start, self.wanted = len(self.lines), {}
         for value, name in zip(side.values, names, strict=True):
-            if any(value in call.results for call in side.calls):
+            if value not in later and any(value in call.results for call in side.calls):
                 self.wanted.setdefault(value, name)
         wanted = self.wanted
         self._begin(side.calls, side.values, later)
-        self.depth += 1
+        held, self.depth = self.depth, depth
         for i, call in enumerate(side.calls):
             self.wanted = wanted
             self._step(i, call, side.calls)
@@ -225,7 +229,7 @@ class ForwardWriter:
             self.pending.pop(value, None)
             if flat(doc) != name:
                 self.lines += commented(doc, f"{name} = ", comment, self.depth)
-        self.depth -= 1
+        self.depth = held
         self.wanted = {}
         made = self.lines[start:]
         del self.lines[start:]

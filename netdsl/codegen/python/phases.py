@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from netdsl.codegen.python.spelling import Made, Raw
@@ -13,10 +13,10 @@ from netdsl.ops.value import ByPhase
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """What one graph runs, and the arrows that it gives."""
+    """What one graph runs, and the arrows that it gives; none where that graph does not need the step."""
 
-    calls: tuple[ForwardCall, ...]
-    values: tuple[Value, ...]
+    calls: tuple[ForwardCall, ...] = ()
+    values: tuple[Value, ...] = ()
 
 
 def gather_phases(layout: ClassLayout) -> None:
@@ -25,23 +25,33 @@ def gather_phases(layout: ClassLayout) -> None:
     if not steps:
         return
     live = {training: _live(layout, training) for training in (True, False)}
+    layout.steps[:] = [s for s in layout.steps if any(id(s) in known for known in live.values())]
     for step in steps:
-        sides = [
-            Side(tuple(_needed(layout, step, live[not t], ends)), ends)
-            for t, ends in zip((True, False), _ends(step), strict=True)
-        ]
-        if sides[0].calls or sides[1].calls:
-            _put_off(layout, step, sides, live[False])
+        sides = [_side(layout, step, live, training) for training in (True, False)]
+        whole = all(side.values for side in sides)
+        if step in layout.steps and (not whole or any(side.calls for side in sides)):
+            _put_off(layout, step, sides)
             both = _replace(layout, step, sides)
             for known in live.values():
                 known.update({id(both)} if id(step) in known else ())
 
 
-def _put_off(layout: ClassLayout, step: ForwardCall, sides: Sequence[Side], run: set[int]) -> None:
-    """Move what only `aux` outputs read behind the step: it may read what the step will hold."""
-    before = layout.steps[: layout.steps.index(step)]
-    inside = {id(call) for side in sides for call in side.calls}
-    late = [s for s in before if id(s) not in run and id(s) not in inside]
+def _side(layout: ClassLayout, step: ForwardCall, live: Mapping[bool, set[int]], training: bool) -> Side:
+    if id(step) not in live[training]:
+        return Side()
+    ends = _ends(step)[not training]
+    return Side(tuple(_needed(layout, step, live[not training], ends)), ends)
+
+
+def _put_off(layout: ClassLayout, step: ForwardCall, sides: Sequence[Side]) -> None:
+    """Move what reads something that the step will hold, and is no part of it, behind the step."""
+    inside = [call for side in sides for call in side.calls]
+    held = {v for call in inside for v in _made(call)}
+    late: list[ForwardCall] = []
+    for call in layout.steps[: layout.steps.index(step)]:
+        if call not in inside and not held.isdisjoint(call.inputs):
+            late.append(call)
+            held.update(_made(call))
     layout.steps[:] = [s for s in layout.steps if s not in late]
     at = layout.steps.index(step) + 1
     layout.steps[at:at] = late
@@ -66,13 +76,24 @@ def _live(layout: ClassLayout, training: bool) -> set[int]:
     return found
 
 
+def made_inside(step: ForwardCall) -> Iterator[Value]:
+    """What the calls inside a step give, which may be read behind it."""
+    for call in step.turn if step.sides else ():
+        yield from _made(call)
+
+
+def _made(call: ForwardCall) -> Iterator[Value]:
+    yield from call.results
+    yield from made_inside(call)
+
+
 def _needed(layout: ClassLayout, step: ForwardCall, other: set[int], ends: Sequence[Value]) -> list[ForwardCall]:
     """The calls that lead to one side, and that the other graph does not need."""
     before = layout.steps[: layout.steps.index(step)]
     found: list[ForwardCall] = []
     wanted = set(ends)
     for call in reversed(before):
-        if id(call) not in other and wanted.intersection(call.results):
+        if id(call) not in other and wanted.intersection(_made(call)):
             found.append(call)
             wanted.update(call.inputs)
     return found[::-1]
@@ -81,11 +102,11 @@ def _needed(layout: ClassLayout, step: ForwardCall, other: set[int], ends: Seque
 def _replace(layout: ClassLayout, step: ForwardCall, sides: list[Side]) -> ForwardCall:
     """The step with its calls inside."""
     inner = [call for side in sides for call in side.calls]
-    made = {v for call in inner for v in call.results}
+    made = {v for call in inner for v in _made(call)}
     read = [v for call in inner for v in call.inputs] + [v for side in sides for v in side.values]
     inputs = tuple(dict.fromkeys(v for v in read if v not in made))
     places = {v: f"in{i}" for i, v in enumerate(inputs)}
-    places |= {v: f"{i}.{r}" for i, call in enumerate(inner) for r, v in enumerate(call.results)}
+    places |= {v: f"{i}.{r}" for i, call in enumerate(inner) for r, v in enumerate(_made(call))}
     wires = [[places[v] for v in call.inputs] for call in inner] + [[places[v] for v in s.values] for s in sides]
     wired = Raw(f"{len(sides[0].calls)} {' '.join(','.join(wire) for wire in wires)}")
     whole = Made("training", (wired, *(call.expression for call in inner)))
