@@ -14,6 +14,7 @@ from netdsl.codegen.onnx.scope import NUMPY
 from netdsl.dims import at
 from netdsl.dims.tensors import Value
 from netdsl.graph import Graph, Net, Recurrent
+from netdsl.graph.phases import inference_graph
 from netdsl.ops.base import Op
 from netdsl.ops.noise import Noise, draws
 from netdsl.passes.inline import opened
@@ -72,7 +73,7 @@ def _blank(value: Value, count: int, sizes: Mapping[str, int]) -> Array:
 
 def require_free(net: Net, sizes: Mapping[str, int]) -> None:
     """Refuse a net that needs a sample, or draws nothing."""
-    graph = net.inference()
+    graph = inference_graph(net)
     read = next(readers(graph, {v: v for v in graph.inputs}), None)
     if read is not None:
         value, op = read
