@@ -22,7 +22,7 @@ CHOOSING = (
     "({a}, {a} -> linear(1) -> squeeze(-1) -> sort(indices=true) -> second) -> gather",
     "({a}, {a} -> linear(1) -> squeeze(-1) -> top_k(2) -> second) -> gather",
     "({a} * 7 -> floor -> to(int)) % 5 -> embedding(5, 2) -> mean(axis=1)",
-    "({a}, {a} -> linear(1) -> squeeze(-1) -> sort(indices=true) -> second) -> scatter_add(9)",
+    "({a}, {a} -> linear(1) -> squeeze(-1) -> sort(indices=true) -> second) -> scatter_add(40)",
 )  # fmt: skip
 WEIGHTED = (
     "({a}, word.weight) -> linear", "({a}, word.weight, word.bias) -> linear -> tanh", "({a} -> linear(3)) -> word",
