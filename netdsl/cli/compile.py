@@ -55,10 +55,12 @@ def run(given: Namespace) -> None:
     _refuse(target, given)
     opened = open_net(given, trained=target.trains)
     net = opened.say()
-    keep_apart(given.output, [*read_by(opened.program), *filter(None, [given.weights])], target.ending)
+    files = target.files(net, given.output) if given.output is not None else [None]
+    for file in files:
+        keep_apart(file, [*read_by(opened.program), *filter(None, [given.weights])], target.ending)
     _write(target, net, given)
     if given.output is not None:
-        say(f"{net.name} → {given.output}")
+        say(f"{net.name} → {', '.join(map(str, files))}")
 
 
 def _refuse(target: Target, given: Namespace) -> None:

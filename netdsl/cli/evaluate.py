@@ -62,7 +62,8 @@ def parse_data(text: str | None) -> Any:
 
 
 def _text(found: dict[str, Any]) -> str:
-    rows = [("samples", f"{found['samples']:,}"), ("loss", f"{found['loss']:.4f}")]
+    losses = found.get("parts") or {"loss": found["loss"]}
+    rows = [("samples", f"{found['samples']:,}"), *((name, f"{value:.4f}") for name, value in losses.items())]
     rows += [(name, f"{value:.4f}") for name, value in found["metrics"].items()]
     width = max(len(name) for name, _ in rows)
     return "\n".join([f"{found['split']} split", *(f"  {name:<{width}}  {value}" for name, value in rows)])

@@ -117,6 +117,8 @@ class Target:
     """A net as a text, for a terminal or a file. Raises `NetError` with what cannot be said."""
     save: Callable[[Net, Path, Mapping[str, Any]], None] | None = None
     """Write a net to a file, where that is no text. Raises `NetError` with what cannot be said."""
+    files: Callable[[Net, Path], list[Path]] = lambda net, path: [path]
+    """What is written where a file of that name is asked for: several, where a net needs several."""
     options: frozenset[str] = frozenset()
     """Options of `netdsl compile` that it takes, which `emit` and `save` get by name."""
     trains: bool = False

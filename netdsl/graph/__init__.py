@@ -121,14 +121,6 @@ class Graph:
         return printed(self)
 
 
-def told_apart(names: Iterable[str]) -> Iterator[str]:
-    """Names that differ: a second `cross_entropy` is `cross_entropy2`."""
-    seen: dict[str, int] = {}
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        yield name if seen[name] == 1 else f"{name}{seen[name]}"
-
-
 def joined(path: str, name: str) -> str:
     """The path of what is called so inside another; the path itself where it has no name."""
     return f"{path}.{name}" if path and name else path or name
@@ -268,6 +260,23 @@ def _divisors(graph: Graph, outside: Mapping[Value, Value]) -> Iterator[Divisor]
 
 
 @entity
+class Part:
+    """What takes its turn on each batch: the weights that it moves, by which losses, and how."""
+
+    name: str
+    """Nothing of a recipe that is one part."""
+    span: Span
+    moves: frozenset[str] | None
+    """The keys of the weights; None for all."""
+    losses: list[RecipeTerm]
+    metrics: list[RecipeTerm]
+    """Those counted on its pass; the first part counts those of the recipe as well."""
+    optimizer: Optimizer
+    schedule: Schedule
+    clip: float | None
+
+
+@entity
 class Recipe:
     """A `train` section, resolved."""
 
@@ -281,6 +290,19 @@ class Recipe:
     schedule: Schedule | None = None
     settings: dict[str, Any] = anew(factory=dict)
     """`epochs`, `batch`, `seed`, `clip` … by keyword."""
+    parts: list[Part] = anew(factory=list)
+    """In the order of the text. Their losses and metrics are those of the recipe, named `part.name`."""
+
+    @property
+    def turns(self) -> list[Part]:
+        """Its parts; a recipe without any is one itself."""
+        if self.parts:
+            return self.parts
+        from netdsl.recipe import OPTIMIZERS, SCHEDULES  # late: reports need none
+
+        optimizer, schedule = self.optimizer or OPTIMIZERS["adam"](), self.schedule or SCHEDULES["constant"]()
+        clip = self.settings.get("clip")
+        return [Part("", self.span, None, self.losses, self.metrics, optimizer, schedule, clip)]
 
 
 @entity

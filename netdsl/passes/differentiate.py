@@ -14,7 +14,8 @@ from typing import Any
 
 import netdsl.passes.recurrence as recurrence
 from netdsl.dims.tensors import DType, TensorType, Value, WeightValue
-from netdsl.graph import Graph, Net, Node, RecipeTerm, Recurrent, leading_to, told_apart
+from netdsl.graph import Graph, Net, Node, Part, RecipeTerm, Recurrent, leading_to
+from netdsl.graph.naming import told_apart
 from netdsl.graph.phases import training_graph
 from netdsl.graph.trail import trail_to
 from netdsl.ops.arithmetic import Add
@@ -43,6 +44,8 @@ class Differentiator:
     """State of one differentiation."""
 
     writer: Writer
+    moves: frozenset[str] | None = None
+    """The keys of the weights that are learned; None for all that are trained."""
     entries: list[Entry] = field(default_factory=list)
     learned: set[Value] = field(default_factory=set)
     incoming: dict[Value, list[Value]] = field(default_factory=dict)
@@ -79,11 +82,14 @@ class Differentiator:
     def note(
         self, node: Node, op: Op | Recurrent, pen: Pen, operands: tuple[Value, ...], results: tuple[Value, ...]
     ) -> None:
-        own = isinstance(op, Recurrent) or bool(pen.trained())
+        own = isinstance(op, Recurrent) or any(self.moved(pen.key_of(name)) for name in pen.trained())
         learns = own or any(v in self.learned for v in operands)
         if learns:
             self.learned.update(results)  # whole numbers too: what made them must say that it has no gradient
         self.entries.append(Entry(node, op, pen, operands, results, learns))
+
+    def moved(self, key: str) -> bool:
+        return self.moves is None or key in self.moves
 
     # ------------------------------------------------------------ backward
 
@@ -132,7 +138,7 @@ class Differentiator:
             operands = value if declared.many else (value,)
             if any(v in self.learned for v in operands if v is not None):
                 yield declared.name
-        yield from entry.pen.trained()
+        yield from (name for name in entry.pen.trained() if self.moved(entry.pen.key_of(name)))
 
     def spread(self, entry: Entry, found: Mapping[str, Any]) -> None:
         """Hand gradients on to the values and weights they are of."""
@@ -157,6 +163,8 @@ class Differentiator:
             self.incoming.setdefault(operand, []).append(gradient)
 
     def add_weight(self, key: str, gradient: Value) -> None:
+        if not self.moved(key):
+            return
         _same_type(self.writer.weights[key], gradient)
         self.weight_gradients.setdefault(key, []).append(gradient)
 
@@ -263,11 +271,15 @@ class Differentiated:
         self.parts = [self.worker.propagated([(one, start) for one in group], self.pen) for group in apart]
 
 
-def started(net: Net) -> Differentiated:
-    """A differentiation of which nothing is written: a graph with the net's inputs and the seed of a step."""
+def started(net: Net, moves: frozenset[str] | None = None) -> Differentiated:
+    """A differentiation of which nothing is written: a graph with the net's inputs and the seed of a step.
+
+    Gradients are those of all weights that are trained, or of those with the keys that it `moves`.
+    """
     seed = Value("seed", TensorType((), DType.INT, batched=False))
     graph = Graph(net.name, [*net.inputs, seed])
-    return Differentiated(net, Differentiator(Writer(graph, seed=seed)), {v.name: v for v in net.inputs})
+    worker = Differentiator(Writer(graph, seed=seed), moves)
+    return Differentiated(net, worker, {v.name: v for v in net.inputs})
 
 
 def differentiate(net: Net, losses: Iterable[RecipeTerm]) -> Differentiated:
@@ -281,11 +293,14 @@ def differentiate(net: Net, losses: Iterable[RecipeTerm]) -> Differentiated:
     return found
 
 
-def nothing_learned(net: Net) -> NetError:
+def nothing_learned(net: Net, part: Part | None = None) -> NetError:
     """The error for losses that stay as they are, whatever the weights that are trained become."""
     message = f"no weight of {net.name} that is trained has a part in its loss"
+    if part is not None and part.name:
+        message = f"no weight that the part `{part.name}` moves has a part in its loss"
     help = "gradients end at `detach` and at class numbers: let it read what comes before them"
-    labels = tuple(Label(term.span) for term in net.recipe.losses) if net.recipe is not None else ()
+    losses = part.losses if part is not None else net.recipe.losses if net.recipe is not None else ()
+    labels = tuple(Label(term.span) for term in losses)
     return NetError([Diagnostic("no-gradient", message, labels, help=help)])
 
 

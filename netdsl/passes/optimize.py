@@ -31,6 +31,11 @@ CLIP_EPS = 1e-6
 """What `torch.nn.utils.clip_grad_norm_` adds to the norm."""
 
 
+def of_part(part: str, name: str) -> str:
+    """What a number is called that a part of a recipe carries, or the whole where it has no name."""
+    return f"{part}{SEPARATOR}{name}" if part else name
+
+
 def slot_of(key: str, name: str, shape: tuple[int, ...]) -> WeightValue:
     """A tensor that is carried beside a weight, zero at first."""
     kept = Weight(f"{key}{SEPARATOR}{name}", shape, Init("zeros"), trainable=False)
@@ -44,6 +49,8 @@ class Common:
     pen: Pen
     rate: Value
     ready: Value | None = None
+    counter: str = UPDATES_MADE
+    """What counts the updates is called."""
     made: dict[object, Value] = field(default_factory=dict)
     state: list[tuple[WeightValue, Value]] = field(default_factory=list)
     """What came in and what goes out."""
@@ -58,7 +65,7 @@ class Common:
         return self.once(UPDATES_MADE, self._steps)
 
     def _steps(self) -> Value:
-        before = WeightValue(UPDATES_MADE, Weight(UPDATES_MADE, (), Init("zeros"), trainable=False))
+        before = WeightValue(self.counter, Weight(self.counter, (), Init("zeros"), trainable=False))
         after: Value = self.pen(Add, (before, self.pen.number(1.0)))
         self.state.append((before, self.when_ready(self.pen, after, before)))
         return after

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from netdsl.graph import Graph, Net
+from netdsl.graph import Graph, Net, Part
 from netdsl.graph.invariants import problems, watched
 from netdsl.graph.phases import inference_graph
 from netdsl.passes.step import StepWriter, TrainingStep
@@ -91,13 +91,13 @@ def inference(net: Net) -> Graph:
     return carry_out(INFERENCE, Emission(net, net)).graph
 
 
-def training_step(net: Net, *, operands: bool = False) -> TrainingStep:
-    """The training step of a net's recipe.
+def training_step(net: Net, *, operands: bool = False, part: Part | None = None) -> TrainingStep:
+    """The training step of a net's recipe, or of one part of it.
 
     Metrics are reported as their value on the batch; with `operands` what they count on comes out instead, and what
     each loss was divided by, so that a set can be counted whole. Raises `NetError` where something cannot be learned.
     """
-    return carry_out(TRAINING_STEP, StepWriter(net, operands)).step()
+    return carry_out(TRAINING_STEP, StepWriter(net, operands, part)).step()
 
 
 ALL: dict[str, Sequence[NamedPass[Any]]] = {"source": SOURCE, "inference": INFERENCE, "training step": TRAINING_STEP}

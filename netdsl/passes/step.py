@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight, WeightValue
-from netdsl.graph import Divisor, Graph, Net, Node, Output, Recipe, RecipeTerm, leading_to
+from netdsl.graph import Divisor, Graph, Net, Node, Output, Part, Recipe, RecipeTerm, leading_to
 from netdsl.graph.invariants import problems
 from netdsl.ops.arithmetic import Add, Div, Maximum, Mul
 from netdsl.ops.backward.base import BatchSize
@@ -24,12 +24,13 @@ from netdsl.passes.optimize import (
     Common,
     Update,
     clipping,
+    of_part,
     slot_of,
     squared_norm,
 )
 from netdsl.passes.tape import Pen
-from netdsl.recipe import OPTIMIZERS, Optimizer, default_settings
-from netdsl.text.diagnostics import Diagnostic, Label, NetError
+from netdsl.recipe import Optimizer, default_settings
+from netdsl.text.diagnostics import Diagnostic, Label, NetError, did_you_mean
 
 RATE = "learning_rate"
 SEED = "seed"
@@ -76,6 +77,8 @@ class TrainingStep:
     """One training step of a net by its recipe."""
 
     net: Net
+    part: Part
+    """The part of the recipe whose step it is."""
     graph: Graph
     fields: dict[str, Value]
     """What a sample brings, by name: inputs of the network and labels."""
@@ -125,6 +128,28 @@ def _recipe(net: Net) -> Recipe:
     return net.recipe
 
 
+def part_of(net: Net, name: str) -> Part:
+    """The part of a net's recipe that is called so. Raises `NetError` without one."""
+    recipe = _recipe(net)
+    found = next((part for part in recipe.parts if part.name == name), None)
+    if found is not None:
+        return found
+    names = [part.name for part in recipe.parts]
+    help = did_you_mean(name, names) or (f"its parts are {', '.join(names)}" if names else "it is one part itself")
+    message = f"the recipe of `{net.name}` has no part called `{name}`"
+    raise NetError([Diagnostic("unknown-part", message, (Label(recipe.span),), help=help)])
+
+
+def _only_part(net: Net, recipe: Recipe) -> Part:
+    """The part of a recipe that is one; an error where there are several to choose from."""
+    if not recipe.parts:
+        return recipe.turns[0]
+    known = ", ".join(f"`{part.name}`" for part in recipe.parts)
+    message = f"the recipe of `{net.name}` has parts, each with a step of its own: {known}"
+    help = f'name one, as in `onnx_step(net, part="{recipe.parts[0].name}")`'
+    raise NetError([Diagnostic("unknown-part", message, (Label(recipe.span),), help=help)])
+
+
 @dataclass(eq=False)
 class StepWriter:
     """The step of one net being written; its methods without an underscore are passes, in the order of the pipeline.
@@ -134,6 +159,8 @@ class StepWriter:
 
     net: Net
     operands: bool
+    part: Part | None = None
+    """Whose step it is; None for a recipe that is one part."""
     carried: list[Carried] = field(default_factory=list)
     reported: dict[str, Value] = field(default_factory=dict)
     terms: dict[str, str] = field(default_factory=dict)
@@ -142,18 +169,19 @@ class StepWriter:
 
     def __post_init__(self) -> None:
         self.recipe = _recipe(self.net)
+        self.turn = self.part or _only_part(self.net, self.recipe)
         self.settings = {**default_settings(), **self.recipe.settings}
         self.precision: str = self.settings["precision"]
         self.scale = _scalar(SCALE, FIRST_SCALE) if self.precision == "fp16" else None
         self.gathers = self.settings["accumulate"] > 1
-        self.losses = self.recipe.losses
+        self.losses = self.turn.losses
         self.divisors = [t.divisor for t in self.losses]
         self.counts: dict[tuple[Any, ...], Value] = {}
         self.rate = Value(RATE, TensorType((), DType.FLOAT, batched=False))
         self.flag = Value(FLAG, TensorType((), DType.BOOL, batched=False)) if self.gathers else None
         self.ready = self.flag
         """Whether weights change in this step: it must be complete, and with a loss scale its gradients finite."""
-        self.found: Differentiated = started(self.net)
+        self.found: Differentiated = started(self.net, self.turn.moves)
         self.found.graph.inputs += [self.rate, *([self.flag] if self.flag else [])]
 
     def problems(self) -> Iterable[str]:
@@ -165,8 +193,8 @@ class StepWriter:
         changed = {c.name for c in self.carried}
         constant = [w for k, w in found.weights.items() if k not in changed]
         return TrainingStep(
-            self.net, found.graph, found.fields, self.rate, found.seed, self.flag, self.carried, constant, found.loss,
-            self.reported, self.terms, self.precision, self.read, self.counted,
+            self.net, self.turn, found.graph, found.fields, self.rate, found.seed, self.flag, self.carried, constant,
+            found.loss, self.reported, self.terms, self.precision, self.read, self.counted,
         )  # fmt: skip
 
     def pen(self, path: str) -> Pen:
@@ -183,7 +211,7 @@ class StepWriter:
         self.found.forward(self.losses)
 
     def backward(self) -> None:
-        self.found.backward(self.scale, alike(self.recipe.losses) if self.gathers else None)
+        self.found.backward(self.scale, alike(self.turn.losses) if self.gathers else None)
         self.passes = len(self.found.graph.nodes)
         self.gradients = self.found.parts[0]
 
@@ -200,12 +228,12 @@ class StepWriter:
         """Gradients become those of all batches since the last step; each loss counts by what it is the mean of."""
         if not self.gathers:
             return
-        pen, groups = self.pen("accumulate"), alike(self.recipe.losses)
+        pen, groups = self.pen("accumulate"), alike(self.turn.losses)
         found: dict[str, list[Value]] = {}
         for number, (group, part) in enumerate(zip(groups, self.found.parts, strict=True)):
             suffix = str(number + 1) if number else ""
             count = self._count(self.divisors[group[0]])
-            before = _scalar(f"{COUNTED}{suffix}", 0.0)
+            before = _scalar(of_part(self.turn.name, f"{COUNTED}{suffix}"), 0.0)
             whole = pen(Add, (before, count))
             self._gathered(before, whole)
             divisor = pen(Maximum, whole, pen.number(LEAST))
@@ -233,15 +261,15 @@ class StepWriter:
         self.ready = pen(Both, self.flag, finite) if self.flag else finite
 
     def clip(self) -> None:
-        if self.settings["clip"] is not None and self.gradients:
+        if self.turn.clip is not None and self.gradients:
             pen = self.pen("clip")
-            scale = clipping(self.gradients.values(), self.settings["clip"], pen)
+            scale = clipping(self.gradients.values(), self.turn.clip, pen)
             self.gradients = {k: pen(Mul, (g, scale)) for k, g in self.gradients.items()}
 
     def update(self) -> None:
         """The optimizer's rule for each weight; running statistics have their next value from the forward pass."""
-        optimizer = self.recipe.optimizer or OPTIMIZERS["adam"]()
-        common = Common(self.pen(UPDATES_MADE), self.rate, self.ready)
+        optimizer = self.turn.optimizer
+        common = Common(self.pen(UPDATES_MADE), self.rate, self.ready, of_part(self.turn.name, UPDATES_MADE))
         for keys in together({key: self.found.weights[key].weight for key in self.gradients}):
             self._update(optimizer, keys, common)
         self.carried += [Carried(before, after) for before, after in common.state]
@@ -277,7 +305,7 @@ class StepWriter:
             self.terms[name] = self._report(name, value) if several else "loss"
             if self.operands and divisor.label is not None:
                 self.counted[name] = self._report(f"{name}_count", self._count(divisor))
-        for term in self.recipe.metrics:
+        for term in self.turn.metrics:
             self._report_metric(term)
 
     def _report(self, name: str, value: Value) -> str:

@@ -37,6 +37,7 @@ OTHER: dict[str, str] = {
     "too-much-work": "lists and repetitions take more steps to build than a file may cost",
     "unexpected-end": "the file ends within a row",
     "unreadable-file": "a text may not be read",
+    "unknown-part": "a step is asked of a recipe with parts, and none of them is named, or one that it has not",
     "unknown-recipe": "`--recipe` names none of the net's recipes, or none is named where each has a name",
     "wrong-data": "the data set of a recipe gives what the inputs of the net cannot take",
 }

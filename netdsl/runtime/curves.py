@@ -6,25 +6,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from netdsl.runtime.progress import losses_of
 from netdsl.runtime.runs.folder import replace_file
 
 
 def draw_curves(path: Path, name: str, history: Sequence[Mapping[str, Any]]) -> None:
-    """Write `curves.png`: the loss, and a panel a metric, for training and validation."""
+    """Write `curves.png`: the loss (of each part of the recipe), and a panel a metric, for training and validation."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     parts = [p for p in (("train", "-"), ("validation", "--")) if history[-1][p[0]] is not None]
-    metrics = list(history[-1][parts[-1][0]]["metrics"])
-    figure = Figure(figsize=(5 * (1 + len(metrics)), 3.6), layout="constrained")
+    shown = [*losses_of(history[-1], "train"), *history[-1][parts[-1][0]]["metrics"]]
+    figure = Figure(figsize=(5 * len(shown), 3.6), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(1, 1 + len(metrics), squeeze=False)[0]
+    panels = figure.subplots(1, len(shown), squeeze=False)[0]
     epochs = [row["epoch"] for row in history]
-    for panel, what in zip(panels, ["loss", *metrics], strict=True):
+    for panel, what in zip(panels, shown, strict=True):
         for part, style in parts:
             panel.plot(
-                epochs, [_value(row[part], what) for row in history], style, marker="o", markersize=3, label=part
+                epochs, [_value(row, part, what) for row in history], style, marker="o", markersize=3, label=part
             )
         panel.set(title=f"{name}: {what}", xlabel="epoch")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -33,9 +34,7 @@ def draw_curves(path: Path, name: str, history: Sequence[Mapping[str, Any]]) -> 
     replace_file(path, lambda new: figure.savefig(new, dpi=120, format="png"))
 
 
-def _value(found: Mapping[str, Any] | None, what: str) -> float | None:
-    """The loss or a metric of one part of an epoch, where it was counted."""
-    if found is None:
-        return None
-    value: float | None = found["loss"] if what == "loss" else found["metrics"].get(what)
-    return value
+def _value(row: Mapping[str, Any], split: str, what: str) -> float | None:
+    """A loss or a metric of one split of an epoch, where it was counted."""
+    found = row[split]
+    return None if found is None else {**found["metrics"], **losses_of(row, split)}.get(what)

@@ -85,7 +85,7 @@ def score(net: Net, forward: Predictor, split: str, data: Data | None, device: t
         scoring.count(totals, values)
     found = scoring.result(totals)
     doubts = [*departures(data, known_of(net)), *dataset.doubts]
-    return evaluation(split, len(samples), found, doubts)
+    return evaluation(split, len(samples), found, doubts, plan.parts)
 
 
 def load_run(run_folder: str | Path, device: str | None = None) -> tuple[Net, nn.Module]:

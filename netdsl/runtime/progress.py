@@ -23,7 +23,7 @@ from netdsl.ops.loss import (
     SmoothL1,
 )
 from netdsl.ops.value import Constant
-from netdsl.runtime.scoring.terms import numbered
+from netdsl.runtime.scoring.terms import by_part, numbered
 
 NEAR_GUESSING = 0.98
 """A loss above this share of what guessing scores has not learned anything."""
@@ -230,18 +230,28 @@ class Reporter:
         self.console.print(plain_lines(text), style="yellow", markup=False, soft_wrap=True)
 
 
+def losses_of(row: EpochRow, split: str) -> dict[str, float]:
+    """The loss of an epoch, or that of each part of the recipe by its name."""
+    return by_part(row[split]["losses"], row.get("rates", ())) or {"loss": row[split]["loss"]}
+
+
 def epoch_cells(row: EpochRow, epochs: int, overfits: bool = False) -> dict[str, str]:
     """Heading and text of each column of an epoch's line."""
     train, validation = row["train"], row["validation"]
-    cells = {"epoch": f"{row['epoch']}/{epochs}", "loss": f"{train['loss']:.4f}"}
-    if validation is not None:
-        cells["val loss"] = f"{validation['loss']:.4f}"
+    cells = {"epoch": f"{row['epoch']}/{epochs}"}
+    for name, value in losses_of(row, "train").items():
+        cells[name] = f"{value:.4f}"
+        scored = losses_of(row, "validation") if validation is not None else {}
+        if name in scored:
+            cells[f"val {name}"] = f"{scored[name]:.4f}"
     for name, value in train["metrics"].items():
         cells[name] = f"{value:.4f}"
         if validation is not None and name in validation["metrics"]:
             cells[f"val {name}"] = f"{validation['metrics'][name]:.4f}"
     remarks = ["best"] * bool(row["best"]) + ["overfits"] * overfits
-    return {**cells, "lr": f"{row['lr']:.2g}", "seconds": f"{row['seconds']:.1f}", "": ", ".join(remarks)}
+    rates = {f"{name} lr": rate for name, rate in row.get("rates", {}).items()} or {"lr": row["lr"]}
+    cells |= {name: f"{rate:.2g}" for name, rate in rates.items()}
+    return {**cells, "seconds": f"{row['seconds']:.1f}", "": ", ".join(remarks)}
 
 
 def _aligned(cells: Mapping[str, str], texts: Any) -> str:

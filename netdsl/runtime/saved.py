@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from netdsl.base.errors import RunError
-from netdsl.graph import Net
+from netdsl.graph import Net, Part
 from netdsl.ops.base import RuleError
 from netdsl.ops.declared import Declared
 from netdsl.ops.fields import FieldError
@@ -25,6 +25,7 @@ FORMAT = 2
 
 _sums = kinds.fields(loss=kinds.number, losses=kinds.mapped(kinds.number), metrics=kinds.mapped(kinds.number))
 _row = kinds.fields(
+    {"rates": kinds.mapped(kinds.number)},
     epoch=kinds.whole(1),
     lr=kinds.number,
     train=_sums,
@@ -55,10 +56,12 @@ class Saved:
     facts: dict[str, Any]
 
     @property
-    def optimizer(self) -> Optimizer:
-        """The one that made the memory."""
-        found: Optimizer = restore_safely(OPTIMIZERS, self.facts["recipe"]["optimizer"], str(self.path))
-        return found
+    def makers(self) -> list[tuple[frozenset[str] | None, Optimizer]]:
+        """The optimizers that made the memory, each with the keys of the weights that it moved (None: all)."""
+        recipe = self.facts["recipe"]
+        parts = recipe.get("parts") or [{**recipe, "moves": None}]
+        found = ((p["moves"], restore_safely(OPTIMIZERS, p["optimizer"], str(self.path))) for p in parts)
+        return [(None if moves is None else frozenset(moves), optimizer) for moves, optimizer in found]
 
     def totals(self, rank: int) -> RunningTotals:
         """What the epoch under way has added up to."""
@@ -109,21 +112,29 @@ def require_same(kept: Net, net: Net, folder: Path) -> None:
 
 
 def lines_of(net: Net) -> list[str]:
-    """A network with its losses and metrics, line by line."""
-    terms = [] if net.recipe is None else [*net.recipe.losses, *net.recipe.metrics]
-    return [line for graph in (net, *(t.graph for t in terms)) for line in str(graph).splitlines()]
+    """A network with its losses and metrics, and what each part of its recipe moves, line by line."""
+    recipe = net.recipe
+    terms = [] if recipe is None else [*recipe.losses, *recipe.metrics]
+    parts = [] if recipe is None else [f"part {p.name} moves {', '.join(sorted(p.moves or ()))}" for p in recipe.parts]
+    return [line for graph in (net, *(t.graph for t in terms)) for line in str(graph).splitlines()] + parts
 
 
-def with_memory(saved: Saved, optimizer: Optimizer, net: Net) -> tuple[NamedArrays, str | None]:
-    """The tensors to go on with, and a note where the optimizer has to start without memory."""
-    memory = under(saved.tensors, "optimizer/")
-    before = saved.optimizer
-    _check_memory(saved, before, memory, net)
-    if before.slots() == optimizer.slots():
-        return saved.tensors, None
-    kept = {k: v for k, v in saved.tensors.items() if not k.startswith("optimizer/")}
-    note = f"the optimizer starts without memory: that of the checkpoint is of {written(before)}" if memory else None
-    return kept, note
+def with_memory(saved: Saved, parts: Sequence[Part], net: Net) -> tuple[NamedArrays, str | None]:
+    """The tensors to go on with, and a note where optimizers have to start without memory."""
+    if [moves for moves, _ in saved.makers] != [part.moves for part in parts]:
+        raise RunError(f"{saved.path} is damaged: the parts of its recipe are not those of the text")
+    left, lost, gone = under(saved.tensors, "optimizer/"), set[str](), list[Optimizer]()
+    for (moves, before), part in zip(saved.makers, parts, strict=True):
+        own = {k: v for k, v in left.items() if moves is None or k.rpartition("/")[0] in moves}
+        _check_memory(saved, before, own, net)
+        left = {k: v for k, v in left.items() if k not in own}
+        if own and before.slots() != part.optimizer.slots():
+            lost.update(f"optimizer/{key}" for key in own)
+            gone.append(before)
+    for key in left:
+        raise RunError(f"{saved.path} is damaged: it remembers `{key.rpartition('/')[0]}`, which no part moves")
+    note = f"the optimizer starts without memory: that of the checkpoint is of {', '.join(map(written, gone))}"
+    return {k: v for k, v in saved.tensors.items() if k not in lost}, note if gone else None
 
 
 def _check_memory(saved: Saved, optimizer: Optimizer, memory: Mapping[str, np.ndarray[Any, Any]], net: Net) -> None:
@@ -152,6 +163,10 @@ def changes(
     """The rows of two recipes that differ, and the splits whose samples are others in number, in words."""
     tables: dict[str, Mapping[str, type[Declared]]] = {"data": DATA, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
     pairs = [(row, *(_declared(table, recipe[row]) for recipe in (before, after))) for row, table in tables.items()]
+    for was, now in zip(before.get("parts", ()), after.get("parts", ()), strict=False):
+        for row in ("optimizer", "schedule"):
+            pairs.append((f"{now['name']}: {row}", *(_declared(tables[row], part[row]) for part in (was, now))))
+        pairs.append((f"{now['name']}: clip", *(_setting(part["clip"]) for part in (was, now))))
     pairs.insert(0, ("recipe", *(recipe.get("name") or "without a name" for recipe in (before, after))))
     pairs += [(row, *(_setting(recipe["settings"].get(row)) for recipe in (before, after))) for row in SETTINGS]
     pairs += [(f"samples for {split}", str(had.get(split, 0)), str(has[split])) for split in has]

@@ -22,7 +22,7 @@ from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import Plan, plan_of, recipe_json, written
 from netdsl.runtime.runs.tensorfile import beneath, save_arrays
 from netdsl.runtime.saved import Saved, changes, read_saved, require_same, save, with_memory
-from netdsl.runtime.scoring.terms import Terms
+from netdsl.runtime.scoring.terms import Terms, by_part
 from netdsl.runtime.scoring.totals import RunningTotals
 
 OnEpoch = Callable[[Mapping[str, Any]], None]
@@ -172,7 +172,10 @@ class Trainer:
         name = f"{self.net.name}, {self.plan.name}" if self.plan.name else self.net.name
         yield f"{name}: {self.engine.trained:,} trained weights on {self.engine.where}, {where}"
         yield f"{written(self.plan.data)}: {counts}" + "".join(f"; {note}" for note in self.dataset.notes)
-        yield f"{written(self.plan.optimizer)}, {written(self.plan.schedule)}, batch {self.plan.batch}"
+        for turn in self.plan.turns:
+            part = f"{turn.name}: " if turn.name else ""
+            clip = f", clip {turn.clip:g}" if turn.name and turn.clip is not None else ""
+            yield f"{part}{written(turn.optimizer)}, {written(turn.schedule)}{clip}, batch {self.plan.batch}"
         if resume and self.position.epoch >= self.plan.epochs:
             done = f"{self.position.epoch} of {self.plan.epochs} epochs are done"
             yield f"nothing left to do: {done}; the `.net` file with `--folder {where} --resume --epochs N` goes on"
@@ -192,7 +195,7 @@ class Trainer:
             raise RunError(f"{saved.path} was made within an epoch, where this cannot change: {other}")
         if facts["step"] > self.steps:
             raise RunError(f"{saved.path} is damaged: it was made at step {facts['step']} of {self.steps}")
-        tensors, note = with_memory(saved, self.plan.optimizer, self.net)
+        tensors, note = with_memory(saved, self.plan.turns, self.net)
         self.engine.begin(tensors, facts, str(saved.path))
         totals = saved.totals(self.rank)
         self.position = Position(facts["epoch"], facts["step"], totals, facts["seconds"], facts["history"])
@@ -225,9 +228,12 @@ class Trainer:
         self._step(fed, group)
         self.position.step += 1
         self._require_finite(self.position.totals)
-        loss: float = self.terms.result(self._gathered(self.position.totals))["loss"]
+        found = self.terms.result(self._gathered(self.position.totals))
+        loss: float = found["loss"]
+        each = by_part(found["losses"], self.plan.parts) or {"loss": loss}
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in each.items())
         where = f"epoch {self.position.epoch + 1}, step {self.position.step} of {self.steps}"
-        self.reporter.head([f"{where}: loss {loss:.4f}, {time.monotonic() - started:.3f} seconds"])
+        self.reporter.head([f"{where}: {shown}, {time.monotonic() - started:.3f} seconds"])
         return loss
 
     def _score_one(self) -> None:
@@ -247,7 +253,8 @@ class Trainer:
             started = time.monotonic() - self.position.seconds
             self._train_epoch(started)
             row = self._finish_epoch(started)
-            self.reporter.epoch(row, self.plan.epochs, overfitting(self.position.history) is not None)
+            overfits = not self.plan.parts and overfitting(self.position.history) is not None
+            self.reporter.epoch(row, self.plan.epochs, overfits)
             if on_epoch is not None and self.rank == 0:
                 on_epoch(row)
         if self.rank == 0 and self.position.history:
@@ -288,12 +295,12 @@ class Trainer:
     def _step(self, fed: Iterator[BatchFields], group: list[BatchPart]) -> Any:
         """One step of the optimizer, over `accumulate` batches of all processes."""
         number = self.position.epoch * self.steps + self.position.step
-        return self.engine.step(fed, group, self._rate(number), number, self.position.totals)
+        return self.engine.step(fed, group, self._rates(number), number, self.position.totals)
 
-    def _rate(self, number: int) -> float:
-        """The learning rate of a step of the run."""
-        scale = self.plan.schedule.scale(number, self.plan.epochs * self.steps, self.steps)
-        return float(self.plan.optimizer.lr * scale)
+    def _rates(self, number: int) -> list[float]:
+        """The learning rate of a step of the run, for each part of the recipe."""
+        steps = self.plan.epochs * self.steps
+        return [float(t.optimizer.lr * t.schedule.scale(number, steps, self.steps)) for t in self.plan.turns]
 
     def _show(self, loss: Any) -> None:
         now = time.monotonic()
@@ -324,8 +331,10 @@ class Trainer:
         empty = next((name for name, value in trained["losses"].items() if not math.isfinite(value)), None)
         if empty is not None:
             raise RunError(f"nothing counts for the loss {empty}: every label of the epoch is to be ignored")
-        rate = self._rate(self.position.epoch * self.steps + self.position.step - 1)
-        row = {"epoch": self.position.epoch + 1, "lr": rate, "train": trained, "validation": self._validate()}
+        rates = self._rates(self.position.epoch * self.steps + self.position.step - 1)
+        row = {"epoch": self.position.epoch + 1, "lr": rates[0], "train": trained, "validation": self._validate()}
+        if self.plan.parts:
+            row["rates"] = dict(zip(self.plan.parts, rates, strict=True))
         row["seconds"] = round(time.monotonic() - started, 3)
         row["best"] = self._is_best(row)
         self._require_sound()
@@ -372,8 +381,8 @@ class Trainer:
         Without validation it is told by training.
         """
         found, first = row["validation"] or row["train"], self._first_metric()
-        if first is None:
-            return 0.0, -found["loss"]
+        if first is None:  # losses of parts work against one another: the last epoch is as good as any
+            return 0.0, float(row["epoch"]) if self.plan.parts else -found["loss"]
         return (1 if first.higher_is_better else -1) * found["metrics"].get(first.name, math.nan), -found["loss"]
 
     def _first_metric(self) -> Any:
@@ -422,6 +431,8 @@ class Trainer:
     def _remark(self) -> None:
         """What is worth saying of the whole run, below its table."""
         history, best = self.position.history, self.best_row()
+        if self.plan.parts:
+            return
         since = overfitting(history)
         if since is not None and best:
             first = self._first_metric()

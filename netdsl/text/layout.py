@@ -117,7 +117,7 @@ class LaidRow:
     def label(self) -> int:
         """How many pieces name the row: `conv1:`, or the word of a recipe's row."""
         if self.in_recipe:
-            return 1
+            return 0 if self.head.kind == "PART" else 1
         named = len(self.pieces) > 2 and self.kind(0) == "NAME" and self.kind(1) == "COLON"
         return 2 if named else 0
 
@@ -212,7 +212,7 @@ class Layout:
         if token.kind != "LBRACE":
             row.pieces.append(token)
             return
-        inner = Braces(token, row.head.kind == "TRAIN" and row.opener is None)
+        inner = Braces(token, row.head.kind == "PART" or (row.head.kind == "TRAIN" and row.opener is None))
         row.pieces.append(inner)
         self.open.append(inner)
         self.rows.append(None)

@@ -65,6 +65,8 @@ class TokenStream:
             kind = self.kind_beside(kind, start)
         if text == "of" and self.names_recipe():
             kind = "OF"
+        elif kind == "LBRACE" and self.begins_part():
+            self.tokens[-2].kind = "PART"
         top = self.frames[-1]
         token = Token(kind, text, start, start + len(text) if end < 0 else end, self.fresh, top.opener)
         self.fresh = False
@@ -132,7 +134,13 @@ class TokenStream:
         before = self.frames[-1].index - 1
         while before >= 0 and self.tokens[before].kind not in (ROW_END, "RBRACE", "LBRACE"):
             before -= 1
-        return self.tokens[before + 1].kind != "TRAIN"
+        return self.tokens[before + 1].kind not in ("TRAIN", "PART")
+
+    def begins_part(self) -> bool:
+        """Whether the row so far is `part critic`, which a brace makes a part of a recipe."""
+        before = self.tokens[-3:]
+        words = len(before) == 3 and before[1].text == "part" and before[2].kind in ("NAME", *SOFT)
+        return words and before[0].kind in (ROW_END, "LBRACE")
 
     def break_row(self, kind: str) -> None:
         """A line ended before this token; does a row end too?"""

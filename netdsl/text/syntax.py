@@ -320,6 +320,24 @@ class RecipeRow:
     value: Pipeline
 
 
+@record
+class RecipePart:
+    """`part critic { moves critic … }`, inside a recipe; none may hold another."""
+
+    span: Span
+    name: Name
+    rows: tuple[RecipeRow, ...]
+    parts: tuple[RecipePart, ...] = ()
+
+
+@record
+class RecipeBody:
+    """What stands in the braces of a recipe, or of a part of one."""
+
+    rows: tuple[RecipeRow, ...]
+    parts: tuple[RecipePart, ...]
+
+
 BodyRow = (
     InputRow
     | OutputRow
@@ -381,6 +399,7 @@ class Train:
     name: Name | None
     net: Name
     rows: tuple[RecipeRow, ...]
+    parts: tuple[RecipePart, ...] = ()
 
 
 @record

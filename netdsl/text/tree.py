@@ -48,12 +48,16 @@ class TreeBuilder:
         return syntax.Parameter(span, self.word(name), self.maybe(kind), default and lone(default))
 
     def train(
-        self, span: Span, name: Token | None, of: Token | None, net: Token, rows: tuple[syntax.RecipeRow, ...]
+        self, span: Span, name: Token | None, of: Token | None, net: Token, recipe: syntax.RecipeBody
     ) -> syntax.Train:
-        return syntax.Train(span, self.maybe(name), self.word(net), rows)
+        return syntax.Train(span, self.maybe(name), self.word(net), recipe.rows, recipe.parts)
 
-    def recipe(self, span: Span, *rows: syntax.RecipeRow) -> tuple[syntax.RecipeRow, ...]:
-        return rows
+    def recipe(self, span: Span, *rows: syntax.RecipeRow | syntax.RecipePart) -> syntax.RecipeBody:
+        plain = tuple(r for r in rows if isinstance(r, syntax.RecipeRow))
+        return syntax.RecipeBody(plain, tuple(r for r in rows if isinstance(r, syntax.RecipePart)))
+
+    def turn(self, span: Span, part: Token, name: Token, recipe: syntax.RecipeBody) -> syntax.RecipePart:
+        return syntax.RecipePart(span, self.word(name), recipe.rows, recipe.parts)
 
     def recipe_row(self, span: Span, keyword: Token, label: Token | None, value: syntax.Pipeline) -> syntax.RecipeRow:
         return syntax.RecipeRow(span, self.word(keyword), self.maybe(label), value)

@@ -27,8 +27,7 @@ from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import TensorType
 from netdsl.graph import Net
 from netdsl.passes.pipeline import training_step
-from netdsl.passes.step import NEXT, TrainingStep
-from netdsl.recipe import OPTIMIZERS
+from netdsl.passes.step import NEXT, TrainingStep, part_of
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
 
 CONTRACT = "2"
@@ -42,17 +41,18 @@ def onnx_step(
     seed: int = 0,
     cuda: bool = False,
     recipe: str | None = None,
+    part: str | None = None,
 ) -> ModelProto:
     """The training step of a net's recipe as a checked model that can start by itself.
 
-    It is the recipe in force, unless `recipe` names another.
+    It is the recipe in force, unless `recipe` names another; of one that has parts it is the step of one `part`.
     `weights` are given by state-dict key (the optimizer's state by `<key>:<slot>`, zero where it is left out), or
     drawn from `seed`. The graph runs everywhere; it is spelt to be fast on a CPU, or on CUDA with `cuda`.
     Raises `NetError` where something cannot be learned or said, `WeightsError` when `weights` do not fit, and
     `ModelTooLarge` above 2 GB (see `save_step`).
     """
     net = net if recipe is None else net.by(recipe)
-    draft = draft_step(training_step(net), cuda=cuda)
+    draft = draft_step(training_step(net, part=None if part is None else part_of(net, part)), cuda=cuda)
     return complete(draft, step_source(net, draft, weights, seed))
 
 
@@ -65,10 +65,11 @@ def save_step(
     cuda: bool = False,
     external: bool | None = None,
     recipe: str | None = None,
+    part: str | None = None,
 ) -> Path:
     """Write `onnx_step(net, …)` to a file, and return its path; large weights beside it as `save_onnx` does."""
     net = net if recipe is None else net.by(recipe)
-    draft = draft_step(training_step(net), cuda=cuda)
+    draft = draft_step(training_step(net, part=None if part is None else part_of(net, part)), cuda=cuda)
     return save(draft, step_source(net, draft, weights, seed), path, external)
 
 
@@ -137,9 +138,12 @@ def _plain(type: TensorType) -> bool:
 def _contract(step: TrainingStep, ledger: Ledger) -> dict[str, str]:
     """The contract in the file itself, for a program that has nothing but the file."""
     assert step.net.recipe is not None
-    optimizer = step.net.recipe.optimizer or OPTIMIZERS["adam"]()
+    optimizer = step.part.optimizer
     settings = step.net.recipe.settings
     named = {"netdsl.recipe": step.net.recipe.name} if step.net.recipe.name else {}
+    if step.part.name:
+        parts = [part.name for part in step.net.recipe.parts]
+        named |= {"netdsl.part": step.part.name, "netdsl.parts": json.dumps(parts)}
     return {
         **named,
         "netdsl.kind": "training-step",

@@ -32,7 +32,15 @@ def _save_step(net: Net, path: Path, options: Mapping[str, Any]) -> None:
     from netdsl.codegen.onnx.step import save_step
 
     with _weights(options["weights"]) as weights:
-        save_step(net, path, weights=weights, seed=options["seed"], cuda=options["device"] == "cuda")
+        for part, file in _step_files(net, path).items():
+            cuda = options["device"] == "cuda"
+            save_step(net, file, weights=weights, seed=options["seed"], cuda=cuda, part=part or None)
+
+
+def _step_files(net: Net, path: Path) -> dict[str, Path]:
+    """By part of the recipe: `gan.critic.onnx` and `gan.painter.onnx` for `gan.onnx`."""
+    parts = net.recipe.parts if net.recipe is not None else ()
+    return {p.name: path.with_name(f"{path.stem}.{p.name}{path.suffix}") for p in parts} or {"": path}
 
 
 @contextmanager
@@ -53,4 +61,5 @@ ONNX = Target(
 ONNX_TRAIN = Target(
     name="onnx-train", title="ONNX", makes="an ONNX model", ending=".onnx", rules=_rules, save=_save_step,
     options=frozenset({"weights", "seed", "device"}), trains=True,
+    files=lambda net, path: [*_step_files(net, path).values()],
 )  # fmt: skip

@@ -35,11 +35,17 @@ class Engine(Protocol):
         """The planned batches in order."""
 
     def step(
-        self, fed: Iterator[BatchFields], group: Sequence[BatchPart], rate: float, number: int, totals: RunningTotals
+        self,
+        fed: Iterator[BatchFields],
+        group: Sequence[BatchPart],
+        rates: Sequence[float],
+        number: int,
+        totals: RunningTotals,
     ) -> Any:
         """One step of the optimizer over the next batches, weighted by their samples; returns the last one's loss.
 
-        `number` counts the steps of the run.
+        Parts of a recipe take turns, each with its rate: the loss is the sum of theirs. `number` counts the steps of
+        the run.
         """
 
     def score(self, fed: Iterator[BatchFields], totals: RunningTotals) -> None:

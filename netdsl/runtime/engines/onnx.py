@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,9 @@ from netdsl.base.errors import RunError
 from netdsl.codegen.onnx.scope import NUMPY
 from netdsl.codegen.onnx.weights import initial
 from netdsl.dims.tensors import DType, Weight
-from netdsl.graph import Net
+from netdsl.graph import Net, Part
 from netdsl.passes.differentiate import nothing_learned
-from netdsl.passes.optimize import SEPARATOR, UPDATES_MADE
+from netdsl.passes.optimize import SEPARATOR, UPDATES_MADE, of_part
 from netdsl.passes.pipeline import training_step
 from netdsl.passes.step import FLAG, RATE, SCALE, SEED, STEADY, gathers
 from netdsl.runtime.data.feed import ArrayFeed
@@ -28,7 +29,7 @@ from netdsl.runtime.scoring.ranges import split_check
 from netdsl.runtime.scoring.totals import RunningTotals
 from netdsl.runtime.sessions.binding import arrays_of
 from netdsl.runtime.sessions.session import on_cuda
-from netdsl.runtime.sessions.stepping import Stepping
+from netdsl.runtime.sessions.stepping import Stepping, held_by
 
 
 class OnnxEngine:
@@ -43,34 +44,51 @@ class OnnxEngine:
             raise RunError("onnxruntime computes bf16 with CUDA only: leave `precision` out, or use the engine torch")
         self.net, self.plan = net, plan
         self.own = dict(net.weights())
-        self.graph = training_step(net, operands=True)
-        if not any(c.weight.trainable and c.name in self.own for c in self.graph.carried):
-            raise nothing_learned(net)
-        self.stepping = Stepping(self.graph, device)
+        self.steps = [self._opened(part, device) for part in plan.turns]
         self.scoring = OnnxScoring(net, plan, device)
         splits = [(n, dataset.splits[n]) for n in ("train", "validation")]
         self.feeds = {n: ArrayFeed(split, plan.workers, split_check(net, plan, n)) for n, split in splits}
 
+    def _opened(self, part: Part, device: str | None) -> Stepping:
+        """The step of one part of the recipe."""
+        graph = training_step(self.net, operands=True, part=part)
+        if not any(c.weight.trainable and c.name in self.own for c in graph.carried):
+            raise nothing_learned(self.net, part)
+        return Stepping(graph, device)
+
     @property
     def where(self) -> str:
-        return f"onnxruntime {self.stepping.session.device}"
+        return f"onnxruntime {self.steps[0].session.device}"
+
+    @property
+    def needed(self) -> dict[str, Weight]:
+        """All that is held: the weights of the net, and what its steps carry."""
+        each = (self.own, *(step.weights for step in self.steps))
+        return {key: weight for weights in each for key, weight in weights.items()}
+
+    @property
+    def carried(self) -> set[str]:
+        return {key for step in self.steps for key in step.carried}
 
     @property
     def trained(self) -> int:
-        return sum(w.elements for w in self.own.values() if w.trainable and not w.buffer)
+        moved = {k for part in self.plan.turns for k in (self.own if part.moves is None else part.moves)}
+        return sum(w.elements for k, w in self.own.items() if w.trainable and not w.buffer and k in moved)
 
     def begin(self, tensors: Mapping[str, Array], facts: Mapping[str, object], name: str) -> None:
         given = self._given(tensors, name) | scale_of(facts) if tensors else None
-        self.stepping.begin({**self.own, **self.stepping.weights}, lambda k, weight: self._start(k, weight, given))
+        self.state = held_by(self.steps, self.needed, lambda key, weight: self._start(key, weight, given))
+        for step in self.steps:
+            step.use(self.state)
 
     def _given(self, tensors: Mapping[str, Array], name: str) -> dict[str, Array]:
         """Weights and state of a checkpoint under the names of the step, compared with what it needs."""
         model, memory = under(tensors, "model/"), under(tensors, "optimizer/")
-        given = {**model, **slots_of(memory, name)}
+        given = {**model, **slots_of(memory, name, self.plan.turns)}
         for key in model:
             if key not in self.own:
                 raise RunError(f"{name} has a weight `{key}` that the net has not")
-        for key, weight in {**self.own, **self.stepping.weights}.items():
+        for key, weight in self.needed.items():
             if key not in given and key in self.own:
                 raise RunError(f"{name} has no weight `{key}`")
             if key in given and given[key].shape != weight.shape:
@@ -92,38 +110,54 @@ class OnnxEngine:
         return self.feeds[split].batches(plan, flips)
 
     def step(
-        self, fed: Iterator[BatchFields], group: Sequence[BatchPart], rate: float, number: int, totals: RunningTotals
+        self,
+        fed: Iterator[BatchFields],
+        group: Sequence[BatchPart],
+        rates: Sequence[float],
+        number: int,
+        totals: RunningTotals,
     ) -> float:
-        for count in range(1, len(group) + 1):
-            fields = next(fed)
-            seed = step_seed(self.plan.seed, number, count)
-            given = {**fields, RATE: rate, SEED: seed, FLAG: count == len(group)}
-            found = self.stepping.run(given)
-            add_batch(self.scoring.terms, self.graph, {**fields, **found}, size_of(fields), totals)
+        batches = [next(fed) for _ in group] if len(self.steps) > 1 else fed
+        turns = zip(range(len(self.steps)), rates, strict=True)
+        return sum(self._turn(turn, batches, len(group), rate, number, totals) for turn, rate in turns)
+
+    def _turn(
+        self, turn: int, batches: Iterable[BatchFields], many: int, rate: float, number: int, totals: RunningTotals
+    ) -> float:  # fmt: skip
+        """One step of one part of the recipe; the loss of its last batch."""
+        step = self.steps[turn]
+        for count, fields in enumerate(islice(batches, many), start=1):
+            seed = step_seed(self.plan.seed, number, count, turn)
+            found = step.run({**fields, RATE: rate, SEED: seed, FLAG: count == many})
+            add_batch(self.scoring.terms, step.graph, {**fields, **found}, size_of(fields), totals)
         return float(found["loss"])
 
     def score(self, fed: Iterator[BatchFields], totals: RunningTotals) -> None:
-        self.scoring.score(fed, self.stepping.held, totals)
+        self.scoring.score(fed, self.state.reads, totals)
 
     # ------------------------------------------------------------ keeping
 
     def weights(self) -> dict[str, Array]:
-        return arrays_of(self.stepping.held, self.own)
+        return arrays_of(self.state.reads, self.own)
 
     def tensors(self) -> dict[str, Array]:
         # a checkpoint is made between two steps: nothing is being added up
-        slots = [key for key in self.stepping.carried if SEPARATOR in key and not gathers(key)]
-        state = arrays_of(self.stepping.held, slots)
-        memory = {"/".join(key.rsplit(SEPARATOR, 1)): value for key, value in state.items()}
-        if UPDATES_MADE in self.stepping.carried:
-            made = arrays_of(self.stepping.held, (UPDATES_MADE,))[UPDATES_MADE]
-            memory |= {f"{key.rpartition('/')[0]}/{STEP}": made for key in memory}
+        memory: dict[str, Array] = {}
+        for part, step in zip(self.plan.turns, self.steps, strict=True):
+            counter = of_part(part.name, UPDATES_MADE)
+            slots = [key for key in step.carried if SEPARATOR in key and not gathers(key) and key != counter]
+            state = arrays_of(self.state.reads, slots)
+            own = {"/".join(key.rsplit(SEPARATOR, 1)): value for key, value in state.items()}
+            if counter in step.carried:
+                made = arrays_of(self.state.reads, (counter,))[counter]
+                own |= {f"{key.rpartition('/')[0]}/{STEP}": made for key in own}
+            memory |= own
         return beneath("model/", self.weights()) | beneath("optimizer/", memory)
 
     def facts(self) -> dict[str, Any]:
-        if SCALE not in self.stepping.carried:
+        if SCALE not in self.carried:
             return {"scaler": None}
-        now = arrays_of(self.stepping.held, (SCALE, STEADY))
+        now = arrays_of(self.state.reads, (SCALE, STEADY))
         return {"scaler": {**SCALER, "scale": float(now[SCALE]), "_growth_tracker": int(now[STEADY])}}
 
     def gathered(self, part: object) -> list[Any]:
@@ -137,16 +171,19 @@ STEP = "step"
 """The slot in which PyTorch counts the updates of one weight; here one number serves all."""
 
 
-def slots_of(memory: Mapping[str, Array], name: str) -> dict[str, Array]:
-    """An optimizer's memory, kept as `<weight>/<slot>`, under the names of the step."""
+def slots_of(memory: Mapping[str, Array], name: str, parts: Sequence[Part]) -> dict[str, Array]:
+    """The memory of optimizers, kept as `<weight>/<slot>`, under the names of the steps."""
     counts = {key: value for key, value in memory.items() if key.endswith(f"/{STEP}")}
-    if len({float(value) for value in counts.values()}) > 1:
-        few, many = (pick(counts, key=lambda k: float(counts[k])).rpartition("/")[0] for pick in (min, max))
-        raise RunError(
-            f"{name} has updated `{few}` fewer times than `{many}`, which the engine onnx cannot go on with: use the "
-            "engine torch"
-        )
-    made = {UPDATES_MADE: next(iter(counts.values()))} if counts else {}
+    made: dict[str, Array] = {}
+    for part in parts:
+        own = {k: v for k, v in counts.items() if part.moves is None or k.rpartition("/")[0] in part.moves}
+        if len({float(value) for value in own.values()}) > 1:
+            few, many = (pick(own, key=lambda k: float(counts[k])).rpartition("/")[0] for pick in (min, max))
+            raise RunError(
+                f"{name} has updated `{few}` fewer times than `{many}`, which the engine onnx cannot go on with: use "
+                "the engine torch"
+            )
+        made |= {of_part(part.name, UPDATES_MADE): next(iter(own.values()))} if own else {}
     return made | {SEPARATOR.join(k.rsplit("/", 1)): v for k, v in memory.items() if k not in counts}
 
 
@@ -161,6 +198,9 @@ def scale_of(facts: Mapping[str, Any]) -> dict[str, Array]:
     return {name: np.array(found[key], np.float32) for name, key in pairs if key in found}
 
 
-def step_seed(seed: int, number: int, part: int) -> int:
-    """The seed of one batch: follows from the run's seed and the step alone, so any position can be returned to."""
-    return int(np.random.SeedSequence([seed, number, part]).generate_state(1)[0])
+def step_seed(seed: int, number: int, count: int, turn: int = 0) -> int:
+    """The seed of one batch: follows from the run's seed and the step alone, so any position can be returned to.
+
+    Each part of a recipe draws anew.
+    """
+    return int(np.random.SeedSequence([seed, number, count, *([turn] if turn else [])]).generate_state(1)[0])

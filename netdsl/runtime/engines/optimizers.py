@@ -19,17 +19,20 @@ CLASSES: dict[str, type[torch.optim.Optimizer]] = {
 }
 
 
-def make_optimizer(optimizer: Optimizer, module: nn.Module) -> torch.optim.Optimizer:
-    """The optimizer over a module's trained weights; with `no_decay` in two groups."""
+def make_optimizer(
+    optimizer: Optimizer, module: nn.Module, moves: frozenset[str] | None = None
+) -> torch.optim.Optimizer:
+    """The optimizer over a module's trained weights, or those with the keys that it moves; `no_decay` parts them."""
     settings = {f.name: getattr(optimizer, f.name) for f in optimizer.settings() if f.name != "no_decay"}
     if isinstance(optimizer, declared.Adam):
         settings["betas"] = (settings.pop("beta1"), settings.pop("beta2"))
-    return CLASSES[optimizer.name](groups(module, optimizer.no_decay), **settings)
+    return CLASSES[optimizer.name](groups(module, optimizer.no_decay, moves), **settings)
 
 
-def groups(module: nn.Module, no_decay: bool) -> list[dict[str, Any]]:
+def groups(module: nn.Module, no_decay: bool, moves: frozenset[str] | None = None) -> list[dict[str, Any]]:
     """Parameters that are trained, in the order of the state dict; biases and normalisations apart if asked."""
-    trained = [p for p in module.parameters() if p.requires_grad]
+    named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+    trained = [p for name, p in named if moves is None or name in moves]
     if not no_decay:
         return [{"params": trained}]
     flat = [p for p in trained if p.ndim < 2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
-from netdsl.graph import Net
+from netdsl.graph import Net, Part
 from netdsl.passes.differentiate import nothing_learned
 from netdsl.runtime.data.sets import BatchPart, Dataset, Feed
 from netdsl.runtime.engines import checkpoint
@@ -24,6 +25,21 @@ from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, build_module,
 from netdsl.runtime.scoring.ranges import split_check
 
 
+@dataclass
+class Turn:
+    """One part of a recipe, which may be all of it: its losses and metrics, its optimizer and what that moves."""
+
+    part: Part
+    scoring: Scoring
+    optimizer: torch.optim.Optimizer
+    stepper: Any = None
+    """The optimizer as accelerate steps it."""
+
+    @property
+    def moved(self) -> list[nn.Parameter]:
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
+
+
 class TorchEngine:
     """One process of a run through PyTorch."""
 
@@ -31,14 +47,16 @@ class TorchEngine:
         self.net = net
         self.plan = plan
         self.scoring = Scoring(net, plan.losses, plan.metrics)
-        unused = bool({o.name for o in net.outputs} - self.scoring.reads)
+        unused = bool({o.name for o in net.outputs} - self.scoring.reads) or len(plan.turns) > 1
         self.accelerator = make_accelerator(device, plan.precision, unused)
         self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
         self.inputs = [value.name for value in net.inputs]
         place = self.accelerator.device
         self.module: nn.Module = build_module(net, plan.seed).to(place)
         self.scoring.to(place)
-        self.optimizer = make_optimizer(plan.optimizer, self.module)
+        self.learned = [p for p in self.module.parameters() if p.requires_grad]
+        self.turns = [self._turn(part) for part in plan.turns]
+        self.trained = sum(p.numel() for turn in self.turns for p in turn.moved)
         splits = [(n, dataset.splits[n]) for n in ("train", "validation")]
         self.feeds = {n: Feed(split, place, plan.workers, split_check(net, plan, n)) for n, split in splits}
 
@@ -47,19 +65,23 @@ class TorchEngine:
         processes = f", {self.world} processes" if self.world > 1 else ""
         return f"{self.accelerator.device}{processes}"
 
-    @property
-    def trained(self) -> int:
-        return sum(p.numel() for p in self.module.parameters() if p.requires_grad)
+    def _turn(self, part: Part) -> Turn:
+        scoring = Scoring(self.net, part.losses, part.metrics).to(self.accelerator.device)
+        return Turn(part, scoring, make_optimizer(part.optimizer, self.module, part.moves))
 
     def begin(self, tensors: Mapping[str, Array], facts: Mapping[str, object], name: str) -> None:
         torch.manual_seed(self.plan.seed + self.rank)
         if tensors:
             self._restore({k: torch.from_numpy(v) for k, v in tensors.items()}, facts, name)
-        self.model, self.stepper = self.accelerator.prepare(self.module, self.optimizer)
+        self.model, *steppers = self.accelerator.prepare(self.module, *(turn.optimizer for turn in self.turns))
+        for turn, stepper in zip(self.turns, steppers, strict=True):
+            turn.stepper = stepper
 
     def _restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, object], name: str) -> None:
         checkpoint.load_weights(self.module, under(tensors, "model/"), name)
-        checkpoint.load_optimizer(self.module, self.optimizer, under(tensors, "optimizer/"))
+        memory = under(tensors, "optimizer/")
+        for turn in self.turns:
+            checkpoint.load_optimizer(self.module, turn.optimizer, _own(memory, turn.part))
         checkpoint.load_generators(under(tensors, f"random/{self.rank}/"), name)
         if self.accelerator.scaler is not None and facts.get("scaler"):
             try:
@@ -73,35 +95,60 @@ class TorchEngine:
         return self.feeds[split].batches(plan, flips)
 
     def step(
-        self, fed: Iterator[BatchFields], group: Sequence[BatchPart], rate: float, number: int, totals: RunningTotals
+        self,
+        fed: Iterator[BatchFields],
+        group: Sequence[BatchPart],
+        rates: Sequence[float],
+        number: int,
+        totals: RunningTotals,
     ) -> Tensor:
         self.model.train()
         batches = [next(fed) for _ in group]
-        shares = self._shares(batches, group)
+        turns = zip(self.turns, rates, strict=True)
+        return torch.stack([self._take(turn, batches, group, rate, totals) for turn, rate in turns]).sum()
+
+    def _take(
+        self,
+        turn: Turn,
+        batches: Sequence[BatchFields],
+        group: Sequence[BatchPart],
+        rate: float,
+        totals: RunningTotals,
+    ) -> Tensor:
+        """One part's turn on the batches of a step; the loss of the last of them."""
+        if len(self.turns) > 1:  # gradients of what others move are not worked out
+            for parameter in self.learned:
+                parameter.requires_grad_(False)
+            for parameter in turn.moved:
+                parameter.requires_grad_(True)
+        shares = self._shares(turn.scoring, batches, group)
         for fields, part, share in zip(batches, group, shares, strict=True):
-            loss = self._backward(fields, part, share, part is group[-1], totals)
-        if self.plan.clip is not None:
-            self.accelerator.clip_grad_norm_(self.model.parameters(), self.plan.clip)
-        for parameters in self.optimizer.param_groups:
+            loss = self._backward(turn, fields, part, share, part is group[-1], totals)
+        if turn.part.clip is not None:
+            self.accelerator.clip_grad_norm_(turn.moved, turn.part.clip)
+        for parameters in turn.optimizer.param_groups:
             parameters["lr"] = rate
-        self.stepper.step()
-        self.stepper.zero_grad()
+        turn.stepper.step()
+        turn.stepper.zero_grad()
         return loss
 
-    def _shares(self, batches: Sequence[BatchFields], group: Sequence[BatchPart]) -> list[dict[str, float] | None]:
+    def _shares(
+        self, scoring: Scoring, batches: Sequence[BatchFields], group: Sequence[BatchPart]
+    ) -> list[dict[str, float] | None]:  # fmt: skip
         """What each loss of each batch counts in the step, so that all batches of all processes are as one."""
         if len(batches) == self.world == 1:
             return [None]
-        own = [self.scoring.weights(b) * (p.counted > 0) for b, p in zip(batches, group, strict=True)]
+        own = [scoring.weights(b) * (p.counted > 0) for b, p in zip(batches, group, strict=True)]
         parts = [torch.tensor(w, dtype=torch.float64) for w in self.gathered(torch.stack(own).sum(0).tolist())]
         whole = torch.stack(parts).sum(0)
         # gradients of several processes are averaged, so a share counts world times its part of the whole
-        names = [term.name for term in self.scoring.losses]
+        names = [term.name for term in scoring.losses]
         each = [w * self.world / torch.where(whole > 0, whole, 1.0) for w in own]
         return [dict(zip(names, shares.tolist(), strict=True)) for shares in each]
 
     def _backward(
         self,
+        turn: Turn,
         fields: BatchFields,
         part: BatchPart,
         shares: Mapping[str, float] | None,
@@ -111,15 +158,15 @@ class TorchEngine:
         """Add the gradients of one batch; its loss as such."""
         with contextlib.nullcontext() if last else self.accelerator.no_sync(self.model):
             values = self._forward(self.model, fields, True)
-            losses = self.scoring.loss(totals, values, True, part.counted > 0)
+            losses = turn.scoring.loss(totals, values, True, part.counted > 0)
             counted = losses if shares is None else {n: loss * shares[n] for n, loss in losses.items()}
             whole = torch.stack(list(counted.values())).sum()
             if not whole.requires_grad:
-                raise nothing_learned(self.net)
+                raise nothing_learned(self.net, turn.part)
             self.accelerator.backward(whole)
         if part.counted:
             with torch.no_grad():
-                self.scoring.count(totals, values, True)
+                turn.scoring.count(totals, values, True)
         return torch.stack(list(losses.values())).sum().detach()
 
     def _forward(self, model: Any, fields: BatchFields, training: bool) -> dict[str, Tensor]:
@@ -146,8 +193,9 @@ class TorchEngine:
         own = beneath(f"random/{self.rank}/", checkpoint.arrays_of(checkpoint.generator_tensors()))
         if self.rank == 0:
             own |= beneath("model/", self.weights())
-            optimizer = checkpoint.optimizer_tensors(self.module, self.optimizer)
-            own |= beneath("optimizer/", checkpoint.arrays_of(optimizer))
+            for turn in self.turns:
+                memory = checkpoint.optimizer_tensors(self.module, turn.optimizer)
+                own |= beneath("optimizer/", checkpoint.arrays_of(memory))
         return own
 
     def facts(self) -> dict[str, Any]:
@@ -163,3 +211,8 @@ class TorchEngine:
 
     def wait(self) -> None:
         self.accelerator.wait_for_everyone()
+
+
+def _own(memory: Mapping[str, Tensor], part: Part) -> dict[str, Tensor]:
+    """What is remembered of the weights that a part moves."""
+    return {k: v for k, v in memory.items() if part.moves is None or k.rpartition("/")[0] in part.moves}

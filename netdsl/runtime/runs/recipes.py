@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from netdsl.base.errors import RunError
-from netdsl.graph import Net, Recipe, RecipeTerm
+from netdsl.graph import Net, Part, Recipe, RecipeTerm
 from netdsl.ops.base import RuleError, read_setting
 from netdsl.ops.declared import Declared
 from netdsl.ops.fields import FieldError, spelled
@@ -37,6 +37,13 @@ class Plan:
     accumulate: int
     precision: str
     workers: int
+    turns: list[Part]
+    """What takes its turn on each batch: the parts of the recipe, or all of it as one."""
+
+    @property
+    def parts(self) -> list[str]:
+        """The names of its parts; none where it is one."""
+        return [turn.name for turn in self.turns if turn.name]
 
 
 def plan_of(net: Net) -> Plan:
@@ -45,6 +52,7 @@ def plan_of(net: Net) -> Plan:
     if not recipe.losses:
         raise RunError(f"the `train` section of {net.name} has no `loss` row")
     settings = {**default_settings(), **recipe.settings}
+    turns = recipe.turns
     return Plan(
         recipe.name,
         data_of(net),
@@ -53,6 +61,7 @@ def plan_of(net: Net) -> Plan:
         recipe.optimizer or Adam(),
         recipe.schedule or ConstantRate(),
         **settings,
+        turns=turns,
     )
 
 
@@ -166,9 +175,16 @@ def restore_safely(table: Mapping[str, type[Declared]], stored: Mapping[str, obj
 
 
 _declared = kinds.fields(name=kinds.text)
+_part = kinds.fields(
+    name=kinds.text,
+    moves=kinds.listed(kinds.text),
+    optimizer=_declared,
+    schedule=_declared,
+    clip=kinds.anything,
+)
 
 recipe_kind = kinds.fields(
-    {"name": kinds.text},
+    {"name": kinds.text, "parts": kinds.listed(_part)},
     data=_declared,
     losses=kinds.listed(kinds.text),
     metrics=kinds.listed(kinds.text),
@@ -182,6 +198,7 @@ recipe_kind = kinds.fields(
 def recipe_json(plan: Plan) -> dict[str, Any]:
     """The whole recipe as JSON; losses and metrics by name, for their meaning is in the text."""
     plain = {name: getattr(plan, name) for name in default_settings()}
+    parts = {"parts": [_part_json(turn) for turn in plan.turns]} if plan.parts else {}
     return {
         "name": plan.name,
         "data": describe(plan.data),
@@ -190,6 +207,18 @@ def recipe_json(plan: Plan) -> dict[str, Any]:
         "optimizer": describe(plan.optimizer),
         "schedule": describe(plan.schedule),
         "settings": plain,
+        **parts,
+    }
+
+
+def _part_json(part: Part) -> dict[str, Any]:
+    """What a part has for itself; its losses and metrics are among those of the recipe."""
+    return {
+        "name": part.name,
+        "moves": sorted(part.moves or ()),
+        "optimizer": describe(part.optimizer),
+        "schedule": describe(part.schedule),
+        "clip": part.clip,
     }
 
 
@@ -202,7 +231,14 @@ def apply_recipe(net: Net, stored: Mapping[str, Any], name: str = "the recipe of
     recipe.data = restore_safely(DATA, stored["data"], name)
     recipe.optimizer = restore_safely(OPTIMIZERS, stored["optimizer"], name)
     recipe.schedule = restore_safely(SCHEDULES, stored["schedule"], name)
+    kept: list[dict[str, Any]] = stored.get("parts", [])
+    if [part["name"] for part in kept] != [part.name for part in recipe.parts]:
+        raise RunError(f"{name} is damaged: its parts are not those of the text")
     try:
         recipe.settings = {key: read_setting(field, stored["settings"][key]) for key, field in SETTINGS.items()}
+        for part, own in zip(recipe.parts, kept, strict=True):
+            part.optimizer = restore_safely(OPTIMIZERS, own["optimizer"], name)
+            part.schedule = restore_safely(SCHEDULES, own["schedule"], name)
+            part.clip = read_setting(SETTINGS["clip"], own["clip"])
     except (RuleError, FieldError) as error:
         raise RunError(f"{name} is damaged: {error}") from None

@@ -82,7 +82,7 @@ def evaluate_run(
     scoring.score(feed.batches(batches), held, totals)
     found = scoring.terms.result(totals)
     doubts = [*departures(data, known_of(net)), *dataset.doubts]
-    return evaluation(split, len(samples), found, doubts)
+    return evaluation(split, len(samples), found, doubts, plan.parts)
 
 
 def _held(net: Net, scoring: OnnxScoring, path: Path) -> dict[str, Any]:

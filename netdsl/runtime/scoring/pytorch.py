@@ -29,7 +29,7 @@ def build_module(net: Net, seed: int = 0) -> nn.Module:
 def module_of(graph: Graph, outputs: list[Output], term: RecipeTerm) -> nn.Module:
     """A module for a part of a term's graph; its inputs are the graph's, in order."""
     part = restrict(graph, outputs)
-    name = "".join(word.capitalize() for word in term.name.split("_")) or "Term"
+    name = "".join(word.capitalize() for word in term.name.replace(".", "_").split("_")) or "Term"
     return build_module(Net(name, part.inputs, part.nodes, outputs, span=term.span))
 
 

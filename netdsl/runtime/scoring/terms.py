@@ -9,7 +9,8 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
-from netdsl.graph import Graph, RecipeTerm, told_apart
+from netdsl.graph import Graph, RecipeTerm
+from netdsl.graph.naming import told_apart
 from netdsl.runtime.scoring.totals import RunningTotals
 
 
@@ -78,6 +79,12 @@ class Terms:
         return {"loss": sum(losses.values()), "losses": losses, "metrics": metrics}
 
 
+def by_part(losses: Mapping[str, float], parts: Iterable[str]) -> dict[str, float]:
+    """The losses of each part of a recipe, whose names begin with its own, added up; nothing without parts."""
+    found = {p: [value for name, value in losses.items() if name.startswith(f"{p}.")] for p in parts}
+    return {p: sum(values) for p, values in found.items() if values}
+
+
 def numbered(terms: Iterable[RecipeTerm]) -> list[RecipeTerm]:
     """Terms with names of their own: a second `cross_entropy` is `cross_entropy2`."""
     listed = list(terms)
@@ -86,7 +93,14 @@ def numbered(terms: Iterable[RecipeTerm]) -> list[RecipeTerm]:
     return [term if term.name == name else RecipeTerm(name, term.graph, term.span) for name, term in pairs]
 
 
-def evaluation(split: str, samples: int, found: Mapping[str, Any], doubts: list[str]) -> dict[str, Any]:
-    """What an evaluation gives, whatever computed it: `found` are losses and metrics, `doubts` what is to be known."""
-    notes = {"notes": doubts} if doubts else {}
-    return {"split": split, "samples": samples, "loss": found["loss"], "metrics": found["metrics"], **notes}
+def evaluation(
+    split: str, samples: int, found: Mapping[str, Any], doubts: list[str], parts: Iterable[str] = ()
+) -> dict[str, Any]:  # fmt: skip
+    """What an evaluation gives, whatever computed it: `found` are losses and metrics, `doubts` what is to be known.
+
+    Of a recipe with parts the loss of each is told as well.
+    """
+    more: dict[str, Any] = {"notes": doubts} if doubts else {}
+    each = by_part(found["losses"], parts)
+    more |= {"parts": each} if each else {}
+    return {"split": split, "samples": samples, "loss": found["loss"], "metrics": found["metrics"], **more}

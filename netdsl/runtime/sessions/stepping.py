@@ -1,6 +1,7 @@
 """A training step in onnxruntime with what it carries: tensors that stay on the device from step to step.
 
-Everything carried exists twice. A step reads one set and writes the other, then they change places: nothing is copied.
+Everything carried exists twice. A step reads one and writes the other, then they change places: nothing is copied.
+Parts of a recipe are steps over the same tensors.
 
 On CUDA a small network's kernels take less time than starting them one by one. So the step is opened a second time for
 the sizes of the first batch, its kernels are recorded, and batches of those sizes replay them; others take the first
@@ -9,7 +10,8 @@ way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,37 @@ NEAR = 1e-2
 """How far the loss of a recording may be from that of the open step: other kernels, TF32 or half precision."""
 
 
+class HeldTensors:
+    """Tensors on a device by name; of those that steps change there are two, one to read and one to write."""
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self.reads: dict[str, Any] = {}
+        self.writes: dict[str, Any] = {}
+        self.turned: set[str] = set()
+        """The names whose two tensors have changed places, once or an odd number of times."""
+
+    def hold(self, name: str, array: Array, twice: bool) -> None:
+        self.reads[name] = self.device.hold(array)
+        if twice:
+            self.writes[name] = self.device.empty(array)
+
+    def turn(self, names: Collection[str]) -> None:
+        """What was written is read from now on."""
+        for name in names:
+            self.reads[name], self.writes[name] = self.writes[name], self.reads[name]
+        self.turned.symmetric_difference_update(names)
+
+
+@dataclass
+class Recorder:
+    """A session whose kernels are recorded for batches of one size, and what comes and goes on the device."""
+
+    session: Session
+    fed: dict[str, Any]
+    returned: dict[str, Any]
+
+
 class Stepping:
     """The step of a graph on a device; `weights` are those it reads, all of which `begin` gives their numbers."""
 
@@ -44,28 +77,23 @@ class Stepping:
 
     def begin(self, weights: Mapping[str, Weight], start: Callable[[str, Weight], Array]) -> None:
         """Hold these weights on the device, each as `start(key, weight)`."""
-        held, other = {}, {}
-        for key, weight in weights.items():
-            array = start(key, weight)  # one at a time: a large net exists twice as it is
-            held[key] = self.device.hold(array)
-            other[key] = self.device.empty(array) if key in self.carried else held[key]
-        self.sides = [held, other]
-        self.bindings = [DeviceBinding(self.session, reads, writes) for reads, writes in self._ways()]
-        self.recordings: list[Recording] = []
+        self.use(held_by([self], weights, start))
+
+    def use(self, tensors: HeldTensors) -> None:
+        """Step over tensors that are there, which other steps may change as well."""
+        self.tensors = tensors
+        self.bindings: dict[frozenset[str], DeviceBinding] = {}
+        """By the names that have changed places."""
+        self.recordings: dict[frozenset[str], Recording] = {}
+        self.recorder: Recorder | None = None
+        self.options: Any = None
         self.sizes: dict[str, int] | None = None
         """Those of the first batch."""
-
-    def _ways(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-        """What a step reads, and what it writes under the names of its outputs: both ways."""
-        return [
-            (reads, {f"{key}{NEXT}": writes[key] for key in self.carried})
-            for reads, writes in (self.sides, self.sides[::-1])
-        ]
 
     @property
     def held(self) -> dict[str, Any]:
         """What the next step reads."""
-        return self.sides[0]
+        return self.tensors.reads
 
     def run(self, given: Mapping[str, object]) -> dict[str, Array]:
         """One step; what is reported of it."""
@@ -73,12 +101,38 @@ class Stepping:
         if self.sizes is None:
             self.sizes = sizes
             if self.device.kind == "cuda":
-                self.recordings = self._record(given, sizes)
-        recorded = self.recordings and sizes == self.sizes
-        found = (self.recordings if recorded else self.bindings)[0].run(given)
-        for pair in (self.sides, self.bindings, self.recordings):
-            pair.reverse()
+                self._record(given, sizes)
+        recorded = self.recorder is not None and sizes == self.sizes
+        found = (self._recording() if recorded else self._binding()).run(given)
+        self.tensors.turn(self.carried)
         return found
+
+    # ------------------------------------------------------------ ways to run
+
+    def _way(self) -> frozenset[str]:
+        """Which of the tensors that it changes have changed places."""
+        return frozenset(self.tensors.turned.intersection(self.carried))
+
+    def _written(self) -> dict[str, Any]:
+        """What a step writes, under the names of its outputs."""
+        return {f"{key}{NEXT}": self.tensors.writes[key] for key in self.carried}
+
+    def _binding(self) -> DeviceBinding:
+        way = self._way()
+        if way not in self.bindings:
+            self.bindings[way] = DeviceBinding(self.session, self.held, self._written())
+        self.bindings[way].options = self.options
+        return self.bindings[way]
+
+    def _recording(self) -> Recording:
+        way, recorder = self._way(), self.recorder
+        assert recorder is not None
+        if way not in self.recordings:
+            number = len(self.recordings) + 1
+            self.recordings[way] = Recording(
+                recorder.session, self.held, self._written(), recorder.fed, recorder.returned, number
+            )
+        return self.recordings[way]
 
     def _sizes(self, given: Mapping[str, Any]) -> dict[str, int]:
         """The size of every symbol in this batch."""
@@ -86,11 +140,11 @@ class Stepping:
         pairs = [pair for port in ports for pair in zip(port.shape, np.shape(given[port.name]), strict=True)]
         return {symbol: size for symbol, size in pairs if isinstance(symbol, str)}
 
-    def _record(self, given: Mapping[str, object], sizes: Mapping[str, int]) -> list[Recording]:
-        """The step for these sizes alone, recorded both ways; nothing where it cannot be, as with a recurrence of open
+    def _record(self, given: Mapping[str, object], sizes: Mapping[str, int]) -> None:
+        """Open the step for these sizes alone, to be recorded; not where it cannot be, as with a recurrence of open
         length or an operator that CUDA does not have."""
         draft = draft_step(self.graph, sizes, cuda=True)
-        wanted = self.bindings[0].run(given)
+        wanted = self._binding().run(given)
         try:
             session = Session(draft.model, self.session.device, pattern=False, sizes=sizes, recorded=True)
             fed = {
@@ -99,15 +153,25 @@ class Stepping:
                 if port.name not in self.held
             }
             returned = {name: self.device.empty(array) for name, array in wanted.items()}
-            made = [
-                Recording(session, reads, writes, fed, returned, number)
-                for number, (reads, writes) in enumerate(self._ways(), start=1)
-            ]
-            found = made[0].run(given)
+            self.recorder = Recorder(session, fed, returned)
+            found = self._recording().run(given)
         except (SessionError, RunError):
-            return []
+            self._forget_recordings()
+            return
         if not np.allclose(found["loss"], wanted["loss"], rtol=NEAR, atol=NEAR, equal_nan=True):
-            return []
-        for binding in self.bindings:
-            binding.options = shrinking(self.device)
-        return made
+            self._forget_recordings()
+            return
+        self.options = shrinking(self.device)
+
+    def _forget_recordings(self) -> None:
+        self.recorder, self.recordings = None, {}
+
+
+def held_by(
+    steps: Sequence[Stepping], weights: Mapping[str, Weight], start: Callable[[str, Weight], Array]
+) -> HeldTensors:  # fmt: skip
+    """Tensors for steps that work on the same ones, each as `start(key, weight)`."""
+    tensors, carried = HeldTensors(steps[0].device), set[str]().union(*(step.carried for step in steps))
+    for key, weight in weights.items():
+        tensors.hold(key, start(key, weight), key in carried)  # one at a time: a large net exists twice as it is
+    return tensors

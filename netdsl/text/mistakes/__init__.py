@@ -66,6 +66,7 @@ def wanted(m: Mistake) -> str | None:
 
 GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     elsewhere.path,
+    recipe_rows.part,
     bodies.comment_sign,
     elsewhere.slices,
     elsewhere.counted,

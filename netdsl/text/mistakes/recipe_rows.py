@@ -11,8 +11,30 @@ PAIR = re.compile(r"(loss|metric)\s+(\w+(?:\s*,\s*\w+)+)\s*->\s*(.+)")
 CALLED = re.compile(r"([A-Za-z_]\w*)\s*\(\s*\w+\s*=[^=].*\)")
 
 
+def part(m: Mistake) -> Diagnostic | None:
+    """`part { … }`, `part critic: { … }`, `step critic { … }`, and a part where none can stand."""
+    if m.token is m.head and m.head.kind == "PART":
+        message = "a part stands in the recipe of a net, in the braces of its `train` section"
+        code = "row-outside-body" if m.level == "item" else "misplaced-row"
+        return m.say(code, message, help=f"as in `train Gan {{ data digits; part {m.following.text} {{ … }} }}`")
+    if m.token.kind != "LBRACE" or m.level != "recipe_row" or m.token.opener is not m.head.opener:
+        return None
+    words = re.findall(r"[A-Za-z_]\w*", m.source.text[m.head.start : m.token.start])
+    if words == ["part"]:
+        return m.say("missing-name", "a part of a recipe has a name", m.head, help="as in `part critic { … }`")
+    help = f"write `part {words[-1]} {{ … }}`" if words else "as in `part critic { … }`"
+    if words[:1] == ["part"] and len(words) == 2:
+        return m.say("unexpected-token", "between the name of a part and its braces stands nothing", help=help)
+    if len(words) == 2:
+        return m.say("unexpected-token", f"a row `{words[0]}` of a recipe has no braces", help=f"{help} for a part")
+    return None
+
+
 def unbracketed(m: Mistake) -> Diagnostic | None:
-    """`loss logits, label -> cross_entropy`."""
+    """`loss logits, label -> cross_entropy`, `moves stem, head`."""
+    if m.token.kind == "COMMA" and m.level == "recipe_row" and m.head.text == "moves":
+        rows = line_rest(m, m.head.end).strip().rstrip("};").strip()
+        return m.say("missing-brackets", "several rows stand in brackets", help=f"write `moves ({rows})`")
     found = PAIR.fullmatch(line_rest(m, m.head.start)) if m.token.kind == "COMMA" else None
     if found is None or m.level != "recipe_row":
         return None
