@@ -122,6 +122,8 @@ KNOWN = [
     Known("vae", "VAESample", 403_284, 402_000, "its half behind the code"),
     Known("vae", "VAEDigits", 19_792, 19_456, "formula: 128 · (64 + 16 + 8 + 64)"),
     Known("vae", "VAEDigitsSample", 9_408, 9_216, "its half behind the code"),
+    Known("spatial_transformer", "STCNN", 116_696, 2_708_648, "tests/references, and 784 · 4 of the turned grid"),
+    Known("spatial_transformer", "STDigits", 9_536, 385_040, "built of the same"),
     Known("char_rnn", "Hello", 33, 33, "formula: the slides' toy, one step", (), (("T", 1),)),
     char("CharVanilla", 128, 1, 33_345),
     char("CharVanilla", 128, 2, 66_369),

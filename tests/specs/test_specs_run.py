@@ -86,6 +86,8 @@ SMALL = [
     Small("vae", "VAESample", (("side", 6), ("hidden", 8), ("latent", 4))),
     Small("vae", "VAEDigits", (("hidden", 8),)),
     Small("vae", "VAEDigitsSample", (("hidden", 8),)),
+    Small("spatial_transformer", "STCNN", (("filters", 4), ("width", 4))),
+    Small("spatial_transformer", "STDigits", (("filters", 4), ("width", 4))),
     Small("gpt", "GPT2", (("vocab", 11), ("width", 8), ("heads", 2), ("depth", 2)), STEPS),
     Small("gpt", "GPTChars", (("vocab", 11), ("width", 8), ("heads", 2), ("depth", 2)), STEPS),
     Small("llama", "Llama2", LLAMA, STEPS),
@@ -461,6 +463,7 @@ def test_lenet_reads_digits(seed: int, tmp_path: Path) -> None:
         ("mixer", "MixerDigits", 0.96),
         ("convnext", "ConvNeXtDigits", 0.94),
         ("vit", "ViTDigits", 0.94),
+        ("spatial_transformer", "STDigits", 0.94),
     ],
 )
 def test_other_nets_read_digits_too(file: str, net: str, wanted: float, tmp_path: Path) -> None:

@@ -1,0 +1,120 @@
+"""Specs of networks that no package has, held against plain modules that were written from their papers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from references.spatial_transformer import SpatialTransformerNet
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from netdsl import onnx_step, torch_module
+from netdsl.graph import Net
+from netdsl.passes.step import NEXT
+from netdsl.program import load_file
+
+SPECS = Path(__file__).parents[2] / "specs"
+Weights = dict[str, Tensor]
+
+
+class Held(NamedTuple):
+    """A net of a spec, the module it is held against, and the weights of the one as those of the other."""
+
+    file: str
+    net: str
+    settings: dict[str, str]
+    reference: Callable[[], nn.Module]
+    carried: Callable[[Weights], Weights]
+    shape: tuple[int, ...]
+
+    def load(self) -> Net:
+        return load_file(SPECS / f"{self.file}.net", self.settings, {"optimizer": "sgd(lr=0.05)"}).net(self.net)
+
+
+def in_order(names: str) -> Callable[[Weights], Weights]:
+    """Layers that are called otherwise, in pairs."""
+    pairs = [pair.split("=") for pair in names.split()]
+
+    def carried(given: Weights) -> Weights:
+        return {f"{ours}.{k.removeprefix(f'{theirs}.')}": v for ours, theirs in pairs for k, v in given.items()
+                if k.startswith(f"{theirs}.")}  # fmt: skip
+
+    return carried
+
+
+def transformed(given: Weights) -> Weights:
+    names = "seen.conv1=located.conv1 seen.conv2=located.conv2 seen.linear1=located.hidden seen.linear2=located.theta"
+    found = in_order(f"{names} conv1=conv1 conv2=conv2 logits=logits")(given)
+    found["seen.change"] = found.pop("seen.linear2.bias").reshape(2, 3) - torch.eye(2, 3)
+    return found
+
+
+HELD = {
+    "spatial_transformer": Held(
+        "spatial_transformer", "STCNN", {"filters": "4", "width": "4"},
+        lambda: SpatialTransformerNet(filters=4, width=4), transformed, (1, 28, 28),
+    ),
+}  # fmt: skip
+
+
+def disturbed(module: nn.Module) -> nn.Module:
+    """A module whose weights are none that it starts with: zeros would hide what they multiply."""
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter += 0.1 * torch.randn(parameter.shape, generator=generator) / max(parameter.shape) ** 0.5
+    return module
+
+
+def pair(held: Held) -> tuple[Net, nn.Module, nn.Module]:
+    net = held.load()
+    torch.manual_seed(0)
+    theirs, ours = disturbed(held.reference()), torch_module(net, seed=1)
+    ours.load_state_dict(held.carried(dict(theirs.state_dict())))
+    return net, ours, theirs
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_outputs_and_slopes_are_those_of_the_paper(name: str) -> None:
+    held = HELD[name]
+    _, ours, theirs = pair(held)
+    x = torch.randn(3, *held.shape, generator=torch.Generator().manual_seed(5), requires_grad=True)
+    for training in (False, True):
+        found, wanted = (m.train(training)(x) for m in (ours, theirs))
+        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
+        slopes = [torch.autograd.grad((m(x) ** 2).sum(), x)[0] for m in (ours, theirs)]
+        torch.testing.assert_close(*slopes, rtol=1e-3, atol=1e-5)
+    assert sum(p.numel() for p in ours.parameters()) == sum(p.numel() for p in theirs.parameters())
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_three_steps_on_one_batch_are_those_of_the_reference(name: str) -> None:
+    """PyTorch trains the reference, onnxruntime the emitted step."""
+    held = HELD[name]
+    net, ours, theirs = pair(held)
+    random = np.random.default_rng(0)
+    batch: dict[str, Any] = {net.inputs[0].name: random.standard_normal((4, *held.shape)).astype(np.float32)}
+    batch["label"] = random.integers(0, 10, 4)
+    step = onnx_step(net, weights={k: v.numpy() for k, v in ours.state_dict().items()}).SerializeToString()
+    session = onnxruntime.InferenceSession(step, providers=["CPUExecutionProvider"])
+    names, state, losses = [o.name for o in session.get_outputs()], dict[str, Any](), [[], []]
+    optimizer = torch.optim.SGD(theirs.train().parameters(), lr=0.05)
+    for number in range(3):
+        given = {**batch, "learning_rate": np.array(0.05, np.float32), "seed": np.array(number)} | state
+        out = dict(zip(names, session.run(None, given), strict=True))
+        state = {k.removesuffix(NEXT): v for k, v in out.items() if k.endswith(NEXT)}
+        optimizer.zero_grad()
+        loss = cross_entropy(theirs(torch.from_numpy(next(iter(batch.values())))), torch.from_numpy(batch["label"]))
+        loss.backward()
+        optimizer.step()
+        losses[0].append(float(out["loss"]))
+        losses[1].append(float(loss.detach()))
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+    for key, value in held.carried(dict(theirs.state_dict())).items():
+        np.testing.assert_allclose(state.get(key, value), value.detach(), rtol=1e-3, atol=1e-5, err_msg=key)
