@@ -90,6 +90,8 @@ QUICK: dict[str, dict[str, Any]] = {
     "EfficientNetDigits": {"settings": {"width": "4"}, "optimizer": MOMENTUM},
     "MixerDigits": {"settings": {"width": "8", "depth": "2"}, "optimizer": ADAMW},
     "ConvNeXtDigits": {"settings": {"width": "4"}, "optimizer": ADAMW},
+    "VQVAE": {"sizes": {"H": 8, "W": 12}, "settings": {"width": "6", "codes": "5"}, "optimizer": ADAM},
+    "VQVAEDigits": {"settings": {"width": "6", "codes": "5"}, "optimizer": ADAM},
     "VAE": {"settings": {"side": "6", "hidden": "12", "latent": "4"}, "unit": True},
     "VAEDigits": {"settings": {"hidden": "12", "latent": "4"}, "optimizer": ADAM, "unit": True},
     "ViTDigits": {"settings": {"width": "8", "depth": "2", "drop": "0"}, "optimizer": ADAMW},

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from references.vae import BernoulliVAE
+from references.vqvae import VQVAE as VectorQuantised
 from torch import Tensor, nn
 
 from netdsl.codegen.pytorch.module import torch_module
@@ -34,9 +35,15 @@ class Fed(nn.Module):
 def copied(module: nn.Module, other: nn.Module, names: dict[str, str]) -> None:
     """Give a module the weights of another, by the names of their layers."""
     theirs = other.state_dict()
-    parts = {key: key.rpartition(".") for key in module.state_dict()}
-    module.load_state_dict({key: theirs[f"{names[layer]}.{part}"] for key, (layer, _, part) in parts.items()})
-    assert {names[layer] for layer, _, _ in parts.values()} == {key.rpartition(".")[0] for key in theirs}
+    keys = {key: theirs_of(key, names) for key in module.state_dict()}
+    assert sorted(keys.values()) == sorted(theirs)
+    module.load_state_dict({key: theirs[name] for key, name in keys.items()})
+
+
+def theirs_of(key: str, names: dict[str, str]) -> str:
+    """`code.seen.weight` as the other module calls it; a free parameter has a name of its own."""
+    layer, _, part = key.rpartition(".")
+    return names[key] if key in names else f"{names[layer]}.{part}"
 
 
 VAE = {
@@ -59,6 +66,52 @@ def test_vae_is_the_one_of_the_paper() -> None:
     plan = plan_of(net)
     losses = Scoring(net, plan.losses, plan.metrics).loss(RunningTotals(), {"image": image, **made}, True)
     torch.testing.assert_close(sum(losses.values()), other.bound(image.flatten(1), numbers), rtol=1e-6, atol=0)
+
+
+VQVAE = {
+    "z.conv1": "down1", "z.conv2": "down2", "code.codes": "codes", "made.conv_transpose1": "up1",
+    "made.conv_transpose2": "up2",
+    **{
+        f"{ours}.residual{i + 1}.conv{k}": f"{theirs}.{i}.{layer}"
+        for ours, theirs in (("z", "encoder"), ("made", "decoder"))
+        for i in range(2)
+        for k, layer in ((1, "wide"), (2, "thin"))
+    },
+}  # fmt: skip
+
+
+def test_vqvae_is_the_one_of_the_paper() -> None:
+    net = load_file(SPECS / "vqvae.net").net("VQVAE")
+    torch.manual_seed(0)
+    module, other = torch_module(net, 0).train(), VectorQuantised(3, 256, 512)
+    assert sum(p.numel() for p in other.parameters()) == 4_877_059
+    copied(module, other, VQVAE)
+    image = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    made = module(image)
+    wanted = dict(zip(("made", "seen", "taken"), other(image), strict=True))
+    assert len(other.nearest(wanted["seen"]).unique()) > 5
+    for name, value in wanted.items():
+        torch.testing.assert_close(made[name], value, rtol=0, atol=2e-7 * float(value.detach().abs().max()) + 1e-9)
+    plan = plan_of(net)
+    losses = Scoring(net, plan.losses, plan.metrics).loss(RunningTotals(), {"image": image, **made}, True)
+    mine, theirs = sum(losses.values()), other.loss(image)
+    torch.testing.assert_close(mine, theirs, rtol=1e-6, atol=0)
+    names = dict(module.named_parameters())
+    slopes = torch.autograd.grad(mine, list(names.values()))
+    wanted = dict(
+        zip(dict(other.named_parameters()), torch.autograd.grad(theirs, list(other.parameters())), strict=True)
+    )
+    for key, slope in zip(names, slopes, strict=True):
+        theirs = wanted[theirs_of(key, VQVAE)]
+        torch.testing.assert_close(slope, theirs, rtol=1e-4, atol=1e-5 * float(theirs.detach().abs().max()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+def test_a_vqvae_shows_the_digits_again(engine: str, tmp_path: Path) -> None:
+    net = load_file(SPECS / "vqvae.net").net("VQVAEDigits")
+    run = train(net, tmp_path / "run", engine=engine, device="cpu", quiet=True)
+    assert run.best["validation"]["loss"] < 0.011
 
 
 @pytest.mark.slow

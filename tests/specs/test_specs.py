@@ -124,6 +124,8 @@ KNOWN = [
     Known("vae", "VAEDigitsSample", 9_408, 9_216, "its half behind the code"),
     Known("spatial_transformer", "STCNN", 116_696, 2_708_648, "tests/references, and 784 · 4 of the turned grid"),
     Known("spatial_transformer", "STDigits", 9_536, 385_040, "built of the same"),
+    Known("vqvae", "VQVAE", 4_877_059, 316_669_952, "module from the paper, tests/references; MACs by formula"),
+    Known("vqvae", "VQVAEDigits", 43_297, 688_128, "formula"),
     Known("char_rnn", "Hello", 33, 33, "formula: the slides' toy, one step", (), (("T", 1),)),
     char("CharVanilla", 128, 1, 33_345),
     char("CharVanilla", 128, 2, 66_369),
