@@ -21,11 +21,11 @@ from netdsl.codegen.onnx.simplify import key_of
 from netdsl.codegen.onnx.step import NEXT, onnx_step, save_step
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.dims import at
-from netdsl.dims.tensors import DType
+from netdsl.dims.tensors import DType, TensorType
 from netdsl.graph import Net
 from netdsl.program import load_file, load_text
 from netdsl.runtime.engines.optimizers import make_optimizer
-from netdsl.runtime.runs.recipes import plan_of
+from netdsl.runtime.runs.recipes import plan_of, recipe_of
 from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, named, output_names
 from netdsl.text.diagnostics import NetError
 
@@ -95,6 +95,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "VAE": {"settings": {"side": "6", "hidden": "12", "latent": "4"}, "unit": True},
     "VAEDigits": {"settings": {"hidden": "12", "latent": "4"}, "optimizer": ADAM, "unit": True},
     "ViTDigits": {"settings": {"width": "8", "depth": "2", "drop": "0"}, "optimizer": ADAMW},
+    "SwinDigits": {"settings": {"width": "16"}, "optimizer": ADAMW},
     "GPTChars": {"sizes": {"T": 9}, "settings": GPT, "optimizer": ADAMW, "data": 'text("nowhere")'},
     "GPT2": {"sizes": {"T": 9}, "settings": GPT, "optimizer": ADAM, "data": 'text("nowhere")', "accumulate": "1"},
     "LlamaChars": {"sizes": {"T": 9}, "settings": LLAMA, "optimizer": ADAMW, "data": 'text("nowhere")'},
@@ -121,6 +122,7 @@ SLOW: dict[str, dict[str, Any]] = {
     "MixerB16": {**OURS, "data": 'imagefolder("nowhere")', "image": 64, **CLIPPED},
     "ViTB16": {**OURS, "data": 'imagefolder("nowhere")', "image": 64, "settings": {"drop": "0"}, **CLIPPED},
     "ViTS16": {"recipe": IMAGES, "image": 64, "settings": {"drop": "0"}, **CLIPPED},
+    "SwinT": {**OURS, "data": 'imagefolder("nowhere")', "settings": {"width": "32"}, **CLIPPED},
     "ConvNeXtT": {"sizes": {"H": 64, "W": 64}, **OURS, **CLIPPED},
     "Llama2": {"sizes": {"T": 9}, "settings": LLAMA, "optimizer": ADAMW, "data": 'text("nowhere")', "accumulate": "1"},
     "Llama32": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": LLAMA, "optimizer": ADAM},
@@ -165,15 +167,24 @@ def small(name: str, case: dict[str, Any]) -> Net:
     return load_text(text, f"{name}.net", case.get("settings"), rows).net(name)
 
 
+def fields_of(net: Net) -> dict[str, TensorType]:
+    """What a step is fed: the fields of the data, or inputs and what the losses read beside them."""
+    if recipe_of(net).data:
+        return plan_of(net).data.sample({v.name: v.type for v in net.inputs})
+    outputs = {output.name for output in net.outputs}
+    read = [v for term in recipe_of(net).losses for v in term.graph.inputs if v.name not in outputs]
+    return {v.name: v.type for v in (*net.inputs, *read)}
+
+
 def batch_of(net: Net, sizes: dict[str, int], number: int, unit: bool = False) -> dict[str, Array]:
     """Random samples: every label a class that the net tells apart; pixels from 0 to 1 where they are to be `unit`."""
     random = np.random.default_rng(number)
-    plan = plan_of(net)
-    fields = plan.data.sample({v.name: v.type for v in net.inputs})
-    ops: list[Any] = [node.op for term in plan.losses for node in term.graph.nodes if hasattr(node.op, "along")]
+    ops: list[Any] = [
+        node.op for term in recipe_of(net).losses for node in term.graph.nodes if hasattr(node.op, "along")
+    ]
     classes = max(2, int(ops[0].x.shape[ops[0].along])) if ops else 2
     found: dict[str, Array] = {}
-    for name, kind in fields.items():
+    for name, kind in fields_of(net).items():
         shape = (BATCH, *(at(d, sizes) for d in kind.shape))
         if kind.dtype is DType.FLOAT:
             found[name] = (random.uniform if unit else random.normal)(size=shape).astype(np.float32)
@@ -206,10 +217,10 @@ class Torch:
     """The same by the run of PyTorch."""
 
     def __init__(self, net: Net) -> None:
-        self.net, self.plan = net, plan_of(net)
+        self.net, self.recipe = net, recipe_of(net)
         self.module = torch_module(net, 0).train()
-        self.optimizer = make_optimizer(self.plan.optimizer, self.module)
-        self.scoring = Scoring(net, self.plan.losses, self.plan.metrics)
+        self.optimizer = make_optimizer(self.recipe.optimizer, self.module)
+        self.scoring = Scoring(net, self.recipe.losses, self.recipe.metrics)
 
     def weights(self) -> dict[str, Array]:
         return {k: v.detach().numpy().copy() for k, v in self.module.state_dict().items()}
@@ -223,8 +234,8 @@ class Torch:
         self.scoring.count(totals, values, True)
         self.optimizer.zero_grad()
         loss.backward()
-        if self.plan.clip is not None:
-            torch.nn.utils.clip_grad_norm_(self.module.parameters(), self.plan.clip)
+        if self.recipe.settings.get("clip") is not None:
+            torch.nn.utils.clip_grad_norm_(self.module.parameters(), self.recipe.settings["clip"])
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
@@ -238,7 +249,7 @@ def assert_alike(name: str, case: dict[str, Any], device: str = "cpu") -> None:
     ours = Onnx(onnx_step(net, weights=reference.weights(), cuda=device == "cuda"))
     for number in range(STEPS):
         fields = batch_of(net, sizes, number, "unit" in case)
-        rate = reference.plan.optimizer.lr * (1 - number / (2 * STEPS))
+        rate = reference.recipe.optimizer.lr * (1 - number / (2 * STEPS))
         found = ours.step(fields, rate, number)
         loss, metrics = reference.step(fields, rate)
         assert float(found["loss"]) == pytest.approx(loss, rel=1e-4), f"step {number}"

@@ -43,7 +43,7 @@ def test_recorded_steps_are_pytorchs(name: str) -> None:
     step = started(net, reference.weights())
     for number in range(STEPS):
         fields = batch_of(net, sizes, number)
-        rate = reference.plan.optimizer.lr * (1 - number / (2 * STEPS))
+        rate = reference.recipe.optimizer.lr * (1 - number / (2 * STEPS))
         found = step.run({**fields, "learning_rate": rate, "seed": number})
         loss, _ = reference.step(fields, rate)
         assert float(found["loss"]) == pytest.approx(loss, rel=2e-4), f"step {number}"

@@ -109,6 +109,8 @@ KNOWN = [
     Known("vit", "ViTB16", 86_567_656, 17_563_828_224, "timm vit_base_patch16_224"),
     Known("vit", "ViTS16", 22_050_664, 4_598_882_304, "timm vit_small_patch16_224"),
     Known("vit", "ViTDigits", 102_218, 1_749_888, "timm VisionTransformer"),
+    Known("swin", "SwinT", 28_288_354, 4_490_566_656, "timm swin_tiny_patch4_window7_224"),
+    Known("swin", "SwinDigits", 135_414, 3_482_240, "timm SwinTransformer"),
     Known("gpt", "GPT2", 124_439_808, 136_169_914_368, "transformers GPT2LMHeadModel; pairs that are read"),
     Known("gpt", "GPT2", 354_823_168, None, "transformers: gpt2-medium", (("width", 1024), ("heads", 16), ("depth", 24))),
     Known("gpt", "GPTChars", 112_384, None, "transformers GPT2LMHeadModel"),

@@ -90,6 +90,7 @@ SMALL = [
     Small("vae", "VAEDigitsSample", (("hidden", 8),)),
     Small("spatial_transformer", "STCNN", (("filters", 4), ("width", 4))),
     Small("spatial_transformer", "STDigits", (("filters", 4), ("width", 4))),
+    Small("swin", "SwinDigits", (("width", 16),)),
     Small("gpt", "GPT2", (("vocab", 11), ("width", 8), ("heads", 2), ("depth", 2)), STEPS),
     Small("gpt", "GPTChars", (("vocab", 11), ("width", 8), ("heads", 2), ("depth", 2)), STEPS),
     Small("llama", "Llama2", LLAMA, STEPS),
@@ -124,6 +125,7 @@ LARGE = [
     Small("convnext", "ConvNeXtT", (), ANY),
     Small("vit", "ViTB16"),
     Small("vit", "ViTS16"),
+    Small("swin", "SwinT"),
 ]
 
 CASES = [*SMALL, *(pytest.param(c, marks=pytest.mark.slow) for c in LARGE)]
@@ -466,6 +468,7 @@ def test_lenet_reads_digits(seed: int, tmp_path: Path) -> None:
         ("convnext", "ConvNeXtDigits", 0.94),
         ("vit", "ViTDigits", 0.94),
         ("spatial_transformer", "STDigits", 0.94),
+        ("swin", "SwinDigits", 0.9),
     ],
 )
 def test_other_nets_read_digits_too(file: str, net: str, wanted: float, tmp_path: Path) -> None:
