@@ -507,6 +507,21 @@ net N(width = 8, scale = 0.5, more = 0.25, c = 2, n = 3) {
   output y: scaled(4, scale, n) -> linear(2)
 }
 """
+READERS = """
+block reading(heads, whole) {
+  input x, heard
+  x + ((x, heard) -> multihead_attention(heads, bias=[true, whole, true, true]))
+}
+net N(width = 8, heads = 2, depth = 2) {
+  input x [S, width], y [T, width]
+  for whole in [true, false] {
+    for i in range(depth) {
+      x: (x, y) -> reading(heads, whole)
+    }
+  }
+  output z: x -> linear(2)
+}
+"""
 KEPT = {
     "scales": (SCALES, {"width", "scale", "more", "c", "n"}),
     "sides": (SIDES, {"c", "k"}),
@@ -547,6 +562,7 @@ KEPT = {
     "shared": (SHARED, {"width"}),
     "scaled": (SCALED, {"scale", "by"}),
     "symbolic": (SYMBOLIC, set()),
+    "readers": (READERS, {"width", "heads"}),
 }
 """Texts with the settings that stay arguments of the net."""
 

@@ -1,6 +1,7 @@
 """PyTorch spellings of attention."""
 
 from netdsl.codegen.python.spelling import Infix, Made, Operand, Spelling
+from netdsl.codegen.python.terms import term_of
 from netdsl.codegen.pytorch.rules.conv import unlike
 from netdsl.codegen.pytorch.spelling import rules
 from netdsl.dims.tensors import DType, Value
@@ -50,12 +51,16 @@ def multihead_attention(op: MultiheadAttention) -> Spelling:
 
 
 def _whole(op: MultiheadAttention, name: str = "nn.MultiheadAttention") -> Made:
-    keywords = unlike(bias=(op.bias[0], True), kdim=(op.key_width, op.width), vdim=(op.value_width, op.width))
+    keywords = {**unlike(bias=(op.bias[0], True)), **_widths(op)}
     return Made(name, (op.width, op.heads), {**keywords, "batch_first": True})
 
 
 def _grouped(op: MultiheadAttention) -> Made:
-    keywords = unlike(
-        bias=(op.bias, (True,) * len(op.bias)), kdim=(op.key_width, op.width), vdim=(op.value_width, op.width)
-    )
+    keywords = {**unlike(bias=(op.bias, (True,) * len(op.bias))), **_widths(op)}
     return Made("GroupedAttention", (op.width, op.heads, op.few), keywords)
+
+
+def _widths(op: MultiheadAttention) -> dict[str, int]:
+    """Those of keys and values where they are not the queries', or the queries' only by chance."""
+    found = {"kdim": op.key_width, "vdim": op.value_width}
+    return {name: width for name, width in found.items() if (width, term_of(width)) != (op.width, term_of(op.width))}
