@@ -68,6 +68,7 @@ ADAMW = "adamw(lr=0.002, eps=0.0001, no_decay=true)"
 GPT = {"vocab": "96", "width": "16", "heads": "2", "depth": "2"}
 LLAMA = {**GPT, "heads": "4", "kv_heads": "2", "hidden": "24"}
 BERT = {**GPT, "drop": "0"}
+WHISPER = {**GPT, "bands": "4", "depth": "1"}
 QUICK: dict[str, dict[str, Any]] = {
     "LeNet": {},
     "MLP": {"optimizer": "adagrad(lr=0.02, lr_decay=0.1)"},
@@ -100,6 +101,12 @@ QUICK: dict[str, dict[str, Any]] = {
     "GPT2": {"sizes": {"T": 9}, "settings": GPT, "optimizer": ADAM, "data": 'text("nowhere")', "accumulate": "1"},
     "LlamaChars": {"sizes": {"T": 9}, "settings": LLAMA, "optimizer": ADAMW, "data": 'text("nowhere")'},
     "BERTChars": {"sizes": {"T": 9}, "settings": BERT, "optimizer": ADAMW, "data": 'text("nowhere")'},
+    "WhisperChars": {
+        "sizes": {"T": 9},
+        "settings": {**WHISPER, "hiss": "0"},
+        "optimizer": ADAMW,
+        "data": 'text("nowhere")',
+    },
     "CharRNN": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": ADAM},
     "CharRNNFused": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": MOMENTUM},
     "Hello": {"recipe": TEXTS, "sizes": {"T": 4}, "optimizer": "adagrad(lr=0.1)"},
@@ -128,6 +135,7 @@ SLOW: dict[str, dict[str, Any]] = {
     "Llama32": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": LLAMA, "optimizer": ADAM},
     "BERT": {"sizes": {"T": 9}, "settings": BERT, "optimizer": ADAMW, "accumulate": "1"},
     "BERTClassifier": {"sizes": {"T": 9}, "settings": BERT, "optimizer": ADAM},
+    "Whisper": {"sizes": {"F": 13, "T": 5}, "settings": WHISPER, "optimizer": ADAM, "accumulate": "1"},
     "UNet": {"recipe": WHOLE, "sizes": {"H": 188, "W": 188}, "settings": {"width": "2"}, "optimizer": ADAM},
 }
 """The other nets: more of the same."""

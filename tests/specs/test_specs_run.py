@@ -57,6 +57,7 @@ PADDED = images((16, 48), (64, 32))
 NARROW = (("width", 4),)
 LLAMA = (("vocab", 11), ("width", 16), ("heads", 4), ("kv_heads", 2), ("hidden", 24), ("depth", 2))
 BERT = (("vocab", 11), ("width", 8), ("heads", 2), ("depth", 2))
+HEARD: tuple[Sizes, ...] = ((("F", 13), ("T", 5)), (("F", 22), ("T", 9)))
 HIDDEN = (("vocab", 11), ("hidden", 7))
 
 SMALL = [
@@ -99,6 +100,8 @@ SMALL = [
     Small("bert", "BERT", BERT, STEPS),
     Small("bert", "BERTClassifier", BERT, STEPS),
     Small("bert", "BERTChars", BERT, STEPS),
+    Small("whisper", "Whisper", (*BERT, ("bands", 4)), HEARD),
+    Small("whisper", "WhisperChars", (*BERT, ("bands", 4)), STEPS),
 ]
 
 LARGE = [
