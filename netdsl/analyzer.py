@@ -22,7 +22,8 @@ from netdsl.analysis.walk import Walk
 from netdsl.base.collector import collector_paused
 from netdsl.dims import Account, SizeTooComplex, charged
 from netdsl.dims.tensors import MOST, Value
-from netdsl.graph import Graph, Net, narrow
+from netdsl.graph import Graph, Net
+from netdsl.graph.narrowing import narrow
 from netdsl.graph.phases import inference_graph, training_graph
 from netdsl.ops.fields import is_int
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError

@@ -62,8 +62,8 @@ class Program:
         return net
 
     def parameters(self, name: str) -> tuple[str, ...]:
-        """The settings of a net by name. Raises `NetError` where there is none."""
-        return tuple(p.name.id for p in self._choose(name).parameters)
+        """The settings of a net by name, and the `let` rows of its file. Raises `NetError` where there is none."""
+        return (*(p.name.id for p in self._choose(name).parameters), *self.module.let_names)
 
     def _choose(self, name: str | None) -> syntax.Definition:
         if not self.names:

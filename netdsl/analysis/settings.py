@@ -31,7 +31,7 @@ def layer_text(node: Node, written: Written) -> str:
     if isinstance(node.op, Const):
         return f"const({_start_text(node.op.start)})"
     if isinstance(node.op, WeightOf):
-        return f"{node.owner.name}.{node.op.key}"
+        return f"{node.keyed or node.owner.name}.{node.op.key}"
     if isinstance(node.op, Block):
         positional, named = _block_settings(node.op, given, written.definitions.get(node.op.span))
     else:

@@ -168,11 +168,11 @@ class Walk:
 
     def held(self, node: Node, place: Nesting) -> bool:
         """Whether it is nothing but a weight of a layer that has been counted."""
-        return isinstance(node.op, WeightOf) and place.of(node.owner.name) in self.counted
+        return isinstance(node.op, WeightOf) and (node.keyed or place.of(node.owner.name)) in self.counted
 
     def owns(self, node: Node, place: Nesting) -> bool:
         """True at the first use of the node's weights."""
-        path = place.of(node.owner.name)
+        path = node.keyed or place.of(node.owner.name)
         first = place.owned and path not in self.counted
         if first:
             self.counted.add(path)
@@ -360,7 +360,7 @@ class Walk:
     # ------------------------------------------------------------ rows
 
     def row(self, node: Node, place: Nesting, count: Tally, owned: bool, remarks: Remarks) -> Row:
-        shares = place.of(node.owner.name) if node.owner is not node else None
+        shares = (None if owned else node.keyed) or (place.of(node.owner.name) if node.owner is not node else None)
         numbers: dict[str, Any] = {name: count[name] for name in IN_ROWS} | dict.fromkeys(remarks.silent)
         row = Row(
             name=node.name,

@@ -18,6 +18,7 @@ from netdsl.cli.streams import say
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="RUN", help="the folder of a run")
+    parser.add_argument("--net", metavar="NAME", help="another net of the run's file, with the weights of its keys")
     add_split(parser)
     parser.add_argument("--data", help="other data of the same kind: 'mnist(\"folder\")'")
     parser.add_argument("--onnx", type=Path, metavar="FILE", help="compute with this ONNX file in onnxruntime")
@@ -43,13 +44,15 @@ def _score(given: Namespace, data: Any) -> dict[str, Any]:
     if given.onnx is None and given.engine == "onnx":
         from netdsl.runtime.scoring.onnx import evaluate_run
 
-        return evaluate_run(given.folder, given.split, data, given.device)
+        return evaluate_run(given.folder, given.split, data, given.device, given.net)
     from netdsl.runtime.evaluate import evaluate, evaluate_onnx
     from netdsl.runtime.runs.folder import RunFolder
 
     if given.onnx is None:
-        return evaluate(given.folder, given.split, data, given.device)
-    return evaluate_onnx(given.onnx, RunFolder(given.folder).load_net(), given.split, data, given.device)
+        return evaluate(given.folder, given.split, data, given.device, given.net)
+    folder = RunFolder(given.folder)
+    net = folder.net_called(given.net, folder.load_net())
+    return evaluate_onnx(given.onnx, net, given.split, data, given.device)
 
 
 def parse_data(text: str | None) -> Any:

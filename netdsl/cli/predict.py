@@ -17,10 +17,13 @@ from netdsl.cli.opening import say_of_run
 from netdsl.cli.options import add_device, add_engine, add_size, count, whole
 
 if TYPE_CHECKING:
+    from netdsl.base.arrays import Array
     from netdsl.runtime.drawing import Drawing
 
 COUNT = 16
 """Samples that are drawn where no number is given."""
+MOST = 100
+"""Whole numbers of an output that are shown."""
 SEEDS = 10**6
 """A seed that is not given is drawn below this."""
 
@@ -120,7 +123,14 @@ def _keep_drawn(given: Namespace, found: Drawing) -> None:
 
 def _show(outputs: dict[str, Any]) -> None:
     for name, value in outputs.items():
-        print(f"{name}: {list(value.shape)}, from {value.min():.4g} to {value.max():.4g}")
+        print(f"{name}: {_shown(value)}")
+
+
+def _shown(value: Array) -> str:
+    """A row of whole numbers or truth values, which say something, else the shape and the range."""
+    if value.dtype.kind in "biu" and value.ndim < 2 and value.size <= MOST:
+        return " ".join(map(str, value.reshape(-1).tolist()))
+    return f"{list(value.shape)}, from {value.min():.4g} to {value.max():.4g}"
 
 
 def _note(notes: tuple[str, ...]) -> None:

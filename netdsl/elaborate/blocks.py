@@ -74,6 +74,8 @@ GIVING = (syntax.LayerRow, syntax.OutputRow, syntax.NextRow, syntax.ForRow, synt
 def build_graph(site: Site, definition: syntax.Definition, graph: Graph, bound: Bound) -> Build:
     """Run the rows of a body whose inputs are bound; outputs and unused rows are settled."""
     reserved = labels_of(definition.body)
+    if definition.keyword == "net":
+        reserved |= {name: shared.span for name, shared in site.context.shared.items() if name not in reserved}
     build = Build(
         graph, NodeNames(reserved), site.scope, definition.keyword, labels=reserved, given=bound.given,
         samples=bound.samples,

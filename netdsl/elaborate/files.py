@@ -44,10 +44,19 @@ class Module:
     """Where each used name was asked for."""
     lets: deque[syntax.LetRow] = anew(factory=deque)
     """Those of the file that no net has worked out yet."""
+    given: dict[str, object] = anew(factory=dict)
+    """Values that `--set` gave such rows, by name."""
+    shared: dict[str, syntax.LayerRow] = anew(factory=dict)
+    """The layers that all nets of the file share, by name."""
     trains: dict[str, list[syntax.Train]] = anew(factory=dict)
     """The `train` sections of each net."""
     broken: set[str] = anew(factory=set)
     """Names asked for in vain: that has been reported, so what reads them stays silent."""
+
+    @property
+    def let_names(self) -> list[str]:
+        """What the file names by `let` at its top."""
+        return [item.name.id for item in self.file.items if isinstance(item, syntax.LetRow)]
 
 
 class Library:
@@ -168,6 +177,8 @@ class Library:
             self._define(module, item)
         elif isinstance(item, syntax.LetRow):
             module.lets.append(item)
+        elif isinstance(item, syntax.LayerRow):
+            self._share(module, item)
         else:
             module.trains.setdefault(item.net.id, []).append(item)
 
@@ -189,12 +200,26 @@ class Library:
         if name.id in REGISTRY:
             message = f"`{name.id}` is the name of an operation: a {item.keyword} called so would hide it"
             self.collector.report("shadowed-layer", message, name.span, help="choose another name")
+        elif name.id in module.shared:
+            first = module.shared[name.id].names[0].span
+            message = f"the name `{name.id}` is taken already"
+            self.collector.report("duplicate-name", message, name.span, Label(first, "first here"))
         elif name.id in module.own or name.id in module.used:
             message = f"`{name.id}` is defined twice"
             first = module.own[name.id].name.span if name.id in module.own else module.places[name.id]
             self.collector.report("duplicate-name", message, name.span, Label(first, "first here"))
         else:
             module.own[name.id] = item
+
+    def _share(self, module: Module, row: syntax.LayerRow) -> None:
+        name = row.names[0]
+        first = module.shared[name.id].names[0].span if name.id in module.shared else None
+        first = module.own[name.id].name.span if name.id in module.own else first
+        if first is not None:
+            message = f"the name `{name.id}` is taken already"
+            self.collector.report("duplicate-name", message, name.span, Label(first, "first here"))
+        else:
+            module.shared[name.id] = row
 
     def _use(self, module: Module, use: syntax.Use) -> None:
         target = self._neighbour(module, use) if use.is_file else self._standard_use(use)

@@ -21,7 +21,7 @@ MANY = 8
 
 def check_place(site: Site, shared: Shared, span: Span) -> None:
     """Refuse a use in another body, and one in a frozen row of what is not frozen."""
-    if site.build.graph is not shared.graph:
+    if site.build.graph is not shared.graph and shared.key is None:
         message = f"`{shared.name}` is shared in the body that declares it, and this is another one"
         site.error("shared-outside", message, span, Label(shared.span, "declared here"))
     if site.context.frozen and not shared.frozen:
@@ -67,9 +67,10 @@ def _not_shared(site: Site, name: str, value: Value | Bundle, expr: syntax.Attri
 def _weight_of(site: Site, shared: Shared, key: str, span: Span) -> Value:
     """A weight of a shared layer, the same arrow for all that read it."""
     check_place(site, shared, span)
-    if key not in shared.weights:
-        shared.weights[key] = _arrow(site, shared, key, span)
-    return shared.weights[key]
+    place = (id(site.build.graph), key)
+    if place not in shared.weights:
+        shared.weights[place] = _arrow(site, shared, key, span)
+    return shared.weights[place]
 
 
 def _arrow(site: Site, shared: Shared, key: str, span: Span) -> Value:
@@ -86,7 +87,8 @@ def _arrow(site: Site, shared: Shared, key: str, span: Span) -> Value:
     value = nodes.append(site, f"{shared.name}.{key}", op, (), [op.result()], span, {})
     node = site.build.fresh.pop()
     node.name = site.build.names.unique(f"{shared.name}_{key.replace('.', '_')}")
-    node.shares, node.frozen = owner, owner.frozen
+    node.frozen = owner.frozen
+    node.keyed, node.shares = (shared.key, None) if shared.key is not None else (None, owner)
     assert isinstance(value, Value)
     return value
 

@@ -79,6 +79,8 @@ def unknown_name(site: Site, name: syntax.Name, more: Sequence[str] = (), arrows
     )
     if help is None:
         help = advice.arrows_in_reach(site)
+        if site.build.keyword == "file":
+            help = f"at the top of a file stand no settings: write `let {name.id} = …`, which `--set` reaches"
         if name.span.source.text[: name.span.start].rstrip().endswith("->"):
             help = f"behind an arrow stands a layer; a row's name stands at its head, as in `{name.id}: conv(64, 3)`"
     if name.id not in site.build.labels:
@@ -116,6 +118,7 @@ def check_label(site: Site, name: syntax.Name) -> None:
             "shadowed-layer", f"`{name.id}` is the name of a layer: a row called so would hide it", name.span,
             help=f"call the row something else, such as `{name.id}1`",
         )  # fmt: skip
+    check_common(site, name)
     found = site.build.scope.names.get(name.id)
     if found is not None and not site.build.loops:
         import netdsl.elaborate.names as names  # late: right texts need none
@@ -123,6 +126,16 @@ def check_label(site: Site, name: syntax.Name) -> None:
         help = names.taken(site, name, found.span)
         first = Label(found.span, "first here")
         site.error("duplicate-name", f"the name `{name.id}` is taken already", name.span, first, help=help)
+
+
+def check_common(site: Site, name: syntax.Name) -> None:
+    """What a body names must not hide what all nets of its file share."""
+    common = site.context.shared.get(name.id)
+    if common is not None and name.span.source is common.span.source:
+        help = f"call this something else, such as `{name.id}1`"
+        first = Label(common.span, "shared here")
+        message = f"`{name.id}` is what all nets of the file share: what is called so here would hide it"
+        site.error("duplicate-name", message, name.span, first, help=help)
 
 
 def is_layer(site: Site, name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import netdsl.elaborate.blocks as blocks
@@ -13,17 +13,19 @@ import netdsl.elaborate.layouts as layouts
 import netdsl.elaborate.parameters as parameters
 import netdsl.elaborate.phases as phases
 import netdsl.elaborate.recipes as recipes
+import netdsl.elaborate.rows as rows
 from netdsl.dims import Extent, SizeTooComplex, charged
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.elaborate.bounds import NET, SYMBOL
 from netdsl.elaborate.context import Site, site_of
 from netdsl.elaborate.files import Library, Module
-from netdsl.elaborate.lookup import kind_of
+from netdsl.elaborate.lookup import is_layer, kind_of
 from netdsl.elaborate.outline import names_in
 from netdsl.elaborate.requirements import check_amounts, check_contracts
 from netdsl.elaborate.scope import Setting
-from netdsl.elaborate.values import Exhausted, Failed, describe
+from netdsl.elaborate.values import Exhausted, Failed, Shared, describe
 from netdsl.graph import Net
+from netdsl.graph.borrowed import borrowed
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Collector, Label, Severity, did_you_mean
 from netdsl.text.source import is_library
@@ -73,16 +75,19 @@ def elaborate(
 
 def _net(site: Site, module: Module, definition: syntax.Definition, settings: Mapping[str, syntax.Expr]) -> Net:
     site.limits.spend(NET, definition.name.span)
-    _bind_lets(site, module)
-    given = _overrides(site, definition, settings)
+    _bind_lets(site, module, settings, {p.name.id for p in definition.parameters})
+    _bind_shared(site, module)
+    given = _overrides(site, module, definition, settings)
     inner = site.inner()
     values = parameters.bind_parameters(inner, definition, given, definition.name.span)
     net = Net(definition.name.id, span=definition.span, doc=_doc(module, definition), settings=values)
+    net.lets = dict(module.given)
     net.domain = site.sizes.domain
     net.written = site.context.written
     net.written.define(definition)
     inputs = [_input(inner, net, item) for item in _input_items(site, definition)]
     blocks.build_graph(inner, definition, net, blocks.Bound(inputs))
+    net.common = borrowed(net)
     check_contracts(site)
     _check_unused_inputs(site, net)
     return net
@@ -95,23 +100,45 @@ def _doc(module: Module, definition: syntax.Definition) -> str:
     return "\n\n".join([*parts, definition.doc] if definition.doc else parts)
 
 
-def _bind_lets(site: Site, module: Module) -> None:
+def _bind_lets(site: Site, module: Module, settings: Mapping[str, syntax.Expr], own: Container[str]) -> None:
+    """What stands at the top of the file; `--set` gives it another value, unless the net has an `own` setting so."""
     while module.lets:
         item = module.lets[0]
-        if item.name.id not in module.scope.names:
-            value = core.let_value(site, item)
-            module.scope.bind(item.name.id, value, item.name.span)
+        name = item.name.id
+        if name not in module.scope.names:
+            said = settings[name] if name in settings and name not in own else None
+            value = core.let_value(site, item if said is None else syntax.LetRow(item.span, item.name, said))
+            module.scope.bind(name, value, item.name.span)
+            if said is not None:
+                module.given[name] = value
         module.lets.popleft()
 
 
-def _overrides(site: Site, definition: syntax.Definition, settings: Mapping[str, syntax.Expr]) -> dict[str, Setting]:
+def _bind_shared(site: Site, module: Module) -> None:
+    """What all nets of the file share: in each net the layers are anew, under the same keys."""
+    for name, row in module.shared.items():
+        label = row.names[0]
+        found = module.scope.names.get(name)
+        if is_layer(site, name) or (found is not None and found.span != label.span):
+            hidden = "is the name of a layer" if is_layer(site, name) else "is taken already"
+            help = f"call it something else, such as `{name}1`"
+            site.error("shadowed-layer", f"`{name}` {hidden}: what is shared would hide it", label.span, help=help)
+        shared = Shared(name, rows.shared_layer(site, row), None, label.span, frozen=row.frozen)
+        module.scope.bind(name, shared, label.span)
+        site.context.shared[name] = shared
+
+
+def _overrides(
+    site: Site, module: Module, definition: syntax.Definition, settings: Mapping[str, syntax.Expr]
+) -> dict[str, Setting]:  # fmt: skip
     """`--set classes=10`, bound like the arguments of a call."""
-    known = [p.name.id for p in definition.parameters]
+    own = [p.name.id for p in definition.parameters]
+    known = [*own, *module.let_names]
     for name, expr in settings.items():
         if name not in known:
             help = did_you_mean(name, known) or (f"its settings are {', '.join(known)}" if known else "it has none")
             site.error("unknown-setting", f"`{definition.name.id}` has no setting `{name}`", expr.span, help=help)
-    arguments = [syntax.Argument(e.span, syntax.Name(e.span, n), e) for n, e in settings.items()]
+    arguments = [syntax.Argument(e.span, syntax.Name(e.span, n), e) for n, e in settings.items() if n in own]
     return parameters.bind(site, definition, arguments, definition.name.span)
 
 

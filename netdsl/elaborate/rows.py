@@ -12,9 +12,9 @@ import netdsl.elaborate.labelling as labelling
 import netdsl.elaborate.phases as phases
 from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.context import Site
-from netdsl.elaborate.lookup import chain, check_label, find_layer, is_layer, unknown_name
+from netdsl.elaborate.lookup import chain, check_common, check_label, find_layer, is_layer, unknown_name
 from netdsl.elaborate.scope import Scope
-from netdsl.elaborate.values import LAYERS, Arrows, Bundle, Shared, arrows, describe
+from netdsl.elaborate.values import LAYERS, Arrows, Bundle, Layer, Shared, arrows, describe
 from netdsl.graph import Choice, Net, Output
 from netdsl.ops import REGISTRY
 from netdsl.text import syntax
@@ -32,6 +32,7 @@ def _input_row(site: Site, row: syntax.InputRow) -> None:
         message = f"`given` belongs into a `recurrent` block: a {what} has no steps"
         site.error("given-outside-recurrent", message, row.span, help="write `input`")
     for item in row.items:
+        check_common(site, item.name)
         bound = site.build.scope.names.get(item.name.id)
         if bound is None or bound.span != item.name.span:
             message = f"`{item.name.id}` comes in whatever else is decided: its row stands in no braces of a body"
@@ -99,16 +100,21 @@ def _shared_row(site: Site, row: syntax.LayerRow) -> None:
     if name.id in site.build.twice:
         help = "declare it above the `if`: both branches then use one set of weights"
         site.error("duplicate-name", f"both branches declare a shared layer `{name.id}`", name.span, help=help)
+    layer = shared_layer(site, row)
+    shared = Shared(name.id, layer, site.build.graph, name.span, frozen=site.context.frozen > 0)
+    site.build.scope.bind(name.id, shared, name.span)
+
+
+def shared_layer(site: Site, row: syntax.LayerRow) -> Layer:
+    """The layer that a `shared` row names."""
     stages = row.pipeline.stages
     if len(stages) == 1 and not isinstance(stages[0], syntax.Claim):
         layer = core.evaluate(site, stages[0])
         if not isinstance(layer, LAYERS):
             message = f"`shared` names a layer, not {describe(layer)}"
             site.error("not-a-layer", message, stages[0].span)
-    else:
-        layer = chain(site, row.pipeline)
-    shared = Shared(name.id, layer, site.build.graph, name.span, frozen=site.context.frozen > 0)
-    site.build.scope.bind(name.id, shared, name.span)
+        return layer
+    return chain(site, row.pipeline)
 
 
 # ---------------------------------------------------------------- inputs, outputs

@@ -128,6 +128,8 @@ class Build:
     """Names of free params so far."""
     inner: NodeNames = anew(factory=NodeNames)
     """Names inside the outermost row at work."""
+    common: set[str] = anew(factory=set)
+    """What it uses of the layers that stand at the top of the file."""
     states: dict[str, Any] = anew(factory=dict)
     given: Mapping[Value, Value] = anew(factory=dict)
     """By value of a step that every step is given: what comes in."""

@@ -34,7 +34,11 @@ def apply_shared(site: Site, shared: Shared, value: Arrows, span: Span) -> Arrow
     with frozen(site, shared.frozen):
         result, node = _use(site, shared, value, span)
     site.build.fresh.remove(node)
-    if shared.first is None:
+    if shared.key is not None:
+        node.name, node.keyed = _called(site.build, shared.name), shared.key
+        shared.first = shared.first or node
+        _check_weights(site, shared, node, span)
+    elif shared.first is None:
         shared.first = node
         node.name = shared.name
     else:
@@ -42,6 +46,14 @@ def apply_shared(site: Site, shared: Shared, value: Arrows, span: Span) -> Arrow
         node.shares = shared.first
         _check_weights(site, shared, node, span)
     return result
+
+
+def _called(build: Build, name: str) -> str:
+    """The name of a use of what stands at the top of the file: its own for the first in a body."""
+    first = name not in build.common and (build.keyword == "net" or name not in build.names.taken)
+    build.common.add(name)
+    build.names.taken.add(name)
+    return name if first else build.names.number(f"{name}_use")
 
 
 def _use(site: Site, shared: Shared, value: Arrows, span: Span) -> tuple[Arrows, Node]:

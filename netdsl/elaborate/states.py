@@ -12,7 +12,7 @@ from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.demands import Demanded
-from netdsl.elaborate.lookup import kind_of
+from netdsl.elaborate.lookup import check_common, kind_of
 from netdsl.elaborate.requirements import check_amounts
 from netdsl.elaborate.values import UNKNOWN, Bundle, Failed, describe
 from netdsl.graph import State
@@ -31,6 +31,7 @@ def state_row(site: Site, row: syntax.StateRow) -> None:
     if row.name.id in build.states:
         first = Label(site.errors.origins[build.states[row.name.id].current], "first here")
         site.error("duplicate-name", f"there are two states called `{row.name.id}`", row.name.span, first)
+    check_common(site, row.name)
     _check_zeros(site, row)
     initial = core.evaluate(site, row.initial)
     initial = build.given.get(initial, initial) if isinstance(initial, Value) else initial

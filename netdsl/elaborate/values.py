@@ -146,22 +146,30 @@ class Chain(Titled):
 
 @entity
 class Shared(Titled):
-    """One set of weights, used wherever its name is applied in the body that declares it."""
+    """One set of weights, used wherever its name is applied in the body that declares it.
+
+    One that stands at the top of a file is used in all of its bodies, and has its name for a key in the net.
+    """
 
     name: str
     layer: Layer
-    graph: Graph
+    graph: Graph | None
     span: Span
     first: Node | None = None
     frozen: bool = False
-    weights: dict[str, Value] = anew(factory=dict)
-    """Those that rows have read as arrows, by key."""
+    weights: dict[tuple[int, str], Value] = anew(factory=dict)
+    """Those that rows have read as arrows, by body and key."""
 
     @property
     def title(self) -> str:
         return self.name
 
     text = title
+
+    @property
+    def key(self) -> str | None:
+        """Of one that stands at the top of a file, where its weights are."""
+        return self.name if self.graph is None else None
 
 
 Layer = OpLayer | BlockLayer | Repeat | Chain | Shared

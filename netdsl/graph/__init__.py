@@ -38,7 +38,8 @@ class Node:
     written: dict[str, Span] = anew(factory=dict)
     """The place of the author's expression of each setting that was given (`Net.written` has them)."""
     keyed: str | None = None
-    """In a flat graph: the key of its weights, where that is not its name (`shared` layers)."""
+    """The key of its weights from the net on, where that is not its path: of layers that are shared at the top of a
+    file, and in a flat graph of all that are shared."""
     within: tuple[Node, ...] = ()
     """In a flat graph: the blocks that it came out of, outermost first."""
     frozen: bool = False
@@ -109,7 +110,7 @@ class Graph:
 
     def weights(self) -> Iterator[tuple[str, Weight]]:
         """Every weight once under its state-dict key, in the order of first use."""
-        yield from _weights(self, "")
+        yield from _weights(self, "", set())
 
     def producer(self) -> dict[Value, Node]:
         """The node each value comes from; inputs are not in it."""
@@ -126,16 +127,19 @@ def joined(path: str, name: str) -> str:
     return f"{path}.{name}" if path and name else path or name
 
 
-def _weights(graph: Graph, path: str) -> Iterator[tuple[str, Weight]]:
+def _weights(graph: Graph, path: str, seen: set[str]) -> Iterator[tuple[str, Weight]]:
     for node in graph.nodes:
         if node.shares is not None:
             continue
-        here = joined(path, node.name)
+        here = node.keyed or joined(path, node.name)
         if isinstance(node.op, Block):
-            yield from _weights(node.op.body, here)
-        else:
-            for weight in node.weights():
-                yield joined(here, weight.name), weight
+            yield from _weights(node.op.body, here, seen)
+            continue
+        for weight in node.weights():
+            key = joined(here, weight.name)
+            if key not in seen:
+                seen.add(key)
+                yield key, weight
 
 
 @entity
@@ -332,6 +336,10 @@ class Net(Graph):
     """What is wrong with its `train` section, which nothing but training and checking needs."""
     sections: dict[str, Section] = anew(factory=dict)
     """Its `train` sections by the names of their recipes; that of the one without a name is empty."""
+    lets: dict[str, Any] = anew(factory=dict)
+    """Names at the top of its file that were given another value than stands there."""
+    common: tuple[str, ...] = ()
+    """The layers that it uses of those that all nets of its file share, by key."""
     written: Written = anew(factory=Written)
     """What its author wrote, by place."""
 
@@ -365,83 +373,6 @@ def restrict(graph: Graph, outputs: list[Output]) -> Graph:
     """The graph with the nodes that some outputs need."""
     nodes = leading_to(graph.nodes, (o.value for o in outputs))
     return Graph(graph.name, graph.inputs, nodes, outputs, graph.choices)
-
-
-Narrowed = dict[tuple[int, tuple[int, ...]], "Block"]
-"""Blocks by the identity of their bodies and the places of the results that are needed of them."""
-
-
-def narrow(graph: Graph, outputs: list[Output], known: Narrowed | None = None) -> Graph:
-    """As `restrict`, and inside blocks as well: of each use what is left is what its needed results take."""
-    known = {} if known is None else known
-    needed = {o.value for o in outputs}
-    nodes: list[Node] = []
-    for node in reversed(graph.nodes):
-        if any(r in needed for r in node.results):
-            nodes.append(_narrow_node(node, needed, known) if isinstance(node.op, Block) else node)
-            needed.update(nodes[-1].inputs)
-    return Graph(graph.name, graph.inputs, nodes[::-1], outputs, graph.choices)
-
-
-def _narrow_node(node: Node, needed: set[Value], known: Narrowed) -> Node:
-    block = node.op
-    assert isinstance(block, Block)
-    places = tuple(i for i, r in enumerate(node.results) if r in needed)
-    key = (id(block.body), places)
-    if key not in known:
-        known[key] = _narrow_block(block, places, known)
-    made = known[key]
-    if made is block:
-        return node
-    kept = {id(v) for v in made.body.inputs}
-    inputs = tuple(v for v, inner in zip(node.inputs, _entries(block), strict=True) if id(inner) in kept)
-    return changed(node, op=made, inputs=inputs, results=tuple(node.results[i] for i in places))
-
-
-def _entries(block: Block) -> list[Value]:
-    """The body's input that each of the node's inputs becomes."""
-    if not isinstance(block, Recurrent):
-        return block.body.inputs
-    return [*block.sequences, *block.given, *(s.current for s in block.states if isinstance(s.initial, Value))]
-
-
-def _narrow_block(block: Block, places: tuple[int, ...], known: Narrowed) -> Block:
-    """The block with only what some of its results take; itself when that is everything."""
-    outputs = [block.body.outputs[i] for i in places]
-    states = _carried(block, outputs) if isinstance(block, Recurrent) else ()
-    ends = [*outputs, *(Output(s.name, s.following, False, block.span) for s in states)]
-    body = narrow(block.body, ends, known)
-    read = {v for node in body.nodes for v in node.inputs} | {o.value for o in ends}
-    states_in = {s.current for s in states}
-    body.inputs = [v for v in block.body.inputs if v in read or v in states_in or _is_sequence(block, v)]
-    body.outputs = outputs
-    if _same(body, block.body):
-        return block
-    if not isinstance(block, Recurrent):
-        return changed(block, body=body)
-    return changed(block, body=body, states=states, given=tuple(v for v in block.given if v in read))
-
-
-def _same(one: Graph, other: Graph) -> bool:
-    """Whether two graphs are the same things throughout."""
-    pairs = ((one.inputs, other.inputs), (one.nodes, other.nodes), (one.outputs, other.outputs))
-    return all(len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True)) for a, b in pairs)
-
-
-def _is_sequence(block: Block, value: Value) -> bool:
-    return isinstance(block, Recurrent) and value in block.sequences
-
-
-def _carried(block: Recurrent, outputs: list[Output]) -> tuple[State, ...]:
-    """The states that some outputs of the body depend on, at this step or at one before."""
-    kept: tuple[State, ...] = ()
-    while True:
-        ends = [*outputs, *(Output(s.name, s.following, False, block.span) for s in kept)]
-        read = {v for node in restrict(block.body, ends).nodes for v in node.inputs} | {o.value for o in ends}
-        found = tuple(s for s in block.states if s in kept or s.current in read)
-        if len(found) == len(kept):
-            return kept
-        kept = found
 
 
 def result_types(op: Op) -> tuple[TensorType, ...]:

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from netdsl.base.record import anew, changed, entity
 from netdsl.dims.tensors import Value
-from netdsl.graph import Block, Graph, Net, Node, Output, Recurrent, joined, narrow
+from netdsl.graph import Block, Graph, Net, Node, Output, Recurrent, joined
+from netdsl.graph.narrowing import narrow
 from netdsl.ops.base import Op
 from netdsl.ops.value import ByPhase
 
@@ -48,7 +49,7 @@ def untrained(net: Net) -> dict[str, Node]:
 def _owners(graph: Graph, path: str) -> Iterator[tuple[str, Node]]:
     """Every layer whose weights are to be trained, once for each use, by the path of its weights."""
     for node in graph.nodes:
-        here = joined(path, node.owner.name)
+        here = node.keyed or joined(path, node.owner.name)
         if isinstance(node.op, Block):
             yield from _owners(node.op.body, here)
         elif any(w.trainable and not w.buffer for w in node.weights()):

@@ -37,7 +37,7 @@ def opened(
     """
     for node in graph.nodes:
         here = joined(path, node.name)
-        own = joined(key, node.owner.name)
+        own = node.keyed or joined(key, node.owner.name)
         operands = tuple(values.get(v, v) for v in node.inputs)
         if isinstance(node.op, Block) and not isinstance(node.op, Recurrent):
             inner: dict[Value, Value] = dict(zip(node.op.body.inputs, operands, strict=True))

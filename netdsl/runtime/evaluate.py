@@ -33,12 +33,14 @@ def evaluate(
     split: str = "test",
     data: Data | None = None,
     device: str | None = None,
+    net_name: str | None = None,
 ) -> dict[str, Any]:
     """`{"split": …, "loss": …, "metrics": {name: …}}` of a run's best weights, through PyTorch.
 
-    With `"notes"`, what is doubtful about the data, where there is anything.
+    With `"notes"`, what is doubtful about the data, where there is anything. `net_name` is another net of the run's
+    text, which computes with the weights that the run has learned.
     """
-    net, module = load_run(run_folder, device)
+    net, module, notes = load_other(run_folder, net_name, device)
     where = choose_device(device)
     names = [value.name for value in net.inputs]
 
@@ -46,7 +48,8 @@ def evaluate(
         with drawing(net, number):
             return named(module(*(fields[n] for n in names)), output_names(net, False))
 
-    return score(net, forward, split, data, where)
+    found = score(net, forward, split, data, where)
+    return {**found, "notes": [*notes, *found.get("notes", ())]} if notes else found
 
 
 def evaluate_onnx(

@@ -53,7 +53,7 @@ class Prediction:
     outputs: dict[str, Array]
     """Everything it gave, without the batch axis."""
     top: list[Guess]
-    """The likeliest classes, when the first output is a row of scores; else empty."""
+    """The likeliest classes, when the first output is a row of scores, which are real numbers; else empty."""
     truth: str | None = None
     """The sample's own class, when it came from a data set."""
     notes: tuple[str, ...] = ()
@@ -171,7 +171,8 @@ def _through_torch(run: str | Path, device: str | None, name: str | None = None)
         with torch.no_grad(), drawing(net, seed):
             inputs = [torch.from_numpy(fields[v.name]).to(where) for v in net.inputs]
             found = named(module(*inputs), output_names(net, False))
-        return {name: value.detach().float().cpu().numpy() for name, value in found.items()}
+        real = {name: v.float() if v.is_floating_point() else v for name, v in found.items()}
+        return {name: value.detach().cpu().numpy() for name, value in real.items()}
 
     return Model(net, compute, facts, str(run), notes)
 
@@ -285,7 +286,7 @@ def _class_names(model: Model, given: Data | None, used: Data | None) -> tuple[s
 
 
 def _guesses(scores: Array, names: tuple[str, ...], top: int) -> list[Guess]:
-    if scores.ndim != 1 or len(scores) < 2:
+    if scores.ndim != 1 or len(scores) < 2 or scores.dtype.kind != "f":
         return []
     shares = scores.astype(np.float64)
     if shares.min() < 0 or abs(shares.sum() - 1) > 1e-3:

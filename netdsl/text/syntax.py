@@ -421,7 +421,7 @@ class Comment:
     own_line: bool
 
 
-Item = Definition | Train | Use | LetRow
+Item = Definition | Train | Use | LetRow | LayerRow
 
 
 @record

@@ -100,6 +100,22 @@ net N { input a [T, 3], b [S, 6]
 net N { input a [S, 3]
  (a -> inner(2)) + (a -> inner(3) -> slice(0, end=2))
 }""",
+    "shared at the top": """frozen shared first: conv(3, 3, pad=1) -> batchnorm
+shared second: linear(3, init=normal(0.5))
+block part(n) { input z
+ z -> first -> global_avgpool -> second -> linear(n)
+}
+recurrent inner { input a
+ given everything
+ state x [3] = 0
+ next x: (x -> second) + (everything -> second) + (a -> second)
+ output y: x
+}
+net N { input a [2, 4, 4], b [T, 3]
+ z: a -> part(3)
+ c: (b, z) -> inner -> last
+ c + z -> second
+}""",
     "state given": """recurrent inner { input a, start
  state h [4] = start
  next h: (a, h) -> concat -> linear(4)

@@ -414,6 +414,32 @@ net N {
   (start -> grow -> last) + x
 }
 """,
+    "layers of the file, in a loop and outside": """
+shared words: embedding(5, 3)
+shared mix: linear(3, axis=-1) -> tanh
+shared cell: step()
+block step() {
+  input x, m, h
+  (x, m -> sum(axis=0), h) -> concat -> linear(3) -> mix
+}
+recurrent say {
+  given m [S, C]
+  steps = 3
+  state word int[] = 1
+  state h [3] = 0
+  next h: (word -> words, m -> mix, h) -> cell
+  guess: (h, words.weight) -> linear
+  next word: guess -> argmax
+  output guess
+}
+net N {
+  input x int[S]
+  m: x -> words
+  y: (m -> say) -> sum(axis=0)
+  output z: (y -> linear(3), words.weight) -> linear
+  output w: m -> mix
+}
+""",
     "a state handed on": """
 recurrent cell(c) {
   input x

@@ -139,7 +139,7 @@ def weight_source(net: Net, draft: Draft, weights: Mapping[str, Array] | None, s
     """Where each weight comes from; given ones are compared with the net first."""
     if weights is None:
         return lambda key: initial(key, draft.weights[key], seed)
-    check_weights(weights, draft.weights, (key for key, _ in net.weights()))
+    check_weights(weights, draft.weights, (key for key, _ in net.weights()), net.name)
     return lambda key: stored(weights[key], key, draft.weights[key])
 
 

@@ -165,7 +165,7 @@ def step_source(net: Net, draft: Draft, weights: Mapping[str, Array] | None, see
     if weights is not None:
         own = dict(net.weights())
         needed = {k: w for k, w in draft.weights.items() if k in own and not k.endswith("num_batches_tracked")}
-        check_weights(weights, needed, [*own, *draft.weights])
+        check_weights(weights, needed, [*own, *draft.weights], net.name)
 
     def source(key: str) -> Array:
         weight = draft.weights[key]

@@ -105,17 +105,21 @@ def load_weights(path: str | Path) -> WeightFile:
     return WeightFile(path)
 
 
-def check_weights(given: Mapping[str, Array], needed: Mapping[str, Weight], known: Iterable[str]) -> None:
+def check_weights(
+    given: Mapping[str, Array], needed: Mapping[str, Weight], known: Iterable[str], net: str = ""
+) -> None:  # fmt: skip
     """Raise `WeightsError` unless every needed weight is there in its shape, and nothing that the net has not.
 
     `known` are all keys of the net, those of its training-only parts included: they may be there or not.
-    PyTorch's batch counters (`num_batches_tracked`) are passed over.
+    PyTorch's batch counters (`num_batches_tracked`) are passed over. What a run of another `net` has learned may hold
+    more, as two nets of one file may share some of their weights.
     """
     known = set(known)
     missing = [f"`{key}` {list(w.shape)}" for key, w in needed.items() if key not in given]
     unexpected = [f"`{key}`" for key in given if key not in known and not key.endswith("num_batches_tracked")]
     shapes = [(key, _shape(given, key), w.shape) for key, w in needed.items() if key in given]
     other = [f"`{key}` is {list(found)}, not {list(wanted)}" for key, found, wanted in shapes if found != wanted]
+    unexpected = [] if net and _trained(given) not in ("", net) else unexpected
     problems = [*_some("missing ", missing), *_some("unexpected ", unexpected), *_some("", other)]
     if problems:
         raise WeightsError(f"the weights do not fit this net{_owner(given)}: " + "; ".join(problems))
@@ -133,14 +137,20 @@ def _some(title: str, found: Sequence[str]) -> list[str]:
 
 def _owner(given: Mapping[str, Array]) -> str:
     """Whose the weights are, where a run keeps them and says it."""
+    net = _trained(given)
+    return f" (they are of a run of {net[:NAME]})" if net else ""
+
+
+def _trained(given: Mapping[str, Array]) -> str:
+    """The net of the run that keeps the weights; nothing where none does."""
     if not isinstance(given, WeightFile):
         return ""
     try:
         with (given.path.parent / "recipe.json").open("rb") as file:
-            stored = json.loads(file.read(MOST_BYTES))
-        return f" (they are of a run of {stored['net'][:NAME]})"
+            found = json.loads(file.read(MOST_BYTES))["net"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""
+    return found if isinstance(found, str) else ""
 
 
 MOST_BYTES, NAME = 1 << 20, 60

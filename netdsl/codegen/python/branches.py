@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from netdsl.codegen.python.authored import Vocabulary, bounds_of, parts_of, rows_of
+from netdsl.codegen.python.handed import stands_alone
 from netdsl.codegen.python.spelling import Infix, Made, Operand
 from netdsl.codegen.python.terms import (
     Scaled,
@@ -167,7 +168,7 @@ def are_alike(use: BlockUse, branches: Branches, key: Callable[[Node], Any]) -> 
     turns, number_of = branches.turns, {v: (i, r) for turn in branches.turns for i, r, v in _results(turn)}
     first = _wiring(turns[0], number_of)
     whole = all(len(t[-1].results) == 1 and _wiring(t, number_of) == first for t in turns)
-    single = all(n.shares is None and n in use.spellings for n in branches.nodes)
+    single = all(n.shares is None and not stands_alone(use, n) and n in use.spellings for n in branches.nodes)
     if not whole or not single or len({repr(use.types[v].shape) for v in branches.ends}) > 1:
         return False
     return all(key(n) == key(m) for turn in turns[1:] for n, m in zip(turn, turns[0], strict=True)) and _leaves(

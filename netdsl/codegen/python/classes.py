@@ -227,6 +227,7 @@ class ClassWriter:
     def _head(self, forward: ForwardWriter) -> list[str]:
         graph, tensor = self.main.use.graph, self.dialect.tensor
         items = ["self", *(f"{forward.names[v]}: {tensor}" for v in graph.inputs)]
+        items += [f"{name}: {self.dialect.module}" for name in forward.modules]
         results = [tensor] * len(graph.outputs) if self.main.use.block else [_net_result(graph.outputs, tensor)]
         return heading(self.dialect.forward, items, results)
 

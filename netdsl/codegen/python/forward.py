@@ -78,8 +78,9 @@ class ForwardWriter:
         self.buffers: dict[str, Doc] = {}
         """The statements that keep numbers as attributes, none of them saved."""
         self.depth = 2
-        self.measured: Sequence[Value] | None = None
-        """The inputs whose sizes may be read here; None for all."""
+        self.measured: Sequence[Value] | None = None  # inputs whose sizes may be read here; None for all
+        self.modules = [self.dialect.identifier(key) for key in self.main.use.borrowed if self.main.use.block]
+        self.taken.update(self.modules)
         for value in self.main.use.graph.inputs:
             self.names[value] = self._unused(self.main.use.inputs[value])
             self.taken.add(self.names[value])

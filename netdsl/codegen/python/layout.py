@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +11,7 @@ from netdsl.codegen.python.authored import Vocabulary
 from netdsl.codegen.python.branches import taking_list
 from netdsl.codegen.python.dialect import Dialect
 from netdsl.codegen.python.freezing import as_one, is_frozen
+from netdsl.codegen.python.handed import common_access, stands_alone
 from netdsl.codegen.python.loops import LayerRun, runs_of
 from netdsl.codegen.python.phases import gather_phases
 from netdsl.codegen.python.spelling import Branched, Either, Infix, Kept, Made, Operand, Raw, Repeated, Spelling
@@ -22,17 +24,21 @@ from netdsl.codegen.python.steps import (
     owns_module,
     parameter,
 )
+from netdsl.codegen.python.terms import plain
 from netdsl.codegen.python.text import unused
 from netdsl.codegen.python.turns import lay_branches, plans_of
-from netdsl.codegen.python.uses import BlockUse
+from netdsl.codegen.python.uses import BlockUse, LentLayer
 from netdsl.dims import Dim
 from netdsl.dims.tensors import Init, Value, Weight
 from netdsl.graph import Block, Node, joined
+from netdsl.ops.base import Op
 
 
 def lay_out(use: BlockUse, names: Vocabulary) -> ClassLayout:
     """The attributes and steps of a use. Its nodes have been spelt."""
     layout = ClassLayout(use, names=names)
+    for key, common in use.common.items():
+        _register_common(layout, key, common)
     groups = _groups(use)
     gathered = {plan.branches.nodes[0]: plan for plan in plans_of(use)}
     in_turns = {n for plan in gathered.values() for n in plan.branches.nodes}
@@ -86,7 +92,11 @@ def _groups(use: BlockUse) -> dict[str, list[Node]]:
         label, dot, _ = node.name.partition(".")
         if dot:
             rows.setdefault(label, []).append(node)
-    return {p: nodes for p, nodes in rows.items() if any(n.shares is None and n.is_module() for n in nodes)}
+    return {p: nodes for p, nodes in rows.items() if any(_makes(n) for n in nodes)}
+
+
+def _makes(node: Node) -> bool:
+    return node.shares is None and node.keyed is None and node.is_module()
 
 
 # ---------------------------------------------------------------- chains
@@ -122,6 +132,8 @@ def _linked(use: BlockUse, before: Node, after: Node, uses: dict[Value, int]) ->
     for node in (before, after):
         spelling = use.spellings.get(node)
         if node.shares is not None or spelling is None or spelling.module is None or spelling.use:
+            return False
+        if stands_alone(use, node):
             return False
     return len(before.results) == 1 and after.inputs == before.results and uses[before.results[0]] == 1
 
@@ -211,7 +223,9 @@ def _lay_node(layout: ClassLayout, node: Node, groups: dict[str, list[Node]], ch
     use = layout.use
     if owns_module(use, node):
         _register(layout, node, groups, chains)
-    if node.owner in layout.access:
+    if node.keyed is not None:
+        expression = applied(use, node, common_access(use, node.keyed))
+    elif node.owner in layout.access:
         expression = applied(use, node, layout.access[node.owner])
     else:
         called = use.spellings[node].call
@@ -249,6 +263,25 @@ def _register(layout: ClassLayout, node: Node, groups: dict[str, list[Node]], ch
     layout.attributes[attribute] = made
     layout.access[node] = dialect.attribute(attribute, spelling.parameter)
     _note_inits(layout, node)
+
+
+def _register_common(layout: ClassLayout, key: str, common: LentLayer) -> None:
+    """A layer that all nets of the file share is an attribute of the net, whatever applies it."""
+    spelling, node = common.spelling, common.node
+    made = parameter(common.use, node) if spelling.parameter else spelling.module
+    layout.attributes[key] = settled_numbers(made)
+    if isinstance(node.op, Op):
+        inits, shapes = begun(spelling, node.op)
+        path = layout.use.dialect.attribute(key)
+        layout.inits += [(joined(path, name), init, plain(shapes[name])) for name, init in inits.items()]
+
+
+def settled_numbers(made: Any) -> Any:
+    """What makes a layer, its numbers without the names that they follow in the class where it was spelt."""
+    if isinstance(made, Made):
+        keywords = {k: settled_numbers(v) for k, v in made.keywords.items()}
+        return replace(made, arguments=tuple(map(settled_numbers, made.arguments)), keywords=keywords)
+    return plain(made)
 
 
 def _free_name(layout: ClassLayout, node: Node) -> str:
@@ -357,7 +390,7 @@ def form_of(layout: ClassLayout, without: frozenset[str], opaque: frozenset[str]
         for s in getattr(use.block, "states", ())
     )
     inputs = tuple((use.inputs[v], v.type.rank, v.type.dtype) for v in use.graph.inputs)
-    return inputs, tuple(steps), attributes, inits, outputs, states, form(use.length, dialect)
+    return inputs, tuple(steps), attributes, inits, outputs, states, form(use.length, dialect), use.borrowed
 
 
 __all__ = ["ClassLayout", "ForwardCall", "Spelling", "form", "form_of", "lay_out", "owns_module"]

@@ -8,6 +8,7 @@ from itertools import chain, groupby, pairwise, repeat
 from typing import Any
 
 from netdsl.codegen.python.authored import Vocabulary, bounds_of, parts_of, rows_of
+from netdsl.codegen.python.handed import stands_alone
 from netdsl.codegen.python.spelling import Infix, Made, Operand, Repeated, Spelling
 from netdsl.codegen.python.strays import asked
 from netdsl.codegen.python.terms import traced
@@ -102,7 +103,9 @@ def _region(part: Any) -> Region | None:
 def _stands_alone(use: BlockUse, node: Node) -> bool:
     spelling = use.spellings.get(node)
     plain = spelling is not None and spelling.module is not None and not (spelling.use or spelling.init)
-    return plain and node.shares is None and len(node.results) == 1 and node.owns_weights()
+    return (
+        plain and not stands_alone(use, node) and node.shares is None and len(node.results) == 1 and node.owns_weights()
+    )
 
 
 def _run(
@@ -157,7 +160,7 @@ def _counter(use: BlockUse) -> str:
 
 def _is_step(use: BlockUse, node: Node) -> bool:
     """Whether a layer is one call that gives one value; one with weights may read several."""
-    single = len(node.results) == 1 and node.shares is None and node.inputs
+    single = len(node.results) == 1 and node.shares is None and node.inputs and not stands_alone(use, node)
     called = len(node.inputs) == 1 and use.spellings.get(node, Spelling()).call is not None
     return bool(single) and (node.owns_weights() or called)
 

@@ -39,4 +39,5 @@ def prepares(step: ForwardCall, reader: ForwardCall) -> bool:
 
 def unnamed(step: ForwardCall) -> bool:
     """Whether a name is only the operation's with a number."""
-    return step.label.split(".")[-1].rstrip("0123456789") in (step.node.kind, "")
+    named = step.label.split(".")[-1].rstrip("0123456789") not in (step.node.kind, "")
+    return not named or step.node.keyed is not None

@@ -66,7 +66,8 @@ def _own_names(layout: ClassLayout) -> set[str]:
 
 def _step_lines(method: str, forward: ForwardWriter, names: Sequence[str], results: Sequence[Value]) -> list[str]:
     tensor = forward.dialect.tensor
-    head = heading(method, ["self", *(f"{n}: {tensor}" for n in names)], [tensor] * len(results))
+    modules = [f"{name}: {forward.dialect.module}" for name in forward.modules]
+    head = heading(method, ["self", *(f"{n}: {tensor}" for n in names), *modules], [tensor] * len(results))
     returned = [forward.returned(v) for v in results]
     if len(results) == 1:
         return [*head, *forward.lines, *commented(returned[0][0], "return ", returned[0][1], 2)]
@@ -117,6 +118,7 @@ class _Loop:
     def lines(self) -> list[str]:
         tensor = self.dialect.tensor
         arguments = ["self", *(f"{n}: {tensor}" for n in (*self.sequences, *self.whole.values(), *self.given.values()))]
+        arguments += [f"{name}: {self.dialect.module}" for name in self.forward.modules]
         head = heading(self.dialect.forward, arguments, [tensor] * len(self.block.body.outputs))
         starts = [line for s in self.block.states for line in self._start(s)]
         empty = [f"{INDENT * 2}{name} = []" for name in self.stacks.values()]
@@ -185,9 +187,8 @@ class _Loop:
             over = [f"range({count})"]
         source = over[0] if len(over) == 1 else f"zip({', '.join(over)}, strict=True)"
         names = [self._result_name(v) for v in self.results]
-        call = Called(
-            f"self.{self.method}", tuple(("", Atom(n)) for n in (*self.steps, *self.seen, *self.states.values()))
-        )
+        given = (*self.steps, *self.seen, *self.states.values(), *self.forward.modules)
+        call = Called(f"self.{self.method}", tuple(("", Atom(n)) for n in given))
         lines = [
             *looped(self.steps or ["_"], breakable(source, tight=True), 2),
             *lay(call, f"{', '.join(names)} = ", "", 3),

@@ -20,7 +20,11 @@ def standing_lines(name: str, parameters: Parameters, main: ClassLayout, layouts
 
 
 def _statements(parameters: Parameters, main: ClassLayout, layouts: Sequence[ClassLayout]) -> Iterator[str]:
-    frozen = [n for n in main.use.graph.nodes if n.shares is None and is_frozen(main.use, n) and carries(n)]
+    for key, common in main.use.common.items():
+        if common.node.frozen and carries(common.node):
+            yield from lay(_kept(main, main.use.dialect.attribute(key)), depth=2)
+    own = [n for n in main.use.graph.nodes if n.shares is None and n.keyed is None]
+    frozen = [n for n in own if is_frozen(main.use, n) and carries(n)]
     loops = {a: made for a, made in main.attributes.items() if isinstance(made, Repeated)}
     done: set[str] = set()
     for node in frozen:

@@ -17,7 +17,7 @@ from netdsl.codegen.python.keeping import is_open, pinned
 from netdsl.codegen.python.layout import ClassLayout, lay_out
 from netdsl.codegen.python.text import clean, docstring
 from netdsl.codegen.python.tracing import new_use, trace
-from netdsl.codegen.python.uses import BlockUse, Built
+from netdsl.codegen.python.uses import BlockUse, Built, LentLayer
 from netdsl.codegen.target import Refusals, Unsupported
 from netdsl.graph import Block, Graph, Net, Node
 from netdsl.graph.trail import chains, trail_to
@@ -52,6 +52,7 @@ class _File:
         self.refusals = Refusals()
         self.words = set(map(dialect.identifier, _settings(net)))
         self.classes: dict[str, Built] = {}
+        self.common: dict[str, LentLayer] = {}
         self.of_block: dict[Block, tuple[Built, BlockUse]] = {}
 
     def text(self) -> str:
@@ -102,7 +103,16 @@ class _File:
 
     def _layout(self, use: BlockUse) -> ClassLayout:
         names = trace(use, self.of_block.__getitem__, self._refuse)
+        self._note_common(use)
         return ClassLayout(use, names=names) if self.refusals.failed else lay_out(use, names)
+
+    def _note_common(self, use: BlockUse) -> None:
+        """Keep how layers are spelt that are shared at the top of the file: the net makes them."""
+        for node in use.graph.nodes if use.borrowed else ():
+            spelling = use.spellings.get(node)
+            if node.keyed is not None and spelling is not None and (spelling.module or spelling.parameter):
+                self.common.setdefault(node.keyed, LentLayer(use, node, spelling))
+        use.common = {k: self.common[k] for k in self.net.common if k in self.common} if use.block is None else {}
 
     def _write(self, family: Family, name: str) -> Built:
         made = self.dialect.class_name(name, {*self.classes, self.name, *self.dialect.support, *self.words})

@@ -7,6 +7,7 @@ from typing import Any
 
 from netdsl.codegen.python.authored import Vocabulary
 from netdsl.codegen.python.freezing import is_frozen
+from netdsl.codegen.python.handed import lent
 from netdsl.codegen.python.spelling import Branched, Either, Infix, Kept, Made, Operand, Repeated, Spelling
 from netdsl.codegen.python.uses import BlockUse, Branches
 from netdsl.dims.tensors import Init, Value
@@ -60,7 +61,7 @@ class ClassLayout:
 
 def owns_module(use: BlockUse, node: Node) -> bool:
     """Whether a layer is constructed in `__init__`."""
-    if node.shares is not None or node not in use.spellings:
+    if node.shares is not None or node.keyed is not None or node not in use.spellings:
         return False
     spelling = use.spellings[node]
     return node.is_module() or spelling.call is None or spelling.parameter
@@ -76,7 +77,7 @@ def applied(use: BlockUse, node: Node, access: str) -> Made | Infix:
         return Infix(_escaped(access), tight=True)
     if spelling.use:
         return Infix(spelling.use.replace("{m}", _escaped(access)), tight=True)
-    return Made(access, tuple(Operand(i) for i in range(len(node.inputs))))
+    return Made(access, (*(Operand(i) for i in range(len(node.inputs))), *lent(use, node)))
 
 
 def _escaped(access: str) -> str:

@@ -32,6 +32,7 @@ from netdsl.codegen.target import Unsupported
 from netdsl.dims import Dim
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Block, Net, Node, Recurrent, result_types
+from netdsl.graph.borrowed import borrowed
 from netdsl.ops.base import Elementwise, Op, RuleError
 from netdsl.ops.value import WeightOf
 from netdsl.text import syntax
@@ -56,6 +57,7 @@ def new_use(net: Net, block: Block | None, dialect: Dialect, hidden: frozenset[s
     definition = None if place is None else net.written.definitions.get(place)
     use = BlockUse(dialect, block, graph, settings, net.written, definition, hidden=hidden)
     use.inputs = dict(zip(graph.inputs, _input_names(use), strict=True))
+    use.borrowed = borrowed(graph) if net.common else ()
     named = {dialect.identifier(k): v for k, v in settings.items()}
     use.env = {k: v for k, v in named.items() if k not in hidden and _is_scalar(v)}
     if block is not None:
@@ -199,7 +201,7 @@ def _op(use: BlockUse, names: Vocabulary, node: Node, refuse: Refuse) -> tuple[T
     op = node.op
     assert isinstance(op, Op)
     fields = _fields(op, {v: Value(v.name, use.types[v]) for v in node.inputs}, node, use, names)
-    if isinstance(op, WeightOf):
+    if isinstance(op, WeightOf) and node.keyed is None:
         fields["shape"] = _shape_of(use, node.owner, op)
     again, types = _traced_op(op, fields, node)
     use.ops[node] = again

@@ -66,6 +66,15 @@ class ClassArgument:
     axis: tuple[int, int] = (0, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class LentLayer:
+    """A layer that is shared at the top of a file, as it was spelt where it is used first."""
+
+    use: BlockUse
+    node: Node
+    spelling: Spelling
+
+
 @dataclass(eq=False)
 class BlockUse:
     """A definition with one choice of settings and input types."""
@@ -107,6 +116,10 @@ class BlockUse:
     """Rows of `each` that may be a loop; the words of these loops are in `env` while their turns are traced."""
     inputs: dict[Value, str] = field(default_factory=dict)
     """What the author calls each input."""
+    borrowed: tuple[str, ...] = ()
+    """Layers shared at the top of the file that it or a block in it applies, by key: they come as arguments."""
+    common: dict[str, LentLayer] = field(default_factory=dict)
+    """Of the net itself, how these layers are made."""
     length: Any = None
     """How many steps a recurrent block takes that goes over no sequence."""
 

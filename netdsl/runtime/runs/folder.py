@@ -148,7 +148,7 @@ class RunFolder:
             "format": 1,
             "net": net.name,
             "spec": next(iter(files), ""),
-            "settings": {k: spelt(v) for k, v in net.settings.items() if spelt(v) is not None},
+            "settings": {k: spelt(v) for k, v in {**net.lets, **net.settings}.items() if spelt(v) is not None},
             "sizes": dict(sizes),
             "recipe": recipe,
         }
@@ -191,15 +191,21 @@ class RunFolder:
         return name
 
     def net_called(self, name: str | None, trained: Net) -> Net:
-        """A net of the run's file by name, with the settings that it shares with the trained one, and its data."""
+        """A net of the run's file by name, with the settings that it shares with the trained one.
+
+        It reads the run's data unless its own recipe says others.
+        """
         stored = self.stored()
         if name is None or name == stored["net"]:
             return trained
         known = self.program(stored).parameters(name)
         kept = {key: value for key, value in stored["settings"].items() if key in known}
         net = self.program({**stored, "settings": kept}).net(name, trained=False)
-        if trained.recipe is not None:
-            net.recipe = Recipe(trained.recipe.span, data=trained.recipe.data)
+        data = trained.recipe.data if trained.recipe is not None else None
+        if net.recipe is None and net.span is not None:
+            net.recipe = Recipe(net.span)
+        if net.recipe is not None:
+            net.recipe.data = net.recipe.data or data
         return net
 
     def warnings(self) -> list[Diagnostic]:

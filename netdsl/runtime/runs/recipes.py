@@ -49,6 +49,8 @@ class Plan:
 def plan_of(net: Net) -> Plan:
     """The recipe of a net, defaults filled in; `RunError` when it cannot be trained."""
     recipe = recipe_of(net)
+    if not recipe.losses and recipe.span == net.span:  # another net of a run, which says nothing of its own
+        raise RunError(no_section(net))
     if not recipe.losses:
         raise RunError(f"the `train` section of {net.name} has no `loss` row")
     settings = {**default_settings(), **recipe.settings}
@@ -71,9 +73,14 @@ def recipe_of(net: Net) -> Recipe:
     if net.recipe is None and net.sections:
         return recipe_of(net.by(""))
     if net.recipe is None:
-        section = f"train {net.name} {{ data …  loss …  optimizer … }}"
-        raise RunError(f"{net.name} has no `train` section: write `{section}` behind it (docs/language.md, Training)")
+        raise RunError(no_section(net))
     return net.recipe
+
+
+def no_section(net: Net) -> str:
+    """What to say where nothing says how a net is trained or scored."""
+    section = f"train {net.name} {{ data …  loss …  optimizer … }}"
+    return f"{net.name} has no `train` section: write `{section}` behind it (docs/language.md, Training)"
 
 
 def data_of(net: Net, data: Data | None = None, known: Mapping[str, object] | None = None) -> Data:

@@ -243,10 +243,12 @@ def unknown_item(m: Mistake) -> Diagnostic | None:
             f"a value is named with `let`: `let {m.token.text} = …`",
             fix=Fix(m.place(m.token), f"let {m.token.text}"),
         )
+    named = m.token.kind == "NAME" and m.following.kind == "COLON"
+    more = f"; a layer that all nets of the file share is `shared {m.token.text}: …`" if named else ""
     return m.say(
         "row-outside-body",
         "a row stands inside the braces of a `net` or a `block`",
-        help="write `net Name { … }` around it",
+        help=f"write `net Name {{ … }}` around it{more}",
     )
 
 
