@@ -15,8 +15,9 @@ from netdsl.codegen.onnx.weights import initial
 from netdsl.graph import Net
 from netdsl.passes.pipeline import training_step
 from netdsl.program import load_text
+from netdsl.runtime.runs.recipes import recipe_of
 from netdsl.runtime.sessions.session import cuda_devices
-from netdsl.runtime.sessions.stepping import Stepping
+from netdsl.runtime.sessions.stepping import Stepping, held_by
 from netdsl.runtime.train import train
 
 pytestmark = [
@@ -39,15 +40,21 @@ def test_recorded_steps_are_pytorchs(name: str) -> None:
     case = {**QUICK, **SLOW}[name]
     net = small(name, case)
     sizes = {**net.defaults, **case.get("sizes", {})}
-    reference = Torch(net)
-    step = started(net, reference.weights())
+    first = Torch(net)
+    references = [first, *(Torch(net, part, first.module) for part in range(1, len(recipe_of(net).turns)))]
+    steps = [Stepping(training_step(net, operands=True, part=r.part), "cuda") for r in references]
+    needed, weights = {k: w for step in steps for k, w in step.weights.items()}, first.weights()
+    held = held_by(steps, needed, lambda key, weight: weights[key] if key in weights else initial(key, weight, 0))
+    for step in steps:
+        step.use(held)
     for number in range(STEPS):
         fields = batch_of(net, sizes, number)
-        rate = reference.recipe.optimizer.lr * (1 - number / (2 * STEPS))
-        found = step.run({**fields, "learning_rate": rate, "seed": number})
-        loss, _ = reference.step(fields, rate)
-        assert float(found["loss"]) == pytest.approx(loss, rel=2e-4), f"step {number}"
-    assert step.recordings, "nothing was recorded"
+        for step, reference in zip(steps, references, strict=True):
+            rate = reference.part.optimizer.lr * (1 - number / (2 * STEPS))
+            found = step.run({**fields, "learning_rate": rate, "seed": number})
+            loss, _ = reference.step(fields, rate)
+            assert float(found["loss"]) == pytest.approx(loss, rel=2e-4), f"step {number}"
+    assert all(step.recordings for step in steps), "something was not recorded"
 
 
 MIXED = """

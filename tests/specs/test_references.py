@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from references.dcgan import Discriminator, Game, Generator
 from references.vae import BernoulliVAE
 from references.vqvae import VQVAE as VectorQuantised
 from torch import Tensor, nn
 
 from netdsl.codegen.pytorch.module import torch_module
-from netdsl.program import load_file
+from netdsl.program import load_file, load_text
+from netdsl.runtime.data.sets import BatchPart, Dataset, InMemory, load_data
 from netdsl.runtime.drawing import draw
+from netdsl.runtime.engines.choice import open_engine
 from netdsl.runtime.runs.recipes import plan_of
 from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring
 from netdsl.runtime.train import train
@@ -28,7 +32,7 @@ class Fed(nn.Module):
         self.numbers = numbers
 
     def forward(self, x: Tensor) -> Tensor:
-        assert self.numbers.shape == x.shape
+        assert len(self.numbers) == len(x)
         return self.numbers
 
 
@@ -123,3 +127,69 @@ def test_the_digits_of_a_vae_can_be_read(engine: str, tmp_path: Path) -> None:
     made = draw(run.folder, "VAEDigitsSample", count=64, seed=1, engine=engine, device="cpu").outputs["made"]
     assert made.max() > 0.9
     assert made.std(axis=0).mean() > 0.12
+
+
+def players(width: int) -> tuple[Generator, Discriminator]:
+    torch.manual_seed(0)
+    return Generator(100, width), Discriminator(width)
+
+
+def given(module: nn.Module, generator: Generator, discriminator: Discriminator) -> None:
+    """Layers of both are in one order: weights go over by their places."""
+    theirs = {"painter": generator.state_dict(), "critic": discriminator.state_dict()}
+    own = {part: [k for k in module.state_dict() if k.startswith(f"{part}.")] for part in theirs}
+    pairs = [zip(own[part], held.values(), strict=True) for part, held in theirs.items()]
+    module.load_state_dict({key: value.clone() for pair in pairs for key, value in pair})
+
+
+def test_dcgan_is_the_one_of_the_paper() -> None:
+    net = load_file(SPECS / "gan.net").net("DCGAN")
+    module, (generator, discriminator) = torch_module(net, 0).train(), players(64)
+    assert sum(p.numel() for p in generator.parameters()) == 3_576_704
+    assert sum(p.numel() for p in discriminator.parameters()) == 2_765_568
+    given(module, generator, discriminator)
+    image, codes = torch.rand(2, 3, 64, 64) * 2 - 1, torch.randn(2, 100)
+    module.code = Fed(codes)
+    made = module(image)
+    torch.testing.assert_close(made["real"], discriminator(image), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(made["painted"], discriminator(generator(codes)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+def test_dcgan_plays_as_its_reference(engine: str) -> None:
+    """Three turns of both on one fixed batch; the code is a piece of the image, which is the same for all."""
+    text = (SPECS / "gan.net").read_text().replace("noise(normal, [latent])", "flatten -> slice(0, end=latent)")
+    net = load_text(text, "gan.net", {"width": "4"}, {"data": "digits(mean=0.5, std=0.5)"}).net("DCGAN")
+    image = torch.rand(8, 3, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    module, (generator, discriminator) = torch_module(net, 0), players(4)
+    given(module, generator, discriminator)
+    start = {f"model/{key}": value.numpy().copy() for key, value in module.state_dict().items()}
+    split = InMemory({"image": image.numpy(), "label": np.zeros(8, np.int64)})
+    plan, turns = plan_of(net), []
+    player = open_engine(engine, net, plan, Dataset({"train": split, "validation": split}, ()), "cpu")
+    player.begin(start, {}, "these weights")
+    for number in range(3):
+        totals, batch = RunningTotals(), np.arange(8)
+        player.step(player.batches("train", [batch]), [BatchPart(batch, 8, 8)], [0.0002, 0.0002], number, totals)
+        turns.append(totals.means())
+    game = Game(generator, discriminator)
+    for found in turns:
+        hard, easy = game.turn(image, (image.flatten(1)[:, :100],) * 2)
+        assert found["critic.to_tell_apart"] == pytest.approx(hard, rel=1e-4)
+        assert found["painter.to_be_taken_for_real"] == pytest.approx(easy, rel=1e-4)
+    given(module, generator, discriminator)
+    held = player.weights()
+    for key, value in module.named_parameters():
+        assert abs(held[key] - value.detach().numpy()).max() < 1e-4, key
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+def test_the_digits_of_a_gan_can_be_read(engine: str, tmp_path: Path) -> None:
+    """What is painted is as bright, and differs as much, at each pixel as the digits do."""
+    net = load_file(SPECS / "gan.net").net("GANDigits")
+    run = train(net, tmp_path / "run", engine=engine, device="cpu", quiet=True)
+    made = draw(run.folder, "GANDigitsSample", count=1000, seed=1, engine=engine, device="cpu").outputs["made"]
+    real = load_data(plan_of(net).data, net, {}).splits["train"].fetch(np.arange(1000))["image"]
+    assert abs(made.mean(0) - real.mean(0)).mean() < 0.15
+    assert 0.8 < made.std(0).mean() / real.std(0).mean() < 1.2
