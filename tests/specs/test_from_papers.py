@@ -10,7 +10,9 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from references.pointnet import PointNet
 from references.spatial_transformer import SpatialTransformerNet
+from single_op import options
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -32,6 +34,8 @@ class Held(NamedTuple):
     reference: Callable[[], nn.Module]
     carried: Callable[[Weights], Weights]
     shape: tuple[int, ...]
+    weighs: tuple[float, ...] = ()
+    """What the outputs behind the scores are multiplied by, and added to the loss."""
 
     def load(self) -> Net:
         return load_file(SPECS / f"{self.file}.net", self.settings, {"optimizer": "sgd(lr=0.05)"}).net(self.net)
@@ -55,10 +59,54 @@ def transformed(given: Weights) -> Weights:
     return found
 
 
+def seen(ours: str, points: str, whole: str) -> str:
+    """The layers of all points, then those of the whole."""
+    each = (
+        f"{ours}.each_point{i + 1}.{w}={points}.{3 * i + j}"
+        for i in range(3)
+        for j, w in enumerate(("conv1", "batchnorm1"))
+    )
+    last = (
+        f"{ours}.whole{i + 1}.{w}={whole}.{3 * i + j}"
+        for i in range(2)
+        for j, w in enumerate(("linear1", "batchnorm1"))
+    )
+    return " ".join((*each, *last))
+
+
+def of_points(given: Weights) -> Weights:
+    low = " ".join(
+        f"pointnet1.low.each_point{i + 1}.{w}=low.{3 * i + j}"
+        for i in range(2)
+        for j, w in enumerate(("conv1", "batchnorm1"))
+    )
+    both = (("turn", "first"), ("bend", "second"))
+    nets = " ".join(
+        f"{seen(f'pointnet1.{a}.seen1', f'{b}.points', f'{b}.whole')} pointnet1.{a}.linear1={b}.matrix" for a, b in both
+    )
+    found = in_order(f"{low} {nets} {seen('pointnet1.together', 'high', 'whole')} logits=logits")(given)
+    for name, _ in both:
+        bias = found.pop(f"pointnet1.{name}.linear1.bias")
+        size = round(len(bias) ** 0.5)
+        found[f"pointnet1.{name}.change"] = bias.reshape(size, size) - torch.eye(size)
+    return found
+
+
+def told(result: Any) -> list[Tensor]:
+    """The outputs, scores first."""
+    return (
+        list(result.values()) if isinstance(result, dict) else list(result) if isinstance(result, tuple) else [result]
+    )
+
+
 HELD = {
     "spatial_transformer": Held(
         "spatial_transformer", "STCNN", {"filters": "4", "width": "4"},
         lambda: SpatialTransformerNet(filters=4, width=4), transformed, (1, 28, 28),
+    ),
+    "pointnet": Held(
+        "pointnet", "PointNet", {"scale": "4", "classes": "10", "drop": "0"},
+        lambda: PointNet(10, scale=4, drop=0), of_points, (3, 20), (0.001,),
     ),
 }  # fmt: skip
 
@@ -86,9 +134,10 @@ def test_outputs_and_slopes_are_those_of_the_paper(name: str) -> None:
     _, ours, theirs = pair(held)
     x = torch.randn(3, *held.shape, generator=torch.Generator().manual_seed(5), requires_grad=True)
     for training in (False, True):
-        found, wanted = (m.train(training)(x) for m in (ours, theirs))
-        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
-        slopes = [torch.autograd.grad((m(x) ** 2).sum(), x)[0] for m in (ours, theirs)]
+        found, wanted = (told(m.train(training)(x)) for m in (ours, theirs))
+        for a, b in zip(found, wanted, strict=training):
+            torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+        slopes = [torch.autograd.grad((told(m(x))[0] ** 2).sum(), x)[0] for m in (ours, theirs)]
         torch.testing.assert_close(*slopes, rtol=1e-3, atol=1e-5)
     assert sum(p.numel() for p in ours.parameters()) == sum(p.numel() for p in theirs.parameters())
 
@@ -99,10 +148,10 @@ def test_three_steps_on_one_batch_are_those_of_the_reference(name: str) -> None:
     held = HELD[name]
     net, ours, theirs = pair(held)
     random = np.random.default_rng(0)
-    batch: dict[str, Any] = {net.inputs[0].name: random.standard_normal((4, *held.shape)).astype(np.float32)}
-    batch["label"] = random.integers(0, 10, 4)
+    batch: dict[str, Any] = {net.inputs[0].name: random.standard_normal((16, *held.shape)).astype(np.float32)}
+    batch["label"] = random.integers(0, 10, 16)
     step = onnx_step(net, weights={k: v.numpy() for k, v in ours.state_dict().items()}).SerializeToString()
-    session = onnxruntime.InferenceSession(step, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(step, options(), providers=["CPUExecutionProvider"])
     names, state, losses = [o.name for o in session.get_outputs()], dict[str, Any](), [[], []]
     optimizer = torch.optim.SGD(theirs.train().parameters(), lr=0.05)
     for number in range(3):
@@ -110,7 +159,9 @@ def test_three_steps_on_one_batch_are_those_of_the_reference(name: str) -> None:
         out = dict(zip(names, session.run(None, given), strict=True))
         state = {k.removesuffix(NEXT): v for k, v in out.items() if k.endswith(NEXT)}
         optimizer.zero_grad()
-        loss = cross_entropy(theirs(torch.from_numpy(next(iter(batch.values())))), torch.from_numpy(batch["label"]))
+        scores, *others = told(theirs(torch.from_numpy(next(iter(batch.values())))))
+        loss = cross_entropy(scores, torch.from_numpy(batch["label"]))
+        loss = loss + sum(w * o.mean() for w, o in zip(held.weighs, others, strict=True))
         loss.backward()
         optimizer.step()
         losses[0].append(float(out["loss"]))

@@ -126,6 +126,8 @@ KNOWN = [
     Known("vae", "VAESample", 403_284, 402_000, "its half behind the code"),
     Known("vae", "VAEDigits", 19_792, 19_456, "formula: 128 · (64 + 16 + 8 + 64)"),
     Known("vae", "VAEDigitsSample", 9_408, 9_216, "its half behind the code"),
+    Known("pointnet", "PointNet", 3_480_049, 448_025_856, "tests/references; the paper says 3.5M and 440M"),
+    Known("pointnet", "PointNetDigits", 42_507, 252_288, "built of the same"),
     Known("spatial_transformer", "STCNN", 116_696, 2_708_648, "tests/references, and 784 · 4 of the turned grid"),
     Known("spatial_transformer", "STDigits", 9_536, 385_040, "built of the same"),
     Known("vqvae", "VQVAE", 4_877_059, 316_669_952, "module from the paper, tests/references; MACs by formula"),

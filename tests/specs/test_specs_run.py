@@ -89,6 +89,8 @@ SMALL = [
     Small("vae", "VAESample", (("side", 6), ("hidden", 8), ("latent", 4))),
     Small("vae", "VAEDigits", (("hidden", 8),)),
     Small("vae", "VAEDigitsSample", (("hidden", 8),)),
+    Small("pointnet", "PointNet", (("scale", 4),), ((("N", 17),), (("N", 30),))),
+    Small("pointnet", "PointNetDigits", (("scale", 4),)),
     Small("spatial_transformer", "STCNN", (("filters", 4), ("width", 4))),
     Small("spatial_transformer", "STDigits", (("filters", 4), ("width", 4))),
     Small("swin", "SwinDigits", (("width", 16),)),
@@ -476,6 +478,7 @@ def test_lenet_reads_digits(seed: int, tmp_path: Path) -> None:
         ("vit", "ViTDigits", 0.94),
         ("spatial_transformer", "STDigits", 0.94),
         ("swin", "SwinDigits", 0.9),
+        ("pointnet", "PointNetDigits", 0.93),
     ],
 )
 def test_other_nets_read_digits_too(file: str, net: str, wanted: float, tmp_path: Path) -> None:
