@@ -85,6 +85,11 @@ class Domain:
             self._sets[name] = ANY
         return Dim.symbol(name)
 
+    def count(self, name: str) -> Dim:
+        """A size that may be any number whatever else is decided, and is none of the declared symbols."""
+        self._sets.setdefault(name, ANY)
+        return Dim.symbol(name)
+
     def copy(self) -> Domain:
         """A domain that narrows on its own from here."""
         other = Domain()
@@ -176,7 +181,7 @@ class Domain:
         """Small sizes that satisfy everything: the smallest of each symbol that is in no relation."""
         found = self._member([])
         assert found is not None, "a domain is never empty"
-        return found
+        return {s: found[s] for s in self._order}
 
     def holding(self, condition: bool | Condition) -> dict[str, int] | None:
         """The smallest member for which it holds."""
@@ -191,7 +196,8 @@ class Domain:
         chosen: dict[str, int] = {}
         for group in self._groups():
             chosen.update(self._chosen(group, at_least))
-        return self._completed(chosen)
+        found = self._completed(chosen)
+        return {s: found[s] for s in self._order}
 
     def _chosen(self, group: tuple[str, ...], at_least: int) -> dict[str, int]:
         sizes = {s: self._projected(s)[0] for s in group}
@@ -212,7 +218,7 @@ class Domain:
         if isinstance(condition, bool):
             return condition
         for name in condition.symbols:
-            if name not in self._order:
+            if name not in self._order and name not in self._sets:
                 self.declare(name)
         return condition.substitute(self._aliases)
 
@@ -313,7 +319,8 @@ class Domain:
 
     def _completed(self, sizes: Mapping[str, int]) -> dict[str, int]:
         values: dict[str, Extent] = dict(sizes)
-        out = {s: self._aliases[s].substitute(values) if s in self._aliases else sizes[s] for s in self._order}
+        names = dict.fromkeys((*self._order, *sizes))  # counts are among the sizes where they matter
+        out = {s: self._aliases[s].substitute(values) if s in self._aliases else sizes[s] for s in names}
         return {s: v for s, v in out.items() if isinstance(v, int)}
 
     def _preferred(self, symbol: str) -> SizeSet:

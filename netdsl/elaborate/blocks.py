@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import netdsl.elaborate.along as along
+import netdsl.elaborate.batches as batches
 import netdsl.elaborate.core as core
 import netdsl.elaborate.nodes as nodes
 import netdsl.elaborate.parameters as parameters
@@ -195,7 +196,7 @@ def apply(site: Site, layer: BlockLayer, value: Arrows, span: Span) -> Arrows:
         if arrows(value):
             sources.refuse_given(site, layer.definition, layer.text, value, span)
         value = Bundle(sources.measures(site, layer))
-    value, same = over_samples(site, layer.definition, value, span)
+    value, same = over_samples(site, layer.definition, batches.seen(site, layer.definition, value, span), span)
     block = instantiate(site, layer, value, span)
     site.limits.layers = before
     outer = arrows(value)
@@ -375,6 +376,7 @@ def _refuse_count(
 
 def _match_input(site: Site, item: syntax.InputItem, made: Value, span: Span) -> None:
     """A declared shape is a pattern: known names must agree, new names stand for the sizes that come in."""
+    batches.check_order(site, item)
     if item.dims is None:
         return
     if len(item.dims) != made.type.rank or (item.kind is not None and item.kind.id != made.type.dtype):

@@ -57,6 +57,8 @@ class Context:
     """As `rows_seen`, of the inputs of blocks, with how they are called in a message."""
     shared: dict[str, Any] = anew(factory=dict)
     """Layers that stand at the top of the net's file, as the net uses them."""
+    term: str = ""
+    """`loss` or `metric` while such a row of a recipe is built."""
     frozen: int = 0
     """How many `frozen` rows are at work: nothing that is made in one is trained."""
     sets: dict[Span, tuple[str, tuple[Graph, int], tuple[Span, ...]]] = anew(factory=dict)

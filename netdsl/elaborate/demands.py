@@ -25,6 +25,8 @@ class OpenSizes:
     rewrites: dict[Extent, Extent] = anew(factory=dict)
     """Sizes that a join has shown equal to a simpler one."""
     contracts: list[tuple[Condition, Span]] = anew(factory=list)
+    samples: str = ""
+    """What the number of samples is called, where a loss sees the batch: no row may demand anything of it."""
 
     def demand(self, left: Extent, relation: str, right: Extent, demanded: Demanded) -> bool:
         """Hold the domain to a relation. False when it holds for no size that is left (nothing is reported)."""
@@ -32,6 +34,8 @@ class OpenSizes:
         if isinstance(condition, bool):
             return condition
         verdict = self.domain.decide(condition)
+        if verdict is Verdict.SOMETIMES and self.samples in condition.symbols:
+            return False
         if verdict is Verdict.SOMETIMES:
             self.domain.demand(condition, demanded)
             if relation == "==":

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import netdsl.elaborate.batches as batches
 import netdsl.elaborate.core as core
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.elaborate.context import Site
@@ -107,17 +108,21 @@ def _of_block(site: Site, layer: BlockLayer, given: Sequence[Typed]) -> list[Typ
     items = input_items(layer.definition)
     scope = Scope(layer.home)
     for item, type in zip(items, given, strict=False):
-        for dim, size in zip(item.dims or (), type.shape if type else (), strict=False):
+        for dim, size in zip(batches.declared(layer.definition, item), type.shape if type else (), strict=False):
             if isinstance(dim, syntax.Name) and not scope.find(dim.id):
                 scope.bind(dim.id, size, dim.span)
-    return [type or _declared(site.at(scope), item) for item, type in zip(items, given, strict=False)]
+    inner, definition = site.at(scope), layer.definition
+    return [
+        type or _declared(inner, item, batches.declared(definition, item))
+        for item, type in zip(items, given, strict=False)
+    ]
 
 
-def _declared(site: Site, item: syntax.InputItem) -> Typed:
+def _declared(site: Site, item: syntax.InputItem, own: Sequence[syntax.Expr | syntax.SizedSymbol]) -> Typed:
     if item.dims is None:
         return None
     kinds = {k.value: k for k in DType}
-    dims = (dim.name if isinstance(dim, syntax.SizedSymbol) else dim for dim in item.dims)
+    dims = (dim.name if isinstance(dim, syntax.SizedSymbol) else dim for dim in own)
     shape = tuple(core.extent(site, dim) for dim in dims)
     return TensorType(shape, kinds[item.kind.id] if item.kind and item.kind.id in kinds else DType.FLOAT)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import Any
 
+import netdsl.elaborate.batches as batches
 import netdsl.elaborate.core as core
 import netdsl.elaborate.defaults as defaults
 import netdsl.elaborate.layouts as layouts
@@ -21,6 +22,7 @@ from netdsl.elaborate.values import (
     arrows,
 )
 from netdsl.ops.base import Op, RuleError
+from netdsl.ops.loss import Loss
 from netdsl.ops.weighed import WEIGHED
 from netdsl.text.source import Span
 
@@ -56,6 +58,8 @@ def _operation(site: Site, layer: OpLayer, value: Arrows, span: Span) -> Arrows:
     settings = {**defaults.read(site, layer.op), **layer.settings}
     if len(arrows(value)) > 1 and layer.op in WEIGHED:
         layer, settings = weighing.weighed(site, layer, value, settings, span)
+    if issubclass(layer.op, Loss):
+        value = batches.each(site, value, span)
     operands = _operands(site, layer.op, value, span)
     missing = [f.name for f in layer.op.settings() if f.required and f.name not in settings]
     if missing:

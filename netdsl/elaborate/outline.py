@@ -64,6 +64,11 @@ def steps_of(body: syntax.Body) -> syntax.StepsRow | None:
     return None
 
 
+def batch_rows(definition: syntax.Definition) -> list[syntax.InputRow]:
+    """The rows of inputs that see all samples at once."""
+    return [r for r in definition.body.rows if isinstance(r, syntax.InputRow) and r.batch]
+
+
 def given_names(definition: syntax.Definition) -> set[str]:
     """Inputs that every step sees as they are."""
     return {i.name.id for i in _items(definition, given=True)} if definition.keyword == "recurrent" else set()

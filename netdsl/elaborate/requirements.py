@@ -48,7 +48,10 @@ def _impossible(site: Site, requirement: Requirement, op: Op, place: Span) -> No
     says = "for example at {at} one side is {left} and the other {right}"
     notes = counter_example(site, requirement.left, requirement.right, condition, says)
     labels = [*dict.fromkeys(labels)][:4] + culprits(site, condition, place)
-    site.error(requirement.code, message, place, *labels, help=requirement.help, notes=notes)
+    help = requirement.help
+    if not isinstance(condition, bool) and site.sizes.samples in condition.symbols:
+        help = "a batch may have any number of samples, and the last one of an epoch has fewer than the others"
+    site.error(requirement.code, message, place, *labels, help=help, notes=notes)
 
 
 def culprits(site: Site, condition: Condition | bool, place: Span) -> list[Label]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import zip_longest
 from typing import Any
 
+import netdsl.elaborate.batches as batches
 import netdsl.elaborate.core as core
 import netdsl.elaborate.defaults as defaults
 import netdsl.elaborate.labelling as labelling
@@ -27,6 +28,8 @@ from netdsl.text.source import Span
 @core.runs(syntax.InputRow)
 def _input_row(site: Site, row: syntax.InputRow) -> None:
     """Inputs are bound before the first row runs."""
+    if row.batch:
+        batches.check_row(site, row)
     if row.given and site.build.keyword != "recurrent":
         what = "net" if site.build.keyword == "net" else "block"
         message = f"`given` belongs into a `recurrent` block: a {what} has no steps"

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
+import netdsl.elaborate.batches as batches
 from netdsl.dims.tensors import TensorType
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.declarations import declared_row, fill_defaults
@@ -270,7 +271,7 @@ def measure(
     """Add what the rows of losses and metrics say."""
     for row in rows:
         if row.keyword.id in TERMS:
-            with suppress(Failed):  # one bad row does not silence the others
+            with suppress(Failed), batches.within_term(site, row.keyword.id):  # one bad row does not silence the others
                 term_row(site, net, recipe, fields, row)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from math import prod
 from typing import Annotated, ClassVar
 
+from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight
 from netdsl.ops.base import Gradients, Op, Requirement, RuleError, Tape
 from netdsl.ops.declared import Values
@@ -150,6 +151,29 @@ class OutOfBatch(BatchAxis):
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         return {"x": tape(IntoBatch, outgoing[0])}
+
+
+class AllSamples(BatchAxis):
+    """All samples side by side, as one value with an axis for them in front: what a loss reads that sees the batch."""
+
+    size: Text
+    """What the number of samples is called."""
+
+    def result(self) -> TensorType:
+        return TensorType((Dim.symbol(self.size), *self.x.shape), self.x.type.dtype, batched=False)
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(EachSample, outgoing[0])}
+
+
+class EachSample(BatchAxis):
+    """The items of the first axis as samples again."""
+
+    def result(self) -> TensorType:
+        return TensorType(self.x.shape[1:], self.x.type.dtype)
+
+    def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
+        return {"x": tape(AllSamples, outgoing[0], str(self.x.shape[0]))}
 
 
 class PerSample(Op):

@@ -14,6 +14,10 @@ from netdsl.text.tokens import END, ROW_END, SOFT, Token
 
 VALUE_ENDS = frozenset(("NAME", "NUMBER", "STRING", "TRUE", "FALSE", "PREVIOUS", "RPAR", "RSQB", "KIND"))
 ROW_HEADS = SOFT | {"FOR", "IF"}
+PAIRS = (("OUTPUT", "AUX"), ("AUX", "OUTPUT"), ("BATCH", "INPUT"))
+"""Words that begin a row together."""
+NAMING = {"INPUT": 2, "GIVEN": 2, "BATCH": 3}
+"""By the head of a row of inputs, where a shape stands behind the first name."""
 DEFINITIONS = frozenset(("NET", "BLOCK", "RECURRENT"))
 
 
@@ -52,7 +56,7 @@ class LaidRow:
         if isinstance(piece, Braces):
             return "RBRACE"
         if i and piece.kind in ROW_HEADS and piece.kind not in ("FOR", "IF", "ASSERT"):
-            return "NAME" if (self.head.kind, piece.kind) not in (("OUTPUT", "AUX"), ("AUX", "OUTPUT")) else piece.kind
+            return piece.kind if (self.head.kind, piece.kind) in PAIRS else "NAME"
         return "NAME" if self.in_recipe and i == 0 else piece.kind
 
     def text(self, start: int = 0, stop: int | None = None) -> str:
@@ -102,9 +106,9 @@ class LaidRow:
         if self.freezes_param:
             return i == 3
         piece = self.pieces[i]
-        if self.head.kind not in ("INPUT", "GIVEN") or not isinstance(piece, Token) or piece.opener is not self.opener:
+        if self.head.kind not in NAMING or not isinstance(piece, Token) or piece.opener is not self.opener:
             return False
-        return i == 2 or self.kind(i - 2) == "COMMA"
+        return i == NAMING[self.head.kind] or self.kind(i - 2) == "COMMA"
 
     @property
     def freezes_param(self) -> bool:

@@ -194,11 +194,13 @@ class SizedSymbol:
 
 @record
 class InputRow:
-    """`input image [3, H, W]`; `given memory [S, C]` of a recurrent block is there whole at every step."""
+    """`input image [3, H, W]`; `given memory [S, C]` of a recurrent block is there whole at every step, and of a
+    `batch input scores [N, C]` the first axis are the samples."""
 
     span: Span
     items: tuple[InputItem, ...]
     given: bool = False
+    batch: bool = False
 
 
 @record

@@ -36,6 +36,7 @@ STARTS_ITEM: Final = frozenset(["NET", "BLOCK", "RECURRENT", "TRAIN", "USE"])
 STARTS_ROW: Final = STARTS_ITEM | {
     "INPUT",
     "GIVEN",
+    "BATCH",
     "OUTPUT",
     "SHARED",
     "FROZEN",
@@ -54,6 +55,7 @@ VALUED: Final = ("LET", "PARAM", "CONST", "STATE")
 BEFORE: Final = {
     "CONST": SOFT | {"NAME"},
     "GIVEN": SOFT | {"NAME"},
+    "BATCH": frozenset(["INPUT"]),
     "STEPS": frozenset(["ASSIGN"]),
     "FROZEN": SOFT | {"NAME", "PREVIOUS", "NUMBER", "LPAR", "IF", "EACH", "FOR"},
 }

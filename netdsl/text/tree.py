@@ -82,6 +82,9 @@ class TreeBuilder:
     def input(self, span: Span, *items: syntax.InputItem) -> syntax.InputRow:
         return syntax.InputRow(span, items)
 
+    def batch_input(self, span: Span, *items: syntax.InputItem) -> syntax.InputRow:
+        return syntax.InputRow(span, items, batch=True)
+
     def given(self, span: Span, *items: syntax.InputItem) -> syntax.InputRow:
         return syntax.InputRow(span, items, given=True)
 

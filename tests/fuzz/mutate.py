@@ -22,7 +22,7 @@ VALUES = (
 NAMES = (
     "relu", "conv", "linear", "concat", "x", "image", "H", "maxpool", "batchnorm", "flatten", "add", "split", "lstm", "attention",
     "matmul", "crop", "resize", "reshape", "transpose", "slice", "min", "max", "len", "range", "zip", "same", "state", "next", "if",
-    "else", "each", "for", "in", "let", "set", "param", "const", "frozen", "assert", "shared", "output", "aux", "input", "given", "state", "next", "cross_entropy", "accuracy",
+    "else", "each", "for", "in", "let", "set", "param", "const", "frozen", "assert", "shared", "output", "aux", "input", "given", "batch input", "state", "next", "cross_entropy", "accuracy",
     "digits", "shape", "channels", "height", "dropout", "embedding", "one_hot", "argmax", "mean", "last", "max_unpool", "net", "block",
     "recurrent", "train", "use", "std", "self", "forward", "training", "named_modules", "_modules", "torch", "None", "lambda", "class",
     "import", "def", "print", "conv1", "Conv2d", "nn", "Dense", "softmax", "dense", "label", "loss", "metric", "optimizer", "epochs",

@@ -62,6 +62,9 @@ class NodeBuilder:
     def ints(self, *values: int) -> TensorName:
         return self.constant(list(values), "int64")
 
+    def counts_samples(self, size: str) -> None:
+        self.sizes.samples.add(size)
+
     def seed(self) -> tuple[TensorName, int]:
         ledger = self.scope.ledger
         ledger.draws += 1

@@ -54,6 +54,9 @@ class Builder(Protocol):
     def ints(self, *values: int) -> TensorName:
         """A 1-D int64 constant."""
 
+    def counts_samples(self, size: str) -> None:
+        """A size of this name is from here on the number of samples."""
+
     def seed(self) -> tuple[TensorName, int]:
         """The seed of a run, an int64 number that becomes an input, and a number that no other place that draws has."""
 

@@ -33,6 +33,8 @@ class RuntimeSizes:
         self.root = root
         self.given = given
         """The size of every symbol, where a graph is written for those sizes alone."""
+        self.samples: set[str] = set()
+        """What the number of samples is called where it is a size."""
         self.batched = [TensorName(value.name) for value in inputs if value.type.batched]
         self.places = {
             next(iter(size.symbols)): (TensorName(value.name), axis)
@@ -75,6 +77,8 @@ class RuntimeSizes:
 
     def symbol(self, name: str) -> TensorName:
         """The size of the axis that the author gave this symbol to."""
+        if name in self.samples:
+            return self.batch()
         if name not in self.places:
             raise Unsupported(f"no input has an axis of size `{name}`")
         value, axis = self.places[name]

@@ -15,6 +15,7 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.dims import at
+from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Graph, Net, Node, Output, RecipeTerm, Recurrent, restrict, result_types
 from netdsl.graph.phases import of_phase
@@ -93,6 +94,8 @@ class Ranges:
         """The results as values of the flat graph."""
         own = dict(zip(op.operands(), place.operands, strict=True))
         for numbering in op.numberings():
+            if not symbols_of(numbering.count) <= set(self.sizes):
+                continue  # as many classes as there are samples in a batch
             most = at(numbering.count, self.sizes) - 1
             self._add(own[numbering.value], DType.INT, most, numbering.ignore, place.node)
         for value in op.probabilities():

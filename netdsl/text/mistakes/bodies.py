@@ -97,7 +97,7 @@ def _round(m: Mistake) -> str | None:
 
 
 def wrong_bracket(m: Mistake) -> Diagnostic | None:
-    shaped = m.head.kind in ("INPUT", "GIVEN", "PARAM", "CONST", "STATE") and "LSQB" in m.expected
+    shaped = m.head.kind in ("INPUT", "GIVEN", "BATCH", "PARAM", "CONST", "STATE") and "LSQB" in m.expected
     if shaped and m.token.kind in ("LPAR", "LBRACE"):
         return m.say("wrong-bracket", "a shape stands in square brackets", help=f"write `{words(m)} {bracketed(m)}`")
     row = _round(m) if m.token.kind == "LBRACE" else None

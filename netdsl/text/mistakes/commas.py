@@ -15,7 +15,7 @@ from netdsl.text.mistakes.equals import reader
 from netdsl.text.mistakes.mistake import Mistake, line_rest, line_span
 
 NO_PIPELINES = (
-    "INPUT", "GIVEN", "LET", "PARAM", "CONST", "SET", "ASSERT", "STATE", "STEPS", "USE",
+    "INPUT", "GIVEN", "BATCH", "LET", "PARAM", "CONST", "SET", "ASSERT", "STATE", "STEPS", "USE",
     "TRAIN", "NET", "BLOCK", "RECURRENT",
 )  # fmt: skip
 TARGET = r"(?:(?:self\.)?[A-Za-z_]\w*|\(\s*[A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*\s*\))"

@@ -20,7 +20,7 @@ def equals_for_colon(m: Mistake) -> Diagnostic | None:
     """`x = conv(3)` in a body, `lr = 0.1` in a train section, `next h = …`."""
     if m.token.kind != "ASSIGN" or m.last is None or m.last.kind != "NAME":
         return None
-    if m.head.kind in ("INPUT", "GIVEN") and m.row_kinds() == [m.head.kind, "NAME"]:
+    if m.row_kinds() in (["INPUT", "NAME"], ["GIVEN", "NAME"], ["BATCH", "INPUT", "NAME"]):
         shape = line_rest(m, m.token.end)
         return m.say("unexpected-equals", "an input's shape follows its name", help=f"write `{words(m)} {shape}`")
     attribute = m.head.text == "self" and m.row_kinds() == ["NAME", "DOT", "NAME"]
@@ -120,7 +120,7 @@ def colon_for_equals(m: Mistake) -> Diagnostic | None:
         )
     if m.token.kind != "COLON" or m.last is None:
         return None
-    if m.head.kind in ("INPUT", "GIVEN"):
+    if m.head.kind in ("INPUT", "GIVEN", "BATCH"):
         return m.say(
             "unexpected-colon",
             "an input's shape follows its name without a colon",

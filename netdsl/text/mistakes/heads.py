@@ -339,6 +339,7 @@ def named_recipe(m: Mistake) -> Diagnostic | None:
 NAMED = {
     "INPUT": "as in `input image [3, 224, 224]`",
     "GIVEN": "as in `given memory [S, 64]`",
+    "BATCH": "as in `batch input scores [N, classes]`",
     "OUTPUT": "as in `output scores`, or `output mask: conv(2, 1)`",
     "NET": "as in `net LeNet { … }`",
     "BLOCK": "as in `block residual(c) { … }`",

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.ops.value import (
+    AllSamples,
     BatchOfOne,
     ByPhase,
     Constant,
+    EachSample,
     FreeParam,
     IntoBatch,
     OnlyOne,
@@ -44,6 +46,14 @@ def into_batch(op: IntoBatch, inputs: Sequence[TensorName], build: Builder) -> T
 @rules.lowers(OutOfBatch)
 def out_of_batch(op: OutOfBatch, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     return build.node("Reshape", [inputs[0], build.extents(-1, op.x.type.folded[-1], *op.x.shape)])
+
+
+@rules.lowers(AllSamples, EachSample)
+def all_samples(op: AllSamples | EachSample, inputs: Sequence[TensorName], build: Builder) -> TensorName:
+    """The tensor as it is: its first axis are the samples."""
+    if isinstance(op, AllSamples):
+        build.counts_samples(op.size)
+    return build.node("Identity", inputs)
 
 
 @rules.lowers(PerSample)

@@ -4,9 +4,11 @@ from netdsl.codegen.python.spelling import Infix, Spelling
 from netdsl.codegen.pytorch.spelling import rules
 from netdsl.dims.tensors import DType
 from netdsl.ops.value import (
+    AllSamples,
     BatchOfOne,
     ByPhase,
     Constant,
+    EachSample,
     FreeParam,
     IntoBatch,
     OnlyOne,
@@ -35,6 +37,11 @@ def weight_of(op: WeightOf) -> Spelling:
 def batch_of_one(op: BatchOfOne) -> Spelling:
     move = "squeeze" if isinstance(op, OnlyOne) else "unsqueeze"
     return Spelling(call=Infix(f"{{0}}.{move}(0)", tight=True))
+
+
+@rules.lowers(AllSamples, EachSample)
+def all_samples(op: AllSamples | EachSample) -> Spelling:
+    return Spelling(call=Infix("{0}", tight=True))
 
 
 @rules.lowers(IntoBatch)
