@@ -97,6 +97,11 @@ QUICK: dict[str, dict[str, Any]] = {
     "STDigits": {"settings": {"filters": "3", "width": "2", "turn": "0", "shift": "0"}, "optimizer": MOMENTUM, **ASKEW},
     "VQVAE": {"sizes": {"H": 8, "W": 12}, "settings": {"width": "6", "codes": "5"}, "optimizer": ADAM},
     "VQVAEDigits": {"settings": {"width": "6", "codes": "5"}, "optimizer": ADAM},
+    "CaptionDigits": {
+        "settings": {"width": "4", "hidden": "6", "seen": "5"},
+        "optimizer": ADAM,
+        "fewer": {"label": 10},
+    },
     "VAE": {"settings": {"side": "6", "hidden": "12", "latent": "4"}, "unit": True},
     "DCGAN": {"settings": {"width": "2", "latent": "6"}, "data": "digits"},
     "GANDigits": {"settings": {"width": "4", "latent": "6"}},
@@ -196,7 +201,9 @@ def fields_of(net: Net) -> dict[str, TensorType]:
     return {v.name: v.type for v in (*net.inputs, *read)}
 
 
-def batch_of(net: Net, sizes: dict[str, int], number: int, unit: bool = False) -> dict[str, Array]:
+def batch_of(
+    net: Net, sizes: dict[str, int], number: int, unit: bool = False, fewer: dict[str, int] = FEWER
+) -> dict[str, Array]:  # fmt: skip
     """Random samples: every label a class that the net tells apart; pixels from 0 to 1 where they are to be `unit`."""
     random = np.random.default_rng(number)
     ops: list[Any] = [
@@ -209,7 +216,7 @@ def batch_of(net: Net, sizes: dict[str, int], number: int, unit: bool = False) -
         if kind.dtype is DType.FLOAT:
             found[name] = (random.uniform if unit else random.normal)(size=shape).astype(np.float32)
         else:
-            found[name] = random.integers(0, FEWER.get(name, classes), shape)
+            found[name] = random.integers(0, fewer.get(name, classes), shape)
     return found
 
 
@@ -276,7 +283,7 @@ def assert_alike(name: str, case: dict[str, Any], device: str = "cpu") -> None:
     for step in steps:
         step.state = state
     for number in range(STEPS):
-        fields = batch_of(net, sizes, number, "unit" in case)
+        fields = batch_of(net, sizes, number, "unit" in case, case.get("fewer", FEWER))
         for ours, reference in zip(steps, references, strict=True):
             rate = reference.part.optimizer.lr * (1 - number / (2 * STEPS))
             found = ours.step(fields, rate, number)
@@ -292,8 +299,8 @@ def assert_alike(name: str, case: dict[str, Any], device: str = "cpu") -> None:
         np.testing.assert_allclose(state[key], value, rtol=0, atol=1e-3 * largest, err_msg=key)
 
 
-DRAWN = {"VAESample", "VAEDigitsSample", "DCGANSample", "GANDigitsSample"}
-"""Nets that are drawn from: what they have was learned by others."""
+DRAWN = {"VAESample", "VAEDigitsSample", "DCGANSample", "GANDigitsSample", "CaptionDigitsSpeak"}
+"""Nets that draw or speak: what they have was learned by others."""
 
 
 def test_every_net_of_the_specs_is_stepped() -> None:

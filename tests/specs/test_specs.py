@@ -113,6 +113,8 @@ KNOWN = [
     Known("vit", "ViTDigits", 102_218, 1_749_888, "timm VisionTransformer"),
     Known("swin", "SwinT", 28_288_354, 4_490_566_656, "timm swin_tiny_patch4_window7_224"),
     Known("swin", "SwinDigits", 135_414, 3_482_240, "timm SwinTransformer"),
+    Known("show_attend_tell", "CaptionDigits", 37_314, 777_504, "module from the paper, tests/references; formula"),
+    Known("show_attend_tell", "CaptionDigitsSpeak", 37_314, 777_504, "the same weights and steps"),
     Known("gpt", "GPT2", 124_439_808, 136_169_914_368, "transformers GPT2LMHeadModel; pairs that are read"),
     Known("gpt", "GPT2", 354_823_168, None, "transformers: gpt2-medium", (("width", 1024), ("heads", 16), ("depth", 24))),
     Known("gpt", "GPTChars", 112_384, None, "transformers GPT2LMHeadModel"),

@@ -58,7 +58,11 @@ NARROW = (("width", 4),)
 LLAMA = (("vocab", 11), ("width", 16), ("heads", 4), ("kv_heads", 2), ("hidden", 24), ("depth", 2))
 BERT = (("vocab", 11), ("width", 8), ("heads", 2), ("depth", 2))
 HEARD: tuple[Sizes, ...] = ((("F", 13), ("T", 5)), (("F", 22), ("T", 9)))
+CAPTION = (("width", 4), ("hidden", 6), ("seen", 5))
 HIDDEN = (("vocab", 11), ("hidden", 7))
+
+FEW = {"segments": 2, "label": 10}
+"""Inputs that are no words."""
 
 SMALL = [
     Small("perceptron", "Perceptron"),
@@ -98,6 +102,8 @@ SMALL = [
     Small("gan", "DCGANSample", NARROW),
     Small("gan", "GANDigits", NARROW),
     Small("gan", "GANDigitsSample", NARROW),
+    Small("show_attend_tell", "CaptionDigits", CAPTION),
+    Small("show_attend_tell", "CaptionDigitsSpeak", CAPTION),
     Small("gpt", "GPT2", (("vocab", 11), ("width", 8), ("heads", 2), ("depth", 2)), STEPS),
     Small("gpt", "GPTChars", (("vocab", 11), ("width", 8), ("heads", 2), ("depth", 2)), STEPS),
     Small("llama", "Llama2", LLAMA, STEPS),
@@ -177,7 +183,7 @@ def samples(net: Net, sizes: Sizes, batch: int = 2) -> list[Tensor]:
         type = value.type.at(dict(sizes))
         shape = (batch, *map(int, type.shape))
         if type.dtype is DType.INT:
-            most = 2 if value.name == "segments" else net.settings["vocab"]
+            most = FEW.get(value.name) or net.settings["vocab"]
             found.append(torch.randint(most, shape, generator=generator))
         else:
             found.append(torch.randn(shape, generator=generator))
