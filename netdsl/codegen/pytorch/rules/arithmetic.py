@@ -50,9 +50,11 @@ def is_number(value: Value) -> bool:
 
 @rules.lowers(Maximum, Minimum)
 def extreme(op: Maximum | Minimum) -> Spelling:
-    if is_number(op.a) != is_number(op.b):
+    bound = "min" if op.name == "maximum" else "max"
+    if is_number(op.a) and is_number(op.b):
+        return Spelling(call=Made("torch.clamp", (Made("torch.as_tensor", (Operand(0),)),), {bound: Operand(1)}))
+    if is_number(op.a) or is_number(op.b):
         tensor, number = (1, 0) if is_number(op.a) else (0, 1)
-        bound = "min" if op.name == "maximum" else "max"
         return Spelling(call=Made("torch.clamp", (Operand(tensor),), {bound: Operand(number)}))
     return Spelling(call=Made(f"torch.{op.name}", (Operand(0), Operand(1))))
 
