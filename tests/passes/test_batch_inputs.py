@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from test_step import Onnx
 from torch import Tensor
 
+import netdsl
 from netdsl.base.arrays import Array
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
@@ -24,67 +26,31 @@ VECTORS = (
     "net N {\n  input x [5]\n  shared code: linear(4) -> tanh\n  output a: x -> code\n  output b: 2 * x -> code\n}\n"
 )
 MASKS = "net N {\n  input x [2, H, W]\n  output a: conv(3, 3, pad=1)\n}\n"
-CONTRAST = """
-block contrast(temperature = 0.5) {
-  batch input a [N, C], b [N, C]
-  const own int[N] = arange
-  likeness: (a -> normalize, b -> normalize -> transpose) -> matmul
-  (likeness / temperature, own) -> cross_entropy
-}
-"""
+USE = "use std.losses {{ {} }}\n"
 CASES = {
-    "two views": (VECTORS + CONTRAST, "(a, b) -> contrast", lambda o, label: contrast(o["a"], o["b"])),
-    "both ways, in a block that sees the batch": (
-        VECTORS
-        + CONTRAST
+    "contrast": (USE.format("contrast") + VECTORS, "(a, b) -> contrast", lambda o, label: contrast(o["a"], o["b"])),
+    "contrast both ways, in a block that sees the batch": (
+        USE.format("contrast")
+        + VECTORS
         + "block both {\n  batch input a [N, C], b [N, C]\n  ((a, b) -> contrast) + ((b, a) -> contrast(0.25))\n}\n",
         "0.5 * ((a, b) -> both)",
         lambda o, label: 0.5 * (contrast(o["a"], o["b"]) + contrast(o["b"], o["a"], 0.25)),
     ),
     "a spread over the batch": (
-        VECTORS
-        + "block spread {\n  batch input a [N, C]\n  a -> variance(axis=0) -> mean\n}\n",
+        VECTORS + "block spread {\n  batch input a [N, C]\n  a -> variance(axis=0) -> mean\n}\n",
         "(1 - (a -> spread)) + (b -> spread)",
         lambda o, label: 1 - o["a"].var(0, correction=0).mean() + o["b"].var(0, correction=0).mean(),
     ),
-    "dice over the batch": (
-        MASKS
-        + """
-block dice {
-  batch input scores [N, K, H, W], label int[N, H, W]
-  p:    scores -> softmax(axis=1)
-  t:    label -> one_hot(K) -> to(float) -> transpose([0, 3, 1, 2])
-  both: p * t -> sum(axis=[0, 2, 3])
-  each_: p + t -> sum(axis=[0, 2, 3])
-  1 - (2 * both / (each_ + 1) -> mean)
-}
-""",
-        "(a, label) -> dice",
-        lambda o, label: dice(o["a"], label),
+    "dice": (
+        USE.format("dice") + MASKS, "(a, label) -> dice(0.5, ignore=1)", lambda o, label: dice(o["a"], label, 0.5, 1),
     ),
-    "lovasz over the batch": (
-        MASKS
-        + """
-block lovasz {
-  batch input scores [N, K, H, W], label int[N, H, W]
-  p: scores -> softmax(axis=1)
-  parts: each k in range(K) {
-    truth: label == k -> to(float) -> reshape([N * H * W])
-    wrong: truth - (p -> slice(1, start=k, end=k + 1) -> reshape([N * H * W])) -> abs
-    (errors, places): wrong -> sort(descending=true, indices=true)
-    hit:    (truth, places) -> gather
-    all:    truth -> sum
-    both:   all - (hit -> cumsum(axis=0))
-    either: all + (1 - hit -> cumsum(axis=0))
-    index:  1 - both / either
-    before: (0 * all -> unsqueeze(0), index) -> concat -> slice(0, end=N * H * W)
-    errors * (index - before -> detach) -> sum
-  }
-  parts -> stack -> mean
-}
-""",
-        "(a, label) -> lovasz",
-        lambda o, label: lovasz(o["a"], label),
+    "lovasz_softmax": (
+        USE.format("lovasz_softmax") + MASKS, "(a, label) -> lovasz_softmax",
+        lambda o, label: lovasz(o["a"].softmax(1), label),
+    ),
+    "lovasz_softmax without a class": (
+        USE.format("lovasz_softmax") + MASKS, "(a, label) -> lovasz_softmax(ignore=1)",
+        lambda o, label: lovasz(o["a"].softmax(1), label, 1),
     ),
 }  # fmt: skip
 Loss = Callable[[dict[str, Tensor], Tensor], Tensor]
@@ -94,17 +60,19 @@ def contrast(a: Tensor, b: Tensor, temperature: float = 0.5) -> Tensor:
     return F.cross_entropy(F.normalize(a, dim=1) @ F.normalize(b, dim=1).T / temperature, torch.arange(len(a)))
 
 
-def dice(scores: Tensor, label: Tensor) -> Tensor:
-    p, t = scores.softmax(1), F.one_hot(label, 3).permute(0, 3, 1, 2).float()
-    return 1 - (2 * (p * t).sum((0, 2, 3)) / ((p + t).sum((0, 2, 3)) + 1)).mean()
+def dice(scores: Tensor, label: Tensor, smooth: float, ignore: int) -> Tensor:
+    known = (label != ignore)[:, None]
+    p, t = scores.softmax(1) * known, F.one_hot(label, 3).permute(0, 3, 1, 2) * known
+    return 1 - ((2 * (p * t).sum((0, 2, 3)) + smooth) / ((p + t).sum((0, 2, 3)) + smooth)).mean()
 
 
-def lovasz(scores: Tensor, label: Tensor) -> Tensor:
-    """Lovász-softmax with all classes, the samples of a batch as one image (Berman et al., 2018)."""
-    p, found = scores.softmax(1), []
-    for k in range(3):
-        truth = (label == k).float().flatten()
-        errors, places = (truth - p[:, k].flatten()).abs().sort(descending=True)
+def lovasz(p: Tensor, label: Tensor, ignore: int = -100) -> Tensor:
+    """Of the classes that are there, over the pixels of all images that count (Berman et al., 2018, algorithm 1)."""
+    kept, found = label != ignore, []
+    p, label = p.movedim(1, -1)[kept], label[kept]
+    for k in label.unique():
+        truth = (label == k).float()
+        errors, places = (truth - p[:, k]).abs().sort(descending=True)
         hit = truth[places]
         index = 1 - (truth.sum() - hit.cumsum(0)) / (truth.sum() + (1 - hit).cumsum(0))
         index[1:] = index[1:] - index[:-1].clone()
@@ -149,7 +117,39 @@ def test_three_steps_are_those_of_pytorch(name: str) -> None:
 
 
 def test_the_number_of_samples_is_no_size_of_the_net() -> None:
-    net, _ = net_of("lovasz over the batch")
+    net, _ = net_of("lovasz_softmax")
     assert net.symbols == ("H", "W")
-    named = load_text(CASES["dice over the batch"][0].replace("[2, H, W]", "[2, N, W]").replace("1]", "1]"))
+    named = load_text(CASES["dice"][0].replace("[2, H, W]", "[2, N, W]"))
     assert named.net().symbols == ("N", "W")
+
+
+A = [[[0.7, 0.2], [0.1, 0.5]], [[0.2, 0.5], [0.1, 0.3]], [[0.1, 0.3], [0.8, 0.2]]]
+B = [[[0.3, 0.6], [0.25, 0.1]], [[0.3, 0.3], [0.5, 0.2]], [[0.4, 0.1], [0.25, 0.7]]]
+LOGITS = [[[1, 2, 0], [0, -1, 3]], [[0.5, 0, 1], [2, 0, 0]], [[-1, 1, 0], [0, 1, 0]]]
+PUBLISHED = [
+    (np.log([A]), [[[0, 1], [2, 0]]], "", 0.3833333),
+    (np.log([A]), [[[0, 1], [0, 0]]], "", 0.5333333),
+    (np.log([A]), [[[0, 255], [2, 0]]], "(ignore=255)", 0.3),
+    (np.log([A, B]), [[[0, 1], [2, 0]], [[2, 0], [1, 2]]], "", 0.4258333),
+    (np.array([LOGITS]), [[[0, 0, 1], [1, 2, 0]]], "", 0.3243450882),
+    (np.log([A]), [[[255, 255], [255, 255]]], "(ignore=255)", 0.0),
+]
+"""What bermanmaxim/LovaszSoftmax gives, in float64, for scores and labels."""
+
+
+@pytest.mark.parametrize(("scores", "label", "settings", "value"), PUBLISHED)
+def test_lovasz_softmax_is_that_of_its_authors(scores: Array, label: Array, settings: str, value: float) -> None:
+    text = "net N {\n  input x [3, H, W]\n  output a: 1 * x\n}\n"
+    net = load_text(
+        f"{USE.format('lovasz_softmax')}{text}train N {{\n  loss (a, label) -> lovasz_softmax{settings}\n}}\n"
+    )
+    scoring = Scoring(net.net(), net.net().recipe.losses, [])
+    given = {"x": torch.tensor(scores).float(), "a": torch.tensor(scores).float(), "label": torch.tensor(label)}
+    (found,) = scoring.loss(RunningTotals(), given, True).values()
+    assert found.item() == pytest.approx(value, abs=1e-6)
+
+
+def test_every_loss_of_the_library_is_held_against_another() -> None:
+    lines = (Path(netdsl.__file__).parent / "stdlib" / "losses.net").read_text().splitlines()
+    blocks = {line.split()[1].partition("(")[0] for line in lines if line.startswith("block ")}
+    assert blocks - {"lovasz"} == {word for word in blocks if f"use std.losses {{ {word} }}" in str(CASES)}

@@ -326,6 +326,7 @@ def test_every_block_is_used_here() -> None:
     blocks = {
         (path.stem, line.split()[1].partition("(")[0])
         for path in FILES
+        if path.stem != "losses"  # of `train` sections: tests/passes/test_batch_inputs.py
         for line in path.read_text(encoding="utf-8").splitlines()
         if line.startswith("block ")
     }
