@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import ChainMap
+from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 
 from netdsl.base.record import record
 from netdsl.dims.tensors import Value
@@ -61,9 +63,8 @@ KEEPING = frozenset({
 
 def warn_of_activations(site: Site, net: Net, term: Graph, span: Span) -> None:
     """Say where a loss of a row reads what it cannot mean, through the row and the net that made it."""
-    makers: dict[Value, Node] = {}
-    stands: dict[Value, Value] = {}
-    _trace(net, makers, stands)
+    of_net = _traced(net)
+    makers, stands = ChainMap[Value, Node]({}, of_net[0]), ChainMap[Value, Value]({}, of_net[1])
     outputs = {o.name: o.value for o in net.outputs}
     stands.update((value, outputs[value.name]) for value in term.inputs if value.name in outputs)
     _trace(term, makers, stands)
@@ -74,7 +75,16 @@ def warn_of_activations(site: Site, net: Net, term: Graph, span: Span) -> None:
             _warn(site, node, found, expected, span)
 
 
-def _trace(graph: Graph, makers: dict[Value, Node], stands: dict[Value, Value]) -> None:
+@lru_cache(maxsize=1)
+def _traced(net: Net) -> tuple[dict[Value, Node], dict[Value, Value]]:
+    """Of a net with many losses this is worked out once."""
+    makers: dict[Value, Node] = {}
+    stands: dict[Value, Value] = {}
+    _trace(net, makers, stands)
+    return makers, stands
+
+
+def _trace(graph: Graph, makers: MutableMapping[Value, Node], stands: MutableMapping[Value, Value]) -> None:
     """Which operation makes each value, and what else a value stands for: blocks are looked through."""
     for node in graph.nodes:
         if isinstance(node.op, Block):

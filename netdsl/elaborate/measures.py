@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import netdsl.elaborate.core as core
@@ -202,9 +203,10 @@ def _words(site: Site, expr: Any) -> bool:
     return isinstance(expr, syntax.Attribute) or (isinstance(expr, syntax.Literal) and isinstance(expr.value, str))
 
 
-def rows_of(net: Net) -> set[str]:
+@lru_cache(maxsize=1)
+def rows_of(net: Net) -> frozenset[str]:
     """The names of its rows."""
-    return {node.name for node in net.nodes} | {v.name for node in net.nodes for v in node.results}
+    return frozenset({node.name for node in net.nodes} | {v.name for node in net.nodes for v in node.results})
 
 
 def _free_names(expr: Any) -> list[syntax.Name]:

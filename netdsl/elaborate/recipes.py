@@ -84,7 +84,7 @@ def _resolve(
     fields = fields_of(site, net, recipe, declared, section.net.span) if known else None
     if fields is not None:
         turns.measure(site, net, recipe, fields, rows)
-    turns.resolve(site, section, net, recipe, fields)
+    turns.resolve(site, section, net, recipe, fields, broken)
     if fields is not None and recipe.data is not None:
         check_classes(site, net, recipe, next((r.value.span for r in declared if r.keyword.id == "data"), None))
     if not damaged and not section.parts:

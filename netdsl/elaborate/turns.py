@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import NoReturn
 
 import netdsl.elaborate.batches as batches
@@ -47,15 +48,18 @@ def of_the_recipe(site: Site, section: syntax.Train, rows: Sequence[syntax.Recip
 
 
 def resolve(
-    site: Site, section: syntax.Train, net: Net, recipe: Recipe, fields: dict[str, TensorType] | None
+    site: Site, section: syntax.Train, net: Net, recipe: Recipe, fields: dict[str, TensorType] | None, broken: bool
 ) -> None:  # fmt: skip
-    """Add the parts of a section to its recipe; without `fields` nothing is known of what losses read."""
+    """Add the parts of a section to its recipe; without `fields` nothing is known of what losses read.
+
+    Of a `broken` net rows may be missing: what parts say of them is not looked at.
+    """
     if len(section.parts) > MOST:
         message = f"a recipe has more than {MOST} parts"
         site.error("file-too-long", message, section.parts[MOST].name.span, help="move more weights in each of them")
     if not section.parts:
         return
-    movable = Movable(net)
+    movable = _movable(net, broken)
     seen: dict[str, Span] = {}
     moved: dict[str, syntax.RecipePart] = {}
     for written in section.parts:
@@ -90,6 +94,8 @@ def _part(
     moves = None
     for row in rows:
         with suppress(Failed):
+            if row.keyword.id == MOVES and movable.broken:
+                continue
             if row.keyword.id == MOVES:
                 moves = _moves(site, row, movable)
             elif row.keyword.id not in TERMS:
@@ -145,14 +151,14 @@ def _declared(
 class Movable:
     """The weights of a net that can be learned, by the rows that own them, and by the paths inside those."""
 
-    def __init__(self, net: Net) -> None:
+    def __init__(self, net: Net, broken: bool) -> None:
         self.net = net
+        self.broken = broken
         self.trained: dict[str, list[str]] = {}
         """The keys of trained weights by path: `critic`, `critic.conv1`, and the key itself."""
         self.frozen: set[str] = set()
         for key, weight in net.weights():
-            words = key.split(".")
-            for path in (".".join(words[:n]) for n in range(1, len(words) + 1)) if not weight.buffer else ():
+            for path in paths(key) if not weight.buffer else ():
                 if weight.trainable:
                     self.trained.setdefault(path, []).append(key)
                 else:
@@ -186,6 +192,12 @@ class Movable:
         site.error("unknown-name", f"`{self.net.name}` has no row `{path}`", span, help=help)
 
 
+@lru_cache(maxsize=1)
+def _movable(net: Net, broken: bool) -> Movable:
+    """Of a net with many recipes this is worked out once."""
+    return Movable(net, broken)
+
+
 def _moves(site: Site, row: syntax.RecipeRow, movable: Movable) -> frozenset[str]:
     """The keys of the weights that a `moves` row names by their rows."""
     keys: dict[str, Span] = {}
@@ -206,6 +218,12 @@ def _moves(site: Site, row: syntax.RecipeRow, movable: Movable) -> frozenset[str
     if not keys:
         raise Failed
     return frozenset(keys)
+
+
+def paths(key: str) -> list[str]:
+    """`critic`, `critic.conv1` and `critic.conv1.weight`."""
+    words = key.split(".")
+    return [".".join(words[:n]) for n in range(1, len(words) + 1)]
 
 
 def _path(item: object) -> str | None:
@@ -249,17 +267,21 @@ def _warn_of_rest(site: Site, section: syntax.Train, movable: Movable, moved: Co
 
 def _require_way(site: Site, written: syntax.RecipePart, net: Net, part: Part) -> None:
     """Some way must lead from what a part moves to what its losses read, past no `detach`."""
-    read = {v.name for term in part.losses for v in term.graph.inputs}
-    wanted = {o.value for o in net.outputs if o.name in read}
-    heads = {node for node in net.nodes if node.kind == "detach"}
-    nodes = leading_to([n for n in net.nodes if n not in heads], wanted)
-    keys = part.moves or ()
-    if any(k == n.owner.name or k.startswith(f"{n.owner.name}.") for n in nodes for k in keys):
+    behind = _behind(net, frozenset(v.name for term in part.losses for v in term.graph.inputs))
+    if any(path in behind for key in part.moves or () for path in paths(key)):
         return
     message = f"no loss of the part `{part.name}` depends on what it moves"
     help = "let its `loss` read an output behind these rows, before any `detach`"
     label = Label(_moving(written), "moved here")
     site.errors.report("nothing-to-learn", message, part.losses[0].span, label, help=help)
+
+
+@lru_cache(maxsize=8)
+def _behind(net: Net, read: frozenset[str]) -> frozenset[str]:
+    """The rows that some outputs come from, past no `detach`."""
+    wanted = {o.value for o in net.outputs if o.name in read}
+    nodes = leading_to([n for n in net.nodes if n.kind != "detach"], wanted)
+    return frozenset(n.owner.name for n in nodes)
 
 
 # ---------------------------------------------------------------- rows, of a recipe or a part

@@ -242,8 +242,9 @@ class Trainer:
             return
         self.engine.score(self.engine.batches("validation", cut(validation, self.plan.batch)[:1]), totals)
         found = self.terms.result(totals)
-        shown = "".join(f", {name} {value:.4f}" for name, value in found["metrics"].items())
-        self.reporter.head([f"validation, one batch: loss {found['loss']:.4f}{shown}"])
+        each = by_part(found["losses"], self.plan.parts) or {"loss": found["loss"]}
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in (each | found["metrics"]).items())
+        self.reporter.head([f"validation, one batch: {shown}"])
 
     # ------------------------------------------------------------ the loop
 
