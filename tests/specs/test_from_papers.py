@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from references.moe import SparseExperts
 from references.pointnet import PointNet
 from references.spatial_transformer import SpatialTransformerNet
 from single_op import options
@@ -142,14 +143,10 @@ def test_outputs_and_slopes_are_those_of_the_paper(name: str) -> None:
     assert sum(p.numel() for p in ours.parameters()) == sum(p.numel() for p in theirs.parameters())
 
 
-@pytest.mark.parametrize("name", HELD)
-def test_three_steps_on_one_batch_are_those_of_the_reference(name: str) -> None:
-    """PyTorch trains the reference, onnxruntime the emitted step."""
-    held = HELD[name]
-    net, ours, theirs = pair(held)
-    random = np.random.default_rng(0)
-    batch: dict[str, Any] = {net.inputs[0].name: random.standard_normal((16, *held.shape)).astype(np.float32)}
-    batch["label"] = random.integers(0, 10, 16)
+def follow(
+    net: Net, ours: nn.Module, theirs: nn.Module, batch: dict[str, Any], weighs: Sequence[float]
+) -> dict[str, Any]:
+    """Three steps on one batch, the net's by onnxruntime and those of `theirs` by PyTorch; the net's weights then."""
     step = onnx_step(net, weights={k: v.numpy() for k, v in ours.state_dict().items()}).SerializeToString()
     session = onnxruntime.InferenceSession(step, options(), providers=["CPUExecutionProvider"])
     names, state, losses = [o.name for o in session.get_outputs()], dict[str, Any](), [[], []]
@@ -160,12 +157,76 @@ def test_three_steps_on_one_batch_are_those_of_the_reference(name: str) -> None:
         state = {k.removesuffix(NEXT): v for k, v in out.items() if k.endswith(NEXT)}
         optimizer.zero_grad()
         scores, *others = told(theirs(torch.from_numpy(next(iter(batch.values())))))
-        loss = cross_entropy(scores, torch.from_numpy(batch["label"]))
-        loss = loss + sum(w * o.mean() for w, o in zip(held.weighs, others, strict=True))
+        label = torch.from_numpy(batch["label"])
+        loss = cross_entropy(scores.flatten(0, -2), label.flatten())
+        loss = loss + sum(w * o.mean() for w, o in zip(weighs, others, strict=True))
         loss.backward()
         optimizer.step()
         losses[0].append(float(out["loss"]))
         losses[1].append(float(loss.detach()))
     np.testing.assert_allclose(*losses, rtol=1e-4)
+    return state
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_three_steps_on_one_batch_are_those_of_the_reference(name: str) -> None:
+    """PyTorch trains the reference, onnxruntime the emitted step."""
+    held = HELD[name]
+    net, ours, theirs = pair(held)
+    random = np.random.default_rng(0)
+    batch: dict[str, Any] = {net.inputs[0].name: random.standard_normal((16, *held.shape)).astype(np.float32)}
+    batch["label"] = random.integers(0, 10, 16)
+    state = follow(net, ours, theirs, batch, held.weighs)
     for key, value in held.carried(dict(theirs.state_dict())).items():
         np.testing.assert_allclose(state.get(key, value), value.detach(), rtol=1e-3, atol=1e-5, err_msg=key)
+
+
+# ---------------------------------------------------------------- a mixture of experts
+
+ROUTED = {"vocab": "11", "width": "16", "hidden": "12", "depth": "2", "room": "9"}
+
+
+def mixture(name: str, room: int) -> tuple[Net, nn.Module]:
+    recipe = {"optimizer": "sgd(lr=0.05)", "clip": "none"}
+    net = load_file(
+        SPECS / "moe.net", {**ROUTED, "room": str(room), "heads": "4", "count": "4", "kv_heads": "2"}, recipe
+    ).net(name)
+    return net, disturbed(torch_module(net, seed=1))
+
+
+def test_with_room_for_all_experts_leave_nothing_out() -> None:
+    _, module = mixture("Mixtral", 9)
+    ours: Any = module.get_submodule("layers1.layer1.experts1")
+    theirs = SparseExperts(16, 12, 4, 2)
+    names = " ".join(
+        f"parts.told{i or ''}.{a}=experts.{i}.{b}"
+        for i in range(4)
+        for a, b in (("gate", "gate"), ("up", "up"), ("linear1", "down"))
+    )
+    ours.load_state_dict(in_order(f"chances=router {names}")(dict(theirs.state_dict())))
+    x = torch.randn(3, 9, 16, generator=torch.Generator().manual_seed(5))
+    made, likely, taken = ours(x)
+    torch.testing.assert_close(made, theirs(x), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(likely.sum(1), torch.ones(3))
+    torch.testing.assert_close(taken.sum(1), 2 * torch.ones(3))
+
+
+def test_an_expert_without_room_reads_those_that_favour_it_most() -> None:
+    (_, whole), (_, short) = mixture("Mixtral", 9), mixture("Mixtral", 3)
+    short.load_state_dict(whole.state_dict())
+    experts: list[Any] = [m.get_submodule("layers1.layer1.experts1") for m in (whole, short)]
+    x = torch.randn(3, 9, 16, generator=torch.Generator().manual_seed(5))
+    (all_of_it, *_), (some, *_) = (module(x) for module in experts)
+    same = torch.isclose(all_of_it, some, atol=1e-6).all(2)
+    assert 0 < int(same.sum()) < same.numel()
+
+
+def test_three_steps_of_a_mixture_are_those_of_both_engines() -> None:
+    net, module = mixture("MixtralChars", 6)
+    random = np.random.default_rng(0)
+    batch = {"tokens": random.integers(0, 11, (4, 9)), "label": random.integers(0, 11, (4, 9))}
+    other = torch_module(net, seed=2)
+    other.load_state_dict(module.state_dict())
+    state = follow(net, module, other, batch, (0.01,))
+    for key, value in other.state_dict().items():
+        np.testing.assert_allclose(state.get(key, value), value, rtol=1e-3, atol=1e-5, err_msg=key)

@@ -120,6 +120,8 @@ KNOWN = [
     Known("gpt", "GPTChars", 112_384, None, "transformers GPT2LMHeadModel"),
     Known("llama", "Llama2", 6_738_415_616, 29_262_149_058_560, "transformers LlamaForCausalLM; MACs by formula"),
     Known("llama", "Llama32", 1_235_814_400, 5_611_508_989_952, "transformers LlamaForCausalLM; MACs by formula"),
+    Known("moe", "Mixtral", 46_702_792_704, 54_417_772_511_232, "transformers MixtralForCausalLM; MACs by formula"),
+    Known("moe", "MixtralChars", 189_248, 4_739_072, "formula"),
     Known("llama", "LlamaChars", 100_672, None, "transformers LlamaForCausalLM"),
     Known("bert", "BERT", 109_514_298, 60_622_110_720, "transformers BertForMaskedLM; MACs by formula"),
     Known("bert", "BERTClassifier", 109_483_778, 48_318_973_440, "transformers BertForSequenceClassification; formula"),

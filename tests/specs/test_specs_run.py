@@ -106,6 +106,8 @@ SMALL = [
     Small("show_attend_tell", "CaptionDigitsSpeak", CAPTION),
     Small("gpt", "GPT2", (("vocab", 11), ("width", 8), ("heads", 2), ("depth", 2)), STEPS),
     Small("gpt", "GPTChars", (("vocab", 11), ("width", 8), ("heads", 2), ("depth", 2)), STEPS),
+    Small("moe", "Mixtral", (*LLAMA, ("count", 4), ("room", 4)), STEPS),
+    Small("moe", "MixtralChars", (*LLAMA, ("count", 4), ("room", 4)), STEPS),
     Small("llama", "Llama2", LLAMA, STEPS),
     Small("llama", "Llama32", LLAMA, STEPS),
     Small("llama", "LlamaChars", LLAMA, STEPS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netdsl.codegen.python.authored import parts_of
 from netdsl.codegen.python.steps import ForwardCall
 from netdsl.codegen.python.uses import BlockUse
 from netdsl.graph import Block, Node
@@ -12,7 +13,7 @@ RESHAPING = ("flatten", "reshape", "transpose")
 
 def bundle_names(use: BlockUse, node: Node) -> list[str]:
     """The names that a row gives to the results of its last layer: `(keep, where): maxpool(2, indices=true)`."""
-    for row in use.definition.body.rows if use.definition else ():
+    for row in parts_of(use.definition.body) if use.definition else ():
         if isinstance(row, syntax.LayerRow) and row.bundle and len(row.names) == len(node.results):
             if row.pipeline.span.source is node.span.source and row.pipeline.span.end == node.span.end:
                 return [n.id for n in row.names]
