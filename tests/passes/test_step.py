@@ -71,6 +71,8 @@ BERT = {**GPT, "drop": "0"}
 WHISPER = {**GPT, "bands": "4", "depth": "1"}
 ASKEW = {"change": ("param change [2, 3] = zeros", "param change [2, 3] = normal(0.1)")}
 """What is read right at a pixel has a slope to either side, and rounding says to which."""
+T5 = {**BERT, "size": "6", "hidden": "12"}
+MAMBA = {"vocab": "96", "width": "16", "state": "3", "rank": "2", "depth": "2"}
 QUICK: dict[str, dict[str, Any]] = {
     "LeNet": {},
     "MLP": {"optimizer": "adagrad(lr=0.02, lr_decay=0.1)"},
@@ -111,6 +113,8 @@ QUICK: dict[str, dict[str, Any]] = {
     "GPTChars": {"sizes": {"T": 9}, "settings": GPT, "optimizer": ADAMW, "data": 'text("nowhere")'},
     "GPT2": {"sizes": {"T": 9}, "settings": GPT, "optimizer": ADAM, "data": 'text("nowhere")', "accumulate": "1"},
     "LlamaChars": {"sizes": {"T": 9}, "settings": LLAMA, "optimizer": ADAMW, "data": 'text("nowhere")'},
+    "T5Chars": {"sizes": {"T": 40}, "settings": T5, "optimizer": ADAMW, "data": 'text("nowhere")'},
+    "MambaChars": {"sizes": {"T": 6}, "settings": MAMBA, "optimizer": ADAMW, "data": 'text("nowhere")'},
     "BERTChars": {"sizes": {"T": 9}, "settings": BERT, "optimizer": ADAMW, "data": 'text("nowhere")'},
     "WhisperChars": {
         "sizes": {"T": 9},
@@ -144,6 +148,8 @@ SLOW: dict[str, dict[str, Any]] = {
     "ConvNeXtT": {"sizes": {"H": 64, "W": 64}, **OURS, **CLIPPED},
     "Llama2": {"sizes": {"T": 9}, "settings": LLAMA, "optimizer": ADAMW, "data": 'text("nowhere")', "accumulate": "1"},
     "Llama32": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": LLAMA, "optimizer": ADAM},
+    "T5Small": {"sizes": {"S": 7, "T": 9}, "settings": T5, "optimizer": ADAM, "accumulate": "1"},
+    "Mamba130M": {"sizes": {"T": 6}, "settings": MAMBA, "optimizer": ADAM, "accumulate": "1"},
     "BERT": {"sizes": {"T": 9}, "settings": BERT, "optimizer": ADAMW, "accumulate": "1"},
     "BERTClassifier": {"sizes": {"T": 9}, "settings": BERT, "optimizer": ADAM},
     "PointNet": {"sizes": {"N": 12}, "settings": {"scale": "2", "drop": "0"}, **CLIPPED},
@@ -209,7 +215,7 @@ def batch_of(
     ops: list[Any] = [
         node.op for term in recipe_of(net).losses for node in term.graph.nodes if hasattr(node.op, "along")
     ]
-    classes = max(2, int(ops[0].x.shape[ops[0].along])) if ops else 2
+    classes = max(2, int(ops[-1].x.shape[ops[-1].along])) if ops else 2
     found: dict[str, Array] = {}
     for name, kind in fields_of(net).items():
         shape = (BATCH, *(at(d, sizes) for d in kind.shape))

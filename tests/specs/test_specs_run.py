@@ -57,6 +57,9 @@ PADDED = images((16, 48), (64, 32))
 NARROW = (("width", 4),)
 LLAMA = (("vocab", 11), ("width", 16), ("heads", 4), ("kv_heads", 2), ("hidden", 24), ("depth", 2))
 BERT = (("vocab", 11), ("width", 8), ("heads", 2), ("depth", 2))
+T5 = (*BERT, ("size", 6), ("hidden", 12))
+PAIRS: tuple[Sizes, ...] = ((("S", 5), ("T", 3)), (("S", 4), ("T", 9)))
+MAMBA = (("vocab", 11), ("width", 8), ("state", 3), ("rank", 2), ("depth", 2))
 HEARD: tuple[Sizes, ...] = ((("F", 13), ("T", 5)), (("F", 22), ("T", 9)))
 CAPTION = (("width", 4), ("hidden", 6), ("seen", 5))
 HIDDEN = (("vocab", 11), ("hidden", 7))
@@ -111,6 +114,10 @@ SMALL = [
     Small("llama", "Llama2", LLAMA, STEPS),
     Small("llama", "Llama32", LLAMA, STEPS),
     Small("llama", "LlamaChars", LLAMA, STEPS),
+    Small("mamba", "Mamba130M", MAMBA, STEPS),
+    Small("mamba", "MambaChars", MAMBA, STEPS),
+    Small("t5", "T5Small", T5, PAIRS),
+    Small("t5", "T5Chars", (*T5, ("first", 3)), STEPS),
     Small("bert", "BERT", BERT, STEPS),
     Small("bert", "BERTClassifier", BERT, STEPS),
     Small("bert", "BERTChars", BERT, STEPS),
