@@ -622,6 +622,15 @@ net N(depth = 3, more = 2) {
     assert "getattr" not in Emitted(load_text(text.replace("START", "x").replace("near)", "_ + near)"))).source
 
 
+@pytest.mark.parametrize("few", [1, 2, 4])
+def test_heads_of_keys_are_an_argument(few: int) -> None:
+    """As many as queries have, or fewer: the source says the same."""
+    settings = {"vocab": "11", "width": "16", "heads": "4", "kv_heads": str(few), "hidden": "8"}
+    source = Emitted(program.load_file(SPECS / "llama.net", settings).net()).source
+    assert "self.k = Apart(x_features, kv_heads, x_features // heads)" in source
+    assert "enable_gqa=True" in source
+
+
 def test_branches_that_a_setting_counts_are_a_loop() -> None:
     source = Emitted(load_text(MIXTURE)).source
     assert "        for i in range(count):\n" in source

@@ -367,10 +367,10 @@ class ForwardWriter:
 
     def _is_passing(self, value: Value, step: ForwardCall, index: int) -> bool:
         """Whether a value only goes on to the next line, and is no side of a join that has a name."""
-        gathering = index + 1 < len(self.steps) and self.steps[index + 1].branches
-        if value in self.results or self._is_branch(step, index) or gathering:
+        following = self.steps[index + 1] if index + 1 < len(self.steps) else None
+        if value in self.results or self._is_branch(step, index) or (following and following.branches):
             return False
-        return unnamed(step) or index + 1 >= len(self.steps) or len(self.steps[index + 1].inputs) == 1
+        return unnamed(step) or not following or following.loop is not None or len(following.inputs) == 1
 
     def _is_branch(self, step: ForwardCall, index: int) -> bool:
         """Whether it is the end of one branch of a bundle: these are all called alike."""

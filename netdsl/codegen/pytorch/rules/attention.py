@@ -14,11 +14,18 @@ def attention(op: Attention) -> Spelling:
     later = op.causal and not plain
     keywords = {
         **({"attn_mask": _mask(op, later)} if later or op.bias is not None else {}),
-        **unlike(is_causal=(op.causal and plain, False), scale=(op.scale, None), enable_gqa=(op.groups > 1, False)),
+        **unlike(is_causal=(op.causal and plain, False), scale=(op.scale, None), enable_gqa=(_is_grouped(op), False)),
     }
     operands = (Operand(0), Operand(1), Operand(2))
     call = Made("F.scaled_dot_product_attention", operands, keywords)
     return Spelling(call=call, support=("may_read",) if later else ())
+
+
+def _is_grouped(op: Attention) -> bool:
+    """Whether heads of queries share one of keys, or are as many only by chance of their names' numbers."""
+    terms = [term_of(x.shape[-3]) if x.type.rank > 2 else None for x in (op.q, op.k, op.v)]
+    named = all(term and term.names() for term in terms)
+    return op.groups > 1 or (named and terms[0] != terms[1] == terms[2])
 
 
 def _mask(op: Attention, later: bool) -> Operand | Infix:
