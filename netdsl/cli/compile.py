@@ -56,6 +56,9 @@ def run(given: Namespace) -> None:
     opened = open_net(given, trained=target.trains)
     net = opened.say()
     files = target.files(net, given.output) if given.output is not None else [None]
+    if len(files) > 1 and given.output.exists() and not given.output.is_file():
+        message = "is no file that others could be beside, and each part of the recipe is one"
+        given.parser.error(f"{given.output} {message}: name it as in -o step{target.ending}")
     for file in files:
         keep_apart(file, [*read_by(opened.program), *filter(None, [given.weights])], target.ending)
     _write(target, net, given)

@@ -24,9 +24,13 @@ from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.python.text import WIDTH
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.codegen.pytorch.source import torch_source
+from netdsl.elaborate.turns import Movable
 from netdsl.graph import Net
+from netdsl.passes.pipeline import training_step
+from netdsl.passes.step import part_of
 from netdsl.runtime.parity import parity
 from netdsl.surface import load_text
+from netdsl.text.diagnostics import NetError
 from netdsl.text.formatter import formatted
 from netdsl.text.source import Source
 
@@ -69,6 +73,63 @@ def test_three_steps_on_both_engines(seeds: range) -> None:
         for key, value in module.state_dict().items():
             got = ours.state.get(key, start[key])  # what is frozen or read by nothing is not carried
             np.testing.assert_allclose(got, value, rtol=0, atol=2e-3, err_msg=f"seed {seed}, {key}")
+
+
+PARTS = """
+train Drawn {{
+  part odd {{ moves ({}); loss (y, label) -> cross_entropy; optimizer adam(lr=0.01, eps=0.001) }}
+  part even {{ moves ({}); loss (y, label) -> cross_entropy; optimizer sgd(lr=0.01, momentum=0.9) }}
+}}
+"""
+
+
+@pytest.mark.parametrize("seeds", [pytest.param(range(4), id="few"), *HUNDREDS])
+def test_rows_by_turns_on_both_engines(seeds: range) -> None:
+    """Every other row is moved by a part of its own."""
+    made = [net for seed in seeds if (net := in_parts(Drawing(seed).text())) is not None]
+    assert len(made) > len(seeds) / 2
+    for net in made:
+        module = torch_module(net, 0).train()
+        start, state = {k: v.numpy().copy() for k, v in module.state_dict().items()}, dict[str, Array]()
+        steps = [Onnx(onnx_step(net, weights=start, part=part)) for part in ("odd", "even")]
+        fields = batch_of(net, 0)
+        for number, loss in enumerate(taking_turns(net, module, fields)):
+            steps[number % 2].state = state
+            found = steps[number % 2].step(fields, RATE, number)
+            assert float(found["loss"]) == pytest.approx(loss, rel=2e-3), f"{net}, turn {number}"
+        for key, value in module.state_dict().items():
+            np.testing.assert_allclose(state.get(key, start[key]), value, rtol=0, atol=2e-3, err_msg=f"{net}, {key}")
+
+
+def in_parts(text: str) -> Net | None:
+    """A drawn net whose rows are moved by turns; None where what some of them move is not learned."""
+    net = load_text(text)
+    owners = Movable(net, broken=False).owners
+    if len(owners) < 2:
+        return None
+    try:
+        net = load_text(text + PARTS.format(", ".join(owners[::2]), ", ".join(owners[1::2])))
+        assert not any(fault.code != "nothing-to-learn" for fault in net.faults), net.faults
+        for part in ("odd", "even"):
+            training_step(net, part=part_of(net, part))
+    except NetError:
+        return None
+    return net
+
+
+def taking_turns(net: Net, module: torch.nn.Module, fields: dict[str, Array]) -> Iterator[float]:
+    """What PyTorch says of three turns of each part: a fresh forward pass for each, and what it does not move stays."""
+    assert net.recipe is not None
+    named = dict(module.named_parameters())
+    moved = [[p for k, p in named.items() if k in (part.moves or ())] for part in net.recipe.parts]
+    optimizers = [torch.optim.Adam(moved[0], lr=RATE, eps=1e-3), torch.optim.SGD(moved[1], lr=RATE, momentum=0.9)]
+    x, label = (torch.from_numpy(fields[name]) for name in ("x", "label"))
+    for number in range(6):
+        loss = F.cross_entropy(module(x).flatten(0, 1), label.flatten())
+        module.zero_grad()
+        loss.backward()
+        optimizers[number % 2].step()
+        yield loss.item()
 
 
 def test_a_size_that_a_row_below_its_input_settles() -> None:

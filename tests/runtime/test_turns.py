@@ -146,6 +146,30 @@ def _stop(row: Any) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_run_goes_on_from_within_an_epoch(engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = TEXT.replace("batch 480", "batch 240").replace("-> leaky_relu(0.2)", "-> dropout(0.3)")
+    run(gan(text), tmp_path / "whole", engine)
+    whole_step, done = Trainer._step, list[int]()
+
+    def step(self: Trainer, *given: Any) -> Any:
+        done.append(self.position.step)
+        if len(done) == 9:  # the third of the second epoch
+            raise KeyboardInterrupt
+        return whole_step(self, *given)
+
+    monkeypatch.setattr(Trainer, "_step", step)
+    with pytest.raises(KeyboardInterrupt):
+        run(gan(text), tmp_path / "parted", engine, checkpoint_seconds=0.0)
+    monkeypatch.undo()
+    run(None, tmp_path / "parted", engine, resume=True)
+    whole, parted = weights(tmp_path / "whole"), weights(tmp_path / "parted")
+    for key, value in whole.items():
+        np.testing.assert_array_equal(parted[key], value, err_msg=key)
+    rows = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("whole", "parted")]
+    assert [json.loads(r)["train"] for r in rows[0]] == [json.loads(r)["train"] for r in rows[1]]
+
+
 def test_engines_take_over_from_one_another(tmp_path: Path) -> None:
     run(gan(epochs="1"), tmp_path / "run", "torch")
     run(gan(), tmp_path / "run", "onnx", resume=True)
@@ -228,6 +252,16 @@ def test_each_part_is_a_file_over_one_state(tmp_path: Path, capsys: pytest.Captu
     facts = {p.key: p.value for p in onnx.load(files[1]).metadata_props}
     assert (facts["netdsl.part"], json.loads(facts["netdsl.parts"])) == ("painter", ["critic", "painter"])
     assert facts["netdsl.learning_rate"] == "0.1"
+
+
+def test_several_files_need_a_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "gan.net").write_text(TEXT)
+    for place in ("/dev/null", str(tmp_path)):
+        with pytest.raises(SystemExit):
+            command(["compile", str(tmp_path / "gan.net"), "--to", "onnx-train", "-o", place])
+        assert "each part of the recipe is one: name it as in -o step.onnx" in capsys.readouterr().err
+    (tmp_path / "gan.critic.onnx").mkdir()
+    assert command(["compile", str(tmp_path / "gan.net"), "--to", "onnx-train", "-o", str(tmp_path / "gan.onnx")]) == 1
 
 
 def test_a_step_is_that_of_one_part() -> None:
