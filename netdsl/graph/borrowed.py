@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from netdsl.graph import Block, Graph
+from collections.abc import Callable
+
+from netdsl.graph import Block, Graph, Node
 
 Known = dict[int, tuple[str, ...]]
 """What was found, by the identity of a graph."""
 
 
-def borrowed(graph: Graph, known: Known | None = None) -> tuple[str, ...]:
-    """The keys of such layers, in the order in which they are used first."""
+def borrowed(graph: Graph, known: Known | None = None, counts: Callable[[Node], bool] | None = None) -> tuple[str, ...]:
+    """The keys of such layers, in the order in which they are used first; `counts` says of which."""
     known = {} if known is None else known
     if id(graph) not in known:
         found: dict[str, None] = {}
         for node in graph.nodes:
-            if node.keyed is not None:
+            if node.keyed is not None and (counts is None or counts(node)):
                 found[node.keyed] = None
             if isinstance(node.op, Block):
-                found.update(dict.fromkeys(borrowed(node.op.body, known)))
+                found.update(dict.fromkeys(borrowed(node.op.body, known, counts)))
         known[id(graph)] = tuple(found)
     return known[id(graph)]

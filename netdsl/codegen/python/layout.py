@@ -223,7 +223,7 @@ def _lay_node(layout: ClassLayout, node: Node, groups: dict[str, list[Node]], ch
     use = layout.use
     if owns_module(use, node):
         _register(layout, node, groups, chains)
-    if node.keyed is not None:
+    if node.keyed in use.borrowed:
         expression = applied(use, node, common_access(use, node.keyed))
     elif node.owner in layout.access:
         expression = applied(use, node, layout.access[node.owner])

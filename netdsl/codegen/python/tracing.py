@@ -13,6 +13,7 @@ from netdsl.codegen.python.authored import Before, Vocabulary, parts_of, rows_of
 from netdsl.codegen.python.branches import branches_in, enter, gathered_types, settled_type
 from netdsl.codegen.python.dialect import Dialect
 from netdsl.codegen.python.freezing import freeze
+from netdsl.codegen.python.handed import handed
 from netdsl.codegen.python.spelling import Made, Spelling
 from netdsl.codegen.python.strays import asked, names_in_fields, spelt, strays
 from netdsl.codegen.python.terms import (
@@ -32,7 +33,6 @@ from netdsl.codegen.target import Unsupported
 from netdsl.dims import Dim
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Block, Net, Node, Recurrent, result_types
-from netdsl.graph.borrowed import borrowed
 from netdsl.ops.base import Elementwise, Op, RuleError
 from netdsl.ops.value import WeightOf
 from netdsl.text import syntax
@@ -57,7 +57,7 @@ def new_use(net: Net, block: Block | None, dialect: Dialect, hidden: frozenset[s
     definition = None if place is None else net.written.definitions.get(place)
     use = BlockUse(dialect, block, graph, settings, net.written, definition, hidden=hidden)
     use.inputs = dict(zip(graph.inputs, _input_names(use), strict=True))
-    use.borrowed = borrowed(graph) if net.common else ()
+    use.borrowed = handed(dialect, graph) if net.common else ()
     named = {dialect.identifier(k): v for k, v in settings.items()}
     use.env = {k: v for k, v in named.items() if k not in hidden and _is_scalar(v)}
     if block is not None:
