@@ -129,6 +129,25 @@ def test_three_steps_are_those_of_a_loop_by_hand(engine: str) -> None:
         np.testing.assert_allclose(held[key], value, rtol=1e-4, atol=1e-5, err_msg=key)
 
 
+@pytest.mark.parametrize("batches", [2, 3])
+def test_batches_that_a_step_adds_up_are_alike_on_both_engines(batches: int) -> None:
+    """Nine batches an epoch: how often tensors have changed places is odd in one step and even in another."""
+    text = TEXT.replace("batch 480", f"batch 160\n  accumulate {batches}").replace("batchnorm -> ", "")
+    start = {f"model/{k}": v.numpy().copy() for k, v in torch_module(gan(text), 0).state_dict().items()}
+    found = []
+    for engine in ENGINES:
+        trainer = Trainer(gan(text), RunFolder("nowhere"), "cpu", _silent(), 1e9, engine)
+        trainer.engine.begin(start, {}, "these weights")
+        for trainer.position.epoch in range(2):
+            fed, groups = trainer._planned()
+            for trainer.position.step, group in enumerate(groups):
+                trainer._step(fed, group)
+            trainer.position.step = 0
+        found.append(trainer.engine.weights())
+    for key, value in found[0].items():
+        np.testing.assert_allclose(found[1][key], value, rtol=1e-4, atol=1e-5, err_msg=key)
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("more", ["", "accumulate 2"])
 def test_a_run_goes_on_bit_for_bit(engine: str, more: str, tmp_path: Path) -> None:

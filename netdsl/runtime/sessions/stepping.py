@@ -110,8 +110,8 @@ class Stepping:
     # ------------------------------------------------------------ ways to run
 
     def _way(self) -> frozenset[str]:
-        """Which of the tensors that it changes have changed places."""
-        return frozenset(self.tensors.turned.intersection(self.carried))
+        """Which of the tensors that it reads have changed places: its own, and those that other steps change."""
+        return frozenset(self.tensors.turned.intersection(self.weights))
 
     def _written(self) -> dict[str, Any]:
         """What a step writes, under the names of its outputs."""
