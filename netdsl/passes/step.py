@@ -15,7 +15,6 @@ from netdsl.ops.base import Op
 from netdsl.ops.loss import Counted
 from netdsl.ops.step import BatchMean, Both, Finite, Rescale, Select
 from netdsl.passes.differentiate import Differentiated, span_of, started
-from netdsl.passes.inline import opened
 from netdsl.passes.optimize import (
     JOINED,
     SEPARATOR,
@@ -324,11 +323,7 @@ class StepWriter:
         last = term.graph.nodes[-1]
         graph = Graph(term.name, term.graph.inputs, term.graph.nodes[:-1] if self.operands else term.graph.nodes)
         values = self._fields_of(term)
-        for place in opened(graph, values, f"metric.{term.name}"):
-            assert isinstance(place.op, Op)
-            results = self.found.writer.append(place.path, place.op.on(place.operands), place.node.span, place.within)
-            self.found.writer.settle(results, place.node.results)
-            values.update(zip(place.node.results, results, strict=True))
+        self.found.worker.forward(graph, values, path=f"metric.{term.name}")
         if not self.operands:
             self._report(term.name, values[term.graph.outputs[0].value])
             return

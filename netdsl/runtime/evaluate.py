@@ -19,7 +19,7 @@ from netdsl.runtime.engines.device import choose_device
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import data_of, departures, known_of, plan_of, recipe_of
 from netdsl.runtime.runs.tensorfile import load_arrays, of_another
-from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, build_module, drawing, named, output_names
+from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, build_module, named, output_names
 from netdsl.runtime.scoring.ranges import split_check
 from netdsl.runtime.scoring.terms import evaluation
 from netdsl.runtime.sessions.opening import check_outputs, open_quietly, run_once
@@ -45,8 +45,7 @@ def evaluate(
     names = [value.name for value in net.inputs]
 
     def forward(fields: dict[str, Tensor], number: int) -> Mapping[str, Tensor]:
-        with drawing(net, number):
-            return named(module(*(fields[n] for n in names)), output_names(net, False))
+        return named(module(*(fields[n] for n in names)), output_names(net, False))
 
     found = score(net, forward, split, data, where)
     return {**found, "notes": [*notes, *found.get("notes", ())]} if notes else found
@@ -83,9 +82,10 @@ def score(net: Net, forward: Predictor, split: str, data: Data | None, device: t
     totals = RunningTotals()
     feed = Feed(samples, device, plan.workers, split_check(net, plan, split))
     for number, fields in enumerate(feed.batches(cut(np.arange(len(samples)), plan.batch))):
-        values = {**fields, **forward(fields, number)}
-        scoring.loss(totals, values)
-        scoring.count(totals, values)
+        with scoring.drawing(number):
+            values = {**fields, **forward(fields, number)}
+            scoring.loss(totals, values)
+            scoring.count(totals, values)
     found = scoring.result(totals)
     doubts = [*departures(data, known_of(net)), *dataset.doubts]
     return evaluation(split, len(samples), found, doubts, plan.parts)

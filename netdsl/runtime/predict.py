@@ -168,7 +168,7 @@ def _through_torch(run: str | Path, device: str | None, name: str | None = None)
     where = choose_device(device)
 
     def compute(fields: dict[str, Array], seed: int) -> dict[str, Array]:
-        with torch.no_grad(), drawing(net, seed):
+        with torch.no_grad(), drawing(seed, net):
             inputs = [torch.from_numpy(fields[v.name]).to(where) for v in net.inputs]
             found = named(module(*inputs), output_names(net, False))
         real = {name: v.float() if v.is_floating_point() else v for name, v in found.items()}

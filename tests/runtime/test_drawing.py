@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +17,11 @@ from netdsl.codegen.pytorch.module import torch_module
 from netdsl.program import load_text
 from netdsl.runtime.drawing import draw
 from netdsl.runtime.predict import predict
+from netdsl.runtime.progress import Reporter
+from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.tensorfile import load_arrays
 from netdsl.runtime.sheet import contact_sheet
+from netdsl.runtime.train import Trainer
 from netdsl.text.diagnostics import NetError
 
 TEXT = """
@@ -95,6 +100,30 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         command(["train", str(folder / "auto.net"), "--folder", str(folder / "run"), "--quiet", "--device", "cpu"]) == 0
     )
     return folder / "run"
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+def test_rows_that_score_a_net_draw_the_same_numbers_each_time(engine: str) -> None:
+    """Those of a loss and a metric, which are others than the net's own."""
+    noisy = "(y -> noise(normal, always=true))"
+    text = f"""net N {{ input image [1, 8, 8]
+    plain: flatten -> linear(10)
+    output y: plain + {noisy.replace("y ->", "plain ->")} }}
+    train N {{ data digits
+    loss (y - {noisy}, label) -> cross_entropy
+    metric (y + {noisy}, label) -> accuracy
+    batch 2000 }}"""
+    first, again = validated(text, engine), validated(text, engine)
+    assert first == again
+    undone = validated(text.replace(" + (plain -> noise(normal, always=true))", "").replace(f" - {noisy}", ""), engine)
+    assert not np.isclose(first["loss"], undone["loss"])
+
+
+def validated(text: str, engine: str) -> dict[str, Any]:
+    """Losses and metrics on validation, at the weights a run begins with."""
+    trainer = Trainer(load_text(text).net(), RunFolder("nowhere"), "cpu", Reporter(quiet=True), math.inf, engine)
+    trainer._begin()
+    return trainer._validate() or {}
 
 
 @pytest.mark.parametrize("engine", ["torch", "onnx"])

@@ -21,7 +21,7 @@ from netdsl.runtime.engines.engine import BatchFields
 from netdsl.runtime.engines.optimizers import make_optimizer
 from netdsl.runtime.runs.recipes import Plan
 from netdsl.runtime.runs.tensorfile import beneath, under
-from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, build_module, drawing, named, output_names
+from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, build_module, named, output_names
 from netdsl.runtime.scoring.ranges import split_check
 
 
@@ -179,10 +179,10 @@ class TorchEngine:
         self.model.eval()
         plain = self.accelerator.unwrap_model(self.model)
         for number, fields in enumerate(fed):
-            with drawing(self.net, number):
+            with self.scoring.drawing(number):
                 values = self._forward(plain, fields, False)
-            self.scoring.loss(totals, values)
-            self.scoring.count(totals, values)
+                self.scoring.loss(totals, values)
+                self.scoring.count(totals, values)
 
     # ------------------------------------------------------------ keeping
 

@@ -43,9 +43,9 @@ def output_names(graph: Graph, training: bool) -> list[str]:
 
 
 @contextmanager
-def drawing(net: Graph, seed: int) -> Iterator[None]:
-    """Numbers that the net draws at inference follow from a seed; generators are left as they were."""
-    if not draws(node.op for _, node in net.walk()):
+def drawing(seed: int, *graphs: Graph) -> Iterator[None]:
+    """Numbers that graphs draw at inference follow from a seed; generators are left as they were."""
+    if not draws(node.op for graph in graphs for _, node in graph.walk()):
         yield
         return
     with torch.random.fork_rng():
@@ -114,8 +114,16 @@ class Scoring(Terms):
     """The losses and metrics of a net's recipe."""
 
     def __init__(self, net: Graph, losses: Iterable[RecipeTerm], metrics: Iterable[RecipeTerm]) -> None:
+        losses, metrics = list(losses), list(metrics)
         super().__init__(net, losses, metrics)
+        self.graphs = [net, *(t.graph for t in (*losses, *metrics))]
         self.modules = [t.module for t in (*self.losses, *self.metrics) if t.module is not None]
+
+    @contextmanager
+    def drawing(self, seed: int) -> Iterator[None]:
+        """What the net and the rows that score it draw at inference follows from a seed."""
+        with drawing(seed, *self.graphs):
+            yield
 
     def loss_term(self, term: RecipeTerm) -> LossModule:
         return LossModule(term)
