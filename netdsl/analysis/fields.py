@@ -221,7 +221,10 @@ def _start(seen: Seen) -> int | None:
 
 
 def alike(field: AxisViews | None) -> AxisViews | None:
-    """What states see of what every step is given whole: known where all of its positions see the same."""
+    """What states see of what every step is given whole, or they start as: known where all positions see the same.
+
+    Elsewhere a step may move it on, as far as there are steps.
+    """
     return field and tuple(s and (UNKNOWN if s.axes or s.parts else s) for s in field)
 
 

@@ -346,7 +346,7 @@ class Walk:
 
         With a state that is all that any of the steps before it saw, too.
         """
-        recurs, count, whole = bool(op.states), len(op.sequences), len(op.given)
+        recurs, count = bool(op.states), len(op.sequences)
         fields = [self.fields.get(v) for v in node.inputs]
         inner = [
             self.sight.inwards(f, self.shape(v), recurs) for f, v in zip(fields, node.inputs[:count], strict=False)
@@ -354,7 +354,7 @@ class Walk:
         if not recurs:
             self.fields.update(zip(op.sequences, inner, strict=True))
             return
-        seen = self.sight.join([*inner, *map(alike, fields[count : count + whole]), *fields[count + whole :]])
+        seen = self.sight.join([*inner, *map(alike, fields[count:])])
         self.fields.update(dict.fromkeys((*op.sequences, *(s.current for s in op.states)), seen))
 
     # ------------------------------------------------------------ rows

@@ -352,7 +352,7 @@ def _append(loop: BackwardLoop, ends: dict[State, Value]) -> None:
     length = None if sequences else taped.turns(loop.entry.operands)
     whole = {v: outside for v, outside in loop.whole.items() if v in reads}
     graph.inputs = [*sequences, *whole, *(s.current for s in loop.states)]
-    graph.outputs = [Output(v.name, v, False, pen.span) for v in loop.outputs]
+    graph.outputs = [Output(f"{v.name}_{i}", v, False, pen.span) for i, v in enumerate(loop.outputs)]
     block = Recurrent(
         graph.name, {}, graph, taped.span, origin=taped.origin, sequences=tuple(sequences), given=tuple(whole),
         length=length, states=tuple(loop.states), reverse=not taped.reverse, final=tuple(ends),

@@ -278,3 +278,12 @@ def test_what_hands_on_each_number_sees_as_before(row: str) -> None:
         text = f"net N {{\n  input x [3, 18, 18]\n{rows}{middle}  output y: _ -> conv(2, 2)\n}}\n"
         fields.append(netdsl.analyze(netdsl.load_text(text)).totals.receptive_field)
     assert fields[0] == fields[1]
+
+
+def test_states_that_move_on_claim_no_field() -> None:
+    """As many steps as there are may have moved what a state starts as; states of other ranks stand beside it."""
+    rows = "next x: x -> conv(1, 3, pad=1)\n next t: t + 1\n output x"
+    states = "state x [C, H, W] = start\n state t int[1] = 0"
+    cell = f"recurrent move {{\n given start [C, H, W]\n steps = 5\n {states}\n {rows}\n}}\n"
+    net = netdsl.load_text(f"{cell}net N {{\n input start [1, 9, 9]\n output y: start -> move -> last\n}}")
+    assert netdsl.analyze(net).rows[-1].receptive_field is None

@@ -14,6 +14,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from undrawn import undrawn
 
 from netdsl.base.arrays import Array
 from netdsl.cli.app import run as command
@@ -97,6 +98,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "ConvNeXtDigits": {"settings": {"width": "4"}, "optimizer": ADAMW},
     "PointNetDigits": {"settings": {"scale": "2", "count": "8", "drop": "0"}, **CLIPPED},
     "STDigits": {"settings": {"filters": "3", "width": "2", "turn": "0", "shift": "0"}, "optimizer": MOMENTUM, **ASKEW},
+    "DDPMDigits": {"settings": {"width": "4", "groups": "2"}, "optimizer": ADAM},
     "VQVAE": {"sizes": {"H": 8, "W": 12}, "settings": {"width": "6", "codes": "5"}, "optimizer": ADAM},
     "VQVAEDigits": {"settings": {"width": "6", "codes": "5"}, "optimizer": ADAM},
     "CaptionDigits": {
@@ -155,6 +157,7 @@ SLOW: dict[str, dict[str, Any]] = {
     "PointNet": {"sizes": {"N": 12}, "settings": {"scale": "2", "drop": "0"}, **CLIPPED},
     "STCNN": {"settings": {"filters": "4", "width": "4"}, "optimizer": ADAM, **ASKEW},
     "Whisper": {"sizes": {"F": 13, "T": 5}, "settings": WHISPER, "optimizer": ADAM, "accumulate": "1"},
+    "DDPM": {"settings": {"width": "8", "groups": "4"}, **CLIPPED},
     "UNet": {"recipe": WHOLE, "sizes": {"H": 188, "W": 188}, "settings": {"width": "2"}, "optimizer": ADAM},
 }
 """The other nets: more of the same."""
@@ -177,10 +180,7 @@ def small(name: str, case: dict[str, Any]) -> Net:
     Claims of shapes are taken out.
     """
     text = re.sub(r"\s*-> \[[^\]]*\]$", "", spec_texts()[name], flags=re.MULTILINE)
-    text = re.sub(r"(dropout|drop_path)\([^()]+\)", r"\1(0)", text)
-    text = re.sub(r"noise\(\w+\)", "detach", text)  # each engine draws numbers of its own
-    text = re.sub(r"noise\(\w+, \[(\w+)\]\)", r"flatten -> slice(0, end=\1)", text)
-    text = text.replace("beta1=0.5", "beta1=0.5, eps=0.0001")
+    text = undrawn(text).replace("beta1=0.5", "beta1=0.5, eps=0.0001")
     if "image" in case:
         text = re.sub(r"input image \[3, \d+, \d+\]", f"input image [3, {case['image']}, {case['image']}]", text)
     text = re.sub(r"\* (22|35)$", "* 3", text, flags=re.MULTILINE)
@@ -306,6 +306,7 @@ def assert_alike(name: str, case: dict[str, Any], device: str = "cpu") -> None:
 
 
 DRAWN = {"VAESample", "VAEDigitsSample", "DCGANSample", "GANDigitsSample", "CaptionDigitsSpeak"}
+DRAWN |= {"DDPMSample", "DDPMDigitsSample"}
 """Nets that draw or speak: what they have was learned by others."""
 
 
@@ -319,7 +320,7 @@ def test_ten_steps_as_in_pytorch(name: str) -> None:
 
 
 DEEP = {
-    "ResNet18", "UNetSame", "UNetSameBN", "MobileNetV2Digits", "MobileNetV3Digits", "EfficientNetDigits", "ConvNeXtDigits",
+    "DDPMDigits", "ResNet18", "UNetSame", "UNetSameBN", "MobileNetV2Digits", "MobileNetV3Digits", "EfficientNetDigits", "ConvNeXtDigits",
     "VGG11BN",
 }  # fmt: skip
 """What takes seconds to open."""

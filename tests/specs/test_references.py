@@ -110,6 +110,25 @@ def test_vqvae_is_the_one_of_the_paper() -> None:
         torch.testing.assert_close(slope, theirs, rtol=1e-4, atol=1e-5 * float(theirs.detach().abs().max()))
 
 
+def test_steps_back_are_those_of_the_paper() -> None:
+    """Algorithm 2 of Ho et al., 2020, with the net's own guesses and numbers drawn alike."""
+    program = load_file(SPECS / "ddpm.net", {"steps": "5", "width": "8", "groups": "4"})
+    module = torch_module(program.net("DDPMDigitsSample"), 0).eval()
+    torch.manual_seed(3)
+    with torch.no_grad():
+        made = module(torch.zeros(2, 1, 8, 8))
+    torch.manual_seed(3)
+    x = torch.randn(2, 1, 8, 8)
+    beta = torch.linspace(0.001, 0.2, 5)
+    alpha, whole = 1 - beta, torch.cumprod(1 - beta, 0)
+    for t in reversed(range(5)):
+        with torch.no_grad():
+            guess = module.chain.model(x, torch.full((2, 1), t))
+        z = torch.randn(2, 1, 8, 8)
+        x = (x - beta[t] / (1 - whole[t]).sqrt() * guess) / alpha[t].sqrt() + beta[t].sqrt() * z * (t > 0)
+    torch.testing.assert_close(made, x, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["torch", "onnx"])
 def test_a_vqvae_shows_the_digits_again(engine: str, tmp_path: Path) -> None:
