@@ -47,8 +47,8 @@ class Ordering(Op, abstract=True):
 class TopK(Ordering):
     """The `k` largest numbers along an axis, the largest first, and a second result: their places, from 0 on.
 
-    The axis is the last unless said; of equal numbers the first comes first. They are counted as found one after the
-    other.
+    With `largest=false` they are the smallest, the smallest first. The axis is the last unless said; of equal numbers
+    the first comes first. They are counted as found one after the other.
     """
 
     example: ClassVar[str] = "scores [10] -> top_k(3)"
@@ -57,13 +57,15 @@ class TopK(Ordering):
 
     k: Count
     axis: Int = -1
+    largest: Bool = True
 
     def prepare(self) -> None:
         self.lay(self.axis)
 
     def requirements(self) -> Iterator[Requirement]:
         message = f"`top_k({self.k})` takes {self.k} numbers out of {self.size}"
-        help = f"`sort(descending=true)` puts all in order, or take {self.size} at most"
+        order = "(descending=true)" if self.largest else ""
+        help = f"`sort{order}` puts all in order, or take {self.size} at most"
         yield Requirement(self.size, ">=", self.k, message, code="wrong-setting", field="k", help=help)
 
     def result(self) -> tuple[TensorType, TensorType]:

@@ -49,6 +49,7 @@ SETTINGS: dict[str, str] = {
     "count": "how many symbols there are",
     "count_padding": "whether padding counts as zeros in the mean",
     "descending": "whether the largest comes first",
+    "largest": "whether the largest are taken, or the smallest",
     "delta": "the difference from which the loss is a line",
     "dilation": "the distance between the taps of a window",
     "end": "the first position not taken; `none` is the end",

@@ -20,6 +20,10 @@ CASES: list[Case] = [
     use("top_k(2)", "4 T"),
     use("top_k(2)", "3 6", costs=(3 * (5 + 4), 0)),
     use("top_k(1)", "6", costs=(5, 0)),
+    use("top_k(3, largest=false)", "ties 2 6"),
+    use("top_k(2, axis=0, largest=false)", "5 3", costs=(3 * (4 + 3), 0)),
+    use("top_k(2, largest=false)", "int<4 2 5", learns=False),
+    use("top_k(2, largest=false)", "4 T"),
     *(use(f"sort{more}", shape) for more in ("", "(descending=true)", "(indices=true)", "(axis=0, indices=true)")
       for shape in ("5", "ties 4 6", "3 T", "param 3 4")),
     use("sort(axis=1, descending=true, indices=true)", "ties 3 7 2"),
@@ -36,9 +40,9 @@ def ordered(x: Tensor, axis: int, descending: bool) -> Tensor:
 
 
 @reference
-def top_k(g: Given, k: int, *, axis: int = -1) -> list[Tensor]:
+def top_k(g: Given, k: int, *, axis: int = -1, largest: bool = True) -> list[Tensor]:
     along = g.axis(axis)
-    places = ordered(g.x, along, True).narrow(along, 0, k)
+    places = ordered(g.x, along, largest).narrow(along, 0, k)
     return [g.x.gather(along, places), places]
 
 

@@ -56,7 +56,9 @@ def test_pytorchs_gather_is_another_thing(call: str) -> None:
 SORTS = {
     "torch.topk(x, 3)": "x -> top_k(3)",
     "torch.topk(x, 3, 1)": "x -> top_k(3, axis=0)",
-    "x.topk(k=3, dim=2, largest=true, sorted=true)": "x -> top_k(3, axis=1)",
+    "x.topk(k=3, dim=2, largest=true, sorted=true)": "x -> top_k(3, axis=1, largest=true)",
+    "torch.topk(x, 3, largest=false)": "x -> top_k(3, largest=false)",
+    "torch.topk(x, 3, 1, false)": "x -> top_k(3, axis=0, largest=false)",
     "tf.math.top_k(x, k=3)": "x -> top_k(3)",
     "torch.sort(x)": "x -> sort",
     "torch.sort(x, 1, true)": "x -> sort(axis=0, descending=true)",
@@ -72,8 +74,7 @@ def test_numbers_are_put_in_order_along_the_axis_that_was_meant(call: str) -> No
     led_to(call, SORTS[call])
 
 
-def test_the_smallest_are_not_taken_for_the_largest() -> None:
-    assert helps("torch.topk(x, 3, largest=false)").startswith("nothing here stands for `largest`")
+def test_places_in_order_are_the_second_of_two() -> None:
     led_to("torch.argsort(x)", "(x -> sort(indices=true))[1]")
 
 

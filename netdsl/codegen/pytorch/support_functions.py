@@ -82,6 +82,13 @@ def largest(x, k, dim):
     return values.narrow(dim, 0, k), places.narrow(dim, 0, k)
 '''
 
+SMALLEST = '''
+def smallest(x, k, dim):
+    """The k smallest numbers along `dim` and their places; of equal ones the first."""
+    values, places = x.sort(dim=dim, stable=True)
+    return values.narrow(dim, 0, k), places.narrow(dim, 0, k)
+'''
+
 GRID_OF = '''
 def grid_of(x, align_corners=False):
     """Where the pixels of `x` lie, across and down from -1 to 1: [H, W, 2]."""
@@ -152,6 +159,7 @@ FUNCTIONS: dict[str, str] = {
     "add_up": ADD_UP.strip(),
     "add_up_each": ADD_UP_EACH.strip(),
     "largest": LARGEST.strip(),
+    "smallest": SMALLEST.strip(),
     "grid_of": GRID_OF.strip(),
     "hinge_loss": HINGE_LOSS.strip(),
     "nan_outside": NAN_OUTSIDE.strip(),

@@ -9,7 +9,7 @@ from netdsl.ops.sort import Sort, TopK
 @rules.lowers(TopK)
 def top_k(op: TopK, inputs: Sequence[TensorName], build: Builder) -> tuple[TensorName, ...]:
     axis = op.along + op.x.type.batched
-    return build.nodes("TopK", [inputs[0], build.ints(op.k)], 2, axis=axis)
+    return build.nodes("TopK", [inputs[0], build.ints(op.k)], 2, axis=axis, largest=int(op.largest))
 
 
 @rules.lowers(Sort)

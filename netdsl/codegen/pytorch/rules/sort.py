@@ -9,7 +9,8 @@ from netdsl.ops.sort import Sort, TopK
 @rules.lowers(TopK)
 def top_k(op: TopK) -> Spelling:
     """By a function, since `topk` takes any of equal numbers."""
-    return Spelling(call=Made("largest", (Operand(), op.k, dim(op.along, op.x))), support=("largest",))
+    word = "largest" if op.largest else "smallest"
+    return Spelling(call=Made(word, (Operand(), op.k, dim(op.along, op.x))), support=(word,))
 
 
 @rules.lowers(Sort)
