@@ -50,9 +50,10 @@ class Grid(Op):
 class GridSample(Op):
     """An image read at positions, each across and down from -1 to 1: `(x, grid) -> grid_sample`.
 
-    From Jaderberg et al., 2015: `[C, H, W]` by `[P, Q, 2]` is `[C, P, Q]`. A position between four pixels is weighed by
-    its distances to them; `pad=zeros` reads 0 beyond the rim, `pad=border` what is nearest. Seven FLOPs an output, none
-    with `mode=nearest`.
+    From Jaderberg et al., 2015: `[C, H, W]` by `[P, Q, 2]` is `[C, P, Q]`. A position between four pixels is weighed
+    by its distances to them; `pad=zeros` reads 0 beyond the rim, `pad=border` what is nearest, and `pad=reflect` goes
+    back into the image, at the edges of its outermost pixels or with `align_corners` at their centres. Seven FLOPs an
+    output, none with `mode=nearest`.
     """
 
     example: ClassVar[str] = "(image [3, 8, 8], positions [5, 6, 2]) -> grid_sample -> [3, 5, 6]"
@@ -61,7 +62,7 @@ class GridSample(Op):
     x: Value
     grid: Value
     mode: Annotated[str, ChoiceKind(("bilinear", "nearest"))] = "bilinear"
-    pad: Annotated[str, ChoiceKind(("zeros", "border"))] = "zeros"
+    pad: Annotated[str, ChoiceKind(("zeros", "border", "reflect"))] = "zeros"
     align_corners: Bool = False
 
     def prepare(self) -> None:
@@ -74,6 +75,9 @@ class GridSample(Op):
         message = f"a position has two numbers, across and down, but {self.grid.type} has {self.grid.shape[-1]}"
         help = "the image comes first, `(x, grid) -> grid_sample`; `x -> grid` are the positions of its own pixels"
         yield Requirement(self.grid.shape[-1], "==", 2, message, field="grid", help=help)
+        for size in self.x.type.spatial if self.align_corners and self.pad == "reflect" else ():
+            message = f"an axis of {size} has no two corners between which positions could go back and forth"
+            yield Requirement(size, ">=", 2, message, field="align_corners", help="leave `align_corners` out")
 
     def result(self) -> TensorType:
         return self.x.type.with_shape(self.x.type.channels, *self.grid.shape[:2])

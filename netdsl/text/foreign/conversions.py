@@ -149,7 +149,7 @@ CONVERTED: dict[tuple[str, str], Callable[[str], Found]] = {
     ("instancenorm", "track_running_stats"): lambda value: NONE if value.lower() == "false" else None,
     ("instancenorm", "momentum"): lambda _: NONE,  # of running averages, which it has none of
     **{(f"{kind}dropout", name): _dropped for kind in ("", "spatial_") for name in KEPT_SHARE},
-    ("grid_sample", "padding_mode"): lambda value: {"pad": value.strip("'\"")},
+    ("grid_sample", "padding_mode"): lambda value: {"pad": value.strip("'\"").replace("reflection", "reflect")},
     ("prelu", "num_parameters"): _per_channel,
     ("gelu", "approximate"): _approximate,
     ("reverse", "dims"): _first_axis,

@@ -37,5 +37,5 @@ def _centres(size: Extent, aligned: bool, build: Builder) -> TensorName:
 @rules.lowers(GridSample)
 def grid_sample(op: GridSample, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     mode = "linear" if op.mode == "bilinear" else "nearest"
-    corners = int(op.align_corners)
-    return build.node("GridSample", inputs, mode=mode, padding_mode=op.pad, align_corners=corners)
+    corners, pad = int(op.align_corners), "reflection" if op.pad == "reflect" else op.pad
+    return build.node("GridSample", inputs, mode=mode, padding_mode=pad, align_corners=corners)

@@ -13,7 +13,8 @@ def grid(op: Grid) -> Spelling:
 
 @rules.lowers(GridSample)
 def grid_sample(op: GridSample) -> Spelling:
-    said = {"mode": (op.mode, "bilinear"), "padding_mode": (op.pad, "zeros")}
+    pad = "reflection" if op.pad == "reflect" else op.pad
+    said = {"mode": (op.mode, "bilinear"), "padding_mode": (pad, "zeros")}
     more = {name: value for name, (value, usual) in said.items() if value != usual}
     arguments = (Operand(0), Operand(1))
     return Spelling(call=Made("F.grid_sample", arguments, {**more, "align_corners": op.align_corners}))

@@ -26,12 +26,33 @@ class SampledAxis:
         at = build.node("Mul", [build.node("Add", [place, build.constant(1.0)]), self.scale])
         at = at if op.of.align_corners else build.node("Sub", [at, build.constant(0.5)])
         self.inside: TensorName | None = None
-        if op.of.pad == "border":
+        turned: TensorName | None = None
+        if op.of.pad == "reflect":
+            at, turned = self.reflected(at, as_real(build.extents(size), build), op.of.align_corners)
+        if op.of.pad != "zeros":
             kept = build.node("Min", [build.node("Max", [at, build.constant(0.0)]), as_real(self.last, build)])
             self.inside, at = as_real(build.node("Equal", [kept, at]), build), kept
+        if turned is not None and self.inside is not None:
+            self.inside = build.node("Mul", [self.inside, turned])
         self.nearest = op.of.mode == "nearest"
         self.first = build.node("Round" if self.nearest else "Floor", [at])
         self.far = build.node("Sub", [at, self.first])
+
+    def reflected(self, at: TensorName, count: TensorName, aligned: bool) -> tuple[TensorName, TensorName]:
+        """A place that goes back and forth within the image, and -1 where it goes back while the position goes on."""
+        build, one = self.build, self.build.constant(1.0)
+        low = build.constant(0.0 if aligned else -0.5)
+        span = build.node("Sub", [count, one]) if aligned else count
+        away = build.node("Sub", [at, low])
+        far = build.node("Abs", [away])
+        laps = build.node("Floor", [build.node("Div", [far, span])])
+        rest = build.node("Sub", [far, build.node("Mul", [laps, span])])
+        two = build.constant(2.0)
+        odd = build.node("Sub", [laps, build.node("Mul", [build.node("Floor", [build.node("Div", [laps, two])]), two])])
+        back = build.node("Mul", [odd, build.node("Sub", [span, build.node("Mul", [rest, two])])])
+        sign = build.node("Sub", [one, build.node("Mul", [odd, two])])
+        turned = build.node("Where", [build.node("Less", [away, build.constant(0.0)]), build.node("Neg", [sign]), sign])
+        return build.node("Add", [build.node("Add", [rest, back]), low]), turned
 
     def pixel(self, step: int) -> tuple[TensorName, TensorName]:
         """The number of the pixel at either side, moved into the image, and 1 where it was there already."""
