@@ -24,11 +24,12 @@ from netdsl.codegen.pytorch.module import torch_module
 from netdsl.dims import at
 from netdsl.dims.tensors import DType, TensorType
 from netdsl.graph import Net
-from netdsl.program import load_file, load_text
+from netdsl.program import load_file, load_source, load_text
 from netdsl.runtime.engines.optimizers import make_optimizer
 from netdsl.runtime.runs.recipes import plan_of, recipe_of
 from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, named, output_names
 from netdsl.text.diagnostics import NetError
+from netdsl.text.source import Source
 
 torch.set_num_threads(1)
 onnxruntime.set_default_logger_severity(3)
@@ -68,6 +69,7 @@ ADAMW = "adamw(lr=0.002, eps=0.0001, no_decay=true)"
 
 GPT = {"vocab": "96", "width": "16", "heads": "2", "depth": "2"}
 LLAMA = {**GPT, "heads": "4", "kv_heads": "2", "hidden": "24"}
+MIXTRAL = {**LLAMA, "count": "4", "room": "9"}
 BERT = {**GPT, "drop": "0"}
 WHISPER = {**GPT, "bands": "4", "depth": "1"}
 ASKEW = {"change": ("param change [2, 3] = zeros", "param change [2, 3] = normal(0.1)")}
@@ -117,6 +119,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "LlamaChars": {"sizes": {"T": 9}, "settings": LLAMA, "optimizer": ADAMW, "data": 'text("nowhere")'},
     "T5Chars": {"sizes": {"T": 40}, "settings": T5, "optimizer": ADAMW, "data": 'text("nowhere")'},
     "MambaChars": {"sizes": {"T": 6}, "settings": MAMBA, "optimizer": ADAMW, "data": 'text("nowhere")'},
+    "MixtralChars": {"sizes": {"T": 9}, "settings": MIXTRAL, "optimizer": ADAMW, "data": 'text("nowhere")'},
     "BERTChars": {"sizes": {"T": 9}, "settings": BERT, "optimizer": ADAMW, "data": 'text("nowhere")'},
     "WhisperChars": {
         "sizes": {"T": 9},
@@ -152,6 +155,7 @@ SLOW: dict[str, dict[str, Any]] = {
     "Llama32": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": LLAMA, "optimizer": ADAM},
     "T5Small": {"sizes": {"S": 7, "T": 9}, "settings": T5, "optimizer": ADAM, "accumulate": "1"},
     "Mamba130M": {"sizes": {"T": 6}, "settings": MAMBA, "optimizer": ADAM, "accumulate": "1"},
+    "Mixtral": {"sizes": {"T": 9}, "settings": MIXTRAL, "optimizer": ADAM, "accumulate": "1"},
     "BERT": {"sizes": {"T": 9}, "settings": BERT, "optimizer": ADAMW, "accumulate": "1"},
     "BERTClassifier": {"sizes": {"T": 9}, "settings": BERT, "optimizer": ADAM},
     "PointNet": {"sizes": {"N": 12}, "settings": {"scale": "2", "drop": "0"}, **CLIPPED},
@@ -195,7 +199,8 @@ def small(name: str, case: dict[str, Any]) -> Net:
             recipe = recipe.replace('"nowhere"', '"nowhere", size=28')
         text += f"\ntrain {name} {{{recipe}}}\n"
     rows = {row: case[row] for row in ("optimizer", "data", "clip", "accumulate") if row in case}
-    return load_text(text, f"{name}.net", case.get("settings"), rows).net(name)
+    source = Source(f"{name}.net", text, SPECS / f"{name}.net")
+    return load_source(source, case.get("settings"), rows).net(name)
 
 
 def fields_of(net: Net) -> dict[str, TensorType]:
