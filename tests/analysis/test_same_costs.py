@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -10,10 +12,11 @@ from netdsl.analysis.numbered import numbered
 from netdsl.analysis.sizes import choose_sizes
 from netdsl.analyzer import analyze
 from netdsl.base.record import changed
-from netdsl.dims import at
+from netdsl.dims import Extent, at
 from netdsl.dims.tensors import Value
-from netdsl.graph import Graph, Net, Node, Output, narrow
+from netdsl.graph import Graph, Net, Node, Output
 from netdsl.graph.invariants import verify
+from netdsl.graph.narrowing import narrow
 from netdsl.ops.base import Op
 from netdsl.passes.inline import opened
 from netdsl.program import load_file, load_text
@@ -120,14 +123,16 @@ def test_a_narrowed_graph_is_a_graph(text: str) -> None:
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda p: p.stem)
-def test_an_identity_costs_nothing(path: Path) -> None:
+def test_an_identity_costs_nothing(path: Path, tmp_path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    plain = load_text(text, str(path))
+    plain = load_file(path)
     wanted = {name: costs(plain.net(name)) for name in plain.names}
     for word in ("relu", "tanh", "flatten"):
         other = text.replace(f"-> {word} ", f"-> identity -> {word} -> identity ")
         if other != text:
-            renamed = load_text(other, str(path))
+            place = Path(shutil.copytree(SPECS[0].parent, tmp_path / word)) / path.name  # its neighbours beside it
+            place.write_text(other, encoding="utf-8")
+            renamed = load_file(place)
             assert {name: costs(renamed.net(name)) for name in renamed.names} == wanted
 
 
@@ -138,10 +143,19 @@ def test_a_second_operand_is_held_until_it_is_read() -> None:
     assert totals.peak_at == "c"
 
 
+def stated(op: Op, fact: str) -> Extent | None:
+    """What an operation says of its costs, None where it leaves it open: what is drawn is not counted."""
+    try:
+        return cast(Extent, getattr(op, fact)())
+    except NotImplementedError:
+        return None
+
+
 @pytest.mark.parametrize("path", SPECS, ids=lambda p: p.stem)
 def test_numbers_put_in_before_are_numbers_put_in_after(path: Path) -> None:
     for net in map(load_file(path).net, load_file(path).names):
         sizes = choose_sizes(net, {})
         for node in flat(net).nodes:
             for fact in FACTS if isinstance(node.op, Op) else ():
-                assert getattr(numbered(node.op, sizes), fact)() == at(getattr(node.op, fact)(), sizes), node.name
+                ours, theirs = (stated(op, fact) for op in (numbered(node.op, sizes), node.op))
+                assert ours == (None if theirs is None else at(theirs, sizes)), node.name
