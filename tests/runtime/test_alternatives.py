@@ -11,6 +11,7 @@ import pytest
 from netdsl.cli import attempt as command
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.program import load_text
+from netdsl.runtime.drawing import draw
 from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.train import train
@@ -92,6 +93,13 @@ def test_a_run_of_before_has_the_recipe_without_a_name(tmp_path: Path) -> None:
     assert stored["recipe"].pop("name") == ""
     (run / "recipe.json").write_text(json.dumps(stored))
     assert RunFolder(run).load_net().recipe.name == ""  # type: ignore[union-attr]
+
+
+def test_another_net_of_a_run_needs_no_recipe_of_that_name(tmp_path: Path) -> None:
+    drawn = "net Drawn {\n  input x [64]\n  output logits: x -> noise(normal, [4], always=true) -> linear(10)\n}\n"
+    own = "train large of Drawn { loss (logits, kind) -> cross_entropy }\n"
+    train(load_text(BOTH + drawn + own, "small.net").net(), tmp_path / "run", recipe="small", device="cpu", quiet=True)
+    assert draw(tmp_path / "run", "Drawn", count=3, device="cpu").outputs["logits"].shape == (3, 10)
 
 
 def test_a_folder_has_its_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -149,7 +149,7 @@ def test_batches_that_a_step_adds_up_are_alike_on_both_engines(batches: int) -> 
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("more", ["", "accumulate 2"])
+@pytest.mark.parametrize("more", [pytest.param("", marks=pytest.mark.slow), "accumulate 2"])
 def test_a_run_goes_on_bit_for_bit(engine: str, more: str, tmp_path: Path) -> None:
     text = TEXT.replace("batch 480", f"batch 240\n  {more}").replace("-> leaky_relu(0.2)", "-> dropout(0.3)")
     run(gan(text), tmp_path / "whole", engine)

@@ -200,7 +200,7 @@ class RunFolder:
             return trained
         known = self.program(stored).parameters(name)
         kept = {key: value for key, value in stored["settings"].items() if key in known}
-        net = self.program({**stored, "settings": kept}).net(name, trained=False)
+        net = self.program({**stored, "settings": kept, "recipe": {}}).net(name, trained=False)
         data = trained.recipe.data if trained.recipe is not None else None
         if net.recipe is None and net.span is not None:
             net.recipe = Recipe(net.span)
