@@ -78,6 +78,8 @@ T5 = {**BERT, "size": "6", "hidden": "12"}
 MAMBA = {"vocab": "96", "width": "16", "state": "3", "rank": "2", "depth": "2"}
 QUICK: dict[str, dict[str, Any]] = {
     "LeNet": {},
+    "Siamese": {},
+    "SiameseDigits": {"settings": {"width": "4"}, "optimizer": ADAM},
     "MLP": {"optimizer": "adagrad(lr=0.02, lr_decay=0.1)"},
     "MLP2": {"recipe": IMAGES, "optimizer": "rmsprop(lr=0.001, momentum=0.5, centered=true, eps=0.01)"},
     "Softmax": {},

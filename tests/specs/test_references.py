@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from references.dcgan import Discriminator, Game, Generator
+from references.siamese import Tower, contrastive
 from references.vae import BernoulliVAE
 from references.vqvae import VQVAE as VectorQuantised
 from torch import Tensor, nn
@@ -70,6 +71,28 @@ def test_vae_is_the_one_of_the_paper() -> None:
     plan = plan_of(net)
     losses = Scoring(net, plan.losses, plan.metrics).loss(RunningTotals(), {"image": image, **made}, True)
     torch.testing.assert_close(sum(losses.values()), other.bound(image.flatten(1), numbers), rtol=1e-6, atol=0)
+
+
+SIAMESE = {"place": "feat", **{name: name for name in ("conv1", "conv2", "ip1", "ip2")}}
+
+
+def test_siamese_towers_and_their_loss_are_those_of_the_paper() -> None:
+    net = load_file(SPECS / "siamese.net").net("Siamese")
+    module, other = torch_module(net, 0), Tower()
+    assert sum(p.numel() for p in other.parameters()) == 431_102
+    copied(module, other, SIAMESE)
+    image = torch.randn(6, 1, 28, 28, generator=torch.Generator().manual_seed(1))
+    label = torch.tensor([0, 1, 0, 2, 2, 0])
+    place = module(image)
+    torch.testing.assert_close(place, other(image), rtol=0, atol=0)
+    plan = plan_of(net)
+    (mine,) = Scoring(net, plan.losses, plan.metrics).loss(RunningTotals(), {"place": place, "label": label}).values()
+    theirs = contrastive(other(image), label)
+    torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=0)
+    slopes = [torch.autograd.grad(loss, list(m.parameters())) for loss, m in ((mine, module), (theirs, other))]
+    largest = max(float(slope.abs().max()) for slope in slopes[1])
+    for ours, wanted in zip(*slopes, strict=True):  # that of the last bias is 0: all places may move together
+        torch.testing.assert_close(ours, wanted, rtol=1e-3, atol=1e-4 * largest)
 
 
 VQVAE = {

@@ -83,6 +83,8 @@ KNOWN = [
     Known("resnet", "ResNet50V1", 25_557_032, 3_857_973_248, "prototxt: KaimingHe, less conv1's bias of 64"),
     Known("resnet", "ResNet101V1", 44_549_160, 7_570_194_432, "prototxt: KaimingHe"),
     Known("resnet", "ResNet152V1", 60_192_808, 11_282_415_616, "prototxt: KaimingHe"),
+    Known("siamese", "Siamese", 431_102, 2_293_020, "prototxt: Caffe's examples/siamese"),
+    Known("siamese", "SiameseDigits", 13_186, 91_264, "formula"),
     Known("unet", "UNet", 31_030_658, 150_428_424_448, "built: figure 1 of the paper"),
     Known("unet", "UNet", 31_030_593, 150_418_789_632, "built", (("classes", 1),)),
     Known("unet", "UNet", 31_031_810, 150_802_709_248, "built", (("channels", 3),)),

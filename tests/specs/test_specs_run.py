@@ -68,6 +68,8 @@ FEW = {"segments": 2, "label": 10}
 """Inputs that are no words."""
 
 SMALL = [
+    Small("siamese", "Siamese"),
+    Small("siamese", "SiameseDigits"),
     Small("perceptron", "Perceptron"),
     Small("softmax", "Softmax"),
     Small("mlp", "MLP"),
