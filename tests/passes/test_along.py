@@ -225,3 +225,11 @@ net N {
     assert dict(lines)["frames"].startswith("self.frames(y).unflatten(0, x.shape[:2])")
     assert {"a", "b"} <= {name for name, _ in lines}
     assert "out_of_batch" not in source
+
+
+@pytest.mark.parametrize(("axis", "x", "places"), [(0, (5, 8), (5, 3)), (1, (8, 5), (3, 5))])
+def test_each_item_is_looked_up_in_as_torch_gather_does(axis: int, x: tuple[int, int], places: tuple[int, int]) -> None:
+    text = f"net N {{\ninput x {list(x)}, i int{list(places)}\noutput y: (x, i) -> along(gather, axis={axis})\n}}"
+    module = torch_module(load_text(text).net())
+    values, numbers = torch.randn(2, *x), torch.randint(0, 8, (2, *places))
+    assert torch.equal(module(values, numbers), values.gather(2 - axis, numbers))

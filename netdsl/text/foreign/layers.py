@@ -339,7 +339,7 @@ MISSING: tuple[Missing, ...] = (
     # a word of this table that becomes a layer, a block of `std` or a function moves up to `WAYS`, or out
     Missing(
         "GatherElements take_along_axis take_along_dim",
-        says="`(x, y) -> gather` looks up whole items along an axis, which is the same where `x` has one axis alone",
+        says="`(x, y) -> gather` looks up whole items along an axis, `(x, y) -> along(gather)` in each item of axis 0",
     ),
     Missing("GatherND"),
     Missing("index_fill index_put"),
