@@ -190,7 +190,7 @@ def test_batches_added_up_are_one_batch(name: str, engine: str) -> None:
     for size in SIZES:
         group.append(BatchPart(np.arange(first, first + size), size, size))
         first += size
-    made.step(made.batches("train", [s.indices for s in group]), group, 0.5, 0, totals)
+    made.step(made.batches("train", [s.indices for s in group]), group, (0.5,), 0, totals)
     for key, value in made.weights().items():
         np.testing.assert_allclose(value, after[key], atol=3e-6, err_msg=key)
     assert sum(totals.means().values()) == pytest.approx(wanted, rel=1e-5)
