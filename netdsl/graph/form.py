@@ -32,18 +32,20 @@ INDENT = "  "
 
 def printed(graph: Graph) -> str:
     """A line a node, with the bodies of blocks set in."""
-    return "\n".join([f"graph {graph.name}", *_lines(graph)])
+    return "\n".join(
+        [f"graph {graph.name}", *_lines(graph, flat=not any(isinstance(node.op, Block) for node in graph.nodes))]
+    )
 
 
-def _lines(graph: Graph, loop: Recurrent | None = None) -> Iterator[str]:
-    """Of a graph, or of the body of a loop."""
+def _lines(graph: Graph, loop: Recurrent | None = None, flat: bool = False) -> Iterator[str]:
+    """Of a graph, or of the body of a loop; `flat` where no block is left, and keys are names."""
     called = references(graph)
     if loop is None:
         yield from (f"input {v.name} {type_text(v.type)}" for v in graph.inputs)
     else:
         yield from _entries(loop)
     for node in graph.nodes:
-        yield _node(node, called)
+        yield _node(node, called, flat)
         if isinstance(node.op, Block):
             inner = _lines(node.op.body, node.op if isinstance(node.op, Recurrent) else None)
             yield from map(INDENT.__add__, inner)
@@ -54,12 +56,12 @@ def _lines(graph: Graph, loop: Recurrent | None = None) -> Iterator[str]:
         yield from (f"end {s.name}" for s in loop.final)
 
 
-def _node(node: Node, called: Mapping[Value, str]) -> str:
+def _node(node: Node, called: Mapping[Value, str], flat: bool) -> str:
     results = ", ".join(type_text(v.type) for v in node.results)
     given = node.op.given() if isinstance(node.op, Op) else node.op.settings
     what = f"{node.kind}({', '.join(f'{k}={literal(v)}' for k, v in given.items())})"
     shares = f" shares {node.shares.name}" if node.shares else ""
-    keyed = f" keyed {node.keyed}" if node.keyed not in (None, node.name) else ""
+    keyed = f" keyed {node.keyed}" if node.keyed is not None and (not flat or node.keyed != node.name) else ""
     frozen = " frozen" if node.frozen else ""
     return f"{node.name}: ({', '.join(_operands(node, called))}) -> {what}{shares}{keyed}{frozen} -> {results}"
 

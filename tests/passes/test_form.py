@@ -85,6 +85,7 @@ ROWS = {
     "a loop that begins with": "input x [T, 4], s [4]\n output y: (x, s) -> begun",
     "a loop that is given": "input x [T, 4], m [S, 4]\n output y: (x, m) -> told",
     "a loop of so many steps": "input x [S, 4]\n output y: (x -> mean(axis=0), x) -> often",
+    "shared at the top": "input x [4]\n output y: x -> under -> top -> under",
     "a loop of whole numbers": "input x [T, 4]\n output y: counting",
     "a texts": "input x [1, 8, 8]\n output y: pad(1, mode=reflect)",
 }
@@ -110,6 +111,9 @@ recurrent often { input s
   state h [4] = s
   next h: h + (m -> mean(axis=0)) -> linear(4)
   output h }
+shared top: linear(4)
+block under { input x
+  x -> linear(4) -> top }
 recurrent counting { input x
   state k int[] = 1
   state b bool[4] = true
