@@ -39,10 +39,11 @@ from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Net
 from netdsl.ops.dropout import Dropout
 from netdsl.ops.normalize import Batchnorm
-from netdsl.program import load_text
+from netdsl.program import load_source, load_text
 from netdsl.runtime.scoring.pytorch import named, output_names
 from netdsl.runtime.scoring.ranges import Ranges
 from netdsl.text.diagnostics import NetError
+from netdsl.text.source import Source
 
 RATE = 0.1
 
@@ -61,7 +62,8 @@ class Case:
     def load(self, train: str = "") -> Net:
         """The net; `train` replaces its recipe. Dropout drops nothing and noise is its input: engines draw their own."""
         settings = {name: str(value) for name, value in self.settings}
-        net = load_text(f"{undrawn(bare(self.text))}\n{train}", "case.net", settings).net(self.net)
+        source = Source("case.net", f"{undrawn(bare(self.text))}\n{train}", SPECS / "case.net")
+        net = load_source(source, settings).net(self.net)
         for _, node in net.walk():
             if isinstance(node.op, Dropout):
                 object.__setattr__(node.op, "rate", 0.0)
