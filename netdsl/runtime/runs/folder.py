@@ -193,7 +193,7 @@ class RunFolder:
     def net_called(self, name: str | None, trained: Net) -> Net:
         """A net of the run's file by name, with the settings that it shares with the trained one.
 
-        It reads the run's data unless its own recipe says others.
+        Its recipe is that of the run's name, where it has one, and it reads the run's data unless that says others.
         """
         stored = self.stored()
         if name is None or name == stored["net"]:
@@ -201,6 +201,8 @@ class RunFolder:
         known = self.program(stored).parameters(name)
         kept = {key: value for key, value in stored["settings"].items() if key in known}
         net = self.program({**stored, "settings": kept, "recipe": {}}).net(name, trained=False)
+        called = stored["recipe"].get("name", "")
+        net = net.by(called) if called in net.sections else net
         data = trained.recipe.data if trained.recipe is not None else None
         if net.recipe is None and net.span is not None:
             net.recipe = Recipe(net.span)
