@@ -4,6 +4,7 @@ second, where the libraries above it take as long as all the rest."""
 from __future__ import annotations
 
 import os
+import re
 from argparse import ArgumentParser, HelpFormatter, Namespace
 from collections.abc import Sequence
 from importlib import import_module
@@ -53,6 +54,7 @@ def run(arguments: Sequence[str]) -> int:
         return _unknown(name)
     parser = _parser(name if name in COMMANDS else None)
     parsed, unknown = parser.parse_known_args(arguments)
+    unknown = _placed(parsed, unknown)
     if unknown:
         return _unknown_option(parsed, unknown, arguments)
     if parsed.command is None:
@@ -60,6 +62,15 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     code: int | None = parsed.run(parsed)
     return code or 0
+
+
+def _placed(parsed: Namespace, unknown: list[str]) -> list[str]:
+    """What is unknown still: the last argument of a command may stand behind options too, where argparse finds none."""
+    last: str | None = getattr(parsed, "last", None)
+    if last is None or len(unknown) != 1 or re.match(r"-\D", unknown[0]) or getattr(parsed, last) is not None:
+        return unknown
+    setattr(parsed, last, unknown[0])
+    return []
 
 
 def _unknown(name: str) -> int:

@@ -33,6 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "sample", metavar="SAMPLE", nargs="?", help="an image, an .npy array, or a number in the split; none to draw"
     )
+    parser.set_defaults(last="sample")
     parser.add_argument("--net", metavar="NAME", help="another net of the run's file, with the weights of its keys")
     parser.add_argument("--count", type=count, help=f"how many samples to draw (default: {COUNT})")
     parser.add_argument("--seed", type=whole, help="what is drawn follows from it (default: another each time)")

@@ -83,7 +83,7 @@ net Coded(side = 8, latent = 3) {
   input image [1, side, side]
   code: flatten -> linear(latent)
 }
-train Auto {
+train small of Auto {
   data digits(mean=0.5, std=0.25)
   loss (made, image) -> mse
   epochs 1
@@ -96,9 +96,8 @@ train Auto {
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("drawing")
     (folder / "auto.net").write_text(TEXT)
-    assert (
-        command(["train", str(folder / "auto.net"), "--folder", str(folder / "run"), "--quiet", "--device", "cpu"]) == 0
-    )
+    given = ["--recipe", "small", "--folder", str(folder / "run"), "--quiet", "--device", "cpu"]
+    assert command(["train", str(folder / "auto.net"), *given]) == 0
     return folder / "run"
 
 
@@ -237,10 +236,22 @@ def test_the_command_keeps_a_sheet_or_an_array(run: Path, tmp_path: Path, capsys
     assert sorted(np.load(tmp_path / "a.npz")) == ["code", "made"]
 
 
+@pytest.mark.parametrize(
+    "more", [("3", "--net", "Auto"), ("--net", "Auto", "3"), ("--net", "Auto", "--seed", "0", "3")]
+)
+def test_a_sample_stands_behind_options_too(
+    run: Path, more: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(["predict", str(run), *more, "--device", "cpu"]) == 0
+    assert "made: [1, 8, 8], from" in capsys.readouterr().out
+    assert command(["predict", str(run), *more, "4"]) == 2
+
+
 USAGE = {
     ("--net", "Sample", "-o", "a.jpg"): "kept in a .png, .npy or .npz file",
     ("3", "--count", "4"): "--count and --size are for nets that draw",
     ("3", "-o", "a.png"): "kept in an .npz file",
+    ("--net", "Auto", "3", "--count", "4"): "--count and --size are for nets that draw",
     ("--net", "Sample", "--count", "0"): "not a whole number of 1 or more",
     ("--net", "Sample", "--seed", "-1"): "not a whole number of 0 or more",
 }
