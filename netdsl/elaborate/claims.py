@@ -14,7 +14,7 @@ from netdsl.elaborate.context import Site
 from netdsl.elaborate.demands import Demanded
 from netdsl.elaborate.lookup import find_layer, unknown_name
 from netdsl.elaborate.outline import names_in
-from netdsl.elaborate.requirements import counter_example, culprits
+from netdsl.elaborate.requirements import ANY_NUMBER, counter_example, culprits
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import Arrows, Bundle, OpLayer, arrows, describe
 from netdsl.graph import Budget
@@ -139,6 +139,9 @@ def _values_in(scope: Scope, expr: syntax.Expr) -> tuple[str, ...]:
 def _contract(site: Site, row: syntax.AssertRow, condition: Condition) -> None:
     """A contract narrows the domain; whether it is strong enough is known when the whole net is."""
     span = row.condition.span
+    if site.sizes.samples in condition.symbols and site.sizes.domain.decide(condition) is not Verdict.ALWAYS:
+        message = f"`{site.sizes.samples}` is the number of samples, of which nothing can be asked"
+        site.error("assertion-failed", message, span, help=f"leave it out: {ANY_NUMBER}")
     demanded = Demanded(span, f"`{span.text}` does not hold", contract=True)
     if site.sizes.domain.demand(condition, demanded) is Verdict.NEVER:
         message = row.message or f"`{span.text}` holds for no size that the rows above can take"

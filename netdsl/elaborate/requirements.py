@@ -41,6 +41,9 @@ def check_requirements(site: Site, op: Op, span: Span, settings: Mapping[str, Se
             site.sizes.domain.prefer(compare("<=", over, allowed), Demanded(span, "drops no pixel"))
 
 
+ANY_NUMBER = "a batch may have any number of samples, and the last one of an epoch has fewer than the others"
+
+
 def _impossible(site: Site, requirement: Requirement, op: Op, place: Span) -> None:
     labels = [label for v in op.operands() if (label := site.errors.label(v)) and label.span != place]
     message = requirement.message
@@ -50,7 +53,7 @@ def _impossible(site: Site, requirement: Requirement, op: Op, place: Span) -> No
     labels = [*dict.fromkeys(labels)][:4] + culprits(site, condition, place)
     help = requirement.help
     if not isinstance(condition, bool) and site.sizes.samples in condition.symbols:
-        help = "a batch may have any number of samples, and the last one of an epoch has fewer than the others"
+        help = ANY_NUMBER
     site.error(requirement.code, message, place, *labels, help=help, notes=notes)
 
 

@@ -215,6 +215,9 @@ def _moves(site: Site, row: syntax.RecipeRow, movable: Movable) -> frozenset[str
             keys |= dict.fromkeys(found, item.span)
         if site.errors.collector.full:
             break
+    if not keys and isinstance(stage, syntax.TupleOf) and not stage.items:
+        help = f"say which rows it changes, as in `moves {movable.first}`"
+        site.error("nothing-to-move", "these brackets are empty", stage.span, help=help)
     if not keys:
         raise Failed
     return frozenset(keys)

@@ -66,7 +66,8 @@ def missing_body(m: Mistake) -> Diagnostic | None:
         begun = next(t for t in reversed(m.tokens[m.head_at : m.at]) if t.kind in OPENS_BODY)
         rest = line_rest(m, m.token.end)
         head = m.source.text[begun.start : m.token.start].strip()
-        help = "write `{ … }`" if rest == "…" else f"write `{head} {{ {rest} }}`"
+        body = rest if rest.startswith("{") else f"{{ {rest} }}"
+        help = "write `{ … }`" if rest == "…" else f"write `{head} {body}`"
         return m.say("missing-braces", "a body stands in braces, not after a colon", help=help)
     return m.say("missing-braces", f"`{words(m)}` has no body", m.last, help=f"write `{words(m)} {{ … }}`")
 

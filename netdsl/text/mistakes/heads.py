@@ -322,9 +322,9 @@ def missing_name(m: Mistake) -> Diagnostic | None:
 
 def named_recipe(m: Mistake) -> Diagnostic | None:
     """`train LeNet small {`, `train small for LeNet {`: `of` stands between a recipe's name and its net."""
-    if m.head.kind != "TRAIN" or m.token.kind not in ("NAME", "FOR", "IN") or m.at - m.head_at != 2:
+    if m.head.kind != "TRAIN" or m.token.kind not in ("NAME", "FOR", "IN", "COLON") or m.at - m.head_at != 2:
         return None
-    words = re.match(r"(\w+)\s*(?:(\w+)\s*)?\{", line_rest(m, m.token.start))
+    words = re.match(r":?\s*(\w+)\s*(?:(\w+)\s*)?\{", line_rest(m, m.token.start))
     if m.level != "item" or m.last is None or words is None:
         return None
     nets = re.findall(r"\bnet\s+(\w+)", m.source.text)

@@ -17,6 +17,10 @@ def part(m: Mistake) -> Diagnostic | None:
         message = "a part stands in the recipe of a net, in the braces of its `train` section"
         code = "row-outside-body" if m.level == "item" else "misplaced-row"
         return m.say(code, message, help=f"as in `train Gan {{ data digits; part {m.following.text} {{ … }} }}`")
+    behind = m.head.text == "part" and m.level == "recipe_row" and m.at - m.head_at == 2
+    if behind and m.last is not None and m.token.text.isidentifier():
+        help = f"write `part {m.last.text} {{ … }}` with rows of its own, the first of them `moves …`"
+        return m.say("missing-braces", "behind the name of a part stand its rows, in braces", help=help)
     if m.token.kind != "LBRACE" or m.level != "recipe_row" or m.token.opener is not m.head.opener:
         return None
     words = re.findall(r"[A-Za-z_]\w*", m.source.text[m.head.start : m.token.start])
