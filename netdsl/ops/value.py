@@ -224,7 +224,6 @@ class ByPhase(Op):
 
     internal: ClassVar[bool] = True
     broadcasts: ClassVar[bool] = True
-    training_differs: ClassVar[bool] = True
 
     trained: Values
     run: Values

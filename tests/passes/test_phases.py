@@ -32,6 +32,16 @@ CELL = """recurrent cell(n) {
   output said
 }
 """
+SEEING = """recurrent seeing {
+  input x
+  given memory
+  state h [3] = 0
+  whole: if training { memory -> mean(axis=0) } else { memory -> reduce_max(axis=0) }
+  part: if training { memory -> sum(axis=0) } else { x }
+  next h: (whole + part + h) -> linear(3) -> tanh
+  output h
+}
+"""
 CASES: dict[str, tuple[str, str]] = {
     "a value": ("x: if training { image -> conv(3, 1) } else { image * 2 }", ""),
     "a value at inference": ("if not training { image * 0.5 }\n  conv(4, 1)", ""),
@@ -44,6 +54,7 @@ CASES: dict[str, tuple[str, str]] = {
     "a block": ("head(4) -> head(3)", HEAD),
     "a repeated block": ("conv(4, 1) -> head(4) * 3", HEAD),
     "a step": ("squeeze(0) -> cell(4)", CELL),
+    "what every step is given": ("squeeze(0)\n  (_, image -> squeeze(0)) -> seeing", SEEING),
     "turns": ("x: image -> conv(3, 1)\n  for i in range(3) { x: if training { x -> conv(3, 1) } else { x + i } }", ""),
     "branches": ("parts: each i in range(2) { if training { image -> conv(2, 1) -> tanh } else { image -> slice(0, end=2) } }\n  parts -> concat", ""),
     "a param": ("param p [3, 4, 4] = ones\n  x: if training { image } else { p }\n  image + x", ""),
@@ -55,7 +66,7 @@ CASES: dict[str, tuple[str, str]] = {
 
 def net_of(case: str) -> Net:
     rows, blocks = CASES[case]
-    side = "[1, 4, 3]" if case == "a step" else "[3, 4, 4]"
+    side = "[1, 4, 3]" if case in ("a step", "what every step is given") else "[3, 4, 4]"
     text = f"{blocks}\nnet N {{\n  input image {side}\n  {rows}\n  output z: flatten -> linear(5)\n}}\n"
     return load_text(f"{text}train N {{\n  loss (z, label) -> cross_entropy\n  optimizer sgd(lr=0.1)\n}}\n")
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from netdsl.codegen.python.spelling import Made, Raw
 from netdsl.codegen.python.steps import ClassLayout, ForwardCall
 from netdsl.dims.tensors import Value
+from netdsl.graph import Node, Recurrent
+from netdsl.graph.loops import parted
 from netdsl.ops.value import ByPhase
 
 
@@ -89,7 +91,7 @@ def _made(call: ForwardCall) -> Iterator[Value]:
 
 def _needed(layout: ClassLayout, step: ForwardCall, other: set[int], ends: Sequence[Value]) -> list[ForwardCall]:
     """The calls that lead to one side, and that the other graph does not need."""
-    before = layout.steps[: layout.steps.index(step)]
+    before = [s for s in layout.steps[: layout.steps.index(step)] if _together(layout, s, step)]
     found: list[ForwardCall] = []
     wanted = set(ends)
     for call in reversed(before):
@@ -97,6 +99,13 @@ def _needed(layout: ClassLayout, step: ForwardCall, other: set[int], ends: Seque
             found.append(call)
             wanted.update(call.inputs)
     return found[::-1]
+
+
+def _together(layout: ClassLayout, call: ForwardCall, step: ForwardCall) -> bool:
+    """Whether a call may run within a step: what runs once for all steps of a loop stays in front of the loop."""
+    block = layout.use.block
+    once = set(parted(block).once) if isinstance(block, Recurrent) else set[Node]()
+    return step.node in once or once.isdisjoint(call.row)
 
 
 def _replace(layout: ClassLayout, step: ForwardCall, sides: list[Side]) -> ForwardCall:
