@@ -108,9 +108,14 @@ SAYS: tuple[Said, ...] = (
     Said(
         "there is no such thing in a recipe yet: leave it out",
         "model-ema ema model-ema-decay mixup cutmix mixup-alpha cutmix-alpha reprob random-erase auto-augment aa "
-        "color-jitter aug-repeats swa drop-path layer-decay lookahead teacher distill adversarial",
+        "color-jitter aug-repeats swa drop-path layer-decay lookahead teacher distill",
         "train",
     ),
+    Said("a run has its recipe: leave it out", "recipe", "evaluate predict"),
+    Said("what a net is does not depend on its recipes: leave it out", "recipe", "report parity"),
+    Said("all recipes are looked at: leave it out", "recipe", "check"),
+    Said("each part of a recipe is written to a file of its own: leave it out", "part parts", "compile"),
+    Said("the parts of a recipe take turns as the text says: leave it out", "part parts moves", "train"),
     Said(
         "pictures are brought to the size that the row `input` of the net says; where that is a symbol, the data has "
         "it, as in `--data 'shapes(size=64)'`",

@@ -283,6 +283,8 @@ LINES = {
     "--data-path photos": "as in `--data 'imagefolder(\"photos\")'`",
     "--max_grad_norm 1.0": "write `--clip 1.0`",
     "--patience 3": "leave it out",
+    "--part critic": "the parts of a recipe take turns as the text says",
+    "--recipes small": "did you mean `--recipe`?",
     "--label-smoothing 0.1": "cross_entropy(smoothing=0.1)",
     "--max-steps 1000": "a training is as long as its `--epochs`",
     "--local_rank 0": "torchrun",
