@@ -29,17 +29,19 @@ def explain(
     batch: int = 1,
     steps: int = 1,
     fields: Sequence[Followed] = (),
+    owned: bool = True,
 ) -> list[str]:
     """Lines of arithmetic for one layer: output size, params, MACs, FLOPs, memory and receptive field.
 
-    `fields` say what it sees along each axis that a window follows. A block has only its rows to explain it.
+    `fields` say what it sees along each axis that a window follows, `owned` whether its weights are counted here. A
+    block has only its rows to explain it.
     """
     sizes = sizes or {}
     if not isinstance(node.op, Op):
         return list(_recurrent(node.op, sizes)) if isinstance(node.op, Recurrent) else []
     results = tuple(r.type for r in node.results)
     scale = (batch if any(t.per_sample for t in results) else 1, steps)
-    lines = [*_sizes(node.op, results, sizes), *_params(node)]
+    lines = [*_sizes(node.op, results, sizes), *_params(node, owned)]
     lines += [*_arithmetic(node.op, sizes, scale), *_memory(node.op, results, sizes, scale)]
     return lines + list(_receptive(fields))
 
@@ -118,11 +120,14 @@ def _upward(window: Window, out: int) -> str:
 # ---------------------------------------------------------------- counts
 
 
-def _params(node: Node) -> Iterator[str]:
+def _params(node: Node, owned: bool) -> Iterator[str]:
     assert isinstance(node.op, Op)
     weights = [w for w in node.op.weights() if not w.buffer]
     if node.shares is not None and weights:
         yield f"params: those of {node.shares.name}, counted there"
+        return
+    if weights and not owned:
+        yield "params: those of its first use, counted there"
         return
     terms = [product(reversed(w.shape)) if w.shape else "1" for w in weights]
     if terms:

@@ -194,7 +194,7 @@ class Walk:
         if at.missing:
             self.uncounted.append(Uncounted(path=path, op=op.name, what=tuple(at.missing)))
         self.see(node, op)
-        lines = self.explanation(node, op, place) if self.explained else ()
+        lines = self.explanation(node, op, place, owned) if self.explained else ()
         row = self.row(node, place, count, owned, Remarks(silent, warnings, lines)) if self.listed else PLACEHOLDER
         self.rows.append(row)
         self.drawn.append(self.drawing(node))
@@ -265,9 +265,10 @@ class Walk:
             self.collector.warn("pixels-dropped", message, node.span, help=loss.help, notes=(f"at {at}",) if at else ())
         return (loss.text,)
 
-    def explanation(self, node: Node, op: Op, place: Nesting) -> tuple[str, ...]:
+    def explanation(self, node: Node, op: Op, place: Nesting, owned: bool) -> tuple[str, ...]:
         followed = tuple(self.followed(node, op))
-        return tuple(explain(node, self.sizes, batch=self.batch, steps=place.steps, fields=followed))
+        steps = place.steps
+        return tuple(explain(node, self.sizes, batch=self.batch, steps=steps, fields=followed, owned=owned))
 
     def followed(self, node: Node, op: Op) -> Iterator[Followed]:
         """What an operation on one value sees along each axis that a window follows, before and after it."""

@@ -16,11 +16,14 @@ from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.codegen.onnx.step import NEXT, onnx_step
 from netdsl.codegen.pytorch.module import torch_module
-from netdsl.graph import Net
+from netdsl.graph import Net, Part
 from netdsl.program import load_text
+from netdsl.recipe import OPTIMIZERS as DECLARED
+from netdsl.recipe import SCHEDULES
 from netdsl.runtime.engines.onnx import slots_of
 from netdsl.runtime.engines.optimizers import make_optimizer, parameter_names
 from netdsl.runtime.sessions.session import Session
+from netdsl.text.source import Source, Span
 
 torch.set_num_threads(1)
 onnxruntime.set_default_logger_severity(3)
@@ -253,11 +256,12 @@ def test_small_weights_are_updated_as_one(layers: int) -> None:
 
 
 def test_a_memory_whose_weights_were_updated_unequally_is_refused() -> None:
+    whole = [Part("", Span(Source("x.net", ""), 0, 0), None, [], [], DECLARED["adam"](), SCHEDULES["constant"](), None)]
     memory = {f"{key}/step": np.array(count, np.float32) for key, count in (("a.weight", 4), ("a.bias", 3))}
     with pytest.raises(RunError, match=r"kept has updated `a.bias` fewer times than `a.weight`.*use the engine torch"):
-        slots_of({**memory, "a.bias/exp_avg": np.zeros(3, np.float32)}, "kept")
+        slots_of({**memory, "a.bias/exp_avg": np.zeros(3, np.float32)}, "kept", whole)
     memory["a.bias/step"] = memory["a.weight/step"]
-    found = slots_of({**memory, "a.bias/exp_avg": np.zeros(3, np.float32)}, "kept")
+    found = slots_of({**memory, "a.bias/exp_avg": np.zeros(3, np.float32)}, "kept", whole)
     assert found.keys() == {"updates", "a.bias:exp_avg"}
     assert float(found["updates"]) == 4
 
