@@ -13,7 +13,8 @@ from netdsl.elaborate.context import Site
 from netdsl.elaborate.declarations import declared_row, fill_defaults
 from netdsl.elaborate.measures import rows_of, term_row
 from netdsl.elaborate.values import Failed
-from netdsl.graph import TERMS, Net, Part, Recipe, leading_to
+from netdsl.graph import TERMS, Graph, Net, Part, Recipe, leading_to
+from netdsl.graph.borrowed import borrowed
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label, Severity, did_you_mean
 from netdsl.text.source import Span
@@ -163,7 +164,7 @@ class Movable:
                     self.trained.setdefault(path, []).append(key)
                 else:
                     self.frozen.add(path)
-        rows = dict.fromkeys(n.name.partition(".")[0] for n in net.nodes if n.shares is None)
+        rows = dict.fromkeys([*(n.name.partition(".")[0] for n in net.nodes if n.shares is None), *net.common])
         self.owners = [row for row in rows if row in self.trained]
 
     @property
@@ -281,10 +282,10 @@ def _require_way(site: Site, written: syntax.RecipePart, net: Net, part: Part) -
 
 @lru_cache(maxsize=8)
 def _behind(net: Net, read: frozenset[str]) -> frozenset[str]:
-    """The rows that some outputs come from, past no `detach`."""
+    """The rows that some outputs come from, past no `detach`, and those shared at the top of the file."""
     wanted = {o.value for o in net.outputs if o.name in read}
     nodes = leading_to([n for n in net.nodes if n.kind != "detach"], wanted)
-    return frozenset(n.owner.name for n in nodes)
+    return frozenset(n.owner.name for n in nodes).union(borrowed(Graph(net.name, nodes=nodes)))
 
 
 # ---------------------------------------------------------------- rows, of a recipe or a part
