@@ -233,6 +233,16 @@ def test_only_what_a_part_moves_changes() -> None:
         assert after["painter.batchnorm1.num_batches_tracked"] == 2  # both passes are in training form
 
 
+def test_a_part_alone_leaves_the_rest_without_gradients() -> None:
+    text = TEXT[: TEXT.index("  part painter")] + "  batch 480\n}\n"
+    trainer = Trainer(gan(text), RunFolder("nowhere"), "cpu", _silent(), 1e9, "torch")
+    trainer._begin()
+    fed, groups = trainer._planned()
+    trainer._step(fed, groups[0])
+    engine: Any = trainer.engine
+    assert all(p.grad is None for p in engine.module.parameters())
+
+
 def test_a_change_within_a_part_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(gan(epochs="1"), tmp_path / "run")
     other = TEXT.replace("sgd(lr=0.1, momentum=0.9)", "adam(lr=0.1)").replace("clip      0.5", "clip 2")

@@ -47,7 +47,7 @@ class TorchEngine:
         self.net = net
         self.plan = plan
         self.scoring = Scoring(net, plan.losses, plan.metrics)
-        unused = bool({o.name for o in net.outputs} - self.scoring.reads) or len(plan.turns) > 1
+        unused = bool({o.name for o in net.outputs} - self.scoring.reads) or bool(plan.parts)
         self.accelerator = make_accelerator(device, plan.precision, unused)
         self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
         self.inputs = [value.name for value in net.inputs]
@@ -116,7 +116,7 @@ class TorchEngine:
         totals: RunningTotals,
     ) -> Tensor:
         """One part's turn on the batches of a step; the loss of the last of them."""
-        if len(self.turns) > 1:  # gradients of what others move are not worked out
+        if turn.part.moves is not None:  # gradients of what others move are not worked out
             for parameter in self.learned:
                 parameter.requires_grad_(False)
             for parameter in turn.moved:
