@@ -135,6 +135,4 @@ def _totals(net: Net, graph: Graph, walk: Walk, count: Tally) -> Totals:
 
 def _params(graph: Graph) -> int:
     """Parameters of a graph, each once, wherever its first use stands."""
-    owners = {id(node.owner): node.owner for node in graph.nodes}
-    whole = Graph(graph.name, graph.inputs, list(owners.values()), graph.outputs)
-    return sum(w.elements for _, w in whole.weights() if not w.buffer)
+    return sum(w.elements for _, w in graph.weights() if not w.buffer)

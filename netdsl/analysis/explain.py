@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from netdsl.analysis.counts import factors_at, number, shape_at, windows_at
 from netdsl.analysis.quantities import grouped, product
 from netdsl.analysis.receptive import AxisField
-from netdsl.dims.tensors import TensorType
+from netdsl.dims.tensors import TensorType, Weight
 from netdsl.graph import Node, Recurrent, result_types
 from netdsl.ops.base import Op, Window
 
@@ -29,19 +29,20 @@ def explain(
     batch: int = 1,
     steps: int = 1,
     fields: Sequence[Followed] = (),
-    owned: bool = True,
+    counted: Sequence[Weight] = (),
+    owner: str = "",
 ) -> list[str]:
     """Lines of arithmetic for one layer: output size, params, MACs, FLOPs, memory and receptive field.
 
-    `fields` say what it sees along each axis that a window follows, `owned` whether its weights are counted here. A
-    block has only its rows to explain it.
+    `fields` say what it sees along each axis that a window follows, `counted` are the weights that no earlier row has
+    counted, `owner` the path of the layer that has them. A block has only its rows to explain it.
     """
     sizes = sizes or {}
     if not isinstance(node.op, Op):
         return list(_recurrent(node.op, sizes)) if isinstance(node.op, Recurrent) else []
     results = tuple(r.type for r in node.results)
     scale = (batch if any(t.per_sample for t in results) else 1, steps)
-    lines = [*_sizes(node.op, results, sizes), *_params(node, owned)]
+    lines = [*_sizes(node.op, results, sizes), *_params(node.op, counted, owner)]
     lines += [*_arithmetic(node.op, sizes, scale), *_memory(node.op, results, sizes, scale)]
     return lines + list(_receptive(fields))
 
@@ -120,15 +121,10 @@ def _upward(window: Window, out: int) -> str:
 # ---------------------------------------------------------------- counts
 
 
-def _params(node: Node, owned: bool) -> Iterator[str]:
-    assert isinstance(node.op, Op)
-    weights = [w for w in node.op.weights() if not w.buffer]
-    if node.shares is not None and weights:
-        yield f"params: those of {node.shares.name}, counted there"
-        return
-    if weights and not owned:
-        yield "params: those of its first use, counted there"
-        return
+def _params(op: Op, counted: Sequence[Weight], owner: str) -> Iterator[str]:
+    weights = [w for w in counted if not w.buffer]
+    if not weights and any(not w.buffer for w in op.weights()):
+        yield f"params: those of {owner}, counted there"
     terms = [product(reversed(w.shape)) if w.shape else "1" for w in weights]
     if terms:
         yield f"params: {_sum(terms, sum(w.elements for w in weights))}"

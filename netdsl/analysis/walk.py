@@ -38,11 +38,15 @@ class Nesting(NamedTuple):
     path: str = ""
     depth: int = 0
     steps: int = 1
-    owned: bool = True
-    """False inside a block whose weights are counted at an earlier use."""
+    key: str = ""
+    """What the keys of weights begin with here: the path of the first use, where a block is shared."""
 
     def of(self, name: str) -> str:
         return joined(self.path, name)
+
+    def owner(self, node: Node) -> str:
+        """What the keys of a node's weights begin with."""
+        return node.keyed or joined(self.key, node.owner.name)
 
 
 class Remarks(NamedTuple):
@@ -87,7 +91,8 @@ class Walk:
         self.texts: dict[Value, str] = {}
         self.schedule = Timeline()
         self.uncounted: list[Uncounted] = []
-        self.counted: set[str] = set()  # paths of the nodes whose weights are counted
+        self.counted: set[str] = set()  # keys of weights
+        self.met: set[str] = set()  # paths of layers by their first use
 
     def net(self, graph: Graph) -> Tally:
         """The whole inference graph; rows, fields and schedule are complete afterwards."""
@@ -168,33 +173,40 @@ class Walk:
 
     def held(self, node: Node, place: Nesting) -> bool:
         """Whether it is nothing but a weight of a layer that has been counted."""
-        return isinstance(node.op, WeightOf) and (node.keyed or place.of(node.owner.name)) in self.counted
+        return isinstance(node.op, WeightOf) and joined(place.owner(node), node.op.key) in self.counted
 
     def owns(self, node: Node, place: Nesting) -> bool:
-        """True at the first use of the node's weights."""
-        path = node.keyed or place.of(node.owner.name)
-        first = place.owned and path not in self.counted
-        if first:
-            self.counted.add(path)
+        """True at the first use of the node's layer."""
+        path = place.owner(node)
+        first = path not in self.met
+        self.met.add(path)
         return first
+
+    def fresh(self, node: Node, op: Op, place: Nesting) -> tuple[Weight, ...]:
+        """The tensors that it keeps and that no earlier row has counted."""
+        here = place.owner(node)
+        kept = [(joined(here, w.name), w) for w in (*node.weights(), *op.constants())]
+        found = tuple([w for key, w in kept if key not in self.counted])
+        self.counted.update(key for key, _ in kept)
+        return found
 
     # ------------------------------------------------------------ layers
 
     def layer(self, node: Node, op: Op, place: Nesting) -> Tally:
-        weights = (*node.weights(), *op.constants())
-        warnings = self.look(node, op, weights)
+        warnings = self.look(node, op, (*node.weights(), *op.constants()))
         path = place.of(node.name)
         owned = self.owns(node, place)
         activation = self.run(node, op, path) * place.steps
         place = place._replace(steps=place.steps * self.items(node.results))
         batched = any(r.type.per_sample for r in node.results)
         scale = place.steps * (self.batch if batched else 1)
-        at = LayerAt(op, self.sizes, scale, weights if owned else (), activation)
+        fresh = self.fresh(node, op, place)
+        at = LayerAt(op, self.sizes, scale, fresh, activation)
         count, silent = measured(at)
         if at.missing:
             self.uncounted.append(Uncounted(path=path, op=op.name, what=tuple(at.missing)))
         self.see(node, op)
-        lines = self.explanation(node, op, place, owned) if self.explained else ()
+        lines = self.explanation(node, op, place, fresh) if self.explained else ()
         row = self.row(node, place, count, owned, Remarks(silent, warnings, lines)) if self.listed else PLACEHOLDER
         self.rows.append(row)
         self.drawn.append(self.drawing(node))
@@ -265,10 +277,12 @@ class Walk:
             self.collector.warn("pixels-dropped", message, node.span, help=loss.help, notes=(f"at {at}",) if at else ())
         return (loss.text,)
 
-    def explanation(self, node: Node, op: Op, place: Nesting, owned: bool) -> tuple[str, ...]:
+    def explanation(self, node: Node, op: Op, place: Nesting, fresh: tuple[Weight, ...]) -> tuple[str, ...]:
         followed = tuple(self.followed(node, op))
-        steps = place.steps
-        return tuple(explain(node, self.sizes, batch=self.batch, steps=steps, fields=followed, owned=owned))
+        owner, steps = place.owner(node), place.steps
+        return tuple(
+            explain(node, self.sizes, batch=self.batch, steps=steps, fields=followed, counted=fresh, owner=owner)
+        )
 
     def followed(self, node: Node, op: Op) -> Iterator[Followed]:
         """What an operation on one value sees along each axis that a window follows, before and after it."""
@@ -287,7 +301,7 @@ class Walk:
     def block(self, node: Node, op: Block, place: Nesting) -> Tally:
         index = len(self.rows)
         owned = self.owns(node, place)
-        inside = Nesting(place.of(node.name), place.depth + 1, place.steps, owned)
+        inside = Nesting(place.of(node.name), place.depth + 1, place.steps, place.owner(node))
         self.rows.append(PLACEHOLDER)
         self.drawn.append((None, 0))
         steps = None

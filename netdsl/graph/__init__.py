@@ -16,6 +16,7 @@ from netdsl.dims.tensors import TensorType, Value, Weight
 from netdsl.graph.sections import no_recipe
 from netdsl.ops.base import Op
 from netdsl.ops.loss import ClassLoss, Loss
+from netdsl.ops.value import WeightOf
 from netdsl.text.diagnostics import Diagnostic, NetError
 from netdsl.text.source import Span
 from netdsl.text.written import Written
@@ -128,10 +129,13 @@ def joined(path: str, name: str) -> str:
 
 
 def _weights(graph: Graph, path: str, seen: set[str]) -> Iterator[tuple[str, Weight]]:
+    whole: set[int] = set()
     for node in graph.nodes:
-        if node.shares is not None:
+        if id(node.owner) in whole:
             continue
-        here = node.keyed or joined(path, node.name)
+        if not isinstance(node.op, WeightOf):  # which is a part of what its layer owns, and may be all that is read
+            whole.add(id(node.owner))
+        here = node.keyed or joined(path, node.owner.name)
         if isinstance(node.op, Block):
             yield from _weights(node.op.body, here, seen)
             continue

@@ -102,3 +102,27 @@ net Half {
     net = load_text(text).net()
     assert all(f.relative < 1e-5 for f in parity(net).outputs)
     assert analyze(net).totals.params == 7 * 4 + 4 * 4 + 4
+
+
+UNREAD = "\n  shared t: linear(4)\n  a: x -> t\n"
+COUNTED: dict[str, tuple[str, tuple[int, int, int]]] = {
+    "a weight of what nothing reads": ("(y, t.weight) -> linear", (12, 0, 4)),
+    "and a use of it further down": ("b: (y, t.weight) -> linear\n  b + (y -> t)", (16, 0, 0)),
+    "and a use of it in training": ("output b: (y, t.weight) -> linear\n  output aux c: y -> t", (12, 4, 0)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["net", "block"])
+@pytest.mark.parametrize("case", COUNTED)
+def test_each_weight_is_counted_once_whatever_reads_it(case: str, inside: bool) -> None:
+    """A layer may be read by way of its weight alone."""
+    rows, wanted = COUNTED[case]
+    body = f"input x [3], y [3]{UNREAD}  {rows}\n"
+    text = f"net N {{\n  {body}}}\n"
+    if inside:
+        rows = "(b, c): (x, y) -> part\n  output b\n  output aux c\n" if "aux" in body else "(x, y) -> part\n"
+        text = f"block part {{\n  {body.replace('aux ', '')}}}\nnet N {{\n  input x [3], y [3]\n  {rows}}}\n"
+    net = load_text(text).net()
+    totals = analyze(net).totals
+    assert (totals.params, totals.aux_params, totals.unused_params) == wanted
+    assert sum(w.numel() for w in torch_module(net).parameters()) == sum(wanted)
