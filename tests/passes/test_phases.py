@@ -42,6 +42,24 @@ SEEING = """recurrent seeing {
   output h
 }
 """
+SEER = """recurrent seer(n) {
+  input word
+  given g [n]
+  state h [n] = 0
+  k: g -> linear(n)
+  if training {
+    a: k -> tanh
+    b: word -> linear(n)
+  } else {
+    a: k
+    b: word
+  }
+  c: if training { k -> tanh -> linear(n) } else { word * k }
+  d: if training { k } else { k -> tanh }
+  next h: a * b + c + d + h -> tanh
+  output h
+}
+"""
 CASES: dict[str, tuple[str, str]] = {
     "a value": ("x: if training { image -> conv(3, 1) } else { image * 2 }", ""),
     "a value at inference": ("if not training { image * 0.5 }\n  conv(4, 1)", ""),
@@ -55,6 +73,7 @@ CASES: dict[str, tuple[str, str]] = {
     "a repeated block": ("conv(4, 1) -> head(4) * 3", HEAD),
     "a step": ("squeeze(0) -> cell(4)", CELL),
     "what every step is given": ("squeeze(0)\n  (_, image -> squeeze(0)) -> seeing", SEEING),
+    "what steps are given": ("w: slice(0, end=1) -> squeeze(0)\n  (w, w -> last) -> seer(4)", SEER),
     "turns": ("x: image -> conv(3, 1)\n  for i in range(3) { x: if training { x -> conv(3, 1) } else { x + i } }", ""),
     "branches": ("parts: each i in range(2) { if training { image -> conv(2, 1) -> tanh } else { image -> slice(0, end=2) } }\n  parts -> concat", ""),
     "a param": ("param p [3, 4, 4] = ones\n  x: if training { image } else { p }\n  image + x", ""),

@@ -35,10 +35,9 @@ def recurrent_lines(
     outputs = [o.value for o in block.body.outputs]
     carried = [s.following for s in block.states]
     results = list(dict.fromkeys([*outputs, *carried]))
-    parts = parted(block)
-    early = [s for s in main.steps if not set(parts.once).isdisjoint(s.row)]
-    before = _once(forward, early, parts.kept)
-    seen = [forward.names[v] for v in parts.kept if v not in forward.pending]
+    early, kept = _early(main, block, results)
+    before = _once(forward, early, kept)
+    seen = [forward.names[v] for v in kept if v not in forward.pending]
     names = [*(forward.names[v] for v in block.sequences), *seen, *(forward.names[s.current] for s in block.states)]
     forward.run([s for s in main.steps if s not in early], results)
     method = "step" if "step" not in _own_names(main) else unused("one_step", _own_names(main))
@@ -46,6 +45,17 @@ def recurrent_lines(
     loop = _Loop(parameters, main, layouts, forward, block, results, method)
     loop.once(before, seen)
     return [*step, "", *loop.lines()]
+
+
+def _early(main: ClassLayout, block: Recurrent, results: Sequence[Value]) -> tuple[list[ForwardCall], list[Value]]:
+    """The calls that follow from what every step is given, and what later ones read of that.
+
+    A call of several layers that do not all follow from it is a step's: a chain, or the branches of an `if training`.
+    """
+    once = set(parted(block).once)
+    early = [s for s in main.steps if s.row and once.issuperset(s.row)]
+    read = {*results, *(v for s in main.steps if s not in early for v in s.inputs)}
+    return early, [v for v in (*block.given, *(v for s in early for v in s.results)) if v in read]
 
 
 def _once(forward: ForwardWriter, steps: Sequence[ForwardCall], kept: Sequence[Value]) -> list[str]:
