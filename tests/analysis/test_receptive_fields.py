@@ -242,6 +242,19 @@ recurrent shown(width) {
   k: m -> mean(axis=0)
   output y: x + k -> linear(width)
 }
+recurrent spread {
+  given image [C, H, W]
+  steps = 3
+  state a [C, H, W] = image
+  next a: a -> conv(C, 3, pad=1)
+  output a
+}
+recurrent written {
+  input x, page
+  state a [4, 3] = page
+  next a: a + (x -> unsqueeze(0))
+  output a
+}
 """
 
 RECURRENT: dict[str, tuple[str, Any]] = {
@@ -255,6 +268,8 @@ RECURRENT: dict[str, tuple[str, Any]] = {
     ),
     "what is given": ("x [6, 3] ; (x, x) -> shown(4)", "all"),
     "what is given to a state": ("x [6, 3] ; (x, x) -> told(4)", None),
+    "what a state starts as, wider at every step": ("x [2, 9, 9] ; spread -> last", None),
+    "what a state starts as, of more axes": ("x [4, 3] ; (x, x) -> written", None),
     "behind a convolution": ("x [3, 9] ; conv(2, 3) -> transpose -> glance(4)", ((3,), (1,), (0,))),
 }
 
