@@ -111,13 +111,15 @@ class Walk:
         for node in graph.nodes:
             if not isinstance(node.op, Block):
                 self.look(node, node.op, node.op.weights())
-            elif id(node.op.body) not in known:
+                continue
+            self.bound(node, ())
+            if id(node.op.body) not in known:
                 known.add(id(node.op.body))
                 self.survey(node.op.body, known)
 
     def look(self, node: Node, op: Op, weights: Iterable[Weight]) -> tuple[str, ...]:
         """What is doubtful about a layer; `NetError` where no machine could hold it."""
-        self.bound(node, op, weights)
+        self.bound(node, weights)
         return self.losses(node, find_loss(windows_at(op, self.sizes) or ()))
 
     def _draw(self) -> None:
@@ -212,7 +214,7 @@ class Walk:
         self.drawn.append(self.drawing(node))
         return count
 
-    def bound(self, node: Node, op: Op, weights: Iterable[Weight]) -> None:
+    def bound(self, node: Node, weights: Iterable[Weight]) -> None:
         """Refuse weights and results too large for any machine: `NetError` at their row."""
         tensors = [prod(shape_at(r.type, self.sizes)) for r in node.results]
         if max((*tensors, *(weight.elements for weight in weights)), default=0) > MOST:
@@ -305,6 +307,7 @@ class Walk:
         self.rows.append(PLACEHOLDER)
         self.drawn.append((None, 0))
         steps = None
+        self.bound(node, ())
         if isinstance(op, Recurrent):
             steps = place.steps * self.steps(node)
             count = self.recurrent(node, op, inside, steps)

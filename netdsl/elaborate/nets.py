@@ -116,6 +116,7 @@ def _bind_lets(site: Site, module: Module, settings: Mapping[str, syntax.Expr], 
 
 def _bind_shared(site: Site, module: Module) -> None:
     """What all nets of the file share: in each net the layers are anew, under the same keys."""
+    site.build.labels = {name: row.names[0].span for name, row in module.shared.items()}
     for name, row in module.shared.items():
         label = row.names[0]
         found = module.scope.names.get(name)

@@ -83,7 +83,7 @@ def word(site: Site, name: syntax.Name) -> bool:
 
 
 def _refuse_other_words(site: Site, condition: syntax.Expr) -> None:
-    """`if is_training`, `if self.training`, `if eval`."""
+    """`if is_training`, `if training()`, `if self.training`, `if eval`."""
     text = condition.span.text
     plain = text.removeprefix("not ").replace("()", "")
     owner, _, last = plain.rpartition(".")
@@ -91,7 +91,7 @@ def _refuse_other_words(site: Site, condition: syntax.Expr) -> None:
     if not root.isidentifier() or site.scope.find(root):
         return
     known = {w: says for says, words in OTHER_WORDS.items() for w in words.split()}
-    says = WORD if owner and last == WORD else known.get(last if owner else plain)
+    says = WORD if last == WORD and (owner or "(" in text) else known.get(last if owner else plain)
     if says is not None:
         if text.startswith("not "):
             says = WORD if says.startswith("not ") else f"not {says}"

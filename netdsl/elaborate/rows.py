@@ -15,7 +15,7 @@ from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import chain, check_common, check_label, find_layer, is_layer, unknown_name
 from netdsl.elaborate.scope import Scope
-from netdsl.elaborate.values import LAYERS, Arrows, Bundle, Layer, Shared, arrows, describe
+from netdsl.elaborate.values import LAYERS, UNKNOWN, Arrows, Bundle, Layer, Shared, arrows, describe
 from netdsl.graph import Choice, Net, Output
 from netdsl.ops import REGISTRY
 from netdsl.text import syntax
@@ -37,7 +37,7 @@ def _input_row(site: Site, row: syntax.InputRow) -> None:
     for item in row.items:
         check_common(site, item.name)
         bound = site.build.scope.names.get(item.name.id)
-        if bound is None or bound.span != item.name.span:
+        if bound is None or (bound.span != item.name.span and bound.value is not UNKNOWN):
             message = f"`{item.name.id}` comes in whatever else is decided: its row stands in no braces of a body"
             site.error("misplaced-input", message, row.span, help="move it to the rows of the body itself")
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import netdsl.elaborate.along as along
 import netdsl.elaborate.core as core
 import netdsl.elaborate.keyed as keyed
@@ -31,7 +34,7 @@ from netdsl.text.source import Span
 def apply_shared(site: Site, shared: Shared, value: Arrows, span: Span) -> Arrows:
     """Use a shared layer: the first use owns the weights, later ones must need the same ones."""
     keyed.check_place(site, shared, span)
-    with frozen(site, shared.frozen):
+    with frozen(site, shared.frozen), _at_work(site, shared, span):
         result, node = _use(site, shared, value, span)
     site.build.fresh.remove(node)
     if shared.key is not None:
@@ -46,6 +49,19 @@ def apply_shared(site: Site, shared: Shared, value: Arrows, span: Span) -> Arrow
         node.shares = shared.first
         _check_weights(site, shared, node, span)
     return result
+
+
+@contextmanager
+def _at_work(site: Site, shared: Shared, span: Span) -> Iterator[None]:
+    """While it is applied. A block that a layer of the file is made of can reach that layer, and must not."""
+    if shared.at_work:
+        help = "a network is finite: repeat a layer with `* n` or a `for` row"
+        site.error("recursion", f"`{shared.name}` uses itself", span, Label(shared.span, "declared here"), help=help)
+    shared.at_work = True
+    try:
+        yield
+    finally:
+        shared.at_work = False
 
 
 def _called(build: Build, name: str) -> str:

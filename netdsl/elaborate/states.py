@@ -32,6 +32,11 @@ def state_row(site: Site, row: syntax.StateRow) -> None:
         first = Label(site.errors.origins[build.states[row.name.id].current], "first here")
         site.error("duplicate-name", f"there are two states called `{row.name.id}`", row.name.span, first)
     check_common(site, row.name)
+    taken = build.scope.names.get(row.name.id)
+    if taken is not None:
+        first = Label(taken.span, "first here")
+        help = f"call the state something else, such as `{row.name.id}1`"
+        site.error("duplicate-name", f"the name `{row.name.id}` is taken already", row.name.span, first, help=help)
     _check_zeros(site, row)
     initial = core.evaluate(site, row.initial)
     initial = build.given.get(initial, initial) if isinstance(initial, Value) else initial

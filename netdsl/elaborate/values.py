@@ -159,6 +159,8 @@ class Shared(Titled):
     frozen: bool = False
     weights: dict[tuple[int, str], Value] = anew(factory=dict)
     """Those that rows have read as arrows, by body and key."""
+    at_work: bool = False
+    """Whether it is being applied: what is inside it then must not apply it again."""
 
     @property
     def title(self) -> str:
