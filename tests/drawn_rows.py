@@ -1,5 +1,5 @@
-"""Nets drawn of all that a row can say: constants, frozen rows, weights as arrows, choices of numbers, and layers along
-an axis, in blocks, branches and loops. Rows are tried as they are drawn, so that every text is right."""
+"""Nets drawn of all that a row can say: constants, frozen rows, weights as arrows, choices of numbers, layers along an
+axis and of the file, what training has apart, and what goes from step to step, in blocks, branches and loops. Rows are tried as they are drawn, so that every text is right."""
 
 from __future__ import annotations
 
@@ -28,8 +28,18 @@ WEIGHTED = (
     "({a}, word.weight) -> linear", "({a}, word.weight, word.bias) -> linear -> tanh", "({a} -> linear(3)) -> word",
     "{a} * scale", "{a} + spots({a}.length, {a}.features)", "{a} + (row -> unsqueeze(0))", "({a}, {b}, {b}) -> attention",
     "({a}, {a}, {b}) -> attention(causal=true, scale=0.5)", "{a} -> linear(4) -> multihead_attention(2, kv_heads=1)",
-    "along(linear({n}) -> batchnorm)", "{a} -> along(linear({n}) -> tanh)", "{a} -> along(twice)", "{a} -> cell({n})", "({a}, {b}) -> along(pair)",
+    "along(linear({n}) -> batchnorm)", "{a} -> along(linear({n}) -> tanh)", "{a} -> along(twice)", "({a}, {b}) -> along(pair)",
     "{a} -> transpose -> unit(3, {n}) -> transpose", "{a} -> transpose -> unit(2, (3,), act=silu) -> transpose",
+)  # fmt: skip
+STEPPED = (
+    "{a} -> cell({n})", "({a}, {b}) -> hear({n})", "{a} -> ponder({n})", "{a} -> spells({n})", "{a} -> told({n})",
+    "({a}, {b}, {a}) -> along(trio)", "({a} -> linear(3)) -> common", "({a}, common.linear1.weight) -> linear",
+    "{a} -> reverse -> hears({n}) -> reverse", "{a} -> unsqueeze(0) -> along(cell({n})) -> squeeze(0)",
+)  # fmt: skip
+PHASED = (
+    "if training {{ {a} -> linear({n}) -> tanh }} else {{ {a} -> linear({n}) }}", "if training {{ {a} }} else {{ {a} * 0.5 }}",
+    "if not training {{ {a} -> relu }} else {{ {a} }}", "if training {{ {r} }} else {{ ({r}) * 0.5 }}",
+    "if training {{ ({a} -> linear(3)) -> common }} else {{ ({a}, {a}) -> concat(axis=1) -> slice(1, end=3) }}",
 )  # fmt: skip
 AROUND = (
     "if {c} {{ {r} }} else {{ {a} -> linear(3) }}", "if {a}.features > {n} {{ {r} }} else {{ {a} -> relu }}",
@@ -37,6 +47,8 @@ AROUND = (
     "{a} -> again * ({n})", "{a} -> part({n})",
 )  # fmt: skip
 HEAD = """
+shared common: linear(3) -> tanh
+
 block twice {
   input x [F]
   x + (x -> linear(F) -> tanh)
@@ -71,6 +83,62 @@ recurrent cell(hidden) {
   input x
   state h [hidden] = 0.5
   next h: (x -> linear(hidden)) + (h -> linear(hidden, bias=false)) -> tanh
+  output h
+}
+
+block trio {
+  input a, b, c
+  (a -> linear(3)) * (b -> linear(3)) + (if training { c } else { c * 0.5 } -> linear(3) -> batchnorm)
+}
+
+recurrent hear(hidden) {
+  input x
+  given memory [S, F]
+  state h [hidden] = 0
+  keys: memory -> linear(hidden, axis=-1)
+  if training { shown: keys -> tanh } else { shown: keys }
+  share: (shown, h -> unsqueeze(-1)) -> matmul -> softmax(axis=0)
+  seen: share * memory -> sum(axis=0)
+  next h: (x, seen, h) -> concat -> linear(hidden) -> tanh
+  output h
+}
+
+block hears(hidden) {
+  input x
+  (x, x * 0.5) -> hear(hidden)
+}
+
+recurrent ponder(hidden) {
+  given memory [S, F]
+  steps = S
+  frozen param scale [F] = uniform(0.5)
+  state at int[] = 0
+  state h [hidden] = 0.3
+  word: (memory * scale, at) -> gather -> linear(3) -> common
+  next h: (word, h) -> concat -> linear(hidden) -> tanh
+  next at: at + 1
+  output h
+}
+
+recurrent spells(hidden) {
+  input x
+  state run int[hidden] = 0
+  state on bool[hidden] = false
+  state best [hidden] = 0
+  z: x -> linear(hidden)
+  next best: (on, z * 0.5 + 0.1 * (run -> to(float)), best + z) -> where
+  next on: z > 0.11
+  next run: (on, run + 1, 0) -> where
+  output best
+}
+
+recurrent told(hidden) {
+  input word
+  state h [hidden] = 0
+  state said [word.features] = 0
+  seen: if training { word } else { said + word * 0.5 }
+  next h: (seen, h) -> concat -> linear(hidden) -> tanh
+  next said: h -> linear(word.features)
   output h
 }
 """
@@ -113,11 +181,11 @@ class Drawing:
 
     def _row(self, above: int, inside: bool) -> str:
         """A row that reads what stands above it; the last rows more often than the first."""
-        kinds = [PLAIN, CHOOSING, WEIGHTED, *([] if inside else [AROUND])]
+        kinds = [PLAIN, CHOOSING, WEIGHTED, STEPPED, PHASED, *([] if inside else [AROUND])]
         form = self.random.choice(self.random.choice(kinds))
         a, b = (f"r{max(self.random.randint(0, above), self.random.randint(0, above))}" for _ in "ab")
         n = self.random.choice(["2", "3", "4", *(["wide"] if inside else ["k", "k - 1"])])
-        inner = self.random.choice([*PLAIN, *WEIGHTED]).format(a=a, b=b, n=n)
+        inner = self.random.choice([*PLAIN, *WEIGHTED, *STEPPED]).format(a=a, b=b, n=n)
         condition = self.random.choice(["deep", "k > 3", "not deep", "k == 5"])
         row = form.format(a=a, b=b, n=n, r=inner, c=condition)
         return f"frozen {row}" if not inside and self.random.random() < 0.15 else row

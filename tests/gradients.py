@@ -18,6 +18,7 @@ from onnx import helper, numpy_helper
 
 import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table of rules)
 from netdsl.base.arrays import Array
+from netdsl.base.record import changed
 from netdsl.codegen.onnx.draft import make_model
 from netdsl.codegen.onnx.lower import Lowering, NodePlace
 from netdsl.codegen.onnx.lowering import Builder, rules
@@ -30,6 +31,7 @@ from netdsl.dims import at
 from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.graph import Graph, Net, Node, Output, RecipeTerm, leading_to
+from netdsl.graph.phases import training_graph
 from netdsl.ops.arithmetic import Mul
 from netdsl.ops.backward.base import Backward
 from netdsl.ops.base import Gradients, Tape
@@ -80,6 +82,12 @@ class Emitted:
         names = [o.name for o in self.session.get_outputs()]
         given = {k: v for k, v in feed.items() if k in wanted}
         return dict(zip(names, self.session.run(None, given), strict=True))
+
+
+def learned(net: Net) -> Net:
+    """The net with its training graph alone."""
+    graph = training_graph(net)
+    return net if graph is net else changed(net, inputs=graph.inputs, nodes=graph.nodes, outputs=graph.outputs)
 
 
 def term_of(output: Output, net: Net) -> RecipeTerm:
@@ -206,7 +214,7 @@ def check(
             drawn = rng.uniform(0.2, 1.0, weight.shape) * rng.choice([-1.0, 1.0], weight.shape)
             weight.copy_(torch.from_numpy(drawn / max(1, weight[0].numel() if weight.ndim > 1 else 1) ** 0.5))
     state = {k: v.detach().numpy().copy() for k, v in module.state_dict().items()}
-    emitted = emit(net, state, settled=(sizes or {}) if cuda else None)
+    emitted = emit(learned(net), state, settled=(sizes or {}) if cuda else None)
     feed: dict[str, Array] = {"seed": np.array(seed, np.int64)}
     feed |= {v.name: draw(v, sizes or {}, batch, below, rng) for k, v in emitted.fields.items() if k != "seed"}
     feed |= {k: np.asarray(v, DTYPES[emitted.fields[k].type.dtype]) for k, v in (inputs or {}).items()}

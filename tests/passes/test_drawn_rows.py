@@ -36,7 +36,7 @@ from netdsl.text.source import Source
 
 torch.set_num_threads(1)
 
-FEW = range(12)
+FEW = range(9)
 HUNDREDS = [pytest.param(range(start, start + 100), marks=pytest.mark.slow, id=str(start)) for start in (100, 200, 300)]
 SEEDS = [pytest.param(FEW, id="few"), *HUNDREDS]
 RATE = 0.01
