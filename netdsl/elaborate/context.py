@@ -56,7 +56,9 @@ class Context:
     inputs_seen: dict[Span, tuple[str, bool]] = anew(factory=dict)
     """As `rows_seen`, of the inputs of blocks, with how they are called in a message."""
     shared: dict[str, Any] = anew(factory=dict)
-    """Layers that stand at the top of the net's file, as the net uses them."""
+    """Layers that stand at the top of the net's file and of those that it uses, as the net uses them."""
+    keyed: dict[str, Any] = anew(factory=dict)
+    """Those of them that the net has used, by key."""
     term: str = ""
     """`loss` or `metric` while such a row of a recipe is built."""
     frozen: int = 0

@@ -233,6 +233,8 @@ class Library:
             module.broken.add(name.id)
             if target is not None:
                 help = did_you_mean(name.id, target.own) or f"it has {', '.join(target.own)}"
+                if name.id in target.shared or name.id in target.let_names:
+                    help = "what stands at the top of that file is its blocks' own: it comes with those that read it"
                 self.collector.report("unknown-name", f"`{use.path}` has no `{name.id}`", name.span, help=help)
 
     def _take(self, module: Module, name: syntax.Name, found: syntax.Definition, target: Module) -> None:

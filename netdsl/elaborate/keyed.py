@@ -24,6 +24,11 @@ def check_place(site: Site, shared: Shared, span: Span) -> None:
     if site.build.graph is not shared.graph and shared.key is None:
         message = f"`{shared.name}` is shared in the body that declares it, and this is another one"
         site.error("shared-outside", message, span, Label(shared.span, "declared here"))
+    first = site.context.keyed.setdefault(shared.name, shared) if shared.key is not None else shared
+    if first is not shared:
+        message = f"two files share a layer called `{shared.name}`, which is the name of its weights in the net"
+        places = (Label(shared.span, "declared here"), Label(first.span, "and here"))
+        site.error("duplicate-name", message, span, *places, help="call one of them something else")
     if site.context.frozen and not shared.frozen:
         message = f"`{shared.name}` has one set of weights, which is frozen where it is declared or nowhere"
         help = f"write `frozen shared {shared.name}: …`"

@@ -75,6 +75,10 @@ def elaborate(
 
 def _net(site: Site, module: Module, definition: syntax.Definition, settings: Mapping[str, syntax.Expr]) -> Net:
     site.limits.spend(NET, definition.name.span)
+    for other in site.library.modules.values():
+        if other is not module:
+            _bind_lets(site.at(other.scope), other, {}, ())
+            _bind_shared(site.at(other.scope), other)
     _bind_lets(site, module, settings, {p.name.id for p in definition.parameters})
     _bind_shared(site, module)
     given = _overrides(site, module, definition, settings)
