@@ -105,8 +105,10 @@ def require_same(kept: Net, net: Net, folder: Path) -> None:
     if before != after:
         pairs = zip_longest(before, after, fillvalue="nothing")
         was, now = next((a.strip(), b.strip()) for a, b in pairs if a != b)
+        other = str(kept) != str(net)
+        those = "this is not the net" if other else "these are not the losses, metrics and parts"
         raise RunError(
-            f"this is not the net of {folder}, which has `{was}` where there is `{now}` now: go on with its own text "
+            f"{those} of {folder}, which has `{was}` where there is `{now}` now: go on with its own text "
             f"(netdsl train {folder} --resume), or begin anew in another folder"
         )
 

@@ -256,7 +256,7 @@ def test_a_change_within_a_part_is_said(tmp_path: Path, capsys: pytest.CaptureFi
 def test_other_parts_are_another_recipe(tmp_path: Path) -> None:
     run(gan(epochs="1"), tmp_path / "run")
     other = TEXT.replace("moves     painter", "moves painter.linear1")
-    with pytest.raises(RunError, match="this is not the net"):
+    with pytest.raises(RunError, match="these are not the losses, metrics and parts of"):
         run(gan(other), tmp_path / "run", resume=True)
 
 
