@@ -77,6 +77,8 @@ CASES: dict[str, tuple[str, str]] = {
     "turns": ("x: image -> conv(3, 1)\n  for i in range(3) { x: if training { x -> conv(3, 1) } else { x + i } }", ""),
     "branches": ("parts: each i in range(2) { if training { image -> conv(2, 1) -> tanh } else { image -> slice(0, end=2) } }\n  parts -> concat", ""),
     "a param": ("param p [3, 4, 4] = ones\n  x: if training { image } else { p }\n  image + x", ""),
+    "a param in both": ("param p [3, 1, 1] = normal(1)\n  if training { q: p\n r: p * 2 } else { q: p * 2\n r: p }\n  image * q + r", ""),
+    "a param in turns": ("param p [3, 1, 1] = normal(1)\n  parts: each i in range(2) { if training { p } else { p * i } }\n  image * (parts -> add)", ""),
     "a row in a branch": ("if training { for i in range(2) { conv(4, 1) -> tanh } } else { conv(4, 3, pad=1) -> conv(4, 1) }", ""),
     "along": ("conv(4, 1) -> along(linear(3, axis=-1) -> only)", "block only {\n  if training { tanh }\n}\n"),
     "one in the other": ("a: if training { image -> conv(3, 1) } else { image }\n  if not training { b: a * 2 } else { b: a -> conv(3, 1) -> tanh }\n  if training { b } else { a + b }", ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Mapping
 
@@ -69,3 +70,15 @@ def _read(shape: str, places: list[int], rank: int, batched: int) -> str:
     if len(places) == rank:
         return f"{shape}[1:]" if batched else shape
     return f"{shape}[-{len(places)}:]" if last + 1 == rank + batched else f"{shape}[{first}:{last + 1}]"
+
+
+def is_arithmetic(text: str) -> bool:
+    """Whether a text is arithmetic on names, their parts and numbers, and nothing more."""
+    allowed = (
+        ast.Expression, ast.BinOp, ast.UnaryOp, ast.USub, ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.Name,
+        ast.Load, ast.Constant, ast.Attribute, ast.Subscript,
+    )  # fmt: skip
+    try:
+        return all(isinstance(n, allowed) for n in ast.walk(ast.parse(text, mode="eval")))
+    except SyntaxError:
+        return False

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from netdsl.codegen.python.extents import AxisNames
+from netdsl.codegen.python.extents import AxisNames, is_arithmetic
 from netdsl.codegen.python.layout import ClassLayout, ForwardCall, called_in_order
 from netdsl.codegen.python.naming import bundle_names, continues, prepares, unnamed
 from netdsl.codegen.python.parameters import Parameters
@@ -185,7 +184,7 @@ class ForwardWriter:
             for i, inner in enumerate(step.turn):
                 self._step(i, inner, step.turn)
         doc, comment = self.returned(end)
-        self.pending.pop(end, None)
+        self._done(end)
         self.lines += commented(Called(f"{name}.append", (("", doc),)), "", comment, self.depth)
         self.depth -= 1
         self.steps, self.readers, self.results, self.returns_one, self.alive = around
@@ -227,7 +226,7 @@ class ForwardWriter:
             self._step(i, call, side.calls)
         for value, name in zip(side.values, names, strict=True):
             doc, comment = self.returned(value)
-            self.pending.pop(value, None)
+            self._done(value)
             if flat(doc) != name:
                 self.lines += commented(doc, f"{name} = ", comment, self.depth)
         self.depth = held
@@ -235,6 +234,11 @@ class ForwardWriter:
         made = self.lines[start:]
         del self.lines[start:]
         return made
+
+    def _done(self, value: Value) -> None:
+        """What a result was waiting for is written; what reads nothing, a free parameter, may be read again."""
+        if value in self.pending and self.pending[value].step.inputs:
+            del self.pending[value]
 
     def _same(self, step: ForwardCall) -> list[ForwardCall]:
         """The step as the uses have it."""
@@ -322,7 +326,7 @@ class ForwardWriter:
         if isinstance(size, Dim):
             symbols = {str(e): text for text, e in reversed(axes) if isinstance(e, Dim) and str(e).isidentifier()}
             text = re.sub(r"[A-Za-z_]\w*", lambda m: symbols.get(m[0], "?"), str(size))
-            if "?" not in text and _is_arithmetic(text):
+            if "?" not in text and is_arithmetic(text):
                 yield text
         elif isinstance(size, int):
             yield str(int(size))
@@ -437,14 +441,3 @@ def commented(doc: Doc, before: str, comment: str, depth: int) -> list[str]:
         return [*lines[:-1], lines[-1] + comment]
     above = f"{INDENT * depth}{comment.strip()}"
     return [above, *lines] if comment and len(above) <= WIDTH else lines
-
-
-def _is_arithmetic(text: str) -> bool:
-    allowed = (
-        ast.Expression, ast.BinOp, ast.UnaryOp, ast.USub, ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.Name,
-        ast.Load, ast.Constant, ast.Attribute, ast.Subscript,
-    )  # fmt: skip
-    try:
-        return all(isinstance(n, allowed) for n in ast.walk(ast.parse(text, mode="eval")))
-    except SyntaxError:
-        return False
