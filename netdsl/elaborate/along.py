@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import netdsl.elaborate.core as core
 import netdsl.elaborate.nodes as nodes
 import netdsl.elaborate.parameters as parameters
+from netdsl.dims import Dim, Extent
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.demands import Demanded
@@ -60,7 +61,11 @@ def _check_counts(site: Site, fronts: Sequence[Value], span: Span) -> None:
             site.error("shape-mismatch", message, span, *labels, help=help)
 
 
-def _axis_of(site: Site, layer: BlockLayer, whole: Value, axis: int) -> int:
+def _axis_of(site: Site, layer: BlockLayer, whole: Value, axis: Extent) -> int:
+    if isinstance(axis, Dim):
+        help = f"`{axis}` depends on the size of the input, which is known only when the network runs"
+        message = f"`axis` takes a whole number, not `{axis}` (in `{NAME}`)"
+        site.error("wrong-kind", message, layer.settings["axis"].span, help=help)
     try:
         return find_axis(axis, whole.type.rank, NAME)
     except RuleError as error:
