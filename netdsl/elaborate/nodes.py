@@ -80,6 +80,8 @@ def refuse(
         import netdsl.elaborate.habits as habits
 
         help = habits.without_batch(settings[error.axes].span.text, error.rank, error.axes)
+    if error.code == "not-batched" and site.sizes.samples and not help:
+        help = f"keep the samples an axis of their own, in front: `[{site.sizes.samples}, …]`"
     if layer is not None and error.code in ("wrong-rank", "wrong-dtype"):
         import netdsl.elaborate.habits as habits  # late: right texts need none
 
