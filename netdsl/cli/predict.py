@@ -57,6 +57,8 @@ def run(given: Namespace) -> None:
         given.parser.error(f"--output: {kept}")
     if not drawn and (given.count is not None or given.size):
         given.parser.error("--count and --size are for nets that draw, without a sample")
+    if drawn and given.data is not None:
+        given.parser.error("--data says where a sample is from: name one")
     if given.model.suffix != ".onnx":
         say_of_run(given.model)
     if drawn:

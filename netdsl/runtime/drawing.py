@@ -57,6 +57,9 @@ def draw(
         raise RunError(f"{run}: numbers are drawn from a run's folder; an ONNX file is given a sample")
     model = OPENERS[engine](run, device, name)
     net = model.net
+    unknown = next((s for s in sizes or () if s not in net.symbols), None)
+    if unknown is not None:
+        raise RunError(f"{net.name} has no size `{unknown}`: its sizes are {', '.join(net.symbols) or 'all numbers'}")
     known = {**net.defaults, **RunFolder(run).stored()["sizes"], **(sizes or {})}
     require_free(net, known)
     blank = {v.name: _blank(v, count, known) for v in net.inputs}

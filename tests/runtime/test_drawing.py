@@ -178,6 +178,12 @@ def test_nets_that_cannot_be_drawn_from(run: Path, net: str, engine: str) -> Non
     assert REFUSED[net] in str(caught.value)
 
 
+def test_a_size_that_is_not_there(run: Path) -> None:
+    for net, has in (("Sample", "all numbers"), ("Open", "T")):
+        with pytest.raises(RunError, match=f"{net} has no size `L`: its sizes are {has}"):
+            draw(run, net, sizes={"L": 3}, device="cpu")
+
+
 def test_a_net_that_is_not_there(run: Path) -> None:
     with pytest.raises(NetError, match="no net called `Sampel`"):
         draw(run, "Sampel", device="cpu")
@@ -252,6 +258,7 @@ USAGE = {
     ("3", "--count", "4"): "--count and --size are for nets that draw",
     ("3", "-o", "a.png"): "kept in an .npz file",
     ("--net", "Auto", "3", "--count", "4"): "--count and --size are for nets that draw",
+    ("--net", "Sample", "--data", "digits"): "--data says where a sample is from",
     ("--net", "Sample", "--count", "0"): "not a whole number of 1 or more",
     ("--net", "Sample", "--seed", "-1"): "not a whole number of 0 or more",
 }
