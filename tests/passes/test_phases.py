@@ -60,6 +60,15 @@ SEER = """recurrent seer(n) {
   output h
 }
 """
+PAIR = """block pair(c) {
+  row: conv(c, 3, pad=1) -> tanh
+  a: if training { row } else { row * 0.5 -> relu }
+  fresh: row -> conv(c, 1) -> tanh
+  b: if training { fresh } else { row }
+  d: if training { fresh * 2 } else { a }
+  a + b * d
+}
+"""
 CASES: dict[str, tuple[str, str]] = {
     "a value": ("x: if training { image -> conv(3, 1) } else { image * 2 }", ""),
     "a value at inference": ("if not training { image * 0.5 }\n  conv(4, 1)", ""),
@@ -70,6 +79,7 @@ CASES: dict[str, tuple[str, str]] = {
     "a layer shared": ("shared t: conv(3, 3, pad=1) -> batchnorm\n  if training { t -> t } else { t }", ""),
     "a layer shared that training has first": ("shared t: conv(3, 1)\n  x: if training { image -> t } else { image }\n  y: x -> t\n  if training { y } else { y -> tanh -> t }", ""),
     "a block": ("head(4) -> head(3)", HEAD),
+    "a block whose branches read one row": ("pair(4) -> pair(3)", PAIR),
     "a repeated block": ("conv(4, 1) -> head(4) * 3", HEAD),
     "a step": ("squeeze(0) -> cell(4)", CELL),
     "what every step is given": ("squeeze(0)\n  (_, image -> squeeze(0)) -> seeing", SEEING),

@@ -13,7 +13,7 @@ from netdsl.codegen.python.dialect import Dialect
 from netdsl.codegen.python.freezing import as_one, is_frozen
 from netdsl.codegen.python.handed import common_access, stands_alone
 from netdsl.codegen.python.loops import LayerRun, runs_of
-from netdsl.codegen.python.phases import gather_phases
+from netdsl.codegen.python.phases import gather_phases, made_inside
 from netdsl.codegen.python.spelling import Branched, Either, Infix, Kept, Made, Operand, Raw, Repeated, Spelling
 from netdsl.codegen.python.starts import begun
 from netdsl.codegen.python.steps import (
@@ -380,7 +380,7 @@ def form_of(layout: ClassLayout, without: frozenset[str], opaque: frozenset[str]
         reads = tuple(number[v] for v in step.inputs)
         told = form(step.expression, dialect), _batches(step)
         steps.append((step.label, told, reads, step.follows, len(step.results)))
-        number.update({v: (step.label, i) for i, v in enumerate(step.results)})
+        number.update({v: (step.label, i) for i, v in enumerate([*step.results, *made_inside(step)])})
     attributes = tuple((a, form(m, dialect)) for a, m in layout.attributes.items() if a not in hidden)
     rows = tuple(f"{dialect.attribute(label)}." for label in hidden)
     inits = _started([start for start in layout.inits if not start[0].startswith(rows)])
