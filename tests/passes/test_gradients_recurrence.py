@@ -465,3 +465,25 @@ net N {
 @pytest.mark.parametrize("title", list(NETS))
 def test_recurrent_blocks(title: str, cuda: bool) -> None:
     check(NETS[title], sizes={"S": 4, "T": 3}, batch=4, below=5, cuda=cuda)
+
+
+def test_a_state_becomes_what_no_sample_changes() -> None:
+    """Steps of one for all samples lie beside steps of each in the pass backwards."""
+    check("""
+shared common: linear(4) -> tanh
+recurrent r {
+  given g [4]
+  steps = 3
+  param p [4] = normal(0.5)
+  state o [4] = 0.1
+  next o: p -> common
+  output o
+  output y: o + g
+}
+net N {
+  input g [4]
+  (o1, y1): g -> r
+  output o1
+  output y: y1 -> linear(3)
+}
+""")

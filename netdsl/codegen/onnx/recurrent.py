@@ -85,7 +85,7 @@ def write_recurrent(
 
 
 def _samples(lowering: Lowering, values: Sequence[Value], names: ValueNames, build: NodeBuilder) -> Samples:
-    alone = any(v.type.single for v in values)
+    alone = any(v.type.single for v in values) and not any(v.type.per_sample for v in values)
     found: Samples = {(): build.ints(1) if alone else lowering.sizes.batch()}
     for value in values:
         if value.type.folded not in found and value.type.batched:
