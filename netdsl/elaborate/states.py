@@ -167,6 +167,8 @@ def next_row(site: Site, row: syntax.NextRow) -> None:
     _check_state(site, state, value, row)
     if not value.type.batched:
         value = nodes.repeated(site, value, state.current, row.span)
+        node = build.fresh.pop()  # of no row
+        node.name = build.names.number(node.name)
     state.following = value
 
 

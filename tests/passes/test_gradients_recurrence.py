@@ -487,3 +487,21 @@ net N {
   output y: y1 -> linear(3)
 }
 """)
+
+
+def test_several_states_become_what_no_sample_changes() -> None:
+    check("""
+recurrent r {
+  input x
+  param p [4] = normal(0.5)
+  state a [4] = 0.1
+  state b [4] = 0
+  next a: p * 2
+  next b: p -> tanh
+  output y: a + b * x
+}
+net N {
+  input x [3, 4]
+  r -> linear(3)
+}
+""")
