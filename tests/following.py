@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator
 from itertools import islice
+from math import prod
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from netdsl.codegen.python.tracing import new_use
 from netdsl.codegen.pytorch.dialect import DIALECT
 from netdsl.codegen.pytorch.source import net_class_name, torch_source
 from netdsl.dims import at
+from netdsl.dims.tensors import MOST
 from netdsl.graph import Block, Net
 from netdsl.text.diagnostics import NetError
 
@@ -117,9 +119,11 @@ def _accepted(load: Load, word: str, own: Any) -> Iterator[tuple[Any, Emitted]]:
     """Other values of a setting that the text takes."""
     for value in others(own):
         try:
-            yield value, Emitted(load(**{word: value}))
+            net = load(**{word: value})
         except NetError:
             continue
+        if all(prod(weight.shape) < MOST for _, weight in net.weights()):  # a report refuses more
+            yield value, Emitted(net)
 
 
 def _said(title: str, difference: str) -> Iterator[str]:
@@ -200,7 +204,7 @@ def settings(module: nn.Module) -> list[tuple[str, str]]:
 def samples(net: Net, device: str, batch: int = 2) -> list[torch.Tensor]:
     """Inputs of a net, drawn with a fixed seed."""
     draw = torch.Generator().manual_seed(0)
-    known = {**net.domain.choose(8), **net.defaults}
+    known = net.domain.choose(8)
     made = []
     for value in net.inputs:
         shape = [batch, *(at(e, known) for e in value.shape)]
