@@ -7,7 +7,7 @@ from netdsl.dims import Dim, Extent
 from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight
 from netdsl.ops.base import Gradients, Requirement, RuleError, Tape
 from netdsl.ops.fields import ChoiceKind, ExtentKind, Kind, ListKind, Word, is_int, shown
-from netdsl.ops.value import ReadsNothing
+from netdsl.ops.value import Costless
 from netdsl.ops.windows import positive
 
 ConstStart = str | float | bool | tuple[Any, ...]
@@ -38,7 +38,7 @@ class StartKind(Kind):
         raise self.refuse(value)
 
 
-class Const(ReadsNothing):
+class Const(Costless):
     """A tensor that is known when the net is built, the same for all samples and never learned.
 
     A list follows the axes from the first on, and a number in it stands for all that lies behind. `arange` counts

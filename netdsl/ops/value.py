@@ -11,8 +11,8 @@ from netdsl.ops.declared import Values
 from netdsl.ops.fields import Bool, Initialiser, IntKind, ListKind, Number, Text
 
 
-class ReadsNothing(Op, abstract=True):
-    """Something that reads nothing and costs nothing."""
+class Costless(Op, abstract=True):
+    """Something that computes nothing: a value that is there, or one that is looked at otherwise."""
 
     def contractions(self) -> tuple[tuple[int, ...], ...]:
         return ()
@@ -21,7 +21,7 @@ class ReadsNothing(Op, abstract=True):
         return 0
 
 
-class Constant(ReadsNothing):
+class Constant(Costless):
     """A number of the text beside an arrow: the `2` of `2 * x`. It has no axes and no batch.
 
     Beside whole numbers alone a whole one is whole.
@@ -38,7 +38,7 @@ class Constant(ReadsNothing):
         return TensorType((), DType.INT if self.whole else DType.FLOAT, batched=False)
 
 
-class FreeParam(ReadsNothing):
+class FreeParam(Costless):
     """A learned tensor that no layer owns, one for all samples: `param position [197, 768] = normal(0.02)`."""
 
     example: ClassVar[str] = "param position [197, 768] = normal(0.02)"
@@ -59,7 +59,7 @@ class FreeParam(ReadsNothing):
         return {"": outgoing[0]}
 
 
-class WeightOf(ReadsNothing):
+class WeightOf(Costless):
     """A weight of a shared layer as an arrow: `words.weight`. Its node shares the weights of that layer."""
 
     internal: ClassVar[bool] = True
@@ -80,18 +80,12 @@ class WeightOf(ReadsNothing):
         return {self.key: outgoing[0]}
 
 
-class BatchAxis(Op, abstract=True):
+class BatchAxis(Costless, abstract=True):
     """Makes axes part of the batch, or takes them out of it: no layer, and no row of a report."""
 
     internal: ClassVar[bool] = True
 
     x: Value
-
-    def contractions(self) -> tuple[tuple[int, ...], ...]:
-        return ()
-
-    def pointwise(self) -> int:
-        return 0
 
     def in_place(self) -> bool:
         return True
@@ -176,7 +170,7 @@ class EachSample(BatchAxis):
         return {"x": tape(AllSamples, outgoing[0], str(self.x.shape[0]))}
 
 
-class PerSample(Op):
+class PerSample(Costless):
     """Repeat a value that is one for all samples once a sample of `like`: a class token before `concat`.
 
     The first value is a free parameter such as `param token [1, 32]`, the second has samples.
@@ -198,12 +192,6 @@ class PerSample(Op):
     def result(self) -> TensorType:
         return self.like.type.with_shape(*self.x.shape).with_dtype(self.x.type.dtype)
 
-    def contractions(self) -> tuple[tuple[int, ...], ...]:
-        return ()
-
-    def pointwise(self) -> int:
-        return 0
-
     def windows(self) -> tuple[()]:
         return ()
 
@@ -216,7 +204,7 @@ class PerSample(Op):
 WAY = "bring both to one shape, or put what follows into the branches, as one `shared` layer if it is the same"
 
 
-class ByPhase(Op):
+class ByPhase(Costless):
     """Arrows of the training graph, or those of the inference graph in their place: where an `if training` ends.
 
     A net holds both; what a graph is asked of, one of them, holds none (`netdsl/graph/phases.py`).
@@ -245,12 +233,6 @@ class ByPhase(Op):
 
     def result(self) -> tuple[TensorType, ...]:
         return tuple(value.type for value in self.run)
-
-    def contractions(self) -> tuple[tuple[int, ...], ...]:
-        return ()
-
-    def pointwise(self) -> int:
-        return 0
 
     def in_place(self) -> bool:
         return True
