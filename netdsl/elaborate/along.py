@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import netdsl.elaborate.core as core
 import netdsl.elaborate.nodes as nodes
 import netdsl.elaborate.parameters as parameters
 from netdsl.dims import Dim, Extent
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
-from netdsl.elaborate.demands import Demanded
 from netdsl.elaborate.lookup import is_identity
 from netdsl.elaborate.scope import Scope
-from netdsl.elaborate.sequences import of_samples
-from netdsl.elaborate.values import Arrows, BlockLayer, Bundle, Layer, OpLayer, arrows
+from netdsl.elaborate.sequences import check_lengths, of_samples
+from netdsl.elaborate.values import Arrows, BlockLayer, Layer, OpLayer, arrows, mapped
 from netdsl.ops.axes import find_axis
 from netdsl.ops.base import Op, RuleError
 from netdsl.ops.linear import Linear
@@ -23,6 +20,7 @@ from netdsl.ops.value import IntoBatch, OutOfBatch
 from netdsl.text.source import Span, is_library
 
 NAME = "along"
+TOGETHER = "the first items of all arrows go in together, then the second ones: cut the longer arrow by `slice`"
 
 
 def stands_for(layer: Layer) -> bool:
@@ -45,20 +43,11 @@ def apply(site: Site, layer: BlockLayer, value: Arrows, span: Span) -> Arrows:
     if len(wholes) == 1 and _needs_no_fold(inner, wholes[0], axes[0]):
         return core.apply(site, inner, wholes[0], span)
     value, same = of_samples(site, value, span)
-    fronts = [_moved(site, v, axis, 0, span) for v, axis in zip(arrows(value), axes, strict=True)]
-    _check_counts(site, fronts, span)
-    made = _on_items(site, layer, (fronts, isinstance(value, Bundle)), given["axis"], span)
+    fronts = mapped(value, lambda v: _moved(site, v, find_axis(given["axis"], v.type.rank, NAME), 0, span))
+    told = f"`{NAME}` goes over {{}} items of one arrow and {{}} of another"
+    check_lengths(site, arrows(fronts), span, told, TOGETHER)
+    made = _on_items(site, layer, fronts, given["axis"], span)
     return nodes.freed(site, made, span) if same else made
-
-
-def _check_counts(site: Site, fronts: Sequence[Value], span: Span) -> None:
-    """Of several arrows the first items go in together, then the second, and so on."""
-    for other in fronts[1:]:
-        message = f"`{NAME}` goes over {fronts[0].shape[0]} items of one arrow and {other.shape[0]} of another"
-        if not site.sizes.demand(fronts[0].shape[0], "==", other.shape[0], Demanded(span, message)):
-            labels = [label for v in (fronts[0], other) if (label := site.errors.label(v))]
-            help = "the first items of all arrows go in together, then the second ones: cut the longer arrow by `slice`"
-            site.error("shape-mismatch", message, span, *labels, help=help)
 
 
 def _axis_of(site: Site, layer: BlockLayer, whole: Value, axis: Extent) -> int:
@@ -77,16 +66,19 @@ def _needs_no_fold(inner: Layer, whole: Value, axis: int) -> bool:
     return isinstance(inner, OpLayer) and inner.op is Linear and whole.type.rank == 2 and axis == 0
 
 
-def _on_items(site: Site, layer: BlockLayer, given: tuple[list[Value], bool], axis: int, span: Span) -> Arrows:
-    """The layer on the items of arrows along their first axis, which is put back where `axis` says; and whether these
-    are a bundle."""
-    fronts, bundled = given
+def _on_items(site: Site, layer: BlockLayer, fronts: Arrows, axis: int, span: Span) -> Arrows:
+    """The layer on the items of arrows along their first axis, which is put back where `axis` says."""
     inner: Layer = layer.settings["layer"].value
-    items = [_added(site, IntoBatch(front), span) for front in fronts]
-    for item, front in zip(items, fronts, strict=True):
-        item.name = f"{front.name}_items"
-    made = core.apply(site, inner, Bundle(tuple(items)) if bundled else items[0], inner.span)
-    return _each(made, lambda value: _unfolded(site, layer, value, (items[0], fronts[0]), axis, span))
+    items = mapped(fronts, lambda front: _items_of(site, front, span))
+    made = core.apply(site, inner, items, inner.span)
+    first = arrows(items)[0], arrows(fronts)[0]
+    return mapped(made, lambda value: _unfolded(site, layer, value, first, axis, span))
+
+
+def _items_of(site: Site, front: Value, span: Span) -> Value:
+    items = _added(site, IntoBatch(front), span)
+    items.name = f"{front.name}_items"
+    return items
 
 
 def _unfolded(
@@ -115,9 +107,3 @@ def _moved(site: Site, value: Value, old: int, new: int, span: Span) -> Value:
 
 def _added(site: Site, op: Op, span: Span) -> Value:
     return arrows(nodes.add(site, op, span, {}))[0]
-
-
-def _each(value: Arrows, change: Callable[[Value], Value]) -> Arrows:
-    if isinstance(value, Bundle):
-        return Bundle(tuple(_each(item, change) for item in value.items), value.names)
-    return change(value)

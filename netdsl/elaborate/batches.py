@@ -10,7 +10,7 @@ from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.outline import batch_rows
-from netdsl.elaborate.values import Arrows, Bundle, arrows
+from netdsl.elaborate.values import Arrows, arrows, mapped
 from netdsl.ops.value import AllSamples, EachSample
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label
@@ -36,8 +36,7 @@ def seen(site: Site, definition: syntax.Definition, value: Arrows, span: Span) -
     for item, arrow in zip((i for row in rows for i in row.items), arrows(value), strict=False):
         _check_axes(site, item, arrow)
     size = _size(site, rows)
-    given = tuple(_of_all(site, definition, v, size, span) for v in arrows(value))
-    return Bundle(given) if isinstance(value, Bundle) else given[0]
+    return mapped(value, lambda v: _of_all(site, definition, v, size, span))
 
 
 def each(site: Site, value: Arrows, span: Span) -> Arrows:
@@ -45,8 +44,7 @@ def each(site: Site, value: Arrows, span: Span) -> Arrows:
     if not site.sizes.samples:
         return value
     size = Dim.symbol(site.sizes.samples)
-    given = tuple(_one_each(site, v, size, span) for v in arrows(value))
-    return Bundle(given) if isinstance(value, Bundle) else given[0]
+    return mapped(value, lambda v: _one_each(site, v, size, span))
 
 
 def _one_each(site: Site, value: Value, size: Dim, span: Span) -> Value:

@@ -16,6 +16,7 @@ from netdsl.elaborate.values import (
     Bundle,
     OpLayer,
     arrows,
+    mapped,
 )
 from netdsl.graph import Net, Node, result_types
 from netdsl.ops import REGISTRY
@@ -42,9 +43,7 @@ def carried(site: Site, value: Value, span: Span) -> Value:
 
 def alone(site: Site, given: Arrows, span: Span) -> Arrows:
     """Values that are the same for all samples, each as a batch of one."""
-    if isinstance(given, Bundle):
-        return Bundle(tuple(alone(site, item, span) for item in given.items), given.names)
-    return one(site, given, span)
+    return mapped(given, lambda value: one(site, value, span))
 
 
 def one(site: Site, value: Value, span: Span) -> Value:

@@ -134,9 +134,13 @@ def node_inputs(definition: syntax.Definition, block: Recurrent, given: Sequence
     return (*stepped, *(s.initial for s in block.states if isinstance(s.initial, Value)))
 
 
-def check_lengths(site: Site, sequences: Sequence[Value], span: Span) -> None:
+def check_lengths(
+    site: Site, sequences: Sequence[Value], span: Span, told: str = "the sequences have {} and {} steps",
+    help: str | None = None,
+) -> None:  # fmt: skip
+    """What is gone over together has first axes of one length; else that is `told`, with both lengths."""
     for other in sequences[1:]:
-        message = f"the sequences have {sequences[0].shape[0]} and {other.shape[0]} steps"
+        message = told.format(sequences[0].shape[0], other.shape[0])
         if not site.sizes.demand(sequences[0].shape[0], "==", other.shape[0], Demanded(span, message)):
             labels = [label for s in (sequences[0], other) if (label := site.errors.label(s))]
-            site.error("shape-mismatch", message, span, *labels)
+            site.error("shape-mismatch", message, span, *labels, help=help)

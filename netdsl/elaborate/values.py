@@ -53,6 +53,13 @@ def arrows(value: Arrows) -> tuple[Value, ...]:
     return tuple(value.flat()) if isinstance(value, Bundle) else (value,)
 
 
+def mapped(value: Arrows, change: Callable[[Value], Value]) -> Arrows:
+    """The value with each of its arrows changed, in the bundles that they stand in."""
+    if isinstance(value, Bundle):
+        return Bundle(tuple(mapped(item, change) for item in value.items), value.names)
+    return change(value)
+
+
 def written(span: Span) -> str:
     """What stands there, on one line."""
     return " ".join(span.text.split())
