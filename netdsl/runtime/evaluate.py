@@ -18,7 +18,7 @@ from netdsl.runtime.engines.checkpoint import load_weights
 from netdsl.runtime.engines.device import choose_device
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import data_of, departures, known_of, plan_of, recipe_of
-from netdsl.runtime.runs.tensorfile import load_arrays, of_another
+from netdsl.runtime.runs.tensorfile import learned
 from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, build_module, named, output_names
 from netdsl.runtime.scoring.ranges import split_check
 from netdsl.runtime.scoring.terms import evaluation
@@ -102,10 +102,7 @@ def load_other(
 ) -> tuple[Net, nn.Module, tuple[str, ...]]:
     """As `load_run` for a net of the run's file by name, with what is worth knowing of its weights."""
     folder = RunFolder(run_folder)
-    trained = folder.load_net()
-    net = folder.net_called(name, trained)
-    weights, _ = load_arrays(folder.weights, trained)
-    taken, notes = of_another(weights, net, folder.weights) if net is not trained else (weights, ())
-    module = build_module(net, 0)
-    load_weights(module, {key: torch.from_numpy(value) for key, value in taken.items()}, str(folder.weights))
-    return net, module.to(choose_device(device)).eval(), notes
+    found = learned(folder, name)
+    module = build_module(found.net, 0)
+    load_weights(module, {key: torch.from_numpy(value) for key, value in found.weights.items()}, str(folder.weights))
+    return found.net, module.to(choose_device(device)).eval(), found.notes

@@ -28,7 +28,7 @@ from netdsl.runtime.engines.choice import no_engine
 from netdsl.runtime.pictures import Picture, picture_for, picture_from
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import data_of, departures, known_of
-from netdsl.runtime.runs.tensorfile import load_arrays, load_facts, of_another
+from netdsl.runtime.runs.tensorfile import learned, load_facts
 from netdsl.runtime.scoring.ranges import Ranges
 from netdsl.runtime.sessions.opening import open_net, open_quietly, run_once
 from netdsl.runtime.sessions.session import Session
@@ -148,12 +148,9 @@ def _file(path: str | Path, device: str | None) -> Model:
 
 def _through_onnx(run: str | Path, device: str | None, name: str | None = None) -> Model:
     folder = RunFolder(run)
-    trained = folder.load_net()
-    net = folder.net_called(name, trained)
-    weights, facts = load_arrays(folder.weights, trained)
-    taken, notes = of_another(weights, net, folder.weights) if net is not trained else (weights, ())
-    session = open_net(net, taken, device, str(folder.weights))
-    return Model(net, partial(run_once, session), facts, str(folder.weights), notes)
+    found = learned(folder, name)
+    session = open_net(found.net, found.weights, device, str(folder.weights))
+    return Model(found.net, partial(run_once, session), found.facts, str(folder.weights), found.notes)
 
 
 def _through_torch(run: str | Path, device: str | None, name: str | None = None) -> Model:

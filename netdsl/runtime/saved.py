@@ -18,7 +18,7 @@ from netdsl.ops.fields import FieldError
 from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS, Optimizer
 from netdsl.runtime.runs import kinds
 from netdsl.runtime.runs.recipes import recipe_kind, restore, restore_safely, written
-from netdsl.runtime.runs.tensorfile import NamedArrays, load_arrays, require_finite, save_arrays, under
+from netdsl.runtime.runs.tensorfile import NamedArrays, load_arrays, remembered, require_finite, save_arrays, under
 from netdsl.runtime.scoring.totals import RunningTotals
 
 FORMAT = 2
@@ -127,7 +127,7 @@ def with_memory(saved: Saved, parts: Sequence[Part], net: Net) -> tuple[NamedArr
         raise RunError(f"{saved.path} is damaged: the parts of its recipe are not those of the text")
     left, lost, gone = under(saved.tensors, "optimizer/"), set[str](), list[Optimizer]()
     for (moves, before), part in zip(saved.makers, parts, strict=True):
-        own = {k: v for k, v in left.items() if moves is None or k.rpartition("/")[0] in moves}
+        own = remembered(left, moves)
         _check_memory(saved, before, own, net)
         left = {k: v for k, v in left.items() if k not in own}
         if own and before.slots() != part.optimizer.slots():

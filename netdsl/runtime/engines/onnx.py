@@ -23,7 +23,7 @@ from netdsl.runtime.data.feed import ArrayFeed
 from netdsl.runtime.data.sets import BatchPart, Dataset
 from netdsl.runtime.engines.engine import BatchFields
 from netdsl.runtime.runs.recipes import Plan
-from netdsl.runtime.runs.tensorfile import beneath, under
+from netdsl.runtime.runs.tensorfile import beneath, remembered, under
 from netdsl.runtime.scoring.onnx import OnnxScoring, add_batch, size_of
 from netdsl.runtime.scoring.ranges import split_check
 from netdsl.runtime.scoring.totals import RunningTotals
@@ -176,7 +176,7 @@ def slots_of(memory: Mapping[str, Array], name: str, parts: Sequence[Part]) -> d
     counts = {key: value for key, value in memory.items() if key.endswith(f"/{STEP}")}
     made: dict[str, Array] = {}
     for part in parts:
-        own = {k: v for k, v in counts.items() if part.moves is None or k.rpartition("/")[0] in part.moves}
+        own = remembered(counts, part.moves)
         if len({float(value) for value in own.values()}) > 1:
             few, many = (pick(own, key=lambda k: float(counts[k])).rpartition("/")[0] for pick in (min, max))
             raise RunError(

@@ -20,7 +20,7 @@ from netdsl.runtime.engines.device import make_accelerator
 from netdsl.runtime.engines.engine import BatchFields
 from netdsl.runtime.engines.optimizers import make_optimizer
 from netdsl.runtime.runs.recipes import Plan
-from netdsl.runtime.runs.tensorfile import beneath, under
+from netdsl.runtime.runs.tensorfile import beneath, remembered, under
 from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, build_module, named, output_names
 from netdsl.runtime.scoring.ranges import split_check
 
@@ -81,7 +81,7 @@ class TorchEngine:
         checkpoint.load_weights(self.module, under(tensors, "model/"), name)
         memory = under(tensors, "optimizer/")
         for turn in self.turns:
-            checkpoint.load_optimizer(self.module, turn.optimizer, _own(memory, turn.part))
+            checkpoint.load_optimizer(self.module, turn.optimizer, remembered(memory, turn.part.moves))
         checkpoint.load_generators(under(tensors, f"random/{self.rank}/"), name)
         if self.accelerator.scaler is not None and facts.get("scaler"):
             try:
@@ -211,8 +211,3 @@ class TorchEngine:
 
     def wait(self) -> None:
         self.accelerator.wait_for_everyone()
-
-
-def _own(memory: Mapping[str, Tensor], part: Part) -> dict[str, Tensor]:
-    """What is remembered of the weights that a part moves."""
-    return {k: v for k, v in memory.items() if part.moves is None or k.rpartition("/")[0] in part.moves}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from netdsl.base.errors import RunError
 from netdsl.base.files import no_file
 from netdsl.codegen.onnx.weights import WeightsError, pickled, require_finite_array
 from netdsl.graph import Net
-from netdsl.runtime.runs.folder import replace_file
+from netdsl.runtime.runs.folder import RunFolder, replace_file
 from netdsl.runtime.runs.kinds import parsed
 from netdsl.text.diagnostics import did_you_mean
 
@@ -47,6 +48,26 @@ def load_arrays(path: Path, net: Net | None = None) -> tuple[NamedArrays, dict[s
             return {name: np.asarray(file.get_tensor(name)) for name in file.keys()}, facts  # noqa: SIM118
     except (SafetensorError, ValueError, TypeError, OSError) as error:
         raise RunError(pickled(path) or f"{path}: not a whole safetensors file ({error})") from None
+
+
+@dataclass
+class Learned:
+    """A net of a run's file with the weights that the run has for it."""
+
+    net: Net
+    weights: NamedArrays
+    facts: dict[str, Any]
+    notes: tuple[str, ...] = ()
+    """What is worth knowing of the weights."""
+
+
+def learned(folder: RunFolder, name: str | None = None) -> Learned:
+    """The net that was trained, or another of the run's file by name; `RunError` where weights of it are missing."""
+    trained = folder.load_net()
+    net = folder.net_called(name, trained)
+    weights, facts = load_arrays(folder.weights, trained)
+    taken, notes = of_another(weights, net, folder.weights) if net is not trained else (weights, ())
+    return Learned(net, taken, facts, notes)
 
 
 def of_another(arrays: NamedArrays, net: Net, path: Path) -> tuple[NamedArrays, tuple[str, ...]]:
@@ -101,3 +122,8 @@ def under(arrays: Mapping[str, object], prefix: str) -> dict[str, Any]:
 def beneath(prefix: str, arrays: Mapping[str, object]) -> dict[str, Any]:
     """The arrays of one part, under its prefix."""
     return {f"{prefix}{k}": v for k, v in arrays.items()}
+
+
+def remembered(memory: Mapping[str, object], moves: Collection[str] | None) -> dict[str, Any]:
+    """What is kept as `<weight>/<slot>` of the weights that a part of a recipe moves; of all for None."""
+    return {k: v for k, v in memory.items() if moves is None or k.rpartition("/")[0] in moves}

@@ -20,7 +20,7 @@ from netdsl.runtime.data.fit import check_fit
 from netdsl.runtime.data.sets import cut, load_data
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import Plan, data_of, departures, known_of, plan_of
-from netdsl.runtime.runs.tensorfile import load_arrays, of_another
+from netdsl.runtime.runs.tensorfile import learned
 from netdsl.runtime.scoring.ranges import split_check
 from netdsl.runtime.scoring.terms import Terms, evaluation
 from netdsl.runtime.scoring.totals import RunningTotals
@@ -69,23 +69,21 @@ def evaluate_run(
 ) -> dict[str, Any]:  # fmt: skip
     """As `netdsl.runtime.evaluate.evaluate`, through onnxruntime alone."""
     folder = RunFolder(run_folder)
-    trained = folder.load_net()
-    net = folder.net_called(net_name, trained)
-    arrays, _ = load_arrays(folder.weights, trained)
-    arrays, notes = of_another(arrays, net, folder.weights) if net is not trained else (arrays, ())
+    known = learned(folder, net_name)
+    net = known.net
     plan = plan_of(net)
     plan.data = data_of(net, data)
     dataset = load_data(plan.data, net, net.defaults)
     check_fit(net, plan, dataset)
     samples = dataset.split(split)
     scoring = OnnxScoring(net, plan, device)
-    held = _held(net, scoring, arrays, folder.weights)
+    held = _held(net, scoring, known.weights, folder.weights)
     totals = RunningTotals()
     batches = cut(np.arange(len(samples)), plan.batch)
     feed = ArrayFeed(samples, plan.workers, split_check(net, plan, split))
     scoring.score(feed.batches(batches), held, totals)
     found = scoring.terms.result(totals)
-    doubts = [*notes, *departures(data, known_of(net)), *dataset.doubts]
+    doubts = [*known.notes, *departures(data, known_of(net)), *dataset.doubts]
     return evaluation(split, len(samples), found, doubts, plan.parts)
 
 
