@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -140,7 +141,7 @@ def test_a_recurrent_block_that_it_cannot_say_is_an_error_at_its_place() -> None
     assert "JAX source" in problem.message
 
 
-SAID = ("lenet.net", "mlp.net", "perceptron.net", "softmax.net")
+SAID = ("lenet.net", "mlp.net", "perceptron.net", "siamese.net", "softmax.net")
 """Specs whose first net has no other operations."""
 
 
@@ -155,4 +156,5 @@ def test_a_whole_spec_is_written_or_refused_in_places_of_the_text(spec: str, tmp
     with pytest.raises(NetError) as caught:
         run(arguments)
     assert not (tmp_path / "made.py").exists()
-    assert {Path(d.span.source.name).name for d in caught.value.diagnostics} == {spec}
+    used = re.findall(r'^use "\./(\w+\.net)"', (SPECS / spec).read_text(encoding="utf-8"), re.MULTILINE)
+    assert {Path(d.span.source.name).name for d in caught.value.diagnostics} == {spec, *used}

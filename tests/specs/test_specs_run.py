@@ -128,6 +128,8 @@ SMALL = [
     Small("whisper", "WhisperChars", (*BERT, ("bands", 4)), STEPS),
 ]
 
+CALLED = {case.net: case for case in SMALL}
+
 LARGE = [
     Small("alexnet", "AlexNet"),
     Small("alexnet", "AlexNetGrouped"),
@@ -406,9 +408,9 @@ def test_the_vanilla_cell_is_the_loop_written_by_hand_and_the_fused_layer() -> N
 # ---------------------------------------------------------------- torch's own tools
 
 
-GROWING = [Small("resnet", "ResNet18", (("classes", 10),), ANY), SMALL[9]]
+GROWING = [Small("resnet", "ResNet18", (("classes", 10),), ANY), CALLED["UNetSameBN"]]
 COMPILED = [
-    pytest.param(SMALL[4], "aot_eager"),
+    pytest.param(CALLED["LeNet"], "aot_eager"),
     pytest.param(GROWING[1], "eager", marks=pytest.mark.slow),
     pytest.param(GROWING[0], "eager", marks=pytest.mark.slow),
     pytest.param(GROWING[0], "aot_eager", marks=pytest.mark.slow),
@@ -452,7 +454,9 @@ def test_torch_export_keeps_batch_and_sizes_free(case: Small) -> None:
         close(program.module()(*others), module(*others), 1e-5)
 
 
-@pytest.mark.parametrize("case", [SMALL[4], SMALL[9], SMALL[10], SMALL[15]], ids=str)
+@pytest.mark.parametrize(
+    "case", [CALLED["LeNet"], CALLED["UNetSameBN"], CALLED["CharRNN"], CALLED["CharLSTM"]], ids=str
+)
 def test_weights_go_through_safetensors(case: Small, tmp_path: Path) -> None:
     net = load(case.file, case.net, **dict(case.settings))
     module = build(net)
