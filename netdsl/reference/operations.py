@@ -264,7 +264,7 @@ def _definition_call(definition: syntax.Definition) -> str:
 def _recipes() -> list[str]:
     from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, Optimizer, Schedule
     from netdsl.recipe import SETTINGS as VALUES
-    from netdsl.recipe.data import Images
+    from netdsl.recipe.data.images import Images
 
     return [
         "## Recipes", "", "What the rows of a `train` section may say.", "",

@@ -12,7 +12,7 @@ from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.dims import at
 from netdsl.dims.tensors import TensorType
-from netdsl.recipe.data import Images
+from netdsl.recipe.data.images import Images
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.graph import Net
 from netdsl.graph.phases import inference_graph
 from netdsl.recipe import Data
-from netdsl.recipe.data import Images, prepared_picture
+from netdsl.recipe.data.images import Images, prepared_picture
 from netdsl.runtime.data.arrayfile import read_array
 from netdsl.runtime.data.imagefile import ENDINGS, read_image
 from netdsl.runtime.data.sets import load_data

@@ -14,7 +14,7 @@ from netdsl.codegen.onnx.weights import load_weights
 from netdsl.elaborate.recipes import read_data
 from netdsl.program import load_text
 from netdsl.recipe import DATA
-from netdsl.recipe.data import Images
+from netdsl.recipe.data.images import Images
 from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.predict import predict
 from netdsl.runtime.runs.recipes import data_of, departures, known_of

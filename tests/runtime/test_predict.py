@@ -20,7 +20,7 @@ from netdsl.elaborate.recipes import read_data
 from netdsl.graph import Net
 from netdsl.program import load_text
 from netdsl.recipe import DATA
-from netdsl.recipe.data import Images
+from netdsl.recipe.data.images import Images
 from netdsl.runtime.data.sets import load_data
 from netdsl.runtime.datasets import mnist
 from netdsl.runtime.predict import Model, net_of, predict, read_sample

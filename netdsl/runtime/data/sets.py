@@ -13,7 +13,8 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.dims import at
-from netdsl.recipe.data import Data, Images
+from netdsl.recipe.data import Data
+from netdsl.recipe.data.images import Images
 from netdsl.runtime.pictures import Picture, picture_for
 from netdsl.runtime.runs.recipes import written
 

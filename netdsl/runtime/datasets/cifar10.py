@@ -8,7 +8,7 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
-from netdsl.recipe.data import Cifar10
+from netdsl.recipe.data.images import Cifar10
 from netdsl.runtime.data.sets import LARGEST, Dataset, Request, Stored, existing
 from netdsl.runtime.datasets.mnist import held_out, opened, take
 

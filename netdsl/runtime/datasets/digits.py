@@ -11,7 +11,7 @@ from importlib.resources import files
 import numpy as np
 
 from netdsl.base.arrays import Array
-from netdsl.recipe.data import Digits
+from netdsl.recipe.data.images import Digits
 from netdsl.runtime.data.sets import Dataset, Request, Stored
 
 SPLIT_SEED = 1998

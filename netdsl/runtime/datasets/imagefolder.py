@@ -11,7 +11,7 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
-from netdsl.recipe.data import Imagefolder
+from netdsl.recipe.data.images import Imagefolder
 from netdsl.runtime.data.imagefile import ENDINGS, has_transparency, read_image
 from netdsl.runtime.data.sets import Dataset, MadeSplit, Request, SampleSplit, existing
 from netdsl.runtime.datasets.digits import stratified

@@ -14,7 +14,7 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
-from netdsl.recipe.data import Mnist
+from netdsl.recipe.data.images import Mnist
 from netdsl.runtime.data.sets import LARGEST, Dataset, Request, Stored, existing
 
 UNSIGNED_BYTE = 0x08

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netdsl.base.arrays import Array
-from netdsl.recipe.data import Shapes
+from netdsl.recipe.data.shapes import Shapes
 from netdsl.runtime.data.sets import SMALL, Dataset, InMemory, MadeSplit, Request, SampleSplit
 from netdsl.runtime.pictures import Picture
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
-from netdsl.recipe.data import Characters
+from netdsl.recipe.data.text import Characters
 from netdsl.runtime.data.sets import Dataset, InMemory, Request, existing
 
 LONGEST = 2**28

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netdsl.recipe.data import Dots
+from netdsl.recipe.data.images import Dots
 from netdsl.runtime.data.sets import Dataset, Request, Stored
 
 

@@ -1,133 +1,20 @@
-"""The data sets a `train` section may name: what a sample holds, and how it meets the inputs of a network."""
+"""Sets of pictures with a class each."""
 
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from netdsl.dims import Dim, Extent
+from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, TensorType
 from netdsl.ops.base import RuleError
-from netdsl.ops.declared import Declared
-from netdsl.ops.fields import (
-    Bool,
-    ChoiceKind,
-    Count,
-    Floats,
-    Fraction,
-    IntKind,
-    ListKind,
-    SizesKind,
-    Text,
-    Whole,
-    derived,
-)
+from netdsl.ops.fields import Bool, ChoiceKind, Floats, Fraction, SizesKind, Text
+from netdsl.recipe.data.base import LABEL, Data, Inputs, assign, refuse
 from netdsl.recipe.options import OptionKind
 
-DATA: dict[str, type["Data"]] = {}
-
-OptionalCount = Annotated[int | None, OptionKind(IntKind(1))]
 OptionalSizes = Annotated[int | tuple[int, ...] | None, OptionKind(SizesKind())]
 Fit = Annotated[str, ChoiceKind(("crop", "stretch"))]
-FIGURES = ("disc", "box", "triangle")
-Figures = Annotated[tuple[str, ...], ListKind(ChoiceKind(FIGURES))]
 DIGITS = tuple(map(str, range(10)))
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-
-Inputs = Mapping[str, TensorType]
-LABEL = TensorType((), DType.INT)
-
-
-class Data(Declared, abstract=True):
-    """Where samples come from. A sample is a set of named fields, of which some are inputs of the network.
-
-    (`fields`, as in every declaration, is the tuple of its settings; what a sample holds is `sample(inputs)`.)
-    """
-
-    main: ClassVar[str] = "image"
-    """The field that the network reads; it takes the name of the network's input when there is only one."""
-    files: ClassVar[str] = ""
-    """What has to lie where the declaration says: the files by their standard names, and whose they are."""
-
-    said: frozenset[str] = derived()
-    """Which settings were given, be it with their defaults."""
-
-    def __init_subclass__(cls, abstract: bool = False) -> None:
-        super().__init_subclass__(abstract)
-        if not abstract:
-            DATA[cls.name] = cls
-
-    def __init__(self, *given: Any, **named: Any) -> None:
-        self.said = frozenset(named) | {f.name for f, _ in zip(self.fields, given, strict=False)}
-        super().__init__(*given, **named)
-
-    def companions(self, type: TensorType) -> dict[str, TensorType]:
-        """The fields beside the main one, given the type of the main one; `RuleError` when it cannot be."""
-        raise NotImplementedError
-
-    def sizes(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, int]:
-        """Numbers for the symbols of the main input: settings first, the file's defaults next, else as stored."""
-        raise NotImplementedError
-
-    def class_names(self) -> tuple[str, ...]:
-        """The classes by number, where the declaration settles them; empty where only the files can say."""
-        return ()
-
-    def facts(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
-        """What a model should know to read files as it read its samples: `classes` by number, `picture`."""
-        names = self.class_names()
-        return {"classes": names} if names else {}
-
-    def prepared(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
-        """The settings by which a sample becomes an input, as they are in force."""
-        return {}
-
-    def prepared_like(self, known: Mapping[str, object]) -> "Data":
-        """The same data, prepared as is `known` of other data wherever this declaration leaves it unsaid."""
-        own = {f.name for f in self.settings()}
-        said = {name: getattr(self, name) for name in self.said}
-        return type(self)(**{**{name: value for name, value in known.items() if name in own}, **said})
-
-    def input_name(self, inputs: Inputs) -> str:
-        """Which input of the network the main field feeds."""
-        if self.main in inputs:
-            return self.main
-        if len(inputs) == 1:
-            return next(iter(inputs))
-        known = ", ".join(f"`{n}`" for n in inputs)
-        raise RuleError(f"`{self.name}` gives `{self.main}`, but the inputs of the net are {known}", code="wrong-data")
-
-    def sample(self, inputs: Inputs) -> dict[str, TensorType]:
-        """The fields of a sample with their types, symbols kept; `RuleError` when the net cannot take them."""
-        main = self.input_name(inputs)
-        found = {main: inputs[main], **self.companions(inputs[main])}
-        missing = [n for n in inputs if n not in found]
-        if missing:
-            raise RuleError(
-                f"`{self.name}` gives {_listed(found)}, but the net also needs `{missing[0]}`", code="wrong-data"
-            )
-        return found
-
-
-def prepared_picture(picture: Mapping[str, object], type: TensorType) -> dict[str, Any]:
-    """The settings that make such a picture (`Images.preparation`) of samples of any set, for an input of a type."""
-    found = {name: picture[name] for name in ("mean", "std", "fit")}
-    if any(isinstance(axis, Dim) for axis in type.shape):
-        found["size"] = (picture["height"], picture["width"])
-    return found
-
-
-def _listed(names: Mapping[str, object]) -> str:
-    return " and ".join(f"`{n}`" for n in names)
-
-
-def _refuse(data: Data, type: TensorType, needs: str, help: str | None = None) -> RuleError:
-    return RuleError(f"`{data.name}` gives {needs}, but the input is {type}", code="wrong-data", help=help)
-
-
-def _assign(axes: tuple[Extent, ...], wanted: tuple[int, ...], defaults: Mapping[str, int]) -> dict[str, int]:
-    """Numbers for the axes that are symbols."""
-    pairs = zip(axes, wanted, strict=True)
-    return {str(axis): defaults.get(str(axis), size) for axis, size in pairs if isinstance(axis, Dim)}
 
 
 class Images(Data, abstract=True):
@@ -164,10 +51,10 @@ class Images(Data, abstract=True):
     def check(self, type: TensorType) -> None:
         """Refuse an input that no picture of this set can become."""
         if type.dtype is not DType.FLOAT or type.rank not in (1, 2, 3):
-            raise _refuse(self, type, "images", "declare it as `input image [channels, height, width]`")
+            raise refuse(self, type, "images", "declare it as `input image [channels, height, width]`")
         channels, height, width = self.picture(type)
         if channels not in (1, 3):
-            raise _refuse(self, type, f"{self.native[0]} channel(s), and can make 1 or 3")
+            raise refuse(self, type, f"{self.native[0]} channel(s), and can make 1 or 3")
         for values, name in ((self.mean, "mean"), (self.std, "std")):
             if len(values) not in (1, channels):
                 raise RuleError(f"`{name}` takes one number, or one for each of the {channels} channels", field=name)
@@ -186,7 +73,7 @@ class Images(Data, abstract=True):
                 code="wrong-data", field="size", help="leave `size` out: images are resized to the input",
             )  # fmt: skip
         if type.rank == 1 and math.prod(self.picture(type)) != type.shape[0] and isinstance(type.shape[0], int):
-            raise _refuse(self, type, "pictures of {}×{}×{}".format(*self.picture(type)))
+            raise refuse(self, type, "pictures of {}×{}×{}".format(*self.picture(type)))
 
     def sides(self) -> tuple[int, int]:
         """Height and width that `size` asks for, else those stored."""
@@ -213,7 +100,7 @@ class Images(Data, abstract=True):
         type = inputs[self.input_name(inputs)]
         picture = self.picture(type, defaults)
         wanted = {1: (math.prod(picture),), 2: picture[1:], 3: picture}[type.rank]
-        return _assign(type.shape, wanted, {})
+        return assign(type.shape, wanted, {})
 
     def facts(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
         type = inputs[self.input_name(inputs)]
@@ -244,6 +131,14 @@ class Images(Data, abstract=True):
         if channels != stored[0]:
             notes.append("grey repeated over 3 channels" if channels == 3 else "colours averaged to grey")
         return notes
+
+
+def prepared_picture(picture: Mapping[str, object], type: TensorType) -> dict[str, Any]:
+    """The settings that make such a picture (`Images.preparation`) of samples of any set, for an input of a type."""
+    found = {name: picture[name] for name in ("mean", "std", "fit")}
+    if any(isinstance(axis, Dim) for axis in type.shape):
+        found["size"] = (picture["height"], picture["width"])
+    return found
 
 
 class Digits(Images):
@@ -341,84 +236,3 @@ class Imagefolder(Images):
         super().prepare()
         if self.validation + self.test >= 1:
             raise RuleError("`validation` and `test` leave nothing to train on", field="validation")
-
-
-class Shapes(Images):
-    """Generated images of overlapping discs, boxes and triangles with an exact mask (for segmentation).
-
-    Fields `image` and `label` `int[height, width]`: 0 is the background, then the classes in the order of `classes`.
-    A figure drawn later covers earlier ones. Image number `i` follows from `seed` and `i` alone; the first 80 % are
-    for training, then 10 % for validation and 10 % for testing. `figures` is the most an image has, `noise` the
-    standard deviation of what is added to every pixel.
-    """
-
-    native: ClassVar[tuple[int, int, int]] = (3, 64, 64)
-
-    size: OptionalSizes = None
-    count: Count = 1000
-    classes: Figures = FIGURES
-    seed: Whole = 0
-    figures: Count = 4
-    noise: Fraction = 0.05
-    mean: Floats = (0.0,)
-    std: Floats = (1.0,)
-
-    def prepare(self) -> None:
-        super().prepare()
-        if self.count < 3:
-            raise RuleError("`count` must be at least 3, to be split three ways", field="count")
-        if len(set(self.classes)) != len(self.classes) or not self.classes:
-            raise RuleError("`classes` names each figure once", field="classes")
-
-    def class_names(self) -> tuple[str, ...]:
-        return ("background", *self.classes)
-
-    def companions(self, type: TensorType) -> dict[str, TensorType]:
-        if type.rank != 3:
-            raise _refuse(self, type, "images with masks", "declare it as `input image [3, H, W]`")
-        self.check(type)
-        return {"label": TensorType(type.spatial, DType.INT)}
-
-    def preparation(self, type: TensorType, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
-        found = super().preparation(type, defaults)
-        return {**found, "stored": (found["channels"], found["height"], found["width"])}
-
-    def adaptations(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> list[str]:
-        return []  # drawn at the size and in the colours that are asked for
-
-
-class Characters(Data):
-    """Characters of a text file: `tokens` and, as `label`, the character after each one.
-
-    Both are `int[length]`, numbers in the sorted list of the characters that occur. The first 80 % of the file is
-    for training, then 10 % for validation and 10 % for testing; pieces do not overlap.
-    """
-
-    positional: ClassVar[int] = 1
-
-    name: ClassVar[str] = "text"
-    files: ClassVar[str] = '`text("input.txt")` reads a text file in UTF-8, beside the text or where the command runs'
-    main: ClassVar[str] = "tokens"
-    native: ClassVar[int] = 64
-
-    file: Text
-    length: OptionalCount = None
-
-    def companions(self, type: TensorType) -> dict[str, TensorType]:
-        if type.dtype is not DType.INT or type.rank != 1:
-            raise _refuse(self, type, "a row of characters", "declare it as `input tokens int[T]`")
-        if isinstance(type.shape[0], int) and self.length not in (None, type.shape[0]):
-            raise RuleError(
-                f"`length` asks for {self.length} characters, but the input is {type}",
-                code="wrong-data", field="length", help="leave `length` out: pieces are as long as the input",
-            )  # fmt: skip
-        return {"label": type}
-
-    def sizes(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, int]:
-        type = inputs[self.input_name(inputs)]
-        known = {} if self.length is not None else defaults or {}
-        return _assign(type.shape, (self.length or self.native,), known)
-
-    def prepared(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
-        length = inputs[self.input_name(inputs)].shape[0]
-        return {"length": next(iter(self.sizes(inputs, defaults).values()), length)}

@@ -1,0 +1,101 @@
+"""What a data set declares: what a sample holds, and how it meets the inputs of a network."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from netdsl.dims import Dim, Extent
+from netdsl.dims.tensors import DType, TensorType
+from netdsl.ops.base import RuleError
+from netdsl.ops.declared import Declared
+from netdsl.ops.fields import derived
+
+DATA: dict[str, type["Data"]] = {}
+
+Inputs = Mapping[str, TensorType]
+LABEL = TensorType((), DType.INT)
+
+
+class Data(Declared, abstract=True):
+    """Where samples come from. A sample is a set of named fields, of which some are inputs of the network.
+
+    (`fields`, as in every declaration, is the tuple of its settings; what a sample holds is `sample(inputs)`.)
+    """
+
+    main: ClassVar[str] = "image"
+    """The field that the network reads; it takes the name of the network's input when there is only one."""
+    files: ClassVar[str] = ""
+    """What has to lie where the declaration says: the files by their standard names, and whose they are."""
+
+    said: frozenset[str] = derived()
+    """Which settings were given, be it with their defaults."""
+
+    def __init_subclass__(cls, abstract: bool = False) -> None:
+        super().__init_subclass__(abstract)
+        if not abstract:
+            DATA[cls.name] = cls
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        self.said = frozenset(named) | {f.name for f, _ in zip(self.fields, given, strict=False)}
+        super().__init__(*given, **named)
+
+    def companions(self, type: TensorType) -> dict[str, TensorType]:
+        """The fields beside the main one, given the type of the main one; `RuleError` when it cannot be."""
+        raise NotImplementedError
+
+    def sizes(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, int]:
+        """Numbers for the symbols of the main input: settings first, the file's defaults next, else as stored."""
+        raise NotImplementedError
+
+    def class_names(self) -> tuple[str, ...]:
+        """The classes by number, where the declaration settles them; empty where only the files can say."""
+        return ()
+
+    def facts(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
+        """What a model should know to read files as it read its samples: `classes` by number, `picture`."""
+        names = self.class_names()
+        return {"classes": names} if names else {}
+
+    def prepared(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
+        """The settings by which a sample becomes an input, as they are in force."""
+        return {}
+
+    def prepared_like(self, known: Mapping[str, object]) -> "Data":
+        """The same data, prepared as is `known` of other data wherever this declaration leaves it unsaid."""
+        own = {f.name for f in self.settings()}
+        said = {name: getattr(self, name) for name in self.said}
+        return type(self)(**{**{name: value for name, value in known.items() if name in own}, **said})
+
+    def input_name(self, inputs: Inputs) -> str:
+        """Which input of the network the main field feeds."""
+        if self.main in inputs:
+            return self.main
+        if len(inputs) == 1:
+            return next(iter(inputs))
+        known = ", ".join(f"`{n}`" for n in inputs)
+        raise RuleError(f"`{self.name}` gives `{self.main}`, but the inputs of the net are {known}", code="wrong-data")
+
+    def sample(self, inputs: Inputs) -> dict[str, TensorType]:
+        """The fields of a sample with their types, symbols kept; `RuleError` when the net cannot take them."""
+        main = self.input_name(inputs)
+        found = {main: inputs[main], **self.companions(inputs[main])}
+        missing = [n for n in inputs if n not in found]
+        if missing:
+            raise RuleError(
+                f"`{self.name}` gives {_listed(found)}, but the net also needs `{missing[0]}`", code="wrong-data"
+            )
+        return found
+
+
+def _listed(names: Mapping[str, object]) -> str:
+    return " and ".join(f"`{n}`" for n in names)
+
+
+def refuse(data: Data, type: TensorType, needs: str, help: str | None = None) -> RuleError:
+    """An input that cannot be what the data gives."""
+    return RuleError(f"`{data.name}` gives {needs}, but the input is {type}", code="wrong-data", help=help)
+
+
+def assign(axes: tuple[Extent, ...], wanted: tuple[int, ...], defaults: Mapping[str, int]) -> dict[str, int]:
+    """Numbers for the axes that are symbols."""
+    pairs = zip(axes, wanted, strict=True)
+    return {str(axis): defaults.get(str(axis), size) for axis, size in pairs if isinstance(axis, Dim)}
