@@ -424,14 +424,21 @@ def _shortened(step: ForwardCall, operands: Sequence[Doc]) -> Doc | None:
     if len(operands) != 2 or kinds != {DType.FLOAT} or not isinstance(step.expression, Infix):
         return None
     left, right = map(flat, operands)
-    if step.node.op.name == "power" and re.fullmatch(r"-?\d+\.0", right):
-        base = operand(operands[0])
-        sign = "**" if re.fullmatch(r"[\w.]+", base) else " ** "  # as formatters have it
-        return Atom(f"{f'({base})' if base.startswith('-') else base}{sign}{right[:-2]}", tight=False)
+    if step.node.op.name == "power":
+        return _power(operand(operands[0]), right)
     if step.node.op.name == "mul" and "-1.0" in (left, right) and left != right:
         other = operand(operands[1 if left == "-1.0" else 0])
         return Atom(f"-({other})" if other.startswith("-") else f"-{other}", tight=False)
     return None
+
+
+def _power(base: str, exponent: str) -> Doc | None:
+    """`x**2` for `x ** 2.0`; of names and numbers alone without spaces, as formatters have it."""
+    whole = re.sub(r"\.0$", "", exponent) if re.fullmatch(r"-?\d+\.0", exponent) else exponent
+    tight = re.fullmatch(r"[\w.]+", base) and re.fullmatch(r"[\w.]+|-[\d.]+", exponent)
+    if whole == exponent and not tight:
+        return None
+    return Atom(f"{f'({base})' if base.startswith('-') else base}{'**' if tight else ' ** '}{whole}", tight=False)
 
 
 def commented(doc: Doc, before: str, comment: str, depth: int) -> list[str]:
