@@ -1,4 +1,4 @@
-"""Pictures that a net made, side by side in one file."""
+"""Pictures side by side in one file: those that a net made, or any with titles."""
 
 from __future__ import annotations
 
@@ -9,12 +9,20 @@ from pathlib import Path
 import numpy as np
 
 from netdsl.base.arrays import Array
+from netdsl.runtime.colours import colours_of
+from netdsl.runtime.lettering import LINE, titled
 from netdsl.runtime.runs.folder import replace_file
 
 GAP = 2
 """Pixels between pictures."""
 LEAST = 48
 """Smaller pictures are enlarged, by whole numbers."""
+CELL = 160
+"""Pixels of a side that a picture with a title has at most, and is enlarged to by whole numbers."""
+MOST = 256
+"""Pictures with titles on one sheet."""
+SOFTWARE = "netdsl"
+"""What the head of a picture file of ours says of who wrote it."""
 
 
 def is_pictures(made: Array) -> bool:
@@ -52,8 +60,46 @@ def _laid_out(pictures: Array) -> Array:
     return sheet
 
 
-def write_sheet(path: Path, sheet: Array) -> None:
+def titled_sheet(pictures: Sequence[Array], titles: Sequence[Sequence[str]], side: int = CELL) -> Array:
+    """Pictures of bytes `[h, w]` or `[h, w, 1 or 3]` of any sizes, each with lines of words under it, as one.
+
+    Of more than `MOST` pictures the first are shown.
+    """
+    lines = max((len(title) for title in titles[:MOST]), default=0)
+    cells = [_cell(picture, side) for picture in pictures[:MOST]]
+    high, wide = (max(cell.shape[axis] for cell in cells) for axis in (0, 1))
+    made = np.full((len(cells), high + LINE * lines, wide, 3), 255, np.uint8)
+    for place, (cell, title) in enumerate(zip(cells, titles, strict=False)):
+        made[place] = titled(_centred(cell, high, wide), *title, *[""] * (lines - len(title)))
+    return _laid_out(made)
+
+
+def _cell(picture: Array, side: int) -> Array:
+    """A picture enlarged by a whole number, or made smaller, until its longer side is about `side`."""
     from PIL import Image
 
+    whole = colours_of(picture)
+    longest = max(whole.shape[:2])
+    if longest <= side:
+        factor = max(1, side // longest)
+        return np.asarray(whole.repeat(factor, 0).repeat(factor, 1))
+    size = tuple(max(1, round(n * side / longest)) for n in (whole.shape[1], whole.shape[0]))
+    return np.asarray(Image.fromarray(whole).resize(size, Image.Resampling.BOX))
+
+
+def _centred(cell: Array, high: int, wide: int) -> Array:
+    made = np.full((high, wide, 3), 255, np.uint8)
+    top, left = (high - cell.shape[0]) // 2, (wide - cell.shape[1]) // 2
+    made[top : top + cell.shape[0], left : left + cell.shape[1]] = cell
+    return made
+
+
+def write_sheet(path: Path, sheet: Array) -> None:
+    """A PNG file of bytes `[h, w, 1 or 3]`, which says that it is ours."""
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    said = PngInfo()
+    said.add_text("Software", SOFTWARE)
     image = Image.fromarray(sheet[..., 0] if sheet.shape[2] == 1 else sheet)
-    replace_file(path, lambda new: image.save(new, format="PNG"))
+    replace_file(path, lambda new: image.save(new, format="PNG", pnginfo=said))
