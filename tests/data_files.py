@@ -70,6 +70,24 @@ def photographs(folder: Path) -> Files:
     return [*(folder / "test" / name / "0.png" for name in "abc"), folder / "test" / "d" / "0.jpg"]
 
 
+def masked_files(folder: Path) -> Files:
+    """Pictures with masks of 4 classes in split folders; a camera held sideways has its mask upright."""
+    generator = np.random.default_rng(0)
+    sideways = Image.Exif()
+    sideways[ORIENTATION] = 6
+    for part in ("train", "val", "test"):
+        for kind in ("images", "labels"):
+            (folder / kind / part).mkdir(parents=True)
+        for i, (high, wide) in enumerate(((13, 22), (16, 16), (22, 13))):
+            pixels = generator.integers(0, 256, (13, 22, 3) if i == 2 else (high, wide, 3)).astype(np.uint8)
+            place = folder / "images" / part / f"{i}.{'jpg' if i == 2 else 'png'}"
+            Image.fromarray(pixels).save(place, **({"exif": sideways} if i == 2 else {}))
+            Image.fromarray(generator.integers(0, 4, (high, wide)).astype(np.uint8)).save(
+                folder / "labels" / part / f"{i}.png"
+            )
+    return sorted((folder / "images" / "test").iterdir())
+
+
 def drawn_files(folder: Path) -> Files:
     data = DATA["shapes"](count=30, seed=4)
     for i in range(3):
@@ -92,6 +110,7 @@ MADE: dict[str, Callable[[Path], Files]] = {
     "mnist": mnist_files,
     "cifar10": cifar_files,
     "imagefolder": photographs,
+    "masks": masked_files,
     "shapes": drawn_files,
     "text": text_files,
 }

@@ -286,6 +286,23 @@ def check_classes(site: Site, net: Net, recipe: Recipe, data: Span | None) -> No
             site.errors.report("wrong-data", message, term.span, *labels, help=short.help(len(names)))
 
 
+def check_ignored(site: Site, net: Net, recipe: Recipe, data: Span | None) -> None:
+    """Say which losses and metrics count labels that the data says do not count."""
+    from netdsl.graph.classes import counted
+
+    assert recipe.data is not None
+    ignored = recipe.data.ignored()
+    if ignored is None:
+        return
+    for term in (*recipe.losses, *recipe.metrics):
+        for node, own in counted(term.graph, ignored):
+            labels = [Label(data, f"{ignored} marks what does not count")] if data else []
+            told = f"ignores {own}" if own is not None else "cannot be told to"
+            message = f"`{recipe.data.name}` has labels of {ignored} that do not count, but `{node.kind}` {told}"
+            help = f"write `{node.kind}(ignore={ignored})`" if own is not None else "choose a loss that takes `ignore`"
+            site.errors.report("wrong-data", message, term.span, *labels, help=help)
+
+
 def _few(names: tuple[str, ...]) -> str:
     """The first classes by name."""
     return ", ".join(names if len(names) <= 4 else (*names[:2], "…", names[-1]))

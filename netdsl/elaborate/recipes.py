@@ -10,7 +10,7 @@ import netdsl.elaborate.turns as turns
 from netdsl.elaborate.context import Site, site_of
 from netdsl.elaborate.declarations import declaration, declared_row, fill_defaults
 from netdsl.elaborate.files import Module
-from netdsl.elaborate.measures import check_classes, fields_of
+from netdsl.elaborate.measures import check_classes, check_ignored, fields_of
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import Exhausted, Failed
 from netdsl.graph import TERMS, Net, Recipe, Section
@@ -86,7 +86,9 @@ def _resolve(
         turns.measure(site, net, recipe, fields, rows)
     turns.resolve(site, section, net, recipe, fields, broken)
     if fields is not None and recipe.data is not None:
-        check_classes(site, net, recipe, next((r.value.span for r in declared if r.keyword.id == "data"), None))
+        place = next((r.value.span for r in declared if r.keyword.id == "data"), None)
+        check_classes(site, net, recipe, place)
+        check_ignored(site, net, recipe, place)
     if not damaged and not section.parts:
         turns.require_loss(site, rows, f"recipe{f' `{recipe.name}`' * bool(recipe.name)}", net, section.net.span)
     fill_defaults(recipe)

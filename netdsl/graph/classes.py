@@ -49,6 +49,19 @@ def surpluses(graph: Graph, classes: int) -> Iterator[Scored]:
             yield use
 
 
+def counted(graph: Graph, ignored: int) -> Iterator[tuple[Node, int | None]]:
+    """Every use of the data's `label` that counts what it marks as `ignored`, with what it ignores in its place.
+
+    None stands for a loss that can ignore nothing.
+    """
+    for label in graph.inputs:
+        for node in _readers(graph, label) if label.name == "label" else ():
+            op: Any = node.op
+            own: int | None = getattr(op, "ignore", None)
+            if own != ignored:
+                yield node, own
+
+
 def _uses(graph: Graph) -> Iterator[Scored]:
     for label in graph.inputs:
         if label.name == "label":

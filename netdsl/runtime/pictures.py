@@ -123,6 +123,18 @@ def _resized(planes: Array, size: tuple[int, int], box: tuple[float, float, floa
     return np.stack([np.asarray(image) for image in made])
 
 
+def nearest(mask: Array, height: int, width: int, fit: str) -> Array:
+    """A mask `[h, w]` brought to the size of its picture, as `scaled` brings that: each pixel is the nearest one's."""
+    high, wide = mask.shape
+    if (high, wide) == (height, width):
+        return mask
+    box = _box(wide, high, width, height) if fit == "crop" else (0.0, 0.0, float(wide), float(high))
+    left, top, right, bottom = box
+    rows = np.floor(top + (np.arange(height) + 0.5) * (bottom - top) / height).astype(np.int64)
+    columns = np.floor(left + (np.arange(width) + 0.5) * (right - left) / width).astype(np.int64)
+    return np.asarray(mask[np.minimum(rows, high - 1)[:, None], np.minimum(columns, wide - 1)])
+
+
 def _box(wide: int, high: int, width: int, height: int) -> tuple[float, float, float, float]:
     """The part of a picture that has the wanted proportions: as large as it can be, from the centre."""
     scale = max(width / wide, height / high)

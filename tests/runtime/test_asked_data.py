@@ -15,6 +15,7 @@ from netdsl.elaborate.recipes import read_data
 from netdsl.program import load_text
 from netdsl.recipe import DATA
 from netdsl.recipe.data.images import Images
+from netdsl.recipe.data.masks import Preset
 from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.predict import predict
 from netdsl.runtime.runs.recipes import data_of, departures, known_of
@@ -33,6 +34,7 @@ train N {{
 }}
 """
 FORMS = {name: f'{name}("x"' if data.positional else f"{name}(" for name, data in DATA.items()}
+FORMS |= {"masks": 'masks("x", "y", classes=4'}
 SETTINGS = {"size": "(16, 24)", "mean": "0.3", "std": "(0.2, 0.3, 0.4)", "fit": "stretch"}
 
 
@@ -42,15 +44,16 @@ def declared(name: str, given: dict[str, str]) -> str:
     return FORMS[name] + (", " if DATA[name].positional and rows else "") + rows + ")"
 
 
-PICTURES = [name for name, data in DATA.items() if issubclass(data, Images)]
+PICTURES = [name for name, data in DATA.items() if issubclass(data, Images) and not issubclass(data, Preset)]
+MASKED = ("shapes", "masks")
 
 
 @pytest.mark.parametrize(("trained", "asked"), list(product(PICTURES, PICTURES)))
 def test_pictures_are_prepared_as_in_training(trained: str, asked: str) -> None:
-    body = "conv(4, 1)" if trained == "shapes" else "global_avgpool -> linear(10)"
+    body = "conv(4, 1)" if trained in MASKED else "global_avgpool -> linear(10)"
     text = NET.format(
         field="image [3, H, W]", body=body, data=declared(trained, SETTINGS), loss="cross_entropy"
-    ).replace("accuracy", "pixel_accuracy" if trained == "shapes" else "accuracy")
+    ).replace("accuracy", "pixel_accuracy" if trained in MASKED else "accuracy")
     net = load_text(text).net()
     inputs = {v.name: v.type for v in net.inputs}
     own, bare = net.recipe.data, read_data(declared(asked, {}))

@@ -21,6 +21,7 @@ from netdsl.graph import Net
 from netdsl.program import load_text
 from netdsl.recipe import DATA
 from netdsl.recipe.data.images import Images
+from netdsl.recipe.data.masks import Preset
 from netdsl.runtime.data.sets import load_data
 from netdsl.runtime.datasets import mnist
 from netdsl.runtime.predict import Model, net_of, predict, read_sample
@@ -30,7 +31,12 @@ from netdsl.runtime.train import train
 
 GREY, COLOUR = "mean=0.3, std=0.2", "mean=(0.3, 0.4, 0.5), std=(0.2, 0.3, 0.4)"
 
-PICTURES = [(name, '"x", ' * data.positional) for name, data in DATA.items() if issubclass(data, Images)]
+CLASSES = {"masks": "classes=4, "}
+PICTURES = [
+    (name, '"x", ' * data.positional + CLASSES.get(name, ""))
+    for name, data in DATA.items()
+    if issubclass(data, Images) and not issubclass(data, Preset)
+]
 
 CASES = [
     ("digits", "[1, 8, 8]", ""), ("digits", "[1, 28, 28]", GREY), ("digits", "[3, 5, 11]", COLOUR),
@@ -43,16 +49,24 @@ CASES = [
     ("imagefolder", "[1, 9, 5]", GREY), ("imagefolder", "[1, 9, 5]", "fit=stretch"),
     ("imagefolder", "[3, H, W]", "size=(40, 30), flip=true"), ("imagefolder", "[12, 14]", "fit=crop"),
     ("imagefolder", "[3, 13, 22]", ""), ("imagefolder", "[108]", "size=6, fit=stretch"),
+    ("masks", "[3, 8, 8]", COLOUR), ("masks", "[1, 9, 5]", f"fit=stretch, {GREY}"), ("masks", "[3, H, W]", "size=12"),
     ("shapes", "[1, 16, 24]", "count=30, seed=4"), ("shapes", "[1, H, W]", f"count=30, seed=4, size=(16, 24), {GREY}"),
     ("text", "int[5]", ""), ("text", "int[T]", "length=5"),
 ]  # fmt: skip
 
 
+def place_of(name: str, folder: Path) -> str:
+    """What a set has to be told of where its files are."""
+    two = f'"{folder / "images"}", "{folder / "labels"}", classes=4'
+    return {"digits": "", "shapes": "", "text": f'"{folder / "a.txt"}"', "masks": two}.get(name, f'"{folder}"')
+
+
 def source(name: str, shape: str, settings: str, folder: Path) -> str:
-    place = {"digits": "", "shapes": "", "text": f'"{folder / "a.txt"}"'}.get(name, f'"{folder}"')
-    given = ", ".join(part for part in (place, settings) if part)
+    given = ", ".join(part for part in (place_of(name, folder), settings) if part)
     flat = "global_avgpool -> " if any(symbol in shape for symbol in "HW") else "flatten -> "
-    body = {"shapes": "conv(4, 1)", "text": "embedding(8, 4) -> linear(8)"}.get(name, f"{flat}linear(10)")
+    body = {"shapes": "conv(4, 1)", "masks": "conv(4, 1)", "text": "embedding(8, 4) -> linear(8)"}.get(
+        name, f"{flat}linear(10)"
+    )
     shape = shape.replace("C", "1" if name == "mnist" else "3")
     field = "tokens" if name == "text" else "image"
     return (
@@ -62,7 +76,8 @@ def source(name: str, shape: str, settings: str, folder: Path) -> str:
 
 
 def test_every_data_set_is_in_the_table() -> None:
-    assert {name for name, _, _ in CASES} == set(DATA) == set(MADE)
+    own = {name for name, data in DATA.items() if not issubclass(data, Preset)}  # which are `masks` of some layout
+    assert {name for name, _, _ in CASES} == own == set(MADE)
 
 
 @pytest.mark.parametrize(("name", "shape", "settings"), CASES)
@@ -124,7 +139,7 @@ def test_data_asked_for_by_name_is_prepared_as_in_training(
     if name in MADE:
         MADE[name](tmp_path)
     net = load_text(source(name, shape, settings, tmp_path), "n.net").net()
-    bare = read_data("digits" if name == "digits" else f'{name}("{tmp_path}")')
+    bare = read_data(f"{name}({place_of(name, tmp_path)})")
     assert net.recipe is not None
     assert net.recipe.data is not None
     model = Model(net, dict, {}, "run")

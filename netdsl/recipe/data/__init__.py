@@ -1,6 +1,8 @@
 """The data sets a `train` section may name, a file a kind: declarations only. `DATA` holds them all."""
 
 import netdsl.recipe.data.images
+import netdsl.recipe.data.masks
+import netdsl.recipe.data.segmentation
 import netdsl.recipe.data.shapes
 import netdsl.recipe.data.text  # noqa: F401  # each registers what it declares
 from netdsl.recipe.data.base import DATA, Data

@@ -25,6 +25,8 @@ class Data(Declared, abstract=True):
     """The field that the network reads; it takes the name of the network's input when there is only one."""
     files: ClassVar[str] = ""
     """What has to lie where the declaration says: the files by their standard names, and whose they are."""
+    loader: ClassVar[str] = ""
+    """The module of `netdsl.runtime.datasets` that reads it; nothing where that has the name of the set."""
 
     said: frozenset[str] = derived()
     """Which settings were given, be it with their defaults."""
@@ -49,6 +51,14 @@ class Data(Declared, abstract=True):
     def class_names(self) -> tuple[str, ...]:
         """The classes by number, where the declaration settles them; empty where only the files can say."""
         return ()
+
+    def ignored(self) -> int | None:
+        """The number of labels that do not count, which losses and metrics have to be told; None where all count."""
+        return None
+
+    def paths(self) -> dict[str, str]:
+        """The settings that name files or folders, each with the part of its path that has to be there."""
+        return {name: getattr(self, name) for name in ("folder", "file") if hasattr(self, name)}
 
     def facts(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
         """What a model should know to read files as it read its samples: `classes` by number, `picture`."""

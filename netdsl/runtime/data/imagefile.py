@@ -28,8 +28,8 @@ PIXELS = 2**26
 OPAQUE = {"JPEG", "PPM"}
 """Formats without transparency."""
 
-ORIENTATION = 0x0112
-"""The EXIF tag that says how a camera was held."""
+ORIENTATION, SIDEWAYS = 0x0112, (5, 6, 7, 8)
+"""The EXIF tag that says how a camera was held, and what it says where height and width are exchanged."""
 
 PHOTOMETRIC, BITS, SAMPLE_FORMAT = 262, 258, 339
 """TIFF tags: whether 0 is white, bits a number, and whether it is unsigned (1), signed (2) or a float (3)."""
@@ -56,15 +56,22 @@ def read_image(path: Path) -> DecodedImage:
     to 1. The first frame of an animation counts. A camera's orientation (EXIF) is applied, and transparent pixels are
     laid on black.
     """
+    with decoding(path) as image:
+        image.load()
+        scan = _deep(path, image) if _is_deep(image) else _plain(image)
+        return DecodedImage(_upright(scan.planes, _orientation(image)), scan.white, scan.transparent)
+
+
+@contextlib.contextmanager
+def decoding(path: Path) -> Iterator[Image.Image]:
+    """An image file whose head is read and whose pixels are to be; what goes wrong with them is a `DataError`."""
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     if not path.stat().st_size:
         raise DataError(f"{path}: the file is empty")
     try:
         with _opened(path) as image:
-            image.load()
-            scan = _deep(path, image) if _is_deep(image) else _plain(image)
-            return DecodedImage(_upright(scan.planes, _orientation(image)), scan.white, scan.transparent)
+            yield image
     except DataError:
         raise
     except UnidentifiedImageError:
@@ -74,6 +81,12 @@ def read_image(path: Path) -> DecodedImage:
         raise DataError(_too_large(path)) from None
     except Exception as error:  # Pillow's decoders raise many kinds: OSError, SyntaxError, struct.error …
         raise DataError(f"{path}: cannot be decoded as an image ({error})") from None
+
+
+def stored_size(path: Path) -> tuple[int, int]:
+    """Height and width as a picture is seen, by the head of its file."""
+    with decoding(path) as image:
+        return (image.width, image.height) if _orientation(image) in SIDEWAYS else (image.height, image.width)
 
 
 def has_transparency(path: Path) -> bool:
@@ -168,7 +181,7 @@ def _orientation(image: Image.Image) -> int:
 
 def _upright(planes: Array, orientation: int) -> Array:
     """`[c, h, w]` as it is meant to be seen."""
-    if orientation in (5, 6, 7, 8):
+    if orientation in SIDEWAYS:
         planes = planes.swapaxes(1, 2)
     if orientation in (2, 3, 6, 7):
         planes = planes[:, :, ::-1]

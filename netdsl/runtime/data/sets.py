@@ -140,7 +140,7 @@ def load_data(data: Data, net: Graph, defaults: Mapping[str, int] | None = None)
     sizes = data.sizes(inputs, known)
     shape = tuple(at(extent, sizes) for extent in inputs[name].shape)
     picture = picture_for(data, inputs[name], sizes, known) if isinstance(data, Images) else None
-    loader = import_module(f"netdsl.runtime.datasets.{data.name}")
+    loader = import_module(f"netdsl.runtime.datasets.{data.loader or data.name}")
     dataset: Dataset = loader.load(data, Request(name, shape, picture))
     if isinstance(data, Images):
         dataset.notes[:0] = data.adaptations(inputs, known)

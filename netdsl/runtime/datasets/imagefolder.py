@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.recipe.data.images import Imagefolder
+from netdsl.runtime.data.folders import entries, files_below
 from netdsl.runtime.data.imagefile import ENDINGS, has_transparency, read_image
 from netdsl.runtime.data.sets import Dataset, MadeSplit, Request, SampleSplit, existing
 from netdsl.runtime.datasets.digits import stratified
@@ -63,7 +63,7 @@ class FolderImages:
         unknown = [n for n in class_names(folder) if n not in self.classes]
         if unknown:
             raise DataError(f"{folder / unknown[0]}: a class that the training folder has not")
-        self.strangers += [Path(e.path) for e in _entries(folder) if not e.is_dir()]
+        self.strangers += [Path(e.path) for e in entries(folder) if not e.is_dir()]
         found: Listed = []
         for number, name in enumerate(self.classes):
             if (folder / name).is_dir():
@@ -73,7 +73,7 @@ class FolderImages:
         return found
 
     def _images_of(self, folder: Path) -> list[Path]:
-        files = list(_files(folder))
+        files = list(files_below(folder))
         images = sorted(f for f in files if f.suffix.lower() in ENDINGS)
         others = [f for f in files if f.suffix.lower() not in ENDINGS]
         if not images:
@@ -105,28 +105,8 @@ class FolderImages:
         return next((f for f in files[:: 1 + len(files) // LOOKED_AT] if has_transparency(f)), None)
 
 
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """What a folder holds that is not hidden; `DataError` names what cannot be read."""
-    try:
-        with os.scandir(folder) as entries:
-            yield from (e for e in entries if not e.name.startswith("."))
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read ({error.strerror or error})") from None
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """Every file under a folder; `DataError` names what is neither a file nor a folder, such as a broken link."""
-    for entry in _entries(folder):
-        if entry.is_dir(follow_symlinks=False):
-            yield from _files(Path(entry.path))
-        elif entry.is_file():
-            yield Path(entry.path)
-        else:
-            raise DataError(f"{entry.path}: no file (a link that leads nowhere, to a folder or to a device)")
-
-
 def class_names(folder: Path) -> tuple[str, ...]:
-    return tuple(sorted(e.name for e in _entries(folder) if e.is_dir()))
+    return tuple(sorted(e.name for e in entries(folder) if e.is_dir()))
 
 
 def split_folders(folder: Path) -> dict[str, Path]:

@@ -140,9 +140,10 @@ def located(data: Data, net: Net) -> Data:
     beside = net.span.source.path if net.span else None
     bases = [Path.cwd(), *([beside.resolve().parent] if beside else [])]
     given = data.given()
-    for name in given.keys() & {"folder", "file"}:
-        places = [base / Path(given[name]).expanduser() for base in bases]
-        given[name] = next((str(p.resolve()) for p in places if p.exists()), given[name])
+    for name, there in data.paths().items():
+        found = next((base for base in bases if (base / Path(there).expanduser()).exists()), None)
+        if found is not None:
+            given[name] = str((found / Path(given[name]).expanduser()).resolve())
     return type(data)(**given)
 
 

@@ -1,0 +1,133 @@
+"""Published sets of pictures with masks: where their files lie, and which label map says their classes."""
+
+from netdsl.recipe.data.masks import Level, PairLayout, Preset
+
+YEAR = {"train": ("train2017",), "validation": ("val2017",)}
+
+
+class Voc(Preset):
+    """Pascal VOC (Everingham et al., 2010): 21 classes, in the folder of a year such as `VOCdevkit/VOC2012`.
+
+    Training and validation are those of `ImageSets/Segmentation`; there is no public test set.
+    """
+
+    map = "voc"
+    place = PairLayout("JPEGImages", "SegmentationClass", lists="ImageSets/Segmentation")
+
+
+class CocoStuff(Preset):
+    """COCO-Stuff (Caesar, Uijlings and Ferrari, 2018): 171 things and stuffs, masks of `stuffthingmaps_trainval2017`.
+
+    In the folder lie `images/train2017`, `images/val2017`, `annotations/train2017` and `annotations/val2017`.
+    """
+
+    map = "coco_stuff"
+    place = PairLayout("images/{split}", "annotations/{split}", names=YEAR)
+
+
+class Ade20k(Preset):
+    """ADE20K as the scene parsing benchmark has it (Zhou et al., 2017): 150 classes; other objects do not count."""
+
+    map = "ade20k"
+    place = PairLayout(
+        "images/{split}", "annotations/{split}", names={"train": ("training",), "validation": ("validation",)}
+    )
+
+
+class Cityscapes(Preset):
+    """Cityscapes (Cordts et al., 2016), fine annotations: 19 classes, `level=1` for the 7 categories.
+
+    The masks are `labelIds`. The public test set has no labels, so that there is none here.
+    """
+
+    map = "cityscapes"
+    place = PairLayout(
+        "leftImg8bit/{split}", "gtFine/{split}", "_leftImg8bit", "_gtFine_labelIds",
+        names={"train": ("train",), "validation": ("val",)},
+    )  # fmt: skip
+
+
+class Camvid(Preset):
+    """CamVid (Brostow, Fauqueur and Cipolla, 2009) in the 11 classes, sizes and splits of SegNet's copy."""
+
+    map = "camvid"
+    place = PairLayout("{split}", "{split}annot")
+
+
+class Kitti(Preset):
+    """KITTI's pixel-level semantics (Alhaija et al., 2018): 200 pictures with the labels of Cityscapes, 19 classes."""
+
+    map = "cityscapes"
+    place = PairLayout("training/image_2", "training/semantic")
+
+
+class Mapillary(Preset):
+    """Mapillary Vistas (Neuhold et al., 2017) with the labels of v1.2: 65 classes."""
+
+    map = "mapillary"
+    place = PairLayout(
+        "{split}/images", "{split}/v1.2/labels", names={"train": ("training",), "validation": ("validation",)}
+    )
+
+
+class Bdd100k(Preset):
+    """BDD100K (Yu et al., 2020), semantic segmentation: the 10K images, 19 classes as of Cityscapes."""
+
+    map = "bdd100k"
+    place = PairLayout(
+        "images/10k/{split}", "labels/sem_seg/masks/{split}", names={"train": ("train",), "validation": ("val",)}
+    )
+
+
+class Idd(Preset):
+    """India Driving Dataset (Varma et al., 2019) at one of four levels of labels: 7, 16, 26 or 30 classes.
+
+    The masks are those of ids (`createLabels.py --id-type id`); `stored=3` reads those of level 3 (`level3Id`), which
+    also make levels 2 and 1. Level 4 does not decide level 3. The public test set has no labels.
+    """
+
+    map = "idd"
+    place = PairLayout(
+        "leftImg8bit/{split}", "gtFine/{split}", "_leftImg8bit", "_gtFine_labelids",
+        names={"train": ("train",), "validation": ("val",)},
+    )  # fmt: skip
+    level: Level = 3  # type: ignore[misc]
+    stored: Level = None  # type: ignore[misc]
+
+    def layout(self) -> PairLayout:
+        end = "_gtFine_labelids" if self.stored is None else f"_gtFine_labellevel{self.stored}Ids"
+        own = self.place
+        return PairLayout(own.images, own.labels, own.image_end, end, names=own.names).within(self.folder)
+
+
+class IddLite(Preset):
+    """IDD-Lite: small pictures of the India Driving Dataset with the 7 classes of its level 1."""
+
+    map = "idd_lite"
+    place = PairLayout(
+        "leftImg8bit/{split}", "gtFine/{split}", "_image", "_label", names={"train": ("train",), "validation": ("val",)}
+    )
+
+
+class Davis(Preset):
+    """DAVIS 2017 (Pont-Tuset et al., 2017), 480p: frames of videos, all objects one class against the background."""
+
+    map = "davis"
+    place = PairLayout(
+        "JPEGImages/480p", "Annotations/480p", lists="ImageSets/2017",
+        names={"train": ("train",), "validation": ("val",)},
+    )  # fmt: skip
+
+
+class Deepglobe(Preset):
+    """DeepGlobe road extraction (Demir et al., 2018): roads in satellite pictures. Only its `train` has masks."""
+
+    map = "deepglobe"
+    place = PairLayout("train", "train", "_sat", "_mask")
+
+
+class Synthia(Preset):
+    """SYNTHIA-RAND-CITYSCAPES (Ros et al., 2016): 22 classes, the first of the three numbers of `GT/LABELS`."""
+
+    map = "synthia"
+    place = PairLayout("RGB", "GT/LABELS")

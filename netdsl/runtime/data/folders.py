@@ -1,0 +1,29 @@
+"""What lies in folders. Hidden files and folders are no data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from netdsl.base.errors import DataError
+
+
+def entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """What a folder holds that is not hidden; `DataError` names what cannot be read."""
+    try:
+        with os.scandir(folder) as found:
+            yield from (e for e in found if not e.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror or error})") from None
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Every file under a folder; `DataError` names what is neither a file nor a folder, such as a broken link."""
+    for entry in entries(folder):
+        if entry.is_dir(follow_symlinks=False):
+            yield from files_below(Path(entry.path))
+        elif entry.is_file():
+            yield Path(entry.path)
+        else:
+            raise DataError(f"{entry.path}: no file (a link that leads nowhere, to a folder or to a device)")

@@ -1,0 +1,61 @@
+"""Many files looked into, one after the other, by several threads; what takes long shows how far it is."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+T = TypeVar("T")
+C = TypeVar("C")
+F = TypeVar("F")
+
+PATIENCE = 1.0
+"""Seconds before there is something to see."""
+
+
+def tallied(items: Sequence[T], context: C, look: Callable[[T, C], F], what: str = "counting labels") -> Iterator[F]:
+    """`look(item, context)` of each item, in order. A terminal (stderr) sees a bar where it takes long."""
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool, _Bar(what, len(items)) as bar:
+        waiting: deque[Future[F]] = deque()
+        try:
+            for number, item in enumerate(items):
+                waiting.append(pool.submit(look, item, context))
+                if len(waiting) > 4 * (os.cpu_count() or 1):
+                    yield waiting.popleft().result()
+                bar.at(number)
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _Bar:
+    """A bar on a terminal, which is drawn when a second has passed and goes away at the end."""
+
+    def __init__(self, what: str, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        self.progress = Progress(console=Console(stderr=True), transient=True)
+        self.what, self.total, self.begun = what, total, time.monotonic()
+        self.task: TaskID | None = None
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def at(self, number: int) -> None:
+        if self.task is None and self.progress.console.is_terminal and time.monotonic() - self.begun > PATIENCE:
+            self.progress.start()
+            self.task = self.progress.add_task(self.what, total=self.total)
+        if self.task is not None:
+            self.progress.update(self.task, completed=number + 1)

@@ -1,0 +1,143 @@
+"""Pictures with masks, decoded as they are needed: those of folders, and the published sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from netdsl.base.arrays import Array
+from netdsl.base.errors import DataError
+from netdsl.recipe.data.masks import Paired
+from netdsl.runtime.data.imagefile import DecodedImage, read_image
+from netdsl.runtime.data.maskfile import Meaning, meaning_of
+from netdsl.runtime.data.pairs import Pair, Pairs, find_pairs
+from netdsl.runtime.data.sequences import Dealt, deal, sequence_of
+from netdsl.runtime.data.sets import SPLITS, Dataset, MadeSplit, Request, SampleSplit
+from netdsl.runtime.data.tallies import tallied
+from netdsl.runtime.pictures import Picture, nearest
+
+PixelCounts = Array
+"""`int64 [classes + 1]`: pixels of each class, and those that do not count."""
+
+
+def read_pair(pair: Pair, meaning: Meaning) -> tuple[DecodedImage, Array]:
+    """A picture, and the classes of its pixels `int64 [h, w]`, both as stored; `DataError` names a file."""
+    scan, labels = read_image(pair.image), meaning.labels(pair.mask)
+    if scan.planes.shape[1:] != labels.shape:
+        own, other = ("{}×{}".format(*shape) for shape in (labels.shape, scan.planes.shape[1:]))
+        raise DataError(f"{pair.mask}: a mask of {own} pixels, but its picture {pair.image} has {other}")
+    return scan, labels
+
+
+def fitted(scan: DecodedImage, labels: Array, picture: Picture, flip: bool) -> tuple[Array, Array]:
+    """Both as the network's input wants them, mirrored or not."""
+    image = picture.inputs(scan.planes[None], scan.white, np.array([flip]))[0]
+    mask = nearest(labels, picture.height, picture.width, picture.fit)
+    return image, np.ascontiguousarray(mask[:, ::-1] if flip else mask)
+
+
+@dataclass
+class PairDecoder:
+    """Makes the samples of a list of pairs. A class, so that it can travel to workers."""
+
+    pairs: list[Pair]
+    name: str
+    picture: Picture
+    meaning: Meaning
+
+    def __call__(self, index: int, flip: bool) -> dict[str, Array]:
+        image, labels = fitted(*read_pair(self.pairs[index], self.meaning), self.picture, flip)
+        return {self.name: image, "label": labels}
+
+
+def counts_of(pair: Pair, meaning: Meaning) -> PixelCounts:
+    """The pixels of each class in a mask as stored, and last those that do not count."""
+    labels = meaning.labels(pair.mask)
+    found = np.bincount(np.where(labels == meaning.ignore, len(meaning.classes), labels).reshape(-1))
+    return np.concatenate([found, np.zeros(len(meaning.classes) + 1 - len(found), np.int64)])
+
+
+# ---------------------------------------------------------------- splits
+
+
+@dataclass
+class Division:
+    """The pairs of each split, and what is worth saying of them."""
+
+    splits: dict[str, list[Pair]]
+    notes: list[str]
+    doubts: list[str]
+
+
+def divided(data: Paired, meaning: Meaning) -> Division:
+    """The pairs of a data set by split: as its folders and lists say, or as `shares` divides them."""
+    found = find_pairs(data.layout(), data.files)
+    if not found.shared:
+        if "shares" in data.said or data.split == "sequence":
+            asked = "split=sequence" if data.split == "sequence" else "shares"
+            raise DataError(
+                f"the splits are there ({', '.join(found.splits)}), so that `{asked}` has nothing to divide"
+            )
+        return Division({split: found.splits.get(split, []) for split in SPLITS}, [], found.doubts)
+    divide = _by_sequence if data.split == "sequence" else _by_picture
+    return divide(data, meaning, found)
+
+
+def _by_picture(data: Paired, meaning: Meaning, found: Pairs) -> Division:
+    """Each picture on its own, drawn from the seed."""
+    del meaning
+    pairs = found.splits["train"]
+    ends = np.round(np.cumsum(data.shares) / sum(data.shares) * len(pairs)).astype(int)
+    parts = np.split(np.random.default_rng(data.seed).permutation(len(pairs)), ends[:-1])
+    splits = {s: [pairs[i] for i in np.sort(own)] for s, own in zip(SPLITS, parts, strict=True)}
+    empty = next((s for s, share in zip(SPLITS, data.shares, strict=True) if share and not splits[s]), None)
+    if empty is not None:
+        raise DataError(f"of {len(pairs)} pictures none is left for the {empty} split: say other `shares`")
+    return Division(splits, [], found.doubts)
+
+
+def _by_sequence(data: Paired, meaning: Meaning, found: Pairs) -> Division:
+    """Whole sequences, so that each class is shared out as is asked for."""
+    pairs = found.splits["train"]
+    owners = [sequence_of(pair.key, data.sequence) for pair in pairs]
+    if len(set(owners)) == 1 and not data.sequence:
+        raise DataError(
+            f"{pairs[0].image.parent}: all pictures lie in one folder, so that nothing says which sequence they belong "
+            'to: say a pattern of their names, as in `sequence="{sequence}_*"`'
+        )
+    counts: dict[str, PixelCounts] = {}
+    for owner, own in zip(owners, tallied(pairs, meaning, counts_of), strict=True):
+        counts[owner] = counts.get(owner, 0) + own[:-1]
+    dealt = deal(counts, data.shares, data.seed)
+    splits = {
+        split: [pair for pair, owner in zip(pairs, owners, strict=True) if dealt.owners[owner] == place]
+        for place, split in enumerate(SPLITS)
+    }
+    return Division(splits, list(_said(dealt, meaning.classes)), found.doubts)
+
+
+def _said(dealt: Dealt, classes: Sequence[str]) -> list[str]:
+    """How the labels are shared out, and of which class least as is asked for."""
+    sequences = np.bincount(list(dealt.owners.values()), minlength=len(SPLITS))
+    whole = dealt.counts.sum(axis=1) / max(dealt.counts.sum(), 1)
+    parts = [
+        f"{n} {split} ({share:.1%} of the labels)" for n, split, share in zip(sequences, SPLITS, whole, strict=True)
+    ]
+    occurring = np.flatnonzero(dealt.counts.sum(axis=0))
+    shares = dealt.counts[:, occurring] / dealt.counts[:, occurring].sum(axis=0)
+    worst = int(np.abs(shares - whole[:, None]).sum(axis=0).argmax())
+    apart = " : ".join(f"{share:.0%}" for share in shares[:, worst])
+    return [f"whole sequences: {', '.join(parts)}; furthest from that is `{classes[occurring[worst]]}`, {apart}"]
+
+
+def load(data: Paired, request: Request) -> Dataset:
+    meaning = meaning_of(data)
+    found = divided(data, meaning)
+    assert request.picture is not None
+    splits: dict[str, SampleSplit] = {
+        name: MadeSplit(len(own), PairDecoder(own, request.name, request.picture, meaning))
+        for name, own in found.splits.items()
+    }
+    return Dataset(splits, meaning.classes, [*found.notes, *found.doubts], doubts=found.doubts)
