@@ -15,7 +15,7 @@ from netdsl.ops import REGISTRY
 from netdsl.ops.base import Op
 from netdsl.ops.declared import Declared, Field
 from netdsl.program import load_text
-from netdsl.reference.words import CONVENTION, FAMILIES, INITIALISERS, OWN, RECIPE, ROWS, SETTINGS
+from netdsl.reference.words import CONVENTION, FAMILIES, INITIALISERS, OF_DATA, OWN, RECIPE, ROWS, SETTINGS
 from netdsl.stdlib import STDLIB
 from netdsl.text import syntax
 
@@ -276,7 +276,10 @@ def _recipes() -> list[str]:
 def _declared(title: str, base: type[Declared], items: Mapping[str, type[Declared]]) -> list[str]:
     """A section on data sets, optimizers or schedules, headed by what they have in common."""
     lines = [f"### {title}", "", *paragraphs(base), ""]
+    tables: dict[str, str] = {}
     for item in items.values():
+        own = table(item.settings(), {**RECIPE, **OF_DATA.get(item.name, {})})
+        first = tables.setdefault("\n".join(own), item.name)
         lines += [
             f"#### {item.name}",
             "",
@@ -284,6 +287,6 @@ def _declared(title: str, base: type[Declared], items: Mapping[str, type[Declare
             "",
             *paragraphs(item),
             "",
-            *table(item.settings(), RECIPE),
+            *(own if first == item.name or not own else [f"Settings as of `{first}`.", ""]),
         ]
     return lines

@@ -137,9 +137,17 @@ RECIPE: dict[str, str] = {
     "flip": "whether half of the training images are mirrored",
     "floor": "the share of the learning rate to end at",
     "folder": "the folder that holds the files",
+    "ignore": "the label of pixels that do not count; `none` where all do",
+    "image_end": "what names of pictures end with before the dot, besides what masks share with them",
+    "images": "the folder of the pictures; `{split}` stands for the name of a split",
+    "label_end": "what names of masks end with before the dot",
+    "labels": "the folder of the masks",
     "length": "characters in a piece; `none` is what the input says",
+    "level": "the level of the label map, from the coarsest, 1; `none` is the finest",
+    "lists": "a folder of lists of names, one a split, or their path with `{split}`",
     "lr": "the learning rate",
     "lr_decay": "how the learning rate falls from step to step",
+    "map": "a label map: one that comes along, or a file (`.tsv`)",
     "mean": "what is taken off each channel",
     "momentum": "the share of the last step that is taken again",
     "nesterov": "whether momentum looks ahead",
@@ -147,14 +155,23 @@ RECIPE: dict[str, str] = {
     "noise": "the standard deviation of what is added to each pixel",
     "power": "the exponent",
     "seed": "what the drawing starts from",
+    "sequence": "a pattern of names that says which belong to one `{sequence}`; without it a folder is one",
+    "shares": "how pictures are shared out to training, validation and test where no folders or lists say it",
     "size": "the size of the images; `none` is what the input says",
+    "split": "whether single pictures are drawn for a split, or whole sequences",
     "std": "what each channel is divided by",
+    "stored": "the level of the map whose classes the masks hold; `none` where they hold ids",
     "test": "the share held out for testing",
     "validation": "the share held out for validation",
     "warmup": "epochs in which the learning rate climbs to its full value",
     "weight_decay": "how strongly weights are drawn to zero",
 }
 """What each setting of a data set, an optimizer or a schedule is, by its name."""
+
+OF_DATA: dict[str, dict[str, str]] = {
+    "masks": {"classes": "how many classes there are, or their names by number"},
+}
+"""What a setting is in one data set, where its name means something else in others."""
 
 ROWS: dict[str, str] = {
     "epochs": "how often the training split is gone through",
