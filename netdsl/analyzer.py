@@ -15,14 +15,14 @@ from netdsl.analysis.budgets import check_budgets
 from netdsl.analysis.columns import Tally
 from netdsl.analysis.counts import shape_at
 from netdsl.analysis.explain import explain
-from netdsl.analysis.report import Port, Report, Row, Totals, report_schema
+from netdsl.analysis.report import KeptState, Port, Report, Row, Totals, report_schema
 from netdsl.analysis.settings import value_data
 from netdsl.analysis.sizes import choose_sizes, named, refused, size_rules, warn_of_single_sizes
 from netdsl.analysis.walk import Walk
 from netdsl.base.collector import collector_paused
 from netdsl.dims import Account, SizeTooComplex, charged
 from netdsl.dims.tensors import MOST, Value
-from netdsl.graph import Graph, Net
+from netdsl.graph import Graph, Net, State
 from netdsl.graph.narrowing import narrow
 from netdsl.graph.phases import inference_graph, training_graph
 from netdsl.ops.fields import is_int
@@ -91,7 +91,8 @@ def _report(net: Net, walk: Walk) -> Report:
     at, training = walk.sizes, walk.training
     learned = training_graph(net)
     graph = narrow(learned, learned.outputs) if training else inference_graph(net)
-    count = walk.net(graph)
+    count = walk.net(graph, net.states)
+    kept, nexts = {s.name for s in net.states}, {s.output for s in net.states}
     if walk.collector is not None:
         warn_of_single_sizes(net, walk.collector)
     return Report(
@@ -102,14 +103,22 @@ def _report(net: Net, walk: Walk) -> Report:
         batch=walk.batch,
         training=training,
         at=dict(at),
-        inputs=tuple(_port(v.name, v, at) for v in graph.inputs),
-        outputs=tuple(_port(o.name, o.value, at) for o in graph.outputs),
+        inputs=tuple(_port(v.name, v, at) for v in graph.inputs if v.name not in kept),
+        outputs=tuple(_port(o.name, o.value, at) for o in graph.outputs if o.name not in nexts),
+        states=tuple(_kept(state, walk) for state in net.states),
         aux_outputs=() if training else tuple(o.name for o in net.outputs if o.aux),
         totals=_totals(net, graph, walk, count),
         sizes=size_rules(net),
         rows=tuple(walk.rows) if walk.listed else (),
         not_counted=tuple(walk.uncounted),
     )
+
+
+def _kept(state: State, walk: Walk) -> KeptState:
+    shape, symbolic = shape_at(state.current.type, walk.sizes), str(state.current.type) if walk.sizes else ""
+    held, start = walk.bytes(state.current.type), state.initial
+    assert not isinstance(start, Value)
+    return KeptState(name=state.name, next=state.output, shape=shape, symbolic=symbolic, start=start, bytes=held)
 
 
 def _port(name: str, value: Value, at: Mapping[str, int]) -> Port:

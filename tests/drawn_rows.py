@@ -1,5 +1,6 @@
 """Nets drawn of all that a row can say: constants, frozen rows, weights as arrows, choices of numbers, layers along an
-axis and of the file, what training has apart, and what goes from step to step, in blocks, branches and loops. Rows are tried as they are drawn, so that every text is right."""
+axis and of the file, what training has apart, what goes from step to step, in blocks, branches and loops, and what some
+nets keep from call to call. Rows are tried as they are drawn, so that every text is right."""
 
 from __future__ import annotations
 
@@ -144,6 +145,18 @@ recurrent told(hidden) {
 """
 
 
+KEPT = """  state kept [1, 3] = 0.3
+  state calls int[] = 2
+  state high bool[T, 1] = true
+"""
+MET = " + ((high, x + kept -> linear(3), 0.1 * (calls -> to(float) -> unsqueeze(0) -> unsqueeze(0))) -> where)"
+BECOMES = """  next high: (x -> mean(axis=1, keep=true)) > 0.1
+  next kept: 0.5 * kept + ({last} -> mean(axis=0, keep=true) -> linear(3) -> tanh)
+  next calls: calls + 1
+"""
+"""What a net keeps from call to call, where it is read, and what it becomes."""
+
+
 @dataclass
 class Drawing:
     """Writes one text; equal seeds give equal texts. Every value is [T, features]."""
@@ -167,9 +180,17 @@ class Drawing:
         rows = "".join(f"  {label(i, row)}{row.removeprefix('frozen ')}\n" for i, row in enumerate(self.rows, 1))
         return (
             f"{HEAD}\nblock part(wide) {{\n  input x [S, C]\n{weights('C')}{part}  r{len(self.inside)} -> linear(wide)\n}}\n"
-            f"\nnet Drawn(k = 4, deep = true) {{\n  input x [T, 3]\n{weights('3')}{rows}"
-            f"  output y: r{len(self.rows)} -> linear(2)\n}}\n"
+            f"\nnet Drawn(k = 4, deep = true) {{\n  input x [T, 3]\n{KEPT if self.keeps else ''}"
+            f"{weights('3', MET if self.keeps else '')}{rows}{self._becomes()}  output y: r{len(self.rows)} -> linear(2)\n}}\n"
         )
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the net keeps states from call to call."""
+        return self.seed % 3 == 1
+
+    def _becomes(self) -> str:
+        return BECOMES.format(last=f"r{len(self.rows)}") if self.keeps else ""
 
     def _draw(self, rows: list[str], count: int) -> None:
         for _ in range(count):
@@ -202,9 +223,9 @@ def label(number: int, row: str) -> str:
     return f"{'frozen ' if row.startswith('frozen ') else ''}r{number}: "
 
 
-def weights(features: str) -> str:
+def weights(features: str, met: str = "") -> str:
     """What rows may read beside one another: a shared layer in use, a frozen scale, a table that is known."""
     return (
         f"  const row [{features}] = 0.25\n  frozen param scale [1, {features}] = uniform(0.5)\n"
-        f"  shared word: linear(3)\n  used: x -> word\n  r0: x + (used -> mean(axis=1, keep=true))\n"
+        f"  shared word: linear(3)\n  used: x -> word\n  r0: x + (used -> mean(axis=1, keep=true)){met}\n"
     )

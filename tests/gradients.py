@@ -87,7 +87,8 @@ class Emitted:
 def learned(net: Net) -> Net:
     """The net with its training graph alone."""
     graph = training_graph(net)
-    return net if graph is net else changed(net, inputs=graph.inputs, nodes=graph.nodes, outputs=graph.outputs)
+    parts = {"inputs": graph.inputs, "nodes": graph.nodes, "outputs": graph.outputs}
+    return net if graph is net else changed(net, **parts, states=())
 
 
 def term_of(output: Output, net: Net) -> RecipeTerm:

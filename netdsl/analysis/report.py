@@ -105,6 +105,18 @@ class Port:
 
 
 @keyed
+class KeptState(Port):
+    """What the net keeps from one call to the next."""
+
+    next: str
+    """The output that holds its next value."""
+    start: bool | int | float
+    """The number that it holds before the first call."""
+    bytes: int
+    """Memory of it, for the batch of the report."""
+
+
+@keyed
 class Uncounted:
     """A number that an operation does not state, which the totals therefore lack."""
 
@@ -129,6 +141,8 @@ class Report:
     """The numbers that stand for the symbols in every count."""
     inputs: tuple[Port, ...] = ()
     outputs: tuple[Port, ...] = ()
+    states: tuple[KeptState, ...] = ()
+    """What is kept from one call to the next; each is an input and an output too. All counts are of one call."""
     aux_outputs: tuple[str, ...] = ()
     """Outputs left out because they exist in training only."""
     totals: Totals
@@ -142,7 +156,18 @@ class Report:
         return (row for row in self.rows if row.kind == "layer")
 
 
-PARTS: tuple[type, ...] = (ReceptiveField, Row, Totals, Congruence, Demand, SizeRule, Port, Uncounted, Report)
+PARTS: tuple[type, ...] = (
+    ReceptiveField,
+    Row,
+    Totals,
+    Congruence,
+    Demand,
+    SizeRule,
+    Port,
+    KeptState,
+    Uncounted,
+    Report,
+)
 """Each after the parts that it holds."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from netdsl.analysis.seen import AxisViews
 from netdsl.analysis.settings import layer_text
 from netdsl.base.record import changed
 from netdsl.dims.tensors import MOST, DType, TensorType, Value, Weight
-from netdsl.graph import Block, Graph, Node, Recurrent, joined
+from netdsl.graph import Block, Graph, Node, Recurrent, State, joined
 from netdsl.graph.loops import parted
 from netdsl.ops.base import Follows, Op, Reading
 from netdsl.ops.value import BatchAxis, Constant, IntoBatch, OutOfBatch, WeightOf
@@ -94,12 +94,18 @@ class Walk:
         self.counted: set[str] = set()  # keys of weights
         self.met: set[str] = set()  # paths of layers by their first use
 
-    def net(self, graph: Graph) -> Tally:
-        """The whole inference graph; rows, fields and schedule are complete afterwards."""
-        for source, value in enumerate(graph.inputs):
+    def net(self, graph: Graph, states: Sequence[State] = ()) -> Tally:
+        """The whole inference graph; rows, fields and schedule are complete afterwards.
+
+        What a net sees are inputs of one call: nothing of them reaches the `states` that it keeps.
+        """
+        kept = {state.current for state in states}
+        seen = [value for value in graph.inputs if value not in kept]
+        for source, value in enumerate(seen):
             self.sight.start(source, self.shape(value), value.type.dtype is not DType.FLOAT)
+        for value in graph.inputs:
             self.schedule.hold(value, self.bytes(value.type))
-        self.fields.update({v: self.sight.of_input(source) for source, v in enumerate(graph.inputs)})
+        self.fields.update({v: self.sight.of_input(source) for source, v in enumerate(seen)})
         total = self.graph(graph, Nesting())
         self.schedule.keep(o.value for o in graph.outputs)
         self._draw()

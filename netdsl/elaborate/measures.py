@@ -32,10 +32,10 @@ def fields_of(
 ) -> dict[str, TensorType]:  # fmt: skip
     """The fields of a sample, given the net's inputs: without data these alone, and what losses say of others."""
     if recipe.data is None:
-        return {v.name: v.type for v in net.inputs}
+        return {v.name: v.type for v in net.fed}
     span = next((r.value.span for r in rows if r.keyword.id == "data"), place)
     try:
-        return recipe.data.sample({v.name: v.type for v in net.inputs})
+        return recipe.data.sample({v.name: v.type for v in net.fed})
     except RuleError as error:
         site.error(error.code, str(error), span, help=error.help)
 
@@ -78,9 +78,9 @@ def term_row(site: Site, net: Net, recipe: Recipe, fields: dict[str, TensorType]
 
 def _bind_values(site: Site, net: Net, fields: Mapping[str, TensorType], row: syntax.RecipeRow) -> dict[str, Value]:
     """Outputs of the net and fields of the data, by name; an output wins over an input of the same name."""
-    types = {**fields, **{o.name: o.value.type for o in net.outputs}}
+    types = {**fields, **{o.name: o.value.type for o in net.answers}}
     values = {name: Value(name, type) for name, type in types.items()}
-    places = {o.name: o.span for o in net.outputs}
+    places = {o.name: o.span for o in net.answers}
     for name, value in values.items():
         site.scope.bind(name, value, row.span)
         if name in places:
@@ -92,12 +92,13 @@ def _term_value(site: Site, net: Net, fields: Mapping[str, TensorType], row: syn
     own = rows_of(net)
     _refuse_decay(site, row)
     for name in _free_names(row.value):
+        _refuse_state(site, net, name)
         if not site.scope.find(name.id) and name.id in own:
             message = f"`{name.id}` is a row of `{net.name}`, but not an output"
             site.error("not-an-output", message, name.span, help=f"add `output {name.id}` to the net")
         if not site.scope.find(name.id) and find_layer(site, name) is None:
             _check_given(site, net, fields, row, data)
-            known = [*fields, *(o.name for o in net.outputs)]
+            known = [*fields, *(o.name for o in net.answers)]
             help = _no_loss(name.id) or did_you_mean(name.id, known) or f"there are {', '.join(known)}"
             message = f"neither the net nor its data has `{name.id}`"
             if not data:
@@ -106,6 +107,15 @@ def _term_value(site: Site, net: Net, fields: Mapping[str, TensorType], row: syn
             site.error("unknown-name", message, name.span, help=help)
     _check_given(site, net, fields, row, data)
     return core.start(site, row.value)
+
+
+def _refuse_state(site: Site, net: Net, name: syntax.Name) -> None:
+    """A state goes to the next call: a loss or metric reads what the net answers."""
+    state = next((s for s in net.states if name.id in (s.name, s.output)), None)
+    if state is not None and all(o.name != name.id for o in net.answers):
+        message = f"`{name.id}` goes from call to call, and is no output that a row of the recipe could read"
+        help = f"add an output to the net, below its `next {state.name}`: `output kept: {state.name} -> identity`"
+        site.error("not-an-output", message, name.span, help=help)
 
 
 def _no_loss(word: str) -> str | None:
@@ -181,8 +191,8 @@ def _check_given(
     """`loss cross_entropy` says nothing of what goes in; `(label, logits) -> cross_entropy` says it in turn."""
     stages = row.value.stages
     first, last = stages[0], stages[-1]
-    outputs = [o.name for o in net.outputs if not o.aux] or [o.name for o in net.outputs]
-    labels = [n for n in fields if n not in {v.name for v in net.inputs}] or (list(fields) if data else ["label"])
+    outputs = [o.name for o in net.answers if not o.aux] or [o.name for o in net.answers]
+    labels = [n for n in fields if n not in {v.name for v in net.fed}] or (list(fields) if data else ["label"])
     function = first.function if isinstance(first, syntax.Call) else first
     if outputs and labels and _words(site, function):
         _refuse_headless(site, row, (outputs[0], labels[0]), data)
@@ -262,7 +272,7 @@ def _check_learning(site: Site, net: Net, graph: Graph, row: syntax.RecipeRow) -
         message = f"{what}, but those of a `{kind}` row would never be trained or kept"
         help = "put it into the net, behind an `output` (one marked `aux` exists in training only)"
         site.error("weights-in-loss", message, row.value.span, Label(owner.span, "here"), help=help)
-    outputs = {o.name for o in net.outputs}
+    outputs = {o.name for o in net.answers}
     if kind == "loss" and not outputs & {value.name for value in graph.inputs}:
         message = f"this `loss` reads no output of `{net.name}`, so there is nothing that it could train"
         site.error("nothing-to-learn", message, row.value.span, help=f"its outputs are {', '.join(outputs)}")
@@ -281,7 +291,7 @@ def check_classes(site: Site, net: Net, recipe: Recipe, data: Span | None) -> No
                 continue
             said.add(short.scores.name)
             labels = [Label(data, f"{len(names)} classes: {_few(names)}")] if data else []
-            labels += [Label(o.span, f"{o.value.type}") for o in net.outputs if o.name == short.scores.name]
+            labels += [Label(o.span, f"{o.value.type}") for o in net.answers if o.name == short.scores.name]
             message = f"`{recipe.data.name}` has {len(names)} classes, but {short}"
             site.errors.report("wrong-data", message, term.span, *labels, help=short.help(len(names)))
 
@@ -311,7 +321,7 @@ def _few(names: tuple[str, ...]) -> str:
 def _check_divisors(site: Site, net: Net, term: RecipeTerm, row: syntax.RecipeRow) -> None:
     """Batches of one row must add up: it may not mix means over different things, nor hide what they are over."""
     read = {value.name for value in term.graph.inputs}
-    for output in net.outputs:
+    for output in net.answers:
         inner = divisors_of(restrict(net, [output])) if output.name in read and not output.value.type.batched else ()
         if not all(d.plain for d in inner):
             message = f"what counts in the loss behind `{output.name}` cannot be seen from here"

@@ -14,6 +14,7 @@ import netdsl.elaborate.parameters as parameters
 import netdsl.elaborate.phases as phases
 import netdsl.elaborate.recipes as recipes
 import netdsl.elaborate.rows as rows
+import netdsl.elaborate.states as states
 from netdsl.dims import Extent, SizeTooComplex, charged
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.elaborate.bounds import NET, SYMBOL
@@ -90,7 +91,7 @@ def _net(site: Site, module: Module, definition: syntax.Definition, settings: Ma
     net.written = site.context.written
     net.written.define(definition)
     inputs = [_input(inner, net, item) for item in _input_items(site, definition)]
-    blocks.build_graph(inner, definition, net, blocks.Bound(inputs))
+    states.keep(inner, net, blocks.build_graph(inner, definition, net, blocks.Bound(inputs, TensorType(()))))
     net.common = borrowed(net)
     check_contracts(site)
     _check_unused_inputs(site, net)
@@ -232,9 +233,9 @@ def _warn_unused(site: Site) -> None:
 
 def _check_unused_inputs(site: Site, net: Net) -> None:
     read = {v for node in net.nodes for v in node.inputs} | {o.value for o in net.outputs}
+    kept = {s.current for s in net.states}
     for value in net.inputs:
         if value not in read and not site.errors.collector.failed:
-            span = site.errors.origins[value]
-            site.errors.collector.report(
-                "unused-input", f"nothing reads the input `{value.name}`", span, severity=Severity.WARNING
-            )
+            span, what = site.errors.origins[value], "state" if value in kept else "input"
+            message = f"nothing reads the {what} `{value.name}`"
+            site.errors.collector.report("unused-input", message, span, severity=Severity.WARNING)

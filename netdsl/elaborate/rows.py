@@ -16,7 +16,7 @@ from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import chain, check_common, check_label, find_layer, is_layer, unknown_name
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import LAYERS, UNKNOWN, Arrows, Bundle, Layer, Shared, arrows, describe
-from netdsl.graph import Choice, Net, Output
+from netdsl.graph import NEXT, Choice, Net, Output
 from netdsl.ops import REGISTRY
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label
@@ -177,9 +177,12 @@ def _append_output(site: Site, name: str, value: Arrows, aux: bool, span: Span) 
         title = name if len(flat) == 1 else f"{name}{place}"
         taken = next((v for v in graph.inputs if v.name == title and v is not arrow), None)
         if taken is not None and site.build.keyword == "net":
-            message = f"the output `{title}` would have the name of an input"
+            what = "the state" if title in site.build.states else "the input"
+            message = f"the output `{title}` would have the name of {what.replace('the input', 'an input')}"
             help = f"call it something else, as in `output result: {title} -> identity`"
-            site.error("duplicate-name", message, span, Label(site.errors.origins[taken], "the input"), help=help)
+            if title in site.build.states:
+                help = f"what it becomes comes out as `{title}{NEXT}` anyway; or {help}"
+            site.error("duplicate-name", message, span, Label(site.errors.origins[taken], what), help=help)
         first = site.build.titles.get(title)
         if first == span:
             message = f"`{title}` is an output already: this row runs once for every pass of its loop"

@@ -1,4 +1,4 @@
-"""What a `recurrent` block carries from step to step: `state` and `next`."""
+"""What a `recurrent` block carries from step to step, and a net from call to call: `state` and `next`."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from netdsl.elaborate.context import Site
 from netdsl.elaborate.demands import Demanded
 from netdsl.elaborate.lookup import check_common, kind_of
 from netdsl.elaborate.requirements import check_amounts
+from netdsl.elaborate.scope import Build
+from netdsl.elaborate.sequences import check_states
 from netdsl.elaborate.values import UNKNOWN, Bundle, Failed, describe
-from netdsl.graph import State
+from netdsl.graph import Net, Output, State
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label, did_you_mean
+from netdsl.text.source import Span
 
 
 @core.runs(syntax.StateRow)
 def state_row(site: Site, row: syntax.StateRow) -> None:
-    """`state h [hidden] = 0`: the value carried from the step before."""
+    """`state h [hidden] = 0`: the value carried from the step before, or the call before."""
     build = site.build
     phases.refuse_one_sided(site, row.span, "a state", "declare it above the `if`")
-    if build.keyword != "recurrent":
-        message = "`state` belongs into a `recurrent` block"
-        site.error("state-outside-recurrent", message, row.span, help="write `recurrent` instead of `block`")
+    _require_keeping(site, row.name.id, "state", row.span)
     if row.name.id in build.states:
         first = Label(site.errors.origins[build.states[row.name.id].current], "first here")
         site.error("duplicate-name", f"there are two states called `{row.name.id}`", row.name.span, first)
@@ -66,10 +67,41 @@ def _check_initial(site: Site, row: syntax.StateRow, initial: Any) -> None:
     """A state starts before the first step: nothing that a step has or makes is there yet, only inputs."""
     graph = site.build.graph
     within = [*graph.inputs, *(v for n in graph.nodes for v in n.results)]
+    if isinstance(graph, Net) and isinstance(initial, Value):
+        _refuse_start(site, row, initial)
     if isinstance(initial, Value) and any(initial is v for v in within):
         message = f"`{row.name.id}` starts before the first step, but `{row.initial.span.text}` is of a step"
         help = f"compute it outside and send it in: with `input x, start` write `state {row.name.id} = start`"
         site.error("wrong-kind", message, row.initial.span, help=help)
+
+
+def _refuse_start(site: Site, row: syntax.StateRow, initial: Value) -> NoReturn:
+    """`state h = image` in a net, whose arrows are others at each call."""
+    name, start = row.name.id, row.initial.span.text
+    ones = ", ".join("1" for _ in initial.shape)
+    message = f"a state of a net starts as a number, which is there before any call: `{start}` is an arrow"
+    help = (
+        f"tell the first call by another state: `state begun bool[{ones}] = false`, `const yes bool[{ones}] = true`, "
+        f"`next begun: yes`, and read `(begun, {name}, {start}) -> where` above these"
+    )
+    site.error("wrong-kind", message, row.initial.span, help=help)
+
+
+def _require_keeping(site: Site, name: str, word: str, span: Span) -> None:
+    """Refuse `state` and `next` where nothing goes from step to step, or from call to call."""
+    build = site.build
+    if build.keyword == "recurrent" or isinstance(build.graph, Net):
+        return
+    if build.keyword == "net":
+        message = f"`{build.graph.name}` keeps `{name}` from call to call, and so is no layer of another net"
+        help = (
+            f"make it a block that takes `{name}` as an input and gives its next value as an output, and write `state` "
+            "in the net that uses it"
+        )
+        site.error("state-in-layer", message, span, help=help)
+    message = f"`{word}` belongs into a `recurrent` block, or into a net"
+    help = f"write `recurrent` instead of `block`, or send `{name}` in from the net that keeps it: `input x, {name}`"
+    site.error("state-outside-recurrent", message, span, help=help)
 
 
 def _state_type(site: Site, row: syntax.StateRow, initial: Any) -> TensorType:
@@ -82,8 +114,8 @@ def _state_type(site: Site, row: syntax.StateRow, initial: Any) -> TensorType:
         shape = tuple(core.extent(site, d) for d in row.dims)
         return _of_samples(site, TensorType(shape, kind_of(site, row.kind, row.name)))
     else:
-        message = f"a state starts as a number or an input, not {describe(initial)}"
-        site.error("wrong-kind", message, row.initial.span)
+        what = "a number" if isinstance(site.build.graph, Net) else "a number or an input"
+        site.error("wrong-kind", f"a state starts as {what}, not {describe(initial)}", row.initial.span)
     dims = row.dims or ()
     shape = tuple(core.extent(site, d) for d in dims) or declared.shape
     same = len(shape) == declared.rank and all(
@@ -149,11 +181,10 @@ def next_row(site: Site, row: syntax.NextRow) -> None:
         found = site.scope.find(row.name.id)
         if found is not None and found.value is UNKNOWN:
             raise Failed
-        if build.keyword != "recurrent":
-            message = "`next` belongs into a `recurrent` block"
-            site.error("state-outside-recurrent", message, row.span, help="write `recurrent` instead of `block`")
+        _require_keeping(site, row.name.id, "next", row.span)
         message = f"there is no state called `{row.name.id}`"
-        site.error("unknown-state", message, row.name.span, help=did_you_mean(row.name.id, build.states))
+        help = did_you_mean(row.name.id, build.states) or f"declare it above: `state {row.name.id} [size] = 0`"
+        site.error("unknown-state", message, row.name.span, help=help)
     if state.following is not state.current:
         first = site.errors.origins.get(state.following)
         labels = [Label(first, "first here")] if first else []
@@ -170,6 +201,22 @@ def next_row(site: Site, row: syntax.NextRow) -> None:
         node = build.fresh.pop()  # of no row
         node.name = build.names.number(node.name)
     state.following = value
+
+
+def keep(site: Site, net: Net, build: Build) -> None:
+    """What the states of a net become comes out beside its outputs, under names that nothing else may have."""
+    if not site.errors.failures:
+        check_states(site, build.states, net.span or net.nodes[0].span)
+    taken = {**{v.name: site.errors.origins.get(v) for v in net.inputs}, **{o.name: o.span for o in net.outputs}}
+    for state in build.states.values():
+        span = site.errors.origins[state.current]
+        if state.output in taken:
+            message = f"`{state.output}` is what the state `{state.name}` comes out as"
+            place = taken[state.output]
+            labels = [Label(place, "here")] if place else []
+            site.error("duplicate-name", message, span, *labels, help="call one of the two something else")
+        net.outputs.append(Output(state.output, state.following, False, span))
+    net.states = tuple(build.states.values())
 
 
 def _check_state(site: Site, state: State, value: Any, row: syntax.NextRow) -> None:

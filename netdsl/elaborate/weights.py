@@ -7,8 +7,7 @@ from typing import Any
 
 import netdsl.elaborate.core as core
 import netdsl.elaborate.nodes as nodes
-from netdsl.dims import Dim, Extent
-from netdsl.dims.tensors import MOST, Value
+from netdsl.dims.tensors import MOST
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import check_label, kind_of
 from netdsl.elaborate.requirements import check_amounts
@@ -16,7 +15,7 @@ from netdsl.elaborate.scope import Build, RowValue, Setting
 from netdsl.graph import result_types
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import RuleError, read_setting
-from netdsl.ops.const import STARTS, Const, StartKind
+from netdsl.ops.const import STARTS, Const, StartKind, measured
 from netdsl.ops.fields import INITIALISERS, FieldError, Word, beyond
 from netdsl.text import syntax
 
@@ -67,7 +66,7 @@ def const_row(site: Site, row: syntax.ConstRow) -> None:
     given = Setting(_start(site, row.start, STARTS), row.start.span, row.start)
     dtype = kind_of(site, row.kind, row.name)
     try:
-        op = Const(_measured(site, shape), shape, _read(site, row, given.value), dtype.value)
+        op = Const(measured(shape, site.build.graph.inputs), shape, _read(site, row, given.value), dtype.value)
         value = nodes.add(site, op, row.span, {"start": given})
     except RuleError as error:
         site.error(error.code, f"{error} (in `const`)", row.start.span, help=error.help)
@@ -96,15 +95,3 @@ def _read(site: Site, row: syntax.ConstRow, value: object) -> Any:
     if wrong is not None:
         site.error("number-too-large", f"{wrong} (in `const`)", row.start.span)
     return found
-
-
-def _measured(site: Site, shape: tuple[Extent, ...]) -> Value | None:
-    """An input that has the open sizes of a shape, as far as one has them; None where all are numbers."""
-    wanted = {symbol for size in shape if isinstance(size, Dim) for symbol in size.symbols}
-    if not wanted:
-        return None
-
-    def held(value: Value) -> int:
-        return len(wanted & {s for d in value.shape if isinstance(d, Dim) for s in d.symbols})
-
-    return max(site.build.graph.inputs, key=held, default=None)

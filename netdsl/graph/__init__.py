@@ -164,7 +164,7 @@ class Block:
 
 @entity
 class State:
-    """What a recurrent block carries from one step to the next."""
+    """What a recurrent block carries from one step to the next, or a net from one call to the next."""
 
     name: str
     current: Value
@@ -172,7 +172,16 @@ class State:
     following: Value
     """Value of the body after the step."""
     initial: float | Value
-    """A number to fill it with, or one of the node's inputs (a value of the graph outside)."""
+    """A number to fill it with, or one of the node's inputs (a value of the graph outside); of a net a number."""
+
+    @property
+    def output(self) -> str:
+        """What the output is called that a state of a net comes out as."""
+        return f"{self.name}{NEXT}"
+
+
+NEXT = "_next"
+"""What ends the name of such an output."""
 
 
 @entity
@@ -346,6 +355,20 @@ class Net(Graph):
     """The layers that it uses of those that all nets of its file share, by key."""
     written: Written = anew(factory=Written)
     """What its author wrote, by place."""
+    states: tuple[State, ...] = ()
+    """What is kept from one call to the next: each is an input too, behind the others, and an output, `h_next`."""
+
+    @property
+    def fed(self) -> list[Value]:
+        """The inputs that a sample gives: all but the states."""
+        kept = {s.current for s in self.states}
+        return [v for v in self.inputs if v not in kept]
+
+    @property
+    def answers(self) -> list[Output]:
+        """The outputs that its author asked for: all but what its states become."""
+        kept = {s.output for s in self.states}
+        return [o for o in self.outputs if o.name not in kept]
 
     @property
     def symbols(self) -> tuple[str, ...]:

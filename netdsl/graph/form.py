@@ -8,7 +8,8 @@
 A line a node: its name, what it reads, the operation or block with its settings, and the types of what it gives. The
 body of a block stands behind it, set in; that of a loop has `over` for a sequence or else `steps 20`, `whole` for what
 every step is given, `state h [4] = 0.0` for what is carried (`given`: it starts as an input of the node), `next h = …`,
-and `end h` where the last value is a result too. An arrow is called by its node, `#2` is its second result; `@2` is the
+and `end h` where the last value is a result too. A net with states has the same lines for what it keeps from call to
+call. An arrow is called by its node, `#2` is its second result; `@2` is the
 second input where a node has its name.
 A value that is the same for all samples is `[4] for all`, a layer that is not trained is `frozen`. What an author wrote
 and where is not in it.
@@ -22,7 +23,7 @@ from typing import Any
 
 from netdsl.dims import Dim
 from netdsl.dims.tensors import Init, TensorType, Value, WeightValue
-from netdsl.graph import Block, Graph, Node, Recurrent
+from netdsl.graph import Block, Graph, Net, Node, Recurrent, State
 from netdsl.ops.base import Op
 from netdsl.ops.declared import Declared
 from netdsl.ops.fields import Word
@@ -40,19 +41,22 @@ def printed(graph: Graph) -> str:
 def _lines(graph: Graph, loop: Recurrent | None = None, flat: bool = False) -> Iterator[str]:
     """Of a graph, or of the body of a loop; `flat` where no block is left, and keys are names."""
     called = references(graph)
-    if loop is None:
-        yield from (f"input {v.name} {type_text(v.type)}" for v in graph.inputs)
-    else:
+    net = graph if isinstance(graph, Net) else None
+    if loop is not None:
         yield from _entries(loop)
+    else:
+        yield from (f"input {v.name} {type_text(v.type)}" for v in (net.fed if net else graph.inputs))
+    states = loop.states if loop else net.states if net else ()
+    yield from map(_entry, states)
     for node in graph.nodes:
         yield _node(node, called, flat)
         if isinstance(node.op, Block):
             inner = _lines(node.op.body, node.op if isinstance(node.op, Recurrent) else None)
             yield from map(INDENT.__add__, inner)
-    for output in graph.outputs:
+    for output in net.answers if net else graph.outputs:
         yield f"output {'aux ' if output.aux else ''}{output.name} = {_reference(output.value, called)}"
+    yield from (f"next {s.name} = {_reference(s.following, called)}" for s in states)
     if loop is not None:
-        yield from (f"next {s.name} = {_reference(s.following, called)}" for s in loop.states)
         yield from (f"end {s.name}" for s in loop.final)
 
 
@@ -67,16 +71,18 @@ def _node(node: Node, called: Mapping[Value, str], flat: bool) -> str:
 
 
 def _entries(loop: Recurrent) -> Iterator[str]:
-    """What the body of a loop takes: elements of sequences, what is given whole, then its states."""
+    """What the body of a loop takes: elements of sequences, what is given whole, before its states."""
     if loop.reverse:
         yield "backwards"
     yield from (f"over {v.name} {type_text(v.type)}" for v in loop.sequences)
     if loop.length is not None:
         yield f"steps {literal(loop.length)}"
     yield from (f"whole {v.name} {type_text(v.type)}" for v in loop.given)
-    for state in loop.states:
-        start = "given" if isinstance(state.initial, Value) else f"= {literal(state.initial)}"
-        yield f"state {state.name} {type_text(state.current.type)} {start}"
+
+
+def _entry(state: State) -> str:
+    start = "given" if isinstance(state.initial, Value) else f"= {literal(state.initial)}"
+    return f"state {state.name} {type_text(state.current.type)} {start}"
 
 
 def references(graph: Graph) -> dict[Value, str]:

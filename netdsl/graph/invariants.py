@@ -75,6 +75,7 @@ class Looking:
 
 def _problems(graph: Graph, path: str, looking: Looking) -> Iterator[str]:
     entries = graph.inputs if isinstance(graph, Net) else ()  # elsewhere their places tell them apart
+    yield from _of_states(graph, looking) if isinstance(graph, Net) else ()
     for what, names in (("inputs", entries), ("nodes", graph.nodes), ("outputs", graph.outputs)):
         yield from (f"two {what} are called {path}{name}" for name in twice(each.name for each in names))
     yield from (f"two arrows of {path or graph.name} are one: {value}" for value in twice(_arrows(graph)))
@@ -105,6 +106,17 @@ def _arrows(graph: Graph) -> Iterator[Value]:
 
 def _there(value: Value, known: set[Value]) -> bool:
     return value in known or isinstance(value, WeightValue)
+
+
+def _of_states(net: Net, looking: Looking) -> Iterator[str]:
+    """What is kept from call to call goes in behind all else, and comes out under a name of its own."""
+    outputs = {o.name: o.value for o in net.outputs}
+    if [s.current for s in net.states] != net.inputs[len(net.fed) :]:
+        yield f"the states of {net.name} are not its last inputs"
+    yield from (f"{s.name} comes out as nothing" for s in net.states if outputs.get(s.output) is not s.following)
+    for s in net.states:
+        if isinstance(s.initial, Value) or not looking.same(s.current.type, s.following.type):
+            yield f"the state {s.current} of {net.name} starts as no number, or becomes {s.following}"
 
 
 def _of_node(node: Node, known: set[Value], looking: Looking) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import Any
 from netdsl.base.record import anew, entity, record
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, Init, TensorType, Value
-from netdsl.graph import Block, Graph, Node, Output, Recurrent, State
+from netdsl.graph import Block, Graph, Net, Node, Output, Recurrent, State
 from netdsl.graph.form import INDENT
 from netdsl.ops.base import INTERNAL, REGISTRY, Op
 from netdsl.ops.fields import Word
@@ -59,7 +59,8 @@ def read_graph(text: str, name: str = "graph") -> Graph:
     head, *lines = _nested(rows) or (None,)
     if head is None or not head.text.startswith("graph "):
         raise FormError("a printed graph begins with `graph NAME`")
-    return FormReader(head.text.removeprefix("graph "), {}).read(lines)
+    reader = FormReader(head.text.removeprefix("graph "), {})
+    return reader.keeping(reader.read(lines))
 
 
 def _nested(rows: list[tuple[int, str, Span]]) -> list[Line]:
@@ -103,6 +104,14 @@ class FormReader:
             except (KeyError, TypeError, ValueError, AttributeError, SyntaxError) as error:
                 raise FormError(f"{line.span.place}: `{line.text}` is no line of a printed graph: {error}") from error
         return self.graph
+
+    def keeping(self, graph: Graph) -> Graph:
+        """The net that a graph is which keeps states from call to call; itself without any."""
+        if not self.states:
+            return graph
+        kept = tuple(State(n, v, self.following[n], _start(start, iter(()))) for n, v, start in self.states)
+        nexts = [Output(s.output, s.following, False, graph.nodes[0].span) for s in kept]
+        return Net(graph.name, graph.inputs, graph.nodes, [*graph.outputs, *nexts], states=kept)
 
     # ------------------------------------------------------------ lines
 

@@ -1,9 +1,10 @@
 """Tensors that the text itself says: `const mean [3, 1, 1] = [0.485, 0.456, 0.406]`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, ClassVar
 
 from netdsl.dims import Dim, Extent
+from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import DType, Init, TensorType, Value, Weight
 from netdsl.ops.base import Gradients, Requirement, RuleError, Tape
 from netdsl.ops.fields import ChoiceKind, ExtentKind, Kind, ListKind, Word, is_int, shown
@@ -120,3 +121,13 @@ class Const(Costless):
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         return {}
+
+
+def measured(shape: Sequence[Extent], inputs: Sequence[Value]) -> Value | None:
+    """An input that has the open sizes of a shape, as far as one has them; None where all are numbers."""
+    wanted = {symbol for size in shape for symbol in symbols_of(size)}
+
+    def held(value: Value) -> int:
+        return len(wanted & {symbol for size in value.shape for symbol in symbols_of(size)})
+
+    return max(inputs, key=held, default=None) if wanted else None

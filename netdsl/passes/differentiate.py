@@ -15,6 +15,7 @@ from typing import Any
 import netdsl.passes.recurrence as recurrence
 from netdsl.dims.tensors import DType, TensorType, Value, WeightValue
 from netdsl.graph import Graph, Net, Node, Part, RecipeTerm, Recurrent, leading_to
+from netdsl.graph.begun import begun
 from netdsl.graph.naming import told_apart
 from netdsl.graph.phases import training_graph
 from netdsl.graph.trail import trail_to
@@ -276,7 +277,7 @@ def started(net: Net, moves: frozenset[str] | None = None) -> Differentiated:
 
     Gradients are those of all weights that are trained, or of those with the keys that it `moves`.
     """
-    seed = Value("seed", TensorType((), DType.INT, batched=False))
+    net, seed = begun(net), Value("seed", TensorType((), DType.INT, batched=False))
     graph = Graph(net.name, [*net.inputs, seed])
     worker = Differentiator(Writer(graph, seed=seed), moves)
     return Differentiated(net, worker, {v.name: v for v in net.inputs})

@@ -63,10 +63,11 @@ def opening(report: Report) -> str:
 
 
 def ports(report: Report) -> str:
-    """`image [3, 227, 227] → fc8 [1000]`."""
+    """`image [3, 227, 227] → fc8 [1000]`; of a net with states `frame [8] → scores [2], keeps h [16]`."""
     inputs = ", ".join(f"{p.name} {p.symbolic or shape_text(p.shape)}" for p in report.inputs)
     outputs = ", ".join(f"{p.name} {p.symbolic or shape_text(p.shape)}" for p in report.outputs)
-    return f"{inputs} → {outputs}"
+    states = ", ".join(f"{p.name} {p.symbolic or shape_text(p.shape)}" for p in report.states)
+    return f"{inputs} → {outputs}" + (f", keeps {states}" if states else "")
 
 
 def conditions(report: Report) -> str:
@@ -133,6 +134,10 @@ def _memory(report: Report) -> Iterator[tuple[str, str]]:
     where = f", at `{totals.peak_at}`" if totals.peak_at else ""
     peak = f"{byte_size(totals.peak_inference_bytes)} ({grouped(totals.peak_inference_bytes)} bytes)"
     yield "peak memory", f"{peak} of inputs and activations alive at once{where}"
+    for state in report.states:
+        start = str(state.start).lower() if isinstance(state.start, bool) else f"{state.start:g}"
+        held = f"{byte_size(state.bytes)} kept from call to call, at first {start}"
+        yield "state", f"`{state.name}` {shape_text(state.shape)}: {held}"
     seen = report.rows[-1].receptive_field if report.rows else None
     if seen is not None:
         last = "the whole input" if seen.whole else field_text(seen)

@@ -14,11 +14,13 @@ from netdsl.codegen.onnx.scope import NUMPY
 from netdsl.dims import at
 from netdsl.dims.tensors import Value
 from netdsl.graph import Graph, Net, Recurrent
+from netdsl.graph.begun import begun
 from netdsl.graph.phases import inference_graph
 from netdsl.ops.base import Op
 from netdsl.ops.noise import Noise, draws
 from netdsl.passes.inline import opened
 from netdsl.runtime.engines.choice import no_engine
+from netdsl.runtime.kept import starts
 from netdsl.runtime.predict import OPENERS
 from netdsl.runtime.runs.folder import RunFolder
 
@@ -62,8 +64,9 @@ def draw(
         raise RunError(f"{net.name} has no size `{unknown}`: its sizes are {', '.join(net.symbols) or 'all numbers'}")
     known = {**net.defaults, **RunFolder(run).stored()["sizes"], **(sizes or {})}
     require_free(net, known)
-    blank = {v.name: _blank(v, count, known) for v in net.inputs}
-    outputs = model.compute(blank, seed)
+    blank = {v.name: _blank(v, count, known) for v in net.fed}
+    found = model.compute({**blank, **starts(net, blank)}, seed)
+    outputs = {o.name: found[o.name] for o in net.answers if o.name in found}
     picture = model.facts.get("picture") or {}
     scale = {part: tuple(picture[part]) for part in ("mean", "std") if part in picture}
     return Drawing(outputs, seed, notes=model.notes, **scale)
@@ -76,7 +79,7 @@ def _blank(value: Value, count: int, sizes: Mapping[str, int]) -> Array:
 
 def require_free(net: Net, sizes: Mapping[str, int]) -> None:
     """Refuse a net that needs a sample, or draws nothing."""
-    graph = inference_graph(net)
+    graph = inference_graph(begun(net))
     read = next(readers(graph, {v: v for v in graph.inputs}), None)
     if read is not None:
         value, op = read

@@ -16,6 +16,7 @@ from netdsl.runtime.data.fit import check_fit
 from netdsl.runtime.data.sets import Feed, cut, load_data
 from netdsl.runtime.engines.checkpoint import load_weights
 from netdsl.runtime.engines.device import choose_device
+from netdsl.runtime.kept import starts
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import data_of, departures, known_of, plan_of, recipe_of
 from netdsl.runtime.runs.tensorfile import learned
@@ -42,7 +43,7 @@ def evaluate(
     """
     net, module, notes = load_other(run_folder, net_name, device)
     where = choose_device(device)
-    names = [value.name for value in net.inputs]
+    names = [value.name for value in net.fed]
 
     def forward(fields: dict[str, Tensor], number: int) -> Mapping[str, Tensor]:
         return named(module(*(fields[n] for n in names)), output_names(net, False))
@@ -64,7 +65,8 @@ def evaluate_onnx(
     check_outputs(session, net, {v.name for t in (*recipe.losses, *recipe.metrics) for v in t.graph.inputs})
 
     def forward(fields: dict[str, Tensor], number: int) -> Mapping[str, Tensor]:
-        found = run_once(session, {name: value.numpy() for name, value in fields.items()}, number)
+        given = {name: value.numpy() for name, value in fields.items()}
+        found = run_once(session, {**given, **starts(net, {v.name: given[v.name] for v in net.fed})}, number)
         return {name: torch.from_numpy(value) for name, value in found.items()}
 
     return score(net, forward, split, data, torch.device("cpu"))

@@ -125,7 +125,7 @@ def taking_turns(net: Net, module: torch.nn.Module, fields: dict[str, Array]) ->
     optimizers = [torch.optim.Adam(moved[0], lr=RATE, eps=1e-3), torch.optim.SGD(moved[1], lr=RATE, momentum=0.9)]
     x, label = (torch.from_numpy(fields[name]) for name in ("x", "label"))
     for number in range(6):
-        loss = F.cross_entropy(module(x).flatten(0, 1), label.flatten())
+        loss = F.cross_entropy(scored(module, x).flatten(0, 1), label.flatten())
         module.zero_grad()
         loss.backward()
         optimizers[number % 2].step()
@@ -149,11 +149,18 @@ def losses(module: torch.nn.Module, fields: dict[str, Array]) -> Iterator[float]
     optimizer = torch.optim.Adam(trained, lr=RATE, eps=1e-3)
     x, label = (torch.from_numpy(fields[name]) for name in ("x", "label"))
     for _ in range(3):
-        loss = F.cross_entropy(module(x).flatten(0, 1), label.flatten())
+        loss = F.cross_entropy(scored(module, x).flatten(0, 1), label.flatten())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         yield loss.item()
+
+
+def scored(module: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """The scores, of a net that keeps states at its first call."""
+    found = module(x)
+    scores: torch.Tensor = found["y"] if isinstance(found, dict) else found
+    return scores
 
 
 def batch_of(net: Net, seed: int) -> dict[str, Array]:

@@ -39,7 +39,8 @@ def read_back(net: Net) -> Net:
     made = read_graph(text)
     assert str(made) == text
     verify(made, net.domain)
-    return changed(net, inputs=made.inputs, nodes=made.nodes, outputs=made.outputs)
+    states = made.states if isinstance(made, Net) else ()
+    return changed(net, inputs=made.inputs, nodes=made.nodes, outputs=made.outputs, states=states)
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.graph.txt")), ids=lambda p: p.name.partition(".")[0])

@@ -269,7 +269,7 @@ class Torch:
 
     def step(self, fields: dict[str, Array], rate: float) -> tuple[float, dict[str, float]]:
         values = {k: torch.from_numpy(v) for k, v in fields.items()}
-        result = self.module(*(values[v.name] for v in self.net.inputs))
+        result = self.module(*(values[v.name] for v in self.net.fed))
         values |= named(result, output_names(self.net, True))
         totals = RunningTotals()
         loss = sum(self.scoring.loss(totals, values, True).values(), torch.zeros(()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,8 @@ def assemble(
         doc_string=net.doc,
         value_info=[ledger.info(name, kind) for name, kind in scope.types.items() if name in arrows],
     )
-    model = make_model(proto, net.doc, {**properties(net, trained), **seed_property(ledger)})
+    told = {**properties(net, trained), **seed_property(ledger), **_states(net, {v.name for v in inputs})}
+    model = make_model(proto, net.doc, told)
     held = {key: w for key, w in ledger.weights.items() if ledger.called.get(key, key) in used}
     return Draft(model, held, ledger.called)
 
@@ -126,11 +127,17 @@ def properties(net: Net, trained: Mapping[str, object] | None = None) -> dict[st
     return {**found, **{k: json.dumps(facts[k]) for k in told if facts.get(k)}}
 
 
+def _states(net: Net, inputs: Container[str]) -> dict[str, str]:
+    """What is to go from call to call: by input the output that it becomes, and what it is before the first call."""
+    kept = {s.name: {"next": s.output, "start": s.initial} for s in net.states if s.name in inputs}
+    return {"netdsl.states": json.dumps(kept)} if kept else {}
+
+
 def _declared(net: Net) -> dict[str, Any]:
     """What the recipe says about the data; nothing where it does not fit the net."""
     data = net.recipe.data if net.recipe is not None else None
     try:
-        return data.facts({v.name: v.type for v in net.inputs}, net.defaults) if data is not None else {}
+        return data.facts({v.name: v.type for v in net.fed}, net.defaults) if data is not None else {}
     except RuleError:
         return {}
 

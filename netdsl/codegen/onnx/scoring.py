@@ -21,6 +21,7 @@ from netdsl.codegen.onnx.sizes import RuntimeSizes
 from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import Value
 from netdsl.graph import Graph, Net, Node, RecipeTerm
+from netdsl.graph.begun import begun
 from netdsl.ops.loss import Counted
 from netdsl.passes.pipeline import inference
 from netdsl.passes.step import averaged
@@ -49,7 +50,7 @@ def draft_scoring(net: Net, losses: Iterable[RecipeTerm], metrics: Iterable[Reci
 class _Writer:
     def __init__(self, net: Net) -> None:
         self.net = net
-        self.graph = inference(net)
+        self.graph = inference(begun(net))
         self.fields: dict[str, Value] = {v.name: v for v in self.graph.inputs}
         self.aux = {o.name for o in net.outputs if o.aux}
         self.outputs: list[tuple[str, Value]] = []

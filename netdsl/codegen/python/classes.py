@@ -12,6 +12,7 @@ from netdsl.codegen.python.parameters import Parameters
 from netdsl.codegen.python.recurrence import recurrent_lines
 from netdsl.codegen.python.running import standing_lines
 from netdsl.codegen.python.spelling import Branched, Either, Kept, Made, Repeated
+from netdsl.codegen.python.starting import Starting
 from netdsl.codegen.python.starts import start_functions, start_lines
 from netdsl.codegen.python.terms import Term, negated
 from netdsl.codegen.python.text import (
@@ -31,7 +32,7 @@ from netdsl.codegen.python.text import (
 )
 from netdsl.codegen.python.uses import BlockUse, Built, ClassArgument
 from netdsl.dims.tensors import Value
-from netdsl.graph import Node, Output, Recurrent, restrict
+from netdsl.graph import Node, Output, Recurrent, State, restrict
 
 
 class ClassWriter:
@@ -175,12 +176,32 @@ class ClassWriter:
         steps = [s for s in self.main.steps if live.intersection(s.row)]
         aux = [o for o in graph.outputs if o.aux] if self.main.use.block is None else []
         plain = [o for o in graph.outputs if o not in aux]
-        head = self._head(forward)
+        head, starts = self._head(forward), self._starts(forward)
         if aux:
             body = self._with_aux(forward, steps, plain, aux)
-            return [*head, *forward.sized(), *body]
+            return [*head, *forward.sized(), *starts, *body]
         forward.run(steps, [o.value for o in plain])
-        return [*head, *forward.sized(), *forward.lines, *self._returned(forward, plain)]
+        return [*head, *forward.sized(), *starts, *forward.lines, *self._returned(forward, plain)]
+
+    def _starts(self, forward: ForwardWriter) -> list[str]:
+        """What the states of a net are at the first call, where they are left out."""
+        use = self.main.use
+        if not use.kept:
+            return []
+        if self.dialect.unrolling is None:
+            raise ValueError("a state cannot be said")
+        own, kept = {*self.main.attributes, *use.env}, {state.current for state in use.kept}
+        entering = [(forward.names[v], v) for v in use.graph.inputs if v not in kept]
+        forward.measured = [v for _, v in entering]
+        starting = Starting(
+            self.parameters, forward, self.dialect.unrolling, self.uses, entering, f"{entering[0][0]}.shape[0]",
+            forward.size, own,
+        )  # fmt: skip
+        lines: list[str] = []
+        for state in use.kept:
+            name, shape = forward.names[state.current], use.types[state.current].shape
+            lines += [f"{INDENT * 2}if {name} is None:", *starting.lines(state, name, [shape], 3)]
+        return lines
 
     def _with_aux(
         self, forward: ForwardWriter, steps: Sequence[ForwardCall], plain: list[Output], aux: list[Output]
@@ -226,7 +247,9 @@ class ClassWriter:
 
     def _head(self, forward: ForwardWriter) -> list[str]:
         graph, tensor = self.main.use.graph, self.dialect.tensor
-        items = ["self", *(f"{forward.names[v]}: {tensor}" for v in graph.inputs)]
+        kept = {state.current for state in self.main.use.kept}
+        items = [f"{forward.names[v]}: {tensor}{' | None = None' if v in kept else ''}" for v in graph.inputs]
+        items = ["self", *items]
         items += [f"{name}: {self.dialect.module}" for name in forward.modules]
         results = [tensor] * len(graph.outputs) if self.main.use.block else [_net_result(graph.outputs, tensor)]
         return heading(self.dialect.forward, items, results)
@@ -295,10 +318,29 @@ def _net_paragraphs(use: BlockUse, forward: ForwardWriter) -> list[str]:
     lines = [_flow(clean(reads), clean(makes))]
     if len(plain) > 1:
         lines.append("The result is a dict by output name.")
+    lines += [_told_states(forward, use.kept)] if use.kept else []
     if aux:
         names = ", ".join(f"`{n}`" for n in aux)
         lines.append(f"While training the result is a dict by output name that has {names} too.")
     return lines
+
+
+def _told_states(forward: ForwardWriter, states: Sequence[State]) -> str:
+    """`h` and `seen` go from call to call."""
+    names = [f"`{forward.names[s.current]}`" for s in states]
+    what = "goes" if len(states) == 1 else "go"
+    told = (
+        f"{_enumerated(names)} {what} from call to call: what comes out as `{states[0].output}` goes in as {names[0]}."
+    )
+    starts = [literal(s.initial) for s in states]
+    return (
+        f"{told} Left out at the first, {'it starts' if len(states) == 1 else 'they start'} as {_enumerated(starts)}."
+    )
+
+
+def _enumerated(words: Sequence[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _told_type(forward: ForwardWriter, value: Value) -> str:

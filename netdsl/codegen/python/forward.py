@@ -242,18 +242,18 @@ class ForwardWriter:
 
     def _same(self, step: ForwardCall) -> list[ForwardCall]:
         """The step as the uses have it."""
-        index = self.order[self._main_index()][id(step)]
+        index = self.order[self.uses.index(self.main.use)][id(step)]
         return [steps[index] for steps in self.others]
 
     def _turn(self, name: str, others: Sequence[Doc], step: ForwardCall, turns: Sequence[Sequence[Any]]) -> None:
         """What a turn does to the value called `name`, beside `others`, in one line where it fits."""
         doc: Doc = Atom(name)
         for same in zip(*turns, strict=True):
-            again = self.parameters.write(same, self.uses, step.label, [doc, *others], self._size, stored=True)
+            again = self.parameters.write(same, self.uses, step.label, [doc, *others], self.size, stored=True)
             if self._width(again) > WIDTH and flat(doc) != name:
                 self.lines += lay(doc, f"{name} = ", "", self.depth)
                 read = [Atom(name), *others]
-                again = self.parameters.write(same, self.uses, step.label, read, self._size, stored=True)
+                again = self.parameters.write(same, self.uses, step.label, read, self.size, stored=True)
             doc = again
         self.lines += commented(doc, f"{name} = ", self.shapes.comment(step), self.depth)
 
@@ -297,12 +297,9 @@ class ForwardWriter:
         short = _shortened(step, operands)
         if short is not None:
             return short
-        return self.parameters.write(values, self.uses, hint, operands, self._size, stored=True)
+        return self.parameters.write(values, self.uses, hint, operands, self.size, stored=True)
 
-    def _main_index(self) -> int:
-        return next(i for i, use in enumerate(self.uses) if use is self.main.use)
-
-    def _size(self, values: Sequence[Any]) -> str:
+    def size(self, values: Sequence[Any]) -> str:
         """A size of the input at run time, in words that are right for every use."""
         found = [list(self._sizes(use, v)) for use, v in zip(self.uses, values, strict=True)]
         common = [text for text in found[0] if all(text in other for other in found)]
@@ -366,7 +363,8 @@ class ForwardWriter:
             return bundle_names(self.main.use, step.node)[place]
         row, _, rest = step.label.partition(".")
         alone = rest and self.lasts[row] is step and row not in self.branched
-        label = row if alone and self.dialect.identifier(row) not in self.taken else step.label
+        after = bool(self.main.use.kept) and row in self.inputs and f"next_{row}" not in self.taken  # `next h: …`
+        label = row if alone and (after or self.dialect.identifier(row) not in self.taken) else step.label
         return f"next_{label}" if label in self.inputs else label
 
     def _is_passing(self, value: Value, step: ForwardCall, index: int) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from netdsl.codegen.python.forward import ForwardWriter, commented
 from netdsl.codegen.python.layout import ClassLayout, ForwardCall
 from netdsl.codegen.python.parameters import Parameters
+from netdsl.codegen.python.starting import Starting
 from netdsl.codegen.python.text import (
     INDENT,
     Atom,
@@ -16,12 +17,11 @@ from netdsl.codegen.python.text import (
     heading,
     lay,
     listed,
-    literal,
     looped,
     unused,
 )
 from netdsl.dims import Dim
-from netdsl.dims.tensors import DType, Value
+from netdsl.dims.tensors import Value
 from netdsl.graph import Recurrent, State
 from netdsl.graph.loops import parted
 
@@ -148,30 +148,15 @@ class _Loop:
             once = not state.initial.type.batched
             made = self.forms.repeated(given, self.samples) if once else given
             return [f"{INDENT * 2}{name} = {made}"]
-        sizes = [self._extent(state, i) for i in range(state.current.type.rank)]
-        size = (self.samples, *sizes)
-        kind = state.current.type.dtype
-        entering = zip((*self.sequences, *self.whole.values()), self.block.body.inputs, strict=False)
-        like = next((n for n, v in entering if v.type.dtype is kind), "")
-        if kind is DType.FLOAT:
-            if not like:
-                return lay(self.forms.spread(f"self.{self._kept(state)}", size), f"{name} = ", "", 2)
-            return lay(self.forms.filled(like, size, float(state.initial), None), f"{name} = ", "", 2)
-        filled = self.forms.filled(like or self.samples.partition(".")[0], size, state.initial, None if like else kind)
-        return lay(filled, f"{name} = ", "", 2)
-
-    def _kept(self, state: State) -> str:
-        """A buffer with the number that a state starts from, so that it is of the kind that the module is."""
-        attribute = unused(self.dialect.identifier(f"{state.name}_0"), {*self.taken_attributes, *self.forward.buffers})
-        assert not isinstance(state.initial, Value)
-        self.forward.buffers[attribute] = self.forms.buffer(attribute, literal(float(state.initial)))
-        return attribute
-
-    def _extent(self, state: State, axis: int) -> str:
-        """One size of a state, in words that are right for every use."""
         place = next(i for i, s in enumerate(self.block.states) if s is state)
-        values = [_state_shape(use, place)[axis] for use in self.uses]
-        return self.parameters.value(values, self.uses, f"{state.name}_size", True, self._along).text
+        return self._starting().lines(state, name, [_state_shape(use, place) for use in self.uses])
+
+    def _starting(self) -> Starting:
+        entering = zip((*self.sequences, *self.whole.values()), self.block.body.inputs, strict=False)
+        return Starting(
+            self.parameters, self.forward, self.forms, self.uses, list(entering), self.samples, self._along,
+            self.taken_attributes,
+        )  # fmt: skip
 
     def _along(self, values: Sequence[Any]) -> str:
         """A size of the input: the step's axes lie one further out in the sequence."""

@@ -143,12 +143,12 @@ def _named_extent(use: BlockUse, i: int, j: int, extent: Any) -> Any:
 
 
 def _name_states(use: BlockUse, names: Vocabulary) -> None:
-    """The axes of a recurrent block's states are what its `state` rows say, and its steps what `steps` says."""
+    """The axes of states are what their `state` rows say, and the steps of a recurrent block what `steps` says."""
     if isinstance(use.block, Recurrent) and use.block.length is not None:
         said = next((p.count for p in parts_of(rows_of(use)) if isinstance(p, syntax.StepsRow)), None)
         use.length = _as_written(use.block.length, said, use, names)
     rows = {r.name.id: r.dims for r in rows_of(use) if isinstance(r, syntax.StateRow) and r.dims}
-    for state in getattr(use.block, "states", ()):
+    for state in (*getattr(use.block, "states", ()), *use.kept):
         dims = rows.get(state.name, ())
         if len(dims) == state.current.type.rank:
             shape = tuple(_as_written(v, d, use, names) for v, d in zip(state.current.shape, dims, strict=True))

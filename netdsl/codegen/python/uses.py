@@ -11,7 +11,7 @@ from netdsl.codegen.python.strays import Strays
 from netdsl.codegen.python.terms import Sized, Term
 from netdsl.dims import Dim
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.graph import Block, Graph, Node
+from netdsl.graph import Block, Graph, Net, Node, State
 from netdsl.ops.base import Op
 from netdsl.text import syntax
 from netdsl.text.written import Written
@@ -127,6 +127,11 @@ class BlockUse:
     def parameters(self) -> tuple[syntax.Parameter, ...]:
         """What the definition takes, as declared."""
         return self.definition.parameters if self.definition else ()
+
+    @property
+    def kept(self) -> tuple[State, ...]:
+        """The states of a net, which go from call to call."""
+        return self.graph.states if isinstance(self.graph, Net) else ()
 
 
 @dataclass(eq=False)

@@ -19,7 +19,7 @@ from netdsl.runtime.pictures import Picture, picture_for
 from netdsl.runtime.runs.recipes import written
 
 if TYPE_CHECKING:
-    from netdsl.graph import Graph
+    from netdsl.graph import Net
 
 SPLITS = ("train", "validation", "test")
 SMALL = 256 * 2**20
@@ -131,9 +131,9 @@ class Request:
     picture: Picture | None = None
 
 
-def load_data(data: Data, net: Graph, defaults: Mapping[str, int] | None = None) -> Dataset:
+def load_data(data: Data, net: Net, defaults: Mapping[str, int] | None = None) -> Dataset:
     """The samples of a declared data set as the network's inputs want them; `DataError` names a bad file."""
-    inputs = {value.name: value.type for value in net.inputs}
+    inputs = {value.name: value.type for value in net.fed}
     known = dict(defaults or {})
     name = data.input_name(inputs)
     data.sample(inputs)
@@ -153,9 +153,9 @@ def load_data(data: Data, net: Graph, defaults: Mapping[str, int] | None = None)
     return dataset
 
 
-def input_sizes(data: Data, net: Graph, defaults: Mapping[str, int] | None = None) -> dict[str, int]:
+def input_sizes(data: Data, net: Net, defaults: Mapping[str, int] | None = None) -> dict[str, int]:
     """Numbers for the symbols of the network's input with this data."""
-    return data.sizes({value.name: value.type for value in net.inputs}, defaults)
+    return data.sizes({value.name: value.type for value in net.fed}, defaults)
 
 
 def existing(folder: str, data: Data) -> Path:

@@ -50,7 +50,7 @@ class TorchEngine:
         unused = bool({o.name for o in net.outputs} - self.scoring.reads) or bool(plan.parts)
         self.accelerator = make_accelerator(device, plan.precision, unused)
         self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
-        self.inputs = [value.name for value in net.inputs]
+        self.inputs = [value.name for value in net.fed]
         place = self.accelerator.device
         self.module: nn.Module = build_module(net, plan.seed).to(place)
         self.scoring.to(place)

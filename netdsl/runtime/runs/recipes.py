@@ -99,7 +99,7 @@ def data_of(net: Net, data: Data | None = None, known: Mapping[str, object] | No
     assert isinstance(found, Data)
     found = located(found, net)
     try:
-        found.sample({value.name: value.type for value in net.inputs})
+        found.sample({value.name: value.type for value in net.fed})
     except RuleError as error:
         raise RunError(f"{error}" + (f" ({error.help})" if error.help else "")) from None
     return found
@@ -109,7 +109,7 @@ def known_of(net: Net) -> dict[str, Any]:
     """The settings by which the data of a net's recipe makes an input; empty without data, or where it does not fit."""
     data = None if net.recipe is None else net.recipe.data
     try:
-        return {} if data is None else data.prepared({v.name: v.type for v in net.inputs}, net.defaults)
+        return {} if data is None else data.prepared({v.name: v.type for v in net.fed}, net.defaults)
     except RuleError:
         return {}
 

@@ -18,6 +18,7 @@ from netdsl.dims import at
 from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Graph, Net, Node, Output, RecipeTerm, Recurrent, restrict, result_types
+from netdsl.graph.begun import begun
 from netdsl.graph.phases import of_phase
 from netdsl.ops.base import Op
 from netdsl.passes.inline import FlatPlace, opened
@@ -183,6 +184,6 @@ class Ranges:
 
 def split_check(net: Net, plan: Plan, split: str) -> Check:
     """The check of a split's batches, for whatever a recipe computes of them."""
-    graph = of_phase(net, training=split == "train")
+    graph = of_phase(begun(net), training=split == "train")
     ranges = Ranges(graph, (*plan.losses, *plan.metrics), input_sizes(plan.data, net, net.defaults))
     return partial(ranges.check, split=split)
