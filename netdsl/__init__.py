@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from netdsl.codegen.pytorch.source import torch_source
     from netdsl.graph import Net
     from netdsl.runtime.evaluate import evaluate
+    from netdsl.runtime.predict import stream
     from netdsl.runtime.train import train
     from netdsl.surface import check, load, load_text, report
     from netdsl.text.diagnostics import Diagnostic, NetError
@@ -47,6 +48,7 @@ HOMES = {
     "report": "netdsl.surface",
     "save_onnx": "netdsl.codegen.onnx.model",
     "save_step": "netdsl.codegen.onnx.step",
+    "stream": "netdsl.runtime.predict",
     "torch_module": "netdsl.codegen.pytorch.module",
     "torch_source": "netdsl.codegen.pytorch.source",
     "train": "netdsl.runtime.train",
@@ -81,6 +83,7 @@ __all__ = [
     "report",
     "save_onnx",
     "save_step",
+    "stream",
     "torch_module",
     "torch_source",
     "train",

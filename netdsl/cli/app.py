@@ -67,9 +67,15 @@ def run(arguments: Sequence[str]) -> int:
 def _placed(parsed: Namespace, unknown: list[str]) -> list[str]:
     """What is unknown still: the last argument of a command may stand behind options too, where argparse finds none."""
     last: str | None = getattr(parsed, "last", None)
-    if last is None or len(unknown) != 1 or re.match(r"-\D", unknown[0]) or getattr(parsed, last) is not None:
+    if last is None or any(re.match(r"-\D", word) for word in unknown):
         return unknown
-    setattr(parsed, last, unknown[0])
+    held = getattr(parsed, last)
+    if isinstance(held, list):
+        held += unknown
+    elif len(unknown) != 1 or held is not None:
+        return unknown
+    else:
+        setattr(parsed, last, unknown[0])
     return []
 
 

@@ -1,6 +1,7 @@
 """`netdsl predict MODEL SAMPLE`: what a trained net says about one sample, or draws without one.
 
-Run a trained net on one sample: a run by either engine, an ONNX file in onnxruntime. Without a sample, a net of the
+Run a trained net on one sample: a run by either engine, an ONNX file in onnxruntime. With --stream a net that keeps
+states is given several samples, one after another, and goes on from each to the next. Without a sample, a net of the
 run's file that needs none draws --count of them from a seed: pictures on one sheet (-o samples.png), or arrays
 (-o samples.npy).
 """
@@ -19,6 +20,7 @@ from netdsl.cli.options import add_device, add_engine, add_size, count, whole
 if TYPE_CHECKING:
     from netdsl.base.arrays import Array
     from netdsl.runtime.drawing import Drawing
+    from netdsl.runtime.predict import Prediction
 
 COUNT = 16
 """Samples that are drawn where no number is given."""
@@ -31,9 +33,13 @@ SEEDS = 10**6
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL", help="the folder of a run, or an ONNX file")
     parser.add_argument(
-        "sample", metavar="SAMPLE", nargs="?", help="an image, an .npy array, or a number in the split; none to draw"
+        "sample", metavar="SAMPLE", nargs="*", help="an image, an .npy array, or a number in the split; none to draw"
     )
     parser.set_defaults(last="sample")
+    parser.add_argument(
+        "--stream", action="store_true",
+        help="samples in order, states going from each to the next: files, folders of files, numbers as 0:9",
+    )  # fmt: skip
     parser.add_argument("--net", metavar="NAME", help="another net of the run's file, with the weights of its keys")
     parser.add_argument("--count", type=count, help=f"how many samples to draw (default: {COUNT})")
     parser.add_argument("--seed", type=whole, help="what is drawn follows from it (default: another each time)")
@@ -50,7 +56,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> None:
-    drawn = given.sample is None
+    drawn = not given.sample
+    if len(given.sample) > 1 and not given.stream:
+        given.parser.error("one sample: several are given to a net that keeps states, with --stream")
+    if drawn and given.stream:
+        given.parser.error("--stream goes over samples: name them, or a folder")
     endings = (".png", ".npy", ".npz") if drawn else (".npz",)
     if given.output is not None and given.output.suffix not in endings:
         kept = "what is drawn is kept in a .png, .npy or .npz file" if drawn else "outputs are kept in an .npz file"
@@ -63,20 +73,49 @@ def run(given: Namespace) -> None:
         say_of_run(given.model)
     if drawn:
         _draw(given)
+    elif given.stream:
+        _stream(given)
     else:
         _predict(given)
 
 
 def _predict(given: Namespace) -> None:
-    from netdsl.base.terminal import printable
     from netdsl.runtime.predict import predict
 
-    options = {"split": given.split, "top": given.top, "device": given.device, "engine": given.engine}
-    options |= {"net": given.net, "seed": given.seed or 0}
-    found = predict(given.model, given.sample, data=parse_data(given.data), **options)
+    found = predict(given.model, given.sample[0], data=parse_data(given.data), **_options(given))
     if given.output is not None:
         _keep(given.output, found.outputs)
     _note(found.notes)
+    _say(found)
+
+
+def _stream(given: Namespace) -> None:
+    """One answer a sample, as soon as it is there."""
+    from netdsl.base.terminal import printable
+    from netdsl.runtime.predict import stream
+    from netdsl.runtime.streaming import in_order, together
+
+    steps = stream(given.model, data=parse_data(given.data), **_options(given))
+    answers, told = [], set[str]()
+    for sample in in_order(given.sample):
+        found = steps.step(sample)
+        _note(tuple(note for note in found.notes if note not in told))
+        told.update(found.notes)
+        print(f"{printable(sample)}:")
+        _say(found)
+        answers.append(found.outputs if given.output is not None else {})
+    if given.output is not None:
+        _keep(given.output, together(answers))
+
+
+def _options(given: Namespace) -> dict[str, Any]:
+    options = {"split": given.split, "top": given.top, "device": given.device, "engine": given.engine}
+    return options | {"net": given.net, "seed": given.seed or 0}
+
+
+def _say(found: Prediction) -> None:
+    from netdsl.base.terminal import printable
+
     if found.truth is not None:
         print(f"truth: {printable(found.truth)}")
     for guess in found.top:

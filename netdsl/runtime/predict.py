@@ -21,10 +21,11 @@ from netdsl.graph import Net
 from netdsl.graph.phases import inference_graph
 from netdsl.recipe import Data
 from netdsl.recipe.data.images import Images, prepared_picture
-from netdsl.runtime.data.arrayfile import read_array
+from netdsl.runtime.data.arrayfile import as_sample, read_array
 from netdsl.runtime.data.imagefile import ENDINGS, read_image
 from netdsl.runtime.data.sets import load_data
 from netdsl.runtime.engines.choice import no_engine
+from netdsl.runtime.kept import sizes_of, starts, states_of
 from netdsl.runtime.pictures import Picture, picture_for, picture_from
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import data_of, departures, known_of
@@ -71,6 +72,8 @@ class Model:
     name: str
     notes: tuple[str, ...] = ()
     """What is worth knowing of its weights."""
+    bare: bool = False
+    """Whether it is a file alone, without a recipe."""
 
 
 def predict(
@@ -92,49 +95,109 @@ def predict(
     0, a sum of 1). An image file becomes an input as a sample of the training data does: by the data of the run, by
     what an ONNX file of ours says of it, or by `data`, which wins in what it says and leaves all else as it was in
     training. An array is taken as it is. Samples by number need data. `net` is another net of the run's file, which
-    takes the weights of its keys; what it draws follows from `seed`.
+    takes the weights of its keys; what it draws follows from `seed`. States start as at the first of all samples.
     """
+    return Stream(open_model(model, device, engine, net), data, split, top, seed).step(sample)
+
+
+def stream(
+    model: str | Path,
+    *,
+    data: Data | None = None,
+    split: str = "test",
+    top: int = 5,
+    device: str | None = None,
+    engine: str = "torch",
+    net: str | None = None,
+    seed: int = 0,
+) -> Stream:
+    """A net that keeps states, to be given one sample after another; all is as for `predict`.
+
+    `stream("runs/tracker").step("frame1.png")` says what `predict` says, and the next step goes on from there.
+    """
+    made = Stream(open_model(model, device, engine, net), data, split, top, seed)
+    if not made.model.net.states:
+        raise RunError(
+            f"{made.model.net.name} keeps nothing from one sample to the next: leave out `stream`, or declare in the "
+            "net what it keeps, as in `state h [16] = 0`"
+        )
+    return made
+
+
+def open_model(model: str | Path, device: str | None, engine: str, net: str | None) -> Model:
+    """What computes: a run's folder with an engine, or an ONNX file."""
     if engine not in OPENERS:
         raise no_engine(engine)
     bare = Path(model).suffix == ".onnx"
     if bare and net is not None:
         raise RunError(f"{model} holds one net: another is taken from the folder of a run")
-    opened = _file(model, device) if bare else OPENERS[engine](model, device, net)
-    known = _known(opened) if data is not None else {}
-    used = data_of(opened.net, data, known) if data is not None or not bare else None
-    found = read_sample(opened, sample, used, split)
-    Ranges(inference_graph(opened.net), (), _sizes(opened.net, found.fields)).check(found.fields)
-    outputs = {name: value[0] for name, value in opened.compute(found.fields, seed).items()}
-    names = found.classes or _class_names(opened, data, used)
-    notes = (*opened.notes, *departures(data, known), *found.notes)
-    return Prediction(outputs, _guesses(next(iter(outputs.values())), names, top), found.truth, notes)
+    return _file(model, device) if bare else OPENERS[engine](model, device, net)
+
+
+class Stream:
+    """A model that is given one sample after another; what its net keeps goes from each to the next."""
+
+    def __init__(self, model: Model, data: Data | None, split: str, top: int, seed: int) -> None:
+        self.model, self.data, self.split, self.top, self.seed = model, data, split, top, seed
+        self.known = _known(model) if data is not None else {}
+        self.used = data_of(model.net, data, self.known) if data is not None or not model.bare else None
+        self.states: dict[str, Array] = {}
+        """What is kept, `[1, …]` by name; nothing before the first step."""
+
+    def begin(self) -> None:
+        """Forget what is kept: the next sample is the first."""
+        self.states = {}
+
+    def step(self, sample: str | int | Mapping[str, object]) -> Prediction:
+        """What the net says of the next sample: as `predict` takes one, or an array for each input by name."""
+        model, net = self.model, self.model.net
+        if isinstance(sample, Mapping):
+            found, name = Sample(arrays_given(net, sample)), "the arrays"
+        else:
+            found, name = read_sample(model, sample, self.used, self.split), str(sample)
+        fields = {**found.fields, **self._kept(found.fields, name)}
+        Ranges(inference_graph(net), (), sizes_of(net, found.fields)).check(fields)
+        given = model.compute(fields, self.seed)
+        self.states = {s.name: given.pop(s.output) for s in net.states}
+        outputs = {name: value[0] for name, value in given.items()}
+        names = found.classes or _class_names(model, self.data, self.used)
+        notes = (*model.notes, *departures(self.data, self.known), *found.notes)
+        return Prediction(outputs, _guesses(next(iter(outputs.values())), names, self.top), found.truth, notes)
+
+    def _kept(self, fields: Mapping[str, Array], sample: str) -> dict[str, Array]:
+        """The states that a sample meets, which have the sizes that it asks for."""
+        first = starts(self.model.net, fields)
+        for name, value in self.states.items():
+            if value.shape != first[name].shape:
+                sizes, wanted = list(value.shape[1:]), list(first[name].shape[1:])
+                raise RunError(
+                    f"{sample}: the state `{name}` {sizes} goes on from the sample before, but this one needs "
+                    f"{wanted}: samples that follow one another have one size"
+                )
+        return self.states or first
 
 
 def _known(model: Model) -> dict[str, Any]:
     """The settings by which the inputs of a model were made in training, as far as it knows."""
-    if model.net.recipe is not None or model.facts.get("picture") is None or len(model.net.inputs) != 1:
+    if model.net.recipe is not None or model.facts.get("picture") is None or len(model.net.fed) != 1:
         return known_of(model.net)
-    type = model.net.inputs[0].type
+    type = model.net.fed[0].type
     picture = picture_from(model.facts["picture"], type, model.name)
     return prepared_picture(asdict(picture), type)
 
 
-def _sizes(net: Net, fields: Mapping[str, Array]) -> dict[str, int]:
-    """The numbers that a sample gives the symbols of the net's inputs."""
-    pairs = ((d, n) for v in net.inputs for d, n in zip(v.shape, fields[v.name].shape[1:], strict=True))
-    return {str(d): n for d, n in pairs if isinstance(d, Dim) and set(d.symbols) == {str(d)}}
-
-
 def net_of(session: Session) -> Net:
-    """The inputs of an ONNX file as those of a net, symbols for its open sizes."""
-    inputs: list[Value] = []
+    """The inputs of an ONNX file as those of a net, symbols for its open sizes, and what it keeps."""
+    inputs, states = list[Value](), states_of(session)
     for port in session.inputs:
-        if port.name == session.seeded:
+        if port.name == session.seeded or port.name in states:
             continue
         shape = tuple(d if isinstance(d, int) else Dim.symbol(d or "size") for d in port.shape[1:])
         kind = {"f": DType.FLOAT, "i": DType.INT, "b": DType.BOOL}[port.dtype.kind]
         inputs.append(Value(port.name, TensorType(shape, kind)))
-    return Net(session.metadata.get("netdsl.net", "model"), inputs)
+    net = Net(session.metadata.get("netdsl.net", "model"), [*inputs, *(s.current for s in states.values())])
+    net.states = tuple(states.values())
+    return net
 
 
 def _file(path: str | Path, device: str | None) -> Model:
@@ -143,7 +206,7 @@ def _file(path: str | Path, device: str | None) -> Model:
     for key in ("classes", "picture"):
         with contextlib.suppress(KeyError, ValueError, RecursionError):
             facts[key] = json.loads(session.metadata[f"netdsl.{key}"])
-    return Model(net_of(session), partial(run_once, session), facts, str(path))
+    return Model(net_of(session), partial(run_once, session), facts, str(path), bare=True)
 
 
 def _through_onnx(run: str | Path, device: str | None, name: str | None = None) -> Model:
@@ -200,9 +263,9 @@ def read_sample(model: Model, sample: str | int, data: Data | None, split: str) 
     if re.fullmatch(r"-\d+", sample) and not path.exists():
         raise DataError(f"samples are counted from 0: there is none with the number {sample}")
     _require_file(path)
-    if len(net.inputs) != 1:
-        raise RunError(f"one file cannot give the {len(net.inputs)} inputs of {net.name}")
-    value = net.inputs[0]
+    if len(net.fed) != 1:
+        raise RunError(f"one file cannot give the {len(net.fed)} inputs of {net.name}")
+    value = net.fed[0]
     if path.suffix == ".npy":
         array = read_array(path, value)
         return Sample({value.name: array}, notes=_unprepared(path, array, model, data))
@@ -211,6 +274,14 @@ def read_sample(model: Model, sample: str | int, data: Data | None, split: str) 
     scan = read_image(path)
     notes = (f"{path}: transparent pixels are laid on black",) if scan.transparent else ()
     return Sample({value.name: _picture(model, data).inputs(scan.planes[None], scan.white)}, notes=notes)
+
+
+def arrays_given(net: Net, arrays: Mapping[str, object]) -> dict[str, Array]:
+    """The inputs of one sample, each with a batch axis in front; `RunError` or `DataError` says what does not fit."""
+    names = [v.name for v in net.fed]
+    if set(arrays) != set(names):
+        raise RunError(f"{net.name} takes {', '.join(names)}, not {', '.join(map(str, arrays)) or 'nothing'}")
+    return {v.name: as_sample(np.asarray(arrays[v.name]), v, f"`{v.name}`") for v in net.fed}
 
 
 def _require_file(path: Path) -> None:
@@ -258,7 +329,7 @@ def _numbered(net: Net, number: int, data: Data | None, split: str) -> Sample:
 
 def _picture(model: Model, data: Data | None) -> Picture:
     """What an image file has to become: as the data was, else as the model's metadata or its input says."""
-    value, net = model.net.inputs[0], model.net
+    value, net = model.net.fed[0], model.net
     if isinstance(data, Images):
         return picture_for(data, value.type, data.sizes({value.name: value.type}, net.defaults), net.defaults)
     if model.facts.get("picture") is not None:
@@ -293,4 +364,4 @@ def _guesses(scores: Array, names: tuple[str, ...], top: int) -> list[Guess]:
     return [Guess(int(i), names[i] if i < len(names) else str(i), float(shares[i])) for i in order]
 
 
-__all__ = ["Guess", "Prediction", "predict"]
+__all__ = ["Guess", "Prediction", "Stream", "predict", "stream"]

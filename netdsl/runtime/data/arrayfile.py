@@ -22,18 +22,22 @@ TYPES: dict[DType, np.dtype[Any]] = {
 
 def read_array(path: Path, value: Value) -> Array:
     """One sample, with or without the batch axis, in the input's kind of number; `DataError` says what is wrong."""
-    array = _mapped(path)
+    return as_sample(_mapped(path), value, str(path))
+
+
+def as_sample(array: Array, value: Value, where: str) -> Array:
+    """An array as one sample of an input, as `read_array` has it; `where` says what it is."""
     if array.dtype.kind not in KINDS[value.type.dtype]:
-        raise DataError(f"{path}: an array of {array.dtype} where the input is {value.type}")
+        raise DataError(f"{where}: an array of {array.dtype} where the input is {value.type}")
     own = array if array.ndim == value.type.rank else array[0] if array.shape[:1] == (1,) else None
     if own is None or not _fits(own, value):
-        raise DataError(f"{path}: an array {list(array.shape)} where the input is {value.type}")
+        raise DataError(f"{where}: an array {list(array.shape)} where the input is {value.type}")
     if own.nbytes > LARGEST:
-        raise DataError(f"{path}: {own.nbytes:,} bytes of numbers; more than {LARGEST:,} are not read")
+        raise DataError(f"{where}: {own.nbytes:,} bytes of numbers; more than {LARGEST:,} are not read")
     with np.errstate(over="ignore"):
         made: Array = np.array(own, TYPES[value.type.dtype])
     if not np.isfinite(made).all() or (made.dtype == np.int64 and (made < 0).any() and own.dtype.kind == "u"):
-        raise DataError(f"{path}: holds numbers that {made.dtype} cannot (NaN, infinity or too large)")
+        raise DataError(f"{where}: holds numbers that {made.dtype} cannot (NaN, infinity or too large)")
     return made[None]
 
 
