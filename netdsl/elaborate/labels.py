@@ -21,8 +21,9 @@ from netdsl.graph import Graph
 from netdsl.ops import REGISTRY
 from netdsl.ops.axes import find_axis, without
 from netdsl.ops.base import Op
+from netdsl.ops.deviation import NumberMetric
 from netdsl.ops.loss import ClassLoss, Loss, MultiMargin, PairLoss
-from netdsl.ops.metric import Metric
+from netdsl.ops.metric import ClassMetric, Metric
 from netdsl.text import syntax
 
 Typed = TensorType | None
@@ -95,9 +96,9 @@ def _axis(site: Site, stage: syntax.Expr) -> int | None:
 
 def label_of(op: type[Op], scores: TensorType, axis: int | None = None) -> Typed:
     """The label that a loss or metric wants for scores of that type, where these alone decide it."""
-    if issubclass(op, PairLoss):
+    if issubclass(op, PairLoss | NumberMetric):
         return scores
-    if not issubclass(op, ClassLoss | MultiMargin | Metric) or not scores.shape:
+    if not issubclass(op, ClassLoss | MultiMargin | ClassMetric) or not scores.shape:
         return None
     along = int(scores.rank == 2) if axis is None else find_axis(axis, scores.rank, op.name)
     return TensorType(without(scores.shape, along), DType.INT)

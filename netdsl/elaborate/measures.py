@@ -247,20 +247,37 @@ def _scalar(site: Site, value: Any, row: syntax.RecipeRow) -> Value:
 
 
 def _check_term(site: Site, net: Net, graph: Graph, row: syntax.RecipeRow) -> None:
+    from netdsl.ops.measure import Measure
     from netdsl.ops.metric import Metric
 
     last = graph.nodes[-1].op if graph.nodes else None
-    if row.keyword.id == "metric" and not isinstance(last, Metric):
-        known = ", ".join(sorted(n for n, op in REGISTRY.items() if issubclass(op, Metric) and n == op.name))
+    if row.keyword.id == "metric" and not isinstance(last, Measure):
         what = last.name if last else row.value.span.text
-        site.error("not-a-metric", f"`{what}` is not a metric", row.value.span, help=f"metrics are {known}")
+        site.error("not-a-metric", f"`{what}` is not a metric", row.value.span, help=_metric_for(what))
     for node in graph.nodes:
         if isinstance(node.op, Metric) and row.keyword.id == "loss":
             message = f"`{node.op.name}` is a metric: it has no gradient, so nothing can learn from it"
-            site.error("not-a-loss", message, row.value.span, help="train on a loss such as `cross_entropy`")
+            help = f"train on a loss such as `{LOSS_OF.get(node.op.name, 'cross_entropy')}`"
+            site.error("not-a-loss", message, row.value.span, help=help)
     if row.keyword.id == "loss":
         warn_of_activations(site, net, graph, row.value.span)
     _check_learning(site, net, graph, row)
+
+
+LOSS_OF = {"mae": "l1", "rmse": "mse", "r2": "mse"}
+"""By metric of numbers: the loss that makes it better."""
+
+
+def _metric_for(what: str) -> str:
+    """Help for a row that ends in no metric."""
+    from netdsl.ops.measure import Measure
+
+    if what == "l1":
+        return "the mean of absolute differences is measured by `mae`"
+    if what in ("cross_entropy", "nll"):
+        return "`perplexity` is measured from scores, the exponential of their mean `cross_entropy`"
+    known = ", ".join(sorted(n for n, op in REGISTRY.items() if issubclass(op, Measure) and n == op.name))
+    return f"metrics are {known}"
 
 
 def _check_learning(site: Site, net: Net, graph: Graph, row: syntax.RecipeRow) -> None:

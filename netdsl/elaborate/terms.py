@@ -8,6 +8,7 @@ import re
 from netdsl.elaborate.single_rows import CALL, bare, truth
 from netdsl.ops import REGISTRY
 from netdsl.ops.loss import Loss, PairLoss
+from netdsl.ops.measure import Measure
 from netdsl.ops.metric import Metric
 from netdsl.text import foreign
 from netdsl.text.foreign.pieces import given, parts
@@ -17,6 +18,8 @@ from netdsl.text.foreign.values import left_out, named_here
 
 COUNTED = re.compile(r"top(\d+)(?:acc|accuracy)?")
 """`top3_accuracy`, as words are compared."""
+MEASURED = {"l1": "mae"}
+"""By loss: the metric that measures the same under another name."""
 SCORES = frozenset(("from_logits", "logits", "with_logits"))
 
 
@@ -79,8 +82,11 @@ def told(text: str, keyword: str = "") -> str | None:
     if written is None:
         return said[0] if said else None
     layer = written.partition("(")[0]
-    if keyword == "metric" and not issubclass(REGISTRY[layer], Metric):
-        return f"`{layer}` is a loss, and no metric measures it yet"
+    if keyword == "metric" and not issubclass(REGISTRY[layer], Measure):
+        other = MEASURED.get(layer)
+        return f"write `{other}`" if other else f"`{layer}` is a loss, and no metric measures it yet"
+    if keyword == "loss" and layer in MEASURED.values():
+        written = next(loss for loss, metric in MEASURED.items() if metric == layer)
     return "; ".join([f"write `{written}`", *said])
 
 

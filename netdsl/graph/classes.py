@@ -7,10 +7,10 @@ from netdsl.base.record import record
 from netdsl.dims.tensors import Value
 from netdsl.graph import Block, Graph, Node
 from netdsl.ops.loss import BinaryCrossEntropy, BinaryCrossEntropyWithLogits, ClassLoss, Hinge, MultiMargin
-from netdsl.ops.metric import Metric
+from netdsl.ops.metric import ClassMetric
 
 BINARY = (BinaryCrossEntropy, BinaryCrossEntropyWithLogits, Hinge)
-SCORED = (ClassLoss, MultiMargin, Metric)
+SCORED = (ClassLoss, MultiMargin, ClassMetric)
 
 
 @record
@@ -79,7 +79,7 @@ def _known(op: Any) -> int | None:
     found = op.x.shape[getattr(op, "along", 0)]
     if not isinstance(found, int):
         return None
-    return max(found, 2) if isinstance(op, Metric) else found  # one score alone is above a threshold or not
+    return max(found, 2) if isinstance(op, ClassMetric) else found  # one score alone is above a threshold or not
 
 
 def _needed(classes: int, ignore: int) -> int:

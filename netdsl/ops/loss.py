@@ -10,6 +10,7 @@ from netdsl.ops.arithmetic import Add, Clamp, Div, Log, Mul, Neg, Sub
 from netdsl.ops.axes import Axis, find_axis, float_of, is_one, product, rank_at_least, samples_of, without
 from netdsl.ops.base import Gradients, Numbering, Op, Requirement, RuleError, Tape
 from netdsl.ops.fields import FloatKind, Fraction, Int, ListKind, NonNegative, derived
+from netdsl.ops.measure import SquaredDifference
 from netdsl.ops.shape import Squeeze, Unsqueeze
 
 SCALAR = TensorType((), DType.FLOAT, batched=False)
@@ -194,6 +195,22 @@ class Counted(Loss):
         return None if self.weight is None else len(self.weight)
 
 
+def lone_score(x: Value, label: Value) -> bool:
+    """True when `x` has one axis more than the labels, of size 1."""
+    return x.type.rank == label.type.rank + 1 and is_one(x.shape[0])
+
+
+def one_shape(x: Value, label: Value, name: str) -> Iterator[Requirement]:
+    """Two values agree in shape, or one score a sample stands against labels without axes."""
+    message = f"`{name}` compares values of one shape, not {x.type} and {label.type}"
+    shape = x.shape[1:] if lone_score(x, label) else x.shape
+    classes = x.type.rank == label.type.rank + 1 and label.type.dtype is DType.INT
+    help = "scores are held against class numbers by `cross_entropy`" if classes else None
+    yield Requirement(len(shape), "==", label.type.rank, message, field="label", help=help)
+    for left, right in zip(shape, label.shape, strict=False):
+        yield Requirement(left, "==", right, message, field="label")
+
+
 class PairLoss(Loss, abstract=True):
     """A loss of two values of one shape, the mean over all elements.
 
@@ -229,16 +246,10 @@ class PairLoss(Loss, abstract=True):
     @property
     def lone(self) -> bool:
         """True when `x` has one axis more than the labels, of size 1."""
-        return self.x.type.rank == self.label.type.rank + 1 and is_one(self.x.shape[0])
+        return lone_score(self.x, self.label)
 
     def requirements(self) -> Iterator[Requirement]:
-        message = f"`{self.name}` compares values of one shape, not {self.x.type} and {self.label.type}"
-        shape = self.x.shape[1:] if self.lone else self.x.shape
-        classes = self.x.type.rank == self.label.type.rank + 1 and self.label.type.dtype is DType.INT
-        help = "scores are held against class numbers by `cross_entropy`" if classes else None
-        yield Requirement(len(shape), "==", self.label.type.rank, message, field="label", help=help)
-        for left, right in zip(shape, self.label.shape, strict=False):
-            yield Requirement(left, "==", right, message, field="label")
+        yield from one_shape(self.x, self.label, self.name)
 
     def pointwise(self) -> Extent:
         return self.x.type.elements * self.flops_each
@@ -312,8 +323,8 @@ class BinaryCrossEntropyWithLogits(PairLoss):
         return found
 
 
-class Mse(PairLoss):
-    """The mean of squared differences."""
+class Mse(PairLoss, SquaredDifference):
+    """The mean of squared differences. It may stand in a `metric` row too: over a set it is the mean over all."""
 
     example: ClassVar[str] = "(x [8], label [8]) -> mse"
 

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from cases.case import Case
 
 FAMILIES = (
-    "activation", "arithmetic", "attention", "compare", "conv", "cut", "dropout", "linear", "loss", "metric", "noise", "normalize",
-    "pool",
-    "recurrent", "reduce", "resize", "sample", "shape", "sort", "value", "whole",
+    "activation", "arithmetic", "attention", "compare", "conv", "cut", "deviation", "dropout", "linear", "loss", "metric",
+    "noise", "normalize", "pool", "ranking", "recurrent", "reduce", "resize", "sample", "shape", "sort", "tally", "value", "whole",
 )  # fmt: skip
 
 

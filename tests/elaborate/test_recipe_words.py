@@ -266,7 +266,8 @@ def test_what_a_loss_does_not_take_is_said() -> None:
     assert told == ["write `cross_entropy`; a loss is the mean over what counts: leave `reduction` out"]
     told = said(["data digits", "loss (logits, label) -> CrossEntropyLoss(wibble=3)"])
     assert told == ["here it is `cross_entropy`, which takes no `wibble`"]
-    assert said(["data digits", "metric mae"]) == ["`l1` is a loss, and no metric measures it yet"]
+    assert said(["data digits", "metric mae"]) == ["write `metric (logits, label) -> mae`"]
+    assert said(["data digits", "metric hinge"]) == ["`hinge` is a loss, and no metric measures it yet"]
     assert said(["data digits", 'criterion "mse"'])[0] == "write `loss (…, …) -> mse`"
     assert "no such loss" in said(["data digits", "criterion FocalLoss(gamma=2)"])[0]
 

@@ -60,11 +60,14 @@ ROOMS: dict[str, set[str]] = {
 TARGETS: dict[str, set[str]] = {"python": set(), "pytorch": {"python"}, "onnx": set()}
 """Each room of `codegen` with those that it may import; what is in none of them is open to all."""
 
+MEASURING = tuple(f"ops/{name}.py" for name in ("measure", "metric", "tally", "ranking", "deviation"))
+"""What counts over batches, which it does with arrays."""
+
 HEAVY: dict[str, tuple[str, ...]] = {
     "torch": ("codegen/pytorch/module.py", "runtime/"),
     "onnx": ("codegen/onnx/", "runtime/"),
     "onnxruntime": ("runtime/",),
-    "numpy": ("base/arrays.py", "codegen/onnx/", "runtime/", "ops/metric.py", "cli/predict.py"),
+    "numpy": ("base/arrays.py", "codegen/onnx/", "runtime/", *MEASURING, "cli/predict.py"),
     "pydantic": ("analysis/report.py",),
     "rich": ("runtime/", "cli/demo.py"),
     "accelerate": ("runtime/",),
@@ -257,7 +260,7 @@ def test_modules_are_rooms_not_halls() -> None:
     assert {name: lines for name, lines in lengths.items() if lines > MODULE} == {}
 
 
-UNTYPED, SLACK = 0.044, 0.003
+UNTYPED, SLACK = 0.042, 0.003
 """The largest share of annotations that hold `Any`, and how far it may fall before this number has to follow."""
 
 

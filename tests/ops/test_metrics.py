@@ -10,15 +10,16 @@ from single_op import make
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.ops import REGISTRY
 from netdsl.ops.fields import Word
-from netdsl.ops.metric import Metric, Miou
+from netdsl.ops.metric import ClassMetric, Metric
+from netdsl.ops.tally import Miou
+from netdsl.runtime.scoring.totals import RunningTotals
 
 
 def measure(metric: Metric, *batches: tuple[object, object]) -> float:
-    totals: dict[str, np.ndarray] = {}
+    totals = RunningTotals()
     for scores, labels in batches:
-        for key, count in metric.counts(np.asarray(scores, np.float32), np.asarray(labels)).items():
-            totals[key] = totals.get(key, 0) + count
-    return metric.value(totals)
+        totals.add_counts("m", metric.counts(np.asarray(scores, np.float32), np.asarray(labels)))
+    return metric.value(totals.counted("m"))
 
 
 LABELS = np.array([[[0, 0, 1, 1], [2, 2, 255, 1], [2, 0, 0, 255]]])
@@ -30,9 +31,12 @@ def test_miou_names_what_an_absent_class_is(absent: str, expected: float) -> Non
     metric = make("miou", "4 3 4", "int 3 4", absent=Word(absent))
     scores = np.eye(4)[PREDICTED].transpose(0, 3, 1, 2)
     assert measure(metric, (scores, LABELS)) == pytest.approx(expected, abs=1e-7)
-    shares = metric.shares(metric.counts(scores, LABELS))
-    assert shares == [pytest.approx(0.6), pytest.approx(0.75), pytest.approx(2 / 3), None]
-    assert metric.counts(scores, LABELS)["confusion"].tolist() == [[3, 1, 0, 0], [0, 3, 0, 0], [1, 0, 2, 0], [0] * 4]
+    shares, there = metric.shares(metric.tallies(scores, LABELS))
+    assert shares.tolist() == [pytest.approx(0.6), pytest.approx(0.75), pytest.approx(2 / 3), 0]
+    assert there.tolist() == [True, True, True, False]
+    assert measure(make("iou", "4 3 4", "int 3 4", average=Word("weighted")), (scores, LABELS)) == pytest.approx(0.665)
+    assert measure(make("iou", "4 3 4", "int 3 4", average=Word("micro")), (scores, LABELS)) == pytest.approx(2 / 3)
+    assert measure(make("mean_accuracy", "4 3 4", "int 3 4", ignore=255), (scores, LABELS)) == pytest.approx(29 / 36)
     assert measure(make("pixel_accuracy", "4 3 4", "int 3 4"), (scores, LABELS)) == 0.8
 
 
@@ -90,7 +94,9 @@ def test_an_ignored_class_is_not_in_the_mean(ignore: int, absent: str) -> None:
     assert found == pytest.approx(np.mean(wanted))
 
 
-@pytest.mark.parametrize("name", sorted(n for n, op in REGISTRY.items() if issubclass(op, Metric) and n == op.name))
+@pytest.mark.parametrize(
+    "name", sorted(n for n, op in REGISTRY.items() if issubclass(op, ClassMetric) and n == op.name)
+)
 def test_ignored_positions_count_nowhere(name: str) -> None:
     """Whatever stands at them: the same as a set without them (the ignored class has no part in `miou`)."""
     generator = np.random.default_rng(2)
@@ -98,6 +104,8 @@ def test_ignored_positions_count_nowhere(name: str) -> None:
     settings: dict[str, Any] = {"ignore": 4, "axis": 0}
     if name == "top_k_accuracy":
         settings["k"] = 2
+    if name == "iou":
+        settings["only"] = 2
     metric = REGISTRY[name](Value("x", TensorType((6,))), Value("label", TensorType((), DType.INT)), **settings)
     kept = label != 4
     whole = measure(metric, (scores, label))

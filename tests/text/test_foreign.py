@@ -12,6 +12,7 @@ import torch
 from netdsl.elaborate.functions import FUNCTIONS
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import INTERNAL
+from netdsl.ops.metric import Metric
 from netdsl.program import check_text, load_source
 from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES
 from netdsl.stdlib import STDLIB
@@ -569,8 +570,8 @@ LOSSES = [(word, row) for row in settings.LOSSES for word in row.words.split()]
 
 @pytest.mark.parametrize(("word", "row"), LOSSES, ids=lambda v: v if isinstance(v, str) else "")
 def test_losses_have_foreign_words(word: str, row: settings.ForeignRow) -> None:
-    keyword = "metric" if row.write.endswith(("accuracy", "top_k_accuracy(5)")) else "loss"
     layer = row.write.rpartition(" -> ")[2]
+    keyword = "metric" if issubclass(REGISTRY[layer.partition("(")[0]], Metric) else "loss"
     assert written(helps(recipe(f"{keyword} (logits, label) -> {word}"))) == layer
     assert written(helps(recipe(f"{keyword} {word}"))).endswith(f"{keyword} (logits, label) -> {layer}")
     assert errors(recipe(f"{keyword} {row.write}")) == []
@@ -579,7 +580,8 @@ def test_losses_have_foreign_words(word: str, row: settings.ForeignRow) -> None:
 @pytest.mark.parametrize("row", settings.PAIRS, ids=lambda row: row.write)
 def test_losses_of_pairs_check(row: settings.ForeignRow) -> None:
     text = "net N { input image [1, 8, 8]\n flatten\n output x: linear(64) }\n"
-    text += f"train N {{ data digits\n loss {row.write.replace('label', 'x')} }}"
+    keyword = "metric" if issubclass(REGISTRY[row.write.rpartition(" -> ")[2]], Metric) else "loss"
+    text += f"train N {{ data digits\n loss (x, x) -> mse\n {keyword} {row.write.replace('label', 'x')} }}"
     assert errors(text) == []
 
 

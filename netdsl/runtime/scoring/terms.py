@@ -11,6 +11,7 @@ from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.graph import Graph, RecipeTerm
 from netdsl.graph.naming import told_apart
+from netdsl.ops.measure import Measure
 from netdsl.runtime.scoring.totals import RunningTotals
 
 
@@ -31,7 +32,7 @@ class MetricTerm:
         self.reads = [value.name for value in term.graph.inputs]
         last = term.graph.producer()[term.graph.outputs[0].value]
         self.op: Any = last.op
-        if not hasattr(self.op, "counts"):
+        if not isinstance(self.op, Measure):
             raise RunError(f"`{last.kind}` is no metric: the `metric` row {term.name} must end in one")
 
     def count(self, operands: Iterable[Array]) -> dict[str, Array]:
@@ -46,7 +47,7 @@ class MetricTerm:
 
     @property
     def higher_is_better(self) -> bool:
-        return bool(getattr(self.op, "higher_is_better", True))
+        return bool(self.op.higher_is_better)
 
 
 class Terms:
@@ -75,7 +76,7 @@ class Terms:
     def result(self, totals: RunningTotals) -> dict[str, Any]:
         """`{"loss": …, "losses": {term: …}, "metrics": {name: …}}` over everything added up."""
         losses = totals.means()
-        metrics = {m.name: m.value(totals.counts[m.name]) for m in self.metrics if m.name in totals.counts}
+        metrics = {m.name: m.value(totals.counted(m.name)) for m in self.metrics if m.name in totals.counts}
         return {"loss": sum(losses.values()), "losses": losses, "metrics": metrics}
 
 

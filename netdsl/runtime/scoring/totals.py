@@ -10,6 +10,11 @@ from typing import Any
 import numpy as np
 
 from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
+from netdsl.ops.measure import EACH
+
+MOST_ROWS = 2**30
+"""Bytes that one metric may keep of all positions together."""
 
 
 @dataclass
@@ -22,6 +27,9 @@ class RunningTotals:
     losses: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, Any] = field(default_factory=dict)
     counts: dict[str, dict[str, Array]] = field(default_factory=dict)
+    """Sums by metric and name."""
+    rows: dict[str, dict[str, list[Array]]] = field(default_factory=dict)
+    """What metrics keep of each position, by metric and name: pieces in order."""
 
     def add_loss(self, name: str, value: object, weight: object) -> None:
         """Add a batch's mean times what it was divided by, and that."""
@@ -29,20 +37,36 @@ class RunningTotals:
         self.weights[name] = self.weights.get(name, 0.0) + weight
 
     def add_counts(self, name: str, counts: Mapping[str, Array]) -> None:
-        own = self.counts.setdefault(name, {})
+        """Add what a metric counted; `RunError` where that is not what it counted before, or more than can be kept."""
+        own, kept = self.counts.setdefault(name, {}), self.rows.setdefault(name, {})
+        before = {*own, *kept}
+        if before and before != counts.keys():
+            raise RunError(f"what has been counted so far for {name} is not what it counts: begin anew")
         for key, value in counts.items():
-            own[key] = own[key] + value if key in own else value
+            if key.startswith(EACH):
+                _append(kept.setdefault(key, []), value, name)
+            elif key not in own:
+                own[key] = value
+            elif own[key].shape == value.shape:
+                own[key] = own[key] + value
+            else:
+                raise RunError(f"what has been counted so far for {name} is of another shape: begin anew")
+
+    def counted(self, name: str) -> dict[str, Array]:
+        """All that a metric has counted, rows in one piece."""
+        found = {key: joined(pieces) for key, pieces in self.rows.get(name, {}).items()}
+        return {**self.counts[name], **found}
 
     def add(self, other: RunningTotals) -> None:
         """Add another process's totals."""
         for name, value in other.losses.items():
             self.add_loss(name, value, other.weights[name])
-        for name, counts in other.counts.items():
-            self.add_counts(name, counts)
+        for name in other.counts:
+            self.add_counts(name, other.counted(name))
 
     def settled(self) -> RunningTotals:
         """The same with plain numbers, so that it can travel between processes."""
-        settled = RunningTotals(counts=self.counts)
+        settled = RunningTotals(counts=self.counts, rows=self.rows)
         settled.losses.update((n, float(v)) for n, v in self.losses.items())
         settled.weights.update((n, float(v)) for n, v in self.weights.items())
         return settled
@@ -58,8 +82,8 @@ class RunningTotals:
         found: dict[str, Array] = {}
         for kind, held in (("loss", self.losses), ("weight", self.weights)):
             found |= {f"{kind}/{n}": np.array(float(v), np.float64) for n, v in held.items()}
-        for name, counts in self.counts.items():
-            found |= {f"count/{name}/{k}": np.array(v) for k, v in counts.items()}
+        for name in self.counts:
+            found |= {f"count/{name}/{k}": np.array(v) for k, v in self.counted(name).items()}
         return found
 
     @staticmethod
@@ -69,7 +93,32 @@ class RunningTotals:
             kind, _, name = key.partition("/")
             if kind == "count":
                 metric, what = name.rsplit("/", 1)
-                totals.counts.setdefault(metric, {})[what] = np.asarray(value)
+                totals.counts.setdefault(metric, {})
+                if what.startswith(EACH):
+                    totals.rows.setdefault(metric, {})[what] = [np.asarray(value)]
+                else:
+                    totals.counts[metric][what] = np.asarray(value)
             else:
                 (totals.losses if kind == "loss" else totals.weights)[name] = float(value)
         return totals
+
+
+def _append(pieces: list[Array], piece: Array, name: str) -> None:
+    """Put rows behind those that are kept; pieces are joined so that each is longer than the next."""
+    if pieces and pieces[0].shape[1:] != piece.shape[1:]:
+        raise RunError(f"what has been kept so far for {name} is of another shape: begin anew")
+    pieces.append(piece)
+    while len(pieces) > 1 and len(pieces[-2]) <= len(pieces[-1]):
+        pieces[-2:] = [np.concatenate(pieces[-2:])]
+    if sum(p.nbytes for p in pieces) > MOST_ROWS:
+        raise RunError(
+            f"{name} keeps every score of a split, and these are more than {MOST_ROWS >> 30} GB: "
+            "with `bins` it counts them instead, as in `auc(bins=1000)`"
+        )
+
+
+def joined(pieces: list[Array]) -> Array:
+    """Rows in one piece, which takes the place of the pieces."""
+    if len(pieces) > 1:
+        pieces[:] = [np.concatenate(pieces)]
+    return pieces[0]

@@ -306,6 +306,17 @@ LOSSES: tuple[ForeignRow, ...] = (
         "(logits, label) -> top_k_accuracy(5)",
         "top5 top5_accuracy topk_accuracy top_k_categorical_accuracy sparse_top_k_categorical_accuracy",
     ),
+    ForeignRow("(logits, label) -> f1", "f1_score F1Score fscore f_score MulticlassF1Score BinaryF1Score"),
+    ForeignRow("(logits, label) -> precision", "precision_score positive_predictive_value ppv"),
+    ForeignRow("(logits, label) -> recall", "recall_score sensitivity tpr true_positive_rate"),
+    ForeignRow(
+        "(logits, label) -> mean_accuracy", "balanced_accuracy balanced_accuracy_score macc mean_class_accuracy"
+    ),
+    ForeignRow("(logits, label) -> auc", "roc_auc roc_auc_score AUROC auc_roc area_under_curve"),
+    ForeignRow("(logits, label) -> average_precision", "average_precision_score pr_auc auprc auc_pr"),
+    ForeignRow("(logits, label) -> perplexity", "ppl"),
+    ForeignRow("(logits, label) -> miou", "mean_iou MeanIoU jaccard jaccard_index JaccardIndex jaccard_score"),
+    ForeignRow("(logits, label) -> mdice", "mean_dice dice_score DiceScore dice_coefficient dice_coef"),
 )
 """Losses and metrics over the scores and the label of a sample."""
 PAIRS: tuple[ForeignRow, ...] = (
@@ -320,12 +331,14 @@ PAIRS: tuple[ForeignRow, ...] = (
     ForeignRow("(x, label) -> hinge", "HingeLoss"),
     ForeignRow("(x, label) -> smooth_l1", "SmoothL1Loss SmoothL1"),
     ForeignRow("(x, label) -> huber", "HuberLoss huber_fn"),
+    ForeignRow("(x, label) -> rmse", "root_mean_squared_error RootMeanSquaredError"),
+    ForeignRow("(x, label) -> r2", "r2_score R2Score coefficient_of_determination r_squared"),
 )
 """Losses over two arrows of one shape."""
 NO_LOSS = (
     "focal focal_loss FocalLoss dice DiceLoss KLDivLoss kl_div CTCLoss ctc "
     "TripletMarginLoss triplet contrastive_loss CosineEmbeddingLoss info_nce PoissonNLLLoss wing_loss lovasz "
-    "f1 auc precision recall HingeEmbeddingLoss"
+    "HingeEmbeddingLoss"
 )
 """Losses and metrics that netdsl does not have yet."""
 DECAY = (

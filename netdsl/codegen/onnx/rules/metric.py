@@ -7,17 +7,19 @@ from collections.abc import Sequence
 
 from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.codegen.onnx.rules.arithmetic import as_real
-from netdsl.codegen.onnx.rules.loss import counted_labels, total
-from netdsl.codegen.onnx.rules.reduce import class_numbers, hot
-from netdsl.ops.metric import Accuracy, Metric, Miou, PixelAccuracy, TopKAccuracy
+from netdsl.codegen.onnx.rules.loss import counted_labels, log_softmax, total
+from netdsl.codegen.onnx.rules.ranges import or_nan
+from netdsl.codegen.onnx.rules.reduce import class_numbers
+from netdsl.dims.tensors import DType
+from netdsl.ops.metric import Accuracy, ClassMetric, Perplexity, PixelAccuracy, TopKAccuracy
 
 
-def counted(op: Metric, label: TensorName, build: Builder) -> tuple[TensorName, TensorName]:
+def counted(op: ClassMetric, label: TensorName, build: Builder) -> tuple[TensorName, TensorName]:
     """Which labels count and labels that can be looked up, as `counted_labels` has them."""
     return counted_labels(op.ignore, op.labels, label, build)
 
 
-def predicted(op: Metric, x: TensorName, threshold: float, build: Builder) -> TensorName:
+def predicted(op: ClassMetric, x: TensorName, threshold: float, build: Builder) -> TensorName:
     """The class with the highest score, the first of equal ones; a lone score says 1 above the threshold."""
     axis = op.along + 1
     size = op.x.shape[op.along]
@@ -36,6 +38,10 @@ def share(right: TensorName, counts: TensorName, build: Builder) -> TensorName:
 @rules.lowers(Accuracy, PixelAccuracy)
 def accuracy(op: Accuracy, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     x, label = inputs
+    if op.marked:
+        yes, counts = marked(op, label, build)
+        guess = as_real(build.node("Greater", [x, build.constant(op.threshold)]), build)
+        return share(build.node("Equal", [guess, yes]), counts, build)
     counts, label = counted(op, label, build)
     return share(build.node("Equal", [predicted(op, x, op.threshold, build), label]), counts, build)
 
@@ -57,40 +63,30 @@ def top_k_accuracy(op: TopKAccuracy, inputs: Sequence[TensorName], build: Builde
     return share(right, counts, build)
 
 
-@rules.lowers(Miou)
-def miou(op: Miou, inputs: Sequence[TensorName], build: Builder) -> TensorName:
-    """Labels and predictions as one row a position and one column a class, summed over positions."""
+@rules.lowers(Perplexity)
+def perplexity(op: Perplexity, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     x, label = inputs
-    counts, label = counted(op, label, build)
-    counts = build.node("Unsqueeze", [counts, build.ints(-1)])
-    labelled, found = (_rows(op, name, counts, build) for name in (label, predicted(op, x, 0.0, build)))
-    both = _columns(op, build.node("Mul", [labelled, found]), build)
-    sizes = build.node("Add", [_columns(op, labelled, build), _columns(op, found, build)])
-    both, either = (_unignored(op, name, build) for name in (both, build.node("Sub", [sizes, both])))
-    absent = build.node("Equal", [either, build.constant(0.0)])
-    divisor = build.node("Where", [absent, build.constant(1.0), either])
-    shares = build.node("Div", [both, divisor])
-    if op.absent == "skip":
-        present = as_real(build.node("Not", [absent]), build)
-        return build.node("Div", [total(shares, build), total(present, build)])
-    filled = build.node("Where", [absent, build.constant(float(op.absent == "one")), shares])
-    return build.node("ReduceMean", [filled], keepdims=0)
+    axis = op.along + 1
+    counts, safe = counted(op, label, build)
+    logs = log_softmax(x, axis, op.x.type.rank, build)
+    own = build.node("GatherElements", [logs, build.node("Unsqueeze", [safe, build.ints(axis)])], axis=axis)
+    surprise = build.node("Neg", [build.node("Squeeze", [own, build.ints(axis)])])
+    mean = build.node("Div", [total(build.node("Mul", [surprise, counts]), build), total(counts, build)])
+    return build.node("Exp", [mean])
 
 
-def _rows(op: Miou, classes: TensorName, counts: TensorName, build: Builder) -> TensorName:
-    """`[…, C]`: 1 at the class of each position that counts."""
-    rank = op.x.type.rank + 1
-    return build.node("Mul", [hot(classes, max(op.classes, 2), rank - 1, rank, build), counts])
+def marked(op: ClassMetric, label: TensorName, build: Builder) -> tuple[TensorName, TensorName]:
+    """Marks in the shape of the scores: 1 or 0 for those that count and say yes, and for those that count at all.
 
-
-def _unignored(op: Miou, columns: TensorName, build: Builder) -> TensorName:
-    """The columns without that of the ignored class, which has no part in the mean."""
-    classes = range(max(op.classes, 2))
-    if op.ignore not in classes:
-        return columns
-    return build.node("Gather", [columns, build.ints(*(c for c in classes if c != op.ignore))])
-
-
-def _columns(op: Miou, rows: TensorName, build: Builder) -> TensorName:
-    """How many positions each class has."""
-    return build.node("ReduceSum", [rows, build.ints(*range(op.x.type.rank))], keepdims=0)
+    NaN for those that are out of range.
+    """
+    if op.label.type.dtype is DType.INT:
+        counts, safe = counted_labels(op.ignore, 2, label, build)
+        return build.node("Mul", [as_real(safe, build), counts]), counts
+    real = label if op.label.type.dtype is DType.FLOAT else as_real(label, build)
+    ignored = build.node("Equal", [real, build.constant(float(op.ignore))])
+    one = build.constant(1.0)
+    known = build.node("Equal", [build.node("Clip", [real, build.constant(0.0), one]), real])
+    counts = build.node("Where", [ignored, build.constant(0.0), or_nan(known, one, build)])
+    yes = as_real(build.node("Greater", [real, build.constant(0.5)]), build)
+    return build.node("Mul", [yes, counts]), counts
