@@ -21,7 +21,10 @@ from netdsl.cli.streams import say
 if TYPE_CHECKING:
     from netdsl.graph import Net
 
-ROWS = ("data", "optimizer", "schedule", "epochs", "batch", "seed", "clip", "accumulate", "precision", "workers")
+ROWS = (
+    "data", "optimizer", "schedule", "epochs", "batch", "seed", "clip", "accumulate", "precision", "workers",
+    "patience", "ema", "freeze", "rate", "decay",
+)  # fmt: skip
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+import netdsl.elaborate.aims as aims
 import netdsl.elaborate.turns as turns
 from netdsl.elaborate.context import Site, site_of
 from netdsl.elaborate.declarations import declaration, declared_row, fill_defaults
@@ -78,7 +79,10 @@ def _resolve(
     declared = [r for r in rows if r.keyword.id not in TERMS]
     for row in declared:
         with suppress(Failed):  # one bad row does not silence the others
-            declared_row(site, recipe, row, declared, turns.scored(net))
+            if row.keyword.id in aims.EXAMPLES:
+                aims.aims_row(site, recipe, row, turns.movable_of(net, broken))
+            else:
+                declared_row(site, recipe, row, declared, turns.scored(net))
     damaged = site.library.damaged_within(section.span)
     known = not broken and (recipe.data is not None or ("data" not in given and not damaged))
     fields = fields_of(site, net, recipe, declared, section.net.span) if known else None
@@ -92,7 +96,26 @@ def _resolve(
     if not damaged and not section.parts:
         turns.require_loss(site, rows, f"recipe{f' `{recipe.name}`' * bool(recipe.name)}", net, section.net.span)
     fill_defaults(recipe)
+    _require_measure(site, section, net, recipe, rows)
+    if not broken:
+        aims.require_trained(site, recipe, turns.movable_of(net, broken), rows)
     return recipe
+
+
+def _require_measure(
+    site: Site, section: syntax.Train, net: Net, recipe: Recipe, rows: Sequence[syntax.RecipeRow]
+) -> None:  # fmt: skip
+    """What follows how good the epochs are needs a measure, which losses of parts are not."""
+    aux = {o.name for o in net.outputs if o.aux}
+    if not recipe.parts or any(aux.isdisjoint(v.name for v in m.graph.inputs) for m in recipe.metrics):
+        return
+    asking = [r for r in rows if r.keyword.id == "patience" and recipe.settings["patience"] is not None]
+    for part, written in zip(recipe.parts, section.parts, strict=False):
+        asking += [r for r in written.rows if r.keyword.id == "schedule" and part.schedule.follows]
+    for row in asking:
+        message = "nothing says how good an epoch is: what one part loses the other may win"
+        help = "add a `metric` on what comes out at inference, which then says it"
+        site.errors.report("missing-metric", message, row.value.span, help=help)
 
 
 def _row(keyword: str, expr: syntax.Expr) -> syntax.RecipeRow:

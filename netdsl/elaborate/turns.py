@@ -60,7 +60,7 @@ def resolve(
         site.error("file-too-long", message, section.parts[MOST].name.span, help="move more weights in each of them")
     if not section.parts:
         return
-    movable = _movable(net, broken)
+    movable = movable_of(net, broken)
     seen: dict[str, Span] = {}
     moved: dict[str, syntax.RecipePart] = {}
     for written in section.parts:
@@ -158,6 +158,8 @@ class Movable:
         self.trained: dict[str, list[str]] = {}
         """The keys of trained weights by path: `critic`, `critic.conv1`, and the key itself."""
         self.frozen: set[str] = set()
+        self.weights = tuple(k for k, w in net.weights() if w.trainable and not w.buffer)
+        """The keys of all that are trained."""
         for key, weight in net.weights():
             for path in paths(key) if not weight.buffer else ():
                 if weight.trainable:
@@ -173,7 +175,7 @@ class Movable:
 
     def keys(self, site: Site, item: syntax.Expr | syntax.Spread) -> list[str]:
         """The trained weights of one row, or of one inside a block."""
-        path = _path(item)
+        path = path_of(item)
         if path is None:
             help = f"write `moves {self.first}`, or several in brackets: `moves (stem, head)`"
             site.error("wrong-kind", "`moves` takes names of rows", item.span, help=help)
@@ -181,20 +183,21 @@ class Movable:
             self.refuse(site, item.span, path)
         return self.trained[path]
 
-    def refuse(self, site: Site, span: Span, path: str) -> NoReturn:
-        """Say why a path has nothing to be moved."""
+    def refuse(self, site: Site, span: Span, path: str, word: str = MOVES) -> NoReturn:
+        """Say why a path has nothing to be moved, or what else a row of this word does with weights."""
         if path in self.frozen:
             help = "leave out `frozen` in front of its row, or this"
             site.error("nothing-to-move", f"all weights of `{path}` are frozen", span, help=help)
         help = f"rows with weights are {_few(self.owners)}" if self.owners else "no row has weights that are trained"
         if path in rows_of(self.net) or path in {v.name for v in self.net.inputs}:
-            site.error("nothing-to-move", f"`{path}` has no weights that could be moved", span, help=help)
+            what = {MOVES: "moved", "freeze": "frozen"}.get(word, "trained")
+            site.error("nothing-to-move", f"`{path}` has no weights that could be {what}", span, help=help)
         help = did_you_mean(path, self.owners) or help
         site.error("unknown-name", f"`{self.net.name}` has no row `{path}`", span, help=help)
 
 
 @lru_cache(maxsize=1)
-def _movable(net: Net, broken: bool) -> Movable:
+def movable_of(net: Net, broken: bool) -> Movable:
     """Of a net with many recipes this is worked out once."""
     return Movable(net, broken)
 
@@ -230,10 +233,10 @@ def paths(key: str) -> list[str]:
     return [".".join(words[:n]) for n in range(1, len(words) + 1)]
 
 
-def _path(item: object) -> str | None:
+def path_of(item: object) -> str | None:
     """`critic.conv1` as it is written; None for what names nothing."""
     if isinstance(item, syntax.Attribute):
-        before = _path(item.value)
+        before = path_of(item.value)
         return before and f"{before}.{item.name.id}"
     return item.id if isinstance(item, syntax.Name) else None
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import netdsl.passes.recurrence as recurrence
 from netdsl.dims.tensors import DType, TensorType, Value, WeightValue
-from netdsl.graph import Graph, Net, Node, Part, RecipeTerm, Recurrent, leading_to
+from netdsl.graph import Graph, Net, Node, Part, RecipeTerm, Recurrent, joined, leading_to
 from netdsl.graph.begun import begun
 from netdsl.graph.naming import told_apart
 from netdsl.graph.phases import training_graph
@@ -25,6 +25,9 @@ from netdsl.passes.inline import FlatPlace, opened
 from netdsl.passes.tape import Pen, Writer
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
 from netdsl.text.source import Span
+
+RUNNING = "running_mean"
+"""The running statistic that says whether a normalisation is frozen."""
 
 
 @dataclass(eq=False)
@@ -47,6 +50,8 @@ class Differentiator:
     writer: Writer
     moves: frozenset[str] | None = None
     """The keys of the weights that are learned; None for all that are trained."""
+    still: frozenset[str] = frozenset()
+    """The keys of running statistics that stay as they are, and are what normalises."""
     entries: list[Entry] = field(default_factory=list)
     learned: set[Value] = field(default_factory=set)
     incoming: dict[Value, list[Value]] = field(default_factory=dict)
@@ -66,7 +71,8 @@ class Differentiator:
         if isinstance(place.op, Recurrent):
             return recurrence.write(self, place, place.op)
         op = place.op.on(place.operands)
-        pen = Pen(self.writer, op, place.path, place.key, place.node.span, place.within, frozen=place.node.frozen)
+        frozen = place.node.frozen or joined(place.key, RUNNING) in self.still
+        pen = Pen(self.writer, op, place.path, place.key, place.node.span, place.within, frozen=frozen)
         results = op.training(pen) or self.plain(op, pen)
         self.writer.settle(results, place.node.results)
         self.note(place.node, op, pen, place.operands, results)
@@ -272,14 +278,20 @@ class Differentiated:
         self.parts = [self.worker.propagated([(one, start) for one in group], self.pen) for group in apart]
 
 
-def started(net: Net, moves: frozenset[str] | None = None) -> Differentiated:
+def started(
+    net: Net, moves: frozenset[str] | None = None, still: frozenset[str] = frozenset()
+) -> Differentiated:  # fmt: skip
     """A differentiation of which nothing is written: a graph with the net's inputs and the seed of a step.
 
-    Gradients are those of all weights that are trained, or of those with the keys that it `moves`.
+    Gradients are those of all weights that are trained, or of those with the keys that it `moves`; what is `still` is
+    frozen.
     """
     net, seed = begun(net), Value("seed", TensorType((), DType.INT, batched=False))
     graph = Graph(net.name, [*net.inputs, seed])
-    worker = Differentiator(Writer(graph, seed=seed), moves)
+    if still:
+        trained = (k for k, w in net.weights() if w.trainable and not w.buffer)
+        moves = frozenset(trained if moves is None else moves) - still
+    worker = Differentiator(Writer(graph, seed=seed), moves, still)
     return Differentiated(net, worker, {v.name: v for v in net.inputs})
 
 

@@ -31,6 +31,15 @@ CLIP_EPS = 1e-6
 """What `torch.nn.utils.clip_grad_norm_` adds to the norm."""
 
 
+AVERAGE = "average"
+"""The slot that holds the running average of a weight."""
+
+
+def counter_of(part: str, start: int) -> str:
+    """What counts the updates of the weights that a part moves from an epoch on is called."""
+    return of_part(part, f"{UPDATES_MADE}_after_{start}" if start else UPDATES_MADE)
+
+
 def of_part(part: str, name: str) -> str:
     """What a number is called that a part of a recipe carries, or the whole where it has no name."""
     return f"{part}{SEPARATOR}{name}" if part else name
@@ -44,13 +53,16 @@ def slot_of(key: str, name: str, shape: tuple[int, ...]) -> WeightValue:
 
 @dataclass(eq=False)
 class Common:
-    """What one step computes once for all weights; `ready` says whether they change in it (None: always)."""
+    """What one step computes once for all weights that are moved alike; `ready` says whether they change in it (None:
+    always)."""
 
     pen: Pen
     rate: Value
     ready: Value | None = None
     counter: str = UPDATES_MADE
     """What counts the updates is called."""
+    counting: Common | None = None
+    """What counts the updates in its place: of weights that differ in their rates alone."""
     made: dict[object, Value] = field(default_factory=dict)
     state: list[tuple[WeightValue, Value]] = field(default_factory=list)
     """What came in and what goes out."""
@@ -62,7 +74,7 @@ class Common:
 
     def steps(self) -> Value:
         """How many updates there were, this one included."""
-        return self.once(UPDATES_MADE, self._steps)
+        return self.once(UPDATES_MADE, self._steps) if self.counting is None else self.counting.steps()
 
     def _steps(self) -> Value:
         before = WeightValue(self.counter, Weight(self.counter, (), Init("zeros"), trainable=False))
@@ -86,6 +98,8 @@ class Update:
     weights: tuple[WeightValue, ...]
     gradients: tuple[Value, ...]
     common: Common
+    decay: float
+    """The weight decay."""
     state: list[tuple[WeightValue, Value]] = field(default_factory=list)
     """What came in and what goes out."""
 
@@ -163,7 +177,7 @@ class Update:
         steps, pen = self.steps(), self.common.pen
         return self.common.once(("correction", beta), lambda: pen(Correction, steps, beta))
 
-    def once(self, name: str, op: type[Op], *operands: object) -> Value:
+    def once(self, name: object, op: type[Op], *operands: object) -> Value:
         """What is the same for all weights."""
         return self.common.once(name, lambda: self.common.pen(op, *operands))
 
@@ -171,19 +185,21 @@ class Update:
         """`weight - rate * direction`."""
         return self.difference(self.weight, self.product(direction, rate or self.rate))
 
-    def decayed(self, optimizer: Optimizer, decays: bool) -> Value:
+    def decayed(self) -> Value:
         """The gradient with the weight's own share added: decay as part of the gradient."""
-        if not optimizer.weight_decay or not decays:
+        if not self.decay:
             return self.gradient
-        return self.sum(self.gradient, self.scaled(self.weight, optimizer.weight_decay))
+        return self.sum(self.gradient, self.scaled(self.weight, self.decay))
+
+    def averaged(self, new: Value, share: Value) -> None:
+        """Keep the average of the weight's values: a share of it becomes the new one."""
+        kept = self.common.once(AVERAGE, lambda: self.common.pen(Sub, self.common.pen.number(1.0), share))
+        self.slot(AVERAGE, lambda before: self.sum(self.product(before, kept), self.product(new, share)))
 
 
-Write = Callable[[Update, bool], Value]
-
-
-def sgd(optimizer: Sgd, update: Update, decays: bool) -> Value:
+def sgd(optimizer: Sgd, update: Update) -> Value:
     """Momentum as PyTorch has it: the buffer starts as the first gradient, which zeros give as well (no dampening)."""
-    gradient = update.decayed(optimizer, decays)
+    gradient = update.decayed()
     if not optimizer.momentum:
         return update.descend(gradient)
     after = update.slot(
@@ -194,13 +210,13 @@ def sgd(optimizer: Sgd, update: Update, decays: bool) -> Value:
     return update.descend(after)
 
 
-def adam(optimizer: Adam, update: Update, decays: bool) -> Value:
+def adam(optimizer: Adam, update: Update) -> Value:
     """Adam, and with `Adamw` its decay taken off the weight first, as PyTorch orders it."""
     apart = isinstance(optimizer, Adamw)
-    gradient = update.gradient if apart else update.decayed(optimizer, decays)
-    if apart and decays and optimizer.weight_decay:
-        lost = update.once("lost", Mul, (update.rate, update.number(optimizer.weight_decay)))
-        kept = update.once("kept", Sub, update.number(1.0), lost)
+    gradient = update.gradient if apart else update.decayed()
+    if apart and update.decay:
+        lost = update.once(("lost", update.decay), Mul, (update.rate, update.number(update.decay)))
+        kept = update.once(("kept", update.decay), Sub, update.number(1.0), lost)
         base = update.product(update.weight, kept)
     else:
         base = update.weight
@@ -212,9 +228,9 @@ def adam(optimizer: Adam, update: Update, decays: bool) -> Value:
     return update.difference(base, update.product(direction, size))
 
 
-def rmsprop(optimizer: Rmsprop, update: Update, decays: bool) -> Value:
+def rmsprop(optimizer: Rmsprop, update: Update) -> Value:
     """The gradient over the root of its mean square; `centered` takes the square of the mean off."""
-    gradient = update.decayed(optimizer, decays)
+    gradient = update.decayed()
     update.steps()
     square = update.average("square_avg", update.product(gradient, gradient), optimizer.alpha)
     if optimizer.centered:
@@ -229,9 +245,9 @@ def rmsprop(optimizer: Rmsprop, update: Update, decays: bool) -> Value:
     )
 
 
-def adagrad(optimizer: Adagrad, update: Update, decays: bool) -> Value:
+def adagrad(optimizer: Adagrad, update: Update) -> Value:
     """The gradient over the root of the sum of all its squares; the rate itself falls with `lr_decay`."""
-    gradient = update.decayed(optimizer, decays)
+    gradient = update.decayed()
     steps = update.steps()
     square = update.slot("sum", lambda before: update.sum(before, update.product(gradient, gradient)))
     direction = update.quotient(gradient, update.sum(update.root(square), update.number(optimizer.eps)))
@@ -250,7 +266,7 @@ UPDATES: dict[type[Optimizer], Callable[..., Value]] = {
     Rmsprop: rmsprop,
     Adagrad: adagrad,
 }
-"""By optimizer: writes an update, given whether this weight decays; returns the weight's next value."""
+"""By optimizer: writes an update and returns the weight's next value."""
 
 
 def squared_norm(gradients: Iterable[Value], pen: Pen) -> Value:

@@ -91,13 +91,15 @@ def inference(net: Net) -> Graph:
     return carry_out(INFERENCE, Emission(net, net)).graph
 
 
-def training_step(net: Net, *, operands: bool = False, part: Part | None = None) -> TrainingStep:
-    """The training step of a net's recipe, or of one part of it.
+def training_step(
+    net: Net, *, operands: bool = False, part: Part | None = None, epoch: int = 0
+) -> TrainingStep:  # fmt: skip
+    """The training step of a net's recipe, or of one part of it, in an epoch counted from 0.
 
     Metrics are reported as their value on the batch; with `operands` what they count on comes out instead, and what
     each loss was divided by, so that a set can be counted whole. Raises `NetError` where something cannot be learned.
     """
-    return carry_out(TRAINING_STEP, StepWriter(net, operands, part)).step()
+    return carry_out(TRAINING_STEP, StepWriter(net, operands, part, epoch)).step()
 
 
 ALL: dict[str, Sequence[NamedPass[Any]]] = {"source": SOURCE, "inference": INFERENCE, "training step": TRAINING_STEP}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from netdsl.ops.base import Op
 from netdsl.ops.loss import Counted
 from netdsl.ops.step import BatchMean, Both, Finite, Rescale, Select
 from netdsl.passes.differentiate import Differentiated, span_of, started
+from netdsl.passes.manner import Manner, Manners
 from netdsl.passes.optimize import (
     JOINED,
     SEPARATOR,
@@ -23,12 +24,13 @@ from netdsl.passes.optimize import (
     Common,
     Update,
     clipping,
+    counter_of,
     of_part,
     slot_of,
     squared_norm,
 )
 from netdsl.passes.tape import Pen
-from netdsl.recipe import Optimizer, default_settings
+from netdsl.recipe import default_settings
 from netdsl.text.diagnostics import Diagnostic, Label, NetError, did_you_mean
 
 RATE = "learning_rate"
@@ -38,6 +40,9 @@ FLAG = "update"
 
 ACCUMULATED, COUNTED = "accumulated", "accumulated_count"
 """The slot that adds gradients up, and the scalar that counts what they are the mean of."""
+
+SHARE = "ema_share"
+"""With `ema`: the share of the averages that becomes the new weights."""
 
 LEAST = 1e-30
 """What gradients are divided by where nothing counted: they are zero then."""
@@ -78,6 +83,8 @@ class TrainingStep:
     net: Net
     part: Part
     """The part of the recipe whose step it is."""
+    epoch: int
+    """The epoch that it is a step of, counted from 0, and of those behind it until other rows are trained."""
     graph: Graph
     fields: dict[str, Value]
     """What a sample brings, by name: inputs of the network and labels."""
@@ -85,6 +92,8 @@ class TrainingStep:
     seed: Value
     flag: Value | None
     """Whether this batch completes a step, where gradients are added up over several."""
+    share: Value | None
+    """The share of the averages of the weights that becomes the new weights, where they are kept."""
     carried: list[Carried]
     constant: list[WeightValue]
     """Weights that the step may read but does not change: no loss depends on them."""
@@ -103,7 +112,7 @@ class TrainingStep:
     @property
     def inputs(self) -> list[Value]:
         """Everything that is given anew at each step, in order."""
-        return [*self.fields.values(), self.rate, self.seed, *([self.flag] if self.flag else [])]
+        return [*self.fields.values(), self.rate, self.seed, *filter(None, (self.flag, self.share))]
 
     @property
     def outputs(self) -> list[tuple[str, Value]]:
@@ -160,6 +169,8 @@ class StepWriter:
     operands: bool
     part: Part | None = None
     """Whose step it is; None for a recipe that is one part."""
+    epoch: int = 0
+    """The epoch that it is a step of, counted from 0: rows may be frozen in the first."""
     carried: list[Carried] = field(default_factory=list)
     reported: dict[str, Value] = field(default_factory=dict)
     terms: dict[str, str] = field(default_factory=dict)
@@ -180,8 +191,11 @@ class StepWriter:
         self.flag = Value(FLAG, TensorType((), DType.BOOL, batched=False)) if self.gathers else None
         self.ready = self.flag
         """Whether weights change in this step: it must be complete, and with a loss scale its gradients finite."""
-        self.found: Differentiated = started(self.net, self.turn.moves)
-        self.found.graph.inputs += [self.rate, *([self.flag] if self.flag else [])]
+        self.share = None if self.settings["ema"] is None else Value(SHARE, self.rate.type)
+        self.manners = Manners(self.net, self.turn, self.settings)
+        still = self.manners.steering.still((key for key, _ in self.net.weights()), self.epoch)
+        self.found: Differentiated = started(self.net, self.turn.moves, still)
+        self.found.graph.inputs += [self.rate, *filter(None, (self.flag, self.share))]
 
     def problems(self) -> Iterable[str]:
         return problems(self.found.graph, self.net.domain)
@@ -192,8 +206,8 @@ class StepWriter:
         changed = {c.name for c in self.carried}
         constant = [w for k, w in found.weights.items() if k not in changed]
         return TrainingStep(
-            self.net, self.turn, found.graph, found.fields, self.rate, found.seed, self.flag, self.carried, constant,
-            found.loss, self.reported, self.terms, self.precision, self.read, self.counted,
+            self.net, self.turn, self.epoch, found.graph, found.fields, self.rate, found.seed, self.flag, self.share,
+            self.carried, constant, found.loss, self.reported, self.terms, self.precision, self.read, self.counted,
         )  # fmt: skip
 
     def pen(self, path: str) -> Pen:
@@ -267,21 +281,35 @@ class StepWriter:
 
     def update(self) -> None:
         """The optimizer's rule for each weight; running statistics have their next value from the forward pass."""
-        optimizer = self.turn.optimizer
-        common = Common(self.pen(UPDATES_MADE), self.rate, self.ready, of_part(self.turn.name, UPDATES_MADE))
-        for keys in together({key: self.found.weights[key].weight for key in self.gradients}):
-            self._update(optimizer, keys, common)
-        self.carried += [Carried(before, after) for before, after in common.state]
+        self.commons: dict[tuple[float, int], Common] = {}
+        weights = {key: self.found.weights[key].weight for key in self.gradients}
+        for manner, keys in together(weights, self.manners):
+            self._update(manner, keys)
+        self.carried += [Carried(before, after) for each in self.commons.values() for before, after in each.state]
         self.carried += [Carried(self.found.weights[k], v) for k, v in self.found.carried.items()]
 
-    def _update(self, optimizer: Optimizer, keys: tuple[str, ...], common: Common) -> None:
+    def _update(self, manner: Manner, keys: tuple[str, ...]) -> None:
         """The next value of one weight, or of some end to end, and of what is remembered of them."""
-        weights = tuple(self.found.weights[key] for key in keys)
+        optimizer, weights = self.turn.optimizer, tuple(self.found.weights[key] for key in keys)
         pen = self.pen(f"{keys[0]}.update" if len(keys) == 1 else f"{SMALL}.update")
-        update = Update(pen, weights, tuple(self.gradients[key] for key in keys), common)
-        decays = not optimizer.no_decay or len(weights[0].weight.shape) > 1
-        update.become(weights, update.weight, UPDATES[type(optimizer)](optimizer, update, decays))
+        common = self._common(manner.speed, manner.start)
+        update = Update(pen, weights, tuple(self.gradients[key] for key in keys), common, manner.decay)
+        new = UPDATES[type(optimizer)](optimizer, update)
+        update.become(weights, update.weight, new)
+        if self.share is not None:
+            update.averaged(new, self.share)
         self.carried += [Carried(before, after) for before, after in update.state]
+
+    def _common(self, speed: float, start: int) -> Common:
+        """What is computed once for the weights of one rate; those that began to learn together count their updates
+        together."""
+        if (speed, start) not in self.commons:
+            pen = self.pen(UPDATES_MADE)
+            rate = self.rate if speed == 1 else pen(Mul, (self.rate, pen.number(speed)))
+            counting = next((c for (_, began), c in self.commons.items() if began == start), None)
+            counter = counter_of(self.turn.name, start)
+            self.commons[speed, start] = Common(pen, rate, self.ready, counter, counting)
+        return self.commons[speed, start]
 
     def _count(self, divisor: Divisor) -> Value:
         """What a loss was divided by in this batch."""
@@ -313,7 +341,7 @@ class StepWriter:
         if known is not None:
             return known
         free, number = name, 1
-        while free in self.reported or free in self.found.fields or free in ("loss", RATE, SEED, FLAG):
+        while free in self.reported or free in self.found.fields or free in ("loss", RATE, SEED, FLAG, SHARE):
             number += 1
             free = f"{name}{number}"
         self.reported[free] = value
@@ -366,10 +394,18 @@ def alike(losses: Sequence[RecipeTerm]) -> list[list[int]]:
     return list(found.values())
 
 
-def together(weights: Mapping[str, Weight]) -> list[tuple[str, ...]]:
-    """The keys of weights, those together that are updated as one tensor: small ones of one axis."""
-    small = dict.fromkeys(key for key, w in weights.items() if len(w.shape) == 1 and w.elements <= JOINED)
-    return [*((key,) for key in weights if key not in small), *([tuple(small)] if small else [])]
+def together(
+    weights: Mapping[str, Weight], manners: Callable[[str, int], Manner]
+) -> list[tuple[Manner, tuple[str, ...]]]:  # fmt: skip
+    """The keys of weights, those together that are updated as one tensor: small ones of one axis that move alike."""
+    each = {key: manners(key, len(w.shape)) for key, w in weights.items()}
+    small: dict[Manner, list[str]] = {}
+    for key, weight in weights.items():
+        if len(weight.shape) == 1 and weight.elements <= JOINED:
+            small.setdefault(each[key], []).append(key)
+    joined = {key for keys in small.values() for key in keys}
+    alone = [(each[key], (key,)) for key in weights if key not in joined]
+    return [*alone, *((manner, tuple(keys)) for manner, keys in small.items())]
 
 
 def gathers(key: str) -> bool:

@@ -5,7 +5,21 @@ They are read by the same kinds as the settings of operations; `netdsl.runtime` 
 
 from netdsl.recipe.data import DATA, Data
 from netdsl.recipe.optimizers import OPTIMIZERS, Optimizer
-from netdsl.recipe.options import SETTINGS, default_settings
+from netdsl.recipe.options import AIMS, SETTINGS, default_settings
 from netdsl.recipe.schedules import SCHEDULES, Schedule
+from netdsl.recipe.steering import Aim, Steering, steering_of
 
-__all__ = ["DATA", "OPTIMIZERS", "SCHEDULES", "SETTINGS", "Data", "Optimizer", "Schedule", "default_settings"]
+__all__ = [
+    "AIMS",
+    "DATA",
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "SETTINGS",
+    "Aim",
+    "Data",
+    "Optimizer",
+    "Schedule",
+    "Steering",
+    "default_settings",
+    "steering_of",
+]

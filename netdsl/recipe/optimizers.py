@@ -13,6 +13,7 @@ class Optimizer(Declared, abstract=True):
     """How weights follow their gradients; meanings and defaults are PyTorch's.
 
     `no_decay` exempts biases and the weights of normalisations (tensors of fewer than two axes) from weight decay.
+    `layer_decay` multiplies the rate once more with each layer from the last to the first (`netdsl/graph/depths.py`).
     """
 
     positional: ClassVar[int] = 1
@@ -20,6 +21,7 @@ class Optimizer(Declared, abstract=True):
     lr: NonNegative = 1e-3
     weight_decay: NonNegative = 0.0
     no_decay: Bool = False
+    layer_decay: Fraction = 1.0
 
     def __init_subclass__(cls, abstract: bool = False) -> None:
         super().__init_subclass__(abstract)
@@ -39,6 +41,7 @@ class Sgd(Optimizer):
     nesterov: Bool = False
     weight_decay: NonNegative = 0.0
     no_decay: Bool = False
+    layer_decay: Fraction = 1.0
 
     def prepare(self) -> None:
         if self.nesterov and not self.momentum:
@@ -57,6 +60,7 @@ class Adam(Optimizer):
     eps: NonNegative = 1e-8
     weight_decay: NonNegative = 0.0
     no_decay: Bool = False
+    layer_decay: Fraction = 1.0
 
     def prepare(self) -> None:
         for name in ("beta1", "beta2"):
@@ -76,6 +80,7 @@ class Adamw(Adam):
     eps: NonNegative = 1e-8
     weight_decay: NonNegative = 0.01
     no_decay: Bool = False
+    layer_decay: Fraction = 1.0
 
 
 class Rmsprop(Optimizer):
@@ -88,6 +93,7 @@ class Rmsprop(Optimizer):
     centered: Bool = False
     weight_decay: NonNegative = 0.0
     no_decay: Bool = False
+    layer_decay: Fraction = 1.0
 
     def slots(self) -> frozenset[str]:
         more = {"momentum_buffer"} if self.momentum else set()
@@ -102,6 +108,7 @@ class Adagrad(Optimizer):
     eps: NonNegative = 1e-10
     weight_decay: NonNegative = 0.0
     no_decay: Bool = False
+    layer_decay: Fraction = 1.0
 
     def slots(self) -> frozenset[str]:
         return frozenset({"sum", "step"})

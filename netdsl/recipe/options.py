@@ -5,6 +5,7 @@ from typing import Any
 from netdsl.base.record import record
 from netdsl.ops.declared import Field
 from netdsl.ops.fields import ChoiceKind, FieldError, FloatKind, IntKind, Kind, Word
+from netdsl.recipe.steering import AimsKind
 
 
 @record
@@ -39,6 +40,19 @@ class AboveKind(FloatKind):
         return found
 
 
+@record
+class ShareKind(FloatKind):
+    """A share that something keeps, which may not be all of it."""
+
+    says = "a number from 0 to below 1"
+
+    def read(self, value: object) -> float:
+        found = FloatKind.read(self, value)
+        if not 0 <= found < 1:
+            raise self.refuse(value)
+        return found
+
+
 SETTINGS: dict[str, Field] = {
     f.name: f
     for f in (
@@ -49,10 +63,20 @@ SETTINGS: dict[str, Field] = {
         Field("accumulate", IntKind(1), 1),
         Field("precision", ChoiceKind(("no", "fp16", "bf16")), "no"),
         Field("workers", IntKind(0), 2),
+        Field("patience", OptionKind(IntKind(1)), None),
+        Field("ema", OptionKind(ShareKind()), None),
+        Field("freeze", AimsKind(True), ()),
+        Field("rate", AimsKind(False), ()),
+        Field("decay", AimsKind(False), ()),
     )
 }
 """Rows of a `train` section with a single value: `clip` is the largest norm of the whole gradient, `accumulate` the
-number of batches one optimizer step adds up, `workers` the processes that decode images ahead."""
+number of batches one optimizer step adds up, `workers` the processes that decode images ahead, `patience` the epochs
+without a better one after which a run ends, `ema` the share that the average of the weights keeps at a step. What
+`freeze`, `rate` and `decay` say of single weights is in `netdsl/recipe/steering.py`."""
+
+AIMS = ("freeze", "rate", "decay")
+"""Rows that name weights."""
 
 
 def default_settings() -> dict[str, Any]:

@@ -17,7 +17,7 @@ from netdsl.ops.declared import Declared
 from netdsl.ops.fields import FieldError
 from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS, Optimizer
 from netdsl.runtime.runs import kinds
-from netdsl.runtime.runs.recipes import recipe_kind, restore, restore_safely, written
+from netdsl.runtime.runs.recipes import recipe_kind, restore, restore_safely, setting_words, written
 from netdsl.runtime.runs.tensorfile import NamedArrays, load_arrays, remembered, require_finite, save_arrays, under
 from netdsl.runtime.scoring.totals import RunningTotals
 
@@ -95,7 +95,12 @@ def read_saved(path: Path, net: Net) -> Saved:
         raise RunError(f"{path} is of a net called {facts['net']}, not {net.name}")
     if len(facts["history"]) != facts["epoch"]:
         raise RunError(f"{path} is damaged: {facts['epoch']} epochs, but {len(facts['history'])} in its history")
-    require_finite(under(tensors, "model/"), path)
+    for part in ("model/", "average/"):
+        require_finite(under(tensors, part), path)
+    shapes = {key: weight.shape for key, weight in net.weights() if not weight.buffer}
+    other = next((k for k, v in under(tensors, "average/").items() if k not in shapes or v.shape != shapes[k]), None)
+    if other is not None:
+        raise RunError(f"{path} is damaged: its average of `{other}` is of no weight of the net")
     return Saved(path, tensors, facts)
 
 
@@ -168,9 +173,12 @@ def changes(
     for was, now in zip(before.get("parts", ()), after.get("parts", ()), strict=False):
         for row in ("optimizer", "schedule"):
             pairs.append((f"{now['name']}: {row}", *(_declared(tables[row], part[row]) for part in (was, now))))
-        pairs.append((f"{now['name']}: clip", *(_setting(part["clip"]) for part in (was, now))))
+        pairs.append((f"{now['name']}: clip", *(setting_words(part["clip"]) for part in (was, now))))
     pairs.insert(0, ("recipe", *(recipe.get("name") or "without a name" for recipe in (before, after))))
-    pairs += [(row, *(_setting(recipe["settings"].get(row)) for recipe in (before, after))) for row in SETTINGS]
+    pairs += [
+        (row, *(setting_words(recipe["settings"].get(row, SETTINGS[row].default)) for recipe in (before, after)))
+        for row in SETTINGS
+    ]
     pairs += [(f"samples for {split}", str(had.get(split, 0)), str(has[split])) for split in has]
     return [f"{row} {was} → {now}" for row, was, now in pairs if was != now]
 
@@ -181,7 +189,3 @@ def _declared(table: Mapping[str, type[Declared]], stored: Mapping[str, object])
         return written(restore(table, stored))
     except (RuleError, FieldError):
         return str(dict(stored))
-
-
-def _setting(value: object) -> str:
-    return "none" if value is None else str(value)

@@ -13,10 +13,12 @@ import numpy as np
 
 from netdsl.base.errors import RunError
 from netdsl.graph import Net
+from netdsl.runtime.best import Judge
 from netdsl.runtime.data.fit import check_batches, check_fit, spare_scores
 from netdsl.runtime.data.sets import BatchPart, Dataset, cut, input_sizes, load_data, mirrored, share, shuffled
 from netdsl.runtime.engines.choice import open_engine
 from netdsl.runtime.engines.engine import BatchFields
+from netdsl.runtime.heading import steering_words, trained_words
 from netdsl.runtime.progress import Reporter, guessing, overfitting, overfitting_plot
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import Plan, plan_of, recipe_json, written
@@ -140,6 +142,7 @@ class Trainer:
         spare = spare_scores(net, self.plan, self.dataset)
         self.dataset.notes += [spare] if spare else []
         self.terms = Terms(net, self.plan.losses, self.plan.metrics)
+        self.judge = Judge(self.plan, self.terms)
         self.engine = open_engine(engine, net, self.plan, self.dataset, device)
         self.rank, self.world = self.engine.rank, self.engine.world
         check_batches(net, self.plan, self.dataset, self.world)
@@ -170,15 +173,18 @@ class Trainer:
     def _head(self, resume: bool, where: str) -> Iterator[str]:
         counts = ", ".join(f"{len(s):,} {n}" for n, s in self.dataset.splits.items() if len(s))
         name = f"{self.net.name}, {self.plan.name}" if self.plan.name else self.net.name
-        yield f"{name}: {self.engine.trained:,} trained weights on {self.engine.where}, {where}"
+        yield f"{name}: {trained_words(self.net, self.plan)} on {self.engine.where}, {where}"
         yield f"{written(self.plan.data)}: {counts}" + "".join(f"; {note}" for note in self.dataset.notes)
         for turn in self.plan.turns:
             part = f"{turn.name}: " if turn.name else ""
             clip = f", clip {turn.clip:g}" if turn.name and turn.clip is not None else ""
             yield f"{part}{written(turn.optimizer)}, {written(turn.schedule)}{clip}, batch {self.plan.batch}"
+        yield from steering_words(self.plan)
         if resume and self.position.epoch >= self.plan.epochs:
             done = f"{self.position.epoch} of {self.plan.epochs} epochs are done"
             yield f"nothing left to do: {done}; the `.net` file with `--folder {where} --resume --epochs N` goes on"
+        elif resume and (why := self._worn_out()):
+            yield f"nothing left to do: {why}; the `.net` file with `--folder {where} --resume --patience N` goes on"
         elif resume:
             yield f"resumed after epoch {self.position.epoch}, step {self.position.step} of {self.steps}"
 
@@ -250,7 +256,7 @@ class Trainer:
 
     def run(self, on_epoch: OnEpoch | None) -> None:
         """Every epoch that is left."""
-        while self.position.epoch < self.plan.epochs:
+        while self.position.epoch < self.plan.epochs and not self._worn_out():
             started = time.monotonic() - self.position.seconds
             self._train_epoch(started)
             row = self._finish_epoch(started)
@@ -271,6 +277,7 @@ class Trainer:
 
     def _planned(self) -> tuple[Iterator[BatchFields], list[list[BatchPart]]]:
         """What is left of the epoch: its batches in order, and which of them make a step together."""
+        self.engine.turn_to(self.position.epoch)
         epoch, count, seed = self.position.epoch, len(self.dataset.splits["train"]), self.plan.seed
         batches = cut(shuffled(count, seed, epoch), self.plan.batch)
         left = batches[self.position.step * self.plan.accumulate :]
@@ -300,8 +307,14 @@ class Trainer:
 
     def _rates(self, number: int) -> list[float]:
         """The learning rate of a step of the run, for each part of the recipe."""
-        steps = self.plan.epochs * self.steps
-        return [float(t.optimizer.lr * t.schedule.scale(number, steps, self.steps)) for t in self.plan.turns]
+        steps, history = self.plan.epochs * self.steps, self.position.history
+        scales = [t.schedule.scale(number, steps, self.steps) for t in self.plan.turns]
+        lowered = [self.judge.lowered(t.schedule, history) for t in self.plan.turns]
+        return [float(t.optimizer.lr * s * low) for t, s, low in zip(self.plan.turns, scales, lowered, strict=True)]
+
+    def _worn_out(self) -> str | None:
+        """Why no other epoch is begun, although some are left; one that is under way goes to its end."""
+        return None if self.position.step else self.judge.worn_out(self.position.history)
 
     def _show(self, loss: Any) -> None:
         now = time.monotonic()
@@ -337,12 +350,13 @@ class Trainer:
         if self.plan.parts:
             row["rates"] = dict(zip(self.plan.parts, rates, strict=True))
         row["seconds"] = round(time.monotonic() - started, 3)
-        row["best"] = self._is_best(row)
+        row["best"] = self.judge.is_best(row, self.position.history)
         self._require_sound()
         self.position = Position(self.position.epoch + 1, history=[*self.position.history, row])
         if row["best"] and self.rank == 0:
             with self.folder.writing():
-                save_arrays(self.folder.weights, self.engine.weights(), {"epoch": row["epoch"], **self.dataset.facts})
+                facts = {"epoch": row["epoch"], **self.dataset.facts}
+                save_arrays(self.folder.weights, self.engine.averaged() or self.engine.weights(), facts)
         self._save()
         return row
 
@@ -369,26 +383,6 @@ class Trainer:
         for part in self.engine.gathered(totals.settled()):
             whole.add(part)
         return whole
-
-    def _is_best(self, row: Mapping[str, object]) -> bool:
-        """Whether an epoch is better than all before; one whose measure is no number never is."""
-        own = self._merit(row)
-        earlier = (self._merit(r) for r in self.position.history)
-        return all(map(math.isfinite, own)) and all(own > e for e in earlier if all(map(math.isfinite, e)))
-
-    def _merit(self, row: Mapping[str, Any]) -> tuple[float, float]:
-        """What makes an epoch the best: the first metric on validation, then a smaller validation loss.
-
-        Without validation it is told by training.
-        """
-        found, first = row["validation"] or row["train"], self._first_metric()
-        if first is None:  # losses of parts work against one another: the last epoch is as good as any
-            return 0.0, float(row["epoch"]) if self.plan.parts else -found["loss"]
-        return (1 if first.higher_is_better else -1) * found["metrics"].get(first.name, math.nan), -found["loss"]
-
-    def _first_metric(self) -> Any:
-        """The metric that says which epoch is the best, if there is any on validation."""
-        return next((m for m in self.terms.metrics if m.name not in self.terms.training_only), None)
 
     def best_row(self) -> dict[str, Any]:
         return next((row for row in reversed(self.position.history) if row["best"]), {})
@@ -432,11 +426,14 @@ class Trainer:
     def _remark(self) -> None:
         """What is worth saying of the whole run, below its table."""
         history, best = self.position.history, self.best_row()
+        why = self._worn_out()
+        if why is not None and len(history) < self.plan.epochs:
+            self.reporter.head([f"{why}, as `patience {self.plan.patience}` says"])
         if self.plan.parts:
             return
         since = overfitting(history)
         if since is not None and best:
-            first = self._first_metric()
+            first = self.judge.first
             by = "lowest validation loss" if first is None else f"best {first.name} on validation"
             self.reporter.warn(overfitting_plot(history, since, f"epoch {best['epoch']}, which has the {by}"))
         guessed = guessing(history, self.plan.losses, self.steps, self._targets)

@@ -282,7 +282,7 @@ LINES = {
     "--dataset mnist --data-dir m": "write `--data 'mnist(\"m\")'`",
     "--data-path photos": "as in `--data 'imagefolder(\"photos\")'`",
     "--max_grad_norm 1.0": "write `--clip 1.0`",
-    "--patience 3": "leave it out",
+    "--early-stopping-patience 3": "write `--patience 3`",
     "--part critic": "the parts of a recipe take turns as the text says",
     "--recipes small": "did you mean `--recipe`?",
     "--label-smoothing 0.1": "cross_entropy(smoothing=0.1)",

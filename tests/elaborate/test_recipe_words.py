@@ -276,5 +276,5 @@ def test_values_that_are_written_as_other_things() -> None:
     assert said(["data digits", "schedule warmup(5) -> cosine"]) == ["write `schedule cosine(warmup=5)`"]
     assert said(["data digits", "schedule warmup(5) -> step(3)"]) == ["write `schedule step(every=3, warmup=5)`"]
     assert said(["metric logits, label -> accuracy"]) == ["write `metric (logits, label) -> accuracy`"]
-    told = said(["data digits", "early_stopping(patience=5)"])
-    assert told == said(["data digits", "early_stopping 5"])
+    assert said(["data digits", "early_stopping(patience=5)"]) == ["a row is a word and its value, as in `patience 5`"]
+    assert said(["data digits", "early_stopping 7"]) == ["write `patience 7`"]

@@ -25,12 +25,14 @@ from netdsl.codegen.onnx.sizes import RuntimeSizes
 from netdsl.codegen.onnx.weights import check_weights, initial, stored
 from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import TensorType
-from netdsl.graph import Net
+from netdsl.graph import Net, Part
+from netdsl.passes.optimize import AVERAGE, SEPARATOR
 from netdsl.passes.pipeline import training_step
 from netdsl.passes.step import NEXT, TrainingStep, part_of
+from netdsl.recipe import steering_of
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
 
-CONTRACT = "2"
+CONTRACT = "3"
 """The version of `docs/onnx-training.md` that a file follows."""
 
 
@@ -42,17 +44,19 @@ def onnx_step(
     cuda: bool = False,
     recipe: str | None = None,
     part: str | None = None,
+    epoch: int = 0,
 ) -> ModelProto:
     """The training step of a net's recipe as a checked model that can start by itself.
 
-    It is the recipe in force, unless `recipe` names another; of one that has parts it is the step of one `part`.
+    It is the recipe in force, unless `recipe` names another; of one that has parts it is the step of one `part`, and of
+    one that freezes rows in its first epochs that of an `epoch`, counted from 0.
     `weights` are given by state-dict key (the optimizer's state by `<key>:<slot>`, zero where it is left out), or
     drawn from `seed`. The graph runs everywhere; it is spelt to be fast on a CPU, or on CUDA with `cuda`.
     Raises `NetError` where something cannot be learned or said, `WeightsError` when `weights` do not fit, and
     `ModelTooLarge` above 2 GB (see `save_step`).
     """
     net = net if recipe is None else net.by(recipe)
-    draft = draft_step(training_step(net, part=None if part is None else part_of(net, part)), cuda=cuda)
+    draft = draft_step(training_step(net, part=_part(net, part), epoch=epoch), cuda=cuda)
     return complete(draft, step_source(net, draft, weights, seed))
 
 
@@ -66,11 +70,16 @@ def save_step(
     external: bool | None = None,
     recipe: str | None = None,
     part: str | None = None,
+    epoch: int = 0,
 ) -> Path:
     """Write `onnx_step(net, …)` to a file, and return its path; large weights beside it as `save_onnx` does."""
     net = net if recipe is None else net.by(recipe)
-    draft = draft_step(training_step(net, part=None if part is None else part_of(net, part)), cuda=cuda)
+    draft = draft_step(training_step(net, part=_part(net, part), epoch=epoch), cuda=cuda)
     return save(draft, step_source(net, draft, weights, seed), path, external)
+
+
+def _part(net: Net, name: str | None) -> Part | None:
+    return None if name is None else part_of(net, name)
 
 
 def draft_step(step: TrainingStep, sizes: Mapping[str, int] | None = None, *, cuda: bool = False) -> Draft:
@@ -144,6 +153,11 @@ def _contract(step: TrainingStep, ledger: Ledger) -> dict[str, str]:
     if step.part.name:
         parts = [part.name for part in step.net.recipe.parts]
         named |= {"netdsl.part": step.part.name, "netdsl.parts": json.dumps(parts)}
+    stages = steering_of(settings).stages
+    if len(stages) > 1:
+        named |= {"netdsl.epoch": str(step.epoch), "netdsl.epochs": json.dumps(stages)}
+    if settings.get("ema") is not None:
+        named |= {"netdsl.ema": repr(settings["ema"])}
     return {
         **named,
         "netdsl.kind": "training-step",
@@ -168,7 +182,9 @@ def step_source(net: Net, draft: Draft, weights: Mapping[str, Array] | None, see
         check_weights(weights, needed, [*own, *draft.weights], net.name)
 
     def source(key: str) -> Array:
-        weight = draft.weights[key]
+        weight, averaged = draft.weights[key], key.removesuffix(f"{SEPARATOR}{AVERAGE}")
+        if key not in given and averaged != key:
+            return source(averaged)
         return stored(given[key], key, weight) if key in given else initial(key, weight, seed)
 
     return source

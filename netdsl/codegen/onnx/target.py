@@ -32,15 +32,25 @@ def _save_step(net: Net, path: Path, options: Mapping[str, Any]) -> None:
     from netdsl.codegen.onnx.step import save_step
 
     with _weights(options["weights"]) as weights:
-        for part, file in _step_files(net, path).items():
+        for (part, epoch), file in _step_files(net, path).items():
             cuda = options["device"] == "cuda"
-            save_step(net, file, weights=weights, seed=options["seed"], cuda=cuda, part=part or None)
+            save_step(net, file, weights=weights, seed=options["seed"], cuda=cuda, part=part or None, epoch=epoch)
 
 
-def _step_files(net: Net, path: Path) -> dict[str, Path]:
-    """By part of the recipe: `gan.critic.onnx` and `gan.painter.onnx` for `gan.onnx`."""
-    parts = net.recipe.parts if net.recipe is not None else ()
-    return {p.name: path.with_name(f"{path.stem}.{p.name}{path.suffix}") for p in parts} or {"": path}
+def _step_files(net: Net, path: Path) -> dict[tuple[str, int], Path]:
+    """By part of the recipe and the epoch from which on it is: `gan.critic.onnx` and `gan.painter.onnx` for `gan.onnx`,
+    `net.onnx` and `net.after5.onnx` where rows are frozen in the first five epochs."""
+    from netdsl.recipe import steering_of
+
+    parts = [part.name for part in net.recipe.parts] if net.recipe is not None else []
+    stages = steering_of(net.recipe.settings).stages if net.recipe is not None else (0,)
+    ways = [(part, stage) for part in parts or [""] for stage in stages]
+    return {
+        (part, stage): path.with_name(
+            path.stem + f".{part}" * bool(part) + f".after{stage}" * bool(stage) + path.suffix
+        )
+        for part, stage in ways
+    }
 
 
 @contextmanager

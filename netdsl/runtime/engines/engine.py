@@ -24,12 +24,11 @@ class Engine(Protocol):
     def where(self) -> str:
         """The device, for the head of a run."""
 
-    @property
-    def trained(self) -> int:
-        """How many numbers are trained."""
-
     def begin(self, tensors: Mapping[str, Array], facts: Mapping[str, object], name: str) -> None:
         """Seed; take up the tensors of a checkpoint called `name`, if there are any."""
+
+    def turn_to(self, epoch: int) -> None:
+        """Train from now on what is trained in an epoch, counted from 0."""
 
     def batches(self, split: str, plan: Sequence[Array], flips: Array | None = None) -> Iterator[BatchFields]:
         """The planned batches in order."""
@@ -49,10 +48,13 @@ class Engine(Protocol):
         """
 
     def score(self, fed: Iterator[BatchFields], totals: RunningTotals) -> None:
-        """Add losses and counts of batches, computed as for inference."""
+        """Add losses and counts of batches, computed as for inference; with `ema` by the averages."""
 
     def weights(self) -> dict[str, Array]:
         """The weights by state-dict key."""
+
+    def averaged(self) -> dict[str, Array] | None:
+        """With `ema` the weights that score: averages, and buffers as they are."""
 
     def tensors(self) -> dict[str, Array]:
         """What this process adds to a checkpoint: `model/`, `optimizer/` and `random/<rank>/` tensors."""

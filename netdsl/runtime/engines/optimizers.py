@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import nn
 
+from netdsl.passes.manner import Manner, plain_decay
 from netdsl.recipe import optimizers as declared
 from netdsl.recipe.optimizers import Optimizer
 
@@ -19,24 +21,40 @@ CLASSES: dict[str, type[torch.optim.Optimizer]] = {
 }
 
 
+OWN = ("no_decay", "layer_decay", "weight_decay")
+"""Settings that say how the groups differ."""
+
+
 def make_optimizer(
-    optimizer: Optimizer, module: nn.Module, moves: frozenset[str] | None = None
+    optimizer: Optimizer,
+    module: nn.Module,
+    moves: frozenset[str] | None = None,
+    manners: Callable[[str, int], Manner] | None = None,
 ) -> torch.optim.Optimizer:
-    """The optimizer over a module's trained weights, or those with the keys that it moves; `no_decay` parts them."""
-    settings = {f.name: getattr(optimizer, f.name) for f in optimizer.settings() if f.name != "no_decay"}
+    """The optimizer over a module's trained weights, or those with the keys that it moves, in groups of one manner.
+
+    A group has its `speed`, what the learning rate is multiplied by for it.
+    """
+    settings = {f.name: getattr(optimizer, f.name) for f in optimizer.settings() if f.name not in OWN}
     if isinstance(optimizer, declared.Adam):
         settings["betas"] = (settings.pop("beta1"), settings.pop("beta2"))
-    return CLASSES[optimizer.name](groups(module, optimizer.no_decay, moves), **settings)
-
-
-def groups(module: nn.Module, no_decay: bool, moves: frozenset[str] | None = None) -> list[dict[str, Any]]:
-    """Parameters that are trained, in the order of the state dict; biases and normalisations apart if asked."""
     named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
-    trained = [p for name, p in named if moves is None or name in moves]
-    if not no_decay:
-        return [{"params": trained}]
-    flat = [p for p in trained if p.ndim < 2]
-    return [{"params": [p for p in trained if p.ndim >= 2]}, {"params": flat, "weight_decay": 0.0}]
+    trained = [(name, p) for name, p in named if moves is None or name in moves]
+    return CLASSES[optimizer.name](groups(optimizer, trained, manners), **settings)
+
+
+def groups(
+    optimizer: Optimizer,
+    trained: Iterable[tuple[str, nn.Parameter]],
+    manners: Callable[[str, int], Manner] | None = None,
+) -> list[dict[str, Any]]:
+    """Parameters by how they are moved, each in the order of the state dict."""
+    found: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in trained:
+        axes = parameter.ndim
+        manner = manners(name, axes) if manners else Manner(decay=plain_decay(optimizer, axes))
+        found.setdefault((manner.speed, manner.decay), []).append(parameter)
+    return [{"params": p, "weight_decay": decay, "speed": speed} for (speed, decay), p in found.items()]
 
 
 def parameter_names(module: nn.Module, optimizer: torch.optim.Optimizer) -> list[str]:

@@ -9,13 +9,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.graph import Net, Part
 from netdsl.passes.differentiate import nothing_learned
+from netdsl.passes.manner import Manners
 from netdsl.runtime.data.sets import BatchPart, Dataset, Feed
 from netdsl.runtime.engines import checkpoint
+from netdsl.runtime.engines.averages import average_of, follow, frozen_norms
 from netdsl.runtime.engines.device import make_accelerator
 from netdsl.runtime.engines.engine import BatchFields
 from netdsl.runtime.engines.optimizers import make_optimizer
@@ -47,16 +50,21 @@ class TorchEngine:
         self.net = net
         self.plan = plan
         self.scoring = Scoring(net, plan.losses, plan.metrics)
-        unused = bool({o.name for o in net.outputs} - self.scoring.reads) or bool(plan.parts)
+        changing = bool(plan.parts) or bool(plan.freeze)
+        unused = bool({o.name for o in net.outputs} - self.scoring.reads) or changing
         self.accelerator = make_accelerator(device, plan.precision, unused)
         self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
         self.inputs = [value.name for value in net.fed]
         place = self.accelerator.device
         self.module: nn.Module = build_module(net, plan.seed).to(place)
         self.scoring.to(place)
-        self.learned = [p for p in self.module.parameters() if p.requires_grad]
+        self.learned = {name: p for name, p in self.module.named_parameters() if p.requires_grad}
+        self.trainable = set(self.learned)
+        """The names of the weights that are trained in the epoch under way."""
+        self.kept: list[nn.Module] = []
+        """Normalisations that are frozen in it."""
+        self.average: AveragedModel | None = None
         self.turns = [self._turn(part) for part in plan.turns]
-        self.trained = sum(p.numel() for turn in self.turns for p in turn.moved)
         splits = [(n, dataset.splits[n]) for n in ("train", "validation")]
         self.feeds = {n: Feed(split, place, plan.workers, split_check(net, plan, n)) for n, split in splits}
 
@@ -67,7 +75,8 @@ class TorchEngine:
 
     def _turn(self, part: Part) -> Turn:
         scoring = Scoring(self.net, part.losses, part.metrics).to(self.accelerator.device)
-        return Turn(part, scoring, make_optimizer(part.optimizer, self.module, part.moves))
+        manners = Manners(self.net, part, self.plan.settings)
+        return Turn(part, scoring, make_optimizer(part.optimizer, self.module, part.moves, manners))
 
     def begin(self, tensors: Mapping[str, Array], facts: Mapping[str, object], name: str) -> None:
         torch.manual_seed(self.plan.seed + self.rank)
@@ -76,6 +85,15 @@ class TorchEngine:
         self.model, *steppers = self.accelerator.prepare(self.module, *(turn.optimizer for turn in self.turns))
         for turn, stepper in zip(self.turns, steppers, strict=True):
             turn.stepper = stepper
+        if self.plan.ema is not None:
+            self.average = average_of(self.module, under(tensors, "average/"))
+
+    def turn_to(self, epoch: int) -> None:
+        still = self.plan.steering.still(self.module.state_dict(), epoch)
+        self.trainable = {name for name in self.learned if name not in still}
+        self.kept = frozen_norms(self.module, still)
+        for name, parameter in self.learned.items():
+            parameter.requires_grad_(name in self.trainable)
 
     def _restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, object], name: str) -> None:
         checkpoint.load_weights(self.module, under(tensors, "model/"), name)
@@ -103,9 +121,14 @@ class TorchEngine:
         totals: RunningTotals,
     ) -> Tensor:
         self.model.train()
+        for norm in self.kept:
+            norm.eval()
         batches = [next(fed) for _ in group]
         turns = zip(self.turns, rates, strict=True)
-        return torch.stack([self._take(turn, batches, group, rate, totals) for turn, rate in turns]).sum()
+        loss = torch.stack([self._take(turn, batches, group, rate, totals) for turn, rate in turns]).sum()
+        if self.average is not None and not all(turn.stepper.step_was_skipped for turn in self.turns):
+            follow(self.average, self.module, self.plan.share(number))
+        return loss
 
     def _take(
         self,
@@ -117,17 +140,15 @@ class TorchEngine:
     ) -> Tensor:
         """One part's turn on the batches of a step; the loss of the last of them."""
         if turn.part.moves is not None:  # gradients of what others move are not worked out
-            for parameter in self.learned:
-                parameter.requires_grad_(False)
-            for parameter in turn.moved:
-                parameter.requires_grad_(True)
+            for name, parameter in self.learned.items():
+                parameter.requires_grad_(name in self.trainable and name in turn.part.moves)
         shares = self._shares(turn.scoring, batches, group)
         for fields, part, share in zip(batches, group, shares, strict=True):
             loss = self._backward(turn, fields, part, share, part is group[-1], totals)
         if turn.part.clip is not None:
             self.accelerator.clip_grad_norm_(turn.moved, turn.part.clip)
         for parameters in turn.optimizer.param_groups:
-            parameters["lr"] = rate
+            parameters["lr"] = rate * parameters["speed"]
         turn.stepper.step()
         turn.stepper.zero_grad()
         return loss
@@ -176,8 +197,8 @@ class TorchEngine:
 
     @torch.no_grad()
     def score(self, fed: Iterator[BatchFields], totals: RunningTotals) -> None:
-        self.model.eval()
-        plain = self.accelerator.unwrap_model(self.model)
+        plain = self.accelerator.unwrap_model(self.model) if self.average is None else self.average.module
+        plain.eval()
         for number, fields in enumerate(fed):
             with self.scoring.drawing(number):
                 values = self._forward(plain, fields, False)
@@ -189,10 +210,15 @@ class TorchEngine:
     def weights(self) -> dict[str, Array]:
         return checkpoint.arrays_of(self.module.state_dict())
 
+    def averaged(self) -> dict[str, Array] | None:
+        return None if self.average is None else checkpoint.arrays_of(self.average.module.state_dict())
+
     def tensors(self) -> dict[str, Array]:
         own = beneath(f"random/{self.rank}/", checkpoint.arrays_of(checkpoint.generator_tensors()))
         if self.rank == 0:
             own |= beneath("model/", self.weights())
+            averages = self.averaged() or {}
+            own |= beneath("average/", {n: v for n, v in averages.items() if n in self.learned})
             for turn in self.turns:
                 memory = checkpoint.optimizer_tensors(self.module, turn.optimizer)
                 own |= beneath("optimizer/", checkpoint.arrays_of(memory))

@@ -12,7 +12,20 @@ from netdsl.graph import Net, Part, Recipe, RecipeTerm
 from netdsl.ops.base import RuleError, read_setting
 from netdsl.ops.declared import Declared
 from netdsl.ops.fields import FieldError, spelled
-from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS, Data, Optimizer, Schedule, default_settings
+from netdsl.recipe import (
+    AIMS,
+    DATA,
+    OPTIMIZERS,
+    SCHEDULES,
+    SETTINGS,
+    Aim,
+    Data,
+    Optimizer,
+    Schedule,
+    Steering,
+    default_settings,
+    steering_of,
+)
 from netdsl.recipe.optimizers import Adam
 from netdsl.recipe.schedules import ConstantRate
 from netdsl.runtime.runs import kinds
@@ -37,8 +50,31 @@ class Plan:
     accumulate: int
     precision: str
     workers: int
+    patience: int | None
+    ema: float | None
+    freeze: tuple[Aim, ...]
+    rate: tuple[Aim, ...]
+    decay: tuple[Aim, ...]
     turns: list[Part]
     """What takes its turn on each batch: the parts of the recipe, or all of it as one."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Its plain settings."""
+        return {name: getattr(self, name) for name in SETTINGS}
+
+    @property
+    def steering(self) -> Steering:
+        """What it says of single weights."""
+        return steering_of(self.settings)
+
+    def share(self, number: int) -> float:
+        """With `ema`: which share of the averages becomes the new weights in a step of the run, counted from 0.
+
+        The averages follow quickly at first, as in timm's `ModelEmaV3` with `use_warmup`.
+        """
+        assert self.ema is not None
+        return 1 - min(self.ema, 1 - float((1 + number) ** (-2 / 3)))
 
     @property
     def parts(self) -> list[str]:
@@ -159,6 +195,14 @@ def written(declared: Declared) -> str:
     return f"{declared.name}({given})" if given else declared.name
 
 
+def setting_words(value: object) -> str:
+    """A plain setting as an author would write it."""
+    if isinstance(value, (list, tuple)):  # what is said of rows of the net
+        found = ", ".join(str(Aim(*aim)) for aim in value)
+        return f"({found})" if len(value) > 1 else found or "none"
+    return "none" if value is None else str(value)
+
+
 def restore(table: Mapping[str, type[Declared]], stored: Mapping[str, Any]) -> Any:
     """A declaration from its JSON; `RuleError` where it is none of the table's."""
     name = stored["name"]
@@ -182,6 +226,9 @@ def restore_safely(table: Mapping[str, type[Declared]], stored: Mapping[str, obj
         raise RunError(f"{name} is damaged: {error}") from None
 
 
+NEWER = frozenset({"patience", "ema", *AIMS})
+"""Settings that runs of earlier versions do not have."""
+
 _declared = kinds.fields(name=kinds.text)
 _part = kinds.fields(
     name=kinds.text,
@@ -198,14 +245,15 @@ recipe_kind = kinds.fields(
     metrics=kinds.listed(kinds.text),
     optimizer=_declared,
     schedule=_declared,
-    settings=kinds.fields(**dict.fromkeys(SETTINGS, kinds.anything)),
+    settings=kinds.fields(
+        dict.fromkeys(NEWER, kinds.anything), **dict.fromkeys(SETTINGS.keys() - NEWER, kinds.anything)
+    ),
 )
 """What `recipe_json` gives."""
 
 
 def recipe_json(plan: Plan) -> dict[str, Any]:
     """The whole recipe as JSON; losses and metrics by name, for their meaning is in the text."""
-    plain = {name: getattr(plan, name) for name in default_settings()}
     parts = {"parts": [_part_json(turn) for turn in plan.turns]} if plan.parts else {}
     return {
         "name": plan.name,
@@ -214,9 +262,14 @@ def recipe_json(plan: Plan) -> dict[str, Any]:
         "metrics": [t.name for t in plan.metrics],
         "optimizer": describe(plan.optimizer),
         "schedule": describe(plan.schedule),
-        "settings": plain,
+        "settings": {name: _plain(value) for name, value in plan.settings.items()},
         **parts,
     }
+
+
+def _plain(value: object) -> object:
+    """A setting as JSON has it: lists in place of tuples."""
+    return [list(aim) for aim in value] if isinstance(value, tuple) else value
 
 
 def _part_json(part: Part) -> dict[str, Any]:
@@ -243,7 +296,8 @@ def apply_recipe(net: Net, stored: Mapping[str, Any], name: str = "the recipe of
     if [part["name"] for part in kept] != [part.name for part in recipe.parts]:
         raise RunError(f"{name} is damaged: its parts are not those of the text")
     try:
-        recipe.settings = {key: read_setting(field, stored["settings"][key]) for key, field in SETTINGS.items()}
+        kept_settings = {**default_settings(), **stored["settings"]}
+        recipe.settings = {key: read_setting(field, kept_settings[key]) for key, field in SETTINGS.items()}
         for part, own in zip(recipe.parts, kept, strict=True):
             part.optimizer = restore_safely(OPTIMIZERS, own["optimizer"], name)
             part.schedule = restore_safely(SCHEDULES, own["schedule"], name)

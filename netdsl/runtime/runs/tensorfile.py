@@ -94,8 +94,9 @@ def listed(names: Sequence[str]) -> str:
 
 
 def largest(net: Net) -> int:
-    """More bytes than a run ever keeps of a net: weights in double precision, three memories of each, and a history."""
-    return 8 * 4 * sum(weight.elements for _, weight in net.weights()) + (64 << 20)
+    """More bytes than a run ever keeps of a net: weights in double precision, averages, three memories of each, and a
+    history."""
+    return 8 * 5 * sum(weight.elements for _, weight in net.weights()) + (64 << 20)
 
 
 def require_finite(arrays: Mapping[str, Array], path: Path | str) -> None:

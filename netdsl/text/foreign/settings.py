@@ -63,7 +63,9 @@ RENAMED: dict[str, str] = {
     "weight_decay": "wd",
     "momentum": "mom",
     "alpha": "rho smoothing_constant",
-    "every": "step_size stepsize",
+    "every": "step_size stepsize T_0",
+    "growth": "T_mult",
+    "rise": "pct_start",
     "warmup": "warmup_epochs",
     "power": "degree",
     "floor": "alpha end_factor min_lr_ratio min_lr_rate",
@@ -206,6 +208,7 @@ ROWS: tuple[ForeignRow, ...] = (
     ForeignRow("precision fp16", "amp use_amp mixed_precision autocast fp16 half"),
     ForeignRow("precision bf16", "bf16 bfloat16"),
     ForeignRow("seed 1", "random_seed manual_seed random_state seed_everything"),
+    ForeignRow("patience 5", "early_stopping early_stop earlystopping early_stopping_patience stop_patience"),
     ForeignRow("workers 2", "num_workers n_workers dataloader_num_workers workers_per_gpu"),
 )
 
@@ -226,6 +229,7 @@ PARTS: dict[str, str] = {
 
 WARM = "`warmup=` of the schedule says for how many epochs the rate climbs, as in `schedule cosine(warmup=3)`"
 LEAST = "`floor=` of the schedule says to which share of it the rate falls, as in `schedule cosine(floor=0.01)`"
+RESTARTS = "`every=` of `cosine` counts the epochs to its first restart, as in `schedule cosine(every=10, growth=2)`"
 SELF = "leave the row out: "
 NO_ROWS: dict[str, str] = {
     "a training is as long as its `epochs`, each of which is every training sample once": "max_iter max_iters "
@@ -241,9 +245,9 @@ NO_ROWS: dict[str, str] = {
     SELF + "the command says where it computes, as in `netdsl train FILE --device cuda`": "device gpu gpus cuda "
     "devices accelerator use_gpu num_gpus solver_mode",
     SELF + "training draws a new order every epoch by itself": "shuffle shuffling random_order",
-    SELF + "a run keeps its checkpoint and the weights of its best epoch by itself": "early_stopping early_stop "
-    "earlystopping patience checkpoint checkpoints save save_best save_dir callbacks callback snapshot save_steps "
-    "save_freq save_every save_interval checkpoint_interval checkpoint_hist save_strategy save_model",
+    SELF + "a run keeps its checkpoint and the weights of its best epoch by itself": "checkpoint checkpoints save "
+    "save_best save_dir callbacks callback snapshot save_steps save_freq save_every save_interval checkpoint_interval "
+    "checkpoint_hist save_strategy save_model",
     SELF + "a run keeps its metrics, a line an epoch, and curves in its folder by itself": "log logger log_every "
     "logging tensorboard wandb print_every display verbose print_freq log_interval log_freq logging_steps report_to "
     "log_wandb log_every_n_steps eval_steps eval_interval test_interval eval_every check_val_every_n_epoch",
@@ -271,8 +275,7 @@ SAID: dict[str, dict[str, str]] = {
         LEAST: "min_lr lr_min eta_min end_learning_rate final_lr",
         "a schedule lasts as long as the training, whose length is the row `epochs`: leave `{}` out": "T_max "
         "t_initial total_iters total_steps max_epochs epochs num_epochs steps num_training_steps max_iters max_steps",
-        "a rate falls once, over the whole training: leave `{}` out": "T_0 T_mult t_mul m_mul cycle restarts "
-        "num_cycles cycle_limit",
+        RESTARTS: "t_mul m_mul cycle restarts num_cycles cycle_limit",
         "a schedule counts epochs, not steps: leave `{}` out": "decay_steps",
         "`every=` counts epochs": "milestones step_epochs",
         "nothing of it is needed: leave `{}` out": "last_epoch verbose optimizer staircase",
@@ -359,6 +362,8 @@ DECLARED: dict[str, str] = {
     "step": "StepLR StepDecay step_decay",
     "polynomial": "poly PolynomialLR PolynomialDecay get_polynomial_decay_schedule_with_warmup",
     "linear": "linear_decay get_linear_schedule_with_warmup linear_with_warmup WarmupLinear",
+    "onecycle": "OneCycleLR one_cycle super_convergence",
+    "plateau": "ReduceLROnPlateau reduce_on_plateau reduce_lr_on_plateau",
     "constant": "fixed none get_constant_schedule constant_with_warmup get_constant_schedule_with_warmup",
     "imagefolder": "ImageFolder folder images image_folder imagenet image_dataset_from_directory directory",
     "cifar10": "cifar CIFAR_10",
@@ -370,7 +375,7 @@ DECLARED: dict[str, str] = {
 
 UNDECLARED: dict[str, str] = {
     "optimizer": "nadam radam adadelta adamax lamb lars lion lbfgs ftrl adafactor shampoo sparse_adam asgd rprop muon",
-    "schedule": "plateau ReduceLROnPlateau onecycle OneCycleLR multistep MultiStepLR piecewise_constant exponential "
+    "schedule": "multistep MultiStepLR piecewise_constant exponential "
     "ExponentialLR exponential_decay inverse_sqrt noam cyclic CyclicLR CosineAnnealingWarmRestarts sgdr lambda_lr",
     "data": "cifar100 svhn coco voc ade20k cityscapes csv hdf5 tfrecord webdataset parquet lmdb celeba kmnist emnist "
     "stl10 usps wikitext imdb librispeech",

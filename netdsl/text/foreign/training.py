@@ -13,6 +13,8 @@ TORCH: dict[str, str] = {
     "cosine": "T_max eta_min last_epoch",
     "polynomial": "total_iters power last_epoch",
     "linear": "start_factor end_factor total_iters",
+    "plateau": "mode factor patience threshold threshold_mode cooldown min_lr eps",
+    "onecycle": "max_lr total_steps epochs steps_per_epoch pct_start anneal_strategy",
     "mnist": "root train transform target_transform download",
     "cifar10": "root train transform target_transform download",
     "imagefolder": "root transform target_transform loader",

@@ -194,6 +194,11 @@ RECIPE_ROWS = frozenset(
         "accumulate",
         "precision",
         "workers",
+        "patience",
+        "ema",
+        "freeze",
+        "rate",
+        "decay",
         "loss",
         "metric",
     )
