@@ -33,6 +33,7 @@ from netdsl.runtime.runs.tensorfile import learned, load_facts
 from netdsl.runtime.scoring.ranges import Ranges
 from netdsl.runtime.sessions.opening import open_net, open_quietly, run_once
 from netdsl.runtime.sessions.session import Session
+from netdsl.text.diagnostics import NetError
 
 Compute = Callable[[dict[str, Array], int], dict[str, Array]]
 """`(fields, seed) -> outputs`: what the net draws follows from the seed."""
@@ -140,7 +141,6 @@ class Stream:
     def __init__(self, model: Model, data: Data | None, split: str, top: int, seed: int) -> None:
         self.model, self.data, self.split, self.top, self.seed = model, data, split, top, seed
         self.known = _known(model) if data is not None else {}
-        self.used = data_of(model.net, data, self.known) if data is not None or not model.bare else None
         self.states: dict[str, Array] = {}
         """What is kept, `[1, …]` by name; nothing before the first step."""
 
@@ -152,17 +152,29 @@ class Stream:
         """What the net says of the next sample: as `predict` takes one, or an array for each input by name."""
         model, net = self.model, self.model.net
         if isinstance(sample, Mapping):
-            found, name = Sample(arrays_given(net, sample)), "the arrays"
+            used, found, name = None, Sample(arrays_given(net, sample)), "the arrays"
         else:
-            found, name = read_sample(model, sample, self.used, self.split), str(sample)
+            used, name = self._used(sample), str(sample)
+            found = read_sample(model, sample, used, self.split)
         fields = {**found.fields, **self._kept(found.fields, name)}
         Ranges(inference_graph(net), (), sizes_of(net, found.fields)).check(fields)
         given = model.compute(fields, self.seed)
         self.states = {s.name: given.pop(s.output) for s in net.states}
         outputs = {name: value[0] for name, value in given.items()}
-        names = found.classes or _class_names(model, self.data, self.used)
+        names = found.classes or _class_names(model, self.data, used)
         notes = (*model.notes, *departures(self.data, self.known), *found.notes)
         return Prediction(outputs, _guesses(next(iter(outputs.values())), names, self.top), found.truth, notes)
+
+    def _used(self, sample: str | int) -> Data | None:
+        """The data that samples are made by; an array is taken as it is, where that of the run fits no more."""
+        if self.data is None and self.model.bare:
+            return None
+        try:
+            return data_of(self.model.net, self.data, self.known)
+        except (RunError, NetError):
+            if self.data is None and str(sample).endswith(".npy"):
+                return None
+            raise
 
     def _kept(self, fields: Mapping[str, Array], sample: str) -> dict[str, Array]:
         """The states that a sample meets, which have the sizes that it asks for."""

@@ -25,7 +25,7 @@ from netdsl.runtime.scoring.onnx import evaluate_run
 from netdsl.runtime.scoring.pytorch import build_module
 from netdsl.runtime.streaming import in_order, together
 from netdsl.runtime.train import train
-from netdsl.surface import load_text
+from netdsl.surface import load, load_text
 
 torch.set_num_threads(1)
 
@@ -256,3 +256,50 @@ def test_pictures_go_step_by_step(run: Path, tmp_path: Path) -> None:
     steps = stream(run)
     counts = [int(steps.step(sample).outputs["count"]) for sample in in_order([str(tmp_path)])]
     assert counts == [1, 2]
+
+
+WORDS = """
+net Whole(vocab = 9) {
+  input tokens int[T = 4]
+  embed: embedding(vocab, 5)
+  output logits: embed -> linear(vocab)
+}
+
+net Step(vocab = 9) {
+  input char int[]
+  state seen int[] = 0
+  embed: embedding(vocab, 5)
+  next seen: seen + 1
+  output logits: embed -> linear(vocab)
+  output count: seen -> identity
+}
+
+train Whole {
+  data text("words.txt", length=4)
+  loss (logits, label) -> cross_entropy
+  epochs 1
+  workers 0
+}
+"""
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+def test_arrays_need_no_data(tmp_path: Path, engine: str) -> None:
+    """A letter at a time, where the data of the run gives whole texts."""
+    (tmp_path / "words.txt").write_text("abcdefghi" * 20)
+    (tmp_path / "words.net").write_text(WORDS)
+    train(load(tmp_path / "words.net"), tmp_path / "run", quiet=True, engine=engine)
+    steps = stream(tmp_path / "run", net="Step", engine=engine)
+    counts = [int(steps.step({"char": char}).outputs["count"]) for char in (3, np.int64(4), np.array(5))]
+    assert counts == [1, 2, 3]
+    np.save(tmp_path / "char.npy", np.array(3))
+    again = stream(tmp_path / "run", net="Step", engine=engine)
+    first, second = again.step(str(tmp_path / "char.npy")), again.step(str(tmp_path / "char.npy"))
+    assert (int(first.outputs["count"]), int(second.outputs["count"])) == (1, 2)
+    for wrong, says in (({"x": 1}, "takes char, not x"), ({"char": 0.5}, "float64"), ({"char": [1, 2]}, r"\[2\]")):
+        with pytest.raises(RunError, match=says):
+            again.step(wrong)
+    with pytest.raises(RunError, match="takes 0 to 8"):
+        again.step({"char": 9})
+    with pytest.raises(RunError, match="a row of characters"):
+        again.step(0)
