@@ -53,6 +53,10 @@ TEXTS = """
   loss      (logits, label) -> cross_entropy
   metric    (logits, label) -> accuracy
 """
+ONE = """
+  loss      (logits, label) -> cross_entropy
+  metric    (logits, label) -> accuracy
+"""
 HINGE = """
   data      imagefolder("nowhere")
   loss      (score, label) -> hinge
@@ -129,7 +133,8 @@ QUICK: dict[str, dict[str, Any]] = {
         "optimizer": ADAMW,
         "data": 'text("nowhere")',
     },
-    "CharRNN": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": ADAM},
+    "CharRNN": {"sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": ADAM, "data": 'text("nowhere")'},
+    "CharStep": {"recipe": ONE, "settings": {"hidden": "16"}, "optimizer": ADAM},
     "CharRNNFused": {"recipe": TEXTS, "sizes": {"T": 9}, "settings": {"hidden": "16"}, "optimizer": MOMENTUM},
     "Hello": {"recipe": TEXTS, "sizes": {"T": 4}, "optimizer": "adagrad(lr=0.1)"},
     "CharVanilla": {"recipe": TEXTS, "sizes": {"T": 7}, "settings": {"hidden": "12"}, "optimizer": "adagrad(lr=0.05)"},

@@ -152,6 +152,7 @@ KNOWN = [
     Known("ddpm", "DDPMSample", 35_746_307, 6_221_856_768_000, "a thousand of these"),
     Known("ddpm", "DDPMDigits", 252_545, 5_797_888, "built of the same"),
     Known("ddpm", "DDPMDigitsSample", 252_545, 579_788_800, "a hundred of these"),
+    Known("char_rnn", "CharStep", 112_992, 106_496, "CharRNN, one step"),
     Known("char_rnn", "Hello", 33, 33, "formula: the slides' toy, one step", (), (("T", 1),)),
     char("CharVanilla", 128, 1, 33_345),
     char("CharVanilla", 128, 2, 66_369),

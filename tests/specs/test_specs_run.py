@@ -82,6 +82,7 @@ SMALL = [
     Small("unet", "UNetSameBN", (("width", 4), ("classes", 3)), PADDED),
     Small("char_rnn", "CharRNN", HIDDEN, STEPS),
     Small("char_rnn", "CharRNNFused", HIDDEN, STEPS),
+    Small("char_rnn", "CharStep", HIDDEN),
     Small("char_rnn", "Hello", (), STEPS),
     Small("char_rnn", "CharVanilla", (*HIDDEN, ("layers", 2)), STEPS),
     Small("char_rnn", "CharGRU", (*HIDDEN, ("layers", 2)), STEPS),
@@ -452,6 +453,18 @@ def test_torch_export_keeps_batch_and_sizes_free(case: Small) -> None:
     for sizes in images((64, 48), (128, 96)):
         others = samples(net, sizes, batch=3)
         close(program.module()(*others), module(*others), 1e-5)
+
+
+def test_a_character_at_a_time_is_the_whole_text() -> None:
+    """With the weights of the net that was trained on whole texts, by key."""
+    whole, step = (build(load("char_rnn", name, **dict(HIDDEN))) for name in ("CharRNN", "CharStep"))
+    step.load_state_dict(whole.state_dict())
+    tokens = torch.randint(0, 11, (2, 6))
+    wanted, h = whole(tokens), None
+    for place, char in enumerate(tokens.unbind(1)):
+        found = step(char, h)
+        h = found["h_next"]
+        close(found["logits"], wanted[:, place], 1e-5)
 
 
 @pytest.mark.parametrize(
