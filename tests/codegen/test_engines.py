@@ -236,8 +236,8 @@ def agree(ours: Array, wanted: Array, rounded: Array, what: str, least: float = 
 
 
 def outputs(net: Net, module: torch.nn.Module, fields: dict[str, Array]) -> dict[str, torch.Tensor]:
-    """By name, auxiliary ones in training alone."""
-    result = module(*(torch.from_numpy(fields[v.name]) for v in net.inputs))
+    """By name, auxiliary ones in training alone; of a net whose states are left out those of its first call."""
+    result = module(*(torch.from_numpy(fields[v.name]) for v in net.inputs if v.name in fields))
     return named(result, output_names(net, module.training))
 
 
@@ -290,11 +290,12 @@ def stepped(net: Net, module: torch.nn.Module, fields: dict[str, Array]) -> dict
 
 def step(case: Case, fields: dict[str, Array], sizes: dict[str, int]) -> None:
     """One step of plain gradient descent on squared errors of every real output."""
-    real = [o for o in case.load().outputs if o.value.type.dtype is DType.FLOAT]
+    real = [o for o in case.load().answers if o.value.type.dtype is DType.FLOAT]
     rows = "".join(f"  loss l_{o.name}: ({o.name}, t_{o.name}) -> mse\n" for o in real)
     net = case.load(f"train {case.load().name} {{\n{rows}  optimizer sgd(lr={RATE})\n}}\n")
     rng = np.random.default_rng(2)
     batch = len(next(iter(fields.values())))
+    fields = {v.name: fields[v.name] for v in net.fed}
     targets = {f"t_{o.name}": rng.normal(size=(batch, *map(int, o.value.type.at(sizes).shape))) for o in real}
     fields = {**fields, **{k: v.astype(np.float32) for k, v in targets.items()}}
     before = state_of(begun(net))

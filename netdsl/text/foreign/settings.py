@@ -117,8 +117,9 @@ LEFT_OUT: tuple[LeftOut, ...] = (
     LeftOut("running averages are always kept", "track_running_stats"),
     LeftOut(
         "every step of a sequence comes out, `last` takes the last",
-        "return_sequences return_state stateful return_last",
+        "return_sequences return_state return_last",
     ),
+    LeftOut("what goes from call to call is a `state` row of the net", "stateful"),
     LeftOut(
         "a `train` section says how weights decay",
         "kernel_regularizer bias_regularizer weight_decay activity_regularizer",
