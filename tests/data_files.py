@@ -13,9 +13,16 @@ from PIL import Image
 
 from netdsl.recipe import DATA
 from netdsl.runtime.data.imagefile import ORIENTATION
-from netdsl.runtime.datasets import digits, shapes
+from netdsl.runtime.datasets import digits, imagefolder, shapes
+from netdsl.runtime.pictures import Picture
 
 Files = list[Path]
+
+
+def decode(path: Path, picture: Picture) -> Any:
+    """An image file as an image folder gives it."""
+    samples = imagefolder.Decoder([(path, 0)], "image", picture)
+    return samples.ready(samples.stored(0))["image"]
 
 
 def write_idx(path: Path, array: Any) -> None:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from netdsl.graph import Net
 
 ROWS = (
-    "data", "optimizer", "schedule", "epochs", "batch", "seed", "clip", "accumulate", "precision", "workers",
-    "patience", "ema", "freeze", "rate", "decay",
+    "data", "augment", "optimizer", "schedule", "epochs", "batch", "seed", "clip", "accumulate", "precision",
+    "workers", "patience", "ema", "freeze", "rate", "decay",
 )  # fmt: skip
 
 

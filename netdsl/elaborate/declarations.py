@@ -33,7 +33,7 @@ def declared_row(
     else:
         from netdsl.elaborate.recipe_words import row_of  # late: right texts need none
 
-        known = [*tables, *TERMS, *SETTINGS]
+        known = ["data", "augment", "optimizer", "schedule", *TERMS, *SETTINGS]
         help = (
             row_of(site, rows, row, output)
             or did_you_mean(keyword, known)

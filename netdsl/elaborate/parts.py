@@ -19,7 +19,18 @@ from netdsl.text.foreign.values import named_here, several_here
 
 USUAL = {"optimizer": "adam", "schedule": "constant"}
 """What a recipe has without such a row."""
-EXAMPLES = {"lr": "0.1", "momentum": "0.9", "every": "10", "folder": '"folder"', "file": '"text.txt"'}
+EXAMPLES = {
+    "lr": "0.1",
+    "momentum": "0.9",
+    "every": "10",
+    "low": "0.5",
+    "high": "2",
+    "size": "224",
+    "degrees": "10",
+    "part": "0.1",
+    "folder": '"folder"',
+    "file": '"text.txt"',
+}
 """Settings that must be given, in an example."""
 
 
@@ -97,9 +108,9 @@ def _named(what: str, present: str | None) -> str:
 
 def tables() -> dict[str, Mapping[str, type[Declared]]]:
     """What rows may name, by their word."""
-    from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES
+    from netdsl.recipe import AUGMENT, DATA, OPTIMIZERS, SCHEDULES
 
-    return {"data": DATA, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+    return {"data": DATA, "augment": AUGMENT, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
 
 
 # ---------------------------------------------------------------- settings that are called otherwise

@@ -8,6 +8,7 @@ from typing import Any
 
 import netdsl.elaborate.aims as aims
 import netdsl.elaborate.turns as turns
+import netdsl.elaborate.varying as varying
 from netdsl.elaborate.context import Site, site_of
 from netdsl.elaborate.declarations import declaration, declared_row, fill_defaults
 from netdsl.elaborate.files import Module
@@ -81,6 +82,8 @@ def _resolve(
         with suppress(Failed):  # one bad row does not silence the others
             if row.keyword.id in aims.EXAMPLES:
                 aims.aims_row(site, recipe, row, turns.movable_of(net, broken))
+            elif row.keyword.id == "augment":
+                recipe.augment = varying.stages(site, row)
             else:
                 declared_row(site, recipe, row, declared, turns.scored(net))
     damaged = site.library.damaged_within(section.span)
@@ -89,6 +92,8 @@ def _resolve(
     if fields is not None:
         turns.measure(site, net, recipe, fields, rows)
     turns.resolve(site, section, net, recipe, fields, broken)
+    if fields is not None:
+        _check_varied(site, net, recipe, declared)
     if fields is not None and recipe.data is not None:
         place = next((r.value.span for r in declared if r.keyword.id == "data"), None)
         check_classes(site, net, recipe, place)
@@ -116,6 +121,13 @@ def _require_measure(
         message = "nothing says how good an epoch is: what one part loses the other may win"
         help = "add a `metric` on what comes out at inference, which then says it"
         site.errors.report("missing-metric", message, row.value.span, help=help)
+
+
+def _check_varied(site: Site, net: Net, recipe: Recipe, rows: Sequence[syntax.RecipeRow]) -> None:
+    for row in rows:
+        if row.keyword.id == "augment":
+            with suppress(Failed):
+                varying.check(site, net, recipe, row)
 
 
 def _row(keyword: str, expr: syntax.Expr) -> syntax.RecipeRow:

@@ -125,7 +125,7 @@ def _unknown(word: str) -> bool:
     """Whether a word begins no row of a recipe, here or elsewhere."""
     from netdsl.recipe import SETTINGS
 
-    return word not in (*WORDS, "data", *SETTINGS)
+    return word not in (*WORDS, "data", "augment", *SETTINGS)
 
 
 def _declared(
@@ -312,6 +312,9 @@ def check_repeats(site: Site, rows: Sequence[syntax.RecipeRow], several: Collect
         if keyword in first and keyword not in several:
             label = Label(first[keyword].keyword.span, "first here")
             help = "several stand in brackets: `moves (stem, head)`" if keyword == MOVES else None
+            if keyword == "augment":
+                both = f"{first[keyword].value.span.text} -> {row.value.span.text}"
+                help = f"stages follow one another in one row: `augment {both}`"
             site.errors.report("repeated-setting", f"`{keyword}` is given twice", row.keyword.span, label, help=help)
         first.setdefault(keyword, row)
 

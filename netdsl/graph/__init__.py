@@ -22,7 +22,7 @@ from netdsl.text.source import Span
 from netdsl.text.written import Written
 
 if TYPE_CHECKING:
-    from netdsl.recipe import Data, Optimizer, Schedule
+    from netdsl.recipe import Augmentation, Data, Optimizer, Schedule
 
 
 @entity
@@ -301,6 +301,8 @@ class Recipe:
     name: str = ""
     """`small` of `train small of LeNet`; nothing of the one without a name."""
     data: Data | None = None
+    augment: tuple[Augmentation, ...] = ()
+    """How pictures are varied in training, in order."""
     losses: list[RecipeTerm] = anew(factory=list)
     metrics: list[RecipeTerm] = anew(factory=list)
     optimizer: Optimizer | None = None

@@ -1,6 +1,6 @@
 """Whether what losses and metrics read can tell apart the classes of a data set."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from netdsl.base.record import record
@@ -96,3 +96,22 @@ def _readers(graph: Graph, label: Value) -> Iterator[Node]:
                     yield from _readers(node.op.body, inner)
         elif isinstance(node.op, SCORED + BINARY) and node.op.label is label:
             yield node
+
+
+def readers(graph: Graph, value: Value) -> Iterator[Node]:
+    """The nodes that read a value, inside blocks instead of these."""
+    for node in graph.nodes:
+        if isinstance(node.op, Block):
+            for inner, outer in zip(node.op.body.inputs, node.inputs, strict=False):
+                if outer is value:
+                    yield from readers(node.op.body, inner)
+        elif value in node.inputs:
+            yield node
+
+
+def mask_readers(graphs: Iterable[Graph], field: str) -> Iterator[tuple[Node, int | None]]:
+    """What reads a field in losses and metrics, with the number that it ignores; None where it counts all."""
+    for graph in graphs:
+        for value in graph.inputs:
+            for node in readers(graph, value) if value.name == field else ():
+                yield node, getattr(node.op, "ignore", None)

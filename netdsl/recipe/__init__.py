@@ -1,8 +1,9 @@
-"""What a `train` section may name: data sets, optimizers, schedules and plain settings. Declarations only.
+"""What a `train` section may name: data sets, stages that vary pictures, optimizers, schedules and plain settings.
 
-They are read by the same kinds as the settings of operations; `netdsl.runtime` carries them out.
+Declarations only. They are read by the same kinds as the settings of operations; `netdsl.runtime` carries them out.
 """
 
+from netdsl.recipe.augment import AUGMENT, Augmentation
 from netdsl.recipe.data import DATA, Data
 from netdsl.recipe.optimizers import OPTIMIZERS, Optimizer
 from netdsl.recipe.options import AIMS, SETTINGS, default_settings
@@ -11,11 +12,13 @@ from netdsl.recipe.steering import Aim, Steering, steering_of
 
 __all__ = [
     "AIMS",
+    "AUGMENT",
     "DATA",
     "OPTIMIZERS",
     "SCHEDULES",
     "SETTINGS",
     "Aim",
+    "Augmentation",
     "Data",
     "Optimizer",
     "Schedule",

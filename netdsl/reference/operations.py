@@ -15,6 +15,7 @@ from netdsl.ops import REGISTRY
 from netdsl.ops.base import Op
 from netdsl.ops.declared import Declared, Field
 from netdsl.program import load_text
+from netdsl.reference.words import AUGMENT as STAGES
 from netdsl.reference.words import CONVENTION, FAMILIES, INITIALISERS, OF_DATA, OWN, RECIPE, ROWS, SETTINGS
 from netdsl.stdlib import STDLIB
 from netdsl.text import syntax
@@ -262,23 +263,26 @@ def _definition_call(definition: syntax.Definition) -> str:
 
 
 def _recipes() -> list[str]:
-    from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, Optimizer, Schedule
+    from netdsl.recipe import AUGMENT, DATA, OPTIMIZERS, SCHEDULES, Augmentation, Optimizer, Schedule
     from netdsl.recipe import SETTINGS as VALUES
     from netdsl.recipe.data.images import Images
 
     return [
         "## Recipes", "", "What the rows of a `train` section may say.", "",
-        *_declared("Data", Images, DATA), *_declared("Optimizers", Optimizer, OPTIMIZERS),
+        *_declared("Data", Images, DATA), *_declared("Augmentation", Augmentation, AUGMENT, STAGES),
+        *_declared("Optimizers", Optimizer, OPTIMIZERS),
         *_declared("Schedules", Schedule, SCHEDULES), "### Values", "", *table(VALUES.values(), ROWS),
     ]  # fmt: skip
 
 
-def _declared(title: str, base: type[Declared], items: Mapping[str, type[Declared]]) -> list[str]:
-    """A section on data sets, optimizers or schedules, headed by what they have in common."""
+def _declared(
+    title: str, base: type[Declared], items: Mapping[str, type[Declared]], explained: Mapping[str, str] = RECIPE
+) -> list[str]:
+    """A section on one kind of declarations, headed by what they have in common."""
     lines = [f"### {title}", "", *paragraphs(base), ""]
     tables: dict[str, str] = {}
     for item in items.values():
-        own = table(item.settings(), {**RECIPE, **OF_DATA.get(item.name, {})})
+        own = table(item.settings(), {**explained, **OF_DATA.get(item.name, {})})
         first = tables.setdefault("\n".join(own), item.name)
         lines += [
             f"#### {item.name}",

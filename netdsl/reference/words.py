@@ -143,7 +143,6 @@ RECIPE: dict[str, str] = {
     "figures": "the most that an image has",
     "file": "the file to read",
     "fit": "`crop` scales the shorter side and cuts, `stretch` does not keep proportions",
-    "flip": "whether half of the training images are mirrored",
     "floor": "the share of the learning rate to end at",
     "folder": "the folder that holds the files",
     "ignore": "the label of pixels that do not count; `none` where all do",
@@ -188,6 +187,32 @@ OF_DATA: dict[str, dict[str, str]] = {
     "masks": {"classes": "how many classes there are, or their names by number"},
 }
 """What a setting is in one data set, where its name means something else in others."""
+
+AUGMENT: dict[str, str] = {
+    "alpha": "how often the two are about equal: small numbers leave most samples nearly alone",
+    "amount": "of brightness, contrast and saturation each",
+    "area": "the least share of the picture",
+    "aspect": "how far the sides change against one another",
+    "axis": "`horizontal`, left for right, or `vertical`",
+    "brightness": "`none` is `amount`",
+    "contrast": "`none` is `amount`",
+    "count": "how many changes one after the other",
+    "degrees": "the largest angle",
+    "fill": "the grey where nothing is, from 0 to 1",
+    "high": "the largest factor, or standard deviation",
+    "hue": "the largest part of the circle of colours",
+    "least": "the smallest share of the picture",
+    "low": "the smallest factor, or standard deviation",
+    "most": "the largest share of the picture",
+    "pad": "pixels put around the picture before",
+    "part": "the largest part of a side",
+    "saturation": "`none` is `amount`",
+    "share": "how many samples are changed",
+    "size": "height and width; `none` are those of the input",
+    "std": "the standard deviation of what is added to each number",
+    "strength": "from 0 to 30",
+}
+"""What each setting of a stage of `augment` is, by its name."""
 
 ROWS: dict[str, str] = {
     "epochs": "how often the training split is gone through",

@@ -33,21 +33,38 @@ class Picture:
     stored: tuple[int, int, int] | None = None
     """The channels, height and width of every sample of the set; None where each picture has its own."""
 
-    def inputs(self, planes: Array, white: float = 255.0, flips: Array | None = None) -> Array:
-        """`[N, c, h, w]` as stored, from 0 to `white`, to float32 `[N, *shape]`, mirrored where `flips` says so.
+    def inputs(self, planes: Array, white: float = 255.0) -> Array:
+        """`[N, c, h, w]` as stored, from 0 to `white`, to float32 `[N, *shape]`.
 
         A set whose samples are all of one size is interpolated between pixel centres; a picture of another size is
         made like its samples first. Pictures that have their own size are scaled as Pillow scales.
         """
+        planes, white = unified(planes, white)
         if self.stored is None:
             planes = scaled(planes, self.height, self.width, self.fit)
         elif planes.shape[1:] != self.stored:
             planes = in_channels(scaled(planes, *self.stored[1:], self.fit), self.stored[0])
         images = in_channels(planes, self.channels).astype(np.float32) / np.float32(white)
-        images = resize(images, self.height, self.width)
-        if flips is not None:
-            images[flips] = images[flips][..., ::-1]
-        return self.finish(images)
+        return self.finish(resize(images, self.height, self.width))
+
+    def input(self, planes: Array) -> Array:
+        """One picture `[c, h, w]`, bytes or floats from 0 to 1, as `inputs` makes it."""
+        found: Array = self.inputs(planes[None], 255.0 if planes.dtype == np.uint8 else 1.0)[0]
+        return found
+
+    def fitted(self, planes: Array) -> Array:
+        """One picture `[c, h, w]` at the height and width of the input."""
+        made: Array = scaled(planes[None], self.height, self.width, self.fit)[0]
+        return made
+
+    def mask(self, mask: Array) -> Array:
+        """`[h, w]` with the part and the size that a picture of its size comes to, by the nearest pixel."""
+        high, wide = mask.shape
+        if (high, wide) == (self.height, self.width):
+            return mask
+        _, height, width = self.stored or (0, self.height, self.width)
+        box = fitting(wide, high, width, height, self.fit)
+        return nearest(mask, self.height, self.width, box)
 
     @property
     def normalises(self) -> bool:
@@ -103,39 +120,54 @@ def in_channels(images: Array, channels: int) -> Array:
     return np.repeat(images[:, :1], channels, axis=1)
 
 
+def unified(planes: Array, white: float) -> tuple[Array, float]:
+    """Pictures as bytes up to 255, or as floats up to 1."""
+    if planes.dtype == np.uint8 and white == 255:
+        return planes, white
+    return planes.astype(np.float32) / np.float32(white), 1.0
+
+
 def scaled(images: Array, height: int, width: int, fit: str) -> Array:
     """As Pillow does it: bilinear, with antialiasing when it shrinks; 8 bits stay 8 bits. `[N, c, h, w]`."""
     high, wide = images.shape[2:]
     if (high, wide) == (height, width):
         return images
-    box = _box(wide, high, width, height) if fit == "crop" else (0.0, 0.0, float(wide), float(high))
-    return np.stack([_resized(planes, (width, height), box) for planes in images])
+    box = fitting(wide, high, width, height, fit)
+    return np.stack([resized(planes, (width, height), box) for planes in images])
 
 
-def _resized(planes: Array, size: tuple[int, int], box: tuple[float, float, float, float]) -> Array:
-    """A part of `[c, h, w]` at another size: three planes of bytes at once, others one by one."""
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom, in pixels."""
+
+
+def resized(planes: Array, size: tuple[int, int], box: Box) -> Array:
+    """A part of `[c, h, w]` at another width and height: three planes of bytes at once, others one by one."""
     from PIL import Image
 
     if len(planes) == 3 and planes.dtype == np.uint8:
-        colours = Image.fromarray(planes.transpose(1, 2, 0))
+        colours = Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0)))
         return np.asarray(colours.resize(size, Image.Resampling.BILINEAR, box=box)).transpose(2, 0, 1)
-    made = [Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR, box=box) for plane in planes]
-    return np.stack([np.asarray(image) for image in made])
+    each = (Image.fromarray(np.ascontiguousarray(plane)) for plane in planes)
+    return np.stack([np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=box)) for image in each])
 
 
-def nearest(mask: Array, height: int, width: int, fit: str) -> Array:
-    """A mask `[h, w]` brought to the size of its picture, as `scaled` brings that: each pixel is the nearest one's."""
-    high, wide = mask.shape
-    if (high, wide) == (height, width):
-        return mask
-    box = _box(wide, high, width, height) if fit == "crop" else (0.0, 0.0, float(wide), float(high))
+def nearest(mask: Array, height: int, width: int, box: Box) -> Array:
+    """A part of `[h, w]` at another size, each pixel that of the nearest centre."""
     left, top, right, bottom = box
-    rows = np.floor(top + (np.arange(height) + 0.5) * (bottom - top) / height).astype(np.int64)
-    columns = np.floor(left + (np.arange(width) + 0.5) * (right - left) / width).astype(np.int64)
-    return np.asarray(mask[np.minimum(rows, high - 1)[:, None], np.minimum(columns, wide - 1)])
+    rows = top + (np.arange(height) + 0.5) * (bottom - top) / max(height, 1)
+    columns = left + (np.arange(width) + 0.5) * (right - left) / max(width, 1)
+    own = (
+        np.clip(places.astype(np.int64), 0, side - 1) for places, side in zip((rows, columns), mask.shape, strict=True)
+    )
+    return np.ascontiguousarray(mask[np.ix_(*own)])
 
 
-def _box(wide: int, high: int, width: int, height: int) -> tuple[float, float, float, float]:
+def fitting(wide: int, high: int, width: int, height: int, fit: str) -> Box:
+    """The part of a picture that comes to a width and height."""
+    return _box(wide, high, width, height) if fit == "crop" else (0.0, 0.0, float(wide), float(high))
+
+
+def _box(wide: int, high: int, width: int, height: int) -> Box:
     """The part of a picture that has the wanted proportions: as large as it can be, from the centre."""
     scale = max(width / wide, height / high)
     across, down = width / scale, height / scale

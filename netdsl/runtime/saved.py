@@ -15,7 +15,7 @@ from netdsl.graph import Net, Part
 from netdsl.ops.base import RuleError
 from netdsl.ops.declared import Declared
 from netdsl.ops.fields import FieldError
-from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS, Optimizer
+from netdsl.recipe import AUGMENT, DATA, OPTIMIZERS, SCHEDULES, SETTINGS, Optimizer
 from netdsl.runtime.runs import kinds
 from netdsl.runtime.runs.recipes import recipe_kind, restore, restore_safely, setting_words, written
 from netdsl.runtime.runs.tensorfile import NamedArrays, load_arrays, remembered, require_finite, save_arrays, under
@@ -170,6 +170,7 @@ def changes(
     """The rows of two recipes that differ, and the splits whose samples are others in number, in words."""
     tables: dict[str, Mapping[str, type[Declared]]] = {"data": DATA, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
     pairs = [(row, *(_declared(table, recipe[row]) for recipe in (before, after))) for row, table in tables.items()]
+    pairs.insert(1, ("augment", *(_stages(recipe.get("augment", ())) for recipe in (before, after))))
     for was, now in zip(before.get("parts", ()), after.get("parts", ()), strict=False):
         for row in ("optimizer", "schedule"):
             pairs.append((f"{now['name']}: {row}", *(_declared(tables[row], part[row]) for part in (was, now))))
@@ -189,3 +190,7 @@ def _declared(table: Mapping[str, type[Declared]], stored: Mapping[str, object])
         return written(restore(table, stored))
     except (RuleError, FieldError):
         return str(dict(stored))
+
+
+def _stages(stored: Sequence[Mapping[str, object]]) -> str:
+    return " -> ".join(_declared(AUGMENT, stage) for stage in stored) or "none"

@@ -13,15 +13,16 @@ import numpy as np
 
 from netdsl.base.errors import RunError
 from netdsl.graph import Net
+from netdsl.runtime.augment.row import varying_of
 from netdsl.runtime.best import Judge
 from netdsl.runtime.data.fit import check_batches, check_fit, spare_scores
-from netdsl.runtime.data.sets import BatchPart, Dataset, cut, input_sizes, load_data, mirrored, share, shuffled
+from netdsl.runtime.data.sets import BatchPart, Dataset, cut, input_sizes, load_data, share, shuffled
 from netdsl.runtime.engines.choice import open_engine
 from netdsl.runtime.engines.engine import BatchFields
 from netdsl.runtime.heading import steering_words, trained_words
 from netdsl.runtime.progress import Reporter, guessing, overfitting, overfitting_plot
 from netdsl.runtime.runs.folder import RunFolder
-from netdsl.runtime.runs.recipes import Plan, plan_of, recipe_json, written
+from netdsl.runtime.runs.recipes import Plan, pipeline, plan_of, recipe_json, written
 from netdsl.runtime.runs.tensorfile import beneath, save_arrays
 from netdsl.runtime.saved import Saved, changes, read_saved, require_same, save, with_memory
 from netdsl.runtime.scoring.terms import Terms, by_part
@@ -137,7 +138,7 @@ class Trainer:
         self.plan: Plan = plan_of(net)
         self.folder = folder
         self.checkpoint_seconds = checkpoint_seconds
-        self.dataset: Dataset = load_data(self.plan.data, net, net.defaults)
+        self.dataset: Dataset = load_data(self.plan.data, net, net.defaults, varying_of(net, self.plan))
         check_fit(net, self.plan, self.dataset)
         spare = spare_scores(net, self.plan, self.dataset)
         self.dataset.notes += [spare] if spare else []
@@ -175,6 +176,7 @@ class Trainer:
         name = f"{self.net.name}, {self.plan.name}" if self.plan.name else self.net.name
         yield f"{name}: {trained_words(self.net, self.plan)} on {self.engine.where}, {where}"
         yield f"{written(self.plan.data)}: {counts}" + "".join(f"; {note}" for note in self.dataset.notes)
+        yield from [f"augment {pipeline(self.plan.augment)}"] if self.plan.augment else ()
         for turn in self.plan.turns:
             part = f"{turn.name}: " if turn.name else ""
             clip = f", clip {turn.clip:g}" if turn.name and turn.clip is not None else ""
@@ -196,7 +198,7 @@ class Trainer:
             raise RunError(
                 f"{saved.path} was made within an epoch of batch {facts['batch']}: the batch cannot change there"
             )
-        other = next((c for c in changed if c.startswith(("data ", "seed ", "samples "))), None)
+        other = next((c for c in changed if c.startswith(("data ", "augment ", "seed ", "samples "))), None)
         if facts["step"] and other is not None:
             raise RunError(f"{saved.path} was made within an epoch, where this cannot change: {other}")
         if facts["step"] > self.steps:
@@ -281,10 +283,9 @@ class Trainer:
         epoch, count, seed = self.position.epoch, len(self.dataset.splits["train"]), self.plan.seed
         batches = cut(shuffled(count, seed, epoch), self.plan.batch)
         left = batches[self.position.step * self.plan.accumulate :]
-        flips = mirrored(count, seed, epoch) if self.dataset.flip else None
         shares = [share(batch, self.rank, self.world) for batch in left]
         groups = [shares[i : i + self.plan.accumulate] for i in range(0, len(shares), self.plan.accumulate)]
-        return self.engine.batches("train", [s.indices for s in shares], flips), groups
+        return self.engine.batches("train", [s.indices for s in shares], epoch), groups
 
     def _train_epoch(self, started: float) -> None:
         fed, groups = self._planned()

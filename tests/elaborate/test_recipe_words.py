@@ -109,10 +109,10 @@ def test_a_setting_of_another_program_leads_to_what_checks_or_to_words(what: str
     for word in WORDS:
         if word in [f.name for f in TABLES[what][name].settings()]:
             continue
-        value = "false" if word in ("flip", "centered") else "2" if "batch" in word else "0.25"
+        value = "false" if word in ("centered",) else "2" if "batch" in word else "0.25"
         help = said(rows_with(what, f"{name}({', '.join(filter(None, [first, f'{word}={value}']))})"))[0]
         offered = re.search("write `([^`]*)`", help)
-        if offered is None or offered[1].split()[0] in ("loss", "metric", *TABLES):
+        if offered is None or offered[1].split()[0] in ("loss", "metric", "augment", *TABLES):
             continue
         assert value in offered[1] or offered[1].startswith("precision "), (word, help)
         if not help.startswith("it is a row of the recipe"):

@@ -28,6 +28,7 @@ from netdsl.ops.base import Op
 from netdsl.ops.metric import Metric
 from netdsl.program import load_text
 from netdsl.runtime.data.feed import ArrayFeed
+from netdsl.runtime.data.samples import Finished
 from netdsl.runtime.data.sets import Feed, InMemory, MadeSplit
 from netdsl.runtime.datasets.digits import read
 from netdsl.runtime.engines.choice import ENGINES
@@ -271,14 +272,18 @@ class Count:
     def __len__(self) -> int:
         return 8
 
-    def fetch(self, indices: Array, flips: Array | None = None) -> dict[str, Array]:
+    def fetch(self, indices: Array, epoch: int | None = None) -> dict[str, Array]:
         return {"x": np.asarray(indices)}
+
+
+def number_of(index: int) -> dict[str, Array]:
+    return {"x": np.array(index)}
 
 
 SPLITS = {
     "in memory": lambda: InMemory({"x": np.arange(8)}),
     "as stored": Count,
-    "made": lambda: MadeSplit(8, lambda number, turned: {"x": np.array(number)}),
+    "made": lambda: MadeSplit(8, Finished(number_of)),
 }
 
 

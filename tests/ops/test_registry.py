@@ -14,7 +14,7 @@ from netdsl.ops.base import INTERNAL, Op
 from netdsl.ops.declared import Declared
 from netdsl.ops.fields import INITIALISERS
 from netdsl.program import check_text
-from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES
+from netdsl.recipe import AUGMENT, DATA, OPTIMIZERS, SCHEDULES
 from netdsl.recipe import SETTINGS as VALUES
 from netdsl.reference import words
 from netdsl.reference.operations import (
@@ -28,7 +28,8 @@ from netdsl.reference.operations import (
 )
 
 OPERATIONS = operations()
-RECIPES: list[type[Declared]] = [*DATA.values(), *OPTIMIZERS.values(), *SCHEDULES.values()]
+ROWS: list[type[Declared]] = [*DATA.values(), *OPTIMIZERS.values(), *SCHEDULES.values()]
+RECIPES = [*ROWS, *AUGMENT.values()]
 
 
 def by_name(declared: type[Declared]) -> str:
@@ -78,7 +79,8 @@ def test_no_rule_is_for_nothing(target: str) -> None:
 def test_every_setting_is_explained() -> None:
     used = {field.name for op in OPERATIONS for field in op.settings()}
     assert used == set(words.SETTINGS)
-    assert {field.name for item in RECIPES for field in item.settings()} == set(words.RECIPE)
+    assert {field.name for item in ROWS for field in item.settings()} == set(words.RECIPE)
+    assert {field.name for item in AUGMENT.values() for field in item.settings()} == set(words.AUGMENT)
     assert set(VALUES) == set(words.ROWS)
     assert set(INITIALISERS) == set(words.INITIALISERS)
 
@@ -166,7 +168,12 @@ def test_a_recipe_refuses_what_it_cannot_take(declared: type[Declared]) -> None:
             assert all(d.message for d in check_text(text)), text
 
 
-KEYWORDS: tuple[tuple[str, dict[str, type]], ...] = (("data", DATA), ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES))
+KEYWORDS: tuple[tuple[str, dict[str, type]], ...] = (
+    ("data", DATA),
+    ("augment", AUGMENT),
+    ("optimizer", OPTIMIZERS),
+    ("schedule", SCHEDULES),
+)
 
 
 @pytest.mark.parametrize("op", [*OPERATIONS, *INTERNAL.values()], ids=by_name)

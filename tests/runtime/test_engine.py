@@ -22,6 +22,7 @@ from netdsl.program import load_text
 from netdsl.recipe import OPTIMIZERS
 from netdsl.runtime import train as training
 from netdsl.runtime.data.feed import ArrayFeed
+from netdsl.runtime.data.samples import Finished
 from netdsl.runtime.data.sets import Feed, MadeSplit
 from netdsl.runtime.engines.onnx import step_seed
 from netdsl.runtime.evaluate import evaluate
@@ -282,27 +283,24 @@ def test_a_loss_that_explodes_is_said(tmp_path: Path) -> None:
 
 
 def test_samples_made_by_threads_come_in_order() -> None:
-    def make(number: int, mirrored: bool) -> dict[str, Array]:
-        return {"x": np.full(3, number, np.float32), "m": np.array(mirrored)}
-
-    made, flips = MadeSplit(23, make), np.arange(23) % 3 == 0
+    made = MadeSplit(23, Finished(lambda number: {"x": np.full(3, number, np.float32), "m": np.array(number)}))
     plan = [np.arange(i, min(i + 4, 23)) for i in range(0, 23, 4)]
     for workers in (0, 3):
-        found = list(ArrayFeed(made, workers).batches(plan, flips))
-        expected = list(Feed(made, "cpu").batches(plan, flips))
+        found = list(ArrayFeed(made, workers).batches(plan))
+        expected = list(Feed(made, "cpu").batches(plan))
         assert len(found) == len(expected) == 6
         for ours, theirs in zip(found, expected, strict=True):
             assert all(np.array_equal(ours[k], theirs[k].numpy()) for k in theirs)
 
 
 def test_a_bad_sample_arrives_as_what_it_is() -> None:
-    def make(number: int, mirrored: bool) -> dict[str, Array]:
+    def make(number: int) -> dict[str, Array]:
         if number == 9:
             raise DataError("nine: cannot be decoded")
         return {"x": np.zeros(1)}
 
     with pytest.raises(DataError, match="nine"):
-        list(ArrayFeed(MadeSplit(12, make), 2).batches([np.arange(i, i + 3) for i in range(0, 12, 3)]))
+        list(ArrayFeed(MadeSplit(12, Finished(make)), 2).batches([np.arange(i, i + 3) for i in range(0, 12, 3)]))
 
 
 def test_parts_of_a_file() -> None:

@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from data_files import huge_png, postscript
+from data_files import decode, huge_png, postscript
 from PIL import Image, ImageOps
 
 from netdsl.base.errors import DataError
 from netdsl.runtime.data.imagefile import ENDINGS, FORMATS, ORIENTATION, PIXELS, has_transparency, read_image
-from netdsl.runtime.datasets.imagefolder import decode
 from netdsl.runtime.pictures import Picture
 
 RAMP = np.tile(np.arange(8, dtype=np.uint8) * 36, (8, 1))

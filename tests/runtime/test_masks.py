@@ -15,16 +15,18 @@ from PIL import Image
 from netdsl.base.errors import DataError
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.elaborate.recipes import read_data
-from netdsl.graph import Graph
+from netdsl.graph import Net
 from netdsl.program import load_text
 from netdsl.recipe import DATA
 from netdsl.recipe.data.masks import Preset
+from netdsl.runtime.augment.row import varying_of
 from netdsl.runtime.data.maskfile import read_mask
 from netdsl.runtime.data.sets import Dataset, load_data
-from netdsl.runtime.pictures import nearest
+from netdsl.runtime.pictures import fitting, nearest
+from netdsl.runtime.runs.recipes import plan_of
 from netdsl.runtime.train import train
 
-IMAGE = Graph("net", [Value("image", TensorType((3, HIGH, WIDE)))])
+IMAGE = Net("net", [Value("image", TensorType((3, HIGH, WIDE)))])
 
 
 def loaded(spec: str) -> Dataset:
@@ -93,7 +95,7 @@ def test_splits_are_folders_or_lists_or_stand_in_the_path(tmp_path: Path) -> Non
 def test_shares_are_drawn_from_the_seed(tmp_path: Path) -> None:
     pairs(tmp_path, 20)
     own, again, other = (loaded(two(tmp_path, f"classes=3, shares=(70, 20, 10), seed={s}")) for s in (3, 3, 4))
-    keys = [[[p.key for p in s.make.pairs] for s in d.splits.values()] for d in (own, again, other)]
+    keys = [[[p.key for p in s.source.pairs] for s in d.splits.values()] for d in (own, again, other)]
     assert [len(part) for part in keys[0]] == [14, 4, 2]
     assert sorted(key for part in keys[0] for key in part) == [f"{i:02}" for i in range(20)]
     assert keys[0] == keys[1] != keys[2]
@@ -153,18 +155,25 @@ def test_coarser_levels_follow_from_stored_ones(tmp_path: Path) -> None:
 def test_a_mask_goes_with_its_picture_by_the_nearest_pixel(high: int, wide: int) -> None:
     numbers = np.random.default_rng(0).integers(0, 50, (HIGH, WIDE)).astype(np.uint8)
     there = torch.nn.functional.interpolate(torch.from_numpy(numbers)[None, None], (high, wide), mode="nearest-exact")
-    np.testing.assert_array_equal(nearest(numbers, high, wide, "stretch"), there[0, 0].numpy())
+    np.testing.assert_array_equal(
+        nearest(numbers, high, wide, fitting(WIDE, HIGH, wide, high, "stretch")), there[0, 0].numpy()
+    )
     scale = max(wide / WIDE, high / HIGH)
     left, top = (WIDE - wide / scale) / 2, (HIGH - high / scale) / 2
     box = (left, top, WIDE - left, HIGH - top)
     cropped = Image.fromarray(numbers).resize((wide, high), Image.Resampling.NEAREST, box=box)
-    np.testing.assert_array_equal(nearest(numbers, high, wide, "crop"), np.asarray(cropped))
+    np.testing.assert_array_equal(
+        nearest(numbers, high, wide, fitting(WIDE, HIGH, wide, high, "crop")), np.asarray(cropped)
+    )
 
 
 def test_mirrored_pictures_have_mirrored_masks(tmp_path: Path) -> None:
     pairs(tmp_path)
-    split = loaded(two(tmp_path)).split("train")
-    plain, turned = (split.fetch(np.array([1]), np.array([flip])) for flip in (False, True))
+    net = load_text(
+        NET.format(data=two(tmp_path), epochs=1).replace("  loss", "  augment flip(share=1)\n  loss", 1)
+    ).net()
+    dataset = load_data(plan_of(net).data, net, None, varying_of(net, plan_of(net)))
+    plain, turned = (dataset.split("train").fetch(np.array([1]), epoch) for epoch in (None, 0))
     for name in ("image", "label"):
         np.testing.assert_array_equal(turned[name], plain[name][..., ::-1])
 
@@ -305,8 +314,8 @@ def coloured(folder: Path, count: int = 20) -> None:
 @pytest.mark.parametrize("engine", ["torch", "onnx"])
 def test_both_engines_learn_and_resume_bit_for_bit(tmp_path: Path, engine: str) -> None:
     coloured(tmp_path)
-    data = two(tmp_path, "classes=4, ignore=255, flip=true")
-    nets = [load_text(NET.format(data=data, epochs=n), "small.net").net() for n in (12, 5)]
+    data = two(tmp_path, "classes=4, ignore=255")
+    nets = [load_text(NET.format(data=f"{data}\n  augment flip", epochs=n), "small.net").net() for n in (12, 5)]
     whole = train(nets[0], tmp_path / "whole", device="cpu", quiet=True, engine=engine)
     assert whole.best["validation"]["metrics"]["miou"] > 0.95
     train(nets[1], tmp_path / "parts", device="cpu", quiet=True, engine=engine)

@@ -387,7 +387,7 @@ def test_what_cannot_change_within_an_epoch(
     [
         ("data", "digits(size=(8, 9), mean=0.5, std=0.25)"),
         ("data", 'mnist("a \\"b\\" c", mean=0.5)'),
-        ("data", 'imagefolder("pets", size=(8, 9), mean=(0.5, 0.25, 0.1), fit=stretch, flip=true, validation=0.25)'),
+        ("data", 'imagefolder("pets", size=(8, 9), mean=(0.5, 0.25, 0.1), fit=stretch, validation=0.25)'),
         ("optimizer", "sgd(lr=1e-05, momentum=0.9, nesterov=true)"),
         ("optimizer", "adamw(beta1=0.8, no_decay=true)"),
         ("schedule", "step(every=2, factor=0.5, warmup=1)"),

@@ -14,7 +14,7 @@ from netdsl.ops import REGISTRY
 from netdsl.ops.base import INTERNAL
 from netdsl.ops.metric import Metric
 from netdsl.program import check_text, load_source
-from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES
+from netdsl.recipe import AUGMENT, DATA, OPTIMIZERS, SCHEDULES
 from netdsl.stdlib import STDLIB
 from netdsl.text import foreign
 from netdsl.text.diagnostics import Diagnostic
@@ -545,7 +545,7 @@ def test_rows_of_recipes_have_foreign_words(row: settings.ForeignRow) -> None:
         help = helps(recipe(f"{word} given"))
         assert help.startswith((f"write `{keyword} ", "it is called `", "the row is called `")), word
         assert f"`{keyword}` here" in help or f"`{keyword} " in help
-        if keyword in ("optimizer", "schedule", "data"):
+        if keyword in ("optimizer", "schedule", "data", "augment"):
             assert written(helps(recipe(f"{word} {row.write.split()[1]}"))) == row.write
         elif keyword not in ("loss", "metric"):
             said = written(helps(recipe(f"{word} 1")))
@@ -593,7 +593,7 @@ def test_missing_losses_are_called_missing(word: str) -> None:
 
 @pytest.mark.parametrize("here", settings.DECLARED)
 def test_declared_words_are_there(here: str) -> None:
-    known = [t for t in (DATA, OPTIMIZERS, SCHEDULES) if here in t]
+    known = [t for t in (DATA, AUGMENT, OPTIMIZERS, SCHEDULES) if here in t]
     assert known
     for word in settings.DECLARED[here].split():
         assert foreign.declared(word, known[0]) == here
@@ -643,7 +643,7 @@ def test_more_by_place_than_declared_is_refused(name: str) -> None:
 
 
 LITERALS = ("1", "2", "0.5", "true", "(1, 2)")
-DECLARATIONS = {"data": DATA, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+DECLARATIONS = {"data": DATA, "augment": AUGMENT, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
 OPERATIONS = sorted({op.name for op in REGISTRY.values()} - {*INNER, *FUNCTIONS})
 """With brackets `floor` and its like are functions of numbers."""
 

@@ -75,6 +75,10 @@ class Data(Declared, abstract=True):
         said = {name: getattr(self, name) for name in self.said}
         return type(self)(**{**{name: value for name, value in known.items() if name in own}, **said})
 
+    def moved(self, inputs: Inputs) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The fields that are pictures, and those that are their masks: what an `augment` row moves together."""
+        return (), ()
+
     def input_name(self, inputs: Inputs) -> str:
         """Which input of the network the main field feeds."""
         if self.main in inputs:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, TensorType
 from netdsl.ops.base import RuleError
-from netdsl.ops.fields import Bool, ChoiceKind, Floats, Fraction, SizesKind, Text
+from netdsl.ops.fields import ChoiceKind, Floats, Fraction, SizesKind, Text
 from netdsl.recipe.data.base import LABEL, Data, Inputs, assign, refuse
 from netdsl.recipe.options import OptionKind
 
@@ -47,6 +47,11 @@ class Images(Data, abstract=True):
     def companions(self, type: TensorType) -> dict[str, TensorType]:
         self.check(type)
         return {"label": LABEL}
+
+    def moved(self, inputs: Inputs) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        name = self.input_name(inputs)
+        others = self.companions(inputs[name])
+        return (name,), tuple(n for n, type in others.items() if type.rank == 2 and type.dtype is DType.INT)
 
     def check(self, type: TensorType) -> None:
         """Refuse an input that no picture of this set can become."""
@@ -199,7 +204,6 @@ class Cifar10(Images):
     size: OptionalSizes = None
     mean: Floats = (0.0,)
     std: Floats = (1.0,)
-    flip: Bool = False
 
     def class_names(self) -> tuple[str, ...]:
         return CIFAR10
@@ -209,9 +213,9 @@ class Imagefolder(Images):
     """Image files in one folder a class: `folder/class/x.png`, or under `train`, `validation` (`val`) and `test`.
 
     `fit=crop` scales the shorter side and cuts the centre, `fit=stretch` ignores proportions. Pillow scales
-    (bilinear, with antialiasing when it shrinks, as torchvision does with image files). `flip` mirrors half of the
-    training images. Without split folders, `validation` and `test` say what share of each class is held out; with
-    `train` alone, both are taken from it.
+    (bilinear, with antialiasing when it shrinks, as torchvision does with image files). Without split
+    folders, `validation` and `test` say what share of each class is held out; with `train` alone, both are taken from
+    it.
     """
 
     positional: ClassVar[int] = 1
@@ -223,7 +227,6 @@ class Imagefolder(Images):
     folder: Text  # type: ignore[misc]  # a field that must be given, first in its class
     size: OptionalSizes = None
     fit: Fit = "crop"
-    flip: Bool = False
     mean: Floats = (0.0,)
     std: Floats = (1.0,)
     validation: Fraction = 0.1

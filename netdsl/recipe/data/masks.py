@@ -9,7 +9,6 @@ from netdsl.dims.tensors import DType, TensorType
 from netdsl.ops.base import RuleError
 from netdsl.ops.declared import MISSING
 from netdsl.ops.fields import (
-    Bool,
     ChoiceKind,
     FloatKind,
     Floats,
@@ -104,7 +103,6 @@ class Paired(Images, abstract=True):
     ignore: ClassVar[int | None] = None
 
     fit: Fit = "crop"
-    flip: Bool = False
     split: DrawnBy = "picture"
     sequence: Text = ""
     shares: Shares = (80.0, 10.0, 10.0)
@@ -183,7 +181,6 @@ class Masks(Paired):
     lists: Text = ""
     size: OptionalSizes = None
     fit: Fit = "crop"
-    flip: Bool = False
     mean: Floats = (0.0,)
     std: Floats = (1.0,)
     split: DrawnBy = "picture"
@@ -246,7 +243,6 @@ class Preset(Paired, abstract=True):
     level: Level = None  # type: ignore[misc]
     size: OptionalSizes = None
     fit: Fit = "crop"
-    flip: Bool = False
     mean: Floats = (0.0,)
     std: Floats = (1.0,)
     split: DrawnBy = "picture"

@@ -23,22 +23,21 @@ class ArrayFeed:
         self.check = check or (lambda batch, indices: None)
         self.workers = workers if isinstance(split, MadeSplit) else 0
 
-    def batches(self, plan: Sequence[Array], flips: Array | None = None) -> Iterator[Batch]:
-        """The planned batches in order, by field name."""
-        for indices, batch in zip(plan, self._fetched(plan, flips), strict=True):
+    def batches(self, plan: Sequence[Array], epoch: int | None = None) -> Iterator[Batch]:
+        """The planned batches in order, by field name, varied as in an epoch of training."""
+        for indices, batch in zip(plan, self._fetched(plan, epoch), strict=True):
             self.check(batch, indices)
             yield batch
 
-    def _fetched(self, plan: Sequence[Array], flips: Array | None) -> Iterator[Batch]:
-        parts = ((indices, None if flips is None else flips[indices]) for indices in plan)
+    def _fetched(self, plan: Sequence[Array], epoch: int | None) -> Iterator[Batch]:
         if not self.workers:
-            yield from (self.split.fetch(indices, turned) for indices, turned in parts)
+            yield from (self.split.fetch(indices, epoch) for indices in plan)
             return
         pool = ThreadPoolExecutor(self.workers)
         waiting: deque[Future[Batch]] = deque()
         try:
-            for indices, turned in parts:
-                waiting.append(pool.submit(self.split.fetch, indices, turned))
+            for indices in plan:
+                waiting.append(pool.submit(self.split.fetch, indices, epoch))
                 if len(waiting) > 2 * self.workers:
                     yield waiting.popleft().result()
             while waiting:

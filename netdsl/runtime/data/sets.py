@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,9 +13,12 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.dims import at
+from netdsl.dims.tensors import TensorType
 from netdsl.recipe.data import Data
 from netdsl.recipe.data.images import Images
-from netdsl.runtime.pictures import Picture, picture_for
+from netdsl.runtime.augment.stages import Augment, Varying, picture_behind
+from netdsl.runtime.data.samples import Fields, SampleSource
+from netdsl.runtime.pictures import Picture, picture_for, unified
 from netdsl.runtime.runs.recipes import written
 
 if TYPE_CHECKING:
@@ -29,35 +32,29 @@ LARGEST = 2**30
 
 
 class SampleSplit(Protocol):
-    """Samples of one split; `fetch` gives a batch by field name, mirrored where `flips` says so."""
+    """Samples of one split; `fetch` gives a batch by field name, in training as it is varied in an epoch."""
 
     def __len__(self) -> int: ...
 
-    def fetch(self, indices: Array, flips: Array | None = None) -> dict[str, Array]: ...
+    def fetch(self, indices: Array, epoch: int | None = None) -> Fields: ...
 
 
 @dataclass
 class InMemory:
-    """Samples held ready in memory: `[N, …]` by field."""
+    """Samples held ready in memory: `[N, …]` by field. They are the same in every epoch."""
 
-    fields: dict[str, Array]
-    flipped: str | None = None
-    """The field that mirroring is for."""
+    fields: Fields
 
     def __len__(self) -> int:
         return len(next(iter(self.fields.values())))
 
-    def fetch(self, indices: Array, flips: Array | None = None) -> dict[str, Array]:
-        batch = {name: values[indices] for name, values in self.fields.items()}
-        if flips is not None and self.flipped is not None:
-            image = batch[self.flipped]
-            image[flips] = image[flips][..., ::-1]
-        return batch
+    def fetch(self, indices: Array, epoch: int | None = None) -> Fields:
+        return {name: values[indices] for name, values in self.fields.items()}
 
 
 @dataclass
 class Stored:
-    """Pictures held as they were stored (bytes), made ready batch by batch."""
+    """Pictures held as they were stored (from 0 to `scale`), made ready batch by batch; labels are classes or masks."""
 
     name: str
     images: Array
@@ -68,32 +65,38 @@ class Stored:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def fetch(self, indices: Array, flips: Array | None = None) -> dict[str, Array]:
-        images = self.picture.inputs(self.images[indices], self.scale, flips)
-        return {self.name: images, "label": self.labels[indices]}
+    def fetch(self, indices: Array, epoch: int | None = None) -> Fields:
+        return {self.name: self.picture.inputs(self.images[indices], self.scale), "label": self.labels[indices]}
 
-    def ready(self, flip: bool = False) -> SampleSplit:
-        """The same set made ready at once, when it is small; not where mirrored pictures would have to be unfolded."""
-        flat = len(self.picture.shape) == 1
-        if 4 * len(self) * int(np.prod(self.picture.shape)) > SMALL or (flip and flat):
-            return self
-        return InMemory(self.fetch(np.arange(len(self))), None if flat else self.name)
+    def stored(self, index: int) -> Fields:
+        planes, _ = unified(self.images[index], self.scale)
+        return {self.name: planes, "label": self.labels[index]}
+
+    def ready(self, sample: Fields) -> Fields:
+        label = sample["label"]
+        made = self.picture.mask(label) if label.ndim == 2 else label
+        return {self.name: self.picture.input(sample[self.name]), "label": made}
 
 
 @dataclass
 class MadeSplit:
-    """Samples that are decoded or drawn one at a time: ahead of their use, by workers."""
+    """Samples that are decoded, drawn or varied one at a time: ahead of their use, by workers."""
 
     count: int
-    make: Callable[[int, bool], dict[str, Array]]
-    """The sample of a number, mirrored or not."""
+    source: SampleSource
+    vary: Augment | None = None
 
     def __len__(self) -> int:
         return self.count
 
-    def fetch(self, indices: Array, flips: Array | None = None) -> dict[str, Array]:
-        mirrored = np.zeros(len(indices), bool) if flips is None else flips
-        samples = [self.make(int(i), bool(f)) for i, f in zip(indices, mirrored, strict=True)]
+    def make(self, index: int, epoch: int | None = None) -> Fields:
+        """The sample of a number, in an epoch of training or as it is."""
+        if self.vary is not None and epoch is not None:
+            return self.vary(self.source, index, epoch)
+        return self.source.ready(self.source.stored(index))
+
+    def fetch(self, indices: Array, epoch: int | None = None) -> Fields:
+        samples = [self.make(int(i), epoch) for i in indices]
         return {name: np.stack([s[name] for s in samples]) for name in samples[0]}
 
 
@@ -106,8 +109,6 @@ class Dataset:
     notes: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     """The notes that concern scores as well."""
-    flip: bool = False
-    """Whether half of the training images are mirrored, drawn anew each epoch."""
     facts: dict[str, Any] = field(default_factory=dict)
     """What trained weights are kept with, so that files can be read as the samples were: classes and `picture`."""
 
@@ -131,8 +132,13 @@ class Request:
     picture: Picture | None = None
 
 
-def load_data(data: Data, net: Net, defaults: Mapping[str, int] | None = None) -> Dataset:
-    """The samples of a declared data set as the network's inputs want them; `DataError` names a bad file."""
+def load_data(
+    data: Data, net: Net, defaults: Mapping[str, int] | None = None, varying: Varying | None = None
+) -> Dataset:
+    """The samples of a declared data set as the network's inputs want them; `DataError` names a bad file.
+
+    Those to train on are varied, where that is asked for.
+    """
     inputs = {value.name: value.type for value in net.fed}
     known = dict(defaults or {})
     name = data.input_name(inputs)
@@ -144,13 +150,35 @@ def load_data(data: Data, net: Net, defaults: Mapping[str, int] | None = None) -
     dataset: Dataset = loader.load(data, Request(name, shape, picture))
     if isinstance(data, Images):
         dataset.notes[:0] = data.adaptations(inputs, known)
-    dataset.flip = bool(getattr(data, "flip", False))
+    for split, samples in dataset.splits.items():
+        if split == "train" and varying is not None and picture is not None:
+            dataset.splits[split] = varied(samples, varying, data, picture, inputs)
+        elif isinstance(samples, Stored):
+            dataset.splits[split] = held(samples)
     dataset.facts = {**data.facts(inputs, known), "classes": dataset.classes}
     if not len(dataset.splits["train"]):
         raise DataError(f"`{written(data)}` has no samples to train on")
     if not len(dataset.splits["validation"]):
         dataset.notes.append("nothing is held out for validation, so the best epoch is told by training")
     return dataset
+
+
+def varied(
+    samples: SampleSplit, varying: Varying, data: Data, picture: Picture, inputs: Mapping[str, TensorType]
+) -> SampleSplit:
+    """Samples that are varied anew in every epoch, as they are stored, and then made ready."""
+    source: Any = samples.source if isinstance(samples, MadeSplit) else samples
+    type = inputs[data.input_name(inputs)]
+    target = picture_behind(picture, varying.stages, type)
+    augment = Augment(varying, *data.moved(inputs), target, len(samples))
+    return MadeSplit(len(samples), replace(source, picture=target), augment)
+
+
+def held(samples: Stored) -> SampleSplit:
+    """A set made ready at once, when it is small."""
+    if 4 * len(samples) * int(np.prod(samples.picture.shape)) > SMALL:
+        return samples
+    return InMemory(samples.fetch(np.arange(len(samples))))
 
 
 def input_sizes(data: Data, net: Net, defaults: Mapping[str, int] | None = None) -> dict[str, int]:
@@ -172,11 +200,6 @@ def existing(folder: str, data: Data) -> Path:
 def shuffled(count: int, seed: int, epoch: int) -> Array:
     """The order of an epoch: follows from the seed and the epoch alone, so that any position can be returned to."""
     return np.random.default_rng([seed, epoch]).permutation(count)
-
-
-def mirrored(count: int, seed: int, epoch: int) -> Array:
-    """Which samples are mirrored in an epoch."""
-    return np.random.default_rng([seed, epoch, 1]).random(count) < 0.5
 
 
 def cut(order: Array, batch: int) -> list[Array]:
@@ -234,7 +257,7 @@ class Feed:
         self.device = device
         self.workers = workers
         self.loader: Any = None
-        self.plan: list[list[tuple[int, bool]]] = []
+        self.plan: list[list[tuple[int, int | None]]] = []
         self.held = self._hold() if isinstance(split, InMemory) else None
 
     def _hold(self) -> dict[str, Any]:
@@ -243,34 +266,28 @@ class Feed:
         assert isinstance(self.split, InMemory)
         return {n: torch.from_numpy(np.ascontiguousarray(v)).to(self.device) for n, v in self.split.fields.items()}
 
-    def batches(self, plan: Sequence[Array], flips: Array | None = None) -> Iterator[dict[str, Any]]:
-        """The planned batches in order, by field name."""
+    def batches(self, plan: Sequence[Array], epoch: int | None = None) -> Iterator[dict[str, Any]]:
+        """The planned batches in order, by field name, varied as in an epoch of training."""
         if isinstance(self.split, MadeSplit):
-            yield from self._made(plan, flips)
+            yield from self._made(plan, epoch)
         else:
             for indices in plan:
-                yield self._indexed(indices, None if flips is None else flips[indices])
+                yield self._indexed(indices)
 
-    def _indexed(self, indices: Array, flips: Array | None) -> dict[str, Any]:
+    def _indexed(self, indices: Array) -> dict[str, Any]:
         import torch
 
         if self.held is None:
-            fetched = self.split.fetch(indices, flips)
+            fetched = self.split.fetch(indices)
             self.check(fetched, indices)
             return {n: torch.from_numpy(v).to(self.device) for n, v in fetched.items()}
         assert isinstance(self.split, InMemory)
         self.check(Picked(self.split.fields, indices), indices)
         where = torch.from_numpy(np.ascontiguousarray(indices)).to(self.device)
-        batch = {name: values[where] for name, values in self.held.items()}
-        flipped = self.split.flipped
-        if flips is not None and flipped is not None:
-            turned = torch.from_numpy(flips).to(self.device)
-            batch[flipped][turned] = batch[flipped][turned].flip(-1)
-        return batch
+        return {name: values[where] for name, values in self.held.items()}
 
-    def _made(self, plan: Sequence[Array], flips: Array | None) -> Iterator[dict[str, Any]]:
-        turned = np.zeros(len(self.split), bool) if flips is None else flips
-        self.plan[:] = [[(int(i), bool(turned[i])) for i in indices] for indices in plan]
+    def _made(self, plan: Sequence[Array], epoch: int | None) -> Iterator[dict[str, Any]]:
+        self.plan[:] = [[(int(i), epoch) for i in indices] for indices in plan]
         for indices, fetched in zip(plan, self._loader(), strict=False):
             if isinstance(fetched, DataError):
                 raise fetched
@@ -305,7 +322,7 @@ class _Samples:
     def __len__(self) -> int:
         return len(self.split)
 
-    def __getitem__(self, item: tuple[int, bool]) -> dict[str, Array] | DataError:
+    def __getitem__(self, item: tuple[int, int | None]) -> dict[str, Array] | DataError:
         try:
             assert isinstance(self.split, MadeSplit)
             return self.split.make(*item)

@@ -12,7 +12,7 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.recipe.data.images import Digits
-from netdsl.runtime.data.sets import Dataset, Request, Stored
+from netdsl.runtime.data.sets import Dataset, Request, SampleSplit, Stored
 
 SPLIT_SEED = 1998
 
@@ -40,8 +40,8 @@ def stratified(labels: Array, shares: tuple[float, float], seed: int) -> dict[st
 def load(data: Digits, request: Request) -> Dataset:
     images, labels = read()
     assert request.picture is not None
-    split = {
-        name: Stored(request.name, images[own], labels[own], request.picture, 16.0).ready()
+    split: dict[str, SampleSplit] = {
+        name: Stored(request.name, images[own], labels[own], request.picture, 16.0)
         for name, own in stratified(labels, (0.1, 0.1), SPLIT_SEED).items()
     }
     return Dataset(split, data.class_names())

@@ -13,9 +13,10 @@ from netdsl.base.errors import DataError
 from netdsl.recipe.data.images import Imagefolder
 from netdsl.runtime.data.folders import entries, files_below
 from netdsl.runtime.data.imagefile import ENDINGS, has_transparency, read_image
+from netdsl.runtime.data.samples import Fields
 from netdsl.runtime.data.sets import Dataset, MadeSplit, Request, SampleSplit, existing
 from netdsl.runtime.datasets.digits import stratified
-from netdsl.runtime.pictures import Picture
+from netdsl.runtime.pictures import Picture, unified
 
 FOLDERS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
 SPLIT_SEED = 2009
@@ -25,24 +26,21 @@ LOOKED_AT = 1000
 Listed = list[tuple[Path, int]]
 
 
-def decode(path: Path, picture: Picture, flip: bool = False) -> Array:
-    """An image file as float32 in the picture's shape; `DataError` names a file that is no image."""
-    scan = read_image(path)
-    made: Array = picture.inputs(scan.planes[None], scan.white, np.array([flip]))[0]
-    return made
-
-
 @dataclass
 class Decoder:
-    """Makes the samples of a list of files. A class, so that it can travel to workers."""
+    """The samples of a list of files; `DataError` names one that is no image."""
 
     files: Listed
     name: str
     picture: Picture
 
-    def __call__(self, index: int, flip: bool) -> dict[str, Array]:
+    def stored(self, index: int) -> Fields:
         path, label = self.files[index]
-        return {self.name: decode(path, self.picture, flip), "label": np.int64(label)}  # type: ignore[dict-item]
+        scan = read_image(path)
+        return {self.name: unified(scan.planes, scan.white)[0], "label": np.array(label)}
+
+    def ready(self, sample: Fields) -> Fields:
+        return {**sample, self.name: self.picture.input(sample[self.name])}
 
 
 # ---------------------------------------------------------------- what stands in the folders

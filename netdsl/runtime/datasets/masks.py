@@ -13,10 +13,11 @@ from netdsl.recipe.data.masks import Paired
 from netdsl.runtime.data.imagefile import DecodedImage, read_image
 from netdsl.runtime.data.maskfile import Meaning, meaning_of
 from netdsl.runtime.data.pairs import Pair, Pairs, find_pairs
+from netdsl.runtime.data.samples import Fields
 from netdsl.runtime.data.sequences import Dealt, deal, sequence_of
 from netdsl.runtime.data.sets import SPLITS, Dataset, MadeSplit, Request, SampleSplit
 from netdsl.runtime.data.tallies import tallied
-from netdsl.runtime.pictures import Picture, nearest
+from netdsl.runtime.pictures import Picture, unified
 
 PixelCounts = Array
 """`int64 [classes + 1]`: pixels of each class, and those that do not count."""
@@ -31,25 +32,21 @@ def read_pair(pair: Pair, meaning: Meaning) -> tuple[DecodedImage, Array]:
     return scan, labels
 
 
-def fitted(scan: DecodedImage, labels: Array, picture: Picture, flip: bool) -> tuple[Array, Array]:
-    """Both as the network's input wants them, mirrored or not."""
-    image = picture.inputs(scan.planes[None], scan.white, np.array([flip]))[0]
-    mask = nearest(labels, picture.height, picture.width, picture.fit)
-    return image, np.ascontiguousarray(mask[:, ::-1] if flip else mask)
-
-
 @dataclass
 class PairDecoder:
-    """Makes the samples of a list of pairs. A class, so that it can travel to workers."""
+    """The samples of a list of pairs."""
 
     pairs: list[Pair]
     name: str
     picture: Picture
     meaning: Meaning
 
-    def __call__(self, index: int, flip: bool) -> dict[str, Array]:
-        image, labels = fitted(*read_pair(self.pairs[index], self.meaning), self.picture, flip)
-        return {self.name: image, "label": labels}
+    def stored(self, index: int) -> Fields:
+        scan, labels = read_pair(self.pairs[index], self.meaning)
+        return {self.name: unified(scan.planes, scan.white)[0], "label": labels}
+
+    def ready(self, sample: Fields) -> Fields:
+        return {self.name: self.picture.input(sample[self.name]), "label": self.picture.mask(sample["label"])}
 
 
 def counts_of(pair: Pair, meaning: Meaning) -> PixelCounts:

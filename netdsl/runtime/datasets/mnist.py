@@ -15,7 +15,7 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.recipe.data.images import Mnist
-from netdsl.runtime.data.sets import LARGEST, Dataset, Request, Stored, existing
+from netdsl.runtime.data.sets import LARGEST, Dataset, Request, SampleSplit, Stored, existing
 
 UNSIGNED_BYTE = 0x08
 PIECE = 2**20
@@ -100,5 +100,5 @@ def load(data: Mnist, request: Request) -> Dataset:
         "test": read_pair(folder, "t10k", data.files),
     }
     assert request.picture is not None
-    splits = {n: Stored(request.name, x, y, request.picture).ready() for n, (x, y) in parts.items()}
+    splits: dict[str, SampleSplit] = {n: Stored(request.name, x, y, request.picture) for n, (x, y) in parts.items()}
     return Dataset(splits, data.class_names())

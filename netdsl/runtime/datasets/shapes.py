@@ -9,7 +9,8 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.recipe.data.shapes import Shapes
-from netdsl.runtime.data.sets import SMALL, Dataset, InMemory, MadeSplit, Request, SampleSplit
+from netdsl.runtime.data.samples import Fields
+from netdsl.runtime.data.sets import SMALL, Dataset, MadeSplit, Request, SampleSplit, Stored
 from netdsl.runtime.pictures import Picture
 
 
@@ -62,27 +63,38 @@ def draw(data: Shapes, index: int, channels: int, height: int, width: int) -> tu
 
 @dataclass
 class Painter:
-    """Makes the samples from number `first` on. A class, so that it can travel to workers."""
+    """The samples from number `first` on, of so many channels, height and width."""
 
     data: Shapes
     first: int
     name: str
     picture: Picture
+    size: tuple[int, int, int]
 
-    def __call__(self, index: int, flip: bool) -> dict[str, Array]:
-        size = (self.picture.channels, self.picture.height, self.picture.width)
-        image, mask = draw(self.data, self.first + index, *size)
-        return {self.name: self.picture.inputs(image[None], 1.0)[0], "label": mask}
+    def stored(self, index: int) -> Fields:
+        image, mask = draw(self.data, self.first + index, *self.size)
+        return {self.name: image, "label": mask}
+
+    def ready(self, sample: Fields) -> Fields:
+        return {self.name: self.picture.input(sample[self.name]), "label": self.picture.mask(sample["label"])}
+
+    def all(self, count: int) -> Stored:
+        """The first so many of them, held in memory."""
+        each = [self.stored(index) for index in range(count)]
+        images, masks = (np.stack([sample[name] for sample in each]) for name in (self.name, "label"))
+        return Stored(self.name, images, masks, self.picture, 1.0)
 
 
 def load(data: Shapes, request: Request) -> Dataset:
     held = max(1, data.count // 10)
     ranges = {"train": (0, data.count - 2 * held), "validation": (data.count - 2 * held, held)}
     ranges["test"] = (data.count - held, held)
-    assert request.picture is not None
+    picture = request.picture
+    assert picture is not None
+    size = (picture.channels, picture.height, picture.width)
     splits: dict[str, SampleSplit] = {}
     for name, (first, count) in ranges.items():
-        made = MadeSplit(count, Painter(data, first, request.name, request.picture))
+        painter = Painter(data, first, request.name, picture, size)
         small = 12 * count * int(np.prod(request.shape)) <= SMALL
-        splits[name] = InMemory(made.fetch(np.arange(count))) if small else made
+        splits[name] = painter.all(count) if small else MadeSplit(count, painter)
     return Dataset(splits, data.class_names())

@@ -30,8 +30,8 @@ class Engine(Protocol):
     def turn_to(self, epoch: int) -> None:
         """Train from now on what is trained in an epoch, counted from 0."""
 
-    def batches(self, split: str, plan: Sequence[Array], flips: Array | None = None) -> Iterator[BatchFields]:
-        """The planned batches in order."""
+    def batches(self, split: str, plan: Sequence[Array], epoch: int | None = None) -> Iterator[BatchFields]:
+        """The planned batches in order, varied as in an epoch of training."""
 
     def step(
         self,

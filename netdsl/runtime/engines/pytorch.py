@@ -109,8 +109,8 @@ class TorchEngine:
 
     # ------------------------------------------------------------ computing
 
-    def batches(self, split: str, plan: Sequence[Array], flips: Array | None = None) -> Iterator[BatchFields]:
-        return self.feeds[split].batches(plan, flips)
+    def batches(self, split: str, plan: Sequence[Array], epoch: int | None = None) -> Iterator[BatchFields]:
+        return self.feeds[split].batches(plan, epoch)
 
     def step(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,13 @@ from netdsl.ops.declared import Declared
 from netdsl.ops.fields import FieldError, spelled
 from netdsl.recipe import (
     AIMS,
+    AUGMENT,
     DATA,
     OPTIMIZERS,
     SCHEDULES,
     SETTINGS,
     Aim,
+    Augmentation,
     Data,
     Optimizer,
     Schedule,
@@ -39,6 +41,7 @@ class Plan:
     name: str
     """Nothing of the recipe that has none."""
     data: Data
+    augment: tuple[Augmentation, ...]
     losses: list[RecipeTerm]
     metrics: list[RecipeTerm]
     optimizer: Optimizer
@@ -94,6 +97,7 @@ def plan_of(net: Net) -> Plan:
     return Plan(
         recipe.name,
         data_of(net),
+        recipe.augment,
         recipe.losses,
         recipe.metrics,
         recipe.optimizer or Adam(),
@@ -203,6 +207,11 @@ def setting_words(value: object) -> str:
     return "none" if value is None else str(value)
 
 
+def pipeline(stages: Sequence[Declared]) -> str:
+    """Declarations in a row as an author would write them."""
+    return " -> ".join(map(written, stages)) or "none"
+
+
 def restore(table: Mapping[str, type[Declared]], stored: Mapping[str, Any]) -> Any:
     """A declaration from its JSON; `RuleError` where it is none of the table's."""
     name = stored["name"]
@@ -239,7 +248,7 @@ _part = kinds.fields(
 )
 
 recipe_kind = kinds.fields(
-    {"name": kinds.text, "parts": kinds.listed(_part)},
+    {"name": kinds.text, "parts": kinds.listed(_part), "augment": kinds.listed(_declared)},
     data=_declared,
     losses=kinds.listed(kinds.text),
     metrics=kinds.listed(kinds.text),
@@ -258,6 +267,7 @@ def recipe_json(plan: Plan) -> dict[str, Any]:
     return {
         "name": plan.name,
         "data": describe(plan.data),
+        "augment": [describe(stage) for stage in plan.augment],
         "losses": [t.name for t in plan.losses],
         "metrics": [t.name for t in plan.metrics],
         "optimizer": describe(plan.optimizer),
@@ -290,6 +300,7 @@ def apply_recipe(net: Net, stored: Mapping[str, Any], name: str = "the recipe of
     if said:
         raise RunError(f"{name} is damaged: {said}")
     recipe.data = restore_safely(DATA, stored["data"], name)
+    recipe.augment = tuple(restore_safely(AUGMENT, stage, name) for stage in stored.get("augment", ()))
     recipe.optimizer = restore_safely(OPTIMIZERS, stored["optimizer"], name)
     recipe.schedule = restore_safely(SCHEDULES, stored["schedule"], name)
     kept: list[dict[str, Any]] = stored.get("parts", [])

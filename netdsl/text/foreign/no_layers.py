@@ -17,8 +17,8 @@ NO_LAYERS: dict[str, str] = {
     "leave it out: training is a section of its own, as in `train Name { … }`": "fit backward zero_grad train_on_batch "
     "optimizer_step init_weights initialize",
     "it begins a row of a recipe, `train Name { … }`, not of a net": "loss metric criterion optimizer schedule",
-    "pictures are varied by settings of the data in a recipe, as in "
-    '`data imagefolder("photos", flip=true)`': "random_crop RandomResizedCrop random_flip "
+    "pictures are varied by a row of the recipe, as in `augment flip -> crop(32, pad=4)`": "random_crop "
+    "RandomResizedCrop random_flip "
     "RandomHorizontalFlip random_horizontal_flip RandomVerticalFlip "
     "RandomRotation random_rotation ColorJitter color_jitter random_erasing RandomErasing RandomZoom "
     "RandomTranslation RandomContrast",

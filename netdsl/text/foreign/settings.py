@@ -71,7 +71,6 @@ RENAMED: dict[str, str] = {
     "floor": "alpha end_factor min_lr_ratio min_lr_rate",
     "folder": "root path dir directory data_dir",
     "file": "path filename",
-    "flip": "hflip horizontal_flip random_flip",
     "validation": "val validation_split val_split",
     "test": "test_split",
     "std": "stddev",
@@ -194,6 +193,7 @@ ROWS: tuple[ForeignRow, ...] = (
         "scheduler lr_scheduler lr_policy learning_rate_schedule lr_schedule lr_scheduler_type lr_decay_style sched",
     ),
     ForeignRow("data digits", "dataset data_loader dataloader train_data training_data datasource input"),
+    ForeignRow("augment flip", "augmentation augmentations transform transforms aug flip hflip random_flip"),
     ForeignRow("loss (logits, label) -> cross_entropy", "criterion objective loss_fn cost loss_function losses"),
     ForeignRow("metric (logits, label) -> accuracy", "metrics eval_metric evaluate score"),
     ForeignRow(
@@ -254,8 +254,6 @@ NO_ROWS: dict[str, str] = {
     "log_wandb log_every_n_steps eval_steps eval_interval test_interval eval_every check_val_every_n_epoch",
     SELF + 'what is held out is a setting of the data, as in `imagefolder("photos", validation=0.1)`': "val_split "
     "validation validation_split test_split split val valid valid_split",
-    SELF + 'pictures are varied by settings of the data, as in `imagefolder("photos", flip=true)`': "augment "
-    "augmentation augmentations transform transforms aug flip hflip",
     SELF + "dropout is a layer of the net, as in `dropout(0.5)`": "dropout drop_rate dropout_rate",
     SELF + "training is begun by the command `netdsl train FILE`": "fit run main train compile",
 }
@@ -286,6 +284,8 @@ SAID: dict[str, dict[str, str]] = {
         "all splits are read, each for what it is: leave `{}` out": "train split subset is_train",
         "pictures become numbers from 0 to 1, then `mean=` and `std=` are applied: leave `{}` out": "transform "
         "transforms target_transform to_tensor normalize loader",
+        "it is a row of the recipe: write `augment flip`, or more, as in `flip -> crop(224, pad=8)`": "flip hflip "
+        " horizontal_flip random_flip augment augmentation",
         "the last batch may be smaller: leave `{}` out": "drop_last",
         "workers hand on their pictures by themselves, the row `workers` says how many there are: leave `{}` "
         "out": "pin_memory persistent_workers prefetch prefetch_factor",
@@ -366,13 +366,28 @@ DECLARED: dict[str, str] = {
     "onecycle": "OneCycleLR one_cycle super_convergence",
     "plateau": "ReduceLROnPlateau reduce_on_plateau reduce_lr_on_plateau",
     "constant": "fixed none get_constant_schedule constant_with_warmup get_constant_schedule_with_warmup",
+    "flip": "RandomHorizontalFlip random_horizontal_flip hflip horizontal_flip random_flip RandomFlip fliplr",
+    "scale": "RandomScale random_scale RandomZoom random_zoom zoom",
+    "crop": "RandomCrop random_crop",
+    "resized_crop": "RandomResizedCrop random_resized_crop rrc RandomSizedCrop inception_crop",
+    "rotate": "RandomRotation random_rotation RandomRotate rotation",
+    "shear": "RandomShear random_shear",
+    "shift": "RandomTranslation random_translation translate translation",
+    "colour": "color ColorJitter ColourJitter color_jitter jitter RandomBrightness RandomContrast brightness contrast "
+    "saturation hue",
+    "grey": "gray grayscale greyscale RandomGrayscale ToGray",
+    "blur": "GaussianBlur gaussian_blur",
+    "noise": "GaussianNoise gaussian_noise GaussNoise",
+    "erase": "RandomErasing random_erasing",
+    "cutout": "CoarseDropout cut_out",
+    "rand_augment": "randaug auto_augment TrivialAugment TrivialAugmentWide AutoAugment",
     "imagefolder": "ImageFolder folder images image_folder imagenet image_dataset_from_directory directory",
     "cifar10": "cifar CIFAR_10",
     "mnist": "FashionMNIST fashion_mnist",
     "text": "characters chars TextDataset shakespeare tinyshakespeare",
     "shapes": "synthetic fake FakeData toy",
 }
-"""Data sets, optimizers and schedules, with what is near them elsewhere."""
+"""Data sets, stages that vary pictures, optimizers and schedules, with what is near them elsewhere."""
 
 UNDECLARED: dict[str, str] = {
     "optimizer": "nadam radam adadelta adamax lamb lars lion lbfgs ftrl adafactor shampoo sparse_adam asgd rprop muon",

@@ -1,0 +1,34 @@
+"""Where samples come from one at a time: as they are stored, and as the network takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from netdsl.base.arrays import Array
+
+Fields = dict[str, Array]
+
+
+class SampleSource(Protocol):
+    """The samples of a split by number. It travels to workers."""
+
+    def stored(self, index: int) -> Fields:
+        """A sample as it is kept: a picture `[c, h, w]` as bytes or as floats from 0 to 1, a mask `int64 [h, w]`."""
+
+    def ready(self, sample: Fields) -> Fields:
+        """The same as the network's inputs and losses want it: the size, channels, scale and layout of a picture."""
+
+
+@dataclass
+class Finished:
+    """Samples that a function gives as they are wanted: nothing of them is varied."""
+
+    make: Callable[[int], Fields]
+
+    def stored(self, index: int) -> Fields:
+        return self.make(index)
+
+    def ready(self, sample: Fields) -> Fields:
+        return sample
