@@ -17,7 +17,7 @@ from PIL import Image
 from netdsl.base.errors import DataError
 from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, TensorType, Value
-from netdsl.graph import Graph
+from netdsl.graph import Net
 from netdsl.recipe import DATA
 from netdsl.runtime.data.sets import (
     Dataset,
@@ -34,8 +34,8 @@ from netdsl.runtime.datasets import digits, shapes
 from netdsl.runtime.pictures import in_channels, resize
 
 
-def net(*shape: Any, name: str = "image", dtype: DType = DType.FLOAT) -> Graph:
-    return Graph("net", [Value(name, TensorType(shape, dtype))])
+def net(*shape: Any, name: str = "image", dtype: DType = DType.FLOAT) -> Net:
+    return Net("net", [Value(name, TensorType(shape, dtype))])
 
 
 def everything(dataset: Dataset, split: str) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from PIL import Image
 from netdsl.base.errors import DataError
 from netdsl.cli.app import run as command
 from netdsl.dims.tensors import TensorType, Value
-from netdsl.graph import Graph
+from netdsl.graph import Net
 from netdsl.program import load_text
 from netdsl.recipe import DATA
 from netdsl.runtime.data.sets import Dataset, load_data
 from netdsl.runtime.train import train
 
-IMAGE = Graph("net", [Value("image", TensorType((3, 8, 8)))])
+IMAGE = Net("net", [Value("image", TensorType((3, 8, 8)))])
 
 
 def fill(folder: Path, count: int, mode: str = "RGB") -> Path:
