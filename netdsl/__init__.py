@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from netdsl.codegen.pytorch.module import torch_module
     from netdsl.codegen.pytorch.source import torch_source
     from netdsl.graph import Net
+    from netdsl.recipe.weights import Weights
     from netdsl.runtime.evaluate import evaluate
     from netdsl.runtime.predict import stream
     from netdsl.runtime.train import train
@@ -38,6 +39,7 @@ HOMES = {
     "Net": "netdsl.graph",
     "NetError": "netdsl.text.diagnostics",
     "Report": "netdsl.analyzer",
+    "Weights": "netdsl.recipe.weights",
     "analyze": "netdsl.analyzer",
     "check": "netdsl.surface",
     "evaluate": "netdsl.runtime.evaluate",
@@ -73,6 +75,7 @@ __all__ = [
     "Net",
     "NetError",
     "Report",
+    "Weights",
     "analyze",
     "check",
     "evaluate",

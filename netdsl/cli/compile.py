@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from netdsl.cli.opening import open_net
-from netdsl.cli.options import add_net, add_recipe, whole
+from netdsl.cli.options import add_net, add_recipe, add_weights, weights_in, whole
 from netdsl.cli.streams import print_file, say
 from netdsl.codegen.target import TARGETS, Target
 from netdsl.graph import Net
 
 OPTIONS: dict[str, dict[str, Any]] = {
-    "weights": {"type": Path, "help": "a safetensors file with the model's weights ({})"},
     "seed": {"type": whole, "default": 0, "help": "draws the weights when none are given ({})"},
     "device": {
         "choices": ("cpu", "cuda"),
@@ -40,9 +39,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_recipe(parser)
     parser.add_argument("--to", choices=tuple(TARGETS), required=True)
     parser.add_argument("-o", "--output", type=Path, help=f"where to write ({shown} goes to the terminal)")
+    add_weights(parser, f"those of the model ({_takers('weights')})")
     for name, declared in OPTIONS.items():
-        takers = ", ".join(dict.fromkeys(t.title for t in targets if name in t.options))
+        takers = _takers(name)
         parser.add_argument(f"--{name}", **{**declared, "help": declared["help"].format(takers)})
+
+
+def _takers(option: str) -> str:
+    """The titles of the targets that take an option."""
+    return ", ".join(dict.fromkeys(t.title for t in TARGETS.values() if option in t.options))
 
 
 def run(given: Namespace) -> None:
@@ -60,7 +65,7 @@ def run(given: Namespace) -> None:
         message = "is no file that others could be beside, and each part of the recipe is one"
         given.parser.error(f"{given.output} {message}: name it as in -o step{target.ending}")
     for file in files:
-        keep_apart(file, [*read_by(opened.program), *filter(None, [given.weights])], target.ending)
+        keep_apart(file, [*read_by(opened.program), *filter(None, [given.weights, given.map])], target.ending)
     _write(target, net, given)
     if given.output is not None:
         say(f"{net.name} → {', '.join(map(str, files))}")
@@ -76,7 +81,8 @@ def _refuse(target: Target, given: Namespace) -> None:
 
 
 def _write(target: Target, net: Net, given: Namespace) -> None:
-    options = {name: getattr(given, name) for name in target.options}
+    weights = weights_in(given)
+    options = {name: weights if name == "weights" else getattr(given, name) for name in target.options}
     if given.output is not None:
         target.write(net, given.output, options)
     elif target.emit is not None:

@@ -64,13 +64,12 @@ def train() -> None:
 def accuracies() -> tuple[float, float]:
     """Accuracy on the test split through PyTorch and through onnxruntime."""
     from netdsl.codegen.onnx.model import save_onnx
-    from netdsl.codegen.onnx.weights import load_weights
     from netdsl.runtime.evaluate import evaluate, evaluate_onnx
     from netdsl.runtime.runs.folder import RunFolder
 
     folder = RunFolder(FOLDER)
     net = folder.load_net()
-    path = save_onnx(net, FOLDER / "lenet.onnx", weights=load_weights(folder.weights))
+    path = save_onnx(net, FOLDER / "lenet.onnx", weights=folder.weights)
     through_torch = evaluate(FOLDER)
     through_onnx = evaluate_onnx(path, net)
     return through_torch["metrics"]["accuracy"], through_onnx["metrics"]["accuracy"]

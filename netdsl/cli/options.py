@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from math import inf
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netdsl import Weights
 
 DIGITS = 18
 """Numbers of more are no sizes of anything that a machine holds."""
@@ -42,6 +46,30 @@ def add_size(parser: ArgumentParser) -> None:
 
 def add_device(parser: ArgumentParser) -> None:
     parser.add_argument("--device", help="cpu, cuda or, of several, cuda:1 (default: what is there)")
+
+
+def add_weights(parser: ArgumentParser, what: str) -> None:
+    """A file of weights, with how its names become those of the net."""
+    parser.add_argument("--weights", type=Path, metavar="FILE", help=f"safetensors, or `.pth` of PyTorch: {what}")
+    parser.add_argument(
+        "--map", type=Path, metavar="FILE", help="how the names of these weights become those of the net"
+    )
+    parser.add_argument(
+        "--partial", action="store_true", help="leave as initialised, and list, what of these weights does not fit"
+    )
+
+
+def weights_in(given: Namespace) -> Weights | None:
+    """The weights that options name; None where they name none."""
+    if given.weights is None:
+        stray = next((name for name in ("map", "partial") if getattr(given, name)), None)
+        if stray is not None:
+            given.parser.error(f"--{stray} is about weights: name their file by --weights")
+        return None
+    from netdsl import Weights
+
+    named = None if given.map is None else str(given.map)
+    return Weights(str(given.weights), map=named, partial=given.partial)
 
 
 def add_engine(parser: ArgumentParser) -> None:

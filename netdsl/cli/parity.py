@@ -7,16 +7,15 @@ difference. Exit code 1 when it is above the tolerance.
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
 from netdsl.cli.opening import open_net
-from netdsl.cli.options import add_net, add_size, count, positive, whole
+from netdsl.cli.options import add_net, add_size, add_weights, count, positive, weights_in, whole
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     add_net(parser)
     add_size(parser)
-    parser.add_argument("--weights", type=Path, help="a safetensors file (default: drawn from the seed)")
+    add_weights(parser, "what both compute with (default: drawn from the seed)")
     parser.add_argument("--seed", type=whole, default=0, help="draws weights and input")
     parser.add_argument("--batch", type=count, default=2, help="samples at a time (default: 2)")
     parser.add_argument("--tolerance", type=positive, default=1e-3, help="largest relative difference (default: 0.001)")
@@ -26,7 +25,7 @@ def run(given: Namespace) -> int:
     from netdsl.runtime.parity import parity
 
     net = open_net(given).say()
-    found = parity(net, given.weights, given.size or None, given.seed, given.batch)
+    found = parity(net, weights_in(given), given.size or None, given.seed, given.batch)
     at = "".join(f", {s} = {n}" for s, n in found.sizes.items())
     print(f"{found.net}, batch {found.batch}{at}: PyTorch against onnxruntime")
     for difference in found.outputs:

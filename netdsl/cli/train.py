@@ -12,10 +12,10 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netdsl.cli.opening import open_net, say_of_run
-from netdsl.cli.options import add_choice, add_device, add_engine, add_recipe, count
+from netdsl.cli.options import add_choice, add_device, add_engine, add_recipe, add_weights, count, weights_in
 from netdsl.cli.streams import say
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="go on where the last checkpoint was made")
     parser.add_argument("--overwrite", action="store_true", help="begin anew in a folder that holds a run")
+    add_weights(parser, "where it starts, in the place of the recipe's own (default: drawn from the seed)")
     add_engine(parser)
     add_device(parser)
     parser.add_argument("--steps", type=count, help="only try the recipe for so many steps, and keep nothing")
@@ -51,6 +52,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> None:
     rows = {name: text for name in ROWS if (text := getattr(given, name)) is not None}
+    if given.resume and given.weights is not None:
+        given.parser.error(
+            "--resume goes on with the weights of the run: leave --weights out, or begin anew without it"
+        )
     if given.file.is_dir():
         if not given.resume:
             given.parser.error(f"{given.file} is a folder: add --resume to go on with its run")
@@ -71,10 +76,12 @@ def run(given: Namespace) -> None:
         folder = _chosen(f"{net.name}-{given.recipe}" if given.recipe else net.name, given)
     from netdsl.runtime.train import train
 
-    options = {name: getattr(given, name) for name in ("recipe", "resume", "overwrite", "device", "quiet", "engine")}
+    options: dict[str, Any] = {
+        name: getattr(given, name) for name in ("recipe", "resume", "overwrite", "device", "quiet", "engine")
+    }
     engine = " --engine onnx" if given.engine == "onnx" else ""
     with _way_on(folder, engine):
-        done = train(net, folder, **options)
+        done = train(net, folder, weights=weights_in(given), **options)
     if os.environ.get("RANK", "0") == "0":
         say(f"run kept in {done.folder}; next: netdsl evaluate {done.folder}{engine}")
 
@@ -109,9 +116,10 @@ def _try(given: Namespace, net: Net | None) -> None:
     if others:
         given.parser.error(f"--steps tries a recipe from the start and keeps nothing: leave --{others[0]} out")
     assert net is not None, "only --resume does without a text"
-    from netdsl.runtime.train import try_steps
+    from netdsl.runtime.trial import try_steps
 
-    losses = try_steps(net, given.steps, device=given.device, quiet=given.quiet, engine=given.engine)
+    options: dict[str, Any] = {name: getattr(given, name) for name in ("device", "quiet", "engine")}
+    losses = try_steps(net, given.steps, weights=weights_in(given), **options)
     if os.environ.get("RANK", "0") == "0":
         steps = f"{len(losses)} step{'s' * (len(losses) != 1)}"
         say(f"tried {steps}: loss {losses[0]:.4f} to {losses[-1]:.4f}; nothing kept")

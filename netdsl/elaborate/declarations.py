@@ -22,10 +22,12 @@ def declared_row(
     site: Site, recipe: Recipe, row: syntax.RecipeRow, rows: Sequence[syntax.RecipeRow], output: str
 ) -> None:
     """Keep what a row declares; `rows` are all of the recipe, and `output` is one of its net."""
-    from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS
+    from netdsl.recipe import DATA, OPTIMIZERS, SCHEDULES, SETTINGS, WEIGHTS
 
     keyword = row.keyword.id
-    tables: dict[str, Mapping[str, type[Declared]]] = {"data": DATA, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+    tables: dict[str, Mapping[str, type[Declared]]] = {
+        "data": DATA, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "weights": WEIGHTS,
+    }  # fmt: skip
     if keyword in tables:
         setattr(recipe, keyword, declaration(site, tables[keyword], row))
     elif keyword in SETTINGS:
@@ -33,7 +35,7 @@ def declared_row(
     else:
         from netdsl.elaborate.recipe_words import row_of  # late: right texts need none
 
-        known = ["data", "augment", "optimizer", "schedule", *TERMS, *SETTINGS]
+        known = ["data", "augment", "optimizer", "schedule", "weights", *TERMS, *SETTINGS]
         help = (
             row_of(site, rows, row, output)
             or did_you_mean(keyword, known)
@@ -55,8 +57,10 @@ def _only_stage(site: Site, row: syntax.RecipeRow) -> syntax.Expr:
 def declaration(site: Site, table: Mapping[str, type[Declared]], row: syntax.RecipeRow) -> Declared:
     """`sgd(lr=0.05)`: looked up by name, its settings bound like an operation's."""
     stage = _only_stage(site, row)
-    call = stage if isinstance(stage, syntax.Call) else syntax.Call(stage.span, stage, ())
     what = row.keyword.id
+    call = _call(what, stage)
+    if what == "weights" and not (isinstance(call.function, syntax.Name) and call.function.id in table):
+        site.error("wrong-kind", "`weights` takes a file of weights, in quotes", stage.span, help=WEIGHTS_ROW)
     if not isinstance(call.function, syntax.Name):
         from netdsl.elaborate.recipe_words import unknown  # late: right texts need none
 
@@ -79,6 +83,20 @@ def declaration(site: Site, table: Mapping[str, type[Declared]], row: syntax.Rec
     except RuleError as error:
         place = bound[error.field].span if error.field in bound else call.span
         site.error(error.code, str(error), place, help=error.help)
+
+
+def _call(what: str, stage: syntax.Expr) -> syntax.Call:
+    """The call that a row says; of `weights` a text is the file."""
+    if isinstance(stage, syntax.Call):
+        return stage
+    if what == "weights" and isinstance(stage, syntax.Literal) and isinstance(stage.value, str):
+        return syntax.Call(stage.span, syntax.Name(stage.span, "file"), (syntax.Argument(stage.span, None, stage),))
+    return syntax.Call(stage.span, stage, ())
+
+
+WEIGHTS_ROW = (
+    'write `weights "resnet18.safetensors"`, or with settings `weights file("r.pth", map="r.map", partial=true)`'
+)
 
 
 def _refuse_weights(site: Site, what: str, kind: type[Declared], call: syntax.Call) -> None:

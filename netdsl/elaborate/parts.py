@@ -108,9 +108,9 @@ def _named(what: str, present: str | None) -> str:
 
 def tables() -> dict[str, Mapping[str, type[Declared]]]:
     """What rows may name, by their word."""
-    from netdsl.recipe import AUGMENT, DATA, OPTIMIZERS, SCHEDULES
+    from netdsl.recipe import AUGMENT, DATA, OPTIMIZERS, SCHEDULES, WEIGHTS
 
-    return {"data": DATA, "augment": AUGMENT, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+    return {"data": DATA, "augment": AUGMENT, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "weights": WEIGHTS}
 
 
 # ---------------------------------------------------------------- settings that are called otherwise

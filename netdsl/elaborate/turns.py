@@ -125,7 +125,7 @@ def _unknown(word: str) -> bool:
     """Whether a word begins no row of a recipe, here or elsewhere."""
     from netdsl.recipe import SETTINGS
 
-    return word not in (*WORDS, "data", "augment", *SETTINGS)
+    return word not in (*WORDS, "data", "augment", "weights", *SETTINGS)
 
 
 def _declared(

@@ -22,7 +22,7 @@ from netdsl.text.source import Span
 from netdsl.text.written import Written
 
 if TYPE_CHECKING:
-    from netdsl.recipe import Augmentation, Data, Optimizer, Schedule
+    from netdsl.recipe import Augmentation, Data, Optimizer, Schedule, Weights
 
 
 @entity
@@ -307,6 +307,8 @@ class Recipe:
     metrics: list[RecipeTerm] = anew(factory=list)
     optimizer: Optimizer | None = None
     schedule: Schedule | None = None
+    weights: Weights | None = None
+    """Where it starts; None for weights that are drawn."""
     settings: dict[str, Any] = anew(factory=dict)
     """`epochs`, `batch`, `seed`, `clip` … by keyword."""
     parts: list[Part] = anew(factory=list)

@@ -84,7 +84,7 @@ def spelled(kind: object, value: object) -> str:
     if value is None or isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False) if isinstance(kind, TextKind) else value
+        return json.dumps(value, ensure_ascii=False) if isinstance(getattr(kind, "item", kind), TextKind) else value
     if isinstance(value, (list, tuple)):
         if isinstance(kind, BoolsKind) and len(set(value)) == 1:
             return spelled(kind, value[0])

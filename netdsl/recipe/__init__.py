@@ -1,4 +1,4 @@
-"""What a `train` section may name: data sets, stages that vary pictures, optimizers, schedules and plain settings.
+"""What a `train` section may name: data, stages that vary pictures, optimizers, schedules, weights, plain settings.
 
 Declarations only. They are read by the same kinds as the settings of operations; `netdsl.runtime` carries them out.
 """
@@ -9,6 +9,7 @@ from netdsl.recipe.optimizers import OPTIMIZERS, Optimizer
 from netdsl.recipe.options import AIMS, SETTINGS, default_settings
 from netdsl.recipe.schedules import SCHEDULES, Schedule
 from netdsl.recipe.steering import Aim, Steering, steering_of
+from netdsl.recipe.weights import WEIGHTS, Weights
 
 __all__ = [
     "AIMS",
@@ -17,12 +18,14 @@ __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
     "SETTINGS",
+    "WEIGHTS",
     "Aim",
     "Augmentation",
     "Data",
     "Optimizer",
     "Schedule",
     "Steering",
+    "Weights",
     "default_settings",
     "steering_of",
 ]

@@ -263,7 +263,7 @@ def _definition_call(definition: syntax.Definition) -> str:
 
 
 def _recipes() -> list[str]:
-    from netdsl.recipe import AUGMENT, DATA, OPTIMIZERS, SCHEDULES, Augmentation, Optimizer, Schedule
+    from netdsl.recipe import AUGMENT, DATA, OPTIMIZERS, SCHEDULES, WEIGHTS, Augmentation, Optimizer, Schedule
     from netdsl.recipe import SETTINGS as VALUES
     from netdsl.recipe.data.images import Images
 
@@ -271,7 +271,8 @@ def _recipes() -> list[str]:
         "## Recipes", "", "What the rows of a `train` section may say.", "",
         *_declared("Data", Images, DATA), *_declared("Augmentation", Augmentation, AUGMENT, STAGES),
         *_declared("Optimizers", Optimizer, OPTIMIZERS),
-        *_declared("Schedules", Schedule, SCHEDULES), "### Values", "", *table(VALUES.values(), ROWS),
+        *_declared("Schedules", Schedule, SCHEDULES), *_declared("Weights", Declared, WEIGHTS),
+        "### Values", "", *table(VALUES.values(), ROWS),
     ]  # fmt: skip
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,17 +12,18 @@ import torch
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
+from netdsl.codegen.pytorch.module import torch_module
 from netdsl.dims import at
 from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Net
 from netdsl.graph.begun import begun
 from netdsl.graph.phases import inference_graph
 from netdsl.ops.noise import Noise, draws
-from netdsl.runtime.engines.checkpoint import load_tensors, load_weights
 from netdsl.runtime.kept import starts
-from netdsl.runtime.scoring.pytorch import build_module, named, output_names
+from netdsl.runtime.scoring.pytorch import named, output_names
 from netdsl.runtime.scoring.ranges import Ranges
 from netdsl.runtime.sessions.opening import open_net, run_once
+from netdsl.weights.given import WeightSource
 
 CALLS = 3
 """Of a net that keeps states."""
@@ -61,7 +61,7 @@ class Parity:
 
 def parity(
     net: Net,
-    weights: str | Path | None = None,
+    weights: WeightSource | None = None,
     sizes: Mapping[str, int] | None = None,
     seed: int = 0,
     batch: int = 2,
@@ -71,7 +71,7 @@ def parity(
     A net with states is called three times, each engine going on from what it kept itself; the largest difference of
     all calls counts.
 
-    Weights are read from a safetensors file, or drawn from `seed`. `sizes` gives the net's symbols numbers. Noise that
+    Weights are read from a file, or drawn from `seed`. `sizes` gives the net's symbols numbers. Noise that
     the net draws at inference (`always=true`) is 0 in both.
     """
     drawn, net = net, still(net)
@@ -79,9 +79,7 @@ def parity(
     missing = [s for s in net.symbols if s not in known]
     if missing:
         raise RunError(f"give {missing[0]} a number: --size {','.join(f'{s}=64' for s in missing)}")
-    module = build_module(net, seed).eval()
-    if weights is not None:
-        load_weights(module, load_tensors(Path(weights), net)[0], str(weights))
+    module = torch_module(net, seed, weights=weights).eval()
     session = open_net(net, {k: v.numpy() for k, v in module.state_dict().items()}, "cpu")
     ours: dict[str, Array] = {}
     theirs: dict[str, Array] = {}

@@ -25,8 +25,10 @@ from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import Plan, pipeline, plan_of, recipe_json, written
 from netdsl.runtime.runs.tensorfile import beneath, save_arrays
 from netdsl.runtime.saved import Saved, changes, read_saved, require_same, save, with_memory
-from netdsl.runtime.scoring.terms import Terms, by_part
+from netdsl.runtime.scoring.terms import Terms
 from netdsl.runtime.scoring.totals import RunningTotals
+from netdsl.runtime.starting import StartingWeights, start_of
+from netdsl.weights.given import WeightSource
 
 OnEpoch = Callable[[Mapping[str, Any]], None]
 History = list[dict[str, Any]]
@@ -74,6 +76,7 @@ def train(
     quiet: bool = False,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     engine: str = "torch",
+    weights: WeightSource | None = None,
 ) -> Run:
     """Train by the net's recipe and keep everything in `run_folder`; `recipe` names another than that in force.
 
@@ -82,9 +85,11 @@ def train(
     run or another that has its losses and metrics. Without, the folder must be empty, or with `overwrite` that of a
     run, of which only the run's files are replaced. Checkpoints are made after every epoch, and within one every
     `checkpoint_seconds` (when there is one process). `engine` computes: "torch", or "onnx" for onnxruntime without
-    PyTorch; checkpoints are the same, so a run can go on with the other one. Raises `RunError` and `DataError` with
-    one line.
+    PyTorch; checkpoints are the same, so a run can go on with the other one. It starts from `weights`, a file or
+    arrays by key, in the place of those that the recipe names. Raises `RunError` and `DataError` with one line.
     """
+    if resume and weights is not None:
+        raise RunError("a run that goes on has weights of its own: leave `weights` out, or begin anew")
     folder = RunFolder(run_folder)
     folder.check_free(resume, overwrite)
     if net is None:
@@ -94,7 +99,7 @@ def train(
         require_same(folder.load_net(), net, folder.path)
     elif recipe is not None:
         net = net.by(recipe)
-    trainer = Trainer(net, folder, device, Reporter(quiet), checkpoint_seconds, engine)
+    trainer = Trainer(net, folder, device, Reporter(quiet), checkpoint_seconds, engine, weights)
     try:
         trainer.start(resume, overwrite)
         trainer.run(on_epoch)
@@ -102,18 +107,6 @@ def train(
         trainer.reporter.end()
         folder.release()
     return Run(folder.path, net, trainer.position.history, trainer.best_row())
-
-
-def try_steps(
-    net: Net, steps: int, *, device: str | None = None, quiet: bool = False, engine: str = "torch"
-) -> list[float]:
-    """The loss of each of the first `steps` steps of a run, as `train` would take them; nothing is written.
-
-    Then one batch of validation is scored, to see that this works too. Raises `RunError` and `DataError` as `train`
-    does, also for a loss that is not finite.
-    """
-    trainer = Trainer(net, RunFolder("nowhere"), device, Reporter(quiet), math.inf, engine)
-    return trainer.attempt(steps)
 
 
 OTHER_DATA = (
@@ -133,9 +126,12 @@ class Trainer:
         reporter: Reporter,
         checkpoint_seconds: float,
         engine: str = "torch",
+        weights: WeightSource | None = None,
     ) -> None:
         self.net = net
         self.plan: Plan = plan_of(net)
+        self.source = weights if weights is not None else self.plan.weights
+        self.started: dict[str, str] = {}
         self.folder = folder
         self.checkpoint_seconds = checkpoint_seconds
         self.dataset: Dataset = load_data(self.plan.data, net, net.defaults, varying_of(net, self.plan))
@@ -164,12 +160,16 @@ class Trainer:
             sizes = input_sizes(self.plan.data, self.net, self.net.defaults)
             with self.folder.writing():
                 self.folder.sweep(everything=not resume)
-                self.folder.start(self.net, recipe_json(self.plan), sizes)
+                self.folder.start(self.net, recipe_json(self.plan), sizes, self.started)
         self.reporter.head([*self._head(resume, str(self.folder.path)), *notes])
 
     def _begin(self) -> list[str]:
-        self.engine.begin({}, {}, str(self.folder.checkpoint))
-        return []
+        start = StartingWeights({}, {}, [])
+        if self.source is not None:
+            start = start_of(self.net, self.source, self.engine.drawn())
+        self.engine.begin(beneath("model/", start.weights), {}, str(self.folder.checkpoint))
+        self.started = start.origin
+        return start.notes
 
     def _head(self, resume: bool, where: str) -> Iterator[str]:
         counts = ", ".join(f"{len(s):,} {n}" for n, s in self.dataset.splits.items() if len(s))
@@ -192,7 +192,7 @@ class Trainer:
 
     def _take_up(self, saved: Saved) -> list[str]:
         """Go on from a checkpoint; what is different from now on, in words."""
-        facts = saved.facts
+        facts, self.started = saved.facts, self.folder.stored().get("started", {})
         changed = changes(facts["recipe"], recipe_json(self.plan), facts["samples"], self._samples())
         if facts["batch"] != self.plan.batch * self.plan.accumulate and facts["step"]:
             raise RunError(
@@ -215,44 +215,6 @@ class Trainer:
 
     def _samples(self) -> dict[str, int]:
         return {name: len(split) for name, split in self.dataset.splits.items()}
-
-    # ------------------------------------------------------------ a trial
-
-    def attempt(self, steps: int) -> list[float]:
-        """The losses of the first steps, said one by one."""
-        self._begin()
-        self.reporter.head(list(self._head(False, "a trial, of which nothing is kept")))
-        losses: list[float] = []
-        while len(losses) < steps:
-            fed, groups = self._planned()
-            for group in groups[: steps - len(losses)]:
-                losses.append(self._attempt(fed, group))
-            self.position = Position(self.position.epoch + 1)
-        self._score_one()
-        return losses
-
-    def _attempt(self, fed: Iterator[BatchFields], group: list[BatchPart]) -> float:
-        started, self.position.totals = time.monotonic(), RunningTotals()
-        self._step(fed, group)
-        self.position.step += 1
-        self._require_finite(self.position.totals)
-        found = self.terms.result(self._gathered(self.position.totals))
-        loss: float = found["loss"]
-        each = by_part(found["losses"], self.plan.parts) or {"loss": loss}
-        shown = ", ".join(f"{name} {value:.4f}" for name, value in each.items())
-        where = f"epoch {self.position.epoch + 1}, step {self.position.step} of {self.steps}"
-        self.reporter.head([f"{where}: {shown}, {time.monotonic() - started:.3f} seconds"])
-        return loss
-
-    def _score_one(self) -> None:
-        totals, validation = RunningTotals(), np.arange(len(self.dataset.splits["validation"]))
-        if not len(validation):
-            return
-        self.engine.score(self.engine.batches("validation", cut(validation, self.plan.batch)[:1]), totals)
-        found = self.terms.result(totals)
-        each = by_part(found["losses"], self.plan.parts) or {"loss": found["loss"]}
-        shown = ", ".join(f"{name} {value:.4f}" for name, value in (each | found["metrics"]).items())
-        self.reporter.head([f"validation, one batch: {shown}"])
 
     # ------------------------------------------------------------ the loop
 

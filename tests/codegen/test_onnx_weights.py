@@ -11,10 +11,11 @@ from onnx_graphs import conv_net, numbers, reference
 from safetensors.numpy import save_file
 
 from netdsl.codegen.onnx.model import onnx_model
-from netdsl.codegen.onnx.weights import WeightsError, initial, load_weights
+from netdsl.codegen.onnx.weights import initial
 from netdsl.dims.tensors import Init, Weight
 from netdsl.graph import Net
 from netdsl.runtime.sessions.session import Session
+from netdsl.weights.files import WeightFile, WeightsError
 
 
 def test_weights_of_one_layer_do_not_depend_on_others() -> None:
@@ -74,7 +75,7 @@ def test_given_weights_are_used(tmp_path: Path) -> None:
     weights = given(net)
     save_file({**weights, "bn.num_batches_tracked": np.zeros((), np.int64)}, tmp_path / "w.safetensors")
     image = numbers(1, 3, 8, 10)
-    for source in (weights, load_weights(tmp_path / "w.safetensors")):
+    for source in (weights, tmp_path / "w.safetensors"):
         got = Session(onnx_model(net, weights=source), "cpu").run({"image": image})["mask"]
         np.testing.assert_allclose(got, reference(image, weights), atol=1e-4)
 
@@ -90,9 +91,9 @@ def test_of_many_weights_that_do_not_fit_three_are_named(tmp_path: Path, recipe:
     if recipe is not None:
         (tmp_path / "recipe.json").write_text(recipe)
     with pytest.raises(WeightsError) as caught:
-        onnx_model(net, weights=load_weights(tmp_path / "w.safetensors"))
+        onnx_model(net, weights=tmp_path / "w.safetensors")
     said = str(caught.value)
-    assert said.startswith(f"the weights do not fit this net{owner}: missing `")
+    assert said.startswith(f"{tmp_path / 'w.safetensors'}: the weights do not fit this net{owner}: missing `")
     assert f" and {count - 3} more" in said
     # those of another net may be more than this one has
     assert ("; unexpected `other0`, `other1`, `other2` and 6 more" in said) != bool(owner)
@@ -105,7 +106,7 @@ def test_weights_that_do_not_fit_are_all_named(tmp_path: Path) -> None:
     weights["conv3.weight"] = weights.pop("conv2.weight")
     weights["conv1.bias"] = np.zeros(5, np.float32)
     save_file(weights, tmp_path / "w.safetensors")
-    for source in (weights, load_weights(tmp_path / "w.safetensors")):
+    for source in (weights, tmp_path / "w.safetensors"):
         with pytest.raises(WeightsError) as caught:
             onnx_model(net, weights=source)
         for part in (
@@ -121,7 +122,7 @@ def test_weights_that_do_not_fit_are_all_named(tmp_path: Path) -> None:
 
 def test_a_weight_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"no weight file.*none\.safetensors"):
-        load_weights(tmp_path / "none.safetensors")
+        WeightFile(tmp_path / "none.safetensors")
     (tmp_path / "bad.safetensors").write_bytes(b"not a weight file at all")
     with pytest.raises(WeightsError, match=r"bad\.safetensors cannot be read"):
-        load_weights(tmp_path / "bad.safetensors")
+        WeightFile(tmp_path / "bad.safetensors")

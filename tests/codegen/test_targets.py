@@ -16,13 +16,13 @@ from netdsl.base.files import WriteError
 from netdsl.cli.app import run
 from netdsl.cli.compile import OPTIONS
 from netdsl.codegen.onnx.step import onnx_step
-from netdsl.codegen.onnx.weights import WeightsError
 from netdsl.codegen.target import TARGETS
 from netdsl.graph import Net
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import NoGradient, RuleError
 from netdsl.program import load_file
 from netdsl.text.diagnostics import Diagnostic, NetError
+from netdsl.weights.files import WeightsError
 
 PACKAGE = Path(netdsl.__file__).parent
 SPEC = PACKAGE.parent / "specs" / "lenet.net"

@@ -30,16 +30,29 @@ ROOMS: dict[str, set[str]] = {
     "recipe": {"base", "dims", "ops"},
     "graph": {"base", "dims", "ops", "text", "recipe"},
     "elaborate": {"base", "dims", "ops", "stdlib", "text", "graph", "recipe", "analysis"},
+    "weights": {"base", "dims", "text", "graph", "recipe"},
     "passes": {"dims", "ops", "text", "graph", "recipe"},
     "analysis": {"base", "dims", "ops", "text", "graph"},
     "analyzer": {"base", "dims", "ops", "text", "graph", "analysis"},
-    "codegen": {"base", "dims", "ops", "text", "graph", "recipe", "passes"},
+    "codegen": {"base", "dims", "ops", "text", "graph", "recipe", "passes", "weights"},
     "program": {"base", "text", "graph", "elaborate", "analyzer"},
-    "runtime": {"base", "dims", "ops", "text", "graph", "recipe", "passes", "analyzer", "codegen", "program"},
+    "runtime": {
+        "base",
+        "dims",
+        "ops",
+        "text",
+        "graph",
+        "recipe",
+        "passes",
+        "weights",
+        "analyzer",
+        "codegen",
+        "program",
+    },
     "reports": {"base", "text", "analysis"},
     "surface": {"dims", "text", "graph", "analyzer", "program", "reports"},
     "reference": {"dims", "ops", "stdlib", "text", "graph", "recipe", "analysis", "analyzer", "codegen", "program"},
-    "": {"text", "graph", "analyzer", "codegen", "runtime", "surface"},
+    "": {"text", "graph", "recipe", "analyzer", "codegen", "runtime", "surface"},
     "cli": {
         "base",
         "text",
@@ -49,6 +62,7 @@ ROOMS: dict[str, set[str]] = {
         "analyzer",
         "codegen",
         "program",
+        "weights",
         "runtime",
         "reports",
         "",
@@ -64,10 +78,10 @@ MEASURING = tuple(f"ops/{name}.py" for name in ("measure", "metric", "tally", "r
 """What counts over batches, which it does with arrays."""
 
 HEAVY: dict[str, tuple[str, ...]] = {
-    "torch": ("codegen/pytorch/module.py", "runtime/"),
+    "torch": ("codegen/pytorch/module.py", "weights/pickled.py", "runtime/"),
     "onnx": ("codegen/onnx/", "runtime/"),
     "onnxruntime": ("runtime/",),
-    "numpy": ("base/arrays.py", "codegen/onnx/", "runtime/", *MEASURING, "cli/predict.py"),
+    "numpy": ("base/arrays.py", "codegen/onnx/", "weights/", "runtime/", *MEASURING, "cli/predict.py"),
     "pydantic": ("analysis/report.py",),
     "rich": ("runtime/", "cli/demo.py"),
     "accelerate": ("runtime/",),
@@ -216,7 +230,7 @@ def test_light_commands_import_no_slow_library(arguments: list[str]) -> None:
 def test_a_report_makes_no_dataclass(path: Path) -> None:
     """Its rooms have records instead, which are made in a twentieth of the time (`netdsl/base/record.py`)."""
     early = [n.module for n in ast.parse(path.read_text("utf-8")).body if isinstance(n, ast.ImportFrom)]
-    assert "dataclasses" not in early or room(module(path)) in {"codegen", "passes", "runtime", "reference"}
+    assert "dataclasses" not in early or room(module(path)) in {"codegen", "passes", "weights", "runtime", "reference"}
 
 
 def test_the_package_imports_nothing_by_itself() -> None:

@@ -14,7 +14,7 @@ from netdsl.ops.base import INTERNAL, Op
 from netdsl.ops.declared import Declared
 from netdsl.ops.fields import INITIALISERS
 from netdsl.program import check_text
-from netdsl.recipe import AUGMENT, DATA, OPTIMIZERS, SCHEDULES
+from netdsl.recipe import AUGMENT, DATA, OPTIMIZERS, SCHEDULES, WEIGHTS
 from netdsl.recipe import SETTINGS as VALUES
 from netdsl.reference import words
 from netdsl.reference.operations import (
@@ -28,7 +28,7 @@ from netdsl.reference.operations import (
 )
 
 OPERATIONS = operations()
-ROWS: list[type[Declared]] = [*DATA.values(), *OPTIMIZERS.values(), *SCHEDULES.values()]
+ROWS: list[type[Declared]] = [*DATA.values(), *OPTIMIZERS.values(), *SCHEDULES.values(), *WEIGHTS.values()]
 RECIPES = [*ROWS, *AUGMENT.values()]
 
 
@@ -173,6 +173,7 @@ KEYWORDS: tuple[tuple[str, dict[str, type]], ...] = (
     ("augment", AUGMENT),
     ("optimizer", OPTIMIZERS),
     ("schedule", SCHEDULES),
+    ("weights", WEIGHTS),
 )
 
 

@@ -19,7 +19,7 @@ from netdsl.codegen.pytorch.source import torch_source
 from netdsl.graph import Net
 from netdsl.graph.reading import read_graph
 from netdsl.passes.step import NEXT
-from netdsl.runtime.train import try_steps
+from netdsl.runtime.trial import try_steps
 from netdsl.text.diagnostics import NetError
 
 UNIT = "block unit(c) {\n  conv(c, 3, pad=1) -> batchnorm -> relu\n}\n"

@@ -10,7 +10,6 @@ import pytest
 
 from netdsl.base.errors import RunError
 from netdsl.codegen.onnx.model import save_onnx
-from netdsl.codegen.onnx.weights import load_weights
 from netdsl.elaborate.recipes import read_data
 from netdsl.program import load_text
 from netdsl.recipe import DATA
@@ -94,7 +93,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         NET.format(field="image [1, 8, 8]", body="flatten -> linear(10)", data=data, loss="cross_entropy")
     ).net()
     run = train(net, folder / "run", quiet=True)
-    save_onnx(net, folder / "m.onnx", weights=load_weights(run.weights))
+    save_onnx(net, folder / "m.onnx", weights=run.weights)
     return folder
 
 

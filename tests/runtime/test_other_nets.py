@@ -13,7 +13,6 @@ import torch
 from netdsl.base.errors import RunError
 from netdsl.cli import attempt
 from netdsl.codegen.onnx.model import onnx_model
-from netdsl.codegen.onnx.weights import load_weights
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.graph import Net
 from netdsl.program import load_file
@@ -121,7 +120,7 @@ def test_another_net_of_a_run_computes_with_its_weights(run: Path) -> None:
 
 
 def test_weights_of_a_run_are_those_of_a_model_of_another_net(run: Path, tmp_path: Path) -> None:
-    weights = load_weights(run / "weights.safetensors")
+    weights = run / "weights.safetensors"
     net = speaker(run)
     held = {t.name: np.frombuffer(t.raw_data, np.float32) for t in onnx_model(net, weights=weights).graph.initializer}
     assert held["step.linear1.weight"].tolist() == weights["step.linear1.weight"].reshape(-1).tolist()

@@ -15,7 +15,6 @@ from PIL import Image
 
 from netdsl.base.errors import DataError, RunError
 from netdsl.codegen.onnx.model import onnx_model, save_onnx
-from netdsl.codegen.onnx.weights import load_weights
 from netdsl.elaborate.recipes import read_data
 from netdsl.graph import Net
 from netdsl.program import load_text
@@ -113,7 +112,7 @@ def test_a_run_and_its_onnx_file_say_the_same_of_a_file(tmp_path: Path, trained:
         load_text(text, "n.net", recipe=asked).net(), tmp_path / "run", device="cpu", quiet=True, engine=trained
     )
     plain = load_text(text, "n.net").net()
-    exported = save_onnx(plain, tmp_path / "n.onnx", weights=load_weights(run.weights))
+    exported = save_onnx(plain, tmp_path / "n.onnx", weights=run.weights)
     for number, file in enumerate(files):
         sample = predict(run.folder, number, device="cpu", top=2)
         assert sample.truth == "abcd"[number]

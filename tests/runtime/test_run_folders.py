@@ -29,7 +29,8 @@ from netdsl.runtime.progress import guessing
 from netdsl.runtime.runs import folder as folders
 from netdsl.runtime.runs.recipes import describe, plan_of, written
 from netdsl.runtime.runs.tensorfile import load_arrays, under
-from netdsl.runtime.train import Run, train, try_steps
+from netdsl.runtime.train import Run, train
+from netdsl.runtime.trial import try_steps
 
 ENGINES = ["torch", "onnx"]
 TEXT = """

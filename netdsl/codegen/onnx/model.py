@@ -10,7 +10,6 @@ from typing import Any
 from onnx import ModelProto, NodeProto, helper
 
 import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table of rules)
-from netdsl.base.arrays import Array
 from netdsl.codegen.onnx.draft import (
     ArraySource,
     Draft,
@@ -27,32 +26,36 @@ from netdsl.codegen.onnx.lowering import TensorName
 from netdsl.codegen.onnx.passes import finished
 from netdsl.codegen.onnx.scope import GraphScope, Ledger, ValueNames, names_used, seed_input, seed_property
 from netdsl.codegen.onnx.sizes import RuntimeSizes
-from netdsl.codegen.onnx.weights import WeightsError, check_weights, initial, stored
+from netdsl.codegen.onnx.weights import initial, start
 from netdsl.dims.extent import symbols_of
 from netdsl.graph import Graph, Net
 from netdsl.ops.base import RuleError
 from netdsl.passes.pipeline import inference
+from netdsl.weights.files import WeightsError
+from netdsl.weights.fit import GivenWeights, fit
+from netdsl.weights.given import WeightSource, given_weights
 
 
-def onnx_model(net: Net, *, weights: Mapping[str, Array] | None = None, seed: int = 0) -> ModelProto:
+def onnx_model(net: Net, *, weights: WeightSource | None = None, seed: int = 0) -> ModelProto:
     """The inference graph of a net with its weights, checked.
 
     Inputs and outputs have the net's names, a symbolic batch in front and the net's symbols as symbolic sizes;
     initialisers have the keys of the PyTorch state dict, node names the path of their block (`/d1/conv1/Conv`).
-    `weights` are given by key, or drawn from `seed`. Outputs marked `aux` are left out.
+    `weights` are those of a file, or arrays by key; else they are drawn from `seed`. Outputs marked `aux` are left out.
 
     Raises `NetError` where ONNX cannot say an operation, `WeightsError` when `weights` do not fit, and
     `ModelTooLarge` above 2 GB (see `save_onnx`).
     """
-    draft = draft_model(net, weights)
-    return complete(draft, weight_source(net, draft, weights, seed))
+    given = None if weights is None else given_weights(net, weights)
+    draft = draft_model(net, given)
+    return complete(draft, weight_source(net, draft, given, seed))
 
 
 def save_onnx(
     net: Net,
     path: str | Path,
     *,
-    weights: Mapping[str, Array] | None = None,
+    weights: WeightSource | None = None,
     seed: int = 0,
     external: bool | None = None,
 ) -> Path:
@@ -61,11 +64,12 @@ def save_onnx(
     With `external` (by itself above 2 GB) the large weights go to `<path>.data`, one at a time, so that memory holds
     only one of them. Nothing stands under the final names until it is complete.
     """
-    draft = draft_model(net, weights)
-    return save(draft, weight_source(net, draft, weights, seed), path, external)
+    given = None if weights is None else given_weights(net, weights)
+    draft = draft_model(net, given)
+    return save(draft, weight_source(net, draft, given, seed), path, external)
 
 
-def draft_model(net: Net, weights: Mapping[str, Array] | None = None) -> Draft:
+def draft_model(net: Net, weights: GivenWeights | None = None) -> Draft:
     """Write and check the graph, without any weight; `weights` tell what they were trained on, if they know."""
     graph = inference(net)
     batch = batch_symbol({s for v in graph.inputs for d in v.shape for s in symbols_of(d)})
@@ -80,7 +84,9 @@ def draft_model(net: Net, weights: Mapping[str, Array] | None = None) -> Draft:
     lowering.check()
     bind_outputs([(o.name, o.value) for o in graph.outputs], scope, names)
     kept = [o.name for o in graph.outputs]
-    draft = assemble(net, graph, scope, finished(scope.nodes, kept, ledger), getattr(weights, "facts", {}))
+    draft = assemble(
+        net, graph, scope, finished(scope.nodes, kept, ledger), weights.facts if weights is not None else {}
+    )
     check(draft)
     return draft
 
@@ -142,12 +148,12 @@ def _declared(net: Net) -> dict[str, Any]:
         return {}
 
 
-def weight_source(net: Net, draft: Draft, weights: Mapping[str, Array] | None, seed: int) -> ArraySource:
+def weight_source(net: Net, draft: Draft, weights: GivenWeights | None, seed: int) -> ArraySource:
     """Where each weight comes from; given ones are compared with the net first."""
     if weights is None:
         return lambda key: initial(key, draft.weights[key], seed)
-    check_weights(weights, draft.weights, (key for key, _ in net.weights()), net.name)
-    return lambda key: stored(weights[key], key, draft.weights[key])
+    given = fit(weights, draft.weights, (key for key, _ in net.weights()), net.name)
+    return lambda key: start(key, draft.weights[key], given, seed)
 
 
 __all__ = ["ModelTooLarge", "WeightsError", "batch_symbol", "onnx_model", "save_onnx"]

@@ -22,7 +22,7 @@ from netdsl.codegen.onnx.model import properties
 from netdsl.codegen.onnx.passes import finished_step
 from netdsl.codegen.onnx.scope import ELEMENTS, GraphScope, Ledger, ValueNames, names_used
 from netdsl.codegen.onnx.sizes import RuntimeSizes
-from netdsl.codegen.onnx.weights import check_weights, initial, stored
+from netdsl.codegen.onnx.weights import start
 from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import TensorType
 from netdsl.graph import Net, Part
@@ -31,6 +31,8 @@ from netdsl.passes.pipeline import training_step
 from netdsl.passes.step import NEXT, TrainingStep, part_of
 from netdsl.recipe import steering_of
 from netdsl.text.diagnostics import Diagnostic, Label, NetError
+from netdsl.weights.fit import Fitted, fit
+from netdsl.weights.given import WeightSource, given_weights
 
 CONTRACT = "3"
 """The version of `docs/onnx-training.md` that a file follows."""
@@ -39,7 +41,7 @@ CONTRACT = "3"
 def onnx_step(
     net: Net,
     *,
-    weights: Mapping[str, Array] | None = None,
+    weights: WeightSource | None = None,
     seed: int = 0,
     cuda: bool = False,
     recipe: str | None = None,
@@ -64,7 +66,7 @@ def save_step(
     net: Net,
     path: str | Path,
     *,
-    weights: Mapping[str, Array] | None = None,
+    weights: WeightSource | None = None,
     seed: int = 0,
     cuda: bool = False,
     external: bool | None = None,
@@ -173,21 +175,24 @@ def _contract(step: TrainingStep, ledger: Ledger) -> dict[str, str]:
     }
 
 
-def step_source(net: Net, draft: Draft, weights: Mapping[str, Array] | None, seed: int) -> ArraySource:
+def step_source(net: Net, draft: Draft, weights: WeightSource | None, seed: int) -> ArraySource:
     """Where each carried tensor starts: given ones are compared with the net first, state may be left out."""
-    given = {} if weights is None else weights
-    if weights is not None:
-        own = dict(net.weights())
-        needed = {k: w for k, w in draft.weights.items() if k in own and not k.endswith("num_batches_tracked")}
-        check_weights(weights, needed, [*own, *draft.weights], net.name)
+    given = {} if weights is None else _fitted(net, draft, weights)
 
     def source(key: str) -> Array:
-        weight, averaged = draft.weights[key], key.removesuffix(f"{SEPARATOR}{AVERAGE}")
+        averaged = key.removesuffix(f"{SEPARATOR}{AVERAGE}")
         if key not in given and averaged != key:
             return source(averaged)
-        return stored(given[key], key, weight) if key in given else initial(key, weight, seed)
+        return start(key, draft.weights[key], given, seed)
 
     return source
+
+
+def _fitted(net: Net, draft: Draft, weights: WeightSource) -> Fitted:
+    """The given weights that a step starts from, and the state of its optimizer as far as it is given."""
+    given, own = given_weights(net, weights), dict(net.weights())
+    needed = {k: w for k, w in draft.weights.items() if k in own or k in given.tensors}
+    return fit(given, needed, [*own, *draft.weights], net.name)
 
 
 __all__ = ["CONTRACT", "NEXT", "draft_step", "onnx_step", "save_step", "step_source"]

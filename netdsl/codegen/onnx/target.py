@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from netdsl.codegen.target import Rules, Target
 from netdsl.graph import Net
-
-if TYPE_CHECKING:
-    from netdsl.base.arrays import Array
 
 
 def _rules() -> Rules:
@@ -24,17 +20,16 @@ def _rules() -> Rules:
 def _save_model(net: Net, path: Path, options: Mapping[str, Any]) -> None:
     from netdsl.codegen.onnx.model import save_onnx
 
-    with _weights(options["weights"]) as weights:
-        save_onnx(net, path, weights=weights, seed=options["seed"])
+    save_onnx(net, path, weights=options["weights"], seed=options["seed"])
 
 
 def _save_step(net: Net, path: Path, options: Mapping[str, Any]) -> None:
     from netdsl.codegen.onnx.step import save_step
 
-    with _weights(options["weights"]) as weights:
-        for (part, epoch), file in _step_files(net, path).items():
-            cuda = options["device"] == "cuda"
-            save_step(net, file, weights=weights, seed=options["seed"], cuda=cuda, part=part or None, epoch=epoch)
+    own = net.recipe.weights if net.recipe is not None else None
+    given = {"weights": options["weights"] or own, "seed": options["seed"], "cuda": options["device"] == "cuda"}
+    for (part, epoch), file in _step_files(net, path).items():
+        save_step(net, file, part=part or None, epoch=epoch, **given)
 
 
 def _step_files(net: Net, path: Path) -> dict[tuple[str, int], Path]:
@@ -51,17 +46,6 @@ def _step_files(net: Net, path: Path) -> dict[tuple[str, int], Path]:
         )
         for part, stage in ways
     }
-
-
-@contextmanager
-def _weights(path: Path | None) -> Iterator[Mapping[str, Array] | None]:
-    """The weights in a file; whatever is wrong with them is said with its name."""
-    from netdsl.codegen.onnx.weights import WeightsError, load_weights
-
-    try:
-        yield load_weights(path) if path else None
-    except WeightsError as error:
-        raise error if str(path) in str(error) else WeightsError(f"{path}: {error}") from None
 
 
 ONNX = Target(

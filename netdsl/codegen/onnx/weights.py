@@ -1,173 +1,23 @@
-"""Weights of a model: drawn from a seed without torch, or given under the names of the PyTorch state dict."""
+"""Weights of a model as it starts: drawn from a seed without torch, or as they were given."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
 from netdsl.base.arrays import Array
-from netdsl.base.files import no_file
 from netdsl.codegen.onnx.scope import NUMPY
 from netdsl.dims.tensors import Weight
 
 
-class WeightsError(ValueError):
-    """Weights that are not those of the net; the message names every key that is wrong."""
-
-
-class WeightFile(Mapping[str, Array]):
-    """A safetensors file. A tensor is read when it is asked for, so a large file is never in memory whole."""
-
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self._file = _open(self.path)
-        self._keys = sorted(self._file.keys())
-        self._known = frozenset(self._keys)
-        self.facts = _facts(self._file.metadata())
-        """What a run of ours keeps with its weights: `classes` and `picture` of the data, `epoch`."""
-
-    def __getitem__(self, key: str) -> Array:
-        if key not in self._known:
-            raise KeyError(key)
-        try:
-            return self._file.get_tensor(key)  # type: ignore[no-any-return]
-        except (SafetensorError, TypeError, OSError) as error:
-            raise WeightsError(f"{self.path}: `{key}` cannot be read: {error}") from None
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._known  # without reading the tensor
-
-    def shape(self, key: str) -> tuple[int, ...]:
-        """The shape by the file's header, without reading the tensor."""
-        return tuple(self._file.get_slice(key).get_shape())
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-
-def _open(path: Path) -> Any:
-    if path.exists() and not path.is_file():  # reading a pipe or a device might never end
-        raise WeightsError(no_file(path, "weights.safetensors"))
-    try:
-        return safe_open(str(path), framework="numpy")
-    except FileNotFoundError:
-        raise WeightsError(f"there is no weight file {path}") from None
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(pickled(path) or f"{path} cannot be read as safetensors: {error}") from None
-
-
-def pickled(path: Path) -> str | None:
-    """What to say of a file of `torch.save`; None for any other."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(2)
-    except OSError:
-        return None
-    if head != b"PK" and head[:1] != b"\x80":  # a zip or a bare pickle
-        return None
-    target = path.with_suffix(".safetensors").name
-    return (
-        f"{path} is a PyTorch pickle file, which could run code: turn it into safetensors where you trust it, with "
-        f"`safetensors.torch.save_file(torch.load({path.name!r}, weights_only=True), {target!r})`"
-    )
-
-
-def require_finite_array(array: Array, key: str) -> None:
-    """Refuse NaN and infinity among weights."""
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise WeightsError(
-            f"the weight `{key}` holds numbers that are not finite (NaN or infinite), so that whatever is computed "
-            f"with it means nothing: the training that left it has diverged"
-        )
-
-
-def _facts(metadata: Mapping[str, str] | None) -> dict[str, Any]:
-    """JSON facts beside the tensors; none where another program wrote the file."""
-    try:
-        found = json.loads((metadata or {}).get("netdsl", "{}"))
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def load_weights(path: str | Path) -> WeightFile:
-    """Weights by state-dict key from a safetensors file; `WeightsError` when it is missing or broken."""
-    return WeightFile(path)
-
-
-def check_weights(
-    given: Mapping[str, Array], needed: Mapping[str, Weight], known: Iterable[str], net: str = ""
-) -> None:  # fmt: skip
-    """Raise `WeightsError` unless every needed weight is there in its shape, and nothing that the net has not.
-
-    `known` are all keys of the net, those of its training-only parts included: they may be there or not.
-    PyTorch's batch counters (`num_batches_tracked`) are passed over. What a run of another `net` has learned may hold
-    more, as two nets of one file may share some of their weights.
-    """
-    known = set(known)
-    missing = [f"`{key}` {list(w.shape)}" for key, w in needed.items() if key not in given]
-    unexpected = [f"`{key}`" for key in given if key not in known and not key.endswith("num_batches_tracked")]
-    shapes = [(key, _shape(given, key), w.shape) for key, w in needed.items() if key in given]
-    other = [f"`{key}` is {list(found)}, not {list(wanted)}" for key, found, wanted in shapes if found != wanted]
-    unexpected = [] if net and _trained(given) not in ("", net) else unexpected
-    problems = [*_some("missing ", missing), *_some("unexpected ", unexpected), *_some("", other)]
-    if problems:
-        raise WeightsError(f"the weights do not fit this net{_owner(given)}: " + "; ".join(problems))
-
-
-NAMED = 3
-"""How many weights of a kind of problem are named."""
-
-
-def _some(title: str, found: Sequence[str]) -> list[str]:
-    """The first few of one kind of problem, and how many more there are; nothing where there is none."""
-    more = f" and {len(found) - NAMED:,} more" if len(found) > NAMED else ""
-    return [title + ", ".join(found[:NAMED]) + more] if found else []
-
-
-def _owner(given: Mapping[str, Array]) -> str:
-    """Whose the weights are, where a run keeps them and says it."""
-    net = _trained(given)
-    return f" (they are of a run of {net[:NAME]})" if net else ""
-
-
-def _trained(given: Mapping[str, Array]) -> str:
-    """The net of the run that keeps the weights; nothing where none does."""
-    if not isinstance(given, WeightFile):
-        return ""
-    try:
-        with (given.path.parent / "recipe.json").open("rb") as file:
-            found = json.loads(file.read(MOST_BYTES))["net"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return ""
-    return found if isinstance(found, str) else ""
-
-
-MOST_BYTES, NAME = 1 << 20, 60
-"""How much of a run's recipe is read, and how many letters of its net's name are shown."""
-
-
-def _shape(given: Mapping[str, Array], key: str) -> tuple[int, ...]:
-    return given.shape(key) if isinstance(given, WeightFile) else tuple(given[key].shape)
-
-
-def stored(array: Array, key: str, weight: Weight) -> Array:
-    """A given tensor in the element type of the model."""
-    wanted = NUMPY[weight.dtype]
-    require_finite_array(array, key)
-    if array.dtype != wanted and array.dtype.kind != wanted.kind:
-        raise WeightsError(f"`{key}` holds {array.dtype}, but the net needs {wanted}")
-    return np.ascontiguousarray(array, wanted).reshape(weight.shape)
+def start(key: str, weight: Weight, given: Mapping[str, Array], seed: int) -> Array:
+    """A tensor as it was given, in the element type of the model, or drawn where it was not."""
+    if key in given:
+        return np.ascontiguousarray(given[key], NUMPY[weight.dtype]).reshape(weight.shape)
+    return initial(key, weight, seed)
 
 
 def initial(key: str, weight: Weight, seed: int) -> Array:

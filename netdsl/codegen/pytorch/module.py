@@ -16,18 +16,29 @@ import torch
 
 from netdsl.codegen.pytorch.source import net_class_name, torch_source
 from netdsl.graph import Net
+from netdsl.weights.given import WeightSource, weights_of
 
 EXECUTED: weakref.WeakValueDictionary[str, ModuleType] = weakref.WeakValueDictionary()
 """Sources that live modules come from, executed, by their digest."""
 
 
-def torch_module(net: Net, seed: int | None = None) -> torch.nn.Module:
+def torch_module(net: Net, seed: int | None = None, *, weights: WeightSource | None = None) -> torch.nn.Module:
     """The net as a module with its own settings; `seed` fixes how weights start and leaves torch's state alone.
+
+    `weights` are those of a file, or arrays by key; `WeightsError` says what of them does not fit.
 
     Its state-dict keys are those of `net.weights()`. It can be pickled (`torch.save(module)`, spawned workers); to read
     that back takes this package, which the source in a file does not. Raises `NetError` where `torch_source` does.
     """
-    made = _class(torch_source(net), net_class_name(net))
+    made = _drawn(_class(torch_source(net), net_class_name(net)), seed)
+    if weights is not None:
+        own = made.state_dict()
+        for key, value in weights_of(net, weights).items():
+            own[key].copy_(torch.tensor(value))
+    return made
+
+
+def _drawn(made: type[torch.nn.Module], seed: int | None) -> torch.nn.Module:
     if seed is None:
         return made()
     with torch.random.fork_rng():

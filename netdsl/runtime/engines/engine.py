@@ -24,6 +24,9 @@ class Engine(Protocol):
     def where(self) -> str:
         """The device, for the head of a run."""
 
+    def drawn(self) -> dict[str, Array]:
+        """The weights as the seed draws them, before it begins."""
+
     def begin(self, tensors: Mapping[str, Array], facts: Mapping[str, object], name: str) -> None:
         """Seed; take up the tensors of a checkpoint called `name`, if there are any."""
 

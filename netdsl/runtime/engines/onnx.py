@@ -74,6 +74,9 @@ class OnnxEngine:
     def carried(self) -> set[str]:
         return {key for step in self.steps for key in step.carried}
 
+    def drawn(self) -> dict[str, Array]:
+        return {key: initial(key, weight, self.plan.seed) for key, weight in self.own.items()}
+
     def begin(self, tensors: Mapping[str, Array], facts: Mapping[str, object], name: str) -> None:
         given = self._given(tensors, name) | scale_of(facts) if tensors else None
         self.state = held_by(self.whole, self.needed, lambda key, weight: self._start(key, weight, given))

@@ -78,6 +78,9 @@ class TorchEngine:
         manners = Manners(self.net, part, self.plan.settings)
         return Turn(part, scoring, make_optimizer(part.optimizer, self.module, part.moves, manners))
 
+    def drawn(self) -> dict[str, Array]:
+        return self.weights()
+
     def begin(self, tensors: Mapping[str, Array], facts: Mapping[str, object], name: str) -> None:
         torch.manual_seed(self.plan.seed + self.rank)
         if tensors:

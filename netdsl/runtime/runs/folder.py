@@ -31,6 +31,7 @@ MOST_BYTES = 1 << 20
 """A recipe is a page of text."""
 
 _stored = kinds.fields(
+    {"started": kinds.mapped(kinds.text)},
     net=kinds.text,
     spec=kinds.text,
     settings=kinds.mapped(kinds.text),
@@ -138,8 +139,13 @@ class RunFolder:
             if everything:
                 (self.path / name).unlink(missing_ok=True)
 
-    def start(self, net: Net, recipe: Mapping[str, object], sizes: Mapping[str, int]) -> None:
-        """Keep the text and all settings, so that the run needs nothing else to be loaded again."""
+    def start(
+        self, net: Net, recipe: Mapping[str, object], sizes: Mapping[str, int], started: Mapping[str, str]
+    ) -> None:
+        """Keep the text and all settings, so that the run needs nothing else to be loaded again.
+
+        Of the files from which it `started` it keeps the names, each with the sha256 of its bytes.
+        """
         files = dict(spec_files(net))
         for path, text in files.items():
             (self.path / SPEC / path).parent.mkdir(parents=True, exist_ok=True)
@@ -151,6 +157,7 @@ class RunFolder:
             "settings": {k: spelt(v) for k, v in {**net.lets, **net.settings}.items() if spelt(v) is not None},
             "sizes": dict(sizes),
             "recipe": recipe,
+            **({"started": dict(started)} if started else {}),
         }
         replace_text(self.path / RECIPE, json.dumps(stored, indent=2) + "\n")
 

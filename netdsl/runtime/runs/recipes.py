@@ -19,12 +19,14 @@ from netdsl.recipe import (
     OPTIMIZERS,
     SCHEDULES,
     SETTINGS,
+    WEIGHTS,
     Aim,
     Augmentation,
     Data,
     Optimizer,
     Schedule,
     Steering,
+    Weights,
     default_settings,
     steering_of,
 )
@@ -46,6 +48,8 @@ class Plan:
     metrics: list[RecipeTerm]
     optimizer: Optimizer
     schedule: Schedule
+    weights: Weights | None
+    """Where it starts; None for weights that are drawn."""
     epochs: int
     batch: int
     seed: int
@@ -102,6 +106,7 @@ def plan_of(net: Net) -> Plan:
         recipe.metrics,
         recipe.optimizer or Adam(),
         recipe.schedule or ConstantRate(),
+        recipe.weights,
         **settings,
         turns=turns,
     )
@@ -248,7 +253,7 @@ _part = kinds.fields(
 )
 
 recipe_kind = kinds.fields(
-    {"name": kinds.text, "parts": kinds.listed(_part), "augment": kinds.listed(_declared)},
+    {"name": kinds.text, "parts": kinds.listed(_part), "augment": kinds.listed(_declared), "weights": _declared},
     data=_declared,
     losses=kinds.listed(kinds.text),
     metrics=kinds.listed(kinds.text),
@@ -264,6 +269,7 @@ recipe_kind = kinds.fields(
 def recipe_json(plan: Plan) -> dict[str, Any]:
     """The whole recipe as JSON; losses and metrics by name, for their meaning is in the text."""
     parts = {"parts": [_part_json(turn) for turn in plan.turns]} if plan.parts else {}
+    weights = {"weights": describe(plan.weights)} if plan.weights is not None else {}
     return {
         "name": plan.name,
         "data": describe(plan.data),
@@ -273,6 +279,7 @@ def recipe_json(plan: Plan) -> dict[str, Any]:
         "optimizer": describe(plan.optimizer),
         "schedule": describe(plan.schedule),
         "settings": {name: _plain(value) for name, value in plan.settings.items()},
+        **weights,
         **parts,
     }
 
@@ -303,6 +310,7 @@ def apply_recipe(net: Net, stored: Mapping[str, Any], name: str = "the recipe of
     recipe.augment = tuple(restore_safely(AUGMENT, stage, name) for stage in stored.get("augment", ()))
     recipe.optimizer = restore_safely(OPTIMIZERS, stored["optimizer"], name)
     recipe.schedule = restore_safely(SCHEDULES, stored["schedule"], name)
+    recipe.weights = restore_safely(WEIGHTS, stored["weights"], name) if "weights" in stored else None
     kept: list[dict[str, Any]] = stored.get("parts", [])
     if [part["name"] for part in kept] != [part.name for part in recipe.parts]:
         raise RunError(f"{name} is damaged: its parts are not those of the text")

@@ -15,11 +15,12 @@ from safetensors.numpy import save_file
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.base.files import no_file
-from netdsl.codegen.onnx.weights import WeightsError, pickled, require_finite_array
 from netdsl.graph import Net
 from netdsl.runtime.runs.folder import RunFolder, replace_file
 from netdsl.runtime.runs.kinds import parsed
 from netdsl.text.diagnostics import did_you_mean
+from netdsl.weights.files import WeightsError, pickled
+from netdsl.weights.fit import require_finite_array
 
 NamedArrays = dict[str, Array]
 

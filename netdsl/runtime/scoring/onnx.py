@@ -11,7 +11,7 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.codegen.onnx.scoring import ScoringGraph, draft_scoring
-from netdsl.codegen.onnx.weights import WeightsError, check_weights, stored
+from netdsl.codegen.onnx.weights import start
 from netdsl.graph import Net
 from netdsl.passes.step import TrainingStep
 from netdsl.recipe import Data
@@ -26,6 +26,8 @@ from netdsl.runtime.scoring.terms import Terms, evaluation
 from netdsl.runtime.scoring.totals import RunningTotals
 from netdsl.runtime.sessions.binding import Device, DeviceBinding
 from netdsl.runtime.sessions.opening import open_quietly, seed_of
+from netdsl.weights.files import WeightsError
+from netdsl.weights.fit import GivenWeights, fit
 
 
 class OnnxScoring:
@@ -90,8 +92,8 @@ def evaluate_run(
 def _held(net: Net, scoring: OnnxScoring, arrays: Mapping[str, Array], path: Path) -> dict[str, Any]:
     """The weights of a file, on the device."""
     try:
-        check_weights(arrays, scoring.weights, (key for key, _ in net.weights()))
+        found = fit(GivenWeights(arrays), scoring.weights, (key for key, _ in net.weights()))
         device = Device(scoring.session.device)
-        return {key: device.hold(stored(arrays[key], key, w)) for key, w in scoring.weights.items()}
+        return {key: device.hold(start(key, w, found, 0)) for key, w in scoring.weights.items()}
     except WeightsError as error:
         raise RunError(f"{path}: {error}") from None

@@ -31,7 +31,7 @@ def open_quietly(model: object, device: str | None, threads: int | None = None, 
 def open_net(net: Net, weights: Mapping[str, Array], device: str | None, name: str = "") -> Session:
     """The inference graph of a net with these weights, of any size; `name` is the file that they come from."""
     from netdsl.codegen.onnx.model import save_onnx
-    from netdsl.codegen.onnx.weights import WeightsError
+    from netdsl.weights.files import WeightsError
 
     with tempfile.TemporaryDirectory() as folder:
         try:

@@ -245,6 +245,9 @@ NO_ROWS: dict[str, str] = {
     "label_smoothing",
     SELF + "the command says where it computes, as in `netdsl train FILE --device cuda`": "device gpu gpus cuda "
     "devices accelerator use_gpu num_gpus solver_mode",
+    'weights to start from are a row of their own, as in `weights "resnet18.safetensors"`': "pretrained pretrain "
+    "init_from init_checkpoint finetune finetune_from load_from load_weights pretrained_path initial_checkpoint "
+    "ckpt_path pretrained_weights from_pretrained model_name_or_path",
     SELF + "training draws a new order every epoch by itself": "shuffle shuffling random_order",
     SELF + "a run keeps its checkpoint and the weights of its best epoch by itself": "checkpoint checkpoints save "
     "save_best save_dir callbacks callback snapshot save_steps save_freq save_every save_interval checkpoint_interval "

@@ -98,6 +98,7 @@ GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     heads.use_names,
     heads.named_recipe,
     heads.reserved_word,
+    recipe_rows.weights,
     recipe_rows.unbracketed,
     recipe_rows.called,
     equals.single_equals,

@@ -199,6 +199,7 @@ RECIPE_ROWS = frozenset(
         "freeze",
         "rate",
         "decay",
+        "weights",
         "loss",
         "metric",
     )

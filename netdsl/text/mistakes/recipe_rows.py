@@ -46,6 +46,17 @@ def unbracketed(m: Mistake) -> Diagnostic | None:
     return m.say("missing-brackets", "several arrows stand in brackets", help=help)
 
 
+def weights(m: Mistake) -> Diagnostic | None:
+    """`weights("resnet18.pth", map="resnet.map")`."""
+    if m.head.text != "weights" or m.token.kind not in ("ASSIGN", "COMMA") or m.token.opener is None:
+        return None
+    if m.level not in ("recipe_row", "value") or m.tokens[m.head_at + 1].kind != "LPAR":
+        return None
+    rest = line_rest(m, m.head.end).strip()
+    message = "settings of weights stand in the brackets of `file`"
+    return m.say("unexpected-token", message, m.head, help=f"write `weights file{rest}`")
+
+
 def called(m: Mistake) -> Diagnostic | None:
     """`early_stopping(patience=5)`: a call of another program in place of a row."""
     found = CALLED.fullmatch(line_rest(m, m.head.start)) if m.token.kind == "ASSIGN" else None

@@ -1,0 +1,1 @@
+"""Weights that come from outside: read from files, renamed by a map, held against what a net needs."""

@@ -1,0 +1,98 @@
+"""Weights that all but fit: what is different about all of them, and the way out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+NamedShapes = Mapping[str, tuple[int, ...]]
+
+WRAPPERS = {
+    "module.": "as DataParallel leaves them",
+    "_orig_mod.": "as torch.compile leaves them",
+    "model.": "as a module that holds the model leaves them",
+}
+MOST = 0.9
+"""What share of the weights must be explained by one cause."""
+
+
+def near_miss(given: NamedShapes, needed: NamedShapes) -> str | None:
+    """Why weights do not fit, where one cause explains it, in a sentence with the way out; None where none does."""
+    if not given or not needed:
+        return None
+    shared = [key for key in needed if key in given]
+    if not shared:
+        return _prefixed(given, needed) or _deeper(given, needed) or _elsewhere(given, needed)
+    wrong = [key for key in shared if given[key] != needed[key]]
+    if not wrong:
+        return None
+    return _head(given, needed, wrong) or _transposed(given, needed, wrong) or _width(given, needed, wrong)
+
+
+def _prefixed(given: NamedShapes, needed: NamedShapes) -> str | None:
+    """A first word in front of all keys of the file."""
+    first, count = Counter(key.partition(".")[0] + "." for key in given).most_common(1)[0]
+    fitting = sum(first + key in given for key in needed)
+    if count < MOST * len(given) or fitting < MOST * len(needed):
+        return None
+    why = f", {WRAPPERS[first]}" if first in WRAPPERS else ""
+    return f"Its keys begin with `{first}`{why}: a map with the row `prefix {first}` takes that off"
+
+
+def _deeper(given: NamedShapes, needed: NamedShapes) -> str | None:
+    """Keys of a part of the net: a first word that the net has in front and the file has not."""
+    for first in dict.fromkeys(key.partition(".")[0] + "." for key in needed):
+        own = [key.removeprefix(first) for key in needed if key.startswith(first)]
+        if sum(key in given for key in own) >= MOST * len(given):
+            row = f"{{rest**}} -> {first}{{rest}}"
+            return f"It has the weights of `{first[:-1]}` alone: a map with the row `{row}` and `partial` take them"
+    return None
+
+
+def _elsewhere(given: NamedShapes, needed: NamedShapes) -> str | None:
+    """Names of another program, for shapes that are the same."""
+    theirs, ours = Counter(given.values()), Counter(needed.values())
+    if (theirs & ours).total() < MOST * ours.total() / 2:
+        return None
+    return (
+        "Its names are those of another program: say which is which by a map (specs/weights has some; "
+        "`netdsl weights map FILE.net FILE` proposes one)"
+    )
+
+
+def _head(given: NamedShapes, needed: NamedShapes, wrong: list[str]) -> str | None:
+    """Another number of classes: of one layer, the last, the first size is another, and nothing else."""
+    layers = {key.rpartition(".")[0] for key in wrong}
+    sizes = {(given[key][:1], needed[key][:1]) for key in wrong}
+    if len(layers) != 1 or len(sizes) != 1 or any(given[k][1:] != needed[k][1:] for k in wrong):
+        return None
+    ((theirs,), (ours,)) = next(iter(sizes))
+    return (
+        f"Only the head is another: `{next(iter(layers))}` has {theirs} classes there and {ours} here. With `partial` "
+        f"it is left as initialised, and all else is taken"
+    )
+
+
+def _transposed(given: NamedShapes, needed: NamedShapes, wrong: list[str]) -> str | None:
+    turned = [key for key in wrong if given[key] == needed[key][::-1]]
+    if len(turned) < len(wrong):
+        return None
+    first = turned[0]
+    return f"`{first}` is transposed there: a map with the row `{first} -> transpose -> {first}` turns it"
+
+
+def _width(given: NamedShapes, needed: NamedShapes, wrong: list[str]) -> str | None:
+    """All sizes that differ are of one net that is wider or narrower."""
+    pairs = [
+        (a, b)
+        for key in wrong
+        if len(given[key]) == len(needed[key])
+        for a, b in zip(given[key], needed[key], strict=True)
+        if a != b
+    ]
+    if len(pairs) < 2 or len(wrong) < 4:
+        return None
+    (theirs, ours), count = Counter(pairs).most_common(1)[0]
+    if count < len(pairs) / 4:
+        return None
+    return f"They are of a net of another width, {theirs} where this has {ours}: give this one their settings by --set"

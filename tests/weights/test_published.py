@@ -1,0 +1,110 @@
+"""The maps of `specs/weights` against what is published: every name of a reference, with nothing left on either side.
+
+`published.json.gz` lists the names and shapes of the references' state dicts, and says how it was made.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+
+import netdsl
+from netdsl.graph import Net
+from netdsl.program import load_file
+from netdsl.runtime.sessions.session import Session
+from netdsl.weights.files import StoredTensors
+from netdsl.weights.mapped import MapRun, mapped
+from netdsl.weights.maps import read_map
+
+HERE, SPECS = Path(__file__).parent, Path(__file__).parents[2] / "specs"
+MODELS: dict[str, dict[str, list[int]]] = json.loads(gzip.decompress((HERE / "published.json.gz").read_bytes()))[
+    "models"
+]
+MAPS = sorted(path.stem for path in (SPECS / "weights").glob("*.map"))
+
+
+class Listed(StoredTensors):
+    """Names and shapes alone."""
+
+    def __init__(self, shapes: Mapping[str, Any]) -> None:
+        self.shapes = {key: tuple(shape) for key, shape in shapes.items()}
+
+    def __getitem__(self, key: str) -> Any:
+        raise AssertionError("nothing is read")
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        return self.shapes[key]
+
+    def kind(self, key: str) -> str:
+        return "F32"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.shapes)
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+
+def spec_of(net: str) -> Path:
+    """The spec that defines a net."""
+    return next(p for p in sorted(SPECS.glob("*.net")) if f"net {net}(" in p.read_text(encoding="utf-8"))
+
+
+def load(net: str) -> Net:
+    return load_file(spec_of(net)).net(net, trained=False)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_map_leaves_nothing_over(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MapRun, "check_copies", lambda *_: None)  # of names alone no numbers can be compared
+    library, name, _ = model.split("/")
+    net, path = load(name), SPECS / "weights" / f"{spec_of(name).stem}.{library}.map"
+    needed = {key: tuple(weight.shape) for key, weight in net.weights()}
+    found, left, doubts = mapped(Listed(MODELS[model]), read_map(path, name), needed, partial=False)
+    assert (left, doubts) == ([], [])
+    assert set(found) == set(needed)
+    assert {key: found.shape(key) for key in found} == needed
+
+
+def test_every_map_is_held_against_a_list() -> None:
+    held = {(spec_of(name).stem, library) for library, name, _ in (model.split("/") for model in MODELS)}
+    assert sorted(f"{stem}.{library}" for stem, library in held) == MAPS
+
+
+def drawn(key: str, shape: tuple[int, ...]) -> Any:
+    """A weight of a reference, from its name alone."""
+    if key.endswith("num_batches_tracked"):
+        return np.zeros((), np.int64)
+    values = np.random.default_rng(zlib.crc32(key.encode())).standard_normal(shape)
+    if len(shape) > 1:
+        return (values * math.sqrt(2 / math.prod(shape[1:]))).astype(np.float32)
+    return (1 + 0.1 * abs(values) if key.endswith(("var", "weight")) else 0.1 * values).astype(np.float32)
+
+
+TIMM = [-10.65243, 19.595, -43.02916, 12.37495, 1.2124, -77.12088, -12.85616, -27.66328]
+"""The first scores of timm 1.0.31's `resnet18` with `drawn` weights, for the first sample of `default_rng(0)`."""
+
+
+def test_a_resnet_in_the_layout_of_timm_gives_what_timm_gives(tmp_path: Path) -> None:
+    weights = {key: drawn(key, tuple(shape)) for key, shape in MODELS["timm/ResNet18/resnet18"].items()}
+    save_file(weights, tmp_path / "resnet18.safetensors")
+    torch.save({"epoch": 3, "state_dict": {k: torch.tensor(v) for k, v in weights.items()}}, tmp_path / "resnet18.pth")
+    net, x = load("ResNet18"), np.random.default_rng(0).standard_normal((1, 3, 64, 64)).astype(np.float32)
+    for file in ("resnet18.safetensors", "resnet18.pth"):
+        source = netdsl.Weights(str(tmp_path / file), map=str(SPECS / "weights/resnet.timm.map"))
+        with torch.no_grad():
+            found = netdsl.torch_module(net, weights=source).eval()(torch.from_numpy(x)).numpy()
+        np.testing.assert_allclose(found[0, :8], TIMM, rtol=1e-4)
+        assert found[0].argmax() == 335
+    model = netdsl.onnx_model(net, weights=source)
+    np.testing.assert_allclose(Session(model, "cpu").run({"image": x})["logits"], found, rtol=1e-3, atol=1e-3)
