@@ -80,6 +80,8 @@ ITEM = re.compile(r"-?\d+|(-?\d*|-?\w+):(-?\d*|-?\w+)(:-?\d*)?")
 
 def cut(name: str, items: list[str]) -> str:
     """Help for an index of numpy; a first `:` of several may be the batch, which the last axes do not ask about."""
+    if set(items) <= {":", "..."}:
+        return f"that is all of it: write `{name}`"
     if "None" in items or "newaxis" in items:
         return f"an axis more is made by a layer, as in `{name} -> unsqueeze(0)`, counted without the batch"
     if any(re.fullmatch(r".*:.*:-\d+", item) for item in items):
