@@ -1,19 +1,26 @@
 """`netdsl evaluate RUN`: losses and metrics of a trained net over a whole split.
 
-Score a trained net on a split of its data. Each metric is counted over the whole set and divided once.
+Score a trained net on a split of its data. Each metric is counted over the whole set and divided once. What was found
+is kept in the folder of the run as evaluation-SPLIT.json, with pictures: which class is taken for which, scores by
+class, and the worst samples. With other data, or an ONNX file, it is kept where -o says.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from netdsl.base.errors import RunError
 from netdsl.cli.opening import say_of_run
 from netdsl.cli.options import add_device, add_engine
 from netdsl.cli.streams import say
+
+if TYPE_CHECKING:
+    from netdsl.runtime.judging.judged import Judgement
+
+MOST_WORST = 256
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -22,6 +29,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_split(parser)
     parser.add_argument("--data", help="other data of the same kind: 'mnist(\"folder\")'")
     parser.add_argument("--onnx", type=Path, metavar="FILE", help="compute with this ONNX file in onnxruntime")
+    parser.add_argument(
+        "--by-class", action="store_true", help="a table of the classes, and a confusion matrix if small"
+    )
+    parser.add_argument(
+        "--worst", type=_count, default=12, metavar="N", help="how many of the worst samples to show (12)"
+    )
+    parser.add_argument("--no-pictures", action="store_true", help="keep the numbers alone")
+    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="where to keep what was found, not in RUN")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     add_engine(parser)
     add_device(parser)
@@ -31,28 +46,62 @@ def add_split(parser: ArgumentParser) -> None:
     parser.add_argument("--split", choices=("train", "validation", "test"), default="test")
 
 
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) <= MOST_WORST):
+        raise ArgumentTypeError(f"`{text}` is no whole number from 0 to {MOST_WORST}")
+    return int(text)
+
+
 def run(given: Namespace) -> None:
     data = parse_data(given.data)
     say_of_run(given.folder)
-    found = _score(given, data)
-    for note in found.pop("notes", ()):
+    made = _judged(given, data)
+    for note in made.found.pop("notes", ()):
         say(f"note: {note}", sys.stderr)
-    say(json.dumps(found, indent=2) if given.format == "json" else _text(found))
+    if given.format == "json":
+        from netdsl.runtime.judging.keeping import document
+
+        say(document(made.found, 2))
+    else:
+        from netdsl.runtime.judging.table import summary, tables
+
+        say("\n".join([*summary(made.found), *(tables(made) if given.by_class else ())]))
+    _keep(given, made)
 
 
-def _score(given: Namespace, data: Any) -> dict[str, Any]:
+def _judged(given: Namespace, data: Any) -> Judgement:
     if given.onnx is None and given.engine == "onnx":
-        from netdsl.runtime.scoring.onnx import evaluate_run
+        from netdsl.runtime.scoring.onnx import judge_run
 
-        return evaluate_run(given.folder, given.split, data, given.device, given.net)
-    from netdsl.runtime.evaluate import evaluate, evaluate_onnx
+        return judge_run(given.folder, given.split, data, given.device, given.net, worst=given.worst)
+    from netdsl.runtime.evaluate import judge, judge_onnx
     from netdsl.runtime.runs.folder import RunFolder
 
     if given.onnx is None:
-        return evaluate(given.folder, given.split, data, given.device, given.net)
+        return judge(given.folder, given.split, data, given.device, given.net, worst=given.worst)
     folder = RunFolder(given.folder)
     net = folder.net_called(given.net, folder.load_net())
-    return evaluate_onnx(given.onnx, net, given.split, data, given.device)
+    return judge_onnx(given.onnx, net, given.split, data, given.device, worst=given.worst)
+
+
+def _keep(given: Namespace, made: Judgement) -> None:
+    """Keep what was found; a folder that cannot take it is no failure, unless it was asked for."""
+    if given.output is None and (given.data is not None or given.onnx is not None):
+        return
+    from netdsl.runtime.judging.keeping import keep
+
+    folder = given.output or given.folder
+    try:
+        kept = keep(folder, made, given.net or "", not given.no_pictures)
+    except RunError as error:
+        if given.output is not None:
+            raise
+        say(f"note: nothing is kept: {error}", sys.stderr)
+        return
+    if given.format == "text":
+        drawn = len(kept) - 1
+        more = f" and {drawn} picture{'s' * (drawn != 1)}" if drawn else ""
+        say(f"kept in {folder}: {kept[0].name}{more}")
 
 
 def parse_data(text: str | None) -> Any:
@@ -62,11 +111,3 @@ def parse_data(text: str | None) -> Any:
     from netdsl.elaborate.recipes import read_data
 
     return read_data(text)
-
-
-def _text(found: dict[str, Any]) -> str:
-    losses = found.get("parts") or {"loss": found["loss"]}
-    rows = [("samples", f"{found['samples']:,}"), *((name, f"{value:.4f}") for name, value in losses.items())]
-    rows += [(name, f"{value:.4f}") for name, value in found["metrics"].items()]
-    width = max(len(name) for name, _ in rows)
-    return "\n".join([f"{found['split']} split", *(f"  {name:<{width}}  {value}" for name, value in rows)])

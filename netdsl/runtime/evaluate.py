@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,29 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from netdsl.base.arrays import Array
 from netdsl.graph import Net
 from netdsl.recipe import Data
 from netdsl.runtime.data.fit import check_fit
 from netdsl.runtime.data.sets import Feed, cut, load_data
 from netdsl.runtime.engines.checkpoint import load_weights
 from netdsl.runtime.engines.device import choose_device
+from netdsl.runtime.judging.judged import Judgement, Recomputed, judgement
+from netdsl.runtime.judging.watching import watch_of
 from netdsl.runtime.kept import starts
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import data_of, departures, known_of, plan_of, recipe_of
 from netdsl.runtime.runs.tensorfile import learned
-from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring, build_module, named, output_names
+from netdsl.runtime.scoring.pytorch import (
+    MetricModule,
+    RunningTotals,
+    Scoring,
+    TensorsByName,
+    as_array,
+    build_module,
+    named,
+    output_names,
+)
 from netdsl.runtime.scoring.ranges import split_check
 from netdsl.runtime.scoring.terms import evaluation
 from netdsl.runtime.sessions.opening import check_outputs, open_quietly, run_once
@@ -38,9 +51,23 @@ def evaluate(
 ) -> dict[str, Any]:
     """`{"split": …, "loss": …, "metrics": {name: …}}` of a run's best weights, through PyTorch.
 
-    With `"notes"`, what is doubtful about the data, where there is anything. `net_name` is another net of the run's
-    text, which computes with the weights that the run has learned.
+    With `"notes"`, what is doubtful about the data, where there is anything; where classes are scored `"by_class"` and,
+    unless there are many, `"confusion"` (rows are labels); `"levels"` where a label map has coarser ones. `net_name` is
+    another net of the run's text, which computes with the weights that the run has learned.
     """
+    return judge(run_folder, split, data, device, net_name).found
+
+
+def judge(
+    run_folder: str | Path,
+    split: str = "test",
+    data: Data | None = None,
+    device: str | None = None,
+    net_name: str | None = None,
+    *,
+    worst: int = 0,
+) -> Judgement:
+    """As `evaluate`, with what pictures are drawn of: also the `worst` samples, those of the highest loss."""
     net, module, notes = load_other(run_folder, net_name, device)
     where = choose_device(device)
     names = [value.name for value in net.fed]
@@ -48,8 +75,10 @@ def evaluate(
     def forward(fields: dict[str, Tensor], number: int) -> Mapping[str, Tensor]:
         return named(module(*(fields[n] for n in names)), output_names(net, False))
 
-    found = score(net, forward, split, data, where)
-    return {**found, "notes": [*notes, *found.get("notes", ())]} if notes else found
+    made = score(net, forward, split, data, where, worst)
+    if notes:
+        made.found["notes"] = [*notes, *made.found.get("notes", ())]
+    return made
 
 
 def evaluate_onnx(
@@ -60,6 +89,19 @@ def evaluate_onnx(
     device: str | None = None,
 ) -> dict[str, Any]:
     """As `evaluate`, with the outputs computed by onnxruntime from an ONNX file of the net."""
+    return judge_onnx(path, net, split, data, device).found
+
+
+def judge_onnx(
+    path: str | Path,
+    net: Net,
+    split: str = "test",
+    data: Data | None = None,
+    device: str | None = None,
+    *,
+    worst: int = 0,
+) -> Judgement:
+    """As `judge`, with the outputs computed by onnxruntime from an ONNX file of the net."""
     session = open_quietly(path, device)
     recipe = recipe_of(net)
     check_outputs(session, net, {v.name for t in (*recipe.losses, *recipe.metrics) for v in t.graph.inputs})
@@ -69,28 +111,52 @@ def evaluate_onnx(
         found = run_once(session, {**given, **starts(net, {v.name: given[v.name] for v in net.fed})}, number)
         return {name: torch.from_numpy(value) for name, value in found.items()}
 
-    return score(net, forward, split, data, torch.device("cpu"))
+    return score(net, forward, split, data, torch.device("cpu"), worst)
 
 
 @torch.no_grad()
-def score(net: Net, forward: Predictor, split: str, data: Data | None, device: torch.device) -> dict[str, Any]:
-    """Losses and metrics of the recipe over a whole split."""
+def score(
+    net: Net, forward: Predictor, split: str, data: Data | None, device: torch.device, worst: int = 0
+) -> Judgement:
+    """Losses and metrics of the recipe over a whole split, and what is told beside them."""
     plan = plan_of(net)
     plan.data = data_of(net, data)
     dataset = load_data(plan.data, net, net.defaults)
     check_fit(net, plan, dataset)
     samples = dataset.split(split)
     scoring = Scoring(net, plan.losses, plan.metrics).to(device)
+    watch = watch_of(net, plan, worst > 0)
+    detail = None if watch is None else MetricModule(watch.term, watch)
+    scoring.modules += [] if detail is None or detail.module is None else [detail.module.to(device)]
     totals = RunningTotals()
     feed = Feed(samples, device, plan.workers, split_check(net, plan, split))
-    for number, fields in enumerate(feed.batches(cut(np.arange(len(samples)), plan.batch))):
-        with scoring.drawing(number):
-            values = {**fields, **forward(fields, number)}
-            scoring.loss(totals, values)
-            scoring.count(totals, values)
-    found = scoring.result(totals)
+
+    def answered(indices: Array) -> Iterator[TensorsByName]:
+        for number, fields in enumerate(feed.batches(cut(indices, plan.batch))):
+            with scoring.drawing(number):
+                yield {**fields, **forward(fields, number)}
+
+    for values in answered(np.arange(len(samples))):
+        scoring.loss(totals, values)
+        scoring.count(totals, values)
+        if detail is not None:
+            totals.add_counts(detail.name, detail.counts(values))
     doubts = [*departures(data, known_of(net)), *dataset.doubts]
-    return evaluation(split, len(samples), found, doubts, plan.parts)
+    found = evaluation(split, len(samples), scoring.result(totals), doubts, plan.parts)
+    if watch is None or detail is None:
+        return Judgement(found)
+    shown = plan.data.input_name({v.name: v.type for v in net.fed})
+    again = partial(_again, answered, detail, shown)
+    return judgement(found, watch, totals.counted(detail.name), dataset, plan.data, again, worst)
+
+
+def _again(
+    answered: Callable[[Array], Iterator[TensorsByName]], detail: MetricModule, shown: str, indices: Array
+) -> Recomputed:
+    """Some samples, computed again, with the field that they are shown by."""
+    parts = [(as_array(values[shown]), *detail.arrays(values)) for values in answered(indices)]
+    image, scores, labels = (np.concatenate(given) for given in zip(*parts, strict=True))
+    return image, scores, labels
 
 
 def load_run(run_folder: str | Path, device: str | None = None) -> tuple[Net, nn.Module]:

@@ -14,6 +14,7 @@ from netdsl.base.files import replacing
 from netdsl.graph import Net, Recipe
 from netdsl.ops.fields import Word
 from netdsl.runtime.runs import kinds
+from netdsl.runtime.runs.evaluations import evaluations
 from netdsl.runtime.runs.lock import FolderLock
 from netdsl.runtime.runs.recipes import apply_recipe, recipe_kind
 from netdsl.text.diagnostics import Collector, Diagnostic, Severity
@@ -138,6 +139,8 @@ class RunFolder:
                 left.unlink(missing_ok=True)
             if everything:
                 (self.path / name).unlink(missing_ok=True)
+        for found in [*evaluations(self.path)] if everything else ():
+            found.unlink(missing_ok=True)
 
     def start(
         self, net: Net, recipe: Mapping[str, object], sizes: Mapping[str, int], started: Mapping[str, str]

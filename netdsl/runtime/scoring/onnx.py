@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,13 @@ from netdsl.recipe import Data
 from netdsl.runtime.data.feed import ArrayFeed
 from netdsl.runtime.data.fit import check_fit
 from netdsl.runtime.data.sets import cut, load_data
+from netdsl.runtime.judging.judged import Judgement, Recomputed, judgement
+from netdsl.runtime.judging.watching import Scrutiny, watch_of
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import Plan, data_of, departures, known_of, plan_of
 from netdsl.runtime.runs.tensorfile import learned
 from netdsl.runtime.scoring.ranges import split_check
-from netdsl.runtime.scoring.terms import Terms, evaluation
+from netdsl.runtime.scoring.terms import MetricTerm, Terms, evaluation
 from netdsl.runtime.scoring.totals import RunningTotals
 from netdsl.runtime.sessions.binding import Device, DeviceBinding
 from netdsl.runtime.sessions.opening import open_quietly, seed_of
@@ -33,18 +35,33 @@ from netdsl.weights.fit import GivenWeights, fit
 class OnnxScoring:
     """The inference graph of a net with its losses and metrics; weights are tensors on the device."""
 
-    def __init__(self, net: Net, plan: Plan, device: str | None) -> None:
+    def __init__(self, net: Net, plan: Plan, device: str | None, watch: Scrutiny | None = None) -> None:
         self.terms = Terms(net, plan.losses, plan.metrics)
-        self.graph = draft_scoring(net, plan.losses, plan.metrics)
+        rows = [] if watch is None else [watch.term]
+        self.detail = None if watch is None else MetricTerm(watch.term, watch)
+        self.graph = draft_scoring(net, plan.losses, [*plan.metrics, *rows])
         self.session = open_quietly(self.graph.draft.model, device)
         self.weights = self.graph.draft.weights
 
     def score(self, fed: Iterable[Mapping[str, Array]], held: Mapping[str, object], totals: RunningTotals) -> None:
-        """Add losses and counts of batches, computed with the held weights; what is drawn follows from their number."""
+        """Add losses and counts of batches, computed with the held weights."""
+        for found in self.answered(fed, held):
+            add_batch(self.terms, self.graph, found, size_of(found), totals)
+            if self.detail is not None:
+                totals.add_counts(self.detail.name, self.detail.count(self.read(found)))
+
+    def read(self, found: Mapping[str, Array]) -> list[Array]:
+        """What the detail counts on."""
+        assert self.detail is not None
+        return [found[name] for name in self.graph.operands[self.detail.name]]
+
+    def answered(
+        self, fed: Iterable[Mapping[str, Array]], held: Mapping[str, object]
+    ) -> Iterator[dict[str, Array]]:  # fmt: skip
+        """The fields of each batch and what the graph gives for it; what is drawn follows from its number."""
         binding = DeviceBinding(self.session, {name: held[name] for name in self.weights}, {})
         for number, fields in enumerate(fed):
-            found = binding.run({**fields, **seed_of(self.session, number)})
-            add_batch(self.terms, self.graph, {**fields, **found}, size_of(fields), totals)
+            yield {**fields, **binding.run({**fields, **seed_of(self.session, number)})}
 
 
 def add_batch(
@@ -70,6 +87,14 @@ def evaluate_run(
     net_name: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """As `netdsl.runtime.evaluate.evaluate`, through onnxruntime alone."""
+    return judge_run(run_folder, split, data, device, net_name).found
+
+
+def judge_run(
+    run_folder: str | Path, split: str = "test", data: Data | None = None, device: str | None = None,
+    net_name: str | None = None, *, worst: int = 0,
+) -> Judgement:  # fmt: skip
+    """As `netdsl.runtime.evaluate.judge`, through onnxruntime alone."""
     folder = RunFolder(run_folder)
     known = learned(folder, net_name)
     net = known.net
@@ -78,15 +103,25 @@ def evaluate_run(
     dataset = load_data(plan.data, net, net.defaults)
     check_fit(net, plan, dataset)
     samples = dataset.split(split)
-    scoring = OnnxScoring(net, plan, device)
+    watch = watch_of(net, plan, worst > 0)
+    scoring = OnnxScoring(net, plan, device, watch)
     held = _held(net, scoring, known.weights, folder.weights)
     totals = RunningTotals()
-    batches = cut(np.arange(len(samples)), plan.batch)
     feed = ArrayFeed(samples, plan.workers, split_check(net, plan, split))
-    scoring.score(feed.batches(batches), held, totals)
-    found = scoring.terms.result(totals)
+    scoring.score(feed.batches(cut(np.arange(len(samples)), plan.batch)), held, totals)
     doubts = [*known.notes, *departures(data, known_of(net)), *dataset.doubts]
-    return evaluation(split, len(samples), found, doubts, plan.parts)
+    found = evaluation(split, len(samples), scoring.terms.result(totals), doubts, plan.parts)
+    if watch is None:
+        return Judgement(found)
+    shown = plan.data.input_name({v.name: v.type for v in net.fed})
+
+    def again(indices: Array) -> Recomputed:
+        batches = scoring.answered(feed.batches(cut(indices, plan.batch)), held)
+        parts = [(values[shown], *scoring.read(values)) for values in batches]
+        image, scores, labels = (np.concatenate(given) for given in zip(*parts, strict=True))
+        return image, scores, labels
+
+    return judgement(found, watch, totals.counted(watch.term.name), dataset, plan.data, again, worst)
 
 
 def _held(net: Net, scoring: OnnxScoring, arrays: Mapping[str, Array], path: Path) -> dict[str, Any]:

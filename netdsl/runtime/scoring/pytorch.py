@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.graph import Graph, Net, Output, RecipeTerm, restrict
+from netdsl.ops.measure import Measure
 from netdsl.ops.noise import draws
 from netdsl.runtime.scoring.terms import LossTerm, MetricTerm, Terms
 from netdsl.runtime.scoring.totals import RunningTotals
@@ -88,8 +89,8 @@ class LossModule(LossTerm):
 class MetricModule(MetricTerm):
     """One metric; what lies between the net's outputs and the metric itself is a module."""
 
-    def __init__(self, term: RecipeTerm) -> None:
-        super().__init__(term)
+    def __init__(self, term: RecipeTerm, measure: Measure | None = None) -> None:
+        super().__init__(term, measure)
         last = term.graph.producer()[term.graph.outputs[0].value]
         self.operands = [value.name for value in last.inputs]
         made = [v for v in dict.fromkeys(last.inputs) if v not in term.graph.inputs]
@@ -99,13 +100,18 @@ class MetricModule(MetricTerm):
 
     def counts(self, values: TensorsByName) -> dict[str, Array]:
         """The counts of one batch."""
+        return self.count(self.arrays(values))
+
+    def arrays(self, values: TensorsByName) -> list[Array]:
+        """What it counts on."""
         found = {n: values[n] for n in self.reads}
         if self.module is not None:
             found |= named(self.module(*(values[n] for n in self.reads)), self.made)
-        return self.count(_array(found[n]) for n in self.operands)
+        return [as_array(found[n]) for n in self.operands]
 
 
-def _array(tensor: Tensor) -> Array:
+def as_array(tensor: Tensor) -> Array:
+    """A tensor on the CPU; halves are widened."""
     held = tensor.detach().cpu()
     return held.float().numpy() if held.dtype in (torch.bfloat16, torch.float16) else held.numpy()
 

@@ -27,11 +27,12 @@ class LossTerm:
 class MetricTerm:
     """One metric: counts of a batch, and the value of counts added up over a set."""
 
-    def __init__(self, term: RecipeTerm) -> None:
+    def __init__(self, term: RecipeTerm, measure: Measure | None = None) -> None:
+        """`measure` counts in place of the layer that the row ends in, on what that reads."""
         self.name = term.name
         self.reads = [value.name for value in term.graph.inputs]
         last = term.graph.producer()[term.graph.outputs[0].value]
-        self.op: Any = last.op
+        self.op: Any = measure or last.op
         if not isinstance(self.op, Measure):
             raise RunError(f"`{last.kind}` is no metric: the `metric` row {term.name} must end in one")
 

@@ -1,0 +1,1 @@
+"""What an evaluation tells beside losses and metrics: scores by class, confusions, the worst samples, and pictures."""
