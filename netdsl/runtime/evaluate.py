@@ -108,7 +108,8 @@ def judge_onnx(
 
     def forward(fields: dict[str, Tensor], number: int) -> Mapping[str, Tensor]:
         given = {name: value.numpy() for name, value in fields.items()}
-        found = run_once(session, {**given, **starts(net, {v.name: given[v.name] for v in net.fed})}, number)
+        fed = {v.name: given[v.name] for v in net.fed if v.name in given}
+        found = run_once(session, {**given, **starts(net, fed)}, number)
         return {name: torch.from_numpy(value) for name, value in found.items()}
 
     return score(net, forward, split, data, torch.device("cpu"), worst)

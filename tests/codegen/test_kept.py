@@ -122,6 +122,79 @@ def test_targets_agree_and_its_graphs_are_sound(seed: int) -> None:
     assert [o.name for o in net.answers] == [o.name for o in begun(net).outputs] == ["y", "count"]
 
 
+ODD = {
+    "names that Python has": """
+      state lambda [4] = 0
+      state self [4] = 1
+      state torch int[] = 2
+      state forward [4] = 0
+      next lambda: frame + lambda -> linear(4)
+      next self: self * 0.5 + lambda
+      next torch: torch + 1
+      next forward: forward - frame
+      output y: lambda + self + forward
+    """,
+    "two that change places": """
+      state a [4] = 0
+      state b [4] = 1
+      old: a
+      next a: b + frame
+      next b: old
+      output y: a + b
+    """,
+    "one that stays": "state a [4] = 0.5; next a: a; output y: a + frame",
+    "two that become the same, which is answered twice": """
+      state a [4] = 0.5
+      state b [4] = 0.25
+      z: frame + a + b
+      next a: z
+      next b: z
+      output y: z
+      output w: z
+    """,
+    "what is the same for all samples": """
+      const one [4] = 1
+      state a [4] = 0.5
+      next a: one
+      output y: a + frame
+    """,
+    "noise": """
+      state a [4] = 0
+      next a: a + (frame -> noise(normal, always=true))
+      output y: a -> linear(2)
+    """,
+    "the last words, which later ones look back to": """
+      state keys [5, 4] = 0
+      next keys: (keys -> slice(0, start=1), frame -> unsqueeze(0)) -> concat
+      output y: (frame -> linear(4) -> unsqueeze(0), keys, keys) -> attention -> squeeze(0)
+    """,
+    "layers that are frozen": """
+      state a [4] = 0.5
+      frozen z: (frame, a) -> concat -> linear(4) -> batchnorm
+      next a: z
+    """,
+}
+
+
+@pytest.mark.parametrize("rows", ODD.values(), ids=ODD)
+def test_odd_states(rows: str) -> None:
+    net = load_text(f"net X {{\n  input frame [4]\n{rows}\n}}")
+    verify(net)
+    verify(begun(net))
+    assert parity(net).worst < 1e-5
+
+
+def test_parts_of_a_sequence_follow_one_another() -> None:
+    """A block over a sequence that starts from what the call before has left is one over the whole of it."""
+    cell = "recurrent cell {\n  input x, first\n  state h [4] = first\n  next h: (x, h) -> concat -> linear(4) -> tanh\n  output h\n}\n"
+    rows = "  state a [4] = 0\n  all: (frames, a) -> cell\n  next a: all -> last\n  output y: all\n"
+    module = torch_module(load_text(f"{cell}net X {{\n  input frames [T, 3]\n{rows}}}"), 0).eval()
+    frames = torch.randn(2, 7, 3)
+    first = module(frames[:, :4])
+    second = module(frames[:, 4:], first["a_next"])
+    torch.testing.assert_close(torch.cat([first["y"], second["y"]], 1), module(frames)["y"])
+
+
 OPEN = """
 net Scene(width = 4) {
   input frame [3, H, W]
