@@ -17,10 +17,10 @@ from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError, RunError
 from netdsl.cli import attempt
 from netdsl.codegen.onnx.model import save_onnx
-from netdsl.codegen.onnx.weights import load_weights
 from netdsl.runtime.engines.checkpoint import load_tensors
 from netdsl.runtime.evaluate import evaluate, evaluate_onnx
 from netdsl.runtime.predict import predict, stream
+from netdsl.runtime.runs.tensorfile import load_arrays
 from netdsl.runtime.scoring.onnx import evaluate_run
 from netdsl.runtime.scoring.pytorch import build_module
 from netdsl.runtime.streaming import in_order, together
@@ -69,7 +69,7 @@ def arrays(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def model(run: Path) -> Path:
-    weights = load_weights(run / "weights.safetensors")
+    weights, _ = load_arrays(run / "weights.safetensors")
     return save_onnx(load_text(TEXT), run.parent / "memory.onnx", weights=weights)
 
 
@@ -245,7 +245,7 @@ def test_a_run_is_resumed_bit_for_bit(tmp_path: Path) -> None:
     train(load_text(text), tmp_path / "whole", quiet=True)
     train(load_text(TEXT), tmp_path / "parts", quiet=True)
     train(load_text(text), tmp_path / "parts", resume=True, quiet=True)
-    whole, parts = (load_weights(tmp_path / name / "weights.safetensors") for name in ("whole", "parts"))
+    whole, parts = (load_arrays(tmp_path / name / "weights.safetensors")[0] for name in ("whole", "parts"))
     for key, value in whole.items():
         np.testing.assert_array_equal(value, parts[key])
 
