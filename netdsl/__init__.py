@@ -8,6 +8,7 @@
     module = netdsl.torch_module(net, seed=0)      # that very source, live
     model = netdsl.onnx_model(net, seed=0)         # a checked ONNX graph, made without torch
     step = netdsl.onnx_step(net, seed=0)           # its training step as another
+    found = netdsl.survey("digits")                # what a data set holds; or a net, for that of its recipe
     run = netdsl.train(net, "runs/lenet")          # its recipe, carried out; recipe="small" for `train small of LeNet`
 
 A text that is wrong raises `NetError`, whose `diagnostics` say where and how to mend it. Importing netdsl imports
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from netdsl.recipe.weights import Weights
     from netdsl.runtime.evaluate import evaluate
     from netdsl.runtime.predict import stream
+    from netdsl.runtime.survey.count import survey
     from netdsl.runtime.train import train
     from netdsl.surface import check, load, load_text, report
     from netdsl.text.diagnostics import Diagnostic, NetError
@@ -51,6 +53,7 @@ HOMES = {
     "save_onnx": "netdsl.codegen.onnx.model",
     "save_step": "netdsl.codegen.onnx.step",
     "stream": "netdsl.runtime.predict",
+    "survey": "netdsl.runtime.survey.count",
     "torch_module": "netdsl.codegen.pytorch.module",
     "torch_source": "netdsl.codegen.pytorch.source",
     "train": "netdsl.runtime.train",
@@ -87,6 +90,7 @@ __all__ = [
     "save_onnx",
     "save_step",
     "stream",
+    "survey",
     "torch_module",
     "torch_source",
     "train",

@@ -10,6 +10,7 @@ from pathlib import Path
 from netdsl.base.collector import collector_paused
 from netdsl.base.record import anew, entity
 from netdsl.elaborate import Library, Module, elaborate
+from netdsl.elaborate.recipes import read_data as read_data
 from netdsl.graph import Net
 from netdsl.graph.invariants import problems, watched
 from netdsl.text import syntax

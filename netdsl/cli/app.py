@@ -19,6 +19,7 @@ COMMANDS = {
     "fmt": "bring files into their canonical form",
     "compile": "write a net as PyTorch source or as an ONNX model",
     "train": "train a net by its recipe",
+    "data": "count what a data set holds, and draw it",
     "evaluate": "score a trained net on a split of its data",
     "predict": "run a trained net on one sample",
     "parity": "compute a net with PyTorch and with onnxruntime and compare",

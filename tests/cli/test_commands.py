@@ -104,6 +104,7 @@ READ: dict[str, tuple[str, ...]] = {
     "compile": ("compile", "-", "--to", "pytorch"),
     "parity": ("parity", "-"),
     "train": ("train", "-", "--steps", "1", "--device", "cpu"),
+    "data": ("data", "-"),
 }
 NO_TEXT = {"evaluate", "predict"}
 """They read the folder of a run."""

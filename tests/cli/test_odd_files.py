@@ -79,6 +79,7 @@ READS: dict[str, tuple[str, list[str]]] = {
     "train text": ("odd.txt", ["train", "t.net", "--folder", "new", "--data", 'text("odd.txt", length=4)']),
     "train mnist": ("train-images-idx3-ubyte", ["train", "m.net", "--folder", "new", "--data", 'mnist(".")']),
     "train cifar": ("data_batch_1.bin", ["train", "c.net", "--folder", "new", "--data", 'cifar10(".")']),
+    "data": ("odd.net", ["data", "odd.net"]),
     "evaluate onnx": ("odd.onnx", ["evaluate", "run", "--onnx", "odd.onnx"]),
     "predict model": ("odd.onnx", ["predict", "odd.onnx", "x.npy"]),
     "predict array": ("odd.npy", ["predict", "s.onnx", "odd.npy"]),

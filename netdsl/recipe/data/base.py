@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from netdsl.base.record import record
 from netdsl.dims import Dim, Extent
 from netdsl.dims.tensors import DType, TensorType
 from netdsl.ops.base import RuleError
@@ -15,6 +16,16 @@ Inputs = Mapping[str, TensorType]
 LABEL = TensorType((), DType.INT)
 
 
+@record
+class PublishedFile:
+    """A file of a data set as its makers publish it: its name and bytes; packed it ends in `.gz` and has an MD5 sum."""
+
+    name: str
+    bytes: int
+    packed: int = 0
+    md5: str = ""
+
+
 class Data(Declared, abstract=True):
     """Where samples come from. A sample is a set of named fields, of which some are inputs of the network.
 
@@ -25,6 +36,10 @@ class Data(Declared, abstract=True):
     """The field that the network reads; it takes the name of the network's input when there is only one."""
     files: ClassVar[str] = ""
     """What has to lie where the declaration says: the files by their standard names, and whose they are."""
+    published: ClassVar[tuple[PublishedFile, ...]] = ()
+    """Those files one by one, where they are always the same."""
+    source: ClassVar[str] = ""
+    """What is known of the archive that they come in."""
     loader: ClassVar[str] = ""
     """The module of `netdsl.runtime.datasets` that reads it; nothing where that has the name of the set."""
 
@@ -44,6 +59,10 @@ class Data(Declared, abstract=True):
         """The fields beside the main one, given the type of the main one; `RuleError` when it cannot be."""
         raise NotImplementedError
 
+    def beside(self, type: TensorType) -> dict[str, TensorType]:
+        """As `companions`, of a type that leaves sizes open too."""
+        return self.companions(type)
+
     def sizes(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, int]:
         """Numbers for the symbols of the main input: settings first, the file's defaults next, else as stored."""
         raise NotImplementedError
@@ -51,6 +70,13 @@ class Data(Declared, abstract=True):
     def class_names(self) -> tuple[str, ...]:
         """The classes by number, where the declaration settles them; empty where only the files can say."""
         return ()
+
+    def natural(self) -> dict[str, TensorType]:
+        """The inputs of a net that takes samples as they are stored; `RuleError` where only a net can say."""
+        raise RuleError(
+            f"the fields of `{self.name}` depend on the net that reads them", code="wrong-data",
+            help="name a `.net` file whose recipe has it",
+        )  # fmt: skip
 
     def ignored(self) -> int | None:
         """The number of labels that do not count, which losses and metrics have to be told; None where all count."""

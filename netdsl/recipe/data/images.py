@@ -8,7 +8,7 @@ from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, TensorType
 from netdsl.ops.base import RuleError
 from netdsl.ops.fields import ChoiceKind, Floats, Fraction, SizesKind, Text
-from netdsl.recipe.data.base import LABEL, Data, Inputs, assign, refuse
+from netdsl.recipe.data.base import LABEL, Data, Inputs, PublishedFile, assign, refuse
 from netdsl.recipe.options import OptionKind
 
 OptionalSizes = Annotated[int | tuple[int, ...] | None, OptionKind(SizesKind())]
@@ -46,6 +46,9 @@ class Images(Data, abstract=True):
 
     def companions(self, type: TensorType) -> dict[str, TensorType]:
         self.check(type)
+        return self.beside(type)
+
+    def beside(self, type: TensorType) -> dict[str, TensorType]:
         return {"label": LABEL}
 
     def moved(self, inputs: Inputs) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -116,6 +119,11 @@ class Images(Data, abstract=True):
         type = inputs[self.input_name(inputs)]
         return prepared_picture(self.preparation(type, defaults), type)
 
+    def natural(self) -> dict[str, TensorType]:
+        high, wide = self.sides()
+        shape = (self.native[0], high or Dim.symbol("H"), wide or Dim.symbol("W"))
+        return {self.main: TensorType(shape)}
+
     def preparation(self, type: TensorType, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
         """All that makes an input of a stored picture, under the names that an ONNX file's metadata has too."""
         channels, height, width = self.picture(type, defaults)
@@ -174,6 +182,12 @@ class Mnist(Images):
         "train-images-idx3-ubyte (47,040,016 bytes unpacked), train-labels-idx1-ubyte (60,008), "
         "t10k-images-idx3-ubyte (7,840,016), t10k-labels-idx1-ubyte (10,008). Nothing is downloaded"
     )
+    published: ClassVar[tuple[PublishedFile, ...]] = (  # as torchvision/datasets/mnist.py has the sums
+        PublishedFile("train-images-idx3-ubyte", 47_040_016, 9_912_422, "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
+        PublishedFile("train-labels-idx1-ubyte", 60_008, 28_881, "d53e105ee54ea40749a09fcbcd1e9432"),
+        PublishedFile("t10k-images-idx3-ubyte", 7_840_016, 1_648_877, "9fb629c4189551a2d022fa330f9573f3"),
+        PublishedFile("t10k-labels-idx1-ubyte", 10_008, 4_542, "ec29112dd5afa0611ce80d1b7f02629c"),
+    )
 
     folder: Text  # type: ignore[misc]  # a field that must be given, first in its class
     size: OptionalSizes = None
@@ -198,6 +212,12 @@ class Cifar10(Images):
         '`cifar10("data/cifar10")` reads from that folder, beside the text or where the command runs, the six files of '
         "the binary version of CIFAR-10 (Krizhevsky, University of Toronto; `cifar-10-binary.tar.gz`): "
         "data_batch_1.bin to data_batch_5.bin and test_batch.bin, of 30,730,000 bytes each. Nothing is downloaded"
+    )
+    published: ClassVar[tuple[PublishedFile, ...]] = tuple(
+        PublishedFile(f"{stem}.bin", 30_730_000) for stem in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
+    )
+    source: ClassVar[str] = (
+        "they come in cifar-10-binary.tar.gz: 170,052,171 bytes, MD5 c32a1d4ab5d03f1284b67883e8d87530 as its page says"
     )
 
     folder: Text  # type: ignore[misc]  # a field that must be given, first in its class

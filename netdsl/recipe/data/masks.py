@@ -146,7 +146,9 @@ class Paired(Images, abstract=True):
     def companions(self, type: TensorType) -> dict[str, TensorType]:
         if type.rank != 3:
             raise refuse(self, type, "images with masks", "declare it as `input image [3, H, W]`")
-        self.check(type)
+        return super().companions(type)
+
+    def beside(self, type: TensorType) -> dict[str, TensorType]:
         return {"label": TensorType(type.spatial, DType.INT)}
 
     def preparation(self, type: TensorType, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:

@@ -44,6 +44,9 @@ class Characters(Data):
         known = {} if self.length is not None else defaults or {}
         return assign(type.shape, (self.length or self.native,), known)
 
+    def natural(self) -> dict[str, TensorType]:
+        return {self.main: TensorType((self.length or self.native,), DType.INT)}
+
     def prepared(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
         length = inputs[self.input_name(inputs)].shape[0]
         return {"length": next(iter(self.sizes(inputs, defaults).values()), length)}

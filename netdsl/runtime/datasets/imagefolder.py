@@ -12,14 +12,18 @@ from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.recipe.data.images import Imagefolder
 from netdsl.runtime.data.folders import entries, files_below
-from netdsl.runtime.data.imagefile import ENDINGS, has_transparency, read_image
+from netdsl.runtime.data.imagefile import ENDINGS, has_transparency, read_image, stored_size
 from netdsl.runtime.data.samples import Fields
 from netdsl.runtime.data.sets import Dataset, MadeSplit, Request, SampleSplit, existing
+from netdsl.runtime.data.tallies import tallied
 from netdsl.runtime.datasets.digits import stratified
 from netdsl.runtime.pictures import Picture, unified
+from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, bytes_of, sizes_of, spread
 
 FOLDERS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
 SPLIT_SEED = 2009
+SIZED = 5000
+"""So many files, spread evenly, are asked for their sizes by a survey."""
 LOOKED_AT = 1000
 """So many files, spread evenly, are looked into for transparency before a run."""
 
@@ -164,3 +168,29 @@ def load(data: Imagefolder, request: Request) -> Dataset:
         name: MadeSplit(len(own), Decoder(own, request.name, request.picture)) for name, own in found.splits.items()
     }
     return Dataset(splits, found.classes, list(found.notes()), doubts=list(found.doubts()))
+
+
+# ---------------------------------------------------------------- what is there
+
+
+def survey(data: Imagefolder) -> Survey:
+    """The pictures of each class, and the sizes of some thousand of them."""
+    found = divided(data, existing(data.folder, data))
+    splits = {
+        name: SplitCount(len(own), np.bincount([n for _, n in own], minlength=len(found.classes)).tolist())
+        for name, own in found.splits.items()
+    }
+    files = [path for own in found.splits.values() for path, _ in own]
+    some = files[:: 1 + len(files) // SIZED]
+    sizes = sizes_of(list(tallied(some, None, lambda path, _: stored_size(path), "looking at pictures")))
+    return Survey(found.classes, "samples", splits, sizes, list(found.doubts()))
+
+
+def samples(data: Imagefolder, split: str, count: int) -> ShownSamples:
+    """Some pictures of a split, spread evenly, as they are stored."""
+    found = divided(data, existing(data.folder, data))
+    files, shown = found.splits[split], []
+    for path, number in (files[place] for place in spread(len(files), count)):
+        scan = read_image(path)
+        shown.append(Shown(bytes_of(scan.planes / scan.white), f"{found.classes[number]}: {path.name}"))
+    return ShownSamples(shown, ())

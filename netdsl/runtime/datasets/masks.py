@@ -10,7 +10,7 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.recipe.data.masks import Paired
-from netdsl.runtime.data.imagefile import DecodedImage, read_image
+from netdsl.runtime.data.imagefile import DecodedImage, read_image, stored_size
 from netdsl.runtime.data.maskfile import Meaning, meaning_of
 from netdsl.runtime.data.pairs import Pair, Pairs, find_pairs
 from netdsl.runtime.data.samples import Fields
@@ -18,6 +18,7 @@ from netdsl.runtime.data.sequences import Dealt, deal, sequence_of
 from netdsl.runtime.data.sets import SPLITS, Dataset, MadeSplit, Request, SampleSplit
 from netdsl.runtime.data.tallies import tallied
 from netdsl.runtime.pictures import Picture, unified
+from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, bytes_of, sizes_of, spread
 
 PixelCounts = Array
 """`int64 [classes + 1]`: pixels of each class, and those that do not count."""
@@ -138,3 +139,36 @@ def load(data: Paired, request: Request) -> Dataset:
         for name, own in found.splits.items()
     }
     return Dataset(splits, meaning.classes, [*found.notes, *found.doubts], doubts=found.doubts)
+
+
+# ---------------------------------------------------------------- what is there
+
+
+def survey(data: Paired) -> Survey:
+    """The pixels of every mask as stored, and the sizes of the pictures."""
+    meaning = meaning_of(data)
+    found = divided(data, meaning)
+    splits, sizes = {}, []
+    for name, own in found.splits.items():
+        total = np.zeros(len(meaning.classes) + 1, np.int64)
+        for counts, size in tallied(own, meaning, _counts_and_size):
+            total += counts
+            sizes.append(size)
+        splits[name] = SplitCount(len(own), total[:-1].tolist(), int(total[-1]))
+    notes = [*found.notes, *found.doubts]
+    return Survey(meaning.classes, "pixels", splits, sizes_of(sizes), notes, meaning.palette, meaning.groups)
+
+
+def _counts_and_size(pair: Pair, meaning: Meaning) -> tuple[PixelCounts, tuple[int, int]]:
+    return counts_of(pair, meaning), stored_size(pair.image)
+
+
+def samples(data: Paired, split: str, count: int) -> ShownSamples:
+    """Some pictures of a split with their masks, spread evenly, as they are stored."""
+    meaning = meaning_of(data)
+    pairs = divided(data, meaning).splits[split]
+    shown = []
+    for place in spread(len(pairs), count):
+        scan, labels = read_pair(pairs[place], meaning)
+        shown.append(Shown(bytes_of(scan.planes / scan.white), pairs[place].key, labels))
+    return ShownSamples(shown, meaning.classes, meaning.palette)

@@ -1,0 +1,156 @@
+"""What a data set holds, counted as its files have it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
+from netdsl.dims.tensors import TensorType, Value
+from netdsl.graph import Net
+from netdsl.ops.base import RuleError
+from netdsl.program import read_data
+from netdsl.recipe.data import Data
+from netdsl.recipe.data.base import PublishedFile
+from netdsl.recipe.data.images import Images
+from netdsl.runtime.data.sets import Dataset, InMemory, SampleSplit, Stored, load_data
+from netdsl.runtime.data.tallies import tallied
+from netdsl.runtime.runs.recipes import data_of, written
+from netdsl.runtime.survey.found import FoundFile, PictureSizes, SplitCount, Survey
+
+AT_ONCE = 64
+"""Samples that are fetched together."""
+LABEL = "label"
+PIECE = 2**20
+
+
+Surveyed = Data | Net | str
+"""Declared data, as words of a recipe too, or a net whose recipe has them."""
+
+
+def survey(data: Surveyed) -> Survey:
+    """What a declared data set, `digits` or `masks("p", "m", classes=3)`, or that of a net's recipe holds.
+
+    Raises `NetError` where the words are wrong, `RunError` where the files are or nothing can be said. Pictures and
+    masks are counted as they are stored, whatever a net would make of them.
+    """
+    net = data if isinstance(data, Net) else None
+    own = own_data(data)
+    inputs = inputs_of(own, net)
+    look = getattr(loader_of(own), "survey", None)
+    found: Survey = look(own) if look else _loaded(own, inputs, net)
+    found.data = written(own)
+    found.fields = {name: str(type) for name, type in _sample(own, inputs).items()}
+    found.files = files_of(own)
+    return found
+
+
+def own_data(data: Surveyed) -> Data:
+    """The declared data, those of a net's recipe with their place in full."""
+    if isinstance(data, Net):
+        return data_of(data)
+    found: Data = read_data(data) if isinstance(data, str) else data
+    return found
+
+
+def loader_of(data: Data) -> ModuleType:
+    """The module that reads a data set; of its own it may have `survey(data)` and `samples(data, split, count)`."""
+    return import_module(f"netdsl.runtime.datasets.{data.loader or data.name}")
+
+
+def inputs_of(data: Data, net: Net | None) -> dict[str, TensorType]:
+    """The inputs of the net, or those that take the data as they are stored."""
+    try:
+        return {value.name: value.type for value in net.fed} if net is not None else data.natural()
+    except RuleError as error:
+        raise RunError(f"{error}" + (f": {error.help}" if error.help else "")) from None
+
+
+def _sample(data: Data, inputs: Mapping[str, TensorType]) -> dict[str, TensorType]:
+    name = data.input_name(inputs)
+    return {name: inputs[name], **data.beside(inputs[name])}
+
+
+def loaded(data: Data, inputs: Mapping[str, TensorType], net: Net | None = None) -> Dataset:
+    """The samples of data, for a net or as they are stored."""
+    reader = net or Net("data", [Value(name, type) for name, type in inputs.items()])
+    return load_data(data, reader, reader.defaults)
+
+
+# ---------------------------------------------------------------- sets that say nothing of their own
+
+
+def _loaded(data: Data, inputs: Mapping[str, TensorType], net: Net | None) -> Survey:
+    """Counted from the labels of samples as a net would get them."""
+    dataset = loaded(data, inputs, net)
+    splits = {name: _counted(split, len(dataset.classes), data.ignored()) for name, split in dataset.splits.items()}
+    type = _sample(data, inputs).get(LABEL)
+    counted = any(split.counts for split in splits.values())
+    unit = "" if type is None or not counted else "samples" if not type.shape else "labels"
+    sizes = None
+    if isinstance(data, Images) and data.native[1]:
+        stored = data.native[1], data.native[2]
+        sizes = PictureSizes(stored, stored, stored, sum(split.samples for split in splits.values()))
+        unit = "pixels" if unit == "labels" else unit
+    return Survey(dataset.classes, unit, splits, sizes)
+
+
+def _counted(split: SampleSplit, classes: int, ignored: int | None) -> SplitCount:
+    total = np.zeros(classes, np.int64)
+    spared = 0
+    for labels in _labels(split) if classes else ():
+        if labels is None or labels.dtype.kind not in "iu":
+            return SplitCount(len(split))
+        counted = labels[(labels >= 0) & (labels < classes)]
+        counted = counted if ignored is None else counted[counted != ignored]
+        spared += labels.size - counted.size
+        total += np.bincount(counted.reshape(-1), minlength=classes)
+    return SplitCount(len(split), total.tolist() if classes else [], spared)
+
+
+def _labels(split: SampleSplit) -> Iterator[Array | None]:
+    """The labels of all samples, some at once."""
+    if isinstance(split, InMemory):
+        yield split.fields.get(LABEL)
+    elif isinstance(split, Stored):
+        yield split.labels
+    else:
+        parts = [np.arange(i, min(i + AT_ONCE, len(split))) for i in range(0, len(split), AT_ONCE)]
+        yield from tallied(parts, split, lambda part, own: own.fetch(part).get(LABEL), "looking at samples")
+
+
+# ---------------------------------------------------------------- files that are always the same
+
+
+def files_of(data: Data) -> list[FoundFile]:
+    """The files that a data set is published as, with what lies in its folder of them."""
+    folder = Path(getattr(data, "folder", ".")).expanduser()
+    inner = folder / "cifar-10-batches-bin"
+    return [_found(file, inner if inner.is_dir() else folder) for file in data.published]
+
+
+def _found(file: PublishedFile, folder: Path) -> FoundFile:
+    """A file as it is published, with what there is of it; other contents are worth a remark, and no mistake."""
+    plain, packed = folder / file.name, folder / f"{file.name}.gz"
+    state = "missing"
+    if plain.is_file():
+        size = plain.stat().st_size
+        state = "there" if size == file.bytes else f"there, but of {size:,} bytes"
+    elif file.packed and packed.is_file():
+        same = packed.stat().st_size == file.packed and _md5(packed) == file.md5
+        state = "there, packed as published" if same else "there, packed otherwise than it is published"
+    return FoundFile(file.name, file.bytes, file.packed, file.md5, state)
+
+
+def _md5(path: Path) -> str:
+    found = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            found.update(piece)
+    return found.hexdigest()
