@@ -17,6 +17,7 @@ from netdsl.elaborate.lookup import find_layer
 from netdsl.elaborate.scope import Build, NodeNames
 from netdsl.elaborate.values import arrows
 from netdsl.graph import Divisor, Graph, Net, Output, Recipe, RecipeTerm, divisors_of, restrict
+from netdsl.graph.clock import CLOCK, TICK
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Op, RuleError
 from netdsl.ops.loss import PairLoss
@@ -79,6 +80,8 @@ def term_row(site: Site, net: Net, recipe: Recipe, fields: dict[str, TensorType]
 def _bind_values(site: Site, net: Net, fields: Mapping[str, TensorType], row: syntax.RecipeRow) -> dict[str, Value]:
     """Outputs of the net and fields of the data, by name; an output wins over an input of the same name."""
     types = {**fields, **{o.name: o.value.type for o in net.answers}}
+    if row.keyword.id == "loss":
+        types.update((n, TICK) for n in CLOCK if n not in types and n not in rows_of(net) and not site.scope.find(n))
     values = {name: Value(name, type) for name, type in types.items()}
     places = {o.name: o.span for o in net.answers}
     for name, value in values.items():
@@ -99,7 +102,9 @@ def _term_value(site: Site, net: Net, fields: Mapping[str, TensorType], row: syn
         if not site.scope.find(name.id) and find_layer(site, name) is None:
             _check_given(site, net, fields, row, data)
             known = [*fields, *(o.name for o in net.answers)]
-            help = _no_loss(name.id) or did_you_mean(name.id, known) or f"there are {', '.join(known)}"
+            help = (
+                _no_loss(name.id) or _clock(name.id) or did_you_mean(name.id, known) or f"there are {', '.join(known)}"
+            )
             message = f"neither the net nor its data has `{name.id}`"
             if not data:
                 message = f"the net has no `{name.id}`, there is no `data`, and no loss says what `{name.id}` is"
@@ -116,6 +121,11 @@ def _refuse_state(site: Site, net: Net, name: syntax.Name) -> None:
         message = f"`{name.id}` goes from call to call, and is no output that a row of the recipe could read"
         help = f"add an output to the net, below its `next {state.name}`: `output kept: {state.name} -> identity`"
         site.error("not-an-output", message, name.span, help=help)
+
+
+def _clock(word: str) -> str | None:
+    """Help for `epoch` in a metric."""
+    return "the weight of a `loss` may follow it; a metric is the same in every epoch" if word in CLOCK else None
 
 
 def _no_loss(word: str) -> str | None:

@@ -16,6 +16,7 @@ from netdsl.elaborate.measures import check_classes, check_ignored, fields_of
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import Exhausted, Failed
 from netdsl.graph import TERMS, Net, Recipe, Section
+from netdsl.graph.clock import of_clock
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, Severity
 
@@ -110,9 +111,12 @@ def _resolve(
 def _require_measure(
     site: Site, section: syntax.Train, net: Net, recipe: Recipe, rows: Sequence[syntax.RecipeRow]
 ) -> None:  # fmt: skip
-    """What follows how good the epochs are needs a measure, which losses of parts are not."""
+    """What follows how good the epochs are needs a measure, which losses of parts, and changing ones, are not."""
     aux = {o.name for o in net.outputs if o.aux}
-    if not recipe.parts or any(aux.isdisjoint(v.name for v in m.graph.inputs) for m in recipe.metrics):
+    if any(aux.isdisjoint(v.name for v in m.graph.inputs) for m in recipe.metrics):
+        return
+    if not recipe.parts:
+        _warn_of_clock(site, recipe)
         return
     asking = [r for r in rows if r.keyword.id == "patience" and recipe.settings["patience"] is not None]
     for part, written in zip(recipe.parts, section.parts, strict=False):
@@ -128,6 +132,15 @@ def _check_varied(site: Site, net: Net, recipe: Recipe, rows: Sequence[syntax.Re
         if row.keyword.id == "augment":
             with suppress(Failed):
                 varying.check(site, net, recipe, row)
+
+
+def _warn_of_clock(site: Site, recipe: Recipe) -> None:
+    """The lowest of losses that change from epoch to epoch says nothing."""
+    term = next((t for t in recipe.losses if any(map(of_clock, t.graph.inputs))), None)
+    if term is not None:
+        message = "this `loss` changes from epoch to epoch, and the lowest is to say which epoch is the best"
+        help = "add a `metric`, such as `metric (logits, label) -> accuracy`, which then says it"
+        site.errors.report("moving-loss", message, term.span, help=help, severity=Severity.WARNING)
 
 
 def _row(keyword: str, expr: syntax.Expr) -> syntax.RecipeRow:

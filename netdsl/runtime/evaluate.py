@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from netdsl.base.arrays import Array
 from netdsl.graph import Net
+from netdsl.graph.clock import clock
 from netdsl.recipe import Data
 from netdsl.runtime.data.fit import check_fit
 from netdsl.runtime.data.sets import Feed, cut, load_data
@@ -119,7 +120,7 @@ def judge_onnx(
 def score(
     net: Net, forward: Predictor, split: str, data: Data | None, device: torch.device, worst: int = 0
 ) -> Judgement:
-    """Losses and metrics of the recipe over a whole split, and what is told beside them."""
+    """Losses, which weigh as in the last epoch, and metrics over a whole split, and what is told beside them."""
     plan = plan_of(net)
     plan.data = data_of(net, data)
     dataset = load_data(plan.data, net, net.defaults)
@@ -129,13 +130,14 @@ def score(
     watch = watch_of(net, plan, worst > 0)
     detail = None if watch is None else MetricModule(watch.term, watch)
     scoring.modules += [] if detail is None or detail.module is None else [detail.module.to(device)]
-    totals = RunningTotals()
+    totals, ticks = RunningTotals(), clock(plan.losses, plan.epochs - 1, plan.epochs)
+    now = {name: torch.tensor(value, device=device) for name, value in ticks.items()}
     feed = Feed(samples, device, plan.workers, split_check(net, plan, split))
 
     def answered(indices: Array) -> Iterator[TensorsByName]:
         for number, fields in enumerate(feed.batches(cut(indices, plan.batch))):
             with scoring.drawing(number):
-                yield {**fields, **forward(fields, number)}
+                yield {**fields, **now, **forward(fields, number)}
 
     for values in answered(np.arange(len(samples))):
         scoring.loss(totals, values)

@@ -189,6 +189,25 @@ def test_an_average_begins_as_the_weights() -> None:
         assert_allclose(ours.state[f"{name}:average"], wanted, rtol=1e-5, atol=1e-6)
 
 
+# ---------------------------------------------------------------- weights of losses
+
+
+def test_a_loss_weighs_by_the_epoch() -> None:
+    text = "loss      (2 - epoch / epochs) * ((logits, label) -> cross_entropy)"
+    whole = TEXT.replace("loss      (logits, label) -> cross_entropy", text)
+    net = load_text(whole.replace("OPTIMIZER", "sgd(lr=0.1)").replace("ROWS", "").replace("= 3", "= 10")).net("Small")
+    module = torch_module(net, 0).train()
+    theirs, ours = torch.optim.SGD(module.parameters(), lr=0.1), Stepped(net, arrays(module))
+    for epoch in range(3):
+        fields = batch(epoch)
+        logits = module(torch.from_numpy(fields["image"]))
+        ((2 - epoch / 8) * F.cross_entropy(logits, torch.from_numpy(fields["label"]))).backward()
+        theirs.step()
+        theirs.zero_grad()
+        ours(fields, 0.1, epoch=epoch, epochs=8)
+    assert_same(ours.state, module)
+
+
 # ---------------------------------------------------------------- freezing
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +17,14 @@ from netdsl.base.errors import RunError
 from netdsl.graph import Net
 from netdsl.program import load_text
 from netdsl.runtime import train as training
+from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import apply_recipe, plan_of, recipe_json
 from netdsl.runtime.runs.tensorfile import load_arrays
 from netdsl.runtime.saved import save
-from netdsl.runtime.train import train, try_steps
+from netdsl.runtime.scoring.onnx import evaluate_run
+from netdsl.runtime.train import train
+from netdsl.runtime.trial import try_steps
 
 torch.set_num_threads(1)
 
@@ -100,10 +106,48 @@ def test_a_killed_run_goes_on_bit_for_bit(
     assert all(np.array_equal(value, again[name]) for name, value in best.items())
 
 
-@pytest.mark.parametrize("first", ["torch", "onnx"])
-def test_a_run_goes_on_with_the_other_engine(tmp_path: Path, first: str) -> None:
+WITH_PARTS = """
+net Small(classes = 10) {
+  input image [1, 8, 8]
+  stem: conv(4, 3, bias=false) -> batchnorm -> relu
+  output logits: flatten -> linear(classes)
+  output other: stem -> detach -> flatten -> linear(classes)
+}
+train Small {
+  data      digits
+  metric    (logits, label) -> accuracy
+  freeze    stem(epochs=1)
+  rate      (logits(2), other(0.5))
+  ema       0.95
+  epochs    4
+  batch     240
+  part first {
+    moves     (stem, logits)
+    loss      (logits, label) -> cross_entropy
+    optimizer adamw(lr=0.005, eps=0.001, layer_decay=0.9)
+    schedule  plateau(factor=0.5, patience=0, threshold=0.5)
+  }
+  part second {
+    moves     other
+    loss      (1 - epoch / epochs) * ((other, label) -> cross_entropy)
+    loss      (2 + epoch) * (other * other -> mean)
+    optimizer sgd(lr=0.05, momentum=0.9)
+  }
+}
+"""
+
+GOING_ON = [
+    ("torch", TEXT, {}),
+    ("onnx", TEXT, {}),
+    ("torch", TEXT, {"accumulate": "2", "batch": "120", "clip": "0.5"}),
+    ("onnx", WITH_PARTS, {}),
+]
+
+
+@pytest.mark.parametrize(("first", "text", "recipe"), GOING_ON)
+def test_a_run_goes_on_with_the_other_engine(tmp_path: Path, first: str, text: str, recipe: dict[str, str]) -> None:
     """From a checkpoint within the frozen epochs: the same losses and weights, averages and memory."""
-    begun = run(net_of(epochs="1"), tmp_path / "start", first)
+    begun = run(net_of(text, **recipe, epochs="1"), tmp_path / "start", first)
     assert not any(name.startswith("optimizer/stem") for name in kept(tmp_path / "start"))
     for engine in ("torch", "onnx"):
         folder = tmp_path / engine
@@ -111,7 +155,7 @@ def test_a_run_goes_on_with_the_other_engine(tmp_path: Path, first: str) -> None
         for path in (tmp_path / "start").rglob("*"):
             target = folder / path.relative_to(tmp_path / "start")
             target.mkdir() if path.is_dir() else target.write_bytes(path.read_bytes())
-        run(net_of(), folder, engine, resume=True)
+        run(net_of(text, **recipe), folder, engine, resume=True)
     left, right = kept(tmp_path / "onnx"), kept(tmp_path / "torch")
     assert left.keys() == {name for name in right if not name.startswith("random/")}
     for name, value in left.items():
@@ -137,6 +181,47 @@ def test_what_is_frozen_stays_and_what_scores_is_the_average(tmp_path: Path, eng
     assert np.array_equal(weights["body.linear1.weight"], end["average/body.linear1.weight"])
     assert not np.array_equal(weights["body.linear1.weight"], end["model/body.linear1.weight"])
     assert done.history[-1]["best"]
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+def test_weights_of_losses_follow_the_epoch(tmp_path: Path, engine: str) -> None:
+    """Weights stay as they are: the loss of each epoch is its share of the loss alone."""
+    still = {"optimizer": "sgd(lr=0)", "freeze": "(stem, body)", "ema": "none", "schedule": "constant"}
+    whole = run(net_of(**still), tmp_path / "a", engine)
+    loss = "loss      (logits, label) -> cross_entropy"
+    changing = TEXT.replace(loss, f"{loss.replace('(', '(1 - epoch / epochs) * ((', 1)})")
+    done = run(net_of(changing, **still), tmp_path / "b", engine)
+    for split in ("train", "validation"):
+        shares = [b[split]["loss"] / a[split]["loss"] for a, b in zip(whole.history, done.history, strict=True)]
+        assert shares == pytest.approx([1, 0.75, 0.5, 0.25], rel=1e-5)
+    assert evaluate(tmp_path / "b", device="cpu")["loss"] == pytest.approx(
+        evaluate(tmp_path / "a", device="cpu")["loss"] / 4, rel=1e-5
+    )
+    assert evaluate_run(tmp_path / "b")["loss"] == pytest.approx(evaluate_run(tmp_path / "a")["loss"] / 4, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_two_processes_are_steered_like_one(tmp_path: Path) -> None:
+    """Frozen rows, averages and changing losses under torchrun: the averages of one process up to rounding."""
+    text = (
+        TEXT.replace(" -> batchnorm", "")
+        .replace(', "body.batchnorm1*"(2)', "")
+        .replace("plateau(", "plateau(warmup=1, ")
+    )
+    text = text.replace("(logits, label) -> cross_entropy", "(2 - epoch / epochs) * ((logits, label) -> cross_entropy)")
+    text = text.replace('  decay     "*norm*"(0)\n', "")
+    (tmp_path / "small.net").write_text(text)
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    line = ["-m", "netdsl", "train", str(tmp_path / "small.net"), "--folder", str(tmp_path / "two"), "--device", "cpu"]
+    around = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run([sys.executable, *launch, *line], env=around, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    run(net_of(text), tmp_path / "one")
+    left, right = kept(tmp_path / "one"), kept(tmp_path / "two")
+    assert {n for n in left if n.startswith(("model/", "average/"))} <= right.keys()
+    for name in left:
+        if name.startswith(("model/", "average/")):
+            np.testing.assert_allclose(left[name], right[name], atol=2e-4, err_msg=name)
 
 
 def test_shares_of_averages_are_timms() -> None:

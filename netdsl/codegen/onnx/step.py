@@ -26,6 +26,7 @@ from netdsl.codegen.onnx.weights import start
 from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import TensorType
 from netdsl.graph import Net, Part
+from netdsl.graph.clock import of_clock
 from netdsl.passes.optimize import AVERAGE, SEPARATOR
 from netdsl.passes.pipeline import training_step
 from netdsl.passes.step import NEXT, TrainingStep, part_of
@@ -164,7 +165,7 @@ def _contract(step: TrainingStep, ledger: Ledger) -> dict[str, str]:
         **named,
         "netdsl.kind": "training-step",
         "netdsl.contract": CONTRACT,
-        "netdsl.fields": json.dumps(list(step.fields)),
+        "netdsl.fields": json.dumps([name for name, value in step.fields.items() if not of_clock(value)]),
         "netdsl.reported": json.dumps(list(step.reported)),
         "netdsl.carried": json.dumps([c.name for c in step.carried]),
         "netdsl.optimizer": repr(optimizer),

@@ -15,6 +15,7 @@ from netdsl.codegen.onnx.scope import NUMPY
 from netdsl.codegen.onnx.weights import initial
 from netdsl.dims.tensors import DType, Weight
 from netdsl.graph import Net, Part
+from netdsl.graph.clock import clock
 from netdsl.passes.differentiate import nothing_learned
 from netdsl.passes.optimize import AVERAGE, SEPARATOR, counter_of
 from netdsl.passes.pipeline import training_step
@@ -83,6 +84,7 @@ class OnnxEngine:
         self.stage: int | None = None
 
     def turn_to(self, epoch: int) -> None:
+        self.clock = self.scoring.now = clock(self.plan.losses, epoch, self.plan.epochs)
         stage, stages = self.steering.stage_of(epoch), self.steering.stages
         if stage == self.stage:
             return
@@ -144,7 +146,7 @@ class OnnxEngine:
         share = {} if self.plan.ema is None else {SHARE: self.plan.share(number)}
         for count, fields in enumerate(islice(batches, many), start=1):
             seed = step_seed(self.plan.seed, number, count, turn)
-            found = step.run({**fields, RATE: rate, SEED: seed, FLAG: count == many, **share})
+            found = step.run({**fields, **self.clock, RATE: rate, SEED: seed, FLAG: count == many, **share})
             add_batch(self.scoring.terms, step.graph, {**fields, **found}, size_of(fields), totals)
         return float(found["loss"])
 

@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.graph import Net, Part
+from netdsl.graph.clock import clock
 from netdsl.passes.differentiate import nothing_learned
 from netdsl.passes.manner import Manners
 from netdsl.runtime.data.sets import BatchPart, Dataset, Feed
@@ -92,6 +93,8 @@ class TorchEngine:
             self.average = average_of(self.module, under(tensors, "average/"))
 
     def turn_to(self, epoch: int) -> None:
+        now = clock(self.plan.losses, epoch, self.plan.epochs)
+        self.clock = {name: torch.tensor(value, device=self.accelerator.device) for name, value in now.items()}
         still = self.plan.steering.still(self.module.state_dict(), epoch)
         self.trainable = {name for name in self.learned if name not in still}
         self.kept = frozen_norms(self.module, still)
@@ -196,7 +199,7 @@ class TorchEngine:
     def _forward(self, model: Any, fields: BatchFields, training: bool) -> dict[str, Tensor]:
         """Outputs and fields by name."""
         result = model(*(fields[name] for name in self.inputs))
-        return {**fields, **named(result, output_names(self.net, training))}
+        return {**fields, **self.clock, **named(result, output_names(self.net, training))}
 
     @torch.no_grad()
     def score(self, fed: Iterator[BatchFields], totals: RunningTotals) -> None:

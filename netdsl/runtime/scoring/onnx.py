@@ -13,6 +13,7 @@ from netdsl.base.errors import RunError
 from netdsl.codegen.onnx.scoring import ScoringGraph, draft_scoring
 from netdsl.codegen.onnx.weights import start
 from netdsl.graph import Net
+from netdsl.graph.clock import clock
 from netdsl.passes.step import TrainingStep
 from netdsl.recipe import Data
 from netdsl.runtime.data.feed import ArrayFeed
@@ -42,6 +43,8 @@ class OnnxScoring:
         self.graph = draft_scoring(net, plan.losses, [*plan.metrics, *rows])
         self.session = open_quietly(self.graph.draft.model, device)
         self.weights = self.graph.draft.weights
+        self.now = clock(plan.losses, plan.epochs - 1, plan.epochs)
+        """The time in the run, which losses may weigh by: that of the last epoch, until somebody says another."""
 
     def score(self, fed: Iterable[Mapping[str, Array]], held: Mapping[str, object], totals: RunningTotals) -> None:
         """Add losses and counts of batches, computed with the held weights."""
@@ -61,7 +64,7 @@ class OnnxScoring:
         """The fields of each batch and what the graph gives for it; what is drawn follows from its number."""
         binding = DeviceBinding(self.session, {name: held[name] for name in self.weights}, {})
         for number, fields in enumerate(fed):
-            yield {**fields, **binding.run({**fields, **seed_of(self.session, number)})}
+            yield {**fields, **binding.run({**fields, **self.now, **seed_of(self.session, number)})}
 
 
 def add_batch(

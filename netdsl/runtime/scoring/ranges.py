@@ -19,6 +19,7 @@ from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Graph, Net, Node, Output, RecipeTerm, Recurrent, restrict, result_types
 from netdsl.graph.begun import begun
+from netdsl.graph.clock import of_clock
 from netdsl.graph.phases import of_phase
 from netdsl.ops.base import Op
 from netdsl.passes.inline import FlatPlace, opened
@@ -77,7 +78,7 @@ class Ranges:
         self.session: Any = None
 
     def _field(self, value: Value) -> Value:
-        return self.fields.setdefault(value.name, value)
+        return value if of_clock(value) else self.fields.setdefault(value.name, value)
 
     # ------------------------------------------------------------ reading a net
 
