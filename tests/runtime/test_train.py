@@ -35,6 +35,7 @@ from netdsl.runtime.runs.folder import RunFolder, replace_file
 from netdsl.runtime.runs.recipes import apply_recipe, plan_of, recipe_json
 from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring
 from netdsl.runtime.train import train
+from netdsl.runtime.trial import try_steps
 from netdsl.text.diagnostics import NetError
 
 torch.set_num_threads(1)
@@ -562,7 +563,7 @@ def test_a_device_that_is_not_there_computes_nothing(
     score = evaluate if engine == "torch" else evaluate_run
     for compute in (
         lambda: train(net, tmp_path / "a", device=device, quiet=True, engine=engine),
-        lambda: training.try_steps(net, 1, device=device, quiet=True, engine=engine),
+        lambda: try_steps(net, 1, device=device, quiet=True, engine=engine),
         lambda: score(kept, device=device),
         lambda: evaluate_onnx(path, net, device=device),
         lambda: predict(kept, 0, device=device, engine=engine),
