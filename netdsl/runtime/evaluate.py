@@ -17,6 +17,7 @@ from netdsl.graph.clock import clock
 from netdsl.recipe import Data
 from netdsl.runtime.data.fit import check_fit
 from netdsl.runtime.data.sets import Feed, cut, load_data
+from netdsl.runtime.data.tallies import followed
 from netdsl.runtime.engines.checkpoint import load_weights
 from netdsl.runtime.engines.device import choose_device
 from netdsl.runtime.judging.judged import Judgement, Recomputed, judgement
@@ -139,7 +140,8 @@ def score(
             with scoring.drawing(number):
                 yield {**fields, **now, **forward(fields, number)}
 
-    for values in answered(np.arange(len(samples))):
+    everything = np.arange(len(samples))
+    for values in followed(answered(everything), len(cut(everything, plan.batch)), "evaluating"):
         scoring.loss(totals, values)
         scoring.count(totals, values)
         if detail is not None:

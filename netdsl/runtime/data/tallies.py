@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
@@ -34,6 +34,14 @@ def tallied(items: Sequence[T], context: C, look: Callable[[T, C], F], what: str
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def followed(items: Iterable[T], total: int, what: str) -> Iterator[T]:
+    """The items, with a bar as in `tallied`."""
+    with _Bar(what, total) as bar:
+        for number, item in enumerate(items):
+            yield item
+            bar.at(number)
 
 
 class _Bar:

@@ -19,6 +19,7 @@ from netdsl.recipe import Data
 from netdsl.runtime.data.feed import ArrayFeed
 from netdsl.runtime.data.fit import check_fit
 from netdsl.runtime.data.sets import cut, load_data
+from netdsl.runtime.data.tallies import followed
 from netdsl.runtime.judging.judged import Judgement, Recomputed, judgement
 from netdsl.runtime.judging.watching import Scrutiny, watch_of
 from netdsl.runtime.runs.folder import RunFolder
@@ -111,7 +112,8 @@ def judge_run(
     held = _held(net, scoring, known.weights, folder.weights)
     totals = RunningTotals()
     feed = ArrayFeed(samples, plan.workers, split_check(net, plan, split))
-    scoring.score(feed.batches(cut(np.arange(len(samples)), plan.batch)), held, totals)
+    batches = cut(np.arange(len(samples)), plan.batch)
+    scoring.score(followed(feed.batches(batches), len(batches), "evaluating"), held, totals)
     doubts = [*known.notes, *departures(data, known_of(net)), *dataset.doubts]
     found = evaluation(split, len(samples), scoring.terms.result(totals), doubts, plan.parts)
     if watch is None:
