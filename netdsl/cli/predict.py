@@ -1,41 +1,44 @@
-"""`netdsl predict MODEL SAMPLE`: what a trained net says about one sample, or draws without one.
+"""`netdsl predict MODEL SAMPLE…`: what a trained net says about samples, or draws without any.
 
-Run a trained net on one sample: a run by either engine, an ONNX file in onnxruntime. With --stream a net that keeps
-states is given several samples, one after another, and goes on from each to the next. Without a sample, a net of the
-run's file that needs none draws --count of them from a seed: pictures on one sheet (-o samples.png), or arrays
-(-o samples.npy).
+Run a trained net on samples: a run by either engine, an ONNX file in onnxruntime. A sample is an image, an .npy array
+or a number in the split; a folder, a quoted pattern ('photos/*.jpg') or a range of numbers (0:8) names many, which are
+computed together where their sizes agree. Of a segmentation the shares of the classes are printed. -o FOLDER keeps
+what --write says: masks, overlays with a legend, probabilities, pictures, arrays, a sheet of all. With --stream a net
+that keeps states is given samples one after another, and goes on from each to the next. Without a sample, a net of the
+run's file that needs none draws --count of them from a seed: pictures on one sheet (-o samples.png), or arrays (-o
+samples.npy).
 """
 
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netdsl.cli.evaluate import add_split, parse_data
+from netdsl.cli.evaluate import add_split
 from netdsl.cli.opening import say_of_run
 from netdsl.cli.options import add_device, add_engine, add_size, count, whole
 
 if TYPE_CHECKING:
     from netdsl.base.arrays import Array
     from netdsl.runtime.drawing import Drawing
-    from netdsl.runtime.predict import Prediction
 
 COUNT = 16
 """Samples that are drawn where no number is given."""
-MOST = 100
-"""Whole numbers of an output that are shown."""
 SEEDS = 10**6
 """A seed that is not given is drawn below this."""
+WRITES = ("masks", "overlays", "probabilities", "pictures", "arrays", "sheet", "all")
+FILES = (".png", ".npy", ".npz")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL", help="the folder of a run, or an ONNX file")
     parser.add_argument(
-        "sample", metavar="SAMPLE", nargs="*", help="an image, an .npy array, or a number in the split; none to draw"
-    )
-    parser.set_defaults(last="sample")
+        "samples", metavar="SAMPLE", nargs="*", default=[],
+        help="an image, an .npy array, a number in the split; a folder, a pattern or a range for many; none to draw",
+    )  # fmt: skip
+    parser.set_defaults(last="samples")
     parser.add_argument(
         "--stream", action="store_true",
         help="samples in order, states going from each to the next: files, folders of files, numbers as 0:9",
@@ -44,85 +47,101 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--count", type=count, help=f"how many samples to draw (default: {COUNT})")
     parser.add_argument("--seed", type=whole, help="what is drawn follows from it (default: another each time)")
     add_size(parser)
+    parser.add_argument("--own-size", action="store_true", help="compute pictures at their own size, padded if need be")
+    parser.add_argument(
+        "--tile", type=count, metavar="N", help="compute pictures at their own size in tiles of N pixels"
+    )
+    parser.add_argument("--overlap", type=whole, metavar="N", help="pixels that tiles share (default: an eighth)")
+    parser.add_argument("--batch", type=count, metavar="N", help="samples that are computed at once (default: 16)")
     parser.add_argument("--data", help="the data to count in, when the model does not know it")
     add_split(parser)
     parser.add_argument("--top", type=count, default=5, help="how many classes to show (default: 5)")
+    parser.add_argument("--format", choices=("text", "json", "csv"), default="text")
     parser.add_argument(
         "-o", "--output", type=Path,
-        help="keep all outputs in this .npz file; of what is drawn, the first in a .npy file or as pictures in a .png",
+        help="a folder for what --write says; or one file: a .png for the picture of one sample or a sheet of many, an "
+        ".npz for all outputs of one, an .npy for the first",
     )  # fmt: skip
+    parser.add_argument(
+        "--write", type=writes, default=[], metavar="KIND,…",
+        help=f"what to keep in the folder: {', '.join(WRITES)} (default: what shows most)",
+    )  # fmt: skip
+    parser.add_argument("--overwrite", action="store_true", help="replace files in the folder that are not ours")
     add_engine(parser)
     add_device(parser)
 
 
-def run(given: Namespace) -> None:
-    drawn = not given.sample
-    if len(given.sample) > 1 and not given.stream:
-        given.parser.error("one sample: several are given to a net that keeps states, with --stream")
-    if drawn and given.stream:
-        given.parser.error("--stream goes over samples: name them, or a folder")
-    endings = (".png", ".npy", ".npz") if drawn else (".npz",)
-    if given.output is not None and given.output.suffix not in endings:
-        kept = "what is drawn is kept in a .png, .npy or .npz file" if drawn else "outputs are kept in an .npz file"
-        given.parser.error(f"--output: {kept}")
-    if not drawn and (given.count is not None or given.size):
-        given.parser.error("--count and --size are for nets that draw, without a sample")
-    if drawn and given.data is not None:
-        given.parser.error("--data says where a sample is from: name one")
+def writes(text: str) -> list[str]:
+    """`masks,overlays`; anything else is bad usage."""
+    found = [part.strip() for part in text.split(",") if part.strip()]
+    unknown = next((part for part in found if part not in WRITES), None)
+    if unknown is not None:
+        from netdsl.text.diagnostics import did_you_mean
+
+        help = did_you_mean(unknown, WRITES) or f"choose of {', '.join(WRITES)}"
+        raise ArgumentTypeError(f"nothing is called `{unknown[:40]}`: {help}")
+    return found
+
+
+def run(given: Namespace) -> int:
+    drawn = not given.samples
+    _refuse_drawn(given) if drawn else _refuse_asked(given)
     if given.model.suffix != ".onnx":
         say_of_run(given.model)
     if drawn:
         _draw(given)
-    elif given.stream:
-        _stream(given)
-    else:
-        _predict(given)
+        return 0
+    from netdsl.cli.predictions import answer, follow
+
+    return follow(given) if given.stream else answer(given)
 
 
-def _predict(given: Namespace) -> None:
-    from netdsl.runtime.predict import predict
-
-    found = predict(given.model, given.sample[0], data=parse_data(given.data), **_options(given))
-    if given.output is not None:
-        _keep(given.output, found.outputs)
-    _note(found.notes)
-    _say(found)
-
-
-def _stream(given: Namespace) -> None:
-    """One answer a sample, as soon as it is there."""
-    from netdsl.base.terminal import printable
-    from netdsl.runtime.predict import stream
-    from netdsl.runtime.streaming import in_order, together
-
-    steps = stream(given.model, data=parse_data(given.data), **_options(given))
-    answers, told = [], set[str]()
-    for sample in in_order(given.sample):
-        found = steps.step(sample)
-        _note(tuple(note for note in found.notes if note not in told))
-        told.update(found.notes)
-        print(f"{printable(sample)}:")
-        _say(found)
-        answers.append(found.outputs if given.output is not None else {})
-    if given.output is not None:
-        _keep(given.output, together(answers))
+def _refuse_drawn(given: Namespace) -> None:
+    """What has no meaning without a sample."""
+    if given.output is not None and given.output.suffix not in FILES:
+        given.parser.error("--output: what is drawn is kept in a .png, .npy or .npz file")
+    if given.data is not None:
+        given.parser.error("--data says where a sample is from: name one")
+    if given.stream:
+        given.parser.error("--stream goes over samples: name them, or a folder")
+    for name in ("own_size", "tile", "overlap", "batch", "write"):
+        if getattr(given, name):
+            given.parser.error(f"--{name.replace('_', '-')} is for samples: name one")
+    if given.format != "text":
+        given.parser.error("--format is for what is said of samples: name one")
 
 
-def _options(given: Namespace) -> dict[str, Any]:
-    options = {"split": given.split, "top": given.top, "device": given.device, "engine": given.engine}
-    return options | {"net": given.net, "seed": given.seed or 0}
+def _refuse_asked(given: Namespace) -> None:
+    """What has no meaning with samples."""
+    if given.count is not None:
+        given.parser.error("--count is for nets that draw, without a sample")
+    if given.stream:
+        _refuse_streamed(given)
+    if given.output is None and (given.write or given.overwrite):
+        given.parser.error(f"--{'write' if given.write else 'overwrite'} is about files: say -o FOLDER")
+    if (
+        given.output is not None
+        and given.output.suffix
+        and given.output.suffix not in FILES
+        and not given.output.is_dir()
+    ):
+        given.parser.error(
+            "--output: a folder, or a .png, .npy or .npz file; what is printed goes to a file by `> FILE`"
+        )
+    one = given.output is not None and given.output.suffix in FILES
+    if one and given.write and (len(given.write) > 1 or given.output.suffix != ".png"):
+        given.parser.error("--write: several kinds are written into a folder: say -o FOLDER")
 
 
-def _say(found: Prediction) -> None:
-    from netdsl.base.terminal import printable
-
-    if found.truth is not None:
-        print(f"truth: {printable(found.truth)}")
-    for guess in found.top:
-        name = printable(guess.name)
-        print(f"{name:>12}  {guess.probability:6.1%}  {'█' * round(30 * guess.probability)}")
-    if not found.top:
-        _show(found.outputs)
+def _refuse_streamed(given: Namespace) -> None:
+    """What has no meaning for samples that follow one another."""
+    for name in ("own_size", "tile", "overlap", "batch", "write", "size"):
+        if getattr(given, name):
+            given.parser.error(f"--{name.replace('_', '-')} is not for --stream, which takes samples as they come")
+    if given.output is not None and given.output.suffix != ".npz":
+        given.parser.error("--output: outputs of a stream are kept in an .npz file")
+    if given.format != "text":
+        given.parser.error("--format is not for --stream, which prints each answer as it comes")
 
 
 def _draw(given: Namespace) -> None:
@@ -133,8 +152,8 @@ def _draw(given: Namespace) -> None:
     seed = secrets.randbelow(SEEDS) if given.seed is None else given.seed
     options = {"sizes": given.size, "device": given.device, "engine": given.engine}
     found = draw(given.model, given.net, count=given.count or COUNT, seed=seed, **options)
-    _note(found.notes)
-    _show(found.outputs)
+    note(found.notes)
+    show(found.outputs)
     if given.output is not None:
         _keep_drawn(given, found)
     print(f"drawn from --seed {seed}")
@@ -142,17 +161,13 @@ def _draw(given: Namespace) -> None:
 
 def _keep_drawn(given: Namespace, found: Drawing) -> None:
     """The first output as pictures or an array, or all of them."""
-    import numpy as np
-
-    from netdsl.base.files import replacing
     from netdsl.runtime.sheet import contact_sheet, is_pictures, write_sheet
 
     path, (name, made) = given.output, next(iter(found.outputs.items()))
     if path.suffix == ".npz":
-        _keep(path, found.outputs)
+        keep(path, found.outputs)
     elif path.suffix == ".npy":
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.save(file, made)
+        keep_first(path, made)
     elif not is_pictures(made):
         shape = list(made.shape[1:])
         given.parser.error(f"--output: `{name}` {shape} are no pictures, [1, H, W] or [3, H, W]: name a .npy file")
@@ -160,32 +175,37 @@ def _keep_drawn(given: Namespace, found: Drawing) -> None:
         sheet, beyond = contact_sheet(made, found.mean, found.std)
         write_sheet(path, sheet)
         if beyond:
-            _note((f"{beyond:.1%} of the numbers of `{name}` are no shade from black to white, and cut off there",))
+            note((f"{beyond:.1%} of the numbers of `{name}` are no shade from black to white, and cut off there",))
 
 
-def _show(outputs: dict[str, Any]) -> None:
+def show(outputs: dict[str, Any]) -> None:
+    from netdsl.runtime.predicting.said import spoken
+
     for name, value in outputs.items():
-        print(f"{name}: {_shown(value)}")
+        print(f"{name}: {spoken(value)}")
 
 
-def _shown(value: Array) -> str:
-    """A row of whole numbers or truth values, which say something, else the shape and the range."""
-    if value.dtype.kind in "biu" and value.ndim < 2 and value.size <= MOST:
-        return " ".join(map(str, value.reshape(-1).tolist()))
-    return f"{list(value.shape)}, from {value.min():.4g} to {value.max():.4g}"
-
-
-def _note(notes: tuple[str, ...]) -> None:
+def note(notes: tuple[str, ...]) -> None:
     from netdsl.base.terminal import printable
 
-    for note in notes:
-        print(f"note: {printable(note)}", file=sys.stderr)
+    for each in notes:
+        print(f"note: {printable(each)}", file=sys.stderr)
 
 
-def _keep(path: Path, outputs: dict[str, Any]) -> None:
+def keep(path: Path, outputs: dict[str, Any]) -> None:
+    """All outputs by name."""
     import numpy as np
 
     from netdsl.base.files import replacing
 
     with replacing(path) as temporary:
         np.savez(temporary, **outputs)
+
+
+def keep_first(path: Path, made: Array) -> None:
+    import numpy as np
+
+    from netdsl.base.files import replacing
+
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, made)

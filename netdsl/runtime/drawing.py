@@ -21,7 +21,7 @@ from netdsl.ops.noise import Noise, draws
 from netdsl.passes.inline import opened
 from netdsl.runtime.engines.choice import no_engine
 from netdsl.runtime.kept import starts
-from netdsl.runtime.predict import OPENERS
+from netdsl.runtime.predicting.models import OPENERS
 from netdsl.runtime.runs.folder import RunFolder
 
 

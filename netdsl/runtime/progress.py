@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -170,6 +171,15 @@ CONSTANT: dict[type[PairLoss], tuple[str, Callable[[Any, Any], Any]]] = {
     BinaryCrossEntropyWithLogits: ("mean", lambda _, values: _uncertain(values)),
 }
 """By loss: the constant that is nearest to all targets `[samples, …]`, and what it scores, by the loss and them."""
+
+
+@contextmanager
+def counted(total: int) -> Iterator[Callable[[int], None]]:
+    """A live line on stderr of how many of a number are done, which is gone in the end; it is told each time."""
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda done: bar.update(task, completed=done)
 
 
 class Reporter:

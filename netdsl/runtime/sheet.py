@@ -94,6 +94,17 @@ def _centred(cell: Array, high: int, wide: int) -> Array:
     return made
 
 
+def is_ours(path: Path) -> bool:
+    """Whether a file is a picture that says it is ours."""
+    from PIL import Image
+
+    try:
+        with path.open("rb") as file, Image.open(file, formats=["PNG"]) as image:
+            return image.info.get("Software") == SOFTWARE
+    except Exception:  # whatever else lies there: Pillow raises many kinds
+        return False
+
+
 def write_sheet(path: Path, sheet: Array) -> None:
     """A PNG file of bytes `[h, w, 1 or 3]`, which says that it is ours."""
     from PIL import Image

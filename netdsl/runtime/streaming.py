@@ -35,10 +35,11 @@ def _files(folder: Path) -> list[str]:
     found = [p for p in folder.iterdir() if p.suffix.lower() in (*ENDINGS, ".npy") and not p.name.startswith(".")]
     if not found:
         raise DataError(f"{folder} holds neither images ({', '.join(sorted(ENDINGS))}) nor .npy files")
-    return [str(path) for path in sorted(found, key=lambda path: _numbered(path.name))]
+    return [str(path) for path in sorted(found, key=lambda path: natural(path.name))]
 
 
-def _numbered(name: str) -> list[tuple[int, str]]:
+def natural(name: str) -> list[tuple[int, str]]:
+    """By what names are put in order so that `frame2` stands before `frame10`."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 

@@ -23,7 +23,9 @@ from netdsl.recipe.data.images import Images
 from netdsl.recipe.data.masks import Preset
 from netdsl.runtime.data.sets import load_data
 from netdsl.runtime.datasets import mnist
-from netdsl.runtime.predict import Model, net_of, predict, read_sample
+from netdsl.runtime.predict import predict
+from netdsl.runtime.predicting.models import Model, net_of
+from netdsl.runtime.predicting.samples import read_sample
 from netdsl.runtime.runs.recipes import data_of
 from netdsl.runtime.sessions.session import Session
 from netdsl.runtime.train import train

@@ -145,7 +145,6 @@ def test_a_net_without_states_has_nothing_to_go_on_with(
     ("words", "says"),
     [
         (["--stream"], "--stream goes over samples"),
-        (["a.png", "b.png"], "with --stream"),
     ],
 )
 def test_words_that_do_not_fit(run: Path, words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:

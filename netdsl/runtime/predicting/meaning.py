@@ -1,0 +1,142 @@
+"""What the first output of a net is: scores of classes, a mask, a picture, or numbers that say nothing more.
+
+The losses and metrics of a recipe say it, by what they hold the output against. Where there are none, as in an ONNX
+file, its shape does, with the names of the classes that the file knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Any
+
+from netdsl.dims import Extent
+from netdsl.dims.tensors import DType, TensorType, Value
+from netdsl.graph import Graph, Net, RecipeTerm
+from netdsl.ops.loss import BinaryCrossEntropy, BinaryCrossEntropyWithLogits
+from netdsl.runtime.predicting.models import Model
+
+CLASSES = 256
+"""Classes that a mask tells apart at most."""
+
+
+class OutputKind(Enum):
+    """What an output is."""
+
+    SCORES = "scores of classes"
+    LABELS = "classes of which several may hold"
+    MASK = "scores of classes for every pixel"
+    FIGURE = "whether a pixel belongs to a figure"
+    NUMBERED = "the class of every pixel"
+    PICTURE = "a picture"
+    NUMBERS = "numbers"
+
+    @property
+    def pixelwise(self) -> bool:
+        """Whether it says something of every pixel of a picture."""
+        return self in (OutputKind.MASK, OutputKind.FIGURE, OutputKind.NUMBERED, OutputKind.PICTURE)
+
+    @property
+    def masks(self) -> bool:
+        return self in (OutputKind.MASK, OutputKind.FIGURE, OutputKind.NUMBERED)
+
+
+def meaning_of(model: Model, masks: bool | None = None) -> OutputKind:
+    """What the first output of a net is; `masks` says where a person wants it taken as a mask, or as a picture."""
+    net, type = model.net, model.first.type
+    if masks is not None and type.rank in (2, 3):
+        return _asked(type, masks)
+    if type.rank == 2 and type.dtype is DType.INT:
+        return OutputKind.NUMBERED if len(_pixels(net)) == 2 else OutputKind.NUMBERS
+    if type.dtype is not DType.FLOAT or type.rank not in (1, 2, 3):
+        return OutputKind.NUMBERS
+    told = next(_told(net, type), None)
+    return _plain(net, model.facts, type) if told is None else told
+
+
+def _asked(type: TensorType, masks: bool) -> OutputKind:
+    if not masks:
+        return OutputKind.PICTURE if type.dtype is DType.FLOAT else OutputKind.NUMBERS
+    if type.dtype is DType.INT:
+        return OutputKind.NUMBERED if type.rank == 2 else OutputKind.NUMBERS
+    return OutputKind.FIGURE if type.rank == 2 or type.shape[0] == 1 else OutputKind.MASK
+
+
+def _told(net: Net, type: TensorType) -> Iterator[OutputKind]:
+    """What each loss or metric that reads the output says it is."""
+    recipe = net.recipe
+    name = next((o.name for o in net.answers if not o.aux), "")
+    own = {v.name for v in net.fed}
+    for term in (*recipe.losses, *recipe.metrics) if recipe is not None else ():
+        fields = {v.name: v for v in term.graph.inputs}
+        if name in fields:
+            others = [v for n, v in fields.items() if n not in {o.name for o in net.outputs}]
+            yield from (m for v in others if (m := _against(term, v, type, v.name in own)) is not None)
+
+
+def _against(term: RecipeTerm, field: Value, type: TensorType, input: bool) -> OutputKind | None:
+    """What an output is that a term holds against a field of the data."""
+    binary = _binary(term.graph)
+    if field.type.dtype is DType.INT:
+        return _against_numbers(field.shape, type, binary)
+    if not _same(field.shape, type.shape):
+        return None
+    if binary and not input:
+        return _figures(type)
+    return OutputKind.PICTURE if _is_picture(type) else OutputKind.NUMBERS
+
+
+def _against_numbers(shape: tuple[Extent, ...], type: TensorType, binary: bool) -> OutputKind | None:
+    """What an output is that is held against class numbers of a shape."""
+    if _same(shape, type.shape):
+        return _figures(type)
+    if not _same(shape, type.shape[1:]):
+        return None
+    if type.rank == 3:
+        return OutputKind.FIGURE if type.shape[0] == 1 else OutputKind.MASK
+    if type.rank == 2:
+        return OutputKind.NUMBERS
+    return OutputKind.LABELS if type.shape == (1,) and binary else OutputKind.SCORES
+
+
+def _figures(type: TensorType) -> OutputKind:
+    """What an output is of which each number holds or not."""
+    if type.rank == 1:
+        return OutputKind.LABELS
+    return OutputKind.FIGURE if type.rank == 2 or type.shape[0] == 1 else OutputKind.NUMBERS
+
+
+def _same(left: tuple[Extent, ...], right: tuple[Extent, ...]) -> bool:
+    """Whether shapes agree in number of axes, and where both are numbers in size."""
+    pairs = zip(left, right, strict=False)
+    return len(left) == len(right) and all(a == b for a, b in pairs if isinstance(a, int) and isinstance(b, int))
+
+
+def _binary(graph: Graph) -> bool:
+    return any(isinstance(n.op, BinaryCrossEntropy | BinaryCrossEntropyWithLogits) for _, n in graph.walk())
+
+
+def _is_picture(type: TensorType) -> bool:
+    return type.rank == 3 and type.shape[0] in (1, 3)
+
+
+def _pixels(net: Net) -> tuple[Extent, ...]:
+    """The height and width of the picture that a net reads; nothing where it reads none."""
+    value = net.fed[0] if len(net.fed) == 1 else None
+    return value.shape[1:] if value is not None and value.type.rank == 3 else ()
+
+
+def _plain(net: Net, facts: Mapping[str, Any], type: TensorType) -> OutputKind:
+    """What an output is, by its shape and the names of classes alone."""
+    names = facts.get("classes")
+    known = len(names) if isinstance(names, list | tuple) else None
+    if type.rank == 1:
+        return OutputKind.SCORES
+    if type.rank != 3:
+        return OutputKind.NUMBERS
+    if type.shape[0] == known and len(_pixels(net)) == 2:
+        return OutputKind.MASK
+    if _is_picture(type):
+        return OutputKind.PICTURE
+    few = isinstance(type.shape[0], int) and type.shape[0] <= CLASSES
+    return OutputKind.MASK if known is None and few and len(_pixels(net)) == 2 else OutputKind.NUMBERS

@@ -1,0 +1,344 @@
+"""Samples that a net is asked about: a number in a split, a picture, an array; and how many are named at once."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from netdsl.base.arrays import Array
+from netdsl.base.errors import DataError, RunError
+from netdsl.dims.tensors import Value
+from netdsl.graph import Net
+from netdsl.graph.phases import inference_graph
+from netdsl.recipe import Data
+from netdsl.recipe.data.images import Images
+from netdsl.runtime.colours import colours_of
+from netdsl.runtime.data.arrayfile import as_sample, read_array
+from netdsl.runtime.data.imagefile import ENDINGS, DecodedImage, read_image
+from netdsl.runtime.data.sets import Dataset, load_data
+from netdsl.runtime.kept import sizes_of, starts
+from netdsl.runtime.pictures import Picture, picture_for, picture_from
+from netdsl.runtime.predicting.fitting import Fitting, View, check_sizes, fitted, whole_view
+from netdsl.runtime.predicting.models import Model
+from netdsl.runtime.scoring.ranges import Ranges
+from netdsl.runtime.streaming import natural
+
+MOST = 100_000
+"""Samples that one call names at most."""
+SLICE = re.compile(r"(\d*):(\d*)")
+"""Numbers from one up to before another, as Python has them."""
+
+MANIFEST = "predictions.json"
+"""What is said of the samples whose predictions lie in a folder: such a folder holds no samples itself."""
+
+AskedSample = str | int | Array | Mapping[str, object]
+"""A sample as it is asked for: a file, a number in a split, or the numbers themselves (several inputs by name)."""
+
+
+@dataclass
+class Sample:
+    """The inputs of one sample with a batch axis, and what is known of it."""
+
+    fields: dict[str, Array]
+    truth: str | None = None
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    name: str = ""
+    shown: Array | None = None
+    """It as a picture of bytes `[h, w, 3]` at its own size, where it is one."""
+    view: View | None = None
+    """Where that picture lies in the input."""
+    label: Array | None = None
+    """The label that data give it, without a batch axis."""
+
+
+class SampleReader:
+    """What reads samples for a model, each set opened once."""
+
+    def __init__(
+        self,
+        model: Model,
+        data: Data | None,
+        split: str,
+        fitting: Fitting | None = None,
+        pixelwise: bool = False,
+        unfit: Exception | None = None,
+    ) -> None:
+        """`unfit` is why the data of a run are none of the net's; arrays alone do without."""
+        self.model, self.data, self.split, self.pixelwise = model, data, split, pixelwise
+        self.fitting, self.unfit = fitting or Fitting(), unfit
+        self.opened: Dataset | None = None
+        for name in self.fitting.sizes:
+            if name not in model.net.symbols and not any(name == str(d) for v in model.net.fed for d in v.shape):
+                known = ", ".join(model.net.symbols) or "all numbers"
+                raise RunError(f"{model.net.name} has no size `{name}`: its sizes are {known}")
+        check_sizes(model.net, self.fitting.sizes)
+
+    def dataset(self) -> Dataset:
+        if self.data is None:
+            raise RunError(UNNUMBERED)
+        if self.opened is None:
+            self.opened = load_data(self.data, self.model.net, {**self.model.net.defaults, **self.fitting.sizes})
+        return self.opened
+
+    def read(self, sample: AskedSample) -> Sample:
+        """A sample by number in a split, from a file, or of numbers; `RunError` says what is wrong with it."""
+        found = self._read(sample)
+        found.fields |= starts(self.model.net, found.fields)
+        Ranges(inference_graph(self.model.net), (), sizes_of(self.model.net, found.fields)).check(found.fields)
+        return found
+
+    def _read(self, sample: AskedSample) -> Sample:
+        if isinstance(sample, Mapping):
+            return Sample(arrays_given(self.model.net, sample), name="the arrays")
+        if isinstance(sample, np.ndarray):
+            value = self._only("one array")
+            return self._as_it_is("the array", as_sample(sample, value, "the array"))
+        if self.unfit is not None and not str(sample).endswith(".npy"):
+            raise self.unfit
+        if isinstance(sample, int) or (sample.isdecimal() and not Path(sample).exists()):
+            return self._numbered(int(sample))
+        path = Path(sample)
+        if re.fullmatch(r"-\d+", sample) and not path.exists():
+            raise DataError(f"samples are counted from 0: there is none with the number {sample}")
+        _require_file(path)
+        value = self._only("one file")
+        if path.suffix == ".npy":
+            array = read_array(path, value)
+            return self._as_it_is(str(path), array, _unprepared(path, array, self.model, self.data))
+        if path.suffix.lower() not in ENDINGS:
+            raise DataError(f"{path}: neither an image ({', '.join(sorted(ENDINGS))}) nor an .npy file")
+        return self._pictured(path, read_image(path))
+
+    def _only(self, what: str) -> Value:
+        net = self.model.net
+        if len(net.fed) != 1:
+            raise RunError(f"{what} cannot give the {len(net.fed)} inputs of {net.name}")
+        return net.fed[0]
+
+    def _pictured(self, path: Path, scan: DecodedImage) -> Sample:
+        notes = (f"{path}: transparent pixels are laid on black",) if scan.transparent else ()
+        net = self.model.net
+        array, view = fitted(scan, self.picture(), self.model, self.fitting, self.pixelwise)
+        return Sample({net.fed[0].name: array}, notes=notes, name=str(path), shown=seen(scan), view=view)
+
+    def picture(self) -> Picture:
+        found = picture_of(self.model, self.data)
+        return resized(found, self.model.net, self.fitting) if self.fitting.sizes else found
+
+    def _numbered(self, number: int) -> Sample:
+        dataset = self.dataset()
+        samples = dataset.split(self.split)
+        if number >= len(samples):
+            raise RunError(f"the {self.split} split has samples 0 to {len(samples) - 1}, not {number}")
+        fields = samples.fetch(np.array([number]))
+        label = fields.get("label")
+        truth = None
+        if label is not None and label.ndim == 1 and label.dtype.kind in "iu" and 0 <= label[0] < len(dataset.classes):
+            truth = dataset.classes[int(label[0])]
+        shown = self._shown(fields)
+        view = None if shown is None else _whole(shown)
+        own = None if label is None else label[0]
+        return Sample(fields, truth, dataset.classes, (), f"{self.split} {number}", shown, view, own)
+
+    def _shown(self, fields: dict[str, Array]) -> Array | None:
+        """A sample that is numbers as the picture that it was, before it was moved and scaled."""
+        value = next((v for v in self.model.net.fed if fields[v.name].dtype.kind == "f"), None)
+        if value is None:
+            return None
+        with contextlib.suppress(RunError):
+            picture = picture_of(self.model, self.data)
+            planes = fields[value.name][0]
+            if planes.ndim == 1 and planes.size == picture.channels * picture.height * picture.width:
+                planes = planes.reshape(picture.channels, picture.height, picture.width)
+            planes = planes[None] if planes.ndim == 2 else planes
+            return bytes_of(planes, *scale_of(self.model, self.data)) if planes.ndim == 3 else None
+        return None
+
+    def _as_it_is(self, name: str, array: Array, notes: tuple[str, ...] = ()) -> Sample:
+        fields = {self.model.net.fed[0].name: array}
+        shown = self._shown(fields)
+        return Sample(fields, notes=notes, name=name, shown=shown, view=None if shown is None else _whole(shown))
+
+
+def _whole(shown: Array) -> View:
+    return whole_view(shown.shape[0], shown.shape[1])
+
+
+def read_sample(
+    model: Model,
+    sample: AskedSample,
+    data: Data | None,
+    split: str,
+    fitting: Fitting | None = None,
+    pixelwise: bool = False,
+) -> Sample:
+    """One sample by number in a split, or from a file."""
+    return SampleReader(model, data, split, fitting, pixelwise).read(sample)
+
+
+def seen(scan: DecodedImage) -> Array:
+    """A picture file as bytes `[h, w, 3]`."""
+    planes = scan.planes if scan.planes.dtype == np.uint8 else np.rint(scan.planes * (255 / scan.white))
+    return colours_of(planes.astype(np.uint8).transpose(1, 2, 0))
+
+
+def scale_of(model: Model, data: Data | None) -> tuple[Array, Array]:
+    """The `mean` and `std` by channel that pictures were moved and scaled by, `[C]` or `[1]` each."""
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    with contextlib.suppress(RunError):
+        found = picture_of(model, data)
+        mean, std = found.mean, found.std
+    return np.asarray(mean, np.float32), np.asarray(std, np.float32)
+
+
+def bytes_of(planes: Array, mean: Array, std: Array) -> Array | None:
+    """`[C, H, W]` as a network has it as bytes `[H, W, 3]`; None where it has no colours of a picture."""
+    if planes.shape[0] not in (1, 3):
+        return None
+    if len(mean) in (1, len(planes)) and len(std) in (1, len(planes)):
+        planes = planes * std.reshape(-1, 1, 1) + mean.reshape(-1, 1, 1)
+    whole = np.rint(np.clip(np.nan_to_num(planes), 0, 1) * 255).astype(np.uint8)
+    return colours_of(whole.transpose(1, 2, 0))
+
+
+def arrays_given(net: Net, arrays: Mapping[str, object]) -> dict[str, Array]:
+    """The inputs of one sample, each with a batch axis in front; `RunError` or `DataError` says what does not fit."""
+    names = [v.name for v in net.fed]
+    if set(arrays) != set(names):
+        raise RunError(f"{net.name} takes {', '.join(names)}, not {', '.join(map(str, arrays)) or 'nothing'}")
+    return {v.name: as_sample(np.asarray(arrays[v.name]), v, f"`{v.name}`") for v in net.fed}
+
+
+def _require_file(path: Path) -> None:
+    if path.is_dir():
+        raise DataError(f"{path} is a folder: name one picture or one .npy file in it")
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    if not path.stat().st_size:
+        raise DataError(f"{path}: the file is empty")
+
+
+def _unprepared(path: Path, array: Array, model: Model, data: Data | None) -> tuple[str, ...]:
+    """What a picture would have become before it was an input, and the numbers of an array have not."""
+    if not isinstance(data, Images) and model.facts.get("picture") is None:
+        return ()
+    with contextlib.suppress(RunError):
+        picture = picture_of(model, data)
+        if picture.normalises:
+            return (f"{path}: the array is taken as it is, without the `mean` and `std` that pictures are given",)
+        if array.min() < 0 or array.max() > 1:
+            span = f"from {array.min():g} to {array.max():g}"
+            return (f"{path}: the array is taken as it is, {span}, where pictures are numbers from 0 to 1",)
+    return ()
+
+
+UNNUMBERED = (
+    "a sample by number needs data: say --data with the set that it is in, such as --data digits or "
+    "--data 'mnist(\"folder\")'; settings such as `mean` and `std` that this leaves out are those of training, where "
+    "the model knows them"
+)
+
+
+def picture_of(model: Model, data: Data | None) -> Picture:
+    """What an image file has to become: as the data was, else as the model's metadata or its input says."""
+    value, net = model.net.fed[0], model.net
+    if isinstance(data, Images):
+        return picture_for(data, value.type, data.sizes({value.name: value.type}, net.defaults), net.defaults)
+    if model.facts.get("picture") is not None:
+        return picture_from(model.facts["picture"], value.type, model.name)
+    shape = [d for d in value.shape if isinstance(d, int)]
+    if len(shape) != 3 or value.type.rank != 3:
+        raise RunError(f"the input {value} leaves open what size an image should have: say --data")
+    channels, height, width = shape
+    if channels not in (1, 3):
+        raise RunError(f"the input {value} has {channels} channels: an image file gives 1 or 3")
+    return Picture(channels, height, width, (channels, height, width))
+
+
+def resized(picture: Picture, net: Net, fitting: Fitting) -> Picture:
+    """What an image file has to become at sizes that were asked for."""
+    axes = net.fed[0].shape
+    if len(axes) != 3:
+        raise RunError(f"the input {net.fed[0]} is no picture whose size could be chosen")
+    high, wide = (
+        fitting.sizes.get(str(axis), own) for axis, own in zip(axes[1:], (picture.height, picture.width), strict=True)
+    )
+    return replace(picture, height=high, width=wide, shape=(picture.channels, high, wide))
+
+
+# ---------------------------------------------------------------- many
+
+
+def listed(given: Iterable[AskedSample], count: Callable[[], int]) -> Iterator[tuple[AskedSample, str]]:
+    """Every sample that is named, files and numbers one by one, each with the folder that it was found in.
+
+    A folder stands for the pictures and arrays in it and in its folders, in order, hidden ones left out; a pattern such
+    as `photos/*.jpg` for the files that it fits; `4:8` for the samples 4 to 7 of the split, of which there are `count`.
+    """
+    for item in given:
+        if not isinstance(item, str) or os.path.isfile(item):
+            yield item, ""
+            continue
+        numbers = SLICE.fullmatch(item)
+        if os.path.isdir(item):
+            yield from ((str(path), item) for path in _inside(Path(item)))
+        elif numbers:
+            yield from ((n, "") for n in _numbers(item, numbers, count()))
+        elif glob.has_magic(item):
+            yield from ((path, "") for path in _matching(item))
+        else:
+            yield item, ""
+
+
+def several(item: str) -> bool:
+    """Whether what was named may be more than one sample."""
+    if os.path.isfile(item):
+        return False
+    return SLICE.fullmatch(item) is not None or os.path.isdir(item) or glob.has_magic(item)
+
+
+def _inside(folder: Path) -> list[Path]:
+    found = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted((f for f in folders if _is_open(Path(place) / f)), key=natural)
+        inside = (Path(place) / f for f in sorted(files, key=natural) if not f.startswith("."))
+        found += [f for f in inside if f.suffix.lower() in {*ENDINGS, ".npy"}]
+        _bounded(len(found), str(folder))
+    if not found:
+        raise DataError(f"{folder}: there is no picture ({', '.join(sorted(ENDINGS))}) and no .npy file in it")
+    return found
+
+
+def _is_open(folder: Path) -> bool:
+    """Whether samples are looked for in a folder that lies in one."""
+    return not folder.name.startswith(".") and not (folder / MANIFEST).exists()
+
+
+def _matching(pattern: str) -> list[str]:
+    found = sorted((path for path in glob.iglob(pattern, recursive=True) if os.path.isfile(path)), key=natural)
+    _bounded(len(found), pattern)
+    if not found:
+        raise DataError(f"{pattern}: there is no such file")
+    return found
+
+
+def _numbers(item: str, numbers: re.Match[str], count: int) -> range:
+    first, last = int(numbers[1] or 0), min(int(numbers[2] or count), count)
+    if first >= last:
+        raise RunError(f"{item} names no sample: the split has samples 0 to {count - 1}")
+    _bounded(last - first, item)
+    return range(first, last)
+
+
+def _bounded(count: int, name: str) -> None:
+    if count > MOST:
+        raise RunError(f"{name}: more than {MOST:,} samples in one call: name fewer")
