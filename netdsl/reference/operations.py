@@ -155,8 +155,10 @@ def default(field: Field) -> str:
     """A default as the language spells it."""
     if field.default is None:
         return "none"
+    from netdsl.recipe.steering import AimsKind  # late, as all of recipes
+
     if field.default == ():
-        return "[]"
+        return "none" if isinstance(field.kind, AimsKind) else "[]"
     return value_text(field.default)
 
 

@@ -217,6 +217,7 @@ PARTS: dict[str, str] = {
     "optimizer.lr": "lr learning_rate base_lr lr0 init_lr initial_lr initial_learning_rate",
     "optimizer.momentum": "momentum mom",
     "optimizer.weight_decay": "weight_decay wd",
+    "optimizer.layer_decay": "layer_decay layerwise_decay layer_lr_decay llrd",
     "optimizer.nesterov": "nesterov",
     "optimizer.beta1": "beta1 beta_1 adam_beta1",
     "optimizer.beta2": "beta2 beta_2 adam_beta2",
