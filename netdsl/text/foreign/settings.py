@@ -397,8 +397,8 @@ UNDECLARED: dict[str, str] = {
     "optimizer": "nadam radam adadelta adamax lamb lars lion lbfgs ftrl adafactor shampoo sparse_adam asgd rprop muon",
     "schedule": "multistep MultiStepLR piecewise_constant exponential "
     "ExponentialLR exponential_decay inverse_sqrt noam cyclic CyclicLR CosineAnnealingWarmRestarts sgdr lambda_lr",
-    "data": "cifar100 svhn coco voc ade20k cityscapes csv hdf5 tfrecord webdataset parquet lmdb celeba kmnist emnist "
-    "stl10 usps wikitext imdb librispeech",
+    "data": "cifar100 svhn coco csv hdf5 tfrecord webdataset parquet lmdb celeba kmnist emnist stl10 usps "
+    "wikitext imdb librispeech",
 }
 """Optimizers, schedules and data sets that netdsl does not have yet: no other is offered for the look of its name."""
 
