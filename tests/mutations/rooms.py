@@ -15,7 +15,7 @@ GRADIENTS = (
     "passes/test_gradients_dropout.py", "passes/test_gradients_state.py", "passes/test_gradients_graphs.py", "passes/test_step_types.py",
 )  # fmt: skip
 NUMBERS = (
-    "ops/test_cases.py", "ops/test_ops_layers.py", "ops/test_ops_functions.py", "ops/test_gather.py", "ops/test_metrics.py",
+    "ops/test_cases.py", "ops/test_ops_layers.py", "ops/test_ops_functions.py", "ops/test_gather.py", "ops/test_metrics.py", "ops/test_metrics_elsewhere.py",
     "ops/test_broadcasting.py", "ops/test_ranges.py", "passes/test_averages.py", "ops/test_batchless.py", "ops/test_label_edges.py",
     "ops/test_windows.py", "ops/test_extremes.py",
 )  # fmt: skip

@@ -48,13 +48,14 @@ def draw_confusion(path: Path, made: Judgement) -> bool:
         turned = max(map(len, names)) > 3
         axes.set_xticks(range(count), names, rotation=90 if turned else 0, fontsize=_size(count))
         axes.set_yticks(range(count), names, fontsize=_size(count))
-    axes.set(xlabel="predicted", ylabel="labelled", title=_title(made, "labels and predictions"))
+    numbers = " (%)" if count <= NUMBERED and _long(confusion) else ""
+    axes.set(xlabel="predicted", ylabel="labelled", title=_title(made, f"labels and predictions{numbers}"))
     return _write(path, figure)
 
 
 def _numbers(axes: Axes, confusion: Array, shares: Array) -> None:
     """Counts, or where these are long shares in per cent."""
-    long = confusion.max() > 9999
+    long = _long(confusion)
     for row, column in zip(*np.nonzero(confusion), strict=True):
         share = shares[row, column]
         text = f"{100 * share:.0f}" if long else f"{confusion[row, column]}"
@@ -62,6 +63,11 @@ def _numbers(axes: Axes, confusion: Array, shares: Array) -> None:
             continue
         colour = "white" if share > 0.5 else "black"
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=_size(len(confusion)) - 1)
+
+
+def _long(confusion: Array) -> bool:
+    """Whether counts are too long for their cells."""
+    return bool(confusion.max() > 9999)
 
 
 def _size(count: int) -> float:
