@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from netdsl.graph import Net
     from netdsl.recipe.weights import Weights
     from netdsl.runtime.evaluate import evaluate
-    from netdsl.runtime.predict import stream
+    from netdsl.runtime.predict import predict, stream
+    from netdsl.runtime.samples import data
     from netdsl.runtime.survey.count import survey
     from netdsl.runtime.train import train
     from netdsl.surface import check, load, load_text, report
@@ -44,11 +45,13 @@ HOMES = {
     "Weights": "netdsl.recipe.weights",
     "analyze": "netdsl.analyzer",
     "check": "netdsl.surface",
+    "data": "netdsl.runtime.samples",
     "evaluate": "netdsl.runtime.evaluate",
     "load": "netdsl.surface",
     "load_text": "netdsl.surface",
     "onnx_model": "netdsl.codegen.onnx.model",
     "onnx_step": "netdsl.codegen.onnx.step",
+    "predict": "netdsl.runtime.predict",
     "report": "netdsl.surface",
     "save_onnx": "netdsl.codegen.onnx.model",
     "save_step": "netdsl.codegen.onnx.step",
@@ -81,11 +84,13 @@ __all__ = [
     "Weights",
     "analyze",
     "check",
+    "data",
     "evaluate",
     "load",
     "load_text",
     "onnx_model",
     "onnx_step",
+    "predict",
     "report",
     "save_onnx",
     "save_step",

@@ -21,11 +21,13 @@ from netdsl.graph.clock import CLOCK, TICK
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Op, RuleError
 from netdsl.ops.loss import PairLoss
+from netdsl.recipe import Data
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label, did_you_mean
 from netdsl.text.source import Span
 
 UNTYPED = "add a row such as `data digits`, or a block that declares it: `input {} int[]`"
+DECLARED = "a block in the loss says what it is: `input {} []`"
 
 
 def fields_of(
@@ -46,7 +48,7 @@ def term_row(site: Site, net: Net, recipe: Recipe, fields: dict[str, TensorType]
     graph = Graph(row.keyword.id)
     inner = site.inner()
     available = _bind_values(inner, net, fields, row)
-    if recipe.data is None:
+    if recipe.data is None or recipe.data.open:
         new = labels.inferred(inner, row)
         fields.update((name, type) for name, type in new.items() if name not in rows_of(net))
         inner = site.inner()
@@ -55,7 +57,7 @@ def term_row(site: Site, net: Net, recipe: Recipe, fields: dict[str, TensorType]
     graph.inputs.extend(available.values())
     site.context.builds.append(build)
     try:
-        result = _scalar(site, _term_value(inner, net, fields, row, recipe.data is not None), row)
+        result = _scalar(site, _term_value(inner, net, fields, row, recipe.data), row)
         name = row.label.id if row.label else labels.term_name(graph, result)
         if not graph.nodes and row.keyword.id == "loss":  # an output that is a loss by itself
             result = nodes.operate(site, "identity", (result,), row.value.span)
@@ -91,8 +93,10 @@ def _bind_values(site: Site, net: Net, fields: Mapping[str, TensorType], row: sy
     return values
 
 
-def _term_value(site: Site, net: Net, fields: Mapping[str, TensorType], row: syntax.RecipeRow, data: bool) -> Any:
-    own = rows_of(net)
+def _term_value(
+    site: Site, net: Net, fields: Mapping[str, TensorType], row: syntax.RecipeRow, data: Data | None
+) -> Any:  # fmt: skip
+    own, known = rows_of(net), data is not None and not data.open
     _refuse_decay(site, row)
     for name in _free_names(row.value):
         _refuse_state(site, net, name)
@@ -100,17 +104,19 @@ def _term_value(site: Site, net: Net, fields: Mapping[str, TensorType], row: syn
             message = f"`{name.id}` is a row of `{net.name}`, but not an output"
             site.error("not-an-output", message, name.span, help=f"add `output {name.id}` to the net")
         if not site.scope.find(name.id) and find_layer(site, name) is None:
-            _check_given(site, net, fields, row, data)
-            known = [*fields, *(o.name for o in net.answers)]
+            _check_given(site, net, fields, row, known)
+            names = [*fields, *(o.name for o in net.answers)]
             help = (
-                _no_loss(name.id) or _clock(name.id) or did_you_mean(name.id, known) or f"there are {', '.join(known)}"
+                _no_loss(name.id) or _clock(name.id) or did_you_mean(name.id, names) or f"there are {', '.join(names)}"
             )
             message = f"neither the net nor its data has `{name.id}`"
-            if not data:
-                message = f"the net has no `{name.id}`, there is no `data`, and no loss says what `{name.id}` is"
-                help = _no_loss(name.id) or did_you_mean(name.id, known) or UNTYPED.format(name.id)
+            if not known:
+                none = "there is no `data`, " if data is None else ""
+                message = f"the net has no `{name.id}`, {none}and no loss says what `{name.id}` is"
+                way = UNTYPED if data is None else DECLARED
+                help = _no_loss(name.id) or did_you_mean(name.id, names) or way.format(name.id)
             site.error("unknown-name", message, name.span, help=help)
-    _check_given(site, net, fields, row, data)
+    _check_given(site, net, fields, row, known)
     return core.start(site, row.value)
 
 

@@ -84,7 +84,8 @@ def spelled(kind: object, value: object) -> str:
     if value is None or isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False) if isinstance(getattr(kind, "item", kind), TextKind) else value
+        quoted = isinstance(getattr(kind, "item", kind), TextKind | NameKind)
+        return json.dumps(value, ensure_ascii=False) if quoted else value
     if isinstance(value, (list, tuple)):
         if isinstance(kind, BoolsKind) and len(set(value)) == 1:
             return spelled(kind, value[0])
@@ -209,6 +210,19 @@ class TextKind(Kind):
         if not isinstance(value, str):
             raise self.refuse(value)
         return value
+
+
+@record
+class NameKind(Kind):
+    """What something is called outside the text, such as a column: a word, in quotes where it is none."""
+
+    says = "a name, in quotes where it is no word"
+
+    def read(self, value: object) -> str:
+        name = value.name if isinstance(value, Word) and not value.values else value
+        if not isinstance(name, str) or not name:
+            raise self.refuse(value)
+        return name
 
 
 @record
@@ -341,6 +355,7 @@ NonNegative = Annotated[float, FloatKind(0.0)]
 Fraction = Annotated[float, FloatKind(0.0, 1.0)]
 Bool = Annotated[bool, BoolKind()]
 Text = Annotated[str, TextKind()]
+Names = Annotated[tuple[str, ...], ListKind(NameKind())]
 Size = Annotated[Extent, ExtentKind()]
 Sizes = Annotated[int | tuple[int, ...], SizesKind()]
 """An int, or a tuple with one int an axis; `windows.spread` makes it one an axis."""

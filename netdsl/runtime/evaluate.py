@@ -24,8 +24,9 @@ from netdsl.runtime.judging.judged import Judgement, Recomputed, judgement
 from netdsl.runtime.judging.watching import watch_of
 from netdsl.runtime.kept import starts
 from netdsl.runtime.runs.folder import RunFolder
-from netdsl.runtime.runs.recipes import data_of, departures, known_of, plan_of, recipe_of
-from netdsl.runtime.runs.tensorfile import learned
+from netdsl.runtime.runs.recipes import departures, known_of, plan_of, recipe_of
+from netdsl.runtime.runs.tensorfile import learned, load_facts
+from netdsl.runtime.samples import Handed, given
 from netdsl.runtime.scoring.pytorch import (
     MetricModule,
     RunningTotals,
@@ -47,7 +48,7 @@ Predictor = Callable[[dict[str, Tensor], int], Mapping[str, Tensor]]
 def evaluate(
     run_folder: str | Path,
     split: str = "test",
-    data: Data | None = None,
+    data: Data | Handed | None = None,
     device: str | None = None,
     net_name: str | None = None,
 ) -> dict[str, Any]:
@@ -55,7 +56,8 @@ def evaluate(
 
     With `"notes"`, what is doubtful about the data, where there is anything; where classes are scored `"by_class"` and,
     unless there are many, `"confusion"` (rows are labels); `"levels"` where a label map has coarser ones. `net_name` is
-    another net of the run's text, which computes with the weights that the run has learned.
+    another net of the run's text, which computes with the weights that the run has learned. `data` may be samples by
+    split, as in `train`.
     """
     return judge(run_folder, split, data, device, net_name).found
 
@@ -63,7 +65,7 @@ def evaluate(
 def judge(
     run_folder: str | Path,
     split: str = "test",
-    data: Data | None = None,
+    data: Data | Handed | None = None,
     device: str | None = None,
     net_name: str | None = None,
     *,
@@ -77,7 +79,8 @@ def judge(
     def forward(fields: dict[str, Tensor], number: int) -> Mapping[str, Tensor]:
         return named(module(*(fields[n] for n in names)), output_names(net, False))
 
-    made = score(net, forward, split, data, where, worst)
+    facts = load_facts(RunFolder(run_folder).weights)
+    made = score(net, forward, split, given(data), where, facts, worst)
     if notes:
         made.found["notes"] = [*notes, *made.found.get("notes", ())]
     return made
@@ -87,7 +90,7 @@ def evaluate_onnx(
     path: str | Path,
     net: Net,
     split: str = "test",
-    data: Data | None = None,
+    data: Data | Handed | None = None,
     device: str | None = None,
 ) -> dict[str, Any]:
     """As `evaluate`, with the outputs computed by onnxruntime from an ONNX file of the net."""
@@ -98,7 +101,7 @@ def judge_onnx(
     path: str | Path,
     net: Net,
     split: str = "test",
-    data: Data | None = None,
+    data: Data | Handed | None = None,
     device: str | None = None,
     *,
     worst: int = 0,
@@ -114,17 +117,20 @@ def judge_onnx(
         found = run_once(session, {**given, **starts(net, fed)}, number)
         return {name: torch.from_numpy(value) for name, value in found.items()}
 
-    return score(net, forward, split, data, torch.device("cpu"), worst)
+    return score(net, forward, split, given(data), torch.device("cpu"), session.facts, worst)
 
 
 @torch.no_grad()
 def score(
-    net: Net, forward: Predictor, split: str, data: Data | None, device: torch.device, worst: int = 0
-) -> Judgement:
-    """Losses, which weigh as in the last epoch, and metrics over a whole split, and what is told beside them."""
-    plan = plan_of(net)
-    plan.data = data_of(net, data)
-    dataset = load_data(plan.data, net, net.defaults)
+    net: Net, forward: Predictor, split: str, data: Data | None, device: torch.device, facts: Mapping[str, Any],
+    worst: int = 0,
+) -> Judgement:  # fmt: skip
+    """Losses, which weigh as in the last epoch, and metrics over a whole split, and what is told beside them.
+
+    Samples are read as the `facts` of the weights say.
+    """
+    plan = plan_of(net, data)
+    dataset = load_data(plan.data, net, net.defaults, facts=facts)
     check_fit(net, plan, dataset)
     samples = dataset.split(split)
     scoring = Scoring(net, plan.losses, plan.metrics).to(device)

@@ -20,6 +20,7 @@ from netdsl.runtime.predicting.meaning import OutputKind, meaning_of
 from netdsl.runtime.predicting.models import Model, open_model
 from netdsl.runtime.predicting.samples import AskedSample, Sample, SampleReader, listed, scale_of
 from netdsl.runtime.runs.recipes import data_of, departures
+from netdsl.runtime.samples import Handed, given
 from netdsl.runtime.tiling import Blend, cut_out, places
 from netdsl.text.diagnostics import NetError
 
@@ -38,7 +39,7 @@ def predict(
     model: str | Path,
     sample: AskedSample,
     *,
-    data: Data | None = None,
+    data: Data | Handed | None = None,
     split: str = "test",
     top: int = 5,
     device: str | None = None,
@@ -58,7 +59,7 @@ def predict(
     need data. `net` is another net of the run's file, which takes the weights of its keys; what it draws follows from
     `seed`. States start as at the first of all samples.
     """
-    predictor = Asked.of(model, data, split, top, device, engine, net, seed, fitting)
+    predictor = Asked.of(model, given(data), split, top, device, engine, net, seed, fitting)
     return next(predictor.answers([sample]))
 
 
@@ -66,7 +67,7 @@ def predictions(
     model: str | Path,
     samples: Iterable[AskedSample],
     *,
-    data: Data | None = None,
+    data: Data | Handed | None = None,
     split: str = "test",
     top: int = 5,
     device: str | None = None,
@@ -83,14 +84,14 @@ def predictions(
     Samples whose sizes agree are computed up to `batch` at once. One that cannot be read raises its `RunError`, unless
     `failed` is there to be told of it.
     """
-    predictor = Asked.of(model, data, split, top, device, engine, net, seed, fitting, batch)
+    predictor = Asked.of(model, given(data), split, top, device, engine, net, seed, fitting, batch)
     return predictor.answers((item for item, _ in listed(samples, predictor.available)), failed)
 
 
 def stream(
     model: str | Path,
     *,
-    data: Data | None = None,
+    data: Data | Handed | None = None,
     split: str = "test",
     top: int = 5,
     device: str | None = None,
@@ -102,7 +103,7 @@ def stream(
 
     `stream("runs/tracker").step("frame1.png")` says what `predict` says, and the next step goes on from there.
     """
-    made = Stream(Asked.of(model, data, split, top, device, engine, net, seed))
+    made = Stream(Asked.of(model, given(data), split, top, device, engine, net, seed))
     if not made.model.net.states:
         raise RunError(
             f"{made.model.net.name} keeps nothing from one sample to the next: leave out `stream`, or declare in the "
@@ -312,7 +313,7 @@ def _class_names(model: Model, given: Data | None, used: Data | None) -> tuple[s
         return tuple(kept)
     if used is None:
         return ()
-    return used.class_names() or load_data(used, model.net, model.net.defaults).classes
+    return used.class_names() or load_data(used, model.net, model.net.defaults, facts=model.facts).classes
 
 
 __all__ = ["Guess", "Prediction", "Stream", "predict", "predictions", "stream"]

@@ -16,6 +16,7 @@ from netdsl.ops.base import RuleError
 from netdsl.ops.declared import Declared
 from netdsl.ops.fields import FieldError
 from netdsl.recipe import AUGMENT, DATA, OPTIMIZERS, SCHEDULES, SETTINGS, Optimizer
+from netdsl.recipe.data.tables import HandedData
 from netdsl.runtime.runs import kinds
 from netdsl.runtime.runs.recipes import recipe_kind, restore, restore_safely, setting_words, written
 from netdsl.runtime.runs.tensorfile import NamedArrays, load_arrays, remembered, require_finite, save_arrays, under
@@ -184,8 +185,10 @@ def changes(
     return [f"{row} {was} → {now}" for row, was, now in pairs if was != now]
 
 
-def _declared(table: Mapping[str, type[Declared]], stored: Mapping[str, object]) -> str:
+def _declared(table: Mapping[str, type[Declared]], stored: Mapping[str, object] | None) -> str:
     """As an author would write it; that of a version which declared other things as it is stored."""
+    if stored is None:
+        return HandedData.name
     try:
         return written(restore(table, stored))
     except (RuleError, FieldError):

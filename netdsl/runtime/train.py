@@ -13,6 +13,8 @@ import numpy as np
 
 from netdsl.base.errors import RunError
 from netdsl.graph import Net
+from netdsl.recipe import Data
+from netdsl.recipe.data.tables import HandedData
 from netdsl.runtime.augment.row import varying_of
 from netdsl.runtime.best import Judge
 from netdsl.runtime.data.fit import check_batches, check_fit, spare_scores
@@ -24,6 +26,7 @@ from netdsl.runtime.progress import Reporter, guessing, overfitting, overfitting
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import Plan, pipeline, plan_of, recipe_json, written
 from netdsl.runtime.runs.tensorfile import beneath, save_arrays
+from netdsl.runtime.samples import Handed, given
 from netdsl.runtime.saved import Saved, changes, read_saved, require_same, save, with_memory
 from netdsl.runtime.scoring.terms import Terms
 from netdsl.runtime.scoring.totals import RunningTotals
@@ -77,8 +80,11 @@ def train(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     engine: str = "torch",
     weights: WeightSource | None = None,
+    data: Data | Handed | None = None,
 ) -> Run:
     """Train by the net's recipe and keep everything in `run_folder`; `recipe` names another than that in force.
+
+    `data`, such as samples by split (`Handed`), is used instead of the recipe's, which then needs none.
 
     With `resume` a run goes on where its last checkpoint was made, on a CPU bit for bit as if it had never stopped;
     `net` may then be None, and is read from the folder; one that is given must be the run's own, by the recipe of that
@@ -99,7 +105,7 @@ def train(
         require_same(folder.load_net(), net, folder.path)
     elif recipe is not None:
         net = net.by(recipe)
-    trainer = Trainer(net, folder, device, Reporter(quiet), checkpoint_seconds, engine, weights)
+    trainer = Trainer(net, folder, device, Reporter(quiet), checkpoint_seconds, engine, weights, given(data))
     try:
         trainer.start(resume, overwrite)
         trainer.run(on_epoch)
@@ -119,23 +125,19 @@ class Trainer:
     """One run in one process."""
 
     def __init__(
-        self,
-        net: Net,
-        folder: RunFolder,
-        device: str | None,
-        reporter: Reporter,
-        checkpoint_seconds: float,
-        engine: str = "torch",
-        weights: WeightSource | None = None,
-    ) -> None:
+        self, net: Net, folder: RunFolder, device: str | None, reporter: Reporter, checkpoint_seconds: float,
+        engine: str = "torch", weights: WeightSource | None = None, data: Data | None = None,
+    ) -> None:  # fmt: skip
         self.net = net
-        self.plan: Plan = plan_of(net)
+        self.plan: Plan = plan_of(net, data)
         self.source = weights if weights is not None else self.plan.weights
         self.started: dict[str, str] = {}
         self.folder = folder
         self.checkpoint_seconds = checkpoint_seconds
         self.dataset: Dataset = load_data(self.plan.data, net, net.defaults, varying_of(net, self.plan))
         check_fit(net, self.plan, self.dataset)
+        if self.plan.augment and isinstance(self.plan.data, HandedData):
+            self.dataset.notes.append("`augment` is left out: what is handed over is taken as it is")
         spare = spare_scores(net, self.plan, self.dataset)
         self.dataset.notes += [spare] if spare else []
         self.terms = Terms(net, self.plan.losses, self.plan.metrics)

@@ -35,7 +35,7 @@ ROOMS: dict[str, set[str]] = {
     "analysis": {"base", "dims", "ops", "text", "graph"},
     "analyzer": {"base", "dims", "ops", "text", "graph", "analysis"},
     "codegen": {"base", "dims", "ops", "text", "graph", "recipe", "passes", "weights"},
-    "program": {"base", "text", "graph", "elaborate", "analyzer"},
+    "program": {"base", "text", "graph", "recipe", "elaborate", "analyzer"},
     "runtime": {
         "base",
         "dims",

@@ -4,7 +4,8 @@ import netdsl.recipe.data.images
 import netdsl.recipe.data.masks
 import netdsl.recipe.data.segmentation
 import netdsl.recipe.data.shapes
+import netdsl.recipe.data.tables
 import netdsl.recipe.data.text  # noqa: F401  # each registers what it declares
-from netdsl.recipe.data.base import DATA, Data
+from netdsl.recipe.data.base import DATA, Data, OpenData
 
-__all__ = ["DATA", "Data"]
+__all__ = ["DATA", "Data", "OpenData"]

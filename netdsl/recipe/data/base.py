@@ -34,6 +34,8 @@ class Data(Declared, abstract=True):
 
     main: ClassVar[str] = "image"
     """The field that the network reads; it takes the name of the network's input when there is only one."""
+    open: ClassVar[bool] = False
+    """Whether fields beside those of `sample` are what losses ask for, by name: the files are held against them."""
     files: ClassVar[str] = ""
     """What has to lie where the declaration says: the files by their standard names, and whose they are."""
     published: ClassVar[tuple[PublishedFile, ...]] = ()
@@ -124,6 +126,27 @@ class Data(Declared, abstract=True):
                 f"`{self.name}` gives {_listed(found)}, but the net also needs `{missing[0]}`", code="wrong-data"
             )
         return found
+
+
+class OpenData(Data, abstract=True):
+    """Data with fields of any names: those that the inputs of a net and its losses have."""
+
+    open: ClassVar[bool] = True
+
+    def natural(self) -> dict[str, TensorType]:
+        """None that is known before what is stored has been looked at."""
+        return {}
+
+    def sizes(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, int]:
+        """None: what is stored says them."""
+        return {}
+
+    def input_name(self, inputs: Inputs) -> str:
+        """The first: all are fed by fields of their names."""
+        return next(iter(inputs), "")
+
+    def sample(self, inputs: Inputs) -> dict[str, TensorType]:
+        return dict(inputs)
 
 
 def _listed(names: Mapping[str, object]) -> str:

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
-from netdsl.dims.tensors import DType, Value
+from netdsl.dims.tensors import Value
+from netdsl.runtime.data.fields import KINDS, TYPES
 from netdsl.runtime.data.sets import LARGEST
-
-KINDS = {DType.FLOAT: "fiub", DType.INT: "iu", DType.BOOL: "b"}
-"""By kind of input: the kinds of number (as numpy's letters) that an array may have."""
-
-TYPES: dict[DType, np.dtype[Any]] = {
-    DType.FLOAT: np.dtype(np.float32), DType.INT: np.dtype(np.int64), DType.BOOL: np.dtype(np.bool_),
-}  # fmt: skip
 
 
 def read_array(path: Path, value: Value) -> Array:
     """One sample, with or without the batch axis, in the input's kind of number; `DataError` says what is wrong."""
-    return as_sample(_mapped(path), value, str(path))
+    return as_sample(mapped(path), value, str(path))
 
 
 def as_sample(array: Array, value: Value, where: str) -> Array:
@@ -48,14 +41,14 @@ def _fits(own: Array, value: Value) -> bool:
     return own.ndim == value.type.rank and sizes
 
 
-def _mapped(path: Path) -> Array:
+def mapped(path: Path) -> Array:
     """The array where it lies in the file, once the file is as long as its head says."""
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
             raise DataError(f"{path}: not an .npy file: it does not begin as numpy writes them")
     try:
-        mapped: Array = np.lib.format.open_memmap(path, mode="r")
-        return mapped
+        found: Array = np.lib.format.open_memmap(path, mode="r")
+        return found
     except Exception as error:  # a head is text that numpy reads: ValueError, SyntaxError, MemoryError, OverflowError …
         raise DataError(f"{path}: not a whole array file of numbers ({str(error).splitlines()[0]})") from None
 

@@ -35,6 +35,8 @@ def check_batches(net: Net, plan: Plan, dataset: Dataset, world: int) -> None:
 
     `world` processes share a batch; each normalises what it has.
     """
+    if not len(dataset.splits["train"]):
+        raise RunError("there are no samples to train on: hand over `train` too")
     batches = cut(np.arange(len(dataset.splits["train"])), plan.batch)
     if min(len(batch) for batch in batches) // world > 1:
         return

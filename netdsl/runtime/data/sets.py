@@ -14,9 +14,11 @@ from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.dims import at
 from netdsl.dims.tensors import TensorType
-from netdsl.recipe.data import Data
+from netdsl.recipe.data import Data, OpenData
 from netdsl.recipe.data.images import Images
+from netdsl.recipe.data.tables import HandedData
 from netdsl.runtime.augment.stages import Augment, Varying, picture_behind
+from netdsl.runtime.data.fields import NOTHING, WantedFields, asked_of
 from netdsl.runtime.data.samples import Fields, SampleSource
 from netdsl.runtime.pictures import Picture, picture_for, unified
 from netdsl.runtime.runs.recipes import written
@@ -130,24 +132,30 @@ class Request:
     """The input that the main field feeds."""
     shape: tuple[int, ...]
     picture: Picture | None = None
+    asked: WantedFields = NOTHING
+    """The fields that are read, where the declaration leaves them open."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """How the samples of training were read, where those of a run are asked for."""
 
 
 def load_data(
-    data: Data, net: Net, defaults: Mapping[str, int] | None = None, varying: Varying | None = None
-) -> Dataset:
+    data: Data, net: Net, defaults: Mapping[str, int] | None = None, varying: Varying | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> Dataset:  # fmt: skip
     """The samples of a declared data set as the network's inputs want them; `DataError` names a bad file.
 
-    Those to train on are varied, where that is asked for.
+    Those to train on are varied, where that is asked for. `facts` are those that a run keeps, by which its samples
+    were read.
     """
     inputs = {value.name: value.type for value in net.fed}
     known = dict(defaults or {})
-    name = data.input_name(inputs)
     data.sample(inputs)
-    sizes = data.sizes(inputs, known)
-    shape = tuple(at(extent, sizes) for extent in inputs[name].shape)
+    sizes = input_sizes(data, net, known)
+    name = "" if isinstance(data, OpenData) else data.input_name(inputs)
+    shape = tuple(at(extent, sizes) for extent in inputs[name].shape) if name else ()
     picture = picture_for(data, inputs[name], sizes, known) if isinstance(data, Images) else None
-    loader = import_module(f"netdsl.runtime.datasets.{data.loader or data.name}")
-    dataset: Dataset = loader.load(data, Request(name, shape, picture))
+    request = Request(name, shape, picture, asked_of(net).at(sizes) if data.open else NOTHING, facts or {})
+    dataset: Dataset = _loader(data).load(data, request)
     if isinstance(data, Images):
         dataset.notes[:0] = data.adaptations(inputs, known)
     for split, samples in dataset.splits.items():
@@ -155,8 +163,8 @@ def load_data(
             dataset.splits[split] = varied(samples, varying, data, picture, inputs)
         elif isinstance(samples, Stored):
             dataset.splits[split] = held(samples)
-    dataset.facts = {**data.facts(inputs, known), "classes": dataset.classes}
-    if not len(dataset.splits["train"]):
+    dataset.facts |= {**data.facts(inputs, known), "classes": dataset.classes}
+    if not len(dataset.splits["train"]) and not (isinstance(data, HandedData) and "train" not in data.splits):
         raise DataError(f"`{written(data)}` has no samples to train on")
     if not len(dataset.splits["validation"]):
         dataset.notes.append("nothing is held out for validation, so the best epoch is told by training")
@@ -183,7 +191,21 @@ def held(samples: Stored) -> SampleSplit:
 
 def input_sizes(data: Data, net: Net, defaults: Mapping[str, int] | None = None) -> dict[str, int]:
     """Numbers for the symbols of the network's input with this data."""
-    return data.sizes({value.name: value.type for value in net.fed}, defaults)
+    inputs = {value.name: value.type for value in net.fed}
+    if isinstance(data, OpenData):  # the files alone say them
+        found: dict[str, int] = _loader(data).sizes(data, asked_of(net)) if asked_of(net).open else {}
+        return found
+    return data.sizes(inputs, defaults)
+
+
+def stored_fields(data: Data) -> dict[str, TensorType]:
+    """The inputs of a net that would take samples as they are stored."""
+    found: dict[str, TensorType] = _loader(data).as_stored(data) if isinstance(data, OpenData) else data.natural()
+    return found
+
+
+def _loader(data: Data) -> Any:
+    return import_module(f"netdsl.runtime.datasets.{data.loader or data.name}")
 
 
 def existing(folder: str, data: Data) -> Path:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -95,10 +93,6 @@ def _value(port: ModelPort) -> Value:
 
 def _file(path: str | Path, device: str | None) -> Model:
     session = open_quietly(path, device)
-    facts: dict[str, Any] = {}
-    for key in ("classes", "picture"):
-        with contextlib.suppress(KeyError, ValueError, RecursionError):
-            facts[key] = json.loads(session.metadata[f"netdsl.{key}"])
     fixed = {p.shape[0] for p in session.inputs if p.shape and isinstance(p.shape[0], int) and p.name != session.seeded}
     batch = fixed.pop() if len(fixed) == 1 else None
     net = net_of(session)
@@ -106,7 +100,7 @@ def _file(path: str | Path, device: str | None) -> Model:
     first = next((_value(port) for port in session.outputs if port.name not in kept), None)
     if first is None:
         raise RunError(f"{path} gives nothing beside its states")
-    return Model(net, partial(run_once, session), facts, str(path), batch=batch, output=first, bare=True)
+    return Model(net, partial(run_once, session), session.facts, str(path), batch=batch, output=first, bare=True)
 
 
 def _through_onnx(run: str | Path, device: str | None, name: str | None = None) -> Model:

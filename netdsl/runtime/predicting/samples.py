@@ -85,7 +85,8 @@ class SampleReader:
         if self.data is None:
             raise RunError(UNNUMBERED)
         if self.opened is None:
-            self.opened = load_data(self.data, self.model.net, {**self.model.net.defaults, **self.fitting.sizes})
+            sizes = {**self.model.net.defaults, **self.fitting.sizes}
+            self.opened = load_data(self.data, self.model.net, sizes, facts=self.model.facts)
         return self.opened
 
     def read(self, sample: AskedSample) -> Sample:
@@ -140,9 +141,7 @@ class SampleReader:
             raise RunError(f"the {self.split} split has samples 0 to {len(samples) - 1}, not {number}")
         fields = samples.fetch(np.array([number]))
         label = fields.get("label")
-        truth = None
-        if label is not None and label.ndim == 1 and label.dtype.kind in "iu" and 0 <= label[0] < len(dataset.classes):
-            truth = dataset.classes[int(label[0])]
+        truth = _truth(label, dataset.classes)
         shown = self._shown(fields)
         view = None if shown is None else _whole(shown)
         own = None if label is None else label[0]
@@ -239,6 +238,14 @@ def _unprepared(path: Path, array: Array, model: Model, data: Data | None) -> tu
             span = f"from {array.min():g} to {array.max():g}"
             return (f"{path}: the array is taken as it is, {span}, where pictures are numbers from 0 to 1",)
     return ()
+
+
+def _truth(label: Array | None, classes: tuple[str, ...]) -> str | None:
+    """What a label of one sample says: its class, or the number that it is."""
+    if label is None or label.size != 1:
+        return None
+    found = label.item()
+    return classes[found] if isinstance(found, int) and 0 <= found < len(classes) else f"{found:.6g}"
 
 
 UNNUMBERED = (

@@ -30,6 +30,7 @@ from netdsl.recipe import (
     default_settings,
     steering_of,
 )
+from netdsl.recipe.data.tables import HandedData
 from netdsl.recipe.optimizers import Adam
 from netdsl.recipe.schedules import ConstantRate
 from netdsl.runtime.runs import kinds
@@ -89,8 +90,8 @@ class Plan:
         return [turn.name for turn in self.turns if turn.name]
 
 
-def plan_of(net: Net) -> Plan:
-    """The recipe of a net, defaults filled in; `RunError` when it cannot be trained."""
+def plan_of(net: Net, data: Data | None = None) -> Plan:
+    """The recipe of a net, defaults filled in, with other `data` if asked; `RunError` when it cannot be trained."""
     recipe = recipe_of(net)
     if not recipe.losses and recipe.span == net.span:  # another net of a run, which says nothing of its own
         raise RunError(no_section(net))
@@ -100,7 +101,7 @@ def plan_of(net: Net) -> Plan:
     turns = recipe.turns
     return Plan(
         recipe.name,
-        data_of(net),
+        data_of(net, data),
         recipe.augment,
         recipe.losses,
         recipe.metrics,
@@ -139,7 +140,10 @@ def data_of(net: Net, data: Data | None = None, known: Mapping[str, object] | No
     found = data or recipe_of(net).data
     if found is None:
         message = f"the recipe of `{net.name}` has no `data`"
-        help = "add a row such as `data digits`, say --data, or feed the step that `compile --to onnx-train` writes"
+        help = (
+            "add a row such as `data digits`, say --data, hand samples over from Python (`data={…}`), or feed the step "
+            "that `compile --to onnx-train` writes"
+        )
         raise NetError([Diagnostic("missing-data", message, (Label(recipe_of(net).span),), help=help)])
     assert isinstance(found, Data)
     found = located(found, net)
@@ -184,6 +188,8 @@ def located(data: Data, net: Net) -> Data:
     """The same data with the place of its files in full: looked for here, then beside the net's text."""
     beside = net.span.source.path if net.span else None
     bases = [Path.cwd(), *([beside.resolve().parent] if beside else [])]
+    if not data.paths():
+        return data
     given = data.given()
     for name, there in data.paths().items():
         found = next((base for base in bases if (base / Path(there).expanduser()).exists()), None)
@@ -254,7 +260,7 @@ _part = kinds.fields(
 
 recipe_kind = kinds.fields(
     {"name": kinds.text, "parts": kinds.listed(_part), "augment": kinds.listed(_declared), "weights": _declared},
-    data=_declared,
+    data=kinds.optional(_declared),
     losses=kinds.listed(kinds.text),
     metrics=kinds.listed(kinds.text),
     optimizer=_declared,
@@ -272,7 +278,7 @@ def recipe_json(plan: Plan) -> dict[str, Any]:
     weights = {"weights": describe(plan.weights)} if plan.weights is not None else {}
     return {
         "name": plan.name,
-        "data": describe(plan.data),
+        "data": None if isinstance(plan.data, HandedData) else describe(plan.data),
         "augment": [describe(stage) for stage in plan.augment],
         "losses": [t.name for t in plan.losses],
         "metrics": [t.name for t in plan.metrics],
@@ -306,7 +312,7 @@ def apply_recipe(net: Net, stored: Mapping[str, Any], name: str = "the recipe of
     said = recipe_kind(stored, "recipe")
     if said:
         raise RunError(f"{name} is damaged: {said}")
-    recipe.data = restore_safely(DATA, stored["data"], name)
+    recipe.data = None if stored["data"] is None else restore_safely(DATA, stored["data"], name)
     recipe.augment = tuple(restore_safely(AUGMENT, stage, name) for stage in stored.get("augment", ()))
     recipe.optimizer = restore_safely(OPTIMIZERS, stored["optimizer"], name)
     recipe.schedule = restore_safely(SCHEDULES, stored["schedule"], name)

@@ -23,8 +23,9 @@ from netdsl.runtime.data.tallies import followed
 from netdsl.runtime.judging.judged import Judgement, Recomputed, judgement
 from netdsl.runtime.judging.watching import Scrutiny, watch_of
 from netdsl.runtime.runs.folder import RunFolder
-from netdsl.runtime.runs.recipes import Plan, data_of, departures, known_of, plan_of
+from netdsl.runtime.runs.recipes import Plan, departures, known_of, plan_of
 from netdsl.runtime.runs.tensorfile import learned
+from netdsl.runtime.samples import Handed, given
 from netdsl.runtime.scoring.ranges import split_check
 from netdsl.runtime.scoring.terms import MetricTerm, Terms, evaluation
 from netdsl.runtime.scoring.totals import RunningTotals
@@ -87,7 +88,7 @@ def size_of(fields: Mapping[str, Array]) -> int:
 
 
 def evaluate_run(
-    run_folder: str | Path, split: str = "test", data: Data | None = None, device: str | None = None,
+    run_folder: str | Path, split: str = "test", data: Data | Handed | None = None, device: str | None = None,
     net_name: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """As `netdsl.runtime.evaluate.evaluate`, through onnxruntime alone."""
@@ -95,16 +96,16 @@ def evaluate_run(
 
 
 def judge_run(
-    run_folder: str | Path, split: str = "test", data: Data | None = None, device: str | None = None,
+    run_folder: str | Path, split: str = "test", data: Data | Handed | None = None, device: str | None = None,
     net_name: str | None = None, *, worst: int = 0,
 ) -> Judgement:  # fmt: skip
     """As `netdsl.runtime.evaluate.judge`, through onnxruntime alone."""
     folder = RunFolder(run_folder)
     known = learned(folder, net_name)
     net = known.net
-    plan = plan_of(net)
-    plan.data = data_of(net, data)
-    dataset = load_data(plan.data, net, net.defaults)
+    other = given(data)
+    plan = plan_of(net, other)
+    dataset = load_data(plan.data, net, net.defaults, facts=known.facts)
     check_fit(net, plan, dataset)
     samples = dataset.split(split)
     watch = watch_of(net, plan, worst > 0)
@@ -114,7 +115,7 @@ def judge_run(
     feed = ArrayFeed(samples, plan.workers, split_check(net, plan, split))
     batches = cut(np.arange(len(samples)), plan.batch)
     scoring.score(followed(feed.batches(batches), len(batches), "evaluating"), held, totals)
-    doubts = [*known.notes, *departures(data, known_of(net)), *dataset.doubts]
+    doubts = [*known.notes, *departures(other, known_of(net)), *dataset.doubts]
     found = evaluation(split, len(samples), scoring.terms.result(totals), doubts, plan.parts)
     if watch is None:
         return Judgement(found)

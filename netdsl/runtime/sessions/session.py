@@ -150,6 +150,15 @@ class Session:
         """The input by which the numbers that the model draws are other ones, if it draws any."""
         return self.metadata.get("netdsl.seed")
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the file says of the data that its weights were trained on; what cannot be read is left out."""
+        found: dict[str, Any] = {}
+        for key in ("classes", "picture", "table"):
+            with contextlib.suppress(KeyError, ValueError, RecursionError):
+                found[key] = json.loads(self.metadata[f"netdsl.{key}"])
+        return found
+
     def run(self, inputs: Mapping[str, object]) -> dict[str, Array]:
         """Outputs by name. Raises `SessionError` for missing or unknown names, wrong ranks, sizes or elements."""
         unknown = sorted(set(inputs) - {p.name for p in self.inputs})

@@ -16,10 +16,10 @@ from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Net
 from netdsl.ops.base import RuleError
 from netdsl.program import read_data
-from netdsl.recipe.data import Data
+from netdsl.recipe.data import Data, OpenData
 from netdsl.recipe.data.base import PublishedFile
 from netdsl.recipe.data.images import Images
-from netdsl.runtime.data.sets import Dataset, InMemory, SampleSplit, Stored, load_data
+from netdsl.runtime.data.sets import Dataset, InMemory, SampleSplit, Stored, load_data, stored_fields
 from netdsl.runtime.data.tallies import tallied
 from netdsl.runtime.runs.recipes import data_of, written
 from netdsl.runtime.survey.found import FoundFile, PictureSizes, SplitCount, Survey
@@ -67,12 +67,14 @@ def loader_of(data: Data) -> ModuleType:
 def inputs_of(data: Data, net: Net | None) -> dict[str, TensorType]:
     """The inputs of the net, or those that take the data as they are stored."""
     try:
-        return {value.name: value.type for value in net.fed} if net is not None else data.natural()
+        return {value.name: value.type for value in net.fed} if net is not None else stored_fields(data)
     except RuleError as error:
         raise RunError(f"{error}" + (f": {error.help}" if error.help else "")) from None
 
 
 def _sample(data: Data, inputs: Mapping[str, TensorType]) -> dict[str, TensorType]:
+    if isinstance(data, OpenData):
+        return dict(inputs)
     name = data.input_name(inputs)
     return {name: inputs[name], **data.beside(inputs[name])}
 

@@ -1,0 +1,195 @@
+"""Files with named columns, in pieces of rows: CSV and its kin by the standard library, Parquet by pyarrow.
+
+The `csv` module keeps every cell as it is written and knows its line, so that what is wrong can be told by file, line
+and column; readers that guess kinds of columns take `NA` for a number and a column with one slip for a text.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+from netdsl.base.errors import DataError
+from netdsl.runtime.data.sets import LARGEST
+
+PIECE = 4096
+"""Rows that are looked at together."""
+MOST_COLUMNS = 10_000
+ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".parquet")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A piece of a table: the places of its rows, and the cells of each column as they are written."""
+
+    places: Sequence[int]
+    cells: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A table that can be read from the start again."""
+
+    path: Path
+    columns: tuple[str, ...]
+    place: str
+    """What a row's number is called: the `line` of a text, else `row`."""
+
+    def rows(self) -> Iterator[Rows]:
+        """All rows in pieces; `DataError` names what is no table."""
+        yield from (_parquet_rows if self.path.suffix.lower() == ".parquet" else _text_rows)(self.path, self.columns)
+
+    def wrong(self, place: int, what: str) -> DataError:
+        """What is wrong in a row."""
+        return DataError(f"{self.path}, {self.place} {place:,}: {what}")
+
+
+def open_table(path: Path) -> TableFile:
+    """A table by its head; `DataError` says what is wrong with it."""
+    if not path.is_file():
+        raise DataError(f"{path}: not a file: name one with a table ({', '.join(ENDINGS)})")
+    size = path.stat().st_size
+    if size > LARGEST:
+        raise DataError(f'{path}: {size:,} bytes; more than {LARGEST:,} are not read: keep it as `arrays("…")`')
+    if path.suffix.lower() == ".parquet":
+        return TableFile(path, _checked(path, tuple(_parquet(path).schema_arrow.names)), "row")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            names = next(csv.reader(file, **_style(path)), None)
+    except (UnicodeDecodeError, csv.Error, OSError) as error:
+        raise _unreadable(path, error, 1) from None
+    if not names:
+        raise DataError(f"{path}: the first line is empty: it should name the columns")
+    return TableFile(path, _checked(path, tuple(name.strip() for name in names)), "line")
+
+
+def _checked(path: Path, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of columns, which are all there, each once."""
+    if len(names) > MOST_COLUMNS:
+        raise DataError(f'{path}: {len(names):,} columns, more than {MOST_COLUMNS:,}: keep them as `arrays("…")`')
+    if all(map(_is_number, names)):
+        raise DataError(f"{path}: the first line is {', '.join(names[:4])}: put a line above it that names the columns")
+    nameless = next((i for i, name in enumerate(names, start=1) if not name), None)
+    if nameless is not None:
+        raise DataError(
+            f"{path}: column {nameless} has no name in the first line (pandas writes its index so: `index=False`)"
+        )
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise DataError(f"{path}: two columns are called `{twice}`: give one another name")
+    return names
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+# ---------------------------------------------------------------- texts
+
+
+def _style(path: Path) -> dict[str, Any]:
+    """How cells are told apart: by tabs in `.tsv`, else by what the first line has."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        head = file.readline(1 << 20)
+    marks = "\t" if path.suffix.lower() in (".tsv", ".tab") else ",;\t"
+    mark = next((m for m in marks if m in head), marks[0])
+    return {"delimiter": mark, "strict": True, "skipinitialspace": mark != "\t"}
+
+
+def _text_rows(path: Path, columns: tuple[str, ...]) -> Iterator[Rows]:
+    line = 1
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, **_style(path))
+            next(reader)
+            line = reader.line_num + 1
+            while piece := [(reader.line_num, cells) for cells in islice(reader, PIECE)]:
+                line = reader.line_num + 1
+                kept = [(at, cells) for at, cells in piece if cells]  # an empty line is none
+                _refuse_ragged(path, columns, kept)
+                if kept:
+                    yield Rows([at for at, _ in kept], list(zip(*(cells for _, cells in kept), strict=True)))
+    except (UnicodeDecodeError, csv.Error, OSError) as error:
+        raise _unreadable(path, error, line) from None
+
+
+def _refuse_ragged(path: Path, columns: tuple[str, ...], rows: list[tuple[int, list[str]]]) -> None:
+    for line, cells in rows:
+        if len(cells) != len(columns):
+            many = f"{len(cells):,} cell{'s' * (len(cells) != 1)}"
+            raise DataError(f"{path}, line {line:,}: {many} where the first line names {len(columns):,} columns")
+
+
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def _unreadable(path: Path, error: Exception, line: int) -> DataError:
+    """What is said of a text that is no table, read up to a line."""
+    if isinstance(error, csv.Error):
+        return DataError(f"{path}, line {line:,} or below: quotes that do not close as they open ({error})")
+    if isinstance(error, OSError):
+        return DataError(f"{path}: cannot be read ({error.strerror or error})")
+    with path.open("rb") as file:
+        start = file.read(2)
+        if start in UTF16:
+            return DataError(f"{path}: a text in UTF-16: save it as UTF-8")
+        file.seek(0)
+        for number, content in enumerate(file, start=1):
+            try:
+                content.decode("utf-8")
+            except UnicodeDecodeError as found:
+                byte = content[found.start]
+                return DataError(f"{path}, line {number:,}: not UTF-8 (a byte {byte:#04x}): save the file as UTF-8")
+    return DataError(f"{path}: not a text in UTF-8")
+
+
+# ---------------------------------------------------------------- Parquet
+
+
+class ParquetTable(Protocol):
+    """What is asked of pyarrow."""
+
+    schema_arrow: Any
+
+    def iter_batches(self, batch_size: int) -> Iterator[Any]: ...
+
+
+def _parquet(path: Path) -> ParquetTable:
+    try:
+        import pyarrow.parquet as parquet
+    except ImportError:
+        raise DataError(
+            f"{path}: Parquet is read by pyarrow, which is not installed: `pip install 'netdsl[parquet]'`, or save the "
+            "table as CSV"
+        ) from None
+    try:
+        found: ParquetTable = parquet.ParquetFile(os.fspath(path))
+        return found
+    except (OSError, ValueError) as error:  # pyarrow's errors are of these kinds
+        raise DataError(f"{path}: not a whole Parquet file ({str(error).splitlines()[0]})") from None
+
+
+def _parquet_rows(path: Path, columns: tuple[str, ...]) -> Iterator[Rows]:
+    file, start = _parquet(path), 1
+    try:
+        for batch in file.iter_batches(PIECE):
+            if batch.num_rows:
+                cells = [[_written(value) for value in column.to_pylist()] for column in batch.columns]
+                yield Rows(range(start, start + batch.num_rows), cells)
+            start += batch.num_rows
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}, row {start:,} or below: damaged ({str(error).splitlines()[0]})") from None
+
+
+def _written(value: object) -> str:
+    """A cell as a text has it; one that is missing is empty."""
+    return "" if value is None else str(value)

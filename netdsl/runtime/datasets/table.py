@@ -1,0 +1,330 @@
+"""Rows of a table: which columns are the fields of a net and its losses, read as numbers or as categories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from netdsl.base.arrays import Array
+from netdsl.base.errors import DataError
+from netdsl.dims import Extent, at
+from netdsl.dims.tensors import DType, TensorType
+from netdsl.recipe.data.tables import Table
+from netdsl.runtime.data.cells import CategoryColumn, NumberColumn, TableColumn, quoted
+from netdsl.runtime.data.fields import TYPES, WantedFields
+from netdsl.runtime.data.sets import LARGEST, Dataset, InMemory, Request, existing
+from netdsl.runtime.data.shares import divided
+from netdsl.runtime.data.tablefile import TableFile, open_table
+from netdsl.runtime.runs import kinds
+from netdsl.text.diagnostics import did_you_mean
+
+LABEL = "label"
+SPLITS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
+SHOWN = 6
+"""So many columns a message names."""
+
+
+@dataclass
+class ColumnsOf:
+    """The columns that are one field of a sample, and how their cells become numbers."""
+
+    type: TensorType
+    columns: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    """The names of a category's numbers."""
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+    @property
+    def category(self) -> bool:
+        return self.type.dtype is not DType.FLOAT
+
+    def facts(self) -> dict[str, Any]:
+        return {"columns": self.columns, "classes": self.classes, "mean": self.mean, "std": self.std}
+
+
+_kept = kinds.fields(
+    columns=kinds.listed(kinds.text),
+    classes=kinds.listed(kinds.text),
+    mean=kinds.listed(kinds.number),
+    std=kinds.listed(kinds.number),
+)
+
+
+def load(data: Table, request: Request) -> Dataset:
+    file = open_table(existing(data.file, data))
+    reading = TableReading(file, data, request.asked, kept_facts(request.facts, request.asked))
+    reading.read()
+    splits, labels = reading.splits(), reading.fields.get(LABEL)
+    reading.learn(splits["train"])
+    fields = {name: reading.values(name) for name in reading.fields}
+    parts = {name: InMemory({n: v[own] for n, v in fields.items()}) for name, own in splits.items()}
+    facts = {"table": {name: one.facts() for name, one in reading.fields.items()}}
+    return Dataset(dict(parts), labels.classes if labels else (), reading.notes, facts=facts)
+
+
+def kept_facts(facts: Mapping[str, Any], asked: WantedFields) -> dict[str, ColumnsOf]:
+    """How a run read its rows, as its weights keep it; empty without, `DataError` where it is damaged."""
+    said = kinds.mapped(_kept)(facts.get("table", {}), "table")
+    if said:
+        raise DataError(f"what the weights keep of their table is damaged: {said}")
+    stored = {name: {k: tuple(v) for k, v in one.items()} for name, one in facts.get("table", {}).items()}
+    found = {n: ColumnsOf(type, **{k: stored[n][k] for k in _KEPT}) for n, type in asked.fields.items() if n in stored}
+    for name, one in found.items():
+        sound = {len(one.mean), len(one.std)} <= {0, len(one.columns)} and len(one.mean) == len(one.std)
+        if not sound or not one.columns or any(s <= 0 for s in one.std) or _size(one.type) != len(one.columns):
+            raise DataError(f"what the weights keep of their table is damaged: its columns of `{name}`")
+    return found
+
+
+def as_stored(data: Table) -> dict[str, TensorType]:
+    """The fields that the columns are by themselves: numbers where all cells are, else categories."""
+    file = open_table(existing(data.file, data))
+    columns = [NumberColumn(file, name, tried=True, strict=False) for name in file.columns if name != data.split]
+    for rows in file.rows():
+        for column in columns:
+            column.add(rows.places, rows.cells[file.columns.index(column.name)])
+    found = {c.name: TensorType((), DType.INT if c.stranger else DType.FLOAT) for c in columns}
+    target = [found[name] for name in data.target if name in found]
+    if len(target) == 1:
+        found.setdefault(LABEL, target[0])
+    return found
+
+
+_KEPT = ("columns", "classes", "mean", "std")
+
+
+def _size(type: TensorType) -> Extent:
+    return prod(type.shape)
+
+
+@dataclass
+class TableReading:
+    """A table being read for a net: as in training where that is known."""
+
+    file: TableFile
+    data: Table
+    asked: WantedFields
+    known: Mapping[str, ColumnsOf] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.fields: dict[str, ColumnsOf] = {}
+        self.rest: str | None = None
+        """The input that takes all columns of numbers that are nothing else."""
+        self.places: list[Array] = []
+        self.columns: dict[str, TableColumn] = {}
+        self.divider = self._divider()
+        self._assign()
+
+    # ------------------------------------------------------------ which column is what
+
+    def _divider(self) -> CategoryColumn | None:
+        if self.data.split is None:
+            return None
+        self._require((self.data.split,), "`split`")
+        return CategoryColumn(self.file, self.data.split)
+
+    def _assign(self) -> None:
+        """Decide the columns of each field, as far as the names alone do."""
+        self._require(self.data.target, "`target`")
+        self._require(self.data.columns, "`columns`")
+        labels = [n for n in self.asked.fields if n in self.asked.labels or (n == LABEL and self.data.target)]
+        for name in labels:
+            self.fields[name] = self.known.get(name) or self._label(name, self.asked.fields[name])
+        inputs = {name: type for name, type in self.asked.inputs.items() if name not in labels}
+        unnamed = [name for name, type in inputs.items() if not self._named(name, type)]
+        for name, type in inputs.items():
+            if name in self.known:
+                self.fields[name] = self.known[name]
+                self._require(self.known[name].columns, f"the input `{name}`")
+            elif self._named(name, type):
+                self.fields[name] = ColumnsOf(type, (name,))
+            elif len(unnamed) > 1 or type.dtype is not DType.FLOAT:
+                raise self._without(name, f"the input `{name}`")
+            elif self.data.columns:
+                self.fields[name] = self._several(name, type, self.data.columns, "columns")
+            else:
+                self.rest = name
+        self._open_columns()
+
+    def _named(self, name: str, type: TensorType) -> bool:
+        """Whether an input is one column, that of its name."""
+        lone = _size(type) == 1
+        chosen = self.data.columns and type.rank and type.dtype is DType.FLOAT and self.data.columns != (name,)
+        return lone and name in self.file.columns and not chosen
+
+    def _label(self, name: str, type: TensorType) -> ColumnsOf:
+        if name == LABEL and self.data.target:
+            return self._several(name, type, self.data.target, "target")
+        if name not in self.file.columns:
+            raise self._without(name, f"`{name}`, which a loss or metric reads")
+        if _size(type) != 1:
+            raise DataError(f"{self.file.path}: the column `{name}` is one number, where `{name}` is {type}")
+        return ColumnsOf(type, (name,))
+
+    def _several(self, name: str, type: TensorType, columns: tuple[str, ...], setting: str) -> ColumnsOf:
+        many = len(columns)
+        if _size(type) != many or type.rank > 1:
+            raise DataError(
+                f"{self.file.path}: `{setting}` names {many} column{'s' * (many != 1)}, where `{name}` is {type}"
+            )
+        if many > 1 and type.dtype is not DType.FLOAT:
+            raise DataError(f"{self.file.path}: `{setting}` names {many} columns, and `{name}` is one class")
+        return ColumnsOf(type, columns)
+
+    def _require(self, columns: Iterable[str], what: str) -> None:
+        for name in columns:
+            if name not in self.file.columns:
+                raise self._without(name, what)
+
+    def _without(self, name: str, what: str) -> DataError:
+        target = " (`target=…` says which column is the label)" if name == LABEL else ""
+        near = did_you_mean(name, self.file.columns) or f"there are {shown(self.file.columns)}"
+        where = f", for {what}" if f"`{name}`" not in what else f" for {what}" if what != f"`{name}`" else ""
+        return DataError(f"{self.file.path}: no column `{name}`{where}: {near}{target}")
+
+    def _open_columns(self) -> None:
+        """What reads the cells of each column that matters."""
+        taken = {column for one in self.fields.values() for column in one.columns} | set(self.data.target)
+        for one in self.fields.values():
+            for name in one.columns:
+                self._read_as(name, one)
+        if self.rest is not None:
+            free = (n for n in self.file.columns if n not in taken and n != self.data.split)
+            self.columns.update((name, NumberColumn(self.file, name, tried=True)) for name in free)
+        if self.divider is not None and self.divider.name in taken:
+            raise DataError(
+                f"{self.file.path}: `{self.divider.name}` is the column of `split`, and can be nothing else"
+            )
+
+    def _read_as(self, name: str, one: ColumnsOf) -> None:
+        kind = CategoryColumn if one.category else NumberColumn
+        before = self.columns.setdefault(name, kind(self.file, name))
+        if not isinstance(before, kind):
+            raise DataError(f"{self.file.path}: `{name}` is read as a number and as a category: which is it?")
+
+    # ------------------------------------------------------------ reading
+
+    def read(self) -> None:
+        """All rows; what is wrong with one is told by its place."""
+        wanted: list[TableColumn] = [*self.columns.values(), *([self.divider] if self.divider else [])]
+        at = [self.file.columns.index(column.name) for column in wanted]
+        held = 0
+        for rows in self.file.rows():
+            self.places.append(np.array(rows.places, np.int64))
+            held += len(rows.places) * 8 * (1 + len(wanted))
+            if held > LARGEST:
+                raise DataError(
+                    f"{self.file.path}: more than {LARGEST:,} bytes of numbers are not held: choose `columns`"
+                )
+            for column, number in zip(wanted, at, strict=True):
+                column.add(rows.places, rows.cells[number])
+        if not self.places:
+            raise DataError(f"{self.file.path}: no rows below the names of its columns")
+        if self.rest is not None:
+            self._take_rest(self.rest)
+
+    def _take_rest(self, name: str) -> None:
+        """The columns that turned out to be numbers are the input's."""
+        tried = [c for c in self.columns.values() if isinstance(c, NumberColumn) and c.tried]
+        type, found = self.asked.inputs[name], tuple(c.name for c in tried if not c.textual)
+        texts = [c.name for c in tried if c.textual]
+        if len(found) != _size(type):
+            some = f": {shown(found)}" if found else ""
+            left = f" (no numbers: {shown(texts)})" if texts else ""
+            raise DataError(
+                f"{self.file.path}: {len(found)} column{'s' * (len(found) != 1)} of numbers{some}{left}, where "
+                f"`{name}` is {type}: say which, `columns=[…]`, or make the input `[{len(found)}]`"
+            )
+        if texts:
+            self.notes.append(f"left out, as they are no numbers: {shown(texts)}")
+        self.fields[name] = ColumnsOf(type, found)
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.places))
+
+    def place(self, row: int) -> int:
+        """Where a row stands in the file."""
+        return int(np.concatenate(self.places)[row])
+
+    # ------------------------------------------------------------ splits
+
+    def splits(self) -> dict[str, Array]:
+        """Numbers of the rows of each split."""
+        if self.divider is None:
+            label = self.fields.get(LABEL)
+            own = self.columns[label.columns[0]] if label is not None and label.category else None
+            kinds = own.numbered(own.classes()) if isinstance(own, CategoryColumn) else None
+            return divided(self.data, self.count, kinds, str(self.file.path))
+        strange = next((name for name in self.divider.known if name not in SPLITS), None)
+        if strange is not None:
+            place = self.divider.known[strange]
+            what = f"`{self.divider.name}` is {quoted(strange)}, which is neither train, validation nor test"
+            raise self.file.wrong(place, what)
+        whose = np.array([SPLITS[name] for name in self.divider.codes])[np.concatenate(self.divider.parts)]
+        return {name: np.flatnonzero(whose == name) for name in ("train", "validation", "test")}
+
+    # ------------------------------------------------------------ what training rows say
+
+    def learn(self, train: Array) -> None:
+        """Classes, means and deviations as the training rows have them, unless they are known."""
+        for name, one in self.fields.items():
+            if name in self.known:
+                continue
+            if one.category:
+                one.classes = self._classes(one.columns[0], train)
+            elif self.data.standardize and name in self.asked.inputs:
+                stored = self._numbers(one)[train]
+                one.mean = tuple(stored.mean(axis=0).tolist())
+                spread = stored.std(axis=0)
+                one.std = tuple(np.where(spread > 0, spread, 1).tolist())
+
+    def _classes(self, name: str, train: Array) -> tuple[str, ...]:
+        column = self.columns[name]
+        assert isinstance(column, CategoryColumn)
+        every = column.classes()
+        seen = set(column.numbered(every)[train].tolist())
+        return tuple(c for i, c in enumerate(every) if i in seen)
+
+    def _numbers(self, one: ColumnsOf) -> Array:
+        """float64 `[rows, columns]`."""
+        columns = [self.columns[name] for name in one.columns]
+        return np.stack([c.values() for c in columns if isinstance(c, NumberColumn)], axis=1)
+
+    def values(self, name: str) -> Array:
+        """A field of all rows `[rows, …]`, in the net's kind of number."""
+        one = self.fields[name]
+        shape = (self.count, *(at(size, {}) for size in one.type.shape))
+        if one.category:
+            return self._numbered(one).astype(TYPES[one.type.dtype]).reshape(shape)
+        found = self._numbers(one)
+        if one.mean:
+            found = (found - np.array(one.mean)) / np.array(one.std)
+        return found.astype(np.float32).reshape(shape)
+
+    def _numbered(self, one: ColumnsOf) -> Array:
+        column = self.columns[one.columns[0]]
+        assert isinstance(column, CategoryColumn)
+        found = column.numbered(one.classes)
+        if (found < 0).any():
+            row = int((found < 0).argmax())
+            name = next(n for n, code in column.codes.items() if code == np.concatenate(column.parts)[row])
+            what = f"`{column.name}` is {quoted(name)}, which no training row has: they have {shown(one.classes)}"
+            raise self.file.wrong(self.place(row), what)
+        if one.type.dtype is DType.BOOL and len(one.classes) > 2:
+            raise DataError(
+                f"{self.file.path}: `{column.name}` has {len(one.classes)} values, where a truth value belongs"
+            )
+        return found
+
+
+def shown(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(f"`{name}`" for name in names[:SHOWN]) + more

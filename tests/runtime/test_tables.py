@@ -1,0 +1,300 @@
+"""Tables: which column is what, every mistake at its row and column, shares, and what a run keeps to read others alike."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes, load_iris, load_wine
+from sklearn.preprocessing import StandardScaler
+
+import netdsl
+from netdsl.base.errors import DataError
+from netdsl.recipe import DATA
+from netdsl.runtime.data.sets import Dataset, load_data
+from netdsl.runtime.evaluate import evaluate_onnx
+from netdsl.runtime.runs.tensorfile import load_facts
+from netdsl.runtime.scoring.onnx import evaluate_run
+
+ENGINES = ("torch", "onnx")
+
+
+def written(path: Path, *lines: str, encoding: str = "utf-8") -> str:
+    path.write_bytes("\n".join(lines).encode(encoding))
+    return str(path)
+
+
+def net(inputs: str, output: str, loss: str, data: str = "") -> netdsl.Net:
+    section = f"train T {{\n  {data}\n  loss {loss}\n}}"
+    found = netdsl.load_text(f"net T {{\n  input {inputs}\n  output y: {output}\n}}\n{section}")
+    assert not found.faults, found.faults
+    return found
+
+
+NUMBERS = ("x [2]", "linear(1)", "(y, label) -> mse")
+CLASSES = ("x [2]", "linear(3)", "(y, label) -> cross_entropy")
+
+
+def loaded(path: str, shape: tuple[str, str, str] = NUMBERS, **settings: Any) -> Dataset:
+    return load_data(DATA["table"](path, **settings), net(*shape, f'data table("{path}")'))
+
+
+def whole(dataset: Dataset, split: str = "train") -> dict[str, Any]:
+    return dataset.splits[split].fetch(np.arange(len(dataset.splits[split])))
+
+
+def test_columns_become_inputs_and_labels(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", "a,name,b,t", "1,u,2,3", "4,v,5.5,-6", "7,u,8,9e2")
+    found = loaded(path, target=("t",), validation=0, test=0)
+    assert whole(found)["x"].tolist() == [[1, 2], [4, 5.5], [7, 8]]
+    assert whole(found)["label"].tolist() == [[3], [-6], [900]]
+    assert whole(found)["x"].dtype == np.float32
+    assert found.notes[0] == "left out, as they are no numbers: `name`"
+    chosen = loaded(path, target=("b",), columns=("t", "a"), validation=0, test=0)
+    assert whole(chosen)["x"].tolist() == [[3, 1], [-6, 4], [900, 7]], "in the order that is asked for"
+
+
+def test_columns_are_fields_under_their_names(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", "size,colour,price", "1,red,3", "2,blue,4", "3,red,5", "4,green,6")
+    shape = ("size [], colour int[]", "colour -> one_hot(3) -> linear(1) -> squeeze(0)", "(y, price, size) -> block")
+    text = "block block() {\n  input a [], price [], weight []\n  (a * weight, price) -> mse\n}\n"
+    made = netdsl.load_text(
+        f"{text}net T {{\n  input {shape[0]}\n  output y: {shape[1]}\n}}\n"
+        f'train T {{\n  data table("{path}")\n  loss (y, price, size) -> block\n}}'
+    )
+    found = whole(load_data(DATA["table"](path, validation=0, test=0), made))
+    assert found["colour"].tolist() == [2, 0, 2, 1], "blue, green, red"
+    assert found["size"].tolist() == [1, 2, 3, 4]
+    assert found["price"].tolist() == [3, 4, 5, 6]
+
+
+def test_categories_are_sorted_as_numbers_where_they_are(tmp_path: Path) -> None:
+    rows = [f"1,2,{t}" for t in (10, 9, 100, 9, 10, 100)]
+    found = loaded(written(tmp_path / "a.csv", "a,b,t", *rows), CLASSES, target=("t",), validation=0, test=0)
+    assert found.classes == ("9", "10", "100")
+    assert whole(found)["label"].tolist() == [1, 0, 2, 0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("a.tsv", ("a\tb\tt", "1\t2\t3")),
+        ("a.csv", ("a;b;t", "1;2;3")),
+        ("b.csv", ("﻿a,b,t", "1,2,3")),
+        ("c.csv", ('"a", b ,t', '"1", 2,3', "")),
+        ("d.csv", ("a,b,t\r", "1,2,3\r")),
+    ],
+    ids=["tabs", "semicolons", "a byte order mark", "quotes, spaces and an empty line", "ends of lines"],
+)
+def test_ways_to_write_a_table(tmp_path: Path, name: str, lines: tuple[str, ...]) -> None:
+    found = loaded(written(tmp_path / name, *lines), target=("t",), validation=0, test=0)
+    assert whole(found)["x"].tolist() == [[1, 2]]
+    assert whole(found)["label"].tolist() == [[3]]
+
+
+MISTAKES = {
+    "an empty cell": (("a,b,t", "1,2,3", "1,,3"), {}, "line 3: the cell of `b` is empty, where a number belongs"),
+    "an empty class": (("a,b,t", "1,2,"), {"classes": True}, "line 2: the cell of `t` is empty, where a class belongs"),
+    "a text among numbers": (
+        ("a,b,t", "1,2,3", "1,NA,3"), {}, 'line 3: `b` is "NA", where a number belongs: mend the row or take it away, '
+        "or leave the column out: `columns=[…]` names those that count",
+    ),
+    "a text as a target": (("a,b,t", "1,2,yes"), {}, 'line 2: `t` is "yes", where a number belongs'),
+    "NaN": (("a,b,t", "1,2,3", "nan,2,3"), {}, 'line 3: `a` is "nan", where a number belongs'),
+    "infinity": (("a,b,t", "1,2,3", "1,2,3", "1,-inf,3"), {}, 'line 4: `b` is "-inf"'),
+    "too large a number": (("a,b,t", "1e39,2,3", "1,2,3"), {}, 'line 2: `a` is "1e39"'),
+    "a number as a class": (
+        ("a,b,t", "1,2,3", "1,2,3.5"), {"classes": True}, 'line 3: `t` is "3.5", which is no class: classes are whole '
+        "numbers or names, and a loss such as `mse` reads numbers",
+    ),
+    "a ragged row": (("a,b,t", "1,2,3", "1,2"), {}, "line 3: 2 cells where the first line names 3 columns"),
+    "two columns of one name": (("a,a,t", "1,2,3"), {}, "two columns are called `a`: give one another name"),
+    "a column without a name": ((",a,t", "1,2,3"), {}, "column 1 has no name in the first line (pandas writes its index"),
+    "no head": (("1,2,3", "4,5,6"), {}, "the first line is 1, 2, 3: put a line above it that names the columns"),
+    "no rows": (("a,b,t",), {}, "no rows below the names of its columns"),
+    "nothing": (("",), {}, "the first line is empty: it should name the columns"),
+    "quotes that do not close": (("a,b,t", '1,"2,3'), {}, "quotes that do not close as they open"),
+    "quotes that close too early": (("a,b,t", '1,"2"x,3'), {}, "line 2 or below: quotes that do not close"),
+    "another target": (("a,b,tt", "1,2,3"), {}, "no column `t`, for `target`: there are `a`, `b`, `tt`"),
+    "too few columns": (("a,t", "1,3"), {}, "1 column of numbers: `a`, where `x` is [2]: say which, `columns=[…]`"),
+    "too many columns": (("a,b,c,t", "1,2,3,4"), {}, "3 columns of numbers: `a`, `b`, `c`, where `x` is [2]"),
+    "a split of other words": (
+        ("a,b,s,t", "1,2,train,3", "1,2,training,3"), {"split": "s"},
+        'line 3: `s` is "training", which is neither train, validation nor test',
+    ),
+    "a class in the test split alone": (
+        ("a,b,s,t", "1,2,train,u", "1,2,train,w", "1,2,test,v"), {"split": "s", "classes": True},
+        'line 4: `t` is "v", which no training row has: they have `u`, `w`',
+    ),
+    "no training rows": (("a,b,s,t", "1,2,test,3"), {"split": "s"}, "has no samples to train on"),
+    "too few rows": (("a,b,t", "1,2,3", "1,2,4"), {"validation": 0.2}, "validation=0.2 of 2 samples is none"),
+    "columns that are not there": (("a,b,t", "1,2,3"), {"columns": ("a", "c")}, "no column `c`, for `columns`"),
+    "more columns than the input": (
+        ("a,b,c,t", "1,2,3,4"), {"columns": ("a", "b", "c")}, "`columns` names 3 columns, where `x` is [2]"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "settings", "said"), MISTAKES.values(), ids=list(MISTAKES))
+def test_mistakes_are_told_by_file_line_and_column(
+    tmp_path: Path, lines: tuple[str, ...], settings: dict[str, Any], said: str
+) -> None:
+    path = written(tmp_path / "a.csv", *lines)
+    given = {"target": ("t",), "validation": 0, "test": 0, **settings}
+    shape = CLASSES if given.pop("classes", False) else NUMBERS
+    with pytest.raises(DataError) as error:
+        loaded(path, shape, **given)
+    assert said in str(error.value)
+    assert "a.csv" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [("utf-16", "a text in UTF-16: save it as UTF-8"), ("latin-1", "line 3: not UTF-8 (a byte 0xfc)")],
+)
+def test_other_encodings_are_named(tmp_path: Path, encoding: str, said: str) -> None:
+    path = written(tmp_path / "a.csv", "a,b,t", "1,2,x", "1,2,grün", encoding=encoding)
+    with pytest.raises(DataError) as error:
+        loaded(path, CLASSES, target=("t",))
+    assert said in str(error.value)
+
+
+def test_wrong_files(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file or folder"):
+        loaded(str(tmp_path / "a.csv"))
+    with pytest.raises(DataError, match="not a file: name one with a table"):
+        loaded(str(tmp_path))
+    (tmp_path / "a.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DataError, match=r"pip install 'netdsl\[parquet\]'|not a whole Parquet file"):
+        loaded(str(tmp_path / "a.parquet"))
+
+
+def test_shares_are_drawn_by_the_seed_and_of_each_class(tmp_path: Path) -> None:
+    rows = [f"{i},0,{'u' if i % 5 else 'v'}" for i in range(100)]
+    path = written(tmp_path / "a.csv", "a,b,t", *rows)
+    one, same, other = (loaded(path, CLASSES, target=("t",), test=0.2, seed=s) for s in (3, 3, 4))
+    assert [len(one.splits[n]) for n in ("train", "validation", "test")] == [70, 10, 20]
+    assert np.bincount(whole(one, "test")["label"]).tolist() == [16, 4], "of each class a fifth"
+    numbers = [sorted(whole(d, "test")["x"][:, 0].tolist()) for d in (one, same, other)]
+    assert numbers[0] == numbers[1] != numbers[2]
+    together = [i for n in ("train", "validation", "test") for i in whole(one, n)["x"][:, 0].tolist()]
+    assert sorted(together) == list(range(100)), "each row is in one split"
+
+
+def test_a_column_says_the_split(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", "a,b,s,t", "1,2,train,3", "4,5,val,6", "7,8,test,9", "0,0,train,0")
+    found = loaded(path, target=("t",), split="s")
+    assert [whole(found, n)["label"].tolist() for n in ("train", "validation", "test")] == [[[3], [0]], [[6]], [[9]]]
+
+
+def test_standardised_numbers_are_those_of_scikit_learn(tmp_path: Path) -> None:
+    data = load_wine()
+    path = table_of(tmp_path / "wine.csv", data)
+    shape = ("x [13]", "linear(3)", "(y, label) -> cross_entropy")
+    plain, scaled = (loaded(path, shape, target=("target",), standardize=s) for s in (False, True))
+    fitted = StandardScaler().fit(whole(plain)["x"].astype(np.float64))
+    for split in ("train", "test"):
+        wanted = fitted.transform(whole(plain, split)["x"].astype(np.float64))
+        np.testing.assert_allclose(whole(scaled, split)["x"], wanted, atol=2e-5)
+
+
+def table_of(path: Path, data: Any) -> str:
+    """One of scikit-learn's data sets (Fisher's iris, Forina's wine, Efron's diabetes) as a file."""
+    names = [name.replace(" (cm)", "") for name in data.feature_names]
+    classes = getattr(data, "target_names", None)
+    target = [classes[t] if classes is not None else t for t in data.target]
+    rows = [",".join(map(repr, row.tolist())) + f",{t}" for row, t in zip(data.data, target, strict=True)]
+    return written(path, ",".join([*names, "target"]), *rows)
+
+
+# ---------------------------------------------------------------- a run by a table
+
+
+def line(folder: Path) -> netdsl.Net:
+    """The line of a lecture, through 40 points."""
+    generator = np.random.default_rng(5)
+    x = generator.uniform(-2, 2, 40)
+    noise = generator.normal(0, 0.3, 40)
+    rows = [f"{a:.6f},{3 * a - 1 + e:.6f}" for a, e in zip(x, noise, strict=True)]
+    path = written(folder / "points.csv", "x,y", *rows)
+    data = f'data table("{path}", target=y, validation=0, test=0)\n  optimizer sgd(lr=0.35)\n  epochs 20\n  batch 40'
+    return net("x [1]", "linear(1)", "(y, label) -> mse", data)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_line_through_points_is_that_of_least_squares(tmp_path: Path, engine: str) -> None:
+    run = netdsl.train(line(tmp_path), tmp_path / "run", quiet=True, engine=engine)
+    x, y = np.loadtxt(tmp_path / "points.csv", delimiter=",", skiprows=1).T
+    slope, start = np.linalg.lstsq(np.stack([x, np.ones_like(x)], 1), y, rcond=None)[0]
+    found = netdsl.predict(run.folder, 0, split="train", engine=engine)
+    assert float(found.truth or "nan") == pytest.approx(y[0], abs=1e-4)
+    assert found.outputs["y"] == pytest.approx([slope * x[0] + start], abs=1e-4)
+
+
+SCORES = {
+    "iris": (load_iris, "x [4]", "linear(16) -> relu -> linear(3)", "(y, label) -> cross_entropy", 0.93),
+    "wine": (load_wine, "x [13]", "linear(3)", "(y, label) -> cross_entropy", 0.94),
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", SCORES)
+def test_real_tables_are_learned(tmp_path: Path, name: str, engine: str) -> None:
+    read, inputs, output, loss, least = SCORES[name]
+    path = table_of(tmp_path / f"{name}.csv", read())
+    data = f'data table("{path}", target=target, standardize=true, test=0.2)\n  metric (y, label) -> accuracy'
+    made = net(inputs, output, loss, f"{data}\n  optimizer adam(lr=0.02)\n  epochs 40\n  batch 32")
+    run = netdsl.train(made, tmp_path / "run", quiet=True, engine=engine)
+    score = netdsl.evaluate if engine == "torch" else evaluate_run
+    assert score(run.folder)["metrics"]["accuracy"] >= least
+    first = netdsl.predict(run.folder, 0, engine=engine)
+    assert first.top[0].name == first.truth
+    assert first.truth in read().target_names
+
+
+def test_a_run_reads_other_tables_as_its_own(tmp_path: Path) -> None:
+    """Means, deviations and the numbers of classes are those of training, with any file and any engine."""
+    path = table_of(tmp_path / "wine.csv", load_wine())
+    data = f'data table("{path}", target=target, standardize=true)\n  metric (y, label) -> accuracy'
+    made = net("x [13]", "linear(3)", "(y, label) -> cross_entropy", f"{data}\n  optimizer adam(lr=0.05)\n  epochs 5")
+    run = netdsl.train(made, tmp_path / "run", quiet=True)
+    kept = load_facts(run.weights)["table"]["x"]
+    assert len(kept["mean"]) == 13
+    lines = (tmp_path / "wine.csv").read_text().splitlines()
+    last = [text for text in lines if text.endswith("class_2")]
+    other = written(tmp_path / "other.csv", lines[0], *last)
+    declared = DATA["table"](other, target=("target",), validation=0, test=0)
+    found = netdsl.evaluate(run.folder, "train", declared)
+    assert found["samples"] == 48
+    assert found["metrics"]["accuracy"] > 0.9, (
+        "`class_2` has the number that it had, and numbers are scaled as they were"
+    )
+    assert evaluate_run(run.folder, "train", declared)["loss"] == pytest.approx(found["loss"], abs=1e-6)
+    netdsl.save_onnx(run.net, tmp_path / "wine.onnx", weights=run.weights)
+    assert evaluate_onnx(tmp_path / "wine.onnx", run.net, "train", declared)["loss"] == pytest.approx(found["loss"])
+    unknown = written(tmp_path / "unknown.csv", lines[0], lines[1].replace("class_0", "class_9"))
+    with pytest.raises(DataError, match='line 2: `target` is "class_9", which no training row has'):
+        netdsl.evaluate(run.folder, "train", DATA["table"](unknown, target=("target",), validation=0, test=0))
+
+
+def test_what_weights_keep_of_a_table_is_not_trusted(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", "a,b,t", "1,2,3")
+    made = net(*NUMBERS, f'data table("{path}")')
+    sound = {"columns": ["a", "b"], "classes": [], "mean": [0, 0], "std": [1, 1]}
+    for change in ({"std": [0, 1]}, {"mean": [1]}, {"columns": "ab"}, {"columns": ["a"]}, {"mean": ["1", "2"]}):
+        facts = json.loads(json.dumps({"table": {"x": {**sound, **change}}}))
+        with pytest.raises(DataError, match="what the weights keep of their table is damaged"):
+            load_data(DATA["table"](path, target=("t",), validation=0, test=0), made, facts=facts)
+
+
+def test_diabetes_is_fitted_as_by_least_squares(tmp_path: Path) -> None:
+    """442 patients (Efron et al., 2004): a linear net ends at the error that scikit-learn's `LinearRegression` has."""
+    data = load_diabetes(scaled=False)
+    path = table_of(tmp_path / "diabetes.csv", data)
+    row = f'data table("{path}", target=target, standardize=true, validation=0, test=0)'
+    made = net("x [10]", "linear(1)", "(y, label) -> mse", f"{row}\n  optimizer adam(lr=3)\n  schedule cosine\n  epochs 30\n  batch 32")  # fmt: skip
+    run = netdsl.train(made, tmp_path / "run", quiet=True, engine="onnx")
+    assert evaluate_run(run.folder, "train")["loss"] == pytest.approx(2859.6963, rel=1e-2)
