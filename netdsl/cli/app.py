@@ -21,7 +21,8 @@ COMMANDS = {
     "train": "train a net by its recipe",
     "data": "count what a data set holds, and draw it",
     "evaluate": "score a trained net on a split of its data",
-    "predict": "run a trained net on one sample",
+    "predict": "run a trained net on samples",
+    "look": "draw filters, feature maps, saliency and attention of a trained net",
     "parity": "compute a net with PyTorch and with onnxruntime and compare",
 }
 

@@ -106,7 +106,7 @@ READ: dict[str, tuple[str, ...]] = {
     "train": ("train", "-", "--steps", "1", "--device", "cpu"),
     "data": ("data", "-"),
 }
-NO_TEXT = {"evaluate", "predict"}
+NO_TEXT = {"evaluate", "look", "predict"}
 """They read the folder of a run."""
 
 

@@ -1,0 +1,66 @@
+"""`netdsl look RUN`: pictures of the inside of a trained net.
+
+Draw the filters of a trained net; with --sample what it sees in that sample: the feature maps of a --row, the pixels
+that move its highest score (saliency), where a row speaks for it (Grad-CAM), and what attention reads. --draw chooses.
+Pictures are PNG files in -o, or in the folder `look` of the run.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from pathlib import Path
+
+from netdsl.base.errors import RunError
+from netdsl.cli.evaluate import add_split
+from netdsl.cli.opening import say_of_run
+from netdsl.cli.options import add_device, add_engine
+from netdsl.cli.streams import say
+
+DRAWN = ("filters", "features", "saliency", "cam", "attention")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="RUN", help="the folder of a run")
+    parser.add_argument(
+        "--row", metavar="NAME", help="the row to look at: its label, or `conv2.relu` for a layer of it"
+    )
+    parser.add_argument("--sample", metavar="SAMPLE", help="an image, an .npy array, or a number in the split")
+    parser.add_argument(
+        "--draw", type=drawn, metavar="WHAT,…", default=[],
+        help=f"{', '.join(DRAWN)} (default: filters; with a row and a sample, features; with a sample alone, saliency)",
+    )  # fmt: skip
+    parser.add_argument("-o", "--output", type=Path, help="the folder for the pictures (default: RUN/look)")
+    add_split(parser)
+    add_engine(parser)
+    add_device(parser)
+
+
+def drawn(text: str) -> list[str]:
+    """`filters,cam`; anything else is bad usage."""
+    found = [part.strip() for part in text.split(",") if part.strip()]
+    unknown = next((part for part in found if part not in DRAWN), None)
+    if unknown is not None:
+        from netdsl.text.diagnostics import did_you_mean
+
+        help = did_you_mean(unknown, DRAWN) or f"choose of {', '.join(DRAWN)}"
+        raise ArgumentTypeError(f"nothing is called `{unknown[:40]}`: {help}")
+    return found
+
+
+def run(given: Namespace) -> int:
+    from netdsl.runtime.looking.look import DRAWS, open_look
+    from netdsl.runtime.sheet import is_ours, write_sheet
+
+    options = {"split": given.split, "engine": given.engine, "device": given.device}
+    look = open_look(given.folder, row=given.row, sample=given.sample, **options)
+    say_of_run(given.folder)
+    alone = "saliency" if given.row is None else "features"
+    folder = given.output or given.folder / "look"
+    for what in given.draw or [alone if given.sample is not None else "filters"]:
+        for name, picture in DRAWS[what](look):
+            path = folder / f"{name}.png"
+            if path.exists() and not is_ours(path):
+                raise RunError(f"{path} is there, and no picture of ours: name another folder by -o")
+            write_sheet(path, picture)
+            say(str(path))
+    return 0
