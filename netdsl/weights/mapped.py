@@ -55,6 +55,10 @@ class Mapped(StoredTensors):
     def shape(self, key: str) -> tuple[int, ...]:
         return self._made[key].shape
 
+    def sources(self, key: str) -> list[str]:
+        """The tensors of the file that a weight is made of, by their full names."""
+        return [self._names[source] for source in self._made[key].sources]
+
     def kind(self, key: str) -> str:
         return self._tensors.kind(self._names[self._made[key].sources[0]])
 

@@ -105,6 +105,7 @@ READ: dict[str, tuple[str, ...]] = {
     "parity": ("parity", "-"),
     "train": ("train", "-", "--steps", "1", "--device", "cpu"),
     "data": ("data", "-"),
+    "weights": ("weights", "map", "-", "none.safetensors"),
 }
 NO_TEXT = {"evaluate", "look", "predict"}
 """They read the folder of a run."""

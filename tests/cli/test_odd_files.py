@@ -86,6 +86,13 @@ READS: dict[str, tuple[str, list[str]]] = {
     "predict picture": ("odd.png", ["predict", "p.onnx", "odd.png"]),
     "predict run": ("odd.npy", ["predict", "run", "odd.npy"]),
     "parity": ("odd.net", ["parity", "odd.net"]),
+    "weights": ("odd.safetensors", ["weights", "show", "odd.safetensors"]),
+    "weights shards": ("odd.safetensors.index.json", ["weights", "show", "odd.safetensors.index.json"]),
+    "weights text": ("odd.net", ["weights", "map", "odd.net", "x.npy"]),
+    "weights map": (
+        "odd.map",
+        ["compile", "s.net", "--to", "onnx", "-o", "o.onnx", "--weights", "run", "--map", "odd.map"],
+    ),
     "parity weights": ("odd.safetensors", ["parity", "s.net", "--weights"]),
 }
 """Every way in which a command reads a file: its name, and the line; behind `--weights` the name follows."""

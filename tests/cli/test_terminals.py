@@ -144,6 +144,9 @@ class World:
             "predict nothing": ["predict", model, EVIL],
             "predict file": ["predict", model, file],
             "predict damaged": ["predict", file + ".onnx", "0"],
+            "weights": ["weights", "show", weights],
+            "weights map": ["weights", "map", file, weights],
+            "weights nothing": ["weights", "show", f"{weights}{EVIL}"],
             "nothing": [],
             "help": ["--help"],
             "version": ["--version"],
@@ -302,7 +305,8 @@ def test_a_real_process_of_any_encoding(environment: dict[str, str], world: Worl
 def test_names_that_are_no_unicode(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for command in COMMANDS:
         wanted = [*(["--to", "pytorch"] if command == "compile" else []), *(["0"] if command == "predict" else [])]
-        said = Told([command, os.fsdecode(b"\xff\x9b\xfe.net"), *wanted], monkeypatch, encoding)
+        before = ["show"] if command == "weights" else []
+        said = Told([command, *before, os.fsdecode(b"\xff\x9b\xfe.net"), *wanted], monkeypatch, encoding)
         assert (command, said.code, wrong_with(said.all)) == (command, 1, [])
 
 

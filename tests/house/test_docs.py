@@ -37,7 +37,7 @@ from netdsl.reports.plain import render
 
 ROOT = Path(__file__).parents[2]
 UPDATE = os.environ.get("UPDATE_GOLDEN") == "1"
-READ = ("README.md", "docs/language.md", "docs/results.md", "docs/tour.md", "docs/data.md")
+READ = ("README.md", "docs/language.md", "docs/results.md", "docs/weights.md", "docs/tour.md", "docs/data.md")
 ALL = (
     "README.md",
     "ARCHITECTURE.md",

@@ -5,11 +5,8 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import math
 import zlib
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,51 +14,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
+from weights_listed import MODELS, SPECS, Listed, load, spec_of
 
 import netdsl
-from netdsl.graph import Net
-from netdsl.program import load_file
 from netdsl.runtime.sessions.session import Session
-from netdsl.weights.files import StoredTensors
 from netdsl.weights.mapped import MapRun, mapped
 from netdsl.weights.maps import read_map
-
-HERE, SPECS = Path(__file__).parent, Path(__file__).parents[2] / "specs"
-MODELS: dict[str, dict[str, list[int]]] = json.loads(gzip.decompress((HERE / "published.json.gz").read_bytes()))[
-    "models"
-]
-MAPS = sorted(path.stem for path in (SPECS / "weights").glob("*.map"))
-
-
-class Listed(StoredTensors):
-    """Names and shapes alone."""
-
-    def __init__(self, shapes: Mapping[str, Any]) -> None:
-        self.shapes = {key: tuple(shape) for key, shape in shapes.items()}
-
-    def __getitem__(self, key: str) -> Any:
-        raise AssertionError("nothing is read")
-
-    def shape(self, key: str) -> tuple[int, ...]:
-        return self.shapes[key]
-
-    def kind(self, key: str) -> str:
-        return "F32"
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.shapes)
-
-    def __len__(self) -> int:
-        return len(self.shapes)
-
-
-def spec_of(net: str) -> Path:
-    """The spec that defines a net."""
-    return next(p for p in sorted(SPECS.glob("*.net")) if f"net {net}(" in p.read_text(encoding="utf-8"))
-
-
-def load(net: str) -> Net:
-    return load_file(spec_of(net)).net(net, trained=False)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -78,7 +36,9 @@ def test_a_map_leaves_nothing_over(model: str, monkeypatch: pytest.MonkeyPatch) 
 
 def test_every_map_is_held_against_a_list() -> None:
     held = {(spec_of(name).stem, library) for library, name, _ in (model.split("/") for model in MODELS)}
-    assert sorted(f"{stem}.{library}" for stem, library in held) == MAPS
+    assert sorted(f"{stem}.{library}" for stem, library in held) == sorted(
+        path.stem for path in (SPECS / "weights").glob("*.map")
+    )
 
 
 def drawn(key: str, shape: tuple[int, ...]) -> Any:

@@ -1,0 +1,48 @@
+"""Names and shapes of published models: `weights/published.json.gz`, which says how it was made."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from netdsl.graph import Net
+from netdsl.program import load_file
+from netdsl.weights.files import StoredTensors
+
+SPECS = Path(__file__).parents[1] / "specs"
+LISTED = Path(__file__).parent / "weights" / "published.json.gz"
+MODELS: dict[str, dict[str, list[int]]] = json.loads(gzip.decompress(LISTED.read_bytes()))["models"]
+
+
+class Listed(StoredTensors):
+    """Names and shapes alone."""
+
+    def __init__(self, shapes: Mapping[str, Any]) -> None:
+        self.shapes = {key: tuple(shape) for key, shape in shapes.items()}
+
+    def __getitem__(self, key: str) -> Any:
+        raise AssertionError("nothing is read")
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        return self.shapes[key]
+
+    def kind(self, key: str) -> str:
+        return "F32"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.shapes)
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+
+def spec_of(net: str) -> Path:
+    """The spec that defines a net."""
+    return next(p for p in sorted(SPECS.glob("*.net")) if f"net {net}(" in p.read_text(encoding="utf-8"))
+
+
+def load(net: str) -> Net:
+    return load_file(spec_of(net)).net(net, trained=False)
