@@ -261,7 +261,8 @@ def epoch_cells(row: EpochRow, epochs: int, overfits: bool = False) -> dict[str,
     remarks = ["best"] * bool(row["best"]) + ["overfits"] * overfits
     rates = {f"{name} lr": rate for name, rate in row.get("rates", {}).items()} or {"lr": row["lr"]}
     cells |= {name: f"{rate:.2g}" for name, rate in rates.items()}
-    return {**cells, "seconds": f"{row['seconds']:.1f}", "": ", ".join(remarks)}
+    waiting = {"waiting": f"{row['waiting']:.0%}"} if "waiting" in row else {}
+    return {**cells, "seconds": f"{row['seconds']:.1f}", **waiting, "": ", ".join(remarks)}
 
 
 def _aligned(cells: Mapping[str, str], texts: Any) -> str:

@@ -26,7 +26,7 @@ FORMAT = 2
 
 _sums = kinds.fields(loss=kinds.number, losses=kinds.mapped(kinds.number), metrics=kinds.mapped(kinds.number))
 _row = kinds.fields(
-    {"rates": kinds.mapped(kinds.number)},
+    {"rates": kinds.mapped(kinds.number), "waiting": kinds.number},
     epoch=kinds.whole(1),
     lr=kinds.number,
     train=_sums,

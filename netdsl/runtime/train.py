@@ -18,7 +18,8 @@ from netdsl.recipe.data.tables import HandedData
 from netdsl.runtime.augment.row import varying_of
 from netdsl.runtime.best import Judge
 from netdsl.runtime.data.fit import check_batches, check_fit, spare_scores
-from netdsl.runtime.data.sets import BatchPart, Dataset, cut, input_sizes, load_data, share, shuffled
+from netdsl.runtime.data.sets import BatchPart, Dataset, MadeSplit, cut, input_sizes, load_data, share, shuffled
+from netdsl.runtime.data.waiting import Awaited
 from netdsl.runtime.engines.choice import open_engine
 from netdsl.runtime.engines.engine import BatchFields
 from netdsl.runtime.heading import steering_words, trained_words
@@ -241,7 +242,7 @@ class Trainer:
                 "no weights are kept"
             )
 
-    def _planned(self) -> tuple[Iterator[BatchFields], list[list[BatchPart]]]:
+    def _planned(self) -> tuple[Awaited[BatchFields], list[list[BatchPart]]]:
         """What is left of the epoch: its batches in order, and which of them make a step together."""
         self.engine.turn_to(self.position.epoch)
         epoch, count, seed = self.position.epoch, len(self.dataset.splits["train"]), self.plan.seed
@@ -249,12 +250,12 @@ class Trainer:
         left = batches[self.position.step * self.plan.accumulate :]
         shares = [share(batch, self.rank, self.world) for batch in left]
         groups = [shares[i : i + self.plan.accumulate] for i in range(0, len(shares), self.plan.accumulate)]
-        return self.engine.batches("train", [s.indices for s in shares], epoch), groups
+        return Awaited(self.engine.batches("train", [s.indices for s in shares], epoch)), groups
 
     def _train_epoch(self, started: float) -> None:
         fed, groups = self._planned()
         self.reporter.begin(self.position.epoch + 1, self.plan.epochs, self.steps, self.position.step)
-        self.shown = 0.0
+        self.shown, began = 0.0, time.monotonic()
         for group in groups:
             loss = self._step(fed, group)
             self.position.step += 1
@@ -264,6 +265,7 @@ class Trainer:
                 self._require_finite(self.position.totals)
                 self._require_sound()
                 self._save()
+        self.waited = fed.seconds / max(time.monotonic() - began, 1e-9)
 
     def _step(self, fed: Iterator[BatchFields], group: list[BatchPart]) -> Any:
         """One step of the optimizer, over `accumulate` batches of all processes."""
@@ -315,6 +317,7 @@ class Trainer:
         if self.plan.parts:
             row["rates"] = dict(zip(self.plan.parts, rates, strict=True))
         row["seconds"] = round(time.monotonic() - started, 3)
+        row |= {"waiting": round(self.waited, 4)} if isinstance(self.dataset.splits["train"], MadeSplit) else {}
         row["best"] = self.judge.is_best(row, self.position.history)
         self._require_sound()
         self.position = Position(self.position.epoch + 1, history=[*self.position.history, row])

@@ -22,6 +22,7 @@ from netdsl.runtime.augment.stages import CHANGES, MIXES, Augment, Varying
 from netdsl.runtime.augment.varied import VariedSample
 from netdsl.runtime.data.feed import ArrayFeed
 from netdsl.runtime.data.sets import Feed, MadeSplit, Stored, load_data
+from netdsl.runtime.data.waiting import Awaited
 from netdsl.runtime.pictures import Picture, nearest
 
 DRAW = np.random.default_rng(5)
@@ -440,3 +441,34 @@ def test_a_row_is_replaced_from_outside_and_kept_in_the_folder(tmp_path: Path) -
     (folder / "recipe.json").write_text(json.dumps(stored))
     with pytest.raises(RunError, match=r"recipe.json is damaged"):
         netdsl.evaluate(folder)
+
+
+def test_the_share_of_waiting_is_told_where_samples_are_made(tmp_path: Path) -> None:
+    from netdsl.runtime.progress import epoch_cells
+    from netdsl.runtime.train import train
+
+    text = DIGITS.replace("epochs 2", "epochs 1")
+    (row,) = train(netdsl.load_text(text), tmp_path / "made", quiet=True, engine="onnx").history
+    assert 0 < row["waiting"] < 1
+    assert epoch_cells({**row, "waiting": 0.034}, 1)["waiting"] == "3%"
+    plain = netdsl.load_text(text)
+    plain.recipe.augment = ()
+    (row,) = train(plain, tmp_path / "held", quiet=True, engine="onnx").history
+    assert "waiting" not in row
+    assert "waiting" not in epoch_cells(row, 1)
+
+
+def test_waiting_is_until_the_next_item_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("netdsl.runtime.data.waiting.time.monotonic", lambda: now)
+
+    def slow() -> Any:
+        nonlocal now
+        for number in range(3):
+            now += 2
+            yield number
+
+    items = Awaited(slow())
+    for _ in items:
+        now += 10
+    assert items.seconds == 6
