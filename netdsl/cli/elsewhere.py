@@ -106,9 +106,13 @@ SAYS: tuple[Said, ...] = (
         "train evaluate predict",
     ),
     Said(
+        "the row `augment` varies pictures, as in `--augment 'resized_crop -> flip -> mixup(0.2)'`",
+        "mixup cutmix mixup-alpha cutmix-alpha reprob random-erase auto-augment aa color-jitter hflip vflip",
+        "train",
+    ),
+    Said(
         "there is no such thing in a recipe yet: leave it out",
-        "model-ema ema model-ema-decay mixup cutmix mixup-alpha cutmix-alpha reprob random-erase auto-augment aa "
-        "color-jitter aug-repeats swa drop-path layer-decay lookahead teacher distill",
+        "model-ema ema model-ema-decay aug-repeats swa drop-path layer-decay lookahead teacher distill",
         "train",
     ),
     Said("a run has its recipe: leave it out", "recipe", "evaluate predict"),
@@ -141,7 +145,10 @@ SAYS: tuple[Said, ...] = (
     ),
     Said("the recipe of the run has that: leave it out", "batch batch-size bs b workers num-workers j seed loss metric "
          "metrics eval precision epochs amp fp16 half bf16 lr optimizer schedule", "evaluate predict"),
-    Said("there is no such thing yet: leave it out", "tta augment multi-scale flip ensemble ema", "evaluate predict"),
+    Said("several views of a picture are averaged by --scales 0.75,1,1.25, --flip and --window",
+         "tta augment multi-scale ms multiscale sliding-window", "evaluate"),
+    Said("there is no such thing yet: leave it out", "tta augment multi-scale flip", "predict"),
+    Said("there is no such thing yet: leave it out", "ensemble ema", "evaluate predict"),
     Said("what is found is printed, and kept by `> FILE` behind the command: leave it out",
          "out output o outfile output-file save export log-file", "report check evaluate parity"),
     Said(

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from netdsl.base.errors import RunError
 from netdsl.cli.opening import say_of_run
-from netdsl.cli.options import add_device, add_engine
+from netdsl.cli.options import add_device, add_engine, count, scales
 from netdsl.cli.streams import say
 
 if TYPE_CHECKING:
     from netdsl.runtime.judging.judged import Judgement
+    from netdsl.runtime.views import Views
 
 MOST_WORST = 256
 
@@ -37,6 +38,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--no-pictures", action="store_true", help="keep the numbers alone")
     parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="where to keep what was found, not in RUN")
+    parser.add_argument(
+        "--scales",
+        type=scales,
+        metavar="0.5,1,1.5",
+        help="average over several sizes of each picture",
+    )
+    parser.add_argument("--flip", action="store_true", help="average with mirrored pictures")
+    parser.add_argument("--window", type=count, metavar="N", help="average over windows of N×N pixels")
+    parser.add_argument("--stride", type=count, metavar="N", help="pixels from window to window (two thirds of one)")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     add_engine(parser)
     add_device(parser)
@@ -69,24 +79,37 @@ def run(given: Namespace) -> None:
     _keep(given, made)
 
 
+def _views(given: Namespace) -> Views | None:
+    """What is asked for beside pictures as they are."""
+    if given.stride is not None and given.window is None:
+        given.parser.error("--stride leads from one window to the next: say --window as well")
+    if given.scales is None and not given.flip and given.window is None:
+        return None
+    from netdsl.runtime.views import Views
+
+    return Views(given.scales or (1.0,), given.flip, given.window, given.stride)
+
+
 def _judged(given: Namespace, data: Any) -> Judgement:
+    views = _views(given)
     if given.onnx is None and given.engine == "onnx":
         from netdsl.runtime.scoring.onnx import judge_run
 
-        return judge_run(given.folder, given.split, data, given.device, given.net, worst=given.worst)
+        return judge_run(given.folder, given.split, data, given.device, given.net, worst=given.worst, views=views)
     from netdsl.runtime.evaluate import judge, judge_onnx
     from netdsl.runtime.runs.folder import RunFolder
 
     if given.onnx is None:
-        return judge(given.folder, given.split, data, given.device, given.net, worst=given.worst)
+        return judge(given.folder, given.split, data, given.device, given.net, worst=given.worst, views=views)
     folder = RunFolder(given.folder)
     net = folder.net_called(given.net, folder.load_net())
-    return judge_onnx(given.onnx, net, given.split, data, given.device, worst=given.worst)
+    return judge_onnx(given.onnx, net, given.split, data, given.device, worst=given.worst, views=views)
 
 
 def _keep(given: Namespace, made: Judgement) -> None:
     """Keep what was found; a folder that cannot take it is no failure, unless it was asked for."""
-    if given.output is None and (given.data is not None or given.onnx is not None):
+    other = given.data is not None or given.onnx is not None or _views(given) is not None
+    if given.output is None and other:
         return
     from netdsl.runtime.judging.keeping import keep
 

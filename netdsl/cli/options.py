@@ -119,6 +119,17 @@ def whole(text: str) -> int:
     return _number(text, 0)
 
 
+def scales(text: str) -> tuple[float, ...]:
+    """`0.5,0.75,1.0` as numbers above 0."""
+    found = tuple(positive(part.strip()) for part in text.split(","))
+    if len(found) > SCALES or max(found) > LARGEST_SCALE:
+        raise ArgumentTypeError(f"{SCALES} sizes at most, each up to {LARGEST_SCALE} times that of the picture")
+    return found
+
+
+SCALES, LARGEST_SCALE = 16, 32
+
+
 def positive(text: str) -> float:
     """A number above 0, with or without a point."""
     try:

@@ -40,6 +40,7 @@ from netdsl.runtime.scoring.pytorch import (
 from netdsl.runtime.scoring.ranges import split_check
 from netdsl.runtime.scoring.terms import evaluation
 from netdsl.runtime.sessions.opening import check_outputs, open_quietly, run_once
+from netdsl.runtime.views import Viewer, Views
 
 Predictor = Callable[[dict[str, Tensor], int], Mapping[str, Tensor]]
 """`(fields, number of the batch) -> outputs`; what is drawn follows from the number."""
@@ -51,15 +52,16 @@ def evaluate(
     data: Data | Handed | None = None,
     device: str | None = None,
     net_name: str | None = None,
+    views: Views | None = None,
 ) -> dict[str, Any]:
     """`{"split": …, "loss": …, "metrics": {name: …}}` of a run's best weights, through PyTorch.
 
     With `"notes"`, what is doubtful about the data, where there is anything; where classes are scored `"by_class"` and,
     unless there are many, `"confusion"` (rows are labels); `"levels"` where a label map has coarser ones. `net_name` is
     another net of the run's text, which computes with the weights that the run has learned. `data` may be samples by
-    split, as in `train`.
+    split, as in `train`. With `views` outputs are averaged over several views of each picture.
     """
-    return judge(run_folder, split, data, device, net_name).found
+    return judge(run_folder, split, data, device, net_name, views=views).found
 
 
 def judge(
@@ -70,6 +72,7 @@ def judge(
     net_name: str | None = None,
     *,
     worst: int = 0,
+    views: Views | None = None,
 ) -> Judgement:
     """As `evaluate`, with what pictures are drawn of: also the `worst` samples, those of the highest loss."""
     net, module, notes = load_other(run_folder, net_name, device)
@@ -80,7 +83,7 @@ def judge(
         return named(module(*(fields[n] for n in names)), output_names(net, False))
 
     facts = load_facts(RunFolder(run_folder).weights)
-    made = score(net, forward, split, given(data), where, facts, worst)
+    made = score(net, forward, split, given(data), where, facts, worst, views)
     if notes:
         made.found["notes"] = [*notes, *made.found.get("notes", ())]
     return made
@@ -92,9 +95,10 @@ def evaluate_onnx(
     split: str = "test",
     data: Data | Handed | None = None,
     device: str | None = None,
+    views: Views | None = None,
 ) -> dict[str, Any]:
     """As `evaluate`, with the outputs computed by onnxruntime from an ONNX file of the net."""
-    return judge_onnx(path, net, split, data, device).found
+    return judge_onnx(path, net, split, data, device, views=views).found
 
 
 def judge_onnx(
@@ -105,6 +109,7 @@ def judge_onnx(
     device: str | None = None,
     *,
     worst: int = 0,
+    views: Views | None = None,
 ) -> Judgement:
     """As `judge`, with the outputs computed by onnxruntime from an ONNX file of the net."""
     session = open_quietly(path, device)
@@ -117,13 +122,13 @@ def judge_onnx(
         found = run_once(session, {**given, **starts(net, fed)}, number)
         return {name: torch.from_numpy(value) for name, value in found.items()}
 
-    return score(net, forward, split, given(data), torch.device("cpu"), session.facts, worst)
+    return score(net, forward, split, given(data), torch.device("cpu"), session.facts, worst, views)
 
 
 @torch.no_grad()
 def score(
     net: Net, forward: Predictor, split: str, data: Data | None, device: torch.device, facts: Mapping[str, Any],
-    worst: int = 0,
+    worst: int = 0, views: Views | None = None,
 ) -> Judgement:  # fmt: skip
     """Losses, which weigh as in the last epoch, and metrics over a whole split, and what is told beside them.
 
@@ -133,6 +138,8 @@ def score(
     dataset = load_data(plan.data, net, net.defaults, facts=facts)
     check_fit(net, plan, dataset)
     samples = dataset.split(split)
+    if views is not None:
+        forward = _viewed(Viewer(net, plan, views), forward, device)
     scoring = Scoring(net, plan.losses, plan.metrics).to(device)
     watch = watch_of(net, plan, worst > 0)
     detail = None if watch is None else MetricModule(watch.term, watch)
@@ -152,13 +159,27 @@ def score(
         scoring.count(totals, values)
         if detail is not None:
             totals.add_counts(detail.name, detail.counts(values))
-    doubts = [*departures(data, known_of(net)), *dataset.doubts]
+    doubts = [*departures(data, known_of(net)), *dataset.doubts, *([str(views)] if views is not None else [])]
     found = evaluation(split, len(samples), scoring.result(totals), doubts, plan.parts)
     if watch is None or detail is None:
         return Judgement(found)
     shown = plan.data.input_name({v.name: v.type for v in net.fed})
     again = partial(_again, answered, detail, shown)
     return judgement(found, watch, totals.counted(detail.name), dataset, plan.data, again, worst)
+
+
+def _viewed(viewer: Viewer, forward: Predictor, device: torch.device) -> Predictor:
+    """Answers that are averaged over several views."""
+
+    def viewed(fields: dict[str, Tensor], number: int) -> Mapping[str, Tensor]:
+        def once(pictures: Array) -> dict[str, Array]:
+            found = forward({**fields, viewer.name: torch.from_numpy(pictures).to(device)}, number)
+            return {name: found[name].numpy(force=True) for name in viewer.outputs}
+
+        found = viewer(fields[viewer.name].numpy(force=True), once)
+        return {name: torch.from_numpy(value).to(device) for name, value in found.items()}
+
+    return viewed
 
 
 def _again(

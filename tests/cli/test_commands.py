@@ -246,7 +246,7 @@ def test_an_offered_row_of_a_recipe_checks_and_keeps_the_rest(
             rows = {o[0][2:]: o[1] for o in offered if len(o) == 2 and o[0][2:] in ROWS}
             if (
                 not rows
-                or value in map(rows.get, ("data", "optimizer", "schedule"))
+                or value in map(rows.get, ("data", "augment", "optimizer", "schedule"))
                 or (value == "0.25" and "it is a setting" not in said)
             ):
                 continue

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,9 @@ from netdsl.runtime.scoring.ranges import split_check
 from netdsl.runtime.scoring.terms import MetricTerm, Terms, evaluation
 from netdsl.runtime.scoring.totals import RunningTotals
 from netdsl.runtime.sessions.binding import Device, DeviceBinding
-from netdsl.runtime.sessions.opening import open_quietly, seed_of
+from netdsl.runtime.sessions.opening import open_net, open_quietly, run_once, seed_of
+from netdsl.runtime.sessions.session import Session
+from netdsl.runtime.views import Viewer, Views
 from netdsl.weights.files import WeightsError
 from netdsl.weights.fit import GivenWeights, fit
 
@@ -66,7 +70,8 @@ class OnnxScoring:
         """The fields of each batch and what the graph gives for it; what is drawn follows from its number."""
         binding = DeviceBinding(self.session, {name: held[name] for name in self.weights}, {})
         for number, fields in enumerate(fed):
-            yield {**fields, **binding.run({**fields, **self.now, **seed_of(self.session, number)})}
+            given = {name: fields[name] for name in self.graph.fields}
+            yield {**fields, **binding.run({**given, **self.now, **seed_of(self.session, number)})}
 
 
 def add_batch(
@@ -89,15 +94,15 @@ def size_of(fields: Mapping[str, Array]) -> int:
 
 def evaluate_run(
     run_folder: str | Path, split: str = "test", data: Data | Handed | None = None, device: str | None = None,
-    net_name: str | None = None,
+    net_name: str | None = None, views: Views | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """As `netdsl.runtime.evaluate.evaluate`, through onnxruntime alone."""
-    return judge_run(run_folder, split, data, device, net_name).found
+    return judge_run(run_folder, split, data, device, net_name, views=views).found
 
 
 def judge_run(
     run_folder: str | Path, split: str = "test", data: Data | Handed | None = None, device: str | None = None,
-    net_name: str | None = None, *, worst: int = 0,
+    net_name: str | None = None, *, worst: int = 0, views: Views | None = None,
 ) -> Judgement:  # fmt: skip
     """As `netdsl.runtime.evaluate.judge`, through onnxruntime alone."""
     folder = RunFolder(run_folder)
@@ -109,25 +114,51 @@ def judge_run(
     check_fit(net, plan, dataset)
     samples = dataset.split(split)
     watch = watch_of(net, plan, worst > 0)
-    scoring = OnnxScoring(net, plan, device, watch)
+    viewer = Viewer(net, plan, views) if views is not None else None
+    scoring = OnnxScoring(net, plan, device, watch) if viewer is None else _of_answers(net, plan, device, watch)
     held = _held(net, scoring, known.weights, folder.weights)
     totals = RunningTotals()
     feed = ArrayFeed(samples, plan.workers, split_check(net, plan, split))
-    batches = cut(np.arange(len(samples)), plan.batch)
-    scoring.score(followed(feed.batches(batches), len(batches), "evaluating"), held, totals)
-    doubts = [*known.notes, *departures(other, known_of(net)), *dataset.doubts]
+    look = None if viewer is None else _looking(viewer, open_net(net, known.weights, device, str(folder.weights)))
+
+    def batches(indices: Array) -> Iterator[Mapping[str, Array]]:
+        found = feed.batches(cut(indices, plan.batch))
+        return found if look is None else map(look, found, count())
+
+    every = np.arange(len(samples))
+    scoring.score(followed(batches(every), len(cut(every, plan.batch)), "evaluating"), held, totals)
+    doubts = [*known.notes, *departures(other, known_of(net)), *dataset.doubts, *([str(views)] if views else [])]
     found = evaluation(split, len(samples), scoring.terms.result(totals), doubts, plan.parts)
     if watch is None:
         return Judgement(found)
     shown = plan.data.input_name({v.name: v.type for v in net.fed})
 
     def again(indices: Array) -> Recomputed:
-        batches = scoring.answered(feed.batches(cut(indices, plan.batch)), held)
-        parts = [(values[shown], *scoring.read(values)) for values in batches]
+        answered = scoring.answered(batches(indices), held)
+        parts = [(values[shown], *scoring.read(values)) for values in answered]
         image, scores, labels = (np.concatenate(given) for given in zip(*parts, strict=True))
         return image, scores, labels
 
     return judgement(found, watch, totals.counted(watch.term.name), dataset, plan.data, again, worst)
+
+
+def _of_answers(net: Net, plan: Plan, device: str | None, watch: Scrutiny | None) -> OnnxScoring:
+    """What scores outputs that are given as fields are."""
+    aux = {o.name for o in net.outputs if o.aux}
+    losses, metrics = (
+        [t for t in terms if aux.isdisjoint(v.name for v in t.graph.inputs)] for terms in (plan.losses, plan.metrics)
+    )
+    return OnnxScoring(Net(net.name, [], [], []), replace(plan, losses=losses, metrics=metrics), device, watch)
+
+
+def _looking(viewer: Viewer, session: Session) -> Callable[[Mapping[str, Array], int], dict[str, Array]]:
+    """The fields of a batch of a number with the outputs for them, averaged over views."""
+
+    def look(fields: Mapping[str, Array], number: int) -> dict[str, Array]:
+        found = viewer(fields[viewer.name], lambda pictures: run_once(session, {viewer.name: pictures}, number))
+        return {**fields, **found}
+
+    return look
 
 
 def _held(net: Net, scoring: OnnxScoring, arrays: Mapping[str, Array], path: Path) -> dict[str, Any]:
