@@ -176,13 +176,17 @@ def _open(path: Path) -> Any:
 
 
 def is_pickle(path: Path) -> bool:
-    """Whether `torch.save` may have written it: a zip, or a bare pickle."""
+    """Whether `torch.save` may have written it: a zip, or a bare pickle.
+
+    The first bytes of safetensors are the length of a header in braces, which may look like the mark of a pickle.
+    """
     try:
         with path.open("rb") as file:
-            head = file.read(2)
+            head = file.read(9)
     except OSError:
         return False
-    return head == b"PK" or head[:1] == b"\x80"
+    headed = head[4:] == b"\0\0\0\0{"
+    return not headed and (head.startswith(b"PK") or head[:1] == b"\x80")
 
 
 def pickled(path: Path) -> str | None:

@@ -122,6 +122,18 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path: Path, monkeypatch: pytest.
         read_tensors(tmp_path / "w.pth")
 
 
+@pytest.mark.parametrize("length", [0x80, 0x180, 0x280, 0x4B50], ids=hex)
+def test_no_length_of_a_header_makes_safetensors_a_pickle(tmp_path: Path, length: int) -> None:
+    """The file begins with the length of its header, whose bytes may be those that a pickle or a zip begins with."""
+    path = tmp_path / "w.safetensors"
+    facts = {"netdsl": json.dumps({"epoch": 3})}
+    save_file({"a": np.ones(3, np.float32)}, path, facts)
+    plain = int.from_bytes(path.read_bytes()[:8], "little")
+    save_file({"a": np.ones(3, np.float32)}, path, {**facts, "x": "x" * (length - plain - len(',"x":""'))})
+    assert path.read_bytes()[:8] == length.to_bytes(8, "little")
+    assert (read_tensors(path).facts, read_tensors(path)["a"].tolist()) == ({"epoch": 3}, [1, 1, 1])
+
+
 def test_without_torch_a_pickle_has_a_way_out(tmp_path: Path) -> None:
     torch.save({"a": torch.ones(1)}, tmp_path / "w.pth")
     code = (
