@@ -122,12 +122,13 @@ def _parser(chosen: str | None) -> ArgumentParser:
         "netdsl",
         description="Write a network down once, as the table in the paper; get the rest for nothing.",
         formatter_class=Help,
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"netdsl {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, help in COMMANDS.items():
         if chosen is None or name == chosen:
-            _command(commands.add_parser(name, help=help, formatter_class=Help), name, chosen)
+            _command(commands.add_parser(name, help=help, formatter_class=Help, allow_abbrev=False), name, chosen)
     return parser
 
 

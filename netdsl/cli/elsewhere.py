@@ -14,7 +14,8 @@ SAME = {
     "--workers VALUE": "num-workers j",
     "--seed VALUE": "random-seed manual-seed seed-everything",
     "--net VALUE": "model arch network model-name architecture a m",
-    "--weights VALUE": "checkpoint ckpt load params resume pretrained",
+    "--weights VALUE": "checkpoint ckpt load params resume pretrained initial-checkpoint load-from init-from finetune "
+    "model-name-or-path pretrained-weights load-weights",
     "--tolerance VALUE": "rtol tol threshold epsilon eps",
     "--to VALUE": "target backend format include",
     "--top VALUE": "topk top-k k",
@@ -69,12 +70,6 @@ SAYS: tuple[Said, ...] = (
         "train",
     ),
     Said(
-        "a training begins with weights drawn from `--seed`: there are none to load. `--resume` goes on with a run",
-        "pretrained weights initial-checkpoint load load-from init-from finetune model-name-or-path params "
-        "pretrained-weights load-weights",
-        "train",
-    ),
-    Said(
         "a training begins with its first epoch, a resumed one with the next: leave it out",
         "start-epoch initial-epoch last-epoch",
         "train",
@@ -111,8 +106,19 @@ SAYS: tuple[Said, ...] = (
         "train",
     ),
     Said(
+        "the row `ema` keeps averages of the weights, as in `--ema 0.9999`",
+        "model-ema model-ema-decay ema-decay ema-rate use-ema",
+        "train",
+    ),
+    Said(
+        "that is a setting of the optimizer, as in `--optimizer 'adamw(layer_decay=0.75)'`",
+        "layer-decay lr-layer-decay",
+        "train",
+    ),
+    Said("that is a layer of the net, `drop_path`", "drop-path drop-path-rate", "train"),
+    Said(
         "there is no such thing in a recipe yet: leave it out",
-        "model-ema ema model-ema-decay aug-repeats swa drop-path layer-decay lookahead teacher distill",
+        "aug-repeats swa lookahead teacher distill",
         "train",
     ),
     Said("a run has its recipe: leave it out", "recipe", "evaluate predict"),

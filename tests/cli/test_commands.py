@@ -199,7 +199,7 @@ FOREIGN = sorted(
     | {word for row in elsewhere.SAYS for word in row.words.split()}
     | {*elsewhere.COUNTED.split(), *elsewhere.INDEXED.split(), *elsewhere.PRECISION.split(), *elsewhere.SIZES.split()}
 )
-PLACES = {"predict": ["a", "3"], "compile": ["a", "--to", "onnx"]}
+PLACES = {"predict": ["a", "3"], "weights": ["show", "a"], "compile": ["a", "--to", "onnx"]}
 CHOICE = {
     "--split 3": "--split test",
     "--to 3": "--to onnx",
@@ -280,7 +280,7 @@ LINES = {
     "--fp16 False": "leave it out",
     "--resume_from_checkpoint runs/N": "write `--folder runs/N --resume`",
     "--resume runs/N": "write `--folder runs/N --resume`",
-    "--pretrained": "there are none to load",
+    "--pretrained": "write `--weights …`",
     "--dataset mnist --data-dir m": "write `--data 'mnist(\"m\")'`",
     "--data-path photos": "as in `--data 'imagefolder(\"photos\")'`",
     "--max_grad_norm 1.0": "write `--clip 1.0`",
@@ -318,9 +318,9 @@ REFUSED = {
     "train n.net --data ./photos": 'as in `imagefolder("./photos")`',
     "train n.net --data photos/cats": 'as in `imagefolder("photos/cats")`',
     "train n.net --data digits(size=16)": "--> --data:1:1",
-    "parity n.net --weights run": "run is a folder: name the file in it, run/weights.safetensors",
-    "compile n.net --to onnx -o n.onnx --weights run": "run is a folder: name the file in it, run/weights.safetensors",
-    "parity n.net --weights none": "none: no such file",
+    "parity n.net --weights run": "run/weights.safetensors cannot be read as safetensors",
+    "compile n.net --to onnx -o n.onnx --weights run": "run/weights.safetensors cannot be read as safetensors",
+    "parity n.net --weights none": "there is no weight file none",
 }
 """Values that a command takes in another form."""
 

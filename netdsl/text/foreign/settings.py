@@ -187,7 +187,7 @@ ROWS: tuple[ForeignRow, ...] = (
         "per_device_train_batch_size samples_per_gpu",
     ),
     ForeignRow("epochs 20", "n_epochs num_epochs max_epochs epoch max_epoch num_train_epochs"),
-    ForeignRow("optimizer sgd(lr=0.1)", "optim optimiser solver"),
+    ForeignRow("optimizer sgd(lr=0.1)", "opt optim optimiser solver"),
     ForeignRow(
         "schedule cosine",
         "scheduler lr_scheduler lr_policy learning_rate_schedule lr_schedule lr_scheduler_type lr_decay_style sched",
