@@ -29,6 +29,8 @@ EXAMPLES = {
     "degrees": "10",
     "part": "0.1",
     "folder": '"folder"',
+    "images": '"images"',
+    "labels": '"labels"',
     "file": '"text.txt"',
 }
 """Settings that must be given, in an example."""
