@@ -85,6 +85,7 @@ READS: dict[str, tuple[str, list[str]]] = {
     "predict array": ("odd.npy", ["predict", "s.onnx", "odd.npy"]),
     "predict picture": ("odd.png", ["predict", "p.onnx", "odd.png"]),
     "predict run": ("odd.npy", ["predict", "run", "odd.npy"]),
+    "look": ("odd.npy", ["look", "run", "--sample", "odd.npy"]),
     "parity": ("odd.net", ["parity", "odd.net"]),
     "weights": ("odd.safetensors", ["weights", "show", "odd.safetensors"]),
     "weights shards": ("odd.safetensors.index.json", ["weights", "show", "odd.safetensors.index.json"]),

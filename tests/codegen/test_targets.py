@@ -165,7 +165,7 @@ def test_a_target_says_what_commands_ask_of_it(name: str) -> None:
     assert target.makes
     assert target.ending.startswith(".")
     assert (target.emit is None) is (target.save is not None)
-    assert target.options <= set(OPTIONS)
+    assert target.options <= {"weights", *OPTIONS}
 
 
 def test_names_and_declarations_of_targets_are_had_without_their_libraries() -> None:

@@ -282,7 +282,7 @@ def test_the_way_out_of_a_row_leads_to_a_text_that_checks(given: str, row: str, 
 SAID = (
     (IMAGE, "dropout(50)", "50 % is `0.5`"), (IMAGE, "conv(6, 3, groups=depthwise)", "write `3`"),
     (IMAGE, "mean(3)", "write `mean(axis=2)`"), (PAIR, "torch.cat([a, b], dim=0)", "along the batch, which is `0` there"),
-    (IMAGE, "residual(16)", "such as `conv(16, 3, pad=1)`"), (IMAGE, "random_crop(24)", "settings of the data"),
+    (IMAGE, "residual(16)", "such as `conv(16, 3, pad=1)`"), (IMAGE, "random_crop(24)", "`augment flip -> crop(32, pad=4)`"),
     (IMAGE, "linear(len(x))", "`x.shape`"), (IMAGE, "floor(x)", "`x -> floor`"), (IMAGE, "x.item()", "`x.shape`"),
     (IMAGE, "x -> relu -> conv(3, 1) + identity", "say what leads into each layer"),
     (IMAGE, "(conv(3, 1) + identity) * 3", "the body of a `block`"), (PAIR, "flatten(a, a)", "2 come in here"),

@@ -290,6 +290,12 @@ def test_no_name_of_a_type_stands_for_two_things() -> None:
     assert House(ROOT).classes == {}
 
 
+def test_files_of_tests_have_names_of_their_own() -> None:
+    """Tests are no packages: of two files of one name one would be left out."""
+    names = [path.name for path in (PACKAGE.parent / "tests").rglob("test_*.py") if "golden" not in path.parts]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_no_module_is_named_after_nothing() -> None:
     vague = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base_utils", "tools"}
     assert [module(path) for path in FILES if path.stem in vague] == []

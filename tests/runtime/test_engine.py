@@ -94,6 +94,10 @@ def assert_alike(left: Any, right: Any, relative: float) -> None:
         assert left.keys() == right.keys()
         for key in left:
             assert_alike(left[key], right[key], relative)
+    elif isinstance(left, list):
+        assert len(left) == len(right)
+        for one, other in zip(left, right, strict=True):
+            assert_alike(one, other, relative)
     else:
         assert left == (right if isinstance(right, str) else pytest.approx(right, rel=relative))
 
