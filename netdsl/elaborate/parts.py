@@ -48,7 +48,9 @@ def stray_setting(texts: Mapping[str, str], word: str) -> str | None:
         return None
     there = _settings(what, texts.get(what)) or {}
     if name in there:
-        return f"it is a setting of the {what}, which has `{name}={there[name]}` already: leave the row out"
+        has, found = f"it is a setting of the {what}, which has `{name}={there[name]}` already", strays(texts, what)
+        other = with_settings(what, texts.get(what), found) if found.get(name) != there[name] else None
+        return f"{has}: leave the row out" + (f", or write `{what} {other}`" if other else "")
     return told(what, name, texts.get(what), strays(texts, what))
 
 

@@ -202,10 +202,10 @@ def _append_output(site: Site, name: str, value: Arrows, aux: bool, span: Span) 
 def _let_row(site: Site, row: syntax.LetRow) -> None:
     value = core.let_value(site, row)
     if isinstance(value, Value | Bundle):
-        site.error(
-            "wrong-kind", "`let` names a number or a list; rows name arrows", row.span,
-            help=f"write `{row.name.id}: {row.value.span.text}`",
-        )  # fmt: skip
+        help = f"write `{row.name.id}: {row.value.span.text}`"
+        if isinstance(row.value, syntax.If) and row.value.otherwise is None:
+            help = f"say what it is otherwise, as in `let {row.name.id} = {row.value.span.text} else {{ 0 }}`"
+        site.error("wrong-kind", "`let` names a number or a list; rows name arrows", row.span, help=help)
     site.scope.bind(row.name.id, value, row.name.span)
 
 

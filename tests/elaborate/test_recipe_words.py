@@ -77,9 +77,9 @@ def test_rows_of_one_part_are_told_together(rate: str) -> None:
     assert offered == {f"optimizer sgd(lr={rate}, momentum=0.9, nesterov=true, weight_decay=1e-4)"}
 
 
-def test_a_setting_that_is_there_already_is_not_replaced() -> None:
+def test_which_of_two_settings_is_meant_is_left_to_the_author() -> None:
     assert said(["data digits", "optimizer adam(lr=0.01)", "lr 0.1"]) == [
-        "it is a setting of the optimizer, which has `lr=0.01` already: leave the row out"
+        "it is a setting of the optimizer, which has `lr=0.01` already: leave the row out, or write `optimizer adam(lr=0.1)`"
     ]
 
 
