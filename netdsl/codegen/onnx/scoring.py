@@ -22,6 +22,7 @@ from netdsl.dims.extent import symbols_of
 from netdsl.dims.tensors import Value
 from netdsl.graph import Graph, Net, Node, RecipeTerm
 from netdsl.graph.begun import begun
+from netdsl.graph.clock import of_clock
 from netdsl.ops.loss import Counted
 from netdsl.passes.pipeline import inference
 from netdsl.passes.step import averaged
@@ -73,7 +74,8 @@ class _Writer:
         counts = {t.name: self._write_count(t) for t in losses if t.divisor.label is not None}
         operands = {t.name: self._write_operands(t) for t in metrics}
         self.lowering.check()
-        return ScoringGraph(self._draft(), list(self.fields), terms, counts, operands)
+        given = [name for name, value in self.fields.items() if not of_clock(value)]
+        return ScoringGraph(self._draft(), given, terms, counts, operands)
 
     def _in_training_only(self, term: RecipeTerm) -> bool:
         return any(v.name in self.aux for v in term.graph.inputs)

@@ -65,6 +65,8 @@ class TorchEngine:
         self.kept: list[nn.Module] = []
         """Normalisations that are frozen in it."""
         self.average: AveragedModel | None = None
+        self.clock = self._clock(plan.epochs - 1)
+        """The time in the run, which losses may weigh by: that of the last epoch, until an epoch is turned to."""
         self.turns = [self._turn(part) for part in plan.turns]
         splits = [(n, dataset.splits[n]) for n in ("train", "validation")]
         self.feeds = {n: Feed(split, place, plan.workers, split_check(net, plan, n)) for n, split in splits}
@@ -93,13 +95,16 @@ class TorchEngine:
             self.average = average_of(self.module, under(tensors, "average/"))
 
     def turn_to(self, epoch: int) -> None:
-        now = clock(self.plan.losses, epoch, self.plan.epochs)
-        self.clock = {name: torch.tensor(value, device=self.accelerator.device) for name, value in now.items()}
+        self.clock = self._clock(epoch)
         still = self.plan.steering.still(self.module.state_dict(), epoch)
         self.trainable = {name for name in self.learned if name not in still}
         self.kept = frozen_norms(self.module, still)
         for name, parameter in self.learned.items():
             parameter.requires_grad_(name in self.trainable)
+
+    def _clock(self, epoch: int) -> dict[str, Tensor]:
+        now = clock(self.plan.losses, epoch, self.plan.epochs)
+        return {name: torch.tensor(value, device=self.accelerator.device) for name, value in now.items()}
 
     def _restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, object], name: str) -> None:
         checkpoint.load_weights(self.module, under(tensors, "model/"), name)
