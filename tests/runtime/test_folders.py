@@ -114,7 +114,8 @@ def test_evaluate_says_what_training_said_of_its_files(
         "transparent pixels lie on black",
     ]
     assert all(note in trained for note in notes)
-    assert set(json.loads(said.out)) == {"split", "samples", "loss", "metrics"}
+    found = json.loads(said.out)
+    assert found.keys() == {"split", "samples", "loss", "metrics", "by_class", "confusion", "unit", "worst"}
 
 
 # ---------------------------------------------------------------- little data

@@ -59,7 +59,8 @@ class _Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.progress.stop()
+        if self.task is not None:  # a bar that was never drawn would end in an empty line
+            self.progress.stop()
 
     def at(self, number: int) -> None:
         if self.task is None and self.progress.console.is_terminal and time.monotonic() - self.begun > PATIENCE:
