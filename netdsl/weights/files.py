@@ -199,8 +199,10 @@ def pickled(path: Path) -> str | None:
 
 def by_torch(path: Path) -> str:
     """How a file of `torch.save` becomes one of safetensors."""
-    target = path.with_suffix(".safetensors").name
-    return f"with `safetensors.torch.save_file(torch.load({path.name!r}, weights_only=True), {target!r})`"
+    target, source = path.with_suffix(".safetensors").name, repr(path.name)
+    if target == path.name:  # which PyTorch would read by its name
+        source = f"open({source}, 'rb')"
+    return f"with `safetensors.torch.save_file(torch.load({source}, weights_only=True), {target!r})`"
 
 
 def _facts(metadata: Mapping[str, str] | None) -> dict[str, Any]:

@@ -60,7 +60,8 @@ def read_pickle(path: Path) -> Pickled:
         message = f"{path} is a PyTorch pickle file, and PyTorch is not there to read it: where it is, convert it"
         raise WeightsError(f"{message} {by_torch(path)}") from None
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as file:  # by its name PyTorch would take one called .safetensors for what it is not
+            found = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         message = f"{path} holds more than weights: it is a pickle that could run code, and is not read"
         raise WeightsError(f"{message}; keep the state dict alone, by `torch.save(model.state_dict(), …)`") from None

@@ -323,7 +323,8 @@ def test_damaged_weights(
             continue  # facts of a file of weights are not read there
         code, text = said(line, monkeypatch, capsys)
         assert (code, "unexpectedly" in text, "Traceback" in text) == (1, False, False), (line, text)
-        assert message in text, (line, text)
+        read = name == "a pickle" and "--weights" in line  # there weights of PyTorch are welcome, by any name
+        assert ("the weights do not fit this net" if read else message) in text, (line, text)
         assert "weights.safetensors" in text, (line, text)
 
 

@@ -17,7 +17,7 @@ from safetensors.torch import save_file as save_tensors
 
 import netdsl
 from netdsl.graph import Net
-from netdsl.weights.files import WeightsError, read_tensors
+from netdsl.weights.files import WeightsError, pickled, read_tensors
 from netdsl.weights.given import origin, weights_of
 
 TEXT = """net N(classes = 3, width = 4) {
@@ -132,6 +132,13 @@ def test_no_length_of_a_header_makes_safetensors_a_pickle(tmp_path: Path, length
     save_file({"a": np.ones(3, np.float32)}, path, {**facts, "x": "x" * (length - plain - len(',"x":""'))})
     assert path.read_bytes()[:8] == length.to_bytes(8, "little")
     assert (read_tensors(path).facts, read_tensors(path)["a"].tolist()) == ({"epoch": 3}, [1, 1, 1])
+
+
+def test_a_pickle_may_have_the_name_of_safetensors(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    torch.save({"a": torch.tensor([1.0, 2.0])}, path)
+    assert read_tensors(path)["a"].tolist() == [1, 2]
+    assert "torch.load(open('w.safetensors', 'rb'), weights_only=True)" in str(pickled(path))
 
 
 def test_without_torch_a_pickle_has_a_way_out(tmp_path: Path) -> None:
