@@ -30,7 +30,8 @@ def try_steps(
 ) -> list[float]:
     """The loss of each of the first `steps` steps of a run, as `train` would take them; nothing is written.
 
-    Then one batch of validation is scored, to see that this works too. Raises `RunError` and `DataError` as `train`
+    Steps beyond the epochs of the recipe are those of its last epoch, for no rate and no loss has a later one. Then one
+    batch of validation is scored, to see that this works too. Raises `RunError` and `DataError` as `train`
     does, also for a loss that is not finite.
     """
     trial = Trial(net, RunFolder("nowhere"), device, Reporter(quiet), math.inf, engine, weights)
@@ -49,7 +50,7 @@ class Trial(Trainer):
             fed, groups = self._planned()
             for group in groups[: steps - len(losses)]:
                 losses.append(self._attempt(fed, group))
-            self.position = Position(self.position.epoch + 1)
+            self.position = Position(min(self.position.epoch + 1, self.plan.epochs - 1))
         self._score_one()
         return losses
 

@@ -200,6 +200,23 @@ def test_weights_of_losses_follow_the_epoch(tmp_path: Path, engine: str) -> None
     assert evaluate_run(tmp_path / "b")["loss"] == pytest.approx(evaluate_run(tmp_path / "a")["loss"] / 4, rel=1e-5)
 
 
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+def test_steps_beyond_the_epochs_are_those_of_the_last(engine: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The loss alone is the same at each step, and weighs no less than in the last epoch."""
+    text = """net Small { input image [1, 8, 8]
+    output logits: flatten -> linear(10) }
+    train Small { data digits
+    loss (1 - epoch / epochs) * ((logits, label) -> cross_entropy)
+    metric (logits, label) -> accuracy
+    optimizer sgd(lr=0)
+    epochs 2
+    batch 2000 }"""
+    losses = np.array(try_steps(net_of(text), 8, device="cpu", engine=engine))
+    assert losses[0] > 0
+    assert losses / losses[0] == pytest.approx([1] + 7 * [0.5], rel=1e-5)
+    assert "epoch 3" not in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_two_processes_are_steered_like_one(tmp_path: Path) -> None:
     """Frozen rows, averages and changing losses under torchrun: the averages of one process up to rounding."""
