@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import netdsl.elaborate.core as core
 import netdsl.elaborate.labels as labels
@@ -21,10 +21,12 @@ from netdsl.graph.clock import CLOCK, TICK
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Op, RuleError
 from netdsl.ops.loss import PairLoss
-from netdsl.recipe import Data
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label, did_you_mean
 from netdsl.text.source import Span
+
+if TYPE_CHECKING:
+    from netdsl.recipe import Data
 
 UNTYPED = "add a row such as `data digits`, or a block that declares it: `input {} int[]`"
 DECLARED = "a block in the loss says what it is: `input {} []`"

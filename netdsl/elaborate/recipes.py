@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-import netdsl.elaborate.aims as aims
 import netdsl.elaborate.turns as turns
 import netdsl.elaborate.varying as varying
 from netdsl.elaborate.context import Site, site_of
@@ -72,6 +71,8 @@ def _section(
 def _resolve(
     site: Site, section: syntax.Train, net: Net, overrides: Mapping[str, syntax.Expr], broken: bool
 ) -> Recipe:  # fmt: skip
+    import netdsl.elaborate.aims as aims  # late: nets without a recipe need none
+
     given = {r.keyword.id for r in section.rows}
     recipe = Recipe(section.span, section.name.id if section.name else "")
     turns.check_repeats(site, section.rows, TERMS)

@@ -186,6 +186,7 @@ def test_batches_added_up_are_one_batch(name: str, engine: str) -> None:
     split = InMemory(fields)
     made: Engine = open_engine(engine, net, plan_of(net), Dataset({"train": split, "validation": split}, ()), "cpu")
     made.begin({f"model/{k}": v for k, v in before.items()}, {"scaler": None}, "weights")
+    made.turn_to(0)
     totals, first, group = RunningTotals(), 0, []
     for size in SIZES:
         group.append(BatchPart(np.arange(first, first + size), size, size))

@@ -402,7 +402,7 @@ def test_the_contract() -> None:
     shape = [d.dim_param or d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
     assert shape == ["N", 3, "H", "W"]
     assert properties(model)["netdsl.kind"] == "training-step"
-    assert properties(model)["netdsl.contract"] == "2"
+    assert properties(model)["netdsl.contract"] == "3"
     assert json.loads(properties(model)["netdsl.fields"]) == ["image", "label"]
 
 

@@ -210,6 +210,7 @@ def test_dcgan_plays_as_its_reference(engine: str) -> None:
     plan, turns = plan_of(net), []
     player = open_engine(engine, net, plan, Dataset({"train": split, "validation": split}, ()), "cpu")
     player.begin(start, {}, "these weights")
+    player.turn_to(0)
     for number in range(3):
         totals, batch = RunningTotals(), np.arange(8)
         player.step(player.batches("train", [batch]), [BatchPart(batch, 8, 8)], [0.0002, 0.0002], number, totals)

@@ -31,7 +31,7 @@ class Engine(Protocol):
         """Seed; take up the tensors of a checkpoint called `name`, if there are any."""
 
     def turn_to(self, epoch: int) -> None:
-        """Train from now on what is trained in an epoch, counted from 0."""
+        """Train from now on what is trained in an epoch, counted from 0; said after `begin`, before the first step."""
 
     def batches(self, split: str, plan: Sequence[Array], epoch: int | None = None) -> Iterator[BatchFields]:
         """The planned batches in order, varied as in an epoch of training."""
