@@ -252,7 +252,8 @@ class Onnx:
         self.state: dict[str, Array] = {}
 
     def step(self, fields: dict[str, Array], rate: float, seed: int = 0) -> dict[str, Array]:
-        given = {**fields, "learning_rate": np.array(rate, np.float32), "seed": np.array(seed), **self.state}
+        numbers = {"learning_rate": np.array(rate, np.float32), "ema_share": np.array(0.1, np.float32)}
+        given = {**fields, **numbers, "seed": np.array(seed), **self.state}
         read = {name: value for name, value in given.items() if name in self.inputs}
         found = dict(zip(self.outputs, self.session.run(None, read), strict=True))
         self.state |= {name.removesuffix(NEXT): v for name, v in found.items() if name.endswith(NEXT)}

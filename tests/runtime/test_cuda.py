@@ -51,7 +51,7 @@ def test_recorded_steps_are_pytorchs(name: str) -> None:
         fields = batch_of(net, sizes, number)
         for step, reference in zip(steps, references, strict=True):
             rate = reference.part.optimizer.lr * (1 - number / (2 * STEPS))
-            found = step.run({**fields, "learning_rate": rate, "seed": number})
+            found = step.run({**fields, "learning_rate": rate, "ema_share": 0.1, "seed": number})
             loss, _ = reference.step(fields, rate)
             assert float(found["loss"]) == pytest.approx(loss, rel=2e-4), f"step {number}"
     assert all(step.recordings for step in steps), "something was not recorded"
