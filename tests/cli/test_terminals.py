@@ -185,7 +185,7 @@ class Told:
 
     @property
     def timeless(self) -> str:
-        return re.sub(r"\d+\.\d+|\s+", " ", self.all)
+        return re.sub(r"\d+\.\d+|\d+%|\s+", " ", self.all)
 
 
 def ended(line: Sequence[str], patch: pytest.MonkeyPatch) -> object:
