@@ -20,7 +20,7 @@ from netdsl.base.files import WriteError
 from netdsl.cli.app import run as command
 from netdsl.codegen.onnx.model import save_onnx
 from netdsl.graph import Net
-from netdsl.program import load_text
+from netdsl.program import load_file, load_text
 from netdsl.runtime.colours import voc_colours
 from netdsl.runtime.predict import Asked, predict, predictions
 from netdsl.runtime.predicting.answers import probabilities, view_of
@@ -186,6 +186,17 @@ MEANINGS = [
     ("[1, 8, 8]", "output y: conv(1, 1) -> sigmoid", "digits", "(y, image) -> binary_cross_entropy", OutputKind.PICTURE),
     ("[1, 8, 8]", "output y: flatten -> linear(10)", "digits", "(y, label) -> cross_entropy", OutputKind.SCORES),
     ("[64]", "output y: linear(64)", "digits", "(y, image) -> mse", OutputKind.NUMBERS),
+    ("[1, 8, 8]", "output code: flatten -> linear(4)\n  output y: code -> linear(64) -> reshape([1, 8, 8])", "digits",
+     "(y, image) -> mse", OutputKind.NUMBERS),
+    ("[1, 8, 8]", "output code: conv(4, 3, stride=2, pad=1)\n  output y: code -> conv_transpose(1, 2, stride=2)",
+     "digits", "(y, image) -> mse", OutputKind.NUMBERS),
+    ("[1, 8, 8]", "output y: flatten -> linear(4)\n  output z: image -> flatten -> linear(4)", "digits",
+     "(y, z) -> mse", OutputKind.NUMBERS),
+    ("[1, 8, 8]", "output y: flatten -> linear(10)", "digits", "((y -> softmax) - (label -> one_hot(10))) ** 2 -> mean",
+     OutputKind.SCORES),
+    ("[1, 8, 8]", "output y: flatten -> linear(10)\n  output z: y -> linear(10)", "digits",
+     "(z, label) -> cross_entropy\n  metric right: (y, label) -> accuracy", OutputKind.SCORES),
+    ("[1, 8, 8]", "output y: flatten -> linear(4)", None, None, OutputKind.SCORES),
     ("[3, 8, 8]", "output y: conv(4, 1) -> argmax(axis=0)", None, None, OutputKind.NUMBERED),
     ("[3, 8, 8]", "output y: conv(3, 1)", None, None, OutputKind.PICTURE),
     ("[3, 8, 8]", "output y: conv(500, 1)", None, None, OutputKind.NUMBERS),
@@ -199,6 +210,11 @@ def test_what_an_output_is(shape: str, rows: str, data: str | None, loss: str | 
     if data is not None:
         text += f"train N {{\n  data {data}\n  loss {loss}\n}}\n"
     assert meaning_of(Model(load_text(text).net(), dict, {}, "m")) is meaning
+
+
+def test_places_under_a_contrastive_loss_are_no_classes() -> None:
+    net = load_file(Path(__file__).parents[2] / "specs" / "siamese.net").net("SiameseDigits")
+    assert meaning_of(Model(net, dict, {}, "m")) is OutputKind.NUMBERS
 
 
 def test_probabilities_of_one_score_are_those_of_two_classes(tmp_path: Path) -> None:

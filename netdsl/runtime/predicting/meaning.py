@@ -1,7 +1,8 @@
 """What the first output of a net is: scores of classes, a mask, a picture, or numbers that say nothing more.
 
-The losses and metrics of a recipe say it, by what they hold the output against. Where there are none, as in an ONNX
-file, its shape does, with the names of the classes that the file knows.
+The losses and metrics of a recipe say it, by what they hold the output against: scores of classes are what one of them
+reads as such. Where there is no recipe, as for an ONNX file, its shape does, with the names of the classes that the
+file knows.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from typing import Any
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.graph import Graph, Net, RecipeTerm
+from netdsl.ops.activation import LogSoftmax, Softmax
+from netdsl.ops.base import Op
 from netdsl.ops.loss import BinaryCrossEntropy, BinaryCrossEntropyWithLogits
+from netdsl.ops.reduce import Argmax, OneHot
 from netdsl.runtime.predicting.models import Model
 
 CLASSES = 256
@@ -51,7 +55,7 @@ def meaning_of(model: Model, masks: bool | None = None) -> OutputKind:
     if type.dtype is not DType.FLOAT or type.rank not in (1, 2, 3):
         return OutputKind.NUMBERS
     told = next(_told(net, type), None)
-    return _plain(net, model.facts, type) if told is None else told
+    return _untold(net, model.facts, type) if told is None else told
 
 
 def _asked(type: TensorType, masks: bool) -> OutputKind:
@@ -64,21 +68,28 @@ def _asked(type: TensorType, masks: bool) -> OutputKind:
 
 def _told(net: Net, type: TensorType) -> Iterator[OutputKind]:
     """What each loss or metric that reads the output says it is."""
+    own = {v.name for v in net.fed}
+    made = {o.name for o in net.outputs}
+    for term in _readers(net):
+        others = [v for v in term.graph.inputs if v.name not in made]
+        yield from (m for v in others if (m := _against(term, v, type, v.name in own)) is not None)
+
+
+def _readers(net: Net) -> Iterator[RecipeTerm]:
+    """The losses and metrics that read the first output."""
     recipe = net.recipe
     name = next((o.name for o in net.answers if not o.aux), "")
-    own = {v.name for v in net.fed}
     for term in (*recipe.losses, *recipe.metrics) if recipe is not None else ():
-        fields = {v.name: v for v in term.graph.inputs}
-        if name in fields:
-            others = [v for n, v in fields.items() if n not in {o.name for o in net.outputs}]
-            yield from (m for v in others if (m := _against(term, v, type, v.name in own)) is not None)
+        if any(v.name == name for v in term.graph.inputs):
+            yield term
 
 
 def _against(term: RecipeTerm, field: Value, type: TensorType, input: bool) -> OutputKind | None:
     """What an output is that a term holds against a field of the data."""
     binary = _binary(term.graph)
     if field.type.dtype is DType.INT:
-        return _against_numbers(field.shape, type, binary)
+        found = _against_numbers(field.shape, type, binary)
+        return None if found is OutputKind.SCORES and not _scored(term, type) else found
     if not _same(field.shape, type.shape):
         return None
     if binary and not input:
@@ -116,6 +127,21 @@ def _binary(graph: Graph) -> bool:
     return any(isinstance(n.op, BinaryCrossEntropy | BinaryCrossEntropyWithLogits) for _, n in graph.walk())
 
 
+def _scored(term: RecipeTerm, type: TensorType) -> bool:
+    """Whether a term has classes, as many as an output has numbers: a distance or a likeness of vectors has none."""
+    return any(count == type.shape[0] for _, node in term.graph.walk() for count in _classes(node.op))
+
+
+def _classes(op: object) -> Iterator[Extent]:
+    """How many classes an operation tells apart."""
+    if isinstance(op, Softmax | LogSoftmax | Argmax):
+        yield op.x.shape[op.along]
+    elif isinstance(op, OneHot):
+        yield op.classes
+    elif isinstance(op, Op):
+        yield from (numbering.count for numbering in op.numberings())
+
+
 def _is_picture(type: TensorType) -> bool:
     return type.rank == 3 and type.shape[0] in (1, 3)
 
@@ -124,6 +150,15 @@ def _pixels(net: Net) -> tuple[Extent, ...]:
     """The height and width of the picture that a net reads; nothing where it reads none."""
     value = net.fed[0] if len(net.fed) == 1 else None
     return value.shape[1:] if value is not None and value.type.rank == 3 else ()
+
+
+def _untold(net: Net, facts: Mapping[str, Any], type: TensorType) -> OutputKind:
+    """What an output is that is held against no field of the data: with a recipe, classes only where it says so."""
+    found = _plain(net, facts, type)
+    classes = found in (OutputKind.SCORES, OutputKind.MASK)
+    if net.recipe is None or not classes or any(_scored(term, type) for term in _readers(net)):
+        return found
+    return OutputKind.NUMBERS
 
 
 def _plain(net: Net, facts: Mapping[str, Any], type: TensorType) -> OutputKind:
