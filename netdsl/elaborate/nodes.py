@@ -9,7 +9,7 @@ from netdsl.dims import SizeTooComplex
 from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.bounds import LAYER
 from netdsl.elaborate.context import Site
-from netdsl.elaborate.requirements import check_amounts, check_requirements, simplified
+from netdsl.elaborate.requirements import check_amounts, check_places, check_requirements, simplified
 from netdsl.elaborate.scope import Setting
 from netdsl.elaborate.values import (
     Arrows,
@@ -97,6 +97,7 @@ def refuse(
 def add(site: Site, op: Op, span: Span, settings: Mapping[str, Setting], operator: str = "") -> Arrows:
     """Check an operation's requirements and append its node."""
     check_requirements(site, op, span, settings, operator)
+    check_places(site, op, span)
     types = [simplified(site, t) for t in result_types(op)]
     check_amounts(site, types, span)
     rank = max((t.rank for t in types), default=0)

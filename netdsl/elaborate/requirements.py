@@ -41,6 +41,20 @@ def check_requirements(site: Site, op: Op, span: Span, settings: Mapping[str, Se
             site.sizes.domain.prefer(compare("<=", over, allowed), Demanded(span, "drops no pixel"))
 
 
+def check_places(site: Site, op: Op, span: Span) -> None:
+    """Numbers of the text that a layer looks up are there: those of a `const`, and those that a state starts as."""
+    for numbering in op.numberings():
+        value, count = numbering.value, numbering.count
+        wrong = [n for n in site.build.ends.get(value, ()) if n != numbering.ignore]
+        if not isinstance(count, int) or all(0 <= n < count for n in wrong):
+            continue
+        number = next(n for n in wrong if not 0 <= n < count)
+        said = f"`{value.name}` starts as" if value.name in site.build.states else "the `const` holds"
+        message = f"`{op.name}` reads numbers from 0 to {count - 1}, but {said} {number}"
+        label = Label(site.errors.origins[value], "written here")
+        site.error("index-out-of-range", message, span, label, help="counting starts at 0, so the last is one less")
+
+
 ANY_NUMBER = "a batch may have any number of samples, and the last one of an epoch has fewer than the others"
 
 

@@ -150,6 +150,8 @@ class Build:
     outputs: bool = False
     titles: dict[str, Span] = anew(factory=dict)
     """Where each output stands, by its name."""
+    ends: dict[Value, tuple[float, float]] = anew(factory=dict)
+    """By arrow of whole numbers that the text says, for a state those that it starts as: the least and the most."""
     ones: dict[Value, Value] = anew(factory=dict)
     """By value that is the same for all samples: the batch of one that it is as well."""
 

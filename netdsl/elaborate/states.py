@@ -48,6 +48,8 @@ def state_row(site: Site, row: syntax.StateRow) -> None:
     check_amounts(site, [current.type], row.span)
     site.errors.origins[current] = row.name.span
     build.states[row.name.id] = State(row.name.id, current, current, initial)
+    if type.dtype is DType.INT and not isinstance(initial, Value):
+        build.ends[current] = initial, initial
     build.graph.inputs.append(current)
     build.scope.bind(row.name.id, current, row.name.span)
 

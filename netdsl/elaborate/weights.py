@@ -7,7 +7,7 @@ from typing import Any
 
 import netdsl.elaborate.core as core
 import netdsl.elaborate.nodes as nodes
-from netdsl.dims.tensors import MOST
+from netdsl.dims.tensors import MOST, DType, Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import check_label, kind_of
 from netdsl.elaborate.requirements import check_amounts
@@ -70,6 +70,8 @@ def const_row(site: Site, row: syntax.ConstRow) -> None:
         value = nodes.add(site, op, row.span, {"start": given})
     except RuleError as error:
         site.error(error.code, f"{error} (in `const`)", row.start.span, help=error.help)
+    if dtype is DType.INT and isinstance(value, Value) and op.ends is not None:
+        site.build.ends[value] = op.ends
     node = site.build.fresh.pop()
     node.name = _node_name(site.build, row.name.id)
     site.build.scope.bind(row.name.id, value, row.name.span, RowValue(row.span, value))

@@ -107,6 +107,16 @@ class Const(Costless):
         """How many numbers it holds."""
         return self.result().elements
 
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The least and the most that it holds; None where an open size decides."""
+        if self.start == "eye":
+            return 0, 1
+        if self.start == "arange":
+            return (0, self.count - 1) if isinstance(self.count, int) else None
+        numbers = tuple(_flat(self.start))
+        return min(numbers), max(numbers)
+
     def requirements(self) -> Iterator[Requirement]:
         yield from positive(self.shape, "`const`")
 
@@ -121,6 +131,15 @@ class Const(Costless):
 
     def gradient(self, tape: Tape, results: tuple[Value, ...], outgoing: tuple[Value | None, ...]) -> Gradients:
         return {}
+
+
+def _flat(start: ConstStart) -> Iterator[float]:
+    """The numbers in nested lists."""
+    if isinstance(start, tuple):
+        for item in start:
+            yield from _flat(item)
+    elif not isinstance(start, str):
+        yield start
 
 
 def measured(shape: Sequence[Extent], inputs: Sequence[Value]) -> Value | None:
