@@ -19,7 +19,7 @@ from netdsl.base.errors import DataError, RunError
 from netdsl.base.files import WriteError
 from netdsl.cli.app import run as command
 from netdsl.codegen.onnx.model import save_onnx
-from netdsl.graph import Net
+from netdsl.graph import Net, Recipe
 from netdsl.program import load_file, load_text
 from netdsl.runtime.colours import voc_colours
 from netdsl.runtime.predict import Asked, predict, predictions
@@ -215,6 +215,14 @@ def test_what_an_output_is(shape: str, rows: str, data: str | None, loss: str | 
 def test_places_under_a_contrastive_loss_are_no_classes() -> None:
     net = load_file(Path(__file__).parents[2] / "specs" / "siamese.net").net("SiameseDigits")
     assert meaning_of(Model(net, dict, {}, "m")) is OutputKind.NUMBERS
+
+
+def test_a_net_that_takes_the_weights_of_another_is_read_by_its_shape() -> None:
+    """Its recipe has the data of the run and no loss."""
+    net = load_text("net N {\n  input image [1, 8, 8]\n  output y: flatten -> linear(10)\n}\n").net()
+    assert net.span is not None
+    net.recipe = Recipe(net.span)
+    assert meaning_of(Model(net, dict, {}, "m")) is OutputKind.SCORES
 
 
 def test_probabilities_of_one_score_are_those_of_two_classes(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """What the first output of a net is: scores of classes, a mask, a picture, or numbers that say nothing more.
 
 The losses and metrics of a recipe say it, by what they hold the output against: scores of classes are what one of them
-reads as such. Where there is no recipe, as for an ONNX file, its shape does, with the names of the classes that the
-file knows.
+reads as such. Where there are none, as of an ONNX file or of a net that takes the weights of another one, its shape
+does, with the names of the classes that the file knows.
 """
 
 from __future__ import annotations
@@ -153,10 +153,11 @@ def _pixels(net: Net) -> tuple[Extent, ...]:
 
 
 def _untold(net: Net, facts: Mapping[str, Any], type: TensorType) -> OutputKind:
-    """What an output is that is held against no field of the data: with a recipe, classes only where it says so."""
+    """What an output is that is held against no field of the data: with losses, classes only where they say so."""
     found = _plain(net, facts, type)
     classes = found in (OutputKind.SCORES, OutputKind.MASK)
-    if net.recipe is None or not classes or any(_scored(term, type) for term in _readers(net)):
+    judged = net.recipe is not None and any(part.losses for part in net.recipe.turns)
+    if not judged or not classes or any(_scored(term, type) for term in _readers(net)):
         return found
     return OutputKind.NUMBERS
 
