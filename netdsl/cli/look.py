@@ -7,13 +7,13 @@ Pictures are PNG files in -o, or in the folder `look` of the run.
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from netdsl.base.errors import RunError
 from netdsl.cli.evaluate import add_split
 from netdsl.cli.opening import say_of_run
-from netdsl.cli.options import add_device, add_engine
+from netdsl.cli.options import add_device, add_engine, chosen
 from netdsl.cli.streams import say
 
 DRAWN = ("filters", "features", "saliency", "cam", "attention")
@@ -26,25 +26,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--sample", metavar="SAMPLE", help="an image, an .npy array, or a number in the split")
     parser.add_argument(
-        "--draw", type=drawn, metavar="WHAT,…", default=[],
+        "--draw", type=chosen(DRAWN), metavar="WHAT,…", default=[],
         help=f"{', '.join(DRAWN)} (default: filters; with a row and a sample, features; with a sample alone, saliency)",
     )  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, help="the folder for the pictures (default: RUN/look)")
     add_split(parser)
     add_engine(parser)
     add_device(parser)
-
-
-def drawn(text: str) -> list[str]:
-    """`filters,cam`; anything else is bad usage."""
-    found = [part.strip() for part in text.split(",") if part.strip()]
-    unknown = next((part for part in found if part not in DRAWN), None)
-    if unknown is not None:
-        from netdsl.text.diagnostics import did_you_mean
-
-        help = did_you_mean(unknown, DRAWN) or f"choose of {', '.join(DRAWN)}"
-        raise ArgumentTypeError(f"nothing is called `{unknown[:40]}`: {help}")
-    return found
 
 
 def run(given: Namespace) -> int:

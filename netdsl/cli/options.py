@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Sequence
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,6 +118,22 @@ def count(text: str) -> int:
 def whole(text: str) -> int:
     """A whole number of 0 or more."""
     return _number(text, 0)
+
+
+def chosen(choices: Sequence[str]) -> Callable[[str], list[str]]:
+    """What reads `masks,overlays`, each one of the choices; anything else is bad usage."""
+
+    def read(text: str) -> list[str]:
+        found = [part.strip() for part in text.split(",") if part.strip()]
+        unknown = next((part for part in found if part not in choices), None)
+        if unknown is not None:
+            from netdsl.text.diagnostics import did_you_mean  # late: right command lines need none
+
+            help = did_you_mean(unknown, choices) or f"choose of {', '.join(choices)}"
+            raise ArgumentTypeError(f"nothing is called `{unknown[:40]}`: {help}")
+        return found
+
+    return read
 
 
 def scales(text: str) -> tuple[float, ...]:

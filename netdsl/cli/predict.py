@@ -12,13 +12,13 @@ samples.npy).
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netdsl.cli.evaluate import add_split
 from netdsl.cli.opening import say_of_run
-from netdsl.cli.options import add_device, add_engine, add_size, count, whole
+from netdsl.cli.options import add_device, add_engine, add_size, chosen, count, whole
 
 if TYPE_CHECKING:
     from netdsl.base.arrays import Array
@@ -63,24 +63,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         ".npz for all outputs of one, an .npy for the first",
     )  # fmt: skip
     parser.add_argument(
-        "--write", type=writes, default=[], metavar="KIND,…",
+        "--write", type=chosen(WRITES), default=[], metavar="KIND,…",
         help=f"what to keep in the folder: {', '.join(WRITES)} (default: what shows most)",
     )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace files in the folder that are not ours")
     add_engine(parser)
     add_device(parser)
-
-
-def writes(text: str) -> list[str]:
-    """`masks,overlays`; anything else is bad usage."""
-    found = [part.strip() for part in text.split(",") if part.strip()]
-    unknown = next((part for part in found if part not in WRITES), None)
-    if unknown is not None:
-        from netdsl.text.diagnostics import did_you_mean
-
-        help = did_you_mean(unknown, WRITES) or f"choose of {', '.join(WRITES)}"
-        raise ArgumentTypeError(f"nothing is called `{unknown[:40]}`: {help}")
-    return found
 
 
 def run(given: Namespace) -> int:
