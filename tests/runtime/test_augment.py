@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from broken_off import broken_off
 from PIL import Image
 from scipy import ndimage
 from torch.nn import functional
@@ -387,31 +388,14 @@ def test_sizes_behind_stages() -> None:
 # ---------------------------------------------------------------- runs
 
 
-class Stop(Exception):
-    pass
-
-
 @pytest.mark.parametrize("engine", ["torch", "onnx"])
 @pytest.mark.parametrize("text", [SEGMENTS, DIGITS], ids=["masks", "classes"])
-def test_a_run_goes_on_in_the_middle_of_an_epoch(
-    text: str, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from netdsl.runtime.train import Trainer, train
+def test_a_run_goes_on_in_the_middle_of_an_epoch(text: str, engine: str, tmp_path: Path) -> None:
+    from netdsl.runtime.train import train
 
     whole = train(netdsl.load_text(text), tmp_path / "whole", quiet=True, engine=engine)
-    taken, step = 0, Trainer._step
-
-    def stopping(self: Trainer, *given: Any) -> Any:
-        nonlocal taken
-        taken += 1
-        if taken == self.steps + 3:
-            raise Stop
-        return step(self, *given)
-
-    monkeypatch.setattr(Trainer, "_step", stopping)
-    with pytest.raises(Stop):
+    with broken_off(2, epochs=1):
         train(netdsl.load_text(text), tmp_path / "cut", quiet=True, engine=engine, checkpoint_seconds=0)
-    monkeypatch.undo()
     changed = netdsl.load_text(text)
     changed.recipe.augment = changed.recipe.augment[:1]
     with pytest.raises(RunError, match="within an epoch, where this cannot change: augment "):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from broken_off import broken_off
 from safetensors.numpy import load_file
 
 from netdsl.base.arrays import Array
@@ -143,28 +144,13 @@ def test_a_run_goes_on_with_either_engine(tmp_path: Path, first: str, recipe: di
             np.testing.assert_allclose(value, right[name], rtol=0, atol=atol, err_msg=name)
 
 
-class Killed(Exception):
-    pass
-
-
 @pytest.mark.parametrize("after", [1, 20, 33])
-def test_resume_is_bit_for_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+def test_resume_is_bit_for_bit(tmp_path: Path, after: int) -> None:
     """Stopped at any step, dropout, momentum and accumulation included."""
     net = net_of(0.3, accumulate="2", batch="40", clip="1.0")  # 18 steps an epoch
     whole = run(net, tmp_path / "whole")
-    step, steps = training.Trainer._step, 0
-
-    def killed(self: Any, fed: Any, group: Any) -> Any:
-        nonlocal steps
-        steps += 1
-        if steps > after:
-            raise Killed
-        return step(self, fed, group)
-
-    monkeypatch.setattr(training.Trainer, "_step", killed)
-    with pytest.raises(Killed):
+    with broken_off(after):
         run(net, tmp_path / "cut", checkpoint_seconds=0.0)
-    monkeypatch.undo()
     again = run(None, tmp_path / "cut", resume=True)
     assert without_seconds(again.history) == without_seconds(whole.history)
     ours, theirs = (load_arrays(RunFolder(tmp_path / n).checkpoint)[0] for n in ("cut", "whole"))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from broken_off import broken_off
 
 import netdsl.runtime.scoring.totals as totals
 from netdsl.base.errors import RunError
@@ -14,7 +14,7 @@ from netdsl.graph import Net
 from netdsl.program import load_text
 from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.scoring.onnx import evaluate_run
-from netdsl.runtime.train import Trainer, train
+from netdsl.runtime.train import train
 
 TEXT = """
 net Both {
@@ -58,28 +58,11 @@ def test_both_engines_tell_the_same_of_a_split(tmp_path: Path) -> None:
     assert run.best["epoch"] == lowest["epoch"]
 
 
-class Stop(Exception):
-    pass
-
-
 @pytest.mark.parametrize("engine", ["torch", "onnx"])
-def test_what_is_kept_of_every_position_survives_a_kill(
-    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_kept_of_every_position_survives_a_kill(engine: str, tmp_path: Path) -> None:
     whole = train(net_of(), tmp_path / "whole", quiet=True, device="cpu", engine=engine)
-    taken, step = 0, Trainer._step
-
-    def stopping(self: Trainer, *given: Any) -> Any:
-        nonlocal taken
-        taken += 1
-        if taken == self.steps + 7:
-            raise Stop
-        return step(self, *given)
-
-    monkeypatch.setattr(Trainer, "_step", stopping)
-    with pytest.raises(Stop):
+    with broken_off(6, epochs=1):
         train(net_of(), tmp_path / "cut", quiet=True, device="cpu", engine=engine, checkpoint_seconds=0)
-    monkeypatch.undo()
     done = train(None, tmp_path / "cut", resume=True, quiet=True, device="cpu", engine=engine)
     assert [r["train"] for r in done.history] == [r["train"] for r in whole.history]
 

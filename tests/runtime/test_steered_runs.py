@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from broken_off import broken_off
 
 from netdsl.base.errors import RunError
 from netdsl.graph import Net
@@ -72,30 +73,15 @@ def without_seconds(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{k: v for k, v in row.items() if k != "seconds"} for row in history]
 
 
-class Killed(Exception):
-    pass
-
-
 @pytest.mark.parametrize("engine", ["torch", "onnx"])
 @pytest.mark.parametrize("after", [4, 9, 17])
 def test_a_killed_run_goes_on_bit_for_bit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, after: int
+    tmp_path: Path, engine: str, after: int
 ) -> None:  # fmt: skip
     """Within the epoch of each stage: what is frozen, rates, counters and averages are as if nothing had been."""
     whole = run(net_of(), tmp_path / "whole", engine)
-    step, steps = training.Trainer._step, 0
-
-    def killed(self: Any, fed: Any, group: Any) -> Any:
-        nonlocal steps
-        steps += 1
-        if steps > after:
-            raise Killed
-        return step(self, fed, group)
-
-    monkeypatch.setattr(training.Trainer, "_step", killed)
-    with pytest.raises(Killed):
+    with broken_off(after):
         run(net_of(), tmp_path / "cut", engine, checkpoint_seconds=0.0)
-    monkeypatch.undo()
     torch.manual_seed(99)
     resumed = run(None, tmp_path / "cut", engine, resume=True)
     assert without_seconds(resumed.history) == without_seconds(whole.history)

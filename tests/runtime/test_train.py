@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import torch
+from broken_off import Killed, broken_off
 from rich.console import Console
 from safetensors.torch import load_file
 
@@ -23,7 +24,6 @@ from netdsl.graph import Net
 from netdsl.program import load_file as read_program
 from netdsl.program import load_text
 from netdsl.recipe import DATA, OPTIMIZERS
-from netdsl.runtime import train as training
 from netdsl.runtime.engines.checkpoint import load_tensors
 from netdsl.runtime.engines.device import make_accelerator
 from netdsl.runtime.engines.optimizers import make_optimizer
@@ -175,28 +175,13 @@ def test_predict_reads_files(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- stopping and going on
 
 
-class Killed(Exception):
-    pass
-
-
 @pytest.mark.parametrize("after", [1, 30, 53])
-def test_resume_is_bit_for_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+def test_resume_is_bit_for_bit(tmp_path: Path, after: int) -> None:
     """Stopped at any step of any epoch, with dropout, batchnorm, momentum, accumulation and clipping."""
     net = mlp(accumulate="2", clip="1.0", batch="32", epochs="3")
     train(net, tmp_path / "whole", device="cpu", quiet=True)
-    step, steps = training.Trainer._step, 0
-
-    def killed(self: Any, fed: Any, group: Any) -> Any:
-        nonlocal steps
-        steps += 1
-        if steps > after:
-            raise Killed
-        return step(self, fed, group)
-
-    monkeypatch.setattr(training.Trainer, "_step", killed)
-    with pytest.raises(Killed):
+    with broken_off(after):
         train(net, tmp_path / "cut", device="cpu", quiet=True, checkpoint_seconds=0.0)
-    monkeypatch.undo()
     torch.manual_seed(99)  # whatever happened in between
     run = train(None, tmp_path / "cut", resume=True, device="cpu", quiet=True)
     same_state(tmp_path / "whole", tmp_path / "cut")
