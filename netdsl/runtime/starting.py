@@ -33,7 +33,7 @@ def start_of(net: Net, source: WeightSource, drawn: Mapping[str, Array]) -> Star
         found = weights_of(net, source)
         weights = {**drawn, **found}
         declared = source if isinstance(source, Weights) else None
-        read = origin(net, declared) if declared is not None else {}
+        read = origin(found.given) if declared is not None else {}
     except WeightsError as error:
         raise RunError(str(error)) from None
     return StartingWeights(weights, read, [_told(declared, read, len(found)), *found.notes()])

@@ -34,6 +34,11 @@ class StoredTensors(Mapping[str, Array]):
     facts: Mapping[str, Any] = {}
     """What a run of ours keeps with its weights: `classes` and `picture` of the data, `epoch`."""
 
+    @property
+    def files(self) -> list[Path]:
+        """All files that are read."""
+        return [] if self.path is None else [self.path]
+
     def shape(self, key: str) -> tuple[int, ...]:
         """The shape, without reading the tensor."""
         raise NotImplementedError
@@ -127,7 +132,7 @@ class Shards(StoredTensors):
 
     @property
     def files(self) -> list[Path]:
-        """All that is read: the index, and the shards."""
+        """The index, and the shards."""
         assert self.path is not None
         return [self.path, *(self.path.parent / name for name in dict.fromkeys(self._places.values()))]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ class GivenWeights:
     """What the file has that a map makes nothing of."""
     doubts: Sequence[str] = ()
     """What a map found wrong, where it is passed over."""
+    files: Sequence[Path] = ()
+    """All that is read for them, a map included; nothing of arrays."""
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -172,8 +174,3 @@ def require_finite_array(array: Array, key: str) -> None:
             f"the weight `{key}` holds numbers that are not finite (NaN or infinite), so that whatever is computed "
             f"with it means nothing: the training that left it has diverged"
         )
-
-
-def counters(keys: Collection[str]) -> set[str]:
-    """Which of some keys count batches."""
-    return {key for key in keys if key.endswith(COUNTER)}

@@ -9,7 +9,7 @@ from pathlib import Path
 from netdsl.base.arrays import Array
 from netdsl.graph import Net
 from netdsl.recipe.weights import Weights
-from netdsl.weights.files import Shards, StoredTensors, WeightsError, read_tensors
+from netdsl.weights.files import StoredTensors, WeightsError, read_tensors
 from netdsl.weights.fit import Fitted, GivenWeights, fit
 from netdsl.weights.mapped import mapped
 from netdsl.weights.maps import read_map
@@ -29,11 +29,12 @@ def given_weights(net: Net, source: WeightSource) -> GivenWeights:
     path = place(declared.file, net)
     tensors = read_tensors(path)
     if declared.map is None:
-        return GivenWeights(tensors, str(path), declared.partial)
-    by = read_map(place(declared.map, net), net.name)
+        return GivenWeights(tensors, str(path), declared.partial, files=tensors.files)
+    map_path = place(declared.map, net)
+    by = read_map(map_path, net.name)
     needed = {key: tuple(weight.shape) for key, weight in net.weights()}
     made, unused, doubts = mapped(tensors, by, needed, declared.partial)
-    return GivenWeights(made, str(path), declared.partial, unused, doubts)
+    return GivenWeights(made, str(path), declared.partial, unused, doubts, [*tensors.files, map_path])
 
 
 def weights_of(net: Net, source: WeightSource) -> Fitted:
@@ -55,13 +56,9 @@ def place(name: str, net: Net) -> Path:
         raise WeightsError(f"{name}: {error}") from None
 
 
-def origin(net: Net, declared: Weights) -> dict[str, str]:
+def origin(given: GivenWeights) -> dict[str, str]:
     """What a run keeps of where its weights come from: files by name, each with the sha256 of its bytes."""
-    path = place(declared.file, net)
-    tensors = read_tensors(path)
-    files = tensors.files if isinstance(tensors, Shards) else [tensors.path or path]
-    files += [place(declared.map, net)] if declared.map is not None else []
-    return {file.name: digest(file) for file in files}
+    return {file.name: digest(file) for file in given.files}
 
 
 def digest(path: Path) -> str:

@@ -18,7 +18,7 @@ from safetensors.torch import save_file as save_tensors
 import netdsl
 from netdsl.graph import Net
 from netdsl.weights.files import WeightsError, pickled, read_tensors
-from netdsl.weights.given import origin, weights_of
+from netdsl.weights.given import given_weights, origin, weights_of
 
 TEXT = """net N(classes = 3, width = 4) {
   input x [5]
@@ -57,7 +57,7 @@ def test_shards_are_read_as_one_file(tmp_path: Path) -> None:
     index.write_text(json.dumps({"metadata": {}, "weight_map": places}))
     same(given(index), whole)
     same(given(tmp_path), whole)  # a folder, as models are published
-    assert list(origin(net(), netdsl.Weights(str(index)))) == [
+    assert list(origin(given_weights(net(), netdsl.Weights(str(index))))) == [
         index.name,
         *dict.fromkeys(places[k] for k in sorted(places)),
     ]
