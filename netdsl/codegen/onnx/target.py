@@ -25,11 +25,13 @@ def _save_model(net: Net, path: Path, options: Mapping[str, Any]) -> None:
 
 def _save_step(net: Net, path: Path, options: Mapping[str, Any]) -> None:
     from netdsl.codegen.onnx.step import save_step
+    from netdsl.weights.given import given_weights
 
-    own = net.recipe.weights if net.recipe is not None else None
-    given = {"weights": options["weights"] or own, "seed": options["seed"], "cuda": options["device"] == "cuda"}
+    source = options["weights"] or (net.recipe.weights if net.recipe is not None else None)
+    weights = None if source is None else given_weights(net, source)  # once for all files
+    cuda = options["device"] == "cuda"
     for (part, epoch), file in _step_files(net, path).items():
-        save_step(net, file, part=part or None, epoch=epoch, **given)
+        save_step(net, file, weights=weights, seed=options["seed"], cuda=cuda, part=part or None, epoch=epoch)
 
 
 def _step_files(net: Net, path: Path) -> dict[tuple[str, int], Path]:
