@@ -25,7 +25,7 @@ from netdsl.runtime.judging.watching import watch_of
 from netdsl.runtime.kept import starts
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import departures, known_of, plan_of, recipe_of
-from netdsl.runtime.runs.tensorfile import learned, load_facts
+from netdsl.runtime.runs.tensorfile import learned
 from netdsl.runtime.samples import Handed, given
 from netdsl.runtime.scoring.pytorch import (
     MetricModule,
@@ -75,14 +75,13 @@ def judge(
     views: Views | None = None,
 ) -> Judgement:
     """As `evaluate`, with what pictures are drawn of: also the `worst` samples, those of the highest loss."""
-    net, module, notes = load_other(run_folder, net_name, device)
+    net, module, facts, notes = load_other(run_folder, net_name, device)
     where = choose_device(device)
     names = [value.name for value in net.fed]
 
     def forward(fields: dict[str, Tensor], number: int) -> Mapping[str, Tensor]:
         return named(module(*(fields[n] for n in names)), output_names(net, False))
 
-    facts = load_facts(RunFolder(run_folder).weights)
     made = score(net, forward, split, given(data), where, facts, worst, views)
     if notes:
         made.found["notes"] = [*notes, *made.found.get("notes", ())]
@@ -193,16 +192,16 @@ def _again(
 
 def load_run(run_folder: str | Path, device: str | None = None) -> tuple[Net, nn.Module]:
     """A run's net, and its module with the best weights, ready to compute."""
-    net, module, _ = load_other(run_folder, None, device)
+    net, module, *_ = load_other(run_folder, None, device)
     return net, module
 
 
 def load_other(
     run_folder: str | Path, name: str | None, device: str | None = None
-) -> tuple[Net, nn.Module, tuple[str, ...]]:
-    """As `load_run` for a net of the run's file by name, with what is worth knowing of its weights."""
+) -> tuple[Net, nn.Module, dict[str, Any], tuple[str, ...]]:
+    """As `load_run` for a net of the run's file by name, with the facts kept with its weights and its notes."""
     folder = RunFolder(run_folder)
     found = learned(folder, name)
     module = build_module(found.net, 0)
     load_weights(module, {key: torch.from_numpy(value) for key, value in found.weights.items()}, str(folder.weights))
-    return found.net, module.to(choose_device(device)).eval(), found.notes
+    return found.net, module.to(choose_device(device)).eval(), found.facts, found.notes

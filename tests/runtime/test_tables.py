@@ -16,7 +16,7 @@ from netdsl.base.errors import DataError
 from netdsl.recipe import DATA
 from netdsl.runtime.data.sets import Dataset, load_data
 from netdsl.runtime.evaluate import evaluate_onnx
-from netdsl.runtime.runs.tensorfile import load_facts
+from netdsl.runtime.runs.tensorfile import load_arrays
 from netdsl.runtime.scoring.onnx import evaluate_run
 
 ENGINES = ("torch", "onnx")
@@ -261,7 +261,7 @@ def test_a_run_reads_other_tables_as_its_own(tmp_path: Path) -> None:
     data = f'data table("{path}", target=target, standardize=true)\n  metric (y, label) -> accuracy'
     made = net("x [13]", "linear(3)", "(y, label) -> cross_entropy", f"{data}\n  optimizer adam(lr=0.05)\n  epochs 5")
     run = netdsl.train(made, tmp_path / "run", quiet=True)
-    kept = load_facts(run.weights)["table"]["x"]
+    kept = load_arrays(run.weights)[1]["table"]["x"]
     assert len(kept["mean"]) == 13
     lines = (tmp_path / "wine.csv").read_text().splitlines()
     last = [text for text in lines if text.endswith("class_2")]

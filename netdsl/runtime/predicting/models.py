@@ -20,7 +20,7 @@ from netdsl.runtime.kept import states_of
 from netdsl.runtime.pictures import picture_from
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import known_of
-from netdsl.runtime.runs.tensorfile import learned, load_facts
+from netdsl.runtime.runs.tensorfile import learned
 from netdsl.runtime.sessions.opening import open_net, open_quietly, run_once
 from netdsl.runtime.sessions.session import ModelPort, Session
 
@@ -117,8 +117,7 @@ def _through_torch(run: str | Path, device: str | None, name: str | None = None)
     from netdsl.runtime.evaluate import load_other
     from netdsl.runtime.scoring.pytorch import drawing, named, output_names
 
-    net, module, notes = load_other(run, name, device)
-    facts = load_facts(RunFolder(run).weights)
+    net, module, facts, notes = load_other(run, name, device)
     where = choose_device(device)
 
     def compute(fields: dict[str, Array], seed: int) -> dict[str, Array]:

@@ -109,13 +109,6 @@ def require_finite(arrays: Mapping[str, Array], path: Path | str) -> None:
         raise RunError(f"{path}: {error}") from None
 
 
-def load_facts(path: Path) -> dict[str, Any]:
-    """The JSON facts alone."""
-    with safe_open(path, framework="numpy") as file:
-        found: dict[str, Any] = json.loads((file.metadata() or {}).get("netdsl", "{}"))
-        return found
-
-
 def under(arrays: Mapping[str, object], prefix: str) -> dict[str, Any]:
     """The arrays of one part, without its prefix."""
     return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
