@@ -54,22 +54,18 @@ def counted(graph: Graph, ignored: int) -> Iterator[tuple[Node, int | None]]:
 
     None stands for a loss that can ignore nothing.
     """
-    for label in graph.inputs:
-        for node in _readers(graph, label) if label.name == "label" else ():
-            op: Any = node.op
-            own: int | None = getattr(op, "ignore", None)
-            if own != ignored:
-                yield node, own
+    for node in _scoring(graph):
+        own: int | None = getattr(node.op, "ignore", None)
+        if own != ignored:
+            yield node, own
 
 
 def _uses(graph: Graph) -> Iterator[Scored]:
-    for label in graph.inputs:
-        if label.name == "label":
-            for node in _readers(graph, label):
-                op: Any = node.op
-                found = _known(op)
-                if found is not None:
-                    yield Scored(node, op.x, found)
+    for node in _scoring(graph):
+        op: Any = node.op
+        found = _known(op)
+        if found is not None:
+            yield Scored(node, op.x, found)
 
 
 def _known(op: Any) -> int | None:
@@ -87,31 +83,34 @@ def _needed(classes: int, ignore: int) -> int:
     return classes - 1 if ignore == classes - 1 else classes
 
 
-def _readers(graph: Graph, label: Value) -> Iterator[Node]:
-    """The nodes that read a value as class numbers, inside blocks too."""
-    for node in graph.nodes:
-        if isinstance(node.op, Block):
-            for inner, outer in zip(node.op.body.inputs, node.inputs, strict=False):
-                if outer is label:
-                    yield from _readers(node.op.body, inner)
-        elif isinstance(node.op, SCORED + BINARY) and node.op.label is label:
+def _scoring(graph: Graph) -> Iterator[Node]:
+    """The nodes that read the data's `label` as class numbers, inside blocks too."""
+    for node, label in _field(graph, "label"):
+        if isinstance(node.op, SCORED + BINARY) and node.op.label is label:
             yield node
 
 
-def readers(graph: Graph, value: Value) -> Iterator[Node]:
-    """The nodes that read a value, inside blocks instead of these."""
+def _field(graph: Graph, name: str) -> Iterator[tuple[Node, Value]]:
+    """The nodes that read an input of this name, each with what it reads it as."""
+    return (found for value in graph.inputs if value.name == name for found in _reading(graph, value))
+
+
+def _reading(graph: Graph, value: Value) -> Iterator[tuple[Node, Value]]:
+    """The nodes that read a value, inside blocks instead of these, each with what the value is there."""
     for node in graph.nodes:
         if isinstance(node.op, Block):
             for inner, outer in zip(node.op.body.inputs, node.inputs, strict=False):
                 if outer is value:
-                    yield from readers(node.op.body, inner)
+                    yield from _reading(node.op.body, inner)
         elif value in node.inputs:
-            yield node
+            yield node, value
+
+
+def readers(graph: Graph, value: Value) -> Iterator[Node]:
+    """The nodes that read a value, inside blocks instead of these."""
+    return (node for node, _ in _reading(graph, value))
 
 
 def mask_readers(graphs: Iterable[Graph], field: str) -> Iterator[tuple[Node, int | None]]:
     """What reads a field in losses and metrics, with the number that it ignores; None where it counts all."""
-    for graph in graphs:
-        for value in graph.inputs:
-            for node in readers(graph, value) if value.name == field else ():
-                yield node, getattr(node.op, "ignore", None)
+    return ((node, getattr(node.op, "ignore", None)) for graph in graphs for node, _ in _field(graph, field))
