@@ -8,7 +8,8 @@ a layer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
 
 from netdsl.graph import Block, Graph, Net, Node, Recurrent, joined
 
@@ -16,20 +17,15 @@ from netdsl.graph import Block, Graph, Net, Node, Recurrent, joined
 def depths(net: Net) -> dict[str, int]:
     """By key of each weight: the number of its layer; the first is 0."""
     pieces = list(_pieces(net, ""))
-    if not any(whole for _, _, whole in pieces):
-        rows = dict.fromkeys(_row(path) for path, _, _ in pieces)
-        numbers = {row: number for number, row in enumerate(rows)}
-        return _by_key((path, node, numbers[_row(path)]) for path, node, _ in pieces)
-    head = _row(pieces[-1][0]) if pieces[-1][1] in net.nodes else None
-    layer, begun, found = 0, False, list[tuple[str, Node, int]]()
-    at_head = False
-    for path, node, whole in pieces:
-        starts = whole or (_row(path) == head and not at_head)
-        at_head = at_head or _row(path) == head
-        layer += starts and begun
-        begun = True
-        found.append((path, node, layer))
-    return _by_key(found)
+    rows = [path.partition(".")[0] for path, _, _ in pieces]
+    if any(whole for _, _, whole in pieces):
+        firsts = {0, rows.index(rows[-1])} if pieces[-1][1] in net.nodes else {0}
+        begun = accumulate(place in firsts or whole for place, (_, _, whole) in enumerate(pieces))
+        layers = [count - 1 for count in begun]
+    else:
+        numbers = {row: number for number, row in enumerate(dict.fromkeys(rows))}
+        layers = [numbers[row] for row in rows]
+    return _by_key((path, node, layer) for (path, node, _), layer in zip(pieces, layers, strict=True))
 
 
 def _pieces(graph: Graph, path: str) -> Iterator[tuple[str, Node, bool]]:
@@ -51,11 +47,7 @@ def _holds_copies(graph: Graph) -> bool:
     return len(places) < len(blocks) or any(_holds_copies(n.op.body) for n in blocks if isinstance(n.op, Block))
 
 
-def _row(path: str) -> str:
-    return path.partition(".")[0]
-
-
-def _by_key(pieces: Iterator[tuple[str, Node, int]] | list[tuple[str, Node, int]]) -> dict[str, int]:
+def _by_key(pieces: Iterable[tuple[str, Node, int]]) -> dict[str, int]:
     """The layer of each weight; one that several layers use belongs to the first."""
     found: dict[str, int] = {}
     for path, node, layer in pieces:
