@@ -8,7 +8,7 @@ from netdsl.dims import Extent
 from netdsl.ops.axes import float_of, samples_of
 from netdsl.ops.base import Requirement
 from netdsl.ops.loss import lone_score, one_shape
-from netdsl.ops.measure import Counts, SquaredDifference
+from netdsl.ops.measure import Counts, SquaredDifference, ratio
 from netdsl.ops.metric import Metric
 
 
@@ -52,8 +52,7 @@ class Mae(NumberMetric):
         return {"total": np.array([np.abs(x - label).sum()]), "seen": np.array([x.size])}
 
     def value(self, totals: Mapping[str, Array]) -> float:
-        total, seen = (float(totals[k].sum()) for k in ("total", "seen"))
-        return total / seen if seen else float("nan")
+        return ratio(totals["total"].sum(), totals["seen"].sum())
 
 
 class Rmse(SquaredDifference, NumberMetric):

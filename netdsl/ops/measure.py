@@ -41,8 +41,12 @@ class SquaredDifference(Measure):
         return {"total": np.array([np.square(off).sum()]), "seen": np.array([off.size])}
 
     def value(self, totals: Mapping[str, Array]) -> float:
-        total, seen = (float(totals[k].sum()) for k in ("total", "seen"))
-        return total / seen if seen else float("nan")
+        return ratio(totals["total"].sum(), totals["seen"].sum())
 
 
-__all__ = ["EACH", "Counts", "Measure", "SquaredDifference"]
+def ratio(above: float, below: float) -> float:
+    """A quotient, NaN without a divisor."""
+    return float(above) / float(below) if below else float("nan")
+
+
+__all__ = ["EACH", "Counts", "Measure", "SquaredDifference", "ratio"]

@@ -10,7 +10,7 @@ from netdsl.ops.axes import Axis, find_axis, float_of, product, rank_at_least, s
 from netdsl.ops.base import Numbering, Op, Requirement, RuleError
 from netdsl.ops.fields import Count, Float, Int, derived
 from netdsl.ops.loss import SCALAR, class_axis_of, class_numbers, classes_match
-from netdsl.ops.measure import Counts, Measure
+from netdsl.ops.measure import Counts, Measure, ratio
 
 
 class Metric(Measure, Op, abstract=True):
@@ -144,8 +144,7 @@ class Share(ClassMetric, abstract=True):
         return {"right": np.array([self.right(rows, flat).sum()]), "seen": np.array([flat.size])}
 
     def value(self, totals: Mapping[str, Array]) -> float:
-        right, seen = (int(totals[k].sum()) for k in ("right", "seen"))
-        return right / seen if seen else float("nan")
+        return ratio(totals["right"].sum(), totals["seen"].sum())
 
 
 class Accuracy(Share):
@@ -235,9 +234,8 @@ class Perplexity(ClassMetric):
     def value(self, totals: Mapping[str, Array]) -> float:
         import numpy as np
 
-        surprise, seen = (float(totals[k].sum()) for k in ("surprise", "seen"))
         with np.errstate(over="ignore"):
-            return float(np.exp(surprise / seen)) if seen else float("nan")
+            return float(np.exp(ratio(totals["surprise"].sum(), totals["seen"].sum())))
 
 
 def predicted(rows: Array, threshold: float) -> Array:

@@ -7,7 +7,7 @@ from netdsl.base.arrays import Array
 from netdsl.ops.axes import Axis
 from netdsl.ops.base import RuleError, fixed
 from netdsl.ops.fields import Bool, ChoiceKind, Int, IntKind, derived
-from netdsl.ops.measure import EACH, Counts
+from netdsl.ops.measure import EACH, Counts, ratio
 from netdsl.ops.metric import ClassMetric, log_softmax
 from netdsl.ops.tally import OneClass
 
@@ -100,7 +100,7 @@ class Ranking(ClassMetric, abstract=True):
             return float(found[self.only])
         weights = np.array([yes.sum() if self.average == "weighted" else 1.0 for yes, _ in orders])
         told = ~np.isnan(found)
-        return float((found * weights)[told].sum() / weights[told].sum()) if told.any() else float("nan")
+        return ratio((found * weights)[told].sum(), weights[told].sum())
 
     def _orders(self, totals: Mapping[str, Array]) -> Iterator[tuple[Array, Array]]:
         """Of each class how many positions say yes and no at each score, the highest first."""
@@ -126,7 +126,7 @@ class Auc(Ranking):
     def of_order(self, yes: Array, no: Array) -> float:
         pairs = float(yes.sum()) * float(no.sum())
         below = no.sum() - no.cumsum()
-        return float((yes * (below + no / 2)).sum() / pairs) if pairs else float("nan")
+        return ratio((yes * (below + no / 2)).sum(), pairs)
 
 
 class AveragePrecision(Ranking):
@@ -142,7 +142,7 @@ class AveragePrecision(Ranking):
 
         right, all = yes.cumsum(), (yes + no).cumsum()
         shares = np.divide(right, all, out=np.zeros(len(all)), where=all > 0)
-        return float((yes * shares).sum() / right[-1]) if len(yes) and right[-1] else float("nan")
+        return ratio((yes * shares).sum(), yes.sum())
 
 
 def in_order(scores: Array, marks: Array) -> tuple[Array, Array]:

@@ -7,7 +7,7 @@ from netdsl.base.arrays import Array
 from netdsl.ops.axes import Axis
 from netdsl.ops.base import RuleError, fixed
 from netdsl.ops.fields import ChoiceKind, Float, Int, IntKind, Ints, derived
-from netdsl.ops.measure import Counts
+from netdsl.ops.measure import Counts, ratio
 from netdsl.ops.metric import ClassMetric, predicted
 
 OneClass = Annotated[int | None, IntKind(0)]
@@ -70,7 +70,7 @@ class Tallied(ClassMetric, abstract=True):
         found = [float(shares[c]) for c in self.counted if there[c]]
         if self.absent != "skip":
             found += [self.filling] * (len(self.counted) - len(found))
-        return sum(found) / len(found) if found else float("nan")
+        return ratio(sum(found), len(found))
 
     def fractions(self, tallies: Tallies) -> tuple[Array, Array]:
         """What stands above and below the line, `[classes]` each."""
@@ -254,8 +254,3 @@ def tallied(labels: Array, guesses: Array, classes: int) -> Tallies:
 
     both = np.bincount(labels[labels == guesses], minlength=classes)
     return both, np.bincount(labels, minlength=classes), np.bincount(guesses[guesses >= 0], minlength=classes)
-
-
-def ratio(above: float, below: float) -> float:
-    """A quotient, NaN without a divisor."""
-    return float(above) / float(below) if below else float("nan")
