@@ -5,21 +5,13 @@ from collections.abc import Sequence
 
 from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.codegen.onnx.rules.arithmetic import as_real
-from netdsl.codegen.onnx.rules.loss import mean
-from netdsl.dims.tensors import DType
-from netdsl.ops.deviation import R2, Mae, NumberMetric, Rmse
-
-
-def labels_of(op: NumberMetric, label: TensorName, build: Builder) -> TensorName:
-    """The labels in the shape of the scores, as real numbers."""
-    if op.lone:
-        label = build.node("Unsqueeze", [label, build.ints(1)])
-    return label if op.label.type.dtype is DType.FLOAT else as_real(label, build)
+from netdsl.codegen.onnx.rules.loss import mean, real_labels
+from netdsl.ops.deviation import R2, Mae, Rmse
 
 
 @rules.lowers(Mae, Rmse)
 def distance(op: Mae | Rmse, inputs: Sequence[TensorName], build: Builder) -> TensorName:
-    off = build.node("Sub", [inputs[0], labels_of(op, inputs[1], build)])
+    off = build.node("Sub", [inputs[0], real_labels(op, inputs[1], build)])
     if isinstance(op, Mae):
         return mean(build.node("Abs", [off]), build)
     return build.node("Sqrt", [mean(build.node("Mul", [off, off]), build)])
@@ -28,7 +20,7 @@ def distance(op: Mae | Rmse, inputs: Sequence[TensorName], build: Builder) -> Te
 @rules.lowers(R2)
 def explained(op: R2, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     """Each element over the batch, then the mean over elements; NaN for one sample."""
-    x, label = inputs[0], labels_of(op, inputs[1], build)
+    x, label = inputs[0], real_labels(op, inputs[1], build)
     samples = build.ints(0)
 
     def squares(name: TensorName) -> TensorName:

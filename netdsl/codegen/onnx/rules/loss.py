@@ -8,6 +8,7 @@ from netdsl.codegen.onnx.rules.ranges import or_nan, probable, within
 from netdsl.codegen.onnx.rules.reduce import belongs, hot
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType
+from netdsl.ops.deviation import NumberMetric
 from netdsl.ops.loss import (
     L1,
     BinaryCrossEntropy,
@@ -34,6 +35,12 @@ def mean(name: TensorName, build: Builder) -> TensorName:
 
 def total(name: TensorName, build: Builder) -> TensorName:
     return build.node("ReduceSum", [name], keepdims=0)
+
+
+def weighed_mean(values: TensorName, shares: TensorName, whole: TensorName, build: Builder) -> TensorName:
+    """`sum(values * shares) / sum(whole)`, where the shares that count are often the whole."""
+    above = total(build.node("Mul", [values, shares]), build)
+    return build.node("Div", [above, total(whole, build)])
 
 
 @rules.lowers(CrossEntropy, Nll)
@@ -100,16 +107,19 @@ def _over_classes(op: CrossEntropy, logs: TensorName, axis: int, build: Builder)
 
 
 def _minus_mean(values: TensorName, shares: TensorName, whole: TensorName, build: Builder) -> TensorName:
-    """`-sum(values * shares) / sum(whole)`."""
-    above = total(build.node("Mul", [values, shares]), build)
-    return build.node("Neg", [build.node("Div", [above, total(whole, build)])])
+    return build.node("Neg", [weighed_mean(values, shares, whole, build)])
+
+
+def real_labels(op: PairLoss | NumberMetric, label: TensorName, build: Builder) -> TensorName:
+    """The labels in the shape of the scores, as real numbers."""
+    if op.lone:
+        label = build.node("Unsqueeze", [label, build.ints(1)])
+    return label if op.label.type.dtype is DType.FLOAT else as_real(label, build)
 
 
 def labels_of(op: PairLoss, label: TensorName, build: Builder) -> TensorName:
-    """The labels in the shape of the scores, as real numbers; NaN for one that is outside the classes of the loss."""
-    if op.lone:
-        label = build.node("Unsqueeze", [label, build.ints(1)])
-    real = label if op.label.type.dtype is DType.FLOAT else as_real(label, build)
+    """As `real_labels`, NaN for one that is outside the classes of the loss."""
+    real = real_labels(op, label, build)
     return real if op.classes is None or op.label.type.dtype is DType.BOOL else probable(real, build)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.codegen.onnx.rules.arithmetic import as_real
-from netdsl.codegen.onnx.rules.loss import counted_labels, log_softmax, total
+from netdsl.codegen.onnx.rules.loss import counted_labels, log_softmax, weighed_mean
 from netdsl.codegen.onnx.rules.ranges import or_nan
 from netdsl.codegen.onnx.rules.reduce import class_numbers
 from netdsl.dims.tensors import DType
@@ -31,8 +31,13 @@ def predicted(op: ClassMetric, x: TensorName, threshold: float, build: Builder) 
 
 def share(right: TensorName, counts: TensorName, build: Builder) -> TensorName:
     """How many of the labels that count are right, over their number."""
-    found = total(build.node("Mul", [as_real(right, build), counts]), build)
-    return build.node("Div", [found, total(counts, build)])
+    return weighed_mean(as_real(right, build), counts, counts, build)
+
+
+def divisor(name: TensorName, build: Builder) -> TensorName:
+    """1 in place of 0."""
+    none = build.node("Equal", [name, build.constant(0.0)])
+    return build.node("Where", [none, build.constant(1.0), name])
 
 
 @rules.lowers(Accuracy, PixelAccuracy)
@@ -71,8 +76,7 @@ def perplexity(op: Perplexity, inputs: Sequence[TensorName], build: Builder) -> 
     logs = log_softmax(x, axis, op.x.type.rank, build)
     own = build.node("GatherElements", [logs, build.node("Unsqueeze", [safe, build.ints(axis)])], axis=axis)
     surprise = build.node("Neg", [build.node("Squeeze", [own, build.ints(axis)])])
-    mean = build.node("Div", [total(build.node("Mul", [surprise, counts]), build), total(counts, build)])
-    return build.node("Exp", [mean])
+    return build.node("Exp", [weighed_mean(surprise, counts, counts, build)])
 
 
 def marked(op: ClassMetric, label: TensorName, build: Builder) -> tuple[TensorName, TensorName]:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.codegen.onnx.rules.arithmetic import as_real
-from netdsl.codegen.onnx.rules.loss import log_softmax
-from netdsl.codegen.onnx.rules.metric import counted, marked
+from netdsl.codegen.onnx.rules.loss import log_softmax, weighed_mean
+from netdsl.codegen.onnx.rules.metric import counted, divisor, marked
 from netdsl.codegen.onnx.rules.reduce import hot
 from netdsl.ops.ranking import Auc, AveragePrecision, Ranking
 
@@ -29,7 +29,7 @@ def auc(op: Auc, inputs: Sequence[TensorName], build: Builder) -> TensorName:
 def average_precision(op: AveragePrecision, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     yes, no = _steps(op, inputs, build)
     every = _running(build.node("Add", [yes, no]), build)
-    share = build.node("Div", [_running(yes, build), _divisor(every, build)])
+    share = build.node("Div", [_running(yes, build), divisor(every, build)])
     all_yes = _sum(yes, build)
     return _averaged(op, _sum(build.node("Mul", [yes, share]), build), all_yes, all_yes, build)
 
@@ -93,21 +93,14 @@ def _running(name: TensorName, build: Builder) -> TensorName:
     return build.node("CumSum", [name, build.constant(1, "int64")])
 
 
-def _divisor(name: TensorName, build: Builder) -> TensorName:
-    """1 in place of 0."""
-    none = build.node("Equal", [name, build.constant(0.0)])
-    return build.node("Where", [none, build.constant(1.0), name])
-
-
 def _averaged(op: Ranking, above: TensorName, below: TensorName, weight: TensorName, build: Builder) -> TensorName:
     """The mean of the quotients that have a divisor, or that of one class; `weight` is how much each class counts."""
     told = build.node("Not", [build.node("Equal", [below, build.constant(0.0)])])
-    found = build.node("Div", [above, _divisor(below, build)])
+    found = build.node("Div", [above, divisor(below, build)])
     if op.only is not None:
         own = build.node("Where", [told, found, build.constant(math.nan)])
         return build.node("Squeeze", [build.node("Gather", [own, build.constant(op.only, "int64")])])
     shares = as_real(told, build)
     if op.average == "weighted":
         shares = build.node("Mul", [shares, weight])
-    parts = (build.node("ReduceSum", [n], keepdims=0) for n in (build.node("Mul", [found, shares]), shares))
-    return build.node("Div", [*parts])
+    return weighed_mean(found, shares, shares, build)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.codegen.onnx.rules.arithmetic import as_real
-from netdsl.codegen.onnx.rules.loss import total
-from netdsl.codegen.onnx.rules.metric import counted, marked, predicted
+from netdsl.codegen.onnx.rules.loss import total, weighed_mean
+from netdsl.codegen.onnx.rules.metric import counted, divisor, marked, predicted
 from netdsl.codegen.onnx.rules.reduce import hot
 from netdsl.ops.tally import F1, Averaged, Iou, Mdice, MeanAccuracy, Miou, Precision, Recall, Tallied
 
@@ -29,8 +29,8 @@ def averaged(op: Averaged, inputs: Sequence[TensorName], build: Builder) -> Tens
         return build.node("Div", [above, below])
     shares, there = _shares(op, found, build)
     if op.average == "weighted":
-        above, below = (total(_kept(op, n, build), build) for n in (build.node("Mul", [shares, found[1]]), found[1]))
-        return build.node("Div", [above, below])
+        labelled = _kept(op, found[1], build)
+        return weighed_mean(_kept(op, shares, build), labelled, labelled, build)
     if op.only is None:
         return _mean(op, shares, there, build)
     filled = build.node("Where", [there, shares, build.constant(op.filling)])
@@ -87,10 +87,9 @@ def _times(name: TensorName, many: int, build: Builder) -> TensorName:
 def _shares(op: Tallied, found: Named, build: Builder) -> tuple[TensorName, TensorName]:
     """The share of each class, 0 where there is no divisor, and which classes are not absent."""
     above, below = _fraction(op, found, build)
-    none = build.constant(0.0)
-    divisor = build.node("Where", [build.node("Equal", [below, none]), build.constant(1.0), below])
     seen = found[1] if op.labelled_only else build.node("Add", [found[1], found[2]])
-    return build.node("Div", [above, divisor]), build.node("Not", [build.node("Equal", [seen, none])])
+    there = build.node("Not", [build.node("Equal", [seen, build.constant(0.0)])])
+    return build.node("Div", [above, divisor(below, build)]), there
 
 
 def _mean(op: Tallied, shares: TensorName, there: TensorName, build: Builder) -> TensorName:
@@ -98,7 +97,7 @@ def _mean(op: Tallied, shares: TensorName, there: TensorName, build: Builder) ->
     shares, there = (_kept(op, name, build) for name in (shares, there))
     if op.absent == "skip":
         present = as_real(there, build)
-        return build.node("Div", [total(build.node("Mul", [shares, present]), build), total(present, build)])
+        return weighed_mean(shares, present, present, build)
     filled = build.node("Where", [there, shares, build.constant(op.filling)])
     return build.node("ReduceMean", [filled], keepdims=0)
 
