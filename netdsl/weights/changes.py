@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,6 +16,7 @@ TensorShape = tuple[int, ...]
 
 CALL = re.compile(r"([a-z_]+)(?:\(([^()]{0,100})\))?")
 NUMBER = re.compile(r"-?\d{1,9}")
+REAL = re.compile(r"-?\d{1,9}(\.\d{1,9})?")
 MOST_PIECES = 1_000
 
 
@@ -25,6 +27,13 @@ class ChangeError(ValueError):
 @dataclass(frozen=True)
 class TensorChange:
     """One change of the tensors that come in, each by itself or all together."""
+
+    counts: ClassVar[range] = range(17)
+    """How many numbers it takes."""
+    real: ClassVar[bool] = False
+    """Whether these need not be whole."""
+    along: ClassVar[bool] = False
+    """Whether it takes an axis."""
 
     text: str
     numbers: tuple[float, ...]
@@ -82,6 +91,9 @@ class TensorReshaped(TensorChange):
 class TensorsJoined(TensorChange):
     """Several tensors one behind the other."""
 
+    counts = range(1)
+    along = True
+
     def shapes(self, given: Sequence[TensorShape], wanted: Sequence[TensorShape]) -> list[TensorShape]:
         axis, first = self.axis, given[0]
         rests = {(*shape[:axis], *shape[axis + 1 :]) for shape in given}
@@ -95,6 +107,9 @@ class TensorsJoined(TensorChange):
 
 class TensorCut(TensorChange):
     """Each tensor in so many equal pieces, or in pieces of these sizes."""
+
+    counts = range(1, 101)
+    along = True
 
     def sizes(self, shape: TensorShape) -> tuple[int, ...]:
         if not 0 <= self.axis < len(shape):
@@ -118,6 +133,9 @@ class TensorCut(TensorChange):
 class NumberAdded(TensorChange):
     """A number added to all."""
 
+    counts = range(1, 2)
+    real = True
+
     def shapes(self, given: Sequence[TensorShape], wanted: Sequence[TensorShape]) -> list[TensorShape]:
         return list(given)
 
@@ -127,6 +145,9 @@ class NumberAdded(TensorChange):
 
 class LogsAdded(TensorChange):
     """The logarithms of 1, 2, 3 … along the last axis, times a number, added."""
+
+    counts = range(1, 2)
+    real = True
 
     def shapes(self, given: Sequence[TensorShape], wanted: Sequence[TensorShape]) -> list[TensorShape]:
         if any(not shape for shape in given):
@@ -156,15 +177,12 @@ def read_change(text: str) -> TensorChange:
     given = [part.strip() for part in (call[2] or "").split(",") if part.strip()]
     axes = [part.partition("=")[2].strip() for part in given if part.replace(" ", "").startswith("axis=")]
     numbers = [part for part in given if "=" not in part]
-    real = call[1] in ("add", "add_logs")
-    wrong = next((n for n in (*numbers, *axes) if not (_real(n) if real else NUMBER.fullmatch(n))), None)
-    if wrong is not None or len(axes) > 1 or len(axes) + len(numbers) != len(given):
-        raise ChangeError(f"`{text}` takes whole numbers and `axis=1`" if not real else f"`{text}` takes one number")
-    least, most = {"split": (1, 100), "concat": (0, 0), "add": (1, 1), "add_logs": (1, 1)}.get(call[1], (0, 16))
-    if not least <= len(numbers) <= most or (axes and call[1] not in ("split", "concat")):
+    kind = CHANGES[call[1]]
+    form = REAL if kind.real else NUMBER
+    sound = all(map(form.fullmatch, (*numbers, *axes)))
+    if not sound or len(axes) > 1 or len(axes) + len(numbers) != len(given):
+        what = "one number" if kind.real else "whole numbers and `axis=1`"
+        raise ChangeError(f"`{text}` takes {what}")
+    if len(numbers) not in kind.counts or (axes and not kind.along):
         raise ChangeError(f"`{text}` has too many numbers, or too few: `split(3)`, `concat(axis=1)`, `add(0.5)`")
-    return CHANGES[call[1]](text, tuple(map(float, numbers)), int(axes[0]) if axes else 0)
-
-
-def _real(text: str) -> bool:
-    return re.fullmatch(r"-?\d{1,9}(\.\d{1,9})?", text) is not None
+    return kind(text, tuple(map(float, numbers)), int(axes[0]) if axes else 0)
