@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from netdsl.weights.fit import COUNTER
+from netdsl.weights.near import NamedShapes
 from netdsl.weights.patterns import LITERAL, PatternError, read_pattern
 
-NamedSizes = Mapping[str, tuple[int, ...]]
 NUMBER = re.compile(r"\d+")
 RANKS = {"query": "q", "key": "q~", "k": "q~", "value": "q~~", "v": "q~~"}
 """Words that stand in the order of queries, keys and values, which is not that of the alphabet."""
@@ -41,7 +41,7 @@ class Proposal:
     ours: list[str] = field(default_factory=list)
 
 
-def propose(given: NamedSizes, needed: NamedSizes, ordered: bool) -> Proposal:
+def propose(given: NamedShapes, needed: NamedShapes, ordered: bool) -> Proposal:
     """A map from the given names to those of a net; `ordered` says that they stand in the order of definition."""
     theirs = {k: given[k] for k in (given if ordered else sorted(given, key=natural)) if not k.endswith(COUNTER)}
     ours = {k: shape for k, shape in needed.items() if not k.endswith(COUNTER)}
@@ -65,7 +65,7 @@ def natural(key: str) -> tuple[object, ...]:
     return tuple((0, int(w), "") if w.isdigit() else (1, 0, RANKS.get(w, w)) for w in words)
 
 
-def _grouped(keys: NamedSizes) -> dict[str, dict[str, tuple[int, ...]]]:
+def _grouped(keys: NamedShapes) -> dict[str, dict[str, tuple[int, ...]]]:
     """Tensors by their layer, and in it by their own name."""
     found: dict[str, dict[str, tuple[int, ...]]] = {}
     for key, shape in keys.items():
@@ -74,7 +74,7 @@ def _grouped(keys: NamedSizes) -> dict[str, dict[str, tuple[int, ...]]]:
     return found
 
 
-def _layers(theirs: NamedSizes, ours: NamedSizes) -> list[SideBySide]:
+def _layers(theirs: NamedShapes, ours: NamedShapes) -> list[SideBySide]:
     """Layers with the same names of the same shapes, in order, where both sides have as many."""
     sides: list[dict[object, list[str]]] = [{}, {}]
     for side, keys in zip(sides, (theirs, ours), strict=True):
@@ -85,13 +85,13 @@ def _layers(theirs: NamedSizes, ours: NamedSizes) -> list[SideBySide]:
     return [SideBySide(a, b, "*") for one, other in pairs for a, b in _side_by_side(one, other)]
 
 
-def _covered(pairs: Sequence[SideBySide], theirs: NamedSizes, ours: NamedSizes) -> tuple[set[str], set[str]]:
+def _covered(pairs: Sequence[SideBySide], theirs: NamedShapes, ours: NamedShapes) -> tuple[set[str], set[str]]:
     """The tensors of the layers that are paired."""
     one, other = ({getattr(pair, side) for pair in pairs} for side in ("theirs", "ours"))
     return ({k for k in theirs if k.rpartition(".")[0] in one}, {k for k in ours if k.rpartition(".")[0] in other})
 
 
-def _tensors(theirs: NamedSizes, ours: NamedSizes, change: str) -> list[SideBySide]:
+def _tensors(theirs: NamedShapes, ours: NamedShapes, change: str) -> list[SideBySide]:
     """Tensors alone, whose shape is the same, or becomes it by a change."""
     sides: list[dict[object, list[str]]] = [{}, {}]
     for key, shape in theirs.items():
