@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +73,19 @@ class WeightFile(StoredTensors):
 
     def _halved(self, key: str) -> Array:
         """A tensor of bfloat16, which numpy has not: the upper halves of float32."""
+        start, told = self._head
+        begin, end = told[key]["data_offsets"]
         with self.path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            begin, end = json.loads(file.read(min(length, LARGEST_INDEX)))[key]["data_offsets"]
-            file.seek(8 + length + begin)
+            file.seek(start + begin)
             halves = np.frombuffer(file.read(end - begin), "<u2")
         return (halves.astype("<u4") << 16).view("<f4").reshape(self.shape(key))
+
+    @cached_property
+    def _head(self) -> tuple[int, dict[str, Any]]:
+        """The byte at which numbers begin, and what the head of the file says of each tensor."""
+        with self.path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            return 8 + length, json.loads(file.read(min(length, LARGEST_INDEX)))
 
     def __contains__(self, key: object) -> bool:
         return key in self._known  # without reading the tensor
