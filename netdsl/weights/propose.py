@@ -172,11 +172,12 @@ def _pattern(group: Sequence[SideBySide], keys: Sequence[str]) -> str | None:
     right = [_sum(column, a, names) for column in b]
     if None in right:
         return None
+    wanted = {k for pair in group for k in _tensors_of(pair, keys)}
     bounds = {i: f"{{{name}={min(a[i])}..{max(a[i])}}}" for i, name in names.items()}
     for captures in ({i: f"{{{name}}}" for i, name in names.items()}, bounds):
         left = [captures.get(i, str(column[0])) for i, column in enumerate(a)]
         row = _row(_filled(group[0].theirs, left), _filled(group[0].ours, [str(r) for r in right]), group[0].change)
-        if _takes(row, keys) == {k for pair in group for k in _tensors_of(pair, keys)}:
+        if _takes(row, keys) == wanted:
             return row
     return None
 
