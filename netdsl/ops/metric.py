@@ -246,6 +246,14 @@ def predicted(rows: Array, threshold: float) -> Array:
     return found
 
 
+def sigmoid(scores: Array) -> Array:
+    """The share that each score alone gives its class."""
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        return np.asarray(1 / (1 + np.exp(-scores)))
+
+
 def log_softmax(rows: Array) -> Array:
     """The logarithms of the softmax of `[positions, classes]`, in float64."""
     import numpy as np

@@ -8,7 +8,7 @@ from netdsl.ops.axes import Axis
 from netdsl.ops.base import RuleError, fixed
 from netdsl.ops.fields import Bool, ChoiceKind, Int, IntKind, derived
 from netdsl.ops.measure import EACH, Counts, ratio
-from netdsl.ops.metric import ClassMetric, log_softmax
+from netdsl.ops.metric import ClassMetric, log_softmax, sigmoid
 from netdsl.ops.tally import OneClass
 
 Bins = Annotated[int | None, IntKind(2)]
@@ -72,12 +72,7 @@ class Ranking(ClassMetric, abstract=True):
 
     def _squashed(self, rows: Array) -> Array:
         """Scores that each stand alone, as numbers from 0 to 1 where bins need such."""
-        import numpy as np
-
-        if self.raw or self.bins is None:
-            return rows
-        with np.errstate(over="ignore"):
-            return np.asarray(1 / (1 + np.exp(-rows)))
+        return rows if self.raw or self.bins is None else sigmoid(rows)
 
     def _binned(self, rows: Array, yes: Array, valid: Array) -> Counts:
         """How many positions lie from each threshold to the next, `[classes, bins]`."""

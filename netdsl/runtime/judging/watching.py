@@ -21,8 +21,8 @@ from netdsl.ops.loss import (
     PairLoss,
 )
 from netdsl.ops.measure import EACH, Counts, Measure
-from netdsl.ops.metric import Accuracy, ClassMetric, log_softmax, predicted
-from netdsl.ops.tally import F1, Tallied
+from netdsl.ops.metric import Accuracy, ClassMetric, log_softmax, predicted, sigmoid
+from netdsl.ops.tally import F1, Tallied, tallied
 from netdsl.runtime.runs.recipes import Plan
 
 MOST_CONFUSED = 1024
@@ -88,11 +88,10 @@ class Scrutiny(Measure):
             x, label = self.reader.pair(scores, labels)
             return {LOSS: np.square(x - label).mean(axis=1)} if self.each else {}
         if self.reader.marked:
-            both, labelled, guessed = self.reader.tallies(scores, labels)
-            yes, valid = self.reader.marks(labels)
-            found = {"both": both, "labelled": labelled, "predicted": guessed}
+            found = self.reader.counts(scores, labels)
             if not self.each:
                 return found
+            yes, valid = self.reader.marks(labels)
             loss = np.logaddexp(0, np.where(yes, -1.0, 1.0) * self.reader.rows(scores))
             return {**found, LOSS: _means(loss, valid, len(scores))}
         return self._of_numbers(self.reader, scores, labels)
@@ -108,7 +107,7 @@ class Scrutiny(Measure):
         if many <= MOST_CONFUSED:
             pairs = np.bincount(flat.astype(np.int64) * many + guess, minlength=many**2)
             return {"confusion": pairs.reshape(many, many), **each}
-        both, labelled, guessed = (np.bincount(v, minlength=many) for v in (flat[flat == guess], flat, guess))
+        both, labelled, guessed = tallied(flat, guess, many)
         return {"both": both, "labelled": labelled, "predicted": guessed, **each}
 
     def guesses(self, scores: Array) -> tuple[Array, Array]:
@@ -127,11 +126,6 @@ class Scrutiny(Measure):
     def value(self, totals: Mapping[str, Array]) -> float:
         """The mean loss of a sample."""
         return float(totals[LOSS].mean())
-
-
-def sigmoid(scores: Array) -> Array:
-    with np.errstate(over="ignore"):
-        return np.asarray(1 / (1 + np.exp(-scores)))
 
 
 def _surprise(rows: Array, labels: Array) -> Array:
