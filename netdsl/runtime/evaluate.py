@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,16 +13,15 @@ from netdsl.base.arrays import Array
 from netdsl.graph import Net
 from netdsl.graph.clock import clock
 from netdsl.recipe import Data
-from netdsl.runtime.data.fit import check_fit
-from netdsl.runtime.data.sets import Feed, cut, load_data
+from netdsl.runtime.data.sets import Feed
 from netdsl.runtime.data.tallies import followed
 from netdsl.runtime.engines.checkpoint import load_weights
 from netdsl.runtime.engines.device import choose_device
-from netdsl.runtime.judging.judged import Judgement, Recomputed, judgement
-from netdsl.runtime.judging.watching import watch_of
+from netdsl.runtime.judging.examination import Examination
+from netdsl.runtime.judging.judged import Judgement
 from netdsl.runtime.kept import starts
 from netdsl.runtime.runs.folder import RunFolder
-from netdsl.runtime.runs.recipes import departures, known_of, plan_of, recipe_of
+from netdsl.runtime.runs.recipes import recipe_of
 from netdsl.runtime.runs.tensorfile import learned
 from netdsl.runtime.samples import Handed, given
 from netdsl.runtime.scoring.pytorch import (
@@ -38,7 +35,6 @@ from netdsl.runtime.scoring.pytorch import (
     output_names,
 )
 from netdsl.runtime.scoring.ranges import split_check
-from netdsl.runtime.scoring.terms import evaluation
 from netdsl.runtime.sessions.opening import check_outputs, open_quietly, run_once
 from netdsl.runtime.views import Viewer, Views
 
@@ -82,10 +78,8 @@ def judge(
     def forward(fields: dict[str, Tensor], number: int) -> Mapping[str, Tensor]:
         return named(module(*(fields[n] for n in names)), output_names(net, False))
 
-    made = score(net, forward, split, given(data), where, facts, worst, views)
-    if notes:
-        made.found["notes"] = [*notes, *made.found.get("notes", ())]
-    return made
+    asked = Examination(net, split, given(data), facts, worst, views, notes)
+    return score(asked, forward, where)
 
 
 def evaluate_onnx(
@@ -121,50 +115,39 @@ def judge_onnx(
         found = run_once(session, {**given, **starts(net, fed)}, number)
         return {name: torch.from_numpy(value) for name, value in found.items()}
 
-    return score(net, forward, split, given(data), torch.device("cpu"), session.facts, worst, views)
+    asked = Examination(net, split, given(data), session.facts, worst, views)
+    return score(asked, forward, torch.device("cpu"))
 
 
 @torch.no_grad()
-def score(
-    net: Net, forward: Predictor, split: str, data: Data | None, device: torch.device, facts: Mapping[str, Any],
-    worst: int = 0, views: Views | None = None,
-) -> Judgement:  # fmt: skip
-    """Losses, which weigh as in the last epoch, and metrics over a whole split, and what is told beside them.
-
-    Samples are read as the `facts` of the weights say.
-    """
-    plan = plan_of(net, data)
-    dataset = load_data(plan.data, net, net.defaults, facts=facts)
-    check_fit(net, plan, dataset)
-    samples = dataset.split(split)
-    if views is not None:
-        forward = _viewed(Viewer(net, plan, views), forward, device)
-    scoring = Scoring(net, plan.losses, plan.metrics).to(device)
-    watch = watch_of(net, plan, worst > 0)
+def score(asked: Examination, forward: Predictor, device: torch.device) -> Judgement:
+    """Losses, which weigh as in the last epoch, and metrics over a whole split, and what is told beside them."""
+    plan, watch = asked.plan, asked.watch
+    if asked.viewer is not None:
+        forward = _viewed(asked.viewer, forward, device)
+    scoring = Scoring(asked.net, plan.losses, plan.metrics).to(device)
     detail = None if watch is None else MetricModule(watch.term, watch)
     scoring.modules += [] if detail is None or detail.module is None else [detail.module.to(device)]
     totals, ticks = RunningTotals(), clock(plan.losses, plan.epochs - 1, plan.epochs)
     now = {name: torch.tensor(value, device=device) for name, value in ticks.items()}
-    feed = Feed(samples, device, plan.workers, split_check(net, plan, split))
+    feed = Feed(asked.samples, device, plan.workers, split_check(asked.net, plan, asked.split))
 
-    def answered(indices: Array) -> Iterator[TensorsByName]:
-        for number, fields in enumerate(feed.batches(cut(indices, plan.batch))):
+    def answered(batches: list[Array]) -> Iterator[TensorsByName]:
+        for number, fields in enumerate(feed.batches(batches)):
             with scoring.drawing(number):
                 yield {**fields, **now, **forward(fields, number)}
 
-    everything = np.arange(len(samples))
-    for values in followed(answered(everything), len(cut(everything, plan.batch)), "evaluating"):
+    def again(batches: list[Array]) -> Iterator[list[Array]]:
+        assert detail is not None
+        for values in answered(batches):
+            yield [as_array(values[asked.shown]), *detail.arrays(values)]
+
+    for values in followed(answered(asked.batches), len(asked.batches), "evaluating"):
         scoring.loss(totals, values)
         scoring.count(totals, values)
         if detail is not None:
             totals.add_counts(detail.name, detail.counts(values))
-    doubts = [*departures(data, known_of(net)), *dataset.doubts, *([str(views)] if views is not None else [])]
-    found = evaluation(split, len(samples), scoring.result(totals), doubts, plan.parts)
-    if watch is None or detail is None:
-        return Judgement(found)
-    shown = plan.data.input_name({v.name: v.type for v in net.fed})
-    again = partial(_again, answered, detail, shown)
-    return judgement(found, watch, totals.counted(detail.name), dataset, plan.data, again, worst)
+    return asked.judgement(scoring.result(totals), totals, again)
 
 
 def _viewed(viewer: Viewer, forward: Predictor, device: torch.device) -> Predictor:
@@ -179,15 +162,6 @@ def _viewed(viewer: Viewer, forward: Predictor, device: torch.device) -> Predict
         return {name: torch.from_numpy(value).to(device) for name, value in found.items()}
 
     return viewed
-
-
-def _again(
-    answered: Callable[[Array], Iterator[TensorsByName]], detail: MetricModule, shown: str, indices: Array
-) -> Recomputed:
-    """Some samples, computed again, with the field that they are shown by."""
-    parts = [(as_array(values[shown]), *detail.arrays(values)) for values in answered(indices)]
-    image, scores, labels = (np.concatenate(given) for given in zip(*parts, strict=True))
-    return image, scores, labels
 
 
 def load_run(run_folder: str | Path, device: str | None = None) -> tuple[Net, nn.Module]:

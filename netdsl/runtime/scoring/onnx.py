@@ -8,8 +8,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.codegen.onnx.scoring import ScoringGraph, draft_scoring
@@ -19,17 +17,16 @@ from netdsl.graph.clock import clock
 from netdsl.passes.step import TrainingStep
 from netdsl.recipe import Data
 from netdsl.runtime.data.feed import ArrayFeed
-from netdsl.runtime.data.fit import check_fit
-from netdsl.runtime.data.sets import cut, load_data
 from netdsl.runtime.data.tallies import followed
-from netdsl.runtime.judging.judged import Judgement, Recomputed, judgement
-from netdsl.runtime.judging.watching import Scrutiny, watch_of
+from netdsl.runtime.judging.examination import Examination
+from netdsl.runtime.judging.judged import Judgement
+from netdsl.runtime.judging.watching import Scrutiny
 from netdsl.runtime.runs.folder import RunFolder
-from netdsl.runtime.runs.recipes import Plan, departures, known_of, plan_of
+from netdsl.runtime.runs.recipes import Plan
 from netdsl.runtime.runs.tensorfile import learned
 from netdsl.runtime.samples import Handed, given
 from netdsl.runtime.scoring.ranges import split_check
-from netdsl.runtime.scoring.terms import MetricTerm, Terms, evaluation
+from netdsl.runtime.scoring.terms import MetricTerm, Terms
 from netdsl.runtime.scoring.totals import RunningTotals
 from netdsl.runtime.sessions.binding import Device, DeviceBinding
 from netdsl.runtime.sessions.opening import open_net, open_quietly, run_once, seed_of
@@ -108,38 +105,24 @@ def judge_run(
     folder = RunFolder(run_folder)
     known = learned(folder, net_name)
     net = known.net
-    other = given(data)
-    plan = plan_of(net, other)
-    dataset = load_data(plan.data, net, net.defaults, facts=known.facts)
-    check_fit(net, plan, dataset)
-    samples = dataset.split(split)
-    watch = watch_of(net, plan, worst > 0)
-    viewer = Viewer(net, plan, views) if views is not None else None
+    asked = Examination(net, split, given(data), known.facts, worst, views, known.notes)
+    plan, watch, viewer = asked.plan, asked.watch, asked.viewer
     scoring = OnnxScoring(net, plan, device, watch) if viewer is None else _of_answers(net, plan, device, watch)
     held = _held(net, scoring, known.weights, folder.weights)
-    totals = RunningTotals()
-    feed = ArrayFeed(samples, plan.workers, split_check(net, plan, split))
+    feed = ArrayFeed(asked.samples, plan.workers, split_check(net, plan, split))
     look = None if viewer is None else _looking(viewer, open_net(net, known.weights, device, str(folder.weights)))
 
-    def batches(indices: Array) -> Iterator[Mapping[str, Array]]:
-        found = feed.batches(cut(indices, plan.batch))
+    def fed(batches: list[Array]) -> Iterator[Mapping[str, Array]]:
+        found = feed.batches(batches)
         return found if look is None else map(look, found, count())
 
-    every = np.arange(len(samples))
-    scoring.score(followed(batches(every), len(cut(every, plan.batch)), "evaluating"), held, totals)
-    doubts = [*known.notes, *departures(other, known_of(net)), *dataset.doubts, *([str(views)] if views else [])]
-    found = evaluation(split, len(samples), scoring.terms.result(totals), doubts, plan.parts)
-    if watch is None:
-        return Judgement(found)
-    shown = plan.data.input_name({v.name: v.type for v in net.fed})
+    def again(batches: list[Array]) -> Iterator[list[Array]]:
+        for values in scoring.answered(fed(batches), held):
+            yield [values[asked.shown], *scoring.read(values)]
 
-    def again(indices: Array) -> Recomputed:
-        answered = scoring.answered(batches(indices), held)
-        parts = [(values[shown], *scoring.read(values)) for values in answered]
-        image, scores, labels = (np.concatenate(given) for given in zip(*parts, strict=True))
-        return image, scores, labels
-
-    return judgement(found, watch, totals.counted(watch.term.name), dataset, plan.data, again, worst)
+    totals = RunningTotals()
+    scoring.score(followed(fed(asked.batches), len(asked.batches), "evaluating"), held, totals)
+    return asked.judgement(scoring.terms.result(totals), totals, again)
 
 
 def _of_answers(net: Net, plan: Plan, device: str | None, watch: Scrutiny | None) -> OnnxScoring:
