@@ -7,10 +7,9 @@ have without views, bilinear between pixel centres.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import product
-from math import ceil
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from netdsl.ops.loss import CrossEntropy, Nll
 from netdsl.runtime.data.sets import input_sizes
 from netdsl.runtime.pictures import resize
 from netdsl.runtime.runs.recipes import Plan
+from netdsl.runtime.tiling import places
 
 ViewAnswers = Callable[[Array], Mapping[str, Array]]
 """Outputs by name of pictures `[N, C, h, w]`, of any size that the net takes."""
@@ -188,7 +188,7 @@ class Viewer:
         padded = np.pad(view, room)
         totals = {name: self._nothing(output, padded) for name, output in self.outputs.items()}
         seen = np.zeros(padded.shape[2:], np.float32)
-        windows = list(self._windows(*padded.shape[2:]))
+        windows = places(padded.shape[2], padded.shape[3], window, window - self.views.step)
         for top, left in windows:
             place = (..., slice(top, top + window), slice(left, left + window))
             seen[place] += 1
@@ -202,22 +202,12 @@ class Viewer:
         shape[1:] = view.shape[2:] if output.size is not None else shape[1:]
         return np.zeros((len(view), *shape), np.float32)
 
-    def _windows(self, high: int, wide: int) -> Iterator[tuple[int, int]]:
-        assert self.views.window is not None
-        yield from product(*(starts(side, self.views.window, self.views.step) for side in (high, wide)))
-
     def _answers(self, view: Array, forward: ViewAnswers) -> dict[str, Array]:
         found = forward(np.ascontiguousarray(view))
         return {
             name: found[name] if output.classes is None else softmax(found[name], output.classes + 1)
             for name, output in self.outputs.items()
         }
-
-
-def starts(side: int, window: int, stride: int) -> list[int]:
-    """Where windows begin along a side: evenly, the last at its end."""
-    many = ceil((side - window) / stride) + 1
-    return [min(i * stride, side - window) for i in range(many)]
 
 
 def softmax(scores: Array, axis: int) -> Array:

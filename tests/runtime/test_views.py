@@ -19,8 +19,9 @@ from netdsl.runtime.data.sets import load_data
 from netdsl.runtime.evaluate import evaluate, load_run
 from netdsl.runtime.runs.recipes import plan_of
 from netdsl.runtime.scoring.onnx import evaluate_run
+from netdsl.runtime.tiling import starts
 from netdsl.runtime.train import train
-from netdsl.runtime.views import Viewer, Views, starts
+from netdsl.runtime.views import Viewer, Views
 
 MAPS = """
 net Seg(classes = 4) {
@@ -106,7 +107,7 @@ def test_maps_are_averaged_where_windows_overlap(runs: dict[str, Path]) -> None:
             seen[top : top + 16, left : left + 16] += 1
     assert seen.min() >= 1
     views = Views(window=16, stride=10)
-    assert (starts(24, 16, 10), starts(32, 16, 10)) == ([0, 8], [0, 10, 16])
+    assert (starts(24, 16, 6), starts(32, 16, 6)) == ([0, 8], [0, 10, 16])
     for found in (evaluate(runs["maps"], device="cpu", views=views), evaluate_run(runs["maps"], views=views)):
         assert found["loss"] == pytest.approx(functional.nll_loss((total / seen).log(), label).item(), rel=1e-5)
 
