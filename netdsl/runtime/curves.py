@@ -6,20 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from netdsl.runtime.figures import figure_of, write_figure
 from netdsl.runtime.progress import losses_of
-from netdsl.runtime.runs.folder import replace_file
 
 
 def draw_curves(path: Path, name: str, history: Sequence[Mapping[str, Any]]) -> None:
     """Write `curves.png`: the loss (of each part of the recipe), and a panel a metric, for training and validation."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     parts = [p for p in (("train", "-"), ("validation", "--")) if history[-1][p[0]] is not None]
     shown = [*losses_of(history[-1], "train"), *history[-1][parts[-1][0]]["metrics"]]
-    figure = Figure(figsize=(5 * len(shown), 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = figure_of(5 * len(shown), 3.6)
     panels = figure.subplots(1, len(shown), squeeze=False)[0]
     epochs = [row["epoch"] for row in history]
     for panel, what in zip(panels, shown, strict=True):
@@ -31,7 +28,7 @@ def draw_curves(path: Path, name: str, history: Sequence[Mapping[str, Any]]) -> 
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.grid(alpha=0.3)
         panel.legend()
-    replace_file(path, lambda new: figure.savefig(new, dpi=120, format="png"))
+    write_figure(path, figure)
 
 
 def _value(row: Mapping[str, Any], split: str, what: str) -> float | None:

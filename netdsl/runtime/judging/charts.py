@@ -9,10 +9,10 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.base.terminal import printable
+from netdsl.runtime.figures import figure_of, write_figure
 from netdsl.runtime.judging.byclass import ClassScore
 from netdsl.runtime.judging.judged import Judgement, name_of
 from netdsl.runtime.runs.evaluations import SOFTWARE
-from netdsl.runtime.runs.folder import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,8 @@ def draw_confusion(path: Path, made: Judgement) -> bool:
     confusion = made.counts["confusion"]
     count = len(confusion)
     side = min(14.0, max(4.0, 1.6 + 0.42 * min(count, NUMBERED) + 0.12 * max(0, min(count, NAMED) - NUMBERED)))
-    figure, axes = _sheet(side + 1, side)
+    figure = figure_of(side + 1, side)
+    axes = figure.subplots()
     sums = confusion.sum(axis=1, keepdims=True)
     shares = np.divide(confusion, sums, out=np.zeros(confusion.shape), where=sums > 0)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
@@ -82,7 +83,8 @@ def draw_classes(path: Path, made: Judgement) -> bool:
     parts: tuple[BarOf, ...] = ("iou",) if made.watch.pixels else ("precision", "recall", "f1")
     main = parts[-1]
     shown = sorted(scored, key=lambda s: s[main] or 0.0)[:BARS] if len(scored) > BARS else scored
-    figure, axes = _sheet(7.0, 1.4 + (0.24 if len(parts) == 1 else 0.42) * len(shown))
+    figure = figure_of(7.0, 1.4 + (0.24 if len(parts) == 1 else 0.42) * len(shown))
+    axes = figure.subplots()
     high = 0.8 / len(parts)
     for place, part in enumerate(parts):
         ends = np.arange(len(shown)) + (place - (len(parts) - 1) / 2) * high
@@ -118,19 +120,6 @@ def _title(made: Judgement, what: str) -> str:
     return f"{made.found['split']} split: {what}"
 
 
-def _sheet(width: float, height: float) -> tuple[Figure, Axes]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots()
-
-
 def _write(path: Path, figure: Figure) -> bool:
-    said = {"Software": SOFTWARE}
-    replace_file(path, lambda new: figure.savefig(new, dpi=120, format="png", metadata=said))
+    write_figure(path, figure, {"Software": SOFTWARE})
     return True
-
-
-__all__ = ["draw_classes", "draw_confusion"]

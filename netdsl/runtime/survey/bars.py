@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from netdsl.base.errors import RunError
 from netdsl.base.terminal import printable
 from netdsl.runtime.colours import COLOURS, palette
-from netdsl.runtime.runs.folder import replace_file
+from netdsl.runtime.figures import figure_of, write_figure
 from netdsl.runtime.survey.found import Survey
 
 if TYPE_CHECKING:
@@ -27,17 +27,13 @@ LETTERS = 28
 
 def draw_bars(path: Path, found: Survey) -> None:
     """A PNG file of the labels of each class and split; `RunError` where nothing is counted."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     splits = [name for name, own in found.splits.items() if own.samples and own.counts]
     if not found.unit or not splits:
         raise RunError("there are no classes to draw: nothing of this data is counted")
     if len(found.classes) > MOST:
         raise RunError(f"{len(found.classes):,} classes are too many for a picture, which has room for {MOST}")
     places = positions(found.groups or ("",) * len(found.classes))
-    figure = Figure(figsize=(max(5.0, 1.6 + 0.32 * places[-1]), 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = figure_of(max(5.0, 1.6 + 0.32 * places[-1]), 4.2)
     axes = figure.subplots()
     _bars(axes, found, splits, places)
     _groups(axes, found.groups, places)
@@ -50,7 +46,7 @@ def draw_bars(path: Path, found: Survey) -> None:
     axes.set_xlim(-1, places[-1] + 1)
     axes.grid(axis="y", alpha=0.3)
     axes.set_axisbelow(True)
-    replace_file(path, lambda new: figure.savefig(new, dpi=120, format="png"))
+    write_figure(path, figure)
 
 
 def positions(groups: Sequence[str]) -> list[float]:
