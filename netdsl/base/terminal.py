@@ -24,6 +24,12 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c == "\t" else "\ufffd" for c in text)
 
 
+def shorter(text: str, most: int) -> str:
+    """As `printable`, with at most so many letters."""
+    plain = printable(text)
+    return plain if len(plain) <= most else plain[: most - 1] + "…"
+
+
 def plain_lines(text: str) -> str:
     """As `printable`, line by line."""
     return "\n".join(printable(line) for line in text.split("\n"))

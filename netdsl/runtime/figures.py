@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netdsl.base.terminal import shorter
 from netdsl.runtime.runs.folder import replace_file
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ def figure_of(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def name_on(name: str, most: int) -> str:
+    """A name of at most so many letters, without what a figure would read as mathematics."""
+    return shorter(name, most).replace("$", r"\$")
 
 
 def write_figure(path: Path, figure: Figure, said: Mapping[str, str] | None = None) -> None:

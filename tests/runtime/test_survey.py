@@ -161,6 +161,12 @@ def test_bars_stand_in_groups(tmp_path: Path) -> None:
     assert not (tmp_path / "none.png").exists()
 
 
+def test_bars_have_names_that_are_no_mathematics(tmp_path: Path) -> None:
+    names = (r"in $\bad$", "of $5", "_^{")
+    draw_bars(tmp_path / "bars.png", Survey(names, "samples", {"train": SplitCount(9, [2, 3, 4])}, groups=names))
+    assert (tmp_path / "bars.png").exists()
+
+
 def test_bars_have_the_colours_of_a_label_map(tmp_path: Path) -> None:
     draw_bars(tmp_path / "bars.png", survey_of(2, colours=((12, 200, 77), None)))
     pixels = np.asarray(Image.open(tmp_path / "bars.png").convert("RGB")).reshape(-1, 3)

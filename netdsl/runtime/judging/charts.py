@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from netdsl.base.arrays import Array
-from netdsl.base.terminal import printable
-from netdsl.runtime.figures import figure_of, write_figure
+from netdsl.runtime.figures import figure_of, name_on, write_figure
 from netdsl.runtime.judging.byclass import ClassScore
 from netdsl.runtime.judging.judged import Judgement, name_of
 from netdsl.runtime.runs.evaluations import SOFTWARE
@@ -45,7 +44,7 @@ def draw_confusion(path: Path, made: Judgement) -> bool:
     if count <= NUMBERED:
         _numbers(axes, confusion, shares)
     if count <= NAMED:
-        names = [short(name_of(n, made.classes)) for n in range(count)]
+        names = [name_on(name_of(n, made.classes), LETTERS) for n in range(count)]
         turned = max(map(len, names)) > 3
         axes.set_xticks(range(count), names, rotation=90 if turned else 0, fontsize=_size(count))
         axes.set_yticks(range(count), names, fontsize=_size(count))
@@ -92,7 +91,9 @@ def draw_classes(path: Path, made: Judgement) -> bool:
         if len(parts) == 1:
             axes.bar_label(bars, [f" {s[part]:.3f}" for s in shown], fontsize=8)
     left = f", the {BARS} worst of {len(scored)}" if len(scored) > BARS else ""
-    axes.set_yticks(range(len(shown)), [f"{short(s['name'])}  ({s['labelled']:,})" for s in shown], fontsize=8)
+    axes.set_yticks(
+        range(len(shown)), [f"{name_on(s['name'], LETTERS)}  ({s['labelled']:,})" for s in shown], fontsize=8
+    )
     axes.set_xticks(np.linspace(0, 1, 6))
     axes.set_xlim(0, 1.1 if len(parts) == 1 else 1.0)
     axes.set_title(_title(made, f"classes ({made.watch.unit} labelled){left}"))
@@ -108,12 +109,6 @@ def draw_classes(path: Path, made: Judgement) -> bool:
 
 WORDS: dict[BarOf, str] = {"iou": "IoU", "precision": "precision", "recall": "recall", "f1": "F1"}
 COLOURS: dict[BarOf, str] = {"iou": "#4477aa", "precision": "#88bbdd", "recall": "#4477aa", "f1": "#223355"}
-
-
-def short(name: str) -> str:
-    """A name on one line, without what a chart would read as mathematics."""
-    plain = printable(name).replace("$", r"\$")
-    return plain if len(plain) <= LETTERS else plain[: LETTERS - 1] + "…"
 
 
 def _title(made: Judgement, what: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from netdsl.base.terminal import printable
+from netdsl.base.terminal import shorter
 from netdsl.runtime.judging.byclass import ClassScore, Portion
 from netdsl.runtime.judging.judged import Judgement, name_of
 
@@ -43,7 +43,7 @@ def _classes(scored: Sequence[ClassScore], unit: str, pixels: bool) -> list[str]
     rows = []
     for score in scored:
         shares = (*((score["iou"],) if pixels else ()), score["precision"], score["recall"], score["f1"])
-        rows.append((shorter(score["name"]), f"{score['labelled']:,}", *map(_share, shares)))
+        rows.append((shorter(score["name"], LETTERS), f"{score['labelled']:,}", *map(_share, shares)))
     return aligned([head, *rows])
 
 
@@ -52,7 +52,8 @@ def _confusion(made: Judgement) -> list[str]:
     names = [name_of(n, made.classes) for n in range(len(confusion))]
     head = ("labelled", *(shorter(name, 10) for name in names))
     rows = [
-        (shorter(n), *(f"{v:,}" if v else "·" for v in row)) for n, row in zip(names, confusion.tolist(), strict=True)
+        (shorter(n, LETTERS), *(f"{v:,}" if v else "·" for v in row))
+        for n, row in zip(names, confusion.tolist(), strict=True)
     ]
     return ["how often each label (a row) is predicted to be which class (a column)", *aligned([head, *rows])]
 
@@ -65,11 +66,6 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         for row in rows
     ]
     return [lines[0].rstrip(), "─" * (sum(widths) + 2 * (len(widths) - 1)), *(line.rstrip() for line in lines[1:])]
-
-
-def shorter(name: str, most: int = LETTERS) -> str:
-    plain = printable(name)
-    return plain if len(plain) <= most else plain[: most - 1] + "…"
 
 
 def _share(share: Portion) -> str:

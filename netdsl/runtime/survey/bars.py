@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdsl.base.errors import RunError
-from netdsl.base.terminal import printable
 from netdsl.runtime.colours import COLOURS, palette
-from netdsl.runtime.figures import figure_of, write_figure
+from netdsl.runtime.figures import figure_of, name_on, write_figure
 from netdsl.runtime.survey.found import Survey
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def draw_bars(path: Path, found: Survey) -> None:
     _groups(axes, found.groups, places)
     if len(splits) > 1:
         figure.legend(handles=_legend(splits), fontsize=8, ncols=len(splits), loc="outside upper right")
-    names = [printable(name)[:LETTERS] for name in found.classes]
+    names = [name_on(name, LETTERS) for name in found.classes]
     axes.set_xticks(places, names, rotation=90, fontsize=8)
     axes.set_yscale("log")
     axes.set_ylabel(f"number of {found.unit}")
@@ -88,7 +87,7 @@ def _groups(axes: Axes, groups: Sequence[str], places: Sequence[float]) -> None:
         axes.text(
             middle,
             1.01,
-            printable(groups[first])[:LETTERS],
+            name_on(groups[first], LETTERS),
             transform=axes.get_xaxis_transform(),
             ha="center",
             fontsize=8,
