@@ -11,6 +11,7 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.runtime.colours import colours_of
 from netdsl.runtime.lettering import LINE, titled
+from netdsl.runtime.runs.evaluations import SOFTWARE
 from netdsl.runtime.runs.folder import replace_file
 
 GAP = 2
@@ -21,8 +22,6 @@ CELL = 160
 """Pixels of a side that a picture with a title has at most, and is enlarged to by whole numbers."""
 MOST = 256
 """Pictures with titles on one sheet."""
-SOFTWARE = "netdsl"
-"""What the head of a picture file of ours says of who wrote it."""
 
 
 def is_pictures(made: Array) -> bool:
