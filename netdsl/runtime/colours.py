@@ -34,6 +34,11 @@ def voc_colours() -> Array:
     return colours.astype(np.uint8)
 
 
+def name_of(number: int, names: Sequence[str]) -> str:
+    """A class by name, or by number where it has none."""
+    return names[number] if 0 <= number < len(names) else str(number)
+
+
 @dataclass(frozen=True)
 class Palette:
     """The classes of a mask by number, each with its name and colour."""
@@ -43,8 +48,8 @@ class Palette:
     """Bytes `[256, 3]`, by class; the last is of what has no class."""
 
     def name(self, number: int) -> str:
-        """What a class is called: its number where it has no name, nothing where it is none."""
-        return self.names[number] if 0 <= number < len(self.names) else str(number)
+        """What a class is called."""
+        return name_of(number, self.names)
 
     @property
     def bare(self) -> bool:

@@ -13,6 +13,7 @@ from netdsl.base.errors import DataError
 from netdsl.recipe import Data
 from netdsl.recipe.data.labelmaps import LabelMap, read_map
 from netdsl.recipe.data.masks import Paired
+from netdsl.runtime.colours import name_of
 
 Portion = float | None
 """A share of something, None of nothing."""
@@ -47,7 +48,7 @@ def by_class(counts: Mapping[str, Array], names: Sequence[str]) -> list[ClassSco
         there = bool(t or g)
         found.append(
             ClassScore(
-                name=names[number] if number < len(names) else str(number),
+                name=name_of(number, names),
                 labelled=t,
                 predicted=g,
                 precision=_share(b, g, there),

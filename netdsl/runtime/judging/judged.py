@@ -10,6 +10,7 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.recipe import Data
+from netdsl.runtime.colours import name_of
 from netdsl.runtime.data.sets import Dataset
 from netdsl.runtime.judging.byclass import by_class, by_level
 from netdsl.runtime.judging.watching import LOSS, Scrutiny
@@ -105,11 +106,6 @@ def said_of(sample: Judged, watch: Scrutiny, names: Sequence[str]) -> dict[str, 
     if sample.truth.size <= FEW:
         return said | {"truth": sample.truth.reshape(-1).tolist(), "guess": sample.guess.reshape(-1).tolist()}
     return said
-
-
-def name_of(number: int, names: Sequence[str]) -> str:
-    """A class by name, or by number where it has none."""
-    return names[number] if 0 <= number < len(names) else str(number)
 
 
 def _named(marks: Array, names: Sequence[str]) -> list[str]:
