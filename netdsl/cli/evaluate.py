@@ -63,9 +63,9 @@ def _count(text: str) -> int:
 
 
 def run(given: Namespace) -> None:
-    data = parse_data(given.data)
+    data, views = parse_data(given.data), _views(given)
     say_of_run(given.folder)
-    made = _judged(given, data)
+    made = _judged(given, data, views)
     for note in made.found.pop("notes", ()):
         say(f"note: {note}", sys.stderr)
     if given.format == "json":
@@ -76,7 +76,7 @@ def run(given: Namespace) -> None:
         from netdsl.runtime.judging.table import summary, tables
 
         say("\n".join([*summary(made.found), *(tables(made) if given.by_class else ())]))
-    _keep(given, made)
+    _keep(given, made, views is not None)
 
 
 def _views(given: Namespace) -> Views | None:
@@ -90,8 +90,7 @@ def _views(given: Namespace) -> Views | None:
     return Views(given.scales or (1.0,), given.flip, given.window, given.stride)
 
 
-def _judged(given: Namespace, data: Any) -> Judgement:
-    views = _views(given)
+def _judged(given: Namespace, data: Any, views: Views | None) -> Judgement:
     if given.onnx is None and given.engine == "onnx":
         from netdsl.runtime.scoring.onnx import judge_run
 
@@ -106,9 +105,9 @@ def _judged(given: Namespace, data: Any) -> Judgement:
     return judge_onnx(given.onnx, net, given.split, data, given.device, worst=given.worst, views=views)
 
 
-def _keep(given: Namespace, made: Judgement) -> None:
+def _keep(given: Namespace, made: Judgement, viewed: bool) -> None:
     """Keep what was found; a folder that cannot take it is no failure, unless it was asked for."""
-    other = given.data is not None or given.onnx is not None or _views(given) is not None
+    other = given.data is not None or given.onnx is not None or viewed
     if given.output is None and other:
         return
     from netdsl.runtime.judging.keeping import keep
