@@ -14,7 +14,7 @@ from netdsl.runtime.colours import COLOURS, Palette, colours_of, painted, palett
 from netdsl.runtime.judging.byclass import map_of
 from netdsl.runtime.judging.judged import FEW, Judged, Judgement, said_of
 from netdsl.runtime.judging.watching import Scrutiny
-from netdsl.runtime.lettering import with_legend
+from netdsl.runtime.lettering import titled, with_legend
 from netdsl.runtime.sheet import GAP, titled_sheet, write_sheet
 
 SIDE = 160
@@ -64,8 +64,6 @@ def _masks(images: Sequence[Array], made: Judgement, watch: Scrutiny) -> Array:
 
 def _headed(sheet: Array) -> Array:
     """What stands in each row."""
-    from netdsl.runtime.lettering import titled
-
     strip = np.full((GAP, sheet.shape[1], 3), 255, np.uint8)
     return np.concatenate([titled(strip, "each: the picture, what is labelled, what is predicted"), sheet])
 
