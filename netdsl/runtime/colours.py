@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from netdsl.base.arrays import Array
+from netdsl.recipe.data.labelmaps import Colour
 from netdsl.runtime.runs.folder import replace_file
 
 COLOURS = 256
@@ -57,11 +58,11 @@ class Palette:
         return bool(self.names) and self.names[0].lower() in BARE
 
 
-def palette(names: Sequence[str] = (), colours: Mapping[int, tuple[int, int, int]] | None = None) -> Palette:
+def palette(names: Sequence[str] = (), colours: Mapping[int, Colour | None] | None = None) -> Palette:
     """The colours that a label map gives its classes, and those of PASCAL VOC for all others."""
     made = voc_colours().copy()
     for number, colour in (colours or {}).items():
-        if 0 <= number < COLOURS:
+        if colour is not None and 0 <= number < COLOURS:
             made[number] = colour
     return Palette(tuple(names), made)
 

@@ -80,8 +80,7 @@ def _palette(made: Judgement) -> Palette:
     known, data = map_of(made.data), made.data
     if known is None or not isinstance(data, Paired):
         return palette(made.classes)
-    colours = enumerate(known.palette(known.at(data.level)))
-    return palette(made.classes, {n: colour for n, colour in colours if colour is not None})
+    return palette(made.classes, dict(enumerate(known.palette(known.at(data.level)))))
 
 
 def _title(sample: Judged, made: Judgement, watch: Scrutiny) -> list[str]:

@@ -59,8 +59,7 @@ def positions(groups: Sequence[str]) -> list[float]:
 
 
 def _bars(axes: Axes, found: Survey, splits: Sequence[str], places: Sequence[float]) -> None:
-    known = {n: colour for n, colour in enumerate(found.colours) if colour is not None}
-    colours = palette(found.classes, known).colours / 255
+    colours = palette(found.classes, dict(enumerate(found.colours))).colours / 255
     wide = WIDTH / len(splits)
     for number, split in enumerate(splits):
         left = (number - (len(splits) - 1) / 2) * wide

@@ -33,7 +33,7 @@ def write_samples(path: Path, data: Surveyed, count: int, split: str) -> int:
     found: ShownSamples = look(own, split, count) if look else _loaded_samples(own, net, split, count)
     if not found.samples:
         raise RunError(f"the data has no samples in its {split} split: choose another --split")
-    colours = palette(found.classes, {n: c for n, c in enumerate(found.colours) if c is not None})
+    colours = palette(found.classes, dict(enumerate(found.colours)))
     masks = [s.mask for s in found.samples if s.mask is not None]
     seen = sorted({n for mask in masks for n in present(mask) if n < len(found.classes)})
     pictures, titles = [_side_by_side(s, colours) for s in found.samples], [(s.name,) for s in found.samples]
