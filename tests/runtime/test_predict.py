@@ -18,7 +18,7 @@ from netdsl.codegen.onnx.model import onnx_model, save_onnx
 from netdsl.elaborate.recipes import read_data
 from netdsl.graph import Net
 from netdsl.program import load_text
-from netdsl.recipe import DATA
+from netdsl.recipe import DATA, Data
 from netdsl.recipe.data import OpenData
 from netdsl.recipe.data.images import Images
 from netdsl.recipe.data.masks import Preset
@@ -26,7 +26,7 @@ from netdsl.runtime.data.sets import load_data
 from netdsl.runtime.datasets import mnist
 from netdsl.runtime.predict import predict
 from netdsl.runtime.predicting.models import Model, net_of
-from netdsl.runtime.predicting.samples import read_sample
+from netdsl.runtime.predicting.samples import AskedSample, Sample, SampleReader
 from netdsl.runtime.runs.recipes import data_of
 from netdsl.runtime.sessions.session import Session
 from netdsl.runtime.train import train
@@ -55,6 +55,10 @@ CASES = [
     ("shapes", "[1, 16, 24]", "count=30, seed=4"), ("shapes", "[1, H, W]", f"count=30, seed=4, size=(16, 24), {GREY}"),
     ("text", "int[5]", ""), ("text", "int[T]", "length=5"),
 ]  # fmt: skip
+
+
+def read_sample(model: Model, sample: AskedSample, data: Data | None, split: str) -> Sample:
+    return SampleReader(model, data, split).read(sample)
 
 
 def place_of(name: str, folder: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,6 @@ class Look:
     device: str | None = None
     row: str | None = None
     sample: Sample | None = None
-    keys: dict[str, str] = field(default_factory=dict)
 
     def values(self, wanted: Sequence[tuple[Inner, Value]]) -> list[Array]:
         """Arrows inside the net for the sample, without the batch axis."""
@@ -162,7 +161,7 @@ def draw_filters(look: Look) -> Iterator[DrawnPicture]:
 
 def draw_features(look: Look) -> Iterator[DrawnPicture]:
     """The planes of a row for the sample."""
-    inner = _spatial(look, look.row)
+    inner = _spatial(look)
     (maps,) = look.values([(inner, inner.node.results[-1])])
     title = f"{inner.path} {list(maps.shape)}"
     own = look.sample.shown if look.sample is not None else None
@@ -172,18 +171,18 @@ def draw_features(look: Look) -> Iterator[DrawnPicture]:
     )
 
 
-def _spatial(look: Look, row: str | None) -> Inner:
+def _spatial(look: Look) -> Inner:
     """The row that is named, or the last that has a height and a width; `RunError` where it has none."""
-    if row is None:
+    if look.row is None:
         sized = [inner for inner in inner_nodes(look.net) if _is_spatial(inner)]
         deep = [inner for inner in sized if inner.node.kind == "conv" or len(inner.trail) == 1]
         if not deep:
             raise RunError(f"{look.net.name} has no row with a height and a width")
         out = {o.value for o in look.net.outputs}
         return next((inner for inner in reversed(deep) if inner.node.results[-1] not in out), deep[-1])
-    inner = row_called(look.net, row)
+    inner = row_called(look.net, look.row)
     if not _is_spatial(inner):
-        raise RunError(f"`{row}` gives {inner.node.results[-1].type}, without a height and a width to draw")
+        raise RunError(f"`{look.row}` gives {inner.node.results[-1].type}, without a height and a width to draw")
     return inner
 
 
@@ -208,7 +207,7 @@ def draw_saliency(look: Look) -> Iterator[DrawnPicture]:
 
 def draw_cam(look: Look) -> Iterator[DrawnPicture]:
     """Where a row speaks for the highest score: Grad-CAM (Selvaraju et al., 2017)."""
-    inner = _spatial(look, look.row)
+    inner = _spatial(look)
     maps, slope, told = look.slopes(inner)
     heat = np.maximum((maps * slope.mean((1, 2), keepdims=True)).sum(0), 0)
     yield from _laid(look, f"cam-{inner.path}", heat, f"Grad-CAM of {_named(look, told)} at {inner.path}")

@@ -55,8 +55,6 @@ class Sample:
     """It as a picture of bytes `[h, w, 3]` at its own size, where it is one."""
     view: View | None = None
     """Where that picture lies in the input."""
-    label: Array | None = None
-    """The label that data give it, without a batch axis."""
 
 
 class SampleReader:
@@ -140,12 +138,10 @@ class SampleReader:
         if number >= len(samples):
             raise RunError(f"the {self.split} split has samples 0 to {len(samples) - 1}, not {number}")
         fields = samples.fetch(np.array([number]))
-        label = fields.get("label")
-        truth = _truth(label, dataset.classes)
+        truth = _truth(fields.get("label"), dataset.classes)
         shown = self._shown(fields)
         view = None if shown is None else _whole(shown)
-        own = None if label is None else label[0]
-        return Sample(fields, truth, dataset.classes, (), f"{self.split} {number}", shown, view, own)
+        return Sample(fields, truth, dataset.classes, (), f"{self.split} {number}", shown, view)
 
     def _shown(self, fields: dict[str, Array]) -> Array | None:
         """A sample that is numbers as the picture that it was, before it was moved and scaled."""
@@ -169,18 +165,6 @@ class SampleReader:
 
 def _whole(shown: Array) -> View:
     return whole_view(shown.shape[0], shown.shape[1])
-
-
-def read_sample(
-    model: Model,
-    sample: AskedSample,
-    data: Data | None,
-    split: str,
-    fitting: Fitting | None = None,
-    pixelwise: bool = False,
-) -> Sample:
-    """One sample by number in a split, or from a file."""
-    return SampleReader(model, data, split, fitting, pixelwise).read(sample)
 
 
 def seen(scan: DecodedImage) -> Array:
@@ -304,13 +288,6 @@ def listed(given: Iterable[AskedSample], count: Callable[[], int]) -> Iterator[t
             yield from ((path, "") for path in _matching(item))
         else:
             yield item, ""
-
-
-def several(item: str) -> bool:
-    """Whether what was named may be more than one sample."""
-    if os.path.isfile(item):
-        return False
-    return SLICE.fullmatch(item) is not None or os.path.isdir(item) or glob.has_magic(item)
 
 
 def _inside(folder: Path) -> list[Path]:

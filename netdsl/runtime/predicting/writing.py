@@ -26,7 +26,6 @@ from netdsl.runtime.sheet import MOST, titled_sheet, write_sheet
 ENDINGS = {"masks": ".png", "overlays": ".png", "probabilities": ".npy", "pictures": ".png", "arrays": ".npz"}
 """What is written for each sample, in a folder of that name, and the endings of its files."""
 SHEET = "sheet.png"
-KINDS = (*ENDINGS, "sheet")
 LARGEST = 2**26
 """Bytes of a `predictions.json` that is read."""
 
@@ -89,12 +88,10 @@ class SheetCells:
         self.pictures: list[Array] = []
         self.titles: list[list[str]] = []
         self.classes: set[int] = set()
-        self.left = 0
 
     def add(self, found: Prediction, colours: Palette, scale: tuple[Array, Array]) -> None:
         shown = pictured(found, colours, scale)
         if shown is None or len(self.pictures) >= MOST:
-            self.left += 1
             return
         self.pictures.append(_small(shown))
         self.titles.append([Path(found.name).name, *captions(found)])
