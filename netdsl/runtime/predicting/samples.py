@@ -73,6 +73,8 @@ class SampleReader:
         self.model, self.data, self.split, self.pixelwise = model, data, split, pixelwise
         self.fitting, self.unfit = fitting or Fitting(), unfit
         self.opened: Dataset | None = None
+        self.ranges: Ranges | None = None
+        """Of samples of one size; those of one size mostly follow each other."""
         for name in self.fitting.sizes:
             if name not in model.net.symbols and not any(name == str(d) for v in model.net.fed for d in v.shape):
                 known = ", ".join(model.net.symbols) or "all numbers"
@@ -91,8 +93,14 @@ class SampleReader:
         """A sample by number in a split, from a file, or of numbers; `RunError` says what is wrong with it."""
         found = self._read(sample)
         found.fields |= starts(self.model.net, found.fields)
-        Ranges(inference_graph(self.model.net), (), sizes_of(self.model.net, found.fields)).check(found.fields)
+        self._ranges(sizes_of(self.model.net, found.fields)).check(found.fields)
         return found
+
+    def _ranges(self, sizes: dict[str, int]) -> Ranges:
+        """What the numbers of a sample of these sizes may be."""
+        if self.ranges is None or self.ranges.sizes != sizes:
+            self.ranges = Ranges(inference_graph(self.model.net), (), sizes)
+        return self.ranges
 
     def _read(self, sample: AskedSample) -> Sample:
         if isinstance(sample, Mapping):
@@ -154,7 +162,7 @@ class SampleReader:
             if planes.ndim == 1 and planes.size == picture.channels * picture.height * picture.width:
                 planes = planes.reshape(picture.channels, picture.height, picture.width)
             planes = planes[None] if planes.ndim == 2 else planes
-            return bytes_of(planes, *scale_of(self.model, self.data)) if planes.ndim == 3 else None
+            return bytes_of(planes, *_scale(picture)) if planes.ndim == 3 else None
         return None
 
     def _as_it_is(self, name: str, array: Array, notes: tuple[str, ...] = ()) -> Sample:
@@ -175,12 +183,14 @@ def seen(scan: DecodedImage) -> Array:
 
 def scale_of(model: Model, data: Data | None) -> tuple[Array, Array]:
     """The `mean` and `std` by channel that pictures were moved and scaled by, `[C]` or `[1]` each."""
-    mean: tuple[float, ...] = (0.0,)
-    std: tuple[float, ...] = (1.0,)
-    with contextlib.suppress(RunError):
-        found = picture_of(model, data)
-        mean, std = found.mean, found.std
-    return np.asarray(mean, np.float32), np.asarray(std, np.float32)
+    try:
+        return _scale(picture_of(model, data))
+    except RunError:
+        return np.zeros(1, np.float32), np.ones(1, np.float32)
+
+
+def _scale(picture: Picture) -> tuple[Array, Array]:
+    return np.asarray(picture.mean, np.float32), np.asarray(picture.std, np.float32)
 
 
 def bytes_of(planes: Array, mean: Array, std: Array) -> Array | None:
