@@ -145,6 +145,13 @@ class Domain:
         self.demands.append(Limitation(condition, source))
         return verdict
 
+    def unmet(self, sizes: Mapping[str, int]) -> Iterator[Limitation]:
+        """The demands with a source that these sizes, of all symbols or some, decide and do not meet."""
+        for demand in self.demands:
+            known = demand.source is not None and set(sizes) >= demand.condition.symbols
+            if known and not demand.condition.at(sizes):
+                yield demand
+
     def _check_group(self, condition: Condition) -> None:
         if len(condition.symbols) > 1 and len(group := self._component(condition.symbols)) > TIED:
             few = ", ".join(f"`{s}`" for s in group[:3])

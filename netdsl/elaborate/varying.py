@@ -113,11 +113,9 @@ def _check_taken(site: Site, net: Net, taken: Mapping[str, int], what: str, span
         if size not in allowed:
             site.error("wrong-augment", f"{what}, but `{net.name}` needs {allowed.describe(symbol)}", span,
                        help="choose a size that it takes")  # fmt: skip
-    for demand in net.domain.demands:
-        known = demand.source is not None and set(taken) >= demand.condition.symbols
-        if known and not demand.condition.at(taken):
-            message = f"{what}, which `{net.name}` cannot take: {demand.source.message}"
-            site.error("wrong-augment", message, span, help="choose a size that it takes")
+    for demand in net.domain.unmet(taken):
+        message = f"{what}, which `{net.name}` cannot take: {demand.source.message}"
+        site.error("wrong-augment", message, span, help="choose a size that it takes")
 
 
 def _check_mixed(site: Site, found: Sequence[Augmentation], mask: str, spans: Sequence[Span]) -> None:

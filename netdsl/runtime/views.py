@@ -136,11 +136,9 @@ class Viewer:
         for symbol, size in sizes.items():
             if size not in (allowed := self.net.domain.sizes(symbol)):
                 raise RunError(f"{self.net.name} takes no {symbol} = {size}: it needs {allowed.describe(symbol)}")
-        for demand in self.net.domain.demands:
-            known = demand.source is not None and set(sizes) >= demand.condition.symbols
-            if known and not demand.condition.at(sizes):
-                given = ", ".join(f"{symbol} = {size}" for symbol, size in sizes.items())
-                raise RunError(f"{self.net.name} cannot take {given}: {demand.source.message}")
+        for demand in self.net.domain.unmet(sizes):
+            given = ", ".join(f"{symbol} = {size}" for symbol, size in sizes.items())
+            raise RunError(f"{self.net.name} cannot take {given}: {demand.source.message}")
 
     def _check_window(self) -> None:
         window, axes = self.views.window, self.type.shape[1:]

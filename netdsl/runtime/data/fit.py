@@ -56,14 +56,12 @@ def check_batches(net: Net, plan: Plan, dataset: Dataset, world: int) -> None:
 def check_sizes(net: Net, data: Data) -> None:
     """Refuse sizes at which some layer of the net is impossible."""
     sizes = input_sizes(data, net, net.defaults)
-    for demand in net.domain.demands:
-        known = demand.source is not None and set(sizes) >= demand.condition.symbols
-        if known and not demand.condition.at(sizes):
-            given = ", ".join(f"{symbol} = {sizes[symbol]}" for symbol in sorted(demand.condition.symbols))
-            raise RunError(
-                f"`{written(data)}` gives {given}, which {net.name} cannot take: "
-                f"{demand.source.message} (line {demand.source.span.line})"
-            )
+    for demand in net.domain.unmet(sizes):
+        given = ", ".join(f"{symbol} = {sizes[symbol]}" for symbol in sorted(demand.condition.symbols))
+        raise RunError(
+            f"`{written(data)}` gives {given}, which {net.name} cannot take: "
+            f"{demand.source.message} (line {demand.source.span.line})"
+        )
     for symbol, size in sizes.items():
         allowed = net.domain.sizes(symbol)
         if size not in allowed:

@@ -197,11 +197,9 @@ def check_sizes(net: Net, sizes: Mapping[str, int]) -> None:
         taken = net.domain.sizes(name)
         if sizes[name] not in taken:
             raise RunError(f"{net.name} cannot take {name} = {sizes[name]}: it needs {taken.describe(name)}")
-    for demand in net.domain.demands:
-        known = demand.source is not None and set(sizes) >= demand.condition.symbols
-        if known and not demand.condition.at(sizes):
-            given = ", ".join(f"{symbol} = {sizes[symbol]}" for symbol in sorted(demand.condition.symbols))
-            raise RunError(f"{net.name} cannot take {given}: {demand.source.message}")
+    for demand in net.domain.unmet(sizes):
+        given = ", ".join(f"{symbol} = {sizes[symbol]}" for symbol in sorted(demand.condition.symbols))
+        raise RunError(f"{net.name} cannot take {given}: {demand.source.message}")
 
 
 def check_tile(model: Model, tile: int) -> None:
