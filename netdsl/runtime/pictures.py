@@ -175,11 +175,14 @@ def _box(wide: int, high: int, width: int, height: int) -> Box:
     return max(0.0, left), max(0.0, top), min(wide, left + across), min(high, top + down)
 
 
-def resize(images: Array, height: int, width: int) -> Array:
-    """Bilinear between pixel centres, edges repeated, no antialiasing: `align_corners=False` of PyTorch."""
+def resize(images: Array, height: int, width: int, part: slice = slice(None)) -> Array:
+    """Bilinear between pixel centres, edges repeated, no antialiasing: `align_corners=False` of PyTorch.
+
+    Of the result the `part` of the rows alone is made, where one is named.
+    """
     if images.shape[2:] == (height, width):
-        return images
-    rows, below, down = _taps(images.shape[2], height)
+        return images[:, :, part]
+    rows, below, down = (taps[part] for taps in _taps(images.shape[2], height))
     columns, right, across = _taps(images.shape[3], width)
     down = down[:, None]
     tall = images[:, :, rows] * (1 - down) + images[:, :, below] * down

@@ -10,6 +10,7 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.runtime.colours import COLOURS, numbered
+from netdsl.runtime.pictures import nearest
 from netdsl.runtime.predicting.fitting import View, whole_view
 from netdsl.runtime.predicting.meaning import OutputKind
 from netdsl.runtime.predicting.samples import Sample
@@ -128,11 +129,7 @@ def mask_of(scores: Array, meaning: OutputKind, view: View) -> Array:
     """`[height, width]` on the picture: the class that has most of every pixel."""
     if meaning is OutputKind.NUMBERED:
         found = view.covered(scores[None])[0]
-        rows, columns = (
-            np.minimum((np.arange(n) + 0.5) * (m / n), m - 1).astype(np.int64)
-            for n, m in zip(view.original, found.shape, strict=True)
-        )
-        return np.asarray(found[rows][:, columns])
+        return nearest(found, *view.original, (0, 0, found.shape[1], found.shape[0]))
     made = np.concatenate([np.argmax(strip, axis=0) for strip in _strips(scores, meaning, view)])
     return numbered(made) if scores.ndim == 2 or len(scores) <= COLOURS else made
 

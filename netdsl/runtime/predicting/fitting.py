@@ -62,7 +62,7 @@ class View:
 
     def laid_back(self, planes: Array, top: int = 0, bottom: int | None = None) -> Array:
         """What comes out, `[C, h, w]`, as `[C, rows, width]` on the picture: its rows from `top` to `bottom`."""
-        return resized_rows(self.covered(planes), self.original, top, self.original[0] if bottom is None else bottom)
+        return np.asarray(resize(self.covered(planes)[None], *self.original, slice(top, bottom))[0])
 
     def covered(self, planes: Array) -> Array:
         """The part of what comes out that lies on the picture."""
@@ -82,19 +82,6 @@ class View:
 def whole_view(high: int, wide: int) -> View:
     """A picture that is the input itself."""
     return View((high, wide), high, wide, (high, wide))
-
-
-def resized_rows(planes: Array, size: tuple[int, int], top: int, bottom: int) -> Array:
-    """Some rows of planes at another size, bilinear between pixel centres."""
-    if planes.shape[1:] == size:
-        return planes[:, top:bottom]
-    centres = (np.arange(top, bottom) + 0.5) * (planes.shape[1] / size[0]) - 0.5
-    centres = np.clip(centres, 0, planes.shape[1] - 1)
-    low = np.floor(centres).astype(np.int64)
-    share = (centres - low).astype(np.float32)[None, :, None]
-    high = np.minimum(low + 1, planes.shape[1] - 1)
-    rows = planes[:, low] * (1 - share) + planes[:, high] * share
-    return np.asarray(resize(rows[None], bottom - top, size[1])[0])
 
 
 def fitted(scan: DecodedImage, picture: Picture, model: Model, fitting: Fitting, pixelwise: bool) -> tuple[Array, View]:
