@@ -111,6 +111,12 @@ def _size(value: object, most: int) -> int:
     return value
 
 
+def as_bytes(planes: Array) -> Array:
+    """`[…, C, H, W]` from 0 to 1 as bytes `[…, H, W, C]`, to be looked at: what lies beyond is cut off, NaN is 0."""
+    whole = np.rint(np.clip(np.nan_to_num(planes), 0, 1) * 255).astype(np.uint8)
+    return np.ascontiguousarray(np.moveaxis(whole, -3, -1))
+
+
 def in_channels(images: Array, channels: int) -> Array:
     """Repeat one channel over several, or average several into one; `[N, c, h, w] -> [N, channels, h, w]`."""
     if images.shape[1] == channels:

@@ -11,6 +11,7 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.runtime.colours import colours_of
 from netdsl.runtime.lettering import LINE, titled
+from netdsl.runtime.pictures import as_bytes
 from netdsl.runtime.runs.evaluations import SOFTWARE
 from netdsl.runtime.runs.folder import replace_file
 
@@ -38,7 +39,7 @@ def contact_sheet(made: Array, mean: Sequence[float] = (0.0,), std: Sequence[flo
     if len(mean) in (1, planes.shape[1]) and len(std) in (1, planes.shape[1]):
         planes = planes * _channels(std) + _channels(mean)
     beyond = float(((planes < 0) | (planes > 1)).mean())
-    whole = np.rint(np.clip(np.nan_to_num(planes), 0, 1) * 255).astype(np.uint8).transpose(0, 2, 3, 1)
+    whole = as_bytes(planes)
     factor = max(1, ceil(LEAST / max(whole.shape[1:3])))
     return _laid_out(whole.repeat(factor, 1).repeat(factor, 2)), beyond
 

@@ -17,8 +17,8 @@ from netdsl.runtime.data.samples import Fields
 from netdsl.runtime.data.sets import Dataset, MadeSplit, Request, SampleSplit, existing
 from netdsl.runtime.data.tallies import tallied
 from netdsl.runtime.datasets.digits import stratified
-from netdsl.runtime.pictures import Picture, unified
-from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, bytes_of, sizes_of, spread
+from netdsl.runtime.pictures import Picture, as_bytes, unified
+from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, sizes_of, spread
 
 FOLDERS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
 SPLIT_SEED = 2009
@@ -192,5 +192,5 @@ def samples(data: Imagefolder, split: str, count: int) -> ShownSamples:
     files, shown = found.splits[split], []
     for path, number in (files[place] for place in spread(len(files), count)):
         scan = read_image(path)
-        shown.append(Shown(bytes_of(scan.planes / scan.white), f"{found.classes[number]}: {path.name}"))
+        shown.append(Shown(as_bytes(scan.planes / scan.white), f"{found.classes[number]}: {path.name}"))
     return ShownSamples(shown, ())

@@ -17,8 +17,8 @@ from netdsl.runtime.data.samples import Fields
 from netdsl.runtime.data.sequences import Dealt, deal, sequence_of
 from netdsl.runtime.data.sets import SPLITS, Dataset, MadeSplit, Request, SampleSplit
 from netdsl.runtime.data.tallies import tallied
-from netdsl.runtime.pictures import Picture, unified
-from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, bytes_of, sizes_of, spread
+from netdsl.runtime.pictures import Picture, as_bytes, unified
+from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, sizes_of, spread
 
 PixelCounts = Array
 """`int64 [classes + 1]`: pixels of each class, and those that do not count."""
@@ -170,5 +170,5 @@ def samples(data: Paired, split: str, count: int) -> ShownSamples:
     shown = []
     for place in spread(len(pairs), count):
         scan, labels = read_pair(pairs[place], meaning)
-        shown.append(Shown(bytes_of(scan.planes / scan.white), pairs[place].key, labels))
+        shown.append(Shown(as_bytes(scan.planes / scan.white), pairs[place].key, labels))
     return ShownSamples(shown, meaning.classes, meaning.palette)

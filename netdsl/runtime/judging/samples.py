@@ -15,6 +15,7 @@ from netdsl.runtime.judging.byclass import map_of
 from netdsl.runtime.judging.judged import FEW, Judged, Judgement, said_of
 from netdsl.runtime.judging.watching import Scrutiny
 from netdsl.runtime.lettering import titled, with_legend
+from netdsl.runtime.pictures import as_bytes
 from netdsl.runtime.sheet import GAP, titled_sheet, write_sheet
 
 SIDE = 160
@@ -43,8 +44,7 @@ def picture_of(image: Array, facts: Mapping[str, Any]) -> Array | None:
         return None
     planes = image.reshape(channels, height, width)
     mean, std = (np.asarray(facts[part], np.float32).reshape(-1, 1, 1) for part in ("mean", "std"))
-    whole = np.nan_to_num(planes * std + mean)
-    return np.asarray(np.rint(np.clip(whole, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0))
+    return as_bytes(planes * std + mean)
 
 
 def _masks(images: Sequence[Array], made: Judgement, watch: Scrutiny) -> Array:

@@ -24,7 +24,7 @@ from netdsl.runtime.data.arrayfile import as_sample, read_array
 from netdsl.runtime.data.imagefile import ENDINGS, DecodedImage, read_image
 from netdsl.runtime.data.sets import Dataset, load_data
 from netdsl.runtime.kept import sizes_of, starts
-from netdsl.runtime.pictures import Picture, picture_for, picture_from
+from netdsl.runtime.pictures import Picture, as_bytes, picture_for, picture_from
 from netdsl.runtime.predicting.fitting import Fitting, View, check_sizes, fitted, whole_view
 from netdsl.runtime.predicting.models import Model
 from netdsl.runtime.scoring.ranges import Ranges
@@ -199,8 +199,7 @@ def bytes_of(planes: Array, mean: Array, std: Array) -> Array | None:
         return None
     if len(mean) in (1, len(planes)) and len(std) in (1, len(planes)):
         planes = planes * std.reshape(-1, 1, 1) + mean.reshape(-1, 1, 1)
-    whole = np.rint(np.clip(np.nan_to_num(planes), 0, 1) * 255).astype(np.uint8)
-    return colours_of(whole.transpose(1, 2, 0))
+    return colours_of(as_bytes(planes))
 
 
 def arrays_given(net: Net, arrays: Mapping[str, object]) -> dict[str, Array]:

@@ -112,9 +112,3 @@ def spread(count: int, wanted: int) -> list[int]:
     """Places of so many of `count` samples, from the first to the last."""
     places = np.linspace(0, max(count - 1, 0), min(count, wanted))
     return [int(place) for place in places.round()]
-
-
-def bytes_of(planes: Array) -> Array:
-    """`[c, h, w]` from 0 to 1 as bytes `[h, w, c]`."""
-    whole = np.rint(np.clip(np.nan_to_num(planes), 0, 1) * 255).astype(np.uint8)
-    return np.ascontiguousarray(whole.transpose(1, 2, 0))

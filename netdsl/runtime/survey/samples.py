@@ -13,10 +13,10 @@ from netdsl.recipe.data import Data
 from netdsl.recipe.data.images import Images
 from netdsl.runtime.colours import Palette, colours_of, overlaid, palette, present
 from netdsl.runtime.lettering import with_legend
-from netdsl.runtime.pictures import picture_for
+from netdsl.runtime.pictures import as_bytes, picture_for
 from netdsl.runtime.sheet import CELL, titled_sheet, write_sheet
 from netdsl.runtime.survey.count import Surveyed, inputs_of, loaded, loader_of, own_data
-from netdsl.runtime.survey.found import Shown, ShownSamples, bytes_of, spread
+from netdsl.runtime.survey.found import Shown, ShownSamples, spread
 
 BESIDE = 2
 """Pixels between a picture and its mask, for a hundred of its width."""
@@ -65,7 +65,7 @@ def _loaded_samples(data: Data, net: Net | None, split: str, count: int) -> Show
     mean, std = (np.asarray(v, np.float32).reshape(1, -1, 1, 1) for v in (kept.mean, kept.std))
     made = planes * std + mean
     labels, names = fields["label"], dataset.classes
-    rows = zip(places, map(bytes_of, made), labels, strict=True)
+    rows = zip(places, as_bytes(made), labels, strict=True)
     if labels.ndim == 3:
         return ShownSamples([Shown(picture, str(place), mask) for place, picture, mask in rows], names)
     return ShownSamples([Shown(picture, f"{place}: {names[int(n)]}") for place, picture, n in rows], ())
