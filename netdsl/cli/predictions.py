@@ -115,9 +115,7 @@ def follow(given: Namespace) -> int:
     from netdsl.runtime.predict import stream
     from netdsl.runtime.streaming import in_order, together
 
-    options = {"split": given.split, "top": given.top, "device": given.device, "engine": given.engine}
-    options |= {"net": given.net, "seed": given.seed or 0}
-    steps = stream(given.model, data=parse_data(given.data), **options)
+    steps = stream(given.model, data=parse_data(given.data), **_options(given))
     answers, told = [], set[str]()
     for sample in in_order(given.samples):
         found = steps.step(sample)
@@ -136,10 +134,9 @@ def answer(given: Namespace) -> int:
     from netdsl.runtime.predict import BATCH, Asked
     from netdsl.runtime.predicting.samples import listed
 
-    masks = _masks(given.write)
-    options = {"split": given.split, "top": given.top, "device": given.device, "engine": given.engine}
-    options |= {"net": given.net, "seed": given.seed or 0, "fitting": _fitting(given), "batch": given.batch or BATCH}
-    predictor = Asked.of(given.model, parse_data(given.data), masks=masks, **options)
+    fitting, batch, masks = _fitting(given), given.batch or BATCH, _masks(given.write)
+    data, options = parse_data(given.data), _options(given)
+    predictor = Asked.of(given.model, data, **options, fitting=fitting, batch=batch, masks=masks)
     named = list(listed(given.samples, predictor.available))
     if given.output is not None and given.output.suffix in FILES and not given.output.is_dir():
         return _into_a_file(given, predictor, named)
@@ -156,6 +153,12 @@ def answer(given: Namespace) -> int:
     if folder is not None and given.format == "text":
         say(f"kept in {given.output}: {', '.join(folder.kept())}")
     return answers.end()
+
+
+def _options(given: Namespace) -> dict[str, Any]:
+    """What is said of a model and its answers, whether samples follow one another or not."""
+    options = {"split": given.split, "top": given.top, "device": given.device, "engine": given.engine}
+    return {**options, "net": given.net, "seed": given.seed or 0}
 
 
 def _masks(write: list[str]) -> bool | None:

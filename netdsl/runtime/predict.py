@@ -59,7 +59,9 @@ def predict(
     need data. `net` is another net of the run's file, which takes the weights of its keys; what it draws follows from
     `seed`. States start as at the first of all samples.
     """
-    predictor = Asked.of(model, given(data), split, top, device, engine, net, seed, fitting)
+    predictor = Asked.of(
+        model, given(data), split=split, top=top, device=device, engine=engine, net=net, seed=seed, fitting=fitting
+    )
     return next(predictor.answers([sample]))
 
 
@@ -84,7 +86,10 @@ def predictions(
     Samples whose sizes agree are computed up to `batch` at once. One that cannot be read raises its `RunError`, unless
     `failed` is there to be told of it.
     """
-    predictor = Asked.of(model, given(data), split, top, device, engine, net, seed, fitting, batch)
+    predictor = Asked.of(
+        model, given(data), split=split, top=top, device=device, engine=engine, net=net, seed=seed, fitting=fitting,
+        batch=batch,
+    )  # fmt: skip
     return predictor.answers((item for item, _ in listed(samples, predictor.available)), failed)
 
 
@@ -103,7 +108,7 @@ def stream(
 
     `stream("runs/tracker").step("frame1.png")` says what `predict` says, and the next step goes on from there.
     """
-    made = Stream(Asked.of(model, given(data), split, top, device, engine, net, seed))
+    made = Stream(Asked.of(model, given(data), split=split, top=top, device=device, engine=engine, net=net, seed=seed))
     if not made.model.net.states:
         raise RunError(
             f"{made.model.net.name} keeps nothing from one sample to the next: leave out `stream`, or declare in the "
@@ -162,13 +167,14 @@ class Asked:
     @staticmethod
     def of(
         path: str | Path,
-        data: Data | None = None,
-        split: str = "test",
-        top: int = 5,
-        device: str | None = None,
-        engine: str = "torch",
-        net: str | None = None,
-        seed: int = 0,
+        data: Data | None,
+        *,
+        split: str,
+        top: int,
+        device: str | None,
+        engine: str,
+        net: str | None,
+        seed: int,
         fitting: Fitting | None = None,
         batch: int = BATCH,
         masks: bool | None = None,
