@@ -18,11 +18,10 @@ from netdsl.runtime.predicting.answers import Guess, Prediction, answered
 from netdsl.runtime.predicting.fitting import Fitting, check_tile, margin_of
 from netdsl.runtime.predicting.meaning import OutputKind, meaning_of
 from netdsl.runtime.predicting.models import Model, open_model
-from netdsl.runtime.predicting.samples import AskedSample, Sample, SampleReader, listed, scale_of
-from netdsl.runtime.runs.recipes import data_of, departures
+from netdsl.runtime.predicting.samples import AskedSample, Sample, SampleReader, data_used, listed, scale_of
+from netdsl.runtime.runs.recipes import departures
 from netdsl.runtime.samples import Handed, given
 from netdsl.runtime.tiling import Blend, cut_out, places
-from netdsl.text.diagnostics import NetError
 
 BATCH = 16
 """Samples that are computed at once."""
@@ -182,7 +181,7 @@ class Asked:
         """`masks` says that the first output is a mask, or a picture, where that is asked for."""
         model = open_model(path, engine, device, net)
         known = model.known() if data is not None else {}
-        used, unfit = _used(model, data, known)
+        used, unfit = data_used(model, data, known)
         meaning = meaning_of(model, masks)
         if fitting is not None and fitting.tile is not None:
             check_tile(model, fitting.tile)
@@ -298,18 +297,6 @@ def named(item: AskedSample, split: str) -> str:
     if isinstance(item, np.ndarray | Mapping):
         return "the arrays" if isinstance(item, Mapping) else "the array"
     return f"{split} {item}" if isinstance(item, int) else item
-
-
-def _used(model: Model, data: Data | None, known: Mapping[str, object]) -> tuple[Data | None, Exception | None]:
-    """The data that samples are made by, or why there are none: arrays alone do without, where none were asked for."""
-    if data is None and model.bare:
-        return None, None
-    try:
-        return data_of(model.net, data, known), None
-    except (RunError, NetError) as error:
-        if data is not None:
-            raise
-        return None, error
 
 
 def _class_names(model: Model, given: Data | None, used: Data | None) -> tuple[str, ...]:

@@ -14,17 +14,15 @@ from netdsl.base.errors import RunError
 from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Net
 from netdsl.ops.attention import Attention, MultiheadAttention
-from netdsl.runtime.engines.choice import no_engine
+from netdsl.runtime.engines.choice import ENGINES, no_engine
 from netdsl.runtime.looking.attending import weights_of
 from netdsl.runtime.looking.drawn import beside, filters, heated, planes
 from netdsl.runtime.looking.inside import Inner, exposed, inner_nodes, row_called
 from netdsl.runtime.predicting.models import Model
-from netdsl.runtime.predicting.samples import AskedSample, Sample, SampleReader
+from netdsl.runtime.predicting.samples import AskedSample, Sample, SampleReader, data_used
 from netdsl.runtime.runs.folder import RunFolder
-from netdsl.runtime.runs.recipes import data_of
 from netdsl.runtime.runs.tensorfile import NamedArrays, learned
 from netdsl.runtime.sessions.opening import open_net, run_once
-from netdsl.text.diagnostics import NetError
 
 HEADS = 16
 """Heads of one row that are drawn."""
@@ -50,9 +48,10 @@ class Look:
         else:
             import torch
 
+            from netdsl.runtime.scoring.pytorch import as_array
+
             with torch.no_grad():
-                found = {n: v.float().cpu().numpy() if v.is_floating_point() else v.cpu().numpy()
-                         for n, v in self._outputs(net, fields, False).items()}  # fmt: skip
+                found = {name: as_array(v) for name, v in self._outputs(net, fields, False).items()}
         return [found[name][0] for name in names]
 
     def _fields(self) -> dict[str, Array]:
@@ -121,7 +120,7 @@ def open_look(
     device: str | None = None,
 ) -> Look:
     """A run's folder, with the best weights, and a sample as `predict` takes one."""
-    if engine not in ("torch", "onnx"):
+    if engine not in ENGINES:
         raise no_engine(engine)
     if Path(run).suffix == ".onnx":
         raise RunError(f"{run}: rows are known of a run's folder, not of an ONNX file")
@@ -131,11 +130,7 @@ def open_look(
         row_called(found.net, row)
     if sample is not None:
         model = Model(found.net, lambda fields, seed: {}, found.facts, str(run))
-        used, unfit = None, None
-        try:
-            used = data_of(found.net)
-        except (RunError, NetError) as error:
-            unfit = error
+        used, unfit = data_used(model)
         look.sample = SampleReader(model, used, split, unfit=unfit).read(sample)
     return look
 

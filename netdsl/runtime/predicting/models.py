@@ -115,7 +115,7 @@ def _through_torch(run: str | Path, device: str | None, name: str | None = None)
 
     from netdsl.runtime.engines.device import choose_device
     from netdsl.runtime.evaluate import load_other
-    from netdsl.runtime.scoring.pytorch import drawing, named, output_names
+    from netdsl.runtime.scoring.pytorch import as_array, drawing, named, output_names
 
     net, module, facts, notes = load_other(run, name, device)
     where = choose_device(device)
@@ -124,8 +124,7 @@ def _through_torch(run: str | Path, device: str | None, name: str | None = None)
         with torch.no_grad(), drawing(seed, net):
             inputs = [torch.from_numpy(fields[v.name]).to(where) for v in net.inputs]
             found = named(module(*inputs), output_names(net, False))
-        real = {name: v.float() if v.is_floating_point() else v for name, v in found.items()}
-        return {name: value.detach().cpu().numpy() for name, value in real.items()}
+        return {name: as_array(value) for name, value in found.items()}
 
     return Model(net, compute, facts, str(run), notes)
 

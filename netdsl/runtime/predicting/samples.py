@@ -27,8 +27,10 @@ from netdsl.runtime.kept import sizes_of, starts
 from netdsl.runtime.pictures import Picture, as_bytes, picture_for, picture_from
 from netdsl.runtime.predicting.fitting import Fitting, View, check_sizes, fitted, whole_view
 from netdsl.runtime.predicting.models import Model
+from netdsl.runtime.runs.recipes import data_of
 from netdsl.runtime.scoring.ranges import Ranges
 from netdsl.runtime.streaming import natural
+from netdsl.text.diagnostics import NetError
 
 MOST = 100_000
 """Samples that one call names at most."""
@@ -169,6 +171,20 @@ class SampleReader:
         fields = {self.model.net.fed[0].name: array}
         shown = self._shown(fields)
         return Sample(fields, notes=notes, name=name, shown=shown, view=None if shown is None else _whole(shown))
+
+
+def data_used(
+    model: Model, data: Data | None = None, known: Mapping[str, object] | None = None
+) -> tuple[Data | None, Exception | None]:
+    """The data that samples are made by, or why there are none: arrays alone do without, where none were asked for."""
+    if data is None and model.bare:
+        return None, None
+    try:
+        return data_of(model.net, data, known), None
+    except (RunError, NetError) as error:
+        if data is not None:
+            raise
+        return None, error
 
 
 def _whole(shown: Array) -> View:
