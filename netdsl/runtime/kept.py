@@ -17,6 +17,8 @@ from netdsl.graph import Net, State
 from netdsl.graph.reading import value_of
 from netdsl.runtime.sessions.session import ModelPort, Session
 
+KINDS = {"f": DType.FLOAT, "i": DType.INT, "b": DType.BOOL}
+"""By the kind of a port's numbers, as numpy has it."""
 LETTERS = 200
 """Of a size that a file states in words; what is longer is no size of ours."""
 MOST = 2**31
@@ -70,8 +72,7 @@ def states_of(session: Session) -> dict[str, State]:
 
 
 def _state(port: ModelPort, following: ModelPort, start: float) -> State:
-    kind = {"f": DType.FLOAT, "i": DType.INT, "b": DType.BOOL}[port.dtype.kind]
-    value = Value(port.name, TensorType(tuple(map(_size, port.shape[1:])), kind))
+    value = Value(port.name, TensorType(tuple(map(_size, port.shape[1:])), KINDS[port.dtype.kind]))
     if following.name != State(port.name, value, value, 0).output or not isinstance(start, int | float):
         raise ValueError(f"`{port.name}` is no state")
     return State(port.name, value, Value(following.name, value.type), start)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from netdsl.base.arrays import Array
+from netdsl.runtime.colours import colours_of
 from netdsl.runtime.lettering import titled, widened, width_of
 from netdsl.runtime.pictures import resize
 from netdsl.runtime.sheet import contact_sheet
@@ -31,14 +32,14 @@ def filters(weight: Array) -> Array:
         made = made[:side, :side].reshape(-1, 1, *weight.shape[2:])
     made = made[: PLANES * 4]
     most = np.abs(made).max(axis=(1, 2, 3), keepdims=True)
-    return in_colours(contact_sheet(made / np.where(most > 0, most, 1) / 2 + 0.5)[0])
+    return colours_of(contact_sheet(made / np.where(most > 0, most, 1) / 2 + 0.5)[0])
 
 
 def planes(maps: Array) -> Array:
     """Feature maps `[C, h, w]` side by side in grey, each from its smallest to its largest number."""
     shown = maps[:PLANES].astype(np.float32)
     low, high = (reach(shown, axis=(1, 2), keepdims=True) for reach in (np.min, np.max))
-    return in_colours(contact_sheet((shown - low) / np.where(high > low, high - low, 1))[0])
+    return colours_of(contact_sheet((shown - low) / np.where(high > low, high - low, 1))[0])
 
 
 def heated(picture: Array | None, heat: Array, share: float = 0.6) -> Array:
@@ -62,7 +63,3 @@ def beside(pictures: Sequence[Array], *title: str) -> Array:
     factor = max(1, WIDEST // row.shape[1])
     whole = row.repeat(factor, 0).repeat(factor, 1)
     return titled(widened(whole, max(whole.shape[1], *(min(width_of(text), LONGEST) + 4 for text in title))), *title)
-
-
-def in_colours(sheet: Array) -> Array:
-    return np.ascontiguousarray(np.broadcast_to(sheet, (*sheet.shape[:2], 3)))

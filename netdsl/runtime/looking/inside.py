@@ -9,6 +9,7 @@ from netdsl.base.errors import RunError
 from netdsl.base.record import changed
 from netdsl.dims.tensors import Value
 from netdsl.graph import Block, Graph, Net, Node, Output, Recurrent
+from netdsl.graph.trail import Around, chains
 from netdsl.text.diagnostics import did_you_mean
 
 
@@ -16,7 +17,7 @@ from netdsl.text.diagnostics import did_you_mean
 class Inner:
     """A node of a net, behind the blocks that it lies in."""
 
-    trail: tuple[Node, ...]
+    trail: Around
 
     @property
     def node(self) -> Node:
@@ -27,12 +28,11 @@ class Inner:
         return ".".join(node.name for node in self.trail)
 
 
-def inner_nodes(graph: Graph, trail: tuple[Node, ...] = ()) -> Iterator[Inner]:
+def inner_nodes(graph: Graph) -> Iterator[Inner]:
     """Every node in order, blocks before what is in them; what a recurrent block does at each step is left out."""
-    for node in graph.nodes:
-        yield Inner((*trail, node))
-        if isinstance(node.op, Block) and not isinstance(node.op, Recurrent):
-            yield from inner_nodes(node.op.body, (*trail, node))
+    for around, node in chains(graph):
+        if not any(isinstance(outer.op, Recurrent) for outer in around):
+            yield Inner((*around, node))
 
 
 def row_called(net: Net, name: str) -> Inner:

@@ -11,12 +11,12 @@ from typing import Any
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.dims import Dim
-from netdsl.dims.tensors import DType, TensorType, Value
+from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Net
 from netdsl.graph.phases import inference_graph
 from netdsl.recipe.data.images import prepared_picture
 from netdsl.runtime.engines.choice import no_engine
-from netdsl.runtime.kept import states_of
+from netdsl.runtime.kept import KINDS, states_of
 from netdsl.runtime.pictures import picture_from
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import known_of
@@ -26,8 +26,6 @@ from netdsl.runtime.sessions.session import ModelPort, Session
 
 Compute = Callable[[dict[str, Array], int], dict[str, Array]]
 """`(fields, seed) -> outputs`: what the net draws follows from the seed."""
-
-KINDS = {"f": DType.FLOAT, "i": DType.INT, "b": DType.BOOL}
 
 
 @dataclass
