@@ -24,7 +24,7 @@ from netdsl.program import load_file, load_text
 from netdsl.runtime.colours import voc_colours
 from netdsl.runtime.predict import Asked, predict, predictions
 from netdsl.runtime.predicting.answers import probabilities, view_of
-from netdsl.runtime.predicting.fitting import Fitting, View, allowed, margin_of
+from netdsl.runtime.predicting.fitting import Fitting, View, allowed, margin_of, whole_view
 from netdsl.runtime.predicting.meaning import OutputKind, meaning_of
 from netdsl.runtime.predicting.models import Model
 from netdsl.runtime.predicting.samples import SampleReader
@@ -235,6 +235,17 @@ def test_probabilities_of_one_score_are_those_of_two_classes(tmp_path: Path) -> 
     expected = torch.sigmoid(torch.from_numpy(found.first * 5)).numpy()
     np.testing.assert_allclose(shares[1], expected[0], atol=1e-6)
     np.testing.assert_allclose(shares.sum(0), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("meaning", [OutputKind.FIGURE, OutputKind.MASK])
+def test_all_rows_of_a_picture_hold_scores_of_one_kind(monkeypatch: pytest.MonkeyPatch, meaning: OutputKind) -> None:
+    """Also those that would be probabilities by themselves, such as the second of these."""
+    monkeypatch.setattr(View, "strips", lambda self, channels: [(0, 1), (1, 2)])
+    scores = torch.tensor([[[-3.0, 2.0], [0.25, 0.5]], [[4.0, 1.0], [0.75, 0.5]]])
+    scores = scores[:1] if meaning is OutputKind.FIGURE else scores
+    shares = np.concatenate(list(probabilities(scores.numpy(), meaning, whole_view(2, 2))), 1)
+    expected = scores[0].sigmoid() if meaning is OutputKind.FIGURE else scores.softmax(0)[1]
+    np.testing.assert_allclose(shares[1], expected.numpy(), atol=1e-6)
 
 
 def test_scores_laid_back_are_what_pytorch_makes_of_them() -> None:

@@ -93,26 +93,30 @@ def guesses(scores: Array, names: tuple[str, ...], top: int, apart: bool = False
     if scores.ndim != 1 or (len(scores) < 2 and not apart) or scores.dtype.kind != "f":
         return []
     wide = scores.astype(np.float64)
-    shares = _figures(wide) if apart else _softmax(wide)
+    shares = _figures(wide) if apart else _shares(wide)
     if len(shares) == 1:
         shares = np.concatenate([1 - shares, shares])
     order = np.argsort(-shares, kind="stable")[:top]
     return [Guess(int(i), names[i] if i < len(names) else str(i), float(shares[i])) for i in order]
 
 
-def _softmax(scores: Array) -> Array:
+def _shares(scores: Array) -> Array:
     """Probabilities along axis 0: what the scores are already, where none is below 0 and they sum up to 1."""
-    if scores.min() < 0 or np.abs(scores.sum(0) - 1).max() > 1e-3:
-        shares = np.exp(scores - scores.max(0))
-        return np.asarray(shares / shares.sum(0))
-    return scores
+    return _softmax(scores) if scores.min() < 0 or np.abs(scores.sum(0) - 1).max() > 1e-3 else scores
+
+
+def _softmax(scores: Array) -> Array:
+    shares = np.exp(scores - scores.max(0))
+    return np.asarray(shares / shares.sum(0))
 
 
 def _figures(scores: Array) -> Array:
     """Each score as a probability: what it is already, where none is below 0 or above 1."""
-    if scores.min() < 0 or scores.max() > 1:
-        return np.asarray(1 / (1 + np.exp(-np.clip(scores, -500, 500))))
-    return scores
+    return _sigmoid(scores) if scores.min() < 0 or scores.max() > 1 else scores
+
+
+def _sigmoid(scores: Array) -> Array:
+    return np.asarray(1 / (1 + np.exp(-np.clip(scores, -500, 500))))
 
 
 def view_of(sample: Sample, scores: Array) -> View:
@@ -149,7 +153,7 @@ def _strips(scores: Array, meaning: OutputKind, view: View) -> Iterator[Array]:
     are = single and planes.min() >= 0 and planes.max() <= 1
     for top, bottom in view.strips(max(2, len(planes))):
         strip = view.laid_back(planes, top, bottom)
-        share = strip if are or not single else _figures(strip)
+        share = strip if are or not single else _sigmoid(strip)
         yield np.concatenate([1 - share, share]) if single else strip
 
 
