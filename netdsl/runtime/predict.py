@@ -13,7 +13,6 @@ from netdsl.base.errors import RunError
 from netdsl.ops.noise import draws
 from netdsl.recipe import Data
 from netdsl.runtime.colours import Palette, palette
-from netdsl.runtime.data.sets import load_data
 from netdsl.runtime.predicting.answers import Guess, Prediction, answered
 from netdsl.runtime.predicting.fitting import Fitting, check_tile, margin_of
 from netdsl.runtime.predicting.meaning import OutputKind, meaning_of
@@ -190,7 +189,7 @@ class Asked:
                 f"{model.net.name} says nothing of single pixels, so that pictures keep the size of training"
             )
         samples = SampleReader(model, used, split, fitting, meaning.pixelwise, unfit)
-        names = _class_names(model, data, used)
+        names = _class_names(samples, asked=data is not None)
         return Asked(model, samples, meaning, names, (*model.notes, *departures(data, known)), top, seed, batch)
 
     def available(self) -> int:
@@ -299,14 +298,14 @@ def named(item: AskedSample, split: str) -> str:
     return f"{split} {item}" if isinstance(item, int) else item
 
 
-def _class_names(model: Model, given: Data | None, used: Data | None) -> tuple[str, ...]:
+def _class_names(samples: SampleReader, asked: bool) -> tuple[str, ...]:
     """The names of the classes: of data that was asked for, else as the weights were trained, else of the recipe."""
-    kept = model.facts.get("classes")
-    if given is None and isinstance(kept, list) and all(isinstance(name, str) for name in kept):
+    kept = samples.model.facts.get("classes")
+    if not asked and isinstance(kept, list) and all(isinstance(name, str) for name in kept):
         return tuple(kept)
-    if used is None:
+    if samples.data is None:
         return ()
-    return used.class_names() or load_data(used, model.net, model.net.defaults, facts=model.facts).classes
+    return samples.data.class_names() or samples.dataset().classes
 
 
 __all__ = ["Guess", "Prediction", "Stream", "predict", "predictions", "stream"]
