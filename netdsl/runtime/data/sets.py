@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -155,7 +156,7 @@ def load_data(
     shape = tuple(at(extent, sizes) for extent in inputs[name].shape) if name else ()
     picture = picture_for(data, inputs[name], sizes, known) if isinstance(data, Images) else None
     request = Request(name, shape, picture, asked_of(net).at(sizes) if data.open else NOTHING, facts or {})
-    dataset: Dataset = _loader(data).load(data, request)
+    dataset: Dataset = loader_of(data).load(data, request)
     if isinstance(data, Images):
         dataset.notes[:0] = data.adaptations(inputs, known)
     for split, samples in dataset.splits.items():
@@ -193,18 +194,19 @@ def input_sizes(data: Data, net: Net, defaults: Mapping[str, int] | None = None)
     """Numbers for the symbols of the network's input with this data."""
     inputs = {value.name: value.type for value in net.fed}
     if isinstance(data, OpenData):  # the files alone say them
-        found: dict[str, int] = _loader(data).sizes(data, asked_of(net)) if asked_of(net).open else {}
+        found: dict[str, int] = loader_of(data).sizes(data, asked_of(net)) if asked_of(net).open else {}
         return found
     return data.sizes(inputs, defaults)
 
 
 def stored_fields(data: Data) -> dict[str, TensorType]:
     """The inputs of a net that would take samples as they are stored."""
-    found: dict[str, TensorType] = _loader(data).as_stored(data) if isinstance(data, OpenData) else data.natural()
+    found: dict[str, TensorType] = loader_of(data).as_stored(data) if isinstance(data, OpenData) else data.natural()
     return found
 
 
-def _loader(data: Data) -> Any:
+def loader_of(data: Data) -> ModuleType:
+    """The module that reads a data set; of its own it may have `survey(data)` and `samples(data, split, count)`."""
     return import_module(f"netdsl.runtime.datasets.{data.loader or data.name}")
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
@@ -19,7 +17,7 @@ from netdsl.program import read_data
 from netdsl.recipe.data import Data, OpenData
 from netdsl.recipe.data.base import PublishedFile
 from netdsl.recipe.data.images import Images
-from netdsl.runtime.data.sets import Dataset, InMemory, SampleSplit, Stored, load_data, stored_fields
+from netdsl.runtime.data.sets import Dataset, InMemory, SampleSplit, Stored, load_data, loader_of, stored_fields
 from netdsl.runtime.data.tallies import tallied
 from netdsl.runtime.runs.recipes import data_of, written
 from netdsl.runtime.survey.found import FoundFile, PictureSizes, SplitCount, Survey
@@ -57,11 +55,6 @@ def own_data(data: Surveyed) -> Data:
         return data_of(data)
     found: Data = read_data(data) if isinstance(data, str) else data
     return found
-
-
-def loader_of(data: Data) -> ModuleType:
-    """The module that reads a data set; of its own it may have `survey(data)` and `samples(data, split, count)`."""
-    return import_module(f"netdsl.runtime.datasets.{data.loader or data.name}")
 
 
 def inputs_of(data: Data, net: Net | None) -> dict[str, TensorType]:
