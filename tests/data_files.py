@@ -13,6 +13,7 @@ from PIL import Image
 
 from netdsl.recipe import DATA
 from netdsl.runtime.data.imagefile import ORIENTATION
+from netdsl.runtime.data.shares import stratified
 from netdsl.runtime.datasets import digits, imagefolder, shapes
 from netdsl.runtime.pictures import Picture
 
@@ -33,7 +34,7 @@ def write_idx(path: Path, array: Any) -> None:
 def digit_files(folder: Path) -> Files:
     """The first of the test split: sixteenths are whole in floats alone."""
     images, labels = digits.read()
-    own = digits.stratified(labels, (0.1, 0.1), digits.SPLIT_SEED)["test"][:3]
+    own = stratified(labels, (0.1, 0.1), digits.SPLIT_SEED)["test"][:3]
     for i, number in enumerate(own):
         Image.fromarray(images[number, 0].astype(np.float32) / 16).save(folder / f"{i}.tif")
     return [folder / f"{i}.tif" for i in range(3)]

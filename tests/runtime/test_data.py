@@ -30,6 +30,7 @@ from netdsl.runtime.data.sets import (
     share,
     shuffled,
 )
+from netdsl.runtime.data.shares import stratified
 from netdsl.runtime.datasets import digits, shapes
 from netdsl.runtime.pictures import in_channels, resize
 
@@ -74,7 +75,7 @@ def test_digits_are_scikit_learns() -> None:
 
 def test_digits_split_is_stratified_and_whole() -> None:
     _, labels = digits.read()
-    parts = digits.stratified(labels, (0.1, 0.1), digits.SPLIT_SEED)
+    parts = stratified(labels, (0.1, 0.1), digits.SPLIT_SEED)
     assert sorted(np.concatenate(list(parts.values()))) == list(range(1797))
     for part, share_of in (("train", 0.8), ("validation", 0.1), ("test", 0.1)):
         assert np.bincount(labels[parts[part]]) / np.bincount(labels) == pytest.approx(share_of, abs=0.006)

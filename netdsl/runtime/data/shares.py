@@ -9,7 +9,19 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.recipe.data.tables import Divided
-from netdsl.runtime.datasets.digits import stratified
+
+
+def stratified(labels: Array, shares: tuple[float, float], seed: int) -> dict[str, Array]:
+    """Numbers of the samples of each split; every class gives the same shares to validation and test."""
+    parts: dict[str, list[Array]] = {"train": [], "validation": [], "test": []}
+    generator = np.random.default_rng(seed)
+    for label in np.unique(labels):
+        own = generator.permutation(np.flatnonzero(labels == label))
+        held, tested = (round(len(own) * s) for s in shares)
+        parts["validation"].append(own[:held])
+        parts["test"].append(own[held : held + tested])
+        parts["train"].append(own[held + tested :])
+    return {name: np.sort(np.concatenate(p)) for name, p in parts.items()}
 
 
 def divided(data: Divided, count: int, labels: Array | None, name: str) -> dict[str, Array]:

@@ -13,6 +13,7 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.recipe.data.images import Digits
 from netdsl.runtime.data.sets import Dataset, Request, SampleSplit, Stored
+from netdsl.runtime.data.shares import stratified
 
 SPLIT_SEED = 1998
 
@@ -22,19 +23,6 @@ def read() -> tuple[Array, Array]:
     with (files("netdsl.runtime.datasets") / "digits.npz").open("rb") as file:
         stored = np.load(file, allow_pickle=False)
         return stored["images"].reshape(-1, 1, 8, 8), stored["labels"].astype(np.int64)
-
-
-def stratified(labels: Array, shares: tuple[float, float], seed: int) -> dict[str, Array]:
-    """Numbers of the samples of each split; every class gives the same shares to validation and test."""
-    parts: dict[str, list[Array]] = {"train": [], "validation": [], "test": []}
-    generator = np.random.default_rng(seed)
-    for label in np.unique(labels):
-        own = generator.permutation(np.flatnonzero(labels == label))
-        held, tested = (round(len(own) * s) for s in shares)
-        parts["validation"].append(own[:held])
-        parts["test"].append(own[held : held + tested])
-        parts["train"].append(own[held + tested :])
-    return {name: np.sort(np.concatenate(p)) for name, p in parts.items()}
 
 
 def load(data: Digits, request: Request) -> Dataset:

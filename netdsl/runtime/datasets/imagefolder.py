@@ -15,8 +15,8 @@ from netdsl.runtime.data.folders import entries, files_below
 from netdsl.runtime.data.imagefile import ENDINGS, has_transparency, read_image, stored_size
 from netdsl.runtime.data.samples import Fields
 from netdsl.runtime.data.sets import Dataset, MadeSplit, Request, SampleSplit, existing
+from netdsl.runtime.data.shares import stratified
 from netdsl.runtime.data.tallies import tallied
-from netdsl.runtime.datasets.digits import stratified
 from netdsl.runtime.pictures import Picture, as_bytes, unified
 from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, sizes_of, spread
 
