@@ -9,7 +9,7 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.dims.tensors import Value
-from netdsl.runtime.data.fields import KINDS, TYPES
+from netdsl.runtime.data.fields import KINDS, TYPES, unusable
 from netdsl.runtime.data.sets import LARGEST
 
 
@@ -29,7 +29,7 @@ def as_sample(array: Array, value: Value, where: str) -> Array:
         raise DataError(f"{where}: {own.nbytes:,} bytes of numbers; more than {LARGEST:,} are not read")
     with np.errstate(over="ignore"):
         made: Array = np.array(own, TYPES[value.type.dtype])
-    if not np.isfinite(made).all() or (made.dtype == np.int64 and (made < 0).any() and own.dtype.kind == "u"):
+    if unusable(made[None], own) is not None:
         raise DataError(f"{where}: holds numbers that {made.dtype} cannot (NaN, infinity or too large)")
     return made[None]
 
