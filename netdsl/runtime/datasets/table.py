@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
-from netdsl.dims import Extent, at
+from netdsl.dims import at
 from netdsl.dims.tensors import DType, TensorType
 from netdsl.recipe.data.tables import Table
 from netdsl.runtime.data.cells import CategoryColumn, NumberColumn, TableColumn, quoted
@@ -76,7 +75,7 @@ def kept_facts(facts: Mapping[str, Any], asked: WantedFields) -> dict[str, Colum
     found = {n: ColumnsOf(type, **{k: stored[n][k] for k in _KEPT}) for n, type in asked.fields.items() if n in stored}
     for name, one in found.items():
         sound = {len(one.mean), len(one.std)} <= {0, len(one.columns)} and len(one.mean) == len(one.std)
-        if not sound or not one.columns or any(s <= 0 for s in one.std) or _size(one.type) != len(one.columns):
+        if not sound or not one.columns or any(s <= 0 for s in one.std) or one.type.elements != len(one.columns):
             raise DataError(f"what the weights keep of their table is damaged: its columns of `{name}`")
     return found
 
@@ -96,10 +95,6 @@ def as_stored(data: Table) -> dict[str, TensorType]:
 
 
 _KEPT = ("columns", "classes", "mean", "std")
-
-
-def _size(type: TensorType) -> Extent:
-    return prod(type.shape)
 
 
 @dataclass
@@ -154,7 +149,7 @@ class TableReading:
 
     def _named(self, name: str, type: TensorType) -> bool:
         """Whether an input is one column, that of its name."""
-        lone = _size(type) == 1
+        lone = type.elements == 1
         chosen = self.data.columns and type.rank and type.dtype is DType.FLOAT and self.data.columns != (name,)
         return lone and name in self.file.columns and not chosen
 
@@ -163,13 +158,13 @@ class TableReading:
             return self._several(name, type, self.data.target, "target")
         if name not in self.file.columns:
             raise self._without(name, f"`{name}`, which a loss or metric reads")
-        if _size(type) != 1:
+        if type.elements != 1:
             raise DataError(f"{self.file.path}: the column `{name}` is one number, where `{name}` is {type}")
         return ColumnsOf(type, (name,))
 
     def _several(self, name: str, type: TensorType, columns: tuple[str, ...], setting: str) -> ColumnsOf:
         many = len(columns)
-        if _size(type) != many or type.rank > 1:
+        if type.elements != many or type.rank > 1:
             raise DataError(
                 f"{self.file.path}: `{setting}` names {many} column{'s' * (many != 1)}, where `{name}` is {type}"
             )
@@ -234,7 +229,7 @@ class TableReading:
         tried = [c for c in self.columns.values() if isinstance(c, NumberColumn) and c.tried]
         type, found = self.asked.inputs[name], tuple(c.name for c in tried if not c.textual)
         texts = [c.name for c in tried if c.textual]
-        if len(found) != _size(type):
+        if len(found) != type.elements:
             some = f": {shown(found)}" if found else ""
             left = f" (no numbers: {shown(texts)})" if texts else ""
             raise DataError(
