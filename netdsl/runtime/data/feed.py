@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 
 from netdsl.base.arrays import Array
 from netdsl.runtime.data.sets import Check, MadeSplit, SampleSplit
+from netdsl.runtime.data.tallies import ahead
 
 Batch = dict[str, Array]
 
@@ -31,16 +30,5 @@ class ArrayFeed:
 
     def _fetched(self, plan: Sequence[Array], epoch: int | None) -> Iterator[Batch]:
         if not self.workers:
-            yield from (self.split.fetch(indices, epoch) for indices in plan)
-            return
-        pool = ThreadPoolExecutor(self.workers)
-        waiting: deque[Future[Batch]] = deque()
-        try:
-            for indices in plan:
-                waiting.append(pool.submit(self.split.fetch, indices, epoch))
-                if len(waiting) > 2 * self.workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            return (self.split.fetch(indices, epoch) for indices in plan)
+        return ahead(plan, lambda indices: self.split.fetch(indices, epoch), self.workers, 2 * self.workers)

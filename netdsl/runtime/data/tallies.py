@@ -22,18 +22,24 @@ PATIENCE = 1.0
 
 def tallied(items: Sequence[T], context: C, look: Callable[[T, C], F], what: str = "counting labels") -> Iterator[F]:
     """`look(item, context)` of each item, in order. A terminal (stderr) sees a bar where it takes long."""
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool, _Bar(what, len(items)) as bar:
-        waiting: deque[Future[F]] = deque()
-        try:
-            for number, item in enumerate(items):
-                waiting.append(pool.submit(look, item, context))
-                if len(waiting) > 4 * (os.cpu_count() or 1):
-                    yield waiting.popleft().result()
-                bar.at(number)
-            while waiting:
+    threads = os.cpu_count() or 1
+    found = ahead(items, lambda item: look(item, context), threads, 4 * threads)
+    yield from followed(found, len(items), what)
+
+
+def ahead(items: Iterable[T], make: Callable[[T], F], threads: int, most: int) -> Iterator[F]:
+    """`make(item)` of each item, in order: by several threads, up to so many before they are asked for."""
+    pool = ThreadPoolExecutor(threads)
+    waiting: deque[Future[F]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(make, item))
+            if len(waiting) > most:
                 yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def followed(items: Iterable[T], total: int, what: str) -> Iterator[T]:
