@@ -19,7 +19,7 @@ from netdsl.base.errors import RunError
 from netdsl.recipe import AUGMENT
 from netdsl.recipe.augment import Augmentation, made_size
 from netdsl.runtime.augment import geometry, photometry
-from netdsl.runtime.augment.stages import CHANGES, MIXES, Augment, Varying
+from netdsl.runtime.augment.stages import CHANGES, MIXES, Augment, Varying, applies
 from netdsl.runtime.augment.varied import VariedSample
 from netdsl.runtime.data.feed import ArrayFeed
 from netdsl.runtime.data.sets import Feed, MadeSplit, Stored, load_data
@@ -38,7 +38,8 @@ def sample(picture: Any = COLOURS, mask: Any = MASK, seed: int = 0) -> VariedSam
 
 def after(stage: Augmentation, seed: int = 0, picture: Any = COLOURS) -> VariedSample:
     found = sample(picture, seed=seed)
-    CHANGES[type(stage)](found, stage)
+    if applies(stage, found.draw):
+        CHANGES[type(stage)](found, stage)
     found.settle()
     return found
 

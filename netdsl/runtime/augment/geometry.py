@@ -14,8 +14,6 @@ TRIES = 10
 
 
 def flip(sample: VariedSample, stage: Flip) -> None:
-    if sample.draw.random() >= stage.share:
-        return
     along = -1 if stage.axis == "horizontal" else -2
     sample.change(lambda planes: np.flip(planes, along), lambda mask: np.flip(mask, along))
 
@@ -66,8 +64,7 @@ def resized_crop(sample: VariedSample, stage: ResizedCrop, size: tuple[int, int]
 
 
 def rotate(sample: VariedSample, stage: Rotate) -> None:
-    if sample.draw.random() < stage.share:
-        turn(sample, sample.draw.uniform(-stage.degrees, stage.degrees), stage.fill)
+    turn(sample, sample.draw.uniform(-stage.degrees, stage.degrees), stage.fill)
 
 
 def turn(sample: VariedSample, degrees: float, fill: float) -> None:
@@ -77,15 +74,13 @@ def turn(sample: VariedSample, degrees: float, fill: float) -> None:
 
 
 def shear(sample: VariedSample, stage: Shear) -> None:
-    if sample.draw.random() < stage.share:
-        slant = tan(radians(sample.draw.uniform(-stage.degrees, stage.degrees)))
-        sample.warp(about_centre(sample.size, (1, slant, 0, 1)), stage.fill)
+    slant = tan(radians(sample.draw.uniform(-stage.degrees, stage.degrees)))
+    sample.warp(about_centre(sample.size, (1, slant, 0, 1)), stage.fill)
 
 
 def shift(sample: VariedSample, stage: Shift) -> None:
-    if sample.draw.random() < stage.share:
-        down, across = (side * sample.draw.uniform(-stage.part, stage.part) for side in sample.size)
-        sample.warp((1, 0, -across, 0, 1, -down), stage.fill)
+    down, across = (side * sample.draw.uniform(-stage.part, stage.part) for side in sample.size)
+    sample.warp((1, 0, -across, 0, 1, -down), stage.fill)
 
 
 def about_centre(size: tuple[int, int], matrix: tuple[float, float, float, float]) -> Affine:

@@ -20,8 +20,6 @@ def greyed(planes: Array) -> Array:
 
 
 def colour(sample: VariedSample, stage: ColourJitter) -> None:
-    if sample.draw.random() >= stage.share:
-        return
     each = (stage.brightness, stage.contrast, stage.saturation)
     amounts = [stage.amount if amount is None else amount for amount in each]
     bright, contrast, rich = (1 + amount * sample.draw.uniform(-1, 1) for amount in amounts)
@@ -58,14 +56,13 @@ def with_hue(planes: Array, part: float) -> Array:
 
 
 def grey(sample: VariedSample, stage: Grey) -> None:
-    if sample.draw.random() < stage.share:
-        sample.light(lambda planes: np.broadcast_to(greyed(planes), planes.shape))
+    del stage
+    sample.light(lambda planes: np.broadcast_to(greyed(planes), planes.shape))
 
 
 def blur(sample: VariedSample, stage: Blur) -> None:
-    if sample.draw.random() < stage.share:
-        sigma = sample.draw.uniform(stage.low, stage.high)
-        sample.light(lambda planes: blurred(planes, sigma))
+    sigma = sample.draw.uniform(stage.low, stage.high)
+    sample.light(lambda planes: blurred(planes, sigma))
 
 
 def blurred(planes: Array, sigma: float) -> Array:
@@ -84,13 +81,10 @@ def blurred(planes: Array, sigma: float) -> Array:
 
 
 def noise(sample: VariedSample, stage: Grain) -> None:
-    if sample.draw.random() < stage.share:
-        sample.light(lambda planes: planes + sample.draw.normal(0, stage.std, planes.shape).astype(np.float32))
+    sample.light(lambda planes: planes + sample.draw.normal(0, stage.std, planes.shape).astype(np.float32))
 
 
 def erase(sample: VariedSample, stage: Erase) -> None:
-    if sample.draw.random() >= stage.share:
-        return
     high, wide = sample.size
     area = high * wide * sample.draw.uniform(stage.least, stage.most)
     ratio = exp(sample.draw.uniform(-log(stage.aspect), log(stage.aspect)))
@@ -100,8 +94,6 @@ def erase(sample: VariedSample, stage: Erase) -> None:
 
 
 def cutout(sample: VariedSample, stage: Cutout) -> None:
-    if sample.draw.random() >= stage.share:
-        return
     y, x = (int(sample.draw.integers(side)) - stage.size // 2 for side in sample.size)
     _cover(sample, (max(0, y), max(0, x), max(0, y + stage.size), max(0, x + stage.size)), stage.fill)
 

@@ -53,6 +53,12 @@ class Varying:
     """What a mask has where nothing is."""
 
 
+def applies(stage: Augmentation, draw: np.random.Generator) -> bool:
+    """Whether a stage is carried out for a sample: for its `share` of them, without one for all."""
+    share: float | None = getattr(stage, "share", None)
+    return share is None or draw.random() < share
+
+
 def picture_behind(picture: Picture, stages: Sequence[Augmentation], type: TensorType) -> Picture:
     """What pictures become that were varied: at the size of the last window, where the input leaves it open."""
     asked = declared.asked_size(stages)
@@ -93,11 +99,13 @@ class Augment:
         """A sample behind some stages; without `mix` those are left out that take a second one."""
         sample = VariedSample(dict(source.stored(index)), self.pictures, self.masks, self.row.holes, draw)
         for place, stage in enumerate(stages):
+            if (stage.mixes and not mix) or not applies(stage, draw):
+                continue
             if isinstance(stage, declared.ResizedCrop):
                 geometry.resized_crop(sample, stage, (self.picture.height, self.picture.width))
             elif not stage.mixes:
                 CHANGES[type(stage)](sample, stage)
-            elif mix and draw.random() < stage.share:  # type: ignore[attr-defined]
+            else:
                 other = self.varied(source, int(draw.integers(self.count)), draw, stages[:place], mix=False)
                 MIXES[type(stage)](self._fitted(sample), self._fitted(other), stage, self.picture.channels)
         sample.settle()
