@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import cos, exp, log, radians, sin, sqrt, tan
+from math import cos, radians, sin, sqrt, tan
 
 import numpy as np
 
@@ -19,18 +19,13 @@ def flip(sample: VariedSample, stage: Flip) -> None:
 
 
 def scale(sample: VariedSample, stage: Scale) -> None:
-    factor, ratio = sample.draw.uniform(stage.low, stage.high), _ratio(sample, stage.aspect)
+    factor, ratio = sample.draw.uniform(stage.low, stage.high), sample.ratio(stage.aspect)
     high, wide = sample.size
     sample.scale(_side(high * factor / sqrt(ratio)), _side(wide * factor * sqrt(ratio)))
 
 
 def _side(length: float) -> int:
     return min(max(1, round(length)), 4 * LARGEST)
-
-
-def _ratio(sample: VariedSample, most: float) -> float:
-    """A ratio from `1 / most` to `most`, its logarithm drawn evenly."""
-    return exp(sample.draw.uniform(-log(most), log(most)))
 
 
 def crop(sample: VariedSample, stage: RandomCrop) -> None:
@@ -50,7 +45,7 @@ def _places(has: int, takes: int) -> tuple[int, int]:
 def resized_crop(sample: VariedSample, stage: ResizedCrop, size: tuple[int, int]) -> None:
     high, wide = sample.size
     for _ in range(TRIES):
-        area, ratio = high * wide * sample.draw.uniform(stage.area, 1), _ratio(sample, stage.aspect)
+        area, ratio = high * wide * sample.draw.uniform(stage.area, 1), sample.ratio(stage.aspect)
         across, down = round(sqrt(area * ratio)), round(sqrt(area / ratio))
         if 0 < across <= wide and 0 < down <= high:
             top, left = (int(sample.draw.integers(n + 1)) for n in (high - down, wide - across))

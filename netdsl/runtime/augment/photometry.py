@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil, exp, log, sqrt
+from math import ceil, sqrt
 
 import numpy as np
 
@@ -87,7 +87,7 @@ def noise(sample: VariedSample, stage: Grain) -> None:
 def erase(sample: VariedSample, stage: Erase) -> None:
     high, wide = sample.size
     area = high * wide * sample.draw.uniform(stage.least, stage.most)
-    ratio = exp(sample.draw.uniform(-log(stage.aspect), log(stage.aspect)))
+    ratio = sample.ratio(stage.aspect)
     down, across = (min(side, max(1, round(sqrt(part)))) for side, part in ((high, area * ratio), (wide, area / ratio)))
     top, left = (int(sample.draw.integers(n + 1)) for n in (high - down, wide - across))
     _cover(sample, (top, left, top + down, left + across), stage.fill)

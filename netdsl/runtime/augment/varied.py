@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import exp, log
 
 import numpy as np
 from PIL import Image
@@ -39,6 +40,10 @@ class VariedSample:
     def _stored(self) -> tuple[int, int]:
         height, width = self.fields[self.pictures[0]].shape[1:]
         return height, width
+
+    def ratio(self, most: float) -> float:
+        """A ratio from `1 / most` to `most`, its logarithm drawn evenly."""
+        return exp(self.draw.uniform(-log(most), log(most)))
 
     def scale(self, height: int, width: int) -> None:
         """Ask for another size, of no more pixels than a file may have."""
