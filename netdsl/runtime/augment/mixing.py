@@ -6,9 +6,8 @@ from math import sqrt
 
 import numpy as np
 
-from netdsl.base.arrays import Array
 from netdsl.recipe.augment import Cutmix, Mixup
-from netdsl.runtime.augment.varied import VariedSample, one_kind, plain_fields
+from netdsl.runtime.augment.varied import VariedSample, blended, one_kind, plain_fields
 
 
 def mixup(sample: VariedSample, other: VariedSample, stage: Mixup, channels: int) -> None:
@@ -34,11 +33,6 @@ def cutmix(sample: VariedSample, other: VariedSample, stage: Cutmix, channels: i
         sample.fields[name] = made
     taken = (spans[0].stop - spans[0].start) * (spans[1].stop - spans[1].start)
     _mix_rest(sample, other, 1 - taken / (high * wide))
-
-
-def blended(first: Array, second: Array, share: float) -> Array:
-    """So much of one, the rest of another."""
-    return np.asarray(np.float32(share) * first + np.float32(1 - share) * second)
 
 
 def _mix_rest(sample: VariedSample, other: VariedSample, share: float) -> None:

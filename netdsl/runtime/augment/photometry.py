@@ -8,7 +8,7 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.recipe.augment import Blur, ColourJitter, Cutout, Erase, Grain, Grey
-from netdsl.runtime.augment.varied import VariedSample
+from netdsl.runtime.augment.varied import VariedSample, blended
 
 SEEN = np.array([0.299, 0.587, 0.114], np.float32)
 """How bright red, green and blue are (ITU-R BT.601), as Pillow has it."""
@@ -27,18 +27,13 @@ def colour(sample: VariedSample, stage: ColourJitter) -> None:
 
     def change(planes: Array) -> Array:
         found = np.clip(planes * np.float32(bright), 0, 1)
-        found = np.clip(mixed(found, greyed(found).mean(), contrast), 0, 1)
+        found = np.clip(blended(found, greyed(found).mean(), contrast), 0, 1)
         if len(planes) == 1:
             return found
-        found = np.clip(mixed(found, greyed(found), rich), 0, 1)
+        found = np.clip(blended(found, greyed(found), rich), 0, 1)
         return with_hue(found, turned) if turned else found
 
     sample.light(change)
-
-
-def mixed(planes: Array, other: Array, share: float) -> Array:
-    """So much of a picture, the rest of another; more than all of it leads away from that."""
-    return np.asarray(np.float32(share) * planes + np.float32(1 - share) * other, np.float32)
 
 
 def with_hue(planes: Array, part: float) -> Array:

@@ -98,6 +98,11 @@ def floats(planes: Array) -> Array:
     return planes.astype(np.float32) / np.float32(255) if planes.dtype == np.uint8 else planes
 
 
+def blended(first: Array, second: Array, share: float) -> Array:
+    """So much of one, the rest of another; more than all of it leads away from that."""
+    return np.asarray(np.float32(share) * first + np.float32(1 - share) * second)
+
+
 def one_kind(first: Array, second: Array, channels: int) -> tuple[Array, Array]:
     """Two pictures with the same channels, from 0 to 1."""
     left, right = (in_channels(floats(planes)[None], channels)[0] for planes in (first, second))
