@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from netdsl.base.arrays import Array
+from netdsl.runtime.pictures import Picture
 
 Fields = dict[str, Array]
 
@@ -19,6 +20,12 @@ class SampleSource(Protocol):
 
     def ready(self, sample: Fields) -> Fields:
         """The same as the network's inputs and losses want it: the size, channels, scale and layout of a picture."""
+
+
+def as_input(sample: Fields, name: str, picture: Picture) -> Fields:
+    """A picture called `name` as the network takes it, and beside it its class, or its mask at the same size."""
+    label = sample["label"]
+    return {name: picture.input(sample[name]), "label": picture.mask(label) if label.ndim == 2 else label}
 
 
 @dataclass

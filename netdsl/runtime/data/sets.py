@@ -20,7 +20,7 @@ from netdsl.recipe.data.images import Images
 from netdsl.recipe.data.tables import HandedData
 from netdsl.runtime.augment.stages import Augment, Varying, picture_behind
 from netdsl.runtime.data.fields import NOTHING, WantedFields, asked_of
-from netdsl.runtime.data.samples import Fields, SampleSource
+from netdsl.runtime.data.samples import Fields, SampleSource, as_input
 from netdsl.runtime.pictures import Picture, picture_for, unified
 from netdsl.runtime.runs.recipes import written
 
@@ -76,9 +76,7 @@ class Stored:
         return {self.name: planes, "label": self.labels[index]}
 
     def ready(self, sample: Fields) -> Fields:
-        label = sample["label"]
-        made = self.picture.mask(label) if label.ndim == 2 else label
-        return {self.name: self.picture.input(sample[self.name]), "label": made}
+        return as_input(sample, self.name, self.picture)
 
 
 @dataclass

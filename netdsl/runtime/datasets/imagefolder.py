@@ -13,7 +13,7 @@ from netdsl.base.errors import DataError
 from netdsl.recipe.data.images import Imagefolder
 from netdsl.runtime.data.folders import entries, files_below
 from netdsl.runtime.data.imagefile import ENDINGS, has_transparency, read_image, stored_size
-from netdsl.runtime.data.samples import Fields
+from netdsl.runtime.data.samples import Fields, as_input
 from netdsl.runtime.data.sets import Dataset, MadeSplit, Request, SampleSplit, existing
 from netdsl.runtime.data.shares import stratified
 from netdsl.runtime.data.tallies import tallied
@@ -44,7 +44,7 @@ class Decoder:
         return {self.name: unified(scan.planes, scan.white)[0], "label": np.array(label)}
 
     def ready(self, sample: Fields) -> Fields:
-        return {**sample, self.name: self.picture.input(sample[self.name])}
+        return as_input(sample, self.name, self.picture)
 
 
 # ---------------------------------------------------------------- what stands in the folders

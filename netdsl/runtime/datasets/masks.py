@@ -13,7 +13,7 @@ from netdsl.recipe.data.masks import Paired
 from netdsl.runtime.data.imagefile import DecodedImage, read_image, stored_size
 from netdsl.runtime.data.maskfile import Meaning, meaning_of
 from netdsl.runtime.data.pairs import Pair, Pairs, find_pairs
-from netdsl.runtime.data.samples import Fields
+from netdsl.runtime.data.samples import Fields, as_input
 from netdsl.runtime.data.sequences import Dealt, deal, sequence_of
 from netdsl.runtime.data.sets import SPLITS, Dataset, MadeSplit, Request, SampleSplit
 from netdsl.runtime.data.tallies import tallied
@@ -47,7 +47,7 @@ class PairDecoder:
         return {self.name: unified(scan.planes, scan.white)[0], "label": labels}
 
     def ready(self, sample: Fields) -> Fields:
-        return {self.name: self.picture.input(sample[self.name]), "label": self.picture.mask(sample["label"])}
+        return as_input(sample, self.name, self.picture)
 
 
 def counts_of(pair: Pair, meaning: Meaning) -> PixelCounts:

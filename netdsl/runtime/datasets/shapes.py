@@ -9,7 +9,7 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.recipe.data.shapes import Shapes
-from netdsl.runtime.data.samples import Fields
+from netdsl.runtime.data.samples import Fields, as_input
 from netdsl.runtime.data.sets import SMALL, Dataset, MadeSplit, Request, SampleSplit, Stored
 from netdsl.runtime.pictures import Picture
 
@@ -76,7 +76,7 @@ class Painter:
         return {self.name: image, "label": mask}
 
     def ready(self, sample: Fields) -> Fields:
-        return {self.name: self.picture.input(sample[self.name]), "label": self.picture.mask(sample["label"])}
+        return as_input(sample, self.name, self.picture)
 
     def all(self, count: int) -> Stored:
         """The first so many of them, held in memory."""
