@@ -11,7 +11,7 @@ import netdsl.elaborate.turns as turns
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.turns import Movable
 from netdsl.elaborate.values import Failed
-from netdsl.graph import Part, Recipe
+from netdsl.graph import Net, Part, Recipe
 from netdsl.recipe.steering import LONGEST, MOST, SIGNS, Aim, AimsKind, Steering, steering_of
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label
@@ -113,12 +113,12 @@ def _fitting(
     return keys
 
 
-def require_trained(site: Site, recipe: Recipe, movable: Movable, rows: Iterable[syntax.RecipeRow]) -> None:
-    """Some weight must be trained from the first epoch on, in each part of a recipe."""
+def require_trained(site: Site, recipe: Recipe, net: Net, rows: Iterable[syntax.RecipeRow]) -> None:
+    """Some weight must be trained from the first epoch on, in each part of the recipe of a net that is whole."""
     row = next((r for r in rows if r.keyword.id == "freeze"), None)
-    steering = steering_of(recipe.settings)
-    if row is None or movable.broken or site.errors.collector.failed:
+    if row is None or site.errors.collector.failed:
         return
+    steering, movable = steering_of(recipe.settings), turns.movable_of(net, broken=False)
     for part in recipe.turns:
         if _all_frozen(steering, part, movable):
             of = f" that the part `{part.name}` moves" * bool(part.name)

@@ -105,7 +105,7 @@ def _resolve(
     fill_defaults(recipe)
     _require_measure(site, section, net, recipe, rows)
     if not broken:
-        aims.require_trained(site, recipe, turns.movable_of(net, broken), rows)
+        aims.require_trained(site, recipe, net, rows)
     return recipe
 
 
