@@ -83,14 +83,12 @@ def _check_size(site: Site, net: Net, recipe: Recipe, type: TensorType, spans: S
     from netdsl.recipe.augment import asked_size
 
     asked = asked_size(recipe.augment)
-    if asked is None:
+    if asked is None or type.rank == 1:
         return
     place, (high, wide) = asked
-    span, stage, axes = spans[place], recipe.augment[place].name, type.shape[-2:] if type.rank > 1 else ()
+    span, stage, axes = spans[place], recipe.augment[place].name, type.shape[-2:]
     assert recipe.data is not None
     known = recipe.data.sizes({v.name: v.type for v in net.fed}, net.defaults)
-    if type.rank == 1:
-        return
     taken: dict[str, int] = {}
     for axis, size, what in zip(axes, (high, wide), ("height", "width"), strict=True):
         fits = axis == size or (isinstance(axis, Dim) and str(axis) in known and taken.get(str(axis), size) == size)
