@@ -42,6 +42,8 @@ class Data(Declared, abstract=True):
     """Those files one by one, where they are always the same."""
     source: ClassVar[str] = ""
     """What is known of the archive that they come in."""
+    unpacked: ClassVar[str] = ""
+    """The folder that the archive unpacks to, which may lie in the one that the declaration names."""
     loader: ClassVar[str] = ""
     """The module of `netdsl.runtime.datasets` that reads it; nothing where that has the name of the set."""
 

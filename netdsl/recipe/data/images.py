@@ -220,6 +220,8 @@ class Cifar10(Images):
         "they come in cifar-10-binary.tar.gz: 170,052,171 bytes, MD5 c32a1d4ab5d03f1284b67883e8d87530 as its page says"
     )
 
+    unpacked: ClassVar[str] = "cifar-10-batches-bin"
+
     folder: Text  # type: ignore[misc]  # a field that must be given, first in its class
     size: OptionalSizes = None
     mean: Floats = (0.0,)

@@ -216,6 +216,12 @@ def existing(folder: str, data: Data) -> Path:
     return path
 
 
+def unpacked(folder: Path, data: Data) -> Path:
+    """Where the files of a published set lie in its folder: there, or in what its archive unpacks to."""
+    inner = folder / data.unpacked
+    return inner if inner.is_dir() else folder
+
+
 # ---------------------------------------------------------------- batches
 
 

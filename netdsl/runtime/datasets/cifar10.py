@@ -9,7 +9,7 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.recipe.data.images import Cifar10
-from netdsl.runtime.data.sets import LARGEST, Dataset, Request, Stored, existing
+from netdsl.runtime.data.sets import LARGEST, Dataset, Request, Stored, existing, unpacked
 from netdsl.runtime.datasets.mnist import held_out, opened, take
 
 RECORD = 1 + 3 * 32 * 32
@@ -37,9 +37,7 @@ def read_batch(path: Path, files: str) -> tuple[Array, Array]:
 
 
 def load(data: Cifar10, request: Request) -> Dataset:
-    folder = existing(data.folder, data)
-    inner = folder / "cifar-10-batches-bin"
-    folder = inner if inner.is_dir() else folder
+    folder = unpacked(existing(data.folder, data), data)
     batches = [read_batch(folder / f"data_batch_{i}.bin", data.files) for i in range(1, 6)]
     images, labels = (np.concatenate(part) for part in zip(*batches, strict=True))
     kept = len(labels) - held_out(len(labels))

@@ -17,7 +17,16 @@ from netdsl.program import read_data
 from netdsl.recipe.data import Data, OpenData
 from netdsl.recipe.data.base import PublishedFile
 from netdsl.recipe.data.images import Images
-from netdsl.runtime.data.sets import Dataset, InMemory, SampleSplit, Stored, load_data, loader_of, stored_fields
+from netdsl.runtime.data.sets import (
+    Dataset,
+    InMemory,
+    SampleSplit,
+    Stored,
+    load_data,
+    loader_of,
+    stored_fields,
+    unpacked,
+)
 from netdsl.runtime.data.tallies import tallied
 from netdsl.runtime.runs.recipes import data_of, written
 from netdsl.runtime.survey.found import FoundFile, PictureSizes, SplitCount, Survey
@@ -125,9 +134,8 @@ def _labels(split: SampleSplit) -> Iterator[Array | None]:
 
 def files_of(data: Data) -> list[FoundFile]:
     """The files that a data set is published as, with what lies in its folder of them."""
-    folder = Path(getattr(data, "folder", ".")).expanduser()
-    inner = folder / "cifar-10-batches-bin"
-    return [_found(file, inner if inner.is_dir() else folder) for file in data.published]
+    folder = unpacked(Path(getattr(data, "folder", ".")).expanduser(), data)
+    return [_found(file, folder) for file in data.published]
 
 
 def _found(file: PublishedFile, folder: Path) -> FoundFile:
