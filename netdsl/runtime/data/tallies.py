@@ -13,18 +13,16 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 T = TypeVar("T")
-C = TypeVar("C")
 F = TypeVar("F")
 
 PATIENCE = 1.0
 """Seconds before there is something to see."""
 
 
-def tallied(items: Sequence[T], context: C, look: Callable[[T, C], F], what: str = "counting labels") -> Iterator[F]:
-    """`look(item, context)` of each item, in order. A terminal (stderr) sees a bar where it takes long."""
+def tallied(items: Sequence[T], look: Callable[[T], F], what: str = "counting labels") -> Iterator[F]:
+    """`look(item)` of each item, in order. A terminal (stderr) sees a bar where it takes long."""
     threads = os.cpu_count() or 1
-    found = ahead(items, lambda item: look(item, context), threads, 4 * threads)
-    yield from followed(found, len(items), what)
+    yield from followed(ahead(items, look, threads, 4 * threads), len(items), what)
 
 
 def ahead(items: Iterable[T], make: Callable[[T], F], threads: int, most: int) -> Iterator[F]:

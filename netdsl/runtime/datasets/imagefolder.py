@@ -182,7 +182,7 @@ def survey(data: Imagefolder) -> Survey:
     }
     files = [path for own in found.splits.values() for path, _ in own]
     some = files[:: 1 + len(files) // SIZED]
-    sizes = sizes_of(list(tallied(some, None, lambda path, _: stored_size(path), "looking at pictures")))
+    sizes = sizes_of(list(tallied(some, stored_size, "looking at pictures")))
     return Survey(found.classes, "samples", splits, sizes, list(found.doubts()))
 
 

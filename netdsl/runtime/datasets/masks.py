@@ -106,7 +106,7 @@ def _by_sequence(data: Paired, meaning: Meaning, found: Pairs) -> Division:
             'to: say a pattern of their names, as in `sequence="{sequence}_*"`'
         )
     counts: dict[str, PixelCounts] = {}
-    for owner, own in zip(owners, tallied(pairs, meaning, counts_of), strict=True):
+    for owner, own in zip(owners, tallied(pairs, lambda pair: counts_of(pair, meaning)), strict=True):
         counts[owner] = counts.get(owner, 0) + own[:-1]
     dealt = deal(counts, data.shares, data.seed)
     splits = {
@@ -148,19 +148,19 @@ def survey(data: Paired) -> Survey:
     """The pixels of every mask as stored, and the sizes of the pictures."""
     meaning = meaning_of(data)
     found = divided(data, meaning)
+
+    def look(pair: Pair) -> tuple[PixelCounts, tuple[int, int]]:
+        return counts_of(pair, meaning), stored_size(pair.image)
+
     splits, sizes = {}, []
     for name, own in found.splits.items():
         total = np.zeros(len(meaning.classes) + 1, np.int64)
-        for counts, size in tallied(own, meaning, _counts_and_size):
+        for counts, size in tallied(own, look):
             total += counts
             sizes.append(size)
         splits[name] = SplitCount(len(own), total[:-1].tolist(), int(total[-1]))
     notes = [*found.notes, *found.doubts]
     return Survey(meaning.classes, "pixels", splits, sizes_of(sizes), notes, meaning.palette, meaning.groups)
-
-
-def _counts_and_size(pair: Pair, meaning: Meaning) -> tuple[PixelCounts, tuple[int, int]]:
-    return counts_of(pair, meaning), stored_size(pair.image)
 
 
 def samples(data: Paired, split: str, count: int) -> ShownSamples:

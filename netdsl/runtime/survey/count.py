@@ -126,7 +126,7 @@ def _labels(split: SampleSplit) -> Iterator[Array | None]:
         yield split.labels
     else:
         parts = [np.arange(i, min(i + AT_ONCE, len(split))) for i in range(0, len(split), AT_ONCE)]
-        yield from tallied(parts, split, lambda part, own: own.fetch(part).get(LABEL), "looking at samples")
+        yield from tallied(parts, lambda part: split.fetch(part).get(LABEL), "looking at samples")
 
 
 # ---------------------------------------------------------------- files that are always the same
