@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -67,6 +67,8 @@ class Division:
     splits: dict[str, list[Pair]]
     notes: list[str]
     doubts: list[str]
+    counts: dict[str, PixelCounts] = field(default_factory=dict)
+    """By key of a pair: its pixels, where they had to be counted to divide the pairs."""
 
 
 def divided(data: Paired, meaning: Meaning) -> Division:
@@ -105,15 +107,22 @@ def _by_sequence(data: Paired, meaning: Meaning, found: Pairs) -> Division:
             f"{pairs[0].image.parent}: all pictures lie in one folder, so that nothing says which sequence they belong "
             'to: say a pattern of their names, as in `sequence="{sequence}_*"`'
         )
-    counts: dict[str, PixelCounts] = {}
-    for owner, own in zip(owners, tallied(pairs, lambda pair: counts_of(pair, meaning)), strict=True):
-        counts[owner] = counts.get(owner, 0) + own[:-1]
-    dealt = deal(counts, data.shares, data.seed)
+    each = tallied(pairs, lambda pair: counts_of(pair, meaning))
+    counts = dict(zip((pair.key for pair in pairs), each, strict=True))
+    dealt = deal(_of_sequences(owners, counts.values()), data.shares, data.seed)
     splits = {
         split: [pair for pair, owner in zip(pairs, owners, strict=True) if dealt.owners[owner] == place]
         for place, split in enumerate(SPLITS)
     }
-    return Division(splits, list(_said(dealt, meaning.classes)), found.doubts)
+    return Division(splits, _said(dealt, meaning.classes), found.doubts, counts)
+
+
+def _of_sequences(owners: Sequence[str], counts: Iterable[PixelCounts]) -> dict[str, Array]:
+    """The labels `[classes]` of each sequence."""
+    found: dict[str, Array] = {}
+    for owner, own in zip(owners, counts, strict=True):
+        found[owner] = found.get(owner, 0) + own[:-1]
+    return found
 
 
 def _said(dealt: Dealt, classes: Sequence[str]) -> list[str]:
@@ -150,7 +159,8 @@ def survey(data: Paired) -> Survey:
     found = divided(data, meaning)
 
     def look(pair: Pair) -> tuple[PixelCounts, tuple[int, int]]:
-        return counts_of(pair, meaning), stored_size(pair.image)
+        counts = found.counts[pair.key] if found.counts else counts_of(pair, meaning)
+        return counts, stored_size(pair.image)
 
     splits, sizes = {}, []
     for name, own in found.splits.items():
