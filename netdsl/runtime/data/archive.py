@@ -20,8 +20,11 @@ LOCAL = struct.Struct("<4s22xHH")
 """The head of a member: its signature, and how long its name and what is beside it are."""
 
 
-def named_arrays(path: Path) -> dict[str, Array]:
-    """The arrays of a file or folder by name, sorted; `DataError` names what is none."""
+def named_arrays(path: Path, heads: bool = False) -> dict[str, Array]:
+    """The arrays of a file or folder by name, sorted; `DataError` names what is none.
+
+    With `heads` only their shapes and kinds of number are right: what is packed is not unpacked.
+    """
     if path.is_dir():
         files = sorted(p for p in path.iterdir() if p.suffix == ".npy" and not p.name.startswith("."))
         if not files:
@@ -29,7 +32,7 @@ def named_arrays(path: Path) -> dict[str, Array]:
         return {file.stem: _found(file) for file in _few(path, files)}
     if path.suffix == ".npy":
         raise DataError(f"{path}: one array: name the folder that it is in, with one file for each field")
-    return dict(_members(path))
+    return dict(_members(path, heads))
 
 
 def _few(path: Path, found: list[Any]) -> list[Any]:
@@ -48,7 +51,7 @@ def _found(file: Path) -> Array:
 # ---------------------------------------------------------------- .npz
 
 
-def _members(path: Path) -> Iterator[tuple[str, Array]]:
+def _members(path: Path, heads: bool) -> Iterator[tuple[str, Array]]:
     try:
         with zipfile.ZipFile(path) as archive, path.open("rb") as file:
             held = 0
@@ -62,7 +65,7 @@ def _members(path: Path) -> Iterator[tuple[str, Array]]:
                         raise DataError(
                             f"{path}: more than {LARGEST:,} bytes of packed arrays: keep them by `np.savez`"
                         )
-                    array = _unpacked(path, archive, info)
+                    array = _unpacked(path, archive, info, heads)
                 yield info.filename.removesuffix(".npy"), array
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         raise DataError(f"{path}: not a whole `.npz` file ({error})") from None
@@ -91,12 +94,14 @@ def _where_it_lies(path: Path, file: BinaryIO, info: zipfile.ZipInfo) -> Array |
         raise _cut(path, info) from None
 
 
-def _unpacked(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
+def _unpacked(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, heads: bool) -> Array:
     with archive.open(info) as member:
         start = member.tell()
         shape, fortran, kind = _head(path, member, info)
         if member.tell() - start + _bytes(shape, kind) != info.file_size:
             raise _cut(path, info)
+        if heads:
+            return np.broadcast_to(np.zeros((), kind), shape)
         content = member.read()
     if len(content) != _bytes(shape, kind):
         raise _cut(path, info)

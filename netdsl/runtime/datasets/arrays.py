@@ -74,7 +74,7 @@ def sizes(data: Arrays, asked: WantedFields) -> dict[str, int]:
     """Numbers for the symbols of inputs, as the arrays of training have them."""
     path = existing(data.file, data)
     folder = split_folders(path).get("train", path) if path.is_dir() else path
-    found = assigned(folder, named_arrays(folder), asked)
+    found = assigned(folder, named_arrays(folder, heads=True), asked)
     return sizes_of(asked, {name: array.shape[1:] for name, array in found.items()})
 
 
@@ -83,8 +83,8 @@ def as_stored(data: Arrays) -> dict[str, TensorType]:
     path = existing(data.file, data)
     folder = split_folders(path).get("train", path) if path.is_dir() else path
     kinds = {"f": DType.FLOAT, "i": DType.INT, "u": DType.INT, "b": DType.BOOL}
-    arrays = {name: array for name, array in named_arrays(folder).items() if array.dtype.kind in kinds and array.ndim}
-    return {name: TensorType(array.shape[1:], kinds[array.dtype.kind]) for name, array in arrays.items()}
+    arrays = ((name, array) for name, array in named_arrays(folder, heads=True).items() if array.ndim)
+    return {n: TensorType(a.shape[1:], kinds[a.dtype.kind]) for n, a in arrays if a.dtype.kind in kinds}
 
 
 def assigned(path: Path, arrays: Mapping[str, Array], asked: WantedFields) -> dict[str, Array]:
