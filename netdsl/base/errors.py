@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 
+def first_line(error: Exception) -> str:
+    """What an error of another library says, in one line; its kind where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 class RunError(Exception):
     """A run that cannot start or go on."""
 

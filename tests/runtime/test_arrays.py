@@ -118,6 +118,25 @@ def npy(array: Any, **more: Any) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_no_damaged_byte_ends_otherwise_than_in_words(tmp_path: Path, packing: int) -> None:
+    """What unpacks the members has errors of its own, some of which say nothing."""
+    path, told = tmp_path / "a.npz", 0
+    with zipfile.ZipFile(path, "w", packing) as archive:
+        archive.writestr("x.npy", npy(np.random.default_rng(0).integers(0, 999, 2000)))
+        archive.writestr("label.npy", npy(np.zeros(3)))
+    content = path.read_bytes()
+    for place in [*range(250), *range(250, len(content), 40)]:
+        damaged = bytearray(content)
+        damaged[place] ^= 0x55
+        path.write_bytes(damaged)
+        try:
+            named_arrays(path)
+        except DataError as error:
+            told += str(error).startswith(f"{path}: ")
+    assert told > 50
+
+
 def test_damaged_and_hostile_files(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     for content, said in (
@@ -128,10 +147,12 @@ def test_damaged_and_hostile_files(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=said):
             loaded(path)
     claims = npy(np.zeros(3)).replace(b"(3,)", b"(9,)")
+    beyond = npy(np.zeros((0, 1000000000, 1000000))).replace(b"(0, 1000000000, 1000000)", b"(0,9999999999,999999999)")
     for member, said in (
         (b"text", "`x.npy` is no array"),
         (npy(np.array([{}], object), allow_pickle=True), "holds Python objects, which are not read"),
         (claims, "`x.npy` is not as long as its head says"),
+        (beyond, "not a whole `.npz` file"),
         (npy(np.zeros(3)).replace(b"(3,)", b"(-3,)"), "a size below 0|is not as long|is no array"),
     ):
         for packing in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

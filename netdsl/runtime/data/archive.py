@@ -11,7 +11,7 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 
 from netdsl.base.arrays import Array
-from netdsl.base.errors import DataError
+from netdsl.base.errors import DataError, first_line
 from netdsl.runtime.data.arrayfile import mapped
 from netdsl.runtime.data.sets import LARGEST
 
@@ -67,8 +67,10 @@ def _members(path: Path, heads: bool) -> Iterator[tuple[str, Array]]:
                         )
                     array = _unpacked(path, archive, info, heads)
                 yield info.filename.removesuffix(".npy"), array
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise DataError(f"{path}: not a whole `.npz` file ({error})") from None
+    except DataError:
+        raise
+    except Exception as error:  # what unpacks has errors of its own kinds, numpy ValueError for sizes beyond all memory
+        raise DataError(f"{path}: not a whole `.npz` file ({first_line(error)})") from None
 
 
 def _where_it_lies(path: Path, file: BinaryIO, info: zipfile.ZipInfo) -> Array | None:
@@ -127,7 +129,7 @@ def _head(path: Path, file: IO[bytes], info: zipfile.ZipInfo) -> tuple[tuple[int
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, kind = read(file)
     except Exception as error:  # a head is text that numpy reads: ValueError, SyntaxError, MemoryError …
-        raise DataError(f"{path}: `{info.filename}` is no array ({str(error).splitlines()[0]})") from None
+        raise DataError(f"{path}: `{info.filename}` is no array ({first_line(error)})") from None
     if kind.hasobject:
         raise DataError(f"{path}: `{info.filename}` holds Python objects, which are not read: store numbers")
     if any(n < 0 for n in shape):

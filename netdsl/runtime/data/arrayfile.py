@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from netdsl.base.arrays import Array
-from netdsl.base.errors import DataError
+from netdsl.base.errors import DataError, first_line
 from netdsl.dims.tensors import Value
 from netdsl.runtime.data.fields import KINDS, TYPES, unusable
 from netdsl.runtime.data.sets import LARGEST
@@ -50,7 +50,7 @@ def mapped(path: Path) -> Array:
         found: Array = np.lib.format.open_memmap(path, mode="r")
         return found
     except Exception as error:  # a head is text that numpy reads: ValueError, SyntaxError, MemoryError, OverflowError …
-        raise DataError(f"{path}: not a whole array file of numbers ({str(error).splitlines()[0]})") from None
+        raise DataError(f"{path}: not a whole array file of numbers ({first_line(error)})") from None
 
 
 MAGIC = b"\x93NUMPY"

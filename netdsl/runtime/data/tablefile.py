@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from netdsl.base.errors import DataError
+from netdsl.base.errors import DataError, first_line
 from netdsl.runtime.data.sets import LARGEST
 
 PIECE = 4096
@@ -175,7 +175,7 @@ def _parquet(path: Path) -> ParquetTable:
         found: ParquetTable = parquet.ParquetFile(os.fspath(path))
         return found
     except (OSError, ValueError) as error:  # pyarrow's errors are of these kinds
-        raise DataError(f"{path}: not a whole Parquet file ({str(error).splitlines()[0]})") from None
+        raise DataError(f"{path}: not a whole Parquet file ({first_line(error)})") from None
 
 
 def _parquet_rows(path: Path, columns: tuple[str, ...]) -> Iterator[Rows]:
@@ -187,7 +187,7 @@ def _parquet_rows(path: Path, columns: tuple[str, ...]) -> Iterator[Rows]:
                 yield Rows(range(start, start + batch.num_rows), cells)
             start += batch.num_rows
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}, row {start:,} or below: damaged ({str(error).splitlines()[0]})") from None
+        raise DataError(f"{path}, row {start:,} or below: damaged ({first_line(error)})") from None
 
 
 def _written(value: object) -> str:

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from netdsl.base.arrays import Array
-from netdsl.base.errors import DataError
+from netdsl.base.errors import DataError, first_line
 from netdsl.recipe.data.tables import HandedData
 from netdsl.runtime.data.fields import WantedFields, as_field, misfit, sizes_of, unusable
 from netdsl.runtime.data.samples import Finished
@@ -68,7 +68,7 @@ def as_array(value: object, what: str) -> Array:
     try:
         found = np.asarray(plain)
     except (ValueError, TypeError, RuntimeError) as error:
-        raise DataError(f"{what} cannot be made an array ({str(error).splitlines()[0]})") from None
+        raise DataError(f"{what} cannot be made an array ({first_line(error)})") from None
     if found.dtype.kind not in "fiub":
         raise DataError(f"{what} is no number or array of numbers, but {type(value).__name__[:SHOWN]}")
     return found
