@@ -8,6 +8,18 @@ from pathlib import Path
 
 from netdsl.base.errors import DataError
 
+FOLDERS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
+"""By split: what its folder may be called."""
+
+
+def split_folders(folder: Path) -> dict[str, Path]:
+    """The folders of the splits that are there; `DataError` where there are some, but none to train on."""
+    named = {split: [folder / n for n in names if (folder / n).is_dir()] for split, names in FOLDERS.items()}
+    found = {split: paths[0] for split, paths in named.items() if paths}
+    if found and "train" not in found:
+        raise DataError(f"{folder}: has {', '.join(p.name for p in found.values())} but no folder `train`")
+    return found
+
 
 def entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     """What a folder holds that is not hidden; `DataError` names what cannot be read."""

@@ -15,9 +15,9 @@ from netdsl.dims.tensors import DType, TensorType
 from netdsl.recipe.data.tables import Arrays
 from netdsl.runtime.data.archive import named_arrays
 from netdsl.runtime.data.fields import TYPES, WantedFields, as_field, misfit, sizes_of, unusable
+from netdsl.runtime.data.folders import split_folders
 from netdsl.runtime.data.sets import SMALL, Dataset, InMemory, Request, SampleSplit, existing
 from netdsl.runtime.data.shares import divided
-from netdsl.runtime.datasets.imagefolder import split_folders
 from netdsl.text.diagnostics import did_you_mean
 
 
@@ -55,9 +55,7 @@ class StoredArrays:
 
 def load(data: Arrays, request: Request) -> Dataset:
     path = existing(data.file, data)
-    folders = split_folders(path) if path.is_dir() else {}
-    if folders and "train" not in folders:
-        raise DataError(f"{path}: has {', '.join(p.name for p in folders.values())} but no folder `train`")
+    folders = split_folders(path)
     if folders:
         parts = {name: _stored(folder, request.asked) for name, folder in folders.items()}
     else:
@@ -73,7 +71,7 @@ def load(data: Arrays, request: Request) -> Dataset:
 def sizes(data: Arrays, asked: WantedFields) -> dict[str, int]:
     """Numbers for the symbols of inputs, as the arrays of training have them."""
     path = existing(data.file, data)
-    folder = split_folders(path).get("train", path) if path.is_dir() else path
+    folder = split_folders(path).get("train", path)
     found = assigned(folder, named_arrays(folder, heads=True), asked)
     return sizes_of(asked, {name: array.shape[1:] for name, array in found.items()})
 
@@ -81,7 +79,7 @@ def sizes(data: Arrays, asked: WantedFields) -> dict[str, int]:
 def as_stored(data: Arrays) -> dict[str, TensorType]:
     """The fields that the arrays are by themselves."""
     path = existing(data.file, data)
-    folder = split_folders(path).get("train", path) if path.is_dir() else path
+    folder = split_folders(path).get("train", path)
     kinds = {"f": DType.FLOAT, "i": DType.INT, "u": DType.INT, "b": DType.BOOL}
     arrays = ((name, array) for name, array in named_arrays(folder, heads=True).items() if array.ndim)
     return {n: TensorType(a.shape[1:], kinds[a.dtype.kind]) for n, a in arrays if a.dtype.kind in kinds}

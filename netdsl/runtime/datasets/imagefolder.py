@@ -11,7 +11,7 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.recipe.data.images import Imagefolder
-from netdsl.runtime.data.folders import entries, files_below
+from netdsl.runtime.data.folders import entries, files_below, split_folders
 from netdsl.runtime.data.imagefile import ENDINGS, has_transparency, read_image, stored_size
 from netdsl.runtime.data.samples import Fields, as_input
 from netdsl.runtime.data.sets import Dataset, MadeSplit, Request, SampleSplit, existing
@@ -20,7 +20,6 @@ from netdsl.runtime.data.tallies import tallied
 from netdsl.runtime.pictures import Picture, as_bytes, unified
 from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, sizes_of, spread
 
-FOLDERS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
 SPLIT_SEED = 2009
 SIZED = 5000
 """So many files, spread evenly, are asked for their sizes by a survey."""
@@ -111,12 +110,6 @@ def class_names(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(e.name for e in entries(folder) if e.is_dir()))
 
 
-def split_folders(folder: Path) -> dict[str, Path]:
-    """The folders of the splits that are there."""
-    named = {split: [folder / n for n in names if (folder / n).is_dir()] for split, names in FOLDERS.items()}
-    return {split: paths[0] for split, paths in named.items() if paths}
-
-
 # ---------------------------------------------------------------- splits
 
 
@@ -124,8 +117,6 @@ def divided(data: Imagefolder, folder: Path) -> FolderImages:
     """The files of each split: by folders where there are any, the rest from the training files."""
     folders = split_folders(folder)
     base = folders.get("train", folder)
-    if folders and "train" not in folders:
-        raise DataError(f"{folder}: has {', '.join(p.name for p in folders.values())} but no folder `train`")
     found = FolderImages(folder, class_names(base))
     held = {split: found.images(path) for split, path in folders.items() if split != "train"}
     everything = found.images(base)
