@@ -9,7 +9,7 @@ from pathlib import Path
 from netdsl.base.errors import DataError
 
 FOLDERS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
-"""By split: what its folder may be called."""
+"""By split: what its folder, or a cell that names it, may say."""
 
 
 def split_folders(folder: Path) -> dict[str, Path]:

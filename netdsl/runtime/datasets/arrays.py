@@ -16,7 +16,7 @@ from netdsl.recipe.data.tables import Arrays
 from netdsl.runtime.data.archive import named_arrays
 from netdsl.runtime.data.fields import TYPES, WantedFields, as_field, misfit, sizes_of, unusable
 from netdsl.runtime.data.folders import split_folders
-from netdsl.runtime.data.sets import SMALL, Dataset, InMemory, Request, SampleSplit, existing
+from netdsl.runtime.data.sets import SMALL, SPLITS, Dataset, InMemory, Request, SampleSplit, existing
 from netdsl.runtime.data.shares import divided
 from netdsl.text.diagnostics import did_you_mean
 
@@ -65,7 +65,7 @@ def load(data: Arrays, request: Request) -> Dataset:
     for split in ("validation", "test"):
         parts.setdefault(split, StoredArrays(path, parts["train"].arrays, parts["train"].types, np.arange(0)))
     notes = list(_notes(parts["train"]))
-    return Dataset({name: parts[name].ready() for name in ("train", "validation", "test")}, (), notes)
+    return Dataset({name: parts[name].ready() for name in SPLITS}, (), notes)
 
 
 def sizes(data: Arrays, asked: WantedFields) -> dict[str, int]:

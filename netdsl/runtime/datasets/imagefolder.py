@@ -14,7 +14,7 @@ from netdsl.recipe.data.images import Imagefolder
 from netdsl.runtime.data.folders import entries, files_below, split_folders
 from netdsl.runtime.data.imagefile import ENDINGS, has_transparency, read_image, stored_size
 from netdsl.runtime.data.samples import Fields, as_input
-from netdsl.runtime.data.sets import Dataset, MadeSplit, Request, SampleSplit, existing
+from netdsl.runtime.data.sets import SPLITS, Dataset, MadeSplit, Request, SampleSplit, existing
 from netdsl.runtime.data.shares import stratified
 from netdsl.runtime.data.tallies import tallied
 from netdsl.runtime.pictures import Picture, as_bytes, unified
@@ -125,7 +125,7 @@ def divided(data: Imagefolder, folder: Path) -> FolderImages:
     parts = stratified(labels, (shares["validation"], shares["test"]), SPLIT_SEED)
     _check_parts(base, found.classes, labels, parts, shares)
     own = {split: [everything[i] for i in numbers] for split, numbers in parts.items()}
-    found.splits = {split: held.get(split, own[split]) for split in ("train", "validation", "test")}
+    found.splits = {split: held.get(split, own[split]) for split in SPLITS}
     return found
 
 

@@ -15,14 +15,16 @@ from netdsl.dims.tensors import DType, TensorType
 from netdsl.recipe.data.tables import Table
 from netdsl.runtime.data.cells import CategoryColumn, NumberColumn, TableColumn, quoted
 from netdsl.runtime.data.fields import TYPES, WantedFields
-from netdsl.runtime.data.sets import LARGEST, Dataset, InMemory, Request, existing
+from netdsl.runtime.data.folders import FOLDERS
+from netdsl.runtime.data.sets import LARGEST, SPLITS, Dataset, InMemory, Request, existing
 from netdsl.runtime.data.shares import divided
 from netdsl.runtime.data.tablefile import TableFile, open_table
 from netdsl.runtime.runs import kinds
 from netdsl.text.diagnostics import did_you_mean
 
 LABEL = "label"
-SPLITS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
+CALLED = {name: split for split, names in FOLDERS.items() for name in names}
+"""What a row's cell may call its split."""
 SHOWN = 6
 """So many columns a message names."""
 
@@ -257,13 +259,13 @@ class TableReading:
             own = self.columns[label.columns[0]] if label is not None and label.category else None
             kinds = own.numbered(own.classes()) if isinstance(own, CategoryColumn) else None
             return divided(self.data, self.count, kinds, str(self.file.path))
-        strange = next((name for name in self.divider.known if name not in SPLITS), None)
+        strange = next((name for name in self.divider.known if name not in CALLED), None)
         if strange is not None:
             place = self.divider.known[strange]
             what = f"`{self.divider.name}` is {quoted(strange)}, which is neither train, validation nor test"
             raise self.file.wrong(place, what)
-        whose = np.array([SPLITS[name] for name in self.divider.codes])[np.concatenate(self.divider.parts)]
-        return {name: np.flatnonzero(whose == name) for name in ("train", "validation", "test")}
+        whose = np.array([CALLED[name] for name in self.divider.codes])[np.concatenate(self.divider.parts)]
+        return {name: np.flatnonzero(whose == name) for name in SPLITS}
 
     # ------------------------------------------------------------ what training rows say
 
