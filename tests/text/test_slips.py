@@ -32,10 +32,11 @@ def texts() -> dict[str, str]:
     """Right texts by name, those of the standard library with a net that uses them."""
     found = {f"specs/{p.name}": p.read_text(encoding="utf-8") for p in sorted((ROOT / "specs").glob("*.net"))}
     found |= {f"std.{name}": text for name, text in library().items()}
-    blocks = re.findall(r"^```net\n(.*?)^```", (ROOT / "docs/language.md").read_text(encoding="utf-8"), re.M | re.S)
-    for number, text in enumerate(b for b in blocks if re.search(r"^net ", b, re.M)):
-        if 'use "' not in text and not check_text(text):
-            found[f"language.md, text {number}"] = text
+    for page in ("language.md", "recipes.md"):
+        blocks = re.findall(r"^```net.*?\n(.*?)^```", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.M | re.S)
+        for number, text in enumerate(b for b in blocks if re.search(r"^net ", b, re.M)):
+            if 'use "' not in text and not check_text(text):
+                found[f"{page}, text {number}"] = text
     return found
 
 
