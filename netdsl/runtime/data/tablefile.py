@@ -174,7 +174,7 @@ def _parquet(path: Path) -> ParquetTable:
     try:
         found: ParquetTable = parquet.ParquetFile(os.fspath(path))
         return found
-    except (OSError, ValueError) as error:  # pyarrow's errors are of these kinds
+    except Exception as error:  # pyarrow's errors are of many kinds: OSError, ValueError, NotImplementedError …
         raise DataError(f"{path}: not a whole Parquet file ({first_line(error)})") from None
 
 
@@ -186,7 +186,7 @@ def _parquet_rows(path: Path, columns: tuple[str, ...]) -> Iterator[Rows]:
                 cells = [[_written(value) for value in column.to_pylist()] for column in batch.columns]
                 yield Rows(range(start, start + batch.num_rows), cells)
             start += batch.num_rows
-    except (OSError, ValueError) as error:
+    except Exception as error:  # as above
         raise DataError(f"{path}, row {start:,} or below: damaged ({first_line(error)})") from None
 
 
