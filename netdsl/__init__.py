@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from netdsl.codegen.pytorch.source import torch_source
     from netdsl.graph import Net
     from netdsl.recipe.weights import Weights
+    from netdsl.runtime.data.handed import data
     from netdsl.runtime.evaluate import evaluate
     from netdsl.runtime.predict import predict, stream
-    from netdsl.runtime.samples import data
     from netdsl.runtime.survey.count import survey
     from netdsl.runtime.train import train
     from netdsl.surface import check, load, load_text, report
@@ -45,7 +45,7 @@ HOMES = {
     "Weights": "netdsl.recipe.weights",
     "analyze": "netdsl.analyzer",
     "check": "netdsl.surface",
-    "data": "netdsl.runtime.samples",
+    "data": "netdsl.runtime.data.handed",
     "evaluate": "netdsl.runtime.evaluate",
     "load": "netdsl.surface",
     "load_text": "netdsl.surface",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from netdsl.runtime.train import Trainer
+from netdsl.runtime.training.trainer import Trainer
 
 
 class Killed(Exception):

@@ -15,7 +15,7 @@ from netdsl.recipe import DATA
 from netdsl.runtime.data.imagefile import ORIENTATION
 from netdsl.runtime.data.shares import stratified
 from netdsl.runtime.datasets import digits, imagefolder, shapes
-from netdsl.runtime.pictures import Picture
+from netdsl.runtime.pictures.picture import Picture
 
 Files = list[Path]
 

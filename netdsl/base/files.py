@@ -11,7 +11,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -140,3 +140,22 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file beside the old one, force it to disk, then let it take the old one's place."""
+    with replacing(path) as new:
+        write(new)
+        with new.open("rb") as file:
+            os.fsync(file.fileno())
+    if os.name == "posix":  # the new name must reach the disk too
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """As `write_text`, forced to disk."""
+    replace_file(path, lambda new: new.write_text(text, encoding="utf-8", newline=""))

@@ -19,7 +19,7 @@ from netdsl.cli.streams import say
 
 if TYPE_CHECKING:
     from netdsl.runtime.judging.judged import Judgement
-    from netdsl.runtime.views import Views
+    from netdsl.runtime.judging.views import Views
 
 MOST_WORST = 256
 
@@ -85,7 +85,7 @@ def _views(given: Namespace) -> Views | None:
         given.parser.error("--stride leads from one window to the next: say --window as well")
     if given.scales is None and not given.flip and given.window is None:
         return None
-    from netdsl.runtime.views import Views
+    from netdsl.runtime.judging.views import Views
 
     return Views(given.scales or (1.0,), given.flip, given.window, given.stride)
 

@@ -37,7 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     from netdsl.runtime.looking.look import DRAWS, open_look
-    from netdsl.runtime.sheet import is_ours, write_sheet
+    from netdsl.runtime.pictures.sheet import is_ours, write_sheet
 
     options = {"split": given.split, "engine": given.engine, "device": given.device}
     look = open_look(given.folder, row=given.row, sample=given.sample, **options)

@@ -149,7 +149,7 @@ def _draw(given: Namespace) -> None:
 
 def _keep_drawn(given: Namespace, found: Drawing) -> None:
     """The first output as pictures or an array, or all of them."""
-    from netdsl.runtime.sheet import contact_sheet, is_pictures, write_sheet
+    from netdsl.runtime.pictures.sheet import contact_sheet, is_pictures, write_sheet
 
     path, (name, made) = given.output, next(iter(found.outputs.items()))
     if path.suffix == ".npz":

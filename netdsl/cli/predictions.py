@@ -113,7 +113,7 @@ def draw_bars(found: Prediction) -> None:
 def follow(given: Namespace) -> int:
     """One answer a sample, as soon as it is there; states go from each to the next."""
     from netdsl.runtime.predict import stream
-    from netdsl.runtime.streaming import in_order, together
+    from netdsl.runtime.predicting.streaming import in_order, together
 
     steps = stream(given.model, data=parse_data(given.data), **_options(given))
     answers, told = [], set[str]()
@@ -193,8 +193,8 @@ def _folder(given: Namespace, predictor: Asked, named: list[tuple[AskedSample, s
 def _into_a_file(given: Namespace, predictor: Asked, named: list[tuple[AskedSample, str]]) -> int:
     """One file of one sample, or a sheet of many."""
     from netdsl.base.files import keep_apart
+    from netdsl.runtime.pictures.sheet import write_sheet
     from netdsl.runtime.predicting.writing import SheetCells, chosen, write_one
-    from netdsl.runtime.sheet import write_sheet
 
     path: Path = given.output
     keep_apart(path, [Path(item) for item, _ in named if isinstance(item, str)], path.suffix)
@@ -226,7 +226,7 @@ def _into_a_file(given: Namespace, predictor: Asked, named: list[tuple[AskedSamp
 def _spare(path: Path, overwrite: bool) -> None:
     """Refuse to replace a picture that is not ours."""
     from netdsl.base.files import WriteError
-    from netdsl.runtime.sheet import is_ours
+    from netdsl.runtime.pictures.sheet import is_ours
 
     if not overwrite and path.exists() and not is_ours(path):
         raise WriteError(f"{path} is there, and no picture of ours: --overwrite replaces it")
@@ -238,7 +238,7 @@ def _progress(answers: Answering) -> Iterator[Any]:
     if not answers.many or not sys.stderr.isatty() or (sys.stdout.isatty() and answers.given.format == "text"):
         yield lambda done: None
         return
-    from netdsl.runtime.progress import counted
+    from netdsl.runtime.training.progress import counted
 
     with counted(len(answers.items)) as advance:
         yield advance

@@ -20,9 +20,9 @@ from netdsl.ops.base import Op
 from netdsl.ops.noise import Noise, draws
 from netdsl.passes.inline import opened
 from netdsl.runtime.engines.choice import no_engine
-from netdsl.runtime.kept import starts
 from netdsl.runtime.predicting.models import OPENERS
 from netdsl.runtime.runs.folder import RunFolder
+from netdsl.runtime.sessions.kept import starts
 
 
 @dataclass

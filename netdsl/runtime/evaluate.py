@@ -13,17 +13,17 @@ from netdsl.base.arrays import Array
 from netdsl.graph import Net
 from netdsl.graph.clock import clock
 from netdsl.recipe import Data
+from netdsl.runtime.data.handed import Handed, given
 from netdsl.runtime.data.sets import Feed
 from netdsl.runtime.data.tallies import followed
 from netdsl.runtime.engines.checkpoint import load_weights
 from netdsl.runtime.engines.device import choose_device
 from netdsl.runtime.judging.examination import Examination
 from netdsl.runtime.judging.judged import Judgement
-from netdsl.runtime.kept import starts
+from netdsl.runtime.judging.views import Viewer, Views
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import recipe_of
 from netdsl.runtime.runs.tensorfile import learned
-from netdsl.runtime.samples import Handed, given
 from netdsl.runtime.scoring.pytorch import (
     MetricModule,
     RunningTotals,
@@ -35,8 +35,8 @@ from netdsl.runtime.scoring.pytorch import (
     output_names,
 )
 from netdsl.runtime.scoring.ranges import split_check
+from netdsl.runtime.sessions.kept import starts
 from netdsl.runtime.sessions.opening import check_outputs, open_quietly, run_once
-from netdsl.runtime.views import Viewer, Views
 
 Predictor = Callable[[dict[str, Tensor], int], Mapping[str, Tensor]]
 """`(fields, number of the batch) -> outputs`; what is drawn follows from the number."""

@@ -19,9 +19,9 @@ from netdsl.graph import Net
 from netdsl.graph.begun import begun
 from netdsl.graph.phases import inference_graph
 from netdsl.ops.noise import Noise, draws
-from netdsl.runtime.kept import starts
 from netdsl.runtime.scoring.pytorch import named, output_names
 from netdsl.runtime.scoring.ranges import Ranges
+from netdsl.runtime.sessions.kept import starts
 from netdsl.runtime.sessions.opening import open_net, run_once
 from netdsl.weights.given import WeightSource
 

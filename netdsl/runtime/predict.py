@@ -12,15 +12,15 @@ from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.ops.noise import draws
 from netdsl.recipe import Data
-from netdsl.runtime.colours import Palette, palette
+from netdsl.runtime.data.handed import Handed, given
+from netdsl.runtime.pictures.colours import Palette, palette
+from netdsl.runtime.pictures.tiling import Blend, cut_out, places
 from netdsl.runtime.predicting.answers import Guess, Prediction, answered
 from netdsl.runtime.predicting.fitting import Fitting, check_tile, margin_of
 from netdsl.runtime.predicting.meaning import OutputKind, meaning_of
 from netdsl.runtime.predicting.models import Model, open_model
 from netdsl.runtime.predicting.samples import AskedSample, Sample, SampleReader, data_used, listed, scale_of
 from netdsl.runtime.runs.recipes import departures
-from netdsl.runtime.samples import Handed, given
-from netdsl.runtime.tiling import Blend, cut_out, places
 
 BATCH = 16
 """Samples that are computed at once."""
@@ -286,7 +286,7 @@ class Asked:
 
 def sized(scores: Array, side: int) -> Array:
     """What one tile gives, at the size of the tile."""
-    from netdsl.runtime.pictures import resize
+    from netdsl.runtime.pictures.picture import resize
 
     return np.asarray(resize(scores.astype(np.float32)[None], side, side)[0])
 

@@ -11,11 +11,11 @@ import numpy as np
 from netdsl.graph import Net
 from netdsl.runtime.data.sets import BatchPart, cut
 from netdsl.runtime.engines.engine import BatchFields
-from netdsl.runtime.progress import Reporter
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.scoring.terms import by_part
 from netdsl.runtime.scoring.totals import RunningTotals
-from netdsl.runtime.train import Position, Trainer
+from netdsl.runtime.training.progress import Reporter
+from netdsl.runtime.training.trainer import Position, Trainer
 from netdsl.weights.given import WeightSource
 
 

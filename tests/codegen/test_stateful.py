@@ -16,8 +16,8 @@ from netdsl.codegen.pytorch.source import torch_source
 from netdsl.graph import Net
 from netdsl.graph.begun import begun
 from netdsl.graph.invariants import problems, verify
-from netdsl.runtime.kept import starts
 from netdsl.runtime.parity import parity
+from netdsl.runtime.sessions.kept import starts
 from netdsl.runtime.sessions.opening import open_net, run_once
 from netdsl.surface import load_text
 

@@ -24,7 +24,7 @@ from netdsl.runtime.augment.varied import VariedSample
 from netdsl.runtime.data.feed import ArrayFeed
 from netdsl.runtime.data.sets import Feed, MadeSplit, Stored, load_data
 from netdsl.runtime.data.waiting import Awaited
-from netdsl.runtime.pictures import Picture, nearest
+from netdsl.runtime.pictures.picture import Picture, nearest
 
 DRAW = np.random.default_rng(5)
 COLOURS = DRAW.random((3, 24, 30)).astype(np.float32)
@@ -429,8 +429,8 @@ def test_a_row_is_replaced_from_outside_and_kept_in_the_folder(tmp_path: Path) -
 
 
 def test_the_share_of_waiting_is_told_where_samples_are_made(tmp_path: Path) -> None:
-    from netdsl.runtime.progress import epoch_cells
     from netdsl.runtime.train import train
+    from netdsl.runtime.training.progress import epoch_cells
 
     text = DIGITS.replace("epochs 2", "epochs 1")
     (row,) = train(netdsl.load_text(text), tmp_path / "made", quiet=True, engine="onnx").history

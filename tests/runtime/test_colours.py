@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from netdsl.runtime.colours import numbered, overlaid, painted, palette, present, voc_colours, write_mask
-from netdsl.runtime.lettering import legend, shortened, titled, width_of, with_legend
-from netdsl.runtime.sheet import titled_sheet
+from netdsl.runtime.pictures.colours import numbered, overlaid, painted, palette, present, voc_colours, write_mask
+from netdsl.runtime.pictures.lettering import legend, shortened, titled, width_of, with_legend
+from netdsl.runtime.pictures.sheet import titled_sheet
 
 VOC = {
     0: (0, 0, 0), 1: (128, 0, 0), 2: (0, 128, 0), 3: (128, 128, 0), 4: (0, 0, 128), 5: (128, 0, 128),

@@ -32,7 +32,7 @@ from netdsl.runtime.data.sets import (
 )
 from netdsl.runtime.data.shares import stratified
 from netdsl.runtime.datasets import digits, shapes
-from netdsl.runtime.pictures import in_channels, resize
+from netdsl.runtime.pictures.picture import in_channels, resize
 
 
 def net(*shape: Any, name: str = "image", dtype: DType = DType.FLOAT) -> Net:
@@ -230,7 +230,7 @@ def test_imagefolder_cuts_the_centre(tmp_path: Path) -> None:
     Image.fromarray(stripes).save(path)
     from data_files import decode
 
-    from netdsl.runtime.pictures import Picture
+    from netdsl.runtime.pictures.picture import Picture
 
     picture = Picture(1, 4, 4, (1, 4, 4))
     assert (decode(path, picture) == 1).all()

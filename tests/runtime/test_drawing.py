@@ -16,12 +16,12 @@ from netdsl.cli.app import run as command
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.program import load_text
 from netdsl.runtime.drawing import draw
+from netdsl.runtime.pictures.sheet import contact_sheet
 from netdsl.runtime.predict import predict
-from netdsl.runtime.progress import Reporter
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.tensorfile import load_arrays
-from netdsl.runtime.sheet import contact_sheet
-from netdsl.runtime.train import Trainer
+from netdsl.runtime.training.progress import Reporter
+from netdsl.runtime.training.trainer import Trainer
 from netdsl.text.diagnostics import NetError
 
 TEXT = """

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from netdsl.base.errors import DataError
 from netdsl.runtime.data.imagefile import ENDINGS, FORMATS, ORIENTATION, PIXELS, has_transparency, read_image
-from netdsl.runtime.pictures import Picture
+from netdsl.runtime.pictures.picture import Picture
 
 RAMP = np.tile(np.arange(8, dtype=np.uint8) * 36, (8, 1))
 GREY = RAMP / 255.0

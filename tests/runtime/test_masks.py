@@ -23,7 +23,7 @@ from netdsl.runtime.augment.row import varying_of
 from netdsl.runtime.data.maskfile import read_mask
 from netdsl.runtime.data.sets import Dataset, load_data
 from netdsl.runtime.datasets.shapes import draw
-from netdsl.runtime.pictures import fitting, nearest
+from netdsl.runtime.pictures.picture import fitting, nearest
 from netdsl.runtime.runs.recipes import plan_of
 from netdsl.runtime.train import train
 

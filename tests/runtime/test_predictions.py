@@ -21,7 +21,8 @@ from netdsl.cli.app import run as command
 from netdsl.codegen.onnx.model import save_onnx
 from netdsl.graph import Net, Recipe
 from netdsl.program import load_file, load_text
-from netdsl.runtime.colours import voc_colours
+from netdsl.runtime.pictures.colours import voc_colours
+from netdsl.runtime.pictures.tiling import Blend, cut_out, places, ramp, starts
 from netdsl.runtime.predict import Asked, predict, predictions
 from netdsl.runtime.predicting.answers import probabilities, view_of
 from netdsl.runtime.predicting.fitting import Fitting, View, allowed, margin_of, whole_view
@@ -30,7 +31,6 @@ from netdsl.runtime.predicting.models import Model
 from netdsl.runtime.predicting.samples import SampleReader
 from netdsl.runtime.predicting.writing import Folder, chosen, stems
 from netdsl.runtime.sessions.opening import open_net, run_once
-from netdsl.runtime.tiling import Blend, cut_out, places, ramp, starts
 
 COLOURS = "net Colours {\n  input image [3, 12, 16]\n  output mask: conv(3, 1, bias=false)\n}"
 OPEN = COLOURS.replace("12, 16", "H, W")

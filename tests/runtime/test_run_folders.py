@@ -25,11 +25,12 @@ from netdsl.program import load_text
 from netdsl.recipe import OPTIMIZERS
 from netdsl.runtime import train as training
 from netdsl.runtime.data.sets import load_data
-from netdsl.runtime.progress import guessing
 from netdsl.runtime.runs import folder as folders
 from netdsl.runtime.runs.recipes import describe, plan_of, written
 from netdsl.runtime.runs.tensorfile import load_arrays, under
 from netdsl.runtime.train import Run, train
+from netdsl.runtime.training.progress import guessing
+from netdsl.runtime.training.trainer import Trainer
 from netdsl.runtime.trial import try_steps
 
 ENGINES = ["torch", "onnx"]
@@ -343,7 +344,7 @@ def test_every_row_that_changed_is_said(finished: Path, tmp_path: Path, capsys: 
 def test_an_interrupted_training_says_how_to_go_on(
     tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    step = training.Trainer._step
+    step = Trainer._step
 
     def stopped(self: Any, fed: Any, group: Any) -> Any:
         if self.position.epoch == 1:
@@ -353,7 +354,7 @@ def test_an_interrupted_training_says_how_to_go_on(
     (tmp_path / "x.net").write_text(TEXT)
     folder = tmp_path / "run"
     words = ["train", str(tmp_path / "x.net"), "--folder", str(folder), "--epochs", "2", "--engine", engine]
-    monkeypatch.setattr(training.Trainer, "_step", stopped)
+    monkeypatch.setattr(Trainer, "_step", stopped)
     assert command(words) == 130
     said = capsys.readouterr().err
     way_on = said.partition("go on: netdsl ")[2].splitlines()[0]
@@ -367,14 +368,14 @@ def test_an_interrupted_training_says_how_to_go_on(
 def test_what_cannot_change_within_an_epoch(
     tmp_path: Path, row: dict[str, str], engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step = training.Trainer._step
+    step = Trainer._step
 
     def stopped(self: Any, fed: Any, group: Any) -> Any:
         if self.position.step == 2:
             raise KeyboardInterrupt
         return step(self, fed, group)
 
-    monkeypatch.setattr(training.Trainer, "_step", stopped)
+    monkeypatch.setattr(Trainer, "_step", stopped)
     with pytest.raises(KeyboardInterrupt):
         run(small(data="digits(std=0.5)"), tmp_path, engine, checkpoint_seconds=0.0)
     monkeypatch.undo()

@@ -22,9 +22,9 @@ from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import apply_recipe, plan_of, recipe_json
 from netdsl.runtime.runs.tensorfile import load_arrays
-from netdsl.runtime.saved import save
 from netdsl.runtime.scoring.onnx import evaluate_run
 from netdsl.runtime.train import train
+from netdsl.runtime.training.saved import save
 from netdsl.runtime.trial import try_steps
 
 torch.set_num_threads(1)

@@ -20,10 +20,10 @@ from netdsl.codegen.onnx.model import save_onnx
 from netdsl.runtime.engines.checkpoint import load_tensors
 from netdsl.runtime.evaluate import evaluate, evaluate_onnx
 from netdsl.runtime.predict import predict, stream
+from netdsl.runtime.predicting.streaming import in_order, together
 from netdsl.runtime.runs.tensorfile import load_arrays
 from netdsl.runtime.scoring.onnx import evaluate_run
 from netdsl.runtime.scoring.pytorch import build_module
-from netdsl.runtime.streaming import in_order, together
 from netdsl.runtime.train import train
 from netdsl.surface import load, load_text
 

@@ -20,6 +20,7 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from netdsl.base.errors import RunError
+from netdsl.base.files import replace_file
 from netdsl.graph import Net
 from netdsl.program import load_file as read_program
 from netdsl.program import load_text
@@ -30,11 +31,11 @@ from netdsl.runtime.engines.optimizers import make_optimizer
 from netdsl.runtime.evaluate import evaluate, evaluate_onnx
 from netdsl.runtime.parity import compare, parity
 from netdsl.runtime.predict import predict
-from netdsl.runtime.progress import Reporter, overfitting, overfitting_plot, sparkline
-from netdsl.runtime.runs.folder import RunFolder, replace_file
+from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import apply_recipe, plan_of, recipe_json
 from netdsl.runtime.scoring.pytorch import RunningTotals, Scoring
 from netdsl.runtime.train import train
+from netdsl.runtime.training.progress import Reporter, overfitting, overfitting_plot, sparkline
 from netdsl.runtime.trial import try_steps
 from netdsl.text.diagnostics import NetError
 

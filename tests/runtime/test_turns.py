@@ -22,7 +22,8 @@ from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.tensorfile import load_arrays
 from netdsl.runtime.scoring.onnx import evaluate_run
-from netdsl.runtime.train import Trainer, train
+from netdsl.runtime.train import train
+from netdsl.runtime.training.trainer import Trainer
 from netdsl.text.diagnostics import NetError
 
 ENGINES = ["torch", "onnx"]
@@ -110,7 +111,7 @@ def fixed(engine: str, steps: int) -> tuple[list[dict[str, float]], dict[str, An
 
 
 def _silent() -> Any:
-    from netdsl.runtime.progress import Reporter
+    from netdsl.runtime.training.progress import Reporter
 
     return Reporter(quiet=True)
 

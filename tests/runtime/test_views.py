@@ -17,11 +17,11 @@ from netdsl.base.errors import RunError
 from netdsl.cli import attempt
 from netdsl.runtime.data.sets import load_data
 from netdsl.runtime.evaluate import evaluate, load_run
+from netdsl.runtime.judging.views import Viewer, Views
+from netdsl.runtime.pictures.tiling import starts
 from netdsl.runtime.runs.recipes import plan_of
 from netdsl.runtime.scoring.onnx import evaluate_run
-from netdsl.runtime.tiling import starts
 from netdsl.runtime.train import train
-from netdsl.runtime.views import Viewer, Views
 
 MAPS = """
 net Seg(classes = 4) {

@@ -17,7 +17,7 @@ from netdsl.recipe.augment import Augmentation
 from netdsl.runtime.augment.randaugment import rand_augment
 from netdsl.runtime.augment.varied import VariedSample
 from netdsl.runtime.data.samples import Fields, SampleSource
-from netdsl.runtime.pictures import Picture
+from netdsl.runtime.pictures.picture import Picture
 
 STREAM = 2
 """Sets these draws apart from those that order an epoch."""

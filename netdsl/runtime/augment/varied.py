@@ -12,7 +12,7 @@ from PIL import Image
 from netdsl.base.arrays import Array
 from netdsl.runtime.data.imagefile import PIXELS
 from netdsl.runtime.data.samples import Fields
-from netdsl.runtime.pictures import Box, in_channels, nearest, resized
+from netdsl.runtime.pictures.picture import Box, in_channels, nearest, resized
 
 Affine = tuple[float, float, float, float, float, float]
 """Where a pixel comes from: `(a x + b y + c, d x + e y + f)`, in pixels from the upper left corner."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from netdsl.base.arrays import Array
-from netdsl.runtime.pictures import Picture
+from netdsl.runtime.pictures.picture import Picture
 
 Fields = dict[str, Array]
 

@@ -21,7 +21,7 @@ from netdsl.recipe.data.tables import HandedData
 from netdsl.runtime.augment.stages import Augment, Varying, picture_behind
 from netdsl.runtime.data.fields import NOTHING, WantedFields, asked_of
 from netdsl.runtime.data.samples import Fields, SampleSource, as_input
-from netdsl.runtime.pictures import Picture, picture_for, unified
+from netdsl.runtime.pictures.picture import Picture, picture_for, unified
 from netdsl.runtime.runs.recipes import written
 
 if TYPE_CHECKING:

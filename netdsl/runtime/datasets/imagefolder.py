@@ -17,7 +17,7 @@ from netdsl.runtime.data.samples import Fields, as_input
 from netdsl.runtime.data.sets import SPLITS, Dataset, MadeSplit, Request, SampleSplit, existing
 from netdsl.runtime.data.shares import stratified
 from netdsl.runtime.data.tallies import tallied
-from netdsl.runtime.pictures import Picture, as_bytes, unified
+from netdsl.runtime.pictures.picture import Picture, as_bytes, unified
 from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, sizes_of, spread
 
 SPLIT_SEED = 2009

@@ -17,7 +17,7 @@ from netdsl.runtime.data.samples import Fields, as_input
 from netdsl.runtime.data.sequences import Dealt, deal, sequence_of
 from netdsl.runtime.data.sets import SPLITS, Dataset, MadeSplit, Request, SampleSplit
 from netdsl.runtime.data.tallies import tallied
-from netdsl.runtime.pictures import Picture, as_bytes, unified
+from netdsl.runtime.pictures.picture import Picture, as_bytes, unified
 from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, sizes_of, spread
 
 PixelCounts = Array

@@ -11,7 +11,7 @@ from netdsl.base.arrays import Array
 from netdsl.recipe.data.shapes import Shapes
 from netdsl.runtime.data.samples import Fields, as_input
 from netdsl.runtime.data.sets import SMALL, Dataset, MadeSplit, Request, SampleSplit, Stored
-from netdsl.runtime.pictures import Picture
+from netdsl.runtime.pictures.picture import Picture
 
 
 def disc(generator: np.random.Generator, y: Array, x: Array, size: float) -> Array:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from netdsl.base.errors import RunError
-from netdsl.runtime.devices import missing, number_of
+from netdsl.runtime.sessions.devices import missing, number_of
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

@@ -13,7 +13,7 @@ from netdsl.base.errors import DataError
 from netdsl.recipe import Data
 from netdsl.recipe.data.labelmaps import LabelMap, read_map
 from netdsl.recipe.data.masks import Paired
-from netdsl.runtime.colours import name_of
+from netdsl.runtime.pictures.colours import name_of
 
 Portion = float | None
 """A share of something, None of nothing."""

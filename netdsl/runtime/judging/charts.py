@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from netdsl.base.arrays import Array
-from netdsl.runtime.colours import name_of
-from netdsl.runtime.figures import figure_of, name_on, write_figure
 from netdsl.runtime.judging.byclass import ClassScore
 from netdsl.runtime.judging.judged import Judgement
+from netdsl.runtime.pictures.colours import name_of
+from netdsl.runtime.pictures.figures import figure_of, name_on, write_figure
 from netdsl.runtime.runs.evaluations import SOFTWARE
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from netdsl.recipe import Data
 from netdsl.runtime.data.fit import check_fit
 from netdsl.runtime.data.sets import cut, load_data
 from netdsl.runtime.judging.judged import Judgement, Recomputed, judgement
+from netdsl.runtime.judging.views import Viewer, Views
 from netdsl.runtime.judging.watching import watch_of
 from netdsl.runtime.runs.recipes import departures, known_of, plan_of
 from netdsl.runtime.scoring.terms import evaluation
 from netdsl.runtime.scoring.totals import RunningTotals
-from netdsl.runtime.views import Viewer, Views
 
 Again = Callable[[list[Array]], Iterable[Sequence[Array]]]
 """By batches of their places in the split: samples computed again, each batch as `Recomputed` has it."""

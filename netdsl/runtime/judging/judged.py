@@ -10,10 +10,10 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.recipe import Data
-from netdsl.runtime.colours import name_of
 from netdsl.runtime.data.sets import Dataset
 from netdsl.runtime.judging.byclass import by_class, by_level
 from netdsl.runtime.judging.watching import LOSS, Scrutiny
+from netdsl.runtime.pictures.colours import name_of
 
 LISTED = 4096
 """Classes that a table of scores may have."""

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from netdsl.base.errors import RunError
+from netdsl.base.files import replace_text
 from netdsl.runtime.judging.judged import Judgement
 from netdsl.runtime.runs.evaluations import FORMAT, PICTURES, is_ours, kept_at
-from netdsl.runtime.runs.folder import replace_text
 
 Draw = Callable[[Path, Judgement], bool]
 """Draws a picture of a judgement, if there is anything to draw."""

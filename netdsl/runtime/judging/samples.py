@@ -10,13 +10,13 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.recipe.data.masks import Paired
-from netdsl.runtime.colours import COLOURS, Palette, colours_of, painted, palette, present
 from netdsl.runtime.judging.byclass import map_of
 from netdsl.runtime.judging.judged import FEW, Judged, Judgement, said_of
 from netdsl.runtime.judging.watching import Scrutiny
-from netdsl.runtime.lettering import titled, with_legend
-from netdsl.runtime.pictures import as_bytes
-from netdsl.runtime.sheet import GAP, titled_sheet, write_sheet
+from netdsl.runtime.pictures.colours import COLOURS, Palette, colours_of, painted, palette, present
+from netdsl.runtime.pictures.lettering import titled, with_legend
+from netdsl.runtime.pictures.picture import as_bytes
+from netdsl.runtime.pictures.sheet import GAP, titled_sheet, write_sheet
 
 SIDE = 160
 """Pixels of one picture."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netdsl.base.terminal import shorter
-from netdsl.runtime.colours import name_of
 from netdsl.runtime.judging.byclass import ClassScore, Portion
 from netdsl.runtime.judging.judged import Judgement
+from netdsl.runtime.pictures.colours import name_of
 
 SMALL = 12
 """Up to so many classes the confusion matrix is written out."""

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from netdsl.base.arrays import Array
-from netdsl.runtime.colours import colours_of
-from netdsl.runtime.lettering import titled, widened, width_of
-from netdsl.runtime.pictures import resize
-from netdsl.runtime.sheet import contact_sheet
+from netdsl.runtime.pictures.colours import colours_of
+from netdsl.runtime.pictures.lettering import titled, widened, width_of
+from netdsl.runtime.pictures.picture import resize
+from netdsl.runtime.pictures.sheet import contact_sheet
 
 PLANES = 64
 """Planes of one row that are drawn."""

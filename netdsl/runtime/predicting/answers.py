@@ -9,8 +9,8 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
-from netdsl.runtime.colours import COLOURS, numbered
-from netdsl.runtime.pictures import nearest
+from netdsl.runtime.pictures.colours import COLOURS, numbered
+from netdsl.runtime.pictures.picture import nearest
 from netdsl.runtime.predicting.fitting import View, whole_view
 from netdsl.runtime.predicting.meaning import OutputKind
 from netdsl.runtime.predicting.samples import Sample

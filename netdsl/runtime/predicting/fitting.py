@@ -18,7 +18,7 @@ from netdsl.dims import Dim, at
 from netdsl.dims.tensors import Value
 from netdsl.graph import Net
 from netdsl.runtime.data.imagefile import DecodedImage
-from netdsl.runtime.pictures import Picture, in_channels, resize
+from netdsl.runtime.pictures.picture import Picture, in_channels, resize
 from netdsl.runtime.predicting.models import Model
 
 FAR = 40320

@@ -16,11 +16,11 @@ from netdsl.graph import Net
 from netdsl.graph.phases import inference_graph
 from netdsl.recipe.data.images import prepared_picture
 from netdsl.runtime.engines.choice import no_engine
-from netdsl.runtime.kept import KINDS, states_of
-from netdsl.runtime.pictures import picture_from
+from netdsl.runtime.pictures.picture import picture_from
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import known_of
 from netdsl.runtime.runs.tensorfile import learned
+from netdsl.runtime.sessions.kept import KINDS, states_of
 from netdsl.runtime.sessions.opening import open_net, open_quietly, run_once
 from netdsl.runtime.sessions.session import ModelPort, Session
 

@@ -19,17 +19,17 @@ from netdsl.graph import Net
 from netdsl.graph.phases import inference_graph
 from netdsl.recipe import Data
 from netdsl.recipe.data.images import Images
-from netdsl.runtime.colours import colours_of
 from netdsl.runtime.data.arrayfile import as_sample, read_array
 from netdsl.runtime.data.imagefile import ENDINGS, DecodedImage, read_image
 from netdsl.runtime.data.sets import Dataset, load_data
-from netdsl.runtime.kept import sizes_of, starts
-from netdsl.runtime.pictures import Picture, as_bytes, picture_for, picture_from
+from netdsl.runtime.pictures.colours import colours_of
+from netdsl.runtime.pictures.picture import Picture, as_bytes, picture_for, picture_from
 from netdsl.runtime.predicting.fitting import Fitting, View, check_sizes, fitted, whole_view
 from netdsl.runtime.predicting.models import Model
+from netdsl.runtime.predicting.streaming import natural
 from netdsl.runtime.runs.recipes import data_of
 from netdsl.runtime.scoring.ranges import Ranges
-from netdsl.runtime.streaming import natural
+from netdsl.runtime.sessions.kept import sizes_of, starts
 from netdsl.text.diagnostics import NetError
 
 MOST = 100_000

@@ -15,13 +15,13 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.base.files import WriteError, replacing, write_text
-from netdsl.runtime.colours import Palette, overlaid, painted, palette, present, write_mask
-from netdsl.runtime.lettering import with_legend
+from netdsl.runtime.pictures.colours import Palette, overlaid, painted, palette, present, write_mask
+from netdsl.runtime.pictures.lettering import with_legend
+from netdsl.runtime.pictures.sheet import MOST, titled_sheet, write_sheet
 from netdsl.runtime.predicting.answers import Prediction, probabilities, require_bounded, view_of
 from netdsl.runtime.predicting.meaning import OutputKind
 from netdsl.runtime.predicting.samples import MANIFEST, bytes_of
 from netdsl.runtime.runs import kinds
-from netdsl.runtime.sheet import MOST, titled_sheet, write_sheet
 
 ENDINGS = {"masks": ".png", "overlays": ".png", "probabilities": ".npy", "pictures": ".png", "arrays": ".npz"}
 """What is written for each sample, in a folder of that name, and the endings of its files."""

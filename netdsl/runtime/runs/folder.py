@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netdsl.base.errors import RunError
-from netdsl.base.files import replacing
+from netdsl.base.files import replace_text
 from netdsl.graph import Net, Recipe
 from netdsl.ops.fields import Word
 from netdsl.runtime.runs import kinds
@@ -39,24 +39,6 @@ _stored = kinds.fields(
     sizes=kinds.mapped(kinds.whole(1)),
     recipe=recipe_kind,
 )
-
-
-def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file beside the old one, force it to disk, then let it take the old one's place."""
-    with replacing(path) as new:
-        write(new)
-        with new.open("rb") as file:
-            os.fsync(file.fileno())
-    if os.name == "posix":  # the new name must reach the disk too
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def replace_text(path: Path, text: str) -> None:
-    replace_file(path, lambda new: new.write_text(text, encoding="utf-8", newline=""))
 
 
 class RunFolder:

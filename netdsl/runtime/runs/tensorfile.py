@@ -14,9 +14,9 @@ from safetensors.numpy import save_file
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
-from netdsl.base.files import no_file
+from netdsl.base.files import no_file, replace_file
 from netdsl.graph import Net
-from netdsl.runtime.runs.folder import RunFolder, replace_file
+from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.kinds import parsed
 from netdsl.text.diagnostics import did_you_mean
 from netdsl.weights.files import WeightsError, pickled

@@ -17,21 +17,21 @@ from netdsl.graph.clock import clock
 from netdsl.passes.step import TrainingStep
 from netdsl.recipe import Data
 from netdsl.runtime.data.feed import ArrayFeed
+from netdsl.runtime.data.handed import Handed, given
 from netdsl.runtime.data.tallies import followed
 from netdsl.runtime.judging.examination import Examination
 from netdsl.runtime.judging.judged import Judgement
+from netdsl.runtime.judging.views import Viewer, Views
 from netdsl.runtime.judging.watching import Scrutiny
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import Plan
 from netdsl.runtime.runs.tensorfile import learned
-from netdsl.runtime.samples import Handed, given
 from netdsl.runtime.scoring.ranges import split_check
 from netdsl.runtime.scoring.terms import MetricTerm, Terms
 from netdsl.runtime.scoring.totals import RunningTotals
 from netdsl.runtime.sessions.binding import Device, DeviceBinding
 from netdsl.runtime.sessions.opening import open_net, open_quietly, run_once, seed_of
 from netdsl.runtime.sessions.session import Session
-from netdsl.runtime.views import Viewer, Views
 from netdsl.weights.files import WeightsError
 from netdsl.weights.fit import GivenWeights, fit
 

@@ -19,7 +19,7 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.endings import HOLDS
 from netdsl.base.errors import RunError
-from netdsl.runtime.devices import missing, number_of
+from netdsl.runtime.sessions.devices import missing, number_of
 
 ELEMENTS: dict[str, np.dtype[Any]] = {
     "tensor(float)": np.dtype(np.float32),

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdsl.base.errors import RunError
-from netdsl.runtime.colours import COLOURS, palette
-from netdsl.runtime.figures import figure_of, name_on, write_figure
+from netdsl.runtime.pictures.colours import COLOURS, palette
+from netdsl.runtime.pictures.figures import figure_of, name_on, write_figure
 from netdsl.runtime.survey.found import Survey
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from netdsl.base.errors import RunError
 from netdsl.graph import Net
 from netdsl.recipe.data import Data
 from netdsl.recipe.data.images import Images
-from netdsl.runtime.colours import Palette, colours_of, overlaid, palette, present
 from netdsl.runtime.data.sets import loader_of
-from netdsl.runtime.lettering import with_legend
-from netdsl.runtime.pictures import as_bytes, picture_for
-from netdsl.runtime.sheet import CELL, titled_sheet, write_sheet
+from netdsl.runtime.pictures.colours import Palette, colours_of, overlaid, palette, present
+from netdsl.runtime.pictures.lettering import with_legend
+from netdsl.runtime.pictures.picture import as_bytes, picture_for
+from netdsl.runtime.pictures.sheet import CELL, titled_sheet, write_sheet
 from netdsl.runtime.survey.count import Surveyed, inputs_of, loaded, own_data
 from netdsl.runtime.survey.found import Shown, ShownSamples, spread
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netdsl.base.files import replace_file
 from netdsl.base.terminal import shorter
-from netdsl.runtime.runs.folder import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

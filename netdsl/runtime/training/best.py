@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from netdsl.recipe import Schedule
-from netdsl.runtime.progress import EpochRow
 from netdsl.runtime.runs.recipes import Plan
 from netdsl.runtime.scoring.terms import Terms
+from netdsl.runtime.training.progress import EpochRow
 
 
 class Judge:

@@ -21,9 +21,9 @@ from netdsl.graph import Net
 from netdsl.graph.classes import readers
 from netdsl.ops.loss import CrossEntropy, Nll
 from netdsl.runtime.data.sets import input_sizes
-from netdsl.runtime.pictures import resize
+from netdsl.runtime.pictures.picture import resize
+from netdsl.runtime.pictures.tiling import places
 from netdsl.runtime.runs.recipes import Plan
-from netdsl.runtime.tiling import places
 
 ViewAnswers = Callable[[Array], Mapping[str, Array]]
 """Outputs by name of pictures `[N, C, h, w]`, of any size that the net takes."""

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from netdsl.base.arrays import Array
+from netdsl.base.files import replace_file
 from netdsl.recipe.data.labelmaps import Colour
-from netdsl.runtime.runs.folder import replace_file
 
 COLOURS = 256
 """Classes that a palette has colours for; a mask file of bytes has as many."""

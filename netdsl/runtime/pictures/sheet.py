@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from netdsl.base.arrays import Array
-from netdsl.runtime.colours import colours_of
-from netdsl.runtime.lettering import LINE, titled
-from netdsl.runtime.pictures import as_bytes
+from netdsl.base.files import replace_file
+from netdsl.runtime.pictures.colours import colours_of
+from netdsl.runtime.pictures.lettering import LINE, titled
+from netdsl.runtime.pictures.picture import as_bytes
 from netdsl.runtime.runs.evaluations import SOFTWARE
-from netdsl.runtime.runs.folder import replace_file
 
 GAP = 2
 """Pixels between pictures."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from netdsl.runtime.figures import figure_of, write_figure
-from netdsl.runtime.progress import losses_of
+from netdsl.runtime.pictures.figures import figure_of, write_figure
+from netdsl.runtime.training.progress import losses_of
 
 
 def draw_curves(path: Path, name: str, history: Sequence[Mapping[str, Any]]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.base.terminal import printable
-from netdsl.runtime.colours import Palette
+from netdsl.runtime.pictures.colours import Palette
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
