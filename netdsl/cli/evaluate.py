@@ -91,18 +91,15 @@ def _views(given: Namespace) -> Views | None:
 
 
 def _judged(given: Namespace, data: Any, views: Views | None) -> Judgement:
-    if given.onnx is None and given.engine == "onnx":
-        from netdsl.runtime.scoring.onnx import judge_run
-
-        return judge_run(given.folder, given.split, data, given.device, given.net, worst=given.worst, views=views)
     from netdsl.runtime.evaluate import judge, judge_onnx
     from netdsl.runtime.runs.folder import RunFolder
 
+    asked, seen = (given.split, data, given.device), {"worst": given.worst, "views": views}
     if given.onnx is None:
-        return judge(given.folder, given.split, data, given.device, given.net, worst=given.worst, views=views)
+        return judge(given.folder, *asked, given.net, **seen, engine=given.engine)
     folder = RunFolder(given.folder)
     net = folder.net_called(given.net, folder.load_net())
-    return judge_onnx(given.onnx, net, given.split, data, given.device, worst=given.worst, views=views)
+    return judge_onnx(given.onnx, net, *asked, **seen)
 
 
 def _keep(given: Namespace, made: Judgement, viewed: bool) -> None:

@@ -74,6 +74,24 @@ ROOMS: dict[str, set[str]] = {
 TARGETS: dict[str, set[str]] = {"python": set(), "pytorch": {"python"}, "onnx": set()}
 """Each room of `codegen` with those that it may import; what is in none of them is open to all."""
 
+RUNTIME: dict[str, set[str]] = {
+    "runs": set(),
+    "sessions": set(),
+    "pictures": {"runs"},
+    "augment": {"runs", "pictures", "data"},
+    "data": {"runs", "pictures", "augment"},
+    "survey": {"runs", "pictures", "data"},
+    "datasets": {"runs", "pictures", "data", "survey"},
+    "scoring": {"runs", "sessions", "data"},
+    "engines": {"runs", "sessions", "data", "scoring"},
+    "judging": {"runs", "sessions", "pictures", "data", "scoring", "engines"},
+    "predicting": {"runs", "sessions", "pictures", "data", "scoring", "engines"},
+    "looking": {"runs", "sessions", "pictures", "scoring", "engines", "predicting"},
+    "training": {"runs", "pictures", "augment", "data", "scoring", "engines"},
+}
+"""Each room of `runtime` with those that it may import. The files beside them are what is asked of `runtime`, and may
+import all of them; no room imports such a file."""
+
 MEASURING = tuple(f"ops/{name}.py" for name in ("measure", "metric", "tally", "ranking", "deviation"))
 """What counts over batches, which it does with arrays."""
 
@@ -182,6 +200,21 @@ def test_targets_share_what_is_no_target_s(target: str) -> None:
 
 def _is_codegen(name: str) -> bool:
     return name.startswith("netdsl.codegen.")
+
+
+@pytest.mark.parametrize("inner", RUNTIME)
+def test_rooms_of_runtime_import_one_way(inner: str) -> None:
+    folder = PACKAGE / "runtime" / inner
+    found = {
+        name.split(".")[2] for p in folder.rglob("*.py") for name in imports(p) if name.startswith("netdsl.runtime.")
+    }
+    assert found - {inner} <= RUNTIME[inner]
+
+
+def test_every_room_of_runtime_is_known() -> None:
+    """And they have an order, but for pictures that are varied while data are read."""
+    assert {p.parent.name for p in (PACKAGE / "runtime").glob("*/__init__.py")} == set(RUNTIME)
+    TopologicalSorter({**RUNTIME, "augment": RUNTIME["augment"] - {"data"}}).prepare()
 
 
 def test_every_room_of_a_target_is_known() -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from through_onnx import evaluate_run
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
@@ -36,7 +37,6 @@ from netdsl.runtime.evaluate import evaluate, evaluate_onnx
 from netdsl.runtime.parity import parity
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.tensorfile import load_arrays
-from netdsl.runtime.scoring.onnx import evaluate_run
 from netdsl.runtime.scoring.ranges import Ranges
 from netdsl.runtime.train import train
 

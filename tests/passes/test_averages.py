@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from through_onnx import evaluate_run
 
 from netdsl.program import load_text
 from netdsl.runtime.data.sets import load_data, shuffled
 from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.runs.recipes import plan_of
 from netdsl.runtime.runs.tensorfile import load_arrays
-from netdsl.runtime.scoring.onnx import evaluate_run
 from netdsl.runtime.train import train
 
 TEXT = """

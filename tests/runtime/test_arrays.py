@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from through_onnx import evaluate_run
 
 import netdsl
 from netdsl.base.errors import DataError
@@ -17,7 +18,6 @@ from netdsl.recipe import DATA
 from netdsl.runtime.data.archive import named_arrays
 from netdsl.runtime.data.sets import Dataset, InMemory, load_data
 from netdsl.runtime.datasets.arrays import StoredArrays
-from netdsl.runtime.scoring.onnx import evaluate_run
 
 ROW = 'data arrays("nowhere", validation=0, test=0)\n  '
 

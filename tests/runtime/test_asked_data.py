@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from through_onnx import evaluate_run
 
 from netdsl.base.errors import RunError
 from netdsl.codegen.onnx.model import save_onnx
@@ -18,7 +19,6 @@ from netdsl.recipe.data.masks import Preset
 from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.predict import predict
 from netdsl.runtime.runs.recipes import data_of, departures, known_of
-from netdsl.runtime.scoring.onnx import evaluate_run
 from netdsl.runtime.train import train
 
 NET = """net N {{

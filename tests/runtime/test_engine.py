@@ -14,6 +14,7 @@ import pytest
 import torch
 from broken_off import broken_off
 from safetensors.numpy import load_file
+from through_onnx import evaluate_run
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError, RunError
@@ -30,7 +31,6 @@ from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.predict import predict
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.tensorfile import load_arrays, save_arrays, under
-from netdsl.runtime.scoring.onnx import evaluate_run
 from netdsl.runtime.train import train
 
 torch.set_num_threads(1)

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from through_onnx import evaluate_run
 from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
 import netdsl
 from netdsl.base.errors import DataError, RunError
-from netdsl.runtime.scoring.onnx import evaluate_run
 from netdsl.text.diagnostics import NetError
 
 TEXT = """\

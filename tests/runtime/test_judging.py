@@ -23,11 +23,11 @@ from netdsl.runtime.evaluate import evaluate, judge
 from netdsl.runtime.judging.byclass import by_class, by_level
 from netdsl.runtime.judging.judged import Judgement
 from netdsl.runtime.judging.keeping import keep
+from netdsl.runtime.judging.onnx import judge_run
 from netdsl.runtime.judging.table import summary, tables
 from netdsl.runtime.judging.watching import LOSS, Scrutiny, watch_of
 from netdsl.runtime.runs.evaluations import evaluations
 from netdsl.runtime.runs.recipes import plan_of
-from netdsl.runtime.scoring.onnx import judge_run
 from netdsl.runtime.train import train
 
 DIGITS = """

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from broken_off import broken_off
+from through_onnx import evaluate_run
 
 import netdsl.runtime.scoring.totals as totals
 from netdsl.base.errors import RunError
 from netdsl.graph import Net
 from netdsl.program import load_text
 from netdsl.runtime.evaluate import evaluate
-from netdsl.runtime.scoring.onnx import evaluate_run
 from netdsl.runtime.train import train
 
 TEXT = """

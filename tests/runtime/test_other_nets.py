@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from through_onnx import evaluate_run
 
 from netdsl.base.errors import RunError
 from netdsl.cli import attempt
@@ -20,7 +21,6 @@ from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.predict import predict
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.tensorfile import load_arrays
-from netdsl.runtime.scoring.onnx import evaluate_run
 from netdsl.runtime.train import train
 
 TEXT = """

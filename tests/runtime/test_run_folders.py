@@ -23,9 +23,7 @@ from netdsl.passes.optimize import SEPARATOR, UPDATES_MADE
 from netdsl.passes.pipeline import training_step
 from netdsl.program import load_text
 from netdsl.recipe import OPTIMIZERS
-from netdsl.runtime import train as training
 from netdsl.runtime.data.sets import load_data
-from netdsl.runtime.runs import folder as folders
 from netdsl.runtime.runs.recipes import describe, plan_of, written
 from netdsl.runtime.runs.tensorfile import load_arrays, under
 from netdsl.runtime.train import Run, train
@@ -216,7 +214,7 @@ def test_a_full_disk_is_said_and_the_checkpoint_kept(
     def full(path: Path) -> Any:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(folders, "replacing", full)
+    monkeypatch.setattr("netdsl.base.files.replacing", full)
     with pytest.raises(RunError, match="cannot be written: No space left on device; its last checkpoint is kept"):
         run(small(epochs="2"), kept, resume=True)
     assert (kept / "checkpoint.safetensors").read_bytes() == before
@@ -462,7 +460,7 @@ def test_a_few_steps_are_those_of_a_run(
 def test_the_note_on_overfitting_stands_below_the_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(training, "overfitting", lambda history: 1 if len(history) > 1 else None)
+    monkeypatch.setattr("netdsl.runtime.training.trainer.overfitting", lambda history: 1 if len(history) > 1 else None)
     done = train(small(epochs="4"), tmp_path, device="cpu")
     lines = capsys.readouterr().out.splitlines()
     start = next(i for i, line in enumerate(lines) if line.split()[:2] == ["epoch", "loss"])

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from broken_off import broken_off
+from through_onnx import evaluate_run
 
 from netdsl.base.errors import RunError
 from netdsl.graph import Net
@@ -22,7 +23,6 @@ from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import apply_recipe, plan_of, recipe_json
 from netdsl.runtime.runs.tensorfile import load_arrays
-from netdsl.runtime.scoring.onnx import evaluate_run
 from netdsl.runtime.train import train
 from netdsl.runtime.training.saved import save
 from netdsl.runtime.trial import try_steps

@@ -12,6 +12,7 @@ import onnx
 import pytest
 import torch
 from PIL import Image
+from through_onnx import evaluate_run
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError, RunError
@@ -22,7 +23,6 @@ from netdsl.runtime.evaluate import evaluate, evaluate_onnx
 from netdsl.runtime.predict import predict, stream
 from netdsl.runtime.predicting.streaming import in_order, together
 from netdsl.runtime.runs.tensorfile import load_arrays
-from netdsl.runtime.scoring.onnx import evaluate_run
 from netdsl.runtime.scoring.pytorch import build_module
 from netdsl.runtime.train import train
 from netdsl.surface import load, load_text

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_iris, load_wine
 from sklearn.preprocessing import StandardScaler
+from through_onnx import evaluate_run
 
 import netdsl
 from netdsl.base.errors import DataError
@@ -17,7 +18,6 @@ from netdsl.recipe import DATA
 from netdsl.runtime.data.sets import Dataset, load_data
 from netdsl.runtime.evaluate import evaluate_onnx
 from netdsl.runtime.runs.tensorfile import load_arrays
-from netdsl.runtime.scoring.onnx import evaluate_run
 
 ENGINES = ("torch", "onnx")
 

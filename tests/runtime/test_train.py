@@ -542,8 +542,9 @@ UNKNOWN = [
 def test_a_device_that_is_not_there_computes_nothing(
     device: str, engine: Literal["torch", "onnx"], kept: Path, tmp_path: Path
 ) -> None:
+    from through_onnx import evaluate_run
+
     from netdsl.codegen.onnx.model import save_onnx
-    from netdsl.runtime.scoring.onnx import evaluate_run
 
     net, path = mlp(), save_onnx(mlp(), tmp_path / "m.onnx")
     score = evaluate if engine == "torch" else evaluate_run

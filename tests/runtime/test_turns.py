@@ -11,6 +11,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from through_onnx import evaluate_run
 
 from netdsl.base.errors import RunError
 from netdsl.cli import attempt as command
@@ -21,7 +22,6 @@ from netdsl.program import load_text
 from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.tensorfile import load_arrays
-from netdsl.runtime.scoring.onnx import evaluate_run
 from netdsl.runtime.train import train
 from netdsl.runtime.training.trainer import Trainer
 from netdsl.text.diagnostics import NetError

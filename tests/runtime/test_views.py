@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from through_onnx import evaluate_run
 from torch import Tensor
 from torch.nn import functional
 
@@ -16,11 +17,11 @@ import netdsl
 from netdsl.base.errors import RunError
 from netdsl.cli import attempt
 from netdsl.runtime.data.sets import load_data
-from netdsl.runtime.evaluate import evaluate, load_run
+from netdsl.runtime.engines.checkpoint import load_run
+from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.judging.views import Viewer, Views
 from netdsl.runtime.pictures.tiling import starts
 from netdsl.runtime.runs.recipes import plan_of
-from netdsl.runtime.scoring.onnx import evaluate_run
 from netdsl.runtime.train import train
 
 MAPS = """

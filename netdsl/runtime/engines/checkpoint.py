@@ -12,8 +12,11 @@ from torch import Tensor, nn
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.graph import Net
+from netdsl.runtime.engines.device import choose_device
 from netdsl.runtime.engines.optimizers import parameter_names
-from netdsl.runtime.runs.tensorfile import load_arrays, require_finite
+from netdsl.runtime.runs.folder import RunFolder
+from netdsl.runtime.runs.tensorfile import learned, load_arrays, require_finite
+from netdsl.runtime.scoring.pytorch import build_module
 
 Tensors = dict[str, Tensor]
 
@@ -87,3 +90,20 @@ def load_generators(tensors: Mapping[str, Tensor], name: str) -> None:
             torch.cuda.set_rng_state(tensors["cuda"])
     except (RuntimeError, TypeError):
         raise RunError(f"{name} is damaged: the state of its random generator is none") from None
+
+
+def load_run(run_folder: str | Path, device: str | None = None) -> tuple[Net, nn.Module]:
+    """A run's net, and its module with the best weights, ready to compute."""
+    net, module, *_ = load_other(run_folder, None, device)
+    return net, module
+
+
+def load_other(
+    run_folder: str | Path, name: str | None, device: str | None = None
+) -> tuple[Net, nn.Module, dict[str, Any], tuple[str, ...]]:
+    """As `load_run` for a net of the run's file by name, with the facts kept with its weights and its notes."""
+    folder = RunFolder(run_folder)
+    found = learned(folder, name)
+    module = build_module(found.net, 0)
+    load_weights(module, {key: torch.from_numpy(value) for key, value in found.weights.items()}, str(folder.weights))
+    return found.net, module.to(choose_device(device)).eval(), found.facts, found.notes

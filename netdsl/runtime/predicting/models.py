@@ -111,8 +111,8 @@ def _through_onnx(run: str | Path, device: str | None, name: str | None = None) 
 def _through_torch(run: str | Path, device: str | None, name: str | None = None) -> Model:
     import torch
 
+    from netdsl.runtime.engines.checkpoint import load_other
     from netdsl.runtime.engines.device import choose_device
-    from netdsl.runtime.evaluate import load_other
     from netdsl.runtime.scoring.pytorch import as_array, drawing, named, output_names
 
     net, module, facts, notes = load_other(run, name, device)

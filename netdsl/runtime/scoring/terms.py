@@ -29,7 +29,7 @@ class MetricTerm:
 
     def __init__(self, term: RecipeTerm, measure: Measure | None = None) -> None:
         """`measure` counts in place of the layer that the row ends in, on what that reads."""
-        self.name = term.name
+        self.term, self.name = term, term.name
         self.reads = [value.name for value in term.graph.inputs]
         last = term.graph.producer()[term.graph.outputs[0].value]
         self.op: Any = measure or last.op
