@@ -22,11 +22,18 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "choices": ("cpu", "cuda"),
         "help": "what a training step should be fast on (default: cpu); it runs on both",
     },
+    "opset": {
+        "type": int,
+        "choices": range(17, 22),
+        "metavar": "17…21",
+        "help": "the opset of a model, for a runtime that reads no newer one (default: 21, or 23 where it takes that)",
+    },
 }
 """Options that only some targets take, with how they are declared; `{}` stands for the titles of these targets."""
 
 REFUSALS = {
     "weights": "source holds no weights; load them into the module",
+    "opset": "only a model is written in an older one, not what `--to {}` makes",
     "device": "a training step is spelt for a device, {} runs on any as it is",
 }
 """What is said where a target does not take an option; `{}` stands for its name. A seed that draws nothing is idle."""

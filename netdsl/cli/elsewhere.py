@@ -158,11 +158,6 @@ SAYS: tuple[Said, ...] = (
     Said("what is found is printed, and kept by `> FILE` behind the command: leave it out",
          "out output o outfile output-file save export log-file", "report check evaluate parity"),
     Said(
-        "the newest opset is taken of which every operator has a kernel: leave it out",
-        "opset opset-version onnx-opset",
-        "compile",
-    ),
-    Said(
         "any number of samples may come in, and a size that is a symbol in the text stays open: leave it out",
         "dynamic dynamic-axes dynamic-batch dynamic-shapes batch-size batch b static input-shape input-size imgsz "
         "img-size shape size height width",

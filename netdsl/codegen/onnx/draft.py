@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import onnx
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, TensorProto, helper, numpy_helper
 
 from netdsl.base.arrays import Array
 from netdsl.base.files import replacing
 from netdsl.codegen.onnx.lowering import TensorName
-from netdsl.codegen.onnx.scope import ELEMENTS, GraphScope, ValueNames, every_node
+from netdsl.codegen.onnx.opsets import IR_VERSIONS, opset_of
+from netdsl.codegen.onnx.scope import ELEMENTS, GraphScope, ValueNames
 from netdsl.codegen.onnx.simplify import rename
 from netdsl.dims.tensors import Value, Weight
-
-OPSET = 21
-"""The newest opset all of whose operators onnxruntime 1.31 has for CUDA too: max-pooling of 22 and later it computes on
-the CPU, and a graph travels between the two memories at each."""
-
-NEWER = 23
-"""For what 21 does not say: bfloat16 in convolutions, and that a pooling window which would start behind the last
-position is left out where sizes are rounded up, as PyTorch does it."""
-
-IR_VERSIONS = {OPSET: 10, NEWER: 11}
-"""The format of a file that came with each."""
 
 LIMIT = 2**31 - 2**26
 """Bytes of weights that one file may hold: protobuf ends at 2 GiB, and the graph needs some of it."""
@@ -89,20 +79,13 @@ def bind_outputs(outputs: Collection[tuple[str, Value]], scope: GraphScope, name
         scope.nodes.append(helper.make_node("Identity", [source], [output], name=f"/{output}/Identity"))
 
 
-def make_model(graph: GraphProto, doc: str, properties: dict[str, str]) -> ModelProto:
+def make_model(graph: GraphProto, doc: str, properties: dict[str, str], opset: int | None = None) -> ModelProto:
     """The file around a graph: formats, who made it, and what a reader wants to know."""
-    opset = opset_of(graph.node)
+    opset = opset or opset_of(graph.node)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=IR_VERSIONS[opset])
     model.producer_name, model.producer_version, model.doc_string = "netdsl", producer_version(), doc
     helper.set_model_props(model, properties)
     return model
-
-
-def opset_of(nodes: Iterable[NodeProto]) -> int:
-    """The opset that says what these nodes mean."""
-    attributes = {(a.name, a.i) for node in every_node(nodes) for a in node.attribute}
-    newer = {("ceil_mode", 1), ("to", TensorProto.BFLOAT16)}
-    return OPSET if attributes.isdisjoint(newer) else NEWER
 
 
 def producer_version() -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from netdsl.codegen.onnx.builder import NodeBuilder
 from netdsl.codegen.onnx.lowering import TensorName, rules
+from netdsl.codegen.onnx.opsets import NEWER, opset_of
 from netdsl.codegen.onnx.recurrent import write_recurrent
 from netdsl.codegen.onnx.scope import GraphScope, ValueNames, named
 from netdsl.codegen.onnx.sizes import RuntimeSizes
@@ -13,6 +14,8 @@ from netdsl.codegen.target import Refusals, Unsupported
 from netdsl.graph import Graph, Node, Recurrent, joined
 from netdsl.graph.trail import Around, title
 from netdsl.ops.base import Op, RuleError
+
+WITHOUT = f"leave the opset out for the one that does, {NEWER}, or round sizes down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,10 @@ class Lowering:
     def _operation(
         self, node: Node, op: Op, scope: GraphScope, names: ValueNames, build: NodeBuilder
     ) -> tuple[TensorName, ...]:
+        before, asked = len(scope.nodes), scope.ledger.opset
         result = rules.rule(op)(op, [named(v, names, scope) for v in node.inputs], build)
+        if asked is not None and opset_of(scope.nodes[before:]) == NEWER:
+            raise Unsupported(f"opset {asked} does not say what `{op.name}` does here", WITHOUT)
         results = (result,) if isinstance(result, str) else tuple(result)
         for name, value in zip(results, node.results, strict=True):
             scope.types.setdefault(name, value.type)

@@ -23,6 +23,7 @@ from netdsl.codegen.onnx.draft import (
 )
 from netdsl.codegen.onnx.lower import Lowering, NodePlace, first_paths
 from netdsl.codegen.onnx.lowering import TensorName
+from netdsl.codegen.onnx.opsets import checked_opset
 from netdsl.codegen.onnx.passes import finished
 from netdsl.codegen.onnx.scope import GraphScope, Ledger, ValueNames, names_used, seed_input, seed_property
 from netdsl.codegen.onnx.sizes import RuntimeSizes
@@ -36,18 +37,19 @@ from netdsl.weights.fit import GivenWeights, fit
 from netdsl.weights.given import WeightSource, given_weights
 
 
-def onnx_model(net: Net, *, weights: WeightSource | None = None, seed: int = 0) -> ModelProto:
+def onnx_model(net: Net, *, weights: WeightSource | None = None, seed: int = 0, opset: int | None = None) -> ModelProto:
     """The inference graph of a net with its weights, checked.
 
     Inputs and outputs have the net's names, a symbolic batch in front and the net's symbols as symbolic sizes;
     initialisers have the keys of the PyTorch state dict, node names the path of their block (`/d1/conv1/Conv`).
     `weights` are those of a file, or arrays by key; else they are drawn from `seed`. Outputs marked `aux` are left out.
+    It is of opset 21, or 23 where that does not say all; `opset`, 17 to 21, is for runtimes that read no newer one.
 
     Raises `NetError` where ONNX cannot say an operation, `WeightsError` when `weights` do not fit, and
     `ModelTooLarge` above 2 GB (see `save_onnx`).
     """
     given = None if weights is None else given_weights(net, weights)
-    draft = draft_model(net, given)
+    draft = draft_model(net, given, opset)
     return complete(draft, weight_source(net, draft, given, seed))
 
 
@@ -58,6 +60,7 @@ def save_onnx(
     weights: WeightSource | None = None,
     seed: int = 0,
     external: bool | None = None,
+    opset: int | None = None,
 ) -> Path:
     """Write `onnx_model(net, …)` to a file, and return its path.
 
@@ -65,16 +68,16 @@ def save_onnx(
     only one of them. Nothing stands under the final names until it is complete.
     """
     given = None if weights is None else given_weights(net, weights)
-    draft = draft_model(net, given)
+    draft = draft_model(net, given, opset)
     return save(draft, weight_source(net, draft, given, seed), path, external)
 
 
-def draft_model(net: Net, weights: GivenWeights | None = None) -> Draft:
+def draft_model(net: Net, weights: GivenWeights | None = None, opset: int | None = None) -> Draft:
     """Write and check the graph, without any weight; `weights` tell what they were trained on, if they know."""
     graph = inference(net)
     batch = batch_symbol({s for v in graph.inputs for d in v.shape for s in symbols_of(d)})
     reserved = [v.name for v in graph.inputs] + [o.name for o in graph.outputs]
-    ledger = Ledger(reserved, dict(net.weights()), batch)
+    ledger = Ledger(reserved, dict(net.weights()), batch, opset=checked_opset(opset))
     ledger.called = {o.name: ledger.unique(f"{o.name}/param") for o in graph.outputs if o.name in ledger.known}
     scope = GraphScope(ledger)
     read = {v for node in graph.nodes for v in node.inputs}
@@ -111,7 +114,7 @@ def assemble(
         value_info=[ledger.info(name, kind) for name, kind in scope.types.items() if name in arrows],
     )
     told = {**properties(net, trained), **seed_property(ledger), **_states(net, {v.name for v in inputs})}
-    model = make_model(proto, net.doc, told)
+    model = make_model(proto, net.doc, told, ledger.opset)
     held = {key: w for key, w in ledger.weights.items() if ledger.called.get(key, key) in used}
     return Draft(model, held, ledger.called)
 

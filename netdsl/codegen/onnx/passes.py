@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from onnx import NodeProto
 
+from netdsl.codegen.onnx.opsets import spelt_in
 from netdsl.codegen.onnx.precision import HALVES, in_half
 from netdsl.codegen.onnx.scope import Ledger, every_node, names_read, names_used, subgraphs
 from netdsl.codegen.onnx.simplify import drop_dead, known_once
@@ -52,6 +53,10 @@ class NodeList:
     def drop(self) -> None:
         self.nodes = drop_dead(self.nodes, self.kept)
 
+    def spell(self) -> None:
+        if self.ledger.opset is not None:
+            self.nodes = spelt_in(self.ledger.opset, self.nodes, self.ledger)
+
     def put_ends_last(self) -> None:
         self.nodes = ends_last(self.nodes)
 
@@ -77,7 +82,9 @@ def ends_last(nodes: list[NodeProto]) -> list[NodeProto]:
 KNOW = NamedPass("know", "Copies are read past, constants folded, nothing is computed twice.", NodeList.know)
 DROP = NamedPass("drop", "What nothing that comes out needs is gone.", NodeList.drop)
 
-MODEL: tuple[NamedPass[NodeList], ...] = (KNOW, DROP)
+SPELL = NamedPass("spell", "Where an older opset was asked for, the nodes are said in it.", NodeList.spell)
+
+MODEL: tuple[NamedPass[NodeList], ...] = (KNOW, DROP, SPELL)
 """The model that is only run, and the one that scores."""
 
 STEP: tuple[NamedPass[NodeList], ...] = (

@@ -34,13 +34,22 @@ SEED = "seed"
 class Ledger:
     """ValueNames, constants and weights of a whole model, bodies of recurrences included."""
 
-    def __init__(self, reserved: Sequence[str], weights: dict[str, Weight], batch: str, cuda: bool = False) -> None:
+    def __init__(
+        self,
+        reserved: Sequence[str],
+        weights: dict[str, Weight],
+        batch: str,
+        cuda: bool = False,
+        opset: int | None = None,
+    ) -> None:
         self.taken = set(reserved) | set(weights)
         self.known = weights
         self.batch = batch
         """The symbol that stands for the batch axis."""
         self.cuda = cuda
         """Whether what has several spellings takes the one that is fast on CUDA, not the one for the CPU."""
+        self.opset = opset
+        """The opset that was asked for; None for the one that says all."""
         self.weights: dict[str, Weight] = {}
         """What the nodes use, by state-dict key, in order of first use."""
         self.called: dict[str, TensorName] = {}

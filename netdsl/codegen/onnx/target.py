@@ -20,7 +20,7 @@ def _rules() -> Rules:
 def _save_model(net: Net, path: Path, options: Mapping[str, Any]) -> None:
     from netdsl.codegen.onnx.model import save_onnx
 
-    save_onnx(net, path, weights=options["weights"], seed=options["seed"])
+    save_onnx(net, path, weights=options["weights"], seed=options["seed"], opset=options["opset"])
 
 
 def _save_step(net: Net, path: Path, options: Mapping[str, Any]) -> None:
@@ -52,7 +52,7 @@ def _step_files(net: Net, path: Path) -> dict[tuple[str, int], Path]:
 
 ONNX = Target(
     name="onnx", title="ONNX", makes="an ONNX model", ending=".onnx", rules=_rules, save=_save_model,
-    options=frozenset({"weights", "seed"}),
+    options=frozenset({"weights", "seed", "opset"}),
 )  # fmt: skip
 ONNX_TRAIN = Target(
     name="onnx-train", title="ONNX", makes="an ONNX model", ending=".onnx", rules=_rules, save=_save_step,
