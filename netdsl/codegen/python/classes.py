@@ -20,10 +20,10 @@ from netdsl.codegen.python.text import (
     WIDTH,
     Atom,
     Called,
-    breakable,
     clean,
     condition,
     docstring,
+    expression,
     heading,
     lay,
     listed,
@@ -77,8 +77,7 @@ class ClassWriter:
     # ------------------------------------------------------------ constructor
 
     def _signature(self, arguments: Sequence[ClassArgument]) -> list[str]:
-        items = [Atom("self"), *(Atom(_declared(a)) for a in arguments)]
-        return lay(Called("__init__", tuple(("", i) for i in items)), "def ", " -> None:", 1)
+        return heading("__init__", ["self", *map(_declared, arguments)], ["None"])
 
     def _settled(self, standing: list[str]) -> list[str]:
         """The line that lets running statistics stand from the first on."""
@@ -110,7 +109,7 @@ class ClassWriter:
         if isinstance(made[0], Repeated):
             item = self.parameters.write([m.item for m in made], self.uses, made[0].base)
             call = self.dialect.registered(made[0].name, item, False)
-            turns = breakable(self.parameters.turns(made, self.uses), tight=True)
+            turns = expression(self.parameters.turns(made, self.uses), tight=True)
             return [*looped([made[0].word], turns, 2), *lay(call, depth=3)]
         return lay(self.parameters.write(made, self.uses, attribute), self._assigned(attribute), "", 2)
 
@@ -120,7 +119,7 @@ class ClassWriter:
         table = self.dialect.attribute(first.table) if first.table else ""
         count = self.parameters.value([m.count for m in made], self.uses, "count").text
         lines = [f"{INDENT * 2}{table} = {self.dialect.table}()"] if table else []
-        lines += looped([first.word], breakable(f"range({count})", tight=True), 2)
+        lines += looped([first.word], expression(f"range({count})", tight=True), 2)
         with self.parameters.turning(first.word):
             for i, item in enumerate(first.items):
                 doc = self.parameters.write([m.items[i].made for m in made], self.uses, first.table)
@@ -133,8 +132,8 @@ class ClassWriter:
         """A class has the layers of one side of an `if`: arguments that lead to the other are refused."""
         refused, needed = (negated(term), term) if truth else (term, negated(term))
         text = self.parameters.condition(refused)
-        raised = Called("raise ValueError", (("", Atom(literal(f"{self.name} needs {needed.text()}"))),))
-        return [*condition(text, "if", ":", 2), *lay(raised, depth=3)]
+        raised = Called("ValueError", (("", Atom(literal(f"{self.name} needs {needed.text()}"))),))
+        return [*condition(text, "if", ":", 2), *lay(raised, "raise ", depth=3)]
 
     def _order(self) -> list[str]:
         return list(dict.fromkeys(a for layout in (self.main, *self.layouts) for a in layout.attributes))

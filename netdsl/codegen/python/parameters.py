@@ -20,7 +20,7 @@ from netdsl.codegen.python.text import (
     Comprehension,
     Doc,
     annotation,
-    breakable,
+    expression,
     flat,
     literal,
     operand,
@@ -184,11 +184,16 @@ class Parameters:
             return Atom(only.text, only.tight and first.tight)
         if isinstance(first, Infix):
             texts = [
-                _place(first.template, i, self.value([v.values[i] for v in values], uses, hint, stored, size))
+                _place(
+                    first.template, f"{{v[{i}]}}", self.value([v.values[i] for v in values], uses, hint, stored, size)
+                )
                 for i in range(len(first.values))
             ]
-            sides = [flat(o) if _binds(first.template, i, o) else operand(o) for i, o in enumerate(operands)]
-            return breakable(_roomy(first.template, texts).format(*sides, v=texts), first.tight)
+            sides = [
+                flat(o) if _binds(first.template, i, o) else _place(first.template, f"{{{i}}}", o)
+                for i, o in enumerate(operands)
+            ]
+            return expression(_roomy(first.template, texts).format(*sides, v=texts), first.tight)
         if isinstance(first, Operand):
             if first.rest:
                 return Called("", tuple(("", o) for o in operands[first.index :]), "[]")
@@ -262,11 +267,11 @@ def _binds(template: str, place: int, side: Doc) -> bool:
     return tighter or (place == 0 and isinstance(parsed, ast.BinOp) and isinstance(parsed.op, ast.Add | ast.Sub))
 
 
-def _place(template: str, index: int, doc: Doc) -> str:
-    """A number's source at its places of a template, without brackets where it stands alone between commas."""
-    word = re.escape(f"{{v[{index}]}}")
-    alone = re.findall(rf"[\[(,:]\s*{word}(?=\s*[,)\]:])", template)
-    return flat(doc) if len(alone) == len(re.findall(word, template)) else operand(doc)
+def _place(template: str, word: str, doc: Doc) -> str:
+    """The source for a word of a template, without brackets where that stands alone between commas."""
+    place = re.escape(word)
+    alone = re.findall(rf"[\[(,:]\s*{place}(?=\s*[,)\]:])", template)
+    return flat(doc) if len(alone) == len(re.findall(place, template)) else operand(doc)
 
 
 def _roomy(template: str, texts: Sequence[str]) -> str:

@@ -1,25 +1,19 @@
-"""Python text: expressions that break over lines as a formatter would break them, literals, names, docstrings.
-
-Whatever does not fit is written one item a line with a comma after the last: formatters leave that as it is at any
-line length from `WIDTH` on.
-"""
+"""Python text: expressions that break over lines as a formatter would break them, literals, names, docstrings."""
 
 from __future__ import annotations
 
 import ast
 import json
 import math
-import re
 import textwrap
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from netdsl.codegen.python.breaking import parts_of_sum, pieces_of_string, slices
+from netdsl.codegen.python.breaking import INDENT, WIDTH, Breaking
 
-WIDTH = 88
-INDENT = "    "
+__all__ = ["INDENT", "WIDTH"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,43 +65,15 @@ def operand(doc: Doc) -> str:
 
 def lay(doc: Doc, before: str = "", after: str = "", depth: int = 0) -> list[str]:
     """The lines of `before doc after` at a depth of indentation."""
+    text = flat(doc)
     margin = INDENT * depth
-    line = f"{margin}{before}{flat(doc)}{after}"
-    if len(line) <= WIDTH:
-        return [line]
-    if isinstance(doc, Atom) and (sliced := slices(flat(doc))):
-        doc = Called(sliced[0], tuple(("", Atom(part)) for part in sliced[1]), "[]")
-    if isinstance(doc, Comprehension):
-        inside = [*lay(doc.item, doc.lead, "", depth + 1), *lay(Atom(doc.loop), depth=depth + 1)]
-        return [f"{margin}{before}**{{", *inside, f"{margin}}}{after}"]
-    start = flat(doc) if isinstance(doc, Atom) else f"{doc.function}("
-    if ", " in before and before.endswith(" = ") and len(margin + before + start) > WIDTH:
+    if len(f"{margin}{before}{text}{after}") <= WIDTH:
+        return [f"{margin}{before}{text}{after}"]
+    head = f"{margin}{before}{text.partition('(')[0]}("
+    if ", " in before and before.endswith(" = ") and len(head) > WIDTH:
         names = before.removesuffix(" = ").split(", ")
         return [f"{margin}(", *(f"{margin}{INDENT}{n}," for n in names), *lay(doc, ") = ", after, depth)]
-    if isinstance(doc, Atom) or not doc.items:
-        return _lay_text(doc, before, after, depth)
-    head = f"{margin}{before}{doc.function}{doc.brackets[0]}"
-    if before.endswith((" = ", ": ")) and len(head) > WIDTH:
-        return [f"{margin}{before}(", *lay(doc, depth=depth + 1), f"{margin}){after}"]
-    lines = [head]
-    for lead, item in doc.items:
-        lines += lay(item, lead, ",", depth + 1)
-    return [*lines, f"{margin}{doc.brackets[1]}{doc.after}{after}"]
-
-
-def _lay_text(doc: Doc, before: str, after: str, depth: int) -> list[str]:
-    """An expression that is no call: cut before its operators, in brackets where it does not stand in some."""
-    margin, text = INDENT * depth, flat(doc)
-    inside = after == "," and not before
-    deeper = margin if inside else margin + INDENT
-    parts = [text] if len(deeper + text) <= WIDTH and not inside else parts_of_sum(text)
-    parts = parts if len(parts) > 1 else pieces_of_string(text, WIDTH - len(deeper) - 1)
-    opened = before.endswith((" = ", ": ", "=", "return ", "if "))
-    if inside:
-        return [*(margin + p for p in parts[:-1]), f"{margin}{parts[-1]}{after}"]
-    if not opened or (len(parts) == 1 and re.fullmatch(r"\W*\w+", before)):
-        return [f"{margin}{before}{text}{after}"]
-    return [f"{margin}{before}(", *(deeper + p for p in parts), f"{margin}){after}"]
+    return Breaking(text).statement(before, after, depth)
 
 
 def listed(names: Sequence[str], before: str, depth: int) -> list[str]:
@@ -119,11 +85,12 @@ def listed(names: Sequence[str], before: str, depth: int) -> list[str]:
 def heading(function: str, items: Sequence[str], results: Sequence[str], depth: int = 1) -> list[str]:
     """`def step(self, x: Tensor) -> tuple[Tensor, Tensor]:`; `results` are the types of what comes out."""
     kind = results[0] if len(results) == 1 else f"tuple[{', '.join(results)}]"
-    *lines, last = lay(Called(function, tuple(("", Atom(i)) for i in items)), "def ", f" -> {kind}:", depth)
-    if len(last) <= WIDTH or len(results) == 1:
-        return [*lines, last]
     margin = INDENT * depth
-    return [*lines, f"{margin}) -> tuple[", *(f"{margin}{INDENT}{r}," for r in results), f"{margin}]:"]
+    line = f"{margin}def {function}({', '.join(items)}) -> {kind}:"
+    if len(line) <= WIDTH:
+        return [line]
+    lines = [f"{margin}def {function}(", *(f"{margin}{INDENT}{item}," for item in items)]
+    return [*lines, *lay(Atom(kind), ") -> ", ":", depth)]
 
 
 def looped(names: Sequence[str], items: Doc, depth: int) -> list[str]:
@@ -138,19 +105,9 @@ def looped(names: Sequence[str], items: Doc, depth: int) -> list[str]:
     return [f"{margin}for (", *(f"{margin}{INDENT}{n}," for n in names), *rest]
 
 
-def breakable(text: str, tight: bool) -> Doc:
-    """Source text as an expression that breaks where it is a call: `self.attend(x, x, x)[0]`."""
-    whole = node = ast.parse(text, mode="eval").body
-    while isinstance(node, ast.Subscript):
-        node = node.value
-    if not isinstance(node, ast.Call) or text.isascii() is False:
-        return Atom(text, tight)
-    leads = [("", a) for a in node.args] + [(f"{k.arg}=" if k.arg else "**", k.value) for k in node.keywords]
-    items = tuple((lead, Atom(ast.get_source_segment(text, a) or "")) for lead, a in leads)
-    function, made = ast.get_source_segment(text, node.func) or "", text[: node.end_col_offset]
-    doc = Called(function, items, "()", text[len(made) :])
-    same = whole.end_col_offset == len(text) and ast.dump(ast.parse(flat(doc), mode="eval").body) == ast.dump(whole)
-    return doc if same else Atom(text, tight)
+def expression(text: str, tight: bool) -> Atom:
+    """Source text as an expression, tight where it is a call or a part of one: `self.attend(x, x, x)[0]`."""
+    return Atom(text, tight or isinstance(ast.parse(text, mode="eval").body, ast.Call | ast.Subscript))
 
 
 def condition(text: str, before: str, after: str, depth: int) -> list[str]:
