@@ -84,12 +84,21 @@ class Fitted(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self.fitting)
 
+    @property
+    def taken(self) -> int:
+        """How many weights fit; counters of batches are none."""
+        return _weights_among(self.fitting)
+
     def notes(self) -> list[str]:
         """What is worth knowing where not everything fits: one line a thing."""
-        whole = sum(not key.endswith(COUNTER) for key in self.needed)
+        whole = _weights_among(self.needed)
         found = [f"{len(self.left)} of {whole} weights stay as initialised: {joined(self.left)}"] if self.left else []
         found += [f"passed over in {self.given.name}: {joined(self.unused)}"] if self.unused else []
         return [*found, *self.given.doubts]
+
+
+def _weights_among(keys: Iterable[str]) -> int:
+    return sum(not key.endswith(COUNTER) for key in keys)
 
 
 def fit(given: GivenWeights, needed: Mapping[str, Weight], known: Iterable[str], net: str = "") -> Fitted:

@@ -41,6 +41,7 @@ READ = (
     "README.md",
     "docs/language.md",
     "docs/recipes.md",
+    "docs/training.md",
     "docs/results.md",
     "docs/weights.md",
     "docs/tour.md",

@@ -85,7 +85,7 @@ def test_a_training_starts_from_a_file_and_says_so(engine: str, capsys: pytest.C
     }
     said = capsys.readouterr().out
     assert (
-        f"starts from theirs.safetensors, by theirs.map: 9 weights (sha256 {digests['theirs.safetensors'][:12]}…)"
+        f"starts from theirs.safetensors, by theirs.map: 8 weights (sha256 {digests['theirs.safetensors'][:12]}…)"
         in said
     )
     kept = json.loads(Path("run/recipe.json").read_text())

@@ -36,7 +36,7 @@ def start_of(net: Net, source: WeightSource, drawn: Mapping[str, Array]) -> Star
         read = origin(found.given) if declared is not None else {}
     except WeightsError as error:
         raise RunError(str(error)) from None
-    return StartingWeights(weights, read, [_told(declared, read, len(found)), *found.notes()])
+    return StartingWeights(weights, read, [_told(declared, read, found.taken), *found.notes()])
 
 
 def _told(declared: Weights | None, read: Mapping[str, str], count: int) -> str:
