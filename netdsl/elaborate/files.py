@@ -81,6 +81,8 @@ class Library:
         """What is left for following the sizes of the nets of the program."""
         self.reported: set[tuple[str, Span]] = set()
         """Mistakes inside blocks by code and place: one that several nets use is reported once."""
+        self.looked_through: set[Span | str] = set()
+        """Definitions and files whose unread names have been told of."""
         self.damage: list[Span] = []
         """Where texts could not be parsed: rows are missing there."""
 

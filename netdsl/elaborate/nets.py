@@ -15,6 +15,7 @@ import netdsl.elaborate.phases as phases
 import netdsl.elaborate.recipes as recipes
 import netdsl.elaborate.rows as rows
 import netdsl.elaborate.states as states
+import netdsl.elaborate.unread as unread
 from netdsl.dims import Extent, SizeTooComplex, charged
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.elaborate.bounds import NET, SYMBOL
@@ -55,6 +56,7 @@ def elaborate(
         with charged(library.sizes):
             net = _net(site, module, definition, settings or {})
         _warn_unused(site)
+        unread.warn(site, module, net)
         defaults.warn_unreached(site, net)
         doubts.warn(site, net)
         phases.warn_untrained(site, net)
