@@ -12,6 +12,7 @@ import netdsl.elaborate.nodes as nodes
 import netdsl.elaborate.parameters as parameters
 import netdsl.elaborate.phases as phases
 import netdsl.elaborate.sources as sources
+import netdsl.elaborate.unread as unread
 from netdsl.base.record import anew, record
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.elaborate.bounds import DEPTH
@@ -177,9 +178,8 @@ def _note_unused(site: Site, build: Build, definition: syntax.Definition) -> Non
         binding = build.scope.names.get(item.name.id)
         if binding is None or binding.row is None or binding.span != item.name.span:
             continue
-        read = (
-            binding.row.used or binding.value in results or site.context.inputs_seen.get(binding.span, ("", False))[1]
-        )
+        before = site.context.inputs_seen.get(binding.span, ("", False))[1]
+        read = binding.row.used or binding.value in results or before or unread.measures(definition, item)
         site.context.inputs_seen[binding.span] = f"`{item.name.id}` of `{definition.name.id}`", read
 
 

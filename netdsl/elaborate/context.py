@@ -31,6 +31,8 @@ class Suspect:
     help: str
     span: Span
     ops: frozenset[str]
+    failing: bool = False
+    """Whether it is said only where such an operation cannot be."""
 
 
 @entity

@@ -6,7 +6,7 @@ the channels, a warning says so; where the operation cannot be, that is the mist
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from netdsl.dims import Extent
@@ -18,10 +18,11 @@ from netdsl.ops.base import Op
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Severity
 
-BATCHES = frozenset(("none", "batch", "batchsize", "bs", "nbatch", "minibatch"))
+BATCHES = frozenset(("none", "batch", "batchsize", "bs", "bsz", "nbatch", "minibatch"))
 """Names, without capitals and `_`, that can only mean the batch."""
 COUNTS = frozenset(("B", "N"))
-"""Names that mean the batch where colours follow."""
+"""Names that mean the batch where colours follow, or the names of an image's axes; `N` may count points elsewhere."""
+IMAGE = ["C", "H", "W"]
 SMALLEST = 8
 """An image has at least so many rows."""
 
@@ -33,6 +34,10 @@ CHANNELS_FIRST = frozenset(
 """Operations that take the first axis for the channels."""
 WHOLE = CHANNELS_FIRST | {"flatten", "linear", "softmax"}
 """Operations that a batch among the axes would be mistaken by."""
+SEQUENCES = frozenset(("rnn", "lstm", "gru"))
+"""Operations that take two axes, the first of them for steps."""
+INNER = frozenset(("embedding", "layernorm", "rmsnorm", "attention", "multihead_attention"))
+"""Operations that leave the first of three axes alone, as if it were a batch."""
 
 
 def refuse_batch(site: Site, item: syntax.InputItem) -> None:
@@ -61,19 +66,39 @@ def suspect(site: Site, item: syntax.InputItem, value: Value) -> None:
         message = f"`{item.name.id}` looks as if its channels stood last, but the first axis is taken for them"
         way = f"channels come first: write {written(item, [dims[-1], *dims[:-1]])}"
         site.context.suspects[value] = Suspect("channels-last", message, way, item.span, CHANNELS_FIRST)
-    elif looks_batched(shape, dims):
+    elif (ops := _taken_in(shape, dims)) is not None:
         message = f"`{item.name.id}` looks as if its first axis were the batch, but a shape is that of one sample"
-        site.context.suspects[value] = Suspect("batch-written", message, without_batch(item), item.span, WHOLE)
+        help, meant = without_batch(item), ops != SEQUENCES
+        help += "" if meant else "; where it is none, `along(…)` applies a layer to every item of it"
+        site.context.suspects[value] = Suspect("batch-written", message, help, item.span, ops, not meant)
 
 
-def looks_batched(shape: tuple[Extent, ...], dims: list[str]) -> bool:
-    """`[64, 3, 224, 224]`, `[N, 3, H, W]`, `[B, 784]`."""
+def _taken_in(shape: tuple[Extent, ...], dims: list[str]) -> frozenset[str] | None:
+    """The operations that a batch in a shape would be mistaken by, None where it looks as if there were none.
+
+    `[64, 3, 224, 224]`, `[N, 3, H, W]`, `[N, C, H, W]`, `[B, 784]`, `[B, T, 8]`, and before steps `[N, T, 8]`.
+    """
+    names = [dim.partition("=")[0].strip() for dim in dims]
     if len(shape) == 4:
         large = all(not isinstance(size, int) or size >= SMALLEST for size in shape[2:])
-        first = dims[0].partition("=")[0].strip()
         counted = isinstance(shape[0], int) and shape[0] not in COLOURS
-        return large and shape[1] in COLOURS and (counted or first in COUNTS)
-    return len(shape) == 2 and dims[0].partition("=")[0].strip() == "B"
+        image = (large and shape[1] in COLOURS) or (names[0] in COUNTS and names[1:] == IMAGE)
+        if image and (counted or names[0] in COUNTS):
+            return WHOLE
+    if names[:1] == ["B"] and len(shape) > 1:
+        return WHOLE if len(shape) == 2 and not names[1].isidentifier() else WHOLE | SEQUENCES | INNER
+    return SEQUENCES if names[:1] == ["N"] and len(shape) in (2, 3) else None
+
+
+def follow(site: Site, op: Op, made: Sequence[Value]) -> None:
+    """What an operation makes of a suspect input that leaves its first axis alone is as suspect."""
+    for read in op.operands():
+        found = site.context.suspects.get(read)
+        if found is None or op.name in found.ops:
+            continue
+        for value in made:
+            if value.type.rank >= read.type.rank > 0 and value.shape[0] == read.shape[0]:
+                site.context.suspects[value] = found
 
 
 @contextmanager
@@ -90,5 +115,7 @@ def watched(site: Site, op: type[Op], value: Arrows) -> Iterator[None]:
         del site.errors.collector.found[before:]
         site.errors.collector.report(found.code, found.message, found.span, help=found.help)
         raise
+    if found.failing:
+        return
     more = f"{found.help}, unless this is meant"
     site.errors.collector.report(found.code, found.message, found.span, severity=Severity.WARNING, help=more)

@@ -104,7 +104,12 @@ def add(site: Site, op: Op, span: Span, settings: Mapping[str, Setting], operato
     if rank > RANK:
         help = "`flatten` or `reshape` to fewer axes first"
         site.error("wrong-rank", f"the result has {rank} axes; an arrow has {RANK} at most", span, help=help)
-    return append(site, op.word or op.name, op, tuple(op.operands()), types, span, settings)
+    made = append(site, op.word or op.name, op, tuple(op.operands()), types, span, settings)
+    if site.context.suspects:
+        import netdsl.elaborate.layouts as layouts  # late: few inputs are suspect
+
+        layouts.follow(site, op, arrows(made))
+    return made
 
 
 def append(

@@ -94,9 +94,20 @@ def check_turns(site: Site, definition: syntax.Definition, build: Build, given: 
     wanted = symbols_of(build.length) - {s for v in given for size in v.shape for s in symbols_of(size)}
     if wanted:
         message = f"`{definition.name.id}` takes `{build.length}` steps, but nothing comes in that is so long"
-        help = f"send something of that length in, as in `given like [{min(wanted)}]`"
+        help = _counted(site, definition, build, wanted)
         row = steps_of(definition.body)
         site.error("size-not-fixed", message, row.span if row else definition.name.span, help=help)
+
+
+def _counted(site: Site, definition: syntax.Definition, build: Build, wanted: frozenset[str]) -> str:
+    """How something comes in whose length is the number of steps, where only the number itself is told."""
+    inputs = [v for v in site.build.graph.inputs if wanted & {s for size in v.shape for s in symbols_of(size)}]
+    name = inputs[0].name if inputs else "like"
+    name = name if name not in build.scope.names else f"{name}1"
+    axis = next((i for i, size in enumerate(inputs[0].shape) if size == build.length), 0) if inputs else 0
+    length = f"{name}.length" if axis == 0 else f"{name}.shape[{axis}]"
+    told = f"write `given {name}` and `steps = {length}` in `{definition.name.id}`"
+    return f"{told}, and send `{name}` in behind what comes in: its size says how many steps there are"
 
 
 def over_samples(site: Site, definition: syntax.Definition, value: Arrows, span: Span) -> tuple[Arrows, bool]:

@@ -57,6 +57,8 @@ CALLED = {
     "state": "the state ",
     "use": "",
 }
+"""How each is called in a message."""
+
 WAYS = {
     "setting": "read it in a row, or take it away here and where it is given",
     "let": "read it in a row, or take it away",
@@ -97,8 +99,16 @@ def _first_look(site: Site, at: Span | str) -> bool:
     return found
 
 
+def measures(definition: syntax.Definition, item: syntax.InputItem) -> bool:
+    """Whether an input of a block is there for its size: a name that its shape alone has is read elsewhere."""
+    rows = [r for r in definition.body.rows if not isinstance(r, syntax.InputRow)]
+    items = [i for r in definition.body.rows if isinstance(r, syntax.InputRow) for i in r.items]
+    own = _names(_read(item.dims or ())) - _names(_read([i.dims for i in items if i is not item]))
+    return not own.isdisjoint(_names(_read(rows, claims=False))) if own else False
+
+
 def _warn_unread(site: Site, named: Iterable[Named], nodes: Iterable[object]) -> None:
-    read = {node.id for node in nodes if isinstance(node, syntax.Name)}
+    read = _names(nodes)
     for what, name, of in named:
         if name.id not in read:
             message = f"nothing reads {CALLED[what]}`{name.id}`{of}"
@@ -126,13 +136,19 @@ def _at_top(module: Module) -> Iterator[Named]:
             yield from (Named("use", n) for n in item.names)
 
 
-def _read(nodes: Iterable[object]) -> list[object]:
+def _names(nodes: Iterable[object]) -> set[str]:
+    return {node.id for node in nodes if isinstance(node, syntax.Name)}
+
+
+def _read(nodes: Iterable[object], claims: bool = True) -> list[object]:
     """Some parts of a tree with all that is inside them, without the names that they give themselves."""
     left, found = list(nodes), []
     while left:
         node = left.pop()
         if type(node) is tuple:
             left.extend(node)
+            continue
+        if not claims and isinstance(node, syntax.Claim):
             continue
         found.append(node)
         left.extend([getattr(node, part) for part in _parts(type(node))])

@@ -293,17 +293,48 @@ class Reshape(Reshaping):
             )
 
     def requirements(self) -> Iterator[Requirement]:
-        message = f"{self.x.type} does not hold as many numbers as the shape asked for"
-        if isinstance(self._want, int) and self.unknown is not None:
-            yield Requirement(self._have % self._want, "==", 0, message, field="shape")
-        else:
-            yield Requirement(self._have, "==", self._want, message, field="shape")
+        count = f"a multiple of {self._asked()}" if self.unknown is not None else self._asked()
+        message = f"{self.x.type} holds {_number(product(self.x.shape))} numbers, but {self._text()} holds {count}"
+        left, right = self._have, self._want
+        if isinstance(right, int) and self.unknown is not None:
+            left, right = left % right, 0
+        help = None if left == right else self._fitting()
+        yield Requirement(left, "==", right, message, field="shape", help=help)
+
+    def _asked(self) -> str:
+        """The product of the sizes that are said."""
+        return _number(product([s for i, s in enumerate(self.shape) if i != self.unknown]))
+
+    def _text(self, place: int | None = None, *sizes: Extent) -> str:
+        """The shape as it is written, or with other sizes at a place."""
+        written = self.shape if place is None else (*self.shape[:place], *sizes, *self.shape[place + 1 :])
+        return f"`[{', '.join(map(str, written))}]`"
+
+    def _fitting(self) -> str | None:
+        """Shapes that hold as many numbers, with another size at one place: the nearest ones."""
+        found = list[tuple[float, str]]()
+        for place, size in enumerate(self.shape if self.unknown is None else ()):
+            have, rest = _cancel(self.x.shape, [*self.shape[:place], *self.shape[place + 1 :]])
+            if have == rest and len(self.shape) > 1:
+                return f"{'the batch is never written: ' * (place == 0)}{self._text(place)} fits"
+            elif isinstance(have, int) and isinstance(rest, int) and have % rest == 0:
+                right = have // rest
+                near = max(right / size, size / right) if isinstance(size, int) else 1.0
+                found.append((near, self._text(place, right)))
+            elif rest == 1:
+                found.append((1.0, self._text(place, -1)))
+        near_ones = [text for _, text in sorted(found)][:2]
+        return f"{' or '.join(near_ones)} fits" if near_ones else None
 
     def result(self) -> TensorType:
         if self.unknown is None or isinstance(self._want, Dim):
             return self.x.type.with_shape(*self.shape)
         left_over = self._have // self._want
         return self.x.type.with_shape(*self.shape[: self.unknown], left_over, *self.shape[self.unknown + 1 :])
+
+
+def _number(size: Extent) -> str:
+    return f"{size:,}" if isinstance(size, int) else str(size)
 
 
 def _cancel(have: tuple[Extent, ...], want: list[Extent]) -> tuple[Extent, Extent]:
