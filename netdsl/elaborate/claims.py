@@ -12,12 +12,13 @@ from netdsl.dims import Condition, Extent, Verdict, compare
 from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.demands import Demanded
-from netdsl.elaborate.lookup import find_layer, unknown_name
+from netdsl.elaborate.lookup import find_layer, unknown_name, unmeant
 from netdsl.elaborate.outline import names_in
 from netdsl.elaborate.requirements import ANY_NUMBER, counter_example, culprits
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import Arrows, Bundle, OpLayer, arrows, describe
 from netdsl.graph import Budget
+from netdsl.ops.fields import Word
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Fix, Label
 from netdsl.text.source import Span
@@ -131,7 +132,7 @@ def _values_in(scope: Scope, expr: syntax.Expr) -> tuple[str, ...]:
     shown = []
     for part in names_in(expr):
         found = scope.find(part.id)
-        if found is not None and isinstance(found.value, int | float | str):
+        if found is not None and isinstance(found.value, int | float | str | Word):
             shown.append(f"{part.id} = {found.value}")
     return ("here " + ", ".join(dict.fromkeys(shown)),) if shown else ()
 
@@ -163,10 +164,9 @@ def _assert_row(site: Site, row: syntax.AssertRow) -> None:
         }
         budgets.append(Budget(site.context.written.note(row.condition), row.message, values))
         return
-    for name in names_in(row.condition):
-        if not site.scope.find(name.id) and find_layer(site, name) is None:
-            _foreign_total(site, name)
-            unknown_name(site, name, words, arrows_only=True)
+    for name in unmeant(site, row.condition):
+        _foreign_total(site, name)
+        unknown_name(site, name, words, arrows_only=True)
     check_assert(site, row)
 
 

@@ -9,6 +9,7 @@ from netdsl.dims import Condition, Dim
 from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.phases import WORD
 from netdsl.elaborate.values import LAYERS, NUMBERS, Bundle
+from netdsl.ops.fields import Word
 from netdsl.text import syntax
 from netdsl.text.source import Span
 
@@ -25,6 +26,10 @@ def no_condition(expr: syntax.Expr, value: Any) -> str | None:
         return f"a number is compared, as in `{text} != 0`"
     if isinstance(value, str):
         return f'a text is compared, as in `{text} != ""`'
+    if isinstance(value, Word):
+        return f"a word is compared, as in `{text} == {value}`"
+    if isinstance(value, LAYERS) and text.isidentifier() and value.title != text:
+        return f"a layer is compared, as in `{text} != identity`"
     if isinstance(value, list):
         return f"a list is asked how long it is, as in `len({text}) > 0`"
     if isinstance(value, Value) and value.type.dtype is DType.BOOL:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NoReturn
 
+import netdsl.elaborate.functions as functions
 import netdsl.elaborate.phases as phases
 from netdsl.dims.tensors import DType
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.scope import mark_used
 from netdsl.elaborate.values import (
+    LAYERS,
     UNKNOWN,
     BlockLayer,
     Chain,
@@ -19,6 +22,7 @@ from netdsl.elaborate.values import (
     OpLayer,
 )
 from netdsl.ops import REGISTRY
+from netdsl.ops.fields import Word
 from netdsl.ops.loss import Loss
 from netdsl.ops.metric import Metric
 from netdsl.text import syntax
@@ -32,6 +36,41 @@ def find_layer(site: Site, name: syntax.Name) -> Layer | None:
     if definition is not None:
         return BlockLayer(definition[0], definition[1], {}, name.span, tuple(site.library.at_work))
     return OpLayer(op, {}, name.span) if op is not None else None
+
+
+NAMING = ("==", "!=", "in")
+"""Comparisons that work on words too."""
+
+
+def means_nothing(site: Site, expr: syntax.Expr) -> bool:
+    """A word that names no value and no layer here; beside a word, a text or a layer it stands for itself."""
+    if not isinstance(expr, syntax.Name) or expr.id == phases.WORD or expr.id in functions.FUNCTIONS:
+        return False
+    return site.scope.find(expr.id) is None and find_layer(site, expr) is None
+
+
+def wordy(value: Any) -> bool:
+    """Whether a value is compared by its letters, or is a list that holds such a one."""
+    return isinstance(value, (Word, str, *LAYERS)) or (isinstance(value, list | tuple) and any(map(wordy, value)))
+
+
+def unmeant(site: Site, expr: syntax.Expr) -> list[syntax.Name]:
+    """The names of a condition that have to mean something, and do not."""
+    if isinstance(expr, syntax.Binary):
+        sides = [expr.left, expr.right]
+        if expr.operator in NAMING and any(map(partial(_letters, site), sides)):
+            return []
+        return [name for side in sides for name in unmeant(site, side)]
+    if isinstance(expr, syntax.Unary):
+        return unmeant(site, expr.operand)
+    return [expr] if isinstance(expr, syntax.Name) and means_nothing(site, expr) else []
+
+
+def _letters(site: Site, side: syntax.Expr) -> bool:
+    """Whether a side of a comparison is a word or a text as it stands."""
+    found = site.scope.find(side.id) if isinstance(side, syntax.Name) else None
+    value = side.value if isinstance(side, syntax.Literal) else found.value if found is not None else None
+    return wordy(value)
 
 
 def is_identity(layer: Layer) -> bool:

@@ -13,8 +13,10 @@ from netdsl.dims import Condition, Dim, both, compare, either, negate
 from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.demands import Demanded
+from netdsl.elaborate.lookup import NAMING, means_nothing, wordy
 from netdsl.elaborate.scope import Scope
-from netdsl.elaborate.values import LAYERS, NUMBERS, Bundle, Repeat, describe
+from netdsl.elaborate.values import LAYERS, NUMBERS, BlockLayer, Bundle, OpLayer, Repeat, describe
+from netdsl.ops.fields import Word
 from netdsl.text import syntax
 
 # ---------------------------------------------------------------- operators
@@ -49,6 +51,8 @@ COMMENTS = ("//", "%")
 def binary(site: Site, expr: syntax.Binary) -> Any:
     if expr.operator in ("and", "or"):
         return _logic(site, expr)
+    if expr.operator in NAMING:
+        return _compared(site, expr, *_sides(site, expr))
     left = core.evaluate(site, expr.left)
     if expr.operator in COMMENTS and isinstance(left, (Value, Bundle, *LAYERS)) and _unbound(site.scope, expr.right):
         help = "comments begin with `#`"
@@ -61,6 +65,22 @@ def binary(site: Site, expr: syntax.Binary) -> Any:
     if expr.operator in COMPARISONS:
         return _compare(site, expr, left, right)
     return _arithmetic(site, expr, left, right)
+
+
+def _compared(site: Site, expr: syntax.Binary, left: Any, right: Any) -> Any:
+    if isinstance(left, Value | Bundle) or isinstance(right, Value | Bundle):
+        return _arrow_arithmetic(site, expr, left, right)
+    return _compare(site, expr, left, right)
+
+
+def _sides(site: Site, expr: syntax.Binary) -> tuple[Any, Any]:
+    """What `==`, `!=` or `in` stands between: a word that means nothing else is itself beside a word or a text."""
+    if means_nothing(site, expr.left):
+        right = core.evaluate(site, expr.right)
+        return (Word(expr.left.span.text) if wordy(right) else core.evaluate(site, expr.left)), right
+    left = core.evaluate(site, expr.left)
+    alone = wordy(left) and means_nothing(site, expr.right)
+    return left, Word(expr.right.span.text) if alone else core.evaluate(site, expr.right)
 
 
 def _unbound(scope: Scope, expr: syntax.Expr) -> bool:
@@ -181,7 +201,7 @@ LISTED = 100
 def _among(site: Site, expr: syntax.Binary, left: Any, items: list[Any]) -> bool | Condition:
     """`H in [8, 16]` is `H == 8 or H == 16`; steady steps such as those of a `range` are one condition."""
     if not isinstance(left, Dim) and not any(isinstance(i, Dim | list | tuple) for i in items):
-        return left in items
+        return _named(left) in [_named(i) for i in items]
     step = items[1] - items[0] if len(items) > 2 and all(type(i) is int for i in items) else 0
     if step > 0 and items == list(range(items[0], items[-1] + 1, step)) and isinstance(left, Dim):
         within = both(compare(">=", left, items[0]), compare("<=", left, items[-1]))
@@ -201,7 +221,7 @@ def _equal(left: Any, right: Any) -> bool | Condition:
         if len(left) != len(right):
             return False
         if not any(isinstance(i, Dim | list | tuple) for i in (*left, *right)):
-            return list(left) == list(right)
+            return [_named(i) for i in left] == [_named(i) for i in right]
         same: bool | Condition = True
         for a, b in zip(left, right, strict=True):
             same = both(same, _equal(a, b))
@@ -209,7 +229,15 @@ def _equal(left: Any, right: Any) -> bool | Condition:
     if isinstance(left, Dim) != isinstance(right, Dim) or isinstance(left, Dim):
         whole = all(isinstance(v, Dim) or (isinstance(v, int) and not isinstance(v, bool)) for v in (left, right))
         return compare("==", left, right) if whole else False
-    return bool(left == right)
+    return bool(_named(left) == _named(right))
+
+
+def _named(value: Any) -> Any:
+    """A word, a text or a layer without settings as its letters; another layer by its name and settings."""
+    if isinstance(value, OpLayer | BlockLayer):
+        settings = {name: setting.value for name, setting in value.settings.items()}
+        return (value.title, settings) if settings else value.title
+    return value.name if isinstance(value, Word) and not value.values else value
 
 
 def _layer_help(site: Site, expr: syntax.Binary, left: Any, right: Any) -> str | None:

@@ -105,7 +105,8 @@ def _counted(site: Site, definition: syntax.Definition, build: Build, wanted: fr
     name = inputs[0].name if inputs else "like"
     name = name if name not in build.scope.names else f"{name}1"
     axis = next((i for i, size in enumerate(inputs[0].shape) if size == build.length), 0) if inputs else 0
-    length = f"{name}.length" if axis == 0 else f"{name}.shape[{axis}]"
+    short = not inputs or inputs[0].type.rank < 3
+    length = f"{name}.length" if axis == 0 and short else f"{name}.shape[{axis}]"
     told = f"write `given {name}` and `steps = {length}` in `{definition.name.id}`"
     return f"{told}, and send `{name}` in behind what comes in: its size says how many steps there are"
 
