@@ -8,9 +8,11 @@ from typing import Any
 from netdsl.dims import Condition, Dim
 from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.phases import WORD
-from netdsl.elaborate.values import LAYERS, NUMBERS, Bundle
+from netdsl.elaborate.scope import Scope
+from netdsl.elaborate.values import LAYERS, NUMBERS, Bundle, describe
 from netdsl.ops.fields import Word
 from netdsl.text import syntax
+from netdsl.text.diagnostics import did_you_mean
 from netdsl.text.source import Span
 
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
@@ -47,6 +49,19 @@ def of_arrow(text: str) -> str:
     """Help for a condition about what an arrow holds."""
     name = text if text.isidentifier() else "x"
     return f"what an arrow holds is not known before the net runs; its sizes are, as in `{name}.channels == 3`"
+
+
+def beside(scope: Scope, expr: syntax.Binary, value: Any) -> tuple[str, str]:
+    """What is said of a word that means nothing and stands beside a number, with the way out."""
+    word, left = expr.right.span.text, expr.left.span.text
+    message = f"nothing is called `{word}`"
+    near = did_you_mean(word, [*scope.known(), "true", "false"])
+    if near is not None or not left.isidentifier():
+        return message, near or f"`{left}` is {describe(value)}, and is compared with such"
+    return (
+        f"{message}, and `{left}` is {describe(value)}",
+        f"where a word is meant, `{left}` has to be one, as in `{left} = {word}`",
+    )
 
 
 def of_assert(row: syntax.AssertRow, value: Any) -> str | None:

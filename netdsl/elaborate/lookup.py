@@ -108,7 +108,11 @@ def unknown_name(site: Site, name: syntax.Name, more: Sequence[str] = (), arrows
         site.error("unknown-name", message, name.span, Label(later, "named here"), help="move this row below it")
     import netdsl.elaborate.advice as advice  # late: right texts need none
     import netdsl.elaborate.habits as habits
+    import netdsl.elaborate.names as names
 
+    ended = names.ended(site, name)
+    if ended is not None:
+        site.error("unknown-name", ended.message, name.span, Label(ended.span, "named here"), help=ended.help)
     text = name.span.source.text
     signs = text[: name.span.start].rstrip()[-1:] + text[name.span.end :].lstrip(" ")[:1]
     arrows_only = arrows_only or re.search(r"[+*/]", signs) is not None

@@ -1,8 +1,8 @@
-"""The way out for a name that is taken: another, or an `if` that is a value. Read when a mistake is made."""
+"""The way out for a name that is taken, or that ends with the braces it stands in. Read when a mistake is made."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from netdsl.elaborate.context import Site
@@ -80,3 +80,103 @@ def carries_on(site: Site, row: syntax.BodyRow) -> bool:
         head = head.function if isinstance(head, syntax.Call) else head.left
     layer = isinstance(head, syntax.Name) and not site.scope.find(head.id) and find_layer(site, head) is not None
     return layer or isinstance(head, syntax.Previous)
+
+
+# ---------------------------------------------------------------- names that end with their braces
+
+
+class Braces(NamedTuple):
+    """An `if`, `for` or `each`, and whether it is a row rather than a value."""
+
+    node: syntax.If | syntax.ForRow | syntax.Each
+    row: bool
+
+
+class Given(NamedTuple):
+    """A name with the node that gives it, and the braces that it stands in, the outermost first."""
+
+    name: syntax.Name
+    by: object
+    braces: tuple[Braces, ...]
+
+
+class Ended(NamedTuple):
+    """What is said of a name that is read behind the braces that it stands in."""
+
+    message: str
+    span: Span
+    help: str
+
+
+def ended(site: Site, name: syntax.Name) -> Ended | None:
+    """What is said of a name that stands in braces above, which have ended or are those of a branch not taken."""
+    body = site.library.at_work[-1].body if site.library.at_work else None
+    for given in _given(body, name.id, ()):
+        left = next((b for b in given.braces if not _holds(b.node.span, name.span)), None)
+        first = given.name.span
+        if left is not None and first.source is name.span.source and first.end <= name.span.start:
+            why, help = _of_let(given, left) if isinstance(given.by, syntax.LetRow) else _of_row(given, left)
+            return Ended(f"`{name.id}` means nothing here: {why}", first, help)
+    return None
+
+
+def _given(node: object, name: str, braces: tuple[Braces, ...], row: bool = False) -> Iterator[Given]:
+    """Everything in a part of a text that gives a name."""
+    if isinstance(node, tuple):
+        for part in node:
+            yield from _given(part, name, braces, row)
+        return
+    if isinstance(node, syntax.If | syntax.ForRow | syntax.Each):
+        braces = (*braces, Braces(node, row))
+    yield from (Given(word, node, braces) for word in _names(node) if word.id == name)
+    for part in getattr(type(node), "__match_args__", ()):
+        if part != "span":
+            yield from _given(getattr(node, part), name, braces, isinstance(node, syntax.Body))
+
+
+def _names(node: object) -> Sequence[syntax.Name]:
+    """The names that a node itself gives."""
+    if isinstance(node, syntax.LetRow | syntax.ParamRow | syntax.ConstRow):
+        return (node.name,)
+    if isinstance(node, syntax.ForRow | syntax.Each):
+        return syntax.words_of(node.target)
+    if isinstance(node, syntax.LayerRow) or (isinstance(node, syntax.OutputRow) and node.pipeline is not None):
+        return node.names
+    return ()
+
+
+def _of_let(given: Given, left: Braces) -> tuple[str, str]:
+    """Why a `let` has ended, and the way out."""
+    why = "a `let` ends with the braces that it stands in"
+    if not isinstance(left.node, syntax.If):
+        return why, "write it above the loop, or read it inside"
+    return why, f"write `let {given.name.id} = {_chosen(left.node, given.name.id)}`"
+
+
+def _chosen(choice: syntax.If, name: str) -> str:
+    """An `if` whose branches name a number, as the number."""
+    first, other = _number(choice.then, name), "{ 0 }"
+    if choice.otherwise is not None:
+        inner = choice.otherwise.rows[0] if choice.otherwise.rows else None
+        other = _chosen(inner, name) if isinstance(inner, syntax.If) else f"{{ {_number(choice.otherwise, name)} }}"
+    return f"if {written(choice.condition.span)} {{ {first} }} else {other}"
+
+
+def _number(body: syntax.Body, name: str) -> str:
+    found = [row for row in body.rows if isinstance(row, syntax.LetRow) and row.name.id == name]
+    return written(found[-1].value.span) if found else "0"
+
+
+def _of_row(given: Given, left: Braces) -> tuple[str, str]:
+    """Why a row, a param or the word of a loop is not there, and the way out."""
+    name = given.name.id
+    if isinstance(given.by, syntax.ForRow | syntax.Each):
+        return "it is counted inside the braces", "read it there"
+    if not left.row:
+        return "what the braces of a value name is theirs", "move that row above them, or read it there"
+    if isinstance(left.node, syntax.If):
+        if not isinstance(given.by, syntax.LayerRow) or given.by.shared:
+            return "the branch that names it is not taken", "write that row above the `if`: both branches know it then"
+        other = f"name it in the other branch too, as in `else {{ {name}: _ }}`, or read it in those braces"
+        return "the branch that names it is not taken", other
+    return "the loop that names it has no turn", f"name it above the loop too, as in `{name}: _`"

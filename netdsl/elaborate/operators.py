@@ -79,8 +79,14 @@ def _sides(site: Site, expr: syntax.Binary) -> tuple[Any, Any]:
         right = core.evaluate(site, expr.right)
         return (Word(expr.left.span.text) if wordy(right) else core.evaluate(site, expr.left)), right
     left = core.evaluate(site, expr.left)
-    alone = wordy(left) and means_nothing(site, expr.right)
-    return left, Word(expr.right.span.text) if alone else core.evaluate(site, expr.right)
+    if not means_nothing(site, expr.right):
+        return left, core.evaluate(site, expr.right)
+    if isinstance(left, NUMBERS):
+        import netdsl.elaborate.conditions as conditions  # late: right texts need none
+
+        message, help = conditions.beside(site.scope, expr, left)
+        site.error("unknown-name", message, expr.right.span, help=help)
+    return left, Word(expr.right.span.text) if wordy(left) else core.evaluate(site, expr.right)
 
 
 def _unbound(scope: Scope, expr: syntax.Expr) -> bool:
