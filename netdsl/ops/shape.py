@@ -22,6 +22,7 @@ from netdsl.ops.axes import (
 from netdsl.ops.base import Follows, Gradients, Mingled, Op, Reading, Requirement, RuleError, Tape, Window, require_rank
 from netdsl.ops.declared import Values
 from netdsl.ops.fields import Int, IntKind, Kind, ListKind, derived, is_int
+from netdsl.ops.fitting import cancelled, counted, fitting
 
 
 class Rearrangement(Op, abstract=True):
@@ -284,7 +285,7 @@ class Reshape(Reshaping):
 
     def prepare(self) -> None:
         self.unknown = next((i for i, s in enumerate(self.shape) if isinstance(s, int) and s == -1), None)
-        self._have, self._want = _cancel(self.x.shape, [s for i, s in enumerate(self.shape) if i != self.unknown])
+        self._have, self._want = cancelled(self.x.shape, [s for i, s in enumerate(self.shape) if i != self.unknown])
         if self.unknown is not None and isinstance(self._want, Dim):
             raise RuleError(
                 f"`-1` cannot be found for {self.x.type}: {self._have} does not divide by {self._want} for every size",
@@ -293,60 +294,17 @@ class Reshape(Reshaping):
             )
 
     def requirements(self) -> Iterator[Requirement]:
-        count = f"a multiple of {self._asked()}" if self.unknown is not None else self._asked()
-        message = f"{self.x.type} holds {_number(product(self.x.shape))} numbers, but {self._text()} holds {count}"
         left, right = self._have, self._want
         if isinstance(right, int) and self.unknown is not None:
             left, right = left % right, 0
-        help = None if left == right else self._fitting()
+        message, help = counted(self.x, self.shape), None if left == right else fitting(self.x.shape, self.shape)
         yield Requirement(left, "==", right, message, field="shape", help=help)
-
-    def _asked(self) -> str:
-        """The product of the sizes that are said."""
-        return _number(product([s for i, s in enumerate(self.shape) if i != self.unknown]))
-
-    def _text(self, place: int | None = None, *sizes: Extent) -> str:
-        """The shape as it is written, or with other sizes at a place."""
-        written = self.shape if place is None else (*self.shape[:place], *sizes, *self.shape[place + 1 :])
-        return f"`[{', '.join(map(str, written))}]`"
-
-    def _fitting(self) -> str | None:
-        """Shapes that hold as many numbers, with another size at one place: the nearest ones."""
-        found = list[tuple[float, str]]()
-        for place, size in enumerate(self.shape if self.unknown is None else ()):
-            have, rest = _cancel(self.x.shape, [*self.shape[:place], *self.shape[place + 1 :]])
-            if have == rest and len(self.shape) > 1:
-                return f"{'the batch is never written: ' * (place == 0)}{self._text(place)} fits"
-            elif isinstance(have, int) and isinstance(rest, int) and have % rest == 0:
-                right = have // rest
-                near = max(right / size, size / right) if isinstance(size, int) else 1.0
-                found.append((near, self._text(place, right)))
-            elif rest == 1:
-                found.append((1.0, self._text(place, -1)))
-        near_ones = [text for _, text in sorted(found)][:2]
-        return f"{' or '.join(near_ones)} fits" if near_ones else None
 
     def result(self) -> TensorType:
         if self.unknown is None or isinstance(self._want, Dim):
             return self.x.type.with_shape(*self.shape)
         left_over = self._have // self._want
         return self.x.type.with_shape(*self.shape[: self.unknown], left_over, *self.shape[self.unknown + 1 :])
-
-
-def _number(size: Extent) -> str:
-    return f"{size:,}" if isinstance(size, int) else str(size)
-
-
-def _cancel(have: tuple[Extent, ...], want: list[Extent]) -> tuple[Extent, Extent]:
-    """Both products without the factors that they share, so that symbols need not be divided."""
-    left = []
-    want = list(want)
-    for extent in have:
-        if extent in want:
-            want.remove(extent)
-        else:
-            left.append(extent)
-    return product(left), product(want)
 
 
 class Transpose(Rearrangement):
