@@ -85,19 +85,19 @@ def carries_on(site: Site, row: syntax.BodyRow) -> bool:
 # ---------------------------------------------------------------- names that end with their braces
 
 
-class Braces(NamedTuple):
+class Enclosure(NamedTuple):
     """An `if`, `for` or `each`, and whether it is a row rather than a value."""
 
     node: syntax.If | syntax.ForRow | syntax.Each
     row: bool
 
 
-class Given(NamedTuple):
+class NameGiven(NamedTuple):
     """A name with the node that gives it, and the braces that it stands in, the outermost first."""
 
     name: syntax.Name
     by: object
-    braces: tuple[Braces, ...]
+    braces: tuple[Enclosure, ...]
 
 
 class Ended(NamedTuple):
@@ -120,15 +120,15 @@ def ended(site: Site, name: syntax.Name) -> Ended | None:
     return None
 
 
-def _given(node: object, name: str, braces: tuple[Braces, ...], row: bool = False) -> Iterator[Given]:
+def _given(node: object, name: str, braces: tuple[Enclosure, ...], row: bool = False) -> Iterator[NameGiven]:
     """Everything in a part of a text that gives a name."""
     if isinstance(node, tuple):
         for part in node:
             yield from _given(part, name, braces, row)
         return
     if isinstance(node, syntax.If | syntax.ForRow | syntax.Each):
-        braces = (*braces, Braces(node, row))
-    yield from (Given(word, node, braces) for word in _names(node) if word.id == name)
+        braces = (*braces, Enclosure(node, row))
+    yield from (NameGiven(word, node, braces) for word in _names(node) if word.id == name)
     for part in getattr(type(node), "__match_args__", ()):
         if part != "span":
             yield from _given(getattr(node, part), name, braces, isinstance(node, syntax.Body))
@@ -145,7 +145,7 @@ def _names(node: object) -> Sequence[syntax.Name]:
     return ()
 
 
-def _of_let(given: Given, left: Braces) -> tuple[str, str]:
+def _of_let(given: NameGiven, left: Enclosure) -> tuple[str, str]:
     """Why a `let` has ended, and the way out."""
     why = "a `let` ends with the braces that it stands in"
     if not isinstance(left.node, syntax.If):
@@ -167,7 +167,7 @@ def _number(body: syntax.Body, name: str) -> str:
     return written(found[-1].value.span) if found else "0"
 
 
-def _of_row(given: Given, left: Braces) -> tuple[str, str]:
+def _of_row(given: NameGiven, left: Enclosure) -> tuple[str, str]:
     """Why a row, a param or the word of a loop is not there, and the way out."""
     name = given.name.id
     if isinstance(given.by, syntax.ForRow | syntax.Each):

@@ -71,7 +71,7 @@ WAYS = {
 """What to do about a name that nothing reads, by what it is."""
 
 
-class Named(NamedTuple):
+class Announced(NamedTuple):
     """A name with what it is, and where that is not seen by it, of which definition."""
 
     what: str
@@ -107,7 +107,7 @@ def measures(definition: syntax.Definition, item: syntax.InputItem) -> bool:
     return not own.isdisjoint(_names(_read(rows, claims=False))) if own else False
 
 
-def _warn_unread(site: Site, named: Iterable[Named], nodes: Iterable[object]) -> None:
+def _warn_unread(site: Site, named: Iterable[Announced], nodes: Iterable[object]) -> None:
     read = _names(nodes)
     for what, name, of in named:
         if name.id not in read:
@@ -115,25 +115,25 @@ def _warn_unread(site: Site, named: Iterable[Named], nodes: Iterable[object]) ->
             site.errors.collector.warn(CODE, message, name.span, help=WAYS[what].format(name.id))
 
 
-def _inside(definition: syntax.Definition, nodes: Iterable[object]) -> Iterator[Named]:
+def _inside(definition: syntax.Definition, nodes: Iterable[object]) -> Iterator[Announced]:
     """What a net or a block names. The states of a net are asked of its graph, where they are outputs too."""
     of = f" of `{definition.name.id}`"
-    yield from (Named("setting", p.name, of) for p in definition.parameters)
+    yield from (Announced("setting", p.name, of) for p in definition.parameters)
     for row in nodes:
         if isinstance(row, syntax.LayerRow) and row.shared:
-            yield Named("shared", row.names[0])
+            yield Announced("shared", row.names[0])
         elif type(row) in KINDS and not (isinstance(row, syntax.StateRow) and definition.keyword == "net"):
-            yield Named(KINDS[type(row)], row.name)  # type: ignore[attr-defined]
+            yield Announced(KINDS[type(row)], row.name)  # type: ignore[attr-defined]
 
 
-def _at_top(module: Module) -> Iterator[Named]:
+def _at_top(module: Module) -> Iterator[Announced]:
     for item in module.file.items:
         if isinstance(item, syntax.LetRow):
-            yield Named("let", item.name)
+            yield Announced("let", item.name)
         elif isinstance(item, syntax.LayerRow):
-            yield Named("shared", item.names[0])
+            yield Announced("shared", item.names[0])
         elif isinstance(item, syntax.Use):
-            yield from (Named("use", n) for n in item.names)
+            yield from (Announced("use", n) for n in item.names)
 
 
 def _names(nodes: Iterable[object]) -> set[str]:
