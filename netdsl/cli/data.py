@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 BAR = 24
 """Letters of the longest bar."""
+CLASSES = 200
+"""Classes that are told; of more the most frequent."""
 NAME = 28
 """Letters of a class's name that are shown."""
 
@@ -34,7 +36,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("spec", metavar="SPEC", help="words of a recipe, such as digits, or a `.net` file")
     add_choice(parser)
     add_recipe(parser)
-    parser.add_argument("--samples", metavar="N", type=count, help="draw so many samples of a split, to -o sheet.png")
+    parser.add_argument(
+        "--samples", metavar="N", type=count, help="show so many samples of a split: texts, or pictures on -o sheet.png"
+    )
     parser.add_argument("--split", choices=("train", "validation", "test"), default="train", help="whose samples")
     parser.add_argument(
         "-o", "--output", type=Path, help="draw the bars, or with --samples the sheet, to this .png file"
@@ -45,9 +49,15 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> None:
     if given.output is not None and given.output.suffix != ".png":
         given.parser.error("--output: what is drawn is kept in a .png file")
-    if given.samples is not None and given.output is None:
-        given.parser.error("--samples are drawn: say where to, as in -o sheet.png")
     data = _data(given)
+    if given.samples is not None and given.output is None:
+        from netdsl.runtime.survey.texts import sample_texts
+
+        lines = sample_texts(data, given.samples, given.split)
+        if lines is not None:
+            say("\n".join(map(printable, lines)))
+            return
+        given.parser.error("--samples are drawn: say where to, as in -o sheet.png")
     if given.samples is not None:
         from netdsl.runtime.survey.samples import write_samples
 
@@ -127,6 +137,9 @@ def _text(found: Survey) -> Iterator[str]:
     if found.unit:
         yield ""
         yield from _aligned(_class_rows(found))
+        left = len(found.classes) - CLASSES
+        if left > 0:
+            yield f"… and {left:,} more, which are rarer"
 
 
 def _split_rows(found: Survey) -> list[list[str]]:
@@ -148,7 +161,8 @@ def _class_rows(found: Survey) -> list[list[str]]:
     grouped = any(found.groups)
     rows = [["", *head] if grouped else head]
     longest = max(splits[0][1].counts, default=0) or 1 if splits else 1
-    for number, name in enumerate(found.classes):
+    for number in _shown(found, [own.counts for _, own in splits]):
+        name = found.classes[number]
         cells = [printable(name)[:NAME]]
         for _, own in splits:
             own_count, whole = own.counts[number], sum(own.counts) or 1
@@ -157,6 +171,14 @@ def _class_rows(found: Survey) -> list[list[str]]:
         first = number == 0 or found.groups[number - 1 : number] != found.groups[number : number + 1]
         rows.append([printable(found.groups[number])[:NAME] if first else "", *cells] if grouped else cells)
     return rows
+
+
+def _shown(found: Survey, counts: Sequence[Sequence[int]]) -> list[int]:
+    """The classes that are told, by number: all, or of very many those that are most frequent in the first split."""
+    every = list(range(len(found.classes)))
+    if len(every) <= CLASSES or not counts:
+        return every
+    return sorted(every, key=lambda n: (-counts[0][n], n))[:CLASSES]
 
 
 def _bar(share: float) -> str:

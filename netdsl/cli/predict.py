@@ -2,11 +2,11 @@
 
 Run a trained net on samples: a run by either engine, an ONNX file in onnxruntime. A sample is an image, an .npy array
 or a number in the split; a folder, a quoted pattern ('photos/*.jpg') or a range of numbers (0:8) names many, which are
-computed together where their sizes agree. Of a segmentation the shares of the classes are printed. -o FOLDER keeps
-what --write says: masks, overlays with a legend, probabilities, pictures, arrays, a sheet of all. With --stream a net
-that keeps states is given samples one after another, and goes on from each to the next. Without a sample, a net of the
-run's file that needs none draws --count of them from a seed: pictures on one sheet (-o samples.png), or arrays (-o
-samples.npy).
+computed together where their sizes agree. A net that was trained on texts is given --text "…", or files (.txt). Of a
+segmentation the shares of the classes are printed. -o FOLDER keeps what --write says: masks, overlays with a legend,
+probabilities, pictures, arrays, a sheet of all. With --stream a net that keeps states is given samples one after
+another, and goes on from each to the next. Without a sample, a net of the run's file that needs none draws --count of
+them from a seed: pictures on one sheet (-o samples.png), or arrays (-o samples.npy).
 """
 
 from __future__ import annotations
@@ -40,6 +40,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     )  # fmt: skip
     parser.set_defaults(last="samples")
     parser.add_argument(
+        "--text",
+        action="append",
+        default=[],
+        help="a text as a sample, for nets that were trained on texts; repeatable",
+    )
+    parser.add_argument(
         "--stream", action="store_true",
         help="samples in order, states going from each to the next: files, folders of files, numbers as 0:9",
     )  # fmt: skip
@@ -72,7 +78,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> int:
-    drawn = not given.samples
+    drawn = not given.samples and not given.text
     _refuse_drawn(given) if drawn else _refuse_asked(given)
     if given.model.suffix != ".onnx":
         say_of_run(given.model)
@@ -123,7 +129,7 @@ def _refuse_asked(given: Namespace) -> None:
 
 def _refuse_streamed(given: Namespace) -> None:
     """What has no meaning for samples that follow one another."""
-    for name in ("own_size", "tile", "overlap", "batch", "write", "size"):
+    for name in ("own_size", "tile", "overlap", "batch", "write", "size", "text"):
         if getattr(given, name):
             given.parser.error(f"--{name.replace('_', '-')} is not for --stream, which takes samples as they come")
     if given.output is not None and given.output.suffix != ".npz":

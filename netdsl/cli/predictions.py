@@ -83,7 +83,8 @@ class Answering:
         if self.table is None:
             size = self.predictor.model.first.shape
             classes = size[0] if size and isinstance(size[0], int) else 0
-            columns = csv_columns(self.predictor.meaning, classes, self.predictor.names, self.given.top)
+            speaks = any(words.spoken for words in self.predictor.samples.vocabularies.values())
+            columns = csv_columns(self.predictor.meaning, classes, self.predictor.names, self.given.top, speaks)
             self.table = csv.DictWriter(sys.stdout, columns, restval="", extrasaction="ignore", lineterminator="\n")
             self.table.writeheader()
         self.table.writerow({key: printable(v) if isinstance(v, str) else v for key, v in row.items()})
@@ -103,6 +104,9 @@ def draw_bars(found: Prediction) -> None:
 
     if found.truth is not None:
         print(f"truth: {printable(found.truth)}")
+    if found.text is not None:
+        print(printable(found.text))
+        return
     told = bars(found)
     for name, share in told:
         print(f"{printable(name):>12}  {share:6.1%}  {'█' * round(30 * share)}")
@@ -133,11 +137,12 @@ def answer(given: Namespace) -> int:
     """Carry the command out for the samples that are named; the exit code is 1 where some cannot be read."""
     from netdsl.runtime.predict import BATCH, Asked
     from netdsl.runtime.predicting.samples import listed
+    from netdsl.runtime.predicting.texts import GivenText
 
     fitting, batch, masks = _fitting(given), given.batch or BATCH, _masks(given.write)
     data, options = parse_data(given.data), _options(given)
     predictor = Asked.of(given.model, data, **options, fitting=fitting, batch=batch, masks=masks)
-    named = list(listed(given.samples, predictor.available))
+    named = list(listed([*given.samples, *map(GivenText, given.text)], predictor.available, predictor.samples.endings))
     if given.output is not None and given.output.suffix in FILES and not given.output.is_dir():
         return _into_a_file(given, predictor, named)
     folder = None if given.output is None else _folder(given, predictor, named)

@@ -90,7 +90,8 @@ def spelled(kind: object, value: object) -> str:
         if isinstance(kind, BoolsKind) and len(set(value)) == 1:
             return spelled(kind, value[0])
         items = [spelled(getattr(kind, "item", kind), v) for v in value]
-        return items[0] if len(items) == 1 else f"({', '.join(items)})"
+        words = isinstance(getattr(kind, "item", None), ChoiceKind)
+        return items[0] if len(items) == 1 else ("[{}]" if words else "({})").format(", ".join(items))
     return str(value)
 
 

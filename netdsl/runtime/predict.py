@@ -20,6 +20,8 @@ from netdsl.runtime.predicting.fitting import Fitting, check_tile, margin_of
 from netdsl.runtime.predicting.meaning import OutputKind, meaning_of
 from netdsl.runtime.predicting.models import Model, open_model
 from netdsl.runtime.predicting.samples import AskedSample, Sample, SampleReader, data_used, listed, scale_of
+from netdsl.runtime.predicting.speaking import said
+from netdsl.runtime.predicting.texts import GivenText, named_text
 from netdsl.runtime.runs.recipes import departures
 
 BATCH = 16
@@ -88,7 +90,9 @@ def predictions(
         model, given(data), split=split, top=top, device=device, engine=engine, net=net, seed=seed, fitting=fitting,
         batch=batch,
     )  # fmt: skip
-    return predictor.answers((item for item, _ in listed(samples, predictor.available)), failed)
+    return predictor.answers(
+        (item for item, _ in listed(samples, predictor.available, predictor.samples.endings)), failed
+    )
 
 
 def stream(
@@ -231,6 +235,8 @@ class Asked:
         size = sum(v.size for v in sample.fields.values())
         first = held[0].fields
         names = [v.name for v in self.model.net.inputs]
+        if held[0].unsaid != sample.unsaid:
+            return False
         return all(first[n].shape == sample.fields[n].shape for n in names) and size * (len(held) + 1) <= ROOM
 
     @property
@@ -241,17 +247,23 @@ class Asked:
         """What the net says about samples of one size, computed together."""
         if not held:
             return
+        texts: list[str] = []
         if self._tiled and held[0].view is not None and held[0].shown is not None:
             outputs = self._in_tiles(held[0])
         else:
             read = [v.name for v in self.model.net.inputs]
             fields = {name: np.concatenate([s.fields[name] for s in held]) for name in read}
-            outputs = self.model.compute(fields, self.seed)
+            if unsaid := held[0].unsaid:
+                outputs, texts = said(self.model, fields, unsaid, self.samples.vocabularies[unsaid], self.seed)
+            else:
+                outputs = self.model.compute(fields, self.seed)
             self.kept = {s.name: outputs.pop(s.output) for s in self.model.net.states}
         for place, sample in enumerate(held):
             own = {name: value[place] for name, value in outputs.items()}
             names = sample.classes or self.names
-            yield answered(own, sample, self.meaning, names, self.top, (*self.notes, *sample.notes))
+            found = answered(own, sample, self.meaning, names, self.top, (*self.notes, *sample.notes))
+            found.text = texts[place] if texts else None
+            yield found
 
     def _in_tiles(self, sample: Sample) -> dict[str, Array]:
         """The first output for a picture `[1, C, H, W]`, put together of what its tiles give."""
@@ -293,6 +305,8 @@ def sized(scores: Array, side: int) -> Array:
 
 def named(item: AskedSample, split: str) -> str:
     """What a sample is called."""
+    if isinstance(item, GivenText):
+        return named_text(item)
     if isinstance(item, np.ndarray | Mapping):
         return "the arrays" if isinstance(item, Mapping) else "the array"
     return f"{split} {item}" if isinstance(item, int) else item

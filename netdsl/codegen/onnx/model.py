@@ -132,7 +132,7 @@ def properties(net: Net, trained: Mapping[str, object] | None = None) -> dict[st
     sizes = {symbol: net.domain.sizes(symbol).describe(symbol) for symbol in net.symbols}
     found = {"netdsl.net": net.name, "netdsl.settings": json.dumps(settings, default=str)}
     facts = {"netdsl.sizes": sizes, **{f"netdsl.{k}": v for k, v in {**_declared(net), **(trained or {})}.items()}}
-    told = ("netdsl.sizes", "netdsl.picture", "netdsl.classes", "netdsl.table")
+    told = ("netdsl.sizes", "netdsl.picture", "netdsl.classes", "netdsl.table", "netdsl.words")
     return {**found, **{k: json.dumps(facts[k]) for k in told if facts.get(k)}}
 
 

@@ -5,7 +5,8 @@ import netdsl.recipe.data.masks
 import netdsl.recipe.data.segmentation
 import netdsl.recipe.data.shapes
 import netdsl.recipe.data.tables
-import netdsl.recipe.data.text  # noqa: F401  # each registers what it declares
+import netdsl.recipe.data.text
+import netdsl.recipe.data.tokens  # noqa: F401  # each registers what it declares
 from netdsl.recipe.data.base import DATA, Data, OpenData
 
 __all__ = ["DATA", "Data", "OpenData"]

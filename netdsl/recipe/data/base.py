@@ -67,6 +67,11 @@ class Data(Declared, abstract=True):
         """As `companions`, of a type that leaves sizes open too."""
         return self.companions(type)
 
+    def described(self, inputs: Inputs) -> dict[str, TensorType]:
+        """The fields of a sample with their types, as they are told of: sizes may be open."""
+        name = self.input_name(inputs)
+        return {name: inputs[name], **self.beside(inputs[name])}
+
     def sizes(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, int]:
         """Numbers for the symbols of the main input: settings first, the file's defaults next, else as stored."""
         raise NotImplementedError
@@ -142,6 +147,9 @@ class OpenData(Data, abstract=True):
     def sizes(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, int]:
         """None: what is stored says them."""
         return {}
+
+    def described(self, inputs: Inputs) -> dict[str, TensorType]:
+        return dict(inputs)
 
     def input_name(self, inputs: Inputs) -> str:
         """The first: all are fed by fields of their names."""

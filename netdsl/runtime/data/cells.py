@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from netdsl.base.arrays import Array
-from netdsl.runtime.data.tablefile import TableFile
+from netdsl.base.errors import DataError
+from netdsl.runtime.data.sets import LARGEST
+from netdsl.runtime.data.tablefile import TableFile, shown
 
 SHOWN = 40
 """So many letters of a cell a message has."""
@@ -112,6 +114,18 @@ class CategoryColumn:
             raise self.file.wrong(self.known[broken], f"`{self.name}` is {quoted(broken)}, which is no class: {help}")
         return tuple(sorted(self.codes, key=lambda name: (numbers[name], name)))
 
+    def stranger(self, row: int, place: int, classes: Sequence[str]) -> DataError:
+        """What is said of a row whose class is none of those that training rows have."""
+        name = next(n for n, code in self.codes.items() if code == np.concatenate(self.parts)[row])
+        what = f"`{self.name}` is {quoted(name)}, which no training row has: they have {shown(classes)}"
+        return self.file.wrong(place, what)
+
+    def trained(self, train: Array) -> tuple[str, ...]:
+        """The classes that training rows have, sorted."""
+        every = self.classes()
+        seen = set(self.numbered(every)[train].tolist())
+        return tuple(name for i, name in enumerate(every) if i in seen)
+
     def numbered(self, classes: Sequence[str]) -> Array:
         """int64 `[rows]`: the place of each among some classes, -1 for what is none of them."""
         places = {name: i for i, name in enumerate(classes)}
@@ -119,7 +133,42 @@ class CategoryColumn:
         return table[np.concatenate(self.parts)] if self.parts else np.zeros(0, np.int64)
 
 
+@dataclass
+class TextColumn:
+    """Cells that are texts, kept as they are."""
+
+    file: TableFile
+    name: str
+    texts: list[str] = field(default_factory=list)
+
+    def add(self, places: Sequence[int], cells: Sequence[str]) -> None:
+        empty = next((place for place, cell in zip(places, cells, strict=True) if not cell.strip()), None)
+        if empty is not None:
+            raise self.file.wrong(empty, f"the cell of `{self.name}` is empty, where a text belongs")
+        self.texts.extend(cells)
+
+
 TableColumn = NumberColumn | CategoryColumn
+
+
+def filled(file: TableFile, columns: Sequence[TableColumn | TextColumn], help: str = "choose `columns`") -> Array:
+    """Read all rows of a table into columns; int64 `[rows]`, the place of each in the file.
+
+    `DataError` where there are none, or more numbers than are held.
+    """
+    at = [file.columns.index(column.name) for column in columns]
+    places: list[Array] = []
+    held = 0
+    for rows in file.rows():
+        places.append(np.array(rows.places, np.int64))
+        held += len(rows.places) * 8 * (1 + len(columns))
+        if held > LARGEST:
+            raise DataError(f"{file.path}: more than {LARGEST:,} bytes of numbers are not held: {help}")
+        for column, number in zip(columns, at, strict=True):
+            column.add(rows.places, rows.cells[number])
+    if not places:
+        raise DataError(f"{file.path}: no rows below the names of its columns")
+    return np.concatenate(places)
 
 
 def quoted(cell: str) -> str:

@@ -132,7 +132,7 @@ class Request:
     shape: tuple[int, ...]
     picture: Picture | None = None
     asked: WantedFields = NOTHING
-    """The fields that are read, where the declaration leaves them open."""
+    """The fields that are read, or where the declaration settles them all that it gives."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """How the samples of training were read, where those of a run are asked for."""
 
@@ -148,12 +148,14 @@ def load_data(
     """
     inputs = {value.name: value.type for value in net.fed}
     known = dict(defaults or {})
-    data.sample(inputs)
+    sample = data.sample(inputs)
     sizes = input_sizes(data, net, known)
     name = "" if isinstance(data, OpenData) else data.input_name(inputs)
     shape = tuple(at(extent, sizes) for extent in inputs[name].shape) if name else ()
     picture = picture_for(data, inputs[name], sizes, known) if isinstance(data, Images) else None
-    request = Request(name, shape, picture, asked_of(net).at(sizes) if data.open else NOTHING, facts or {})
+    beside = {n: type for n, type in sample.items() if n not in inputs}
+    asked = asked_of(net) if data.open else WantedFields({n: sample[n] for n in inputs}, beside)
+    request = Request(name, shape, picture, asked.at(sizes), facts or {})
     dataset: Dataset = loader_of(data).load(data, request)
     if isinstance(data, Images):
         dataset.notes[:0] = data.adaptations(inputs, known)

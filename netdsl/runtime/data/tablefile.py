@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from netdsl.base.errors import DataError, first_line
 from netdsl.runtime.data.sets import LARGEST
+from netdsl.text.diagnostics import did_you_mean
 
 PIECE = 4096
 """Rows that are looked at together."""
@@ -43,6 +44,12 @@ class TableFile:
     def rows(self) -> Iterator[Rows]:
         """All rows in pieces; `DataError` names what is no table."""
         yield from (_parquet_rows if self.path.suffix.lower() == ".parquet" else _text_rows)(self.path, self.columns)
+
+    def require(self, name: str, what: str) -> None:
+        """`DataError` where no column has that name, which is asked for by `what`."""
+        if name not in self.columns:
+            near = did_you_mean(name, self.columns) or f"there are {shown(self.columns)}"
+            raise DataError(f"{self.path}: no column `{name}`, for {what}: {near}")
 
     def wrong(self, place: int, what: str) -> DataError:
         """What is wrong in a row."""
@@ -129,11 +136,23 @@ def _refuse_ragged(path: Path, columns: tuple[str, ...], rows: list[tuple[int, l
             raise DataError(f"{path}, line {line:,}: {many} where the first line names {len(columns):,} columns")
 
 
+SHOWN = 6
+"""So many columns a message names."""
+
+
+def shown(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(f"`{name}`" for name in names[:SHOWN]) + more
+
+
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def _unreadable(path: Path, error: Exception, line: int) -> DataError:
     """What is said of a text that is no table, read up to a line."""
+    if isinstance(error, csv.Error) and "field limit" in str(error):
+        return DataError(f"{path}, line {line:,} or below: a cell of more than {csv.field_size_limit():,} letters")
     if isinstance(error, csv.Error):
         return DataError(f"{path}, line {line:,} or below: quotes that do not close as they open ({error})")
     if isinstance(error, OSError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,20 +13,15 @@ from netdsl.base.errors import DataError
 from netdsl.dims import at
 from netdsl.dims.tensors import DType, TensorType
 from netdsl.recipe.data.tables import Table
-from netdsl.runtime.data.cells import CategoryColumn, NumberColumn, TableColumn, quoted
+from netdsl.runtime.data.cells import CategoryColumn, NumberColumn, TableColumn, filled
 from netdsl.runtime.data.fields import TYPES, WantedFields
-from netdsl.runtime.data.folders import FOLDERS
-from netdsl.runtime.data.sets import LARGEST, SPLITS, Dataset, InMemory, Request, existing
-from netdsl.runtime.data.shares import divided
-from netdsl.runtime.data.tablefile import TableFile, open_table
+from netdsl.runtime.data.sets import Dataset, InMemory, Request, existing
+from netdsl.runtime.data.shares import called, divided
+from netdsl.runtime.data.tablefile import TableFile, open_table, shown
 from netdsl.runtime.runs import kinds
 from netdsl.text.diagnostics import did_you_mean
 
 LABEL = "label"
-CALLED = {name: split for split, names in FOLDERS.items() for name in names}
-"""What a row's cell may call its split."""
-SHOWN = 6
-"""So many columns a message names."""
 
 
 @dataclass
@@ -113,7 +108,7 @@ class TableReading:
         self.fields: dict[str, ColumnsOf] = {}
         self.rest: str | None = None
         """The input that takes all columns of numbers that are nothing else."""
-        self.places: list[Array] = []
+        self.places = np.zeros(0, np.int64)
         self.columns: dict[str, TableColumn] = {}
         self.divider = self._divider()
         self._assign()
@@ -210,19 +205,7 @@ class TableReading:
     def read(self) -> None:
         """All rows; what is wrong with one is told by its place."""
         wanted: list[TableColumn] = [*self.columns.values(), *([self.divider] if self.divider else [])]
-        at = [self.file.columns.index(column.name) for column in wanted]
-        held = 0
-        for rows in self.file.rows():
-            self.places.append(np.array(rows.places, np.int64))
-            held += len(rows.places) * 8 * (1 + len(wanted))
-            if held > LARGEST:
-                raise DataError(
-                    f"{self.file.path}: more than {LARGEST:,} bytes of numbers are not held: choose `columns`"
-                )
-            for column, number in zip(wanted, at, strict=True):
-                column.add(rows.places, rows.cells[number])
-        if not self.places:
-            raise DataError(f"{self.file.path}: no rows below the names of its columns")
+        self.places = filled(self.file, wanted)
         if self.rest is not None:
             self._take_rest(self.rest)
 
@@ -244,11 +227,11 @@ class TableReading:
 
     @property
     def count(self) -> int:
-        return sum(map(len, self.places))
+        return len(self.places)
 
     def place(self, row: int) -> int:
         """Where a row stands in the file."""
-        return int(np.concatenate(self.places)[row])
+        return int(self.places[row])
 
     # ------------------------------------------------------------ splits
 
@@ -259,13 +242,7 @@ class TableReading:
             own = self.columns[label.columns[0]] if label is not None and label.category else None
             kinds = own.numbered(own.classes()) if isinstance(own, CategoryColumn) else None
             return divided(self.data, self.count, kinds, str(self.file.path))
-        strange = next((name for name in self.divider.known if name not in CALLED), None)
-        if strange is not None:
-            place = self.divider.known[strange]
-            what = f"`{self.divider.name}` is {quoted(strange)}, which is neither train, validation nor test"
-            raise self.file.wrong(place, what)
-        whose = np.array([CALLED[name] for name in self.divider.codes])[np.concatenate(self.divider.parts)]
-        return {name: np.flatnonzero(whose == name) for name in SPLITS}
+        return called(self.divider)
 
     # ------------------------------------------------------------ what training rows say
 
@@ -285,9 +262,7 @@ class TableReading:
     def _classes(self, name: str, train: Array) -> tuple[str, ...]:
         column = self.columns[name]
         assert isinstance(column, CategoryColumn)
-        every = column.classes()
-        seen = set(column.numbered(every)[train].tolist())
-        return tuple(c for i, c in enumerate(every) if i in seen)
+        return column.trained(train)
 
     def _numbers(self, one: ColumnsOf) -> Array:
         """float64 `[rows, columns]`."""
@@ -311,17 +286,9 @@ class TableReading:
         found = column.numbered(one.classes)
         if (found < 0).any():
             row = int((found < 0).argmax())
-            name = next(n for n, code in column.codes.items() if code == np.concatenate(column.parts)[row])
-            what = f"`{column.name}` is {quoted(name)}, which no training row has: they have {shown(one.classes)}"
-            raise self.file.wrong(self.place(row), what)
+            raise column.stranger(row, self.place(row), one.classes)
         if one.type.dtype is DType.BOOL and len(one.classes) > 2:
             raise DataError(
                 f"{self.file.path}: `{column.name}` has {len(one.classes)} values, where a truth value belongs"
             )
         return found
-
-
-def shown(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(f"`{name}`" for name in names[:SHOWN]) + more

@@ -62,6 +62,8 @@ class Prediction:
     """Of the mask: the classes that occur, the largest first."""
     sample: Sample | None = None
     """What was asked about."""
+    text: str | None = None
+    """What it says in words, when it says a text."""
 
     @property
     def first(self) -> Array:

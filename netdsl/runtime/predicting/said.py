@@ -36,6 +36,8 @@ def bars(found: Prediction) -> list[tuple[str, float]]:
 
 def line_of(found: Prediction) -> str:
     """One sample among many, on a line."""
+    if found.text is not None:
+        return found.text + (f" (is {found.truth})" if found.truth not in (None, found.text) else "")
     if found.top:
         best, *rest = found.top
         right = "" if found.truth in (None, best.name) else f" (is {found.truth})"
@@ -53,6 +55,8 @@ def json_row(found: Prediction) -> dict[str, object]:
     row: dict[str, object] = {"sample": found.name}
     if found.truth is not None:
         row["truth"] = found.truth
+    if found.text is not None:
+        row["text"] = found.text
     if found.top:
         row["top"] = [{"label": g.label, "name": g.name, "probability": _number(g.probability)} for g in found.top]
     if found.mask is not None:
@@ -82,21 +86,27 @@ def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def csv_columns(meaning: OutputKind, classes: int, names: tuple[str, ...], top: int) -> list[str]:
-    """The head of a table with a line for each sample."""
+def csv_columns(
+    meaning: OutputKind, classes: int, names: tuple[str, ...], top: int, text: bool = False
+) -> list[str]:  # fmt: skip
+    """The head of a table with a line for each sample; `text` where a net says one."""
     if meaning in (OutputKind.SCORES, OutputKind.LABELS):
         ranks = [f" {n}" if n > 1 else "" for n in range(1, top + 1)]
         return ["sample", "truth", *(f"{what}{rank}" for rank in ranks for what in ("class", "probability")), "error"]
     if meaning.masks:
         told = [names[n] if n < len(names) else str(n) for n in range(max(classes, len(names)))]
         return ["sample", "height", "width", *told, "error"]
+    if text:
+        return ["sample", "truth", "text", "error"]
     return ["sample", "output", "shape", "least", "most", "error"]
 
 
 def csv_row(found: Prediction) -> dict[str, Cell]:
     """The cells of one sample by column."""
     row: dict[str, Cell] = {"sample": found.name}
-    if found.top:
+    if found.text is not None:
+        row |= {"truth": found.truth or "", "text": found.text}
+    elif found.top:
         row["truth"] = found.truth or ""
         for rank, guess in enumerate(found.top, 1):
             last = f" {rank}" if rank > 1 else ""

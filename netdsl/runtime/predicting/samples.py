@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,22 @@ from netdsl.recipe.data.images import Images
 from netdsl.runtime.data.arrayfile import as_sample, read_array
 from netdsl.runtime.data.imagefile import ENDINGS, DecodedImage, read_image
 from netdsl.runtime.data.sets import Dataset, load_data
+from netdsl.runtime.data.vocabulary import TextVocabulary
 from netdsl.runtime.pictures.colours import colours_of
 from netdsl.runtime.pictures.picture import Picture, as_bytes, picture_for, picture_from
 from netdsl.runtime.predicting.fitting import Fitting, View, check_sizes, fitted, whole_view
 from netdsl.runtime.predicting.models import Model
 from netdsl.runtime.predicting.streaming import natural
+from netdsl.runtime.predicting.texts import (
+    ENDING,
+    GivenText,
+    begun,
+    main_text,
+    named_text,
+    text_in,
+    text_inputs,
+    vocabularies,
+)
 from netdsl.runtime.runs.recipes import data_of
 from netdsl.runtime.scoring.ranges import Ranges
 from netdsl.runtime.sessions.kept import sizes_of, starts
@@ -40,8 +52,8 @@ SLICE = re.compile(r"(\d*):(\d*)")
 MANIFEST = "predictions.json"
 """What is said of the samples whose predictions lie in a folder: such a folder holds no samples itself."""
 
-AskedSample = str | int | Array | Mapping[str, object]
-"""A sample as it is asked for: a file, a number in a split, or the numbers themselves (several inputs by name)."""
+AskedSample = str | int | Array | Mapping[str, object] | GivenText
+"""A sample as it is asked for: a file, a number in a split, the numbers themselves (several inputs by name), a text."""
 
 
 @dataclass
@@ -57,6 +69,8 @@ class Sample:
     """It as a picture of bytes `[h, w, 3]` at its own size, where it is one."""
     view: View | None = None
     """Where that picture lies in the input."""
+    unsaid: str = ""
+    """The input whose tokens the net is to say itself, one after the other."""
 
 
 class SampleReader:
@@ -83,6 +97,16 @@ class SampleReader:
                 raise RunError(f"{model.net.name} has no size `{name}`: its sizes are {known}")
         check_sizes(model.net, self.fitting.sizes)
 
+    @cached_property
+    def vocabularies(self) -> dict[str, TextVocabulary]:
+        """By input: the vocabulary of the texts that the model was trained on."""
+        return vocabularies(self.model)
+
+    @property
+    def endings(self) -> frozenset[str]:
+        """Of files that are samples: pictures and arrays, and texts where the model was trained on some."""
+        return ENDINGS | {".npy"} | ({ENDING} if "words" in self.model.facts else set())
+
     def dataset(self) -> Dataset:
         if self.data is None:
             raise RunError(UNNUMBERED)
@@ -105,7 +129,11 @@ class SampleReader:
         return self.ranges
 
     def _read(self, sample: AskedSample) -> Sample:
+        if isinstance(sample, GivenText):
+            return self._told(main_text(self.model, self.vocabularies, sample), named_text(sample))
         if isinstance(sample, Mapping):
+            if any(isinstance(value, str) for value in sample.values()):
+                return self._told(sample, named_text(GivenText(next(v for v in sample.values() if isinstance(v, str)))))
             return Sample(arrays_given(self.model.net, sample), name="the arrays")
         if isinstance(sample, np.ndarray):
             value = self._only("one array")
@@ -118,13 +146,21 @@ class SampleReader:
         if re.fullmatch(r"-\d+", sample) and not path.exists():
             raise DataError(f"samples are counted from 0: there is none with the number {sample}")
         _require_file(path)
+        if path.suffix.lower() == ENDING:
+            return self._read(text_in(path))
         value = self._only("one file")
         if path.suffix == ".npy":
             array = read_array(path, value)
             return self._as_it_is(str(path), array, _unprepared(path, array, self.model, self.data))
         if path.suffix.lower() not in ENDINGS:
-            raise DataError(f"{path}: neither an image ({', '.join(sorted(ENDINGS))}) nor an .npy file")
+            read = f"a text ({ENDING})" if "words" in self.model.facts else f"an image ({', '.join(sorted(ENDINGS))})"
+            raise DataError(f"{path}: neither {read} nor an .npy file")
         return self._pictured(path, read_image(path))
+
+    def _told(self, given: Mapping[str, object], name: str) -> Sample:
+        """A sample of which inputs are texts."""
+        made = text_inputs(self.model, self.vocabularies, given)
+        return Sample(made.fields, notes=made.notes, name=name, unsaid=made.unsaid)
 
     def _only(self, what: str) -> Value:
         net = self.model.net
@@ -151,7 +187,13 @@ class SampleReader:
         truth = _truth(fields.get("label"), dataset.classes)
         shown = self._shown(fields)
         view = None if shown is None else _whole(shown)
-        return Sample(fields, truth, dataset.classes, (), f"{self.split} {number}", shown, view)
+        found = Sample(fields, truth, dataset.classes, (), f"{self.split} {number}", shown, view)
+        unsaid = next((name for name, words in self.vocabularies.items() if words.spoken), None)
+        if unsaid is not None:
+            words = self.vocabularies[unsaid]
+            found.truth, found.unsaid = words.text(fields["label"][0].tolist()), unsaid
+            fields |= begun(self.model, unsaid, words)
+        return found
 
     def _shown(self, fields: dict[str, Array]) -> Array | None:
         """A sample that is numbers as the picture that it was, before it was moved and scaled."""
@@ -294,10 +336,12 @@ def resized(picture: Picture, net: Net, fitting: Fitting) -> Picture:
 # ---------------------------------------------------------------- many
 
 
-def listed(given: Iterable[AskedSample], count: Callable[[], int]) -> Iterator[tuple[AskedSample, str]]:
+def listed(
+    given: Iterable[AskedSample], count: Callable[[], int], endings: frozenset[str]
+) -> Iterator[tuple[AskedSample, str]]:  # fmt: skip
     """Every sample that is named, files and numbers one by one, each with the folder that it was found in.
 
-    A folder stands for the pictures and arrays in it and in its folders, in order, hidden ones left out; a pattern such
+    A folder stands for the files in it, and in its folders, that end so, in order, hidden ones left out; a pattern such
     as `photos/*.jpg` for the files that it fits; `4:8` for the samples 4 to 7 of the split, of which there are `count`.
     """
     for item in given:
@@ -306,7 +350,7 @@ def listed(given: Iterable[AskedSample], count: Callable[[], int]) -> Iterator[t
             continue
         numbers = SLICE.fullmatch(item)
         if os.path.isdir(item):
-            yield from ((str(path), item) for path in _inside(Path(item)))
+            yield from ((str(path), item) for path in _inside(Path(item), endings))
         elif numbers:
             yield from ((n, "") for n in _numbers(item, numbers, count()))
         elif glob.has_magic(item):
@@ -315,15 +359,15 @@ def listed(given: Iterable[AskedSample], count: Callable[[], int]) -> Iterator[t
             yield item, ""
 
 
-def _inside(folder: Path) -> list[Path]:
+def _inside(folder: Path, endings: frozenset[str]) -> list[Path]:
     found = []
     for place, folders, files in os.walk(folder):
         folders[:] = sorted((f for f in folders if _is_open(Path(place) / f)), key=natural)
         inside = (Path(place) / f for f in sorted(files, key=natural) if not f.startswith("."))
-        found += [f for f in inside if f.suffix.lower() in {*ENDINGS, ".npy"}]
+        found += [f for f in inside if f.suffix.lower() in endings]
         _bounded(len(found), str(folder))
     if not found:
-        raise DataError(f"{folder}: there is no picture ({', '.join(sorted(ENDINGS))}) and no .npy file in it")
+        raise DataError(f"{folder}: there is no picture, array or text in it ({', '.join(sorted(endings))})")
     return found
 
 

@@ -14,9 +14,10 @@ from netdsl.dims.tensors import TensorType, Value
 from netdsl.graph import Net
 from netdsl.ops.base import RuleError
 from netdsl.program import read_data
-from netdsl.recipe.data import Data, OpenData
+from netdsl.recipe.data import Data
 from netdsl.recipe.data.base import PublishedFile
 from netdsl.recipe.data.images import Images
+from netdsl.recipe.data.tokens import Tokenized
 from netdsl.runtime.data.sets import (
     Dataset,
     InMemory,
@@ -53,7 +54,7 @@ def survey(data: Surveyed) -> Survey:
     look = getattr(loader_of(own), "survey", None)
     found: Survey = look(own) if look else _loaded(own, inputs, net)
     found.data = written(own)
-    found.fields = {name: str(type) for name, type in _sample(own, inputs).items()}
+    found.fields = {name: str(type) for name, type in own.described(inputs).items()}
     found.files = files_of(own)
     return found
 
@@ -74,13 +75,6 @@ def inputs_of(data: Data, net: Net | None) -> dict[str, TensorType]:
         raise RunError(f"{error}" + (f": {error.help}" if error.help else "")) from None
 
 
-def _sample(data: Data, inputs: Mapping[str, TensorType]) -> dict[str, TensorType]:
-    if isinstance(data, OpenData):
-        return dict(inputs)
-    name = data.input_name(inputs)
-    return {name: inputs[name], **data.beside(inputs[name])}
-
-
 def loaded(data: Data, inputs: Mapping[str, TensorType], net: Net | None = None) -> Dataset:
     """The samples of data, for a net or as they are stored."""
     reader = net or Net("data", [Value(name, type) for name, type in inputs.items()])
@@ -94,7 +88,7 @@ def _loaded(data: Data, inputs: Mapping[str, TensorType], net: Net | None) -> Su
     """Counted from the labels of samples as a net would get them."""
     dataset = loaded(data, inputs, net)
     splits = {name: _counted(split, len(dataset.classes), data.ignored()) for name, split in dataset.splits.items()}
-    type = _sample(data, inputs).get(LABEL)
+    type = data.described(inputs).get(LABEL)
     counted = any(split.counts for split in splits.values())
     unit = "" if type is None or not counted else "samples" if not type.shape else "labels"
     sizes = None
@@ -102,7 +96,7 @@ def _loaded(data: Data, inputs: Mapping[str, TensorType], net: Net | None) -> Su
         stored = data.native[1], data.native[2]
         sizes = PictureSizes(stored, stored, stored, sum(split.samples for split in splits.values()))
         unit = "pixels" if unit == "labels" else unit
-    return Survey(dataset.classes, unit, splits, sizes)
+    return Survey(dataset.classes, unit, splits, sizes, dataset.notes if isinstance(data, Tokenized) else [])
 
 
 def _counted(split: SampleSplit, classes: int, ignored: int | None) -> SplitCount:

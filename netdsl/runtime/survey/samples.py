@@ -11,6 +11,7 @@ from netdsl.base.errors import RunError
 from netdsl.graph import Net
 from netdsl.recipe.data import Data
 from netdsl.recipe.data.images import Images
+from netdsl.recipe.data.tokens import Tokenized
 from netdsl.runtime.data.sets import loader_of
 from netdsl.runtime.pictures.colours import Palette, colours_of, overlaid, palette, present
 from netdsl.runtime.pictures.lettering import with_legend
@@ -56,7 +57,7 @@ def _loaded_samples(data: Data, net: Net | None, split: str, count: int) -> Show
     inputs = inputs_of(data, net)
     name = data.input_name(inputs)
     if not isinstance(data, Images):
-        raise RunError(f"`{data.name}` has no pictures to look at")
+        raise RunError(f"`{data.name}` has no pictures to look at" + ": leave -o out" * isinstance(data, Tokenized))
     dataset = loaded(data, inputs, net)
     samples = dataset.split(split)
     places = spread(len(samples), count)

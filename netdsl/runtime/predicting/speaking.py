@@ -1,0 +1,54 @@
+"""Texts said token by token: at each place the likeliest token, which is read at the next."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
+from netdsl.runtime.data.fields import TYPES
+from netdsl.runtime.data.vocabulary import TextVocabulary
+from netdsl.runtime.predicting.models import Model
+
+
+def said(
+    model: Model, fields: dict[str, Array], name: str, words: TextVocabulary, seed: int
+) -> tuple[dict[str, Array], list[str]]:  # fmt: skip
+    """The outputs of a net behind the last token that it says under a `name`, and by sample what it said.
+
+    Greedy: a net whose scores at a place follow from the tokens up to that place says so what it has learned. It ends
+    where all samples have, or their places are full.
+    """
+    tokens = fields[name] = fields[name].copy()
+    spoken = np.full(tokens.shape, words.end)
+    done = np.zeros(len(tokens), bool)
+    outputs: dict[str, Array] = {}
+    for place in range(tokens.shape[1]):
+        outputs = model.compute(fields, seed)
+        best = _scores(model, outputs, tokens)[:, place].argmax(axis=-1)
+        spoken[:, place] = np.where(done, words.end, best)
+        done |= best == words.end
+        if done.all() or place + 1 == tokens.shape[1]:
+            break
+        tokens[:, place + 1] = np.where(done, words.padding, best)
+        _show(model, fields, words, place + 1, ~done)
+    return outputs, [words.text(row) for row in spoken.tolist()]
+
+
+def _scores(model: Model, outputs: dict[str, Array], tokens: Array) -> Array:
+    """The first output, `[samples, places, tokens]`."""
+    name, scores = next(iter(outputs.items()))
+    if scores.ndim != 3 or scores.shape[:2] != tokens.shape:
+        raise RunError(
+            f"{model.net.name} says no text: `{name}` {list(scores.shape[1:])} is no score for each token that may "
+            f"stand at each of {tokens.shape[1]} places"
+        )
+    return scores
+
+
+def _show(model: Model, fields: dict[str, Array], words: TextVocabulary, place: int, where: Array) -> None:
+    """Mark in the mask, where the net reads it, what has been said."""
+    value = next((v for v in model.net.fed if v.name == words.mask), None)
+    if value is not None:
+        fields[words.mask] = fields[words.mask].copy()
+        fields[words.mask][:, place] = where.astype(TYPES[value.type.dtype])
