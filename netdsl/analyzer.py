@@ -116,13 +116,16 @@ def _report(net: Net, walk: Walk) -> Report:
 
 def _kept(state: State, walk: Walk) -> KeptState:
     shape, symbolic = shape_at(state.current.type, walk.sizes), str(state.current.type) if walk.sizes else ""
-    held, start = walk.bytes(state.current.type), state.initial
+    held, start, numbers = walk.bytes(state.current.type), state.initial, state.current.type.dtype.value
     assert not isinstance(start, Value)
-    return KeptState(name=state.name, next=state.output, shape=shape, symbolic=symbolic, start=start, bytes=held)
+    return KeptState(
+        name=state.name, next=state.output, shape=shape, symbolic=symbolic, numbers=numbers, start=start, bytes=held
+    )
 
 
 def _port(name: str, value: Value, at: Mapping[str, int]) -> Port:
-    return Port(name=name, shape=shape_at(value.type, at), symbolic=str(value.type) if at else "")
+    symbolic = str(value.type) if at else ""
+    return Port(name=name, shape=shape_at(value.type, at), symbolic=symbolic, numbers=value.type.dtype.value)
 
 
 def _totals(net: Net, graph: Graph, walk: Walk, count: Tally) -> Totals:

@@ -102,6 +102,8 @@ class Port:
     name: str
     shape: Shape
     symbolic: str = ""
+    numbers: str = "float"
+    """Of which kind they are: `float`, `int` or `bool`."""
 
 
 @keyed

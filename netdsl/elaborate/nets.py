@@ -101,9 +101,13 @@ def _net(site: Site, module: Module, definition: syntax.Definition, settings: Ma
 
 
 def _doc(module: Module, definition: syntax.Definition) -> str:
-    """What the file says at its head, which is where the citation stands, then what is said of the net."""
-    head = module.file.head
-    parts = [head] if head and head != definition.doc else []
+    """What the file says at its head, which is where the citation stands, then what is said of the net.
+
+    A head right above a block, with no line between, is said of that block.
+    """
+    head, items = module.file.head, module.file.items
+    blocks = (item for item in items[:1] if isinstance(item, syntax.Definition) and item.keyword != "net")
+    parts = [head] if head and head not in (definition.doc, *(block.doc for block in blocks)) else []
     return "\n\n".join([*parts, definition.doc] if definition.doc else parts)
 
 

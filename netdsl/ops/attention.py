@@ -220,8 +220,9 @@ class MultiheadAttention(Op):
     `(q, k, v, mask)` is added to the scores `[heads, queries, keys]` or says by truth values which keys a query reads.
     Widths are inferred. More axes may stand in front, and `mask` and `causal` mean what they do in `attention`.
 
-    The weights are those of `nn.MultiheadAttention`. With fewer `kv_heads` (Ainslie et al., 2023), or a `bias` that
-    some of the projections of queries, keys, values and result have, each projection has weights of its own.
+    The weights are those of `nn.MultiheadAttention`. With `kv_heads`, of which there may be fewer (Ainslie et
+    al., 2023), or a `bias` that some of the projections of queries, keys, values and result have, each projection has
+    weights of its own.
     """
 
     example: ClassVar[str] = "tokens [16, 32] -> multihead_attention(4) -> [16, 32]"
@@ -282,7 +283,7 @@ class MultiheadAttention(Op):
     @property
     def whole(self) -> bool:
         """True when the weights are those of `nn.MultiheadAttention`."""
-        return self.few == self.heads and len(set(self.bias)) == 1
+        return self.kv_heads is None and len(set(self.bias)) == 1
 
     @property
     def packed(self) -> bool:

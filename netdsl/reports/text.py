@@ -7,7 +7,7 @@ from typing import Any
 
 from netdsl.analysis.columns import Column, Form, ReceptiveField, in_totals
 from netdsl.analysis.quantities import byte_size, grouped, percent, scaled, step
-from netdsl.analysis.report import Report, Row, Shape
+from netdsl.analysis.report import Port, Report, Row, Shape
 from netdsl.analysis.settings import value_text
 
 NONE = "–"
@@ -64,10 +64,14 @@ def opening(report: Report) -> str:
 
 def ports(report: Report) -> str:
     """`image [3, 227, 227] → fc8 [1000]`; of a net with states `frame [8] → scores [2], keeps h [16]`."""
-    inputs = ", ".join(f"{p.name} {p.symbolic or shape_text(p.shape)}" for p in report.inputs)
-    outputs = ", ".join(f"{p.name} {p.symbolic or shape_text(p.shape)}" for p in report.outputs)
-    states = ", ".join(f"{p.name} {p.symbolic or shape_text(p.shape)}" for p in report.states)
+    inputs, outputs, states = (", ".join(map(port, side)) for side in (report.inputs, report.outputs, report.states))
     return f"{inputs} → {outputs}" + (f", keeps {states}" if states else "")
+
+
+def port(told: Port) -> str:
+    """`tokens int[T]`: the kind of numbers where it is not `float`."""
+    kind = "" if told.numbers == "float" else told.numbers
+    return f"{told.name} {told.symbolic or kind + shape_text(told.shape)}"
 
 
 def conditions(report: Report) -> str:

@@ -82,6 +82,7 @@ def test_every_format_says_it() -> None:
         "name": "calls",
         "shape": [2],
         "symbolic": "int[2]",
+        "numbers": "int",
         "next": "calls_next",
         "start": 0,
         "bytes": 16,

@@ -631,6 +631,24 @@ def test_heads_of_keys_are_an_argument(few: int) -> None:
     assert "enable_gqa=True" in source
 
 
+GROUPED = "net N(heads = 4, few = 2) {\n  input x [T, 16]\n  output y: multihead_attention(heads, kv_heads=few)\n}\n"
+
+
+@pytest.mark.parametrize("heads", [2, 4, 8])
+def test_heads_of_one_layer_are_arguments(heads: int) -> None:
+    """At as many as queries have too, so that weights are those of one class."""
+    net = load_text(GROUPED, heads=heads)
+    assert f"def __init__(self, heads: int = {heads}, few: int = 2)" in torch_source(net)
+
+
+def test_what_is_no_argument_is_told() -> None:
+    """Another way to write it belongs to another number."""
+    text = "net N(width = 8, codes = 5) {\n  input x [4]\n  y: linear(width)\n  if codes > 4 { y -> relu } else { y -> tanh }\n}\n"
+    source = torch_source(load_text(text))
+    assert "Fixed in this text: codes = 5.\n" in source
+    assert "Fixed" not in torch_source(load_text(GROUPED))
+
+
 def test_branches_that_a_setting_counts_are_a_loop() -> None:
     source = Emitted(load_text(MIXTURE)).source
     assert "        for i in range(count):\n" in source

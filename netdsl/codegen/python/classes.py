@@ -261,7 +261,7 @@ class ClassWriter:
     def _docstring(self, forward: ForwardWriter) -> tuple[str, list[str]]:
         use = self.main.use
         if use.block is None:
-            return "", _net_paragraphs(use, forward)
+            return "", [*_net_paragraphs(use, forward), self._fixed()]
         doc = clean(use.definition.doc) if use.definition and use.definition.doc else ""
         reads = ", ".join(_described(forward, v, i) for i, v in enumerate(_shown_inputs(use)))
         outputs = [[u.graph.outputs[i].value for u in self.uses] for i in range(len(use.graph.outputs))]
@@ -273,11 +273,27 @@ class ClassWriter:
             flow = f"One step: {flow}; {runs} it {over}." if flow else f"{runs} {over}."
         return flow, [doc, flow]
 
+    def _fixed(self) -> str:
+        """The settings that are no argument: something that they reach is written otherwise at other values."""
+        use, own = self.main.use, {a.name for a in self.parameters.arguments()}
+        fixed = [word for word in use.settings if use.dialect.identifier(word) not in own]
+        told = [f"{word} = {value}" if (value := _plain(use.settings[word])) else word for word in fixed]
+        return f"Fixed in this text: {', '.join(told)}." if told else ""
+
     def _support(self, standing: list[str]) -> set[str]:
         found = {name for layout in self.layouts for s in layout.use.spellings.values() for name in s.support}
         starts = start_functions(self.dialect, self._all_starts(turns=True))
         found |= {self.dialect.freezing.keep} if standing and self.dialect.freezing else set()
         return found | starts.intersection(self.dialect.start_support)
+
+
+def _plain(value: object) -> str:
+    """A number, a text or a list of these as source; empty for anything else, such as a layer."""
+    try:
+        found = f"[{', '.join(map(literal, value))}]" if isinstance(value, list | tuple) else literal(value)
+        return clean(found)
+    except TypeError:
+        return ""
 
 
 def _declared(argument: ClassArgument) -> str:

@@ -195,16 +195,11 @@ def _settings(net: Net) -> set[str]:
 
 
 def _title(net: Net) -> list[str]:
-    """The net's name, its comment, and the comment at the head of its file, where papers are cited."""
-    head: list[str] = []
-    for line in net.span.source.text.split("\n") if net.span else ():
-        if not line.startswith("#"):
-            break
-        head.append(line.lstrip("#").strip())
-    doc, cited = clean(net.doc), clean("\n".join(head))
+    """What is said of the net, with its name."""
+    doc = clean(net.doc)
     if net.name not in doc.split("\n")[0]:
         doc = f"{clean(net.name)}: {doc}" if doc else f"{clean(net.name)}."
-    return [doc, "" if cited in doc else cited]
+    return [doc]
 
 
 def _want(name: str, known: dict[str, str], wanted: list[str]) -> None:
