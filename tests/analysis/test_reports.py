@@ -290,6 +290,14 @@ def test_the_header_says_what_the_numbers_hold_for(unet: Report) -> None:
     assert "second line" not in "".join(first)
 
 
+def test_the_header_says_of_which_kind_numbers_are() -> None:
+    """At sizes that are open and at others."""
+    for size, told in (("5", "5"), ("T = 5", "T")):
+        found = analyze(load_text(f"net N {{\n input ids int[{size}]\n output y: ids -> embedding(7, 2)\n}}").net())
+        assert f"ids int[{told}] → y [{told}, 2]" in render(found, width=100)
+        assert found.inputs[0].numbers == "int"
+
+
 def test_depth_folds_blocks(unet: Report) -> None:
     folded, whole = render(unet, depth=1, width=120), render(unet, width=120)
     assert "├─" not in folded

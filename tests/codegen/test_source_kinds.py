@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +14,11 @@ from netdsl.dims import at
 from netdsl.dims.tensors import DType
 from netdsl.graph import Net
 from netdsl.ops.metric import Metric
-from netdsl.program import load_text
+from netdsl.program import load_file, load_text
 from netdsl.reference.operations import example_net, operations
 
 torch.set_num_threads(1)
+SPECS = Path(__file__).parent.parent.parent / "specs"
 
 MORE = {
     "look-up": "net N { input x int[5]\n x -> one_hot(4) -> linear(3) }",
@@ -47,6 +50,18 @@ net N { input x int[5]\n x -> cell -> linear(2) }
     "whole numbers or not": "net N { input x int[5]\n (x > 0, x, 0.5) -> where -> linear(2) }",
     "attention": "net N { input x [6, 8]\n x -> multihead_attention(2, causal=true)\n }",
     "bilinear": "net N { input x [2, 4, 4]\n x -> conv_transpose(2, 4, stride=2, pad=1, init=bilinear) }",
+    "constants": """
+net N {
+  input x int[T = 5]
+  const step [T, 3] = arange
+  const same [T, T] = eye
+  const half [T, 1] = 0.3
+  const none [T, 3] = 0
+  const row  [3, T] = [0.1, 0.2, 0.3]
+  output y: (same, step) -> matmul -> linear(2)
+  output z: half * (x -> embedding(5, 3)) + none + (row -> transpose) + step
+}
+""",
     "one bias": "net N { input x [6, 8]\n x -> lstm(4, biases=1) -> gru(4, biases=1) }",
 }
 TEXTS = {
@@ -68,10 +83,13 @@ def inputs_of(net: Net, kind: torch.dtype) -> list[torch.Tensor]:
 
 
 def results(text: str, kind: torch.dtype) -> list[torch.Tensor]:
-    net = load_text(text).net()
+    return [*ran(load_text(text).net(), kind)]
+
+
+def ran(net: Net, kind: torch.dtype) -> Iterator[torch.Tensor]:
     module: Any = torch_module(net, seed=1).eval().to(kind)
     found = module(*inputs_of(net, kind))
-    return list(found.values()) if isinstance(found, dict) else [found]
+    yield from found.values() if isinstance(found, dict) else [found]
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -80,6 +98,27 @@ def test_module_follows_the_kind_that_it_is_given(name: str) -> None:
     for single, exact in zip(plain, double, strict=True):
         assert exact.dtype == (torch.double if single.is_floating_point() else single.dtype)
         torch.testing.assert_close(single.double(), exact.double(), rtol=1e-3, atol=1e-4)
+
+
+READERS = [
+    "gpt GPTChars",
+    "llama LlamaChars",
+    "bert BERTChars",
+    "t5 T5Chars",
+    "whisper WhisperChars",
+    "mamba MambaChars",
+]
+
+
+@pytest.mark.parametrize("name", [*READERS, "moe MixtralChars"])
+def test_what_reads_tokens_follows_narrow_kinds(name: str) -> None:
+    """Real numbers that are made of no weight, such as angles of places, are of the kind of the module too."""
+    spec, _, title = name.partition(" ")
+    net = load_file(SPECS / f"{spec}.net", {"depth": "1"}).net(title)
+    plain, narrow = ([*ran(net, kind)] for kind in (torch.float, torch.bfloat16))
+    for single, found in zip(plain, narrow, strict=True):
+        assert found.dtype == torch.bfloat16
+        torch.testing.assert_close(found.float(), single, rtol=0.1, atol=0.1)
 
 
 @pytest.mark.parametrize("kind", [torch.half, torch.bfloat16], ids=str)

@@ -573,6 +573,13 @@ def test_doc_and_budgets_are_kept() -> None:
     assert len(made.budgets) == 1
 
 
+def test_a_comment_is_said_of_the_nearest_that_it_heads() -> None:
+    block, rest = "block b {\n linear(2)\n}\n\n", "net X { input x [4]\n x -> b\n}"
+    assert net(f"# What it does.\n{block}{rest}").doc == ""
+    assert net(f"# A paper.\n\n# What it does.\n{block}{rest}").doc == "A paper."
+    assert net(f"# A paper.\n\n{block}# What it does.\n{rest}").doc == "A paper.\n\nWhat it does."
+
+
 def test_a_printed_graph_tells_values_apart() -> None:
     rows = """h: (image -> conv(4, 1)) + (image -> conv(4, 1))
   (low, high): h -> split(2)

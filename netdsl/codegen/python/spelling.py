@@ -119,3 +119,5 @@ class Spelling:
     use: str = ""
     """How `forward` calls the module when `{m}({0}, {1})` is not it: `{m}({0})[0]` for one whose result is a tuple.
     `{m}` is the module, `{0}` and `{1}` the operands. Such a module cannot stand in a sequence."""
+    used: tuple[Any, ...] = ()
+    """The numbers that `use` may have as `{v[0]}`."""

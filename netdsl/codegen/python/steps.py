@@ -76,7 +76,7 @@ def applied(use: BlockUse, node: Node, access: str) -> Made | Infix:
     if spelling.parameter or spelling.buffer:
         return Infix(_escaped(access), tight=True)
     if spelling.use:
-        return Infix(spelling.use.replace("{m}", _escaped(access)), tight=True)
+        return Infix(spelling.use.replace("{m}", _escaped(access)), spelling.used, tight=not spelling.used)
     return Made(access, (*(Operand(i) for i in range(len(node.inputs))), *lent(use, node)))
 
 

@@ -148,7 +148,7 @@ def _at(value: Any, env: Mapping[str, Any]) -> Any:
 
 
 def _parts(spelling: Spelling) -> Any:
-    return spelling.module, spelling.call, spelling.use
+    return spelling.module, spelling.call, spelling.use, spelling.used
 
 
 def _agree(ours: Any, theirs: Any, there: Elsewhere) -> bool:

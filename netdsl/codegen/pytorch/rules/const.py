@@ -22,7 +22,8 @@ def const(op: Const) -> Spelling:
     if op.like is None:
         raise Unsupported("the size of a `const` that is open is that of an input, and nothing comes in here")
     words = {"arange": _counted, "eye": _eye}
-    return Spelling(call=words[op.start](op) if isinstance(op.start, str) else _filled(op))
+    made = words[op.start](op) if isinstance(op.start, str) else _filled(op)
+    return _real(op, made) if _is_untold(op) else Spelling(call=made)
 
 
 # ---------------------------------------------------------------- kept with the module
@@ -108,17 +109,32 @@ def _filled(op: Const) -> Infix:
     if isinstance(op.start, tuple):
         numbers = _source(op.start, len(op.shape))
         return Infix(f"torch.tensor({numbers}{_like(op)}).expand{sizes}", op.shape, tight=True)
-    kind = "" if op.like.type.dtype is DType(op.dtype) else f", dtype={TYPES[op.dtype]}"
-    if op.start in (0, 1) and not isinstance(op.start, bool):
+    same = op.like.type.dtype is DType(op.dtype) or _is_untold(op)
+    kind = "" if same else f", dtype={TYPES[op.dtype]}"
+    if _is_untold(op) or (op.start in (0, 1) and not isinstance(op.start, bool)):
         return Infix(f"{{0}}.new_{'ones' if op.start else 'zeros'}({sizes}{kind})", op.shape, tight=True)
     number = len(op.shape)
     sizes = "({v[0]},)" if number == 1 else sizes
     return Infix(f"{{0}}.new_full({sizes}, {{v[{number}]}}{kind})", (*op.shape, op.start), tight=True)
 
 
+def _real(op: Const, made: Infix) -> Spelling:
+    """Made of the kind that the module is: of one number as ones times it, for its last bits."""
+    times = "" if isinstance(op.start, tuple | str) or op.start in (0, 1) else f" * {{v[{len(op.shape)}]}}"
+    numbers = (*made.values, op.start) if times else made.values
+    return Spelling(module=Made("Real"), support=("Real",), use=f"{{m}}({made.template}){times}", used=numbers)
+
+
+def _is_untold(op: Const) -> bool:
+    """Whether no input says of which kind its real numbers are."""
+    return op.dtype == "float" and op.like is not None and op.like.type.dtype is not DType.FLOAT
+
+
 def _like(op: Const) -> str:
     """Where a new tensor lies and of which type it is: those of an input as far as that tells."""
     assert op.like is not None
+    if _is_untold(op):
+        return ", device={0}.device"
     if op.dtype == "int":
         return ", dtype=torch.int64, device={0}.device"
     kind = "{0}.dtype" if op.like.type.dtype is DType(op.dtype) else TYPES[op.dtype]
