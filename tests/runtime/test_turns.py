@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -292,6 +294,37 @@ def test_several_files_need_a_name(tmp_path: Path, capsys: pytest.CaptureFixture
         assert "each part of the recipe is one: name it as in -o step.onnx" in capsys.readouterr().err
     (tmp_path / "gan.critic.onnx").mkdir()
     assert command(["compile", str(tmp_path / "gan.net"), "--to", "onnx-train", "-o", str(tmp_path / "gan.onnx")]) == 1
+
+
+@pytest.mark.parametrize("way", ["fails", "is killed"])
+def test_all_files_of_a_step_appear_or_none(tmp_path: Path, way: str) -> None:
+    """What breaks off at the second file leaves what was there, and a later run clears what a kill has left."""
+    (tmp_path / "gan.net").write_text(TEXT)
+    files = [tmp_path / f"s.{part}.onnx" for part in ("critic", "painter")]
+    given = ["compile", str(tmp_path / "gan.net"), "--to", "onnx-train", "-o", str(tmp_path / "s.onnx")]
+    for held in ((), files):
+        for file in held:
+            file.write_bytes(b"before")
+        assert subprocess.run([sys.executable, "-c", BROKEN, way, *given], capture_output=True).returncode == 9
+        assert [f.exists() and f.read_bytes() for f in files] == ([b"before"] * 2 if held else [False] * 2)
+    assert command(given) == 0
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["gan.net", "s.critic.onnx", "s.painter.onnx"]
+    assert all(onnx.load(f).metadata_props for f in files)
+
+
+BROKEN = """
+import os, sys
+from netdsl.cli import attempt
+from netdsl.codegen.onnx import step
+
+written = step.save
+def save(draft, source, path, *more):
+    if "painter" in str(path):
+        os._exit(9) if sys.argv[1] == "is killed" else sys.exit(9)
+    return written(draft, source, path, *more)
+step.save = save
+attempt(sys.argv[2:])
+"""
 
 
 def test_a_step_is_that_of_one_part() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -115,17 +116,22 @@ def complete(draft: Draft, source: ArraySource) -> ModelProto:
     return draft.model
 
 
-def save(draft: Draft, source: ArraySource, path: str | Path, external: bool | None = None) -> Path:
+def save(
+    draft: Draft, source: ArraySource, path: str | Path, external: bool | None = None, held: ExitStack | None = None
+) -> Path:
     """Write the model to a file, and return its path.
 
     With `external` (by itself above 2 GB) the large weights go to `<path>.data`, one at a time, so that memory holds
-    only one of them. Nothing stands under the final names until it is complete.
+    only one of them. Nothing stands under the final names until it is complete, nor before `held` is left well, where
+    it is one of several: the one that was saved first takes its place last.
     """
     path = Path(path)
-    with replacing(path) as new:
+    with ExitStack() as own:
+        files = own if held is None else held
+        new = files.enter_context(replacing(path))
         if draft.bytes > LIMIT if external is None else external:
-            with replacing(path.with_name(f"{path.name}.data")) as data:
-                attach_beside(draft, source, data, f"{path.name}.data")
+            data = files.enter_context(replacing(path.with_name(f"{path.name}.data")))
+            attach_beside(draft, source, data, f"{path.name}.data")
         else:
             attach(draft, source)
         new.write_bytes(draft.model.SerializeToString(deterministic=True))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from onnx import ModelProto, NodeProto, helper
@@ -74,11 +75,15 @@ def save_step(
     recipe: str | None = None,
     part: str | None = None,
     epoch: int = 0,
+    held: ExitStack | None = None,
 ) -> Path:
-    """Write `onnx_step(net, …)` to a file, and return its path; large weights beside it as `save_onnx` does."""
+    """Write `onnx_step(net, …)` to a file, and return its path; large weights beside it as `save_onnx` does.
+
+    One of several files appears with the others, when `held` is left.
+    """
     net = net if recipe is None else net.by(recipe)
     draft = draft_step(training_step(net, part=_part(net, part), epoch=epoch), cuda=cuda)
-    return save(draft, step_source(net, draft, weights, seed), path, external)
+    return save(draft, step_source(net, draft, weights, seed), path, external, held)
 
 
 def _part(net: Net, name: str | None) -> Part | None:

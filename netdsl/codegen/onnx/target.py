@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,10 @@ def _save_step(net: Net, path: Path, options: Mapping[str, Any]) -> None:
     source = options["weights"] or (net.recipe.weights if net.recipe is not None else None)
     weights = None if source is None else given_weights(net, source)  # once for all files
     cuda = options["device"] == "cuda"
-    for (part, epoch), file in _step_files(net, path).items():
-        save_step(net, file, weights=weights, seed=options["seed"], cuda=cuda, part=part or None, epoch=epoch)
+    more: dict[str, Any] = {"weights": weights, "seed": options["seed"], "cuda": cuda}
+    with ExitStack() as held:  # all files or none
+        for (part, epoch), file in _step_files(net, path).items():
+            save_step(net, file, part=part or None, epoch=epoch, held=held, **more)
 
 
 def _step_files(net: Net, path: Path) -> dict[tuple[str, int], Path]:
