@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from netdsl.runtime.drawing import Drawing
 
 COUNT = 16
+TOP = 5
 """Samples that are drawn where no number is given."""
 SEEDS = 10**6
 """A seed that is not given is drawn below this."""
@@ -61,7 +62,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--batch", type=count, metavar="N", help="samples that are computed at once (default: 16)")
     parser.add_argument("--data", help="the data to count in, when the model does not know it")
     add_split(parser)
-    parser.add_argument("--top", type=count, default=5, help="how many classes to show (default: 5)")
+    parser.set_defaults(split=None)  # what is said of samples is refused without one
+    parser.add_argument("--top", type=count, help=f"how many classes to show (default: {TOP})")
     parser.add_argument("--format", choices=("text", "json", "csv"), default="text")
     parser.add_argument(
         "-o", "--output", type=Path,
@@ -85,6 +87,7 @@ def run(given: Namespace) -> int:
     if drawn:
         _draw(given)
         return 0
+    given.split, given.top = given.split or "test", given.top or TOP
     from netdsl.cli.predictions import answer, follow
 
     return follow(given) if given.stream else answer(given)
@@ -98,7 +101,7 @@ def _refuse_drawn(given: Namespace) -> None:
         given.parser.error("--data says where a sample is from: name one")
     if given.stream:
         given.parser.error("--stream goes over samples: name them, or a folder")
-    for name in ("own_size", "tile", "overlap", "batch", "write"):
+    for name in ("own_size", "tile", "overlap", "batch", "write", "split", "top"):
         if getattr(given, name):
             given.parser.error(f"--{name.replace('_', '-')} is for samples: name one")
     if given.format != "text":
@@ -147,6 +150,8 @@ def _draw(given: Namespace) -> None:
     options = {"sizes": given.size, "device": given.device, "engine": given.engine}
     found = draw(given.model, given.net, count=given.count or COUNT, seed=seed, **options)
     note(found.notes)
+    if given.count is None:
+        note((f"{COUNT} samples are drawn: --count says how many",))
     show(found.outputs)
     if given.output is not None:
         _keep_drawn(given, found)

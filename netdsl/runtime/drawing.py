@@ -94,6 +94,13 @@ def require_free(net: Net, sizes: Mapping[str, int]) -> None:
         raise RunError(f"give {missing[0]} a number: --size {','.join(f'{s}=64' for s in missing)}")
 
 
+def needs_sample(net: Net) -> bool:
+    """Whether a net computes anything from what comes in: not where noise alone reads it, as to draw from."""
+    graph = inference_graph(begun(net))
+    alone = next(readers(graph, {v: v for v in graph.inputs}), None) is None
+    return not (alone and draws(node.op for _, node in net.walk()))
+
+
 def readers(graph: Graph, origin: dict[Value, Value]) -> Iterator[tuple[Value, str]]:
     """The inputs whose numbers are read, with the word of the layer that reads them.
 

@@ -13,6 +13,7 @@ from netdsl.base.errors import RunError
 from netdsl.ops.noise import draws
 from netdsl.recipe import Data
 from netdsl.runtime.data.handed import Handed, given
+from netdsl.runtime.drawing import needs_sample
 from netdsl.runtime.pictures.colours import Palette, palette
 from netdsl.runtime.pictures.tiling import Blend, cut_out, places
 from netdsl.runtime.predicting.answers import Guess, Prediction, answered
@@ -183,6 +184,9 @@ class Asked:
     ) -> Asked:
         """`masks` says that the first output is a mask, or a picture, where that is asked for."""
         model = open_model(path, engine, device, net)
+        if not model.bare and not needs_sample(model.net):
+            name = model.net.name
+            raise RunError(f"{name} needs no sample, of which it would read nothing: leave it out, as in --count 16")
         known = model.known() if data is not None else {}
         used, unfit = data_used(model, data, known)
         meaning = meaning_of(model, masks)

@@ -189,6 +189,21 @@ def test_a_net_that_is_not_there(run: Path) -> None:
         draw(run, "Sampel", device="cpu")
 
 
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+def test_a_net_that_draws_takes_no_sample(run: Path, engine: str) -> None:
+    with pytest.raises(
+        RunError, match="Sample needs no sample, of which it would read nothing: leave it out, as in --count 16"
+    ):
+        predict(run, "3", net="Sample", device="cpu", engine=engine)
+
+
+def test_how_many_are_drawn_is_said_where_nobody_asked(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(["predict", str(run), "--net", "Sample", "--engine", "onnx"]) == 0
+    assert "16 samples are drawn: --count says how many" in capsys.readouterr().err
+    assert command(["predict", str(run), "--net", "Sample", "--count", "2", "--engine", "onnx"]) == 0
+    assert "--count" not in capsys.readouterr().err
+
+
 def test_an_onnx_file_is_given_a_sample(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="given a sample"):
         draw(tmp_path / "a.onnx")
@@ -260,6 +275,8 @@ USAGE = {
     ("3", "-o", "a.txt"): "a folder, or a .png, .npy or .npz file",
     ("--net", "Auto", "3", "--count", "4"): "--count is for nets that draw",
     ("--net", "Sample", "--data", "digits"): "--data says where a sample is from",
+    ("--net", "Sample", "--top", "3"): "--top is for samples: name one",
+    ("--net", "Sample", "--split", "test"): "--split is for samples: name one",
     ("--net", "Sample", "--count", "0"): "not a whole number of 1 or more",
     ("--net", "Sample", "--seed", "-1"): "not a whole number of 0 or more",
 }
