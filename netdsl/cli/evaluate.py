@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netdsl.base.errors import RunError
+from netdsl.base.files import WriteError
 from netdsl.cli.opening import say_of_run
 from netdsl.cli.options import add_device, add_engine, count, scales
 from netdsl.cli.streams import say
@@ -117,10 +118,24 @@ def _keep(given: Namespace, made: Judgement, viewed: bool) -> None:
             raise
         say(f"note: nothing is kept: {error}", sys.stderr)
         return
+    note = None if given.output is not None else _renewed(folder)
+    if note is not None:
+        say(f"note: {note}", sys.stderr)
     if given.format == "text":
         drawn = len(kept) - 1
         more = f" and {drawn} picture{'s' * (drawn != 1)}" if drawn else ""
         say(f"kept in {folder}: {kept[0].name}{more}")
+
+
+def _renewed(folder: Path) -> str | None:
+    """The card of the run with what was found; a note where that cannot be."""
+    from netdsl.runtime.runs.card import renew_card
+    from netdsl.runtime.runs.folder import RunFolder
+
+    try:
+        return renew_card(RunFolder(folder))
+    except (RunError, OSError, WriteError) as error:
+        return f"the card of the run stays as it is: {error}"
 
 
 def parse_data(text: str | None) -> Any:

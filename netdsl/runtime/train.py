@@ -73,7 +73,8 @@ def train(
     trainer = Trainer(net, folder, device, Reporter(quiet), checkpoint_seconds, engine, weights, given(data))
     try:
         trainer.start(resume, overwrite)
-        trainer.run(on_epoch)
+        with trainer.kept():
+            trainer.run(on_epoch)
     finally:
         trainer.reporter.end()
         folder.release()

@@ -209,6 +209,7 @@ FILES = (
     "weights.safetensors",
     "metrics.jsonl",
     "curves.png",
+    "made.json",
     "spec/Small.net",
 )
 ON_RUN: dict[str, tuple[str, ...]] = {

@@ -584,6 +584,8 @@ def test_files_of_a_run_have_the_rights_of_any_file(tmp_path: Path) -> None:
                 "weights.safetensors",
                 "metrics.jsonl",
                 "curves.png",
+                "made.json",
+                "README.md",
                 "recipe.json",
                 "Small.net",
             ),

@@ -19,10 +19,19 @@ class Engine(Protocol):
     rank: int
     world: int
     """This process among how many."""
+    libraries: tuple[str, ...]
+    """The modules that compute."""
 
     @property
     def where(self) -> str:
         """The device, for the head of a run."""
+
+    @property
+    def device(self) -> str:
+        """The device of this process, with what it is called where that is known."""
+
+    def memory(self) -> int | None:
+        """The most bytes that were held on the device so far; None where it shares the memory of the process."""
 
     def drawn(self) -> dict[str, Array]:
         """The weights as the seed draws them, before it begins."""

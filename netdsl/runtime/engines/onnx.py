@@ -38,6 +38,7 @@ class OnnxEngine:
     """A run through onnxruntime, in one process."""
 
     rank, world = 0, 1
+    libraries: tuple[str, ...] = ("onnxruntime",)
 
     def __init__(self, net: Net, plan: Plan, dataset: Dataset, device: str | None) -> None:
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -46,7 +47,7 @@ class OnnxEngine:
             raise RunError("onnxruntime computes bf16 with CUDA only: leave `precision` out, or use the engine torch")
         self.net, self.plan = net, plan
         self.own = dict(net.weights())
-        self.steering, self.device = plan.steering, device
+        self.steering, self.asked = plan.steering, device
         self.whole = [self._opened(part, self.steering.stages[-1]) for part in plan.turns]
         """The steps once all is trained that ever is: they carry what those of the first epochs do, and more."""
         self.steps = self.whole
@@ -59,11 +60,18 @@ class OnnxEngine:
         graph = training_step(self.net, operands=True, part=part, epoch=epoch)
         if not any(c.weight.trainable and c.name in self.own for c in graph.carried):
             raise nothing_learned(self.net, part)
-        return Stepping(graph, self.device)
+        return Stepping(graph, self.asked)
 
     @property
     def where(self) -> str:
-        return f"onnxruntime {self.steps[0].session.device}"
+        return f"onnxruntime {self.device}"
+
+    @property
+    def device(self) -> str:
+        return str(self.steps[0].session.device)
+
+    def memory(self) -> int | None:
+        return None  # onnxruntime does not say
 
     @property
     def needed(self) -> dict[str, Weight]:

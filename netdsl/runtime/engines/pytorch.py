@@ -47,6 +47,8 @@ class Turn:
 class TorchEngine:
     """One process of a run through PyTorch."""
 
+    libraries: tuple[str, ...] = ("torch", "accelerate")
+
     def __init__(self, net: Net, plan: Plan, dataset: Dataset, device: str | None) -> None:
         self.net = net
         self.plan = plan
@@ -75,6 +77,15 @@ class TorchEngine:
     def where(self) -> str:
         processes = f", {self.world} processes" if self.world > 1 else ""
         return f"{self.accelerator.device}{processes}"
+
+    @property
+    def device(self) -> str:
+        place = self.accelerator.device
+        return f"{place} ({torch.cuda.get_device_name(place)})" if place.type == "cuda" else str(place)
+
+    def memory(self) -> int | None:
+        place = self.accelerator.device
+        return torch.cuda.max_memory_allocated(place) if place.type == "cuda" else None
 
     def _turn(self, part: Part) -> Turn:
         scoring = Scoring(self.net, part.losses, part.metrics).to(self.accelerator.device)

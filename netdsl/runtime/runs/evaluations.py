@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from netdsl.runtime.runs import kinds
 
 FORMAT = "netdsl evaluation"
 """What the first line of such a JSON file says."""
@@ -12,6 +15,11 @@ SOFTWARE = "netdsl"
 """What the head of a picture of ours says."""
 PICTURES = ("confusion", "classes", "worst")
 SPLITS = ("train", "validation", "test")
+MOST_BYTES = 1 << 26
+
+_evaluation = kinds.fields(
+    split=kinds.text, samples=kinds.whole(0), loss=kinds.number, metrics=kinds.mapped(kinds.number)
+)
 
 
 def kept_at(folder: Path, split: str, net: str = "", picture: str = "") -> Path:
@@ -25,6 +33,17 @@ def evaluations(folder: Path) -> Iterator[Path]:
     for split in SPLITS:
         for ending in ("json", "png"):
             yield from (p for p in sorted(folder.glob(f"evaluation-{split}*.{ending}")) if is_ours(p))
+
+
+def read_evaluation(path: Path) -> dict[str, Any] | None:
+    """What an evaluation found; None of a file that is none, or damaged."""
+    try:
+        if not is_ours(path) or path.stat().st_size > MOST_BYTES:
+            return None
+        found = kinds.parsed(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError):
+        return None
+    return found if _evaluation(found, "") is None else None
 
 
 def is_ours(path: Path) -> bool:

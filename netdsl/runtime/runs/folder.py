@@ -27,6 +27,8 @@ CHECKPOINT = "checkpoint.safetensors"
 WEIGHTS = "weights.safetensors"
 METRICS = "metrics.jsonl"
 CURVES = "curves.png"
+MADE = "made.json"
+CARD = "README.md"
 SPEC = "spec"
 MOST_BYTES = 1 << 20
 """A recipe is a page of text."""
@@ -50,6 +52,8 @@ class RunFolder:
         self.weights = self.path / WEIGHTS
         self.metrics = self.path / METRICS
         self.curves = self.path / CURVES
+        self.made = self.path / MADE
+        self.card = self.path / CARD
         self.lock: FolderLock | None = None
 
     def hold(self, resume: bool = False, overwrite: bool = False) -> None:
@@ -92,7 +96,7 @@ class RunFolder:
     def require_own(self) -> None:
         """Refuse to write where a run's files would be something else, or lie elsewhere: a link, a device, a folder."""
         spec = self.path / SPEC
-        places = [self.path / name for name in (RECIPE, CHECKPOINT, WEIGHTS, METRICS, CURVES)]
+        places = [self.path / name for name in (RECIPE, CHECKPOINT, WEIGHTS, METRICS, CURVES, MADE)]
         places += sorted(p for p in spec.rglob("*") if p.is_symlink() or not p.is_dir())
         wrong = next((p for p in places if p.is_symlink() or (p.exists() and not p.is_file())), None)
         if wrong is None and (spec.is_symlink() or (spec.exists() and not spec.is_dir())):
@@ -116,7 +120,7 @@ class RunFolder:
 
     def sweep(self, everything: bool = False) -> None:
         """Remove what a kill left half-written; with `everything` an earlier run as well."""
-        for name in (CHECKPOINT, WEIGHTS, METRICS, CURVES, RECIPE):
+        for name in (CHECKPOINT, WEIGHTS, METRICS, CURVES, MADE, RECIPE):
             for left in self.path.glob(f".{name}.*"):
                 left.unlink(missing_ok=True)
             if everything:

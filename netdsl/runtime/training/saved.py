@@ -18,29 +18,20 @@ from netdsl.ops.fields import FieldError
 from netdsl.recipe import AUGMENT, DATA, OPTIMIZERS, SCHEDULES, SETTINGS, Optimizer
 from netdsl.recipe.data.tables import HandedData
 from netdsl.runtime.runs import kinds
+from netdsl.runtime.runs.history import row_kind
 from netdsl.runtime.runs.recipes import recipe_kind, restore, restore_safely, setting_words, written
 from netdsl.runtime.runs.tensorfile import NamedArrays, load_arrays, remembered, require_finite, save_arrays, under
 from netdsl.runtime.scoring.totals import RunningTotals
 
 FORMAT = 2
 
-_sums = kinds.fields(loss=kinds.number, losses=kinds.mapped(kinds.number), metrics=kinds.mapped(kinds.number))
-_row = kinds.fields(
-    {"rates": kinds.mapped(kinds.number), "waiting": kinds.number},
-    epoch=kinds.whole(1),
-    lr=kinds.number,
-    train=_sums,
-    validation=kinds.optional(_sums),
-    seconds=kinds.duration,
-    best=kinds.flag,
-)
 _facts = kinds.fields(
     net=kinds.text,
     epoch=kinds.whole(0),
     step=kinds.whole(0),
     batch=kinds.whole(1),
     seconds=kinds.duration,
-    history=kinds.listed(_row),
+    history=kinds.listed(row_kind),
     scaler=kinds.optional(kinds.mapped(kinds.number)),
     recipe=recipe_kind,
     samples=kinds.mapped(kinds.whole(0)),

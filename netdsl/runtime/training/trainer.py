@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,13 +22,16 @@ from netdsl.runtime.data.waiting import Awaited
 from netdsl.runtime.engines.choice import open_engine
 from netdsl.runtime.engines.engine import BatchFields
 from netdsl.runtime.runs.folder import RunFolder
+from netdsl.runtime.runs.made import FINISHED
 from netdsl.runtime.runs.recipes import Plan, pipeline, plan_of, recipe_json, written
 from netdsl.runtime.runs.tensorfile import beneath, save_arrays
 from netdsl.runtime.scoring.terms import Terms
 from netdsl.runtime.scoring.totals import RunningTotals
 from netdsl.runtime.training.best import Judge
 from netdsl.runtime.training.heading import steering_words, trained_words
+from netdsl.runtime.training.logbook import Logbook
 from netdsl.runtime.training.progress import Reporter, guessing, overfitting, overfitting_plot
+from netdsl.runtime.training.provenance import begun
 from netdsl.runtime.training.saved import Saved, changes, read_saved, save, with_memory
 from netdsl.runtime.training.starting import StartingWeights, start_of
 from netdsl.weights.given import WeightSource
@@ -78,7 +82,9 @@ class Trainer:
         self.dataset.notes += [spare] if spare else []
         self.terms = Terms(net, self.plan.losses, self.plan.metrics)
         self.judge = Judge(self.plan, self.terms)
-        self.engine = open_engine(engine, net, self.plan, self.dataset, device)
+        self.engine, self.engine_name = open_engine(engine, net, self.plan, self.dataset, device), engine
+        self.logbook: Logbook | None = None
+        """Of the first process, once it has begun."""
         self.rank, self.world = self.engine.rank, self.engine.world
         check_batches(net, self.plan, self.dataset, self.world)
         self.reporter = reporter if self.rank == 0 else Reporter(quiet=True)
@@ -99,7 +105,19 @@ class Trainer:
             with self.folder.writing():
                 self.folder.sweep(everything=not resume)
                 self.folder.start(self.net, recipe_json(self.plan), sizes, self.started)
+                notes += self._enter(resume) if self._goes_on() else []
         self.reporter.head([*self._head(resume, str(self.folder.path)), *notes])
+
+    def _enter(self, resume: bool) -> list[str]:
+        """Begin an entry of the run's logbook."""
+        place = (self.position.epoch, self.position.step)
+        session = begun(self.engine, self.engine_name, self.net, self.folder.path, place, self._samples())
+        self.logbook = Logbook(self.folder, self.engine, session, resume, self.position.history)
+        return self.logbook.open()
+
+    def kept(self) -> AbstractContextManager[None]:
+        """Around `run`: however it ends, the folder says so."""
+        return nullcontext() if self.logbook is None else self.logbook.kept()
 
     def _begin(self) -> list[str]:
         start = StartingWeights({}, {}, [])
@@ -158,7 +176,7 @@ class Trainer:
 
     def run(self, on_epoch: OnEpoch | None) -> None:
         """Every epoch that is left."""
-        while self.position.epoch < self.plan.epochs and not self._worn_out():
+        while self._goes_on():
             started = time.monotonic() - self.position.seconds
             self._train_epoch(started)
             row = self._finish_epoch(started)
@@ -176,6 +194,9 @@ class Trainer:
                 "no epoch can be called the best, for the loss or the first metric on validation was never a number: "
                 "no weights are kept"
             )
+        if self.logbook is not None:
+            with self.folder.writing():
+                self.logbook.close(FINISHED, self._worn_out() or "")
 
     def _planned(self) -> tuple[Awaited[BatchFields], list[list[BatchPart]]]:
         """What is left of the epoch: its batches in order, and which of them make a step together."""
@@ -213,6 +234,10 @@ class Trainer:
         scales = [t.schedule.scale(number, steps, self.steps) for t in self.plan.turns]
         lowered = [self.judge.lowered(t.schedule, history) for t in self.plan.turns]
         return [float(t.optimizer.lr * s * low) for t, s, low in zip(self.plan.turns, scales, lowered, strict=True)]
+
+    def _goes_on(self) -> bool:
+        """Whether there is an epoch left."""
+        return self.position.epoch < self.plan.epochs and not self._worn_out()
 
     def _worn_out(self) -> str | None:
         """Why no other epoch is begun, although some are left; one that is under way goes to its end."""
@@ -301,6 +326,8 @@ class Trainer:
             with self.folder.writing():
                 save(self.folder.checkpoint, tensors, self._facts())
                 self.folder.write_history(self.position.history)
+                if self.logbook is not None:
+                    self.logbook.reach(self.position.epoch, self.position.step, self.position.history)
                 if time.monotonic() - self.drawn > CURVES_SECONDS:
                     self._draw()
         self.engine.wait()
