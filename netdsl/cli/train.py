@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,11 +43,23 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_weights(parser, "where it starts, in the place of the recipe's own (default: drawn from the seed)")
     add_engine(parser)
     add_device(parser)
+    parser.add_argument(
+        "--track", type=names, default=(), metavar="TRACKER",
+        help="programs to tell each epoch, by commas: tensorboard, wandb, mlflow and others that accelerate knows",
+    )  # fmt: skip
     parser.add_argument("--steps", type=count, help="only try the recipe for so many steps, and keep nothing")
     parser.add_argument("--quiet", action="store_true", help="say only the result, and what is wrong")
     rows = parser.add_argument_group("rows of the recipe")
     for name in ROWS:
         rows.add_argument(f"--{name}", metavar=name.upper())
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names with commas between them, each once."""
+    found = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    if "" in found:
+        raise ArgumentTypeError(f"`{text}` is no list of names: write tensorboard, or tensorboard,wandb")
+    return found
 
 
 def run(given: Namespace) -> None:
@@ -77,10 +89,10 @@ def run(given: Namespace) -> None:
     from netdsl.runtime.train import train
 
     options: dict[str, Any] = {
-        name: getattr(given, name) for name in ("recipe", "resume", "overwrite", "device", "quiet", "engine")
+        name: getattr(given, name) for name in ("recipe", "resume", "overwrite", "device", "quiet", "engine", "track")
     }
     engine = " --engine onnx" if given.engine == "onnx" else ""
-    with _way_on(folder, engine):
+    with _way_on(folder, engine + f" --track {','.join(given.track)}" * bool(given.track)):
         done = train(net, folder, weights=weights_in(given), **options)
     if os.environ.get("RANK", "0") == "0":
         say(f"run kept in {done.folder}; next: netdsl evaluate {done.folder}{engine}")
@@ -98,7 +110,7 @@ def _recipe_of(folder: Path) -> str | None:
 
 
 @contextmanager
-def _way_on(folder: Path, engine: str) -> Iterator[None]:
+def _way_on(folder: Path, more: str) -> Iterator[None]:
     """A training that is interrupted says how to go on with it."""
     from netdsl.runtime.runs.folder import CHECKPOINT
 
@@ -106,13 +118,13 @@ def _way_on(folder: Path, engine: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if (folder / CHECKPOINT).exists() and os.environ.get("RANK", "0") == "0":
-            say(f"\n{folder} keeps what was reached; go on: netdsl train {folder} --resume{engine}", sys.stderr)
+            say(f"\n{folder} keeps what was reached; go on: netdsl train {folder} --resume{more}", sys.stderr)
         raise
 
 
 def _try(given: Namespace, net: Net | None) -> None:
     """A few steps, of which nothing is kept."""
-    others = [name for name in ("resume", "overwrite", "folder") if getattr(given, name)]
+    others = [name for name in ("resume", "overwrite", "folder", "track") if getattr(given, name)]
     if others:
         given.parser.error(f"--steps tries a recipe from the start and keeps nothing: leave --{others[0]} out")
     assert net is not None, "only --resume does without a text"

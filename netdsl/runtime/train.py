@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,10 @@ from netdsl.graph import Net
 from netdsl.recipe import Data
 from netdsl.runtime.data.handed import Handed, given
 from netdsl.runtime.runs.folder import RunFolder
+from netdsl.runtime.runs.recipes import recipe_json
 from netdsl.runtime.training.progress import Reporter
 from netdsl.runtime.training.saved import require_same
+from netdsl.runtime.training.tracking import check_trackers, tracking
 from netdsl.runtime.training.trainer import CHECKPOINT_SECONDS, History, OnEpoch, Trainer
 from netdsl.weights.given import WeightSource
 
@@ -46,6 +50,7 @@ def train(
     engine: str = "torch",
     weights: WeightSource | None = None,
     data: Data | Handed | None = None,
+    track: Sequence[str] = (),
 ) -> Run:
     """Train by the net's recipe and keep everything in `run_folder`; `recipe` names another than that in force.
 
@@ -57,10 +62,12 @@ def train(
     run, of which only the run's files are replaced. Checkpoints are made after every epoch, and within one every
     `checkpoint_seconds` (when there is one process). `engine` computes: "torch", or "onnx" for onnxruntime without
     PyTorch; checkpoints are the same, so a run can go on with the other one. It starts from `weights`, a file or
-    arrays by key, in the place of those that the recipe names. Raises `RunError` and `DataError` with one line.
+    arrays by key, in the place of those that the recipe names. Each epoch is told to the trackers of these names, as
+    accelerate knows them. Raises `RunError` and `DataError` with one line.
     """
     if resume and weights is not None:
         raise RunError("a run that goes on has weights of its own: leave `weights` out, or begin anew")
+    check_trackers(track)
     folder = RunFolder(run_folder)
     folder.check_free(resume, overwrite)
     if net is None:
@@ -73,9 +80,17 @@ def train(
     trainer = Trainer(net, folder, device, Reporter(quiet), checkpoint_seconds, engine, weights, given(data))
     try:
         trainer.start(resume, overwrite)
-        with trainer.kept():
-            trainer.run(on_epoch)
+        with trainer.kept(), _told(trainer, track) as tell:
+            trainer.run([told for told in (tell, on_epoch) if told is not None])
     finally:
         trainer.reporter.end()
         folder.release()
     return Run(folder.path, net, trainer.position.history, trainer.best_row())
+
+
+def _told(trainer: Trainer, track: Sequence[str]) -> AbstractContextManager[OnEpoch | None]:
+    """What tells epochs to trackers, in the first process."""
+    if not track or trainer.rank != 0:
+        return nullcontext()
+    recipe = recipe_json(trainer.plan)
+    return tracking(track, trainer.net.name, trainer.folder.path, recipe, trainer.reporter.warn)

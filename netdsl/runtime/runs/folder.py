@@ -29,6 +29,8 @@ METRICS = "metrics.jsonl"
 CURVES = "curves.png"
 MADE = "made.json"
 CARD = "README.md"
+TRACKED = "tracking"
+"""What trackers write that want a folder."""
 SPEC = "spec"
 MOST_BYTES = 1 << 20
 """A recipe is a page of text."""
@@ -125,8 +127,15 @@ class RunFolder:
                 left.unlink(missing_ok=True)
             if everything:
                 (self.path / name).unlink(missing_ok=True)
-        for found in [*evaluations(self.path)] if everything else ():
+        for found in [*evaluations(self.path), *self._tracked()] if everything else ():
             found.unlink(missing_ok=True)
+
+    def _tracked(self) -> Iterator[Path]:
+        """What TensorBoard was told of the run."""
+        tracked = self.path / TRACKED
+        if not tracked.is_symlink():
+            for name in ("events.out.tfevents.*", "hparams.yml"):
+                yield from (p for p in tracked.rglob(name) if p.is_file() and not p.is_symlink())
 
     def start(
         self, net: Net, recipe: Mapping[str, object], sizes: Mapping[str, int], started: Mapping[str, str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -174,16 +174,16 @@ class Trainer:
 
     # ------------------------------------------------------------ the loop
 
-    def run(self, on_epoch: OnEpoch | None) -> None:
-        """Every epoch that is left."""
+    def run(self, told: Sequence[OnEpoch]) -> None:
+        """Every epoch that is left; the first process tells each."""
         while self._goes_on():
             started = time.monotonic() - self.position.seconds
             self._train_epoch(started)
             row = self._finish_epoch(started)
             overfits = not self.plan.parts and overfitting(self.position.history) is not None
             self.reporter.epoch(row, self.plan.epochs, overfits)
-            if on_epoch is not None and self.rank == 0:
-                on_epoch(row)
+            for tell in told if self.rank == 0 else ():
+                tell(row)
         if self.rank == 0 and self.position.history:
             with self.folder.writing():
                 self.folder.write_history(self.position.history)
