@@ -14,7 +14,8 @@ from PIL import Image
 from netdsl.recipe import DATA
 from netdsl.runtime.data.imagefile import ORIENTATION
 from netdsl.runtime.data.shares import stratified
-from netdsl.runtime.datasets import digits, imagefolder, shapes
+from netdsl.runtime.datasets import digits, imagefolder
+from netdsl.runtime.generated.shapes import shapes
 from netdsl.runtime.pictures.picture import Picture
 
 Files = list[Path]
@@ -99,7 +100,7 @@ def masked_files(folder: Path) -> Files:
 def drawn_files(folder: Path) -> Files:
     data = DATA["shapes"](count=30, seed=4)
     for i in range(3):
-        image, _ = shapes.draw(data, 27 + i, 1, 16, 24)
+        image, _ = shapes(data, 27 + i, (1, 16, 24)).values()
         Image.fromarray(image[0]).save(folder / f"{i}.tif")
     return [folder / f"{i}.tif" for i in range(3)]
 

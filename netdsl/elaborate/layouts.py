@@ -26,6 +26,9 @@ IMAGE = ["C", "H", "W"]
 SMALLEST = 8
 """An image has at least so many rows."""
 
+FILMS = ("video", "film", "clip", "frames")
+"""What an input is called whose first axis are frames."""
+
 CHANNELS_FIRST = frozenset(
     ("conv", "conv_transpose", "locally_connected", "maxpool", "avgpool", "adaptive_avgpool", "adaptive_maxpool",
      "global_avgpool", "global_maxpool", "batchnorm", "groupnorm", "instancenorm", "lrn", "spatial_dropout", "resize",
@@ -66,7 +69,7 @@ def suspect(site: Site, item: syntax.InputItem, value: Value) -> None:
         message = f"`{item.name.id}` looks as if its channels stood last, but the first axis is taken for them"
         way = f"channels come first: write {written(item, [dims[-1], *dims[:-1]])}"
         site.context.suspects[value] = Suspect("channels-last", message, way, item.span, CHANNELS_FIRST)
-    elif (ops := _taken_in(shape, dims)) is not None:
+    elif item.name.id not in FILMS and (ops := _taken_in(shape, dims)) is not None:
         message = f"`{item.name.id}` looks as if its first axis were the batch, but a shape is that of one sample"
         help, meant = without_batch(item), ops != SEQUENCES
         help += "" if meant else "; where it is none, `along(…)` applies a layer to every item of it"

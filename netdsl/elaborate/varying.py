@@ -60,11 +60,21 @@ def check(site: Site, net: Net, recipe: Recipe, row: syntax.RecipeRow) -> None:
         message = f"`augment` varies pictures, but `{recipe.data.name}` has none"
         site.error("wrong-augment", message, row.value.span, help="leave the row out")
     spans = [stage.span for stage in row.value.stages]
+    _check_rigid(site, recipe, spans)
     _check_scales(site, recipe.augment, spans)
     _check_size(site, net, recipe, inputs[pictures[0]], spans)
     for mask in masks:
         _check_mixed(site, recipe.augment, mask, spans)
         _check_holes(site, recipe, mask, spans)
+
+
+def _check_rigid(site: Site, recipe: Recipe, spans: Sequence[Span]) -> None:
+    """Where other fields tell of places in a picture, its pixels stay where they are."""
+    data = recipe.data
+    for stage, span in zip(recipe.augment, spans, strict=True):
+        if data is not None and data.rigid() and (stage.moves or stage.mixes):
+            message = f"`{stage.name}` moves what is in a picture of `{data.name}`: {data.rigid()}"
+            site.error("wrong-augment", message, span, help="keep to stages that change colours, such as `colour`")
 
 
 def _check_scales(site: Site, found: Sequence[Augmentation], spans: Sequence[Span]) -> None:

@@ -37,6 +37,8 @@ class Augmentation(Declared, abstract=True):
 
     empties: ClassVar[bool] = False
     """Whether places come in that no pixel was at."""
+    moves: ClassVar[bool] = False
+    """Whether it moves pixels."""
     mixes: ClassVar[bool] = False
     """Whether it takes a second sample."""
 
@@ -89,6 +91,7 @@ def check_sides(size: int | tuple[int, ...] | None) -> None:
 class Flip(Augmentation):
     """Mirrored along an axis, left for right unless it says `vertical`."""
 
+    moves: ClassVar[bool] = True
     positional: ClassVar[int] = 2
 
     axis: Direction = "horizontal"
@@ -101,6 +104,7 @@ class Scale(Augmentation):
     With `aspect` width and height change against one another too, up to that ratio either way.
     """
 
+    moves: ClassVar[bool] = True
     positional: ClassVar[int] = 2
 
     low: Multiple
@@ -122,6 +126,7 @@ class RandomCrop(Augmentation):
     """
 
     name: ClassVar[str] = "crop"
+    moves: ClassVar[bool] = True
     positional: ClassVar[int] = 1
     empties: ClassVar[bool] = True
 
@@ -145,6 +150,7 @@ class ResizedCrop(Augmentation):
     from `1 / aspect` to `aspect`. Ten draws that do not fit leave the largest part in the centre that does.
     """
 
+    moves: ClassVar[bool] = True
     positional: ClassVar[int] = 1
 
     size: OptionalWindowSides = None
@@ -163,6 +169,7 @@ class ResizedCrop(Augmentation):
 class Rotate(Augmentation):
     """Turned about its centre by an angle drawn evenly up to so many `degrees` either way (bilinear)."""
 
+    moves: ClassVar[bool] = True
     positional: ClassVar[int] = 1
     empties: ClassVar[bool] = True
 
@@ -174,6 +181,7 @@ class Rotate(Augmentation):
 class Shear(Augmentation):
     """Slanted along its rows by an angle drawn evenly up to so many `degrees` either way, about its centre."""
 
+    moves: ClassVar[bool] = True
     positional: ClassVar[int] = 1
     empties: ClassVar[bool] = True
 
@@ -185,6 +193,7 @@ class Shear(Augmentation):
 class Shift(Augmentation):
     """Moved along both axes, each by a part of its side drawn evenly up to `part` either way."""
 
+    moves: ClassVar[bool] = True
     positional: ClassVar[int] = 1
     empties: ClassVar[bool] = True
 
@@ -288,6 +297,7 @@ class RandAugment(Augmentation):
     either axis, or nothing; `strength` from 0 to 30 is how far they go.
     """
 
+    moves: ClassVar[bool] = True
     positional: ClassVar[int] = 2
     empties: ClassVar[bool] = True
 

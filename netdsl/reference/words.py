@@ -152,6 +152,10 @@ RECIPE: dict[str, str] = {
     "images": "the folder of the pictures; `{split}` stands for the name of a split",
     "label_end": "what names of masks end with before the dot",
     "labels": "the folder of the masks",
+    "grid": "rows and columns of the raster that corners lie in",
+    "label": "what `label` is",
+    "lines": "the most roads that a picture has",
+    "points": "the most corners that a polygon has",
     "length": "characters or tokens in a piece, for pairs also `(source, target)`; `none` is what the input says",
     "level": "the level of the label map, from the coarsest, 1; `none` is the finest",
     "lists": "a folder of lists of names, one a split, or their path with `{split}`",
@@ -197,6 +201,10 @@ RECIPE: dict[str, str] = {
 OF_DATA: dict[str, dict[str, str]] = {
     "labelled_text": {"target": "the column of the classes"},
     "masks": {"classes": "how many classes there are, or their names by number"},
+    "moving_shapes": {
+        "length": "frames of a sample; `none` is what the input says, or 8",
+        "figures": "the most that a film has",
+    },
     "numerals": {"ignore": "the label behind the end of a text"},
     "pairs": {
         "ignore": "the label behind the end of a text",

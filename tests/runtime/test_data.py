@@ -31,7 +31,9 @@ from netdsl.runtime.data.sets import (
     shuffled,
 )
 from netdsl.runtime.data.shares import stratified
-from netdsl.runtime.datasets import digits, shapes
+from netdsl.runtime.datasets import digits
+from netdsl.runtime.generated.figures import FIGURES
+from netdsl.runtime.generated.shapes import shapes
 from netdsl.runtime.pictures.picture import in_channels, resize
 
 
@@ -268,10 +270,10 @@ def test_shapes_masks_are_exact() -> None:
     for _ in range(generator.integers(1, 4)):
         kind = int(generator.integers(3))
         down, across = generator.uniform(0, 20), generator.uniform(0, 30)
-        inside = shapes.FIGURES[data.classes[kind]](generator, y - down, x - across, 20)
+        inside = FIGURES[data.classes[kind]](generator, y - down, x - across, 20)
         generator.uniform(0, 1, (1, 1))
         expected[inside] = kind + 1
-    image, mask = shapes.draw(data, 0, 1, 20, 30)
+    image, mask = shapes(data, 0, (1, 20, 30)).values()
     np.testing.assert_array_equal(mask, expected)
     assert len({(int(m), float(v)) for m, v in zip(mask.ravel(), image.ravel(), strict=True)}) <= 4
 
@@ -288,11 +290,11 @@ def area(figure: str, generator: np.random.Generator, size: float) -> float:
     return float(abs(a * d - b * c) / 2)
 
 
-@pytest.mark.parametrize("figure", sorted(shapes.FIGURES))
+@pytest.mark.parametrize("figure", sorted(FIGURES))
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_figure_has_the_area_it_should(figure: str, seed: int) -> None:
     axis = np.arange(-400, 400) + 0.5
-    inside = shapes.FIGURES[figure](np.random.default_rng(seed), axis[:, None], axis[None, :], 800)
+    inside = FIGURES[figure](np.random.default_rng(seed), axis[:, None], axis[None, :], 800)
     assert inside.sum() == pytest.approx(area(figure, np.random.default_rng(seed), 800), rel=0.01)
 
 

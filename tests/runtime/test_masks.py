@@ -22,7 +22,7 @@ from netdsl.recipe.data.masks import Preset
 from netdsl.runtime.augment.row import varying_of
 from netdsl.runtime.data.maskfile import read_mask
 from netdsl.runtime.data.sets import Dataset, load_data
-from netdsl.runtime.datasets.shapes import draw
+from netdsl.runtime.generated.shapes import shapes
 from netdsl.runtime.pictures.picture import fitting, nearest
 from netdsl.runtime.runs.recipes import plan_of
 from netdsl.runtime.train import train
@@ -346,7 +346,7 @@ def test_a_unet_learns_masks_from_folders(tmp_path: Path) -> None:
     """
     data = DATA["shapes"](count=800, classes=("disc",))
     for i in range(800):
-        image, numbers = draw(data, i, 3, 48, 48)
+        image, numbers = shapes(data, i, (3, 48, 48)).values()
         for kind in ("p", "m"):
             (tmp_path / kind).mkdir(exist_ok=True)
         Image.fromarray((image * 255).round().astype(np.uint8).transpose(1, 2, 0)).save(tmp_path / f"p/{i:03}.png")

@@ -20,9 +20,11 @@ from netdsl.graph import Net
 from netdsl.program import load_text
 from netdsl.recipe import DATA, Data
 from netdsl.recipe.data import OpenData
+from netdsl.recipe.data.generated import Generated
 from netdsl.recipe.data.images import Images
 from netdsl.recipe.data.masks import Preset
 from netdsl.recipe.data.tokens import Tokenized
+from netdsl.recipe.data.videos import Videos
 from netdsl.runtime.data.sets import load_data
 from netdsl.runtime.datasets import mnist
 from netdsl.runtime.predict import predict
@@ -38,7 +40,7 @@ CLASSES = {"masks": "classes=4, "}
 PICTURES = [
     (name, '"x", ' * data.positional + CLASSES.get(name, ""))
     for name, data in DATA.items()
-    if issubclass(data, Images) and not issubclass(data, Preset)
+    if issubclass(data, Images) and not issubclass(data, Preset | Videos)
 ]
 
 CASES = [
@@ -83,8 +85,9 @@ def source(name: str, shape: str, settings: str, folder: Path) -> str:
 
 
 def test_every_data_set_is_in_the_table() -> None:
-    """Presets are `masks` of some layout; tables, arrays and texts of words are tested for themselves."""
-    own = {name for name, data in DATA.items() if not issubclass(data, Preset | OpenData | Tokenized)}
+    """Presets are `masks` of some layout, generated pictures are as `shapes`; others are tested for themselves."""
+    apart = Preset | OpenData | Generated | Tokenized | Videos
+    own = {name for name, data in DATA.items() if name == "shapes" or not issubclass(data, apart)}
     assert {name for name, _, _ in CASES} == own == set(MADE)
 
 
@@ -288,6 +291,14 @@ def test_what_is_no_sample(tmp_path: Path, made: Callable[[Path], object], messa
         message = "neither an image"
     with pytest.raises(DataError, match=message):
         read_sample(Model(array_net("[3, 8, 8]"), dict, {}, "m"), str(tmp_path / name), None, "test")
+
+
+def test_a_picture_is_no_film(tmp_path: Path) -> None:
+    text = "net N {\n input video [2, 1, 4, 4]\n output y: flatten -> linear(2)\n}"
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "a.png")
+    model = Model(load_text(text).net(), dict, {}, "m")
+    with pytest.raises(RunError, match=r"one picture, but `video` are 2 frames: name an \.npy file"):
+        read_sample(model, str(tmp_path / "a.png"), DATA["moving_shapes"](), "test")
 
 
 def test_samples_are_counted_from_0() -> None:

@@ -114,6 +114,10 @@ class Data(Declared, abstract=True):
         """The fields that are pictures, and those that are their masks: what an `augment` row moves together."""
         return (), ()
 
+    def rigid(self) -> str:
+        """Why stages of `augment` may not move pixels, or lay samples over one another: what would be wrong then."""
+        return ""
+
     def input_name(self, inputs: Inputs) -> str:
         """Which input of the network the main field feeds."""
         if self.main in inputs:
@@ -123,10 +127,15 @@ class Data(Declared, abstract=True):
         known = ", ".join(f"`{n}`" for n in inputs)
         raise RuleError(f"`{self.name}` gives `{self.main}`, but the inputs of the net are {known}", code="wrong-data")
 
+    def others(self, inputs: Inputs) -> dict[str, TensorType]:
+        """The fields beside the main one, given all inputs of the net."""
+        return self.companions(inputs[self.input_name(inputs)])
+
     def sample(self, inputs: Inputs) -> dict[str, TensorType]:
         """The fields of a sample with their types, symbols kept; `RuleError` when the net cannot take them."""
         main = self.input_name(inputs)
-        found = {main: inputs[main], **self.companions(inputs[main])}
+        known = {n: _agreed(self, n, type, inputs.get(n)) for n, type in self.others(inputs).items()}
+        found = {main: inputs[main], **known}
         missing = [n for n in inputs if n not in found]
         if missing:
             raise RuleError(
@@ -157,6 +166,20 @@ class OpenData(Data, abstract=True):
 
     def sample(self, inputs: Inputs) -> dict[str, TensorType]:
         return dict(inputs)
+
+
+def _agreed(data: Data, name: str, type: TensorType, given: TensorType | None) -> TensorType:
+    """The type of a field: as an input that reads it has it, which must be one that the field can be."""
+    if given is None:
+        return type
+    axes = zip(given.shape, type.shape, strict=False)
+    if given.dtype is not type.dtype or given.rank != type.rank or any(not _fits(*pair) for pair in axes):
+        raise RuleError(f"`{data.name}` gives `{name}` as {type}, but the input is {given}", code="wrong-data")
+    return given
+
+
+def _fits(given: Extent, own: Extent) -> bool:
+    return given == own or isinstance(given, Dim) or isinstance(own, Dim)
 
 
 def _listed(names: Mapping[str, object]) -> str:

@@ -53,7 +53,7 @@ class Images(Data, abstract=True):
 
     def moved(self, inputs: Inputs) -> tuple[tuple[str, ...], tuple[str, ...]]:
         name = self.input_name(inputs)
-        others = self.companions(inputs[name])
+        others = {} if self.rigid() else self.companions(inputs[name])
         return (name,), tuple(n for n, type in others.items() if type.rank == 2 and type.dtype is DType.INT)
 
     def check(self, type: TensorType) -> None:
@@ -83,6 +83,10 @@ class Images(Data, abstract=True):
         if type.rank == 1 and math.prod(self.picture(type)) != type.shape[0] and isinstance(type.shape[0], int):
             raise refuse(self, type, "pictures of {}×{}×{}".format(*self.picture(type)))
 
+    def frame(self, type: TensorType) -> TensorType:
+        """The type of one picture of an input."""
+        return type
+
     def sides(self) -> tuple[int, int]:
         """Height and width that `size` asks for, else those stored."""
         if self.size is None:
@@ -91,6 +95,7 @@ class Images(Data, abstract=True):
 
     def picture(self, type: TensorType, defaults: Mapping[str, int] | None = None) -> tuple[int, int, int]:
         """Channels, height and width of a picture before it is laid out as the input wants it."""
+        type = self.frame(type)
         high, wide = self.sides()
         channels = self.native[0]
         known = defaults or {}
@@ -108,7 +113,16 @@ class Images(Data, abstract=True):
         type = inputs[self.input_name(inputs)]
         picture = self.picture(type, defaults)
         wanted = {1: (math.prod(picture),), 2: picture[1:], 3: picture}[type.rank]
-        return assign(type.shape, wanted, {})
+        return {**self.sizes_beside(inputs, wanted), **assign(type.shape, wanted, {})}
+
+    def sizes_beside(self, inputs: Inputs, wanted: tuple[int, ...]) -> dict[str, int]:
+        """Numbers for the symbols of the other inputs, where the main one has these sizes."""
+        name = self.input_name(inputs)
+        if len(inputs) == 1:
+            return {}
+        known = self.beside(TensorType(wanted, inputs[name].dtype))
+        pairs = ((inputs[n], type) for n, type in known.items() if n in inputs)
+        return {s: n for given, own in pairs for s, n in assign(given.shape, own.shape, {}).items()}  # type: ignore[arg-type]
 
     def facts(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
         type = inputs[self.input_name(inputs)]

@@ -14,6 +14,7 @@ import netdsl.runtime.augment.mixing as mixing
 import netdsl.runtime.augment.photometry as photometry
 from netdsl.dims.tensors import TensorType
 from netdsl.recipe.augment import Augmentation
+from netdsl.runtime.augment.films import MASK, PICTURE, apart, together
 from netdsl.runtime.augment.randaugment import rand_augment
 from netdsl.runtime.augment.varied import VariedSample
 from netdsl.runtime.data.samples import Fields, SampleSource
@@ -86,7 +87,7 @@ class Augment:
         """A sample as the network takes it, in an epoch."""
         draw = np.random.default_rng([self.row.seed, epoch, STREAM, index])
         sample = self.varied(source, index, draw, self.row.stages)
-        return source.ready({name: np.asarray(value, order="C") for name, value in sample.fields.items()})
+        return source.ready(together(sample.fields))
 
     def varied(
         self,
@@ -97,7 +98,9 @@ class Augment:
         mix: bool = True,
     ) -> VariedSample:
         """A sample behind some stages; without `mix` those are left out that take a second one."""
-        sample = VariedSample(dict(source.stored(index)), self.pictures, self.masks, self.row.holes, draw)
+        fields = dict(source.stored(index))
+        pictures, masks = apart(fields, self.pictures, PICTURE), apart(fields, self.masks, MASK)
+        sample = VariedSample(fields, pictures, masks, self.row.holes, draw)
         for place, stage in enumerate(stages):
             if (stage.mixes and not mix) or not applies(stage, draw):
                 continue

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.runtime.pictures.picture import Picture
@@ -22,10 +24,18 @@ class SampleSource(Protocol):
         """The same as the network's inputs and losses want it: the size, channels, scale and layout of a picture."""
 
 
-def as_input(sample: Fields, name: str, picture: Picture) -> Fields:
-    """A picture called `name` as the network takes it, and beside it its class, or its mask at the same size."""
-    label = sample["label"]
-    return {name: picture.input(sample[name]), "label": picture.mask(label) if label.ndim == 2 else label}
+def as_input(sample: Fields, name: str, picture: Picture, masks: Sequence[str] = ()) -> Fields:
+    """A picture called `name`, or the frames of a film, as the network takes it, and beside it what else there is.
+
+    Masks, of the picture or of each frame, go to the same part and size.
+    """
+    planes = sample[name]
+    found = picture.input(planes) if planes.ndim == 3 else np.stack([picture.input(frame) for frame in planes])
+    return {**sample, name: found, **{mask: _masked(sample[mask], picture) for mask in masks}}
+
+
+def _masked(mask: Array, picture: Picture) -> Array:
+    return picture.mask(mask) if mask.ndim == 2 else np.stack([picture.mask(frame) for frame in mask])
 
 
 @dataclass

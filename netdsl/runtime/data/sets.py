@@ -57,26 +57,31 @@ class InMemory:
 
 @dataclass
 class Stored:
-    """Pictures held as they were stored (from 0 to `scale`), made ready batch by batch; labels are classes or masks."""
+    """Pictures (or films) held as they were stored, from 0 to `scale`, made ready batch by batch; and other fields."""
 
     name: str
     images: Array
-    labels: Array
+    fields: Fields
     picture: Picture
     scale: float = 255.0
+    masks: tuple[str, ...] = ()
+    """Which of the fields are masks of the pictures."""
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.images)
 
     def fetch(self, indices: Array, epoch: int | None = None) -> Fields:
-        return {self.name: self.picture.inputs(self.images[indices], self.scale), "label": self.labels[indices]}
+        planes = self.images[indices]
+        made = self.picture.inputs(planes.reshape(-1, *planes.shape[-3:]), self.scale)
+        others = {name: values[indices] for name, values in self.fields.items()}
+        return {self.name: made.reshape(*planes.shape[:-3], *made.shape[1:]), **others}
 
     def stored(self, index: int) -> Fields:
         planes, _ = unified(self.images[index], self.scale)
-        return {self.name: planes, "label": self.labels[index]}
+        return {self.name: planes, **{name: values[index] for name, values in self.fields.items()}}
 
     def ready(self, sample: Fields) -> Fields:
-        return as_input(sample, self.name, self.picture)
+        return as_input(sample, self.name, self.picture, self.masks)
 
 
 @dataclass
@@ -185,7 +190,7 @@ def varied(
 
 def held(samples: Stored) -> SampleSplit:
     """A set made ready at once, when it is small."""
-    if 4 * len(samples) * int(np.prod(samples.picture.shape)) > SMALL:
+    if 4 * len(samples) * int(np.prod((*samples.images.shape[1:-3], *samples.picture.shape))) > SMALL:
         return samples
     return InMemory(samples.fetch(np.arange(len(samples))))
 

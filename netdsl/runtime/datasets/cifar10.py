@@ -47,5 +47,5 @@ def load(data: Cifar10, request: Request) -> Dataset:
         "test": read_batch(folder / "test_batch.bin", data.files),
     }
     assert request.picture is not None
-    splits = {n: Stored(request.name, x, y, request.picture) for n, (x, y) in parts.items()}
+    splits = {n: Stored(request.name, x, {"label": y}, request.picture) for n, (x, y) in parts.items()}
     return Dataset(dict(splits), data.class_names())

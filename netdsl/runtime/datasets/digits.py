@@ -29,7 +29,7 @@ def load(data: Digits, request: Request) -> Dataset:
     images, labels = read()
     assert request.picture is not None
     split: dict[str, SampleSplit] = {
-        name: Stored(request.name, images[own], labels[own], request.picture, 16.0)
+        name: Stored(request.name, images[own], {"label": labels[own]}, request.picture, 16.0)
         for name, own in stratified(labels, (0.1, 0.1), SPLIT_SEED).items()
     }
     return Dataset(split, data.class_names())

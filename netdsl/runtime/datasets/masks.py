@@ -47,7 +47,7 @@ class PairDecoder:
         return {self.name: unified(scan.planes, scan.white)[0], "label": labels}
 
     def ready(self, sample: Fields) -> Fields:
-        return as_input(sample, self.name, self.picture)
+        return as_input(sample, self.name, self.picture, ("label",))
 
 
 def counts_of(pair: Pair, meaning: Meaning) -> PixelCounts:

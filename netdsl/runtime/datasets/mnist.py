@@ -100,5 +100,7 @@ def load(data: Mnist, request: Request) -> Dataset:
         "test": read_pair(folder, "t10k", data.files),
     }
     assert request.picture is not None
-    splits: dict[str, SampleSplit] = {n: Stored(request.name, x, y, request.picture) for n, (x, y) in parts.items()}
+    splits: dict[str, SampleSplit] = {
+        n: Stored(request.name, x, {"label": y}, request.picture) for n, (x, y) in parts.items()
+    }
     return Dataset(splits, data.class_names())

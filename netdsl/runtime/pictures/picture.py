@@ -81,7 +81,7 @@ class Picture:
 
 def picture_for(data: Images, type: TensorType, sizes: Mapping[str, int], defaults: Mapping[str, int]) -> Picture:
     """What an input asks of a set of images, with numbers for its symbols."""
-    shape = tuple(at(extent, sizes) for extent in type.shape)
+    shape = tuple(at(extent, sizes) for extent in data.frame(type).shape)
     return Picture(shape=shape, **data.preparation(type, defaults))
 
 

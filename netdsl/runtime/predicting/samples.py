@@ -171,6 +171,11 @@ class SampleReader:
     def _pictured(self, path: Path, scan: DecodedImage) -> Sample:
         notes = (f"{path}: transparent pixels are laid on black",) if scan.transparent else ()
         net = self.model.net
+        if net.fed[0].type.rank > 3:
+            raise RunError(
+                f"{path}: one picture, but `{net.fed[0].name}` are {net.fed[0].shape[0]} frames: name an .npy "
+                "file of them, or a number in the split"
+            )
         array, view = fitted(scan, self.picture(), self.model, self.fitting, self.pixelwise)
         return Sample({net.fed[0].name: array}, notes=notes, name=str(path), shown=seen(scan), view=view)
 

@@ -16,6 +16,7 @@ from netdsl.ops.base import RuleError
 from netdsl.program import read_data
 from netdsl.recipe.data import Data
 from netdsl.recipe.data.base import PublishedFile
+from netdsl.recipe.data.generated import Generated
 from netdsl.recipe.data.images import Images
 from netdsl.recipe.data.tokens import Tokenized
 from netdsl.runtime.data.sets import (
@@ -91,11 +92,12 @@ def _loaded(data: Data, inputs: Mapping[str, TensorType], net: Net | None) -> Su
     type = data.described(inputs).get(LABEL)
     counted = any(split.counts for split in splits.values())
     unit = "" if type is None or not counted else "samples" if not type.shape else "labels"
+    planes = type is not None and type.rank > 1
     sizes = None
     if isinstance(data, Images) and data.native[1]:
-        stored = data.native[1], data.native[2]
+        stored = data.sides() if isinstance(data, Generated) else (data.native[1], data.native[2])
         sizes = PictureSizes(stored, stored, stored, sum(split.samples for split in splits.values()))
-        unit = "pixels" if unit == "labels" else unit
+        unit = "pixels" if unit == "labels" and planes else unit
     return Survey(dataset.classes, unit, splits, sizes, dataset.notes if isinstance(data, Tokenized) else [])
 
 
@@ -114,10 +116,8 @@ def _counted(split: SampleSplit, classes: int, ignored: int | None) -> SplitCoun
 
 def _labels(split: SampleSplit) -> Iterator[Array | None]:
     """The labels of all samples, some at once."""
-    if isinstance(split, InMemory):
+    if isinstance(split, InMemory | Stored):
         yield split.fields.get(LABEL)
-    elif isinstance(split, Stored):
-        yield split.labels
     else:
         parts = [np.arange(i, min(i + AT_ONCE, len(split))) for i in range(0, len(split), AT_ONCE)]
         yield from tallied(parts, lambda part: split.fetch(part).get(LABEL), "looking at samples")

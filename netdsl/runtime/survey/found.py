@@ -11,6 +11,9 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.recipe.data.labelmaps import Colour
 
+FRAMES = 6
+"""So many frames of a film are shown."""
+
 
 @dataclass
 class SplitCount:
@@ -97,6 +100,8 @@ class Shown:
     name: str
     mask: Array | None = None
     """`[h, w]` class numbers, where every pixel has one."""
+    beside: list[Array] = field(default_factory=list)
+    """More pictures of it, bytes `[h, w, 3]`."""
 
 
 @dataclass
@@ -106,6 +111,13 @@ class ShownSamples:
     samples: list[Shown]
     classes: tuple[str, ...]
     colours: tuple[Colour | None, ...] = ()
+
+
+def strip(frames: Array, gap: int) -> Array:
+    """Some frames of a film `[T, h, w, …]`, spread evenly, side by side, with the number `gap` between them."""
+    between = np.full((frames.shape[1], max(1, frames.shape[2] // 32), *frames.shape[3:]), gap, frames.dtype)
+    parts = [part for place in spread(len(frames), FRAMES) for part in (frames[place], between)]
+    return np.concatenate(parts[:-1], axis=1)
 
 
 def spread(count: int, wanted: int) -> list[int]:

@@ -16,5 +16,5 @@ def load(data: Dots, request: Request) -> Dataset:
         labels = np.arange(count) % 2
         images = np.zeros((count, 1, 8, 8), np.uint8)
         images[np.arange(count), 0, draw.integers(0, 4, count) + 4 * labels, draw.integers(0, 8, count)] = 255
-        split[name] = Stored(request.name, images, labels, request.picture, 255.0)
+        split[name] = Stored(request.name, images, {"label": labels}, request.picture, 255.0)
     return Dataset(split, data.class_names())

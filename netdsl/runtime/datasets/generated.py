@@ -1,0 +1,83 @@
+"""Generated samples: which function draws those of a data set, and how they are held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from netdsl.recipe.data.generated import Blobs, Generated, Roads, ShapeClasses
+from netdsl.recipe.data.polygons import Polygons
+from netdsl.recipe.data.shapes import Shapes
+from netdsl.recipe.data.videos import MovingShapes
+from netdsl.runtime.data.samples import Fields, as_input
+from netdsl.runtime.data.sets import SMALL, Dataset, MadeSplit, Request, SampleSplit, Stored
+from netdsl.runtime.generated.blobs import blobs
+from netdsl.runtime.generated.figures import Canvas
+from netdsl.runtime.generated.polygons import polygons
+from netdsl.runtime.generated.roads import roads
+from netdsl.runtime.generated.shapes import moving_shapes, shape_classes, shapes
+from netdsl.runtime.generated.views import views
+from netdsl.runtime.pictures.picture import Picture
+
+__all__ = ["load", "views"]
+
+DRAWN: dict[type[Generated], Callable[..., Fields]] = {
+    Blobs: blobs, MovingShapes: moving_shapes, Polygons: polygons, Roads: roads, ShapeClasses: shape_classes,
+    Shapes: shapes,
+}  # fmt: skip
+"""By data set: a sample by its number, of so many channels, height and width, and of as many steps if it has such."""
+
+
+@dataclass
+class Painter:
+    """The samples from number `first` on, as a function draws them."""
+
+    data: Generated
+    first: int
+    name: str
+    picture: Picture
+    size: Canvas
+    steps: tuple[int, ...]
+    masks: tuple[str, ...]
+
+    def stored(self, index: int) -> Fields:
+        made = DRAWN[type(self.data)](self.data, self.first + index, self.size, *self.steps)
+        return {self.name: made.pop(self.data.main), **made}
+
+    def ready(self, sample: Fields) -> Fields:
+        return as_input(sample, self.name, self.picture, self.masks)
+
+    def all(self, count: int) -> Stored:
+        """The first so many of them, held in memory."""
+        each = [self.stored(index) for index in range(count)]
+        fields = {name: np.stack([sample[name] for sample in each]) for name in each[0]}
+        return Stored(self.name, fields.pop(self.name), fields, self.picture, 1.0, self.masks)
+
+
+def load(data: Generated, request: Request) -> Dataset:
+    held = max(1, data.count // 10)
+    ranges = {"train": (0, data.count - 2 * held), "validation": (data.count - 2 * held, held)}
+    ranges["test"] = (data.count - held, held)
+    picture = request.picture
+    assert picture is not None
+    size, steps = (picture.channels, picture.height, picture.width), _steps(data, request)
+    masks = data.moved(request.asked.inputs)[1]
+    splits: dict[str, SampleSplit] = {}
+    for name, (first, count) in ranges.items():
+        painter = Painter(data, first, request.name, picture, size, steps, masks)
+        small = 12 * count * prod(request.shape) <= SMALL
+        splits[name] = painter.all(count) if small else MadeSplit(count, painter)
+    return Dataset(splits, data.class_names())
+
+
+def _steps(data: Generated, request: Request) -> tuple[int, ...]:
+    """How many steps a sample has, where it has such: the frames of a film, the corners of a polygon."""
+    if isinstance(data, MovingShapes):
+        return (request.shape[0],)
+    if isinstance(data, Polygons):
+        given = request.asked.inputs.get("vertices")
+        return (int(given.shape[0]) if given is not None else data.points + 1,)  # type: ignore[arg-type]
+    return ()
