@@ -199,6 +199,13 @@ RECIPE: dict[str, str] = {
 """What each setting of a data set, an optimizer or a schedule is, by its name."""
 
 OF_DATA: dict[str, dict[str, str]] = {
+    "hub": {
+        "buffer": "samples that are shuffled together, and held",
+        "source": "a folder of shards, or a name on the hub",
+        "split": "which files, or which split of the hub, to train on, where they are not called `train`",
+        "subset": "which of several sets under one name on the hub",
+        "target": "the column that is `label`",
+    },
     "labelled_text": {"target": "the column of the classes"},
     "masks": {"classes": "how many classes there are, or their names by number"},
     "moving_shapes": {

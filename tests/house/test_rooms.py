@@ -105,6 +105,8 @@ HEAVY: dict[str, tuple[str, ...]] = {
     "rich": ("runtime/", "cli/demo.py"),
     "accelerate": ("runtime/",),
     "lark": ("text/tables.py",),
+    "pyarrow": ("runtime/",),
+    "datasets": ("runtime/",),
 }
 """Libraries that take long to import, and the only files that may."""
 

@@ -34,15 +34,7 @@ class Images(Data, abstract=True):
     std: Floats = (1.0,)
 
     def prepare(self) -> None:
-        if isinstance(self.size, tuple) and len(self.size) != 2:
-            raise RuleError("`size` takes a side or `(height, width)`", field="size")
-        if any(s <= 0 for s in self.std):
-            raise RuleError("`std` must be above 0", field="std")
-        for name, values, least in (("mean", self.mean, 0.0), ("std", self.std, 1e-6)):
-            if not values:
-                raise RuleError(f"`{name}` takes one number, or one for each channel, not none", field=name)
-            if any(not least <= abs(v) < 1e6 for v in values):
-                raise RuleError(f"`{name}` is for pixels from 0 to 1: up to 1e6, and no `std` below 1e-6", field=name)
+        require_scale(self.size, self.mean, self.std)
 
     def companions(self, type: TensorType) -> dict[str, TensorType]:
         self.check(type)
@@ -158,6 +150,19 @@ class Images(Data, abstract=True):
         if channels != stored[0]:
             notes.append("grey repeated over 3 channels" if channels == 3 else "colours averaged to grey")
         return notes
+
+
+def require_scale(size: int | tuple[int, ...] | None, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    """Refuse sizes and scales that no picture can have."""
+    if isinstance(size, tuple) and len(size) != 2:
+        raise RuleError("`size` takes a side or `(height, width)`", field="size")
+    if any(s <= 0 for s in std):
+        raise RuleError("`std` must be above 0", field="std")
+    for name, values, least in (("mean", mean, 0.0), ("std", std, 1e-6)):
+        if not values:
+            raise RuleError(f"`{name}` takes one number, or one for each channel, not none", field=name)
+        if any(not least <= abs(v) < 1e6 for v in values):
+            raise RuleError(f"`{name}` is for pixels from 0 to 1: up to 1e6, and no `std` below 1e-6", field=name)
 
 
 def prepared_picture(picture: Mapping[str, object], type: TensorType) -> dict[str, Any]:

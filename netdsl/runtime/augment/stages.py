@@ -82,6 +82,8 @@ class Augment:
     """What the pictures become."""
     count: int
     """How many samples there are, of which a second is drawn."""
+    near: Callable[[int, int], int] | None = None
+    """`(sample, number drawn) -> second`, where that is to lie near the first."""
 
     def __call__(self, source: SampleSource, index: int, epoch: int) -> Fields:
         """A sample as the network takes it, in an epoch."""
@@ -109,7 +111,9 @@ class Augment:
             elif not stage.mixes:
                 CHANGES[type(stage)](sample, stage)
             else:
-                other = self.varied(source, int(draw.integers(self.count)), draw, stages[:place], mix=False)
+                number = int(draw.integers(self.count))
+                second = number if self.near is None else self.near(index, number)
+                other = self.varied(source, second, draw, stages[:place], mix=False)
                 MIXES[type(stage)](self._fitted(sample), self._fitted(other), stage, self.picture.channels)
         sample.settle()
         return sample

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -57,21 +58,49 @@ def read_image(path: Path) -> DecodedImage:
     laid on black.
     """
     with decoding(path) as image:
-        image.load()
-        scan = _deep(path, image) if _is_deep(image) else _plain(image)
-        return DecodedImage(_upright(scan.planes, _orientation(image)), scan.white, scan.transparent)
+        return _decoded(str(path), image)
+
+
+def decoded(content: bytes, name: str) -> DecodedImage:
+    """As `read_image` for the bytes of an image file; `name` is what a `DataError` calls it."""
+    with decoding_bytes(content, name) as image:
+        return _decoded(name, image)
+
+
+def _decoded(name: str, image: Image.Image) -> DecodedImage:
+    image.load()
+    scan = _deep(name, image) if _is_deep(image) else _plain(image)
+    return DecodedImage(_upright(scan.planes, _orientation(image)), scan.white, scan.transparent)
 
 
 @contextlib.contextmanager
 def decoding(path: Path) -> Iterator[Image.Image]:
-    """An image file whose head is read and whose pixels are to be; what goes wrong with them is a `DataError`."""
+    """An image file whose head is read and whose pixels are to be; what goes wrong with them is a `DataError`.
+
+    Pillow gets a stream: by its name it would map a file, and turn what it maps wrong.
+    """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     if not path.stat().st_size:
         raise DataError(f"{path}: the file is empty")
+    with _told(str(path)), path.open("rb") as file, _opened(file, str(path)) as image:
+        yield image
+
+
+@contextlib.contextmanager
+def decoding_bytes(content: bytes, name: str) -> Iterator[Image.Image]:
+    """As `decoding` for the bytes of an image file."""
+    if not content:
+        raise DataError(f"{name}: the picture is empty")
+    with _told(name), _opened(io.BytesIO(content), name) as image:
+        yield image
+
+
+@contextlib.contextmanager
+def _told(path: str) -> Iterator[None]:
+    """What goes wrong with a picture is a `DataError`."""
     try:
-        with _opened(path) as image:
-            yield image
+        yield
     except DataError:
         raise
     except UnidentifiedImageError:
@@ -93,21 +122,21 @@ def has_transparency(path: Path) -> bool:
     """Whether a file's head says that its pixels may be transparent; False where it cannot be read."""
     if FORMATS.get(path.suffix.lower()) in OPAQUE:
         return False
-    with contextlib.suppress(Exception), _opened(path) as image:
+    with contextlib.suppress(Exception), path.open("rb") as file, _opened(file, str(path)) as image:
         return bool(image.has_transparency_data)
     return False
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """The head of an image file. Pillow gets a stream: by its name it would map a file, and turn what it maps wrong."""
-    with path.open("rb") as file, Image.open(file, formats=sorted(set(FORMATS.values()))) as image:
+def _opened(file: IO[bytes], path: str) -> Iterator[Image.Image]:
+    """The head of an image file."""
+    with Image.open(file, formats=sorted(set(FORMATS.values()))) as image:
         if image.width * image.height > PIXELS:
             raise DataError(_too_large(path, f" ({image.width:,}×{image.height:,})"))
         yield image
 
 
-def _too_large(path: Path, size: str = "") -> str:
+def _too_large(path: str, size: str = "") -> str:
     return f"{path}: a picture of more than {PIXELS:,} pixels{size} is not opened: make it smaller first"
 
 
@@ -138,7 +167,7 @@ def _is_deep(image: Image.Image) -> bool:
     return image.mode.startswith("I") or image.mode == "F" or signed
 
 
-def _deep(path: Path, image: Image.Image) -> DecodedImage:
+def _deep(path: str, image: Image.Image) -> DecodedImage:
     """One channel of 16 or 32 bits, of a signed type or of floats."""
     stored, white = _numbers(image)
     low, high = stored.min(initial=0), stored.max(initial=0)

@@ -20,7 +20,9 @@ from netdsl.recipe.data.images import Images
 from netdsl.recipe.data.tables import HandedData
 from netdsl.runtime.augment.stages import Augment, Varying, picture_behind
 from netdsl.runtime.data.fields import NOTHING, WantedFields, asked_of
+from netdsl.runtime.data.pieces import InPieces
 from netdsl.runtime.data.samples import Fields, SampleSource, as_input
+from netdsl.runtime.data.tallies import ahead
 from netdsl.runtime.pictures.picture import Picture, picture_for, unified
 from netdsl.runtime.runs.recipes import written
 
@@ -91,6 +93,8 @@ class MadeSplit:
     count: int
     source: SampleSource
     vary: Augment | None = None
+    pieces: InPieces | None = None
+    """How samples are ordered that are read in groups: by threads then, which share what was read."""
 
     def __len__(self) -> int:
         return self.count
@@ -117,6 +121,10 @@ class Dataset:
     """The notes that concern scores as well."""
     facts: dict[str, Any] = field(default_factory=dict)
     """What trained weights are kept with, so that files can be read as the samples were: classes and `picture`."""
+    picture: Picture | None = None
+    """What pictures become, where the declaration alone does not say that there are any."""
+    masks: tuple[str, ...] = ()
+    """The fields that are masks of those."""
 
     def split(self, name: str) -> SampleSplit:
         """A split that has samples."""
@@ -165,8 +173,10 @@ def load_data(
     if isinstance(data, Images):
         dataset.notes[:0] = data.adaptations(inputs, known)
     for split, samples in dataset.splits.items():
-        if split == "train" and varying is not None and picture is not None:
-            dataset.splits[split] = varied(samples, varying, data, picture, inputs)
+        if split == "train" and varying is not None and (made := picture or dataset.picture) is not None:
+            pictures, masks = data.moved(inputs)
+            moved = (pictures, (*masks, *dataset.masks))
+            dataset.splits[split] = varied(samples, varying, moved, made, inputs[data.input_name(inputs)])
         elif isinstance(samples, Stored):
             dataset.splits[split] = held(samples)
     dataset.facts |= {**data.facts(inputs, known), "classes": dataset.classes}
@@ -178,14 +188,18 @@ def load_data(
 
 
 def varied(
-    samples: SampleSplit, varying: Varying, data: Data, picture: Picture, inputs: Mapping[str, TensorType]
-) -> SampleSplit:
-    """Samples that are varied anew in every epoch, as they are stored, and then made ready."""
+    samples: SampleSplit, varying: Varying, moved: tuple[tuple[str, ...], tuple[str, ...]], picture: Picture,
+    type: TensorType,
+) -> SampleSplit:  # fmt: skip
+    """Samples that are varied anew in every epoch, as they are stored, and then made ready.
+
+    `moved` are the fields that are pictures, and their masks; `type` is what the input of the pictures is.
+    """
     source: Any = samples.source if isinstance(samples, MadeSplit) else samples
-    type = inputs[data.input_name(inputs)]
+    pieces = samples.pieces if isinstance(samples, MadeSplit) else None
     target = picture_behind(picture, varying.stages, type)
-    augment = Augment(varying, *data.moved(inputs), target, len(samples))
-    return MadeSplit(len(samples), replace(source, picture=target), augment)
+    augment = Augment(varying, *moved, target, len(samples), pieces.near if pieces is not None else None)
+    return MadeSplit(len(samples), replace(source, picture=target), augment, pieces)
 
 
 def held(samples: Stored) -> SampleSplit:
@@ -235,6 +249,13 @@ def unpacked(folder: Path, data: Data) -> Path:
 def shuffled(count: int, seed: int, epoch: int) -> Array:
     """The order of an epoch: follows from the seed and the epoch alone, so that any position can be returned to."""
     return np.random.default_rng([seed, epoch]).permutation(count)
+
+
+def order_of(split: SampleSplit, seed: int, epoch: int, batch: int, world: int) -> Array:
+    """The order in which an epoch goes over a split, of which `world` processes share each batch."""
+    if isinstance(split, MadeSplit) and split.pieces is not None:
+        return split.pieces.order(seed, epoch, batch, world)
+    return shuffled(len(split), seed, epoch)
 
 
 def cut(order: Array, batch: int) -> list[Array]:
@@ -303,19 +324,28 @@ class Feed:
 
     def batches(self, plan: Sequence[Array], epoch: int | None = None) -> Iterator[dict[str, Any]]:
         """The planned batches in order, by field name, varied as in an epoch of training."""
-        if isinstance(self.split, MadeSplit):
+        if isinstance(self.split, MadeSplit) and self.split.pieces is None:
             yield from self._made(plan, epoch)
+        elif isinstance(self.split, MadeSplit):
+            threads = max(1, self.workers)
+            made = ahead(plan, lambda indices: self.split.fetch(indices, epoch), threads, self.workers)
+            for indices, fetched in zip(plan, made, strict=True):
+                yield self._placed(fetched, indices)
         else:
             for indices in plan:
                 yield self._indexed(indices)
+
+    def _placed(self, fetched: Fields, indices: Array) -> dict[str, Any]:
+        import torch
+
+        self.check(fetched, indices)
+        return {n: torch.from_numpy(v).to(self.device) for n, v in fetched.items()}
 
     def _indexed(self, indices: Array) -> dict[str, Any]:
         import torch
 
         if self.held is None:
-            fetched = self.split.fetch(indices)
-            self.check(fetched, indices)
-            return {n: torch.from_numpy(v).to(self.device) for n, v in fetched.items()}
+            return self._placed(self.split.fetch(indices), indices)
         assert isinstance(self.split, InMemory)
         self.check(Picked(self.split.fields, indices), indices)
         where = torch.from_numpy(np.ascontiguousarray(indices)).to(self.device)

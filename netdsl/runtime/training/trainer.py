@@ -17,7 +17,7 @@ from netdsl.recipe import Data
 from netdsl.recipe.data.tables import HandedData
 from netdsl.runtime.augment.row import varying_of
 from netdsl.runtime.data.fit import check_batches, check_fit, spare_scores
-from netdsl.runtime.data.sets import BatchPart, Dataset, MadeSplit, cut, input_sizes, load_data, share, shuffled
+from netdsl.runtime.data.sets import BatchPart, Dataset, MadeSplit, cut, input_sizes, load_data, order_of, share
 from netdsl.runtime.data.waiting import Awaited
 from netdsl.runtime.engines.choice import open_engine
 from netdsl.runtime.engines.engine import BatchFields
@@ -201,8 +201,9 @@ class Trainer:
     def _planned(self) -> tuple[Awaited[BatchFields], list[list[BatchPart]]]:
         """What is left of the epoch: its batches in order, and which of them make a step together."""
         self.engine.turn_to(self.position.epoch)
-        epoch, count, seed = self.position.epoch, len(self.dataset.splits["train"]), self.plan.seed
-        batches = cut(shuffled(count, seed, epoch), self.plan.batch)
+        epoch, batch = self.position.epoch, self.plan.batch
+        order = order_of(self.dataset.splits["train"], self.plan.seed, epoch, batch, self.world)
+        batches = cut(order, batch)
         left = batches[self.position.step * self.plan.accumulate :]
         shares = [share(batch, self.rank, self.world) for batch in left]
         groups = [shares[i : i + self.plan.accumulate] for i in range(0, len(shares), self.plan.accumulate)]
@@ -371,6 +372,10 @@ class Trainer:
             self.reporter.warn(guessed)
 
     def _targets(self, name: str) -> Any:
-        """A field of some training samples, spread evenly; None for what is no field."""
+        """A field of some training samples, spread evenly where that is cheap; None for what is no field."""
         samples = self.dataset.splits["train"]
-        return samples.fetch(np.arange(0, len(samples), 1 + len(samples) // TARGETS)).get(name)
+        near = isinstance(samples, MadeSplit) and samples.pieces is not None  # all over it would be read whole
+        some = (
+            np.arange(min(len(samples), TARGETS)) if near else np.arange(0, len(samples), 1 + len(samples) // TARGETS)
+        )
+        return samples.fetch(some).get(name)
