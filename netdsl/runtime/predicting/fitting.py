@@ -12,11 +12,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from netdsl.analyzer import analyze
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
-from netdsl.dims import Dim, at
+from netdsl.dims import Dim, Extent, at
 from netdsl.dims.tensors import Value
 from netdsl.graph import Net
+from netdsl.graph.phases import inference_graph
 from netdsl.runtime.data.imagefile import DecodedImage
 from netdsl.runtime.pictures.picture import Picture, in_channels, resize
 from netdsl.runtime.predicting.models import Model
@@ -129,21 +131,40 @@ def margin_of(model: Model) -> int:
 
     Where the output grows pixel by pixel with the input and is smaller, it is the middle of it.
     """
+    if model.margin is None:
+        model.margin = _margin_of(model)
+    return model.margin
+
+
+def _margin_of(model: Model) -> int:
     taken, made = model.net.fed[0].shape, model.first.shape
     if len(taken) != 3 or len(made) != 3:
         return 0
-    found = {_margin(model.net, inner, outer) for inner, outer in zip(made[1:], taken[1:], strict=True)}
+    found = {_margin(model, inner, outer) for inner, outer in zip(made[1:], taken[1:], strict=True)}
     return found.pop() if len(found) == 1 else 0
 
 
-def _margin(net: Net, inner: object, outer: object) -> int:
+def _margin(model: Model, inner: Extent, outer: Extent) -> int:
+    """What is lost of each side of an axis where a pixel more is one more number; else 0."""
+    if isinstance(inner, int) and isinstance(outer, int):
+        lost = outer - inner
+        return lost // 2 if lost > 0 and lost % 2 == 0 and _keeps_pixels(model) else 0
     if not isinstance(inner, Dim) or not isinstance(outer, Dim) or set(inner.symbols) != {str(outer)}:
         return 0
-    name = str(outer)
+    name, net = str(outer), model.net
     whole = (net.domain.exact_sizes(name).smallest_from(FAR) if name in net.symbols else None) or FAR
     near, far = (at(inner, {name: size}) for size in (whole, whole + FAR))
     lost = whole - near
     return lost // 2 if far - near == FAR and lost > 0 and lost % 2 == 0 else 0
+
+
+def _keeps_pixels(model: Model) -> bool:
+    """Whether one number of the first output and the next see the input a pixel apart, where no size says it."""
+    if model.bare:
+        return False
+    path = next((p for p, node in inference_graph(model.net).walk() if model.first in node.results), None)
+    seen = next((row.receptive_field for row in analyze(model.net).rows if row.path == path), None)
+    return seen is not None and seen.stride == (1, 1)
 
 
 def allowed(net: Net, size: tuple[int, int], margin: int = 0) -> tuple[int, int]:

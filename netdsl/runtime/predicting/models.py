@@ -45,6 +45,8 @@ class Model:
     """The first output of a file; a net knows its own."""
     bare: bool = False
     """Whether it is a file alone, without a recipe."""
+    margin: int | None = None
+    """The pixels that each side of its input has more than its output, once that is known (`fitting.margin_of`)."""
 
     @property
     def first(self) -> Value:

@@ -26,7 +26,7 @@ from netdsl.runtime.data.sets import Dataset, load_data
 from netdsl.runtime.data.vocabulary import TextVocabulary
 from netdsl.runtime.pictures.colours import colours_of
 from netdsl.runtime.pictures.picture import Picture, as_bytes, picture_for, picture_from
-from netdsl.runtime.predicting.fitting import Fitting, View, check_sizes, fitted, whole_view
+from netdsl.runtime.predicting.fitting import Fitting, View, check_sizes, fitted, margin_of, whole_view
 from netdsl.runtime.predicting.models import Model
 from netdsl.runtime.predicting.streaming import natural
 from netdsl.runtime.predicting.texts import (
@@ -201,7 +201,13 @@ class SampleReader:
         return found
 
     def _shown(self, fields: dict[str, Array]) -> Array | None:
-        """A sample that is numbers as the picture that it was, before it was moved and scaled."""
+        """A sample that is numbers as the picture that it was, as far as there are answers for it."""
+        found = self._picture_of(fields)
+        margin = margin_of(self.model) if found is not None and self.pixelwise else 0
+        return found[margin:-margin, margin:-margin] if found is not None and margin else found
+
+    def _picture_of(self, fields: dict[str, Array]) -> Array | None:
+        """Numbers as the picture that they were before it was moved and scaled; None where they are none."""
         value = next((v for v in self.model.net.fed if fields[v.name].dtype.kind == "f"), None)
         if value is None:
             return None
