@@ -12,9 +12,12 @@ from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.ops.noise import draws
 from netdsl.recipe import Data
+from netdsl.recipe.data.labelmaps import Colour
+from netdsl.recipe.data.masks import Paired
 from netdsl.runtime.data.handed import Handed, given
+from netdsl.runtime.data.maskfile import meaning_of as mask_meaning
 from netdsl.runtime.drawing import needs_sample
-from netdsl.runtime.pictures.colours import Palette, palette
+from netdsl.runtime.pictures.colours import Palette, colours_kept, palette
 from netdsl.runtime.pictures.tiling import Blend, cut_out, places
 from netdsl.runtime.predicting.answers import Guess, Prediction, answered
 from netdsl.runtime.predicting.fitting import Fitting, check_tile, margin_of
@@ -161,6 +164,8 @@ class Asked:
     meaning: OutputKind
     names: tuple[str, ...]
     notes: tuple[str, ...]
+    colours: tuple[Colour | None, ...] = ()
+    """By class, as far as the data has colours of its own."""
     top: int = 5
     seed: int = 0
     batch: int = BATCH
@@ -197,8 +202,10 @@ class Asked:
                 f"{model.net.name} says nothing of single pixels, so that pictures keep the size of training"
             )
         samples = SampleReader(model, used, split, fitting, meaning.pixelwise, unfit)
-        names = _class_names(samples, asked=data is not None)
-        return Asked(model, samples, meaning, names, (*model.notes, *departures(data, known)), top, seed, batch)
+        asked = data is not None
+        names, colours = _class_names(samples, asked), _colours(samples, asked)
+        notes = (*model.notes, *departures(data, known))
+        return Asked(model, samples, meaning, names, notes, colours, top, seed, batch)
 
     def available(self) -> int:
         """How many samples the split has."""
@@ -210,7 +217,7 @@ class Asked:
 
     def palette(self, found: Prediction | None = None) -> Palette:
         """The colours of the classes."""
-        return palette(self.names if found is None else found.classes)
+        return palette(self.names, dict(enumerate(self.colours))) if found is None else found.palette
 
     def answers(self, samples: Iterable[AskedSample], failed: Unread | None = None) -> Iterator[Prediction]:
         """What the net says about each sample, in order; those that cannot be read are told to `failed`."""
@@ -265,7 +272,7 @@ class Asked:
         for place, sample in enumerate(held):
             own = {name: value[place] for name, value in outputs.items()}
             names = sample.classes or self.names
-            found = answered(own, sample, self.meaning, names, self.top, (*self.notes, *sample.notes))
+            found = answered(own, sample, self.meaning, names, self.top, (*self.notes, *sample.notes), self.colours)
             found.text = texts[place] if texts else None
             yield found
 
@@ -324,6 +331,13 @@ def _class_names(samples: SampleReader, asked: bool) -> tuple[str, ...]:
     if samples.data is None:
         return ()
     return samples.data.class_names() or samples.dataset().classes
+
+
+def _colours(samples: SampleReader, asked: bool) -> tuple[Colour | None, ...]:
+    """The colours of the classes: of data that was asked for, else as the weights were trained."""
+    if asked:
+        return mask_meaning(samples.data).palette if isinstance(samples.data, Paired) else ()
+    return colours_kept(samples.model.facts.get("colours"))
 
 
 __all__ = ["Guess", "Prediction", "Stream", "predict", "predictions", "stream"]

@@ -21,7 +21,7 @@ from netdsl.cli.app import run as command
 from netdsl.codegen.onnx.model import save_onnx
 from netdsl.graph import Net, Recipe
 from netdsl.program import load_file, load_text
-from netdsl.runtime.pictures.colours import voc_colours
+from netdsl.runtime.pictures.colours import colours_kept, voc_colours
 from netdsl.runtime.pictures.tiling import Blend, cut_out, places, ramp, starts
 from netdsl.runtime.predict import Asked, predict, predictions
 from netdsl.runtime.predicting.answers import probabilities, view_of
@@ -31,10 +31,12 @@ from netdsl.runtime.predicting.models import Model
 from netdsl.runtime.predicting.samples import SampleReader
 from netdsl.runtime.predicting.writing import Folder, chosen, stems
 from netdsl.runtime.sessions.opening import open_net, run_once
+from netdsl.runtime.train import train
 
 COLOURS = "net Colours {\n  input image [3, 12, 16]\n  output mask: conv(3, 1, bias=false)\n}"
 OPEN = COLOURS.replace("12, 16", "H, W")
 UNPADDED = OPEN.replace("conv(3, 1, bias=false)", "conv(3, 5, bias=false)")
+FIXED = UNPADDED.replace("H, W", "12, 16")
 TRAINED = (
     OPEN + "\ntrain Colours {\n  data shapes(count=12, size=16)\n  loss (mask, label) -> cross_entropy\n"
     "  epochs 1\n  batch 4\n  workers 0\n}\n"
@@ -61,11 +63,11 @@ def predictor(text: str, fitting: Fitting | None = None) -> Asked:
     )
 
 
-def quarters(path: Path, high: int, wide: int) -> Any:
+def quarters(path: Path, high: int, wide: int, part: int = 2) -> Any:
     """A picture of three colours, saved without loss, and the class of each of its pixels."""
     mask = np.zeros((high, wide), int)
-    mask[: high // 2, wide // 2 :] = 1
-    mask[high // 2 :, : wide // 2] = 2
+    mask[: high // part, wide // part :] = 1
+    mask[high // part :, : wide // part] = 2
     Image.fromarray((np.eye(3)[mask] * 200).astype(np.uint8)).save(path)
     return mask
 
@@ -74,17 +76,27 @@ SIZES = [(12, 16), (24, 32), (11, 50), (37, 29), (6, 6)]
 
 
 @pytest.mark.parametrize(("high", "wide"), SIZES)
-@pytest.mark.parametrize("text", [COLOURS, OPEN])
+@pytest.mark.parametrize("text", [COLOURS, OPEN, FIXED])
 def test_a_mask_lies_on_its_picture(tmp_path: Path, text: str, high: int, wide: int) -> None:
     """Whatever the size of the picture, the mask has it; only pixels beside a border may be of its other side."""
     mask = quarters(tmp_path / "a.png", high, wide)
     found = next(predictor(text).answers([str(tmp_path / "a.png")]))
     assert found.mask is not None
     assert found.mask.shape == (high, wide)
-    assert (found.mask != mask).mean() <= (0 if (high, wide) == (12, 16) else 0.2)
+    assert (found.mask != mask).mean() <= (0 if (high, wide) == (12, 16) and text != FIXED else 0.2)
     assert sum(share.share for share in found.shares) == pytest.approx(1)
     inner = (slice(1, max(2, high // 2 - 2)), slice(1, max(2, wide // 2 - 2)))
     assert (found.mask[inner] == mask[inner]).all()
+
+
+@pytest.mark.parametrize("text", [UNPADDED, FIXED])
+def test_a_mask_of_unpadded_windows_is_not_stretched(tmp_path: Path, text: str) -> None:
+    """A border that is not in the middle stays where it is, up to a pixel of the input: two of the picture."""
+    mask = quarters(tmp_path / "a.png", 24, 32, part=4)
+    found = next(predictor(text).answers([str(tmp_path / "a.png")]))
+    assert (found.mask[:, -1] == 1).sum() == pytest.approx(6, abs=2)
+    assert (found.mask[-1] == 2).sum() == pytest.approx(8, abs=2)
+    assert (found.mask != mask).mean() < 0.1
 
 
 @pytest.mark.parametrize(("high", "wide"), SIZES)
@@ -147,9 +159,25 @@ def test_the_margin_of_unpadded_windows_is_worked_out() -> None:
     def margin(text: str) -> int:
         return margin_of(Model(load_text(text).net(), dict, {}, "m"))
 
-    assert [margin(text) for text in (COLOURS, OPEN, UNPADDED)] == [0, 0, 2]
+    assert [margin(text) for text in (COLOURS, OPEN, UNPADDED, FIXED)] == [0, 0, 2, 2]
+    fixed = "net N {\n  input image [3, 12, 16]\n  output y: %s\n}"
+    assert margin(fixed % "conv(4, 3) -> maxpool(2) -> conv(4, 3) -> resize(scale=2) -> conv(3, 3)") == 4
+    assert margin(fixed % "conv(3, 3, stride=2, pad=1)") == 0, "half as many, all over the picture"
+    assert margin(fixed % "conv(3, 5) -> resize(size=(6, 10))") == 0, "at another scale"
+    assert margin(fixed % "conv(3, 4)") == 0, "the middle of no pixels"
     unet = load_text(Path("specs/unet.net").read_text(), "unet.net").net()
     assert margin_of(Model(unet, dict, {}, "m")) == 92  # 572 to 388 in the paper
+
+
+def test_an_array_is_shown_as_far_as_it_is_answered(tmp_path: Path) -> None:
+    """Of an input that goes on in a margin, the middle is the picture."""
+    mask = quarters(tmp_path / "a.png", 12, 16)
+    planes = np.eye(3, dtype=np.float32)[mask].transpose(2, 0, 1)
+    found = next(predictor(FIXED).answers([planes]))
+    assert found.sample is not None
+    assert found.sample.shown is not None
+    np.testing.assert_array_equal(found.mask, mask[2:-2, 2:-2])
+    np.testing.assert_array_equal(found.sample.shown.argmax(-1), mask[2:-2, 2:-2])
 
 
 # ---------------------------------------------------------------- tiles
@@ -390,3 +418,51 @@ def test_samples_of_a_run_by_both_engines_and_together_or_apart(tmp_path: Path) 
     assert predict(run, array).mask is not None
     with pytest.raises(RunError, match="the array: an array"):
         predict(run, array[0])
+
+
+# ---------------------------------------------------------------- colours of the data
+
+STREETS = """net Streets {
+  input image [3, 8, 8]
+  output mask: conv(3, 1)
+}
+train Streets {
+  data   masks("pictures", "masks", map="streets.tsv", shares=(80, 20, 0))
+  loss   (mask, label) -> cross_entropy(ignore=255)
+  epochs 1
+  workers 0
+}
+"""
+LABELS = "id\tname\tcolour\n0\troad\t128 64 128\n1\tcar\t0 0 142\n2\tsky\t-\n"
+
+
+def streets(folder: Path) -> Path:
+    """A run whose data has colours of its own for two of three classes."""
+    (folder / "streets.net").write_text(STREETS)
+    (folder / "streets.tsv").write_text(LABELS)
+    for kind in ("pictures", "masks"):
+        (folder / kind).mkdir()
+        for i in range(5):
+            Image.fromarray(np.full((8, 8), i % 3, np.uint8)).save(folder / kind / f"{i}.png")
+    run = train(load_file(folder / "streets.net").net(), folder / "run", quiet=True, engine="onnx", device="cpu")
+    return run.folder
+
+
+def test_classes_have_the_colours_of_the_data(tmp_path: Path) -> None:
+    """Those of its map, which weights and ONNX files keep; PASCAL VOC's for what has none; what is damaged is none."""
+    run = streets(tmp_path)
+    wanted = [[128, 64, 128], [0, 0, 142], [0, 128, 0]]
+    found = predict(run, str(tmp_path / "pictures" / "0.png"), engine="onnx")
+    assert found.palette.colours[:3].tolist() == wanted
+    (tmp_path / "streets.tsv").unlink()
+    assert (
+        command(["predict", str(run), str(tmp_path / "pictures"), "-o", str(tmp_path / "out"), "--engine", "onnx"]) == 0
+    )
+    with Image.open(tmp_path / "out" / "masks" / "0.png") as image:
+        assert np.array(image.getpalette()).reshape(-1, 3)[:3].tolist() == wanted
+    line = ["compile", str(tmp_path / "streets.net"), "--to", "onnx", "-o", str(tmp_path / "s.onnx")]
+    assert command([*line, "--weights", str(run / "weights.safetensors")]) == 0
+    found = predict(tmp_path / "s.onnx", str(tmp_path / "pictures" / "0.png"))
+    assert found.palette.colours[:3].tolist() == wanted
+    for damaged in (7, [[1, 2]], [[1, 2, 256]], [[1, 2, True]], {"a": 1}, None):
+        assert colours_kept(damaged) == ()

@@ -122,8 +122,9 @@ def assemble(
 def properties(net: Net, trained: Mapping[str, object] | None = None) -> dict[str, str]:
     """What the file says about its origin: the net's name, its settings, what its sizes must obey, and its data.
 
-    What files have to become before the net reads them (`netdsl.picture`) and what its classes are called
-    (`netdsl.classes`) is what the weights were `trained` on, else what the recipe declares.
+    What files have to become before the net reads them (`netdsl.picture`), what its classes are called
+    (`netdsl.classes`) and how they are coloured (`netdsl.colours`) is what the weights were `trained` on, else what the
+    recipe declares.
     """
     settings = {
         k: v if isinstance(v, (bool, int, float, str, list)) else getattr(v, "text", str(v))
@@ -132,7 +133,7 @@ def properties(net: Net, trained: Mapping[str, object] | None = None) -> dict[st
     sizes = {symbol: net.domain.sizes(symbol).describe(symbol) for symbol in net.symbols}
     found = {"netdsl.net": net.name, "netdsl.settings": json.dumps(settings, default=str)}
     facts = {"netdsl.sizes": sizes, **{f"netdsl.{k}": v for k, v in {**_declared(net), **(trained or {})}.items()}}
-    told = ("netdsl.sizes", "netdsl.picture", "netdsl.classes", "netdsl.table", "netdsl.words")
+    told = ("netdsl.sizes", "netdsl.picture", "netdsl.classes", "netdsl.colours", "netdsl.table", "netdsl.words")
     return {**found, **{k: json.dumps(facts[k]) for k in told if facts.get(k)}}
 
 

@@ -147,7 +147,8 @@ def load(data: Paired, request: Request) -> Dataset:
         name: MadeSplit(len(own), PairDecoder(own, request.name, request.picture, meaning))
         for name, own in found.splits.items()
     }
-    return Dataset(splits, meaning.classes, [*found.notes, *found.doubts], doubts=found.doubts)
+    facts = {"colours": meaning.palette} if any(meaning.palette) else {}
+    return Dataset(splits, meaning.classes, [*found.notes, *found.doubts], found.doubts, facts)
 
 
 # ---------------------------------------------------------------- what is there

@@ -12,6 +12,7 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.files import replace_file
 from netdsl.recipe.data.labelmaps import Colour
+from netdsl.runtime.runs import kinds
 
 COLOURS = 256
 """Classes that a palette has colours for; a mask file of bytes has as many."""
@@ -65,6 +66,18 @@ def palette(names: Sequence[str] = (), colours: Mapping[int, Colour | None] | No
         if colour is not None and 0 <= number < COLOURS:
             made[number] = colour
     return Palette(tuple(names), made)
+
+
+def colours_kept(kept: object) -> tuple[Colour | None, ...]:
+    """The colours of classes as weights keep them; none where they are no colours."""
+    if not isinstance(kept, list) or kinds.listed(kinds.optional(_colour))(kept, "colours"):
+        return ()
+    return tuple(None if colour is None else (colour[0], colour[1], colour[2]) for colour in kept)
+
+
+def _colour(value: object, name: str) -> str | None:
+    sound = isinstance(value, list) and len(value) == 3 and all(type(v) is int and 0 <= v < 256 for v in value)
+    return None if sound else f"`{name}` is no colour"
 
 
 def numbered(mask: Array) -> Array:

@@ -9,7 +9,8 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
-from netdsl.runtime.pictures.colours import COLOURS, numbered
+from netdsl.recipe.data.labelmaps import Colour
+from netdsl.runtime.pictures.colours import COLOURS, Palette, numbered, palette
 from netdsl.runtime.pictures.picture import nearest
 from netdsl.runtime.predicting.fitting import View, whole_view
 from netdsl.runtime.predicting.meaning import OutputKind
@@ -56,6 +57,8 @@ class Prediction:
     meaning: OutputKind = OutputKind.NUMBERS
     """What the first output is."""
     classes: tuple[str, ...] = ()
+    colours: tuple[Colour | None, ...] = ()
+    """By class: the colour that it has in the data; nothing or None for those of PASCAL VOC."""
     mask: Array | None = None
     """`[height, width]`: the class of every pixel of the picture as it was, when that is what the net says."""
     shares: list[ClassShare] = field(default_factory=list)
@@ -69,6 +72,11 @@ class Prediction:
     def first(self) -> Array:
         return next(iter(self.outputs.values()))
 
+    @property
+    def palette(self) -> Palette:
+        """The names and colours of the classes."""
+        return palette(self.classes, dict(enumerate(self.colours)))
+
 
 def answered(
     outputs: dict[str, Array],
@@ -77,10 +85,11 @@ def answered(
     names: tuple[str, ...],
     top: int,
     notes: tuple[str, ...],
+    colours: tuple[Colour | None, ...] = (),
 ) -> Prediction:
     """What is made of the outputs for a sample."""
     first = next(iter(outputs.values()))
-    found = Prediction(outputs, [], sample.truth, notes, sample.name, meaning, names, sample=sample)
+    found = Prediction(outputs, [], sample.truth, notes, sample.name, meaning, names, colours, sample=sample)
     if meaning in (OutputKind.SCORES, OutputKind.LABELS):
         found.top = guesses(first, names, top, meaning is OutputKind.LABELS)
     elif meaning.masks:

@@ -168,7 +168,7 @@ class Folder:
 
     def add(self, number: int, found: Prediction) -> list[str]:
         """Write what is wanted of the sample of a number; the names of its files in the folder."""
-        self.colours = palette(found.classes)
+        self.colours = found.palette
         made: list[str] = []
         for kind in self.kinds:
             if kind == "sheet":
@@ -210,8 +210,8 @@ def write_one(path: Path, found: Prediction, kind: str, scale: tuple[Array, Arra
     """One file of one prediction; `RunError` where there is no such thing."""
     if kind == "sheet":
         cells = SheetCells()
-        cells.add(found, palette(found.classes), scale)
-        sheet = cells.sheet(palette(found.classes))
+        cells.add(found, found.palette, scale)
+        sheet = cells.sheet(found.palette)
         if sheet is not None:
             write_sheet(path, sheet)
             return
@@ -226,12 +226,12 @@ def write_one(path: Path, found: Prediction, kind: str, scale: tuple[Array, Arra
 def _masks(path: Path, found: Prediction, scale: tuple[Array, Array]) -> bool:
     if found.mask is None:
         return False
-    write_mask(path, found.mask, palette(found.classes))
+    write_mask(path, found.mask, found.palette)
     return True
 
 
 def _overlays(path: Path, found: Prediction, scale: tuple[Array, Array]) -> bool:
-    colours = palette(found.classes)
+    colours = found.palette
     shown = pictured(found, colours, scale)
     if shown is None or found.mask is None:
         return False

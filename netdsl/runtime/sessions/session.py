@@ -154,7 +154,7 @@ class Session:
     def facts(self) -> dict[str, Any]:
         """What the file says of the data that its weights were trained on; what cannot be read is left out."""
         found: dict[str, Any] = {}
-        for key in ("classes", "picture", "table", "words"):
+        for key in ("classes", "colours", "picture", "table", "words"):
             with contextlib.suppress(KeyError, ValueError, RecursionError):
                 found[key] = json.loads(self.metadata[f"netdsl.{key}"])
         return found
