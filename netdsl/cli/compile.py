@@ -22,6 +22,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "choices": ("cpu", "cuda"),
         "help": "what a training step should be fast on (default: cpu); it runs on both",
     },
+    "state": {
+        "type": Path,
+        "metavar": "FILE",
+        "help": "a safetensors file for what a training step starts from, where the step is not to hold it itself",
+    },
     "opset": {
         "type": int,
         "choices": range(17, 22),
@@ -31,8 +36,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 """Options that only some targets take, with how they are declared; `{}` stands for the titles of these targets."""
 
+STATE = ".safetensors"
+"""The ending of a file for what a training step starts from."""
+
 REFUSALS = {
     "weights": "source holds no weights; load them into the module",
+    "state": "only a training step starts from one: --to onnx-train",
     "opset": "only a model is written in an older one, not what `--to {}` makes",
     "device": "a training step is spelt for a device, {} runs on any as it is",
 }
@@ -58,7 +67,6 @@ def _takers(option: str) -> str:
 
 
 def run(given: Namespace) -> None:
-    from netdsl.base.files import keep_apart
     from netdsl.cli.specs import read_by
 
     target = TARGETS[given.to]
@@ -67,15 +75,25 @@ def run(given: Namespace) -> None:
     _refuse(target, given)
     opened = open_net(given, trained=target.trains)
     net = opened.say()
-    files = target.files(net, given.output) if given.output is not None else [None]
+    files: list[Path | None] = [None] if given.output is None else [*target.files(net, given.output)]
     if len(files) > 1 and given.output.exists() and not given.output.is_file():
         message = "is no file that others could be beside, and each part of the recipe is one"
         given.parser.error(f"{given.output} {message}: name it as in -o step{target.ending}")
-    for file in files:
-        keep_apart(file, [*read_by(opened.program), *filter(None, [given.weights, given.map])], target.ending)
+    _keep_apart(files, [*read_by(opened.program), *filter(None, [given.weights, given.map])], target, given)
     _write(target, net, given)
     if given.output is not None:
-        say(f"{net.name} → {', '.join(map(str, files))}")
+        say(f"{net.name} → {', '.join(map(str, [*files, *filter(None, [given.state])]))}")
+
+
+def _keep_apart(files: list[Path | None], read: list[Path], target: Target, given: Namespace) -> None:
+    """Refuse to write over what is read, over other work, or one file over the other."""
+    from netdsl.base.files import keep_apart
+
+    for file in files:
+        keep_apart(file, read, target.ending)
+    keep_apart(given.state, read, STATE)
+    if given.state is not None and given.state.resolve() in [file.resolve() for file in files if file is not None]:
+        given.parser.error(f"--state: {given.state} is the step itself: name another file")
 
 
 def _refuse(target: Target, given: Namespace) -> None:

@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+import safetensors.numpy
 from onnx import ModelProto, NodeProto, helper
 
 import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table of rules)
 from netdsl.base.arrays import Array
+from netdsl.base.files import replacing
 from netdsl.codegen.onnx.draft import ArraySource, Draft, batch_symbol, bind_outputs, check, complete, make_model, save
 from netdsl.codegen.onnx.lower import Lowering, NodePlace
 from netdsl.codegen.onnx.lowering import TensorName
@@ -72,6 +74,7 @@ def save_step(
     seed: int = 0,
     cuda: bool = False,
     external: bool | None = None,
+    state: str | Path | None = None,
     recipe: str | None = None,
     part: str | None = None,
     epoch: int = 0,
@@ -79,11 +82,50 @@ def save_step(
 ) -> Path:
     """Write `onnx_step(net, …)` to a file, and return its path; large weights beside it as `save_onnx` does.
 
+    With `state`, a safetensors file of that name, what is carried has no first value in the model: it is in that file.
     One of several files appears with the others, when `held` is left.
     """
+    if state is not None:
+        with ExitStack() as own:
+            place = own.enter_context(replacing(Path(state)))
+            more = {"recipe": recipe, "part": part}
+            write_state(
+                save_bare_step(net, path, own, weights=weights, seed=seed, cuda=cuda, epoch=epoch, **more), place
+            )
+        return Path(path)
     net = net if recipe is None else net.by(recipe)
     draft = draft_step(training_step(net, part=_part(net, part), epoch=epoch), cuda=cuda)
     return save(draft, step_source(net, draft, weights, seed), path, external, held)
+
+
+def save_bare_step(
+    net: Net,
+    path: str | Path,
+    held: ExitStack,
+    *,
+    weights: WeightSource | None = None,
+    seed: int = 0,
+    cuda: bool = False,
+    recipe: str | None = None,
+    part: str | None = None,
+    epoch: int = 0,
+) -> dict[str, Array]:
+    """Write the step with everything carried as an input that has no first value, and return these values by name.
+
+    The file is there when `held` is left.
+    """
+    net = net if recipe is None else net.by(recipe)
+    draft = draft_step(training_step(net, part=_part(net, part), epoch=epoch), cuda=cuda)
+    source = step_source(net, draft, weights, seed)
+    state = {key: source(key) for key in draft.weights}
+    draft.model.metadata_props.add(key="netdsl.state", value=json.dumps(list(state)))
+    held.enter_context(replacing(Path(path))).write_bytes(draft.model.SerializeToString(deterministic=True))
+    return state
+
+
+def write_state(state: Mapping[str, Array], path: Path) -> None:
+    """What steps start from, by the names of their inputs."""
+    path.write_bytes(safetensors.numpy.save(dict(state)))
 
 
 def _part(net: Net, name: str | None) -> Part | None:

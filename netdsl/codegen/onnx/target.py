@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netdsl.codegen.target import Rules, Target
 from netdsl.graph import Net
+
+if TYPE_CHECKING:
+    from netdsl.base.arrays import Array
 
 
 def _rules() -> Rules:
@@ -25,16 +28,25 @@ def _save_model(net: Net, path: Path, options: Mapping[str, Any]) -> None:
 
 
 def _save_step(net: Net, path: Path, options: Mapping[str, Any]) -> None:
-    from netdsl.codegen.onnx.step import save_step
+    from netdsl.base.files import replacing
+    from netdsl.codegen.onnx.step import save_bare_step, save_step, write_state
     from netdsl.weights.given import given_weights
 
     source = options["weights"] or (net.recipe.weights if net.recipe is not None else None)
     weights = None if source is None else given_weights(net, source)  # once for all files
     cuda = options["device"] == "cuda"
     more: dict[str, Any] = {"weights": weights, "seed": options["seed"], "cuda": cuda}
+    files = _step_files(net, path).items()
     with ExitStack() as held:  # all files or none
-        for (part, epoch), file in _step_files(net, path).items():
-            save_step(net, file, part=part or None, epoch=epoch, held=held, **more)
+        if options["state"] is None:
+            for (part, epoch), file in files:
+                save_step(net, file, part=part or None, epoch=epoch, held=held, **more)
+            return
+        place = held.enter_context(replacing(options["state"]))  # one for all of them
+        state: dict[str, Array] = {}
+        for (part, epoch), file in files:
+            state |= save_bare_step(net, file, held, part=part or None, epoch=epoch, **more)
+        write_state(state, place)
 
 
 def _step_files(net: Net, path: Path) -> dict[tuple[str, int], Path]:
@@ -59,6 +71,6 @@ ONNX = Target(
 )  # fmt: skip
 ONNX_TRAIN = Target(
     name="onnx-train", title="ONNX", makes="an ONNX model", ending=".onnx", rules=_rules, save=_save_step,
-    options=frozenset({"weights", "seed", "device"}), trains=True,
+    options=frozenset({"weights", "seed", "device", "state"}), trains=True,
     files=lambda net, path: [*_step_files(net, path).values()],
 )  # fmt: skip
