@@ -46,6 +46,7 @@ READ = (
     "docs/weights.md",
     "docs/tour.md",
     "docs/data.md",
+    "docs/deployment.md",
     "docs/onnx-training.md",
 )
 ALL = (
