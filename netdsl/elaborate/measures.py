@@ -59,7 +59,7 @@ def term_row(site: Site, net: Net, recipe: Recipe, fields: dict[str, TensorType]
     graph.inputs.extend(available.values())
     site.context.builds.append(build)
     try:
-        result = _scalar(site, _term_value(inner, net, fields, row, recipe.data), row)
+        result = _scalar(inner, _term_value(inner, net, fields, row, recipe.data), row)
         name = row.label.id if row.label else labels.term_name(graph, result)
         if not graph.nodes and row.keyword.id == "loss":  # an output that is a loss by itself
             result = nodes.operate(site, "identity", (result,), row.value.span)
@@ -253,14 +253,15 @@ def _free_names(expr: Any) -> list[syntax.Name]:
 
 
 def _scalar(site: Site, value: Any, row: syntax.RecipeRow) -> Value:
+    """The one real number that a row gives."""
     flat = arrows(value)
-    if len(flat) != 1 or flat[0].type.shape != ():
+    one = len(flat) == 1 and flat[0].type.shape == ()
+    if not one or flat[0].type.dtype is not DType.FLOAT:
+        import netdsl.elaborate.scalars as scalars  # late: right texts need none
+
         shown = str(flat[0].type) if len(flat) == 1 else f"{len(flat)} arrows"
-        message = f"a {row.keyword.id} is one number, but this is {shown}"
-        site.error("not-a-scalar", message, row.value.span, help="end it with a loss such as `cross_entropy`")
-    if flat[0].type.dtype is not DType.FLOAT:
-        message = f"a {row.keyword.id} is a real number, but this is {flat[0].type}"
-        site.error("not-a-scalar", message, row.value.span, help="end it with a loss such as `cross_entropy`")
+        message = f"a {row.keyword.id} is {'a real' if one else 'one'} number, but this is {shown}"
+        site.error("not-a-scalar", message, row.value.span, help=scalars.way_out(site, row, flat))
     return flat[0]
 
 
