@@ -28,11 +28,11 @@ from netdsl.ops.metric import Metric
 from netdsl.stdlib import STDLIB
 from netdsl.text import foreign, syntax
 from netdsl.text.diagnostics import Label, did_you_mean
-from netdsl.text.foreign import arithmetic, inflow, special
-from netdsl.text.foreign.calls import ACTIVATION, CallReader, layer_of
+from netdsl.text.foreign import arithmetic, inflow, several, special
+from netdsl.text.foreign.calls import ACTIVATION, CallReader
 from netdsl.text.foreign.conversions import KEPT_SHARE
 from netdsl.text.foreign.pieces import given, parts
-from netdsl.text.foreign.rows import SIGNS, leading
+from netdsl.text.foreign.rows import SIGNS, layer_of, leading
 from netdsl.text.foreign.settings import OF_SCORES, UNTRAINED
 from netdsl.text.foreign.values import NOWHERE, elsewhere, freezes, left_out, named_here, several_here, value_here
 from netdsl.text.source import Span
@@ -305,9 +305,9 @@ def place(site: Site, help: str | None, near: Span) -> tuple[Label, ...]:
 
 def called_on(site: Site, word: str, arrow: str, arguments: Sequence[str], near: Span) -> str | None:
     """Help for `x.relu()`, `x.max(1)`: a layer that is called as what an arrow has."""
-    alone = arguments[0] if len(arguments) == 1 else ""
-    axis = word in inflow.OF_ARROWS and re.fullmatch(r"(?:(?:dim|axis)\s*=\s*)?-?\d+", alone) is not None
-    given_here = ", ".join([arrow, f"dim={alone.rpartition('=')[2]}"] if axis else [arrow, *arguments])
+    first, *rest = arguments or ("",)
+    axis = word in inflow.OF_ARROWS and re.fullmatch(r"(?:(?:dim|axis)\s*=\s*)?-?\d+", first) is not None
+    given_here = ", ".join([arrow, f"dim={first.rpartition('=')[2]}", *rest] if axis else [arrow, *arguments])
     called = inflow.OF_ARROWS[word][not axis and len(arguments) > 0] if word in inflow.OF_ARROWS else word
     help = unknown(site, called, f"F.{called}({given_here})", near=near)
     if help != f"did you mean `{word}`?" or word not in REGISTRY:
@@ -338,7 +338,7 @@ def unknown_setting(site: Site, title: str, names: Sequence[str], argument: synt
     lost = [says for says in dict.fromkeys(reading.lost) if says != left_out(name, value=argument.value.span.text)]
     so = "; ".join([f": write `{written}`{also}", *lost]) if written else ""
     if title == "split" and name == "dim":
-        return _parts(site, call)
+        return _parts(site, call, argument)
     if written and " -> " not in written and leading(written) != title and not elsewhere(name):
         return f"write `{written}`"
     if name in KEPT_SHARE and written:
@@ -382,18 +382,20 @@ def _activation(title: str, text: str, written: str | None) -> str:
     return f"{says}: write `{so}`"
 
 
-def _parts(site: Site, call: str) -> str:
+def _parts(site: Site, call: str, argument: syntax.Argument) -> str:
     """`split(16, dim=1)`: PyTorch says how large a part is."""
-    says = "it is called `axis` here, and the number is how many parts there are, not how large one is"
-    told = {g.name or "size": g.value for g in map(given, parts(call.partition("(")[2][:-1]))}
-    size, dim, coming = told.get("size", ""), told.get("dim", ""), site.build.coming
-    if not (isinstance(coming, Value) and size.isdecimal() and re.fullmatch(r"-\d+|[1-9]\d*", dim)):
-        return says
-    axis, shape = int(dim) - (dim[0] != "-"), coming.type.shape
-    extent = str(shape[axis]) if -len(shape) <= axis < len(shape) else ""
-    if not extent.isdecimal() or int(size) == 0 or int(extent) % int(size):
-        return says
-    return f"{says}: write `split({int(extent) // int(size)}{f', axis={axis}' if axis else ''})`"
+    inside = [*map(given, parts(call.partition("(")[2][:-1]))]
+    coming, place = site.build.coming, places.place_of(site, argument.span, True)
+    shape = [*map(str, coming.shape)] if isinstance(coming, Value) else []
+    count = next((g.value for g in inside if g.name != "dim"), "")
+    if place is not None and count == str(place.named):  # as many names stand in front of it
+        shape = [str(int(count) ** 2)] * len(shape)
+    told = several.equal_parts(inside, shape)
+    says = "it is called `axis` here"
+    if count[:1] not in ("[", "("):
+        says += ", and the number is how many parts there are, not how large one is"
+    written = ", ".join(a.value if a.name is None else f"{a.name}={a.value}" for a in told or ())
+    return f"{says}: write `split({written})`" if told else says
 
 
 def _taking(op: type[Declared] | None, name: str) -> str:

@@ -116,8 +116,10 @@ def _callee(site: Site, call: syntax.Call) -> Layer:
     dotted = dotted_name(site, root)
     if dotted:
         unknown_layer(site, root, dotted, call.span.text)
-    if isinstance(function, syntax.Attribute):
-        _check_method(site, function, call)
+    if isinstance(function, syntax.Attribute) and function.name.id not in SHAPE_ATTRIBUTES:
+        import netdsl.elaborate.methods as methods  # late: right texts need none
+
+        methods.refuse(site, function, call)
     value = core.evaluate(site, function)
     if not isinstance(value, LAYERS):
         message = f"`{function.span.text}` is {describe(value)}, not a layer"
@@ -128,27 +130,3 @@ def _callee(site: Site, call: syntax.Call) -> Layer:
             help = f"a setting hides the layer of its name: call it something else, such as `{function.id}_rate`"
         site.error("not-a-layer", message, function.span, help=help)
     return value
-
-
-def _check_method(site: Site, function: syntax.Attribute, call: syntax.Call) -> None:
-    """`image.relu()`: arrows have no methods."""
-    name = function.name.id
-    if name in SHAPE_ATTRIBUTES or not isinstance(function.value, syntax.Name):
-        return
-    found = site.scope.find(function.value.id)
-    if found is None or not isinstance(found.value, Value | Bundle):
-        return
-    import netdsl.elaborate.advice as advice  # late: right texts need none
-    import netdsl.elaborate.places as places
-    from netdsl.text.foreign.attributes import asked
-
-    texts = [a.span.text for a in call.arguments]
-    arrow = found.value if isinstance(found.value, Value) else None
-    kind = None if arrow is None else arrow.type
-    help = None if kind is None else asked(function.value.id, name, ", ".join(texts), kind.rank, kind.dtype)
-    help = help or advice.called_on(site, name, function.value.id, texts, function.span) or ""
-    place = places.place_of(site, function.span, False)
-    if place is not None and place.row and f"write `{function.value.id}." in help:
-        help = help.replace("write `", "rows carry tensors, and `let` names numbers, as in `let n = ", 1)
-    message = f"an arrow has no `.{name}(…)`: layers are applied by `->`"
-    site.error("unknown-attribute", message, function.name.span, help=help or None)

@@ -112,7 +112,10 @@ def _attribute(site: Site, expr: syntax.Attribute) -> Any:
             return value.items[value.names.index(name)]
         if site.library.damage:
             raise Failed
+        import netdsl.elaborate.unpacking as unpacking  # late: right texts need none
+
         help = did_you_mean(name, value.names) or (f"its outputs are {', '.join(value.names)}" if value.names else None)
+        help = unpacking.asked(site, expr, value) or help
         site.error("unknown-attribute", f"this bundle has no output `{name}`", expr.name.span, help=help)
     if not isinstance(value, Value):
         help = "only arrows have shapes that can be asked: `x.channels`"

@@ -12,9 +12,9 @@ from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
 from netdsl.text import foreign
 from netdsl.text.foreign import placed
-from netdsl.text.foreign.calls import CallReader, layer_of
+from netdsl.text.foreign.calls import CallReader
 from netdsl.text.foreign.conversions import ROWS
-from netdsl.text.foreign.rows import flattened
+from netdsl.text.foreign.rows import flattened, layer_of
 
 BACK = {
     **dict.fromkeys(("conv", "global_avgpool", "global_maxpool"), ""),

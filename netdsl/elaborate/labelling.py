@@ -80,16 +80,12 @@ def _bind(site: Site, names: tuple[syntax.Name, ...], value: Any, bundle: bool, 
     if len(items) != len(names):
         what = f"a bundle of {len(items)}" if isinstance(value, Bundle) else "one arrow"
         message = f"{counted(len(names), 'name')} for {what}"
-        last = " (the state behind the last step is `-> last` of it)" if _is_sequence(value) else ""
-        help = None if isinstance(value, Bundle) else f"the row gives one arrow{last}: `{names[0].id}: …` names it"
+        import netdsl.elaborate.unpacking as unpacking  # late: right texts need none
+
+        help = unpacking.named(site, names, row.span, value)
         site.error("wrong-bundle", message, names[0].span.to(names[-1].span), help=help)
     for name, item in zip(names, items, strict=True):
         scope.bind(name.id, item, name.span, row)
-
-
-def _is_sequence(value: Any) -> bool:
-    """Whether a value can be what a recurrent layer gives: an output for each step."""
-    return isinstance(value, Value) and value.type.rank == 2 and value.type.batched
 
 
 def name_row(build: Build, label: str | None) -> None:

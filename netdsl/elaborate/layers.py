@@ -90,13 +90,19 @@ def _operands(site: Site, op: type[Op], value: Arrows, span: Span) -> dict[str, 
     if not many and not least <= len(given) <= len(inputs):
         takes = "one arrow" if len(inputs) == 1 else f"{least} arrows" if least == len(inputs) else (
             f"{least} to {len(inputs)} arrows")  # fmt: skip
-        help = _usage(op) if len(given) < least else op.crowded
+        help = _usage(op) if len(given) < least else _crowded(site, op, value, span)
         comes = "1 comes" if len(given) == 1 else f"{len(given)} come"
         site.error("wrong-inputs", f"`{op.name}` takes {takes}, but {comes} in", span, help=help)
     given = _together(site, op, given, span)
     if many:
         return {many.name: tuple(given)}
     return dict(zip((f.name for f in inputs), given, strict=False))
+
+
+def _crowded(site: Site, op: type[Op], value: Arrows, span: Span) -> str:
+    import netdsl.elaborate.unpacking as unpacking  # late: right texts need none
+
+    return unpacking.crowded(site, value, span, op.crowded)
 
 
 def _together(site: Site, op: type[Op], given: list[Value], span: Span) -> list[Value]:

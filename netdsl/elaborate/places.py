@@ -16,7 +16,7 @@ from netdsl.elaborate.values import LAYERS
 from netdsl.ops import REGISTRY
 from netdsl.ops.weighed import WEIGHED
 from netdsl.text import syntax
-from netdsl.text.foreign import arithmetic
+from netdsl.text.foreign import arithmetic, several
 from netdsl.text.foreign.calls import CallReader
 from netdsl.text.foreign.inflow import ONE_OF, Inflow, least
 from netdsl.text.source import Span
@@ -42,6 +42,10 @@ class Place:
     """Whether what leads into it is the row itself, from its beginning on."""
     end: int
     """Where the pipeline ends in which it stands."""
+    named: int = 0
+    """How many names in brackets its row has, if it ends the row."""
+    item: str = ""
+    """Which of its results is asked for: `1` in `x.max(1)[1]`, `values` in `x.max(1).values`."""
 
 
 def place_of(site: Site, near: Span, argument: bool, outermost: bool = False) -> Place | None:
@@ -89,6 +93,7 @@ def _place(site: Site, path: list[Any], at: int) -> Place:
     alone = isinstance(around if piped else outer, syntax.Argument | syntax.Parameter) or shared
     row = piped and isinstance(around, ROWS)
     term = isinstance(outer, syntax.Binary | syntax.Unary | syntax.Index | syntax.Attribute)
+    ends = isinstance(around, syntax.LayerRow) and around.bundle and call.span.end == outer.span.end
     return Place(
         call,
         "" if first else _coming(site, outer, call),
@@ -97,7 +102,16 @@ def _place(site: Site, path: list[Any], at: int) -> Place:
         alone,
         row,
         (outer if piped else call).span.end,
+        len(around.names) if isinstance(around, syntax.LayerRow) and ends else 0,
+        _item(outer),
     )
+
+
+def _item(outer: Any) -> str:
+    """Which result is asked of a call that stands in such a part of a text."""
+    if isinstance(outer, syntax.Index):
+        return outer.index.span.text
+    return outer.name.id if isinstance(outer, syntax.Attribute) else ""
 
 
 def _coming(site: Site, pipeline: syntax.Pipeline, stage: syntax.Expr) -> str:
@@ -134,6 +148,11 @@ def led(site: Site, reading: CallReader, near: Span, argument: bool = True, text
     if not ways:
         layer = (reading.layer(flow.word) if place.coming else None) or flow.word
         return _why(reading, place, flow) if reading.settings(layer) is not None or not flow.rest else None
+    if place.named == 2 and (both := several.both(ways[0])):
+        return f"the places are another arrow: write `{both}`"
+    if place.item and (one := several.picked(ways[0][1:-1] if place.term else ways[0], place.item)):
+        behind = f"[{place.item}]" if place.item.isdecimal() else f".{place.item}"
+        return f"such a layer gives one arrow: write `{one}`, without `{behind}`"
     other = f", or as `{ways[1]}` where that is meant" if len(ways) > 1 else ""
     says = f"arrows lead into a layer by `->`: {_write(place)} `{ways[0]}`{other}"
     return "; ".join([says, *dict.fromkeys(reading.lost)])

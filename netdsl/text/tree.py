@@ -122,7 +122,9 @@ class TreeBuilder:
         for item in names.items:
             if not isinstance(item, Name):
                 message = "the arrows of a bundle are given plain names"
-                self.collector.report("unexpected-token", message, item.span, help=help)
+                unread = isinstance(item, syntax.Previous)
+                other = f"name it, and leave it unread: `{span.source.unused('rest')}`" if unread else help
+                self.collector.report("unexpected-token", message, item.span, help=other)
         if not names.items:
             self.collector.report("missing-name", "the arrows of a bundle need names", names.span, help=help)
         words = tuple(item for item in names.items if isinstance(item, Name))

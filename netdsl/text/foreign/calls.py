@@ -11,13 +11,26 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from netdsl.ops import REGISTRY
-from netdsl.text.foreign import arithmetic, borders, conversions, gaps, placed, plain, signatures, special, way, ways
-from netdsl.text.foreign.inflow import JOINS, Inflow, across, among, chained, chosen, headed, joined, lacks, least, most
-from netdsl.text.foreign.pieces import applied, balanced, given, parts
-from netdsl.text.foreign.rows import asked, flattened, kept, leading
+from netdsl.text.foreign import arithmetic, borders, conversions, placed, plain, several, signatures, special, way
+from netdsl.text.foreign.inflow import (
+    JOINS,
+    OF_ARROWS,
+    Inflow,
+    across,
+    among,
+    chained,
+    chosen,
+    headed,
+    joined,
+    lacks,
+    least,
+    most,
+)
+from netdsl.text.foreign.pieces import applied, balanced, chain, given, parts
+from netdsl.text.foreign.rows import asked, flattened, kept, layer_of
 from netdsl.text.foreign.settings import INFERRED, LOST
 from netdsl.text.foreign.special import GivenArgument
-from netdsl.text.foreign.values import NOWHERE, elsewhere, freezes, left_out, named_here, value_here
+from netdsl.text.foreign.values import elsewhere, freezes, left_out, named_here, value_here
 from netdsl.text.foreign.weighed import is_weighed, is_weight, piped
 
 CALL = re.compile(r"(?:self\.)?([A-Za-z_][\w.]*)\s*\((.*)\)", re.DOTALL)
@@ -78,14 +91,15 @@ class CallReader:
         """The pipeline that a call means; None where that is not certain."""
         found = CALL.fullmatch(text.strip())
         if found is None:
-            return None
+            return self.called_on(text.strip()) if chain(text.strip())[1] else None
         if not balanced(found[2]):
             return self.called_on(text.strip())
         arguments = [given(part) for part in parts(found[2])]
         word = among(found[1], arguments)
         arrow, _, method = word.partition(".")
         if method and arrow in self.arrows:  # `x.split(2)`
-            word, arguments = f"F.{method}", [GivenArgument(None, arrow), *arguments]
+            arguments = [GivenArgument(None, arrow), *arguments]
+            word = among(f"torch.{method}", arguments) if method in OF_ARROWS else f"F.{method}"
         if plain(word) in ("sequential", "stacksequential", "modulelist"):
             listed = arguments[0].value if len(arguments) == 1 and arguments else ""
             items = parts(listed[1:-1]) if listed[:1] == "[" else [a.value for a in arguments]
@@ -99,7 +113,14 @@ class CallReader:
         return self.call(word, arguments)
 
     def called_on(self, text: str) -> str | None:
-        """`Conv2D(6, 5)(x)`, `Add()([a, b])`: Keras calls a layer on its inputs."""
+        """`Conv2D(6, 5)(x)`, `Add()([a, b])`: Keras calls a layer on its inputs; `relu(x).mean(1)`: a method of it."""
+        base, method, inside = chain(text)
+        if method:
+            before = self.operand(base) or self.stage(base)
+            word = f"{'torch' if method in OF_ARROWS else 'F'}.{method}"
+            behind = self.rewrite(f"{word}(_{', ' * bool(inside)}{inside})") or ""
+            led = before is not None and behind.startswith("_ -> ")
+            return (before if behind == "_ -> identity" else f"{before} -> {behind[5:]}") if led else None
         head, on = applied(text)
         found = re.match(r"(?:self\.)?([A-Za-z_][\w.]*)\s*\(", head)
         if found is None:
@@ -265,6 +286,9 @@ class CallReader:
 
         A word alone stands for the text of its row in the table, if it is not `applied` to something.
         """
+        if layer == "split" and plain(word) == "split" and signatures.TORCH_NAME.match(word):
+            told = several.equal_parts(arguments, self.shapes.get(self.reads, ()))
+            return self.written(layer, layer, told, applied) if told is not None else None
         names = self.settings(layer)
         row = way(word) if word != layer else None
         alone = not arguments and not applied and not signatures.ONNX_NAME.match(word)
@@ -284,7 +308,7 @@ class CallReader:
                 return None  # a layer or an arrow where a number is wanted
             foreign = (word != layer or argument.name in ("dim", "dims", "start_dim")) and self.reads not in self.free
             value = (
-                conversions.without_batch("F." if word == layer else word, layer, name, argument.value)
+                conversions.without_batch(self.counting(word, layer), layer, name, argument.value)
                 if foreign
                 else argument.value
             )
@@ -324,6 +348,11 @@ class CallReader:
             return None
         before = [*flattened(word, self.ranks.get(self.reads)), *border]
         return " -> ".join([*before, *self.stacked(layer, said, found), *behind[0], *after])
+
+    def counting(self, word: str, layer: str) -> str:
+        """A word by which axes are counted: only images have their channels elsewhere in Keras."""
+        parts_of_rows = layer == "split" and self.ranks.get(self.reads) not in (None, 3)
+        return "F." if word == layer or parts_of_rows else word
 
     def stacked(self, layer: str, arguments: list[GivenArgument], found: Mapping[str, str]) -> list[str]:
         """The layer, or several where PyTorch drops between them: `lstm(32, layers=2, dropout=0.5)`."""
@@ -370,7 +399,7 @@ class CallReader:
         if elsewhere(name) and named_here(name, names) is None:
             return self.follow(layer, value_here(text), after)
         target = name if name in names else named_here(name, names)
-        value = self.value(layer, target, text)
+        value = conversions.read(layer, target, text, self.numbers)
         if target is None and not left_out(name):
             self.unread.append(name)
             return False
@@ -379,7 +408,7 @@ class CallReader:
             self.lost.append(str(left_out(name, value=text)))
         if target is None or value is None:
             return True
-        if target in found or value == UNREAD:
+        if target in found or value == conversions.UNREAD:
             return False
         found[target] = value
         return True
@@ -390,22 +419,6 @@ class CallReader:
         stage = (self.stage(known) or special.blocked(known, self.lost)) if known else None
         after += [stage] if stage else []
         return stage is not None or act in (None, "linear")
-
-    def value(self, layer: str, setting: str | None, text: str) -> str | None:
-        """A value as it is written here, None where it says nothing; a word that nothing takes is unread."""
-        words = conversions.words_of(layer, setting)
-        bare = text.strip("'\"")
-        if words is None:  # a block may be given words as a layer within it takes them
-            if setting == "pad" and bare.lower() == "valid":
-                return "0"  # which is not what blocks have without
-            return text if layer in REGISTRY or text == bare else value_here(text, setting)
-        if bare in words:
-            return bare
-        here = value_here(text, setting)
-        if here is None or here in words or here in ("true", "false", "causal") or not here.isidentifier():
-            return here
-        known = (self.numbers is None and here == text) or (self.numbers is not None and here in self.numbers)
-        return here if known else UNREAD
 
     def required(self, layer: str) -> list[str]:
         if layer in REGISTRY:
@@ -426,22 +439,6 @@ class CallReader:
             arguments = arguments[self.inputs_first :]
         return placed.without_inputs(word, layer_of(word), self.required(layer_of(word) or ""), arguments)
 
-
-def layer_of(word: str) -> str | None:
-    """The layer here that a word of another framework means, its own name included."""
-    bare = word.removeprefix("self.")
-    if bare in REGISTRY:
-        return REGISTRY[bare].name if bare not in NOWHERE else None
-    row = ways().get(plain(bare))
-    same = next((n for n in REGISTRY if plain(n) == plain(bare) and n not in NOWHERE), None)
-    if row is None and same is not None:
-        return REGISTRY[same].name
-    row = row or way(bare)
-    return leading(row.write) if row is not None and plain(bare) not in gaps() else None
-
-
-UNREAD = "?"
-"""What is read of a word that is no number and no value of a setting."""
 
 ACTIVATION = frozenset(("activation", "activationlayer", "act"))
 SPECIAL = frozenset((*special.POOLING, *ACTIVATION, "narrow", "select", "permute", "rearrange", "view"))

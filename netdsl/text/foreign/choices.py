@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from netdsl.text.foreign.calls import layer_of
+from netdsl.text.foreign.rows import layer_of
 
 Rewrite = Callable[[str], str | None]
 

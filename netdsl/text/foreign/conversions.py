@@ -4,13 +4,14 @@ order of the axes."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from netdsl.ops import REGISTRY
 from netdsl.ops.fields import BoolKind, ChoiceKind
 from netdsl.text.foreign.borders import same
 from netdsl.text.foreign.signatures import ONNX_NAME, TORCH_NAME
 from netdsl.text.foreign.special import GATED, GivenArgument, broken, rest_of, rows_and_columns, shifted
+from netdsl.text.foreign.values import value_here
 
 Found = Mapping[str, str] | None
 """The settings here that an argument means, none where it says what is so anyway; None where nothing here says it."""
@@ -310,6 +311,30 @@ def words_of(layer: str, setting: str | None) -> Sequence[str] | None:
     kinds = {f.name: f.kind for f in REGISTRY[layer].settings()} if layer in REGISTRY else {}
     kind = kinds.get(setting or "")
     return list(kind.words()) if kind is not None else None
+
+
+UNREAD = "?"
+"""What is read of a word that is no number and no value of a setting."""
+
+
+def read(layer: str, setting: str | None, text: str, numbers: Container[str] | None) -> str | None:
+    """A value as it is written here, None where it says nothing; a word that nothing takes is unread.
+
+    `numbers` are names that stand for numbers, None where that is not known.
+    """
+    words = words_of(layer, setting)
+    bare = text.strip("'\"")
+    if words is None:  # a block may be given words as a layer within it takes them
+        if setting == "pad" and bare.lower() == "valid":
+            return "0"  # which is not what blocks have without
+        return text if layer in REGISTRY or text == bare else value_here(text, setting)
+    if bare in words:
+        return bare
+    here = value_here(text, setting)
+    if here is None or here in words or here in ("true", "false", "causal") or not here.isidentifier():
+        return here
+    known = (numbers is None and here == text) or (numbers is not None and here in numbers)
+    return here if known else UNREAD
 
 
 def truth(layer: str, name: str, value: str) -> bool:

@@ -35,6 +35,17 @@ def applied(text: str) -> tuple[str, str]:
     return "", ""
 
 
+def chain(text: str) -> tuple[str, str, str]:
+    """A method of what a call gives in three: `relu(x).mean(1)` as `relu(x)`, `mean` and `1`; "" for any other text."""
+    depth = 0
+    for at in range(len(text) - 1, -1, -1):
+        depth += (text[at] in ")]}") - (text[at] in "([{")
+        if depth == 0:
+            found = re.fullmatch(r"(.*\))\s*\.\s*([A-Za-z_]\w*)\s*", text[:at], re.DOTALL)
+            return (found[1], found[2], text[at + 1 : -1].strip()) if found and text[-1:] == ")" else ("", "", "")
+    return "", "", ""
+
+
 def balanced(text: str) -> bool:
     """Whether the brackets of a text close inside it, so that the call around it is one."""
     depth = 0

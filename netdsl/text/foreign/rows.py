@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
-from netdsl.text.foreign import Way, plain, way
+from netdsl.ops import REGISTRY
+from netdsl.text.foreign import Way, gaps, plain, way, ways
 from netdsl.text.foreign.inflow import ONE_OF
 from netdsl.text.foreign.pieces import given, parts
+from netdsl.text.foreign.values import NOWHERE
 
 KEPT = frozenset(("low", "high", "dilation", "groups", "mode", "align_corners", "approximate", "bidirectional",
                   "frozen", "unbiased"))  # fmt: skip
@@ -52,3 +54,16 @@ def flattened(word: str, rank: int | None) -> list[str]:
     row = way(word)
     told = row is not None and row.write.startswith("flatten -> ")
     return ["flatten"] if told and (rank not in (1, 2) or (rank == 2 and plain(word) in FLATTENS)) else []
+
+
+def layer_of(word: str) -> str | None:
+    """The layer here that a word of another framework means, its own name included."""
+    bare = word.removeprefix("self.")
+    if bare in REGISTRY:
+        return REGISTRY[bare].name if bare not in NOWHERE else None
+    row = ways().get(plain(bare))
+    same = next((n for n in REGISTRY if plain(n) == plain(bare) and n not in NOWHERE), None)
+    if row is None and same is not None:
+        return REGISTRY[same].name
+    row = row or way(bare)
+    return leading(row.write) if row is not None and plain(bare) not in gaps() else None

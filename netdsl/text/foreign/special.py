@@ -55,8 +55,14 @@ NUMBER_BY_NUMBER = re.compile(r"(?:torch|F)\.(gather|scatter_add)\b")
 SHORT = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal"}
 
 
+PYTORCHS = ("chunk", "index_select", "topk")
+"""Functions that no other framework has under their name, also where no `torch` stands in front of it."""
+
+
 def meant(word: str, arguments: list[GivenArgument]) -> tuple[str, list[GivenArgument]]:
     """`torch.div(x, 2, rounding_mode="floor")` as `floor_divide(x, 2)`, `x.masked_fill(m, 0)` as `where(m, 0, x)`."""
+    if word in PYTORCHS:
+        return f"F.{word}", arguments
     if plain(word) in SHORT and len(arguments) == 2:
         return SHORT[plain(word)], arguments
     if plain(word) == "maskedfill" and len(arguments) == 3:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from netdsl.text.diagnostics import Diagnostic, Label
-from netdsl.text.foreign.calls import layer_of
+from netdsl.text.foreign.rows import layer_of
 from netdsl.text.mistakes.commas import labelled
 from netdsl.text.mistakes.equals import reader
 from netdsl.text.mistakes.heads import library_names

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 
 from netdsl.text.diagnostics import Diagnostic, Fix
-from netdsl.text.foreign import arithmetic
-from netdsl.text.foreign.calls import CallReader, layer_of
+from netdsl.text.foreign import arithmetic, several
+from netdsl.text.foreign.calls import CallReader
 from netdsl.text.foreign.pieces import parts
+from netdsl.text.foreign.rows import layer_of
 from netdsl.text.foreign.special import BATCH
 from netdsl.text.mistakes.equals import reader
 from netdsl.text.mistakes.mistake import Mistake, line_rest, line_span
@@ -40,6 +41,11 @@ def joined_by_comma(m: Mistake) -> Diagnostic | None:
         return m.say("missing-brackets", "several arrows stand in brackets", m.head, help=f"write `{label}{side}`")
     if m.last.kind not in ("NAME", "RPAR", "RSQB") or ":" in rest or not re.match(r",\s*[A-Za-z_]", rest):
         return None
+    named = re.fullmatch(r"\(\s*(.*?)\s*\)\s*:\s*(.*)", line)
+    if named is not None and len(parts(named[1])) == len(parts(named[2])):
+        several = ", ".join(f"_ -> {item}" if _carries_on(m, item) else item for item in parts(named[2]))
+        help = f"write `({named[1]}): ({several})`"
+        return m.say("missing-brackets", "several arrows stand in brackets", help=help)
     help = f"write `{label}{' -> '.join(parts(row))}`" if len(line) <= 50 else "as in `conv(64, 3) -> relu`"
     return m.say("missing-arrow", "layers are joined by arrows, not by commas", help=help)
 
@@ -94,11 +100,20 @@ def _rows(m: Mistake, names: Sequence[str], values: Sequence[str]) -> str | None
     """`a, b = relu(x), tanh(x)`; several numbers too."""
     if len(values) != len(names) or "(" in "".join(name[:1] for name in names):
         return None
+    if all(_carries_on(m, v) for v in values):  # so would the second row from the first
+        layers = ", ".join(f"_ -> {_meant(m, v)}" for v in values)
+        return f"write `({', '.join(_plain(m, names))}): ({layers})`"
     rows = [
         f"`let {n} = {v}`" if re.fullmatch(r"-?[\d.]+", v) else f"`{n}: {_meant(m, v)}`"
         for n, v in zip(names, values, strict=True)
     ]
     return f"write {_listed(rows)}, each in a row of its own"
+
+
+def _carries_on(m: Mistake, value: str) -> bool:
+    """Whether a value is a layer that is given no arrow."""
+    reading = reader(m)
+    return reading.stage(value) is not None and reading.operand(value) is None
 
 
 STATES = re.compile(r"(?:.* -> )?(lstm|gru|rnn|attention)\b(?!.* -> )")
@@ -123,8 +138,9 @@ def _one(m: Mistake, names: Sequence[str], value: str) -> str | None:
 def _bundle(m: Mistake, names: Sequence[str], value: str) -> str:
     if any(not name.isidentifier() for name in names):
         return "each result has one name, as in `(keep, work): x -> split(2)`"
-    plain = ", ".join(_plain(m, names))
-    return f"write `({plain}): {_meant(m, value, len(names))}`"
+    label, written = f"({', '.join(_plain(m, names))})", _meant(m, value, len(names))
+    rows = several.row(label, written, m.source.unused("scores")) if len(names) == 2 else None
+    return rows or f"write `{label}: {written}`"
 
 
 def _plain(m: Mistake, names: Sequence[str]) -> Iterator[str]:

@@ -7,7 +7,8 @@ import re
 from netdsl.text.diagnostics import Diagnostic, Fix
 from netdsl.text.foreign import arithmetic
 from netdsl.text.foreign import kind as kind_here
-from netdsl.text.foreign.calls import CallReader, layer_of
+from netdsl.text.foreign.calls import CallReader
+from netdsl.text.foreign.rows import layer_of
 from netdsl.text.foreign.settings import KINDS
 from netdsl.text.mistakes.mistake import Mistake, line_rest, line_span, words
 from netdsl.text.source import Span

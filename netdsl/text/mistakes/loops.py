@@ -6,9 +6,9 @@ import re
 
 from netdsl.text.diagnostics import Diagnostic
 from netdsl.text.foreign import arithmetic
-from netdsl.text.foreign.calls import layer_of
 from netdsl.text.foreign.inflow import JOINS
 from netdsl.text.foreign.pieces import parts
+from netdsl.text.foreign.rows import layer_of
 from netdsl.text.mistakes.equals import reader
 from netdsl.text.mistakes.mistake import VALUES, Mistake, line_span
 
