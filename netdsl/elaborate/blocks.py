@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import netdsl.elaborate.along as along
@@ -233,11 +234,25 @@ def _instantiate(site: Site, layer: BlockLayer, value: Arrows, span: Span) -> Bl
         return found
     if key is not None:
         site.context.bodies[key] = None
-    with site.errors.within(frame):
+    with _watched(site, definition, value, span), site.errors.within(frame):
         block = _build(inner, layer, values, value, span)
     if key is not None:
         site.context.bodies[key] = block
     return block
+
+
+@contextmanager
+def _watched(site: Site, definition: syntax.Definition, value: Arrows, span: Span) -> Iterator[None]:
+    """While a block is built: what fails in a recurrent one for the order of its arrows is said of its use."""
+    before = len(site.errors.collector.found)
+    try:
+        yield
+    except Failed:
+        if definition.keyword == "recurrent" and len(site.errors.collector.found) > before:
+            import netdsl.elaborate.swapped as swapped  # late: right texts need none
+
+            swapped.told(site, definition, arrows(value), span, before)
+        raise
 
 
 def _call_text(layer: BlockLayer) -> str:
@@ -333,7 +348,7 @@ def bind_inputs(
         site.errors.origins[made] = item.name.span
         if arrow in site.context.suspects:
             site.context.suspects[made] = site.context.suspects[arrow]
-        _match_input(site, item, made, span)
+        _match_input(site, item, made, span, definition, given)
         value = arrow if start else made
         if item.name.id in site.scope.names:
             first = site.scope.names[item.name.id].span
@@ -374,14 +389,20 @@ def _refuse_count(
     site.error("wrong-inputs", message, span, label, help=help)
 
 
-def _match_input(site: Site, item: syntax.InputItem, made: Value, span: Span) -> None:
+def _match_input(
+    site: Site, item: syntax.InputItem, made: Value, span: Span, definition: syntax.Definition, given: Sequence[Value]
+) -> None:  # fmt: skip
     """A declared shape is a pattern: known names must agree, new names stand for the sizes that come in."""
     batches.check_order(site, item)
     if item.dims is None:
         return
     if len(item.dims) != made.type.rank or (item.kind is not None and item.kind.id != made.type.dtype):
+        import netdsl.elaborate.swapped as swapped  # late: right texts need none
+
         message = f"`{item.name.id}` is declared as {item.span.text.removeprefix(item.name.id).strip()}"
-        site.error("shape-mismatch", f"{message}, but {made.type} comes in", span, Label(item.span, "declared here"))
+        help = swapped.way_out(site, definition, given, span)
+        label = Label(item.span, "declared here")
+        site.error("shape-mismatch", f"{message}, but {made.type} comes in", span, label, help=help)
     for dim, actual in zip(item.dims, made.shape, strict=True):
         name = dim.name if isinstance(dim, syntax.SizedSymbol) else dim
         if isinstance(name, syntax.Name) and not site.scope.find(name.id):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from netdsl.elaborate.carried import renamed
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import find_layer
 from netdsl.elaborate.values import written
@@ -21,6 +22,9 @@ class Chosen(NamedTuple):
 
 def taken(site: Site, name: syntax.Name, first: Span) -> str:
     """Help for a row that is named as one above it."""
+    carried = site.build.states and renamed(site, name)
+    if carried:
+        return carried
     new = name.span.source.unused(name.id)
     at_work = site.library.at_work
     found = enclosing(at_work[-1].body.rows, name.span) if at_work else None

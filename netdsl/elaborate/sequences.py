@@ -55,10 +55,11 @@ def check_states(site: Site, states: dict[str, State], span: Span) -> None:
         return
     for state in states.values():
         if state.following is state.current:
-            site.error(
-                "missing-next", f"the state `{state.name}` never gets a next value", site.errors.origins[state.current],
-                help=f"add a row `next {state.name}: …`",
-            )  # fmt: skip
+            import netdsl.elaborate.carried as carried  # late: right texts need none
+
+            message = f"the state `{state.name}` never gets a next value"
+            help = carried.missing(site, states, state, span)
+            site.error("missing-next", message, site.errors.origins[state.current], help=help)
 
 
 def check_steps(site: Site, definition: syntax.Definition, items: Sequence[syntax.InputItem]) -> None:

@@ -16,7 +16,7 @@ from netdsl.elaborate.lookup import check_common, kind_of
 from netdsl.elaborate.requirements import check_amounts
 from netdsl.elaborate.scope import Build
 from netdsl.elaborate.sequences import check_states
-from netdsl.elaborate.values import UNKNOWN, Bundle, Failed, describe
+from netdsl.elaborate.values import UNKNOWN, Bundle, Failed, describe, written
 from netdsl.graph import Net, Output, State
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label, did_you_mean
@@ -185,7 +185,8 @@ def next_row(site: Site, row: syntax.NextRow) -> None:
             raise Failed
         _require_keeping(site, row.name.id, "next", row.span)
         message = f"there is no state called `{row.name.id}`"
-        help = did_you_mean(row.name.id, build.states) or f"declare it above: `state {row.name.id} [size] = 0`"
+        build.scope.bind(row.name.id, UNKNOWN, row.name.span)
+        help = _declared(build, row)
         site.error("unknown-state", message, row.name.span, help=help)
     if state.following is not state.current:
         first = site.errors.origins.get(state.following)
@@ -203,6 +204,14 @@ def next_row(site: Site, row: syntax.NextRow) -> None:
         node = build.fresh.pop()  # of no row
         node.name = build.names.number(node.name)
     state.following = value
+
+
+def _declared(build: Build, row: syntax.NextRow) -> str:
+    """The way out for a next value of what is no state."""
+    declare = f"declare it above: `state {row.name.id} [size] = 0`"
+    left = [s.name for s in build.states.values() if s.following is s.current]
+    only = f"write `next {left[0]}: {written(row.pipeline.span)}`, or {declare}" if len(left) == 1 else declare
+    return did_you_mean(row.name.id, build.states) or only
 
 
 def keep(site: Site, net: Net, build: Build) -> None:

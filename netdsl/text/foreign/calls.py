@@ -306,12 +306,7 @@ class CallReader:
             name = argument.name or (names[place] if place < len(names) else None)
             if layer in REGISTRY and name in names and (self.rewrite(argument.value) or self.operand(argument.value)):
                 return None  # a layer or an arrow where a number is wanted
-            foreign = (word != layer or argument.name in ("dim", "dims", "start_dim")) and self.reads not in self.free
-            value = (
-                conversions.without_batch(self.counting(word, layer), layer, name, argument.value)
-                if foreign
-                else argument.value
-            )
+            value = self.counted(word, layer, name, argument)
             if value is None:
                 return None
             if argument.name is None and word != layer and place >= self.placed(layer):
@@ -349,10 +344,13 @@ class CallReader:
         before = [*flattened(word, self.ranks.get(self.reads)), *border]
         return " -> ".join([*before, *self.stacked(layer, said, found), *behind[0], *after])
 
-    def counting(self, word: str, layer: str) -> str:
-        """A word by which axes are counted: only images have their channels elsewhere in Keras."""
-        parts_of_rows = layer == "split" and self.ranks.get(self.reads) not in (None, 3)
-        return "F." if word == layer or parts_of_rows else word
+    def counted(self, word: str, layer: str, name: str | None, argument: GivenArgument) -> str | None:
+        """A value, axes among them as they are counted here; only images have their channels elsewhere in Keras."""
+        foreign = word != layer or argument.name in ("dim", "dims", "start_dim")
+        if not foreign or self.reads in self.free:
+            return argument.value
+        of_rows = layer == "split" and self.ranks.get(self.reads) not in (None, 3)
+        return conversions.without_batch("F." if word == layer or of_rows else word, layer, name, argument.value)
 
     def stacked(self, layer: str, arguments: list[GivenArgument], found: Mapping[str, str]) -> list[str]:
         """The layer, or several where PyTorch drops between them: `lstm(32, layers=2, dropout=0.5)`."""

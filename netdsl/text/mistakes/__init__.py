@@ -108,6 +108,7 @@ GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     pipelines.decimal_comma,
     bodies.angled,
     commas.several_names,
+    commas.several_states,
     commas.joined_by_comma,
     heads.row_name,
     heads.missing_name,

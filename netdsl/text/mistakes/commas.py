@@ -72,6 +72,19 @@ def _arrow(reading: CallReader, text: str) -> str | None:
 # ---------------------------------------------------------------- several names
 
 
+def several_states(m: Mistake) -> Diagnostic | None:
+    """`next (h, c): …`, `next h, c: …`: each state has a row of its own."""
+    if m.head.kind != "NEXT" or m.level != "row" or m.token.kind not in ("LPAR", "COMMA"):
+        return None
+    found = re.fullmatch(r"next\s*\(?\s*(\w+(?:\s*,\s*\w+)+)\s*\)?\s*[:=]\s*(.+)", line_span(m, m.head.start).text)
+    if found is None:
+        return None
+    fresh = {name: m.source.unused(name) for name in parts(found[1])}
+    rows = " and ".join(f"`next {old}: {new}`" for old, new in fresh.items())
+    help = f"write `({', '.join(fresh.values())}): {_meant(m, found[2], len(fresh))}`, then {rows}"
+    return m.say("missing-name", "each state has a row that says what it becomes", m.head, help=help)
+
+
 def several_names(m: Mistake) -> Diagnostic | None:
     """`a, b = torch.chunk(x, 2)`, `out, _ = lstm(64)`, `B, C, H, W = x.shape`."""
     if m.level != "row" or m.token.kind not in ("COMMA", "ASSIGN") or m.head.kind not in ("NAME", "LPAR", "PREVIOUS"):

@@ -34,7 +34,9 @@ def equals_for_colon(m: Mistake) -> Diagnostic | None:
             fix=Fix(m.place(m.token), ""),
         )
     if m.head.kind in ("NEXT", "OUTPUT", "SHARED", "AUX"):
-        return m.say("missing-colon", "a row is named with a colon", help=f"write `{words(m)}: …`", fix=colon_fix(m))
+        meant = rewritten(m, line_rest(m, m.token.end))
+        help = f"write `{words(m)}: {meant}`"
+        return m.say("missing-colon", "a row is named with a colon", help=help, fix=colon_fix(m))
     if not at_head:
         return None
     if m.following.kind in ("NUMBER", "STRING", "TRUE", "FALSE", "LSQB"):
@@ -47,8 +49,18 @@ def equals_for_colon(m: Mistake) -> Diagnostic | None:
         )
     rest = line_rest(m, m.token.end)
     meant = rewritten(m, rest)
+    if is_state(m, name):
+        return m.say("missing-colon", "`next` says what a state becomes", help=f"write `next {name}: {meant}`")
     fix = colon_fix(m) if meant == rest else Fix(line_span(m, m.head.start), f"{name}: {meant}")
     return m.say("missing-colon", "a row is named with a colon, not with `=`", help=f"write `{name}: {meant}`", fix=fix)
+
+
+def is_state(m: Mistake, name: str) -> bool:
+    """Whether the body at hand declares a state of that name above."""
+    above = m.source.text[: m.head.start]
+    heads = [*re.finditer(r"^(?:net|block|recurrent)\b", above, re.MULTILINE)]
+    body = above[heads[-1].start() :] if heads else above
+    return re.search(rf"^\s*state\s+{name}\b", body, re.MULTILINE) is not None
 
 
 def rewritten(m: Mistake, rest: str) -> str:

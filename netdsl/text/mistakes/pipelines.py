@@ -57,7 +57,8 @@ def broken_off(m: Mistake) -> Diagnostic | None:
     if kind in ("IF", "ASSERT", "IN"):
         return m.say("missing-value", f"expected a value after `{text}`", m.last)
     if "ASSIGN" in m.expected and m.head.kind in ("LET", "CONST", "STATE", "STEPS"):
-        return m.say("missing-value", f"`{words(m)}` is given no value", m.last, help=f"write `{words(m)} = …`")
+        value = "0" if m.head.kind == "STATE" and words(m).endswith("]") else "…"
+        return m.say("missing-value", f"`{words(m)}` is given no value", m.last, help=f"write `{words(m)} = {value}`")
     return None
 
 
