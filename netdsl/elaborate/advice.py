@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterable, Sequence
 
 import netdsl.elaborate.features as features
+import netdsl.elaborate.made as made
 import netdsl.elaborate.numbers as numbers
 import netdsl.elaborate.orders as orders
 import netdsl.elaborate.places as places
 import netdsl.elaborate.terms as terms
+import netdsl.elaborate.tied as tied
 from netdsl.base.slips import nearest, slips
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
@@ -28,7 +30,7 @@ from netdsl.ops.metric import Metric
 from netdsl.stdlib import STDLIB
 from netdsl.text import foreign, syntax
 from netdsl.text.diagnostics import Label, did_you_mean
-from netdsl.text.foreign import arithmetic, inflow, several, special
+from netdsl.text.foreign import arithmetic, conversions, inflow, several, special
 from netdsl.text.foreign.calls import ACTIVATION, CallReader
 from netdsl.text.foreign.conversions import KEPT_SHARE
 from netdsl.text.foreign.pieces import given, parts
@@ -68,6 +70,9 @@ def unknown(site: Site, word: str, text: str = "", more: Iterable[str] = (), nea
     if numbered is not None:
         other = {"gather": "take_along_dim", "scatter_add": "scatter"}[numbered[1]]
         return _foreign(site, other, other)
+    made_here = made.told(site, word, text or word, near) if near is not None else None
+    if made_here is not None:
+        return made_here
     of_arrows = word.removeprefix("torch.") in inflow.OF_ARROWS
     known = not any(word in s.names for s in site.scope.chain()) and (layer_of(word) or of_arrows)
     views = known and near is not None and foreign.plain(word) in ("view", "reshape")
@@ -328,7 +333,8 @@ def unknown_setting(site: Site, title: str, names: Sequence[str], argument: synt
         said = _of_scores(title, name, argument, call)
         if said is not None:
             return said
-    flowing = places.given(site, argument)
+    drawn = made.setting(site, argument, call) if title == "noise" else None
+    flowing = drawn or tied.setting(site, title, argument, call) or places.given(site, argument)
     if flowing is not None:
         return flowing
     reading = reader(site)
@@ -346,7 +352,7 @@ def unknown_setting(site: Site, title: str, names: Sequence[str], argument: synt
     several = several_here(name, argument.value.span.text, names)
     if several is not None:
         return f"write `{several}`"
-    here = named_here(name, names)
+    here = conversions.named(title, name, argument.value.span.text) or named_here(name, names)
     if here is not None and written and not fits(site, title, declared, written):
         return f"it is called `{here}` here{_taking(declared, here)}"
     if here is not None:

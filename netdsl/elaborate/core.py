@@ -296,7 +296,8 @@ def _not_a_layer(site: Site, stage: syntax.Expr, value: Any, coming: Arrows) -> 
     if source is not None:
         sources.refuse_given(site, source, stage.span.text, coming, stage.span)
     import netdsl.elaborate.habits as habits  # late: right texts need none
+    import netdsl.elaborate.tied as tied
 
-    help = habits.not_a_layer(stage, value)
+    help = tied.behind(site, stage) or habits.not_a_layer(stage, value)
     message = f"`{stage.span.text}` is {describe(value)}, but an arrow leads into a layer"
     site.error("not-a-layer", message, stage.span, help=help)

@@ -10,7 +10,9 @@ import re
 from collections.abc import Sequence
 from math import prod
 
+import netdsl.elaborate.cuts as cuts
 import netdsl.elaborate.features as features
+import netdsl.elaborate.made as made
 import netdsl.elaborate.numbers as numbers
 import netdsl.elaborate.orders as orders
 import netdsl.elaborate.places as places
@@ -94,7 +96,8 @@ def too_many(
 ) -> str:  # fmt: skip
     """Help for more settings by place than a layer takes so."""
     texts = [given(a.span.text) for a in arguments]
-    flowing = places.given(site, arguments[0])
+    own = {"noise": made.crowded, "slice": cuts.crowded}.get(title)
+    flowing = (own(site, arguments) if own is not None else None) or places.given(site, arguments[0])
     if flowing is not None:
         return flowing
     counted = numbers.told(site, f"{title}({', '.join(a.span.text for a in arguments)})", arguments[0].span, True)

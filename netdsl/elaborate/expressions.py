@@ -13,7 +13,7 @@ import netdsl.elaborate.phases as phases
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import chain, dotted_name, find_layer, read_name, unknown_layer, unknown_name
-from netdsl.elaborate.values import LAYERS, NUMBERS, SHAPE_ATTRIBUTES, Bundle, Failed, describe, written
+from netdsl.elaborate.values import LAYERS, NUMBERS, SHAPE_ATTRIBUTES, Bundle, Failed, Shared, describe, written
 from netdsl.ops.fields import Word
 from netdsl.text import syntax
 from netdsl.text.diagnostics import did_you_mean
@@ -68,7 +68,8 @@ def _tuple(site: Site, expr: syntax.TupleOf) -> Any:
     items = tuple(_arrow_of(site, item, part, among) for item, part in parts)
     for item, (_, part) in zip(items, parts, strict=True):
         if not isinstance(item, Value | Bundle):
-            site.error("wrong-kind", f"a bundle holds arrows, not {describe(item)}", part.span)
+            table = f"its weights are arrows, as in `{part.span.text}.weight`" if isinstance(item, Shared) else None
+            site.error("wrong-kind", f"a bundle holds arrows, not {describe(item)}", part.span, help=table)
     return Bundle(functions.bounded(site, items, expr.span))
 
 
@@ -155,7 +156,8 @@ def _index(site: Site, expr: syntax.Index) -> Any:
         around = places.place_of(site, expr.span, False)
         term = around is not None and around.term
         message = f"only lists and bundles have items, not {describe(value)}"
-        site.error("wrong-kind", message, expr.value.span, help=habits.item_of(expr, value, term))
+        help = habits.looked_up(site, expr, value, term) or habits.item_of(expr, value, term)
+        site.error("wrong-kind", message, expr.value.span, help=help)
     place = core.number(site, expr.index, "an index")
     if not -len(value) <= place < len(value):
         site.error("index-out-of-range", f"there is no item {place}: the list has {len(value)}", expr.index.span)

@@ -7,12 +7,14 @@ import re
 from typing import Any
 
 from netdsl.dims.tensors import DType, Value
+from netdsl.elaborate.context import Site
 from netdsl.elaborate.values import LAYERS, Bundle
 from netdsl.ops.base import Op
 from netdsl.ops.const import STARTS
 from netdsl.ops.fields import INITIALISERS, Word
 from netdsl.text import foreign, syntax
 from netdsl.text.foreign.papers import row_of
+from netdsl.text.foreign.values import known_value
 from netdsl.text.source import Span
 
 BATCH = ("None", "N", "B", "n", "b", "bs", "batch", "batch_size", "batchsize")
@@ -90,6 +92,17 @@ def of_place(name: syntax.Name) -> str | None:
     if name.id in ("None", "null", "nil"):
         return "there is no such value: leave out what has none"
     return None
+
+
+def looked_up(site: Site, expr: syntax.Index, value: Any, term: bool) -> str | None:
+    """Help for `table[ids]`, where both are arrows."""
+    bound = site.scope.find(expr.index.id) if isinstance(expr.index, syntax.Name) else None
+    if not isinstance(value, Value) or bound is None or not isinstance(bound.value, Value):
+        return None
+    written = f"({expr.value.span.text}, {expr.index.span.text}) -> gather"
+    if bound.value.type.dtype is not DType.INT:
+        return f"an arrow is looked up by whole numbers, as in `{written}` for `int` ones"
+    return f"whole numbers look up rows: write `{f'({written})' if term else written}`"
 
 
 def item_of(expr: syntax.Index, value: Any, term: bool) -> str | None:
@@ -171,6 +184,10 @@ def missing_input(definition: syntax.Definition) -> tuple[Span, str]:
     text = re.sub(r"#[^\n]*", lambda found: " " * len(found[0]), definition.span.text)
     found = SHAPED.search(text)
     row = foreign.input_row("image", found[1]) if found else None
+    drawn = re.search(r"\b(?:randn|rand|noise)\(", text)
+    if (found is None or row is None) and drawn is not None:
+        rows = "`input start [8]`, `z: start -> noise(normal, always=true)`"
+        return definition.name.span, f"a net that is drawn from has an input too, whose shape alone is read: {rows}"
     if found is None or row is None:
         return definition.name.span, "add a row such as `input image [3, 224, 224]`"
     start = definition.span.start
@@ -189,8 +206,11 @@ def instead_of_constant(row: syntax.ConstRow, value: object) -> str | None:
         return f"it is known before the network runs; an arrow is named by a row, `{name}: {row.start.span.text}`"
     if isinstance(value, Word) and value.name == "constant" and value.values:
         return f"write `{value.values[0]}`"
-    if isinstance(value, Word) and value.name in INITIALISERS and value.name not in STARTS:
+    drawn = known_value(value.name, list(INITIALISERS)) if isinstance(value, Word) else None
+    if isinstance(value, Word) and drawn and value.name not in STARTS and drawn not in STARTS:
         rest = row.span.text.removeprefix("const").strip()
+        if value.name == "randn":
+            rest = rest.replace("randn", "normal(1)")
         return (
             f"numbers that are drawn once and kept with the weights are a `frozen param`: write `frozen param {rest}`"
         )

@@ -52,7 +52,8 @@ def read(site: Site, expr: syntax.Attribute) -> Value | None:
     if bound is None or bound.value is UNKNOWN:
         return None
     if isinstance(bound.value, Value | Bundle) and names[0] in ("weight", "bias"):
-        _not_shared(site, root.span.text, bound.value, expr)
+        assert isinstance(root, syntax.Name)
+        _not_shared(site, root, bound.span, bound.value, expr)
     if not isinstance(bound.value, Shared):
         return None
     shared, key = bound.value, ".".join(reversed(names))
@@ -61,12 +62,15 @@ def read(site: Site, expr: syntax.Attribute) -> Value | None:
     return None if asked else _weight_of(site, shared, key, expr.span)
 
 
-def _not_shared(site: Site, name: str, value: Value | Bundle, expr: syntax.Attribute) -> None:
+def _not_shared(
+    site: Site, root: syntax.Name, place: Span, value: Value | Bundle, expr: syntax.Attribute
+) -> None:  # fmt: skip
     if isinstance(value, Bundle) and expr.name.id in value.names:
         return
-    message = f"`{name}` is what a row gives, and no layer: it has no `.{expr.name.id}`"
-    help = f"a layer whose weights are read is declared first, `shared {name}1: …`, and used as `x -> {name}1`"
-    site.error("unknown-attribute", message, expr.span, help=help)
+    message = f"`{root.id}` is what a row gives, and no layer: it has no `.{expr.name.id}`"
+    import netdsl.elaborate.tied as tied  # late: right texts need none
+
+    site.error("unknown-attribute", message, expr.span, help=tied.row_of(site, root, place))
 
 
 def _weight_of(site: Site, shared: Shared, key: str, span: Span) -> Value:

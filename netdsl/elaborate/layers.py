@@ -69,6 +69,7 @@ def _operation(site: Site, layer: OpLayer, value: Arrows, span: Span) -> Arrows:
     try:
         op = layer.op(**operands, **values)
         made = nodes.add(site, op, span, settings)
+        layouts.warn_of_items(site, layer.op, value, span)
         return made if any(v.type.single for v in arrows(value)) else nodes.freed(site, made, span)
     except RuleError as error:
         nodes.refuse(site, error, settings, span, value, layer)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from netdsl.dims import Extent
+from netdsl.dims import Dim, Extent
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site, Suspect
 from netdsl.elaborate.values import Arrows, Failed, arrows
@@ -17,6 +17,7 @@ from netdsl.ops.axes import COLOURS, channels_last
 from netdsl.ops.base import Op
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Severity
+from netdsl.text.source import Span
 
 BATCHES = frozenset(("none", "batch", "batchsize", "bs", "bsz", "nbatch", "minibatch"))
 """Names, without capitals and `_`, that can only mean the batch."""
@@ -41,6 +42,21 @@ SEQUENCES = frozenset(("rnn", "lstm", "gru"))
 """Operations that take two axes, the first of them for steps."""
 INNER = frozenset(("embedding", "layernorm", "rmsnorm", "attention", "multihead_attention"))
 """Operations that leave the first of three axes alone, as if it were a batch."""
+
+
+OVER_VOLUMES = (CHANNELS_FIRST - {"conv", "conv_transpose", "locally_connected"}) | {"tokens"}
+"""Those without a kernel of so many channels: they take images in a row for one volume."""
+
+
+def warn_of_items(site: Site, op: type[Op], value: Arrows, span: Span) -> None:
+    """`[T, 3, 16, 16] -> maxpool(2)`: images in a row are taken for one volume, whose channels are no fixed number."""
+    if not isinstance(value, Value) or value.type.rank != 4 or not isinstance(value.shape[0], Dim):
+        return
+    if op.name not in OVER_VOLUMES or value in site.context.suspects:
+        return
+    message = f"`{span.text}` takes {value.type} for one volume of {value.shape[0]} channels"
+    help = f"where these are {value.shape[0]} images, `along({span.text})` acts on each of them"
+    site.errors.collector.report("open-channels", message, span, severity=Severity.WARNING, help=help)
 
 
 def refuse_batch(site: Site, item: syntax.InputItem) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import netdsl.elaborate.made as made
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.reading import reader
 from netdsl.ops.declared import Declared, Field
@@ -24,7 +25,9 @@ def misfit(site: Site, op: type[Declared], matched: Mapping[str, syntax.Argument
     word = text.strip('"')
     if name == "pad" and word.lower() == "causal":
         return f"write `pad={_causal(matched)}`: so no step reads a later one"
-    if name == "pad" and word in BORDERS:
+    if op.name == "noise" and name == "kind" and (drawn := made.valued(site, argument)):
+        return drawn
+    if name == "pad" and word in BORDERS and not isinstance(fields[name].kind, ChoiceKind):
         return f"a layer before this one says what a border holds, `pad(…, mode={word})`"
     other = next((n for n, f in fields.items() if n != name and _words(f, word)), None)
     if other is not None and not site.scope.find(word):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+import netdsl.elaborate.ranges as ranges
 from netdsl.dims import SizeTooComplex
 from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.bounds import LAYER
@@ -81,16 +82,24 @@ def refuse(
         help = habits.without_batch(settings[error.axes].span.text, error.rank, error.axes)
     if error.code == "not-batched" and site.sizes.samples and not help:
         help = f"keep the samples an axis of their own, in front: `[{site.sizes.samples}, …]`"
+    if layer is not None and error.code in ("wrong-rank", "size-not-fixed"):
+        import netdsl.elaborate.fittings as fittings  # late: right texts need none
+
+        help = fittings.of_items(site, layer.op, layer.span.text, value) or help
+    if layer is not None and error.field == "grid":
+        import netdsl.elaborate.fittings as fittings
+
+        help = fittings.of_positions(site, span) if error.code == "shape-mismatch" else help
     if layer is not None and error.code in ("wrong-rank", "wrong-dtype"):
         import netdsl.elaborate.habits as habits  # late: right texts need none
 
         help = habits.whole_numbers(layer.op, layer.span.text, value) or help
     if layer is not None and layer.op.name in ("embedding", "one_hot") and isinstance(value, Value):
         import netdsl.elaborate.habits as habits
+        import netdsl.elaborate.tied as tied
 
-        help = (
-            habits.real_numbers(value, isinstance(site.build.graph, Net) and value in site.build.graph.inputs) or help
-        )
+        outside = isinstance(site.build.graph, Net) and value in site.build.graph.inputs
+        help = tied.scores(site, value, span) or habits.real_numbers(value, outside) or help
     site.error(error.code, str(error), at, *labels[:3], help=help)
 
 
@@ -98,6 +107,7 @@ def add(site: Site, op: Op, span: Span, settings: Mapping[str, Setting], operato
     """Check an operation's requirements and append its node."""
     check_requirements(site, op, span, settings, operator)
     check_places(site, op, span)
+    ranges.warn(site, op, span)
     types = [simplified(site, t) for t in result_types(op)]
     check_amounts(site, types, span)
     rank = max((t.rank for t in types), default=0)
@@ -109,6 +119,7 @@ def add(site: Site, op: Op, span: Span, settings: Mapping[str, Setting], operato
         import netdsl.elaborate.layouts as layouts  # late: few inputs are suspect
 
         layouts.follow(site, op, arrows(made))
+    ranges.follow(site, op, arrows(made))
     return made
 
 

@@ -44,6 +44,10 @@ class Place:
     """Where the pipeline ends in which it stands."""
     named: int = 0
     """How many names in brackets its row has, if it ends the row."""
+    label: str = ""
+    """What its row is named."""
+    row_text: str = ""
+    """The text of its row."""
     item: str = ""
     """Which of its results is asked for: `1` in `x.max(1)[1]`, `values` in `x.max(1).values`."""
 
@@ -93,6 +97,7 @@ def _place(site: Site, path: list[Any], at: int) -> Place:
     alone = isinstance(around if piped else outer, syntax.Argument | syntax.Parameter) or shared
     row = piped and isinstance(around, ROWS)
     term = isinstance(outer, syntax.Binary | syntax.Unary | syntax.Index | syntax.Attribute)
+    labelled = next((part for part in reversed(path) if isinstance(part, syntax.LayerRow)), None)
     ends = isinstance(around, syntax.LayerRow) and around.bundle and call.span.end == outer.span.end
     return Place(
         call,
@@ -103,6 +108,8 @@ def _place(site: Site, path: list[Any], at: int) -> Place:
         row,
         (outer if piped else call).span.end,
         len(around.names) if isinstance(around, syntax.LayerRow) and ends else 0,
+        labelled.names[0].id if labelled is not None and len(labelled.names) == 1 else "",
+        labelled.span.text if labelled is not None else "",
         _item(outer),
     )
 

@@ -34,7 +34,7 @@ def check_requirements(site: Site, op: Op, span: Span, settings: Mapping[str, Se
         place = settings[field].span if field and field in settings else span
         demanded = Demanded(span, requirement.message, others)
         if not site.sizes.demand(requirement.left, requirement.relation, requirement.right, demanded):
-            _impossible(site, requirement, op, place)
+            _impossible(site, requirement, op, place, span)
     for window in op.windows() or ():
         over, allowed = left_over(window)
         if not isinstance(over, int):
@@ -58,14 +58,16 @@ def check_places(site: Site, op: Op, span: Span) -> None:
 ANY_NUMBER = "a batch may have any number of samples, and the last one of an epoch has fewer than the others"
 
 
-def _impossible(site: Site, requirement: Requirement, op: Op, place: Span) -> None:
+def _impossible(site: Site, requirement: Requirement, op: Op, place: Span, span: Span) -> None:
+    import netdsl.elaborate.fittings as fittings  # late: right texts need none
+
     labels = [label for v in op.operands() if (label := site.errors.label(v)) and label.span != place]
     message = requirement.message
     condition = compare(requirement.relation, requirement.left, requirement.right)
     says = "for example at {at} one side is {left} and the other {right}"
     notes = counter_example(site, requirement.left, requirement.right, condition, says)
     labels = [*dict.fromkeys(labels)][:4] + culprits(site, condition, place)
-    help = requirement.help
+    help = fittings.of_requirement(site, op, span) or requirement.help
     if not isinstance(condition, bool) and site.sizes.samples in condition.symbols:
         help = ANY_NUMBER
     site.error(requirement.code, message, place, *labels, help=help, notes=notes)

@@ -31,6 +31,8 @@ def told(text: str) -> str | None:
     arguments = [given(p) for p in parts(found[2] or "")]
     if found[1].lower().startswith("random") and not [a for a in arguments if a.name != "seed"]:
         return f"write `{name}(0.05)`"  # what Keras takes
+    if found[1] == "randn" and not arguments:
+        return "write `normal(1)`"
     if name in ORDER:
         written, why = _numbered(name, arguments)
     else:

@@ -35,6 +35,9 @@ def param_row(site: Site, row: syntax.ParamRow) -> None:
         except RuleError as error:
             known = isinstance(given, list | tuple) or (isinstance(given, Word) and given.name in STARTS)
             help = f"a `const` may be that: add `{row.name.id}`, which starts as `zeros`, to one" if known else None
+            from netdsl.elaborate.starts import told  # late: right texts need none
+
+            help = help or told(row.init.span.text)
             site.error(error.code, f"{error} (in `param`)", row.init.span, help=help)
     try:
         op = op_type(**values)

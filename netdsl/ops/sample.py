@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from netdsl.dims import Extent
 from netdsl.dims.tensors import TensorType, Value
 from netdsl.ops.axes import float_of
-from netdsl.ops.base import EVERYTHING, Follows, Gradients, Op, Reading, Requirement, Tape, require_rank
+from netdsl.ops.base import EVERYTHING, Follows, Gradients, Op, Reading, Requirement, RuleError, Tape, require_rank
 from netdsl.ops.fields import Bool, ChoiceKind
 
 
@@ -67,9 +67,13 @@ class GridSample(Op):
 
     def prepare(self) -> None:
         require_rank(self.x, (3,), "`grid_sample` needs an image, [channels, height, width]")
-        require_rank(self.grid, (3,), "`grid_sample` needs positions, [height, width, 2]")
+        rows = "positions in one row are made rows of positions by `unsqueeze(0)`"
+        require_rank(self.grid, (3,), "`grid_sample` needs positions, [height, width, 2]", help=rows)
         float_of(self.x, self.name)
         float_of(self.grid, self.name, "grid")
+        if self.grid.shape[0] == 2 and not isinstance(self.grid.shape[2], int):
+            message = f"a position has two numbers, across and down, which come last, but in {self.grid.type} first"
+            raise RuleError(message, code="shape-mismatch", field="grid")
 
     def requirements(self) -> Iterator[Requirement]:
         message = f"a position has two numbers, across and down, but {self.grid.type} has {self.grid.shape[-1]}"

@@ -278,7 +278,8 @@ class Lexer(TokenStream):
             from netdsl.text.foreign.choices import choice  # late: right texts need none
 
             return f"a choice is written `{choice(self.text, start, start + 1) or 'if c { 1 } else { 2 }'}`"
-        return character_help(text)
+        begin = self.text.rfind("\n", 0, start) + 1
+        return character_help(text, self.text[begin:].partition("\n")[0], start - begin)
 
     def take_open_text(self, quote: str, start: int) -> None:
         """A text in the wrong quotes, or one that the end of the line cuts off."""

@@ -149,7 +149,13 @@ def master(tables: Tables) -> re.Pattern[str]:
     return re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in groups.items()))
 
 
-def character_help(text: str) -> str | None:
+def character_help(text: str, line: str = "", at: int = 0) -> str | None:
+    """What is said of a sign that is none here, `at` a place of its line."""
+    if text == "@" and (product := re.search(r"([\w.]+)\s*$", line[:at])):
+        factor = re.match(r"\s*([\w.]+?)(?:\.(?:T|mT|t\(\)))?(?![\w.(])", line[at + 1 :])
+        if factor is not None:
+            turned = " -> transpose" if factor[0].strip() != factor[1] else ""
+            return f"write `({product[1]}, {factor[1]}{turned}) -> matmul`"
     if text in "“”‘’`":
         return 'texts stand in straight double quotes: `"`'
     if text.isalpha():

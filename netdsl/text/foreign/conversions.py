@@ -162,6 +162,14 @@ CONVERTED: dict[tuple[str, str], Callable[[str], Found]] = {
     **{(layer, "pads"): _begins_and_ends for layer in ("conv", "conv_transpose", "maxpool", "avgpool")},
 }
 """By the layer here and the name of the argument there."""
+
+
+def named(layer: str, name: str, value: str) -> str | None:
+    """The setting here that an argument is said by, where that is another than its words tell."""
+    convert = CONVERTED.get((layer, name))
+    return next((key for key in (convert(value) or {}) if key), None) if convert is not None else None
+
+
 OF_WORDS: tuple[tuple[str, str, Callable[[str], Found]], ...] = (
     (r"(nn\.)?(Zero|Constant|Reflection|Replication)Pad[123]d|(F|functional)\.pad", "padding pad", _reversed_pairs),
     ("(?i:up_?sampling(?:[123]d)?)", "size", lambda value: {"scale": value}),
@@ -191,6 +199,8 @@ def in_place(word: str, layer: str, arguments: list[GivenArgument]) -> list[Give
     """Arguments whose places say other things there: two sides of a kernel; a first number that is no width."""
     if layer in NORMS and arguments and not arguments[0].name and broken(arguments[0].value):
         return [arguments[0]._replace(name="eps"), *arguments[1:]]
+    if layer == word == "slice" and len(arguments) == 2 and not any(a.name for a in arguments):
+        return [arguments[0], GivenArgument("start", "0"), arguments[1]._replace(name="end")]
     return rows_and_columns(word, _in_one(arguments))
 
 

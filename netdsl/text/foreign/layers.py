@@ -356,7 +356,8 @@ MISSING: tuple[Missing, ...] = (
     Missing("nms non_max_suppression NonMaxSuppression"),
     Missing(
         "affine_grid SpatialTransformer stn grid_generator meshgrid",
-        says="`x -> grid` are the positions of an image's pixels, and `(x, y) -> grid_sample` reads it at positions",
+        says="`x -> grid` are the positions of an image's pixels, `(x, y) -> grid_sample` reads it at positions, and "
+        "specs/spatial_transformer.net turns and shifts them",
     ),
     Missing("fractional_max_pool FractionalMaxPool2d FractionalPool stochastic_pool lp_pool LPPool2d mixed_pool"),
     Missing("weight_norm spectral_norm WeightNormalization SpectralNormalization weight_standardization"),
@@ -424,8 +425,14 @@ MISSING: tuple[Missing, ...] = (
     Missing("isnan isinf isclose logical_xor"),
     Missing("nonzero unique bincount histc masked"),
     Missing("inverse det cholesky svd qr eigh solve"),
+    Missing("bernoulli", "(x -> noise(uniform, always=true)) < x -> to(float)", VECTOR),
     Missing(
-        "arange linspace eye ones_like zeros_like full random_normal randn bernoulli multinomial",
+        "linspace logspace",
+        says="`const step [8] = arange` counts from 0 on, and arithmetic makes of it what lies between two ends",
+    ),
+    Missing("multinomial Categorical", "(x -> log) + (x -> noise(gumbel, always=true)) -> argmax", VECTOR),
+    Missing(
+        "arange eye ones_like zeros_like full random_normal randn",
         says="`param` names a learned tensor, numbers stand in arithmetic: `2 * x`",
     ),
     Missing("cosine_similarity CosineSimilarity cosine_distance pairwise_distance PairwiseDistance cdist"),

@@ -19,7 +19,8 @@ def kept(row: Way) -> dict[str, str]:
     found = [given(part) for part in parts(row.write.partition("(")[2][:-1])]
     if row.names_kernel:
         return {"kernel": found[1].value, **{g.name: g.value for g in found if g.name}}
-    return {g.name: g.value for g in found if g.name in KEPT}
+    drawn = {"kind": found[0].value} if row.write.startswith("noise(") else {}
+    return drawn | {g.name: g.value for g in found if g.name in KEPT}
 
 
 def asked(row: Way) -> list[str]:

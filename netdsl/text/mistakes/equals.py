@@ -24,6 +24,8 @@ def equals_for_colon(m: Mistake) -> Diagnostic | None:
     if m.row_kinds() in (["INPUT", "NAME"], ["GIVEN", "NAME"], ["BATCH", "INPUT", "NAME"]):
         shape = line_rest(m, m.token.end)
         return m.say("unexpected-equals", "an input's shape follows its name", help=f"write `{words(m)} {shape}`")
+    if m.row_kinds() in (["PARAM", "NAME"], ["CONST", "NAME"], ["FROZEN", "PARAM", "NAME"]):
+        return _unshaped(m)
     attribute = m.head.text == "self" and m.row_kinds() == ["NAME", "DOT", "NAME"]
     name, at_head = m.last.text, m.last is m.head or attribute
     if m.level == "recipe_row" and at_head:
@@ -53,6 +55,15 @@ def equals_for_colon(m: Mistake) -> Diagnostic | None:
         return m.say("missing-colon", "`next` says what a state becomes", help=f"write `next {name}: {meant}`")
     fix = colon_fix(m) if meant == rest else Fix(line_span(m, m.head.start), f"{name}: {meant}")
     return m.say("missing-colon", "a row is named with a colon, not with `=`", help=f"write `{name}: {meant}`", fix=fix)
+
+
+def _unshaped(m: Mistake) -> Diagnostic:
+    """`param w = zeros(8)`: its shape stands between its name and its value."""
+    rest = line_rest(m, m.token.end)
+    found = re.fullmatch(r"(?:\w+\.)*(zeros|ones|eye|arange|randn)\(\s*[\[(]?([^()\[\]]*)[\])]?\s*\)", rest)
+    start = {"randn": "normal(1)"}.get(found[1], found[1]) if found else rest
+    help = f"write `{words(m)} [{found[2].strip(' ,') if found else '8'}] = {start}`"
+    return m.say("missing-shape", "its shape stands between its name and its value", m.last, help=help)
 
 
 def is_state(m: Mistake, name: str) -> bool:

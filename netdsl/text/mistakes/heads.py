@@ -139,6 +139,11 @@ def let_word(m: Mistake) -> Diagnostic | None:
         shaped = f"const c [{value.count(',') + 1}, 1, 1] = {value}"
         help = f"write `let {rest}`, or `{shaped}` for an arrow with a number a channel"
         return m.say("foreign-word", "a `const` has a shape behind its name", m.head, help=help)
+    made = re.fullmatch(r"(?:\w+\.)*(zeros|ones|arange)\(\s*(\w+)\s*\)", value) if m.head.text == "const" else None
+    if made is not None:
+        kind = "int" if made[1] == "arange" else ""
+        help = f"write `const {rest.partition('=')[0].strip()} {kind}[{made[2]}] = {made[1]}`"
+        return m.say("foreign-word", "a `const` has a shape behind its name", m.head, help=help)
     return m.say("foreign-word", f"`{m.head.text}` names no number here", m.head, help=f"write `let {rest}`", fix=fix)
 
 

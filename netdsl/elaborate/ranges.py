@@ -1,0 +1,90 @@
+"""From where to where whole numbers may lie, as far as layers say it: those of `argmax`, `top_k`, `clamp`, `%`.
+
+Only what is exact is followed, so that each end is a number that may come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netdsl.dims.tensors import DType, Value
+from netdsl.elaborate.context import Site
+from netdsl.ops.activation import Identity
+from netdsl.ops.arithmetic import Add, Clamp, Sub
+from netdsl.ops.base import Op
+from netdsl.ops.cut import Pad
+from netdsl.ops.reduce import Argmax, OneHot
+from netdsl.ops.shape import Rearrangement
+from netdsl.ops.sort import Ordering
+from netdsl.ops.value import Constant
+from netdsl.ops.whole import Remainder
+from netdsl.text.diagnostics import Severity
+from netdsl.text.source import Span
+
+Range = tuple[float, float]
+LEAST, MOST = float("-inf"), float("inf")
+
+
+def follow(site: Site, op: Op, results: Sequence[Value]) -> None:
+    """Remember between which numbers the whole numbers of a layer lie."""
+    sorted_alone = isinstance(op, Ordering) and len(results) == 1
+    found = _range(site, next(iter(op.operands()))) if sorted_alone else _of(site, op)
+    if found is not None and results[-1].type.dtype is DType.INT:
+        site.build.reach[results[-1]] = found
+
+
+def _of(site: Site, op: Op) -> Range | None:
+    if isinstance(op, Constant):
+        return float(op.value), float(op.value)
+    if isinstance(op, Argmax | Ordering):
+        size = op.x.shape[op.along]
+        return (0, size - 1) if isinstance(size, int) else None
+    known = [_range(site, value) for value in op.operands()]
+    if isinstance(op, Clamp):
+        low, high = known[0] or (LEAST, MOST)
+        least, most = LEAST if op.low is None else op.low, MOST if op.high is None else op.high
+        return max(low, least), min(high, most)
+    if isinstance(op, Rearrangement | Identity) and not isinstance(op, Pad) and len(known) == 1:
+        return known[0]
+    return _of_two(op, known) if len(known) == 2 else None
+
+
+def _of_two(op: Op, known: Sequence[Range | None]) -> Range | None:
+    """The range of arithmetic with a number."""
+    first, second = known
+    if isinstance(op, Remainder) and second is not None and second[0] == second[1] >= 1:
+        inside = first is not None and first[0] >= 0 and first[1] < second[0]
+        return first if inside else (0, second[0] - 1)
+    if first is None or second is None or (first[0] < first[1] and second[0] < second[1]):
+        return None
+    if isinstance(op, Add):
+        return first[0] + second[0], first[1] + second[1]
+    return (first[0] - second[1], first[1] - second[0]) if isinstance(op, Sub) else None
+
+
+def _range(site: Site, value: Value) -> Range | None:
+    carried = any(state.current is value for state in site.build.states.values())
+    return site.build.reach.get(value) or (None if carried else site.build.ends.get(value))
+
+
+def warn(site: Site, op: Op, span: Span) -> None:
+    """Warn of numbers that may come and name nothing."""
+    numbered = [(n.value, n.count) for n in op.numberings() if n.ignore is None]
+    if isinstance(op, OneHot):
+        numbered = [(op.x, op.classes)]
+    for value, count in numbered:
+        ends = site.build.reach.get(value) or (site.build.ends.get(value) if isinstance(op, OneHot) else None)
+        if ends is None or not isinstance(count, int):
+            continue
+        wrong = next((n for n in (ends[1], ends[0]) if abs(n) < MOST and not 0 <= n < count), None)
+        if wrong is not None:
+            _warn(site, op, count, wrong, span)
+
+
+def _warn(site: Site, op: Op, count: int, wrong: float, span: Span) -> None:
+    hot = isinstance(op, OneHot)
+    reads = f"has places for {count} numbers, 0 to {count - 1}" if hot else f"reads numbers from 0 to {count - 1}"
+    then = ", which gives zeros alone" if hot else ""
+    message = f"`{op.name}` {reads}, but {wrong:g} may come in{then}"
+    help = f"it needs {wrong + 1:g} of them" if wrong > 0 else f"add {-wrong:g} before it, so that they begin at 0"
+    site.errors.collector.report("index-out-of-range", message, span, severity=Severity.WARNING, help=help)
