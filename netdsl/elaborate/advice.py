@@ -86,7 +86,16 @@ def unknown(site: Site, word: str, text: str = "", more: Iterable[str] = (), nea
         or _library(site, word)
         or did_you_mean(word, own(site.scope), [*layers_known(site), *more])
         or _misspelt_foreign(site, word, text or word)
+        or _own_block(word, text)
     )
+
+
+def _own_block(word: str, text: str) -> str | None:
+    """Help for `Block(64)`, a class of one's own that is not in the text."""
+    if not re.fullmatch(r"[A-Z]\w*", word) or not text.startswith(f"{word}("):
+        return None
+    settings = ", ".join(f"c{i}" if i else "c" for i, _ in enumerate(parts(text.partition("(")[2][:-1])))
+    return f"a layer of your own is a block above the net: `block {word.lower()}({settings}) {{ … }}`"
 
 
 def at_head(site: Site, name: syntax.Name, of_layers: str | None) -> str | None:
@@ -333,6 +342,8 @@ def unknown_setting(site: Site, title: str, names: Sequence[str], argument: synt
         said = _of_scores(title, name, argument, call)
         if said is not None:
             return said
+    if title in ("attention", "multihead_attention") and re.search(r"mask", name) and "causal" not in name:
+        return _masked(site, title, argument, call)
     drawn = made.setting(site, argument, call) if title == "noise" else None
     flowing = drawn or tied.setting(site, title, argument, call) or places.given(site, argument)
     if flowing is not None:
@@ -369,6 +380,22 @@ def unknown_setting(site: Site, title: str, names: Sequence[str], argument: synt
     if why is not None:
         return f"{why}{so}" if so else f"{why}: leave `{name}` out"
     return did_you_mean(name, names) or (f"write `{written}`" if written else None)
+
+
+def _masked(site: Site, title: str, argument: syntax.Argument, call: str) -> str:
+    """`multihead_attention(4, attn_mask=mask)`: what is added to the scores, or masks them, is a fourth arrow."""
+    kept = [p for p in parts(call.partition("(")[2][:-1]) if p != argument.span.text]
+    layer = f"{title}({', '.join(kept)})" if kept else title
+    value, place = argument.value.span.text, places.place_of(site, argument.span, True)
+    if re.search(r"causal|tril|triu|subsequent", value):
+        return (
+            f"that no step sees a later one is said by `{layer[:-1]}, causal=true)`"
+            if kept
+            else f"write `{title}(causal=true)`"
+        )
+    coming = (place.coming if place is not None else "") or "x"
+    three = coming[1:-1] if len(parts(coming[1:-1])) == 3 and coming[:1] == "(" else f"{coming}, {coming}, {coming}"
+    return f"a mask is a fourth arrow, `true` where one may look: `({three}, {value}) -> {layer}`"
 
 
 def _frozen(written: str) -> str:

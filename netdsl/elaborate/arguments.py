@@ -136,6 +136,13 @@ def _setting_help(site: Site, declared: Field, value: Any, argument: syntax.Argu
 
         known = "settings are numbers known now, such as `x.channels`; arrows lead into a layer by `->`"
         return places.given(site, argument) or known
+    if isinstance(value, Dim) and declared.name == "kernel":
+        return "over all of an axis, whatever its size, goes `reduce_max(axis=0)`, or `mean(axis=0)`"
+    if isinstance(value, Dim) and declared.name == "count":
+        table = (
+            f"`param rows [1024, 64] = normal(0.02)`, of which `rows -> slice(0, start=0, end={value})` takes the first"
+        )
+        return f"a table has a fixed number of rows: as in {table}"
     if isinstance(value, Dim):
         return f"`{value}` depends on the size of the input, which is known only when the network runs"
     if isinstance(declared.kind, FloatKind) and declared.kind.maximum == 1 and type(value) is int and 1 < value <= 100:

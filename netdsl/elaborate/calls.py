@@ -60,7 +60,7 @@ def builtin(site: Site, expr: syntax.Call, name: str) -> Any:
             "wrong-kind",
             f"`{name}` does not take {', '.join(map(describe, given)) or 'nothing'}",
             expr.span,
-            help=_of_arrows(site, expr, name) if holds(given, (Value, Bundle)) else None,
+            help=_of_arrows(site, expr, name) if holds(given, (Value, Bundle)) else _of_axis(site, expr, name),
         )
     functions.bounded_number(site, result, expr.span)
     return result
@@ -71,6 +71,15 @@ def _of_arrows(site: Site, expr: syntax.Call, name: str) -> str:
     import netdsl.elaborate.numbers as numbers  # late: right texts need none
 
     return numbers.of_arrows(site, expr, name)
+
+
+def _of_axis(site: Site, expr: syntax.Call, name: str) -> str | None:
+    """Help for `x -> max(0)`."""
+    text = expr.span.source.text[: expr.span.start].rstrip()
+    axis = expr.arguments[0].span.text if len(expr.arguments) == 1 else ""
+    if name not in ("max", "min") or not text.endswith("->") or not axis.lstrip("-").isdecimal():
+        return None
+    return f"along an axis of an arrow it is `reduce_{name}(axis={axis})`"
 
 
 def _of_named(site: Site, expr: syntax.Call, name: str) -> str | None:

@@ -19,6 +19,8 @@ def crowded(site: Site, arguments: Sequence[syntax.Argument]) -> str | None:
     shape = [*map(str, coming.shape)] if isinstance(coming, Value) else []
     if len(texts) != len(arguments) or not NUMBER.fullmatch(texts[0]) or not shape:
         return None
+    if not all(NUMBER.fullmatch(t) or t == "None" or (t.isidentifier() and _known(site, t)) for t in texts):
+        return None
     axis = int(texts[0])
     known = -len(shape) <= axis < len(shape)
     if len(texts) == 3 and _backwards(texts[1], texts[2]):

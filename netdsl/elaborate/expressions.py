@@ -30,6 +30,8 @@ def _name(site: Site, expr: syntax.Name) -> Any:
     layer = find_layer(site, expr)
     if layer is None and expr.id in functions.FUNCTIONS:
         help = "arrows take `to(int)`" if expr.id == "int" else None
+        if expr.id in ("max", "min"):
+            help = f"along an axis of an arrow it is `reduce_{expr.id}(axis=0)`, of two arrows `{expr.id}imum`"
         site.error("wrong-kind", f"`{expr.id}` is a function of numbers: write `{expr.id}(…)`", expr.span, help=help)
     if layer is None:
         unknown_name(site, expr)

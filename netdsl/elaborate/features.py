@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from netdsl.dims import Dim
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
 from netdsl.text import foreign
@@ -38,6 +39,8 @@ def said(site: Site, reading: CallReader, word: str, text: str, written: str, al
     if sequence and layer in BACK and KERAS.fullmatch(word):
         back = " -> transpose" if layer == "conv" else BACK[layer]
         return [f"features come last in Keras: write `transpose -> {written}{back}`, or `{written}` if they come first"]
+    if sequence and layer in BACK and isinstance(coming.shape[0], Dim):
+        return [f"the features come last here: write `transpose -> {written}{BACK[layer]}`"]
     more = list[str]()
     if sequence and layer in BACK:
         more = [f"along the steps of `[steps, features]`, `transpose -> {written}{BACK[layer]}`"]

@@ -89,9 +89,21 @@ def of_place(name: syntax.Name) -> str | None:
         return "a size that stays is asked of the arrow that comes in, as in `(x.height, 7)` for an arrow `x`"
     if name.id in BATCH and re.search(r"reshape\(\s*[(\[]$", before):
         return f"the batch is never written: leave `{name.id}` out"
+    claim = re.search(r"->\s*(?:int|bool|float)?\[([^\[\]\n]*)$", before)
+    if claim is not None:
+        return _of_claim(name, claim[1])
     if name.id in ("None", "null", "nil"):
         return "there is no such value: leave out what has none"
     return None
+
+
+def _of_claim(name: syntax.Name, before: str) -> str | None:
+    """Help for a word in a claim that names no size."""
+    behind = name.span.source.text[name.span.end :].partition("]")[0]
+    before = before + " " * before.endswith(",")
+    if not before.strip() and name.id in BATCH and name.id != "None" and behind.strip():
+        return f"the batch is never written: write `[{behind.strip().removeprefix(',').strip()}]`"
+    return f"any size is claimed by `_`: write `[{before}_{behind}]`"
 
 
 def looked_up(site: Site, expr: syntax.Index, value: Any, term: bool) -> str | None:

@@ -25,7 +25,7 @@ def misfit(site: Site, op: type[Declared], matched: Mapping[str, syntax.Argument
     word = text.strip('"')
     if name == "pad" and word.lower() == "causal":
         return f"write `pad={_causal(matched)}`: so no step reads a later one"
-    if op.name == "noise" and name == "kind" and (drawn := made.valued(site, argument)):
+    if op.name == "noise" and len(matched) == 1 and (drawn := made.valued(site, argument)):
         return drawn
     if name == "pad" and word in BORDERS and not isinstance(fields[name].kind, ChoiceKind):
         return f"a layer before this one says what a border holds, `pad(…, mode={word})`"

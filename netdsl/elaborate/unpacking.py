@@ -25,6 +25,13 @@ ASKED = {
     **dict.fromkeys(("indices", "index", "idx", "places"), 1),
 }
 """What such results are asked for elsewhere, with its place."""
+ACROSS = {
+    "sum": "`add` adds several arrows up: write `{0} -> add`",
+    "mean": "`add` adds several arrows up: write `({0} -> add) / {1}`",
+    "reduce_max": "the largest of several arrows is `maximum`, of two at a time",
+    "reduce_min": "the least of several arrows is `minimum`, of two at a time",
+}
+"""Layers along axes of one arrow, with what brings several together."""
 STATES = ("lstm", "gru", "rnn")
 WEIGHTS = ("attention", "multihead_attention")
 
@@ -107,6 +114,14 @@ def crowded(site: Site, value: Arrows, span: Span, usual: str) -> str:
     node = maker(site, value)
     whole = node is not None and [*node.results] == [*arrows(value)]
     place = places.place_of(site, span, False)
+    across = ACROSS.get(span.text.partition("(")[0])
+    if (
+        place is not None
+        and place.coming
+        and across is not None
+        and (not whole or node is None or node.kind == "split")
+    ):
+        return across.format(place.coming, len(arrows(value)))
     if node is None or not whole or place is None or not place.coming:
         return usual
     count, call = f"{len(node.results)} arrows", span.text

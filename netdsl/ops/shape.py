@@ -83,7 +83,7 @@ class Concat(Rearrangement):
             message = f"`concat` joins along axis {self.along}, but {first} and {other} differ in another axis"
             if first.rank != other.rank:
                 message = f"`concat` joins values with as many axes, not {first} and {other}"
-            help = "`reshape` or `flatten` one of them"
+            help = "`unsqueeze(0)` gives one more axis, of size 1, and `flatten` fewer"
             yield Requirement(first.rank, "==", other.rank, message, field="x", help=help)
             if first.rank == other.rank:
                 for left, right in zip(without(first.shape, self.along), without(other.shape, self.along), strict=True):

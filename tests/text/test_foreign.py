@@ -106,7 +106,7 @@ def test_missing_layers_are_called_missing(word: str) -> None:
     found = known.get(foreign.plain(word))
     assert found is None, (
         f"netdsl has `{found}` now: take `{word}` out of the row `{foreign.missing(word).words}` of MISSING "  # type: ignore[union-attr]
-        f"in netdsl/text/foreign/layers.py; words that mean it elsewhere go to WAYS"
+        f"in netdsl/text/foreign/absent.py; words that mean it elsewhere go to WAYS"
     )
     assert foreign.way(word) is None, f"`{word}` stands in WAYS too"
     assert "no such layer yet" in helps(net("x [16, 32, 32]", word))

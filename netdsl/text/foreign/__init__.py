@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from netdsl.text.foreign import settings
-from netdsl.text.foreign.layers import LIBRARY, MISSING, WAYS, Missing, Way
+from netdsl.text.foreign.absent import MISSING, Missing
+from netdsl.text.foreign.layers import LIBRARY, WAYS, Way
 from netdsl.text.foreign.no_layers import NO_LAYERS
 
 __all__ = [

@@ -6,8 +6,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from netdsl.text.foreign import plain
+from netdsl.text.foreign import plain, special
 from netdsl.text.foreign.special import GivenArgument
+from netdsl.text.foreign.values import value_here
 
 ODD = (
     "`pad=same` pads for the kernel alone, whatever the stride; there the size of the arrow decides, and what is odd "
@@ -18,6 +19,19 @@ CUT = (
     "`pad=same` cuts what is odd off before, where it is cut off behind there: if it is, leave `pad` out and `crop` "
     "behind the layer"
 )
+
+
+def before(arguments: Sequence[GivenArgument], found: dict[str, str], unread: list[str]) -> list[str] | None:
+    """What stands before a layer for what its border holds: `padding_mode=reflect`; None where no text does."""
+    if found.get("pad") == "causal":
+        found["pad"] = special.causal(found.get("kernel", ""), found.get("dilation", "1")) or "causal"
+    mode = next((value_here(a.value, "mode") for a in arguments if a.name == "padding_mode"), None)
+    if mode in (None, "zeros", "constant") or found.get("pad", "0") == "0":
+        return []
+    if mode not in ("reflect", "replicate") or found["pad"] == "same":
+        unread.append("padding_mode")
+        return None
+    return [f"pad({found.pop('pad')}, mode={mode})"]
 
 
 def same(argument: GivenArgument) -> bool:

@@ -11,7 +11,18 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from netdsl.ops import REGISTRY
-from netdsl.text.foreign import arithmetic, borders, conversions, placed, plain, several, signatures, special, way
+from netdsl.text.foreign import (
+    arithmetic,
+    borders,
+    conversions,
+    patterns,
+    placed,
+    plain,
+    several,
+    signatures,
+    special,
+    way,
+)
 from netdsl.text.foreign.inflow import (
     JOINS,
     OF_ARROWS,
@@ -176,13 +187,19 @@ class CallReader:
         count = sum(self.counts.get(arrow, 1) for arrow in arrows)
         if is_weighed(word, arrows, self.batched, self.layers):
             return piped(word, arrows, rest)
+        if plain(word) in ("einsum", "reduce") and word not in self.layers:
+            return patterns.read(plain(word), arrows, rest, self.ranks)
         if count > self.takes(layer or word):
             return across(layer or word, arrows) if count == len(arrows) and not rest else None
+        row = way(word)
+        if row is not None and row.says == "it is a row of layers" and word not in self.layers:
+            return headed(arrows, row.write) if not rest else None
         if layer is None or (layer in self.layers and layer not in self.blocks):
             return headed(arrows, word) if arrows and word in self.layers and not rest else None
         views = plain(word) in SPECIAL or (plain(word) == "reshape" and signatures.TORCH_NAME.match(word) is not None)
         if views and word not in self.layers:
-            written = self.special(word, rest)
+            with self.reading(arrows[0] if arrows else None):
+                written = self.special(word, rest)
         elif layer in JOINS:
             return self.join(word, layer, arrows, rest)
         elif layer == "relu" and (capped := special.capped(rest)):
@@ -217,7 +234,7 @@ class CallReader:
             none = act and value_here(act) in (None, "linear")
             return "identity" if none else self.stage(value_here(act or "") or "")
         if plain(word) == "rearrange":
-            return special.rearranged(arguments)
+            return patterns.rearranged(arguments, self.shapes.get(self.reads, ()))
         if plain(word) == "permute":
             return special.permuted(arguments)
         if plain(word) in ("view", "reshape"):
@@ -241,7 +258,9 @@ class CallReader:
         if call is not None and not balanced(call[2]):
             return self.called_on(text)
         flow = self.flow(text)
-        return self.rewrite(text) if flow is not None and flow.arrows else None
+        method = call is not None and call[1].partition(".")[0] in self.arrows
+        written = self.rewrite(text) if method or (flow is not None and flow.arrows) else None
+        return arithmetic.enclosed(written) if written is not None and method and " -> " not in written else written
 
     def computed(self, text: str) -> str | None:
         """`0.5 * x`, `relu(a) + b`: arithmetic with an arrow in it, each call in it written anew."""
@@ -306,7 +325,9 @@ class CallReader:
             name = argument.name or (names[place] if place < len(names) else None)
             if layer in REGISTRY and name in names and (self.rewrite(argument.value) or self.operand(argument.value)):
                 return None  # a layer or an arrow where a number is wanted
-            value = self.counted(word, layer, name, argument)
+            free = self.reads in self.free
+            rank = self.ranks.get(self.reads)
+            value = argument.value if free else conversions.counted(word, layer, name, argument, rank)
             if value is None:
                 return None
             if argument.name is None and word != layer and place >= self.placed(layer):
@@ -324,6 +345,8 @@ class CallReader:
             return None  # the sizes of the input and of the output, in an order that is not certain
         if any(not conversions.truth(layer, name, value) for name, value in found.items()):
             return None
+        if row is not None and layer == "noise" and "kind" in found:
+            return None  # a number, where the word itself says what is drawn
         if row is not None:
             found = {**kept(row), **found}
         if layer in self.blocks and "pad" in names and word != layer and signatures.unpadded(word):
@@ -339,18 +362,10 @@ class CallReader:
             self.unread.append("padding")
             return None
         self.lost += behind[1]
-        if (border := self.border(said, found)) is None:
+        if (border := borders.before(said, found, self.unread)) is None:
             return None
         before = [*flattened(word, self.ranks.get(self.reads)), *border]
         return " -> ".join([*before, *self.stacked(layer, said, found), *behind[0], *after])
-
-    def counted(self, word: str, layer: str, name: str | None, argument: GivenArgument) -> str | None:
-        """A value, axes among them as they are counted here; only images have their channels elsewhere in Keras."""
-        foreign = word != layer or argument.name in ("dim", "dims", "start_dim")
-        if not foreign or self.reads in self.free:
-            return argument.value
-        of_rows = layer == "split" and self.ranks.get(self.reads) not in (None, 3)
-        return conversions.without_batch("F." if word == layer or of_rows else word, layer, name, argument.value)
 
     def stacked(self, layer: str, arguments: list[GivenArgument], found: Mapping[str, str]) -> list[str]:
         """The layer, or several where PyTorch drops between them: `lstm(32, layers=2, dropout=0.5)`."""
@@ -376,18 +391,6 @@ class CallReader:
         rest = [f"{n}={found[n]}" for n in names if n in found and n not in names[: len(first)]]
         given = ", ".join([*first, *rest])
         return f"{layer}({given})" if given else layer
-
-    def border(self, arguments: list[GivenArgument], found: dict[str, str]) -> list[str] | None:
-        """What stands before a layer for what its border holds: `padding_mode=reflect`; None where no text does."""
-        if found.get("pad") == "causal":
-            found["pad"] = special.causal(found.get("kernel", ""), found.get("dilation", "1")) or "causal"
-        mode = next((value_here(a.value, "mode") for a in arguments if a.name == "padding_mode"), None)
-        if mode in (None, "zeros", "constant") or found.get("pad", "0") == "0":
-            return []
-        if mode not in ("reflect", "replicate") or found["pad"] == "same":
-            self.unread.append("padding_mode")
-            return None
-        return [f"pad({found.pop('pad')}, mode={mode})"]
 
     def take(self, layer: str, name: str, text: str, found: dict[str, str], after: list[str]) -> bool:
         """Read one argument into `found`, or into the layers `after` it; False where its meaning is not certain."""

@@ -286,6 +286,32 @@ def without_batch(word: str, layer: str, name: str | None, value: str) -> str | 
     return str(int(value) - 1) if value.isdecimal() else value
 
 
+KERAS = re.compile(r"(?:tf|keras|K)\.")
+
+
+def counted(word: str, layer: str, name: str | None, argument: GivenArgument, rank: int | None) -> str | None:
+    """A value, axes of so many among them as they are counted here; only images have channels elsewhere in Keras."""
+    if word == layer and argument.name not in ("dim", "dims", "start_dim"):
+        return argument.value
+    if layer in REDUCING and name == "axis" and KERAS.match(word):
+        return of_images(argument.value, rank)
+    of_rows = layer == "split" and rank not in (None, 3)
+    return without_batch("F." if word == layer or of_rows else word, layer, name, argument.value)
+
+
+def of_images(value: str, rank: int | None) -> str | None:
+    """Axes of Keras, which counts the batch and has the channels of images last, as they are counted here."""
+    counted = numbers(value)
+    moved = shifted(value)
+    if rank != 3 or moved is None:
+        return moved if rank is not None else None
+    places = {"1": "1", "2": "2", "3": "0", "-1": "0", "-2": "2", "-3": "1"}
+    if not all(n in places for n in counted):
+        return None
+    found = sorted(places[n] for n in counted)
+    return found[0] if len(found) == 1 else f"({', '.join(found)})"
+
+
 WHOLE = re.compile(r"-?\d+")
 
 

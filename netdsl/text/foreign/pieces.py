@@ -14,9 +14,12 @@ def given(text: str) -> GivenArgument:
 
 
 def parts(text: str) -> list[str]:
-    """What stands between the commas that no bracket encloses."""
-    depth, start, found = 0, 0, []
+    """What stands between the commas that no bracket or quote encloses."""
+    depth, start, found, quoted = 0, 0, [], False
     for at, sign in enumerate(text):
+        quoted ^= sign == '"'
+        if quoted:
+            continue
         depth += (sign in "([{") - (sign in ")]}")
         if sign == "," and depth == 0:
             found.append(text[start:at].strip())

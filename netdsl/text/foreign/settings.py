@@ -5,7 +5,7 @@ from __future__ import annotations
 from netdsl.base.record import record
 
 RENAMED: dict[str, str] = {
-    "channels": "out_channels filters num_filter num_filters num_output nout n_filters out_ch "
+    "channels": "out_channels features filters num_filter num_filters num_output nout n_filters out_ch "
     "output_channels out_planes depth out",
     "features": "out_features units num_output num_units num_hidden n_out output_dim out_dim width size "
     "hidden out_channels out",

@@ -141,25 +141,6 @@ def permuted(arguments: Sequence[GivenArgument]) -> str | None:
     return f"transpose(({', '.join(map(str, order))}))" if sorted(order) == list(range(len(order))) else None
 
 
-PATTERNS = {"b c h w -> b (h w) c": "tokens", "b c h w -> b (c h w)": "flatten"}
-
-
-def rearranged(arguments: Sequence[GivenArgument]) -> str | None:
-    """`rearrange("b c h w -> b (h w) c")` of einops, whose first name is the batch; None for other patterns."""
-    if len(arguments) != 1 or arguments[0].name:
-        return None
-    sides = [side.split() for side in arguments[0].value.strip("'\"").split("->")]
-    first, last = sides if len(sides) == 2 else ([], [])
-    if not first or not last or first[0] != last[0]:
-        return None
-    renamed = dict(zip(first, "bchw", strict=False))
-    pattern = re.sub(r"\w+", lambda found: renamed.get(found[0], "?"), f"{' '.join(first)} -> {' '.join(last)}")
-    if sorted(first) != sorted(last) or not all(map(str.isidentifier, first)):
-        return PATTERNS.get(pattern) if len(first) == 4 else None
-    order = [first[1:].index(axis) for axis in last[1:]]
-    return "identity" if order == sorted(order) else f"transpose(({', '.join(map(str, order))}))"
-
-
 BATCH = re.compile(
     r"-1|None|(?i:n|b|bs|batch|batch_size|batchsize)|.*\.(size\(0\)|shape\[0\]|size\(dim=0\)|batch_size)"
 )

@@ -107,6 +107,7 @@ GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     equals.colon_for_equals,
     pipelines.decimal_comma,
     bodies.angled,
+    commas.several_lets,
     commas.several_names,
     commas.several_states,
     commas.joined_by_comma,

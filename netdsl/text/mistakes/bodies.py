@@ -64,8 +64,14 @@ def missing_body(m: Mistake) -> Diagnostic | None:
         return None
     if m.token.kind == "COLON":
         begun = next(t for t in reversed(m.tokens[m.head_at : m.at]) if t.kind in OPENS_BODY)
+        begun = m.head if m.head.kind == "FOR" else begun
         rest = line_rest(m, m.token.end)
         head = m.source.text[begun.start : m.token.start].strip()
+        row = re.fullmatch(r"([A-Za-z_]\w*)\s*=(?!=)\s*(.+)", rest)
+        if row is not None and begun.kind == "FOR":
+            reading = reader(m)
+            reading.arrows = {*reading.arrows, row[1]}
+            rest = f"{row[1]}: {reading.rewrite(row[2]) or row[2]}"
         body = rest if rest.startswith("{") else f"{{ {rest} }}"
         help = "write `{ … }`" if rest == "…" else f"write `{head} {body}`"
         return m.say("missing-braces", "a body stands in braces, not after a colon", help=help)

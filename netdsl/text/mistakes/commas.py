@@ -85,6 +85,21 @@ def several_states(m: Mistake) -> Diagnostic | None:
     return m.say("missing-name", "each state has a row that says what it becomes", m.head, help=help)
 
 
+def several_lets(m: Mistake) -> Diagnostic | None:
+    """`let B, T, C = x.shape`, `let a, b = 2, 3`: each number has a row of its own."""
+    if m.head.kind != "LET" or m.token.kind not in ("COMMA", "LPAR"):
+        return None
+    found = TARGETS.fullmatch(line_span(m, m.head.start).text.removeprefix("let").strip())
+    if found is None:
+        return None
+    names, values = parts(found[1]), parts(found[2])
+    help = _sizes(names, found[2])
+    if help is None and len(names) == len(values):
+        rows = [f"`let {n} = {v}`" for n, v in zip(names, values, strict=True)]
+        help = f"write {_listed(rows)}, each in a row of its own"
+    return m.say("unexpected-comma", "`let` names one number", help=help)
+
+
 def several_names(m: Mistake) -> Diagnostic | None:
     """`a, b = torch.chunk(x, 2)`, `out, _ = lstm(64)`, `B, C, H, W = x.shape`."""
     if m.level != "row" or m.token.kind not in ("COMMA", "ASSIGN") or m.head.kind not in ("NAME", "LPAR", "PREVIOUS"):

@@ -55,15 +55,35 @@ def slices(m: Mistake) -> Diagnostic | None:
         return None
     before = m.tokens[max(m.tokens.index(opener) - 1, 0)]
     text = inside(m, opener)
+    if before.kind == "RPAR" and before.end == opener.start:
+        return _of_call(m, before, text, opener)
     if before.kind != "NAME" or before.end != opener.start or not re.fullmatch(r"[\w\s:,.-]+", text):
         return None
     if m.token.kind != "COLON" and ":" not in text and ".." not in text:
         return None
+    if before.text == "shape":
+        arrow = m.tokens[max(m.tokens.index(before) - 2, 0)].text
+        both = f"`({arrow}.height, {arrow}.width)`"
+        help = f"sizes are asked one by one, as in {both}; `(x, {arrow}) -> resize` takes those of `{arrow}`"
+        return m.say("foreign-slice", "a shape is not cut in brackets", opener, help=help)
     help = cut(before.text, [item.strip() for item in text.split(",")])
     if re.search(rf"^\s*{before.text}\s*:\s*(?:\(|each\b|.*\bsplit\b[^>]*$)", m.source.text, re.MULTILINE):
         help = f"`{before.text}` may be several arrows: name those that are meant, as in `({before.text}[0], …)`"
     elif in_arithmetic(m, before, opener):
         help = re.sub(r"`([^`]* -> [^`]*)`", r"`(\1)`", help)
+    return m.say("foreign-slice", "an arrow is cut by a layer, not in brackets", opener, help=help)
+
+
+def _of_call(m: Mistake, before: Token, text: str, opener: Token) -> Diagnostic | None:
+    """`gru(16)[:, -1]`: what a layer gives is cut by a layer behind it."""
+    if not re.fullmatch(r"[\w\s:,.-]+", text) or (":" not in text and ".." not in text):
+        return None
+    start = before.opener.start if before.opener is not None else before.start
+    call = m.source.text[m.source.text.rfind("\n", 0, start) + 1 : before.end]
+    word = re.search(r"([a-z_]\w*)\([^()]*\)$", call)
+    help = cut("_", [item.strip() for item in text.split(",")]).replace(
+        "`_ -> ", f"`{word[0]} -> " if word else "`_ -> "
+    )
     return m.say("foreign-slice", "an arrow is cut by a layer, not in brackets", opener, help=help)
 
 

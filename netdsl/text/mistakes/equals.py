@@ -50,6 +50,9 @@ def equals_for_colon(m: Mistake) -> Diagnostic | None:
             fix=Fix(m.place(m.head), f"let {name}"),
         )
     rest = line_rest(m, m.token.end)
+    closed = rest.count("}") - rest.count("{")  # of a body on the same line
+    behind = re.search(r"(?:\s*\}){%d}\s*$" % closed, rest) if closed > 0 else None
+    rest = rest[: behind.start()].rstrip() if behind is not None else rest
     meant = rewritten(m, rest)
     if is_state(m, name):
         return m.say("missing-colon", "`next` says what a state becomes", help=f"write `next {name}: {meant}`")

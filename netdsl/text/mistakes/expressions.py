@@ -8,7 +8,7 @@ from netdsl.text.diagnostics import Diagnostic
 from netdsl.text.foreign import arithmetic
 from netdsl.text.foreign.rows import layer_of
 from netdsl.text.mistakes.equals import reader
-from netdsl.text.mistakes.mistake import Mistake, line_rest
+from netdsl.text.mistakes.mistake import Mistake, line_rest, line_span
 
 COMPREHENSION = re.compile(r"\s*(.+?)\s+for\s+(\w+|\(?\w+(?:\s*,\s*\w+)+\)?)\s+in\s+(.+?)(\s+if\s+.+)?\s*")
 COUNT = re.compile(r"range\(\s*([^(),]+)\s*\)")
@@ -32,6 +32,9 @@ def comprehension(m: Mistake) -> Diagnostic | None:
     stages = [reader(m).stage(part.strip()) or part.strip() for part in item.split("->")]
     row = " -> ".join(stages)
     help = f"write `{repeated(row, names, items)}`"
+    if re.match(r"\s*\w+\s*[:=]", line_span(m, m.head.start).text) and " * " in help:
+        branches = f"each {names if names != '_' else 'i'} in {items} {{ {row} }}"
+        help += f" for one behind another, `{branches}` for each by itself"
     if condition:
         help = f"write `for {names} in {items} {{{condition} {{ {row} }} }}` as a row of its own"
     return m.say("foreign-word", "layers are repeated by `*`, rows by `for`", help=help)
