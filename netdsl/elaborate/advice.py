@@ -18,6 +18,7 @@ from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.files import shipped
 from netdsl.elaborate.functions import FUNCTIONS
+from netdsl.elaborate.habits import own_block
 from netdsl.elaborate.meant import fits, takes, value_of
 from netdsl.elaborate.reading import reader
 from netdsl.elaborate.scope import Scope
@@ -86,16 +87,8 @@ def unknown(site: Site, word: str, text: str = "", more: Iterable[str] = (), nea
         or _library(site, word)
         or did_you_mean(word, own(site.scope), [*layers_known(site), *more])
         or _misspelt_foreign(site, word, text or word)
-        or _own_block(word, text)
+        or own_block(word, text)
     )
-
-
-def _own_block(word: str, text: str) -> str | None:
-    """Help for `Block(64)`, a class of one's own that is not in the text."""
-    if not re.fullmatch(r"[A-Z]\w*", word) or not text.startswith(f"{word}("):
-        return None
-    settings = ", ".join(f"c{i}" if i else "c" for i, _ in enumerate(parts(text.partition("(")[2][:-1])))
-    return f"a layer of your own is a block above the net: `block {word.lower()}({settings}) {{ … }}`"
 
 
 def at_head(site: Site, name: syntax.Name, of_layers: str | None) -> str | None:

@@ -105,7 +105,9 @@ NOTHING = frozenset(("None", "none", "null", "nil", "NULL", "nullptr", "undefine
 """Words of other languages for no value."""
 
 
-def _setting_help(site: Site, declared: Field, value: Any, argument: syntax.Argument) -> str | None:
+def _setting_help(
+    site: Site, declared: Field, value: Any, argument: syntax.Argument, title: str
+) -> str | None:  # fmt: skip
     """The way out for a value that a setting does not take."""
     if isinstance(value, Word) and value.name in NOTHING:
         without = isinstance(declared.kind, BoolKind) and declared.default is True
@@ -136,7 +138,7 @@ def _setting_help(site: Site, declared: Field, value: Any, argument: syntax.Argu
 
         known = "settings are numbers known now, such as `x.channels`; arrows lead into a layer by `->`"
         return places.given(site, argument) or known
-    if isinstance(value, Dim) and declared.name == "kernel":
+    if isinstance(value, Dim) and declared.name == "kernel" and title in ("maxpool", "avgpool"):
         return "over all of an axis, whatever its size, goes `reduce_max(axis=0)`, or `mean(axis=0)`"
     if isinstance(value, Dim) and declared.name == "count":
         table = (
@@ -167,7 +169,7 @@ def bind_op(site: Site, op: type[Op], arguments: Sequence[syntax.Argument], span
             help = error.help or _kind(fields[name], value) or _misfit(site, op, matched, name)
             if help is None:
                 _refuse_unknown(site, fields[name], argument.value)
-            help = help or _setting_help(site, fields[name], value, argument)
+            help = help or _setting_help(site, fields[name], value, argument, op.name)
             site.error(error.code, f"{error} (in `{op.name}`)", argument.value.span, help=help)
     return bound
 

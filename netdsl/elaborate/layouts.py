@@ -52,8 +52,11 @@ def warn_of_items(site: Site, op: type[Op], value: Arrows, span: Span) -> None:
     """`[T, 3, 16, 16] -> maxpool(2)`: images in a row are taken for one volume, whose channels are no fixed number."""
     if not isinstance(value, Value) or value.type.rank not in (2, 4) or not isinstance(value.shape[0], Dim):
         return
-    if op.name not in OVER_VOLUMES or value in site.context.suspects or isinstance(value.shape[1], Dim):
+    if op.name not in OVER_VOLUMES or isinstance(value.shape[1], Dim):
         return
+    suspect = site.context.suspects.get(value)
+    if suspect is not None and op.name in suspect.ops:
+        return  # which is said of the input
     if value.type.rank == 2:
         message = f"`{span.text}` takes {value.type} for {value.shape[0]} channels of {value.shape[1]} steps"
         help = f"features come last here: along the steps it is `transpose -> {span.text}`"

@@ -206,7 +206,9 @@ class CallReader:
             written = capped
         else:
             with self.reading(arrows[0] if arrows else None):
-                written = self.written(word, layer, rest, bool(arrows))
+                sized = layer == "split" and plain(word) == "split" and signatures.TORCH_NAME.match(word)
+                told = several.equal_parts(rest, self.shapes.get(self.reads, ())) if sized else rest
+                written = None if told is None else self.written(layer if sized else word, layer, told, bool(arrows))
         if written is None or (arrows and lacks(layer, written, len(arrows))):
             return None
         return headed(arrows, written)
@@ -260,7 +262,8 @@ class CallReader:
         flow = self.flow(text)
         method = call is not None and call[1].partition(".")[0] in self.arrows
         written = self.rewrite(text) if method or (flow is not None and flow.arrows) else None
-        return arithmetic.enclosed(written) if written is not None and method and " -> " not in written else written
+        signs = arithmetic.split(written)[1::2] if written is not None and method else []
+        return arithmetic.enclosed(str(written)) if signs and not {*signs} <= {"->", "**"} else written
 
     def computed(self, text: str) -> str | None:
         """`0.5 * x`, `relu(a) + b`: arithmetic with an arrow in it, each call in it written anew."""
@@ -305,9 +308,6 @@ class CallReader:
 
         A word alone stands for the text of its row in the table, if it is not `applied` to something.
         """
-        if layer == "split" and plain(word) == "split" and signatures.TORCH_NAME.match(word):
-            told = several.equal_parts(arguments, self.shapes.get(self.reads, ()))
-            return self.written(layer, layer, told, applied) if told is not None else None
         names = self.settings(layer)
         row = way(word) if word != layer else None
         alone = not arguments and not applied and not signatures.ONNX_NAME.match(word)

@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 from netdsl.text.foreign.special import BATCH, GivenArgument
 
 REDUCED = {"mean": "mean", "sum": "sum", "max": "reduce_max", "min": "reduce_min"}
-Side = list[list[str]]
+NamedAxes = list[list[str]]
 """By axis the names that it is made of."""
 
 
-def _side(text: str) -> Side | None:
+def _side(text: str) -> NamedAxes | None:
     """`b t (h d)` as `[["b"], ["t"], ["h", "d"]]`; None for what is no such text."""
     found = re.findall(r"\(([^()]*)\)|(\S+)", text)
     axes = [inner.split() if not single else [single] for inner, single in found]
     return axes if all(name.isidentifier() or name == "1" for axis in axes for name in axis) else None
 
 
-def _sides(pattern: str, rank: int | None) -> tuple[Side, Side] | None:
+def _sides(pattern: str, rank: int | None) -> tuple[NamedAxes, NamedAxes] | None:
     """Both sides of a pattern without the batch, of which `rank` axes are read."""
     texts = pattern.strip("'\" ").split("->")
     first, last = (_side(texts[0]), _side(texts[1])) if len(texts) == 2 else (None, None)
@@ -61,7 +61,7 @@ def rearranged(arguments: Sequence[GivenArgument], shape: Sequence[str]) -> str 
     return " -> ".join(stages) or "identity"
 
 
-def _sizes(first: Side, told: Mapping[str, str], shape: Sequence[str]) -> dict[str, str]:
+def _sizes(first: NamedAxes, told: Mapping[str, str], shape: Sequence[str]) -> dict[str, str]:
     """The sizes of the names of a side, as far as they are known."""
     sizes = dict(told)
     for axis, size in zip(first, shape, strict=False):

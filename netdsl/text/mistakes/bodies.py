@@ -69,9 +69,7 @@ def missing_body(m: Mistake) -> Diagnostic | None:
         head = m.source.text[begun.start : m.token.start].strip()
         row = re.fullmatch(r"([A-Za-z_]\w*)\s*=(?!=)\s*(.+)", rest)
         if row is not None and begun.kind == "FOR":
-            reading = reader(m)
-            reading.arrows = {*reading.arrows, row[1]}
-            rest = f"{row[1]}: {reading.rewrite(row[2]) or row[2]}"
+            rest = f"{row[1]}: {reader(m).rewrite(row[2]) or row[2]}"
         body = rest if rest.startswith("{") else f"{{ {rest} }}"
         help = "write `{ … }`" if rest == "…" else f"write `{head} {body}`"
         return m.say("missing-braces", "a body stands in braces, not after a colon", help=help)

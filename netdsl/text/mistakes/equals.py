@@ -51,7 +51,7 @@ def equals_for_colon(m: Mistake) -> Diagnostic | None:
         )
     rest = line_rest(m, m.token.end)
     closed = rest.count("}") - rest.count("{")  # of a body on the same line
-    behind = re.search(r"(?:\s*\}){%d}\s*$" % closed, rest) if closed > 0 else None
+    behind = re.search(rf"(?:\s*\}}){{{closed}}}\s*$", rest) if closed > 0 else None
     rest = rest[: behind.start()].rstrip() if behind is not None else rest
     meant = rewritten(m, rest)
     if is_state(m, name):
