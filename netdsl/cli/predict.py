@@ -1,12 +1,13 @@
 """`netdsl predict MODEL SAMPLE…`: what a trained net says about samples, or draws without any.
 
 Run a trained net on samples: a run by either engine, an ONNX file in onnxruntime. A sample is an image, an .npy array
-or a number in the split; a folder, a quoted pattern ('photos/*.jpg') or a range of numbers (0:8) names many, which are
-computed together where their sizes agree. A net that was trained on texts is given --text "…", or files (.txt). Of a
-segmentation the shares of the classes are printed. -o FOLDER keeps what --write says: masks, overlays with a legend,
-probabilities, pictures, arrays, a sheet of all. With --stream a net that keeps states is given samples one after
-another, and goes on from each to the next. Without a sample, a net of the run's file that needs none draws --count of
-them from a seed: pictures on one sheet (-o samples.png), or arrays (-o samples.npy).
+or a number in the split; a folder, a quoted pattern ('photos/*.jpg'), a range of numbers (0:8) or a table (rows.csv,
+read as the one of training) names many, which are computed together where their sizes agree. A net that was trained on
+texts is given --text "…", or files (.txt). Of a segmentation the shares of the classes are printed. -o FOLDER keeps
+what --write says: masks, overlays with a legend, probabilities, pictures, arrays, a sheet of all. With --stream a net
+that keeps states is given samples one after another, and goes on from each to the next. Without a sample, a net of the
+run's file that needs none draws --count of them from a seed: pictures on one sheet (-o samples.png), or arrays (-o
+samples.npy).
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL", help="the folder of a run, or an ONNX file")
     parser.add_argument(
         "samples", metavar="SAMPLE", nargs="*", default=[],
-        help="an image, an .npy array, a number in the split; a folder, a pattern or a range for many; none to draw",
+        help="an image, an .npy array, a number in the split; a folder, a pattern, a range or a table for many; none "
+        "to draw",
     )  # fmt: skip
     parser.set_defaults(last="samples")
     parser.add_argument(

@@ -84,7 +84,8 @@ class Answering:
             size = self.predictor.model.first.shape
             classes = size[0] if size and isinstance(size[0], int) else 0
             speaks = any(words.spoken for words in self.predictor.samples.vocabularies.values())
-            columns = csv_columns(self.predictor.meaning, classes, self.predictor.names, self.given.top, speaks)
+            first = self.predictor.model.first.type
+            columns = csv_columns(self.predictor.meaning, classes, self.predictor.names, self.given.top, first, speaks)
             self.table = csv.DictWriter(sys.stdout, columns, restval="", extrasaction="ignore", lineterminator="\n")
             self.table.writeheader()
         self.table.writerow({key: printable(v) if isinstance(v, str) else v for key, v in row.items()})
@@ -142,7 +143,8 @@ def answer(given: Namespace) -> int:
     fitting, batch, masks = _fitting(given), given.batch or BATCH, _masks(given.write)
     data, options = parse_data(given.data), _options(given)
     predictor = Asked.of(given.model, data, **options, fitting=fitting, batch=batch, masks=masks)
-    named = list(listed([*given.samples, *map(GivenText, given.text)], predictor.available, predictor.samples.endings))
+    asked, own = [*given.samples, *map(GivenText, given.text)], predictor.samples.endings
+    named = list(listed(asked, predictor.available, own, predictor.rows))
     if given.output is not None and given.output.suffix in FILES and not given.output.is_dir():
         return _into_a_file(given, predictor, named)
     folder = None if given.output is None else _folder(given, predictor, named)

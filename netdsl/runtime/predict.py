@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+import netdsl.runtime.datasets.table as table
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.ops.noise import draws
@@ -23,7 +24,7 @@ from netdsl.runtime.predicting.answers import Guess, Prediction, answered
 from netdsl.runtime.predicting.fitting import Fitting, check_tile, margin_of
 from netdsl.runtime.predicting.meaning import OutputKind, meaning_of
 from netdsl.runtime.predicting.models import Model, open_model
-from netdsl.runtime.predicting.samples import AskedSample, Sample, SampleReader, data_used, listed, scale_of
+from netdsl.runtime.predicting.samples import AskedSample, RowOfTable, Sample, SampleReader, data_used, listed, scale_of
 from netdsl.runtime.predicting.speaking import said
 from netdsl.runtime.predicting.texts import GivenText, named_text
 from netdsl.runtime.runs.recipes import departures
@@ -94,9 +95,8 @@ def predictions(
         model, given(data), split=split, top=top, device=device, engine=engine, net=net, seed=seed, fitting=fitting,
         batch=batch,
     )  # fmt: skip
-    return predictor.answers(
-        (item for item, _ in listed(samples, predictor.available, predictor.samples.endings)), failed
-    )
+    named = listed(samples, predictor.available, predictor.samples.endings, predictor.rows)
+    return predictor.answers((item for item, _ in named), failed)
 
 
 def stream(
@@ -211,6 +211,11 @@ class Asked:
         """How many samples the split has."""
         return len(self.samples.dataset().split(self.samples.split))
 
+    def rows(self, path: Path) -> Iterator[RowOfTable]:
+        """The rows of a table, read as those of training were."""
+        inputs = {value.name: value.type for value in self.model.net.fed}
+        return (RowOfTable(name, fields) for name, fields in table.rows(path, inputs, self.model.facts))
+
     def scale(self) -> tuple[Array, Array]:
         """The `mean` and `std` by channel that pictures were moved and scaled by; 0 and 1 where nothing says it."""
         return scale_of(self.model, self.samples.data)
@@ -319,7 +324,7 @@ def named(item: AskedSample, split: str) -> str:
     if isinstance(item, GivenText):
         return named_text(item)
     if isinstance(item, np.ndarray | Mapping):
-        return "the arrays" if isinstance(item, Mapping) else "the array"
+        return getattr(item, "name", "the arrays") if isinstance(item, Mapping) else "the array"
     return f"{split} {item}" if isinstance(item, int) else item
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,12 @@ from through_onnx import evaluate_run
 
 import netdsl
 from netdsl.base.errors import DataError
+from netdsl.cli import attempt as command
 from netdsl.recipe import DATA
 from netdsl.runtime.data.sets import Dataset, load_data
 from netdsl.runtime.evaluate import evaluate_onnx
+from netdsl.runtime.predict import predictions
+from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.tensorfile import load_arrays
 
 ENGINES = ("torch", "onnx")
@@ -298,3 +302,106 @@ def test_diabetes_is_fitted_as_by_least_squares(tmp_path: Path) -> None:
     made = net("x [10]", "linear(1)", "(y, label) -> mse", f"{row}\n  optimizer adam(lr=3)\n  schedule cosine\n  epochs 30\n  batch 32")  # fmt: skip
     run = netdsl.train(made, tmp_path / "run", quiet=True, engine="onnx")
     assert evaluate_run(run.folder, "train")["loss"] == pytest.approx(2859.6963, rel=1e-2)
+
+
+# ---------------------------------------------------------------- without a target, and rows of a file
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_table_without_a_target_is_learned(tmp_path: Path, engine: str) -> None:
+    """An autoencoder: its loss reads what its input does. Of rows on a line two numbers of three can be told by one."""
+    t = np.random.default_rng(0).normal(size=60)
+    lines = [f"{a:.6f},{2 * a:.6f},{-a:.6f}" for a in t]
+    path = written(tmp_path / "line.csv", "a,b,c", *lines)
+    more = "optimizer adam(lr=0.05)\n  epochs 150\n  batch 60"
+    made = net("x [3]", "linear(1) -> linear(3)", "(y, x) -> mse", f'data table("{path}", validation=0)\n  {more}')
+    run = netdsl.train(made, tmp_path / "run", quiet=True, engine=engine)
+    assert run.history[-1]["train"]["loss"] < 0.02 < run.history[0]["train"]["loss"]
+    other = written(tmp_path / "other.csv", "c,a,b", "-1,1,2")
+    found = list(predictions(run.folder, [other], engine=engine))
+    assert found[0].first == pytest.approx([1, 2, -1], abs=0.4), "columns are found by their names"
+
+
+COLOURS = ("weight,colour,t", *(f"{i},{('red', 'blue')[i % 2]},{('few', 'many')[i > 9]}" for i in range(20)))
+
+
+@pytest.fixture(scope="module")
+def sorter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that tells by a number, beside a category."""
+    folder = tmp_path_factory.mktemp("sorter")
+    path = written(folder / "a.csv", *COLOURS)
+    text = (
+        "net T {\n  input weight []\n  input colour int[]\n  hue: colour -> one_hot(2)\n  own: weight -> reshape(1)\n"
+    )
+    text += "  output y: (own, hue) -> concat(axis=0) -> linear(2)\n}\n"
+    text += f'train T {{\n  data table("{path}", target=t, standardize=true, validation=0, test=0)\n'
+    text += "  loss (y, label) -> cross_entropy\n  optimizer adam(lr=0.1)\n  epochs 30\n}"
+    return netdsl.train(netdsl.load_text(text), folder / "run", quiet=True, engine="onnx").folder
+
+
+def asked(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str]:
+    code = command(["predict", *map(str, words), "--engine", "onnx"])
+    said = capsys.readouterr()
+    return code, said.out or said.err
+
+
+def test_rows_of_a_file_are_predicted(tmp_path: Path, sorter: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the samples of training are: by columns of those names in any order, with its numbers of categories."""
+    file = written(tmp_path / "rows.csv", "more,colour,weight", "x,blue,1", "y,red,18")
+    code, said = asked(capsys, sorter, file, "--format", "csv", "--top", "1")
+    lines = said.splitlines()
+    assert (code, lines[0]) == (0, "sample,truth,class,probability,error")
+    rows = list(csv.DictReader(lines))
+    assert [(row["sample"], row["class"]) for row in rows] == [(f"{file}, line 2", "few"), (f"{file}, line 3", "many")]
+    code, said = asked(capsys, sorter, file, "--format", "json")
+    found = json.loads(said)["predictions"]
+    assert [row["top"][0]["name"] for row in found] == ["few", "many"]
+    trained = netdsl.predict(sorter, 18, split="train", engine="onnx")
+    assert found[1]["outputs"]["y"]["values"] == pytest.approx(trained.first.tolist(), abs=1e-6)
+    again = list(predictions(sorter, [file], engine="torch"))
+    assert [p.top[0].name for p in again] == ["few", "many"]
+    netdsl.save_onnx(RunFolder(sorter).load_net(), tmp_path / "m.onnx", weights=sorter / "weights.safetensors")
+    assert [p.top[0].name for p in predictions(tmp_path / "m.onnx", [file])] == ["few", "many"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (("weight,color", "1,red"), "no column `colour` for the input `colour`: did you mean `color`?"),
+        (("weight,colour", "1,red", "2,green"), 'line 3: `colour` is "green", which no training row has: they have'),
+        (("weight,colour", "1,red", "heavy,red"), 'line 3: `weight` is "heavy", where a number belongs'),
+        (("weight,colour", "1,"), "line 2: the cell of `colour` is empty, where a class belongs"),
+        (("weight,colour",), "no rows below the names of its columns"),
+    ],
+    ids=["column", "category", "number", "empty", "nothing"],
+)
+def test_rows_that_cannot_be_read_are_told(
+    tmp_path: Path, sorter: Path, capsys: pytest.CaptureFixture[str], lines: tuple[str, ...], said: str
+) -> None:
+    file = written(tmp_path / "rows.csv", *lines)
+    code, told = asked(capsys, sorter, file)
+    assert code == 1
+    assert f"{file}" in told
+    assert said in told
+
+
+def test_values_of_rows_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path / "a.csv", "x,t", *(f"{i},{3 * i + 1}" for i in range(20)))
+    more = "optimizer adam(lr=0.3)\n  schedule cosine\n  epochs 400"
+    made = net(
+        "x [1]", "linear(1)", "(y, label) -> mse", f'data table("{path}", target=t, validation=0, test=0)\n  {more}'
+    )
+    run = netdsl.train(made, tmp_path / "run", quiet=True, engine="onnx")
+    file = written(tmp_path / "rows.tsv", "x", "2", "100")
+    _, said = asked(capsys, run.folder, file, "--format", "csv")
+    values = [float(row["value"]) for row in csv.DictReader(said.splitlines())]
+    assert values == pytest.approx([7, 301], rel=0.02)
+    _, said = asked(capsys, run.folder, file)
+    assert float(said.splitlines()[1].rpartition("y: ")[2]) == pytest.approx(301, rel=0.02)
+    picture = netdsl.load_text(
+        "net N {\n input image [1, 8, 8]\n output y: flatten -> linear(10)\n}\ntrain N {\n  data digits\n  loss (y, label) -> cross_entropy\n  epochs 1\n}"
+    )
+    other = netdsl.train(picture, tmp_path / "other", quiet=True, engine="onnx")
+    code, said = asked(capsys, other.folder, file)
+    assert code == 1
+    assert "`image` was not trained on a table's columns" in said

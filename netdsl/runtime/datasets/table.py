@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,25 @@ def as_stored(data: Table) -> dict[str, TensorType]:
     if len(target) == 1:
         found.setdefault(LABEL, target[0])
     return found
+
+
+def rows(
+    path: Path, inputs: Mapping[str, TensorType], facts: Mapping[str, Any]
+) -> Iterator[tuple[str, dict[str, Array]]]:
+    """The inputs of each row of a file and what the row is called, read as the rows of training were."""
+    asked = WantedFields(inputs)
+    known = kept_facts(facts, asked)
+    missing = next((name for name in inputs if name not in known), None)
+    if missing is not None:
+        raise DataError(
+            f"{path}: rows are read as those of training, but `{missing}` was not trained on a table's columns"
+        )
+    settings: dict[str, Any] = {"file": str(path)}
+    reading = TableReading(open_table(path), Table(**settings), asked, known)
+    reading.read()
+    fields = {name: reading.values(name) for name in inputs}
+    for number, place in enumerate(reading.places):
+        yield f"{path}, {reading.file.place} {place}", {name: values[number] for name, values in fields.items()}
 
 
 _KEPT = ("columns", "classes", "mean", "std")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from netdsl.base.arrays import Array
+from netdsl.dims.tensors import TensorType
 from netdsl.runtime.predicting.answers import Prediction
 from netdsl.runtime.predicting.meaning import OutputKind
 
@@ -21,7 +22,9 @@ JsonRow = Mapping[str, object]
 
 
 def spoken(value: Array) -> str:
-    """A row of whole numbers or truth values, which say something, else the shape and the range."""
+    """A row of whole numbers or truth values, or one number, which say something, else the shape and the range."""
+    if value.size == 1:
+        return f"{value.item():.6g}" if value.dtype.kind == "f" else str(value.item())
     if value.dtype.kind in "biu" and value.ndim < 2 and value.size <= MOST:
         return " ".join(map(str, value.reshape(-1).tolist()))
     return f"{list(value.shape)}, from {value.min():.4g} to {value.max():.4g}"
@@ -87,9 +90,9 @@ def _number(value: float) -> float | None:
 
 
 def csv_columns(
-    meaning: OutputKind, classes: int, names: tuple[str, ...], top: int, text: bool = False
-) -> list[str]:  # fmt: skip
-    """The head of a table with a line for each sample; `text` where a net says one."""
+    meaning: OutputKind, classes: int, names: tuple[str, ...], top: int, first: TensorType, text: bool = False
+) -> list[str]:
+    """The head of a table with a line for each sample: `first` is the first output's type, `text` that it is said."""
     if meaning in (OutputKind.SCORES, OutputKind.LABELS):
         ranks = [f" {n}" if n > 1 else "" for n in range(1, top + 1)]
         return ["sample", "truth", *(f"{what}{rank}" for rank in ranks for what in ("class", "probability")), "error"]
@@ -98,7 +101,14 @@ def csv_columns(
         return ["sample", "height", "width", *told, "error"]
     if text:
         return ["sample", "truth", "text", "error"]
-    return ["sample", "output", "shape", "least", "most", "error"]
+    few = first.rank < 2 and not first.is_open and int(first.elements) <= MOST  # type: ignore[arg-type]
+    values = value_names(int(first.elements)) if few else []  # type: ignore[arg-type]
+    return ["sample", *(["truth"] if few else []), "output", "shape", "least", "most", *values, "error"]
+
+
+def value_names(count: int) -> list[str]:
+    """What the columns of a row of numbers are called."""
+    return [f"value {n}" if n > 1 else "value" for n in range(1, count + 1)]
 
 
 def csv_row(found: Prediction) -> dict[str, Cell]:
@@ -119,4 +129,9 @@ def csv_row(found: Prediction) -> dict[str, Cell]:
         name, value = next(iter(found.outputs.items()))
         shape = "x".join(map(str, value.shape))
         row |= {"output": name, "shape": shape, "least": float(value.min()), "most": float(value.max())}
+        if value.ndim < 2 and value.size <= MOST:
+            row |= {
+                "truth": found.truth or "",
+                **dict(zip(value_names(value.size), value.reshape(-1).tolist(), strict=True)),
+            }
     return row

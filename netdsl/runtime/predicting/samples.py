@@ -56,6 +56,22 @@ AskedSample = str | int | Array | Mapping[str, object] | GivenText
 """A sample as it is asked for: a file, a number in a split, the numbers themselves (several inputs by name), a text."""
 
 
+TABLES = (".csv", ".tsv", ".tab", ".parquet")
+"""Endings of files whose rows are samples."""
+
+
+class RowOfTable(dict[str, object]):
+    """The inputs of one row of a table by name, and what it is called."""
+
+    def __init__(self, name: str, fields: Mapping[str, object]) -> None:
+        super().__init__(fields)
+        self.name = name
+
+
+RowsOf = Callable[[Path], Iterable[RowOfTable]]
+"""The rows of a table."""
+
+
 @dataclass
 class Sample:
     """The inputs of one sample with a batch axis, and what is known of it."""
@@ -134,7 +150,7 @@ class SampleReader:
         if isinstance(sample, Mapping):
             if any(isinstance(value, str) for value in sample.values()):
                 return self._told(sample, named_text(GivenText(next(v for v in sample.values() if isinstance(v, str)))))
-            return Sample(arrays_given(self.model.net, sample), name="the arrays")
+            return Sample(arrays_given(self.model.net, sample), name=getattr(sample, "name", "the arrays"))
         if isinstance(sample, np.ndarray):
             value = self._only("one array")
             return self._as_it_is("the array", as_sample(sample, value, "the array"))
@@ -348,14 +364,18 @@ def resized(picture: Picture, net: Net, fitting: Fitting) -> Picture:
 
 
 def listed(
-    given: Iterable[AskedSample], count: Callable[[], int], endings: frozenset[str]
+    given: Iterable[AskedSample], count: Callable[[], int], endings: frozenset[str], rows: RowsOf | None = None
 ) -> Iterator[tuple[AskedSample, str]]:  # fmt: skip
     """Every sample that is named, files and numbers one by one, each with the folder that it was found in.
 
     A folder stands for the files in it, and in its folders, that end so, in order, hidden ones left out; a pattern such
-    as `photos/*.jpg` for the files that it fits; `4:8` for the samples 4 to 7 of the split, of which there are `count`.
+    as `photos/*.jpg` for the files that it fits; `4:8` for the samples 4 to 7 of the split, of which there are `count`;
+    a table for its `rows`.
     """
     for item in given:
+        if rows is not None and isinstance(item, str) and Path(item).suffix.lower() in TABLES and os.path.isfile(item):
+            yield from ((row, "") for row in _few(rows(Path(item)), item))
+            continue
         if not isinstance(item, str) or os.path.isfile(item):
             yield item, ""
             continue
@@ -368,6 +388,12 @@ def listed(
             yield from ((path, "") for path in _matching(item))
         else:
             yield item, ""
+
+
+def _few(rows: Iterable[RowOfTable], name: str) -> Iterator[RowOfTable]:
+    for number, row in enumerate(rows, start=1):
+        _bounded(number, name)
+        yield row
 
 
 def _inside(folder: Path, endings: frozenset[str]) -> list[Path]:
