@@ -398,29 +398,6 @@ def test_optimizers_mean_what_pytorchs_do(name: str) -> None:
     assert ours.defaults == theirs.defaults
 
 
-# ---------------------------------------------------------------- several processes
-
-
-def test_two_processes_train_like_one(tmp_path: Path) -> None:
-    """torchrun on two CPU processes: the weights of one process up to rounding, metrics of the whole set; resumed."""
-    text = MLP.replace("batchnorm -> ", "").replace("DROP", "0.0").replace("sgd(lr=0.2", "sgd(lr=0.05")
-    (tmp_path / "mlp.net").write_text(text)
-    launch = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    line = command(tmp_path, "two", "1,2", "batch=97", "schedule=constant", launch=launch)
-    done = subprocess.run(line, env=surroundings(), capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
-    net = load_text(text, "mlp.net", None, {"epochs": "2", "batch": "97", "schedule": "constant"}).net("Mlp")
-    run = train(net, tmp_path / "one", device="cpu", quiet=True)
-    one, two = (load_file(tmp_path / n / "weights.safetensors") for n in ("one", "two"))
-    assert all(torch.allclose(v, two[k], atol=1e-4) for k, v in one.items())
-    lines = [json.loads(line) for line in (tmp_path / "two" / "metrics.jsonl").read_text().splitlines()]
-    assert len(lines) == 2
-    for ours, theirs in zip(run.history, lines, strict=True):
-        for part in ("train", "validation"):
-            assert theirs[part]["loss"] == pytest.approx(ours[part]["loss"], rel=1e-3)
-            assert theirs[part]["metrics"] == pytest.approx(ours[part]["metrics"], abs=0.01)
-
-
 # ---------------------------------------------------------------- what a person sees
 
 

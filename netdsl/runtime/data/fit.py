@@ -31,13 +31,19 @@ def check_fit(net: Net, plan: Plan, dataset: Dataset) -> None:
 
 
 def check_batches(net: Net, plan: Plan, dataset: Dataset, world: int) -> None:
-    """Refuse batches in which some `batchnorm` would see a single value a channel: it has no spread to divide by.
+    """Refuse batches with fewer samples than processes, or in which a `batchnorm` would see one value a channel alone.
 
     `world` processes share a batch; each normalises what it has.
     """
     if not len(dataset.splits["train"]):
         raise RunError("there are no samples to train on: hand over `train` too")
     batches = cut(np.arange(len(dataset.splits["train"])), plan.batch)
+    most = max(map(len, batches))
+    if most < world:
+        raise RunError(
+            f"{world} processes share each batch, and there are {most} samples in one: some would never have any; "
+            f"begin at most {most}, or choose a larger `batch`"
+        )
     if min(len(batch) for batch in batches) // world > 1:
         return
     sizes = input_sizes(plan.data, net, net.defaults)

@@ -27,11 +27,28 @@ def choose_device(device: str | None) -> torch.device:
     return torch.device(device)
 
 
+SPLIT = {"FSDP": "FSDP", "DEEPSPEED": "DeepSpeed", "MEGATRON_LM": "Megatron-LM"}
+"""What deals out the weights of a net among processes, by what accelerate's launcher sets `ACCELERATE_USE_…` for."""
+
+
+def _refuse_split() -> None:
+    """A checkpoint is of whole weights, which each process holds; on a CPU accelerate passes over FSDP in silence."""
+    on = ("true", "1")
+    asked = next((n for key, n in SPLIT.items() if os.environ.get(f"ACCELERATE_USE_{key}", "").lower() in on), None)
+    if asked is not None:
+        raise RunError(
+            f"accelerate is set up for {asked}, which deals out the weights of a net, but here each process holds them "
+            f"all: leave {asked} out of its settings; what does not fit into memory may at a smaller `batch` with "
+            "`accumulate`, or with `precision bf16`"
+        )
+
+
 def make_accelerator(device: str | None, precision: str, unused_weights: bool) -> Accelerator:
     """What moves, casts and synchronises; processes are those that `torchrun` or `accelerate launch` started."""
     from accelerate import Accelerator, DistributedDataParallelKwargs
     from accelerate.state import AcceleratorState
 
+    _refuse_split()
     chosen = choose_device(device)
     alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
     if chosen.index is not None and not alone:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdsl.graph import Net
+from netdsl.ops.normalize import Batchnorm
+from netdsl.ops.value import AllSamples
 from netdsl.runtime.runs.recipes import Plan, setting_words
 
 SAID = ("freeze", "rate", "decay", "ema", "patience")
@@ -28,3 +30,15 @@ def steering_words(plan: Plan) -> Iterator[str]:
     rows = [f"{name} {setting_words(value)}" for name, value in said.items() if value not in (None, ())]
     if rows:
         yield "; ".join(rows)
+
+
+def sharing_words(net: Net, plan: Plan, world: int) -> Iterator[str]:
+    """What several processes that share a batch compute otherwise than one."""
+    if world == 1:
+        return
+    norms = [path for path, node in net.walk() if isinstance(node.op, Batchnorm) and not node.frozen]
+    seeing = [term.name for term in plan.losses if any(isinstance(node.op, AllSamples) for node in term.graph.nodes)]
+    found = [f"`{norms[0]}` normalises"] if norms else []
+    found += [f"the loss {seeing[0]} sees"] if seeing else []
+    if found:
+        yield f"{' and '.join(found)} what one process has of a batch: the numbers are not those of one process"
