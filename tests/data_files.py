@@ -114,12 +114,24 @@ def text_files(folder: Path) -> Files:
     return [folder / f"{i}.npy" for i in range(3)]
 
 
+def listed_files(folder: Path) -> Files:
+    """Photographs that a table lists, three of them for testing."""
+    generator = np.random.default_rng(4)
+    rows = ["image,a,part,b"]
+    for i in range(8):
+        Image.fromarray(generator.integers(0, 256, (9 + i, 14, 3)).astype(np.uint8)).save(folder / f"{i}.png")
+        rows.append(f"{i}.png,{i % 2},{'test' if i < 3 else 'train'},{i // 4}")
+    (folder / "labels.csv").write_text("\n".join(rows))
+    return [folder / f"{i}.png" for i in range(3)]
+
+
 MADE: dict[str, Callable[[Path], Files]] = {
     "digits": digit_files,
     "mnist": mnist_files,
     "cifar10": cifar_files,
     "imagefolder": photographs,
     "masks": masked_files,
+    "multilabel": listed_files,
     "shapes": drawn_files,
     "text": text_files,
 }

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from netdsl.base.record import record
-from netdsl.dims.tensors import Value
+from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Block, Graph, Node
 from netdsl.ops.loss import BinaryCrossEntropy, BinaryCrossEntropyWithLogits, ClassLoss, Hinge, MultiMargin
 from netdsl.ops.metric import ClassMetric
@@ -86,7 +86,7 @@ def _needed(classes: int, ignore: int) -> int:
 def _scoring(graph: Graph) -> Iterator[Node]:
     """The nodes that read the data's `label` as class numbers, inside blocks too."""
     for node, label in _field(graph, "label"):
-        if isinstance(node.op, SCORED + BINARY) and node.op.label is label:
+        if isinstance(node.op, SCORED + BINARY) and node.op.label is label and label.type.dtype is not DType.FLOAT:
             yield node
 
 

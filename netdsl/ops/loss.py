@@ -45,9 +45,12 @@ def classes_match(x: Value, label: Value, axis: int) -> Iterator[Requirement]:
 def class_numbers(label: Value, name: str) -> None:
     """Refuse labels that are not class numbers."""
     if label.type.dtype is not DType.INT:
+        marks = label.type.dtype is DType.FLOAT and label.type.rank > 0
+        several = "where of several classes each holds or not, `binary_cross_entropy_with_logits` and `f1` read it"
         raise RuleError(
-            f"`{name}` needs class numbers, but its label is {label.type}", code="wrong-kind", field="label"
-        )
+            f"`{name}` needs class numbers, but its label is {label.type}", code="wrong-kind", field="label",
+            help=several if marks else None,
+        )  # fmt: skip
 
 
 class Loss(Op, abstract=True):

@@ -149,6 +149,7 @@ RECIPE: dict[str, str] = {
     "folder": "the folder that holds the files",
     "ignore": "the label of pixels that do not count; `none` where all do",
     "image_end": "what names of pictures end with before the dot, besides what masks share with them",
+    "image": "the column of the paths of pictures",
     "images": "the folder of the pictures; `{split}` stands for the name of a split",
     "label_end": "what names of masks end with before the dot",
     "labels": "the folder of the masks",
@@ -208,6 +209,10 @@ OF_DATA: dict[str, dict[str, str]] = {
     },
     "labelled_text": {"target": "the column of the classes"},
     "masks": {"classes": "how many classes there are, or their names by number"},
+    "multilabel": {
+        "classes": "how many classes there are, or their names, which columns have",
+        "target": "a column with all names of a picture's classes, `|` between them",
+    },
     "moving_shapes": {
         "length": "frames of a sample; `none` is what the input says, or 8",
         "figures": "the most that a film has",

@@ -33,7 +33,7 @@ train N {{
 }}
 """
 FORMS = {name: f'{name}("x"' if data.positional else f"{name}(" for name, data in DATA.items()}
-FORMS |= {"masks": 'masks("x", "y", classes=4'}
+FORMS |= {"masks": 'masks("x", "y", classes=4', "multilabel": 'multilabel("x", classes=10'}
 SETTINGS = {"size": "(16, 24)", "mean": "0.3", "std": "(0.2, 0.3, 0.4)", "fit": "stretch"}
 
 
@@ -43,16 +43,25 @@ def declared(name: str, given: dict[str, str]) -> str:
     return FORMS[name] + (", " if DATA[name].positional and rows else "") + rows + ")"
 
 
-PICTURES = [name for name, data in DATA.items() if issubclass(data, Images) and not issubclass(data, Preset)]
-MASKED = ("shapes", "masks")
+PICTURES = [
+    name
+    for name, data in DATA.items()
+    if issubclass(data, Images) and not issubclass(data, Preset) and name != "moving_shapes"  # which are no pictures
+]
+LOSSES = {
+    **dict.fromkeys(("shapes", "masks", "roads", "blobs"), ("conv(4, 1)", "label", "cross_entropy", "pixel_accuracy")),
+    "polygons": ("conv(4, 1)", "mask", "cross_entropy", "pixel_accuracy"),
+    "multilabel": ("global_avgpool -> linear(10)", "label", "binary_cross_entropy_with_logits", "f1"),
+}
+"""By data set: how a net ends, and which field a loss and a metric hold it against; others have one class a picture."""
 
 
 @pytest.mark.parametrize(("trained", "asked"), list(product(PICTURES, PICTURES)))
 def test_pictures_are_prepared_as_in_training(trained: str, asked: str) -> None:
-    body = "conv(4, 1)" if trained in MASKED else "global_avgpool -> linear(10)"
-    text = NET.format(
-        field="image [3, H, W]", body=body, data=declared(trained, SETTINGS), loss="cross_entropy"
-    ).replace("accuracy", "pixel_accuracy" if trained in MASKED else "accuracy")
+    usual = ("global_avgpool -> linear(10)", "label", "cross_entropy", "accuracy")
+    body, field, loss, metric = LOSSES.get(trained, usual)
+    text = NET.format(field="image [3, H, W]", body=body, data=declared(trained, SETTINGS), loss=loss)
+    text = text.replace("-> accuracy", f"-> {metric}").replace("(logits, label)", f"(logits, {field})")
     net = load_text(text).net()
     inputs = {v.name: v.type for v in net.inputs}
     own, bare = net.recipe.data, read_data(declared(asked, {}))

@@ -36,7 +36,7 @@ from netdsl.runtime.train import train
 
 GREY, COLOUR = "mean=0.3, std=0.2", "mean=(0.3, 0.4, 0.5), std=(0.2, 0.3, 0.4)"
 
-CLASSES = {"masks": "classes=4, "}
+CLASSES = {"masks": "classes=4, ", "multilabel": "classes=4, "}
 PICTURES = [
     (name, '"x", ' * data.positional + CLASSES.get(name, ""))
     for name, data in DATA.items()
@@ -55,6 +55,7 @@ CASES = [
     ("imagefolder", "[3, H, W]", "size=(40, 30)"), ("imagefolder", "[12, 14]", "fit=crop"),
     ("imagefolder", "[3, 13, 22]", ""), ("imagefolder", "[108]", "size=6, fit=stretch"),
     ("masks", "[3, 8, 8]", COLOUR), ("masks", "[1, 9, 5]", f"fit=stretch, {GREY}"), ("masks", "[3, H, W]", "size=12"),
+    ("multilabel", "[3, 8, 8]", COLOUR), ("multilabel", "[1, H, W]", f"size=(12, 9), fit=stretch, {GREY}"),
     ("shapes", "[1, 16, 24]", "count=30, seed=4"), ("shapes", "[1, H, W]", f"count=30, seed=4, size=(16, 24), {GREY}"),
     ("text", "int[5]", ""), ("text", "int[T]", "length=5"),
 ]  # fmt: skip
@@ -66,8 +67,11 @@ def read_sample(model: Model, sample: AskedSample, data: Data | None, split: str
 
 def place_of(name: str, folder: Path) -> str:
     """What a set has to be told of where its files are."""
+    own = f'"{folder / "labels.csv"}", classes=2, split=part'
     two = f'"{folder / "images"}", "{folder / "labels"}", classes=4'
-    return {"digits": "", "shapes": "", "text": f'"{folder / "a.txt"}"', "masks": two}.get(name, f'"{folder}"')
+    return {"digits": "", "shapes": "", "text": f'"{folder / "a.txt"}"', "masks": two, "multilabel": own}.get(
+        name, f'"{folder}"'
+    )
 
 
 def source(name: str, shape: str, settings: str, folder: Path) -> str:
@@ -76,11 +80,14 @@ def source(name: str, shape: str, settings: str, folder: Path) -> str:
     body = {"shapes": "conv(4, 1)", "masks": "conv(4, 1)", "text": "embedding(8, 4) -> linear(8)"}.get(
         name, f"{flat}linear(10)"
     )
+    loss = "cross_entropy"
+    if name == "multilabel":
+        body, loss = body.replace("10", "2"), "binary_cross_entropy_with_logits"
     shape = shape.replace("C", "1" if name == "mnist" else "3")
     field = "tokens" if name == "text" else "image"
     return (
         f"net N {{\n  input {field} {shape}\n  output logits: {body}\n}}\n"
-        f"train N {{\n  data {name}({given})\n  loss (logits, label) -> cross_entropy\n  epochs 1\n  workers 0\n}}\n"
+        f"train N {{\n  data {name}({given})\n  loss (logits, label) -> {loss}\n  epochs 1\n  workers 0\n}}\n"
     )
 
 

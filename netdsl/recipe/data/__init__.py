@@ -4,6 +4,7 @@ import netdsl.recipe.data.generated
 import netdsl.recipe.data.hub
 import netdsl.recipe.data.images
 import netdsl.recipe.data.masks
+import netdsl.recipe.data.multilabel
 import netdsl.recipe.data.polygons
 import netdsl.recipe.data.segmentation
 import netdsl.recipe.data.shapes

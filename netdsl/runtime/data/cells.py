@@ -140,10 +140,12 @@ class TextColumn:
     file: TableFile
     name: str
     texts: list[str] = field(default_factory=list)
+    spared: bool = False
+    """Whether cells may be empty."""
 
     def add(self, places: Sequence[int], cells: Sequence[str]) -> None:
         empty = next((place for place, cell in zip(places, cells, strict=True) if not cell.strip()), None)
-        if empty is not None:
+        if empty is not None and not self.spared:
             raise self.file.wrong(empty, f"the cell of `{self.name}` is empty, where a text belongs")
         self.texts.extend(cells)
 

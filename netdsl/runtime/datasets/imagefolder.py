@@ -33,14 +33,14 @@ Listed = list[tuple[Path, int]]
 class Decoder:
     """The samples of a list of files; `DataError` names one that is no image."""
 
-    files: Listed
+    files: Sequence[tuple[Path, int | Array]]
     name: str
     picture: Picture
 
     def stored(self, index: int) -> Fields:
         path, label = self.files[index]
         scan = read_image(path)
-        return {self.name: unified(scan.planes, scan.white)[0], "label": np.array(label)}
+        return {self.name: unified(scan.planes, scan.white)[0], "label": np.asarray(label)}
 
     def ready(self, sample: Fields) -> Fields:
         return as_input(sample, self.name, self.picture)

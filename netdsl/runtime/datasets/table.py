@@ -59,6 +59,8 @@ def load(data: Table, request: Request) -> Dataset:
     splits, labels = reading.splits(), reading.fields.get(LABEL)
     reading.learn(splits["train"])
     fields = {name: reading.values(name) for name in reading.fields}
+    if labels is not None and len(labels.columns) > 1 and np.isin(fields[LABEL], (0, 1)).all():
+        labels.classes = labels.columns  # of several classes each holds or not
     parts = {name: InMemory({n: v[own] for n, v in fields.items()}) for name, own in splits.items()}
     facts = {"table": {name: one.facts() for name, one in reading.fields.items()}}
     return Dataset(dict(parts), labels.classes if labels else (), reading.notes, facts=facts)

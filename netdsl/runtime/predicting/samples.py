@@ -319,7 +319,9 @@ def _unprepared(path: Path, array: Array, model: Model, data: Data | None) -> tu
 
 
 def _truth(label: Array | None, classes: tuple[str, ...]) -> str | None:
-    """What a label of one sample says: its class, or the number that it is."""
+    """What a label of one sample says: its class, the classes that hold, or the number that it is."""
+    if label is not None and label.dtype.kind == "f" and label.shape == (1, len(classes)):
+        return ", ".join(classes[n] for n in np.flatnonzero(label[0] > 0.5)) or "none"
     if label is None or label.size != 1:
         return None
     found = label.item()
