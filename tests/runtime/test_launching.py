@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -9,10 +10,12 @@ import subprocess
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from shard_files import write_parquet
 from torch.distributed.run import get_args_parser
 
 from netdsl.cli import train as command
@@ -74,6 +77,57 @@ def test_two_processes_count_as_one(tmp_path: Path) -> None:
     train(load_program(tmp_path / "masks.net").net(), tmp_path / "one", device="cpu", quiet=True)
     one, two = (load_file(tmp_path / name / "weights.safetensors") for name in ("one", "two"))
     assert all(torch.allclose(value, two[key], atol=1e-5) for key, value in one.items())
+
+
+VARIED = """net Digit {
+  input image [1, 8, 8]
+  output logits: conv(4, 3, pad=1) -> relu -> flatten -> linear(10)
+}
+train Digit {
+  data DATA
+  augment crop(8, pad=1) -> rotate(15) -> noise(0.02) -> mixup(0.2, share=0.5)
+  loss (logits, label) -> cross_entropy
+  epochs 2
+  batch 60
+}
+"""
+
+
+def in_two(folder: Path, text: str) -> dict[str, Any]:
+    """The weights of a training by two processes."""
+    (folder / "two.net").write_text(text)
+    line = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "netdsl", "train"]
+    line += ["two.net", "--folder", "two", "--device", "cpu"]
+    done = subprocess.run(
+        [sys.executable, *line], env=surroundings(), cwd=folder, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, Any] = load_file(folder / "two" / "weights.safetensors")
+    return found
+
+
+@pytest.mark.slow
+def test_two_processes_vary_pictures_like_one(tmp_path: Path) -> None:
+    """What is drawn for a sample follows from its number, whichever process has it."""
+    text = VARIED.replace("DATA", "digits")
+    two = in_two(tmp_path, text)
+    (tmp_path / "one.net").write_text(text)
+    train(load_program(tmp_path / "one.net").net(), tmp_path / "one", device="cpu", quiet=True)
+    one = load_file(tmp_path / "one" / "weights.safetensors")
+    assert all(torch.allclose(value, two[key], atol=1e-5) for key, value in one.items())
+
+
+@pytest.mark.slow
+def test_two_processes_share_shards(tmp_path: Path) -> None:
+    """Batches are others than those of one process, each with samples of both: they learn the same in the end."""
+    for shard in range(4):
+        write_parquet(tmp_path / "shards" / f"train-{shard}.parquet", range(shard * 60, shard * 60 + 60), group=10)
+    text = VARIED.replace("DATA", 'hub("shards", target=kind, buffer=30, test=0)').replace("epochs 2", "epochs 15")
+    text = text.replace("  augment", "  metric (logits, label) -> accuracy\n  optimizer adam(lr=0.02)\n  # augment")
+    in_two(tmp_path, text)
+    history = [json.loads(line) for line in (tmp_path / "two" / "metrics.jsonl").read_text().splitlines()]
+    assert len(history) == 15
+    assert history[-1]["validation"]["metrics"]["accuracy"] > 0.9
 
 
 @pytest.mark.parametrize("engine", [pytest.param("torch", marks=pytest.mark.slow), "onnx"])
