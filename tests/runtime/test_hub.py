@@ -203,7 +203,7 @@ def recipe(folder: Path, target: str, augment: str) -> str:
     ("form", "engine"),
     [
         ("parquet", "torch"),
-        ("webdataset", "onnx"),
+        pytest.param("webdataset", "onnx", marks=pytest.mark.slow),
         pytest.param("parquet", "onnx", marks=pytest.mark.slow),
         pytest.param("webdataset", "torch", marks=pytest.mark.slow),
     ],
@@ -220,6 +220,7 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path: Path, form: str, engine: str
     assert resumed.weights.read_bytes() == undisturbed.weights.read_bytes()
 
 
+@pytest.mark.slow
 def test_threads_change_nothing(tmp_path: Path) -> None:
     folder, target = made("parquet", tmp_path / "shards")
     losses = []

@@ -139,7 +139,7 @@ def test_without_pyarrow_the_way_out_is_told(tmp_path: Path, monkeypatch: pytest
         loaded(path, target=("t",))
 
 
-@pytest.mark.parametrize("engine", ["torch", "onnx"])
+@pytest.mark.parametrize("engine", [pytest.param("torch", marks=pytest.mark.slow), "onnx"])
 def test_a_run_on_parquet_is_that_on_csv(tmp_path: Path, engine: str) -> None:
     data = load_iris()
     columns = {name: data.data[:, i] for i, name in enumerate(("sl", "sw", "pl", "pw"))}
