@@ -416,3 +416,5 @@ def test_what_a_set_holds_is_told_and_seen(tmp_path: Path) -> None:
     assert found.fields["label"] == "int[]"
     assert found.fields["pair"] == "[2]"
     assert write_samples(tmp_path / "sheet.png", f'hub("{folder}", target=kind)', 6, "validation") == 6
+    with pytest.raises(DataError, match="no column `knd`, for `target`: did you mean `kind`"):
+        netdsl.survey(f'hub("{folder}", target=knd)')

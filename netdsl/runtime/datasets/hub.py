@@ -37,10 +37,9 @@ LABEL = "label"
 def assigned(shards: SampleShards, data: Hub, asked: WantedFields) -> dict[str, str]:
     """The column of each field: that of its name, the target, the only one of pictures for an input that is left."""
     found = {name: name for name in asked.fields if name in shards.columns}
-    if data.target is not None:
-        _require(shards, data.target, data)
-        if LABEL in asked.fields:
-            found[LABEL] = data.target
+    _require_target(shards, data)
+    if data.target is not None and LABEL in asked.fields:
+        found[LABEL] = data.target
     left = [name for name in asked.fields if name not in found]
     spare = [name for name in shards.pictures if name not in found.values()]
     if len(spare) == 1 and len(left) == 1 and left[0] in asked.inputs:
@@ -50,10 +49,10 @@ def assigned(shards: SampleShards, data: Hub, asked: WantedFields) -> dict[str, 
     return found
 
 
-def _require(shards: SampleShards, name: str, data: Hub) -> None:
-    if name not in shards.columns:
-        there = did_you_mean(name, shards.columns) or f"there are {_listed(shards.columns)}"
-        raise DataError(f"{data.source}: no column `{name}`, for `target`: {there}")
+def _require_target(shards: SampleShards, data: Hub) -> None:
+    if data.target is not None and data.target not in shards.columns:
+        there = did_you_mean(data.target, shards.columns) or f"there are {_listed(shards.columns)}"
+        raise DataError(f"{data.source}: no column `{data.target}`, for `target`: {there}")
 
 
 def _without(name: str, shards: SampleShards, data: Hub, asked: WantedFields) -> DataError:
@@ -252,6 +251,7 @@ NUMBERS = {"f": DType.FLOAT, "i": DType.INT, "u": DType.INT, "b": DType.BOOL}
 def survey(data: Hub) -> Survey:
     """The samples of each split, and of each class where the files name them: of all else nothing is read."""
     own = opened(data)
+    _require_target(own["train"], data)
     classes = own["train"].classes.get(data.target or "", ())
     splits = {
         n: _counted(*part, data.target if classes else None, len(classes)) for n, part in _rows(data, own).items()
@@ -276,6 +276,7 @@ def _kinds_of(shards: SampleShards) -> list[str]:
 def samples(data: Hub, split: str, count: int) -> ShownSamples:
     """Some pictures of a split, spread evenly, as they are stored."""
     shards, rows = _rows(data, own := opened(data))[split]
+    _require_target(shards, data)
     if not shards.pictures:
         raise DataError(f"{data.source}: no column of pictures to look at: there are {_listed(shards.columns)}")
     name, classes = shards.pictures[0], own["train"].classes.get(data.target or "", ())
