@@ -203,11 +203,11 @@ for number, epochs in enumerate(recipe.pop(0).split(",")):
 """
 
 
-def command(tmp_path: Path, folder: str, epochs: str, *recipe: str, launch: tuple[str, ...] = ()) -> list[str]:
+def command(tmp_path: Path, folder: str, epochs: str, *recipe: str) -> list[str]:
     """A process that trains for each of these numbers of epochs in turn, resuming after the first."""
     (tmp_path / "script.py").write_text(SCRIPT)
     script = [str(tmp_path / "script.py"), str(tmp_path / "mlp.net"), str(tmp_path / folder), epochs, *recipe]
-    return [sys.executable, *launch, *script]
+    return [sys.executable, *script]
 
 
 def surroundings() -> dict[str, str]:
