@@ -205,9 +205,6 @@ def _why(reading: CallReader, place: Place, flow: Inflow) -> str:
     needed = reading.lacking(layer, flow.rest)
     arrows = [*([place.coming] if place.coming else []), *flow.arrows]
     takes = least(layer) if layer in ONE_OF and flow.rest else reading.takes(layer)
-    if layer in ("lstm", "gru", "rnn") and len(arrows) == 2 and reading.sent(flow.word, layer, arrows[:1], flow.rest):
-        written = reading.sent(flow.word, layer, arrows[:1], flow.rest)
-        return f"`{layer}` begins at 0, and takes no other start: {_write(place)} `{written}`"
     if len(arrows) > takes:
         alone = [way for a in arrows if (way := reading.sent(flow.word, layer, [a], flow.rest))]
         certain = takes == 1 and len({*alone}) == len(arrows) == 2

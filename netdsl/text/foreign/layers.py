@@ -153,7 +153,7 @@ WAYS: tuple[Way, ...] = (
         "resize(scale=2)",
         IMAGE,
         "UpSampling1D UpSampling2D UpSampling3D upscale upsample Upsample2d UpsamplingNearest2d up_sample Upsampling "
-        "resize_nearest nearest_neighbor_upsample up",
+        "resize_nearest nearest_neighbor_upsample",
         first="scale",
     ),
     Way(
