@@ -334,7 +334,7 @@ def check_classes(site: Site, net: Net, recipe: Recipe, data: Span | None) -> No
 
 def check_ignored(site: Site, net: Net, recipe: Recipe, data: Span | None) -> None:
     """Say which losses and metrics count labels that the data says do not count."""
-    from netdsl.graph.classes import counted
+    from netdsl.graph.classes import counted, unheeded
 
     assert recipe.data is not None
     ignored = recipe.data.ignored()
@@ -347,6 +347,12 @@ def check_ignored(site: Site, net: Net, recipe: Recipe, data: Span | None) -> No
             message = f"`{recipe.data.name}` has labels of {ignored} that do not count, but `{node.kind}` {told}"
             help = f"write `{node.kind}(ignore={ignored})`" if own is not None else "choose a loss that takes `ignore`"
             site.errors.report("wrong-data", message, term.span, *labels, help=help)
+        for node in unheeded(term.graph):
+            message = (
+                f"`{recipe.data.name}` has labels of {ignored} that do not count, but `{node.kind}` makes zeros of them"
+            )
+            help = f"compare the labels with {ignored}, and leave out where they are that, as `dice` of std.losses does"
+            site.errors.collector.warn("uncounted-labels", message, term.span, help=help)
 
 
 def _few(names: tuple[str, ...]) -> str:

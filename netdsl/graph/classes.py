@@ -6,8 +6,11 @@ from typing import Any
 from netdsl.base.record import record
 from netdsl.dims.tensors import DType, Value
 from netdsl.graph import Block, Graph, Node
+from netdsl.ops.compare import Truth
 from netdsl.ops.loss import BinaryCrossEntropy, BinaryCrossEntropyWithLogits, ClassLoss, Hinge, MultiMargin
 from netdsl.ops.metric import ClassMetric
+from netdsl.ops.reduce import OneHot
+from netdsl.ops.value import AllSamples
 
 BINARY = (BinaryCrossEntropy, BinaryCrossEntropyWithLogits, Hinge)
 SCORED = (ClassLoss, MultiMargin, ClassMetric)
@@ -52,12 +55,19 @@ def surpluses(graph: Graph, classes: int) -> Iterator[Scored]:
 def counted(graph: Graph, ignored: int) -> Iterator[tuple[Node, int | None]]:
     """Every use of the data's `label` that counts what it marks as `ignored`, with what it ignores in its place.
 
-    None stands for a loss that can ignore nothing.
+    None stands for a loss that can ignore nothing. A block may leave labels out in ways of its own.
     """
-    for node in _scoring(graph):
-        own: int | None = getattr(node.op, "ignore", None)
-        if own != ignored:
+    for node, label, own in _heeding(graph, "label"):
+        known = isinstance(node.op, Block) or (isinstance(node.op, SCORED + BINARY) and node.op.label is label)
+        if known and own != ignored:
             yield node, own
+
+
+def unheeded(graph: Graph) -> Iterator[Node]:
+    """Where a block makes ones and zeros of the data's `label`, and compares it with nothing."""
+    found = [(node, label) for node, label, _ in _heeding(graph, "label")]
+    compared = {label for node, label in found if isinstance(node.op, Truth)}
+    return (node for node, label in found if isinstance(node.op, OneHot) and label not in compared)
 
 
 def _uses(graph: Graph) -> Iterator[Scored]:
@@ -113,4 +123,29 @@ def readers(graph: Graph, value: Value) -> Iterator[Node]:
 
 def mask_readers(graphs: Iterable[Graph], field: str) -> Iterator[tuple[Node, int | None]]:
     """What reads a field in losses and metrics, with the number that it ignores; None where it counts all."""
-    return ((node, getattr(node.op, "ignore", None)) for graph in graphs for node, _ in _field(graph, field))
+    return ((node, own) for graph in graphs for node, _, own in _heeding(graph, field))
+
+
+def _heeding(graph: Graph, name: str) -> Iterator[tuple[Node, Value, int | None]]:
+    """The nodes that read an input of this name, each with what it reads it as and the number that it ignores.
+
+    A block with a setting `ignore` stands for all that is in it.
+    """
+    for value in graph.inputs:
+        if value.name == name:
+            yield from _told(graph, value)
+
+
+def _told(graph: Graph, value: Value) -> Iterator[tuple[Node, Value, int | None]]:
+    for node in graph.nodes:
+        if value not in node.inputs:
+            continue
+        own = node.op.settings.get("ignore") if isinstance(node.op, Block) else getattr(node.op, "ignore", None)
+        if isinstance(node.op, AllSamples):
+            yield from _told(graph, node.results[0])
+        elif isinstance(node.op, Block) and own is None:
+            for inner, outer in zip(node.op.body.inputs, node.inputs, strict=False):
+                if outer is value:
+                    yield from _told(node.op.body, inner)
+        else:
+            yield node, value, own
