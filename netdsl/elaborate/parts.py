@@ -32,6 +32,8 @@ EXAMPLES = {
     "images": '"images"',
     "labels": '"labels"',
     "file": '"text.txt"',
+    "source": '"shards"',
+    "target": '"en.txt"',
 }
 """Settings that must be given, in an example."""
 

@@ -56,6 +56,8 @@ def _named(word: str, name: str, arguments: Sequence[GivenArgument]) -> list[Giv
 
 def _order(word: str, name: str, handed: bool) -> list[str]:
     """The settings of `name` in the order of the program that calls it `word`; "" for one that is not certain."""
+    if foreign.plain(word) in training.RESTARTED.split():
+        return training.RESTARTS.split()
     torch, keras = training.TORCH.get(name, "").split(), training.KERAS.get(name, "").split()
     if word.startswith(("tf.", "keras.")) or word.endswith("Decay"):
         return keras
@@ -114,6 +116,8 @@ def _value(text: str) -> str:
 
 def _needs(word: str) -> list[str]:
     """The setting that a name is about."""
+    if foreign.plain(word) in training.RESTARTED.split():
+        return ["every"]
     return ["momentum"] if foreign.plain(word) in training.WITH_MOMENTUM.split() else []
 
 

@@ -193,6 +193,10 @@ PLACED = {
     "schedule StepLR(optimizer, 7, 0.41)": "step(every=7, factor=0.41)",
     "lr_scheduler StepLR(7)": "step(every=7)",
     "schedule CosineAnnealingLR(optimizer, 50)": "cosine",
+    "schedule CosineAnnealingWarmRestarts(optimizer, 10, 2)": "cosine(every=10, growth=2)",
+    "lr_scheduler CosineAnnealingWarmRestarts(T_0=10)": "cosine(every=10)",
+    "schedule OneCycleLR(optimizer, pct_start=0.2)": "onecycle(rise=0.2)",
+    "schedule ReduceLROnPlateau(optimizer, factor=0.2)": "plateau(factor=0.2)",
     "schedule CosineDecay(0.1, 1000, 0.05)": "cosine(floor=0.05)",
     "schedule PolynomialLR(optimizer, 5, 1.7)": "polynomial(power=1.7)",
     "schedule PolynomialLR(optimizer, 5)": "polynomial(power=1)",
@@ -276,5 +280,10 @@ def test_values_that_are_written_as_other_things() -> None:
     assert said(["data digits", "schedule warmup(5) -> cosine"]) == ["write `schedule cosine(warmup=5)`"]
     assert said(["data digits", "schedule warmup(5) -> step(3)"]) == ["write `schedule step(every=3, warmup=5)`"]
     assert said(["metric logits, label -> accuracy"]) == ["write `metric (logits, label) -> accuracy`"]
-    assert said(["data digits", "early_stopping(patience=5)"]) == ["a row is a word and its value, as in `patience 5`"]
+    assert said(["data digits", "early_stopping(patience=5)"]) == ["write `patience 5`"]
+    assert said(["data digits", "EarlyStopping(monitor=loss, patience=5)"]) == ["write `patience 5`"]
+    assert said(["data digits", "model_ema 0.99"]) == ["write `ema 0.99`"]
+    told = said(["data digits", "schedule OneCycleLR(max_lr=0.1)"])
+    assert told == ["write `schedule onecycle`; the highest rate is `lr=` of the optimizer: leave `max_lr` out"]
+    assert said(["data digits", "batch_size = 3"]) == ["here the row is called `batch`, as in `batch 64`"]
     assert said(["data digits", "early_stopping 7"]) == ["write `patience 7`"]

@@ -548,8 +548,9 @@ def test_rows_of_recipes_have_foreign_words(row: settings.ForeignRow) -> None:
         if keyword in ("optimizer", "schedule", "data", "augment"):
             assert written(helps(recipe(f"{word} {row.write.split()[1]}"))) == row.write
         elif keyword not in ("loss", "metric"):
-            said = written(helps(recipe(f"{word} 1")))
-            assert said == (row.write if keyword == "precision" else f"{keyword} 1"), word
+            number = "0.5" if keyword == "ema" else "1"
+            said = written(helps(recipe(f"{word} {number}")))
+            assert said == (row.write if keyword == "precision" else f"{keyword} {number}"), word
             assert errors(recipe(said)) == []
 
 

@@ -211,6 +211,12 @@ ROWS: tuple[ForeignRow, ...] = (
     ForeignRow("precision bf16", "bf16 bfloat16"),
     ForeignRow("seed 1", "random_seed manual_seed random_state seed_everything"),
     ForeignRow("patience 5", "early_stopping early_stop earlystopping early_stopping_patience stop_patience"),
+    ForeignRow(
+        "ema 0.999",
+        "model_ema model_ema_decay ema_decay use_ema ModelEma ModelEMA AveragedModel ExponentialMovingAverage "
+        "exponential_moving_average moving_average weight_averaging polyak polyak_averaging ema_momentum "
+        "swa StochasticWeightAveraging swa_model",
+    ),
     ForeignRow("workers 2", "num_workers n_workers dataloader_num_workers workers_per_gpu"),
 )
 
@@ -282,7 +288,9 @@ SAID: dict[str, dict[str, str]] = {
         RESTARTS: "t_mul m_mul cycle restarts num_cycles cycle_limit",
         "a schedule counts epochs, not steps: leave `{}` out": "decay_steps",
         "`every=` counts epochs": "milestones step_epochs",
-        "nothing of it is needed: leave `{}` out": "last_epoch verbose optimizer staircase",
+        "nothing of it is needed: leave `{}` out": "last_epoch verbose optimizer staircase steps_per_epoch",
+        "the highest rate is `lr=` of the optimizer: leave `{}` out": "max_lr peak_lr",
+        "the first metric says whether that is high or low: leave `{}` out": "mode monitor metric",
     },
     "data": {
         "nothing is downloaded: leave `{}` out": "download",
@@ -363,7 +371,8 @@ DECLARED: dict[str, str] = {
     "adam": "AdamOptimizer",
     "adamw": "AdamWeightDecay adamw_torch adamw_hf adamw_torch_fused",
     "rmsprop": "RMSPropOptimizer",
-    "cosine": "CosineAnnealingLR CosineAnnealing CosineDecay cosine_lr CosineAnnealing_LR cosine_decay "
+    "cosine": "CosineAnnealingLR CosineAnnealingWarmRestarts CosineDecayRestarts cosine_restarts sgdr "
+    "cosine_with_restarts CosineAnnealing CosineDecay cosine_lr CosineAnnealing_LR cosine_decay "
     "cosine_annealing get_cosine_schedule_with_warmup cosine_with_warmup WarmupCosine",
     "step": "StepLR StepDecay step_decay",
     "polynomial": "poly PolynomialLR PolynomialDecay get_polynomial_decay_schedule_with_warmup",
@@ -397,7 +406,7 @@ DECLARED: dict[str, str] = {
 UNDECLARED: dict[str, str] = {
     "optimizer": "nadam radam adadelta adamax lamb lars lion lbfgs ftrl adafactor shampoo sparse_adam asgd rprop muon",
     "schedule": "multistep MultiStepLR piecewise_constant exponential "
-    "ExponentialLR exponential_decay inverse_sqrt noam cyclic CyclicLR CosineAnnealingWarmRestarts sgdr lambda_lr",
+    "ExponentialLR exponential_decay inverse_sqrt noam cyclic CyclicLR lambda_lr",
     "data": "cifar100 svhn coco csv hdf5 tfrecord webdataset parquet lmdb celeba kmnist emnist stl10 usps "
     "wikitext imdb librispeech",
 }

@@ -44,6 +44,10 @@ IMPLIED: dict[str, str] = {
 
 WITH_MOMENTUM = "momentum momentumsgd sgdmomentum momentumoptimizer nesterov sgdnesterov"
 """Names, in small letters, that are about a setting of the optimizer here."""
+RESTARTED = "cosineannealingwarmrestarts cosinedecayrestarts cosinerestarts cosinewithrestarts sgdr"
+"""Schedules, in small letters, that begin again."""
+RESTARTS = "T_0 T_mult eta_min last_epoch"
+"""Their settings in PyTorch's order, behind the optimizer."""
 WARMING = "linearlr constantlr warmuplr linearwarmup linearwarmuplr warmup gradualwarmupscheduler"
 """Schedules, in small letters, whose rate climbs at first and then stays."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from netdsl.text import foreign
 from netdsl.text.diagnostics import Diagnostic, Fix
 from netdsl.text.foreign import arithmetic
 from netdsl.text.foreign import kind as kind_here
@@ -29,12 +30,7 @@ def equals_for_colon(m: Mistake) -> Diagnostic | None:
     attribute = m.head.text == "self" and m.row_kinds() == ["NAME", "DOT", "NAME"]
     name, at_head = m.last.text, m.last is m.head or attribute
     if m.level == "recipe_row" and at_head:
-        return m.say(
-            "equals-for-space",
-            "a row of a train section is a word and its value",
-            help=f"write `{name} {line_rest(m, m.token.end)}`",
-            fix=Fix(m.place(m.token), ""),
-        )
+        return recipe_value(m, name)
     if m.head.kind in ("NEXT", "OUTPUT", "SHARED", "AUX"):
         meant = rewritten(m, line_rest(m, m.token.end))
         help = f"write `{words(m)}: {meant}`"
@@ -75,6 +71,19 @@ def is_state(m: Mistake, name: str) -> bool:
     heads = [*re.finditer(r"^(?:net|block|recurrent)\b", above, re.MULTILINE)]
     body = above[heads[-1].start() :] if heads else above
     return re.search(rf"^\s*state\s+{name}\b", body, re.MULTILINE) is not None
+
+
+def recipe_value(m: Mistake, name: str) -> Diagnostic:
+    """`lr = 0.1` in a train section, where it may be a setting of another row, or a row that has another name here."""
+    value, (own, setting) = line_rest(m, m.token.end), foreign.part(name)
+    message, fix = "a row of a train section is a word and its value", None
+    if setting:
+        help = f"it is a setting of the {own}: write `{setting}={value}` in the brackets of that row"
+    elif (row := foreign.row(name)) is not None:
+        help = f"here the row is called `{row.partition(' ')[0]}`, as in `{row}`"
+    else:
+        help, fix = f"write `{name} {value}`", Fix(m.place(m.token), "")
+    return m.say("equals-for-space", message, help=help, fix=fix)
 
 
 def rewritten(m: Mistake, rest: str) -> str:

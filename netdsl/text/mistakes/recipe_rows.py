@@ -69,5 +69,8 @@ def called(m: Mistake) -> Diagnostic | None:
     help = row_help(found[1])
     example = row(found[1]) or "optimizer adam(lr=0.001)"
     known = help is not None and row(found[1]) is None
+    word = example.partition(" ")[0]
+    if number := re.search(rf"\b{word}\s*=\s*([\d.]+)", found[0]):
+        help, known = f"write `{word} {number[1]}`", True
     return m.say("unknown-setting", f"a recipe has no `{found[1]}(…)`", m.head,
                  help=help if known else f"a row is a word and its value, as in `{example}`")  # fmt: skip
