@@ -152,6 +152,13 @@ def deepglobe(folder: Path) -> None:
     picture(folder / "valid/9_sat.jpg")
 
 
+def spacenet(folder: Path) -> None:
+    for part, count in (("train", 2), ("val", 1)):
+        for i in range(count):
+            picture(folder / f"{part}/images/AOI_2_Vegas_img{i}.png", i)
+            mask(folder / f"{part}/gt/AOI_2_Vegas_img{i}.png", 0, 193, 194)
+
+
 LAYOUTS: dict[str, tuple[Callable[[Path], None], tuple[int, int, int], tuple[int, int, int]]] = {
     "voc": (voc, (2, 1, 0), (0, 15, 255)),
     "coco_stuff": (coco_stuff, (2, 1, 0), (0, 11, 255)),
@@ -166,5 +173,6 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], tuple[int, int, int], tuple[int
     "idd_lite": (idd_lite, (1, 1, 0), (0, 2, 255)),
     "davis": (davis, (2, 1, 0), (0, 1, 255)),
     "deepglobe": (deepglobe, (8, 1, 1), (0, 1, 1)),
+    "spacenet": (spacenet, (2, 1, 0), (0, 0, 1)),
 }
 """By set: what writes a tiny one, samples a split, and the classes of the stripes of its masks."""

@@ -11,7 +11,7 @@ from netdsl.recipe.data.labelmaps import Ambiguous, parsed, read_map, shipped, s
 
 CLASSES = {
     "ade20k": [150], "bdd100k": [19], "camvid": [11], "camvid32": [11, 31], "cityscapes": [7, 19], "coco_stuff": [171],
-    "davis": [2], "deepglobe": [2], "idd": [7, 16, 26, 30], "idd_lite": [7], "mapillary": [65], "synthia": [22],
+    "davis": [2], "deepglobe": [2], "idd": [7, 16, 26, 30], "idd_lite": [7], "mapillary": [65], "spacenet": [2], "synthia": [22],
     "voc": [21],
 }  # fmt: skip
 

@@ -152,6 +152,21 @@ def test_coarser_levels_follow_from_stored_ones(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found, stripes(*classes), err_msg=settings)
 
 
+def test_one_shot_has_the_first_frame_of_one_video(tmp_path: Path) -> None:
+    LAYOUTS["davis"][0](tmp_path)
+    for number in (10, 9, 2):
+        picture(tmp_path / f"JPEGImages/480p/bear/{number}.jpg", number)
+        mask(tmp_path / f"Annotations/480p/bear/{number}.png", 0, number % 3, palette=True)
+    net = load_text("net N {\n input image [3, 6, 8]\n output y: conv(2, 1)\n}").net()
+    splits = load_data(DATA["davis"](str(tmp_path), video="bear"), net).splits
+    assert [len(split) for split in splits.values()] == [1, 0, 4]
+    numbers = [splits["test"].fetch(np.array([i]))["label"][0, 0, 1] for i in range(4)]
+    assert numbers == [1, 1, 0, 1], "by number: 1, 2, 9 and 10, of the objects 2, 2, 0 and 1"
+    for video, said in (("cows", "has one frame alone"), ("baer", "did you mean `bear`")):
+        with pytest.raises(DataError, match=said):
+            load_data(DATA["davis"](str(tmp_path), video=video), net)
+
+
 @pytest.mark.parametrize(("high", "wide"), [(3, 4), (12, 16), (13, 9), (5, 11)])
 def test_a_mask_goes_with_its_picture_by_the_nearest_pixel(high: int, wide: int) -> None:
     numbers = np.random.default_rng(0).integers(0, 50, (HIGH, WIDE)).astype(np.uint8)

@@ -101,6 +101,8 @@ class Paired(Images, abstract=True):
     level: ClassVar[int | None] = None
     stored: ClassVar[int | None] = None
     ignore: ClassVar[int | None] = None
+    video: ClassVar[str] = ""
+    """The one video of which the first frame is for training and the rest for testing; nothing for all of them."""
 
     fit: Fit = "crop"
     split: DrawnBy = "picture"

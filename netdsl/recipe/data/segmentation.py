@@ -1,5 +1,7 @@
 """Published sets of pictures with masks: where their files lie, and which label map says their classes."""
 
+from netdsl.ops.base import RuleError
+from netdsl.ops.fields import Text
 from netdsl.recipe.data.masks import Level, PairLayout, Preset
 
 YEAR = {"train": ("train2017",), "validation": ("val2017",)}
@@ -110,13 +112,25 @@ class IddLite(Preset):
 
 
 class Davis(Preset):
-    """DAVIS 2017 (Pont-Tuset et al., 2017), 480p: frames of videos, all objects one class against the background."""
+    """DAVIS 2017 (Pont-Tuset et al., 2017), 480p: frames of videos, all objects one class against the background.
+
+    `video="dog"` takes the frames of one video alone, the first for training and all others for testing: what one-shot
+    segmentation fits a net to, that it has trained on all videos (Caelles et al., "One-Shot Video Object Segmentation",
+    2017).
+    """
 
     map = "davis"
     place = PairLayout(
         "JPEGImages/480p", "Annotations/480p", lists="ImageSets/2017",
         names={"train": ("train",), "validation": ("val",)},
     )  # fmt: skip
+    video: Text = ""  # type: ignore[misc]
+
+    def prepare(self) -> None:
+        super().prepare()
+        if self.video and self.said & {"shares", "split"}:
+            message = "`video` takes its first frame for training and the others for testing: nothing is shared out"
+            raise RuleError(message, field="video", help="leave `shares` and `split` out")
 
 
 class Deepglobe(Preset):
@@ -124,6 +138,17 @@ class Deepglobe(Preset):
 
     map = "deepglobe"
     place = PairLayout("train", "train", "_sat", "_mask")
+
+
+class Spacenet(Preset):
+    """SpaceNet 3, roads (Van Etten, Lindenbaum and Bacastow, 2018), as Batra et al. (2019) prepare it for learning.
+
+    It is published as lines on a map; their scripts draw these as masks that fade with the distance from a road, of
+    which 0.76 and more says road, and lay them beside pictures of 8 bits in `train` and `val`.
+    """
+
+    map = "spacenet"
+    place = PairLayout("{split}/images", "{split}/gt", names={"train": ("train",), "validation": ("val",)})
 
 
 class Synthia(Preset):

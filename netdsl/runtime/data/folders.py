@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,3 +40,8 @@ def files_below(folder: Path) -> Iterator[Path]:
             yield Path(entry.path)
         else:
             raise DataError(f"{entry.path}: no file (a link that leads nowhere, to a folder or to a device)")
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """By what names are put in order so that `frame2` stands before `frame10`."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]

@@ -10,6 +10,7 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.recipe.data.masks import Paired
+from netdsl.runtime.data.folders import natural
 from netdsl.runtime.data.imagefile import DecodedImage, read_image, stored_size
 from netdsl.runtime.data.maskfile import Meaning, meaning_of
 from netdsl.runtime.data.pairs import Pair, Pairs, find_pairs
@@ -19,7 +20,10 @@ from netdsl.runtime.data.sets import SPLITS, Dataset, MadeSplit, Request, Sample
 from netdsl.runtime.data.tallies import tallied
 from netdsl.runtime.pictures.picture import Picture, as_bytes, unified
 from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, sizes_of, spread
+from netdsl.text.diagnostics import did_you_mean
 
+SHOWN = 5
+"""Videos that are named where one is not there."""
 PixelCounts = Array
 """`int64 [classes + 1]`: pixels of each class, and those that do not count."""
 
@@ -74,6 +78,8 @@ class Division:
 def divided(data: Paired, meaning: Meaning) -> Division:
     """The pairs of a data set by split: as its folders and lists say, or as `shares` divides them."""
     found = find_pairs(data.layout(), data.files)
+    if data.video:
+        return _one_shot(data, found)
     if not found.shared:
         if "shares" in data.said or data.split == "sequence":
             asked = "split=sequence" if data.split == "sequence" else "shares"
@@ -83,6 +89,20 @@ def divided(data: Paired, meaning: Meaning) -> Division:
         return Division({split: found.splits.get(split, []) for split in SPLITS}, [], found.doubts)
     divide = _by_sequence if data.split == "sequence" else _by_picture
     return divide(data, meaning, found)
+
+
+def _one_shot(data: Paired, found: Pairs) -> Division:
+    """The first frame of one video to train on, the others to test; `DataError` where there is no such video."""
+    folders: dict[str, list[Pair]] = {}
+    for pair in (pair for own in found.splits.values() for pair in own):
+        folders.setdefault(pair.key.rpartition("/")[0], []).append(pair)
+    own = sorted(folders.get(data.video, []), key=lambda pair: natural(pair.key))
+    if len(own) < 2:
+        near = did_you_mean(data.video, folders) or f"there are {', '.join(sorted(folders)[:SHOWN])} …"
+        what = "has one frame alone" if own else f"is not there: {near}"
+        raise DataError(f"{data.layout().images}: the video `{data.video}` {what}")
+    notes = [f"the first frame of `{data.video}` is for training, {len(own) - 1:,} others for testing"]
+    return Division({"train": own[:1], "validation": [], "test": own[1:]}, notes, found.doubts)
 
 
 def _by_picture(data: Paired, meaning: Meaning, found: Pairs) -> Division:

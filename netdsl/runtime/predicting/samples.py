@@ -21,6 +21,7 @@ from netdsl.graph.phases import inference_graph
 from netdsl.recipe import Data
 from netdsl.recipe.data.images import Images
 from netdsl.runtime.data.arrayfile import as_sample, read_array
+from netdsl.runtime.data.folders import natural
 from netdsl.runtime.data.imagefile import ENDINGS, DecodedImage, read_image
 from netdsl.runtime.data.sets import Dataset, load_data
 from netdsl.runtime.data.vocabulary import TextVocabulary
@@ -28,7 +29,6 @@ from netdsl.runtime.pictures.colours import colours_of
 from netdsl.runtime.pictures.picture import Picture, as_bytes, picture_for, picture_from
 from netdsl.runtime.predicting.fitting import Fitting, View, check_sizes, fitted, margin_of, whole_view
 from netdsl.runtime.predicting.models import Model
-from netdsl.runtime.predicting.streaming import natural
 from netdsl.runtime.predicting.texts import (
     ENDING,
     GivenText,
@@ -180,9 +180,23 @@ class SampleReader:
 
     def _only(self, what: str) -> Value:
         net = self.model.net
-        if len(net.fed) != 1:
+        said = {name for own in self._unsaid for name in (own, self.vocabularies[own].mask)}
+        read = [value for value in net.fed if value.name not in said]
+        if len(read) != 1 or read[0] is not net.fed[0]:
             raise RunError(f"{what} cannot give the {len(net.fed)} inputs of {net.name}")
-        return net.fed[0]
+        return read[0]
+
+    @property
+    def _unsaid(self) -> list[str]:
+        """The inputs whose tokens the net says itself."""
+        return [name for name, words in self.vocabularies.items() if words.spoken]
+
+    def _speaking(self, found: Sample) -> Sample:
+        """A sample with what the net reads before the first token that it says, where it says some."""
+        for name in self._unsaid:
+            found.fields |= begun(self.model, name, self.vocabularies[name])
+            found.unsaid = name
+        return found
 
     def _pictured(self, path: Path, scan: DecodedImage) -> Sample:
         notes = (f"{path}: transparent pixels are laid on black",) if scan.transparent else ()
@@ -193,7 +207,8 @@ class SampleReader:
                 "file of them, or a number in the split"
             )
         array, view = fitted(scan, self.picture(), self.model, self.fitting, self.pixelwise)
-        return Sample({net.fed[0].name: array}, notes=notes, name=str(path), shown=seen(scan), view=view)
+        fields = {net.fed[0].name: array}
+        return self._speaking(Sample(fields, notes=notes, name=str(path), shown=seen(scan), view=view))
 
     def picture(self) -> Picture:
         found = picture_of(self.model, self.data)
@@ -209,12 +224,9 @@ class SampleReader:
         shown = self._shown(fields)
         view = None if shown is None else _whole(shown)
         found = Sample(fields, truth, dataset.classes, (), f"{self.split} {number}", shown, view)
-        unsaid = next((name for name, words in self.vocabularies.items() if words.spoken), None)
-        if unsaid is not None:
-            words = self.vocabularies[unsaid]
-            found.truth, found.unsaid = words.text(fields["label"][0].tolist()), unsaid
-            fields |= begun(self.model, unsaid, words)
-        return found
+        for name in self._unsaid:
+            found.truth = self.vocabularies[name].text(fields["label"][0].tolist())
+        return self._speaking(found)
 
     def _shown(self, fields: dict[str, Array]) -> Array | None:
         """A sample that is numbers as the picture that it was, as far as there are answers for it."""

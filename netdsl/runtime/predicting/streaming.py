@@ -10,6 +10,7 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError, RunError
+from netdsl.runtime.data.folders import natural
 from netdsl.runtime.data.imagefile import ENDINGS
 
 RANGE = re.compile(r"(\d{1,18}):(\d{1,18})")
@@ -36,11 +37,6 @@ def _files(folder: Path) -> list[str]:
     if not found:
         raise DataError(f"{folder} holds neither images ({', '.join(sorted(ENDINGS))}) nor .npy files")
     return [str(path) for path in sorted(found, key=lambda path: natural(path.name))]
-
-
-def natural(name: str) -> list[tuple[int, str]]:
-    """By what names are put in order so that `frame2` stands before `frame10`."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def together(answers: Sequence[Mapping[str, Array]]) -> dict[str, Array]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from netdsl.recipe.data.images import Images
 from netdsl.recipe.data.tokens import Tokenized
 from netdsl.runtime.data.samples import Fields
 from netdsl.runtime.data.sets import loader_of
+from netdsl.runtime.data.vocabulary import END, NAMES
 from netdsl.runtime.pictures.colours import Palette, colours_of, name_of, overlaid, palette, present
 from netdsl.runtime.pictures.lettering import with_legend
 from netdsl.runtime.pictures.picture import Picture, as_bytes, picture_for
@@ -23,6 +25,8 @@ from netdsl.runtime.survey.count import Surveyed, inputs_of, loaded, own_data
 from netdsl.runtime.survey.found import Shown, ShownSamples, spread, strip
 
 WHITE = 255
+LETTERS, LINES = 20, 4
+"""Letters of a line under a sample, and how many lines there may be."""
 WORDS = 16
 """So many words of a sample stand under it."""
 BESIDE = 2
@@ -43,10 +47,15 @@ def write_samples(path: Path, data: Surveyed, count: int, split: str) -> int:
     colours = palette(found.classes, dict(enumerate(found.colours)))
     masks = [s.mask for s in found.samples if s.mask is not None]
     seen = sorted({n for mask in masks for n in present(mask) if n < len(found.classes)})
-    pictures, titles = [_side_by_side(s, colours) for s in found.samples], [(s.name,) for s in found.samples]
+    pictures, titles = [_side_by_side(s, colours) for s in found.samples], [_title(s.name) for s in found.samples]
     sheet = titled_sheet(pictures, titles, CELL * max(_columns(s) for s in found.samples))
     write_sheet(path, with_legend(sheet, colours, seen) if seen else sheet)
     return len(found.samples)
+
+
+def _title(name: str) -> tuple[str, ...]:
+    """A name in lines; one without spaces is cut where it is drawn."""
+    return tuple(wrap(name, LETTERS, max_lines=LINES, placeholder=" …", break_long_words=False)) or ("",)
 
 
 def _columns(sample: Shown) -> int:
@@ -78,7 +87,7 @@ def _loaded_samples(data: Data, net: Net | None, split: str, count: int) -> Show
     each = [{name: values[n] for name, values in fields.items()} for n in range(len(places))]
     shown = [_shown(data, sample, kept, data.input_name(inputs)) for sample in each]
     for place, sample, one in zip(places, each, shown, strict=True):
-        said = _said(sample.get("label"), dataset.classes)
+        said = _said(sample.get("label"), dataset.classes, data.ignored())
         one.name = f"{place}: {said}" if said else str(place)
     return ShownSamples(shown, dataset.classes)
 
@@ -102,8 +111,9 @@ def colours_of_all(frames: Array) -> Array:
     return np.stack([colours_of(frame) for frame in frames])
 
 
-def _said(label: Array | None, names: Sequence[str]) -> str:
+def _said(label: Array | None, names: Sequence[str], ignored: int | None) -> str:
     """The class of a sample in words, or those of its frames or steps."""
     if label is None or label.ndim > 1 or not names or label.dtype.kind not in "iu":
         return ""
-    return " ".join(name_of(int(n), names) for n in label.reshape(-1)[:WORDS] if n >= 0)
+    counted = [int(n) for n in label.reshape(-1)[:WORDS] if n >= 0 and n != ignored]
+    return " ".join(name_of(n, names) for n in counted if name_of(n, names) != NAMES[END])
