@@ -20,6 +20,7 @@ from netdsl.graph import Net
 from netdsl.program import load_text
 from netdsl.recipe import DATA, Data
 from netdsl.recipe.data import OpenData
+from netdsl.recipe.data.captions import Captioned
 from netdsl.recipe.data.generated import Generated
 from netdsl.recipe.data.images import Images
 from netdsl.recipe.data.masks import Preset
@@ -93,7 +94,7 @@ def source(name: str, shape: str, settings: str, folder: Path) -> str:
 
 def test_every_data_set_is_in_the_table() -> None:
     """Presets are `masks` of some layout, generated pictures are as `shapes`; others are tested for themselves."""
-    apart = Preset | OpenData | Generated | Tokenized | Videos
+    apart = Preset | OpenData | Generated | Tokenized | Videos | Captioned
     own = {name for name, data in DATA.items() if name == "shapes" or not issubclass(data, apart)}
     assert {name for name, _, _ in CASES} == own == set(MADE)
 

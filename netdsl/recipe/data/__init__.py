@@ -1,5 +1,6 @@
 """The data sets a `train` section may name, a file a kind: declarations only. `DATA` holds them all."""
 
+import netdsl.recipe.data.captions
 import netdsl.recipe.data.frames
 import netdsl.recipe.data.generated
 import netdsl.recipe.data.hub

@@ -43,7 +43,7 @@ class Video:
 
 
 @dataclass(frozen=True)
-class Window:
+class FrameWindow:
     """Some frames of a video, by their places."""
 
     video: Video
@@ -51,7 +51,7 @@ class Window:
 
 
 @dataclass
-class Found:
+class FoundVideos:
     """The videos by split, or all of them as those of training where nothing says their splits."""
 
     splits: dict[str, list[Video]]
@@ -64,16 +64,16 @@ class Found:
 # ---------------------------------------------------------------- what lies in the folders
 
 
-def found_of(data: Frames) -> Found:
+def found_of(data: Frames) -> FoundVideos:
     """Every video that is there."""
     return _with_masks(data) if data.masks else _with_classes(data)
 
 
-def _with_masks(data: Frames) -> Found:
+def _with_masks(data: Frames) -> FoundVideos:
     assert data.paired is not None
     meaning, pairs = meaning_of(data.paired), find_pairs(data.paired.layout(), data.files)
     splits = {split: _grouped(own) for split, own in pairs.splits.items()}
-    return Found(splits, pairs.shared, meaning.classes, meaning, list(pairs.doubts))
+    return FoundVideos(splits, pairs.shared, meaning.classes, meaning, list(pairs.doubts))
 
 
 def _grouped(pairs: Sequence[Pair]) -> list[Video]:
@@ -87,7 +87,7 @@ def _grouped(pairs: Sequence[Pair]) -> list[Video]:
     return found
 
 
-def _with_classes(data: Frames) -> Found:
+def _with_classes(data: Frames) -> FoundVideos:
     folder = existing(data.folder, data)
     if not folder.is_dir():
         raise DataError(f"{folder}: not a folder. {data.files}")
@@ -97,7 +97,7 @@ def _with_classes(data: Frames) -> Found:
     classes = tuple(sorted({name.partition("/")[0] for name in named["train"]}))
     splits = {split: _labelled(bases[split], own, classes) for split, own in named.items()}
     notes = [f"{len(strangers):,} files are no frames and left out, such as {min(strangers)}"] if strangers else []
-    return Found(splits, list(bases) == ["train"], classes, None, notes)
+    return FoundVideos(splits, list(bases) == ["train"], classes, None, notes)
 
 
 def _videos(base: Path, strangers: list[Path]) -> dict[str, list[Path]]:
@@ -133,25 +133,25 @@ def _labelled(base: Path, found: Mapping[str, list[Path]], classes: tuple[str, .
 # ---------------------------------------------------------------- windows and splits
 
 
-def windows_of(data: Frames, videos: Sequence[Video], length: int) -> list[Window]:
+def windows_of(data: Frames, videos: Sequence[Video], length: int) -> list[FrameWindow]:
     """The windows of videos, one after the other; a video that is too short has none."""
     span = (length - 1) * data.every + 1
     return [
-        Window(video, range(start, start + span, data.every))
+        FrameWindow(video, range(start, start + span, data.every))
         for video in videos
         for start in range(0, len(video.frames) - span + 1, data.stride or span)
     ]
 
 
 @dataclass
-class Division:
+class WindowDivision:
     """The windows of each split, and what is worth saying of them."""
 
-    splits: dict[str, list[Window]]
-    found: Found
+    splits: dict[str, list[FrameWindow]]
+    found: FoundVideos
 
 
-def divided(data: Frames, length: int) -> Division:
+def divided(data: Frames, length: int) -> WindowDivision:
     """The windows of each split: as folders say, or as `shares` divides videos or windows."""
     found = found_of(data)
     if not found.shared and ("shares" in data.said or "split" in data.said):
@@ -172,11 +172,11 @@ def divided(data: Frames, length: int) -> Division:
         found.notes.append(f"{videos_are} too short for {length} frames and left out, such as {short[0].name}")
     splits = _divide(data, found, length) if found.shared else found.splits
     if isinstance(splits, list):
-        return Division(dict(zip(SPLITS, splits, strict=True)), found)
-    return Division({name: windows_of(data, splits.get(name, []), length) for name in SPLITS}, found)
+        return WindowDivision(dict(zip(SPLITS, splits, strict=True)), found)
+    return WindowDivision({name: windows_of(data, splits.get(name, []), length) for name in SPLITS}, found)
 
 
-def _divide(data: Frames, found: Found, length: int) -> dict[str, list[Video]] | list[list[Window]]:
+def _divide(data: Frames, found: FoundVideos, length: int) -> dict[str, list[Video]] | list[list[FrameWindow]]:
     videos = [video for video in found.splits["train"] if windows_of(data, [video], length)]
     shares = np.array(data.shares) / sum(data.shares)
     if data.split == "window":
@@ -201,7 +201,7 @@ def _refuse_empty(data: Frames, counts: Sequence[int], what: str) -> None:
         raise DataError(f"{data.folder}: of {what} none is left for the {empty} split: say other `shares`")
 
 
-def _counts(data: Frames, found: Found, videos: Sequence[Video], length: int) -> dict[str, Array]:
+def _counts(data: Frames, found: FoundVideos, videos: Sequence[Video], length: int) -> dict[str, Array]:
     """By video: the windows of each class, or the pixels of each where there are masks."""
     meaning = found.meaning
     if meaning is None:
@@ -223,7 +223,7 @@ def _counts(data: Frames, found: Found, videos: Sequence[Video], length: int) ->
 class WindowDecoder:
     """The samples of a list of windows."""
 
-    windows: list[Window]
+    windows: list[FrameWindow]
     name: str
     picture: Picture
     meaning: Meaning | None
@@ -239,7 +239,7 @@ class WindowDecoder:
         return as_input(sample, self.name, self.picture, ("label", "first") if self.meaning else ())
 
 
-def decoded(window: Window, meaning: Meaning | None) -> tuple[Array, Array | None]:
+def decoded(window: FrameWindow, meaning: Meaning | None) -> tuple[Array, Array | None]:
     """The frames of a window `[T, c, h, w]`, and their masks `[T, h, w]`; `DataError` names a frame that is unlike."""
     video = window.video
     frames, masks = [], []
@@ -257,7 +257,7 @@ def decoded(window: Window, meaning: Meaning | None) -> tuple[Array, Array | Non
     return film, np.stack(masks) if masks else None
 
 
-def _refuse_unlike(window: Window, place: int, frames: Sequence[Array]) -> None:
+def _refuse_unlike(window: FrameWindow, place: int, frames: Sequence[Array]) -> None:
     (high, wide), first = frames[-1].shape[1:], frames[0].shape[1:]
     path = window.video.frames[place]
     if (high, wide) != first:
@@ -304,13 +304,13 @@ def survey(data: Frames) -> Survey:
     return Survey(found.classes, "pixels" if found.meaning else "samples", splits, sizes, found.notes, colours, groups)
 
 
-def _covered(windows: Sequence[Window]) -> Iterator[tuple[Video, int]]:
+def _covered(windows: Sequence[FrameWindow]) -> Iterator[tuple[Video, int]]:
     """Every frame of some windows of a split, once: its video and its place there."""
     found = {(window.video.name, place): (window.video, place) for window in windows for place in window.places}
     yield from found.values()
 
 
-def _counted(windows: Sequence[Window], found: Found) -> tuple[list[int], int]:
+def _counted(windows: Sequence[FrameWindow], found: FoundVideos) -> tuple[list[int], int]:
     meaning = found.meaning
     if meaning is None:
         labels = [window.video.label for window in windows]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 
+from netdsl.base.arrays import Array
+from netdsl.recipe.data.captions import ShapeCaptions
 from netdsl.recipe.data.generated import Blobs, Generated, Roads, ShapeClasses
 from netdsl.recipe.data.polygons import Polygons
 from netdsl.recipe.data.shapes import Shapes
 from netdsl.recipe.data.videos import MovingShapes
 from netdsl.runtime.data.samples import Fields, as_input
 from netdsl.runtime.data.sets import SMALL, Dataset, MadeSplit, Request, SampleSplit, Stored
+from netdsl.runtime.data.shares import in_order
+from netdsl.runtime.data.spoken import SpokenRows, spoken
 from netdsl.runtime.generated.blobs import blobs
+from netdsl.runtime.generated.captions import caption, shape_captions
 from netdsl.runtime.generated.figures import Canvas
 from netdsl.runtime.generated.polygons import polygons
 from netdsl.runtime.generated.roads import roads
@@ -25,8 +30,8 @@ from netdsl.runtime.pictures.picture import Picture
 __all__ = ["load", "views"]
 
 DRAWN: dict[type[Generated], Callable[..., Fields]] = {
-    Blobs: blobs, MovingShapes: moving_shapes, Polygons: polygons, Roads: roads, ShapeClasses: shape_classes,
-    Shapes: shapes,
+    Blobs: blobs, MovingShapes: moving_shapes, Polygons: polygons, Roads: roads, ShapeCaptions: shape_captions,
+    ShapeClasses: shape_classes, Shapes: shapes,
 }  # fmt: skip
 """By data set: a sample by its number, of so many channels, height and width, and of as many steps if it has such."""
 
@@ -42,10 +47,12 @@ class Painter:
     size: Canvas
     steps: tuple[int, ...]
     masks: tuple[str, ...]
+    rows: Fields
+    """What samples have beside that is not drawn, `[N, …]`."""
 
     def stored(self, index: int) -> Fields:
         made = DRAWN[type(self.data)](self.data, self.first + index, self.size, *self.steps)
-        return {self.name: made.pop(self.data.main), **made}
+        return {self.name: made.pop(self.data.main), **made, **{n: v[index] for n, v in self.rows.items()}}
 
     def ready(self, sample: Fields) -> Fields:
         return as_input(sample, self.name, self.picture, self.masks)
@@ -58,19 +65,28 @@ class Painter:
 
 
 def load(data: Generated, request: Request) -> Dataset:
-    held = max(1, data.count // 10)
-    ranges = {"train": (0, data.count - 2 * held), "validation": (data.count - 2 * held, held)}
-    ranges["test"] = (data.count - held, held)
-    picture = request.picture
+    picture, splits = request.picture, dict[str, SampleSplit]()
     assert picture is not None
     size, steps = (picture.channels, picture.height, picture.width), _steps(data, request)
     masks = data.moved(request.asked.inputs)[1]
-    splits: dict[str, SampleSplit] = {}
-    for name, (first, count) in ranges.items():
-        painter = Painter(data, first, request.name, picture, size, steps, masks)
-        small = 12 * count * prod(request.shape) <= SMALL
-        splits[name] = painter.all(count) if small else MadeSplit(count, painter)
-    return Dataset(splits, data.class_names())
+    numbers = in_order(data.count)
+    said = _said(data, request, numbers)
+    for name, own in numbers.items():
+        rows = said.parts[name] if said is not None else {}
+        painter = Painter(data, int(own[0]), request.name, picture, size, steps, masks, rows)
+        small = 12 * len(own) * prod(request.shape) <= SMALL
+        splits[name] = painter.all(len(own)) if small else MadeSplit(len(own), painter)
+    if said is None:
+        return Dataset(splits, data.class_names())
+    return Dataset(splits, said.words.tokens, said.notes, facts=said.facts())
+
+
+def _said(data: Generated, request: Request, numbers: Mapping[str, Array]) -> SpokenRows | None:
+    """The captions of the samples as tokens, where they have such."""
+    if not isinstance(data, ShapeCaptions):
+        return None
+    texts = {split: [caption(data, int(number)) for number in own] for split, own in numbers.items()}
+    return spoken(data, request, texts, f"`{data.name}`")
 
 
 def _steps(data: Generated, request: Request) -> tuple[int, ...]:

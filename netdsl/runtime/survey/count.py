@@ -19,6 +19,7 @@ from netdsl.recipe.data.base import PublishedFile
 from netdsl.recipe.data.generated import Generated
 from netdsl.recipe.data.images import Images
 from netdsl.recipe.data.tokens import Tokenized
+from netdsl.recipe.data.videos import Videos
 from netdsl.runtime.data.sets import (
     Dataset,
     InMemory,
@@ -63,9 +64,17 @@ def survey(data: Surveyed) -> Survey:
 def own_data(data: Surveyed) -> Data:
     """The declared data, those of a net's recipe with their place in full."""
     if isinstance(data, Net):
-        return data_of(data)
+        return as_read(data_of(data), data)
     found: Data = read_data(data) if isinstance(data, str) else data
     return found
+
+
+def as_read(data: Data, net: Net) -> Data:
+    """The same data with the number of frames that a net reads."""
+    if not isinstance(data, Videos):
+        return data
+    type_ = next(value.type for value in net.fed if value.name == data.input_name({v.name: v.type for v in net.fed}))
+    return type(data)(**{**data.given(), "length": data.steps(type_, net.defaults)})
 
 
 def inputs_of(data: Data, net: Net | None) -> dict[str, TensorType]:

@@ -1,0 +1,145 @@
+"""Pictures of a folder with the captions of a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from netdsl.base.errors import DataError
+from netdsl.recipe.data.captions import Captions
+from netdsl.recipe.data.masks import SPLIT
+from netdsl.runtime.data.captionfile import Caption, read_captions
+from netdsl.runtime.data.folders import FOLDERS
+from netdsl.runtime.data.imagefile import ENDINGS, read_image, stored_size
+from netdsl.runtime.data.samples import Fields, as_input
+from netdsl.runtime.data.sets import SPLITS, Dataset, MadeSplit, Request, SampleSplit, existing
+from netdsl.runtime.data.shares import divided
+from netdsl.runtime.data.spoken import spoken
+from netdsl.runtime.data.tallies import tallied
+from netdsl.runtime.pictures.picture import Picture, as_bytes, unified
+from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, sizes_of, spread
+
+KNOWN = ", ".join(sorted(ENDINGS))
+SIZED = 2000
+"""So many pictures, spread evenly, are asked for their sizes by a survey."""
+
+
+@dataclass
+class CaptionedPictures:
+    """The captions of each split, with the files of their pictures."""
+
+    splits: dict[str, list[tuple[Path, Caption]]]
+    notes: list[str] = field(default_factory=list)
+
+    def texts(self) -> dict[str, list[str]]:
+        return {split: [caption.text for _, caption in own] for split, own in self.splits.items()}
+
+
+def found_of(data: Captions) -> CaptionedPictures:
+    """What the files have: by the names of splits in their paths, or shared out picture by picture."""
+    if SPLIT in data.images or SPLIT in data.file:
+        return CaptionedPictures(_by_names(data))
+    folder, path = existing(data.images, data), existing(data.file, data)
+    own = _pictured(folder, path)
+    pictures = sorted({caption.picture for _, caption in own})
+    place = {picture: number for number, picture in enumerate(pictures)}
+    parts = divided(data, len(pictures), None, str(path))
+    owner = {int(number): split for split, numbers in parts.items() for number in numbers}
+    splits: dict[str, list[tuple[Path, Caption]]] = {split: [] for split in SPLITS}
+    for one in own:
+        splits[owner[place[one[1].picture]]].append(one)
+    return CaptionedPictures(splits)
+
+
+def _by_names(data: Captions) -> dict[str, list[tuple[Path, Caption]]]:
+    splits: dict[str, list[tuple[Path, Caption]]] = {split: [] for split in SPLITS}
+    for split, names in FOLDERS.items():
+        paths = [(Path(data.images.replace(SPLIT, n)), Path(data.file.replace(SPLIT, n))) for n in names]
+        there = next((pair for pair in paths if pair[0].exists() and pair[1].exists()), None)
+        if there is not None:
+            splits[split] = _pictured(*there)
+    if not splits["train"]:
+        file, images = (place.replace(SPLIT, "train") for place in (data.file, data.images))
+        raise DataError(f"{file}: no such file, or no {images}. {data.files}")
+    return splits
+
+
+def _pictured(folder: Path, path: Path) -> list[tuple[Path, Caption]]:
+    """The captions of a file, each with its picture; `DataError` names one that is not there."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: not a folder")
+    found = []
+    known: dict[str, Path] = {}
+    for caption in read_captions(path):
+        picture = known.get(caption.picture)
+        if picture is None:
+            picture = known[caption.picture] = folder / caption.picture
+            if picture.suffix.lower() not in ENDINGS:
+                raise DataError(
+                    f"{path}: {caption.place}: {caption.picture} is no picture ({', '.join(sorted(ENDINGS))})"
+                )
+            if not picture.is_file():
+                raise DataError(f"{path}: {caption.place}: there is no picture {picture}")
+        found.append((picture, caption))
+    return found
+
+
+# ---------------------------------------------------------------- samples
+
+
+@dataclass
+class CaptionDecoder:
+    """Pictures from their files, and beside each the row of its caption."""
+
+    pictures: list[Path]
+    rows: Fields
+    name: str
+    picture: Picture
+
+    def stored(self, index: int) -> Fields:
+        scan = read_image(self.pictures[index])
+        own = {name: values[index] for name, values in self.rows.items()}
+        return {self.name: unified(scan.planes, scan.white)[0], **own}
+
+    def ready(self, sample: Fields) -> Fields:
+        return as_input(sample, self.name, self.picture)
+
+
+def load(data: Captions, request: Request) -> Dataset:
+    found = found_of(data)
+    said = spoken(data, request, found.texts(), data.file)
+    assert request.picture is not None
+    splits: dict[str, SampleSplit] = {
+        split: MadeSplit(
+            len(own), CaptionDecoder([path for path, _ in own], said.parts[split], request.name, request.picture)
+        )
+        for split, own in found.splits.items()
+    }
+    counts = ", ".join(f"{len({path for path, _ in own}):,} {split}" for split, own in found.splits.items())
+    notes = [f"pictures: {counts}", *found.notes, *said.notes]
+    return Dataset(splits, said.words.tokens, notes, facts=said.facts())
+
+
+# ---------------------------------------------------------------- what is there
+
+
+def survey(data: Captions) -> Survey:
+    """The captions of each split, and the sizes of the pictures."""
+    found = found_of(data)
+    splits = {split: SplitCount(len(own)) for split, own in found.splits.items()}
+    pictures = sorted({path for own in found.splits.values() for path, _ in own})
+    some = pictures[:: 1 + len(pictures) // SIZED]
+    sizes = sizes_of(list(tallied(some, stored_size, "looking at pictures")))
+    told = f"{len(pictures):,} pictures with {sum(len(own) for own in found.splits.values()):,} captions"
+    return Survey((), "", splits, sizes, [told, *found.notes])
+
+
+def samples(data: Captions, split: str, count: int) -> ShownSamples:
+    """Some pictures of a split with a caption each, spread evenly, as they are stored."""
+    own = found_of(data).splits[split]
+    return ShownSamples([_shown(*own[place]) for place in spread(len(own), count)], ())
+
+
+def _shown(path: Path, caption: Caption) -> Shown:
+    scan = read_image(path)
+    return Shown(as_bytes(scan.planes / scan.white), caption.text)
