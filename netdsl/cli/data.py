@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from netdsl.runtime.survey.count import Surveyed
     from netdsl.runtime.survey.found import FoundFile, Survey
 
+SPLITS = ("train", "validation", "test")
 BAR = 24
 """Letters of the longest bar."""
 CLASSES = 200
@@ -39,7 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--samples", metavar="N", type=count, help="show so many samples of a split: texts, or pictures on -o sheet.png"
     )
-    parser.add_argument("--split", choices=("train", "validation", "test"), default="train", help="whose samples")
+    parser.add_argument("--split", choices=SPLITS, help=f"whose --samples (default: {SPLITS[0]})")
     parser.add_argument(
         "-o", "--output", type=Path, help="draw the bars, or with --samples the sheet, to this .png file"
     )
@@ -49,6 +50,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> None:
     if given.output is not None and given.output.suffix != ".png":
         given.parser.error("--output: what is drawn is kept in a .png file")
+    if given.split is not None and given.samples is None:
+        given.parser.error("--split says whose --samples are shown: say how many; all splits are counted")
+    given.split = given.split or SPLITS[0]
     data = _data(given)
     if given.samples is not None and given.output is None:
         from netdsl.runtime.survey.texts import sample_texts
@@ -85,6 +89,9 @@ def _data(given: Namespace) -> Surveyed:
         if given.net or given.recipe or given.settings:
             given.parser.error("--net, --recipe and --set choose in a `.net` file")
         return str(given.spec)
+    if os.path.isdir(given.spec) and not any(Path(given.spec).glob(pattern) for pattern in ("*.net", "spec/*.net")):
+        way = "pictures in a folder a class" if any(p.is_dir() for p in Path(given.spec).iterdir()) else "pictures"
+        given.parser.error(f"{given.spec} is a folder: say its kind, as in 'imagefolder(\"{given.spec}\")' for {way}")
     from netdsl.cli.opening import open_net
 
     given.file = Path(given.spec)

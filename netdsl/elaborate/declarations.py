@@ -118,6 +118,10 @@ def _setting(site: Site, field: Any, row: syntax.RecipeRow) -> Any:
     try:
         return read_setting(field, value)
     except (RuleError, FieldError) as error:
+        if isinstance(stage, syntax.Name) and not site.scope.find(stage.id):
+            import netdsl.elaborate.names as names
+
+            names.refuse_setting(site, stage)
         from netdsl.elaborate.single_rows import instead  # late: right texts need none
 
         site.error("wrong-kind", str(error), stage.span, help=instead(row.keyword.id, stage.span.text))

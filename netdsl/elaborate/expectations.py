@@ -109,8 +109,9 @@ def _maker(value: Value, makers: Mapping[Value, Node], stands: Mapping[Value, Va
 def _warn(site: Site, node: Node, found: Node, expected: Expectation, span: Span) -> None:
     name, loss, read = found.kind, node.kind, node.inputs[0].name
     if name in APPLIES.get(loss, ()):
-        message = f"`{loss}` applies {name} itself, and `{read}` has been through `{name}` already"
-        help = f"send the logits to the loss: leave `{name}` out of the net"
+        through = f"reads what `{name}` gives" if read == name else f"`{read}` has been through `{name}` already"
+        message = f"`{loss}` applies {name} itself, and {through}"
+        help = f"send the logits to the loss: leave `{name}` out{' of the net' * (read != name)}"
     else:
         source = f"reads what `{name}` gives," if read == name else f"`{read}` comes out of `{name}`, which gives"
         message = f"`{loss}` takes {expected.takes}, but {source} {GIVES[name]}"

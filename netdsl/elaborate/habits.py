@@ -12,6 +12,7 @@ from netdsl.elaborate.values import LAYERS, Bundle
 from netdsl.ops.base import Op
 from netdsl.ops.const import STARTS
 from netdsl.ops.fields import INITIALISERS, Word
+from netdsl.ops.loss import Loss
 from netdsl.text import foreign, syntax
 from netdsl.text.foreign.papers import row_of
 from netdsl.text.foreign.pieces import parts
@@ -160,6 +161,9 @@ def _cut(expr: syntax.Index, value: Value) -> str:
 
 def whole_numbers(op: type[Op], call: str, value: Any) -> str | None:
     """Help for a layer of real numbers that words, or other whole numbers, come into."""
+    first = value.items[0] if isinstance(value, Bundle) and value.items else value
+    if issubclass(op, Loss) and isinstance(first, Value) and first.name.startswith("argmax"):
+        return f"leave `argmax` out: `{op.name}` takes the scores themselves"
     if not isinstance(value, Value) or value.type.dtype is not DType.INT or op.name in ("embedding", "one_hot"):
         return None
     if op.name == "noise":

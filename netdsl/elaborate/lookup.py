@@ -110,6 +110,7 @@ def unknown_name(site: Site, name: syntax.Name, more: Sequence[str] = (), arrows
     import netdsl.elaborate.habits as habits
     import netdsl.elaborate.names as names
 
+    names.refuse_setting(site, name)
     ended = names.ended(site, name)
     if ended is not None:
         site.error("unknown-name", ended.message, name.span, Label(ended.span, "named here"), help=ended.help)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,8 @@ from netdsl.graph import Divisor, Graph, Net, Output, Recipe, RecipeTerm, diviso
 from netdsl.graph.clock import CLOCK, TICK
 from netdsl.ops import REGISTRY
 from netdsl.ops.base import Op, RuleError
-from netdsl.ops.loss import PairLoss
+from netdsl.ops.loss import ClassLoss, Loss, PairLoss
+from netdsl.ops.metric import Metric
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label, did_you_mean
 from netdsl.text.source import Span
@@ -214,6 +215,8 @@ def _check_given(
     function = first.function if isinstance(first, syntax.Call) else first
     if outputs and labels and _words(site, function):
         _refuse_headless(site, row, (outputs[0], labels[0]), data)
+    _check_pair(site, row, outputs, labels)
+    _check_sum(site, row)
     if isinstance(first, syntax.TupleOf) and len(first.items) == 2 and not isinstance(last, syntax.Claim):
         names = [i.id if isinstance(i, syntax.Name) else "" for i in first.items]
         types = [b.value.type for n in names if (b := site.scope.find(n)) and isinstance(b.value, Value)]
@@ -222,6 +225,39 @@ def _check_given(
             message = f"`{last.span.text}` takes the scores first, then the label"
             rest = "".join(f" -> {s.span.text}" for s in stages[1:])
             site.error("wrong-inputs", message, first.span, help=f"write `({names[1]}, {names[0]}){rest}`")
+
+
+def _check_pair(site: Site, row: syntax.RecipeRow, outputs: Sequence[str], labels: Sequence[str]) -> None:
+    """`loss logits -> cross_entropy`: what it is held against is missing."""
+    first, last = row.value.stages[0], row.value.stages[-1]
+    word = last.function if isinstance(last, syntax.Call) else last
+    op = REGISTRY.get(word.id) if isinstance(word, syntax.Name) else None
+    alone = len(row.value.stages) == 2 and isinstance(first, syntax.Name) and first.id in outputs and labels
+    if alone and op is not None and issubclass(op, ClassLoss | PairLoss | Metric):
+        call, head = last.span.text, f"{row.keyword.id} {f'{row.label.id}: ' if row.label else ''}"
+        help = f"write `{head}({first.span.text}, {labels[0]}) -> {call}`"
+        if issubclass(op, PairLoss):
+            help = _alike(site, row.keyword.id, first.span.text, call)
+        site.error("wrong-inputs", f"`{op.name}` takes 2 arrows, but 1 comes in", last.span, help=help)
+
+
+def _check_sum(site: Site, row: syntax.RecipeRow) -> None:
+    """`loss (a, b) -> cross_entropy + 0.1 * (c, d) -> mse`: losses add up by rows."""
+    for place, stage in enumerate(row.value.stages[1:], 1):
+        word = stage.left if isinstance(stage, syntax.Binary) and stage.operator == "+" else None
+        word = word.function if isinstance(word, syntax.Call) else word
+        if isinstance(word, syntax.Name) and word.id in REGISTRY and issubclass(REGISTRY[word.id], Loss):
+            assert isinstance(stage, syntax.Binary)
+            source, start = row.span.source, row.value.stages[0].span.start
+            one = source.text[start : stage.left.span.end]
+            other = source.text[stage.right.span.start : row.value.span.end]
+            weight, _, rest = other.rpartition("* ") if place < len(row.value.stages) - 1 else ("", "", other)
+            if "->" not in rest:
+                rest = source.text[start : row.value.stages[place - 1].span.end] + f" -> {rest}"
+            other = f"{weight.strip()} * ({rest})" if weight.strip() else rest
+            help = f"losses add up, each in a row of its own: `{row.keyword.id} {one}` and `{row.keyword.id} {other}`"
+            message = "`+` stands between two layers here, not between what they give"
+            site.error("wrong-kind", message, stage.operator_span, help=help)
 
 
 def _words(site: Site, expr: Any) -> bool:

@@ -10,6 +10,7 @@ from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import find_layer
 from netdsl.elaborate.values import written
 from netdsl.text import syntax
+from netdsl.text.diagnostics import Label
 from netdsl.text.source import Span
 
 
@@ -184,3 +185,26 @@ def _of_row(given: NameGiven, left: Enclosure) -> tuple[str, str]:
         other = f"name it in the other branch too, as in `else {{ {name}: _ }}`, or read it in those braces"
         return "the branch that names it is not taken", other
     return "the loop that names it has no turn", f"name it above the loop too, as in `{name}: _`"
+
+
+# ---------------------------------------------------------------- settings of a net in its recipe
+
+
+def refuse_setting(site: Site, name: syntax.Name) -> None:
+    """A setting of a net in a row of its recipe, or at the top of the file, and `--set classes=ten`."""
+    at_work = site.library.at_work[-1] if site.library.at_work else None
+    if at_work is None:
+        return
+    parameters = {p.name.id: p for p in at_work.parameters}
+    given = name.span.source.name.partition("--set ")[2]
+    if given in parameters and isinstance(parameters[given].default, syntax.Literal):
+        usual = parameters[given].default.span.text  # type: ignore[union-attr]
+        message = f"nothing is called `{name.id}`, and `{given}` is no word"
+        site.error("unknown-name", message, name.span, help=f"give it a value such as its own: `--set {given}={usual}`")
+    if name.id in parameters:
+        value = parameters[name.id].default
+        row = f"let {name.id} = {value.span.text if value is not None else '…'}"
+        help = f"write `{row}` at the top of the file in its place: the net, its recipe and `--set` reach it there"
+        message = f"`{name.id}` is a setting of `{at_work.name.id}`, and read inside its braces alone"
+        label = Label(parameters[name.id].span, "declared here")
+        site.error("unknown-name", message, name.span, label, help=help)

@@ -24,6 +24,7 @@ from netdsl.ops import REGISTRY
 from netdsl.ops.activation import Identity
 from netdsl.ops.axes import NoSuchAxis
 from netdsl.ops.base import Op, RuleError
+from netdsl.ops.loss import Loss
 from netdsl.ops.value import BatchOfOne, OnlyOne, PerSample
 from netdsl.text import syntax
 from netdsl.text.source import Span
@@ -90,7 +91,7 @@ def refuse(
         import netdsl.elaborate.fittings as fittings
 
         help = fittings.of_positions(site, span) if error.code == "shape-mismatch" else help
-    if layer is not None and error.code in ("wrong-rank", "wrong-dtype"):
+    if layer is not None and (error.code in ("wrong-rank", "wrong-dtype") or issubclass(layer.op, Loss)):
         import netdsl.elaborate.habits as habits  # late: right texts need none
 
         help = habits.whole_numbers(layer.op, layer.span.text, value) or help

@@ -21,6 +21,9 @@ from netdsl.text.foreign.settings import WARM
 from netdsl.text.foreign.special import GivenArgument
 from netdsl.text.foreign.values import named_here, several_here
 
+TABLE, ARRAYS = 'table("{}", target=y)', 'arrays("{}")'
+FILES = {".csv": TABLE, ".tsv": TABLE, ".parquet": TABLE, ".npz": ARRAYS, ".npy": ARRAYS, ".txt": 'text("{}")'}
+"""What reads a file, by its ending."""
 PLAIN = re.compile(r'-?[\d.]+(?:e-?\d+)?|[A-Za-z_]\w*|"[^"]*"|[(\[][-\w., ]*[)\]]', re.IGNORECASE)
 """A value that can stand as it is written."""
 
@@ -139,6 +142,9 @@ def unknown(what: str, text: str) -> str:
     found = meant(what, text)
     if found is not None:
         return found
+    file = re.search(r"([^\"'(]+(\.\w+))[\"')]*$", word) if what == "data" else None
+    if file is not None and file[2] in FILES:
+        return f"data is named with its kind: write `data {FILES[file[2]].format(file[1])}`"
     if what == "data" and "/" in word:
         from netdsl.text.mistakes.elsewhere import KIND
 

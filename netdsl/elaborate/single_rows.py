@@ -59,6 +59,10 @@ def instead(keyword: str, text: str) -> str | None:
     value = bare(text)
     if keyword == "precision":
         return precision(keyword, text)
+    if keyword == "ema" and value in ("true", "yes", "on"):
+        return "say how much of the average stays at each step, as in `ema 0.999`"
+    if keyword in ("patience", "clip", "ema") and value in ("0", "false", "off", "no"):
+        return f"write `{keyword} none`, or leave the row out"
     return f"write `{keyword} {value}`" if value != text and refused(keyword, value) is None else None
 
 

@@ -86,7 +86,8 @@ def warn(site: Site, module: Module, net: Net) -> None:
     for definition in net.written.definitions.values():
         if not is_library(definition.span.source.name) and _first_look(site, definition.span):
             nodes = _read((definition,))
-            _warn_unread(site, _inside(definition, nodes), nodes)
+            recipes = _read(module.trains.get(definition.name.id, ()))  # what reads a setting there is told otherwise
+            _warn_unread(site, _inside(definition, nodes), [*nodes, *recipes])
     if _first_look(site, module.key):
         _warn_unread(site, _at_top(module), _read(module.file.items))
 

@@ -37,6 +37,9 @@ def stages(site: Site, row: syntax.RecipeRow) -> tuple[Augmentation, ...]:
         site.error(
             "too-many-layers", f"`augment` has more than {MOST} stages", written[MOST].span, help="leave some out"
         )
+    if len(written) == 1 and isinstance(written[0], syntax.ListOf | syntax.TupleOf):
+        help = f"write `augment {' -> '.join(item.span.text for item in written[0].items)}`"
+        site.error("wrong-kind", "stages follow one another by arrows, not in a list", written[0].span, help=help)
     found: list[Augmentation] = []
     for stage in written:
         if isinstance(stage, syntax.Claim):

@@ -10,6 +10,13 @@ from netdsl.ops.base import EVERYTHING, Follows, Gradients, Op, Reading, Require
 from netdsl.ops.fields import Bool, ChoiceKind
 
 
+def _slices(x: Value) -> str | None:
+    """The way out for a volume, `[C, D, H, W]`."""
+    if x.type.rank != 4:
+        return None
+    return "a volume is read slice by slice: `transpose([1, 0, 2, 3])` brings the slices to the front for `along(…)`"
+
+
 class Grid(Op):
     """Where the pixels of an image lie, across and down from -1 to 1: `[C, H, W] -> [H, W, 2]`, the same for all.
 
@@ -23,7 +30,7 @@ class Grid(Op):
     align_corners: Bool = False
 
     def prepare(self) -> None:
-        require_rank(self.like, (3,), "`grid` needs an image, [channels, height, width]")
+        require_rank(self.like, (3,), "`grid` needs an image, [channels, height, width]", _slices(self.like))
 
     def requirements(self) -> Iterator[Requirement]:
         if self.align_corners:
@@ -66,7 +73,7 @@ class GridSample(Op):
     align_corners: Bool = False
 
     def prepare(self) -> None:
-        require_rank(self.x, (3,), "`grid_sample` needs an image, [channels, height, width]")
+        require_rank(self.x, (3,), "`grid_sample` needs an image, [channels, height, width]", _slices(self.x))
         rows = "positions in one row are made rows of positions by `unsqueeze(0)`"
         require_rank(self.grid, (3,), "`grid_sample` needs positions, [height, width, 2]", help=rows)
         float_of(self.x, self.name)

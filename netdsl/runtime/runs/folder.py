@@ -164,7 +164,9 @@ class RunFolder:
         path = self.path / RECIPE
         if self.path.is_file() or not self.path.exists():
             what = "is a file" if self.path.is_file() else "is not there"
-            raise RunError(f"{self.path} {what}: the folder of a run is wanted, as `netdsl train` leaves in runs/")
+            own = self.path.is_file() and (self.path.parent / RECIPE).is_file()
+            where = f"name {self.path.parent}" if own else "as `netdsl train` leaves in runs/"
+            raise RunError(f"{self.path} {what}: the folder of a run is wanted, {where}")
         try:
             if path.exists() and not path.is_file():
                 raise ValueError("it is no file")
@@ -172,7 +174,9 @@ class RunFolder:
                 raise ValueError(f"it is larger than {MOST_BYTES:,} bytes")
             found = kinds.parsed(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise RunError(f"{self.path} is not the folder of a run: it has no {RECIPE}") from None
+            held = sorted(path.parent for path in self.path.glob(f"*/{RECIPE}"))
+            more = f"; {', '.join(map(str, held[:3]))} {'is one' if len(held) == 1 else 'are some'}" if held else ""
+            raise RunError(f"{self.path} is not the folder of a run: it has no {RECIPE}{more}") from None
         except (ValueError, OSError) as error:
             raise RunError(f"{path} cannot be read: {error}") from None
         if not isinstance(found, dict) or found.get("format") != 1:

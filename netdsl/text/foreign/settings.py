@@ -253,6 +253,8 @@ NO_ROWS: dict[str, str] = {
     "label_smoothing",
     SELF + "the command says where it computes, as in `netdsl train FILE --device cuda`": "device gpu gpus cuda "
     "devices accelerator use_gpu num_gpus solver_mode",
+    SELF + "the command says where the run is kept, as in `netdsl train FILE --folder runs/mine`": "folder output_dir "
+    "out_dir run_dir log_dir logdir output_folder work_dir experiment run_name save_path output_path",
     'weights to start from are a row of their own, as in `weights "resnet18.safetensors"`': "pretrained pretrain "
     "init_from init_checkpoint finetune finetune_from load_from load_weights pretrained_path initial_checkpoint "
     "ckpt_path pretrained_weights from_pretrained model_name_or_path",
@@ -264,7 +266,7 @@ NO_ROWS: dict[str, str] = {
     "logging tensorboard wandb print_every display verbose print_freq log_interval log_freq logging_steps report_to "
     "log_wandb log_every_n_steps eval_steps eval_interval test_interval eval_every check_val_every_n_epoch",
     SELF + 'what is held out is a setting of the data, as in `imagefolder("photos", validation=0.1)`': "val_split "
-    "validation validation_split test_split split val valid valid_split",
+    "validation validation_split test_split split val valid valid_split test test_size val_size train_split holdout",
     SELF + "dropout is a layer of the net, as in `dropout(0.5)`": "dropout drop_rate dropout_rate",
     SELF + "training is begun by the command `netdsl train FILE`": "fit run main train compile",
 }

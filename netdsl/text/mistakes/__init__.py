@@ -67,6 +67,10 @@ def wanted(m: Mistake) -> str | None:
 GUESSES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     elsewhere.path,
     recipe_rows.part,
+    recipe_rows.unbraced,
+    recipe_rows.settings,
+    recipe_rows.staged,
+    recipe_rows.listed,
     bodies.comment_sign,
     elsewhere.slices,
     elsewhere.counted,

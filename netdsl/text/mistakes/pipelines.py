@@ -10,6 +10,16 @@ from netdsl.text.mistakes.mistake import VALUES, Mistake, line_rest, words
 from netdsl.text.source import Span
 from netdsl.text.tokens import BINARY
 
+FIRST = {
+    "data": "data digits",
+    "loss": "loss (logits, label) -> cross_entropy",
+    "metric": "metric (logits, label) -> accuracy",
+    "optimizer": "optimizer adam(lr=0.001)",
+    "schedule": "schedule cosine",
+    "augment": "augment flip -> crop(28)",
+}
+"""How rows of a recipe go on."""
+
 COMPARISONS = ("EQ", "NE", "LT", "LE", "GT", "GE", "IN")
 
 
@@ -53,7 +63,7 @@ def broken_off(m: Mistake) -> Diagnostic | None:
     if kind in ("COMMA", "LPAR") and m.value_wanted:
         return m.say("missing-value", f"expected a value between `{text}` and `{m.token.text or 'the end'}`", m.last)
     if m.level == "recipe_row" and m.last is m.head:
-        return m.say("missing-value", f"`{text}` needs a value", m.last, help="as in `epochs 10`")
+        return m.say("missing-value", f"`{text}` needs a value", m.last, help=f"as in `{FIRST.get(text, 'epochs 10')}`")
     if kind in ("IF", "ASSERT", "IN"):
         return m.say("missing-value", f"expected a value after `{text}`", m.last)
     if "ASSIGN" in m.expected and m.head.kind in ("LET", "CONST", "STATE", "STEPS"):

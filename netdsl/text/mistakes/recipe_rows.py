@@ -46,6 +46,54 @@ def unbracketed(m: Mistake) -> Diagnostic | None:
     return m.say("missing-brackets", "several arrows stand in brackets", help=help)
 
 
+def staged(m: Mistake) -> Diagnostic | None:
+    """`augment flip, crop(8)`: stages joined by commas."""
+    if m.token.kind != "COMMA" or m.level not in ("recipe_row", "value") or m.token.opener is not m.head.opener:
+        return None
+    rest = line_rest(m, m.head.start)
+    if m.head.text != "augment" or not rest.startswith("augment "):
+        return None
+    stages = re.sub(r",\s*(?![^(\[]*[)\]])", " -> ", rest)
+    help = f"write `{stages}`"
+    return m.say("missing-arrow", "stages follow one another by arrows, not by commas", help=help)
+
+
+def unbraced(m: Mistake) -> Diagnostic | None:
+    """`let s = 0.1` and `if wide { … }` in a recipe, which decides nothing."""
+    if m.level != "recipe_row" or m.head.text not in ("let", "if", "for"):
+        return None
+    if m.head.text == "let":
+        help = f"write `{line_rest(m, m.head.start)}` at the top of the file, where nets and recipes read it"
+        return m.say("misplaced-row", "a recipe names no numbers", m.head, help=help)
+    help = "recipes that differ stand beside one another, each with a name: `train small of Name { … }`"
+    return m.say("misplaced-row", f"a recipe has no `{m.head.text}`", m.head, help=help)
+
+
+LISTED = re.compile(r"(\w+\s+[\w.]+)((?:,\s*\w+\s+[\w.]+)+)")
+
+
+def listed(m: Mistake) -> Diagnostic | None:
+    """`epochs 10, batch 32`."""
+    found = LISTED.fullmatch(line_rest(m, m.head.start)) if m.level == "recipe_row" else None
+    if found is None or m.token.kind != "COMMA":
+        return None
+    rows = [found[1], *(part.strip() for part in found[2].split(",") if part.strip())]
+    help = f"write {' and '.join(f'`{row}`' for row in rows)}, each on a line of its own"
+    return m.say("unexpected-token", "rows of a recipe are told apart by lines, not by commas", help=help)
+
+
+UNBRACKETED = re.compile(r"(optimizer|schedule|data)\s+(\w+)\s+(\w+\s*=\s*[^=].*)")
+
+
+def settings(m: Mistake) -> Diagnostic | None:
+    """`optimizer adam lr=0.01`."""
+    found = UNBRACKETED.fullmatch(line_rest(m, m.head.start)) if m.level == "recipe_row" else None
+    if found is None or m.token.kind not in ("NAME", "ASSIGN") or m.at - m.head_at > 3:
+        return None
+    given = ", ".join(part.strip(" ,") for part in re.split(r"[\s,]+(?=\w+\s*=)", found[3]))
+    return m.say("missing-brackets", "settings stand in brackets", help=f"write `{found[1]} {found[2]}({given})`")
+
+
 def weights(m: Mistake) -> Diagnostic | None:
     """`weights("resnet18.pth", map="resnet.map")`."""
     if m.head.text != "weights" or m.token.kind not in ("ASSIGN", "COMMA") or m.token.opener is None:
