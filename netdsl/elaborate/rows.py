@@ -19,7 +19,7 @@ from netdsl.elaborate.values import LAYERS, UNKNOWN, Arrows, Bundle, Layer, Shar
 from netdsl.graph import NEXT, Choice, Net, Output
 from netdsl.ops import REGISTRY
 from netdsl.text import syntax
-from netdsl.text.diagnostics import Label
+from netdsl.text.diagnostics import Label, did_you_mean
 from netdsl.text.source import Span
 
 # ---------------------------------------------------------------- layer rows
@@ -160,12 +160,23 @@ def _output(site: Site, row: syntax.OutputRow) -> None:
 
 def _add_output(site: Site, name: syntax.Name, row: syntax.OutputRow) -> None:
     if not site.scope.find(name.id) and find_layer(site, name) is None:
+        _refuse_nameless(site, name)
         unknown_name(site, name, arrows_only=True)
     value = core.evaluate(site, name)
     if not isinstance(value, Value | Bundle):
         message = f"an output is an arrow, not {describe(value)}"
         site.error("wrong-kind", message, name.span)
     _append_output(site, name.id, value, row.aux, name.span)
+
+
+def _refuse_nameless(site: Site, name: syntax.Name) -> None:
+    """`output logits` behind a row that nobody named: it is what is meant."""
+    before, near = site.build.previous, did_you_mean(name.id, site.scope.known())
+    row = before.span.text if before is not None else ""
+    plain = ":" not in row.partition("(")[0] and not any(b.row is before for b in site.build.scope.names.values())
+    if near is None and plain and name.id not in site.build.labels and "\n" not in row and row:
+        help = f"where the row before it is meant, name it: `{name.id}: {row}`"
+        site.error("unknown-name", f"nothing is called `{name.id}`", name.span, help=help)
 
 
 def _append_output(site: Site, name: str, value: Arrows, aux: bool, span: Span) -> None:

@@ -272,7 +272,9 @@ class Lexer(TokenStream):
             return "a table is no net: a row is a layer with its settings, as in `conv1: conv(64, 3) -> relu`"
         if text in "|&" and self.within("IF", "ASSERT"):
             return f"conditions are joined by `{'or' if text == '|' else 'and'}`"
-        if text == "?" and self.frames[-1].kind in ("LSQB", "CLAIM"):
+        if text == "?" and self.frames[-1].kind == "CLAIM":
+            return "`_` claims nothing about a size, as in `-> [64, _, _]`"
+        if text == "?" and self.frames[-1].kind == "LSQB":
             return "a size that is not known has a name, as in `[3, H, W]`"
         if text == "?":
             from netdsl.text.foreign.choices import choice  # late: right texts need none

@@ -158,6 +158,10 @@ def side_by_side(m: Mistake) -> Diagnostic | None:
             m.last,
             help=f"a row's name is one word: write `{words(m)}{m.token.text}: …`",
         )
+    if m.token.kind == "NUMBER" and m.last.kind == "NAME" and m.head.text == "input":
+        sizes = line_rest(m, m.token.start)
+        help = f"write `input {m.last.text} [{sizes}]`"
+        return m.say("missing-brackets", "a shape stands in square brackets", help=help)
     if m.token.kind == "NUMBER" and m.last.kind == "NAME":
         return m.say("missing-brackets", "settings stand in parentheses", help=f"write `{m.last.text}({_bare(m)})`")
     if m.last is m.head and m.last.kind == "NAME" and m.following.kind in ("LPAR", "ARROW"):
