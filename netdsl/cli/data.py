@@ -89,7 +89,7 @@ def _data(given: Namespace) -> Surveyed:
         if given.net or given.recipe or given.settings:
             given.parser.error("--net, --recipe and --set choose in a `.net` file")
         return str(given.spec)
-    if os.path.isdir(given.spec) and not any(Path(given.spec).glob(pattern) for pattern in ("*.net", "spec/*.net")):
+    if os.path.isdir(given.spec) and not [*Path(given.spec).glob("*.net"), *Path(given.spec).glob("spec/*.net")]:
         way = "pictures in a folder a class" if any(p.is_dir() for p in Path(given.spec).iterdir()) else "pictures"
         given.parser.error(f"{given.spec} is a folder: say its kind, as in 'imagefolder(\"{given.spec}\")' for {way}")
     from netdsl.cli.opening import open_net

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from netdsl.base.endings import HOLDS
+from netdsl.base.errors import RunError
 from netdsl.cli import elsewhere
 from netdsl.cli.app import COMMANDS, Parser, _parser, run
 from netdsl.cli.foreign import help_of
@@ -371,3 +372,30 @@ def test_a_file_that_is_not_there_is_looked_for_beside(tmp_path: Path) -> None:
 def test_a_size_without_its_name_is_told_how_it_is_given(written: str, capsys: pytest.CaptureFixture[str]) -> None:
     err = answered(capsys, ["report", "specs/unet.net", "--size", written], 2).err
     assert "each has the name of the text, as in H=224,W=224" in err
+
+
+def test_a_folder_of_pictures_is_named_with_its_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos = tmp_path / "photos"
+    (photos / "cat").mkdir(parents=True)
+    said = answered(capsys, ["data", str(photos)], 2).err
+    assert f"say its kind, as in 'imagefolder(\"{photos}\")' for pictures in a folder a class" in said
+    said = answered(capsys, ["data", "digits", "--split", "test"], 2).err
+    assert "--split says whose --samples are shown: say how many; all splits are counted" in said
+
+
+def test_the_folder_of_a_run_is_found_near_what_was_named(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "recipe.json").write_text("{}")
+    with pytest.raises(RunError, match=re.escape(f"it has no recipe.json; {tmp_path}/a, {tmp_path}/b are some")):
+        run(["evaluate", str(tmp_path)])
+    (tmp_path / "a" / "weights.safetensors").touch()
+    with pytest.raises(RunError, match=re.escape(f"the folder of a run is wanted, name {tmp_path}/a")):
+        run(["evaluate", f"{tmp_path}/a/weights.safetensors"])
+
+
+def test_a_word_for_a_setting_that_is_a_number(tmp_path: Path) -> None:
+    (tmp_path / "a.net").write_text("net A(classes = 10) {\n  input x [4]\n  linear(classes)\n}\n")
+    with pytest.raises(NetError) as caught:
+        run(["report", f"{tmp_path}/a.net", "--set", "classes=ten"])
+    assert caught.value.diagnostics[0].help == "give it a value such as its own: `--set classes=10`"
