@@ -163,6 +163,10 @@ def _contract(site: Site, row: syntax.AssertRow, condition: Condition) -> None:
 @core.runs(syntax.AssertRow)
 def _assert_row(site: Site, row: syntax.AssertRow) -> None:
     words = tuple(budget_words())
+    parts = row.condition.items if isinstance(row.condition, syntax.TupleOf) else ()
+    if len(parts) == 2 and isinstance(parts[1], syntax.Literal) and isinstance(parts[1].value, str):
+        help = f"the message follows without brackets: write `assert {parts[0].span.text}, {parts[1].span.text}`"
+        site.error("wrong-kind", "`assert` takes one condition, without brackets", row.condition.span, help=help)
     if _mentions(row.condition, words, site.scope):
         budgets = getattr(site.build.graph, "budgets", None)
         if budgets is None:

@@ -44,6 +44,8 @@ def _items(site: Site, expr: syntax.Expr) -> list[Any]:
     if not isinstance(value, list | tuple):
         message = f"a loop goes over a list, not {describe(value)}"
         help = f"write `range({expr.span.text})`" if isinstance(value, int) else None
+        if isinstance(value, str) and value:
+            help = f"a list stands in square brackets: write `[{value.strip('[]()')}]`, without quotes"
         site.error("wrong-kind", message, expr.span, help=help)
     return list(value)
 

@@ -93,6 +93,9 @@ def of_place(name: syntax.Name) -> str | None:
         label = re.match(r"\s*(\w+)\s*:", before)
         named = f"`output {label[1]}` in the next row" if label else "the row `output y: …`"
         return f"the last row is what comes out; {named} says it aloud: take ` -> {name.id}` away"
+    asked = re.match(r"[.]\w+", text[name.span.end :])
+    if asked is not None and name.id in ("output", "out", "result", "y"):
+        return f"`_` is the value of the row before: write `_{asked[0]}`"
     dashed = re.match(r"[A-Za-z]\w*(?:-\w+)+", text[start:])
     if dashed and (written := row_of(dashed[0])):
         return f"write `{written}`"

@@ -39,6 +39,9 @@ def comment_sign(m: Mistake) -> Diagnostic | None:
     for token in m.tokens[m.head_at : m.at + 1]:
         sign = COMMENTS.match(m.source.text, token.start) if token.opener is m.head.opener else None
         worded = token is m.head or m.token.kind in ("NAME", "STAR") or m.token.kind in OPENS_BODY
+        counts = m.head.kind == "ASSERT" and m.tokens[m.tokens.index(token) + 1].kind in ("NUMBER", "NAME")
+        if counts and token is not m.head and sign is not None and sign[0] in ("%", "//"):
+            continue  # a remainder, or a quotient
         if worded and (sign is not None or (token is m.head and token.kind == "SLASH")):
             text = sign[0] if sign is not None else token.text
             return m.say("foreign-comment", f"`{text}` begins no comment here", token, help="comments begin with `#`")

@@ -81,6 +81,9 @@ def message_of(m: Mistake) -> Diagnostic | None:
         return None
     text = m.source.text[found.start :].partition("\n")[0].partition("#")[0].strip()
     condition = m.source.text[m.head.start : m.last.start if parted else m.last.end].strip()
+    if parted and re.search(r"[<>]|[=!]=", text):
+        help = f"write `{condition} and {text}`"
+        return m.say("unexpected-token", "conditions are joined by `and`, not by commas", m.last, help=help)
     shown = text if text.startswith('"') else f'"{text}"'
     help = f"write `{condition}, {shown}`"
     return m.say("unexpected-token", "what is said of an `assert` is a text behind a comma", help=help)

@@ -100,8 +100,11 @@ def loop(head: str) -> str | None:
 
 def numbered(text: str) -> str | None:
     """`i = 1, 3`, which counts up to its end."""
-    found = re.fullmatch(r"(\w+)\s*=\s*(\d+)\s*(?:,|to\b)\s*(\d+)", text)
-    return f"for {found[1]} in range({found[2]}, {int(found[3]) + 1})" if found else None
+    found = re.fullmatch(r"(\w+)\s*=\s*(\d+)\s*(?:,|to\b)\s*(\w+)", text)
+    if found is None:
+        return None
+    last = str(int(found[3]) + 1) if found[3].isdecimal() else f"{found[3]} + 1"
+    return f"for {found[1]} in range({found[2]}, {last})"
 
 
 def steps(text: str) -> str | None:

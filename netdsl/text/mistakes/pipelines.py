@@ -80,7 +80,9 @@ def missing_value(m: Mistake) -> Diagnostic | None:
         and m.last is not None
         and (m.token.kind in BINARY or m.token.kind in ("COMMA", "COLON", "ASSIGN"))
     ):
-        return m.say("missing-value", f"expected a value between `{m.last.text}` and `{m.token.text}`")
+        twice = m.token.kind == m.last.kind == "PLUS"
+        help = "`+` adds arrows, and `(a, b) -> concat` joins them" if twice else None
+        return m.say("missing-value", f"expected a value between `{m.last.text}` and `{m.token.text}`", help=help)
     return None
 
 
@@ -149,6 +151,12 @@ def side_by_side(m: Mistake) -> Diagnostic | None:
         help = f"write `output {m.token.text}: {row}`" if "\n" not in row else f"write `output {m.token.text}: …`"
         return m.say("misplaced-output", "`output` stands at the head of a row", m.last, help=help)
     after = m.tokens[min(m.at + 1, len(m.tokens) - 1)]
+    if m.token.text == "as" and after.kind == "NAME":
+        help = f"write `{after.text}: {m.source.text[m.head.start : m.last.end]}`"
+        return m.say("missing-colon", "a row's name stands at its head, with a colon", help=help)
+    if m.token.text in ("x", "times") and m.last is m.head and m.last.kind == "NUMBER":
+        help = f"write `{line_rest(m, m.token.end)} * {m.last.text}`"
+        return m.say("missing-arrow", "a repetition is written with `*`, behind the layer", help=help)
     if m.token.text == "x" and after.kind == "NUMBER":
         return m.say("missing-arrow", "a repetition is written with `*`", help=f"write `* {after.text}`")
     if m.token.kind == "NUMBER" and m.last.kind == "NAME" and after.kind == "COLON":
