@@ -12,7 +12,7 @@ from netdsl.dims import Condition, Extent, Verdict, compare
 from netdsl.dims.tensors import DType, Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.demands import Demanded
-from netdsl.elaborate.lookup import find_layer, means_nothing, unknown_name, unmeant
+from netdsl.elaborate.lookup import find_layer, unknown_name, unmeant
 from netdsl.elaborate.outline import names_in
 from netdsl.elaborate.requirements import ANY_NUMBER, counter_example, culprits
 from netdsl.elaborate.scope import Scope
@@ -20,7 +20,7 @@ from netdsl.elaborate.values import Arrows, Bundle, OpLayer, arrows, describe
 from netdsl.graph import Budget
 from netdsl.ops.fields import Word
 from netdsl.text import syntax
-from netdsl.text.diagnostics import Fix, Label, did_you_mean
+from netdsl.text.diagnostics import Fix, Label
 from netdsl.text.source import Span
 
 # ---------------------------------------------------------------- claims
@@ -50,21 +50,11 @@ def _claimed_dim(site: Site, expr: syntax.Expr) -> Extent | None:
     """A size of a claim; `_` claims nothing."""
     if isinstance(expr, syntax.Previous):
         return None
-    _refuse_free(site, expr)
     value = core.evaluate(site, expr)
     if isinstance(value, bool) or not isinstance(value, Extent):
         message = f"a size is a whole number, not {describe(value)}"
         site.error("wrong-kind", message, expr.span)
     return value
-
-
-def _refuse_free(site: Site, expr: syntax.Expr) -> None:
-    """A name in a claim that stands for no size: in an input it would be any."""
-    unknown = isinstance(expr, syntax.Name) and means_nothing(site, expr) and expr.id not in site.build.labels
-    if unknown and isinstance(expr, syntax.Name) and not site.library.damaged():
-        sizes = [n for s in site.scope.chain() for n, b in s.names.items() if isinstance(b.value, Extent)]
-        help = did_you_mean(expr.id, sizes) or "`_` claims nothing about a size: write it there"
-        site.error("unknown-name", f"nothing is called `{expr.id}`", expr.span, help=help)
 
 
 def _claim_dim(site: Site, arrow: Value, claim: syntax.Claim, claimed: list[Any], axis: int) -> Extent:
