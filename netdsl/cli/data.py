@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from netdsl.base.terminal import printable
 from netdsl.cli.options import add_choice, add_recipe, count
 from netdsl.cli.streams import print_json, say
+from netdsl.text.diagnostics import Diagnostic, NetError
 
 if TYPE_CHECKING:
     from netdsl.runtime.survey.count import Surveyed
@@ -90,18 +91,25 @@ def _data(given: Namespace) -> Surveyed:
             given.parser.error("--net, --recipe and --set choose in a `.net` file")
         return str(given.spec)
     if os.path.isdir(given.spec) and not [*Path(given.spec).glob("*.net"), *Path(given.spec).glob("spec/*.net")]:
-        way = "pictures in a folder a class" if any(p.is_dir() for p in Path(given.spec).iterdir()) else "pictures"
-        given.parser.error(f"{given.spec} is a folder: say its kind, as in 'imagefolder(\"{given.spec}\")' for {way}")
+        raise NetError([_no_text(Path(given.spec))])
     from netdsl.cli.opening import open_net
 
     given.file = Path(given.spec)
     return open_net(given, trained=True).say()
 
 
+def _no_text(path: Path) -> Diagnostic:
+    """What is said of a folder that holds no text: pictures, as a rule."""
+    from netdsl.text.parser import nowhere
+
+    way = "pictures in a folder a class" if any(p.is_dir() for p in path.iterdir()) else "pictures"
+    help = f"name one `.net` file, or the kind of the data: 'imagefolder(\"{path}\")' for {way}"
+    return Diagnostic("not-a-file", f"{path} is a folder, not a text", (nowhere(path),), help=help)
+
+
 def _is_declared(given: Namespace) -> bool:
     """Whether the words are those of a recipe, although a file is called so too."""
     from netdsl.program import read_data
-    from netdsl.text.diagnostics import NetError
 
     try:
         return read_data(given.spec) is not None

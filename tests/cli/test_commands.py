@@ -377,8 +377,9 @@ def test_a_size_without_its_name_is_told_how_it_is_given(written: str, capsys: p
 def test_a_folder_of_pictures_is_named_with_its_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photos = tmp_path / "photos"
     (photos / "cat").mkdir(parents=True)
-    said = answered(capsys, ["data", str(photos)], 2).err
-    assert f"say its kind, as in 'imagefolder(\"{photos}\")' for pictures in a folder a class" in said
+    with pytest.raises(NetError) as caught:
+        run(["data", str(photos)])
+    assert f"'imagefolder(\"{photos}\")' for pictures in a folder a class" in str(caught.value.diagnostics[0].help)
     said = answered(capsys, ["data", "digits", "--split", "test"], 2).err
     assert "--split says whose --samples are shown: say how many; all splits are counted" in said
 
