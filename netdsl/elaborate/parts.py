@@ -29,6 +29,7 @@ EXAMPLES = {
     "degrees": "10",
     "part": "0.1",
     "folder": '"folder"',
+    "source": '"folder"',
     "images": '"images"',
     "labels": '"labels"',
     "file": '"text.txt"',
