@@ -165,7 +165,7 @@ def _example(what: str, setting: str, value: str) -> str:
 
 def first(kind: type[Declared]) -> dict[str, str]:
     """Settings that must be given, with numbers for an example."""
-    return {f.name: EXAMPLES[f.name] for f in kind.settings() if f.required}
+    return {f.name: EXAMPLES.get(f.name, '"file"') for f in kind.settings() if f.required}
 
 
 def anew(kind: type[Declared], arguments: Sequence[syntax.Argument]) -> str:
