@@ -29,7 +29,6 @@ EXAMPLES = {
     "degrees": "10",
     "part": "0.1",
     "folder": '"folder"',
-    "source": '"folder"',
     "images": '"images"',
     "labels": '"labels"',
     "file": '"text.txt"',
