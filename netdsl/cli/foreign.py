@@ -229,7 +229,12 @@ def _row(line: CommandLine, word: str, values: Sequence[str]) -> str | None:
     if keyword == "data" and row:
         return _data(values, line)
     if row and f"--{keyword}" in line.options:
-        return f"write `--{keyword} {_declared(line, keyword, values)}`"
+        from netdsl.elaborate.single_rows import unfit
+
+        why = unfit(keyword, next(iter(values), "…"))
+        return (
+            f"it is `--{keyword}` here, and {why}" if why else f"write `--{keyword} {_declared(line, keyword, values)}`"
+        )
     said = foreign.row_help(name)
     return said.replace("leave the row out", "leave it out") if said else None
 

@@ -66,6 +66,13 @@ def instead(keyword: str, text: str) -> str | None:
     return f"write `{keyword} {value}`" if value != text and refused(keyword, value) is None else None
 
 
+def unfit(keyword: str, value: str) -> str | None:
+    """Why a row of one number does not take it; None for other rows and values too."""
+    from netdsl.recipe import SETTINGS
+
+    return refused(keyword, value) if keyword in SETTINGS and NUMBER.fullmatch(value) else None
+
+
 def refused(keyword: str, value: str) -> str | None:
     """Why a row takes no such number, or word."""
     from netdsl.recipe import SETTINGS
