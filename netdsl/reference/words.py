@@ -133,6 +133,7 @@ RECIPE: dict[str, str] = {
     "alpha": "the share that the old average keeps",
     "beta1": "the share that the average of gradients keeps",
     "beta2": "the share that the average of squares keeps",
+    "buffer": "samples that are shuffled together, and held",
     "centered": "whether the mean is taken off the squares",
     "classes": "the figures to draw, in the order of their numbers",
     "columns": "what an input takes that is no column itself; `[]` is every other column of numbers",
@@ -185,6 +186,7 @@ RECIPE: dict[str, str] = {
     "size": "the size of the images; `none` is what the input says",
     "start": "the share of the learning rate to begin with",
     "stored": "the level of the map whose classes the masks hold; `none` where they hold ids",
+    "subset": "which of several sets under one name on the hub",
     "split": "a column that says the split of a row; for masks whether pictures are drawn singly or in sequences",
     "source": "the file of the texts to translate",
     "standardize": "whether inputs have mean 0 and deviation 1 over the training rows",
@@ -204,10 +206,8 @@ RECIPE: dict[str, str] = {
 
 OF_DATA: dict[str, dict[str, str]] = {
     "hub": {
-        "buffer": "samples that are shuffled together, and held",
         "source": "a folder of shards, or a name on the hub",
         "split": "which files, or which split of the hub, to train on, where they are not called `train`",
-        "subset": "which of several sets under one name on the hub",
         "target": "the column that is `label`",
     },
     "captions": {"length": "tokens of a caption; `none` is what the input says, or 24", "file": "the JSON file"},
