@@ -207,7 +207,7 @@ LISTED = 100
 def _among(site: Site, expr: syntax.Binary, left: Any, items: list[Any]) -> bool | Condition:
     """`H in [8, 16]` is `H == 8 or H == 16`; steady steps such as those of a `range` are one condition."""
     if not isinstance(left, Dim) and not any(isinstance(i, Dim | list | tuple) for i in items):
-        return _named(left) in [_named(i) for i in items]
+        return left in items or (not isinstance(left, NUMBERS) and _named(left) in map(_named, items))
     step = items[1] - items[0] if len(items) > 2 and all(type(i) is int for i in items) else 0
     if step > 0 and items == list(range(items[0], items[-1] + 1, step)) and isinstance(left, Dim):
         within = both(compare(">=", left, items[0]), compare("<=", left, items[-1]))
@@ -227,7 +227,7 @@ def _equal(left: Any, right: Any) -> bool | Condition:
         if len(left) != len(right):
             return False
         if not any(isinstance(i, Dim | list | tuple) for i in (*left, *right)):
-            return [_named(i) for i in left] == [_named(i) for i in right]
+            return list(left) == list(right) or all(map(_alike, left, right))
         same: bool | Condition = True
         for a, b in zip(left, right, strict=True):
             same = both(same, _equal(a, b))
@@ -235,6 +235,10 @@ def _equal(left: Any, right: Any) -> bool | Condition:
     if isinstance(left, Dim) != isinstance(right, Dim) or isinstance(left, Dim):
         whole = all(isinstance(v, Dim) or (isinstance(v, int) and not isinstance(v, bool)) for v in (left, right))
         return compare("==", left, right) if whole else False
+    return _alike(left, right)
+
+
+def _alike(left: Any, right: Any) -> bool:
     return bool(_named(left) == _named(right))
 
 

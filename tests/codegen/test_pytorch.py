@@ -393,7 +393,8 @@ def test_settings_baked_into_a_layer_are_no_arguments() -> None:
 def test_settings_that_shape_the_net_are_no_arguments() -> None:
     text = "net N(depth = 3) {\n input x [depth]\n for i in range(depth) { linear(depth + 0 * i) -> relu }\n}"
     source = torch_source(load_text(text).net())
-    assert "depth" not in source
+    assert "    Fixed in this text: depth = 3.\n" in source
+    assert source.count("depth") == 1
     assert "nn.Linear(3, 3)" in source
 
 

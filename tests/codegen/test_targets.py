@@ -98,7 +98,8 @@ def told(failing: Callable[[], object], code: str) -> list[Diagnostic]:
 
 
 def write(target: str, net: Net, folder: Path) -> None:
-    EVERY[target].write(net, folder / "made", {"weights": None, "seed": 0, "device": None})
+    options = dict.fromkeys(EVERY[target].options)
+    EVERY[target].write(net, folder / "made", options | {"seed": 0})
 
 
 def check_place(found: list[Diagnostic], name: str, window: int = 1) -> None:

@@ -43,10 +43,12 @@ def declared(name: str, given: dict[str, str]) -> str:
     return FORMS[name] + (", " if DATA[name].positional and rows else "") + rows + ")"
 
 
+OTHER = {"moving_shapes", "frames", "captions", "shape_captions"}
+"""Sets whose nets read a video, or words beside the picture."""
 PICTURES = [
     name
     for name, data in DATA.items()
-    if issubclass(data, Images) and not issubclass(data, Preset) and name != "moving_shapes"  # which are no pictures
+    if issubclass(data, Images) and not issubclass(data, Preset) and name not in OTHER
 ]
 LOSSES = {
     **dict.fromkeys(("shapes", "masks", "roads", "blobs"), ("conv(4, 1)", "label", "cross_entropy", "pixel_accuracy")),

@@ -79,12 +79,17 @@ def _begun(name: str, project: str, folder: Path, recipe: Mapping[str, object]) 
     made = LOGGER_TYPE_TO_CLASS[name]
     try:
         given = (project, str(folder / TRACKED)) if made.requires_logging_directory else (project,)
-        tracker = made(*given)
+        tracker = made(*given, **_apart(name, folder / TRACKED / project))
         tracker.start()
         tracker.store_init_configuration(flat(recipe))
     except Exception as error:
         raise RunError(f"the tracker {name} cannot begin: {_said(error)}") from None
     return tracker
+
+
+def _apart(name: str, folder: Path) -> dict[str, str]:
+    """What a tracker is told so that a session never writes over the file of another that began in the same second."""
+    return {"filename_suffix": f".{len(list(folder.glob('events.*')))}"} if name == "tensorboard" else {}
 
 
 def _said(error: Exception) -> str:
