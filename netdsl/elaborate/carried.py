@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 import netdsl.elaborate.places as places
 from netdsl.dims.tensors import Value
@@ -50,14 +49,13 @@ def _row_of(site: Site, name: syntax.Name) -> object:
     return rows[-1] if rows and name in rows[-1].names else None
 
 
-def missing(site: Site, states: Mapping[str, State], state: State, body: Span) -> str:
-    """Help for a state without a next value: the row that may be meant to be it."""
+def missing(site: Site, state: State, body: Span) -> str:
+    """Help for the only state without a next value: the row that may be meant to be it."""
     rows = {name: b.value for name, b in site.scope.names.items() if isinstance(b.value, Value)}
     made = [name for name, value in rows.items() if _may_be(value, state) and _labelled(name, body)]
     called = [name for name in made if state.name in name.split("_") or NEXT.fullmatch(name)]
     found = called if len(called) == 1 else made if len(made) == 1 else []
-    alone = sum(not _next(s) for s in states.values()) == 1
-    if not found or not alone:
+    if not found:
         return f"add a row `next {state.name}: …`"
     return f"add `next {state.name}: {found[0]}`, where that is what it becomes"
 

@@ -52,7 +52,9 @@ def told(site: Site, word: str, text: str, near: Span) -> str | None:
     if leaf in ENDS and (word != leaf or arguments or leaf == "gaussian"):
         kind = ENDS[leaf]
         numbers, rest = _numbers(kind, arguments)
-        return _noise(site, kind, numbers, _sizes(rest), near) if numbers is not None else None
+        sizes = _sizes(rest)
+        known = numbers is not None and all(map(SIZE.fullmatch, sizes))
+        return _noise(site, kind, numbers or [], sizes, near) if known else None
     return _constant(site, word, leaf, arguments, near)
 
 

@@ -53,13 +53,13 @@ def check_states(site: Site, states: dict[str, State], span: Span) -> None:
     """Every state must have been given its next value."""
     if site.library.damaged_within(span):
         return
-    for state in states.values():
-        if state.following is state.current:
-            import netdsl.elaborate.carried as carried  # late: right texts need none
+    still = [state for state in states.values() if state.following is state.current]
+    for state in still:
+        import netdsl.elaborate.carried as carried  # late: right texts need none
 
-            message = f"the state `{state.name}` never gets a next value"
-            help = carried.missing(site, states, state, span)
-            site.error("missing-next", message, site.errors.origins[state.current], help=help)
+        message = f"the state `{state.name}` never gets a next value"
+        help = carried.missing(site, state, span) if len(still) == 1 else f"add a row `next {state.name}: …`"
+        site.error("missing-next", message, site.errors.origins[state.current], help=help)
 
 
 def check_steps(site: Site, definition: syntax.Definition, items: Sequence[syntax.InputItem]) -> None:
