@@ -26,7 +26,6 @@ def refuse_comma(
         written = f"{whole.text},{part.text}"
         kind = kinds.get(name)
         real = isinstance(getattr(kind, "item", kind), FloatKind) or (first.name is not None and name not in kinds)
-        beside = whole.to(part).text.replace(" ", "") == written
-        if beside and second.name is None and real and re.fullmatch(r"-?[0-9]+,[0-9]+", written):
+        if part.start == whole.end + 1 and second.name is None and real and re.fullmatch(r"-?[0-9]+,[0-9]+", written):
             help = f"a decimal has a point: write `{written.replace(',', '.')}`"
             site.error("decimal-comma", f"`{written}` is two numbers", whole.to(part), help=help)
