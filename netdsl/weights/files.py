@@ -68,6 +68,10 @@ class WeightFile(StoredTensors):
             if self.kind(key) == "BF16":
                 return self._halved(key)
             return self._file.get_tensor(key)  # type: ignore[no-any-return]
+        except AttributeError:  # of numpy, which is asked for the kind of number
+            raise WeightsError(
+                f"{self.path}: `{key}` holds {self.kind(key)}, which numpy has not: keep it as F32"
+            ) from None
         except (SafetensorError, TypeError, ValueError, KeyError, OSError) as error:
             raise WeightsError(f"{self.path}: `{key}` cannot be read: {error}") from None
 

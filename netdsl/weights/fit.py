@@ -177,7 +177,10 @@ def trained_of(given: Mapping[str, Array]) -> str:
 
 
 def require_finite_array(array: Array, key: str) -> None:
-    """Refuse NaN and infinity among weights."""
+    """Refuse NaN and infinity among weights, and what is infinite as a number of 32 bits."""
+    if array.dtype.kind == "f" and array.dtype.itemsize > 4:
+        with np.errstate(over="ignore"):
+            array = array.astype(np.float32)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise WeightsError(
             f"the weight `{key}` holds numbers that are not finite (NaN or infinite), so that whatever is computed "

@@ -62,23 +62,36 @@ def _elsewhere(given: NamedShapes, needed: NamedShapes) -> str | None:
 
 def _head(given: NamedShapes, needed: NamedShapes, wrong: list[str]) -> str | None:
     """Another number of classes: of one layer, the last, the first size is another, and nothing else."""
-    layers = {key.rpartition(".")[0] for key in wrong}
+    layer = wrong[-1].rpartition(".")[0]
+    own = [key for key in needed if key.rpartition(".")[0] == layer and key in given]
     sizes = {(given[key][:1], needed[key][:1]) for key in wrong}
-    if len(layers) != 1 or len(sizes) != 1 or any(given[k][1:] != needed[k][1:] for k in wrong):
+    others = any(given[k][1:] != needed[k][1:] or not given[k] for k in wrong)
+    if wrong != own or len(sizes) != 1 or others:
         return None
     ((theirs,), (ours,)) = next(iter(sizes))
     return (
-        f"Only the head is another: `{next(iter(layers))}` has {theirs} classes there and {ours} here. With `partial` "
+        f"Only the head is another: `{layer}` has {theirs} classes there and {ours} here. With `partial` "
         f"it is left as initialised, and all else is taken"
     )
 
 
 def _transposed(given: NamedShapes, needed: NamedShapes, wrong: list[str]) -> str | None:
-    turned = [key for key in wrong if given[key] == needed[key][::-1]]
-    if len(turned) < len(wrong):
+    ways = {key: _way(given[key], needed[key]) for key in wrong}
+    first, way = next(iter(ways.items()))
+    if not all(ways.values()):
         return None
-    first = turned[0]
-    return f"`{first}` is transposed there: a map with the row `{first} -> transpose -> {first}` turns it"
+    more = f", and so are {len(ways) - 1} more" if len(ways) > 1 else ""
+    return f"`{first}` is transposed there{more}: a map with the row `{first} -> {way} -> {first}` turns it"
+
+
+def _way(given: tuple[int, ...], needed: tuple[int, ...]) -> str | None:
+    """The change that turns a matrix, or the kernel of a convolution that lies as in TensorFlow; None for another."""
+    if len(given) == 2 and given == needed[::-1]:
+        return "transpose"
+    ends = (len(given) - 1, len(given) - 2)
+    if len(given) in (3, 4, 5) and needed == (*(given[a] for a in ends), *given[:-2]):
+        return f"transpose({', '.join(map(str, (*ends, *range(len(given) - 2))))})"
+    return None
 
 
 def _width(given: NamedShapes, needed: NamedShapes, wrong: list[str]) -> str | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdsl.base.arrays import Array
+from netdsl.base.errors import first_line
 from netdsl.weights.files import MOST_TENSORS, StoredTensors, WeightsError, by_torch
 
 if TYPE_CHECKING:
@@ -59,16 +61,28 @@ def read_pickle(path: Path) -> Pickled:
     except ImportError:
         message = f"{path} is a PyTorch pickle file, and PyTorch is not there to read it: where it is, convert it"
         raise WeightsError(f"{message} {by_torch(path)}") from None
+    _require_unpacked(path)
     try:
         with path.open("rb") as file:  # by its name PyTorch would take one called .safetensors for what it is not
             found = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         message = f"{path} holds more than weights: it is a pickle that could run code, and is not read"
         raise WeightsError(f"{message}; keep the state dict alone, by `torch.save(model.state_dict(), …)`") from None
-    except (RuntimeError, ValueError, EOFError, OSError, KeyError, TypeError, AttributeError) as error:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{path} cannot be read as weights of PyTorch: {said}") from None
+    except Exception as error:  # of what is cut off PyTorch's reader raises many kinds: IndexError, AssertionError …
+        said = f"{path} cannot be read as weights of PyTorch: {first_line(error)}"
+        raise WeightsError(f"{said}; is it whole ({path.stat().st_size:,} bytes)?") from None
     return Pickled(path, _state(path, found))
+
+
+def _require_unpacked(path: Path) -> None:
+    """Refuse an archive whose members are larger than itself: PyTorch packs none, and would unpack them all at once."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            held = sum(info.file_size for info in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return  # no archive, or a broken one, of which PyTorch says more
+    if held > path.stat().st_size:
+        raise WeightsError(f"{path} is packed, as `torch.save` leaves no file: unpacked it would be {held:,} bytes")
 
 
 def _state(path: Path, found: object) -> dict[str, Tensor]:
@@ -89,6 +103,11 @@ def _state(path: Path, found: object) -> dict[str, Tensor]:
 
 
 def _tensors_of(found: Mapping[object, object]) -> dict[str, Tensor]:
+    return {key: value for key, value in found.items() if isinstance(key, str) and _plain(value)}
+
+
+def _plain(value: object) -> bool:
+    """Whether it is a tensor of one shape."""
     import torch
 
-    return {key: value for key, value in found.items() if isinstance(key, str) and isinstance(value, torch.Tensor)}
+    return isinstance(value, torch.Tensor) and not value.is_nested

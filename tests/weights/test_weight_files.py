@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,41 @@ def test_a_pickle_may_have_the_name_of_safetensors(tmp_path: Path) -> None:
     assert "torch.load(open('w.safetensors', 'rb'), weights_only=True)" in str(pickled(path))
 
 
+@pytest.mark.parametrize("archive", [True, False])
+def test_a_pickle_that_is_cut_off_is_refused(tmp_path: Path, archive: bool) -> None:
+    torch.save({"a": torch.ones(40)}, tmp_path / "whole.pth", _use_new_zipfile_serialization=archive)
+    whole = (tmp_path / "whole.pth").read_bytes()
+    for end in range(1, len(whole), len(whole) // 50):
+        (tmp_path / "w.pth").write_bytes(whole[:end])
+        with pytest.raises(WeightsError, match=r"w\.pth (cannot be read|holds)"):
+            read_tensors(tmp_path / "w.pth")
+    (tmp_path / "w.pth").write_bytes(b"\x80")  # its mark alone
+    with pytest.raises(WeightsError, match=r"is it whole \(1 bytes\)"):
+        read_tensors(tmp_path / "w.pth")
+
+
+def test_an_archive_that_is_packed_is_refused(tmp_path: Path) -> None:
+    """PyTorch stores numbers as they are: what unpacks to more than the file would fill the memory."""
+    torch.save({"a": torch.zeros(50_000)}, tmp_path / "plain.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pth") as plain,
+        zipfile.ZipFile(tmp_path / "w.pth", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+    with pytest.raises(WeightsError, match=r"is packed, as `torch.save` leaves no file: unpacked it would be 20"):
+        read_tensors(tmp_path / "w.pth")
+
+
+def test_kinds_of_number_that_numpy_has_not_are_named(tmp_path: Path) -> None:
+    save_tensors({"a": torch.ones(3).to(torch.float8_e4m3fn)}, tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError, match="`a` holds F8_E4M3, which numpy has not: keep it as F32"):
+        read_tensors(tmp_path / "w.safetensors")["a"]
+    torch.save({"a": torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match="holds no state dict"):
+        read_tensors(tmp_path / "w.pth")
+
+
 def test_without_torch_a_pickle_has_a_way_out(tmp_path: Path) -> None:
     torch.save({"a": torch.ones(1)}, tmp_path / "w.pth")
     code = (
@@ -177,6 +213,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {f"w{number}": value for number, value in enumerate(arrays().values())},
         "Its names are those of another program: say which is which by a map",
     ),
+    "half a head": (
+        {k: np.ones(7, np.float32) if k == "logits.bias" else v for k, v in arrays().items()},
+        "w.safetensors: the weights do not fit this net: `logits.bias` is [7], not [3]",
+    ),
+    "one number": (
+        {k: np.array(1, np.float32) if k == "logits.bias" else v for k, v in arrays().items()},
+        "`logits.bias` is [], not [3]",
+    ),
     "transposed": (
         {k: v.T.copy() if k == "wider.weight" else v for k, v in arrays().items()},
         "`wider.weight` is transposed there: a map with the row",
@@ -194,6 +238,19 @@ def test_a_near_miss_is_named(case: str, tmp_path: Path) -> None:
     with pytest.raises(WeightsError) as again:
         netdsl.onnx_model(net(), weights=str(tmp_path / "w.safetensors"))
     assert said in str(again.value)
+
+
+def test_a_kernel_that_lies_otherwise_is_turned_by_the_row_that_is_said(tmp_path: Path) -> None:
+    """Kernels of TensorFlow and Flax are [height, width, in, out]."""
+    own = netdsl.load_text("net K {\n input x [2, 8, 8]\n output y: conv(5, 3)\n}")
+    held = {k: v.numpy() for k, v in netdsl.torch_module(own, 1).state_dict().items()}
+    save_file({**held, "y.weight": held["y.weight"].transpose(2, 3, 1, 0).copy()}, tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError) as caught:
+        weights_of(own, str(tmp_path / "w.safetensors"))
+    row = str(caught.value).partition("a map with the row `")[2].partition("`")[0]
+    (tmp_path / "turned.map").write_text(f"{row}\ny.bias -> y.bias\n")
+    found = weights_of(own, netdsl.Weights(str(tmp_path / "w.safetensors"), map=str(tmp_path / "turned.map")))
+    same(dict(found), held)
 
 
 def test_counters_of_batches_may_be_missing(tmp_path: Path) -> None:
@@ -228,6 +285,7 @@ def test_what_does_not_fit_may_stay_as_it_was(tmp_path: Path) -> None:
     ("value", "said"),
     [
         (np.full((3, 8), np.nan, np.float32), "not finite"),
+        (np.full((3, 8), 1e300), "not finite"),
         (np.ones((3, 8), np.int64), "holds int64, but the net needs float"),
     ],
 )
