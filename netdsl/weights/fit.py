@@ -143,7 +143,8 @@ def _refusal(
     at = f"{given.name}: " if given.name else ""
     found = {key: given.shape(key) for key in given.tensors}
     why = near_miss(found, {key: w.shape for key, w in needed.items()})
-    return f"{at}{what}{_owner(given.tensors)}: {'; '.join(problems)}" + (f". {why}" if why else "")
+    said = [*problems, *_some("", given.doubts)]
+    return f"{at}{what}{_owner(given.tensors)}: {'; '.join(said)}" + (f". {why}" if why else "")
 
 
 def joined(found: Sequence[str]) -> str:

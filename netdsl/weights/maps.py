@@ -62,6 +62,8 @@ def read_map(path: Path, net: str) -> WeightMap:
             _read(found, path, line, text)
     if named and net not in named:
         raise WeightsError(f"{path} has rules for {', '.join(dict.fromkeys(named))}, but none for {net}")
+    if found.prefixes and not found.rules:
+        found.rules.append(_rule(0, "{rest**} -> {rest}", False))
     if not found.rules:
         raise WeightsError(f"{path} has no rule: `theirs.weight -> ours.weight` is one")
     return found

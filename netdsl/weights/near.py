@@ -12,6 +12,8 @@ WRAPPERS = {
     "_orig_mod.": "as torch.compile leaves them",
     "model.": "as a module that holds the model leaves them",
 }
+TURNS = {2: (1, 0), 3: (2, 1, 0), 4: (3, 2, 0, 1), 5: (4, 3, 0, 1, 2)}
+"""From the order of TensorFlow and Flax, matrices [in, out] and kernels [height, width, in, out], by rank."""
 MOST = 0.9
 """What share of the weights must be explained by one cause."""
 
@@ -76,22 +78,25 @@ def _head(given: NamedShapes, needed: NamedShapes, wrong: list[str]) -> str | No
 
 
 def _transposed(given: NamedShapes, needed: NamedShapes, wrong: list[str]) -> str | None:
-    ways = {key: _way(given[key], needed[key]) for key in wrong}
-    first, way = next(iter(ways.items()))
-    if not all(ways.values()):
+    if any(turned(given[key]) != needed[key] for key in wrong):
         return None
-    more = f", and so are {len(ways) - 1} more" if len(ways) > 1 else ""
-    return f"`{first}` is transposed there{more}: a map with the row `{first} -> {way} -> {first}` turns it"
+    first, more = wrong[0], f", and so are {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    row = f"{first} -> {turn(len(given[first]))} -> {first}"
+    return (
+        f"`{first}` is transposed there{more}: a map turns it by a row such as `{row}` (`netdsl weights map FILE.net "
+        f"FILE` writes all of it)"
+    )
 
 
-def _way(given: tuple[int, ...], needed: tuple[int, ...]) -> str | None:
-    """The change that turns a matrix, or the kernel of a convolution that lies as in TensorFlow; None for another."""
-    if len(given) == 2 and given == needed[::-1]:
-        return "transpose"
-    ends = (len(given) - 1, len(given) - 2)
-    if len(given) in (3, 4, 5) and needed == (*(given[a] for a in ends), *given[:-2]):
-        return f"transpose({', '.join(map(str, (*ends, *range(len(given) - 2))))})"
-    return None
+def turned(shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The shape here of what lies in the order of TensorFlow; None where it has no order of its own."""
+    order = TURNS.get(len(shape))
+    return None if order is None else tuple(shape[axis] for axis in order)
+
+
+def turn(rank: int) -> str:
+    """The change of a map that does it."""
+    return "transpose" if rank == 2 else f"transpose({', '.join(map(str, TURNS[rank]))})"
 
 
 def _width(given: NamedShapes, needed: NamedShapes, wrong: list[str]) -> str | None:

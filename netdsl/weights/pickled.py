@@ -103,11 +103,8 @@ def _state(path: Path, found: object) -> dict[str, Tensor]:
 
 
 def _tensors_of(found: Mapping[object, object]) -> dict[str, Tensor]:
-    return {key: value for key, value in found.items() if isinstance(key, str) and _plain(value)}
-
-
-def _plain(value: object) -> bool:
-    """Whether it is a tensor of one shape."""
+    """What is a tensor of one shape under a name."""
     import torch
 
-    return isinstance(value, torch.Tensor) and not value.is_nested
+    named = {key: value for key, value in found.items() if isinstance(key, str) and isinstance(value, torch.Tensor)}
+    return {key: tensor for key, tensor in named.items() if not tensor.is_nested}

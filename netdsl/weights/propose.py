@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from netdsl.weights.fit import COUNTER
-from netdsl.weights.near import NamedShapes
+from netdsl.weights.near import NamedShapes, turn, turned
 from netdsl.weights.patterns import LITERAL, PatternError, read_pattern
 
 NUMBER = re.compile(r"\d+")
@@ -99,7 +99,8 @@ def _tensors(theirs: NamedShapes, ours: NamedShapes, change: str) -> list[SideBy
     for key, shape in ours.items():
         sides[1].setdefault(_sort(shape) if change == "reshape" else shape, []).append(key)
     pairs = [(found, sides[1].get(shape, [])) for shape, found in sides[0].items() if shape is not None]
-    return [SideBySide(a, b, change) for one, other in pairs for a, b in _side_by_side(one, other)]
+    found = [pair for one, other in pairs for pair in _side_by_side(one, other)]
+    return [SideBySide(a, b, turn(len(theirs[a])) if change == "transpose" else change) for a, b in found]
 
 
 def _side_by_side(one: Sequence[str], other: Sequence[str]) -> list[tuple[str, str]]:
@@ -133,7 +134,7 @@ def _alike(a: str, b: str) -> float:
 
 def _changed(shape: tuple[int, ...], change: str) -> object:
     if change == "transpose":
-        return shape[::-1] if len(shape) == 2 else None
+        return turned(shape)
     return _sort(shape) if change == "reshape" else shape
 
 

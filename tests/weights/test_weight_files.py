@@ -20,6 +20,7 @@ import netdsl
 from netdsl.graph import Net
 from netdsl.weights.files import WeightsError, pickled, read_tensors
 from netdsl.weights.given import given_weights, origin, weights_of
+from netdsl.weights.propose import propose
 
 TEXT = """net N(classes = 3, width = 4) {
   input x [5]
@@ -223,7 +224,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "transposed": (
         {k: v.T.copy() if k == "wider.weight" else v for k, v in arrays().items()},
-        "`wider.weight` is transposed there: a map with the row",
+        "`wider.weight` is transposed there: a map turns it by a row such as `wider.weight -> transpose -> ",
     ),
 }
 
@@ -247,10 +248,24 @@ def test_a_kernel_that_lies_otherwise_is_turned_by_the_row_that_is_said(tmp_path
     save_file({**held, "y.weight": held["y.weight"].transpose(2, 3, 1, 0).copy()}, tmp_path / "w.safetensors")
     with pytest.raises(WeightsError) as caught:
         weights_of(own, str(tmp_path / "w.safetensors"))
-    row = str(caught.value).partition("a map with the row `")[2].partition("`")[0]
+    row = str(caught.value).partition("by a row such as `")[2].partition("`")[0]
     (tmp_path / "turned.map").write_text(f"{row}\ny.bias -> y.bias\n")
     found = weights_of(own, netdsl.Weights(str(tmp_path / "w.safetensors"), map=str(tmp_path / "turned.map")))
     same(dict(found), held)
+    file = read_tensors(tmp_path / "w.safetensors")
+    proposed = propose({k: file.shape(k) for k in file}, {k: w.shape for k, w in own.weights()}, False)
+    assert proposed.rows == ["y.bias -> y.bias", row]
+
+
+def test_a_map_of_a_prefix_alone_takes_the_names_as_they_are(tmp_path: Path) -> None:
+    save_file(renamed("module."), tmp_path / "w.safetensors")
+    (tmp_path / "w.map").write_text("prefix module.\n")
+    source = netdsl.Weights(str(tmp_path / "w.safetensors"), map=str(tmp_path / "w.map"))
+    same(dict(weights_of(net(), source)), arrays())
+    (tmp_path / "w.map").write_text("hiden.linear1.weight -> hidden.linear1.weight\n")
+    source = netdsl.Weights(str(tmp_path / "w.safetensors"), map=str(tmp_path / "w.map"), partial=True)
+    with pytest.raises(WeightsError, match=r"nothing of the weights fits.*w\.map, line 1: nothing is called `hiden"):
+        weights_of(net(), source)
 
 
 def test_counters_of_batches_may_be_missing(tmp_path: Path) -> None:
