@@ -411,6 +411,7 @@ def _match_input(
         if isinstance(dim, syntax.SizedSymbol):
             continue
         wanted = core.extent(site, dim)
-        message = f"`{item.name.id}` has {actual} where `{dim.span.text}` = {wanted} is declared"
+        declared = f"`{dim.span.text}` = {wanted}" if dim.span.text != str(wanted) else str(wanted)
+        message = f"`{item.name.id}` has {actual} where {declared} is declared"
         if not site.sizes.demand(actual, "==", wanted, Demanded(span, message, (item.span,))):
             site.error("shape-mismatch", message, span, Label(item.span, "declared here"))

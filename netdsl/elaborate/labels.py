@@ -11,6 +11,7 @@ from typing import Any
 
 import netdsl.elaborate.batches as batches
 import netdsl.elaborate.core as core
+from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import find_layer
@@ -106,17 +107,21 @@ def label_of(op: type[Op], scores: TensorType, axis: int | None = None) -> Typed
 
 def _of_block(site: Site, layer: BlockLayer, given: Sequence[Typed]) -> list[Typed]:
     """The declared types of a block's inputs; names in their shapes stand for sizes of the inputs that are given."""
-    items = input_items(layer.definition)
-    scope = Scope(layer.home)
-    for item, type in zip(items, given, strict=False):
-        for dim, size in zip(batches.declared(layer.definition, item), type.shape if type else (), strict=False):
-            if isinstance(dim, syntax.Name) and not scope.find(dim.id):
-                scope.bind(dim.id, size, dim.span)
-    inner, definition = site.at(scope), layer.definition
-    return [
-        type or _declared(inner, item, batches.declared(definition, item))
-        for item, type in zip(items, given, strict=False)
-    ]
+    scope, items = Scope(layer.home), input_items(layer.definition)
+    taken = [(type, batches.declared(layer.definition, i), i) for i, type in zip(items, given, strict=False)]
+    for type, dims, _ in taken:
+        _bind_sizes(scope, dims, type.shape if type else ())
+    if any(type and item.dims and type.rank != len(dims) for type, dims, item in taken):
+        for _, dims, _ in taken:  # which is told where the block is used: here sizes have to be something
+            _bind_sizes(scope, dims, (1,) * len(dims))
+    inner = site.at(scope)
+    return [type or _declared(inner, item, dims) for type, dims, item in taken]
+
+
+def _bind_sizes(scope: Scope, dims: Sequence[syntax.Expr | syntax.SizedSymbol], sizes: Sequence[Extent]) -> None:
+    for dim, size in zip(dims, sizes, strict=False):
+        if isinstance(dim, syntax.Name) and not scope.find(dim.id):
+            scope.bind(dim.id, size, dim.span)
 
 
 def _declared(site: Site, item: syntax.InputItem, own: Sequence[syntax.Expr | syntax.SizedSymbol]) -> Typed:
