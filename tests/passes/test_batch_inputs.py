@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ import torch.nn.functional as F
 from test_step import Onnx
 from torch import Tensor
 
-import netdsl
 from netdsl.base.arrays import Array
 from netdsl.codegen.onnx.step import onnx_step
 from netdsl.codegen.pytorch.module import torch_module
@@ -121,35 +119,3 @@ def test_the_number_of_samples_is_no_size_of_the_net() -> None:
     assert net.symbols == ("H", "W")
     named = load_text(CASES["dice"][0].replace("[2, H, W]", "[2, N, W]"))
     assert named.net().symbols == ("N", "W")
-
-
-A = [[[0.7, 0.2], [0.1, 0.5]], [[0.2, 0.5], [0.1, 0.3]], [[0.1, 0.3], [0.8, 0.2]]]
-B = [[[0.3, 0.6], [0.25, 0.1]], [[0.3, 0.3], [0.5, 0.2]], [[0.4, 0.1], [0.25, 0.7]]]
-LOGITS = [[[1, 2, 0], [0, -1, 3]], [[0.5, 0, 1], [2, 0, 0]], [[-1, 1, 0], [0, 1, 0]]]
-PUBLISHED = [
-    (np.log([A]), [[[0, 1], [2, 0]]], "", 0.3833333),
-    (np.log([A]), [[[0, 1], [0, 0]]], "", 0.5333333),
-    (np.log([A]), [[[0, 255], [2, 0]]], "(ignore=255)", 0.3),
-    (np.log([A, B]), [[[0, 1], [2, 0]], [[2, 0], [1, 2]]], "", 0.4258333),
-    (np.array([LOGITS]), [[[0, 0, 1], [1, 2, 0]]], "", 0.3243450882),
-    (np.log([A]), [[[255, 255], [255, 255]]], "(ignore=255)", 0.0),
-]
-"""What bermanmaxim/LovaszSoftmax gives, in float64, for scores and labels."""
-
-
-@pytest.mark.parametrize(("scores", "label", "settings", "value"), PUBLISHED)
-def test_lovasz_softmax_is_that_of_its_authors(scores: Array, label: Array, settings: str, value: float) -> None:
-    text = "net N {\n  input x [3, H, W]\n  output a: 1 * x\n}\n"
-    net = load_text(
-        f"{USE.format('lovasz_softmax')}{text}train N {{\n  loss (a, label) -> lovasz_softmax{settings}\n}}\n"
-    )
-    scoring = Scoring(net.net(), net.net().recipe.losses, [])
-    given = {"x": torch.tensor(scores).float(), "a": torch.tensor(scores).float(), "label": torch.tensor(label)}
-    (found,) = scoring.loss(RunningTotals(), given, True).values()
-    assert found.item() == pytest.approx(value, abs=1e-6)
-
-
-def test_every_loss_of_the_library_is_held_against_another() -> None:
-    lines = (Path(netdsl.__file__).parent / "stdlib" / "losses.net").read_text().splitlines()
-    blocks = {line.split()[1].partition("(")[0] for line in lines if line.startswith("block ")}
-    assert blocks - {"lovasz"} == {word for word in blocks if f"use std.losses {{ {word} }}" in str(CASES)}
