@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from netdsl.base.arrays import Array
-from netdsl.base.errors import RunError
+from netdsl.base.errors import RunError, first_line
 from netdsl.runtime.sessions.session import Session, runtime
 
 
@@ -41,7 +41,7 @@ def _run(session: Session, io: object, options: object) -> None:
     try:
         session.native.run_with_iobinding(io, options)
     except Exception as error:  # onnxruntime's own classes share no other base
-        raise RunError(f"{session.name} failed while running: {str(error).splitlines()[0]}") from error
+        raise RunError(f"{session.name} failed while running: {first_line(error)}") from error
 
 
 class DeviceBinding:

@@ -18,7 +18,7 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.base.endings import HOLDS
-from netdsl.base.errors import RunError
+from netdsl.base.errors import RunError, first_line
 from netdsl.runtime.sessions.devices import missing, number_of
 
 ELEMENTS: dict[str, np.dtype[Any]] = {
@@ -170,9 +170,7 @@ class Session:
         try:
             results = self._session.run(None, fed)
         except Exception as error:  # onnxruntime's own classes share no other base
-            raise SessionError(
-                f"{self.name} failed while running{self._given(symbols)}: {_first_line(error)}"
-            ) from error
+            raise SessionError(f"{self.name} failed while running{self._given(symbols)}: {_reason(error)}") from error
         return {port.name: result for port, result in zip(self.outputs, results, strict=True)}
 
     def _given(self, symbols: dict[str, int]) -> str:
@@ -228,16 +226,16 @@ def _create(content: str | bytes, name: str, options: object, providers: list[An
     try:
         return runtime().InferenceSession(content, options, providers=providers, enable_fallback=0)
     except Exception as error:  # onnxruntime's own classes share no other base
-        reason = _first_line(error)
+        reason = _reason(error)
         if "protobuf" in reason.lower():
             holds = "holds weights, not an ONNX model" if name.endswith(HOLDS["weights"]) else "is no ONNX model"
             raise SessionError(f"{name} {holds}: `netdsl compile FILE --to onnx` writes one") from error
         raise SessionError(f"{name} cannot be loaded: {reason}") from error
 
 
-def _first_line(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """What onnxruntime says, without its codes and source places."""
-    text = str(error).strip().splitlines()[0]
+    text = first_line(error)
     return text.rpartition(" : ")[2] if text.startswith("[ONNXRuntimeError]") else text
 
 

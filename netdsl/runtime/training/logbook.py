@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-from netdsl.base.errors import RunError
+from netdsl.base.errors import RunError, first_line
 from netdsl.base.files import WriteError
 from netdsl.runtime.engines.engine import Engine
 from netdsl.runtime.runs.card import write_card
@@ -75,7 +75,7 @@ class Logbook:
             yield
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt)
-            why = str(error).partition("\n")[0] if isinstance(error, RunError) else type(error).__name__
+            why = first_line(error) if isinstance(error, RunError) else type(error).__name__
             with suppress(RunError, WriteError), self.folder.writing():
                 self.close(INTERRUPTED if interrupted else FAILED, "" if interrupted else why)
             raise

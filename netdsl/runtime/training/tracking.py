@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netdsl.base.errors import RunError
+from netdsl.base.errors import RunError, first_line
 from netdsl.runtime.runs.folder import TRACKED
 from netdsl.text.diagnostics import did_you_mean
 
@@ -59,7 +59,7 @@ def tracking(
                 tracker.log(values_of(row), step=row["epoch"])
             except Exception as error:  # whatever a service and its client may raise
                 trackers.remove(tracker)
-                warn(f"the tracker {tracker.name} is told nothing more: {_said(error)}")
+                warn(f"the tracker {tracker.name} is told nothing more: {first_line(error)}")
 
     try:
         yield tell
@@ -68,7 +68,7 @@ def tracking(
             try:
                 tracker.finish()
             except Exception as error:
-                warn(f"the tracker {tracker.name} could not end: {_said(error)}")
+                warn(f"the tracker {tracker.name} could not end: {first_line(error)}")
 
 
 def _begun(name: str, project: str, folder: Path, recipe: Mapping[str, object]) -> GeneralTracker:
@@ -83,17 +83,13 @@ def _begun(name: str, project: str, folder: Path, recipe: Mapping[str, object]) 
         tracker.start()
         tracker.store_init_configuration(flat(recipe))
     except Exception as error:
-        raise RunError(f"the tracker {name} cannot begin: {_said(error)}") from None
+        raise RunError(f"the tracker {name} cannot begin: {first_line(error)}") from None
     return tracker
 
 
 def _apart(name: str, folder: Path) -> dict[str, str]:
     """What a tracker is told so that a session never writes over the file of another that began in the same second."""
     return {"filename_suffix": f".{len(list(folder.glob('events.*')))}"} if name == "tensorboard" else {}
-
-
-def _said(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def values_of(row: Mapping[str, Any]) -> dict[str, float]:
