@@ -19,7 +19,7 @@ from netdsl.recipe import SETTINGS
 from netdsl.runtime.runs.evaluations import PICTURES, SPLITS, kept_at, read_evaluation
 from netdsl.runtime.runs.folder import CURVES, RunFolder
 from netdsl.runtime.runs.front import Score, front_matter
-from netdsl.runtime.runs.history import read_history
+from netdsl.runtime.runs.history import best_of, read_history
 from netdsl.runtime.runs.lock import FolderLock
 from netdsl.runtime.runs.made import FAILED, FINISHED, INTERRUPTED, LOST, RunSession, read_sessions
 from netdsl.runtime.runs.recipes import pipeline, recipe_of, setting_words, written
@@ -69,8 +69,7 @@ def card(folder: RunFolder) -> str:
     """The text of the card."""
     net, sessions = folder.load_net(), read_sessions(folder.made)
     history = read_history(folder.metrics)
-    recipe, best = recipe_of(net), next((row for row in reversed(history) if row["best"]), None)
-    found = evaluations_of(folder)
+    recipe, best, found = recipe_of(net), best_of(history), evaluations_of(folder)
     parts = [
         front_matter(net, recipe, scores(net, best, found)),
         MARK,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from netdsl.base.errors import RunError
 from netdsl.runtime.runs import kinds
 
 MOST_BYTES = 1 << 26
+EpochOfRun = TypeVar("EpochOfRun", bound=Mapping[str, object])
 
 _sums = kinds.fields(loss=kinds.number, losses=kinds.mapped(kinds.number), metrics=kinds.mapped(kinds.number))
 row_kind = kinds.fields(
@@ -21,6 +23,11 @@ row_kind = kinds.fields(
     best=kinds.flag,
 )
 """An epoch: what was found in training and on validation, its rate, its time, and whether it was the best so far."""
+
+
+def best_of(history: Sequence[EpochOfRun]) -> EpochOfRun | None:
+    """The epoch whose weights are kept; None where none was the best."""
+    return next((row for row in reversed(history) if row["best"]), None)
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any
 from netdsl.base.errors import RunError
 from netdsl.base.files import replace_text
 from netdsl.runtime.runs import kinds
+from netdsl.runtime.runs.history import best_of
 
 FORMAT = "netdsl sessions 1"
 MOST_BYTES = 1 << 22
@@ -121,9 +122,6 @@ def _restored(stored: dict[str, Any]) -> RunSession:
 def write_sessions(path: Path, sessions: Sequence[RunSession], history: Sequence[Mapping[str, object]] = ()) -> None:
     """Replace the file; beside the sessions it tells the best and the last epoch, as the run's metrics have them."""
     kept = [*sessions[:1], *sessions[1:][-(MOST - 1) :]]
-    epochs = {
-        "best": next((row for row in reversed(history) if row["best"]), None),
-        "last": history[-1] if history else None,
-    }
+    epochs = {"best": best_of(history), "last": history[-1] if history else None}
     document = {"format": FORMAT, **epochs, "sessions": [asdict(each) for each in kept]}
     replace_text(path, json.dumps(document, indent=1) + "\n")

@@ -22,6 +22,7 @@ from netdsl.runtime.data.waiting import Awaited
 from netdsl.runtime.engines.choice import open_engine
 from netdsl.runtime.engines.engine import BatchFields
 from netdsl.runtime.runs.folder import RunFolder
+from netdsl.runtime.runs.history import best_of
 from netdsl.runtime.runs.made import FINISHED
 from netdsl.runtime.runs.recipes import Plan, pipeline, plan_of, recipe_json, written
 from netdsl.runtime.runs.tensorfile import beneath, save_arrays
@@ -315,7 +316,7 @@ class Trainer:
         return whole
 
     def best_row(self) -> dict[str, Any]:
-        return next((row for row in reversed(self.position.history) if row["best"]), {})
+        return best_of(self.position.history) or {}
 
     # ------------------------------------------------------------ keeping
 
