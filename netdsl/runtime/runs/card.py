@@ -67,7 +67,7 @@ def is_card(path: Path) -> bool:
 
 def card(folder: RunFolder) -> str:
     """The text of the card."""
-    net, sessions = folder.load_net(), read_sessions(folder.made)
+    net, stored, sessions = folder.load_net(), folder.stored(), read_sessions(folder.made)
     history = read_history(folder.metrics)
     recipe, best, found = recipe_of(net), best_of(history), evaluations_of(folder)
     parts = [
@@ -79,12 +79,12 @@ def card(folder: RunFolder) -> str:
         *_scored(history, best, found),
         *_pictures(folder, found),
         "## Net",
-        *_net(net, folder),
+        *_net(net, stored),
         "## Data and recipe",
         fenced("\n".join(_recipe(recipe))),
         *_samples(sessions),
         "## Use",
-        *_use(net, folder, sessions, len(history)),
+        *_use(net, stored, sessions),
         "## Made by",
         *_made(sessions),
     ]
@@ -192,21 +192,20 @@ def table(cells: Iterable[Sequence[str]]) -> str:
 # ---------------------------------------------------------------- net and recipe
 
 
-def _net(net: Net, folder: RunFolder) -> Iterator[str]:
+def _net(net: Net, stored: Mapping[str, Any]) -> Iterator[str]:
     trained = sum(w.elements for _, w in net.weights() if w.trainable and not w.buffer)
     inputs, outputs = (
         ", ".join(f"`{name}` {type}" for name, type in ports)
         for ports in ([(v.name, v.type) for v in net.fed], [(o.name, o.value.type) for o in net.answers])
     )
     yield f"{inputs} → {outputs}; {trained:,} weights that are trained."
-    spec, source = folder.stored()["spec"], net.span.source.text if net.span is not None else ""
+    spec, source = stored["spec"], net.span.source.text if net.span is not None else ""
     if source.count("\n") <= LINES:
         yield fenced(source, "net")
     else:
         yield f"The text is in [spec/{plain(spec)}](<spec/{spec}>)."
-    settings = folder.stored()["settings"]
-    if settings:
-        yield "With " + ", ".join(f"`{name} = {value}`" for name, value in settings.items()) + "."
+    if stored["settings"]:
+        yield "With " + ", ".join(f"`{name} = {value}`" for name, value in stored["settings"].items()) + "."
 
 
 def _recipe(recipe: Recipe) -> Iterator[str]:
@@ -235,9 +234,9 @@ def _samples(sessions: Sequence[RunSession]) -> Iterator[str]:
 # ---------------------------------------------------------------- what to do with it
 
 
-def _use(net: Net, folder: RunFolder, sessions: Sequence[RunSession], done: int) -> Iterator[str]:
+def _use(net: Net, stored: Mapping[str, Any], sessions: Sequence[RunSession]) -> Iterator[str]:
     """Commands, with `RUN` for the folder."""
-    stored, samples = folder.stored(), sessions[-1].samples if sessions else {}
+    samples = sessions[-1].samples if sessions else {}
     split = next((name for name in ("test", "validation", "train") if samples.get(name)), "test")
     chosen = "" if split == "test" else f" --split {split}"
     text = shlex.quote(f"RUN/spec/{stored['spec']}")
