@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,27 +82,22 @@ def revision(net: Net, run: Path) -> Revision | None:
     if path is None or path.resolve().is_relative_to(run.resolve()):
         return None
     folder = path.resolve().parent
-    commit = next(_asked(folder, "HEAD"), None)
+    commit = _asked(folder, "HEAD")
     if commit is None:
         return None
-    files = dict(spec_files(net))
-    kept = dict(zip(files, _asked(folder, *(f"HEAD:./{name}" for name in files)), strict=False))
-    return Revision(commit, [name for name, text in files.items() if kept.get(name) not in _hashes(text, len(commit))])
+    kept = ((name, text, _asked(folder, f"HEAD:./{name}")) for name, text in dict(spec_files(net)).items())
+    return Revision(commit, [name for name, text, held in kept if held not in _hashes(text, len(commit))])
 
 
-def _asked(folder: Path, *names: str) -> Iterator[str]:
-    """The object that each name stands for; an empty text for none."""
+def _asked(folder: Path, name: str) -> str | None:
+    """The object that a name stands for; None for none."""
     given = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1"}
-    for name in names:
-        line = ["git", "-C", str(folder), "rev-parse", "--verify", "--quiet", name]
-        with suppress(OSError, subprocess.SubprocessError):
-            done = subprocess.run(line, env=given, capture_output=True, text=True, timeout=SECONDS, check=False)
-            if done.returncode == 0:
-                yield done.stdout.split()[-1]
-                continue
-        if name == "HEAD":
-            return
-        yield ""
+    line = ["git", "-C", str(folder), "rev-parse", "--verify", "--quiet", name]
+    with suppress(OSError, subprocess.SubprocessError):
+        done = subprocess.run(line, env=given, capture_output=True, text=True, timeout=SECONDS, check=False)
+        if done.returncode == 0:
+            return done.stdout.split()[-1]
+    return None
 
 
 def _hashes(text: str, letters: int) -> set[str]:
