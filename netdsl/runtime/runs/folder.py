@@ -32,6 +32,8 @@ CARD = "README.md"
 TRACKED = "tracking"
 """What trackers write that want a folder."""
 SPEC = "spec"
+OWN = (CHECKPOINT, WEIGHTS, METRICS, CURVES, MADE, RECIPE)
+"""The files that a run replaces. The recipe is the last that goes: by it a folder is known for that of a run."""
 MOST_BYTES = 1 << 20
 """A recipe is a page of text."""
 
@@ -98,7 +100,7 @@ class RunFolder:
     def require_own(self) -> None:
         """Refuse to write where a run's files would be something else, or lie elsewhere: a link, a device, a folder."""
         spec = self.path / SPEC
-        places = [self.path / name for name in (RECIPE, CHECKPOINT, WEIGHTS, METRICS, CURVES, MADE)]
+        places = [self.path / name for name in OWN]
         places += sorted(p for p in spec.rglob("*") if p.is_symlink() or not p.is_dir())
         wrong = next((p for p in places if p.is_symlink() or (p.exists() and not p.is_file())), None)
         if wrong is None and (spec.is_symlink() or (spec.exists() and not spec.is_dir())):
@@ -122,7 +124,7 @@ class RunFolder:
 
     def sweep(self, everything: bool = False) -> None:
         """Remove what a kill left half-written; with `everything` an earlier run as well."""
-        for name in (CHECKPOINT, WEIGHTS, METRICS, CURVES, MADE, RECIPE):
+        for name in OWN:
             for left in self.path.glob(f".{name}.*"):
                 left.unlink(missing_ok=True)
             if everything:
