@@ -9,8 +9,9 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
+from netdsl.ops.metric import sigmoid
 from netdsl.recipe.data.labelmaps import Colour
-from netdsl.runtime.pictures.colours import COLOURS, Palette, numbered, palette
+from netdsl.runtime.pictures.colours import COLOURS, Palette, name_of, numbered, palette
 from netdsl.runtime.pictures.picture import nearest
 from netdsl.runtime.predicting.fitting import View, whole_view
 from netdsl.runtime.predicting.meaning import OutputKind
@@ -108,7 +109,7 @@ def guesses(scores: Array, names: tuple[str, ...], top: int, apart: bool = False
     if len(shares) == 1:
         shares = np.concatenate([1 - shares, shares])
     order = np.argsort(-shares, kind="stable")[:top]
-    return [Guess(int(i), names[i] if i < len(names) else str(i), float(shares[i])) for i in order]
+    return [Guess(int(i), name_of(int(i), names), float(shares[i])) for i in order]
 
 
 def _shares(scores: Array) -> Array:
@@ -123,11 +124,7 @@ def _softmax(scores: Array) -> Array:
 
 def _figures(scores: Array) -> Array:
     """Each score as a probability: what it is already, where none is below 0 or above 1."""
-    return _sigmoid(scores) if scores.min() < 0 or scores.max() > 1 else scores
-
-
-def _sigmoid(scores: Array) -> Array:
-    return np.asarray(1 / (1 + np.exp(-np.clip(scores, -500, 500))))
+    return sigmoid(scores) if scores.min() < 0 or scores.max() > 1 else scores
 
 
 def view_of(sample: Sample, scores: Array) -> View:
@@ -164,7 +161,7 @@ def _strips(scores: Array, meaning: OutputKind, view: View) -> Iterator[Array]:
     are = single and planes.min() >= 0 and planes.max() <= 1
     for top, bottom in view.strips(max(2, len(planes))):
         strip = view.laid_back(planes, top, bottom)
-        share = strip if are or not single else _sigmoid(strip)
+        share = strip if are or not single else sigmoid(strip)
         yield np.concatenate([1 - share, share]) if single else strip
 
 
@@ -172,10 +169,8 @@ def shares_of(mask: Array, names: tuple[str, ...]) -> list[ClassShare]:
     """The classes of a mask by the share of its pixels, the largest first."""
     numbers, counts = np.unique(mask, return_counts=True)
     order = np.argsort(-counts, kind="stable")
-    return [
-        ClassShare(int(n := numbers[i]), names[n] if 0 <= n < len(names) else str(n), float(counts[i] / mask.size))
-        for i in order
-    ]
+    found = zip(numbers[order].tolist(), counts[order].tolist(), strict=True)
+    return [ClassShare(number, name_of(number, names), count / mask.size) for number, count in found]
 
 
 def require_bounded(classes: int, view: View) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from netdsl.base.arrays import Array
 from netdsl.dims.tensors import TensorType
+from netdsl.runtime.pictures.colours import name_of
 from netdsl.runtime.predicting.answers import Prediction
 from netdsl.runtime.predicting.meaning import OutputKind
 
@@ -18,7 +18,6 @@ LEAST = 0.0005
 """A share that is told beside others on a line."""
 
 Cell = str | int | float
-JsonRow = Mapping[str, object]
 
 
 def spoken(value: Array) -> str:
@@ -101,7 +100,7 @@ def csv_columns(
         ranks = [f" {n}" if n > 1 else "" for n in range(1, top + 1)]
         return ["sample", "truth", *(f"{what}{rank}" for rank in ranks for what in ("class", "probability")), "error"]
     if meaning.masks:
-        told = [names[n] if n < len(names) else str(n) for n in range(max(classes, len(names)))]
+        told = [name_of(n, names) for n in range(max(classes, len(names)))]
         return ["sample", "height", "width", *told, "error"]
     if text:
         return ["sample", "truth", "text", "error"]
