@@ -221,11 +221,11 @@ def _into_a_file(given: Namespace, predictor: Asked, named: list[tuple[AskedSamp
             elif path.suffix == ".npy":
                 keep_first(path, found.first)
             elif len(named) > 1:
-                cells.add(found, predictor.palette(found), predictor.scale())
+                cells.add(found, predictor.scale())
             else:
                 one = next((k for k in kinds if k in ("overlays", "pictures")), "sheet")
                 write_one(path, found, given.write[0] if given.write else one, predictor.scale())
-    if len(named) > 1 and (sheet := cells.sheet(predictor.palette())) is not None:
+    if len(named) > 1 and (sheet := cells.sheet()) is not None:
         write_sheet(path, sheet)
     return answers.end()
 

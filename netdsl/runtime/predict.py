@@ -18,7 +18,8 @@ from netdsl.recipe.data.masks import Paired
 from netdsl.runtime.data.handed import Handed, given
 from netdsl.runtime.data.maskfile import meaning_of as mask_meaning
 from netdsl.runtime.drawing import needs_sample
-from netdsl.runtime.pictures.colours import Palette, colours_kept, palette
+from netdsl.runtime.pictures.colours import colours_kept
+from netdsl.runtime.pictures.picture import resize
 from netdsl.runtime.pictures.tiling import Blend, cut_out, places
 from netdsl.runtime.predicting.answers import Guess, Prediction, answered
 from netdsl.runtime.predicting.fitting import Fitting, check_tile, margin_of
@@ -220,10 +221,6 @@ class Asked:
         """The `mean` and `std` by channel that pictures were moved and scaled by; 0 and 1 where nothing says it."""
         return scale_of(self.model, self.samples.data)
 
-    def palette(self, found: Prediction | None = None) -> Palette:
-        """The colours of the classes."""
-        return palette(self.names, dict(enumerate(self.colours))) if found is None else found.palette
-
     def answers(self, samples: Iterable[AskedSample], failed: Unread | None = None) -> Iterator[Prediction]:
         """What the net says about each sample, in order; those that cannot be read are told to `failed`."""
         held: list[Sample] = []
@@ -314,8 +311,6 @@ class Asked:
 
 def sized(scores: Array, side: int) -> Array:
     """What one tile gives, at the size of the tile."""
-    from netdsl.runtime.pictures.picture import resize
-
     return np.asarray(resize(scores.astype(np.float32)[None], side, side)[0])
 
 

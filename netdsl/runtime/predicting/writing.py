@@ -15,7 +15,7 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.base.files import WriteError, replacing, write_text
-from netdsl.runtime.pictures.colours import Palette, overlaid, painted, palette, present, write_mask
+from netdsl.runtime.pictures.colours import overlaid, painted, palette, present, write_mask
 from netdsl.runtime.pictures.lettering import with_legend
 from netdsl.runtime.pictures.sheet import MOST, titled_sheet, write_sheet
 from netdsl.runtime.predicting.answers import Prediction, probabilities, require_bounded, view_of
@@ -88,21 +88,23 @@ class SheetCells:
         self.pictures: list[Array] = []
         self.titles: list[list[str]] = []
         self.classes: set[int] = set()
+        self.colours = palette()
 
-    def add(self, found: Prediction, colours: Palette, scale: tuple[Array, Array]) -> None:
-        shown = pictured(found, colours, scale)
+    def add(self, found: Prediction, scale: tuple[Array, Array]) -> None:
+        shown = pictured(found, scale)
         if shown is None or len(self.pictures) >= MOST:
             return
         self.pictures.append(_small(shown))
         self.titles.append([Path(found.name).name, *captions(found)])
         if found.mask is not None:
             self.classes.update(present(found.mask))
+            self.colours = found.palette
 
-    def sheet(self, colours: Palette) -> Array | None:
+    def sheet(self) -> Array | None:
         if not self.pictures:
             return None
         made = titled_sheet(self.pictures, self.titles)
-        return with_legend(made, colours, sorted(self.classes)) if self.classes else made
+        return with_legend(made, self.colours, sorted(self.classes)) if self.classes else made
 
 
 def _small(picture: Array, most: int = 512) -> Array:
@@ -120,11 +122,12 @@ def captions(found: Prediction) -> list[str]:
     return []
 
 
-def pictured(found: Prediction, colours: Palette, scale: tuple[Array, Array]) -> Array | None:
+def pictured(found: Prediction, scale: tuple[Array, Array]) -> Array | None:
     """The picture that shows a prediction best: bytes `[h, w, 3]`."""
     shown = found.sample.shown if found.sample is not None else None
     if found.mask is not None:
         fits = shown is not None and shown.shape[:2] == found.mask.shape
+        colours = found.palette
         return overlaid(shown, found.mask, colours) if shown is not None and fits else painted(found.mask, colours)
     return picture_made(found, scale) if found.meaning is OutputKind.PICTURE else shown
 
@@ -149,7 +152,6 @@ class Folder:
         self.path, self.kinds, self.stems, self.scale = path, kinds, stems, scale
         self.cells = SheetCells()
         self.files: list[str] = []
-        self.colours = palette()
         self.ours = _ours(path)
         if not overwrite:
             self._refuse_others()
@@ -168,11 +170,10 @@ class Folder:
 
     def add(self, number: int, found: Prediction) -> list[str]:
         """Write what is wanted of the sample of a number; the names of its files in the folder."""
-        self.colours = found.palette
         made: list[str] = []
         for kind in self.kinds:
             if kind == "sheet":
-                self.cells.add(found, self.colours, self.scale)
+                self.cells.add(found, self.scale)
             elif WRITERS[kind](self.path / (name := self._file(kind, self.stems[number])), found, self.scale):
                 made.append(name)
         self.files += made
@@ -185,7 +186,7 @@ class Folder:
 
     def close(self, rows: Sequence[Mapping[str, object]]) -> None:
         """Write the sheet, and what was said of each sample with the list of all files."""
-        sheet = self.cells.sheet(self.colours)
+        sheet = self.cells.sheet()
         if sheet is not None:
             write_sheet(self.path / SHEET, sheet)
             self.files.append(SHEET)
@@ -210,8 +211,8 @@ def write_one(path: Path, found: Prediction, kind: str, scale: tuple[Array, Arra
     """One file of one prediction; `RunError` where there is no such thing."""
     if kind == "sheet":
         cells = SheetCells()
-        cells.add(found, found.palette, scale)
-        sheet = cells.sheet(found.palette)
+        cells.add(found, scale)
+        sheet = cells.sheet()
         if sheet is not None:
             write_sheet(path, sheet)
             return
@@ -231,11 +232,10 @@ def _masks(path: Path, found: Prediction, scale: tuple[Array, Array]) -> bool:
 
 
 def _overlays(path: Path, found: Prediction, scale: tuple[Array, Array]) -> bool:
-    colours = found.palette
-    shown = pictured(found, colours, scale)
+    shown = pictured(found, scale)
     if shown is None or found.mask is None:
         return False
-    write_sheet(path, with_legend(shown, colours, present(found.mask)))
+    write_sheet(path, with_legend(shown, found.palette, present(found.mask)))
     return True
 
 
