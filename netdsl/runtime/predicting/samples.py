@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+import netdsl.runtime.data.tablefile as tablefile
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError, RunError
 from netdsl.dims.tensors import Value
@@ -55,9 +56,8 @@ MANIFEST = "predictions.json"
 AskedSample = str | int | Array | Mapping[str, object] | GivenText
 """A sample as it is asked for: a file, a number in a split, the numbers themselves (several inputs by name), a text."""
 
-
-TABLES = (".csv", ".tsv", ".tab", ".parquet")
-"""Endings of files whose rows are samples."""
+TABLES = frozenset(tablefile.ENDINGS) - {ENDING}
+"""Endings of files whose rows are samples; what ends as a text is one sample."""
 
 
 class RowOfTable(dict[str, object]):
