@@ -7,7 +7,7 @@ from typing import Any
 
 from netdsl.graph import Net
 from netdsl.recipe import Data
-from netdsl.runtime.data.handed import Handed
+from netdsl.runtime.data.handed import Handed, given
 from netdsl.runtime.engines.choice import no_engine
 from netdsl.runtime.judging.judged import Judgement
 from netdsl.runtime.judging.views import Views
@@ -50,7 +50,7 @@ def judge(
         from netdsl.runtime.judging.onnx import judge_run
     else:
         raise no_engine(engine)
-    return judge_run(run_folder, split, data, device, net_name, worst=worst, views=views)
+    return judge_run(run_folder, split, given(data), device, net_name, worst, views)
 
 
 def evaluate_onnx(
@@ -78,4 +78,4 @@ def judge_onnx(
     """As `judge`, with the outputs computed by onnxruntime from an ONNX file of the net."""
     from netdsl.runtime.judging.pytorch import judge_file
 
-    return judge_file(path, net, split, data, device, worst=worst, views=views)
+    return judge_file(path, net, split, given(data), device, worst, views)

@@ -23,7 +23,6 @@ from netdsl.runtime.evaluate import evaluate, judge
 from netdsl.runtime.judging.byclass import by_class, by_level
 from netdsl.runtime.judging.judged import Judgement
 from netdsl.runtime.judging.keeping import keep
-from netdsl.runtime.judging.onnx import judge_run
 from netdsl.runtime.judging.table import summary, tables
 from netdsl.runtime.judging.watching import LOSS, Scrutiny, watch_of
 from netdsl.runtime.runs.evaluations import evaluations
@@ -158,7 +157,7 @@ train N {{
 
 @pytest.mark.parametrize("name", ["digits", "maps"])
 def test_both_engines_find_the_same(name: str, runs: dict[str, Path]) -> None:
-    ours, theirs = judge(runs[name], device="cpu", worst=5), judge_run(runs[name], device="cpu", worst=5)
+    ours, theirs = judge(runs[name], device="cpu", worst=5), judge(runs[name], device="cpu", worst=5, engine="onnx")
     assert ours.found["confusion"] == theirs.found["confusion"]
     assert ours.found["by_class"] == theirs.found["by_class"]
     assert [w.number for w in ours.worst] == [w.number for w in theirs.worst]

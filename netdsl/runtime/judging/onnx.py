@@ -14,7 +14,6 @@ from netdsl.codegen.onnx.weights import start
 from netdsl.graph import Net
 from netdsl.recipe import Data
 from netdsl.runtime.data.feed import ArrayFeed
-from netdsl.runtime.data.handed import Handed, given
 from netdsl.runtime.data.tallies import followed
 from netdsl.runtime.judging.examination import Examination
 from netdsl.runtime.judging.judged import Judgement
@@ -34,14 +33,14 @@ from netdsl.weights.fit import GivenWeights, fit
 
 
 def judge_run(
-    run_folder: str | Path, split: str = "test", data: Data | Handed | None = None, device: str | None = None,
-    net_name: str | None = None, *, worst: int = 0, views: Views | None = None,
+    run_folder: str | Path, split: str, data: Data | None, device: str | None, net_name: str | None, worst: int,
+    views: Views | None,
 ) -> Judgement:  # fmt: skip
     """As `netdsl.runtime.evaluate.judge`, through onnxruntime alone."""
     folder = RunFolder(run_folder)
     known = learned(folder, net_name)
     net = known.net
-    asked = Examination(net, split, given(data), known.facts, worst, views, known.notes)
+    asked = Examination(net, split, data, known.facts, worst, views, known.notes)
     plan, viewer = asked.plan, asked.viewer
     detail = None if asked.watch is None else MetricTerm(asked.watch.term, asked.watch)
     scoring = OnnxScoring(net, plan, device, detail) if viewer is None else _of_answers(net, plan, device, detail)

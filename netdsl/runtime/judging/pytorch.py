@@ -12,7 +12,6 @@ from netdsl.base.arrays import Array
 from netdsl.graph import Net
 from netdsl.graph.clock import clock
 from netdsl.recipe import Data
-from netdsl.runtime.data.handed import Handed, given
 from netdsl.runtime.data.sets import Feed
 from netdsl.runtime.data.tallies import followed
 from netdsl.runtime.engines.checkpoint import load_other
@@ -39,15 +38,9 @@ Predictor = Callable[[dict[str, Tensor], int], Mapping[str, Tensor]]
 
 
 def judge_run(
-    run_folder: str | Path,
-    split: str = "test",
-    data: Data | Handed | None = None,
-    device: str | None = None,
-    net_name: str | None = None,
-    *,
-    worst: int = 0,
-    views: Views | None = None,
-) -> Judgement:
+    run_folder: str | Path, split: str, data: Data | None, device: str | None, net_name: str | None, worst: int,
+    views: Views | None,
+) -> Judgement:  # fmt: skip
     """As `netdsl.runtime.evaluate.judge`, through PyTorch."""
     net, module, facts, notes = load_other(run_folder, net_name, device)
     where = choose_device(device)
@@ -56,19 +49,12 @@ def judge_run(
     def forward(fields: dict[str, Tensor], number: int) -> Mapping[str, Tensor]:
         return named(module(*(fields[n] for n in names)), output_names(net, False))
 
-    asked = Examination(net, split, given(data), facts, worst, views, notes)
+    asked = Examination(net, split, data, facts, worst, views, notes)
     return score(asked, forward, where)
 
 
 def judge_file(
-    path: str | Path,
-    net: Net,
-    split: str = "test",
-    data: Data | Handed | None = None,
-    device: str | None = None,
-    *,
-    worst: int = 0,
-    views: Views | None = None,
+    path: str | Path, net: Net, split: str, data: Data | None, device: str | None, worst: int, views: Views | None
 ) -> Judgement:
     """As `judge_run`, with the outputs computed by onnxruntime from an ONNX file of the net."""
     session = open_quietly(path, device)
@@ -81,7 +67,7 @@ def judge_file(
         found = run_once(session, {**given, **starts(net, fed)}, number)
         return {name: torch.from_numpy(value) for name, value in found.items()}
 
-    asked = Examination(net, split, given(data), session.facts, worst, views)
+    asked = Examination(net, split, data, session.facts, worst, views)
     return score(asked, forward, torch.device("cpu"))
 
 
