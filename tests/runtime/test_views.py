@@ -66,7 +66,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def test_split(run: Path) -> tuple[Tensor, Tensor, Any]:
-    net, module = load_run(run, "cpu")
+    net, module, *_ = load_run(run, device="cpu")
     samples = load_data(plan_of(net).data, net, net.defaults).splits["test"]
     batch = samples.fetch(np.arange(len(samples)))
     return torch.from_numpy(batch["image"]), torch.from_numpy(batch["label"]), module.eval()
@@ -150,7 +150,7 @@ def test_one_view_is_no_view(runs: dict[str, Path]) -> None:
 
 
 def test_sizes_are_those_that_the_net_takes(runs: dict[str, Path]) -> None:
-    net, _ = load_run(runs["maps"], "cpu")
+    net, *_ = load_run(runs["maps"], device="cpu")
     assert Viewer(net, plan_of(net), Views((0.5, 0.71, 1.0))).shapes == [(12, 16), (18, 24), (24, 32)]
 
 

@@ -92,16 +92,13 @@ def load_generators(tensors: Mapping[str, Tensor], name: str) -> None:
         raise RunError(f"{name} is damaged: the state of its random generator is none") from None
 
 
-def load_run(run_folder: str | Path, device: str | None = None) -> tuple[Net, nn.Module]:
-    """A run's net, and its module with the best weights, ready to compute."""
-    net, module, *_ = load_other(run_folder, None, device)
-    return net, module
-
-
-def load_other(
-    run_folder: str | Path, name: str | None, device: str | None = None
+def load_run(
+    run_folder: str | Path, name: str | None = None, device: str | None = None
 ) -> tuple[Net, nn.Module, dict[str, Any], tuple[str, ...]]:
-    """As `load_run` for a net of the run's file by name, with the facts kept with its weights and its notes."""
+    """A run's net, or another of its file by name, and its module with the best weights, ready to compute.
+
+    With them come the facts that are kept with the weights, and what is worth knowing of these.
+    """
     folder = RunFolder(run_folder)
     found = learned(folder, name)
     module = build_module(found.net, 0)

@@ -14,7 +14,7 @@ from netdsl.graph.clock import clock
 from netdsl.recipe import Data
 from netdsl.runtime.data.sets import Feed
 from netdsl.runtime.data.tallies import followed
-from netdsl.runtime.engines.checkpoint import load_other
+from netdsl.runtime.engines.checkpoint import load_run
 from netdsl.runtime.engines.device import choose_device
 from netdsl.runtime.judging.examination import Examination
 from netdsl.runtime.judging.judged import Judgement
@@ -42,7 +42,7 @@ def judge_run(
     views: Views | None,
 ) -> Judgement:  # fmt: skip
     """As `netdsl.runtime.evaluate.judge`, through PyTorch."""
-    net, module, facts, notes = load_other(run_folder, net_name, device)
+    net, module, facts, notes = load_run(run_folder, net_name, device)
     where = choose_device(device)
     names = [value.name for value in net.fed]
 

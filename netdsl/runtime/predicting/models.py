@@ -113,11 +113,11 @@ def _through_onnx(run: str | Path, device: str | None, name: str | None = None) 
 def _through_torch(run: str | Path, device: str | None, name: str | None = None) -> Model:
     import torch
 
-    from netdsl.runtime.engines.checkpoint import load_other
+    from netdsl.runtime.engines.checkpoint import load_run
     from netdsl.runtime.engines.device import choose_device
     from netdsl.runtime.scoring.pytorch import as_array, drawing, named, output_names
 
-    net, module, facts, notes = load_other(run, name, device)
+    net, module, facts, notes = load_run(run, name, device)
     where = choose_device(device)
 
     def compute(fields: dict[str, Array], seed: int) -> dict[str, Array]:
