@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from netdsl.base.errors import DataError
 from netdsl.recipe import DATA
 from netdsl.runtime.data.pieces import InPieces
 from netdsl.runtime.data.sets import Dataset, MadeSplit, load_data, order_of, share
+from netdsl.runtime.datasets import hub
 
 PICTURES = "image [3, 8, 8]", "flatten -> linear(3)", "(y, label) -> cross_entropy"
 
@@ -230,6 +232,18 @@ def test_threads_change_nothing(tmp_path: Path) -> None:
             run = netdsl.train(text, tmp_path / f"{engine}{workers}", quiet=True, engine=engine)
             losses.append((engine, [row["train"]["losses"] for row in run.history]))
     assert losses[:2] == losses[2:]
+
+
+def test_a_run_asks_its_shards_for_sizes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, target = made("webdataset", tmp_path / "shards")
+    look = Mock(wraps=hub.sizes)
+    monkeypatch.setattr(hub, "sizes", look)
+    text = net(
+        ("image [3, H, W]", "global_avgpool -> linear(3)", PICTURES[2]),
+        recipe(folder, target, "").replace("test=0", "test=0, size=8"),
+    )
+    netdsl.train(text, tmp_path / "run", quiet=True)
+    assert look.call_count == 1
 
 
 def test_a_run_reads_pictures_and_samples_afterwards(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from torch.nn import functional
 import netdsl
 from netdsl.base.errors import RunError
 from netdsl.cli import attempt
-from netdsl.runtime.data.sets import load_data
+from netdsl.runtime.data.sets import input_sizes, load_data
 from netdsl.runtime.engines.checkpoint import load_run
 from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.judging.views import Viewer, Views
@@ -151,7 +151,9 @@ def test_one_view_is_no_view(runs: dict[str, Path]) -> None:
 
 def test_sizes_are_those_that_the_net_takes(runs: dict[str, Path]) -> None:
     net, *_ = load_run(runs["maps"], device="cpu")
-    assert Viewer(net, plan_of(net), Views((0.5, 0.71, 1.0))).shapes == [(12, 16), (18, 24), (24, 32)]
+    plan = plan_of(net)
+    sizes = input_sizes(plan.data, net, net.defaults)
+    assert Viewer(net, plan, Views((0.5, 0.71, 1.0)), sizes).shapes == [(12, 16), (18, 24), (24, 32)]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 from typing import Any
 
@@ -13,7 +14,7 @@ from netdsl.graph import Net, Node, RecipeTerm
 from netdsl.graph.classes import shortages, surpluses
 from netdsl.ops.normalize import Batchnorm
 from netdsl.recipe import Data
-from netdsl.runtime.data.sets import Dataset, cut, input_sizes
+from netdsl.runtime.data.sets import Dataset, cut
 from netdsl.runtime.runs.recipes import Plan, written
 
 ENCODES = {"embedding": "count", "one_hot": "classes"}
@@ -22,7 +23,7 @@ ENCODES = {"embedding": "count", "one_hot": "classes"}
 
 def check_fit(net: Net, plan: Plan, dataset: Dataset) -> None:
     """Refuse data with sizes that the net does not work at, or with more classes than it tells apart."""
-    check_sizes(net, plan.data)
+    _check_sizes(net, plan.data, dataset.sizes)
     for term in (*plan.losses, *plan.metrics):
         _check_classes(net, plan.data, dataset, term)
     for path, node in net.walk():
@@ -46,11 +47,10 @@ def check_batches(net: Net, plan: Plan, dataset: Dataset, world: int) -> None:
         )
     if min(len(batch) for batch in batches) // world > 1:
         return
-    sizes = input_sizes(plan.data, net, net.defaults)
     for path, node in net.walk():
         if not isinstance(node.op, Batchnorm) or node.frozen or not node.op.changes():
             continue
-        if prod(at(size, sizes) for size in node.op.x.shape[1:]) == 1:
+        if prod(at(size, dataset.sizes) for size in node.op.x.shape[1:]) == 1:
             shared = f", shared by {world} processes" if world > 1 else ""
             raise RunError(
                 f"`{path}` of {net.name} would see one value a channel, which has no spread that it could divide by: "
@@ -59,9 +59,8 @@ def check_batches(net: Net, plan: Plan, dataset: Dataset, world: int) -> None:
             )
 
 
-def check_sizes(net: Net, data: Data) -> None:
+def _check_sizes(net: Net, data: Data, sizes: Mapping[str, int]) -> None:
     """Refuse sizes at which some layer of the net is impossible."""
-    sizes = input_sizes(data, net, net.defaults)
     for demand in net.domain.unmet(sizes):
         given = ", ".join(f"{symbol} = {sizes[symbol]}" for symbol in sorted(demand.condition.symbols))
         raise RunError(

@@ -125,6 +125,8 @@ class Dataset:
     """What pictures become, where the declaration alone does not say that there are any."""
     masks: tuple[str, ...] = ()
     """The fields that are masks of those."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Numbers for the symbols of the net's inputs."""
 
     def split(self, name: str) -> SampleSplit:
         """A split that has samples."""
@@ -170,6 +172,7 @@ def load_data(
     asked = asked_of(net) if data.open else WantedFields({n: sample[n] for n in inputs}, beside)
     request = Request(name, shape, picture, asked.at(sizes), facts or {})
     dataset: Dataset = loader_of(data).load(data, request)
+    dataset.sizes = sizes
     if isinstance(data, Images):
         dataset.notes[:0] = data.adaptations(inputs, known)
     for split, samples in dataset.splits.items():

@@ -53,7 +53,9 @@ class OnnxEngine:
         self.steps = self.whole
         self.scoring = OnnxScoring(net, plan, device)
         splits = [(n, dataset.splits[n]) for n in ("train", "validation")]
-        self.feeds = {n: ArrayFeed(split, plan.workers, split_check(net, plan, n)) for n, split in splits}
+        self.feeds = {
+            n: ArrayFeed(split, plan.workers, split_check(net, plan, n, dataset.sizes)) for n, split in splits
+        }
 
     def _opened(self, part: Part, epoch: int) -> Stepping:
         """The step of one part of the recipe, in an epoch."""

@@ -71,7 +71,9 @@ class TorchEngine:
         """The time in the run, which losses may weigh by: that of the last epoch, until an epoch is turned to."""
         self.turns = [self._turn(part) for part in plan.turns]
         splits = [(n, dataset.splits[n]) for n in ("train", "validation")]
-        self.feeds = {n: Feed(split, place, plan.workers, split_check(net, plan, n)) for n, split in splits}
+        self.feeds = {
+            n: Feed(split, place, plan.workers, split_check(net, plan, n, dataset.sizes)) for n, split in splits
+        }
 
     @property
     def where(self) -> str:

@@ -39,7 +39,7 @@ class Examination:
         check_fit(net, self.plan, self.dataset)
         self.samples = self.dataset.split(split)
         self.watch = watch_of(net, self.plan, worst > 0)
-        self.viewer = Viewer(net, self.plan, views) if views is not None else None
+        self.viewer = Viewer(net, self.plan, views, self.dataset.sizes) if views is not None else None
         seen = [str(views)] if views is not None else []
         self.notes = [*notes, *departures(data, known_of(net)), *self.dataset.doubts, *seen]
 

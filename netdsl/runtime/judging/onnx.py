@@ -45,7 +45,7 @@ def judge_run(
     detail = None if asked.watch is None else MetricTerm(asked.watch.term, asked.watch)
     scoring = OnnxScoring(net, plan, device, detail) if viewer is None else _of_answers(net, plan, device, detail)
     held = _held(net, scoring, known.weights, folder.weights)
-    feed = ArrayFeed(asked.samples, plan.workers, split_check(net, plan, split))
+    feed = ArrayFeed(asked.samples, plan.workers, split_check(net, plan, split, asked.dataset.sizes))
     look = None if viewer is None else _looking(viewer, open_net(net, known.weights, device, str(folder.weights)))
 
     def fed(batches: list[Array]) -> Iterator[Mapping[str, Array]]:

@@ -82,7 +82,7 @@ def score(asked: Examination, forward: Predictor, device: torch.device) -> Judge
     scoring.modules += [] if detail is None or detail.module is None else [detail.module.to(device)]
     totals, ticks = RunningTotals(), clock(plan.losses, plan.epochs - 1, plan.epochs)
     now = {name: torch.tensor(value, device=device) for name, value in ticks.items()}
-    feed = Feed(asked.samples, device, plan.workers, split_check(asked.net, plan, asked.split))
+    feed = Feed(asked.samples, device, plan.workers, split_check(asked.net, plan, asked.split, asked.dataset.sizes))
 
     def answered(batches: list[Array]) -> Iterator[TensorsByName]:
         for number, fields in enumerate(feed.batches(batches)):

@@ -20,7 +20,6 @@ from netdsl.dims.tensors import DType, TensorType
 from netdsl.graph import Net
 from netdsl.graph.classes import readers
 from netdsl.ops.loss import CrossEntropy, Nll
-from netdsl.runtime.data.sets import input_sizes
 from netdsl.runtime.pictures.picture import resize
 from netdsl.runtime.pictures.tiling import places
 from netdsl.runtime.runs.recipes import Plan
@@ -73,8 +72,8 @@ class SeenOutput:
 class Viewer:
     """What averages the outputs of a net, of those that its losses and metrics read."""
 
-    def __init__(self, net: Net, plan: Plan, views: Views) -> None:
-        self.net, self.views = net, views
+    def __init__(self, net: Net, plan: Plan, views: Views, sizes: Mapping[str, int]) -> None:
+        self.net, self.views, self.sizes = net, views, sizes
         inputs = {value.name: value.type for value in net.fed}
         self.name = plan.data.input_name(inputs)
         self.type = inputs[self.name]
@@ -82,7 +81,6 @@ class Viewer:
             raise RunError(f"{net.name} keeps states from sample to sample: there is one view of each")
         if len(inputs) > 1 or self.type.rank != 3 or not plan.data.moved(inputs)[0]:
             raise RunError(f"{net.name} reads no picture [C, H, W] alone, of which there could be several views")
-        self.sizes = input_sizes(plan.data, net, net.defaults)
         _, height, width = (at(extent, self.sizes) for extent in self.type.shape)
         self.side = (height, width)
         self.outputs = {name: self._output(name, plan) for name in self._read(plan)}

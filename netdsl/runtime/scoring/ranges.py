@@ -23,7 +23,7 @@ from netdsl.graph.clock import of_clock
 from netdsl.graph.phases import of_phase
 from netdsl.ops.base import Op
 from netdsl.passes.inline import FlatPlace, opened
-from netdsl.runtime.data.sets import Check, input_sizes
+from netdsl.runtime.data.sets import Check
 from netdsl.runtime.runs.recipes import Plan
 from netdsl.runtime.sessions.opening import open_net, run_once
 
@@ -183,8 +183,8 @@ class Ranges:
         return Net("indices", graph.inputs, graph.nodes, outputs, span=read[0][1].node.span)
 
 
-def split_check(net: Net, plan: Plan, split: str) -> Check:
-    """The check of a split's batches, for whatever a recipe computes of them."""
+def split_check(net: Net, plan: Plan, split: str, sizes: Mapping[str, int]) -> Check:
+    """The check of a split's batches, for whatever a recipe computes of them; `sizes` are those of the inputs."""
     graph = of_phase(begun(net), training=split == "train")
-    ranges = Ranges(graph, (*plan.losses, *plan.metrics), input_sizes(plan.data, net, net.defaults))
+    ranges = Ranges(graph, (*plan.losses, *plan.metrics), sizes)
     return partial(ranges.check, split=split)

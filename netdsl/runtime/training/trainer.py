@@ -17,7 +17,7 @@ from netdsl.recipe import Data
 from netdsl.recipe.data.tables import HandedData
 from netdsl.runtime.augment.row import varying_of
 from netdsl.runtime.data.fit import check_batches, check_fit, spare_scores
-from netdsl.runtime.data.sets import BatchPart, Dataset, MadeSplit, cut, input_sizes, load_data, order_of, share
+from netdsl.runtime.data.sets import BatchPart, Dataset, MadeSplit, cut, load_data, order_of, share
 from netdsl.runtime.data.waiting import Awaited
 from netdsl.runtime.engines.choice import open_engine
 from netdsl.runtime.engines.engine import BatchFields
@@ -102,10 +102,9 @@ class Trainer:
             self.folder.hold(resume, overwrite)
         notes = self._take_up(read_saved(self.folder.checkpoint, self.net)) if resume else self._begin()
         if self.rank == 0:
-            sizes = input_sizes(self.plan.data, self.net, self.net.defaults)
             with self.folder.writing():
                 self.folder.sweep(everything=not resume)
-                self.folder.start(self.net, recipe_json(self.plan), sizes, self.started)
+                self.folder.start(self.net, recipe_json(self.plan), self.dataset.sizes, self.started)
                 notes += self._enter(resume) if self._goes_on() else []
         self.reporter.head([*self._head(resume, str(self.folder.path)), *notes])
 
