@@ -53,13 +53,14 @@ class TarShards:
 
     def cells(self, row: int) -> NamedCells:
         scan, own = self._found(row)
-        found: NamedCells = {}
-        for name in self.names:
-            if name in self.inner:
-                found[name] = _from_json(self._content(scan, own, "json"), name, self.place(row))
-            else:
-                found[name] = _decoded(self._content(scan, own, name), name, self.place(row))
-        return found
+        place, inner = self.place(row), set(self.names) & set(self.inner)
+        beside = _object(self._content(scan, own, "json"), place) if inner else {}
+        return {
+            name: _entry(beside, name, place)
+            if name in inner
+            else _decoded(self._content(scan, own, name), name, place)
+            for name in self.names
+        }
 
     def place(self, row: int) -> str:
         scan, own = self._found(row)
@@ -176,8 +177,7 @@ def _object(content: bytes, place: str) -> dict[str, object]:
     return found
 
 
-def _from_json(content: bytes, name: str, place: str) -> object:
-    found = _object(content, place)
-    if name not in found:
+def _entry(beside: Mapping[str, object], name: str, place: str) -> object:
+    if name not in beside:
         raise DataError(f"{place}: .json has no `{name}`")
-    return found[name]
+    return beside[name]
