@@ -191,6 +191,20 @@ def refuse(data: Data, type: TensorType, needs: str, help: str | None = None) ->
     return RuleError(f"`{data.name}` gives {needs}, but the input is {type}", code="wrong-data", help=help)
 
 
+def check_shares(validation: float, test: float) -> None:
+    """Refuse shares that are held out of everything there is."""
+    if validation + test >= 1:
+        raise RuleError("`validation` and `test` leave nothing to train on", field="validation")
+
+
+def check_count(count: int, most: int) -> None:
+    """Refuse fewer samples that are drawn than there are splits, and too many."""
+    if count < 3:
+        raise RuleError("`count` must be at least 3, to be split three ways", field="count")
+    if count > most:
+        raise RuleError(f"`count` is at most {most:,}", field="count")
+
+
 def assign(axes: tuple[Extent, ...], wanted: tuple[int, ...], defaults: Mapping[str, int]) -> dict[str, int]:
     """Numbers for the axes that are symbols."""
     pairs = zip(axes, wanted, strict=True)

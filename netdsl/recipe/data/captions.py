@@ -6,11 +6,11 @@ from typing import Annotated, Any, ClassVar
 from netdsl.dims.tensors import DType, TensorType
 from netdsl.ops.base import RuleError
 from netdsl.ops.fields import Bool, ChoiceKind, Count, Floats, Fraction, Int, IntKind, Text, Whole
-from netdsl.recipe.data.base import Inputs, refuse
+from netdsl.recipe.data.base import Inputs, check_shares, refuse
 from netdsl.recipe.data.generated import Generated
 from netdsl.recipe.data.images import Fit, Images, OptionalSizes
 from netdsl.recipe.data.masks import SPLIT
-from netdsl.recipe.data.tokens import CHARACTER, LONGEST, MOST, WORD, check_shares
+from netdsl.recipe.data.tokens import CHARACTER, LONGEST, MOST, WORD
 from netdsl.recipe.options import OptionKind
 
 OptionalTokens = Annotated[int | None, OptionKind(IntKind(2))]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 from netdsl.dims.tensors import DType, TensorType
 from netdsl.ops.base import RuleError
 from netdsl.ops.fields import ChoiceKind, Count, Floats, Fraction, ListKind, Whole
-from netdsl.recipe.data.base import Inputs, refuse
+from netdsl.recipe.data.base import Inputs, check_count, refuse
 from netdsl.recipe.data.images import Images, OptionalSizes
 
 FIGURES = ("disc", "box", "triangle")
@@ -36,10 +36,7 @@ class Generated(Images, abstract=True):
 
     def prepare(self) -> None:
         super().prepare()
-        if self.count < 3:
-            raise RuleError("`count` must be at least 3, to be split three ways", field="count")
-        if self.count > MOST_SAMPLES:
-            raise RuleError(f"`count` is at most {MOST_SAMPLES:,}", field="count")
+        check_count(self.count, MOST_SAMPLES)
 
     def companions(self, type: TensorType) -> dict[str, TensorType]:
         if type.rank != 3:

@@ -8,7 +8,7 @@ from netdsl.dims import Dim
 from netdsl.dims.tensors import DType, TensorType
 from netdsl.ops.base import RuleError
 from netdsl.ops.fields import ChoiceKind, Floats, Fraction, SizesKind, Text
-from netdsl.recipe.data.base import LABEL, Data, Inputs, PublishedFile, assign, refuse
+from netdsl.recipe.data.base import LABEL, Data, Inputs, PublishedFile, assign, check_shares, refuse
 from netdsl.recipe.options import OptionKind
 
 OptionalSizes = Annotated[int | tuple[int, ...] | None, OptionKind(SizesKind())]
@@ -278,5 +278,4 @@ class Imagefolder(Images):
 
     def prepare(self) -> None:
         super().prepare()
-        if self.validation + self.test >= 1:
-            raise RuleError("`validation` and `test` leave nothing to train on", field="validation")
+        check_shares(self.validation, self.test)

@@ -6,10 +6,11 @@ from typing import Any, ClassVar
 from netdsl.dims.tensors import TensorType
 from netdsl.ops.base import RuleError
 from netdsl.ops.fields import Floats, Fraction, Text, Whole
+from netdsl.recipe.data.base import check_shares
 from netdsl.recipe.data.images import Fit, Images, OptionalSizes
 from netdsl.recipe.data.masks import Classes
 from netdsl.recipe.data.tables import OptionalName
-from netdsl.recipe.data.tokens import ColumnName, check_shares
+from netdsl.recipe.data.tokens import ColumnName
 
 
 class Multilabel(Images):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 from netdsl.dims.tensors import TensorType
 from netdsl.ops.base import RuleError
 from netdsl.ops.fields import Bool, Fraction, NameKind, Names, Text, Whole, derived
-from netdsl.recipe.data.base import Inputs, OpenData
+from netdsl.recipe.data.base import Inputs, OpenData, check_shares
 from netdsl.recipe.options import OptionKind
 
 OptionalName = Annotated[str | None, OptionKind(NameKind())]
@@ -20,8 +20,7 @@ class Divided(OpenData, abstract=True):
     seed: Whole = 0
 
     def prepare(self) -> None:
-        if self.validation + self.test >= 1:
-            raise RuleError("`validation` and `test` leave nothing to train on", field="validation")
+        check_shares(self.validation, self.test)
 
 
 class Table(Divided):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 from netdsl.dims.tensors import DType, TensorType
 from netdsl.ops.base import RuleError
 from netdsl.ops.fields import Bool, ChoiceKind, Count, Fraction, Int, ListKind, NameKind, Text, Whole
-from netdsl.recipe.data.base import LABEL, Data, Inputs, assign, refuse
+from netdsl.recipe.data.base import LABEL, Data, Inputs, assign, check_count, check_shares, refuse
 from netdsl.recipe.data.images import OptionalSizes
 from netdsl.recipe.data.tables import OptionalName
 
@@ -263,7 +263,7 @@ class Sentiments(Tokenized):
 
     def prepare(self) -> None:
         super().prepare()
-        check_count(self.count)
+        check_count(self.count, MOST)
 
     def class_names(self) -> tuple[str, ...]:
         return ("negative", "positive")
@@ -289,25 +289,12 @@ class Numerals(Translated):
         if self.digits > 9:
             raise RuleError("`digits` is at most 9", field="digits")
         super().prepare()
-        check_count(self.count)
+        check_count(self.count, MOST)
         most = 10**self.digits // 2
         if self.count > most:
             message = f"of {self.digits} digits at most {most:,} strings are drawn, not {self.count:,}"
             raise RuleError(message, field="count", help=f"say `count={most}`, or more `digits`")
 
     def natural_lengths(self) -> tuple[int, ...]:
-        said = self.length if isinstance(self.length, tuple) else (self.length,) * 2
+        said = self._lengths()
         return (said[0] or self.digits, said[1] or self.digits + 1)
-
-
-def check_shares(validation: float, test: float) -> None:
-    if validation + test >= 1:
-        raise RuleError("`validation` and `test` leave nothing to train on", field="validation")
-
-
-def check_count(count: int) -> None:
-    """So many samples are drawn: three for three splits at least, and no more than are drawn in seconds."""
-    if count < 3:
-        raise RuleError("`count` must be at least 3, to be split three ways", field="count")
-    if count > MOST:
-        raise RuleError(f"`count` is at most {MOST:,}", field="count")
