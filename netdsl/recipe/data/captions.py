@@ -1,7 +1,6 @@
 """Pictures with sentences that tell of them."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from netdsl.dims.tensors import DType, TensorType
 from netdsl.ops.base import RuleError
@@ -109,9 +108,6 @@ class Captions(Captioned):
         own = next((n for n in ("tokens", "lower", "vocabulary") if n in self.said), None) if self.tokenizer else None
         if own is not None:
             raise RuleError(f"`tokenizer` says what tokens are: leave `{own}` out", field=own)
-
-    def preparation(self, type: TensorType, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
-        return {**super().preparation(type, defaults), "fit": self.fit}
 
     def paths(self) -> dict[str, str]:
         given = {"images": self.images, "file": self.file, "tokenizer": self.tokenizer}

@@ -1,7 +1,6 @@
 """Videos from folders of frames."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from netdsl.dims.tensors import DType, TensorType
 from netdsl.ops.base import RuleError
@@ -88,6 +87,3 @@ class Frames(Videos):
             return {"label": LABEL}
         steps, _, *plane = type.shape
         return {"label": TensorType((steps, *plane), DType.INT), "first": TensorType(tuple(plane), DType.INT)}
-
-    def preparation(self, type: TensorType, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
-        return {**super().preparation(type, defaults), "fit": self.fit}

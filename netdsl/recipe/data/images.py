@@ -134,9 +134,10 @@ class Images(Data, abstract=True):
         """All that makes an input of a stored picture, under the names that an ONNX file's metadata has too."""
         channels, height, width = self.picture(type, defaults)
         stored = self.native if self.native[1] else None
+        fit = getattr(self, "fit", "crop")  # a setting of those whose files have sizes of their own
         return {
             "channels": channels, "height": height, "width": width,
-            "mean": tuple(self.mean), "std": tuple(self.std), "fit": "crop", "stored": stored,
+            "mean": tuple(self.mean), "std": tuple(self.std), "fit": fit, "stored": stored,
         }  # fmt: skip
 
     def adaptations(self, inputs: Inputs, defaults: Mapping[str, int] | None = None) -> list[str]:
@@ -272,9 +273,6 @@ class Imagefolder(Images):
     std: Floats = (1.0,)
     validation: Fraction = 0.1
     test: Fraction = 0.1
-
-    def preparation(self, type: TensorType, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
-        return {**super().preparation(type, defaults), "fit": self.fit}
 
     def prepare(self) -> None:
         super().prepare()

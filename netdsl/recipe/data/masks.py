@@ -1,7 +1,7 @@
 """Pictures with masks: a number for every pixel, from files in folders."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from netdsl.base.errors import DataError
 from netdsl.base.record import record
@@ -152,9 +152,6 @@ class Paired(Images, abstract=True):
 
     def beside(self, type: TensorType) -> dict[str, TensorType]:
         return {"label": TensorType(type.spatial, DType.INT)}
-
-    def preparation(self, type: TensorType, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
-        return {**super().preparation(type, defaults), "fit": self.fit}
 
 
 class Masks(Paired):

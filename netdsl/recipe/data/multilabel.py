@@ -1,7 +1,6 @@
 """Pictures of which each may be of several classes."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from netdsl.dims.tensors import TensorType
 from netdsl.ops.base import RuleError
@@ -66,6 +65,3 @@ class Multilabel(Images):
 
     def beside(self, type: TensorType) -> dict[str, TensorType]:
         return {"label": TensorType((self.count,))}
-
-    def preparation(self, type: TensorType, defaults: Mapping[str, int] | None = None) -> dict[str, Any]:
-        return {**super().preparation(type, defaults), "fit": self.fit}
