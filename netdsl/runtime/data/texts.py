@@ -12,10 +12,20 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.dims import at
+from netdsl.recipe.data.captions import Captioned
 from netdsl.recipe.data.tokens import Tokenized
 from netdsl.runtime.data.fields import TYPES
 from netdsl.runtime.data.sets import Dataset, InMemory, Request, SampleSplit
-from netdsl.runtime.data.vocabulary import TextVocabulary, TokenRows, from_file, kept, learned, rows_of, spoken_rows
+from netdsl.runtime.data.vocabulary import (
+    TextVocabulary,
+    TokenRows,
+    from_file,
+    kept,
+    learned,
+    rows_of,
+    spared,
+    spoken_rows,
+)
 
 TextSplits = Mapping[str, Sequence[str]]
 
@@ -60,34 +70,19 @@ class TextFields:
         made = {n: v.astype(TYPES[own[n].dtype], copy=False) for n, v in fields.items()}
         self.parts.setdefault(split, {}).update(made)
 
-    def _rows(self, place: int, texts: TextSplits, spared: int) -> tuple[str, dict[str, TokenRows]]:
-        """An input's name, and by split its texts as numbers, `spared` of which are for the begin."""
+    def _rows(self, place: int, texts: TextSplits, begins: int) -> tuple[str, dict[str, TokenRows]]:
+        """An input's name, and by split its texts as numbers, `begins` of which are for the begin."""
         name = self.inputs[place]
-        words = self.words[name] = self._vocabulary(place, texts["train"])
+        by = self.data.tokens[min(place, len(self.data.tokens) - 1)]
+        known = self.known.get(name)
+        words, notes = vocabulary_of(self.data, by, known, texts["train"], spoken=place == 1)
+        self.words[name] = words
         words.mask, words.length = self._mask(place), self.lengths[name]
-        rows = {split: rows_of(own, words, words.length - spared, self.name) for split, own in texts.items()}
+        rows = {split: rows_of(own, words, words.length - begins, self.name) for split, own in texts.items()}
         if not any(own.mask.any() for own in rows.values()):
             raise DataError(f"{self.name}: there are no tokens in its texts")
-        self.notes += counted(name, words, rows, words.length - spared)
+        self.notes += [*notes, *counted(name, words, rows, words.length - begins)]
         return name, rows
-
-    def _vocabulary(self, place: int, texts: Sequence[str]) -> TextVocabulary:
-        """The one that the weights keep, that of the tokenizer file, or what training texts have."""
-        data, spoken = self.data, place == 1
-        by = "tokenizer" if data.tokenizer else data.tokens[min(place, len(data.tokens) - 1)]
-        found = self.known.get(self.inputs[place])
-        if found is not None:
-            if (found.by, found.spoken) != (by, spoken):
-                raise DataError(f"`{data.name}` cuts texts by {by}, where the weights were trained on {found.by}s")
-            return found
-        if data.tokenizer:
-            return from_file(Path(data.tokenizer).expanduser(), spoken)
-        tokens, many = learned(texts, by, data.lower, data.vocabulary, spoken)
-        first = data.least if spoken else 2
-        left = many - (len(tokens) - first)
-        if left:
-            self.notes.append(f"{left:,} of {many:,} different {by}s are left out of the vocabulary, as rare ones")
-        return TextVocabulary(by, tokens, data.lower, spoken=spoken)
 
     def dataset(self, classes: Sequence[str], labels: Mapping[str, Array] | None = None) -> Dataset:
         """All of it; `labels` by split are beside."""
@@ -96,6 +91,27 @@ class TextFields:
         splits: dict[str, SampleSplit] = {split: InMemory(fields) for split, fields in self.parts.items()}
         facts: dict[str, Any] = {"words": {name: words.facts() for name, words in self.words.items()}}
         return Dataset(splits, tuple(classes), self.notes, facts=facts)
+
+
+def vocabulary_of(
+    data: Tokenized | Captioned, cut: str, known: TextVocabulary | None, texts: Sequence[str], spoken: bool
+) -> tuple[TextVocabulary, list[str]]:
+    """The one that weights keep, that of the tokenizer file, or what training texts have; and what is to be said of it.
+
+    `cut` is what texts are cut into without a tokenizer.
+    """
+    by = "tokenizer" if data.tokenizer else cut
+    if known is not None:
+        if (known.by, known.spoken) != (by, spoken):
+            what = "captions" if isinstance(data, Captioned) else "texts"
+            raise DataError(f"`{data.name}` cuts {what} by {by}, where the weights were trained on {known.by}s")
+        return known, []
+    if data.tokenizer:
+        return from_file(Path(data.tokenizer).expanduser(), spoken), []
+    tokens, many = learned(texts, by, data.lower, data.vocabulary, spoken)
+    left = many + len(spared(spoken)) - len(tokens)
+    notes = [f"{left:,} of {many:,} different {by}s are left out of the vocabulary, as rare ones"] if left else []
+    return TextVocabulary(by, tokens, data.lower, spoken=spoken), notes
 
 
 def counted(name: str, words: TextVocabulary, rows: Mapping[str, TokenRows], length: int) -> list[str]:

@@ -63,7 +63,7 @@ class TextVocabulary:
         """The tokens of a text by number; those that are not in the vocabulary are 1."""
         if self.by == "tokenizer":
             return encoded(self.cutter, text, not self.spoken, self.name)
-        return [self._places.get(token, UNKNOWN) for token in cut(text, self.by, self.lower)]
+        return [self.places.get(token, UNKNOWN) for token in cut(text, self.by, self.lower)]
 
     def text(self, numbers: Iterable[int]) -> str:
         """What numbers say, up to the end and without padding."""
@@ -78,7 +78,8 @@ class TextVocabulary:
         return ("" if self.by == CHARACTER else " ").join(self.tokens[n] for n in said if n < len(self.tokens))
 
     @cached_property
-    def _places(self) -> dict[str, int]:
+    def places(self) -> dict[str, int]:
+        """The numbers of the tokens."""
         return {token: i for i, token in enumerate(self.tokens)}
 
     @cached_property
@@ -87,9 +88,8 @@ class TextVocabulary:
 
     def facts(self) -> dict[str, Any]:
         """What weights keep of it."""
-        shown = ("by", "lower", "json", "mask", "length", "spoken", "padding", "begin", "end")
         own = () if self.by == "tokenizer" else self.tokens
-        return {"tokens": own, **{name: getattr(self, name) for name in shown}}
+        return {"tokens": own, **{name: getattr(self, name) for name in KEPT}}
 
 
 def cut(text: str, by: str, lower: bool) -> list[str]:
@@ -106,9 +106,14 @@ def learned(texts: Iterable[str], by: str, lower: bool, most: int, spoken: bool)
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(cut(text, by, lower))
-    first = NAMES if spoken else NAMES[:2]
+    first = spared(spoken)
     ordered = sorted(counts, key=lambda token: (-counts[token], token))
     return (*first, *ordered[: most - len(first)]), len(counts)
+
+
+def spared(spoken: bool) -> tuple[str, ...]:
+    """The tokens that no text has."""
+    return NAMES if spoken else NAMES[:2]
 
 
 # ---------------------------------------------------------------- files of the library
@@ -221,10 +226,12 @@ def spoken_rows(said: TokenRows, vocabulary: TextVocabulary, length: int, ignore
 
 # ---------------------------------------------------------------- what a run keeps
 
-_kept = kinds.fields(
-    tokens=kinds.listed(kinds.text), by=kinds.text, lower=kinds.flag, json=kinds.text, mask=kinds.text,
-    length=kinds.whole(1), spoken=kinds.flag, padding=kinds.whole(0), begin=kinds.whole(0), end=kinds.whole(0),
-)  # fmt: skip
+KEPT = {
+    "by": kinds.text, "lower": kinds.flag, "json": kinds.text, "mask": kinds.text, "length": kinds.whole(1),
+    "spoken": kinds.flag, "padding": kinds.whole(0), "begin": kinds.whole(0), "end": kinds.whole(0),
+}  # fmt: skip
+"""What is kept of a vocabulary beside its tokens, under the names that it has there."""
+_kept = kinds.fields(tokens=kinds.listed(kinds.text), **KEPT)
 
 
 def kept(facts: Mapping[str, Any]) -> dict[str, TextVocabulary]:
@@ -235,10 +242,7 @@ def kept(facts: Mapping[str, Any]) -> dict[str, TextVocabulary]:
         raise DataError(f"what the weights keep of their words is damaged: {said}")
     found = {}
     for name, one in stored.items():
-        plain = {
-            key: one[key] for key in ("by", "lower", "json", "mask", "length", "spoken", "padding", "begin", "end")
-        }
-        found[name] = TextVocabulary(tokens=tuple(one["tokens"]), **plain)
+        found[name] = TextVocabulary(tokens=tuple(one["tokens"]), **{key: one[key] for key in KEPT})
         if found[name].by not in (CHARACTER, WORD, "tokenizer"):
             raise DataError("what the weights keep of their words is damaged: `words.by` is no kind of token")
     return found
@@ -248,8 +252,8 @@ def shown_unknown(text: str, vocabulary: TextVocabulary) -> Iterator[str]:
     """A note on tokens of a text that training did not have."""
     if vocabulary.by == "tokenizer":
         return
-    known = set(vocabulary.tokens)
-    strange = list(dict.fromkeys(t for t in cut(text, vocabulary.by, vocabulary.lower) if t not in known))
+    tokens = cut(text, vocabulary.by, vocabulary.lower)
+    strange = list(dict.fromkeys(token for token in tokens if token not in vocabulary.places))
     if strange:
         few = ", ".join(f'"{t}"' for t in strange[:SHOWN]) + (" …" if len(strange) > SHOWN else "")
         yield f"not in the vocabulary: {few}"

@@ -6,7 +6,7 @@ import numpy as np
 
 from netdsl.graph import Net
 from netdsl.recipe.data.tokens import Tokenized
-from netdsl.runtime.data.vocabulary import kept
+from netdsl.runtime.data.vocabulary import TextVocabulary
 from netdsl.runtime.survey.count import Surveyed, inputs_of, loaded, own_data
 from netdsl.runtime.survey.found import spread
 
@@ -24,16 +24,8 @@ def sample_texts(data: Surveyed, count: int, split: str) -> list[str] | None:
     samples = dataset.split(split)
     places = spread(len(samples), count)
     fields = samples.fetch(np.array(places, np.int64))
-    words = kept(_plain(dataset.facts))
+    words = {name: TextVocabulary(**one) for name, one in dataset.facts["words"].items()}
     said = [[one.text(row) for row in fields[name]] for name, one in words.items()]
     if len(said) == 1:
         said.append([dataset.classes[int(n)] for n in fields["label"]])
     return [f"{place}: {first} → {second}" for place, first, second in zip(places, *said, strict=True)]
-
-
-def _plain(facts: dict[str, object]) -> dict[str, object]:
-    """Facts as JSON has them."""
-    import json
-
-    found: dict[str, object] = json.loads(json.dumps({"words": facts["words"]}))
-    return found
