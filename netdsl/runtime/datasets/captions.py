@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from netdsl.base.errors import DataError
@@ -24,35 +24,27 @@ SIZED = 2000
 """So many pictures, spread evenly, are asked for their sizes by a survey."""
 
 
-@dataclass
-class CaptionedPictures:
-    """The captions of each split, with the files of their pictures."""
-
-    splits: dict[str, list[tuple[Path, Caption]]]
-    notes: list[str] = field(default_factory=list)
-
-    def texts(self) -> dict[str, list[str]]:
-        return {split: [caption.text for _, caption in own] for split, own in self.splits.items()}
+CaptionedFiles = list[tuple[Path, Caption]]
+"""Captions, each with the file of its picture."""
 
 
-def found_of(data: Captions) -> CaptionedPictures:
-    """What the files have: by the names of splits in their paths, or shared out picture by picture."""
+def found_of(data: Captions) -> dict[str, CaptionedFiles]:
+    """By split what the files have: as the names of splits in their paths say, or shared out picture by picture."""
     if SPLIT in data.images or SPLIT in data.file:
-        return CaptionedPictures(_by_names(data))
+        return _by_names(data)
     folder, path = existing(data.images, data), existing(data.file, data)
     own = _pictured(folder, path)
     pictures = sorted({caption.picture for _, caption in own})
-    place = {picture: number for number, picture in enumerate(pictures)}
     parts = divided(data, len(pictures), None, str(path))
-    owner = {int(number): split for split, numbers in parts.items() for number in numbers}
-    splits: dict[str, list[tuple[Path, Caption]]] = {split: [] for split in SPLITS}
+    owner = {pictures[number]: split for split, numbers in parts.items() for number in numbers}
+    splits: dict[str, CaptionedFiles] = {split: [] for split in SPLITS}
     for one in own:
-        splits[owner[place[one[1].picture]]].append(one)
-    return CaptionedPictures(splits)
+        splits[owner[one[1].picture]].append(one)
+    return splits
 
 
-def _by_names(data: Captions) -> dict[str, list[tuple[Path, Caption]]]:
-    splits: dict[str, list[tuple[Path, Caption]]] = {split: [] for split in SPLITS}
+def _by_names(data: Captions) -> dict[str, CaptionedFiles]:
+    splits: dict[str, CaptionedFiles] = {split: [] for split in SPLITS}
     for split, names in FOLDERS.items():
         paths = [(Path(data.images.replace(SPLIT, n)), Path(data.file.replace(SPLIT, n))) for n in names]
         there = next((pair for pair in paths if pair[0].exists() and pair[1].exists()), None)
@@ -64,7 +56,7 @@ def _by_names(data: Captions) -> dict[str, list[tuple[Path, Caption]]]:
     return splits
 
 
-def _pictured(folder: Path, path: Path) -> list[tuple[Path, Caption]]:
+def _pictured(folder: Path, path: Path) -> CaptionedFiles:
     """The captions of a file, each with its picture; `DataError` names one that is not there."""
     if not folder.is_dir():
         raise DataError(f"{folder}: not a folder")
@@ -75,9 +67,7 @@ def _pictured(folder: Path, path: Path) -> list[tuple[Path, Caption]]:
         if picture is None:
             picture = known[caption.picture] = folder / caption.picture
             if picture.suffix.lower() not in ENDINGS:
-                raise DataError(
-                    f"{path}: {caption.place}: {caption.picture} is no picture ({', '.join(sorted(ENDINGS))})"
-                )
+                raise DataError(f"{path}: {caption.place}: {caption.picture} is no picture ({KNOWN})")
             if not picture.is_file():
                 raise DataError(f"{path}: {caption.place}: there is no picture {picture}")
         found.append((picture, caption))
@@ -107,17 +97,17 @@ class CaptionDecoder:
 
 def load(data: Captions, request: Request) -> Dataset:
     found = found_of(data)
-    said = spoken(data, request, found.texts(), data.file)
+    texts = {split: [caption.text for _, caption in own] for split, own in found.items()}
+    said = spoken(data, request, texts, data.file)
     assert request.picture is not None
     splits: dict[str, SampleSplit] = {
         split: MadeSplit(
             len(own), CaptionDecoder([path for path, _ in own], said.parts[split], request.name, request.picture)
         )
-        for split, own in found.splits.items()
+        for split, own in found.items()
     }
-    counts = ", ".join(f"{len({path for path, _ in own}):,} {split}" for split, own in found.splits.items())
-    notes = [f"pictures: {counts}", *found.notes, *said.notes]
-    return Dataset(splits, said.words.tokens, notes, facts=said.facts())
+    counts = ", ".join(f"{len({path for path, _ in own}):,} {split}" for split, own in found.items())
+    return Dataset(splits, said.words.tokens, [f"pictures: {counts}", *said.notes], facts=said.facts())
 
 
 # ---------------------------------------------------------------- what is there
@@ -126,17 +116,17 @@ def load(data: Captions, request: Request) -> Dataset:
 def survey(data: Captions) -> Survey:
     """The captions of each split, and the sizes of the pictures."""
     found = found_of(data)
-    splits = {split: SplitCount(len(own)) for split, own in found.splits.items()}
-    pictures = sorted({path for own in found.splits.values() for path, _ in own})
+    splits = {split: SplitCount(len(own)) for split, own in found.items()}
+    pictures = sorted({path for own in found.values() for path, _ in own})
     some = pictures[:: 1 + len(pictures) // SIZED]
     sizes = sizes_of(list(tallied(some, stored_size, "looking at pictures")))
-    told = f"{len(pictures):,} pictures with {sum(len(own) for own in found.splits.values()):,} captions"
-    return Survey((), "", splits, sizes, [told, *found.notes])
+    told = f"{len(pictures):,} pictures with {sum(map(len, found.values())):,} captions"
+    return Survey((), "", splits, sizes, [told])
 
 
 def samples(data: Captions, split: str, count: int) -> ShownSamples:
     """Some pictures of a split with a caption each, spread evenly, as they are stored."""
-    own = found_of(data).splits[split]
+    own = found_of(data)[split]
     return ShownSamples([_shown(*own[place]) for place in spread(len(own), count)], ())
 
 
