@@ -10,14 +10,13 @@ from netdsl.recipe.data.captions import Captions
 from netdsl.recipe.data.masks import SPLIT
 from netdsl.runtime.data.captionfile import Caption, read_captions
 from netdsl.runtime.data.folders import FOLDERS
-from netdsl.runtime.data.imagefile import ENDINGS, read_image, stored_size
+from netdsl.runtime.data.imagefile import ENDINGS, read_image
 from netdsl.runtime.data.samples import Fields, as_input
 from netdsl.runtime.data.sets import SPLITS, Dataset, MadeSplit, Request, SampleSplit, existing
 from netdsl.runtime.data.shares import divided
 from netdsl.runtime.data.spoken import spoken
-from netdsl.runtime.data.tallies import tallied
 from netdsl.runtime.pictures.picture import Picture, as_bytes, unified
-from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, sizes_of, spread
+from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, sizes_in, spread
 
 KNOWN = ", ".join(sorted(ENDINGS))
 SIZED = 2000
@@ -118,10 +117,8 @@ def survey(data: Captions) -> Survey:
     found = found_of(data)
     splits = {split: SplitCount(len(own)) for split, own in found.items()}
     pictures = sorted({path for own in found.values() for path, _ in own})
-    some = pictures[:: 1 + len(pictures) // SIZED]
-    sizes = sizes_of(list(tallied(some, stored_size, "looking at pictures")))
     told = f"{len(pictures):,} pictures with {sum(map(len, found.values())):,} captions"
-    return Survey((), "", splits, sizes, [told])
+    return Survey((), "", splits, sizes_in(pictures, SIZED), [told])
 
 
 def samples(data: Captions, split: str, count: int) -> ShownSamples:

@@ -12,7 +12,7 @@ from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.recipe.data.frames import Frames
 from netdsl.runtime.data.folders import files_below, natural, split_folders
-from netdsl.runtime.data.imagefile import ENDINGS, read_image, stored_size
+from netdsl.runtime.data.imagefile import ENDINGS, read_image
 from netdsl.runtime.data.maskfile import Meaning, meaning_of
 from netdsl.runtime.data.pairs import Pair, find_pairs
 from netdsl.runtime.data.samples import Fields, as_input
@@ -21,7 +21,7 @@ from netdsl.runtime.data.sets import LARGEST, SPLITS, Dataset, MadeSplit, Reques
 from netdsl.runtime.data.tallies import tallied
 from netdsl.runtime.datasets.masks import counts_of, read_pair
 from netdsl.runtime.pictures.picture import Picture, as_bytes, in_channels, unified
-from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, sizes_of, spread, strip
+from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, sizes_in, spread, strip
 
 SIZED = 2000
 """So many frames, spread evenly, are asked for their sizes by a survey."""
@@ -299,7 +299,7 @@ def survey(data: Frames) -> Survey:
         counts, spared = _counted(own, found)
         splits[name] = SplitCount(len(own), counts, spared)
     frames = [video.frames[place] for own in made.splits.values() for video, place in _covered(own)]
-    sizes = sizes_of(list(tallied(frames[:: 1 + len(frames) // SIZED], stored_size, "looking at frames")))
+    sizes = sizes_in(frames, SIZED, "looking at frames")
     colours, groups = (found.meaning.palette, found.meaning.groups) if found.meaning else ((), ())
     return Survey(found.classes, "pixels" if found.meaning else "samples", splits, sizes, found.notes, colours, groups)
 

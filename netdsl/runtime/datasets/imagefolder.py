@@ -12,13 +12,12 @@ from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.recipe.data.images import Imagefolder
 from netdsl.runtime.data.folders import entries, files_below, split_folders
-from netdsl.runtime.data.imagefile import ENDINGS, has_transparency, read_image, stored_size
+from netdsl.runtime.data.imagefile import ENDINGS, has_transparency, read_image
 from netdsl.runtime.data.samples import Fields, as_input
 from netdsl.runtime.data.sets import SPLITS, Dataset, MadeSplit, Request, SampleSplit, existing
 from netdsl.runtime.data.shares import stratified
-from netdsl.runtime.data.tallies import tallied
 from netdsl.runtime.pictures.picture import Picture, as_bytes, unified
-from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, sizes_of, spread
+from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, sizes_in, spread
 
 SPLIT_SEED = 2009
 SIZED = 5000
@@ -172,8 +171,7 @@ def survey(data: Imagefolder) -> Survey:
         for name, own in found.splits.items()
     }
     files = [path for own in found.splits.values() for path, _ in own]
-    some = files[:: 1 + len(files) // SIZED]
-    sizes = sizes_of(list(tallied(some, stored_size, "looking at pictures")))
+    sizes = sizes_in(files, SIZED)
     return Survey(found.classes, "samples", splits, sizes, list(found.doubts()))
 
 

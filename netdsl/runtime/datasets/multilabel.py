@@ -12,15 +12,14 @@ from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.recipe.data.multilabel import Multilabel
 from netdsl.runtime.data.cells import CategoryColumn, NumberColumn, TableColumn, TextColumn, filled, quoted
-from netdsl.runtime.data.imagefile import ENDINGS, read_image, stored_size
+from netdsl.runtime.data.imagefile import ENDINGS, read_image
 from netdsl.runtime.data.sets import Dataset, MadeSplit, Request, SampleSplit, existing
 from netdsl.runtime.data.shares import called, divided
 from netdsl.runtime.data.tablefile import TableFile, open_table, shown
-from netdsl.runtime.data.tallies import tallied
 from netdsl.runtime.datasets.imagefolder import SIZED, Decoder
 from netdsl.runtime.pictures.picture import as_bytes
 from netdsl.runtime.runs import kinds
-from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, sizes_of, spread
+from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, sizes_in, spread
 from netdsl.text.diagnostics import did_you_mean
 
 BETWEEN = "|"
@@ -148,8 +147,7 @@ def survey(data: Multilabel) -> Survey:
     found = listed(data)
     splits = {name: SplitCount(len(own), counts(own, found.classes)) for name, own in found.splits.items()}
     files = [path for own in found.splits.values() for path, _ in own]
-    some = files[:: 1 + len(files) // SIZED]
-    sizes = sizes_of(list(tallied(some, stored_size, "looking at pictures")))
+    sizes = sizes_in(files, SIZED)
     return Survey(found.classes, "labels", splits, sizes)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,14 @@ def sizes_of(found: Sequence[tuple[int, int]]) -> PictureSizes | None:
     """The smallest, median and largest of some heights and widths."""
     ordered = sorted(found, key=lambda size: (size[0] * size[1], size))
     return PictureSizes(ordered[0], ordered[len(ordered) // 2], ordered[-1], len(ordered)) if ordered else None
+
+
+def sizes_in(files: Sequence[Path], most: int, what: str = "looking at pictures") -> PictureSizes | None:
+    """The sizes of about so many picture files, spread evenly, by their heads; a bar says `what` is done."""
+    from netdsl.runtime.data.imagefile import stored_size
+    from netdsl.runtime.data.tallies import tallied
+
+    return sizes_of(list(tallied(files[:: 1 + len(files) // most], stored_size, what)))
 
 
 @dataclass
