@@ -114,12 +114,6 @@ class CategoryColumn:
             raise self.file.wrong(self.known[broken], f"`{self.name}` is {quoted(broken)}, which is no class: {help}")
         return tuple(sorted(self.codes, key=lambda name: (numbers[name], name)))
 
-    def stranger(self, row: int, place: int, classes: Sequence[str]) -> DataError:
-        """What is said of a row whose class is none of those that training rows have."""
-        name = next(n for n, code in self.codes.items() if code == np.concatenate(self.parts)[row])
-        what = f"`{self.name}` is {quoted(name)}, which no training row has: they have {shown(classes)}"
-        return self.file.wrong(place, what)
-
     def trained(self, train: Array) -> tuple[str, ...]:
         """The classes that training rows have, sorted."""
         every = self.classes()
@@ -131,6 +125,16 @@ class CategoryColumn:
         places = {name: i for i, name in enumerate(classes)}
         table = np.array([places.get(name, -1) for name in self.codes], np.int64)
         return table[np.concatenate(self.parts)] if self.parts else np.zeros(0, np.int64)
+
+    def among(self, classes: Sequence[str], places: Array) -> Array:
+        """As `numbered` by the classes of training rows; `DataError` names the first row that has another."""
+        found = self.numbered(classes)
+        if (found < 0).any():
+            row = int((found < 0).argmax())
+            name = next(n for n, code in self.codes.items() if code == np.concatenate(self.parts)[row])
+            what = f"`{self.name}` is {quoted(name)}, which no training row has: they have {shown(classes)}"
+            raise self.file.wrong(int(places[row]), what)
+        return found
 
 
 @dataclass

@@ -24,6 +24,7 @@ from netdsl.runtime.data.pieces import InPieces
 from netdsl.runtime.data.samples import Fields, SampleSource, as_input
 from netdsl.runtime.data.tallies import ahead
 from netdsl.runtime.pictures.picture import Picture, picture_for, unified
+from netdsl.runtime.runs import kinds
 from netdsl.runtime.runs.recipes import written
 
 if TYPE_CHECKING:
@@ -150,6 +151,12 @@ class Request:
     """The fields that are read, or where the declaration settles them all that it gives."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """How the samples of training were read, where those of a run are asked for."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes by number as the weights of a run keep them; nothing without."""
+        names = self.facts.get("classes")
+        return tuple(names) if names and kinds.listed(kinds.text)(names, "classes") is None else ()
 
 
 def load_data(

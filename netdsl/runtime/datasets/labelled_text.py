@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from netdsl.base.arrays import Array
 from netdsl.recipe.data.tokens import LabelledText
 from netdsl.runtime.data.cells import CategoryColumn, TextColumn, filled
 from netdsl.runtime.data.sets import Dataset, Request, existing
 from netdsl.runtime.data.shares import called, divided
 from netdsl.runtime.data.tablefile import TableFile, open_table
 from netdsl.runtime.data.texts import TextFields
-from netdsl.runtime.runs import kinds
 
 
 def load(data: LabelledText, request: Request) -> Dataset:
@@ -20,8 +16,9 @@ def load(data: LabelledText, request: Request) -> Dataset:
     places = filled(file, [texts, classes, *([divider] if divider else [])], "make the table smaller")
     numbers = classes.numbered(classes.classes())
     parts = called(divider) if divider else divided(data, len(places), numbers, str(file.path))
-    names = known_classes(request) or classes.trained(parts["train"])
-    labels = numbered(classes, names, places)
+    known = request.classes if "words" in request.facts else ()  # of weights that were trained on texts
+    names = known or classes.trained(parts["train"])
+    labels = classes.among(names, places)
     fields = TextFields(data, request, str(file.path))
     fields.read(0, {split: [texts.texts[i] for i in own] for split, own in parts.items()})
     return fields.dataset(names, {split: labels[own] for split, own in parts.items()})
@@ -35,18 +32,3 @@ def columns_of(data: LabelledText, file: TableFile) -> tuple[TextColumn, Categor
         file.require(data.split, "`split`")
     divider = None if data.split is None else CategoryColumn(file, data.split)
     return TextColumn(file, data.text), CategoryColumn(file, data.target), divider
-
-
-def known_classes(request: Request) -> tuple[str, ...]:
-    """The classes by number as weights that were trained on texts keep them; nothing without."""
-    names = request.facts.get("classes") if "words" in request.facts else None
-    return tuple(names) if names and kinds.listed(kinds.text)(names, "classes") is None else ()
-
-
-def numbered(column: CategoryColumn, names: tuple[str, ...], places: Array) -> Array:
-    """int64 `[rows]`; `DataError` names the first row whose class training has not."""
-    found = column.numbered(names)
-    if (found < 0).any():
-        row = int((found < 0).argmax())
-        raise column.stranger(row, int(places[row]), names)
-    return np.asarray(found)

@@ -18,7 +18,6 @@ from netdsl.runtime.data.shares import called, divided
 from netdsl.runtime.data.tablefile import TableFile, open_table, shown
 from netdsl.runtime.datasets.imagefolder import SIZED, Decoder
 from netdsl.runtime.pictures.picture import as_bytes
-from netdsl.runtime.runs import kinds
 from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, sizes_in, spread
 from netdsl.text.diagnostics import did_you_mean
 
@@ -38,9 +37,7 @@ class ListedPictures:
 
 
 def load(data: Multilabel, request: Request) -> Dataset:
-    names = request.facts.get("classes")
-    known = tuple(names) if names and kinds.listed(kinds.text)(names, "classes") is None else ()
-    found = listed(data, known if len(known) == data.count else ())
+    found = listed(data, request.classes if len(request.classes) == data.count else ())
     assert request.picture is not None
     splits: dict[str, SampleSplit] = {
         name: MadeSplit(len(own), Decoder(own, request.name, request.picture)) for name, own in found.splits.items()

@@ -251,10 +251,6 @@ class TableReading:
     def count(self) -> int:
         return len(self.places)
 
-    def place(self, row: int) -> int:
-        """Where a row stands in the file."""
-        return int(self.places[row])
-
     # ------------------------------------------------------------ splits
 
     def splits(self) -> dict[str, Array]:
@@ -305,10 +301,7 @@ class TableReading:
     def _numbered(self, one: ColumnsOf) -> Array:
         column = self.columns[one.columns[0]]
         assert isinstance(column, CategoryColumn)
-        found = column.numbered(one.classes)
-        if (found < 0).any():
-            row = int((found < 0).argmax())
-            raise column.stranger(row, self.place(row), one.classes)
+        found = column.among(one.classes, self.places)
         if one.type.dtype is DType.BOOL and len(one.classes) > 2:
             raise DataError(
                 f"{self.file.path}: `{column.name}` has {len(one.classes)} values, where a truth value belongs"
