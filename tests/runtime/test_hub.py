@@ -391,6 +391,8 @@ def test_names_are_those_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (found.classes, whole(found)["label"].tolist()) == (NAMES, [kind(i) for i in range(30)])
     assert len(found.splits["validation"]) == 4
     assert len(loaded(Path("someone/shades"), target="kind", split="extra", test=0).splits["train"]) == 30
+    held = loaded(Path("someone/shades"), target="kind", split="validation", validation=0, test=0)
+    assert len(held.splits["train"]) == 4, "of a name that would say another split"
     with pytest.raises(
         DataError, match=r"someone/shade: no such folder here, and `datasets` cannot load a set of that"
     ):

@@ -9,9 +9,10 @@ from types import ModuleType
 
 from netdsl.base.errors import DataError, first_line
 from netdsl.recipe.data.hub import Hub
-from netdsl.runtime.data.folders import FOLDERS, files_below
+from netdsl.runtime.data.folders import files_below
 from netdsl.runtime.data.sets import SPLITS
 from netdsl.runtime.data.shards import SampleShards, hub_shards, parquet_shards
+from netdsl.runtime.data.shares import CALLED
 from netdsl.runtime.data.webdataset import tar_shards
 
 KINDS = (".parquet", ".tar")
@@ -52,9 +53,7 @@ def shard_files(path: Path) -> list[Path]:
 
 def by_split(path: Path, files: Sequence[Path], train: str | None) -> dict[str, list[Path]]:
     """The files of each split, by what their folders and names say; all are for training where none says anything."""
-    called = {name: split for split, names in FOLDERS.items() for name in names}
-    if train is not None:
-        called = {name: split for name, split in called.items() if split != "train"} | {train.lower(): "train"}
+    called = _called(train.lower() if train is not None else None)
     said = {file: _said(file.relative_to(path) if file != path else Path(file.name), called) for file in files}
     if train is None and not any(said.values()):
         return {"train": list(files)}
@@ -64,6 +63,13 @@ def by_split(path: Path, files: Sequence[Path], train: str | None) -> dict[str, 
             f"{silent}: nothing says which split it is of, as {next(f for f in files if said[f]).name} does"
         )
     return {split: own for split in SPLITS if (own := [file for file in files if said[file] == split])}
+
+
+def _called(train: str | None) -> Mapping[str, str]:
+    """The split that each name says; `train` is the one to train on, where that is not `train`."""
+    if train is None:
+        return CALLED
+    return {**{name: split for name, split in CALLED.items() if split != "train"}, train: "train"}
 
 
 def _said(path: Path, called: Mapping[str, str]) -> str:
@@ -91,8 +97,7 @@ def _of_the_hub(data: Hub) -> dict[str, SampleShards]:
         raise DataError(
             f"{data.source}: no such folder here, and `datasets` cannot load a set of that name ({first_line(error)})"
         ) from None
-    called = {data.split: "train"} if data.split else {}
-    called |= {name: split for split, names in FOLDERS.items() for name in names if split not in called.values()}
+    called = _called(data.split)
     own: dict[str, SampleShards] = {
         called[name]: hub_shards(part, f"{data.source} {name}") for name, part in found.items() if name in called
     }

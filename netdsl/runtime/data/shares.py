@@ -14,7 +14,7 @@ from netdsl.runtime.data.folders import FOLDERS
 from netdsl.runtime.data.sets import SPLITS
 
 CALLED = {name: split for split, names in FOLDERS.items() for name in names}
-"""What a row's cell may call its split."""
+"""The split that a name says: of a file, or in a row's cell."""
 
 
 class HeldOut(Protocol):
