@@ -17,6 +17,9 @@ from netdsl.graph import Net
 KINDS = {DType.FLOAT: "fiub", DType.INT: "iu", DType.BOOL: "b"}
 """By kind of field: the kinds of number (as numpy's letters) that an array may have."""
 
+STORED = {"f": DType.FLOAT, "i": DType.INT, "u": DType.INT, "b": DType.BOOL}
+"""By numpy's letter for a kind of number: the kind of field that an array is by itself."""
+
 TYPES: dict[DType, np.dtype[Any]] = {
     DType.FLOAT: np.dtype(np.float32), DType.INT: np.dtype(np.int64), DType.BOOL: np.dtype(np.bool_),
 }  # fmt: skip

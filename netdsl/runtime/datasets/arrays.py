@@ -11,10 +11,10 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.dims import at
-from netdsl.dims.tensors import DType, TensorType
+from netdsl.dims.tensors import TensorType
 from netdsl.recipe.data.tables import Arrays
 from netdsl.runtime.data.archive import named_arrays
-from netdsl.runtime.data.fields import TYPES, WantedFields, as_field, misfit, sizes_of, unusable
+from netdsl.runtime.data.fields import STORED, TYPES, WantedFields, as_field, misfit, sizes_of, unusable
 from netdsl.runtime.data.folders import split_folders
 from netdsl.runtime.data.sets import SMALL, SPLITS, Dataset, InMemory, Request, SampleSplit, existing
 from netdsl.runtime.data.shares import divided
@@ -80,9 +80,8 @@ def as_stored(data: Arrays) -> dict[str, TensorType]:
     """The fields that the arrays are by themselves."""
     path = existing(data.file, data)
     folder = split_folders(path).get("train", path)
-    kinds = {"f": DType.FLOAT, "i": DType.INT, "u": DType.INT, "b": DType.BOOL}
     arrays = ((name, array) for name, array in named_arrays(folder, heads=True).items() if array.ndim)
-    return {n: TensorType(a.shape[1:], kinds[a.dtype.kind]) for n, a in arrays if a.dtype.kind in kinds}
+    return {n: TensorType(a.shape[1:], STORED[a.dtype.kind]) for n, a in arrays if a.dtype.kind in STORED}
 
 
 def assigned(path: Path, arrays: Mapping[str, Array], asked: WantedFields) -> dict[str, Array]:

@@ -133,9 +133,14 @@ def _labelled(base: Path, found: Mapping[str, list[Path]], classes: tuple[str, .
 # ---------------------------------------------------------------- windows and splits
 
 
+def span_of(data: Frames, length: int) -> int:
+    """How many frames a window reaches over."""
+    return (length - 1) * data.every + 1
+
+
 def windows_of(data: Frames, videos: Sequence[Video], length: int) -> list[FrameWindow]:
     """The windows of videos, one after the other; a video that is too short has none."""
-    span = (length - 1) * data.every + 1
+    span = span_of(data, length)
     return [
         FrameWindow(video, range(start, start + span, data.every))
         for video in videos
@@ -159,10 +164,10 @@ def divided(data: Frames, length: int) -> WindowDivision:
         asked = "shares" if "shares" in data.said else "split"
         raise DataError(f"the splits are there ({named}), so that `{asked}` has nothing to divide")
     videos = [video for own in found.splits.values() for video in own]
-    short = [video for video in videos if not windows_of(data, [video], length)]
+    span = span_of(data, length)
+    short = [video for video in videos if len(video.frames) < span]
     if len(short) == len(videos):
         most = max(videos, key=lambda video: len(video.frames))
-        span = (length - 1) * data.every + 1
         raise DataError(
             f"{most.frames[0].parent}: {len(most.frames):,} frames, the most that a video has, but a sample of "
             f"{length} takes {span:,}: say a smaller `length` or `every`"
@@ -170,21 +175,20 @@ def divided(data: Frames, length: int) -> WindowDivision:
     if short:
         videos_are = "1 video is" if len(short) == 1 else f"{len(short):,} videos are"
         found.notes.append(f"{videos_are} too short for {length} frames and left out, such as {short[0].name}")
-    splits = _divide(data, found, length) if found.shared else found.splits
-    if isinstance(splits, list):
-        return WindowDivision(dict(zip(SPLITS, splits, strict=True)), found)
-    return WindowDivision({name: windows_of(data, splits.get(name, []), length) for name in SPLITS}, found)
+    if found.shared:
+        return WindowDivision(_divide(data, found, length), found)
+    return WindowDivision({name: windows_of(data, found.splits.get(name, []), length) for name in SPLITS}, found)
 
 
-def _divide(data: Frames, found: FoundVideos, length: int) -> dict[str, list[Video]] | list[list[FrameWindow]]:
-    videos = [video for video in found.splits["train"] if windows_of(data, [video], length)]
+def _divide(data: Frames, found: FoundVideos, length: int) -> dict[str, list[FrameWindow]]:
+    videos = [video for video in found.splits["train"] if len(video.frames) >= span_of(data, length)]
     shares = np.array(data.shares) / sum(data.shares)
     if data.split == "window":
         windows = windows_of(data, videos, length)
         ends = np.round(np.cumsum(shares) * len(windows)).astype(int)
         parts = np.split(np.random.default_rng(data.seed).permutation(len(windows)), ends[:-1])
         _refuse_empty(data, [len(part) for part in parts], f"{len(windows)} windows")
-        return [[windows[i] for i in np.sort(part)] for part in parts]
+        return {name: [windows[i] for i in np.sort(part)] for name, part in zip(SPLITS, parts, strict=True)}
     wanted = int((shares > 0).sum())
     if len(videos) < wanted:
         raise DataError(
@@ -192,7 +196,8 @@ def _divide(data: Frames, found: FoundVideos, length: int) -> dict[str, list[Vid
             "share of 0, as in `shares=(80, 20, 0)`"
         )
     dealt = deal(_counts(data, found, videos, length), data.shares, data.seed)
-    return {s: [v for v in videos if dealt.owners[v.name] == place] for place, s in enumerate(SPLITS)}
+    own = ([v for v in videos if dealt.owners[v.name] == place] for place in range(len(SPLITS)))
+    return {name: windows_of(data, part, length) for name, part in zip(SPLITS, own, strict=True)}
 
 
 def _refuse_empty(data: Frames, counts: Sequence[int], what: str) -> None:

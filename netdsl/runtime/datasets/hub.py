@@ -11,9 +11,9 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.dims import Dim, at
-from netdsl.dims.tensors import DType, TensorType
+from netdsl.dims.tensors import TensorType
 from netdsl.recipe.data.hub import Hub, is_picture
-from netdsl.runtime.data.fields import WantedFields, as_field, misfit, sizes_of, unusable
+from netdsl.runtime.data.fields import STORED, WantedFields, as_field, misfit, sizes_of, unusable
 from netdsl.runtime.data.imagefile import decoded, decoding_bytes
 from netdsl.runtime.data.maskfile import READERS
 from netdsl.runtime.data.pieces import InPieces
@@ -241,11 +241,7 @@ def _type_of(shards: SampleShards, name: str) -> TensorType | None:
         value = as_array(shards.cells(0)[name], name)
     except DataError:  # a text, or nothing
         return None
-    return TensorType(value.shape, NUMBERS[value.dtype.kind])
-
-
-NUMBERS = {"f": DType.FLOAT, "i": DType.INT, "u": DType.INT, "b": DType.BOOL}
-"""By numpy's letter for a kind of number: what it is here."""
+    return TensorType(value.shape, STORED[value.dtype.kind])
 
 
 def survey(data: Hub) -> Survey:
