@@ -19,7 +19,7 @@ from netdsl.runtime.data.samples import Fields, as_input
 from netdsl.runtime.data.sequences import deal
 from netdsl.runtime.data.sets import LARGEST, SPLITS, Dataset, MadeSplit, Request, SampleSplit, existing
 from netdsl.runtime.data.tallies import tallied
-from netdsl.runtime.datasets.masks import counts_of, read_pair
+from netdsl.runtime.datasets.masks import PixelCounts, counts_of, read_pair
 from netdsl.runtime.pictures.picture import Picture, as_bytes, in_channels, unified
 from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, sizes_in, spread, strip
 
@@ -59,6 +59,8 @@ class FoundVideos:
     classes: tuple[str, ...]
     meaning: Meaning | None = None
     notes: list[str] = field(default_factory=list)
+    counts: dict[Path, PixelCounts] = field(default_factory=dict)
+    """By mask: its pixels, where they had to be counted to divide the videos."""
 
 
 # ---------------------------------------------------------------- what lies in the folders
@@ -213,12 +215,14 @@ def _counts(data: Frames, found: FoundVideos, videos: Sequence[Video], length: i
         each = np.eye(len(found.classes), dtype=np.int64)
         return {video.name: each[video.label] * len(windows_of(data, [video], length)) for video in videos}
 
-    def look(video: Video) -> Array:
-        return np.asarray(
-            np.sum([counts_of(pair, meaning)[:-1] for pair in video.pairs(range(len(video.frames)))], axis=0)
-        )
+    def look(video: Video) -> list[PixelCounts]:
+        return [counts_of(pair, meaning) for pair in video.pairs(range(len(video.frames)))]
 
-    return dict(zip((video.name for video in videos), tallied(videos, look), strict=True))
+    totals = {}
+    for video, own in zip(videos, tallied(videos, look), strict=True):
+        found.counts |= zip(video.masks, own, strict=True)
+        totals[video.name] = np.asarray(np.sum(own, axis=0)[:-1])
+    return totals
 
 
 # ---------------------------------------------------------------- samples
@@ -322,7 +326,7 @@ def _counted(windows: Sequence[FrameWindow], found: FoundVideos) -> tuple[list[i
         return np.bincount(labels, minlength=len(found.classes)).tolist() if labels else [0] * len(found.classes), 0
     pairs = [video.pairs([place])[0] for video, place in _covered(windows)]
     total = np.zeros(len(found.classes) + 1, np.int64)
-    for counts in tallied(pairs, lambda pair: counts_of(pair, meaning)):
+    for counts in tallied(pairs, lambda pair: found.counts[pair.mask] if found.counts else counts_of(pair, meaning)):
         total += counts
     return total[:-1].tolist(), int(total[-1])
 
