@@ -1,7 +1,7 @@
 """What a data set declares: what a sample holds, and how it meets the inputs of a network."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from netdsl.base.record import record
 from netdsl.dims import Dim, Extent
@@ -106,9 +106,12 @@ class Data(Declared, abstract=True):
 
     def prepared_like(self, known: Mapping[str, object]) -> "Data":
         """The same data, prepared as is `known` of other data wherever this declaration leaves it unsaid."""
-        own = {f.name for f in self.settings()}
-        said = {name: getattr(self, name) for name in self.said}
-        return type(self)(**{**{name: value for name, value in known.items() if name in own}, **said})
+        own = {f.name for f in self.settings()} - self.said
+        return self.changed(**{name: value for name, value in known.items() if name in own})
+
+    def changed(self, **settings: Any) -> Self:
+        """The same data with other settings; what else was said stays said, and what was not is not."""
+        return type(self)(**{**{name: getattr(self, name) for name in self.said}, **settings})
 
     def moved(self, inputs: Inputs) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The fields that are pictures, and those that are their masks: what an `augment` row moves together."""

@@ -166,8 +166,7 @@ def _rows(data: Hub, own: Mapping[str, SampleShards]) -> dict[str, tuple[SampleS
     """The rows of each split: those of its own files, else of the training files."""
     count = int(own["train"].bounds[-1])
     shares = {name: 0.0 if name in own else getattr(data, name) for name in ("validation", "test")}
-    given = {**{name: getattr(data, name) for name in data.said}, "source": data.source, **shares}
-    parts = divided(Hub(**given), count, None, data.source)
+    parts = divided(data.changed(**shares), count, None, data.source)
     found = {name: (own["train"], parts[name]) for name in SPLITS}
     return found | {n: (s, np.arange(int(s.bounds[-1]))) for n, s in own.items() if n != "train"}
 

@@ -74,7 +74,7 @@ def as_read(data: Data, net: Net) -> Data:
     if not isinstance(data, Videos):
         return data
     type_ = next(value.type for value in net.fed if value.name == data.input_name({v.name: v.type for v in net.fed}))
-    return type(data)(**{**data.given(), "length": data.steps(type_, net.defaults)})
+    return data.changed(length=data.steps(type_, net.defaults))
 
 
 def inputs_of(data: Data, net: Net | None) -> dict[str, TensorType]:
