@@ -175,13 +175,17 @@ def _note_unused(site: Site, build: Build, definition: syntax.Definition) -> Non
     for row in build.rows:
         read = row.used or row.value is UNKNOWN or any(a in results for a in arrows(row.value))
         site.context.rows_seen[row.span] = site.context.rows_seen.get(row.span, False) or read
+    seen, left = site.context.inputs_seen, list[syntax.Name]()
     for item in (i for r in definition.body.rows if isinstance(r, syntax.InputRow) for i in r.items):
         binding = build.scope.names.get(item.name.id)
         if binding is None or binding.row is None or binding.span != item.name.span:
             continue
-        before = site.context.inputs_seen.get(binding.span, ("", False))[1]
-        read = binding.row.used or binding.value in results or before or unread.measures(definition, item)
-        site.context.inputs_seen[binding.span] = f"`{item.name.id}` of `{definition.name.id}`", read
+        read = binding.row.used or binding.value in results or seen.get(binding.span, ("", False))[1]
+        seen[binding.span] = f"`{item.name.id}` of `{definition.name.id}`", read
+        left += [] if read else [item.name]
+    sized = unread.measuring(definition) if left else set()
+    for name in left:
+        seen[name.span] = seen[name.span][0], name.id in sized
 
 
 # ---------------------------------------------------------------- a block as a layer

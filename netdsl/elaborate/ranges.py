@@ -27,9 +27,11 @@ LEAST, MOST = float("-inf"), float("inf")
 
 def follow(site: Site, op: Op, results: Sequence[Value]) -> None:
     """Remember between which numbers the whole numbers of a layer lie."""
+    if results[-1].type.dtype is not DType.INT:
+        return
     sorted_alone = isinstance(op, Ordering) and len(results) == 1
-    found = _range(site, next(iter(op.operands()))) if sorted_alone else _of(site, op)
-    if found is not None and results[-1].type.dtype is DType.INT:
+    found = site.build.reach.get(next(iter(op.operands()))) if sorted_alone else _of(site, op)
+    if found is not None:
         site.build.reach[results[-1]] = found
 
 
@@ -39,7 +41,7 @@ def _of(site: Site, op: Op) -> Range | None:
     if isinstance(op, Argmax | Ordering):
         size = op.x.shape[op.along]
         return (0, size - 1) if isinstance(size, int) else None
-    known = [_range(site, value) for value in op.operands()]
+    known = [site.build.reach.get(value) for value in op.operands()]
     if isinstance(op, Clamp):
         low, high = known[0] or (LEAST, MOST)
         least, most = LEAST if op.low is None else op.low, MOST if op.high is None else op.high
@@ -60,11 +62,6 @@ def _of_two(op: Op, known: Sequence[Range | None]) -> Range | None:
     if isinstance(op, Add):
         return first[0] + second[0], first[1] + second[1]
     return (first[0] - second[1], first[1] - second[0]) if isinstance(op, Sub) else None
-
-
-def _range(site: Site, value: Value) -> Range | None:
-    carried = any(state.current is value for state in site.build.states.values())
-    return site.build.reach.get(value) or (None if carried else site.build.ends.get(value))
 
 
 def warn(site: Site, op: Op, span: Span) -> None:

@@ -153,7 +153,7 @@ class Build:
     ends: dict[Value, tuple[float, float]] = anew(factory=dict)
     """By arrow of whole numbers that the text says, for a state those that it starts as: the least and the most."""
     reach: dict[Value, tuple[float, float]] = anew(factory=dict)
-    """By arrow of whole numbers that a layer makes: the least and the most that may come."""
+    """By arrow of whole numbers that a layer makes, or a constant is: the least and the most that may come."""
     ones: dict[Value, Value] = anew(factory=dict)
     """By value that is the same for all samples: the batch of one that it is as well."""
 

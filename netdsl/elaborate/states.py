@@ -68,10 +68,11 @@ def _check_zeros(site: Site, row: syntax.StateRow) -> None:
 def _check_initial(site: Site, row: syntax.StateRow, initial: Any) -> None:
     """A state starts before the first step: nothing that a step has or makes is there yet, only inputs."""
     graph = site.build.graph
-    within = [*graph.inputs, *(v for n in graph.nodes for v in n.results)]
-    if isinstance(graph, Net) and isinstance(initial, Value):
+    if not isinstance(initial, Value):
+        return
+    if isinstance(graph, Net):
         _refuse_start(site, row, initial)
-    if isinstance(initial, Value) and any(initial is v for v in within):
+    if any(initial is v for v in (*graph.inputs, *(v for n in graph.nodes for v in n.results))):
         message = f"`{row.name.id}` starts before the first step, but `{row.initial.span.text}` is of a step"
         help = f"compute it outside and send it in: with `input x, start` write `state {row.name.id} = start`"
         site.error("wrong-kind", message, row.initial.span, help=help)

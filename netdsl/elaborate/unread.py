@@ -5,6 +5,7 @@ The text alone tells: what one branch of an `if` reads is read, whichever of the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -100,12 +101,13 @@ def _first_look(site: Site, at: Span | str) -> bool:
     return found
 
 
-def measures(definition: syntax.Definition, item: syntax.InputItem) -> bool:
-    """Whether an input of a block is there for its size: a name that its shape alone has is read elsewhere."""
-    rows = [r for r in definition.body.rows if not isinstance(r, syntax.InputRow)]
-    items = [i for r in definition.body.rows if isinstance(r, syntax.InputRow) for i in r.items]
-    own = _names(_read(item.dims or ())) - _names(_read([i.dims for i in items if i is not item]))
-    return not own.isdisjoint(_names(_read(rows, claims=False))) if own else False
+def measuring(definition: syntax.Definition) -> set[str]:
+    """The inputs of a block that are there for their sizes: a name that only the shape of one has is read elsewhere."""
+    rows = definition.body.rows
+    shapes = {i.name.id: _names(_read(i.dims or ())) for r in rows if isinstance(r, syntax.InputRow) for i in r.items}
+    count = Counter(name for names in shapes.values() for name in names)
+    read = _names(_read([r for r in rows if not isinstance(r, syntax.InputRow)], claims=False))
+    return {of for of, names in shapes.items() if any(count[name] == 1 for name in names & read)}
 
 
 def _warn_unread(site: Site, named: Iterable[Announced], nodes: Iterable[object]) -> None:

@@ -74,7 +74,7 @@ def const_row(site: Site, row: syntax.ConstRow) -> None:
     except RuleError as error:
         site.error(error.code, f"{error} (in `const`)", row.start.span, help=error.help)
     if dtype is DType.INT and isinstance(value, Value) and op.ends is not None:
-        site.build.ends[value] = op.ends
+        site.build.ends[value] = site.build.reach[value] = op.ends
     node = site.build.fresh.pop()
     node.name = _node_name(site.build, row.name.id)
     site.build.scope.bind(row.name.id, value, row.name.span, RowValue(row.span, value))

@@ -86,6 +86,8 @@ GROWING = {
     "shared": lambda n: net("shared s: linear(4)\n  " + each("s", n), "x [4]"),
     "nets": lambda n: "".join(f"net N{i} {{\n  input x [4]\n  linear(4)\n}}\n" for i in range(n)),
     "recurrent": lambda n: net(f"for i in range({n}) {{ r }}", "x [T, 4]", "recurrent r { input a\n state h [4] = 0\n next h: h + a\n output h }\n"),
+    "states": lambda n: net(each("state h{i} [4] = 0", n) + "\n  " + each("next h{i}: h{i} + x + x + x + x", n), "x [4]"),
+    "unread inputs": lambda n: net(f"(*each i in range({n}) {{ x }}, x) -> b", "x [4]", "block b {\n  input " + each("a{i} [S{i}],", n) + " c [4]\n  c -> linear(4)\n}\n"),
     "parts": lambda n: net(f"split({2 * n}) -> add", f"x [{2 * n}, 4]"),
     "listed parts": lambda n: net("split(ones) -> add", f"x [{2 * n}, 4]", f"let ones = [{', '.join('1' * 2 * n)}]\n"),
     "slices": lambda n: net(f"a: each i in range({n}) {{ x -> slice(1, start=i, end=i + 1) }}\n  a -> add", f"x [4, {n}]"),
