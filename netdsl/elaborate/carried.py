@@ -14,6 +14,8 @@ from netdsl.text.source import Span
 
 NEXT = re.compile(r"(?i)next|new|updated?|h?_?t(?:_?1)?|out(?:put)?|cell|hidden|state")
 """What a next value is called where it has a name of its own."""
+LABEL = re.compile(r"^\s*(?:output\s+)?(\w+)\s*:", re.MULTILINE)
+"""A row that is named alone."""
 
 
 def renamed(site: Site, name: syntax.Name) -> str | None:
@@ -52,7 +54,8 @@ def _row_of(site: Site, name: syntax.Name) -> object:
 def missing(site: Site, state: State, body: Span) -> str:
     """Help for the only state without a next value: the row that may be meant to be it."""
     rows = {name: b.value for name, b in site.scope.names.items() if isinstance(b.value, Value)}
-    made = [name for name, value in rows.items() if _may_be(value, state) and _labelled(name, body)]
+    labels = {*LABEL.findall(body.text)}
+    made = [name for name, value in rows.items() if _may_be(value, state) and name in labels]
     called = [name for name in made if state.name in name.split("_") or NEXT.fullmatch(name)]
     found = called if len(called) == 1 else made if len(made) == 1 else []
     if not found:
@@ -62,8 +65,3 @@ def missing(site: Site, state: State, body: Span) -> str:
 
 def _may_be(value: Value, state: State) -> bool:
     return value is not state.current and value.type == state.current.type
-
-
-def _labelled(name: str, body: Span) -> bool:
-    """Whether a row of the body has that name."""
-    return re.search(rf"^\s*(?:output\s+)?{name}\s*:", body.text, re.MULTILINE) is not None

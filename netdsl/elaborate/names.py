@@ -116,6 +116,8 @@ class Ended(NamedTuple):
 def ended(site: Site, name: syntax.Name) -> Ended | None:
     """What is said of a name that stands in braces above, which have ended or are those of a branch not taken."""
     body = site.library.at_work[-1].body if site.library.at_work else None
+    if name.id not in name.span.source.text[: name.span.start]:
+        return None  # which spares a walk through the text
     for given in _given(body, name.id, ()):
         left = next((b for b in given.braces if not _holds(b.node.span, name.span)), None)
         first = given.name.span
