@@ -34,7 +34,7 @@ from netdsl.text.diagnostics import Label, did_you_mean
 from netdsl.text.foreign import arithmetic, conversions, inflow, several, special
 from netdsl.text.foreign.calls import ACTIVATION, CallReader
 from netdsl.text.foreign.conversions import KEPT_SHARE
-from netdsl.text.foreign.pieces import given, parts
+from netdsl.text.foreign.pieces import bundled, given, given_in, inside
 from netdsl.text.foreign.rows import SIGNS, layer_of, leading
 from netdsl.text.foreign.settings import OF_SCORES, UNTRAINED
 from netdsl.text.foreign.values import NOWHERE, elsewhere, freezes, left_out, named_here, several_here, value_here
@@ -195,8 +195,7 @@ def _read(site: Site, reading: CallReader, text: str) -> tuple[str | None, str]:
 
 def _wanting(word: str, text: str) -> str | None:
     """The word in `Activation("selu")`, where that is no layer yet."""
-    given_here = [given(p) for p in parts(text.partition("(")[2][:-1])]
-    act = special.activation(given_here) if foreign.plain(word) in ACTIVATION else None
+    act = special.activation(given_in(text)) if foreign.plain(word) in ACTIVATION else None
     here = value_here(act) if act is not None else None
     return here if here is not None and foreign.missing(here) is not None else None
 
@@ -216,8 +215,7 @@ def _settings(text: str, reading: CallReader, word: str) -> list[str]:
     """The settings in the text of a call that change what it computes."""
     layer = layer_of(word) or ""
     names = [*(reading.settings(layer) or []), *reading.unread]
-    found = parts(text.partition("(")[2].rpartition(")")[0])
-    return [p for p in found if left_out(n := given(p).name or "") is None or named_here(n, names)]
+    return [p for p in inside(text) if left_out(n := given(p).name or "") is None or named_here(n, names)]
 
 
 def _in_its_words(reading: CallReader, way: foreign.Way) -> str:
@@ -377,18 +375,20 @@ def unknown_setting(site: Site, title: str, names: Sequence[str], argument: synt
 
 def _masked(site: Site, title: str, argument: syntax.Argument, call: str) -> str:
     """`multihead_attention(4, attn_mask=mask)`: what is added to the scores, or masks them, is a fourth arrow."""
-    kept = [p for p in parts(call.partition("(")[2][:-1]) if p != argument.span.text]
-    layer = f"{title}({', '.join(kept)})" if kept else title
+    layer = _without(title, argument, call)
     value, place = argument.value.span.text, places.place_of(site, argument.span, True)
     if re.search(r"causal|tril|triu|subsequent", value):
-        return (
-            f"that no step sees a later one is said by `{layer[:-1]}, causal=true)`"
-            if kept
-            else f"write `{title}(causal=true)`"
-        )
+        says = "that no step sees a later one is said by" if layer != title else "write"
+        return f"{says} `{several.with_setting(layer, 'causal=true')}`"
     coming = (place.coming if place is not None else "") or "x"
-    three = coming[1:-1] if len(parts(coming[1:-1])) == 3 and coming[:1] == "(" else f"{coming}, {coming}, {coming}"
-    return f"a mask is a fourth arrow, `true` where one may look: `({three}, {value}) -> {layer}`"
+    three = bundled(coming) if len(bundled(coming)) == 3 else [coming] * 3
+    return f"a mask is a fourth arrow, `true` where one may look: `({', '.join([*three, value])}) -> {layer}`"
+
+
+def _without(title: str, argument: syntax.Argument, call: str) -> str:
+    """A call without one of its arguments."""
+    kept = [text for text in inside(call) if text != argument.span.text]
+    return f"{title}({', '.join(kept)})" if kept else title
 
 
 def _frozen(written: str) -> str:
@@ -410,13 +410,13 @@ def _activation(title: str, text: str, written: str | None) -> str:
 
 def _parts(site: Site, call: str, argument: syntax.Argument) -> str:
     """`split(16, dim=1)`: PyTorch says how large a part is."""
-    inside = [*map(given, parts(call.partition("(")[2][:-1]))]
+    given_here = given_in(call)
     coming, place = site.build.coming, places.place_of(site, argument.span, True)
     shape = [*map(str, coming.shape)] if isinstance(coming, Value) else []
-    count = next((g.value for g in inside if g.name != "dim"), "")
+    count = next((g.value for g in given_here if g.name != "dim"), "")
     if place is not None and count == str(place.named):  # as many names stand in front of it
         shape = [str(int(count) ** 2)] * len(shape)
-    told = several.equal_parts(inside, shape)
+    told = several.equal_parts(given_here, shape)
     says = "it is called `axis` here"
     if count[:1] not in ("[", "("):
         says += ", and the number is how many parts there are, not how large one is"
@@ -432,12 +432,10 @@ def _taking(op: type[Declared] | None, name: str) -> str:
 
 def _of_scores(title: str, name: str, argument: syntax.Argument, call: str) -> str | None:
     """`miou(num_classes=4)`, `accuracy(topk=5)`: what losses and metrics of other libraries are told."""
-    kept = [part for part in parts(call.partition("(")[2][:-1]) if part != argument.span.text]
-    without = f"{title}({', '.join(kept)})" if kept else title
     if title == "accuracy" and foreign.plain(name) in ("topk", "k", "top"):
         return f"write `top_k_accuracy({argument.value.span.text})`"
     why = left_out(name, OF_SCORES)
-    return f"{why}: write `{without}`" if why else None
+    return f"{why}: write `{_without(title, argument, call)}`" if why else None
 
 
 __all__ = ["place", "reader", "takes", "unknown", "unknown_setting"]

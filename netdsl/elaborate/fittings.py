@@ -16,7 +16,7 @@ from netdsl.elaborate.context import Site
 from netdsl.ops.arithmetic import Matmul
 from netdsl.ops.base import Op
 from netdsl.ops.sample import GridSample
-from netdsl.text.foreign.pieces import parts
+from netdsl.text.foreign.pieces import bundled
 from netdsl.text.source import Span
 
 POSITIONS = "the two numbers of a position come last"
@@ -66,7 +66,7 @@ def _turned(values: Sequence[Value]) -> str | None:
 def _told(site: Site, span: Span) -> tuple[str, str] | None:
     """The texts of the two arrows of a bundle that lead into a layer."""
     place = places.place_of(site, span, False)
-    texts = parts(place.coming[1:-1]) if place is not None and re.fullmatch(r"\(.*\)", place.coming) else []
+    texts = bundled(place.coming) if place is not None else []
     return (texts[0], texts[1]) if len(texts) == 2 else None
 
 

@@ -15,7 +15,7 @@ from netdsl.ops.fields import INITIALISERS, Word
 from netdsl.ops.loss import Loss
 from netdsl.text import foreign, syntax
 from netdsl.text.foreign.papers import row_of
-from netdsl.text.foreign.pieces import parts
+from netdsl.text.foreign.pieces import inside
 from netdsl.text.foreign.values import known_value
 from netdsl.text.source import Span
 
@@ -80,7 +80,7 @@ def own_block(word: str, text: str) -> str | None:
     """Help for `Block(64)`, a class of one's own that is not in the text."""
     if not re.fullmatch(r"[A-Z]\w*", word) or not text.startswith(f"{word}("):
         return None
-    settings = ", ".join(f"c{i}" if i else "c" for i, _ in enumerate(parts(text.partition("(")[2][:-1])))
+    settings = ", ".join(f"c{i}" if i else "c" for i, _ in enumerate(inside(text)))
     name = "unit" if word == "Block" else word.lower()
     return f"a layer of your own is a block above the net: `block {name}({settings}) {{ … }}`"
 

@@ -13,7 +13,7 @@ import netdsl.elaborate.places as places
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
 from netdsl.text import syntax
-from netdsl.text.foreign.pieces import given, parts
+from netdsl.text.foreign.pieces import given, given_in, parts
 from netdsl.text.foreign.special import BATCH, GivenArgument
 from netdsl.text.source import Span
 
@@ -39,7 +39,7 @@ def told(site: Site, word: str, text: str, near: Span) -> str | None:
         return _parameter(site, text, near) if word in ("nn.Parameter", "torch.nn.Parameter") else None
     if leaf == "Parameter":
         return _parameter(site, text, near)
-    arguments = [*map(given, parts(text.partition("(")[2].rpartition(")")[0]))]
+    arguments = given_in(text)
     if text == word and leaf not in ("randn", "rand", "gaussian"):
         return None
     row = near.source.line(near.line).split()
@@ -129,7 +129,7 @@ def _like(site: Site, place: places.Place | None, sizes: Sequence[str]) -> tuple
 def setting(site: Site, argument: syntax.Argument, call: str) -> str | None:
     """Help for `noise(normal, std=0.1)`: arithmetic says how large it is."""
     assert argument.name is not None
-    arguments = [*map(given, parts(call.partition("(")[2][:-1]))]
+    arguments = given_in(call)
     kind = next((a.value for a in arguments if a.name is None or a.name == "kind"), TOLD.get(argument.name.id, ""))
     if kind not in NUMBERS or argument.name.id not in TOLD:
         return None

@@ -17,7 +17,7 @@ from netdsl.ops.declared import Declared, Field
 from netdsl.ops.fields import BoolKind, ExtentsKind, FloatKind, InitKind, IntKind, Kind, TextKind, Word
 from netdsl.text import syntax
 from netdsl.text.foreign.inflow import ONE_OF
-from netdsl.text.foreign.pieces import given, parts
+from netdsl.text.foreign.pieces import given_in, parts
 
 ANY = object()
 """What is known only when it is worked out."""
@@ -113,7 +113,7 @@ def fits(site: Site, title: str, declared: type[Declared] | None, written: str) 
     fields = fields_of(site, title, declared)
     calls = (part for part in written.split(" -> ") if re.match(rf"{title}\b", part))
     call = next(calls, title)
-    texts = [given(p) for p in parts(call.partition("(")[2].rpartition(")")[0])]
+    texts = given_in(call)
     names = [g.name or name for g, name in zip(texts, [*fields, *[""] * len(texts)], strict=False)]
     both = [n for n in ONE_OF.get(title, ()) if n in names and n in ("size", "scale", "margin")]
     known = all(n in fields and reads(site, fields[n], g.value) for n, g in zip(names, texts, strict=True))

@@ -12,7 +12,7 @@ from math import prod
 import netdsl.elaborate.places as places
 from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
-from netdsl.text.foreign.pieces import parts
+from netdsl.text.foreign.pieces import inside, parts
 from netdsl.text.foreign.special import BATCH
 from netdsl.text.source import Span
 
@@ -60,7 +60,7 @@ def _two(axes: Sequence[int], rank: int, head: str, sure: bool) -> str | None:
 
 def called(site: Site, text: str) -> str | None:
     """Help for a `transpose` of two axes called as in PyTorch: `F.transpose(x, 1, 2)`."""
-    given = parts(text.partition("(")[2].rpartition(")")[0])
+    given = inside(text)
     bound = site.scope.find(given[0]) if given else None
     if bound is not None:
         return reordered(bound.value, given[1:], f"{given[0]} -> ", sure=True)
@@ -75,7 +75,7 @@ SIZE = re.compile(r"-1|\d+(?:\s*\*\s*\d+)*")
 
 def viewed(site: Site, text: str, near: Span) -> str | None:
     """Help for `F.view(x, 3, 1024)`, where how many numbers the arrow holds tells whether the first is the batch."""
-    given = parts(text.partition("(")[2].rpartition(")")[0])
+    given = inside(text)
     bound = site.scope.find(given[0]) if given else None
     value, head = (bound.value, f"{given[0]} -> ") if bound is not None else (site.build.coming, "")
     given = given[1:] if bound is not None else given

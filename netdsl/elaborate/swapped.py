@@ -10,7 +10,7 @@ from netdsl.dims.tensors import Value
 from netdsl.elaborate.context import Site
 from netdsl.elaborate.outline import given_names, initial_names, input_items
 from netdsl.text import syntax
-from netdsl.text.foreign.pieces import parts
+from netdsl.text.foreign.pieces import bundled
 from netdsl.text.source import Span
 
 MOST = 4
@@ -83,7 +83,7 @@ def _written(
     site: Site, definition: syntax.Definition, items: Sequence[syntax.InputItem], order: Sequence[int], span: Span
 ) -> str:  # fmt: skip
     place = places.place_of(site, span, False)
-    told = parts(place.coming[1:-1]) if place is not None and place.coming[:1] == "(" else []
+    told = bundled(place.coming) if place is not None else []
     if len(told) != len(order):
         return f"they come in as they are declared: {', '.join(f'`{item.name.id}`' for item in items)}"
     written = f"({', '.join(told[at] for at in order)}) -> {span.text}"

@@ -13,7 +13,7 @@ from netdsl.elaborate.context import Site
 from netdsl.elaborate.values import OpLayer, Shared
 from netdsl.ops.linear import Embedding
 from netdsl.text import syntax
-from netdsl.text.foreign.pieces import given, parts
+from netdsl.text.foreign.pieces import given_in
 from netdsl.text.foreign.weighed import piped
 from netdsl.text.source import Span
 
@@ -34,7 +34,7 @@ def setting(site: Site, title: str, argument: syntax.Argument, call: str) -> str
     weight, first = _weight(site, argument.value)
     if weight is None:
         return f"{AN_ARROW}: `(x, words.weight) -> {title}` scores by the table of `shared words: embedding(…)`"
-    settings = [g for p in parts(call.partition("(")[2][:-1]) if (g := given(p)).name in ("stride", "pad", "dilation")]
+    settings = [a for a in given_in(call) if a.name in ("stride", "pad", "dilation")]
     place = places.place_of(site, argument.span, True)
     coming = (place.coming if place is not None else "") or "_"
     written = piped(title, [coming, weight], settings if title == "conv" else [])

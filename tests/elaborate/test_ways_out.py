@@ -179,6 +179,12 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     (SEQUENCE, "a, b = linear(8).chunk(2, dim=-1)", "(a, b): linear(8) -> split(2, axis=-1)"),
     (SEQUENCE, "linear(8).softmax(-1)", "linear(8) -> softmax(axis=-1)"),
     (SEQUENCE, "h -> layernorm.relu()", "layernorm -> relu"),
+    # a bundle that leads into a layer is joined before another
+    (
+        "input q [4, 8], seen bool[1, 4, 4]",
+        "(q, q) -> concat(axis=1) -> multihead_attention(2, attn_mask=seen)",
+        f"({', '.join(['(q, q) -> concat(axis=1)'] * 3)}, seen) -> multihead_attention(2)",
+    ),
     (IMAGE, "x.pow(2).sum(1).sqrt()", "x ** 2 -> sum(axis=0) -> sqrt"),
     (IMAGE, "(x + 1).mean(dim=(2, 3))", "(x + 1) -> mean(axis=(1, 2))"),
     (IMAGE, "x.permute(0, 2, 3, 1).contiguous()", "x -> transpose((1, 2, 0))"),
@@ -312,6 +318,7 @@ SAID = (
     (IMAGE, "x.unsqueeze(0)", "as in `x -> unsqueeze(0)`, with axes"), (IMAGE, "x -> split(3)[0]", "write `parts: split(3)`"),
     (IMAGE, "range(x)", "`x.shape`"), (IMAGE, "relu -> tanh <- x", "begin the row with `x ->`"),
     (IMAGE, "x.view(7, 11)", "which holds 3,072 numbers"), (IMAGE, "y: math.sqrt(3)", "`let n = 3 ** 0.5`"),
+    ("input a [4, 8]", "(a, a) -> concat -> split(2) -> matmul", "write `(a, b -> transpose) -> matmul`"),
 )  # fmt: skip
 """Where no text can be known to be meant, and what is said."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from netdsl.text.foreign.arithmetic import bracketed
 from netdsl.text.foreign.special import GivenArgument
 
 
@@ -25,6 +26,21 @@ def parts(text: str) -> list[str]:
             found.append(text[start:at].strip())
             start = at + 1
     return [part for part in [*found, text[start:].strip()] if part]
+
+
+def inside(call: str) -> list[str]:
+    """The texts of what a call is given: `conv(8, pad=1)` as `8` and `pad=1`; none for a word alone."""
+    return parts(call.partition("(")[2].rpartition(")")[0])
+
+
+def given_in(call: str) -> list[GivenArgument]:
+    """What a call is given, in names and values."""
+    return [*map(given, inside(call))]
+
+
+def bundled(text: str) -> list[str]:
+    """The arrows of a bundle in brackets: `(a, b)` as `a` and `b`; none for any other text."""
+    return parts(bracketed(text) or "")
 
 
 def applied(text: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from netdsl.text.foreign.pieces import given, parts
+from netdsl.text.foreign.pieces import given_in, parts
 from netdsl.text.foreign.special import GivenArgument, shifted
 
 EXTREMES = {"reduce_max": "", "reduce_min": "-"}
@@ -23,7 +23,7 @@ def both(written: str, coming: str = "_") -> str | None:
     word, head = call.partition("(")[0], head.strip().removesuffix("->").strip()
     if word in TOLD and "indices" not in call:
         return f"{head} -> {with_setting(call, 'indices=true')}".removeprefix(" -> ")
-    told = {g.name: g.value for g in map(given, parts(call.partition("(")[2].rpartition(")")[0]))}
+    told = {g.name: g.value for g in given_in(call)}
     axis = told.get("axis", "")
     if word not in EXTREMES or re.fullmatch(r"-?\d+", axis) is None or not re.fullmatch(r"[A-Za-z_]\w*|", head):
         return None
