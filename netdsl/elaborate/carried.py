@@ -45,9 +45,7 @@ def _next(state: State) -> bool:
 
 def _row_of(site: Site, name: syntax.Name) -> object:
     """The row that a name labels."""
-    file = next((m.file for m in site.library.modules.values() if m.file.source is name.span.source), None)
-    path = [*places.holding(file, name.span)] if file is not None else []
-    rows = [part for part in path if isinstance(part, syntax.LayerRow | syntax.OutputRow)]
+    rows = [part for part in places.path_to(site, name.span) if isinstance(part, syntax.LayerRow | syntax.OutputRow)]
     return rows[-1] if rows and name in rows[-1].names else None
 
 

@@ -162,9 +162,9 @@ def _example(what: str, setting: str, value: str) -> str:
     return f"{what} {next(texts, kinds[0].name)}"
 
 
-def first(kind: type[Declared]) -> dict[str, str]:
-    """Settings that must be given, with numbers for an example."""
-    return {f.name: EXAMPLES.get(f.name, '"file"') for f in kind.settings() if f.required}
+def first(kind: type[Declared], needs: Sequence[str] = ()) -> dict[str, str]:
+    """Settings that must be given, or are needed, with numbers for an example."""
+    return {f.name: EXAMPLES.get(f.name, '"file"') for f in kind.settings() if f.required or f.name in needs}
 
 
 def anew(kind: type[Declared], arguments: Sequence[syntax.Argument]) -> str:

@@ -54,8 +54,7 @@ class Place:
 
 def place_of(site: Site, near: Span, argument: bool, outermost: bool = False) -> Place | None:
     """The place of the call that begins with a word, or that is given an `argument`; all arithmetic if `outermost`."""
-    file = next((m.file for m in site.library.modules.values() if m.file.source is near.source), None)
-    path = [*holding(file, near)] if file is not None else []
+    path = path_to(site, near)
     if argument:
         at = next((i for i, node in enumerate(path) if isinstance(node, syntax.Argument) and _ends(node, near)), 0) - 1
     else:
@@ -67,13 +66,19 @@ def place_of(site: Site, near: Span, argument: bool, outermost: bool = False) ->
     return _place(site, path, at) if at > 0 else None
 
 
-def holding(node: Any, near: Span) -> Iterator[Any]:
+def path_to(site: Site, near: Span) -> list[Any]:
+    """The parts of its file that hold a place, each inside the one before; none for a text that is no file's."""
+    file = next((m.file for m in site.library.modules.values() if m.file.source is near.source), None)
+    return [*_holding(file, near)] if file is not None else []
+
+
+def _holding(node: Any, near: Span) -> Iterator[Any]:
     """The parts of a tree that hold a place, each inside the one before."""
     for inner in contents(node).values():
         for part in inner if isinstance(inner, tuple) else (inner,):
             if hasattr(part, "span") and part.span.start <= near.start and near.end <= part.span.end:
                 yield part
-                yield from holding(part, near)
+                yield from _holding(part, near)
                 return
 
 

@@ -125,12 +125,10 @@ def _needs(word: str) -> list[str]:
 
 
 def _written(what: str, kind: type[Declared], settings: Mapping[str, str], needs: Sequence[str]) -> str:
-    missing = [f.name for f in kind.settings() if (f.required or f.name in needs) and f.name not in settings]
+    first = parts.first(kind, needs)
+    missing = [name for name in first if name not in settings]
     if missing:
-        given_here = {**parts.first(kind), **settings}
-        example = parts.text_of(
-            kind.name, kind, {**{n: parts.EXAMPLES.get(n, '"file"') for n in missing}, **given_here}
-        )
+        example = parts.text_of(kind.name, kind, {**first, **settings})
         return f"here it is `{kind.name}`, which needs its `{missing[-1]}`, as in `{what} {example}`"
     why = parts.refusal(kind, settings)
     if why is not None:

@@ -43,8 +43,8 @@ def joined_by_comma(m: Mistake) -> Diagnostic | None:
         return None
     named = re.fullmatch(r"\(\s*(.*?)\s*\)\s*:\s*(.*)", line)
     if named is not None and len(parts(named[1])) == len(parts(named[2])):
-        several = ", ".join(f"_ -> {item}" if _carries_on(m, item) else item for item in parts(named[2]))
-        help = f"write `({named[1]}): ({several})`"
+        arrows = ", ".join(f"_ -> {item}" if _carries_on(m, item) else item for item in parts(named[2]))
+        help = f"write `({named[1]}): ({arrows})`"
         return m.say("missing-brackets", "several arrows stand in brackets", help=help)
     help = f"write `{label}{' -> '.join(parts(row))}`" if len(line) <= 50 else "as in `conv(64, 3) -> relu`"
     return m.say("missing-arrow", "layers are joined by arrows, not by commas", help=help)
