@@ -321,26 +321,9 @@ class CallReader:
         inferred = self.without_inputs(word, layer, arguments, applied) if told is None else told
         if (said := conversions.meant(word, layer, inferred, self.unread)) is None:
             return None
-        for place, argument in enumerate(said):
-            name = argument.name or (names[place] if place < len(names) else None)
-            if layer in REGISTRY and name in names and (self.rewrite(argument.value) or self.operand(argument.value)):
-                return None  # a layer or an arrow where a number is wanted
-            free = self.reads in self.free
-            rank = self.ranks.get(self.reads)
-            value = argument.value if free else conversions.counted(word, layer, name, argument, rank)
-            if value is None:
-                return None
-            if argument.name is None and word != layer and place >= self.placed(layer):
-                act = self.stage(value_here(value) or value)
-                if act is not None and "activation" in names:
-                    name, value = "activation", act
-                elif act is not None:
-                    after.append(act)
-                    continue
-                if act is None and told is None and name not in ("stride", "pad"):
-                    return None  # whose place it is there is not known
-            if name is None or not self.take(layer, name, value, found, after):
-                return None
+        read = (self.placed_or_named(word, layer, p, a, told is not None, found, after) for p, a in enumerate(said))
+        if not all(read):
+            return None
         if row is not None and row.names_kernel and (sum(a.name is None for a in arguments) > 1 or "kernel" in found):
             return None  # the sizes of the input and of the output, in an order that is not certain
         if any(not conversions.truth(layer, name, value) for name, value in found.items()):
@@ -366,6 +349,29 @@ class CallReader:
             return None
         before = [*flattened(word, self.ranks.get(self.reads)), *border]
         return " -> ".join([*before, *self.stacked(layer, said, found), *behind[0], *after])
+
+    def placed_or_named(
+        self, word: str, layer: str, place: int, argument: GivenArgument, certain: bool,
+        found: dict[str, str], after: list[str],
+    ) -> bool:  # fmt: skip
+        """Read one argument by its name or, where it is `certain` whose that is there, its place, as `take` does."""
+        names = self.settings(layer) or []
+        name = argument.name or (names[place] if place < len(names) else None)
+        if layer in REGISTRY and name in names and (self.rewrite(argument.value) or self.operand(argument.value)):
+            return False  # a layer or an arrow where a number is wanted
+        rank, free = self.ranks.get(self.reads), self.reads in self.free
+        value = argument.value if free else conversions.counted(word, layer, name, argument, rank)
+        if value is None:
+            return False
+        if argument.name is None and word != layer and place >= self.placed(layer):
+            act = self.stage(value_here(value) or value)
+            if act is not None and "activation" not in names:
+                after.append(act)
+                return True
+            if act is None and not certain and name not in ("stride", "pad"):
+                return False  # whose place it is there is not known
+            name, value = ("activation", act) if act is not None else (name, value)
+        return name is not None and self.take(layer, name, value, found, after)
 
     def stacked(self, layer: str, arguments: list[GivenArgument], found: Mapping[str, str]) -> list[str]:
         """The layer, or several where PyTorch drops between them: `lstm(32, layers=2, dropout=0.5)`."""
