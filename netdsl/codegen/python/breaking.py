@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
-from netdsl.codegen.python.precedence import CONTAINERS, Outside, is_empty, level
+from netdsl.codegen.python.precedence import CONTAINERS, Linked, Outside, inner_of, is_empty, level, sides_of
 
 WIDTH = 88
 INDENT = "    "
@@ -23,7 +23,6 @@ Leading = tuple[str, ast.expr]
 """An item of a list, with what stands before it: `""`, `stride=` or `"conv1": `."""
 Summand = tuple[str, int, ast.expr]
 """An operand, behind its operator and how loosely that binds; the first has none."""
-Linked = ast.Attribute | ast.Call | ast.Subscript
 JOINED = (ast.BinOp, ast.BoolOp, ast.Compare, ast.IfExp)
 
 
@@ -47,19 +46,30 @@ class Breaking:
 
     def statement(self, before: str, after: str, depth: int) -> list[str]:
         """The lines of `before text after`, a statement that is too long for one line."""
-        tree, margin = self.tree, INDENT * depth
-        span, brackets = self._span(tree), list(self._own(tree))
-        root = self._root(tree)
-        bare = root is tree or not self.enclosed(root)
-        operators = self._chained(tree) or (bare and isinstance(root, JOINED))
+        span, brackets = self._span(self.tree), list(self._own(self.tree))
+        if self._opens_its_own(span, brackets, before, after, depth):
+            return self._opened(span, brackets, before, after, depth)
+        return self._surrounded(self.tree, before, after, depth)
+
+    def _opens_its_own(
+        self, span: tuple[int, int], brackets: Sequence[Bracket], before: str, after: str, depth: int
+    ) -> bool:
+        """Whether it opens its own brackets rather than get some around it."""
+        root = self._root(self.tree)
+        bare = root is self.tree or not self.enclosed(root)
+        operators = self._chained(self.tree) or (bare and isinstance(root, JOINED))
         if not before or not (operators or (bare and not isinstance(root, CONTAINERS))):
-            return self._opened(span, brackets, before, after, depth)
-        own = not operators or Outside(tree, self.enclosed).opens_its_own
-        if own and self._heads_fit(span, brackets, before, after, depth):
-            return self._opened(span, brackets, before, after, depth)
-        if not operators and not self._heads_fit(span, brackets, "", "", depth + 1) and not self._fits(tree, depth + 1):
-            return self._opened(span, brackets, before, after, depth)
-        return [f"{margin}{before}(", *self._inside(tree, "", "", depth + 1, True), f"{margin}){after}"]
+            return True
+        if operators:
+            own = Outside(self.tree, self.enclosed).opens_its_own
+            return own and self._heads_fit(span, brackets, before, after, depth)
+        deeper = self._heads_fit(span, brackets, "", "", depth + 1) or self._fits(span, depth + 1)
+        return not deeper or self._heads_fit(span, brackets, before, after, depth)
+
+    def _surrounded(self, node: ast.expr, before: str, after: str, depth: int) -> list[str]:
+        """With brackets around it that it had not."""
+        margin = INDENT * depth
+        return [f"{margin}{before}(", *self._inside(node, "", "", depth + 1, True), f"{margin}){after}"]
 
     def _chained(self, node: ast.expr) -> bool:
         """Whether it is a chain of calls that is cut before its dots, with a sign or without."""
@@ -69,20 +79,12 @@ class Breaking:
 
     def _root(self, node: ast.expr) -> ast.expr:
         """What calls, attributes and signs are about."""
-        while not (node is not self.tree and self.enclosed(node)):
-            if isinstance(node, ast.Call):
-                node = node.func
-            elif isinstance(node, ast.Attribute | ast.Subscript):
-                node = node.value
-            elif isinstance(node, ast.UnaryOp):
-                node = node.operand
-            else:
-                break
+        while isinstance(node, Linked | ast.UnaryOp) and (node is self.tree or not self.enclosed(node)):
+            node = node.operand if isinstance(node, ast.UnaryOp) else inner_of(node)
         return node
 
-    def _fits(self, node: ast.expr, depth: int) -> bool:
-        start, end = self._span(node)
-        return len(INDENT * depth + self._text(start, end)) <= WIDTH
+    def _fits(self, span: tuple[int, int], depth: int) -> bool:
+        return len(INDENT * depth + self._text(*span)) <= WIDTH
 
     # ------------------------------------------------------------ places
 
@@ -137,13 +139,14 @@ class Breaking:
             if not is_empty(node):
                 yield Bracket(start, end - 1, self._contents(node))
         else:
-            for inner in _children(node):
+            for inner in sides_of(node):
                 yield from self._brackets(inner)
 
     def _axes(self, node: ast.expr) -> list[ast.expr]:
         """What is between the commas of a subscript."""
-        bare = isinstance(node, ast.Tuple) and node.elts and self._around(node.elts[0])[0] == node.col_offset
-        return node.elts if bare and isinstance(node, ast.Tuple) else [node]
+        if isinstance(node, ast.Tuple) and node.elts and self._around(node.elts[0])[0] == node.col_offset:
+            return node.elts
+        return [node]
 
     def _contents(self, node: ast.expr) -> Callable[[int], list[str]]:
         """The lines of what a list, a table or a comprehension holds."""
@@ -202,18 +205,17 @@ class Breaking:
 
     def _inside(self, node: ast.expr, before: str, after: str, depth: int, bare: bool = False) -> list[str]:
         """The lines of an expression that stands in brackets; `bare` without those around itself."""
-        margin, span = INDENT * depth, self._span(node) if bare else self._around(node)
-        line = f"{margin}{before}{self._text(*span)}{after}"
-        enclosed = not bare and self.enclosed(node)
-        if len(line) <= WIDTH or enclosed:
-            return (
-                [line] if len(line) <= WIDTH else self._opened(span, list(self._brackets(node)), before, after, depth)
-            )
+        span = self._span(node) if bare else self._around(node)
+        line = f"{INDENT * depth}{before}{self._text(*span)}{after}"
+        if len(line) <= WIDTH:
+            return [line]
+        if not bare and self.enclosed(node):
+            return self._opened(span, list(self._brackets(node)), before, after, depth)
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return self._string(node, before, after, depth)
         alone = not list(self._own(node)) and len(before) > len(INDENT) + 2
         if before.endswith(("=", ": ")) and (alone or isinstance(node, JOINED)):
-            return [f"{margin}{before}(", *self._inside(node, "", "", depth + 1, True), f"{margin}){after}"]
+            return self._surrounded(node, before, after, depth)
         return self._cut(node, before, after, depth)
 
     def _cut(self, node: ast.expr, before: str, after: str, depth: int) -> list[str]:
@@ -222,7 +224,7 @@ class Breaking:
             return [line for lead, side, end in sides for line in self._inside(side, lead, end, depth)]
         if isinstance(node, ast.BinOp | ast.BoolOp | ast.Compare):
             return self._parts(list(self._flattened(node)), before, after, depth)
-        if isinstance(node, ast.UnaryOp | ast.Starred | ast.Slice) and (inner := _children(node)):
+        if isinstance(node, ast.UnaryOp | ast.Starred | ast.Slice) and (inner := sides_of(node)):
             start = self._around(inner[-1])[0]
             lead = f"{before}{self._text(self._span(node)[0], start)}"
             ending = self._text(self._around(inner[-1])[1], self._span(node)[1])
@@ -239,8 +241,8 @@ class Breaking:
     def _links(self, node: ast.expr) -> list[int]:
         """Where a chain of calls is cut before a dot: nowhere, if it has one such place only."""
         found: list[int] = []
-        while isinstance(node, Linked) and (node is self.tree or not self.enclosed(node) or not found):
-            inner = node.func if isinstance(node, ast.Call) else node.value
+        while isinstance(node, Linked):
+            inner = inner_of(node)
             if isinstance(node, ast.Attribute) and (
                 isinstance(inner, ast.Call | ast.Subscript) or self.enclosed(inner)
             ):
@@ -299,12 +301,6 @@ def _operands(node: ast.expr) -> list[ast.expr]:
     if isinstance(node, ast.BoolOp):
         return node.values
     return [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
-
-
-def _children(node: ast.expr) -> list[ast.expr]:
-    """The expressions in one, in the order of the text."""
-    found = [inner for inner in ast.iter_child_nodes(node) if isinstance(inner, ast.expr)]
-    return sorted(found, key=lambda inner: inner.col_offset)
 
 
 def _pieces(rest: str, most: int) -> Iterator[str]:

@@ -18,6 +18,7 @@ OPERATORS: dict[type[ast.operator], int] = {
     ast.BitXor: BIT_XOR,
     ast.BitOr: BIT_OR,
 }
+Linked = ast.Attribute | ast.Call | ast.Subscript
 CONTAINERS = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
@@ -33,6 +34,17 @@ def is_empty(node: ast.expr) -> bool:
     if isinstance(node, ast.Call):
         return not node.args and not node.keywords
     return not getattr(node, "generators", ()) and not (getattr(node, "elts", ()) or getattr(node, "values", ()))
+
+
+def inner_of(node: Linked) -> ast.expr:
+    """What a call, an attribute or a subscript is about."""
+    return node.func if isinstance(node, ast.Call) else node.value
+
+
+def sides_of(node: ast.expr) -> list[ast.expr]:
+    """The expressions in one, in the order of the text."""
+    found = [inner for inner in ast.iter_child_nodes(node) if isinstance(inner, ast.expr)]
+    return sorted(found, key=lambda inner: inner.col_offset)
 
 
 class Outside:
@@ -72,7 +84,7 @@ class Outside:
             self.opens = True
         elif isinstance(node, ast.Call | ast.Subscript):
             self.opens = True
-            self._visit(node.func if isinstance(node, ast.Call) else node.value)
+            self._visit(inner_of(node))
             self.last = node
         elif isinstance(node, ast.Attribute):
             self._visit(node.value)
@@ -81,7 +93,7 @@ class Outside:
             self.last = node
         else:
             self._operator(node)
-            for inner in _sides(node):
+            for inner in sides_of(node):
                 self._visit(inner)
 
     def _operator(self, node: ast.expr) -> None:
@@ -101,9 +113,3 @@ class Outside:
             self.loosest, self.count = loose, count
         elif loose == self.loosest:
             self.count += count
-
-
-def _sides(node: ast.expr) -> list[ast.expr]:
-    """What an operator joins, in the order of the text."""
-    found = [n for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr)]
-    return sorted(found, key=lambda n: n.col_offset)
