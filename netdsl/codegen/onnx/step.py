@@ -61,9 +61,8 @@ def onnx_step(
     Raises `NetError` where something cannot be learned or said, `WeightsError` when `weights` do not fit, and
     `ModelTooLarge` above 2 GB (see `save_step`).
     """
-    net = net if recipe is None else net.by(recipe)
-    draft = draft_step(training_step(net, part=_part(net, part), epoch=epoch), cuda=cuda)
-    return complete(draft, step_source(net, draft, weights, seed))
+    draft, source = _drafted(net if recipe is None else net.by(recipe), part, epoch, weights, seed, cuda)
+    return complete(draft, source)
 
 
 def save_step(
@@ -78,54 +77,54 @@ def save_step(
     recipe: str | None = None,
     part: str | None = None,
     epoch: int = 0,
-    held: ExitStack | None = None,
 ) -> Path:
     """Write `onnx_step(net, …)` to a file, and return its path; large weights beside it as `save_onnx` does.
 
     With `state`, a safetensors file of that name, what is carried has no first value in the model: it is in that file.
-    One of several files appears with the others, when `held` is left.
     """
-    if state is not None:
-        with ExitStack() as own:
-            place = own.enter_context(replacing(Path(state)))
-            more = {"recipe": recipe, "part": part}
-            write_state(
-                save_bare_step(net, path, own, weights=weights, seed=seed, cuda=cuda, epoch=epoch, **more), place
-            )
-        return Path(path)
-    net = net if recipe is None else net.by(recipe)
-    draft = draft_step(training_step(net, part=_part(net, part), epoch=epoch), cuda=cuda)
-    return save(draft, step_source(net, draft, weights, seed), path, external, held)
+    net, files = net if recipe is None else net.by(recipe), {(part, epoch): Path(path)}
+    save_steps(net, files, weights=weights, seed=seed, cuda=cuda, external=external, state=state)
+    return Path(path)
 
 
-def save_bare_step(
+def save_steps(
     net: Net,
-    path: str | Path,
-    held: ExitStack,
+    files: Mapping[tuple[str | None, int], Path],
     *,
-    weights: WeightSource | None = None,
-    seed: int = 0,
-    cuda: bool = False,
-    recipe: str | None = None,
-    part: str | None = None,
-    epoch: int = 0,
-) -> dict[str, Array]:
-    """Write the step with everything carried as an input that has no first value, and return these values by name.
+    weights: WeightSource | None,
+    seed: int,
+    cuda: bool,
+    external: bool | None = None,
+    state: str | Path | None = None,
+) -> None:
+    """Write the step of each part and epoch to its file, all of them or none; `state` is one for all."""
+    first: dict[str, Array] = {}
+    with ExitStack() as held:
+        place = None if state is None else held.enter_context(replacing(Path(state)))
+        for (part, epoch), path in files.items():
+            draft, source = _drafted(net, part, epoch, weights, seed, cuda)
+            if place is None:
+                save(draft, source, path, external, held)
+            else:
+                first |= _save_bare(draft, source, held.enter_context(replacing(path)))
+        if place is not None:
+            place.write_bytes(safetensors.numpy.save(first))
 
-    The file is there when `held` is left.
-    """
-    net = net if recipe is None else net.by(recipe)
+
+def _drafted(
+    net: Net, part: str | None, epoch: int, weights: WeightSource | None, seed: int, cuda: bool
+) -> tuple[Draft, ArraySource]:
+    """The graph of a step, and where it starts."""
     draft = draft_step(training_step(net, part=_part(net, part), epoch=epoch), cuda=cuda)
-    source = step_source(net, draft, weights, seed)
+    return draft, step_source(net, draft, weights, seed)
+
+
+def _save_bare(draft: Draft, source: ArraySource, path: Path) -> dict[str, Array]:
+    """Write the step with everything carried as an input that has no first value, and return these values by name."""
     state = {key: source(key) for key in draft.weights}
     draft.model.metadata_props.add(key="netdsl.state", value=json.dumps(list(state)))
-    held.enter_context(replacing(Path(path))).write_bytes(draft.model.SerializeToString(deterministic=True))
+    path.write_bytes(draft.model.SerializeToString(deterministic=True))
     return state
-
-
-def write_state(state: Mapping[str, Array], path: Path) -> None:
-    """What steps start from, by the names of their inputs."""
-    path.write_bytes(safetensors.numpy.save(dict(state)))
 
 
 def _part(net: Net, name: str | None) -> Part | None:

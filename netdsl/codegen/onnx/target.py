@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from netdsl.codegen.target import Rules, Target
 from netdsl.graph import Net
-
-if TYPE_CHECKING:
-    from netdsl.base.arrays import Array
 
 
 def _rules() -> Rules:
@@ -28,35 +24,23 @@ def _save_model(net: Net, path: Path, options: Mapping[str, Any]) -> None:
 
 
 def _save_step(net: Net, path: Path, options: Mapping[str, Any]) -> None:
-    from netdsl.base.files import replacing
-    from netdsl.codegen.onnx.step import save_bare_step, save_step, write_state
+    from netdsl.codegen.onnx.step import save_steps
     from netdsl.weights.given import given_weights
 
     source = options["weights"] or (net.recipe.weights if net.recipe is not None else None)
     weights = None if source is None else given_weights(net, source)  # once for all files
-    cuda = options["device"] == "cuda"
-    more: dict[str, Any] = {"weights": weights, "seed": options["seed"], "cuda": cuda}
-    files = _step_files(net, path).items()
-    with ExitStack() as held:  # all files or none
-        if options["state"] is None:
-            for (part, epoch), file in files:
-                save_step(net, file, part=part or None, epoch=epoch, held=held, **more)
-            return
-        place = held.enter_context(replacing(options["state"]))  # one for all of them
-        state: dict[str, Array] = {}
-        for (part, epoch), file in files:
-            state |= save_bare_step(net, file, held, part=part or None, epoch=epoch, **more)
-        write_state(state, place)
+    files, cuda = _step_files(net, path), options["device"] == "cuda"
+    save_steps(net, files, weights=weights, seed=options["seed"], cuda=cuda, state=options["state"])
 
 
-def _step_files(net: Net, path: Path) -> dict[tuple[str, int], Path]:
+def _step_files(net: Net, path: Path) -> dict[tuple[str | None, int], Path]:
     """By part of the recipe and the epoch from which on it is: `gan.critic.onnx` and `gan.painter.onnx` for `gan.onnx`,
     `net.onnx` and `net.after5.onnx` where rows are frozen in the first five epochs."""
     from netdsl.recipe import steering_of
 
-    parts = [part.name for part in net.recipe.parts] if net.recipe is not None else []
+    parts: list[str | None] = [part.name for part in net.recipe.parts] if net.recipe is not None else []
     stages = steering_of(net.recipe.settings).stages if net.recipe is not None else (0,)
-    ways = [(part, stage) for part in parts or [""] for stage in stages]
+    ways = [(part, stage) for part in parts or [None] for stage in stages]
     return {
         (part, stage): path.with_name(
             path.stem + f".{part}" * bool(part) + f".after{stage}" * bool(stage) + path.suffix
