@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from netdsl.base.terminal import printable
 from netdsl.cli.options import add_choice, add_recipe, count
 from netdsl.cli.streams import print_json, say
-from netdsl.text.diagnostics import Diagnostic, NetError
+from netdsl.text.diagnostics import NetError
 
 if TYPE_CHECKING:
     from netdsl.runtime.survey.count import Surveyed
@@ -90,21 +90,19 @@ def _data(given: Namespace) -> Surveyed:
         if given.net or given.recipe or given.settings:
             given.parser.error("--net, --recipe and --set choose in a `.net` file")
         return str(given.spec)
-    if os.path.isdir(given.spec) and not [*Path(given.spec).glob("*.net"), *Path(given.spec).glob("spec/*.net")]:
-        raise NetError([_no_text(Path(given.spec))])
     from netdsl.cli.opening import open_net
+    from netdsl.cli.specs import a_folder, specs_in
 
     given.file = Path(given.spec)
+    if given.file.is_dir() and not specs_in(given.file):
+        raise NetError([a_folder(given.file, _way_to_pictures(given.file))])
     return open_net(given, trained=True).say()
 
 
-def _no_text(path: Path) -> Diagnostic:
-    """What is said of a folder that holds no text: pictures, as a rule."""
-    from netdsl.text.parser import nowhere
-
-    way = "pictures in a folder a class" if any(p.is_dir() for p in path.iterdir()) else "pictures"
-    help = f"name one `.net` file, or the kind of the data: 'imagefolder(\"{path}\")' for {way}"
-    return Diagnostic("not-a-file", f"{path} is a folder, not a text", (nowhere(path),), help=help)
+def _way_to_pictures(path: Path) -> str:
+    """The way out for a folder that holds no text: pictures, as a rule."""
+    held = "pictures in a folder a class" if any(p.is_dir() for p in path.iterdir()) else "pictures"
+    return f"name one `.net` file, or the kind of the data: 'imagefolder(\"{path}\")' for {held}"
 
 
 def _is_declared(given: Namespace) -> bool:

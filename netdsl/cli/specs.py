@@ -22,8 +22,7 @@ def source_of(path: Path) -> Source:
     """The text of a file or of standard input. Raises `NetError`."""
     if path.is_dir():
         spec = spec_of(path)
-        help = f"name the text itself: {spec}" if spec else "name one `.net` file"
-        raise NetError([Diagnostic("not-a-file", f"{path} is a folder, not a text", (nowhere(path),), help=help)])
+        raise NetError([a_folder(path, f"name the text itself: {spec}" if spec else "name one `.net` file")])
     if path != INPUT:
         return read_source(path)
     if sys.stdin is None:
@@ -31,15 +30,22 @@ def source_of(path: Path) -> Source:
     return read_text(sys.stdin.buffer.read(BYTES + 1), NAME, path)
 
 
+def a_folder(path: Path, help: str) -> Diagnostic:
+    """What is said of a folder where a text is wanted."""
+    return Diagnostic("not-a-file", f"{path} is a folder, not a text", (nowhere(path),), help=help)
+
+
 def spec_of(path: Path) -> Path | None:
     """The text that a path names: a file, or the only one in a folder or in that of a run; None for none or several."""
     if not path.is_dir():
         return path if path.is_file() else None
-    for pattern in ("*.net", "spec/*.net"):
-        found = sorted(path.glob(pattern))
-        if found:
-            return found[0] if len(found) == 1 else None
-    return None
+    found = specs_in(path)
+    return found[0] if len(found) == 1 else None
+
+
+def specs_in(folder: Path) -> list[Path]:
+    """The texts that lie in a folder, or else in that of a run."""
+    return sorted(folder.glob("*.net")) or sorted(folder.glob("spec/*.net"))
 
 
 def program_of(
