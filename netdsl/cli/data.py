@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdsl.base.terminal import printable
-from netdsl.cli.options import add_choice, add_recipe, count
+from netdsl.cli.options import SPLITS, add_choice, add_recipe, count
 from netdsl.cli.streams import print_json, say
 from netdsl.text.diagnostics import NetError
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from netdsl.runtime.survey.count import Surveyed
     from netdsl.runtime.survey.found import FoundFile, Survey
 
-SPLITS = ("train", "validation", "test")
 BAR = 24
 """Letters of the longest bar."""
 CLASSES = 200

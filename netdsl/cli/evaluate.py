@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from netdsl.base.errors import RunError
 from netdsl.base.files import WriteError
 from netdsl.cli.opening import say_of_run
-from netdsl.cli.options import add_device, add_engine, count, scales
+from netdsl.cli.options import add_device, add_engine, add_split, count, scales
 from netdsl.cli.streams import say
 
 if TYPE_CHECKING:
@@ -51,10 +51,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--format", choices=("text", "json"), default="text")
     add_engine(parser)
     add_device(parser)
-
-
-def add_split(parser: ArgumentParser) -> None:
-    parser.add_argument("--split", choices=("train", "validation", "test"), default="test")
 
 
 def _count(text: str) -> int:

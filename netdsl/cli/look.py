@@ -11,9 +11,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from netdsl.base.errors import RunError
-from netdsl.cli.evaluate import add_split
 from netdsl.cli.opening import say_of_run
-from netdsl.cli.options import add_device, add_engine, chosen
+from netdsl.cli.options import add_device, add_engine, add_split, chosen
 from netdsl.cli.streams import say
 
 DRAWN = ("filters", "features", "saliency", "cam", "attention")

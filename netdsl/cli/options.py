@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from netdsl import Weights
 
+SPLITS = ("train", "validation", "test")
 DIGITS = 18
 """Numbers of more are no sizes of anything that a machine holds."""
 LONGEST = 100
@@ -47,6 +48,10 @@ def add_size(parser: ArgumentParser) -> None:
 
 def add_device(parser: ArgumentParser) -> None:
     parser.add_argument("--device", help="cpu, cuda or, of several, cuda:1 (default: what is there)")
+
+
+def add_split(parser: ArgumentParser, default: str | None = "test") -> None:
+    parser.add_argument("--split", choices=SPLITS, default=default)
 
 
 def add_weights(parser: ArgumentParser, what: str) -> None:

@@ -17,17 +17,17 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netdsl.cli.evaluate import add_split
 from netdsl.cli.opening import say_of_run
-from netdsl.cli.options import add_device, add_engine, add_size, chosen, count, whole
+from netdsl.cli.options import add_device, add_engine, add_size, add_split, chosen, count, whole
 
 if TYPE_CHECKING:
     from netdsl.base.arrays import Array
     from netdsl.runtime.drawing import Drawing
 
 COUNT = 16
-TOP = 5
 """Samples that are drawn where no number is given."""
+TOP = 5
+"""Classes that are shown where no number is given."""
 SEEDS = 10**6
 """A seed that is not given is drawn below this."""
 WRITES = ("masks", "overlays", "probabilities", "pictures", "arrays", "sheet", "all")
@@ -63,8 +63,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--overlap", type=whole, metavar="N", help="pixels that tiles share (default: an eighth)")
     parser.add_argument("--batch", type=count, metavar="N", help="samples that are computed at once (default: 16)")
     parser.add_argument("--data", help="the data to count in, when the model does not know it")
-    add_split(parser)
-    parser.set_defaults(split=None)  # what is said of samples is refused without one
+    add_split(parser, default=None)  # what is said of samples is refused without one
     parser.add_argument("--top", type=count, help=f"how many classes to show (default: {TOP})")
     parser.add_argument("--format", choices=("text", "json", "csv"), default="text")
     parser.add_argument(
