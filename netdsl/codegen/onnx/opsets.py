@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from netdsl.codegen.onnx.scope import Ledger, every_node, subgraphs
+from netdsl.codegen.onnx.scope import GraphScope, Ledger, every_node, subgraphs
 
 OPSET = 21
 """The newest opset all of whose operators onnxruntime 1.31 has for CUDA too: max-pooling of 22 and later it computes on
@@ -63,13 +63,9 @@ def spelt_in(opset: int, nodes: Iterable[NodeProto], ledger: Ledger) -> list[Nod
             inner = spelt_in(opset, list(body.node), ledger)
             del body.node[:]
             body.node.extend(inner)
-        since, spell = OLDER.get(node.op_type, (0, _as_it_is))
-        spelt += spell(node, ledger) if opset < since else [node]
+        since, spell = OLDER.get(node.op_type, (0, None))
+        spelt += spell(node, ledger) if spell is not None and opset < since else [node]
     return spelt
-
-
-def _as_it_is(node: NodeProto, ledger: Ledger) -> Sequence[NodeProto]:
-    return [node]
 
 
 def _axes_as_attribute(node: NodeProto, ledger: Ledger) -> Sequence[NodeProto]:
@@ -109,34 +105,24 @@ def _bilinear(node: NodeProto, ledger: Ledger) -> Sequence[NodeProto]:
 
 def _gelu(node: NodeProto, ledger: Ledger) -> Sequence[NodeProto]:
     """Hendrycks and Gimpel, 2016: `x / 2 (1 + erf(x / √2))`, or its approximation by `tanh`, as runtimes know them."""
-    x, rest = node.input[0], _Rest(node, ledger)
+    scope, notes = GraphScope(ledger), {p.key: p.value for p in node.metadata_props}
+
+    def add(op_type: str, *inputs: str) -> str:
+        return scope.add(node.name, op_type, inputs, {}, notes=notes)[0]
+
+    def number(value: float) -> str:
+        return ledger.constant(np.array(value, np.float32))
+
+    x = node.input[0]
     if any(a.s == b"tanh" for a in node.attribute):
-        cube = rest.add("Pow", x, rest.number(3.0))
-        inner = rest.add("Add", x, rest.add("Mul", cube, rest.number(0.044715)))
-        bent = rest.add("Tanh", rest.add("Mul", inner, rest.number(math.sqrt(2 / math.pi))))
+        cube = add("Pow", x, number(3.0))
+        inner = add("Add", x, add("Mul", cube, number(0.044715)))
+        bent = add("Tanh", add("Mul", inner, number(math.sqrt(2 / math.pi))))
     else:
-        bent = rest.add("Erf", rest.add("Div", x, rest.number(math.sqrt(2))))
-    rest.add("Mul", rest.add("Mul", x, rest.add("Add", bent, rest.number(1.0))), rest.number(0.5))
-    rest.nodes[-1].output[0] = node.output[0]
-    return rest.nodes
-
-
-class _Rest:
-    """The nodes that take the place of one."""
-
-    def __init__(self, node: NodeProto, ledger: Ledger) -> None:
-        self.node, self.ledger = node, ledger
-        self.nodes: list[NodeProto] = []
-
-    def add(self, op_type: str, *inputs: str) -> str:
-        name = self.ledger.unique(f"{self.node.name}/{op_type}")
-        result = self.ledger.unique(f"{name}_output_0")
-        self.nodes.append(helper.make_node(op_type, list(inputs), [result], name=name))
-        self.nodes[-1].metadata_props.extend(self.node.metadata_props)
-        return result
-
-    def number(self, value: float) -> str:
-        return self.ledger.constant(np.array(value, np.float32))
+        bent = add("Erf", add("Div", x, number(math.sqrt(2))))
+    add("Mul", add("Mul", x, add("Add", bent, number(1.0))), number(0.5))
+    scope.nodes[-1].output[0] = node.output[0]
+    return scope.nodes
 
 
 def _whole_numbers(name: str, ledger: Ledger) -> list[int]:
