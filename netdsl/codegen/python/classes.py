@@ -21,9 +21,7 @@ from netdsl.codegen.python.text import (
     Atom,
     Called,
     clean,
-    condition,
     docstring,
-    expression,
     heading,
     lay,
     listed,
@@ -98,7 +96,7 @@ class ClassWriter:
             count = self.parameters.value([m.count for m in made], self.uses, "count").text
             alone, several = ([getattr(m, side) for m in made] for side in ("alone", "several"))
             first, second = (self.parameters.write(side, self.uses, attribute) for side in (alone, several))
-            head = condition(f"{count} == {made[0].number}", "if", ":", 2)
+            head = lay(Atom(f"{count} == {made[0].number}"), "if ", ":", 2)
             before = self._assigned(attribute)
             return [*head, *lay(first, before, "", 3), f"{INDENT * 2}else:", *lay(second, before, "", 3)]
         if isinstance(made[0], Branched):
@@ -109,7 +107,7 @@ class ClassWriter:
         if isinstance(made[0], Repeated):
             item = self.parameters.write([m.item for m in made], self.uses, made[0].base)
             call = self.dialect.registered(made[0].name, item, False)
-            turns = expression(self.parameters.turns(made, self.uses), tight=True)
+            turns = self.parameters.turns(made, self.uses)
             return [*looped([made[0].word], turns, 2), *lay(call, depth=3)]
         return lay(self.parameters.write(made, self.uses, attribute), self._assigned(attribute), "", 2)
 
@@ -119,7 +117,7 @@ class ClassWriter:
         table = self.dialect.attribute(first.table) if first.table else ""
         count = self.parameters.value([m.count for m in made], self.uses, "count").text
         lines = [f"{INDENT * 2}{table} = {self.dialect.table}()"] if table else []
-        lines += looped([first.word], expression(f"range({count})", tight=True), 2)
+        lines += looped([first.word], f"range({count})", 2)
         with self.parameters.turning(first.word):
             for i, item in enumerate(first.items):
                 doc = self.parameters.write([m.items[i].made for m in made], self.uses, first.table)
@@ -131,9 +129,9 @@ class ClassWriter:
     def _guard(self, term: Term, truth: bool) -> list[str]:
         """A class has the layers of one side of an `if`: arguments that lead to the other are refused."""
         refused, needed = (negated(term), term) if truth else (term, negated(term))
-        text = self.parameters.condition(refused)
+        met = Atom(self.parameters.condition(refused))
         raised = Called("ValueError", (("", Atom(literal(f"{self.name} needs {needed.text()}"))),))
-        return [*condition(text, "if", ":", 2), *lay(raised, "raise ", depth=3)]
+        return [*lay(met, "if ", ":", 2), *lay(raised, "raise ", depth=3)]
 
     def _order(self) -> list[str]:
         return list(dict.fromkeys(a for layout in (self.main, *self.layouts) for a in layout.attributes))
@@ -152,7 +150,8 @@ class ClassWriter:
             some = [layout for layout in self.layouts if layout.use.graph.choices[attribute].taken is taken]
             made = [layout.attributes.get(attribute, Made(self.dialect.identity)) for layout in some]
             doc = self.parameters.write(made, [layout.use for layout in some], attribute)
-            head = condition(self.parameters.condition(term), "if", ":", 2) if taken else [f"{INDENT * 2}else:"]
+            met = Atom(self.parameters.condition(term))
+            head = lay(met, "if ", ":", 2) if taken else [f"{INDENT * 2}else:"]
             starts = [s for s in some[0].inits if s[0].startswith(f"{path}.")]
             lines += [*head, *lay(doc, f"{path} = ", "", 3), *start_lines(self.dialect, starts, 3)]
         return lines

@@ -21,7 +21,6 @@ from netdsl.codegen.python.text import (
     Atom,
     Called,
     Doc,
-    expression,
     flat,
     lay,
     looped,
@@ -159,7 +158,7 @@ class ForwardWriter:
         same = self._same(step)
         loops = [s.loop for s in same if s.loop]
         turns = self.parameters.turns(loops, self.uses, stored=True)
-        self.lines += looped([loops[0].word], expression(turns, tight=True), self.depth)
+        self.lines += looped([loops[0].word], turns, self.depth)
         self.depth += 1
         others = [Atom(self.names[v]) for v in beside]
         self._turn(name, others, step, [s.expression.arguments for s in same])  # type: ignore[union-attr]
@@ -172,8 +171,7 @@ class ForwardWriter:
         name = self._own(step.label)
         branches = [s.branches for s in self._same(step) if s.branches]
         count = self.parameters.value([b.count for b in branches], self.uses, "count", stored=True).text
-        turns = expression(f"range({count})", tight=True)
-        self.lines += [f"{INDENT * self.depth}{name} = []", *looped([branches[0].word], turns, self.depth)]
+        self.lines += [f"{INDENT * self.depth}{name} = []", *looped([branches[0].word], f"range({count})", self.depth)]
         around = self.steps, self.readers, self.results, self.returns_one, dict(self.alive)
         later = [v for v in self.alive if any(r > index for r in self.readers.get(v, ())) or v in step.inputs]
         end = step.turn[-1].results[0]

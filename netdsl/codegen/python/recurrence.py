@@ -13,7 +13,6 @@ from netdsl.codegen.python.text import (
     INDENT,
     Atom,
     Called,
-    expression,
     heading,
     lay,
     listed,
@@ -185,7 +184,7 @@ class _Loop:
         given = (*self.steps, *self.seen, *self.states.values(), *self.forward.modules)
         call = Called(f"self.{self.method}", tuple(("", Atom(n)) for n in given))
         lines = [
-            *looped(self.steps or ["_"], expression(source, tight=True), 2),
+            *looped(self.steps or ["_"], source, 2),
             *lay(call, f"{', '.join(names)} = ", "", 3),
         ]
         lines += [f"{INDENT * 3}{stack}.append({self._result_name(v)})" for v, stack in self.stacks.items()]

@@ -8,7 +8,7 @@ from netdsl.codegen.python.freezing import is_frozen
 from netdsl.codegen.python.parameters import Parameters
 from netdsl.codegen.python.spelling import Repeated
 from netdsl.codegen.python.steps import ClassLayout
-from netdsl.codegen.python.text import Atom, Called, expression, lay, looped
+from netdsl.codegen.python.text import Atom, Called, lay, looped
 from netdsl.graph import Block, Node
 
 
@@ -35,7 +35,7 @@ def _statements(parameters: Parameters, main: ClassLayout, layouts: Sequence[Cla
         done.add(path)
         if attribute:
             same = [made for layout in layouts if isinstance(made := layout.attributes[attribute], Repeated)]
-            turns = expression(parameters.turns(same, parameters.uses, stored=True), tight=True)
+            turns = parameters.turns(same, parameters.uses, stored=True)
             yield from looped([loops[attribute].word], turns, 2)
         yield from lay(_kept(main, path), depth=3 if attribute else 2)
 

@@ -93,26 +93,18 @@ def heading(function: str, items: Sequence[str], results: Sequence[str], depth: 
     return [*lines, *lay(Atom(kind), ") -> ", ":", depth)]
 
 
-def looped(names: Sequence[str], items: Doc, depth: int) -> list[str]:
+def looped(names: Sequence[str], turns: str, depth: int) -> list[str]:
     """`for a, b in zip(…):`, over several lines where one is too short."""
-    line = f"{INDENT * depth}for {', '.join(names)} in {flat(items)}:"
-    if len(line) <= WIDTH:
-        return [line]
-    if len(names) == 1:
-        return lay(items, f"for {names[0]} in ", ":", depth)
-    margin = INDENT * depth
-    rest = lay(items, ") in ", ":", depth)
+    margin, head = INDENT * depth, f"for {', '.join(names)} in "
+    if len(names) == 1 or len(f"{margin}{head}{turns}:") <= WIDTH:
+        return lay(Atom(turns), head, ":", depth)
+    rest = lay(Atom(turns), ") in ", ":", depth)
     return [f"{margin}for (", *(f"{margin}{INDENT}{n}," for n in names), *rest]
 
 
 def expression(text: str, tight: bool) -> Atom:
     """Source text as an expression, tight where it is a call or a part of one: `self.attend(x, x, x)[0]`."""
     return Atom(text, tight or isinstance(ast.parse(text, mode="eval").body, ast.Call | ast.Subscript))
-
-
-def condition(text: str, before: str, after: str, depth: int) -> list[str]:
-    """`if a or b:`, broken before its outermost `or` or `and` when it is too long."""
-    return lay(Atom(text), f"{before} ", after, depth)
 
 
 def literal(value: Any) -> str:
