@@ -43,6 +43,12 @@ def weighed_mean(values: TensorName, shares: TensorName, whole: TensorName, buil
     return build.node("Div", [above, total(whole, build)])
 
 
+def divisor(name: TensorName, build: Builder) -> TensorName:
+    """1 in place of 0."""
+    none = build.node("Equal", [name, build.constant(0.0)])
+    return build.node("Where", [none, build.constant(1.0), name])
+
+
 @rules.lowers(CrossEntropy, Nll)
 def class_loss(op: CrossEntropy | Nll, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     x, label = inputs
@@ -214,9 +220,7 @@ def cross_entropy_gradient(op: CrossEntropyGradient, inputs: Sequence[TensorName
 
 def _one_share(dy: TensorName, shares: TensorName, build: Builder) -> TensorName:
     """What each label has in the mean; where none counts there is nothing to divide, and no gradient."""
-    whole, none = total(shares, build), build.constant(0.0)
-    divisor = build.node("Where", [build.node("Equal", [whole, none]), build.constant(1.0), whole])
-    return build.node("Div", [dy, divisor])
+    return build.node("Div", [dy, divisor(total(shares, build), build)])
 
 
 @rules.lowers(NllGradient)

@@ -34,12 +34,6 @@ def share(right: TensorName, counts: TensorName, build: Builder) -> TensorName:
     return weighed_mean(as_real(right, build), counts, counts, build)
 
 
-def divisor(name: TensorName, build: Builder) -> TensorName:
-    """1 in place of 0."""
-    none = build.node("Equal", [name, build.constant(0.0)])
-    return build.node("Where", [none, build.constant(1.0), name])
-
-
 @rules.lowers(Accuracy, PixelAccuracy)
 def accuracy(op: Accuracy, inputs: Sequence[TensorName], build: Builder) -> TensorName:
     x, label = inputs

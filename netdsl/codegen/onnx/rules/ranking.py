@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.codegen.onnx.rules.arithmetic import as_real
-from netdsl.codegen.onnx.rules.loss import log_softmax, weighed_mean
-from netdsl.codegen.onnx.rules.metric import counted, divisor, marked
+from netdsl.codegen.onnx.rules.loss import divisor, log_softmax, weighed_mean
+from netdsl.codegen.onnx.rules.metric import counted, marked
 from netdsl.codegen.onnx.rules.reduce import hot
 from netdsl.ops.ranking import Auc, AveragePrecision, Ranking
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from netdsl.codegen.onnx.lowering import Builder, TensorName, rules
 from netdsl.codegen.onnx.rules.arithmetic import as_real
-from netdsl.codegen.onnx.rules.loss import total, weighed_mean
-from netdsl.codegen.onnx.rules.metric import counted, divisor, marked, predicted
+from netdsl.codegen.onnx.rules.loss import divisor, total, weighed_mean
+from netdsl.codegen.onnx.rules.metric import counted, marked, predicted
 from netdsl.codegen.onnx.rules.reduce import hot
 from netdsl.ops.tally import F1, Averaged, Iou, Mdice, MeanAccuracy, Miou, Precision, Recall, Tallied
 
