@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NoReturn
 
 import netdsl.elaborate.core as core
-import netdsl.elaborate.decimals as decimals
 import netdsl.elaborate.functions as functions
 from netdsl.dims import Dim
 from netdsl.dims.tensors import Value
@@ -36,9 +36,11 @@ def match_arguments(
     `most` settings may be given by their place.
     """
     placed = [a for a in arguments if a.name is None]
-    decimals.refuse_comma(site, names, arguments, most, declared)
     if len(placed) > most:
         _too_many(site, title, names, arguments, most, declared)
+    for first, second in pairwise(arguments):
+        if first.name is not None and second.name is None:
+            _placed_after(site, names, first.name.id, second, arguments, most, declared)
     matched = dict(zip(names, placed, strict=False))
     for argument in arguments:
         if argument.name is None:
@@ -66,13 +68,27 @@ def _too_many(
     most: int, declared: type[Declared] | None,
 ) -> NoReturn:  # fmt: skip
     import netdsl.elaborate.crowded as crowded  # late: right texts need none
+    import netdsl.elaborate.decimals as decimals
 
     placed = [a for a in arguments if a.name is None]
     takes = "no settings" if not names else "no setting by its place" if not most else (
         f"{counted(most, 'setting')} by {'its' if most == 1 else 'their'} place")  # fmt: skip
     message = f"`{title}` takes {takes}, but {len(placed)} {'is' if len(placed) == 1 else 'are'} given"
+    if (decimal := decimals.with_comma(names, arguments, most, declared)) is not None:
+        site.error("too-many-settings", message, decimal[0], help=decimal[1])
     help = crowded.too_many(site, title, declared, names, arguments, most)
     site.error("too-many-settings", message, placed[most].span, help=help)
+
+
+def _placed_after(
+    site: Site, names: Sequence[str], named: str, argument: syntax.Argument,
+    arguments: Sequence[syntax.Argument], most: int, declared: type[Declared] | None,
+) -> NoReturn:  # fmt: skip
+    import netdsl.elaborate.decimals as decimals  # late: right texts need none
+
+    decimal = decimals.with_comma(names, arguments, most, declared)
+    span, help = decimal or (argument.span, "name it, or write it before those with a name")
+    site.error("placed-after-named", f"`{argument.span.text}` is given by its place behind `{named}=`", span, help=help)
 
 
 def _argument_name(
