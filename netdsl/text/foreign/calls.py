@@ -321,8 +321,7 @@ class CallReader:
         inferred = self.without_inputs(word, layer, arguments, applied) if told is None else told
         if (said := conversions.meant(word, layer, inferred, self.unread)) is None:
             return None
-        read = (self.placed_or_named(word, layer, p, a, told is not None, found, after) for p, a in enumerate(said))
-        if not all(read):
+        if not all(self.placed_or_named(word, layer, p, a, told is not None, found, after) for p, a in enumerate(said)):
             return None
         if row is not None and row.names_kernel and (sum(a.name is None for a in arguments) > 1 or "kernel" in found):
             return None  # the sizes of the input and of the output, in an order that is not certain
