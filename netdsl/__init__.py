@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from netdsl.recipe.weights import Weights
     from netdsl.runtime.data.handed import data
     from netdsl.runtime.evaluate import evaluate
-    from netdsl.runtime.predict import predict, stream
+    from netdsl.runtime.predict import Saying, predict, stream
     from netdsl.runtime.survey.count import survey
     from netdsl.runtime.train import train
     from netdsl.surface import check, load, load_text, report
@@ -42,6 +42,7 @@ HOMES = {
     "Net": "netdsl.graph",
     "NetError": "netdsl.text.diagnostics",
     "Report": "netdsl.analyzer",
+    "Saying": "netdsl.runtime.predicting.saying",
     "Weights": "netdsl.recipe.weights",
     "analyze": "netdsl.analyzer",
     "check": "netdsl.surface",
@@ -81,6 +82,7 @@ __all__ = [
     "Net",
     "NetError",
     "Report",
+    "Saying",
     "Weights",
     "analyze",
     "check",

@@ -3,11 +3,11 @@
 Run a trained net on samples: a run by either engine, an ONNX file in onnxruntime. A sample is an image, an .npy array
 or a number in the split; a folder, a quoted pattern ('photos/*.jpg'), a range of numbers (0:8) or a table (rows.csv,
 read as the one of training) names many, which are computed together where their sizes agree. A net that was trained on
-texts is given --text "…", or files (.txt). Of a segmentation the shares of the classes are printed. -o FOLDER keeps
-what --write says: masks, overlays with a legend, probabilities, pictures, arrays, a sheet of all. With --stream a net
-that keeps states is given samples one after another, and goes on from each to the next. Without a sample, a net of the
-run's file that needs none draws --count of them from a seed: pictures on one sheet (-o samples.png), or arrays (-o
-samples.npy).
+texts is given --text "…", or files (.txt); one of `text` goes on behind it, and --temperature 0.8 draws what is said
+instead of the likeliest. Of a segmentation the shares of the classes are printed. -o FOLDER keeps what --write says:
+masks, overlays with a legend, probabilities, pictures, arrays, a sheet of all. With --stream a net that keeps states is
+given samples one after another, and goes on from each to the next. Without a sample, a net of the run's file that needs
+none draws --count of them from a seed: pictures on one sheet (-o samples.png), or arrays (-o samples.npy).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netdsl.cli.opening import say_of_run
-from netdsl.cli.options import add_device, add_engine, add_size, add_split, chosen, count, whole
+from netdsl.cli.options import add_device, add_engine, add_size, add_split, chosen, count, positive, whole
 
 if TYPE_CHECKING:
     from netdsl.base.arrays import Array
@@ -32,6 +32,7 @@ SEEDS = 10**6
 """A seed that is not given is drawn below this."""
 WRITES = ("masks", "overlays", "probabilities", "pictures", "arrays", "sheet", "all")
 FILES = (".png", ".npy", ".npz")
+SAID = ("temperature", "length")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -46,8 +47,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--text",
         action="append",
         default=[],
-        help="a text as a sample, for nets that were trained on texts; repeatable",
+        help="a text as a sample, or the beginning of one, for nets that were trained on texts; repeatable",
     )
+    parser.add_argument(
+        "--temperature", type=positive, metavar="T",
+        help="draw each token of a text that is said, from its scores divided by T (default: the likeliest)",
+    )  # fmt: skip
+    parser.add_argument("--length", type=count, metavar="N", help="how many tokens of a text are said at most")
     parser.add_argument(
         "--stream", action="store_true",
         help="samples in order, states going from each to the next: files, folders of files, numbers as 0:9",
@@ -102,7 +108,7 @@ def _refuse_drawn(given: Namespace) -> None:
         given.parser.error("--data says where a sample is from: name one")
     if given.stream:
         given.parser.error("--stream goes over samples: name them, or a folder")
-    for name in ("own_size", "tile", "overlap", "batch", "write", "split", "top"):
+    for name in ("own_size", "tile", "overlap", "batch", "write", "split", "top", *SAID):
         if getattr(given, name):
             given.parser.error(f"--{name.replace('_', '-')} is for samples: name one")
     if given.format != "text":
@@ -133,7 +139,7 @@ def _refuse_asked(given: Namespace) -> None:
 
 def _refuse_streamed(given: Namespace) -> None:
     """What has no meaning for samples that follow one another."""
-    for name in ("own_size", "tile", "overlap", "batch", "write", "size", "text"):
+    for name in ("own_size", "tile", "overlap", "batch", "write", "size", "text", *SAID):
         if getattr(given, name):
             given.parser.error(f"--{name.replace('_', '-')} is not for --stream, which takes samples as they come")
     if given.output is not None and given.output.suffix != ".npz":

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netdsl.base.errors import RunError
-from netdsl.base.terminal import printable
+from netdsl.base.terminal import plain_lines, printable
 from netdsl.cli.evaluate import parse_data
-from netdsl.cli.predict import FILES, keep, keep_first, note, show
+from netdsl.cli.predict import FILES, SEEDS, keep, keep_first, note, show
 from netdsl.cli.streams import print_json, say
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from netdsl.runtime.predicting.answers import Prediction
     from netdsl.runtime.predicting.fitting import Fitting
     from netdsl.runtime.predicting.samples import AskedSample
+    from netdsl.runtime.predicting.saying import Saying
     from netdsl.runtime.predicting.writing import Folder
 
 LONGEST = 48
@@ -106,7 +107,7 @@ def draw_bars(found: Prediction) -> None:
     if found.truth is not None:
         print(f"truth: {printable(found.truth)}")
     if found.text is not None:
-        print(printable(found.text))
+        print(plain_lines(found.text))
         return
     told = bars(found)
     for name, share in told:
@@ -137,12 +138,13 @@ def follow(given: Namespace) -> int:
 def answer(given: Namespace) -> int:
     """Carry the command out for the samples that are named; the exit code is 1 where some cannot be read."""
     from netdsl.runtime.predict import BATCH, Asked
-    from netdsl.runtime.predicting.samples import listed
+    from netdsl.runtime.predicting.listing import listed
     from netdsl.runtime.predicting.texts import GivenText
 
     fitting, batch, masks = _fitting(given), given.batch or BATCH, _masks(given.write)
     data, options = parse_data(given.data), _options(given)
-    predictor = Asked.of(given.model, data, **options, fitting=fitting, batch=batch, masks=masks)
+    saying = _saying(given, options)
+    predictor = Asked.of(given.model, data, **options, fitting=fitting, batch=batch, masks=masks, saying=saying)
     asked, own = [*given.samples, *map(GivenText, given.text)], predictor.samples.endings
     named = list(listed(asked, predictor.available, own, predictor.rows))
     if given.output is not None and given.output.suffix in FILES and not given.output.is_dir():
@@ -166,6 +168,18 @@ def _options(given: Namespace) -> dict[str, Any]:
     """What is said of a model and its answers, whether samples follow one another or not."""
     options = {"split": given.split, "top": given.top, "device": given.device, "engine": given.engine}
     return {**options, "net": given.net, "seed": given.seed or 0}
+
+
+def _saying(given: Namespace, options: dict[str, Any]) -> Saying:
+    """How a text is said; a seed that is drawn is told, and put among the options."""
+    from netdsl.runtime.predicting.saying import Saying
+
+    if given.temperature and given.seed is None:
+        import secrets
+
+        options["seed"] = secrets.randbelow(SEEDS)
+        note((f"drawn from --seed {options['seed']}",))
+    return Saying(given.temperature or 0.0, given.length)
 
 
 def _masks(write: list[str]) -> bool | None:

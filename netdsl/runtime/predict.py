@@ -22,10 +22,13 @@ from netdsl.runtime.pictures.colours import colours_kept
 from netdsl.runtime.pictures.picture import resize
 from netdsl.runtime.pictures.tiling import Blend, cut_out, places
 from netdsl.runtime.predicting.answers import Guess, Prediction, answered
+from netdsl.runtime.predicting.continuing import continued
 from netdsl.runtime.predicting.fitting import Fitting, check_tile, margin_of
+from netdsl.runtime.predicting.listing import listed
 from netdsl.runtime.predicting.meaning import OutputKind, meaning_of
 from netdsl.runtime.predicting.models import Model, open_model
-from netdsl.runtime.predicting.samples import AskedSample, RowOfTable, Sample, SampleReader, data_used, listed, scale_of
+from netdsl.runtime.predicting.samples import AskedSample, RowOfTable, Sample, SampleReader, data_used, scale_of
+from netdsl.runtime.predicting.saying import Saying
 from netdsl.runtime.predicting.speaking import said
 from netdsl.runtime.predicting.texts import GivenText, named_text
 from netdsl.runtime.runs.recipes import departures
@@ -53,6 +56,7 @@ def predict(
     net: str | None = None,
     seed: int = 0,
     fitting: Fitting | None = None,
+    saying: Saying | None = None,
 ) -> Prediction:
     """Run a run folder or an `.onnx` file on an image file, an array or the sample of a number in a split.
 
@@ -63,11 +67,12 @@ def predict(
     training. What is answered pixel by pixel is laid back on the picture, `mask` for a segmentation; `fitting` says
     how pictures of other sizes are computed. An array, a file or one of numpy, is taken as it is. Samples by number
     need data. `net` is another net of the run's file, which takes the weights of its keys; what it draws follows from
-    `seed`. States start as at the first of all samples.
+    `seed`. States start as at the first of all samples. Of texts that a net says, `saying` says how.
     """
     predictor = Asked.of(
-        model, given(data), split=split, top=top, device=device, engine=engine, net=net, seed=seed, fitting=fitting
-    )
+        model, given(data), split=split, top=top, device=device, engine=engine, net=net, seed=seed, fitting=fitting,
+        saying=saying,
+    )  # fmt: skip
     return next(predictor.answers([sample]))
 
 
@@ -85,6 +90,7 @@ def predictions(
     fitting: Fitting | None = None,
     batch: int = BATCH,
     failed: Unread | None = None,
+    saying: Saying | None = None,
 ) -> Iterator[Prediction]:
     """As `predict` for many samples, one prediction after the other: files, folders, patterns such as `*.png`, arrays,
     numbers in the split and ranges of them (`"4:8"`).
@@ -94,7 +100,7 @@ def predictions(
     """
     predictor = Asked.of(
         model, given(data), split=split, top=top, device=device, engine=engine, net=net, seed=seed, fitting=fitting,
-        batch=batch,
+        batch=batch, saying=saying,
     )  # fmt: skip
     named = listed(samples, predictor.available, predictor.samples.endings, predictor.rows)
     return predictor.answers((item for item, _ in named), failed)
@@ -172,6 +178,7 @@ class Asked:
     batch: int = BATCH
     kept: dict[str, Array] = field(default_factory=dict)
     """What the states of the net have become, `[batch, …]` by name."""
+    saying: Saying = field(default_factory=Saying)
 
     @staticmethod
     def of(
@@ -187,6 +194,7 @@ class Asked:
         fitting: Fitting | None = None,
         batch: int = BATCH,
         masks: bool | None = None,
+        saying: Saying | None = None,
     ) -> Asked:
         """`masks` says that the first output is a mask, or a picture, where that is asked for."""
         model = open_model(path, engine, device, net)
@@ -203,10 +211,13 @@ class Asked:
                 f"{model.net.name} says nothing of single pixels, so that pictures keep the size of training"
             )
         samples = SampleReader(model, used, split, fitting, meaning.pixelwise, unfit)
+        _require_words(samples, saying)
         asked = data is not None
         names, colours = _class_names(samples, asked), _colours(samples, asked)
         notes = (*model.notes, *departures(data, known))
-        return Asked(model, samples, meaning, names, notes, colours, top, seed, batch)
+        return Asked(
+            model, samples, meaning, names, notes, colours, top, seed, batch, saying=saying or Saying()
+        )  # fmt: skip
 
     def available(self) -> int:
         """How many samples the split has."""
@@ -248,7 +259,7 @@ class Asked:
         size = sum(v.size for v in sample.fields.values())
         first = held[0].fields
         names = [v.name for v in self.model.net.inputs]
-        if held[0].unsaid != sample.unsaid:
+        if held[0].unsaid != sample.unsaid or sample.start:
             return False
         return all(first[n].shape == sample.fields[n].shape for n in names) and size * (len(held) + 1) <= ROOM
 
@@ -260,16 +271,13 @@ class Asked:
         """What the net says about samples of one size, computed together."""
         if not held:
             return
-        texts: list[str] = []
+        texts = list[str]()
         if self._tiled and held[0].view is not None and held[0].shown is not None:
             outputs = self._in_tiles(held[0])
         else:
             read = [v.name for v in self.model.net.inputs]
             fields = {name: np.concatenate([s.fields[name] for s in held]) for name in read}
-            if unsaid := held[0].unsaid:
-                outputs, texts = said(self.model, fields, unsaid, self.samples.vocabularies[unsaid], self.seed)
-            else:
-                outputs = self.model.compute(fields, self.seed)
+            outputs, texts = self._said(held[0], fields)
             self.kept = {s.name: outputs.pop(s.output) for s in self.model.net.states}
         for place, sample in enumerate(held):
             own = {name: value[place] for name, value in outputs.items()}
@@ -277,6 +285,17 @@ class Asked:
             found = answered(own, sample, self.meaning, names, self.top, (*self.notes, *sample.notes), self.colours)
             found.text = texts[place] if texts else None
             yield found
+
+    def _said(self, first: Sample, fields: dict[str, Array]) -> tuple[dict[str, Array], list[str]]:
+        """The outputs, and by sample its text where the net says one."""
+        if first.start and self.samples.running is not None:
+            outputs, text = continued(
+                self.model, fields, self.samples.running[1], first.start, self.saying, self.seed
+            )  # fmt: skip
+            return outputs, [text]
+        if name := first.unsaid:
+            return said(self.model, fields, name, self.samples.vocabularies[name], self.saying, self.seed)
+        return self.model.compute(fields, self.seed), []
 
     def _in_tiles(self, sample: Sample) -> dict[str, Array]:
         """The first output for a picture `[1, C, H, W]`, put together of what its tiles give."""
@@ -307,6 +326,17 @@ class Asked:
                 "--tile out, or make it smaller first"
             )
         return Blend(channels, high, wide, side, overlap)
+
+
+def _require_words(samples: SampleReader, saying: Saying | None) -> None:
+    """Refuse to ask how a text is said of a net that says none."""
+    if saying is None or not saying.asks or samples.running is not None:
+        return
+    if not any(words.spoken for words in samples.vocabularies.values()):
+        raise RunError(
+            f"{samples.model.net.name} says no text, of which a temperature and a length could be asked: it was not "
+            "trained on `text`, `pairs` or captions"
+        )
 
 
 def sized(scores: Array, side: int) -> Array:
@@ -340,4 +370,4 @@ def _colours(samples: SampleReader, asked: bool) -> tuple[Colour | None, ...]:
     return colours_kept(samples.model.facts.get("colours"))
 
 
-__all__ = ["Guess", "Prediction", "Stream", "predict", "predictions", "stream"]
+__all__ = ["Guess", "Prediction", "Saying", "Stream", "predict", "predictions", "stream"]

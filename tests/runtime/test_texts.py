@@ -482,6 +482,19 @@ def test_digits_are_translated(speller: Path) -> None:
     np.testing.assert_allclose(taught.outputs["logits"][:3], told.outputs["logits"][:3], atol=1e-5)
 
 
+def test_what_is_said_may_be_drawn_and_cut_short(speller: Path) -> None:
+    """Nearly without temperature it is the likeliest; with much, words are any; of two samples each is drawn alike."""
+    cold, hot, short = netdsl.Saying(0.01), netdsl.Saying(50.0), netdsl.Saying(length=2)
+    assert netdsl.predict(speller, {"source": "407"}, engine="onnx", saying=cold).text == "seven zero four"
+    assert netdsl.predict(speller, {"source": "407"}, engine="onnx", saying=short).text == "seven zero"
+    said = {netdsl.predict(speller, {"source": "407"}, engine="onnx", saying=hot, seed=s).text for s in range(4)}
+    assert len(said) == 4
+    both = list(predictions(speller, [0, 1], engine="onnx", saying=hot, seed=3))
+    assert [p.text for p in both] == [
+        netdsl.predict(speller, n, engine="onnx", saying=hot, seed=3).text for n in (0, 1)
+    ]  # fmt: skip
+
+
 def test_what_is_said_is_printed(speller: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = str(speller)
     assert command(["predict", run, "--text", "12", "--engine", "onnx"]) == 0

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 PADDING, UNKNOWN, BEGIN, END = range(4)
+RUNNING = "running"
+"""How one long text is cut whose pieces neither begin nor end: into characters, numbered from 0 on, and no others."""
 NAMES = ("<pad>", "<unk>", "<s>", "</s>")
 """What these are called where a token is shown."""
 WORDS = re.compile(r"\w+|[^\w\s]")
@@ -43,7 +45,7 @@ class TextVocabulary:
     """The tokens of a field by number, and how a text becomes them."""
 
     by: str
-    """`character`, `word` or `tokenizer`."""
+    """`character`, `word`, `tokenizer` or `running`."""
     tokens: tuple[str, ...] = ()
     lower: bool = False
     json: str = ""
@@ -60,13 +62,17 @@ class TextVocabulary:
     end: int = END
 
     def numbers(self, text: str) -> list[int]:
-        """The tokens of a text by number; those that are not in the vocabulary are 1."""
+        """The tokens of a text by number. What is not in the vocabulary is 1; in a running text it is a `DataError`."""
         if self.by == "tokenizer":
             return encoded(self.cutter, text, not self.spoken, self.name)
+        if self.by == RUNNING:
+            return list(map(int, characters(text, self.tokens, "the text")))
         return [self.places.get(token, UNKNOWN) for token in cut(text, self.by, self.lower)]
 
     def text(self, numbers: Iterable[int]) -> str:
         """What numbers say, up to the end and without padding."""
+        if self.by == RUNNING:
+            return "".join(self.tokens[n] for n in numbers)
         said: list[int] = []
         for number in numbers:
             if self.spoken and number == self.end:
@@ -96,6 +102,18 @@ def cut(text: str, by: str, lower: bool) -> list[str]:
     """The tokens of a text as they are written."""
     said = text.lower() if lower else text
     return list(said) if by == CHARACTER else WORDS.findall(said)
+
+
+def characters(text: str, known: Sequence[str], name: str) -> Array:
+    """Characters by their places among those that are known; `DataError` names the first other one with its line."""
+    places = {character: i for i, character in enumerate(known)}
+    if others := set(text) - places.keys():
+        strange = min(map(text.index, others))
+        line = text.count("\n", 0, strange) + 1
+        raise DataError(
+            f"{name}, line {line:,}: {quoted(text[strange])} is none of the {len(known):,} characters that training had"
+        )
+    return np.fromiter((places[character] for character in text), np.int64, len(text))
 
 
 def learned(texts: Iterable[str], by: str, lower: bool, most: int, spoken: bool) -> tuple[tuple[str, ...], int]:
@@ -243,14 +261,14 @@ def kept(facts: Mapping[str, Any]) -> dict[str, TextVocabulary]:
     found = {}
     for name, one in stored.items():
         found[name] = TextVocabulary(tokens=tuple(one["tokens"]), **{key: one[key] for key in KEPT})
-        if found[name].by not in (CHARACTER, WORD, "tokenizer"):
+        if found[name].by not in (CHARACTER, WORD, RUNNING, "tokenizer"):
             raise DataError("what the weights keep of their words is damaged: `words.by` is no kind of token")
     return found
 
 
 def shown_unknown(text: str, vocabulary: TextVocabulary) -> Iterator[str]:
     """A note on tokens of a text that training did not have."""
-    if vocabulary.by == "tokenizer":
+    if vocabulary.by in (RUNNING, "tokenizer"):
         return
     tokens = cut(text, vocabulary.by, vocabulary.lower)
     strange = list(dict.fromkeys(token for token in tokens if token not in vocabulary.places))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.recipe.data.text import Characters
 from netdsl.runtime.data.sets import Dataset, InMemory, Request, existing
+from netdsl.runtime.data.vocabulary import RUNNING, TextVocabulary, characters, kept
 
 LONGEST = 2**28
 """The largest text that is read, in bytes: its characters become numbers of 8 bytes each."""
@@ -42,10 +41,13 @@ def load(data: Characters, request: Request) -> Dataset:
     if tenth <= length:
         few = f"{len(text):,} characters are too few for pieces of {length} in three splits"
         raise DataError(f"{data.file}: {few}: it takes {10 * (length + 1):,}")
-    vocabulary = sorted(set(text))
-    number = {character: i for i, character in enumerate(vocabulary)}
-    numbers = np.fromiter((number[c] for c in text), np.int64, len(text))
-    kept = len(text) - 2 * tenth
-    parts = {"train": numbers[:kept], "validation": numbers[kept : kept + tenth], "test": numbers[kept + tenth :]}
+    words = kept(request.facts).get(request.name) or TextVocabulary(RUNNING, tuple(sorted(set(text))))
+    if words.by != RUNNING:
+        raise DataError(f"`text` cuts nothing into {words.by}s, on which the weights were trained")
+    words.length = length
+    numbers = characters(text, words.tokens, data.file)
+    rest = len(text) - 2 * tenth
+    parts = {"train": numbers[:rest], "validation": numbers[rest : rest + tenth], "test": numbers[rest + tenth :]}
     splits = {name: pieces(part, length, request.name) for name, part in parts.items()}
-    return Dataset(dict(splits), tuple(vocabulary), [f"{len(vocabulary)} different characters"])
+    facts = {"words": {request.name: words.facts()}}
+    return Dataset(dict(splits), words.tokens, [f"{len(words.tokens)} different characters"], facts=facts)

@@ -39,7 +39,8 @@ def bars(found: Prediction) -> list[tuple[str, float]]:
 def line_of(found: Prediction) -> str:
     """One sample among many, on a line."""
     if found.text is not None:
-        return found.text + (f" (is {found.truth})" if found.truth not in (None, found.text) else "")
+        text = found.text.replace("\n", " ")
+        return text + (f" (is {found.truth})" if found.truth not in (None, found.text) else "")
     if found.meaning is OutputKind.LABELS and found.first.size > 1:
         said = ", ".join(guess.name for guess in sorted(found.top, key=lambda g: g.label) if guess.probability > 0.5)
         right = "" if found.truth in (None, said or "none") else f" (is {found.truth})"

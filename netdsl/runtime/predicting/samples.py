@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import glob
-import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-import netdsl.runtime.data.tablefile as tablefile
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError, RunError
 from netdsl.dims.tensors import Value
@@ -22,12 +19,12 @@ from netdsl.graph.phases import inference_graph
 from netdsl.recipe import Data
 from netdsl.recipe.data.images import Images
 from netdsl.runtime.data.arrayfile import as_sample, read_array
-from netdsl.runtime.data.folders import natural
 from netdsl.runtime.data.imagefile import ENDINGS, DecodedImage, read_image
 from netdsl.runtime.data.sets import Dataset, load_data
 from netdsl.runtime.data.vocabulary import TextVocabulary
 from netdsl.runtime.pictures.colours import colours_of
 from netdsl.runtime.pictures.picture import Picture, as_bytes, picture_for, picture_from
+from netdsl.runtime.predicting.continuing import beginning, first_piece, running
 from netdsl.runtime.predicting.fitting import Fitting, View, check_sizes, fitted, margin_of, whole_view
 from netdsl.runtime.predicting.models import Model
 from netdsl.runtime.predicting.texts import (
@@ -45,19 +42,8 @@ from netdsl.runtime.scoring.ranges import Ranges
 from netdsl.runtime.sessions.kept import sizes_of, starts
 from netdsl.text.diagnostics import NetError
 
-MOST = 100_000
-"""Samples that one call names at most."""
-SLICE = re.compile(r"(\d*):(\d*)")
-"""Numbers from one up to before another, as Python has them."""
-
-MANIFEST = "predictions.json"
-"""What is said of the samples whose predictions lie in a folder: such a folder holds no samples itself."""
-
 AskedSample = str | int | Array | Mapping[str, object] | GivenText
 """A sample as it is asked for: a file, a number in a split, the numbers themselves (several inputs by name), a text."""
-
-TABLES = frozenset(tablefile.ENDINGS) - {ENDING}
-"""Endings of files whose rows are samples; what ends as a text is one sample."""
 
 
 class RowOfTable(dict[str, object]):
@@ -66,10 +52,6 @@ class RowOfTable(dict[str, object]):
     def __init__(self, name: str, fields: Mapping[str, object]) -> None:
         super().__init__(fields)
         self.name = name
-
-
-RowsOf = Callable[[Path], Iterable[RowOfTable]]
-"""The rows of a table."""
 
 
 @dataclass
@@ -87,6 +69,8 @@ class Sample:
     """Where that picture lies in the input."""
     unsaid: str = ""
     """The input whose tokens the net is to say itself, one after the other."""
+    start: tuple[int, ...] = ()
+    """The characters that a text begins with which the net is to go on with, by number."""
 
 
 class SampleReader:
@@ -118,6 +102,11 @@ class SampleReader:
         """By input: the vocabulary of the texts that the model was trained on."""
         return vocabularies(self.model)
 
+    @cached_property
+    def running(self) -> tuple[str, TextVocabulary] | None:
+        """The input that reads characters of one long text, and which there are."""
+        return running(self.model)
+
     @property
     def endings(self) -> frozenset[str]:
         """Of files that are samples: pictures and arrays, and texts where the model was trained on some."""
@@ -146,9 +135,13 @@ class SampleReader:
 
     def _read(self, sample: AskedSample) -> Sample:
         if isinstance(sample, GivenText):
+            if self.running is not None:
+                return self._begun(self.running[0], sample.text, named_text(sample))
             return self._told(main_text(self.model, self.vocabularies, sample), named_text(sample))
         if isinstance(sample, Mapping):
             if any(isinstance(value, str) for value in sample.values()):
+                if self.running is not None and set(sample) == {self.running[0]}:
+                    return self._read(GivenText(str(sample[self.running[0]])))
                 return self._told(sample, named_text(GivenText(next(v for v in sample.values() if isinstance(v, str)))))
             return Sample(arrays_given(self.model.net, sample), name=getattr(sample, "name", "the arrays"))
         if isinstance(sample, np.ndarray):
@@ -177,6 +170,14 @@ class SampleReader:
         """A sample of which inputs are texts."""
         made = text_inputs(self.model, self.vocabularies, given)
         return Sample(made.fields, notes=made.notes, name=name, unsaid=made.unsaid)
+
+    def _begun(self, name: str, text: str, called: str) -> Sample:
+        """The beginning of a text that is gone on with."""
+        assert self.running is not None
+        words = self.running[1]
+        start = beginning(self.model, words, text)
+        fields = {name: first_piece(self.model, words, start)}
+        return Sample(fields, name=called, unsaid=name, start=tuple(start))
 
     def _only(self, what: str) -> Value:
         net = self.model.net
@@ -372,77 +373,3 @@ def resized(picture: Picture, net: Net, fitting: Fitting) -> Picture:
         fitting.sizes.get(str(axis), own) for axis, own in zip(axes[1:], (picture.height, picture.width), strict=True)
     )
     return replace(picture, height=high, width=wide, shape=(picture.channels, high, wide))
-
-
-# ---------------------------------------------------------------- many
-
-
-def listed(
-    given: Iterable[AskedSample], count: Callable[[], int], endings: frozenset[str], rows: RowsOf | None = None
-) -> Iterator[tuple[AskedSample, str]]:  # fmt: skip
-    """Every sample that is named, files and numbers one by one, each with the folder that it was found in.
-
-    A folder stands for the files in it, and in its folders, that end so, in order, hidden ones left out; a pattern such
-    as `photos/*.jpg` for the files that it fits; `4:8` for the samples 4 to 7 of the split, of which there are `count`;
-    a table for its `rows`.
-    """
-    for item in given:
-        if rows is not None and isinstance(item, str) and Path(item).suffix.lower() in TABLES and os.path.isfile(item):
-            yield from ((row, "") for row in _few(rows(Path(item)), item))
-            continue
-        if not isinstance(item, str) or os.path.isfile(item):
-            yield item, ""
-            continue
-        numbers = SLICE.fullmatch(item)
-        if os.path.isdir(item):
-            yield from ((str(path), item) for path in _inside(Path(item), endings))
-        elif numbers:
-            yield from ((n, "") for n in _numbers(item, numbers, count()))
-        elif glob.has_magic(item):
-            yield from ((path, "") for path in _matching(item))
-        else:
-            yield item, ""
-
-
-def _few(rows: Iterable[RowOfTable], name: str) -> Iterator[RowOfTable]:
-    for number, row in enumerate(rows, start=1):
-        _bounded(number, name)
-        yield row
-
-
-def _inside(folder: Path, endings: frozenset[str]) -> list[Path]:
-    found = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted((f for f in folders if _is_open(Path(place) / f)), key=natural)
-        inside = (Path(place) / f for f in sorted(files, key=natural) if not f.startswith("."))
-        found += [f for f in inside if f.suffix.lower() in endings]
-        _bounded(len(found), str(folder))
-    if not found:
-        raise DataError(f"{folder}: there is no picture, array or text in it ({', '.join(sorted(endings))})")
-    return found
-
-
-def _is_open(folder: Path) -> bool:
-    """Whether samples are looked for in a folder that lies in one."""
-    return not folder.name.startswith(".") and not (folder / MANIFEST).exists()
-
-
-def _matching(pattern: str) -> list[str]:
-    found = sorted((path for path in glob.iglob(pattern, recursive=True) if os.path.isfile(path)), key=natural)
-    _bounded(len(found), pattern)
-    if not found:
-        raise DataError(f"{pattern}: there is no such file")
-    return found
-
-
-def _numbers(item: str, numbers: re.Match[str], count: int) -> range:
-    first, last = int(numbers[1] or 0), min(int(numbers[2] or count), count)
-    if first >= last:
-        raise RunError(f"{item} names no sample: the split has samples 0 to {count - 1}")
-    _bounded(last - first, item)
-    return range(first, last)
-
-
-def _bounded(count: int, name: str) -> None:
-    if count > MOST:
-        raise RunError(f"{name}: more than {MOST:,} samples in one call: name fewer")

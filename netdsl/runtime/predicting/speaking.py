@@ -1,4 +1,4 @@
-"""Texts said token by token: at each place the likeliest token, which is read at the next."""
+"""Texts said token by token: what is said at each place is read at the next."""
 
 from __future__ import annotations
 
@@ -9,26 +9,29 @@ from netdsl.base.errors import RunError
 from netdsl.runtime.data.fields import TYPES
 from netdsl.runtime.data.vocabulary import TextVocabulary
 from netdsl.runtime.predicting.models import Model
+from netdsl.runtime.predicting.saying import Chooser, Saying
 
 
 def said(
-    model: Model, fields: dict[str, Array], name: str, words: TextVocabulary, seed: int
+    model: Model, fields: dict[str, Array], name: str, words: TextVocabulary, saying: Saying, seed: int
 ) -> tuple[dict[str, Array], list[str]]:  # fmt: skip
     """The outputs of a net behind the last token that it says under a `name`, and by sample what it said.
 
-    Greedy: a net whose scores at a place follow from the tokens up to that place says so what it has learned. It ends
-    where all samples have, or their places are full.
+    At each place the likeliest token, or one that is drawn: a net whose scores at a place follow from the tokens up to
+    that place says so what it has learned. It ends where all samples have, or their places are full.
     """
-    tokens = fields[name] = fields[name].copy()
+    tokens, choose = fields[name].copy(), Chooser(saying, seed)
+    fields[name] = tokens
     spoken = np.full(tokens.shape, words.end)
     done = np.zeros(len(tokens), bool)
     outputs: dict[str, Array] = {}
-    for place in range(tokens.shape[1]):
+    most = min(tokens.shape[1], saying.length or tokens.shape[1])
+    for place in range(most):
         outputs = model.compute(fields, seed)
-        best = _scores(model, outputs, tokens)[:, place].argmax(axis=-1)
+        best = choose(_scores(model, outputs, tokens)[:, place])
         spoken[:, place] = np.where(done, words.end, best)
         done |= best == words.end
-        if done.all() or place + 1 == tokens.shape[1]:
+        if done.all() or place + 1 == most:
             break
         tokens[:, place + 1] = np.where(done, words.padding, best)
         _show(model, fields, words, place + 1, ~done)

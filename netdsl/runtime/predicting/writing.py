@@ -19,8 +19,9 @@ from netdsl.runtime.pictures.colours import overlaid, painted, palette, present,
 from netdsl.runtime.pictures.lettering import with_legend
 from netdsl.runtime.pictures.sheet import MOST, titled_sheet, write_sheet
 from netdsl.runtime.predicting.answers import Prediction, probabilities, require_bounded, view_of
+from netdsl.runtime.predicting.listing import MANIFEST
 from netdsl.runtime.predicting.meaning import OutputKind
-from netdsl.runtime.predicting.samples import MANIFEST, bytes_of
+from netdsl.runtime.predicting.samples import bytes_of
 from netdsl.runtime.runs import kinds
 
 ENDINGS = {"masks": ".png", "overlays": ".png", "probabilities": ".npy", "pictures": ".png", "arrays": ".npz"}
