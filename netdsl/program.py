@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from netdsl.base.collector import collector_paused
 from netdsl.base.record import anew, entity
 from netdsl.elaborate import Library, Module, elaborate
+from netdsl.elaborate.given import BesideText
 from netdsl.elaborate.recipes import read_data as read_data
-from netdsl.graph import Net
+from netdsl.graph import TERMS, Net
 from netdsl.graph.invariants import problems, watched
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Collector, Diagnostic, Label, NetError, did_you_mean
 from netdsl.text.limits import MISTAKES
-from netdsl.text.parser import parse, parse_value, read_source
+from netdsl.text.parser import parse, parse_row, parse_value, read_source
 from netdsl.text.source import Source, Span, as_source
 
+GivenRows = Mapping[str, str | Sequence[str]]
+"""Rows of a recipe by keyword, in the language's own syntax; there may be several losses and metrics."""
 SHOWN = 10
 """So many of the nets of a file a message names."""
 
@@ -33,9 +36,13 @@ class Program:
     library: Library
     collector: Collector
     settings: Mapping[str, str] = anew(factory=dict)
-    recipe: Mapping[str, str] = anew(factory=dict)
+    recipe: GivenRows = anew(factory=dict)
     by: str | None = None
     """The name of the recipe that is asked for; None for the one without a name."""
+    prefix: str = "--"
+    """What stands before the keyword of a row of `recipe` where messages name it."""
+    fields: tuple[str, ...] = ()
+    """The fields of samples that are handed over."""
     built: dict[str, Net | None] = anew(factory=dict)
 
     @property
@@ -84,11 +91,20 @@ class Program:
     @collector_paused()
     def _build(self, definition: syntax.Definition) -> Net | None:
         settings = {n: _parsed(t, self.collector, f"--set {n}") for n, t in self.settings.items()}
-        recipe = {n: _parsed(t, self.collector, f"--{n}") for n, t in self.recipe.items()}
+        outside = BesideText(self._rows(), self.fields)
         self.collector.check()
         return self._watched(
-            elaborate(self.library, self.module, definition, self.collector, settings, recipe, self.by or "")
+            elaborate(self.library, self.module, definition, self.collector, settings, outside, self.by or "")
         )
+
+    def _rows(self) -> dict[str, list[syntax.RecipeRow]]:
+        """The rows that are given beside the text."""
+        found: dict[str, list[syntax.RecipeRow]] = {}
+        for keyword, texts in self.recipe.items():
+            for text in [texts] if isinstance(texts, str) else texts:
+                row = parse_row(keyword, text, self.collector, f"{self.prefix}{keyword}", keyword in TERMS)
+                found.setdefault(keyword, []).extend([row] if row is not None else [])
+        return found
 
     def _watched(self, net: Net | None) -> Net | None:
         if net is not None and not self.collector.failed:  # of a net with mistakes rows are missing
@@ -167,19 +183,25 @@ def _parsed(text: str, collector: Collector, name: str) -> syntax.Expr:
 def load_source(
     source: Source,
     settings: Mapping[str, str] | None = None,
-    recipe: Mapping[str, str] | None = None,
+    recipe: GivenRows | None = None,
     by: str | None = None,
+    prefix: str = "--",
+    fields: Sequence[str] = (),
 ) -> Program:
-    """Parse a source. `settings` and `recipe` hold values in the language's own syntax; `by` names a recipe."""
+    """Parse a source. `settings` and `recipe` hold values in the language's own syntax; `by` names a recipe.
+
+    Rows of `recipe` are named by keyword behind a `prefix` where they are wrong; `fields` are those of samples that a
+    program hands over.
+    """
     collector = Collector()
     file = parse(source, collector)
     library = Library(parse, read_source, collector)
     module = library.open(file)
-    return Program(source, file, module, library, collector, settings or {}, recipe or {}, by)
+    return Program(source, file, module, library, collector, settings or {}, recipe or {}, by, prefix, tuple(fields))
 
 
 def load_text(
-    text: str, name: str = "text", settings: Mapping[str, str] | None = None, recipe: Mapping[str, str] | None = None
+    text: str, name: str = "text", settings: Mapping[str, str] | None = None, recipe: GivenRows | None = None
 ) -> Program:
     """A program from a text."""
     return load_source(as_source(name, text), settings, recipe)
@@ -188,11 +210,12 @@ def load_text(
 def load_file(
     path: str | os.PathLike[str],
     settings: Mapping[str, str] | None = None,
-    recipe: Mapping[str, str] | None = None,
+    recipe: GivenRows | None = None,
     by: str | None = None,
+    prefix: str = "--",
 ) -> Program:
     """A program from a file; raises `NetError` when it cannot be read as UTF-8 text."""
-    return load_source(read_source(Path(path)), settings, recipe, by)
+    return load_source(read_source(Path(path)), settings, recipe, by, prefix)
 
 
 def check_text(text: str, name: str = "text") -> list[Diagnostic]:

@@ -216,6 +216,7 @@ def _settings(line: CommandLine) -> list[str] | None:
 
 def _row(line: CommandLine, word: str, values: Sequence[str]) -> str | None:
     """What a recipe of another program calls its rows: `--accumulate-grad-batches 4`, `--patience 3`."""
+    import netdsl.elaborate.terms as terms
     from netdsl.text import foreign
 
     if "--optimizer" not in line.options:
@@ -224,8 +225,9 @@ def _row(line: CommandLine, word: str, values: Sequence[str]) -> str | None:
     row = foreign.row(name)
     keyword = row.split()[0] if row else name
     if keyword in ("loss", "metric"):
-        row = row or foreign.row("criterion" if keyword == "loss" else "metrics")
-        return f"a {keyword} is a row of the recipe in the text, as in `{row}`"
+        row = row or foreign.row("criterion" if keyword == "loss" else "metrics") or keyword
+        example = row.removeprefix(keyword).strip()
+        return f"write `--{keyword} {quoted(terms.called(next(iter(values), '')) or example)}`"
     if keyword == "data" and row:
         return _data(values, line)
     if row and f"--{keyword}" in line.options:

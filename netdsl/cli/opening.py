@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from netdsl.text.diagnostics import Collector, Diagnostic, Severity
 if TYPE_CHECKING:
     from netdsl.analysis.report import Report
     from netdsl.graph import Net
-    from netdsl.program import Program
+    from netdsl.program import GivenRows, Program
 
 
 @entity
@@ -44,7 +44,7 @@ class Opened:
 
 
 def open_net(
-    given: Namespace, rows: Mapping[str, str] | None = None, *, trained: bool = False, explained: bool = False
+    given: Namespace, rows: GivenRows | None = None, *, trained: bool = False, explained: bool = False
 ) -> Opened:
     """The net that the arguments of a command name. Raises `NetError` where there is none."""
     from netdsl.analyzer import analyze, check_budgets

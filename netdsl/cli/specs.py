@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from netdsl.program import Program, load_source
+from netdsl.program import GivenRows, Program, load_source
 from netdsl.text.diagnostics import Diagnostic, NetError
 from netdsl.text.limits import BYTES
 from netdsl.text.parser import nowhere, read_source, read_text
@@ -51,7 +51,7 @@ def specs_in(folder: Path) -> list[Path]:
 def program_of(
     path: Path,
     settings: Mapping[str, str] | None = None,
-    recipe: Mapping[str, str] | None = None,
+    recipe: GivenRows | None = None,
     by: str | None = None,
 ) -> Program:
     """The program in a file or in standard input. Raises `NetError`."""

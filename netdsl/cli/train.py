@@ -1,7 +1,8 @@
 """`netdsl train FILE`: the declared recipe, carried out.
 
 Train a net by its recipe; weights, metrics and curves are kept in the run's folder. Options named as rows of the recipe
-replace them, in the language's own syntax: --data 'mnist("folder")', --optimizer 'adam(lr=0.001)', --epochs 3.
+replace them, in the language's own syntax: --data 'mnist("folder")', --optimizer 'adam(lr=0.001)', --epochs 3. A net
+without a recipe is trained by them alone: --data digits --loss cross_entropy.
 """
 
 from __future__ import annotations
@@ -25,16 +26,21 @@ ROWS = (
     "data", "augment", "optimizer", "schedule", "epochs", "batch", "seed", "clip", "accumulate", "precision",
     "workers", "patience", "ema", "freeze", "rate", "decay",
 )  # fmt: skip
+SEVERAL = ("loss", "metric")
+"""Rows of which there may be several."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "file", type=Path, metavar="FILE", help="a `.net` file with a `train` section, or a run's folder to resume"
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="a `.net` file, with a `train` section or with options that say as much, or a run's folder to resume",
     )
     add_choice(parser)
     add_recipe(parser)
     parser.add_argument(
-        "--folder", "--run", type=Path, dest="folder",
+        "--folder", "--run", "-o", type=Path, dest="folder",
         help="the run's folder (default: runs/NAME, with a named recipe runs/NAME-RECIPE, or runs/NAME-2, … where that "
         "holds a run; with --resume the last of them); behind `torchrun -m netdsl train` say --folder",
     )  # fmt: skip
@@ -50,6 +56,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--steps", type=count, help="only try the recipe for so many steps, and keep nothing")
     parser.add_argument("--quiet", action="store_true", help="say only the result, and what is wrong")
     rows = parser.add_argument_group("rows of the recipe")
+    for name in SEVERAL:
+        rows.add_argument(
+            f"--{name}", metavar=name.upper(), action="append", help="may be repeated; `cross_entropy` is enough where "
+            "there is one output and one label" if name == "loss" else None,
+        )  # fmt: skip
     for name in ROWS:
         rows.add_argument(f"--{name}", metavar=name.upper())
 
@@ -63,7 +74,7 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def run(given: Namespace) -> None:
-    rows = {name: text for name in ROWS if (text := getattr(given, name)) is not None}
+    rows = {name: said for name in (*SEVERAL, *ROWS) if (said := getattr(given, name)) is not None}
     if given.resume and given.weights is not None:
         given.parser.error(
             "--resume goes on with the weights of the run: leave --weights out, or begin anew without it"
@@ -137,7 +148,7 @@ def _try(given: Namespace, net: Net | None) -> None:
         say(f"tried {steps}: loss {losses[0]:.4f} to {losses[-1]:.4f}; nothing kept")
 
 
-def _refuse_changes(given: Namespace, rows: Mapping[str, str]) -> None:
+def _refuse_changes(given: Namespace, rows: Mapping[str, object]) -> None:
     """A folder holds its net and recipe: what would change them is not passed over in silence."""
     changes = [f"--{name}" for name in (*rows, *("net", "recipe")) if name in rows or getattr(given, name)] + [
         "--set"

@@ -110,7 +110,10 @@ def _term_value(
             _check_given(site, net, fields, row, known)
             names = [*fields, *(o.name for o in net.answers)]
             help = (
-                _no_loss(name.id) or _clock(name.id) or did_you_mean(name.id, names) or f"there are {', '.join(names)}"
+                _no_loss(name.id)
+                or _clock(name.id)
+                or did_you_mean(name.id, [*names, *_layers(row)])
+                or f"there are {', '.join(names)}"
             )
             message = f"neither the net nor its data has `{name.id}`"
             if not known:
@@ -135,6 +138,11 @@ def _refuse_state(site: Site, net: Net, name: syntax.Name) -> None:
 def _clock(word: str) -> str | None:
     """Help for `epoch` in a metric."""
     return "the weight of a `loss` may follow it; a metric is the same in every epoch" if word in CLOCK else None
+
+
+def _layers(row: syntax.RecipeRow) -> list[str]:
+    """What a row that is one word could be meant to be."""
+    return [n for n, op in REGISTRY.items() if issubclass(op, Loss | Metric)] if len(row.value.stages) == 1 else []
 
 
 def _no_loss(word: str) -> str | None:

@@ -21,6 +21,7 @@ from netdsl.dims.tensors import TensorType, Value
 from netdsl.elaborate.bounds import NET, SYMBOL
 from netdsl.elaborate.context import Site, site_of
 from netdsl.elaborate.files import Library, Module
+from netdsl.elaborate.given import BesideText
 from netdsl.elaborate.lookup import is_layer, kind_of
 from netdsl.elaborate.outline import names_in
 from netdsl.elaborate.requirements import check_amounts, check_contracts
@@ -42,13 +43,13 @@ def elaborate(
     definition: syntax.Definition,
     collector: Collector,
     settings: Mapping[str, syntax.Expr] | None = None,
-    recipe: Mapping[str, syntax.Expr] | None = None,
+    recipe: BesideText | None = None,
     by: str = "",
 ) -> Net | None:
     """The graph of a net, or None when something is wrong with it (reported to the collector).
 
-    `settings` replaces defaults of its parameters; `recipe` replaces rows of its `train` section by keyword, that of
-    the recipe called `by`.
+    `settings` replaces defaults of its parameters; `recipe` replaces rows of its `train` section, that of the recipe
+    called `by`.
     """
     site = site_of(collector, library, module.scope)
     library.at_work.append(definition)
@@ -61,7 +62,7 @@ def elaborate(
         doubts.warn(site, net)
         phases.warn_untrained(site, net)
         broken = site.errors.failures > 0 or bool(library.damage)
-        recipes.attach(site, module, definition, net, recipe or {}, broken, by)
+        recipes.attach(site, module, definition, net, recipe or BesideText(), broken, by)
     except (Failed, Exhausted):
         return None
     except SizeTooComplex as error:

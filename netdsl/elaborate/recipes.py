@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+import netdsl.elaborate.given as given
 import netdsl.elaborate.turns as turns
 import netdsl.elaborate.varying as varying
 from netdsl.elaborate.context import Site, site_of
 from netdsl.elaborate.declarations import declaration, declared_row, fill_defaults
 from netdsl.elaborate.files import Module
+from netdsl.elaborate.given import BesideText
 from netdsl.elaborate.measures import check_classes, check_ignored, fields_of
 from netdsl.elaborate.scope import Scope
 from netdsl.elaborate.values import Exhausted, Failed
@@ -21,22 +23,23 @@ from netdsl.text.diagnostics import Collector, Diagnostic, Label, Severity
 
 
 def attach(
-    site: Site, module: Module, definition: syntax.Definition, net: Net, overrides: Mapping[str, syntax.Expr],
+    site: Site, module: Module, definition: syntax.Definition, net: Net, outside: BesideText,
     broken: bool = False, name: str = "",
 ) -> None:  # fmt: skip
     """Resolve the `train` sections of a net, that of a name with rows replaced by those given from outside.
 
-    The recipe of that name is in force, where there is one. Mistakes in a section are kept apart, in its `faults`: the
-    net itself can be used without. Of a `broken` net outputs may be missing: what its recipes say of them is not
-    looked at.
+    The recipe of that name is in force, where there is one; the one without a name may be made of what is given.
+    Mistakes in a section are kept apart, in its `faults`: the net itself can be used without. Of a `broken` net outputs
+    may be missing: what its recipes say of them is not looked at.
     """
     for section in module.trains.get(definition.name.id, ()):
         key = section.name.id if section.name else ""
         if key in net.sections:
             net.sections[key].faults.append(_named_twice(net, key, section, module))
         else:
-            given = overrides if key == name else {}
-            net.sections[key] = _section(site, section, net, given, broken)
+            net.sections[key] = _section(site, section, net, outside if key == name else BesideText(), broken)
+    if outside.rows and not name and (not net.sections or ("" not in net.sections and "loss" in outside.rows)):
+        net.sections[""] = _section(site, given.section(definition.name, outside), net, outside, broken, made=True)
     if name in net.sections:
         found = net.sections[name]
         net.recipe, net.faults = found.recipe, found.faults
@@ -53,13 +56,13 @@ def _named_twice(net: Net, key: str, section: syntax.Train, module: Module) -> D
 
 
 def _section(
-    site: Site, section: syntax.Train, net: Net, overrides: Mapping[str, syntax.Expr], broken: bool
+    site: Site, section: syntax.Train, net: Net, outside: BesideText, broken: bool, made: bool = False
 ) -> Section:  # fmt: skip
     """What a section comes to, with everything that is said of it."""
     outer, site.errors.collector = site.errors.collector, Collector()
     recipe = None
     try:
-        recipe = _resolve(site, section, net, overrides, broken)
+        recipe = _resolve(site, section, net, outside, broken, made)
     except (Failed, Exhausted):
         pass
     finally:
@@ -69,15 +72,14 @@ def _section(
 
 
 def _resolve(
-    site: Site, section: syntax.Train, net: Net, overrides: Mapping[str, syntax.Expr], broken: bool
+    site: Site, section: syntax.Train, net: Net, outside: BesideText, broken: bool, made: bool
 ) -> Recipe:  # fmt: skip
     import netdsl.elaborate.aims as aims  # late: nets without a recipe need none
 
-    given = {r.keyword.id for r in section.rows}
-    recipe = Recipe(section.span, section.name.id if section.name else "")
+    recipe = Recipe(section.span, section.name.id if section.name else "", made=made)
     turns.check_repeats(site, section.rows, TERMS)
-    extra = [_row(keyword, expr) for keyword, expr in overrides.items()]
-    rows = [r for r in section.rows if r.keyword.id not in overrides] + extra
+    extra = [row for rows in outside.rows.values() for row in rows]
+    rows = [r for r in section.rows if r.keyword.id not in outside.rows] + extra
     rows = turns.of_the_recipe(site, section, rows)
     declared = [r for r in rows if r.keyword.id not in TERMS]
     for row in declared:
@@ -89,10 +91,16 @@ def _resolve(
             else:
                 declared_row(site, recipe, row, declared, turns.scored(net))
     damaged = site.library.damaged_within(section.span)
-    known = not broken and (recipe.data is not None or ("data" not in given and not damaged))
+    said = any(r.keyword.id == "data" for r in rows)
+    known = not broken and (recipe.data is not None or (not said and not damaged))
     fields = fields_of(site, net, recipe, declared, section.net.span) if known else None
     if fields is not None:
+        whole = recipe.data is not None and not recipe.data.open
+        rows = given.completed(site, net, fields, rows, outside, whole)
         turns.measure(site, net, recipe, fields, rows)
+    given.keep(recipe, [r for r in rows if r.keyword.id in outside.rows])
+    if made and fields is not None:
+        given.add_metric(site, net, recipe, fields, outside)
     turns.resolve(site, section, net, recipe, fields, broken)
     if fields is not None:
         _check_varied(site, net, recipe, declared)
@@ -100,7 +108,9 @@ def _resolve(
         place = next((r.value.span for r in declared if r.keyword.id == "data"), None)
         check_classes(site, net, recipe, place)
         check_ignored(site, net, recipe, place)
-    if not damaged and not section.parts:
+    if made:
+        given.require_loss(site, net, section, outside)
+    elif not damaged and not section.parts:
         turns.require_loss(site, rows, f"recipe{f' `{recipe.name}`' * bool(recipe.name)}", net, section.net.span)
     fill_defaults(recipe)
     _require_measure(site, section, net, recipe, rows)
@@ -144,25 +154,20 @@ def _warn_of_clock(site: Site, recipe: Recipe) -> None:
         site.errors.report("moving-loss", message, term.span, help=help, severity=Severity.WARNING)
 
 
-def _row(keyword: str, expr: syntax.Expr) -> syntax.RecipeRow:
-    pipeline = expr if isinstance(expr, syntax.Pipeline) else syntax.Pipeline(expr.span, (expr,))
-    return syntax.RecipeRow(expr.span, syntax.Name(expr.span, keyword), None, pipeline)
-
-
 def read_data(text: str) -> Any:
     """A data declaration given on its own, `mnist("folder")`. Raises `NetError` when it cannot be read."""
     from netdsl.elaborate.files import Library
     from netdsl.recipe import DATA
     from netdsl.text.diagnostics import Collector
-    from netdsl.text.parser import parse, parse_value, read_source
+    from netdsl.text.parser import parse, parse_row, read_source
 
     collector = Collector()
-    expr = parse_value(text, collector, "--data")
+    row = parse_row("data", text, collector, "--data", labelled=False)
     collector.check()
-    assert expr is not None
+    assert row is not None
     site = site_of(collector, Library(parse, read_source, collector), Scope())
     try:
-        return declaration(site, DATA, _row("data", expr))
+        return declaration(site, DATA, row)
     except Failed:
         collector.check()
         raise

@@ -313,6 +313,10 @@ class Recipe:
     """`epochs`, `batch`, `seed`, `clip` … by keyword."""
     parts: list[Part] = anew(factory=list)
     """In the order of the text. Their losses and metrics are those of the recipe, named `part.name`."""
+    given: dict[str, list[str]] = anew(factory=dict)
+    """The rows that were given beside the text, by keyword."""
+    made: bool = False
+    """Whether these are all: the text has no section."""
 
     @property
     def turns(self) -> list[Part]:

@@ -14,6 +14,7 @@ from netdsl.recipe import Data
 from netdsl.runtime.data.handed import Handed, given
 from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import recipe_json
+from netdsl.runtime.runs.rows import SaidRow, with_rows
 from netdsl.runtime.training.progress import Reporter
 from netdsl.runtime.training.saved import require_same
 from netdsl.runtime.training.tracking import check_trackers, tracking
@@ -49,12 +50,16 @@ def train(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     engine: str = "torch",
     weights: WeightSource | None = None,
-    data: Data | Handed | None = None,
+    data: Data | Handed | str | None = None,
     track: Sequence[str] = (),
+    **rows: SaidRow,
 ) -> Run:
     """Train by the net's recipe and keep everything in `run_folder`; `recipe` names another than that in force.
 
-    `data`, such as samples by split (`Handed`), is used instead of the recipe's, which then needs none.
+    `data`, in words of a recipe or samples by split (`Handed`), is used instead of the recipe's, which then needs none.
+    Other `rows` take the place of those of the recipe too, in the language's own syntax, as `optimizer="sgd(lr=0.1)"`
+    or `epochs=3`; by them a net without a `train` section is trained, where a `loss` is among them. A wrong one is
+    shown in a `NetError`.
 
     With `resume` a run goes on where its last checkpoint was made, on a CPU bit for bit as if it had never stopped;
     `net` may then be None, and is read from the folder; one that is given must be the run's own, by the recipe of that
@@ -70,14 +75,18 @@ def train(
     check_trackers(track)
     folder = RunFolder(run_folder)
     folder.check_free(resume, overwrite)
+    samples = None if isinstance(data, str) else given(data)
+    asked = data if isinstance(data, str) else samples
+    if net is None and (rows or isinstance(data, str)):
+        raise RunError(f"{folder.path} has its net and recipe: give the net too, to go on with other rows")
     if net is None:
         net = folder.load_net()
     elif resume:
-        net = net.by(folder.recipe if recipe is None else recipe)
+        net = with_rows(net, rows, asked, folder.recipe if recipe is None else recipe)
         require_same(folder.load_net(), net, folder.path)
-    elif recipe is not None:
-        net = net.by(recipe)
-    trainer = Trainer(net, folder, device, Reporter(quiet), checkpoint_seconds, engine, weights, given(data))
+    else:
+        net = with_rows(net, rows, asked, recipe)
+    trainer = Trainer(net, folder, device, Reporter(quiet), checkpoint_seconds, engine, weights, samples)
     try:
         trainer.start(resume, overwrite)
         with trainer.kept(), _told(trainer, track) as tell:

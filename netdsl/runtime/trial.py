@@ -9,9 +9,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from netdsl.graph import Net
+from netdsl.recipe import Data
+from netdsl.runtime.data.handed import Handed, given
 from netdsl.runtime.data.sets import BatchPart, cut
 from netdsl.runtime.engines.engine import BatchFields
 from netdsl.runtime.runs.folder import RunFolder
+from netdsl.runtime.runs.rows import SaidRow, with_rows
 from netdsl.runtime.scoring.terms import by_part
 from netdsl.runtime.scoring.totals import RunningTotals
 from netdsl.runtime.training.progress import Reporter
@@ -27,6 +30,9 @@ def try_steps(
     quiet: bool = False,
     engine: str = "torch",
     weights: WeightSource | None = None,
+    recipe: str | None = None,
+    data: Data | Handed | str | None = None,
+    **rows: SaidRow,
 ) -> list[float]:
     """The loss of each of the first `steps` steps of a run, as `train` would take them; nothing is written.
 
@@ -34,7 +40,9 @@ def try_steps(
     batch of validation is scored, to see that this works too. Raises `RunError` and `DataError` as `train`
     does, also for a loss that is not finite.
     """
-    trial = Trial(net, RunFolder("nowhere"), device, Reporter(quiet), math.inf, engine, weights)
+    samples = None if isinstance(data, str) else given(data)
+    net = with_rows(net, rows, data if isinstance(data, str) else samples, recipe)
+    trial = Trial(net, RunFolder("nowhere"), device, Reporter(quiet), math.inf, engine, weights, samples)
     return trial.attempt(steps)
 
 

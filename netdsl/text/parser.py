@@ -50,6 +50,19 @@ def parse_value(text: str, collector: Collector, name: str = "value") -> syntax.
     return None if len(collector.found) > before else found
 
 
+def parse_row(keyword: str, text: str, collector: Collector, name: str, labelled: bool) -> syntax.RecipeRow | None:
+    """A row of a recipe of which a command line says all but the keyword; a `labelled` one as in `top3: …`."""
+    before = len(collector.found)
+    found = Reader(Source(name, text), collector).read("term" if labelled else "value")
+    if found is None or len(collector.found) > before:
+        return None
+    word = syntax.Name(found.span, keyword)
+    if isinstance(found, syntax.RecipeRow):
+        return syntax.RecipeRow(found.span, word, found.label, found.value)
+    pipeline = found if isinstance(found, syntax.Pipeline) else syntax.Pipeline(found.span, (found,))
+    return syntax.RecipeRow(found.span, word, None, pipeline)
+
+
 def read_source(path: str | Path) -> Source:
     """The text of a file. Raises `NetError` for what is no file, holds too much or is not UTF-8."""
     path = Path(path)

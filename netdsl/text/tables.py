@@ -19,7 +19,7 @@ from netdsl.base.record import record
 FOLDER = Path(__file__).parent.parent
 GRAMMAR = FOLDER / "grammar.lark"
 STORED = FOLDER / "grammar.json"
-STARTS = ("file", "value", "body", "recipe")
+STARTS = ("file", "value", "term", "body", "recipe")
 FORMAT = 1
 """Counts up when the layout of the stored tables changes."""
 

@@ -272,6 +272,9 @@ class TreeBuilder:
     def value(self, span: Span, value: syntax.Pipeline) -> Expr:
         return lone(value)
 
+    def term(self, span: Span, label: Token | None, value: syntax.Pipeline) -> syntax.RecipeRow:
+        return syntax.RecipeRow(value.span, Name(value.span, ""), self.maybe(label), value)
+
     # ------------------------------------------------ words
 
     def maybe(self, token: Token | None) -> Name | None:

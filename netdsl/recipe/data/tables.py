@@ -106,5 +106,10 @@ class HandedData(OpenData, abstract=True):
         self.splits, self.held = splits, {}
         super().__init__()
 
+    def names(self) -> tuple[str, ...]:
+        """The fields of a split that is a table of arrays; others say theirs sample by sample."""
+        table = next((split for split in self.splits.values() if isinstance(split, Mapping)), {})
+        return tuple(name for name in table if isinstance(name, str))
+
     def prepared_like(self, known: Mapping[str, object]) -> "HandedData":
         return self

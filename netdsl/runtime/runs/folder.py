@@ -38,7 +38,7 @@ MOST_BYTES = 1 << 20
 """A recipe is a page of text."""
 
 _stored = kinds.fields(
-    {"started": kinds.mapped(kinds.text)},
+    {"started": kinds.mapped(kinds.text), "given": kinds.mapped(kinds.listed(kinds.text))},
     net=kinds.text,
     spec=kinds.text,
     settings=kinds.mapped(kinds.text),
@@ -158,6 +158,7 @@ class RunFolder:
             "sizes": dict(sizes),
             "recipe": recipe,
             **({"started": dict(started)} if started else {}),
+            **({"given": net.recipe.given} if net.recipe is not None and net.recipe.given else {}),
         }
         replace_text(self.path / RECIPE, json.dumps(stored, indent=2) + "\n")
 
@@ -211,7 +212,7 @@ class RunFolder:
             return trained
         known = self.program(stored).parameters(name)
         kept = {key: value for key, value in stored["settings"].items() if key in known}
-        net = self.program({**stored, "settings": kept, "recipe": {}}).net(name, trained=False)
+        net = self.program({**stored, "settings": kept, "recipe": {}, "given": {}}).net(name, trained=False)
         called = stored["recipe"].get("name", "")
         net = net.by(called) if called in net.sections else net
         data = trained.recipe.data if trained.recipe is not None else None
@@ -246,7 +247,8 @@ class RunFolder:
             raise RunError(f"{self.path / RECIPE} is damaged: its `spec` {stored['spec']} lies outside of {kept}")
         if not spec.is_file():
             raise RunError(f"{spec}: no such file, which the run's {RECIPE} names")
-        return load_file(spec, settings=stored["settings"], by=stored["recipe"].get("name"))
+        given, place = stored.get("given", {}), f"{self.path / RECIPE}, "
+        return load_file(spec, stored["settings"], given, stored["recipe"].get("name"), place)
 
     def write_history(self, history: Iterable[Mapping[str, object]]) -> None:
         """One line of JSON an epoch."""

@@ -126,7 +126,8 @@ def recipe_of(net: Net) -> Recipe:
 def no_section(net: Net) -> str:
     """What to say where nothing says how a net is trained or scored."""
     section = f"train {net.name} {{ data …  loss …  optimizer … }}"
-    return f"{net.name} has no `train` section: write `{section}` behind it (docs/recipes.md)"
+    options = "`netdsl train FILE --data … --loss …`"
+    return f"{net.name} has no `train` section: write `{section}` behind it, or say {options} (docs/recipes.md)"
 
 
 def data_of(net: Net, data: Data | None = None, known: Mapping[str, object] | None = None) -> Data:

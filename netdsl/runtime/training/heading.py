@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netdsl.graph import Net
+from netdsl.graph import TERMS, Net
 from netdsl.ops.normalize import Batchnorm
 from netdsl.ops.value import AllSamples
-from netdsl.runtime.runs.recipes import Plan, setting_words
+from netdsl.recipe import SETTINGS
+from netdsl.recipe.data.tables import HandedData
+from netdsl.runtime.runs.recipes import Plan, pipeline, setting_words, written
 
 SAID = ("freeze", "rate", "decay", "ema", "patience")
 """Rows that are said where they stand."""
+SHOWN = ("epochs", "batch")
+"""Rows of a recipe of options that are said whatever they are."""
 
 
 def trained_words(net: Net, plan: Plan) -> str:
@@ -22,6 +26,24 @@ def trained_words(net: Net, plan: Plan) -> str:
     for stage in plan.steering.stages[1:]:
         words.append(f"{sum(own[k] for k, start in starts.items() if start == stage):,} of them from epoch {stage + 1}")
     return ", ".join(words)
+
+
+def made_words(net: Net, plan: Plan) -> Iterator[str]:
+    """The section that a recipe of options comes to, as it would stand in the text, with what they left unsaid."""
+    recipe = net.recipe
+    if recipe is None or not recipe.made:
+        return
+    rows = {"data": [] if isinstance(plan.data, HandedData) else [written(plan.data)]}
+    rows |= {"augment": [pipeline(plan.augment)] if plan.augment else []}
+    rows |= {term: recipe.given.get(term, []) for term in TERMS}
+    rows |= {"optimizer": [written(plan.optimizer)], "schedule": [written(plan.schedule)]}
+    plain = {name: value for name, value in plan.settings.items() if name in SHOWN or value != SETTINGS[name].default}
+    rows |= {name: [setting_words(value)] for name, value in plain.items()}
+    width = max(len(name) for name, said in rows.items() if said)
+    yield "its text has no `train` section; by the options, and by what holds where they say nothing, it is"
+    yield f"train {net.name} {{"
+    yield from (f"  {name:{width}} {text}" for name, said in rows.items() for text in said)
+    yield "}"
 
 
 def steering_words(plan: Plan) -> Iterator[str]:
