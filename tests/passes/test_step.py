@@ -90,6 +90,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "Perceptron": {"recipe": HINGE, "optimizer": "sgd(lr=0.01)"},
     "AlexNet": {"recipe": IMAGES.replace("logits", "fc8"), "image": 67, "optimizer": MOMENTUM},
     "AlexNetGrouped": {"recipe": IMAGES.replace("logits", "fc8"), "image": 67, "optimizer": ADAM},
+    "ZFNetDigits": {"settings": {"width": "4"}, "optimizer": ADAM},
     "VGG11BN": {"recipe": IMAGES, "image": 32, "optimizer": MOMENTUM},
     "ResNet18": {"recipe": IMAGES, "sizes": {"H": 64, "W": 57}, **CLIPPED},
     "UNetSame": {
@@ -144,6 +145,7 @@ QUICK: dict[str, dict[str, Any]] = {
 """One net of each kind."""
 
 SLOW: dict[str, dict[str, Any]] = {
+    "ZFNet": {"data": 'imagefolder("nowhere")', "augment": "none", "image": 67, "optimizer": MOMENTUM},
     "AlexNetOneTower": {"recipe": IMAGES.replace("logits", "fc8"), "image": 66, "optimizer": MOMENTUM},
     **{name: {"recipe": IMAGES, "image": 80, **CLIPPED} for name in ("VGG11", "VGG16", "VGG16BN", "VGG19", "VGG19BN")},
     **{
@@ -205,9 +207,10 @@ def small(name: str, case: dict[str, Any]) -> Net:
         if "H" in case.get("sizes", {}):
             recipe = recipe.replace('"nowhere"', '"nowhere", size=28')
         text += f"\ntrain {name} {{{recipe}}}\n"
-    rows = {row: case[row] for row in ("optimizer", "data", "clip", "accumulate") if row in case}
+    rows = {row: case[row] for row in ("optimizer", "data", "clip", "accumulate", "augment") if row in case}
     source = Source(f"{name}.net", text, SPECS / f"{name}.net")
-    return load_source(source, case.get("settings"), rows).net(name)
+    only = "small" if f"train small of {name} " in text and f"train {name} " not in text else None
+    return load_source(source, case.get("settings"), rows, only).net(name)
 
 
 def fields_of(net: Net) -> dict[str, TensorType]:

@@ -75,6 +75,7 @@ SMALL = [
     Small("mlp", "MLP"),
     Small("mlp", "MLP2"),
     Small("lenet", "LeNet"),
+    Small("zfnet", "ZFNetDigits", NARROW),
     Small("resnet", "ResNet18", (("classes", 10),), ANY),
     Small("resnet", "ResNet50", (("classes", 10),), ANY),
     Small("unet", "UNet", (("width", 2), ("classes", 3)), VALID),
@@ -135,6 +136,7 @@ LARGE = [
     Small("alexnet", "AlexNet"),
     Small("alexnet", "AlexNetGrouped"),
     Small("alexnet", "AlexNetOneTower"),
+    Small("zfnet", "ZFNet"),
     Small("vgg", "VGG11"),
     Small("vgg", "VGG11BN"),
     Small("vgg", "VGG16"),
@@ -165,7 +167,8 @@ CASES = [*SMALL, *(pytest.param(c, marks=pytest.mark.slow) for c in LARGE)]
 
 
 def load(file: str, net: str, **settings: int) -> Net:
-    return load_file(SPECS / f"{file}.net", {name: str(value) for name, value in settings.items()}).net(net)
+    program = load_file(SPECS / f"{file}.net", {name: str(value) for name, value in settings.items()})
+    return program.net(net, trained=False)
 
 
 def build(net: Net) -> nn.Module:

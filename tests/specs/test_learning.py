@@ -1,0 +1,74 @@
+"""Small recipes of the specs: ten steps on one batch lower the loss with either engine, and a whole run learns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+
+from netdsl.codegen.pytorch.module import torch_module
+from netdsl.program import load_file
+from netdsl.runtime.data.sets import BatchPart, Dataset, InMemory, load_data
+from netdsl.runtime.engines.choice import open_engine
+from netdsl.runtime.evaluate import evaluate
+from netdsl.runtime.runs.recipes import plan_of
+from netdsl.runtime.scoring.pytorch import RunningTotals
+from netdsl.runtime.train import train
+
+torch.set_num_threads(1)
+
+SPECS = Path(__file__).parents[2] / "specs"
+ENGINES = ("torch", "onnx")
+STEPS, BATCH = 10, 16
+
+
+class Taught(NamedTuple):
+    """A recipe that ends within minutes, and how much of its first metric a whole run reaches on the test samples."""
+
+    file: str
+    net: str
+    reaches: float
+    recipe: str | None = "small"
+    settings: dict[str, str] = {}
+    """What makes the net smaller for the ten steps."""
+
+    def __str__(self) -> str:
+        return self.net
+
+
+TAUGHT = [
+    Taught("zfnet", "ZFNetDigits", 0.95, settings={"width": "4"}),
+]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("taught", TAUGHT, ids=str)
+def test_ten_steps_on_one_batch_lower_the_loss(taught: Taught, engine: str) -> None:
+    net = load_file(SPECS / f"{taught.file}.net", taught.settings, {"batch": str(BATCH)}, taught.recipe).net(taught.net)
+    plan = plan_of(net)
+    fields = load_data(plan.data, net, {}).splits["train"].fetch(np.arange(BATCH))
+    split = InMemory(fields)
+    player = open_engine(engine, net, plan, Dataset({"train": split, "validation": split}, ()), "cpu")
+    start = {f"model/{k}": v.numpy().copy() for k, v in torch_module(net, 0).state_dict().items()}
+    player.begin(start, {}, "these weights")
+    player.turn_to(0)
+    losses, batch = [], np.arange(BATCH)
+    for number in range(STEPS):
+        totals = RunningTotals()
+        rates = [turn.optimizer.lr for turn in plan.turns]
+        player.step(player.batches("train", [batch]), [BatchPart(batch, BATCH, BATCH)], rates, number, totals)
+        losses.append(sum(totals.means().values()))
+    assert np.isfinite(losses).all()
+    assert min(losses[-3:]) < losses[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("taught", TAUGHT, ids=str)
+def test_a_whole_run_learns(taught: Taught, tmp_path: Path) -> None:
+    net = load_file(SPECS / f"{taught.file}.net", by=taught.recipe).net(taught.net)
+    train(net, tmp_path, device="cpu", quiet=True)
+    metrics = evaluate(tmp_path, device="cpu")["metrics"]
+    assert next(iter(metrics.values())) > taught.reaches
