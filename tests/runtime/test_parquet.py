@@ -49,6 +49,7 @@ CATEGORIES: dict[str, tuple[pa.Array, tuple[str, ...], list[int]]] = {
     "a dictionary": (pa.array(["w", "u", "w"]).dictionary_encode(), ("u", "w"), [1, 0, 1]),
     "whole numbers": (pa.array([10, 9, 10]), ("9", "10"), [1, 0, 1]),
     "real ones that are whole": (pa.array([10.0, 9.0, 10.0]), ("9.0", "10.0"), [1, 0, 1]),
+    "bytes, as older writers keep texts": (pa.array([b"w", b"u", b"w"]), ("u", "w"), [1, 0, 1]),
     "truth values": (pa.array([True, False, True]), ("False", "True"), [1, 0, 1]),
     "days": (
         pa.array([datetime.date(2020, 1, 2), datetime.date(2020, 1, 1)] * 2)[:3],
@@ -97,6 +98,22 @@ def test_mistakes_are_told_by_row_and_column(tmp_path: Path, columns: dict[str, 
     with pytest.raises(DataError) as error:
         loaded(path, target=("t",), validation=0, test=0)
     assert str(error.value).startswith(path + said)
+
+
+@pytest.mark.parametrize(
+    "column", [["x" * 200_000], [b"x" * 200_000], [[1.0] * 200_000]], ids=["text", "bytes", "list"]
+)
+def test_a_cell_that_is_too_long_is_refused_before_it_is_made(tmp_path: Path, column: list[Any]) -> None:
+    """In a dictionary it is kept once, and would be made in every row."""
+    kinds = [pa.array(column)]
+    if not isinstance(column[0], list):  # of lists Parquet keeps no dictionaries
+        kinds.append(pa.DictionaryArray.from_arrays(pa.array([0] * 4000, pa.int32()), kinds[0]))
+    for given in kinds:
+        rows = np.arange(len(given))
+        parquet.write_table(pa.table({"a": rows, "b": rows, "t": given}), tmp_path / "a.parquet")
+        with pytest.raises(DataError, match=r"row 1 or below: a cell of more than 131,072 letters"):
+            loaded(str(tmp_path / "a.parquet"), CLASSES, target=("t",))
+        assert whole(loaded(str(tmp_path / "a.parquet"), target=("b",), columns=("a", "b"), validation=0, test=0))
 
 
 def test_a_missing_class_is_told_by_its_row(tmp_path: Path) -> None:

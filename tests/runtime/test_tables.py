@@ -90,8 +90,16 @@ def test_categories_are_sorted_as_numbers_where_they_are(tmp_path: Path) -> None
         ("b.csv", ("﻿a,b,t", "1,2,3")),
         ("c.csv", ('"a", b ,t', '"1", 2,3', "")),
         ("d.csv", ("a,b,t\r", "1,2,3\r")),
+        ("e.csv", ('"a, in cm";b;t', "1;2;3")),
     ],
-    ids=["tabs", "semicolons", "a byte order mark", "quotes, spaces and an empty line", "ends of lines"],
+    ids=[
+        "tabs",
+        "semicolons",
+        "a byte order mark",
+        "quotes, spaces and an empty line",
+        "ends of lines",
+        "a comma in a name",
+    ],
 )
 def test_ways_to_write_a_table(tmp_path: Path, name: str, lines: tuple[str, ...]) -> None:
     found = loaded(written(tmp_path / name, *lines), target=("t",), validation=0, test=0)
@@ -121,7 +129,16 @@ MISTAKES = {
     "no rows": (("a,b,t",), {}, "no rows below the names of its columns"),
     "nothing": (("",), {}, "the first line is empty: it should name the columns"),
     "quotes that do not close": (("a,b,t", '1,"2,3'), {}, "quotes that do not close as they open"),
-    "quotes that close too early": (("a,b,t", '1,"2"x,3'), {}, "line 2 or below: quotes that do not close"),
+    "quotes that close too early": (("a,b,t", '1,"2"x,3'), {}, "line 2: quotes that do not close"),
+    "quotes that close too early, far below": (
+        ("a,b,t", '1,"2\n",3', "", '1,"2"x,3'), {}, "line 5: quotes that do not close",
+    ),
+    "a name of digits": (("a,b,t", "1,2,3", "1,2_000,3"), {}, 'line 3: `b` is "2_000", where a number belongs'),
+    "digits of another script": (("a,b,t", "1,2,3", "1,٣,3"), {}, 'line 3: `b` is "٣", where a number belongs'),
+    "a class in two spellings": (
+        ("a,b,t", "1,2,3", "1,2,1", "1,2,1.0"), {"classes": True},
+        'line 4: `t` is "1.0", and "1" in line 3: one class has one name: write both alike',
+    ),
     "another target": (("a,b,tt", "1,2,3"), {}, "no column `t`, for `target`: there are `a`, `b`, `tt`"),
     "too few columns": (("a,t", "1,3"), {}, "1 column of numbers: `a`, where `x` is [2]: say which, `columns=[…]`"),
     "too many columns": (("a,b,c,t", "1,2,3,4"), {}, "3 columns of numbers: `a`, `b`, `c`, where `x` is [2]"),
@@ -164,6 +181,30 @@ def test_other_encodings_are_named(tmp_path: Path, encoding: str, said: str) -> 
     with pytest.raises(DataError) as error:
         loaded(path, CLASSES, target=("t",))
     assert said in str(error.value)
+
+
+def test_a_number_that_never_changes_stays_small(tmp_path: Path) -> None:
+    """A hundred times 0.1 has a deviation of 3e-17 by rounding; scikit-learn takes it for 0, too."""
+    rows = [f"0.1,{i},{i},train" for i in range(100)] + ["0.2,3,3,test"]
+    path = written(tmp_path / "a.csv", "a,b,t,s", *rows)
+    found = loaded(path, target=("t",), split="s", standardize=True)
+    scaler = StandardScaler().fit([[0.1, i] for i in range(100)])
+    for split, stored in (("train", [[0.1, i] for i in range(100)]), ("test", [[0.2, 3]])):
+        np.testing.assert_allclose(whole(found, split)["x"], scaler.transform(stored), atol=1e-6)
+    assert np.ptp(whole(found)["x"][:, 0]) == 0
+
+
+def test_columns_that_are_neither_numbers_nor_classes_are_told(tmp_path: Path) -> None:
+    rows = [f"n{i},{'fm'[i % 2]},{i},{i if i % 7 else '-'},{'ab'[i % 3 // 2]}" for i in range(40)]
+    path = written(tmp_path / "a.csv", "name,sex,age,odd,t", *rows)
+    found = netdsl.survey(f'table("{path}", target=t)')
+    assert [*found.fields] == ["sex", "age", "t", "label"]
+    assert found.notes == ["neither numbers nor classes: `name`, `odd`"]
+    assert {name: own.samples for name, own in found.splits.items()} == {"train": 32, "validation": 4, "test": 4}
+    assert sum(own.counts[1] for own in found.splits.values()) == sum(i % 3 == 2 for i in range(40))
+    alone = written(tmp_path / "b.csv", "name", *(f"n{i}" for i in range(40)))
+    with pytest.raises(DataError, match=r"b.csv: nothing reads any of its columns \(`name`\)"):
+        netdsl.survey(f'table("{alone}")')
 
 
 def test_wrong_files(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +15,13 @@ from netdsl.runtime.data.tablefile import TableFile, shown
 SHOWN = 40
 """So many letters of a cell a message has."""
 MOST_CLASSES = 100_000
+
+
+def number_of(cell: str) -> float:
+    """A cell as a number; `ValueError` where it is none: `2020_01`, which Python would read, is a name."""
+    if "_" in cell or not cell.isascii():
+        raise ValueError
+    return float(cell)
 
 
 @dataclass
@@ -33,7 +40,7 @@ class NumberColumn:
 
     def add(self, places: Sequence[int], cells: Sequence[str]) -> None:
         try:
-            found = np.array([float(cell) for cell in cells])
+            found = np.array([number_of(cell) for cell in cells])
         except ValueError:
             found = self._one_by_one(places, cells)
         wrong = ~(np.abs(found) <= np.finfo(np.float32).max)
@@ -50,7 +57,7 @@ class NumberColumn:
         found = np.full(len(cells), np.nan)
         for i, cell in enumerate(cells):
             try:
-                found[i] = float(cell)
+                found[i] = number_of(cell)
             except ValueError:
                 continue
         return found
@@ -105,14 +112,24 @@ class CategoryColumn:
     def classes(self) -> tuple[str, ...]:
         """The names, sorted: as numbers where all of them are."""
         try:
-            numbers = {name: float(name) for name in self.codes}
+            numbers = {name: number_of(name) for name in self.codes}
         except ValueError:
             return tuple(sorted(self.codes))
         broken = next((name for name, number in numbers.items() if not number.is_integer()), None)
         if broken is not None:
             help = "classes are whole numbers or names, and a loss such as `mse` reads numbers"
             raise self.file.wrong(self.known[broken], f"`{self.name}` is {quoted(broken)}, which is no class: {help}")
+        self._refuse_two_spellings(numbers)
         return tuple(sorted(self.codes, key=lambda name: (numbers[name], name)))
+
+    def _refuse_two_spellings(self, numbers: Mapping[str, float]) -> None:
+        """`1` and `1.0` would be two classes."""
+        first: dict[float, str] = {}
+        for name, number in numbers.items():
+            if first.setdefault(number, name) != name:
+                other = f"{quoted(first[number])} in {self.file.place} {self.known[first[number]]:,}"
+                what = f"`{self.name}` is {quoted(name)}, and {other}: one class has one name: write both alike"
+                raise self.file.wrong(self.known[name], what)
 
     def trained(self, train: Array) -> tuple[str, ...]:
         """The classes that training rows have, sorted."""
@@ -171,7 +188,7 @@ def filled(file: TableFile, columns: Sequence[TableColumn | TextColumn], help: s
         if held > LARGEST:
             raise DataError(f"{file.path}: more than {LARGEST:,} bytes of numbers are not held: {help}")
         for column, number in zip(columns, at, strict=True):
-            column.add(rows.places, rows.cells[number])
+            column.add(rows.places, rows.cells(number))
     if not places:
         raise DataError(f"{file.path}: no rows below the names of its columns")
     return np.concatenate(places)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 from netdsl.base.errors import DataError, first_line
 from netdsl.runtime.data.sets import LARGEST
@@ -22,14 +24,15 @@ PIECE = 4096
 """Rows that are looked at together."""
 MOST_COLUMNS = 10_000
 ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".parquet")
+QUOTED = re.compile(r'"[^"]*"')
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A piece of a table: the places of its rows, and the cells of each column as they are written."""
+    """A piece of a table: the places of its rows, and the cells of a column by its number as they are written."""
 
     places: Sequence[int]
-    cells: Sequence[Sequence[str]]
+    cells: Callable[[int], Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -106,27 +109,36 @@ def _is_number(text: str) -> bool:
 def _style(path: Path) -> dict[str, Any]:
     """How cells are told apart: by tabs in `.tsv`, else by what the first line has."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        head = file.readline(1 << 20)
+        head = QUOTED.sub("", file.readline(1 << 20))
     marks = "\t" if path.suffix.lower() in (".tsv", ".tab") else ",;\t"
     mark = next((m for m in marks if m in head), marks[0])
     return {"delimiter": mark, "strict": True, "skipinitialspace": mark != "\t"}
 
 
 def _text_rows(path: Path, columns: tuple[str, ...]) -> Iterator[Rows]:
-    line = 1
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, **_style(path))
-            next(reader)
-            line = reader.line_num + 1
-            while piece := [(reader.line_num, cells) for cells in islice(reader, PIECE)]:
-                line = reader.line_num + 1
+            lines = _lines(path, file)
+            next(lines)
+            while piece := list(islice(lines, PIECE)):
                 kept = [(at, cells) for at, cells in piece if cells]  # an empty line is none
                 _refuse_ragged(path, columns, kept)
                 if kept:
-                    yield Rows([at for at, _ in kept], list(zip(*(cells for _, cells in kept), strict=True)))
-    except (UnicodeDecodeError, csv.Error, OSError) as error:
-        raise _unreadable(path, error, line) from None
+                    turned = list(zip(*(cells for _, cells in kept), strict=True))
+                    yield Rows([at for at, _ in kept], turned.__getitem__)
+    except (UnicodeDecodeError, OSError) as error:
+        raise _unreadable(path, error, 1) from None
+
+
+def _lines(path: Path, file: TextIO) -> Iterator[tuple[int, list[str]]]:
+    """Rows with the line that each ends in; of one that is none, `DataError` says where it begins."""
+    reader, line = csv.reader(file, **_style(path)), 0
+    try:
+        for cells in reader:
+            line = reader.line_num
+            yield line, cells
+    except csv.Error as error:
+        raise _unreadable(path, error, line + 1) from None
 
 
 def _refuse_ragged(path: Path, columns: tuple[str, ...], rows: list[tuple[int, list[str]]]) -> None:
@@ -152,9 +164,9 @@ UTF16 = (b"\xff\xfe", b"\xfe\xff")
 def _unreadable(path: Path, error: Exception, line: int) -> DataError:
     """What is said of a text that is no table, read up to a line."""
     if isinstance(error, csv.Error) and "field limit" in str(error):
-        return DataError(f"{path}, line {line:,} or below: a cell of more than {csv.field_size_limit():,} letters")
+        return DataError(f"{path}, line {line:,}: a cell of more than {csv.field_size_limit():,} letters")
     if isinstance(error, csv.Error):
-        return DataError(f"{path}, line {line:,} or below: quotes that do not close as they open ({error})")
+        return DataError(f"{path}, line {line:,}: quotes that do not close as they open ({error})")
     if isinstance(error, OSError):
         return DataError(f"{path}: cannot be read ({error.strerror or error})")
     with path.open("rb") as file:
@@ -172,6 +184,15 @@ def _unreadable(path: Path, error: Exception, line: int) -> DataError:
 
 
 # ---------------------------------------------------------------- Parquet
+
+
+class ParquetColumn(Protocol):
+    """What is asked of a column of pyarrow's."""
+
+    type: Any
+    dictionary: ParquetColumn
+
+    def to_pylist(self) -> list[object]: ...
 
 
 class ParquetTable(Protocol):
@@ -202,13 +223,40 @@ def _parquet_rows(path: Path, columns: tuple[str, ...]) -> Iterator[Rows]:
     try:
         for batch in file.iter_batches(PIECE):
             if batch.num_rows:
-                cells = [[_written(value) for value in column.to_pylist()] for column in batch.columns]
-                yield Rows(range(start, start + batch.num_rows), cells)
+                yield Rows(range(start, start + batch.num_rows), partial(_cells, path, start, batch.columns))
             start += batch.num_rows
     except Exception as error:  # as above
         raise DataError(f"{path}, row {start:,} or below: damaged ({first_line(error)})") from None
 
 
+def _cells(path: Path, start: int, columns: Sequence[ParquetColumn], number: int) -> list[str]:
+    """A column as a text has it; cells that are missing are empty, and bytes are texts in UTF-8 (of older writers).
+
+    The longest is measured before any is made: one that is kept once may stand in every row.
+    """
+    column = columns[number]
+    if _longest(column) > csv.field_size_limit():
+        raise DataError(f"{path}, row {start:,} or below: a cell of more than {csv.field_size_limit():,} letters")
+    return [_written(value) for value in column.to_pylist()]
+
+
+def _longest(column: ParquetColumn) -> int:
+    """The bytes of the longest cell of texts, or the numbers of the longest list; 0 of all else."""
+    import pyarrow as pa
+    import pyarrow.compute as compute
+
+    if pa.types.is_dictionary(column.type):
+        return _longest(column.dictionary)
+    texts = any(is_text(column.type) for is_text in (pa.types.is_string, pa.types.is_large_string))
+    if texts or pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        return int(compute.max(compute.binary_length(column)).as_py() or 0)
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        return int(compute.max(compute.list_value_length(column)).as_py() or 0)
+    return 0
+
+
 def _written(value: object) -> str:
     """A cell as a text has it; one that is missing is empty."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
     return "" if value is None else str(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,10 @@ _kept = kinds.fields(
 
 def load(data: Table, request: Request) -> Dataset:
     file = open_table(existing(data.file, data))
+    if not request.asked.fields:
+        raise DataError(
+            f"{file.path}: nothing reads any of its columns ({shown(file.columns)}): none are numbers or classes"
+        )
     reading = TableReading(file, data, request.asked, kept_facts(request.facts, request.asked))
     reading.read()
     splits, labels = reading.splits(), reading.fields.get(LABEL)
@@ -81,17 +85,57 @@ def kept_facts(facts: Mapping[str, Any], asked: WantedFields) -> dict[str, Colum
 
 
 def as_stored(data: Table) -> dict[str, TensorType]:
-    """The fields that the columns are by themselves: numbers where all cells are, else categories."""
+    """The fields that the columns are by themselves: numbers where all cells are, else categories.
+
+    A column that is neither, such as one of names of which each stands there once, is no field.
+    """
     file = open_table(existing(data.file, data))
     columns = [NumberColumn(file, name, tried=True, strict=False) for name in file.columns if name != data.split]
     for rows in file.rows():
         for column in columns:
-            column.add(rows.places, rows.cells[file.columns.index(column.name)])
-    found = {c.name: TensorType((), DType.INT if c.stranger else DType.FLOAT) for c in columns}
+            column.add(rows.places, rows.cells(file.columns.index(column.name)))
+    numbers = {column.name for column in columns if not column.stranger}
+    texts = classified(data, file, [column.name for column in columns if column.stranger])
+    kinds = {name: DType.FLOAT if name in numbers else DType.INT for name in file.columns if name in numbers | texts}
+    found = {name: TensorType((), kind) for name, kind in kinds.items()}
     target = [found[name] for name in data.target if name in found]
     if len(target) == 1:
         found.setdefault(LABEL, target[0])
     return found
+
+
+def classified(data: Table, file: TableFile, names: Sequence[str]) -> set[str]:
+    """Which columns of texts are classes: all of their names stand in training rows. Targets are taken for that."""
+    columns = {name: CategoryColumn(file, name) for name in names}
+    divider = None if data.split is None else CategoryColumn(file, data.split)
+    count = 0
+    for rows in file.rows():
+        count += len(rows.places)
+        for column in [*columns.values(), *([divider] if divider else [])]:
+            try:
+                column.add(rows.places, rows.cells(file.columns.index(column.name)))
+            except DataError:
+                if column is divider or column.name in data.target:
+                    raise
+                del columns[column.name]
+    label = columns.get(data.target[0]) if len(data.target) == 1 else None
+    labels = label.numbered(label.classes()) if label is not None else None
+    parts = called(divider) if divider else divided(data, count, labels, str(file.path))
+    return {name for name, one in columns.items() if name in data.target or _is_whole(one, parts["train"])}
+
+
+def _is_whole(column: CategoryColumn, train: Array) -> bool:
+    """Whether training rows have all classes of a column."""
+    try:
+        return column.trained(train) == column.classes()
+    except DataError:
+        return False
+
+
+def aside(data: Table, fields: Mapping[str, TensorType]) -> list[str]:
+    """What to say of the columns that are no fields."""
+    left = [name for name in open_table(existing(data.file, data)).columns if name not in (*fields, data.split)]
+    return [f"neither numbers nor classes: {shown(left)}"] if left else []
 
 
 def rows(
@@ -111,6 +155,18 @@ def rows(
     fields = {name: reading.values(name) for name in inputs}
     for number, place in enumerate(reading.places):
         yield f"{path}, {reading.file.place} {place}", {name: values[number] for name, values in fields.items()}
+
+
+def standard_of(stored: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Means and deviations of columns `[rows, columns]`; of one that is always the same its number, and 1.
+
+    (By rounding a hundred times 0.1 has a deviation of 3e-17, by which other rows would become as large as 1e15.)
+    """
+    if not len(stored):
+        return (), ()
+    same = stored.max(axis=0) == stored.min(axis=0)
+    mean = np.where(same, stored[0], stored.mean(axis=0))
+    return tuple(mean.tolist()), tuple(np.where(same, 1, stored.std(axis=0)).tolist())
 
 
 _KEPT = ("columns", "classes", "mean", "std")
@@ -272,10 +328,7 @@ class TableReading:
             if one.category:
                 one.classes = self._classes(one.columns[0], train)
             elif self.data.standardize and name in self.asked.inputs:
-                stored = self._numbers(one)[train]
-                one.mean = tuple(stored.mean(axis=0).tolist())
-                spread = stored.std(axis=0)
-                one.std = tuple(np.where(spread > 0, spread, 1).tolist())
+                one.mean, one.std = standard_of(self._numbers(one)[train])
 
     def _classes(self, name: str, train: Array) -> tuple[str, ...]:
         column = self.columns[name]

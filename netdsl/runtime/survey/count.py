@@ -55,6 +55,9 @@ def survey(data: Surveyed) -> Survey:
     inputs = inputs_of(own, net)
     look = getattr(loader_of(own), "survey", None)
     found: Survey = look(own) if look else _loaded(own, inputs, net)
+    aside = getattr(loader_of(own), "aside", None)
+    if aside is not None and net is None:
+        found.notes += aside(own, inputs)
     found.data = written(own)
     found.fields = {name: str(type) for name, type in own.described(inputs).items()}
     found.files = files_of(own)
