@@ -32,19 +32,32 @@ def mask(path: Path, *values: int, palette: bool = False, colours: bool = False)
 
 def deep_colours(path: Path, *values: int) -> None:
     """A PNG of three numbers of 16 bits a pixel, of which the first is one of these; Pillow writes none."""
+    numbers = np.zeros((HIGH, WIDE, 3), ">u2")
+    numbers[..., 0], numbers[..., 1] = np.resize(values, WIDE), 700
+    _png(path, 16, 2, [row.tobytes() for row in numbers])
+
+
+def few_bits(path: Path, bits: int, *values: int) -> None:
+    """A grey PNG of two or four bits a pixel, packed from the left; Pillow writes none."""
+    packed = "".join(f"{value:0{bits}b}" for value in np.resize(values, WIDE))
+    _png(path, bits, 0, [int(packed, 2).to_bytes(len(packed) // 8, "big")] * HIGH)
+
+
+def _png(path: Path, bits: int, kind: int, rows: list[bytes]) -> None:
     import struct
     import zlib
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    numbers = np.zeros((HIGH, WIDE, 3), ">u2")
-    numbers[..., 0], numbers[..., 1] = np.resize(values, WIDE), 700
-    rows = b"".join(b"\0" + row.tobytes() for row in numbers)
 
     def chunk(name: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
-    head = struct.pack(">IIBBBBB", WIDE, HIGH, 16, 2, 0, 0, 0)
-    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    head = struct.pack(">IIBBBBB", WIDE, HIGH, bits, kind, 0, 0, 0)
+    body = (
+        chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows)))
+        + chunk(b"IEND", b"")
+    )
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
 
 

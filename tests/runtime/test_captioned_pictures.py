@@ -102,6 +102,8 @@ WRONG = {
     '"china.jpg"[1]: a number, where a caption': {"china.jpg": ["a", 1]},
     "is no name of a picture below the folder": {"../china.jpg": "a"},
     "there is no picture": {"nowhere.jpg": "a"},
+    f'"{"y" * 40}…": there is no picture': {"y" * 5000 + ".jpg": "a"},
+    '"china.jpg" stands twice in one object': '{"china.jpg": "a", "flower.jpg": "b", "china.jpg": "c"}',
     "china.txt is no picture": {"china.txt": "a"},
     "a caption of 10,001 letters": {"china.jpg": "x" * 10_001},
 }

@@ -151,6 +151,9 @@ def test_pictures_are_made_to_fit_and_masks_go_with_them(tmp_path: Path) -> None
     own = load_data(plan.data, varied, {}, varying_of(varied, plan)).splits["train"].fetch(np.array([0]), 1)
     assert own["label"][0, 0].tolist() == [2, 2, 2, 2, 0, 0, 0, 0], "the mask is mirrored with its picture"
     assert own["photo"][0, 0, 0, [0, 1, 2, 5, 6, 7]].tolist() == [1, 1, 1, 0, 0, 0]
+    write_tar(tmp_path / "a.tar", {f"{i}": {**files, "seg.png": encoded(mask[:, :8])} for i in range(10)})
+    with pytest.raises(DataError, match=r"a.tar, sample \d+, `seg.png`: a mask of 16×8 pixels, but `jpg` has 16×16"):
+        whole(loaded(tmp_path, shape, **settings))
 
 
 # ---------------------------------------------------------------- in which order

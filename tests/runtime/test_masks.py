@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mask_layouts import HIGH, LAYOUTS, WIDE, deep_colours, mask, picture
+from mask_layouts import HIGH, LAYOUTS, WIDE, deep_colours, few_bits, mask, picture
 from PIL import Image
 
 from netdsl.base.errors import DataError
@@ -20,6 +20,7 @@ from netdsl.program import load_file, load_text
 from netdsl.recipe import DATA
 from netdsl.recipe.data.masks import Preset
 from netdsl.runtime.augment.row import varying_of
+from netdsl.runtime.data.imagefile import ORIENTATION
 from netdsl.runtime.data.maskfile import read_mask
 from netdsl.runtime.data.sets import Dataset, load_data
 from netdsl.runtime.generated.shapes import shapes
@@ -119,6 +120,34 @@ def test_indices_numbers_and_colours_are_read_as_stored(tmp_path: Path) -> None:
     assert (read_mask(tmp_path / "colours.png")[..., 0] == stripes(5, 300, 65535)).all()
     assert (read_mask(tmp_path / "colours.png")[..., 1] == 700).all()
     assert (read_mask(tmp_path / "rgb.png") == np.stack([stripes(1), stripes(2), stripes(3, 4)], -1)).all()
+
+
+def test_grey_numbers_of_few_bits_are_not_stretched(tmp_path: Path) -> None:
+    """Pillow makes 85 of 1 in two bits, and 128 of 1 in a `.pgm` whose largest number is 2."""
+    few_bits(tmp_path / "two.png", 2, 0, 3, 1, 2)
+    few_bits(tmp_path / "four.png", 4, 0, 15, 7)
+    for bits, most in ((8, 2), (8, 200), (16, 300), (16, 40000)):
+        numbers = stripes(0, most, most // 2)
+        head = f"P5 {numbers.shape[1]} {numbers.shape[0]} {most}\n".encode()
+        (tmp_path / f"{most}.pgm").write_bytes(head + numbers.astype(f">u{bits // 8}").tobytes())
+        assert (read_mask(tmp_path / f"{most}.pgm") == numbers).all()
+    assert (read_mask(tmp_path / "two.png") == stripes(0, 3, 1, 2)).all()
+    assert (read_mask(tmp_path / "four.png") == stripes(0, 15, 7)).all()
+
+
+def test_a_mask_is_turned_as_its_picture_is(tmp_path: Path) -> None:
+    """Both say by EXIF how the camera was held."""
+    said = Image.Exif()
+    said[ORIENTATION] = 8
+    numbers = np.arange(HIGH * WIDE, dtype=np.uint8).reshape(HIGH, WIDE)
+    for name in ("p", "m"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(numbers).save(tmp_path / name / "a.png", exif=said)
+    net = Net("net", [Value("image", TensorType((3, WIDE, HIGH)))])
+    found = load_data(read_data(two(tmp_path, "classes=50, shares=(1, 0, 0)")), net)
+    own = found.split("train").fetch(np.array([0]))
+    assert (own["label"][0] == np.rot90(numbers)).all()
+    assert (own["image"][0, 0] * 255).round().tolist() == own["label"][0].tolist()
 
 
 MAP = "id\tname\tcolour\tcoarse\tfine\n4\ta\t10 0 0\tx\ta\n9\tb\t0 10 0\tx\tb\n2\tc\t0 0 10\ty\tc\n7\tvoid\t-\t-\t-\n"

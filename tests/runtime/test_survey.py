@@ -191,6 +191,26 @@ def test_a_sheet_shows_pictures_with_their_masks(tmp_path: Path) -> None:
     assert not (tmp_path / "none.png").exists()
 
 
+def test_a_sheet_with_a_long_strip_is_no_larger_than_its_room(tmp_path: Path) -> None:
+    """A strip of 5,000×1 pixels once asked for 400,000 pixels of a side, for each of the others too."""
+    for number, size in enumerate([(5000, 1), (1, 5000), *[(8, 8)] * 6]):
+        place = tmp_path / "p" / "ab"[number % 2] / f"{number}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", size).save(place)
+    write_samples(tmp_path / "a.png", f'imagefolder("{tmp_path}/p", validation=0, test=0)', 8, "train")
+    with Image.open(tmp_path / "a.png") as sheet:
+        assert sheet.width * sheet.height * 3 < 2**27
+
+
+def test_masks_that_do_not_fit_their_pictures_are_no_pixels(tmp_path: Path) -> None:
+    picture(tmp_path / "p" / "a.png")
+    mask(tmp_path / "m" / "a.png", 0, 1)
+    with Image.open(tmp_path / "m" / "a.png") as image:
+        image.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "m" / "a.png")
+    with pytest.raises(DataError, match=r"m/a.png: a mask of 8×6 pixels, but its picture .*p/a.png has 6×8"):
+        netdsl.survey(f'masks("{tmp_path}/p", "{tmp_path}/m", classes=2, shares=(1, 0, 0))')
+
+
 def test_a_sheet_shows_pictures_as_they_were_before_they_were_normalised(tmp_path: Path) -> None:
     cifar_files(tmp_path)
     for n, more in enumerate(("", ", mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4)")):

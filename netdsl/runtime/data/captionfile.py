@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from netdsl.base.errors import DataError, first_line
@@ -42,7 +43,7 @@ def _content(path: Path) -> object:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise DataError(f"{path}: {path.stat().st_size:,} bytes; more than {LARGEST_FILE:,} are not read")
-        return json.loads(path.read_text("utf-8-sig"))
+        return json.loads(path.read_text("utf-8-sig"), object_pairs_hook=partial(_object, path))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
     except UnicodeDecodeError as error:
@@ -51,6 +52,16 @@ def _content(path: Path) -> object:
         raise DataError(f"{path}: too deeply nested to be captions") from None
     except ValueError as error:
         raise DataError(f"{path}: no JSON: {first_line(error)}") from None
+
+
+def _object(path: Path, pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object of a file, of which `json` would keep the last of two that have one name."""
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        if name in found:
+            raise DataError(f"{path}: {quoted(name)} stands twice in one object: put all that it has into one list")
+        found[name] = value
+    return found
 
 
 def _kind(value: object) -> str:

@@ -42,6 +42,14 @@ def files_below(folder: Path) -> Iterator[Path]:
             raise DataError(f"{entry.path}: no file (a link that leads nowhere, to a folder or to a device)")
 
 
+def is_there(path: Path) -> bool:
+    """Whether a path that a file of data names is a file; one that the file system refuses, as too long, is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def natural(name: str) -> list[tuple[int, str]]:
     """By what names are put in order so that `frame2` stands before `frame10`."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]

@@ -70,7 +70,7 @@ def decoded(content: bytes, name: str) -> DecodedImage:
 def _decoded(name: str, image: Image.Image) -> DecodedImage:
     image.load()
     scan = _deep(name, image) if _is_deep(image) else _plain(image)
-    return DecodedImage(_upright(scan.planes, _orientation(image)), scan.white, scan.transparent)
+    return DecodedImage(upright(scan.planes, image), scan.white, scan.transparent)
 
 
 @contextlib.contextmanager
@@ -208,8 +208,9 @@ def _orientation(image: Image.Image) -> int:
     return 1
 
 
-def _upright(planes: Array, orientation: int) -> Array:
-    """`[c, h, w]` as it is meant to be seen."""
+def upright(planes: Array, image: Image.Image) -> Array:
+    """The pixels `[c, h, w]` of an opened picture as they are meant to be seen."""
+    orientation = _orientation(image)
     if orientation in SIDEWAYS:
         planes = planes.swapaxes(1, 2)
     if orientation in (2, 3, 6, 7):

@@ -15,7 +15,7 @@ from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.recipe.data.labelmaps import ENDING, HIGHEST, Ambiguous, Class, LabelMap, read_map
 from netdsl.recipe.data.masks import Masks, Paired
-from netdsl.runtime.data.imagefile import ENDINGS, decoding
+from netdsl.runtime.data.imagefile import ENDINGS, decoding, upright
 
 LOSSY = {".jpeg", ".jpg", ".webp"}
 LOSSLESS = ENDINGS - LOSSY
@@ -30,18 +30,45 @@ def read_mask(path: Path) -> Array:
     A palette is not looked at: its indices are the numbers. `DataError` names a file that is no mask.
     """
     with decoding(path) as image:
-        deep = _is_deep_colour(image)
-        low = _low_bytes(path) if deep else None
-        image.load()
-        if image.mode not in READERS:
-            raise DataError(f"{path}: a mask holds whole numbers or colours, not pixels of the kind {image.mode}")
-        found = READERS[image.mode](image)
-    if low is not None:
-        found = found.astype(np.uint16) * 256 + low
+        low = _low_bytes(path) if _is_deep_colour(image) else None
+        found = pixels_of(image, str(path))
+    return found if low is None else found.astype(np.uint16) * 256 + low
+
+
+def pixels_of(image: Image.Image, name: str) -> Array:
+    """What an opened mask holds, of 16 bits the upper byte of colours alone; `name` is what a `DataError` calls it."""
+    most = _most(image)
+    image.load()
+    if image.mode not in READERS:
+        raise DataError(f"{name}: a mask holds whole numbers or colours, not pixels of the kind {image.mode}")
+    found = _turned(READERS[image.mode](image), image)
+    if most is not None:
+        found = np.rint(found * (most / (255 if found.dtype == np.uint8 else 65535))).astype(np.uint16)
     if found.dtype == np.int32 and (found.min(initial=0) < 0 or found.max(initial=0) > HIGHEST):
-        raise DataError(f"{path}: has numbers from {found.min()} to {found.max()}, but a mask has 0 to {HIGHEST:,}")
+        raise DataError(f"{name}: has numbers from {found.min()} to {found.max()}, but a mask has 0 to {HIGHEST:,}")
     return found
 
+
+def _turned(found: Array, image: Image.Image) -> Array:
+    """Numbers `[h, w]` or colours `[h, w, 3]` as the picture is seen, which is turned as its file says, too."""
+    planes = found[None] if found.ndim == 2 else found.transpose(2, 0, 1)
+    seen = upright(planes, image)
+    return seen[0] if found.ndim == 2 else seen.transpose(1, 2, 0)
+
+
+def _most(image: Image.Image) -> int | None:
+    """The largest number of a grey file, where that is not what Pillow stretches numbers to; None where it is."""
+    kind = image.tile[0][3] if isinstance(image, ImageFile) and image.tile else None
+    name = kind[0] if isinstance(kind, tuple) and kind else kind
+    if name in FEW_BITS:
+        return FEW_BITS[name]
+    if image.format == "PPM" and name == "L" and isinstance(kind, tuple):
+        return int(kind[1])
+    return None
+
+
+FEW_BITS = {"L;2": 3, "L;4": 15}
+"""How Pillow calls grey numbers of two and four bits (of `.png` and `.tif`), and the largest."""
 
 READERS: Mapping[str, Callable[[Image.Image], Array]] = {
     **dict.fromkeys(("P", "L", "I", "I;16", "I;16B", "I;16L", "RGB"), np.asarray),
@@ -63,7 +90,7 @@ def _low_bytes(path: Path) -> Array:
         assert isinstance(image, ImageFile)
         image.tile = [tile._replace(args=DEEP[tile.args]) for tile in image.tile]
         image.load()
-        return np.asarray(image)[..., :3].astype(np.uint16)
+        return _turned(np.asarray(image)[..., :3].astype(np.uint16), image)
 
 
 DEEP: Mapping[Any, str] = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}
@@ -135,7 +162,8 @@ class Meaning:
         if self.source != "classes":
             return f"which {self.source} does not know"
         kept = f", and {self.ignore} what does not count" if self.ignore is not None else ""
-        help = f"; say `ignore={said}` if it marks what does not count" if self.ignore is None else ""
+        number = self.ignore is None and not said.startswith("(")
+        help = f"; say `ignore={said}` if it marks what does not count" if number else ""
         return f"but the classes are 0 to {len(self.classes) - 1}{kept}{help}"
 
 

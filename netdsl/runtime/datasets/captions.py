@@ -9,7 +9,8 @@ from netdsl.base.errors import DataError
 from netdsl.recipe.data.captions import Captions
 from netdsl.recipe.data.masks import SPLIT
 from netdsl.runtime.data.captionfile import Caption, read_captions
-from netdsl.runtime.data.folders import FOLDERS
+from netdsl.runtime.data.cells import quoted
+from netdsl.runtime.data.folders import FOLDERS, is_there
 from netdsl.runtime.data.imagefile import ENDINGS, read_image
 from netdsl.runtime.data.samples import Fields, as_input
 from netdsl.runtime.data.sets import SPLITS, Dataset, MadeSplit, Request, SampleSplit, existing
@@ -67,8 +68,8 @@ def _pictured(folder: Path, path: Path) -> CaptionedFiles:
             picture = known[caption.picture] = folder / caption.picture
             if picture.suffix.lower() not in ENDINGS:
                 raise DataError(f"{path}: {caption.place}: {caption.picture} is no picture ({KNOWN})")
-            if not picture.is_file():
-                raise DataError(f"{path}: {caption.place}: there is no picture {picture}")
+            if not is_there(picture):
+                raise DataError(f"{path}: {caption.place}: there is no picture {quoted(caption.picture)} in {folder}")
         found.append((picture, caption))
     return found
 

@@ -15,7 +15,7 @@ from netdsl.dims.tensors import TensorType
 from netdsl.recipe.data.hub import Hub, is_picture
 from netdsl.runtime.data.fields import STORED, WantedFields, as_field, misfit, sizes_of, unusable
 from netdsl.runtime.data.imagefile import decoded, decoding_bytes
-from netdsl.runtime.data.maskfile import READERS
+from netdsl.runtime.data.maskfile import pixels_of
 from netdsl.runtime.data.pieces import InPieces
 from netdsl.runtime.data.samples import Fields
 from netdsl.runtime.data.sets import SPLITS, Dataset, MadeSplit, Request, SampleSplit
@@ -86,7 +86,13 @@ class CellReader:
     def stored(self, index: int) -> Fields:
         row = int(self.rows[index])
         cells = self.shards.cells(row)
-        return {name: self._field(name, cells[self.columns[name]], row) for name in self.columns}
+        found = {name: self._field(name, cells[self.columns[name]], row) for name in self.columns}
+        for name in self.masks if self.main else ():
+            if found[name].shape != found[self.main].shape[1:]:
+                own, other = ("{}×{}".format(*found[n].shape[-2:]) for n in (name, self.main))
+                called = f"{self.shards.place(row)}, `{self.columns[name]}`"
+                raise DataError(f"{called}: a mask of {own} pixels, but `{self.columns[self.main]}` has {other}")
+        return found
 
     def _field(self, name: str, cell: object, row: int) -> Array:
         called = f"{self.shards.place(row)}, `{self.columns[name]}`"
@@ -130,9 +136,8 @@ def _bytes(cell: object, called: str) -> bytes:
 def _numbers_of(content: bytes, called: str) -> Array:
     """A picture as the numbers of its pixels, int64 `[h, w]`."""
     with decoding_bytes(content, called) as image:
-        image.load()
-        found = READERS[image.mode](image) if image.mode in READERS else None
-    if found is None or found.ndim != 2:
+        found = pixels_of(image, called)
+    if found.ndim != 2:
         raise DataError(f"{called}: a mask has a whole number for each pixel, not pixels of the kind {image.mode}")
     return found.astype(np.int64)
 

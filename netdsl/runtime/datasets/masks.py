@@ -31,10 +31,15 @@ PixelCounts = Array
 def read_pair(pair: Pair, meaning: Meaning) -> tuple[DecodedImage, Array]:
     """A picture, and the classes of its pixels `int64 [h, w]`, both as stored; `DataError` names a file."""
     scan, labels = read_image(pair.image), meaning.labels(pair.mask)
-    if scan.planes.shape[1:] != labels.shape:
-        own, other = ("{}×{}".format(*shape) for shape in (labels.shape, scan.planes.shape[1:]))
-        raise DataError(f"{pair.mask}: a mask of {own} pixels, but its picture {pair.image} has {other}")
+    _refuse_unlike(pair, scan.planes.shape[1:], labels.shape)
     return scan, labels
+
+
+def _refuse_unlike(pair: Pair, picture: tuple[int, ...], mask: tuple[int, ...]) -> None:
+    """Heights and widths of a picture and its mask are the same."""
+    if picture != mask:
+        own, other = ("{}×{}".format(*shape) for shape in (mask, picture))
+        raise DataError(f"{pair.mask}: a mask of {own} pixels, but its picture {pair.image} has {other}")
 
 
 @dataclass
@@ -180,8 +185,9 @@ def survey(data: Paired) -> Survey:
     found = divided(data, meaning)
 
     def look(pair: Pair) -> tuple[PixelCounts, tuple[int, int]]:
-        counts = found.counts[pair.key] if found.counts else counts_of(pair, meaning)
-        return counts, stored_size(pair.image)
+        counts, size = found.counts[pair.key] if found.counts else counts_of(pair, meaning), stored_size(pair.image)
+        _refuse_unlike(pair, size, stored_size(pair.mask))
+        return counts, size
 
     splits, sizes = {}, []
     for name, own in found.splits.items():

@@ -12,6 +12,7 @@ from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
 from netdsl.recipe.data.multilabel import Multilabel
 from netdsl.runtime.data.cells import CategoryColumn, NumberColumn, TableColumn, TextColumn, filled, quoted
+from netdsl.runtime.data.folders import is_there
 from netdsl.runtime.data.imagefile import ENDINGS, read_image
 from netdsl.runtime.data.sets import Dataset, MadeSplit, Request, SampleSplit, existing
 from netdsl.runtime.data.shares import called, divided
@@ -131,7 +132,7 @@ def path_of(file: TableFile, column: str, place: int, cell: str) -> Path:
         raise file.wrong(place, f"`{column}` is {quoted(cell)}: say it from the folder of the table on")
     if path.suffix.lower() not in ENDINGS:
         raise file.wrong(place, f"`{column}` is {quoted(cell)}, no image ({', '.join(sorted(ENDINGS))})")
-    if not path.is_file():
+    if not is_there(path):
         raise file.wrong(place, f"`{column}` is {quoted(cell)}, but there is no such file beside the table")
     return path
 

@@ -21,6 +21,8 @@ LEAST = 48
 """Smaller pictures are enlarged, by whole numbers."""
 CELL = 160
 """Pixels of a side that a picture with a title has at most, and is enlarged to by whole numbers."""
+ROOM = 2**26
+"""Bytes of all cells of a sheet."""
 MOST = 256
 """Pictures with titles on one sheet."""
 
@@ -63,8 +65,9 @@ def _laid_out(pictures: Array) -> Array:
 def titled_sheet(pictures: Sequence[Array], titles: Sequence[Sequence[str]], side: int = CELL) -> Array:
     """Pictures of bytes `[h, w]` or `[h, w, 1 or 3]` of any sizes, each with lines of words under it, as one.
 
-    Of more than `MOST` pictures the first are shown.
+    Of more than `MOST` pictures the first are shown. The side is smaller where all would have more than `ROOM` bytes.
     """
+    side = min(side, max(CELL, int((ROOM / 3 / max(1, len(pictures[:MOST]))) ** 0.5)))
     lines = max((len(title) for title in titles[:MOST]), default=0)
     cells = [_cell(picture, side) for picture in pictures[:MOST]]
     high, wide = (max(cell.shape[axis] for cell in cells) for axis in (0, 1))
