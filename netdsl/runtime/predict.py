@@ -25,7 +25,7 @@ from netdsl.runtime.predicting.answers import Guess, Prediction, answered
 from netdsl.runtime.predicting.continuing import continued
 from netdsl.runtime.predicting.fitting import Fitting, check_tile, margin_of
 from netdsl.runtime.predicting.listing import listed
-from netdsl.runtime.predicting.meaning import OutputKind, meaning_of
+from netdsl.runtime.predicting.meaning import OutputKind, chances_of, meaning_of
 from netdsl.runtime.predicting.models import Model, open_model
 from netdsl.runtime.predicting.samples import AskedSample, RowOfTable, Sample, SampleReader, data_used, scale_of
 from netdsl.runtime.predicting.saying import Saying
@@ -279,10 +279,13 @@ class Asked:
             fields = {name: np.concatenate([s.fields[name] for s in held]) for name in read}
             outputs, texts = self._said(held[0], fields)
             self.kept = {s.name: outputs.pop(s.output) for s in self.model.net.states}
+        chances = chances_of(self.model)
         for place, sample in enumerate(held):
             own = {name: value[place] for name, value in outputs.items()}
             names = sample.classes or self.names
-            found = answered(own, sample, self.meaning, names, self.top, (*self.notes, *sample.notes), self.colours)
+            found = answered(
+                own, sample, self.meaning, names, self.top, (*self.notes, *sample.notes), self.colours, chances
+            )
             found.text = texts[place] if texts else None
             yield found
 

@@ -25,6 +25,7 @@ from netdsl.runtime.judging.judged import Judgement
 from netdsl.runtime.judging.keeping import keep
 from netdsl.runtime.judging.table import summary, tables
 from netdsl.runtime.judging.watching import LOSS, Scrutiny, watch_of
+from netdsl.runtime.predict import predict
 from netdsl.runtime.runs.evaluations import evaluations
 from netdsl.runtime.runs.recipes import plan_of
 from netdsl.runtime.train import train
@@ -309,3 +310,59 @@ def test_a_run_that_begins_anew_takes_its_evaluations_away(tmp_path: Path) -> No
     (tmp_path / "run" / "evaluation-test-mine.png").write_bytes(b"mine")
     train(net, tmp_path / "run", device="cpu", quiet=True, overwrite=True)
     assert [p.name for p in (tmp_path / "run").glob("evaluation*")] == ["evaluation-test-mine.png"]
+
+
+ALONE = """
+net Alone {{
+  input x [3]
+  output y: linear({count}){ending}
+}}
+train Alone {{
+  data arrays("samples.npz", validation=0, test=0)
+  loss (y, label) -> {loss}
+  metric {metric}
+  optimizer sgd(lr=0.000000000001)
+  epochs 1
+}}
+"""
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize(
+    ("ending", "loss", "metric"),
+    [
+        ("", "binary_cross_entropy_with_logits", "(y, label) -> f1"),
+        (" -> sigmoid", "binary_cross_entropy", "(y, label) -> f1(threshold=0.5)"),
+        (" -> sigmoid", "binary_cross_entropy", "(y, label) -> auc(raw=true)"),
+        (" -> sigmoid", "binary_cross_entropy", "(y, label) -> mae"),
+    ],
+)
+def test_scores_and_probabilities_that_stand_alone_are_judged_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, ending: str, loss: str, metric: str
+) -> None:
+    """The same weights, once with the sigmoid in the net and once in the loss: the same worst samples and tallies."""
+    monkeypatch.chdir(tmp_path)
+    drawn = np.random.default_rng(0)
+    x, weight = drawn.normal(size=(40, 3)).astype(np.float32), drawn.normal(size=(count, 3)).astype(np.float32)
+    label = (x @ weight.T + drawn.normal(size=(40, count)) > 0).astype(np.int64)
+    np.savez("samples.npz", x=x, label=label[:, 0] if count == 1 else label)
+    text = ALONE.format(count=count, ending=ending, loss=loss, metric=metric)
+    held = {"y.weight": weight, "y.bias": np.zeros(count, np.float32)}
+    train(load_text(text, "alone.net").net(), "run", device="cpu", quiet=True, weights=held)
+    share = 1 / (1 + np.exp(-x.astype(np.float64) @ weight.T))
+    own = np.array([metrics.log_loss(t, s, labels=[0, 1]) for t, s in zip(label, share, strict=True)])
+    found = judge("run", "train", device="cpu", worst=5).found
+    if "mae" not in metric:
+        assert [row["sample"] for row in found["worst"]] == np.argsort(-own, kind="stable")[:5].tolist()
+        assert [row["loss"] for row in found["worst"]] == pytest.approx(np.sort(own)[::-1][:5], rel=1e-4)
+        told = [(row["labelled"], row["predicted"]) for row in found["by_class"]]
+        first = [(40 - label.sum(), (share <= 0.5).sum())] if count == 1 else []
+        assert told == [*first, *zip(label.sum(0), (share > 0.5).sum(0), strict=True)]
+        if count == 1:
+            assert found["worst"][0]["truth"] == str(label[found["worst"][0]["sample"], 0])
+            sure = max(share[found["worst"][0]["sample"], 0], 1 - share[found["worst"][0]["sample"], 0])
+            assert found["worst"][0]["probability"] == pytest.approx(sure, rel=1e-4)
+    for number in range(3):
+        said = {guess.label: guess.probability for guess in predict("run", number, split="train", device="cpu").top}
+        sure = share[number] if count > 1 else [1 - share[number, 0], share[number, 0]]
+        assert said == pytest.approx(dict(enumerate(sure)), rel=1e-4)

@@ -89,7 +89,7 @@ def worst_of(watch: Scrutiny, losses: Array, answers: Answers, count: int) -> li
     """The samples of the highest loss, the highest first, computed again to be looked at."""
     order = np.argsort(-losses, kind="stable")[:count]
     images, scores, labels = answers(order)
-    guesses, shares = watch.guesses(scores)
+    guesses, shares, labels = *watch.guesses(scores), watch.numbers(labels)
     return [Judged(int(n), float(losses[n]), images[i], labels[i], guesses[i], shares[i]) for i, n in enumerate(order)]
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from netdsl.base.arrays import Array
-from netdsl.dims.tensors import Value
+from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.graph import Graph, Node, Output, RecipeTerm, restrict
-from netdsl.ops.base import Op, RuleError
+from netdsl.graph.chances import chances, chances_read
+from netdsl.ops.axes import without
+from netdsl.ops.base import RuleError
 from netdsl.ops.deviation import Mae, NumberMetric
 from netdsl.ops.loss import (
     BinaryCrossEntropy,
@@ -30,6 +32,9 @@ MOST_CONFUSED = 1024
 AT_ONCE = 2**22
 """So many scores are looked at at once."""
 LOSS = f"{EACH}loss"
+Labelled = ClassMetric | ClassLoss | BinaryCrossEntropy | BinaryCrossEntropyWithLogits
+LEAST = 1e-12
+"""The least probability whose logarithm is taken."""
 
 
 @dataclass
@@ -46,6 +51,8 @@ class Scrutiny(Measure):
     reader: Tallied | NumberMetric
     each: bool = True
     """Whether the loss of each sample is wanted."""
+    chances: bool = False
+    """Whether scores that each stand alone are probabilities already."""
 
     @property
     def of_classes(self) -> bool:
@@ -92,16 +99,32 @@ class Scrutiny(Measure):
             if not self.each:
                 return found
             yes, valid = self.reader.marks(labels)
-            loss = np.logaddexp(0, np.where(yes, -1.0, 1.0) * self.reader.rows(scores))
+            loss = self._alone(self.reader.rows(scores), yes)
             return {**found, LOSS: _means(loss, valid, len(scores))}
         return self._of_numbers(self.reader, scores, labels)
 
+    def numbers(self, labels: Array) -> Array:
+        """Labels as class numbers, where there is one score for them: `[N, …]` without the axis of scores."""
+        if not isinstance(self.reader, Tallied) or self.reader.marked or not self.reader.lone:
+            return labels
+        if labels.ndim > self.reader.label.type.rank + 1:
+            labels = labels.squeeze(self.reader.along + 1)
+        return np.where(labels == self.reader.ignore, self.reader.ignore, labels > 0.5).astype(np.int64)
+
+    def _alone(self, scores: Array, yes: Array) -> Array:
+        """The cross-entropy of scores that each stand alone."""
+        if self.chances:
+            return -np.log(np.maximum(np.where(yes, scores, 1 - scores.astype(np.float64)), LEAST))
+        return np.asarray(np.logaddexp(0, np.where(yes, -1.0, 1.0) * scores))
+
     def _of_numbers(self, reader: Tallied, scores: Array, labels: Array) -> Counts:
-        rows, flat = reader.rows(scores), labels.reshape(-1)
+        rows, flat = reader.rows(scores), self.numbers(labels).reshape(-1)
         valid = flat != reader.ignore
         each: Counts = {}
         if self.each:
-            each[LOSS] = _means(_surprise(rows, np.where(valid, flat, 0)), valid, len(scores))
+            right = np.where(valid, flat, 0)
+            loss = self._alone(rows[:, 0], right == 1) if reader.lone else _surprise(rows, right)
+            each[LOSS] = _means(loss, valid, len(scores))
         guess, flat = predicted(rows, reader.threshold)[valid], flat[valid]
         many = self.classes
         if many <= MOST_CONFUSED:
@@ -115,13 +138,15 @@ class Scrutiny(Measure):
         if not isinstance(self.reader, Tallied):
             return scores, np.ones(scores.shape)
         if self.reader.marked or self.reader.lone:
-            yes = scores > self.reader.threshold
-            found, share = yes.astype(np.int64), sigmoid(np.where(yes, 1.0, -1.0) * scores.astype(np.float64))
+            yes, chance = scores > self.reader.threshold, scores.astype(np.float64)
+            chance = chance if self.chances else sigmoid(chance)
+            found, share = yes.astype(np.int64), np.where(yes, chance, 1 - chance)
             axis = self.reader.along + 1
             return (found, share) if self.reader.marked else (found.squeeze(axis), share.squeeze(axis))
         rows = self.reader.rows(scores)
         shape = np.moveaxis(scores, self.reader.along + 1, -1).shape[:-1]
-        return rows.argmax(axis=1).reshape(shape), np.exp(log_softmax(rows).max(axis=1)).reshape(shape)
+        shares = rows if _are_shares(rows) else np.exp(log_softmax(rows))
+        return rows.argmax(axis=1).reshape(shape), shares.max(axis=1).reshape(shape)
 
     def value(self, totals: Mapping[str, Array]) -> float:
         """The mean loss of a sample."""
@@ -130,10 +155,16 @@ class Scrutiny(Measure):
 
 def _surprise(rows: Array, labels: Array) -> Array:
     """The cross-entropy of each position."""
-    if rows.shape[1] == 1:
-        return np.asarray(np.logaddexp(0, np.where(labels == 1, -1.0, 1.0) * rows[:, 0]))
+    own = rows[np.arange(len(labels)), labels]
+    if _are_shares(rows):
+        return np.asarray(-np.log(np.maximum(own, LEAST)))
     most = rows.max(axis=1)
-    return np.asarray(np.log(np.exp(rows - most[:, None]).sum(axis=1)) + most - rows[np.arange(len(labels)), labels])
+    return np.asarray(np.log(np.exp(rows - most[:, None]).sum(axis=1)) + most - own)
+
+
+def _are_shares(rows: Array) -> bool:
+    """Whether scores are probabilities already: none is below 0, and those of a position sum up to 1."""
+    return bool(rows.size and rows.min() >= 0 and np.abs(rows.sum(axis=1) - 1).max() <= 1e-3)
 
 
 def _means(values: Array, valid: Array, samples: int) -> Array:
@@ -156,36 +187,49 @@ def watch_of(net: Graph, plan: Plan, each: bool) -> Scrutiny | None:
     for term in terms:
         if not aux.intersection(v.name for v in term.graph.inputs):
             fields = {v for v in term.graph.inputs if v.name not in own}
-            for node, reader in _readers(term.graph.nodes, fields):
-                return Scrutiny(_up_to(term, node, {t.name for t in terms}), reader, each)
+            for node in term.graph.nodes:
+                alone = _chances(net, plan, term, node)
+                reader = _reader(node, fields, alone)
+                if reader is not None:
+                    return Scrutiny(_up_to(term, node, {t.name for t in terms}), reader, each, alone)
     return None
 
 
-def _readers(nodes: Iterable[Node], fields: Container[Value]) -> Iterator[tuple[Node, Tallied | NumberMetric]]:
-    """The layers that hold something against labels, and how they read them."""
-    for node in nodes:
-        if isinstance(node.op, Op):
-            try:
-                reader = _reader(node.op, fields)
-            except RuleError:  # such as a number of classes that is left open
-                continue
-            if reader is not None:
-                yield node, reader
+def _chances(net: Graph, plan: Plan, term: RecipeTerm, node: Node) -> bool:
+    """Whether a layer reads probabilities."""
+    rows = [t.graph for t in (*plan.losses, *plan.metrics)]
+    name = next((v.name for v in term.graph.inputs if v is getattr(node.op, "x", None)), None)
+    read = chances_read(node.op) if name is None else chances(net, rows, name)
+    return bool(read)
 
 
-def _reader(op: Op, fields: Container[Value]) -> Tallied | NumberMetric | None:
-    """How scores and labels of an operation are read, if it has such; numbers are labels in `fields` alone."""
-    if isinstance(op, Accuracy | Tallied):
-        return F1(op.x, op.label, ignore=op.ignore, axis=op.axis, threshold=op.threshold)
-    if isinstance(op, ClassMetric | ClassLoss):
-        return F1(op.x, op.label, ignore=op.ignore, axis=op.axis)
-    if isinstance(op, MultiMargin):
-        return F1(op.x, op.label)
-    if not isinstance(op, PairLoss | NumberMetric) or op.label not in fields:
+def _reader(node: Node, fields: Container[Value], chances: bool) -> Tallied | NumberMetric | None:
+    """How a layer that holds something against labels reads them; numbers are labels in `fields` alone."""
+    op = node.op
+    try:
+        if isinstance(op, Accuracy | Tallied):
+            return _classes(op, op.threshold, ignore=op.ignore, axis=op.axis)
+        threshold = 0.5 if chances else 0.0
+        if isinstance(op, ClassMetric | ClassLoss):
+            return _classes(op, threshold, ignore=op.ignore, axis=op.axis)
+        if isinstance(op, MultiMargin):
+            return F1(op.x, op.label)
+        if not isinstance(op, PairLoss | NumberMetric) or op.label not in fields:
+            return None
+        if isinstance(op, BinaryCrossEntropy | BinaryCrossEntropyWithLogits):
+            return _classes(op, threshold)
+        return None if isinstance(op, Hinge) else Mae(op.x, op.label)
+    except RuleError:  # such as a number of classes that is left open
         return None
-    if isinstance(op, BinaryCrossEntropy | BinaryCrossEntropyWithLogits):
-        return F1(op.x, op.label, threshold=0.5 if isinstance(op, BinaryCrossEntropy) else 0.0)
-    return None if isinstance(op, Hinge) else Mae(op.x, op.label)
+
+
+def _classes(op: Labelled, threshold: float, ignore: int = -100, axis: int | None = None) -> F1:
+    """What reads classes; of one score with a mark these are whether it holds or not."""
+    reader = F1(op.x, op.label, threshold=threshold, ignore=ignore, axis=axis)
+    if not reader.marked or reader.x.shape[reader.along] != 1:
+        return reader
+    label = TensorType(without(op.label.shape, reader.along), DType.INT)
+    return F1(op.x, Value(op.label.name, label), threshold=threshold, ignore=ignore, axis=reader.along)
 
 
 def _up_to(term: RecipeTerm, node: Node, taken: set[str]) -> RecipeTerm:

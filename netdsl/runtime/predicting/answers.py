@@ -60,6 +60,8 @@ class Prediction:
     classes: tuple[str, ...] = ()
     colours: tuple[Colour | None, ...] = ()
     """By class: the colour that it has in the data; nothing or None for those of PASCAL VOC."""
+    chances: bool | None = None
+    """Whether scores that each stand alone are probabilities already; None where only they themselves tell."""
     mask: Array | None = None
     """`[height, width]`: the class of every pixel of the picture as it was, when that is what the net says."""
     shares: list[ClassShare] = field(default_factory=list)
@@ -87,25 +89,28 @@ def answered(
     top: int,
     notes: tuple[str, ...],
     colours: tuple[Colour | None, ...] = (),
+    chances: bool | None = None,
 ) -> Prediction:
-    """What is made of the outputs for a sample."""
+    """What is made of the outputs for a sample; `chances` says whether scores that stand alone are probabilities."""
     first = next(iter(outputs.values()))
-    found = Prediction(outputs, [], sample.truth, notes, sample.name, meaning, names, colours, sample=sample)
+    found = Prediction(outputs, [], sample.truth, notes, sample.name, meaning, names, colours, chances, sample=sample)
     if meaning in (OutputKind.SCORES, OutputKind.LABELS):
-        found.top = guesses(first, names, top, meaning is OutputKind.LABELS)
+        found.top = guesses(first, names, top, meaning is OutputKind.LABELS, chances)
     elif meaning.masks:
         found.classes = names or (FIGURE if meaning is OutputKind.FIGURE else ())
-        found.mask = mask_of(first, meaning, view_of(sample, first))
+        found.mask = mask_of(first, meaning, view_of(sample, first), chances)
         found.shares = shares_of(found.mask, found.classes)
     return found
 
 
-def guesses(scores: Array, names: tuple[str, ...], top: int, apart: bool = False) -> list[Guess]:
+def guesses(
+    scores: Array, names: tuple[str, ...], top: int, apart: bool = False, chances: bool | None = None
+) -> list[Guess]:
     """The likeliest classes; `apart` where each holds or not, whatever the others do."""
     if scores.ndim != 1 or (len(scores) < 2 and not apart) or scores.dtype.kind != "f":
         return []
     wide = scores.astype(np.float64)
-    shares = _figures(wide) if apart else _shares(wide)
+    shares = _figures(wide, chances) if apart else _shares(wide)
     if len(shares) == 1:
         shares = np.concatenate([1 - shares, shares])
     order = np.argsort(-shares, kind="stable")[:top]
@@ -122,9 +127,10 @@ def _softmax(scores: Array) -> Array:
     return np.asarray(shares / shares.sum(0))
 
 
-def _figures(scores: Array) -> Array:
-    """Each score as a probability: what it is already, where none is below 0 or above 1."""
-    return sigmoid(scores) if scores.min() < 0 or scores.max() > 1 else scores
+def _figures(scores: Array, chances: bool | None) -> Array:
+    """Each score as a probability: what it is already, where nothing tells, if none is below 0 or above 1."""
+    are = scores.min() >= 0 and scores.max() <= 1 if chances is None else chances
+    return scores if are else sigmoid(scores)
 
 
 def view_of(sample: Sample, scores: Array) -> View:
@@ -137,32 +143,35 @@ def view_of(sample: Sample, scores: Array) -> View:
     return whole_view(*whole)
 
 
-def mask_of(scores: Array, meaning: OutputKind, view: View) -> Array:
+def mask_of(scores: Array, meaning: OutputKind, view: View, chances: bool | None = None) -> Array:
     """`[height, width]` on the picture: the class that has most of every pixel."""
     if meaning is OutputKind.NUMBERED:
         found = view.covered(scores[None])[0]
         return nearest(found, *view.original, (0, 0, found.shape[1], found.shape[0]))
-    made = np.concatenate([np.argmax(strip, axis=0) for strip in _strips(scores, meaning, view)])
+    made = np.concatenate([np.argmax(strip, axis=0) for strip in _strips(scores, meaning, view, chances)])
     return numbered(made) if scores.ndim == 2 or len(scores) <= COLOURS else made
 
 
-def probabilities(scores: Array, meaning: OutputKind, view: View) -> Iterator[Array]:
+def probabilities(scores: Array, meaning: OutputKind, view: View, chances: bool | None = None) -> Iterator[Array]:
     """`[classes, rows, width]` float32 on the picture, some rows at a time, from its top."""
     single = meaning is OutputKind.FIGURE
     are = single or (scores.min() >= 0 and np.abs(scores.sum(0) - 1).max() <= 1e-3)
-    for strip in _strips(scores, meaning, view):
+    for strip in _strips(scores, meaning, view, chances):
         yield (strip if are else _softmax(strip)).astype(np.float32)
 
 
-def _strips(scores: Array, meaning: OutputKind, view: View) -> Iterator[Array]:
+def _strips(scores: Array, meaning: OutputKind, view: View, chances: bool | None) -> Iterator[Array]:
     """What the classes have on the picture, some rows at a time; of one score the probabilities of its two."""
     planes = (scores[None] if scores.ndim == 2 else scores).astype(np.float32)
     single = meaning is OutputKind.FIGURE
-    are = single and planes.min() >= 0 and planes.max() <= 1
+    are = bool(planes.min() >= 0 and planes.max() <= 1) if single and chances is None else chances
     for top, bottom in view.strips(max(2, len(planes))):
         strip = view.laid_back(planes, top, bottom)
-        share = strip if are or not single else sigmoid(strip)
-        yield np.concatenate([1 - share, share]) if single else strip
+        if not single:
+            yield strip
+            continue
+        share = _figures(strip, are)
+        yield np.concatenate([1 - share, share])
 
 
 def shares_of(mask: Array, names: tuple[str, ...]) -> list[ClassShare]:

@@ -14,6 +14,7 @@ from typing import Any
 from netdsl.dims import Extent
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.graph import Graph, Net, RecipeTerm
+from netdsl.graph.chances import chances
 from netdsl.ops.activation import LogSoftmax, Softmax
 from netdsl.ops.base import Op
 from netdsl.ops.loss import BinaryCrossEntropy, BinaryCrossEntropyWithLogits
@@ -56,6 +57,12 @@ def meaning_of(model: Model, masks: bool | None = None) -> OutputKind:
         return OutputKind.NUMBERS
     told = next(_told(net, type), None)
     return _untold(net, model.facts, type) if told is None else told
+
+
+def chances_of(model: Model) -> bool | None:
+    """Whether the first output holds probabilities, each of a class by itself; None where nothing tells."""
+    recipe, name = model.net.recipe, next((o.name for o in model.net.answers if not o.aux), "")
+    return chances(model.net, [t.graph for t in (*recipe.losses, *recipe.metrics)] if recipe is not None else (), name)
 
 
 def _asked(type: TensorType, masks: bool) -> OutputKind:

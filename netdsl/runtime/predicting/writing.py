@@ -250,7 +250,7 @@ def _probabilities(path: Path, found: Prediction, scale: tuple[Array, Array]) ->
     with replacing(path) as temporary:
         file = np.lib.format.open_memmap(temporary, "w+", np.float32, (classes, *view.original))
         top = 0
-        for strip in probabilities(first, found.meaning, view):
+        for strip in probabilities(first, found.meaning, view, found.chances):
             file[:, top : top + strip.shape[1]] = strip
             top += strip.shape[1]
         file.flush()
