@@ -109,6 +109,21 @@ def test_a_picture_keeps_its_size(tmp_path: Path, text: str, fitting: Fitting, h
     np.testing.assert_array_equal(found.mask, mask)
 
 
+@pytest.mark.parametrize("numbered", [False, True])
+def test_a_mask_of_few_numbers_lies_on_a_picture_that_was_padded(tmp_path: Path, numbered: bool) -> None:
+    """Each number stands for 8×8 pixels, and the picture ends within one: what lies far from the corner stays there."""
+    end = " -> argmax" if numbered else ""
+    text = f"net Coarse {{\n  input image [3, H, W]\n  output mask: avgpool(8) -> conv(3, 1, bias=false){end}\n}}"
+    mask = np.zeros((99, 67), int)
+    mask[64:, :56], mask[:64, 56:] = 2, 1
+    Image.fromarray((np.eye(3)[mask] * 200).astype(np.uint8)).save(tmp_path / "a.png")
+    found = next(predictor(text, Fitting(own=True)).answers([str(tmp_path / "a.png")]))
+    assert found.mask is not None
+    assert [r for r in range(1, 99) if found.mask[r, 0] != found.mask[r - 1, 0]] == [64]
+    assert [c for c in range(1, 67) if found.mask[0, c] != found.mask[0, c - 1]] == [56]
+    assert (found.mask != mask).mean() <= (0 if numbered else 0.01)  # where three classes meet
+
+
 def test_tiles_say_what_the_whole_says(tmp_path: Path) -> None:
     """Scores of a net that sees single pixels are the same in tiles, up to rounding."""
     quarters(tmp_path / "a.png", 31, 45)
@@ -283,6 +298,11 @@ def test_scores_laid_back_are_what_pytorch_makes_of_them() -> None:
     np.testing.assert_allclose(laid.laid_back(scores), expected, atol=1e-5)
     strips = np.concatenate([laid.laid_back(scores, *rows) for rows in laid.strips(3, 31 * 3 * 4)], 1)
     np.testing.assert_allclose(strips, expected, atol=1e-5)
+    padded = View((21, 30), 21, 30, (28, 36))  # four pixels a number
+    expected = torch.nn.functional.interpolate(torch.from_numpy(scores)[None], (28, 36), mode="bilinear")[0].numpy()
+    np.testing.assert_allclose(padded.laid_back(scores), expected[:, :21, :30], atol=1e-5)
+    strips = np.concatenate([padded.laid_back(scores, *rows) for rows in padded.strips(3, 31 * 3 * 4)], 1)
+    np.testing.assert_allclose(strips, expected[:, :21, :30], atol=1e-5)
 
 
 # ---------------------------------------------------------------- many, and files

@@ -12,7 +12,6 @@ from netdsl.base.errors import DataError
 from netdsl.ops.metric import sigmoid
 from netdsl.recipe.data.labelmaps import Colour
 from netdsl.runtime.pictures.colours import COLOURS, Palette, name_of, numbered, palette
-from netdsl.runtime.pictures.picture import nearest
 from netdsl.runtime.predicting.fitting import View, whole_view
 from netdsl.runtime.predicting.meaning import OutputKind
 from netdsl.runtime.predicting.samples import Sample
@@ -146,8 +145,7 @@ def view_of(sample: Sample, scores: Array) -> View:
 def mask_of(scores: Array, meaning: OutputKind, view: View, chances: bool | None = None) -> Array:
     """`[height, width]` on the picture: the class that has most of every pixel."""
     if meaning is OutputKind.NUMBERED:
-        found = view.covered(scores[None])[0]
-        return nearest(found, *view.original, (0, 0, found.shape[1], found.shape[0]))
+        return view.numbers_back(scores)
     made = np.concatenate([np.argmax(strip, axis=0) for strip in _strips(scores, meaning, view, chances)])
     return numbered(made) if scores.ndim == 2 or len(scores) <= COLOURS else made
 

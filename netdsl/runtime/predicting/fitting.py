@@ -20,7 +20,7 @@ from netdsl.dims.tensors import Value
 from netdsl.graph import Net
 from netdsl.graph.phases import inference_graph
 from netdsl.runtime.data.imagefile import DecodedImage
-from netdsl.runtime.pictures.picture import Picture, in_channels, resize
+from netdsl.runtime.pictures.picture import Picture, in_channels, nearest, resize
 from netdsl.runtime.predicting.models import Model
 
 FAR = 40320
@@ -62,17 +62,27 @@ class View:
     input: tuple[int, int]
     """The input without a margin that its outputs do not have."""
 
-    def laid_back(self, planes: Array, top: int = 0, bottom: int | None = None) -> Array:
-        """What comes out, `[C, h, w]`, as `[C, rows, width]` on the picture: its rows from `top` to `bottom`."""
-        return np.asarray(resize(self.covered(planes)[None], *self.original, slice(top, bottom))[0])
+    @property
+    def whole(self) -> tuple[int, int]:
+        """The height and width of the whole input, with what was padded, where the picture has its own."""
+        high, wide = (
+            round(n * own / size)
+            for n, own, size in zip(self.input, self.original, (self.high, self.wide), strict=True)
+        )
+        return high, wide
 
-    def covered(self, planes: Array) -> Array:
-        """The part of what comes out that lies on the picture."""
-        if (self.high, self.wide) == self.input:
-            return planes
-        shares = zip((self.high, self.wide), self.input, planes.shape[1:], strict=True)
-        high, wide = (max(1, round(size * n / whole)) for size, whole, n in shares)
-        return planes[:, :high, :wide]
+    def laid_back(self, planes: Array, top: int = 0, bottom: int | None = None) -> Array:
+        """What comes out, `[C, h, w]`, as `[C, rows, width]` on the picture: its rows from `top` to `bottom`.
+
+        All of it is brought to the size of the input, however many pixels one number stands for, and then cut.
+        """
+        rows = slice(top, self.original[0] if bottom is None else bottom)
+        return np.asarray(resize(planes[None], *self.whole, rows)[0][..., : self.original[1]])
+
+    def numbers_back(self, numbers: Array) -> Array:
+        """As `laid_back` of class numbers `[h, w]`: each pixel has that of the nearest."""
+        high, wide = self.original
+        return nearest(numbers, *self.whole, (0, 0, numbers.shape[1], numbers.shape[0]))[:high, :wide]
 
     def strips(self, channels: int, most: int = 2**24) -> Iterator[tuple[int, int]]:
         """Rows of the picture, so few at once that their numbers fit into little memory."""
