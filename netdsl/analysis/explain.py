@@ -42,7 +42,11 @@ def explain(
         return list(_recurrent(node.op, sizes)) if isinstance(node.op, Recurrent) else []
     results = tuple(r.type for r in node.results)
     scale = (batch if any(t.per_sample for t in results) else 1, steps)
-    lines = [*_sizes(node.op, results, sizes), *_params(node.op, counted, owner)]
+    lines = [
+        *(f"computes: {line}" for line in node.op.formulas()),
+        *_sizes(node.op, results, sizes),
+        *_params(node.op, counted, owner),
+    ]
     lines += [*_arithmetic(node.op, sizes, scale), *_memory(node.op, results, sizes, scale)]
     return lines + list(_receptive(fields))
 

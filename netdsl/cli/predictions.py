@@ -84,9 +84,10 @@ class Answering:
         if self.table is None:
             size = self.predictor.model.first.shape
             classes = size[0] if size and isinstance(size[0], int) else 0
-            speaks = any(words.spoken for words in self.predictor.samples.vocabularies.values())
             first = self.predictor.model.first.type
-            columns = csv_columns(self.predictor.meaning, classes, self.predictor.names, self.given.top, first, speaks)
+            columns = csv_columns(
+                self.predictor.meaning, classes, self.predictor.names, self.given.top, first, self.predictor.speaks
+            )
             self.table = csv.DictWriter(sys.stdout, columns, restval="", extrasaction="ignore", lineterminator="\n")
             self.table.writeheader()
         self.table.writerow({key: printable(v) if isinstance(v, str) else v for key, v in row.items()})

@@ -251,6 +251,10 @@ class Op(Declared, abstract=True):
         """Evaluations of exp, log, pow, sqrt and tanh, counted apart."""
         return 0
 
+    def formulas(self) -> tuple[str, ...]:
+        """What it computes at each step, as it is written on a board; nothing where its name says it."""
+        return ()
+
     def windows(self) -> tuple[Window, ...] | None:
         """How each spatial axis is read; () means one to one, None means every output sees the whole input."""
         return ()

@@ -69,6 +69,11 @@ class Recurrence(Op, abstract=True):
         """One layer in one direction as training runs it."""
         raise NotImplementedError(f"{self.name} states no training form")
 
+    def _sum(self, gate: str, between: str = " + ") -> str:
+        """What a gate reads: the step and the state before, with its biases."""
+        biases = [f" + b_{side}{gate}" if place < self.biases else "" for place, side in enumerate("ih")]
+        return f"W_i{gate}·x(t){biases[0]}{between}W_h{gate}·h(t−1){biases[1]}"
+
     def prepare(self) -> None:
         if self.layers > MOST_LAYERS:
             message = f"`{self.name}` has {MOST_LAYERS:,} layers at most, not {self.layers:,}"
@@ -160,6 +165,9 @@ class Rnn(Recurrence):
 
     activation: Annotated[str, ChoiceKind(("tanh", "relu"))] = "tanh"
 
+    def formulas(self) -> tuple[str, ...]:
+        return (f"h(t) = {self.activation}({self._sum('h')})",)
+
     def pointwise(self) -> Extent:
         return self.units * (1 if self.activation == "tanh" else 2)
 
@@ -184,6 +192,10 @@ class Lstm(Recurrence):
     unit_flops: ClassVar[int] = 17
     unit_transcendentals: ClassVar[int] = 5
 
+    def formulas(self) -> tuple[str, ...]:
+        gates = (f"{gate}(t) = {'tanh' if gate == 'g' else 'σ'}({self._sum(gate)})" for gate in "ifgo")
+        return (*gates, "c(t) = f(t)∘c(t−1) + i(t)∘g(t)", "h(t) = o(t)∘tanh(c(t))")
+
     def steps(self) -> "type[Steps]":
         from netdsl.ops.backward.recurrent import LstmSteps
 
@@ -201,6 +213,11 @@ class Gru(Recurrence):
     gates: ClassVar[int] = 3
     unit_flops: ClassVar[int] = 14
     unit_transcendentals: ClassVar[int] = 3
+
+    def formulas(self) -> tuple[str, ...]:
+        new = self._sum("n", " + r(t)∘(") + ")"
+        gates = (f"{gate}(t) = σ({self._sum(gate)})" for gate in "rz")
+        return (*gates, f"n(t) = tanh({new})", "h(t) = (1 − z(t))∘n(t) + z(t)∘h(t−1)")
 
     def steps(self) -> "type[Steps]":
         from netdsl.ops.backward.recurrent import GruSteps

@@ -17,6 +17,7 @@ from netdsl.recipe.data.labelmaps import Colour
 from netdsl.recipe.data.masks import Paired
 from netdsl.runtime.data.handed import Handed, given
 from netdsl.runtime.data.maskfile import meaning_of as mask_meaning
+from netdsl.runtime.data.vocabulary import TextVocabulary
 from netdsl.runtime.drawing import needs_sample
 from netdsl.runtime.pictures.colours import colours_kept
 from netdsl.runtime.pictures.picture import resize
@@ -29,7 +30,7 @@ from netdsl.runtime.predicting.meaning import OutputKind, chances_of, meaning_of
 from netdsl.runtime.predicting.models import Model, open_model
 from netdsl.runtime.predicting.samples import AskedSample, RowOfTable, Sample, SampleReader, data_used, scale_of
 from netdsl.runtime.predicting.saying import Saying
-from netdsl.runtime.predicting.speaking import said
+from netdsl.runtime.predicting.speaking import own_words, said
 from netdsl.runtime.predicting.texts import GivenText, named_text
 from netdsl.runtime.runs.recipes import departures
 
@@ -179,6 +180,8 @@ class Asked:
     kept: dict[str, Array] = field(default_factory=dict)
     """What the states of the net have become, `[batch, …]` by name."""
     saying: Saying = field(default_factory=Saying)
+    words: TextVocabulary | None = None
+    """What its first output stands for, where it says words by itself."""
 
     @staticmethod
     def of(
@@ -216,7 +219,8 @@ class Asked:
         names, colours = _class_names(samples, asked), _colours(samples, asked)
         notes = (*model.notes, *departures(data, known))
         return Asked(
-            model, samples, meaning, names, notes, colours, top, seed, batch, saying=saying or Saying()
+            model, samples, meaning, names, notes, colours, top, seed, batch, saying=saying or Saying(),
+            words=own_words(model),
         )  # fmt: skip
 
     def available(self) -> int:
@@ -298,7 +302,15 @@ class Asked:
             return outputs, [text]
         if name := first.unsaid:
             return said(self.model, fields, name, self.samples.vocabularies[name], self.saying, self.seed)
-        return self.model.compute(fields, self.seed), []
+        outputs = self.model.compute(fields, self.seed)
+        rows = () if self.words is None else next(iter(outputs.values())).tolist()
+        return outputs, [self.words.text(row) for row in rows if self.words is not None]
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it answers by texts."""
+        spoken = any(words.spoken for words in self.samples.vocabularies.values())
+        return spoken or self.words is not None or self.samples.running is not None
 
     def _in_tiles(self, sample: Sample) -> dict[str, Array]:
         """The first output for a picture `[1, C, H, W]`, put together of what its tiles give."""

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
 
 import netdsl
 from netdsl.analysis.report import Report, Row
@@ -72,6 +74,8 @@ def check_row(row: Row, report: Report) -> None:
     spatial = row.outputs[0][1:]
     for line in row.explanation:
         subject, _, text = line.partition(": ")
+        if subject == "computes":
+            continue  # letters, which are held against PyTorch below
         if subject == "size":
             assert {size_of(text)} == set(spatial), (row.path, line)
         elif subject in ("length", "depth", "height", "width"):
@@ -182,3 +186,37 @@ def test_large_numbers_have_separators() -> None:
     for row in report.rows:
         check_row(row, report)
     assert "3,605 (2,200)" in [field_text(row.receptive_field) for row in report.rows]
+
+
+@pytest.mark.parametrize("biases", [0, 1, 2])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_formulas_compute_what_pytorchs_layers_do(cell: str, biases: int) -> None:
+    """Each line is read as Python with its signs changed, for three steps; a bias that it has not is 0 in PyTorch's."""
+    torch.manual_seed(0)
+    layer, x = getattr(nn, cell.upper())(3, 4, batch_first=True), torch.randn(1, 3, 3)
+    gates = {"rnn": "h", "lstm": "ifgo", "gru": "rzn"}[cell]
+    known: dict[str, Any] = {"tanh": torch.tanh, "σ": torch.sigmoid, "h_0": torch.zeros(4), "c_0": torch.zeros(4)}
+    with torch.no_grad():
+        for number, side in enumerate("ih"):
+            bias = getattr(layer, f"bias_{side}h_l0")
+            bias.mul_(number < biases)
+            parts = zip(gates, getattr(layer, f"weight_{side}h_l0").split(4), bias.split(4), strict=True)
+            known |= {f"{what}_{side}{g}": own for g, w, b in parts for what, own in (("W", w), ("b", b))}
+        theirs = layer(x)[0][0]
+    net = netdsl.load_text(f"net N {{\n  input x [3, 3]\n  {cell}(4, biases={biases})\n}}")
+    told = [
+        line
+        for row in netdsl.analyze(net, explained=True).rows
+        for line in row.explanation
+        if line.startswith("computes: ")
+    ]
+    assert sum(line.count("b_") for line in told) == biases * len(gates)
+    for step in range(3):
+        known["x_t"] = x[0, step]
+        for line in told:
+            name, _, formula = line.removeprefix("computes: ").partition(" = ")
+            for sign, word in {"·": " @ ", "∘": " * ", "−": "-", "(t)": "_t", "(t-1)": "_0"}.items():
+                name, formula = name.replace(sign, word), formula.replace(sign, word)
+            known[name] = eval(formula, known)
+        torch.testing.assert_close(known["h_t"].detach(), theirs[step])
+        known |= {"h_0": known["h_t"], "c_0": known.get("c_t")}

@@ -63,9 +63,12 @@ MAMBA = (("vocab", 11), ("width", 8), ("state", 3), ("rank", 2), ("depth", 2))
 HEARD: tuple[Sizes, ...] = ((("F", 13), ("T", 5)), (("F", 22), ("T", 9)))
 CAPTION = (("width", 4), ("hidden", 6), ("seen", 5))
 HIDDEN = (("vocab", 11), ("hidden", 7))
+TOLD = (("read", 12), ("words", 9), ("width", 5), ("hidden", 6))
 
 FEW = {"segments": 2, "label": 10}
 """Inputs that are no words."""
+VOCABULARIES = {"source": "read", "target": "words"}
+"""Settings that say how many words an input may have, where there is no `vocab`."""
 
 SMALL = [
     Small("siamese", "Siamese"),
@@ -88,6 +91,17 @@ SMALL = [
     Small("char_rnn", "CharVanilla", (*HIDDEN, ("layers", 2)), STEPS),
     Small("char_rnn", "CharGRU", (*HIDDEN, ("layers", 2)), STEPS),
     Small("char_rnn", "CharLSTM", (*HIDDEN, ("layers", 3)), STEPS),
+    Small("translate", "Seq2Seq", TOLD, PAIRS),
+    Small("translate", "Seq2SeqSpeak", TOLD, (PAIRS[0][:1],)),
+    Small("translate", "Sutskever", TOLD, PAIRS),
+    Small("translate", "Context", TOLD, PAIRS),
+    Small("translate", "Attention", TOLD, PAIRS),
+    Small("translate", "AttentionSpeak", TOLD, (PAIRS[0][:1],)),
+    Small("caption", "CaptionShapes", (("words", 9), ("width", 4), ("hidden", 6)), STEPS),
+    Small("caption", "CaptionShapesSpeak", (("words", 9), ("width", 4), ("hidden", 6))),
+    Small("sentiment", "Sentiment", (*HIDDEN, ("width", 5)), STEPS),
+    Small("sentiment", "SentimentMean", (("vocab", 11), ("width", 5)), STEPS),
+    Small("video_labels", "FrameLabels", (("hidden", 6),), STEPS),
     Small("mobilenet", "MobileNetV2Digits", NARROW),
     Small("mobilenet", "MobileNetV3Digits", NARROW),
     Small("efficientnet", "EfficientNetDigits", NARROW),
@@ -155,6 +169,11 @@ LARGE = [
     Small("efficientnet", "EfficientNetB0", (), ANY),
     Small("mixer", "MixerB16"),
     Small("convnext", "ConvNeXtT", (), ANY),
+    Small("caption", "CaptionVGG", TOLD[1:], STEPS[:1]),
+    Small("caption", "ShowAndTell", TOLD[1:], STEPS[:1], 5e-3),
+    Small("caption", "NeuralTalk2", TOLD[1:], STEPS[:1]),
+    Small("caption", "ShowAttendTell", TOLD[1:], STEPS[:1], 5e-3),
+    Small("video_labels", "LRCN", (("hidden", 6),), ((("T", 3),),)),
     Small("ddpm", "DDPMDigitsSample", (("width", 8), ("groups", 4), ("steps", 3))),
     Small("ddpm", "DDPM", (("width", 8), ("groups", 4))),
     Small("ddpm", "DDPMSample", (("width", 8), ("groups", 4), ("steps", 3))),
@@ -204,8 +223,10 @@ def samples(net: Net, sizes: Sizes, batch: int = 2) -> list[Tensor]:
         type = value.type.at(dict(sizes))
         shape = (batch, *map(int, type.shape))
         if type.dtype is DType.INT:
-            most = FEW.get(value.name) or net.settings["vocab"]
+            most = FEW.get(value.name) or net.settings["vocab" if "vocab" in net.settings else VOCABULARIES[value.name]]
             found.append(torch.randint(most, shape, generator=generator))
+        elif type.dtype is DType.BOOL:  # where words are: as many as the sample has, and at least one
+            found.append(torch.arange(shape[-1]) < torch.randint(1, shape[-1] + 1, (batch, 1), generator=generator))
         else:
             found.append(torch.randn(shape, generator=generator))
     return found

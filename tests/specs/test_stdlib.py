@@ -236,6 +236,19 @@ def rotary(base: float) -> Reference:
     return lambda w, x: turn(x, angles(x, base, x.shape[-1] // 2))
 
 
+def gates(w: Weights) -> tuple[Tensor, ...]:
+    """The weights of a cell as PyTorch's functions take them."""
+    return tuple(
+        next(tensor for key, tensor in w.items() if key.endswith(f"{side}.{what}"))
+        for what in ("weight", "bias") for side in ("ih", "hh")
+    )  # fmt: skip
+
+
+def lstm_step(w: Weights, x: Tensor) -> Tensor:
+    state, cell = torch.lstm_cell(x, (x, x), *gates(w))
+    return torch.cat([cell, state], 1)
+
+
 USES = [
     Use("prelude", "depthwise(3, stride=2, pad=1)", (5, 9, 8), (5, 5, 4), depthwise),
     Use("prelude", "separable_conv(7, 3, dilation=2)", (4, 9, 8), (7, 9, 8), separable),
@@ -272,17 +285,24 @@ USES = [
     Use("transformer", "turned", (2, 6, 8), (2, 6, 8), lambda w, x: turn(x, x[..., :4])),
     Use("transformer", "rotary", (2, 6, 8), (2, 6, 8), rotary(10000)),
     Use("transformer", "rotary(base=500)", (6, 8), (6, 8), rotary(500)),
+    Use("recurrent", "lstm_cell(4)", (4,), (8,), lstm_step),
+    Use("recurrent", "gru_cell(4)", (4,), (4,), lambda w, x: torch.gru_cell(x, x, *gates(w))),
 ]  # fmt: skip
 
 
 ADDED = ("positions", "angles")
 """Blocks that take nothing."""
+SEVERAL = {
+    "turned": "(x, x -> slice(-1, end=4)) -> turned", "lstm_cell": "(x, x, x) -> lstm_cell(4) -> concat",
+    "gru_cell": "(x, x) -> gru_cell(4)",
+}  # fmt: skip
+"""Blocks that take several arrows, as a row has them: what turns takes the first half of its features as angles."""
 
 
 def called(use: Use) -> str:
-    """A use as a row has it: what turns takes the first half of its features as angles."""
-    if use.block == "turned":
-        return "(x, x -> slice(-1, end=4)) -> turned"
+    """A use as a row has it."""
+    if use.block in SEVERAL:
+        return SEVERAL[use.block]
     return f"x + {use.call}" if use.block in ADDED else use.call
 
 
@@ -370,7 +390,7 @@ def test_onnx_computes_the_same(use: Use) -> None:
 @pytest.mark.parametrize("use", USES, ids=str)
 def test_a_block_stands_behind_itself(use: Use) -> None:
     """Used twice in a row with weights of its own where its shape allows it, else twice side by side."""
-    twice = use.output == use.input and use.block not in (*ADDED, "turned")
+    twice = use.output == use.input and use.block not in (*ADDED, *SEVERAL)
     net = net_of(use, use.call) if twice else net_of(use)
     single = analyze(net_of(use)).totals.params
     assert analyze(net).totals.params == (2 * single if twice else single)

@@ -6,8 +6,9 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
+from netdsl.dims.tensors import DType
 from netdsl.runtime.data.fields import TYPES
-from netdsl.runtime.data.vocabulary import TextVocabulary
+from netdsl.runtime.data.vocabulary import TextVocabulary, kept
 from netdsl.runtime.predicting.models import Model
 from netdsl.runtime.predicting.saying import Chooser, Saying
 
@@ -36,6 +37,15 @@ def said(
         tokens[:, place + 1] = np.where(done, words.padding, best)
         _show(model, fields, words, place + 1, ~done)
     return outputs, [words.text(row) for row in spoken.tolist()]
+
+
+def own_words(model: Model) -> TextVocabulary | None:
+    """What the numbers stand for that a net says by itself, a row of them as its first output; None of other nets."""
+    spoken = {name: words for name, words in kept(model.facts).items() if words.spoken}
+    if len(spoken) != 1 or model.first.type.rank != 1 or model.first.type.dtype is not DType.INT:
+        return None
+    name, words = next(iter(spoken.items()))
+    return None if name in {value.name for value in model.net.fed} else words
 
 
 def _scores(model: Model, outputs: dict[str, Array], tokens: Array) -> Array:
