@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -124,6 +125,19 @@ def test_the_split_to_train_on_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"small-00000.parquet: nothing says which split it is of, as train-00000"):
         loaded(tmp_path, target="kind")
     assert len(loaded(tmp_path, target="kind", split="small", test=0).splits["train"]) == 5
+
+
+def test_a_tar_that_is_cut_off_or_damaged_between_two_files_is_told(tmp_path: Path) -> None:
+    """`tarfile` stops there without a word, so that samples would be lost."""
+    write_tar(tmp_path / "a.tar", {f"{i}": {"npy": bytes(100), "cls": b"1"} for i in range(10)})
+    whole_file = (tmp_path / "a.tar").read_bytes()
+    member = tarfile.BLOCKSIZE * 2
+    damaged = bytearray(whole_file)
+    damaged[4 * member + 5] ^= 1
+    for content in (whole_file[: 4 * member], whole_file[: 4 * member + 100], bytes(damaged)):
+        (tmp_path / "a.tar").write_bytes(content)
+        with pytest.raises(DataError, match=r"a.tar: damaged or cut off behind 1.(npy|cls), at byte 4,096"):
+            loaded(tmp_path, target="cls")
 
 
 def test_pictures_are_made_to_fit_and_masks_go_with_them(tmp_path: Path) -> None:

@@ -180,6 +180,7 @@ def load_data(
     request = Request(name, shape, picture, asked.at(sizes), facts or {})
     dataset: Dataset = loader_of(data).load(data, request)
     dataset.sizes = sizes
+    _compare_classes(dataset, request.classes)
     if isinstance(data, Images):
         dataset.notes[:0] = data.adaptations(inputs, known)
     for split, samples in dataset.splits.items():
@@ -195,6 +196,18 @@ def load_data(
     if not len(dataset.splits["validation"]):
         dataset.notes.append("nothing is held out for validation, so the best epoch is told by training")
     return dataset
+
+
+def _compare_classes(dataset: Dataset, known: Sequence[str]) -> None:
+    """Say where a number is called otherwise than in training: such samples are scored as what they are not."""
+    pairs = [(own, name) for own, name in zip(dataset.classes, known, strict=False) if own != name]
+    strange = [(own, name) for own, name in pairs if not own.isdecimal() and not name.isdecimal()]
+    if strange:
+        own, name = strange[0]
+        more = f", and {len(strange) - 1} more are called otherwise" if len(strange) > 1 else ""
+        number = dataset.classes.index(own)
+        said = f"class {number} is `{own}` in the data, but `{name}` is what the weights were trained on{more}"
+        dataset.doubts.append(said)
 
 
 def varied(

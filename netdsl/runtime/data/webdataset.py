@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -129,7 +130,7 @@ def _parts(name: str) -> tuple[str, str]:
 
 def _members(path: Path) -> Iterator[tuple[str, int, int]]:
     """The name, place and size of each file in a `.tar`."""
-    size = path.stat().st_size
+    size, last = path.stat().st_size, "its start"
     try:
         with tarfile.open(path, "r:") as tar:
             while (member := tar.next()) is not None:
@@ -139,14 +140,27 @@ def _members(path: Path) -> Iterator[tuple[str, int, int]]:
                     if member.offset_data + member.size > size:
                         raise DataError(f"{path}: ends within {member.name[:100]}")
                     yield member.name, member.offset_data, member.size
+                last = member.name[:100]
+            _require_end(path, tar.offset, last)
     except DataError:
         raise
     except Exception as error:  # tarfile's own, and OSError, ValueError, EOFError …
         raise DataError(f"{path}: not a whole, unpacked `.tar` file ({first_line(error)})") from None
 
 
+def _require_end(path: Path, offset: int, last: str) -> None:
+    """`tarfile` stops without a word where a head is damaged or the file is cut off between two."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise DataError(f"{path}: damaged or cut off behind {last}, at byte {offset:,}")
+
+
 NUMBERED = ("cls", "id", "idx", "index", "inx", "count")
 """Endings of files that hold a whole number, as webdataset has them."""
+
+
+WHOLE = re.compile(rb"\s*-?[0-9]{1,20}\s*")
 
 
 def _decoded(content: bytes, ending: str, place: str) -> object:
@@ -156,7 +170,9 @@ def _decoded(content: bytes, ending: str, place: str) -> object:
         return content
     if kind in NUMBERED:
         try:
-            return int(content[:SMALL])
+            if WHOLE.fullmatch(content) is None:
+                raise ValueError
+            return int(content)
         except ValueError:
             raise DataError(f"{place}: .{ending} holds no whole number") from None
     if kind == "npy":

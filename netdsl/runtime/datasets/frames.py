@@ -19,6 +19,7 @@ from netdsl.runtime.data.samples import Fields, as_input
 from netdsl.runtime.data.sequences import deal
 from netdsl.runtime.data.sets import LARGEST, SPLITS, Dataset, MadeSplit, Request, SampleSplit, existing
 from netdsl.runtime.data.tallies import tallied
+from netdsl.runtime.datasets.imagefolder import refuse_strangers
 from netdsl.runtime.datasets.masks import PixelCounts, counts_of, read_pair
 from netdsl.runtime.pictures.picture import Picture, as_bytes, in_channels, unified
 from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, sizes_in, spread, strip
@@ -66,9 +67,9 @@ class FoundVideos:
 # ---------------------------------------------------------------- what lies in the folders
 
 
-def found_of(data: Frames) -> FoundVideos:
-    """Every video that is there."""
-    return _with_masks(data) if data.masks else _with_classes(data)
+def found_of(data: Frames, known: tuple[str, ...] = ()) -> FoundVideos:
+    """Every video that is there; `known` are the classes by number that weights were trained on."""
+    return _with_masks(data) if data.masks else _with_classes(data, known)
 
 
 def _with_masks(data: Frames) -> FoundVideos:
@@ -89,14 +90,16 @@ def _grouped(pairs: Sequence[Pair]) -> list[Video]:
     return found
 
 
-def _with_classes(data: Frames) -> FoundVideos:
+def _with_classes(data: Frames, known: tuple[str, ...]) -> FoundVideos:
     folder = existing(data.folder, data)
     if not folder.is_dir():
         raise DataError(f"{folder}: not a folder. {data.files}")
     bases = split_folders(folder) or {"train": folder}
     strangers: list[Path] = []
     named = {split: _videos(base, strangers) for split, base in bases.items()}
-    classes = tuple(sorted({name.partition("/")[0] for name in named["train"]}))
+    names = tuple(sorted({name.partition("/")[0] for name in named["train"]}))
+    refuse_strangers(bases["train"], names, known)
+    classes = known or names
     splits = {split: _labelled(bases[split], own, classes) for split, own in named.items()}
     notes = [f"{len(strangers):,} files are no frames and left out, such as {min(strangers)}"] if strangers else []
     return FoundVideos(splits, list(bases) == ["train"], classes, None, notes)
@@ -158,9 +161,9 @@ class WindowDivision:
     found: FoundVideos
 
 
-def divided(data: Frames, length: int) -> WindowDivision:
+def divided(data: Frames, length: int, known: tuple[str, ...] = ()) -> WindowDivision:
     """The windows of each split: as folders say, or as `shares` divides videos or windows."""
-    found = found_of(data)
+    found = found_of(data, known)
     if not found.shared and ("shares" in data.said or "split" in data.said):
         named = ", ".join(found.splits)
         asked = "shares" if "shares" in data.said else "split"
@@ -285,7 +288,7 @@ def _alike(frame: Array, planes: int, kind: np.dtype[np.generic]) -> Array:
 
 def load(data: Frames, request: Request) -> Dataset:
     length = request.shape[0]
-    made = divided(data, length)
+    made = divided(data, length, request.classes)
     found = made.found
     assert request.picture is not None
     splits: dict[str, SampleSplit] = {

@@ -50,6 +50,8 @@ def assigned(shards: SampleShards, data: Hub, asked: WantedFields) -> dict[str, 
 
 
 def _require_target(shards: SampleShards, data: Hub) -> None:
+    if not shards.columns:
+        raise DataError(f"{data.source}: there are no samples in its files")
     if data.target is not None and data.target not in shards.columns:
         there = did_you_mean(data.target, shards.columns) or f"there are {_listed(shards.columns)}"
         raise DataError(f"{data.source}: no column `{data.target}`, for `target`: {there}")

@@ -16,6 +16,7 @@ from netdsl.runtime.data.imagefile import ENDINGS, has_transparency, read_image
 from netdsl.runtime.data.samples import Fields, as_input
 from netdsl.runtime.data.sets import SPLITS, Dataset, MadeSplit, Request, SampleSplit, existing
 from netdsl.runtime.data.shares import stratified
+from netdsl.runtime.data.tablefile import shown
 from netdsl.runtime.pictures.picture import Picture, as_bytes, unified
 from netdsl.runtime.survey.found import Shown, ShownSamples, SplitCount, Survey, sizes_in, spread
 
@@ -109,14 +110,26 @@ def class_names(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(e.name for e in entries(folder) if e.is_dir()))
 
 
+def refuse_strangers(base: Path, names: Sequence[str], known: Sequence[str]) -> None:
+    """`DataError` for a folder whose class weights were not trained on: its number would be that of another."""
+    strange = next((name for name in names if known and name not in known), None)
+    if strange is not None:
+        raise DataError(f"{base / strange}: a class that the weights were not trained on: they know {shown(known)}")
+
+
 # ---------------------------------------------------------------- splits
 
 
-def divided(data: Imagefolder, folder: Path) -> FolderImages:
-    """The files of each split: by folders where there are any, the rest from the training files."""
+def divided(data: Imagefolder, folder: Path, known: tuple[str, ...] = ()) -> FolderImages:
+    """The files of each split: by folders where there are any, the rest from the training files.
+
+    `known` are the classes by number that weights were trained on, where those are to be scored.
+    """
     folders = split_folders(folder)
     base = folders.get("train", folder)
-    found = FolderImages(folder, class_names(base))
+    names = class_names(base)
+    refuse_strangers(base, names, known)
+    found = FolderImages(folder, known or names)
     held = {split: found.images(path) for split, path in folders.items() if split != "train"}
     everything = found.images(base)
     shares = {split: 0.0 if split in held else getattr(data, split) for split in ("validation", "test")}
@@ -134,8 +147,9 @@ def _check_parts(
     """Refuse a class with nothing to learn from, and a share that gives nothing."""
     counts = np.bincount(labels, minlength=len(classes))
     trained = np.bincount(labels[parts["train"]], minlength=len(classes))
-    if not trained.all():
-        least = int(np.flatnonzero(trained == 0)[0])
+    bare = np.flatnonzero((trained == 0) & (counts > 0))
+    if len(bare):
+        least = int(bare[0])
         raise DataError(
             f"{base / classes[least]}: of {counts[least]} images none is left to train on: "
             f"add some, or hold less out with `validation` and `test`"
@@ -152,7 +166,7 @@ def load(data: Imagefolder, request: Request) -> Dataset:
     folder = existing(data.folder, data)
     if not folder.is_dir():
         raise DataError(f"{folder}: not a folder. {data.files}")
-    found = divided(data, folder)
+    found = divided(data, folder, request.classes)
     assert request.picture is not None
     splits: dict[str, SampleSplit] = {
         name: MadeSplit(len(own), Decoder(own, request.name, request.picture)) for name, own in found.splits.items()

@@ -51,6 +51,18 @@ def load_arrays(path: Path, net: Net | None = None) -> tuple[NamedArrays, dict[s
         raise RunError(pickled(path) or f"{path}: not a whole safetensors file ({error})") from None
 
 
+def facts_of(path: Path) -> dict[str, Any]:
+    """The facts of a file of arrays alone; `RunError` where it cannot be read."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            found = parsed((file.metadata() or {}).get("netdsl", "{}"))
+    except (SafetensorError, ValueError, TypeError, OSError) as error:
+        raise RunError(f"{path}: not a whole safetensors file ({error})") from None
+    if not isinstance(found, dict):
+        raise RunError(f"{path}: what it says of its arrays is no table")
+    return found
+
+
 @dataclass
 class Learned:
     """A net of a run's file with the weights that the run has for it."""

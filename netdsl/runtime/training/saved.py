@@ -20,7 +20,15 @@ from netdsl.recipe.data.tables import HandedData
 from netdsl.runtime.runs import kinds
 from netdsl.runtime.runs.history import row_kind
 from netdsl.runtime.runs.recipes import recipe_kind, restore, restore_safely, setting_words, written
-from netdsl.runtime.runs.tensorfile import NamedArrays, load_arrays, remembered, require_finite, save_arrays, under
+from netdsl.runtime.runs.tensorfile import (
+    NamedArrays,
+    facts_of,
+    load_arrays,
+    remembered,
+    require_finite,
+    save_arrays,
+    under,
+)
 from netdsl.runtime.scoring.totals import RunningTotals
 
 FORMAT = 2
@@ -174,6 +182,32 @@ def changes(
     ]
     pairs += [(f"samples for {split}", str(had.get(split, 0)), str(has[split])) for split in has]
     return [f"{row} {was} → {now}" for row, was, now in pairs if was != now]
+
+
+def other_meaning(weights: Path, facts: Mapping[str, Any]) -> str:
+    """Which number of a class or a token no longer means what it meant when a run kept its weights; else nothing.
+
+    Weights that are not there yet, or cannot be read, say nothing.
+    """
+    try:
+        before = meanings(facts_of(weights))
+    except (RunError, AttributeError, KeyError, TypeError):
+        return ""
+    now = meanings(facts)
+    pairs = ((name, was, now[name]) for name, was in before.items() if name in now)
+    for name, was, own in pairs:
+        number = next((i for i, (a, b) in enumerate(zip_longest(was, own)) if a != b), None)
+        if number is not None and was and own:
+            said = [f"`{names[number]}`" if number < len(names) else "nothing" for names in (was, own)]
+            return f"number {number} of its {name} was {said[0]}, and is {said[1]}"
+    return ""
+
+
+def meanings(facts: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What the numbers of classes and tokens stand for, by what facts of weights call them."""
+    found = {"classes": list(facts.get("classes") or ())}
+    found |= {f"column `{name}`": list(one["classes"]) for name, one in (facts.get("table") or {}).items()}
+    return found | {f"tokens `{name}`": list(one["tokens"]) for name, one in (facts.get("words") or {}).items()}
 
 
 def _declared(table: Mapping[str, type[Declared]], stored: Mapping[str, object] | None) -> str:

@@ -33,7 +33,7 @@ from netdsl.runtime.training.heading import made_words, sharing_words, steering_
 from netdsl.runtime.training.logbook import Logbook
 from netdsl.runtime.training.progress import Reporter, guessing, overfitting, overfitting_plot
 from netdsl.runtime.training.provenance import begun
-from netdsl.runtime.training.saved import Saved, changes, read_saved, save, with_memory
+from netdsl.runtime.training.saved import Saved, changes, other_meaning, read_saved, save, with_memory
 from netdsl.runtime.training.starting import StartingWeights, start_of
 from netdsl.weights.given import WeightSource
 
@@ -161,12 +161,18 @@ class Trainer:
             raise RunError(f"{saved.path} was made within an epoch, where this cannot change: {other}")
         if facts["step"] > self.steps:
             raise RunError(f"{saved.path} is damaged: it was made at step {facts['step']} of {self.steps}")
+        moved = other_meaning(self.folder.weights, self.dataset.facts)
+        if moved and not any(c.startswith("data ") for c in changed):
+            raise RunError(
+                f"{self.folder.path}: the data are not those that it learned from: {moved}; begin a run of its own, "
+                "or bring them back"
+            )
         tensors, note = with_memory(saved, self.plan.turns, self.net)
         self.engine.begin(tensors, facts, str(saved.path))
         totals = saved.totals(self.rank)
         self.position = Position(facts["epoch"], facts["step"], totals, facts["seconds"], facts["history"])
         return [
-            *(f"changed since the checkpoint: {c}" for c in changed),
+            *(f"changed since the checkpoint: {c}" for c in (*changed, *filter(None, [moved]))),
             *filter(None, [note]),
             *([OTHER_DATA] if any(c.startswith("data ") for c in changed) and facts["history"] else []),
         ]
