@@ -23,20 +23,24 @@ if TYPE_CHECKING:
     from netdsl.runtime.judging.views import Views
 
 MOST_WORST = 256
+WORST = 12
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="RUN", help="the folder of a run")
+    parser.add_argument("folders", type=Path, nargs="+", metavar="RUN", help="the folder of a run, or several")
     parser.add_argument("--net", metavar="NAME", help="another net of the run's file, with the weights of its keys")
     add_split(parser)
-    parser.add_argument("--data", help="other data of the same kind: 'mnist(\"folder\")'")
+    parser.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        help="other data of the same kind: 'mnist(\"folder\")'; once for each set",
+    )
     parser.add_argument("--onnx", type=Path, metavar="FILE", help="compute with this ONNX file in onnxruntime")
     parser.add_argument(
         "--by-class", action="store_true", help="a table of the classes, and a confusion matrix if small"
     )
-    parser.add_argument(
-        "--worst", type=_count, default=12, metavar="N", help="how many of the worst samples to show (12)"
-    )
+    parser.add_argument("--worst", type=_count, metavar="N", help="how many of the worst samples to show (12)")
     parser.add_argument("--no-pictures", action="store_true", help="keep the numbers alone")
     parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="where to keep what was found, not in RUN")
     parser.add_argument(
@@ -59,10 +63,17 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def run(given: Namespace) -> None:
-    data, views = parse_data(given.data), _views(given)
-    say_of_run(given.folder)
-    made = _judged(given, data, views)
+def run(given: Namespace) -> int:
+    data, views = [parse_data(text) for text in given.data], _views(given)
+    if len(given.folders) > 1 or len(data) > 1:
+        return _across(given, data, views)
+    _one(given, given.folders[0], data[0] if data else None, views)
+    return 0
+
+
+def _one(given: Namespace, folder: Path, data: Any, views: Views | None) -> None:
+    say_of_run(folder)
+    made = _judged(given, folder, data, views)
     for note in made.found.pop("notes", ()):
         say(f"note: {note}", sys.stderr)
     if given.format == "json":
@@ -73,7 +84,38 @@ def run(given: Namespace) -> None:
         from netdsl.runtime.judging.table import summary, tables
 
         say("\n".join([*summary(made.found), *(tables(made) if given.by_class else ())]))
-    _keep(given, made, views is not None)
+    _keep(given, folder, made, views is not None)
+
+
+def _across(given: Namespace, data: list[Any], views: Views | None) -> int:
+    """Several runs, or one on several data sets; the exit code is 1 where one of them cannot be scored."""
+    alone = {"--onnx": given.onnx, "--by-class": given.by_class or None, "--worst": given.worst}
+    option = next((name for name, value in alone.items() if value is not None), None)
+    if option is not None:
+        given.parser.error(f"{option} is for one run on one data set")
+    from netdsl.runtime.evaluate import evaluate
+    from netdsl.runtime.judging.across import across, across_json, across_lines, keep_across
+    from netdsl.runtime.judging.keeping import document
+
+    twice = next((f for f in given.folders if given.folders.count(f) > 1), None)
+    if twice is not None:
+        given.parser.error(f"{twice} is named twice")
+
+    def judge(folder: Path, which: Any) -> dict[str, Any]:
+        return evaluate(folder, given.split, which, given.device, given.net, views, given.engine)
+
+    made = across(given.folders, data, given.split, judge)
+    for note in made.notes:
+        say(f"note: {note}", sys.stderr)
+    for failure in made.failures:
+        say(f"error: {failure}", sys.stderr)
+    if made.measures:
+        say(document(across_json(made), 2) if given.format == "json" else "\n".join(across_lines(made)))
+    if made.measures and given.output is not None:
+        kept = " and ".join(p.name for p in keep_across(given.output, made, not given.no_pictures))
+        if given.format == "text":
+            say(f"kept in {given.output}: {kept}")
+    return 1 if made.failures else 0
 
 
 def _views(given: Namespace) -> Views | None:
@@ -87,26 +129,27 @@ def _views(given: Namespace) -> Views | None:
     return Views(given.scales or (1.0,), given.flip, given.window, given.stride)
 
 
-def _judged(given: Namespace, data: Any, views: Views | None) -> Judgement:
+def _judged(given: Namespace, run: Path, data: Any, views: Views | None) -> Judgement:
     from netdsl.runtime.evaluate import judge, judge_onnx
     from netdsl.runtime.runs.folder import RunFolder
 
-    asked, seen = (given.split, data, given.device), {"worst": given.worst, "views": views}
+    worst = WORST if given.worst is None else given.worst
+    asked = (given.split, data, given.device)
     if given.onnx is None:
-        return judge(given.folder, *asked, given.net, **seen, engine=given.engine)
-    folder = RunFolder(given.folder)
+        return judge(run, *asked, given.net, worst=worst, views=views, engine=given.engine)
+    folder = RunFolder(run)
     net = folder.net_called(given.net, folder.load_net())
-    return judge_onnx(given.onnx, net, *asked, **seen)
+    return judge_onnx(given.onnx, net, *asked, worst=worst, views=views)
 
 
-def _keep(given: Namespace, made: Judgement, viewed: bool) -> None:
+def _keep(given: Namespace, run: Path, made: Judgement, viewed: bool) -> None:
     """Keep what was found; a folder that cannot take it is no failure, unless it was asked for."""
-    other = given.data is not None or given.onnx is not None or viewed
+    other = bool(given.data) or given.onnx is not None or viewed
     if given.output is None and other:
         return
     from netdsl.runtime.judging.keeping import keep
 
-    folder = given.output or given.folder
+    folder = given.output or run
     try:
         kept = keep(folder, made, given.net or "", not given.no_pictures)
     except RunError as error:

@@ -71,6 +71,15 @@ def watched(scores: np.ndarray, labels: np.ndarray, **settings: Any) -> dict[str
     return Scrutiny(None, F1(*values, **settings)).counts(scores, labels)  # type: ignore[arg-type]
 
 
+def test_a_worked_example_of_a_confusion_matrix() -> None:
+    """Rows are labels: what is ignored is dropped whatever is predicted there, the fourth class is nowhere."""
+    labels = np.array([[[0, 0, 1, 1], [2, 2, 255, 1], [2, 0, 0, 255]]])
+    guess = np.array([[[0, 1, 1, 1], [2, 0, 2, 1], [2, 0, 0, 1]]])
+    found = watched(np.eye(4)[guess].transpose(0, 3, 1, 2), labels, ignore=255)
+    assert found["confusion"].tolist() == [[3, 1, 0, 0], [0, 3, 0, 0], [1, 0, 2, 0], [0, 0, 0, 0]]
+    assert [score["iou"] for score in by_class(found, ())] == [pytest.approx(0.6), 0.75, pytest.approx(2 / 3), None]
+
+
 def test_maps_with_pixels_that_do_not_count_are_counted_as_by_scikit_learn() -> None:
     drawn = np.random.RandomState(0)
     scores, labels = drawn.randn(3, 5, 6, 7).astype(np.float32), drawn.randint(0, 5, (3, 6, 7))

@@ -41,7 +41,8 @@ class Examination:
         self.watch = watch_of(net, self.plan, worst > 0)
         self.viewer = Viewer(net, self.plan, views, self.dataset.sizes) if views is not None else None
         seen = [str(views)] if views is not None else []
-        self.notes = [*notes, *departures(data, known_of(net)), *self.dataset.doubts, *seen]
+        other = [] if data is None else renamed(self.plan.data.name, self.dataset.classes, facts.get("classes"))
+        self.notes = [*notes, *departures(data, known_of(net)), *other, *self.dataset.doubts, *seen]
 
     @property
     def batches(self) -> list[Array]:
@@ -66,3 +67,15 @@ class Examination:
 
         counts = totals.counted(self.watch.term.name)
         return judgement(found, self.watch, counts, self.dataset, self.plan.data, answers, self.worst)
+
+
+def renamed(name: str, classes: Sequence[str], known: object) -> list[str]:
+    """What is to be said of data whose classes are not called as those that weights, untrusted, were trained on."""
+    trained = known if isinstance(known, list | tuple) else ()
+    pairs = zip(classes, map(str, trained), strict=False)
+    told = [(n, now, was) for n, (now, was) in enumerate(pairs) if now != was and not (now.isdigit() or was.isdigit())]
+    if not told:
+        return []
+    number, now, was = told[0]
+    more = f", and {len(told) - 1} more" if len(told) > 1 else ""
+    return [f"class {number} of {name} is `{now}`, but the net was trained with `{was}` as that{more}"]

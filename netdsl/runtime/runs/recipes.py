@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -204,10 +204,11 @@ def describe(declared: Declared) -> dict[str, Any]:
     return {"name": declared.name, **declared.given()}
 
 
-def written(declared: Declared) -> str:
-    """A declaration as an author would write it."""
+def written(declared: Declared, only: Collection[str] | None = None) -> str:
+    """A declaration as an author would write it, with all settings that were given or some of them."""
     kinds = {f.name: f.kind for f in declared.settings()}
-    given = ", ".join(f"{name}={spelled(kinds[name], value)}" for name, value in declared.given().items())
+    shown = {name: value for name, value in declared.given().items() if only is None or name in only}
+    given = ", ".join(f"{name}={spelled(kinds[name], value)}" for name, value in shown.items())
     return f"{declared.name}({given})" if given else declared.name
 
 
