@@ -17,6 +17,10 @@ LISTED = Path(__file__).parent / "weights" / "published.json.gz"
 MODELS: dict[str, dict[str, list[int]]] = json.loads(gzip.decompress(LISTED.read_bytes()))["models"]
 
 
+VARIANTS = {"torchvision/GoogLeNet": {"variant": "torchvision"}}
+"""Settings with which a net is that of a library."""
+
+
 class Listed(StoredTensors):
     """Names and shapes alone."""
 
@@ -44,5 +48,5 @@ def spec_of(net: str) -> Path:
     return next(p for p in sorted(SPECS.glob("*.net")) if f"net {net}(" in p.read_text(encoding="utf-8"))
 
 
-def load(net: str) -> Net:
-    return load_file(spec_of(net)).net(net, trained=False)
+def load(net: str, library: str = "") -> Net:
+    return load_file(spec_of(net), VARIANTS.get(f"{library}/{net}")).net(net, trained=False)

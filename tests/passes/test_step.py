@@ -90,6 +90,12 @@ QUICK: dict[str, dict[str, Any]] = {
     "Perceptron": {"recipe": HINGE, "optimizer": "sgd(lr=0.01)"},
     "AlexNet": {"recipe": IMAGES.replace("logits", "fc8"), "image": 67, "optimizer": MOMENTUM},
     "AlexNetGrouped": {"recipe": IMAGES.replace("logits", "fc8"), "image": 67, "optimizer": ADAM},
+    "LeNet5": {},
+    "GoogLeNetDigits": {"settings": {"width": "2"}, "optimizer": ADAM},
+    "SENetDigits": {"settings": {"width": "4"}, **CLIPPED},
+    "DRNDigits": {"settings": {"width": "2"}, **CLIPPED},
+    "XceptionDigits": {"settings": {"width": "4"}, **CLIPPED},
+    "WiderResNetDigits": {"settings": {"width": "2"}, **CLIPPED},
     "ZFNetDigits": {"settings": {"width": "4"}, "optimizer": ADAM},
     "VGG11BN": {"recipe": IMAGES, "image": 32, "optimizer": MOMENTUM},
     "ResNet18": {"recipe": IMAGES, "sizes": {"H": 64, "W": 57}, **CLIPPED},
@@ -145,6 +151,14 @@ QUICK: dict[str, dict[str, Any]] = {
 """One net of each kind."""
 
 SLOW: dict[str, dict[str, Any]] = {
+    "GoogLeNet": {"data": 'imagefolder("nowhere")', "augment": "none", "optimizer": MOMENTUM},
+    **{
+        name: {"recipe": IMAGES, "sizes": {"H": 64, "W": 64}, **CLIPPED, "clip": "0.0002"}
+        for name in ("SEResNet101", "SEResNet152", "DRND22", "DRND54", "DRND105", "Xception71")
+    },
+    **{name: {"sizes": {"H": 64, "W": 64}, **OURS, **CLIPPED} for name in ("SEResNet50", "SENet154", "DRND38")},
+    "Xception65": {"sizes": {"H": 64, "W": 64}, **OURS, **CLIPPED},
+    "WiderResNet38": {"data": 'imagefolder("nowhere")', "augment": "none", **CLIPPED},
     "ZFNet": {"data": 'imagefolder("nowhere")', "augment": "none", "image": 67, "optimizer": MOMENTUM},
     "AlexNetOneTower": {"recipe": IMAGES.replace("logits", "fc8"), "image": 66, "optimizer": MOMENTUM},
     **{name: {"recipe": IMAGES, "image": 80, **CLIPPED} for name in ("VGG11", "VGG16", "VGG16BN", "VGG19", "VGG19BN")},
@@ -337,7 +351,7 @@ def test_ten_steps_as_in_pytorch(name: str) -> None:
 
 DEEP = {
     "DDPMDigits", "ResNet18", "UNetSame", "UNetSameBN", "MobileNetV2Digits", "MobileNetV3Digits", "EfficientNetDigits", "ConvNeXtDigits",
-    "VGG11BN",
+    "VGG11BN", "GoogLeNetDigits", "DRNDigits", "XceptionDigits", "WiderResNetDigits", "SENetDigits",
 }  # fmt: skip
 """What takes seconds to open."""
 

@@ -32,7 +32,7 @@ class Known(NamedTuple):
     params: int
     macs: int | None
     source: str
-    settings: tuple[tuple[str, int], ...] = ()
+    settings: tuple[tuple[str, int | str], ...] = ()
     sizes: tuple[tuple[str, int], ...] = ()
     frozen: int = 0
     """How many of the parameters are not trained."""
@@ -72,6 +72,26 @@ KNOWN = [
     Known("zfnet", "ZFNet", 62_357_608, 1_168_032_896, "built: figure 3 of the paper"),
     Known("zfnet", "ZFNet", 107_627_624, 2_476_704_896, "built: cs231n", (("c3", 512), ("c4", 1024), ("c5", 512))),
     Known("zfnet", "ZFNetDigits", 21_674, 582_624, "module from the paper, tests/references; MACs by formula"),
+    Known("lenet5", "LeNet5", 60_000, 325_680, "the paper; its connections are counted below"),
+    Known("googlenet", "GoogLeNet", 6_998_552, 1_582_671_872, "prototxt: BVLC bvlc_googlenet deploy"),
+    Known("googlenet", "GoogLeNet", 6_624_904, 1_498_376_192, "torchvision googlenet", (("variant", "torchvision"),)),
+    Known("googlenet", "GoogLeNetDigits", 34_874, 3_196_864, "formula: four of its modules"),
+    Known("senet", "SEResNet50", 28_088_024, 3_860_488_192, "timm legacy_seresnet50; prototxt: hujie-frank/SENet"),
+    Known("senet", "SEResNet101", 49_326_872, 7_574_937_600, "timm legacy_seresnet101; prototxt: hujie-frank/SENet"),
+    Known("senet", "SEResNet152", 66_821_848, 11_288_993_792, "timm legacy_seresnet152; prototxt: hujie-frank/SENet"),
+    Known("senet", "SENet154", 115_088_984, 20_688_363_520, "timm legacy_senet154; prototxt: hujie-frank/SENet"),
+    Known("senet", "SENetDigits", 29_504, 2_376_960, "formula: one block of each kind"),
+    Known("drn", "DRND22", 16_393_752, 13_034_229_760, "fyu/drn d75db2e"),
+    Known("drn", "DRND38", 26_501_912, 21_126_615_040, "fyu/drn d75db2e"),
+    Known("drn", "DRND54", 35_809_176, 28_486_832_128, "fyu/drn d75db2e"),
+    Known("drn", "DRND105", 54_801_304, 43_335_716_864, "fyu/drn d75db2e"),
+    Known("drn", "DRNDigits", 603_454, 10_188_032, "formula: one block a level"),
+    Known("xception", "Xception65", 39_916_312, 13_852_682_216, "timm xception65"),
+    Known("xception", "Xception71", 42_338_736, 17_946_553_928, "timm xception71"),
+    Known("xception", "XceptionDigits", 36_242, 1_743_104, "formula: one unit of each kind"),
+    Known("wider_resnet", "WiderResNet38", 109_167_912, 49_518_575_616, "mapillary/inplace_abn b50bfe9, A2"),
+    Known("wider_resnet", "WiderResNet38", 109_167_912, 49_518_575_616, "the same, A1", (("variant", "a1"),)),
+    Known("wider_resnet", "WiderResNetDigits", 237_206, 1_030_656, "formula: one unit a group"),
     Known("vgg", "VGG11", 132_863_336, 7_609_090_048, "torchvision vgg11"),
     Known("vgg", "VGG11BN", 132_868_840, 7_609_090_048, "vgg11 and 2 · 2,752 of batch normalisation"),
     Known("vgg", "VGG16", 138_357_544, 15_470_264_320, "torchvision vgg16"),
@@ -194,6 +214,9 @@ KNOWN = [
     char("CharLSTM", 512, 3, 5_421_633),
 ]  # fmt: skip
 
+HEADS = {"GoogLeNet": 6_379_728, "GoogLeNetDigits": 11_700}
+"""Parameters that are there in training alone: BVLC's train_val prototxt has 13,378,280 with the first."""
+
 CORE_FLOPS = {
     ("alexnet", "AlexNetOneTower"): 1_428_871_144,
     ("alexnet", "AlexNet"): 2_271_171_464,
@@ -206,7 +229,7 @@ CORE_FLOPS = {
 
 @cache
 def report(
-    file: str, net: str, settings: tuple[tuple[str, int], ...] = (), sizes: tuple[tuple[str, int], ...] = ()
+    file: str, net: str, settings: tuple[tuple[str, int | str], ...] = (), sizes: tuple[tuple[str, int], ...] = ()
 ) -> Report:
     program = load_file(SPECS / f"{file}.net", {name: str(value) for name, value in settings})
     return analyze(program.net(net, trained=False), sizes=dict(sizes))
@@ -263,7 +286,7 @@ def test_counts(known: Known) -> None:
 def test_nothing_is_left_uncounted_or_unused(file: str, net: str) -> None:
     found = report(file, net)
     assert [each for each in found.not_counted if each.op != "noise"] == []
-    assert found.totals.unused_params == found.totals.aux_params == 0
+    assert (found.totals.unused_params, found.totals.aux_params) == (0, HEADS.get(net, 0))
     assert found.totals.params == sum(r.params for r in found.leaves())
     assert found.totals.macs == sum(r.macs or 0 for r in found.leaves())
 
@@ -363,6 +386,34 @@ def test_alexnet_shapes() -> None:
     assert {path: row(found, path).outputs[0] for path in shapes} == shapes
 
 
+def test_googlenet_in_training() -> None:
+    """With both heads, as BVLC's train_val prototxt and torchvision's own train: theirs are the counts of two images."""
+    for variant, params, macs in (
+        ("caffe", 13_378_280, 1_591_044_096),
+        ("torchvision", 13_004_888, 3_013_496_832 // 2),
+    ):
+        net = load_file(SPECS / "googlenet.net", {"variant": variant}).net("GoogLeNet")
+        totals = analyze(net, training=True).totals
+        assert (totals.params, totals.macs) == (params, macs)
+
+
+def test_the_field_of_torchvisions_googlenet() -> None:
+    field = row(report("googlenet", "GoogLeNet", (("variant", "torchvision"),)), "i5b").receptive_field
+    assert field is not None
+    assert field.size == (379, 379)
+
+
+def test_lenet5_has_the_connections_of_its_paper() -> None:
+    """340,908 of them: a product or a bias at each place, five for each unit that subsamples, 840 to the targets."""
+    found = report("lenet5", "LeNet5")
+    macs = sum(r.macs or 0 for r in found.leaves())
+    biases = 6 * 28 * 28 + 16 * 10 * 10 + 120 + 84
+    assert macs + biases + 5 * (6 * 14 * 14 + 16 * 5 * 5) + 840 == 340_908
+    params = {"c1": 156, "s2": 12, "c3": 1_516, "s4": 32, "c5": 48_120, "f6": 10_164}
+    made = {name: sum(r.params for r in found.leaves() if r.path.split(".")[0] == name) for name in params}
+    assert made == params
+
+
 def test_unet_shapes() -> None:
     """Figure 1 of the paper: 572 in, 388 out."""
     found = report("unet", "UNet")
@@ -380,6 +431,7 @@ FIELDS = [
     ("vgg", "VGG16", "stage5.conv_relu3", 196, 16),
     ("vgg", "VGG16", "stage5", 212, 32),
     ("vgg", "VGG19", "stage5", 268, 32),
+    ("googlenet", "GoogLeNet", "i5b", 715, 32),
     ("resnet", "ResNet18", "stage4.basic2", 435, 32),
     ("resnet", "ResNet34", "stage4.basic3", 899, 32),
     ("resnet", "ResNet50", "stage4.bottleneck3", 427, 32),

@@ -37,7 +37,7 @@ class Small(NamedTuple):
 
     file: str
     net: str
-    settings: tuple[tuple[str, int], ...] = ()
+    settings: tuple[tuple[str, int | str], ...] = ()
     sizes: tuple[Sizes, ...] = ((),)
     apart: float = 1e-4
     """How far float32 may take two engines from each other: a hundred layers make much of a rounding."""
@@ -79,6 +79,15 @@ SMALL = [
     Small("mlp", "MLP2"),
     Small("lenet", "LeNet"),
     Small("zfnet", "ZFNetDigits", NARROW),
+    Small("lenet5", "LeNet5"),
+    Small("googlenet", "GoogLeNetDigits", (("width", 2),)),
+    Small("googlenet", "GoogLeNetDigits", (("width", 2), ("variant", "torchvision"))),
+    Small("senet", "SENetDigits", NARROW),
+    Small("drn", "DRNDigits", (("width", 2),)),
+    Small("xception", "XceptionDigits", NARROW),
+    Small("wider_resnet", "WiderResNetDigits", (("width", 2),)),
+    Small("wider_resnet", "WiderResNetDigits", (("width", 2), ("dilated", "true"))),
+    Small("wider_resnet", "WiderResNetDigits", (("width", 2), ("variant", "a1"))),
     Small("resnet", "ResNet18", (("classes", 10),), ANY),
     Small("resnet", "ResNet50", (("classes", 10),), ANY),
     Small("unet", "UNet", (("width", 2), ("classes", 3)), VALID),
@@ -151,6 +160,18 @@ LARGE = [
     Small("alexnet", "AlexNetGrouped"),
     Small("alexnet", "AlexNetOneTower"),
     Small("zfnet", "ZFNet"),
+    Small("googlenet", "GoogLeNet"),
+    Small("senet", "SEResNet50", (), ANY, 5e-3),
+    Small("senet", "SEResNet101", (), ANY, 5e-3),
+    Small("senet", "SEResNet152", (), ANY, 5e-3),
+    Small("senet", "SENet154", (), ANY, 5e-3),
+    Small("drn", "DRND22", (), ANY),
+    Small("drn", "DRND38", (), ANY),
+    Small("drn", "DRND54", (), ANY, 5e-3),
+    Small("drn", "DRND105", (), ANY, 5e-3),
+    Small("xception", "Xception65", (), ANY, 5e-3),
+    Small("xception", "Xception71", (), ANY, 5e-3),
+    Small("wider_resnet", "WiderResNet38", (), ((),), 5e-3),
     Small("vgg", "VGG11"),
     Small("vgg", "VGG11BN"),
     Small("vgg", "VGG16"),
@@ -185,7 +206,7 @@ LARGE = [
 CASES = [*SMALL, *(pytest.param(c, marks=pytest.mark.slow) for c in LARGE)]
 
 
-def load(file: str, net: str, **settings: int) -> Net:
+def load(file: str, net: str, **settings: int | str) -> Net:
     program = load_file(SPECS / f"{file}.net", {name: str(value) for name, value in settings.items()})
     return program.net(net, trained=False)
 
