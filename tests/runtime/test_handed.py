@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -197,3 +198,35 @@ def test_what_cannot_be_looked_at_is_told(tmp_path: Path) -> None:
         netdsl.data(f'imagefolder("{tmp_path / "p"}")')
     with pytest.raises(RunError, match="but the input is"):
         netdsl.data("digits", netdsl.load_text("net N {\n input x [3]\n linear(2)\n}"))
+
+
+ROWS = (
+    "net N {\n input x []\n output y: unsqueeze(0) -> linear(1)\n}\ntrain N {\n loss (y, label) -> mse\n batch 8\n}\n"
+)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+def test_a_frame_of_pandas_is_a_table(tmp_path: Path, engine: str) -> None:
+    """Its columns may not be written to, of which PyTorch would warn."""
+    pandas = pytest.importorskip("pandas")
+    x = np.arange(20.0, dtype=np.float32)
+    frame = pandas.DataFrame({"x": x, "label": 2 * x, 7: ["a"] * 20})
+    net = netdsl.load_text(ROWS.replace("batch 8", "epochs 1\n batch 8"))
+    netdsl.train(net, tmp_path / "run", data={"train": frame}, quiet=True, engine=engine, device="cpu")
+    scored = partial(netdsl.evaluate, tmp_path / "run", "train", engine=engine)
+    assert scored(data={"train": frame}) == scored(data={"train": {"x": x, "label": 2 * x}})
+    with pytest.raises(DataError, match=r"the train data has no `label`: it has `x`"):
+        netdsl.train(net, tmp_path / "other", data={"train": frame[["x"]]}, quiet=True, engine=engine)
+
+
+def test_masked_numbers_are_refused(tmp_path: Path) -> None:
+    """NumPy forgets what is masked, and what lies below it would count."""
+    net = netdsl.load_text(TEXT)
+    own = arrays()
+    masked = {**own, "x": np.ma.masked_greater(own["x"], 1)}
+    with pytest.raises(DataError, match="`x` of the train data has masked numbers, which would be read as if"):
+        netdsl.train(net, tmp_path / "run", data={"train": masked}, quiet=True, engine="onnx")
+    netdsl.train(net, tmp_path / "run", data={"train": {**own, "x": np.ma.masked_array(own["x"])}}, quiet=True)
+    with pytest.raises(DataError, match="the array: has masked numbers"):
+        netdsl.predict(tmp_path / "run", masked["x"][own["x"].max(axis=1) > 1][0])

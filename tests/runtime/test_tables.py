@@ -325,6 +325,18 @@ def test_a_run_reads_other_tables_as_its_own(tmp_path: Path) -> None:
         netdsl.evaluate(run.folder, "train", DATA["table"](unknown, target=("target",), validation=0, test=0))
 
 
+def test_a_table_of_test_rows_alone_is_scored(tmp_path: Path) -> None:
+    rows = [f"{i},{i % 3},{i % 2}" for i in range(40)]
+    path = written(tmp_path / "a.csv", "a,b,t", *rows)
+    text = f'data table("{path}", target=t, validation=0, test=0)'
+    netdsl.train(net(*CLASSES, text), tmp_path / "run", quiet=True, engine="onnx")
+    other = written(tmp_path / "b.csv", "a,b,t,s", *(f"{row},test" for row in rows))
+    data = DATA["table"](other, target=("t",), split="s")
+    found = netdsl.evaluate(tmp_path / "run", "test", data, engine="onnx")
+    assert found["samples"] == 40
+    assert found["loss"] == netdsl.evaluate(tmp_path / "run", "train", engine="onnx")["loss"]
+
+
 def test_what_weights_keep_of_a_table_is_not_trusted(tmp_path: Path) -> None:
     path = written(tmp_path / "a.csv", "a,b,t", "1,2,3")
     made = net(*NUMBERS, f'data table("{path}")')

@@ -22,6 +22,8 @@ def as_sample(array: Array, value: Value, where: str) -> Array:
     """An array as one sample of an input, as `read_array` has it; `where` says what it is."""
     if array.dtype.kind not in KINDS[value.type.dtype]:
         raise DataError(f"{where}: an array of {array.dtype} where the input is {value.type}")
+    if np.ma.is_masked(array):
+        raise DataError(f"{where}: has masked numbers, which would be read as if they counted: fill or drop them")
     own = array if array.ndim == value.type.rank else array[0] if array.shape[:1] == (1,) else None
     if own is None or not _fits(own, value):
         raise DataError(f"{where}: an array {list(array.shape)} where the input is {value.type}")

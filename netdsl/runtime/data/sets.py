@@ -191,7 +191,8 @@ def load_data(
         elif isinstance(samples, Stored):
             dataset.splits[split] = held(samples)
     dataset.facts |= {**data.facts(inputs, known), "classes": dataset.classes}
-    if not len(dataset.splits["train"]) and not (isinstance(data, HandedData) and "train" not in data.splits):
+    spared = facts or (isinstance(data, HandedData) and "train" not in data.splits)  # what is scored needs none
+    if not len(dataset.splits["train"]) and not spared:
         raise DataError(f"`{written(data)}` has no samples to train on")
     if not len(dataset.splits["validation"]):
         dataset.notes.append("nothing is held out for validation, so the best epoch is told by training")
@@ -343,7 +344,7 @@ class Feed:
         import torch
 
         assert isinstance(self.split, InMemory)
-        return {n: torch.from_numpy(np.ascontiguousarray(v)).to(self.device) for n, v in self.split.fields.items()}
+        return {n: torch.from_numpy(_own(v)).to(self.device) for n, v in self.split.fields.items()}
 
     def batches(self, plan: Sequence[Array], epoch: int | None = None) -> Iterator[dict[str, Any]]:
         """The planned batches in order, by field name, varied as in an epoch of training."""
@@ -362,7 +363,7 @@ class Feed:
         import torch
 
         self.check(fetched, indices)
-        return {n: torch.from_numpy(v).to(self.device) for n, v in fetched.items()}
+        return {n: torch.from_numpy(_own(v)).to(self.device) for n, v in fetched.items()}
 
     def _indexed(self, indices: Array) -> dict[str, Any]:
         import torch
@@ -399,6 +400,12 @@ class Feed:
                 generator=torch.Generator(),  # else it would draw from the generator that training resumes
             )
         return self.loader
+
+
+def _own(values: Array) -> Array:
+    """An array that PyTorch may hold: what is handed over for reading alone, as by pandas, it would warn of."""
+    made = np.ascontiguousarray(values)
+    return made if made.flags.writeable else made.copy()
 
 
 @dataclass

@@ -64,6 +64,8 @@ def named(sample: object, asked: WantedFields, place: str) -> dict[str, object]:
 
 def as_array(value: object, what: str) -> Array:
     """Anything that numpy or PyTorch knows as numbers, as an array."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise DataError(f"{what} has masked numbers, which would be read as if they counted: fill or drop them")
     plain = value.detach().cpu() if hasattr(value, "detach") and hasattr(value, "cpu") else value
     try:
         found = np.asarray(plain)
@@ -113,10 +115,18 @@ def _whole(data: HandedData, split: str) -> Mapping[str, object] | NumberedSampl
     if strange is not None:
         raise DataError(f"there is no split `{strange}`: data is handed over as {', '.join(SPLITS)}")
     if split not in data.held:
-        own = data.splits.get(split, ())
+        own = by_column(data.splits.get(split, ()))
         data.held[split] = own if isinstance(own, Mapping) or _numbered(own) else _kept(own, split)
     found: Mapping[str, object] | NumberedSamples = data.held[split]
     return found
+
+
+def by_column(own: object) -> object:
+    """A table of columns as pandas has it, by its names; anything else as it is."""
+    columns = getattr(own, "columns", None)
+    if columns is None or isinstance(own, Mapping) or not hasattr(own, "to_numpy"):
+        return own
+    return {str(name): np.asarray(own[name]) for name in columns}  # type: ignore[index]
 
 
 def _numbered(own: object) -> bool:
