@@ -11,6 +11,7 @@ import numpy as np
 import netdsl.runtime.datasets.table as table
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
+from netdsl.graph.meaning import OutputKind
 from netdsl.ops.noise import draws
 from netdsl.recipe import Data
 from netdsl.recipe.data.labelmaps import Colour
@@ -26,7 +27,7 @@ from netdsl.runtime.predicting.answers import Guess, Prediction, answered
 from netdsl.runtime.predicting.continuing import continued
 from netdsl.runtime.predicting.fitting import Fitting, check_tile, margin_of
 from netdsl.runtime.predicting.listing import listed
-from netdsl.runtime.predicting.meaning import OutputKind, chances_of, meaning_of
+from netdsl.runtime.predicting.meaning import meaning_of, probabilities_in
 from netdsl.runtime.predicting.models import Model, open_model
 from netdsl.runtime.predicting.samples import AskedSample, RowOfTable, Sample, SampleReader, data_used, scale_of
 from netdsl.runtime.predicting.saying import Saying
@@ -283,7 +284,7 @@ class Asked:
             fields = {name: np.concatenate([s.fields[name] for s in held]) for name in read}
             outputs, texts = self._said(held[0], fields)
             self.kept = {s.name: outputs.pop(s.output) for s in self.model.net.states}
-        chances = chances_of(self.model)
+        chances = probabilities_in(self.model)
         for place, sample in enumerate(held):
             own = {name: value[place] for name, value in outputs.items()}
             names = sample.classes or self.names

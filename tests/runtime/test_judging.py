@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sklearn import metrics
 
 from netdsl.base.errors import RunError
 from netdsl.cli import attempt
+from netdsl.codegen.onnx.model import save_onnx
 from netdsl.dims.tensors import DType, TensorType, Value
 from netdsl.elaborate.recipes import read_data
 from netdsl.ops.deviation import Mae
@@ -27,6 +29,7 @@ from netdsl.runtime.judging.table import summary, tables
 from netdsl.runtime.judging.watching import LOSS, Scrutiny, watch_of
 from netdsl.runtime.predict import predict
 from netdsl.runtime.runs.evaluations import evaluations
+from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.recipes import plan_of
 from netdsl.runtime.train import train
 
@@ -371,7 +374,9 @@ def test_scores_and_probabilities_that_stand_alone_are_judged_alike(
             assert found["worst"][0]["truth"] == str(label[found["worst"][0]["sample"], 0])
             sure = max(share[found["worst"][0]["sample"], 0], 1 - share[found["worst"][0]["sample"], 0])
             assert found["worst"][0]["probability"] == pytest.approx(sure, rel=1e-4)
-    for number in range(3):
-        said = {guess.label: guess.probability for guess in predict("run", number, split="train", device="cpu").top}
+    save_onnx(RunFolder("run").load_net(), "alone.onnx", weights=held)
+    for model, number in product(("run", "alone.onnx"), range(3)):
+        found = predict(model, number, split="train", data=read_data('arrays("samples.npz", validation=0, test=0)'))
+        said = {guess.label: guess.probability for guess in found.top}
         sure = share[number] if count > 1 else [1 - share[number, 0], share[number, 0]]
         assert said == pytest.approx(dict(enumerate(sure)), rel=1e-4)

@@ -17,6 +17,7 @@ from netdsl.base.errors import DataError, RunError
 from netdsl.codegen.onnx.model import onnx_model, save_onnx
 from netdsl.elaborate.recipes import read_data
 from netdsl.graph import Net
+from netdsl.graph.meaning import OutputKind
 from netdsl.program import load_text
 from netdsl.recipe import DATA, Data
 from netdsl.recipe.data import OpenData
@@ -29,6 +30,7 @@ from netdsl.recipe.data.videos import Videos
 from netdsl.runtime.data.sets import load_data
 from netdsl.runtime.datasets import mnist
 from netdsl.runtime.predict import predict
+from netdsl.runtime.predicting.meaning import meaning_of, probabilities_in
 from netdsl.runtime.predicting.models import Model, net_of
 from netdsl.runtime.predicting.samples import AskedSample, Sample, SampleReader
 from netdsl.runtime.runs.recipes import data_of
@@ -189,6 +191,16 @@ def test_what_an_onnx_file_says_of_its_data(tmp_path: Path) -> None:
     }  # fmt: skip
     bare = load_text("net N {\n  input image [1, 28, 28]\n  output logits: flatten -> linear(10)\n}").net()
     assert not {"netdsl.classes", "netdsl.picture"} & set(names_of(onnx_model(bare)))
+
+
+@pytest.mark.parametrize(
+    "answer", [[], "mask", {}, {"kind": "mask"}, {"kind": ["labels"]}, {"kind": "labels", "probabilities": 3}], ids=str
+)
+def test_what_a_foreign_file_says_of_its_answer_has_to_fit(answer: Any) -> None:
+    net = load_text("net N {\n  input x [4]\n  output y: linear(3)\n}").net()
+    model = Model(net, dict, {"answer": answer}, "m.onnx", output=net.outputs[0].value, bare=True)
+    wanted = OutputKind.LABELS if "probabilities" in answer else OutputKind.SCORES
+    assert (meaning_of(model), probabilities_in(model)) == (wanted, None)
 
 
 KEPT = {"channels": 1, "height": 8, "width": 8, "mean": [0.0], "std": [1.0], "fit": "crop", "stored": None}

@@ -20,13 +20,14 @@ from netdsl.base.files import WriteError
 from netdsl.cli.app import run as command
 from netdsl.codegen.onnx.model import save_onnx
 from netdsl.graph import Net, Recipe
+from netdsl.graph.meaning import OutputKind
 from netdsl.program import load_file, load_text
 from netdsl.runtime.pictures.colours import colours_kept, voc_colours
 from netdsl.runtime.pictures.tiling import Blend, cut_out, places, ramp, starts
 from netdsl.runtime.predict import Asked, predict, predictions
 from netdsl.runtime.predicting.answers import probabilities, view_of
 from netdsl.runtime.predicting.fitting import Fitting, View, allowed, margin_of, whole_view
-from netdsl.runtime.predicting.meaning import OutputKind, meaning_of
+from netdsl.runtime.predicting.meaning import meaning_of
 from netdsl.runtime.predicting.models import Model
 from netdsl.runtime.predicting.samples import SampleReader
 from netdsl.runtime.predicting.writing import Folder, chosen, stems

@@ -30,6 +30,7 @@ from netdsl.codegen.onnx.sizes import RuntimeSizes
 from netdsl.codegen.onnx.weights import initial, start
 from netdsl.dims.extent import symbols_of
 from netdsl.graph import Graph, Net
+from netdsl.graph.meaning import answer
 from netdsl.ops.base import RuleError
 from netdsl.passes.pipeline import inference
 from netdsl.weights.files import WeightsError
@@ -124,7 +125,7 @@ def properties(net: Net, trained: Mapping[str, object] | None = None) -> dict[st
 
     What files have to become before the net reads them (`netdsl.picture`), what its classes are called
     (`netdsl.classes`) and how they are coloured (`netdsl.colours`) is what the weights were `trained` on, else what the
-    recipe declares.
+    recipe declares; what the first output is (`netdsl.answer`) follows from its losses and metrics.
     """
     settings = {
         k: v if isinstance(v, (bool, int, float, str, list)) else getattr(v, "text", str(v))
@@ -133,7 +134,16 @@ def properties(net: Net, trained: Mapping[str, object] | None = None) -> dict[st
     sizes = {symbol: net.domain.sizes(symbol).describe(symbol) for symbol in net.symbols}
     found = {"netdsl.net": net.name, "netdsl.settings": json.dumps(settings, default=str)}
     facts = {"netdsl.sizes": sizes, **{f"netdsl.{k}": v for k, v in {**_declared(net), **(trained or {})}.items()}}
-    told = ("netdsl.sizes", "netdsl.picture", "netdsl.classes", "netdsl.colours", "netdsl.table", "netdsl.words")
+    facts["netdsl.answer"] = answer(net, {"classes": facts.get("netdsl.classes")})
+    told = (
+        "netdsl.answer",
+        "netdsl.sizes",
+        "netdsl.picture",
+        "netdsl.classes",
+        "netdsl.colours",
+        "netdsl.table",
+        "netdsl.words",
+    )
     return {**found, **{k: json.dumps(facts[k]) for k in told if facts.get(k)}}
 
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.base.errors import DataError
+from netdsl.graph.meaning import OutputKind
 from netdsl.ops.metric import sigmoid
 from netdsl.recipe.data.labelmaps import Colour
 from netdsl.runtime.pictures.colours import COLOURS, Palette, name_of, numbered, palette
 from netdsl.runtime.predicting.fitting import View, whole_view
-from netdsl.runtime.predicting.meaning import OutputKind
 from netdsl.runtime.predicting.samples import Sample
 
 FIGURE = ("background", "figure")

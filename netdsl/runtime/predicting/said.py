@@ -6,9 +6,9 @@ import math
 
 from netdsl.base.arrays import Array
 from netdsl.dims.tensors import TensorType
+from netdsl.graph.meaning import OutputKind
 from netdsl.runtime.pictures.colours import name_of
 from netdsl.runtime.predicting.answers import Prediction
-from netdsl.runtime.predicting.meaning import OutputKind
 
 MOST = 100
 """Whole numbers of an output that are shown."""

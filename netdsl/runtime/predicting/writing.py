@@ -15,12 +15,12 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.base.files import WriteError, replacing, write_text
+from netdsl.graph.meaning import OutputKind
 from netdsl.runtime.pictures.colours import overlaid, painted, palette, present, write_mask
 from netdsl.runtime.pictures.lettering import with_legend
 from netdsl.runtime.pictures.sheet import MOST, titled_sheet, write_sheet
 from netdsl.runtime.predicting.answers import Prediction, probabilities, require_bounded, view_of
 from netdsl.runtime.predicting.listing import MANIFEST
-from netdsl.runtime.predicting.meaning import OutputKind
 from netdsl.runtime.predicting.samples import bytes_of
 from netdsl.runtime.runs import kinds
 

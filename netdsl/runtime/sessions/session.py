@@ -152,9 +152,9 @@ class Session:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the file says of the data that its weights were trained on; what cannot be read is left out."""
+        """What the file says of its first output and of the data of its weights; what cannot be read is left out."""
         found: dict[str, Any] = {}
-        for key in ("classes", "colours", "picture", "table", "words"):
+        for key in ("answer", "classes", "colours", "picture", "table", "words"):
             with contextlib.suppress(KeyError, ValueError, RecursionError):
                 found[key] = json.loads(self.metadata[f"netdsl.{key}"])
         return found
