@@ -57,7 +57,7 @@ def keep(recipe: Recipe, rows: Sequence[syntax.RecipeRow]) -> None:
 def _said(row: syntax.RecipeRow) -> str:
     """The pipeline of a row; where names were put in front of it, these too."""
     first, text = row.value.stages[0], row.value.span.text
-    if isinstance(first, syntax.TupleOf) and first.span == row.value.span:
+    if len(row.value.stages) > 1 and isinstance(first, syntax.TupleOf) and first.span == row.value.span:
         return f"({', '.join(item.id for item in first.items if isinstance(item, syntax.Name))}) -> {text}"
     return text
 

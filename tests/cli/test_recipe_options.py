@@ -136,6 +136,28 @@ def test_losses_replace_those_of_a_section_and_the_run_keeps_them(
         run(["train", "whole.net", "-o", "r", "--resume", "--quiet"])
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"freeze": "(linear1, linear2(epochs=1))"},
+        {"rate": '(linear1(0.1), "logits.*"(2))', "decay": '"*.bias"(0)'},
+        {"freeze": "linear1"},
+        {"augment": "shift(0.1) -> rotate(5)", "optimizer": "sgd(lr=0.1)", "clip": "none", "seed": "3"},
+        {
+            "loss": ["cross_entropy(smoothing=0.1)", "0.1 * ((logits, label) -> multi_margin)"],
+            "metric": ["top_k_accuracy(2)"],
+        },
+    ],
+    ids=str,
+)
+def test_rows_that_a_run_keeps_are_read_as_they_were_given(given: dict[str, Any]) -> None:
+    text = PLAIN.replace("  output", "  linear1: flatten -> linear(64)\n  linear2: linear(64)\n  output") + SECTION
+    text = text.replace("output logits: flatten ->", "output logits:")
+    once = rows(text, **{name: [row] if isinstance(row, str) else row for name, row in given.items()})
+    assert once.keys() == given.keys()
+    assert rows(text, **once) == once
+
+
 # ---------------------------------------------------------------- what is left out
 
 
