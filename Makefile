@@ -66,6 +66,7 @@ benchmarks: $(STAMP) ## Time reports, long files, emitted PyTorch and ONNX model
 	$(BIN)/python benchmarks/onnx_models.py
 	$(BIN)/python benchmarks/train_step.py
 	$(BIN)/python benchmarks/opening.py
+	$(BIN)/python benchmarks/devices.py --batch 1
 
 clean: ## Remove the environment and what was built
 	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .mypy_cache
