@@ -171,6 +171,8 @@ KNOWN = [
     Known("gan", "DCGANSample", 3_576_704, 104_628_224, "its painter"),
     Known("gan", "GANDigits", 174_336, 827_904, "formula: the same of fewer steps"),
     Known("gan", "GANDigitsSample", 140_672, 548_864, "its painter"),
+    Known("neuroiou", "NeuroIoU", 31_043_414, 48_251_456_000, "UNetSameBN, and twice 21 · 4,352 of its surrogate"),
+    Known("neuroiou", "NeuroIoUMask", 31_038_933, 48_251_273_216, "UNetSameBN of 21 classes, at 256"),
     Known("ddpm", "DDPM", 35_746_307, 6_221_856_768, "diffusers UNet2DModel, products of attention by formula"),
     Known("ddpm", "DDPMSample", 35_746_307, 6_221_856_768_000, "a thousand of these"),
     Known("ddpm", "DDPMDigits", 252_545, 5_797_888, "built of the same"),

@@ -133,6 +133,8 @@ SMALL = [
     Small("gan", "DCGANSample", NARROW),
     Small("gan", "GANDigits", NARROW),
     Small("gan", "GANDigitsSample", NARROW),
+    Small("neuroiou", "NeuroIoU", (("width", 2), ("classes", 3)), ((("H", 16), ("W", 32)),)),
+    Small("neuroiou", "NeuroIoUMask", (("width", 2), ("classes", 3)), ((("H", 16), ("W", 32)),)),
     Small("show_attend_tell", "CaptionDigits", CAPTION),
     Small("show_attend_tell", "CaptionDigitsSpeak", CAPTION),
     Small("gpt", "GPT2", (("vocab", 11), ("width", 8), ("heads", 2), ("depth", 2)), STEPS),
