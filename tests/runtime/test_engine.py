@@ -310,3 +310,25 @@ def test_a_folder_keeps_its_recipe(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "which --epochs, --set would change" in said
     assert f"`--folder {tmp_path} --resume`" in said
     assert command(["train", str(tmp_path), "--resume", "--engine", "onnx", "--device", "cpu", "--quiet"]) == 0
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy(weight=[1, 0, 2])", "cross_entropy(weight=[1, 0, 2], ignore=2)"])
+def test_a_batch_of_classes_without_weight_moves_nothing(tmp_path: Path, loss: str) -> None:
+    """PyTorch divides 0 by 0 there, in its gradients too; a run ended in NaN."""
+    net = load_text(
+        "net N {\n input x [2]\n output y: linear(3)\n}\ntrain N {\n loss (y, label) -> "
+        f"{loss}\n optimizer sgd(lr=0.1)\n batch 2\n epochs 1\n}}\n"
+    ).net()
+    x = np.random.default_rng(0).normal(size=(8, 2)).astype(np.float32)
+    data = {"train": {"x": x, "label": np.array([0, 1, 2, 1, 1, 1, 1, 0])}}
+    train(net, tmp_path / "start", data=data, quiet=True, engine="onnx")
+    found = []
+    for engine in ("onnx", "torch"):
+        train(
+            net, tmp_path / engine, data=data, quiet=True, engine=engine, weights=str(tmp_path / "start"), device="cpu"
+        )
+        found.append(load_arrays(RunFolder(tmp_path / engine).weights)[0])
+        own = [evaluate(tmp_path / engine, "train", data, engine=by)["loss"] for by in ("onnx", "torch")]
+        np.testing.assert_allclose(*own, rtol=1e-5)
+    for name, value in found[0].items():
+        np.testing.assert_allclose(value, found[1][name], atol=1e-6)

@@ -69,8 +69,15 @@ class LossModule(LossTerm):
             self.labels = module_of(part, part.outputs, term)
 
     def __call__(self, values: TensorsByName) -> Tensor:
+        if 0 in (self.divisor.weights or ()) and not bool(self.weight(values) > 0):
+            return self._nothing(values)
         (result,) = named(self.module(*(values[n] for n in self.reads)), [self.name]).values()
         return result.mean() if result.ndim else result
+
+    def _nothing(self, values: TensorsByName) -> Tensor:
+        """The loss of a batch in which no class counts: PyTorch would divide 0 by 0, in its gradients too."""
+        read = [values[name] for name in self.reads]
+        return torch.stack([value.sum() * 0 for value in read if value.is_floating_point()]).sum()
 
     def weight(self, values: TensorsByName) -> Tensor:
         """What the batch's mean was divided by."""
