@@ -44,9 +44,8 @@ class OutputKind(Enum):
 
 
 def answer(net: Net, facts: Mapping[str, Any]) -> dict[str, object]:
-    """What an ONNX file says of its first output: its `kind`, and whether scores that stand alone are `probabilities`.
-
-    Nothing of a net without losses.
+    """What an ONNX file says of its first output: its `kind`, whether scores that stand alone are `probabilities`, and
+    whether its classes are `named` as those of the data, where they are not. Nothing of a net without losses.
     """
     recipe = net.recipe
     first = next((o for o in net.answers if not o.aux), None)
@@ -54,7 +53,8 @@ def answer(net: Net, facts: Mapping[str, Any]) -> dict[str, object]:
         return {}
     kind = meaning(net, first.value.type, facts)
     told = chances_of(net) if kind in (OutputKind.LABELS, OutputKind.FIGURE) else None
-    return {"kind": kind.name.lower(), **({"probabilities": told} if told is not None else {})}
+    more: dict[str, object] = {"probabilities": told} if told is not None else {}
+    return {"kind": kind.name.lower(), **more, **({} if of_label(net) else {"named": False})}
 
 
 def meaning(net: Net, type: TensorType, facts: Mapping[str, Any]) -> OutputKind:
@@ -71,6 +71,12 @@ def chances_of(net: Net) -> bool | None:
     """Whether the first output holds probabilities, each of a class by itself; None where nothing tells."""
     recipe, name = net.recipe, next((o.name for o in net.answers if not o.aux), "")
     return chances(net, [t.graph for t in (*recipe.losses, *recipe.metrics)] if recipe is not None else (), name)
+
+
+def of_label(net: Net) -> bool:
+    """Whether the classes of the first output are those of the data's `label`, as far as anything says."""
+    terms = list(_readers(net))
+    return not terms or any(value.name == "label" for term in terms for value in term.graph.inputs)
 
 
 def _told(net: Net, type: TensorType) -> Iterator[OutputKind]:

@@ -27,7 +27,7 @@ from netdsl.runtime.predicting.answers import Guess, Prediction, answered
 from netdsl.runtime.predicting.continuing import continued
 from netdsl.runtime.predicting.fitting import Fitting, check_tile, margin_of
 from netdsl.runtime.predicting.listing import listed
-from netdsl.runtime.predicting.meaning import meaning_of, probabilities_in
+from netdsl.runtime.predicting.meaning import is_named, meaning_of, probabilities_in
 from netdsl.runtime.predicting.models import Model, open_model
 from netdsl.runtime.predicting.samples import AskedSample, RowOfTable, Sample, SampleReader, data_used, scale_of
 from netdsl.runtime.predicting.saying import Saying
@@ -217,7 +217,7 @@ class Asked:
         samples = SampleReader(model, used, split, fitting, meaning.pixelwise, unfit)
         _require_words(samples, saying)
         asked = data is not None
-        names, colours = _class_names(samples, asked), _colours(samples, asked)
+        names, colours = (_class_names(samples, asked), _colours(samples, asked)) if is_named(model) else ((), ())
         notes = (*model.notes, *departures(data, known))
         return Asked(
             model, samples, meaning, names, notes, colours, top, seed, batch, saying=saying or Saying(),
@@ -284,10 +284,10 @@ class Asked:
             fields = {name: np.concatenate([s.fields[name] for s in held]) for name in read}
             outputs, texts = self._said(held[0], fields)
             self.kept = {s.name: outputs.pop(s.output) for s in self.model.net.states}
-        chances = probabilities_in(self.model)
+        chances, of_data = probabilities_in(self.model), is_named(self.model)
         for place, sample in enumerate(held):
             own = {name: value[place] for name, value in outputs.items()}
-            names = sample.classes or self.names
+            names = (sample.classes or self.names) if of_data else ()
             found = answered(
                 own, sample, self.meaning, names, self.top, (*self.notes, *sample.notes), self.colours, chances
             )

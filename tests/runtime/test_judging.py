@@ -324,6 +324,37 @@ def test_a_run_that_begins_anew_takes_its_evaluations_away(tmp_path: Path) -> No
     assert [p.name for p in (tmp_path / "run").glob("evaluation*")] == ["evaluation-test-mine.png"]
 
 
+def test_classes_of_another_field_have_no_names_of_the_label(tmp_path: Path) -> None:
+    text = """
+net Turned {
+  input image [3, 64, 64]
+  output mask: conv(2, 1)
+  output turn: conv(37, 1)
+}
+train Turned {
+  data roads(count=10)
+  loss (mask, label) -> cross_entropy
+  metric (turn, orientation) -> accuracy
+  metric (mask, label) -> miou
+  epochs 1
+}
+"""
+    train(load_text(text, "turned.net").net(), tmp_path / "run", device="cpu", quiet=True)
+    made = judge(tmp_path / "run", device="cpu")
+    assert [row["name"] for row in made.found["by_class"]] == [str(n) for n in range(37)]
+    other = text.replace("  metric (turn, orientation) -> accuracy\n", "")
+    first = text.replace("  output mask: conv(2, 1)\n", "").replace(
+        "(mask, label) -> cross_entropy", "(turn, orientation) -> cross_entropy"
+    )
+    net = load_text(first.replace("  metric (mask, label) -> miou\n", ""), "turned.net").net()
+    train(net, tmp_path / "first", device="cpu", quiet=True)
+    save_onnx(net, tmp_path / "first.onnx", weights=RunFolder(tmp_path / "first").weights)
+    for model, asked in ((tmp_path / "first", None), (tmp_path / "first.onnx", read_data("roads(count=10)"))):
+        assert "background" not in predict(model, 0, data=asked).palette.names
+    train(load_text(other, "turned.net").net(), tmp_path / "other", device="cpu", quiet=True)
+    assert [row["name"] for row in judge(tmp_path / "other", device="cpu").found["by_class"]] == ["background", "road"]
+
+
 ALONE = """
 net Alone {{
   input x [3]

@@ -66,7 +66,8 @@ def judgement(
 ) -> Judgement:
     """All that is told of a split: `found` are losses and metrics, `counts` what was watched."""
     picture = dataset.facts.get("picture")
-    made = Judgement(found, watch, counts, tuple(dataset.classes), data, picture)
+    names, data = (tuple(dataset.classes), data) if watch.reads_label else ((), None)
+    made = Judgement(found, watch, counts, names, data, picture)
     if watch.of_classes and watch.classes <= LISTED:
         found["unit"] = watch.unit
         found["by_class"] = by_class(counts, made.classes)

@@ -55,6 +55,11 @@ class Scrutiny(Measure):
     """Whether scores that each stand alone are probabilities already."""
 
     @property
+    def reads_label(self) -> bool:
+        """Whether classes are those of the data, which are what its field `label` tells apart."""
+        return any(value.name == "label" for value in self.term.graph.inputs)
+
+    @property
     def of_classes(self) -> bool:
         """Whether classes are scored, not numbers."""
         return isinstance(self.reader, Tallied)

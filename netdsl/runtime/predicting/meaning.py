@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netdsl.dims.tensors import DType, TensorType
-from netdsl.graph.meaning import OutputKind, chances_of, meaning
+from netdsl.graph.meaning import OutputKind, chances_of, meaning, of_label
 from netdsl.runtime.predicting.models import Model
 
 
@@ -21,6 +21,11 @@ def probabilities_in(model: Model) -> bool | None:
         return chances_of(model.net)
     told = _answer(model).get("probabilities")
     return told if isinstance(told, bool) else None
+
+
+def is_named(model: Model) -> bool:
+    """Whether the classes of the first output have the names and colours of the data's."""
+    return _answer(model).get("named") is not False if model.bare else of_label(model.net)
 
 
 def _answer(model: Model) -> dict[object, object]:
