@@ -205,6 +205,17 @@ RECIPE: dict[str, str] = {
 """What each setting of a data set, an optimizer or a schedule is, by its name."""
 
 OF_DATA: dict[str, dict[str, str]] = {
+    "curve": {
+        "coefficients": "what 1, x, x² and so on are multiplied by",
+        "count": "how many points there are",
+        "noise": "the standard deviation of what is added to each value",
+    },
+    "points": {
+        "figure": "how classes lie",
+        "classes": "how many classes there are",
+        "count": "how many points there are",
+        "noise": "the standard deviation of what is added to each coordinate",
+    },
     "hub": {
         "source": "a folder of shards, or a name on the hub",
         "split": "which files, or which split of the hub, to train on, where they are not called `train`",

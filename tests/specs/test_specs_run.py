@@ -74,6 +74,13 @@ SMALL = [
     Small("siamese", "Siamese"),
     Small("siamese", "SiameseDigits"),
     Small("perceptron", "Perceptron"),
+    Small("perceptron", "PerceptronPoints"),
+    *(Small("fitting", name) for name in ("Line", "Polynomial", "LinearSVM", "PointsMLP")),
+    *(Small("local", name) for name in ("LocalDigits", "ConvDigits")),
+    *(
+        Small("upsampling", name)
+        for name in ("NearestNeighbour", "BedOfNails", "MaxUnpooling", "TransposedConv", "MatrixProducts")
+    ),
     Small("softmax", "Softmax"),
     Small("mlp", "MLP"),
     Small("mlp", "MLP2"),
