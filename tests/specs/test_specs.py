@@ -211,6 +211,7 @@ KNOWN = [
     Known("video_labels", "FrameLabels", 170_597, None, "formula"),
     Known("char_rnn", "CharStep", 112_992, 106_496, "CharRNN, one step"),
     Known("char_rnn", "Hello", 33, 33, "formula: the slides' toy, one step", (), (("T", 1),)),
+    Known("char_rnn", "CharVanilla", 23_165, None, "formula: min-char-rnn", (("hidden", 100), ("biases", 1))),
     char("CharVanilla", 128, 1, 33_345),
     char("CharVanilla", 128, 2, 66_369),
     char("CharVanilla", 128, 3, 99_393),
