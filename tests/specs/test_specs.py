@@ -15,7 +15,7 @@ import pytest
 
 from netdsl.analysis.report import Report, Row
 from netdsl.analyzer import analyze
-from netdsl.program import check_program, load_file, load_text
+from netdsl.program import check_program, load_file, load_source, load_text
 from netdsl.text.diagnostics import NetError
 from netdsl.text.formatter import formatted
 from netdsl.text.source import Source
@@ -419,6 +419,24 @@ def test_the_field_of_torchvisions_googlenet() -> None:
     field = row(report("googlenet", "GoogLeNet", (("variant", "torchvision"),)), "i5b").receptive_field
     assert field is not None
     assert field.size == (379, 379)
+
+
+TRUNKS = [
+    ("drn", "trunk([3, 4, 6, 3], deep=false) -> conv(19, 1)", 896, (19, 112, 112), 25_998_659),
+    ("wider_resnet", "trunk([3, 3, 6, 3, 1, 1], dilated=true)", 713, (4096, 90, 90), 105_070_912),
+    ("xception", "trunk(reach=16)", 513, (256, 129, 129), 37_867_312),
+]
+
+
+@pytest.mark.parametrize(("file", "call", "side", "shape", "params"), TRUNKS, ids=[t[0] for t in TRUNKS])
+def test_trunks_serve_segmentation(file: str, call: str, side: int, shape: tuple[int, ...], params: int) -> None:
+    """Another file takes them: fyu/drn's DRNSeg, mapillary's dilated body, timm's and jfzhang95's Xception."""
+    text = f'use "./{file}.net" {{ trunk }}\nnet X {{\n input image [3, {side}, {side}]\n seen: {call}\n}}'
+    found = analyze(load_source(Source("x.net", text, SPECS / "x.net")).net())
+    assert found.outputs[0].shape == shape
+    assert found.totals.params == params
+    if file == "xception":
+        assert found.outputs[1].shape == (2048, 33, 33)
 
 
 def test_lenet5_has_the_connections_of_its_paper() -> None:
