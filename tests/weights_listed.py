@@ -1,4 +1,4 @@
-"""Names and shapes of published models: `weights/published.json.gz`, which says how it was made."""
+"""Names and shapes of published models: `weights/*.json.gz`, which say how they were made."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from netdsl.program import load_file
 from netdsl.weights.files import StoredTensors
 
 SPECS = Path(__file__).parents[1] / "specs"
-LISTED = Path(__file__).parent / "weights" / "published.json.gz"
-MODELS: dict[str, dict[str, list[int]]] = json.loads(gzip.decompress(LISTED.read_bytes()))["models"]
+LISTED = sorted((Path(__file__).parent / "weights").glob("*.json.gz"))
+MODELS: dict[str, dict[str, list[int]]] = {
+    name: shapes for path in LISTED for name, shapes in json.loads(gzip.decompress(path.read_bytes()))["models"].items()
+}
 
 
 VARIANTS = {"torchvision/GoogLeNet": {"variant": "torchvision"}}

@@ -55,6 +55,7 @@ ANY = images((33, 47), (64, 40))
 VALID = images((188, 204), (190, 188))
 PADDED = images((16, 48), (64, 32))
 NARROW = (("width", 4),)
+THIN = (("width", 2), ("hidden", 8))
 LLAMA = (("vocab", 11), ("width", 16), ("heads", 4), ("kv_heads", 2), ("hidden", 24), ("depth", 2))
 BERT = (("vocab", 11), ("width", 8), ("heads", 2), ("depth", 2))
 T5 = (*BERT, ("size", 6), ("hidden", 12))
@@ -100,6 +101,9 @@ SMALL = [
     Small("unet", "UNet", (("width", 2), ("classes", 3)), VALID),
     Small("unet", "UNetSame", (("width", 4), ("channels", 3)), PADDED),
     Small("unet", "UNetSameBN", (("width", 4), ("classes", 3)), PADDED),
+    Small("fcn", "FCN8s", THIN, images((17, 30))),
+    Small("segnet", "SegNet", NARROW, images((33, 47), (64, 40))),
+    Small("segnet", "SegNetBasic", NARROW, images((33, 47), (64, 40))),
     Small("char_rnn", "CharRNN", HIDDEN, STEPS),
     Small("char_rnn", "CharRNNFused", HIDDEN, STEPS),
     Small("char_rnn", "CharStep", HIDDEN),
@@ -187,6 +191,9 @@ LARGE = [
     Small("vgg", "VGG16BN"),
     Small("vgg", "VGG19"),
     Small("vgg", "VGG19BN"),
+    Small("fcn", "FCN32s", THIN, ANY),
+    Small("fcn", "FCN16s", THIN, ANY),
+    Small("fcn", "FCNAlexNet", THIN, ANY),
     Small("resnet", "ResNet34", (), ANY),
     Small("resnet", "ResNet101", (), ANY, 5e-3),
     Small("resnet", "ResNet152", (), ANY, 5e-3),

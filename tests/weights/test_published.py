@@ -1,11 +1,12 @@
 """The maps of `specs/weights` against what is published: every name of a reference, with nothing left on either side.
 
-`published.json.gz` lists the names and shapes of the references' state dicts, and says how it was made.
+The `.json.gz` files beside it list the names and shapes of the references' state dicts, and say how they were made.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,11 @@ from netdsl.runtime.sessions.session import Session
 from netdsl.weights.mapped import MapRun, mapped
 from netdsl.weights.maps import read_map
 
+BEGUN = {"torchvision/FCN32s/vgg16", "torchvision/SegNet/vgg16_bn"}
+"""Of these a net takes its trunk alone, by `partial=true`."""
 
-@pytest.mark.parametrize("model", MODELS)
+
+@pytest.mark.parametrize("model", sorted(MODELS.keys() - BEGUN))
 def test_a_map_leaves_nothing_over(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MapRun, "check_copies", lambda *_: None)  # of names alone no numbers can be compared
     library, name, _ = model.split("/")
@@ -34,6 +38,17 @@ def test_a_map_leaves_nothing_over(model: str, monkeypatch: pytest.MonkeyPatch) 
     assert set(found) == set(needed) - uncounted
     assert not uncounted or not any(key.endswith("num_batches_tracked") for key in MODELS[model])
     assert {key: found.shape(key) for key in found} == {k: v for k, v in needed.items() if k not in uncounted}
+
+
+@pytest.mark.parametrize("model", sorted(BEGUN))
+def test_a_trunk_takes_all_that_a_classifier_has_before_its_head(model: str) -> None:
+    library, name, _ = model.split("/")
+    net, path = load(name), SPECS / "weights" / f"{spec_of(name).stem}.{library}.map"
+    needed = {key: tuple(weight.shape) for key, weight in net.weights()}
+    found, left, doubts = mapped(Listed(MODELS[model]), read_map(path, name), needed, partial=True)
+    assert (left, doubts) == ([], [])
+    trunk = [key for key in needed if re.match(r"trunk\.|c\d\.", key)]
+    assert sorted(found) == sorted(trunk)
 
 
 def test_every_map_is_held_against_a_list() -> None:

@@ -1,0 +1,127 @@
+"""Nets of segmentation: the numbers of modules written from their papers' files, and steps that learn on both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from references.segnet import SegNet, SegNetBasic
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from netdsl import Weights
+from netdsl.codegen.pytorch.module import torch_module
+from netdsl.program import load_file
+from netdsl.runtime.data.sets import BatchPart, load_data
+from netdsl.runtime.engines.choice import open_engine
+from netdsl.runtime.runs.recipes import plan_of
+from netdsl.runtime.scoring.pytorch import RunningTotals
+
+SPECS = Path(__file__).parents[2] / "specs"
+Settings = dict[str, str]
+
+
+class Held(NamedTuple):
+    """A net and a module that was written apart from it, whose weights a map of `specs/weights` carries over."""
+
+    net: str
+    settings: Settings
+    reference: Callable[[], nn.Module]
+    map: str
+    size: tuple[int, int]
+
+    @property
+    def file(self) -> str:
+        return self.map.split(".")[0]
+
+
+HELD = [
+    Held("SegNet", {"width": "4"}, lambda: SegNet(width=4), "segnet.caffe", (45, 70)),
+    Held("SegNetBasic", {"width": "4"}, lambda: SegNetBasic(width=4), "segnet.caffe", (45, 30)),
+]
+
+
+def carried(held: Held, folder: Path) -> tuple[nn.Module, nn.Module]:
+    """The net's module with the weights of the reference, and the reference."""
+    torch.manual_seed(0)
+    net, theirs = load_file(SPECS / f"{held.file}.net", held.settings).net(held.net, trained=False), held.reference()
+    for name, parameter in theirs.named_parameters():
+        if name.endswith("bias"):
+            nn.init.normal_(parameter, std=0.1)
+    save_file(theirs.state_dict(), folder / "theirs.safetensors")
+    weights = Weights(str(folder / "theirs.safetensors"), map=str(SPECS / "weights" / f"{held.map}.map"))
+    ours = torch_module(net, weights=weights)
+    return ours, theirs
+
+
+def first(result: Tensor | dict[str, Tensor] | tuple[Tensor, ...]) -> Tensor:
+    """The scores, which are the first output."""
+    if isinstance(result, Tensor):
+        return result
+    return next(iter(result.values())) if isinstance(result, dict) else result[0]
+
+
+@pytest.mark.parametrize("held", HELD, ids=lambda held: held.net)
+def test_scores_and_slopes_are_those_of_the_reference(held: Held, tmp_path: Path) -> None:
+    ours, theirs = carried(held, tmp_path)
+    x = torch.rand(2, 3, *held.size, generator=torch.Generator().manual_seed(5))
+    for training in (True, False):
+        scores = [first(m.train(training)(x)) for m in (ours, theirs)]
+        torch.testing.assert_close(*scores, rtol=1e-5, atol=1e-6)
+        assert float(scores[0].detach().std()) > 0.01
+    slopes = [torch.autograd.grad((first(m(x)) ** 2).sum(), next(m.parameters()))[0] for m in (ours, theirs)]
+    torch.testing.assert_close(*slopes, rtol=1e-4, atol=1e-4 * float(slopes[1].abs().max()))
+
+
+# ---------------------------------------------------------------- steps
+
+
+class Learns(NamedTuple):
+    """A net that is small enough to learn a batch of drawn figures."""
+
+    file: str
+    net: str
+    settings: Settings
+    side: int = 32
+    lr: float = 0.003
+    batch: int = 8
+
+
+THIN = {"width": "2", "hidden": "16"}
+LEARNS = [
+    Learns("fcn", "FCN8s", THIN, 16, 0.01, 4),
+    Learns("fcn", "FCNAlexNet", THIN, 16, 0.01, 4),
+    Learns("segnet", "SegNet", {"width": "4"}),
+    Learns("segnet", "SegNetBasic", {"width": "4"}),
+]
+LONG = [
+    Learns("fcn", "FCN32s", THIN, 16, 0.01, 4),
+    Learns("fcn", "FCN16s", THIN, 16, 0.01, 4),
+]
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+@pytest.mark.parametrize(
+    "case", [*LEARNS, *(pytest.param(c, marks=pytest.mark.slow) for c in LONG)], ids=lambda c: c.net
+)
+def test_ten_steps_on_one_batch_lower_the_loss(case: Learns, engine: str) -> None:
+    recipe = {"data": f"shapes(size={case.side}, count=10, mean=0.5, std=0.25)", "clip": "none"}
+    settings = {**case.settings, "classes": "4"}
+    net = load_file(SPECS / f"{case.file}.net", settings, recipe, by="small").net(case.net)
+    plan = plan_of(net)
+    player = open_engine(engine, net, plan, load_data(plan.data, net, {}), "cpu")
+    player.begin({f"model/{k}": v.numpy() for k, v in torch_module(net, 0).state_dict().items()}, {}, "these weights")
+    player.turn_to(0)
+    losses, batch = [], np.arange(case.batch)
+    for number in range(10):
+        totals = RunningTotals()
+        player.step(
+            player.batches("train", [batch]), [BatchPart(batch, case.batch, case.batch)], [case.lr], number, totals
+        )
+        losses.append(sum(totals.means().values()))
+    assert np.isfinite(losses).all()
+    assert losses[-1] < 0.9 * losses[0]
