@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from references.deconvnet import DeconvNet
 from references.segnet import SegNet, SegNetBasic
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -39,8 +40,10 @@ class Held(NamedTuple):
         return self.map.split(".")[0]
 
 
+DECONV = {"width": "2", "hidden": "8"}
 HELD = [
     Held("SegNet", {"width": "4"}, lambda: SegNet(width=4), "segnet.caffe", (45, 70)),
+    Held("DeconvNet", DECONV, lambda: DeconvNet(width=2, hidden=8), "deconvnet.caffe", (224, 224)),
     Held("SegNetBasic", {"width": "4"}, lambda: SegNetBasic(width=4), "segnet.caffe", (45, 30)),
 ]
 
@@ -95,12 +98,22 @@ THIN = {"width": "2", "hidden": "16"}
 LEARNS = [
     Learns("fcn", "FCN8s", THIN, 16, 0.01, 4),
     Learns("fcn", "FCNAlexNet", THIN, 16, 0.01, 4),
+    Learns("pspnet", "PSPNet50", {"width": "4"}, 33),
+    Learns("erfnet", "ERFNet", {"width": "4"}, 32, 0.01),
+    Learns("linknet", "LinkNet34", {"width": "4"}, 33, 0.01),
     Learns("segnet", "SegNet", {"width": "4"}),
     Learns("segnet", "SegNetBasic", {"width": "4"}),
 ]
 LONG = [
     Learns("fcn", "FCN32s", THIN, 16, 0.01, 4),
     Learns("fcn", "FCN16s", THIN, 16, 0.01, 4),
+    Learns("fcn", "FCNResNet50", {"width": "4"}, 33),
+    Learns("deeplab", "DeepLabV3ResNet50", {"width": "4"}, 33),
+    Learns("fcn", "FCNResNet101", {"width": "4"}, 33),
+    Learns("deeplab", "DeepLabV3ResNet101", {"width": "4"}, 33),
+    Learns("deeplab", "DeepLabV3PlusResNet101", {"width": "4"}, 33),
+    Learns("pspnet", "PSPNet101", {"width": "4"}, 33),
+    Learns("deconvnet", "DeconvNet", DECONV, 224, 0.003, 4),
 ]
 
 

@@ -141,6 +141,33 @@ KNOWN = [
     Known("fcn", "FCN16s", 134_815_994, 181_448_086_272, "wkentaro/pytorch-fcn 4b98850", (), (), 458_640),
     Known("fcn", "FCN8s", 134_489_759, 181_529_034_048, "wkentaro/pytorch-fcn 4b98850", (), (), 127_008),
     Known("fcn", "FCNAlexNet", 58_704_590, 21_424_487_968, "prototxt: voc-fcn-alexnet", (), (), 1_750_329),
+    Known("fcn", "FCNResNet50", 32_957_013, 142_725_772_800, "torchvision fcn_resnet50"),
+    Known("fcn", "FCNResNet50", 32_955_987, 142_721_446_400, "torchvision fcn_resnet50", (("classes", 19),)),
+    Known("fcn", "FCNResNet101", 51_949_141, 222_746_867_200, "torchvision fcn_resnet101"),
+    Known("deeplab", "DeepLabV3ResNet50", 39_638_869, 168_731_205_888, "torchvision deeplabv3_resnet50"),
+    Known("deeplab", "DeepLabV3ResNet50", 39_638_355, 168_729_042_688, "torchvision", (("classes", 19),)),
+    Known("deeplab", "DeepLabV3ResNet101", 58_630_997, 248_752_300_288, "torchvision deeplabv3_resnet101"),
+    Known("deeplab", "DeepLabV3PlusResNet101", 59_344_309, 92_820_363_712, "jfzhang95/pytorch-deeplab-xception"),
+    Known("deeplab", "DeepLabV3PlusResNet101", 59_343_795, 92_811_843_520, "jfzhang95", (("classes", 19),)),
+    Known("pspnet", "PSPNet50", 46_715_347, 363_777_200_320, "hszhao/semseg 4f274c3, less its head of training"),
+    Known(
+        "pspnet", "PSPNet50", 46_782_550, 161_874_838_720, "prototxt: hszhao/PSPNet for ADE20K",
+        (("classes", 150),), (("H", 473), ("W", 473)),
+    ),
+    Known("pspnet", "PSPNet101", 65_707_475, 517_190_422_720, "hszhao/semseg; prototxt: hszhao/PSPNet"),
+    Known(
+        "pspnet", "PSPNet101", 65_708_501, 229_820_720_320, "prototxt: hszhao/PSPNet for VOC",
+        (("classes", 21),), (("H", 473), ("W", 473)),
+    ),
+    Known("erfnet", "ERFNet", 2_064_191, 26_604_339_200, "Eromera/erfnet_pytorch d4a46fa, less an unused head"),
+    Known("erfnet", "ERFNet", 2_064_256, 26_612_727_808, "Eromera/erfnet_pytorch", (("classes", 20),)),
+    Known(
+        "erfnet", "ERFNet", 2_064_256, 106_450_911_232, "Eromera/erfnet_pytorch",
+        (("classes", 20),), (("H", 1024), ("W", 2048)),
+    ),
+    Known("erfnet", "ERFNetEncoder", 1_876_495, None, "Eromera/erfnet_pytorch, its encoder"),
+    Known("linknet", "LinkNet34", 21_642_530, 5_799_158_784, "anilbatra2185/road_connectivity 01e4166"),
+    Known("deconvnet", "DeconvNet", 251_805_653, 32_745_979_904, "prototxt: DeconvNet_inference_deploy"),
     Known("segnet", "SegNet", 29_449_355, 106_712_432_640, "prototxt: segnet_inference"),
     Known(
         "segnet", "SegNet", 29_455_125, 31_213_486_080, "prototxt: segnet_pascal",
@@ -310,11 +337,20 @@ def test_counts(known: Known) -> None:
         assert totals.macs == known.macs
 
 
+AUX = {
+    "PSPNet50": 2_364_691, "PSPNet101": 2_364_691, "DeepLabV3ResNet50": 2_365_205, "DeepLabV3ResNet101": 2_365_205,
+    "FCNResNet50": 2_365_205, "FCNResNet101": 2_365_205,
+}  # fmt: skip
+"""Parameters of heads that training alone has: those of semseg and torchvision."""
+
+
 @pytest.mark.parametrize(("file", "net"), nets(), ids=lambda x: x)
 def test_nothing_is_left_uncounted_or_unused(file: str, net: str) -> None:
     found = report(file, net)
     assert [each for each in found.not_counted if each.op != "noise"] == []
     assert (found.totals.unused_params, found.totals.aux_params) == (0, HEADS.get(net, 0))
+
+    assert (found.totals.unused_params, found.totals.aux_params) == (0, AUX.get(net, 0))
     assert found.totals.params == sum(r.params for r in found.leaves())
     assert found.totals.macs == sum(r.macs or 0 for r in found.leaves())
 
@@ -539,3 +575,43 @@ def test_a_padded_unet_refuses_other_sizes() -> None:
 def test_any_size_fits_a_resnet() -> None:
     rule = report("resnet", "ResNet50").sizes["H"]
     assert (rule.modulus, rule.minimum, rule.maximum) == (1, 1, None)
+
+
+@pytest.mark.parametrize("symbol", ["H", "W"])
+def test_sizes_of_pspnet(symbol: str) -> None:
+    rule = report("pspnet", "PSPNet101").sizes[symbol]
+    assert (rule.modulus, rule.remainders, rule.minimum) == (8, (1,), 1)
+    assert rule.says.startswith("8k + 1: 1, 9, 17")
+    with pytest.raises(NetError, match="cannot take H = 712"):
+        report("pspnet", "PSPNet101", (), (("H", 712),))
+
+
+PLACES = {
+    ("fcn", "FCN8s"): {
+        "trunk.pool1": (64, 349, 349), "trunk.pool2": (128, 175, 175), "trunk.pool3": (256, 88, 88),
+        "trunk.pool4": (512, 44, 44), "trunk.pool5": (512, 22, 22), "trunk.fc6": (4096, 16, 16), "score_fr": (21, 16, 16),
+        "upscore2": (21, 34, 34), "upscore_pool4": (21, 70, 70), "upscore8": (21, 568, 568),
+    },
+    ("fcn", "FCN16s"): {"upscore16": (21, 560, 560)},
+    ("fcn", "FCN32s"): {"upscore": (21, 544, 544)},
+    ("segnet", "SegNet"): {"u5": (512, 23, 30), "u4": (512, 45, 60), "u3": (256, 90, 120), "u2": (128, 180, 240)},
+    ("deconvnet", "DeconvNet"): {
+        "fc7": (4096, 1, 1), "fc6_deconv": (512, 7, 7), "unpool5": (512, 14, 14), "deconv4": (256, 28, 28),
+        "deconv1": (64, 224, 224),
+    },
+    ("pspnet", "PSPNet101"): {
+        "layer0": (128, 179, 179), "layer2": (512, 90, 90), "layer4": (2048, 90, 90), "ppm": (4096, 90, 90),
+    },
+    ("deeplab", "DeepLabV3ResNet101"): {"layer1": (256, 130, 130), "layer3": (1024, 65, 65), "layer4": (2048, 65, 65)},
+    ("erfnet", "ERFNet"): {"code": (128, 64, 128), "up1": (64, 128, 256), "up2": (16, 256, 512)},
+}  # fmt: skip
+"""What the papers' tables and files print."""
+
+
+@pytest.mark.parametrize(("file", "net"), PLACES, ids=lambda x: x)
+def test_sizes_on_the_way(file: str, net: str) -> None:
+    rows, wanted = report(file, net).rows, PLACES[file, net]
+    made = {
+        path: [r for r in rows if r.path == path or r.path.startswith(f"{path}.")][-1].outputs[0] for path in wanted
+    }
+    assert made == wanted
