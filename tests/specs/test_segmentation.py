@@ -100,6 +100,7 @@ LEARNS = [
     Learns("fcn", "FCNAlexNet", THIN, 16, 0.01, 4),
     Learns("pspnet", "PSPNet50", {"width": "4"}, 33),
     Learns("erfnet", "ERFNet", {"width": "4"}, 32, 0.01),
+    Learns("drn_seg", "DRND22Seg", {"width": "2"}, 32, 0.01),
     Learns("linknet", "LinkNet34", {"width": "4"}, 33, 0.01),
     Learns("segnet", "SegNet", {"width": "4"}),
     Learns("segnet", "SegNetBasic", {"width": "4"}),
@@ -112,6 +113,8 @@ LONG = [
     Learns("fcn", "FCNResNet101", {"width": "4"}, 33),
     Learns("deeplab", "DeepLabV3ResNet101", {"width": "4"}, 33),
     Learns("deeplab", "DeepLabV3PlusResNet101", {"width": "4"}, 33),
+    Learns("deeplab", "DeepLabV3PlusXception65", {"units": "1", "width": "8"}, 33),
+    Learns("drn_seg", "DRND38Seg", {"width": "2"}, 32, 0.01),
     Learns("pspnet", "PSPNet101", {"width": "4"}, 33),
     Learns("deconvnet", "DeconvNet", DECONV, 224, 0.003, 4),
 ]
