@@ -71,7 +71,7 @@ def surrogate_error(module: nn.Module) -> tuple[float, float]:
 @pytest.mark.parametrize("engine", ["torch", "onnx"])
 def test_what_the_surrogate_says_approaches_the_true_loss(engine: str, tmp_path: Path) -> None:
     program = load_file(SPEC, {"classes": "2", "width": "8"})
-    net = program.net("NeuroIoU").by("small")
+    net = program.net("NeuroIoU", trained=False).by("small")
     first = surrogate_error(torch_module(net, 0))
     run = train(net, tmp_path / "run", device="cpu", quiet=True, engine=engine)
     found = run.best["validation"]["metrics"]
