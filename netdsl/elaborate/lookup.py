@@ -88,9 +88,16 @@ def unknown_layer(site: Site, place: syntax.Expr, word: str, text: str) -> NoRet
 
     if word in site.library.broken(site.scope) or site.library.damaged():
         raise Failed
-    help = advice.unknown(site, word, text, near=place.span)
+    help = advice.unknown(site, word, text, near=place.span) or _of_term(site)
     labels = advice.place(site, help, place.span)
     site.error("unknown-layer", f"there is no layer called `{word}`", place.span, *labels, help=help)
+
+
+def _of_term(site: Site) -> str | None:
+    """Which losses or metrics there are, in a row of such."""
+    import netdsl.elaborate.strangers as strangers  # late: right texts need none
+
+    return strangers.known(site.build.keyword)
 
 
 def unknown_name(site: Site, name: syntax.Name, more: Sequence[str] = (), arrows_only: bool = False) -> NoReturn:
@@ -126,7 +133,9 @@ def unknown_name(site: Site, name: syntax.Name, more: Sequence[str] = (), arrows
         if site.build.keyword == "file":
             help = f"at the top of a file stand no settings: write `let {name.id} = …`, which `--set` reaches"
         if name.span.source.text[: name.span.start].rstrip().endswith("->"):
-            help = f"behind an arrow stands a layer; a row's name stands at its head, as in `{name.id}: conv(64, 3)`"
+            help = _of_term(site) or (
+                f"behind an arrow stands a layer; a row's name stands at its head, as in `{name.id}: conv(64, 3)`"
+            )
     if name.id not in site.build.labels:
         site.build.scope.bind(name.id, UNKNOWN, name.span)  # told once
     labels = advice.place(site, help, name.span)

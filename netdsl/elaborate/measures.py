@@ -56,7 +56,7 @@ def term_row(site: Site, net: Net, recipe: Recipe, fields: dict[str, TensorType]
         fields.update((name, type) for name, type in new.items() if name not in rows_of(net))
         inner = site.inner()
         available = _bind_values(inner, net, fields, row)
-    build = Build(graph, NodeNames(), inner.scope)
+    build = Build(graph, NodeNames(), inner.scope, row.keyword.id)
     graph.inputs.extend(available.values())
     site.context.builds.append(build)
     try:
@@ -107,6 +107,9 @@ def _term_value(
             message = f"`{name.id}` is a row of `{net.name}`, but not an output"
             site.error("not-an-output", message, name.span, help=f"add `output {name.id}` to the net")
         if not site.scope.find(name.id) and find_layer(site, name) is None:
+            import netdsl.elaborate.strangers as strangers  # late: right texts need none
+
+            strangers.refuse_unknown_layer(site, row)
             _check_given(site, net, fields, row, known)
             names = [*fields, *(o.name for o in net.answers)]
             help = (
@@ -120,7 +123,8 @@ def _term_value(
                 none = "there is no `data`, " if data is None else ""
                 message = f"the net has no `{name.id}`, {none}and no loss says what `{name.id}` is"
                 way = UNTYPED if data is None else DECLARED
-                help = _no_loss(name.id) or did_you_mean(name.id, names) or way.format(name.id)
+                meant = strangers.among_outputs(site, net, row, name)
+                help = _no_loss(name.id) or did_you_mean(name.id, names) or meant or way.format(name.id)
             site.error("unknown-name", message, name.span, help=help)
     _check_given(site, net, fields, row, known)
     return core.start(site, row.value)
@@ -331,16 +335,15 @@ LOSS_OF = {"mae": "l1", "rmse": "mse", "r2": "mse"}
 """By metric of numbers: the loss that makes it better."""
 
 
-def _metric_for(what: str) -> str:
+def _metric_for(what: str) -> str | None:
     """Help for a row that ends in no metric."""
-    from netdsl.ops.measure import Measure
+    import netdsl.elaborate.strangers as strangers  # late: right texts need none
 
     if what == "l1":
         return "the mean of absolute differences is measured by `mae`"
     if what in ("cross_entropy", "nll"):
         return "`perplexity` is measured from scores, the exponential of their mean `cross_entropy`"
-    known = ", ".join(sorted(n for n, op in REGISTRY.items() if issubclass(op, Measure) and n == op.name))
-    return f"metrics are {known}"
+    return strangers.known("metric")
 
 
 def _check_learning(site: Site, net: Net, graph: Graph, row: syntax.RecipeRow) -> None:
