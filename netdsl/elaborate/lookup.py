@@ -95,9 +95,9 @@ def unknown_layer(site: Site, place: syntax.Expr, word: str, text: str) -> NoRet
 
 def _of_term(site: Site) -> str | None:
     """Which losses or metrics there are, in a row of such."""
-    import netdsl.elaborate.strangers as strangers  # late: right texts need none
+    import netdsl.elaborate.terms as terms  # late: right texts need none
 
-    return strangers.known(site.build.keyword)
+    return terms.listed(site.build.keyword)
 
 
 def unknown_name(site: Site, name: syntax.Name, more: Sequence[str] = (), arrows_only: bool = False) -> NoReturn:

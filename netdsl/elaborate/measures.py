@@ -337,13 +337,13 @@ LOSS_OF = {"mae": "l1", "rmse": "mse", "r2": "mse"}
 
 def _metric_for(what: str) -> str | None:
     """Help for a row that ends in no metric."""
-    import netdsl.elaborate.strangers as strangers  # late: right texts need none
+    import netdsl.elaborate.terms as terms  # late: right texts need none
 
     if what == "l1":
         return "the mean of absolute differences is measured by `mae`"
     if what in ("cross_entropy", "nll"):
         return "`perplexity` is measured from scores, the exponential of their mean `cross_entropy`"
-    return strangers.known("metric")
+    return terms.listed("metric")
 
 
 def _check_learning(site: Site, net: Net, graph: Graph, row: syntax.RecipeRow) -> None:

@@ -9,7 +9,6 @@ from netdsl.elaborate.context import Site
 from netdsl.elaborate.lookup import find_layer, unknown_layer, unknown_name
 from netdsl.elaborate.values import OpLayer
 from netdsl.graph import Net
-from netdsl.ops import REGISTRY
 from netdsl.ops.loss import Loss
 from netdsl.ops.measure import Measure
 from netdsl.text import syntax
@@ -25,13 +24,6 @@ def refuse_unknown_layer(site: Site, row: syntax.RecipeRow) -> None:
             unknown_name(site, word)
         assert not isinstance(stage, syntax.Claim)
         unknown_layer(site, stage, word.id, stage.span.text)
-
-
-def known(keyword: str) -> str | None:
-    """The words that may end a loss or metric; None for a row of another kind."""
-    kind: type = {"loss": Loss, "metric": Measure}.get(keyword, type(None))
-    names = sorted(n for n, op in REGISTRY.items() if issubclass(op, kind) and n == op.name)
-    return f"{'losses' if keyword == 'loss' else 'metrics'} are {', '.join(names)}" if names else None
 
 
 def among_outputs(site: Site, net: Net, row: syntax.RecipeRow, name: syntax.Name) -> str | None:

@@ -23,6 +23,13 @@ MEASURED = {"l1": "mae"}
 SCORES = frozenset(("from_logits", "logits", "with_logits"))
 
 
+def listed(keyword: str) -> str | None:
+    """The words that may end a loss or metric; None for a row of another kind."""
+    kind: type = {"loss": Loss, "metric": Measure}.get(keyword, type(None))
+    names = sorted(n for n, op in REGISTRY.items() if issubclass(op, kind) and n == op.name)
+    return f"{'losses' if keyword == 'loss' else 'metrics'} are {', '.join(names)}" if names else None
+
+
 def called(word: str) -> str | None:
     """The loss or metric, without settings, that a word means."""
     name = foreign.plain(word)

@@ -57,6 +57,11 @@ class Diagnostic:
     def order(self) -> tuple[str, int, int, str]:
         return self.span.source.name, self.span.start, self.span.end, self.code
 
+    @property
+    def line(self) -> str:
+        """All of it in one line: the place, what is wrong, and the way out."""
+        return f"{self.span.place}: {self.message}" + (f" ({self.help})" if self.help else "")
+
     def bounded(self) -> Diagnostic:
         """The same with overlong words and thoughts cut: what they quote of a text may be as long as the text."""
         labels = tuple(Label(label.span, shortened(label.text)) for label in self.labels[:LABELS])
@@ -85,7 +90,7 @@ class NetError(Exception):
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = sorted((d.bounded() for d in diagnostics), key=Diagnostic.order)
-        super().__init__("; ".join(f"{d.span.place}: {d.message}" for d in self.diagnostics))
+        super().__init__("; ".join(d.line for d in self.diagnostics))
 
 
 @entity

@@ -230,3 +230,22 @@ def test_masked_numbers_are_refused(tmp_path: Path) -> None:
     netdsl.train(net, tmp_path / "run", data={"train": {**own, "x": np.ma.masked_array(own["x"])}}, quiet=True)
     with pytest.raises(DataError, match="the array: has masked numbers"):
         netdsl.predict(tmp_path / "run", masked["x"][own["x"].max(axis=1) > 1][0])
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (Squares(), 'samples by split, `{"train": …, "validation": …}`, not as Squares'),
+        (arrays(), 'each with its samples: `{"train": {"x": …}}`'),
+        ({"train": arrays(), "val": arrays()}, "say `validation`"),
+    ],
+)
+def test_samples_without_their_split_are_told_how_to_be_handed_over(data: Any, said: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as told:
+        netdsl.train(netdsl.load_text(TEXT), tmp_path / "run", data=data, quiet=True)
+    assert said in str(told.value)
+
+
+def test_a_mistake_of_a_text_is_told_with_the_way_out() -> None:
+    with pytest.raises(NetError, match=r"no layer.*\(did you mean `conv`\?\)"):
+        netdsl.load_text("net N {\n  input x [3, 8, 8]\n  cnov(8, 3)\n}")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from netdsl.base.arrays import Array
-from netdsl.base.errors import RunError
+from netdsl.base.errors import DataError, RunError
 from netdsl.dims.tensors import Value
 from netdsl.graph import Net
 from netdsl.ops.base import RuleError
@@ -85,7 +85,12 @@ def data(spec: str | Data, net: Net | None = None) -> Splits:
 
 def given(samples: Data | Handed | None) -> Data | None:
     """Data as everything here takes it, of what a program hands over."""
-    return HandedData(samples) if isinstance(samples, Mapping) else samples
+    if samples is None or isinstance(samples, Data):
+        return samples
+    if not isinstance(samples, Mapping):
+        what = f"not as {type(samples).__name__}"
+        raise DataError(f'data is handed over as samples by split, `{{"train": …, "validation": …}}`, {what}')
+    return HandedData(samples)
 
 
 __all__ = ["Handed", "SplitSamples", "Splits", "data", "given"]

@@ -113,7 +113,7 @@ def _whole(data: HandedData, split: str) -> Mapping[str, object] | NumberedSampl
     """The samples of a split as something with a length; what can be gone through once is kept as it comes."""
     strange = next((name for name in data.splits if name not in SPLITS), None)
     if strange is not None:
-        raise DataError(f"there is no split `{strange}`: data is handed over as {', '.join(SPLITS)}")
+        raise DataError(_no_split(str(strange)[:SHOWN]))
     if split not in data.held:
         own = by_column(data.splits.get(split, ()))
         data.held[split] = own if isinstance(own, Mapping) or _numbered(own) else _kept(own, split)
@@ -127,6 +127,13 @@ def by_column(own: object) -> object:
     if columns is None or isinstance(own, Mapping) or not hasattr(own, "to_numpy"):
         return own
     return {str(name): np.asarray(own[name]) for name in columns}  # type: ignore[index]
+
+
+def _no_split(name: str) -> str:
+    """What is said of data under a name that is no split's: another word for one, or fields without a split."""
+    said = f"there is no split `{name}`: data is handed over as {', '.join(SPLITS)}"
+    meant = next((split for split in SPLITS if split.startswith(name[:3].lower())), None)
+    return f"{said}; say `{meant}`" if meant else f'{said}, each with its samples: `{{"train": {{"{name}": …}}}}`'
 
 
 def _numbered(own: object) -> bool:
