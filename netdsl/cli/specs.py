@@ -22,7 +22,10 @@ def source_of(path: Path) -> Source:
     """The text of a file or of standard input. Raises `NetError`."""
     if path.is_dir():
         spec = spec_of(path)
-        raise NetError([a_folder(path, f"name the text itself: {spec}" if spec else "name one `.net` file")])
+        weights = (
+            f" (where weights are read too, add `--weights {path}`)" if (path / "weights.safetensors").exists() else ""
+        )
+        raise NetError([a_folder(path, f"name the text itself: {spec}{weights}" if spec else "name one `.net` file")])
     if path != INPUT:
         return read_source(path)
     if sys.stdin is None:

@@ -187,9 +187,9 @@ def _chosen(name: str, given: Namespace) -> Path:
 
 
 def folders(name: str) -> tuple[list[Path], Path]:
-    """Those there are of `runs/LeNet`, `runs/LeNet-2` …, and the next that is free."""
+    """Those there are of `runs/LeNet`, `runs/LeNet-2` …, and the next that is free: not there, or empty."""
     folder, taken = Path("runs") / name, list[Path]()
-    while folder.exists():
+    while folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         taken.append(folder)
         folder = Path("runs") / f"{name}-{len(taken) + 1}"
     return taken, folder

@@ -19,6 +19,7 @@ MOST_WORK = 50_000_000
 """Rules times tensors of a file."""
 SHOWN = 5
 """So many mistakes of a map one message tells."""
+LEFT_OUT = "`--partial` (`partial=true` in a recipe) leaves as initialised what does not fit, such as another head"
 COMPARED = 200
 """So many names a misspelt one is compared with."""
 
@@ -83,6 +84,8 @@ class MapRun:
     """What is wrong with the map, whatever is wanted of it."""
     doubts: list[str] = field(default_factory=list)
     """What does not fit, which a part of the weights may leave out."""
+    heads: int = 0
+    """How many of these differ in the first axis alone, as a head for other classes does."""
 
     def run(self) -> None:
         if len(self.map.rules) * len(self.shapes) > MOST_WORK:
@@ -183,6 +186,7 @@ class MapRun:
                     f"{other.rule.line} is already"
                 )
             elif shape != wanted[place]:
+                self.heads += shape[1:] == wanted[place][1:]
                 now = f", which becomes {list(shape)}" * bool(rule.changes)
                 own = " and ".join(str(list(self.shapes[source])) for source in sources)
                 self.doubts.append(
@@ -206,10 +210,12 @@ def mapped(
     wrong = found.faults if partial else [*found.faults, *found.doubts]
     if wrong:
         more = [f"and {len(wrong) - SHOWN:,} more"] if len(wrong) > SHOWN else []
+        more += [LEFT_OUT] * (found.heads == len(found.doubts) and not found.faults)
         raise WeightsError("; ".join([*wrong[:SHOWN], *more]))
     missing = [key for key in needed if key not in found.made and not key.endswith(COUNTER)]
     if not partial and (missing or found.left):
-        raise WeightsError(f"{by.name} does not say it all: {_rest(missing, found.left)}")
+        way = f"; {LEFT_OUT}" if not found.left else ""
+        raise WeightsError(f"{by.name} does not say it all: {_rest(missing, found.left)}{way}")
     return Mapped(tensors, found.made, names), found.left, found.doubts
 
 

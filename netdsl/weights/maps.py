@@ -37,6 +37,12 @@ class MapRule:
     """Whether nothing need be there that it matches."""
 
 
+NO_MAP = (
+    "those of published models lie in specs/weights, to be copied beside the text, and "
+    "`netdsl weights map FILE.net FILE -o theirs.map` proposes one"
+)
+
+
 @dataclass
 class WeightMap:
     """The rows of a map for one net."""
@@ -61,7 +67,8 @@ def read_map(path: Path, net: str) -> WeightMap:
         elif here:
             _read(found, path, line, text)
     if named and net not in named:
-        raise WeightsError(f"{path} has rules for {', '.join(dict.fromkeys(named))}, but none for {net}")
+        way = f"add `{net}` to the `net` row whose rules fit it, as in `net {named[0]}, {net}`"
+        raise WeightsError(f"{path} has rules for {', '.join(dict.fromkeys(named))}, but none for {net}: {way}")
     if found.prefixes and not found.rules:
         found.rules.append(_rule(0, "{rest**} -> {rest}", False))
     if not found.rules:
@@ -72,7 +79,7 @@ def read_map(path: Path, net: str) -> WeightMap:
 def _lines(path: Path) -> list[str]:
     try:
         if not path.is_file():
-            raise WeightsError(f"there is no map {path}")
+            raise WeightsError(f"there is no map {path}: {NO_MAP}")
         if path.stat().st_size > LARGEST:
             raise WeightsError(f"{path} is larger than {LARGEST:,} bytes: no map")
         lines = path.read_text(encoding="utf-8").splitlines()

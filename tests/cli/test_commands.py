@@ -155,6 +155,10 @@ def test_a_folder_with_one_text_is_told_which(place: str, tmp_path: Path, capsys
     with pytest.raises(NetError) as raised:
         run(["report", str(tmp_path / "run")])
     assert raised.value.diagnostics[0].help == f"name the text itself: {tmp_path / place}"
+    (tmp_path / "run" / "weights.safetensors").touch()
+    with pytest.raises(NetError) as raised:
+        run(["compile", str(tmp_path / "run"), "--to", "onnx", "-o", str(tmp_path / "n.onnx")])
+    assert f"`--weights {tmp_path / 'run'}`" in (raised.value.diagnostics[0].help or "")
 
 
 def test_neighbours_of_standard_input_lie_in_the_working_folder(tmp_path: Path) -> None:

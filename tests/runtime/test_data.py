@@ -249,6 +249,13 @@ def test_imagefolder_names_the_file_that_is_damaged(photographs: Path, workers: 
         list(chain(*feeds))
 
 
+def test_a_class_in_place_of_the_folder_of_classes(photographs: Path) -> None:
+    with pytest.raises(
+        DataError, match=rf"png is in no folder of a class: name the folder above, {photographs}, if red"
+    ):
+        load_data(DATA["imagefolder"](str(photographs / "red")), net(3, 4, 4))
+
+
 def test_imagefolder_without_images(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no images in folders of classes"):
         load_data(DATA["imagefolder"](str(tmp_path)), net(3, 4, 4))

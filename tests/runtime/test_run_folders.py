@@ -125,6 +125,14 @@ def test_scores_for_classes_that_are_not_there_are_said(
     assert (told in capsys.readouterr().out.replace("\n", " ")) == said
 
 
+def test_a_run_that_could_not_begin_leaves_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    for name in ("new", "own"):
+        with pytest.raises(RunError, match="do not fit this net"):
+            run(small(), tmp_path / name, weights={"theirs": np.zeros(1, np.float32)})
+    assert [p.name for p in tmp_path.iterdir()] == ["own"]  # which was there before
+
+
 def test_a_recipe_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "recipe.json").write_text('{"cake": "2 eggs"}')
     for overwrite in (False, True):

@@ -96,8 +96,23 @@ def test_rows_behind_net_are_of_these_nets() -> None:
     found, _, _ = carried(rows, {"a": array(1)}, {"n": (1,)})
     assert list(found) == ["n"]
     Path("x.map").write_text(rows)
-    with pytest.raises(WeightsError, match=r"x\.map has rules for M, N, O, but none for P"):
+    with pytest.raises(WeightsError, match=r"x\.map has rules for M, N, O, but none for P: .*`net M, P`"):
         read_map(Path("x.map"), "P")
+
+
+@pytest.mark.parametrize(
+    ("rows", "offered"),
+    [
+        ("conv1.{p*} -> c.{p}\nfc.weight -> f.weight\n", True),  # a head of 4 for one of 3
+        ("conv1.{p*} -> c.{p}\ndrop fc.weight\n", True),  # nothing becomes the head
+        ("conv1.{p*} -> c.{p}\n", False),  # one side has a name, and so has the other
+        ("conv1.bias -> c.bias\nconv1.weight -> transpose -> c.weight\nfc.weight -> f.weight\n", False),
+    ],
+)
+def test_another_head_may_be_left_out(rows: str, offered: bool) -> None:
+    with pytest.raises(WeightsError) as told:
+        carried(rows, GIVEN, {**NEEDED, "f.weight": (3, 2)})
+    assert ("`--partial` (`partial=true` in a recipe)" in str(told.value)) == offered
 
 
 GIVEN = {"conv1.weight": array(2, 3), "conv1.bias": array(2), "fc.weight": array(4, 2)}
@@ -176,7 +191,7 @@ def test_a_map_has_bounds() -> None:
         Path("x.map").write_bytes(text.encode("utf-8", "surrogateescape"))
         with pytest.raises(WeightsError, match=said):
             read_map(Path("x.map"), "N")
-    with pytest.raises(WeightsError, match="there is no map none"):
+    with pytest.raises(WeightsError, match=r"there is no map none.*specs/weights.*`netdsl weights map FILE"):
         read_map(Path("none.map"), "N")
     with pytest.raises(PatternError, match="more than 8 captures"):
         read_pattern(".".join(f"{{a{i}}}" for i in range(9)))

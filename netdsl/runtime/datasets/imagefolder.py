@@ -70,7 +70,7 @@ class FolderImages:
             if (folder / name).is_dir():
                 found += [(path, number) for path in self._images_of(folder / name)]
         if not found:
-            raise DataError(f"{folder}: no images in folders of classes ({', '.join(sorted(ENDINGS))})")
+            raise DataError(f"{folder}: {_unsorted(folder)}")
         return found
 
     def _images_of(self, folder: Path) -> list[Path]:
@@ -104,6 +104,15 @@ class FolderImages:
     def _transparent(self) -> Path | None:
         files = [path for split in self.splits.values() for path, _ in split]
         return next((f for f in files[:: 1 + len(files) // LOOKED_AT] if has_transparency(f)), None)
+
+
+def _unsorted(folder: Path) -> str:
+    """What is said of a folder without folders of classes: images may lie in it themselves."""
+    loose = sorted(e.name for e in entries(folder) if not e.is_dir() and Path(e.name).suffix.lower() in ENDINGS)
+    if not loose:
+        return f"no images in folders of classes ({', '.join(sorted(ENDINGS))})"
+    way = f"name the folder above, {folder.parent}, if {folder.name} is a class, or sort them into folders"
+    return f"{loose[0]} is in no folder of a class: {way}"
 
 
 def class_names(folder: Path) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,10 +59,13 @@ class RunFolder:
         self.made = self.path / MADE
         self.card = self.path / CARD
         self.lock: FolderLock | None = None
+        self.began = False
+        """Whether the folder was made to be held."""
 
     def hold(self, resume: bool = False, overwrite: bool = False) -> None:
         """Take the folder for one run, until `release`; `RunError` where it may not have it."""
         self.check_free(resume, overwrite)
+        self.began = not self.path.exists()
         self.path.mkdir(parents=True, exist_ok=True)
         self.lock = FolderLock(self.path)
         self.check_free(resume, overwrite)  # another run may have ended in between
@@ -71,6 +74,9 @@ class RunFolder:
         if self.lock is not None:
             self.lock.release()
             self.lock = None
+        if self.began:
+            with suppress(OSError):
+                self.path.rmdir()  # which takes it away where nothing was written
 
     def check_free(self, resume: bool, overwrite: bool) -> None:
         """Refuse to begin where something else is, or where nothing is to go on from."""
