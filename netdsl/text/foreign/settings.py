@@ -74,6 +74,7 @@ RENAMED: dict[str, str] = {
     "validation": "val validation_split val_split",
     "test": "test_split",
     "std": "stddev",
+    "target": "label label_column target_column",
 }
 """A setting's name here, with what it is called elsewhere. The first that a layer has is taken."""
 
@@ -402,6 +403,7 @@ DECLARED: dict[str, str] = {
     "mnist": "FashionMNIST fashion_mnist",
     "text": "characters chars TextDataset shakespeare tinyshakespeare",
     "shapes": "synthetic fake FakeData toy",
+    "hub": "load_dataset huggingface WebDataset",
 }
 """Data sets, stages that vary pictures, optimizers and schedules, with what is near them elsewhere."""
 
@@ -409,7 +411,7 @@ UNDECLARED: dict[str, str] = {
     "optimizer": "nadam radam adadelta adamax lamb lars lion lbfgs ftrl adafactor shampoo sparse_adam asgd rprop muon",
     "schedule": "multistep MultiStepLR piecewise_constant exponential "
     "ExponentialLR exponential_decay inverse_sqrt noam cyclic CyclicLR lambda_lr",
-    "data": "cifar100 svhn coco csv hdf5 tfrecord webdataset parquet lmdb celeba kmnist emnist stl10 usps "
+    "data": "cifar100 svhn coco csv hdf5 tfrecord parquet lmdb celeba kmnist emnist stl10 usps "
     "wikitext imdb librispeech",
 }
 """Optimizers, schedules and data sets that netdsl does not have yet: no other is offered for the look of its name."""
