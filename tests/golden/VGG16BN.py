@@ -30,18 +30,19 @@ class Classifier(nn.Module):
         in_height: int,
         in_width: int,
         classes: int,
+        hidden: int = 4096,
     ) -> None:
         super().__init__()
-        self.fc6 = nn.Linear(in_channels * in_height * in_width, 4096)
+        self.fc6 = nn.Linear(in_channels * in_height * in_width, hidden)
         self.fc6_dropout = nn.Dropout(0.5)
-        self.fc7 = nn.Linear(4096, 4096)
+        self.fc7 = nn.Linear(hidden, hidden)
         self.fc7_dropout = nn.Dropout(0.5)
-        self.fc8 = nn.Linear(4096, classes)
+        self.fc8 = nn.Linear(hidden, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.flatten(1)  # [25088]
-        x = self.fc6_dropout(F.relu(self.fc6(x)))  # [4096]
-        x = self.fc7_dropout(F.relu(self.fc7(x)))  # [4096]
+        x = self.fc6_dropout(F.relu(self.fc6(x)))  # [hidden]
+        x = self.fc7_dropout(F.relu(self.fc7(x)))  # [hidden]
         return self.fc8(x)  # [classes]
 
 
