@@ -151,7 +151,7 @@ QUICK: dict[str, dict[str, Any]] = {
 """One net of each kind."""
 
 SLOW: dict[str, dict[str, Any]] = {
-    "GoogLeNet": {"data": 'imagefolder("nowhere")', "augment": "none", "optimizer": MOMENTUM},
+    "GoogLeNet": {"data": 'imagefolder("nowhere")', "augment": "none", **CLIPPED},
     **{
         name: {"recipe": IMAGES, "sizes": {"H": 64, "W": 64}, **CLIPPED, "clip": "0.0002"}
         for name in ("SEResNet101", "SEResNet152", "DRND22", "DRND54", "DRND105", "Xception71")
