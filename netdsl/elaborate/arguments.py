@@ -39,7 +39,7 @@ def match_arguments(
     if len(placed) > most:
         _too_many(site, title, names, arguments, most, declared)
     for first, second in pairwise(arguments):
-        if first.name is not None and second.name is None:
+        if first.name is not None and first.name.id in names and second.name is None:
             _placed_after(site, names, first.name.id, second, arguments, most, declared)
     matched = dict(zip(names, placed, strict=False))
     for argument in arguments:

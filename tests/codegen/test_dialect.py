@@ -217,7 +217,7 @@ def nets() -> dict[str, Net]:
     made = {name: load_text(text).net() for name, text in TEXTS.items()}
     for path in sorted(SPECS.glob("*.net")):
         program = load_file(path)
-        made |= {name: program.net(name) for name in (program.names[0], program.names[-1])}
+        made |= {name: program.net(name, trained=False) for name in (program.names[0], program.names[-1])}
     return made
 
 
