@@ -17,7 +17,7 @@ import pytest
 from netdsl.codegen.python.dialect import Dialect
 from netdsl.codegen.python.source import python_source
 from netdsl.codegen.pytorch import rules as _rules  # noqa: F401  (fills the table)
-from netdsl.codegen.pytorch.dialect import DIALECT
+from netdsl.codegen.pytorch.dialect import CONTAINERS, DIALECT
 from netdsl.codegen.target import Rules
 from netdsl.graph import Net
 from netdsl.ops.base import Op
@@ -200,7 +200,12 @@ class OtherRules(Rules):
         return told(self.known.rule(op))
 
 
-OTHER: Dialect = replace(other(DIALECT), header=lambda used: ["import mytch"], slot=DIALECT.slot)
+def slot(function: str, place: str) -> str:
+    """As PyTorch's sources call a new argument, whose containers have another name here."""
+    return DIALECT.slot(next((c for c in CONTAINERS if exchange(c) == function), function), place)
+
+
+OTHER: Dialect = replace(other(DIALECT), header=lambda used: ["import mytch"], slot=slot)
 
 
 def code(source: str) -> str:
