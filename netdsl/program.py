@@ -53,7 +53,8 @@ class Program:
     def net(self, name: str | None = None, trained: bool = True) -> Net:
         """A net by name, or the first of the file. Raises `NetError` with everything that is wrong with it.
 
-        One that is not to be `trained` may have a faulty `train` section, and has no recipe then.
+        One that is not to be `trained` may have a faulty `train` section, and has no recipe then; nor has one whose
+        recipes all have names, of which none was asked for.
         """
         chosen = self._choose(name)
         if chosen.name.id not in self.built:
@@ -63,7 +64,7 @@ class Program:
         self.collector.check()
         if net is None:
             raise NetError(self.collector.found)
-        if self.by is not None or (trained and net.sections):
+        if self.by is not None or (trained and "" in net.sections):
             net = net.by(self.by or "")
         if net.faults and trained:
             raise NetError([*self.collector.found, *net.faults])
