@@ -114,7 +114,7 @@ def _upward(window: Window, out: int) -> str:
     if window.stride != 1:
         return f"{size:,}·{window.up:,} / {window.stride:,} = {out:,}"
     plain = (size - 1) * window.up + window.reach - window.before - window.after
-    extra = f" + {out - plain:,}" if out > plain else ""
+    extra = f" {'+' if out > plain else '−'} {abs(out - plain):,}" if out != plain else ""
     if window.before == window.after:
         pad = f"2·{window.before:,}"
     else:
