@@ -71,10 +71,11 @@ class RunFolder:
         self.check_free(resume, overwrite)  # another run may have ended in between
 
     def release(self) -> None:
+        made = self.began and self.lock is not None and self.lock.is_there()
         if self.lock is not None:
             self.lock.release()
             self.lock = None
-        if self.began:
+        if made:
             with suppress(OSError):
                 self.path.rmdir()  # which takes it away where nothing was written
 

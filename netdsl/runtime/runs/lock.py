@@ -46,13 +46,16 @@ class FolderLock:
             message = f"{folder}: another process is training there: wait until it ends, or choose another folder"
             raise RunError(message) from None
 
+    def is_there(self) -> bool:
+        """Whether the folder is still the one that was locked."""
+        try:
+            return sys.platform == "win32" or os.path.samestat(os.fstat(self.handle), self.folder.stat())
+        except OSError:
+            return False
+
     def check_there(self) -> None:
         """Refuse to go on when the folder is no longer the one that was locked."""
-        try:
-            there = sys.platform == "win32" or os.path.samestat(os.fstat(self.handle), self.folder.stat())
-        except OSError:
-            there = False
-        if not there:
+        if not self.is_there():
             raise RunError(f"{self.folder} was removed or replaced while it was trained in: nothing more is kept")
 
     def release(self) -> None:
