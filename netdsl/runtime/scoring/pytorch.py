@@ -75,9 +75,9 @@ class LossModule(LossTerm):
         return result.mean() if result.ndim else result
 
     def _nothing(self, values: TensorsByName) -> Tensor:
-        """The loss of a batch in which no class counts: PyTorch would divide 0 by 0, in its gradients too."""
+        """The loss of a batch in which no class counts, a mean of nothing: in PyTorch its gradients are NaN too."""
         read = [values[name] for name in self.reads]
-        return torch.stack([value.sum() * 0 for value in read if value.is_floating_point()]).sum()
+        return torch.stack([value.sum() * 0 for value in read if value.is_floating_point()]).sum() + torch.nan
 
     def weight(self, values: TensorsByName) -> Tensor:
         """What the batch's mean was divided by."""
