@@ -87,7 +87,7 @@ MISSING: tuple[Missing, ...] = (
     Missing("capsule CapsuleLayer PrimaryCaps"),
     Missing("ConvLSTM ConvLSTM2D convlstm_cell"),
     Missing(
-        "lstm_cell LSTMCell gru_cell GRUCell rnn_cell RNNCell StackedRNNCells",
+        "rnn_cell RNNCell StackedRNNCells",
         says="a `recurrent` block says what a step does: see docs/language.md",
     ),
     Missing(

@@ -321,5 +321,7 @@ LIBRARY: dict[str, str] = {
     "inception": "InceptionModule inception_block inception_module",
     "pyramid": "PyramidPooling PPM psp_module pyramid_pooling",
     "aspp": "ASPPModule atrous_spatial_pyramid_pooling",
+    "lstm_cell": "LSTMCell",
+    "gru_cell": "GRUCell",
 }
 """Blocks of the standard library that a `use` row asks for, with what they are called elsewhere."""
