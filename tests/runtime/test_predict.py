@@ -25,6 +25,7 @@ from netdsl.recipe.data.captions import Captioned
 from netdsl.recipe.data.generated import Generated
 from netdsl.recipe.data.images import Images
 from netdsl.recipe.data.masks import Preset
+from netdsl.recipe.data.points import Scattered
 from netdsl.recipe.data.tokens import Tokenized
 from netdsl.recipe.data.videos import Videos
 from netdsl.runtime.data.sets import load_data
@@ -96,7 +97,7 @@ def source(name: str, shape: str, settings: str, folder: Path) -> str:
 
 def test_every_data_set_is_in_the_table() -> None:
     """Presets are `masks` of some layout, generated pictures are as `shapes`; others are tested for themselves."""
-    apart = Preset | OpenData | Generated | Tokenized | Videos | Captioned
+    apart = Preset | OpenData | Generated | Scattered | Tokenized | Videos | Captioned
     own = {name for name, data in DATA.items() if name == "shapes" or not issubclass(data, apart)}
     assert {name for name, _, _ in CASES} == own == set(MADE)
 

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from fuzz.corpus import library
 
-from netdsl.program import check_text
+from netdsl.program import check_program, check_text, load_source
 from netdsl.text.diagnostics import Diagnostic
+from netdsl.text.source import Source
 
 ROOT = Path(__file__).parents[2]
 WORD = re.compile(r"[A-Za-z_]\w*|\d+|->|[-+*/=:,()\[\]{}]")
@@ -78,7 +79,8 @@ def count(name: str, text: str, many: int, seed: int) -> tuple[Count, list[str]]
     strays = []
     for _ in range(many):
         made = slip(text, chance)
-        found = [d for d in check_text(made.text, "example.net") if d.severity == "error"]
+        source = Source("example.net", made.text, ROOT / "specs" / "example.net")  # whose neighbours it may use
+        found = [d for d in check_program(load_source(source)) if d.severity == "error"]
         if not found:
             continue
         wrong += 1
