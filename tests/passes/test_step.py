@@ -193,6 +193,7 @@ FEWER = {"segments": 2}
 """Inputs that tell fewer apart than the classes of the net."""
 
 WIDTHS = re.compile(r"(?<=[(, ])(64|96|128|192|256|384|512|4096)(?=[),])")
+RECIPE = re.compile(r"^train [^\n]*\{$.*?^\}$\n?", re.MULTILINE | re.DOTALL)
 
 
 def spec_texts() -> dict[str, str]:
@@ -204,7 +205,7 @@ def spec_texts() -> dict[str, str]:
 def small(name: str, case: dict[str, Any]) -> Net:
     """A spec with an eighth of the channels, smaller images, no dropout, and at most 7 equal blocks in a row.
 
-    Claims of shapes are taken out.
+    Claims of shapes are taken out, and the file's recipes where the case has one of its own.
     """
     text = re.sub(r"\s*-> \[[^\]]*\]$", "", spec_texts()[name], flags=re.MULTILINE)
     text = undrawn(text).replace("beta1=0.5", "beta1=0.5, eps=0.0001")
@@ -220,11 +221,11 @@ def small(name: str, case: dict[str, Any]) -> Net:
         recipe = case["recipe"].replace("OUTPUT", output)
         if "H" in case.get("sizes", {}):
             recipe = recipe.replace('"nowhere"', '"nowhere", size=28')
-        text += f"\ntrain {name} {{{recipe}}}\n"
+        text = RECIPE.sub("", text) + f"\ntrain {name} {{{recipe}}}\n"
     rows = {row: case[row] for row in ("optimizer", "data", "clip", "accumulate", "augment") if row in case}
     source = Source(f"{name}.net", text, SPECS / f"{name}.net")
     only = "small" if f"train small of {name} " in text and f"train {name} " not in text else None
-    return load_source(source, case.get("settings"), rows, only).net(name)
+    return load_source(source, case.get("settings"), rows, case.get("by", only)).net(name)
 
 
 def fields_of(net: Net) -> dict[str, TensorType]:
