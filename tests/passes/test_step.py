@@ -80,6 +80,18 @@ ASKEW = {"change": ("param change [2, 3] = zeros", "param change [2, 3] = normal
 """What is read right at a pixel has a slope to either side, and rounding says to which."""
 T5 = {**BERT, "size": "6", "hidden": "12"}
 MAMBA = {"vocab": "96", "width": "16", "state": "3", "rank": "2", "depth": "2"}
+SEQ2SEQ = {"read": "20", "words": "18", "width": "6", "hidden": "8"}
+PHRASES = {"sizes": {"S": 5, "T": 6}, "optimizer": ADAM}
+SENTENCES = {"sizes": {"T": 6}, "optimizer": ADAM}
+THIN = {"width": "2", "hidden": "16"}
+
+
+def masks(side: int, **settings: str) -> dict[str, Any]:
+    """A small net of segmentation; rounding may decide between two classes at a few pixels."""
+    data, told = f"shapes(size={side}, count=10)", {**settings, "classes": "4"}
+    return {"by": "small", "data": data, "sizes": {"H": side, "W": side}, "settings": told, **CLIPPED, "near": 0.003}
+
+
 QUICK: dict[str, dict[str, Any]] = {
     "LeNet": {},
     "Siamese": {},
@@ -105,7 +117,6 @@ QUICK: dict[str, dict[str, Any]] = {
         "settings": {"width": "4", "classes": "4"},
         "optimizer": ADAM,
     },
-    "UNetSameBN": {"sizes": {"H": 16, "W": 32}, "settings": {"width": "4"}, "optimizer": ADAMW},
     "MobileNetV2Digits": {"settings": {"width": "4"}, **CLIPPED},
     "MobileNetV3Digits": {"settings": {"width": "4"}, "optimizer": ADAM},
     "EfficientNetDigits": {"settings": {"width": "4"}, "optimizer": MOMENTUM},
@@ -147,6 +158,13 @@ QUICK: dict[str, dict[str, Any]] = {
     "CharVanilla": {"recipe": TEXTS, "sizes": {"T": 7}, "settings": {"hidden": "12"}, "optimizer": "adagrad(lr=0.05)"},
     "CharGRU": {"recipe": TEXTS, "sizes": {"T": 7}, "settings": {"hidden": "12"}, "optimizer": ADAMW},
     "CharLSTM": {"sizes": {"T": 7}, "settings": {"hidden": "12"}, "optimizer": ADAM, "data": 'text("nowhere")'},
+    "LinearSVM": {},
+    "Polynomial": {"unit": True, "optimizer": "sgd(lr=0.05, momentum=0.9)"},
+    "LocalDigits": {"optimizer": ADAM},
+    "Sentiment": {"by": "small", **SENTENCES, "settings": {"vocab": "30", "width": "6", "hidden": "8", "drop": "0"}},
+    "Attention": {"by": "small", **PHRASES, "settings": {**SEQ2SEQ, "drop": "0"}},
+    "FrameLabels": {"sizes": {"T": 3}, "settings": {"hidden": "8"}, "optimizer": ADAM},
+    "SegNetBasic": masks(32, width="4"),
 }
 """One net of each kind."""
 
@@ -185,9 +203,56 @@ SLOW: dict[str, dict[str, Any]] = {
     "STCNN": {"settings": {"filters": "4", "width": "4"}, "optimizer": ADAM, **ASKEW},
     "Whisper": {"sizes": {"F": 13, "T": 5}, "settings": WHISPER, "optimizer": ADAM, "accumulate": "1"},
     "DDPM": {"settings": {"width": "8", "groups": "4"}, **CLIPPED},
+    "UNetSameBN": {"sizes": {"H": 16, "W": 32}, "settings": {"width": "4"}, "optimizer": ADAMW},
     "UNet": {"recipe": WHOLE, "sizes": {"H": 188, "W": 188}, "settings": {"width": "2"}, "optimizer": ADAM},
+    "AlexNetDigits": {"settings": {"width": "6"}, "optimizer": ADAM},
+    "VGGDigits": {"settings": {"width": "4"}, "optimizer": MOMENTUM},
+    "ResNetCIFAR": {"by": "small", "settings": {"n": "2"}, **CLIPPED},
+    "Line": {},
+    "PointsMLP": {"optimizer": ADAM},
+    "PerceptronPoints": {},
+    "ConvDigits": {"optimizer": ADAM},
+    "SentimentMean": {**SENTENCES, "settings": {"vocab": "30", "width": "6"}},
+    "Seq2Seq": {"by": "small", **PHRASES, "settings": {**SEQ2SEQ, "drop": "0"}},
+    "Context": {"by": "small", **PHRASES, "settings": {**SEQ2SEQ, "drop": "0"}},
+    "Sutskever": {**PHRASES, "settings": {**SEQ2SEQ, "layers": "2"}},
+    "CaptionShapes": {**SENTENCES, "settings": {"width": "6", "hidden": "8"}},
+    "CaptionVGG": {**SENTENCES, "settings": {"words": "20", "width": "6", "hidden": "8"}},
+    "LRCN": {
+        "sizes": {"T": 2},
+        "settings": {"classes": "6", "hidden": "8"},
+        "optimizer": ADAM,
+        "augment": "crop(67)",
+        "change": ("[T = 16, 3, 227, 227]", "[T = 16, 3, 67, 67]"),
+    },
+    "NeuroIoU": {
+        "by": "small",
+        "data": "shapes(size=16, count=10)",
+        "sizes": {"H": 16, "W": 16},
+        "settings": {"width": "4", "hidden": "8", "classes": "4"},
+    },
+    "ERFNetEncoder": {
+        "recipe": MASKS.replace("OUTPUT", "(OUTPUT -> resize(scale=8))"),
+        **{key: value for key, value in masks(32, width="4").items() if key != "by"},
+    },
+    **{name: masks(32, **THIN) for name in ("FCN32s", "FCN16s", "FCN8s", "FCNAlexNet")},
+    **{name: masks(33, width="4") for name in ("FCNResNet50", "FCNResNet101", "PSPNet50", "LinkNet34")},
+    "PSPNet101": {**masks(33, width="4"), "clip": "0.0002"},
+    **{name: masks(32, width="4") for name in ("ERFNet", "SegNet")},
+    **{name: masks(32, width="2") for name in ("DRND22Seg", "DRND38Seg")},
+    "DeepLabV3PlusXception65": masks(33, units="1", width="8"),
 }
 """The other nets: more of the same."""
+
+DECIDED = "rounding decides: PyTorch in float32 parts from PyTorch in float64 at the first step"
+LEFT_OUT = {
+    "DeepLabV3ResNet50": DECIDED,
+    "DeepLabV3ResNet101": DECIDED,
+    "DeepLabV3PlusResNet101": DECIDED,
+    "DeconvNet": "onnxruntime adds up the loss of its 200,000 pixels with an error of 6e-5",
+    "CaptionDigitsSpeak": "it speaks: what it has was learned by CaptionDigits",
+}
+"""What has a recipe and is not compared here, and why."""
 
 FEWER = {"segments": 2}
 """Inputs that tell fewer apart than the classes of the net."""
@@ -212,7 +277,7 @@ def small(name: str, case: dict[str, Any]) -> Net:
     if "image" in case:
         text = re.sub(r"input image \[3, \d+, \d+\]", f"input image [3, {case['image']}, {case['image']}]", text)
     text = re.sub(r"\* (22|35)$", "* 3", text, flags=re.MULTILINE)
-    if any(word in name for word in ("AlexNet", "VGG", "ResNet")):
+    if any(word in name for word in ("AlexNet", "VGG", "ResNet", "LRCN")):
         text = WIDTHS.sub(lambda found: str(int(found[1]) // 8), text).replace("1000", "12")
     if "change" in case:
         text = text.replace(*case["change"])
@@ -240,7 +305,10 @@ def fields_of(net: Net) -> dict[str, TensorType]:
 def batch_of(
     net: Net, sizes: dict[str, int], number: int, unit: bool = False, fewer: dict[str, int] = FEWER
 ) -> dict[str, Array]:  # fmt: skip
-    """Random samples: every label a class that the net tells apart; pixels from 0 to 1 where they are to be `unit`."""
+    """Random samples: every label a class that the net tells apart; pixels from 0 to 1 where they are to be `unit`.
+
+    What is said to be there (booleans) is there up to a place, and at least one is.
+    """
     random = np.random.default_rng(number)
     ops: list[Any] = [
         node.op for term in recipe_of(net).losses for node in term.graph.nodes if hasattr(node.op, "along")
@@ -251,6 +319,8 @@ def batch_of(
         shape = (BATCH, *(at(d, sizes) for d in kind.shape))
         if kind.dtype is DType.FLOAT:
             found[name] = (random.uniform if unit else random.normal)(size=shape).astype(np.float32)
+        elif kind.dtype is DType.BOOL:
+            found[name] = np.arange(shape[-1]) < random.integers(1, shape[-1] + 1, (*shape[:-1], 1))
         else:
             found[name] = random.integers(0, fewer.get(name, classes), shape)
     return found
@@ -327,7 +397,7 @@ def assert_alike(name: str, case: dict[str, Any], device: str = "cpu") -> None:
             loss, metrics = reference.step(fields, rate)
             assert float(found["loss"]) == pytest.approx(loss, rel=1e-4), f"step {number}"
             for metric, value in metrics.items():
-                assert float(found[metric]) == pytest.approx(value, abs=1e-6, nan_ok=True)
+                assert float(found[metric]) == pytest.approx(value, rel=1e-4, abs=case.get("near", 1e-6), nan_ok=True)
     frozen = {key for key, weight in first.module.named_parameters() if not weight.requires_grad}
     theirs = {key: value for key, value in first.weights().items() if key not in frozen}
     assert state.keys() >= theirs.keys()
@@ -336,13 +406,14 @@ def assert_alike(name: str, case: dict[str, Any], device: str = "cpu") -> None:
         np.testing.assert_allclose(state[key], value, rtol=0, atol=1e-3 * largest, err_msg=key)
 
 
-DRAWN = {"VAESample", "VAEDigitsSample", "DCGANSample", "GANDigitsSample", "CaptionDigitsSpeak"}
-DRAWN |= {"DDPMSample", "DDPMDigitsSample"}
-"""Nets that draw or speak: what they have was learned by others."""
-
-
-def test_every_net_of_the_specs_is_stepped() -> None:
-    assert spec_texts().keys() == {*QUICK, *SLOW, *DRAWN}
+def test_every_net_with_a_recipe_is_stepped() -> None:
+    """A net that its file has no recipe for is drawn from, is a part of another, or is there for its shapes."""
+    texts = spec_texts()
+    trained = {name for name, text in texts.items() if re.search(rf"^train (\w+ of )?{name} {{", text, re.MULTILINE)}
+    stepped = {*QUICK, *SLOW}
+    assert trained <= {*stepped, *LEFT_OUT}
+    assert stepped <= texts.keys()
+    assert LEFT_OUT.keys() <= trained - stepped
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -351,8 +422,9 @@ def test_ten_steps_as_in_pytorch(name: str) -> None:
 
 
 DEEP = {
-    "DDPMDigits", "ResNet18", "UNetSame", "UNetSameBN", "MobileNetV2Digits", "MobileNetV3Digits", "EfficientNetDigits", "ConvNeXtDigits",
+    "DDPMDigits", "ResNet18", "UNetSame", "MobileNetV2Digits", "MobileNetV3Digits", "EfficientNetDigits", "ConvNeXtDigits",
     "VGG11BN", "GoogLeNetDigits", "DRNDigits", "XceptionDigits", "WiderResNetDigits", "SENetDigits",
+    "Attention", "FrameLabels", "SegNetBasic",
 }  # fmt: skip
 """What takes seconds to open."""
 
