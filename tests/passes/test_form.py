@@ -131,7 +131,15 @@ def test_what_a_form_has_to_hold(rows: str) -> None:
     assert model(read_back(net)) == model(net)
 
 
-@pytest.mark.parametrize("case", NETS, ids=lambda c: c[1])
+LARGE = {
+    "Mixtral", "Llama2", "Xception65", "Xception71", "SENet154", "SEResNet152", "DRND105", "DeepLabV3PlusXception65",
+}  # fmt: skip
+"""What takes seconds to open; each has a smaller one of its kind among the others."""
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=pytest.mark.slow) if c[1] in LARGE else c for c in NETS], ids=lambda c: c[1]
+)
 def test_a_graph_that_is_read_back_counts_as_before(case: tuple[Path, str]) -> None:
     path, name = case
     net = load_file(path).net(name)

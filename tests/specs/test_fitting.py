@@ -32,7 +32,7 @@ def fitted(folder: Path, net: str, **settings: int) -> dict[str, np.ndarray]:
     ("net", "data", "degree"),
     [
         ("Line", DATA["curve"]((1.0, 2.0)), 1),
-        ("Polynomial", DATA["curve"]((0.5, -1.0, -2.0, 1.5, 3.0), count=400), 4),
+        pytest.param("Polynomial", DATA["curve"]((0.5, -1.0, -2.0, 1.5, 3.0), count=400), 4, marks=pytest.mark.slow),
     ],
 )
 def test_a_curve_is_the_one_of_least_squares(tmp_path: Path, net: str, data: netdsl.Net, degree: int) -> None:
@@ -54,6 +54,7 @@ def test_the_loss_of_the_svm_is_that_of_the_slides() -> None:
     assert losses == pytest.approx([2.9, 0, 12.9], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_lines_tell_clouds_apart_and_no_spirals(tmp_path: Path) -> None:
     """The linear scores of the SVM by scikit-learn's measure of what lines can do."""
     from sklearn.linear_model import LogisticRegression
@@ -67,6 +68,7 @@ def test_lines_tell_clouds_apart_and_no_spirals(tmp_path: Path) -> None:
     assert (said == label).mean() > 0.99
 
 
+@pytest.mark.slow
 def test_training_and_validation_part_on_purpose(tmp_path: Path) -> None:
     net = netdsl.load(SPECS / "fitting.net", "PointsMLP", hidden=128)
     run = netdsl.train(net, tmp_path / "run", recipe="overfit", engine="onnx", quiet=True)

@@ -69,7 +69,11 @@ def test_every_kind_of_net_has_a_recipe(file: str) -> None:
     assert {name for name in others if not name.endswith(SPEAKING)} == set()
 
 
-@pytest.mark.parametrize("file", FILES)
+LONG = {"deconvnet"}
+"""Files whose smallest recipe is of large images."""
+
+
+@pytest.mark.parametrize("file", [pytest.param(f, marks=pytest.mark.slow) if f in LONG else f for f in FILES])
 def test_a_small_one_takes_steps_here(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(SPECS.parent)
     assert runnable(file), f"specs/{file}.net has no recipe for data that come with netdsl or are drawn"
