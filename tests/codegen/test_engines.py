@@ -381,8 +381,10 @@ both engines are those of tests/passes/test_step.py, from other weights."""
 HEAVY = {
     "DDPMDigits",
     "ResNet18", "ResNet50", "UNet", "UNetSame", "UNetSameBN", "MobileNetV2Digits", "MobileNetV3Digits", "EfficientNetDigits",
-    "ConvNeXtDigits",
+    "ConvNeXtDigits", "GoogLeNetDigits", "XceptionDigits", "DRNDigits", "WiderResNetDigits", "DeepLabV3ResNet50", "PSPNet50",
+    "LinkNet34", "DRND22Seg", "ERFNet", "ERFNetEncoder", "SegNet",
 }  # fmt: skip
+"""What takes seconds to open. Convolutional nets of the quick tests are ResNetCIFAR, SENetDigits, FCN8s and SegNetBasic."""
 QUICK = [*(c for c in specs() if c.title not in HEAVY), *pages(), *(drawn(seed) for seed in range(5))]
 WIDE = [*specs(), *library(), *pages(), *(drawn(seed) for seed in range(5, 150))]
 
