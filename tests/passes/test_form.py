@@ -49,12 +49,6 @@ def test_a_golden_graph_is_read_back(path: Path) -> None:
     assert f"{read_graph(text)}\n" == text
 
 
-@pytest.mark.parametrize("case", NETS, ids=lambda c: c[1])
-def test_the_graph_of_a_spec_is_read_back(case: tuple[Path, str]) -> None:
-    path, name = case
-    read_back(load_file(path).net(name))
-
-
 @pytest.mark.parametrize("seed", range(60))
 def test_a_drawn_graph_is_read_back(seed: int) -> None:
     try:
