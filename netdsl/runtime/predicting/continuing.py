@@ -49,15 +49,15 @@ def continued(
     model: Model, fields: dict[str, Array], words: TextVocabulary, start: Sequence[int], saying: Saying, seed: int
 ) -> tuple[dict[str, Array], str]:  # fmt: skip
     """The outputs at the last character that is read, and the text: the beginning, and what is said behind it."""
-    said, choose = list(start), Chooser(saying, seed)
+    said, choose, most = list(start), Chooser(saying, seed), saying.length or LENGTH
     stepping = model.net.states or not model.net.fed[0].type.rank
     read = partial(_steps if stepping else _pieces, model, dict(fields), words, seed)
     outputs, scores = read(said, len(said))
-    for many in range(1, (saying.length or LENGTH) + 1):
+    for many in range(1, most + 1):
         said.append(int(choose(scores)[0]))
         if saying.told is not None:
             saying.told(many)
-        if many < (saying.length or LENGTH):
+        if many < most:
             outputs, scores = read(said, 1)
     return outputs, words.text(said)
 
