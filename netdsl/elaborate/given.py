@@ -95,7 +95,7 @@ def _function(row: syntax.RecipeRow) -> syntax.Name | None:
 
 def _with_ends(site: Site, net: Net, fields: Types, row: syntax.RecipeRow, offered: Sequence[str],
                whole: bool) -> syntax.RecipeRow:  # fmt: skip
-    outputs = [o for o in net.answers if not o.aux] or net.answers
+    outputs = net.main_answers or net.answers
     if len(outputs) != 1:
         _refuse(site, row, "outputs", [o.name for o in outputs])
     labels = _labels(site, net, fields, row, outputs[0], whole)

@@ -222,7 +222,7 @@ def _check_given(
     """`loss cross_entropy` says nothing of what goes in; `(label, logits) -> cross_entropy` says it in turn."""
     stages = row.value.stages
     first, last = stages[0], stages[-1]
-    outputs = [o.name for o in net.answers if not o.aux] or [o.name for o in net.answers]
+    outputs = [o.name for o in net.main_answers or net.answers]
     labels = [n for n in fields if n not in {v.name for v in net.fed}] or (list(fields) if data else ["label"])
     function = first.function if isinstance(first, syntax.Call) else first
     if outputs and labels and _words(site, function):

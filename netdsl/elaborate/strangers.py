@@ -32,7 +32,7 @@ def among_outputs(site: Site, net: Net, row: syntax.RecipeRow, name: syntax.Name
     items = first.items if isinstance(first, syntax.TupleOf) else ()
     if len(items) != 2 or not rest or items[0] is not name or not isinstance(items[1], syntax.Name):
         return None
-    outputs = [o.name for o in net.answers if not o.aux] or [o.name for o in net.answers]
+    outputs = [o.name for o in net.main_answers or net.answers]
     call = "".join(f" -> {stage.span.text}" for stage in rest)
     other = items[1].id
     if other in outputs:

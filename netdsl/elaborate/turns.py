@@ -336,4 +336,4 @@ def _means_loss(row: syntax.RecipeRow) -> bool:
 
 def scored(net: Net) -> str:
     """The output that losses look at, most likely."""
-    return next((o.name for o in net.answers if not o.aux), net.outputs[0].name if net.outputs else "logits")
+    return next((o.name for o in net.main_answers), net.outputs[0].name if net.outputs else "logits")

@@ -379,6 +379,11 @@ class Net(Graph):
         return [o for o in self.outputs if o.name not in kept]
 
     @property
+    def main_answers(self) -> list[Output]:
+        """Those of its answers that are not there for training alone."""
+        return [o for o in self.answers if not o.aux]
+
+    @property
     def symbols(self) -> tuple[str, ...]:
         """The symbols of its inputs, in order of appearance."""
         return self.domain.symbols

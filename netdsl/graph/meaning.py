@@ -48,7 +48,7 @@ def answer(net: Net, facts: Mapping[str, Any]) -> dict[str, object]:
     whether its classes are `named` as those of the data, where they are not. Nothing of a net without losses.
     """
     recipe = net.recipe
-    first = next((o for o in net.answers if not o.aux), None)
+    first = next(iter(net.main_answers), None)
     if first is None or recipe is None or not any(part.losses for part in recipe.turns):
         return {}
     kind = meaning(net, first.value.type, facts)
@@ -69,7 +69,7 @@ def meaning(net: Net, type: TensorType, facts: Mapping[str, Any]) -> OutputKind:
 
 def chances_of(net: Net) -> bool | None:
     """Whether the first output holds probabilities, each of a class by itself; None where nothing tells."""
-    recipe, name = net.recipe, next((o.name for o in net.answers if not o.aux), "")
+    recipe, name = net.recipe, _first(net)
     return chances(net, [t.graph for t in (*recipe.losses, *recipe.metrics)] if recipe is not None else (), name)
 
 
@@ -88,10 +88,14 @@ def _told(net: Net, type: TensorType) -> Iterator[OutputKind]:
         yield from (m for v in others if (m := _against(term, v, type, v.name in own)) is not None)
 
 
+def _first(net: Net) -> str:
+    """What the first output is called."""
+    return next((o.name for o in net.main_answers), "")
+
+
 def _readers(net: Net) -> Iterator[RecipeTerm]:
     """The losses and metrics that read the first output."""
-    recipe = net.recipe
-    name = next((o.name for o in net.answers if not o.aux), "")
+    recipe, name = net.recipe, _first(net)
     for term in (*recipe.losses, *recipe.metrics) if recipe is not None else ():
         if any(v.name == name for v in term.graph.inputs):
             yield term
