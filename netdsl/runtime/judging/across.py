@@ -13,9 +13,10 @@ import numpy as np
 from netdsl.base.errors import RunError
 from netdsl.base.files import replace_text
 from netdsl.recipe import Data
+from netdsl.runtime.judging.keeping import kept_in
 from netdsl.runtime.judging.table import aligned
 from netdsl.runtime.pictures.figures import figure_of, name_on, write_figure
-from netdsl.runtime.runs.evaluations import FORMAT, SOFTWARE, is_ours
+from netdsl.runtime.runs.evaluations import FORMAT, SOFTWARE
 from netdsl.runtime.runs.recipes import written
 from netdsl.text.diagnostics import NetError
 
@@ -127,19 +128,13 @@ def across_json(made: Across) -> dict[str, Any]:
 def keep_across(folder: Path, made: Across, pictures: bool = True) -> list[Path]:
     """The files that were written: `across-SPLIT.json`, and a picture. `RunError` as `keep` raises it."""
     places = [folder / f"across-{made.split}.{ending}" for ending in ("json", "png")]
-    other = next((p for p in places if (p.exists() or p.is_symlink()) and not is_ours(p)), None)
-    if other is not None:
-        raise RunError(f"{other} is there, and not of an evaluation: take it away, or say by -o where to keep this")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with kept_in(folder, places):
         replace_text(places[0], json.dumps({"format": FORMAT, **across_json(made)}, indent=1) + "\n")
         if pictures and made.measures:
             draw_across(places[1], made)
             return places
         places[1].unlink(missing_ok=True)
         return places[:1]
-    except OSError as error:
-        raise RunError(f"{folder} cannot be written: {error.strerror or error}") from None
 
 
 def draw_across(path: Path, made: Across) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from netdsl.base.errors import RunError
@@ -20,13 +21,20 @@ def keep(folder: Path, made: Judgement, net: str = "", pictures: bool = True) ->
     """The files that were written. `RunError` where something else has the place of one, or nothing can be written."""
     split = made.found["split"]
     places = [kept_at(folder, split, net), *(kept_at(folder, split, net, name) for name in PICTURES)]
+    with kept_in(folder, places):
+        replace_text(places[0], document({"format": FORMAT, **made.found}, 1) + "\n")
+        return [places[0], *_drawn(places[1:], made, pictures)]
+
+
+@contextmanager
+def kept_in(folder: Path, places: Sequence[Path]) -> Iterator[None]:
+    """While files are written to places in a folder, none of which something else may have. `RunError` as `keep`."""
     other = next((p for p in places if (p.exists() or p.is_symlink()) and not is_ours(p)), None)
     if other is not None:
         raise RunError(f"{other} is there, and not of an evaluation: take it away, or say by -o where to keep this")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        replace_text(places[0], document({"format": FORMAT, **made.found}, 1) + "\n")
-        return [places[0], *_drawn(places[1:], made, pictures)]
+        yield
     except OSError as error:
         raise RunError(f"{folder} cannot be written: {error.strerror or error}") from None
 
