@@ -8,21 +8,19 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from ten_steps import ten_losses
 
-from netdsl.codegen.pytorch.module import torch_module
 from netdsl.program import load_file
-from netdsl.runtime.data.sets import BatchPart, Dataset, InMemory, load_data
-from netdsl.runtime.engines.choice import open_engine
+from netdsl.runtime.data.sets import Dataset, InMemory, load_data
 from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.runs.recipes import plan_of
-from netdsl.runtime.scoring.pytorch import RunningTotals
 from netdsl.runtime.train import train
 
 torch.set_num_threads(1)
 
 SPECS = Path(__file__).parents[2] / "specs"
 ENGINES = ("torch", "onnx")
-STEPS, BATCH = 10, 16
+BATCH = 16
 
 
 class Taught(NamedTuple):
@@ -85,16 +83,7 @@ def test_ten_steps_on_one_batch_lower_the_loss(engine: str, taught: Taught) -> N
     plan = plan_of(net)
     fields = load_data(plan.data, net, {}).splits["train"].fetch(np.arange(BATCH))
     split = InMemory(fields)
-    player = open_engine(engine, net, plan, Dataset({"train": split, "validation": split}, ()), "cpu")
-    start = {f"model/{k}": v.numpy().copy() for k, v in torch_module(net, 0).state_dict().items()}
-    player.begin(start, {}, "these weights")
-    player.turn_to(0)
-    losses, batch = [], np.arange(BATCH)
-    for number in range(STEPS):
-        totals = RunningTotals()
-        rates = [turn.optimizer.lr for turn in plan.turns]
-        player.step(player.batches("train", [batch]), [BatchPart(batch, BATCH, BATCH)], rates, number, totals)
-        losses.append(sum(totals.means().values()))
+    losses = ten_losses(engine, net, plan, Dataset({"train": split, "validation": split}, ()), BATCH)
     assert np.isfinite(losses).all()
     assert min(losses[-3:]) < losses[0]
 

@@ -12,15 +12,14 @@ import torch
 from references.deconvnet import DeconvNet
 from references.segnet import SegNet, SegNetBasic
 from safetensors.torch import save_file
+from ten_steps import ten_losses
 from torch import Tensor, nn
 
 from netdsl import Weights
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.program import load_file
-from netdsl.runtime.data.sets import BatchPart, load_data
-from netdsl.runtime.engines.choice import open_engine
+from netdsl.runtime.data.sets import load_data
 from netdsl.runtime.runs.recipes import plan_of
-from netdsl.runtime.scoring.pytorch import RunningTotals
 
 SPECS = Path(__file__).parents[2] / "specs"
 Settings = dict[str, str]
@@ -129,15 +128,6 @@ def test_ten_steps_on_one_batch_lower_the_loss(case: Learns, engine: str) -> Non
     settings = {**case.settings, "classes": "4"}
     net = load_file(SPECS / f"{case.file}.net", settings, recipe, by="small").net(case.net)
     plan = plan_of(net)
-    player = open_engine(engine, net, plan, load_data(plan.data, net, {}), "cpu")
-    player.begin({f"model/{k}": v.numpy() for k, v in torch_module(net, 0).state_dict().items()}, {}, "these weights")
-    player.turn_to(0)
-    losses, batch = [], np.arange(case.batch)
-    for number in range(10):
-        totals = RunningTotals()
-        player.step(
-            player.batches("train", [batch]), [BatchPart(batch, case.batch, case.batch)], [case.lr], number, totals
-        )
-        losses.append(sum(totals.means().values()))
+    losses = ten_losses(engine, net, plan, load_data(plan.data, net, {}), case.batch, [case.lr])
     assert np.isfinite(losses).all()
     assert losses[-1] < 0.9 * losses[0]
