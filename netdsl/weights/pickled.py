@@ -93,13 +93,19 @@ def _state(path: Path, found: object) -> dict[str, Tensor]:
         if len(found) > MOST_TENSORS:
             raise WeightsError(f"{path} has {len(found):,} entries, more than {MOST_TENSORS:,}")
         inner = next((found[name] for name in NESTED if isinstance(found.get(name), Mapping)), None)
-        tensors = _tensors_of(found)
+        tensors = _tensors_of(found) or ({} if inner else _parts_of(found))
         if inner is None or len(tensors) > len(_tensors_of(inner)):
             if tensors:
                 return tensors
             break
         found = inner
     raise WeightsError(f"{path} holds no state dict: tensors by name are wanted, also under {', '.join(NESTED[:3])}")
+
+
+def _parts_of(found: Mapping[object, object]) -> dict[str, Tensor]:
+    """The tensors of several state dicts side by side, each under the name of its own."""
+    parts = [(name, part) for name, part in found.items() if isinstance(name, str) and isinstance(part, Mapping)]
+    return {f"{name}.{key}": tensor for name, part in parts for key, tensor in _tensors_of(part).items()}
 
 
 def _tensors_of(found: Mapping[object, object]) -> dict[str, Tensor]:

@@ -92,6 +92,12 @@ def masks(side: int, **settings: str) -> dict[str, Any]:
     return {"by": "small", "data": data, "sizes": {"H": side, "W": side}, "settings": told, **CLIPPED, "near": 0.003}
 
 
+WIDER = (
+    'use "./wider_resnet.net" { abn, trunk }',
+    undrawn((SPECS / "wider_resnet.net").read_text().split("\nnet ")[0]),
+)
+"""Its blocks stand in another file, which draws."""
+
 QUICK: dict[str, dict[str, Any]] = {
     "LeNet": {},
     "Siamese": {},
@@ -241,6 +247,12 @@ SLOW: dict[str, dict[str, Any]] = {
     **{name: masks(32, width="4") for name in ("ERFNet", "SegNet")},
     **{name: masks(32, width="2") for name in ("DRND22Seg", "DRND38Seg")},
     "DeepLabV3PlusXception65": masks(33, units="1", width="8"),
+    "WiderResNet38DeepLabV3": {
+        "recipe": MASKS,
+        **{key: value for key, value in masks(32, width="1", window="[4, 4]").items() if key != "by"},
+        "change": WIDER,
+    },
+    "WiderDeepLabBlobs": {**masks(32, width="1", window="[4, 4]"), "change": WIDER},
 }
 """The other nets: more of the same."""
 

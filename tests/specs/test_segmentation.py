@@ -101,6 +101,7 @@ LEARNS = [
     Learns("erfnet", "ERFNet", {"width": "4"}, 32, 0.01),
     Learns("drn_seg", "DRND22Seg", {"width": "2"}, 32, 0.01),
     Learns("linknet", "LinkNet34", {"width": "4"}, 33, 0.01),
+    Learns("wider_deeplab", "WiderDeepLabBlobs", {"width": "1", "window": "[4, 4]"}, 32),
     Learns("segnet", "SegNet", {"width": "4"}),
     Learns("segnet", "SegNetBasic", {"width": "4"}),
 ]

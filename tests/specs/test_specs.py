@@ -51,6 +51,13 @@ def char(net: str, hidden: int, layers: int, params: int) -> Known:
     return Known("char_rnn", net, params, None, "formula: karpathy/char-rnn", settings)
 
 
+WIDER = "mapillary/inplace_abn b50bfe9, as test_vistas_single_gpu.py puts it together"
+
+
+def wider(classes: int, params: int, macs: int | None = None) -> Known:
+    return Known("wider_deeplab", "WiderResNet38DeepLabV3", params, macs, WIDER, (("classes", classes),))
+
+
 KNOWN = [
     Known("perceptron", "Perceptron", 785, 784, "formula"),
     Known("perceptron", "PerceptronPoints", 3, 2, "formula"),
@@ -107,6 +114,15 @@ KNOWN = [
     Known("wider_resnet", "WiderResNet38", 109_167_912, 49_518_575_616, "mapillary/inplace_abn b50bfe9, A2"),
     Known("wider_resnet", "WiderResNet38", 109_167_912, 49_518_575_616, "the same, A1", (("variant", "a1"),)),
     Known("wider_resnet", "WiderResNetDigits", 237_206, 1_030_656, "formula: one unit a group"),
+    wider(19, 135_815_251, 1_276_776_804_032),
+    wider(20, 135_815_508),
+    wider(26, 135_817_050),
+    wider(27, 135_817_307),
+    Known(
+        "wider_deeplab", "WiderResNet38DeepLabV3", 135_827_073, 1_294_364_311_552, WIDER,
+        (("classes", 65), ("window", "[64, 84]")), (("H", 512), ("W", 1024)),
+    ),
+    Known("wider_deeplab", "WiderDeepLabBlobs", 354_998, 24_578_048, "formula: one unit a group"),
     Known("vgg", "VGG11", 132_863_336, 7_609_090_048, "torchvision vgg11"),
     Known("vgg", "VGG11BN", 132_868_840, 7_609_090_048, "vgg11 and 2 · 2,752 of batch normalisation"),
     Known("vgg", "VGG16", 138_357_544, 15_470_264_320, "torchvision vgg16"),
@@ -471,6 +487,13 @@ def test_googlenet_in_training() -> None:
         assert (totals.params, totals.macs) == (params, macs)
 
 
+def test_wider_resnet_in_training() -> None:
+    """The mean of the whole image there, of 84×84 places around each of 90×90 at evaluation."""
+    net = load_file(SPECS / "wider_deeplab.net").net("WiderResNet38DeepLabV3", trained=False)
+    totals = analyze(net, training=True).totals
+    assert (totals.params, totals.macs) == (135_815_251, 1_267_753_610_944)
+
+
 def test_the_field_of_torchvisions_googlenet() -> None:
     field = row(report("googlenet", "GoogLeNet", (("variant", "torchvision"),)), "i5b").receptive_field
     assert field is not None
@@ -613,6 +636,11 @@ PLACES = {
         "layer0": (128, 179, 179), "layer2": (512, 90, 90), "layer4": (2048, 90, 90), "ppm": (4096, 90, 90),
     },
     ("deeplab", "DeepLabV3ResNet101"): {"layer1": (256, 130, 130), "layer3": (1024, 65, 65), "layer4": (2048, 65, 65)},
+    ("wider_deeplab", "WiderResNet38DeepLabV3"): {
+        "trunk1.mod1": (64, 713, 713), "trunk1.mod2": (128, 357, 357), "trunk1.mod3": (256, 179, 179),
+        "trunk1.mod4": (512, 90, 90), "trunk1.mod5": (1024, 90, 90), "trunk1.mod6": (2048, 90, 90),
+        "trunk1.mod7": (4096, 90, 90), "head1.slid.avgpool": (4096, 7, 7), "head1": (256, 90, 90), "cls": (19, 90, 90),
+    },
     ("erfnet", "ERFNet"): {"code": (128, 64, 128), "up1": (64, 128, 256), "up2": (16, 256, 512)},
 }  # fmt: skip
 """What the papers' tables and files print."""

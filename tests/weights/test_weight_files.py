@@ -104,6 +104,14 @@ def test_a_state_dict_is_found_where_scripts_keep_it(tmp_path: Path, under: tupl
     same(given(tmp_path / "w.pth"), arrays())
 
 
+def test_state_dicts_side_by_side_are_found_by_the_names_of_their_parts(tmp_path: Path) -> None:
+    """As the snapshots of mapillary/inplace_abn have them: a body, a head and a classifier."""
+    parts = {"body": {"w": torch.ones(2)}, "head": {"w": torch.zeros(3), "b.c": torch.ones(1)}}
+    torch.save({"state_dict": parts, "optimizer": {"m": torch.ones(4)}, "epoch": 3}, tmp_path / "w.pth")
+    found = read_tensors(tmp_path / "w.pth")
+    assert {key: found.shape(key) for key in found} == {"body.w": (2,), "head.w": (3,), "head.b.c": (1,)}
+
+
 class Harmful:
     def __reduce__(self) -> Any:
         return os.system, ("touch harmed",)
