@@ -238,6 +238,12 @@ OF_DATA: dict[str, dict[str, str]] = {
         "shares": "how videos are shared out to training, validation and test where no folders say it",
         "split": "`sequence` keeps videos whole, `window` shares out single windows",
     },
+    "moving_object": {
+        "count": "how many films there are",
+        "film": "the one film of which the first frame is for training; all of them without",
+        "length": "frames of a film",
+        "figures": "how many a film has, one of which is the object",
+    },
     "moving_shapes": {
         "length": "frames of a sample; `none` is what the input says, or 8",
         "figures": "the most that a film has",

@@ -33,7 +33,7 @@ EXCHANGED = {
     "add_module": "put_object", "register_parameter": "establish_quantity", "register_buffer": "establish_store",
     "persistent": "everlasting", "unbind": "untied", "stack": "piled", "new_zeros": "new_nulls",
     "requires_grad_": "tune", "requires_grad": "tuned", "keep_statistics": "let_stand", "train": "drill",
-    "new_full": "new_some", "expand": "spread", "normal_": "random_", "bilinear_": "slanting_",
+    "new_full": "new_some", "expand": "spread", "normal_": "random_", "bilinear_": "blending_",
 }  # fmt: skip
 """Words of PyTorch as they stand in sources, with what is said in their place."""
 METHODS = {"expand"}

@@ -51,7 +51,10 @@ PICTURES = [
     if issubclass(data, Images) and not issubclass(data, Preset) and name not in OTHER
 ]
 LOSSES = {
-    **dict.fromkeys(("shapes", "masks", "roads", "blobs"), ("conv(4, 1)", "label", "cross_entropy", "pixel_accuracy")),
+    **dict.fromkeys(
+        ("shapes", "masks", "roads", "blobs", "moving_object"),
+        ("conv(4, 1)", "label", "cross_entropy", "pixel_accuracy"),
+    ),
     "polygons": ("conv(4, 1)", "mask", "cross_entropy", "pixel_accuracy"),
     "multilabel": ("global_avgpool -> linear(10)", "label", "binary_cross_entropy_with_logits", "f1"),
 }

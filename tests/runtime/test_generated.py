@@ -144,6 +144,33 @@ def _same(one: Array, other: Array, down: int, across: int) -> bool:
     return bool(np.allclose(one[..., rows, columns], other[..., rows, columns], atol=1e-6))
 
 
+def test_frames_of_an_object_are_dealt_out_film_by_film() -> None:
+    words = "moving_object(size=24, count={}, length=5, noise=0)"
+    splits = splits_of(words.format(10), "image [3, 24, 24]")
+    assert {name: len(split) for name, split in splits.items()} == {"train": 40, "validation": 5, "test": 5}
+    whole = splits["test"].fetch(np.arange(5))
+    film = splits_of(words.format("10, film=9"), "image [3, 24, 24]")
+    assert {name: len(split) for name, split in film.items()} == {"train": 1, "validation": 0, "test": 4}
+    for name, frames in whole.items():
+        np.testing.assert_array_equal(film["train"].fetch(np.array([0]))[name], frames[:1])
+        np.testing.assert_array_equal(film["test"].fetch(np.arange(4))[name], frames[1:])
+    assert (whole["label"][0] != whole["label"][-1]).any()
+
+
+def test_the_object_is_the_one_of_its_colour() -> None:
+    splits = splits_of("moving_object(size=24, count=20, length=2, noise=0, figures=4)", "image [3, 24, 24]")
+    frames, told = splits["train"].fetch(np.arange(32)), 0
+    for image, label in zip(frames["image"], frames["label"], strict=True):
+        if not label.any():
+            continue
+        colour = image[:, label == 1][:, :1]
+        assert (image[:, label == 1] == colour).all()
+        others = image[:, label == 0]
+        assert (np.abs(others - colour).max(axis=0) > 0.19).all()
+        told += 1
+    assert told > 20
+
+
 # ---------------------------------------------------------------- roads
 
 
@@ -308,7 +335,7 @@ def test_nets_learn_them_with_either_engine(name: str, tmp_path: Path, capsys: p
 
 
 def test_samples_are_shown_with_what_is_known_of_them(tmp_path: Path) -> None:
-    pictures = {"shapes": 2, "shape_classes": 1, "roads": 3, "blobs": 4, "polygons": 2}
+    pictures = {"shapes": 2, "moving_object": 2, "shape_classes": 1, "roads": 3, "blobs": 4, "polygons": 2}
     for words, columns in pictures.items():
         path = tmp_path / f"{words}.png"
         assert command(["data", f"{words}(count=20, size=32)", "--samples", "1", "-o", str(path)]) == 0

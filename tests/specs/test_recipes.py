@@ -26,7 +26,7 @@ UNTRAINED = {
 }  # fmt: skip
 """The slides' toy, whose weights are drawn there, the half of another net, and those that learn as another of their
 file does."""
-SETTINGS: dict[str, dict[str, str]] = {"unet": {"width": "8"}}
+SETTINGS: dict[str, dict[str, str]] = {"unet": {"width": "8"}, "osvos": {"width": "8"}}
 """What makes a wide net narrow."""
 
 

@@ -198,6 +198,7 @@ KNOWN = [
     ),
     Known("erfnet", "ERFNetEncoder", 1_876_495, None, "Eromera/erfnet_pytorch, its encoder"),
     Known("linknet", "LinkNet34", 21_642_530, 5_799_158_784, "anilbatra2185/road_connectivity 01e4166"),
+    Known("osvos", "OSVOS", 15_267_157, 130_835_414_400, "kmaninis/OSVOS-PyTorch 36562ef", frozen=349_520),
     Known("deconvnet", "DeconvNet", 251_805_653, 32_745_979_904, "prototxt: DeconvNet_inference_deploy"),
     Known("segnet", "SegNet", 29_449_355, 106_712_432_640, "prototxt: segnet_inference"),
     Known(

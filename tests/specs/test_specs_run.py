@@ -112,6 +112,7 @@ SMALL = [
     Small("erfnet", "ERFNetEncoder", NARROW, images((32, 48))),
     Small("drn_seg", "DRND22Seg", (("width", 2),), images((32, 48))),
     Small("linknet", "LinkNet34", NARROW, images((33, 47), (64, 40))),
+    Small("osvos", "OSVOS", (("width", 2), ("maps", 3)), images((33, 47), (64, 40))),
     Small("segnet", "SegNet", NARROW, images((33, 47), (64, 40))),
     Small("segnet", "SegNetBasic", NARROW, images((33, 47), (64, 40))),
     Small("char_rnn", "CharRNN", HIDDEN, STEPS),

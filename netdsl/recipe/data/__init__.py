@@ -7,6 +7,7 @@ import netdsl.recipe.data.hub
 import netdsl.recipe.data.images
 import netdsl.recipe.data.masks
 import netdsl.recipe.data.multilabel
+import netdsl.recipe.data.objects
 import netdsl.recipe.data.points
 import netdsl.recipe.data.polygons
 import netdsl.recipe.data.segmentation

@@ -11,6 +11,7 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.recipe.data.captions import ShapeCaptions
 from netdsl.recipe.data.generated import Blobs, Generated, Roads, ShapeClasses
+from netdsl.recipe.data.objects import MovingObject
 from netdsl.recipe.data.polygons import Polygons
 from netdsl.recipe.data.shapes import Shapes
 from netdsl.recipe.data.videos import MovingShapes
@@ -23,15 +24,15 @@ from netdsl.runtime.generated.captions import caption, shape_captions
 from netdsl.runtime.generated.figures import Canvas
 from netdsl.runtime.generated.polygons import polygons
 from netdsl.runtime.generated.roads import roads
-from netdsl.runtime.generated.shapes import moving_shapes, shape_classes, shapes
+from netdsl.runtime.generated.shapes import moving_object, moving_shapes, shape_classes, shapes
 from netdsl.runtime.generated.views import views
 from netdsl.runtime.pictures.picture import Picture
 
 __all__ = ["load", "views"]
 
 DRAWN: dict[type[Generated], Callable[..., Fields]] = {
-    Blobs: blobs, MovingShapes: moving_shapes, Polygons: polygons, Roads: roads, ShapeCaptions: shape_captions,
-    ShapeClasses: shape_classes, Shapes: shapes,
+    Blobs: blobs, MovingObject: moving_object, MovingShapes: moving_shapes, Polygons: polygons, Roads: roads,
+    ShapeCaptions: shape_captions, ShapeClasses: shape_classes, Shapes: shapes,
 }  # fmt: skip
 """By data set: a sample by its number, of so many channels, height and width, and of as many steps if it has such."""
 
@@ -69,16 +70,38 @@ def load(data: Generated, request: Request) -> Dataset:
     assert picture is not None
     size, steps = (picture.channels, picture.height, picture.width), _steps(data, request)
     masks = data.moved(request.asked.inputs)[1]
-    numbers = in_order(data.count)
+    numbers = _numbers(data)
     said = _said(data, request, numbers)
     for name, own in numbers.items():
         rows = said.parts[name] if said is not None else {}
-        painter = Painter(data, int(own[0]), request.name, picture, size, steps, masks, rows)
-        small = 12 * len(own) * prod(request.shape) <= SMALL
+        first = int(min(own, default=0))
+        painter = Painter(data, first, request.name, picture, size, steps, masks, rows)
+        small = 0 < 12 * len(own) * prod(request.shape) <= SMALL
         splits[name] = painter.all(len(own)) if small else MadeSplit(len(own), painter)
     if said is None:
-        return Dataset(splits, data.class_names())
+        return Dataset(splits, data.class_names(), _notes(data))
     return Dataset(splits, said.words.tokens, said.notes, facts=said.facts())
+
+
+def _numbers(data: Generated) -> dict[str, Array]:
+    """Which samples each split has; frames of one film are in one split, or are those of the film that is asked for."""
+    if not isinstance(data, MovingObject):
+        return in_order(data.count)
+    films = {split: _frames(own, data.length) for split, own in in_order(data.count).items()}
+    if data.film is None:
+        return films
+    own = _frames(np.array([data.film]), data.length)
+    return {split: {"train": own[:1], "test": own[1:]}.get(split, own[:0]) for split in films}
+
+
+def _notes(data: Generated) -> list[str]:
+    if not isinstance(data, MovingObject) or data.film is None:
+        return []
+    return [f"the first frame of film {data.film} is for training, {data.length - 1:,} others for testing"]
+
+
+def _frames(films: Array, length: int) -> Array:
+    return np.asarray((films[:, None] * length + np.arange(length)).reshape(-1))
 
 
 def _said(data: Generated, request: Request, numbers: Mapping[str, Array]) -> SpokenRows | None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from netdsl.base.arrays import Array
 from netdsl.recipe.data.generated import ShapeClasses
+from netdsl.recipe.data.objects import MovingObject
 from netdsl.recipe.data.shapes import Shapes
 from netdsl.recipe.data.videos import MovingShapes
 from netdsl.runtime.data.samples import Fields
@@ -118,6 +119,34 @@ def _film(
         pictures.append(grained(generator, image, data.noise))
         masks.append(mask)
     return {"video": np.stack(pictures), "label": np.stack(masks), "first": masks[0]}
+
+
+def moving_object(data: MovingObject, index: int, size: Canvas) -> Fields:
+    """A frame of a film: number `index` of all frames, film after film."""
+    number, frame = divmod(index, data.length)
+    generator = np.random.default_rng([data.seed, number])
+    _, height, width = size
+    image, colour = ground(generator, size)
+    own = actor(generator, data.classes, colour)
+    cast = [own, *(_other(generator, data.classes, colour, own) for _ in range(data.figures - 1))]
+    for _ in range(frame):
+        for one in cast:
+            one.step()
+    mask = np.zeros((height, width), np.int64)
+    for one in cast:
+        inside = one.covers(data.classes, height, width)
+        image[:, inside] = one.colour[:, 0]
+        mask[inside] = one is own
+    grain = np.random.default_rng([data.seed, number, frame])
+    return {"image": grained(grain, image, data.noise), "label": mask}
+
+
+def _other(generator: Generator, classes: tuple[str, ...], ground: Array, own: Actor) -> Actor:
+    """A figure of another colour than the object."""
+    found = actor(generator, classes, ground)
+    while np.abs(found.colour - own.colour).max() < 0.2:
+        found.colour = apart(generator, ground)
+    return found
 
 
 def _motions(generator: Generator, frames: int) -> Array:
