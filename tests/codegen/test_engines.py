@@ -373,8 +373,9 @@ def learned(case: Case, fields: dict[str, Array], sizes: dict[str, int], batch: 
         fields = {v.name: draw(net, v, sizes, batch, rng) for v in net.inputs}
 
 
-KINKS = {"PointNet", "PointNetDigits", "STCNN", "STDigits"}
-"""Nets that begin where their slope breaks: points turned by nothing, pixels read right where they are. The same steps on
+KINKS = {"PointNet", "PointNetDigits", "STCNN", "STDigits", "RoadRefinerTurns"}
+"""Nets that begin where their slope breaks: points turned by nothing, pixels read right where they are, masks that rounding
+may decide and that are read again. The same steps on
 both engines are those of tests/passes/test_step.py, from other weights."""
 
 
@@ -382,7 +383,8 @@ HEAVY = {
     "DDPMDigits",
     "ResNet18", "ResNet50", "UNet", "UNetSame", "UNetSameBN", "MobileNetV2Digits", "MobileNetV3Digits", "EfficientNetDigits",
     "ConvNeXtDigits", "GoogLeNetDigits", "XceptionDigits", "DRNDigits", "WiderResNetDigits", "DeepLabV3ResNet50", "PSPNet50",
-    "LinkNet34", "DRND22Seg", "WiderDeepLabBlobs", "ERFNet", "ERFNetEncoder", "SegNet",
+    "LinkNet34", "StackedHourglass", "LinkNet34MTL", "RoadRefiner", "RoadRefinerTurns", "DRND22Seg",
+    "WiderDeepLabBlobs", "ERFNet", "ERFNetEncoder", "SegNet",
 }  # fmt: skip
 """What takes seconds to open. Convolutional nets of the quick tests are ResNetCIFAR, SENetDigits, FCN8s and SegNetBasic."""
 QUICK = [*(c for c in specs() if c.title not in HEAVY), *pages(), *(drawn(seed) for seed in range(5))]

@@ -98,6 +98,14 @@ WIDER = (
 )
 """Its blocks stand in another file, which draws."""
 
+
+def roads(**settings: str) -> dict[str, Any]:
+    """A small net of roads."""
+    sizes = {"H": 32, "W": 36}
+    return {"by": "small", "data": "roads(count=10)", "sizes": sizes, "settings": settings, **CLIPPED, "near": 0.003,
+            "fewer": {"label": 2, "orientation": 37}}  # fmt: skip
+
+
 QUICK: dict[str, dict[str, Any]] = {
     "LeNet": {},
     "Siamese": {},
@@ -260,6 +268,9 @@ SLOW: dict[str, dict[str, Any]] = {
         "change": WIDER,
     },
     "WiderDeepLabBlobs": {**masks(32, width="1", window="[4, 4]"), "change": WIDER},
+    "StackedHourglass": roads(width="4", units="1", depth="2"),
+    "LinkNet34MTL": roads(width="4"),
+    "RoadRefinerTurns": {**roads(width="4"), "sizes": {"H": 33, "W": 33}},
 }
 """The other nets: more of the same."""
 

@@ -19,6 +19,7 @@ from netdsl.recipe import DATA
 from netdsl.runtime.data.sets import MadeSplit, SampleSplit, load_data
 from netdsl.runtime.generated.blobs import blobs, signed_distance
 from netdsl.runtime.generated.polygons import SPARED, covered, polygons
+from netdsl.runtime.generated.roads import erased as erased_mask
 from netdsl.runtime.generated.roads import roads
 from netdsl.runtime.generated.shapes import WAYS, moving_shapes, shape_classes
 
@@ -204,6 +205,21 @@ def test_a_road_runs_towards_the_upper_left_corner() -> None:
         outwards = (ends - 31.5) @ np.eye(2) * np.stack([np.sin(turn), np.cos(turn)], 1)
         leaves = outwards.sum(axis=1) > 0
         assert np.hypot(*ends[leaves].mean(axis=0)) < np.hypot(*ends[~leaves].mean(axis=0))
+
+
+def test_an_erased_mask_has_gaps_and_false_roads() -> None:
+    lost, found = [], []
+    for number in range(20):
+        sample = roads(DATA["roads"](), number, (3, 64, 64))
+        erased, there = sample["erased"][0], sample["label"] == 1
+        assert set(np.unique(erased)) <= {0, 1}
+        lost.append((there & (erased == 0)).sum() / there.sum())
+        found.append((~there & (erased == 1)).sum() / there.sum())
+    assert 0.2 < np.mean(lost) < 0.6
+    assert 0.02 < np.mean(found) < 0.3
+    nothing = erased_mask(np.zeros((20, 30), bool), np.random.default_rng(0))
+    assert nothing.shape == (1, 20, 30)
+    assert 0 < nothing.sum() < 100
 
 
 # ---------------------------------------------------------------- blobs

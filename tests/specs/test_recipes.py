@@ -22,11 +22,11 @@ FILES = [path.stem for path in sorted(SPECS.glob("*.net")) if path.stem not in S
 SPEAKING = ("Sample", "Speak", "Step")
 """How nets end that only use weights of others, step by step."""
 UNTRAINED = {
-    "CharGRU", "CharRNNFused", "CharVanilla", "Hello", "NeuralTalk2", "NeuroIoUMask", "ShowAndTell", "ShowAttendTell",
+    "CharGRU", "CharRNNFused", "CharVanilla", "Hello", "NeuralTalk2", "NeuroIoUMask", "RoadRefiner", "ShowAndTell", "ShowAttendTell",
 }  # fmt: skip
 """The slides' toy, whose weights are drawn there, the half of another net, and those that learn as another of their
 file does."""
-SETTINGS: dict[str, dict[str, str]] = {"unet": {"width": "8"}, "osvos": {"width": "8"}}
+SETTINGS: dict[str, dict[str, str]] = {name: {"width": "8"} for name in ("osvos", "roads", "unet")}
 """What makes a wide net narrow."""
 
 
@@ -69,7 +69,7 @@ def test_every_kind_of_net_has_a_recipe(file: str) -> None:
     assert {name for name in others if not name.endswith(SPEAKING)} == set()
 
 
-LONG = {"deconvnet", "deeplab", "linknet", "pspnet"}
+LONG = {"deconvnet", "deeplab", "linknet", "pspnet", "roads"}
 """Files whose smallest recipe takes seconds to begin; of the same kind are fcn and segnet."""
 
 

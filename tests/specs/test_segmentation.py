@@ -91,6 +91,8 @@ class Learns(NamedTuple):
     side: int = 32
     lr: float = 0.003
     batch: int = 8
+    data: str = ""
+    """Its own data, else figures of four classes."""
 
 
 THIN = {"width": "2", "hidden": "16"}
@@ -117,6 +119,9 @@ LONG = [
     Learns("drn_seg", "DRND38Seg", {"width": "2"}, 32, 0.01),
     Learns("pspnet", "PSPNet101", {"width": "4"}, 33),
     Learns("deconvnet", "DeconvNet", DECONV, 224, 0.003, 4),
+    Learns("roads", "StackedHourglass", {"width": "4", "units": "1"}, lr=0.02, data="roads(size=32, count=10)"),
+    Learns("roads", "LinkNet34MTL", {"width": "4"}, lr=0.03, data="roads(size=32, count=10)"),
+    Learns("roads", "RoadRefinerTurns", {"width": "8"}, lr=0.03, data="roads(size=32, count=10)"),
 ]
 
 
@@ -125,8 +130,9 @@ LONG = [
     "case", [*LEARNS, *(pytest.param(c, marks=pytest.mark.slow) for c in LONG)], ids=lambda c: c.net
 )
 def test_ten_steps_on_one_batch_lower_the_loss(case: Learns, engine: str) -> None:
-    recipe = {"data": f"shapes(size={case.side}, count=10, mean=0.5, std=0.25)", "clip": "none"}
-    settings = {**case.settings, "classes": "4"}
+    figures = f"shapes(size={case.side}, count=10, mean=0.5, std=0.25)"
+    recipe = {"data": case.data or figures, "clip": "none"}
+    settings = case.settings if case.data else {**case.settings, "classes": "4"}
     net = load_file(SPECS / f"{case.file}.net", settings, recipe, by="small").net(case.net)
     plan = plan_of(net)
     losses = ten_losses(engine, net, plan, load_data(plan.data, net, {}), case.batch, [case.lr])

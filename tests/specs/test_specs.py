@@ -199,6 +199,14 @@ KNOWN = [
     Known("erfnet", "ERFNetEncoder", 1_876_495, None, "Eromera/erfnet_pytorch, its encoder"),
     Known("linknet", "LinkNet34", 21_642_530, 5_799_158_784, "anilbatra2185/road_connectivity 01e4166"),
     Known("osvos", "OSVOS", 15_267_157, 130_835_414_400, "kmaninis/OSVOS-PyTorch 36562ef", frozen=349_520),
+    Known("roads", "StackedHourglass", 29_002_012, 37_495_523_328, "anilbatra2185/road_connectivity 01e4166"),
+    Known(
+        "roads", "StackedHourglass", 29_002_012, 150_000_912_384, "anilbatra2185/road_connectivity 01e4166",
+        sizes=(("H", 512), ("W", 512)),
+    ),
+    Known("roads", "LinkNet34MTL", 22_004_903, 7_107_266_560, "anilbatra2185/road_connectivity 01e4166"),
+    Known("roads", "RoadRefiner", 21_648_866, 5_901_919_232, "anilbatra2185/road_connectivity 01e4166"),
+    Known("roads", "RoadRefinerTurns", 21_648_866, 3 * 5_901_919_232, "anilbatra2185/road_connectivity 01e4166"),
     Known("deconvnet", "DeconvNet", 251_805_653, 32_745_979_904, "prototxt: DeconvNet_inference_deploy"),
     Known("segnet", "SegNet", 29_449_355, 106_712_432_640, "prototxt: segnet_inference"),
     Known(

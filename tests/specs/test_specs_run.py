@@ -55,6 +55,7 @@ ANY = images((33, 47), (64, 40))
 VALID = images((188, 204), (190, 188))
 PADDED = images((16, 48), (64, 32))
 NARROW = (("width", 4),)
+HOURGLASS = (("width", 4), ("units", 1), ("depth", 2), ("ways", 5))
 THIN = (("width", 2), ("hidden", 8))
 LLAMA = (("vocab", 11), ("width", 16), ("heads", 4), ("kv_heads", 2), ("hidden", 24), ("depth", 2))
 BERT = (("vocab", 11), ("width", 8), ("heads", 2), ("depth", 2))
@@ -113,6 +114,10 @@ SMALL = [
     Small("drn_seg", "DRND22Seg", (("width", 2),), images((32, 48))),
     Small("linknet", "LinkNet34", NARROW, images((33, 47), (64, 40))),
     Small("osvos", "OSVOS", (("width", 2), ("maps", 3)), images((33, 47), (64, 40))),
+    Small("roads", "StackedHourglass", HOURGLASS, images((33, 46), (48, 40))),
+    Small("roads", "LinkNet34MTL", (("width", 4), ("ways", 5)), images((33, 47))),
+    Small("roads", "RoadRefiner", NARROW, images((33, 47))),
+    Small("roads", "RoadRefinerTurns", NARROW, images((33, 47))),
     Small("segnet", "SegNet", NARROW, images((33, 47), (64, 40))),
     Small("segnet", "SegNetBasic", NARROW, images((33, 47), (64, 40))),
     Small("char_rnn", "CharRNN", HIDDEN, STEPS),

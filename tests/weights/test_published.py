@@ -26,8 +26,8 @@ BEGUN = {
     "torchvision/FCN32s/vgg16": "trunk",
     "torchvision/SegNet/vgg16_bn": r"c\d",
     "torchvision/DeconvNet/vgg16_bn": r"conv\d",
-    "torchvision/LinkNet34/resnet34": r"layer0|e\d",
     "torchvision/OSVOS/vgg16": r"stage\d",
+    "torchvision/LinkNet34/resnet34": "code",
     **{model: r"layer\d" for model in MODELS if model.startswith(("torchvision_resnet/", "semseg_resnet/"))},
 }
 """Of these a net takes its trunk alone, by `partial=true`: the rows of the trunk."""

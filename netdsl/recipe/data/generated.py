@@ -89,11 +89,11 @@ class ShapeClasses(Generated):
 class Roads(Generated):
     """Generated pictures of roads from above, some of them under trees, with where they are and how they run.
 
-    Fields `image`, `label` `int[height, width]` (1 is a road) and `orientation` `int[height, width]`: the
-    direction of a road in steps of 10 degrees from 0, to the right, over 9, downwards, to 35, and 36 where there is
-    none. A road runs from its end that is farther from the upper left corner to the other, as Batra et al. ("Improved
-    Road Connectivity by Joint Learning of Orientation and Segmentation", 2019) have it. `lines` is the most roads
-    that a picture has.
+    Fields `image`, `label` `int[height, width]` (1 is a road), `orientation` `int[height, width]`, the direction of a
+    road in steps of 10 degrees from 0, to the right, over 9, downwards, to 35, and 36 where there is none, and `erased`
+    `[1, height, width]`, a mask of the roads with gaps and with some that are not there. A road runs from its end that
+    is farther from the upper left corner to the other, as Batra et al. ("Improved Road Connectivity by Joint Learning
+    of Orientation and Segmentation", 2019) have it. `lines` is the most roads that a picture has.
     """
 
     size: OptionalSizes = None
@@ -112,7 +112,7 @@ class Roads(Generated):
 
     def beside(self, type: TensorType) -> dict[str, TensorType]:
         plane = TensorType(type.spatial, DType.INT)
-        return {"label": plane, "orientation": plane}
+        return {"label": plane, "orientation": plane, "erased": TensorType((1, *type.spatial))}
 
 
 class Blobs(Generated):

@@ -17,10 +17,14 @@ EARTH, GRASS, TREE = (0.55, 0.45, 0.3), (0.35, 0.5, 0.25), (0.1, 0.3, 0.12)
 """Colours."""
 SHORTER = 64
 """Widths and trees are for pictures of so many pixels on the shorter side."""
+GAPS, FALSE = 4, 3
+"""Strokes by which a mask loses roads, and by which it gains some that are not there."""
+REACH, GAP, TRACE = 0.2, 0.125, 0.08
+"""How far a stroke goes at most, and how wide either kind is, as shares of the shorter side."""
 
 
 def roads(data: Roads, index: int, size: Canvas) -> Fields:
-    """A picture, where its roads are, and in which of 36 directions they run."""
+    """A picture, where its roads are, in which of 36 directions they run, and a mask of them with gaps."""
     generator = np.random.default_rng([data.seed, index])
     channels, height, width = size
     image = _land(generator, height, width)
@@ -32,7 +36,26 @@ def roads(data: Roads, index: int, size: Canvas) -> Fields:
         orientation[inside] = bins[inside]
     _plant(generator, image)
     planes = image if channels == 3 else image.mean(axis=0, keepdims=True)
-    return {"image": grained(generator, planes, data.noise), "label": label, "orientation": orientation}
+    gaps = erased(label == 1, np.random.default_rng([data.seed, index, 1]))
+    return {"image": grained(generator, planes, data.noise), "label": label, "orientation": orientation, "erased": gaps}
+
+
+def erased(there: Array, generator: Generator) -> Array:
+    """`float32 [1, h, w]`: a mask of roads that has lost some strokes of them, and has some that are no roads."""
+    side, found = min(there.shape), there.copy()
+    for place in generator.permutation(np.argwhere(there))[:GAPS]:
+        found &= ~_stroke(generator, place, side, GAP, found.shape)
+    for place in generator.uniform(0, 1, (FALSE, 2)) * there.shape:
+        found |= _stroke(generator, place, side, TRACE, found.shape)
+    return found[None].astype(np.float32)
+
+
+def _stroke(generator: Generator, start: Array, side: int, width: float, shape: tuple[int, ...]) -> Array:
+    """The pixels of a straight stroke in some direction from a place on."""
+    turn, length = generator.uniform(0, 2 * np.pi), generator.uniform(0, REACH * side)
+    end = start + length * np.array([np.sin(turn), np.cos(turn)])
+    away, _ = _nearest(np.stack([start, end]), *shape)
+    return np.asarray(away <= max(width * side / 2, 0.5))
 
 
 def _land(generator: Generator, height: int, width: int) -> Array:

@@ -21,10 +21,12 @@ def views(data: object, sample: Fields, picture: Array) -> list[Array]:
 
 
 def _directions(data: Roads, sample: Fields, picture: Array) -> list[Array]:
-    """Each direction in its hue: red to the right, on to yellow and green downwards; black where there is none."""
+    """Each direction in its hue: red to the right, on to yellow and green downwards, black where there is none; and the
+    mask with gaps."""
     hues = [hsv_to_rgb(number / DIRECTIONS, 1, 1) for number in range(DIRECTIONS)]
     colours = np.array([*hues, (0, 0, 0)])
-    return [np.rint(255 * colours[sample["orientation"]]).astype(np.uint8)]
+    ways = np.rint(255 * colours[sample["orientation"]]).astype(np.uint8)
+    return [ways, np.repeat(255 * sample["erased"][0, ..., None], 3, axis=2).astype(np.uint8)]
 
 
 def _levels(data: Blobs, sample: Fields, picture: Array) -> list[Array]:
