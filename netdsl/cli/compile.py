@@ -10,8 +10,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from netdsl.cli.opening import open_net
-from netdsl.cli.options import add_net, add_recipe, add_weights, weights_in, whole
+from netdsl.cli.opening import open_net, told_weights
+from netdsl.cli.options import add_net, add_recipe, add_weights, weight_files, weights_in, whole
 from netdsl.cli.streams import print_file, say
 from netdsl.codegen.target import TARGETS, Target
 from netdsl.graph import Net
@@ -79,7 +79,7 @@ def run(given: Namespace) -> None:
     if len(files) > 1 and given.output.exists() and not given.output.is_file():
         message = "is no file that others could be beside, and each part of the recipe is one"
         given.parser.error(f"{given.output} {message}: name it as in -o step{target.ending}")
-    _keep_apart(files, [*read_by(opened.program), *filter(None, [given.weights, given.map])], target, given)
+    _keep_apart(files, [*read_by(opened.program), *weight_files(given)], target, given)
     _write(target, net, given)
     if given.output is not None:
         say(f"{net.name} → {', '.join(map(str, [*files, *filter(None, [given.state])]))}")
@@ -106,7 +106,7 @@ def _refuse(target: Target, given: Namespace) -> None:
 
 
 def _write(target: Target, net: Net, given: Namespace) -> None:
-    weights = weights_in(given)
+    weights = told_weights(net, weights_in(given))
     options = {name: weights if name == "weights" else getattr(given, name) for name in target.options}
     if given.output is not None:
         target.write(net, given.output, options)

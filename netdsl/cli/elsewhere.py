@@ -121,7 +121,6 @@ SAYS: tuple[Said, ...] = (
         "aug-repeats swa lookahead teacher distill",
         "train",
     ),
-    Said("a run has its recipe: leave it out", "recipe", "evaluate predict"),
     Said("what a net is does not depend on its recipes: leave it out", "recipe", "report parity"),
     Said("all recipes are looked at: leave it out", "recipe", "check"),
     Said("each part of a recipe is written to a file of its own: leave it out", "part parts", "compile"),
@@ -135,8 +134,7 @@ SAYS: tuple[Said, ...] = (
     ),
     Said(
         "a trained net is named by the folder of its run, as in `netdsl {} runs/LeNet`",
-        "checkpoint ckpt weights model resume load pretrained ckpt-path model-path checkpoint-path initial-checkpoint "
-        "load-from run folder",
+        "ckpt-path model-path checkpoint-path run folder",
         "evaluate predict",
     ),
     Said(
@@ -154,7 +152,13 @@ SAYS: tuple[Said, ...] = (
     Said("several views of a picture are averaged by --scales 0.75,1,1.25, --flip and --window",
          "tta augment multi-scale ms multiscale sliding-window", "evaluate"),
     Said("there is no such thing yet: leave it out", "tta augment multi-scale flip", "predict"),
-    Said("there is no such thing yet: leave it out", "ensemble ema", "evaluate predict"),
+    Said(
+        "an ensemble is a net that uses another several times; each use is filled by its label, as in `netdsl {} "
+        "FILE.net --weights a=runs/one --weights b=runs/two`",
+        "ensemble models checkpoints",
+        "evaluate predict",
+    ),
+    Said("there is no such thing yet: leave it out", "ema", "evaluate predict"),
     Said("what is found is printed, and kept by `> FILE` behind the command: leave it out",
          "out output o outfile output-file save export log-file", "report check evaluate parity"),
     Said(

@@ -2,7 +2,8 @@
 
 Score a trained net on a split of its data. Each metric is counted over the whole set and divided once. What was found
 is kept in the folder of the run as evaluation-SPLIT.json, with pictures: which class is taken for which, scores by
-class, and the worst samples. With other data, or an ONNX file, it is kept where -o says.
+class, and the worst samples. With other data, or an ONNX file, it is kept where -o says. A `.net` file with a recipe is
+scored with --weights: an ensemble of two runs with --weights a=RUN --weights b=RUN.
 """
 
 from __future__ import annotations
@@ -14,20 +15,28 @@ from typing import TYPE_CHECKING, Any
 
 from netdsl.base.errors import RunError
 from netdsl.base.files import WriteError
-from netdsl.cli.opening import say_of_run
-from netdsl.cli.options import add_device, add_engine, add_split, count, scales
+from netdsl.cli.opening import run_or_net, say_of_run
+from netdsl.cli.options import add_device, add_engine, add_filled, add_split, count, scales
 from netdsl.cli.streams import say
 
 if TYPE_CHECKING:
+    from netdsl.graph import Net
     from netdsl.runtime.judging.judged import Judgement
     from netdsl.runtime.judging.views import Views
+    from netdsl.weights.given import WeightSource
 
 MOST_WORST = 256
 WORST = 12
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("folders", type=Path, nargs="+", metavar="RUN", help="the folder of a run, or several")
+    parser.add_argument(
+        "folders",
+        type=Path,
+        nargs="+",
+        metavar="RUN",
+        help="the folder of a run, or several; or a `.net` file with its weights",
+    )
     parser.add_argument("--net", metavar="NAME", help="another net of the run's file, with the weights of its keys")
     add_split(parser)
     parser.add_argument(
@@ -55,6 +64,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--format", choices=("text", "json"), default="text")
     add_engine(parser)
     add_device(parser)
+    add_filled(parser)
 
 
 def _count(text: str) -> int:
@@ -72,8 +82,10 @@ def run(given: Namespace) -> int:
 
 
 def _one(given: Namespace, folder: Path, data: Any, views: Views | None) -> None:
-    say_of_run(folder)
-    made = _judged(given, folder, data, views)
+    target, source = run_or_net(given, folder, trained=True)
+    if isinstance(target, Path):
+        say_of_run(target)
+    made = _judged(given, target, source, data, views)
     for note in made.found.pop("notes", ()):
         say(f"note: {note}", sys.stderr)
     if given.format == "json":
@@ -97,12 +109,17 @@ def _across(given: Namespace, data: list[Any], views: Views | None) -> int:
     from netdsl.runtime.judging.across import across, across_json, across_lines, keep_across
     from netdsl.runtime.judging.keeping import document
 
+    if any(folder.suffix == ".net" for folder in given.folders) and len(given.folders) > 1:
+        given.parser.error("a `.net` file with its weights stands alone: name it without other runs")
     twice = next((f for f in given.folders if given.folders.count(f) > 1), None)
     if twice is not None:
         given.parser.error(f"{twice} is named twice")
 
+    targets = {folder: run_or_net(given, folder, trained=True) for folder in given.folders}
+
     def judge(folder: Path, which: Any) -> dict[str, Any]:
-        return evaluate(folder, given.split, which, given.device, given.net, views, given.engine)
+        target, source = targets[folder]
+        return evaluate(target, given.split, which, given.device, given.net, views, given.engine, source)
 
     made = across(given.folders, data, given.split, judge)
     for note in made.notes:
@@ -129,14 +146,18 @@ def _views(given: Namespace) -> Views | None:
     return Views(given.scales or (1.0,), given.flip, given.window, given.stride)
 
 
-def _judged(given: Namespace, run: Path, data: Any, views: Views | None) -> Judgement:
+def _judged(
+    given: Namespace, run: Path | Net, source: WeightSource | None, data: Any, views: Views | None
+) -> Judgement:
     from netdsl.runtime.evaluate import judge, judge_onnx
     from netdsl.runtime.runs.folder import RunFolder
 
     worst = WORST if given.worst is None else given.worst
     asked = (given.split, data, given.device)
     if given.onnx is None:
-        return judge(run, *asked, given.net, worst=worst, views=views, engine=given.engine)
+        return judge(run, *asked, given.net, worst=worst, views=views, engine=given.engine, weights=source)
+    if not isinstance(run, Path):
+        raise RunError("--onnx brings weights of its own: name a run, or leave --onnx out")
     folder = RunFolder(run)
     net = folder.net_called(given.net, folder.load_net())
     return judge_onnx(given.onnx, net, *asked, worst=worst, views=views)
@@ -144,7 +165,7 @@ def _judged(given: Namespace, run: Path, data: Any, views: Views | None) -> Judg
 
 def _keep(given: Namespace, run: Path, made: Judgement, viewed: bool) -> None:
     """Keep what was found; a folder that cannot take it is no failure, unless it was asked for."""
-    other = bool(given.data) or given.onnx is not None or viewed
+    other = bool(given.data) or given.onnx is not None or viewed or bool(given.weights)
     if given.output is None and other:
         return
     from netdsl.runtime.judging.keeping import keep

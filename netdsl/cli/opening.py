@@ -14,14 +14,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netdsl.base.errors import RunError
 from netdsl.base.record import entity
-from netdsl.cli.streams import coloured
+from netdsl.cli.options import weights_in
+from netdsl.cli.streams import coloured, say
 from netdsl.text.diagnostics import Collector, Diagnostic, Severity
 
 if TYPE_CHECKING:
     from netdsl.analysis.report import Report
     from netdsl.graph import Net
     from netdsl.program import GivenRows, Program
+    from netdsl.weights.given import WeightSource
 
 
 @entity
@@ -64,6 +67,40 @@ def _weakened(fault: Diagnostic) -> Diagnostic:
     """A mistake that does not concern the command: its place alone is shown, for `netdsl check` shows all of it."""
     notes = (*fault.notes, "the `train` section is left out")
     return Diagnostic(fault.code, fault.message, fault.labels[:1], Severity.WARNING, notes, fault.help, fault.fix)
+
+
+def run_or_net(given: Namespace, named: Path, trained: bool = False) -> tuple[Path | Net, WeightSource | None]:
+    """What a command computes with: the run that is named, or the net of a text with its weights.
+
+    What is doubtful about the net goes to stderr. `trained` as for `open_net`.
+    """
+    source = weights_in(given)
+    if named.suffix != ".net" or named.is_dir():
+        stray = next((f"--{o}" for o in ("weights", "recipe") if getattr(given, o)), "--set" * bool(given.settings))
+        if stray:
+            given.parser.error(
+                f"{stray} is for a `.net` file, and a run has its own: leave it out, or name the text in the place of "
+                f"{named}"
+            )
+        return named, None
+    if source is None:
+        raise RunError(
+            f"{named} is a text, and has no weights: say --weights FILE, or name the folder of a run in its place"
+        )
+    given.file = named
+    return open_net(given, trained=trained).say(), source
+
+
+def told_weights(net: Net, source: WeightSource | None) -> WeightSource | None:
+    """The weights of a command that keeps no run; what of the net they leave as it was drawn goes to stderr."""
+    if source is None:
+        return None
+    from netdsl.weights.given import given_weights, weights_of
+
+    given = given_weights(net, source)
+    for note in weights_of(net, given).notes() if given.partial else ():
+        say(f"note: {note}", sys.stderr)
+    return given
 
 
 def say_of_run(folder: Path) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ArgumentGroup
 from collections.abc import Callable, Sequence
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from netdsl import Weights
+    from netdsl.weights.given import WeightSource
+
+    Arguments = ArgumentParser | _ArgumentGroup
 
 SPLITS = ("train", "validation", "test")
 DIGITS = 18
@@ -33,7 +35,7 @@ def add_choice(parser: ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def add_recipe(parser: ArgumentParser) -> None:
+def add_recipe(parser: Arguments) -> None:
     parser.add_argument(
         "--recipe", metavar="NAME",
         help="`small` for the recipe `train small of LeNet` (default: the one that has no name)",
@@ -54,9 +56,13 @@ def add_split(parser: ArgumentParser, default: str | None = "test") -> None:
     parser.add_argument("--split", choices=SPLITS, default=default)
 
 
-def add_weights(parser: ArgumentParser, what: str) -> None:
-    """A file of weights, with how its names become those of the net."""
-    parser.add_argument("--weights", type=Path, metavar="FILE", help=f"safetensors, or `.pth` of PyTorch: {what}")
+def add_weights(parser: Arguments, what: str) -> None:
+    """Files of weights, with how their names become those of the net."""
+    parser.add_argument(
+        "--weights", type=filling, action="append", metavar="[LABEL=]FILE",
+        help=f"safetensors, the folder of a run, or `.pth` of PyTorch: {what}; `a=FILE` fills the row `a` "
+        "alone, and may be repeated",
+    )  # fmt: skip
     parser.add_argument(
         "--map", type=Path, metavar="FILE", help="how the names of these weights become those of the net"
     )
@@ -65,17 +71,52 @@ def add_weights(parser: ArgumentParser, what: str) -> None:
     )
 
 
-def weights_in(given: Namespace) -> Weights | None:
-    """The weights that options name; None where they name none."""
-    if given.weights is None:
+def add_filled(parser: ArgumentParser) -> None:
+    """What makes of a text something to compute with, where a command takes it in the place of a run."""
+    text = parser.add_argument_group("of a `.net` file in the place of a run")
+    text.add_argument(
+        "--set", metavar="NAME=VALUE", type=pair, action="append", default=[], dest="settings",
+        help="a setting of the net; may be repeated",
+    )  # fmt: skip
+    add_recipe(text)
+    add_weights(text, "what it computes with")
+
+
+def filling(text: str) -> tuple[str, Path]:
+    """`a=runs/one` as a label and a file; a file alone has the label "". One that is there is no label."""
+    label, equals, name = text.partition("=")
+    if not equals or not all(part.isidentifier() for part in label.split(".")) or Path(text).exists():
+        return "", Path(text)
+    if not name:
+        raise ArgumentTypeError(f"`{text[:LONGEST]}` names no file: write `{label}=FILE`")
+    return label, Path(name)
+
+
+def weights_in(given: Namespace) -> WeightSource | None:
+    """The weights that options name, by label where they have some; None where they name none."""
+    if not given.weights:
         stray = next((name for name in ("map", "partial") if getattr(given, name)), None)
         if stray is not None:
             given.parser.error(f"--{stray} is about weights: name their file by --weights")
         return None
     from netdsl import Weights
 
+    labels = [label for label, _ in given.weights]
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if len(labels) > 1 and "" in labels:
+        given.parser.error(
+            "--weights is one file for the whole net, or each file fills a row: --weights a=FILE --weights b=FILE"
+        )
+    if twice is not None:
+        given.parser.error(f"--weights: `{twice}` is filled twice; each label has one file")
     named = None if given.map is None else str(given.map)
-    return Weights(str(given.weights), map=named, partial=given.partial)
+    found = {label: Weights(str(file), map=named, partial=given.partial) for label, file in given.weights}
+    return found.get("", found)
+
+
+def weight_files(given: Namespace) -> list[Path]:
+    """The files that options of weights name."""
+    return [*(file for _, file in given.weights or ()), *filter(None, [given.map])]
 
 
 def add_engine(parser: ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from netdsl.cli.opening import open_net
+from netdsl.cli.opening import open_net, told_weights
 from netdsl.cli.options import add_net, add_size, add_weights, count, positive, weights_in, whole
 
 
@@ -25,7 +25,7 @@ def run(given: Namespace) -> int:
     from netdsl.runtime.parity import parity
 
     net = open_net(given).say()
-    found = parity(net, weights_in(given), given.size or None, given.seed, given.batch)
+    found = parity(net, told_weights(net, weights_in(given)), given.size or None, given.seed, given.batch)
     at = "".join(f", {s} = {n}" for s, n in found.sizes.items())
     print(f"{found.net}, batch {found.batch}{at}: PyTorch against onnxruntime")
     for difference in found.outputs:

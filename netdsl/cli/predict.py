@@ -17,8 +17,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netdsl.cli.opening import say_of_run
-from netdsl.cli.options import add_device, add_engine, add_size, add_split, chosen, count, positive, whole
+from netdsl.cli.opening import run_or_net, say_of_run
+from netdsl.cli.options import add_device, add_engine, add_filled, add_size, add_split, chosen, count, positive, whole
 
 if TYPE_CHECKING:
     from netdsl.base.arrays import Array
@@ -36,7 +36,9 @@ SAID = ("temperature", "length")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL", help="the folder of a run, or an ONNX file")
+    parser.add_argument(
+        "model", type=Path, metavar="MODEL", help="the folder of a run, an ONNX file, or a `.net` file with its weights"
+    )
     parser.add_argument(
         "samples", metavar="SAMPLE", nargs="*", default=[],
         help="an image, an .npy array, a number in the split; a folder, a pattern, a range or a table for many; none "
@@ -84,12 +86,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace files in the folder that are not ours")
     add_engine(parser)
     add_device(parser)
+    add_filled(parser)
 
 
 def run(given: Namespace) -> int:
     drawn = not given.samples and not given.text
     _refuse_drawn(given) if drawn else _refuse_asked(given)
-    if given.model.suffix != ".onnx":
+    given.target, given.source = run_or_net(given, given.model)
+    if isinstance(given.target, Path) and given.model.suffix != ".onnx":
         say_of_run(given.model)
     if drawn:
         _draw(given)
@@ -155,7 +159,7 @@ def _draw(given: Namespace) -> None:
 
     seed = secrets.randbelow(SEEDS) if given.seed is None else given.seed
     options = {"sizes": given.size, "device": given.device, "engine": given.engine}
-    found = draw(given.model, given.net, count=given.count or COUNT, seed=seed, **options)
+    found = draw(given.target, given.net, weights=given.source, count=given.count or COUNT, seed=seed, **options)
     note(found.notes)
     if given.count is None:
         note((f"{COUNT} samples are drawn: --count says how many",))

@@ -122,7 +122,7 @@ def follow(given: Namespace) -> int:
     from netdsl.runtime.predict import stream
     from netdsl.runtime.predicting.streaming import in_order, together
 
-    steps = stream(given.model, data=parse_data(given.data), **_options(given))
+    steps = stream(given.target, data=parse_data(given.data), weights=given.source, **_options(given))
     answers, told = [], set[str]()
     for sample in in_order(given.samples):
         found = steps.step(sample)
@@ -141,11 +141,13 @@ def answer(given: Namespace) -> int:
     from netdsl.runtime.predict import BATCH, Asked
     from netdsl.runtime.predicting.listing import listed
     from netdsl.runtime.predicting.texts import GivenText
+    from netdsl.runtime.runs.learned import run_source
 
     fitting, batch, masks = _fitting(given), given.batch or BATCH, _masks(given.write)
     data, options = parse_data(given.data), _options(given)
     saying = _saying(given, options)
-    predictor = Asked.of(given.model, data, **options, fitting=fitting, batch=batch, masks=masks, saying=saying)
+    run = run_source(given.target, given.source)
+    predictor = Asked.of(run, data, **options, fitting=fitting, batch=batch, masks=masks, saying=saying)
     asked, own = [*given.samples, *map(GivenText, given.text)], predictor.samples.endings
     named = list(listed(asked, predictor.available, own, predictor.rows))
     if given.output is not None and given.output.suffix in FILES and not given.output.is_dir():

@@ -21,8 +21,9 @@ from netdsl.ops.noise import Noise, draws
 from netdsl.passes.inline import opened
 from netdsl.runtime.engines.choice import no_engine
 from netdsl.runtime.predicting.models import OPENERS
-from netdsl.runtime.runs.folder import RunFolder
+from netdsl.runtime.runs.learned import run_source
 from netdsl.runtime.sessions.kept import starts
+from netdsl.weights.given import WeightSource
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Drawing:
 
 
 def draw(
-    run: str | Path,
+    run: str | Path | Net,
     name: str | None = None,
     *,
     count: int = 16,
@@ -47,22 +48,24 @@ def draw(
     sizes: Mapping[str, int] | None = None,
     device: str | None = None,
     engine: str = "torch",
+    weights: WeightSource | None = None,
 ) -> Drawing:
     """Run a net of a run's file on nothing: `count` samples of what it draws from `seed`.
 
-    `name` is the net, the one that was trained where it is left out. Weights are the run's by their keys. Inputs of the
+    `name` is the net, the one that was trained where it is left out. Weights are the run's by their keys; a net that is
+    given in the place of a run has these `weights`. Inputs of the
     net must be read for their sizes alone, as `noise` reads them; `RunError` says which is not.
     """
     if engine not in OPENERS:
         raise no_engine(engine)
-    if Path(run).suffix == ".onnx":
+    if not isinstance(run, Net) and Path(run).suffix == ".onnx":
         raise RunError(f"{run}: numbers are drawn from a run's folder; an ONNX file is given a sample")
-    model = OPENERS[engine](run, device, name)
+    model = OPENERS[engine](run_source(run, weights), device, name)
     net = model.net
     unknown = next((s for s in sizes or () if s not in net.symbols), None)
     if unknown is not None:
         raise RunError(f"{net.name} has no size `{unknown}`: its sizes are {', '.join(net.symbols) or 'all numbers'}")
-    known = {**net.defaults, **RunFolder(run).stored()["sizes"], **(sizes or {})}
+    known = {**net.defaults, **model.sizes, **(sizes or {})}
     require_free(net, known)
     blank = {v.name: _blank(v, count, known) for v in net.fed}
     found = model.compute({**blank, **starts(net, blank)}, seed)

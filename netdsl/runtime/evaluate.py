@@ -11,29 +11,34 @@ from netdsl.runtime.data.handed import Handed, given
 from netdsl.runtime.engines.choice import no_engine
 from netdsl.runtime.judging.judged import Judgement
 from netdsl.runtime.judging.views import Views
+from netdsl.runtime.runs.learned import run_source
+from netdsl.weights.given import WeightSource
 
 
 def evaluate(
-    run_folder: str | Path,
+    run: str | Path | Net,
     split: str = "test",
     data: Data | Handed | None = None,
     device: str | None = None,
     net_name: str | None = None,
     views: Views | None = None,
     engine: str = "torch",
+    weights: WeightSource | None = None,
 ) -> dict[str, Any]:
     """`{"split": …, "loss": …, "metrics": {name: …}}` of a run's best weights, by the engine "torch" or "onnx".
 
     With `"notes"`, what is doubtful about the data, where there is anything; where classes are scored `"by_class"` and,
     unless there are many, `"confusion"` (rows are labels); `"levels"` where a label map has coarser ones. `net_name` is
     another net of the run's text, which computes with the weights that the run has learned. `data` may be samples by
-    split, as in `train`. With `views` outputs are averaged over several views of each picture.
+    split, as in `train`. With `views` outputs are averaged over several views of each picture. In the place of a run a
+    net may be given, with the `weights` that it is to have, a file or one for each label: `"weights"` then tells of
+    the files.
     """
-    return judge(run_folder, split, data, device, net_name, views=views, engine=engine).found
+    return judge(run, split, data, device, net_name, views=views, engine=engine, weights=weights).found
 
 
 def judge(
-    run_folder: str | Path,
+    run: str | Path | Net,
     split: str = "test",
     data: Data | Handed | None = None,
     device: str | None = None,
@@ -42,6 +47,7 @@ def judge(
     worst: int = 0,
     views: Views | None = None,
     engine: str = "torch",
+    weights: WeightSource | None = None,
 ) -> Judgement:
     """As `evaluate`, with what pictures are drawn of: also the `worst` samples, those of the highest loss."""
     if engine == "torch":
@@ -50,7 +56,7 @@ def judge(
         from netdsl.runtime.judging.onnx import judge_run
     else:
         raise no_engine(engine)
-    return judge_run(run_folder, split, given(data), device, net_name, worst, views)
+    return judge_run(run_source(run, weights), split, given(data), device, net_name, worst, views)
 
 
 def evaluate_onnx(

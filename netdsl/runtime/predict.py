@@ -11,6 +11,7 @@ import numpy as np
 import netdsl.runtime.datasets.table as table
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
+from netdsl.graph import Net
 from netdsl.graph.meaning import OutputKind
 from netdsl.ops.noise import draws
 from netdsl.recipe import Data
@@ -33,7 +34,9 @@ from netdsl.runtime.predicting.samples import AskedSample, RowOfTable, Sample, S
 from netdsl.runtime.predicting.saying import Saying
 from netdsl.runtime.predicting.speaking import own_words, said
 from netdsl.runtime.predicting.texts import GivenText, named_text
+from netdsl.runtime.runs.learned import RunSource, run_source
 from netdsl.runtime.runs.recipes import departures
+from netdsl.weights.given import WeightSource
 
 BATCH = 16
 """Samples that are computed at once."""
@@ -47,7 +50,7 @@ Unread = Callable[[str, RunError], None]
 
 
 def predict(
-    model: str | Path,
+    model: str | Path | Net,
     sample: AskedSample,
     *,
     data: Data | Handed | None = None,
@@ -59,6 +62,7 @@ def predict(
     seed: int = 0,
     fitting: Fitting | None = None,
     saying: Saying | None = None,
+    weights: WeightSource | None = None,
 ) -> Prediction:
     """Run a run folder or an `.onnx` file on an image file, an array or the sample of a number in a split.
 
@@ -69,17 +73,19 @@ def predict(
     training. What is answered pixel by pixel is laid back on the picture, `mask` for a segmentation; `fitting` says
     how pictures of other sizes are computed. An array, a file or one of numpy, is taken as it is. Samples by number
     need data. `net` is another net of the run's file, which takes the weights of its keys; what it draws follows from
-    `seed`. States start as at the first of all samples. Of texts that a net says, `saying` says how.
+    `seed`. States start as at the first of all samples. Of texts that a net says, `saying` says how. In the place of a
+    run a net may be given, with the `weights` that it is to have.
     """
     predictor = Asked.of(
-        model, given(data), split=split, top=top, device=device, engine=engine, net=net, seed=seed, fitting=fitting,
+        run_source(model, weights), given(data), split=split, top=top, device=device, engine=engine, net=net, seed=seed,
+        fitting=fitting,
         saying=saying,
     )  # fmt: skip
     return next(predictor.answers([sample]))
 
 
 def predictions(
-    model: str | Path,
+    model: str | Path | Net,
     samples: Iterable[AskedSample],
     *,
     data: Data | Handed | None = None,
@@ -93,6 +99,7 @@ def predictions(
     batch: int = BATCH,
     failed: Unread | None = None,
     saying: Saying | None = None,
+    weights: WeightSource | None = None,
 ) -> Iterator[Prediction]:
     """As `predict` for many samples, one prediction after the other: files, folders, patterns such as `*.png`, arrays,
     numbers in the split and ranges of them (`"4:8"`).
@@ -101,7 +108,8 @@ def predictions(
     `failed` is there to be told of it.
     """
     predictor = Asked.of(
-        model, given(data), split=split, top=top, device=device, engine=engine, net=net, seed=seed, fitting=fitting,
+        run_source(model, weights), given(data), split=split, top=top, device=device, engine=engine, net=net, seed=seed,
+        fitting=fitting,
         batch=batch, saying=saying,
     )  # fmt: skip
     named = listed(samples, predictor.available, predictor.samples.endings, predictor.rows)
@@ -109,7 +117,7 @@ def predictions(
 
 
 def stream(
-    model: str | Path,
+    model: str | Path | Net,
     *,
     data: Data | Handed | None = None,
     split: str = "test",
@@ -118,12 +126,14 @@ def stream(
     engine: str = "torch",
     net: str | None = None,
     seed: int = 0,
+    weights: WeightSource | None = None,
 ) -> Stream:
     """A net that keeps states, to be given one sample after another; all is as for `predict`.
 
     `stream("runs/tracker").step("frame1.png")` says what `predict` says, and the next step goes on from there.
     """
-    made = Stream(Asked.of(model, given(data), split=split, top=top, device=device, engine=engine, net=net, seed=seed))
+    run = run_source(model, weights)
+    made = Stream(Asked.of(run, given(data), split=split, top=top, device=device, engine=engine, net=net, seed=seed))
     if not made.model.net.states:
         raise RunError(
             f"{made.model.net.name} keeps nothing from one sample to the next: leave out `stream`, or declare in the "
@@ -186,7 +196,7 @@ class Asked:
 
     @staticmethod
     def of(
-        path: str | Path,
+        path: RunSource,
         data: Data | None,
         *,
         split: str,

@@ -37,8 +37,10 @@ class GivenWeights:
     """What the file has that a map makes nothing of."""
     doubts: Sequence[str] = ()
     """What a map found wrong, where it is passed over."""
-    files: Sequence[Path] = ()
-    """All that is read for them, a map included; nothing of arrays."""
+    files: Mapping[str, Path] = field(default_factory=dict)
+    """By name all that is read for them, a map included; nothing of arrays."""
+    parts: Mapping[str, Fitted] = field(default_factory=dict)
+    """By label what fills its row, where they are several; `doubts` then tell of all rows that are not filled."""
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -91,6 +93,8 @@ class Fitted(Mapping[str, Array]):
 
     def notes(self) -> list[str]:
         """What is worth knowing where not everything fits: one line a thing."""
+        if self.given.parts:
+            return list(self.given.doubts)
         whole = _weights_among(self.needed)
         found = [f"{len(self.left)} of {whole} weights stay as initialised: {joined(self.left)}"] if self.left else []
         found += [f"passed over in {self.given.name}: {joined(self.unused)}"] if self.unused else []

@@ -7,20 +7,64 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from netdsl.base.arrays import Array
+from netdsl.dims.tensors import Weight
 from netdsl.graph import Net
 from netdsl.recipe.weights import Weights
 from netdsl.weights.files import StoredTensors, WeightsError, read_tensors
-from netdsl.weights.fit import Fitted, GivenWeights, fit
+from netdsl.weights.fit import NAME, Fitted, GivenWeights, fit, trained_of
+from netdsl.weights.labelled import check_labels, labelled, needed_under, uses_of
 from netdsl.weights.mapped import mapped
 from netdsl.weights.maps import read_map
 
-WeightSource = Weights | str | Path | Mapping[str, Array] | GivenWeights
-"""Arrays by key, a file, or a file with a map: what a caller may hand over."""
+OneSource = Weights | str | Path | Mapping[str, Array] | GivenWeights
+"""Arrays by key, a file, or a file with a map."""
+WeightSource = OneSource | Mapping[str, OneSource]
+"""What a caller may hand over: one source for a whole net, or one for each row that is named by its label."""
 CHUNK = 1 << 22
 
 
 def given_weights(net: Net, source: WeightSource) -> GivenWeights:
     """Weights under the keys of a net; `WeightsError` where a file or a map is wrong."""
+    found = by_label(source)
+    if found is None:
+        return _given(net, source, net.name, dict(net.weights()))  # type: ignore[arg-type]
+    needed = dict(net.weights())
+    check_labels(net, found, needed)
+    return labelled(net, {label: _filling(net, label, one, needed) for label, one in found.items()})
+
+
+def by_label(source: WeightSource) -> dict[str, OneSource] | None:
+    """The sources by the labels of the rows that they fill; None of one source for the whole net."""
+    if not isinstance(source, Mapping) or isinstance(source, StoredTensors) or not source:
+        return None
+    filling = {key: one for key, one in source.items() if isinstance(one, (Weights, str, Path, Mapping, GivenWeights))}
+    if filling and len(filling) < len(source):
+        stray = next(key for key in source if key not in filling)
+        raise WeightsError(
+            f"`{stray}` is an array, but `{next(iter(filling))}` fills a row: give arrays by key, or a source a row"
+        )
+    return filling or None
+
+
+def _filling(net: Net, label: str, source: OneSource, needed: Mapping[str, Weight]) -> Fitted:
+    """What fills one row of a net, all of it unless it may be a part."""
+    own, use = needed_under(label, needed), uses_of(net).get(label, "")
+    owner = ""
+    try:
+        given = _given(net, source, use, own)
+        owner = trained_of(given.tensors)[:NAME]
+        return fit(given, own, own, use)
+    except WeightsError as error:
+        if owner and use and owner != use:
+            raise WeightsError(
+                f"`{label}` is a use of {use}, and {given.name} is of a run of {owner}, which does not fit: "
+                f"name a run of {use}"
+            ) from None
+        raise WeightsError(f"`{label}`" + f", a use of {use}" * bool(use) + f": {error}") from None
+
+
+def _given(net: Net, source: OneSource, name: str, needed: Mapping[str, Weight]) -> GivenWeights:
+    """Weights from one source for what needs these, as a map may call it by `name`."""
     if isinstance(source, GivenWeights):
         return source
     if isinstance(source, Mapping):
@@ -28,13 +72,15 @@ def given_weights(net: Net, source: WeightSource) -> GivenWeights:
     declared = source if isinstance(source, Weights) else Weights(str(source))
     path = place(declared.file, net)
     tensors = read_tensors(path)
+    files = {file.name: file for file in tensors.files}
     if declared.map is None:
-        return GivenWeights(tensors, str(path), declared.partial, files=tensors.files)
+        return GivenWeights(tensors, str(path), declared.partial, files=files)
     map_path = place(declared.map, net)
-    by = read_map(map_path, net.name)
-    needed = {key: tuple(weight.shape) for key, weight in net.weights()}
-    made, unused, doubts = mapped(tensors, by, needed, declared.partial)
-    return GivenWeights(made, str(path), declared.partial, unused, doubts, [*tensors.files, map_path])
+    by = read_map(map_path, name)
+    shapes = {key: tuple(weight.shape) for key, weight in needed.items()}
+    made, unused, doubts = mapped(tensors, by, shapes, declared.partial)
+    files |= {map_path.name: map_path}
+    return GivenWeights(made, str(path), declared.partial, unused, doubts, files)
 
 
 def weights_of(net: Net, source: WeightSource) -> Fitted:
@@ -58,7 +104,7 @@ def place(name: str, net: Net) -> Path:
 
 def origin(given: GivenWeights) -> dict[str, str]:
     """What a run keeps of where its weights come from: files by name, each with the sha256 of its bytes."""
-    return {file.name: digest(file) for file in given.files}
+    return {name: digest(file) for name, file in given.files.items()}
 
 
 def digest(path: Path) -> str:

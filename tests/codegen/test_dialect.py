@@ -233,6 +233,7 @@ NETS = nets()
 LONG = (
     "MobileNetV2", "ResNet18", "EfficientNetB0", "ViTB16", "ConvNeXtT", "MobileNetV3Digits", "EfficientNetDigits",
     "GoogLeNet", "DeepLabV3PlusXception65", "SwinT", "WiderResNet38", "Xception65", "PSPNet101",
+    "WiderResNet38DeepLabV3", "IDDEnsemble",
 )  # fmt: skip
 """Whose kind a smaller net has: its source is long in the writing."""
 

@@ -126,7 +126,7 @@ def test_what_a_form_has_to_hold(rows: str) -> None:
 
 
 LARGE = {
-    "Mixtral", "Llama2", "Xception65", "Xception71", "SENet154", "SEResNet152", "DRND105", "DeepLabV3PlusXception65",
+    "Mixtral", "Llama2", "Xception65", "Xception71", "SENet154", "SEResNet152", "DRND105", "DeepLabV3PlusXception65", "IDDEnsemble",
 }  # fmt: skip
 """What takes seconds to open; each has a smaller one of its kind among the others."""
 

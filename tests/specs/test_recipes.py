@@ -69,7 +69,7 @@ def test_every_kind_of_net_has_a_recipe(file: str) -> None:
     assert {name for name in others if not name.endswith(SPEAKING)} == set()
 
 
-LONG = {"deconvnet", "deeplab", "linknet", "pspnet", "roads"}
+LONG = {"deconvnet", "deeplab", "ensemble", "linknet", "pspnet", "roads"}
 """Files whose smallest recipe takes seconds to begin; of the same kind are fcn and segnet."""
 
 

@@ -122,6 +122,8 @@ KNOWN = [
         "wider_deeplab", "WiderResNet38DeepLabV3", 135_827_073, 1_294_364_311_552, WIDER,
         (("classes", 65), ("window", "[64, 84]")), (("H", 512), ("W", 1024)),
     ),
+    Known("ensemble", "IDDEnsemble", 4 * 135_817_050, 5_107_165_276_928, "four times the above"),
+    Known("ensemble", "BlobsEnsemble", 4 * 354_998, 4 * 24_578_048, "four times the one below"),
     Known("wider_deeplab", "WiderDeepLabBlobs", 354_998, 24_578_048, "formula: one unit a group"),
     Known("vgg", "VGG11", 132_863_336, 7_609_090_048, "torchvision vgg11"),
     Known("vgg", "VGG11BN", 132_868_840, 7_609_090_048, "vgg11 and 2 · 2,752 of batch normalisation"),

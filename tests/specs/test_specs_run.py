@@ -213,6 +213,8 @@ LARGE = [
     Small("deeplab", "DeepLabV3ResNet101", NARROW, ANY, 5e-3),
     Small("deeplab", "DeepLabV3PlusResNet101", NARROW, ANY, 5e-3),
     Small("deeplab", "DeepLabV3PlusXception65", (("units", 1), ("width", 8)), images((33, 47))),
+    Small("ensemble", "IDDEnsemble", (("width", 1), ("window", "[4, 5]")), images((33, 47))),
+    Small("ensemble", "BlobsEnsemble", (("width", 1),), images((33, 47))),
     Small("wider_deeplab", "WiderResNet38DeepLabV3", (("width", 1), ("window", "[4, 5]")), images((33, 47))),
     Small("drn_seg", "DRND38Seg", (("width", 2),), images((32, 48))),
     Small("pspnet", "PSPNet101", NARROW, images((33, 49)), 5e-3),

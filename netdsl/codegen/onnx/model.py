@@ -35,7 +35,7 @@ from netdsl.ops.base import RuleError
 from netdsl.passes.pipeline import inference
 from netdsl.weights.files import WeightsError
 from netdsl.weights.fit import GivenWeights, fit
-from netdsl.weights.given import WeightSource, given_weights
+from netdsl.weights.given import WeightSource, given_weights, origin
 
 
 def onnx_model(net: Net, *, weights: WeightSource | None = None, seed: int = 0, opset: int | None = None) -> ModelProto:
@@ -88,11 +88,14 @@ def draft_model(net: Net, weights: GivenWeights | None = None, opset: int | None
     lowering.check()
     bind_outputs([(o.name, o.value) for o in graph.outputs], scope, names)
     kept = [o.name for o in graph.outputs]
-    draft = assemble(
-        net, graph, scope, finished(scope.nodes, kept, ledger), weights.facts if weights is not None else {}
-    )
+    draft = assemble(net, graph, scope, finished(scope.nodes, kept, ledger), {} if weights is None else _known(weights))
     check(draft)
     return draft
+
+
+def _known(weights: GivenWeights) -> dict[str, object]:
+    """What weights tell of their training; of several by label also the sha256 of each file."""
+    return {**weights.facts, **({"weights": origin(weights)} if weights.parts else {})}
 
 
 def assemble(
@@ -143,6 +146,7 @@ def properties(net: Net, trained: Mapping[str, object] | None = None) -> dict[st
         "netdsl.colours",
         "netdsl.table",
         "netdsl.words",
+        "netdsl.weights",
     )
     return {**found, **{k: json.dumps(facts[k]) for k in told if facts.get(k)}}
 

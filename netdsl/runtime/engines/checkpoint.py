@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +14,8 @@ from netdsl.base.errors import RunError
 from netdsl.graph import Net
 from netdsl.runtime.engines.device import choose_device
 from netdsl.runtime.engines.optimizers import parameter_names
-from netdsl.runtime.runs.folder import RunFolder
-from netdsl.runtime.runs.tensorfile import learned, load_arrays, require_finite
+from netdsl.runtime.runs.learned import Learned, RunSource, learned
+from netdsl.runtime.runs.tensorfile import load_arrays, require_finite
 from netdsl.runtime.scoring.pytorch import build_module
 
 Tensors = dict[str, Tensor]
@@ -92,15 +92,17 @@ def load_generators(tensors: Mapping[str, Tensor], name: str) -> None:
         raise RunError(f"{name} is damaged: the state of its random generator is none") from None
 
 
-def load_run(
-    run_folder: str | Path, name: str | None = None, device: str | None = None
-) -> tuple[Net, nn.Module, dict[str, Any], tuple[str, ...]]:
-    """A run's net, or another of its file by name, and its module with the best weights, ready to compute.
+class LoadedRun(NamedTuple):
+    """A net that has learned, as a module that is ready to compute."""
 
-    With them come the facts that are kept with the weights, and what is worth knowing of these.
-    """
-    folder = RunFolder(run_folder)
-    found = learned(folder, name)
+    net: Net
+    module: nn.Module
+    known: Learned
+
+
+def load_run(run: RunSource, name: str | None = None, device: str | None = None) -> LoadedRun:
+    """A run's net, or another of its file by name, with the best weights; or a net with weights from elsewhere."""
+    found = learned(run, name)
     module = build_module(found.net, 0)
-    load_weights(module, {key: torch.from_numpy(value) for key, value in found.weights.items()}, str(folder.weights))
-    return found.net, module.to(choose_device(device)).eval(), found.facts, found.notes
+    load_weights(module, {key: torch.from_numpy(value) for key, value in found.weights.items()}, found.place)
+    return LoadedRun(found.net, module.to(choose_device(device)).eval(), found)

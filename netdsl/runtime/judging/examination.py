@@ -26,14 +26,15 @@ Again = Callable[[list[Array]], Iterable[Sequence[Array]]]
 class Examination:
     """One net on one split. `data` is asked for in the place of the recipe's, and read as the `facts` of weights say.
 
-    `notes` are what is known of the weights, `worst` is how many samples of the highest loss are shown.
+    `notes` are what is known of the weights, and `origin` the files of those that are of no run; `worst` is how many
+    samples of the highest loss are shown.
     """
 
     def __init__(
         self, net: Net, split: str, data: Data | None, facts: Mapping[str, Any],
-        worst: int = 0, views: Views | None = None, notes: Sequence[str] = (),
+        worst: int = 0, views: Views | None = None, notes: Sequence[str] = (), origin: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
-        self.net, self.split, self.worst = net, split, worst
+        self.net, self.split, self.worst, self.origin = net, split, worst, origin or {}
         self.plan = plan_of(net, data)
         self.dataset = load_data(self.plan.data, net, net.defaults, facts=facts)
         check_fit(net, self.plan, self.dataset)
@@ -57,6 +58,7 @@ class Examination:
     def judgement(self, result: Mapping[str, Any], totals: RunningTotals, again: Again) -> Judgement:
         """What is told: `result` are losses and metrics, and `totals` hold what was watched."""
         found = evaluation(self.split, len(self.samples), result, self.notes, self.plan.parts)
+        found |= {"weights": dict(self.origin)} if self.origin else {}
         if self.watch is None:
             return Judgement(found)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from netdsl.base.arrays import Array
@@ -18,9 +17,8 @@ from netdsl.runtime.data.tallies import followed
 from netdsl.runtime.judging.examination import Examination
 from netdsl.runtime.judging.judged import Judgement
 from netdsl.runtime.judging.views import Viewer, Views
-from netdsl.runtime.runs.folder import RunFolder
+from netdsl.runtime.runs.learned import RunSource, learned
 from netdsl.runtime.runs.recipes import Plan
-from netdsl.runtime.runs.tensorfile import learned
 from netdsl.runtime.scoring.onnx import OnnxScoring
 from netdsl.runtime.scoring.ranges import split_check
 from netdsl.runtime.scoring.terms import MetricTerm
@@ -33,20 +31,19 @@ from netdsl.weights.fit import GivenWeights, fit
 
 
 def judge_run(
-    run_folder: str | Path, split: str, data: Data | None, device: str | None, net_name: str | None, worst: int,
+    run: RunSource, split: str, data: Data | None, device: str | None, net_name: str | None, worst: int,
     views: Views | None,
 ) -> Judgement:  # fmt: skip
     """As `netdsl.runtime.evaluate.judge`, through onnxruntime alone."""
-    folder = RunFolder(run_folder)
-    known = learned(folder, net_name)
+    known = learned(run, net_name)
     net = known.net
-    asked = Examination(net, split, data, known.facts, worst, views, known.notes)
+    asked = Examination(net, split, data, known.facts, worst, views, known.notes, known.origin)
     plan, viewer = asked.plan, asked.viewer
     detail = None if asked.watch is None else MetricTerm(asked.watch.term, asked.watch)
     scoring = OnnxScoring(net, plan, device, detail) if viewer is None else _of_answers(net, plan, device, detail)
-    held = _held(net, scoring, known.weights, folder.weights)
+    held = _held(net, scoring, known.weights, known.place)
     feed = ArrayFeed(asked.samples, plan.workers, split_check(net, plan, split, asked.dataset.sizes))
-    look = None if viewer is None else _looking(viewer, open_net(net, known.weights, device, str(folder.weights)))
+    look = None if viewer is None else _looking(viewer, open_net(net, known.weights, device, known.place))
 
     def fed(batches: list[Array]) -> Iterator[Mapping[str, Array]]:
         found = feed.batches(batches)
@@ -80,11 +77,11 @@ def _looking(viewer: Viewer, session: Session) -> Callable[[Mapping[str, Array],
     return look
 
 
-def _held(net: Net, scoring: OnnxScoring, arrays: Mapping[str, Array], path: Path) -> dict[str, Any]:
+def _held(net: Net, scoring: OnnxScoring, arrays: Mapping[str, Array], place: str) -> dict[str, Any]:
     """The weights of a file, on the device."""
     try:
         found = fit(GivenWeights(arrays), scoring.weights, (key for key, _ in net.weights()))
         device = Device(scoring.session.device)
         return {key: device.hold(start(key, w, found, 0)) for key, w in scoring.weights.items()}
     except WeightsError as error:
-        raise RunError(f"{path}: {error}") from None
+        raise RunError(f"{place}: {error}") from None

@@ -19,6 +19,7 @@ from netdsl.runtime.engines.device import choose_device
 from netdsl.runtime.judging.examination import Examination
 from netdsl.runtime.judging.judged import Judgement
 from netdsl.runtime.judging.views import Viewer, Views
+from netdsl.runtime.runs.learned import RunSource
 from netdsl.runtime.runs.recipes import recipe_of
 from netdsl.runtime.scoring.pytorch import (
     MetricModule,
@@ -38,18 +39,18 @@ Predictor = Callable[[dict[str, Tensor], int], Mapping[str, Tensor]]
 
 
 def judge_run(
-    run_folder: str | Path, split: str, data: Data | None, device: str | None, net_name: str | None, worst: int,
+    run: RunSource, split: str, data: Data | None, device: str | None, net_name: str | None, worst: int,
     views: Views | None,
 ) -> Judgement:  # fmt: skip
     """As `netdsl.runtime.evaluate.judge`, through PyTorch."""
-    net, module, facts, notes = load_run(run_folder, net_name, device)
+    net, module, known = load_run(run, net_name, device)
     where = choose_device(device)
     names = [value.name for value in net.fed]
 
     def forward(fields: dict[str, Tensor], number: int) -> Mapping[str, Tensor]:
         return named(module(*(fields[n] for n in names)), output_names(net, False))
 
-    asked = Examination(net, split, data, facts, worst, views, notes)
+    asked = Examination(net, split, data, known.facts, worst, views, known.notes, known.origin)
     return score(asked, forward, where)
 
 

@@ -20,9 +20,10 @@ from netdsl.runtime.looking.drawn import beside, filters, heated, planes
 from netdsl.runtime.looking.inside import Inner, exposed, inner_nodes, row_called
 from netdsl.runtime.predicting.models import Model
 from netdsl.runtime.predicting.samples import AskedSample, Sample, SampleReader, data_used
-from netdsl.runtime.runs.folder import RunFolder
-from netdsl.runtime.runs.tensorfile import NamedArrays, learned
+from netdsl.runtime.runs.learned import learned, run_source
+from netdsl.runtime.runs.tensorfile import NamedArrays
 from netdsl.runtime.sessions.opening import open_net, run_once
+from netdsl.weights.given import WeightSource
 
 HEADS = 16
 """Heads of one row that are drawn."""
@@ -38,6 +39,8 @@ class Look:
     device: str | None = None
     row: str | None = None
     sample: Sample | None = None
+    notes: tuple[str, ...] = ()
+    """What is worth knowing of the weights."""
 
     def values(self, wanted: Sequence[tuple[Inner, Value]]) -> list[Array]:
         """Arrows inside the net for the sample, without the batch axis."""
@@ -111,25 +114,26 @@ def _highest(scores: Any) -> tuple[Any, str]:  # noqa: ANN401  # tensors of PyTo
 
 
 def open_look(
-    run: str | Path,
+    run: str | Path | Net,
     *,
     row: str | None = None,
     sample: AskedSample | None = None,
     split: str = "test",
     engine: str = "torch",
     device: str | None = None,
+    weights: WeightSource | None = None,
 ) -> Look:
-    """A run's folder, with the best weights, and a sample as `predict` takes one."""
+    """A run's folder with the best weights, or a net with these `weights`; and a sample as `predict` takes one."""
     if engine not in ENGINES:
         raise no_engine(engine)
-    if Path(run).suffix == ".onnx":
+    if not isinstance(run, Net) and Path(run).suffix == ".onnx":
         raise RunError(f"{run}: rows are known of a run's folder, not of an ONNX file")
-    found = learned(RunFolder(run))
-    look = Look(found.net, found.weights, engine, device, row)
+    found = learned(run_source(run, weights))
+    look = Look(found.net, found.weights, engine, device, row, notes=found.notes)
     if row is not None:
         row_called(found.net, row)
     if sample is not None:
-        model = Model(found.net, lambda fields, seed: {}, found.facts, str(run))
+        model = Model(found.net, lambda fields, seed: {}, found.facts, found.place)
         used, unfit = data_used(model)
         look.sample = SampleReader(model, used, split, unfit=unfit).read(sample)
     return look

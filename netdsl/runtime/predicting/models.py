@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,8 @@ from netdsl.graph.phases import inference_graph
 from netdsl.recipe.data.images import prepared_picture
 from netdsl.runtime.engines.choice import no_engine
 from netdsl.runtime.pictures.picture import picture_from
-from netdsl.runtime.runs.folder import RunFolder
+from netdsl.runtime.runs.learned import Filled, RunSource, learned
 from netdsl.runtime.runs.recipes import known_of
-from netdsl.runtime.runs.tensorfile import learned
 from netdsl.runtime.sessions.kept import KINDS, states_of
 from netdsl.runtime.sessions.opening import open_net, open_quietly, run_once
 from netdsl.runtime.sessions.session import ModelPort, Session
@@ -45,6 +44,8 @@ class Model:
     """The first output of a file; a net knows its own."""
     bare: bool = False
     """Whether it is a file alone, without a recipe."""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Numbers for the symbols of its net, as far as they are known."""
     margin: int | None = None
     """The pixels that each side of its input has more than its output, once that is known (`fitting.margin_of`)."""
 
@@ -66,11 +67,11 @@ class Model:
         return prepared_picture(asdict(picture), type)
 
 
-def open_model(path: str | Path, engine: str = "torch", device: str | None = None, net: str | None = None) -> Model:
+def open_model(path: RunSource, engine: str = "torch", device: str | None = None, net: str | None = None) -> Model:
     """The best weights of a run's folder by an engine, or an `.onnx` file; `net` is another net of the run's file."""
     if engine not in OPENERS:
         raise no_engine(engine)
-    if Path(path).suffix != ".onnx":
+    if isinstance(path, Filled) or Path(path).suffix != ".onnx":
         return OPENERS[engine](path, device, net)
     if net is not None:
         raise RunError(f"{path} holds one net: another is taken from the folder of a run")
@@ -103,21 +104,20 @@ def _file(path: str | Path, device: str | None) -> Model:
     return Model(net, partial(run_once, session), session.facts, str(path), batch=batch, output=first, bare=True)
 
 
-def _through_onnx(run: str | Path, device: str | None, name: str | None = None) -> Model:
-    folder = RunFolder(run)
-    found = learned(folder, name)
-    session = open_net(found.net, found.weights, device, str(folder.weights))
-    return Model(found.net, partial(run_once, session), found.facts, str(folder.weights), found.notes)
+def _through_onnx(run: RunSource, device: str | None, name: str | None = None) -> Model:
+    found = learned(run, name)
+    session = open_net(found.net, found.weights, device, found.place)
+    return Model(found.net, partial(run_once, session), found.facts, found.place, found.notes, sizes=found.sizes)
 
 
-def _through_torch(run: str | Path, device: str | None, name: str | None = None) -> Model:
+def _through_torch(run: RunSource, device: str | None, name: str | None = None) -> Model:
     import torch
 
     from netdsl.runtime.engines.checkpoint import load_run
     from netdsl.runtime.engines.device import choose_device
     from netdsl.runtime.scoring.pytorch import as_array, drawing, named, output_names
 
-    net, module, facts, notes = load_run(run, name, device)
+    net, module, known = load_run(run, name, device)
     where = choose_device(device)
 
     def compute(fields: dict[str, Array], seed: int) -> dict[str, Array]:
@@ -126,10 +126,10 @@ def _through_torch(run: str | Path, device: str | None, name: str | None = None)
             found = named(module(*inputs), output_names(net, False))
         return {name: as_array(value) for name, value in found.items()}
 
-    return Model(net, compute, facts, str(run), notes)
+    return Model(net, compute, known.facts, str(run), known.notes, sizes=known.sizes)
 
 
-OPENERS: dict[str, Callable[[str | Path, str | None, str | None], Model]] = {
+OPENERS: dict[str, Callable[[RunSource, str | None, str | None], Model]] = {
     "torch": _through_torch,
     "onnx": _through_onnx,
 }

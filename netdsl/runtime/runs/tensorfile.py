@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,11 @@ from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
 from netdsl.base.files import no_file, replace_file
 from netdsl.graph import Net
-from netdsl.runtime.runs.folder import RunFolder
 from netdsl.runtime.runs.kinds import parsed
-from netdsl.text.diagnostics import did_you_mean
 from netdsl.weights.files import WeightsError, pickled
 from netdsl.weights.fit import require_finite_array
 
 NamedArrays = dict[str, Array]
-
-SHOWN = 6
-"""So many rows a message names."""
 
 
 def save_arrays(path: Path, arrays: Mapping[str, Array], facts: Mapping[str, object]) -> None:
@@ -61,49 +55,6 @@ def facts_of(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise RunError(f"{path}: what it says of its arrays is no table")
     return found
-
-
-@dataclass
-class Learned:
-    """A net of a run's file with the weights that the run has for it."""
-
-    net: Net
-    weights: NamedArrays
-    facts: dict[str, Any]
-    notes: tuple[str, ...] = ()
-    """What is worth knowing of the weights."""
-
-
-def learned(folder: RunFolder, name: str | None = None) -> Learned:
-    """The net that was trained, or another of the run's file by name; `RunError` where weights of it are missing."""
-    trained = folder.load_net()
-    net = folder.net_called(name, trained)
-    weights, facts = load_arrays(folder.weights, trained)
-    taken, notes = of_another(weights, net, folder.weights) if net is not trained else (weights, ())
-    return Learned(net, taken, facts, notes)
-
-
-def of_another(arrays: NamedArrays, net: Net, path: Path) -> tuple[NamedArrays, tuple[str, ...]]:
-    """The weights that a net has of those which a run trained for another one, and what is said of the rest."""
-    own = dict(net.weights())
-    missing = [key for key in own if key not in arrays]
-    if missing:
-        near = did_you_mean(missing[0], list(arrays)) or f"it has {listed(list(dict.fromkeys(map(first_row, arrays))))}"
-        raise RunError(f"{path} has no weight `{missing[0]}`, which {net.name} needs: {near}")
-    rest = list(dict.fromkeys(first_row(key) for key in arrays if key not in own))
-    taken = {key: arrays[key] for key in own}
-    return taken, ((f"{net.name} has no use for the weights of {listed(rest)}",) if rest else ())
-
-
-def first_row(key: str) -> str:
-    """The row of a net that a weight belongs to."""
-    return key.partition(".")[0]
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(f"`{name}`" for name in names[:SHOWN]) + more
 
 
 def largest(net: Net) -> int:

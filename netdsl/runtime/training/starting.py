@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from netdsl.base.arrays import Array
@@ -10,6 +10,7 @@ from netdsl.base.errors import RunError
 from netdsl.graph import Net
 from netdsl.recipe import Weights
 from netdsl.weights.files import WeightsError
+from netdsl.weights.fit import Fitted
 from netdsl.weights.given import WeightSource, origin, weights_of
 
 SHOWN = 12
@@ -32,16 +33,23 @@ def start_of(net: Net, source: WeightSource, drawn: Mapping[str, Array]) -> Star
     try:
         found = weights_of(net, source)
         weights = {**drawn, **found}
-        declared = source if isinstance(source, Weights) else None
-        read = origin(found.given) if declared is not None else {}
+        read = origin(found.given)
     except WeightsError as error:
         raise RunError(str(error)) from None
-    return StartingWeights(weights, read, [_told(declared, read, found.taken), *found.notes()])
+    return StartingWeights(weights, read, [*_told(source, found, read), *found.notes()])
 
 
-def _told(declared: Weights | None, read: Mapping[str, str], count: int) -> str:
-    if declared is None:
-        return f"starts from {count} arrays that were handed over"
-    by = f", by {declared.map}" if declared.map is not None else ""
+def _told(source: WeightSource, found: Fitted, read: Mapping[str, str]) -> Iterator[str]:
+    """Where the weights come from, a line for each label."""
+    for label, part in found.given.parts.items():
+        own = {name.removeprefix(f"{label}: "): sha for name, sha in read.items() if name.startswith(f"{label}: ")}
+        yield f"`{label}` starts from {_from(part.given.name, own, part.taken)}"
+    if not found.given.parts:
+        name = source.file if isinstance(source, Weights) else found.given.name
+        by = f", by {source.map}" if isinstance(source, Weights) and source.map is not None else ""
+        yield f"starts from {_from(name + by, read, found.taken)}"
+
+
+def _from(name: str, read: Mapping[str, str], count: int) -> str:
     first = next(iter(read.values()), "")[:SHOWN]
-    return f"starts from {declared.file}{by}: {count} weights (sha256 {first}…)"
+    return f"{name}: {count} weights (sha256 {first}…)" if first else f"{count} arrays that were handed over"
