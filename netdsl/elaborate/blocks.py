@@ -30,7 +30,9 @@ from netdsl.elaborate.sequences import (
     node_inputs,
     over_samples,
     per_step,
+    read_whole,
     refuse_nothing,
+    starts_outside,
 )
 from netdsl.elaborate.values import (
     LAYERS,
@@ -240,8 +242,10 @@ def _instantiate(site: Site, layer: BlockLayer, value: Arrows, span: Span) -> Bl
         site.context.bodies[key] = None
     with _watched(site, definition, value, span), site.errors.within(frame):
         block = _build(inner, layer, values, value, span)
-    if key is not None:
+    if key is not None and not starts_outside(block):
         site.context.bodies[key] = block
+    elif key is not None:
+        del site.context.bodies[key]
     return block
 
 
@@ -278,8 +282,6 @@ def _check_recursion(site: Site, layer: BlockLayer, span: Span) -> None:
 def _cache_key(site: Site, definition: syntax.Definition, values: Mapping[str, Any], value: Arrows) -> Any:
     """What makes two uses of a block the same; None when that cannot be told."""
     parts = []
-    if initial_names(definition):
-        return None
     for setting in values.values():
         if isinstance(setting, OpLayer) and not setting.settings:
             parts.append(("layer", setting.op.name))
@@ -322,8 +324,9 @@ def _build(site: Site, layer: BlockLayer, values: dict[str, Any], value: Arrows,
     static = initial_names(definition)
     starts = {a: i.name.id for i, a in zip(input_items(definition), arrows(value), strict=True) if i.name.id in static}
     check_reads(site, graph, build.states, starts)
-    states = tuple(build.states.values())
-    return Recurrent(**shared, sequences=bound.sequences, given=tuple(bound.given), length=build.length, states=states)
+    states, given = tuple(build.states.values()), read_whole(graph, build.states, bound.given)
+    graph.inputs = [v for v in graph.inputs if v not in bound.given or v in given]
+    return Recurrent(**shared, sequences=bound.sequences, given=given, length=build.length, states=states)
 
 
 def _setting_text(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 import netdsl.elaborate.nodes as nodes
@@ -17,7 +17,7 @@ from netdsl.elaborate.values import (
     Failed,
     arrows,
 )
-from netdsl.graph import Graph, Recurrent, State
+from netdsl.graph import Block, Graph, Recurrent, State
 from netdsl.text import syntax
 from netdsl.text.diagnostics import Label
 
@@ -47,6 +47,19 @@ def check_reads(site: Site, graph: Graph, states: dict[str, State], whole: dict[
             message = f"`{name}` is what `{state}` starts as: it is there before the first step only"
             help = f"to read it at each step, keep it in a state of its own: `state kept = {name}`, `next kept: kept`"
             site.error("wrong-kind", message, span, help=help)
+
+
+def read_whole(graph: Graph, states: dict[str, State], given: Mapping[Value, Value]) -> tuple[Value, ...]:
+    """What is given whole, as body and outside have it, without what no row reads and a state only starts as."""
+    starts = {s.initial for s in states.values() if isinstance(s.initial, Value)}
+    ends = {*(s.following for s in states.values()), *(o.value for o in graph.outputs)}
+    read = ends.union(*(n.inputs for n in graph.nodes))
+    return tuple(v for v, outside in given.items() if v in read or outside not in starts)
+
+
+def starts_outside(block: Block) -> bool:
+    """Whether a state starts as an arrow of where the block is used, so that no other use can have the same body."""
+    return isinstance(block, Recurrent) and any(isinstance(s.initial, Value) for s in block.states)
 
 
 def check_states(site: Site, states: dict[str, State], span: Span) -> None:
@@ -141,10 +154,9 @@ def _over(site: Site, value: Value, like: Value | None, span: Span) -> Arrows:
 
 def node_inputs(definition: syntax.Definition, block: Recurrent, given: Sequence[Value]) -> tuple[Value, ...]:
     """The node's inputs in order: sequences, what is given whole, then the initial states that are values."""
-    static = initial_names(definition)
-    items = input_items(definition)
-    stepped = [g for i, g in zip(items, given, strict=True) if i.name.id not in static]
-    return (*stepped, *(s.initial for s in block.states if isinstance(s.initial, Value)))
+    inside = {v.name for v in (*block.sequences, *block.given)}
+    seen = [g for i, g in zip(input_items(definition), given, strict=True) if i.name.id in inside]
+    return (*seen, *(s.initial for s in block.states if isinstance(s.initial, Value)))
 
 
 def check_lengths(

@@ -409,6 +409,16 @@ def test_a_recurrent_block_goes_over_a_sequence() -> None:
     assert block.states[1].initial == 0
 
 
+@pytest.mark.parametrize("rows", ["input x, start\n state h = start", "input x\n given start\n state h = start"])
+def test_each_use_begins_with_what_it_is_given(rows: str) -> None:
+    """Two uses alike in all but what comes in: neither has the other's start, which the steps see no more of."""
+    cell = f"recurrent begun() {{\n {rows}\n next h: h + x\n output h\n}}"
+    made = body("a: (xs, one) -> begun\n b: (xs, two) -> begun\n output a, b", "xs [T, 4], one [4], two [4]", cell)
+    xs, one, two = made.inputs
+    assert [node.inputs for node in made.nodes] == [(xs, one), (xs, two)]
+    assert [node.op.states[0].initial for node in made.nodes if isinstance(node.op, Recurrent)] == [one, two]
+
+
 def test_after_next_the_name_means_the_new_value() -> None:
     made = body("(xs, first) -> cell(5)\n _[0]", "xs [T, 4], first [5]", CELL)
     block = made.nodes[0].op
