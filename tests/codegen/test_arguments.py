@@ -174,6 +174,33 @@ net N(hidden = 6, start = 0.5) {
   output y: cell(hidden) -> copy(start)
 }
 """
+BEGUN = """
+block glance(c) {
+  input seen [C], h [D]
+  (seen -> linear(D)) * (h -> linear(D) -> sigmoid) -> linear(c)
+}
+recurrent told(c) {
+  input x
+  state count [C] = 0
+  given seen [C]
+  given START
+  state h = h_0
+  state k = k_0
+  next h: (x, (seen, h) -> glance(c), k) -> concat -> linear(c) -> tanh
+  next k: k * 0.5 + READ
+  next count: count + seen
+  output y: (h, k, count) -> concat
+}
+net N(width = 6, deep = 5) {
+  input x [T = 4, 3], seen [7]
+  h: seen -> linear(width)
+  k: seen -> linear(deep)
+  output y: (x, CALL) -> told(width)
+}
+"""
+GIVEN = BEGUN.replace("START", "h_0, k_0").replace("READ", "1").replace("CALL", "seen, h, k")
+READ_TOO = BEGUN.replace("START", "h_0, k_0").replace("READ", "k_0").replace("CALL", "seen, h, k")
+SENT_IN = BEGUN.replace("  given START\n", "").replace("input x\n", "input x, h_0, k_0\n").replace("READ", "1")
 SHARED = """
 block step(c) { linear(c) -> relu }
 net N(width = 8) {
@@ -559,6 +586,9 @@ KEPT = {
     "label in each": (LABEL_IN_EACH, set()),
     "as many parts": (PARTS, {"width"}),
     "steps": (STEPS, {"hidden"}),
+    "begun with what is given": (GIVEN, {"width", "deep"}),
+    "begun with what is read too": (READ_TOO, {"width", "deep"}),
+    "begun with an input": (SENT_IN.replace("CALL", "h, k, seen"), {"width", "deep"}),
     "shared": (SHARED, {"width"}),
     "scaled": (SCALED, {"scale", "by"}),
     "symbolic": (SYMBOLIC, set()),
@@ -620,6 +650,16 @@ net N(depth = 3, more = 2) {
     own = Emitted(load_text(text.partition("for")[0] + start)).source
     assert '            step = getattr(self, f"step{i}")(step, x)  # [4]\n' in own
     assert "getattr" not in Emitted(load_text(text.replace("START", "x").replace("near)", "_ + near)"))).source
+
+
+def test_a_state_without_sizes_has_those_of_what_a_step_makes_of_it() -> None:
+    """In words where the author has any; what it starts as comes in once, unless the steps read it as well."""
+    source = Emitted(load_text(GIVEN)).source
+    assert '"glance1": Glance(seen_features, c, c)' in source
+    assert '"linear1": nn.Linear(x_features + c + k_features, c)' in source
+    assert "self.y = Told(3, 7, deep, width)" in source
+    assert "self.y(x, seen, h, k)" in source
+    assert "self.y(x, seen, k, h, k)" in Emitted(load_text(READ_TOO)).source
 
 
 @pytest.mark.parametrize("few", [1, 2, 4])

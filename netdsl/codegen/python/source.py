@@ -16,7 +16,7 @@ from netdsl.codegen.python.families import Family, settle_results, split
 from netdsl.codegen.python.keeping import is_open, pinned
 from netdsl.codegen.python.layout import ClassLayout, lay_out
 from netdsl.codegen.python.text import clean, docstring
-from netdsl.codegen.python.tracing import new_use, trace
+from netdsl.codegen.python.tracing import carried_sizes, new_use, trace
 from netdsl.codegen.python.uses import BlockUse, Built, LentLayer
 from netdsl.codegen.target import Refusals, Unsupported
 from netdsl.graph import Block, Graph, Net, Node
@@ -67,7 +67,7 @@ class _File:
         """The classes of a definition, once nothing is an argument that reaches a plain number."""
         hidden = dict.fromkeys(blocks, frozenset[str]())
         while True:
-            layouts = [self._layout(new_use(self.net, b, self.dialect, hidden[b])) for b in blocks]
+            layouts = [self._layout(b, hidden[b]) for b in blocks]
             if self.refusals.failed:
                 for block, layout in zip(blocks, layouts, strict=True):
                     self.of_block[block] = (Built(block.name), layout.use)
@@ -101,8 +101,12 @@ class _File:
         found |= pinned(family)
         return frozenset(n for n in found if is_open(n, uses))
 
-    def _layout(self, use: BlockUse) -> ClassLayout:
+    def _layout(self, block: Block | None, hidden: frozenset[str]) -> ClassLayout:
+        use = new_use(self.net, block, self.dialect, hidden)
         names = trace(use, self.of_block.__getitem__, self._refuse)
+        if carried := carried_sizes(use):
+            use = new_use(self.net, block, self.dialect, hidden)
+            names = trace(use, self.of_block.__getitem__, self._refuse, carried)
         self._note_common(use)
         return ClassLayout(use, names=names) if self.refusals.failed else lay_out(use, names)
 
@@ -149,7 +153,7 @@ class _File:
     def _write_net(self) -> None:
         hidden = frozenset[str]()
         while True:
-            layout = self._layout(new_use(self.net, None, self.dialect, hidden))
+            layout = self._layout(None, hidden)
             if self.refusals.failed:
                 return
             family = Family([layout])

@@ -18,6 +18,7 @@ from netdsl.codegen.python.spelling import Made, Spelling
 from netdsl.codegen.python.strays import asked, names_in_fields, spelt, strays
 from netdsl.codegen.python.terms import (
     Sized,
+    is_unsaid,
     name,
     names_in,
     replaced,
@@ -61,9 +62,17 @@ def new_use(net: Net, block: Block | None, dialect: Dialect, hidden: frozenset[s
     named = {dialect.identifier(k): v for k, v in settings.items()}
     use.env = {k: v for k, v in named.items() if k not in hidden and _is_scalar(v)}
     if block is not None:
-        stepped = len(block.sequences) + len(block.given) if isinstance(block, Recurrent) else len(graph.inputs)
-        _name_axes(use, stepped)
+        _name_axes(use)
     return use
+
+
+def _coming_in(use: BlockUse) -> list[int]:
+    """The places of inputs that arrows come in for, in the order of these: states that start as numbers have none."""
+    block = use.block
+    if not isinstance(block, Recurrent):
+        return list(range(len(use.graph.inputs)))
+    whole = len(block.sequences) + len(block.given)
+    return [*range(whole), *(whole + i for i, s in enumerate(block.states) if isinstance(s.initial, Value))]
 
 
 def _input_names(use: BlockUse) -> list[str]:
@@ -73,7 +82,7 @@ def _input_names(use: BlockUse) -> list[str]:
     initial = {r.initial.id for r in rows if isinstance(r, syntax.StateRow) and isinstance(r.initial, syntax.Name)}
     items = [(i.name.id, r.given) for r in rows if isinstance(r, syntax.InputRow) for i in r.items]
     declared = [word for word, given in items if not given and word not in initial]
-    declared += [word for word, given in items if given]
+    declared += [word for word, given in items if given and word in names]  # a start alone is none
     if use.definition and not declared and len(names) - len(getattr(use.block, "states", ())) == 1:
         declared = ["x"]
     return [*declared, *names[len(declared) :]]
@@ -85,10 +94,12 @@ def _is_scalar(value: Any) -> bool:
     return isinstance(value, int | float)
 
 
-def _name_axes(use: BlockUse, count: int) -> None:
+def _name_axes(use: BlockUse) -> None:
     taken = {use.dialect.identifier(word) for word in use.settings}
-    for i, value in enumerate(use.graph.inputs[:count]):
-        prefix = "in" if count == 1 else use.dialect.identifier(use.inputs[value])
+    places = _coming_in(use)
+    for i in places:
+        value = use.graph.inputs[i]
+        prefix = "in" if len(places) == 1 else use.dialect.identifier(use.inputs[value])
         rank = value.type.rank
         for j, axis in enumerate(AXIS_NAMES.get(rank) or [f"size{j + 1}" for j in range(rank)]):
             argument = unused(f"{prefix}_{axis}", taken, first=2)
@@ -103,8 +114,13 @@ def _name_axes(use: BlockUse, count: int) -> None:
 # ---------------------------------------------------------------- running the body on traced sizes
 
 
-def trace(use: BlockUse, class_of: ClassOf, refuse: Refuse) -> Vocabulary:
-    """Fill in `ops`, `types` and `spellings`; what has no spelling goes to `refuse`."""
+def trace(
+    use: BlockUse, class_of: ClassOf, refuse: Refuse, carried: dict[Value, TensorType] | None = None
+) -> Vocabulary:
+    """Fill in `ops`, `types` and `spellings`; what has no spelling goes to `refuse`.
+
+    `carried` has the types of states that a former run has found.
+    """
     names = Vocabulary(use)
     items = [i for r in rows_of(use) if isinstance(r, syntax.InputRow) and use.block is None for i in r.items]
     declared = {i.name.id: i.dims for i in items}
@@ -117,6 +133,7 @@ def trace(use: BlockUse, class_of: ClassOf, refuse: Refuse) -> Vocabulary:
         use.types[value] = names.arrows[use.inputs[value]] = value.type.with_shape(*shape)
         names.name_sizes(value)
     _name_states(use, names)
+    use.types |= carried or {}
     before = Before(use)
     use.branches = list(branches_in(use))
     for node in use.graph.nodes:
@@ -153,6 +170,22 @@ def _name_states(use: BlockUse, names: Vocabulary) -> None:
         if len(dims) == state.current.type.rank:
             shape = tuple(_as_written(v, d, use, names) for v, d in zip(state.current.shape, dims, strict=True))
             use.types[state.current] = names.arrows[state.current.name] = state.current.type.with_shape(*shape)
+
+
+def carried_sizes(use: BlockUse) -> dict[Value, TensorType]:
+    """The types of states whose rows say no sizes, where what a step makes of them has sizes in an author's words."""
+    found = {}
+    for state in getattr(use.block, "states", ()):
+        known, made = use.types.get(state.current), use.types.get(state.following)
+        if known is not None and made is not None and any(_is_worded(e, use) for e in made.shape):
+            pairs = zip(known.shape, made.shape, strict=True)
+            found[state.current] = known.with_shape(*(m if _is_worded(m, use) else k for k, m in pairs))
+    return {v: t for v, t in found.items() if not names_in(use.types[v].shape).isdisjoint(use.axes)}
+
+
+def _is_worded(extent: Any, use: BlockUse) -> bool:
+    """Whether a size follows settings alone, in a way that can be said."""
+    return isinstance(extent, Sized) and not is_unsaid(extent.term) and extent.term.names().isdisjoint(use.axes)
 
 
 def _as_written(value: Any, written: Any, use: BlockUse, names: Vocabulary) -> Any:
@@ -314,9 +347,10 @@ def _meanings(use: BlockUse, names: Vocabulary, node: Node, inner: BlockUse) -> 
         elif argument in inner.hidden:
             meanings[argument] = inner.settings[word]
     stepped = len(node.op.sequences) if isinstance(node.op, Recurrent) else 0
+    coming_in = dict(zip(_coming_in(inner), node.inputs, strict=True))
     for argument, (i, j) in inner.places.items():
         offset = 1 if i < stepped else 0  # a recurrent block's body sees one step of a sequence
-        outer = use.types[node.inputs[i]].shape
+        outer = use.types[coming_in[i]].shape
         if j + offset < len(outer) and isinstance(outer[j + offset], int):
             meanings[argument] = outer[j + offset]
     for extra, behind in inner.origins.items():
