@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
+from typing import NoReturn
 
 from netdsl.text.diagnostics import NetError
 
@@ -26,6 +28,20 @@ def main() -> None:
         streams.complain(error)
     finally:
         streams.abandon()
+    leave(code)
+
+
+def leave(code: int) -> NoReturn:
+    """End this process.
+
+    One of several that a launcher began ends before the interpreter is taken down: threads of PyTorch's gloo outlive
+    their group where a net was wrapped for it, and one that still lets go of a tensor then aborts (torch 2.13).
+    """
+    if os.environ.get("WORLD_SIZE", "1") != "1" and "torch.distributed" in sys.modules:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 

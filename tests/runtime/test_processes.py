@@ -87,6 +87,34 @@ def test_two_processes_lose_what_one_loses(tmp_path: Path, alone: Path) -> None:
     assert (session["processes"], session["state"]) == (2, "finished")
 
 
+LEFT = """
+import atexit, os, sys
+from netdsl.cli import leave
+
+class Kept:
+    def __del__(self, write=os.write):
+        write(1, b"taken down")
+
+atexit.register(print, "taken leave", end=" ", flush=True)
+kept = Kept()
+if len(sys.argv) > 1:
+    import torch.distributed
+leave(3)
+"""
+
+
+@pytest.mark.parametrize(
+    ("processes", "others", "said"), [("2", ["-"], ""), ("2", [], "taken down"), ("1", ["-"], "taken down")]
+)
+def test_one_of_several_processes_ends_before_python_is_taken_down(
+    processes: str, others: list[str], said: str
+) -> None:
+    """Threads of gloo that still run then abort: what is to be done at exit is done, its code is kept."""
+    line = [sys.executable, "-c", LEFT, *others]
+    done = subprocess.run(line, env={**os.environ, "WORLD_SIZE": processes}, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (3, f"taken leave {said}".strip()), done.stderr
+
+
 @pytest.mark.slow
 def test_two_machines_lose_what_one_loses(tmp_path: Path, alone: Path) -> None:
     with socket.socket() as free:
