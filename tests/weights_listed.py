@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class Listed(StoredTensors):
 
 def spec_of(net: str) -> Path:
     """The spec that defines a net."""
-    return next(p for p in sorted(SPECS.glob("*.net")) if f"net {net}(" in p.read_text(encoding="utf-8"))
+    return next(p for p in sorted(SPECS.glob("*.net")) if re.search(rf"net {net}[ (]", p.read_text(encoding="utf-8")))
 
 
 def load(net: str, library: str = "") -> Net:

@@ -155,6 +155,10 @@ class FollowedAxes:
             kept.remove(own[0])
         return kept
 
+    def shows(self, place: int) -> bool:
+        """Whether a followed axis is one along which pixels or steps lie, as far as the rows so far tell."""
+        return place in self.places(self.tracked[place].source)
+
     # ------------------------------------------------------------ what is shown
 
     def shown(self, field: AxisViews | None, rank: int) -> ReceptiveField | None:

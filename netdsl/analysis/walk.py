@@ -293,16 +293,20 @@ class Walk:
         )
 
     def followed(self, node: Node, op: Op) -> Iterator[Followed]:
-        """What an operation on one value sees along each axis that a window follows, before and after it."""
+        """What an operation sees along each axis that a window follows, before and after, of the input seen most."""
         before = self.fields.get(node.inputs[0]) if node.inputs else None
         after = self.fields.get(node.results[0])
         if not before or not after:
             return
         reading: Reading = reading_at(op, 0, 0, self.sizes)
-        for old, new in zip(before, after, strict=True):
-            answer = reading[old.axes[0]] if old and old.axis and old.axes[0] >= 0 else None
+        found: dict[int, list[Followed]] = {}
+        for place, (old, new) in enumerate(zip(before, after, strict=True)):
+            answer = reading[old.axes[0]] if old and old.axis and old.axes[0] >= 0 and self.sight.shows(place) else None
             if old and old.axis and new and new.axis and isinstance(answer, Follows) and answer.window:
-                yield old.axis, new.axis, answer.window
+                found.setdefault(old.axes[0], []).append((old.axis, new.axis, answer.window))
+        for along in found.values():
+            most = max(new.sizes()[1] for _, new, _ in along)
+            yield from (each for each in along if each[1].sizes()[1] == most)
 
     # ------------------------------------------------------------ blocks
 

@@ -220,3 +220,12 @@ def test_formulas_compute_what_pytorchs_layers_do(cell: str, biases: int) -> Non
             known[name] = eval(formula, known)
         torch.testing.assert_close(known["h_t"].detach(), theirs[step])
         known |= {"h_0": known["h_t"], "c_0": known.get("c_t")}
+
+
+def test_of_several_inputs_the_one_that_is_seen_most_is_told() -> None:
+    net = netdsl.load_text(
+        "net N {\n input a [2, 9, 9], b [2, 9, 9]\n wide: a -> conv(2, 5, pad=2)\n wide + b -> conv_transpose(2, 2, stride=2)\n}"
+    )
+    report = netdsl.analyze(net, explained=True)
+    (row,) = (row for row in report.rows if row.op == "conv_transpose")
+    assert [line for line in row.explanation if "field" in line] == ["receptive field: 5 over 2 phases, stride 1/2"]

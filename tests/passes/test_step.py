@@ -257,6 +257,7 @@ SLOW: dict[str, dict[str, Any]] = {
         **{key: value for key, value in masks(32, width="4").items() if key != "by"},
     },
     **{name: masks(32, **THIN) for name in ("FCN32s", "FCN16s", "FCN8s", "FCNAlexNet")},
+    "ClockworkFCN": {**masks(32, **THIN), "data": "moving_object(size=32, count=10)"},
     **{name: masks(33, width="4") for name in ("FCNResNet50", "FCNResNet101", "PSPNet50", "LinkNet34")},
     "PSPNet101": {**masks(33, width="4"), "clip": "0.0002"},
     **{name: masks(32, width="4") for name in ("ERFNet", "SegNet")},

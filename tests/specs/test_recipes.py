@@ -23,6 +23,7 @@ SPEAKING = ("Sample", "Speak", "Step")
 """How nets end that only use weights of others, step by step."""
 UNTRAINED = {
     "CharGRU", "CharRNNFused", "CharVanilla", "Hello", "NeuralTalk2", "NeuroIoUMask", "RoadRefiner", "ShowAndTell", "ShowAttendTell",
+    "ClockworkDeep", "ClockworkFixed", "ClockworkPipelined", "ClockworkShallow",
 }  # fmt: skip
 """The slides' toy, whose weights are drawn there, the half of another net, and those that learn as another of their
 file does."""
@@ -69,7 +70,7 @@ def test_every_kind_of_net_has_a_recipe(file: str) -> None:
     assert {name for name in others if not name.endswith(SPEAKING)} == set()
 
 
-LONG = {"deconvnet", "deeplab", "ensemble", "linknet", "pspnet", "roads"}
+LONG = {"clockwork", "deconvnet", "deeplab", "ensemble", "linknet", "pspnet", "roads"}
 """Files whose smallest recipe takes seconds to begin; of the same kind are fcn and segnet."""
 
 

@@ -209,6 +209,16 @@ KNOWN = [
     Known("roads", "LinkNet34MTL", 22_004_903, 7_107_266_560, "anilbatra2185/road_connectivity 01e4166"),
     Known("roads", "RoadRefiner", 21_648_866, 5_901_919_232, "anilbatra2185/road_connectivity 01e4166"),
     Known("roads", "RoadRefinerTurns", 21_648_866, 3 * 5_901_919_232, "anilbatra2185/road_connectivity 01e4166"),
+    Known(
+        "clockwork", "ClockworkFCN", 134_368_799, 180_992_697_408, "shelhamer/clockwork-fcn 19a413e, grouped kernels",
+        frozen=6_048,
+    ),
+    Known("clockwork", "ClockworkFCN", 134_358_489, None, "the same, Cityscapes", (("classes", 19),), frozen=5_472),
+    Known("clockwork", "ClockworkFCN", 134_466_744, None, "the same, NYUD", (("classes", 40),), frozen=11_520),
+    Known("clockwork", "ClockworkFixed", 134_368_799, 317_658_855_552, "two frames, one deep", frozen=6_048),
+    Known("clockwork", "ClockworkPipelined", 134_368_799, 180_992_697_408, "the same stages", frozen=6_048),
+    Known("clockwork", "ClockworkShallow", 7_657_146, 136_666_158_144, "its stages 1 and 2", frozen=5_712),
+    Known("clockwork", "ClockworkDeep", 126_717_365, 44_353_270_080, "its stage 3", frozen=6_048),
     Known("deconvnet", "DeconvNet", 251_805_653, 32_745_979_904, "prototxt: DeconvNet_inference_deploy"),
     Known("segnet", "SegNet", 29_449_355, 106_712_432_640, "prototxt: segnet_inference"),
     Known(

@@ -67,7 +67,7 @@ CAPTION = (("width", 4), ("hidden", 6), ("seen", 5))
 HIDDEN = (("vocab", 11), ("hidden", 7))
 TOLD = (("read", 12), ("words", 9), ("width", 5), ("hidden", 6))
 
-FEW = {"segments": 2, "label": 10}
+FEW = {"segments": 2, "label": 10, "said": 3}
 """Inputs that are no words."""
 VOCABULARIES = {"source": "read", "target": "words"}
 """Settings that say how many words an input may have, where there is no `vocab`."""
@@ -118,6 +118,11 @@ SMALL = [
     Small("roads", "LinkNet34MTL", (("width", 4), ("ways", 5)), images((33, 47))),
     Small("roads", "RoadRefiner", NARROW, images((33, 47))),
     Small("roads", "RoadRefinerTurns", NARROW, images((33, 47))),
+    *(
+        Small("clockwork", name, (("classes", 3), *THIN), images((17, 30)))
+        for name in ("ClockworkFCN", "ClockworkPipelined", "ClockworkShallow", "ClockworkDeep")
+    ),
+    Small("clockwork", "ClockworkFixed", (("classes", 3), *THIN), ((("T", 3), ("H", 17), ("W", 30)),)),
     Small("segnet", "SegNet", NARROW, images((33, 47), (64, 40))),
     Small("segnet", "SegNetBasic", NARROW, images((33, 47), (64, 40))),
     Small("char_rnn", "CharRNN", HIDDEN, STEPS),

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
+from references.clockwork import StagedFCN8s
 from references.osvos import OSVOS
 from safetensors.torch import save_file
 from ten_steps import ten_losses
-from torch import Tensor
+from torch import Tensor, nn
 
 import netdsl
+from netdsl.analyzer import analyze
+from netdsl.codegen.onnx.model import onnx_model
 from netdsl.codegen.pytorch.module import torch_module
 from netdsl.elaborate.recipes import read_data
 from netdsl.program import load_file
 from netdsl.runtime.data.sets import load_data
 from netdsl.runtime.evaluate import evaluate
 from netdsl.runtime.runs.recipes import plan_of
+from netdsl.runtime.scoring.pytorch import named
+from netdsl.runtime.sessions.session import Session
 from netdsl.runtime.train import train
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -75,3 +82,151 @@ def test_one_frame_is_enough_to_find_its_object_in_the_film(tmp_path: Path) -> N
     train(net, tmp_path / "own", recipe="small_one_frame", weights=weights, device="cpu", quiet=True)
     after = evaluate(tmp_path / "own", device="cpu")["metrics"]["iou"]
     assert after > max(0.6, 2 * before)
+
+
+# ---------------------------------------------------------------- clocks
+
+FEW = {"classes": "5", "width": "2", "hidden": "6"}
+FRAMES = 5
+Run = Callable[[dict[str, Tensor]], dict[str, Tensor]]
+
+
+class Clockwork(NamedTuple):
+    """The reference, and its weights as the nets of the spec have them."""
+
+    theirs: StagedFCN8s
+    weights: dict[str, Tensor]
+
+    def runs(self, name: str, engine: str, **settings: str) -> Run:
+        """A net of the spec: what it gives for its inputs and states, `[1, …]` each."""
+        net = load_file(SPECS / "clockwork.net", {**FEW, **settings}).net(name, trained=False)
+        module = torch_module(net, 0).eval()
+        module.load_state_dict(
+            {key: self.weights[key] for key in module.state_dict() if key in self.weights}, strict=False
+        )
+        outputs = [output.name for output in net.outputs]
+        if engine == "torch":
+            return lambda given: named(module(*(given[value.name] for value in net.inputs)), outputs)
+        session = Session(onnx_model(net, weights={k: v.numpy() for k, v in module.state_dict().items()}), "cpu")
+        return lambda given: {
+            key: torch.from_numpy(value) for key, value in session.run({k: v.numpy() for k, v in given.items()}).items()
+        }
+
+
+@pytest.fixture(scope="module")
+def clockwork(tmp_path_factory: pytest.TempPathFactory) -> Clockwork:
+    torch.manual_seed(0)
+    theirs = StagedFCN8s(5, 2, 6).eval()
+    for parameter in theirs.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    file = tmp_path_factory.mktemp("clockwork") / "theirs.safetensors"
+    save_file(theirs.state_dict(), file)
+    net = load_file(SPECS / "clockwork.net", FEW).net("ClockworkFCN", trained=False)
+    source = netdsl.Weights(str(file), map=str(SPECS / "weights" / "clockwork.caffe.map"), partial=True)
+    return Clockwork(theirs, torch_module(net, weights=source).state_dict())
+
+
+def film() -> Tensor:
+    """Frames that change more and more."""
+    moved = drawn(1, 3, 20, 33) + torch.arange(FRAMES)[:, None, None, None] ** 2 * 0.2 * drawn(FRAMES, 3, 20, 33)
+    return moved.float()
+
+
+def close(found: Tensor, wanted: Tensor) -> None:
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5 * float(wanted.abs().max()))
+
+
+@ENGINES
+def test_all_stages_give_the_scores_of_the_reference(clockwork: Clockwork, engine: str) -> None:
+    frames = film()
+    with torch.no_grad():
+        found = clockwork.runs("ClockworkFCN", engine)({"image": frames})["score"]
+        pool3, score3 = clockwork.theirs.upper(frames)
+        pool4, score4 = clockwork.theirs.middle(pool3)
+        close(found, clockwork.theirs.fused(frames, score3, score4, clockwork.theirs.lower(pool4)))
+    assert float(found.std()) > 0.01
+
+
+@ENGINES
+@pytest.mark.parametrize(("second", "third"), [(1, 2), (2, 4)])
+def test_a_fixed_clock_is_a_loop_that_skips(clockwork: Clockwork, engine: str, second: int, third: int) -> None:
+    runs = clockwork.runs("ClockworkFixed", engine, second=str(second), third=str(third))
+    theirs, wanted = clockwork.theirs, []
+    with torch.no_grad():
+        found = runs({"video": film()[None]})["score"][0]
+        for number, frame in enumerate(film().split(1)):
+            pool3, score3 = theirs.upper(frame)
+            if number % second == 0:
+                pool4, score4 = theirs.middle(pool3)
+            if number % third == 0:
+                deep = theirs.lower(pool4)
+            wanted.append(theirs.fused(frame, score3, score4, deep))
+    close(found, torch.cat(wanted))
+
+
+def begun(net: str, size: tuple[int, int]) -> dict[str, Tensor]:
+    """The states of a first call."""
+    states = load_file(SPECS / "clockwork.net", FEW).net(net, trained=False).states
+    at = dict(zip("HW", size, strict=True))
+    kinds = {"float": torch.float32, "int": torch.int64}
+    return {
+        s.name: torch.zeros(1, *s.current.type.at(at).shape, dtype=kinds[s.current.type.dtype.value]) for s in states
+    }
+
+
+@ENGINES
+def test_a_pipeline_works_on_a_frame_a_stage(clockwork: Clockwork, engine: str) -> None:
+    runs, theirs = clockwork.runs("ClockworkPipelined", engine), clockwork.theirs
+    state = begun("ClockworkPipelined", (20, 33))
+    pool3, pool4 = state["pool3"], state["pool4"]
+    with torch.no_grad():
+        for frame in film().split(1):
+            made = runs({"image": frame, **state})
+            state = {name: made[f"{name}_next"] for name in state}
+            deep = theirs.lower(pool4)
+            pool4, score4 = theirs.middle(pool3)
+            pool3, score3 = theirs.upper(frame)
+            close(made["score"], theirs.fused(frame, score3, score4, deep))
+
+
+@ENGINES
+def test_an_adaptive_clock_fires_where_much_has_changed(clockwork: Clockwork, engine: str) -> None:
+    """The notebooks' loop: the share of places whose class by pool4 is another than at the last firing."""
+    shallow, deep, theirs = (
+        clockwork.runs("ClockworkShallow", engine),
+        clockwork.runs("ClockworkDeep", engine),
+        clockwork.theirs,
+    )
+    state, before, fired = begun("ClockworkShallow", (20, 33)), None, []
+    with torch.no_grad():
+        for frame in film().split(1):
+            made = shallow({"image": frame, **state})
+            pool3, score3 = theirs.upper(frame)
+            pool4, score4 = theirs.middle(pool3)
+            changed = 1.0 if before is None else float((score4.argmax(1) != before.argmax(1)).float().mean())
+            assert before is None or float(made["changed"]) == pytest.approx(changed)
+            if before is None or float(made["changed"]) >= 0.02:
+                made = deep({"image": frame, **{name: made[name] for name in ("seen", "pool3", "pool4")}})
+                state = {name: made[name] for name in state}
+                before, held = score4, theirs.lower(pool4)
+            fired.append(before is score4)
+            close(made["score"], theirs.fused(frame, score3, score4, held))
+    assert fired[0]
+    assert 1 < sum(fired) < FRAMES
+
+
+def test_what_a_clock_skips_is_in_no_count() -> None:
+    """Multiply-accumulates at 500×500 by stages, of which those of the paper's three are known."""
+
+    def macs(name: str, frames: int = 0, **settings: str) -> int:
+        net = load_file(SPECS / "clockwork.net", settings).net(name, trained=False)
+        return analyze(net, sizes={"T": frames} if frames else {}).totals.macs
+
+    upper, middle, fused = 90_942_640_896, 45_696_786_432, 26_730_816
+    whole = macs("ClockworkFCN")
+    lower = whole - upper - middle - fused
+    assert (whole, macs("ClockworkPipelined")) == (180_992_697_408, 180_992_697_408)
+    assert macs("ClockworkShallow") == upper + middle + fused
+    assert macs("ClockworkDeep") == lower + fused
+    assert macs("ClockworkFixed", 2) == 2 * (upper + middle + fused) + lower
+    assert macs("ClockworkFixed", 8, second="2", third="4") == 8 * (upper + fused) + 4 * middle + 2 * lower

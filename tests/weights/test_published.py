@@ -26,6 +26,8 @@ BEGUN = {
     "torchvision/FCN32s/vgg16": "trunk",
     "torchvision/SegNet/vgg16_bn": r"c\d",
     "torchvision/DeconvNet/vgg16_bn": r"conv\d",
+    "torchvision/ClockworkFCN/vgg16": r"stage1\.conv\d|stage2\.conv4|stage3\.(conv5|fc\d)",
+    "caffe/ClockworkFCN/stage-net-fcn8s": r"stage[12]\..*|stage3\.(conv5|fc\d|score_fr)",
     "torchvision/OSVOS/vgg16": r"stage\d",
     "torchvision/LinkNet34/resnet34": "code",
     **{model: r"layer\d" for model in MODELS if model.startswith(("torchvision_resnet/", "semseg_resnet/"))},
