@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from netdsl.codegen.pytorch.source import torch_source
     from netdsl.graph import Net
     from netdsl.recipe.weights import Weights
+    from netdsl.runtime.convolutionize import convolutionize
     from netdsl.runtime.data.handed import data
     from netdsl.runtime.evaluate import evaluate
     from netdsl.runtime.predict import Saying, predict, stream
@@ -46,6 +47,7 @@ HOMES = {
     "Weights": "netdsl.recipe.weights",
     "analyze": "netdsl.analyzer",
     "check": "netdsl.surface",
+    "convolutionize": "netdsl.runtime.convolutionize",
     "data": "netdsl.runtime.data.handed",
     "evaluate": "netdsl.runtime.evaluate",
     "load": "netdsl.surface",
@@ -86,6 +88,7 @@ __all__ = [
     "Weights",
     "analyze",
     "check",
+    "convolutionize",
     "data",
     "evaluate",
     "load",

@@ -24,6 +24,7 @@ COMMANDS = {
     "predict": "run a trained net on samples",
     "look": "draw filters, feature maps, saliency and attention of a trained net",
     "parity": "compute a net with PyTorch and with onnxruntime and compare",
+    "convolutionize": "make a classifier of patches a net that slides over images",
     "weights": "show what a file of weights holds, or propose a map for it",
 }
 

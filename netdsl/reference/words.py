@@ -212,6 +212,7 @@ OF_DATA: dict[str, dict[str, str]] = {
         "count": "how many points there are",
         "noise": "the standard deviation of what is added to each value",
     },
+    "shape_patches": {"side": "height and width of the images that patches are cut out of"},
     "points": {
         "figure": "how classes lie",
         "classes": "how many classes there are",

@@ -204,7 +204,12 @@ FOREIGN = sorted(
     | {word for row in elsewhere.SAYS for word in row.words.split()}
     | {*elsewhere.COUNTED.split(), *elsewhere.INDEXED.split(), *elsewhere.PRECISION.split(), *elsewhere.SIZES.split()}
 )
-PLACES = {"predict": ["a", "3"], "weights": ["show", "a"], "compile": ["a", "--to", "onnx"]}
+PLACES = {
+    "predict": ["a", "3"],
+    "weights": ["show", "a"],
+    "compile": ["a", "--to", "onnx"],
+    "convolutionize": ["a", "-o", "b.net"],
+}
 CHOICE = {
     "--split 3": "--split test",
     "--to 3": "--to onnx",

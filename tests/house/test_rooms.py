@@ -36,6 +36,7 @@ ROOMS: dict[str, set[str]] = {
     "analyzer": {"base", "dims", "ops", "text", "graph", "analysis"},
     "codegen": {"base", "dims", "ops", "text", "graph", "recipe", "passes", "weights"},
     "program": {"base", "text", "graph", "recipe", "elaborate", "analyzer"},
+    "rewriting": {"base", "dims", "ops", "text", "graph", "program"},
     "runtime": {
         "base",
         "dims",
@@ -48,6 +49,7 @@ ROOMS: dict[str, set[str]] = {
         "analyzer",
         "codegen",
         "program",
+        "rewriting",
     },
     "reports": {"base", "text", "analysis"},
     "surface": {"dims", "text", "graph", "analyzer", "program", "reports"},

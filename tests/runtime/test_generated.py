@@ -25,7 +25,8 @@ from netdsl.runtime.generated.shapes import WAYS, moving_shapes, shape_classes
 
 SIZE = (3, 32, 40)
 TWINS = {
-    "shapes": "image [3, 16, 20]", "shape_classes": "image [3, 16, 20]", "roads": "image [1, 16, 20]",
+    "shapes": "image [3, 16, 20]", "shape_classes": "image [3, 16, 20]",
+    "shape_patches": "image [3, 16, 20]", "roads": "image [1, 16, 20]",
     "blobs": "image [3, 16, 20]", "polygons": "image [3, 16, 20]", "moving_shapes": "video [4, 3, 16, 20]",
     "moving_shapes(label=motion)": "video [4, 3, 16, 20]",
 }  # fmt: skip

@@ -86,6 +86,7 @@ KNOWN = [
     mlp(800, 636_010, 635_200),
     mlp(1000, 795_010, 794_000),
     Known("mlp", "MLP2", 266_610, 266_200, "built"),
+    Known("patches", "PatchNet", 69_956, 2_276_352, "formula"),
     Known("lenet", "LeNet", 61_706, 416_520, "built"),
     Known("alexnet", "AlexNet", 62_378_344, 1_135_256_096, "built: cs231n"),
     Known("alexnet", "AlexNet", 60_965_224, 724_406_816, "built: the same in two groups", (("groups", 2),)),

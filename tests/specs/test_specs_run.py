@@ -87,6 +87,7 @@ SMALL = [
     Small("mlp", "MLP"),
     Small("mlp", "MLP2"),
     Small("lenet", "LeNet"),
+    Small("patches", "PatchNet", NARROW),
     Small("zfnet", "ZFNetDigits", NARROW),
     Small("lenet5", "LeNet5"),
     Small("googlenet", "GoogLeNetDigits", (("width", 2),)),

@@ -13,7 +13,7 @@ from netdsl.recipe.data.captions import ShapeCaptions
 from netdsl.recipe.data.generated import Blobs, Generated, Roads, ShapeClasses
 from netdsl.recipe.data.objects import MovingObject
 from netdsl.recipe.data.polygons import Polygons
-from netdsl.recipe.data.shapes import Shapes
+from netdsl.recipe.data.shapes import ShapePatches, Shapes
 from netdsl.recipe.data.videos import MovingShapes
 from netdsl.runtime.data.samples import Fields, as_input
 from netdsl.runtime.data.sets import SMALL, Dataset, MadeSplit, Request, SampleSplit, Stored
@@ -24,7 +24,7 @@ from netdsl.runtime.generated.captions import caption, shape_captions
 from netdsl.runtime.generated.figures import Canvas
 from netdsl.runtime.generated.polygons import polygons
 from netdsl.runtime.generated.roads import roads
-from netdsl.runtime.generated.shapes import moving_object, moving_shapes, shape_classes, shapes
+from netdsl.runtime.generated.shapes import moving_object, moving_shapes, shape_classes, shape_patches, shapes
 from netdsl.runtime.generated.views import views
 from netdsl.runtime.pictures.picture import Picture
 
@@ -32,7 +32,8 @@ __all__ = ["load", "views"]
 
 DRAWN: dict[type[Generated], Callable[..., Fields]] = {
     Blobs: blobs, MovingObject: moving_object, MovingShapes: moving_shapes, Polygons: polygons, Roads: roads,
-    ShapeCaptions: shape_captions, ShapeClasses: shape_classes, Shapes: shapes,
+    ShapeCaptions: shape_captions, ShapeClasses: shape_classes, ShapePatches: shape_patches,
+    Shapes: shapes,
 }  # fmt: skip
 """By data set: a sample by its number, of so many channels, height and width, and of as many steps if it has such."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from netdsl.base.arrays import Array
 from netdsl.recipe.data.generated import ShapeClasses
 from netdsl.recipe.data.objects import MovingObject
-from netdsl.recipe.data.shapes import Shapes
+from netdsl.recipe.data.shapes import ShapePatches, Shapes
 from netdsl.recipe.data.videos import MovingShapes
 from netdsl.runtime.data.samples import Fields
 from netdsl.runtime.generated.figures import FIGURES, Canvas, Generator, apart, centres, grained, ground
@@ -20,7 +20,7 @@ WAYS = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))
 """By motion (still, left, right, up, down): rows and columns that a figure moves by."""
 
 
-def shapes(data: Shapes, index: int, size: Canvas) -> Fields:
+def shapes(data: Shapes | ShapePatches, index: int, size: Canvas) -> Fields:
     """Overlapping figures, `image` `[channels, height, width]` from 0 to 1, and their mask `int64 [height, width]`."""
     generator = np.random.default_rng([data.seed, index])
     channels, height, width = size
@@ -34,6 +34,17 @@ def shapes(data: Shapes, index: int, size: Canvas) -> Fields:
         image[:, inside] = generator.uniform(0, 1, (channels, 1))
         mask[inside] = kind + 1
     return {"image": grained(generator, image, data.noise), "label": mask}
+
+
+def shape_patches(data: ShapePatches, index: int, size: Canvas) -> Fields:
+    """A window of a picture of `shapes`, and the class of the pixel in its middle: of those that may lie there, any."""
+    generator = np.random.default_rng([data.seed, index, 1])
+    channels, height, width = size
+    whole = shapes(data, index, (channels, data.side, data.side))
+    middles = whole["label"][height // 2 :, width // 2 :][: data.side - height + 1, : data.side - width + 1]
+    kind = generator.choice(np.unique(middles))
+    top, left = generator.choice(np.argwhere(middles == kind))
+    return {"image": whole["image"][:, top : top + height, left : left + width].copy(), "label": np.array(kind)}
 
 
 def shape_classes(data: ShapeClasses, index: int, size: Canvas) -> Fields:

@@ -139,7 +139,7 @@ def mirrored(image: Array, margin: int) -> Array:
 def margin_of(model: Model) -> int:
     """The pixels that each side of an input has more than its output, of a net of unpadded windows; else 0.
 
-    Where the output grows pixel by pixel with the input and is smaller, it is the middle of it.
+    Where the output grows with the input, by one number for so many pixels, and covers less, it is the middle of it.
     """
     if model.margin is None:
         model.margin = _margin_of(model)
@@ -155,7 +155,7 @@ def _margin_of(model: Model) -> int:
 
 
 def _margin(model: Model, inner: Extent, outer: Extent) -> int:
-    """What is lost of each side of an axis where a pixel more is one more number; else 0."""
+    """What is lost of each side of an axis that is otherwise covered, a number for so many pixels; else 0."""
     if isinstance(inner, int) and isinstance(outer, int):
         lost = outer - inner
         return lost // 2 if lost > 0 and lost % 2 == 0 and _keeps_pixels(model) else 0
@@ -164,8 +164,11 @@ def _margin(model: Model, inner: Extent, outer: Extent) -> int:
     name, net = str(outer), model.net
     whole = (net.domain.exact_sizes(name).smallest_from(FAR) if name in net.symbols else None) or FAR
     near, far = (at(inner, {name: size}) for size in (whole, whole + FAR))
-    lost = whole - near
-    return lost // 2 if far - near == FAR and lost > 0 and lost % 2 == 0 else 0
+    if far <= near or FAR % (far - near):
+        return 0
+    stride = FAR // (far - near)
+    lost = whole - stride * near
+    return lost // 2 if lost > 0 and (stride > 1 or lost % 2 == 0) else 0
 
 
 def _keeps_pixels(model: Model) -> bool:

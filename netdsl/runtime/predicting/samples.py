@@ -259,7 +259,7 @@ def data_used(
     model: Model, data: Data | None = None, known: Mapping[str, object] | None = None
 ) -> tuple[Data | None, Exception | None]:
     """The data that samples are made by, or why there are none: arrays alone do without, where none were asked for."""
-    if data is None and model.bare:
+    if data is None and (model.bare or model.net.recipe is None):
         return None, None
     try:
         return data_of(model.net, data, known), None
@@ -355,7 +355,8 @@ def picture_of(model: Model, data: Data | None) -> Picture:
         return picture_for(data, value.type, data.sizes({value.name: value.type}, net.defaults), net.defaults)
     if model.facts.get("picture") is not None:
         return picture_from(model.facts["picture"], value.type, model.name)
-    shape = [d for d in value.shape if isinstance(d, int)]
+    sizes = (d if isinstance(d, int) else net.defaults.get(str(d)) for d in value.shape)
+    shape = [size for size in sizes if size is not None]
     if len(shape) != 3 or value.type.rank != 3:
         raise RunError(f"the input {value} leaves open what size an image should have: say --data")
     channels, height, width = shape

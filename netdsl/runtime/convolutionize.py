@@ -1,0 +1,141 @@
+"""A classifier of patches made into a net that slides over an image: its text, its weights carried over, and what it
+saves. Nothing is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from netdsl.analyzer import analyze
+from netdsl.base.arrays import Array
+from netdsl.base.errors import RunError
+from netdsl.base.files import keep_apart, write_text
+from netdsl.dims import at
+from netdsl.graph import Net
+from netdsl.graph.phases import inference_graph
+from netdsl.program import Program, load_file
+from netdsl.rewriting.convolutional import Convolutional, convolutional
+from netdsl.rewriting.sliding import WindowSize
+from netdsl.runtime.runs.folder import RunFolder
+from netdsl.runtime.runs.tensorfile import save_arrays
+from netdsl.runtime.sessions.opening import open_net, run_once
+from netdsl.weights.files import WeightsError
+from netdsl.weights.given import WeightSource, given_weights, weights_of
+
+ENDING, WEIGHTS = ".net", ".safetensors"
+PATCHES = 3
+"""Patches of random numbers on which the two nets are compared."""
+
+
+@dataclass
+class Saving:
+    """What sliding costs on an image of one size, in multiply-accumulates."""
+
+    sizes: dict[str, int]
+    places: WindowSize
+    """How many windows lie one above and one beside the other."""
+    apart: int
+    """One window after the other by the classifier."""
+    together: int
+    """All at once by the net that slides."""
+
+
+@dataclass
+class Convolutionized:
+    """The net that slides, with the files that were written."""
+
+    made: Convolutional
+    files: list[Path]
+    saving: Saving
+    difference: float | None = None
+    """The largest difference of scores of a patch from those of the classifier; None without weights."""
+
+    @property
+    def net(self) -> Net:
+        return self.made.net
+
+
+def convolutionize(
+    file: str | Path,
+    output: str | Path,
+    net: str | None = None,
+    *,
+    weights: WeightSource | None = None,
+    settings: Mapping[str, str] | None = None,
+    sizes: Mapping[str, int] | None = None,
+) -> Convolutionized:
+    """Write the text of a classifier of patches as a net that slides over images, and its weights beside it.
+
+    `file` is a `.net` file, or the folder of a run, whose settings and weights are taken. `output` ends in `.net`;
+    weights are kept under its name with `.safetensors`. `sizes` are those of the image for which the saving is
+    counted, twice the patch where they are not given. Raises `NetError` at a layer that is not the same at every place.
+    """
+    program, name, own = opened(Path(file), net, settings)
+    weights = own if weights is None else weights
+    trained = program.net(name, trained=False)
+    path = Path(output)
+    made = convolutional(program, trained, path)
+    saved = saving(made, trained, sizes or {})
+    if weights is None:
+        write_text(path, made.text)
+        return Convolutionized(made, [path], saved)
+    carried, facts = carried_over(trained, made.net, weights)
+    beside = path.with_suffix(WEIGHTS)
+    keep_apart(beside, given_weights(trained, weights).files.values(), WEIGHTS)
+    apart = difference(made, trained, weights_of(trained, weights), carried)
+    write_text(path, made.text)
+    save_arrays(beside, carried, facts)
+    return Convolutionized(made, [path, beside], saved, apart)
+
+
+def opened(file: Path, net: str | None, settings: Mapping[str, str] | None) -> tuple[Program, str | None, Path | None]:
+    """A text, the net of it that is asked for, and where its weights are if the folder of a run was named."""
+    if not file.is_dir():
+        return load_file(file, settings), net, None
+    folder = RunFolder(file)
+    stored = folder.stored()
+    if settings or net not in (None, stored["net"]):
+        raise RunError(
+            f"{file} holds a trained {stored['net']} with settings of its own: name its text for another net"
+        )
+    return folder.program(stored), stored["net"], folder.weights
+
+
+def carried_over(old: Net, new: Net, source: WeightSource) -> tuple[dict[str, Array], dict[str, object]]:
+    """The weights of a net under the keys and in the shapes of the one that slides, and what is known of their data.
+
+    Layers stand in the same order in both, and the numbers of a matrix in that of its kernel.
+    """
+    given = weights_of(old, source)
+    pairs = list(zip(old.weights(), new.weights(), strict=True))
+    odd = next((key for (key, weight), (_, other) in pairs if weight.elements != other.elements), None)
+    if odd is not None:
+        raise WeightsError(f"`{odd}` has no counterpart in {new.name}: its numbers are not as many")
+    found = {new_key: given[key].reshape(weight.shape) for (key, _), (new_key, weight) in pairs if key in given}
+    return found, dict(given.given.facts)
+
+
+def difference(made: Convolutional, old: Net, own: Mapping[str, Array], carried: Mapping[str, Array]) -> float:
+    """How far apart the two nets are on patches at most; onnxruntime computes both."""
+    before, after = open_net(old, dict(own), "cpu"), open_net(made.net, dict(carried), "cpu")
+    name, sizes = old.inputs[0].name, made.plan.sizes
+    shape = (PATCHES, *(at(extent, sizes) for extent in old.inputs[0].shape))
+    patches = {name: np.random.default_rng(0).standard_normal(shape, np.float32)}
+    wanted, found = run_once(before, patches), run_once(after, patches)
+    return max(float(np.abs(found[k].reshape(v.shape) - v).max(initial=0)) for k, v in wanted.items())
+
+
+def saving(made: Convolutional, old: Net, sizes: Mapping[str, int]) -> Saving:
+    """What the windows of an image cost one by one, and in one pass."""
+    names = [str(extent) for extent in made.net.inputs[0].shape[1:]]
+    known = {**dict(zip(names, (2 * side for side in made.plan.patch), strict=True)), **sizes}
+    whole = analyze(made.net, sizes=known)
+    one = analyze(old, sizes={s: n for s, n in made.plan.sizes.items() if s in old.symbols}).totals.macs
+    first = next(o.value for o in inference_graph(made.net).outputs)
+    high, wide = (at(extent, known) for extent in first.shape[1:])
+    assert isinstance(one, int)  # all layers are counted
+    assert isinstance(whole.totals.macs, int)
+    return Saving(dict(whole.at), (high, wide), high * wide * one, whole.totals.macs)
