@@ -108,6 +108,7 @@ def roads(**settings: str) -> dict[str, Any]:
 
 QUICK: dict[str, dict[str, Any]] = {
     "LeNet": {},
+    "PatchNet": {"settings": {"width": "4", "hidden": "8"}, **CLIPPED},
     "Siamese": {},
     "SiameseDigits": {"settings": {"width": "4"}, "optimizer": ADAM},
     "MLP": {"optimizer": "adagrad(lr=0.02, lr_decay=0.1)"},
@@ -225,6 +226,15 @@ SLOW: dict[str, dict[str, Any]] = {
     "Whisper": {"sizes": {"F": 13, "T": 5}, "settings": WHISPER, "optimizer": ADAM, "accumulate": "1"},
     "DDPM": {"settings": {"width": "8", "groups": "4"}, **CLIPPED},
     "UNetSameBN": {"sizes": {"H": 16, "W": 32}, "settings": {"width": "4"}, "optimizer": ADAMW},
+    "UNetBilinear": masks(32, width="4"),
+    "UNetResNet34": {
+        "by": "small",
+        "data": "blobs(size=64, count=10)",
+        "sizes": {"H": 64, "W": 64},
+        "settings": {"width": "8"},
+        **CLIPPED,
+        "near": 0.003,
+    },
     "UNet": {"recipe": WHOLE, "sizes": {"H": 188, "W": 188}, "settings": {"width": "2"}, "optimizer": ADAM},
     "AlexNetDigits": {"settings": {"width": "6"}, "optimizer": ADAM},
     "VGGDigits": {"settings": {"width": "4"}, "optimizer": MOMENTUM},

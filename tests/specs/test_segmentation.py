@@ -11,9 +11,11 @@ import pytest
 import torch
 from references.deconvnet import DeconvNet
 from references.segnet import SegNet, SegNetBasic
+from references.unet import UNet
 from safetensors.torch import save_file
 from ten_steps import ten_losses
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from netdsl import Weights
 from netdsl.codegen.pytorch.module import torch_module
@@ -44,6 +46,8 @@ HELD = [
     Held("SegNet", {"width": "4"}, lambda: SegNet(width=4), "segnet.caffe", (45, 70)),
     Held("DeconvNet", DECONV, lambda: DeconvNet(width=2, hidden=8), "deconvnet.caffe", (224, 224)),
     Held("SegNetBasic", {"width": "4"}, lambda: SegNetBasic(width=4), "segnet.caffe", (45, 30)),
+    Held("UNetSameBN", {"width": "4"}, lambda: UNet(width=4), "unet.milesial", (32, 48)),
+    Held("UNetBilinear", {"width": "4"}, lambda: UNet(bilinear=True, width=4), "unet.milesial", (48, 32)),
 ]
 
 
@@ -77,6 +81,21 @@ def test_scores_and_slopes_are_those_of_the_reference(held: Held, tmp_path: Path
         assert float(scores[0].detach().std()) > 0.01
     slopes = [torch.autograd.grad((first(m(x)) ** 2).sum(), next(m.parameters()))[0] for m in (ours, theirs)]
     torch.testing.assert_close(*slopes, rtol=1e-4, atol=1e-4 * float(slopes[1].abs().max()))
+
+
+@pytest.mark.parametrize(
+    ("bilinear", "side", "params", "macs"),
+    [(False, 572, 31_037_698, 238_837_101_568), (False, 512, 31_037_698, 192_686_325_760),
+     (True, 572, 17_263_042, 198_696_104_960), (True, 512, 17_263_042, 159_937_200_128)],
+)  # fmt: skip
+def test_the_reference_of_u_net_counts_as_milesials(bilinear: bool, side: int, params: int, macs: int) -> None:
+    """Those of 572 and of 512 without interpolation were counted of milesial's own code (21d7850)."""
+    with torch.device("meta"):
+        module = UNet(bilinear=bilinear).eval()
+        with FlopCounterMode(display=False) as counter:
+            module(torch.empty(1, 3, side, side))
+    assert sum(p.numel() for p in module.parameters()) == params
+    assert counter.get_total_flops() == 2 * macs
 
 
 # ---------------------------------------------------------------- steps

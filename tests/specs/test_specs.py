@@ -156,6 +156,9 @@ KNOWN = [
     Known("unet", "UNetSameBN", 31_037_698, 192_686_325_760, "milesial/Pytorch-UNet 21d7850"),
     Known("unet", "UNetSameBN", 31_037_633, 192_669_548_544, "milesial/Pytorch-UNet 21d7850", (("classes", 1),)),
     Known("unet", "UNetSameBN", 31_036_546, 192_384_335_872, "built", (("channels", 1),)),
+    Known("unet", "UNetBilinear", 17_263_042, 159_937_200_128, "milesial/Pytorch-UNet 21d7850; MACs: tests/references"),
+    Known("unet", "UNetBilinear", 17_261_890, 159_635_210_240, "the same", (("channels", 1),)),
+    Known("unet", "UNetResNet34", 24_436_369, 7_813_988_352, "segmentation_models_pytorch 0.6.0"),
     Known(
         "unet", "UNetSameBN", 31_037_633, 48_167_387_136, "built; four times this at twice the side",
         (("classes", 1),), (("H", 256), ("W", 256)),
