@@ -153,7 +153,7 @@ def _written(
     ledger = Ledger([*fields, *found], known, batch, settled is not None)
     scope = GraphScope(ledger)
     names: ValueNames = {v: v.name for v in fields.values()}
-    lowering = Lowering(RuntimeSizes(scope, [v for k, v in fields.items() if k != "seed"], settled), {})
+    lowering = Lowering(RuntimeSizes(scope, [v for k, v in fields.items() if k != "seed"], settled))
     lowering.write(graph, scope, names, NodePlace())
     lowering.check()
     for name, value in found.items():

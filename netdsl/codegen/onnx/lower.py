@@ -28,8 +28,8 @@ class NodePlace:
     """The blocks around it, outermost first."""
 
     def key_of(self, node: Node) -> str:
-        """The key of a node of this block that owns its weights."""
-        return joined(self.key, node.name)
+        """Where a node of this block has its weights."""
+        return node.keyed or joined(self.key, node.owner.name)
 
     def inside(self, node: Node) -> NodePlace:
         return NodePlace(self.path, self.key, (*self.chain, node))
@@ -37,22 +37,17 @@ class NodePlace:
 
 @dataclass(frozen=True)
 class Lowering:
-    """What every part of the walk needs: sizes at run time, and where the state dict has each node's weights."""
+    """What every part of the walk needs."""
 
     sizes: RuntimeSizes
-    owners: dict[Node, str]
-    """By node the first path that leads to it: one body may stand for several equal blocks."""
     refusals: Refusals = field(default_factory=Refusals)
     mixed: bool = False
     """Whether products are to be told from the rest: they will have another precision."""
 
     def write(self, graph: Graph, scope: GraphScope, names: ValueNames, at: NodePlace) -> None:
         """Append the ONNX nodes of a graph; `names` knows its inputs and learns every result."""
-        keys: dict[Node, str] = {}
         for node in graph.nodes:
-            owner = node.shares
-            keys[node] = node.keyed or (at.key_of(node) if owner is None else keys.get(owner) or self.owners[owner])
-            here = NodePlace(f"{at.path}/{node.name}", keys[node], at.chain)
+            here = NodePlace(f"{at.path}/{node.name}", at.key_of(node), at.chain)
             try:
                 results = self._node(node, scope, names, here)
             except (Unsupported, RuleError) as problem:
@@ -93,11 +88,3 @@ class Lowering:
     def check(self) -> None:
         """Raise everything that ONNX cannot say, at its places."""
         self.refusals.check()
-
-
-def first_paths(graph: Graph) -> dict[Node, str]:
-    """The first path that leads to each node, which is the key of what it owns."""
-    paths: dict[Node, str] = {}
-    for path, node in graph.walk():
-        paths.setdefault(node, path)
-    return paths

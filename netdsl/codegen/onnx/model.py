@@ -21,7 +21,7 @@ from netdsl.codegen.onnx.draft import (
     make_model,
     save,
 )
-from netdsl.codegen.onnx.lower import Lowering, NodePlace, first_paths
+from netdsl.codegen.onnx.lower import Lowering, NodePlace
 from netdsl.codegen.onnx.lowering import TensorName
 from netdsl.codegen.onnx.opsets import checked_opset
 from netdsl.codegen.onnx.passes import finished
@@ -82,7 +82,7 @@ def draft_model(net: Net, weights: GivenWeights | None = None, opset: int | None
     ledger.called = {o.name: ledger.unique(f"{o.name}/param") for o in graph.outputs if o.name in ledger.known}
     scope = GraphScope(ledger)
     read = {v for node in graph.nodes for v in node.inputs}
-    lowering = Lowering(RuntimeSizes(scope, sorted(graph.inputs, key=lambda v: v not in read)), first_paths(net))
+    lowering = Lowering(RuntimeSizes(scope, sorted(graph.inputs, key=lambda v: v not in read)))
     names: ValueNames = {v: TensorName(v.name) for v in graph.inputs}
     lowering.write(graph, scope, names, NodePlace())
     lowering.check()

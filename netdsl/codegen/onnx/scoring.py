@@ -12,7 +12,7 @@ from onnx import helper
 
 import netdsl.codegen.onnx.rules  # noqa: F401  (fills the table of rules)
 from netdsl.codegen.onnx.draft import Draft, batch_symbol, bind_outputs, check, make_model
-from netdsl.codegen.onnx.lower import Lowering, NodePlace, first_paths
+from netdsl.codegen.onnx.lower import Lowering, NodePlace
 from netdsl.codegen.onnx.lowering import TensorName
 from netdsl.codegen.onnx.model import properties
 from netdsl.codegen.onnx.passes import finished
@@ -66,7 +66,7 @@ class _Writer:
         self.scope = GraphScope(Ledger(reserved, dict(self.net.weights()), batch))
         read = {v for node in self.graph.nodes for v in node.inputs}
         inputs = sorted(self.fields.values(), key=lambda v: v not in read)
-        self.lowering = Lowering(RuntimeSizes(self.scope, inputs), first_paths(self.net))
+        self.lowering = Lowering(RuntimeSizes(self.scope, inputs))
         self.names: ValueNames = {v: TensorName(v.name) for v in self.fields.values()}
         self.lowering.write(self.graph, self.scope, self.names, NodePlace())
         self.values = {**self.fields, **{o.name: o.value for o in self.graph.outputs}}

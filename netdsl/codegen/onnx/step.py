@@ -148,7 +148,7 @@ def draft_step(step: TrainingStep, sizes: Mapping[str, int] | None = None, *, cu
     names: ValueNames = {v: TensorName(v.name) for v in step.inputs}
     names.update({c.value: TensorName(c.name) for c in step.carried})
     names.update({w: TensorName(w.name) for w in step.constant})
-    lowering = Lowering(RuntimeSizes(scope, fields, sizes), {}, mixed=step.precision != "no")
+    lowering = Lowering(RuntimeSizes(scope, fields, sizes), mixed=step.precision != "no")
     lowering.write(step.graph, scope, names, NodePlace())
     lowering.check()
     bind_outputs(outputs, scope, names)
