@@ -384,7 +384,7 @@ HEAVY = {
     "ResNet18", "ResNet50", "UNet", "UNetSame", "UNetSameBN", "MobileNetV2Digits", "MobileNetV3Digits", "EfficientNetDigits",
     "ConvNeXtDigits", "GoogLeNetDigits", "XceptionDigits", "DRNDigits", "WiderResNetDigits", "DeepLabV3ResNet50", "PSPNet50",
     "LinkNet34", "StackedHourglass", "LinkNet34MTL", "RoadRefiner", "RoadRefinerTurns", "DRND22Seg",
-    "WiderDeepLabBlobs", "BlobsEnsemble", "ERFNet", "ERFNetEncoder", "SegNet",
+    "WiderDeepLabBlobs", "BlobsEnsemble", "ERFNet", "ERFNetEncoder", "SegNet", "RACE", "RoadAudit",
 }  # fmt: skip
 """What takes seconds to open. Convolutional nets of the quick tests are ResNetCIFAR, SENetDigits, FCN8s and SegNetBasic."""
 QUICK = [*(c for c in specs() if c.title not in HEAVY), *pages(), *(drawn(seed) for seed in range(5))]

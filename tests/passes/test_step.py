@@ -97,6 +97,11 @@ WIDER = (
     undrawn((SPECS / "wider_resnet.net").read_text().split("\nnet ")[0]),
 )
 """Its blocks stand in another file, which draws."""
+AUDITED = (
+    'use "./erfnet.net" { ERFNet }',
+    undrawn((SPECS / "erfnet.net").read_text().split("\n# What is trained first")[0]),
+)
+"""So does its network."""
 
 
 def roads(**settings: str) -> dict[str, Any]:
@@ -279,6 +284,16 @@ SLOW: dict[str, dict[str, Any]] = {
         "change": WIDER,
     },
     "WiderDeepLabBlobs": {**masks(32, width="1", window="[4, 4]"), "change": WIDER},
+    "RACE": {
+        "by": "small",
+        "data": "blobs(count=10)",
+        "sizes": {"H": 16, "W": 20},
+        "settings": {"width": "4", "turns": "3"},
+        **CLIPPED,
+        "near": 0.003,
+        "fewer": {"label": 2},
+    },
+    "RoadAudit": {**masks(32, width="4", groups="[[1], [2, 3]]"), "near": 0.01, "change": AUDITED},
     "StackedHourglass": roads(width="4", units="1", depth="2"),
     "LinkNet34MTL": roads(width="4"),
     "RoadRefinerTurns": {**roads(width="4"), "sizes": {"H": 33, "W": 33}},

@@ -27,7 +27,7 @@ UNTRAINED = {
 }  # fmt: skip
 """The slides' toy, whose weights are drawn there, the half of another net, and those that learn as another of their
 file does."""
-SETTINGS: dict[str, dict[str, str]] = {name: {"width": "8"} for name in ("osvos", "roads", "unet")}
+SETTINGS: dict[str, dict[str, str]] = {name: {"width": "8"} for name in ("osvos", "road_audit", "roads", "unet")}
 """What makes a wide net narrow."""
 
 
@@ -70,7 +70,7 @@ def test_every_kind_of_net_has_a_recipe(file: str) -> None:
     assert {name for name in others if not name.endswith(SPEAKING)} == set()
 
 
-LONG = {"clockwork", "deconvnet", "deeplab", "ensemble", "linknet", "pspnet", "roads"}
+LONG = {"clockwork", "deconvnet", "deeplab", "ensemble", "linknet", "pspnet", "race", "road_audit", "roads"}
 """Files whose smallest recipe takes seconds to begin; of the same kind are fcn and segnet."""
 
 

@@ -205,6 +205,9 @@ KNOWN = [
     Known("erfnet", "ERFNetEncoder", 1_876_495, None, "Eromera/erfnet_pytorch, its encoder"),
     Known("linknet", "LinkNet34", 21_642_530, 5_799_158_784, "anilbatra2185/road_connectivity 01e4166"),
     Known("osvos", "OSVOS", 15_267_157, 130_835_414_400, "kmaninis/OSVOS-PyTorch 36562ef", frozen=349_520),
+    Known("race", "RACE", 8_690, 172_113_920, "formula"),
+    Known("race", "RACE", 8_690, 2 * 172_113_920, "formula", (("turns", 20),)),
+    Known("road_audit", "RoadAudit", 2_064_191, 26_604_339_200, "Eromera/erfnet_pytorch: ERFNet"),
     Known("roads", "StackedHourglass", 29_002_012, 37_495_523_328, "anilbatra2185/road_connectivity 01e4166"),
     Known(
         "roads", "StackedHourglass", 29_002_012, 150_000_912_384, "anilbatra2185/road_connectivity 01e4166",

@@ -117,6 +117,8 @@ SMALL = [
     Small("drn_seg", "DRND22Seg", (("width", 2),), images((32, 48))),
     Small("linknet", "LinkNet34", NARROW, images((33, 47), (64, 40))),
     Small("osvos", "OSVOS", (("width", 2), ("maps", 3)), images((33, 47), (64, 40))),
+    Small("race", "RACE", (*NARROW, ("turns", 3)), images((16, 20), (21, 18))),
+    Small("road_audit", "RoadAudit", NARROW, images((32, 48))),
     Small("roads", "StackedHourglass", HOURGLASS, images((33, 46), (48, 40))),
     Small("roads", "LinkNet34MTL", (("width", 4), ("ways", 5)), images((33, 47))),
     Small("roads", "RoadRefiner", NARROW, images((33, 47))),
