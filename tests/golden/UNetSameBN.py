@@ -2,7 +2,10 @@
 Biomedical Image Segmentation", MICCAI 2015). `UNet` is the original: valid
 convolutions, cropped skips, 572 in and 388 out, 31,030,658 parameters. `UNetSame` pads,
 so that the mask is as large as the image; `UNetSameBN` normalises as well, as is usual
-today.
+today, and `UNetBilinear` enlarges by interpolation: both are milesial/Pytorch-UNet's
+(commit 21d7850, which also takes sizes that are no multiples of 16, by padding).
+`UNetResNet34` has a ResNet-34 on the way down, as segmentation_models_pytorch 0.6.0 has
+it (`smp.Unet("resnet34")`): with its weights the same outputs to the bit.
 
 31,037,698 parameters with three channels and two classes, the convolutions without
 bias.
