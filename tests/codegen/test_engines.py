@@ -86,8 +86,12 @@ def bare(text: str) -> str:
     return re.sub(r"^train (\w+ of )?\w+ \{.*?^\}\n", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
+DRAWING = {"wider_deeplab"}
+"""Files whose dropout stands in another one, where it is not taken out: tests/passes/test_step.py compares their steps."""
+
+
 def specs() -> Iterator[Case]:
-    for small in SMALL:
+    for small in (each for each in SMALL if each.file not in DRAWING):
         yield Case(small.net, (SPECS / f"{small.file}.net").read_text(), small.net, small.settings, small.sizes)
 
 
@@ -384,7 +388,7 @@ HEAVY = {
     "ResNet18", "ResNet50", "UNet", "UNetSame", "UNetSameBN", "MobileNetV2Digits", "MobileNetV3Digits", "EfficientNetDigits",
     "ConvNeXtDigits", "GoogLeNetDigits", "XceptionDigits", "DRNDigits", "WiderResNetDigits", "DeepLabV3ResNet50", "PSPNet50",
     "LinkNet34", "StackedHourglass", "LinkNet34MTL", "RoadRefiner", "RoadRefinerTurns", "DRND22Seg",
-    "WiderDeepLabBlobs", "BlobsEnsemble", "ERFNet", "ERFNetEncoder", "SegNet", "RACE", "RoadAudit",
+    "ERFNet", "ERFNetEncoder", "SegNet", "RACE", "RoadAudit",
 }  # fmt: skip
 """What takes seconds to open. Convolutional nets of the quick tests are ResNetCIFAR, SENetDigits, FCN8s and SegNetBasic."""
 QUICK = [*(c for c in specs() if c.title not in HEAVY), *pages(), *(drawn(seed) for seed in range(5))]
