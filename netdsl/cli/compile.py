@@ -6,6 +6,7 @@ the optimizer's update) as one ONNX file of ordinary operators.
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,15 @@ def run(given: Namespace) -> None:
         given.parser.error(f"{given.output} {message}: name it as in -o step{target.ending}")
     _keep_apart(files, [*read_by(opened.program), *weight_files(given)], target, given)
     _write(target, net, given)
+    if not given.weights and _is_drawn(target, net):
+        say(f"note: weights drawn by seed {given.seed}, not trained: --weights RUN has those of a run", sys.stderr)
     if given.output is not None:
         say(f"{net.name} → {', '.join(map(str, [*files, *filter(None, [given.state])]))}")
+
+
+def _is_drawn(target: Target, net: Net) -> bool:
+    """Whether what is written holds weights, and is not what trains them."""
+    return "weights" in target.options and not target.trains and any(True for _ in net.weights())
 
 
 def _keep_apart(files: list[Path | None], read: list[Path], target: Target, given: Namespace) -> None:

@@ -161,6 +161,19 @@ def test_a_folder_with_one_text_is_told_which(place: str, tmp_path: Path, capsys
     assert f"`--weights {tmp_path / 'run'}`" in (raised.value.diagnostics[0].help or "")
 
 
+def test_weights_that_nothing_trained_are_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A model holds some; source has none, and a step is what trains them."""
+    (tmp_path / "n.net").write_text(
+        "net N {\n  input x [4]\n  output y: linear(2)\n}\ntrain N {\n  loss (y, label) -> mse\n}\n"
+        "net Bare {\n  input x [4]\n  output y: relu\n}\n"
+    )
+    said = {}
+    for name, to in (("N", "onnx"), ("N", "pytorch"), ("N", "onnx-train"), ("Bare", "onnx")):
+        run(["compile", str(tmp_path / "n.net"), "--net", name, "--to", to, "-o", str(tmp_path / f"{name}.{to}")])
+        said[name, to] = "note: weights drawn by seed 0, not trained" in capsys.readouterr().err
+    assert [made for made, told in said.items() if told] == [("N", "onnx")]
+
+
 def test_neighbours_of_standard_input_lie_in_the_working_folder(tmp_path: Path) -> None:
     (tmp_path / "unit.net").write_text("block unit() { linear(4) }\n")
     text = b'use "./unit.net" { unit }\nnet N {\n  input x [4]\n  unit\n}\n'
