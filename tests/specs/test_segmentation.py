@@ -127,7 +127,7 @@ LEARNS = [
     Learns("segnet", "SegNetBasic", {"width": "4"}),
 ]
 LONG = [
-    Learns("fcn", "FCN32s", THIN, 16, 0.01, 4),
+    Learns("fcn", "FCN32s", THIN, 16, 0.02, 4),
     Learns("fcn", "FCN16s", THIN, 16, 0.01, 4),
     Learns("fcn", "FCNResNet50", {"width": "4"}, 33),
     Learns("deeplab", "DeepLabV3ResNet50", {"width": "4"}, 33),
@@ -137,7 +137,7 @@ LONG = [
     Learns("deeplab", "DeepLabV3PlusXception65", {"units": "1", "width": "8"}, 33),
     Learns("drn_seg", "DRND38Seg", {"width": "2"}, 32, 0.01),
     Learns("pspnet", "PSPNet101", {"width": "4"}, 33),
-    Learns("deconvnet", "DeconvNet", DECONV, 224, 0.003, 4),
+    Learns("deconvnet", "DeconvNet", DECONV, 224, 0.03, 4),
     Learns("roads", "StackedHourglass", {"width": "4", "units": "1"}, lr=0.02, data="roads(size=32, count=10)"),
     Learns("roads", "LinkNet34MTL", {"width": "4"}, lr=0.03, data="roads(size=32, count=10)"),
     Learns("roads", "RoadRefinerTurns", {"width": "8"}, lr=0.03, data="roads(size=32, count=10)"),
