@@ -29,15 +29,18 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> None:
     from netdsl.base.files import keep_apart
+    from netdsl.cli.opening import open_net
+    from netdsl.cli.specs import read_by
     from netdsl.runtime.convolutionize import ENDING, convolutionize
 
     if given.output.suffix != ENDING:
         given.parser.error(f"--output: a text is written, so name a {ENDING} file, such as {given.output.stem}{ENDING}")
+    weights, settings, source = weights_in(given), dict(given.settings), given.file
     if not given.file.is_dir():
-        keep_apart(given.output, [given.file], ENDING)
-    found = convolutionize(
-        given.file, given.output, given.net, weights=weights_in(given), settings=dict(given.settings), sizes=given.size
-    )
+        opened = open_net(Namespace(**{**vars(given), "size": {}}))  # which is that of an image
+        keep_apart(given.output, read_by(opened.program), ENDING)
+        given.net, settings, source = opened.say().name, {}, opened.program
+    found = convolutionize(source, given.output, given.net, weights=weights, settings=settings, sizes=given.size)
     _say(found)
 
 

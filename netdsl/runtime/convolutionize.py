@@ -59,7 +59,7 @@ class Convolutionized:
 
 
 def convolutionize(
-    file: str | Path,
+    file: str | Path | Program,
     output: str | Path,
     net: str | None = None,
     *,
@@ -69,11 +69,12 @@ def convolutionize(
 ) -> Convolutionized:
     """Write the text of a classifier of patches as a net that slides over images, and its weights beside it.
 
-    `file` is a `.net` file, or the folder of a run, whose settings and weights are taken. `output` ends in `.net`;
+    `file` is a `.net` file, one that is read already, or the folder of a run, whose settings and weights are taken.
+    `output` ends in `.net`;
     weights are kept under its name with `.safetensors`. `sizes` are those of the image for which the saving is
     counted, twice the patch where they are not given. Raises `NetError` at a layer that is not the same at every place.
     """
-    program, name, own = opened(Path(file), net, settings)
+    program, name, own = (file, net, None) if isinstance(file, Program) else opened(Path(file), net, settings)
     weights = own if weights is None else weights
     trained = program.net(name, trained=False)
     path = Path(output)

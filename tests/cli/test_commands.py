@@ -103,6 +103,7 @@ READ: dict[str, tuple[str, ...]] = {
     "check": ("check", "-"),
     "fmt": ("fmt", "-"),
     "compile": ("compile", "-", "--to", "pytorch"),
+    "convolutionize": ("convolutionize", "-", "-o", "slid.net"),
     "parity": ("parity", "-"),
     "train": ("train", "-", "--steps", "1", "--device", "cpu"),
     "data": ("data", "-"),
@@ -139,7 +140,7 @@ def test_standard_input_is_named_in_every_mistake(name: str, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", [n for n in READ if n not in ("parity", "train")])
+@pytest.mark.parametrize("name", [n for n in READ if n not in ("parity", "train", "convolutionize")])
 def test_a_folder_where_a_file_is_meant(name: str, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     done = piped(tmp_path, ["folder" if a == "-" else a for a in READ[name]], b"")
