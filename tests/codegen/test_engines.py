@@ -385,7 +385,7 @@ both engines are those of tests/passes/test_step.py, from other weights."""
 
 HEAVY = {
     "DDPMDigits", "ClockworkFCN", "ClockworkFixed", "ClockworkPipelined", "ClockworkShallow", "ClockworkDeep",
-    "ResNet18", "ResNet50", "UNet", "UNetSame", "UNetSameBN", "MobileNetV2Digits", "MobileNetV3Digits", "EfficientNetDigits",
+    "ResNet18", "ResNet50", "UNet", "UNetSame", "UNetSameBN", "UNetResNet34", "MobileNetV2Digits", "MobileNetV3Digits", "EfficientNetDigits",
     "ConvNeXtDigits", "GoogLeNetDigits", "XceptionDigits", "DRNDigits", "WiderResNetDigits", "DeepLabV3ResNet50", "PSPNet50",
     "LinkNet34", "StackedHourglass", "LinkNet34MTL", "RoadRefiner", "RoadRefinerTurns", "DRND22Seg",
     "ERFNet", "ERFNetEncoder", "SegNet", "RACE", "RoadAudit",

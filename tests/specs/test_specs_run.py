@@ -108,7 +108,7 @@ SMALL = [
     Small("unet", "UNetSame", (("width", 4), ("channels", 3)), PADDED),
     Small("unet", "UNetSameBN", (("width", 4), ("classes", 3)), PADDED),
     Small("unet", "UNetBilinear", (("width", 4), ("classes", 3)), PADDED),
-    Small("unet", "UNetResNet34", (("width", 8), ("classes", 3)), images((32, 64))),
+    Small("unet", "UNetResNet34", (("width", 8), ("classes", 3)), images((64, 96))),
     Small("fcn", "FCN8s", THIN, images((17, 30))),
     Small("deeplab", "DeepLabV3ResNet50", NARROW, images((33, 47))),
     Small("pspnet", "PSPNet50", NARROW, images((33, 49), (65, 41))),
