@@ -384,6 +384,7 @@ both engines are those of tests/passes/test_step.py, from other weights."""
 
 
 HEAVY = {
+    "PolygonShapes", "PolygonShapesSpeak", "FirstVertexShapes",
     "DDPMDigits", "ClockworkFCN", "ClockworkFixed", "ClockworkPipelined", "ClockworkShallow", "ClockworkDeep",
     "ResNet18", "ResNet50", "UNet", "UNetSame", "UNetSameBN", "UNetResNet34", "MobileNetV2Digits", "MobileNetV3Digits", "EfficientNetDigits",
     "ConvNeXtDigits", "GoogLeNetDigits", "XceptionDigits", "DRNDigits", "WiderResNetDigits", "DeepLabV3ResNet50", "PSPNet50",

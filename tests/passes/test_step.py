@@ -182,6 +182,8 @@ QUICK: dict[str, dict[str, Any]] = {
     "Polynomial": {"unit": True, "optimizer": "sgd(lr=0.05, momentum=0.9)"},
     "LocalDigits": {"optimizer": ADAM},
     "Sentiment": {"by": "small", **SENTENCES, "settings": {"vocab": "30", "width": "6", "hidden": "8", "drop": "0"}},
+    "PolygonShapes": {"settings": {"width": "4", "hidden": "4"}, "sizes": {"T": 6}, "optimizer": ADAM},
+    "FirstVertexShapes": {"settings": {"width": "4"}, "optimizer": ADAM, "fewer": {"edges": 2, "corners": 2}},
     "Attention": {"by": "small", **PHRASES, "settings": {**SEQ2SEQ, "drop": "0"}},
     "FrameLabels": {"sizes": {"T": 3}, "settings": {"hidden": "8"}, "optimizer": ADAM},
     "SegNetBasic": masks(32, width="4"),

@@ -226,6 +226,12 @@ KNOWN = [
     Known("clockwork", "ClockworkPipelined", 134_368_799, 180_992_697_408, "the same stages", frozen=6_048),
     Known("clockwork", "ClockworkShallow", 7_657_146, 136_666_158_144, "its stages 1 and 2", frozen=5_712),
     Known("clockwork", "ClockworkDeep", 126_717_365, 44_353_270_080, "its stage 3", frozen=6_048),
+    Known("polygon_rnn", "PolygonRNN", 26_878_225, 17_550_021_888, "reconstruction of the paper; MACs by formula"),
+    Known("polygon_rnn", "PolygonRNNSpeak", 26_878_225, 17_550_021_888, "the same weights and steps"),
+    Known("polygon_rnn", "FirstVertex", 16_929_483, 16_735_710_096, "its trunk, and formula"),
+    Known("polygon_rnn", "PolygonShapes", 370_553, None, "formula"),
+    Known("polygon_rnn", "PolygonShapesSpeak", 370_553, None, "formula"),
+    Known("polygon_rnn", "FirstVertexShapes", 265_507, None, "formula"),
     Known("deconvnet", "DeconvNet", 251_805_653, 32_745_979_904, "prototxt: DeconvNet_inference_deploy"),
     Known("segnet", "SegNet", 29_449_355, 106_712_432_640, "prototxt: segnet_inference"),
     Known(

@@ -67,7 +67,7 @@ CAPTION = (("width", 4), ("hidden", 6), ("seen", 5))
 HIDDEN = (("vocab", 11), ("hidden", 7))
 TOLD = (("read", 12), ("words", 9), ("width", 5), ("hidden", 6))
 
-FEW = {"segments": 2, "label": 10, "said": 3}
+FEW = {"segments": 2, "label": 10, "said": 3, "vertices": 66}
 """Inputs that are no words."""
 VOCABULARIES = {"source": "read", "target": "words"}
 """Settings that say how many words an input may have, where there is no `vocab`."""
@@ -128,6 +128,9 @@ SMALL = [
         for name in ("ClockworkFCN", "ClockworkPipelined", "ClockworkShallow", "ClockworkDeep")
     ),
     Small("clockwork", "ClockworkFixed", (("classes", 3), *THIN), ((("T", 3), ("H", 17), ("W", 30)),)),
+    Small("polygon_rnn", "PolygonShapes", (("width", 2), ("hidden", 3)), STEPS),
+    Small("polygon_rnn", "PolygonShapesSpeak", (("width", 2), ("hidden", 3))),
+    Small("polygon_rnn", "FirstVertexShapes", (("width", 2),)),
     Small("segnet", "SegNet", NARROW, images((33, 47), (64, 40))),
     Small("segnet", "SegNetBasic", NARROW, images((33, 47), (64, 40))),
     Small("char_rnn", "CharRNN", HIDDEN, STEPS),

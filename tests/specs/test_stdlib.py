@@ -249,6 +249,14 @@ def lstm_step(w: Weights, x: Tensor) -> Tensor:
     return torch.cat([cell, state], 1)
 
 
+def conv_lstm_step(w: Weights, x: Tensor) -> Tensor:
+    """Gates of one convolution, in the order input, forget, output and what is new."""
+    made = F.conv2d(torch.cat([x, x], 1), *(v for k, v in sorted(w.items(), reverse=True)), padding=1)
+    i, f, o, g = made.chunk(4, 1)
+    cell = f.sigmoid() * x + i.sigmoid() * g.tanh()
+    return torch.cat([cell, o.sigmoid() * cell.tanh()], 1)
+
+
 USES = [
     Use("prelude", "depthwise(3, stride=2, pad=1)", (5, 9, 8), (5, 5, 4), depthwise),
     Use("prelude", "separable_conv(7, 3, dilation=2)", (4, 9, 8), (7, 9, 8), separable),
@@ -286,6 +294,7 @@ USES = [
     Use("transformer", "rotary", (2, 6, 8), (2, 6, 8), rotary(10000)),
     Use("transformer", "rotary(base=500)", (6, 8), (6, 8), rotary(500)),
     Use("recurrent", "lstm_cell(4)", (4,), (8,), lstm_step),
+    Use("recurrent", "conv_lstm_cell(4)", (4, 5, 6), (8, 5, 6), conv_lstm_step),
     Use("recurrent", "gru_cell(4)", (4,), (4,), lambda w, x: torch.gru_cell(x, x, *gates(w))),
 ]  # fmt: skip
 
@@ -294,6 +303,7 @@ ADDED = ("positions", "angles")
 """Blocks that take nothing."""
 SEVERAL = {
     "turned": "(x, x -> slice(-1, end=4)) -> turned", "lstm_cell": "(x, x, x) -> lstm_cell(4) -> concat",
+    "conv_lstm_cell": "(x, x, x) -> conv_lstm_cell(4) -> concat",
     "gru_cell": "(x, x) -> gru_cell(4)",
 }  # fmt: skip
 """Blocks that take several arrows, as a row has them: what turns takes the first half of its features as angles."""

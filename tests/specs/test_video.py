@@ -11,6 +11,7 @@ import pytest
 import torch
 from references.clockwork import StagedFCN8s
 from references.osvos import OSVOS
+from references.polygon_rnn import PolygonRNN
 from safetensors.torch import save_file
 from ten_steps import ten_losses
 from torch import Tensor, nn
@@ -132,8 +133,8 @@ def film() -> Tensor:
     return moved.float()
 
 
-def close(found: Tensor, wanted: Tensor) -> None:
-    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5 * float(wanted.abs().max()))
+def close(found: Tensor, wanted: Tensor, apart: float = 1e-5) -> None:
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=apart * float(wanted.abs().max()))
 
 
 @ENGINES
@@ -230,3 +231,60 @@ def test_what_a_clock_skips_is_in_no_count() -> None:
     assert macs("ClockworkDeep") == lower + fused
     assert macs("ClockworkFixed", 2) == 2 * (upper + middle + fused) + lower
     assert macs("ClockworkFixed", 8, second="2", third="4") == 8 * (upper + fused) + 4 * middle + 2 * lower
+
+
+# ---------------------------------------------------------------- outlines
+
+GRID, WIDTH = 8, 2
+SMALL = {"grid": str(GRID), "width": str(WIDTH), "hidden": "3"}
+
+
+def theirs_as_ours(theirs: PolygonRNN) -> dict[str, Tensor]:
+    """Their weights under the names of the spec."""
+    stages = [f"features.{stage}.conv_relu{n}.conv1" for stage, count in STAGES.items() for n in range(1, count + 1)]
+    names = {f"convs.{number}": name for number, name in enumerate(stages)}
+    names |= {f"skips.{n}": f"features.skip{n + 2}.conv1" for n in range(4)} | {"fuse": "features.conv_relu1.conv1"}
+    names |= {f"cells.{n}.conv": f"draw.layer{n + 1}.gates" for n in range(2)} | {"scores": "draw.scores"}
+    return {f"{names[key.rpartition('.')[0]]}.{key.rpartition('.')[2]}": v for key, v in theirs.state_dict().items()}
+
+
+STAGES = {"pool1": 2, "pool2": 2, "pool3": 3, "conv4": 3, "conv5": 3}
+
+
+def outlined(net: netdsl.Net, weights: dict[str, Tensor], engine: str, *given: Tensor) -> Tensor:
+    module = torch_module(net, 0).eval()
+    module.load_state_dict(weights)
+    if engine == "torch":
+        return module(*given)
+    session = Session(onnx_model(net, weights={k: v.numpy() for k, v in weights.items()}), "cpu")
+    inputs = {value.name: x.numpy() for value, x in zip(net.inputs, given, strict=True)}
+    return torch.from_numpy(next(iter(session.run(inputs).values())))
+
+
+@ENGINES
+def test_a_polygon_rnn_scores_and_outlines_as_its_reference(engine: str) -> None:
+    torch.manual_seed(1)
+    theirs = PolygonRNN(GRID, WIDTH, 3).eval()
+    for parameter in theirs.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    weights, program = theirs_as_ours(theirs), load_file(SPECS / "polygon_rnn.net", SMALL)
+    image = drawn(2, 3, 8 * GRID, 8 * GRID)
+    vertices = torch.tensor([[65, 9, 22, 40, 64, 64], [65, 1, 63, 33, 7, 64]])
+    with torch.no_grad():
+        found = outlined(program.net("PolygonRNN", trained=False), weights, engine, image, vertices)
+        close(found, theirs(image, vertices), apart=1e-3)
+        said = outlined(program.net("PolygonRNNSpeak", trained=False), weights, engine, image)
+        wanted = theirs.outline(image, 9)
+    assert said.tolist() == wanted.tolist()
+    assert len(set(wanted[0].tolist())) > 1
+
+
+@ENGINES
+def test_ten_steps_on_one_batch_lower_the_loss_of_outlines(engine: str) -> None:
+    for name in ("PolygonShapes", "FirstVertexShapes"):
+        recipe = {"data": "polygons(grid=8, points=4, count=10, mean=0.5, std=0.25)", "clip": "none"}
+        net = load_file(SPECS / "polygon_rnn.net", {"grid": "8", "width": "4"}, recipe).net(name)
+        plan = plan_of(net)
+        losses = ten_losses(engine, net, plan, load_data(plan.data, net, {}), 8, [0.003])
+        assert np.isfinite(losses).all()
+        assert losses[-1] < 0.9 * losses[0]

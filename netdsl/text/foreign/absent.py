@@ -85,7 +85,6 @@ MISSING: tuple[Missing, ...] = (
         says="`reshape` into groups, `transpose` and `reshape` back do the same",
     ),
     Missing("capsule CapsuleLayer PrimaryCaps"),
-    Missing("ConvLSTM ConvLSTM2D convlstm_cell"),
     Missing(
         "rnn_cell RNNCell StackedRNNCells",
         says="a `recurrent` block says what a step does: see docs/language.md",

@@ -323,5 +323,6 @@ LIBRARY: dict[str, str] = {
     "aspp": "ASPPModule atrous_spatial_pyramid_pooling",
     "lstm_cell": "LSTMCell",
     "gru_cell": "GRUCell",
+    "conv_lstm_cell": "ConvLSTM ConvLSTM2D convlstm_cell ConvLSTMCell",
 }
 """Blocks of the standard library that a `use` row asks for, with what they are called elsewhere."""
