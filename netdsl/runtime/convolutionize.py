@@ -70,9 +70,9 @@ def convolutionize(
     """Write the text of a classifier of patches as a net that slides over images, and its weights beside it.
 
     `file` is a `.net` file, one that is read already, or the folder of a run, whose settings and weights are taken.
-    `output` ends in `.net`;
-    weights are kept under its name with `.safetensors`. `sizes` are those of the image for which the saving is
-    counted, twice the patch where they are not given. Raises `NetError` at a layer that is not the same at every place.
+    `output` ends in `.net`; weights are kept under its name with `.safetensors`. `sizes` are those of the image for
+    which the saving is counted, twice the patch where they are not given. Raises `NetError` at a layer that is not the
+    same at every place.
     """
     program, name, own = (file, net, None) if isinstance(file, Program) else opened(Path(file), net, settings)
     weights = own if weights is None else weights

@@ -84,7 +84,8 @@ def flat(net: Net) -> Net:
 
 
 BY_BLOCKS = {"UNetResNet34"}
-"""Nets whose receptive field is told of their blocks alone: of so many layers side by side nothing is said."""
+"""Nets in which a claim says the size of what comes out of a block, whose last layer has it in words that it came by:
+laid side by side, `2 * (H // 32)` over `(H + 16) // 32` is no factor of an enlargement."""
 
 
 def every_net() -> list[tuple[Path, str]]:
