@@ -12,7 +12,7 @@ import numpy as np
 from netdsl.analyzer import analyze
 from netdsl.base.arrays import Array
 from netdsl.base.errors import RunError
-from netdsl.base.files import keep_apart, write_text
+from netdsl.base.files import WriteError, keep_apart, write_text
 from netdsl.dims import at
 from netdsl.graph import Net
 from netdsl.graph.phases import inference_graph
@@ -79,6 +79,7 @@ def convolutionize(
     trained = program.net(name, trained=False)
     path = Path(output)
     made = convolutional(program, trained, path)
+    _keep(path, made.text)
     saved = saving(made, trained, sizes or {})
     if weights is None:
         write_text(path, made.text)
@@ -90,6 +91,12 @@ def convolutionize(
     write_text(path, made.text)
     save_arrays(beside, carried, facts)
     return Convolutionized(made, [path, beside], saved, apart)
+
+
+def _keep(path: Path, text: str) -> None:
+    """Raise `WriteError` where another text lies: it may be somebody's work."""
+    if path.is_file() and path.read_bytes() not in (b"", text.encode()):
+        raise WriteError(f"{path} is there already, with another text: name another file, or remove it first")
 
 
 def opened(file: Path, net: str | None, settings: Mapping[str, str] | None) -> tuple[Program, str | None, Path | None]:

@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 import netdsl
 from netdsl.analyzer import analyze
 from netdsl.base.arrays import Array
+from netdsl.base.files import WriteError
 from netdsl.cli.app import run as command
 from netdsl.graph import Net
 from netdsl.program import load_file, load_text
@@ -223,6 +224,17 @@ def test_places_of_windows_lie_on_the_picture_where_they_are(tmp_path: Path) -> 
     assert found.sample.view is not None
     laid = found.sample.view.laid_back(next(iter(found.outputs.values())))
     np.testing.assert_allclose(255 * laid[0, 20:40, 10:90], ramp[20:40, 10:90] + 0.0, atol=1.5)
+
+
+def test_another_text_is_not_written_over(tmp_path: Path) -> None:
+    text, out = tmp_path / "p.net", tmp_path / "slid.net"
+    text.write_text(PATCHES)
+    command(["convolutionize", str(text), "-o", str(out)])
+    command(["convolutionize", str(text), "-o", str(out)])
+    out.write_text(mine := out.read_text() + "# mine\n")
+    with pytest.raises(WriteError, match="is there already, with another text"):
+        command(["convolutionize", str(text), "-o", str(out)])
+    assert out.read_text() == mine
 
 
 def test_wrong_uses_of_the_command_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
