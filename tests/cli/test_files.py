@@ -198,7 +198,7 @@ def test_compile_writes_through_links_and_into_devices(target: str, tmp_path: Pa
     (tmp_path / "link").symlink_to("made")
     for output in ("link", "/dev/null", "new/folder/made"):
         done = netdsl("compile", "a.net", "--to", target, "-o", output, cwd=tmp_path)
-        assert (done.returncode, done.stderr) == (0, b""), output
+        assert (done.returncode, done.stderr.partition(b": ")[0]) in ((0, b""), (0, b"note")), output
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "made").read_bytes() == (tmp_path / "new/folder/made").read_bytes()
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)

@@ -75,6 +75,8 @@ READS: dict[str, tuple[str, list[str]]] = {
     "compile": ("odd.net", ["compile", "odd.net", "--to", "pytorch"]),
     "compile weights": ("odd.safetensors", ["compile", "s.net", "--to", "onnx", "-o", "o.onnx", "--weights"]),
     "compile step": ("odd.safetensors", ["compile", "s.net", "--to", "onnx-train", "-o", "o.onnx", "--weights"]),
+    "convolutionize": ("odd.net", ["convolutionize", "odd.net", "-o", "slid.net"]),
+    "convolutionize weights": ("odd.safetensors", ["convolutionize", "p.net", "-o", "slid.net", "--weights"]),
     "train": ("odd.net", ["train", "odd.net", "--folder", "new"]),
     "train text": ("odd.txt", ["train", "t.net", "--folder", "new", "--data", 'text("odd.txt", length=4)']),
     "train mnist": ("train-images-idx3-ubyte", ["train", "m.net", "--folder", "new", "--data", 'mnist(".")']),

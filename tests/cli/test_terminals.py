@@ -83,6 +83,8 @@ class World:
             picture.save(self.data / part / f"{name}{EVIL}" / f"{i}{EVIL}.png")
         Image.new("RGBA", (8, 8), (9, 9, 9, 9)).save(self.clear)
         self.file.write_text(TEXT.replace("PLACE", str(self.data)))
+        self.patch = self.folder / f"patch{EVIL}.net"
+        self.patch.write_text(TEXT.replace("8, H]", "8, 8]").replace("H >= 8", "hidden > 0"))
         self.wrong.write_text(WRONG)
         self.unknown.write_text(UNKNOWN)
 
@@ -115,6 +117,8 @@ class World:
             "compile step": ["compile", file, "--to", "onnx-train", "-o", f"{self.folder}/s{EVIL}.onnx"],
             "compile onto it": ["compile", file, "--to", "pytorch", "-o", file],
             "compile without": ["compile", file, "--to", "onnx", "-o", model, "--weights", f"{weights}{EVIL}"],
+            "convolutionize": ["convolutionize", str(self.patch), "-o", f"{self.folder.parent}/slid{EVIL}.net"],
+            "convolutionize wrong": ["convolutionize", str(self.wrong), "-o", f"{self.folder.parent}/slid{EVIL}.net"],
             "parity": ["parity", file, "--size", "H=9"],
             "parity without": ["parity", file, "--weights", f"{weights}{EVIL}"],
             "train": ["train", file, "--folder", run, "--overwrite"],
@@ -307,7 +311,8 @@ def test_a_real_process_of_any_encoding(environment: dict[str, str], world: Worl
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
 def test_names_that_are_no_unicode(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for command in COMMANDS:
-        wanted = [*(["--to", "pytorch"] if command == "compile" else []), *(["0"] if command == "predict" else [])]
+        more = {"compile": ["--to", "pytorch"], "predict": ["0"], "convolutionize": ["-o", "slid.net"]}
+        wanted = more.get(command, [])
         before = ["show"] if command == "weights" else []
         said = Told([command, *before, os.fsdecode(b"\xff\x9b\xfe.net"), *wanted], monkeypatch, encoding)
         assert (command, said.code, wrong_with(said.all)) == (command, 1, [])
