@@ -161,6 +161,8 @@ RECIPE: dict[str, str] = {
     "video": "the one video of which the first frame is for training; all of them without",
     "grid": "rows and columns of the raster that corners lie in",
     "label": "what `label` is",
+    "film": "the one film of which the first frame is for training; all of them without",
+    "side": "height and width of the images that patches are cut out of",
     "lines": "the most roads that a picture has",
     "points": "the most corners that a polygon has",
     "length": "characters or tokens in a piece, for pairs also `(source, target)`; `none` is what the input says",

@@ -151,6 +151,13 @@ def beyond(net: Net) -> set[str]:
     return {Path(node.span.source.name).name for _, node in net.walk() if node.op.name in lacking}
 
 
+def used(spec: str) -> set[str]:
+    """The files that a spec uses, and those that these use."""
+    text = (SPECS / spec).read_text(encoding="utf-8")
+    own = re.findall(r'^use "\./(\w+\.net)"', text, re.MULTILINE)
+    return set(own).union(*map(used, own))
+
+
 @pytest.mark.usefixtures("registered")
 @pytest.mark.parametrize("spec", sorted(p.name for p in SPECS.glob("*.net")))
 def test_a_whole_spec_is_written_or_refused_in_places_of_the_text(spec: str, tmp_path: Path) -> None:
@@ -162,6 +169,5 @@ def test_a_whole_spec_is_written_or_refused_in_places_of_the_text(spec: str, tmp
     with pytest.raises(NetError) as caught:
         run(arguments)
     assert not (tmp_path / "made.py").exists()
-    used = re.findall(r'^use "\./(\w+\.net)"', (SPECS / spec).read_text(encoding="utf-8"), re.MULTILINE)
-    at_fault = beyond(load_file(SPECS / spec).net()) & set(used)
+    at_fault = beyond(load_file(SPECS / spec).net()) & used(spec)
     assert {Path(d.span.source.name).name for d in caught.value.diagnostics} == {spec, *at_fault}

@@ -309,6 +309,7 @@ LEFT_OUT = {
     "DeepLabV3PlusResNet101": DECIDED,
     "DeconvNet": "onnxruntime adds up the loss of its 200,000 pixels with an error of 6e-5",
     **dict.fromkeys(("IDDEnsemble", "BlobsEnsemble"), "four of what is compared, whose dropout stands in another file"),
+    **dict.fromkeys(("PolygonRNN", "FirstVertex"), "PolygonShapes and FirstVertexShapes are these at a smaller size"),
     "CaptionDigitsSpeak": "it speaks: what it has was learned by CaptionDigits",
 }
 """What has a recipe and is not compared here, and why."""
