@@ -681,6 +681,22 @@ def test_heads_of_one_layer_are_arguments(heads: int) -> None:
     assert f"def __init__(self, heads: int = {heads}, few: int = 2)" in torch_source(net)
 
 
+def test_an_argument_that_is_real_in_one_use_is_real() -> None:
+    """Rates from 0 on: the first of them is written as a whole number."""
+    text = """
+block unit(rate) { linear(4) -> dropout(rate) }
+block stage(rates: list) {
+  unit(rates[0])
+  unit(rates[1])
+}
+net N {
+  input x [4]
+  stage([0, 0.25]) -> stage([0.5, 0.75])
+}
+"""
+    assert "unit1_rate: float, unit2_rate: float" in torch_source(load_text(text))
+
+
 def test_what_is_no_argument_is_told() -> None:
     """Another way to write it belongs to another number."""
     text = "net N(width = 8, codes = 5) {\n  input x [4]\n  y: linear(width)\n  if codes > 4 { y -> relu } else { y -> tanh }\n}\n"

@@ -244,13 +244,17 @@ class Parameters:
         axes = [ClassArgument(n, "axis", "int", axis=at) for n, at in use.axes.items() if n in self.used]
         own = {n: word for n, word in names.items() if n in self.used and n not in {*use.axes, *self.extras}}
         settings = [self._setting(n, word, defaults) for n, word in own.items()]
-        extras = [ClassArgument(n, "extra", annotation(v[0])) for n, v in self.extras.items() if n in self.used]
+        extras = [ClassArgument(n, "extra", _kind(v)) for n, v in self.extras.items() if n in self.used]
         return tuple(sorted([*axes, *settings, *extras], key=lambda a: a.optional))
 
     def _setting(self, argument: str, word: str, defaults: dict[str, Any]) -> ClassArgument:
         values = [u.settings[word] for u in self.uses]
-        kind = next((annotation(v) for v in values if isinstance(v, float)), annotation(values[0]))
-        return ClassArgument(argument, "param", kind, defaults.get(word), word in defaults)
+        return ClassArgument(argument, "param", _kind(values), defaults.get(word), word in defaults)
+
+
+def _kind(values: Sequence[Any]) -> str:
+    """The annotation of an argument that has these values: one real number makes all real."""
+    return annotation(next((v for v in values if isinstance(v, float)), values[0]))
 
 
 def _moved(count: Any, by: int) -> Any:
